@@ -1,0 +1,120 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// The machine model: a pack is a <see cref="Vector512{T}"/> (16 floats or 8 doubles) on every machine.
+/// The pack defines the answer, the hardware decides only the speed.
+/// </summary>
+/// <remarks>
+/// Kernels use only + - * /, sqrt, fused multiply-add, comparisons, conversions and bit operations: each of them is
+/// correctly rounded, so its bits are the same with AVX-512, AVX2, SSE or none. Memory is touched only through
+/// <c>Load</c> and <c>Store</c>, so that a 16-bit storage type can be added in one place.
+/// </remarks>
+internal static unsafe class Simd
+{
+    /// <summary>Alignment of every buffer, in bytes: one pack, one cache line.</summary>
+    public const int Alignment = 64;
+
+    /// <summary>Bytes of output beyond which it is taken not to fit the last-level cache; see <see cref="StoreStream{T}"/>.</summary>
+    public const long StreamThreshold = 20L << 20;
+
+    /// <summary>True where fused multiply-add is an instruction; elsewhere it is emulated: same bits, slow.</summary>
+    public static bool HasHardwareFma => System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Load<T>(T* p) where T : unmanaged => Vector512.Load(p);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<T>(T* p, Vector512<T> v) where T : unmanaged => v.Store(p);
+
+    /// <summary>
+    /// Stores past the caches; <paramref name="p"/> must be aligned to a pack. Pays only where the output outgrows the
+    /// last-level cache; the bits do not depend on it. Call <see cref="StreamFence"/> once after the last one.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreStream<T>(T* p, Vector512<T> v) where T : unmanaged => v.StoreAlignedNonTemporal(p);
+
+    /// <summary>Orders non-temporal stores before the stores that follow.</summary>
+    public static void StreamFence()
+    {
+        if (Sse.IsSupported) Sse.StoreFence();
+        else Thread.MemoryBarrier();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Broadcast<T>(T value) => Vector512.Create(value);
+
+    /// <summary>a·b + c, rounded once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Fma<T>(Vector512<T> a, Vector512<T> b, Vector512<T> c)
+    {
+        if (typeof(T) == typeof(float))
+            return Vector512.FusedMultiplyAdd(a.AsSingle(), b.AsSingle(), c.AsSingle()).As<float, T>();
+        return Vector512.FusedMultiplyAdd(a.AsDouble(), b.AsDouble(), c.AsDouble()).As<double, T>();
+    }
+
+    /// <summary>a·b + c for one value, rounded once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T Fma<T>(T a, T b, T c) where T : IFloatingPointIeee754<T> => T.FusedMultiplyAdd(a, b, c);
+
+    /// <summary>
+    /// All ones in the last <paramref name="fresh"/> lanes, zero before: the lanes of an overlapping last pack that have
+    /// not been counted yet. 0 ≤ fresh ≤ pack width.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> TailMask<T>(int fresh) where T : unmanaged
+    {
+        if (sizeof(T) == 4)
+            return Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(Vector512<int>.Count - fresh)).As<int, T>();
+        return Vector512.GreaterThanOrEqual(Vector512<long>.Indices, Vector512.Create((long)(Vector512<long>.Count - fresh))).As<long, T>();
+    }
+
+    /// <summary>All ones in the first <paramref name="count"/> lanes, zero after.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> HeadMask<T>(int count) where T : unmanaged
+    {
+        if (sizeof(T) == 4)
+            return Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).As<int, T>();
+        return Vector512.LessThan(Vector512<long>.Indices, Vector512.Create((long)count)).As<long, T>();
+    }
+
+    /// <summary>
+    /// Loads <paramref name="count"/> &lt; pack values and fills the other lanes with <paramref name="fill"/>; reads nothing past them.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> LoadPartial<T>(T* p, int count, T fill = default) where T : unmanaged
+    {
+        Vector512<T> buffer = Vector512.Create(fill);
+        Buffer.MemoryCopy(p, &buffer, (long)count * sizeof(T), (long)count * sizeof(T));
+        return buffer;
+    }
+
+    /// <summary>Stores the first <paramref name="count"/> &lt; pack lanes; writes nothing past them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StorePartial<T>(T* p, Vector512<T> v, int count) where T : unmanaged
+    {
+        Vector512<T> buffer = v;
+        Buffer.MemoryCopy(&buffer, p, (long)count * sizeof(T), (long)count * sizeof(T));
+    }
+
+    /// <summary>The lanes added in double, in the fixed order of a halving tree: lane i with lane i + half.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double SumLanes<T>(Vector512<T> v)
+    {
+        if (typeof(T) == typeof(float))
+        {
+            Vector512<float> f = v.AsSingle();
+            Vector512<double> low = Vector512.WidenLower(f), high = Vector512.WidenUpper(f);
+            return SumLanes(low + high);
+        }
+
+        Vector512<double> d = v.AsDouble();
+        Vector256<double> four = d.GetLower() + d.GetUpper();
+        Vector128<double> two = four.GetLower() + four.GetUpper();
+        return two.GetElement(0) + two.GetElement(1);
+    }
+}

@@ -1,0 +1,183 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>A piece of work cut into chunks that do not depend on each other.</summary>
+internal interface IJob
+{
+    /// <summary>Does chunk number <paramref name="chunk"/>.</summary>
+    void Invoke(int chunk);
+}
+
+/// <summary>
+/// The worker threads: a fork-join over numbered chunks.
+/// </summary>
+/// <remarks>
+/// <para>Chunks are claimed, so a late or preempted helper costs nothing: the caller does what nobody has claimed and waits only for
+/// helpers that have begun. A busy or nested pool runs the job inline. Helpers spin briefly for the next job, then park.</para>
+/// <para>The number of chunks of a job must depend on shapes only, never on <see cref="Threads"/>: then a result has the same bits for
+/// any number of threads.</para>
+/// </remarks>
+public static unsafe class Workers
+{
+    /// <summary>Turns of <see cref="Thread.SpinWait"/> before a helper parks: some 50 µs, longer than the gap between two ops of a step.</summary>
+    private const int SpinTurns = 2000;
+
+    // State of the pool: generation (upper 32 bits) | open (bit 16) | helpers inside (lower 16 bits).
+    private const long OpenBit = 1 << 16;
+    private const long InsideMask = OpenBit - 1;
+
+    [StructLayout(LayoutKind.Explicit, Size = 512)]
+    private struct Shared
+    {
+        [FieldOffset(64)] public long State;
+        [FieldOffset(128)] public int Next;
+        [FieldOffset(192)] public int Parked;
+        [FieldOffset(256)] public void* Job;
+        [FieldOffset(264)] public delegate*<void*, int, void> Invoke;
+        [FieldOffset(272)] public int Chunks;
+        [FieldOffset(276)] public int Helpers;
+    }
+
+    private static Shared s_shared;
+    private static int s_busy;
+    private static int s_started;
+    private static Exception? s_failure;
+    private static readonly SemaphoreSlim s_wake = new(0);
+    private static int s_threads = Environment.ProcessorCount;
+
+    /// <summary>
+    /// Number of threads that compute, the caller included; the number of processors unless set. Results do not depend on it.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is below 1 or above 1024.</exception>
+    public static int Threads
+    {
+        get => s_threads;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 1024);
+            s_threads = value;
+        }
+    }
+
+    /// <summary>Runs chunks 0 .. <paramref name="chunks"/>-1 of a job and returns when all are done; the first failure is rethrown.</summary>
+    internal static void Run<TJob>(int chunks, TJob job) where TJob : struct, IJob, allows ref struct
+    {
+        int helpers = Math.Min(s_threads, chunks) - 1;
+        if (helpers <= 0 || Interlocked.CompareExchange(ref s_busy, 1, 0) != 0)
+        {
+            for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
+            return;
+        }
+
+        try
+        {
+            // The job lives in this frame, which outlives every helper inside: Close waits for them.
+            Fork(&Invoke<TJob>, Unsafe.AsPointer(ref job), chunks, helpers);
+        }
+        finally
+        {
+            Volatile.Write(ref s_busy, 0);
+        }
+    }
+
+    private static void Invoke<TJob>(void* job, int chunk) where TJob : struct, IJob, allows ref struct =>
+        Unsafe.AsRef<TJob>(job).Invoke(chunk);
+
+    private static void Fork(delegate*<void*, int, void> invoke, void* job, int chunks, int helpers)
+    {
+        while (s_started < helpers) StartHelper();
+        s_failure = null;
+        s_shared.Job = job;
+        s_shared.Invoke = invoke;
+        s_shared.Chunks = chunks;
+        s_shared.Helpers = helpers;
+        s_shared.Next = 0;
+        long opened = (((s_shared.State >> 32) + 1) << 32) | OpenBit;
+        Interlocked.Exchange(ref s_shared.State, opened);
+        int parked = Volatile.Read(ref s_shared.Parked);
+        if (parked > 0) s_wake.Release(Math.Min(parked, helpers));
+
+        Work();
+
+        // Close the door, then wait for those who are inside.
+        long state = Interlocked.Add(ref s_shared.State, -OpenBit);
+        var spinner = new SpinWait();
+        while ((state & InsideMask) != 0)
+        {
+            spinner.SpinOnce(sleep1Threshold: -1);
+            state = Volatile.Read(ref s_shared.State);
+        }
+
+        s_shared.Job = null;
+        if (s_failure is { } failure)
+        {
+            s_failure = null;
+            ExceptionDispatchInfo.Throw(failure);
+        }
+    }
+
+    /// <summary>Claims and does chunks until none is left. After a failure the remaining chunks are dropped.</summary>
+    private static void Work()
+    {
+        int chunks = s_shared.Chunks;
+        void* job = s_shared.Job;
+        delegate*<void*, int, void> invoke = s_shared.Invoke;
+        try
+        {
+            for (int chunk = Interlocked.Increment(ref s_shared.Next) - 1; chunk < chunks; chunk = Interlocked.Increment(ref s_shared.Next) - 1)
+                invoke(job, chunk);
+        }
+        catch (Exception failure)
+        {
+            Interlocked.CompareExchange(ref s_failure, failure, null);
+            Volatile.Write(ref s_shared.Next, chunks);
+        }
+    }
+
+    private static void StartHelper()
+    {
+        s_started++;
+        new Thread(Help, maxStackSize: 1 << 20) { IsBackground = true, Name = "Evenkeel worker" }.Start();
+    }
+
+    private static void Help()
+    {
+        long lastGeneration = -1;
+        int turns = 0;
+        while (true)
+        {
+            long state = Volatile.Read(ref s_shared.State);
+            long generation = state >> 32;
+            if ((state & OpenBit) != 0 && generation != lastGeneration)
+            {
+                // Enter only through the open door of this very generation, and no more helpers than asked for.
+                if ((state & InsideMask) < s_shared.Helpers)
+                {
+                    if (Interlocked.CompareExchange(ref s_shared.State, state + 1, state) != state) continue;
+                    Work();
+                    Interlocked.Decrement(ref s_shared.State);
+                }
+
+                lastGeneration = generation;
+                turns = 0;
+                continue;
+            }
+
+            if (turns++ < SpinTurns)
+            {
+                Thread.SpinWait(8);
+                continue;
+            }
+
+            Interlocked.Increment(ref s_shared.Parked);
+            state = Volatile.Read(ref s_shared.State);
+            if ((state & OpenBit) == 0 || state >> 32 == lastGeneration) s_wake.Wait();
+            Interlocked.Decrement(ref s_shared.Parked);
+            turns = 0;
+        }
+    }
+}
