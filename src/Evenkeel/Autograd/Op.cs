@@ -1,0 +1,181 @@
+using System.Numerics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>
+/// One recorded operation: its fields are exactly what its backward pass needs. One op is one file: shape check, forward, backward, derivation, and the user-facing member.
+/// </summary>
+/// <remarks>
+/// The life of an op: all checks; <c>Join</c> (which tape?), <c>Rent</c> (a recycled object), bind fields, <see cref="Execute"/> (forward, and recording where
+/// a gradient is wanted), later <see cref="RunBackward"/>, and <see cref="Recycle"/> when the tape is reset. This file has the library's only switch from <see cref="DType"/> to a type.
+/// </remarks>
+internal abstract class Op
+{
+    private Tape? _tape;
+
+    /// <summary>The name that errors begin with.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Position on the tape's list of recorded ops.</summary>
+    public int Position { get; set; }
+
+    /// <summary>The result; set by <see cref="Execute"/>'s caller through <see cref="Bind"/>.</summary>
+    public Tensor Output { get; private set; } = null!;
+
+    /// <summary>The result's gradient: dL/dy. Valid in Backward.</summary>
+    protected Tensor Dy => Output.GradientMemory;
+
+    /// <summary>The tape of this pass; null for plain mathematics.</summary>
+    protected Tape? Tape => _tape;
+
+    /// <summary>
+    /// Finds the tape of an op's operands. A parameter that meets a taped tensor is watched (the reference is replaced by its taped handle).
+    /// </summary>
+    /// <exception cref="ArgumentException">Two element types, or integers.</exception>
+    /// <exception cref="InvalidOperationException">Two tapes, a stale tensor, or a value computed from a parameter without a tape.</exception>
+    public static Tape? Join(string op, ref Tensor a)
+    {
+        ArgumentNullException.ThrowIfNull(a);
+        Check(op, a);
+        return a.Tape;
+    }
+
+    /// <inheritdoc cref="Join(string, ref Tensor)"/>
+    public static Tape? Join(string op, ref Tensor a, ref Tensor b)
+    {
+        ArgumentNullException.ThrowIfNull(a);
+        ArgumentNullException.ThrowIfNull(b);
+        Check(op, a);
+        Check(op, b);
+        if (a.DType != b.DType)
+            throw new ArgumentException($"{op}: expected operands of one element type, got {a.DType} and {b.DType}. Convert one of them with To(DType).");
+        if (a.Tape is not null && b.Tape is not null && a.Tape != b.Tape)
+            throw new InvalidOperationException($"{op}: the operands ride on two different tapes. Clone() one of them and enter it through tape.Input.");
+        Tape? tape = a.Tape ?? b.Tape;
+        if (tape is not null)
+        {
+            Enter(op, tape, ref a);
+            Enter(op, tape, ref b);
+        }
+
+        return tape;
+    }
+
+    /// <summary>Puts an optional further operand (a bias, gamma, beta) on the tape of the others and checks its type.</summary>
+    public static void JoinOptional(string op, Tape? tape, Tensor reference, ref Tensor? operand)
+    {
+        if (operand is null) return;
+        Tensor tensor = operand;
+        Tensor first = reference;
+        Tape? joined = Join(op, ref first, ref tensor);
+        if (joined != tape && joined is not null)
+            throw new InvalidOperationException($"{op}: a parameter rides on a tape that the input does not. Enter the input through tape.Input.");
+        operand = tensor;
+    }
+
+    /// <summary>An op object to bind: recycled by the tape, or new for plain mathematics.</summary>
+    public static TOp Rent<TOp>(Tape? tape) where TOp : Op, new()
+    {
+        TOp op = tape is null ? new TOp() : tape.RentOp<TOp>();
+        op._tape = tape;
+        return op;
+    }
+
+    /// <summary>Rents the result and says which operands it came from: it requires a gradient if one of them does.</summary>
+    protected void Bind(Shape shape, DType dtype, Tensor a, Tensor? b = null, Tensor? c = null)
+    {
+        bool fromParameter = IsFromParameter(a) || IsFromParameter(b) || IsFromParameter(c);
+        Output = NewTensor(shape, dtype);
+        if (_tape is null) Output.IsDetachedFromParameter = fromParameter;
+        else Output.On(_tape, _tape.RecordGradients && (a.RequiresGradient || b is { RequiresGradient: true } || c is { RequiresGradient: true }));
+    }
+
+    /// <summary>Memory of this pass, of undefined content: from the tape, or plain.</summary>
+    protected Tensor NewTensor(Shape shape, DType dtype) => _tape is null ? Tensor.Empty(shape, dtype) : _tape.NewTensor(shape, dtype);
+
+    /// <summary>Runs the forward pass in the result's element type and records the op where a gradient is wanted.</summary>
+    public Tensor Execute()
+    {
+        if (Output.DType == DType.Float64) Forward<double>();
+        else Forward<float>();
+        Tensor output = Output;
+        if (output.RequiresGradient)
+        {
+            output.Producer = this;
+            _tape!.Record(this);
+        }
+
+        return output;
+    }
+
+    /// <summary>Runs the backward pass if a consumer has left a gradient in the result.</summary>
+    public void RunBackward()
+    {
+        if (!Output.HasGradient) return;
+        if (Output.DType == DType.Float64) Backward<double>();
+        else Backward<float>();
+    }
+
+    /// <summary>Lets go of the tensors of the last pass.</summary>
+    public virtual void Recycle() => Output = null!;
+
+    /// <summary>Takes back what the forward pass did to state outside the tape (running statistics).</summary>
+    public virtual void Undo()
+    {
+    }
+
+    /// <summary>Computes <see cref="Output"/>.</summary>
+    protected abstract void Forward<T>() where T : unmanaged, IFloatingPointIeee754<T>;
+
+    /// <summary>Adds this op's contribution to the gradients of its operands.</summary>
+    protected abstract void Backward<T>() where T : unmanaged, IFloatingPointIeee754<T>;
+
+    /// <summary>
+    /// Opens the gradient of an operand for writing: the slot itself for the first writer, scratch memory for every later one. Null where no gradient is wanted.
+    /// The whole of it must be written before <see cref="Close{T}"/>.
+    /// </summary>
+    protected Tensor? Open(Tensor? operand)
+    {
+        if (operand is not { RequiresGradient: true }) return null;
+        if (operand.Parameter is { } parameter) return parameter.HasGradient ? NewTensor(operand.Shape, operand.DType) : parameter.GradientMemory;
+        return operand.HasGradient ? NewTensor(operand.Shape, operand.DType) : operand.GradientMemory;
+    }
+
+    /// <summary>Closes a gradient opened with <see cref="Open"/>: marks the slot filled, or adds a later contribution to it.</summary>
+    protected static unsafe void Close<T>(Tensor? operand, Tensor? written) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (operand is null || written is null) return;
+        Tensor memory = operand.Parameter?.GradientMemory ?? operand.GradientMemory;
+        if (!ReferenceEquals(memory, written))
+        {
+            Accumulate.Add(written.Pointer<T>(), memory.Pointer<T>(), memory.Count);
+            return;
+        }
+
+        if (operand.Parameter is { } parameter) parameter.HasGradient = true;
+        else operand.HasGradient = true;
+    }
+
+    private static bool IsFromParameter(Tensor? operand) => operand is not null && (operand.IsDetachedFromParameter || (operand.Parameter is not null && operand.Tape is null));
+
+    private static void Enter(string op, Tape tape, ref Tensor operand)
+    {
+        if (operand.Tape is not null) return;
+        if (operand.Parameter is { } parameter)
+        {
+            operand = tape.Watch(parameter);
+            return;
+        }
+
+        if (operand.IsDetachedFromParameter)
+            throw new InvalidOperationException($"{op}: an operand of shape {operand.Shape} was computed from a parameter without a tape, so its gradient would be lost. Compute it from tape.Watch(parameter), or Detach() it to say that no gradient is wanted.");
+    }
+
+    private static void Check(string op, Tensor operand)
+    {
+        operand.ThrowIfStale();
+        if (!operand.DType.IsFloatingPoint())
+            throw new ArgumentException($"{op}: expected floating-point values, got {operand.DType} of shape {operand.Shape}. Convert it with To(DType.Float32).");
+    }
+}

@@ -1,0 +1,77 @@
+namespace Evenkeel;
+
+public sealed partial class Tensor
+{
+    private Tensor? _gradient;
+
+    /// <summary>The tape this tensor rides on; null for plain tensors.</summary>
+    public Tape? Tape { get; private set; }
+
+    /// <summary>True where a backward pass through this tensor's tape computes its gradient.</summary>
+    public bool RequiresGradient { get; private set; }
+
+    /// <summary>
+    /// The derivative of the loss with respect to this tensor, once <see cref="Backward()"/> has run; null before, and where none was needed.
+    /// It lives as long as the tape's pass; the gradient of a parameter is <see cref="Parameter.Gradient"/>.
+    /// </summary>
+    public Tensor? Gradient => Parameter is { } parameter ? parameter.Gradient : HasGradient ? _gradient : null;
+
+    /// <summary>The op of the tape that made this tensor; null for inputs and parameters.</summary>
+    internal Op? Producer { get; set; }
+
+    /// <summary>The parameter whose value this is.</summary>
+    internal Parameter? Parameter { get; set; }
+
+    /// <summary>True for a result computed from a parameter without a tape: it must not silently lose its gradient on one.</summary>
+    internal bool IsDetachedFromParameter { get; set; }
+
+    /// <summary>True once a consumer has written its contribution into the gradient.</summary>
+    internal bool HasGradient { get; set; }
+
+    /// <summary>Puts this handle on a tape.</summary>
+    internal Tensor On(Tape tape, bool requiresGradient)
+    {
+        Tape = tape;
+        RequiresGradient = requiresGradient;
+        return this;
+    }
+
+    /// <summary>Makes a cached parameter handle valid for the tape's current pass.</summary>
+    internal void Renew(Arena arena, bool requiresGradient)
+    {
+        _epoch = arena.Epoch;
+        RequiresGradient = requiresGradient;
+    }
+
+    /// <summary>The memory of the gradient of an activation, rented from its tape when first asked for.</summary>
+    internal Tensor GradientMemory => _gradient ??= Tape!.NewTensor(Shape, DType);
+
+    /// <summary>
+    /// The same values without a past: a copy outside any tape through which no gradient flows.
+    /// </summary>
+    public Tensor Detach() => Clone();
+
+    /// <summary>Computes the gradients of this scalar with respect to everything it was computed from.</summary>
+    /// <exception cref="InvalidOperationException">The tensor is not a single value, rides on no recording tape, or a backward pass has already run.</exception>
+    public void Backward()
+    {
+        if (Count != 1)
+            throw new InvalidOperationException($"Backward: expected a single value (a loss), got shape {Shape}. Reduce it (Sum, Mean) or call Backward(cotangent) with a tensor of that shape.");
+        RequireTape().Backward(this, cotangent: null);
+    }
+
+    /// <summary>Computes the gradients of Σ cotangent·this with respect to everything it was computed from.</summary>
+    /// <param name="cotangent">dL/d(this): same shape and type as this tensor.</param>
+    /// <exception cref="ArgumentException">Shape or type differ.</exception>
+    /// <exception cref="InvalidOperationException">The tensor rides on no recording tape, or a backward pass has already run.</exception>
+    public void Backward(Tensor cotangent)
+    {
+        ArgumentNullException.ThrowIfNull(cotangent);
+        if (cotangent.Shape != Shape || cotangent.DType != DType)
+            throw new ArgumentException($"Backward: expected a cotangent of {DType} with shape {Shape}, got {cotangent.DType} with shape {cotangent.Shape}.", nameof(cotangent));
+        RequireTape().Backward(this, cotangent);
+    }
+
+    private Tape RequireTape() => Tape ?? throw new InvalidOperationException(
+        "Backward: expected a result computed on a tape, got a plain tensor. Enter the inputs through tape.Input(...) or tape.Watch(...).");
+}

@@ -1,0 +1,72 @@
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>
+/// Memory of one pass: pinned slabs, handed out front to back and rewound as a whole. Slabs only ever grow in number, so a steady pass allocates nothing.
+/// </summary>
+/// <remarks>
+/// Every rewind begins a new epoch. A tensor remembers the epoch it was rented in, so that one kept beyond its pass is caught when it is touched.
+/// </remarks>
+internal sealed class Arena
+{
+    private const int FirstSlabBytes = 1 << 20;
+
+    private readonly List<Memory> _slabs = [];
+    private int _current;
+    private long _used;
+
+    /// <summary>A pinned, 64-byte aligned stretch of a managed array.</summary>
+    internal readonly record struct Memory(byte[] Buffer, nint Address, long Length);
+
+    /// <summary>Number of rewinds: the number of the current pass.</summary>
+    public long Epoch { get; private set; }
+
+    /// <summary>Bytes held in all slabs.</summary>
+    public long Capacity { get; private set; }
+
+    /// <summary>Hands out <paramref name="bytes"/> bytes of undefined content, aligned to a pack.</summary>
+    public Memory Rent(long bytes)
+    {
+        long rounded = Round(bytes);
+        while (_current < _slabs.Count)
+        {
+            Memory slab = _slabs[_current];
+            if (_used + rounded <= slab.Length)
+            {
+                var rented = new Memory(slab.Buffer, slab.Address + (nint)_used, bytes);
+                _used += rounded;
+                return rented;
+            }
+
+            _current++;
+            _used = 0;
+        }
+
+        long size = Math.Max(rounded, Math.Min(Math.Max(FirstSlabBytes, Capacity), 256L << 20));
+        _slabs.Add(Allocate(size));
+        Capacity += size;
+        _used = rounded;
+        Memory fresh = _slabs[^1];
+        return fresh with { Length = bytes };
+    }
+
+    /// <summary>Takes everything back; what was rented so far is stale from now on.</summary>
+    public void Rewind()
+    {
+        Epoch++;
+        _current = 0;
+        _used = 0;
+    }
+
+    /// <summary>A stretch of its own, outside any arena: pinned and aligned, of undefined content.</summary>
+    public static unsafe Memory Allocate(long bytes)
+    {
+        byte[] buffer = GC.AllocateUninitializedArray<byte>(checked((int)(Round(bytes) + Simd.Alignment)), pinned: true);
+        nint start = (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref buffer[0]);
+        nint aligned = (start + Simd.Alignment - 1) & -Simd.Alignment;
+        return new Memory(buffer, aligned, Round(bytes));
+    }
+
+    private static long Round(long bytes) => (bytes + Simd.Alignment - 1) & -Simd.Alignment;
+}

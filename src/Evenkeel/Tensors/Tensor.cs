@@ -1,0 +1,167 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Evenkeel;
+
+/// <summary>
+/// A dense array of numbers with a shape: contiguous, row-major (images are N, C, H, W). The element type is a value, <see cref="DType"/>.
+/// </summary>
+/// <remarks>
+/// A tensor made by <c>Zeros</c>, <c>From</c>, ... owns plain managed memory, and mathematics on it is plain mathematics. A tensor that rides on a
+/// <see cref="Tape"/> lives in the tape's memory until the tape's next <see cref="Tape.Reset"/>; touched later it throws, so <see cref="Clone"/> what is to be kept.
+/// </remarks>
+[DebuggerDisplay("{DebuggerText,nq}")]
+public sealed partial class Tensor
+{
+    private readonly byte[] _buffer;
+    private readonly nint _address;
+    private readonly Arena? _arena;
+    private long _epoch;
+
+    private Tensor(Arena.Memory memory, Shape shape, DType dtype, Arena? arena)
+    {
+        _buffer = memory.Buffer;
+        _address = memory.Address;
+        _arena = arena;
+        _epoch = arena?.Epoch ?? 0;
+        Shape = shape;
+        DType = dtype;
+    }
+
+    /// <summary>The sizes of the dimensions.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>The element type.</summary>
+    public DType DType { get; }
+
+    /// <summary>Number of elements.</summary>
+    public int Count => Shape.Count;
+
+    /// <summary>A new tensor of undefined content outside any tape.</summary>
+    internal static Tensor Empty(Shape shape, DType dtype) =>
+        new(Arena.Allocate((long)shape.Count * dtype.SizeInBytes()), shape, dtype, arena: null);
+
+    /// <summary>A tensor of undefined content in an arena's current pass.</summary>
+    internal static Tensor Rent(Arena arena, Shape shape, DType dtype) =>
+        new(arena.Rent((long)shape.Count * dtype.SizeInBytes()), shape, dtype, arena);
+
+    /// <summary>Another handle on this tensor's memory, in the given shape (of the same count) and pass.</summary>
+    internal Tensor Alias(Shape shape, Arena? arena) =>
+        new(new Arena.Memory(_buffer, _address, 0), shape, DType, arena);
+
+    /// <summary>
+    /// The elements, without a copy. For a tensor on a tape the span must not be used after the tape's next <see cref="Tape.Reset"/>.
+    /// </summary>
+    /// <typeparam name="T"><see cref="float"/>, <see cref="double"/> or <see cref="long"/>, as <see cref="DType"/> says.</typeparam>
+    /// <exception cref="InvalidOperationException">The element type differs, or the tensor belongs to a pass that is over.</exception>
+    public Span<T> AsSpan<T>() where T : unmanaged
+    {
+        ThrowIfStale();
+        if (DTypeExtensions.Of<T>() != DType) ThrowWrongType<T>();
+        ref byte start = ref MemoryMarshal.GetArrayDataReference(_buffer);
+        nint offset = _address - AddressOf(ref start);
+        return MemoryMarshal.CreateSpan(ref Unsafe.As<byte, T>(ref Unsafe.AddByteOffset(ref start, offset)), Count);
+    }
+
+    /// <summary>The address of the first element; pinned for as long as this handle is reachable.</summary>
+    internal unsafe T* Pointer<T>() where T : unmanaged
+    {
+        Debug.Assert(DTypeExtensions.Of<T>() == DType);
+        ThrowIfStale();
+        return (T*)_address;
+    }
+
+    /// <summary>The elements in a new array.</summary>
+    /// <exception cref="InvalidOperationException">The element type differs, or the tensor belongs to a pass that is over.</exception>
+    public T[] ToArray<T>() where T : unmanaged => AsSpan<T>().ToArray();
+
+    /// <summary>The value of a tensor of one element, as a double.</summary>
+    /// <exception cref="InvalidOperationException">The tensor does not have exactly one element.</exception>
+    public double Item()
+    {
+        if (Count != 1)
+            throw new InvalidOperationException($"Tensor.Item: expected a tensor of one element, got shape {Shape}. Reduce it (Sum, Mean) or use ToArray.");
+        return DType switch
+        {
+            DType.Float32 => AsSpan<float>()[0],
+            DType.Float64 => AsSpan<double>()[0],
+            _ => AsSpan<long>()[0],
+        };
+    }
+
+    /// <summary>A copy in memory of its own, outside any tape: it may be kept, and no gradient flows through it.</summary>
+    public Tensor Clone()
+    {
+        Tensor copy = Empty(Shape, DType);
+        copy.CopyFrom(this);
+        return copy;
+    }
+
+    /// <summary>True where both handles are on the same memory.</summary>
+    internal bool SharesMemoryWith(Tensor other) => ReferenceEquals(_buffer, other._buffer) && _address == other._address;
+
+    /// <summary>A copy with another element type, outside any tape; integers become the nearest floating-point values.</summary>
+    public Tensor To(DType dtype)
+    {
+        if (dtype == DType) return Clone();
+        Tensor converted = Empty(Shape, dtype);
+        for (int i = 0; i < Count; i++)
+        {
+            double value = DType switch
+            {
+                DType.Float32 => AsSpan<float>()[i],
+                DType.Float64 => AsSpan<double>()[i],
+                _ => AsSpan<long>()[i],
+            };
+            switch (dtype)
+            {
+                case DType.Float32: converted.AsSpan<float>()[i] = (float)value; break;
+                case DType.Float64: converted.AsSpan<double>()[i] = value; break;
+                default: converted.AsSpan<long>()[i] = (long)value; break;
+            }
+        }
+
+        return converted;
+    }
+
+    /// <summary>Copies the elements of a tensor of the same shape and type into this one.</summary>
+    /// <exception cref="ArgumentException">Shape or element type differ.</exception>
+    public void CopyFrom(Tensor source)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        if (source.Shape != Shape || source.DType != DType)
+            throw new ArgumentException($"Tensor.CopyFrom: expected {DType} of shape {Shape}, got {source.DType} of shape {source.Shape}.", nameof(source));
+        source.Bytes().CopyTo(Bytes());
+    }
+
+    /// <summary>The elements as raw bytes, little-endian, without a copy.</summary>
+    internal unsafe Span<byte> Bytes() => DType switch
+    {
+        DType.Float32 => MemoryMarshal.AsBytes(AsSpan<float>()),
+        DType.Float64 => MemoryMarshal.AsBytes(AsSpan<double>()),
+        _ => MemoryMarshal.AsBytes(AsSpan<long>()),
+    };
+
+    /// <summary>Throws where this tensor belongs to a pass that is over.</summary>
+    internal void ThrowIfStale()
+    {
+        if (_arena is not null && _arena.Epoch != _epoch) ThrowStale();
+    }
+
+    /// <summary>Shape, element type and the first values.</summary>
+    public override string ToString() => TensorPrinter.Print(this);
+
+    /// <summary>True where the pass this tensor belonged to is over.</summary>
+    internal bool IsStale => _arena is not null && _arena.Epoch != _epoch;
+
+    private string DebuggerText => IsStale ? $"Tensor {Shape} {DType}, of a pass that is over" : TensorPrinter.Line(this);
+
+    private static unsafe nint AddressOf(ref byte start) => (nint)Unsafe.AsPointer(ref start);
+
+    private void ThrowStale() => throw new InvalidOperationException(
+        $"Tensor: this activation of shape {Shape} belonged to step {_epoch} of its tape, which is now at step {_arena!.Epoch}; its memory has been reused. Clone() it within its step to keep it.");
+
+    private void ThrowWrongType<T>() => throw new InvalidOperationException(
+        $"Tensor: expected to be read as {(DType == DType.Float32 ? "float" : DType == DType.Float64 ? "double" : "long")} ({DType}), got {typeof(T).Name}. Convert it with To(DType).");
+}
