@@ -1,0 +1,225 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// The terms of two sums over the same elements: Σu and Σu·w, where u and w are made of x and dy pack by pack.
+/// </summary>
+internal interface ITerm<T> where T : unmanaged
+{
+    /// <summary>False where u depends on x only; then dy is not read.</summary>
+    static abstract bool UsesDy { get; }
+
+    /// <summary>False where only Σu is wanted.</summary>
+    static abstract bool HasProduct { get; }
+
+    /// <summary>u: the first factor. Lanes that do not count are set to zero in it.</summary>
+    Vector512<T> U(Vector512<T> x, Vector512<T> dy);
+
+    /// <summary>w: the second factor of the product.</summary>
+    Vector512<T> W(Vector512<T> x);
+}
+
+/// <summary>One result element made of x and dy at the same place.</summary>
+internal interface IMap<T> where T : unmanaged
+{
+    /// <summary>False where dy is not read.</summary>
+    static abstract bool UsesDy { get; }
+
+    /// <summary>The formula.</summary>
+    Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy);
+}
+
+/// <summary>
+/// Loops over a group of elements that lies in memory as equally long runs at a fixed distance: a channel of NC… (one run a sample), a row of a matrix (one run).
+/// </summary>
+/// <remarks>
+/// Sums: four packs of lanes accumulate in T over at most <see cref="BlockPacks"/> packs each, then go into double lanes; the order depends on the group's
+/// shape only. A run ends with one overlapping pack whose already counted lanes are masked off; runs shorter than a pack are loaded partially.
+/// </remarks>
+internal static unsafe class Segments
+{
+    /// <summary>Packs a lane accumulates in T before it goes into double: bounds the rounding error by 64 half-ulps of the partial sum.</summary>
+    private const int BlockPacks = 64;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static (double Sum, double ProductSum) Sum<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm term)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T>
+    {
+        int width = Vector512<T>.Count;
+        Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+        Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
+        Vector512<T> tail = Simd.TailMask<T>(length % width);
+        int counted = 0;
+        for (int run = 0; run < runs; run++)
+        {
+            T* xr = x + run * stride;
+            T* dyr = TTerm.UsesDy ? dy + run * stride : x;
+            int i = 0;
+            if (length < width)
+            {
+                Vector512<T> v = Simd.LoadPartial(xr, length);
+                Vector512<T> u = term.U(v, TTerm.UsesDy ? Simd.LoadPartial(dyr, length) : default) & Simd.HeadMask<T>(length);
+                s0 += u;
+                if (TTerm.HasProduct) p0 = Simd.Fma(u, term.W(v), p0);
+                i = length;
+                counted++;
+            }
+
+            while (i <= length - 4 * width)
+            {
+                int end = Math.Min(length - 4 * width, i + (BlockPacks - 1) * 4 * width);
+                for (; i <= end; i += 4 * width)
+                {
+                    Vector512<T> x0 = Simd.Load(xr + i), x1 = Simd.Load(xr + i + width), x2 = Simd.Load(xr + i + 2 * width), x3 = Simd.Load(xr + i + 3 * width);
+                    Vector512<T> u0 = term.U(x0, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
+                    Vector512<T> u1 = term.U(x1, TTerm.UsesDy ? Simd.Load(dyr + i + width) : default);
+                    Vector512<T> u2 = term.U(x2, TTerm.UsesDy ? Simd.Load(dyr + i + 2 * width) : default);
+                    Vector512<T> u3 = term.U(x3, TTerm.UsesDy ? Simd.Load(dyr + i + 3 * width) : default);
+                    s0 += u0;
+                    s1 += u1;
+                    s2 += u2;
+                    s3 += u3;
+                    if (TTerm.HasProduct)
+                    {
+                        p0 = Simd.Fma(u0, term.W(x0), p0);
+                        p1 = Simd.Fma(u1, term.W(x1), p1);
+                        p2 = Simd.Fma(u2, term.W(x2), p2);
+                        p3 = Simd.Fma(u3, term.W(x3), p3);
+                    }
+
+                    counted++;
+                }
+
+                if (counted >= BlockPacks)
+                {
+                    Flush(ref s0, ref s1, ref s2, ref s3, ref sumLow, ref sumHigh);
+                    if (TTerm.HasProduct) Flush(ref p0, ref p1, ref p2, ref p3, ref productLow, ref productHigh);
+                    counted = 0;
+                }
+            }
+
+            for (; i <= length - width; i += width)
+            {
+                Vector512<T> v = Simd.Load(xr + i);
+                Vector512<T> u = term.U(v, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
+                s1 += u;
+                if (TTerm.HasProduct) p1 = Simd.Fma(u, term.W(v), p1);
+            }
+
+            if (i < length)
+            {
+                Vector512<T> v = Simd.Load(xr + length - width);
+                Vector512<T> u = term.U(v, TTerm.UsesDy ? Simd.Load(dyr + length - width) : default) & tail;
+                s2 += u;
+                if (TTerm.HasProduct) p2 = Simd.Fma(u, term.W(v), p2);
+            }
+
+            // The rest of a run adds at most three packs to a lane.
+            counted += 3;
+            if (counted >= BlockPacks)
+            {
+                Flush(ref s0, ref s1, ref s2, ref s3, ref sumLow, ref sumHigh);
+                if (TTerm.HasProduct) Flush(ref p0, ref p1, ref p2, ref p3, ref productLow, ref productHigh);
+                counted = 0;
+            }
+        }
+
+        Flush(ref s0, ref s1, ref s2, ref s3, ref sumLow, ref sumHigh);
+        double sum = Simd.SumLanes(sumLow + sumHigh);
+        if (!TTerm.HasProduct) return (sum, 0);
+        Flush(ref p0, ref p1, ref p2, ref p3, ref productLow, ref productHigh);
+        return (sum, Simd.SumLanes(productLow + productHigh));
+    }
+
+    /// <summary>result = map(x, dy) over the group; <paramref name="result"/> must not be the memory of x or dy unless the map ignores it elsewhere.</summary>
+    /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TMap : struct, IMap<T>
+    {
+        int width = Vector512<T>.Count;
+        if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0)
+        {
+            for (int run = 0; run < runs; run++)
+            {
+                T* xr = x + run * stride;
+                T* dyr = TMap.UsesDy ? dy + run * stride : x;
+                T* rr = result + run * stride;
+                for (int i = 0; i < length; i += width)
+                    Simd.StoreStream(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
+            }
+
+            Simd.StreamFence();
+            return;
+        }
+
+        for (int run = 0; run < runs; run++)
+        {
+            T* xr = x + run * stride;
+            T* dyr = TMap.UsesDy ? dy + run * stride : x;
+            T* rr = result + run * stride;
+            int i = 0;
+            for (; i <= length - 2 * width; i += 2 * width)
+            {
+                Vector512<T> r0 = map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default);
+                Vector512<T> r1 = map.Invoke(Simd.Load(xr + i + width), TMap.UsesDy ? Simd.Load(dyr + i + width) : default);
+                Simd.Store(rr + i, r0);
+                Simd.Store(rr + i + width, r1);
+            }
+
+            if (i <= length - width)
+            {
+                Simd.Store(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
+                i += width;
+            }
+
+            if (i == length) continue;
+            if (length >= width)
+            {
+                i = length - width;
+                Simd.Store(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
+            }
+            else
+            {
+                Simd.StorePartial(rr, map.Invoke(Simd.LoadPartial(xr, length), TMap.UsesDy ? Simd.LoadPartial(dyr, length) : default), length);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Flush<T>(ref Vector512<T> a0, ref Vector512<T> a1, ref Vector512<T> a2, ref Vector512<T> a3, ref Vector512<double> low, ref Vector512<double> high)
+        where T : unmanaged
+    {
+        Widen.Add((a0 + a1) + (a2 + a3), ref low, ref high);
+        a0 = a1 = a2 = a3 = default;
+    }
+}
+
+/// <summary>Lanes of T going into lanes of double.</summary>
+internal static class Widen
+{
+    /// <summary>low, high += the lower and the upper half of v; for double all of v goes into low.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add<T>(Vector512<T> v, ref Vector512<double> low, ref Vector512<double> high) where T : unmanaged
+    {
+        if (typeof(T) == typeof(float))
+        {
+            low += Vector512.WidenLower(v.AsSingle());
+            high += Vector512.WidenUpper(v.AsSingle());
+        }
+        else
+        {
+            low += v.AsDouble();
+        }
+    }
+
+    /// <summary>Two packs of doubles rounded to one pack of T; for double the first pack.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Narrow<T>(Vector512<double> low, Vector512<double> high) where T : unmanaged =>
+        typeof(T) == typeof(float) ? Vector512.Narrow(low, high).As<float, T>() : low.As<double, T>();
+}

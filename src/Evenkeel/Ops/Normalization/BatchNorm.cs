@@ -1,0 +1,456 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>
+/// Batch normalization of (N, C) or (N, C, …): one op, whole.
+/// </summary>
+/// <remarks>
+/// Group: the m = N·S values of a channel (S = product of the spatial sizes).
+/// <para>Forward: mean = Σx/m; var = Σ(x-mean)²/m; rstd = 1/sqrt(var+eps); xhat = (x-mean)·rstd; y = gamma·xhat + beta.</para>
+/// <para>Backward. y depends on x directly, through mean and through var:
+/// dbeta = Σdy, dgamma = Σdy·xhat; with g = gamma·dy, dL/dvar = -½·rstd²·Σg·xhat and dL/dmean = -rstd·Σg (the path mean→var vanishes, Σ(x-mean) = 0), so
+/// dx = rstd·g + dL/dvar·2(x-mean)/m + dL/dmean/m = rstd·(g - mean(g) - xhat·mean(g·xhat)).
+/// With fixed statistics (eval) both paths are gone: dx = rstd·g.</para>
+/// <para>Walks: planes (NC…, a channel is N runs of S values) and columns (NC, a lane is a channel). The full derivation is in docs/derivations/batch-norm.md.</para>
+/// </remarks>
+internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
+{
+    /// <summary>Elements below which a fork costs more than it brings.</summary>
+    private const int InlineElements = 1 << 14;
+
+    // Rows of _moments, one double a channel each.
+    private const int Pivot = 0;
+    private const int Low = 1;
+    private const int Variance = 2;
+    private const int Rstd = 3;
+
+    private Tensor _x = null!;
+    private Tensor? _gamma;
+    private Tensor? _beta;
+    private RunningStatistics? _running;
+    private Tensor _moments = null!;
+    private Tensor? _previous;
+    private bool _fromBatch;
+    private double _eps;
+
+    // Filled in Backward: what the chunks write to.
+    private Tensor? _dx;
+    private Tensor? _dgamma;
+    private Tensor? _dbeta;
+
+    // The walk: channels, samples, values of a channel in a sample.
+    private int _channels;
+    private int _samples;
+    private int _spatial;
+
+    public override string Name => "BatchNorm";
+
+    public static Tensor Apply(Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, bool fromBatch, double eps)
+    {
+        Tape? tape = Join("BatchNorm", ref x);
+        JoinOptional("BatchNorm", tape, x, ref gamma);
+        JoinOptional("BatchNorm", tape, x, ref beta);
+        var op = Rent<BatchNorm<TEpilogue>>(tape);
+        op._x = x;
+        op._gamma = gamma;
+        op._beta = beta;
+        op._running = running;
+        op._fromBatch = fromBatch;
+        op._eps = eps;
+        op._samples = x.Shape[0];
+        op._channels = x.Shape[1];
+        op._spatial = op._channels == 0 || op._samples == 0 ? 0 : x.Count / op._channels / op._samples;
+        op.Bind(x.Shape, x.DType, x, gamma, beta);
+        op._moments = op.NewTensor([4, op._channels], DType.Float64);
+        op._previous = tape is not null && fromBatch && running is not null ? op.NewTensor([2, op._channels], x.DType) : null;
+        return op.Execute();
+    }
+
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = _moments = null!;
+        _gamma = _beta = _previous = _dx = _dgamma = _dbeta = null;
+        _running = null;
+    }
+
+    public override void Undo()
+    {
+        if (_previous is null) return;
+        if (_previous.DType == DType.Float64) _running!.Restore(_previous.Pointer<double>());
+        else _running!.Restore(_previous.Pointer<float>());
+        _previous = null;
+    }
+
+    protected override void Forward<T>()
+    {
+        if (!_fromBatch) LoadRunning<T>();
+        if (_x.Count > 0) ForEach<ForwardJob<T>>(new ForwardJob<T> { Op = this }, Chunks<T>());
+        if (_fromBatch && _running is not null && !_running.Update(_moments.Pointer<double>(), _channels, (double)_samples * _spatial, _previous is null ? null : _previous.Pointer<T>()))
+            _previous = null;
+    }
+
+    protected override void Backward<T>()
+    {
+        _dx = Open(_x);
+        _dgamma = Open(_gamma);
+        _dbeta = Open(_beta);
+        if (_x.Count > 0)
+        {
+            ForEach<BackwardJob<T>>(new BackwardJob<T> { Op = this }, Chunks<T>());
+        }
+        else
+        {
+            _dgamma?.Fill(0);
+            _dbeta?.Fill(0);
+        }
+
+        Close<T>(_x, _dx);
+        Close<T>(_gamma, _dgamma);
+        Close<T>(_beta, _dbeta);
+    }
+
+    private bool IsMatrix => _spatial == 1;
+
+    private int Chunks<T>() where T : unmanaged => IsMatrix ? (_channels + Columns.StripeColumns<T>() - 1) / Columns.StripeColumns<T>() : _channels;
+
+    private void ForEach<TJob>(TJob job, int chunks) where TJob : struct, IJob
+    {
+        if (_x.Count > InlineElements)
+        {
+            Workers.Run(chunks, job);
+            return;
+        }
+
+        for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
+    }
+
+    private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public BatchNorm<TEpilogue> Op;
+
+        public readonly void Invoke(int chunk)
+        {
+            if (Op.IsMatrix) Op.ForwardColumns<T>(chunk);
+            else Op.ForwardPlane<T>(chunk);
+        }
+    }
+
+    private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public BatchNorm<TEpilogue> Op;
+
+        public readonly void Invoke(int chunk)
+        {
+            if (Op.IsMatrix) Op.BackwardColumns<T>(chunk);
+            else Op.BackwardPlane<T>(chunk);
+        }
+    }
+
+    /// <summary>With fixed statistics the running mean is the pivot.</summary>
+    private void LoadRunning<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* moments = _moments.Pointer<double>();
+        T* mean = _running!.Mean.Value.Pointer<T>();
+        T* variance = _running.Variance.Value.Pointer<T>();
+        for (int c = 0; c < _channels; c++)
+        {
+            moments[Pivot * _channels + c] = double.CreateTruncating(mean[c]);
+            moments[Low * _channels + c] = 0;
+            moments[Variance * _channels + c] = double.CreateTruncating(variance[c]);
+            moments[Rstd * _channels + c] = NormFormulas.Rstd(moments[Variance * _channels + c], _eps);
+        }
+    }
+
+    // Planes: a channel is _samples runs of _spatial values, _channels·_spatial apart.
+
+    private void ForwardPlane<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        nint stride = (nint)_channels * _spatial;
+        T* x = _x.Pointer<T>() + (nint)c * _spatial;
+        double* moments = _moments.Pointer<double>() + c;
+        if (_fromBatch)
+        {
+            Moments batch = Moments.Of(x, _samples, stride, _spatial);
+            moments[Pivot * _channels] = batch.Pivot;
+            moments[Low * _channels] = batch.Low;
+            moments[Variance * _channels] = batch.Variance;
+            moments[Rstd * _channels] = NormFormulas.Rstd(batch.Variance, _eps);
+        }
+
+        Segments.Map(x, x, Output.Pointer<T>() + (nint)c * _spatial, _samples, stride, _spatial, PlaneFormula<T>(c), Streams<T>());
+    }
+
+    private void BackwardPlane<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        nint stride = (nint)_channels * _spatial;
+        nint offset = (nint)c * _spatial;
+        T* x = _x.Pointer<T>() + offset;
+        T* dy = Dy.Pointer<T>() + offset;
+        double* moments = _moments.Pointer<double>() + c;
+        double rstd = moments[Rstd * _channels];
+        Normalize<T, TEpilogue> formula = PlaneFormula<T>(c);
+        double dbeta = 0, dgamma = 0;
+        if (_fromBatch || _dgamma is not null || _dbeta is not null)
+        {
+            (dbeta, double product) = Segments.Sum(x, dy, _samples, stride, _spatial, new Cotangent<T, TEpilogue>(formula));
+            dgamma = rstd * (product - moments[Low * _channels] * dbeta);
+        }
+
+        if (_dgamma is not null) _dgamma.Pointer<T>()[c] = T.CreateTruncating(dgamma);
+        if (_dbeta is not null) _dbeta.Pointer<T>()[c] = T.CreateTruncating(dbeta);
+        if (_dx is null) return;
+        double a = Gamma<T>(c) * rstd;
+        (double b, double cc) = Slopes(a, rstd, dgamma, dbeta, moments[Low * _channels]);
+        var gradient = new InputGradient<T, TEpilogue>(formula, Broadcast<T>(a), Broadcast<T>(b), Broadcast<T>(cc));
+        Segments.Map(x, dy, _dx.Pointer<T>() + offset, _samples, stride, _spatial, gradient, Streams<T>());
+    }
+
+    private Normalize<T, TEpilogue> PlaneFormula<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* moments = _moments.Pointer<double>() + c;
+        double scale = Gamma<T>(c) * moments[Rstd * _channels];
+        double shift = (_beta is null ? 0 : double.CreateTruncating(_beta.Pointer<T>()[c])) - moments[Low * _channels] * scale;
+        return new Normalize<T, TEpilogue>(Broadcast<T>(moments[Pivot * _channels]), Broadcast<T>(scale), Broadcast<T>(shift));
+    }
+
+    private double Gamma<T>(int c) where T : unmanaged, IFloatingPointIeee754<T> => _gamma is null ? 1 : double.CreateTruncating(_gamma.Pointer<T>()[c]);
+
+    /// <summary>b and c of dx = a·dy + b·(x-pivot) + c; zero where the statistics are fixed.</summary>
+    private (double B, double C) Slopes(double a, double rstd, double dgamma, double dbeta, double low)
+    {
+        if (!_fromBatch) return (0, 0);
+        double m = (double)_samples * _spatial;
+        double b = -a * rstd * (dgamma / m);
+        return (b, -a * (dbeta / m) - b * low);
+    }
+
+    /// <summary>True where what is written outgrows the last-level cache.</summary>
+    private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= Simd.StreamThreshold;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Broadcast<T>(double value) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.Create(T.CreateTruncating(value));
+
+    // Columns: a lane is a channel. A chunk is a stripe of channels; the last one ends with single, overlapping packs.
+
+    [SkipLocalsInit]
+    private void ForwardColumns<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
+        double* sums = stackalloc double[2 * Columns.Row + 8];
+        coefficients = Align(coefficients);
+        sums = Align(sums);
+        T* x = _x.Pointer<T>();
+        T* y = Output.Pointer<T>();
+        for (var block = Block.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
+        {
+            if (_fromBatch) ColumnMoments(x + block.Start, block, coefficients, sums);
+            ColumnCoefficients<T>(block, coefficients);
+            Columns.Map<T, Normalize<T, TEpilogue>>(x + block.Start, x, y + block.Start, _samples, _channels, block.Lanes, coefficients);
+        }
+    }
+
+    [SkipLocalsInit]
+    private void BackwardColumns<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
+        double* sums = stackalloc double[2 * Columns.Row + 8];
+        coefficients = Align(coefficients);
+        sums = Align(sums);
+        T* x = _x.Pointer<T>();
+        T* dy = Dy.Pointer<T>();
+        for (var block = Block.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
+        {
+            ColumnCoefficients<T>(block, coefficients);
+            Columns.Sum<T, Cotangent<T, TEpilogue>>(x + block.Start, dy + block.Start, _samples, _channels, block.Lanes, coefficients, sums);
+            ColumnGradients<T>(block, coefficients, sums);
+            if (_dx is not null)
+                Columns.Map<T, InputGradient<T, TEpilogue>>(x + block.Start, dy + block.Start, _dx.Pointer<T>() + block.Start, _samples, _channels, block.Lanes, coefficients);
+        }
+    }
+
+    /// <summary>Statistics of a block of columns, as <see cref="Moments.Of{T}"/> computes them for one group.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ColumnMoments<T>(T* x, Block block, double* coefficients, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var m = Vector512.Create((double)_samples);
+        int step = Vector512<double>.Count;
+        double* pivots = coefficients + Coefficient.Pivot * Columns.Row;
+        double* moments = _moments.Pointer<double>() + block.Start;
+        Columns.Sum<T, Value<T>>(x, x, _samples, _channels, block.Lanes, coefficients, sums);
+        for (int j = 0; j < block.Padded; j += step) Simd.Store(pivots + j, Round<T>(Simd.Load(sums + j) / m));
+        for (int attempt = 1; ; attempt++)
+        {
+            Columns.Sum<T, Deviation<T>>(x, x, _samples, _channels, block.Lanes, coefficients, sums);
+            Vector512<double> far = default;
+            for (int j = 0; j < block.Padded; j += step)
+            {
+                Vector512<double> low = Simd.Load(sums + j) / m;
+                Vector512<double> variance = Simd.Load(sums + Columns.Row + j) / m - low * low;
+                variance = Vector512.AndNot(variance, Vector512.LessThan(variance, Vector512<double>.Zero));
+                Vector512<double> isFar = Vector512.GreaterThan(low * low * 16, variance) & Simd.HeadMask<double>(Math.Clamp(block.Lanes - j, 0, step));
+                far |= isFar;
+                Vector512<double> pivot = Simd.Load(pivots + j);
+                Save(moments + Pivot * _channels, pivot, j, block.Lanes);
+                Save(moments + Low * _channels, low, j, block.Lanes);
+                Save(moments + Variance * _channels, variance, j, block.Lanes);
+                Vector512<double> sum = variance + Vector512.Create(_eps);
+                Vector512<double> rstd = Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero));
+                Save(moments + Rstd * _channels, rstd, j, block.Lanes);
+                Simd.Store(pivots + j, Vector512.ConditionalSelect(isFar, Round<T>(pivot + low), pivot));
+            }
+
+            if (attempt == NormFormulas.MaxPivots || far == Vector512<double>.Zero) return;
+        }
+    }
+
+    /// <summary>Pivot, scale and shift of a block of columns from its saved moments.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ColumnCoefficients<T>(Block block, double* coefficients) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* moments = _moments.Pointer<double>() + block.Start;
+        for (int j = 0; j < block.Padded; j += Vector512<double>.Count)
+        {
+            Vector512<double> scale = LoadParameter<T>(_gamma, block, j, 1) * Restore(moments + Rstd * _channels, j, block.Lanes);
+            Vector512<double> shift = LoadParameter<T>(_beta, block, j, 0) - Restore(moments + Low * _channels, j, block.Lanes) * scale;
+            Simd.Store(coefficients + Coefficient.Pivot * Columns.Row + j, Restore(moments + Pivot * _channels, j, block.Lanes));
+            Simd.Store(coefficients + Coefficient.Scale * Columns.Row + j, scale);
+            Simd.Store(coefficients + Coefficient.Shift * Columns.Row + j, shift);
+        }
+    }
+
+    /// <summary>dgamma and dbeta of a block of columns, and b and c of its input gradient.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ColumnGradients<T>(Block block, double* coefficients, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* moments = _moments.Pointer<double>() + block.Start;
+        var m = Vector512.Create((double)_samples);
+        for (int j = 0; j < block.Padded; j += Vector512<double>.Count)
+        {
+            Vector512<double> rstd = Restore(moments + Rstd * _channels, j, block.Lanes);
+            Vector512<double> low = Restore(moments + Low * _channels, j, block.Lanes);
+            Vector512<double> dbeta = Simd.Load(sums + j);
+            Vector512<double> dgamma = rstd * (Simd.Load(sums + Columns.Row + j) - low * dbeta);
+            SaveParameter<T>(_dgamma, block, j, dgamma);
+            SaveParameter<T>(_dbeta, block, j, dbeta);
+            Vector512<double> b = default, c = default;
+            if (_fromBatch)
+            {
+                Vector512<double> a = Simd.Load(coefficients + Coefficient.Scale * Columns.Row + j);
+                b = -a * rstd * (dgamma / m);
+                c = -a * (dbeta / m) - b * low;
+            }
+
+            Simd.Store(coefficients + Coefficient.B * Columns.Row + j, b);
+            Simd.Store(coefficients + Coefficient.C * Columns.Row + j, c);
+        }
+    }
+
+    private static double* Align(double* p) => (double*)(((nint)p + Simd.Alignment - 1) & -Simd.Alignment);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Round<T>(Vector512<double> v) where T : unmanaged
+    {
+        if (typeof(T) != typeof(float)) return v;
+        return Vector512.WidenLower(Vector512.Narrow(v, v));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Save(double* row, Vector512<double> v, int j, int lanes)
+    {
+        if (j + Vector512<double>.Count <= lanes) Simd.Store(row + j, v);
+        else if (j < lanes) Simd.StorePartial(row + j, v, lanes - j);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Restore(double* row, int j, int lanes) =>
+        j + Vector512<double>.Count <= lanes ? Simd.Load(row + j) : j < lanes ? Simd.LoadPartial(row + j, lanes - j) : default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> LoadParameter<T>(Tensor? parameter, Block block, int j, double missing) where T : unmanaged
+    {
+        if (parameter is null) return Vector512.Create(missing);
+        T* at = parameter.Pointer<T>() + block.Start + j;
+        int lanes = Math.Min(Vector512<double>.Count, block.Lanes - j);
+        if (lanes <= 0) return default;
+        if (typeof(T) != typeof(float)) return lanes == Vector512<double>.Count ? Simd.Load((double*)at) : Simd.LoadPartial((double*)at, lanes);
+        if (lanes == Vector512<double>.Count)
+        {
+            Vector256<float> half = Vector256.Load((float*)at);
+            return Vector512.Create(Vector256.WidenLower(half), Vector256.WidenUpper(half));
+        }
+
+        return Vector512.WidenLower(Simd.LoadPartial((float*)at, lanes));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void SaveParameter<T>(Tensor? parameter, Block block, int j, Vector512<double> v) where T : unmanaged
+    {
+        if (parameter is null) return;
+        T* at = parameter.Pointer<T>() + block.Start + j;
+        int lanes = Math.Min(Vector512<double>.Count, block.Lanes - j);
+        if (lanes <= 0) return;
+        Vector512<T> rounded = Widen.Narrow<T>(v, v);
+        if (typeof(T) == typeof(float) && lanes == Vector256<float>.Count) rounded.AsSingle().GetLower().Store((float*)at);
+        else Simd.StorePartial(at, rounded, lanes);
+    }
+
+    /// <summary>A block of columns: a whole stripe, or one pack of what is left of the matrix.</summary>
+    private readonly record struct Block(int Start, int Lanes, int Padded)
+    {
+        public static Block First<T>(int chunk, int columns) where T : unmanaged
+        {
+            int stripe = Columns.StripeColumns<T>();
+            int start = chunk * stripe;
+            return columns - start >= stripe ? new Block(start, stripe, stripe) : Pack<T>(start, columns);
+        }
+
+        public Block Next<T>(int chunk, int columns) where T : unmanaged
+        {
+            int next = Start + Lanes;
+            return next >= columns || next >= (chunk + 1) * Columns.StripeColumns<T>() ? default : Pack<T>(next, columns);
+        }
+
+        private static Block Pack<T>(int start, int columns) where T : unmanaged
+        {
+            int width = Vector512<T>.Count;
+            if (columns < width) return new Block(0, columns, width);
+            return new Block(Math.Min(start, columns - width), width, width);
+        }
+    }
+}
+
+public sealed partial class Tensor
+{
+    /// <summary>
+    /// Batch normalization over every dimension but the second: y = gamma·(x - mean)/sqrt(var + eps) + beta for each channel. The functional form; see <c>BatchNorm2d</c>.
+    /// </summary>
+    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
+    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="running">Statistics that follow the batches and that eval mode uses; null: the batch's own are used in every mode.</param>
+    /// <param name="eps">Added to the variance; 0 or more. With 0 a constant channel gives beta.</param>
+    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
+    /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, or not more than one value a channel where the batch's statistics are needed.</exception>
+    /// <remarks>Source: Ioffe and Szegedy, ICML 2015. The mode is the tape's; without a tape it is Eval.</remarks>
+    public Tensor BatchNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false)
+    {
+        NormChecks.Eps("BatchNorm", eps);
+        if (Shape.Rank < 2)
+            throw new ArgumentException($"BatchNorm: expected a batch (N, C) or (N, C, ...), got shape {Shape}. Add the missing dimensions with Reshape.");
+        int channels = Shape[1];
+        NormChecks.PerChannel("BatchNorm", "gamma (weight)", gamma, this, channels);
+        NormChecks.PerChannel("BatchNorm", "beta (bias)", beta, this, channels);
+        NormChecks.PerChannel("BatchNorm", "running_mean", running?.Mean.Value, this, channels);
+        NormChecks.PerChannel("BatchNorm", "running_var", running?.Variance.Value, this, channels);
+        bool training = Tape is { Mode: Mode.Train };
+        bool fromBatch = training || running is null;
+        if (fromBatch) NormChecks.MoreThanOneValue(this, channels, training);
+        return fuseReLU
+            ? BatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, fromBatch, eps)
+            : BatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, fromBatch, eps);
+    }
+}

@@ -1,0 +1,165 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>
+/// The theorem that all norms share, as formulas of one to three lines over the loops in <see cref="Segments"/> and <see cref="Columns"/>.
+/// </summary>
+/// <remarks>
+/// <para>Statistics over a group of m elements: mean = Σx/m, var = Σ(x-mean)²/m, rstd = 1/sqrt(var+eps), xhat = (x-mean)·rstd, y = gamma·xhat + beta.</para>
+/// <para>With g = gamma·dy: dx = rstd·(g - mean(g) - xhat·mean(g·xhat)); dgamma = Σ dy·xhat and dbeta = Σ dy over the positions that share the parameter.
+/// Batch, layer, group and instance norm differ only in which elements form a group.</para>
+/// <para>How the mean is held: mean = pivot + low, where pivot is a number of the element type near it and low = Σ(x-pivot)/m a double. Then x - pivot is (nearly) exact
+/// where |mean| ≫ std, var = Σ(x-pivot)²/m - low² cancels nothing, and y = (x-pivot)·scale + (beta - low·scale) keeps all digits.
+/// If the pivot turns out to be off by more than a quarter of the std, it is moved to pivot + low and the deviations are summed again; a constant
+/// channel ends with x - pivot = 0 exactly.</para>
+/// </remarks>
+internal static class NormFormulas
+{
+    /// <summary>Pivots tried before the statistics are taken as they are: the second is within an ulp of the mean.</summary>
+    public const int MaxPivots = 3;
+
+    /// <summary>1/sqrt(var+eps); 0 where var+eps is 0: a constant channel without eps gives beta, and its gradient vanishes.</summary>
+    public static double Rstd(double variance, double eps) => variance + eps == 0 ? 0 : 1 / Math.Sqrt(variance + eps);
+
+    /// <summary>True where the pivot is too far from the mean, |low| &gt; std/4.</summary>
+    public static bool IsFar(double low, double variance) => low * low * 16 > variance;
+}
+
+/// <summary>Statistics of one group: mean = Pivot + Low, and the biased variance.</summary>
+internal readonly record struct Moments(double Pivot, double Low, double Variance)
+{
+    /// <summary>Two passes over the group, a third only where the first mean was poor; see <see cref="NormFormulas"/>.</summary>
+    public static unsafe Moments Of<T>(T* x, int runs, nint stride, int length) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double m = (double)runs * length;
+        double pivot = Round<T>(Segments.Sum<T, Value<T>>(x, x, runs, stride, length, default).Sum / m);
+        for (int attempt = 1; ; attempt++)
+        {
+            (double sum, double squares) = Segments.Sum(x, x, runs, stride, length, new Deviation<T>(Vector512.Create(T.CreateTruncating(pivot))));
+            double low = sum / m;
+            double variance = squares / m - low * low;
+            if (variance < 0) variance = 0;
+            if (attempt == NormFormulas.MaxPivots || !NormFormulas.IsFar(low, variance)) return new Moments(pivot, low, variance);
+            pivot = Round<T>(pivot + low);
+        }
+    }
+
+    /// <summary>The nearest number of the element type.</summary>
+    public static double Round<T>(double value) where T : unmanaged => typeof(T) == typeof(float) ? (float)value : value;
+}
+
+/// <summary>Σx.</summary>
+internal readonly unsafe struct Value<T> : ITerm<T>, IColumnwise<Value<T>> where T : unmanaged
+{
+    public static bool UsesDy => false;
+
+    public static bool HasProduct => false;
+
+    public static Value<T> At(double* coefficients, int column) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> U(Vector512<T> x, Vector512<T> dy) => x;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> W(Vector512<T> x) => x;
+}
+
+/// <summary>Σd and Σd², d = x - pivot.</summary>
+internal readonly unsafe struct Deviation<T>(Vector512<T> pivot) : ITerm<T>, IColumnwise<Deviation<T>> where T : unmanaged
+{
+    public static bool UsesDy => false;
+
+    public static bool HasProduct => true;
+
+    public static Deviation<T> At(double* coefficients, int column) => new(Coefficient.Load<T>(coefficients, Coefficient.Pivot, column));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> U(Vector512<T> x, Vector512<T> dy) => x - pivot;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> W(Vector512<T> x) => x - pivot;
+}
+
+/// <summary>y = (x - pivot)·scale + shift with scale = gamma·rstd, shift = beta - low·scale.</summary>
+internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vector512<T> scale, Vector512<T> shift) : IMap<T>, IColumnwise<Normalize<T, TEpilogue>>
+    where T : unmanaged
+    where TEpilogue : struct, IEpilogue
+{
+    public static bool UsesDy => false;
+
+    public static Normalize<T, TEpilogue> At(double* coefficients, int column) => new(
+        Coefficient.Load<T>(coefficients, Coefficient.Pivot, column),
+        Coefficient.Load<T>(coefficients, Coefficient.Scale, column),
+        Coefficient.Load<T>(coefficients, Coefficient.Shift, column));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> Y(Vector512<T> x) => Simd.Fma(x - pivot, scale, shift);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy) => TEpilogue.Apply(Y(x));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> Dy(Vector512<T> x, Vector512<T> dy) => TEpilogue.Backward(Y(x), dy);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> Centered(Vector512<T> x) => x - pivot;
+}
+
+/// <summary>Σdy and Σdy·(x - pivot): dbeta, and dgamma = rstd·(Σdy·(x-pivot) - low·Σdy).</summary>
+internal readonly unsafe struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> forward) : ITerm<T>, IColumnwise<Cotangent<T, TEpilogue>>
+    where T : unmanaged
+    where TEpilogue : struct, IEpilogue
+{
+    public static bool UsesDy => true;
+
+    public static bool HasProduct => true;
+
+    public static Cotangent<T, TEpilogue> At(double* coefficients, int column) => new(Normalize<T, TEpilogue>.At(coefficients, column));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> U(Vector512<T> x, Vector512<T> dy) => forward.Dy(x, dy);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> W(Vector512<T> x) => forward.Centered(x);
+}
+
+/// <summary>
+/// dx = a·dy + b·(x-pivot) + c: the theorem with everything that is constant in a group multiplied out; a = gamma·rstd, b = -a·rstd·dgamma/m, c = -a·dbeta/m - b·low.
+/// </summary>
+internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilogue> forward, Vector512<T> a, Vector512<T> b, Vector512<T> c) : IMap<T>, IColumnwise<InputGradient<T, TEpilogue>>
+    where T : unmanaged
+    where TEpilogue : struct, IEpilogue
+{
+    public static bool UsesDy => true;
+
+    public static InputGradient<T, TEpilogue> At(double* coefficients, int column) => new(
+        Normalize<T, TEpilogue>.At(coefficients, column),
+        Coefficient.Load<T>(coefficients, Coefficient.Scale, column),
+        Coefficient.Load<T>(coefficients, Coefficient.B, column),
+        Coefficient.Load<T>(coefficients, Coefficient.C, column));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy) => Simd.Fma(a, forward.Dy(x, dy), Simd.Fma(b, forward.Centered(x), c));
+}
+
+/// <summary>Rows of a block of per-column coefficients, in double; a formula rounds them to T when it loads them.</summary>
+internal static unsafe class Coefficient
+{
+    public const int Pivot = 0;
+    public const int Scale = 1;
+    public const int Shift = 2;
+    public const int B = 3;
+    public const int C = 4;
+    public const int Count = 5;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Load<T>(double* coefficients, int row, int column) where T : unmanaged
+    {
+        double* at = coefficients + row * Columns.Row + column;
+        return typeof(T) == typeof(float) ? Widen.Narrow<T>(Simd.Load(at), Simd.Load(at + Vector512<double>.Count)) : Simd.Load(at).As<double, T>();
+    }
+}

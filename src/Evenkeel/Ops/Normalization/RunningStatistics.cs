@@ -1,0 +1,83 @@
+using System.Numerics;
+
+namespace Evenkeel;
+
+/// <summary>
+/// The running mean and variance of a normalization layer, and the rule by which they follow the batches.
+/// </summary>
+/// <remarks>A batch with a NaN or an infinity is not followed: the update is skipped as a whole and counted, so that one overflow does not poison the statistics for good.</remarks>
+public sealed class RunningStatistics
+{
+    /// <summary>Creates statistics for <paramref name="features"/> channels at their start values.</summary>
+    public RunningStatistics(int features, RunningAverage average)
+    {
+        Average = average;
+        Mean = new StateBuffer(Tensor.Zeros([features]), "running_mean");
+        Variance = new StateBuffer(Tensor.Full([features], average.InitialVariance), "running_var");
+        NumBatchesTracked = new StateBuffer(Tensor.Zeros([], DType.Int64), "num_batches_tracked");
+    }
+
+    /// <summary>The rule of the updates.</summary>
+    public RunningAverage Average { get; }
+
+    /// <summary>The running mean, one value a channel; <c>running_mean</c> in a state dict.</summary>
+    public StateBuffer Mean { get; }
+
+    /// <summary>The running variance, one value a channel; <c>running_var</c> in a state dict.</summary>
+    public StateBuffer Variance { get; }
+
+    /// <summary>Number of updates (a scalar of type Int64); <c>num_batches_tracked</c> in a state dict.</summary>
+    public StateBuffer NumBatchesTracked { get; }
+
+    /// <summary>Number of batches whose update was skipped because their statistics were not finite.</summary>
+    public long SkippedBatches { get; private set; }
+
+    /// <summary>Follows one batch.</summary>
+    /// <param name="moments">Rows of <paramref name="stride"/> doubles: pivot, low part of the mean, biased variance; a value a channel.</param>
+    /// <param name="stride">Doubles from one row to the next.</param>
+    /// <param name="m">Values per channel in the batch.</param>
+    /// <param name="previous">Receives the old values, mean then variance, so that the update can be undone; may be null.</param>
+    /// <returns>False where the batch was not finite and the update was skipped.</returns>
+    internal unsafe bool Update<T>(double* moments, int stride, double m, T* previous) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int features = Mean.Value.Count;
+        T* mean = Mean.Value.Pointer<T>();
+        T* variance = Variance.Value.Pointer<T>();
+        double total = 0;
+        for (int c = 0; c < features; c++) total += moments[c] * 0 + moments[2 * stride + c] * 0;
+        if (total != 0)
+        {
+            // 0·x is 0 for finite x and NaN otherwise.
+            SkippedBatches++;
+            return false;
+        }
+
+        if (previous is not null)
+        {
+            new Span<T>(mean, features).CopyTo(new Span<T>(previous, features));
+            new Span<T>(variance, features).CopyTo(new Span<T>(previous + features, features));
+        }
+
+        long update = ++NumBatchesTracked.Value.AsSpan<long>()[0];
+        double weight = Average.WeightAt(update);
+        double correction = Average.Estimator == VarianceEstimator.Unbiased ? m / (m - 1) : 1;
+        for (int c = 0; c < features; c++)
+        {
+            double batchMean = moments[c] + moments[stride + c];
+            double batchVariance = moments[2 * stride + c] * correction;
+            mean[c] = T.CreateTruncating((1 - weight) * double.CreateTruncating(mean[c]) + weight * batchMean);
+            variance[c] = T.CreateTruncating((1 - weight) * double.CreateTruncating(variance[c]) + weight * batchVariance);
+        }
+
+        return true;
+    }
+
+    /// <summary>Takes the last update back.</summary>
+    internal unsafe void Restore<T>(T* previous) where T : unmanaged
+    {
+        int features = Mean.Value.Count;
+        new Span<T>(previous, features).CopyTo(Mean.Value.AsSpan<T>());
+        new Span<T>(previous + features, features).CopyTo(Variance.Value.AsSpan<T>());
+        NumBatchesTracked.Value.AsSpan<long>()[0]--;
+    }
+}
