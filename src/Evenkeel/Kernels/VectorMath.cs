@@ -1,0 +1,137 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// Elementary functions on packs of <see cref="float"/> or <see cref="double"/>, and on single doubles, with the same
+/// bits on every machine: the library never calls <c>Math.Exp</c> and its like, whose last bit depends on the system.
+/// </summary>
+/// <remarks>
+/// <para>Built from + - * /, fused multiply-add, comparisons, bit operations and conversions that cannot overflow.
+/// The arithmetic is in <c>VectorMath.Single.cs</c> and <c>VectorMath.Double.cs</c>.</para>
+/// <para>Polynomials: minimax fits of the remainder named beside each, by Remez exchange in 50-digit arithmetic with the
+/// relative error of the whole function as weight, then rounded to the working precision. The fitted degree is the
+/// smallest whose error stays well below half a unit in the last place (ulp).</para>
+/// <para>Rounding an exponent to an integer uses the addition of 1.5·2^(p-1), p the bits of the significand: the sum's low
+/// bits are the integer, on any hardware, and a NaN stays one.</para>
+/// <para>NaN in, NaN out, with its payload; infinities and signed zeros follow C's annex F; subnormal results are kept.</para>
+/// </remarks>
+internal static partial class VectorMath
+{
+    /// <summary>Largest |x| of <see cref="Sin(double)"/> and <see cref="Cos(double)"/>; beyond it they give NaN rather than noise.</summary>
+    public const double MaxAngle = 1L << 30;
+
+    /// <summary>e^x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Exp<T>(Vector512<T> x) => typeof(T) == typeof(float)
+        ? ExpSingle(x.AsSingle()).As<float, T>()
+        : ExpDouble(x.AsDouble()).As<double, T>();
+
+    /// <summary>Natural logarithm: -inf at 0, NaN below.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Log<T>(Vector512<T> x) => typeof(T) == typeof(float)
+        ? LogSingle(x.AsSingle()).As<float, T>()
+        : LogDouble(x.AsDouble()).As<double, T>();
+
+    /// <summary>Hyperbolic tangent; accurate relative to itself down to the subnormals.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Tanh<T>(Vector512<T> x) => typeof(T) == typeof(float)
+        ? TanhSingle(x.AsSingle()).As<float, T>()
+        : TanhDouble(x.AsDouble()).As<double, T>();
+
+    /// <summary>1 / (1 + e^-x); accurate relative to itself on both sides.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Sigmoid<T>(Vector512<T> x) => typeof(T) == typeof(float)
+        ? SigmoidSingle(x.AsSingle()).As<float, T>()
+        : SigmoidDouble(x.AsDouble()).As<double, T>();
+
+    /// <summary>The error function, 2/√π · ∫₀ˣ e^(-t²) dt.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Erf<T>(Vector512<T> x) => typeof(T) == typeof(float)
+        ? ErfSingle(x.AsSingle()).As<float, T>()
+        : ErfDouble(x.AsDouble()).As<double, T>();
+
+    /// <summary>Sine of x in radians, |x| ≤ <see cref="MaxAngle"/>; NaN beyond.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Sin<T>(Vector512<T> x)
+    {
+        if (typeof(T) == typeof(double)) return SinCosDouble(x.AsDouble(), Vector512<long>.Zero).As<double, T>();
+        Vector512<float> f = x.AsSingle();
+        return Narrow(
+            SinCosDouble(Vector512.WidenLower(f), Vector512<long>.Zero),
+            SinCosDouble(Vector512.WidenUpper(f), Vector512<long>.Zero)).As<float, T>();
+    }
+
+    /// <summary>Cosine of x in radians, |x| ≤ <see cref="MaxAngle"/>; NaN beyond.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Cos<T>(Vector512<T> x)
+    {
+        if (typeof(T) == typeof(double)) return SinCosDouble(x.AsDouble(), Vector512<long>.One).As<double, T>();
+        Vector512<float> f = x.AsSingle();
+        return Narrow(
+            SinCosDouble(Vector512.WidenLower(f), Vector512<long>.One),
+            SinCosDouble(Vector512.WidenUpper(f), Vector512<long>.One)).As<float, T>();
+    }
+
+    /// <summary>x^y with the special cases of C's <c>pow</c>: 1 where y is 0 or x is 1, NaN for x &lt; 0 unless y is an integer.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Pow<T>(Vector512<T> x, Vector512<T> y)
+    {
+        if (typeof(T) == typeof(double)) return PowDouble(x.AsDouble(), y.AsDouble()).As<double, T>();
+        Vector512<float> fx = x.AsSingle(), fy = y.AsSingle();
+        return Narrow(
+            PowDouble(Vector512.WidenLower(fx), Vector512.WidenLower(fy)),
+            PowDouble(Vector512.WidenUpper(fx), Vector512.WidenUpper(fy))).As<float, T>();
+    }
+
+    /// <summary>The larger of a and b, NaN if either is, as PyTorch's <c>maximum</c>; b where they compare equal (±0).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Max<T>(Vector512<T> a, Vector512<T> b) =>
+        Vector512.ConditionalSelect(Vector512.GreaterThan(a, b) | ~Vector512.Equals(a, a), a, b);
+
+    /// <summary>The smaller of a and b, NaN if either is, as PyTorch's <c>minimum</c>; b where they compare equal (±0).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Min<T>(Vector512<T> a, Vector512<T> b) =>
+        Vector512.ConditionalSelect(Vector512.LessThan(a, b) | ~Vector512.Equals(a, a), a, b);
+
+    /// <summary>e^x of one value: lane 0 of the pack version, so the same bits.</summary>
+    public static double Exp(double x) => ExpDouble(Vector512.Create(x)).ToScalar();
+
+    /// <summary>Natural logarithm of one value: lane 0 of the pack version.</summary>
+    public static double Log(double x) => LogDouble(Vector512.Create(x)).ToScalar();
+
+    /// <summary>Sine of one value, |x| ≤ <see cref="MaxAngle"/>: lane 0 of the pack version.</summary>
+    public static double Sin(double x) => SinCosDouble(Vector512.Create(x), Vector512<long>.Zero).ToScalar();
+
+    /// <summary>Cosine of one value, |x| ≤ <see cref="MaxAngle"/>: lane 0 of the pack version.</summary>
+    public static double Cos(double x) => SinCosDouble(Vector512.Create(x), Vector512<long>.One).ToScalar();
+
+    /// <summary>x^y of two values: lane 0 of the pack version.</summary>
+    public static double Pow(double x, double y) => PowDouble(Vector512.Create(x), Vector512.Create(y)).ToScalar();
+
+    /// <summary>Hyperbolic tangent of one value: lane 0 of the pack version.</summary>
+    public static double Tanh(double x) => TanhDouble(Vector512.Create(x)).ToScalar();
+
+    /// <summary>Error function of one value: lane 0 of the pack version.</summary>
+    public static double Erf(double x) => ErfDouble(Vector512.Create(x)).ToScalar();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Narrow(Vector512<double> low, Vector512<double> high) => Vector512.Narrow(low, high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> C(float value) => Vector512.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> C(double value) => Vector512.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<int> C(int value) => Vector512.Create(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<long> C(long value) => Vector512.Create(value);
+
+    /// <summary>mask ? a : b; a mask of comparisons has all bits of a lane alike.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Select<T>(Vector512<T> mask, Vector512<T> a, Vector512<T> b) => Vector512.ConditionalSelect(mask, a, b);
+}
