@@ -5,6 +5,9 @@ using static Evenkeel.Kernels.Simd;
 namespace Evenkeel.Kernels;
 
 // Double precision. Names ending in Low hold the part of a number that does not fit the double before it.
+// The longest bodies are calls: without AVX-512 each pack operation is two or four, and inlining all of them runs out of the
+// compiler's budget, which makes the code fifty times slower. They take their packs by reference: copies of packs on the stack are
+// written in halves and read whole, which stalls the read.
 internal static partial class VectorMath
 {
     // 1.5·2^52: adding it rounds |v| < 2^51 to an integer, which is then in the low bits.
@@ -72,6 +75,14 @@ internal static partial class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> LogParts(Vector512<double> x, out Vector512<double> low)
     {
+        LogPartsCall(in x, out low, out Vector512<double> result);
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void LogPartsCall(in Vector512<double> xRef, out Vector512<double> low, out Vector512<double> result)
+    {
+        Vector512<double> x = xRef;
         Vector512<double> tiny = Vector512.LessThan(x, C(2.2250738585072014e-308));
         Vector512<double> scaled = Select(tiny, x * C(18014398509481984d), x); // 2^54
 
@@ -115,7 +126,7 @@ internal static partial class VectorMath
         Vector512<double> hLow = k - h + g + Fma(e, C(Ln2Tail), gLow);
         Vector512<double> high = h + hLow;
         low = h - high + hLow;
-        return high;
+        result = high;
     }
 
     /// <summary>Sets ln of 0, negative numbers, infinity and NaN.</summary>
@@ -140,19 +151,27 @@ internal static partial class VectorMath
         Vector512<double> r = ReduceExp(a + a, out Vector512<long> n);
         Vector512<double> power = ((n + C(1023L)) << 52).AsDouble();
         Vector512<double> u = Fma(power, Expm1Polynomial(r), power - C(1.0));
-        return (u / (u + C(2.0))) | sign;
+        return DivideBySum(u, C(2.0), u) | sign;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> SigmoidDouble(Vector512<double> x)
     {
         Vector512<double> e = ExpDouble(x | C(-0.0));
-        return Select(Vector512.LessThan(x, Vector512<double>.Zero), e, C(1.0)) / (C(1.0) + e);
+        return DivideBySum(Select(Vector512.LessThan(x, Vector512<double>.Zero), e, C(1.0)), C(1.0), e);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> ErfDouble(Vector512<double> x)
     {
+        ErfCall(in x, out Vector512<double> result);
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void ErfCall(in Vector512<double> xRef, out Vector512<double> result)
+    {
+        Vector512<double> x = xRef;
         Vector512<double> sign = x & C(-0.0);
         Vector512<double> a = x ^ sign;
 
@@ -187,13 +206,22 @@ internal static partial class VectorMath
         g = Fma(g, t, C(0.4271858474139566));
         g = Fma(g, t, C(-0.2553956763105059));
         Vector512<double> far = Fma(ExpDouble(-(b * b)), g, C(1.0)) | sign;
-        return Select(Vector512.LessThan(a, C(0.875)), near, far);
+        result = Select(Vector512.LessThan(a, C(0.875)), near, far);
     }
 
     /// <summary>sin(x + quarter·π/2): quarter 0 is the sine, 1 the cosine.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> SinCosDouble(Vector512<double> x, Vector512<long> quarter)
     {
+        SinCosCall(in x, in quarter, out Vector512<double> result);
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void SinCosCall(in Vector512<double> xRef, in Vector512<long> quarterRef, out Vector512<double> result)
+    {
+        Vector512<double> x = xRef;
+        Vector512<long> quarter = quarterRef;
         // Cody-Waite, π/2 as three doubles: x - n·P1 is a multiple of 2^-53 below 1 and hence exact when fused; the product
         // n·P2 and the difference from it are kept in two parts. Good to |x| = 2^30 and somewhat beyond.
         Vector512<double> rounded = Fma(x, C(0.6366197723675814), C(RoundDouble));
@@ -228,12 +256,21 @@ internal static partial class VectorMath
         Vector512<double> odd = (-(n & Vector512<long>.One)).AsDouble();
         Vector512<double> y = Select(odd, cosine, sine) ^ ((n & C(2L)) << 62).AsDouble();
         y = Select(Vector512.LessThanOrEqual(Vector512.Abs(x), C(MaxAngle)), y, C(double.NaN));
-        return Select(Vector512.Equals(x, x), y, x);
+        result = Select(Vector512.Equals(x, x), y, x);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> PowDouble(Vector512<double> x, Vector512<double> y)
     {
+        PowCall(in x, in y, out Vector512<double> result);
+        return result;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static void PowCall(in Vector512<double> xRef, in Vector512<double> yRef, out Vector512<double> result)
+    {
+        Vector512<double> x = xRef;
+        Vector512<double> y = yRef;
         // |x|^y = e^(y·ln|x|), the exponent in two parts.
         Vector512<double> one = C(1.0), infinity = C(double.PositiveInfinity);
         Vector512<double> ax = Vector512.Abs(x), ay = Vector512.Abs(y);
@@ -258,6 +295,6 @@ internal static partial class VectorMath
         power = Select(Vector512.Equals(x, x), power, x);
         Vector512<double> isOne = Vector512.Equals(x, one) | Vector512.Equals(y, Vector512<double>.Zero)
             | (Vector512.Equals(ax, one) & Vector512.Equals(ay, infinity));
-        return Select(isOne, one, power);
+        result = Select(isOne, one, power);
     }
 }

@@ -91,7 +91,7 @@ internal static partial class VectorMath
         Vector512<float> r = ReduceExp(a + a, out Vector512<int> n);
         Vector512<float> power = ((n + C(127)) << 23).AsSingle();
         Vector512<float> u = Fma(power, Expm1Polynomial(r), power - C(1f));
-        return (u / (u + C(2f))) | sign;
+        return DivideBySum(u, C(2f), u) | sign;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -99,7 +99,7 @@ internal static partial class VectorMath
     {
         // With e = e^-|x| ≤ 1 nothing overflows: 1/(1 + e) above zero, e/(1 + e) below.
         Vector512<float> e = ExpSingle(x | C(-0f));
-        return Select(Vector512.LessThan(x, Vector512<float>.Zero), e, C(1f)) / (C(1f) + e);
+        return DivideBySum(Select(Vector512.LessThan(x, Vector512<float>.Zero), e, C(1f)), C(1f), e);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -131,6 +131,23 @@ internal static partial class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<long> C(long value) => Vector512.Create(value);
 
+    /// <summary>
+    /// a / (c + u) for 0 ≤ u, c a power of two: the rounding errors of the sum and of the quotient are taken back, so only that
+    /// of the last addition is left.
+    /// </summary>
+    /// <remarks>With d = -(c + u) no operand of a fused operation is negated: the sign of a NaN would depend on how that is compiled.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> DivideBySum<T>(Vector512<T> a, Vector512<T> c, Vector512<T> u)
+    {
+        Vector512<T> minusC = -c;
+        Vector512<T> d = minusC - u;
+        Vector512<T> dLow = minusC - d - u; // exact where u ≤ c; where u > c the quotient does not feel it
+        Vector512<T> inverse = -Vector512<T>.One / d;
+        Vector512<T> t = a * inverse;
+        Vector512<T> rest = Simd.Fma(t, dLow, Simd.Fma(t, d, a));
+        return Simd.Fma(rest, inverse, t);
+    }
+
     /// <summary>mask ? a : b; a mask of comparisons has all bits of a lane alike.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<T> Select<T>(Vector512<T> mask, Vector512<T> a, Vector512<T> b) => Vector512.ConditionalSelect(mask, a, b);
