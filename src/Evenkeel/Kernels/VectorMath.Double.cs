@@ -244,6 +244,7 @@ internal static partial class VectorMath
         Vector512<double> halfZ = C(0.5) * z;
         Vector512<double> w0 = C(1.0) - halfZ;
         Vector512<double> sine = r + Fma(r * z, s, rLow * w0);
+        sine = Select(Vector512.Equals(r, Vector512<double>.Zero), r, sine); // sin(-0) = -0
 
         // cos r = 1 - r²/2 + r⁴·C(r²), C of degree 5 fitted to (cos r - 1 + r²/2)/r⁴; error 2e-18.
         Vector512<double> c = Fma(C(-1.1359452807364191e-11), z, C(2.0875719659880147e-09));
