@@ -1,0 +1,345 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// The matrix product C (+)= op(A)·op(B) (+ bias), row-major.
+/// </summary>
+/// <remarks>
+/// <para>Two forms, chosen from the shape and the transposes. The outer form keeps a tile of C in registers, lanes along the columns: an element
+/// is one FMA chain per chunk of k. The dot form, for few rows against Bᵀ with a long k, has its lanes along k and reads B as it lies.
+/// k is cut into even chunks fixed by k; their results are added in index order.</para>
+/// <para>So the bits of an element depend on the shape and the transposes only: not on the tile, which follows the hardware, not on the blocks
+/// of C that threads work on.</para>
+/// <para>The outer form follows K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.</para>
+/// </remarks>
+internal static unsafe class Gemm
+{
+    /// <summary>Longest chunk of k in the outer form: two packs of 256 rows of B are a first-level cache.</summary>
+    private const int OuterChunk = 256;
+
+    /// <summary>Longest chunk of k in the dot form: five rows of A and five of B are a first-level cache.</summary>
+    private const int DotChunk = 768;
+
+    /// <summary>Products with fewer floating-point operations are not worth waking a thread.</summary>
+    private const double ParallelFlops = 200e3;
+
+    /// <summary>Rows of a block of C.</summary>
+    private const int BlockRows = 256;
+
+    /// <summary>Takes the tile of narrow registers on any hardware, for the tests: the bits do not change.</summary>
+    public static bool ForceNarrow { get; set; }
+
+    private static bool IsWide => Vector512.IsHardwareAccelerated && !ForceNarrow;
+
+    /// <summary>
+    /// C[m,n] = op(A)[m,k]·op(B)[k,n] (+ bias[n] on every row), or with <paramref name="accumulate"/> added to C.
+    /// </summary>
+    /// <param name="transposeA">A is stored as [k,m].</param>
+    /// <param name="transposeB">B is stored as [n,k].</param>
+    /// <param name="m">Rows of C.</param>
+    /// <param name="n">Columns of C.</param>
+    /// <param name="k">Terms of an element; with none C is zero (or bias).</param>
+    /// <param name="a">A as stored.</param>
+    /// <param name="lda">Distance of two stored rows of A.</param>
+    /// <param name="b">B as stored.</param>
+    /// <param name="ldb">Distance of two stored rows of B.</param>
+    /// <param name="c">C; must not overlap A, B or the bias.</param>
+    /// <param name="ldc">Distance of two rows of C.</param>
+    /// <param name="accumulate">Add to C instead of overwriting it.</param>
+    /// <param name="bias">A row added to every row, or null.</param>
+    public static void Run<T>(bool transposeA, bool transposeB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc, bool accumulate, T* bias = null)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (m <= 0 || n <= 0) return;
+        if (k <= 0)
+        {
+            Fill(m, n, c, ldc, accumulate, bias);
+            return;
+        }
+
+        var job = new GemmJob<T>
+        {
+            TransposeA = transposeA, TransposeB = transposeB, M = m, N = n, K = k, A = a, LdA = lda, B = b, LdB = ldb, C = c, LdC = ldc,
+            Accumulate = accumulate, Bias = bias,
+        };
+        job.Dot = transposeB && !transposeA && k >= 256 && m <= 64;
+        job.Columns = job.Dot ? DivideUp(n, GemmMicro.DotSide) : DivideUp(n, 2 * Vector512<T>.Count);
+
+        // Blocks of C: small enough for two threads to share them evenly, rows first, since a block packs its own columns of B.
+        double flops = 2.0 * m * n * k;
+        int wanted = flops < ParallelFlops ? 1 : (int)Math.Clamp(flops / (ParallelFlops / 2), 2, 8);
+        int rowBlocks = job.Dot ? 1 : DivideUp(m, BlockRows), columnBlocks = 1;
+        while (rowBlocks * columnBlocks < wanted)
+        {
+            if (!job.Dot && m / rowBlocks >= 16) rowBlocks *= 2;
+            else if (job.Columns / columnBlocks >= 2) columnBlocks *= 2;
+            else break;
+        }
+
+        job.RowBlocks = rowBlocks;
+        job.ColumnBlocks = columnBlocks;
+        if (rowBlocks * columnBlocks == 1) job.Invoke(0);
+        else Workers.Run(rowBlocks * columnBlocks, job);
+    }
+
+    private static int DivideUp(int x, int by) => (x + by - 1) / by;
+
+    /// <summary>The product with no terms.</summary>
+    private static void Fill<T>(int m, int n, T* c, int ldc, bool accumulate, T* bias) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (accumulate && bias == null) return;
+        for (int i = 0; i < m; i++)
+        {
+            var row = new Span<T>(c + ((nint)i * ldc), n);
+            if (!accumulate)
+            {
+                if (bias == null) row.Clear();
+                else new ReadOnlySpan<T>(bias, n).CopyTo(row);
+                continue;
+            }
+
+            for (int j = 0; j < n; j++) row[j] += bias[j];
+        }
+    }
+
+    [StructLayout(LayoutKind.Auto)]
+    private struct GemmJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public bool TransposeA, TransposeB, Accumulate, Dot;
+        public int M, N, K, RowBlocks, ColumnBlocks, Columns;
+        public nint LdA, LdB, LdC;
+        public T* A, B, C, Bias;
+
+        private static int Width => Vector512<T>.Count;
+
+        public void Invoke(int chunk)
+        {
+            int rowBlock = chunk / ColumnBlocks, columnBlock = chunk % ColumnBlocks;
+            int row0 = Cut(M, rowBlock, RowBlocks), row1 = Cut(M, rowBlock + 1, RowBlocks);
+            int column0 = Cut(Columns, columnBlock, ColumnBlocks), column1 = Cut(Columns, columnBlock + 1, ColumnBlocks);
+            if (Dot) InvokeDot(column0, column1);
+            else InvokeOuter(row0, row1, column0, column1);
+        }
+
+        private static int Cut(int size, int index, int parts) => (int)((long)size * index / parts);
+
+        /// <summary>The first column of pack number <paramref name="pack"/>; the last pack overlaps the one before it.</summary>
+        private readonly int PackColumn(int pack) => Math.Max(0, Math.Min(pack * Width, N - Width));
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void InvokeOuter(int row0, int row1, int panel0, int panel1)
+        {
+            bool wide = IsWide;
+            int rows = row1 - row0, packs = DivideUp(N, Width);
+            int chunks = DivideUp(K, OuterChunk), longest = DivideUp(K, chunks);
+
+            int maxRows = wide ? GemmMicro.WideRows : GemmMicro.NarrowRows;
+            int tiles = DivideUp(rows, maxRows), small = rows / tiles, large = rows - (small * tiles);
+
+            // A is copied where its stride would make the rows of a tile compete for the same cache lines, and the copy is used often.
+            bool packA = panel1 - panel0 >= 3 && LdA * sizeof(T) >= 2048;
+            bool packB = TransposeB || N < Width || (rows > 12 && (longest * LdB * sizeof(T) > 48 << 10 || LdB * sizeof(T) >= 4096));
+            nint aStride = TransposeA ? rows + Width : longest + Width;
+            nint tileBytes = 2 * Width * GemmMicro.WideRows * sizeof(T);
+            nint panelBytes = packB ? (nint)2 * Width * longest * sizeof(T) : 0;
+            nint aBytes = packA ? aStride * (TransposeA ? longest : rows) * sizeof(T) : 0;
+            byte* scratch = GemmPacking.Scratch(tileBytes + Simd.Alignment + panelBytes + aBytes);
+            T* tile = (T*)scratch;
+            T* shortBias = (T*)(scratch + tileBytes);
+            T* panelB = (T*)(scratch + tileBytes + Simd.Alignment);
+            T* blockA = (T*)(scratch + tileBytes + Simd.Alignment + panelBytes);
+            if (N < Width && Bias != null) Simd.Store(shortBias, Simd.LoadPartial(Bias, N));
+
+            for (int chunk = 0; chunk < chunks; chunk++)
+            {
+                int p0 = Cut(K, chunk, chunks), k = Cut(K, chunk + 1, chunks) - p0;
+                bool add = Accumulate || chunk > 0;
+                T* bias = chunk > 0 || Bias == null ? null : N < Width ? shortBias : Bias;
+                T* a = TransposeA ? A + (p0 * LdA) + row0 : A + (row0 * LdA) + p0;
+                nint aRow = TransposeA ? 1 : LdA, aColumn = TransposeA ? LdA : 1;
+                if (packA)
+                {
+                    if (TransposeA) GemmPacking.Rows(a, LdA, blockA, aStride, k, rows);
+                    else GemmPacking.Rows(a, LdA, blockA, aStride, rows, k);
+                    a = blockA;
+                    aRow = TransposeA ? 1 : aStride;
+                    aColumn = TransposeA ? aStride : 1;
+                }
+
+                for (int panel = panel0; panel < panel1; panel++)
+                {
+                    int packs0 = 2 * panel, count = Math.Min(2, packs - packs0);
+                    int column = PackColumn(packs0), gap = PackColumn(packs0 + count - 1) - column;
+                    bool isTail = packs0 + count == packs && N % Width != 0;
+                    T* b = B + (p0 * LdB) + column;
+                    nint bRow = LdB, second = gap;
+                    if (packB)
+                    {
+                        if (TransposeB)
+                        {
+                            int columns = Math.Min(N, Width);
+                            GemmPacking.TransposedPack(B + (column * LdB) + p0, LdB, columns, panelB, k);
+                            if (count > 1) GemmPacking.TransposedPack(B + ((column + gap) * LdB) + p0, LdB, columns, panelB + Width, k);
+                        }
+                        else
+                        {
+                            GemmPacking.Panel(b, LdB, ((K - 1 - p0) * LdB) + N - column, Math.Min(N, Width), gap, panelB, k);
+                        }
+
+                        b = panelB;
+                        bRow = 2 * Width;
+                        second = Width;
+                    }
+
+                    T* ai = a;
+                    for (int i = 0; i < tiles; i++)
+                    {
+                        int height = i < large ? small + 1 : small;
+                        T* c = C + ((row0 + Start(i)) * LdC) + column;
+                        T* biasHere = bias == null ? null : bias + column;
+                        if (isTail)
+                        {
+                            Tile(wide, height, count, k, ai, aRow, aColumn, b, bRow, second, tile, 2 * Width, Width, null, false);
+                            Merge(height, count, gap, tile, c, biasHere, add);
+                        }
+                        else
+                        {
+                            Tile(wide, height, count, k, ai, aRow, aColumn, b, bRow, second, c, LdC, gap, biasHere, add);
+                        }
+
+                        ai += height * aRow;
+                    }
+
+                    int Start(int i) => (i * small) + Math.Min(i, large);
+                }
+            }
+        }
+
+        /// <summary>Writes a tile that ends with a part of a pack.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Merge(int height, int count, int gap, T* tile, T* c, T* bias, bool add)
+        {
+            int fresh = N % Width, lane = N < Width ? 0 : Width - fresh;
+            for (int i = 0; i < height; i++, tile += 2 * Width, c += LdC)
+            {
+                if (count > 1) GemmMicro.Put(c, Simd.Load(tile), bias, add);
+                T* last = tile + ((count - 1) * Width), to = c + gap + lane;
+                if (bias != null) Simd.Store(last, Simd.Load(last) + Simd.Load(bias + gap));
+                last += lane;
+                int left = fresh;
+                if (left >= Vector256<T>.Count)
+                {
+                    Vector256<T> v = Vector256.Load(last);
+                    if (add) v = Vector256.Load(to) + v;
+                    v.Store(to);
+                    last += Vector256<T>.Count;
+                    to += Vector256<T>.Count;
+                    left -= Vector256<T>.Count;
+                }
+
+                if (left >= Vector128<T>.Count)
+                {
+                    Vector128<T> v = Vector128.Load(last);
+                    if (add) v = Vector128.Load(to) + v;
+                    v.Store(to);
+                    last += Vector128<T>.Count;
+                    to += Vector128<T>.Count;
+                    left -= Vector128<T>.Count;
+                }
+
+                for (int j = 0; j < left; j++) to[j] = add ? to[j] + last[j] : last[j];
+            }
+        }
+
+        /// <summary>One tile of C by the kernel of its size.</summary>
+        /// <remarks>C's second pack lies <paramref name="gapC"/> behind the first, B's <paramref name="second"/>.</remarks>
+        private static void Tile(bool wide, int rows, int packs, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c, nint cRow, nint gapC, T* bias, bool add)
+        {
+            if (packs == 2 && wide)
+            {
+                switch (rows)
+                {
+                    case 1: GemmMicro.Tile<T, Count1, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                    case 2: GemmMicro.Tile<T, Count2, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                    case 3: GemmMicro.Tile<T, Count3, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                    case 4: GemmMicro.Tile<T, Count4, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                    case 5: GemmMicro.Tile<T, Count5, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                    case 6: GemmMicro.Tile<T, Count6, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                    case 7: GemmMicro.Tile<T, Count7, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                    default: GemmMicro.Tile<T, Count8, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                }
+            }
+
+            for (int pack = 0; pack < packs; pack++)
+            {
+                switch (rows)
+                {
+                    case 1: GemmMicro.Tile<T, Count1, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                    case 2: GemmMicro.Tile<T, Count2, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                    case 3: GemmMicro.Tile<T, Count3, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                    case 4: GemmMicro.Tile<T, Count4, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                    case 5: GemmMicro.Tile<T, Count5, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                    case 6: GemmMicro.Tile<T, Count6, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                    case 7: GemmMicro.Tile<T, Count7, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                    default: GemmMicro.Tile<T, Count8, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                }
+
+                b += second;
+                c += gapC;
+                if (bias != null) bias += gapC;
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void InvokeDot(int group0, int group1)
+        {
+            const int Side = GemmMicro.DotSide;
+            int chunks = DivideUp(K, DotChunk), length = DivideUp(DivideUp(K, chunks), Width) * Width;
+            int tiles = IsWide ? DivideUp(M, Side) : M, small = M / tiles, large = M - (small * tiles);
+            T* result = stackalloc T[Side * Side];
+            for (int chunk = 0; chunk < chunks; chunk++)
+            {
+                int p0 = chunk * length, k = Math.Min(length, K - p0);
+                bool add = Accumulate || chunk > 0;
+                T* bias = chunk > 0 ? null : Bias;
+                for (int group = group0; group < group1; group++)
+                {
+                    int column = group * Side, columns = Math.Min(Side, N - column);
+                    T* b = B + (column * LdB) + p0;
+                    T* b1 = b + (Math.Min(1, columns - 1) * LdB), b2 = b + (Math.Min(2, columns - 1) * LdB);
+                    T* b3 = b + (Math.Min(3, columns - 1) * LdB), b4 = b + (Math.Min(4, columns - 1) * LdB);
+                    T* a = A + p0;
+                    T* c = C + column;
+                    for (int i = 0; i < tiles; i++)
+                    {
+                        int height = i < large ? small + 1 : small;
+                        switch (height)
+                        {
+                            case 1: GemmMicro.Dot<T, Count1>(k, a, LdA, b, b1, b2, b3, b4, result); break;
+                            case 2: GemmMicro.Dot<T, Count2>(k, a, LdA, b, b1, b2, b3, b4, result); break;
+                            case 3: GemmMicro.Dot<T, Count3>(k, a, LdA, b, b1, b2, b3, b4, result); break;
+                            case 4: GemmMicro.Dot<T, Count4>(k, a, LdA, b, b1, b2, b3, b4, result); break;
+                            default: GemmMicro.Dot<T, Count5>(k, a, LdA, b, b1, b2, b3, b4, result); break;
+                        }
+
+                        for (int r = 0; r < height; r++, c += LdC)
+                        {
+                            for (int j = 0; j < columns; j++)
+                            {
+                                T v = result[(Side * r) + j];
+                                if (bias != null) v += bias[column + j];
+                                c[j] = add ? c[j] + v : v;
+                            }
+                        }
+
+                        a += height * LdA;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>Copies of parts of A and B in the order the inner loops of <see cref="Gemm"/> read them.</summary>
+internal static unsafe class GemmPacking
+{
+    [ThreadStatic] private static byte[]? t_scratch;
+
+    /// <summary>At least <paramref name="bytes"/> bytes of the calling thread, pinned and aligned to a pack; kept for the next call.</summary>
+    public static byte* Scratch(nint bytes)
+    {
+        byte[]? scratch = t_scratch;
+        if (scratch == null || scratch.Length < bytes + Simd.Alignment)
+            t_scratch = scratch = GC.AllocateUninitializedArray<byte>((int)(bytes + Simd.Alignment), pinned: true);
+        nint address = (nint)Unsafe.AsPointer(ref scratch[0]);
+        return (byte*)((address + Simd.Alignment - 1) & -Simd.Alignment);
+    }
+
+    /// <summary>Copies <paramref name="rows"/> rows of <paramref name="length"/> values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Rows<T>(T* source, nint sourceRow, T* target, nint targetRow, int rows, int length) where T : unmanaged
+    {
+        int width = Vector512<T>.Count;
+        for (int row = 0; row < rows; row++, source += sourceRow, target += targetRow)
+        {
+            if (length < width)
+            {
+                for (int i = 0; i < length; i++) target[i] = source[i];
+                continue;
+            }
+
+            for (int i = 0; i <= length - width; i += width) Simd.Store(target + i, Simd.Load(source + i));
+            Simd.Store(target + length - width, Simd.Load(source + length - width));
+        }
+    }
+
+    /// <summary>
+    /// Two packs of <paramref name="k"/> rows of B, at <paramref name="b"/> and <paramref name="second"/> behind, side by side. A B narrower than a pack is read beyond its row as long as <paramref name="readable"/> values are left.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Panel<T>(T* b, nint bRow, nint readable, int columns, nint second, T* target, int k) where T : unmanaged
+    {
+        int width = Vector512<T>.Count;
+        for (int p = 0; p < k; p++, b += bRow, target += 2 * width, readable -= bRow)
+        {
+            if (readable < width)
+            {
+                Simd.Store(target, Simd.LoadPartial(b, columns));
+                continue;
+            }
+
+            Simd.Store(target, Simd.Load(b));
+            Simd.Store(target + width, Simd.Load(b + second));
+        }
+    }
+
+    /// <summary>
+    /// One pack of columns of op(B) = Bᵀ: <c>target[p·2·width + j] = b[j·bRow + p]</c>. Columns beyond <paramref name="columns"/>
+    /// repeat the last one; nobody reads their sums.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransposedPack<T>(T* b, nint bRow, int columns, T* target, int k) where T : unmanaged
+    {
+        int width = Vector512<T>.Count;
+        nint row = 2 * width;
+        if (sizeof(T) == 4 && Sse.IsSupported)
+        {
+            for (int j = 0; j < width; j += 4)
+            {
+                float* b0 = (float*)(b + (Math.Min(j, columns - 1) * bRow));
+                float* b1 = (float*)(b + (Math.Min(j + 1, columns - 1) * bRow));
+                float* b2 = (float*)(b + (Math.Min(j + 2, columns - 1) * bRow));
+                float* b3 = (float*)(b + (Math.Min(j + 3, columns - 1) * bRow));
+                float* t = (float*)(target + j);
+                int p = 0;
+                for (; p <= k - 4; p += 4, t += 4 * row)
+                {
+                    Vector128<float> v0 = Vector128.Load(b0 + p), v1 = Vector128.Load(b1 + p), v2 = Vector128.Load(b2 + p), v3 = Vector128.Load(b3 + p);
+                    Vector128<float> low01 = Sse.UnpackLow(v0, v1), high01 = Sse.UnpackHigh(v0, v1);
+                    Vector128<float> low23 = Sse.UnpackLow(v2, v3), high23 = Sse.UnpackHigh(v2, v3);
+                    Sse.MoveLowToHigh(low01, low23).Store(t);
+                    Sse.MoveHighToLow(low23, low01).Store(t + row);
+                    Sse.MoveLowToHigh(high01, high23).Store(t + (2 * row));
+                    Sse.MoveHighToLow(high23, high01).Store(t + (3 * row));
+                }
+
+                for (; p < k; p++, t += row)
+                {
+                    t[0] = b0[p];
+                    t[1] = b1[p];
+                    t[2] = b2[p];
+                    t[3] = b3[p];
+                }
+            }
+
+            return;
+        }
+
+        for (int j = 0; j < width; j += 2)
+        {
+            T* b0 = b + (Math.Min(j, columns - 1) * bRow);
+            T* b1 = b + (Math.Min(j + 1, columns - 1) * bRow);
+            T* t = target + j;
+            for (int p = 0; p < k; p++, t += row)
+            {
+                t[0] = b0[p];
+                t[1] = b1[p];
+            }
+        }
+    }
+}
