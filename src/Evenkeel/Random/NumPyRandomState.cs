@@ -1,0 +1,261 @@
+namespace Evenkeel.Random;
+
+/// <summary>
+/// NumPy's legacy generator, <c>numpy.random.RandomState</c> (what <c>np.random.seed</c> and <c>np.random.randn</c> use): the same
+/// seed gives the same numbers in the same order.
+/// </summary>
+/// <remarks>
+/// <para>Mersenne Twister mt19937 (Matsumoto and Nishimura 1998). A uniform number takes two draws of 32 bits, a pair of normal ones
+/// the polar method (Marsaglia) with the second of the pair kept for the next call, an integer below n masked draws until
+/// one is small enough.</para>
+/// <para>Integers and uniform numbers are NumPy's bits. Normal numbers take a logarithm, which NumPy takes from the C library of its
+/// system; here it is the library's own, nearly always correctly rounded, so in some one of hundred normal numbers the last
+/// bit may differ from a NumPy on Linux (as Windows' NumPy does).</para>
+/// </remarks>
+public sealed class NumPyRandomState : IRandomStream
+{
+    /// <summary>The kind of this stream's <see cref="State"/>.</summary>
+    public const string Kind = "numpy-mt19937";
+
+    private const int Length = 624;
+    private const int Middle = 397;
+
+    private readonly uint[] _key = new uint[Length];
+    private int _position;
+    private bool _hasNormal;
+    private double _normal;
+
+    /// <summary>A stream as after <c>np.random.seed(seed)</c>.</summary>
+    /// <param name="seed">Any number from 0 to 2^32 - 1.</param>
+    public NumPyRandomState(uint seed) => Seed(seed);
+
+    /// <summary>Starts over: <c>np.random.seed(seed)</c>. A kept second normal number is dropped.</summary>
+    public void Seed(uint seed)
+    {
+        for (int i = 0; i < Length; i++)
+        {
+            _key[i] = seed;
+            seed = 1812433253u * (seed ^ (seed >> 30)) + (uint)(i + 1);
+        }
+
+        _position = Length;
+        _hasNormal = false;
+        _normal = 0;
+    }
+
+    /// <inheritdoc/>
+    public uint NextUInt32()
+    {
+        if (_position == Length) Generate();
+        uint y = _key[_position++];
+        y ^= y >> 11;
+        y ^= (y << 7) & 0x9D2C5680u;
+        y ^= (y << 15) & 0xEFC60000u;
+        return y ^ (y >> 18);
+    }
+
+    /// <summary>A uniform number of 64 bits: two draws, the upper half first.</summary>
+    public ulong NextUInt64()
+    {
+        ulong high = NextUInt32();
+        return (high << 32) | NextUInt32();
+    }
+
+    /// <summary>A uniform number in [0, 1), <c>np.random.rand()</c>: 27 bits of one draw, 26 of the next.</summary>
+    public double NextDouble()
+    {
+        uint a = NextUInt32() >> 5, b = NextUInt32() >> 6;
+        return (a * 67108864.0 + b) / 9007199254740992.0;
+    }
+
+    /// <summary>A standard normal number, <c>np.random.randn()</c>: the polar method; every second call returns the kept one.</summary>
+    public double NextNormal()
+    {
+        if (_hasNormal)
+        {
+            _hasNormal = false;
+            return _normal;
+        }
+
+        double x1, x2, r2;
+        do
+        {
+            x1 = 2.0 * NextDouble() - 1.0;
+            x2 = 2.0 * NextDouble() - 1.0;
+            r2 = x1 * x1 + x2 * x2;
+        }
+        while (r2 >= 1.0 || r2 == 0.0);
+
+        double f = Math.Sqrt(-2.0 * ScalarMath.Log(r2) / r2);
+        _normal = f * x1;
+        _hasNormal = true;
+        return f * x2;
+    }
+
+    /// <summary>An integer in [0, <paramref name="exclusiveMax"/>), <c>np.random.randint(n)</c>; 1 consumes nothing.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="exclusiveMax"/> is below 1.</exception>
+    public int NextInt(int exclusiveMax)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(exclusiveMax, 1);
+        return (int)NextUpTo((ulong)exclusiveMax - 1);
+    }
+
+    /// <summary>
+    /// <c>np.random.rand(d0, d1, ...).astype(np.float32)</c>: doubles rounded to float, so 1 itself can occur (once in 2^25).
+    /// </summary>
+    public void Fill(Span<float> destination)
+    {
+        foreach (ref float value in destination) value = (float)NextDouble();
+    }
+
+    /// <summary><c>np.random.rand(d0, d1, ...)</c>.</summary>
+    public void Fill(Span<double> destination)
+    {
+        foreach (ref double value in destination) value = NextDouble();
+    }
+
+    /// <summary><c>np.random.randn(d0, d1, ...).astype(np.float32)</c>.</summary>
+    public void FillNormal(Span<float> destination)
+    {
+        foreach (ref float value in destination) value = (float)NextNormal();
+    }
+
+    /// <summary><c>np.random.randn(d0, d1, ...)</c>.</summary>
+    public void FillNormal(Span<double> destination)
+    {
+        foreach (ref double value in destination) value = NextNormal();
+    }
+
+    /// <summary><c>np.random.rand(count)</c>.</summary>
+    public double[] Rand(int count)
+    {
+        var values = new double[count];
+        Fill(values);
+        return values;
+    }
+
+    /// <summary><c>np.random.randn(count)</c>, row-major where NumPy gives several dimensions.</summary>
+    public double[] Randn(int count)
+    {
+        var values = new double[count];
+        FillNormal(values);
+        return values;
+    }
+
+    /// <summary><c>np.random.randint(high)</c>: an integer in [0, high).</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="high"/> is below 1.</exception>
+    public long RandInt(long high) => RandInt(0, high);
+
+    /// <summary>
+    /// <c>np.random.randint(low, high)</c>: an integer in [low, high). A range of up to 2^32 takes one draw of 32 bits a trial, a larger one two.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="high"/> is not above <paramref name="low"/>.</exception>
+    public long RandInt(long low, long high)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(high, low);
+        return unchecked((long)((ulong)low + NextUpTo((ulong)high - (ulong)low - 1)));
+    }
+
+    /// <summary><c>np.random.randint(low, high, size)</c>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="high"/> is not above <paramref name="low"/>.</exception>
+    public long[] RandInt(long low, long high, int size)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(high, low);
+        var values = new long[size];
+        foreach (ref long value in values.AsSpan()) value = RandInt(low, high);
+        return values;
+    }
+
+    /// <summary><c>np.random.choice(count, size)</c>: indices in [0, count), with replacement.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1 or <paramref name="size"/> negative.</exception>
+    public int[] Choice(int count, int size)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(size);
+        var values = new int[size];
+        Choice(count, values);
+        return values;
+    }
+
+    /// <inheritdoc/>
+    public void Choice(int count, Span<int> destination)
+    {
+        foreach (ref int value in destination) value = NextInt(count);
+    }
+
+    /// <summary><c>np.random.permutation(count)</c>.</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
+    public int[] Permutation(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        var values = new int[count];
+        for (int i = 0; i < count; i++) values[i] = i;
+        Shuffle(values);
+        return values;
+    }
+
+    /// <summary><c>np.random.shuffle(values)</c>.</summary>
+    public void Shuffle(Span<int> values)
+    {
+        for (int i = values.Length - 1; i >= 1; i--)
+        {
+            int j = (int)NextUpTo((ulong)i);
+            (values[i], values[j]) = (values[j], values[i]);
+        }
+    }
+
+    /// <summary>The 624 words of the twister, the position in them, and the kept normal number.</summary>
+    /// <exception cref="ArgumentException">The state set is of another kind of stream, or damaged.</exception>
+    public RandomStreamState State
+    {
+        get
+        {
+            var words = new ulong[Length + 3];
+            for (int i = 0; i < Length; i++) words[i] = _key[i];
+            words[Length] = (ulong)_position;
+            words[Length + 1] = _hasNormal ? 1u : 0u;
+            words[Length + 2] = BitConverter.DoubleToUInt64Bits(_hasNormal ? _normal : 0);
+            return new RandomStreamState(Kind, words);
+        }
+
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            ReadOnlySpan<ulong> words = value.Expect(nameof(NumPyRandomState), Kind, Length + 3);
+            if (words[Length] > Length || words[Length + 1] > 1 || words[..Length].ContainsAnyExceptInRange(0ul, uint.MaxValue))
+                throw new ArgumentException("NumPyRandomState: the state's numbers are out of range. The checkpoint is damaged.");
+            for (int i = 0; i < Length; i++) _key[i] = (uint)words[i];
+            _position = (int)words[Length];
+            _hasNormal = words[Length + 1] != 0;
+            _normal = BitConverter.UInt64BitsToDouble(words[Length + 2]);
+        }
+    }
+
+    /// <summary>An integer in [0, max]: draws masked to the bits of max until one is not above it.</summary>
+    private ulong NextUpTo(ulong max)
+    {
+        if (max == 0) return 0;
+        ulong mask = ulong.MaxValue >> System.Numerics.BitOperations.LeadingZeroCount(max);
+        ulong value;
+        do
+        {
+            value = (max <= uint.MaxValue ? NextUInt32() : NextUInt64()) & mask;
+        }
+        while (value > max);
+        return value;
+    }
+
+    private void Generate()
+    {
+        uint[] key = _key;
+        for (int i = 0; i < Length - Middle; i++) key[i] = key[i + Middle] ^ Twist(key[i], key[i + 1]);
+        for (int i = Length - Middle; i < Length - 1; i++) key[i] = key[i + Middle - Length] ^ Twist(key[i], key[i + 1]);
+        key[Length - 1] = key[Middle - 1] ^ Twist(key[Length - 1], key[0]);
+        _position = 0;
+    }
+
+    private static uint Twist(uint upper, uint lower)
+    {
+        uint y = (upper & 0x80000000u) | (lower & 0x7FFFFFFFu);
+        return (y >> 1) ^ ((0u - (lower & 1)) & 0x9908B0DFu);
+    }
+}

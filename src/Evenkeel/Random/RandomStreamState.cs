@@ -1,0 +1,49 @@
+namespace Evenkeel.Random;
+
+/// <summary>Where a random stream stands: what a checkpoint saves of it.</summary>
+public sealed class RandomStreamState
+{
+    private readonly ulong[] _words;
+
+    /// <summary>A state read back from a checkpoint.</summary>
+    /// <param name="kind">The kind of stream, for example <see cref="Philox.Kind"/> or <see cref="NumPyRandomState.Kind"/>.</param>
+    /// <param name="words">The stream's numbers; copied.</param>
+    public RandomStreamState(string kind, ReadOnlySpan<ulong> words)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(kind);
+        Kind = kind;
+        _words = words.ToArray();
+    }
+
+    /// <summary>The kind of stream that wrote this state and can read it.</summary>
+    public string Kind { get; }
+
+    /// <summary>The numbers, meaningful to the stream's kind only.</summary>
+    public ReadOnlySpan<ulong> Words => _words;
+
+    /// <summary>A new stream of the right kind that continues from here.</summary>
+    /// <exception cref="ArgumentException">The kind is unknown, or the words do not fit it.</exception>
+    public IRandomStream CreateStream()
+    {
+        IRandomStream stream = Kind switch
+        {
+            Philox.Kind => new Philox(0),
+            NumPyRandomState.Kind => new NumPyRandomState(0),
+            _ => throw new ArgumentException(
+                $"RandomStreamState: unknown kind \"{Kind}\"; expected \"{Philox.Kind}\" or \"{NumPyRandomState.Kind}\". " +
+                "Was the checkpoint written by a newer version?"),
+        };
+        stream.State = this;
+        return stream;
+    }
+
+    /// <summary>The words, after checking that kind and count are what <paramref name="owner"/> can read.</summary>
+    internal ReadOnlySpan<ulong> Expect(string owner, string kind, int count)
+    {
+        if (!string.Equals(Kind, kind, StringComparison.Ordinal))
+            throw new ArgumentException($"{owner}: expected a state of kind \"{kind}\", got \"{Kind}\". Restore it into the kind of stream that wrote it.");
+        if (_words.Length != count)
+            throw new ArgumentException($"{owner}: expected a state of {count} words, got {_words.Length}. The checkpoint is damaged or of another version.");
+        return _words;
+    }
+}
