@@ -1,0 +1,10 @@
+namespace Evenkeel.Nn;
+
+/// <summary>
+/// A module that can apply a following ReLU in its own pass over memory (the normalization layers). <see cref="Sequential"/> uses it where it sees the pair.
+/// </summary>
+internal interface IFusesReLU
+{
+    /// <summary>The same bits as the module's Forward followed by ReLU.</summary>
+    Tensor ForwardWithReLU(Tensor x);
+}

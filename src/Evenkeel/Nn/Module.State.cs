@@ -1,0 +1,100 @@
+namespace Evenkeel.Nn;
+
+public abstract partial class Module
+{
+    /// <summary>
+    /// Converts all parameters and all floating-point buffers to another element type, in place: parameters and buffers keep their identity, integer buffers stay.
+    /// </summary>
+    /// <exception cref="ArgumentException"><paramref name="dtype"/> is not a floating-point type.</exception>
+    public void To(DType dtype)
+    {
+        if (!dtype.IsFloatingPoint())
+            throw new ArgumentException($"{TypeName}.To: expected a floating-point type, got {dtype}. Networks compute in Float32 or Float64.", nameof(dtype));
+        foreach ((_, Parameter parameter) in NamedParameters()) parameter.To(dtype);
+        foreach ((_, StateBuffer buffer) in NamedBuffers()) buffer.To(dtype);
+    }
+
+    /// <summary>
+    /// A snapshot of all parameters and buffers under PyTorch's keys and in its order: own parameters, own buffers, then the children's. The tensors are
+    /// copies: training on does not change them. Tied weights appear under each of their keys.
+    /// </summary>
+    public StateDict StateDict()
+    {
+        var snapshot = new StateDict();
+        foreach (StateEntry entry in State()) snapshot.Add(entry.Key, entry.Live.Clone());
+        return snapshot;
+    }
+
+    /// <summary>
+    /// Copies values into parameters and buffers by key, converting between Float32 and Float64 as needed. Everything is checked before the first write.
+    /// </summary>
+    /// <param name="state">Values by key, as <see cref="StateDict()"/> or a file gives them.</param>
+    /// <param name="strict">
+    /// True: any missing or unexpected key and any wrong shape or type throws, and nothing is changed. False: what fits is loaded, and the report says what did not.
+    /// </param>
+    /// <returns>What became of each key.</returns>
+    /// <exception cref="ArgumentException"><paramref name="strict"/>, and something does not fit; the message lists all of it.</exception>
+    public LoadReport LoadStateDict(StateDict state, bool strict = true)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        List<StateEntry> own = State();
+        var entries = new List<LoadEntry>(own.Count);
+        var writes = new List<(Tensor From, Tensor To)>(own.Count);
+        var known = new HashSet<string>(StringComparer.Ordinal);
+        foreach (StateEntry entry in own)
+        {
+            known.Add(entry.Key);
+            Tensor live = entry.Live;
+            if (!state.TryGetValue(entry.Key, out Tensor? value))
+            {
+                entries.Add(new LoadEntry(entry.Key, entry.Optional ? LoadStatus.KeptDefault : LoadStatus.Missing, live.Shape, null));
+            }
+            else if (value.Shape != live.Shape)
+            {
+                entries.Add(new LoadEntry(entry.Key, LoadStatus.ShapeMismatch, live.Shape, value.Shape));
+            }
+            else if (value.DType.IsFloatingPoint() != live.DType.IsFloatingPoint())
+            {
+                entries.Add(new LoadEntry(entry.Key, LoadStatus.TypeMismatch, live.Shape, value.Shape));
+            }
+            else
+            {
+                entries.Add(new LoadEntry(entry.Key, LoadStatus.Loaded, live.Shape, value.Shape));
+                // The conversion comes before the first write: it is the last thing that could fail.
+                writes.Add((value.DType == live.DType ? value : value.To(live.DType), live));
+            }
+        }
+
+        foreach ((string key, Tensor value) in state)
+        {
+            value.ThrowIfStale();
+            if (!known.Contains(key)) entries.Add(new LoadEntry(key, LoadStatus.Unexpected, null, value.Shape));
+        }
+
+        var report = new LoadReport(entries);
+        if (strict && !report.IsComplete)
+            throw new ArgumentException($"{TypeName}.LoadStateDict: the state dict does not fit the model; nothing was changed.\n{report.Problems()}Build the model as it was saved, or pass strict: false to load what fits.", nameof(state));
+        foreach ((Tensor from, Tensor to) in writes) to.CopyFrom(from);
+        return report;
+    }
+
+    /// <summary>The keys with the live tensors behind them, in the order of the state dict.</summary>
+    internal List<StateEntry> State()
+    {
+        var entries = new List<StateEntry>();
+        Collect("", this, entries);
+        return entries;
+
+        // Not through NamedModules: a module registered twice has two sets of keys in a state dict, as in PyTorch.
+        static void Collect(string path, Module module, List<StateEntry> entries)
+        {
+            foreach ((string name, Parameter parameter) in module._parameters) entries.Add(new StateEntry(Join(path, name), parameter.Value, Optional: false));
+            foreach ((string name, StateBuffer buffer) in module._buffers)
+                entries.Add(new StateEntry(Join(path, name), buffer.Value, module._optionalBuffers?.Contains(name) ?? false));
+            foreach ((string name, Module child) in module._children) Collect(Join(path, name), child, entries);
+        }
+    }
+
+    /// <summary>A key, the tensor behind it, and whether files may lack it.</summary>
+    internal readonly record struct StateEntry(string Key, Tensor Live, bool Optional);
+}
