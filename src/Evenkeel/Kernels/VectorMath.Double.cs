@@ -6,9 +6,8 @@ namespace Evenkeel.Kernels;
 
 // Double precision. Names ending in Low hold the part of a number that does not fit the double before it.
 // The longest bodies are calls: without AVX-512 each pack operation is two or four, and inlining all of them runs out of the
-// compiler's budget, which makes the code fifty times slower. They take their packs by reference, which is
-// faster than by value; still, where a thread's stack is not aligned to 64 bytes, a pack passed through it crosses a cache line and
-// the call takes up to three times as long.
+// compiler's budget, which makes the code fifty times slower. With AVX-512 the time of such a call varies from process to process
+// by a factor of two to three (packs passed through a stack that is not aligned to them are the likely cause).
 internal static partial class VectorMath
 {
     // 1.5·2^52: adding it rounds |v| < 2^51 to an integer, which is then in the low bits.
