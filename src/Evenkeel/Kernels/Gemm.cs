@@ -30,6 +30,9 @@ internal static unsafe class Gemm
     /// <summary>Rows of a block of C.</summary>
     private const int BlockRows = 256;
 
+    /// <summary>Panels of B copied at a time: a long stretch of each row, so that far-apart rows cost few misses.</summary>
+    private const int PanelGroup = 8;
+
     /// <summary>Takes the tile of narrow registers on any hardware, for the tests: the bits do not change.</summary>
     public static bool ForceNarrow { get; set; }
 
@@ -145,7 +148,8 @@ internal static unsafe class Gemm
             bool packB = TransposeB || N < Width || (rows > 12 && (longest * LdB * sizeof(T) > 48 << 10 || LdB * sizeof(T) >= 4096));
             nint aStride = TransposeA ? rows + Width : longest + Width;
             nint tileBytes = 2 * Width * GemmMicro.WideRows * sizeof(T);
-            nint panelBytes = packB ? (nint)2 * Width * longest * sizeof(T) : 0;
+            nint panelStride = (nint)2 * Width * (longest + 1);
+            nint panelBytes = packB ? panelStride * Math.Min(PanelGroup, panel1 - panel0) * sizeof(T) : 0;
             nint aBytes = packA ? aStride * (TransposeA ? longest : rows) * sizeof(T) : 0;
             byte* scratch = GemmPacking.Scratch(tileBytes + Simd.Alignment + panelBytes + aBytes);
             T* tile = (T*)scratch;
@@ -179,18 +183,8 @@ internal static unsafe class Gemm
                     nint bRow = LdB, second = gap;
                     if (packB)
                     {
-                        if (TransposeB)
-                        {
-                            int columns = Math.Min(N, Width);
-                            GemmPacking.TransposedPack(B + (column * LdB) + p0, LdB, columns, panelB, k);
-                            if (count > 1) GemmPacking.TransposedPack(B + ((column + gap) * LdB) + p0, LdB, columns, panelB + Width, k);
-                        }
-                        else
-                        {
-                            GemmPacking.Panel(b, LdB, ((K - 1 - p0) * LdB) + N - column, Math.Min(N, Width), gap, panelB, k);
-                        }
-
-                        b = panelB;
+                        if ((panel - panel0) % PanelGroup == 0) PackPanels(panel, Math.Min(panel1, panel + PanelGroup), p0, k, panelB, panelStride);
+                        b = panelB + ((panel - panel0) % PanelGroup * panelStride);
                         bRow = 2 * Width;
                         second = Width;
                     }
@@ -216,6 +210,24 @@ internal static unsafe class Gemm
 
                     int Start(int i) => (i * small) + Math.Min(i, large);
                 }
+            }
+        }
+
+        /// <summary>Copies panels of B for one chunk of k.</summary>
+        private readonly void PackPanels(int panel0, int panel1, int p0, int k, T* target, nint panelStride)
+        {
+            int packs = DivideUp(N, Width), columns = Math.Min(N, Width);
+            if (!TransposeB)
+            {
+                int pack1 = Math.Min(packs, 2 * panel1) - 1;
+                GemmPacking.Panels(B + (p0 * LdB), LdB, N, ((K - 1 - p0) * LdB) + N, 2 * panel0, pack1, target, panelStride, k);
+                return;
+            }
+
+            for (int panel = panel0; panel < panel1; panel++, target += panelStride)
+            {
+                GemmPacking.TransposedPack(B + (PackColumn(2 * panel) * LdB) + p0, LdB, columns, target, k);
+                if ((2 * panel) + 1 < packs) GemmPacking.TransposedPack(B + (PackColumn((2 * panel) + 1) * LdB) + p0, LdB, columns, target + Width, k);
             }
         }
 
@@ -257,6 +269,7 @@ internal static unsafe class Gemm
 
         /// <summary>One tile of C by the kernel of its size.</summary>
         /// <remarks>C's second pack lies <paramref name="gapC"/> behind the first, B's <paramref name="second"/>.</remarks>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Tile(bool wide, int rows, int packs, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c, nint cRow, nint gapC, T* bias, bool add)
         {
             if (packs == 2 && wide)

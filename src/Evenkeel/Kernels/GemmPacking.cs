@@ -38,22 +38,33 @@ internal static unsafe class GemmPacking
     }
 
     /// <summary>
-    /// Two packs of <paramref name="k"/> rows of B, at <paramref name="b"/> and <paramref name="second"/> behind, side by side. A B narrower than a pack is read beyond its row as long as <paramref name="readable"/> values are left.
+    /// Packs <paramref name="pack0"/> .. <paramref name="pack1"/> of <paramref name="k"/> rows of <paramref name="n"/> columns, two packs side by
+    /// side a panel; the last pack of a row ends with it. Rows narrower than a pack are read beyond their end as long as
+    /// <paramref name="readable"/> values are left.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Panel<T>(T* b, nint bRow, nint readable, int columns, nint second, T* target, int k) where T : unmanaged
+    public static void Panels<T>(T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint panelStride, int k) where T : unmanaged
     {
         int width = Vector512<T>.Count;
         for (int p = 0; p < k; p++, b += bRow, target += 2 * width, readable -= bRow)
         {
-            if (readable < width)
+            if (n < width)
             {
-                Simd.Store(target, Simd.LoadPartial(b, columns));
+                Simd.Store(target, readable < width ? Simd.LoadPartial(b, n) : Simd.Load(b));
                 continue;
             }
 
-            Simd.Store(target, Simd.Load(b));
-            Simd.Store(target + width, Simd.Load(b + second));
+            T* to = target;
+            T* from = b + (pack0 * width), last = b + n - width;
+            int pack = pack0;
+            for (; pack < pack1; pack += 2, from += 2 * width, to += panelStride)
+            {
+                Vector512<T> v0 = Simd.Load(from), v1 = Simd.Load(from + width < last ? from + width : last);
+                Simd.Store(to, v0);
+                Simd.Store(to + width, v1);
+            }
+
+            if (pack == pack1) Simd.Store(to, Simd.Load(from < last ? from : last));
         }
     }
 
