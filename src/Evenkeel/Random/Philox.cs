@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Evenkeel.Random;
@@ -187,6 +188,7 @@ public sealed class Philox : IRandomStream
     }
 
     /// <summary>The function itself: four words from a counter of 128 bits and a key of 64 bits, in ten rounds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static (uint Word0, uint Word1, uint Word2, uint Word3) Block(ulong counterLow, ulong counterHigh, ulong key)
     {
         uint c0 = (uint)counterLow, c1 = (uint)(counterLow >> 32), c2 = (uint)counterHigh, c3 = (uint)(counterHigh >> 32);
