@@ -35,6 +35,7 @@ internal static class ScalarMath
     /// intervals of m; r = m/c - 1 is exact in two doubles; log x = k·ln 2 + log c + (r - r²/2 + r³/3 - ...), the leading terms in
     /// two doubles.
     /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Log(double x)
     {
         long bits = BitConverter.DoubleToInt64Bits(x);
@@ -78,6 +79,7 @@ internal static class ScalarMath
 
     /// <summary>(sin 2πu, cos 2πu) for u in [0, 1]; error below one unit in the last place.</summary>
     /// <remarks>In turns the argument's quarter and remainder are exact, so nothing is lost to π.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double Sin, double Cos) SinCosTurns(double u)
     {
         double quarters = u * 4.0;
