@@ -115,7 +115,9 @@ public abstract partial class Module
     /// <summary>Marks the gradients of all parameters empty.</summary>
     public void ZeroGrad()
     {
-        foreach (Parameter parameter in Parameters()) parameter.ZeroGrad();
+        // A shared parameter is visited twice, which does no harm; nothing is allocated, for this may run each step.
+        foreach ((_, Parameter parameter) in _parameters) parameter.ZeroGrad();
+        foreach ((_, Module child) in _children) child.ZeroGrad();
     }
 
     /// <summary>Adds a trainable tensor; its memory becomes the parameter's.</summary>

@@ -1,0 +1,227 @@
+using Evenkeel.Random;
+
+namespace Evenkeel.Nn;
+
+/// <summary>The function that follows a layer: it decides the gain of Xavier's and Kaiming's start values.</summary>
+public enum Nonlinearity
+{
+    /// <summary>None: gain 1.</summary>
+    Linear,
+
+    /// <summary>Logistic sigmoid: gain 1.</summary>
+    Sigmoid,
+
+    /// <summary>Hyperbolic tangent: gain 5/3.</summary>
+    Tanh,
+
+    /// <summary>max(x, 0): gain √2.</summary>
+    ReLU,
+
+    /// <summary>max(x, slope·x): gain √(2 / (1 + slope²)).</summary>
+    LeakyReLU,
+
+    /// <summary>Scaled exponential linear unit: gain 3/4.</summary>
+    SELU,
+}
+
+/// <summary>
+/// How start values are drawn: a value to give to <see cref="Module.Initialize"/>, or to use on a tensor with a random stream of one's own.
+/// </summary>
+/// <remarks>
+/// Symbols: a weight has shape (out, in, k...); fan_in = in·Πk, fan_out = out·Πk; U(±b) is uniform in [-b, b), N(0, s²) normal. Numbers are drawn in double,
+/// row by row, and rounded, so that a model has the same start values in both element types. As in PyTorch, a variance of 1/fan_in keeps the scale of a linear
+/// layer's output; ReLU halves it, hence the gain √2. PyTorch's default, U(±1/√fan_in), has the variance 1/(3·fan_in): through ReLU layers the scale falls by √(1/6) = 0.408 a layer.
+/// Sources: Glorot and Bengio 2010; He et al. 2015; torch.nn.init.
+/// </remarks>
+public sealed class Init
+{
+    private enum Kind
+    {
+        Default,
+        Constant,
+        Normal,
+        Uniform,
+        XavierUniform,
+        XavierNormal,
+        KaimingUniform,
+        KaimingNormal,
+    }
+
+    private readonly Kind _kind;
+    private readonly double _a;
+    private readonly double _b;
+    private readonly double _gain;
+    private readonly bool _fanOut;
+
+    private Init(Kind kind, double a = 0, double b = 0, double gain = 1, bool fanOut = false) => (_kind, _a, _b, _gain, _fanOut) = (kind, a, b, gain, fanOut);
+
+    /// <summary>PyTorch's default of <c>Linear</c> and <c>Conv</c>: weights and biases from U(±1/√fan_in).</summary>
+    public static Init Default { get; } = new(Kind.Default);
+
+    /// <summary>U(±g·√(6 / (fan_in + fan_out))), g = 1 unless <see cref="For"/> says otherwise.</summary>
+    public static Init XavierUniform { get; } = new(Kind.XavierUniform);
+
+    /// <summary>N(0, g²·2 / (fan_in + fan_out)), g = 1 unless <see cref="For"/> says otherwise.</summary>
+    public static Init XavierNormal { get; } = new(Kind.XavierNormal);
+
+    /// <summary>U(±g·√(3 / fan_in)), g = √2 (ReLU) unless <see cref="For"/> says otherwise.</summary>
+    public static Init KaimingUniform { get; } = new(Kind.KaimingUniform, gain: Math.Sqrt(2));
+
+    /// <summary>N(0, g² / fan_in), g = √2 (ReLU) unless <see cref="For"/> says otherwise.</summary>
+    public static Init KaimingNormal { get; } = new(Kind.KaimingNormal, gain: Math.Sqrt(2));
+
+    /// <summary>Every element is <paramref name="value"/>; nothing is drawn.</summary>
+    public static Init Constant(double value) => new(Kind.Constant, value);
+
+    /// <summary>N(mean, std²).</summary>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="std"/> is negative or NaN.</exception>
+    public static Init Normal(double std = 1, double mean = 0) => std >= 0
+        ? new(Kind.Normal, mean, std)
+        : throw new ArgumentOutOfRangeException(nameof(std), $"Init.Normal: expected a standard deviation of 0 or more, got {std}.");
+
+    /// <summary>Uniform in [low, high).</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The interval is empty or not finite.</exception>
+    public static Init Uniform(double low, double high) => double.IsFinite(high - low) && low <= high
+        ? new(Kind.Uniform, low, high)
+        : throw new ArgumentOutOfRangeException(nameof(high), $"Init.Uniform: expected finite bounds, low <= high, got [{low}, {high}).");
+
+    /// <summary>A new tensor of zeros.</summary>
+    public static Tensor Zeros(Shape shape) => Tensor.Zeros(shape);
+
+    /// <summary>A new vector of zeros.</summary>
+    public static Tensor Zeros(int features) => Tensor.Zeros([features]);
+
+    /// <summary>A new tensor of ones.</summary>
+    public static Tensor Ones(Shape shape) => Tensor.Ones(shape);
+
+    /// <summary>A new vector of ones.</summary>
+    public static Tensor Ones(int features) => Tensor.Ones([features]);
+
+    /// <summary>The gain of a nonlinearity, as <c>torch.nn.init.calculate_gain</c> gives it.</summary>
+    /// <param name="nonlinearity">The function after the layer.</param>
+    /// <param name="negativeSlope">The slope of LeakyReLU for x &lt; 0.</param>
+    public static double Gain(Nonlinearity nonlinearity, double negativeSlope = 0.01) => nonlinearity switch
+    {
+        Nonlinearity.Tanh => 5.0 / 3.0,
+        Nonlinearity.ReLU => Math.Sqrt(2),
+        Nonlinearity.LeakyReLU => Math.Sqrt(2 / (1 + negativeSlope * negativeSlope)),
+        Nonlinearity.SELU => 0.75,
+        _ => 1,
+    };
+
+    /// <summary>Xavier's or Kaiming's values with the gain of another nonlinearity.</summary>
+    /// <exception cref="InvalidOperationException">This kind of start values has no gain.</exception>
+    public Init For(Nonlinearity nonlinearity, double negativeSlope = 0.01) => WithGain(Gain(nonlinearity, negativeSlope));
+
+    /// <summary>Xavier's or Kaiming's values with a gain g of one's own.</summary>
+    /// <exception cref="InvalidOperationException">This kind of start values has no gain.</exception>
+    public Init WithGain(double gain) => _kind >= Kind.XavierUniform
+        ? new(_kind, _a, _b, gain, _fanOut)
+        : throw new InvalidOperationException($"{this}: expected Xavier's or Kaiming's values for a gain. Put the scale into its own argument.");
+
+    /// <summary>Kaiming's values with fan_out for fan_in: keeps the scale of the gradients instead of that of the activations.</summary>
+    /// <exception cref="InvalidOperationException">These are not Kaiming's values.</exception>
+    public Init WithFanOut() => _kind >= Kind.KaimingUniform
+        ? new(_kind, _a, _b, _gain, fanOut: true)
+        : throw new InvalidOperationException($"{this}: expected Kaiming's values for fan_out.");
+
+    /// <summary>fan_in and fan_out of a weight of shape (out, in, k...).</summary>
+    /// <exception cref="ArgumentException">The shape has fewer than two dimensions.</exception>
+    public static (int FanIn, int FanOut) Fans(Shape weight)
+    {
+        if (weight.Rank < 2)
+            throw new ArgumentException($"Init: expected a weight of shape (out, in, ...) to take fan_in and fan_out from, got {weight}. Use Normal, Uniform or Constant for vectors.", nameof(weight));
+        int window = 1;
+        for (int axis = 2; axis < weight.Rank; axis++) window *= weight[axis];
+        return (weight[1] * window, weight[0] * window);
+    }
+
+    /// <summary>Draws all elements of a tensor, in row-major order.</summary>
+    /// <param name="tensor">A floating-point tensor; for Default, Xavier and Kaiming of shape (out, in, ...).</param>
+    /// <param name="random">Where the numbers come from; constants take none.</param>
+    /// <exception cref="ArgumentException">The tensor is a vector where fans are needed, or holds integers.</exception>
+    public void Fill(Tensor tensor, IRandomStream random)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        ArgumentNullException.ThrowIfNull(random);
+        if (!tensor.DType.IsFloatingPoint())
+            throw new ArgumentException($"{this}: expected a floating-point tensor, got {tensor.DType} of shape {tensor.Shape}.", nameof(tensor));
+        switch (_kind)
+        {
+            case Kind.Constant: tensor.Fill(_a); break;
+            case Kind.Normal: FillNormal(tensor, random, _a, _b); break;
+            case Kind.Uniform: FillUniform(tensor, random, _a, _b); break;
+            case Kind.Default: FillSymmetric(tensor, random, DefaultBound(tensor.Shape)); break;
+            case Kind.XavierUniform: FillSymmetric(tensor, random, _gain * Math.Sqrt(6.0 / FanSum(tensor.Shape))); break;
+            case Kind.XavierNormal: FillNormal(tensor, random, 0, _gain * Math.Sqrt(2.0 / FanSum(tensor.Shape))); break;
+            case Kind.KaimingUniform: FillSymmetric(tensor, random, _gain * Math.Sqrt(3.0 / Fan(tensor.Shape))); break;
+            default: FillNormal(tensor, random, 0, _gain / Math.Sqrt(Fan(tensor.Shape))); break;
+        }
+    }
+
+    /// <summary>A new tensor of these start values.</summary>
+    /// <inheritdoc cref="Fill"/>
+    public Tensor Create(Shape shape, IRandomStream random, DType dtype = DType.Float32)
+    {
+        Tensor tensor = Tensor.Zeros(shape, dtype);
+        Fill(tensor, random);
+        return tensor;
+    }
+
+    /// <summary>The rule for the bias of a layer with a weight: 0, except with <see cref="Default"/>, which draws it from U(±1/√fan_in).</summary>
+    internal void FillBias(Tensor bias, Shape weight, IRandomStream random)
+    {
+        if (_kind == Kind.Default) FillSymmetric(bias, random, DefaultBound(weight));
+        else bias.Fill(0);
+    }
+
+    /// <summary>The name and settings, as written in code.</summary>
+    public override string ToString() => _kind switch
+    {
+        Kind.Constant => $"Init.Constant({_a})",
+        Kind.Normal => $"Init.Normal(std: {_b}, mean: {_a})",
+        Kind.Uniform => $"Init.Uniform({_a}, {_b})",
+        _ => $"Init.{_kind}",
+    };
+
+    private int Fan(Shape shape)
+    {
+        (int fanIn, int fanOut) = Fans(shape);
+        return Math.Max(1, _fanOut ? fanOut : fanIn);
+    }
+
+    private static long FanSum(Shape shape)
+    {
+        (int fanIn, int fanOut) = Fans(shape);
+        return Math.Max(1, (long)fanIn + fanOut);
+    }
+
+    private static double DefaultBound(Shape weight) => 1 / Math.Sqrt(Math.Max(1, Fans(weight).FanIn));
+
+    private static void FillSymmetric(Tensor tensor, IRandomStream random, double bound) => FillUniform(tensor, random, -bound, bound);
+
+    private static void FillUniform(Tensor tensor, IRandomStream random, double low, double high)
+    {
+        double width = high - low;
+        if (tensor.DType == DType.Float32)
+        {
+            foreach (ref float value in tensor.AsSpan<float>()) value = (float)(low + random.NextDouble() * width);
+        }
+        else
+        {
+            foreach (ref double value in tensor.AsSpan<double>()) value = low + random.NextDouble() * width;
+        }
+    }
+
+    private static void FillNormal(Tensor tensor, IRandomStream random, double mean, double std)
+    {
+        if (tensor.DType == DType.Float32)
+        {
+            foreach (ref float value in tensor.AsSpan<float>()) value = (float)(mean + random.NextNormal() * std);
+        }
+        else
+        {
+            foreach (ref double value in tensor.AsSpan<double>()) value = mean + random.NextNormal() * std;
+        }
+    }
+}

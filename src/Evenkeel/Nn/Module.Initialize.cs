@@ -1,0 +1,54 @@
+using Evenkeel.Random;
+
+namespace Evenkeel.Nn;
+
+/// <summary>A module with a rule of its own for start values: normalization layers return to gamma = 1, beta = 0.</summary>
+public interface IInitializable
+{
+    /// <summary>Sets the module's own parameters and buffers (not its children's) to start values.</summary>
+    /// <param name="init">What the caller asked for.</param>
+    /// <param name="random">The module's own stream.</param>
+    void Initialize(Init init, IRandomStream random);
+}
+
+public abstract partial class Module
+{
+    /// <summary>
+    /// Sets the start values of the whole network. Parameters with two or more dimensions are drawn by <paramref name="init"/>; a vector named <c>bias</c> becomes 0
+    /// (with <see cref="Init.Default"/> it is drawn as PyTorch does); modules with a rule of their own (<see cref="IInitializable"/>: normalization layers) follow it; other vectors stay as they are.
+    /// </summary>
+    /// <param name="init">For example <see cref="Init.KaimingNormal"/>.</param>
+    /// <param name="seed">
+    /// Seed of the draw. Each module draws from its own stream, named by its place in the network, so its values do not depend on its neighbours.
+    /// </param>
+    public void Initialize(Init init, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(init);
+        // Tied weights are drawn once, by the first module that has them.
+        var drawn = new HashSet<Parameter>(ReferenceEqualityComparer.Instance);
+        foreach ((string path, Module module) in NamedModules())
+        {
+            if (module is IInitializable own) own.Initialize(init, new Philox(seed, path.Replace('.', '/')));
+            else if (module._parameters.Count != 0) module.InitializeOwn(init, new Philox(seed, path.Replace('.', '/')), drawn);
+        }
+    }
+
+    private void InitializeOwn(Init init, Philox random, HashSet<Parameter> drawn)
+    {
+        Parameter? weight = null;
+        foreach ((string name, Parameter parameter) in _parameters)
+        {
+            if (name != "bias" && parameter.Shape.Rank < 2) continue;
+            if (name != "bias")
+            {
+                weight ??= parameter;
+                if (drawn.Add(parameter)) init.Fill(parameter.Value, random);
+            }
+            else if (drawn.Add(parameter))
+            {
+                if (weight is null) parameter.Value.Fill(0);
+                else init.FillBias(parameter.Value, weight.Shape, random);
+            }
+        }
+    }
+}
