@@ -4,5 +4,5 @@ namespace Evenkeel.Nn;
 public sealed class ReLU : Module
 {
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => throw new NotSupportedException("ReLU: the op has not landed yet.");
+    protected override Tensor ForwardCore(Tensor x) => x.ReLU();
 }

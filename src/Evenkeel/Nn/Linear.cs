@@ -1,0 +1,48 @@
+using Evenkeel.Random;
+
+namespace Evenkeel.Nn;
+
+/// <summary>
+/// Fully connected layer, y = x·Wᵀ + b, with x (N, in), W (out, in), b (out), y (N, out). Source: torch.nn.Linear.
+/// </summary>
+public sealed class Linear : Module
+{
+    /// <summary>Creates the layer with PyTorch's default start values, U(±1/√in) for the weight, then the bias.</summary>
+    /// <param name="inFeatures">Size of an input row.</param>
+    /// <param name="outFeatures">Size of an output row.</param>
+    /// <param name="bias">False where a normalization layer follows: it would take the bias out again.</param>
+    /// <param name="random">Where the start values are drawn from. Null: from a stream of the layer's own, by the order in which layers are made in the process.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Linear(int inFeatures, int outFeatures, bool bias = true, IRandomStream? random = null)
+    {
+        if (inFeatures < 1)
+            throw new ArgumentOutOfRangeException(nameof(inFeatures), $"Linear: expected 1 or more input features, got {inFeatures}.");
+        if (outFeatures < 1)
+            throw new ArgumentOutOfRangeException(nameof(outFeatures), $"Linear: expected 1 or more output features, got {outFeatures}.");
+        random ??= DefaultStreams.Next();
+        InFeatures = inFeatures;
+        OutFeatures = outFeatures;
+        Weight = Register("weight", Init.Default.Create([outFeatures, inFeatures], random));
+        if (!bias) return;
+        Bias = Register("bias", Init.Zeros(outFeatures));
+        Init.Default.FillBias(Bias.Value, Weight.Shape, random);
+    }
+
+    /// <summary>Size of an input row.</summary>
+    public int InFeatures { get; }
+
+    /// <summary>Size of an output row.</summary>
+    public int OutFeatures { get; }
+
+    /// <summary>W, shape (out, in).</summary>
+    public Parameter Weight { get; }
+
+    /// <summary>b, shape (out); null without a bias.</summary>
+    public Parameter? Bias { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor ForwardCore(Tensor x) => x.Linear(Weight.Value, Bias?.Value);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"Linear(in_features={InFeatures}, out_features={OutFeatures}, bias={Repr.Bool(Bias is not null)})";
+}

@@ -1,0 +1,88 @@
+using Evenkeel.Nn;
+using Xunit;
+
+namespace Evenkeel.Tests.Nn;
+
+public sealed class StateDictTests
+{
+    private static Sequential Network() => new(new Linear(2, 3), new FakeNorm(3));
+
+    [Fact]
+    public void ASnapshotIsACopyAndLoadsBackBitForBit()
+    {
+        Sequential network = Network();
+        StateDict snapshot = network.StateDict();
+        float[] weight = snapshot["0.weight"].ToArray<float>();
+        Parameter parameter = network.Parameters()[0];
+        Tensor value = parameter.Value;
+        value.Fill(9);
+        Assert.Equal(weight, snapshot["0.weight"].ToArray<float>());
+        LoadReport report = network.LoadStateDict(snapshot);
+        Assert.True(report.IsComplete);
+        Assert.Equal(7, report.KeysWith(LoadStatus.Loaded).Count);
+        Assert.Same(value, parameter.Value);
+        Assert.Equal(weight, value.ToArray<float>());
+    }
+
+    [Fact]
+    public void AStrictLoadListsEverythingAndChangesNothing()
+    {
+        Sequential network = Network();
+        StateDict state = network.StateDict();
+        foreach ((_, Tensor tensor) in state) tensor.Fill(5);
+        state["0.weight"] = Tensor.Zeros([3, 5]);
+        state["1.running_mean"] = Tensor.Zeros([3], DType.Int64);
+        state.Remove("0.bias");
+        state.Add("2.weight", Tensor.Zeros([7]));
+        StateDict before = network.StateDict();
+        string message = Assert.Throws<ArgumentException>(() => network.LoadStateDict(state)).Message;
+        foreach (string part in new[]
+        {
+            "Sequential.LoadStateDict", "nothing was changed", "0.weight: expected shape (3, 2), got (3, 5)", "0.bias: missing, expected shape (3)",
+            "1.running_mean: expected and got integers", "2.weight: unexpected, got shape (7)", "strict: false",
+        })
+            Assert.Contains(part, message, StringComparison.Ordinal);
+        foreach ((string key, Tensor tensor) in network.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(before[key].Bytes()), key);
+
+        LoadReport report = network.LoadStateDict(state, strict: false);
+        Assert.False(report.IsComplete);
+        Assert.Equal(["0.weight"], report.KeysWith(LoadStatus.ShapeMismatch));
+        Assert.Equal(["1.running_mean"], report.KeysWith(LoadStatus.TypeMismatch));
+        Assert.Equal(["0.bias"], report.KeysWith(LoadStatus.Missing));
+        Assert.Equal(["2.weight"], report.KeysWith(LoadStatus.Unexpected));
+        Assert.Equal(["1.weight", "1.bias", "1.running_var", "1.num_batches_tracked"], report.KeysWith(LoadStatus.Loaded));
+        Assert.Equal([5f, 5f, 5f], network.StateDict()["1.bias"].ToArray<float>());
+        Assert.StartsWith("4 of 7 keys loaded\n", report.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OlderFilesMayLackTheBatchCounter()
+    {
+        Sequential network = Network();
+        StateDict state = network.StateDict();
+        state.Remove("1.num_batches_tracked");
+        LoadReport report = network.LoadStateDict(state);
+        Assert.True(report.IsComplete);
+        Assert.Equal(["1.num_batches_tracked"], report.KeysWith(LoadStatus.KeptDefault));
+    }
+
+    [Fact]
+    public void ValuesAreConvertedToTheModelsType()
+    {
+        Sequential network = Network();
+        StateDict single = network.StateDict();
+        network.To(DType.Float64);
+        network.LoadStateDict(single);
+        Assert.Equal(DType.Float64, network.Parameters()[0].DType);
+        Assert.Equal((double)single["0.weight"].AsSpan<float>()[0], network.Parameters()[0].Value.AsSpan<double>()[0]);
+    }
+
+    [Fact]
+    public void KeysAreChecked()
+    {
+        var state = new StateDict { { "a", Tensor.Scalar(1) } };
+        Assert.Throws<ArgumentException>(() => state.Add("a", Tensor.Scalar(2)));
+        Assert.Contains("no key \"b\" among 1: a.", Assert.Throws<KeyNotFoundException>(() => state["b"]).Message, StringComparison.Ordinal);
+        Assert.True(state.ContainsKey("a"));
+    }
+}
