@@ -1,0 +1,106 @@
+namespace Evenkeel.Optim;
+
+/// <summary>
+/// Adam: m ← β1·m + (1 - β1)·g, v ← β2·v + (1 - β2)·g², w ← w - lr·m̂ / (√v̂ + eps) with m̂ = m / (1 - β1ᵗ) and v̂ = v / (1 - β2ᵗ). Semantics of <c>torch.optim.Adam</c>.
+/// </summary>
+/// <remarks>
+/// <para>t counts the updates of each parameter and is 1 at the first; eps stands outside the root, after the bias correction. CS231n's <c>adam</c> is the same formula with the same defaults.
+/// Weight decay is added to the gradient (an L2 penalty); <see cref="AdamW"/> applies it to the weight instead.</para>
+/// <para>Order of rounding: m and v each by one product and one fused multiply-add; the step is (lr / (1 - β1ᵗ)) · (m / (√v · (1 / √(1 - β2ᵗ)) + eps)), the scalars in double, rounded once to the element type.</para>
+/// <para>Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.</para>
+/// </remarks>
+public sealed class Adam : Optimizer
+{
+    private readonly AdamUpdate _update;
+
+    /// <summary>Optimizes loose parameters as one group.</summary>
+    /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
+    /// <param name="learningRate">Learning rate lr.</param>
+    /// <param name="beta1">Weight of the old mean of gradients.</param>
+    /// <param name="beta2">Weight of the old mean of squared gradients.</param>
+    /// <param name="eps">Added to the root.</param>
+    /// <param name="weightDecay">L2 penalty added to the gradient: decay·w.</param>
+    /// <param name="decayNormAndBias">False leaves parameters of rank 0 and 1 (gamma, beta, biases) without weight decay.</param>
+    /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
+    public Adam(IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 0, bool decayNormAndBias = true)
+        : base(learningRate, weightDecay)
+    {
+        _update = new AdamUpdate(nameof(Adam), beta1, beta2, eps, decoupled: false);
+        AddParameters(parameters, decayNormAndBias);
+    }
+
+    /// <summary>Optimizes groups of parameters; values a group does not give are those of the arguments.</summary>
+    /// <inheritdoc cref="Adam(IEnumerable{Parameter}, double, double, double, double, double, bool)"/>
+    public Adam(IEnumerable<ParameterGroup> groups, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 0)
+        : base(learningRate, weightDecay)
+    {
+        _update = new AdamUpdate(nameof(Adam), beta1, beta2, eps, decoupled: false);
+        AddGroups(groups);
+    }
+
+    /// <summary>Weight of the old mean of gradients.</summary>
+    public double Beta1 => _update.Beta1;
+
+    /// <summary>Weight of the old mean of squared gradients.</summary>
+    public double Beta2 => _update.Beta2;
+
+    /// <summary>Added to the root.</summary>
+    public double Eps => _update.Eps;
+
+    private protected override ReadOnlySpan<string> StateNames => AdamUpdate.StateNames;
+
+    private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry) =>
+        _update.Prepare(group, Power(Beta1, step), Power(Beta2, step), ref entry);
+
+    private protected override void Update(in UpdateEntry entry, int offset, int count) => _update.Run(entry, offset, count);
+}
+
+/// <summary>
+/// Adam with decoupled weight decay: w ← (1 - lr·decay)·w, then the step of <see cref="Adam"/> without a penalty. Semantics of <c>torch.optim.AdamW</c>.
+/// </summary>
+/// <remarks>Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019. The order of rounding is that of <see cref="Adam"/>.</remarks>
+public sealed class AdamW : Optimizer
+{
+    private readonly AdamUpdate _update;
+
+    /// <summary>Optimizes loose parameters as one group.</summary>
+    /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
+    /// <param name="learningRate">Learning rate lr.</param>
+    /// <param name="beta1">Weight of the old mean of gradients.</param>
+    /// <param name="beta2">Weight of the old mean of squared gradients.</param>
+    /// <param name="eps">Added to the root.</param>
+    /// <param name="weightDecay">Share of the weight, times the learning rate, taken off in each step.</param>
+    /// <param name="decayNormAndBias">False leaves parameters of rank 0 and 1 (gamma, beta, biases) without weight decay.</param>
+    /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
+    public AdamW(IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 1e-2, bool decayNormAndBias = true)
+        : base(learningRate, weightDecay)
+    {
+        _update = new AdamUpdate(nameof(AdamW), beta1, beta2, eps, decoupled: true);
+        AddParameters(parameters, decayNormAndBias);
+    }
+
+    /// <summary>Optimizes groups of parameters; values a group does not give are those of the arguments.</summary>
+    /// <inheritdoc cref="AdamW(IEnumerable{Parameter}, double, double, double, double, double, bool)"/>
+    public AdamW(IEnumerable<ParameterGroup> groups, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 1e-2)
+        : base(learningRate, weightDecay)
+    {
+        _update = new AdamUpdate(nameof(AdamW), beta1, beta2, eps, decoupled: true);
+        AddGroups(groups);
+    }
+
+    /// <summary>Weight of the old mean of gradients.</summary>
+    public double Beta1 => _update.Beta1;
+
+    /// <summary>Weight of the old mean of squared gradients.</summary>
+    public double Beta2 => _update.Beta2;
+
+    /// <summary>Added to the root.</summary>
+    public double Eps => _update.Eps;
+
+    private protected override ReadOnlySpan<string> StateNames => AdamUpdate.StateNames;
+
+    private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry) =>
+        _update.Prepare(group, Power(Beta1, step), Power(Beta2, step), ref entry);
+
+    private protected override void Update(in UpdateEntry entry, int offset, int count) => _update.Run(entry, offset, count);
+}

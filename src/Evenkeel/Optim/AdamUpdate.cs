@@ -1,0 +1,97 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel.Optim;
+
+/// <summary>What <see cref="Adam"/> and <see cref="AdamW"/> share: two moments, their bias correction and the update of a pack.</summary>
+internal sealed class AdamUpdate
+{
+    private static readonly string[] s_stateNames = ["exp_avg", "exp_avg_sq"];
+    private readonly bool _decoupled;
+
+    public AdamUpdate(string owner, double beta1, double beta2, double eps, bool decoupled)
+    {
+        Beta1 = Guard.BelowOne(beta1, owner, nameof(beta1));
+        Beta2 = Guard.BelowOne(beta2, owner, nameof(beta2));
+        Eps = Guard.NotNegative(eps, owner, nameof(eps));
+        _decoupled = decoupled;
+    }
+
+    public static ReadOnlySpan<string> StateNames => s_stateNames;
+
+    public double Beta1 { get; }
+
+    public double Beta2 { get; }
+
+    public double Eps { get; }
+
+    /// <summary>Scalars of a step from β1ᵗ and β2ᵗ.</summary>
+    public void Prepare(ParameterGroup group, double beta1Power, double beta2Power, ref UpdateEntry entry)
+    {
+        entry.StepSize = group.LearningRate / (1 - beta1Power);
+        entry.Correction = 1 / Math.Sqrt(1 - beta2Power);
+        entry.Decay = _decoupled ? 1 - group.LearningRate * group.WeightDecay : group.WeightDecay;
+    }
+
+    public void Run(in UpdateEntry entry, int offset, int count)
+    {
+        if (entry.IsDouble) Run<double>(entry, offset, count);
+        else Run<float>(entry, offset, count);
+    }
+
+    private void Run<T>(in UpdateEntry entry, int offset, int count) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var moments = new Moments<T>
+        {
+            Beta1 = Simd.Broadcast(T.CreateTruncating(Beta1)),
+            Fresh1 = Simd.Broadcast(T.CreateTruncating(1 - Beta1)),
+            Beta2 = Simd.Broadcast(T.CreateTruncating(Beta2)),
+            Fresh2 = Simd.Broadcast(T.CreateTruncating(1 - Beta2)),
+            MinusStep = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
+            Correction = Simd.Broadcast(T.CreateTruncating(entry.Correction)),
+            Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
+        };
+        Vector512<T> decay = Simd.Broadcast(T.CreateTruncating(entry.Decay));
+        if (_decoupled) UpdateLoop.Run<T, Decoupled<T>>(entry, offset, count, new() { Moments = moments, Keep = decay });
+        else UpdateLoop.Run<T, Penalized<T>>(entry, offset, count, new() { Moments = moments, Decay = decay });
+    }
+
+    private struct Moments<T> where T : unmanaged
+    {
+        public Vector512<T> Beta1, Fresh1, Beta2, Fresh2, MinusStep, Correction, Eps;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly Vector512<T> Step(Vector512<T> w, Vector512<T> g, ref Vector512<T> m, ref Vector512<T> v)
+        {
+            m = Simd.Fma(Beta1, m, Fresh1 * g);
+            v = Simd.Fma(Beta2, v, Fresh2 * g * g);
+            return Simd.Fma(MinusStep, m / Simd.Fma(Vector512.Sqrt(v), Correction, Eps), w);
+        }
+    }
+
+    private struct Penalized<T> : IUpdate<T> where T : unmanaged
+    {
+        public Moments<T> Moments;
+        public Vector512<T> Decay;
+
+        public static int States => 2;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
+            w = Moments.Step(w, Simd.Fma(Decay, w, g), ref s0, ref s1);
+    }
+
+    private struct Decoupled<T> : IUpdate<T> where T : unmanaged
+    {
+        public Moments<T> Moments;
+        public Vector512<T> Keep;
+
+        public static int States => 2;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
+            w = Moments.Step(w * Keep, g, ref s0, ref s1);
+    }
+}

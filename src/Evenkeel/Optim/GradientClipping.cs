@@ -1,0 +1,50 @@
+namespace Evenkeel.Optim;
+
+/// <summary>Limits gradients between <c>Backward()</c> and <c>Step()</c>, in place.</summary>
+public static class GradientClipping
+{
+    /// <summary>
+    /// Scales all gradients by maxNorm / (norm + 1e-6) where that is below 1; norm is the 2-norm of all gradients as one vector. Semantics of <c>torch.nn.utils.clip_grad_norm_</c>.
+    /// </summary>
+    /// <remarks>Squares are added in double, in an order that depends on shapes only. A NaN or infinite norm makes every gradient NaN or zero, as in PyTorch: check the result.</remarks>
+    /// <param name="parameters">Parameters, distinct; those without a gradient are skipped.</param>
+    /// <param name="maxNorm">The largest norm allowed.</param>
+    /// <returns>The norm before clipping.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxNorm"/> is negative or NaN.</exception>
+    public static double Norm(IEnumerable<Parameter> parameters, double maxNorm)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (!(maxNorm >= 0))
+            throw new ArgumentOutOfRangeException(nameof(maxNorm), $"GradientClipping.Norm: expected maxNorm to be 0 or more, got {maxNorm}.");
+        double squares = 0;
+        foreach (Parameter parameter in parameters)
+        {
+            if (parameter.Gradient is { } gradient) squares += GradientKernels.SumOfSquares(gradient);
+        }
+
+        double norm = Math.Sqrt(squares);
+        double factor = maxNorm / (norm + 1e-6);
+        if (factor >= 1) return norm;
+        foreach (Parameter parameter in parameters)
+        {
+            if (parameter.Gradient is { } gradient) GradientKernels.Scale(gradient, factor);
+        }
+
+        return norm;
+    }
+
+    /// <summary>Limits every gradient element to [-limit, limit]. Semantics of <c>torch.nn.utils.clip_grad_value_</c>; NaN stays NaN.</summary>
+    /// <param name="parameters">Parameters; those without a gradient are skipped.</param>
+    /// <param name="limit">The largest magnitude allowed.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="limit"/> is negative or NaN.</exception>
+    public static void Value(IEnumerable<Parameter> parameters, double limit)
+    {
+        ArgumentNullException.ThrowIfNull(parameters);
+        if (!(limit >= 0))
+            throw new ArgumentOutOfRangeException(nameof(limit), $"GradientClipping.Value: expected limit to be 0 or more, got {limit}.");
+        foreach (Parameter parameter in parameters)
+        {
+            if (parameter.Gradient is { } gradient) GradientKernels.Clamp(gradient, limit);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+using System.Buffers;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel.Optim;
+
+/// <summary>Passes over a whole gradient: sum of squares, scaling, clamping, the L2 penalty.</summary>
+internal static unsafe class GradientKernels
+{
+    private const int ChunkElements = Optimizer.ChunkElements;
+
+    private enum Pass
+    {
+        SumOfSquares,
+        Scale,
+        Clamp,
+        Penalty,
+    }
+
+    /// <summary>Σ x², squared and added in double, chunks combined in order.</summary>
+    public static double SumOfSquares(Tensor x) => Dispatch(Pass.SumOfSquares, x, x, 0);
+
+    /// <summary>x ← factor·x.</summary>
+    public static void Scale(Tensor x, double factor) => Dispatch(Pass.Scale, x, x, factor);
+
+    /// <summary>x ← min(max(x, -limit), limit); NaN stays NaN.</summary>
+    public static void Clamp(Tensor x, double limit) => Dispatch(Pass.Clamp, x, x, limit);
+
+    /// <summary>gradient ← gradient + strength·weight; returns Σ weight².</summary>
+    public static double AddPenalty(Tensor weight, Tensor gradient, double strength) => Dispatch(Pass.Penalty, weight, gradient, strength);
+
+    private static double Dispatch(Pass pass, Tensor x, Tensor y, double scalar)
+    {
+        double result = x.DType == DType.Float64 ? Run<double>(pass, x, y, scalar) : Run<float>(pass, x, y, scalar);
+        GC.KeepAlive(x);
+        GC.KeepAlive(y);
+        return result;
+    }
+
+    private static double Run<T>(Pass pass, Tensor x, Tensor y, double scalar) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int chunks = (x.Count + ChunkElements - 1) / ChunkElements;
+        double[] partial = ArrayPool<double>.Shared.Rent(chunks);
+        try
+        {
+            Workers.Run(chunks, new Job<T> { Pass = pass, X = x.Pointer<T>(), Y = y.Pointer<T>(), Count = x.Count, Scalar = scalar, Partial = partial });
+            double sum = 0;
+            if (pass is Pass.SumOfSquares or Pass.Penalty)
+            {
+                for (int c = 0; c < chunks; c++) sum += partial[c];
+            }
+
+            return sum;
+        }
+        finally
+        {
+            ArrayPool<double>.Shared.Return(partial);
+        }
+    }
+
+    private struct Job<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public Pass Pass;
+        public T* X;
+        public T* Y;
+        public int Count;
+        public double Scalar;
+        public double[] Partial;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public readonly void Invoke(int chunk)
+        {
+            T* x = X + (long)chunk * ChunkElements;
+            T* y = Y + (long)chunk * ChunkElements;
+            int count = Math.Min(ChunkElements, Count - chunk * ChunkElements);
+            int width = Vector512<T>.Count;
+            Vector512<T> scalar = Simd.Broadcast(T.CreateTruncating(Scalar));
+            Vector512<double> low = default, high = default;
+            int i = 0;
+            for (; i <= count - width; i += width)
+            {
+                Vector512<T> value = Simd.Load(x + i);
+                if (Pass is Pass.SumOfSquares or Pass.Penalty) AddSquares(value, ref low, ref high);
+                if (Pass != Pass.SumOfSquares) Simd.Store(y + i, Change(value, Simd.Load(y + i), scalar));
+            }
+
+            int rest = count - i;
+            if (rest > 0)
+            {
+                Vector512<T> value = Simd.LoadPartial(x + i, rest);
+                if (Pass is Pass.SumOfSquares or Pass.Penalty) AddSquares(value, ref low, ref high);
+                if (Pass != Pass.SumOfSquares) Simd.StorePartial(y + i, Change(value, Simd.LoadPartial(y + i, rest), scalar), rest);
+            }
+
+            Partial[chunk] = Simd.SumLanes(low + high);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private readonly Vector512<T> Change(Vector512<T> x, Vector512<T> y, Vector512<T> scalar)
+        {
+            if (Pass == Pass.Scale) return y * scalar;
+            if (Pass == Pass.Penalty) return Simd.Fma(scalar, x, y);
+            Vector512<T> below = Vector512.ConditionalSelect(Vector512.GreaterThan(y, scalar), scalar, y);
+            return Vector512.ConditionalSelect(Vector512.LessThan(below, -scalar), -scalar, below);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static void AddSquares(Vector512<T> value, ref Vector512<double> low, ref Vector512<double> high)
+        {
+            if (typeof(T) == typeof(double))
+            {
+                Vector512<double> d = value.AsDouble();
+                low = Simd.Fma(d, d, low);
+                return;
+            }
+
+            Vector512<double> lower = Vector512.WidenLower(value.AsSingle()), upper = Vector512.WidenUpper(value.AsSingle());
+            low = Simd.Fma(lower, lower, low);
+            high = Simd.Fma(upper, upper, high);
+        }
+    }
+}

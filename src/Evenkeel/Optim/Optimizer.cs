@@ -1,0 +1,277 @@
+using System.Runtime.CompilerServices;
+using Evenkeel.Kernels;
+
+namespace Evenkeel.Optim;
+
+/// <summary>
+/// Changes parameters along their gradients. One step is one fused pass over all parameters: each weight, gradient and state value is read once and written once.
+/// </summary>
+/// <remarks>
+/// <para>Parameters are distinct by reference (tied weights step once); one without a gradient is skipped and its step is not counted, as in PyTorch.</para>
+/// <para>The pass is cut into chunks that depend on the shapes only, and elements do not depend on each other, so the result has the same bits for any number of threads.</para>
+/// </remarks>
+public abstract unsafe class Optimizer
+{
+    /// <summary>Elements of a chunk: 64 KB a stream in float32, so that three or four streams stay within a core's second-level cache.</summary>
+    internal const int ChunkElements = 1 << 14;
+
+    private readonly List<ParameterGroup> _groups = [];
+    private readonly List<Parameter> _parameters = [];
+    private readonly List<ParameterGroup> _groupOf = [];
+    private readonly HashSet<Parameter> _seen = new(ReferenceEqualityComparer.Instance);
+    private Tensor?[] _state = [];
+    private UpdateEntry[] _entries = [];
+    private long[] _steps = [];
+    private Segment[] _segments = [];
+    private int[] _chunkEnds = [];
+
+    /// <summary>A stretch of one parameter within a chunk.</summary>
+    private readonly record struct Segment(int Parameter, int Offset, int Count);
+
+    private readonly double _defaultLearningRate;
+    private readonly double _defaultWeightDecay;
+
+    private protected Optimizer(double learningRate, double weightDecay)
+    {
+        _defaultLearningRate = Guard.NotNegative(learningRate, Name, nameof(learningRate));
+        _defaultWeightDecay = Guard.NotNegative(weightDecay, Name, nameof(weightDecay));
+    }
+
+    /// <summary>The optimizer's name: the first word of its errors and of its state keys.</summary>
+    public string Name => GetType().Name;
+
+    /// <summary>The parameter groups, each with its own learning rate and weight decay.</summary>
+    public IReadOnlyList<ParameterGroup> Groups => _groups;
+
+    /// <summary>The learning rate of the first group; setting it sets that of every group.</summary>
+    public double LearningRate
+    {
+        get => _groups[0].LearningRate;
+        set
+        {
+            foreach (ParameterGroup group in _groups) group.LearningRate = value;
+        }
+    }
+
+    /// <summary>Names of the state tensors a parameter has, PyTorch's words.</summary>
+    private protected abstract ReadOnlySpan<string> StateNames { get; }
+
+    /// <summary>Scalars of a parameter's next update; <paramref name="step"/> is 1 at the first one.</summary>
+    private protected abstract void Prepare(ParameterGroup group, long step, ref UpdateEntry entry);
+
+    /// <summary>Updates elements <paramref name="offset"/> .. of a parameter.</summary>
+    private protected abstract void Update(in UpdateEntry entry, int offset, int count);
+
+    /// <summary>Adds a group; its parameters must not be in another one.</summary>
+    /// <exception cref="ArgumentException">A parameter is already optimized.</exception>
+    public void AddGroup(ParameterGroup group)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        foreach (Parameter parameter in group.Parameters)
+        {
+            if (_seen.Contains(parameter))
+                throw new ArgumentException($"{Name}: expected each parameter in one group, got {parameter} in two. Leave it in one of them.", nameof(group));
+        }
+
+        if (!group.IsLearningRateGiven) group.InitialLearningRate = group.LearningRate = _defaultLearningRate;
+        if (!group.IsWeightDecayGiven) group.WeightDecay = _defaultWeightDecay;
+        group.IsLearningRateGiven = group.IsWeightDecayGiven = true;
+        _groups.Add(group);
+        foreach (Parameter parameter in group.Parameters)
+        {
+            _seen.Add(parameter);
+            _parameters.Add(parameter);
+            _groupOf.Add(group);
+        }
+
+        CutChunks();
+    }
+
+    /// <summary>Changes every parameter that has a gradient. Allocates nothing after the first step.</summary>
+    public void Step()
+    {
+        for (int i = 0; i < _parameters.Count; i++)
+        {
+            Parameter parameter = _parameters[i];
+            ref UpdateEntry entry = ref _entries[i];
+            if (parameter.Gradient is not { } gradient)
+            {
+                entry.Weight = null;
+                continue;
+            }
+
+            EnsureState(i);
+            if (parameter.DType == DType.Float64) Point<double>(ref entry, i, parameter.Value, gradient);
+            else Point<float>(ref entry, i, parameter.Value, gradient);
+            Prepare(_groupOf[i], ++_steps[i], ref entry);
+        }
+
+        Workers.Run(_chunkEnds.Length, new Job { Owner = this });
+    }
+
+    /// <summary>Marks the gradients of all parameters empty; the next backward pass overwrites them.</summary>
+    public void ZeroGrad()
+    {
+        for (int i = 0; i < _parameters.Count; i++) _parameters[i].ZeroGrad();
+    }
+
+    /// <summary>
+    /// Everything a continued run needs besides the parameters, as named tensors in a fixed order: <c>NAME.steps</c> (one count a parameter),
+    /// <c>NAME.groups</c> (learning rate, initial learning rate and weight decay of each group) and <c>NAME.i.STATE</c> of parameter i. The tensors are copies.
+    /// </summary>
+    public IReadOnlyList<KeyValuePair<string, Tensor>> StateDict()
+    {
+        var state = new List<KeyValuePair<string, Tensor>> { new($"{Name}.steps", Tensor.From(_steps, [_steps.Length])) };
+        double[] values = new double[_groups.Count * 3];
+        for (int g = 0; g < _groups.Count; g++)
+        {
+            values[3 * g] = _groups[g].LearningRate;
+            values[3 * g + 1] = _groups[g].InitialLearningRate;
+            values[3 * g + 2] = _groups[g].WeightDecay;
+        }
+
+        state.Add(new($"{Name}.groups", Tensor.From(values, [_groups.Count, 3])));
+        int slots = StateNames.Length;
+        for (int i = 0; i < _parameters.Count; i++)
+        {
+            EnsureState(i);
+            for (int s = 0; s < slots; s++) state.Add(new($"{Name}.{i}.{StateNames[s]}", _state[i * slots + s]!.Clone()));
+        }
+
+        return state;
+    }
+
+    /// <summary>Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind over the same parameters has given. All is checked before anything changes.</summary>
+    /// <exception cref="ArgumentException">A key is missing, or its shape or type does not fit.</exception>
+    public void LoadStateDict(IReadOnlyDictionary<string, Tensor> state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        Tensor steps = Find(state, $"{Name}.steps", [_parameters.Count], DType.Int64);
+        Tensor groups = Find(state, $"{Name}.groups", [_groups.Count, 3], DType.Float64);
+        int slots = StateNames.Length;
+        for (int i = 0; i < _parameters.Count; i++)
+        {
+            for (int s = 0; s < slots; s++) Find(state, $"{Name}.{i}.{StateNames[s]}", _parameters[i].Shape, _parameters[i].DType);
+        }
+
+        steps.AsSpan<long>().CopyTo(_steps);
+        Span<double> values = groups.AsSpan<double>();
+        for (int g = 0; g < _groups.Count; g++)
+        {
+            _groups[g].LearningRate = values[3 * g];
+            _groups[g].InitialLearningRate = values[3 * g + 1];
+            _groups[g].WeightDecay = values[3 * g + 2];
+        }
+
+        for (int i = 0; i < _parameters.Count; i++)
+        {
+            EnsureState(i);
+            for (int s = 0; s < slots; s++) _state[i * slots + s]!.CopyFrom(state[$"{Name}.{i}.{StateNames[s]}"]);
+        }
+    }
+
+    /// <summary>Adds the groups a constructor was given, or one group (two without decay on rank-1 parameters) of loose parameters.</summary>
+    private protected void AddGroups(IEnumerable<ParameterGroup> groups)
+    {
+        ArgumentNullException.ThrowIfNull(groups);
+        foreach (ParameterGroup group in groups) AddGroup(group);
+        if (_parameters.Count == 0)
+            throw new ArgumentException($"{Name}: expected at least one parameter, got none. Pass model.Parameters().", nameof(groups));
+    }
+
+    /// <inheritdoc cref="AddGroups"/>
+    private protected void AddParameters(IEnumerable<Parameter> parameters, bool decayNormAndBias) =>
+        AddGroups(decayNormAndBias ? [new ParameterGroup(parameters)] : ParameterGroup.Split(parameters));
+
+    /// <summary>base^exponent by squaring: products only, so the same bits everywhere.</summary>
+    private protected static double Power(double x, long exponent)
+    {
+        double result = 1;
+        for (; exponent > 0; exponent >>= 1, x *= x)
+        {
+            if ((exponent & 1) != 0) result *= x;
+        }
+
+        return result;
+    }
+
+    private Tensor Find(IReadOnlyDictionary<string, Tensor> state, string key, Shape shape, DType dtype)
+    {
+        if (!state.TryGetValue(key, out Tensor? tensor))
+            throw new ArgumentException($"{Name}: expected the key '{key}', got none. The state belongs to another kind of optimizer or to other parameters.", nameof(state));
+        if (tensor.Shape != shape || tensor.DType != dtype)
+            throw new ArgumentException($"{Name}: expected '{key}' to be {dtype} of shape {shape}, got {tensor.DType} of shape {tensor.Shape}. Create the optimizer over the same parameters, in the same order and type, as the one that was saved.", nameof(state));
+        return tensor;
+    }
+
+    /// <summary>Makes the state tensors of a parameter, or converts them after the parameter has changed its element type.</summary>
+    private void EnsureState(int parameter)
+    {
+        int slots = StateNames.Length;
+        DType dtype = _parameters[parameter].DType;
+        for (int s = parameter * slots; s < (parameter + 1) * slots; s++)
+        {
+            if (_state[s] is not { } state) _state[s] = Tensor.Zeros(_parameters[parameter].Shape, dtype);
+            else if (state.DType != dtype) _state[s] = state.To(dtype);
+        }
+    }
+
+    private void Point<T>(ref UpdateEntry entry, int parameter, Tensor weight, Tensor gradient) where T : unmanaged
+    {
+        int slots = StateNames.Length;
+        entry.IsDouble = typeof(T) == typeof(double);
+        entry.Weight = weight.Pointer<T>();
+        entry.Gradient = gradient.Pointer<T>();
+        if (slots > 0) entry.State0 = _state[parameter * slots]!.Pointer<T>();
+        if (slots > 1) entry.State1 = _state[parameter * slots + 1]!.Pointer<T>();
+        if (slots > 2) entry.State2 = _state[parameter * slots + 2]!.Pointer<T>();
+    }
+
+    /// <summary>Lays all parameters end to end and cuts them into chunks: small ones share a chunk, large ones take several.</summary>
+    private void CutChunks()
+    {
+        Array.Resize(ref _entries, _parameters.Count);
+        Array.Resize(ref _steps, _parameters.Count);
+        Array.Resize(ref _state, _parameters.Count * StateNames.Length);
+        var segments = new List<Segment>();
+        var ends = new List<int>();
+        int room = ChunkElements;
+        for (int i = 0; i < _parameters.Count; i++)
+        {
+            int count = _parameters[i].Shape.Count;
+            for (int offset = 0; offset < count;)
+            {
+                // A remainder keeps whole packs together: segments start at a multiple of the widest pack.
+                int take = Math.Min(count - offset, room);
+                segments.Add(new Segment(i, offset, take));
+                offset += take;
+                room -= (take + 15) & ~15;
+                if (room > 0) continue;
+                ends.Add(segments.Count);
+                room = ChunkElements;
+            }
+        }
+
+        if (room < ChunkElements) ends.Add(segments.Count);
+        _segments = [.. segments];
+        _chunkEnds = [.. ends];
+    }
+
+    private readonly struct Job : IJob
+    {
+        public required Optimizer Owner { get; init; }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Invoke(int chunk)
+        {
+            Optimizer owner = Owner;
+            int end = owner._chunkEnds[chunk];
+            for (int s = chunk == 0 ? 0 : owner._chunkEnds[chunk - 1]; s < end; s++)
+            {
+                Segment segment = owner._segments[s];
+                ref UpdateEntry entry = ref owner._entries[segment.Parameter];
+                if (entry.Weight != null) owner.Update(entry, segment.Offset, segment.Count);
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+namespace Evenkeel.Optim;
+
+/// <summary>lr ← gamma·lr at every count: the <c>lr_decay</c> of CS231n's Solver. Semantics of <c>torch.optim.lr_scheduler.ExponentialLR</c>.</summary>
+public sealed class ExponentialLR : LearningRateScheduler
+{
+    /// <summary>Creates the schedule.</summary>
+    /// <param name="optimizer">The optimizer.</param>
+    /// <param name="gamma">The factor.</param>
+    /// <exception cref="ArgumentOutOfRangeException">gamma is negative.</exception>
+    public ExponentialLR(Optimizer optimizer, double gamma)
+        : base(optimizer) => Gamma = Guard.NotNegative(gamma, nameof(ExponentialLR), nameof(gamma));
+
+    /// <summary>The factor.</summary>
+    public double Gamma { get; }
+
+    private protected override void Apply() => Multiply(Gamma);
+}

@@ -1,0 +1,75 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel.Optim;
+
+/// <summary>Where a parameter's numbers lie in this step, and the scalars of its update. Their meaning is the optimizer's.</summary>
+internal unsafe struct UpdateEntry
+{
+    /// <summary>The weights; null where the parameter has no gradient and is skipped.</summary>
+    public void* Weight;
+    public void* Gradient;
+    public void* State0;
+    public void* State1;
+    public void* State2;
+    public bool IsDouble;
+    public double StepSize;
+    public double Decay;
+    public double Correction;
+}
+
+/// <summary>The update of one pack; a formula of a few lines. The loop is <see cref="UpdateLoop"/>.</summary>
+internal interface IUpdate<T> where T : unmanaged
+{
+    /// <summary>Number of state tensors read and written: 0 to 3.</summary>
+    static abstract int States { get; }
+
+    void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2);
+}
+
+/// <summary>The one loop of all optimizers: reads weight, gradient and state, writes weight and state.</summary>
+internal static unsafe class UpdateLoop
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run<T, TUpdate>(in UpdateEntry entry, int offset, int count, TUpdate update)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TUpdate : struct, IUpdate<T>
+    {
+        T* weight = (T*)entry.Weight + offset;
+        T* gradient = (T*)entry.Gradient + offset;
+        T* state0 = TUpdate.States > 0 ? (T*)entry.State0 + offset : null;
+        T* state1 = TUpdate.States > 1 ? (T*)entry.State1 + offset : null;
+        T* state2 = TUpdate.States > 2 ? (T*)entry.State2 + offset : null;
+        int width = Vector512<T>.Count;
+        int i = 0;
+        for (; i <= count - width; i += width)
+        {
+            Vector512<T> w = Simd.Load(weight + i);
+            Vector512<T> s0 = TUpdate.States > 0 ? Simd.Load(state0 + i) : default;
+            Vector512<T> s1 = TUpdate.States > 1 ? Simd.Load(state1 + i) : default;
+            Vector512<T> s2 = TUpdate.States > 2 ? Simd.Load(state2 + i) : default;
+            update.Invoke(ref w, Simd.Load(gradient + i), ref s0, ref s1, ref s2);
+            Simd.Store(weight + i, w);
+            if (TUpdate.States > 0) Simd.Store(state0 + i, s0);
+            if (TUpdate.States > 1) Simd.Store(state1 + i, s1);
+            if (TUpdate.States > 2) Simd.Store(state2 + i, s2);
+        }
+
+        // The update is in place, so the last pack must not overlap.
+        int rest = count - i;
+        if (rest > 0)
+        {
+            Vector512<T> w = Simd.LoadPartial(weight + i, rest);
+            Vector512<T> s0 = TUpdate.States > 0 ? Simd.LoadPartial(state0 + i, rest) : default;
+            Vector512<T> s1 = TUpdate.States > 1 ? Simd.LoadPartial(state1 + i, rest) : default;
+            Vector512<T> s2 = TUpdate.States > 2 ? Simd.LoadPartial(state2 + i, rest) : default;
+            update.Invoke(ref w, Simd.LoadPartial(gradient + i, rest), ref s0, ref s1, ref s2);
+            Simd.StorePartial(weight + i, w, rest);
+            if (TUpdate.States > 0) Simd.StorePartial(state0 + i, s0, rest);
+            if (TUpdate.States > 1) Simd.StorePartial(state1 + i, s1, rest);
+            if (TUpdate.States > 2) Simd.StorePartial(state2 + i, s2, rest);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using Xunit;
+using Evenkeel.Optim;
+
+namespace Evenkeel.Tests.Optim;
+
+public sealed class GradientClippingTests
+{
+    [Fact]
+    public void NormMatchesPyTorch()
+    {
+        Parameter a = With([1f, -2, 3], [3]), b = With([4f, -5, 0.5f, 0.25f], [2, 2]), none = new(Tensor.Ones([2]));
+        Assert.Equal(7.437237739562988, GradientClipping.Norm([a, none, b], 2), 1e-6);
+        // torch.nn.utils.clip_grad_norm_, PyTorch 1.13.
+        float[] expected = [0.2689170241355896f, -0.5378340482711792f, 0.8067510724067688f, 1.0756680965423584f, -1.3445851802825928f, 0.1344585120677948f, 0.0672292560338974f];
+        float[] actual = [.. a.Gradient!.ToArray<float>(), .. b.Gradient!.ToArray<float>()];
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 2e-7f);
+        Assert.Null(none.Gradient);
+    }
+
+    [Fact]
+    public void ASmallNormChangesNothing()
+    {
+        Parameter a = With([1f, -2, 3], [3]);
+        Assert.Equal(Math.Sqrt(14), GradientClipping.Norm([a], 100), 1e-15);
+        Assert.Equal([1f, -2, 3], a.Gradient!.ToArray<float>());
+    }
+
+    [Fact]
+    public void SquaresBeyondTheRangeOfFloatDoNotOverflow()
+    {
+        Parameter a = With([3e30f, 4e30f], [2]);
+        Assert.Equal(5e30, GradientClipping.Norm([a], 1), 1e24);
+        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], 1e-6f);
+    }
+
+    [Fact]
+    public void EveryLengthIsSummedOnce()
+    {
+        for (int length = 1; length < 258; length++)
+        {
+            foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
+            {
+                var parameter = new Parameter(Tensor.Zeros([length], dtype));
+                OptimizerTests.SetGradient(parameter, static i => i + 1);
+                double expected = Math.Sqrt(Enumerable.Range(1, length).Sum(static i => (long)i * i));
+                Assert.Equal(expected, GradientClipping.Norm([parameter], double.PositiveInfinity));
+            }
+        }
+    }
+
+    [Fact]
+    public void ValueClampsAndKeepsNaN()
+    {
+        float[] values = [float.NaN, 5, -5, 0.5f, float.PositiveInfinity, float.NegativeInfinity, -1, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, -9];
+        Parameter a = With(values, [values.Length]);
+        GradientClipping.Value([a], 1.5);
+        float[] clipped = a.Gradient!.ToArray<float>();
+        Assert.True(float.IsNaN(clipped[0]));
+        for (int i = 1; i < values.Length; i++) Assert.Equal(Math.Clamp(values[i], -1.5f, 1.5f), clipped[i]);
+    }
+
+    [Fact]
+    public void ArgumentsOutOfRangeAreRefused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(static () => GradientClipping.Norm([], double.NaN));
+        Assert.Throws<ArgumentOutOfRangeException>(static () => GradientClipping.Value([], -1));
+    }
+
+    private static Parameter With(float[] gradient, Shape shape)
+    {
+        var parameter = new Parameter(Tensor.Ones(shape));
+        OptimizerTests.SetGradient(parameter, i => gradient[i]);
+        return parameter;
+    }
+}
