@@ -1,5 +1,5 @@
-using Xunit;
 using Evenkeel.Optim;
+using Xunit;
 
 namespace Evenkeel.Tests.Optim;
 

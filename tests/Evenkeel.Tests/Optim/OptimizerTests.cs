@@ -1,6 +1,6 @@
-using Xunit;
 using Evenkeel.Kernels;
 using Evenkeel.Optim;
+using Xunit;
 
 namespace Evenkeel.Tests.Optim;
 
