@@ -1,0 +1,55 @@
+using Evenkeel.Kernels;
+
+namespace Evenkeel.Optim;
+
+/// <summary>
+/// A linear rise from <c>warmup</c> counts, then half a cosine down to the smallest share at <c>total</c>: lr = lr₀·s, with s = t / warmup for t &lt; warmup,
+/// else s = min + (1 - min)·(1 + cos(π·(t - warmup) / (total - warmup))) / 2. After <c>total</c> it stays.
+/// </summary>
+/// <remarks>
+/// The widespread "cosine schedule with warm-up", a <c>LambdaLR</c> in PyTorch's terms: it sets the rates at creation, so with a warm-up the first step has rate 0.
+/// Without a warm-up it is <c>CosineAnnealingLR</c> in closed form.
+/// </remarks>
+public sealed class CosineWithWarmup : LearningRateScheduler
+{
+    /// <summary>Creates the schedule and sets the learning rates of count 0.</summary>
+    /// <param name="optimizer">The optimizer.</param>
+    /// <param name="warmup">Counts of the linear rise.</param>
+    /// <param name="total">Count at which the smallest share is reached.</param>
+    /// <param name="minimumShare">Smallest share of the initial learning rate.</param>
+    /// <exception cref="ArgumentOutOfRangeException">warmup is negative or not below total, or the share is outside [0, 1].</exception>
+    public CosineWithWarmup(Optimizer optimizer, long warmup, long total, double minimumShare = 0)
+        : base(optimizer)
+    {
+        if (warmup < 0 || warmup >= total)
+            throw new ArgumentOutOfRangeException(nameof(warmup), $"CosineWithWarmup: expected 0 <= warmup < total, got warmup {warmup} and total {total}.");
+        if (minimumShare is not (>= 0 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(minimumShare), $"CosineWithWarmup: expected minimumShare from 0 to 1, got {minimumShare}.");
+        Warmup = warmup;
+        Total = total;
+        MinimumShare = minimumShare;
+        Apply();
+    }
+
+    /// <summary>Counts of the linear rise.</summary>
+    public long Warmup { get; }
+
+    /// <summary>Count at which the smallest share is reached.</summary>
+    public long Total { get; }
+
+    /// <summary>Smallest share of the initial learning rate.</summary>
+    public double MinimumShare { get; }
+
+    private protected override void Apply()
+    {
+        double share = Share(Math.Min(Count, Total));
+        foreach (ParameterGroup group in Optimizer.Groups) group.LearningRate = group.InitialLearningRate * share;
+    }
+
+    private double Share(long t)
+    {
+        if (t < Warmup) return t / (double)Warmup;
+        double progress = (t - Warmup) / (double)(Total - Warmup);
+        return MinimumShare + (1 - MinimumShare) * (0.5 * (1 + VectorMath.Cos(Math.PI * progress)));
+    }
+}

@@ -1,0 +1,66 @@
+using Evenkeel.Optim;
+using Xunit;
+
+namespace Evenkeel.Tests.Optim;
+
+public sealed class SchedulerTests
+{
+    // Learning rates printed by PyTorch 1.13 for an initial rate of 0.3.
+    private const double Tolerance = 1e-15;
+
+    [Fact]
+    public void StepLRMatchesPyTorch() =>
+        Check(static o => new StepLR(o, 3), [0.3, 0.3, 0.3, 0.03, 0.03, 0.03, 0.003, 0.003, 0.003]);
+
+    [Fact]
+    public void ExponentialLRMatchesPyTorch() =>
+        Check(static o => new ExponentialLR(o, 0.95), [0.3, 0.285, 0.27075, 0.25721249999999996, 0.24435187499999994, 0.23213428124999994, 0.22052756718749994]);
+
+    [Fact]
+    public void CosineWithWarmupMatchesPyTorchsLambdaLR() =>
+        Check(static o => new CosineWithWarmup(o, 3, 10),
+            [0.0, 0.09999999999999999, 0.19999999999999998, 0.3, 0.28514533018536287, 0.24352347027881002, 0.18337814009344713, 0.11662185990655284, 0.05647652972118997, 0.014854669814637143, 0.0, 0.0]);
+
+    [Fact]
+    public void CosineWithoutWarmupMatchesPyTorchsCosineAnnealing() =>
+        Check(static o => new CosineWithWarmup(o, 0, 8, minimumShare: 0.1),
+            [0.3, 0.28972373688902375, 0.2604594154601839, 0.21666226336928715, 0.165, 0.11333773663071289, 0.0695405845398161, 0.04027626311097629, 0.03]);
+
+    [Fact]
+    public void ALoadedStateContinues()
+    {
+        Optimizer whole = Optimizer(), first = Optimizer(), second = Optimizer();
+        LearningRateScheduler straight = new StepLR(whole, 2, 0.5), saved = new StepLR(first, 2, 0.5);
+        for (int i = 0; i < 7; i++) straight.Step();
+        for (int i = 0; i < 3; i++) saved.Step();
+        var resumed = new StepLR(second, 2, 0.5);
+        second.LoadStateDict(first.StateDict().ToDictionary(StringComparer.Ordinal));
+        resumed.LoadStateDict(saved.StateDict().ToDictionary(StringComparer.Ordinal));
+        for (int i = 3; i < 7; i++) resumed.Step();
+        Assert.Equal(whole.LearningRate, second.LearningRate);
+        Assert.Throws<ArgumentException>(() => new ExponentialLR(second, 0.5).LoadStateDict(saved.StateDict().ToDictionary(StringComparer.Ordinal)));
+    }
+
+    [Fact]
+    public void ArgumentsOutOfRangeAreRefused()
+    {
+        Optimizer optimizer = Optimizer();
+        Assert.Throws<ArgumentOutOfRangeException>(() => new StepLR(optimizer, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ExponentialLR(optimizer, -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new CosineWithWarmup(optimizer, 5, 5));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new CosineWithWarmup(optimizer, 0, 5, 2));
+    }
+
+    private static SGD Optimizer() => new([new Parameter(Tensor.Ones([1]))], 0.3);
+
+    private static void Check(Func<Optimizer, LearningRateScheduler> create, double[] expected)
+    {
+        Optimizer optimizer = Optimizer();
+        LearningRateScheduler scheduler = create(optimizer);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.Equal(expected[i], optimizer.LearningRate, Tolerance);
+            scheduler.Step();
+        }
+    }
+}
