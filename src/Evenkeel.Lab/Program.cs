@@ -1,1 +1,3 @@
-return 0;
+using Evenkeel.Lab.Commands;
+
+return await EvenkeelCommand.RunAsync(args).ConfigureAwait(false);

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using System.Text;
+using Evenkeel.Lab.Experiments;
+using Evenkeel.Lab.Reports;
+
+namespace Evenkeel.Lab.Commands;
+
+/// <summary><c>evenkeel run NAME...</c>: some experiments, in the given order, always anew.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        var names = new Argument<string[]>("NAME") { Description = "experiments to run; 'evenkeel list' shows them", Arity = ArgumentArity.OneOrMore };
+        var options = new RunOptions();
+        Option<bool> json = Options.Json();
+        var command = new Command("run", "Run experiments and save what they measure.") { names };
+        options.AddTo(command);
+        command.Add(json);
+        names.Validators.Add(result =>
+        {
+            foreach (System.CommandLine.Parsing.Token token in result.Tokens)
+            {
+                string name = token.Value;
+                if (name.StartsWith('-')) result.AddError(EvenkeelCommand.UnknownOption(name, command));
+                else if (ExperimentCatalog.Find(name) is null)
+                    result.AddError($"unknown experiment '{name}'.{NearestName.Hint(name, ExperimentCatalog.All.Select(e => e.Name))} 'evenkeel list' shows all.");
+            }
+        });
+        command.Do((parse, cancellation) =>
+        {
+            Laboratory laboratory = options.Open(parse, cancellation);
+            bool asJson = parse.GetValue(json);
+            Ink ink = asJson ? Ink.Plain : Ink.ForOutput();
+            var printer = new ResultPrinter(Console.Out, ink);
+            foreach (string name in parse.GetValue(names)!)
+            {
+                Experiment experiment = ExperimentCatalog.Find(name)!;
+                if (laboratory.OverridesDType(experiment))
+                    Console.Error.WriteLine($"{name}: runs in {experiment.OnlyDType.ToString()!.ToLowerInvariant()} only; --dtype is left aside.");
+                ResultRecord record = laboratory.Run(experiment);
+                if (asJson) Console.WriteLine(Encoding.UTF8.GetString(ResultJson.Write(record, indented: false)));
+                else printer.Print(record, laboratory.Data, laboratory.Folder.PathOf(name));
+            }
+
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}
+
+/// <summary>The options of <c>run</c> and <c>reproduce</c>.</summary>
+internal sealed class RunOptions
+{
+    private readonly Option<string?> _data = Options.Data();
+    private readonly Option<long?> _seed = Options.Seed();
+    private readonly Option<long?> _threads = Options.Threads();
+    private readonly Option<DType?> _dtype = Options.ElementType();
+    private readonly Option<long?> _epochs = Options.Epochs();
+    private readonly Option<string> _out = Options.Out();
+    private readonly Option<bool> _quick = Options.Quick();
+
+    public void AddTo(Command command)
+    {
+        command.Add(_data);
+        command.Add(_seed);
+        command.Add(_threads);
+        command.Add(_dtype);
+        command.Add(_epochs);
+        command.Add(_out);
+        command.Add(_quick);
+    }
+
+    /// <summary>Checks data and folder before anything runs.</summary>
+    public Laboratory Open(ParseResult parse, CancellationToken cancellation)
+    {
+        LabData data = LabData.Find(parse.GetValue(_data));
+        var folder = new ResultFolder(parse.GetValue(_out)!);
+        folder.Prepare();
+        var request = new RunRequest(
+            parse.GetValue(_seed), Options.UseThreads(parse.GetValue(_threads)), parse.GetValue(_dtype), (int?)parse.GetValue(_epochs), parse.GetValue(_quick));
+        return new Laboratory(request, data, folder, cancellation);
+    }
+}

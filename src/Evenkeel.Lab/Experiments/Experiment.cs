@@ -1,0 +1,43 @@
+namespace Evenkeel.Lab.Experiments;
+
+/// <summary>
+/// One experiment of a lesson; one file each. A new one needs no registration: <see cref="ExperimentCatalog"/> finds every class derived from this.
+/// </summary>
+internal abstract class Experiment
+{
+    /// <summary>What the user types, and the name of the result file.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>One line, at most 60 characters: what is looked at.</summary>
+    public abstract string Title { get; }
+
+    /// <summary>Letter of the lesson and item of its inventory: <c>N10</c>.</summary>
+    public abstract string Lesson { get; }
+
+    /// <summary>What is done and what it shows, in two or three sentences.</summary>
+    public abstract string Description { get; }
+
+    /// <summary>What is compared; figures and series are named <c>variant.figure</c> and <c>variant/quantity</c>.</summary>
+    public virtual IReadOnlyList<string> Variants => [];
+
+    /// <summary>Where it is explained.</summary>
+    public virtual string Page => $"docs/lessons/n-notebook.md#{Lesson.ToLowerInvariant()}";
+
+    /// <summary>Seed of the lesson's own output.</summary>
+    public virtual long LessonSeed => 231;
+
+    /// <summary>Epochs of the lesson and of a quick run; null where nothing is trained.</summary>
+    public virtual (int Lesson, int Quick)? Epochs => null;
+
+    /// <summary>The only element type that makes sense, or null where the user may choose.</summary>
+    public virtual DType? OnlyDType => null;
+
+    /// <summary>True where images are used.</summary>
+    public virtual bool NeedsData => false;
+
+    /// <summary>Runs it. Results depend on the context's settings and data only.</summary>
+    public abstract ExperimentResult Run(ExperimentContext context);
+
+    /// <summary>What was measured, in at most 60 characters, from the figures of a result (which may come from a file).</summary>
+    public abstract string Headline(IReadOnlyDictionary<string, double> figures);
+}

@@ -1,0 +1,79 @@
+using System.Globalization;
+using Evenkeel.Lab.Commands;
+
+namespace Evenkeel.Lab.Experiments;
+
+/// <summary>Which images a run uses.</summary>
+/// <param name="Name">CIFAR-10, or synthetic.</param>
+/// <param name="Source">Path of the archive or folder, or embedded.</param>
+/// <param name="Identity">Changes when the content does: size and time of the files.</param>
+internal sealed record DataIdentity(string Name, string Source, string Identity);
+
+/// <summary>The images of a run: CIFAR-10 from <c>--data</c> or <c>EVENKEEL_DATA</c>, else the embedded synthetic set. Found at once, loaded when first used.</summary>
+internal sealed class LabData
+{
+    public const string Variable = "EVENKEEL_DATA";
+
+    private readonly string? _path;
+
+    private LabData(DataIdentity identity, string? path)
+    {
+        Identity = identity;
+        _path = path;
+    }
+
+    public DataIdentity Identity { get; }
+
+    /// <summary>Time spent on loading so far; it is no part of an experiment's seconds.</summary>
+    public TimeSpan LoadingTime { get; private set; }
+
+    /// <summary>One line for the user: which data, and why these.</summary>
+    public string Description => _path is null
+        ? $"synthetic images (embedded; for CIFAR-10 give --data DIR or {Variable})"
+        : $"{Identity.Name} ({Identity.Source})";
+
+    /// <summary>Finds the data; loads nothing.</summary>
+    /// <exception cref="LabException">The folder that was asked for is not there, or holds no CIFAR-10.</exception>
+    public static LabData Find(string? option)
+    {
+        string? asked = option;
+        string origin = "--data";
+        if (asked is null && Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } variable)
+        {
+            asked = variable;
+            origin = Variable;
+        }
+
+        if (asked is null) return new LabData(new DataIdentity("synthetic", "embedded", "synthetic-1"), path: null);
+        string path = Path.GetFullPath(asked);
+        if (!File.Exists(path) && !Directory.Exists(path))
+            throw new LabException($"{origin}: expected a folder with CIFAR-10, got {asked}, which does not exist. Leave it out to use the embedded images.", ExitCode.Usage);
+        string? found = Locate(path);
+        if (found is null)
+        {
+            throw new LabException($"{origin}: expected cifar-10-binary.tar.gz or the folder cifar-10-batches-bin in {asked}, found neither. " +
+                "Download the archive from https://www.cs.toronto.edu/~kriz/cifar.html or leave the option out to use the embedded images.");
+        }
+
+        return new LabData(new DataIdentity("CIFAR-10", found, IdentityOf(found)), found);
+    }
+
+    /// <summary>The archive or the folder of batches: the path itself, or in it.</summary>
+    private static string? Locate(string path)
+    {
+        if (File.Exists(path)) return path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) ? path : null;
+        string archive = Path.Combine(path, "cifar-10-binary.tar.gz");
+        if (File.Exists(archive)) return archive;
+        string batches = Path.Combine(path, "cifar-10-batches-bin");
+        if (File.Exists(Path.Combine(batches, "data_batch_1.bin"))) return batches;
+        return File.Exists(Path.Combine(path, "data_batch_1.bin")) ? path : null;
+    }
+
+    private static string IdentityOf(string path)
+    {
+        IEnumerable<FileInfo> files = File.Exists(path)
+            ? [new FileInfo(path)]
+            : new DirectoryInfo(path).EnumerateFiles("*.bin").OrderBy(file => file.Name, StringComparer.Ordinal);
+        return string.Join(' ', files.Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Length}@{file.LastWriteTimeUtc:yyyy-MM-ddTHH:mm:ssZ}")));
+    }
+}

@@ -1,0 +1,92 @@
+using System.Globalization;
+using Evenkeel.Lab.Experiments;
+
+namespace Evenkeel.Lab.Reports;
+
+/// <summary>Results for a reader at a terminal of 80 columns.</summary>
+internal sealed class ResultPrinter(TextWriter output, Ink ink)
+{
+    /// <summary>One finished experiment: what was run, its tables, its claims, its remarks.</summary>
+    public void Print(ResultRecord record, LabData data, string savedAs)
+    {
+        Experiment experiment = record.Experiment;
+        string lesson = $"lesson {experiment.Lesson}";
+        string title = $"{experiment.Name}: {experiment.Title}";
+        output.WriteLine();
+        output.WriteLine(ink.Bold(experiment.Name) + ": " + experiment.Title
+            + new string(' ', Math.Max(2, ink.Width - title.Length - lesson.Length)) + ink.Dim(lesson));
+        foreach (string line in TextTable.WrapText(Describe(record, data), ink.Width)) output.WriteLine(ink.Dim(line));
+        foreach (ResultTable table in record.Result.Tables) Print(table);
+        if (record.Result.Claims.Count > 0) output.WriteLine();
+        foreach (Claim claim in record.Result.Claims) Print(claim);
+        if (record.Result.Notes.Count > 0) output.WriteLine();
+        foreach (string note in record.Result.Notes) Hang("  ", "", note, ink.Dim);
+        output.WriteLine();
+        output.WriteLine(ink.Dim($"  {Seconds(record.Seconds)}, saved as {savedAs}"));
+    }
+
+    /// <summary>Wrapped text behind a sign, further lines below the first one's text.</summary>
+    public void Hang(string indent, string sign, string text, Func<string, string>? paint = null)
+    {
+        string head = sign.Length == 0 ? indent : $"{indent}{sign} ";
+        int width = TextTable.Width(head);
+        string lead = head;
+        foreach (string line in TextTable.WrapText(text, ink.Width - width))
+        {
+            output.WriteLine(lead + (paint is null ? line : paint(line)));
+            lead = new string(' ', width);
+        }
+    }
+
+    public static string Seconds(double seconds) => seconds switch
+    {
+        < 0.1 => string.Create(CultureInfo.InvariantCulture, $"{seconds * 1000:F0} ms"),
+        < 60 => string.Create(CultureInfo.InvariantCulture, $"{seconds:F2} s"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{(int)seconds / 60} min {(int)seconds % 60} s"),
+    };
+
+    /// <summary>A number or text of a table's cell.</summary>
+    public static string Cell(object? value, string? format) => value switch
+    {
+        null => "",
+        double number when double.IsNaN(number) => "NaN",
+        double number when double.IsInfinity(number) => number > 0 ? "Infinity" : "-Infinity",
+        double number => number.ToString(format ?? "G6", CultureInfo.InvariantCulture),
+        int number => number.ToString(CultureInfo.InvariantCulture),
+        _ => value.ToString() ?? "",
+    };
+
+    public string Sign(Verdict verdict) => verdict switch
+    {
+        Verdict.Holds => ink.Holds,
+        Verdict.Fails => ink.Fails,
+        _ => ink.Undecided,
+    };
+
+    private static string Describe(ResultRecord record, LabData data)
+    {
+        ExperimentSettings settings = record.Settings;
+        string threads = settings.Threads == 1 ? "1 thread" : $"{settings.Threads} threads";
+        string epochs = settings.Epochs is { } n ? n == 1 ? ", 1 epoch" : $", {n} epochs" : "";
+        string text = $"seed {settings.Seed}, {threads}, {settings.DType.ToString().ToLowerInvariant()}{epochs}{(settings.Quick ? ", quick" : "")}";
+        return record.Data is null ? text : $"{text}, {data.Description}";
+    }
+
+    private void Print(ResultTable table)
+    {
+        output.WriteLine();
+        output.WriteLine("  " + table.Name);
+        output.WriteLine();
+        var text = new TextTable([.. table.Columns]);
+        for (int i = 0; i < table.Columns.Count; i++)
+        {
+            if (table.Rows.Any(row => row[i] is double or int)) text.Right(i);
+            else text.Wrap(i);
+        }
+
+        foreach (IReadOnlyList<object?> row in table.Rows) text.Add([.. row.Select((cell, i) => Cell(cell, table.Formats?[i]))]);
+        foreach (string line in text.Lines(ink.Width, ink)) output.WriteLine(line);
+    }
+
+    private void Print(Claim claim) => Hang("  ", Sign(claim.Verdict), $"{claim.Statement}: {claim.Measured}");
+}
