@@ -133,7 +133,7 @@ public sealed class Tape
             throw new InvalidOperationException("Backward: this result depends on no parameter and no input with requiresGradient: true; there is nothing to differentiate.");
         _spent = true;
         if (cotangent is null) result.GradientMemory.Fill(1);
-        else result.GradientMemory.CopyFrom(cotangent);
+        else result.AdoptGradient(cotangent);
         result.HasGradient = true;
         for (int i = result.Producer?.Position ?? -1; i >= 0; i--) _ops[i].RunBackward();
     }

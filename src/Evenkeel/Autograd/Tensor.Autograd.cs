@@ -46,6 +46,13 @@ public sealed partial class Tensor
     /// <summary>The memory of the gradient of an activation, rented from its tape when first asked for.</summary>
     internal Tensor GradientMemory => _gradient ??= Tape!.NewTensor(Shape, DType);
 
+    /// <summary>Takes a cotangent as the gradient without a copy: what follows the result on the tape is not part of this backward pass, so nobody adds to it.</summary>
+    internal void AdoptGradient(Tensor cotangent)
+    {
+        cotangent.ThrowIfStale();
+        _gradient = cotangent;
+    }
+
     /// <summary>
     /// The same values without a past: a copy outside any tape through which no gradient flows.
     /// </summary>
