@@ -91,6 +91,14 @@ internal abstract class Op
         else Output.On(_tape, _tape.RecordGradients && (a.RequiresGradient || b is { RequiresGradient: true } || c is { RequiresGradient: true }));
     }
 
+    /// <summary>Like <see cref="Bind(Shape, DType, Tensor, Tensor?, Tensor?)"/>, but the result is another handle on the operand's memory.</summary>
+    protected void BindAlias(Shape shape, Tensor a)
+    {
+        Output = a.Alias(shape);
+        if (_tape is null) Output.IsDetachedFromParameter = IsFromParameter(a);
+        else Output.On(_tape, _tape.RecordGradients && a.RequiresGradient);
+    }
+
     /// <summary>Memory of this pass, of undefined content: from the tape, or plain.</summary>
     protected Tensor NewTensor(Shape shape, DType dtype) => _tape is null ? Tensor.Empty(shape, dtype) : _tape.NewTensor(shape, dtype);
 

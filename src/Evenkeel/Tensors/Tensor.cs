@@ -50,6 +50,9 @@ public sealed partial class Tensor
     internal Tensor Alias(Shape shape, Arena? arena) =>
         new(new Arena.Memory(_buffer, _address, 0), shape, DType, arena);
 
+    /// <summary>Another handle on this tensor's memory, in the given shape (of the same count).</summary>
+    internal Tensor Alias(Shape shape) => Alias(shape, _arena);
+
     /// <summary>
     /// The elements, without a copy. For a tensor on a tape the span must not be used after the tape's next <see cref="Tape.Reset"/>.
     /// </summary>

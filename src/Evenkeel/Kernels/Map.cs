@@ -1,0 +1,227 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// A formula of up to three operands on packs: a struct of one to three lines, whose loops are in <see cref="Map"/> and <see cref="Reduce"/>.
+/// </summary>
+internal interface IFormula<T> where T : unmanaged
+{
+    /// <summary>Whether the second operand is read; where not, it is zero.</summary>
+    static abstract bool ReadsB { get; }
+
+    /// <summary>Whether the third operand is read; where not, it is zero.</summary>
+    static abstract bool ReadsC { get; }
+
+    /// <summary>The formula's value for one pack of each operand.</summary>
+    Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c);
+}
+
+/// <summary>Elementwise loops: y[i] = f(a[i], b[i], c[i]), contiguous or with broadcasting. y may be one of the operands of a contiguous map.</summary>
+internal static unsafe class Map
+{
+    /// <summary>Elements of a chunk: what is below runs on the calling thread.</summary>
+    public const int ChunkElements = 1 << 15;
+
+    /// <summary>y[i] = f(a[i], b[i], c[i]) for i below <paramref name="count"/>.</summary>
+    public static void Run<T, TFormula>(T* a, T* b, T* c, T* y, int count, TFormula formula)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TFormula : struct, IFormula<T> =>
+        Workers.Run(Chunks(count), new ContiguousJob<T, TFormula> { A = a, B = b, C = c, Y = y, Count = count, Formula = formula });
+
+    /// <summary>y[i] = f(a[..], b[..], c[..]), where the plan says which element of each operand belongs to element i of y.</summary>
+    public static void Broadcast<T, TFormula>(in BroadcastPlan plan, T* a, T* b, T* c, T* y, TFormula formula)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TFormula : struct, IFormula<T> =>
+        Workers.Run(Chunks(plan.Count), new BroadcastJob<T, TFormula> { Plan = plan, A = a, B = b, C = c, Y = y, Formula = formula });
+
+    private static int Chunks(int count) => (int)(((long)count + ChunkElements - 1) / ChunkElements);
+
+    private struct ContiguousJob<T, TFormula> : IJob
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TFormula : struct, IFormula<T>
+    {
+        public T* A, B, C, Y;
+        public int Count;
+        public TFormula Formula;
+
+        public readonly void Invoke(int chunk)
+        {
+            int start = chunk * ChunkElements;
+            Span(A + start, B + start, C + start, Y + start, Math.Min(Count - start, ChunkElements), Formula);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Span<T, TFormula>(T* a, T* b, T* c, T* y, int count, TFormula formula)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TFormula : struct, IFormula<T>
+    {
+        int width = Vector512<T>.Count;
+        if (count < width)
+        {
+            Simd.StorePartial(y, formula.Invoke(
+                Simd.LoadPartial(a, count),
+                TFormula.ReadsB ? Simd.LoadPartial(b, count) : default,
+                TFormula.ReadsC ? Simd.LoadPartial(c, count) : default), count);
+            return;
+        }
+
+        // The last pack overlaps the one before it. It is loaded first, because y may be one of the operands.
+        int last = count - width;
+        Vector512<T> lastA = Simd.Load(a + last);
+        Vector512<T> lastB = TFormula.ReadsB ? Simd.Load(b + last) : default;
+        Vector512<T> lastC = TFormula.ReadsC ? Simd.Load(c + last) : default;
+        for (int i = 0; i < last; i += width)
+        {
+            Simd.Store(y + i, formula.Invoke(
+                Simd.Load(a + i),
+                TFormula.ReadsB ? Simd.Load(b + i) : default,
+                TFormula.ReadsC ? Simd.Load(c + i) : default));
+        }
+
+        Simd.Store(y + last, formula.Invoke(lastA, lastB, lastC));
+    }
+
+    private struct BroadcastJob<T, TFormula> : IJob
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TFormula : struct, IFormula<T>
+    {
+        public BroadcastPlan Plan;
+        public T* A, B, C, Y;
+        public TFormula Formula;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Invoke(int chunk)
+        {
+            int i = chunk * ChunkElements;
+            int end = Math.Min(Plan.Count, i + Math.Min(ChunkElements, Plan.Count - i));
+            int inner = Plan.Inner;
+            while (i < end)
+            {
+                int row = i / inner, column = i - (row * inner);
+                int length = Math.Min(inner - column, end - i);
+                Plan.Offsets(row, out int a, out int b, out int c);
+                Row(A + a + (column * Plan.InnerA), B + b + (column * Plan.InnerB), C + c + (column * Plan.InnerC), Y + i, length);
+                i += length;
+            }
+        }
+
+        /// <summary>A run along the innermost dimension, where an operand either advances by one or stands still.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Row(T* a, T* b, T* c, T* y, int length)
+        {
+            TFormula formula = Formula;
+            int width = Vector512<T>.Count;
+            bool movesA = Plan.InnerA != 0, movesB = Plan.InnerB != 0, movesC = Plan.InnerC != 0;
+            Vector512<T> va = movesA ? default : Simd.Broadcast(*a);
+            Vector512<T> vb = movesB || !TFormula.ReadsB ? default : Simd.Broadcast(*b);
+            Vector512<T> vc = movesC || !TFormula.ReadsC ? default : Simd.Broadcast(*c);
+            if (length < width)
+            {
+                if (movesA) va = Simd.LoadPartial(a, length);
+                if (TFormula.ReadsB && movesB) vb = Simd.LoadPartial(b, length);
+                if (TFormula.ReadsC && movesC) vc = Simd.LoadPartial(c, length);
+                Simd.StorePartial(y, formula.Invoke(va, vb, vc), length);
+                return;
+            }
+
+            for (int i = 0; ; i += width)
+            {
+                if (i >= length) return;
+                if (i > length - width) i = length - width;
+                if (movesA) va = Simd.Load(a + i);
+                if (TFormula.ReadsB && movesB) vb = Simd.Load(b + i);
+                if (TFormula.ReadsC && movesC) vc = Simd.Load(c + i);
+                Simd.Store(y + i, formula.Invoke(va, vb, vc));
+            }
+        }
+    }
+}
+
+/// <summary>
+/// Which element of each of three operands belongs to an element of the result: dimensions of the result with the steps of the operands, 0 where an
+/// operand is repeated; dimensions that can be walked as one are merged.
+/// </summary>
+internal unsafe struct BroadcastPlan
+{
+    private const int MaxRank = 6;
+
+    private int _rank;
+    private fixed int _sizes[MaxRank];
+    private fixed int _a[MaxRank];
+    private fixed int _b[MaxRank];
+    private fixed int _c[MaxRank];
+
+    /// <summary>Elements of the result.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Length of the innermost dimension, 1 or more.</summary>
+    public readonly int Inner => _sizes[_rank - 1];
+
+    /// <summary>Step of operand a along the innermost dimension: 0 or 1.</summary>
+    public readonly int InnerA => _a[_rank - 1];
+
+    /// <summary>Step of operand b along the innermost dimension: 0 or 1.</summary>
+    public readonly int InnerB => _b[_rank - 1];
+
+    /// <summary>Step of operand c along the innermost dimension: 0 or 1.</summary>
+    public readonly int InnerC => _c[_rank - 1];
+
+    /// <summary>The plan for a result of shape <paramref name="y"/>; the operands' shapes must broadcast to it.</summary>
+    public static BroadcastPlan Create(ReadOnlySpan<int> y, ReadOnlySpan<int> a, ReadOnlySpan<int> b, ReadOnlySpan<int> c)
+    {
+        var plan = new BroadcastPlan { Count = 1 };
+        Span<int> stepsA = stackalloc int[MaxRank], stepsB = stackalloc int[MaxRank], stepsC = stackalloc int[MaxRank];
+        Steps(y.Length, a, stepsA);
+        Steps(y.Length, b, stepsB);
+        Steps(y.Length, c, stepsC);
+        for (int i = 0; i < y.Length; i++)
+        {
+            plan.Count *= y[i];
+            if (y[i] == 1) continue;
+            int last = plan._rank - 1;
+            if (last >= 0 && plan._a[last] == stepsA[i] * y[i] && plan._b[last] == stepsB[i] * y[i] && plan._c[last] == stepsC[i] * y[i])
+            {
+                plan._sizes[last] *= y[i];
+                (plan._a[last], plan._b[last], plan._c[last]) = (stepsA[i], stepsB[i], stepsC[i]);
+                continue;
+            }
+
+            plan._sizes[plan._rank] = y[i];
+            (plan._a[plan._rank], plan._b[plan._rank], plan._c[plan._rank]) = (stepsA[i], stepsB[i], stepsC[i]);
+            plan._rank++;
+        }
+
+        if (plan._rank == 0) plan._sizes[plan._rank++] = 1;
+        return plan;
+    }
+
+    /// <summary>Where the operands' elements for a run along the innermost dimension begin.</summary>
+    public readonly void Offsets(int row, out int a, out int b, out int c)
+    {
+        a = b = c = 0;
+        for (int i = _rank - 2; i >= 0; i--)
+        {
+            int next = row / _sizes[i];
+            int index = row - (next * _sizes[i]);
+            a += index * _a[i];
+            b += index * _b[i];
+            c += index * _c[i];
+            row = next;
+        }
+    }
+
+    private static void Steps(int rank, ReadOnlySpan<int> shape, Span<int> steps)
+    {
+        steps.Clear();
+        int step = 1;
+        for (int i = shape.Length - 1; i >= 0; i--)
+        {
+            steps[i + rank - shape.Length] = shape[i] == 1 ? 0 : step;
+            step *= shape[i];
+        }
+    }
+}

@@ -1,0 +1,89 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+public sealed partial class Tensor
+{
+    /// <summary>The mean of (x - target)² over all elements: a scalar.</summary>
+    /// <param name="target">Same shape and type as this tensor; it gets a gradient too if it asks for one.</param>
+    /// <exception cref="ArgumentException">The shapes or element types differ, or there are no elements.</exception>
+    public Tensor MeanSquaredError(Tensor target) => MeanSquaredErrorOp.Apply(this, target);
+}
+
+/// <summary>L = Σ (x - t)² / m; dx = dL·2·(x - t)/m, dt = -dx.</summary>
+internal sealed unsafe class MeanSquaredErrorOp : Op
+{
+    private Tensor _x = null!;
+    private Tensor _target = null!;
+
+    /// <inheritdoc/>
+    public override string Name => "MeanSquaredError";
+
+    public static Tensor Apply(Tensor x, Tensor target)
+    {
+        Tape? tape = Join("MeanSquaredError", ref x, ref target);
+        if (x.Shape != target.Shape)
+            throw new ArgumentException($"MeanSquaredError: expected a target of shape {x.Shape} like the input, got {target.Shape}. Reshape one of them; nothing is repeated here.");
+        if (x.Count == 0)
+            throw new ArgumentException($"MeanSquaredError: expected at least one element, got shape {x.Shape}. Skip empty batches.");
+        MeanSquaredErrorOp op = Rent<MeanSquaredErrorOp>(tape);
+        (op._x, op._target) = (x, target);
+        op.Bind([], x.DType, x, target);
+        return op.Execute();
+    }
+
+    /// <inheritdoc/>
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = _target = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Forward<T>()
+    {
+        T* target = _target.Pointer<T>();
+        Reduce.Sum(Broadcasting.Reduction([_x.Count], reduced: 1), _x.Pointer<T>(), target, target, Output.Pointer<T>(), _x.Count, default(SquaredDifference<T>));
+    }
+
+    /// <inheritdoc/>
+    protected override void Backward<T>()
+    {
+        double scale = 2 * Dy.Item() / _x.Count;
+        Contribution<T>(_x, scale);
+        Contribution<T>(_target, -scale);
+    }
+
+    private void Contribution<T>(Tensor operand, double scale) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (Open(operand) is not { } gradient) return;
+        T* x = _x.Pointer<T>(), target = _target.Pointer<T>();
+        Map.Run(x, target, target, gradient.Pointer<T>(), gradient.Count, new ScaledDifference<T>(T.CreateTruncating(scale)));
+        Close<T>(operand, gradient);
+    }
+
+    private readonly struct SquaredDifference<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public static bool ReadsB => true;
+
+        public static bool ReadsC => false;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => (a - b) * (a - b);
+    }
+
+    private readonly struct ScaledDifference<T>(T scale) : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        private readonly Vector512<T> _scale = Simd.Broadcast(scale);
+
+        public static bool ReadsB => true;
+
+        public static bool ReadsC => false;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => (a - b) * _scale;
+    }
+}
