@@ -28,7 +28,6 @@ internal static unsafe class Columns
 
     /// <summary>Σu (row 0 of <paramref name="sums"/>) and Σu·w (row 1) of each column of a stripe, or of a single pack.</summary>
     /// <param name="lanes">Columns: a stripe's, a pack's, or fewer where the matrix has fewer columns than a pack.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sum<T, TTerm>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
@@ -40,35 +39,57 @@ internal static unsafe class Columns
             return;
         }
 
+        if (lanes == width) SumPack<T, TTerm>(x, dy, rows, stride, coefficients, sums);
+        else SumPartial<T, TTerm>(x, dy, rows, stride, lanes, coefficients, sums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SumPack<T, TTerm>(T* x, T* dy, int rows, nint stride, double* coefficients, double* sums)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+    {
         TTerm term = TTerm.At(coefficients, 0);
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
         for (int block = 0; block < rows; block += BlockRows)
         {
             int end = Math.Min(rows, block + BlockRows);
             Vector512<T> s = default, p = default;
-            if (lanes == width)
+            for (int row = block; row < end; row++)
             {
-                for (int row = block; row < end; row++)
-                {
-                    Vector512<T> v = Simd.Load(x + row * stride);
-                    Vector512<T> u = term.U(v, TTerm.UsesDy ? Simd.Load(dy + row * stride) : default);
-                    s += u;
-                    if (TTerm.HasProduct) p = Simd.Fma(u, term.W(v), p);
-                }
-            }
-            else
-            {
-                for (int row = block; row < end; row++)
-                {
-                    Vector512<T> v = Simd.LoadPartial(x + row * stride, lanes);
-                    Vector512<T> u = term.U(v, TTerm.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default);
-                    s += u;
-                    if (TTerm.HasProduct) p = Simd.Fma(u, term.W(v), p);
-                }
+                Vector512<T> w = term.W(Simd.Load(x + row * stride));
+                Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dy + row * stride) : default);
+                s += u;
+                if (TTerm.HasProduct) p = Simd.Fma(u, w, p);
             }
 
             Widen.Add(s, ref sumLow, ref sumHigh);
             if (TTerm.HasProduct) Widen.Add(p, ref productLow, ref productHigh);
+        }
+
+        StoreSums<T>(sums, sumLow, sumHigh);
+        if (TTerm.HasProduct) StoreSums<T>(sums + Row, productLow, productHigh);
+    }
+
+    /// <summary>A matrix of fewer columns than a pack.</summary>
+    private static void SumPartial<T, TTerm>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+    {
+        TTerm term = TTerm.At(coefficients, 0);
+        Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
+        for (int block = 0; block < rows; block += BlockRows)
+        {
+            Vector512<T> s = default, p = default;
+            for (int row = block; row < Math.Min(rows, block + BlockRows); row++)
+            {
+                Vector512<T> w = term.W(Simd.LoadPartial(x + row * stride, lanes));
+                Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default);
+                s += u;
+                if (TTerm.HasProduct) p = Simd.Fma(u, w, p);
+            }
+
+            Widen.Add(s, ref sumLow, ref sumHigh);
+            Widen.Add(p, ref productLow, ref productHigh);
         }
 
         StoreSums<T>(sums, sumLow, sumHigh);
@@ -104,9 +125,17 @@ internal static unsafe class Columns
         }
         else
         {
-            for (int row = 0; row < rows; row++)
-                Simd.StorePartial(result + row * stride, m0.Invoke(Simd.LoadPartial(x + row * stride, lanes), TMap.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default), lanes);
+            MapPartial(x, dy, result, rows, stride, lanes, m0);
         }
+    }
+
+    /// <summary>A matrix of fewer columns than a pack.</summary>
+    private static void MapPartial<T, TMap>(T* x, T* dy, T* result, int rows, nint stride, int lanes, TMap map)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TMap : struct, IMap<T>
+    {
+        for (int row = 0; row < rows; row++)
+            Simd.StorePartial(result + row * stride, map.Invoke(Simd.LoadPartial(x + row * stride, lanes), TMap.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default), lanes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -126,21 +155,21 @@ internal static unsafe class Columns
             {
                 T* at = x + row * stride;
                 T* dyAt = TTerm.UsesDy ? dy + row * stride : x;
-                Vector512<T> v0 = Simd.Load(at), v1 = Simd.Load(at + width), v2 = Simd.Load(at + 2 * width), v3 = Simd.Load(at + 3 * width);
-                Vector512<T> u0 = t0.U(v0, TTerm.UsesDy ? Simd.Load(dyAt) : default);
-                Vector512<T> u1 = t1.U(v1, TTerm.UsesDy ? Simd.Load(dyAt + width) : default);
-                Vector512<T> u2 = t2.U(v2, TTerm.UsesDy ? Simd.Load(dyAt + 2 * width) : default);
-                Vector512<T> u3 = t3.U(v3, TTerm.UsesDy ? Simd.Load(dyAt + 3 * width) : default);
+                Vector512<T> w0 = t0.W(Simd.Load(at)), w1 = t1.W(Simd.Load(at + width)), w2 = t2.W(Simd.Load(at + 2 * width)), w3 = t3.W(Simd.Load(at + 3 * width));
+                Vector512<T> u0 = t0.U(w0, TTerm.UsesDy ? Simd.Load(dyAt) : default);
+                Vector512<T> u1 = t1.U(w1, TTerm.UsesDy ? Simd.Load(dyAt + width) : default);
+                Vector512<T> u2 = t2.U(w2, TTerm.UsesDy ? Simd.Load(dyAt + 2 * width) : default);
+                Vector512<T> u3 = t3.U(w3, TTerm.UsesDy ? Simd.Load(dyAt + 3 * width) : default);
                 s0 += u0;
                 s1 += u1;
                 s2 += u2;
                 s3 += u3;
                 if (TTerm.HasProduct)
                 {
-                    p0 = Simd.Fma(u0, t0.W(v0), p0);
-                    p1 = Simd.Fma(u1, t1.W(v1), p1);
-                    p2 = Simd.Fma(u2, t2.W(v2), p2);
-                    p3 = Simd.Fma(u3, t3.W(v3), p3);
+                    p0 = Simd.Fma(u0, w0, p0);
+                    p1 = Simd.Fma(u1, w1, p1);
+                    p2 = Simd.Fma(u2, w2, p2);
+                    p3 = Simd.Fma(u3, w3, p3);
                 }
             }
 

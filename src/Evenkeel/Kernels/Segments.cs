@@ -15,11 +15,11 @@ internal interface ITerm<T> where T : unmanaged
     /// <summary>False where only Σu is wanted.</summary>
     static abstract bool HasProduct { get; }
 
-    /// <summary>u: the first factor. Lanes that do not count are set to zero in it.</summary>
-    Vector512<T> U(Vector512<T> x, Vector512<T> dy);
-
     /// <summary>w: the second factor of the product.</summary>
     Vector512<T> W(Vector512<T> x);
+
+    /// <summary>u: the first factor, made of w and dy. Lanes that do not count are set to zero in it.</summary>
+    Vector512<T> U(Vector512<T> w, Vector512<T> dy);
 }
 
 /// <summary>One result element made of x and dy at the same place.</summary>
@@ -44,11 +44,18 @@ internal static unsafe class Segments
     /// <summary>Packs a lane accumulates in T before it goes into double: bounds the rounding error by 64 half-ulps of the partial sum.</summary>
     private const int BlockPacks = 64;
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double Sum, double ProductSum) Sum<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm term)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T> =>
+        length < Vector512<T>.Count ? SumShort(x, dy, runs, stride, length, term) : SumLong(x, dy, runs, stride, length, term);
+
+    // No call stands in this method: one would force the accumulators out of their registers.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static (double Sum, double ProductSum) SumLong<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm argument)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>
     {
+        TTerm term = argument;
         int width = Vector512<T>.Count;
         Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
@@ -59,36 +66,29 @@ internal static unsafe class Segments
             T* xr = x + run * stride;
             T* dyr = TTerm.UsesDy ? dy + run * stride : x;
             int i = 0;
-            if (length < width)
-            {
-                Vector512<T> v = Simd.LoadPartial(xr, length);
-                Vector512<T> u = term.U(v, TTerm.UsesDy ? Simd.LoadPartial(dyr, length) : default) & Simd.HeadMask<T>(length);
-                s0 += u;
-                if (TTerm.HasProduct) p0 = Simd.Fma(u, term.W(v), p0);
-                i = length;
-                counted++;
-            }
-
             while (i <= length - 4 * width)
             {
                 int end = Math.Min(length - 4 * width, i + (BlockPacks - 1) * 4 * width);
                 for (; i <= end; i += 4 * width)
                 {
-                    Vector512<T> x0 = Simd.Load(xr + i), x1 = Simd.Load(xr + i + width), x2 = Simd.Load(xr + i + 2 * width), x3 = Simd.Load(xr + i + 3 * width);
-                    Vector512<T> u0 = term.U(x0, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
-                    Vector512<T> u1 = term.U(x1, TTerm.UsesDy ? Simd.Load(dyr + i + width) : default);
-                    Vector512<T> u2 = term.U(x2, TTerm.UsesDy ? Simd.Load(dyr + i + 2 * width) : default);
-                    Vector512<T> u3 = term.U(x3, TTerm.UsesDy ? Simd.Load(dyr + i + 3 * width) : default);
+                    Vector512<T> w0 = term.W(Simd.Load(xr + i));
+                    Vector512<T> w1 = term.W(Simd.Load(xr + i + width));
+                    Vector512<T> w2 = term.W(Simd.Load(xr + i + 2 * width));
+                    Vector512<T> w3 = term.W(Simd.Load(xr + i + 3 * width));
+                    Vector512<T> u0 = term.U(w0, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
+                    Vector512<T> u1 = term.U(w1, TTerm.UsesDy ? Simd.Load(dyr + i + width) : default);
+                    Vector512<T> u2 = term.U(w2, TTerm.UsesDy ? Simd.Load(dyr + i + 2 * width) : default);
+                    Vector512<T> u3 = term.U(w3, TTerm.UsesDy ? Simd.Load(dyr + i + 3 * width) : default);
                     s0 += u0;
                     s1 += u1;
                     s2 += u2;
                     s3 += u3;
                     if (TTerm.HasProduct)
                     {
-                        p0 = Simd.Fma(u0, term.W(x0), p0);
-                        p1 = Simd.Fma(u1, term.W(x1), p1);
-                        p2 = Simd.Fma(u2, term.W(x2), p2);
-                        p3 = Simd.Fma(u3, term.W(x3), p3);
+                        p0 = Simd.Fma(u0, w0, p0);
+                        p1 = Simd.Fma(u1, w1, p1);
+                        p2 = Simd.Fma(u2, w2, p2);
+                        p3 = Simd.Fma(u3, w3, p3);
                     }
 
                     counted++;
@@ -104,18 +104,18 @@ internal static unsafe class Segments
 
             for (; i <= length - width; i += width)
             {
-                Vector512<T> v = Simd.Load(xr + i);
-                Vector512<T> u = term.U(v, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
+                Vector512<T> w = term.W(Simd.Load(xr + i));
+                Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
                 s1 += u;
-                if (TTerm.HasProduct) p1 = Simd.Fma(u, term.W(v), p1);
+                if (TTerm.HasProduct) p1 = Simd.Fma(u, w, p1);
             }
 
             if (i < length)
             {
-                Vector512<T> v = Simd.Load(xr + length - width);
-                Vector512<T> u = term.U(v, TTerm.UsesDy ? Simd.Load(dyr + length - width) : default) & tail;
+                Vector512<T> w = term.W(Simd.Load(xr + length - width));
+                Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dyr + length - width) : default) & tail;
                 s2 += u;
-                if (TTerm.HasProduct) p2 = Simd.Fma(u, term.W(v), p2);
+                if (TTerm.HasProduct) p2 = Simd.Fma(u, w, p2);
             }
 
             // The rest of a run adds at most three packs to a lane.
@@ -135,29 +135,69 @@ internal static unsafe class Segments
         return (sum, Simd.SumLanes(productLow + productHigh));
     }
 
+    /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
+    private static (double Sum, double ProductSum) SumShort<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm term)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T>
+    {
+        Vector512<T> s = default, p = default, none = default;
+        Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
+        Vector512<T> head = Simd.HeadMask<T>(length);
+        for (int run = 0; run < runs; run++)
+        {
+            Vector512<T> w = term.W(Simd.LoadPartial(x + run * stride, length));
+            Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.LoadPartial(dy + run * stride, length) : default) & head;
+            s += u;
+            if (TTerm.HasProduct) p = Simd.Fma(u, w, p);
+            if ((run + 1) % BlockPacks != 0) continue;
+            Widen.Add(s, ref sumLow, ref sumHigh);
+            Widen.Add(p, ref productLow, ref productHigh);
+            s = p = none;
+        }
+
+        Widen.Add(s, ref sumLow, ref sumHigh);
+        Widen.Add(p, ref productLow, ref productHigh);
+        return (Simd.SumLanes(sumLow + sumHigh), TTerm.HasProduct ? Simd.SumLanes(productLow + productHigh) : 0);
+    }
+
     /// <summary>result = map(x, dy) over the group; <paramref name="result"/> must not be the memory of x or dy unless the map ignores it elsewhere.</summary>
     /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
     {
         int width = Vector512<T>.Count;
-        if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0)
-        {
-            for (int run = 0; run < runs; run++)
-            {
-                T* xr = x + run * stride;
-                T* dyr = TMap.UsesDy ? dy + run * stride : x;
-                T* rr = result + run * stride;
-                for (int i = 0; i < length; i += width)
-                    Simd.StoreStream(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
-            }
+        if (length < width) MapShort(x, dy, result, runs, stride, length, map);
+        else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0) MapStream(x, dy, result, runs, stride, length, map);
+        else MapLong(x, dy, result, runs, stride, length, map);
+    }
 
-            Simd.StreamFence();
-            return;
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MapStream<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TMap : struct, IMap<T>
+    {
+        TMap map = argument;
+        int width = Vector512<T>.Count;
+        for (int run = 0; run < runs; run++)
+        {
+            T* xr = x + run * stride;
+            T* dyr = TMap.UsesDy ? dy + run * stride : x;
+            T* rr = result + run * stride;
+            for (int i = 0; i < length; i += width)
+                Simd.StoreStream(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
         }
 
+        Simd.StreamFence();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MapLong<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TMap : struct, IMap<T>
+    {
+        TMap map = argument;
+        int width = Vector512<T>.Count;
         for (int run = 0; run < runs; run++)
         {
             T* xr = x + run * stride;
@@ -172,22 +212,24 @@ internal static unsafe class Segments
                 Simd.Store(rr + i + width, r1);
             }
 
-            if (i <= length - width)
+            // What is left is done by one or two packs, the last of which overlaps.
+            for (; i < length; i += width)
             {
-                Simd.Store(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
-                i += width;
+                int at = Math.Min(i, length - width);
+                Simd.Store(rr + at, map.Invoke(Simd.Load(xr + at), TMap.UsesDy ? Simd.Load(dyr + at) : default));
             }
+        }
+    }
 
-            if (i == length) continue;
-            if (length >= width)
-            {
-                i = length - width;
-                Simd.Store(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
-            }
-            else
-            {
-                Simd.StorePartial(rr, map.Invoke(Simd.LoadPartial(xr, length), TMap.UsesDy ? Simd.LoadPartial(dyr, length) : default), length);
-            }
+    /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
+    private static void MapShort<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TMap : struct, IMap<T>
+    {
+        for (int run = 0; run < runs; run++)
+        {
+            nint at = run * stride;
+            Simd.StorePartial(result + at, map.Invoke(Simd.LoadPartial(x + at, length), TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default), length);
         }
     }
 

@@ -62,10 +62,10 @@ internal readonly unsafe struct Value<T> : ITerm<T>, IColumnwise<Value<T>> where
     public static Value<T> At(double* coefficients, int column) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> U(Vector512<T> x, Vector512<T> dy) => x;
+    public Vector512<T> W(Vector512<T> x) => x;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> W(Vector512<T> x) => x;
+    public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => w;
 }
 
 /// <summary>Σd and Σd², d = x - pivot.</summary>
@@ -78,10 +78,10 @@ internal readonly unsafe struct Deviation<T>(Vector512<T> pivot) : ITerm<T>, ICo
     public static Deviation<T> At(double* coefficients, int column) => new(Coefficient.Load<T>(coefficients, Coefficient.Pivot, column));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> U(Vector512<T> x, Vector512<T> dy) => x - pivot;
+    public Vector512<T> W(Vector512<T> x) => x - pivot;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> W(Vector512<T> x) => x - pivot;
+    public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => w;
 }
 
 /// <summary>y = (x - pivot)·scale + shift with scale = gamma·rstd, shift = beta - low·scale.</summary>
@@ -97,16 +97,15 @@ internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vect
         Coefficient.Load<T>(coefficients, Coefficient.Shift, column));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> Y(Vector512<T> x) => Simd.Fma(x - pivot, scale, shift);
+    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy) => TEpilogue.Apply(Simd.Fma(x - pivot, scale, shift));
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy) => TEpilogue.Apply(Y(x));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> Dy(Vector512<T> x, Vector512<T> dy) => TEpilogue.Backward(Y(x), dy);
-
+    /// <summary>x - pivot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Centered(Vector512<T> x) => x - pivot;
+
+    /// <summary>The gradient before the epilogue, whose input is computed anew from x - pivot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> Dy(Vector512<T> centered, Vector512<T> dy) => TEpilogue.Backward(Simd.Fma(centered, scale, shift), dy);
 }
 
 /// <summary>Σdy and Σdy·(x - pivot): dbeta, and dgamma = rstd·(Σdy·(x-pivot) - low·Σdy).</summary>
@@ -121,10 +120,10 @@ internal readonly unsafe struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> 
     public static Cotangent<T, TEpilogue> At(double* coefficients, int column) => new(Normalize<T, TEpilogue>.At(coefficients, column));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> U(Vector512<T> x, Vector512<T> dy) => forward.Dy(x, dy);
+    public Vector512<T> W(Vector512<T> x) => forward.Centered(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> W(Vector512<T> x) => forward.Centered(x);
+    public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => forward.Dy(w, dy);
 }
 
 /// <summary>
@@ -143,7 +142,11 @@ internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilog
         Coefficient.Load<T>(coefficients, Coefficient.C, column));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy) => Simd.Fma(a, forward.Dy(x, dy), Simd.Fma(b, forward.Centered(x), c));
+    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy)
+    {
+        Vector512<T> centered = forward.Centered(x);
+        return Simd.Fma(a, forward.Dy(centered, dy), Simd.Fma(b, centered, c));
+    }
 }
 
 /// <summary>Rows of a block of per-column coefficients, in double; a formula rounds them to T when it loads them.</summary>
