@@ -44,6 +44,12 @@ internal static unsafe class Segments
     /// <summary>Packs a lane accumulates in T before it goes into double: bounds the rounding error by 64 half-ulps of the partial sum.</summary>
     private const int BlockPacks = 64;
 
+    /// <summary>Runs of up to this many packs are asked for ahead,</summary>
+    private const int PrefetchPacks = 16;
+
+    /// <summary>so many runs ahead.</summary>
+    private const int PrefetchRuns = 4;
+
     public static (double Sum, double ProductSum) Sum<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm term)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T> =>
@@ -66,6 +72,16 @@ internal static unsafe class Segments
             T* xr = x + run * stride;
             T* dyr = TTerm.UsesDy ? dy + run * stride : x;
             int i = 0;
+            if (length <= PrefetchPacks * width)
+            {
+                // Short runs far apart are nothing a hardware prefetcher follows.
+                for (int line = 0; line < length; line += width)
+                {
+                    Simd.Prefetch(xr + PrefetchRuns * stride + line);
+                    if (TTerm.UsesDy) Simd.Prefetch(dyr + PrefetchRuns * stride + line);
+                }
+            }
+
             while (i <= length - 4 * width)
             {
                 int end = Math.Min(length - 4 * width, i + (BlockPacks - 1) * 4 * width);

@@ -20,7 +20,7 @@ internal static unsafe class Simd
     public const int Alignment = 64;
 
     /// <summary>Bytes of output beyond which it is taken not to fit the last-level cache; see <see cref="StoreStream{T}"/>.</summary>
-    public const long StreamThreshold = 20L << 20;
+    public const long StreamThreshold = 16_000_000;
 
     /// <summary>True where fused multiply-add is an instruction; elsewhere it is emulated: same bits, slow.</summary>
     public static bool HasHardwareFma => System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported;
@@ -43,6 +43,13 @@ internal static unsafe class Simd
     {
         if (Sse.IsSupported) Sse.StoreFence();
         else Thread.MemoryBarrier();
+    }
+
+    /// <summary>Asks for a cache line before it is needed, where hardware can be asked; never faults, whatever the address.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(void* p)
+    {
+        if (Sse.IsSupported) Sse.Prefetch0(p);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -79,6 +79,9 @@ internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct,
         Close<T>(_beta, _dbeta);
     }
 
+    /// <summary>True where what is written outgrows the last-level cache and every row is aligned.</summary>
+    private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= Simd.StreamThreshold && _length % Vector512<T>.Count == 0;
+
     private int Chunks => (_rows + ChunkRows - 1) / ChunkRows;
 
     private Tensor Constant(double value)
@@ -126,7 +129,7 @@ internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct,
             moments[0] = row.Pivot;
             moments[1] = row.Low;
             moments[2] = NormFormulas.Rstd(row.Variance, _eps);
-            Rows.Normalize<T, TEpilogue>(x, gamma, beta, Output.Pointer<T>() + (nint)r * _length, _length, RowConstants<T>(moments));
+            Rows.Normalize<T, TEpilogue>(x, gamma, beta, Output.Pointer<T>() + (nint)r * _length, _length, RowConstants<T>(moments), Streams<T>());
         }
     }
 
@@ -149,7 +152,7 @@ internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct,
             if (_dx is null) continue;
             double b = -rstd * rstd * (product / _length);
             double c = -rstd * (sum / _length) - b * low;
-            Rows.Gradient<T, TEpilogue>(x, dy, gamma, beta, _dx.Pointer<T>() + offset, _length, row, Broadcast<T>(b), Broadcast<T>(c));
+            Rows.Gradient<T, TEpilogue>(x, dy, gamma, beta, _dx.Pointer<T>() + offset, _length, row, Broadcast<T>(b), Broadcast<T>(c), Streams<T>());
         }
     }
 
