@@ -1,0 +1,49 @@
+using Evenkeel.Nn;
+using Evenkeel.Serialization;
+using Xunit;
+
+namespace Evenkeel.Tests.Serialization;
+
+public sealed class ModuleFilesTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private static Sequential Network(ulong seed)
+    {
+        var network = new Sequential(new Linear(4, 3, bias: false), new BatchNorm1d(3), new ReLU(), new Linear(3, 2));
+        network.Initialize(Init.Default, seed);
+        return network;
+    }
+
+    [Fact]
+    public void AModelComesBackBitForBit()
+    {
+        Sequential first = Network(1), second = Network(2);
+        var norm = (BatchNorm1d)first[1];
+        norm.Running!.Mean.Value.Fill(0.3);
+        norm.Running.NumBatchesTracked.Value.Fill(12);
+        first.Save(_folder.File("model.safetensors"));
+        Assert.True(second.Load(_folder.File("model.safetensors")).IsComplete);
+        StateDict expected = first.StateDict();
+        foreach ((string key, Tensor tensor) in second.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(expected[key].Bytes()), key);
+        Assert.Equal(["0.weight", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked", "3.weight", "3.bias"], expected.Keys);
+        Assert.Equal("pt", SafeTensors.Read(_folder.File("model.safetensors")).Metadata["format"]);
+
+        var wide = Network(3);
+        wide.To(DType.Float64);
+        wide.Load(_folder.File("model.safetensors"));
+        wide.To(DType.Float32);
+        foreach ((string key, Tensor tensor) in wide.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(expected[key].Bytes()), key);
+    }
+
+    [Fact]
+    public void AnotherModelsFileIsRefusedOrReported()
+    {
+        new Linear(4, 3).Save(_folder.File("linear.safetensors"));
+        Sequential network = Network(1);
+        Assert.Contains("weight: unexpected", Assert.Throws<ArgumentException>(() => network.Load(_folder.File("linear.safetensors"))).Message, StringComparison.Ordinal);
+        Assert.Equal(["weight", "bias"], network.Load(_folder.File("linear.safetensors"), strict: false).KeysWith(LoadStatus.Unexpected));
+    }
+}
