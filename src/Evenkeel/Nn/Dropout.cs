@@ -23,5 +23,5 @@ public sealed class Dropout : Module
     protected override Tensor ForwardCore(Tensor x) => P > 0 && x.Tape is { Mode: Mode.Train } ? x.Dropout(P) : x;
 
     /// <inheritdoc/>
-    public override string ToString() => $"Dropout(p={Repr.Number(P)}, inplace=False)";
+    public override string ToString() => $"Dropout(p={PythonNumber.Format(P)}, inplace=False)";
 }

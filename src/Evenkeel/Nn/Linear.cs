@@ -44,5 +44,5 @@ public sealed class Linear : Module
     protected override Tensor ForwardCore(Tensor x) => x.Linear(Weight.Value, Bias?.Value);
 
     /// <inheritdoc/>
-    public override string ToString() => $"Linear(in_features={InFeatures}, out_features={OutFeatures}, bias={Repr.Bool(Bias is not null)})";
+    public override string ToString() => $"Linear(in_features={InFeatures}, out_features={OutFeatures}, bias={PythonNumber.Format(Bias is not null)})";
 }

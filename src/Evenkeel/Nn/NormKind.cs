@@ -10,15 +10,18 @@ public sealed class NormKind
     /// <summary>No normalization.</summary>
     public static NormKind None { get; } = new("None", static (_, _) => null);
 
-    /// <summary>Batch normalization over N and the positions, a statistic a channel.</summary>
-    public static NormKind BatchNorm { get; } = new("BatchNorm", static (features, rank) => rank switch
+    /// <summary><see cref="BatchNorm1d"/>, 2d or 3d, as the rank asks for.</summary>
+    public static NormKind BatchNorm { get; } = new("BatchNorm", static (features, spatialRank) => spatialRank switch
     {
-        _ => throw new NotSupportedException("NormKind.BatchNorm: the layers have not landed yet."),
+        0 or 1 => new BatchNorm1d(features),
+        2 => new BatchNorm2d(features),
+        _ => new BatchNorm3d(features),
     });
 
-    /// <summary>Layer normalization of each sample.</summary>
-    public static NormKind LayerNorm { get; } = new("LayerNorm", static (features, rank) =>
-        throw new NotSupportedException("NormKind.LayerNorm: the layers have not landed yet."));
+    /// <summary><see cref="Nn.LayerNorm"/> over the columns of (N, C).</summary>
+    public static NormKind LayerNorm { get; } = new("LayerNorm", static (features, spatialRank) => spatialRank == 0
+        ? new LayerNorm(features)
+        : throw new ArgumentOutOfRangeException(nameof(spatialRank), $"NormKind.LayerNorm: expected (N, C), got {spatialRank} more dimensions, whose sizes this kind does not know. Create new LayerNorm([C, H, W]) yourself."));
 
     /// <summary>The name, as tables and settings show it.</summary>
     public string Name { get; }

@@ -20,5 +20,5 @@ public sealed class LeakyReLU : Module
     protected override Tensor ForwardCore(Tensor x) => x.LeakyReLU(NegativeSlope);
 
     /// <inheritdoc/>
-    public override string ToString() => $"LeakyReLU(negative_slope={Repr.Number(NegativeSlope)})";
+    public override string ToString() => $"LeakyReLU(negative_slope={PythonNumber.Format(NegativeSlope)})";
 }
