@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Evenkeel.Kernels;
+using Evenkeel.Nn;
 
 namespace Evenkeel.Optim;
 
@@ -119,9 +120,9 @@ public abstract unsafe class Optimizer
     /// Everything a continued run needs besides the parameters, as named tensors in a fixed order: <c>NAME.steps</c> (one count a parameter),
     /// <c>NAME.groups</c> (learning rate, initial learning rate and weight decay of each group) and <c>NAME.i.STATE</c> of parameter i. The tensors are copies.
     /// </summary>
-    public IReadOnlyList<KeyValuePair<string, Tensor>> StateDict()
+    public StateDict StateDict()
     {
-        var state = new List<KeyValuePair<string, Tensor>> { new($"{Name}.steps", Tensor.From(_steps, [_steps.Length])) };
+        var state = new StateDict { { $"{Name}.steps", Tensor.From(_steps, [_steps.Length]) } };
         double[] values = new double[_groups.Count * 3];
         for (int g = 0; g < _groups.Count; g++)
         {
@@ -130,12 +131,12 @@ public abstract unsafe class Optimizer
             values[3 * g + 2] = _groups[g].WeightDecay;
         }
 
-        state.Add(new($"{Name}.groups", Tensor.From(values, [_groups.Count, 3])));
+        state.Add($"{Name}.groups", Tensor.From(values, [_groups.Count, 3]));
         int slots = StateNames.Length;
         for (int i = 0; i < _parameters.Count; i++)
         {
             EnsureState(i);
-            for (int s = 0; s < slots; s++) state.Add(new($"{Name}.{i}.{StateNames[s]}", _state[i * slots + s]!.Clone()));
+            for (int s = 0; s < slots; s++) state.Add($"{Name}.{i}.{StateNames[s]}", _state[i * slots + s]!.Clone());
         }
 
         return state;
@@ -143,7 +144,7 @@ public abstract unsafe class Optimizer
 
     /// <summary>Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind over the same parameters has given. All is checked before anything changes.</summary>
     /// <exception cref="ArgumentException">A key is missing, or its shape or type does not fit.</exception>
-    public void LoadStateDict(IReadOnlyDictionary<string, Tensor> state)
+    public void LoadStateDict(StateDict state)
     {
         ArgumentNullException.ThrowIfNull(state);
         Tensor steps = Find(state, $"{Name}.steps", [_parameters.Count], DType.Int64);
@@ -195,7 +196,7 @@ public abstract unsafe class Optimizer
         return result;
     }
 
-    private Tensor Find(IReadOnlyDictionary<string, Tensor> state, string key, Shape shape, DType dtype)
+    private Tensor Find(StateDict state, string key, Shape shape, DType dtype)
     {
         if (!state.TryGetValue(key, out Tensor? tensor))
             throw new ArgumentException($"{Name}: expected the key '{key}', got none. The state belongs to another kind of optimizer or to other parameters.", nameof(state));

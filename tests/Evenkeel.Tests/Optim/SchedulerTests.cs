@@ -34,11 +34,11 @@ public sealed class SchedulerTests
         for (int i = 0; i < 7; i++) straight.Step();
         for (int i = 0; i < 3; i++) saved.Step();
         var resumed = new StepLR(second, 2, 0.5);
-        second.LoadStateDict(first.StateDict().ToDictionary(StringComparer.Ordinal));
-        resumed.LoadStateDict(saved.StateDict().ToDictionary(StringComparer.Ordinal));
+        second.LoadStateDict(first.StateDict());
+        resumed.LoadStateDict(saved.StateDict());
         for (int i = 3; i < 7; i++) resumed.Step();
         Assert.Equal(whole.LearningRate, second.LearningRate);
-        Assert.Throws<ArgumentException>(() => new ExponentialLR(second, 0.5).LoadStateDict(saved.StateDict().ToDictionary(StringComparer.Ordinal)));
+        Assert.Throws<ArgumentException>(() => new ExponentialLR(second, 0.5).LoadStateDict(saved.StateDict()));
     }
 
     [Fact]

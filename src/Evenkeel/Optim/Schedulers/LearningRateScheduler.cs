@@ -1,3 +1,5 @@
+using Evenkeel.Nn;
+
 namespace Evenkeel.Optim;
 
 /// <summary>
@@ -26,11 +28,11 @@ public abstract class LearningRateScheduler
     }
 
     /// <summary>The state as a named tensor: the count. The learning rates themselves are part of the optimizer's state.</summary>
-    public IReadOnlyList<KeyValuePair<string, Tensor>> StateDict() => [new($"{GetType().Name}.count", Tensor.From([Count], []))];
+    public StateDict StateDict() => new() { { $"{GetType().Name}.count", Tensor.From([Count], []) } };
 
     /// <summary>Takes over the count of a scheduler of the same kind; load the optimizer's state as well.</summary>
     /// <exception cref="ArgumentException">The key is missing or does not fit.</exception>
-    public void LoadStateDict(IReadOnlyDictionary<string, Tensor> state)
+    public void LoadStateDict(StateDict state)
     {
         ArgumentNullException.ThrowIfNull(state);
         string key = $"{GetType().Name}.count";
