@@ -74,6 +74,22 @@ internal abstract class Op
         operand = tensor;
     }
 
+    /// <summary>Like <see cref="Join(string, ref Tensor)"/>, for any number of operands; parameters are replaced by their taped handles.</summary>
+    public static Tape? JoinAll(string op, Span<Tensor> operands)
+    {
+        int taped = 0;
+        for (int i = 0; i < operands.Length; i++)
+        {
+            ArgumentNullException.ThrowIfNull(operands[i], op);
+            if (operands[i].Tape is not null) taped = i;
+        }
+
+        Tensor reference = operands[taped];
+        Tape? tape = Join(op, ref reference);
+        foreach (ref Tensor operand in operands) Join(op, ref reference, ref operand);
+        return tape;
+    }
+
     /// <summary>An op object to bind: recycled by the tape, or new for plain mathematics.</summary>
     public static TOp Rent<TOp>(Tape? tape) where TOp : Op, new()
     {
@@ -97,6 +113,21 @@ internal abstract class Op
         Output = a.Alias(shape);
         if (_tape is null) Output.IsDetachedFromParameter = IsFromParameter(a);
         else Output.On(_tape, _tape.RecordGradients && a.RequiresGradient);
+    }
+
+    /// <summary>Like <see cref="Bind(Shape, DType, Tensor, Tensor?, Tensor?)"/>, for any number of operands.</summary>
+    protected void BindAll(Shape shape, DType dtype, ReadOnlySpan<Tensor> operands)
+    {
+        bool fromParameter = false, requiresGradient = false;
+        foreach (Tensor operand in operands)
+        {
+            fromParameter |= IsFromParameter(operand);
+            requiresGradient |= operand.RequiresGradient;
+        }
+
+        Output = NewTensor(shape, dtype);
+        if (_tape is null) Output.IsDetachedFromParameter = fromParameter;
+        else Output.On(_tape, _tape.RecordGradients && requiresGradient);
     }
 
     /// <summary>Memory of this pass, of undefined content: from the tape, or plain.</summary>

@@ -19,7 +19,7 @@ internal interface IFormula<T> where T : unmanaged
     Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c);
 }
 
-/// <summary>Elementwise loops: y[i] = f(a[i], b[i], c[i]), contiguous or with broadcasting. y may be one of the operands of a contiguous map.</summary>
+/// <summary>Elementwise loops: y[i] = f(a[i], b[i], c[i]), contiguous or with broadcasting. y may be one of the operands that are not repeated.</summary>
 internal static unsafe class Map
 {
     /// <summary>Elements of a chunk: what is below runs on the calling thread.</summary>
@@ -128,15 +128,20 @@ internal static unsafe class Map
                 return;
             }
 
-            for (int i = 0; ; i += width)
+            // As in the contiguous loop, the last pack overlaps and is loaded first.
+            int last = length - width;
+            Vector512<T> lastA = movesA ? Simd.Load(a + last) : va;
+            Vector512<T> lastB = TFormula.ReadsB && movesB ? Simd.Load(b + last) : vb;
+            Vector512<T> lastC = TFormula.ReadsC && movesC ? Simd.Load(c + last) : vc;
+            for (int i = 0; i < last; i += width)
             {
-                if (i >= length) return;
-                if (i > length - width) i = length - width;
                 if (movesA) va = Simd.Load(a + i);
                 if (TFormula.ReadsB && movesB) vb = Simd.Load(b + i);
                 if (TFormula.ReadsC && movesC) vc = Simd.Load(c + i);
                 Simd.Store(y + i, formula.Invoke(va, vb, vc));
             }
+
+            Simd.Store(y + last, formula.Invoke(lastA, lastB, lastC));
         }
     }
 }

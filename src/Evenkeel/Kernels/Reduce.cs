@@ -51,8 +51,19 @@ internal static unsafe class Reduce
         int chunks = (int)((tasks + tasksPerChunk - 1) / tasksPerChunk);
         Workers.Run(chunks, new Job<T, TFormula>
         {
-            Plan = plan, A = a, B = b, C = c, Result = result, Divisor = divisor, Formula = formula, Partials = partials,
-            Parts = parts, PartLength = length, Blocks = blocks, Tasks = (int)tasks, TasksPerChunk = tasksPerChunk,
+            Plan = plan,
+            A = a,
+            B = b,
+            C = c,
+            Result = result,
+            Divisor = divisor,
+            Formula = formula,
+            Partials = partials,
+            Parts = parts,
+            PartLength = length,
+            Blocks = blocks,
+            Tasks = (int)tasks,
+            TasksPerChunk = tasksPerChunk,
         });
         if (parts == 1) return;
         for (int k = 0; k < plan.Kept; k++)

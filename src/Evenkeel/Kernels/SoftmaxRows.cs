@@ -49,7 +49,14 @@ internal static unsafe class SoftmaxRows
         int rowsPerChunk = Math.Max(1, ChunkElements / columns);
         Workers.Run((rows + rowsPerChunk - 1) / rowsPerChunk, new ForwardJob<T>
         {
-            X = x, Labels = labels, Y = y, Losses = losses, Rows = rows, Columns = columns, RowsPerChunk = rowsPerChunk, Result = result,
+            X = x,
+            Labels = labels,
+            Y = y,
+            Losses = losses,
+            Rows = rows,
+            Columns = columns,
+            RowsPerChunk = rowsPerChunk,
+            Result = result,
         });
     }
 
@@ -59,7 +66,13 @@ internal static unsafe class SoftmaxRows
         int rowsPerChunk = Math.Max(1, ChunkElements / columns);
         Workers.Run((rows + rowsPerChunk - 1) / rowsPerChunk, new BackwardJob<T>
         {
-            Y = y, Dy = dy, Dx = dx, Rows = rows, Columns = columns, RowsPerChunk = rowsPerChunk, Result = result,
+            Y = y,
+            Dy = dy,
+            Dx = dx,
+            Rows = rows,
+            Columns = columns,
+            RowsPerChunk = rowsPerChunk,
+            Result = result,
         });
     }
 

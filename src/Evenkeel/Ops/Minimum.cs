@@ -23,12 +23,15 @@ internal sealed class MinimumOp : BinaryElementwise<MinimumOp.Formula>
         public static bool ReadsOperands => true;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.ConditionalSelect(Vector512.LessThanOrEqual(a, b) | ~Vector512.Equals(a, a), a, b);
+        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
+            Vector512.ConditionalSelect(Vector512.LessThanOrEqual(a, b) | ~Vector512.Equals(a, a), a, b);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.ConditionalSelect(Vector512.Equals(a, b), dy * Vector512.Create(T.CreateTruncating(0.5)), dy & Vector512.LessThan(a, b));
+        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
+            Vector512.ConditionalSelect(Vector512.Equals(a, b), dy * Vector512.Create(T.CreateTruncating(0.5)), dy & Vector512.LessThan(a, b));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.ConditionalSelect(Vector512.Equals(a, b), dy * Vector512.Create(T.CreateTruncating(0.5)), dy & Vector512.GreaterThan(a, b));
+        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
+            Vector512.ConditionalSelect(Vector512.Equals(a, b), dy * Vector512.Create(T.CreateTruncating(0.5)), dy & Vector512.GreaterThan(a, b));
     }
 }

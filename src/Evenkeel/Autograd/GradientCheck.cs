@@ -1,0 +1,232 @@
+using Evenkeel.Random;
+
+namespace Evenkeel;
+
+/// <summary>How a <see cref="GradientCheck"/> is made.</summary>
+public sealed record GradientCheckOptions
+{
+    /// <summary>h of the central difference (f(x + h) - f(x - h))/(2h). Its error is of order h² + 1e-16/h, smallest near 1e-5.</summary>
+    public double Step { get; init; } = 1e-5;
+
+    /// <summary>The largest relative error that passes.</summary>
+    public double Tolerance { get; init; } = 1e-6;
+
+    /// <summary>
+    /// Differences up to this count as none: the rounding of the central difference, some 1e-16·|f|/h, would make a derivative that is truly zero look wrong.
+    /// </summary>
+    public double AbsoluteFloor { get; init; } = 1e-8;
+
+    /// <summary>Seed of the random cotangent and of what is random in the function (dropout).</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>The mode of the passes.</summary>
+    public Mode Mode { get; init; } = Mode.Train;
+}
+
+/// <summary>What a <see cref="GradientCheck"/> found.</summary>
+/// <param name="MaxRelativeError">The largest |analytic - numeric|/(|analytic| + |numeric|), over the entries that differ by more than the floor.</param>
+/// <param name="Passed">True where that is within the tolerance; false for NaN.</param>
+/// <param name="WorstName">The input ("input 0") or parameter with the worst entry.</param>
+/// <param name="WorstIndex">Its worst entry, counted in row-major order.</param>
+/// <param name="Analytic">The gradient from the backward pass, there.</param>
+/// <param name="Numeric">The central difference, there.</param>
+/// <param name="Entries">Number of derivatives compared.</param>
+public sealed record GradientCheckResult(double MaxRelativeError, bool Passed, string WorstName, int WorstIndex, double Analytic, double Numeric, int Entries)
+{
+    /// <summary>One line: verdict, error, and the worst entry.</summary>
+    public override string ToString() =>
+        $"{(Passed ? "passed" : "FAILED")}: max relative error {MaxRelativeError:g3} over {Entries} derivatives, at {WorstName}[{WorstIndex}]: analytic {Analytic:r}, numeric {Numeric:r}";
+}
+
+/// <summary>
+/// Compares the gradients of a backward pass with central differences, in float64. The cotangent is random: a sum would hide errors (the gradient of
+/// Σ batchnorm(x) is zero).
+/// </summary>
+public static class GradientCheck
+{
+    /// <summary>Checks d(Σ cotangent·f(x))/dx.</summary>
+    /// <param name="f">A function of a taped tensor; called 2·x.Count + 1 times.</param>
+    /// <param name="x">Where to check; a copy in float64 is used.</param>
+    /// <param name="options">Step, tolerance, floor, seed and mode; null for the defaults.</param>
+    public static GradientCheckResult Run(Func<Tensor, Tensor> f, Tensor x, GradientCheckOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        return Run(inputs => f(inputs[0]), [x], options);
+    }
+
+    /// <summary>Checks the gradients with respect to two inputs.</summary>
+    public static GradientCheckResult Run(Func<Tensor, Tensor, Tensor> f, Tensor a, Tensor b, GradientCheckOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        return Run(inputs => f(inputs[0], inputs[1]), [a, b], options);
+    }
+
+    /// <summary>Checks the gradients with respect to several inputs.</summary>
+    public static GradientCheckResult Run(Func<Tensor[], Tensor> f, Tensor[] inputs, GradientCheckOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        ArgumentNullException.ThrowIfNull(inputs);
+        var parameters = new Parameter[inputs.Length];
+        for (int i = 0; i < inputs.Length; i++) parameters[i] = new Parameter(inputs[i].To(DType.Float64), $"input {i}");
+        return Parameters(
+            tape =>
+            {
+                var taped = new Tensor[parameters.Length];
+                for (int i = 0; i < taped.Length; i++) taped[i] = tape.Watch(parameters[i]);
+                return f(taped);
+            },
+            parameters,
+            options);
+    }
+
+    /// <summary>
+    /// Checks the gradients of a whole network with respect to its parameters. Values and running statistics are restored, and the parameters' gradients are empty afterwards.
+    /// </summary>
+    /// <param name="loss">Runs the network on the given tape: <c>tape => criterion.Forward(model.Forward(tape.Input(x)), labels)</c>; a result that is no scalar gets a random cotangent.</param>
+    /// <param name="parameters">The parameters, all of type Float64: call <c>model.To(DType.Float64)</c> before.</param>
+    /// <param name="options">Step, tolerance, floor, seed and mode; null for the defaults.</param>
+    /// <exception cref="ArgumentException">A parameter is not of type Float64.</exception>
+    public static GradientCheckResult Parameters(Func<Tape, Tensor> loss, IEnumerable<Parameter> parameters, GradientCheckOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(loss);
+        ArgumentNullException.ThrowIfNull(parameters);
+        options ??= new GradientCheckOptions();
+        Parameter[] all = [.. parameters];
+        foreach (Parameter parameter in all)
+        {
+            if (parameter.DType != DType.Float64)
+                throw new ArgumentException($"GradientCheck: expected parameters of type Float64, got {parameter}. Call model.To(DType.Float64) first.", nameof(parameters));
+            parameter.ZeroGrad();
+        }
+
+        var tape = new Tape(options.Mode, recordGradients: true) { Seed = options.Seed, RandomStep = 0 };
+        Tensor result = loss(tape);
+        Tensor cotangent = result.Count == 1 ? Tensor.Ones(result.Shape, DType.Float64) : Tensor.RandomNormal(result.Shape, new Philox(options.Seed, "cotangent"), DType.Float64);
+        result.Backward(cotangent);
+        tape.Reject();
+        var analytic = new Tensor?[all.Length];
+        for (int i = 0; i < all.Length; i++)
+        {
+            analytic[i] = all[i].Gradient?.Clone();
+            all[i].ZeroGrad();
+        }
+
+        var numericTape = new Tape(options.Mode, recordGradients: false) { Seed = options.Seed, RandomStep = 0 };
+        Tensor Value()
+        {
+            numericTape.Reset();
+            Tensor value = loss(numericTape);
+            numericTape.Reject();
+            return value;
+        }
+
+        GradientCheckResult worst = new(0, Passed: true, all.Length > 0 ? NameOf(all[0], 0) : "", 0, 0, 0, 0);
+        int entries = 0;
+        for (int i = 0; i < all.Length; i++)
+        {
+            if (!all[i].RequiresGradient) continue;
+            Tensor numeric = NumericalGradient(Value, all[i].Value, cotangent, options.Step);
+            entries += numeric.Count;
+            for (int k = 0; k < numeric.Count; k++)
+            {
+                double a = analytic[i]?.AsSpan<double>()[k] ?? 0, n = numeric.AsSpan<double>()[k];
+                double difference = Math.Abs(a - n);
+                double error = difference <= options.AbsoluteFloor ? 0 : difference / (Math.Abs(a) + Math.Abs(n));
+                bool first = i == 0 && k == 0;
+                if (first || error > worst.MaxRelativeError || (double.IsNaN(error) && !double.IsNaN(worst.MaxRelativeError)))
+                    worst = new GradientCheckResult(error, error <= options.Tolerance, NameOf(all[i], i), k, a, n, 0);
+            }
+        }
+
+        return worst with { Entries = entries };
+    }
+
+    /// <summary>
+    /// The notebook's <c>eval_numerical_gradient_array</c>: df[k] = Σ cotangent·(f(x + h·e_k) - f(x - h·e_k))/(2h). The entries of x are moved in place, and restored.
+    /// </summary>
+    /// <param name="f">A function of x, which reads x's values anew at each call.</param>
+    /// <param name="x">The float64 tensor to differentiate by.</param>
+    /// <param name="cotangent">dL/df, of f's shape.</param>
+    /// <param name="step">h.</param>
+    public static Tensor NumericalGradient(Func<Tensor, Tensor> f, Tensor x, Tensor cotangent, double step = 1e-5)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        return NumericalGradient(() => f(x), x, cotangent, step);
+    }
+
+    /// <summary>The notebook's <c>eval_numerical_gradient</c>: df[k] = (f(x + h·e_k) - f(x - h·e_k))/(2h) of a function with one value. The entries of x are moved in place, and restored.</summary>
+    /// <param name="f">A function of x, which reads x's values anew at each call.</param>
+    /// <param name="x">The float64 tensor to differentiate by.</param>
+    /// <param name="step">h.</param>
+    public static Tensor NumericalGradient(Func<Tensor, double> f, Tensor x, double step = 1e-5)
+    {
+        ArgumentNullException.ThrowIfNull(f);
+        ArgumentNullException.ThrowIfNull(x);
+        Span<double> values = Values(x);
+        Tensor gradient = Tensor.Zeros(x.Shape, DType.Float64);
+        Span<double> derivatives = gradient.AsSpan<double>();
+        for (int k = 0; k < values.Length; k++)
+        {
+            double old = values[k];
+            values[k] = old + step;
+            double plus = f(x);
+            values[k] = old - step;
+            double minus = f(x);
+            values[k] = old;
+            derivatives[k] = (plus - minus) / (2 * step);
+        }
+
+        return gradient;
+    }
+
+    /// <summary>The notebook's <c>rel_error</c>: the largest |x - y|/max(1e-8, |x| + |y|).</summary>
+    /// <exception cref="ArgumentException">The shapes differ.</exception>
+    public static double RelativeError(Tensor x, Tensor y)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(y);
+        if (x.Shape != y.Shape)
+            throw new ArgumentException($"GradientCheck.RelativeError: expected tensors of one shape, got {x.Shape} and {y.Shape}.", nameof(y));
+        ReadOnlySpan<double> a = x.To(DType.Float64).AsSpan<double>(), b = y.To(DType.Float64).AsSpan<double>();
+        double worst = 0;
+        for (int i = 0; i < a.Length; i++)
+        {
+            double error = Math.Abs(a[i] - b[i]) / Math.Max(1e-8, Math.Abs(a[i]) + Math.Abs(b[i]));
+            if (error > worst || double.IsNaN(error)) worst = error;
+            if (double.IsNaN(error)) break;
+        }
+
+        return worst;
+    }
+
+    private static Tensor NumericalGradient(Func<Tensor> f, Tensor x, Tensor cotangent, double step)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(cotangent);
+        double[] weights = cotangent.To(DType.Float64).ToArray<double>();
+        Tensor gradient = Tensor.Zeros(x.Shape, DType.Float64);
+        Span<double> values = Values(x), derivatives = gradient.AsSpan<double>();
+        for (int k = 0; k < values.Length; k++)
+        {
+            double old = values[k];
+            values[k] = old + step;
+            double[] plus = Values(f()).ToArray();
+            values[k] = old - step;
+            ReadOnlySpan<double> minus = Values(f());
+            values[k] = old;
+            if (plus.Length != weights.Length)
+                throw new ArgumentException($"GradientCheck: expected a cotangent of {plus.Length} elements like the function's value, got {weights.Length}.", nameof(cotangent));
+            double sum = 0;
+            for (int i = 0; i < plus.Length; i++) sum += weights[i] * (plus[i] - minus[i]);
+            derivatives[k] = sum / (2 * step);
+        }
+
+        return gradient;
+    }
+
+    private static Span<double> Values(Tensor x) => x.DType == DType.Float64
+        ? x.AsSpan<double>()
+        : throw new ArgumentException($"GradientCheck: expected values of type Float64, got {x.DType} of shape {x.Shape}. Float32 is too coarse for differences; convert with To(DType.Float64).", nameof(x));
+
+    private static string NameOf(Parameter parameter, int index) => parameter.Name.Length > 0 ? parameter.Name : $"parameter {index}";
+}

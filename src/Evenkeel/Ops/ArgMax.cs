@@ -1,0 +1,26 @@
+namespace Evenkeel;
+
+public sealed partial class Tensor
+{
+    /// <summary>
+    /// The position of the largest value along one dimension, as 64-bit integers outside any tape: the predicted class of a row of scores.
+    /// The first of equal values; the first NaN where there is one. It has no gradient.
+    /// </summary>
+    /// <param name="axis">The dimension to search; negative ones count from the end.</param>
+    /// <param name="keepDims">True keeps that dimension as one of size 1.</param>
+    /// <exception cref="ArgumentException">The axis does not exist, or has no elements.</exception>
+    public unsafe Tensor ArgMax(int axis = -1, bool keepDims = false)
+    {
+        Tensor x = this;
+        Op.Join("ArgMax", ref x);
+        axis = Broadcasting.Axis("ArgMax", Shape, axis);
+        if (Shape[axis] == 0)
+            throw new ArgumentException($"ArgMax: expected at least one element along axis {axis}, got shape {Shape}. The maximum of nothing is undefined.");
+        Tensor index = Empty(Broadcasting.Reduced(Shape, 1u << axis, keepDims), DType.Int64);
+        (int outer, int length, int inner) = Broadcasting.Around(Shape, axis);
+        if (DType == DType.Float64) Kernels.ArgMax.Run(Pointer<double>(), index.Pointer<long>(), outer, length, inner);
+        else Kernels.ArgMax.Run(Pointer<float>(), index.Pointer<long>(), outer, length, inner);
+        GC.KeepAlive(x);
+        return index;
+    }
+}

@@ -1,0 +1,114 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+using Evenkeel.Random;
+
+namespace Evenkeel;
+
+public sealed partial class Tensor
+{
+    /// <summary>
+    /// Inverted dropout: on a tape in <see cref="Mode.Train"/> each element is set to 0 with probability p, and multiplied by 1/(1 - p) otherwise;
+    /// in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned.
+    /// </summary>
+    /// <param name="probability">p, from 0 to 1.</param>
+    /// <remarks>The draw is a function of the tape's seed and step and of the op's position, not of the number of threads (Srivastava et al. 2014).</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">p is outside [0, 1].</exception>
+    public Tensor Dropout(double probability = 0.5)
+    {
+        if (!(probability >= 0 && probability <= 1))
+            throw new ArgumentOutOfRangeException(nameof(probability), $"Dropout: expected a probability from 0 to 1, got {probability}.");
+        return Tape is { Mode: Mode.Train } && probability > 0 ? DropoutOp.Apply(this, probability) : this;
+    }
+}
+
+/// <summary>y = x·mask, mask = 0 or 1/(1 - p), so that the expected value of y is x; dx = dy·mask.</summary>
+internal sealed unsafe class DropoutOp : Op
+{
+    private const int ChunkElements = 1 << 12;
+
+    private Tensor _x = null!;
+    private Tensor _mask = null!;
+    private double _probability;
+    private ulong _seed, _draw;
+
+    /// <inheritdoc/>
+    public override string Name => "Dropout";
+
+    public static Tensor Apply(Tensor x, double probability)
+    {
+        Tape tape = Join("Dropout", ref x)!;
+
+        // Upper half of Philox's counter: the step and the op; the lower half counts the elements. 2^24 ops a step are more than a tape holds.
+        ulong draw = ((ulong)(tape.RandomStep ?? tape.Step) << 24) | (uint)tape.NextOpIndex;
+        DropoutOp op = Rent<DropoutOp>(tape);
+        (op._x, op._probability, op._seed, op._draw) = (x, probability, tape.Seed, draw);
+        op._mask = op.NewTensor(x.Shape, x.DType);
+        op.Bind(x.Shape, x.DType, x);
+        return op.Execute();
+    }
+
+    /// <inheritdoc/>
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = _mask = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Forward<T>()
+    {
+        T* mask = _mask.Pointer<T>(), x = _x.Pointer<T>();
+        int count = Output.Count;
+        Workers.Run((int)(((long)count + ChunkElements - 1) / ChunkElements), new MaskJob<T>
+        {
+            Mask = mask,
+            Count = count,
+            Seed = _seed,
+            Draw = _draw,
+            Threshold = (ulong)(_probability * 4294967296.0),
+            Kept = T.CreateTruncating(_probability < 1 ? 1 / (1 - _probability) : 0),
+        });
+        Map.Run(x, mask, mask, Output.Pointer<T>(), count, default(Masked<T>));
+    }
+
+    /// <inheritdoc/>
+    protected override void Backward<T>()
+    {
+        if (Open(_x) is not { } dx) return;
+        T* mask = _mask.Pointer<T>();
+        Map.Run(Dy.Pointer<T>(), mask, mask, dx.Pointer<T>(), dx.Count, default(Masked<T>));
+        Close<T>(_x, dx);
+    }
+
+    private readonly struct Masked<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public static bool ReadsB => true;
+
+        public static bool ReadsC => false;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a * b;
+    }
+
+    private struct MaskJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public T* Mask;
+        public T Kept;
+        public int Count;
+        public ulong Seed, Draw, Threshold;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public readonly void Invoke(int chunk)
+        {
+            int end = (int)Math.Min(Count, ((long)chunk + 1) * ChunkElements);
+            uint* words = stackalloc uint[4];
+            for (int i = chunk * ChunkElements; i < end; i += 4)
+            {
+                (words[0], words[1], words[2], words[3]) = Philox.Block((ulong)i / 4, Draw, Seed);
+                for (int k = 0; k < 4 && i + k < end; k++) Mask[i + k] = words[k] < Threshold ? T.Zero : Kept;
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+public sealed partial class Tensor
+{
+    /// <summary>
+    /// The variance over some dimensions, all of them where none is given: Σ (x - mean)² / (m - correction), centred, m the number of elements.
+    /// </summary>
+    /// <param name="axes">The dimensions to reduce; negative ones count from the end.</param>
+    /// <param name="keepDims">True keeps reduced dimensions as dimensions of size 1, so that the result broadcasts against this tensor.</param>
+    /// <param name="correction">1 (as in torch.var): the unbiased estimate, NaN where m is 1. 0 (as in numpy.var and inside normalization): the biased one.</param>
+    /// <exception cref="ArgumentException">An axis does not exist or is given twice, or the correction is neither 0 nor 1.</exception>
+    public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepDims = false, int correction = 1) => VarianceOp.Apply(this, axes, keepDims, correction);
+}
+
+/// <summary>
+/// y[k] = Σ (x[i] - mean[k])² / (m - correction) over the m elements that belong to k.
+/// </summary>
+/// <remarks>
+/// <para>The mean, rounded to the element type, misses the exact one by up to half a unit in its last place, which matters where |mean| ≫ std. So with
+/// d = x - mean0 the low part of the mean is low = Σd/m, and Σ(x - mean)² = Σd² - m·low².</para>
+/// <para>Derivative: ∂/∂x_i Σ_j (x_j - mean)² = 2·(x_i - mean) - 2·Σ_j (x_j - mean)/m, and the second sum is zero. So
+/// dx[i] = dy[k]·2·(x[i] - mean[k])/(m - correction).</para>
+/// </remarks>
+internal sealed unsafe class VarianceOp : Op
+{
+    private Tensor _x = null!;
+    private Tensor _mean = null!;
+    private Tensor _low = null!;
+    private ReductionPlan _plan;
+    private double _divisor;
+
+    /// <inheritdoc/>
+    public override string Name => "Variance";
+
+    public static Tensor Apply(Tensor x, ReadOnlySpan<int> axes, bool keepDims, int correction)
+    {
+        Tape? tape = Join("Variance", ref x);
+        if (correction is not (0 or 1))
+            throw new ArgumentException($"Variance: expected a correction of 0 (biased) or 1 (unbiased), got {correction}.", nameof(correction));
+        uint reduced = Broadcasting.Axes("Variance", x.Shape, axes);
+        Shape shape = Broadcasting.Reduced(x.Shape, reduced, keepDims);
+        VarianceOp op = Rent<VarianceOp>(tape);
+        (op._x, op._plan) = (x, Broadcasting.Reduction(x.Shape, reduced));
+        op._divisor = Math.Max(0, op._plan.Reduced - correction);
+        op._mean = op.NewTensor(shape, x.DType);
+        op._low = op.NewTensor(shape, x.DType);
+        op.Bind(shape, x.DType, x);
+        return op.Execute();
+    }
+
+    /// <inheritdoc/>
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = _mean = _low = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Forward<T>()
+    {
+        T* x = _x.Pointer<T>(), mean = _mean.Pointer<T>(), low = _low.Pointer<T>(), y = Output.Pointer<T>();
+        int m = _plan.Reduced;
+        Reduce.Sum(_plan, x, x, x, mean, m, default(Identity<T>));
+        Reduce.Sum(_plan, x, x, mean, low, m, default(Deviation<T>));
+        Reduce.Sum(_plan, x, x, mean, y, _divisor, default(SquaredDeviation<T>));
+        Map.Run(y, low, low, y, Output.Count, new WithoutLowPart<T>(T.CreateTruncating(m / _divisor)));
+    }
+
+    /// <inheritdoc/>
+    protected override void Backward<T>()
+    {
+        if (Open(_x) is not { } opened) return;
+        T* dy = Dy.Pointer<T>(), dx = opened.Pointer<T>();
+        Reduce.Expand(_plan, _x.Pointer<T>(), _mean.Pointer<T>(), _low.Pointer<T>(), dx, default(ExactDeviation<T>));
+        Reduce.Expand(_plan, dx, dy, dy, dx, new ScaledProduct<T>(T.CreateTruncating(2 / _divisor)));
+        Close<T>(_x, opened);
+    }
+
+    private readonly struct Deviation<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public static bool ReadsB => false;
+
+        public static bool ReadsC => true;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a - c;
+    }
+
+    private readonly struct SquaredDeviation<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public static bool ReadsB => false;
+
+        public static bool ReadsC => true;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => (a - c) * (a - c);
+    }
+
+    /// <summary>Σd²/(m - correction) - low²·m/(m - correction), not below 0; NaN stays NaN.</summary>
+    private readonly struct WithoutLowPart<T>(T scale) : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        private readonly Vector512<T> _scale = Simd.Broadcast(scale);
+
+        public static bool ReadsB => true;
+
+        public static bool ReadsC => false;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c)
+        {
+            Vector512<T> variance = a - (b * b * _scale);
+            return Vector512.ConditionalSelect(Vector512.LessThan(variance, default), default, variance);
+        }
+    }
+
+    private readonly struct ExactDeviation<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public static bool ReadsB => true;
+
+        public static bool ReadsC => true;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a - b - c;
+    }
+
+    private readonly struct ScaledProduct<T>(T scale) : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        private readonly Vector512<T> _scale = Simd.Broadcast(scale);
+
+        public static bool ReadsB => true;
+
+        public static bool ReadsC => false;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a * (b * _scale);
+    }
+}
