@@ -1,4 +1,5 @@
 using System.Globalization;
+using Evenkeel.Random;
 
 namespace Evenkeel.Nn;
 
@@ -12,7 +13,7 @@ namespace Evenkeel.Nn;
 /// <para>A batch that is not finite leaves no trace in the running statistics: see <see cref="RunningStatistics.SkippedBatches"/>.</para>
 /// <para>Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015; semantics of PyTorch's <c>torch.nn.BatchNorm*d</c>.</para>
 /// </remarks>
-public abstract class BatchNorm : Module, IFusesReLU
+public abstract class BatchNorm : Module, IFusesReLU, IInitializable
 {
     private readonly RunningAverage _average;
 
@@ -59,6 +60,14 @@ public abstract class BatchNorm : Module, IFusesReLU
 
     /// <inheritdoc/>
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, fuseReLU: true);
+
+    /// <summary>Whatever the scheme: gamma 1, beta 0, running statistics at their start values.</summary>
+    void IInitializable.Initialize(Init init, IRandomStream random)
+    {
+        Weight?.Value.Fill(1);
+        Bias?.Value.Fill(0);
+        Running?.Reset();
+    }
 
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x) => Normalize(x, fuseReLU: false);

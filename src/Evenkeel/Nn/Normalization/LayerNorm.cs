@@ -1,3 +1,5 @@
+using Evenkeel.Random;
+
 namespace Evenkeel.Nn;
 
 /// <summary>
@@ -8,7 +10,7 @@ namespace Evenkeel.Nn;
 /// <para>State-dict keys: <c>weight</c> (gamma) and <c>bias</c> (beta), of the normalized shape.</para>
 /// <para>Source: Ba, Kiros and Hinton, "Layer Normalization", 2016; semantics of PyTorch's <c>torch.nn.LayerNorm</c>.</para>
 /// </remarks>
-public sealed class LayerNorm : Module, IFusesReLU
+public sealed class LayerNorm : Module, IFusesReLU, IInitializable
 {
     /// <summary>Creates the layer with PyTorch's arguments.</summary>
     /// <param name="normalizedShape">The trailing dimensions that are normalized together, for example <c>[768]</c> or <c>[6, 3, 4]</c>.</param>
@@ -59,6 +61,13 @@ public sealed class LayerNorm : Module, IFusesReLU
 
     /// <inheritdoc/>
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.LayerNorm(NormalizedShape, Weight?.Value, Bias?.Value, Eps, fuseReLU: true);
+
+    /// <summary>Whatever the scheme: gamma 1, beta 0.</summary>
+    void IInitializable.Initialize(Init init, IRandomStream random)
+    {
+        Weight?.Value.Fill(1);
+        Bias?.Value.Fill(0);
+    }
 
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x) => x.LayerNorm(NormalizedShape, Weight?.Value, Bias?.Value, Eps);

@@ -32,6 +32,15 @@ public sealed class RunningStatistics
     /// <summary>Number of batches whose update was skipped because their statistics were not finite.</summary>
     public long SkippedBatches { get; private set; }
 
+    /// <summary>Back to the start values: mean 0, the average's initial variance, no batches seen.</summary>
+    public void Reset()
+    {
+        Mean.Value.Fill(0);
+        Variance.Value.Fill(Average.InitialVariance);
+        NumBatchesTracked.Value.Fill(0);
+        SkippedBatches = 0;
+    }
+
     /// <summary>Follows one batch.</summary>
     /// <param name="moments">Rows of <paramref name="stride"/> doubles: pivot, low part of the mean, biased variance; a value a channel.</param>
     /// <param name="stride">Doubles from one row to the next.</param>
