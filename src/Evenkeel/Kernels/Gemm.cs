@@ -66,20 +66,34 @@ internal static unsafe class Gemm
 
         var job = new GemmJob<T>
         {
-            TransposeA = transposeA, TransposeB = transposeB, M = m, N = n, K = k, A = a, LdA = lda, B = b, LdB = ldb, C = c, LdC = ldc,
-            Accumulate = accumulate, Bias = bias,
+            TransposeA = transposeA,
+            TransposeB = transposeB,
+            M = m,
+            N = n,
+            K = k,
+            A = a,
+            LdA = lda,
+            B = b,
+            LdB = ldb,
+            C = c,
+            LdC = ldc,
+            Accumulate = accumulate,
+            Bias = bias,
         };
         job.Dot = transposeB && !transposeA && k >= 256 && m <= 64;
         job.Columns = job.Dot ? DivideUp(n, GemmMicro.DotSide) : DivideUp(n, 2 * Vector512<T>.Count);
 
-        // Blocks of C: small enough for two threads to share them evenly, rows first, since a block packs its own columns of B.
+        // Blocks of C: one a thread, some more where that is cheap and evens out late threads. A block copies its own rows of A and columns
+        // of B, so large blocks are square. The bits do not depend on any of this.
         double flops = 2.0 * m * n * k;
-        int wanted = flops < ParallelFlops ? 1 : (int)Math.Clamp(flops / (ParallelFlops / 2), 2, 8);
+        int threads = Workers.Threads;
+        int wanted = flops < ParallelFlops || threads == 1 ? 1 : (int)Math.Min(flops / (ParallelFlops / 2), flops < 20e6 ? threads : flops < 1e9 ? 2 * threads : 4 * threads);
         int rowBlocks = job.Dot ? 1 : DivideUp(m, BlockRows), columnBlocks = 1;
         while (rowBlocks * columnBlocks < wanted)
         {
-            if (!job.Dot && m / rowBlocks >= 16) rowBlocks *= 2;
-            else if (job.Columns / columnBlocks >= 2) columnBlocks *= 2;
+            bool canCutRows = !job.Dot && m / rowBlocks >= 16, canCutColumns = job.Columns / columnBlocks >= 2;
+            if (canCutRows && (n / columnBlocks < 256 || m / rowBlocks >= n / columnBlocks || !canCutColumns)) rowBlocks *= 2;
+            else if (canCutColumns) columnBlocks *= 2;
             else break;
         }
 
@@ -145,7 +159,7 @@ internal static unsafe class Gemm
 
             // A is copied where its stride would make the rows of a tile compete for the same cache lines, and the copy is used often.
             bool packA = panel1 - panel0 >= 3 && LdA * sizeof(T) >= 2048;
-            bool packB = TransposeB || N < Width || (rows > 12 && (longest * LdB * sizeof(T) > 48 << 10 || LdB * sizeof(T) >= 4096));
+bool packB = TransposeB || N < Width || (rows > 12 && LdB * sizeof(T) >= 1024);
             nint aStride = TransposeA ? rows + Width : longest + Width;
             nint tileBytes = 2 * Width * GemmMicro.WideRows * sizeof(T);
             nint panelStride = (nint)2 * Width * (longest + 1);
