@@ -159,7 +159,7 @@ internal static unsafe class Gemm
 
             // A is copied where its stride would make the rows of a tile compete for the same cache lines, and the copy is used often.
             bool packA = panel1 - panel0 >= 3 && LdA * sizeof(T) >= 2048;
-bool packB = TransposeB || N < Width || (rows > 12 && LdB * sizeof(T) >= 1024);
+            bool packB = TransposeB || N < Width || (rows > 12 && LdB * sizeof(T) >= 1024);
             nint aStride = TransposeA ? rows + Width : longest + Width;
             nint tileBytes = 2 * Width * GemmMicro.WideRows * sizeof(T);
             nint panelStride = (nint)2 * Width * (longest + 1);
