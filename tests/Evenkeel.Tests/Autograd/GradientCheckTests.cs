@@ -1,0 +1,56 @@
+using Evenkeel.Random;
+using Xunit;
+
+namespace Evenkeel.Tests;
+
+public sealed class GradientCheckTests
+{
+    [Fact]
+    public void FindsAWrongGradientAndNamesItsEntry()
+    {
+        // The detached factor hides half of the derivative of x², but only where it is not multiplied by zero.
+        Tensor mask = Tensor.From(0.0, 0, 1, 0);
+        GradientCheckResult result = GradientCheck.Run(v => (v * v.Clone() * mask) + (v * 2), Tensor.From(1.0, 2, 3, 4));
+        Assert.False(result.Passed);
+        Assert.Equal("input 0", result.WorstName);
+        Assert.Equal(2, result.WorstIndex);
+        Assert.Equal(4, result.Entries);
+        Assert.InRange(result.MaxRelativeError, 0.2, 0.3);
+        Assert.StartsWith("FAILED: max relative error", result.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ATrueZeroGradientIsNoError()
+    {
+        Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64) + 12;
+        GradientCheckResult result = GradientCheck.Run((v, bias) => (v + bias) - (v + bias).Mean([0], keepDims: true), x, Tensor.Zeros([3], DType.Float64));
+        Assert.True(result.Passed, result.ToString());
+    }
+
+    [Fact]
+    public void CoversAWholeNetworkAndRestoresIt()
+    {
+        Parameter w1 = new(Tensor.RandomNormal([6, 5], new Philox(1), DType.Float64), "w1"), b1 = new(Tensor.Zeros([6], DType.Float64), "b1"), w2 = new(Tensor.RandomNormal([3, 6], new Philox(2), DType.Float64), "w2");
+        Tensor x = Tensor.RandomNormal([4, 5], new Philox(3), DType.Float64), labels = Tensor.Labels(0, 1, 2, 1);
+        double[] before = w1.Value.ToArray<double>();
+        GradientCheckResult result = GradientCheck.Parameters(tape => tape.Input(x).Linear(w1, b1).Tanh().Linear(w2).CrossEntropy(labels), [w1, b1, w2]);
+        Assert.True(result.Passed, result.ToString());
+        Assert.Equal(30 + 6 + 18, result.Entries);
+        Assert.Equal(before, w1.Value.ToArray<double>());
+        Assert.Null(w1.Gradient);
+        w1.To(DType.Float32);
+        Assert.StartsWith("GradientCheck: expected parameters of type Float64, got w1 (6, 5) Float32.", Assert.Throws<ArgumentException>(() => GradientCheck.Parameters(tape => tape.Watch(w1).Sum(), [w1])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheNotebooksHelpers()
+    {
+        Tensor x = Tensor.From(1.0, -2, 3);
+        Tensor analytic = x * 2;
+        Assert.InRange(GradientCheck.RelativeError(analytic, GradientCheck.NumericalGradient(v => v.Square().Sum().Item(), x)), 0, 1e-9);
+        Tensor cotangent = Tensor.From(1.0, 10, 100);
+        Assert.InRange(GradientCheck.RelativeError(analytic * cotangent, GradientCheck.NumericalGradient(v => v.Square(), x, cotangent)), 0, 1e-9);
+        Assert.Equal(2e-9 / 1e-8, GradientCheck.RelativeError(Tensor.From(2e-9), Tensor.From(0.0)), 1e-12);
+        Assert.Equal([1.0, -2, 3], x.ToArray<double>());
+    }
+}

@@ -1,0 +1,169 @@
+using Evenkeel.Kernels;
+using Evenkeel.Random;
+using Xunit;
+
+namespace Evenkeel.Tests;
+
+public sealed class TapeTests
+{
+    [Fact]
+    public void MathematicsWithoutATapeIsPlain()
+    {
+        Tensor y = ((Tensor.From(1.0, 2.0) + 1) * Tensor.From(3.0, 4.0)).Sum();
+        Assert.Equal(18, y.Item());
+        Assert.Null(y.Tape);
+        Assert.False(y.RequiresGradient);
+        Assert.StartsWith("Backward: expected a result computed on a tape, got a plain tensor.", Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AKeptActivationThrowsAfterReset()
+    {
+        var tape = new Tape();
+        Tensor y = tape.Input(Tensor.Ones([3])) * 2;
+        Tensor kept = y.Clone();
+        tape.Reset();
+        Assert.Equal([2f, 2f, 2f], kept.ToArray<float>());
+        Assert.StartsWith("Tensor: this activation of shape (3) belonged to step 0 of its tape, which is now at step 1;", Assert.Throws<InvalidOperationException>(() => y + 1).Message, StringComparison.Ordinal);
+        Assert.Throws<InvalidOperationException>(() => tape.Input(Tensor.Ones([3])) + y);
+        Assert.Throws<InvalidOperationException>(() => y.Reshape(3, 1));
+    }
+
+    [Fact]
+    public void ASecondBackwardThrows()
+    {
+        var tape = new Tape();
+        Tensor x = tape.Input(Tensor.Ones([3]), requiresGradient: true);
+        Tensor loss = x.Square().Sum();
+        loss.Backward();
+        Assert.StartsWith("Backward: the backward pass of this step has already run.", Assert.Throws<InvalidOperationException>(loss.Backward).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Exp: the backward pass of this step has run;", Assert.Throws<InvalidOperationException>(() => x.Exp()).Message, StringComparison.Ordinal);
+        tape.Reset();
+        x = tape.Input(Tensor.Ones([3]), requiresGradient: true);
+        x.Square().Sum().Backward();
+        Assert.Equal([2f, 2f, 2f], x.Gradient!.ToArray<float>());
+    }
+
+    [Fact]
+    public void BackwardWantsAScalarOrACotangent()
+    {
+        var tape = new Tape();
+        Tensor y = tape.Input(Tensor.Ones([3]), requiresGradient: true) * 2;
+        Assert.StartsWith("Backward: expected a single value (a loss), got shape (3).", Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Backward: expected a cotangent of Float32 with shape (3), got Float32 with shape (2).", Assert.Throws<ArgumentException>(() => y.Backward(Tensor.Ones([2]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Backward: this result depends on no parameter", Assert.Throws<InvalidOperationException>(tape.Input(Tensor.Ones([1])).Backward).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Backward: this tape (Eval) records no gradients.", Assert.Throws<InvalidOperationException>(new Tape(Mode.Eval).Input(Tensor.Ones([1]), true).Backward).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AParametersGradientIsNeverSilentlyLost()
+    {
+        var parameter = new Parameter(Tensor.Ones([3]), "weight");
+        var tape = new Tape();
+        Tensor x = tape.Input(Tensor.Ones([3]));
+        foreach (Func<Tensor, Tensor> early in new Func<Tensor, Tensor>[] { w => w * 2, w => w.Reshape(3), w => Tensor.Concat([w]), w => w.Sum() })
+        {
+            Tensor computed = early(parameter);
+            Assert.Contains("was computed from a parameter without a tape", Assert.Throws<InvalidOperationException>(() => x * computed).Message, StringComparison.Ordinal);
+            Assert.Equal(early(Tensor.Ones([3])).ToArray<float>(), (x * computed.Detach()).ToArray<float>()[..computed.Count]);
+        }
+
+        (x * parameter).Sum().Backward();
+        Assert.Equal([1f, 1f, 1f], parameter.Gradient!.ToArray<float>());
+    }
+
+    [Fact]
+    public void ParameterGradientsAddUpUntilZeroGrad()
+    {
+        var weight = new Parameter(Tensor.From(1.0, 2.0));
+        var tape = new Tape();
+        for (int pass = 1; pass <= 2; pass++)
+        {
+            tape.Reset();
+            (tape.Watch(weight) * tape.Watch(weight)).Sum().Backward();
+            Assert.Equal([2.0 * pass, 4.0 * pass], weight.Gradient!.ToArray<double>());
+        }
+
+        weight.ZeroGrad();
+        Assert.Null(weight.Gradient);
+        tape.Reset();
+        tape.Watch(weight).Sum().Backward();
+        Assert.Equal([1.0, 1.0], weight.Gradient!.ToArray<double>());
+    }
+
+    [Fact]
+    public void ResetWorksFromAnyState()
+    {
+        var tape = new Tape();
+        tape.Reset();
+        Tensor x = tape.Input(Tensor.Ones([4, 3]), requiresGradient: true);
+        Tensor y = x.Square();
+        Assert.Throws<ArgumentException>(() => y + tape.Input(Tensor.Ones([2])));
+        tape.Reset();
+        x = tape.Input(Tensor.Ones([2, 2]), requiresGradient: true);
+        x.Square().Sum().Backward();
+        Assert.Equal([2f, 2f, 2f, 2f], x.Gradient!.ToArray<float>());
+        tape.Reset();
+        tape.Reset();
+        Assert.Equal(0, tape.OpCount);
+    }
+
+    [Fact]
+    public void TwoTapesDoNotMix()
+    {
+        Tensor a = new Tape().Input(Tensor.Ones([3])), b = new Tape().Input(Tensor.Ones([3]));
+        Assert.StartsWith("Add: the operands ride on two different tapes.", Assert.Throws<InvalidOperationException>(() => a + b).Message, StringComparison.Ordinal);
+        Assert.Throws<InvalidOperationException>(() => Tensor.Concat([a, b]));
+    }
+
+    [Fact]
+    public void ASteadyStepAllocatesOnlyHandles()
+    {
+        Parameter w1 = new(Tensor.RandomNormal([100, 64], new Philox(1)) * 0.1), b1 = new(Tensor.Zeros([100])), w2 = new(Tensor.RandomNormal([10, 100], new Philox(2)) * 0.1);
+        Tensor batch = Tensor.RandomNormal([50, 64], new Philox(3)), labels = Tensor.Labels(new int[50]);
+        var tape = new Tape();
+        void Step()
+        {
+            tape.Reset();
+            tape.Input(batch).Linear(w1, b1).ReLU().Dropout(0.1).Linear(w2).CrossEntropy(labels).Backward();
+            w1.ZeroGrad();
+            b1.ZeroGrad();
+            w2.ZeroGrad();
+        }
+
+        for (int i = 0; i < 5; i++) Step();
+        long capacity = tape.CapacityInBytes, before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 10; i++) Step();
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before <= 10 * 4096, $"{(GC.GetAllocatedBytesForCurrentThread() - before) / 10} bytes a step");
+        Assert.Equal(capacity, tape.CapacityInBytes);
+    }
+
+    [Fact]
+    public void TheSameBitsForAnyNumberOfThreads()
+    {
+        Tensor x = Tensor.RandomNormal([300, 257], new Philox(1)), w = Tensor.RandomNormal([33, 257], new Philox(2)), scale = Tensor.RandomNormal([257], new Philox(3));
+        Tensor labels = Tensor.Labels(new int[300]);
+        int threads = Workers.Threads;
+        byte[]? expected = null;
+        try
+        {
+            foreach (int count in new[] { 1, 2, 3, 8 })
+            {
+                Workers.Threads = count;
+                var tape = new Tape { Seed = 1 };
+                Tensor a = tape.Input(x, requiresGradient: true), b = tape.Input(w, requiresGradient: true), s = tape.Input(scale, requiresGradient: true);
+                Tensor centered = a - a.Mean([0], keepDims: true);
+                Tensor hidden = (centered / (a.Variance([0], keepDims: true) + 1e-5).Sqrt() * s).GELU().Dropout(0.2);
+                Tensor loss = hidden.Linear(b).CrossEntropy(labels) + hidden.Transpose(0, 1).Softmax().Square().Sum();
+                loss.Backward();
+                byte[] bits = [.. loss.Bytes(), .. a.Gradient!.Bytes(), .. b.Gradient!.Bytes(), .. s.Gradient!.Bytes()];
+                expected ??= bits;
+                Assert.Equal(expected, bits);
+            }
+        }
+        finally
+        {
+            Workers.Threads = threads;
+        }
+    }
+}

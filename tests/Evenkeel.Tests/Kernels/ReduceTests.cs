@@ -1,0 +1,78 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+using Xunit;
+
+namespace Evenkeel.Tests.Kernels;
+
+public sealed unsafe class ReduceTests
+{
+    [Fact]
+    public void RowsAndColumnsOfEveryLengthInFloat() => Sweep<float>(3e-6);
+
+    [Fact]
+    public void RowsAndColumnsOfEveryLengthInDouble() => Sweep<double>(1e-14);
+
+    [Fact]
+    public void SoftmaxRowsOfEveryLength()
+    {
+        for (int length = 1; length <= 257; length++)
+        {
+            GuardedBuffer<float> x = new(3 * length, 1), y = new(3 * length, 2), z = new(3 * length, 3), dy = new(3 * length, 4), dx = new(3 * length, 5);
+            SoftmaxRows.Softmax(x.Pointer, y.Pointer, 3, length);
+            SoftmaxRows.LogSoftmax(x.Pointer, z.Pointer, 3, length);
+            SoftmaxRows.SoftmaxBackward(y.Pointer, dy.Pointer, dx.Pointer, 3, length);
+            for (int r = 0; r < 3; r++)
+            {
+                double[] expected = Reference.NaiveOps.Softmax(x.Values.Slice(r * length, length).ToArray().Select(v => (double)v).ToArray());
+                double dot = 0;
+                for (int i = 0; i < length; i++) dot += expected[i] * dy.Values[(r * length) + i];
+                for (int i = 0; i < length; i++)
+                {
+                    int at = (r * length) + i;
+                    Assert.Equal(expected[i], y.Values[at], 1e-6);
+                    Assert.Equal(Math.Log(expected[i]), z.Values[at], 2e-6);
+                    Assert.Equal(expected[i] * (dy.Values[at] - dot), dx.Values[at], 1e-6);
+                }
+            }
+
+            y.Check();
+            z.Check();
+            dx.Check();
+        }
+    }
+
+    private static void Sweep<T>(double tolerance) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        for (int length = 1; length <= 257; length++)
+        {
+            foreach (uint reduced in new uint[] { 0b001, 0b010, 0b100, 0b101, 0b110, 0b011, 0b111 })
+            {
+                int[] shape = [2, 3, length];
+                ReductionPlan plan = ReductionPlan.Create(shape, reduced);
+                GuardedBuffer<T> a = new(6 * length, 1), b = new(6 * length, 2), c = new(plan.Kept, 3), y = new(plan.Kept, 4);
+                Reduce.Sum(plan, a.Pointer, b.Pointer, c.Pointer, y.Pointer, 2, default(Term<T>));
+                double[] expected = new double[plan.Kept];
+                for (int i = 0; i < a.Count; i++)
+                {
+                    int[] index = Reference.NaiveOps.Unravel(i, shape);
+                    int k = 0;
+                    for (int d = 0; d < 3; d++) k = (reduced >> d & 1) != 0 ? k : (k * shape[d]) + index[d];
+                    expected[k] += double.CreateTruncating(a.Values[i] * b.Values[i] * c.Values[k]) / 2;
+                }
+
+                for (int k = 0; k < expected.Length; k++) Assert.Equal(expected[k], double.CreateTruncating(y.Values[k]), tolerance * Math.Max(1, expected[k]));
+                y.Check();
+            }
+        }
+    }
+
+    private readonly struct Term<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public static bool ReadsB => true;
+
+        public static bool ReadsC => true;
+
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a * b * c;
+    }
+}

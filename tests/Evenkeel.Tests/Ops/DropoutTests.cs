@@ -1,0 +1,55 @@
+using Evenkeel.Random;
+using Xunit;
+
+namespace Evenkeel.Tests;
+
+public sealed class DropoutTests
+{
+    [Fact]
+    public void KeepsTheMeanAndDropsTheShare()
+    {
+        var tape = new Tape { Seed = 5 };
+        float[] y = tape.Input(Tensor.Ones([100000])).Dropout(0.25).ToArray<float>();
+        Assert.All(y, v => Assert.True(v == 0 || v == 1 / 0.75f));
+        // Four standard deviations of a binomial share: 4·sqrt(0.25·0.75/100000).
+        Assert.Equal(0.25, y.Count(v => v == 0) / 100000.0, 0.0055);
+        Assert.All(tape.Input(Tensor.Ones([100])).Dropout(1).ToArray<float>(), v => Assert.Equal(0, v));
+    }
+
+    [Fact]
+    public void IsTheIdentityInEvalAndWithoutATape()
+    {
+        Tensor x = Tensor.Ones([10]);
+        Assert.Same(x, x.Dropout(0.5));
+        Tensor taped = new Tape(Mode.Eval).Input(x);
+        Assert.Same(taped, taped.Dropout(0.5));
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.Dropout(1.5));
+        Assert.Throws<ArgumentOutOfRangeException>(() => x.Dropout(double.NaN));
+    }
+
+    [Fact]
+    public void TheDrawIsNamedBySeedStepAndOp()
+    {
+        Tensor x = Tensor.Ones([1000]);
+        var tape = new Tape { Seed = 1 };
+        float[] Draw() => tape.Input(x).Dropout(0.5).ToArray<float>();
+        float[] first = Draw(), secondOp = Draw();
+        tape.Reset();
+        float[] secondStep = Draw();
+        Assert.NotEqual(first, secondOp);
+        Assert.NotEqual(first, secondStep);
+        var again = new Tape { Seed = 1 };
+        Assert.Equal(first, again.Input(x).Dropout(0.5).ToArray<float>());
+        again.Reset();
+        again.RandomStep = 0;
+        Assert.Equal(first, again.Input(x).Dropout(0.5).ToArray<float>());
+        Assert.NotEqual(first, new Tape { Seed = 2 }.Input(x).Dropout(0.5).ToArray<float>());
+    }
+
+    [Fact]
+    public void GradientPassesTheSameMask()
+    {
+        GradientCheckResult result = GradientCheck.Run(v => v.Dropout(0.4) * v, Tensor.RandomNormal([6, 7], new Philox(1), DType.Float64));
+        Assert.True(result.Passed, result.ToString());
+    }
+}
