@@ -1,0 +1,10 @@
+namespace Evenkeel.Losses;
+
+/// <summary>A function of a prediction and its target whose one value training makes small. The mathematics is in the op of the same name.</summary>
+public abstract class Loss
+{
+    /// <summary>The loss of a batch: a scalar on the prediction's tape.</summary>
+    /// <param name="prediction">What the model gives, with samples along axis 0.</param>
+    /// <param name="target">What it should give; see the loss.</param>
+    public abstract Tensor Forward(Tensor prediction, Tensor target);
+}

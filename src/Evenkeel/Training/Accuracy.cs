@@ -1,0 +1,58 @@
+using System.Numerics;
+using Evenkeel.Nn;
+
+namespace Evenkeel.Training;
+
+/// <summary>Counts right answers in Eval, in chunks, on a tape that is kept between checks.</summary>
+internal sealed class Accuracy(Module model, DType dtype, int chunk)
+{
+    private readonly Tape _tape = new(Mode.Eval);
+    private int[] _indices = [];
+    private readonly long[] _labels = new long[chunk];
+
+    /// <summary>Room for indices of a check; the caller fills it.</summary>
+    public Span<int> Indices(int count)
+    {
+        if (_indices.Length < count) _indices = new int[count];
+        return _indices.AsSpan(0, count);
+    }
+
+    /// <summary>The share of the samples whose highest score is that of their label; of equal scores the first counts, and a NaN counts as highest, as in NumPy's argmax.</summary>
+    public double Measure(ITrainingSet data, ReadOnlySpan<int> indices)
+    {
+        long right = 0;
+        for (int start = 0; start < indices.Length; start += chunk)
+        {
+            ReadOnlySpan<int> part = indices.Slice(start, Math.Min(chunk, indices.Length - start));
+            _tape.Reset();
+            Tensor batch = _tape.NewTensor(Trainer.BatchShape(data, part.Length), dtype);
+            data.CopyTo(part, batch);
+            data.CopyLabelsTo(part, _labels);
+            Tensor scores = model.Forward(batch);
+            if (scores.Shape.Rank != 2 || scores.Shape[0] != part.Length)
+                throw new ArgumentException($"Trainer: expected a model that gives scores of shape ({part.Length}, classes), got {scores.Shape}. End it with a Linear layer to the number of classes.");
+            right += scores.DType == DType.Float64 ? CountRight<double>(scores, _labels) : CountRight<float>(scores, _labels);
+        }
+
+        return (double)right / indices.Length;
+    }
+
+    private static int CountRight<T>(Tensor scores, ReadOnlySpan<long> labels) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int right = 0, classes = scores.Shape[1];
+        ReadOnlySpan<T> all = scores.AsSpan<T>();
+        for (int row = 0; row < scores.Shape[0]; row++)
+        {
+            ReadOnlySpan<T> values = all.Slice(row * classes, classes);
+            int best = 0;
+            for (int j = 1; j < classes && !T.IsNaN(values[best]); j++)
+            {
+                if (values[j] > values[best] || T.IsNaN(values[j])) best = j;
+            }
+
+            if (best == labels[row]) right++;
+        }
+
+        return right;
+    }
+}

@@ -1,0 +1,141 @@
+using Evenkeel.Data;
+
+namespace Evenkeel.Training;
+
+/// <summary>Labelled samples that become tensors when a batch needs them.</summary>
+public interface ITrainingSet
+{
+    /// <summary>Number of samples.</summary>
+    int Count { get; }
+
+    /// <summary>The shape of one sample, without the batch axis.</summary>
+    Shape SampleShape { get; }
+
+    /// <summary>Writes samples into a batch of shape (indices, <see cref="SampleShape"/>) of Float32 or Float64. Called once a step: it should not allocate.</summary>
+    void CopyTo(ReadOnlySpan<int> indices, Tensor batch);
+
+    /// <summary>Writes the class labels of samples.</summary>
+    void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels);
+}
+
+/// <summary>Images that stay bytes until a batch needs them; each is read as values from 0 to 255 minus the mean image.</summary>
+public sealed class ImageTrainingSet : ITrainingSet
+{
+    private readonly float[] _mean;
+    private readonly float[] _row;
+
+    /// <summary>Reads batches from an image set.</summary>
+    /// <param name="images">The images.</param>
+    /// <param name="meanImage">C·H·W values to subtract, of the training part; null for none.</param>
+    /// <exception cref="ArgumentException">The mean image has another size.</exception>
+    public ImageTrainingSet(ImageSet images, float[]? meanImage = null)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        if (meanImage is not null && meanImage.Length != images.ImageSize)
+            throw new ArgumentException($"ImageTrainingSet: expected a mean image of {images.ImageSize} values, got {meanImage.Length}.", nameof(meanImage));
+        Images = images;
+        _mean = meanImage ?? [];
+        _row = new float[images.ImageSize];
+    }
+
+    /// <summary>The images.</summary>
+    public ImageSet Images { get; }
+
+    /// <inheritdoc/>
+    public int Count => Images.Count;
+
+    /// <inheritdoc/>
+    public Shape SampleShape => [Images.Channels, Images.Height, Images.Width];
+
+    /// <inheritdoc/>
+    public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.DType == DType.Float32)
+        {
+            Images.CopyTo(indices, batch.AsSpan<float>(), _mean);
+            return;
+        }
+
+        Span<double> rows = batch.AsSpan<double>();
+        for (int i = 0; i < indices.Length; i++)
+        {
+            Images.CopyTo(indices.Slice(i, 1), _row, _mean);
+            Span<double> row = rows.Slice(i * _row.Length, _row.Length);
+            for (int j = 0; j < row.Length; j++) row[j] = _row[j];
+        }
+    }
+
+    /// <inheritdoc/>
+    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels)
+    {
+        ReadOnlySpan<int> all = Images.Labels;
+        for (int i = 0; i < indices.Length; i++) labels[i] = all[indices[i]];
+    }
+}
+
+/// <summary>Samples and labels that are tensors already.</summary>
+public sealed class TensorSet : ITrainingSet
+{
+    private readonly Tensor _inputs;
+    private readonly Tensor _labels;
+    private readonly int _size;
+
+    /// <summary>Keeps both tensors, which must lie outside any tape.</summary>
+    /// <param name="inputs">Samples along axis 0, Float32 or Float64.</param>
+    /// <param name="labels">One class label a sample, Int64.</param>
+    /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
+    public TensorSet(Tensor inputs, Tensor labels)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(labels);
+        if (inputs.Tape is not null || labels.Tape is not null)
+            throw new ArgumentException("TensorSet: expected tensors outside any tape, got an activation. Clone() it first.", nameof(inputs));
+        if (inputs.Shape.Rank < 1 || !inputs.DType.IsFloatingPoint())
+            throw new ArgumentException($"TensorSet: expected inputs of floating-point values with samples along axis 0, got {inputs.DType} of shape {inputs.Shape}.", nameof(inputs));
+        if (labels.DType != DType.Int64 || labels.Shape.Rank != 1 || labels.Count != inputs.Shape[0])
+            throw new ArgumentException($"TensorSet: expected {inputs.Shape[0]} labels of Int64, got {labels.DType} of shape {labels.Shape}. Tensor.Labels makes them of integers.", nameof(labels));
+        _inputs = inputs;
+        _labels = labels;
+        Span<int> sizes = stackalloc int[inputs.Shape.Rank];
+        inputs.Shape.CopyTo(sizes);
+        SampleShape = new Shape(sizes[1..]);
+        _size = SampleShape.Count;
+    }
+
+    /// <inheritdoc/>
+    public int Count => _labels.Count;
+
+    /// <inheritdoc/>
+    public Shape SampleShape { get; }
+
+    /// <inheritdoc/>
+    public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.DType == _inputs.DType)
+        {
+            int bytes = _size * batch.DType.SizeInBytes();
+            Span<byte> source = _inputs.Bytes(), target = batch.Bytes();
+            for (int i = 0; i < indices.Length; i++) source.Slice(indices[i] * bytes, bytes).CopyTo(target[(i * bytes)..]);
+            return;
+        }
+
+        for (int i = 0; i < indices.Length; i++)
+        {
+            int from = indices[i] * _size, to = i * _size;
+            for (int j = 0; j < _size; j++)
+            {
+                if (batch.DType == DType.Float64) batch.AsSpan<double>()[to + j] = _inputs.AsSpan<float>()[from + j];
+                else batch.AsSpan<float>()[to + j] = (float)_inputs.AsSpan<double>()[from + j];
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels)
+    {
+        Span<long> all = _labels.AsSpan<long>();
+        for (int i = 0; i < indices.Length; i++) labels[i] = all[indices[i]];
+    }
+}

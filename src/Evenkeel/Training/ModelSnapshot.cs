@@ -1,0 +1,50 @@
+using Evenkeel.Nn;
+
+namespace Evenkeel.Training;
+
+/// <summary>A copy of all weights and statistics of a model, in memory that is reused by the next copy.</summary>
+internal sealed class ModelSnapshot
+{
+    private readonly List<Tensor> _tensors = [];
+
+    public bool IsEmpty => _tensors.Count == 0;
+
+    public void Take(Module model)
+    {
+        List<Module.StateEntry> state = model.State();
+        for (int i = 0; i < state.Count; i++)
+        {
+            Tensor live = state[i].Live;
+            if (i == _tensors.Count) _tensors.Add(live.Clone());
+            else if (_tensors[i].DType != live.DType) _tensors[i] = live.Clone();
+            else _tensors[i].CopyFrom(live);
+        }
+    }
+
+    public void PutBack(Module model)
+    {
+        List<Module.StateEntry> state = model.State();
+        for (int i = 0; i < state.Count; i++) state[i].Live.CopyFrom(_tensors[i].DType == state[i].Live.DType ? _tensors[i] : _tensors[i].To(state[i].Live.DType));
+    }
+
+    public void Clear() => _tensors.Clear();
+
+    /// <summary>Adds the copies to a state dict under a prefix.</summary>
+    public void Write(Module model, string prefix, StateDict target)
+    {
+        List<Module.StateEntry> state = model.State();
+        for (int i = 0; i < state.Count; i++) target.Add(prefix + state[i].Key, _tensors[i]);
+    }
+
+    /// <summary>Takes the copies from a state dict.</summary>
+    public void Read(Module model, string prefix, StateDict source)
+    {
+        _tensors.Clear();
+        foreach (Module.StateEntry entry in model.State())
+        {
+            if (!source.TryGetValue(prefix + entry.Key, out Tensor? value) || value.Shape != entry.Live.Shape || value.DType != entry.Live.DType)
+                throw new ArgumentException($"Trainer.Resume: expected '{prefix}{entry.Key}' as {entry.Live.DType} of shape {entry.Live.Shape}, got {(value is null ? "nothing" : $"{value.DType} of shape {value.Shape}")}. Build the model as it was when the checkpoint was saved.");
+            _tensors.Add(value.Clone());
+        }
+    }
+}

@@ -1,0 +1,24 @@
+namespace Evenkeel.Training;
+
+/// <summary>Where a training stands. A value: reporting it costs no memory.</summary>
+/// <param name="Epoch">Epochs completed.</param>
+/// <param name="Epochs">Epochs in all.</param>
+/// <param name="Iteration">Iterations completed.</param>
+/// <param name="TotalIterations">Iterations in all.</param>
+/// <param name="Loss">Loss of the last iteration, with the L2 penalty.</param>
+/// <param name="TrainAccuracy">Last accuracy on training samples; NaN before the first check.</param>
+/// <param name="ValidationAccuracy">Last accuracy on validation samples; NaN before the first check.</param>
+/// <param name="ExamplesPerSecond">Training examples a second of training, evaluation not counted.</param>
+/// <param name="IsAccuracyNew">True where the accuracies have just been checked.</param>
+/// <param name="Note">Something the user should know, for example <c>skipped 2 non-finite batches</c>; null for nothing.</param>
+public readonly record struct TrainProgress(
+    int Epoch,
+    int Epochs,
+    long Iteration,
+    long TotalIterations,
+    double Loss,
+    double TrainAccuracy,
+    double ValidationAccuracy,
+    double ExamplesPerSecond,
+    bool IsAccuracyNew,
+    string? Note);

@@ -1,0 +1,134 @@
+using System.Runtime.InteropServices;
+using Evenkeel.Nn;
+using Evenkeel.Random;
+using Evenkeel.Serialization;
+
+namespace Evenkeel.Training;
+
+public sealed partial class Trainer
+{
+    private const string ModelPrefix = "model.", BestPrefix = "best.", OptimizerPrefix = "optimizer.", SchedulerPrefix = "scheduler.";
+    private const string StreamPrefix = "random.", OrderPrefix = "random_order.";
+    private const string PositionKey = "trainer.position", AccuracyKey = "trainer.best_accuracy";
+    private const string LossKey = "trainer.losses", TrainKey = "trainer.train_accuracies", ValidationKey = "trainer.validation_accuracies";
+    private const long FormatVersion = 1;
+
+    /// <summary>
+    /// Writes everything a continued run needs into one safetensors file: weights, running statistics, the best model, optimizer, schedule, random stream, position and histories.
+    /// It is written under a temporary name and then renamed, so a half file never has the final name.
+    /// </summary>
+    /// <param name="path">The file, for example <c>run.safetensors</c>. Its folder is made where it is missing.</param>
+    public void SaveCheckpoint(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var state = new StateDict();
+        if (_last.IsEmpty) AddAll(state, ModelPrefix, Model.StateDict());
+        else _last.Write(Model, ModelPrefix, state);
+        if (!_best.IsEmpty) _best.Write(Model, BestPrefix, state);
+        AddAll(state, OptimizerPrefix, Optimizer.StateDict());
+        if (Options.Scheduler is { } scheduler) AddAll(state, SchedulerPrefix, scheduler.StateDict());
+        AddStream(state, StreamPrefix, _random.State);
+        if (_orderState is { } order) AddStream(state, OrderPrefix, order);
+        state.Add(PositionKey, Tensor.From([FormatVersion, _iteration, _epoch, History.BestEpoch, History.SkippedBatches], [5]));
+        state.Add(AccuracyKey, Tensor.Scalar(_bestAccuracy, DType.Float64));
+        AddList(state, LossKey, History.LossList);
+        AddList(state, TrainKey, History.TrainList);
+        AddList(state, ValidationKey, History.ValidationList);
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
+        var archive = new TensorArchive();
+        archive.Metadata["evenkeel"] = "trainer checkpoint";
+        archive.Add("", state);
+        SafeTensors.Write(path, archive);
+    }
+
+    /// <summary>
+    /// Takes over a checkpoint of a trainer built in the same way; the next <see cref="Fit"/> continues with the same bits. The file is read and checked before anything changes.
+    /// </summary>
+    /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
+    /// <exception cref="ArgumentException">The file is no trainer checkpoint, or belongs to another model, optimizer, schedule or kind of stream.</exception>
+    public void Resume(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        StateDict state = SafeTensors.Read(path).StateDict();
+        long[] position = Need(state, path, PositionKey, DType.Int64).ToArray<long>();
+        if (position.Length != 5 || position[0] != FormatVersion)
+            throw new ArgumentException($"Trainer.Resume: expected a checkpoint of version {FormatVersion} in {path}, got version {(position.Length > 0 ? position[0] : 0)}. Use the version of the library that wrote it.", nameof(path));
+        double bestAccuracy = Need(state, path, AccuracyKey, DType.Float64).Item();
+        var history = new History { BestEpoch = (int)position[3], SkippedBatches = (int)position[4], BestValidationAccuracy = double.IsFinite(bestAccuracy) ? bestAccuracy : double.NaN };
+        history.LossList.AddRange(Need(state, path, LossKey, DType.Float64).AsSpan<double>());
+        history.TrainList.AddRange(Need(state, path, TrainKey, DType.Float64).AsSpan<double>());
+        history.ValidationList.AddRange(Need(state, path, ValidationKey, DType.Float64).AsSpan<double>());
+        var model = new ModelSnapshot();
+        model.Read(Model, ModelPrefix, state);
+        var best = new ModelSnapshot();
+        if (position[3] >= 0) best.Read(Model, BestPrefix, state);
+        RandomStreamState random = ReadStream(state, StreamPrefix)
+            ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
+        RandomStreamState? order = ReadStream(state, OrderPrefix);
+        StateDict? schedule = Options.Scheduler is null ? null : Part(state, SchedulerPrefix);
+
+        // The stream and the optimizer check what they are given before they change.
+        RandomStreamState before = _random.State;
+        _random.State = random;
+        try
+        {
+            Optimizer.LoadStateDict(Part(state, OptimizerPrefix));
+            if (schedule is not null) Options.Scheduler!.LoadStateDict(schedule);
+        }
+        catch
+        {
+            _random.State = before;
+            throw;
+        }
+
+        model.PutBack(Model);
+        _last.Clear();
+        _best = best;
+        _orderState = order;
+        _bestAccuracy = bestAccuracy;
+        _iteration = position[1];
+        _epoch = (int)position[2];
+        _note = null;
+        _noted = 0;
+        History = history;
+    }
+
+    private static void AddAll(StateDict target, string prefix, StateDict source)
+    {
+        foreach ((string key, Tensor value) in source) target.Add(prefix + key, value);
+    }
+
+    private static void AddList(StateDict target, string key, List<double> values) => target.Add(key, Tensor.From((ReadOnlySpan<double>)CollectionsMarshal.AsSpan(values), [values.Count]));
+
+    private static void AddStream(StateDict target, string prefix, RandomStreamState stream) =>
+        target.Add(prefix + stream.Kind, Tensor.From(MemoryMarshal.Cast<ulong, long>(stream.Words), [stream.Words.Length]));
+
+    private static RandomStreamState? ReadStream(StateDict state, string prefix)
+    {
+        foreach ((string key, Tensor value) in state)
+        {
+            if (key.StartsWith(prefix, StringComparison.Ordinal) && value.DType == DType.Int64)
+                return new RandomStreamState(key[prefix.Length..], MemoryMarshal.Cast<long, ulong>(value.AsSpan<long>()));
+        }
+
+        return null;
+    }
+
+    private static StateDict Part(StateDict state, string prefix)
+    {
+        var part = new StateDict();
+        foreach ((string key, Tensor value) in state)
+        {
+            if (key.StartsWith(prefix, StringComparison.Ordinal)) part.Add(key[prefix.Length..], value);
+        }
+
+        return part;
+    }
+
+    private static Tensor Need(StateDict state, string path, string key, DType dtype)
+    {
+        if (!state.TryGetValue(key, out Tensor? value) || value.DType != dtype)
+            throw new ArgumentException($"Trainer.Resume: expected the key '{key}' of {dtype} in {path}, got {(value is null ? "none" : value.DType.ToString())}. It is no checkpoint of a trainer; Module.Load reads plain weights.", nameof(path));
+        return value;
+    }
+}

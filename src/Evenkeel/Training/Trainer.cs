@@ -1,0 +1,358 @@
+using System.Diagnostics;
+using Evenkeel.Losses;
+using Evenkeel.Nn;
+using Evenkeel.Optim;
+using Evenkeel.Random;
+
+namespace Evenkeel.Training;
+
+/// <summary>
+/// Trains a classifier: batches, forward, loss, backward, step; accuracy checks; the best model; checkpoints.
+/// </summary>
+/// <remarks>
+/// <para>The semantics of CS231n's <c>Solver</c> are <see cref="TrainerOptions.Cs231n"/>, with one mistake mended: the best model includes the running statistics, so it scores
+/// in use what it scored when it was found.</para>
+/// <para>The order of an iteration: draw the batch; forward; penalty; backward; clip; step; at the end of an epoch the learning-rate decay and the schedule; then, after the first iteration, at
+/// the end of an epoch and after the last iteration, the accuracies, the best model, a checkpoint.</para>
+/// <para>A run resumed from a checkpoint ends with the bits of one that was never interrupted.</para>
+/// </remarks>
+public sealed partial class Trainer
+{
+    private readonly Tape _tape = new(Mode.Train);
+    private readonly DType _dtype;
+    private readonly Parameter[] _parameters;
+    private readonly Parameter[] _matrices;
+    private readonly List<RunningStatistics> _statistics = [];
+    private readonly Accuracy _accuracy;
+    private readonly IRandomStream _random;
+    private ModelSnapshot _best = new();
+    private readonly ModelSnapshot _last = new();
+    private int[] _indices = [];
+    private int[] _order = [];
+    private RandomStreamState? _orderState;
+    private Tensor _labels = Tensor.Zeros([0], DType.Int64);
+    private long _iteration;
+    private int _epoch;
+    private double _bestAccuracy = double.NegativeInfinity;
+    private string? _note;
+    private long _noted;
+    private long _trainingTicks;
+    private long _evaluationTicks;
+    private long _examples;
+
+    /// <summary>Binds what is trained to how it is trained.</summary>
+    /// <param name="model">The model: scores (N, classes) for samples (N, ...).</param>
+    /// <param name="optimizer">The optimizer over the model's parameters.</param>
+    /// <param name="loss">The loss of scores and class labels.</param>
+    /// <param name="options">Settings; null takes the defaults.</param>
+    /// <exception cref="ArgumentException">An option is out of range, or the model has no parameters.</exception>
+    public Trainer(Module model, Optimizer optimizer, Loss loss, TrainerOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(optimizer);
+        ArgumentNullException.ThrowIfNull(loss);
+        Options = options ?? new TrainerOptions();
+        Options.Check();
+        Model = model;
+        Optimizer = optimizer;
+        Loss = loss;
+        _parameters = [.. model.Parameters()];
+        if (_parameters.Length == 0) throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
+        _matrices = Array.FindAll(_parameters, static parameter => parameter.Shape.Rank >= 2);
+        foreach ((_, Module module) in model.NamedModules())
+        {
+            if (module is BatchNorm { Running: { } running }) _statistics.Add(running);
+        }
+
+        _dtype = _parameters[0].DType;
+        _accuracy = new Accuracy(model, _dtype, Options.EvaluationBatchSize);
+        _random = Options.RandomStream ?? new Philox(Options.Seed, "trainer");
+        _tape.Seed = Options.Seed;
+    }
+
+    /// <summary>The model.</summary>
+    public Module Model { get; }
+
+    /// <summary>The optimizer.</summary>
+    public Optimizer Optimizer { get; }
+
+    /// <summary>The loss.</summary>
+    public Loss Loss { get; }
+
+    /// <summary>The settings.</summary>
+    public TrainerOptions Options { get; }
+
+    /// <summary>What the training has seen so far, resumed parts included.</summary>
+    public History History { get; private set; } = new();
+
+    /// <summary>Iterations completed, resumed ones included.</summary>
+    public long Iteration => _iteration;
+
+    /// <summary>Epochs completed, resumed ones included.</summary>
+    public int Epoch => _epoch;
+
+    /// <summary>Bytes of the training tape; a steady step leaves them as they are.</summary>
+    public long TapeCapacityInBytes => _tape.CapacityInBytes;
+
+    /// <summary>
+    /// Trains up to <see cref="TrainerOptions.Epochs"/> epochs, from the start or from where the trainer stands. At the end the model is the best one found, if the options ask for it.
+    /// </summary>
+    /// <param name="training">The samples to learn from.</param>
+    /// <param name="validation">The samples that decide which model is best.</param>
+    /// <param name="progress">Gets a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at each accuracy check.</param>
+    /// <param name="cancellationToken">Ends the run between two iterations: the model keeps its last weights, <c>PATH_last.safetensors</c> is written where the options have a path, the best model stays at hand (<see cref="RestoreBestModel"/>).</param>
+    /// <exception cref="DivergedException">The loss is NaN or infinite, and the options ask to throw.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public History Fit(ITrainingSet training, ITrainingSet validation, IProgress<TrainProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(training);
+        ArgumentNullException.ThrowIfNull(validation);
+        Options.Check();
+        if (training.Count < 1 || validation.Count < 1)
+            throw new ArgumentException($"Trainer.Fit: expected samples, got {training.Count} for training and {validation.Count} for validation.", nameof(training));
+        if (!_last.IsEmpty)
+        {
+            // An earlier call has put the best model back; training goes on from the last one.
+            _last.PutBack(Model);
+            _last.Clear();
+        }
+
+        int batch = Options.Sampling == Sampling.Shuffled ? Math.Min(Options.BatchSize, training.Count) : Options.BatchSize;
+        int perEpoch = Math.Max(training.Count / Options.BatchSize, 1);
+        long total = (long)Options.Epochs * perEpoch;
+        Begin(training, batch, perEpoch, total);
+        for (; _iteration < total;)
+        {
+            if (cancellationToken.IsCancellationRequested) Cancel(cancellationToken);
+            long start = Stopwatch.GetTimestamp();
+            bool wentWell = Step(training, batch, perEpoch);
+            _trainingTicks += Stopwatch.GetTimestamp() - start;
+            if (!wentWell) break;
+            _examples += batch;
+            bool first = _iteration == 0, last = _iteration == total - 1, epochEnd = (_iteration + 1) % perEpoch == 0;
+            _iteration++;
+            if (epochEnd) EndEpoch();
+            if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Iteration }) scheduler.Step();
+            bool check = first || last || epochEnd;
+            if (check) CheckAccuracy(training, validation);
+            if (progress is not null && (check || _iteration % Options.ReportEvery == 0)) progress.Report(Progress(total, check));
+        }
+
+        History.TrainingSeconds = _trainingTicks / (double)Stopwatch.Frequency;
+        History.EvaluationSeconds = _evaluationTicks / (double)Stopwatch.Frequency;
+        History.ExamplesPerSecond = _trainingTicks == 0 ? 0 : _examples / History.TrainingSeconds;
+        if (Options.RestoreBestModel && !_best.IsEmpty)
+        {
+            _last.Take(Model);
+            _best.PutBack(Model);
+        }
+
+        return History;
+    }
+
+    /// <summary>Puts the best model found so far, running statistics included, into <see cref="Model"/>; false where there is none. A later <see cref="Fit"/> goes on from the last model.</summary>
+    public bool RestoreBestModel()
+    {
+        if (_best.IsEmpty) return false;
+        if (_last.IsEmpty) _last.Take(Model);
+        _best.PutBack(Model);
+        return true;
+    }
+
+    /// <summary>The share of samples the model classifies right, in Eval. Draws no random numbers.</summary>
+    /// <exception cref="ArgumentException">There are no samples.</exception>
+    public double Evaluate(ITrainingSet data)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        if (data.Count < 1) throw new ArgumentException("Trainer.Evaluate: expected samples, got none.", nameof(data));
+        return MeasureAccuracy(data, samples: null);
+    }
+
+    internal static Shape BatchShape(ITrainingSet data, int count)
+    {
+        Shape sample = data.SampleShape;
+        Span<int> sizes = stackalloc int[Shape.MaxRank + 1];
+        sizes[0] = count;
+        sample.CopyTo(sizes[1..]);
+        return new Shape(sizes[..(sample.Rank + 1)]);
+    }
+
+    private void Begin(ITrainingSet training, int batch, int perEpoch, long total)
+    {
+        if (_indices.Length != batch)
+        {
+            _indices = new int[batch];
+            _labels = Tensor.Zeros([batch], DType.Int64);
+        }
+
+        History.LossList.EnsureCapacity(checked((int)total));
+        History.TrainList.EnsureCapacity(Options.Epochs + 1);
+        History.ValidationList.EnsureCapacity(Options.Epochs + 1);
+        _trainingTicks = _evaluationTicks = _examples = 0;
+        if (Options.Sampling != Sampling.Shuffled) return;
+        if (_order.Length != training.Count) _order = new int[training.Count];
+        if (_iteration % perEpoch == 0 || _orderState is null) return;
+
+        // Resumed within an epoch: draw its order again from where the stream stood, then go on from where it stands.
+        RandomStreamState now = _random.State;
+        _random.State = _orderState;
+        DrawOrder();
+        _random.State = now;
+    }
+
+    private void DrawOrder()
+    {
+        for (int i = 0; i < _order.Length; i++) _order[i] = i;
+        _random.Shuffle(_order);
+    }
+
+    private void DrawBatch(ITrainingSet training, int batch, int perEpoch)
+    {
+        if (Options.Sampling == Sampling.WithReplacement)
+        {
+            _random.Choice(training.Count, _indices);
+            return;
+        }
+
+        int position = (int)(_iteration % perEpoch);
+        if (position == 0)
+        {
+            _orderState = _random.State;
+            DrawOrder();
+        }
+
+        _order.AsSpan(position * batch, batch).CopyTo(_indices);
+    }
+
+    /// <summary>One iteration; false where the run ends because the loss is not finite.</summary>
+    private bool Step(ITrainingSet training, int batch, int perEpoch)
+    {
+        DrawBatch(training, batch, perEpoch);
+        _tape.Reset();
+        _tape.RandomStep = _iteration;
+        Tensor inputs = _tape.NewTensor(BatchShape(training, batch), _dtype);
+        training.CopyTo(_indices, inputs);
+        training.CopyLabelsTo(_indices, _labels.AsSpan<long>());
+        Tensor loss = Loss.Forward(Model.Forward(inputs), _labels);
+        double value = loss.Item();
+        if (double.IsFinite(value))
+        {
+            loss.Backward();
+            if (Options.L2 > 0) value += 0.5 * Options.L2 * AddPenalty();
+        }
+
+        History.LossList.Add(value);
+        if (!double.IsFinite(value)) return Reject(inputs, value);
+        if (Options.MaxGradientNorm is { } norm) GradientClipping.Norm(_parameters, norm);
+        Optimizer.Step();
+        ClearGradients();
+        return true;
+    }
+
+    private double AddPenalty()
+    {
+        double squares = 0;
+        foreach (Parameter matrix in _matrices)
+        {
+            if (matrix.Gradient is { } gradient) squares += GradientKernels.AddPenalty(matrix.Value, gradient, Options.L2);
+        }
+
+        return squares;
+    }
+
+    private void ClearGradients()
+    {
+        foreach (Parameter parameter in _parameters) parameter.ZeroGrad();
+    }
+
+    private bool Reject(Tensor inputs, double loss)
+    {
+        _tape.Reject();
+        ClearGradients();
+        if (Options.NonFiniteLoss == NonFiniteLoss.SkipBatch)
+        {
+            History.SkippedBatches++;
+            return true;
+        }
+
+        (string layer, string detail) = DivergenceFinder.Find(Model, inputs, _tape.Seed, _iteration);
+        var diverged = new DivergedException(_iteration + 1, layer, loss, detail);
+        if (Options.NonFiniteLoss == NonFiniteLoss.Throw) throw diverged;
+        History.Divergence = diverged;
+        return false;
+    }
+
+    private void EndEpoch()
+    {
+        _epoch++;
+        if (Options.LearningRateDecay != 1)
+        {
+            foreach (ParameterGroup group in Optimizer.Groups) group.LearningRate *= Options.LearningRateDecay;
+        }
+
+        if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();
+    }
+
+    private void CheckAccuracy(ITrainingSet training, ITrainingSet validation)
+    {
+        long start = Stopwatch.GetTimestamp();
+        History.TrainList.Add(MeasureAccuracy(training, Options.TrainSamples));
+        double accuracy = MeasureAccuracy(validation, Options.ValidationSamples);
+        History.ValidationList.Add(accuracy);
+        if (accuracy > _bestAccuracy)
+        {
+            History.BestValidationAccuracy = _bestAccuracy = accuracy;
+            History.BestEpoch = _epoch;
+            _best.Take(Model);
+        }
+
+        _evaluationTicks += Stopwatch.GetTimestamp() - start;
+        if (Options.CheckpointPath is { } path) SaveCheckpoint($"{path}_epoch_{_epoch}.safetensors");
+    }
+
+    private double MeasureAccuracy(ITrainingSet data, int? samples)
+    {
+        int count = samples is { } wanted && data.Count > wanted ? wanted : data.Count;
+        Span<int> indices = _accuracy.Indices(count);
+        if (count < data.Count)
+        {
+            _random.Choice(data.Count, indices);
+        }
+        else
+        {
+            for (int i = 0; i < count; i++) indices[i] = i;
+        }
+
+        return _accuracy.Measure(data, indices);
+    }
+
+    private TrainProgress Progress(long total, bool isAccuracyNew) => new(
+        _epoch,
+        Options.Epochs,
+        _iteration,
+        total,
+        History.LossList[^1],
+        History.TrainList.Count > 0 ? History.TrainList[^1] : double.NaN,
+        History.ValidationList.Count > 0 ? History.ValidationList[^1] : double.NaN,
+        _trainingTicks == 0 ? 0 : _examples / (_trainingTicks / (double)Stopwatch.Frequency),
+        isAccuracyNew,
+        Note());
+
+    /// <summary>Says what was skipped: whole steps, or updates of running statistics where the loss stayed finite all the same.</summary>
+    private string? Note()
+    {
+        long updates = 0;
+        foreach (RunningStatistics statistics in _statistics) updates += statistics.SkippedBatches;
+        long skipped = History.SkippedBatches;
+        if (skipped + updates == _noted) return _note;
+        _noted = skipped + updates;
+        _note = skipped > 0 ? $"skipped {skipped} non-finite {(skipped == 1 ? "batch" : "batches")}" : $"skipped {updates} non-finite {(updates == 1 ? "update" : "updates")} of running statistics";
+        return _note;
+    }
+
+    private void Cancel(CancellationToken cancellationToken)
+    {
+        if (Options.CheckpointPath is { } path) SaveCheckpoint($"{path}_last.safetensors");
+        throw new OperationCanceledException($"Trainer: cancelled after {_iteration} iterations; the model has its last weights, and RestoreBestModel() puts the best ones back.", cancellationToken);
+    }
+}

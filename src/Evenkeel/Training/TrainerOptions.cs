@@ -1,0 +1,125 @@
+using Evenkeel.Optim;
+using Evenkeel.Random;
+
+namespace Evenkeel.Training;
+
+/// <summary>How the samples of a batch are chosen.</summary>
+public enum Sampling
+{
+    /// <summary>Each epoch goes through the samples in a new random order; those that do not fill a last batch wait for the next epoch's order.</summary>
+    Shuffled,
+
+    /// <summary>Each batch is drawn anew with replacement, CS231n's <c>np.random.choice(N, batch)</c>.</summary>
+    WithReplacement,
+}
+
+/// <summary>What to do when the loss is NaN or infinite.</summary>
+public enum NonFiniteLoss
+{
+    /// <summary>Throw a <see cref="DivergedException"/> that names the first layer with non-finite output.</summary>
+    Throw,
+
+    /// <summary>End the run; <see cref="History.Divergence"/> says where. For experiments that study divergence.</summary>
+    EndRun,
+
+    /// <summary>Undo the step, running statistics included, count it in <see cref="History.SkippedBatches"/>, and go on.</summary>
+    SkipBatch,
+}
+
+/// <summary>When the scheduler steps.</summary>
+public enum ScheduleBy
+{
+    /// <summary>At the end of each epoch.</summary>
+    Epoch,
+
+    /// <summary>After each iteration.</summary>
+    Iteration,
+}
+
+/// <summary>Settings of a <see cref="Trainer"/>.</summary>
+public sealed class TrainerOptions
+{
+    /// <summary>Epochs in all, those before a resumed checkpoint included.</summary>
+    public int Epochs { get; set; } = 10;
+
+    /// <summary>Samples a batch. An epoch has max(N / batch, 1) iterations, rounded down.</summary>
+    public int BatchSize { get; set; } = 100;
+
+    /// <summary>How the samples of a batch are chosen.</summary>
+    public Sampling Sampling { get; set; } = Sampling.Shuffled;
+
+    /// <summary>
+    /// The stream that batches and accuracy samples are drawn from; null makes a <see cref="Philox"/> of <see cref="Seed"/>. Draws, in order: the batch of the iteration
+    /// (or, shuffled, the order at the start of an epoch); at a check, training samples, then validation samples, each only where the set is larger than the number asked for.
+    /// </summary>
+    public IRandomStream? RandomStream { get; set; }
+
+    /// <summary>Seed of dropout, and of the stream where none is given.</summary>
+    public ulong Seed { get; set; }
+
+    /// <summary>Samples, drawn with replacement, of an accuracy check on a larger training set; null checks all.</summary>
+    public int? TrainSamples { get; set; } = 1000;
+
+    /// <summary>Samples, drawn with replacement, of an accuracy check on a larger validation set; null checks all.</summary>
+    public int? ValidationSamples { get; set; }
+
+    /// <summary>Samples evaluated at a time. Bounds the memory, not the result.</summary>
+    public int EvaluationBatchSize { get; set; } = 256;
+
+    /// <summary>The learning rates are multiplied by this at the end of each epoch.</summary>
+    public double LearningRateDecay { get; set; } = 1;
+
+    /// <summary>A schedule of the learning rate; null for none.</summary>
+    public LearningRateScheduler? Scheduler { get; set; }
+
+    /// <summary>When the scheduler steps.</summary>
+    public ScheduleBy ScheduleBy { get; set; }
+
+    /// <summary>
+    /// Strength of the penalty 0.5·L2·ΣW² over weight matrices (parameters of rank 2 or more; not biases, gamma or beta), added to the loss and, as L2·W, to the gradients. CS231n's <c>reg</c>.
+    /// </summary>
+    public double L2 { get; set; }
+
+    /// <summary>Gradients are scaled down to this norm, L2 penalty included; null does not clip.</summary>
+    public double? MaxGradientNorm { get; set; }
+
+    /// <summary>What to do when the loss is NaN or infinite.</summary>
+    public NonFiniteLoss NonFiniteLoss { get; set; }
+
+    /// <summary>Whether the model with the best validation accuracy, running statistics included, is put back at the end.</summary>
+    public bool RestoreBestModel { get; set; } = true;
+
+    /// <summary>
+    /// Where checkpoints go: <c>PATH_epoch_N.safetensors</c> at each accuracy check, <c>PATH_last.safetensors</c> when cancelled; null writes none.
+    /// </summary>
+    public string? CheckpointPath { get; set; }
+
+    /// <summary>Iterations between two progress reports; each accuracy check reports as well.</summary>
+    public int ReportEvery { get; set; } = 10;
+
+    /// <summary>The settings of CS231n's <c>Solver</c>: batches drawn with replacement, accuracy on 1000 training samples and all validation samples, the best model at the end.</summary>
+    /// <param name="random">The notebook's stream, usually a <see cref="NumPyRandomState"/>.</param>
+    /// <param name="epochs">Epochs.</param>
+    /// <param name="batchSize">Samples a batch.</param>
+    public static TrainerOptions Cs231n(IRandomStream random, int epochs = 10, int batchSize = 100) =>
+        new() { RandomStream = random, Epochs = epochs, BatchSize = batchSize, Sampling = Sampling.WithReplacement, TrainSamples = 1000 };
+
+    internal void Check()
+    {
+        AtLeastOne(Epochs, nameof(Epochs));
+        AtLeastOne(BatchSize, nameof(BatchSize));
+        AtLeastOne(EvaluationBatchSize, nameof(EvaluationBatchSize));
+        AtLeastOne(ReportEvery, nameof(ReportEvery));
+        if (TrainSamples is { } train) AtLeastOne(train, nameof(TrainSamples));
+        if (ValidationSamples is { } validation) AtLeastOne(validation, nameof(ValidationSamples));
+        if (L2 is not (>= 0 and < double.PositiveInfinity)) throw new ArgumentException($"TrainerOptions: expected {nameof(L2)} to be 0 or more and finite, got {L2}.");
+        if (LearningRateDecay is not (>= 0 and < double.PositiveInfinity))
+            throw new ArgumentException($"TrainerOptions: expected {nameof(LearningRateDecay)} to be 0 or more and finite, got {LearningRateDecay}.");
+        if (MaxGradientNorm is { } norm && !(norm >= 0)) throw new ArgumentException($"TrainerOptions: expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.");
+    }
+
+    private static void AtLeastOne(int value, string name)
+    {
+        if (value < 1) throw new ArgumentException($"TrainerOptions: expected {name} of 1 or more, got {value}.");
+    }
+}

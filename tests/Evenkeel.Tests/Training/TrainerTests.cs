@@ -1,0 +1,448 @@
+using Evenkeel.Kernels;
+using Evenkeel.Losses;
+using Evenkeel.Nn;
+using Evenkeel.Optim;
+using Evenkeel.Random;
+using Evenkeel.Training;
+using Xunit;
+
+namespace Evenkeel.Tests.Training;
+
+public sealed class TrainerTests : IDisposable
+{
+    private const int Features = 20;
+    private readonly string _folder = Directory.CreateTempSubdirectory("evenkeel-trainer").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void TheNotebooksOrderOfDrawsAndChecksIsKept()
+    {
+        var stream = new RecordingStream();
+        Trainer trainer = Create(TrainerOptions.Cs231n(stream, epochs: 2, batchSize: 30), o => (o.TrainSamples, o.ValidationSamples) = (50, 10));
+        History history = trainer.Fit(Samples(100, 1), Samples(40, 2));
+
+        // max(100 / 30, 1) = 3 iterations an epoch; checks after the first, at each epoch's end, and the last (which is one of them).
+        string[] batch = ["100:30"], check = ["100:50", "40:10"];
+        Assert.Equal([.. batch, .. check, .. batch, .. batch, .. check, .. batch, .. batch, .. batch, .. check], stream.Calls);
+        Assert.Equal(6, history.Losses.Count);
+        Assert.Equal(3, history.TrainAccuracies.Count);
+        Assert.Equal(3, history.ValidationAccuracies.Count);
+        Assert.Equal(2, trainer.Epoch);
+    }
+
+    [Fact]
+    public void AccuracyDrawsNothingWhereTheSetIsNotLargerThanTheSample()
+    {
+        var stream = new RecordingStream();
+        Trainer trainer = Create(TrainerOptions.Cs231n(stream, epochs: 1, batchSize: 50), static o => o.TrainSamples = 100);
+        trainer.Fit(Samples(100, 1), Samples(40, 2));
+        Assert.Equal(["100:50", "100:50"], stream.Calls);
+    }
+
+    [Fact]
+    public void ABatchLargerThanTheSetMakesOneIterationAnEpoch()
+    {
+        Trainer trainer = Create(TrainerOptions.Cs231n(new NumPyRandomState(1), epochs: 3, batchSize: 500));
+        History history = trainer.Fit(Samples(60, 1), Samples(40, 2));
+        Assert.Equal(3, history.Losses.Count);
+        Assert.Equal(3, history.TrainAccuracies.Count);
+    }
+
+    [Fact]
+    public void ShuffledEpochsVisitEverySampleOnce()
+    {
+        var data = new CountingSet(Samples(60, 1));
+        Trainer trainer = Create(new TrainerOptions { Epochs = 2, BatchSize = 20, TrainSamples = 1 });
+        trainer.Fit(data, Samples(10, 2));
+        Assert.Equal(6, data.Batches.Count);
+        foreach (int epoch in new[] { 0, 1 }) Assert.Equal(Enumerable.Range(0, 60), data.Batches.Skip(3 * epoch).Take(3).SelectMany(static b => b).Order());
+        Assert.NotEqual(data.Batches[0], data.Batches[3]);
+    }
+
+    [Fact]
+    public void ItLearns()
+    {
+        Trainer trainer = Create(new TrainerOptions { Epochs = 15, BatchSize = 25 });
+        History history = trainer.Fit(Samples(500, 1), Samples(200, 2));
+        Assert.True(history.BestValidationAccuracy > 0.8, $"best {history.BestValidationAccuracy}");
+        Assert.True(history.Losses[^1] < history.Losses[0]);
+        Assert.True(history.ExamplesPerSecond > 0);
+    }
+
+    [Fact]
+    public void TheBestModelIncludesTheRunningStatistics()
+    {
+        Trainer trainer = Create(new TrainerOptions { Epochs = 12, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
+        TensorSet validation = Samples(200, 2);
+        var lastHash = "";
+        History history = trainer.Fit(Samples(200, 1), validation, new Report(p => lastHash = p.Iteration == p.TotalIterations ? WeightsHash.Of(trainer.Model) : ""));
+        Assert.InRange(history.BestEpoch, 0, 11);
+        Assert.Equal(history.BestValidationAccuracy, history.ValidationAccuracies.Max());
+        Assert.True(history.ValidationAccuracies[^1] < history.BestValidationAccuracy);
+        Assert.Equal(history.BestValidationAccuracy, trainer.Evaluate(validation));
+        Assert.NotEqual(lastHash, WeightsHash.Of(trainer.Model));
+        Assert.Equal(history.BestEpoch == 0 ? 1 : history.BestEpoch * 20, trainer.Model.StateDict()["1.num_batches_tracked"].Item());
+    }
+
+    [Fact]
+    public void ThePenaltyIsThatOfTheNotebook()
+    {
+        // 0.5·reg·ΣW² over matrices has the gradient reg·W: SGD's weight decay on parameters of rank 2.
+        string Train(double l2, double decay, out History history)
+        {
+            Module model = Model(DType.Float32, dropout: 0);
+            var optimizer = new SGD(model.Parameters(), 0.05, weightDecay: decay, decayNormAndBias: false);
+            var trainer = new Trainer(model, optimizer, new CrossEntropyLoss(), new TrainerOptions { Epochs = 2, BatchSize = 25, L2 = l2, RestoreBestModel = false });
+            history = trainer.Fit(Samples(100, 1), Samples(40, 2));
+            return WeightsHash.Of(model);
+        }
+
+        Module start = Model(DType.Float32, dropout: 0);
+        double squares = start.Parameters().Where(static p => p.Shape.Rank == 2).Sum(static p => p.Value.ToArray<float>().Sum(static w => (double)w * w));
+        Assert.Equal(Train(0, 0.3, out History plain), Train(0.3, 0, out History penalized));
+        Assert.Equal(plain.Losses[0] + (0.5 * 0.3 * squares), penalized.Losses[0], 1e-12);
+    }
+
+    [Fact]
+    public void LearningRatesDecayAtTheEndOfAnEpochAndSchedulesStep()
+    {
+        Module model = Model(DType.Float32, 0);
+        var optimizer = new SGD(model.Parameters(), 1e-3);
+        new Trainer(model, optimizer, new CrossEntropyLoss(), new TrainerOptions { Epochs = 3, LearningRateDecay = 0.5 }).Fit(Samples(200, 1), Samples(40, 2));
+        Assert.Equal(1e-3 / 8, optimizer.LearningRate);
+
+        var other = new SGD(model.Parameters(), 1e-3);
+        var scheduler = new ExponentialLR(other, 0.5);
+        new Trainer(model, other, new CrossEntropyLoss(), new TrainerOptions { Epochs = 2, Scheduler = scheduler, ScheduleBy = ScheduleBy.Iteration }).Fit(Samples(200, 1), Samples(40, 2));
+        Assert.Equal(4, scheduler.Count);
+        Assert.Equal(1e-3 / 16, other.LearningRate);
+    }
+
+    [Theory]
+    [InlineData(Sampling.Shuffled, DType.Float32)]
+    [InlineData(Sampling.WithReplacement, DType.Float64)]
+    public void AResumedRunEndsWithTheBitsOfAnUninterruptedOne(Sampling sampling, DType dtype)
+    {
+        Trainer Make(int epochs, IRandomStream random) => CreateFull(dtype, new TrainerOptions
+        {
+            Epochs = epochs,
+            BatchSize = 30,
+            Sampling = sampling,
+            RandomStream = random,
+            TrainSamples = 40,
+            Seed = 7,
+            LearningRateDecay = 0.9,
+            MaxGradientNorm = 1,
+        });
+
+        TensorSet training = Samples(200, 1), validation = Samples(60, 2);
+        Trainer whole = Make(6, new NumPyRandomState(5));
+        whole.Fit(training, validation);
+        string path = Path.Combine(_folder, "half.safetensors");
+        Trainer half = Make(3, new NumPyRandomState(5));
+        half.Fit(training, validation);
+        half.SaveCheckpoint(path);
+
+        Trainer resumed = Make(6, new NumPyRandomState(99));
+        resumed.Resume(path);
+        Assert.Equal(3, resumed.Epoch);
+        resumed.Fit(training, validation);
+        Assert.Equal(WeightsHash.Of(whole.Model), WeightsHash.Of(resumed.Model));
+        Assert.Equal(whole.History.Losses, resumed.History.Losses);
+        Assert.Equal(whole.History.TrainAccuracies, resumed.History.TrainAccuracies);
+        Assert.Equal(whole.History.ValidationAccuracies, resumed.History.ValidationAccuracies);
+        Assert.Equal(whole.History.BestEpoch, resumed.History.BestEpoch);
+    }
+
+    [Fact]
+    public void ACancelledRunSavesItsLastStateAndResumesWithinTheEpoch()
+    {
+        TensorSet training = Samples(200, 1), validation = Samples(60, 2);
+        TrainerOptions Options(string? path) => new() { Epochs = 4, BatchSize = 20, Seed = 3, ReportEvery = 1, CheckpointPath = path };
+        Trainer whole = CreateFull(DType.Float32, Options(null));
+        whole.Fit(training, validation);
+
+        string path = Path.Combine(_folder, "new", "run");
+        using var cancel = new CancellationTokenSource();
+        Trainer cancelled = CreateFull(DType.Float32, Options(path));
+        Assert.Throws<OperationCanceledException>(() => cancelled.Fit(training, validation, new Report(p => { if (p.Iteration == 23) cancel.Cancel(); }), cancel.Token));
+        Assert.Equal(23, cancelled.Iteration);
+        string last = WeightsHash.Of(cancelled.Model);
+        Assert.True(cancelled.RestoreBestModel());
+        Assert.NotEqual(last, WeightsHash.Of(cancelled.Model));
+
+        Trainer resumed = CreateFull(DType.Float32, Options(null));
+        resumed.Resume(path + "_last.safetensors");
+        Assert.Equal(last, WeightsHash.Of(resumed.Model));
+        resumed.Fit(training, validation);
+        Assert.Equal(WeightsHash.Of(whole.Model), WeightsHash.Of(resumed.Model));
+
+        // The trainer itself goes on as well, from the last model rather than from the best one.
+        cancelled.Fit(training, validation);
+        Assert.Equal(WeightsHash.Of(whole.Model), WeightsHash.Of(cancelled.Model));
+        Assert.Equal(["run_epoch_0", "run_epoch_1", "run_epoch_2", "run_epoch_3", "run_epoch_4", "run_last"], Directory.GetFiles(Path.Combine(_folder, "new")).Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void ACheckpointThatDoesNotFitChangesNothing()
+    {
+        string path = Path.Combine(_folder, "a.safetensors");
+        Trainer saved = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
+        saved.Fit(Samples(100, 1), Samples(40, 2));
+        saved.SaveCheckpoint(path);
+
+        Module model = Model(DType.Float32, 0.2);
+        string before = WeightsHash.Of(model);
+        Assert.Throws<ArgumentException>(() => new Trainer(model, new SGD(model.Parameters(), momentum: 0.9), new CrossEntropyLoss()).Resume(path));
+        Assert.Equal(before, WeightsHash.Of(model));
+        var other = new Sequential(new Linear(3, 2));
+        Exception wrong = Assert.Throws<ArgumentException>(() => new Trainer(other, new Adam(other.Parameters()), new CrossEntropyLoss()).Resume(path));
+        Assert.Contains("model.0.weight", wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DivergenceNamesTheFirstLayerThatProducedIt()
+    {
+        var model = new Sequential(new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new ReLU(), new Linear(8, 4));
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50, Sampling = Sampling.WithReplacement });
+        DivergedException diverged = Assert.Throws<DivergedException>(() => trainer.Fit(Samples(500, 1), Samples(40, 2)));
+        Assert.Equal("2 (Breaks)", diverged.Layer);
+        Assert.Equal(3, diverged.Step);
+        Assert.StartsWith("Trainer: expected a finite loss, got NaN at iteration 3; the first values that are not finite come from 2 (Breaks).", diverged.Message, StringComparison.Ordinal);
+        // The rejected pass and the search leave no trace in the running statistics.
+        Assert.Equal(2, model.StateDict()["1.num_batches_tracked"].Item());
+    }
+
+    [Fact]
+    public void DivergenceNamesInputsAndSpoiltWeights()
+    {
+        float[] values = Samples(100, 1).Inputs().ToArray<float>();
+        values[7] = float.PositiveInfinity;
+        var spoilt = new TensorSet(Tensor.From(values, [100, Features]), Labels(100));
+        Trainer trainer = Create(new TrainerOptions { BatchSize = 100 });
+        Assert.Equal("the inputs", Assert.Throws<DivergedException>(() => trainer.Fit(spoilt, Samples(40, 2))).Layer);
+
+        Module model = Model(DType.Float32, 0);
+        model.Parameters()[4].Value.AsSpan<float>()[0] = float.NaN;
+        var other = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss());
+        DivergedException diverged = Assert.Throws<DivergedException>(() => other.Fit(Samples(100, 1), Samples(40, 2)));
+        Assert.StartsWith("4 (Linear)", diverged.Layer, StringComparison.Ordinal);
+        Assert.Contains("whose weight is already not finite", diverged.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void DivergenceMayEndTheRunOrSkipTheBatch()
+    {
+        Module model = new Sequential(new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new Linear(8, 4));
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50, NonFiniteLoss = NonFiniteLoss.EndRun });
+        History history = trainer.Fit(Samples(500, 1), Samples(40, 2));
+        Assert.True(history.Diverged);
+        Assert.Equal(3, history.Divergence!.Step);
+        Assert.Equal(3, history.Losses.Count);
+
+        model = new Sequential(new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new Linear(8, 4));
+        var notes = new List<string?>();
+        var skipping = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 50, NonFiniteLoss = NonFiniteLoss.SkipBatch, ReportEvery = 1, RestoreBestModel = false });
+        history = skipping.Fit(Samples(300, 1), Samples(40, 2), new Report(p => notes.Add(p.Note)));
+        Assert.Equal(4, history.SkippedBatches);
+        Assert.Equal([null, null, "skipped 1 non-finite batch", "skipped 2 non-finite batches", "skipped 3 non-finite batches", "skipped 4 non-finite batches"], notes);
+        Assert.Equal(2, model.StateDict()["1.num_batches_tracked"].Item());
+    }
+
+    [Fact]
+    public void ASteadyStepAllocatesLittleAndNoSlabGrows()
+    {
+        const int steps = 60;
+        // The last hidden layers of the notebook's six-layer net, with a norm each.
+        var model = new Sequential();
+        int width = Features;
+        for (int i = 0; i < 5; i++)
+        {
+            model.Add(new Linear(width, 100));
+            model.Add(new BatchNorm1d(100));
+            model.Add(new ReLU());
+            width = 100;
+        }
+
+        model.Add(new Linear(width, 4));
+        var trainer = new Trainer(model, new Adam(model.Parameters()), new CrossEntropyLoss(), TrainerOptions.Cs231n(new NumPyRandomState(1), 1, 50));
+        trainer.Options.ReportEvery = 1;
+        trainer.Options.L2 = 1e-3;
+        trainer.Options.MaxGradientNorm = 10;
+        long[] allocated = new long[steps], capacity = new long[steps];
+        trainer.Fit(Samples(50 * steps, 1), Samples(40, 2), new Report(p =>
+        {
+            allocated[p.Iteration - 1] = GC.GetAllocatedBytesForCurrentThread();
+            capacity[p.Iteration - 1] = trainer.TapeCapacityInBytes;
+        }));
+        for (int i = 10; i < steps - 1; i++)
+        {
+            Assert.True(allocated[i] - allocated[i - 1] <= 8192, $"step {i}: {allocated[i] - allocated[i - 1]} bytes");
+            Assert.Equal(capacity[5], capacity[i]);
+        }
+    }
+
+    [Fact]
+    public void TheBitsAreTheSameForAnyNumberOfThreads()
+    {
+        int threads = Workers.Threads;
+        try
+        {
+            var hashes = new HashSet<string>();
+            foreach (int count in new[] { 1, 2, 3, 8 })
+            {
+                Workers.Threads = count;
+                Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 64, L2 = 1e-3, MaxGradientNorm = 0.5 });
+                trainer.Fit(Samples(300, 1), Samples(40, 2));
+                hashes.Add(WeightsHash.Of(trainer.Model));
+            }
+
+            Assert.Single(hashes);
+        }
+        finally
+        {
+            Workers.Threads = threads;
+        }
+    }
+
+    [Fact]
+    public void OptionsOutOfRangeAreRefused()
+    {
+        foreach (Action<TrainerOptions> change in new Action<TrainerOptions>[] { o => o.Epochs = 0, o => o.BatchSize = 0, o => o.TrainSamples = 0, o => o.L2 = -1, o => o.LearningRateDecay = double.NaN, o => o.MaxGradientNorm = -1, o => o.ReportEvery = 0 })
+            Assert.Throws<ArgumentException>(() => Create(new TrainerOptions(), change));
+        Assert.Throws<ArgumentException>(static () => new TensorSet(Tensor.Ones([3, 2]), Tensor.Labels(1, 2)));
+        Assert.Throws<ArgumentException>(() => Create(new TrainerOptions()).Fit(new TensorSet(Tensor.Ones([0, Features]), Tensor.Labels()), Samples(4, 1)));
+    }
+
+    internal static TensorSet Samples(int count, ulong seed)
+    {
+        // Four classes: noise plus a shift of the class in some features, the same in every set.
+        var random = new Philox(seed);
+        float[] values = new float[count * Features];
+        random.FillNormal(values);
+        for (int i = 0; i < count; i++)
+        {
+            for (int j = 0; j < 5; j++) values[(i * Features) + ((i % 4) * 5) + j] += 1.2f;
+        }
+
+        return new TensorSet(Tensor.From(values, [count, Features]), Labels(count));
+    }
+
+    private static Tensor Labels(int count) => Tensor.Labels([.. Enumerable.Range(0, count).Select(static i => i % 4)]);
+
+    private static Sequential Model(DType dtype, double dropout)
+    {
+        var model = new Sequential(new Linear(Features, 16), new BatchNorm1d(16), new ReLU());
+        model.Add(dropout > 0 ? new Dropout(dropout) : new Identity());
+        model.Add(new Linear(16, 4));
+        var random = new Philox(11);
+        foreach (Parameter parameter in model.Parameters())
+        {
+            Span<float> values = parameter.Value.AsSpan<float>();
+            if (parameter.Name == "bias") values.Clear();
+            if (parameter.Shape.Rank < 2) continue;
+            random.FillNormal(values);
+            foreach (ref float value in values) value *= 0.2f;
+        }
+
+        model.To(dtype);
+        return model;
+    }
+
+    private static Trainer Create(TrainerOptions options, Action<TrainerOptions>? change = null, double learningRate = 0.01)
+    {
+        change?.Invoke(options);
+        Sequential model = Model(DType.Float32, 0);
+        return new Trainer(model, new Adam(model.Parameters(), learningRate), new CrossEntropyLoss(), options);
+    }
+
+    private static Trainer CreateFull(DType dtype, TrainerOptions options)
+    {
+        Sequential model = Model(dtype, dropout: 0.2);
+        var optimizer = new Adam(model.Parameters(), 0.02, weightDecay: 1e-3);
+        options.Scheduler = new StepLR(optimizer, 2, 0.7);
+        return new Trainer(model, optimizer, new CrossEntropyLoss(), options);
+    }
+
+    private sealed class Report(Action<TrainProgress> action) : IProgress<TrainProgress>
+    {
+        void IProgress<TrainProgress>.Report(TrainProgress value) => action(value);
+    }
+
+    /// <summary>A layer without parameters whose output is NaN from its n-th training pass on.</summary>
+    private sealed class Breaks(int fromCall) : Module
+    {
+        private int _calls;
+
+        protected override Tensor ForwardCore(Tensor x)
+        {
+            if (x.Tape is not { Mode: Mode.Train } || ++_calls < fromCall) return x * 1;
+            return x * double.NaN;
+        }
+    }
+
+    private sealed class CountingSet(TensorSet inner) : ITrainingSet
+    {
+        public List<int[]> Batches { get; } = [];
+
+        public int Count => inner.Count;
+
+        public Shape SampleShape => inner.SampleShape;
+
+        public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
+        {
+            if (indices.Length > 1) Batches.Add(indices.ToArray());
+            inner.CopyTo(indices, batch);
+        }
+
+        public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => inner.CopyLabelsTo(indices, labels);
+    }
+
+    /// <summary>Draws 0, 1, 2, ... and notes how many of how many were asked for.</summary>
+    private sealed class RecordingStream : IRandomStream
+    {
+        public List<string> Calls { get; } = [];
+
+        public RandomStreamState State { get => new("fake", []); set => _ = value; }
+
+        public void Choice(int count, Span<int> destination)
+        {
+            Calls.Add($"{count}:{destination.Length}");
+            for (int i = 0; i < destination.Length; i++) destination[i] = i % count;
+        }
+
+        public uint NextUInt32() => throw new NotSupportedException();
+
+        public ulong NextUInt64() => throw new NotSupportedException();
+
+        public double NextDouble() => throw new NotSupportedException();
+
+        public double NextNormal() => throw new NotSupportedException();
+
+        public int NextInt(int exclusiveMax) => throw new NotSupportedException();
+
+        public void Fill(Span<float> destination) => throw new NotSupportedException();
+
+        public void Fill(Span<double> destination) => throw new NotSupportedException();
+
+        public void FillNormal(Span<float> destination) => throw new NotSupportedException();
+
+        public void FillNormal(Span<double> destination) => throw new NotSupportedException();
+
+        public int[] Permutation(int count) => throw new NotSupportedException();
+
+        public void Shuffle(Span<int> values) => throw new NotSupportedException();
+    }
+}
+
+internal static class TensorSetExtensions
+{
+    /// <summary>All inputs of a set as one tensor.</summary>
+    public static Tensor Inputs(this TensorSet set)
+    {
+        Tensor inputs = Tensor.Zeros(Trainer.BatchShape(set, set.Count));
+        set.CopyTo(Enumerable.Range(0, set.Count).ToArray(), inputs);
+        return inputs;
+    }
+}

@@ -1,0 +1,38 @@
+using Evenkeel.Data;
+using Evenkeel.Training;
+using Xunit;
+
+namespace Evenkeel.Tests.Training;
+
+public sealed class TrainingSetTests
+{
+    [Fact]
+    public void ImagesAreReadInEitherTypeMinusTheMean()
+    {
+        byte[] pixels = [.. Enumerable.Range(0, 3 * 1 * 2 * 4).Select(static i => (byte)(i * 10))];
+        var images = new ImageSet(pixels, [1, 0, 1], 1, 2, 4, ["a", "b"], "test", "test");
+        float[] mean = images.MeanImage();
+        var set = new ImageTrainingSet(images, mean);
+        Assert.Equal([1, 2, 4], set.SampleShape);
+        Tensor single = Tensor.Zeros([2, 1, 2, 4]), whole = Tensor.Zeros([2, 1, 2, 4], DType.Float64);
+        set.CopyTo([2, 0], single);
+        set.CopyTo([2, 0], whole);
+        Assert.Equal(single.ToArray<float>().Select(static x => (double)x), whole.ToArray<double>());
+        Assert.Equal(pixels[16] - mean[0], single.AsSpan<float>()[0]);
+        long[] labels = new long[2];
+        set.CopyLabelsTo([2, 1], labels);
+        Assert.Equal([1L, 0L], labels);
+        Assert.Throws<ArgumentException>(() => new ImageTrainingSet(images, new float[3]));
+    }
+
+    [Fact]
+    public void TensorsAreReadInEitherType()
+    {
+        var set = new TensorSet(Tensor.From([1.5f, 2, 3, 4, 5, 6], [3, 2]), Tensor.Labels(7, 8, 9));
+        Tensor single = Tensor.Zeros([2, 2]), whole = Tensor.Zeros([2, 2], DType.Float64);
+        set.CopyTo([2, 0], single);
+        set.CopyTo([2, 0], whole);
+        Assert.Equal([5f, 6, 1.5f, 2], single.ToArray<float>());
+        Assert.Equal([5.0, 6, 1.5, 2], whole.ToArray<double>());
+    }
+}
