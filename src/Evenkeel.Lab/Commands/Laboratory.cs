@@ -18,7 +18,7 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
     public ExperimentSettings SettingsOf(Experiment experiment) => new(
         request.Seed ?? experiment.LessonSeed,
         request.Threads,
-        experiment.OnlyDType ?? request.DType ?? DType.Float32,
+        experiment.OnlyDType ?? request.DType ?? experiment.LessonDType,
         experiment.Epochs is { } epochs ? request.Epochs ?? (request.Quick ? epochs.Quick : epochs.Lesson) : null,
         request.Quick);
 

@@ -29,6 +29,9 @@ internal abstract class Experiment
     /// <summary>Epochs of the lesson and of a quick run; null where nothing is trained.</summary>
     public virtual (int Lesson, int Quick)? Epochs => null;
 
+    /// <summary>Element type of the lesson's own output.</summary>
+    public virtual DType LessonDType => DType.Float32;
+
     /// <summary>The only element type that makes sense, or null where the user may choose.</summary>
     public virtual DType? OnlyDType => null;
 

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Globalization;
+using Evenkeel.Data;
 using Evenkeel.Lab.Commands;
 
 namespace Evenkeel.Lab.Experiments;
@@ -14,7 +16,12 @@ internal sealed class LabData
 {
     public const string Variable = "EVENKEEL_DATA";
 
+    private const ulong SyntheticSeed = 1;
+    private const int SmallCount = 1000;
+
     private readonly string? _path;
+    private readonly Dictionary<(int Count, DType DType), SmallImages> _small = [];
+    private Cifar10Split? _split;
 
     private LabData(DataIdentity identity, string? path)
     {
@@ -58,13 +65,41 @@ internal sealed class LabData
         return new LabData(new DataIdentity("CIFAR-10", found, IdentityOf(found)), found);
     }
 
+    /// <summary>The first <paramref name="count"/> training images (at most a thousand) and a thousand for validation; loaded once a process.</summary>
+    /// <exception cref="LabException">The archive is damaged or can not be read.</exception>
+    public SmallImages Small(ExperimentContext context, int count = SmallCount)
+    {
+        if (_small.TryGetValue((count, context.DType), out SmallImages? images)) return images;
+        var clock = Stopwatch.StartNew();
+        try
+        {
+            _split ??= _path is null
+                ? SyntheticCifar.Create(SyntheticSeed, SmallCount, SmallCount, 0)
+                : Cifar10.GetData(_path, numTest: 0, keepTraining: SmallCount, progress: new LoadingProgress(context), cancellationToken: context.Cancellation);
+            images = SmallImages.From(_split, count, context.DType);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            throw new LabException(e.Message, ExitCode.Failed, e);
+        }
+
+        LoadingTime += clock.Elapsed;
+        _small[(count, context.DType)] = images;
+        return images;
+    }
+
+    private sealed class LoadingProgress(ExperimentContext context) : IProgress<double>
+    {
+        public void Report(double value) => context.Report(0, string.Create(CultureInfo.InvariantCulture, $"loading CIFAR-10, {value * 100:F0} %"));
+    }
+
     /// <summary>The archive or the folder of batches: the path itself, or in it.</summary>
     private static string? Locate(string path)
     {
         if (File.Exists(path)) return path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) ? path : null;
-        string archive = Path.Combine(path, "cifar-10-binary.tar.gz");
+        string archive = Path.Combine(path, Cifar10.ArchiveName);
         if (File.Exists(archive)) return archive;
-        string batches = Path.Combine(path, "cifar-10-batches-bin");
+        string batches = Path.Combine(path, Cifar10.FolderName);
         if (File.Exists(Path.Combine(batches, "data_batch_1.bin"))) return batches;
         return File.Exists(Path.Combine(path, "data_batch_1.bin")) ? path : null;
     }

@@ -1,0 +1,80 @@
+using System.Globalization;
+using Evenkeel.Random;
+
+namespace Evenkeel.Lab.Experiments.Notebook;
+
+/// <summary>In[8]: a six-layer net with and without batch norm on a thousand images.</summary>
+internal sealed class DeepNet : Experiment
+{
+    private const int BatchSize = 50;
+    private const double LearningRate = 1e-3;
+    private const double WeightScale = 2e-2;
+
+    public override string Name => "deep-net";
+
+    public override string Title => "A six-layer net with and without batch norm";
+
+    public override string Lesson => "N10";
+
+    public override string Description =>
+        "Five hidden layers of 100, weights 0.02·randn, Adam 1e-3, batches of 50, ten epochs of a thousand images. The net with batch norm trains faster.";
+
+    public override IReadOnlyList<string> Variants => [FullyConnectedNet.BatchNorm, FullyConnectedNet.None];
+
+    public override (int Lesson, int Quick)? Epochs => (10, 4);
+
+    public override bool NeedsData => true;
+
+    public override ExperimentResult Run(ExperimentContext context)
+    {
+        SmallImages images = context.Data.Small(context);
+        var random = new NumPyRandomState((uint)context.Seed);
+        // Both nets are drawn before either is trained: the order of the notebook's stream.
+        FullyConnectedNet[] nets = [.. Variants.Select(norm =>
+            FullyConnectedNet.Create(random, images.Pixels, [100, 100, 100, 100, 100], 10, WeightScale, norm, context.DType))];
+        var result = new ExperimentResult();
+        using var hash = new StateHash();
+        var histories = new TrainingHistory[nets.Length];
+        for (int v = 0; v < nets.Length; v++)
+        {
+            string variant = Variants[v];
+            int number = v;
+            histories[v] = NotebookSolver.Train(nets[v], images, context.Epochs, BatchSize, LearningRate, random, (done, epoch, history) => context.Report(
+                (number + done) / nets.Length, Progress(variant, epoch, context.Epochs, history), history is not null));
+            histories[v].AddTo(result, variant);
+            nets[v].AddTo(hash, variant);
+        }
+
+        result.WeightsHash = hash.Finish();
+        Judge(result, histories[0], histories[1]);
+        return result;
+    }
+
+    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
+        $"training accuracy {figures["batchnorm.finalTrainAccuracy"]:F3} with, {figures["none.finalTrainAccuracy"]:F3} without batch norm");
+
+    /// <summary>What a line of progress says.</summary>
+    public static string Progress(string variant, int epoch, int epochs, TrainingHistory? history) => history is null
+        ? $"{variant}, epoch {epoch}/{epochs}"
+        : string.Create(CultureInfo.InvariantCulture,
+            $"{variant}, epoch {epoch}/{epochs}, loss {history.Loss[^1]:F3}, train {history.TrainAccuracy[^1]:F3}, validation {history.ValidationAccuracy[^1]:F3}");
+
+    private static void Judge(ExperimentResult result, TrainingHistory norm, TrainingHistory none)
+    {
+        var rows = new List<IReadOnlyList<object?>>();
+        int better = 0, epochs = norm.TrainAccuracy.Count - 1;
+        for (int e = 0; e <= epochs; e++)
+        {
+            rows.Add([e, norm.TrainAccuracy[e], norm.ValidationAccuracy[e], none.TrainAccuracy[e], none.ValidationAccuracy[e]]);
+            if (e > 0 && norm.TrainAccuracy[e] > none.TrainAccuracy[e]) better++;
+        }
+
+        result.Tables.Add(new ResultTable("Accuracy after each epoch (0: after the first step)",
+            ["epoch", "batch norm: train", "validation", "none: train", "validation"], rows, [null, "F3", "F3", "F3", "F3"]));
+        result.Tables.Add(new ResultTable("At the end", ["net", "mean loss of last 100 steps", "best validation", "images/s"],
+            [["batchnorm", norm.FinalLoss(), norm.ValidationAccuracy.Max(), norm.ImagesPerSecond], ["none", none.FinalLoss(), none.ValidationAccuracy.Max(), none.ImagesPerSecond]],
+            [null, "F3", "F3", "N0"]));
+        result.Claims.Add(Claim.Judge("N10.faster", "Batch norm converges faster", "training accuracy above the baseline's at every epoch from 1 on", $"ahead at {better} of {epochs} epochs", better == epochs));
+        result.Notes.Add($"The lesson's solver keeps the best weights but the last epoch's running statistics; these figures are of the training itself and do not depend on it. See {NotebookExperiment.Page}#n18.");
+    }
+}

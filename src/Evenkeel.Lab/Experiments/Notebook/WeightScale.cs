@@ -1,0 +1,97 @@
+using System.Globalization;
+using Evenkeel.Random;
+
+namespace Evenkeel.Lab.Experiments.Notebook;
+
+/// <summary>In[10] and In[11]: how much the scale of the initial weights matters, with and without batch norm.</summary>
+internal sealed class WeightScale : Experiment
+{
+    private const int BatchSize = 50;
+    private const double LearningRate = 1e-3;
+
+    public override string Name => "weight-scale";
+
+    public override string Title => "Batch norm and the scale of initial weights";
+
+    public override string Lesson => "N11";
+
+    public override string Description =>
+        "Eight hidden layers of 50, initial weights of 20 scales from 1e-4 to 1, with and without batch norm. Without it most scales do not train or explode; with it every one trains, though not equally well.";
+
+    public override IReadOnlyList<string> Variants => [FullyConnectedNet.BatchNorm, FullyConnectedNet.None];
+
+    public override (int Lesson, int Quick)? Epochs => (10, 4);
+
+    public override bool NeedsData => true;
+
+    public override ExperimentResult Run(ExperimentContext context)
+    {
+        SmallImages images = context.Data.Small(context);
+        var random = new NumPyRandomState((uint)context.Seed);
+        int[] hidden = [50, 50, 50, 50, 50, 50, 50, 50];
+        double[] scales = Scales(context.Quick ? 5 : 20);
+        var result = new ExperimentResult();
+        using var hash = new StateHash();
+        TrainingHistory[][] histories = [new TrainingHistory[scales.Length], new TrainingHistory[scales.Length]];
+        for (int s = 0; s < scales.Length; s++)
+        {
+            FullyConnectedNet[] nets = [.. Variants.Select(norm => FullyConnectedNet.Create(random, images.Pixels, hidden, 10, scales[s], norm, context.DType))];
+            for (int v = 0; v < nets.Length; v++)
+            {
+                int number = (s * nets.Length) + v;
+                string state = string.Create(CultureInfo.InvariantCulture, $"scale {s + 1}/{scales.Length} ({scales[s]:0.0e+00}), {Variants[v]}");
+                histories[v][s] = NotebookSolver.Train(nets[v], images, context.Epochs, BatchSize, LearningRate, random, (done, epoch, _) => context.Report(
+                    (number + done) / (scales.Length * nets.Length), state));
+                nets[v].AddTo(hash, $"{Variants[v]}-{s}");
+                context.Report((number + 1.0) / (scales.Length * nets.Length),
+                    string.Create(CultureInfo.InvariantCulture, $"{state}, train {histories[v][s].TrainAccuracy[^1]:F3}"), milestone: true);
+            }
+        }
+
+        for (int v = 0; v < Variants.Count; v++)
+        {
+            string variant = Variants[v];
+            double[] train = [.. histories[v].Select(history => history.TrainAccuracy.Max())];
+            double[] validation = [.. histories[v].Select(history => history.ValidationAccuracy.Max())];
+            double[] loss = [.. histories[v].Select(history => history.FinalLoss())];
+            result.Series.Add(new Series($"{variant}/best-train-accuracy", scales, train));
+            result.Series.Add(new Series($"{variant}/best-validation-accuracy", scales, validation));
+            result.Series.Add(new Series($"{variant}/final-loss", scales, loss));
+            result.Figures[$"{variant}.bestTrainAccuracy"] = train.Max();
+            result.Figures[$"{variant}.worstTrainAccuracy"] = train.Min();
+            result.Figures[$"{variant}.bestValidationAccuracy"] = validation.Max();
+            result.Figures[$"{variant}.largestFinalLoss"] = loss.Any(double.IsNaN) ? double.NaN : loss.Max();
+        }
+
+        result.WeightsHash = hash.Finish();
+        Judge(result, scales);
+        return result;
+    }
+
+    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
+        $"batch norm validates better at {figures["scalesWon"]:F0} of {figures["scales"]:F0} scales, never diverges: {(figures["batchnorm.largestFinalLoss"] < 5 ? "yes" : "no")}");
+
+    /// <summary><c>np.logspace(-4, 0, count)</c>.</summary>
+    public static double[] Scales(int count) => [.. Enumerable.Range(0, count).Select(i => i == count - 1 ? 1 : Math.Pow(10, -4 + (4.0 * i / (count - 1))))];
+
+    private static void Judge(ExperimentResult result, double[] scales)
+    {
+        IReadOnlyList<double> Values(string name) => result.Series.First(series => series.Name == name).Y;
+        IReadOnlyList<double> bnTrain = Values("batchnorm/best-train-accuracy"), bnValidation = Values("batchnorm/best-validation-accuracy"), bnLoss = Values("batchnorm/final-loss");
+        IReadOnlyList<double> train = Values("none/best-train-accuracy"), validation = Values("none/best-validation-accuracy"), loss = Values("none/final-loss");
+        result.Tables.Add(new ResultTable("Best accuracies and mean loss of the last 100 steps",
+            ["scale", "batch norm: train", "val", "loss", "none: train", "val", "loss"],
+            [.. scales.Select((scale, i) => (IReadOnlyList<object?>)[scale, bnTrain[i], bnValidation[i], bnLoss[i], train[i], validation[i], loss[i]])],
+            ["0.0e+00", "F3", "F3", "G4", "F3", "F3", "G4"]));
+        int won = scales.Where((_, i) => bnValidation[i] > validation[i]).Count(), stuck = train.Count(accuracy => accuracy < 0.25), needed = scales.Length * 4 / 5;
+        result.Figures["scalesWon"] = won;
+        result.Figures["scales"] = scales.Length;
+        double largest = result.Figures["batchnorm.largestFinalLoss"];
+        result.Claims.Add(Claim.Judge("N11.never-diverges", "With batch norm no scale diverges", "mean loss of the last 100 steps below 5 at every scale", string.Create(CultureInfo.InvariantCulture, $"largest {largest:G3}"), largest < 5));
+        result.Claims.Add(Claim.Judge("N11.wins", "Batch norm validates better at most scales", $"best validation accuracy higher at {needed} or more of {scales.Length} scales", $"{won} of {scales.Length}", won >= needed));
+        result.Claims.Add(Claim.Judge("N12.matters-without", "Without batch norm wrong scales do not train", "best training accuracy below 0.25 at a fourth of the scales or more", $"{stuck} of {scales.Length} scales", 4 * stuck >= scales.Length));
+        double spread = bnTrain.Max() - bnTrain.Min();
+        result.Claims.Add(Claim.Judge("N12.still-helps", "A good scale still helps with batch norm", "best training accuracies differ by more than 0.1 between scales",
+            string.Create(CultureInfo.InvariantCulture, $"{bnTrain.Min():F3} to {bnTrain.Max():F3}"), spread > 0.1));
+    }
+}
