@@ -1,8 +1,105 @@
+using System.Globalization;
+using Evenkeel.Nn;
+using Evenkeel.Optim;
+using Evenkeel.Random;
+
 namespace Evenkeel.Lab.Bench;
 
 /// <summary>The cases as a user would write them, through the public interface, with all gradients that a training step needs.</summary>
 internal static class Workloads
 {
     /// <summary>One call of a case, or null where the layer does not exist yet.</summary>
-    public static Action? Create(BenchCase one) => null;
+    public static Action? Create(BenchCase one) => one.Kind switch
+    {
+        "batchnorm" => Norm(one, BatchNormFor(one)),
+        "batchnorm-relu" => Norm(one, new Sequential(BatchNormFor(one), new ReLU())),
+        "layernorm" => Norm(one, new LayerNorm(BenchCase.Dimensions(one.Spec)[^1])),
+        "matmul" => Product(BenchCase.Dimensions(one.Spec)),
+        "step" when one.Spec.StartsWith("fcn", StringComparison.Ordinal) => FullyConnectedStep(one.Spec.Split('-')),
+        _ => null,
+    };
+
+    private static Module BatchNormFor(BenchCase one)
+    {
+        int[] shape = BenchCase.Dimensions(one.Spec);
+        return shape.Length switch
+        {
+            4 => new BatchNorm2d(shape[1]),
+            5 => new BatchNorm3d(shape[1]),
+            _ => new BatchNorm1d(shape[1]),
+        };
+    }
+
+    /// <summary>Forward only, or forward and backward with the gradients of x, gamma and beta; x is a parameter, as PyTorch's leaf that requires a gradient.</summary>
+    private static Action Norm(BenchCase one, Module layer)
+    {
+        Shape shape = new(BenchCase.Dimensions(one.Spec));
+        var random = new Philox(0);
+        var x = new Parameter(Tensor.RandomNormal(shape, random));
+        if (one.What != "forward-backward")
+        {
+            // A layer norm has no mode; a batch norm's is in the name of the case.
+            var forward = new Tape(one.What == "eval-forward" ? Mode.Eval : Mode.Train, recordGradients: false);
+            return () =>
+            {
+                forward.Reset();
+                layer.Forward(forward.Watch(x));
+            };
+        }
+
+        var tape = new Tape(Mode.Train);
+        Tensor cotangent = Tensor.RandomNormal(shape, random);
+        return () =>
+        {
+            tape.Reset();
+            layer.Forward(tape.Watch(x)).Backward(cotangent);
+            x.ZeroGrad();
+            layer.ZeroGrad();
+        };
+    }
+
+    private static Action Product(int[] sizes)
+    {
+        (int m, int n, int k) = (sizes[0], sizes[1], sizes[2]);
+        var random = new Philox(0);
+        var a = new Parameter(Tensor.RandomNormal([m, k], random));
+        var b = new Parameter(Tensor.RandomNormal([k, n], random));
+        var tape = new Tape(Mode.Eval);
+        return () =>
+        {
+            tape.Reset();
+            tape.Watch(a).MatMul(b);
+        };
+    }
+
+    /// <summary>Forward, cross-entropy, backward and Adam on the lessons' six-layer net: <c>fcn-NORM-BATCH</c>.</summary>
+    private static Action FullyConnectedStep(string[] words)
+    {
+        int batch = int.Parse(words[2], CultureInfo.InvariantCulture), width = 3072;
+        var random = new Philox(0);
+        var model = new Sequential();
+        for (int layer = 0; layer < 5; layer++)
+        {
+            model.Add(new Linear(width, 100, random: random));
+            if (words[1] == "batchnorm") model.Add(new BatchNorm1d(100));
+            model.Add(new ReLU());
+            width = 100;
+        }
+
+        model.Add(new Linear(width, 10, random: random));
+        var optimizer = new Adam(model.Parameters(), 1e-3);
+        var tape = new Tape(Mode.Train);
+        Tensor images = Tensor.RandomNormal([batch, 3072], random);
+        int[] classes = new int[batch];
+        for (int i = 0; i < batch; i++) classes[i] = random.NextInt(2);
+        Tensor labels = Tensor.Labels(classes);
+        return () =>
+        {
+            tape.Reset();
+            Tensor loss = model.Forward(tape.Input(images)).CrossEntropy(labels);
+            optimizer.ZeroGrad();
+            loss.Backward();
+            optimizer.Step();
+        };
+    }
 }

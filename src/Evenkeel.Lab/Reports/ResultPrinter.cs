@@ -75,7 +75,7 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
     private void Print(ResultTable table)
     {
         output.WriteLine();
-        output.WriteLine("  " + table.Name);
+        Hang("  ", "", table.Name);
         output.WriteLine();
         var text = new TextTable([.. table.Columns]);
         for (int i = 0; i < table.Columns.Count; i++)
