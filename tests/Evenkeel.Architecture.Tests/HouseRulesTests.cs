@@ -1,0 +1,123 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Evenkeel.Architecture.Tests;
+
+/// <summary>The house rules that a machine can check: direction of the folders, sealed or abstract, no console, no platform-dependent mathematics.</summary>
+public sealed partial class HouseRulesTests
+{
+    /// <summary>The library's folders in dependency order: each may use only those before it.</summary>
+    private static readonly string[] s_folders =
+        ["Kernels", "Random", "Tensors", "Autograd", "Ops", "Nn", "Losses", "Optim", "Diagnostics", "Data", "Serialization", "Training"];
+
+    private static readonly Assembly s_library = typeof(Tensor).Assembly;
+
+    public static TheoryData<string> Folders => [.. s_folders];
+
+    [Theory]
+    [MemberData(nameof(Folders))]
+    public void A_folder_uses_only_those_above_it(string folder)
+    {
+        int level = Array.IndexOf(s_folders, folder);
+        var violations = new List<string>();
+        Dictionary<string, string> home = HomeOfTypes();
+        foreach (string file in FilesOf(folder))
+        {
+            string code = CodeOnly(File.ReadAllText(file));
+            foreach (Match word in Identifier().Matches(code))
+            {
+                if (home.TryGetValue(word.Groups["name"].Value, out string? other) && Array.IndexOf(s_folders, other) > level && !IsBridge(file, other))
+                    violations.Add($"{Path.GetFileName(file)} ({folder}) uses {word.Groups["name"].Value} ({other})");
+            }
+        }
+
+        Assert.True(violations.Count == 0, string.Join('\n', violations.Distinct()));
+    }
+
+    [Fact]
+    public void Every_class_is_sealed_or_abstract_or_static()
+    {
+        foreach (Assembly assembly in new[] { s_library, Assembly.Load("Evenkeel.Lab") })
+        {
+            string[] open = [.. assembly.GetTypes()
+                .Where(type => type.IsClass && !type.IsSealed && !type.IsAbstract && !type.IsDefined(typeof(CompilerGeneratedAttribute)) && !type.Name.StartsWith('<'))
+                .Select(type => type.FullName!)];
+            Assert.True(open.Length == 0, string.Join('\n', open));
+        }
+    }
+
+    [Fact]
+    public void The_library_never_writes_to_the_console_and_has_no_dependencies()
+    {
+        foreach (string file in Directory.EnumerateFiles(LibraryFolder, "*.cs", SearchOption.AllDirectories).Where(IsSource))
+            Assert.DoesNotContain("Console.", CodeOnly(File.ReadAllText(file)), StringComparison.Ordinal);
+        string[] foreign = [.. s_library.GetReferencedAssemblies().Select(name => name.Name!).Where(name => !name.StartsWith("System.", StringComparison.Ordinal) && name is not "System" and not "netstandard")];
+        Assert.Empty(foreign);
+    }
+
+    [Fact]
+    public void No_kernel_calls_mathematics_whose_bits_depend_on_the_system()
+    {
+        foreach (string file in Directory.EnumerateFiles(LibraryFolder, "*.cs", SearchOption.AllDirectories).Where(IsSource))
+        {
+            Match call = PlatformMathematics().Match(CodeOnly(File.ReadAllText(file)));
+            Assert.False(call.Success, $"{Path.GetFileName(file)} calls {call.Value}: its bits depend on the hardware or the C library; use VectorMath");
+        }
+    }
+
+    /// <summary>A word that may name a type: no member (after a dot), no method (before a parenthesis, unless after new).</summary>
+    [GeneratedRegex(@"new\s+(?<name>[A-Z]\w+<?)|(?<![.\w])(?<name>[A-Z]\w+<?)(?!\w*\s*\()(?![\w, ]*>\s*\()")]
+    private static partial Regex Identifier();
+
+    [GeneratedRegex(@"\b(?:Math|MathF|Vector512|Vector256|T)\.(?:Exp|Exp2|Log|Log2|Log10|Pow|Sin|Cos|SinCos|Tan|Tanh|Sinh|Cosh|Atan|Atan2|Cbrt)\b|\bTensorPrimitives\b|MultiplyAddEstimate|ReciprocalEstimate|ReciprocalSqrtEstimate")]
+    private static partial Regex PlatformMathematics();
+
+    [GeneratedRegex(@"//.*?$|/\*.*?\*/|@?\$*""""""[\s\S]*?""""""|\$?@?""(\\.|[^""\\])*""", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
+    private static partial Regex CommentOrString();
+
+    private static string LibraryFolder => Path.Combine(Root, "src", "Evenkeel");
+
+    private static string Root
+    {
+        get
+        {
+            var folder = new DirectoryInfo(AppContext.BaseDirectory);
+            while (!File.Exists(Path.Combine(folder.FullName, "Evenkeel.slnx"))) folder = folder.Parent ?? throw new InvalidOperationException("The tests must run from inside the repository.");
+            return folder.FullName;
+        }
+    }
+
+    private static IEnumerable<string> FilesOf(string folder)
+    {
+        string path = Path.Combine(LibraryFolder, folder);
+        return Directory.Exists(path) ? Directory.EnumerateFiles(path, "*.cs", SearchOption.AllDirectories) : [];
+    }
+
+    private static bool IsSource(string file) => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
+
+    private static string CodeOnly(string text) => CommentOrString().Replace(text, " ");
+
+    /// <summary>Where each type is declared. A name declared in two folders counts for the earlier one; Tensor, spread over its ops, lives in Tensors.</summary>
+    private static Dictionary<string, string> HomeOfTypes()
+    {
+        var home = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string folder in s_folders)
+        {
+            foreach (string file in FilesOf(folder))
+            {
+                foreach (Match declaration in Declaration().Matches(CodeOnly(File.ReadAllText(file)))) home.TryAdd(declaration.Groups["name"].Value, folder);
+            }
+        }
+
+        return home;
+    }
+
+    /// <summary>A type at the top level of a file; a generic one is followed by its parameters.</summary>
+    [GeneratedRegex(@"^(?:public |internal |sealed |abstract |static |readonly |partial |unsafe |ref )*(?:class|struct|interface|enum|record struct|record class|record)\s+(?<name>[A-Z]\w+<?)", RegexOptions.Multiline)]
+    private static partial Regex Declaration();
+
+    /// <summary>What may look down: the handle Tensor names the tape it rides on, and random streams fill tensors.</summary>
+    private static bool IsBridge(string file, string other) => other == "Autograd" && Path.GetFileName(file).StartsWith("Tensor.", StringComparison.Ordinal);
+}
