@@ -9,8 +9,8 @@ namespace Evenkeel.Lab.Bench;
 /// </summary>
 internal sealed class MachineSpeed(int threads)
 {
-    private const double Seconds = 0.05;
-    private const int Rounds = 3;
+    private const double Seconds = 0.03;
+    private const int Rounds = 5;
 
     private readonly Dictionary<int, double> _copy = [];
     private double _fma;

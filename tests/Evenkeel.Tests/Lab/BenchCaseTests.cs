@@ -1,0 +1,35 @@
+using Evenkeel.Lab.Bench;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab;
+
+public sealed class BenchCaseTests
+{
+    [Fact]
+    public void The_vocabulary_is_the_peers()
+    {
+        Assert.Equal(42, BenchCase.All.Count);
+        Assert.Equal("batchnorm/train-forward/5x100", BenchCase.All[0].Name);
+        Assert.Equal("step/lenet-relu-batchnorm-16", BenchCase.All[^1].Name);
+    }
+
+    [Theory]
+    [InlineData("batchnorm/train-forward/5x100", 4000)]
+    [InlineData("batchnorm/forward-backward/5x100", 10000)]
+    [InlineData("matmul/2x3x4", 48)]
+    [InlineData("conv2d/forward-backward/1x1x3x3-1k3s1p0", 3 * 2 * 9)]
+    [InlineData("step/fcn-none-1", 2.0 * (2 * 307200 + 3 * 41000))]
+    public void Work_is_what_no_implementation_can_avoid(string name, double expected) => Assert.Equal(expected, new BenchCase(name).Work);
+
+    [Fact]
+    public void Every_case_whose_layer_exists_runs()
+    {
+        foreach (string name in (string[])["batchnorm/forward-backward/4x3x5x5", "batchnorm/eval-forward/4x3", "batchnorm-relu/forward-backward/4x3x5x5", "layernorm/forward/4x8", "matmul/3x4x5", "step/fcn-batchnorm-5"])
+        {
+            Action? work = Workloads.Create(new BenchCase(name));
+            Assert.NotNull(work);
+            work();
+            work();
+        }
+    }
+}

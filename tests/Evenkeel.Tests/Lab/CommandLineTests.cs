@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab;
+
+public sealed class CommandLineTests
+{
+    [Fact]
+    public void Help_and_list_end_with_0()
+    {
+        using LabProcess help = LabProcess.Run("--help");
+        Assert.Equal(0, help.Process.ExitCode);
+        Assert.Contains("evenkeel [command] [options]", help.Output, StringComparison.Ordinal);
+        using LabProcess list = LabProcess.Run("list");
+        Assert.Equal(0, list.Process.ExitCode);
+        Assert.Contains("deep-net", list.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("run deap-net", "Did you mean deep-net?")]
+    [InlineData("run no-such-thing-at-all", "unknown experiment 'no-such-thing-at-all'")]
+    [InlineData("run deep-net --trheads 2", "unknown option --trheads. Did you mean --threads?")]
+    [InlineData("bench --fliter x", "Did you mean --filter?")]
+    [InlineData("run deep-net --threads 0", "--threads: expected a whole number from 1 to 1024, got 0.")]
+    [InlineData("run deep-net --epochs -1", "--epochs: expected a whole number from 1")]
+    [InlineData("run deep-net --seed x", "--seed: expected a whole number from 0")]
+    [InlineData("run deep-net --dtype float16", "--dtype: expected float32 or float64, got float16.")]
+    [InlineData("run", "Required argument")]
+    [InlineData("rum", "Did you mean run?")]
+    [InlineData("bench --seconds -1", "--seconds: expected a number above 0")]
+    [InlineData("bench --filter no-such-case", "--filter: expected part of a case's name")]
+    [InlineData("run deep-net --data no-such-folder", "--data: expected a folder with CIFAR-10, got no-such-folder, which does not exist")]
+    public void Wrong_usage_ends_with_2_and_one_line_that_says_why(string arguments, string expected)
+    {
+        using LabProcess lab = LabProcess.Run(arguments.Split(' '));
+        Assert.Equal(2, lab.Process.ExitCode);
+        Assert.Contains(expected, lab.Error, StringComparison.Ordinal);
+        Assert.Single(lab.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Empty(lab.Output);
+    }
+
+    [Fact]
+    public void A_folder_without_images_ends_with_1()
+    {
+        using LabProcess lab = LabProcess.Run("run", "batchnorm-forward", "--data", Path.GetTempPath());
+        Assert.Equal(1, lab.Process.ExitCode);
+        Assert.Contains("expected cifar-10-binary.tar.gz", lab.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_out_folder_that_can_not_be_written_ends_with_1_before_anything_runs()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            using LabProcess lab = LabProcess.Run("run", "batchnorm-forward", "--out", Path.Combine(file, "out"));
+            Assert.Equal(1, lab.Process.ExitCode);
+            Assert.Contains("--out: expected a folder to write to", lab.Error, StringComparison.Ordinal);
+            Assert.Empty(lab.Output);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void A_run_writes_its_file_and_prints_the_same_object()
+    {
+        using LabProcess lab = LabProcess.Run("run", "batchnorm-forward", "batchnorm-gradient", "--json");
+        Assert.Equal(0, lab.Process.ExitCode);
+        string[] lines = lab.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(2, lines.Length);
+        using JsonDocument printed = JsonDocument.Parse(lines[0]);
+        using JsonDocument stored = JsonDocument.Parse(File.ReadAllText(lab.PathOf("out/batchnorm-forward.json")));
+        Assert.True(JsonElement.DeepEquals(printed.RootElement, stored.RootElement));
+        string[] members = [.. stored.RootElement.EnumerateObject().Select(member => member.Name)];
+        Assert.Equal(["experiment", "title", "lesson", "settings", "environment", "data", "seconds", "figures", "series", "tables", "claims", "weightsHash"], members);
+        Assert.Equal(231, stored.RootElement.GetProperty("settings").GetProperty("seed").GetInt64());
+        Assert.Equal(JsonValueKind.Null, stored.RootElement.GetProperty("data").ValueKind);
+        Assert.All(stored.RootElement.GetProperty("claims").EnumerateArray(), claim => Assert.Equal("holds", claim.GetProperty("verdict").GetString()));
+        Assert.Equal(["batchnorm-forward.json", "batchnorm-gradient.json"], Directory.GetFiles(lab.PathOf("out")).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
+    public void A_pipe_gets_no_escape_codes_and_no_line_over_80_columns()
+    {
+        using LabProcess lab = LabProcess.Run("run", "deep-net", "--quick", "--epochs", "1");
+        Assert.Equal(0, lab.Process.ExitCode);
+        Assert.DoesNotContain('\e', lab.Output + lab.Error);
+        Assert.Contains("synthetic images (embedded;", lab.Output, StringComparison.Ordinal);
+        Assert.Contains("deep-net: batchnorm, epoch 1/1", lab.Error, StringComparison.Ordinal);
+        Assert.All(lab.Output.Split('\n'), line => Assert.True(line.Length <= 80, line));
+    }
+
+    [Fact]
+    public void Every_experiments_output_fits_80_columns_and_reproduce_reuses_it()
+    {
+        using LabProcess first = LabProcess.Run("reproduce", "--quick");
+        Assert.Equal(0, first.Process.ExitCode);
+        Assert.All(first.Output.Split('\n'), line => Assert.True(line.Length <= 80, line));
+        Assert.DoesNotContain("reused", first.Output, StringComparison.Ordinal);
+        string folder = first.PathOf("out");
+        DateTime written = File.GetLastWriteTimeUtc(Path.Combine(folder, "deep-net.json"));
+
+        using LabProcess again = LabProcess.Run("reproduce", "--quick", "--out", folder);
+        Assert.Equal(0, again.Process.ExitCode);
+        int reused = again.Output.Split('\n').Count(line => line.Contains("reused (same settings)", StringComparison.Ordinal));
+        Assert.Equal(Directory.GetFiles(folder, "*.json").Length, reused);
+        Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(folder, "deep-net.json")));
+        Assert.Equal(Summary(first.Output), Summary(again.Output));
+
+        // Another seed is another result: run anew.
+        File.WriteAllText(Path.Combine(folder, "deep-net.json"), "{ \"experiment\": \"deep-net\", \"sett");
+        using LabProcess damaged = LabProcess.Run("reproduce", "--quick", "--out", folder);
+        Assert.Equal(0, damaged.Process.ExitCode);
+        Assert.Contains("replaces a result of other settings", damaged.Output, StringComparison.Ordinal);
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "deep-net.json"))).Dispose();
+
+        static string Summary(string output) => output[output.IndexOf("what it looks at", StringComparison.Ordinal)..];
+    }
+
+    [Fact]
+    public void Ctrl_C_ends_with_130_and_keeps_what_is_finished()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent with kill");
+        using LabProcess lab = LabProcess.Start("run", "batchnorm-forward", "weight-scale", "--epochs", "1000");
+        WaitFor(() => File.Exists(lab.PathOf("out/batchnorm-forward.json")) && lab.Output.Contains("batchnorm-forward.json", StringComparison.Ordinal));
+        Thread.Sleep(300);
+        using (Process kill = Process.Start("kill", ["-INT", lab.Process.Id.ToString()])) kill.WaitForExit();
+        Assert.Equal(130, lab.Wait(seconds: 20));
+        Assert.Contains("interrupted", lab.Error, StringComparison.Ordinal);
+        Assert.Equal(["batchnorm-forward.json"], Directory.GetFiles(lab.PathOf("out")).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void Bench_prints_one_object_a_case()
+    {
+        using LabProcess lab = LabProcess.Run("bench", "--filter", "batchnorm/train-forward/5x100", "--seconds", "0.01", "--threads", "1", "--json");
+        Assert.Equal(0, lab.Process.ExitCode);
+        using JsonDocument line = JsonDocument.Parse(lab.Output);
+        Assert.Equal("batchnorm/train-forward/5x100", line.RootElement.GetProperty("case").GetString());
+        Assert.Equal(1, line.RootElement.GetProperty("threads").GetInt32());
+        Assert.True(line.RootElement.GetProperty("median_us").GetDouble() > 0);
+    }
+
+    [Fact]
+    public void Data_path_says_embedded_without_data()
+    {
+        using LabProcess lab = LabProcess.Run("data", "path");
+        Assert.Equal(0, lab.Process.ExitCode);
+        Assert.Equal("embedded\n", lab.Output);
+    }
+
+    private static void WaitFor(Func<bool> condition)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!condition())
+        {
+            Assert.True(clock.Elapsed.TotalSeconds < 60, "waited a minute in vain");
+            Thread.Sleep(20);
+        }
+    }
+}

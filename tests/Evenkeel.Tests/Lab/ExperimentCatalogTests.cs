@@ -1,0 +1,48 @@
+using Evenkeel.Lab.Experiments;
+using Evenkeel.Lab.Experiments.Notebook;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab;
+
+public sealed class ExperimentCatalogTests
+{
+    [Fact]
+    public void Names_titles_and_headlines_fit()
+    {
+        Assert.Equal(11, ExperimentCatalog.All.Count);
+        Assert.All(ExperimentCatalog.All, experiment =>
+        {
+            Assert.Matches("^[a-z0-9-]+$", experiment.Name);
+            Assert.True(experiment.Name.Length + experiment.Title.Length + $"lesson {experiment.Lesson}".Length + 4 <= 80, experiment.Title);
+            Assert.NotEmpty(experiment.Description);
+        });
+        Assert.Equal("batchnorm-forward", ExperimentCatalog.All[0].Name);
+    }
+
+    [Fact]
+    public void The_scales_are_numpys_logspace()
+    {
+        double[] scales = WeightScale.Scales(20);
+        Assert.Equal(1e-4, scales[0]);
+        Assert.Equal(1, scales[^1]);
+        Assert.Equal(0.08858667904100823, scales[14], 1e-16);
+    }
+
+    [Fact]
+    public void Two_runs_have_the_same_hash_and_another_seed_another()
+    {
+        Assert.Equal(Run(231).WeightsHash, Run(231).WeightsHash);
+        Assert.NotEqual(Run(231).WeightsHash, Run(1).WeightsHash);
+        Assert.Equal(Verdict.Undecided, Run(1).Claims[0].Verdict);
+
+        static ExperimentResult Run(long seed) => ExperimentCatalog.Find("batchnorm-forward")!.Run(new ExperimentContext(
+            new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Find(null), new Silence(), CancellationToken.None));
+    }
+
+    private sealed class Silence : IProgressSink
+    {
+        public void Report(double done, string state, bool milestone)
+        {
+        }
+    }
+}

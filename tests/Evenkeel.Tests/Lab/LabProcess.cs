@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Text;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab;
+
+/// <summary>Runs the built lab as a user does: in a process of its own, in a folder of its own.</summary>
+internal sealed class LabProcess : IDisposable
+{
+    private readonly StringBuilder _output = new(), _error = new();
+
+    private LabProcess(Process process, string folder)
+    {
+        Process = process;
+        Folder = folder;
+    }
+
+    public Process Process { get; }
+
+    /// <summary>The working directory, where <c>out</c> is made; removed with this object.</summary>
+    public string Folder { get; }
+
+    public string Output
+    {
+        get { lock (_output) return _output.ToString(); }
+    }
+
+    public string Error
+    {
+        get { lock (_error) return _error.ToString(); }
+    }
+
+    public string PathOf(string name) => Path.Combine(Folder, name);
+
+    /// <summary>Starts the lab; standard output and error are pipes.</summary>
+    public static LabProcess Start(params ReadOnlySpan<string> arguments)
+    {
+        string folder = Directory.CreateTempSubdirectory("evenkeel-lab-").FullName;
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet")
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        start.Environment.Remove("EVENKEEL_DATA");
+        // As on a developer's terminal: a pipe must get no colours for all that.
+        start.Environment["TERM"] = "xterm-256color";
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Evenkeel.Lab.dll"));
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        var lab = new LabProcess(new Process { StartInfo = start }, folder);
+        lab.Process.OutputDataReceived += (_, line) => Append(lab._output, line.Data);
+        lab.Process.ErrorDataReceived += (_, line) => Append(lab._error, line.Data);
+        lab.Process.Start();
+        lab.Process.BeginOutputReadLine();
+        lab.Process.BeginErrorReadLine();
+        return lab;
+    }
+
+    /// <summary>Runs the lab to its end.</summary>
+    public static LabProcess Run(params ReadOnlySpan<string> arguments)
+    {
+        LabProcess lab = Start(arguments);
+        lab.Wait();
+        return lab;
+    }
+
+    /// <summary>Waits for the end and returns the exit code.</summary>
+    public int Wait(int seconds = 120)
+    {
+        if (!Process.WaitForExit(TimeSpan.FromSeconds(seconds)))
+        {
+            Process.Kill();
+            Assert.Fail($"the lab did not end within {seconds} s; standard error: {Error}");
+        }
+
+        // Also waits for the pipes to be read to their end.
+        Process.WaitForExit();
+        return Process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        Process.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private static void Append(StringBuilder text, string? line)
+    {
+        if (line is null) return;
+        lock (text) text.Append(line).Append('\n');
+    }
+}
