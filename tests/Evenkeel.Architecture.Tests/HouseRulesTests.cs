@@ -68,7 +68,7 @@ public sealed partial class HouseRulesTests
     }
 
     /// <summary>A word that may name a type: no member (after a dot), no method (before a parenthesis, unless after new).</summary>
-    [GeneratedRegex(@"new\s+(?<name>[A-Z]\w+<?)|(?<![.\w])(?<name>[A-Z]\w+<?)(?!\w*\s*\()(?![\w, ]*>\s*\()")]
+    [GeneratedRegex(@"new\s+(?<name>[A-Z]\w+<?)|(?<![.\w])(?<name>(?>[A-Z]\w+<?))(?!\s*\()(?![\w, ]*>\s*\()")]
     private static partial Regex Identifier();
 
     [GeneratedRegex(@"\b(?:Math|MathF|Vector512|Vector256|T)\.(?:Exp|Exp2|Log|Log2|Log10|Pow|Sin|Cos|SinCos|Tan|Tanh|Sinh|Cosh|Atan|Atan2|Cbrt)\b|\bTensorPrimitives\b|MultiplyAddEstimate|ReciprocalEstimate|ReciprocalSqrtEstimate")]
