@@ -71,6 +71,9 @@ internal abstract class Op
         Tape? joined = Join(op, ref first, ref tensor);
         if (joined != tape && joined is not null)
             throw new InvalidOperationException($"{op}: a parameter rides on a tape that the input does not. Enter the input through tape.Input.");
+
+        // The reference may be plain where another operand rides on the tape.
+        if (tape is not null) Enter(op, tape, ref tensor);
         operand = tensor;
     }
 

@@ -92,6 +92,12 @@ internal static unsafe class SoftmaxRows
             {
                 T* x = X + ((long)row * Columns);
                 T* y = Y + ((long)row * Columns);
+                if (Columns <= Vector512<T>.Count && Result == Result.Probabilities)
+                {
+                    OnePack(x, y, row);
+                    continue;
+                }
+
                 T max = Max(x, Columns);
                 double sum = Exponentials(x, y, Columns, max);
                 if (Result == Result.Probabilities) Divide(y, Columns, T.CreateTruncating(1 / sum));
@@ -99,6 +105,19 @@ internal static unsafe class SoftmaxRows
                 if (Labels is not null)
                     Losses[row] = VectorMath.Log(sum) - (double.CreateTruncating(x[Labels[row]]) - double.CreateTruncating(max));
             }
+        }
+
+        /// <summary>The same for a row that fits a pack: it stays in registers.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private readonly void OnePack(T* x, T* y, int row)
+        {
+            Vector512<T> v = LoadUpTo(x, Columns, T.NegativeInfinity);
+            T max = MaxLane(v);
+            Vector512<T> e = VectorMath.Exp(v - Simd.Broadcast(max));
+            double sum = Simd.SumLanes(e);
+            StoreUpTo(y, e * Simd.Broadcast(T.CreateTruncating(1 / sum)), Columns);
+            if (Labels is not null)
+                Losses[row] = VectorMath.Log(sum) - (double.CreateTruncating(x[Labels[row]]) - double.CreateTruncating(max));
         }
     }
 
@@ -164,14 +183,17 @@ internal static unsafe class SoftmaxRows
         Vector512<T> max = Simd.Broadcast(T.NegativeInfinity);
         for (int i = 0; i < columns; i += width)
             max = VectorMath.Max(max, LoadUpTo(x + i, Math.Min(width, columns - i), T.NegativeInfinity));
-        T* lanes = (T*)&max;
-        T result = lanes[0];
-        for (int i = 1; i < width; i++)
-        {
-            if (!(lanes[i] <= result)) result = lanes[i];
-            if (T.IsNaN(result)) break;
-        }
+        return MaxLane(max);
+    }
 
+    /// <summary>The largest lane; NaN where there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static T MaxLane<T>(Vector512<T> v) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Vector256<T> eight = Vector256.Max(v.GetLower(), v.GetUpper());
+        Vector128<T> four = Vector128.Max(eight.GetLower(), eight.GetUpper());
+        T result = four.GetElement(0);
+        for (int i = 1; i < Vector128<T>.Count; i++) result = T.Max(result, four.GetElement(i));
         return result;
     }
 

@@ -2,7 +2,6 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Evenkeel.Kernels;
-using Evenkeel.Random;
 
 namespace Evenkeel;
 
@@ -26,8 +25,6 @@ public sealed partial class Tensor
 /// <summary>y = x·mask, mask = 0 or 1/(1 - p), so that the expected value of y is x; dx = dy·mask.</summary>
 internal sealed unsafe class DropoutOp : Op
 {
-    private const int ChunkElements = 1 << 12;
-
     private Tensor _x = null!;
     private Tensor _mask = null!;
     private double _probability;
@@ -61,15 +58,7 @@ internal sealed unsafe class DropoutOp : Op
     {
         T* mask = _mask.Pointer<T>(), x = _x.Pointer<T>();
         int count = Output.Count;
-        Workers.Run((int)(((long)count + ChunkElements - 1) / ChunkElements), new MaskJob<T>
-        {
-            Mask = mask,
-            Count = count,
-            Seed = _seed,
-            Draw = _draw,
-            Threshold = (ulong)(_probability * 4294967296.0),
-            Kept = T.CreateTruncating(_probability < 1 ? 1 / (1 - _probability) : 0),
-        });
+        DropoutMask.Fill(mask, count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(_probability < 1 ? 1 / (1 - _probability) : 0));
         Map.Run(x, mask, mask, Output.Pointer<T>(), count, default(Masked<T>));
     }
 
@@ -90,25 +79,5 @@ internal sealed unsafe class DropoutOp : Op
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a * b;
-    }
-
-    private struct MaskJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        public T* Mask;
-        public T Kept;
-        public int Count;
-        public ulong Seed, Draw, Threshold;
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public readonly void Invoke(int chunk)
-        {
-            int end = (int)Math.Min(Count, ((long)chunk + 1) * ChunkElements);
-            uint* words = stackalloc uint[4];
-            for (int i = chunk * ChunkElements; i < end; i += 4)
-            {
-                (words[0], words[1], words[2], words[3]) = Philox.Block((ulong)i / 4, Draw, Seed);
-                for (int k = 0; k < 4 && i + k < end; k++) Mask[i + k] = words[k] < Threshold ? T.Zero : Kept;
-            }
-        }
     }
 }

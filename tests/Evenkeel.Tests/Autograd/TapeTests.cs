@@ -73,6 +73,15 @@ public sealed class TapeTests
     }
 
     [Fact]
+    public void AnOptionalOperandJoinsTheTapeOfAnyOther()
+    {
+        Parameter weight = new(Tensor.Ones([2, 3])), bias = new(Tensor.Zeros([2]));
+        var tape = new Tape();
+        Tensor.Ones([4, 3]).Linear(tape.Watch(weight), bias).Sum().Backward();
+        Assert.Equal([4f, 4f], bias.Gradient!.ToArray<float>());
+    }
+
+    [Fact]
     public void ParameterGradientsAddUpUntilZeroGrad()
     {
         var weight = new Parameter(Tensor.From(1.0, 2.0));
