@@ -46,6 +46,8 @@ public sealed partial class Trainer
     /// </summary>
     /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
     /// <exception cref="ArgumentException">The file is no trainer checkpoint, or belongs to another model, optimizer, schedule or kind of stream.</exception>
+    /// <exception cref="InvalidDataException">The file is truncated or damaged.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public void Resume(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);

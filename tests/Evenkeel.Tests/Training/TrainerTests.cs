@@ -61,6 +61,48 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void ATrainingIsThePlainLoop()
+    {
+        TensorSet training = Samples(200, 1), validation = Samples(40, 2);
+        Trainer trainer = Create(TrainerOptions.Cs231n(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
+        trainer.Fit(training, validation);
+
+        Sequential model = Model(DType.Float32, 0);
+        var optimizer = new Adam(model.Parameters(), 0.01);
+        var random = new NumPyRandomState(4);
+        var tape = new Tape();
+        Tensor inputs = Tensor.Zeros([40, Features]), labels = Tensor.Zeros([40], DType.Int64);
+        for (int step = 0; step < 15; step++)
+        {
+            int[] chosen = random.Choice(200, 40);
+            training.CopyTo(chosen, inputs);
+            training.CopyLabelsTo(chosen, labels.AsSpan<long>());
+            tape.Reset();
+            Tensor loss = model.Forward(tape.Input(inputs)).CrossEntropy(labels);
+            loss.Backward();
+            optimizer.Step();
+            optimizer.ZeroGrad();
+            Assert.Equal(loss.Item(), trainer.History.Losses[step]);
+        }
+
+        Assert.Equal(WeightsHash.Of(model), WeightsHash.Of(trainer.Model));
+    }
+
+    [Fact]
+    public void ATruncatedCheckpointChangesNothing()
+    {
+        string path = Path.Combine(_folder, "cut.safetensors");
+        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
+        trainer.Fit(Samples(100, 1), Samples(40, 2));
+        trainer.SaveCheckpoint(path);
+        File.WriteAllBytes(path, File.ReadAllBytes(path)[..^100]);
+        string before = WeightsHash.Of(trainer.Model);
+        Assert.Throws<InvalidDataException>(() => trainer.Resume(path));
+        Assert.Equal(before, WeightsHash.Of(trainer.Model));
+        Assert.Throws<FileNotFoundException>(() => trainer.Resume(path + "x"));
+    }
+
+    [Fact]
     public void ItLearns()
     {
         Trainer trainer = Create(new TrainerOptions { Epochs = 15, BatchSize = 25 });
