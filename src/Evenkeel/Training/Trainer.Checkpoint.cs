@@ -69,17 +69,19 @@ public sealed partial class Trainer
         RandomStreamState? order = ReadStream(state, OrderPrefix);
         StateDict? schedule = Options.Scheduler is null ? null : Part(state, SchedulerPrefix);
 
-        // The stream and the optimizer check what they are given before they change.
+        // Stream, schedule and optimizer check what they are given before they change; what came before a refusal is put back.
         RandomStreamState before = _random.State;
+        StateDict? scheduleBefore = Options.Scheduler?.StateDict();
         _random.State = random;
         try
         {
-            Optimizer.LoadStateDict(Part(state, OptimizerPrefix));
             if (schedule is not null) Options.Scheduler!.LoadStateDict(schedule);
+            Optimizer.LoadStateDict(Part(state, OptimizerPrefix));
         }
         catch
         {
             _random.State = before;
+            if (scheduleBefore is not null) Options.Scheduler!.LoadStateDict(scheduleBefore);
             throw;
         }
 
