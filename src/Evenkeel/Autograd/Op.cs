@@ -8,7 +8,7 @@ namespace Evenkeel;
 /// </summary>
 /// <remarks>
 /// The life of an op: all checks; <c>Join</c> (which tape?), <c>Rent</c> (a recycled object), bind fields, <see cref="Execute"/> (forward, and recording where
-/// a gradient is wanted), later <see cref="RunBackward"/>, and <see cref="Recycle"/> when the tape is reset. This file has the library's only switch from <see cref="DType"/> to a type.
+/// a gradient is wanted), later <see cref="RunBackward"/>, and <see cref="Recycle"/> when the tape is reset. The switch from <see cref="DType"/> to a type stands here once, for the forward and the backward pass of every op.
 /// </remarks>
 internal abstract class Op
 {

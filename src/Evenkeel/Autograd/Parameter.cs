@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 
 namespace Evenkeel;
 
@@ -61,11 +62,8 @@ public sealed class Parameter
     }
 
     /// <summary>A parameter is used like a tensor; meeting a taped tensor, it joins that tape.</summary>
-    public static implicit operator Tensor(Parameter parameter)
-    {
-        ArgumentNullException.ThrowIfNull(parameter);
-        return parameter.Value;
-    }
+    [return: NotNullIfNotNull(nameof(parameter))]
+    public static implicit operator Tensor?(Parameter? parameter) => parameter?.Value;
 
     /// <summary>Name, shape and type.</summary>
     public override string ToString() => $"{(Name.Length == 0 ? "Parameter" : Name)} {Shape} {DType}";

@@ -63,6 +63,10 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         }
     }
 
+    /// <summary>The size of a dimension; <c>^1</c> is the innermost. (Without it the compiler would count from <see cref="Count"/>, the number of elements.)</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such dimension.</exception>
+    public int this[Index axis] => this[axis.IsFromEnd ? -axis.Value : axis.Value];
+
     /// <summary>The dimensions as a new array.</summary>
     public int[] ToArray()
     {

@@ -92,6 +92,6 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable
             throw new ArgumentException($"{TypeName}: expected {expected}, got {x.Shape}. {remedy}");
         }
 
-        return x.BatchNorm(Weight?.Value, Bias?.Value, Running, Eps, fuseReLU);
+        return x.BatchNorm(Weight, Bias, Running, Eps, fuseReLU);
     }
 }

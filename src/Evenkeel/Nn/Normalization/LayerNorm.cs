@@ -60,7 +60,7 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable
     }
 
     /// <inheritdoc/>
-    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.LayerNorm(NormalizedShape, Weight?.Value, Bias?.Value, Eps, fuseReLU: true);
+    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.LayerNorm(NormalizedShape, Weight, Bias, Eps, fuseReLU: true);
 
     /// <summary>Whatever the scheme: gamma 1, beta 0.</summary>
     void IInitializable.Initialize(Init init, IRandomStream random)
@@ -70,7 +70,7 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable
     }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => x.LayerNorm(NormalizedShape, Weight?.Value, Bias?.Value, Eps);
+    protected override Tensor ForwardCore(Tensor x) => x.LayerNorm(NormalizedShape, Weight, Bias, Eps);
 
     private static Shape Positive(int features)
     {
