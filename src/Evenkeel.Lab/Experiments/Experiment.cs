@@ -8,7 +8,7 @@ internal abstract class Experiment
     /// <summary>What the user types, and the name of the result file.</summary>
     public abstract string Name { get; }
 
-    /// <summary>One line, at most 60 characters: what is looked at.</summary>
+    /// <summary>One line, at most 48 characters: what is looked at.</summary>
     public abstract string Title { get; }
 
     /// <summary>Letter of the lesson and item of its inventory: <c>N10</c>.</summary>
@@ -41,6 +41,6 @@ internal abstract class Experiment
     /// <summary>Runs it. Results depend on the context's settings and data only.</summary>
     public abstract ExperimentResult Run(ExperimentContext context);
 
-    /// <summary>What was measured, in at most 60 characters, from the figures of a result (which may come from a file).</summary>
+    /// <summary>What was measured, in at most 45 characters, from the figures of a result (which may come from a file).</summary>
     public abstract string Headline(IReadOnlyDictionary<string, double> figures);
 }

@@ -13,12 +13,12 @@ public sealed class TextTableTests
         table.Add("ok", "batchnorm-forward", "Means and stds before and after batch norm", "15 of 15 printed numbers, to every digit", "12/12");
         string text = string.Join('\n', table.Lines(80, Ink.Plain, indent: ""));
         Assert.Equal("""
-                experiment         what it looks at         measured                 claims
-                -----------------  -----------------------  -----------------------  ------
-            ok  deep-net           A six-layer net with     training accuracy 0.788     1/1
+                experiment         what it looks at         measured                  claims
+                -----------------  -----------------------  ------------------------  ------
+            ok  deep-net           A six-layer net with     training accuracy 0.788      1/1
                                    and without batch norm   with, 0.601 without
                                                             batch norm
-            ok  batchnorm-forward  Means and stds before    15 of 15 printed          12/12
+            ok  batchnorm-forward  Means and stds before    15 of 15 printed           12/12
                                    and after batch norm     numbers, to every digit
             """.ReplaceLineEndings("\n"), text);
     }

@@ -101,5 +101,5 @@ internal sealed class BatchNormBackwardSpeed : Experiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
-        string.Create(CultureInfo.InvariantCulture, $"equal to {NotebookMath.Short(figures["difference.worst"])}, closed form {figures["speedup"]:F1} times as fast");
+        string.Create(CultureInfo.InvariantCulture, $"equal to {NotebookMath.Short(figures["difference.worst"])}; closed form {figures["speedup"]:F1}x");
 }

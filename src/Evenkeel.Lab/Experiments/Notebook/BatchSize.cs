@@ -12,7 +12,7 @@ internal abstract class BatchSizeExperiment : Experiment
 
     protected static int[] BatchSizes { get; } = [5, 10, 50];
 
-    public override (int Lesson, int Quick)? Epochs => (10, 2);
+    public override (int Lesson, int Quick)? Epochs => (10, 5);
 
     public override bool NeedsData => true;
 
@@ -110,7 +110,7 @@ internal sealed class BatchSize : BatchSizeExperiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"batch norm at 5, 10, 50: {figures["batchnorm-5.finalTrainAccuracy"]:F2}, {figures["batchnorm-10.finalTrainAccuracy"]:F2}, {figures["batchnorm-50.finalTrainAccuracy"]:F2}; none at 5: {figures["none-5.finalTrainAccuracy"]:F2}");
+        $"at 5, 10, 50: {figures["batchnorm-5.finalTrainAccuracy"]:F2}, {figures["batchnorm-10.finalTrainAccuracy"]:F2}, {figures["batchnorm-50.finalTrainAccuracy"]:F2}; none at 5: {figures["none-5.finalTrainAccuracy"]:F2}");
 }
 
 /// <summary>In[16].</summary>
@@ -145,5 +145,5 @@ internal sealed class LayerNormBatchSize : BatchSizeExperiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"spread over batch sizes {figures["layernorm.spread"]:F2} with layer norm, {figures["batchnorm.spread"]:F2} with batch norm");
+        $"spread {figures["layernorm.spread"]:F2}, batch norm {figures["batchnorm.spread"]:F2}");
 }

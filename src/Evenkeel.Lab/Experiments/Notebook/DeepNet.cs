@@ -21,7 +21,7 @@ internal sealed class DeepNet : Experiment
 
     public override IReadOnlyList<string> Variants => [FullyConnectedNet.BatchNorm, FullyConnectedNet.None];
 
-    public override (int Lesson, int Quick)? Epochs => (10, 4);
+    public override (int Lesson, int Quick)? Epochs => (10, 10);
 
     public override bool NeedsData => true;
 
@@ -51,7 +51,7 @@ internal sealed class DeepNet : Experiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"training accuracy {figures["batchnorm.finalTrainAccuracy"]:F3} with, {figures["none.finalTrainAccuracy"]:F3} without batch norm");
+        $"train accuracy {figures["batchnorm.finalTrainAccuracy"]:F3} with, {figures["none.finalTrainAccuracy"]:F3} without");
 
     /// <summary>What a line of progress says.</summary>
     public static string Progress(string variant, int epoch, int epochs, TrainingHistory? history) => history is null

@@ -101,7 +101,7 @@ internal sealed class FcnGradient : Experiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"losses {figures["reg-0.loss"]:F6} and {figures["reg-3.14.loss"]:F6}, errors <= {NotebookMath.Short(Math.Max(figures["reg-0.worstError"], figures["reg-3.14.worstError"]))}");
+        $"losses {figures["reg-0.loss"]:F4}, {figures["reg-3.14.loss"]:F4}; errors <= {NotebookMath.Short(Math.Max(figures["reg-0.worstError"], figures["reg-3.14.worstError"]))}");
 
     private static void Judge(ExperimentResult result, ExperimentContext context, Dictionary<string, double[]> errors)
     {

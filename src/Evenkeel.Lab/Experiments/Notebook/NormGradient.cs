@@ -68,7 +68,7 @@ internal abstract class NormGradient : Experiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
-        $"largest relative error {NotebookMath.Short(figures["worstError"])}, allowed 1e-08";
+        $"relative error <= {NotebookMath.Short(figures["worstError"])}";
 
     /// <summary>The norm as a graph of primitive operations, or as the library's op with its closed-form backward pass.</summary>
     protected abstract Tensor Normalize(bool graph, Tensor x, Tensor gamma, Tensor beta);

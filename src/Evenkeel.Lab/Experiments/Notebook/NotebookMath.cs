@@ -116,7 +116,7 @@ internal sealed class PrintedDigits
 
     /// <summary>What the figures of <see cref="Report"/> say.</summary>
     public static string Headline(IReadOnlyDictionary<string, double> figures) =>
-        string.Create(CultureInfo.InvariantCulture, $"{figures["printed.equal"]:F0} of {figures["printed.all"]:F0} printed numbers, to every digit");
+        string.Create(CultureInfo.InvariantCulture, $"{figures["printed.equal"]:F0} of {figures["printed.all"]:F0} printed numbers");
 }
 
 /// <summary>What the notebook's experiments share.</summary>
