@@ -38,7 +38,8 @@ internal sealed class BatchNormTestTime : Experiment
         Tensor output = norm.Forward(new Tape(Mode.Eval).Input(a));
         var test = NotebookMath.MeanStd(output, axis: 0);
         // The lesson's implementation tracks var + eps, and adds eps again at test time; 50 updates have taken in all but 0.9^50 of it.
-        double tracked = Eps * (1 - Math.Pow(0.9, WarmUp));
+        double tracked = 0;
+        for (int t = 0; t < WarmUp; t++) tracked = (0.9 * tracked) + (0.1 * Eps);
         var lesson = NotebookMath.MeanStd(new Tape(Mode.Eval).Input(a).BatchNorm(norm.Weight!, norm.Bias!, norm.Running, Eps + tracked), axis: 0);
         var result = new ExperimentResult();
         result.Tables.Add(MeanStdTable.Of("After the test pass", "feature", ("test time", test), ("eps tracked as well", lesson)));

@@ -8,7 +8,8 @@ internal abstract class BatchSizeExperiment : Experiment
 {
     private const double WeightScale = 2e-2;
 
-    private static readonly double s_learningRate = Math.Pow(10, -3.5);
+    /// <summary>10^-3.5, written out: a system's pow may differ in the last bit.</summary>
+    private const double LearningRate = 0.00031622776601683794;
 
     protected static int[] BatchSizes { get; } = [5, 10, 50];
 
@@ -46,7 +47,7 @@ internal abstract class BatchSizeExperiment : Experiment
             string variant = $"{kind}-{size}";
             double before = steps[..i].Sum(), own = steps[i], all = steps.Sum();
             FullyConnectedNet net = FullyConnectedNet.Create(random, images.Pixels, hidden, 10, WeightScale, kind, context.DType);
-            TrainingHistory trained = NotebookSolver.Train(net, images, context.Epochs, size, s_learningRate, random, (done, epoch, history) => context.Report(
+            TrainingHistory trained = NotebookSolver.Train(net, images, context.Epochs, size, LearningRate, random, (done, epoch, history) => context.Report(
                 (part.Index + ((before + (own * done)) / all)) / part.Count, DeepNet.Progress(variant, epoch, context.Epochs, history), history is not null));
             trained.AddTo(result, variant);
             net.AddTo(hash, variant);
