@@ -33,7 +33,10 @@ internal sealed class LabProcess : IDisposable
     public string PathOf(string name) => Path.Combine(Folder, name);
 
     /// <summary>Starts the lab; standard output and error are pipes.</summary>
-    public static LabProcess Start(params ReadOnlySpan<string> arguments)
+    public static LabProcess Start(params ReadOnlySpan<string> arguments) => Start(arguments, environment: default);
+
+    /// <summary>Starts the lab with one more environment variable, for example a hardware level switched off.</summary>
+    public static LabProcess Start(ReadOnlySpan<string> arguments, (string Name, string Value) environment)
     {
         string folder = Directory.CreateTempSubdirectory("evenkeel-lab-").FullName;
         var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet")
@@ -44,6 +47,7 @@ internal sealed class LabProcess : IDisposable
             UseShellExecute = false,
         };
         start.Environment.Remove("EVENKEEL_DATA");
+        if (environment.Name is not null) start.Environment[environment.Name] = environment.Value;
         // As on a developer's terminal: a pipe must get no colours for all that.
         start.Environment["TERM"] = "xterm-256color";
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Evenkeel.Lab.dll"));

@@ -1,0 +1,52 @@
+using System.Text.Json;
+using Evenkeel.Tests.Lab;
+using Xunit;
+
+namespace Evenkeel.Tests.Promises;
+
+/// <summary>The same bits for any number of threads and at every hardware level: whole trainings in processes of their own, compared by the hash of all weights and statistics.</summary>
+public sealed class BitsTests
+{
+    /// <summary>Without hardware FMA a step is emulated, some hundred times slower: those runs are short, and the two go side by side.</summary>
+    private static readonly string[] s_emulated = ["DOTNET_EnableAVX2", "DOTNET_EnableHWIntrinsic"];
+
+    [Theory]
+    [InlineData("float32")]
+    [InlineData("float64")]
+    public void A_training_has_the_same_weights_for_any_number_of_threads_and_without_AVX512(string dtype)
+    {
+        string[] run = ["run", "deep-net", "--json", "--epochs", "3", "--dtype", dtype];
+        string expected = Hash([.. run, "--threads", "1"]);
+        foreach (string threads in new[] { "2", "3", "8" }) Assert.Equal(expected, Hash([.. run, "--threads", threads]));
+        Assert.Equal(expected, Hash([.. run, "--threads", "2"], ("DOTNET_EnableAVX512", "0")));
+    }
+
+    [Theory]
+    [InlineData("fcn-gradient")]
+    [InlineData("deep-net")]
+    public void A_short_training_has_the_same_weights_without_AVX2_and_without_any_intrinsics(string experiment)
+    {
+        // fcn-gradient runs in float64, deep-net in float32.
+        string[] run = ["run", experiment, "--json", "--quick", "--epochs", "1"];
+        using LabProcess noAvx2 = LabProcess.Start(run, (s_emulated[0], "0"));
+        using LabProcess none = LabProcess.Start(run, (s_emulated[1], "0"));
+        string expected = Hash(run);
+        Assert.Equal(expected, HashOf(noAvx2));
+        Assert.Equal(expected, HashOf(none));
+    }
+
+    private static string Hash(string[] arguments, (string Name, string Value) environment = default)
+    {
+        using LabProcess lab = LabProcess.Start(arguments, environment);
+        return HashOf(lab);
+    }
+
+    private static string HashOf(LabProcess lab)
+    {
+        Assert.Equal(0, lab.Wait(seconds: 300));
+        using JsonDocument result = JsonDocument.Parse(lab.Output);
+        string hash = result.RootElement.GetProperty("weightsHash").GetString()!;
+        Assert.Equal(64, hash.Length);
+        return hash;
+    }
+}
