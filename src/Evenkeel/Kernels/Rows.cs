@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The loops of a norm over the rows of a matrix, whose gamma and beta belong to the columns. One row at a time; it stays in the first-level cache between passes.
+/// The loops of a norm over the rows of a matrix, whose gamma and beta belong to the columns. One row at a time; it stays in the first-level cache between passes, and while it is written the next one is asked for.
 /// </summary>
 internal static unsafe class Rows
 {
@@ -81,7 +81,11 @@ internal static unsafe class Rows
         if (stream)
         {
             for (int i = 0; i < length; i += width)
+            {
+                Simd.Prefetch(x + length + i);
                 Simd.StoreStream(y + i, TEpilogue.Apply(Simd.Fma(row.XHat(Simd.Load(x + i)), Simd.Load(gamma + i), Simd.Load(beta + i))));
+            }
+
             return;
         }
 
@@ -141,6 +145,8 @@ internal static unsafe class Rows
         for (int i = 0; i < length; i += width)
         {
             int at = Math.Min(i, length - width);
+            Simd.Prefetch(x + length + i);
+            Simd.Prefetch(dy + length + i);
             Vector512<T> xs = Simd.Load(x + at), gammas = Simd.Load(gamma + at);
             Vector512<T> fresh = TEpilogue.Backward(Simd.Fma(row.XHat(xs), gammas, Simd.Load(beta + at)), Simd.Load(dy + at));
             Vector512<T> gradient = Simd.Fma(row.Rstd, fresh * gammas, Simd.Fma(slope, xs - row.Pivot, offset));

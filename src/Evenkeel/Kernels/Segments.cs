@@ -44,16 +44,33 @@ internal static unsafe class Segments
     /// <summary>Packs a lane accumulates in T before it goes into double: bounds the rounding error by 64 half-ulps of the partial sum.</summary>
     private const int BlockPacks = 64;
 
-    /// <summary>Runs of up to this many packs are asked for ahead,</summary>
-    private const int PrefetchPacks = 16;
-
-    /// <summary>so many runs ahead.</summary>
-    private const int PrefetchRuns = 4;
-
     public static (double Sum, double ProductSum) Sum<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm term)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T> =>
         length < Vector512<T>.Count ? SumShort(x, dy, runs, stride, length, term) : SumLong(x, dy, runs, stride, length, term);
+
+    /// <summary>The mean of a sample: one pack each of up to <paramref name="packs"/> evenly spaced runs, or evenly spaced packs of a single run.</summary>
+    public static double SampleMean<T>(T* x, int runs, nint stride, int length, int packs) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int width = Vector512<T>.Count;
+        double sum = 0;
+        if (length < width)
+        {
+            int count = Math.Min(runs, packs);
+            for (int k = 0; k < count; k++) sum += Simd.SumLanes(Simd.LoadPartial(x + (int)((long)k * runs / count) * stride, length));
+            return sum / ((double)count * length);
+        }
+
+        // Of one run two packs will do: its values are independent features, or it is short.
+        int samples = runs == 1 ? Math.Min(2, length / width) : Math.Min(runs, packs);
+        for (int k = 0; k < samples; k++)
+        {
+            T* at = runs == 1 ? x + k * (length / samples) : x + (int)((long)k * runs / samples) * stride;
+            sum += Simd.SumLanes(Simd.Load(at));
+        }
+
+        return sum / ((double)samples * width);
+    }
 
     // No call stands in this method: one would force the accumulators out of their registers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -72,19 +89,9 @@ internal static unsafe class Segments
             T* xr = x + run * stride;
             T* dyr = TTerm.UsesDy ? dy + run * stride : x;
             int i = 0;
-            if (length <= PrefetchPacks * width)
-            {
-                // Short runs far apart are nothing a hardware prefetcher follows.
-                for (int line = 0; line < length; line += width)
-                {
-                    Simd.Prefetch(xr + PrefetchRuns * stride + line);
-                    if (TTerm.UsesDy) Simd.Prefetch(dyr + PrefetchRuns * stride + line);
-                }
-            }
-
             while (i <= length - 4 * width)
             {
-                int end = Math.Min(length - 4 * width, i + (BlockPacks - 1) * 4 * width);
+                int end = Math.Min(length - 4 * width, i + (BlockPacks - 1 - counted) * 4 * width);
                 for (; i <= end; i += 4 * width)
                 {
                     Vector512<T> w0 = term.W(Simd.Load(xr + i));
@@ -177,23 +184,27 @@ internal static unsafe class Segments
     }
 
     /// <summary>result = map(x, dy) over the group; <paramref name="result"/> must not be the memory of x or dy unless the map ignores it elsewhere.</summary>
+    /// <param name="ahead">What lies behind each run belongs to the next group (the next channel): ask for it while this one is mapped.</param>
     /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned.</param>
-    public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream)
+    public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
     {
         int width = Vector512<T>.Count;
         if (length < width) MapShort(x, dy, result, runs, stride, length, map);
-        else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0) MapStream(x, dy, result, runs, stride, length, map);
-        else MapLong(x, dy, result, runs, stride, length, map);
+        else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0) MapStream(x, dy, result, runs, stride, length, map, ahead);
+        else MapLong(x, dy, result, runs, stride, length, map, ahead);
     }
 
+    // next: from a pack to the one that is asked for. Without "ahead" it is the pack itself, which costs nothing.
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapStream<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument)
+    private static void MapStream<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
     {
         TMap map = argument;
+        int next = ahead ? length : 0;
         int width = Vector512<T>.Count;
         for (int run = 0; run < runs; run++)
         {
@@ -201,18 +212,23 @@ internal static unsafe class Segments
             T* dyr = TMap.UsesDy ? dy + run * stride : x;
             T* rr = result + run * stride;
             for (int i = 0; i < length; i += width)
+            {
+                Simd.Prefetch(xr + next + i);
+                if (TMap.UsesDy) Simd.Prefetch(dyr + next + i);
                 Simd.StoreStream(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
+            }
         }
 
         Simd.StreamFence();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapLong<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument)
+    private static void MapLong<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
     {
         TMap map = argument;
+        int next = ahead ? length : 0;
         int width = Vector512<T>.Count;
         for (int run = 0; run < runs; run++)
         {
@@ -222,6 +238,14 @@ internal static unsafe class Segments
             int i = 0;
             for (; i <= length - 2 * width; i += 2 * width)
             {
+                Simd.Prefetch(xr + next + i);
+                Simd.Prefetch(xr + next + i + width);
+                if (TMap.UsesDy)
+                {
+                    Simd.Prefetch(dyr + next + i);
+                    Simd.Prefetch(dyr + next + i + width);
+                }
+
                 Vector512<T> r0 = map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default);
                 Vector512<T> r1 = map.Invoke(Simd.Load(xr + i + width), TMap.UsesDy ? Simd.Load(dyr + i + width) : default);
                 Simd.Store(rr + i, r0);

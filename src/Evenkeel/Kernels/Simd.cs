@@ -45,11 +45,11 @@ internal static unsafe class Simd
         else Thread.MemoryBarrier();
     }
 
-    /// <summary>Asks for a cache line before it is needed, where hardware can be asked; never faults, whatever the address.</summary>
+    /// <summary>Asks for a cache line in the second-level cache before it is needed, where hardware can be asked; never faults, whatever the address.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(void* p)
     {
-        if (Sse.IsSupported) Sse.Prefetch0(p);
+        if (Sse.IsSupported) Sse.Prefetch1(p);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -22,6 +22,8 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Elements below which a fork costs more than it brings.</summary>
     private const int InlineElements = 1 << 14;
 
+    private const int PageBytes = 4096;
+
     // Rows of _moments, one double a channel each.
     private const int Pivot = 0;
     private const int Low = 1;
@@ -116,7 +118,12 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
     private bool IsMatrix => _spatial == 1;
 
-    private int Chunks<T>() where T : unmanaged => IsMatrix ? (_channels + Columns.StripeColumns<T>() - 1) / Columns.StripeColumns<T>() : _channels;
+    private int Chunks<T>() where T : unmanaged => (_channels + ChannelsPerChunk<T>() - 1) / ChannelsPerChunk<T>();
+
+    /// <summary>
+    /// A stripe of columns; or so many neighbouring planes that they fill a memory page: they share pages, and two threads seldom write to one cache line.
+    /// </summary>
+    private int ChannelsPerChunk<T>() where T : unmanaged => IsMatrix ? Columns.StripeColumns<T>() : Math.Max(1, PageBytes / sizeof(T) / _spatial);
 
     private void ForEach<TJob>(TJob job, int chunks) where TJob : struct, IJob
     {
@@ -135,8 +142,14 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
         public readonly void Invoke(int chunk)
         {
-            if (Op.IsMatrix) Op.ForwardColumns<T>(chunk);
-            else Op.ForwardPlane<T>(chunk);
+            if (Op.IsMatrix)
+            {
+                Op.ForwardColumns<T>(chunk);
+                return;
+            }
+
+            int perChunk = Op.ChannelsPerChunk<T>();
+            for (int c = chunk * perChunk; c < Math.Min(Op._channels, (chunk + 1) * perChunk); c++) Op.ForwardPlane<T>(c);
         }
     }
 
@@ -146,8 +159,14 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
         public readonly void Invoke(int chunk)
         {
-            if (Op.IsMatrix) Op.BackwardColumns<T>(chunk);
-            else Op.BackwardPlane<T>(chunk);
+            if (Op.IsMatrix)
+            {
+                Op.BackwardColumns<T>(chunk);
+                return;
+            }
+
+            int perChunk = Op.ChannelsPerChunk<T>();
+            for (int c = chunk * perChunk; c < Math.Min(Op._channels, (chunk + 1) * perChunk); c++) Op.BackwardPlane<T>(c);
         }
     }
 
@@ -182,7 +201,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
             moments[Rstd * _channels] = NormFormulas.Rstd(batch.Variance, _eps);
         }
 
-        Segments.Map(x, x, Output.Pointer<T>() + (nint)c * _spatial, _samples, stride, _spatial, PlaneFormula<T>(c), Streams<T>());
+        Segments.Map(x, x, Output.Pointer<T>() + (nint)c * _spatial, _samples, stride, _spatial, PlaneFormula<T>(c), Streams<T>(), Ahead<T>());
     }
 
     private void BackwardPlane<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
@@ -207,7 +226,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         double a = Gamma<T>(c) * rstd;
         (double b, double cc) = Slopes(a, rstd, dgamma, dbeta, moments[Low * _channels]);
         var gradient = new InputGradient<T, TEpilogue>(formula, Broadcast<T>(a), Broadcast<T>(b), Broadcast<T>(cc));
-        Segments.Map(x, dy, _dx.Pointer<T>() + offset, _samples, stride, _spatial, gradient, Streams<T>());
+        Segments.Map(x, dy, _dx.Pointer<T>() + offset, _samples, stride, _spatial, gradient, Streams<T>(), Ahead<T>());
     }
 
     private Normalize<T, TEpilogue> PlaneFormula<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
@@ -228,6 +247,9 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         double b = -a * rstd * (dgamma / m);
         return (b, -a * (dbeta / m) - b * low);
     }
+
+    /// <summary>True where this channel and the next fit the second-level cache together.</summary>
+    private bool Ahead<T>() where T : unmanaged => (long)_samples * _spatial * sizeof(T) <= 512 << 10;
 
     /// <summary>True where what is written outgrows the last-level cache.</summary>
     private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= Simd.StreamThreshold;
@@ -281,8 +303,9 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         int step = Vector512<double>.Count;
         double* pivots = coefficients + Coefficient.Pivot * Columns.Row;
         double* moments = _moments.Pointer<double>() + block.Start;
-        Columns.Sum<T, Value<T>>(x, x, _samples, _channels, block.Lanes, coefficients, sums);
-        for (int j = 0; j < block.Padded; j += step) Simd.Store(pivots + j, Round<T>(Simd.Load(sums + j) / m));
+        int sample = Math.Min(_samples, NormFormulas.SampleRows);
+        Columns.Sum<T, Value<T>>(x, x, sample, (nint)(_samples / sample) * _channels, block.Lanes, coefficients, sums);
+        for (int j = 0; j < block.Padded; j += step) Simd.Store(pivots + j, Round<T>(Simd.Load(sums + j) / Vector512.Create((double)sample)));
         for (int attempt = 1; ; attempt++)
         {
             Columns.Sum<T, Deviation<T>>(x, x, _samples, _channels, block.Lanes, coefficients, sums);
@@ -292,7 +315,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
                 Vector512<double> low = Simd.Load(sums + j) / m;
                 Vector512<double> variance = Simd.Load(sums + Columns.Row + j) / m - low * low;
                 variance = Vector512.AndNot(variance, Vector512.LessThan(variance, Vector512<double>.Zero));
-                Vector512<double> isFar = Vector512.GreaterThan(low * low * 16, variance) & Simd.HeadMask<double>(Math.Clamp(block.Lanes - j, 0, step));
+                Vector512<double> isFar = Vector512.GreaterThan(low * low, variance) & Simd.HeadMask<double>(Math.Clamp(block.Lanes - j, 0, step));
                 far |= isFar;
                 Vector512<double> pivot = Simd.Load(pivots + j);
                 Save(moments + Pivot * _channels, pivot, j, block.Lanes);

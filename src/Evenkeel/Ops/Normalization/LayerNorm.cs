@@ -12,13 +12,16 @@ namespace Evenkeel;
 /// Group: the m values of a row, m = product of the normalized sizes; gamma and beta have that shape.
 /// <para>Forward: mean = Σx/m; var = Σ(x-mean)²/m; rstd = 1/sqrt(var+eps); xhat = (x-mean)·rstd; y = gamma·xhat + beta. Train and eval are the same.</para>
 /// <para>Backward: with g = gamma·dy, dx = rstd·(g - mean(g) - xhat·mean(g·xhat)) as for every norm; dgamma = Σ dy·xhat and dbeta = Σ dy over the rows.
-/// The sums over rows go down in chunks of <see cref="ChunkRows"/> rows in T; the chunks are added in double in their order.</para>
+/// The sums over rows go down in chunks of 16 or 32 rows in T; the chunks are added in double in their order.</para>
 /// <para>The full derivation is in docs/derivations/layer-norm.md.</para>
 /// </remarks>
 internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
 {
-    private const int ChunkRows = 32;
-    private const int InlineElements = 1 << 14;
+    /// <summary>Elements below which a fork costs more than it brings.</summary>
+    private const int InlineElements = 1 << 12;
+
+    /// <summary>Rows of a chunk: fewer in a small batch, so that there is something to share out.</summary>
+    private int ChunkRows => _rows <= 512 ? 16 : 32;
 
     private Tensor _x = null!;
     private Tensor? _gamma;
@@ -72,8 +75,16 @@ internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct,
         _dbeta = Open(_beta);
         _partials = NewTensor([Chunks, 2, _length], _x.DType);
         ForEach(new BackwardJob<T> { Op = this });
-        if (_dgamma is not null) AddPartials<T>(_partials.Pointer<T>(), _dgamma.Pointer<T>());
-        if (_dbeta is not null) AddPartials<T>(_partials.Pointer<T>() + _length, _dbeta.Pointer<T>());
+        var add = new PartialsJob<T> { Op = this };
+        if (_partials.Count > InlineElements)
+        {
+            Workers.Run(2 * PartialsJob<T>.Stripes, add);
+        }
+        else
+        {
+            for (int chunk = 0; chunk < 2 * PartialsJob<T>.Stripes; chunk++) add.Invoke(chunk);
+        }
+
         Close<T>(_x, _dx);
         Close<T>(_gamma, _dgamma);
         Close<T>(_beta, _dbeta);
@@ -117,6 +128,24 @@ internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct,
         public readonly void Invoke(int chunk) => Op.BackwardRows<T>(chunk);
     }
 
+    /// <summary>Adds the chunks' partial sums: dgamma in the first stripes of columns, dbeta in the others.</summary>
+    private struct PartialsJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public const int Stripes = 4;
+
+        public LayerNorm<TEpilogue> Op;
+
+        public readonly void Invoke(int chunk)
+        {
+            bool isBeta = chunk >= Stripes;
+            Tensor? gradient = isBeta ? Op._dbeta : Op._dgamma;
+            if (gradient is null) return;
+            int packs = (Op._length + Vector512<T>.Count - 1) / Vector512<T>.Count;
+            int stripe = chunk % Stripes;
+            Op.AddPartials(Op._partials.Pointer<T>() + (isBeta ? Op._length : 0), gradient.Pointer<T>(), packs * stripe / Stripes, packs * (stripe + 1) / Stripes);
+        }
+    }
+
     private void ForwardRows<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
     {
         T* gamma = _gammaOrOnes.Pointer<T>();
@@ -156,16 +185,17 @@ internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct,
         }
     }
 
-    /// <summary>gradient[j] = Σ over the chunks of partials[chunk, j], in double and in order.</summary>
+    /// <summary>gradient[j] = Σ over the chunks of partials[chunk, j], in double and in order, for some packs of columns.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AddPartials<T>(T* partials, T* gradient) where T : unmanaged, IFloatingPointIeee754<T>
+    private void AddPartials<T>(T* partials, T* gradient, int firstPack, int endPack) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int width = Vector512<T>.Count;
         nint stride = 2 * (nint)_length;
-        for (int j = 0; j < _length; j += width)
+        for (int pack = firstPack; pack < endPack; pack++)
         {
-            if (_length >= width && j > _length - width) j = _length - width;
-            int lanes = Math.Min(width, _length - j);
+            // The last pack overlaps; a column's sum does not depend on the pack it is in.
+            int j = Math.Max(0, Math.Min(pack * width, _length - width));
+            int lanes = Math.Min(width, _length);
             Vector512<double> low = default, high = default;
             for (int chunk = 0; chunk < Chunks; chunk++)
             {

@@ -14,29 +14,35 @@ namespace Evenkeel;
 /// Batch, layer, group and instance norm differ only in which elements form a group.</para>
 /// <para>How the mean is held: mean = pivot + low, where pivot is a number of the element type near it and low = Σ(x-pivot)/m a double. Then x - pivot is (nearly) exact
 /// where |mean| ≫ std, var = Σ(x-pivot)²/m - low² cancels nothing, and y = (x-pivot)·scale + (beta - low·scale) keeps all digits.
-/// If the pivot turns out to be off by more than a quarter of the std, it is moved to pivot + low and the deviations are summed again; a constant
-/// channel ends with x - pivot = 0 exactly.</para>
+/// The first pivot is the mean of a small sample of the group, so one pass usually does. Where it turns out to be off by more than the std, it is moved to
+/// pivot + low and the deviations are summed again; a constant channel ends with x - pivot = 0 exactly.</para>
 /// </remarks>
 internal static class NormFormulas
 {
-    /// <summary>Pivots tried before the statistics are taken as they are: the second is within an ulp of the mean.</summary>
-    public const int MaxPivots = 3;
+    /// <summary>Pivots tried before the statistics are taken as they are: the sample's mean, the mean computed from it, and one more for what that one rounded.</summary>
+    public const int MaxPivots = 4;
+
+    /// <summary>Packs of the sample whose mean is the first pivot, for groups of runs; 128 floats.</summary>
+    public const int SamplePacks = 8;
+
+    /// <summary>Rows of the sample whose means are the first pivots, for columns.</summary>
+    public const int SampleRows = 16;
 
     /// <summary>1/sqrt(var+eps); 0 where var+eps is 0: a constant channel without eps gives beta, and its gradient vanishes.</summary>
     public static double Rstd(double variance, double eps) => variance + eps == 0 ? 0 : 1 / Math.Sqrt(variance + eps);
 
-    /// <summary>True where the pivot is too far from the mean, |low| &gt; std/4.</summary>
-    public static bool IsFar(double low, double variance) => low * low * 16 > variance;
+    /// <summary>True where the pivot is too far from the mean, |low| &gt; std: up to there var = Σ(x-pivot)²/m - low² loses one bit at most.</summary>
+    public static bool IsFar(double low, double variance) => low * low > variance;
 }
 
 /// <summary>Statistics of one group: mean = Pivot + Low, and the biased variance.</summary>
 internal readonly record struct Moments(double Pivot, double Low, double Variance)
 {
-    /// <summary>Two passes over the group, a third only where the first mean was poor; see <see cref="NormFormulas"/>.</summary>
+    /// <summary>One pass over the group, more only where the sample was a poor one; see <see cref="NormFormulas"/>.</summary>
     public static unsafe Moments Of<T>(T* x, int runs, nint stride, int length) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double m = (double)runs * length;
-        double pivot = Round<T>(Segments.Sum<T, Value<T>>(x, x, runs, stride, length, default).Sum / m);
+        double pivot = Round<T>(Segments.SampleMean(x, runs, stride, length, NormFormulas.SamplePacks));
         for (int attempt = 1; ; attempt++)
         {
             (double sum, double squares) = Segments.Sum(x, x, runs, stride, length, new Deviation<T>(Vector512.Create(T.CreateTruncating(pivot))));
