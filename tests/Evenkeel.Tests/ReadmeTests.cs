@@ -1,0 +1,58 @@
+using Evenkeel.Nn;
+using Evenkeel.Random;
+using Evenkeel.Tests.Lab;
+using Evenkeel.Tests.Nn;
+using Xunit;
+
+namespace Evenkeel.Tests;
+
+/// <summary>What the README shows is what compiles and runs.</summary>
+public sealed class ReadmeTests
+{
+    private const int QuickStartLines = 25;
+
+    [Fact]
+    public void The_quick_start_is_the_sample_and_short()
+    {
+        string sample = Text("samples", "QuickStart", "Program.cs").Trim();
+        Assert.Contains(sample, Text("README.md"), StringComparison.Ordinal);
+        Assert.InRange(sample.Split('\n').Length, 1, QuickStartLines);
+    }
+
+    [Fact]
+    public void The_layer_of_your_own_is_the_one_below()
+    {
+        string source = Text("tests", "Evenkeel.Tests", "Nn", "ScratchBatchNorm.cs");
+        Assert.Contains(source[source.IndexOf("public sealed class", StringComparison.Ordinal)..].Trim(), Text("README.md"), StringComparison.Ordinal);
+
+        Tensor x = Tensor.RandomNormal([16, 4], new Philox(1));
+        var tape = new Tape(Mode.Train);
+        float[] scratch = new ScratchBatchNorm(4).Forward(tape.Input(x)).ToArray<float>();
+        float[] fused = new BatchNorm1d(4).Forward(tape.Input(x)).ToArray<float>();
+        for (int i = 0; i < fused.Length; i++) Assert.Equal(fused[i], scratch[i], 2e-6f);
+    }
+
+    [Fact]
+    public void Every_experiment_is_in_the_table()
+    {
+        using LabProcess list = LabProcess.Run("list", "--json");
+        string readme = Text("README.md");
+        int experiments = 0;
+        foreach (string line in list.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            using var experiment = System.Text.Json.JsonDocument.Parse(line);
+            string name = experiment.RootElement.GetProperty("experiment").GetString()!;
+            Assert.Contains($"`{name}`", readme, StringComparison.Ordinal);
+            experiments++;
+        }
+
+        Assert.True(experiments >= 11);
+    }
+
+    private static string Text(params string[] path)
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder!.FullName, "Evenkeel.slnx"))) folder = folder.Parent;
+        return File.ReadAllText(Path.Combine([folder.FullName, .. path]));
+    }
+}
