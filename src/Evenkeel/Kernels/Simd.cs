@@ -25,6 +25,9 @@ internal static unsafe class Simd
     /// <summary>True where fused multiply-add is an instruction; elsewhere it is emulated: same bits, slow.</summary>
     public static bool HasHardwareFma => System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported;
 
+    /// <summary>The first address at or behind p that is aligned to a pack; for scratch on the stack.</summary>
+    public static double* Align(double* p) => (double*)(((nint)p + Alignment - 1) & -Alignment);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Load<T>(T* p) where T : unmanaged => Vector512.Load(p);
 

@@ -264,11 +264,11 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
         double* sums = stackalloc double[2 * Columns.Row + 8];
-        coefficients = Align(coefficients);
-        sums = Align(sums);
+        coefficients = Simd.Align(coefficients);
+        sums = Simd.Align(sums);
         T* x = _x.Pointer<T>();
         T* y = Output.Pointer<T>();
-        for (var block = Block.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
+        for (var block = ColumnBlock.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
         {
             if (_fromBatch) ColumnMoments(x + block.Start, block, coefficients, sums);
             ColumnCoefficients<T>(block, coefficients);
@@ -281,11 +281,11 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
         double* sums = stackalloc double[2 * Columns.Row + 8];
-        coefficients = Align(coefficients);
-        sums = Align(sums);
+        coefficients = Simd.Align(coefficients);
+        sums = Simd.Align(sums);
         T* x = _x.Pointer<T>();
         T* dy = Dy.Pointer<T>();
-        for (var block = Block.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
+        for (var block = ColumnBlock.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
         {
             ColumnCoefficients<T>(block, coefficients);
             Columns.Sum<T, Cotangent<T, TEpilogue>>(x + block.Start, dy + block.Start, _samples, _channels, block.Lanes, coefficients, sums);
@@ -297,7 +297,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
     /// <summary>Statistics of a block of columns, as <see cref="Moments.Of{T}"/> computes them for one group.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ColumnMoments<T>(T* x, Block block, double* coefficients, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
+    private void ColumnMoments<T>(T* x, ColumnBlock block, double* coefficients, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var m = Vector512.Create((double)_samples);
         int step = Vector512<double>.Count;
@@ -305,7 +305,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         double* moments = _moments.Pointer<double>() + block.Start;
         int sample = Math.Min(_samples, NormFormulas.SampleRows);
         Columns.Sum<T, Value<T>>(x, x, sample, (nint)(_samples / sample) * _channels, block.Lanes, coefficients, sums);
-        for (int j = 0; j < block.Padded; j += step) Simd.Store(pivots + j, Round<T>(Simd.Load(sums + j) / Vector512.Create((double)sample)));
+        for (int j = 0; j < block.Padded; j += step) Simd.Store(pivots + j, Widen.Round<T>(Simd.Load(sums + j) / Vector512.Create((double)sample)));
         for (int attempt = 1; ; attempt++)
         {
             Columns.Sum<T, Deviation<T>>(x, x, _samples, _channels, block.Lanes, coefficients, sums);
@@ -318,13 +318,13 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
                 Vector512<double> isFar = Vector512.GreaterThan(low * low, variance) & Simd.HeadMask<double>(Math.Clamp(block.Lanes - j, 0, step));
                 far |= isFar;
                 Vector512<double> pivot = Simd.Load(pivots + j);
-                Save(moments + Pivot * _channels, pivot, j, block.Lanes);
-                Save(moments + Low * _channels, low, j, block.Lanes);
-                Save(moments + Variance * _channels, variance, j, block.Lanes);
+                block.Save(moments + Pivot * _channels, pivot, j);
+                block.Save(moments + Low * _channels, low, j);
+                block.Save(moments + Variance * _channels, variance, j);
                 Vector512<double> sum = variance + Vector512.Create(_eps);
                 Vector512<double> rstd = Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero));
-                Save(moments + Rstd * _channels, rstd, j, block.Lanes);
-                Simd.Store(pivots + j, Vector512.ConditionalSelect(isFar, Round<T>(pivot + low), pivot));
+                block.Save(moments + Rstd * _channels, rstd, j);
+                Simd.Store(pivots + j, Vector512.ConditionalSelect(isFar, Widen.Round<T>(pivot + low), pivot));
             }
 
             if (attempt == NormFormulas.MaxPivots || far == Vector512<double>.Zero) return;
@@ -333,14 +333,14 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
     /// <summary>Pivot, scale and shift of a block of columns from its saved moments.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ColumnCoefficients<T>(Block block, double* coefficients) where T : unmanaged, IFloatingPointIeee754<T>
+    private void ColumnCoefficients<T>(ColumnBlock block, double* coefficients) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double* moments = _moments.Pointer<double>() + block.Start;
         for (int j = 0; j < block.Padded; j += Vector512<double>.Count)
         {
-            Vector512<double> scale = LoadParameter<T>(_gamma, block, j, 1) * Restore(moments + Rstd * _channels, j, block.Lanes);
-            Vector512<double> shift = LoadParameter<T>(_beta, block, j, 0) - Restore(moments + Low * _channels, j, block.Lanes) * scale;
-            Simd.Store(coefficients + Coefficient.Pivot * Columns.Row + j, Restore(moments + Pivot * _channels, j, block.Lanes));
+            Vector512<double> scale = block.LoadParameter<T>(_gamma is null ? null : _gamma.Pointer<T>(), j, 1) * block.Load(moments + Rstd * _channels, j);
+            Vector512<double> shift = block.LoadParameter<T>(_beta is null ? null : _beta.Pointer<T>(), j, 0) - block.Load(moments + Low * _channels, j) * scale;
+            Simd.Store(coefficients + Coefficient.Pivot * Columns.Row + j, block.Load(moments + Pivot * _channels, j));
             Simd.Store(coefficients + Coefficient.Scale * Columns.Row + j, scale);
             Simd.Store(coefficients + Coefficient.Shift * Columns.Row + j, shift);
         }
@@ -348,18 +348,18 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
     /// <summary>dgamma and dbeta of a block of columns, and b and c of its input gradient.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ColumnGradients<T>(Block block, double* coefficients, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
+    private void ColumnGradients<T>(ColumnBlock block, double* coefficients, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double* moments = _moments.Pointer<double>() + block.Start;
         var m = Vector512.Create((double)_samples);
         for (int j = 0; j < block.Padded; j += Vector512<double>.Count)
         {
-            Vector512<double> rstd = Restore(moments + Rstd * _channels, j, block.Lanes);
-            Vector512<double> low = Restore(moments + Low * _channels, j, block.Lanes);
+            Vector512<double> rstd = block.Load(moments + Rstd * _channels, j);
+            Vector512<double> low = block.Load(moments + Low * _channels, j);
             Vector512<double> dbeta = Simd.Load(sums + j);
             Vector512<double> dgamma = rstd * (Simd.Load(sums + Columns.Row + j) - low * dbeta);
-            SaveParameter<T>(_dgamma, block, j, dgamma);
-            SaveParameter<T>(_dbeta, block, j, dbeta);
+            block.SaveParameter(_dgamma is null ? null : _dgamma.Pointer<T>(), j, dgamma);
+            block.SaveParameter(_dbeta is null ? null : _dbeta.Pointer<T>(), j, dbeta);
             Vector512<double> b = default, c = default;
             if (_fromBatch)
             {
@@ -370,79 +370,6 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
             Simd.Store(coefficients + Coefficient.B * Columns.Row + j, b);
             Simd.Store(coefficients + Coefficient.C * Columns.Row + j, c);
-        }
-    }
-
-    private static double* Align(double* p) => (double*)(((nint)p + Simd.Alignment - 1) & -Simd.Alignment);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<double> Round<T>(Vector512<double> v) where T : unmanaged
-    {
-        if (typeof(T) != typeof(float)) return v;
-        return Vector512.WidenLower(Vector512.Narrow(v, v));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Save(double* row, Vector512<double> v, int j, int lanes)
-    {
-        if (j + Vector512<double>.Count <= lanes) Simd.Store(row + j, v);
-        else if (j < lanes) Simd.StorePartial(row + j, v, lanes - j);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<double> Restore(double* row, int j, int lanes) =>
-        j + Vector512<double>.Count <= lanes ? Simd.Load(row + j) : j < lanes ? Simd.LoadPartial(row + j, lanes - j) : default;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<double> LoadParameter<T>(Tensor? parameter, Block block, int j, double missing) where T : unmanaged
-    {
-        if (parameter is null) return Vector512.Create(missing);
-        T* at = parameter.Pointer<T>() + block.Start + j;
-        int lanes = Math.Min(Vector512<double>.Count, block.Lanes - j);
-        if (lanes <= 0) return default;
-        if (typeof(T) != typeof(float)) return lanes == Vector512<double>.Count ? Simd.Load((double*)at) : Simd.LoadPartial((double*)at, lanes);
-        if (lanes == Vector512<double>.Count)
-        {
-            Vector256<float> half = Vector256.Load((float*)at);
-            return Vector512.Create(Vector256.WidenLower(half), Vector256.WidenUpper(half));
-        }
-
-        return Vector512.WidenLower(Simd.LoadPartial((float*)at, lanes));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void SaveParameter<T>(Tensor? parameter, Block block, int j, Vector512<double> v) where T : unmanaged
-    {
-        if (parameter is null) return;
-        T* at = parameter.Pointer<T>() + block.Start + j;
-        int lanes = Math.Min(Vector512<double>.Count, block.Lanes - j);
-        if (lanes <= 0) return;
-        Vector512<T> rounded = Widen.Narrow<T>(v, v);
-        if (typeof(T) == typeof(float) && lanes == Vector256<float>.Count) rounded.AsSingle().GetLower().Store((float*)at);
-        else Simd.StorePartial(at, rounded, lanes);
-    }
-
-    /// <summary>A block of columns: a whole stripe, or one pack of what is left of the matrix.</summary>
-    private readonly record struct Block(int Start, int Lanes, int Padded)
-    {
-        public static Block First<T>(int chunk, int columns) where T : unmanaged
-        {
-            int stripe = Columns.StripeColumns<T>();
-            int start = chunk * stripe;
-            return columns - start >= stripe ? new Block(start, stripe, stripe) : Pack<T>(start, columns);
-        }
-
-        public Block Next<T>(int chunk, int columns) where T : unmanaged
-        {
-            int next = Start + Lanes;
-            return next >= columns || next >= (chunk + 1) * Columns.StripeColumns<T>() ? default : Pack<T>(next, columns);
-        }
-
-        private static Block Pack<T>(int start, int columns) where T : unmanaged
-        {
-            int width = Vector512<T>.Count;
-            if (columns < width) return new Block(0, columns, width);
-            return new Block(Math.Min(start, columns - width), width, width);
         }
     }
 }
