@@ -183,7 +183,7 @@ internal static unsafe class Segments
         return (Simd.SumLanes(sumLow + sumHigh), TTerm.HasProduct ? Simd.SumLanes(productLow + productHigh) : 0);
     }
 
-    /// <summary>result = map(x, dy) over the group; <paramref name="result"/> must not be the memory of x or dy unless the map ignores it elsewhere.</summary>
+    /// <summary>result = map(x, dy) over the group; <paramref name="result"/> must not be the memory of x or dy: overlapping packs read them twice.</summary>
     /// <param name="ahead">What lies behind each run belongs to the next group (the next channel): ask for it while this one is mapped.</param>
     /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned.</param>
     public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream, bool ahead)

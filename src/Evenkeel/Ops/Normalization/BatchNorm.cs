@@ -36,6 +36,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     private RunningStatistics? _running;
     private Tensor _moments = null!;
     private Tensor? _previous;
+    private bool _updated;
     private bool _fromBatch;
     private double _eps;
 
@@ -78,22 +79,23 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         _x = _moments = null!;
         _gamma = _beta = _previous = _dx = _dgamma = _dbeta = null;
         _running = null;
+        _updated = false;
     }
 
     public override void Undo()
     {
-        if (_previous is null) return;
+        if (_previous is null || !_updated) return;
         if (_previous.DType == DType.Float64) _running!.Restore(_previous.Pointer<double>());
         else _running!.Restore(_previous.Pointer<float>());
-        _previous = null;
+        _updated = false;
     }
 
     protected override void Forward<T>()
     {
         if (!_fromBatch) LoadRunning<T>();
         if (_x.Count > 0) ForEach<ForwardJob<T>>(new ForwardJob<T> { Op = this }, Chunks<T>());
-        if (_fromBatch && _running is not null && !_running.Update(_moments.Pointer<double>(), _channels, (double)_samples * _spatial, _previous is null ? null : _previous.Pointer<T>()))
-            _previous = null;
+        if (_fromBatch && _running is not null)
+            _updated = _running.Update(_moments.Pointer<double>(), _channels, (double)_samples * _spatial, _previous is null ? null : _previous.Pointer<T>());
     }
 
     protected override void Backward<T>()
@@ -117,6 +119,9 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     }
 
     private bool IsMatrix => _spatial == 1;
+
+    /// <summary>Whether the backward pass needs Σdy and Σdy·(x - pivot).</summary>
+    private bool NeedsSums => _fromBatch || _dgamma is not null || _dbeta is not null;
 
     private int Chunks<T>() where T : unmanaged => (_channels + ChannelsPerChunk<T>() - 1) / ChannelsPerChunk<T>();
 
@@ -194,7 +199,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         double* moments = _moments.Pointer<double>() + c;
         if (_fromBatch)
         {
-            Moments batch = Moments.Of(x, _samples, stride, _spatial);
+            Moments batch = Moments.Of(x, _samples, stride, _spatial, _eps);
             moments[Pivot * _channels] = batch.Pivot;
             moments[Low * _channels] = batch.Low;
             moments[Variance * _channels] = batch.Variance;
@@ -214,7 +219,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         double rstd = moments[Rstd * _channels];
         Normalize<T, TEpilogue> formula = PlaneFormula<T>(c);
         double dbeta = 0, dgamma = 0;
-        if (_fromBatch || _dgamma is not null || _dbeta is not null)
+        if (NeedsSums)
         {
             (dbeta, double product) = Segments.Sum(x, dy, _samples, stride, _spatial, new Cotangent<T, TEpilogue>(formula));
             dgamma = rstd * (product - moments[Low * _channels] * dbeta);
@@ -288,7 +293,11 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         for (var block = ColumnBlock.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
         {
             ColumnCoefficients<T>(block, coefficients);
-            Columns.Sum<T, Cotangent<T, TEpilogue>>(x + block.Start, dy + block.Start, _samples, _channels, block.Lanes, coefficients, sums);
+            if (NeedsSums)
+            {
+                Columns.Sum<T, Cotangent<T, TEpilogue>>(x + block.Start, dy + block.Start, _samples, _channels, block.Lanes, coefficients, sums);
+            }
+
             ColumnGradients<T>(block, coefficients, sums);
             if (_dx is not null)
                 Columns.Map<T, InputGradient<T, TEpilogue>>(x + block.Start, dy + block.Start, _dx.Pointer<T>() + block.Start, _samples, _channels, block.Lanes, coefficients);
@@ -306,30 +315,52 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         int sample = Math.Min(_samples, NormFormulas.SampleRows);
         Columns.Sum<T, Value<T>>(x, x, sample, (nint)(_samples / sample) * _channels, block.Lanes, coefficients, sums);
         for (int j = 0; j < block.Padded; j += step) Simd.Store(pivots + j, Widen.Round<T>(Simd.Load(sums + j) / Vector512.Create((double)sample)));
+        double* lows = sums;
+        double* variances = sums + Columns.Row;
         for (int attempt = 1; ; attempt++)
         {
             Columns.Sum<T, Deviation<T>>(x, x, _samples, _channels, block.Lanes, coefficients, sums);
             Vector512<double> far = default;
             for (int j = 0; j < block.Padded; j += step)
             {
-                Vector512<double> low = Simd.Load(sums + j) / m;
-                Vector512<double> variance = Simd.Load(sums + Columns.Row + j) / m - low * low;
+                Vector512<double> low = Simd.Load(lows + j) / m;
+                Vector512<double> variance = Simd.Load(variances + j) / m - low * low;
                 variance = Vector512.AndNot(variance, Vector512.LessThan(variance, Vector512<double>.Zero));
-                Vector512<double> isFar = Vector512.GreaterThan(low * low, variance) & Simd.HeadMask<double>(Math.Clamp(block.Lanes - j, 0, step));
-                far |= isFar;
-                Vector512<double> pivot = Simd.Load(pivots + j);
-                block.Save(moments + Pivot * _channels, pivot, j);
-                block.Save(moments + Low * _channels, low, j);
-                block.Save(moments + Variance * _channels, variance, j);
-                Vector512<double> sum = variance + Vector512.Create(_eps);
-                Vector512<double> rstd = Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero));
-                block.Save(moments + Rstd * _channels, rstd, j);
-                Simd.Store(pivots + j, Vector512.ConditionalSelect(isFar, Widen.Round<T>(pivot + low), pivot));
+                Simd.Store(lows + j, low);
+                Simd.Store(variances + j, variance);
+                far |= IsFar(block, low, variance, j);
             }
 
-            if (attempt == NormFormulas.MaxPivots || far == Vector512<double>.Zero) return;
+            if (attempt == NormFormulas.MaxPivots || far == Vector512<double>.Zero) break;
+            for (int j = 0; j < block.Padded; j += step)
+            {
+                Vector512<double> low = Simd.Load(lows + j), pivot = Simd.Load(pivots + j);
+                Simd.Store(pivots + j, Vector512.ConditionalSelect(IsFar(block, low, Simd.Load(variances + j), j), Widen.Round<T>(pivot + low), pivot));
+            }
+        }
+
+        for (int lane = 0; lane < block.Lanes; lane++)
+        {
+            if (!NormFormulas.NeedsDouble<T>(variances[lane], _eps)) continue;
+            Moments wide = Moments.InDouble(x + lane, _samples, _channels, 1);
+            (pivots[lane], lows[lane], variances[lane]) = (wide.Pivot, wide.Low, wide.Variance);
+        }
+
+        // Saved once, when all is final: an overlapping pack saves a neighbour's columns too, and then with the very same values.
+        for (int j = 0; j < block.Padded; j += step)
+        {
+            Vector512<double> variance = Simd.Load(variances + j), sum = variance + Vector512.Create(_eps);
+            block.Save(moments + Pivot * _channels, Simd.Load(pivots + j), j);
+            block.Save(moments + Low * _channels, Simd.Load(lows + j), j);
+            block.Save(moments + Variance * _channels, variance, j);
+            block.Save(moments + Rstd * _channels, Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero)), j);
         }
     }
+
+    /// <summary>All ones where <see cref="NormFormulas.IsFar"/>; zero behind the block's last column.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> IsFar(ColumnBlock block, Vector512<double> low, Vector512<double> variance, int j) =>
+        Vector512.GreaterThan(low * low, variance) & Simd.HeadMask<double>(Math.Clamp(block.Lanes - j, 0, Vector512<double>.Count));
 
     /// <summary>Pivot, scale and shift of a block of columns from its saved moments.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -153,13 +153,15 @@ internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct,
         for (int r = chunk * ChunkRows; r < Math.Min(_rows, (chunk + 1) * ChunkRows); r++)
         {
             T* x = _x.Pointer<T>() + (nint)r * _length;
-            Moments row = Moments.Of(x, 1, 0, _length);
+            Moments row = Moments.Of(x, 1, 0, _length, _eps);
             double* moments = _moments.Pointer<double>() + (nint)r * 3;
             moments[0] = row.Pivot;
             moments[1] = row.Low;
             moments[2] = NormFormulas.Rstd(row.Variance, _eps);
             Rows.Normalize<T, TEpilogue>(x, gamma, beta, Output.Pointer<T>() + (nint)r * _length, _length, RowConstants<T>(moments), Streams<T>());
         }
+
+        if (Streams<T>()) Simd.StreamFence();
     }
 
     private void BackwardRows<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
@@ -183,6 +185,8 @@ internal sealed unsafe class LayerNorm<TEpilogue> : Op where TEpilogue : struct,
             double c = -rstd * (sum / _length) - b * low;
             Rows.Gradient<T, TEpilogue>(x, dy, gamma, beta, _dx.Pointer<T>() + offset, _length, row, Broadcast<T>(b), Broadcast<T>(c), Streams<T>());
         }
+
+        if (Streams<T>()) Simd.StreamFence();
     }
 
     /// <summary>gradient[j] = Σ over the chunks of partials[chunk, j], in double and in order, for some packs of columns.</summary>

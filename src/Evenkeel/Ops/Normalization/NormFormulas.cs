@@ -31,6 +31,16 @@ internal static class NormFormulas
     /// <summary>1/sqrt(var+eps); 0 where var+eps is 0: a constant channel without eps gives beta, and its gradient vanishes.</summary>
     public static double Rstd(double variance, double eps) => variance + eps == 0 ? 0 : 1 / Math.Sqrt(variance + eps);
 
+    /// <summary>
+    /// True where squares of T do not hold the variance: they overflowed (|x| beyond 1e19 in float; or the data are not finite), or they underflowed and eps does not cover it.
+    /// </summary>
+    public static bool NeedsDouble<T>(double variance, double eps) where T : unmanaged =>
+        typeof(T) == typeof(float) && (!double.IsFinite(variance) || (eps < SmallestFloatEps && variance < SmallestFloatVariance));
+
+    // Squares of floats below 1e-15 lose digits to subnormals, first the small ones among them.
+    private const double SmallestFloatVariance = 1e-30;
+    private const double SmallestFloatEps = 1e-24;
+
     /// <summary>True where the pivot is too far from the mean, |low| &gt; std: up to there var = Σ(x-pivot)²/m - low² loses one bit at most.</summary>
     public static bool IsFar(double low, double variance) => low * low > variance;
 }
@@ -39,7 +49,7 @@ internal static class NormFormulas
 internal readonly record struct Moments(double Pivot, double Low, double Variance)
 {
     /// <summary>One pass over the group, more only where the sample was a poor one; see <see cref="NormFormulas"/>.</summary>
-    public static unsafe Moments Of<T>(T* x, int runs, nint stride, int length) where T : unmanaged, IFloatingPointIeee754<T>
+    public static unsafe Moments Of<T>(T* x, int runs, nint stride, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double m = (double)runs * length;
         double pivot = Round<T>(Segments.SampleMean(x, runs, stride, length, NormFormulas.SamplePacks));
@@ -49,9 +59,32 @@ internal readonly record struct Moments(double Pivot, double Low, double Varianc
             double low = sum / m;
             double variance = squares / m - low * low;
             if (variance < 0) variance = 0;
-            if (attempt == NormFormulas.MaxPivots || !NormFormulas.IsFar(low, variance)) return new Moments(pivot, low, variance);
+            if (attempt == NormFormulas.MaxPivots || !NormFormulas.IsFar(low, variance))
+                return NormFormulas.NeedsDouble<T>(variance, eps) ? InDouble(x, runs, stride, length) : new Moments(pivot, low, variance);
             pivot = Round<T>(pivot + low);
         }
+    }
+
+    /// <summary>The same in double, value by value: for the rare group whose squares T does not hold.</summary>
+    public static unsafe Moments InDouble<T>(T* x, int runs, nint stride, int length) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double m = (double)runs * length, sum = 0, squares = 0;
+        for (int run = 0; run < runs; run++)
+        {
+            for (int i = 0; i < length; i++) sum += double.CreateTruncating(x[run * stride + i]);
+        }
+
+        double mean = sum / m, pivot = Round<T>(mean);
+        for (int run = 0; run < runs; run++)
+        {
+            for (int i = 0; i < length; i++)
+            {
+                double d = double.CreateTruncating(x[run * stride + i]) - mean;
+                squares += d * d;
+            }
+        }
+
+        return new Moments(pivot, mean - pivot, squares / m);
     }
 
     /// <summary>The nearest number of the element type.</summary>

@@ -29,7 +29,7 @@ public sealed class RunningStatistics
     /// <summary>Number of updates (a scalar of type Int64); <c>num_batches_tracked</c> in a state dict.</summary>
     public StateBuffer NumBatchesTracked { get; }
 
-    /// <summary>Number of batches whose update was skipped because their statistics were not finite.</summary>
+    /// <summary>Number of batches whose update was skipped because their statistics were not finite, or not as numbers of the statistics' type.</summary>
     public long SkippedBatches { get; private set; }
 
     /// <summary>Back to the start values: mean 0, the average's initial variance, no batches seen.</summary>
@@ -52,11 +52,10 @@ public sealed class RunningStatistics
         int features = Mean.Value.Count;
         T* mean = Mean.Value.Pointer<T>();
         T* variance = Variance.Value.Pointer<T>();
-        double total = 0;
-        for (int c = 0; c < features; c++) total += moments[c] * 0 + moments[2 * stride + c] * 0;
-        if (total != 0)
+        double correction = Average.Estimator == VarianceEstimator.Unbiased ? m / (m - 1) : 1;
+        for (int c = 0; c < features; c++)
         {
-            // 0·x is 0 for finite x and NaN otherwise.
+            if (T.IsFinite(T.CreateTruncating(moments[c] + moments[stride + c])) && T.IsFinite(T.CreateTruncating(moments[2 * stride + c] * correction))) continue;
             SkippedBatches++;
             return false;
         }
@@ -69,7 +68,6 @@ public sealed class RunningStatistics
 
         long update = ++NumBatchesTracked.Value.AsSpan<long>()[0];
         double weight = Average.WeightAt(update);
-        double correction = Average.Estimator == VarianceEstimator.Unbiased ? m / (m - 1) : 1;
         for (int c = 0; c < features; c++)
         {
             double batchMean = moments[c] + moments[stride + c];

@@ -53,7 +53,7 @@ public sealed class NormAccuracyTests
         get
         {
             var data = new TheoryData<string, string>();
-            foreach (string kind in new[] { "mean 1e4, std 0.01", "mean 1e6, std 1", "first outlier 1e6", "subnormal", "constant", "large" })
+            foreach (string kind in new[] { "mean 1e4, std 0.01", "mean 1e6, std 1", "first outlier 1e6", "subnormal", "constant", "large", "std 1e20" })
             {
                 foreach (string shape in new[] { "64x40", "8x3x14x14", "300x5", "4x6x9", "3x2x70x70" }) data.Add(kind, shape);
             }
@@ -70,6 +70,32 @@ public sealed class NormAccuracyTests
         double[] x = Hard(kind, shape);
         BatchNormErrors<float>(shape, DType.Float32, x, relu: false, HardTolerance, GradientTolerance(HardTolerance));
         LayerNormErrors<float>(shape, DType.Float32, x, relu: false, HardTolerance, GradientTolerance(HardTolerance));
+    }
+
+    [Theory]
+    [InlineData(1e-24)]
+    [InlineData(1e-20)]
+    [InlineData(1e-16)]
+    [InlineData(1e20)]
+    [InlineData(1e37)]
+    public void Without_eps_the_output_does_not_depend_on_the_scale(double scale)
+    {
+        foreach (string text in new[] { "64x40", "300x5", "8x3x14x14", "4x6x9" })
+        {
+            int[] shape = Parse(text);
+            int channels = shape[1], spatial = Spatial(shape);
+            double[] x = Array.ConvertAll(Normal(shape, 4), v => (double)(float)(scale * v));
+            double[] ones = new double[channels], zeros = new double[channels];
+            Array.Fill(ones, 1);
+            double[] expected = NaiveNorm.Run(x, new double[x.Length], ones, zeros, 0, i => i / spatial % channels, i => i / spatial % channels).Y;
+            var tape = new Tape(Mode.Train);
+            Close("y", tape.Input(Tensor.From(x, new Shape(shape)).To(DType.Float32)).BatchNorm(null, null, null, eps: 0), expected, HardTolerance, 1);
+            int length = channels * spatial;
+            double[] rowOnes = new double[length], rowZeros = new double[length];
+            Array.Fill(rowOnes, 1);
+            expected = NaiveNorm.Run(x, new double[x.Length], rowOnes, rowZeros, 0, i => i / length, i => i % length).Y;
+            Close("y", tape.Input(Tensor.From(x, new Shape(shape)).To(DType.Float32)).LayerNorm(new Shape(shape[1..]), null, null, eps: 0), expected, HardTolerance, 1);
+        }
     }
 
     [Theory]
@@ -115,6 +141,7 @@ public sealed class NormAccuracyTests
                 "first outlier 1e6" => i < shape[1] * Spatial(shape) && i % Spatial(shape) == 0 ? 1e6 : x[i],
                 "subnormal" => (float)(1e-40 * x[i]),
                 "constant" => 1234.5678f,
+                "std 1e20" => (float)(1e20 * x[i]),
                 _ => (float)(1e15 * x[i]),
             };
         }
