@@ -20,8 +20,7 @@ internal sealed class LabData
     private const int SmallCount = 1000;
 
     private readonly string? _path;
-    private readonly Dictionary<(int Count, DType DType), SmallImages> _small = [];
-    private Cifar10Split? _split;
+    private SmallImages? _small;
 
     private LabData(DataIdentity identity, string? path)
     {
@@ -65,18 +64,17 @@ internal sealed class LabData
         return new LabData(new DataIdentity("CIFAR-10", found, IdentityOf(found)), found);
     }
 
-    /// <summary>The first <paramref name="count"/> training images (at most a thousand) and a thousand for validation; loaded once a process.</summary>
+    /// <summary>The first thousand training images and a thousand for validation; loaded once a process.</summary>
     /// <exception cref="LabException">The archive is damaged or can not be read.</exception>
-    public SmallImages Small(ExperimentContext context, int count = SmallCount)
+    public SmallImages Small(ExperimentContext context)
     {
-        if (_small.TryGetValue((count, context.DType), out SmallImages? images)) return images;
+        if (_small is not null) return _small;
         var clock = Stopwatch.StartNew();
         try
         {
-            _split ??= _path is null
+            _small = new SmallImages(_path is null
                 ? SyntheticCifar.Create(SyntheticSeed, SmallCount, SmallCount, 0)
-                : Cifar10.GetData(_path, numTest: 0, keepTraining: SmallCount, progress: new LoadingProgress(context), cancellationToken: context.Cancellation);
-            images = SmallImages.From(_split, count, context.DType);
+                : Cifar10.GetData(_path, numTest: 0, keepTraining: SmallCount, progress: new LoadingProgress(context), cancellationToken: context.Cancellation));
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
@@ -84,8 +82,7 @@ internal sealed class LabData
         }
 
         LoadingTime += clock.Elapsed;
-        _small[(count, context.DType)] = images;
-        return images;
+        return _small;
     }
 
     private sealed class LoadingProgress(ExperimentContext context) : IProgress<double>

@@ -31,8 +31,9 @@ public sealed class ImageTrainingSet : ITrainingSet
     /// <summary>Reads batches from an image set.</summary>
     /// <param name="images">The images.</param>
     /// <param name="meanImage">C·H·W values to subtract, of the training part; null for none.</param>
+    /// <param name="flatten">True for samples of shape (C·H·W), as models of linear layers take them; false for (C, H, W).</param>
     /// <exception cref="ArgumentException">The mean image has another size.</exception>
-    public ImageTrainingSet(ImageSet images, float[]? meanImage = null)
+    public ImageTrainingSet(ImageSet images, float[]? meanImage = null, bool flatten = false)
     {
         ArgumentNullException.ThrowIfNull(images);
         if (meanImage is not null && meanImage.Length != images.ImageSize)
@@ -40,6 +41,7 @@ public sealed class ImageTrainingSet : ITrainingSet
         Images = images;
         _mean = meanImage ?? [];
         _row = new float[images.ImageSize];
+        SampleShape = flatten ? [images.ImageSize] : [images.Channels, images.Height, images.Width];
     }
 
     /// <summary>The images.</summary>
@@ -49,7 +51,7 @@ public sealed class ImageTrainingSet : ITrainingSet
     public int Count => Images.Count;
 
     /// <inheritdoc/>
-    public Shape SampleShape => [Images.Channels, Images.Height, Images.Width];
+    public Shape SampleShape { get; }
 
     /// <inheritdoc/>
     public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)

@@ -1,38 +1,50 @@
-using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Training;
 
-/// <summary>A short name for every bit of a model: equal hashes mean equal weights and statistics.</summary>
-public static class WeightsHash
+/// <summary>
+/// A name for every bit of a model, of several models or of tensors: SHA-256 in 64 lower-case hexadecimal digits. Equal hashes mean equal names, shapes, weights and statistics.
+/// </summary>
+/// <remarks>Each tensor counts as the line <c>name element-type shape</c> in UTF-8, then its bytes (little-endian).</remarks>
+public sealed class WeightsHash : IDisposable
 {
-    /// <summary>
-    /// The first 16 hexadecimal digits of SHA-256 over key, element type, shape and bytes (little-endian) of all parameters and buffers, in the order of the state dict.
-    /// </summary>
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+    /// <summary>The hash of one model: all its parameters, then all its buffers, under their keys.</summary>
     public static string Of(Module model)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> number = stackalloc byte[4];
-        foreach (Module.StateEntry entry in model.State())
-        {
-            byte[] key = Encoding.UTF8.GetBytes(entry.Key);
-            Append(hash, number, key.Length);
-            hash.AppendData(key);
-            Append(hash, number, (int)entry.Live.DType);
-            Append(hash, number, entry.Live.Shape.Rank);
-            for (int i = 0; i < entry.Live.Shape.Rank; i++) Append(hash, number, entry.Live.Shape[i]);
-            hash.AppendData(entry.Live.Bytes());
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 8));
+        using var hash = new WeightsHash();
+        hash.AddState("", model);
+        return hash.Finish();
     }
 
-    private static void Append(IncrementalHash hash, Span<byte> buffer, int value)
+    /// <summary>Adds all parameters, then all buffers of a model, as <c>name.key</c>.</summary>
+    /// <param name="name">What tells this model from the others.</param>
+    /// <param name="model">The model.</param>
+    public void Add(string name, Module model) => AddState($"{name}.", model);
+
+    /// <summary>Adds one tensor: an output, a gradient.</summary>
+    /// <param name="name">What tells this tensor from the others.</param>
+    /// <param name="tensor">The tensor.</param>
+    public void Add(string name, Tensor tensor)
     {
-        BinaryPrimitives.WriteInt32LittleEndian(buffer, value);
-        hash.AppendData(buffer);
+        ArgumentNullException.ThrowIfNull(tensor);
+        _hash.AppendData(Encoding.UTF8.GetBytes($"{name} {tensor.DType} {tensor.Shape}\n"));
+        _hash.AppendData(tensor.Bytes());
+    }
+
+    /// <summary>The hash of all that was added, in its order; what is added next begins a new hash.</summary>
+    public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
+
+    /// <summary>Gives back what the system keeps for the hash.</summary>
+    public void Dispose() => _hash.Dispose();
+
+    private void AddState(string prefix, Module model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        foreach ((string key, Parameter parameter) in model.NamedParameters()) Add(prefix + key, parameter.Value);
+        foreach ((string key, StateBuffer buffer) in model.NamedBuffers()) Add(prefix + key, buffer.Value);
     }
 }

@@ -14,6 +14,7 @@ public sealed class TrainingSetTests
         float[] mean = images.MeanImage();
         var set = new ImageTrainingSet(images, mean);
         Assert.Equal([1, 2, 4], set.SampleShape);
+        Assert.Equal([8], new ImageTrainingSet(images, mean, flatten: true).SampleShape);
         Tensor single = Tensor.Zeros([2, 1, 2, 4]), whole = Tensor.Zeros([2, 1, 2, 4], DType.Float64);
         set.CopyTo([2, 0], single);
         set.CopyTo([2, 0], whole);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -32,7 +33,7 @@ internal sealed class BatchNormBackwardSpeed : Experiment
         Tensor dout = random.Randn([samples, features], DType.Float64);
 
         var result = new ExperimentResult();
-        using var hash = new StateHash();
+        using var hash = new WeightsHash();
         Dictionary<string, double[][]> gradients = [];
         Dictionary<string, double> medians = [];
         for (int v = 0; v < Variants.Count; v++)

@@ -1,4 +1,5 @@
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -43,7 +44,7 @@ internal sealed class BatchNormForward : Experiment
         result.Figures["after.largestMean"] = largest;
         result.Claims.Add(Claim.Judge("N4.zero-mean", "Means are zero but for rounding", $"largest |mean| <= {NotebookMath.Short(bound)}", NotebookMath.Short(largest), largest <= bound));
         result.Notes.Add(NotebookExperiment.OtherSeedNote);
-        using var hash = new StateHash();
+        using var hash = new WeightsHash();
         hash.Add("plain", plain);
         hash.Add("affine", affine);
         result.WeightsHash = hash.Finish();

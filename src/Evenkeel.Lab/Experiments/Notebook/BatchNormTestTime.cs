@@ -1,6 +1,7 @@
 using System.Globalization;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -54,7 +55,7 @@ internal sealed class BatchNormTestTime : Experiment
             string.Create(CultureInfo.InvariantCulture, $"within {mean:F3} and {std:F3}"), mean is > 1e-6 and <= 0.3 && std <= 0.3));
         result.Notes.Add(NotebookExperiment.OtherSeedNote);
         result.Notes.Add($"The printed stds are those of running variances that include eps, which is then added twice; it shows in the last digit. See {NotebookExperiment.Page}#n5.");
-        using var hash = new StateHash();
+        using var hash = new WeightsHash();
         hash.Add("output", output);
         foreach ((string key, StateBuffer buffer) in norm.NamedBuffers()) hash.Add(key, buffer.Value);
         result.WeightsHash = hash.Finish();

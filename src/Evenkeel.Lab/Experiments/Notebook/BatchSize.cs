@@ -1,5 +1,6 @@
 using System.Globalization;
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -24,43 +25,43 @@ internal abstract class BatchSizeExperiment : Experiment
     /// <param name="norm">batchnorm or layernorm.</param>
     /// <param name="baseline">False to skip the baseline: its draws are taken from the stream, so that the others stay the same.</param>
     /// <param name="part">This run among several, for the progress.</param>
-    protected static Dictionary<string, TrainingHistory> RunNorm(
-        ExperimentContext context, ExperimentResult result, StateHash hash, string norm, bool baseline, (int Index, int Count) part)
+    protected static Dictionary<string, TrainingCurves> RunNorm(
+        ExperimentContext context, ExperimentResult result, WeightsHash hash, string norm, bool baseline, (int Index, int Count) part)
     {
         SmallImages images = context.Data.Small(context);
         var random = new NumPyRandomState((uint)context.Seed);
         int[] hidden = [100, 100, 100, 100, 100];
         (string Norm, int Size)[] nets = [(FullyConnectedNet.None, BatchSizes[0]), .. BatchSizes.Select(size => (norm, size))];
         // A step costs much the same at any of these sizes, so progress counts steps.
-        double[] steps = [.. nets.Select(net => (double)NotebookSolver.StepsPerEpoch(images.TrainCount, net.Size))];
-        var histories = new Dictionary<string, TrainingHistory>(StringComparer.Ordinal);
+        double[] steps = [.. nets.Select(net => (double)NotebookTraining.StepsPerEpoch(images.Train.Count, net.Size))];
+        var histories = new Dictionary<string, TrainingCurves>(StringComparer.Ordinal);
         for (int i = 0; i < nets.Length; i++)
         {
             (string kind, int size) = nets[i];
             if (i == 0 && !baseline)
             {
                 FullyConnectedNet.Skip(random, images.Pixels, hidden, 10);
-                NotebookSolver.Skip(random, images.TrainCount, context.Epochs, size);
+                NotebookTraining.Skip(random, images.Train.Count, context.Epochs * NotebookTraining.StepsPerEpoch(images.Train.Count, size), size);
                 continue;
             }
 
             string variant = $"{kind}-{size}";
             double before = steps[..i].Sum(), own = steps[i], all = steps.Sum();
             FullyConnectedNet net = FullyConnectedNet.Create(random, images.Pixels, hidden, 10, WeightScale, kind, context.DType);
-            TrainingHistory trained = NotebookSolver.Train(net, images, context.Epochs, size, LearningRate, random, (done, epoch, history) => context.Report(
-                (part.Index + ((before + (own * done)) / all)) / part.Count, DeepNet.Progress(variant, epoch, context.Epochs, history), history is not null));
+            TrainingCurves trained = NotebookTraining.Train(context, net, size, LearningRate, random, (done, progress) => context.Report(
+                (part.Index + ((before + (own * done)) / all)) / part.Count, $"{variant}, {progress}", progress.EndsEpoch));
             trained.AddTo(result, variant);
-            net.AddTo(hash, variant);
+            hash.Add(variant, net.Model);
             histories[variant] = trained;
         }
 
         return histories;
     }
 
-    protected static ResultTable Table(IReadOnlyDictionary<string, TrainingHistory> histories)
+    protected static ResultTable Table(IReadOnlyDictionary<string, TrainingCurves> histories)
     {
         var rows = new List<IReadOnlyList<object?>>();
-        foreach ((string variant, TrainingHistory history) in histories)
+        foreach ((string variant, TrainingCurves history) in histories)
         {
             int dash = variant.IndexOf('-', StringComparison.Ordinal);
             rows.Add([variant[..dash], int.Parse(variant[(dash + 1)..], CultureInfo.InvariantCulture),
@@ -73,7 +74,7 @@ internal abstract class BatchSizeExperiment : Experiment
     protected static string List(IEnumerable<double> values) => string.Join(", ", values.Select(value => value.ToString("F3", CultureInfo.InvariantCulture)));
 
     /// <summary>Largest minus smallest final training accuracy over the batch sizes.</summary>
-    protected static double Spread(IReadOnlyDictionary<string, TrainingHistory> histories, string norm)
+    protected static double Spread(IReadOnlyDictionary<string, TrainingCurves> histories, string norm)
     {
         double[] accuracies = [.. BatchSizes.Select(size => histories[$"{norm}-{size}"].TrainAccuracy[^1])];
         return accuracies.Max() - accuracies.Min();
@@ -97,8 +98,8 @@ internal sealed class BatchSize : BatchSizeExperiment
     public override ExperimentResult Run(ExperimentContext context)
     {
         var result = new ExperimentResult();
-        using var hash = new StateHash();
-        Dictionary<string, TrainingHistory> histories = RunNorm(context, result, hash, FullyConnectedNet.BatchNorm, baseline: true, (0, 1));
+        using var hash = new WeightsHash();
+        Dictionary<string, TrainingCurves> histories = RunNorm(context, result, hash, FullyConnectedNet.BatchNorm, baseline: true, (0, 1));
         result.WeightsHash = hash.Finish();
         result.Tables.Add(Table(histories));
         double[] final = [.. BatchSizes.Select(size => histories[$"batchnorm-{size}"].TrainAccuracy[^1])];
@@ -132,9 +133,9 @@ internal sealed class LayerNormBatchSize : BatchSizeExperiment
     public override ExperimentResult Run(ExperimentContext context)
     {
         var result = new ExperimentResult();
-        using var hash = new StateHash();
-        Dictionary<string, TrainingHistory> histories = RunNorm(context, result, hash, FullyConnectedNet.LayerNorm, baseline: true, (0, 2));
-        foreach ((string variant, TrainingHistory history) in RunNorm(context, result, hash, FullyConnectedNet.BatchNorm, baseline: false, (1, 2))) histories[variant] = history;
+        using var hash = new WeightsHash();
+        Dictionary<string, TrainingCurves> histories = RunNorm(context, result, hash, FullyConnectedNet.LayerNorm, baseline: true, (0, 2));
+        foreach ((string variant, TrainingCurves history) in RunNorm(context, result, hash, FullyConnectedNet.BatchNorm, baseline: false, (1, 2))) histories[variant] = history;
         result.WeightsHash = hash.Finish();
         result.Tables.Add(Table(histories));
         double layer = Spread(histories, FullyConnectedNet.LayerNorm), batch = Spread(histories, FullyConnectedNet.BatchNorm);

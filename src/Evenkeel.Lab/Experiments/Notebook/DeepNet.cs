@@ -1,5 +1,6 @@
 using System.Globalization;
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -33,16 +34,16 @@ internal sealed class DeepNet : Experiment
         FullyConnectedNet[] nets = [.. Variants.Select(norm =>
             FullyConnectedNet.Create(random, images.Pixels, [100, 100, 100, 100, 100], 10, WeightScale, norm, context.DType))];
         var result = new ExperimentResult();
-        using var hash = new StateHash();
-        var histories = new TrainingHistory[nets.Length];
+        using var hash = new WeightsHash();
+        var histories = new TrainingCurves[nets.Length];
         for (int v = 0; v < nets.Length; v++)
         {
             string variant = Variants[v];
             int number = v;
-            histories[v] = NotebookSolver.Train(nets[v], images, context.Epochs, BatchSize, LearningRate, random, (done, epoch, history) => context.Report(
-                (number + done) / nets.Length, Progress(variant, epoch, context.Epochs, history), history is not null));
+            histories[v] = NotebookTraining.Train(context, nets[v], BatchSize, LearningRate, random, (done, progress) => context.Report(
+                (number + done) / nets.Length, $"{variant}, {progress}", progress.EndsEpoch));
             histories[v].AddTo(result, variant);
-            nets[v].AddTo(hash, variant);
+            hash.Add(variant, nets[v].Model);
         }
 
         result.WeightsHash = hash.Finish();
@@ -53,13 +54,7 @@ internal sealed class DeepNet : Experiment
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
         $"train accuracy {figures["batchnorm.finalTrainAccuracy"]:F3} with, {figures["none.finalTrainAccuracy"]:F3} without");
 
-    /// <summary>What a line of progress says.</summary>
-    public static string Progress(string variant, int epoch, int epochs, TrainingHistory? history) => history is null
-        ? $"{variant}, epoch {epoch}/{epochs}"
-        : string.Create(CultureInfo.InvariantCulture,
-            $"{variant}, epoch {epoch}/{epochs}, loss {history.Loss[^1]:F3}, train {history.TrainAccuracy[^1]:F3}, validation {history.ValidationAccuracy[^1]:F3}");
-
-    private static void Judge(ExperimentResult result, TrainingHistory norm, TrainingHistory none)
+    private static void Judge(ExperimentResult result, TrainingCurves norm, TrainingCurves none)
     {
         var rows = new List<IReadOnlyList<object?>>();
         int better = 0, epochs = norm.TrainAccuracy.Count - 1;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -31,13 +32,13 @@ internal sealed class FcnGradient : Experiment
         Tensor x = random.Randn([2, 15], DType.Float64);
         Tensor labels = Tensor.From(random.RandInt(0, Classes, 2), [2]);
         var result = new ExperimentResult();
-        using var hash = new StateHash();
+        using var hash = new WeightsHash();
         var errors = new Dictionary<string, double[]>(StringComparer.Ordinal);
         for (int r = 0; r < s_regs.Length; r++)
         {
             double reg = s_regs[r];
             FullyConnectedNet net = FullyConnectedNet.Create(random, 15, [20, 30], Classes, WeightScale, FullyConnectedNet.BatchNorm, DType.Float64);
-            net.AddTo(hash, Variants[r]);
+            hash.Add(Variants[r], net.Model);
             var tape = new Tape(Mode.Train);
             Tensor loss = Loss(tape);
             double value = loss.Item();

@@ -92,12 +92,6 @@ internal sealed class FullyConnectedNet
         for (int i = 0; i < count; i++) random.NextNormal();
     }
 
-    public void AddTo(StateHash hash, string name)
-    {
-        foreach ((string key, Parameter parameter) in Model.NamedParameters()) hash.Add($"{name}.{key}", parameter.Value);
-        foreach ((string key, StateBuffer buffer) in Model.NamedBuffers()) hash.Add($"{name}.{key}", buffer.Value);
-    }
-
     /// <summary>The notebook's W is (in, out), drawn row by row; ours is (out, in).</summary>
     private static void Draw(Parameter weight, NumPyRandomState random, double scale)
     {

@@ -1,4 +1,5 @@
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -38,7 +39,7 @@ internal sealed class LayerNormForward : Experiment
         digits.Add(shifted.Stds, "2.99999985", "2.99999998", "2.99999999", "2.99999907");
         digits.Report(result, context, "N15.digits");
         result.Notes.Add(NotebookExperiment.OtherSeedNote);
-        using var hash = new StateHash();
+        using var hash = new WeightsHash();
         hash.Add("plain", plain);
         hash.Add("affine", affine);
         result.WeightsHash = hash.Finish();

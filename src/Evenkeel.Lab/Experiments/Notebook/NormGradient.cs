@@ -1,4 +1,5 @@
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -24,7 +25,7 @@ internal abstract class NormGradient : Experiment
         var tape = new Tape(Mode.Train);
 
         var result = new ExperimentResult();
-        using var hash = new StateHash();
+        using var hash = new WeightsHash();
         var rows = new List<IReadOnlyList<object?>>();
         double worst = 0;
         foreach (string variant in Variants)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Evenkeel.Random;
+using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -43,8 +44,8 @@ internal sealed class WeightScale : Experiment
         int[] hidden = [50, 50, 50, 50, 50, 50, 50, 50];
         double[] scales = Scales(context.Quick ? 5 : 20);
         var result = new ExperimentResult();
-        using var hash = new StateHash();
-        TrainingHistory[][] histories = [new TrainingHistory[scales.Length], new TrainingHistory[scales.Length]];
+        using var hash = new WeightsHash();
+        TrainingCurves[][] histories = [new TrainingCurves[scales.Length], new TrainingCurves[scales.Length]];
         for (int s = 0; s < scales.Length; s++)
         {
             FullyConnectedNet[] nets = [.. Variants.Select(norm => FullyConnectedNet.Create(random, images.Pixels, hidden, 10, scales[s], norm, context.DType))];
@@ -52,9 +53,9 @@ internal sealed class WeightScale : Experiment
             {
                 int number = (s * nets.Length) + v;
                 string state = string.Create(CultureInfo.InvariantCulture, $"scale {s + 1}/{scales.Length} ({scales[s]:0.0e+00}), {Variants[v]}");
-                histories[v][s] = NotebookSolver.Train(nets[v], images, context.Epochs, BatchSize, LearningRate, random, (done, epoch, _) => context.Report(
+                histories[v][s] = NotebookTraining.Train(context, nets[v], BatchSize, LearningRate, random, (done, _) => context.Report(
                     (number + done) / (scales.Length * nets.Length), state));
-                nets[v].AddTo(hash, $"{Variants[v]}-{s}");
+                hash.Add($"{Variants[v]}-{s}", nets[v].Model);
                 context.Report((number + 1.0) / (scales.Length * nets.Length),
                     string.Create(CultureInfo.InvariantCulture, $"{state}, train {histories[v][s].TrainAccuracy[^1]:F3}"), milestone: true);
             }
@@ -95,7 +96,7 @@ internal sealed class WeightScale : Experiment
             ["scale", "batch norm: train", "val", "loss", "none: train", "val", "loss"],
             [.. scales.Select((scale, i) => (IReadOnlyList<object?>)[scale, bnTrain[i], bnValidation[i], bnLoss[i], train[i], validation[i], loss[i]])],
             ["0.0e+00", "F3", "F3", "G4", "F3", "F3", "G4"]));
-        int won = scales.Where((_, i) => bnValidation[i] > validation[i]).Count(), stuck = train.Count(accuracy => accuracy < 0.25), needed = scales.Length >= 20 ? scales.Length * 4 / 5 : (scales.Length / 2) + 1;
+        int won = scales.Where((_, i) => bnValidation[i] > validation[i]).Count(), stuck = train.Count(accuracy => !(accuracy >= 0.25)), needed = scales.Length >= 20 ? scales.Length * 4 / 5 : (scales.Length / 2) + 1;
         result.Figures["scalesWon"] = won;
         result.Figures["scales"] = scales.Length;
         double largest = result.Figures["batchnorm.largestFinalLoss"];
