@@ -98,5 +98,5 @@ internal sealed class LayerNormGradient : NormGradient
     public override string Lesson => "N15";
 
     protected override Tensor Normalize(bool graph, Tensor x, Tensor gamma, Tensor beta) =>
-        graph ? GraphNorms.LayerNorm(x, gamma, beta) : x.LayerNorm([x.Shape[1]], gamma, beta);
+        graph ? GraphNorms.LayerNorm(x, [x.Shape[1]], gamma, beta) : x.LayerNorm([x.Shape[1]], gamma, beta);
 }

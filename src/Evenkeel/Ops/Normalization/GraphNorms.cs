@@ -1,0 +1,77 @@
+namespace Evenkeel;
+
+/// <summary>
+/// The norms as computational graphs of primitive ops: the backward pass walks the graph node by node, with no derivation of its own.
+/// The slow twins of the fused ops <see cref="Tensor.BatchNorm"/> and <see cref="Tensor.LayerNorm"/>: to read, to compare with, to check against.
+/// </summary>
+/// <remarks>
+/// The graph over a group of m values, each arrow an op with its own backward pass:
+/// mean = Σx/m; c = x - mean; var = Σc²/m; std = sqrt(var + eps); y = gamma·(c/std) + beta.
+/// c is used twice (in var and in c/std) and x twice (in mean and in c): there the tape adds up two gradients. Adding them by hand and simplifying gives the one formula of the fused ops.
+/// <para>Five results of the size of the input stay on the tape, where the fused ops keep their output alone.</para>
+/// </remarks>
+public static class GraphNorms
+{
+    /// <summary>Batch normalization of (N, C) or (N, C, ...) with the batch's own statistics in every mode.</summary>
+    /// <param name="x">The input.</param>
+    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
+    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="eps">Added to the variance; 0 or more. With 0 a constant channel gives NaN, where the fused op gives beta.</param>
+    /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, or not more than one value a channel.</exception>
+    public static Tensor BatchNorm(Tensor x, Tensor? gamma, Tensor? beta, double eps = 1e-5)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        const string name = "GraphNorms.BatchNorm";
+        NormChecks.Eps(name, eps);
+        int rank = x.Shape.Rank;
+        if (rank < 2) throw new ArgumentException($"{name}: expected a batch (N, C) or (N, C, ...), got shape {x.Shape}. Add the missing dimensions with Reshape.", nameof(x));
+        int channels = x.Shape[1];
+        NormChecks.PerChannel(name, "gamma (weight)", gamma, x, channels);
+        NormChecks.PerChannel(name, "beta (bias)", beta, x, channels);
+        NormChecks.MoreThanOneValue(x, channels, training: false);
+        Span<int> axes = stackalloc int[rank - 1];
+        for (int i = 1; i < axes.Length; i++) axes[i] = i + 1;
+        return Normalize(x, axes, PerChannel(x, gamma), PerChannel(x, beta), eps);
+    }
+
+    /// <summary>Layer normalization over the trailing dimensions.</summary>
+    /// <param name="x">The input.</param>
+    /// <param name="normalizedShape">The trailing dimensions that are normalized together; exactly the input's last ones.</param>
+    /// <param name="gamma">Scale of that shape; null means 1.</param>
+    /// <param name="beta">Shift of that shape; null means 0.</param>
+    /// <param name="eps">Added to the variance; 0 or more. With 0 a constant row gives NaN, where the fused op gives beta.</param>
+    /// <exception cref="ArgumentException">The input's trailing dimensions are not <paramref name="normalizedShape"/>, or gamma or beta have another shape.</exception>
+    public static Tensor LayerNorm(Tensor x, Shape normalizedShape, Tensor? gamma, Tensor? beta, double eps = 1e-5)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        const string name = "GraphNorms.LayerNorm";
+        NormChecks.Eps(name, eps);
+        NormChecks.TrailingShape(name, normalizedShape, x);
+        NormChecks.OfShape(name, "gamma (weight)", gamma, x, normalizedShape);
+        NormChecks.OfShape(name, "beta (bias)", beta, x, normalizedShape);
+        Span<int> axes = stackalloc int[normalizedShape.Rank];
+        for (int i = 0; i < axes.Length; i++) axes[i] = i - axes.Length;
+        return Normalize(x, axes, gamma, beta, eps);
+    }
+
+    private static Tensor Normalize(Tensor x, ReadOnlySpan<int> axes, Tensor? gamma, Tensor? beta, double eps)
+    {
+        Tensor centered = x - x.Mean(axes, keepDims: true);
+        Tensor variance = (centered * centered).Mean(axes, keepDims: true);
+        Tensor y = centered / (variance + eps).Sqrt();
+        if (gamma is not null) y *= gamma;
+        return beta is null ? y : y + beta;
+    }
+
+    /// <summary>(C) as (C, 1, ...), which broadcasts over (N, C, ...).</summary>
+    private static Tensor? PerChannel(Tensor x, Tensor? values)
+    {
+        if (values is null || x.Shape.Rank == 2) return values;
+        // A parameter joins the tape before it is reshaped: afterwards it would be a plain tensor whose gradient is lost.
+        if (x.Tape is { } tape && values is { Tape: null, Parameter: { } parameter }) values = tape.Watch(parameter);
+        Span<int> shape = stackalloc int[x.Shape.Rank - 1];
+        shape.Fill(1);
+        shape[0] = values.Count;
+        return values.Reshape(new Shape(shape));
+    }
+}
