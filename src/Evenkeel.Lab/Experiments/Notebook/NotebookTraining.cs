@@ -71,8 +71,7 @@ internal static class NotebookTraining
     {
         SmallImages images = context.Data.Small(context);
         var options = TrainerOptions.Cs231n(random, context.Epochs, batchSize);
-        // All images at every check, at one go: their rows are many enough to share the weights' trip through the caches.
-        (options.TrainSamples, options.EvaluationBatchSize) = (null, Math.Max(images.Train.Count, images.Validation.Count));
+        options.TrainSamples = null;
         options.RestoreBestModel = false;
         options.NonFiniteLoss = NonFiniteLoss.EndRun;
         var trainer = new Trainer(net.Model, new Adam(net.Model.Parameters(), learningRate), new CrossEntropyLoss(), options);
