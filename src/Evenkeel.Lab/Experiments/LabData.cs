@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
+using Evenkeel.Lab.Experiments.Notebook;
 using Evenkeel.Lab.Commands;
 
 namespace Evenkeel.Lab.Experiments;
@@ -70,6 +71,7 @@ internal sealed class LabData
     {
         if (_small is not null) return _small;
         var clock = Stopwatch.StartNew();
+        Task compiled = WarmUp.Start(context.DType);
         try
         {
             _small = new SmallImages(_path is null
@@ -81,6 +83,7 @@ internal sealed class LabData
             throw new LabException(e.Message, ExitCode.Failed, e);
         }
 
+        compiled.Wait(context.Cancellation);
         LoadingTime += clock.Elapsed;
         return _small;
     }
