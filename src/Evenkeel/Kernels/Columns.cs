@@ -23,6 +23,11 @@ internal static unsafe class Columns
     /// <summary>Doubles from one row of a block of coefficients (one value a column of a stripe) to the next.</summary>
     public const int Row = 64;
 
+    /// <summary>How many rows ahead a stripe is asked for, in a matrix larger than the second-level cache: its rows are far apart, which no hardware prefetcher follows.</summary>
+    private const int PrefetchRows = 16;
+
+    private const long PrefetchElements = 1 << 20;
+
     /// <summary>Rows a lane accumulates in T before it goes into double.</summary>
     private const int BlockRows = 64;
 
@@ -138,12 +143,16 @@ internal static unsafe class Columns
             Simd.StorePartial(result + row * stride, map.Invoke(Simd.LoadPartial(x + row * stride, lanes), TMap.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default), lanes);
     }
 
+    /// <summary>Elements from a row to the one that is asked for; 0 where none is.</summary>
+    private static nint Ahead(int rows, nint stride) => rows * stride > PrefetchElements ? PrefetchRows * stride : 0;
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumStripe<T, TTerm>(T* x, T* dy, int rows, nint stride, double* coefficients, double* sums)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
     {
         int width = Vector512<T>.Count;
+        nint ahead = Ahead(rows, stride);
         TTerm t0 = TTerm.At(coefficients, 0), t1 = TTerm.At(coefficients, width), t2 = TTerm.At(coefficients, 2 * width), t3 = TTerm.At(coefficients, 3 * width);
         new Span<double>(sums, Row).Clear();
         if (TTerm.HasProduct) new Span<double>(sums + Row, Row).Clear();
@@ -155,6 +164,15 @@ internal static unsafe class Columns
             {
                 T* at = x + row * stride;
                 T* dyAt = TTerm.UsesDy ? dy + row * stride : x;
+                if (ahead != 0)
+                {
+                    for (int line = 0; line < 4 * width; line += width)
+                    {
+                        Simd.Prefetch(at + ahead + line);
+                        if (TTerm.UsesDy) Simd.Prefetch(dyAt + ahead + line);
+                    }
+                }
+
                 Vector512<T> w0 = t0.W(Simd.Load(at)), w1 = t1.W(Simd.Load(at + width)), w2 = t2.W(Simd.Load(at + 2 * width)), w3 = t3.W(Simd.Load(at + 3 * width));
                 Vector512<T> u0 = t0.U(w0, TTerm.UsesDy ? Simd.Load(dyAt) : default);
                 Vector512<T> u1 = t1.U(w1, TTerm.UsesDy ? Simd.Load(dyAt + width) : default);
