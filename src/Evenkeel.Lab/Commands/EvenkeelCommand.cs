@@ -23,6 +23,7 @@ internal static class EvenkeelCommand
             RunCommand.Create(),
             ReproduceCommand.Create(),
             BenchCommand.Create(),
+            BitsCommand.Create(),
             DataCommand.Create(),
             help,
             new VersionOption(),
@@ -114,6 +115,7 @@ internal static class EvenkeelCommand
                 "run" => ["evenkeel run deep-net weight-scale --data ~/data --seed 0", "evenkeel run batch-size --quick --json"],
                 "reproduce" => ["evenkeel reproduce --data ~/data --out results", "evenkeel reproduce --quick"],
                 "bench" => ["evenkeel bench --filter batchnorm/forward-backward", "evenkeel bench --threads 1 --json"],
+                "bits" => ["evenkeel bits --threads 1", "DOTNET_EnableAVX512=0 evenkeel bits"],
                 "data" => ["evenkeel data list"],
                 _ => [],
             };

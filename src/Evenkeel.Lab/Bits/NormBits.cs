@@ -1,0 +1,78 @@
+namespace Evenkeel.Lab.Bits;
+
+/// <summary>Batch and layer normalization: forward, backward and running statistics.</summary>
+internal static class NormBits
+{
+    /// <summary>Matrices and planes below and above the size (16,384 elements) from which the threads share the work.</summary>
+    private static readonly int[][] s_batches = [[400, 65], [50, 100], [5, 7], [300, 60], [8, 6, 28, 28], [16, 33, 7, 7], [3, 5, 2, 2, 3], [4, 3, 130]];
+
+    /// <summary>Inputs and how many of the last dimensions are normalized together.</summary>
+    private static readonly (int[] Shape, int Normalized)[] s_layers = [([50, 100], 1), ([5, 7], 1), ([301, 67], 1), ([3, 1100], 1), ([4, 6, 5, 7], 3), ([2, 9, 33], 2)];
+
+    public static IEnumerable<BitsCase> Cases =>
+    [
+        .. s_batches.SelectMany(shape => new[]
+        {
+            Batch("train", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
+            Batch("train-relu", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: true, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
+            Batch("eval", shape, Mode.Eval, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
+            Batch("eval-relu", shape, Mode.Eval, RunningAverage.Torch(), fuseReLU: true, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
+            Batch("cs231n", shape, Mode.Train, RunningAverage.Cs231n, fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
+            Batch("cumulative-eps0", shape, Mode.Train, RunningAverage.Cumulative, fuseReLU: false, eps: 0, probe => probe.NormalAround(2, 1.5, shape)),
+            Batch("far-mean", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(30_000, 0.25, shape)),
+            Batch("outlier", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => WithOutliers(probe.Normal(shape))),
+        }),
+        .. s_batches.Select(shape => new BitsCase($"batchnorm/plain/{ShapeName.Of(shape)}", probe => probe.Pass(
+            x => x[0].BatchNorm(null, null, null), probe.NormalAround(2, 1.5, shape)))),
+        new("batchnorm/graph/16x33x7x7", probe => probe.Pass(x => GraphNorms.BatchNorm(x[0], x[1], x[2]), probe.NormalAround(2, 1.5, 16, 33, 7, 7), probe.Normal(33), probe.Normal(33))),
+        .. s_layers.SelectMany(layer => new[]
+        {
+            Layer("affine", layer.Shape, layer.Normalized, affine: true, fuseReLU: false),
+            Layer("relu", layer.Shape, layer.Normalized, affine: true, fuseReLU: true),
+            Layer("plain", layer.Shape, layer.Normalized, affine: false, fuseReLU: false),
+        }),
+        new("layernorm/graph/50x100", probe => probe.Pass(x => GraphNorms.LayerNorm(x[0], [100], x[1], x[2]), probe.NormalAround(2, 1.5, 50, 100), probe.Normal(100), probe.Normal(100))),
+    ];
+
+    /// <summary>Two passes: the second starts from the statistics of the first.</summary>
+    private static BitsCase Batch(string what, int[] shape, Mode mode, RunningAverage average, bool fuseReLU, double eps, Func<BitsProbe, Tensor> input) => new(
+        $"batchnorm/{what}/{ShapeName.Of(shape)}",
+        probe =>
+        {
+            int channels = shape[1];
+            var running = new RunningStatistics(channels, average);
+            running.Mean.To(probe.DType);
+            running.Variance.To(probe.DType);
+            if (mode == Mode.Eval)
+            {
+                running.Mean.Value.CopyFrom(probe.Normal(channels));
+                running.Variance.Value.CopyFrom(probe.Positive(channels));
+            }
+
+            Tensor gamma = probe.NormalAround(1, 1, channels), beta = probe.Normal(channels);
+            for (int pass = 0; pass < (mode == Mode.Train ? 2 : 1); pass++)
+                probe.Pass(mode, x => x[0].BatchNorm(x[1], x[2], running, eps, fuseReLU), input(probe), gamma, beta);
+            probe.Add("mean", running.Mean.Value);
+            probe.Add("variance", running.Variance.Value);
+            probe.Add("batches", running.NumBatchesTracked.Value);
+        });
+
+    private static BitsCase Layer(string what, int[] shape, int normalized, bool affine, bool fuseReLU) => new(
+        $"layernorm/{what}/{ShapeName.Of(shape)}/{normalized}",
+        probe =>
+        {
+            int[] last = shape[^normalized..];
+            Tensor input = probe.NormalAround(2, 1.5, shape);
+            if (affine) probe.Pass(x => x[0].LayerNorm(new Shape(last), x[1], x[2], 1e-5, fuseReLU), input, probe.NormalAround(1, 1, last), probe.Normal(last));
+            else probe.Pass(x => x[0].LayerNorm(new Shape(last), null, null, 1e-5, fuseReLU), input);
+        });
+
+    /// <summary>The first sample 1e6 away from the others: the first guess of every group's mean is far off.</summary>
+    private static Tensor WithOutliers(Tensor x)
+    {
+        int sample = x.Count / x.Shape[0];
+        if (x.DType == DType.Float32) x.AsSpan<float>()[..sample].Fill(1e6f);
+        else x.AsSpan<double>()[..sample].Fill(1e6);
+        return x;
+    }
+}
