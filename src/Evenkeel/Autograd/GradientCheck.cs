@@ -212,7 +212,7 @@ public static class GradientCheck
             values[k] = old + step;
             double[] plus = Values(f()).ToArray();
             values[k] = old - step;
-            ReadOnlySpan<double> minus = Values(f());
+            double[] minus = Values(f()).ToArray(); // A copy: f may return x itself.
             values[k] = old;
             if (plus.Length != weights.Length)
                 throw new ArgumentException($"GradientCheck: expected a cotangent of {plus.Length} elements like the function's value, got {weights.Length}.", nameof(cotangent));

@@ -1,5 +1,4 @@
 using System.Numerics;
-using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
@@ -33,11 +32,12 @@ internal abstract class Op
     /// Finds the tape of an op's operands. A parameter that meets a taped tensor is watched (the reference is replaced by its taped handle).
     /// </summary>
     /// <exception cref="ArgumentException">Two element types, or integers.</exception>
-    /// <exception cref="InvalidOperationException">Two tapes, a stale tensor, or a value computed from a parameter without a tape.</exception>
+    /// <exception cref="InvalidOperationException">Two tapes, a stale tensor, a value computed from a parameter without a tape, or a backward pass that has run.</exception>
     public static Tape? Join(string op, ref Tensor a)
     {
         ArgumentNullException.ThrowIfNull(a);
         Check(op, a);
+        CheckNotSpent(op, a);
         return a.Tape;
     }
 
@@ -57,6 +57,8 @@ internal abstract class Op
         {
             Enter(op, tape, ref a);
             Enter(op, tape, ref b);
+            CheckNotSpent(op, a);
+            CheckNotSpent(op, b);
         }
 
         return tape;
@@ -73,7 +75,12 @@ internal abstract class Op
             throw new InvalidOperationException($"{op}: a parameter rides on a tape that the input does not. Enter the input through tape.Input.");
 
         // The reference may be plain where another operand rides on the tape.
-        if (tape is not null) Enter(op, tape, ref tensor);
+        if (tape is not null)
+        {
+            Enter(op, tape, ref tensor);
+            CheckNotSpent(op, tensor);
+        }
+
         operand = tensor;
     }
 
@@ -174,32 +181,19 @@ internal abstract class Op
     protected abstract void Backward<T>() where T : unmanaged, IFloatingPointIeee754<T>;
 
     /// <summary>
-    /// Opens the gradient of an operand for writing: the slot itself for the first writer, scratch memory for every later one. Null where no gradient is wanted.
+    /// Opens the gradient of an operand for writing: the slot itself for the first writer, scratch memory for every later one, another operand of this op with the same slot included.
+    /// Null where no gradient is wanted.
     /// The whole of it must be written before <see cref="Close{T}"/>.
     /// </summary>
-    protected Tensor? Open(Tensor? operand)
+    protected Tensor? Open(Tensor? operand) => operand is { RequiresGradient: true } ? _tape!.OpenGradient(operand) : null;
+
+    /// <summary>Closes a gradient opened with <see cref="Open"/>: marks the slot filled, or adds a later contribution to it. Operands are closed in the order they were opened in.</summary>
+    protected void Close<T>(Tensor? operand, Tensor? written) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        if (operand is not { RequiresGradient: true }) return null;
-        if (operand.Parameter is { } parameter) return parameter.HasGradient ? NewTensor(operand.Shape, operand.DType) : parameter.GradientMemory;
-        return operand.HasGradient ? NewTensor(operand.Shape, operand.DType) : operand.GradientMemory;
+        if (operand is not null && written is not null) _tape!.CloseGradient<T>(operand, written);
     }
 
-    /// <summary>Closes a gradient opened with <see cref="Open"/>: marks the slot filled, or adds a later contribution to it.</summary>
-    protected static unsafe void Close<T>(Tensor? operand, Tensor? written) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        if (operand is null || written is null) return;
-        Tensor memory = operand.Parameter?.GradientMemory ?? operand.GradientMemory;
-        if (!ReferenceEquals(memory, written))
-        {
-            Accumulate.Add(written.Pointer<T>(), memory.Pointer<T>(), memory.Count);
-            return;
-        }
-
-        if (operand.Parameter is { } parameter) parameter.HasGradient = true;
-        else operand.HasGradient = true;
-    }
-
-    private static bool IsFromParameter(Tensor? operand) => operand is not null && (operand.IsDetachedFromParameter || (operand.Parameter is not null && operand.Tape is null));
+    private static bool IsFromParameter(Tensor? operand) => operand is { IsFromParameter: true };
 
     private static void Enter(string op, Tape tape, ref Tensor operand)
     {
@@ -211,7 +205,13 @@ internal abstract class Op
         }
 
         if (operand.IsDetachedFromParameter)
-            throw new InvalidOperationException($"{op}: an operand of shape {operand.Shape} was computed from a parameter without a tape, so its gradient would be lost. Compute it from tape.Watch(parameter), or Detach() it to say that no gradient is wanted.");
+            throw new InvalidOperationException($"{op}: an operand of shape {operand.Shape} was computed from a parameter without a tape, or converted with To, so its gradient would be lost. Compute it from tape.Watch(parameter), or Detach() it to say that no gradient is wanted.");
+    }
+
+    private static void CheckNotSpent(string op, Tensor operand)
+    {
+        if (operand is { RequiresGradient: true, Tape.IsSpent: true })
+            throw new InvalidOperationException($"{op}: the backward pass of this step has run; nothing can be added to it. Call tape.Reset() and start the next pass.");
     }
 
     private static void Check(string op, Tensor operand)

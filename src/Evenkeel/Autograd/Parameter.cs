@@ -72,6 +72,7 @@ public sealed class Parameter
     {
         Tensor owned = value.Parameter is null ? value : value.Clone();
         owned.Parameter = this;
+        owned.IsDetachedFromParameter = false;
         return owned;
     }
 }

@@ -1,3 +1,6 @@
+using System.Numerics;
+using Evenkeel.Kernels;
+
 namespace Evenkeel;
 
 /// <summary>
@@ -14,7 +17,8 @@ public sealed class Tape
     private readonly Dictionary<Type, Stack<Op>> _pool = [];
     private readonly Dictionary<Parameter, Tensor> _watched = new(ReferenceEqualityComparer.Instance);
     private readonly List<Op> _lent = [];
-    private bool _spent;
+    private readonly List<Tensor> _open = [];
+    private int _draws;
 
     /// <summary>Creates a tape for passes of one mode.</summary>
     /// <param name="mode">Train, or Eval.</param>
@@ -34,7 +38,7 @@ public sealed class Tape
     /// <summary>The number of the current pass: how often the tape has been reset.</summary>
     public long Step => _arena.Epoch;
 
-    /// <summary>Seed of everything random in a pass (dropout): the draw of an op is a function of (seed, step, position of the op).</summary>
+    /// <summary>Seed of everything random in a pass (dropout): a draw is a function of (seed, step, its number among the draws of the pass); ops that draw nothing do not count.</summary>
     public ulong Seed { get; set; }
 
     /// <summary>Step number that random ops use; by default <see cref="Step"/>. A resumed training sets it to continue its stream.</summary>
@@ -58,16 +62,24 @@ public sealed class Tape
 
         _lent.Clear();
         _ops.Clear();
+        _open.Clear();
         _arena.Rewind();
-        _spent = false;
+        _draws = 0;
+        IsSpent = false;
     }
 
     /// <summary>Copies a plain tensor onto the tape.</summary>
     /// <param name="values">The values; a batch may be reused by its loader right after.</param>
     /// <param name="requiresGradient">True to have <see cref="Tensor.Gradient"/> of the result after the backward pass.</param>
+    /// <exception cref="InvalidOperationException">
+    /// The values are a parameter's, were computed from one, or are an activation that requires a gradient: the copy would silently lose it. <see cref="Watch"/> the parameter, or <see cref="Tensor.Detach"/> the values.
+    /// </exception>
     public Tensor Input(Tensor values, bool requiresGradient = false)
     {
         ArgumentNullException.ThrowIfNull(values);
+        values.ThrowIfStale();
+        if (values.IsFromParameter || values.RequiresGradient)
+            throw new InvalidOperationException($"Tape.Input: expected data, got values of shape {values.Shape} that belong to a parameter or were computed from one; a copy would lose its gradient. Join the parameter with tape.Watch(parameter), or Detach() the values to say that no gradient is wanted.");
         Tensor input = NewTensor(values.Shape, values.DType).On(this, requiresGradient && RecordGradients);
         input.CopyFrom(values);
         return input;
@@ -80,8 +92,10 @@ public sealed class Tape
     {
         ArgumentNullException.ThrowIfNull(parameter);
         bool wanted = RecordGradients && parameter.RequiresGradient;
-        if (_watched.TryGetValue(parameter, out Tensor? handle) && handle.DType == parameter.DType && handle.SharesMemoryWith(parameter.Value))
+        if (_watched.TryGetValue(parameter, out Tensor? handle) && handle.DType == parameter.DType && handle.SharesMemoryWith(parameter.Value)
+            && (handle.IsStale || handle.RequiresGradient == wanted))
         {
+            // A handle of this pass is never changed: ops that hold it have decided by it.
             handle.Renew(_arena, wanted);
             return handle;
         }
@@ -111,13 +125,39 @@ public sealed class Tape
         return op;
     }
 
-    /// <summary>Position of the next op: with seed and step, it names a random draw.</summary>
-    internal int NextOpIndex => _lent.Count;
+    /// <summary>True once the backward pass of this step has begun: nothing that needs a gradient can be added.</summary>
+    internal bool IsSpent { get; private set; }
+
+    /// <summary>The number of the next random draw of this pass: with seed and step, it names the draw.</summary>
+    internal int NextDraw() => _draws++;
+
+    /// <summary>Memory for a contribution to an operand's gradient: its slot where that is empty, scratch memory where it is filled, or open for another operand.</summary>
+    internal Tensor OpenGradient(Tensor operand)
+    {
+        Tensor slot = Slot(operand);
+        if (operand.HasGradient || _open.Contains(slot)) return NewTensor(operand.Shape, operand.DType);
+        _open.Add(slot);
+        return slot;
+    }
+
+    /// <summary>Takes a contribution that has been written: the slot is filled from now on, or the scratch memory is added to it.</summary>
+    internal unsafe void CloseGradient<T>(Tensor operand, Tensor written) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Tensor slot = Slot(operand);
+        if (ReferenceEquals(slot, written))
+        {
+            _open.Remove(slot);
+            operand.HasGradient = true;
+            return;
+        }
+
+        if (!operand.HasGradient)
+            throw new InvalidOperationException($"Tape: expected the first contribution to a gradient of shape {slot.Shape} to be closed before a later one. Close operands in the order they were opened in.");
+        Accumulate.Add(written.Pointer<T>(), slot.Pointer<T>(), slot.Count);
+    }
 
     internal void Record(Op op)
     {
-        if (_spent)
-            throw new InvalidOperationException($"{op.Name}: the backward pass of this step has run; nothing can be added to it. Call tape.Reset() and start the next pass.");
         op.Position = _ops.Count;
         _ops.Add(op);
     }
@@ -125,16 +165,40 @@ public sealed class Tape
     internal void Backward(Tensor result, Tensor? cotangent)
     {
         result.ThrowIfStale();
+        cotangent?.ThrowIfStale();
         if (!RecordGradients)
             throw new InvalidOperationException($"Backward: this tape ({Mode}) records no gradients. Create it with new Tape(Mode.{Mode}, recordGradients: true).");
-        if (_spent)
+        if (IsSpent)
             throw new InvalidOperationException("Backward: the backward pass of this step has already run. Call tape.Reset() and compute the result again; add several losses before one Backward().");
         if (!result.RequiresGradient)
             throw new InvalidOperationException("Backward: this result depends on no parameter and no input with requiresGradient: true; there is nothing to differentiate.");
-        _spent = true;
+        IsSpent = true;
+        if (result.Parameter is not null)
+        {
+            AddToParameter(result, cotangent);
+            return;
+        }
+
         if (cotangent is null) result.GradientMemory.Fill(1);
         else result.AdoptGradient(cotangent);
         result.HasGradient = true;
         for (int i = result.Producer?.Position ?? -1; i >= 0; i--) _ops[i].RunBackward();
+    }
+
+    /// <summary>The derivative of a parameter by itself: the cotangent is one more contribution.</summary>
+    private void AddToParameter(Tensor watched, Tensor? cotangent)
+    {
+        Tensor gradient = OpenGradient(watched);
+        if (cotangent is null) gradient.Fill(1);
+        else gradient.CopyFrom(cotangent);
+        if (watched.DType == DType.Float64) CloseGradient<double>(watched, gradient);
+        else CloseGradient<float>(watched, gradient);
+    }
+
+    private static Tensor Slot(Tensor operand)
+    {
+        if (operand.Parameter is { } parameter && parameter.DType != operand.DType)
+            throw new InvalidOperationException($"Backward: expected the parameter {parameter} to be of type {operand.DType} as in the forward pass; it was converted to another type in the middle of a pass. Reset the tape and compute the pass again.");
+        return operand.GradientMemory;
     }
 }

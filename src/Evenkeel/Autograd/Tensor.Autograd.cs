@@ -3,6 +3,7 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     private Tensor? _gradient;
+    private bool _hasGradient;
 
     /// <summary>The tape this tensor rides on; null for plain tensors.</summary>
     public Tape? Tape { get; private set; }
@@ -14,7 +15,7 @@ public sealed partial class Tensor
     /// The derivative of the loss with respect to this tensor, once <see cref="Backward()"/> has run; null before, and where none was needed.
     /// It lives as long as the tape's pass; the gradient of a parameter is <see cref="Parameter.Gradient"/>.
     /// </summary>
-    public Tensor? Gradient => Parameter is { } parameter ? parameter.Gradient : HasGradient ? _gradient : null;
+    public Tensor? Gradient => HasGradient ? GradientMemory : null;
 
     /// <summary>The op of the tape that made this tensor; null for inputs and parameters.</summary>
     internal Op? Producer { get; set; }
@@ -22,11 +23,22 @@ public sealed partial class Tensor
     /// <summary>The parameter whose value this is.</summary>
     internal Parameter? Parameter { get; set; }
 
-    /// <summary>True for a result computed from a parameter without a tape: it must not silently lose its gradient on one.</summary>
+    /// <summary>True for a result computed from a parameter without a tape, or converted with <see cref="To"/>: it must not silently lose its gradient on a tape.</summary>
     internal bool IsDetachedFromParameter { get; set; }
 
-    /// <summary>True once a consumer has written its contribution into the gradient.</summary>
-    internal bool HasGradient { get; set; }
+    /// <summary>True where this plain tensor is a parameter's value or was computed from one.</summary>
+    internal bool IsFromParameter => IsDetachedFromParameter || (Parameter is not null && Tape is null);
+
+    /// <summary>True once a consumer has written its contribution into the gradient; a parameter's handles share the parameter's slot.</summary>
+    internal bool HasGradient
+    {
+        get => Parameter is { } parameter ? parameter.HasGradient : _hasGradient;
+        set
+        {
+            if (Parameter is { } parameter) parameter.HasGradient = value;
+            else _hasGradient = value;
+        }
+    }
 
     /// <summary>Puts this handle on a tape.</summary>
     internal Tensor On(Tape tape, bool requiresGradient)
@@ -43,15 +55,11 @@ public sealed partial class Tensor
         RequiresGradient = requiresGradient;
     }
 
-    /// <summary>The memory of the gradient of an activation, rented from its tape when first asked for.</summary>
-    internal Tensor GradientMemory => _gradient ??= Tape!.NewTensor(Shape, DType);
+    /// <summary>The memory of the gradient: the parameter's, or for an activation rented from its tape when first asked for.</summary>
+    internal Tensor GradientMemory => Parameter is { } parameter ? parameter.GradientMemory : _gradient ??= Tape!.NewTensor(Shape, DType);
 
     /// <summary>Takes a cotangent as the gradient without a copy: what follows the result on the tape is not part of this backward pass, so nobody adds to it.</summary>
-    internal void AdoptGradient(Tensor cotangent)
-    {
-        cotangent.ThrowIfStale();
-        _gradient = cotangent;
-    }
+    internal void AdoptGradient(Tensor cotangent) => _gradient = cotangent;
 
     /// <summary>
     /// The same values without a past: a copy outside any tape through which no gradient flows.

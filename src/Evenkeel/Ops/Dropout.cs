@@ -12,7 +12,7 @@ public sealed partial class Tensor
     /// in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned.
     /// </summary>
     /// <param name="probability">p, from 0 to 1.</param>
-    /// <remarks>The draw is a function of the tape's seed and step and of the op's position, not of the number of threads (Srivastava et al. 2014).</remarks>
+    /// <remarks>The draw is a function of the tape's seed and step and of its number among the draws of the pass, not of the number of threads (Srivastava et al. 2014).</remarks>
     /// <exception cref="ArgumentOutOfRangeException">p is outside [0, 1].</exception>
     public Tensor Dropout(double probability = 0.5)
     {
@@ -37,8 +37,8 @@ internal sealed unsafe class DropoutOp : Op
     {
         Tape tape = Join("Dropout", ref x)!;
 
-        // Upper half of Philox's counter: the step and the op; the lower half counts the elements. 2^24 ops a step are more than a tape holds.
-        ulong draw = ((ulong)(tape.RandomStep ?? tape.Step) << 24) | (uint)tape.NextOpIndex;
+        // Upper half of Philox's counter: the step and the draw; the lower half counts the elements. 2^24 draws a step are more than a tape holds.
+        ulong draw = ((ulong)(tape.RandomStep ?? tape.Step) << 24) | (uint)tape.NextDraw();
         DropoutOp op = Rent<DropoutOp>(tape);
         (op._x, op._probability, op._seed, op._draw) = (x, probability, tape.Seed, draw);
         op._mask = op.NewTensor(x.Shape, x.DType);

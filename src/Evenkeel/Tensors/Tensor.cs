@@ -70,7 +70,7 @@ public sealed partial class Tensor
     /// <summary>The address of the first element; pinned for as long as this handle is reachable.</summary>
     internal unsafe T* Pointer<T>() where T : unmanaged
     {
-        Debug.Assert(DTypeExtensions.Of<T>() == DType);
+        if (DTypeExtensions.Of<T>() != DType) ThrowWrongType<T>();
         ThrowIfStale();
         return (T*)_address;
     }
@@ -104,10 +104,19 @@ public sealed partial class Tensor
     /// <summary>True where both handles are on the same memory.</summary>
     internal bool SharesMemoryWith(Tensor other) => ReferenceEquals(_buffer, other._buffer) && _address == other._address;
 
-    /// <summary>A copy with another element type, outside any tape; integers become the nearest floating-point values.</summary>
+    /// <summary>
+    /// A copy with another element type, outside any tape; integers become the nearest floating-point values. No gradient flows through it: where one would be lost
+    /// (a parameter's value, an activation that requires a gradient), the copy is for plain mathematics only and throws when it meets a tape, until it is <see cref="Detach"/>ed.
+    /// </summary>
     public Tensor To(DType dtype)
     {
-        if (dtype == DType) return Clone();
+        Tensor converted = dtype == DType ? Clone() : Converted(dtype);
+        converted.IsDetachedFromParameter = IsFromParameter || RequiresGradient;
+        return converted;
+    }
+
+    private Tensor Converted(DType dtype)
+    {
         Tensor converted = Empty(Shape, dtype);
         for (int i = 0; i < Count; i++)
         {

@@ -43,6 +43,18 @@ public sealed class GradientCheckTests
     }
 
     [Fact]
+    public void TheIdentityPassesForAHandleAndForAnAlias()
+    {
+        Tensor x = Tensor.From(1.0, -2, 3, 4);
+        foreach (Func<Tensor, Tensor> f in new Func<Tensor, Tensor>[] { v => v, v => v.Reshape(2, 2) })
+        {
+            GradientCheckResult result = GradientCheck.Run(f, x);
+            Assert.True(result.Passed, result.ToString());
+            Assert.NotEqual(0, result.Analytic);
+        }
+    }
+
+    [Fact]
     public void TheNotebooksHelpers()
     {
         Tensor x = Tensor.From(1.0, -2, 3);

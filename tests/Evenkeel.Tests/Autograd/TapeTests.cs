@@ -1,4 +1,5 @@
 using Evenkeel.Kernels;
+using Evenkeel.Nn;
 using Evenkeel.Random;
 using Xunit;
 
@@ -98,6 +99,129 @@ public sealed class TapeTests
         tape.Reset();
         tape.Watch(weight).Sum().Backward();
         Assert.Equal([1.0, 1.0], weight.Gradient!.ToArray<double>());
+    }
+
+    [Fact]
+    public void AParameterConvertedInTheMiddleOfAPassIsRefused()
+    {
+        var parameter = new Parameter(Tensor.Ones([1000], DType.Float64), "weight");
+        var tape = new Tape();
+        Tensor y = (tape.Watch(parameter) * 2.0).Sum();
+        parameter.To(DType.Float32);
+        Assert.Contains("it was converted to another type in the middle of a pass. Reset the tape", Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
+        Assert.Null(parameter.Gradient);
+        tape.Reset();
+        (tape.Watch(parameter) * 2.0).Sum().Backward();
+        Assert.All(parameter.Gradient!.ToArray<float>(), g => Assert.Equal(2, g));
+    }
+
+    [Fact]
+    public unsafe void APointerOfAnotherTypeIsRefused() =>
+        Assert.Throws<InvalidOperationException>(() => (nint)Tensor.Ones([3]).Pointer<double>());
+
+    [Fact]
+    public void InputRefusesWhatWouldLoseAGradient()
+    {
+        var parameter = new Parameter(Tensor.Ones([3], DType.Float64), "weight");
+        var tape = new Tape();
+        foreach (Tensor values in new[] { parameter, parameter.Value * 2, parameter.Value.To(DType.Float32), (parameter.Value * 2).To(DType.Float32), tape.Watch(parameter), tape.Watch(parameter) * 2, (tape.Watch(parameter) * 2).To(DType.Float32) })
+        {
+            Assert.StartsWith("Tape.Input: expected data, got values of shape (3) that belong to a parameter", Assert.Throws<InvalidOperationException>(() => tape.Input(values)).Message, StringComparison.Ordinal);
+            Assert.Equal(values.DType, tape.Input(values.Detach()).DType);
+            tape.Input(values.Clone());
+        }
+
+        Tensor converted = parameter.Value.To(DType.Float32);
+        Assert.Throws<InvalidOperationException>(() => tape.Input(Tensor.Ones([3])) * converted);
+        Assert.Equal(3, converted.Sum().Item());
+        tape.Input(new Parameter(Tensor.Ones([3])).Value.Clone().To(DType.Float64));
+        (tape.Input(Tensor.Ones([3])) * new Parameter(converted)).Sum().Backward();
+    }
+
+    [Fact]
+    public void OperandsThatShareASlotAllContribute()
+    {
+        // The same values once through one parameter in every role, once through one parameter for each role.
+        var shared = new Parameter(Tensor.From(0.5, -1, 2), "shared");
+        var tape = new Tape();
+        Tensor weights = Tensor.From(new double[,] { { 1, -2, 3 } });
+        Tensor x = tape.Watch(shared);
+        (x.LayerNorm([3], x, x) * weights.Reshape(3)).Sum().Backward();
+        Parameter a = new(shared.Value.Clone()), b = new(shared.Value.Clone()), c = new(shared.Value.Clone());
+        tape.Reset();
+        (tape.Watch(a).LayerNorm([3], b, c) * weights.Reshape(3)).Sum().Backward();
+        Assert.Equal((a.Gradient! + b.Gradient! + c.Gradient!).ToArray<double>(), shared.Gradient!.ToArray<double>());
+        tape.Reset();
+        Tensor activation = tape.Input(shared.Value.Clone(), requiresGradient: true);
+        (activation.LayerNorm([3], activation, null) * weights.Reshape(3)).Sum().Backward();
+        Assert.Equal((a.Gradient! + b.Gradient!).ToArray<double>(), activation.Gradient!.ToArray<double>());
+    }
+
+    [Fact]
+    public void APassGivenUpBetweenOpenAndCloseLeavesNoSlotOpen()
+    {
+        var parameter = new Parameter(Tensor.Ones([3]));
+        var tape = new Tape();
+        tape.OpenGradient(tape.Watch(parameter)).Fill(7);
+        tape.Reset();
+        tape.Watch(parameter).Sum().Backward();
+        Assert.Equal([1f, 1f, 1f], parameter.Gradient!.ToArray<float>());
+    }
+
+    [Fact]
+    public void TheCotangentOfAParameterIsItsGradient()
+    {
+        var parameter = new Parameter(Tensor.Ones([2], DType.Float64));
+        var tape = new Tape();
+        for (int pass = 1; pass <= 2; pass++)
+        {
+            tape.Reset();
+            Tensor cotangent = Tensor.From(3.0, 4.0);
+            tape.Watch(parameter).Backward(cotangent);
+            Assert.Equal([3.0 * pass, 4.0 * pass], parameter.Gradient!.ToArray<double>());
+            Assert.Equal([3.0, 4.0], cotangent.ToArray<double>());
+        }
+    }
+
+    [Fact]
+    public void AnOpRefusedAfterTheBackwardPassLeavesNoTrace()
+    {
+        var norm = new BatchNorm1d(3);
+        var tape = new Tape();
+        norm.Forward(tape.Input(Tensor.RandomNormal([8, 3], new Philox(1)))).Square().Sum().Backward();
+        float[] mean = norm.Running!.Mean.Value.ToArray<float>();
+        long tracked = norm.Running!.NumBatchesTracked.Value.AsSpan<long>()[0];
+        Tensor more = tape.Input(Tensor.RandomNormal([8, 3], new Philox(2)));
+        Assert.StartsWith("BatchNorm", Assert.Throws<InvalidOperationException>(object? () => norm.Forward(more)).Message, StringComparison.Ordinal);
+        Assert.Equal(mean, norm.Running!.Mean.Value.ToArray<float>());
+        Assert.Equal(tracked, norm.Running!.NumBatchesTracked.Value.AsSpan<long>()[0]);
+        Assert.Equal(8 * 3, (more + 1).Count);
+    }
+
+    [Fact]
+    public void AStaleCotangentDoesNotSpendThePass()
+    {
+        Tape tape = new(), other = new();
+        Tensor cotangent = other.Input(Tensor.Ones([3]));
+        other.Reset();
+        Tensor x = tape.Input(Tensor.Ones([3]), requiresGradient: true);
+        Tensor y = x * 2;
+        Assert.Throws<InvalidOperationException>(() => y.Backward(cotangent));
+        y.Backward(Tensor.Ones([3]));
+        Assert.Equal([2f, 2f, 2f], x.Gradient!.ToArray<float>());
+    }
+
+    [Fact]
+    public void FreezingAParameterInThePassLeavesEarlierOpsAsTheyWere()
+    {
+        var parameter = new Parameter(Tensor.Ones([3]));
+        var tape = new Tape();
+        Tensor early = tape.Watch(parameter) * 2;
+        parameter.RequiresGradient = false;
+        Tensor late = tape.Watch(parameter) * 5;
+        Assert.False(late.RequiresGradient);
+        (early + late).Sum().Backward();
+        Assert.Equal([2f, 2f, 2f], parameter.Gradient!.ToArray<float>());
     }
 
     [Fact]

@@ -47,6 +47,17 @@ public sealed class DropoutTests
     }
 
     [Fact]
+    public void OpsThatDrawNothingDoNotChangeTheDraws()
+    {
+        Tensor x = Tensor.Ones([1000]);
+        var tape = new Tape { Seed = 1 };
+        float[] alone = tape.Input(x).Dropout(0.5).ToArray<float>();
+        tape.Reset();
+        tape.RandomStep = 0;
+        Assert.Equal(alone, tape.Input(x).ReLU().Abs().Dropout(0.5).ToArray<float>());
+    }
+
+    [Fact]
     public void GradientPassesTheSameMask()
     {
         GradientCheckResult result = GradientCheck.Run(v => v.Dropout(0.4) * v, Tensor.RandomNormal([6, 7], new Philox(1), DType.Float64));
