@@ -9,6 +9,7 @@ namespace Evenkeel.Kernels;
 /// </summary>
 /// <remarks>
 /// Lanes add up in T over at most 64 packs; then they are added in double, in index order. Long sums are cut into parts that depend on the shape only.
+/// Where that leaves the range of float, the part is summed again with every term in double: a sum is infinite or NaN only if one of its terms is.
 /// Two walks: rows, where the innermost dimension is summed, and columns, where it is kept.
 /// </remarks>
 internal static unsafe class Reduce
@@ -100,7 +101,7 @@ internal static unsafe class Reduce
                 int first = part * PartLength, stop = Math.Min(Plan.Reduced, first + Math.Min(PartLength, Plan.Reduced - first));
                 if (Plan.InnerReduced)
                 {
-                    double total = Row(rest, first, stop);
+                    double total = InRange(Row(rest, first, stop), rest, first, stop);
                     if (Parts == 1) Result[rest] = T.CreateTruncating(total / Divisor);
                     else Partials[(part * Plan.Kept) + rest] = total;
                     continue;
@@ -235,10 +236,10 @@ internal static unsafe class Reduce
             }
 
             int k = (outer * Plan.Inner) + column;
-            Finish(total0, k, width, part);
-            Finish(total1, k + width, width, part);
-            Finish(total2, k + (2 * width), width, part);
-            Finish(total3, k + (3 * width), width, part);
+            Finish(total0, k, width, first, stop, part);
+            Finish(total1, k + width, width, first, stop, part);
+            Finish(total2, k + (2 * width), width, first, stop, part);
+            Finish(total3, k + (3 * width), width, first, stop, part);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -262,7 +263,7 @@ internal static unsafe class Reduce
                 total.Add(sum);
             }
 
-            Finish(total, k, Vector512<T>.Count, part);
+            Finish(total, k, Vector512<T>.Count, first, stop, part);
         }
 
         /// <summary>Fewer columns than a pack: a full pack is read where the tensor goes on behind it; its surplus lanes are never stored.</summary>
@@ -292,11 +293,16 @@ internal static unsafe class Reduce
                 total.Add(sum);
             }
 
-            Finish(total, k, inner, part);
+            Finish(total, k, inner, first, stop, part);
         }
 
-        private readonly void Finish(in Wide<T> total, int k, int count, int part)
+        private readonly void Finish(Wide<T> total, int k, int count, int first, int stop, int part)
         {
+            if (typeof(T) == typeof(float) && !total.IsFinite)
+            {
+                for (int i = 0; i < count; i++) total[i] = InRange(total[i], k + i, first, stop);
+            }
+
             if (Parts == 1)
             {
                 Vector512<T> values = total.Divide(Divisor);
@@ -306,9 +312,32 @@ internal static unsafe class Reduce
             }
 
             double* partials = Partials + (part * Plan.Kept) + k;
-            int half = Math.Min(count, Vector512<double>.Count);
-            for (int i = 0; i < half; i++) partials[i] = total.Low.GetElement(i);
-            for (int i = half; i < count; i++) partials[i] = total.High.GetElement(i - half);
+            for (int i = 0; i < count; i++) partials[i] = total[i];
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private readonly double InRange(double total, int kept, int first, int stop) =>
+            typeof(T) != typeof(float) || double.IsFinite(total) ? total : SumInDouble(kept, first, stop);
+
+        /// <summary>The sum over reduced indices first .. stop-1 for one kept index, each term widened before it is added: slow, for sums that leave the range of float on the way.</summary>
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private readonly double SumInDouble(int kept, int first, int stop)
+        {
+            TFormula formula = Formula;
+            int inner = Plan.Inner;
+            bool rows = Plan.InnerReduced;
+            int outer = rows ? kept : kept / inner;
+            int origin = Plan.Offset(outer, reduced: false) + (rows ? 0 : kept - (outer * inner));
+            Vector512<T> c = TFormula.ReadsC ? Simd.Broadcast(C[kept]) : default;
+            double total = 0;
+            for (int r = first; r < stop; r++)
+            {
+                int run = rows ? r / inner : r;
+                int offset = origin + Plan.Offset(run, reduced: true) + (rows ? r - (run * inner) : 0);
+                total += double.CreateTruncating(formula.Invoke(Simd.Broadcast(A[offset]), TFormula.ReadsB ? Simd.Broadcast(B[offset]) : default, c)[0]);
+            }
+
+            return total;
         }
     }
 }
@@ -321,6 +350,24 @@ internal struct Wide<T> where T : unmanaged
 
     /// <summary>The other lanes, where T is float.</summary>
     public Vector512<double> High;
+
+    /// <summary>False where a lane is infinite or NaN.</summary>
+    public readonly bool IsFinite
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512.EqualsAll((Low - Low) + (High - High), default);
+    }
+
+    /// <summary>One sum.</summary>
+    public double this[int lane]
+    {
+        readonly get => lane < Vector512<double>.Count ? Low.GetElement(lane) : High.GetElement(lane - Vector512<double>.Count);
+        set
+        {
+            if (lane < Vector512<double>.Count) Low = Low.WithElement(lane, value);
+            else High = High.WithElement(lane - Vector512<double>.Count, value);
+        }
+    }
 
     /// <summary>Adds a pack, lane by lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

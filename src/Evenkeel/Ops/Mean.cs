@@ -7,7 +7,7 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The mean over some dimensions, all of them where none is given: the sum, carried in double, over the number m of elements; NaN where m is 0.</summary>
+    /// <summary>The mean over some dimensions, all of them where none is given: the sum over the number m of elements; NaN where m is 0. It is summed like <see cref="Sum"/> and rounded once, after the division.</summary>
     /// <param name="axes">The dimensions to average over; negative ones count from the end.</param>
     /// <param name="keepDims">True keeps averaged dimensions as dimensions of size 1, so that the result broadcasts against this tensor.</param>
     /// <exception cref="ArgumentException">An axis does not exist or is given twice.</exception>

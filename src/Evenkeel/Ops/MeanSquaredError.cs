@@ -7,7 +7,7 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The mean of (x - target)² over all elements: a scalar.</summary>
+    /// <summary>The mean of (x - target)² over all elements: a scalar. It is summed like <see cref="Sum"/>; the squares themselves are of the element type.</summary>
     /// <param name="target">Same shape and type as this tensor; it gets a gradient too if it asks for one.</param>
     /// <exception cref="ArgumentException">The shapes or element types differ, or there are no elements.</exception>
     public Tensor MeanSquaredError(Tensor target) => MeanSquaredErrorOp.Apply(this, target);

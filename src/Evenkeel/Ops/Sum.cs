@@ -4,7 +4,7 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The sum over some dimensions, all of them where none is given. Long sums are carried in double.</summary>
+    /// <summary>The sum over some dimensions, all of them where none is given. Blocks of at most 1024 elements add up in the element type, blocks in double; a float32 sum that would leave the range of float on the way is carried in double throughout.</summary>
     /// <param name="axes">The dimensions to sum over; negative ones count from the end.</param>
     /// <param name="keepDims">True keeps summed dimensions as dimensions of size 1, so that the result broadcasts against this tensor.</param>
     /// <exception cref="ArgumentException">An axis does not exist or is given twice.</exception>

@@ -8,7 +8,7 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The variance over some dimensions, all of them where none is given: Σ (x - mean)² / (m - correction), centred, m the number of elements.
+    /// The variance over some dimensions, all of them where none is given: Σ (x - mean)² / (m - correction), centred, m the number of elements. It is summed like <see cref="Sum"/>; the squares themselves are of the element type.
     /// </summary>
     /// <param name="axes">The dimensions to reduce; negative ones count from the end.</param>
     /// <param name="keepDims">True keeps reduced dimensions as dimensions of size 1, so that the result broadcasts against this tensor.</param>

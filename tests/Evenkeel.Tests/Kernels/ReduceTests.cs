@@ -13,6 +13,41 @@ public sealed unsafe class ReduceTests
     [Fact]
     public void RowsAndColumnsOfEveryLengthInDouble() => Sweep<double>(1e-14);
 
+    [Theory]
+    [InlineData(new[] { 4096 }, 0b1)]
+    [InlineData(new[] { 3, 4096 }, 0b10)]
+    [InlineData(new[] { 200_000, 2 }, 0b01)]
+    [InlineData(new[] { 4096, 70 }, 0b01)]
+    [InlineData(new[] { 4096, 20 }, 0b01)]
+    [InlineData(new[] { 4, 7, 33, 5 }, 0b0101)]
+    [InlineData(new[] { 4, 7, 33, 50 }, 0b1010)]
+    [InlineData(new[] { 300_000 }, 0b1)]
+    public void ASumThatLeavesTheRangeOfFloatOnTheWayIsFinite(int[] shape, int reduced)
+    {
+        // Each kept index has values of its own, of one large sum or of large terms that cancel.
+        ReductionPlan plan = ReductionPlan.Create(shape, (uint)reduced);
+        int count = plan.Count;
+        float[] x = new float[count];
+        double[] expected = new double[plan.Kept];
+        for (int i = 0; i < count; i++)
+        {
+            int k = Kept(i, shape, (uint)reduced);
+            x[i] = 2e38f + (k * 1e34f);
+            expected[k] += x[i] / (double)plan.Reduced;
+        }
+
+        float[] y = new float[plan.Kept];
+        fixed (float* source = x, result = y) Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
+        for (int k = 0; k < y.Length; k++) Assert.Equal(expected[k], y[k], 1e-6 * expected[k]);
+        x[count - 1] = float.PositiveInfinity;
+        fixed (float* source = x, result = y) Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
+        for (int k = 0; k < y.Length - 1; k++) Assert.Equal(expected[k], y[k], 1e-6 * expected[k]);
+        Assert.Equal(float.PositiveInfinity, y[^1]);
+        x[count - 1] = float.NaN;
+        fixed (float* source = x, result = y) Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
+        Assert.Equal(float.NaN, y[^1]);
+    }
+
     [Fact]
     public void SoftmaxRowsOfEveryLength()
     {
@@ -55,9 +90,7 @@ public sealed unsafe class ReduceTests
                 double[] expected = new double[plan.Kept];
                 for (int i = 0; i < a.Count; i++)
                 {
-                    int[] index = Reference.NaiveOps.Unravel(i, shape);
-                    int k = 0;
-                    for (int d = 0; d < 3; d++) k = (reduced >> d & 1) != 0 ? k : (k * shape[d]) + index[d];
+                    int k = Kept(i, shape, reduced);
                     expected[k] += double.CreateTruncating(a.Values[i] * b.Values[i] * c.Values[k]) / 2;
                 }
 
@@ -65,6 +98,14 @@ public sealed unsafe class ReduceTests
                 y.Check();
             }
         }
+    }
+
+    private static int Kept(int flat, int[] shape, uint reduced)
+    {
+        int[] index = Reference.NaiveOps.Unravel(flat, shape);
+        int k = 0;
+        for (int d = 0; d < shape.Length; d++) k = (reduced >> d & 1) != 0 ? k : (k * shape[d]) + index[d];
+        return k;
     }
 
     private readonly struct Term<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>

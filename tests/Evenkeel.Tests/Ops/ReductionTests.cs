@@ -6,6 +6,13 @@ namespace Evenkeel.Tests;
 
 public sealed class ReductionTests
 {
+    [Fact]
+    public void AMeanOfLargeValuesIsFinite()
+    {
+        Assert.Equal(1e37f, Tensor.Full([4096], 1e37).Mean().Item(), 1e31);
+        Assert.Equal(1e36f, Tensor.Full([4096], 1e18).MeanSquaredError(Tensor.Zeros([4096])).Item(), 1e30);
+    }
+
     private static readonly (int[] Shape, int[] Axes)[] s_cases =
     [
         ([50, 10], [0]), ([50, 10], [1]), ([50, 10], []), ([300, 130], [0]), ([300, 130], [-1]), ([3, 4, 5], [1]), ([3, 4, 5], [0, 2]), ([3, 4, 5], [0, 1]),
