@@ -21,10 +21,16 @@ internal sealed unsafe class ConcatOp : Op
         if (tensors.IsEmpty) throw new ArgumentException("Concat: expected at least one tensor, got none.", nameof(tensors));
         var operands = new Tensor[tensors.Length];
         tensors.CopyTo(operands);
+        if (Array.TrueForAll(operands, static operand => operand is { DType: DType.Int64 }))
+        {
+            for (int i = 0; i < operands.Length; i++) operands[i] = operands[i].Reinterpret(DType.Float64);
+            return Apply(operands, axis).Reinterpret(DType.Int64);
+        }
+
         Tape? tape = JoinAll("Concat", operands);
         Shape first = operands[0].Shape;
         axis = Broadcasting.Axis("Concat", first, axis);
-        int length = 0;
+        long length = 0;
         foreach (Tensor operand in operands)
         {
             Shape shape = operand.Shape;
@@ -33,10 +39,13 @@ internal sealed unsafe class ConcatOp : Op
             length += shape[axis];
         }
 
+        if (length > int.MaxValue)
+            throw new ArgumentException($"Concat: expected at most {int.MaxValue} entries along axis {axis}, got {length}. Concatenate fewer tensors.", nameof(tensors));
+        Shape result = first.With(axis, (int)length);
         ConcatOp op = Rent<ConcatOp>(tape);
         (op._operands, op._axis) = (operands, axis);
         (op._outer, _, op._inner) = Broadcasting.Around(first, axis);
-        op.BindAll(first.With(axis, length), operands[0].DType, operands);
+        op.BindAll(result, operands[0].DType, operands);
         return op.Execute();
     }
 

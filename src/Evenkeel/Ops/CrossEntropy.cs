@@ -10,7 +10,7 @@ public sealed partial class Tensor
     /// <summary>
     /// Softmax cross-entropy of class scores (logits) of shape (N, C): the mean over the batch of -ln softmax(x[n])[label[n]], a scalar.
     /// </summary>
-    /// <param name="labels">N class numbers from 0 to C - 1, of type Int64.</param>
+    /// <param name="labels">N class numbers from 0 to C - 1, of type Int64; they are copied.</param>
     /// <exception cref="ArgumentException">A shape or type differs, the batch is empty, or a label is out of range.</exception>
     public Tensor CrossEntropy(Tensor labels) => CrossEntropyOp.Apply(this, labels);
 }
@@ -37,7 +37,11 @@ internal sealed unsafe class CrossEntropyOp : Op
         Tape? tape = Join("CrossEntropy", ref x);
         ClassLabels.Check("CrossEntropy", x, labels);
         CrossEntropyOp op = Rent<CrossEntropyOp>(tape);
-        (op._x, op._labels) = (x, labels);
+        op._x = x;
+
+        // A copy: the caller may fill its labels anew before the backward pass, unchecked.
+        op._labels = op.NewTensor(labels.Shape, DType.Int64);
+        op._labels.CopyFrom(labels);
         op._probabilities = op.NewTensor(x.Shape, x.DType);
         op._losses = op.NewTensor([x.Shape[0]], DType.Float64);
         op.Bind([], x.DType, x);

@@ -39,10 +39,10 @@ internal sealed unsafe class LinearOp : Op
             throw new ArgumentException($"Linear: expected an input of shape (*, {inputs}) for a weight of shape {weight.Shape}, got {x.Shape}. The last dimension holds the features; Flatten or Reshape the input.");
         if (bias is not null && (bias.Shape.Rank != 1 || bias.Shape[0] != outputs))
             throw new ArgumentException($"Linear: expected a bias of shape ({outputs}) for a weight of shape {weight.Shape}, got {bias.Shape}.");
+        Shape shape = x.Shape.With(-1, outputs);
         LinearOp op = Rent<LinearOp>(tape);
         (op._x, op._weight, op._bias) = (x, weight, bias);
         (op._in, op._out) = (inputs, outputs);
-        Shape shape = x.Shape.With(-1, outputs);
         op._rows = outputs > 0 ? shape.Count / outputs : 0;
         op.Bind(shape, x.DType, x, weight, bias);
         return op.Execute();

@@ -48,13 +48,17 @@ internal sealed unsafe class MatMulOp : Op
         for (int i = 0; same && i < leading.Rank - 2; i++) same = shapeA[i] == shapeB[i];
         if (!same && shapeA.Rank != 2 && shapeB.Rank != 2)
             throw new ArgumentException($"MatMul: expected the same leading dimensions, or one operand that is a plain matrix, got {shapeA} and {shapeB}.");
+        Span<int> sizes = stackalloc int[leading.Rank];
+        leading.CopyTo(sizes);
+        (sizes[^2], sizes[^1]) = (m, n);
+        var shape = new Shape(sizes);
         MatMulOp op = Rent<MatMulOp>(tape);
         (op._a, op._b, op._transposeA, op._transposeB) = (a, b, transposeA, transposeB);
         (op._m, op._n, op._k, op._batch) = (m, n, k, 1);
         for (int i = 0; i < leading.Rank - 2; i++) op._batch *= leading[i];
         op._stepA = shapeA.Rank == 2 ? 0 : m * k;
         op._stepB = shapeB.Rank == 2 ? 0 : k * n;
-        op.Bind(leading.With(-2, m).With(-1, n), a.DType, a, b);
+        op.Bind(shape, a.DType, a, b);
         return op.Execute();
     }
 

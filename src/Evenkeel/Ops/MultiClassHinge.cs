@@ -10,7 +10,7 @@ public sealed partial class Tensor
     /// The multiclass hinge (svm) loss of class scores of shape (N, C): the mean over the batch of Σ_{j ≠ label} max(0, x_j - x_label + 1), a scalar
     /// (Weston and Watkins 1999, as in CS231n; PyTorch's MultiMarginLoss divides by C as well).
     /// </summary>
-    /// <param name="labels">N class numbers from 0 to C - 1, of type Int64.</param>
+    /// <param name="labels">N class numbers from 0 to C - 1, of type Int64; they are copied.</param>
     /// <exception cref="ArgumentException">A shape or type differs, the batch is empty, or a label is out of range.</exception>
     public Tensor MultiClassHinge(Tensor labels) => MultiClassHingeOp.Apply(this, labels);
 }
@@ -35,7 +35,11 @@ internal sealed unsafe class MultiClassHingeOp : Op
         Tape? tape = Join("MultiClassHinge", ref x);
         ClassLabels.Check("MultiClassHinge", x, labels);
         MultiClassHingeOp op = Rent<MultiClassHingeOp>(tape);
-        (op._x, op._labels) = (x, labels);
+        op._x = x;
+
+        // A copy: the caller may fill its labels anew before the backward pass, unchecked.
+        op._labels = op.NewTensor(labels.Shape, DType.Int64);
+        op._labels.CopyFrom(labels);
         op._losses = op.NewTensor([x.Shape[0]], DType.Float64);
         op.Bind([], x.DType, x);
         return op.Execute();

@@ -33,6 +33,7 @@ internal sealed unsafe class PermuteOp : Op
 
     public static Tensor Apply(string name, Tensor x, ReadOnlySpan<int> axes)
     {
+        if (x.DType == DType.Int64) return Apply(name, x.Reinterpret(DType.Float64), axes).Reinterpret(DType.Int64);
         Tape? tape = Join(name, ref x);
         int rank = x.Shape.Rank;
         Span<int> order = stackalloc int[Shape.MaxRank], sizes = stackalloc int[Shape.MaxRank];

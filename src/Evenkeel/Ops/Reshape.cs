@@ -40,6 +40,7 @@ internal sealed class ReshapeOp : Op
 
     public static Tensor Apply(Tensor x, Shape shape)
     {
+        if (x.DType == DType.Int64) return Apply(x.Reinterpret(DType.Float64), shape).Reinterpret(DType.Int64);
         Tape? tape = Join("Reshape", ref x);
         if (shape.Count != x.Count)
             throw new ArgumentException($"Reshape: expected a shape of {x.Count} elements like {x.Shape}, got {shape} of {shape.Count}.", nameof(shape));

@@ -18,6 +18,7 @@ internal sealed unsafe class SliceOp : Op
 
     public static Tensor Apply(Tensor x, int axis, int start, int length)
     {
+        if (x.DType == DType.Int64) return Apply(x.Reinterpret(DType.Float64), axis, start, length).Reinterpret(DType.Int64);
         Tape? tape = Join("Slice", ref x);
         axis = Broadcasting.Axis("Slice", x.Shape, axis);
         if (start < 0 || length < 0 || start > x.Shape[axis] - length)

@@ -10,6 +10,9 @@ namespace Evenkeel;
 /// </remarks>
 internal sealed class Arena
 {
+    /// <summary>The most that can be rented in one piece: a managed array, less what aligning takes.</summary>
+    public static readonly long MaxBytes = Array.MaxLength - (2 * Simd.Alignment);
+
     private const int FirstSlabBytes = 1 << 20;
 
     private readonly List<Memory> _slabs = [];

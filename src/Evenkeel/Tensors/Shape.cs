@@ -20,6 +20,9 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
 
     private readonly Sizes _sizes;
 
+    // Less one, so that the default shape is that of a scalar, [].
+    private readonly int _countLessOne;
+
     /// <summary>Creates a shape from its dimensions, outermost first; no dimension is a scalar's shape.</summary>
     /// <exception cref="ArgumentException">More than six dimensions, a negative one, or more than 2³¹-1 elements.</exception>
     public Shape(params ReadOnlySpan<int> dimensions)
@@ -38,7 +41,7 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
                 throw new ArgumentException($"Shape: expected at most {int.MaxValue} elements, got ({string.Join(", ", dimensions.ToArray())}). Split the batch.", nameof(dimensions));
         }
 
-        Count = (int)count;
+        _countLessOne = (int)count - 1;
     }
 
     /// <summary>Creates a shape; the target of collection expressions.</summary>
@@ -48,7 +51,7 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
     public int Rank { get; }
 
     /// <summary>Number of elements: the product of the dimensions, 1 for a scalar.</summary>
-    public int Count { get; }
+    public int Count => _countLessOne + 1;
 
     /// <summary>The size of a dimension; negative indices count from the end, -1 is the innermost.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such dimension.</exception>

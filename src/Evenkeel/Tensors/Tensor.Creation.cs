@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Evenkeel;
@@ -48,7 +49,8 @@ public sealed partial class Tensor
     public static Tensor From<T>(T[,] values) where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(values);
-        return From(MemoryMarshal.CreateReadOnlySpan(ref values[0, 0], values.Length), [values.GetLength(0), values.GetLength(1)]);
+        ref T first = ref Unsafe.As<byte, T>(ref MemoryMarshal.GetArrayDataReference((Array)values));
+        return From(MemoryMarshal.CreateReadOnlySpan(ref first, values.Length), [values.GetLength(0), values.GetLength(1)]);
     }
 
     /// <summary>Class labels as a vector of 64-bit integers.</summary>

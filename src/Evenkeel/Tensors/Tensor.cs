@@ -39,12 +39,10 @@ public sealed partial class Tensor
     public int Count => Shape.Count;
 
     /// <summary>A new tensor of undefined content outside any tape.</summary>
-    internal static Tensor Empty(Shape shape, DType dtype) =>
-        new(Arena.Allocate((long)shape.Count * dtype.SizeInBytes()), shape, dtype, arena: null);
+    internal static Tensor Empty(Shape shape, DType dtype) => new(Arena.Allocate(SizeInBytes(shape, dtype)), shape, dtype, arena: null);
 
     /// <summary>A tensor of undefined content in an arena's current pass.</summary>
-    internal static Tensor Rent(Arena arena, Shape shape, DType dtype) =>
-        new(arena.Rent((long)shape.Count * dtype.SizeInBytes()), shape, dtype, arena);
+    internal static Tensor Rent(Arena arena, Shape shape, DType dtype) => new(arena.Rent(SizeInBytes(shape, dtype)), shape, dtype, arena);
 
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count) and pass.</summary>
     internal Tensor Alias(Shape shape, Arena? arena) =>
@@ -52,6 +50,16 @@ public sealed partial class Tensor
 
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count).</summary>
     internal Tensor Alias(Shape shape) => Alias(shape, _arena);
+
+    /// <summary>
+    /// Another handle on this tensor's memory that takes the bits as another type of the same size: how 64-bit integers go through ops that only move elements. No gradient flows through it.
+    /// </summary>
+    internal Tensor Reinterpret(DType dtype)
+    {
+        ThrowIfStale();
+        var handle = new Tensor(new Arena.Memory(_buffer, _address, 0), Shape, dtype, _arena);
+        return Tape is null ? handle : handle.On(Tape, requiresGradient: false);
+    }
 
     /// <summary>
     /// The elements, without a copy. For a tensor on a tape the span must not be used after the tape's next <see cref="Tape.Reset"/>.
@@ -168,6 +176,14 @@ public sealed partial class Tensor
     internal bool IsStale => _arena is not null && _arena.Epoch != _epoch;
 
     private string DebuggerText => IsStale ? $"Tensor {Shape} {DType}, of a pass that is over" : TensorPrinter.Line(this);
+
+    private static long SizeInBytes(Shape shape, DType dtype)
+    {
+        long bytes = (long)shape.Count * dtype.SizeInBytes();
+        return bytes <= Arena.MaxBytes
+            ? bytes
+            : throw new ArgumentException($"Tensor: expected at most {Arena.MaxBytes} bytes (2 GB), got {bytes} for {dtype} of shape {shape}. Split the batch, or store the values in several tensors.");
+    }
 
     private static unsafe nint AddressOf(ref byte start) => (nint)Unsafe.AsPointer(ref start);
 

@@ -6,6 +6,25 @@ namespace Evenkeel.Tests;
 
 public sealed class LossTests
 {
+    [Fact]
+    public void LabelsMayBeFilledAnewBeforeTheBackwardPass()
+    {
+        foreach (Func<Tensor, Tensor, Tensor> loss in new Func<Tensor, Tensor, Tensor>[] { (x, y) => x.CrossEntropy(y), (x, y) => x.MultiClassHinge(y) })
+        {
+            Tensor labels = Tensor.Labels(0, 2);
+            var tape = new Tape();
+            Tensor x = tape.Input(Tensor.From(new double[,] { { 1, 2, 3 }, { 2, 1, 0 } }), requiresGradient: true);
+            loss(x, labels).Backward();
+            double[] expected = x.Gradient!.ToArray<double>();
+            tape.Reset();
+            x = tape.Input(Tensor.From(new double[,] { { 1, 2, 3 }, { 2, 1, 0 } }), requiresGradient: true);
+            Tensor value = loss(x, labels);
+            labels.Fill(1_000_000_000);
+            value.Backward();
+            Assert.Equal(expected, x.Gradient!.ToArray<double>());
+        }
+    }
+
     [Theory]
     [InlineData(50, 10)]
     [InlineData(1, 2)]

@@ -6,6 +6,15 @@ namespace Evenkeel.Tests;
 
 public sealed class MatMulTests
 {
+    [Fact]
+    public void OnlyTheResultsShapeMustBePossible()
+    {
+        // 100000 rows and 100000 columns at once would be too many elements.
+        Tensor y = Tensor.Ones([1, 100_000]).MatMul(Tensor.Ones([1, 1]), transposeA: true);
+        Assert.Equal(new Shape([100_000, 1]), y.Shape);
+        Assert.Equal(100_000, y.Sum().Item());
+    }
+
     [Theory]
     [InlineData(false, false)]
     [InlineData(true, false)]

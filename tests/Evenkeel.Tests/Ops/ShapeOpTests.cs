@@ -7,6 +7,31 @@ namespace Evenkeel.Tests;
 public sealed class ShapeOpTests
 {
     [Fact]
+    public void MovesOfIntegersKeepEveryBit()
+    {
+        // Among them the bits of NaNs, quiet and signalling.
+        long[] values = [1, -1, long.MinValue, long.MaxValue, 0x7FF0000000000001, -0x000FFFFFFFFFFFFF];
+        foreach (Tensor x in new[] { Tensor.From(values, [2, 3]), new Tape().Input(Tensor.From(values, [2, 3])) })
+        {
+            Assert.Equal(values, x.Reshape(3, 2).ToArray<long>());
+            Assert.Equal(new Shape([3, 2]), x.Reshape(3, -1).Shape);
+            Assert.Equal([values[1], values[2], values[4], values[5]], x.Slice(1, 1, 2).ToArray<long>());
+            Assert.Equal([values[0], values[3], values[1], values[4], values[2], values[5]], x.Transpose(0, 1).ToArray<long>());
+            Assert.Equal([.. values, .. values], Tensor.Concat([x, x]).ToArray<long>());
+            Assert.Same(x.Tape, x.Slice(0, 0, 1).Tape);
+        }
+
+        Tensor wide = Tensor.From(new long[70 * 33], [70, 33]);
+        for (int i = 0; i < wide.Count; i++) wide.AsSpan<long>()[i] = 0x7FF0000000000000 + i;
+        Assert.Equal(wide.ToArray<long>(), wide.Transpose(0, 1).Transpose(0, 1).ToArray<long>());
+        Assert.StartsWith("Concat: expected", Assert.Throws<ArgumentException>(() => Tensor.Concat([wide, Tensor.Ones([1, 33])])).Message, StringComparison.Ordinal);
+        var tape = new Tape();
+        Tensor stale = tape.Input(wide);
+        tape.Reset();
+        Assert.Throws<InvalidOperationException>(() => stale.Reshape(-1));
+    }
+
+    [Fact]
     public void ReshapeSharesMemory()
     {
         Tensor x = Counting([2, 6]);
