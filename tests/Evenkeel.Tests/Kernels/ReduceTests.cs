@@ -24,7 +24,7 @@ public sealed unsafe class ReduceTests
     [InlineData(new[] { 300_000 }, 0b1)]
     public void ASumThatLeavesTheRangeOfFloatOnTheWayIsFinite(int[] shape, int reduced)
     {
-        // Each kept index has values of its own, of one large sum or of large terms that cancel.
+        // Each kept index has a value of its own, so that a mix-up shows.
         ReductionPlan plan = ReductionPlan.Create(shape, (uint)reduced);
         int count = plan.Count;
         float[] x = new float[count];
