@@ -185,7 +185,7 @@ internal static unsafe class Segments
 
     /// <summary>result = map(x, dy) over the group; <paramref name="result"/> must not be the memory of x or dy: overlapping packs read them twice.</summary>
     /// <param name="ahead">What lies behind each run belongs to the next group (the next channel): ask for it while this one is mapped.</param>
-    /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned.</param>
+    /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned; call <see cref="Simd.StreamFence"/> after the last map of a chunk.</param>
     public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
@@ -218,8 +218,6 @@ internal static unsafe class Segments
                 Simd.StoreStream(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
             }
         }
-
-        Simd.StreamFence();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

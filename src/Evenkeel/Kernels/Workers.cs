@@ -16,7 +16,8 @@ internal interface IJob
 /// </summary>
 /// <remarks>
 /// <para>Chunks are claimed, so a late or preempted helper costs nothing: the caller does what nobody has claimed and waits only for
-/// helpers that have begun. A busy or nested pool runs the job inline. Helpers spin briefly for the next job, then park.</para>
+/// helpers that have begun. Each thread claims from a range of its own first, the same range in every job of that size: what it wrote in one op is still in its
+/// cache in the next, and neighbouring chunks seldom share a cache line across threads. Then it helps with the others' ranges. A busy or nested pool runs the job inline. Helpers spin briefly for the next job, then park.</para>
 /// <para>The number of chunks of a job must depend on shapes only, never on <see cref="Threads"/>: then a result has the same bits for
 /// any number of threads.</para>
 /// </remarks>
@@ -36,7 +37,6 @@ public static unsafe class Workers
     private struct Shared
     {
         [FieldOffset(64)] public long State;
-        [FieldOffset(128)] public int Next;
         [FieldOffset(192)] public int Parked;
         [FieldOffset(256)] public void* Job;
         [FieldOffset(264)] public delegate*<void*, int, void> Invoke;
@@ -44,7 +44,11 @@ public static unsafe class Workers
         [FieldOffset(276)] public int Helpers;
     }
 
+    /// <summary>Ints from one range's counter to the next: a cache line of its own for each.</summary>
+    private const int ClaimStride = 16;
+
     private static Shared s_shared;
+    private static int[] s_claims = new int[2 * ClaimStride];
     private static int s_busy;
     private static int s_started;
     private static Exception? s_failure;
@@ -98,13 +102,15 @@ public static unsafe class Workers
         s_shared.Invoke = invoke;
         s_shared.Chunks = chunks;
         s_shared.Helpers = helpers;
-        s_shared.Next = 0;
+        int ranges = helpers + 1;
+        if (s_claims.Length < ranges * ClaimStride) s_claims = new int[ranges * ClaimStride];
+        for (int range = 0; range < ranges; range++) s_claims[range * ClaimStride] = (int)((long)chunks * range / ranges);
         long opened = (((s_shared.State >> 32) + 1) << 32) | OpenBit;
         Interlocked.Exchange(ref s_shared.State, opened);
         int parked = Volatile.Read(ref s_shared.Parked);
         if (parked > 0) s_wake.Release(Math.Min(parked, helpers));
 
-        Work();
+        Work(0);
 
         // Close the door, then wait for those who are inside.
         long state = Interlocked.Add(ref s_shared.State, -OpenBit);
@@ -123,31 +129,42 @@ public static unsafe class Workers
         }
     }
 
-    /// <summary>Claims and does chunks until none is left. After a failure the remaining chunks are dropped.</summary>
-    private static void Work()
+    /// <summary>Claims and does chunks until none is left: of the thread's own range, then of the others'. After a failure the remaining chunks are dropped.</summary>
+    private static void Work(int thread)
     {
-        int chunks = s_shared.Chunks;
+        int chunks = s_shared.Chunks, ranges = s_shared.Helpers + 1;
+        int[] claims = s_claims;
         void* job = s_shared.Job;
         delegate*<void*, int, void> invoke = s_shared.Invoke;
         try
         {
-            for (int chunk = Interlocked.Increment(ref s_shared.Next) - 1; chunk < chunks; chunk = Interlocked.Increment(ref s_shared.Next) - 1)
-                invoke(job, chunk);
+            for (int turn = 0; turn < ranges; turn++)
+            {
+                int range = thread + turn < ranges ? thread + turn : thread + turn - ranges;
+                int end = (int)((long)chunks * (range + 1) / ranges);
+                ref int next = ref claims[range * ClaimStride];
+                while (Volatile.Read(ref next) < end)
+                {
+                    int chunk = Interlocked.Increment(ref next) - 1;
+                    if (chunk < end) invoke(job, chunk);
+                }
+            }
         }
         catch (Exception failure)
         {
             Interlocked.CompareExchange(ref s_failure, failure, null);
-            Volatile.Write(ref s_shared.Next, chunks);
+            for (int range = 0; range < ranges; range++) Volatile.Write(ref claims[range * ClaimStride], chunks);
         }
     }
 
     private static void StartHelper()
     {
-        s_started++;
-        new Thread(Help, maxStackSize: 1 << 20) { IsBackground = true, Name = "Evenkeel worker" }.Start();
+        int number = ++s_started;
+        new Thread(() => Help(number), maxStackSize: 1 << 20) { IsBackground = true, Name = "Evenkeel worker" }.Start();
     }
 
-    private static void Help()
+    /// <summary>The life of helper number 1, 2, ...; the caller of a job is thread 0.</summary>
+    private static void Help(int number)
     {
         long lastGeneration = -1;
         int turns = 0;
@@ -157,11 +174,11 @@ public static unsafe class Workers
             long generation = state >> 32;
             if ((state & OpenBit) != 0 && generation != lastGeneration)
             {
-                // Enter only through the open door of this very generation, and no more helpers than asked for.
-                if ((state & InsideMask) < s_shared.Helpers)
+                // Enter only through the open door of this very generation, and only where asked for.
+                if (number <= s_shared.Helpers)
                 {
                     if (Interlocked.CompareExchange(ref s_shared.State, state + 1, state) != state) continue;
-                    Work();
+                    Work(number);
                     Interlocked.Decrement(ref s_shared.State);
                 }
 

@@ -93,7 +93,13 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     protected override void Forward<T>()
     {
         if (!_fromBatch) LoadRunning<T>();
-        if (_x.Count > 0) ForEach<ForwardJob<T>>(new ForwardJob<T> { Op = this }, Chunks<T>());
+        if (_x.Count > 0)
+        {
+            // With fixed statistics nothing ties the samples of a channel together: they are walked as they lie in memory.
+            if (_fromBatch || IsMatrix) ForEach(new ForwardJob<T> { Op = this }, Chunks<T>());
+            else ForEach(new FixedJob<T> { Op = this }, _samples);
+        }
+
         if (_fromBatch && _running is not null)
             _updated = _running.Update(_moments.Pointer<double>(), _channels, (double)_samples * _spatial, _previous is null ? null : _previous.Pointer<T>());
     }
@@ -105,7 +111,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         _dbeta = Open(_beta);
         if (_x.Count > 0)
         {
-            ForEach<BackwardJob<T>>(new BackwardJob<T> { Op = this }, Chunks<T>());
+            ForEach(new BackwardJob<T> { Op = this }, Chunks<T>());
         }
         else
         {
@@ -155,6 +161,18 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
             int perChunk = Op.ChannelsPerChunk<T>();
             for (int c = chunk * perChunk; c < Math.Min(Op._channels, (chunk + 1) * perChunk); c++) Op.ForwardPlane<T>(c);
+            Op.Fence<T>();
+        }
+    }
+
+    private struct FixedJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public BatchNorm<TEpilogue> Op;
+
+        public readonly void Invoke(int chunk)
+        {
+            Op.ForwardSample<T>(chunk);
+            Op.Fence<T>();
         }
     }
 
@@ -172,6 +190,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
             int perChunk = Op.ChannelsPerChunk<T>();
             for (int c = chunk * perChunk; c < Math.Min(Op._channels, (chunk + 1) * perChunk); c++) Op.BackwardPlane<T>(c);
+            Op.Fence<T>();
         }
     }
 
@@ -207,6 +226,16 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         }
 
         Segments.Map(x, x, Output.Pointer<T>() + (nint)c * _spatial, _samples, stride, _spatial, PlaneFormula<T>(c), Streams<T>(), Ahead<T>());
+    }
+
+    /// <summary>One sample with fixed statistics.</summary>
+    private void ForwardSample<T>(int n) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        nint offset = (nint)n * _channels * _spatial;
+        T* x = _x.Pointer<T>() + offset;
+        T* y = Output.Pointer<T>() + offset;
+        for (int c = 0; c < _channels; c++)
+            Segments.Map(x + (nint)c * _spatial, x, y + (nint)c * _spatial, 1, 0, _spatial, PlaneFormula<T>(c), Streams<T>(), ahead: false);
     }
 
     private void BackwardPlane<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
@@ -258,6 +287,12 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
     /// <summary>True where what is written outgrows the last-level cache.</summary>
     private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= Simd.StreamThreshold;
+
+    /// <summary>At the end of a chunk: what was stored past the caches is visible before the chunk counts as done.</summary>
+    private void Fence<T>() where T : unmanaged
+    {
+        if (Streams<T>()) Simd.StreamFence();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<T> Broadcast<T>(double value) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.Create(T.CreateTruncating(value));
