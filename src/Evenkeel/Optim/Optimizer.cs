@@ -143,7 +143,7 @@ public abstract unsafe class Optimizer
     }
 
     /// <summary>Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind over the same parameters has given. All is checked before anything changes.</summary>
-    /// <exception cref="ArgumentException">A key is missing, or its shape or type does not fit.</exception>
+    /// <exception cref="ArgumentException">A key is missing, its shape or type does not fit, or a count or rate is out of range.</exception>
     public void LoadStateDict(StateDict state)
     {
         ArgumentNullException.ThrowIfNull(state);
@@ -155,8 +155,20 @@ public abstract unsafe class Optimizer
             for (int s = 0; s < slots; s++) Find(state, $"{Name}.{i}.{StateNames[s]}", _parameters[i].Shape, _parameters[i].DType);
         }
 
-        steps.AsSpan<long>().CopyTo(_steps);
+        foreach (long count in steps.AsSpan<long>())
+        {
+            if (count < 0)
+                throw new ArgumentException($"{Name}: expected counts of 0 or more in '{Name}.steps', got {count}. The state is damaged; load another one.", nameof(state));
+        }
+
         Span<double> values = groups.AsSpan<double>();
+        foreach (double value in values)
+        {
+            if (!(value >= 0 && double.IsFinite(value)))
+                throw new ArgumentException($"{Name}: expected rates of 0 or more and finite in '{Name}.groups', got {value}. The state is damaged; load another one.", nameof(state));
+        }
+
+        steps.AsSpan<long>().CopyTo(_steps);
         for (int g = 0; g < _groups.Count; g++)
         {
             _groups[g].LearningRate = values[3 * g];

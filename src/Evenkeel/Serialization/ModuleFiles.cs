@@ -9,7 +9,7 @@ public static class ModuleFiles
     {
         /// <summary>
         /// Writes all parameters and buffers under PyTorch's keys as a safetensors file, which <c>safetensors.torch.load_file</c> reads; as a whole or not at all.
-        /// Tied weights are written under each of their keys.
+        /// Tied weights are written under each of their keys. A SHA-256 of the data goes into the metadata, and <see cref="Load"/> checks it.
         /// </summary>
         /// <exception cref="IOException">The file could not be written; what was there before is unchanged.</exception>
         public void Save(string path)
@@ -18,7 +18,7 @@ public static class ModuleFiles
             var archive = new TensorArchive();
             archive.Metadata["format"] = "pt";
             foreach (Module.StateEntry entry in module.State()) archive.Add(entry.Key, entry.Live);
-            SafeTensors.Write(path, archive);
+            SafeTensors.WriteWithChecksum(path, archive);
         }
 
         /// <summary>Reads a safetensors file of parameters and buffers into the model; see <see cref="Module.LoadStateDict"/>.</summary>

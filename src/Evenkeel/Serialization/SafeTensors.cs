@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Security.Cryptography;
 
 namespace Evenkeel.Serialization;
 
@@ -8,12 +9,16 @@ namespace Evenkeel.Serialization;
 /// <remarks>
 /// Written types: F32, F64, I64, and U8 for blocks of bytes; the 8-byte types come first, so every tensor is aligned to its element. Also read: F16 and BF16, which become
 /// Float32 without loss. The reader trusts nothing: names, sizes and places are checked before memory is taken.
+/// A file with the metadata key <c>evenkeel.sha256</c> (models and checkpoints are written with it) is checked against it.
 /// Source: the format's description at github.com/huggingface/safetensors.
 /// </remarks>
 public static class SafeTensors
 {
     /// <summary>The header's key for strings.</summary>
     internal const string MetadataName = "__metadata__";
+
+    /// <summary>The metadata key for the SHA-256 of all bytes after the header.</summary>
+    internal const string ChecksumName = "evenkeel.sha256";
 
     /// <summary>The largest header the format allows.</summary>
     internal const long MaxHeaderBytes = 100_000_000;
@@ -38,12 +43,21 @@ public static class SafeTensors
         stream.Write(length);
         stream.Write(header);
         layout.Sort(static (left, right) => left.Begin.CompareTo(right.Begin));
-        foreach (SafeTensorsEntry entry in layout)
-        {
-            TensorArchive.Item item = archive.Items[entry.Name];
-            stream.Write(item.Tensor is { } tensor ? tensor.Bytes() : item.Bytes);
-        }
+        foreach (SafeTensorsEntry entry in layout) stream.Write(BytesOf(archive.Items[entry.Name]));
     }
+
+    /// <summary>Writes a file with the checksum of its data, so that a flipped bit is noticed when it is read; see <see cref="Write(string, TensorArchive)"/>.</summary>
+    internal static void WriteWithChecksum(string path, TensorArchive archive)
+    {
+        List<SafeTensorsEntry> layout = SafeTensorsHeader.Layout(archive);
+        layout.Sort(static (left, right) => left.Begin.CompareTo(right.Begin));
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (SafeTensorsEntry entry in layout) hash.AppendData(BytesOf(archive.Items[entry.Name]));
+        archive.Metadata[ChecksumName] = Convert.ToHexStringLower(hash.GetHashAndReset());
+        Write(path, archive);
+    }
+
+    private static ReadOnlySpan<byte> BytesOf(TensorArchive.Item item) => item.Tensor is { } tensor ? tensor.Bytes() : item.Bytes;
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
@@ -79,6 +93,15 @@ public static class SafeTensors
         var archive = new TensorArchive();
         List<SafeTensorsEntry> entries = SafeTensorsHeader.Read(header, available - 8 - (long)length, name, archive.Metadata);
         long start = stream.Position;
+        // The checksum is of this file: it does not stay in the archive, which may be changed and written anew.
+        if (archive.Metadata.TryGetValue(ChecksumName, out string? expected))
+        {
+            archive.Metadata.Remove(ChecksumName);
+            string actual = Convert.ToHexStringLower(SHA256.HashData(stream));
+            if (actual != expected)
+                throw SafeTensorsHeader.Bad(name, $"expected data with SHA-256 {expected}, got {actual}", "The file is damaged; fetch or save it again, or use an earlier one.");
+        }
+
         foreach (SafeTensorsEntry entry in entries)
         {
             stream.Position = start + entry.Begin;

@@ -1,4 +1,5 @@
 using Evenkeel.Kernels;
+using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Xunit;
 
@@ -253,6 +254,22 @@ public sealed class OptimizerTests
         Assert.StartsWith("Adam: expected 'Adam.0.exp_avg' to be Float32 of shape (19), got Float32 of shape (4)", wrongShape.Message, StringComparison.Ordinal);
         Exception wrongKind = Assert.Throws<ArgumentException>(() => new AdamW([parameter]).LoadStateDict(adam.StateDict()));
         Assert.Contains("another kind of optimizer", wrongKind.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AStateWithImpossibleNumbersChangesNothing()
+    {
+        Parameter parameter = Weights(DType.Float32);
+        var adam = new Adam([parameter], 0.5);
+        StateDict negative = adam.StateDict(), infinite = adam.StateDict();
+        negative["Adam.steps"].AsSpan<long>()[0] = -1;
+        negative["Adam.groups"].AsSpan<double>()[0] = 0.25;
+        infinite["Adam.steps"].AsSpan<long>()[0] = 7;
+        infinite["Adam.groups"].AsSpan<double>()[2] = double.PositiveInfinity;
+        Assert.Contains("expected counts of 0 or more", Assert.Throws<ArgumentException>(() => adam.LoadStateDict(negative)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected rates of 0 or more and finite", Assert.Throws<ArgumentException>(() => adam.LoadStateDict(infinite)).Message, StringComparison.Ordinal);
+        Assert.Equal(0.5, adam.LearningRate);
+        Assert.Equal(0, adam.StateDict()["Adam.steps"].AsSpan<long>()[0]);
     }
 
     internal static void SetGradient(Parameter parameter, Func<int, double> value)

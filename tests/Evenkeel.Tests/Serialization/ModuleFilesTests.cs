@@ -39,6 +39,26 @@ public sealed class ModuleFilesTests : IDisposable
     }
 
     [Fact]
+    public void AFlippedByteIsNoticedAndAFileWithoutAChecksumIsRead()
+    {
+        string path = _folder.File("model.safetensors");
+        Sequential network = Network(1);
+        network.Save(path);
+        byte[] bytes = File.ReadAllBytes(path);
+        Assert.Contains("evenkeel.sha256", System.Text.Encoding.UTF8.GetString(bytes), StringComparison.Ordinal);
+        // The checksum is the file's: an archive that is changed and written anew has none.
+        TensorArchive archive = SafeTensors.Read(path);
+        archive.Tensor("0.weight").Fill(2);
+        SafeTensors.Write(_folder.File("plain.safetensors"), archive);
+        Assert.True(Network(2).Load(_folder.File("plain.safetensors")).IsComplete);
+
+        bytes[^1] ^= 0x40;
+        File.WriteAllBytes(path, bytes);
+        Exception damaged = Assert.Throws<InvalidDataException>(() => network.Load(path));
+        Assert.Contains("The file is damaged; fetch or save it again", damaged.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void AnotherModelsFileIsRefusedOrReported()
     {
         new Linear(4, 3).Save(_folder.File("linear.safetensors"));

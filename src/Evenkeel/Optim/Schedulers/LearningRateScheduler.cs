@@ -38,7 +38,9 @@ public abstract class LearningRateScheduler
         string key = $"{GetType().Name}.count";
         if (!state.TryGetValue(key, out Tensor? count) || count.DType != DType.Int64 || count.Count != 1)
             throw new ArgumentException($"{GetType().Name}: expected the key '{key}' with one integer, got none. The state belongs to another kind of scheduler.", nameof(state));
-        Count = count.AsSpan<long>()[0];
+        long value = count.AsSpan<long>()[0];
+        if (value < 0) throw new ArgumentException($"{GetType().Name}: expected a count of 0 or more in '{key}', got {value}. The state is damaged; load another one.", nameof(state));
+        Count = value;
     }
 
     /// <summary>Sets the learning rates for the current <see cref="Count"/>.</summary>
