@@ -23,14 +23,19 @@ public static class GradientClipping
         }
 
         double norm = Math.Sqrt(squares);
+        Scale(parameters, norm, maxNorm);
+        return norm;
+    }
+
+    /// <summary>The second half of <see cref="Norm"/>, for a caller that knows the norm.</summary>
+    internal static void Scale(IEnumerable<Parameter> parameters, double norm, double maxNorm)
+    {
         double factor = maxNorm / (norm + 1e-6);
-        if (factor >= 1) return norm;
+        if (factor >= 1) return;
         foreach (Parameter parameter in parameters)
         {
             if (parameter.Gradient is { } gradient) GradientKernels.Scale(gradient, factor);
         }
-
-        return norm;
     }
 
     /// <summary>Limits every gradient element to [-limit, limit]. Semantics of <c>torch.nn.utils.clip_grad_value_</c>; NaN stays NaN.</summary>

@@ -1,6 +1,6 @@
 namespace Evenkeel.Training;
 
-/// <summary>A training whose loss has become NaN or infinite.</summary>
+/// <summary>A training whose loss, or the gradient of a parameter, has become NaN or infinite.</summary>
 public sealed class DivergedException : Exception
 {
     /// <summary>Says where.</summary>
@@ -16,12 +16,28 @@ public sealed class DivergedException : Exception
         Loss = loss;
     }
 
+    private DivergedException(string message, long step, string parameter, double loss)
+        : base(message)
+    {
+        Step = step;
+        Layer = $"the gradient of {parameter}";
+        Parameter = parameter;
+        Loss = loss;
+    }
+
     /// <summary>The iteration, counted from 1.</summary>
     public long Step { get; }
 
-    /// <summary>The first layer whose output was not finite, with its key; or <c>the inputs</c>, or <c>the loss</c>.</summary>
+    /// <summary>The first layer whose output was not finite, with its key; or <c>the inputs</c>, or <c>the loss</c>, or <c>the gradient of PARAMETER</c>.</summary>
     public string Layer { get; }
+
+    /// <summary>Where the loss was finite: the key of the parameter nearest to the loss whose gradient was not; else null.</summary>
+    public string? Parameter { get; }
 
     /// <summary>The loss.</summary>
     public double Loss { get; }
+
+    internal static DivergedException OfGradient(long step, string parameter, double loss) => new(
+        $"Trainer: expected finite gradients, got NaN or infinity in that of {parameter} at iteration {step}, where the loss is {loss}; the step was not taken. Lower the learning rate or the scale of the weights, or check the data.",
+        step, parameter, loss);
 }

@@ -14,6 +14,12 @@ internal static class DivergenceFinder
         (string Name, Module Module)? first = null;
         var tape = new Tape(Mode.Train, recordGradients: false) { Seed = seed, RandomStep = randomStep };
         tape.Reset();
+        var statistics = new List<(RunningStatistics Running, long Skipped)>();
+        foreach ((_, Module module) in model.NamedModules())
+        {
+            if (module is BatchNorm { Running: { } running }) statistics.Add((running, running.SkippedBatches));
+        }
+
         try
         {
             foreach ((string name, Module module) in model.NamedModules())
@@ -25,6 +31,8 @@ internal static class DivergenceFinder
             foreach (IDisposable handle in handles) handle.Dispose();
             tape.Reject();
             tape.Reset();
+            // The batch was counted when it came; looking at it again is no second one.
+            foreach ((RunningStatistics running, long skipped) in statistics) running.SkippedBatches = skipped;
         }
 
         if (first is not { } found) return ("the loss", "");

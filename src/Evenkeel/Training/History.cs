@@ -3,7 +3,7 @@ namespace Evenkeel.Training;
 /// <summary>What a training has seen: losses an iteration, accuracies a check.</summary>
 public sealed class History
 {
-    /// <summary>The loss of each iteration, L2 penalty included. A skipped batch leaves its NaN or infinity.</summary>
+    /// <summary>The loss of each iteration, L2 penalty included. A skipped batch leaves its NaN or infinity, and so does, at the end, the step that ended a run early.</summary>
     public IReadOnlyList<double> Losses => LossList;
 
     /// <summary>Accuracy on training samples: after the first iteration, at the end of each epoch and after the last iteration; so epochs + 1 values.</summary>
@@ -19,13 +19,13 @@ public sealed class History
     /// <summary>Epochs that were complete when the best model was found; -1 where there is none.</summary>
     public int BestEpoch { get; internal set; } = -1;
 
-    /// <summary>Batches with a non-finite loss that were skipped (<see cref="NonFiniteLoss.SkipBatch"/>).</summary>
+    /// <summary>Batches with a non-finite loss or gradient that were skipped (<see cref="NonFiniteLoss.SkipBatch"/>).</summary>
     public int SkippedBatches { get; internal set; }
 
-    /// <summary>True where the run ended early because the loss was NaN or infinite (<see cref="NonFiniteLoss.EndRun"/>).</summary>
+    /// <summary>True where the last run ended early because the loss or a gradient was NaN or infinite (<see cref="NonFiniteLoss.EndRun"/>).</summary>
     public bool Diverged => Divergence is not null;
 
-    /// <summary>Where and why the run ended early; null where it did not.</summary>
+    /// <summary>Where and why the last run ended early; null where it did not.</summary>
     public DivergedException? Divergence { get; internal set; }
 
     /// <summary>Seconds of training in this call of <see cref="Trainer.Fit"/>, evaluation not counted.</summary>

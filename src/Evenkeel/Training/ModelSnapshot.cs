@@ -29,6 +29,21 @@ internal sealed class ModelSnapshot
 
     public void Clear() => _tensors.Clear();
 
+    /// <summary>Whether the model has exactly these weights and statistics.</summary>
+    public bool Matches(Module model)
+    {
+        List<Module.StateEntry> state = model.State();
+        if (state.Count != _tensors.Count) return false;
+        for (int i = 0; i < state.Count; i++)
+        {
+            Tensor live = state[i].Live, copy = _tensors[i];
+            if (copy.Shape != live.Shape) return false;
+            if (!(copy.DType == live.DType ? copy : copy.To(live.DType)).Bytes().SequenceEqual(live.Bytes())) return false;
+        }
+
+        return true;
+    }
+
     /// <summary>Adds the copies to a state dict under a prefix.</summary>
     public void Write(Module model, string prefix, StateDict target)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Evenkeel.Nn;
 using Evenkeel.Random;
@@ -11,7 +12,9 @@ public sealed partial class Trainer
     private const string StreamPrefix = "random.", OrderPrefix = "random_order.";
     private const string PositionKey = "trainer.position", AccuracyKey = "trainer.best_accuracy";
     private const string LossKey = "trainer.losses", TrainKey = "trainer.train_accuracies", ValidationKey = "trainer.validation_accuracies";
-    private const long FormatVersion = 1;
+    private const string SettingPrefix = "trainer.setting.";
+    private const string SamplesKey = "trainer.samples";
+    private const long FormatVersion = 2;
 
     /// <summary>
     /// Writes everything a continued run needs into one safetensors file: weights, running statistics, the best model, optimizer, schedule, random stream, position and histories.
@@ -22,8 +25,8 @@ public sealed partial class Trainer
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var state = new StateDict();
-        if (_last.IsEmpty) AddAll(state, ModelPrefix, Model.StateDict());
-        else _last.Write(Model, ModelPrefix, state);
+        if (ShowsBest) _last.Write(Model, ModelPrefix, state);
+        else AddAll(state, ModelPrefix, Model.StateDict());
         if (!_best.IsEmpty) _best.Write(Model, BestPrefix, state);
         AddAll(state, OptimizerPrefix, Optimizer.StateDict());
         if (Options.Scheduler is { } scheduler) AddAll(state, SchedulerPrefix, scheduler.StateDict());
@@ -31,35 +34,44 @@ public sealed partial class Trainer
         if (_orderState is { } order) AddStream(state, OrderPrefix, order);
         state.Add(PositionKey, Tensor.From([FormatVersion, _iteration, _epoch, History.BestEpoch, History.SkippedBatches], [5]));
         state.Add(AccuracyKey, Tensor.Scalar(_bestAccuracy, DType.Float64));
-        AddList(state, LossKey, History.LossList);
+        AddList(state, LossKey, History.LossList.GetRange(0, (int)Math.Min(_iteration, History.LossList.Count)));
         AddList(state, TrainKey, History.TrainList);
         AddList(state, ValidationKey, History.ValidationList);
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
         var archive = new TensorArchive();
         archive.Metadata["evenkeel"] = "trainer checkpoint";
+        foreach ((string name, string value) in Settings()) archive.Metadata[SettingPrefix + name] = value;
+        archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
         archive.Add("", state);
-        SafeTensors.Write(path, archive);
+        SafeTensors.WriteWithChecksum(path, archive);
     }
 
     /// <summary>
     /// Takes over a checkpoint of a trainer built in the same way; the next <see cref="Fit"/> continues with the same bits. The file is read and checked before anything changes.
     /// </summary>
     /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
-    /// <exception cref="ArgumentException">The file is no trainer checkpoint, or belongs to another model, optimizer, schedule or kind of stream.</exception>
-    /// <exception cref="InvalidDataException">The file is truncated or damaged.</exception>
+    /// <remarks>
+    /// Batch size, sampling, seed, L2 penalty and optimizer must be those of the run that was saved, and the next <see cref="Fit"/> must be given as many samples; the epochs in all may
+    /// grow. Learning rates and weight decay come from the checkpoint.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The file is no trainer checkpoint, or belongs to a trainer of other settings (the message names them), another model, optimizer, schedule or kind of stream.</exception>
+    /// <exception cref="InvalidDataException">The file is truncated or damaged: its checksum, a count or a length is wrong.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public void Resume(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        StateDict state = SafeTensors.Read(path).StateDict();
+        TensorArchive archive = SafeTensors.Read(path);
+        StateDict state = archive.StateDict();
         long[] position = Need(state, path, PositionKey, DType.Int64).ToArray<long>();
         if (position.Length != 5 || position[0] != FormatVersion)
             throw new ArgumentException($"Trainer.Resume: expected a checkpoint of version {FormatVersion} in {path}, got version {(position.Length > 0 ? position[0] : 0)}. Use the version of the library that wrote it.", nameof(path));
+        CheckSettings(archive, path, position[2]);
         double bestAccuracy = Need(state, path, AccuracyKey, DType.Float64).Item();
         var history = new History { BestEpoch = (int)position[3], SkippedBatches = (int)position[4], BestValidationAccuracy = double.IsFinite(bestAccuracy) ? bestAccuracy : double.NaN };
         history.LossList.AddRange(Need(state, path, LossKey, DType.Float64).AsSpan<double>());
         history.TrainList.AddRange(Need(state, path, TrainKey, DType.Float64).AsSpan<double>());
         history.ValidationList.AddRange(Need(state, path, ValidationKey, DType.Float64).AsSpan<double>());
+        CheckCounts(position, history, path);
         var model = new ModelSnapshot();
         model.Read(Model, ModelPrefix, state);
         var best = new ModelSnapshot();
@@ -92,9 +104,44 @@ public sealed partial class Trainer
         _bestAccuracy = bestAccuracy;
         _iteration = position[1];
         _epoch = (int)position[2];
+        _resumedSamples = archive.Metadata.TryGetValue(SamplesKey, out string? samples) && int.TryParse(samples, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0 ? count : null;
         _note = null;
         _noted = 0;
         History = history;
+    }
+
+    /// <summary>What must not change between the parts of a run, in words.</summary>
+    private (string Name, string Value)[] Settings() =>
+    [
+        ("optimizer", Optimizer.Name),
+        ("batch size", Options.BatchSize.ToString(CultureInfo.InvariantCulture)),
+        ("sampling", Options.Sampling.ToString()),
+        ("seed", Options.Seed.ToString(CultureInfo.InvariantCulture)),
+        ("L2", Options.L2.ToString("R", CultureInfo.InvariantCulture)),
+    ];
+
+    private void CheckSettings(TensorArchive archive, string path, long epochs)
+    {
+        var differences = new List<string>();
+        foreach ((string name, string value) in Settings())
+        {
+            if (!archive.Metadata.TryGetValue(SettingPrefix + name, out string? saved)) saved = "nothing";
+            if (saved != value) differences.Add($"{name} {saved} (here {value})");
+        }
+
+        if (epochs > Options.Epochs) differences.Add($"{epochs} epochs done (here {Options.Epochs} in all)");
+        if (differences.Count > 0)
+            throw new ArgumentException($"Trainer.Resume: expected the settings of this trainer in {path}, got {string.Join(", ", differences)}. Build the trainer as it was when the checkpoint was saved, or load its weights alone into a new run.", nameof(path));
+    }
+
+    private static void CheckCounts(long[] position, History history, string path)
+    {
+        (long iteration, long epoch, long best, long skipped) = (position[1], position[2], position[3], position[4]);
+        if (iteration < 0 || epoch < 0 || epoch > iteration || best < -1 || best > epoch || skipped < 0 || skipped > iteration)
+            throw new InvalidDataException($"Trainer.Resume: expected iteration >= epoch >= best epoch >= -1 and skipped batches from 0 to iteration in {path}, got iteration {iteration}, epoch {epoch}, best epoch {best}, skipped {skipped}. The checkpoint is damaged; use an earlier one.");
+        int losses = history.LossList.Count, train = history.TrainList.Count, validation = history.ValidationList.Count;
+        if (losses != iteration || train != validation || train > iteration)
+            throw new InvalidDataException($"Trainer.Resume: expected {iteration} losses and as many training as validation accuracies in {path}, got {losses}, {train} and {validation}. The checkpoint is damaged; use an earlier one.");
     }
 
     private static void AddAll(StateDict target, string prefix, StateDict source)

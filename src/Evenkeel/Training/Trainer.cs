@@ -21,6 +21,7 @@ public sealed partial class Trainer
     private readonly Tape _tape = new(Mode.Train);
     private readonly DType _dtype;
     private readonly Parameter[] _parameters;
+    private readonly string[] _names;
     private readonly Parameter[] _matrices;
     private readonly List<RunningStatistics> _statistics = [];
     private readonly Accuracy _accuracy;
@@ -39,6 +40,8 @@ public sealed partial class Trainer
     private long _trainingTicks;
     private long _evaluationTicks;
     private long _examples;
+    private int _samples;
+    private int? _resumedSamples;
 
     /// <summary>Binds what is trained to how it is trained.</summary>
     /// <param name="model">The model: scores (N, classes) for samples (N, ...).</param>
@@ -56,7 +59,9 @@ public sealed partial class Trainer
         Model = model;
         Optimizer = optimizer;
         Loss = loss;
-        _parameters = [.. model.Parameters()];
+        IReadOnlyList<(string Name, Parameter Parameter)> named = model.NamedParameters();
+        _parameters = [.. named.Select(static entry => entry.Parameter)];
+        _names = [.. named.Select(static entry => entry.Name)];
         if (_parameters.Length == 0) throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
         _matrices = Array.FindAll(_parameters, static parameter => parameter.Shape.Rank >= 2);
         foreach ((_, Module module) in model.NamedModules())
@@ -101,7 +106,8 @@ public sealed partial class Trainer
     /// <param name="validation">The samples that decide which model is best.</param>
     /// <param name="progress">Gets a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at each accuracy check.</param>
     /// <param name="cancellationToken">Ends the run between two iterations: the model keeps its last weights, <c>PATH_last.safetensors</c> is written where the options have a path, the best model stays at hand (<see cref="RestoreBestModel"/>).</param>
-    /// <exception cref="DivergedException">The loss is NaN or infinite, and the options ask to throw.</exception>
+    /// <exception cref="DivergedException">The loss or a gradient is NaN or infinite, and the options ask to throw; the weights are those before that step.</exception>
+    /// <exception cref="ArgumentException">There are no samples, or not as many as the resumed run has learned from.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public History Fit(ITrainingSet training, ITrainingSet validation, IProgress<TrainProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -110,13 +116,16 @@ public sealed partial class Trainer
         Options.Check();
         if (training.Count < 1 || validation.Count < 1)
             throw new ArgumentException($"Trainer.Fit: expected samples, got {training.Count} for training and {validation.Count} for validation.", nameof(training));
-        if (!_last.IsEmpty)
-        {
-            // An earlier call has put the best model back; training goes on from the last one.
-            _last.PutBack(Model);
-            _last.Clear();
-        }
+        if (_resumedSamples is { } samples && samples != training.Count)
+            throw new ArgumentException($"Trainer.Fit: expected the {samples} training samples of the resumed run, got {training.Count}. Continue with the same set, or start a new trainer from the weights alone.", nameof(training));
 
+        // An earlier call has put the best model back; training goes on from the last one. Weights that have come in since are the user's, and stay.
+        bool isForeign = !_last.IsEmpty && !ShowsBest;
+        if (ShowsBest) _last.PutBack(Model);
+        _last.Clear();
+        History.Divergence = null;
+        DropLossesFrom(_iteration);
+        long begun = _iteration;
         int batch = Options.Sampling == Sampling.Shuffled ? Math.Min(Options.BatchSize, training.Count) : Options.BatchSize;
         int perEpoch = Math.Max(training.Count / Options.BatchSize, 1);
         long total = (long)Options.Epochs * perEpoch;
@@ -141,7 +150,7 @@ public sealed partial class Trainer
         History.TrainingSeconds = _trainingTicks / (double)Stopwatch.Frequency;
         History.EvaluationSeconds = _evaluationTicks / (double)Stopwatch.Frequency;
         History.ExamplesPerSecond = _trainingTicks == 0 ? 0 : _examples / History.TrainingSeconds;
-        if (Options.RestoreBestModel && !_best.IsEmpty)
+        if (Options.RestoreBestModel && !_best.IsEmpty && !(isForeign && _iteration == begun))
         {
             _last.Take(Model);
             _best.PutBack(Model);
@@ -154,9 +163,18 @@ public sealed partial class Trainer
     public bool RestoreBestModel()
     {
         if (_best.IsEmpty) return false;
-        if (_last.IsEmpty) _last.Take(Model);
+        if (!ShowsBest) _last.Take(Model);
         _best.PutBack(Model);
         return true;
+    }
+
+    /// <summary>True while the model is the best one, put back, and the last one is kept aside.</summary>
+    private bool ShowsBest => !_last.IsEmpty && _best.Matches(Model);
+
+    /// <summary>The loss that ended a run belongs to a step that was not taken.</summary>
+    private void DropLossesFrom(long iteration)
+    {
+        if (History.LossList.Count > iteration) History.LossList.RemoveRange((int)iteration, History.LossList.Count - (int)iteration);
     }
 
     /// <summary>The share of samples the model classifies right, in Eval. Draws no random numbers.</summary>
@@ -189,6 +207,7 @@ public sealed partial class Trainer
         History.TrainList.EnsureCapacity(Options.Epochs + 1);
         History.ValidationList.EnsureCapacity(Options.Epochs + 1);
         _trainingTicks = _evaluationTicks = _examples = 0;
+        _samples = training.Count;
         if (Options.Sampling != Sampling.Shuffled) return;
         if (_order.Length != training.Count) _order = new int[training.Count];
         if (_iteration % perEpoch == 0 || _orderState is null) return;
@@ -224,7 +243,7 @@ public sealed partial class Trainer
         _order.AsSpan(position * batch, batch).CopyTo(_indices);
     }
 
-    /// <summary>One iteration; false where the run ends because the loss is not finite.</summary>
+    /// <summary>One iteration; false where the run ends because the loss or a gradient is not finite.</summary>
     private bool Step(ITrainingSet training, int batch, int perEpoch)
     {
         DrawBatch(training, batch, perEpoch);
@@ -242,8 +261,11 @@ public sealed partial class Trainer
         }
 
         History.LossList.Add(value);
-        if (!double.IsFinite(value)) return Reject(inputs, value);
-        if (Options.MaxGradientNorm is { } norm) GradientClipping.Norm(_parameters, norm);
+        if (!double.IsFinite(value)) return Reject(inputs, value, parameter: null);
+        // A finite loss may have infinite gradients, and one step along them would spoil the weights for good.
+        double squares = SumOfSquares(out string? spoilt);
+        if (spoilt is not null) return Reject(inputs, value, spoilt);
+        if (Options.MaxGradientNorm is { } norm) GradientClipping.Scale(_parameters, Math.Sqrt(squares), norm);
         Optimizer.Step();
         ClearGradients();
         return true;
@@ -260,12 +282,29 @@ public sealed partial class Trainer
         return squares;
     }
 
+    /// <summary>The squared norm of all gradients; and the parameter nearest to the loss whose gradient is not finite, for it was the first in the backward pass.</summary>
+    private double SumOfSquares(out string? spoilt)
+    {
+        spoilt = null;
+        double squares = 0;
+        for (int i = 0; i < _parameters.Length; i++)
+        {
+            if (_parameters[i].Gradient is not { } gradient) continue;
+            double own = GradientKernels.SumOfSquares(gradient);
+            squares += own;
+            // Squares of finite doubles may overflow; then the values themselves decide.
+            if (!double.IsFinite(own) && !DivergenceFinder.IsFinite(gradient)) spoilt = _names[i];
+        }
+
+        return squares;
+    }
+
     private void ClearGradients()
     {
         foreach (Parameter parameter in _parameters) parameter.ZeroGrad();
     }
 
-    private bool Reject(Tensor inputs, double loss)
+    private bool Reject(Tensor inputs, double loss, string? parameter)
     {
         _tape.Reject();
         ClearGradients();
@@ -275,9 +314,23 @@ public sealed partial class Trainer
             return true;
         }
 
-        (string layer, string detail) = DivergenceFinder.Find(Model, inputs, _tape.Seed, _iteration);
-        var diverged = new DivergedException(_iteration + 1, layer, loss, detail);
-        if (Options.NonFiniteLoss == NonFiniteLoss.Throw) throw diverged;
+        DivergedException diverged;
+        if (parameter is not null)
+        {
+            diverged = DivergedException.OfGradient(_iteration + 1, parameter, loss);
+        }
+        else
+        {
+            (string layer, string detail) = DivergenceFinder.Find(Model, inputs, _tape.Seed, _iteration);
+            diverged = new DivergedException(_iteration + 1, layer, loss, detail);
+        }
+
+        if (Options.NonFiniteLoss == NonFiniteLoss.Throw)
+        {
+            DropLossesFrom(_iteration);
+            throw diverged;
+        }
+
         History.Divergence = diverged;
         return false;
     }
@@ -342,11 +395,12 @@ public sealed partial class Trainer
     private string? Note()
     {
         long updates = 0;
-        foreach (RunningStatistics statistics in _statistics) updates += statistics.SkippedBatches;
+        foreach (RunningStatistics running in _statistics) updates += running.SkippedBatches;
         long skipped = History.SkippedBatches;
         if (skipped + updates == _noted) return _note;
         _noted = skipped + updates;
-        _note = skipped > 0 ? $"skipped {skipped} non-finite {(skipped == 1 ? "batch" : "batches")}" : $"skipped {updates} non-finite {(updates == 1 ? "update" : "updates")} of running statistics";
+        string batches = $"{skipped} non-finite {(skipped == 1 ? "batch" : "batches")}", statistics = $"{updates} non-finite {(updates == 1 ? "update" : "updates")} of running statistics";
+        _note = $"skipped {(skipped == 0 ? statistics : updates == 0 ? batches : $"{batches}, {statistics}")}";
         return _note;
     }
 

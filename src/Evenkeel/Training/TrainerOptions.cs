@@ -13,10 +13,10 @@ public enum Sampling
     WithReplacement,
 }
 
-/// <summary>What to do when the loss is NaN or infinite.</summary>
+/// <summary>What to do when the loss, or the gradient of a parameter, is NaN or infinite.</summary>
 public enum NonFiniteLoss
 {
-    /// <summary>Throw a <see cref="DivergedException"/> that names the first layer with non-finite output.</summary>
+    /// <summary>Throw a <see cref="DivergedException"/> that names the first layer with non-finite output, or the parameter.</summary>
     Throw,
 
     /// <summary>End the run; <see cref="History.Divergence"/> says where. For experiments that study divergence.</summary>
@@ -63,7 +63,10 @@ public sealed class TrainerOptions
     /// <summary>Samples, drawn with replacement, of an accuracy check on a larger validation set; null checks all.</summary>
     public int? ValidationSamples { get; set; }
 
-    /// <summary>Samples evaluated at a time. Bounds the memory, not the result.</summary>
+    /// <summary>
+    /// Samples evaluated at a time: bounds the memory. The same size gives the same bits; with another one the last bits of the scores may differ, for the order of a matrix
+    /// product's sums may depend on its rows. A batch norm without running statistics normalizes over these samples.
+    /// </summary>
     public int EvaluationBatchSize { get; set; } = 256;
 
     /// <summary>The learning rates are multiplied by this at the end of each epoch.</summary>
@@ -83,7 +86,7 @@ public sealed class TrainerOptions
     /// <summary>Gradients are scaled down to this norm, L2 penalty included; null does not clip.</summary>
     public double? MaxGradientNorm { get; set; }
 
-    /// <summary>What to do when the loss is NaN or infinite.</summary>
+    /// <summary>What to do when the loss, or the gradient of a parameter, is NaN or infinite.</summary>
     public NonFiniteLoss NonFiniteLoss { get; set; }
 
     /// <summary>Whether the model with the best validation accuracy, running statistics included, is put back at the end.</summary>

@@ -3,6 +3,7 @@ using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
+using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Xunit;
 
@@ -292,6 +293,167 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(2, model.StateDict()["1.num_batches_tracked"].Item());
     }
 
+    [Theory]
+    [InlineData(null, DType.Float32)]
+    [InlineData(1.0, DType.Float64)]
+    public void AFiniteLossWithAnInfiniteGradientLeavesTheWeightsAlone(double? maxGradientNorm, DType dtype)
+    {
+        Module model = Build();
+        string before = WeightsHash.Of(model);
+        DivergedException thrown = Assert.Throws<DivergedException>(() => Make(NonFiniteLoss.Throw).Fit(Samples(200, 1), Samples(40, 2)));
+        Assert.Equal("0.weight", thrown.Parameter);
+        Assert.Equal("the gradient of 0.weight", thrown.Layer);
+        Assert.True(double.IsFinite(thrown.Loss));
+        Assert.StartsWith("Trainer: expected finite gradients, got NaN or infinity in that of 0.weight at iteration 1", thrown.Message, StringComparison.Ordinal);
+        Assert.Equal(before, WeightsHash.Of(model));
+
+        History ended = Make(NonFiniteLoss.EndRun).Fit(Samples(200, 1), Samples(40, 2));
+        Assert.Equal("0.weight", ended.Divergence!.Parameter);
+        Assert.Equal(before, WeightsHash.Of(model));
+
+        History skipped = Make(NonFiniteLoss.SkipBatch).Fit(Samples(200, 1), Samples(40, 2));
+        Assert.Equal(4, skipped.SkippedBatches);
+        Assert.Equal(before, WeightsHash.Of(model));
+
+        Trainer Make(NonFiniteLoss policy)
+        {
+            model = Build();
+            return new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 50, NonFiniteLoss = policy, MaxGradientNorm = maxGradientNorm });
+        }
+
+        // Running statistics on the way, so that an update that is not taken back would show in the hash.
+        Module Build()
+        {
+            var random = new Philox(3);
+            var built = new Sequential(new Linear(Features, 4, bias: false), new BatchNorm1d(4, affine: false), new SteepBehind());
+            random.FillNormal(built.Parameters()[0].Value.AsSpan<float>());
+            built.To(dtype);
+            return built;
+        }
+    }
+
+    [Fact]
+    public void AnUpdateOfStatisticsThatWasSkippedIsReportedThoughTheLossIsFinite()
+    {
+        var notes = new List<string?>();
+        var model = new Sequential(new SideNorm(), new Linear(Features, 4));
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 50, ReportEvery = 1, RestoreBestModel = false });
+        History history = trainer.Fit(Samples(100, 1), Samples(40, 2), new Report(p => notes.Add(p.Note)));
+        Assert.All(history.Losses, static loss => Assert.True(double.IsFinite(loss)));
+        Assert.Equal(0, history.SkippedBatches);
+        Assert.Equal(["skipped 1 non-finite update of running statistics", "skipped 2 non-finite updates of running statistics"], notes);
+    }
+
+    [Fact]
+    public void LookingForTheLayerCountsNoBatchTwice()
+    {
+        var model = new Sequential(new Breaks(fromCall: 1), new BatchNorm1d(Features), new Linear(Features, 4));
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 100 });
+        Assert.Throws<DivergedException>(() => trainer.Fit(Samples(100, 1), Samples(40, 2)));
+        var norm = (BatchNorm1d)model[1];
+        Assert.Equal(1, norm.Running!.SkippedBatches);
+        Assert.Equal(0, norm.Running.NumBatchesTracked.Value.Item());
+        Assert.Empty(trainer.History.Losses);
+        Assert.Equal(0, trainer.Iteration);
+    }
+
+    [Fact]
+    public void ALaterFitForgetsAnEarlierDivergence()
+    {
+        var model = new Sequential(new Linear(Features, 4), new Breaks(fromCall: 2, toCall: 2));
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 25, NonFiniteLoss = NonFiniteLoss.EndRun });
+        Assert.True(trainer.Fit(Samples(100, 1), Samples(40, 2)).Diverged);
+        History history = trainer.Fit(Samples(100, 1), Samples(40, 2));
+        Assert.False(history.Diverged);
+        Assert.Equal(4, history.Losses.Count);
+        Assert.All(history.Losses, static loss => Assert.True(double.IsFinite(loss)));
+    }
+
+    [Fact]
+    public void WeightsLoadedAfterATrainingAreKeptByTheNext()
+    {
+        Trainer trainer = Create(new TrainerOptions { Epochs = 6, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
+        trainer.Fit(Samples(100, 1), Samples(100, 2));
+        StateDict own = Model(DType.Float32, 0).StateDict();
+        trainer.Model.LoadStateDict(own);
+        string loaded = WeightsHash.Of(trainer.Model);
+        // Nothing is left to train, so nothing changes; with an epoch more, training starts from these weights.
+        trainer.Fit(Samples(100, 1), Samples(100, 2));
+        Assert.Equal(loaded, WeightsHash.Of(trainer.Model));
+        trainer.SaveCheckpoint(Path.Combine(_folder, "own.safetensors"));
+        Trainer resumed = Create(new TrainerOptions { Epochs = 6, BatchSize = 10 });
+        resumed.Resume(Path.Combine(_folder, "own.safetensors"));
+        Assert.Equal(loaded, WeightsHash.Of(resumed.Model));
+    }
+
+    [Fact]
+    public void AFlippedByteIsNoticed()
+    {
+        string path = Path.Combine(_folder, "flipped.safetensors");
+        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
+        trainer.Fit(Samples(100, 1), Samples(40, 2));
+        trainer.SaveCheckpoint(path);
+        byte[] bytes = File.ReadAllBytes(path);
+        bytes[^20] ^= 1;
+        File.WriteAllBytes(path, bytes);
+        string before = WeightsHash.Of(trainer.Model);
+        Exception refused = Assert.Throws<InvalidDataException>(() => trainer.Resume(path));
+        Assert.Contains("expected data with SHA-256", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(before, WeightsHash.Of(trainer.Model));
+    }
+
+    [Theory]
+    [InlineData(1, -1)]
+    [InlineData(1, 7)]
+    [InlineData(2, -1)]
+    [InlineData(3, 99)]
+    [InlineData(4, -5)]
+    public void CountsThatCanNotBeAreRefused(int index, long value)
+    {
+        string path = Path.Combine(_folder, "counts.safetensors");
+        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 50 });
+        trainer.Fit(Samples(100, 1), Samples(40, 2));
+        trainer.SaveCheckpoint(path);
+        TensorArchive archive = SafeTensors.Read(path);
+        archive.Tensor("trainer.position").AsSpan<long>()[index] = value;
+        SafeTensors.Write(path, archive);
+        Exception refused = Assert.Throws<InvalidDataException>(() => trainer.Resume(path));
+        Assert.Contains("The checkpoint is damaged", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ARunOfOtherSettingsIsNotResumed()
+    {
+        string path = Path.Combine(_folder, "settings.safetensors");
+        TrainerOptions Options() => new() { Epochs = 2, BatchSize = 20, Seed = 3 };
+        Trainer saved = CreateFull(DType.Float32, Options());
+        saved.Fit(Samples(100, 1), Samples(40, 2));
+        saved.SaveCheckpoint(path);
+        foreach ((Action<TrainerOptions> change, string difference) in new (Action<TrainerOptions>, string)[]
+        {
+            (static o => o.BatchSize = 25, "batch size 20 (here 25)"),
+            (static o => o.Sampling = Sampling.WithReplacement, "sampling Shuffled (here WithReplacement)"),
+            (static o => o.Seed = 4, "seed 3 (here 4)"),
+            (static o => o.L2 = 0.5, "L2 0 (here 0.5)"),
+            (static o => o.Epochs = 1, "2 epochs done (here 1 in all)"),
+            (static o => (o.BatchSize, o.Seed) = (25, 4), "batch size 20 (here 25), seed 3 (here 4)"),
+        })
+        {
+            TrainerOptions options = Options();
+            change(options);
+            Exception refused = Assert.Throws<ArgumentException>(() => CreateFull(DType.Float32, options).Resume(path));
+            Assert.Contains(difference, refused.Message, StringComparison.Ordinal);
+        }
+
+        TrainerOptions more = Options();
+        more.Epochs = 3;
+        Trainer resumed = CreateFull(DType.Float32, more);
+        resumed.Resume(path);
+        Exception others = Assert.Throws<ArgumentException>(() => resumed.Fit(Samples(120, 1), Samples(40, 2)));
+        Assert.Contains("expected the 100 training samples of the resumed run, got 120", others.Message, StringComparison.Ordinal);
+        Assert.Equal(15, resumed.Fit(Samples(100, 1), Samples(40, 2)).Losses.Count);
+    }
+
     [Fact]
     public void ASteadyStepAllocatesLittleAndNoSlabGrows()
     {
@@ -418,14 +580,38 @@ public sealed class TrainerTests : IDisposable
     }
 
     /// <summary>A layer without parameters whose output is NaN from its n-th training pass on.</summary>
-    private sealed class Breaks(int fromCall) : Module
+    private sealed class Breaks(int fromCall, int toCall = int.MaxValue) : Module
     {
         private int _calls;
 
         protected override Tensor ForwardCore(Tensor x)
         {
-            if (x.Tape is not { Mode: Mode.Train } || ++_calls < fromCall) return x * 1;
+            if (x.Tape is not { Mode: Mode.Train } || ++_calls < fromCall || _calls > toCall) return x * 1;
             return x * double.NaN;
+        }
+    }
+
+    /// <summary>x + 0·x·huge·huge: x, but on the way back the two come first and overflow.</summary>
+    private sealed class SteepBehind : Module
+    {
+        protected override Tensor ForwardCore(Tensor x)
+        {
+            double huge = x.DType == DType.Float32 ? 1e30 : 1e200;
+            return x + (x * 0 * huge * huge);
+        }
+    }
+
+    /// <summary>Passes its input on, and shows a norm beside the way something that is not finite.</summary>
+    private sealed class SideNorm : Module
+    {
+        private readonly BatchNorm1d _norm;
+
+        public SideNorm() => _norm = Register("norm", new BatchNorm1d(Features));
+
+        protected override Tensor ForwardCore(Tensor x)
+        {
+            if (x.Tape is { Mode: Mode.Train }) _norm.Forward(x * double.NaN);
+            return x;
         }
     }
 

@@ -30,7 +30,7 @@ public sealed class RunningStatistics
     public StateBuffer NumBatchesTracked { get; }
 
     /// <summary>Number of batches whose update was skipped because their statistics were not finite, or not as numbers of the statistics' type.</summary>
-    public long SkippedBatches { get; private set; }
+    public long SkippedBatches { get; internal set; }
 
     /// <summary>Back to the start values: mean 0, the average's initial variance, no batches seen.</summary>
     public void Reset()
