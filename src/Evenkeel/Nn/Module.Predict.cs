@@ -7,7 +7,11 @@ public abstract partial class Module
     /// recorded, and a training pass under way is not disturbed.
     /// </summary>
     /// <param name="x">Samples along axis 0, outside or on any tape.</param>
-    /// <param name="chunk">Samples computed at a time: bounds the memory, not the result.</param>
+    /// <param name="chunk">
+    /// Samples computed at a time: bounds the memory. The same chunk gives the same bits; with another one the last bits may differ, for the order of a matrix product's sums may depend
+    /// on its rows.
+    /// </param>
+    /// <exception cref="InvalidOperationException">A batch norm has no running statistics: it would normalize over whatever samples share a chunk.</exception>
     /// <exception cref="ArgumentException">There are no samples, the chunk is below 1, or the module does not keep axis 0.</exception>
     public Tensor Predict(Tensor x, int chunk = 256)
     {
@@ -15,6 +19,12 @@ public abstract partial class Module
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
         if (x.Shape.Rank == 0 || x.Shape[0] == 0)
             throw new ArgumentException($"{TypeName}.Predict: expected at least one sample along axis 0, got shape {x.Shape}. Reshape a single sample to (1, ...).", nameof(x));
+        foreach ((string name, Module module) in NamedModules())
+        {
+            if (module is BatchNorm { Running: null })
+                throw new InvalidOperationException($"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got {(name.Length == 0 ? module.TypeName : $"{name} ({module.TypeName})")} without running statistics: predictions would depend on the other samples of the chunk. Create it with trackRunningStats: true, or use Forward with the whole batch that is meant.");
+        }
+
         int samples = x.Shape[0];
         int rowBytes = x.Count / samples * x.DType.SizeInBytes();
         var tape = new Tape(Mode.Eval);

@@ -145,6 +145,8 @@ public sealed class ModuleTests
         }
 
         Assert.Throws<ArgumentOutOfRangeException>(() => network.Predict(x, 0));
+        var untracked = new Sequential(new Linear(4, 3), new BatchNorm1d(3, trackRunningStats: false));
+        Assert.Contains("got 1 (BatchNorm1d) without running statistics: predictions would depend on the other samples of the chunk", Assert.Throws<InvalidOperationException>(() => untracked.Predict(x)).Message, StringComparison.Ordinal);
         Assert.Contains("at least one sample", Assert.Throws<ArgumentException>(() => network.Predict(Tensor.Zeros([0, 4]))).Message, StringComparison.Ordinal);
         Assert.Contains("one row a sample", Assert.Throws<ArgumentException>(() => new Lambda(_ => Tensor.Scalar(1)).Predict(x)).Message, StringComparison.Ordinal);
     }
