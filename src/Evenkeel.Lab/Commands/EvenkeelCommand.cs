@@ -30,7 +30,39 @@ internal static class EvenkeelCommand
         };
     }
 
+    /// <summary>Set to 1, it shows the stack trace of a failure nobody foresaw.</summary>
+    private const string DebugVariable = "EVENKEEL_DEBUG";
+
     public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            return await ParseAndRunAsync(args);
+        }
+        catch (Exception e)
+        {
+            // The last resort: standard output that can not be written (a full disk), a mistake of ours.
+            return ReportUnforeseen(e);
+        }
+    }
+
+    private static int ReportUnforeseen(Exception e)
+    {
+        bool trace = Environment.GetEnvironmentVariable(DebugVariable) == "1";
+        string message = e.Message.ReplaceLineEndings(" ").TrimEnd(), end = message.EndsWith('.') ? "" : ".";
+        try
+        {
+            Console.Error.WriteLine(trace ? $"evenkeel: {e}" : $"evenkeel: {message}{end} {DebugVariable}=1 shows where.");
+        }
+        catch (IOException)
+        {
+            // Standard error can not be written either; the exit code still says it.
+        }
+
+        return ExitCode.Failed;
+    }
+
+    private static async Task<int> ParseAndRunAsync(string[] args)
     {
         Command root = Create();
 

@@ -52,6 +52,8 @@ internal sealed class LabData
         }
 
         if (asked is null) return new LabData(new DataIdentity("synthetic", "embedded", "synthetic-1"), path: null);
+        if (string.IsNullOrWhiteSpace(asked))
+            throw new LabException($"{origin}: expected a folder with CIFAR-10, got nothing. Leave it out to use the embedded images.", ExitCode.Usage);
         string path = Path.GetFullPath(asked);
         if (!File.Exists(path) && !Directory.Exists(path))
             throw new LabException($"{origin}: expected a folder with CIFAR-10, got {asked}, which does not exist. Leave it out to use the embedded images.", ExitCode.Usage);
@@ -62,7 +64,14 @@ internal sealed class LabData
                 "Download the archive from https://www.cs.toronto.edu/~kriz/cifar.html or leave the option out to use the embedded images.");
         }
 
-        return new LabData(new DataIdentity("CIFAR-10", found, IdentityOf(found)), found);
+        try
+        {
+            return new LabData(new DataIdentity("CIFAR-10", found, IdentityOf(found)), found);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"{origin}: expected a folder that can be read, got {asked} ({e.Message.TrimEnd('.')}). Change its permissions or choose another one.", ExitCode.Failed, e);
+        }
     }
 
     /// <summary>The first thousand training images and a thousand for validation; loaded once a process.</summary>

@@ -49,6 +49,29 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void Empty_data_is_wrong_usage()
+    {
+        using LabProcess lab = LabProcess.Run("run", "deep-net", "--data", "");
+        Assert.Equal(2, lab.Process.ExitCode);
+        Assert.Contains("--data: expected a folder with CIFAR-10, got nothing", lab.Error, StringComparison.Ordinal);
+        Assert.Single(lab.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Theory]
+    [InlineData("list", false)]
+    [InlineData("--help", false)]
+    [InlineData("list", true)]
+    public void A_full_standard_output_ends_with_1_and_one_line(string command, bool debug)
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "needs /dev/full");
+        using LabProcess lab = LabProcess.StartInShell("exec \"$0\" \"$@\" > /dev/full", [command], debug ? ("EVENKEEL_DEBUG", "1") : default);
+        Assert.Equal(1, lab.Wait());
+        Assert.StartsWith("evenkeel: ", lab.Error, StringComparison.Ordinal);
+        Assert.Equal(debug, lab.Error.Contains("   at ", StringComparison.Ordinal));
+        if (!debug) Assert.Single(lab.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
     public void An_out_folder_that_can_not_be_written_ends_with_1_before_anything_runs()
     {
         string file = Path.GetTempFileName();
@@ -111,9 +134,16 @@ public sealed class CommandLineTests
         Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(folder, "deep-net.json")));
         Assert.Equal(Summary(first.Output), Summary(again.Output));
 
-        // Another seed is another result: run anew.
+        // Another seed is another result: run anew; the file it replaces is said to be of other settings.
+        using LabProcess seeded = LabProcess.Run("reproduce", "--quick", "--seed", "7", "--out", folder);
+        Assert.Equal(0, seeded.Process.ExitCode);
+        Assert.DoesNotContain("reused", seeded.Output, StringComparison.Ordinal);
+        using (JsonDocument stored = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "deep-net.json"))))
+            Assert.Equal(7, stored.RootElement.GetProperty("settings").GetProperty("seed").GetInt64());
+
+        // So is a file that ends in the middle.
         File.WriteAllText(Path.Combine(folder, "deep-net.json"), "{ \"experiment\": \"deep-net\", \"sett");
-        using LabProcess damaged = LabProcess.Run("reproduce", "--quick", "--out", folder);
+        using LabProcess damaged = LabProcess.Run("reproduce", "--quick", "--seed", "7", "--out", folder);
         Assert.Equal(0, damaged.Process.ExitCode);
         Assert.Contains("replaces a result of other settings", damaged.Output, StringComparison.Ordinal);
         JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "deep-net.json"))).Dispose();

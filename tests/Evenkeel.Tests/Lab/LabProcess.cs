@@ -36,10 +36,14 @@ internal sealed class LabProcess : IDisposable
     public static LabProcess Start(params ReadOnlySpan<string> arguments) => Start(arguments, environment: default);
 
     /// <summary>Starts the lab with one more environment variable, for example a hardware level switched off.</summary>
-    public static LabProcess Start(ReadOnlySpan<string> arguments, (string Name, string Value) environment)
+    public static LabProcess Start(ReadOnlySpan<string> arguments, (string Name, string Value) environment) => StartInShell(script: null, arguments, environment);
+
+    /// <summary>Starts the lab by a line of shell, which finds the lab's command line in "$0" "$@": for redirections.</summary>
+    public static LabProcess StartInShell(string? script, ReadOnlySpan<string> arguments, (string Name, string Value) environment = default)
     {
         string folder = Directory.CreateTempSubdirectory("evenkeel-lab-").FullName;
-        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet")
+        string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path ? path : "dotnet";
+        var start = new ProcessStartInfo(script is null ? host : "/bin/sh")
         {
             WorkingDirectory = folder,
             RedirectStandardOutput = true,
@@ -50,6 +54,13 @@ internal sealed class LabProcess : IDisposable
         if (environment.Name is not null) start.Environment[environment.Name] = environment.Value;
         // As on a developer's terminal: a pipe must get no colours for all that.
         start.Environment["TERM"] = "xterm-256color";
+        if (script is not null)
+        {
+            start.ArgumentList.Add("-c");
+            start.ArgumentList.Add(script);
+            start.ArgumentList.Add(host);
+        }
+
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Evenkeel.Lab.dll"));
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
         var lab = new LabProcess(new Process { StartInfo = start }, folder);
