@@ -21,7 +21,7 @@ internal abstract class Experiment
     public virtual IReadOnlyList<string> Variants => [];
 
     /// <summary>Where it is explained.</summary>
-    public virtual string Page => $"docs/lessons/n-notebook.md#{Lesson.ToLowerInvariant()}";
+    public virtual string Page => $"docs/lessons/n-notebook.md#{Name}";
 
     /// <summary>Seed of the lesson's own output.</summary>
     public virtual long LessonSeed => 231;

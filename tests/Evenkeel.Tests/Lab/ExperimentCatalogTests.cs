@@ -20,6 +20,31 @@ public sealed class ExperimentCatalogTests
     }
 
     [Fact]
+    public void Every_page_has_its_heading()
+    {
+        string? root = AppContext.BaseDirectory;
+        while (root is not null && !File.Exists(Path.Combine(root, "Evenkeel.slnx"))) root = Path.GetDirectoryName(root);
+        Assert.SkipWhen(root is null, "the tests run outside the repository");
+        Assert.All(ExperimentCatalog.All, experiment =>
+        {
+            string[] parts = experiment.Page.Split('#');
+            string[] lines = File.ReadAllLines(Path.Combine(root!, parts[0]));
+            Assert.Contains($"## {parts[1]}", lines);
+            Assert.Contains(lines, line => line.Contains($"<a id=\"{experiment.Lesson.ToLowerInvariant()}\"></a>", StringComparison.Ordinal));
+        });
+    }
+
+    [Theory]
+    [InlineData(231)]
+    [InlineData(5)]
+    public void The_losses_of_any_seed_get_a_verdict(long seed)
+    {
+        ExperimentResult result = ExperimentCatalog.Find("fcn-gradient")!.Run(new ExperimentContext(
+            new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Find(null), new Silence(), CancellationToken.None));
+        Assert.Equal(Verdict.Holds, result.Claims.Single(claim => claim.Id == "N9.loss").Verdict);
+    }
+
+    [Fact]
     public void The_scales_are_numpys_logspace()
     {
         double[] scales = WeightScale.Scales(20);
