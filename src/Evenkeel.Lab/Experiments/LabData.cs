@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
-using Evenkeel.Lab.Experiments.Notebook;
 using Evenkeel.Lab.Commands;
+using Evenkeel.Lab.Experiments.Notebook;
 
 namespace Evenkeel.Lab.Experiments;
 

@@ -69,7 +69,7 @@ internal sealed class DeepNet : Experiment
         result.Tables.Add(new ResultTable("At the end", ["net", "mean loss of last 100 steps", "best validation", "images/s"],
             [["batchnorm", norm.FinalLoss(), norm.ValidationAccuracy.Max(), norm.ImagesPerSecond], ["none", none.FinalLoss(), none.ValidationAccuracy.Max(), none.ImagesPerSecond]],
             [null, "F3", "F3", "N0"]));
-// Faster is the area under the curve; a single epoch may go the other way.
+        // Faster is the area under the curve; a single epoch may go the other way.
         double mean = Mean(norm), baseline = Mean(none);
         result.Claims.Add(Claim.Judge("N10.faster", "Batch norm converges faster", "mean training accuracy over the epochs from 1 on above the baseline's",
             string.Create(CultureInfo.InvariantCulture, $"mean over the epochs {mean:F3}, baseline {baseline:F3}; ahead at {better} of {epochs} epochs"), mean > baseline));
