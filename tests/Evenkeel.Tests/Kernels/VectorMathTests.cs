@@ -18,8 +18,8 @@ public sealed class VectorMathTests
     private const double UlpNarrowed = 0.5001;
 
     // FNV-1a of the bits of every function over SweepPoints; the same at every hardware level and on every system.
-    private const ulong GoldenSingle = 9750943292466220992;
-    private const ulong GoldenDouble = 14182866020383369008;
+    private const ulong GoldenSingle = 14760032179107850126;
+    private const ulong GoldenDouble = 11607221734344820748;
 
     private const int SweepLength = 2048;
 
@@ -245,6 +245,12 @@ public sealed class VectorMathTests
                 Vector512<T> x = default;
                 for (int j = 0; j < Vector512<T>.Count; j++) x = x.WithElement(j, SweepPoint<T>(i + j));
                 Vector512<T> y = f(x);
+                for (int j = 0; j < Vector512<T>.Count; j++)
+                {
+                    // Which of two NaNs comes out of a sum is the compiler's choice: it may swap the operands.
+                    if (T.IsNaN(y[j])) y = y.WithElement(j, T.Zero);
+                }
+
                 foreach (byte b in MemoryMarshal.AsBytes(new ReadOnlySpan<Vector512<T>>(in y))) hash = (hash ^ b) * 1099511628211;
             }
         }
