@@ -235,7 +235,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         T* x = _x.Pointer<T>() + offset;
         T* y = Output.Pointer<T>() + offset;
         for (int c = 0; c < _channels; c++)
-            Segments.Map(x + (nint)c * _spatial, x, y + (nint)c * _spatial, 1, 0, _spatial, PlaneFormula<T>(c), Streams<T>(), ahead: false);
+            Segments.Map(x + (nint)c * _spatial, x, y + (nint)c * _spatial, 1, 0, _spatial, PlaneFormula<T>(c), stream: Streams<T>(), ahead: false);
     }
 
     private void BackwardPlane<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
