@@ -8,10 +8,10 @@ namespace Evenkeel.Tests.Ops.Normalization;
 /// <summary>Batch norm and layer norm against the naive double twin on the same inputs, in training mode, forward and backward.</summary>
 public sealed class NormAccuracyTests
 {
-    /// <summary>Issue bar for ordinary float32 inputs, times max(1, |y|).</summary>
+    /// <summary>What is promised for ordinary float32 inputs, times max(1, |y|).</summary>
     private const double OrdinaryTolerance = 2e-6;
 
-    /// <summary>Bar for hard float32 inputs (|mean| ≫ std, outliers, subnormals); PyTorch is off by 0.019 and 0.14 there.</summary>
+    /// <summary>What is promised for hard float32 inputs (|mean| ≫ std, outliers, subnormals); PyTorch is off by 0.019 and 0.14 there.</summary>
     private const double HardTolerance = 1e-4;
 
     /// <summary>Rounding of double arithmetic over some thousand terms.</summary>
