@@ -107,8 +107,10 @@ internal static unsafe class GradientKernels
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static double Squares(T* x, int count)
         {
-            int width = Vector512<T>.Count;
+            int width = Vector512<T>.Count, rest = count % width;
             Vector512<double> low = default, high = default, low2 = default, high2 = default;
+            // The partial pack comes first: a call behind the loop would force the sums out of their registers in it.
+            if (rest > 0) AddSquares(Simd.LoadPartial(x + count - rest, rest), ref low2, ref high2);
             int i = 0;
             for (; i <= count - (2 * width); i += 2 * width)
             {
@@ -116,13 +118,7 @@ internal static unsafe class GradientKernels
                 AddSquares(Simd.Load(x + i + width), ref low2, ref high2);
             }
 
-            if (i <= count - width)
-            {
-                AddSquares(Simd.Load(x + i), ref low, ref high);
-                i += width;
-            }
-
-            if (i < count) AddSquares(Simd.LoadPartial(x + i, count - i), ref low2, ref high2);
+            if (i <= count - width) AddSquares(Simd.Load(x + i), ref low, ref high);
             return Simd.SumLanes((low + low2) + (high + high2));
         }
 
