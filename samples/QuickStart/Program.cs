@@ -17,6 +17,6 @@ Console.WriteLine(model.Summary([32, 3, 32, 32]));
 
 var options = new TrainerOptions { Epochs = 10, BatchSize = 50, Seed = 1 };
 var trainer = new Trainer(model, new Adam(model.Parameters(), learningRate: 1e-3), new CrossEntropyLoss(), options);
-History history = trainer.Fit(new ImageTrainingSet(data.Train, data.MeanImage), new ImageTrainingSet(data.Validation, data.MeanImage));
+History history = trainer.Fit(new ImageDataset(data.Train, data.MeanImage), new ImageDataset(data.Validation, data.MeanImage));
 
 Console.WriteLine($"training accuracy {history.TrainAccuracies[^1]:P1}, best validation accuracy {history.BestValidationAccuracy:P1} (a guess: 10 %)");

@@ -1,14 +1,13 @@
 using Evenkeel.Data;
-using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments;
 
 /// <summary>The notebook's small data: a thousand training images and the thousand validation images, mean image subtracted, as rows of numbers.</summary>
 internal sealed class SmallImages(Cifar10Split split)
 {
-    public ImageTrainingSet Train { get; } = new(split.Train, split.MeanImage, flatten: true);
+    public ImageDataset Train { get; } = new(split.Train, split.MeanImage, flatten: true);
 
-    public ImageTrainingSet Validation { get; } = new(split.Validation, split.MeanImage, flatten: true);
+    public ImageDataset Validation { get; } = new(split.Validation, split.MeanImage, flatten: true);
 
     public int Pixels => Train.Images.ImageSize;
 }

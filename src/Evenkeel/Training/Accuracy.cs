@@ -1,4 +1,5 @@
 using System.Numerics;
+using Evenkeel.Data;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Training;
@@ -18,7 +19,7 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
     }
 
     /// <summary>The share of the samples whose highest score is that of their label; of equal scores the first counts, and a NaN counts as highest, as in NumPy's argmax.</summary>
-    public double Measure(ITrainingSet data, ReadOnlySpan<int> indices)
+    public double Measure(IDataset data, ReadOnlySpan<int> indices)
     {
         long right = 0;
         for (int start = 0; start < indices.Length; start += chunk)

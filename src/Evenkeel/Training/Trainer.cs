@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Evenkeel.Data;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
@@ -109,7 +110,7 @@ public sealed partial class Trainer
     /// <exception cref="DivergedException">The loss or a gradient is NaN or infinite, and the options ask to throw; the weights are those before that step.</exception>
     /// <exception cref="ArgumentException">There are no samples, or not as many as the resumed run has learned from.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public History Fit(ITrainingSet training, ITrainingSet validation, IProgress<TrainProgress>? progress = null, CancellationToken cancellationToken = default)
+    public History Fit(IDataset training, IDataset validation, IProgress<TrainProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(validation);
@@ -179,14 +180,14 @@ public sealed partial class Trainer
 
     /// <summary>The share of samples the model classifies right, in Eval. Draws no random numbers.</summary>
     /// <exception cref="ArgumentException">There are no samples.</exception>
-    public double Evaluate(ITrainingSet data)
+    public double Evaluate(IDataset data)
     {
         ArgumentNullException.ThrowIfNull(data);
         if (data.Count < 1) throw new ArgumentException("Trainer.Evaluate: expected samples, got none.", nameof(data));
         return MeasureAccuracy(data, samples: null);
     }
 
-    internal static Shape BatchShape(ITrainingSet data, int count)
+    internal static Shape BatchShape(IDataset data, int count)
     {
         Shape sample = data.SampleShape;
         Span<int> sizes = stackalloc int[Shape.MaxRank + 1];
@@ -195,7 +196,7 @@ public sealed partial class Trainer
         return new Shape(sizes[..(sample.Rank + 1)]);
     }
 
-    private void Begin(ITrainingSet training, int batch, int perEpoch, long total)
+    private void Begin(IDataset training, int batch, int perEpoch, long total)
     {
         if (_indices.Length != batch)
         {
@@ -225,7 +226,7 @@ public sealed partial class Trainer
         _random.Shuffle(_order);
     }
 
-    private void DrawBatch(ITrainingSet training, int batch, int perEpoch)
+    private void DrawBatch(IDataset training, int batch, int perEpoch)
     {
         if (Options.Sampling == Sampling.WithReplacement)
         {
@@ -244,7 +245,7 @@ public sealed partial class Trainer
     }
 
     /// <summary>One iteration; false where the run ends because the loss or a gradient is not finite.</summary>
-    private bool Step(ITrainingSet training, int batch, int perEpoch)
+    private bool Step(IDataset training, int batch, int perEpoch)
     {
         DrawBatch(training, batch, perEpoch);
         _tape.Reset();
@@ -346,7 +347,7 @@ public sealed partial class Trainer
         if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();
     }
 
-    private void CheckAccuracy(ITrainingSet training, ITrainingSet validation)
+    private void CheckAccuracy(IDataset training, IDataset validation)
     {
         long start = Stopwatch.GetTimestamp();
         History.TrainList.Add(MeasureAccuracy(training, Options.TrainSamples));
@@ -363,7 +364,7 @@ public sealed partial class Trainer
         if (Options.CheckpointPath is { } path) SaveCheckpoint($"{path}_epoch_{_epoch}.safetensors");
     }
 
-    private double MeasureAccuracy(ITrainingSet data, int? samples)
+    private double MeasureAccuracy(IDataset data, int? samples)
     {
         int count = samples is { } wanted && data.Count > wanted ? wanted : data.Count;
         Span<int> indices = _accuracy.Indices(count);

@@ -1,3 +1,4 @@
+using Evenkeel.Data;
 using Evenkeel.Kernels;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
@@ -64,7 +65,7 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void ATrainingIsThePlainLoop()
     {
-        TensorSet training = Samples(200, 1), validation = Samples(40, 2);
+        TensorDataset training = Samples(200, 1), validation = Samples(40, 2);
         Trainer trainer = Create(TrainerOptions.Cs231n(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
         trainer.Fit(training, validation);
 
@@ -117,7 +118,7 @@ public sealed class TrainerTests : IDisposable
     public void TheBestModelIncludesTheRunningStatistics()
     {
         Trainer trainer = Create(new TrainerOptions { Epochs = 12, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
-        TensorSet validation = Samples(200, 2);
+        TensorDataset validation = Samples(200, 2);
         var lastHash = "";
         History history = trainer.Fit(Samples(200, 1), validation, new Report(p => lastHash = p.Iteration == p.TotalIterations ? WeightsHash.Of(trainer.Model) : ""));
         Assert.InRange(history.BestEpoch, 0, 11);
@@ -179,7 +180,7 @@ public sealed class TrainerTests : IDisposable
             MaxGradientNorm = 1,
         });
 
-        TensorSet training = Samples(200, 1), validation = Samples(60, 2);
+        TensorDataset training = Samples(200, 1), validation = Samples(60, 2);
         Trainer whole = Make(6, new NumPyRandomState(5));
         whole.Fit(training, validation);
         string path = Path.Combine(_folder, "half.safetensors");
@@ -201,7 +202,7 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void ACancelledRunSavesItsLastStateAndResumesWithinTheEpoch()
     {
-        TensorSet training = Samples(200, 1), validation = Samples(60, 2);
+        TensorDataset training = Samples(200, 1), validation = Samples(60, 2);
         TrainerOptions Options(string? path) => new() { Epochs = 4, BatchSize = 20, Seed = 3, ReportEvery = 1, CheckpointPath = path };
         Trainer whole = CreateFull(DType.Float32, Options(null));
         whole.Fit(training, validation);
@@ -262,7 +263,7 @@ public sealed class TrainerTests : IDisposable
     {
         float[] values = Samples(100, 1).Inputs().ToArray<float>();
         values[7] = float.PositiveInfinity;
-        var spoilt = new TensorSet(Tensor.From(values, [100, Features]), Labels(100));
+        var spoilt = new TensorDataset(Tensor.From(values, [100, Features]), Labels(100));
         Trainer trainer = Create(new TrainerOptions { BatchSize = 100 });
         Assert.Equal("the inputs", Assert.Throws<DivergedException>(() => trainer.Fit(spoilt, Samples(40, 2))).Layer);
 
@@ -520,11 +521,11 @@ public sealed class TrainerTests : IDisposable
     {
         foreach (Action<TrainerOptions> change in new Action<TrainerOptions>[] { o => o.Epochs = 0, o => o.BatchSize = 0, o => o.TrainSamples = 0, o => o.L2 = -1, o => o.LearningRateDecay = double.NaN, o => o.MaxGradientNorm = -1, o => o.ReportEvery = 0 })
             Assert.Throws<ArgumentException>(() => Create(new TrainerOptions(), change));
-        Assert.Throws<ArgumentException>(static () => new TensorSet(Tensor.Ones([3, 2]), Tensor.Labels(1, 2)));
-        Assert.Throws<ArgumentException>(() => Create(new TrainerOptions()).Fit(new TensorSet(Tensor.Ones([0, Features]), Tensor.Labels()), Samples(4, 1)));
+        Assert.Throws<ArgumentException>(static () => new TensorDataset(Tensor.Ones([3, 2]), Tensor.Labels(1, 2)));
+        Assert.Throws<ArgumentException>(() => Create(new TrainerOptions()).Fit(new TensorDataset(Tensor.Ones([0, Features]), Tensor.Labels()), Samples(4, 1)));
     }
 
-    internal static TensorSet Samples(int count, ulong seed)
+    internal static TensorDataset Samples(int count, ulong seed)
     {
         // Four classes: noise plus a shift of the class in some features, the same in every set.
         var random = new Philox(seed);
@@ -535,7 +536,7 @@ public sealed class TrainerTests : IDisposable
             for (int j = 0; j < 5; j++) values[(i * Features) + ((i % 4) * 5) + j] += 1.2f;
         }
 
-        return new TensorSet(Tensor.From(values, [count, Features]), Labels(count));
+        return new TensorDataset(Tensor.From(values, [count, Features]), Labels(count));
     }
 
     private static Tensor Labels(int count) => Tensor.Labels([.. Enumerable.Range(0, count).Select(static i => i % 4)]);
@@ -615,7 +616,7 @@ public sealed class TrainerTests : IDisposable
         }
     }
 
-    private sealed class CountingSet(TensorSet inner) : ITrainingSet
+    private sealed class CountingSet(TensorDataset inner) : IDataset
     {
         public List<int[]> Batches { get; } = [];
 
@@ -672,7 +673,7 @@ public sealed class TrainerTests : IDisposable
 internal static class TensorSetExtensions
 {
     /// <summary>All inputs of a set as one tensor.</summary>
-    public static Tensor Inputs(this TensorSet set)
+    public static Tensor Inputs(this TensorDataset set)
     {
         Tensor inputs = Tensor.Zeros(Trainer.BatchShape(set, set.Count));
         set.CopyTo(Enumerable.Range(0, set.Count).ToArray(), inputs);

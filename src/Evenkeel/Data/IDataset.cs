@@ -1,10 +1,9 @@
-using Evenkeel.Data;
 using Evenkeel.Kernels;
 
-namespace Evenkeel.Training;
+namespace Evenkeel.Data;
 
 /// <summary>Labelled samples that become tensors when a batch needs them.</summary>
-public interface ITrainingSet
+public interface IDataset
 {
     /// <summary>Number of samples.</summary>
     int Count { get; }
@@ -20,7 +19,7 @@ public interface ITrainingSet
 }
 
 /// <summary>Images that stay bytes until a batch needs them; each is read as values from 0 to 255 minus the mean image.</summary>
-public sealed class ImageTrainingSet : ITrainingSet
+public sealed class ImageDataset : IDataset
 {
     /// <summary>Values a chunk of work converts: some 2 µs.</summary>
     private const int ChunkValues = 1 << 14;
@@ -33,11 +32,11 @@ public sealed class ImageTrainingSet : ITrainingSet
     /// <param name="meanImage">C·H·W values to subtract, of the training part; null for none.</param>
     /// <param name="flatten">True for samples of shape (C·H·W), as models of linear layers take them; false for (C, H, W).</param>
     /// <exception cref="ArgumentException">The mean image has another size.</exception>
-    public ImageTrainingSet(ImageSet images, float[]? meanImage = null, bool flatten = false)
+    public ImageDataset(ImageSet images, float[]? meanImage = null, bool flatten = false)
     {
         ArgumentNullException.ThrowIfNull(images);
         if (meanImage is not null && meanImage.Length != images.ImageSize)
-            throw new ArgumentException($"ImageTrainingSet: expected a mean image of {images.ImageSize} values, got {meanImage.Length}.", nameof(meanImage));
+            throw new ArgumentException($"ImageDataset: expected a mean image of {images.ImageSize} values, got {meanImage.Length}.", nameof(meanImage));
         Images = images;
         _mean = meanImage ?? [];
         _row = new float[images.ImageSize];
@@ -82,7 +81,7 @@ public sealed class ImageTrainingSet : ITrainingSet
 
     private ref struct Job : IJob
     {
-        public ImageTrainingSet Set;
+        public ImageDataset Set;
         public ReadOnlySpan<int> Indices;
         public Span<float> Destination;
         public int Rows;
@@ -96,7 +95,7 @@ public sealed class ImageTrainingSet : ITrainingSet
 }
 
 /// <summary>Samples and labels that are tensors already.</summary>
-public sealed class TensorSet : ITrainingSet
+public sealed class TensorDataset : IDataset
 {
     private readonly Tensor _inputs;
     private readonly Tensor _labels;
@@ -106,16 +105,16 @@ public sealed class TensorSet : ITrainingSet
     /// <param name="inputs">Samples along axis 0, Float32 or Float64.</param>
     /// <param name="labels">One class label a sample, Int64.</param>
     /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
-    public TensorSet(Tensor inputs, Tensor labels)
+    public TensorDataset(Tensor inputs, Tensor labels)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(labels);
         if (inputs.Tape is not null || labels.Tape is not null)
-            throw new ArgumentException("TensorSet: expected tensors outside any tape, got an activation. Clone() it first.", nameof(inputs));
+            throw new ArgumentException("TensorDataset: expected tensors outside any tape, got an activation. Clone() it first.", nameof(inputs));
         if (inputs.Shape.Rank < 1 || !inputs.DType.IsFloatingPoint())
-            throw new ArgumentException($"TensorSet: expected inputs of floating-point values with samples along axis 0, got {inputs.DType} of shape {inputs.Shape}.", nameof(inputs));
+            throw new ArgumentException($"TensorDataset: expected inputs of floating-point values with samples along axis 0, got {inputs.DType} of shape {inputs.Shape}.", nameof(inputs));
         if (labels.DType != DType.Int64 || labels.Shape.Rank != 1 || labels.Count != inputs.Shape[0])
-            throw new ArgumentException($"TensorSet: expected {inputs.Shape[0]} labels of Int64, got {labels.DType} of shape {labels.Shape}. Tensor.Labels makes them of integers.", nameof(labels));
+            throw new ArgumentException($"TensorDataset: expected {inputs.Shape[0]} labels of Int64, got {labels.DType} of shape {labels.Shape}. Tensor.Labels makes them of integers.", nameof(labels));
         _inputs = inputs;
         _labels = labels;
         Span<int> sizes = stackalloc int[inputs.Shape.Rank];

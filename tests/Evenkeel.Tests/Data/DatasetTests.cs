@@ -1,10 +1,9 @@
 using Evenkeel.Data;
-using Evenkeel.Training;
 using Xunit;
 
-namespace Evenkeel.Tests.Training;
+namespace Evenkeel.Tests.Data;
 
-public sealed class TrainingSetTests
+public sealed class DatasetTests
 {
     [Fact]
     public void ImagesAreReadInEitherTypeMinusTheMean()
@@ -12,9 +11,9 @@ public sealed class TrainingSetTests
         byte[] pixels = [.. Enumerable.Range(0, 3 * 1 * 2 * 4).Select(static i => (byte)(i * 10))];
         var images = new ImageSet(pixels, [1, 0, 1], 1, 2, 4, ["a", "b"], "test", "test");
         float[] mean = images.MeanImage();
-        var set = new ImageTrainingSet(images, mean);
+        var set = new ImageDataset(images, mean);
         Assert.Equal([1, 2, 4], set.SampleShape);
-        Assert.Equal([8], new ImageTrainingSet(images, mean, flatten: true).SampleShape);
+        Assert.Equal([8], new ImageDataset(images, mean, flatten: true).SampleShape);
         Tensor single = Tensor.Zeros([2, 1, 2, 4]), whole = Tensor.Zeros([2, 1, 2, 4], DType.Float64);
         set.CopyTo([2, 0], single);
         set.CopyTo([2, 0], whole);
@@ -23,13 +22,13 @@ public sealed class TrainingSetTests
         long[] labels = new long[2];
         set.CopyLabelsTo([2, 1], labels);
         Assert.Equal([1L, 0L], labels);
-        Assert.Throws<ArgumentException>(() => new ImageTrainingSet(images, new float[3]));
+        Assert.Throws<ArgumentException>(() => new ImageDataset(images, new float[3]));
     }
 
     [Fact]
     public void TensorsAreReadInEitherType()
     {
-        var set = new TensorSet(Tensor.From([1.5f, 2, 3, 4, 5, 6], [3, 2]), Tensor.Labels(7, 8, 9));
+        var set = new TensorDataset(Tensor.From([1.5f, 2, 3, 4, 5, 6], [3, 2]), Tensor.Labels(7, 8, 9));
         Tensor single = Tensor.Zeros([2, 2]), whole = Tensor.Zeros([2, 2], DType.Float64);
         set.CopyTo([2, 0], single);
         set.CopyTo([2, 0], whole);
