@@ -22,7 +22,7 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
         experiment.Epochs is { } epochs ? request.Epochs ?? (request.Quick ? epochs.Quick : epochs.Lesson) : null,
         request.Quick);
 
-    public DataIdentity? DataOf(Experiment experiment) => experiment.NeedsData ? Data.Identity : null;
+    public DataIdentity? DataOf(Experiment experiment) => experiment.Images is { } set ? Data.Of(set) : null;
 
     /// <summary>Runs one experiment under a progress display and stores its result.</summary>
     public ResultRecord Run(Experiment experiment)

@@ -47,7 +47,7 @@ internal static class ListCommand
                 json.WriteStartArray("variants");
                 foreach (string variant in experiment.Variants) json.WriteStringValue(variant);
                 json.WriteEndArray();
-                json.WriteBoolean("needsData", experiment.NeedsData);
+                json.WriteString("images", experiment.Images?.Name);
                 json.WriteString("page", experiment.Page);
                 json.WriteEndObject();
             }

@@ -11,7 +11,7 @@ internal static class Options
 {
     public static Option<string?> Data() => new("--data")
     {
-        Description = $"folder with CIFAR-10 (cifar-10-binary.tar.gz); else {LabData.Variable}, else embedded synthetic images",
+        Description = $"folder with image sets (cifar-10-binary.tar.gz, fashion-mnist, rmb); else {LabData.Variable}, else embedded synthetic images",
         HelpName = "DIR",
     };
 

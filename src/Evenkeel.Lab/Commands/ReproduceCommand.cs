@@ -22,7 +22,16 @@ internal static class ReproduceCommand
     {
         Ink ink = Ink.ForOutput();
         var lines = new List<Line>();
-        Console.WriteLine($"{ink.Bold("data")}  {laboratory.Data.Description}");
+        string head = "data";
+        foreach (LabSet set in LabSet.All.Where(static set => ExperimentCatalog.All.Any(experiment => experiment.Images == set)))
+        {
+            foreach (string line in TextTable.WrapText(laboratory.Data.Describe(set), ink.Width - 6))
+            {
+                Console.WriteLine($"{ink.Bold(head)}  {line}");
+                head = "    ";
+            }
+        }
+
         Console.WriteLine();
         foreach (Experiment experiment in ExperimentCatalog.All)
         {

@@ -37,6 +37,7 @@ internal static class RunCommand
                 Experiment experiment = ExperimentCatalog.Find(name)!;
                 if (laboratory.OverridesDType(experiment))
                     Console.Error.WriteLine($"{name}: runs in {experiment.OnlyDType.ToString()!.ToLowerInvariant()} only; --dtype is left aside.");
+                if (experiment.Images is { } set) Console.Error.WriteLine($"{name}: {laboratory.Data.Describe(set)}");
                 ResultRecord record = laboratory.Run(experiment);
                 if (asJson) Console.WriteLine(Encoding.UTF8.GetString(ResultJson.Write(record, indented: false)));
                 else printer.Print(record, laboratory.Data, laboratory.Folder.PathOf(name));

@@ -35,8 +35,8 @@ internal abstract class Experiment
     /// <summary>The only element type that makes sense, or null where the user may choose.</summary>
     public virtual DType? OnlyDType => null;
 
-    /// <summary>True where images are used.</summary>
-    public virtual bool NeedsData => false;
+    /// <summary>The image set that is used; null where none is.</summary>
+    public virtual LabSet? Images => null;
 
     /// <summary>Runs it. Results depend on the context's settings and data only.</summary>
     public abstract ExperimentResult Run(ExperimentContext context);

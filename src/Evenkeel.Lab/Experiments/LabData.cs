@@ -7,40 +7,50 @@ using Evenkeel.Lab.Experiments.Notebook;
 namespace Evenkeel.Lab.Experiments;
 
 /// <summary>Which images a run uses.</summary>
-/// <param name="Name">CIFAR-10, or synthetic.</param>
+/// <param name="Name">Title of the set, or of what stands in for it.</param>
 /// <param name="Source">Path of the archive or folder, or embedded.</param>
 /// <param name="Identity">Changes when the content does: size and time of the files.</param>
 internal sealed record DataIdentity(string Name, string Source, string Identity);
 
-/// <summary>The images of a run: CIFAR-10 from <c>--data</c> or <c>EVENKEEL_DATA</c>, else the embedded synthetic set. Found at once, loaded when first used.</summary>
+/// <summary>
+/// The images of a run. Each set is looked for by itself in <c>--data</c>, else <c>EVENKEEL_DATA</c>, else the cache of <c>data fetch</c>; an embedded synthetic set stands in for one that
+/// is not there. Found at once, loaded when first used.
+/// </summary>
 internal sealed class LabData
 {
     public const string Variable = "EVENKEEL_DATA";
 
-    private const ulong SyntheticSeed = 1;
+    /// <summary>Seed of the embedded sets: they are the same images in every run, whatever its seed.</summary>
+    public const ulong SyntheticSeed = 1;
+
     private const int SmallCount = 1000;
 
-    private readonly string? _path;
+    private readonly string? _asked;
+    private readonly Dictionary<LabSet, DataIdentity> _found;
     private SmallImages? _small;
 
-    private LabData(DataIdentity identity, string? path)
-    {
-        Identity = identity;
-        _path = path;
-    }
-
-    public DataIdentity Identity { get; }
+    private LabData(string? asked, Dictionary<LabSet, DataIdentity> found) => (_asked, _found) = (asked, found);
 
     /// <summary>Time spent on loading so far; it is no part of an experiment's seconds.</summary>
     public TimeSpan LoadingTime { get; private set; }
 
-    /// <summary>One line for the user: which data, and why these.</summary>
-    public string Description => _path is null
-        ? $"synthetic images (embedded; for CIFAR-10 give --data DIR or {Variable})"
-        : $"{Identity.Name} ({Identity.Source})";
+    /// <summary>The set, or what stands in for it.</summary>
+    public DataIdentity Of(LabSet set) => _found.TryGetValue(set, out DataIdentity? found) ? found : new DataIdentity(set.Synthetic, "embedded", "synthetic-1");
 
-    /// <summary>Finds the data; loads nothing.</summary>
-    /// <exception cref="LabException">The folder that was asked for is not there, or holds no CIFAR-10.</exception>
+    /// <summary>Where the set is; null where the embedded one stands in for it.</summary>
+    public string? PathOf(LabSet set) => _found.TryGetValue(set, out DataIdentity? found) ? found.Source : null;
+
+    /// <summary>One line for the user: which images, and why these.</summary>
+    public string Describe(LabSet set)
+    {
+        if (_found.TryGetValue(set, out DataIdentity? found)) return $"{found.Name} ({found.Source})";
+        return _asked is null
+            ? $"{set.Synthetic} (embedded; for {set.Title} give --data DIR or {Variable})"
+            : $"{set.Synthetic} (embedded; no {set.Title} in {_asked}: expected {set.Expected})";
+    }
+
+    /// <summary>Finds the sets; loads nothing.</summary>
+    /// <exception cref="LabException">The folder that was asked for is not there, or holds none of the sets.</exception>
     public static LabData Find(string? option)
     {
         string? asked = option;
@@ -51,73 +61,70 @@ internal sealed class LabData
             origin = Variable;
         }
 
-        if (asked is null) return new LabData(new DataIdentity("synthetic", "embedded", "synthetic-1"), path: null);
+        if (asked is null) return new LabData(null, []);
         if (string.IsNullOrWhiteSpace(asked))
-            throw new LabException($"{origin}: expected a folder with CIFAR-10, got nothing. Leave it out to use the embedded images.", ExitCode.Usage);
+            throw new LabException($"{origin}: expected a folder with image sets, got nothing. Leave it out to use the embedded images.", ExitCode.Usage);
         string path = Path.GetFullPath(asked);
         if (!File.Exists(path) && !Directory.Exists(path))
-            throw new LabException($"{origin}: expected a folder with CIFAR-10, got {asked}, which does not exist. Leave it out to use the embedded images.", ExitCode.Usage);
-        string? found = Locate(path);
-        if (found is null)
-        {
-            throw new LabException($"{origin}: expected cifar-10-binary.tar.gz or the folder cifar-10-batches-bin in {asked}, found neither. " +
-                "Download the archive from https://www.cs.toronto.edu/~kriz/cifar.html or leave the option out to use the embedded images.");
-        }
-
+            throw new LabException($"{origin}: expected a folder with image sets, got {asked}, which does not exist. Leave it out to use the embedded images.", ExitCode.Usage);
         try
         {
-            return new LabData(new DataIdentity("CIFAR-10", found, IdentityOf(found)), found);
+            Dictionary<LabSet, DataIdentity> found = FindIn(path);
+            if (found.Count > 0) return new LabData(asked, found);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new LabException($"{origin}: expected a folder that can be read, got {asked} ({e.Message.TrimEnd('.')}). Change its permissions or choose another one.", ExitCode.Failed, e);
         }
+
+        throw new LabException($"{origin}: expected {string.Join("; ", LabSet.All.Select(static set => set.Expected))} in {asked}, found none of them. " +
+            "Give the folder that has them, or leave the option out to use the embedded images.");
     }
 
-    /// <summary>The first thousand training images and a thousand for validation; loaded once a process.</summary>
+    /// <summary>The first thousand training images of CIFAR-10 and a thousand for validation; loaded once a process.</summary>
     /// <exception cref="LabException">The archive is damaged or can not be read.</exception>
-    public SmallImages Small(ExperimentContext context)
+    public SmallImages Small(ExperimentContext context) => _small ??= Load(
+        context,
+        LabSet.Cifar10,
+        (path, progress) => new SmallImages(path is null
+            ? SyntheticCifar.Create(SyntheticSeed, SmallCount, SmallCount, 0)
+            : Cifar10.GetData(path, numTest: 0, keepTraining: SmallCount, progress: progress, cancellationToken: context.Cancellation)),
+        WarmUp.Start);
+
+    /// <summary>Loads a set while the code of the training is compiled; the clock of the experiment stands still.</summary>
+    private T Load<T>(ExperimentContext context, LabSet set, Func<string?, IProgress<double>, T> load, Func<DType, Task> warmUp)
     {
-        if (_small is not null) return _small;
         var clock = Stopwatch.StartNew();
-        Task compiled = WarmUp.Start(context.DType);
+        Task compiled = warmUp(context.DType);
         try
         {
-            _small = new SmallImages(_path is null
-                ? SyntheticCifar.Create(SyntheticSeed, SmallCount, SmallCount, 0)
-                : Cifar10.GetData(_path, numTest: 0, keepTraining: SmallCount, progress: new LoadingProgress(context), cancellationToken: context.Cancellation));
+            T loaded = load(PathOf(set), new LoadingProgress(context, Of(set).Name));
+            compiled.Wait(context.Cancellation);
+            return loaded;
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
             throw new LabException(e.Message, ExitCode.Failed, e);
         }
-
-        compiled.Wait(context.Cancellation);
-        LoadingTime += clock.Elapsed;
-        return _small;
+        finally
+        {
+            LoadingTime += clock.Elapsed;
+        }
     }
 
-    private sealed class LoadingProgress(ExperimentContext context) : IProgress<double>
+    private static Dictionary<LabSet, DataIdentity> FindIn(string folder)
     {
-        public void Report(double value) => context.Report(0, string.Create(CultureInfo.InvariantCulture, $"loading CIFAR-10, {value * 100:F0} %"));
+        var found = new Dictionary<LabSet, DataIdentity>();
+        foreach (LabSet set in LabSet.All)
+        {
+            if (set.Locate(folder) is { } path) found[set] = new DataIdentity(set.Title, path, set.Identify(path));
+        }
+
+        return found;
     }
 
-    /// <summary>The archive or the folder of batches: the path itself, or in it.</summary>
-    private static string? Locate(string path)
+    private sealed class LoadingProgress(ExperimentContext context, string what) : IProgress<double>
     {
-        if (File.Exists(path)) return path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) ? path : null;
-        string archive = Path.Combine(path, Cifar10.ArchiveName);
-        if (File.Exists(archive)) return archive;
-        string batches = Path.Combine(path, Cifar10.FolderName);
-        if (File.Exists(Path.Combine(batches, "data_batch_1.bin"))) return batches;
-        return File.Exists(Path.Combine(path, "data_batch_1.bin")) ? path : null;
-    }
-
-    private static string IdentityOf(string path)
-    {
-        IEnumerable<FileInfo> files = File.Exists(path)
-            ? [new FileInfo(path)]
-            : new DirectoryInfo(path).EnumerateFiles("*.bin").OrderBy(file => file.Name, StringComparer.Ordinal);
-        return string.Join(' ', files.Select(file => string.Create(CultureInfo.InvariantCulture, $"{file.Length}@{file.LastWriteTimeUtc:yyyy-MM-ddTHH:mm:ssZ}")));
+        public void Report(double value) => context.Report(0, string.Create(CultureInfo.InvariantCulture, $"loading {what}, {value * 100:F0} %"));
     }
 }

@@ -69,7 +69,7 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
         string threads = settings.Threads == 1 ? "1 thread" : $"{settings.Threads} threads";
         string epochs = settings.Epochs is { } n ? n == 1 ? ", 1 epoch" : $", {n} epochs" : "";
         string text = $"seed {settings.Seed}, {threads}, {settings.DType.ToString().ToLowerInvariant()}{epochs}{(settings.Quick ? ", quick" : "")}";
-        return record.Data is null ? text : $"{text}, {data.Description}";
+        return record.Experiment.Images is { } set ? $"{text}, {data.Describe(set)}" : text;
     }
 
     private void Print(ResultTable table)

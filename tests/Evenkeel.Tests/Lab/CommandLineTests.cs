@@ -30,7 +30,7 @@ public sealed class CommandLineTests
     [InlineData("rum", "Did you mean run?")]
     [InlineData("bench --seconds -1", "--seconds: expected a number above 0")]
     [InlineData("bench --filter no-such-case", "--filter: expected part of a case's name")]
-    [InlineData("run deep-net --data no-such-folder", "--data: expected a folder with CIFAR-10, got no-such-folder, which does not exist")]
+    [InlineData("run deep-net --data no-such-folder", "--data: expected a folder with image sets, got no-such-folder, which does not exist")]
     public void Wrong_usage_ends_with_2_and_one_line_that_says_why(string arguments, string expected)
     {
         using LabProcess lab = LabProcess.Run(arguments.Split(' '));
@@ -53,7 +53,7 @@ public sealed class CommandLineTests
     {
         using LabProcess lab = LabProcess.Run("run", "deep-net", "--data", "");
         Assert.Equal(2, lab.Process.ExitCode);
-        Assert.Contains("--data: expected a folder with CIFAR-10, got nothing", lab.Error, StringComparison.Ordinal);
+        Assert.Contains("--data: expected a folder with image sets, got nothing", lab.Error, StringComparison.Ordinal);
         Assert.Single(lab.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
@@ -180,7 +180,7 @@ public sealed class CommandLineTests
     {
         using LabProcess lab = LabProcess.Run("data", "path");
         Assert.Equal(0, lab.Process.ExitCode);
-        Assert.Equal("embedded\n", lab.Output);
+        Assert.Equal("cifar-10\tembedded\nfashion-mnist\tembedded\nbanknotes\tembedded\n", lab.Output);
     }
 
     private static void WaitFor(Func<bool> condition)

@@ -16,7 +16,7 @@ internal abstract class BatchSizeExperiment : Experiment
 
     public override (int Lesson, int Quick)? Epochs => (10, 5);
 
-    public override bool NeedsData => true;
+    public override LabSet? Images => LabSet.Cifar10;
 
     /// <summary>One run of the notebook's function, from a fresh stream: the baseline, then the norm at each batch size.</summary>
     /// <param name="context">Settings.</param>

@@ -35,7 +35,7 @@ internal sealed class WeightScale : Experiment
 
     public override (int Lesson, int Quick)? Epochs => (10, 10);
 
-    public override bool NeedsData => true;
+    public override LabSet? Images => LabSet.Cifar10;
 
     public override ExperimentResult Run(ExperimentContext context)
     {

@@ -1,0 +1,87 @@
+using Evenkeel.Lab.Commands;
+using Evenkeel.Lab.Experiments;
+using Evenkeel.Tests.Serialization;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab;
+
+public sealed class LabDataTests : IDisposable
+{
+    private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public void Without_a_folder_every_set_is_the_embedded_one()
+    {
+        LabData data = LabData.Find(null);
+        Assert.All(LabSet.All, set =>
+        {
+            Assert.Null(data.PathOf(set));
+            Assert.Equal("embedded", data.Of(set).Source);
+            Assert.Contains($"for {set.Title} give --data DIR", data.Describe(set), StringComparison.Ordinal);
+        });
+        Assert.Equal(LabSet.All.Count, LabSet.All.Select(set => data.Of(set).Name).Distinct().Count());
+    }
+
+    [Fact]
+    public void Each_set_of_a_folder_is_found_by_itself()
+    {
+        Put("cifar-10-binary.tar.gz");
+        LabData one = LabData.Find(_folder.Path);
+        Assert.Equal(Where("cifar-10-binary.tar.gz"), one.PathOf(LabSet.Cifar10));
+        Assert.Null(one.PathOf(LabSet.FashionMnist));
+        Assert.Equal($"synthetic garments (embedded; no Fashion-MNIST in {_folder.Path}: expected the folder fashion-mnist)", one.Describe(LabSet.FashionMnist));
+        Assert.Null(one.PathOf(LabSet.Banknotes));
+
+        Put("fashion-mnist/t10k-images-idx3-ubyte.gz");
+        Put("rmb/1/a.jpg");
+        Put("rmb/100/b.jpg");
+        LabData all = LabData.Find(_folder.Path);
+        Assert.Equal(Where("cifar-10-binary.tar.gz"), all.PathOf(LabSet.Cifar10));
+        Assert.Equal(Where("fashion-mnist"), all.PathOf(LabSet.FashionMnist));
+        Assert.Equal(Where("rmb"), all.PathOf(LabSet.Banknotes));
+        Assert.Equal($"photographs of banknotes ({Where("rmb")})", all.Describe(LabSet.Banknotes));
+    }
+
+    [Theory]
+    [InlineData("rmb/1/a.jpg rmb/100/b.jpg", "rmb", "banknotes")]
+    [InlineData("train-labels-idx1-ubyte", "", "fashion-mnist")]
+    [InlineData("fashion-mnist/train-labels-idx1-ubyte.gz", "fashion-mnist", "fashion-mnist")]
+    [InlineData("cifar-10-binary.tar.gz", "cifar-10-binary.tar.gz", "cifar-10")]
+    [InlineData("cifar-10-batches-bin/data_batch_1.bin", "cifar-10-batches-bin", "cifar-10")]
+    public void The_folder_may_be_the_set_itself(string files, string asked, string set)
+    {
+        foreach (string file in files.Split(' ')) Put(file);
+        LabData data = LabData.Find(Where(asked));
+        Assert.All(LabSet.All, each => Assert.Equal(each.Name == set ? Path.TrimEndingDirectorySeparator(Where(asked)) : null, data.PathOf(each)));
+    }
+
+    [Fact]
+    public void A_folder_with_none_of_the_sets_is_an_error_that_names_them_all()
+    {
+        Put("rmb/1/a.jpg");
+        LabException error = Assert.Throws<LabException>(() => LabData.Find(_folder.Path));
+        Assert.Equal(1, error.ExitCode);
+        Assert.All(LabSet.All, set => Assert.Contains(set.Expected, error.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_identity_changes_with_the_files_of_the_set_only()
+    {
+        for (int i = 0; i < 12; i++) Put($"rmb/{(i % 2 == 0 ? 1 : 100)}/{i}.jpg");
+        string before = LabData.Find(_folder.Path).Of(LabSet.Banknotes).Identity;
+        Put("rmb/README");
+        Assert.Equal(before, LabData.Find(_folder.Path).Of(LabSet.Banknotes).Identity);
+        File.WriteAllText(Where("rmb/1/0.jpg"), "another");
+        Assert.NotEqual(before, LabData.Find(_folder.Path).Of(LabSet.Banknotes).Identity);
+    }
+
+    private string Where(string file) => Path.GetFullPath(Path.Combine(_folder.Path, file));
+
+    private void Put(string file)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Where(file))!);
+        File.WriteAllText(Where(file), "x");
+    }
+}
