@@ -72,7 +72,7 @@ internal sealed record BenchCase(string Name)
     public double Work => Kind switch
     {
         "matmul" => Dimensions(Spec) is [int m, int n, int k] ? 2.0 * m * n * k : 0,
-        "conv2d" => 3 * ConvolutionSpec.Parse(Spec).Flops,
+        "conv2d" => (What == "forward-backward" ? 3 : 1) * ConvolutionSpec.Parse(Spec).Flops,
         "step" => StepFlops(Spec),
         _ => Dimensions(Spec).Aggregate(4.0, (bytes, size) => bytes * size) * (What == "forward-backward" ? 5 : 2),
     };

@@ -15,6 +15,7 @@ internal static class Workloads
         "batchnorm-relu" => Norm(one, new Sequential(BatchNormFor(one), new ReLU())),
         "layernorm" => Norm(one, new LayerNorm(BenchCase.Dimensions(one.Spec)[^1])),
         "matmul" => Product(BenchCase.Dimensions(one.Spec)),
+        "conv2d" => Convolution(one.What, ConvolutionSpec.Parse(one.Spec)),
         "step" when one.Spec.StartsWith("fcn", StringComparison.Ordinal) => FullyConnectedStep(one.Spec.Split('-')),
         _ => null,
     };
@@ -53,6 +54,25 @@ internal static class Workloads
         {
             tape.Reset();
             layer.Forward(tape.Watch(x)).Backward(cotangent);
+            x.ZeroGrad();
+            layer.ZeroGrad();
+        };
+    }
+
+    /// <summary>Forward only, or forward and backward with the gradients of x, weight and bias.</summary>
+    private static Action Convolution(string what, ConvolutionSpec spec)
+    {
+        var random = new Philox(0);
+        var layer = new Conv2d(spec.Input[1], spec.OutChannels, spec.Kernel, spec.Stride, spec.Padding, random: random);
+        var x = new Parameter(Tensor.RandomNormal(new Shape(spec.Input), random));
+        var tape = new Tape(Mode.Train, recordGradients: what == "forward-backward");
+        Tensor cotangent = Tensor.RandomNormal(layer.Forward(x.Value).Shape, random);
+        return () =>
+        {
+            tape.Reset();
+            Tensor y = layer.Forward(tape.Watch(x));
+            if (!tape.RecordGradients) return;
+            y.Backward(cotangent);
             x.ZeroGrad();
             layer.ZeroGrad();
         };

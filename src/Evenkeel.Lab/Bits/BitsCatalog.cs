@@ -11,6 +11,7 @@ internal static class BitsCatalog
         .. ElementwiseBits.Cases,
         .. ReductionBits.Cases,
         .. ProductBits.Cases,
+        .. ConvolutionBits.Cases,
         .. NormBits.Cases,
         .. OptimizerBits.Cases,
         .. RandomBits.Cases,

@@ -1,0 +1,66 @@
+namespace Evenkeel.Kernels;
+
+/// <summary>The sizes of a convolution. Channels and filters are those of all groups; a window's position may begin <see cref="Top"/> rows above the input.</summary>
+internal readonly record struct ConvolutionShape
+{
+    /// <summary>Number of images.</summary>
+    public int Images { get; init; }
+
+    /// <summary>Channels of the input, of all groups.</summary>
+    public int Channels { get; init; }
+
+    /// <summary>Rows of an input plane.</summary>
+    public int Height { get; init; }
+
+    /// <summary>Columns of an input plane.</summary>
+    public int Width { get; init; }
+
+    /// <summary>Channels of the output, of all groups.</summary>
+    public int Filters { get; init; }
+
+    /// <summary>Rows of the window.</summary>
+    public int KernelHeight { get; init; }
+
+    /// <summary>Columns of the window.</summary>
+    public int KernelWidth { get; init; }
+
+    public int StrideHeight { get; init; }
+
+    public int StrideWidth { get; init; }
+
+    public int DilationHeight { get; init; }
+
+    public int DilationWidth { get; init; }
+
+    /// <summary>Rows of zeros above the input; those below follow from the size of the output.</summary>
+    public int Top { get; init; }
+
+    /// <summary>Columns of zeros left of the input.</summary>
+    public int Left { get; init; }
+
+    public int Groups { get; init; }
+
+    /// <summary>Rows of an output plane.</summary>
+    public int OutHeight { get; init; }
+
+    /// <summary>Columns of an output plane.</summary>
+    public int OutWidth { get; init; }
+
+    /// <summary>Channels of the input that a filter sees.</summary>
+    public int GroupChannels => Channels / Groups;
+
+    /// <summary>Filters of a group.</summary>
+    public int GroupFilters => Filters / Groups;
+
+    /// <summary>Places of the window.</summary>
+    public int Window => KernelHeight * KernelWidth;
+
+    /// <summary>Weights of a filter: the terms of an output element.</summary>
+    public int Taps => GroupChannels * Window;
+
+    /// <summary>Values of an input plane.</summary>
+    public int Plane => Height * Width;
+
+    /// <summary>Values of an output plane.</summary>
+    public int OutPlane => OutHeight * OutWidth;
+}

@@ -1,0 +1,71 @@
+using Evenkeel.Nn;
+using Evenkeel.Random;
+using Xunit;
+
+namespace Evenkeel.Tests.Nn;
+
+public sealed class ConvolutionLayerTests
+{
+    [Fact]
+    public void PrintsLikePyTorch()
+    {
+        Assert.Equal("Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))", new Conv2d(1, 6, 5, padding: 2).ToString());
+        Assert.Equal("Conv2d(4, 6, kernel_size=(3, 5), stride=(2, 1), padding=(0, 1), dilation=(1, 2), groups=2, bias=False)", new Conv2d(4, 6, (3, 5), (2, 1), (0, 1), (1, 2), 2, false).ToString());
+        Assert.Equal("Conv2d(4, 6, kernel_size=(3, 3), stride=(1, 1), padding=same)", new Conv2d(4, 6, 3, padding: Padding.Same).ToString());
+        Assert.Equal("Conv2d(4, 6, kernel_size=(3, 3), stride=(1, 1))", new Conv2d(4, 6, 3).ToString());
+        Assert.Equal("Conv1d(1, 6, kernel_size=(5,), stride=(1,), padding=(2,))", new Conv1d(1, 6, 5, padding: 2).ToString());
+        Assert.Equal("Conv1d(4, 6, kernel_size=(3,), stride=(2,), dilation=(3,), groups=2, bias=False)", new Conv1d(4, 6, 3, 2, dilation: 3, groups: 2, bias: false).ToString());
+        Assert.Equal("Conv1d(4, 6, kernel_size=(3,), stride=(1,), padding=same)", new Conv1d(4, 6, 3, padding: Padding.Same).ToString());
+    }
+
+    [Fact]
+    public void KeysAndShapesArePyTorchs()
+    {
+        var plane = new Conv2d(4, 6, (3, 5), groups: 2);
+        Assert.Equal(["weight", "bias"], plane.StateDict().Keys);
+        Assert.Equal(new Shape([6, 2, 3, 5]), plane.Weight.Shape);
+        Assert.Equal(new Shape([6]), plane.Bias!.Shape);
+        Assert.Equal(["weight"], new Conv1d(4, 6, 3, bias: false).StateDict().Keys);
+        Assert.Equal(new Shape([6, 4, 3]), new Conv1d(4, 6, 3).Weight.Shape);
+        Assert.Equal(new Shape([8, 6, 12, 10]), plane.Forward(Tensor.Zeros([8, 4, 14, 14])).Shape);
+        Assert.Equal(new Shape([8, 6, 12]), new Conv1d(4, 6, 3).Forward(Tensor.Zeros([8, 4, 14])).Shape);
+    }
+
+    [Fact]
+    public void StartValuesAreUniformByTheFanIn()
+    {
+        var layer = new Conv2d(8, 64, (3, 5), groups: 2, random: new Philox(3));
+        double bound = 1 / Math.Sqrt(4 * 15);
+        float[] weights = layer.Weight.Value.ToArray<float>();
+        Assert.All(weights, value => Assert.InRange(value, -bound, bound));
+        Assert.InRange(weights.Max(), 0.98 * bound, bound);
+        Assert.All(layer.Bias!.Value.ToArray<float>(), value => Assert.InRange(value, -bound, bound));
+        layer.Initialize(Init.KaimingNormal, seed: 1);
+        Assert.All(layer.Bias.Value.ToArray<float>(), value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public void BadArgumentsAreErrors()
+    {
+        Fails<ArgumentOutOfRangeException>("Conv2d: expected 1 or more input channels, got 0.", () => new Conv2d(0, 6, 5));
+        Fails<ArgumentOutOfRangeException>("Conv2d: expected 1 or more output channels, got -1.", () => new Conv2d(1, -1, 5));
+        Fails<ArgumentOutOfRangeException>("Conv2d: expected a kernel of 1 or more, got (3, 0).", () => new Conv2d(1, 6, (3, 0)));
+        Fails<ArgumentOutOfRangeException>("Conv2d: expected a stride of 1 or more, got (0, 0).", () => new Conv2d(1, 6, 3, 0));
+        Fails<ArgumentOutOfRangeException>("Conv2d: expected a dilation of 1 or more, got (0, 0).", () => new Conv2d(1, 6, 3, dilation: 0));
+        Fails<ArgumentOutOfRangeException>("Conv2d: expected a padding of 0 or more, got (-1, -1).", () => new Conv2d(1, 6, 3, padding: -1));
+        Fails<ArgumentOutOfRangeException>("Conv2d: expected 1 or more groups, got 0.", () => new Conv2d(1, 6, 3, groups: 0));
+        Fails<ArgumentException>("Conv2d: expected input channels that 2 groups divide, got 3.", () => new Conv2d(3, 6, 3, groups: 2));
+        Fails<ArgumentException>("Conv2d: expected output channels that 2 groups divide, got 5.", () => new Conv2d(4, 5, 3, groups: 2));
+        Fails<ArgumentException>("Conv2d: expected a stride of 1 with Padding.Same, got (2, 2).", () => new Conv2d(4, 5, 3, 2, Padding.Same));
+        Fails<ArgumentOutOfRangeException>("Conv1d: expected a kernel of 1 or more, got 0.", () => new Conv1d(1, 6, 0));
+        Fails<ArgumentOutOfRangeException>("Conv1d: expected a stride of 1 or more, got 0.", () => new Conv1d(1, 6, 3, 0));
+        Fails<ArgumentOutOfRangeException>("Conv1d: expected a dilation of 1 or more, got 0.", () => new Conv1d(1, 6, 3, dilation: 0));
+        Fails<ArgumentOutOfRangeException>("Conv1d: expected a padding of 0 or more, got -1.", () => new Conv1d(1, 6, 3, padding: -1));
+        Fails<ArgumentException>("Conv1d: expected one padding for both ends, got (1, 2).", () => new Conv1d(1, 6, 3, padding: (1, 2)));
+        Fails<ArgumentException>("Conv1d: expected a stride of 1 with Padding.Same, got 2.", () => new Conv1d(4, 5, 3, 2, Padding.Same));
+        Fails<ArgumentException>("Conv2d: expected an input of shape (N, 4, H, W) or (4, H, W)", () => new Conv2d(4, 6, 3).Forward(Tensor.Zeros([2, 3, 8, 8])));
+    }
+
+    private static void Fails<TException>(string message, Func<object> action) where TException : ArgumentException =>
+        Assert.StartsWith(message, Assert.Throws<TException>(action).Message, StringComparison.Ordinal);
+}
