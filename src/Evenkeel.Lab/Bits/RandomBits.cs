@@ -3,12 +3,12 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Lab.Bits;
 
-/// <summary>Draws: both kinds of stream, and every scheme of initial weights.</summary>
+/// <summary>Draws: every kind of stream, and every scheme of initial weights.</summary>
 internal static class RandomBits
 {
     private const int Count = 1001;
 
-    private static readonly (string Name, Func<IRandomStream> Create)[] s_streams = [("philox", () => new Philox(231)), ("numpy", () => new NumPyRandomState(231))];
+    private static readonly (string Name, Func<IRandomStream> Create)[] s_streams = [("philox", () => new Philox(231)), ("numpy", () => new NumPyRandomState(231)), ("torch", () => new TorchGenerator(231))];
 
     public static IEnumerable<BitsCase> Cases =>
     [

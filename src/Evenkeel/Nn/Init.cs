@@ -25,11 +25,12 @@ public enum Nonlinearity
 }
 
 /// <summary>
-/// How start values are drawn: a value to give to <see cref="Module.Initialize"/>, or to use on a tensor with a random stream of one's own.
+/// How start values are drawn: a value to give to <see cref="Module.Initialize(Init, ulong)"/>, or to use on a tensor with a random stream of one's own.
 /// </summary>
 /// <remarks>
-/// Symbols: a weight has shape (out, in, k...); fan_in = in·Πk, fan_out = out·Πk; U(±b) is uniform in [-b, b), N(0, s²) normal. Numbers are drawn in double,
-/// row by row, and rounded, so that a model has the same start values in both element types. As in PyTorch, a variance of 1/fan_in keeps the scale of a linear
+/// Symbols: a weight has shape (out, in, k...); fan_in = in·Πk, fan_out = out·Πk; U(±b) is uniform in [-b, b), N(0, s²) normal. Numbers are drawn
+/// row by row; Philox and NumPy's stream draw them in double and round, so that a model has the same start values in both element types. With a
+/// <see cref="TorchGenerator"/> they are those that PyTorch draws from the same seed in the same order: uniform ones to the last bit, normal ones as that class says. As in PyTorch, a variance of 1/fan_in keeps the scale of a linear
 /// layer's output; ReLU halves it, hence the gain √2. PyTorch's default, U(±1/√fan_in), has the variance 1/(3·fan_in): through ReLU layers the scale falls by √(1/6) = 0.408 a layer.
 /// Sources: Glorot and Bengio 2010; He et al. 2015; torch.nn.init.
 /// </remarks>
@@ -46,6 +47,9 @@ public sealed class Init
         KaimingUniform,
         KaimingNormal,
     }
+
+    /// <summary>PyTorch draws its default by kaiming_uniform with a = √5: the gain of LeakyReLU with that slope, √(1/3) but for rounding.</summary>
+    private static readonly double s_defaultGain = Gain(Nonlinearity.LeakyReLU, Math.Sqrt(5));
 
     private readonly Kind _kind;
     private readonly double _a;
@@ -151,13 +155,25 @@ public sealed class Init
             case Kind.Constant: tensor.Fill(_a); break;
             case Kind.Normal: FillNormal(tensor, random, _a, _b); break;
             case Kind.Uniform: FillUniform(tensor, random, _a, _b); break;
-            case Kind.Default: FillSymmetric(tensor, random, DefaultBound(tensor.Shape)); break;
-            case Kind.XavierUniform: FillSymmetric(tensor, random, _gain * Math.Sqrt(6.0 / FanSum(tensor.Shape))); break;
-            case Kind.XavierNormal: FillNormal(tensor, random, 0, _gain * Math.Sqrt(2.0 / FanSum(tensor.Shape))); break;
-            case Kind.KaimingUniform: FillSymmetric(tensor, random, _gain * Math.Sqrt(3.0 / Fan(tensor.Shape))); break;
-            default: FillNormal(tensor, random, 0, _gain / Math.Sqrt(Fan(tensor.Shape))); break;
+            case Kind.Default:
+            case Kind.XavierUniform:
+            case Kind.KaimingUniform: FillSymmetric(tensor, random, Math.Sqrt(3) * Std(tensor.Shape)); break;
+            default: FillNormal(tensor, random, 0, Std(tensor.Shape)); break;
         }
     }
+
+    /// <summary>
+    /// The standard deviation of the drawn numbers for a weight of that shape, in PyTorch's order of operations, so that the last bit is PyTorch's too.
+    /// </summary>
+    internal double Std(Shape weight) => _kind switch
+    {
+        Kind.Constant => 0,
+        Kind.Normal => _b,
+        Kind.Uniform => (_b - _a) / Math.Sqrt(12),
+        Kind.Default => s_defaultGain / Math.Sqrt(Math.Max(1, Fans(weight).FanIn)),
+        Kind.XavierUniform or Kind.XavierNormal => _gain * Math.Sqrt(2.0 / FanSum(weight)),
+        _ => _gain / Math.Sqrt(Fan(weight)),
+    };
 
     /// <summary>A new tensor of these start values.</summary>
     /// <inheritdoc cref="Fill"/>
@@ -171,7 +187,7 @@ public sealed class Init
     /// <summary>The rule for the bias of a layer with a weight: 0, except with <see cref="Default"/>, which draws it from U(±1/√fan_in).</summary>
     internal void FillBias(Tensor bias, Shape weight, IRandomStream random)
     {
-        if (_kind == Kind.Default) FillSymmetric(bias, random, DefaultBound(weight));
+        if (_kind == Kind.Default) FillSymmetric(bias, random, 1 / Math.Sqrt(Math.Max(1, Fans(weight).FanIn)));
         else bias.Fill(0);
     }
 
@@ -196,32 +212,17 @@ public sealed class Init
         return Math.Max(1, (long)fanIn + fanOut);
     }
 
-    private static double DefaultBound(Shape weight) => 1 / Math.Sqrt(Math.Max(1, Fans(weight).FanIn));
-
     private static void FillSymmetric(Tensor tensor, IRandomStream random, double bound) => FillUniform(tensor, random, -bound, bound);
 
     private static void FillUniform(Tensor tensor, IRandomStream random, double low, double high)
     {
-        double width = high - low;
-        if (tensor.DType == DType.Float32)
-        {
-            foreach (ref float value in tensor.AsSpan<float>()) value = (float)(low + random.NextDouble() * width);
-        }
-        else
-        {
-            foreach (ref double value in tensor.AsSpan<double>()) value = low + random.NextDouble() * width;
-        }
+        if (tensor.DType == DType.Float32) random.FillUniform(tensor.AsSpan<float>(), low, high);
+        else random.FillUniform(tensor.AsSpan<double>(), low, high);
     }
 
     private static void FillNormal(Tensor tensor, IRandomStream random, double mean, double std)
     {
-        if (tensor.DType == DType.Float32)
-        {
-            foreach (ref float value in tensor.AsSpan<float>()) value = (float)(mean + random.NextNormal() * std);
-        }
-        else
-        {
-            foreach (ref double value in tensor.AsSpan<double>()) value = mean + random.NextNormal() * std;
-        }
+        if (tensor.DType == DType.Float32) random.FillNormal(tensor.AsSpan<float>(), mean, std);
+        else random.FillNormal(tensor.AsSpan<double>(), mean, std);
     }
 }

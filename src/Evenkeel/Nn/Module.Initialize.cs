@@ -8,7 +8,7 @@ public interface IInitializable
     /// <summary>Sets the module's own parameters and buffers (not its children's) to start values.</summary>
     /// <param name="init">What the caller asked for.</param>
     /// <param name="random">The module's own stream.</param>
-    void Initialize(Init init, IRandomStream random);
+    void SetStartValues(Init init, IRandomStream random);
 }
 
 public abstract partial class Module
@@ -28,13 +28,37 @@ public abstract partial class Module
         var drawn = new HashSet<Parameter>(ReferenceEqualityComparer.Instance);
         foreach ((string path, Module module) in NamedModules())
         {
-            if (module is IInitializable own) own.Initialize(init, new Philox(seed, path.Replace('.', '/')));
-            else if (module._parameters.Count != 0) module.InitializeOwn(init, new Philox(seed, path.Replace('.', '/')), drawn);
+            if (module.HasStartValues) module.InitializeOwn(init, new Philox(seed, path.Replace('.', '/')), drawn);
         }
     }
 
-    private void InitializeOwn(Init init, Philox random, HashSet<Parameter> drawn)
+    /// <summary>
+    /// Sets the start values of the whole network as <see cref="Initialize(Init, ulong)"/> does, but draws all from one stream, module after module in the order of <see cref="NamedModules"/>: what a loop over
+    /// <c>model.modules()</c> does in PyTorch, whose numbers it gives with a <see cref="TorchGenerator"/>.
+    /// </summary>
+    /// <param name="init">For example <see cref="Init.KaimingNormal"/>.</param>
+    /// <param name="random">Where all numbers come from.</param>
+    public void Initialize(Init init, IRandomStream random)
     {
+        ArgumentNullException.ThrowIfNull(init);
+        ArgumentNullException.ThrowIfNull(random);
+        var drawn = new HashSet<Parameter>(ReferenceEqualityComparer.Instance);
+        foreach ((_, Module module) in NamedModules())
+        {
+            if (module.HasStartValues) module.InitializeOwn(init, random, drawn);
+        }
+    }
+
+    private bool HasStartValues => this is IInitializable || _parameters.Count != 0;
+
+    private void InitializeOwn(Init init, IRandomStream random, HashSet<Parameter> drawn)
+    {
+        if (this is IInitializable own)
+        {
+            own.SetStartValues(init, random);
+            return;
+        }
+
         Parameter? weight = null;
         foreach ((string name, Parameter parameter) in _parameters)
         {

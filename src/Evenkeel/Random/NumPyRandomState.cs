@@ -19,13 +19,8 @@ public sealed class NumPyRandomState : IRandomStream
     /// <summary>The kind of this stream's <see cref="State"/>.</summary>
     public const string Kind = "numpy-mt19937";
 
-    private const int Length = 624;
-    private const int Middle = 397;
-
-    private readonly uint[] _key = new uint[Length];
-    private int _position;
-    private bool _hasNormal;
-    private double _normal;
+    private readonly MersenneTwister _twister = new();
+    private double? _normal;
 
     /// <summary>A stream as after <c>np.random.seed(seed)</c>.</summary>
     /// <param name="seed">Any number from 0 to 2^32 - 1.</param>
@@ -34,28 +29,13 @@ public sealed class NumPyRandomState : IRandomStream
     /// <summary>Starts over: <c>np.random.seed(seed)</c>. A kept second normal number is dropped.</summary>
     public void Seed(uint seed)
     {
-        for (int i = 0; i < Length; i++)
-        {
-            _key[i] = seed;
-            seed = 1812433253u * (seed ^ (seed >> 30)) + (uint)(i + 1);
-        }
-
-        _position = Length;
-        _hasNormal = false;
-        _normal = 0;
+        _twister.Seed(seed);
+        _normal = null;
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public uint NextUInt32()
-    {
-        if (_position == Length) Generate();
-        uint y = _key[_position++];
-        y ^= y >> 11;
-        y ^= (y << 7) & 0x9D2C5680u;
-        y ^= (y << 15) & 0xEFC60000u;
-        return y ^ (y >> 18);
-    }
+    public uint NextUInt32() => _twister.Next();
 
     /// <summary>A uniform number of 64 bits: two draws, the upper half first.</summary>
     public ulong NextUInt64()
@@ -75,14 +55,13 @@ public sealed class NumPyRandomState : IRandomStream
     /// <summary>A standard normal number, <c>np.random.randn()</c>: the polar method; every second call returns the kept one.</summary>
     public double NextNormal()
     {
-        if (_hasNormal)
+        if (_normal is { } kept)
         {
-            _hasNormal = false;
-            return _normal;
+            _normal = null;
+            return kept;
         }
 
         (double first, _normal) = NextPair();
-        _hasNormal = true;
         return first;
     }
 
@@ -170,24 +149,7 @@ public sealed class NumPyRandomState : IRandomStream
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size);
         var values = new int[size];
-        Choice(count, values);
-        return values;
-    }
-
-    /// <inheritdoc/>
-    public void Choice(int count, Span<int> destination)
-    {
-        foreach (ref int value in destination) value = NextInt(count);
-    }
-
-    /// <summary><c>np.random.permutation(count)</c>.</summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
-    public int[] Permutation(int count)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        var values = new int[count];
-        for (int i = 0; i < count; i++) values[i] = i;
-        Shuffle(values);
+        this.Choice(count, values);
         return values;
     }
 
@@ -205,27 +167,8 @@ public sealed class NumPyRandomState : IRandomStream
     /// <exception cref="ArgumentException">The state set is of another kind of stream, or damaged.</exception>
     public RandomStreamState State
     {
-        get
-        {
-            var words = new ulong[Length + 3];
-            for (int i = 0; i < Length; i++) words[i] = _key[i];
-            words[Length] = (ulong)_position;
-            words[Length + 1] = _hasNormal ? 1u : 0u;
-            words[Length + 2] = BitConverter.DoubleToUInt64Bits(_hasNormal ? _normal : 0);
-            return new RandomStreamState(Kind, words);
-        }
-
-        set
-        {
-            ArgumentNullException.ThrowIfNull(value);
-            ReadOnlySpan<ulong> words = value.Expect(nameof(NumPyRandomState), Kind, Length + 3);
-            if (words[Length] > Length || words[Length + 1] > 1 || words[..Length].ContainsAnyExceptInRange(0ul, uint.MaxValue))
-                throw new ArgumentException("NumPyRandomState: the state's numbers are out of range. The checkpoint is damaged.");
-            for (int i = 0; i < Length; i++) _key[i] = (uint)words[i];
-            _position = (int)words[Length];
-            _hasNormal = words[Length + 1] != 0;
-            _normal = BitConverter.UInt64BitsToDouble(words[Length + 2]);
-        }
+        get => _twister.Save(Kind, _normal);
+        set => _normal = _twister.Restore(value, nameof(NumPyRandomState), Kind);
     }
 
     /// <summary>An integer in [0, max]: draws masked to the bits of max until one is not above it.</summary>
@@ -257,21 +200,5 @@ public sealed class NumPyRandomState : IRandomStream
 
         double f = Math.Sqrt(-2.0 * ScalarMath.Log(r2) / r2);
         return (f * x2, f * x1);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Generate()
-    {
-        uint[] key = _key;
-        for (int i = 0; i < Length - Middle; i++) key[i] = key[i + Middle] ^ Twist(key[i], key[i + 1]);
-        for (int i = Length - Middle; i < Length - 1; i++) key[i] = key[i + Middle - Length] ^ Twist(key[i], key[i + 1]);
-        key[Length - 1] = key[Middle - 1] ^ Twist(key[Length - 1], key[0]);
-        _position = 0;
-    }
-
-    private static uint Twist(uint upper, uint lower)
-    {
-        uint y = (upper & 0x80000000u) | (lower & 0x7FFFFFFFu);
-        return (y >> 1) ^ ((0u - (lower & 1)) & 0x9908B0DFu);
     }
 }

@@ -145,22 +145,6 @@ public sealed class Philox : IRandomStream
     }
 
     /// <inheritdoc/>
-    public void Choice(int count, Span<int> destination)
-    {
-        foreach (ref int value in destination) value = NextInt(count);
-    }
-
-    /// <inheritdoc/>
-    public int[] Permutation(int count)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(count);
-        var values = new int[count];
-        for (int i = 0; i < count; i++) values[i] = i;
-        Shuffle(values);
-        return values;
-    }
-
-    /// <inheritdoc/>
     public void Shuffle(Span<int> values)
     {
         for (int i = values.Length - 1; i >= 1; i--)

@@ -6,7 +6,7 @@ public sealed class RandomStreamState
     private readonly ulong[] _words;
 
     /// <summary>A state read back from a checkpoint.</summary>
-    /// <param name="kind">The kind of stream, for example <see cref="Philox.Kind"/> or <see cref="NumPyRandomState.Kind"/>.</param>
+    /// <param name="kind">The kind of stream, <see cref="Philox.Kind"/>, <see cref="NumPyRandomState.Kind"/> or <see cref="TorchGenerator.Kind"/>.</param>
     /// <param name="words">The stream's numbers; copied.</param>
     public RandomStreamState(string kind, ReadOnlySpan<ulong> words)
     {
@@ -29,8 +29,9 @@ public sealed class RandomStreamState
         {
             Philox.Kind => new Philox(0),
             NumPyRandomState.Kind => new NumPyRandomState(0),
+            TorchGenerator.Kind => new TorchGenerator(0),
             _ => throw new ArgumentException(
-                $"RandomStreamState: unknown kind \"{Kind}\"; expected \"{Philox.Kind}\" or \"{NumPyRandomState.Kind}\". " +
+                $"RandomStreamState: unknown kind \"{Kind}\"; expected \"{Philox.Kind}\", \"{NumPyRandomState.Kind}\" or \"{TorchGenerator.Kind}\". " +
                 "Was the checkpoint written by a newer version?"),
         };
         stream.State = this;

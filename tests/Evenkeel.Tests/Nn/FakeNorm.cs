@@ -29,7 +29,7 @@ internal sealed class FakeNorm : Module, IFusesReLU, IInitializable
         return x.ReLU();
     }
 
-    public void Initialize(Init init, IRandomStream random)
+    public void SetStartValues(Init init, IRandomStream random)
     {
         Weight.Value.Fill(1);
         Bias.Value.Fill(0);

