@@ -154,7 +154,7 @@ public static class Cifar10
         public ImageSet ToSet(string name, string source) => new(_pixels, _labels, 3, 32, 32, ClassNames, name, source);
     }
 
-    private static string? Locate(string path)
+    internal static string? Locate(string path)
     {
         if (File.Exists(path)) return path;
         if (!Directory.Exists(path)) return null;

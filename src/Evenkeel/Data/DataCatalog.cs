@@ -1,0 +1,125 @@
+namespace Evenkeel.Data;
+
+/// <summary>A file of a data set as its authors offer it.</summary>
+/// <param name="Name">The file's name, with the folder it lies in below the folder of data sets: <c>fashion-mnist/train-images-idx3-ubyte.gz</c>.</param>
+/// <param name="Address">Where it is offered.</param>
+/// <param name="Md5">The checksum published with it, hexadecimal: it guards the download; a local file is judged by its structure.</param>
+/// <param name="Bytes">Its size, for showing only.</param>
+public sealed record CatalogFile(string Name, Uri Address, string Md5, long Bytes);
+
+/// <summary>A data set that the catalog knows.</summary>
+/// <param name="Name">What commands call it: <c>fashion-mnist</c>.</param>
+/// <param name="Title">What readers call it: Fashion-MNIST.</param>
+/// <param name="Summary">What is in it, in a few words.</param>
+/// <param name="Terms">Licence, or what its authors ask for.</param>
+/// <param name="Files">What there is to download.</param>
+public sealed record CatalogEntry(string Name, string Title, string Summary, string Terms, IReadOnlyList<CatalogFile> Files)
+{
+    /// <summary>Size of the download.</summary>
+    public long Bytes => Files.Sum(static file => file.Bytes);
+}
+
+/// <summary>Where a data set was found.</summary>
+/// <param name="Name">The set.</param>
+/// <param name="Path">Its archive or folder.</param>
+/// <param name="Bytes">Size of its files.</param>
+/// <param name="Root">The folder of data sets it was found in.</param>
+public sealed record DataLocation(string Name, string Path, long Bytes, string Root);
+
+/// <summary>
+/// The data sets that can be downloaded, and where they are kept: the folder named by <c>EVENKEEL_DATA</c>, else the user's cache folder.
+/// </summary>
+public static class DataCatalog
+{
+    /// <summary>The environment variable that names the folder of data sets.</summary>
+    public const string Variable = "EVENKEEL_DATA";
+
+    private const string FashionAddress = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/";
+
+    /// <summary>The sets, with their official addresses and published checksums.</summary>
+    public static IReadOnlyList<CatalogEntry> Entries { get; } = Array.AsReadOnly<CatalogEntry>(
+    [
+        new("fashion-mnist", "Fashion-MNIST", "70,000 of 1x28x28, ten classes of garments", "MIT licence",
+        [
+            Fashion(0, "8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880),
+            Fashion(1, "25c81989df183df01b3e8a0aad5dffbe", 29_515),
+            Fashion(2, "bef4ecab320f06d8554ea6380940ec79", 4_422_102),
+            Fashion(3, "bb300cfdad3c16e7a12a480ee83cd310", 5_148),
+        ]),
+        new("cifar-10", "CIFAR-10", "60,000 of 3x32x32, ten classes", "no licence stated; its authors ask to be cited (Krizhevsky 2009)",
+        [
+            new(Cifar10.ArchiveName, new Uri("https://www.cs.toronto.edu/~kriz/" + Cifar10.ArchiveName), "c32a1d4ab5d03f1284b67883e8d87530", 170_052_171),
+        ]),
+    ]);
+
+    /// <summary>Where downloads go: <c>EVENKEEL_DATA</c> if it is set, else <see cref="UserFolder"/>. It need not exist.</summary>
+    public static string CacheFolder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? Path.GetFullPath(named) : UserFolder;
+
+    /// <summary>
+    /// The user's cache folder: <c>XDG_CACHE_HOME/evenkeel</c> where that is set (an absolute path), else <c>~/.cache/evenkeel</c>, on macOS
+    /// <c>~/Library/Caches/evenkeel</c>, on Windows <c>%LOCALAPPDATA%\evenkeel</c>. It need not exist.
+    /// </summary>
+    public static string UserFolder
+    {
+        get
+        {
+            const string name = "evenkeel";
+            // A relative path is to be ignored: XDG Base Directory Specification.
+            if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache && Path.IsPathFullyQualified(cache)) return Path.Combine(cache, name);
+            string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
+            if (OperatingSystem.IsWindows())
+                home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+            // Without a home (a bare container) the system's folder for temporary files has to do.
+            if (home.Length == 0) return Path.Combine(Path.GetTempPath(), $"{name}-{Environment.UserName}");
+            if (OperatingSystem.IsWindows()) return Path.Combine(home, name);
+            return OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches", name) : Path.Combine(home, ".cache", name);
+        }
+    }
+
+    /// <summary>The entry of that name; null where there is none.</summary>
+    public static CatalogEntry? EntryOf(string name) => Entries.FirstOrDefault(entry => entry.Name == name);
+
+    /// <summary>
+    /// Finds a set by its files; does not look inside them. A set of several files counts as found when one is there: a missing one is an error that names it when the
+    /// set is loaded, not another set in silence.
+    /// </summary>
+    /// <param name="name">The set, as <see cref="Entries"/> names it.</param>
+    /// <param name="root">The folder to look in, or the archive or folder of the set itself; null for <see cref="CacheFolder"/>, then <see cref="UserFolder"/>.</param>
+    /// <returns>Where it is, or null.</returns>
+    /// <exception cref="ArgumentException">The catalog has no such set.</exception>
+    public static DataLocation? Find(string name, string? root = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        if (root is not null) return FindIn(name, Path.GetFullPath(root));
+        return FindIn(name, CacheFolder) ?? FindIn(name, UserFolder);
+    }
+
+    private static DataLocation? FindIn(string name, string root)
+    {
+        string? found;
+        IEnumerable<string> files;
+        switch (name)
+        {
+            case "fashion-mnist":
+                found = FashionMnist.Locate(root);
+                files = found is null ? [] : Directory.EnumerateFiles(found).Where(static file => FashionMnist.FileNames.Contains(WithoutGz(Path.GetFileName(file))));
+                break;
+            case "cifar-10":
+                found = Cifar10.Locate(root);
+                files = found is null ? [] : File.Exists(found) ? [found] : Directory.EnumerateFiles(found, "*.bin");
+                break;
+            default:
+                throw new ArgumentException($"DataCatalog: expected one of {string.Join(", ", Entries.Select(static entry => entry.Name))}, got {name}.", nameof(name));
+        }
+
+        return found is null ? null : new DataLocation(name, found, files.Sum(static file => new FileInfo(file).Length), root);
+    }
+
+    private static CatalogFile Fashion(int file, string md5, long bytes)
+    {
+        string name = FashionMnist.FileNames[file] + ".gz";
+        return new CatalogFile($"{FashionMnist.FolderName}/{name}", new Uri(FashionAddress + name), md5, bytes);
+    }
+
+    private static string WithoutGz(string name) => name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? name[..^3] : name;
+}
