@@ -63,21 +63,7 @@ public static class SyntheticCifar
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 600_000);
         var random = new Philox(seed, "synthetic-cifar/" + part);
         var pixels = new byte[count * ImageSize];
-        var labels = new int[count];
-
-        // Ten by ten, each ten in its own order: a longer set begins with the shorter one.
-        Span<int> ten = stackalloc int[10];
-        for (int i = 0; i < count; i++)
-        {
-            if (i % 10 == 0)
-            {
-                for (int j = 0; j < 10; j++) ten[j] = j;
-                random.Shuffle(ten);
-            }
-
-            labels[i] = ten[i % 10];
-        }
-
+        int[] labels = SyntheticLabels.Draw(random, count, ClassNames.Count);
         int chunks = (count + ImagesPerChunk - 1) / ImagesPerChunk;
         Workers.Run(chunks, new DrawJob(random, pixels, labels));
         return new ImageSet(pixels, labels, 3, Side, Side, ClassNames, "synthetic " + part, $"drawn from seed {seed}");
