@@ -13,6 +13,7 @@ internal static class BitsCatalog
         .. ProductBits.Cases,
         .. ConvolutionBits.Cases,
         .. NormBits.Cases,
+        .. PoolingBits.Cases,
         .. OptimizerBits.Cases,
         .. RandomBits.Cases,
     ];

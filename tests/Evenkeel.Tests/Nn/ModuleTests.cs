@@ -213,7 +213,9 @@ public sealed class ModuleTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new Dropout(1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Dropout(double.NaN));
         Assert.Throws<ArgumentOutOfRangeException>(() => new LeakyReLU(double.NaN));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Flatten(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Flatten(-7));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Flatten(1, 6));
+        Assert.Throws<ArgumentException>(() => new Flatten(2, 1).Forward(Tensor.Zeros([2, 2, 2])));
         Assert.Throws<ArgumentException>(() => new Flatten(2).Forward(Tensor.Zeros([2, 2])));
     }
 
@@ -224,6 +226,8 @@ public sealed class ModuleTests
         Assert.Equal(new Shape(2, 60), new Flatten().Forward(x).Shape);
         Assert.Equal(new Shape(120), new Flatten(0).Forward(x).Shape);
         Assert.Equal(new Shape(2, 3, 20), new Flatten(2).Forward(x).Shape);
+        Assert.Equal(new Shape(2, 12, 5), new Flatten(1, 2).Forward(x).Shape);
+        Assert.Equal(new Shape(6, 4, 5), new Flatten(-4, -3).Forward(x).Shape);
         Assert.Same(x, new Flatten(3).Forward(x));
     }
 

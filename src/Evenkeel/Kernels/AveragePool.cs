@@ -1,0 +1,144 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>The mean of each window: its sum over a divisor, which is the window's size with or without the padding it covers, or a number of the caller's.</summary>
+internal static unsafe class AveragePool
+{
+    /// <summary>y from x.</summary>
+    /// <param name="x">The planes.</param>
+    /// <param name="y">The results.</param>
+    /// <param name="planes">What lies where.</param>
+    /// <param name="includePadding">Whether padding counts.</param>
+    /// <param name="divisor">What to divide by instead of a size; 0 for the size.</param>
+    public static void Forward<T>(T* x, T* y, in PoolPlanes planes, bool includePadding, int divisor) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (planes.IsQuads && divisor == 0) Quads.Forward<T, Rule>(x, y, planes);
+        else Workers.Run(planes.Chunks, new ForwardJob<T> { X = x, Y = y, Planes = planes, IncludePadding = includePadding, Divisor = divisor });
+    }
+
+    /// <summary>dx from dy: each input has a share of every window that takes it.</summary>
+    /// <param name="dy">The results' gradients.</param>
+    /// <param name="dx">The planes' gradients.</param>
+    /// <param name="planes">What lies where.</param>
+    /// <param name="includePadding">As in the forward pass.</param>
+    /// <param name="divisor">As in the forward pass.</param>
+    public static void Backward<T>(T* dy, T* dx, in PoolPlanes planes, bool includePadding, int divisor) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (planes.IsQuadsExactly && divisor == 0) Quads.Backward<T, Rule>(dy, dx, dx, planes);
+        else Workers.Run(planes.Chunks, new BackwardJob<T> { Dy = dy, Dx = dx, Planes = planes, IncludePadding = includePadding, Divisor = divisor });
+    }
+
+    private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public T* X, Y;
+        public PoolPlanes Planes;
+        public bool IncludePadding;
+        public int Divisor;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Invoke(int chunk)
+        {
+            int endPlane = Math.Min(Planes.Count, (chunk + 1) * Planes.PerChunk), width = Planes.Columns.Input;
+            for (int plane = chunk * Planes.PerChunk; plane < endPlane; plane++)
+            {
+                T* x = X + ((long)plane * Planes.InputSize);
+                T* y = Y + ((long)plane * Planes.OutputSize);
+                for (int row = 0; row < Planes.Rows.Output; row++)
+                {
+                    Planes.Rows.Window(row, out int firstRow, out int endRow, out int paddedRows);
+                    for (int column = 0; column < Planes.Columns.Output; column++, y++)
+                    {
+                        Planes.Columns.Window(column, out int firstColumn, out int endColumn, out int paddedColumns);
+
+                        // In double, so that the mean of a whole plane is as good as that of a few values.
+                        double sum = 0;
+                        for (int h = firstRow; h < endRow; h++)
+                        {
+                            T* from = x + ((long)h * width);
+                            for (int w = firstColumn; w < endColumn; w++) sum += double.CreateTruncating(from[w]);
+                        }
+
+                        int size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
+                        *y = size == 0 ? T.Zero : T.CreateTruncating(sum / size);
+                    }
+                }
+            }
+        }
+    }
+
+    private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public T* Dy, Dx;
+        public PoolPlanes Planes;
+        public bool IncludePadding;
+        public int Divisor;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Invoke(int chunk)
+        {
+            int endPlane = Math.Min(Planes.Count, (chunk + 1) * Planes.PerChunk), width = Planes.Columns.Input;
+            for (int plane = chunk * Planes.PerChunk; plane < endPlane; plane++)
+            {
+                T* dx = Dx + ((long)plane * Planes.InputSize);
+                T* dy = Dy + ((long)plane * Planes.OutputSize);
+                new Span<T>(dx, Planes.InputSize).Clear();
+                for (int row = 0; row < Planes.Rows.Output; row++)
+                {
+                    Planes.Rows.Window(row, out int firstRow, out int endRow, out int paddedRows);
+                    for (int column = 0; column < Planes.Columns.Output; column++, dy++)
+                    {
+                        Planes.Columns.Window(column, out int firstColumn, out int endColumn, out int paddedColumns);
+                        int size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
+                        if (size == 0) continue;
+                        T share = *dy / T.CreateTruncating(size);
+                        for (int h = firstRow; h < endRow; h++)
+                        {
+                            T* to = dx + ((long)h * width);
+                            for (int w = firstColumn; w < endColumn; w++) to[w] += share;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// <summary>What the sum of a window is divided by; 0 for a window without inputs, whose result is 0.</summary>
+    private static int Size(int firstRow, int endRow, int paddedRows, int firstColumn, int endColumn, int paddedColumns, bool includePadding, int divisor)
+    {
+        if (firstRow >= endRow || firstColumn >= endColumn) return 0;
+        if (divisor != 0) return divisor;
+        return includePadding ? paddedRows * paddedColumns : (endRow - firstRow) * (endColumn - firstColumn);
+    }
+
+    /// <summary>The columns' sums, added, over four; a quarter of dy to each.</summary>
+    private readonly struct Rule : IQuadRule
+    {
+        public static bool ReadsX => false;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<ulong> Forward(Vector512<float> top, Vector512<float> bottom)
+        {
+            Vector512<float> sums = top + bottom;
+            return ((sums + (sums.AsUInt64() >>> 32).AsSingle()) * Vector512.Create(0.25f)).AsUInt64();
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static T Forward<T>(T topLeft, T topRight, T bottomLeft, T bottomRight) where T : unmanaged, IFloatingPointIeee754<T> =>
+            ((topLeft + bottomLeft) + (topRight + bottomRight)) * T.CreateTruncating(0.25);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom)
+        {
+            // 0·0.25 is 0: the high halves stay clear.
+            Vector512<ulong> share = (dy.AsSingle() * Vector512.Create(0.25f)).AsUInt64();
+            dTop = dBottom = share | (share << 32);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static unsafe void Backward<T>(T dy, T* top, T* bottom, T* dTop, T* dBottom) where T : unmanaged, IFloatingPointIeee754<T> =>
+            dTop[0] = dTop[1] = dBottom[0] = dBottom[1] = dy * T.CreateTruncating(0.25);
+    }
+}

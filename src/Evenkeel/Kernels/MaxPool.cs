@@ -1,0 +1,162 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// The largest value of each window. As in PyTorch a value takes the lead where it is larger than all before it, row by row, or NaN: the first of equal values wins, and the
+/// last NaN.
+/// </summary>
+internal static unsafe class MaxPool
+{
+    /// <summary>y and, where wanted, the winner's place in its plane (-1 for a window of padding alone).</summary>
+    /// <param name="x">The planes.</param>
+    /// <param name="y">The results.</param>
+    /// <param name="winners">A place for each result, or null.</param>
+    /// <param name="planes">What lies where.</param>
+    public static void Forward<T>(T* x, T* y, int* winners, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (planes.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, planes);
+        else Workers.Run(planes.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Planes = planes });
+    }
+
+    /// <summary>dx from dy: each goes to its window's winner, and those of overlapping windows add up in their order.</summary>
+    /// <param name="dy">The results' gradients.</param>
+    /// <param name="winners">What <see cref="Forward"/> found.</param>
+    /// <param name="dx">The planes' gradients.</param>
+    /// <param name="planes">What lies where.</param>
+    public static void Backward<T>(T* dy, int* winners, T* dx, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T> =>
+        Workers.Run(planes.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Planes = planes });
+
+    /// <summary>dx for quads that cover the planes: the winners are found again in x.</summary>
+    public static void QuadsBackward<T>(T* dy, T* x, T* dx, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T> =>
+        Quads.Backward<T, Rule>(dy, x, dx, planes);
+
+    private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public T* X, Y;
+        public int* Winners;
+        public PoolPlanes Planes;
+
+        public readonly void Invoke(int chunk)
+        {
+            int end = Math.Min(Planes.Count, (chunk + 1) * Planes.PerChunk);
+            for (int plane = chunk * Planes.PerChunk; plane < end; plane++)
+            {
+                long at = (long)plane * Planes.OutputSize;
+                Plane(X + ((long)plane * Planes.InputSize), Y + at, Winners is null ? null : Winners + at, Planes);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void Plane(T* x, T* y, int* winners, in PoolPlanes planes)
+        {
+            int width = planes.Columns.Input, rowStep = planes.Rows.Dilation, columnStep = planes.Columns.Dilation, at = 0;
+            for (int row = 0; row < planes.Rows.Output; row++)
+            {
+                planes.Rows.DilatedWindow(row, out int firstRow, out int endRow);
+                for (int column = 0; column < planes.Columns.Output; column++, at++)
+                {
+                    planes.Columns.DilatedWindow(column, out int firstColumn, out int endColumn);
+                    T largest = T.NegativeInfinity;
+                    int winner = firstRow < endRow && firstColumn < endColumn ? (firstRow * width) + firstColumn : -1;
+                    for (int h = firstRow; h < endRow; h += rowStep)
+                    {
+                        for (int w = firstColumn; w < endColumn; w += columnStep)
+                        {
+                            T value = x[(h * width) + w];
+                            if (!(value > largest) && !T.IsNaN(value)) continue;
+                            largest = value;
+                            winner = (h * width) + w;
+                        }
+                    }
+
+                    y[at] = largest;
+                    if (winners is not null) winners[at] = winner;
+                }
+            }
+        }
+    }
+
+    private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public T* Dy, Dx;
+        public int* Winners;
+        public PoolPlanes Planes;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public readonly void Invoke(int chunk)
+        {
+            int end = Math.Min(Planes.Count, (chunk + 1) * Planes.PerChunk), size = Planes.OutputSize;
+            for (int plane = chunk * Planes.PerChunk; plane < end; plane++)
+            {
+                T* dx = Dx + ((long)plane * Planes.InputSize);
+                T* dy = Dy + ((long)plane * size);
+                int* winners = Winners + ((long)plane * size);
+                new Span<T>(dx, Planes.InputSize).Clear();
+                for (int i = 0; i < size; i++)
+                {
+                    if (winners[i] >= 0) dx[winners[i]] += dy[i];
+                }
+            }
+        }
+    }
+
+    /// <summary>Left against right in each row, then the rows' winners: the order row by row, as the upper one leads unless the lower one is larger or NaN.</summary>
+    private readonly struct Rule : IQuadRule
+    {
+        public static bool ReadsX => true;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector512<ulong> Forward(Vector512<float> top, Vector512<float> bottom)
+        {
+            Vector512<float> upper = Winner(top, Right(top)), lower = Winner(bottom, Right(bottom));
+            return Winner(upper, lower).AsUInt64();
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static T Forward<T>(T topLeft, T topRight, T bottomLeft, T bottomRight) where T : unmanaged, IFloatingPointIeee754<T>
+        {
+            T upper = Beats(topRight, topLeft) ? topRight : topLeft, lower = Beats(bottomRight, bottomLeft) ? bottomRight : bottomLeft;
+            return Beats(lower, upper) ? lower : upper;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom)
+        {
+            Vector512<float> topRight = Right(top), bottomRight = Right(bottom);
+            Vector512<float> rightOfTop = Beats(topRight, top), rightOfBottom = Beats(bottomRight, bottom);
+            Vector512<float> upper = Vector512.ConditionalSelect(rightOfTop, topRight, top), lower = Vector512.ConditionalSelect(rightOfBottom, bottomRight, bottom);
+            Vector512<ulong> below = Beats(lower, upper).AsUInt64();
+
+            // The masks' high halves mean nothing; dy's are zero.
+            Vector512<ulong> toTop = Vector512.AndNot(dy, below), toBottom = dy & below;
+            dTop = Vector512.AndNot(toTop, rightOfTop.AsUInt64()) | ((toTop & rightOfTop.AsUInt64()) << 32);
+            dBottom = Vector512.AndNot(toBottom, rightOfBottom.AsUInt64()) | ((toBottom & rightOfBottom.AsUInt64()) << 32);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static unsafe void Backward<T>(T dy, T* top, T* bottom, T* dTop, T* dBottom) where T : unmanaged, IFloatingPointIeee754<T>
+        {
+            bool rightOfTop = Beats(top[1], top[0]), rightOfBottom = Beats(bottom[1], bottom[0]);
+            bool below = Beats(rightOfBottom ? bottom[1] : bottom[0], rightOfTop ? top[1] : top[0]);
+            dTop[0] = below || rightOfTop ? T.Zero : dy;
+            dTop[1] = below || !rightOfTop ? T.Zero : dy;
+            dBottom[0] = !below || rightOfBottom ? T.Zero : dy;
+            dBottom[1] = !below || !rightOfBottom ? T.Zero : dy;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector512<float> Right(Vector512<float> pairs) => (pairs.AsUInt64() >>> 32).AsSingle();
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector512<float> Beats(Vector512<float> later, Vector512<float> earlier) => Vector512.GreaterThan(later, earlier) | ~Vector512.Equals(later, later);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector512<float> Winner(Vector512<float> earlier, Vector512<float> later) => Vector512.ConditionalSelect(Beats(later, earlier), later, earlier);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static bool Beats<T>(T later, T earlier) where T : unmanaged, IFloatingPointIeee754<T> => later > earlier || T.IsNaN(later);
+    }
+}

@@ -1,0 +1,67 @@
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// The windows of a pooling along one dimension: window o begins at o·stride - padding and takes every dilation-th place; or, where the kernel is 0 (adaptive),
+/// it reaches from floor(o·input/output) up to ceil((o + 1)·input/output).
+/// </summary>
+internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int Stride, int Padding, int Dilation)
+{
+    /// <summary>True where the windows are pairs side by side, and no input lies behind the last but perhaps one that no window takes.</summary>
+    public bool IsPairs => Kernel == 2 && Stride == 2 && Padding == 0 && Dilation == 1 && Output == Input / 2;
+
+    /// <summary>One window over the only place there is: the rows of a one-dimensional pooling.</summary>
+    public static PoolAxis Single => new(1, 1, 1, 1, 0, 1);
+
+    /// <summary>Windows that cut the input into as even parts as there are outputs.</summary>
+    public static PoolAxis Adaptive(int input, int output) => new(input, output, 0, 0, 0, 1);
+
+    /// <summary>Window <paramref name="o"/> without dilation: the inputs from <paramref name="first"/> up to <paramref name="end"/>, and its size with the padding that it covers.</summary>
+    public void Window(int o, out int first, out int end, out int padded)
+    {
+        if (Kernel == 0)
+        {
+            first = (int)((long)o * Input / Output);
+            end = (int)((((long)o + 1) * Input + Output - 1) / Output);
+            padded = end - first;
+            return;
+        }
+
+        first = (o * Stride) - Padding;
+        end = Math.Min(first + Kernel, Input + Padding);
+        padded = end - first;
+        first = Math.Max(first, 0);
+        end = Math.Min(end, Input);
+    }
+
+    /// <summary>Window <paramref name="o"/> with dilation: from <paramref name="first"/> in steps up to below <paramref name="end"/>; no place where first is not below end.</summary>
+    public void DilatedWindow(int o, out int first, out int end)
+    {
+        first = (o * Stride) - Padding;
+        end = Math.Min(first + ((Kernel - 1) * Dilation) + 1, Input);
+        if (first < 0) first += (-first + Dilation - 1) / Dilation * Dilation;
+    }
+}
+
+/// <summary>Pooling of planes (rows x columns, one after the other in memory).</summary>
+internal readonly record struct PoolPlanes(int Count, PoolAxis Rows, PoolAxis Columns)
+{
+    /// <summary>Elements of a chunk: enough to be worth a thread's while.</summary>
+    private const int ChunkElements = 1 << 14;
+
+    /// <summary>Elements of an input plane.</summary>
+    public int InputSize => Rows.Input * Columns.Input;
+
+    /// <summary>Elements of an output plane.</summary>
+    public int OutputSize => Rows.Output * Columns.Output;
+
+    /// <summary>Planes of a chunk.</summary>
+    public int PerChunk => Math.Max(1, ChunkElements / Math.Max(1, Math.Max(InputSize, OutputSize)));
+
+    public int Chunks => (Count + PerChunk - 1) / PerChunk;
+
+    /// <summary>True where every window is two rows by two columns beside the next.</summary>
+    public bool IsQuads => Rows.IsPairs && Columns.IsPairs;
+
+    /// <summary>True where the windows of <see cref="IsQuads"/> cover every input.</summary>
+    public bool IsQuadsExactly => IsQuads && (Rows.Input & 1) == 0 && (Columns.Input & 1) == 0;
+}

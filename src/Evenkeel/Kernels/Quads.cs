@@ -1,0 +1,203 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>What a pooling over quads (two rows by two columns) does with one quad.</summary>
+internal unsafe interface IQuadRule
+{
+    /// <summary>Eight quads of floats from sixteen columns of two rows: the results in the low halves of the lanes.</summary>
+    static abstract Vector512<ulong> Forward(Vector512<float> top, Vector512<float> bottom);
+
+    /// <summary>One quad.</summary>
+    static abstract T Forward<T>(T topLeft, T topRight, T bottomLeft, T bottomRight) where T : unmanaged, IFloatingPointIeee754<T>;
+
+    /// <summary>Whether the gradient needs x.</summary>
+    static abstract bool ReadsX { get; }
+
+    /// <summary>The gradients of eight quads; dy in the low halves of the lanes, zero in the high ones.</summary>
+    static abstract void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom);
+
+    /// <summary>The gradients of one quad.</summary>
+    static abstract void Backward<T>(T dy, T* top, T* bottom, T* dTop, T* dBottom) where T : unmanaged, IFloatingPointIeee754<T>;
+}
+
+/// <summary>
+/// Pooling with windows of 2 x 2 side by side. A pair of neighbouring floats is a 64-bit lane: its left one is the low half, a shift brings the right one there.
+/// </summary>
+/// <remarks>
+/// Rows narrower than a pack are done by one pack that reads on into the next row and writes beyond its own results, which the next row then overwrites; the last rows of a
+/// chunk, where that would leave the chunk, are done one by one.
+/// </remarks>
+internal static unsafe class Quads
+{
+    private const int Pack = 16;
+    private const int Half = 8;
+
+    /// <summary>y from x.</summary>
+    public static void Forward<T, TRule>(T* x, T* y, in PoolPlanes planes)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TRule : struct, IQuadRule =>
+        Workers.Run(planes.Chunks, new ForwardJob<T, TRule> { X = x, Y = y, Planes = planes });
+
+    /// <summary>dx from dy, and x where the rule reads it; the planes' sizes are even.</summary>
+    public static void Backward<T, TRule>(T* dy, T* x, T* dx, in PoolPlanes planes)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TRule : struct, IQuadRule =>
+        Workers.Run(planes.Chunks, new BackwardJob<T, TRule> { Dy = dy, X = x, Dx = dx, Planes = planes });
+
+    private struct ForwardJob<T, TRule> : IJob
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TRule : struct, IQuadRule
+    {
+        public T* X, Y;
+        public PoolPlanes Planes;
+
+        public readonly void Invoke(int chunk)
+        {
+            int first = chunk * Planes.PerChunk, count = Math.Min(Planes.PerChunk, Planes.Count - first);
+            T* x = X + ((long)first * Planes.InputSize), y = Y + ((long)first * Planes.OutputSize);
+            int rows = Planes.Rows.Output, width = Planes.Columns.Input, results = Planes.Columns.Output;
+            if ((Planes.Rows.Input & 1) == 0)
+            {
+                // Planes of an even height are one high plane.
+                Plane(x, y, rows * count, width, results);
+                return;
+            }
+
+            for (int plane = 0; plane < count; plane++) Plane(x + ((long)plane * Planes.InputSize), y + ((long)plane * Planes.OutputSize), rows, width, results);
+        }
+
+        private static void Plane(T* x, T* y, int rows, int width, int results)
+        {
+            if (rows == 0 || results == 0) return;
+            int done = 0;
+            if (typeof(T) == typeof(float))
+            {
+                done = 2 * results >= Pack ? rows : SafeRows(rows, width, results);
+                ForwardRows<TRule>((float*)x, (float*)y, done, width, results);
+            }
+
+            ForwardSingly<T, TRule>(x, y, done, rows, width, results);
+        }
+    }
+
+    private struct BackwardJob<T, TRule> : IJob
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TRule : struct, IQuadRule
+    {
+        public T* Dy, X, Dx;
+        public PoolPlanes Planes;
+
+        public readonly void Invoke(int chunk)
+        {
+            int first = chunk * Planes.PerChunk, count = Math.Min(Planes.PerChunk, Planes.Count - first);
+            T* dy = Dy + ((long)first * Planes.OutputSize), x = X + ((long)first * Planes.InputSize), dx = Dx + ((long)first * Planes.InputSize);
+            int rows = Planes.Rows.Output * count, width = Planes.Columns.Input, results = Planes.Columns.Output;
+            if (rows == 0 || results == 0) return;
+            int done = 0;
+            if (typeof(T) == typeof(float))
+            {
+                done = width >= Pack ? rows : SafeRows(rows, width, results);
+                BackwardRows<TRule>((float*)dy, (float*)x, (float*)dx, done, width, results);
+            }
+
+            BackwardSingly<T, TRule>(dy, x, dx, done, rows, width, results);
+        }
+    }
+
+    /// <summary>Rows of results, from the first on, for which a whole pack of each input row and half a pack of results lie inside the plane.</summary>
+    private static int SafeRows(int rows, int width, int results)
+    {
+        int byResults = rows - ((Half + results - 1) / results) + 1;
+        int byInputs = ((2 * rows * width) - Pack - width) / (2 * width) + 1;
+        return (2 * rows * width) - Pack - width < 0 ? 0 : Math.Max(0, Math.Min(byResults, byInputs));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ForwardRows<TRule>(float* x, float* y, int rows, int width, int results) where TRule : struct, IQuadRule
+    {
+        // The last pack of a row overlaps the one before it; where the row is narrower than a pack there is one, from its start.
+        int last = Math.Max(0, (2 * results) - Pack);
+        for (int row = 0; row < rows; row++)
+        {
+            float* top = x;
+            float* bottom = x + width;
+            for (int i = 0; i < last; i += Pack)
+                Vector256.Store(LowHalves(TRule.Forward(Simd.Load(top + i), Simd.Load(bottom + i))), (uint*)y + (i / 2));
+            Vector256.Store(LowHalves(TRule.Forward(Simd.Load(top + last), Simd.Load(bottom + last))), (uint*)y + (last / 2));
+            x += 2 * width;
+            y += results;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void BackwardRows<TRule>(float* dy, float* x, float* dx, int rows, int width, int results) where TRule : struct, IQuadRule
+    {
+        int last = Math.Max(0, width - Pack);
+        for (int row = 0; row < rows; row++)
+        {
+            for (int i = 0; i < last; i += Pack)
+            {
+                TRule.Backward(
+                    Widened((uint*)dy + (i / 2)), TRule.ReadsX ? Simd.Load(x + i) : default, TRule.ReadsX ? Simd.Load(x + width + i) : default,
+                    out Vector512<ulong> dTop, out Vector512<ulong> dBottom);
+                Simd.Store(dx + i, dTop.AsSingle());
+                Simd.Store(dx + width + i, dBottom.AsSingle());
+            }
+
+            TRule.Backward(
+                Widened((uint*)dy + (last / 2)), TRule.ReadsX ? Simd.Load(x + last) : default, TRule.ReadsX ? Simd.Load(x + width + last) : default,
+                out Vector512<ulong> dTopLast, out Vector512<ulong> dBottomLast);
+            Simd.Store(dx + last, dTopLast.AsSingle());
+            Simd.Store(dx + width + last, dBottomLast.AsSingle());
+            dy += results;
+            x += 2 * width;
+            dx += 2 * width;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ForwardSingly<T, TRule>(T* x, T* y, int row, int rows, int width, int results)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TRule : struct, IQuadRule
+    {
+        for (; row < rows; row++)
+        {
+            T* top = x + (2L * row * width);
+            T* bottom = top + width;
+            T* to = y + ((long)row * results);
+            for (int i = 0; i < results; i++) to[i] = TRule.Forward(top[2 * i], top[(2 * i) + 1], bottom[2 * i], bottom[(2 * i) + 1]);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void BackwardSingly<T, TRule>(T* dy, T* x, T* dx, int row, int rows, int width, int results)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TRule : struct, IQuadRule
+    {
+        for (; row < rows; row++)
+        {
+            T* from = dy + ((long)row * results);
+            T* top = x + (2L * row * width);
+            T* dTop = dx + (2L * row * width);
+            for (int i = 0; i < results; i++) TRule.Backward(from[i], top + (2 * i), top + width + (2 * i), dTop + (2 * i), dTop + width + (2 * i));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> LowHalves(Vector512<ulong> lanes) => Avx512F.IsSupported
+        ? Avx512F.ConvertToVector256UInt32(lanes)
+        : Vector256.Narrow(lanes.GetLower(), lanes.GetUpper());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<ulong> Widened(uint* p)
+    {
+        Vector256<uint> eight = Vector256.Load(p);
+        return Avx512F.IsSupported
+            ? Avx512F.ConvertToVector512UInt64(eight)
+            : Vector512.Create(Vector256.WidenLower(eight), Vector256.WidenUpper(eight));
+    }
+}

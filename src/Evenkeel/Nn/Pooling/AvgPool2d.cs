@@ -1,0 +1,62 @@
+namespace Evenkeel.Nn;
+
+/// <summary>
+/// The mean of each window: y[o] = (1/n)·Σ x[o·stride - padding + j], 0 ≤ j &lt; kernel, rows and columns alike.
+/// </summary>
+/// <remarks>
+/// <para>Input: (N, C, H, W) or (C, H, W); output: the same with H and W replaced by floor((in + 2·padding - kernel)/stride) + 1. n is the number of values in the window, less
+/// what reaches beyond the padding (ceil mode), and less the padding where that does not count; or the divisor, where one is given.</para>
+/// <para>Source: torch.nn.AvgPool2d.</para>
+/// </remarks>
+public sealed class AvgPool2d : Module
+{
+    private readonly PoolSettings _settings;
+    private readonly bool _pairs;
+
+    /// <summary>Creates the layer with square windows and PyTorch's arguments.</summary>
+    /// <param name="kernelSize">Rows and columns of a window.</param>
+    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="padding">Zeros added on all four sides, at most half the kernel size.</param>
+    /// <param name="ceilMode">Whether the last windows may reach beyond the end: the output size is rounded up.</param>
+    /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
+    /// <param name="divisorOverride">What the sums are divided by in place of the number of values; any whole number but 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
+    public AvgPool2d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null)
+        : this((kernelSize, kernelSize), stride is { } step ? (step, step) : null, (padding, padding), ceilMode, countIncludePad, divisorOverride) => _pairs = false;
+
+    /// <summary>Creates the layer with windows of any sides.</summary>
+    /// <inheritdoc cref="AvgPool2d(int, int?, int, bool, bool, int?)"/>
+    public AvgPool2d((int Height, int Width) kernelSize, (int Height, int Width)? stride = null, (int Height, int Width) padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null)
+    {
+        _settings = PoolSettings.Of(kernelSize, stride, padding, (1, 1), ceilMode).Checked("AvgPool2d");
+        AveragePoolOp.CheckDivisor("AvgPool2d", divisorOverride);
+        _pairs = true;
+        CountIncludePad = countIncludePad;
+        DivisorOverride = divisorOverride;
+    }
+
+    /// <summary>Rows and columns of a window.</summary>
+    public (int Height, int Width) KernelSize => _settings.Kernel;
+
+    /// <summary>From one window to the next.</summary>
+    public (int Height, int Width) Stride => _settings.Stride;
+
+    /// <summary>Zeros added above and below, left and right.</summary>
+    public (int Height, int Width) Padding => _settings.Padding;
+
+    /// <summary>Whether the output size is rounded up.</summary>
+    public bool CeilMode => _settings.CeilMode;
+
+    /// <summary>Whether the zeros count in the mean.</summary>
+    public bool CountIncludePad { get; }
+
+    /// <summary>What the sums are divided by; null for the number of values.</summary>
+    public int? DivisorOverride { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor ForwardCore(Tensor x) => AveragePoolOp.Apply("AvgPool2d", x, _settings, CountIncludePad, DivisorOverride);
+
+    /// <summary>PyTorch's spelling of the settings.</summary>
+    public override string ToString() =>
+        $"AvgPool2d(kernel_size={PoolText.Format(KernelSize, _pairs)}, stride={PoolText.Format(Stride, _pairs)}, padding={PoolText.Format(Padding, _pairs)})";
+}

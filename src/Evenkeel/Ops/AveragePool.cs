@@ -1,0 +1,116 @@
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+public sealed partial class Tensor
+{
+    /// <summary>The mean of each window along the last dimension, for (N, C, L) or (C, L).</summary>
+    /// <param name="kernelSize">Values of a window.</param>
+    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="padding">Zeros added at both ends, at most half the kernel size.</param>
+    /// <param name="ceilMode">Whether a last window may reach beyond the end; what lies beyond the padding never counts.</param>
+    /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
+    /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
+    public Tensor AvgPool1d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true) =>
+        AveragePoolOp.Apply("AvgPool1d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool1d"), countIncludePad, divisorOverride: null);
+
+    /// <summary>The mean of each square window, for (N, C, H, W) or (C, H, W).</summary>
+    /// <param name="kernelSize">Rows and columns of a window.</param>
+    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="padding">Zeros added on all four sides, at most half the kernel size.</param>
+    /// <param name="ceilMode">Whether the last windows may reach beyond the end; what lies beyond the padding never counts.</param>
+    /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
+    /// <param name="divisorOverride">What the sums are divided by in place of the number of values; any whole number but 0.</param>
+    /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
+    public Tensor AvgPool2d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null) =>
+        AvgPool2d((kernelSize, kernelSize), stride is { } step ? (step, step) : null, (padding, padding), ceilMode, countIncludePad, divisorOverride);
+
+    /// <inheritdoc cref="AvgPool2d(int, int?, int, bool, bool, int?)"/>
+    public Tensor AvgPool2d((int Height, int Width) kernelSize, (int Height, int Width)? stride = null, (int Height, int Width) padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null) =>
+        AveragePoolOp.Apply("AvgPool2d", this, PoolSettings.Of(kernelSize, stride, padding, (1, 1), ceilMode).Checked("AvgPool2d"), countIncludePad, divisorOverride);
+
+    /// <summary>Means of (N, C, H, W) or (C, H, W) over a square of as even windows as there are outputs: output o takes the rows from floor(o·H/out) up to ceil((o + 1)·H/out).</summary>
+    /// <param name="outputSize">Rows and columns of the output, 1 or more; 1 is the mean of each plane.</param>
+    /// <exception cref="ArgumentException">Another rank, or empty planes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Tensor AdaptiveAvgPool2d(int outputSize) => AdaptiveAvgPool2d((outputSize, outputSize));
+
+    /// <summary>Means of (N, C, H, W) or (C, H, W) over as even windows as there are outputs: output o takes the rows from floor(o·H/out) up to ceil((o + 1)·H/out).</summary>
+    /// <param name="outputSize">Rows and columns of the output, 1 or more; null keeps the input's.</param>
+    /// <exception cref="ArgumentException">Another rank, or empty planes.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Tensor AdaptiveAvgPool2d((int? Height, int? Width) outputSize) => AveragePoolOp.ApplyAdaptive(this, outputSize);
+}
+
+/// <summary>y[o] = Σ_{i in window o} x[i] / n(o); dx[i] = Σ_{o: i in window o} dy[o] / n(o).</summary>
+internal sealed unsafe class AveragePoolOp : Op
+{
+    private Tensor _x = null!;
+    private PoolPlanes _planes;
+    private bool _includePadding;
+    private int _divisor;
+
+    /// <inheritdoc/>
+    public override string Name => "AvgPool";
+
+    public static Tensor Apply(string name, Tensor x, PoolSettings settings, bool countIncludePad, int? divisorOverride)
+    {
+        CheckDivisor(name, divisorOverride);
+        Tape? tape = Join(name, ref x);
+        PoolPlanes planes = settings.Planes(name, x.Shape, out Shape shape);
+        return Run(tape, x, planes, shape, countIncludePad, divisorOverride ?? 0);
+    }
+
+    public static Tensor ApplyAdaptive(Tensor x, (int? Height, int? Width) size)
+    {
+        CheckAdaptive(size);
+        Tape? tape = Join("AdaptiveAvgPool2d", ref x);
+        PoolSettings.CheckRank("AdaptiveAvgPool2d", x.Shape, spatial: 2);
+        (int rows, int columns) = (x.Shape[^2], x.Shape[^1]);
+        if (rows == 0 || columns == 0)
+            throw new ArgumentException($"AdaptiveAvgPool2d: expected planes of at least one value, got {x.Shape}. The mean of nothing is undefined.", nameof(x));
+        var planes = new PoolPlanes(x.Count / rows / columns, PoolAxis.Adaptive(rows, size.Height ?? rows), PoolAxis.Adaptive(columns, size.Width ?? columns));
+        return Run(tape, x, planes, x.Shape.With(-2, planes.Rows.Output).With(-1, planes.Columns.Output), includePadding: false, divisor: 0);
+    }
+
+    /// <summary>Also for the layer's constructor.</summary>
+    public static void CheckDivisor(string name, int? divisorOverride)
+    {
+        if (divisorOverride == 0) throw new ArgumentOutOfRangeException(nameof(divisorOverride), $"{name}: expected a divisor other than 0, got 0. Leave it out to divide by the number of values.");
+    }
+
+    /// <inheritdoc cref="CheckDivisor"/>
+    public static void CheckAdaptive((int? Height, int? Width) size)
+    {
+        if (size.Height < 1 || size.Width < 1)
+            throw new ArgumentOutOfRangeException(nameof(size), $"AdaptiveAvgPool2d: expected an output of 1 or more rows and columns (null keeps the input's), got {size}.");
+    }
+
+    /// <inheritdoc/>
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Forward<T>() => AveragePool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), _planes, _includePadding, _divisor);
+
+    /// <inheritdoc/>
+    protected override void Backward<T>()
+    {
+        if (Open(_x) is not { } dx) return;
+        AveragePool.Backward(Dy.Pointer<T>(), dx.Pointer<T>(), _planes, _includePadding, _divisor);
+        Close<T>(_x, dx);
+    }
+
+    private static Tensor Run(Tape? tape, Tensor x, PoolPlanes planes, Shape shape, bool includePadding, int divisor)
+    {
+        AveragePoolOp op = Rent<AveragePoolOp>(tape);
+        (op._x, op._planes, op._includePadding, op._divisor) = (x, planes, includePadding, divisor);
+        op.Bind(shape, x.DType, x);
+        return op.Execute();
+    }
+}

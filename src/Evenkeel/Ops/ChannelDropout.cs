@@ -1,0 +1,93 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+public sealed partial class Tensor
+{
+    /// <summary>
+    /// Dropout of whole channels: on a tape in <see cref="Mode.Train"/> each plane of (N, C, H, W), or row of (N, C, L), is set to 0 with probability p, and multiplied by 1/(1 - p)
+    /// otherwise; in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned.
+    /// </summary>
+    /// <param name="probability">p, from 0 to 1.</param>
+    /// <remarks>Neighbouring values of a feature map say much the same, so <see cref="Dropout"/> hardly hides anything there (Tompson et al. 2015). Seeded as <see cref="Dropout"/>.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">p is outside [0, 1].</exception>
+    /// <exception cref="ArgumentException">Another rank.</exception>
+    public Tensor Dropout2d(double probability = 0.5)
+    {
+        if (!(probability >= 0 && probability <= 1))
+            throw new ArgumentOutOfRangeException(nameof(probability), $"Dropout2d: expected a probability from 0 to 1, got {probability}.");
+        if (Shape.Rank is not (3 or 4))
+            throw new ArgumentException($"Dropout2d: expected (N, C, H, W) or (N, C, L), got {Shape}. Use Dropout for values that are not in channels.");
+        return Tape is { Mode: Mode.Train } && probability > 0 ? ChannelDropoutOp.Apply(this, probability) : this;
+    }
+}
+
+/// <summary>y[n,c,...] = x[n,c,...]·mask[n,c], mask = 0 or 1/(1 - p); dx = dy·mask.</summary>
+internal sealed unsafe class ChannelDropoutOp : Op
+{
+    private Tensor _x = null!;
+    private Tensor _mask = null!;
+    private double _probability;
+    private ulong _seed, _draw;
+
+    /// <inheritdoc/>
+    public override string Name => "Dropout2d";
+
+    public static Tensor Apply(Tensor x, double probability)
+    {
+        Tape tape = Join("Dropout2d", ref x)!;
+
+        // The counter is that of Dropout: step and draw above, the mask's elements below.
+        ulong draw = ((ulong)(tape.RandomStep ?? tape.Step) << 24) | (uint)tape.NextDraw();
+        ChannelDropoutOp op = Rent<ChannelDropoutOp>(tape);
+        (op._x, op._probability, op._seed, op._draw) = (x, probability, tape.Seed, draw);
+        op._mask = op.NewTensor([x.Shape[0] * x.Shape[1], 1], x.DType);
+        op.Bind(x.Shape, x.DType, x);
+        return op.Execute();
+    }
+
+    /// <inheritdoc/>
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = _mask = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Forward<T>()
+    {
+        DropoutMask.Fill(_mask.Pointer<T>(), _mask.Count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(_probability < 1 ? 1 / (1 - _probability) : 0));
+        Mask(_x.Pointer<T>(), Output.Pointer<T>());
+    }
+
+    /// <inheritdoc/>
+    protected override void Backward<T>()
+    {
+        if (Open(_x) is not { } dx) return;
+        Mask(Dy.Pointer<T>(), dx.Pointer<T>());
+        Close<T>(_x, dx);
+    }
+
+    private void Mask<T>(T* from, T* to) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (_x.Count == 0) return;
+        int planes = _mask.Count;
+        ReadOnlySpan<int> values = [planes, _x.Count / planes], masks = [planes, 1];
+        BroadcastPlan plan = BroadcastPlan.Create(values, values, masks, masks);
+        T* mask = _mask.Pointer<T>();
+        Map.Broadcast(plan, from, mask, mask, to, default(Masked<T>));
+    }
+
+    private readonly struct Masked<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public static bool ReadsB => true;
+
+        public static bool ReadsC => false;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a * b;
+    }
+}

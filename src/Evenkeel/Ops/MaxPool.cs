@@ -1,0 +1,85 @@
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+public sealed partial class Tensor
+{
+    /// <summary>
+    /// The largest value of each window along the last dimension, for (N, C, L) or (C, L); NaN where there is one, padding never. The gradient goes to the first of equal values.
+    /// </summary>
+    /// <param name="kernelSize">Values of a window.</param>
+    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="padding">Places added at both ends, at most half the kernel size.</param>
+    /// <param name="dilation">From one value of a window to the next.</param>
+    /// <param name="ceilMode">Whether a last window may reach beyond the end.</param>
+    /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
+    public Tensor MaxPool1d(int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false) =>
+        MaxPoolOp.Apply("MaxPool1d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool1d"));
+
+    /// <summary>
+    /// The largest value of each square window, for (N, C, H, W) or (C, H, W); NaN where there is one, padding never. The gradient goes to the first of equal values, row by row.
+    /// </summary>
+    /// <param name="kernelSize">Rows and columns of a window.</param>
+    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="padding">Places added on all four sides, at most half the kernel size.</param>
+    /// <param name="dilation">From one value of a window to the next.</param>
+    /// <param name="ceilMode">Whether the last windows may reach beyond the end.</param>
+    /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
+    public Tensor MaxPool2d(int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false) =>
+        MaxPool2d((kernelSize, kernelSize), stride is { } step ? (step, step) : null, (padding, padding), (dilation, dilation), ceilMode);
+
+    /// <inheritdoc cref="MaxPool2d(int, int?, int, int, bool)"/>
+    public Tensor MaxPool2d((int Height, int Width) kernelSize, (int Height, int Width)? stride = null, (int Height, int Width) padding = default, (int Height, int Width)? dilation = null, bool ceilMode = false) =>
+        MaxPoolOp.Apply("MaxPool2d", this, PoolSettings.Of(kernelSize, stride, padding, dilation ?? (1, 1), ceilMode).Checked("MaxPool2d"));
+}
+
+/// <summary>y[o] = x[w*(o)], w* the first place of window o that holds its largest value; dx[i] = Σ dy[o] over the windows with w*(o) = i.</summary>
+/// <remarks>
+/// For windows of 2 x 2 side by side the winners are found again from x in the backward pass; else the forward pass keeps them, if a gradient is wanted.
+/// </remarks>
+internal sealed unsafe class MaxPoolOp : Op
+{
+    private Tensor _x = null!;
+    private Tensor? _winners;
+    private PoolPlanes _planes;
+
+    /// <inheritdoc/>
+    public override string Name => "MaxPool";
+
+    public static Tensor Apply(string name, Tensor x, PoolSettings settings)
+    {
+        Tape? tape = Join(name, ref x);
+        PoolPlanes planes = settings.Planes(name, x.Shape, out Shape shape);
+        MaxPoolOp op = Rent<MaxPoolOp>(tape);
+        (op._x, op._planes) = (x, planes);
+        op.Bind(shape, x.DType, x);
+
+        // Places are 32-bit integers in the memory of floats.
+        op._winners = op.Output.RequiresGradient && !planes.IsQuadsExactly ? op.NewTensor(shape, DType.Float32) : null;
+        return op.Execute();
+    }
+
+    /// <inheritdoc/>
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = null!;
+        _winners = null;
+    }
+
+    private int* Winners => _winners is null ? null : (int*)_winners.Pointer<float>();
+
+    /// <inheritdoc/>
+    protected override void Forward<T>() => MaxPool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), Winners, _planes);
+
+    /// <inheritdoc/>
+    protected override void Backward<T>()
+    {
+        if (Open(_x) is not { } dx) return;
+        if (_winners is null) MaxPool.QuadsBackward(Dy.Pointer<T>(), _x.Pointer<T>(), dx.Pointer<T>(), _planes);
+        else MaxPool.Backward(Dy.Pointer<T>(), Winners, dx.Pointer<T>(), _planes);
+        Close<T>(_x, dx);
+    }
+}

@@ -1,0 +1,87 @@
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>
+/// The settings that all poolings share, with the checks of PyTorch and its output size, floor((in + 2·padding - dilation·(kernel - 1) - 1)/stride) + 1. With the ceiling in place of
+/// the floor the last window may begin inside the input or the padding before it, never in the padding behind it.
+/// </summary>
+internal readonly record struct PoolSettings(int Spatial, (int Height, int Width) Kernel, (int Height, int Width) Stride, (int Height, int Width) Padding, (int Height, int Width) Dilation, bool CeilMode)
+{
+    /// <summary>The settings of one dimension: windows over a single row.</summary>
+    public static PoolSettings Of(int kernel, int? stride, int padding, int dilation, bool ceilMode) =>
+        new(1, (1, kernel), (1, stride ?? kernel), (0, padding), (1, dilation), ceilMode);
+
+    /// <summary>The settings of two dimensions; without a stride the windows lie side by side.</summary>
+    public static PoolSettings Of((int Height, int Width) kernel, (int Height, int Width)? stride, (int Height, int Width) padding, (int Height, int Width) dilation, bool ceilMode) =>
+        new(2, kernel, stride ?? kernel, padding, dilation, ceilMode);
+
+    /// <summary>Checks what does not depend on an input; for the layers, whose constructors are the place to hear of it.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or the padding more than half the kernel.</exception>
+    public PoolSettings Checked(string name)
+    {
+        AtLeastOne(name, "kernel size", Kernel);
+        AtLeastOne(name, "stride", Stride);
+        AtLeastOne(name, "dilation", Dilation);
+        if (Padding.Height < 0 || Padding.Width < 0 || Padding.Height > Kernel.Height / 2 || Padding.Width > Kernel.Width / 2)
+        {
+            throw new ArgumentOutOfRangeException(null, $"{name}: expected a padding from 0 to half the kernel size ({Text(Half(Kernel))}), got {Text(Padding)}. "
+                + "More would make windows of padding alone; pad the input itself instead.");
+        }
+
+        return this;
+    }
+
+    /// <summary>The planes of an input of shape (N, C, H, W) or (C, H, W), one dimension less in one dimension; and the output's shape.</summary>
+    /// <exception cref="ArgumentException">The input has another rank, or the windows do not fit into it.</exception>
+    public PoolPlanes Planes(string name, Shape x, out Shape output)
+    {
+        CheckRank(name, x, Spatial);
+        int rows = Spatial == 1 ? 1 : x[^2];
+        if (x[^1] == 0 || rows == 0)
+            throw new ArgumentException($"{name}: expected planes of at least one value, got {x}.", nameof(x));
+        int height = OutputSize(rows, Kernel.Height, Stride.Height, Padding.Height, Dilation.Height), width = OutputSize(x[^1], Kernel.Width, Stride.Width, Padding.Width, Dilation.Width);
+        if (height < 1 || width < 1)
+        {
+            throw new ArgumentException($"{name}: expected planes of at least {Text(Least(Kernel.Height, Dilation.Height, Padding.Height), Least(Kernel.Width, Dilation.Width, Padding.Width))} "
+                + $"for a kernel of {Text(Kernel)} with padding {Text(Padding)} and dilation {Text(Dilation)}, got {x}. "
+                + "Use a smaller kernel or larger images, or pool less often before.", nameof(x));
+        }
+
+        output = Spatial == 1 ? x.With(-1, width) : x.With(-2, height).With(-1, width);
+        return new PoolPlanes(
+            x.Count / rows / x[^1],
+            new PoolAxis(rows, height, Kernel.Height, Stride.Height, Padding.Height, Dilation.Height),
+            new PoolAxis(x[^1], width, Kernel.Width, Stride.Width, Padding.Width, Dilation.Width));
+    }
+
+    /// <summary>Poolings take a batch or a single sample.</summary>
+    public static void CheckRank(string name, Shape x, int spatial)
+    {
+        if (x.Rank != spatial + 1 && x.Rank != spatial + 2)
+            throw new ArgumentException($"{name}: expected {(spatial == 1 ? "(N, C, L) or (C, L)" : "(N, C, H, W) or (C, H, W)")}, got {x}. Reshape it, or use the layer of that rank.", nameof(x));
+    }
+
+    private int OutputSize(int input, int kernel, int stride, int padding, int dilation)
+    {
+        long room = input + (2L * padding) - ((long)dilation * (kernel - 1)) - 1;
+        if (room < 0 && !(CeilMode && room > -stride)) return 0;
+        long size = (CeilMode ? (room + stride - 1) / stride : room / stride) + 1;
+        if (CeilMode && (size - 1) * stride >= (long)input + padding) size--;
+        return (int)size;
+    }
+
+    private static long Least(int kernel, int dilation, int padding) => Math.Max(1, ((long)dilation * (kernel - 1)) + 1 - (2L * padding));
+
+    private static (int Height, int Width) Half((int Height, int Width) size) => (size.Height / 2, size.Width / 2);
+
+    private void AtLeastOne(string name, string what, (int Height, int Width) value)
+    {
+        if (value.Height < 1 || value.Width < 1)
+            throw new ArgumentOutOfRangeException(null, $"{name}: expected a {what} of 1 or more, got {Text(value)}.");
+    }
+
+    private string Text((int Height, int Width) pair) => Text(pair.Height, pair.Width);
+
+    private string Text(long height, long width) => Spatial == 1 || height == width ? $"{width}" : $"{height} x {width}";
+}
