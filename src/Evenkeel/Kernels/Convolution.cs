@@ -3,151 +3,141 @@ using System.Numerics;
 namespace Evenkeel.Kernels;
 
 /// <summary>The three products of a convolution: forward, gradient of the input, gradient of the weights.</summary>
-/// <remarks>Images are cut into chunks that depend on the shape only; sums over images are added in the order of the chunks.</remarks>
+/// <remarks>
+/// <para>Forward: a band of rows of an image is copied with its zeros (<see cref="Stage"/>), then a tile of results, filters by packs of neighbouring results, is a sum in registers: a weight times the pack under
+/// its tap. No column matrix is ever made. The gradient of the input is the same map with the roles of channels and filters exchanged and the taps in reverse order, one map for each phase of the stride.</para>
+/// <para>Every element is one FMA chain over its taps in the order (channel, row, column), cut into even chunks of at most <see cref="TapChunk"/>, which are added in order. Images are cut into chunks that
+/// depend on the shape only, and the sums over images and places are added in the order of the chunks. So the bits depend on the shape only.</para>
+/// </remarks>
 internal static unsafe class Convolution
 {
-    /// <summary>Chunks of images.</summary>
-    private const int MaxChunks = 16;
+    /// <summary>Longest chunk of taps: what a tile reads stays in a first-level cache.</summary>
+    public const int TapChunk = 512;
 
-    private enum Pass
+    /// <summary>Elements of a staged band, at most (a row of results at least): it stays in a second-level cache.</summary>
+    private const int BandElements = 1 << 17;
+
+    /// <summary>Multiplications and additions of a chunk of work, at least.</summary>
+    private const double ChunkWork = 500e3;
+
+    /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
+    public static int ForwardScratch(in ConvolutionShape shape) => OffsetCount(shape.Taps);
+
+    /// <summary>Elements of scratch memory that <see cref="InputGradient"/> needs.</summary>
+    public static int InputScratch(in ConvolutionShape shape) => OffsetCount(shape.GroupFilters * shape.Window) + (shape.Filters * shape.Taps);
+
+    /// <summary>y = x ⋆ weight + bias.</summary>
+    public static void Forward<T>(in ConvolutionShape shape, T* x, T* weight, T* bias, T* y, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Forward,
-        InputGradient,
-        WeightGradient,
+        if (shape.Images == 0) return;
+        var job = new PlaneJob<T>
+        {
+            Map = PlaneMap.Forward(shape),
+            Images = shape.Images,
+            Groups = shape.Groups,
+            Results = shape.GroupFilters,
+            Source = x,
+            SourceEnd = x + ((nint)shape.Images * shape.Channels * shape.Plane),
+            Weight = weight,
+            Bias = bias,
+            Result = y,
+            ResultPlane = shape.OutPlane,
+            ResultWidth = shape.OutWidth,
+            RowStep = 1,
+            ColumnStep = 1,
+            Offsets = (nint*)scratch,
+        };
+        Run(ref job);
     }
-
-    /// <summary>Number of chunks of images.</summary>
-    public static int Chunks(in ConvolutionShape shape) => Math.Min(shape.Images, MaxChunks);
-
-    /// <summary>Elements of scratch memory of the forward pass and of the gradient of the input.</summary>
-    public static int ScratchCount(in ConvolutionShape shape) => Math.Max(1, Chunks(shape)) * ColumnCount(shape);
-
-    /// <summary>Elements of scratch memory of the gradient of the weights.</summary>
-    public static int WeightScratchCount(in ConvolutionShape shape) => Math.Max(1, Chunks(shape)) * (ColumnCount(shape) + WeightCount(shape));
-
-    /// <summary>y = x * weight + bias.</summary>
-    public static void Forward<T>(in ConvolutionShape shape, T* x, T* weight, T* bias, T* y, T* scratch) where T : unmanaged, IFloatingPointIeee754<T> =>
-        Run(shape, Pass.Forward, x, weight, bias, y, scratch);
 
     /// <summary>dx, made of dy and the weights.</summary>
-    public static void InputGradient<T>(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch) where T : unmanaged, IFloatingPointIeee754<T> =>
-        Run(shape, Pass.InputGradient, dx, weight, null, dy, scratch);
-
-    /// <summary>dweight, made of dy and x.</summary>
-    public static void WeightGradient<T>(in ConvolutionShape shape, T* dy, T* x, T* dweight, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void InputGradient<T>(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        int chunks = Chunks(shape), count = WeightCount(shape);
-        if (chunks == 0)
-        {
-            new Span<T>(dweight, count).Clear();
-            return;
-        }
+        if (shape.Images == 0) return;
 
-        Run(shape, Pass.WeightGradient, x, dweight, null, dy, scratch);
-        T* partial = scratch + ((nint)chunks * ColumnCount(shape));
-        for (int i = 0; i < count; i++)
+        // A stride may step over pixels: no window sees them.
+        if (shape.StrideHeight > 1 || shape.StrideWidth > 1) new Span<T>(dx, shape.Images * shape.Channels * shape.Plane).Clear();
+        T* turned = scratch + OffsetCount(shape.GroupFilters * shape.Window);
+        for (int rowPhase = 0; rowPhase < shape.StrideHeight; rowPhase++)
         {
-            T sum = partial[i];
-            for (int chunk = 1; chunk < chunks; chunk++) sum += partial[((nint)chunk * count) + i];
-            dweight[i] = sum;
+            var rows = Phase.Create(rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
+            if (rows.Count == 0) continue;
+            for (int columnPhase = 0; columnPhase < shape.StrideWidth; columnPhase++)
+            {
+                var columns = Phase.Create(columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
+                if (columns.Count == 0 || rows.Taps == 0 || columns.Taps == 0) continue;
+                Workers.Run(shape.Channels, new TurnJob<T> { Shape = shape, Rows = rows, Columns = columns, Weight = weight, Turned = turned });
+                var job = new PlaneJob<T>
+                {
+                    Map = PlaneMap.Backward(shape, rows, columns),
+                    Images = shape.Images,
+                    Groups = shape.Groups,
+                    Results = shape.GroupChannels,
+                    Source = dy,
+                    SourceEnd = dy + ((nint)shape.Images * shape.Filters * shape.OutPlane),
+                    Weight = turned,
+                    Bias = null,
+                    Result = dx + ((nint)rows.First * shape.Width) + columns.First,
+                    ResultPlane = shape.Plane,
+                    ResultWidth = shape.Width,
+                    RowStep = shape.StrideHeight,
+                    ColumnStep = shape.StrideWidth,
+                    Offsets = (nint*)scratch,
+                };
+                Run(ref job);
+            }
         }
     }
 
-    private static int ColumnCount(in ConvolutionShape shape) => shape.Taps * shape.OutPlane;
+    /// <summary>Elements that a table of offsets takes, whatever their size.</summary>
+    public static int OffsetCount(int taps) => ((2 * taps) + 15) / 16 * 16;
 
-    private static int WeightCount(in ConvolutionShape shape) => shape.Filters * shape.Taps;
-
-    private static void Run<T>(in ConvolutionShape shape, Pass pass, T* x, T* weight, T* bias, T* y, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>Rows of results that are computed from one staged band.</summary>
+    public static int BandRows(in PlaneMap map)
     {
-        int chunks = Chunks(shape);
-        if (chunks > 0)
-            Workers.Run(chunks, new Job<T> { Shape = shape, Pass = pass, Chunks = chunks, X = x, Weight = weight, Bias = bias, Y = y, Scratch = scratch });
+        double row = (double)map.Channels * map.ColumnsUnder;
+        int rows = map.Rows;
+        while (rows > 1 && map.RowsUnder(rows) * row > BandElements) rows = DivideUp(rows, 2);
+        return rows;
     }
 
-    private struct Job<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>Units of work in a chunk.</summary>
+    public static int UnitsPerChunk(double work) => (int)Math.Clamp(ChunkWork / Math.Max(1, work), 1, 64);
+
+    public static int DivideUp(int x, int by) => (x + by - 1) / by;
+
+    public static int Cut(int size, int index, int parts) => (int)((long)size * index / parts);
+
+    private static void Run<T>(ref PlaneJob<T> job) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int width = System.Runtime.Intrinsics.Vector512<T>.Count;
+        PlaneMap map = job.Map;
+        job.BandRows = BandRows(map);
+        job.Bands = DivideUp(map.Rows, job.BandRows);
+        job.Stage = Stage.Create(map, job.BandRows, width, overrun: PlaneJob<T>.MaxPacks * width);
+        job.Stage.Offsets(job.Offsets, sizeof(T));
+        job.Units = job.Images * job.Bands;
+        job.PerChunk = UnitsPerChunk((double)job.BandRows * map.Columns * map.Taps * job.Results * job.Groups);
+        Workers.Run(DivideUp(job.Units, job.PerChunk), job);
+    }
+
+    /// <summary>The weights of a phase, from (filter, channel, tap) to (channel, filter, tap from the last to the first).</summary>
+    private struct TurnJob<T> : IJob where T : unmanaged
     {
         public ConvolutionShape Shape;
-        public Pass Pass;
-        public int Chunks;
-        public T* X, Weight, Bias, Y, Scratch;
+        public Phase Rows, Columns;
+        public T* Weight, Turned;
 
-        public void Invoke(int chunk)
+        public readonly void Invoke(int chunk)
         {
-            int first = (int)((long)Shape.Images * chunk / Chunks), end = (int)((long)Shape.Images * (chunk + 1) / Chunks);
-            T* columns = Scratch + ((nint)chunk * ColumnCount(Shape));
-            T* partial = Scratch + ((nint)Chunks * ColumnCount(Shape)) + ((nint)chunk * WeightCount(Shape));
-            int taps = Shape.Taps, filters = Shape.GroupFilters, plane = Shape.OutPlane;
-            for (int image = first; image < end; image++)
+            int group = chunk / Shape.GroupChannels, channel = chunk % Shape.GroupChannels, window = Rows.Taps * Columns.Taps;
+            T* to = Turned + ((nint)chunk * Shape.GroupFilters * window);
+            T* from = Weight + ((nint)group * Shape.GroupFilters * Shape.Taps) + ((nint)channel * Shape.Window);
+            for (int filter = 0; filter < Shape.GroupFilters; filter++, from += Shape.Taps)
             {
-                for (int group = 0; group < Shape.Groups; group++)
+                for (int u = Rows.LastTap, i = 0; i < Rows.Taps; i++, u -= Rows.TapStep)
                 {
-                    T* x = X + ((((nint)image * Shape.Channels) + (group * Shape.GroupChannels)) * Shape.Plane);
-                    T* y = Y + ((((nint)image * Shape.Filters) + (group * filters)) * plane);
-                    T* weight = Weight + ((nint)group * filters * taps);
-                    switch (Pass)
-                    {
-                        case Pass.Forward:
-                            Gather(x, columns);
-                            Gemm.Run(false, false, filters, plane, taps, weight, taps, columns, plane, y, plane, accumulate: false);
-                            if (Bias == null) break;
-                            for (int o = 0; o < filters; o++)
-                            {
-                                for (int i = 0; i < plane; i++) y[((nint)o * plane) + i] += Bias[(group * filters) + o];
-                            }
-
-                            break;
-                        case Pass.InputGradient:
-                            Gemm.Run(true, false, taps, plane, filters, weight, taps, y, plane, columns, plane, accumulate: false);
-                            Scatter(columns, x);
-                            break;
-                        default:
-                            Gather(x, columns);
-                            Gemm.Run(false, true, filters, taps, plane, y, plane, columns, plane, partial + ((nint)group * filters * taps), taps, accumulate: image > first);
-                            break;
-                    }
-                }
-            }
-        }
-
-        /// <summary>columns[tap][place] = the input under the tap, 0 beside it.</summary>
-        private readonly void Gather(T* x, T* columns)
-        {
-            for (int channel = 0; channel < Shape.GroupChannels; channel++, x += Shape.Plane)
-            {
-                for (int tap = 0; tap < Shape.Window; tap++)
-                {
-                    int top = (tap / Shape.KernelWidth * Shape.DilationHeight) - Shape.Top, left = (tap % Shape.KernelWidth * Shape.DilationWidth) - Shape.Left;
-                    for (int i = 0; i < Shape.OutHeight; i++)
-                    {
-                        int row = (i * Shape.StrideHeight) + top;
-                        for (int j = 0; j < Shape.OutWidth; j++)
-                        {
-                            int column = (j * Shape.StrideWidth) + left;
-                            *columns++ = (uint)row < (uint)Shape.Height && (uint)column < (uint)Shape.Width ? x[(row * Shape.Width) + column] : T.Zero;
-                        }
-                    }
-                }
-            }
-        }
-
-        /// <summary>x = the sum of the columns over the places that saw it.</summary>
-        private readonly void Scatter(T* columns, T* x)
-        {
-            new Span<T>(x, Shape.GroupChannels * Shape.Plane).Clear();
-            for (int channel = 0; channel < Shape.GroupChannels; channel++, x += Shape.Plane)
-            {
-                for (int tap = 0; tap < Shape.Window; tap++)
-                {
-                    int top = (tap / Shape.KernelWidth * Shape.DilationHeight) - Shape.Top, left = (tap % Shape.KernelWidth * Shape.DilationWidth) - Shape.Left;
-                    for (int i = 0; i < Shape.OutHeight; i++)
-                    {
-                        int row = (i * Shape.StrideHeight) + top;
-                        for (int j = 0; j < Shape.OutWidth; j++, columns++)
-                        {
-                            int column = (j * Shape.StrideWidth) + left;
-                            if ((uint)row < (uint)Shape.Height && (uint)column < (uint)Shape.Width) x[(row * Shape.Width) + column] += *columns;
-                        }
-                    }
+                    for (int v = Columns.LastTap, j = 0; j < Columns.Taps; j++, v -= Columns.TapStep) *to++ = from[(u * Shape.KernelWidth) + v];
                 }
             }
         }

@@ -36,7 +36,8 @@ internal static unsafe class Gemm
     /// <summary>Takes the tile of narrow registers on any hardware, for the tests: the bits do not change.</summary>
     public static bool ForceNarrow { get; set; }
 
-    private static bool IsWide => Vector512.IsHardwareAccelerated && !ForceNarrow;
+    /// <summary>True where the tiles are those of 32 registers of a pack.</summary>
+    public static bool IsWide => Vector512.IsHardwareAccelerated && !ForceNarrow;
 
     /// <summary>
     /// C[m,n] = op(A)[m,k]·op(B)[k,n] (+ bias[n] on every row), or with <paramref name="accumulate"/> added to C.

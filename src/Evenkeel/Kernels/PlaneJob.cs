@@ -1,0 +1,168 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>One <see cref="PlaneMap"/> over all images and groups: a chunk is some bands of rows.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <summary>Packs of the longest tile.</summary>
+    public const int MaxPacks = 4;
+
+    /// <summary>Rows of a tile of two packs, and of one of four: 16 of 32 registers.</summary>
+    private const int ShortRows = 8, LongRows = 4;
+
+    /// <summary>Rows of the tile of one pack where there are 16 registers and a pack takes two.</summary>
+    private const int NarrowRows = 6;
+
+    public PlaneMap Map;
+    public Stage Stage;
+    public int Images, Groups, Results, BandRows, Bands, Units, PerChunk, ResultPlane, ResultWidth, RowStep, ColumnStep;
+    public T* Source, SourceEnd, Weight, Bias, Result;
+    public nint* Offsets;
+
+    private static int Width => Vector512<T>.Count;
+
+    public readonly void Invoke(int chunk)
+    {
+        nint sumsRow = ((nint)BandRows * Stage.Pitch) + ((MaxPacks + 1) * Width);
+        nint stageBytes = ((Stage.Count * sizeof(T)) + Simd.Alignment - 1) & -Simd.Alignment;
+        byte* scratch = GemmPacking.Scratch(stageBytes + (sumsRow * Results * sizeof(T)));
+        T* stage = (T*)scratch, sums = (T*)(scratch + stageBytes);
+        int end = Math.Min(Units, (chunk + 1) * PerChunk);
+        for (int unit = chunk * PerChunk; unit < end; unit++)
+        {
+            int image = unit / Bands, band = unit % Bands;
+            int row0 = Convolution.Cut(Map.Rows, band, Bands), rows = Convolution.Cut(Map.Rows, band + 1, Bands) - row0;
+            for (int group = 0; group < Groups; group++)
+            {
+                nint plane = ((nint)image * Groups) + group;
+                T* result = Result + (plane * Results * ResultPlane) + ((nint)row0 * RowStep * ResultWidth);
+                Stage.Copy(Source + (plane * Map.Channels * Map.Height * Map.Width), SourceEnd, stage, row0, rows);
+                Sum(stage, Weight + ((nint)group * Results * Map.Taps), sums, sumsRow, ((rows - 1) * Stage.Pitch) + Map.Columns);
+                for (int i = 0; i < Results; i++)
+                {
+                    T bias = Bias == null ? T.Zero : Bias[(group * Results) + i];
+                    CopyOut(sums + (i * sumsRow), result + ((nint)i * ResultPlane), rows, bias);
+                }
+            }
+        }
+    }
+
+    /// <summary>All sums of a band: chunks of taps, tiles of packs, tiles of filters.</summary>
+    private readonly void Sum(T* stage, T* weight, T* sums, nint sumsRow, int length)
+    {
+        bool wide = Gemm.IsWide;
+        int packs = Convolution.DivideUp(length, Width), taps = Map.Taps, chunks = Convolution.DivideUp(taps, Convolution.TapChunk);
+        int tilePacks = !wide ? 1 : Results <= LongRows ? 4 : 2;
+        int tiles = Convolution.DivideUp(Results, !wide ? NarrowRows : tilePacks == 4 ? LongRows : ShortRows);
+        for (int chunk = 0; chunk < chunks; chunk++)
+        {
+            int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
+            for (int pack = 0; pack < packs;)
+            {
+                int here = packs - pack >= tilePacks ? tilePacks : packs - pack >= 2 ? 2 : 1;
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    int i = Convolution.Cut(Results, tile, tiles), rows = Convolution.Cut(Results, tile + 1, tiles) - i;
+                    Tile(here, rows, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps, stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
+                }
+
+                pack += here;
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile(int packs, int rows, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
+    {
+        if (packs == 4)
+        {
+            switch (rows)
+            {
+                case 1: ConvolutionMicro.Planes<T, Count1, Count4>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 2: ConvolutionMicro.Planes<T, Count2, Count4>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 3: ConvolutionMicro.Planes<T, Count3, Count4>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                default: ConvolutionMicro.Planes<T, Count4, Count4>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            }
+        }
+
+        if (packs == 2)
+        {
+            switch (rows)
+            {
+                case 1: ConvolutionMicro.Planes<T, Count1, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 2: ConvolutionMicro.Planes<T, Count2, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 3: ConvolutionMicro.Planes<T, Count3, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 4: ConvolutionMicro.Planes<T, Count4, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 5: ConvolutionMicro.Planes<T, Count5, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 6: ConvolutionMicro.Planes<T, Count6, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 7: ConvolutionMicro.Planes<T, Count7, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                default: ConvolutionMicro.Planes<T, Count8, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            }
+        }
+
+        switch (rows)
+        {
+            case 1: ConvolutionMicro.Planes<T, Count1, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 2: ConvolutionMicro.Planes<T, Count2, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 3: ConvolutionMicro.Planes<T, Count3, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 4: ConvolutionMicro.Planes<T, Count4, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 5: ConvolutionMicro.Planes<T, Count5, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 6: ConvolutionMicro.Planes<T, Count6, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 7: ConvolutionMicro.Planes<T, Count7, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            default: ConvolutionMicro.Planes<T, Count8, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+        }
+    }
+
+    /// <summary>From the sums, whose rows are a pitch apart, to the result plane.</summary>
+    private readonly void CopyOut(T* sums, T* result, int rows, T bias)
+    {
+        int columns = Map.Columns, pitch = Stage.Pitch;
+        if (ColumnStep != 1)
+        {
+            for (int i = 0; i < rows; i++)
+            {
+                T* to = result + ((nint)i * RowStep * ResultWidth);
+                for (int j = 0; j < columns; j++) to[(nint)j * ColumnStep] = sums[((nint)i * pitch) + j] + bias;
+            }
+
+            return;
+        }
+
+        nint resultRow = (nint)RowStep * ResultWidth;
+        if (columns >= Width)
+        {
+            CopyLongRows(sums, pitch, result, resultRow, rows, columns, bias);
+            return;
+        }
+
+        // A pack runs over into the next rows, which are written later; not behind the last one, which is somebody else's.
+        int free = resultRow == columns ? Math.Max(0, rows - ((Width + columns - 1) / columns) + 1) : 0;
+        CopyShortRows(sums, pitch, result, resultRow, free, bias);
+        Vector512<T> shift = Simd.Broadcast(bias);
+        for (int i = free; i < rows; i++) Simd.StorePartial(result + (i * resultRow), Simd.Load(sums + ((nint)i * pitch)) + shift, columns);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyLongRows(T* sums, nint pitch, T* result, nint resultRow, int rows, int columns, T bias)
+    {
+        int width = Vector512<T>.Count;
+        Vector512<T> shift = Simd.Broadcast(bias);
+        for (; rows > 0; rows--, sums += pitch, result += resultRow)
+        {
+            for (int j = 0; j <= columns - width; j += width) Simd.Store(result + j, Simd.Load(sums + j) + shift);
+            Simd.Store(result + columns - width, Simd.Load(sums + columns - width) + shift);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyShortRows(T* sums, nint pitch, T* result, nint resultRow, int rows, T bias)
+    {
+        Vector512<T> shift = Simd.Broadcast(bias);
+        for (; rows > 0; rows--, sums += pitch, result += resultRow) Simd.Store(result, Simd.Load(sums) + shift);
+    }
+}

@@ -1,0 +1,139 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// The layout of a copy of source planes, or of a band of their rows, in which every tap reads with a fixed offset and neighbouring results read neighbouring values.
+/// </summary>
+/// <remarks>
+/// <para>Rows lie one behind the other, <see cref="Pitch"/> apart, zeros beside the source included. Result (i, j) is number q = i·pitch + j, and its tap reads at q + offset: so packs of results run on
+/// over the ends of rows, and only the few results between two rows are computed for nothing.</para>
+/// <para>With a stride of 1 the zeros right of a row are those left of the next one. With a larger stride the rows and columns of a plane are dealt out to
+/// stride x stride smaller planes (phases), in which the window moves by 1.</para>
+/// </remarks>
+internal readonly unsafe record struct Stage
+{
+    private PlaneMap Map { get; init; }
+
+    /// <summary>From a row of results to the next.</summary>
+    public int Pitch { get; private init; }
+
+    private int PhasePlane { get; init; }
+
+    private nint ChannelStride { get; init; }
+
+    /// <summary>Elements of the copy, with room for a last pack that runs over.</summary>
+    public nint Count { get; private init; }
+
+    /// <param name="map">What is computed from the copy.</param>
+    /// <param name="rows">Rows of results that are computed from one copy.</param>
+    /// <param name="width">Elements of a pack.</param>
+    /// <param name="overrun">Elements that may be read, and ignored, behind the last result.</param>
+    public static Stage Create(in PlaneMap map, int rows, int width, int overrun)
+    {
+        int rowsUnder = map.RowsUnder(rows), columnsUnder = map.ColumnsUnder;
+        bool isUnit = map is { StrideHeight: 1, StrideWidth: 1 };
+        int right = columnsUnder - map.Left - map.Width;
+        int pitch = !isUnit ? DivideUp(columnsUnder, map.StrideWidth)
+            : map.Left < 0 || right < 0 ? columnsUnder
+            : Math.Max(map.Width + Math.Max(map.Left, right), map.Columns);
+        int phasePlane = DivideUp(rowsUnder, map.StrideHeight) * pitch;
+
+        // The last row's right zeros, and a pack that begins with the last result, stay within the channel.
+        nint channel = ((nint)phasePlane * map.StrideHeight * map.StrideWidth) + columnsUnder - Math.Min(columnsUnder, pitch) + width;
+        return new Stage { Map = map, Pitch = pitch, PhasePlane = phasePlane, ChannelStride = channel, Count = (channel * map.Channels) + overrun + width };
+    }
+
+    /// <summary>Fills the table of the taps' offsets, in bytes, in the order (channel, row, column) of the weights.</summary>
+    public void Offsets(nint* offsets, int elementSize)
+    {
+        for (int c = 0; c < Map.Channels; c++)
+        {
+            for (int u = 0; u < Map.KernelHeight; u++)
+            {
+                (int row, int rowPhase) = Math.DivRem(u * Map.DilationHeight, Map.StrideHeight);
+                for (int v = 0; v < Map.KernelWidth; v++)
+                {
+                    (int column, int columnPhase) = Math.DivRem(v * Map.DilationWidth, Map.StrideWidth);
+                    *offsets++ = elementSize * ((c * ChannelStride) + ((nint)((rowPhase * Map.StrideWidth) + columnPhase) * PhasePlane) + ((nint)row * Pitch) + column);
+                }
+            }
+        }
+    }
+
+    /// <summary>Copies what the results of rows <paramref name="row0"/> .. <paramref name="row0"/> + <paramref name="rows"/> - 1 are computed from.</summary>
+    /// <param name="source">The first channel.</param>
+    /// <param name="end">The end of the memory that may be read.</param>
+    /// <param name="target">The copy.</param>
+    /// <param name="row0">The first row of results.</param>
+    /// <param name="rows">Number of rows of results.</param>
+    public void Copy<T>(T* source, T* end, T* target, int row0, int rows) where T : unmanaged
+    {
+        int top = Map.Top - (row0 * Map.StrideHeight), rowsUnder = Map.RowsUnder(rows);
+        bool isUnit = Map is { StrideHeight: 1, StrideWidth: 1 };
+        for (int c = 0; c < Map.Channels; c++, source += (nint)Map.Height * Map.Width, target += ChannelStride)
+        {
+            if (isUnit) CopyRows(source, end, target, top, rowsUnder);
+            else CopyPhases(source, target, top, rowsUnder);
+        }
+    }
+
+    /// <summary>Rows with their zeros, upwards: a pack may run over into what is written next.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void CopyRows<T>(T* source, T* end, T* target, int top, int rows) where T : unmanaged
+    {
+        int width = Vector512<T>.Count, pitch = Pitch;
+        int skip = Math.Max(0, -Map.Left), left = Math.Min(Math.Max(0, Map.Left), pitch), length = Math.Max(0, Math.Min(Map.Width - skip, pitch - left)), gap = pitch - left - length;
+        int first = Math.Max(0, Math.Min(rows, top)), last = Math.Max(first, Math.Min(rows, top + Map.Height));
+        T* to = target;
+        T* stop = target + ((nint)first * pitch) + left;
+        for (; to < stop; to += width) Simd.Store(to, Vector512<T>.Zero);
+        to = stop;
+        int room = gap + left;
+        for (int row = first; row < last; row++)
+        {
+            T* from = source + ((nint)(row - top) * Map.Width) + skip;
+            if (from + length + width > end)
+            {
+                for (int i = 0; i < length; i++) to[i] = from[i];
+            }
+            else
+            {
+                for (int i = 0; i < length; i += width) Simd.Store(to + i, Simd.Load(from + i));
+            }
+
+            to += length;
+            for (int i = 0; i < room; i += width) Simd.Store(to + i, Vector512<T>.Zero);
+            to += room;
+        }
+
+        stop = target + ChannelStride;
+        for (; to < stop; to += width) Simd.Store(to, Vector512<T>.Zero);
+    }
+
+    private void CopyPhases<T>(T* source, T* target, int top, int rows) where T : unmanaged
+    {
+        new Span<T>(target, (int)ChannelStride).Clear();
+        int columns = Math.Min(Map.ColumnsUnder, Map.Left + Map.Width);
+        for (int row = Math.Max(0, top); row < Math.Min(rows, top + Map.Height); row++)
+        {
+            (int stagedRow, int rowPhase) = Math.DivRem(row, Map.StrideHeight);
+            T* from = source + ((nint)(row - top) * Map.Width);
+            for (int phase = 0; phase < Map.StrideWidth; phase++)
+            {
+                T* to = target + (((nint)(rowPhase * Map.StrideWidth) + phase) * PhasePlane) + ((nint)stagedRow * Pitch);
+                int column = phase;
+                while (column < Map.Left)
+                {
+                    column += Map.StrideWidth;
+                    to++;
+                }
+
+                for (; column < columns; column += Map.StrideWidth) *to++ = from[column - Map.Left];
+            }
+        }
+    }
+
+    private static int DivideUp(int x, int by) => (x + by - 1) / by;
+}

@@ -1,0 +1,328 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>The gradient of the weights: a chunk is some bands of rows of some images, for a block of filters.</summary>
+/// <remarks>
+/// Two forms, by the shape. Lanes along filters: dy is transposed, a tap's value times a pack of filters; the sums are finished. Lanes along results, for few filters: dy is copied with the pitch of
+/// the stage and zeros between its rows, a filter's pack times the pack under a tap; the lanes are added at the very end.
+/// A chunk adds up its bands in order, and the chunks are added in order.
+/// </remarks>
+[StructLayout(LayoutKind.Auto)]
+internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+{
+    /// <summary>Results that are added up in one chain of the first form: two packs of them are a first-level cache.</summary>
+    private const int ChainLength = 256;
+
+    private const int MaxChunks = 16;
+
+    /// <summary>Elements of partial sums, at most, unless one chunk alone has more.</summary>
+    private const long PartialElements = 1 << 22;
+
+    private PlaneMap _map;
+    private Stage _stage;
+    private ConvolutionShape _shape;
+    private bool _alongResults;
+    private int _bandRows, _bands, _units, _chunks, _blocks;
+    private nint _partialCount;
+    private T* _x, _xEnd, _dy, _partials;
+    private nint* _offsets;
+
+    private static int Width => Vector512<T>.Count;
+
+    /// <summary>Packs of two, in which the filters of a group fall.</summary>
+    private readonly int Panels => Convolution.DivideUp(_shape.GroupFilters, 2 * Width);
+
+    /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
+    public static int ScratchCount(in ConvolutionShape shape)
+    {
+        var job = new WeightJob<T>();
+        job.Plan(shape);
+        return (int)(Convolution.OffsetCount(shape.Taps) + (job._chunks * job._partialCount));
+    }
+
+    /// <summary>dweight, made of dy and x.</summary>
+    public static void Run(in ConvolutionShape shape, T* dy, T* x, T* dweight, T* scratch)
+    {
+        if (shape.Images == 0)
+        {
+            new Span<T>(dweight, shape.Filters * shape.Taps).Clear();
+            return;
+        }
+
+        var job = new WeightJob<T>();
+        job.Plan(shape);
+        job._x = x;
+        job._xEnd = x + ((nint)shape.Images * shape.Channels * shape.Plane);
+        job._dy = dy;
+        job._offsets = (nint*)scratch;
+        job._partials = scratch + Convolution.OffsetCount(shape.Taps);
+        job._stage.Offsets(job._offsets, sizeof(T));
+        Workers.Run(job._chunks * job._blocks, job);
+        int filters = Math.Max(1, (1 << 15) / Math.Max(1, shape.Taps));
+        Workers.Run(Convolution.DivideUp(shape.Filters, filters), new CombineJob { Weights = job, Target = dweight, PerChunk = filters });
+    }
+
+    private void Plan(in ConvolutionShape shape)
+    {
+        _shape = shape;
+        _map = PlaneMap.Forward(shape);
+        _bandRows = Convolution.BandRows(_map);
+        _bands = Convolution.DivideUp(_map.Rows, _bandRows);
+        _stage = Stage.Create(_map, _bandRows, Width, overrun: 0);
+        _units = shape.Images * _bands;
+        int filters = shape.GroupFilters, taps = shape.Taps;
+        double packs = Convolution.DivideUp(((_map.Rows - 1) * _stage.Pitch) + _map.Columns, Width);
+        double resultCost = (double)filters * taps * (packs + (4 * _bands));
+        double filterCost = (double)Convolution.DivideUp(filters, Width) * _map.Rows * _map.Columns * (taps + 4);
+        _alongResults = (long)filters * taps <= 1 << 14 && resultCost < filterCost;
+        _partialCount = shape.Groups * (_alongResults ? (nint)filters * taps * Width : (nint)Panels * taps * 2 * Width);
+        _chunks = Math.Max(1, (int)Math.Min(Math.Min(_units, MaxChunks), PartialElements / Math.Max(1, _partialCount)));
+        _blocks = _alongResults ? 1 : Math.Min(Panels, Convolution.DivideUp(MaxChunks, _chunks));
+    }
+
+    public readonly void Invoke(int index)
+    {
+        int chunk = index / _blocks, block = index % _blocks;
+        nint stageBytes = Align(_stage.Count * sizeof(T));
+        nint dyRow = Convolution.DivideUp(_bandRows * _stage.Pitch, Width) * Width;
+        int chainRows = Math.Clamp(ChainLength / _map.Columns, 1, _bandRows);
+        int panel0 = Convolution.Cut(Panels, block, _blocks), panel1 = Convolution.Cut(Panels, block + 1, _blocks);
+        nint dyCount = _alongResults ? (dyRow * _shape.GroupFilters) + Width : 2 * Width * (nint)chainRows * _map.Columns;
+        byte* scratch = GemmPacking.Scratch(stageBytes + (dyCount * sizeof(T)));
+        T* stage = (T*)scratch, dy = (T*)(scratch + stageBytes);
+        T* partial = _partials + (chunk * _partialCount);
+        int first = Convolution.Cut(_units, chunk, _chunks), end = Convolution.Cut(_units, chunk + 1, _chunks);
+        for (int unit = first; unit < end; unit++)
+        {
+            int image = unit / _bands, band = unit % _bands;
+            int row0 = Convolution.Cut(_map.Rows, band, _bands), rows = Convolution.Cut(_map.Rows, band + 1, _bands) - row0;
+            for (int group = 0; group < _shape.Groups; group++)
+            {
+                nint plane = ((nint)image * _shape.Groups) + group;
+                _stage.Copy(_x + (plane * _map.Channels * _shape.Plane), _xEnd, stage, row0, rows);
+                T* from = _dy + (plane * _shape.GroupFilters * _shape.OutPlane) + ((nint)row0 * _map.Columns);
+                T* sums = partial + (group * (_partialCount / _shape.Groups));
+                if (_alongResults) AlongResults(stage, from, dy, dyRow, rows, sums, unit > first);
+                else AlongFilters(stage, from, dy, rows, chainRows, sums, panel0, panel1, unit > first);
+            }
+        }
+    }
+
+    private readonly void AlongFilters(T* stage, T* from, T* dy, int rows, int chainRows, T* sums, int panel0, int panel1, bool add)
+    {
+        bool wide = Gemm.IsWide;
+        int taps = _map.Taps, columns = _map.Columns, tiles = Convolution.DivideUp(taps, wide ? 8 : 6);
+        for (int row = 0; row < rows; row += chainRows, add = true)
+        {
+            int here = Math.Min(chainRows, rows - row);
+            for (int panel = panel0; panel < panel1; panel++)
+            {
+                int filter = 2 * Width * panel, filters = _shape.GroupFilters - filter;
+                T* dyRows = from + ((nint)filter * _shape.OutPlane) + ((nint)row * columns);
+                GemmPacking.TransposedPack(dyRows, _shape.OutPlane, Math.Min(filters, Width), dy, here * columns);
+                bool two = filters > Width;
+                if (two) GemmPacking.TransposedPack(dyRows + ((nint)Width * _shape.OutPlane), _shape.OutPlane, Math.Min(filters - Width, Width), dy + Width, here * columns);
+                T* target = sums + ((nint)panel * taps * 2 * Width);
+                for (int tile = 0; tile < tiles; tile++)
+                {
+                    int t = Convolution.Cut(taps, tile, tiles), count = Convolution.Cut(taps, tile + 1, tiles) - t;
+                    T* c = target + ((nint)t * 2 * Width), x = stage + ((nint)row * _stage.Pitch);
+                    if (wide)
+                    {
+                        Outer(two ? 2 : 1, count, here, columns, x, _offsets + t, _stage.Pitch, dy, c, add);
+                        continue;
+                    }
+
+                    Outer(1, count, here, columns, x, _offsets + t, _stage.Pitch, dy, c, add);
+                    if (two) Outer(1, count, here, columns, x, _offsets + t, _stage.Pitch, dy + Width, c + Width, add);
+                }
+            }
+        }
+    }
+
+    private readonly void AlongResults(T* stage, T* from, T* dy, nint dyRow, int rows, T* sums, bool add)
+    {
+        bool wide = Gemm.IsWide;
+        int taps = _map.Taps, filters = _shape.GroupFilters, length = Convolution.DivideUp(((rows - 1) * _stage.Pitch) + _map.Columns, Width) * Width;
+        Spread(from, _dy + ((nint)_shape.Images * _shape.Filters * _shape.OutPlane), dy, dyRow, rows);
+        int side = wide ? 5 : 2;
+        int tapTiles = Convolution.DivideUp(taps, 5), filterTiles = Convolution.DivideUp(filters, side);
+        for (int filterTile = 0; filterTile < filterTiles; filterTile++)
+        {
+            int o = Convolution.Cut(filters, filterTile, filterTiles), height = Convolution.Cut(filters, filterTile + 1, filterTiles) - o;
+            for (int tapTile = 0; tapTile < tapTiles; tapTile++)
+            {
+                int t = Convolution.Cut(taps, tapTile, tapTiles), count = Convolution.Cut(taps, tapTile + 1, tapTiles) - t;
+                Lanes(count, height, length, dy + (o * dyRow), dyRow, stage, _offsets + t, sums + ((((nint)o * taps) + t) * Width), (nint)taps * Width, add);
+            }
+        }
+    }
+
+    /// <summary>Copies rows of dy with the stage's pitch and zeros between them and behind the last one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Spread(T* from, T* end, T* dy, nint dyRow, int rows)
+    {
+        int columns = _map.Columns, pitch = _stage.Pitch, width = Width;
+        for (int filter = 0; filter < _shape.GroupFilters; filter++, from += _shape.OutPlane, dy += dyRow)
+        {
+            T* source = from, to = dy;
+            for (int row = 0; row < rows; row++, source += columns, to += pitch)
+            {
+                if (source + columns + width > end)
+                {
+                    for (int j = 0; j < columns; j++) to[j] = source[j];
+                }
+                else
+                {
+                    for (int j = 0; j < columns; j += width) Simd.Store(to + j, Simd.Load(source + j));
+                }
+
+                // The gap; behind the last row, all that the packs reach.
+                T* stop = row == rows - 1 ? dy + dyRow : to + pitch;
+                for (T* zero = to + columns; zero < stop; zero += width) Simd.Store(zero, Vector512<T>.Zero);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Outer(int packs, int rows, nint resultRows, nint columns, T* x, nint* offsets, nint pitch, T* dy, T* c, bool add)
+    {
+        if (packs == 2)
+        {
+            switch (rows)
+            {
+                case 1: ConvolutionMicro.Outer<T, Count1, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+                case 2: ConvolutionMicro.Outer<T, Count2, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+                case 3: ConvolutionMicro.Outer<T, Count3, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+                case 4: ConvolutionMicro.Outer<T, Count4, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+                case 5: ConvolutionMicro.Outer<T, Count5, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+                case 6: ConvolutionMicro.Outer<T, Count6, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+                case 7: ConvolutionMicro.Outer<T, Count7, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+                default: ConvolutionMicro.Outer<T, Count8, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            }
+        }
+
+        switch (rows)
+        {
+            case 1: ConvolutionMicro.Outer<T, Count1, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            case 2: ConvolutionMicro.Outer<T, Count2, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            case 3: ConvolutionMicro.Outer<T, Count3, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            case 4: ConvolutionMicro.Outer<T, Count4, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            case 5: ConvolutionMicro.Outer<T, Count5, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            case 6: ConvolutionMicro.Outer<T, Count6, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            case 7: ConvolutionMicro.Outer<T, Count7, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            default: ConvolutionMicro.Outer<T, Count8, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Lanes(int taps, int rows, nint length, T* dy, nint dyRow, T* x, nint* offsets, T* c, nint cRow, bool add)
+    {
+        if (taps == 5)
+        {
+            switch (rows)
+            {
+                case 1: ConvolutionMicro.Lanes<T, Count1, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 2: ConvolutionMicro.Lanes<T, Count2, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 3: ConvolutionMicro.Lanes<T, Count3, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 4: ConvolutionMicro.Lanes<T, Count4, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                default: ConvolutionMicro.Lanes<T, Count5, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            }
+        }
+
+        if (taps == 4)
+        {
+            switch (rows)
+            {
+                case 1: ConvolutionMicro.Lanes<T, Count1, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 2: ConvolutionMicro.Lanes<T, Count2, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 3: ConvolutionMicro.Lanes<T, Count3, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 4: ConvolutionMicro.Lanes<T, Count4, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                default: ConvolutionMicro.Lanes<T, Count5, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            }
+        }
+
+        if (taps == 3)
+        {
+            switch (rows)
+            {
+                case 1: ConvolutionMicro.Lanes<T, Count1, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 2: ConvolutionMicro.Lanes<T, Count2, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 3: ConvolutionMicro.Lanes<T, Count3, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 4: ConvolutionMicro.Lanes<T, Count4, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                default: ConvolutionMicro.Lanes<T, Count5, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            }
+        }
+
+        if (taps == 2)
+        {
+            switch (rows)
+            {
+                case 1: ConvolutionMicro.Lanes<T, Count1, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 2: ConvolutionMicro.Lanes<T, Count2, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 3: ConvolutionMicro.Lanes<T, Count3, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 4: ConvolutionMicro.Lanes<T, Count4, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                default: ConvolutionMicro.Lanes<T, Count5, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            }
+        }
+
+        switch (rows)
+        {
+            case 1: ConvolutionMicro.Lanes<T, Count1, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            case 2: ConvolutionMicro.Lanes<T, Count2, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            case 3: ConvolutionMicro.Lanes<T, Count3, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            case 4: ConvolutionMicro.Lanes<T, Count4, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            default: ConvolutionMicro.Lanes<T, Count5, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+        }
+    }
+
+    private static nint Align(nint bytes) => (bytes + Simd.Alignment - 1) & -Simd.Alignment;
+
+    /// <summary>Adds the chunks' sums, and the lanes.</summary>
+    private struct CombineJob : IJob
+    {
+        public WeightJob<T> Weights;
+        public T* Target;
+        public int PerChunk;
+
+        public readonly void Invoke(int chunk)
+        {
+            ConvolutionShape shape = Weights._shape;
+            int end = Math.Min(shape.Filters, (chunk + 1) * PerChunk), taps = shape.Taps;
+            nint count = Weights._partialCount;
+            for (int filter = chunk * PerChunk; filter < end; filter++)
+            {
+                int group = filter / shape.GroupFilters, o = filter % shape.GroupFilters;
+                T* partial = Weights._partials + (group * (count / shape.Groups)), target = Target + ((nint)filter * taps);
+                if (Weights._alongResults) AddLanes(partial + ((nint)o * taps * Width), Weights._chunks, count, taps, target);
+                else AddFilter(partial + ((nint)(o / (2 * Width)) * taps * 2 * Width) + (o % (2 * Width)), Weights._chunks, count, taps, target);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void AddLanes(T* partial, int chunks, nint count, int taps, T* target)
+        {
+            for (int t = 0; t < taps; t++, partial += Width)
+            {
+                Vector512<T> sum = Simd.Load(partial);
+                for (int chunk = 1; chunk < chunks; chunk++) sum += Simd.Load(partial + (chunk * count));
+                target[t] = T.CreateTruncating(Simd.SumLanes(sum));
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void AddFilter(T* partial, int chunks, nint count, int taps, T* target)
+        {
+            for (int t = 0; t < taps; t++, partial += 2 * Width)
+            {
+                T sum = partial[0];
+                for (int chunk = 1; chunk < chunks; chunk++) sum += partial[chunk * count];
+                target[t] = sum;
+            }
+        }
+    }
+}
