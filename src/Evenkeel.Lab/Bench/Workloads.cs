@@ -17,6 +17,7 @@ internal static class Workloads
         "matmul" => Product(BenchCase.Dimensions(one.Spec)),
         "conv2d" => Convolution(one.What, ConvolutionSpec.Parse(one.Spec)),
         "step" when one.Spec.StartsWith("fcn", StringComparison.Ordinal) => FullyConnectedStep(one.Spec.Split('-')),
+        "step" when one.Spec.StartsWith("lenet", StringComparison.Ordinal) => LeNetStep(one.Spec.Split('-')),
         _ => null,
     };
 
@@ -107,11 +108,27 @@ internal static class Workloads
         }
 
         model.Add(new Linear(width, 10, random: random));
-        var optimizer = new Adam(model.Parameters(), 1e-3);
+        return Step(model, new Adam(model.Parameters(), 1e-3), Tensor.RandomNormal([batch, 3072], random), random);
+    }
+
+    /// <summary>Forward, cross-entropy, backward and SGD on the lessons' LeNets: <c>lenet-ACTIVATION-NORM-BATCH</c>.</summary>
+    private static Action LeNetStep(string[] words)
+    {
+        int batch = int.Parse(words[3], CultureInfo.InvariantCulture);
+        var random = new Philox(0);
+        NormKind norm = words[2] == "batchnorm" ? NormKind.BatchNorm : NormKind.None;
+        bool sigmoid = words[1] == "sigmoid";
+        LeNet model = sigmoid ? LeNet.Gray(norm: norm, random: random) : LeNet.Color(norm: norm, random: random);
+        var optimizer = new SGD(model.Parameters(), 0.01, momentum: sigmoid ? 0 : 0.9);
+        return Step(model, optimizer, Tensor.RandomNormal(sigmoid ? [batch, 1, 28, 28] : [batch, 3, 32, 32], random), random);
+    }
+
+    /// <summary>A step on labels 0 and 1, as the peers have them.</summary>
+    private static Action Step(Module model, Optimizer optimizer, Tensor images, Philox random)
+    {
         var tape = new Tape(Mode.Train);
-        Tensor images = Tensor.RandomNormal([batch, 3072], random);
-        int[] classes = new int[batch];
-        for (int i = 0; i < batch; i++) classes[i] = random.NextInt(2);
+        int[] classes = new int[images.Shape[0]];
+        for (int i = 0; i < classes.Length; i++) classes[i] = random.NextInt(2);
         Tensor labels = Tensor.Labels(classes);
         return () =>
         {

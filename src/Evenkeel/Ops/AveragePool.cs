@@ -15,7 +15,7 @@ public sealed partial class Tensor
     public Tensor AvgPool1d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true) =>
         AveragePoolOp.Apply("AvgPool1d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool1d"), countIncludePad, divisorOverride: null);
 
-    /// <summary>The mean of each square window, for (N, C, H, W) or (C, H, W).</summary>
+    /// <summary>The mean of each window, for (N, C, H, W) or (C, H, W).</summary>
     /// <param name="kernelSize">Rows and columns of a window.</param>
     /// <param name="stride">From one window to the next; null is the kernel size.</param>
     /// <param name="padding">Zeros added on all four sides, at most half the kernel size.</param>
@@ -24,12 +24,8 @@ public sealed partial class Tensor
     /// <param name="divisorOverride">What the sums are divided by in place of the number of values; any whole number but 0.</param>
     /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public Tensor AvgPool2d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null) =>
-        AvgPool2d((kernelSize, kernelSize), stride is { } step ? (step, step) : null, (padding, padding), ceilMode, countIncludePad, divisorOverride);
-
-    /// <inheritdoc cref="AvgPool2d(int, int?, int, bool, bool, int?)"/>
-    public Tensor AvgPool2d((int Height, int Width) kernelSize, (int Height, int Width)? stride = null, (int Height, int Width) padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null) =>
-        AveragePoolOp.Apply("AvgPool2d", this, PoolSettings.Of(kernelSize, stride, padding, (1, 1), ceilMode).Checked("AvgPool2d"), countIncludePad, divisorOverride);
+    public Tensor AvgPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null) =>
+        AveragePoolOp.Apply("AvgPool2d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool2d"), countIncludePad, divisorOverride);
 
     /// <summary>Means of (N, C, H, W) or (C, H, W) over a square of as even windows as there are outputs: output o takes the rows from floor(o·H/out) up to ceil((o + 1)·H/out).</summary>
     /// <param name="outputSize">Rows and columns of the output, 1 or more; 1 is the mean of each plane.</param>

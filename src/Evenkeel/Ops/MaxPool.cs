@@ -18,7 +18,7 @@ public sealed partial class Tensor
         MaxPoolOp.Apply("MaxPool1d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool1d"));
 
     /// <summary>
-    /// The largest value of each square window, for (N, C, H, W) or (C, H, W); NaN where there is one, padding never. The gradient goes to the first of equal values, row by row.
+    /// The largest value of each window, for (N, C, H, W) or (C, H, W); NaN where there is one, padding never. The gradient goes to the first of equal values, row by row.
     /// </summary>
     /// <param name="kernelSize">Rows and columns of a window.</param>
     /// <param name="stride">From one window to the next; null is the kernel size.</param>
@@ -27,12 +27,8 @@ public sealed partial class Tensor
     /// <param name="ceilMode">Whether the last windows may reach beyond the end.</param>
     /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public Tensor MaxPool2d(int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false) =>
-        MaxPool2d((kernelSize, kernelSize), stride is { } step ? (step, step) : null, (padding, padding), (dilation, dilation), ceilMode);
-
-    /// <inheritdoc cref="MaxPool2d(int, int?, int, int, bool)"/>
-    public Tensor MaxPool2d((int Height, int Width) kernelSize, (int Height, int Width)? stride = null, (int Height, int Width) padding = default, (int Height, int Width)? dilation = null, bool ceilMode = false) =>
-        MaxPoolOp.Apply("MaxPool2d", this, PoolSettings.Of(kernelSize, stride, padding, dilation ?? (1, 1), ceilMode).Checked("MaxPool2d"));
+    public Tensor MaxPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, Size2? dilation = null, bool ceilMode = false) =>
+        MaxPoolOp.Apply("MaxPool2d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool2d"));
 }
 
 /// <summary>y[o] = x[w*(o)], w* the first place of window o that holds its largest value; dx[i] = Σ dy[o] over the windows with w*(o) = i.</summary>

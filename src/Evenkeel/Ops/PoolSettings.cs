@@ -6,15 +6,15 @@ namespace Evenkeel;
 /// The settings that all poolings share, with the checks of PyTorch and its output size, floor((in + 2·padding - dilation·(kernel - 1) - 1)/stride) + 1. With the ceiling in place of
 /// the floor the last window may begin inside the input or the padding before it, never in the padding behind it.
 /// </summary>
-internal readonly record struct PoolSettings(int Spatial, (int Height, int Width) Kernel, (int Height, int Width) Stride, (int Height, int Width) Padding, (int Height, int Width) Dilation, bool CeilMode)
+internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 Stride, Size2 Padding, Size2 Dilation, bool CeilMode)
 {
     /// <summary>The settings of one dimension: windows over a single row.</summary>
     public static PoolSettings Of(int kernel, int? stride, int padding, int dilation, bool ceilMode) =>
-        new(1, (1, kernel), (1, stride ?? kernel), (0, padding), (1, dilation), ceilMode);
+        new(1, new(1, kernel), new(1, stride ?? kernel), new(0, padding), new(1, dilation), ceilMode);
 
     /// <summary>The settings of two dimensions; without a stride the windows lie side by side.</summary>
-    public static PoolSettings Of((int Height, int Width) kernel, (int Height, int Width)? stride, (int Height, int Width) padding, (int Height, int Width) dilation, bool ceilMode) =>
-        new(2, kernel, stride ?? kernel, padding, dilation, ceilMode);
+    public static PoolSettings Of(Size2 kernel, Size2? stride, Size2 padding, Size2? dilation, bool ceilMode) =>
+        new(2, kernel, stride ?? kernel, padding, dilation ?? 1, ceilMode);
 
     /// <summary>Checks what does not depend on an input; for the layers, whose constructors are the place to hear of it.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or the padding more than half the kernel.</exception>
@@ -73,15 +73,15 @@ internal readonly record struct PoolSettings(int Spatial, (int Height, int Width
 
     private static long Least(int kernel, int dilation, int padding) => Math.Max(1, ((long)dilation * (kernel - 1)) + 1 - (2L * padding));
 
-    private static (int Height, int Width) Half((int Height, int Width) size) => (size.Height / 2, size.Width / 2);
+    private static Size2 Half(Size2 size) => new(size.Height / 2, size.Width / 2);
 
-    private void AtLeastOne(string name, string what, (int Height, int Width) value)
+    private void AtLeastOne(string name, string what, Size2 value)
     {
         if (value.Height < 1 || value.Width < 1)
             throw new ArgumentOutOfRangeException(null, $"{name}: expected a {what} of 1 or more, got {Text(value)}.");
     }
 
-    private string Text((int Height, int Width) pair) => Text(pair.Height, pair.Width);
+    private string Text(Size2 pair) => Text(pair.Height, pair.Width);
 
     private string Text(long height, long width) => Spatial == 1 || height == width ? $"{width}" : $"{height} x {width}";
 }

@@ -10,7 +10,7 @@ public sealed class PoolingLayerTests
     public void LayersPrintLikePyTorch()
     {
         Assert.Equal("MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)", new MaxPool2d(2).ToString());
-        Assert.Equal("MaxPool2d(kernel_size=(2, 3), stride=(2, 3), padding=(0, 0), dilation=(1, 1), ceil_mode=True)", new MaxPool2d((2, 3), ceilMode: true).ToString());
+        Assert.Equal("MaxPool2d(kernel_size=(2, 3), stride=(2, 3), padding=0, dilation=1, ceil_mode=True)", new MaxPool2d((2, 3), ceilMode: true).ToString());
         Assert.Equal("MaxPool1d(kernel_size=3, stride=3, padding=0, dilation=1, ceil_mode=False)", new MaxPool1d(3).ToString());
         Assert.Equal("AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,))", new AvgPool1d(2).ToString());
         Assert.Equal("AvgPool2d(kernel_size=2, stride=2, padding=1)", new AvgPool2d(2, padding: 1).ToString());
@@ -32,7 +32,7 @@ public sealed class PoolingLayerTests
         Assert.Equal(row.MaxPool1d(3, 2, 1, 2, true).ToArray<float>(), new MaxPool1d(3, 2, 1, 2, true).Forward(row).ToArray<float>());
         Assert.Equal(row.AvgPool1d(3, 2, 1, true, false).ToArray<float>(), new AvgPool1d(3, 2, 1, true, false).Forward(row).ToArray<float>());
         Assert.Equal(x.AdaptiveAvgPool2d((2, null)).ToArray<float>(), new AdaptiveAvgPool2d((2, null)).Forward(x).ToArray<float>());
-        Assert.Equal(((3, 2), (3, 2), (0, 0), (1, 1)), (new MaxPool2d((3, 2)).KernelSize, new MaxPool2d((3, 2)).Stride, new MaxPool2d((3, 2)).Padding, new MaxPool2d((3, 2)).Dilation));
+        Assert.Equal((new Size2(3, 2), new Size2(3, 2), new Size2(0, 0), new Size2(1, 1)), (new MaxPool2d((3, 2)).KernelSize, new MaxPool2d((3, 2)).Stride, new MaxPool2d((3, 2)).Padding, new MaxPool2d((3, 2)).Dilation));
     }
 
     [Fact]

@@ -11,9 +11,8 @@ namespace Evenkeel.Nn;
 public sealed class AvgPool2d : Module
 {
     private readonly PoolSettings _settings;
-    private readonly bool _pairs;
 
-    /// <summary>Creates the layer with square windows and PyTorch's arguments.</summary>
+    /// <summary>Creates the layer with PyTorch's arguments; a size is an <c>int</c> or a tuple (height, width).</summary>
     /// <param name="kernelSize">Rows and columns of a window.</param>
     /// <param name="stride">From one window to the next; null is the kernel size.</param>
     /// <param name="padding">Zeros added on all four sides, at most half the kernel size.</param>
@@ -21,28 +20,22 @@ public sealed class AvgPool2d : Module
     /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
     /// <param name="divisorOverride">What the sums are divided by in place of the number of values; any whole number but 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public AvgPool2d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null)
-        : this((kernelSize, kernelSize), stride is { } step ? (step, step) : null, (padding, padding), ceilMode, countIncludePad, divisorOverride) => _pairs = false;
-
-    /// <summary>Creates the layer with windows of any sides.</summary>
-    /// <inheritdoc cref="AvgPool2d(int, int?, int, bool, bool, int?)"/>
-    public AvgPool2d((int Height, int Width) kernelSize, (int Height, int Width)? stride = null, (int Height, int Width) padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null)
+    public AvgPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null)
     {
-        _settings = PoolSettings.Of(kernelSize, stride, padding, (1, 1), ceilMode).Checked("AvgPool2d");
+        _settings = PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool2d");
         AveragePoolOp.CheckDivisor("AvgPool2d", divisorOverride);
-        _pairs = true;
         CountIncludePad = countIncludePad;
         DivisorOverride = divisorOverride;
     }
 
     /// <summary>Rows and columns of a window.</summary>
-    public (int Height, int Width) KernelSize => _settings.Kernel;
+    public Size2 KernelSize => _settings.Kernel;
 
     /// <summary>From one window to the next.</summary>
-    public (int Height, int Width) Stride => _settings.Stride;
+    public Size2 Stride => _settings.Stride;
 
     /// <summary>Zeros added above and below, left and right.</summary>
-    public (int Height, int Width) Padding => _settings.Padding;
+    public Size2 Padding => _settings.Padding;
 
     /// <summary>Whether the output size is rounded up.</summary>
     public bool CeilMode => _settings.CeilMode;
@@ -58,5 +51,5 @@ public sealed class AvgPool2d : Module
 
     /// <summary>PyTorch's spelling of the settings.</summary>
     public override string ToString() =>
-        $"AvgPool2d(kernel_size={PoolText.Format(KernelSize, _pairs)}, stride={PoolText.Format(Stride, _pairs)}, padding={PoolText.Format(Padding, _pairs)})";
+        $"AvgPool2d(kernel_size={PoolText.Format(KernelSize)}, stride={PoolText.Format(Stride)}, padding={PoolText.Format(Padding)})";
 }

@@ -11,37 +11,28 @@ namespace Evenkeel.Nn;
 public sealed class MaxPool2d : Module
 {
     private readonly PoolSettings _settings;
-    private readonly bool _pairs;
 
-    /// <summary>Creates the layer with square windows and PyTorch's arguments.</summary>
+    /// <summary>Creates the layer with PyTorch's arguments; a size is an <c>int</c> or a tuple (height, width).</summary>
     /// <param name="kernelSize">Rows and columns of a window.</param>
     /// <param name="stride">From one window to the next; null is the kernel size.</param>
     /// <param name="padding">Places added on all four sides, at most half the kernel size.</param>
     /// <param name="dilation">From one value of a window to the next.</param>
     /// <param name="ceilMode">Whether the last windows may reach beyond the end: the output size is rounded up.</param>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public MaxPool2d(int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false)
-        : this((kernelSize, kernelSize), stride is { } step ? (step, step) : null, (padding, padding), (dilation, dilation), ceilMode) => _pairs = false;
-
-    /// <summary>Creates the layer with windows of any sides.</summary>
-    /// <inheritdoc cref="MaxPool2d(int, int?, int, int, bool)"/>
-    public MaxPool2d((int Height, int Width) kernelSize, (int Height, int Width)? stride = null, (int Height, int Width) padding = default, (int Height, int Width)? dilation = null, bool ceilMode = false)
-    {
-        _settings = PoolSettings.Of(kernelSize, stride, padding, dilation ?? (1, 1), ceilMode).Checked("MaxPool2d");
-        _pairs = true;
-    }
+    public MaxPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, Size2? dilation = null, bool ceilMode = false) =>
+        _settings = PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool2d");
 
     /// <summary>Rows and columns of a window.</summary>
-    public (int Height, int Width) KernelSize => _settings.Kernel;
+    public Size2 KernelSize => _settings.Kernel;
 
     /// <summary>From one window to the next.</summary>
-    public (int Height, int Width) Stride => _settings.Stride;
+    public Size2 Stride => _settings.Stride;
 
     /// <summary>Places added above and below, left and right.</summary>
-    public (int Height, int Width) Padding => _settings.Padding;
+    public Size2 Padding => _settings.Padding;
 
     /// <summary>From one value of a window to the next.</summary>
-    public (int Height, int Width) Dilation => _settings.Dilation;
+    public Size2 Dilation => _settings.Dilation;
 
     /// <summary>Whether the output size is rounded up.</summary>
     public bool CeilMode => _settings.CeilMode;
@@ -51,5 +42,5 @@ public sealed class MaxPool2d : Module
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"MaxPool2d(kernel_size={PoolText.Format(KernelSize, _pairs)}, stride={PoolText.Format(Stride, _pairs)}, padding={PoolText.Format(Padding, _pairs)}, dilation={PoolText.Format(Dilation, _pairs)}, ceil_mode={PythonNumber.Format(CeilMode)})";
+        $"MaxPool2d(kernel_size={PoolText.Format(KernelSize)}, stride={PoolText.Format(Stride)}, padding={PoolText.Format(Padding)}, dilation={PoolText.Format(Dilation)}, ceil_mode={PythonNumber.Format(CeilMode)})";
 }

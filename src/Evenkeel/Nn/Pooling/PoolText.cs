@@ -1,7 +1,7 @@
 namespace Evenkeel.Nn;
 
-/// <summary>Settings of poolings as PyTorch prints them: a number where one was given, else a pair.</summary>
+/// <summary>Settings of poolings as PyTorch prints them: one number where both are the same, else a pair.</summary>
 internal static class PoolText
 {
-    public static string Format((int Height, int Width) pair, bool asPair) => asPair ? $"({pair.Height}, {pair.Width})" : $"{pair.Width}";
+    public static string Format(Size2 size) => size.Height == size.Width ? $"{size.Width}" : size.ToString();
 }

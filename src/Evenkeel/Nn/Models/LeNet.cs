@@ -1,0 +1,169 @@
+using Evenkeel.Random;
+
+namespace Evenkeel.Nn;
+
+/// <summary>How a <see cref="LeNet"/> makes its planes smaller.</summary>
+public enum LeNetPooling
+{
+    /// <summary>The largest of 2 x 2 values.</summary>
+    Max,
+
+    /// <summary>The mean of 2 x 2 values.</summary>
+    Average,
+}
+
+/// <summary>What differs between the LeNets of the lessons; <see cref="LeNet.Color"/> and <see cref="LeNet.Gray"/> are the two of them.</summary>
+public sealed record LeNetOptions
+{
+    /// <summary>Channels of an image.</summary>
+    public int Channels { get; init; } = 3;
+
+    /// <summary>Number of scores.</summary>
+    public int Classes { get; init; } = 2;
+
+    /// <summary>Zeros around an image before the first convolution: with 2 an image has 28 x 28 pixels, with 0 it has 32 x 32.</summary>
+    public int Padding { get; init; }
+
+    /// <summary>The function after each layer but the last: ReLU, Sigmoid or Tanh.</summary>
+    public Nonlinearity Activation { get; init; } = Nonlinearity.ReLU;
+
+    /// <summary>What follows the function after each convolution.</summary>
+    public LeNetPooling Pooling { get; init; } = LeNetPooling.Max;
+
+    /// <summary>The normalization before the function; null is <see cref="NormKind.None"/>.</summary>
+    public NormKind? Norm { get; init; }
+
+    /// <summary>Whether there is one before the function of the second fully connected layer too.</summary>
+    public bool NormAfterSecondLinear { get; init; }
+}
+
+/// <summary>
+/// LeNet as the lessons build it: Conv(6, 5x5) - [norm] - f - pool - Conv(16, 5x5) - [norm] - f - pool - Linear(120) - [norm] - f - Linear(84) - [norm] - f - Linear(classes).
+/// </summary>
+/// <remarks>
+/// <para>Input: (N, channels, 32, 32), or 28 x 28 where the first convolution is padded by 2; output: (N, classes). The layers are made in the order conv1, bn1, conv2, bn2, fc1, bn3, fc2, bn4,
+/// fc3, which are the state dict's names whatever the kind of norm, and all draw their start values (PyTorch's defaults) from one stream.</para>
+/// <para>Sources: LeCun et al. 1998; <see cref="Color"/>: the course's LeNet and LeNet_bn for banknotes; <see cref="Gray"/>: Dive into Deep Learning's LeNet for Fashion-MNIST.</para>
+/// </remarks>
+public sealed class LeNet : Module
+{
+    private const int Kernel = 5;
+
+    private readonly Sequential _layers = [];
+
+    /// <summary>Creates a network of these options.</summary>
+    /// <param name="options">What differs from <see cref="Color"/>'s.</param>
+    /// <param name="random">Where all layers draw their start values from, in their order; null: from streams of their own.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number of channels or classes is below 1, the padding negative, or the function none of those that the options name.</exception>
+    public LeNet(LeNetOptions options, IRandomStream? random = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Activation is not (Nonlinearity.ReLU or Nonlinearity.Sigmoid or Nonlinearity.Tanh))
+            throw new ArgumentOutOfRangeException(nameof(options), $"LeNet: expected ReLU, Sigmoid or Tanh after its layers, got {options.Activation}.");
+        Options = options;
+        Add("conv1", new Conv2d(options.Channels, 6, Kernel, padding: options.Padding, random: random));
+        AddRest("1", 6, spatialRank: 2);
+        Add("pool1", Pool());
+        Add("conv2", new Conv2d(6, 16, Kernel, random: random));
+        AddRest("2", 16, spatialRank: 2);
+        Add("pool2", Pool());
+        Add("flatten", new Flatten());
+        Add("fc1", new Linear(16 * 5 * 5, 120, random: random));
+        AddRest("3", 120, spatialRank: 0);
+        Add("fc2", new Linear(120, 84, random: random));
+        AddRest("4", 84, spatialRank: 0, withNorm: options.NormAfterSecondLinear);
+        Add("fc3", new Linear(84, options.Classes, random: random));
+    }
+
+    /// <summary>What the network was made of.</summary>
+    public LeNetOptions Options { get; }
+
+    /// <summary>The layers in order.</summary>
+    public IReadOnlyList<Module> Layers => _layers;
+
+    /// <summary>
+    /// The course's network for photographs of banknotes: colour images of 32 x 32 pixels, ReLU and max pooling; a norm comes after both convolutions and the first fully connected layer.
+    /// 61,326 parameters for two classes, 61,610 with batch norm.
+    /// </summary>
+    /// <param name="classes">Number of scores.</param>
+    /// <param name="norm">The normalization before each function; null is none.</param>
+    /// <param name="random">Where all layers draw their start values from; null: from streams of their own.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="classes"/> is below 1.</exception>
+    public static LeNet Color(int classes = 2, NormKind? norm = null, IRandomStream? random = null) =>
+        new(new LeNetOptions { Classes = classes, Norm = norm }, random);
+
+    /// <summary>
+    /// Dive into Deep Learning's network for Fashion-MNIST: gray images of 28 x 28 pixels, sigmoids and average pooling; a norm comes after every layer but the last. 61,706 parameters for ten
+    /// classes, 62,158 with batch norm.
+    /// </summary>
+    /// <inheritdoc cref="Color"/>
+    public static LeNet Gray(int classes = 10, NormKind? norm = null, IRandomStream? random = null) => new(
+        new LeNetOptions { Channels = 1, Classes = classes, Padding = 2, Activation = Nonlinearity.Sigmoid, Pooling = LeNetPooling.Average, Norm = norm, NormAfterSecondLinear = true },
+        random);
+
+    /// <summary>
+    /// The course's start values: convolutions from <see cref="Init.XavierNormal"/>, fully connected layers from N(0, <paramref name="linearStd"/>²), biases 0, norms at gamma 1 and beta 0.
+    /// </summary>
+    /// <param name="random">Where the layers draw from, in their order.</param>
+    /// <param name="linearStd">0.1 in the course's LeNet; its LeNet_bn has 1, ten times as much.</param>
+    public void InitializeWeights(IRandomStream random, double linearStd = 0.1)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        Init linear = Init.Normal(linearStd);
+        foreach (Module layer in _layers)
+        {
+            if (layer is Conv2d convolution) Fill(convolution.Weight, convolution.Bias, Init.XavierNormal, random);
+            else if (layer is Linear full) Fill(full.Weight, full.Bias, linear, random);
+            else if (layer is IInitializable norm) norm.SetStartValues(linear, random);
+        }
+    }
+
+    /// <summary>
+    /// Dive into Deep Learning's start values: the weights of convolutions and fully connected layers from <see cref="Init.XavierUniform"/>; biases and norms stay as they are.
+    /// </summary>
+    /// <param name="random">Where the layers draw from, in their order.</param>
+    public void InitializeXavierUniform(IRandomStream random)
+    {
+        ArgumentNullException.ThrowIfNull(random);
+        foreach (Module layer in _layers)
+        {
+            if (layer is Conv2d convolution) Init.XavierUniform.Fill(convolution.Weight.Value, random);
+            else if (layer is Linear full) Init.XavierUniform.Fill(full.Weight.Value, random);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor ForwardCore(Tensor x)
+    {
+        int side = 32 - (2 * Options.Padding);
+        if (x.Shape.Rank != 4 || x.Shape[1] != Options.Channels || x.Shape[2] != side || x.Shape[3] != side)
+            throw new ArgumentException($"LeNet: expected (N, {Options.Channels}, {side}, {side}), got {x.Shape}. Resize the images, or create the network with their channels and padding.", nameof(x));
+        return _layers.Forward(x);
+    }
+
+    private static void Fill(Parameter weight, Parameter? bias, Init init, IRandomStream random)
+    {
+        init.Fill(weight.Value, random);
+        bias?.Value.Fill(0);
+    }
+
+    private Module Pool() => Options.Pooling == LeNetPooling.Max ? new MaxPool2d(2) : new AvgPool2d(2);
+
+    private void AddRest(string number, int features, int spatialRank, bool withNorm = true)
+    {
+        if (withNorm && Options.Norm?.Create(features, spatialRank) is { } norm) Add($"bn{number}", norm);
+        Add($"act{number}", Options.Activation switch
+        {
+            Nonlinearity.ReLU => new ReLU(),
+            Nonlinearity.Sigmoid => new Sigmoid(),
+            _ => new Tanh(),
+        });
+    }
+
+    private void Add(string name, Module layer)
+    {
+        // Registered here, so that keys have no prefix; the chain brings the fused pairs.
+        Register(name, layer);
+        _layers.Add(name, layer);
+    }
+}
