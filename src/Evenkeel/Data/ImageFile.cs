@@ -1,8 +1,79 @@
 namespace Evenkeel.Data;
 
-/// <summary>Reads and writes pictures.</summary>
+/// <summary>
+/// Reads and writes pictures. It reads JPEG (through libturbojpeg, which must be installed), PNG, BMP and PPM/PGM, judged by their first bytes and not by
+/// their name; it writes PNG.
+/// </summary>
+/// <remarks>
+/// <para>A picture becomes 8 bits a value: gray where the file is gray, else red, green, blue. Alpha and transparency are dropped, not composited, as
+/// Pillow's <c>convert("RGB")</c> does; 16 bits are scaled by 255/65535 and rounded. An Exif orientation is not applied, as Pillow does not
+/// unless asked: a photograph comes as the sensor wrote it. Colour profiles and gamma are ignored.</para>
+/// <para>A file may be hostile: nothing is allocated from a header that promises more than <see cref="MaxPixels"/> or than the file can hold.</para>
+/// </remarks>
 public static class ImageFile
 {
+    /// <summary>The largest picture that is decoded, height times width: 100 million pixels, 300 MB in colour.</summary>
+    public const int MaxPixels = 100_000_000;
+
+    private const int MaxFileBytes = 1 << 30;
+
+    private static readonly string[] s_extensions = [".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"];
+
+    /// <summary>The endings of the files that can be decoded, in lower case, with their dot.</summary>
+    public static IReadOnlyList<string> Extensions { get; } = Array.AsReadOnly(s_extensions);
+
+    /// <summary>Whether a file's name ends as a picture's does; upper case counts as lower case.</summary>
+    public static bool HasImageName(string path) => s_extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Decodes a picture.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="FileNotFoundException">There is no such file, or the picture is a JPEG and libturbojpeg is not installed.</exception>
+    /// <exception cref="InvalidDataException">It is no picture of a known format, is truncated or damaged, or too large; the message names the file and the reason.</exception>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static ByteImage Read(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!File.Exists(path)) throw new FileNotFoundException($"ImageFile: expected a picture at \"{path}\", found no file.", path);
+        byte[] bytes;
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1))
+        {
+            if (file.Length > MaxFileBytes)
+                throw new InvalidDataException($"ImageFile: expected a picture of at most {MaxFileBytes} bytes, \"{path}\" has {file.Length}.");
+            bytes = GC.AllocateUninitializedArray<byte>((int)file.Length);
+            file.ReadExactly(bytes);
+        }
+
+        return Decode(bytes, path);
+    }
+
+    /// <summary>Decodes a picture that is in memory.</summary>
+    /// <param name="bytes">The content of a file.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <exception cref="FileNotFoundException">The picture is a JPEG and libturbojpeg is not installed.</exception>
+    /// <exception cref="InvalidDataException">It is no picture of a known format, is truncated or damaged, or too large.</exception>
+    public static ByteImage Decode(ReadOnlySpan<byte> bytes, string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        string format = FormatOf(bytes);
+        try
+        {
+            return format switch
+            {
+                "JPEG" => JpegReader.Read(bytes),
+                "PNG" => PngReader.Read(bytes),
+                "BMP" => BmpReader.Read(bytes),
+                "PPM/PGM" => PnmReader.Read(bytes),
+                "" => throw new InvalidDataException("it is empty"),
+                _ => throw new InvalidDataException($"expected JPEG, PNG, BMP or PPM/PGM, got {format}"),
+            };
+        }
+        catch (InvalidDataException failure)
+        {
+            string kind = format is "JPEG" or "PNG" or "BMP" or "PPM/PGM" ? $" as {format}" : "";
+            throw new InvalidDataException($"ImageFile: \"{name}\" cannot be decoded{kind}: {failure.Message.TrimEnd('.')}.", failure);
+        }
+    }
+
     /// <summary>Writes a PNG file, 8 bits a value, gray or colour as the picture is; as a whole or not at all.</summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="image">The picture.</param>
@@ -24,4 +95,25 @@ public static class ImageFile
             throw new IOException($"ImageFile: \"{path}\" could not be written ({exception.Message}). What was there before is unchanged.", exception);
         }
     }
+
+    /// <summary>Refuses sizes that no picture has, before anything is allocated for them.</summary>
+    internal static void CheckSize(long width, long height)
+    {
+        if (width < 1 || height < 1) throw new InvalidDataException($"expected a width and a height of at least 1, got {width} x {height}");
+        // Both may be near 2^32: divide, do not multiply.
+        if (height > MaxPixels / width) throw new InvalidDataException($"expected at most {MaxPixels} pixels, got {width} x {height}");
+    }
+
+    private static string FormatOf(ReadOnlySpan<byte> bytes) => bytes switch
+    {
+        [] => "",
+        [0xFF, 0xD8, ..] => "JPEG",
+        _ when bytes.StartsWith(PngFormat.Signature) => "PNG",
+        [(byte)'B', (byte)'M', ..] => "BMP",
+        [(byte)'P', (byte)'2' or (byte)'3' or (byte)'5' or (byte)'6', ..] => "PPM/PGM",
+        [(byte)'G', (byte)'I', (byte)'F', (byte)'8', ..] => "GIF",
+        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', ..] => "WebP or another RIFF file",
+        [(byte)'I', (byte)'I', 42, 0, ..] or [(byte)'M', (byte)'M', 0, 42, ..] => "TIFF",
+        _ => $"a file that begins with {Convert.ToHexStringLower(bytes[..Math.Min(bytes.Length, 4)])}",
+    };
 }

@@ -1,0 +1,271 @@
+using System.Buffers.Binary;
+using System.Text;
+using Evenkeel.Data;
+using Evenkeel.Tests.Serialization;
+using Xunit;
+
+namespace Evenkeel.Tests.Data;
+
+public sealed class ImageFileTests
+{
+    internal static void RequireJpeg() =>
+        Assert.SkipUnless(TurboJpeg.IsAvailable, "libturbojpeg is not installed (Debian: apt install libturbojpeg0), so JPEG cannot be decoded");
+
+    // Made with Pillow 9.4 of smooth patterns (x·(7 + 3c) + y·(11 - 2c) + 40c) mod 256; the expected values are Pillow's np.array(image.convert(mode)).
+    internal const string GrayJpeg =
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/wAALCAAFAAkBAREA/8QAFQABAQAAAAAAAAAAAAAAAAAABgf/xAAcEAABAwUAAAAAAAAAAAAAAAAABAWhBhUhIlH/2gAIAQEAAD8AjtPs6fXECqzp+Qf/2Q==";
+
+    private const string ColourJpeg =
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCj/wAARCAAGAAsDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAAYH/8QAHBAAAQMFAAAAAAAAAAAAAAAAAAMFMQIEBhMi/8QAFAEBAAAAAAAAAAAAAAAAAAAABv/EABkRAAIDAQAAAAAAAAAAAAAAAAABAgMRBP/aAAwDAQACEQMRAD8Ak8UZEuINNtmRLRREACjnk8Dl6Wn/2Q==";
+
+    private const string ProgressiveJpeg =
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCj/wgARCAAGAAsDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAAUG/8QAFAEBAAAAAAAAAAAAAAAAAAAABf/aAAwDAQACEAMQAAABk6YUN//EABkQAAIDAQAAAAAAAAAAAAAAAAEDAAIEEf/aAAgBAQABBQLKkSqRz//EABURAQEAAAAAAAAAAAAAAAAAAAAC/9oACAEDAQE/Abf/xAAWEQADAAAAAAAAAAAAAAAAAAAAAQP/2gAIAQIBAT8Bmz//xAAUEAEAAAAAAAAAAAAAAAAAAAAQ/9oACAEBAAY/Aj//xAAWEAEBAQAAAAAAAAAAAAAAAAAAESH/2gAIAQEAAT8hzIr/2gAMAwEAAgADAAAAEHf/xAAWEQEBAQAAAAAAAAAAAAAAAAABABH/2gAIAQMBAT8QJt//xAAWEQADAAAAAAAAAAAAAAAAAAAAARH/2gAIAQIBAT8QZD//xAAXEAEAAwAAAAAAAAAAAAAAAAAAMUFR/9oACAEBAAE/EM9X4f/Z";
+
+    private const string InkJpeg =
+        "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwADAgIDAgIDAwMDBAMDBAUIBQUEBAUKBwcGCAwKDAwLCgsLDQ4SEA0OEQ4LCxAWEBETFBUVFQwPFxgWFBgSFBUU/8AAFAgABAAFBEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAgEB//EACEQAAAEBQUAAAAAAAAAAAAAAAABBlEEBQcVIwIDFiKx/9oADgRDAE0AWQBLAAA/AG6plRMLgeZxtK3UMbdjyuI6jzqKvp5HB+qvMt/kmru/o//Z";
+
+    [Theory]
+    [InlineData(GrayJpeg, 1, 5, 9, 2237, new byte[] { 0, 6, 14, 21, 27, 34, 42, 48, 56, 12, 17, 25, 32, 39, 46, 54, 60, 67, 23, 28 })]
+    [InlineData(ColourJpeg, 3, 6, 11, 22305, new byte[] { 1, 7, 17, 24, 31, 38, 45, 50, 59, 65, 73, 10, 17, 25, 34, 39, 46, 54, 58, 67 })]
+    [InlineData(ProgressiveJpeg, 3, 6, 11, 22305, new byte[] { 1, 7, 17, 24, 31, 38, 45, 50, 59, 65, 73, 10, 17, 25, 34, 39, 46, 54, 58, 67 })]
+    [InlineData(InkJpeg, 3, 4, 5, 4165, new byte[] { 135, 114, 98, 78, 64, 125, 105, 89, 70, 57, 113, 94, 79, 61, 49, 106, 88, 74, 56, 44 })]
+    public void JpegIsDecodedAsPillowDoes(string file, int channels, int height, int width, int sum, byte[] first)
+    {
+        RequireJpeg();
+        ByteImage image = ImageFile.Decode(Convert.FromBase64String(file), "test");
+        Assert.Equal((channels, height, width), (image.Channels, image.Height, image.Width));
+        Assert.Equal(first, image.Pixels[..20]);
+        Assert.Equal(sum, image.Pixels.Sum(value => value));
+    }
+
+    [Theory]
+    [InlineData(GrayJpeg)]
+    [InlineData(ColourJpeg)]
+    [InlineData(ProgressiveJpeg)]
+    [InlineData(InkJpeg)]
+    public void ATruncatedJpegIsAnErrorWithItsName(string file)
+    {
+        RequireJpeg();
+        byte[] bytes = Convert.FromBase64String(file);
+        int refused = 0;
+        bool premature = false;
+        for (int length = 2; length < bytes.Length - 2; length++)
+        {
+            try
+            {
+                ImageFile.Decode(bytes.AsSpan(0, length), "photo 7.jpg");
+            }
+            catch (InvalidDataException exception)
+            {
+                Assert.StartsWith("ImageFile: \"photo 7.jpg\" cannot be decoded as JPEG: ", exception.Message, StringComparison.Ordinal);
+                refused++;
+                premature |= exception.Message.Contains("Premature end of JPEG file", StringComparison.Ordinal);
+            }
+        }
+
+        // The last bytes of the data may be padding: without them nothing is missing.
+        Assert.InRange(refused, bytes.Length - 12, bytes.Length - 4);
+        Assert.True(premature);
+    }
+
+    [Fact]
+    public void AHugeJpegIsRefusedBeforeAnythingIsAllocated()
+    {
+        RequireJpeg();
+        byte[] bytes = Convert.FromBase64String(ColourJpeg);
+        int frame = bytes.AsSpan().IndexOf([(byte)0xFF, (byte)0xC0, (byte)0, (byte)17]);
+        BinaryPrimitives.WriteInt16BigEndian(bytes.AsSpan(frame + 5), 0x7FFF);
+        BinaryPrimitives.WriteInt16BigEndian(bytes.AsSpan(frame + 7), 0x7FFF);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        string message = Assert.Throws<InvalidDataException>(() => ImageFile.Decode(bytes, "huge")).Message;
+        Assert.Contains("at most 100000000 pixels, got 32767 x 32767", message, StringComparison.Ordinal);
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 1 << 16);
+    }
+
+    [Fact]
+    public void AMissingLibraryIsAnErrorThatSaysHowToInstallIt()
+    {
+        Assert.Null(TurboJpeg.Load(["libevenkeel-has-no-such-library.so.0"]));
+        string message = TurboJpeg.Missing("libturbojpeg.so.0").Message;
+        foreach (string hint in new[] { "apt install libturbojpeg0", "brew install jpeg-turbo", "Windows", "turbojpeg.dll" })
+            Assert.Contains(hint, message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "it is empty")]
+    [InlineData("<html>", "expected JPEG, PNG, BMP or PPM/PGM, got a file that begins with 3c68746d")]
+    [InlineData("x", "got a file that begins with 78")]
+    [InlineData("GIF89a", "got GIF")]
+    [InlineData("RIFF....WEBP", "got WebP")]
+    [InlineData("P1 1 1 0", "begins with 50312031")]
+    public void OtherFilesAreNamed(string content, string expected)
+    {
+        using var folder = new TempFolder();
+        string path = folder.File("a.png");
+        File.WriteAllText(path, content);
+        string message = Assert.Throws<InvalidDataException>(() => ImageFile.Read(path)).Message;
+        Assert.Contains(path, message, StringComparison.Ordinal);
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AMissingFileIsNamed()
+    {
+        using var folder = new TempFolder();
+        Assert.Contains("found no file", Assert.Throws<FileNotFoundException>(() => ImageFile.Read(folder.File("no.jpg"))).Message, StringComparison.Ordinal);
+        Assert.True(ImageFile.HasImageName("a/B.JPG"));
+        Assert.False(ImageFile.HasImageName("a/b.txt"));
+    }
+
+    [Fact]
+    public void NetpbmFilesAreDecoded()
+    {
+        Check("P2\n# by hand\n3 1 # width, height\n255\n0 128\n255\n", 1, 1, 3, [0, 128, 255]);
+        Check("P2 3 1 3 0 1 3", 1, 1, 3, [0, 85, 255]);
+        Check("P3 1 2 255 1 2 3 4 5 6", 3, 2, 1, [1, 4, 2, 5, 3, 6]);
+        Check("P5 2 1 65535\n\x01\x01\xFF\xFF", 1, 1, 2, [1, 255]);
+        Check("P5#c\n2 1\n255\n##", 1, 1, 2, [35, 35]);
+        Check("P6 2 1 255 abcdef", 3, 1, 2, [97, 100, 98, 101, 99, 102]);
+        Check("P6 1 1 100 \x64\x32\x00", 3, 1, 1, [255, 128, 0]);
+
+        static void Check(string file, int channels, int height, int width, byte[] pixels)
+        {
+            ByteImage image = ImageFile.Decode(Encoding.Latin1.GetBytes(file), "test");
+            Assert.Equal((channels, height, width), (image.Channels, image.Height, image.Width));
+            Assert.Equal(pixels, image.Pixels);
+        }
+    }
+
+    [Theory]
+    [InlineData("P5", "ends before the width")]
+    [InlineData("P5 3 # 4 5", "ends before the height")]
+    [InlineData("P5 3 2 255", "a space or line break after the largest value")]
+    [InlineData("P5 3 2 255 12345", "take at least 6 bytes, the file holds 5")]
+    [InlineData("P5 3 2 256 1234567890", "take at least 12 bytes")]
+    [InlineData("P6 90000 90000 255 x", "at most 100000000 pixels, got 90000 x 90000")]
+    [InlineData("P6 9000 9000 255 x", "take at least 243000000 bytes")]
+    [InlineData("P2 9000 9000 255 1", "take at least 161999999 bytes")]
+    [InlineData("P6 99999999999 1 255 x", "a width below 2^31")]
+    [InlineData("P6 0 1 255 x", "at least 1, got 0 x 1")]
+    [InlineData("P6 -1 1 255 x", "digits for the width, got the byte 2d")]
+    [InlineData("P6 1 1 0 x", "a largest value from 1 to 65535, got 0")]
+    [InlineData("P6 1 1 70000 x", "a largest value from 1 to 65535, got 70000")]
+    [InlineData("P2 2 1 9 5 10", "values up to 9, got 10 in row 0")]
+    [InlineData("P2 2 1 9 5 x", "digits for the value")]
+    [InlineData("P2 2 1 9 5     ", "ends before the value")]
+    public void DamagedNetpbmFilesAreNamed(string file, string expected) => Refuse(Encoding.Latin1.GetBytes(file), "PPM/PGM", expected);
+
+    /// <summary>A BMP file of the given rows, as they lie in the file.</summary>
+    private static byte[] Bmp(int width, int height, int bits, byte[] pixels, byte[]? palette = null, uint compression = 0)
+    {
+        palette ??= [];
+        var bytes = new byte[54 + palette.Length + pixels.Length];
+        bytes[0] = (byte)'B';
+        bytes[1] = (byte)'M';
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(10), 54 + palette.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(14), 40);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(18), width);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(22), height);
+        bytes[26] = 1;
+        bytes[28] = (byte)bits;
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(30), compression);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(46), compression == 3 ? 0 : palette.Length / 4);
+        palette.CopyTo(bytes, 54);
+        pixels.CopyTo(bytes, 54 + palette.Length);
+        return bytes;
+    }
+
+    [Fact]
+    public void BmpFilesAreDecoded()
+    {
+        // One pixel a row, blue first, each row filled to four bytes; the lowest row first.
+        Check(Bmp(1, 2, 24, [3, 2, 1, 0, 6, 5, 4, 0]), 3, 2, 1, [4, 1, 5, 2, 6, 3]);
+        Check(Bmp(1, -2, 24, [3, 2, 1, 0, 6, 5, 4, 0]), 3, 2, 1, [1, 4, 2, 5, 3, 6]);
+        Check(Bmp(2, 1, 32, [3, 2, 1, 9, 6, 5, 4, 9]), 3, 1, 2, [1, 4, 2, 5, 3, 6]);
+        // Masks that put red first.
+        Check(Bmp(1, 1, 32, [1, 2, 3, 9], [0xFF, 0, 0, 0, 0, 0xFF, 0, 0, 0, 0, 0xFF, 0], compression: 3), 3, 1, 1, [1, 2, 3]);
+        byte[] palette = [0, 0, 255, 0, 0, 255, 0, 0];
+        Check(Bmp(3, 1, 8, [0, 1, 0, 0], palette), 3, 1, 3, [255, 0, 255, 0, 255, 0, 0, 0, 0]);
+        Check(Bmp(3, 1, 4, [0x01, 0x00, 0, 0], palette), 3, 1, 3, [255, 0, 255, 0, 255, 0, 0, 0, 0]);
+        Check(Bmp(3, 1, 1, [0b010_00000, 0, 0, 0], palette), 3, 1, 3, [255, 0, 255, 0, 255, 0, 0, 0, 0]);
+        // A gray palette makes a gray picture.
+        Check(Bmp(2, 1, 8, [1, 0, 0, 0], [7, 7, 7, 0, 9, 9, 9, 0]), 1, 1, 2, [9, 7]);
+        // The oldest header: 12 bytes, three bytes a colour.
+        Check([(byte)'B', (byte)'M', 0, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0, 1, 0, 24, 0, 3, 2, 1, 0], 3, 1, 1, [1, 2, 3]);
+
+        static void Check(byte[] file, int channels, int height, int width, byte[] pixels)
+        {
+            ByteImage image = ImageFile.Decode(file, "test");
+            Assert.Equal((channels, height, width), (image.Channels, image.Height, image.Width));
+            Assert.Equal(pixels, image.Pixels);
+        }
+    }
+
+    [Fact]
+    public void DamagedBmpFilesAreNamed()
+    {
+        byte[] good = Bmp(2, 2, 8, [0, 1, 0, 0, 1, 0, 0, 0], [0, 0, 255, 0, 0, 255, 0, 0]);
+        ImageFile.Decode(good, "test");
+        for (int length = 2; length < good.Length; length++) Refuse(good[..length], "BMP", "truncated");
+        Refuse(Bmp(2, 2, 16, new byte[8]), "BMP", "1, 4, 8, 24 or 32 bits a pixel, got 16");
+        Refuse(Bmp(2, 2, 8, new byte[8], compression: 1), "BMP", "expected uncompressed pixels, got compression 1");
+        Refuse(Bmp(30000, 30000, 24, new byte[8]), "BMP", "at most 100000000 pixels");
+        Refuse(Bmp(9000, 9000, 24, new byte[8]), "BMP", "truncated");
+        Refuse(Bmp(9000, int.MinValue, 24, new byte[8]), "BMP", "at most 100000000 pixels");
+        Refuse(Bmp(-3, 3, 24, new byte[80]), "BMP", "at least 1, got -3 x 3");
+        Refuse(Bmp(2, 1, 8, [0, 2, 0, 0], [0, 0, 255, 0, 0, 255, 0, 0]), "BMP", "one of the palette's 2 colours, got number 2 in row 0");
+    }
+
+    [Fact]
+    public void NoDamageOfOneByteDoesMoreThanRefuseThePicture()
+    {
+        byte[][] files =
+        [
+            Bmp(3, 2, 24, new byte[24]), Bmp(3, 1, 8, [0, 1, 0, 0], [0, 0, 255, 0, 0, 255, 0, 0]), "P6 2 1 255 abcdef"u8.ToArray(), "P2 3 1 3 0 1 3"u8.ToArray(),
+            .. TurboJpeg.IsAvailable ? new[] { GrayJpeg, ColourJpeg, ProgressiveJpeg, InkJpeg }.Select(Convert.FromBase64String) : [],
+        ];
+        var random = new System.Random(1);
+        foreach (byte[] file in files)
+        {
+            for (int at = 0; at < file.Length; at++)
+            {
+                foreach (byte value in (byte[])[0, 0x7F, 0x80, 0xFF, (byte)random.Next(256)])
+                {
+                    byte[] bytes = [.. file];
+                    bytes[at] = value;
+                    try
+                    {
+                        ImageFile.Decode(bytes, "test");
+                    }
+                    catch (InvalidDataException exception)
+                    {
+                        Assert.StartsWith("ImageFile: \"test\" cannot be decoded", exception.Message, StringComparison.Ordinal);
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void AnOddPhotographIsDecodedAsPillowDoes()
+    {
+        RequireJpeg();
+        // Mean of each channel by Pillow 9.4 with libjpeg-turbo 2.1.5.
+        ByteImage image = ImageFile.Read(RealData.Require("rmb/100/100-9.jpg"));
+        Assert.Equal((3, 2368, 4208), (image.Channels, image.Height, image.Width));
+        double[] expected = [136.9467, 114.7706, 112.0960];
+        for (int c = 0; c < 3; c++)
+        {
+            long sum = 0;
+            foreach (byte value in image.Plane(c)) sum += value;
+            Assert.Equal(expected[c], (double)sum / image.Plane(c).Length, 0.01);
+        }
+    }
+
+    internal static void Refuse(byte[] file, string format, string expected)
+    {
+        string message = Assert.Throws<InvalidDataException>(() => ImageFile.Decode(file, "some file")).Message;
+        Assert.StartsWith($"ImageFile: \"some file\" cannot be decoded as {format}: ", message, StringComparison.Ordinal);
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+    }
+}
