@@ -1,3 +1,4 @@
+using System.Buffers;
 using Evenkeel.Kernels;
 
 namespace Evenkeel.Data;
@@ -11,7 +12,7 @@ public interface IDataset
     /// <summary>The shape of one sample, without the batch axis.</summary>
     Shape SampleShape { get; }
 
-    /// <summary>Writes samples into a batch of shape (indices, <see cref="SampleShape"/>) of Float32 or Float64. Called once a step: it should not allocate.</summary>
+    /// <summary>Writes samples into a batch of shape (indices, <see cref="SampleShape"/>) of Float32 or Float64. Called once a step: it should not allocate. Several loader threads may call it at once, for different batches.</summary>
     void CopyTo(ReadOnlySpan<int> indices, Tensor batch);
 
     /// <summary>Writes the class labels of samples.</summary>
@@ -25,7 +26,7 @@ public sealed class ImageDataset : IDataset
     private const int ChunkValues = 1 << 14;
 
     private readonly float[] _mean;
-    private readonly float[] _row;
+    private readonly int _size;
 
     /// <summary>Reads batches from an image set.</summary>
     /// <param name="images">The images.</param>
@@ -39,7 +40,7 @@ public sealed class ImageDataset : IDataset
             throw new ArgumentException($"ImageDataset: expected a mean image of {images.ImageSize} values, got {meanImage.Length}.", nameof(meanImage));
         Images = images;
         _mean = meanImage ?? [];
-        _row = new float[images.ImageSize];
+        _size = images.ImageSize;
         SampleShape = flatten ? [images.ImageSize] : [images.Channels, images.Height, images.Width];
     }
 
@@ -58,18 +59,22 @@ public sealed class ImageDataset : IDataset
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.DType == DType.Float32)
         {
-            int perChunk = Math.Max(1, ChunkValues / _row.Length);
-            Workers.Run((indices.Length + perChunk - 1) / perChunk, new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
+            int perChunk = Math.Max(1, ChunkValues / _size);
+            SampleJobs.Run((indices.Length + perChunk - 1) / perChunk, new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
             return;
         }
 
+        float[] rented = ArrayPool<float>.Shared.Rent(_size);
+        Span<float> values = rented.AsSpan(0, _size);
         Span<double> rows = batch.AsSpan<double>();
         for (int i = 0; i < indices.Length; i++)
         {
-            Images.CopyTo(indices.Slice(i, 1), _row, _mean);
-            Span<double> row = rows.Slice(i * _row.Length, _row.Length);
-            for (int j = 0; j < row.Length; j++) row[j] = _row[j];
+            Images.CopyTo(indices.Slice(i, 1), values, _mean);
+            Span<double> row = rows.Slice(i * _size, _size);
+            for (int j = 0; j < row.Length; j++) row[j] = values[j];
         }
+
+        ArrayPool<float>.Shared.Return(rented);
     }
 
     /// <inheritdoc/>
@@ -88,7 +93,7 @@ public sealed class ImageDataset : IDataset
 
         public readonly void Invoke(int chunk)
         {
-            int start = chunk * Rows, count = Math.Min(Rows, Indices.Length - start), size = Set._row.Length;
+            int start = chunk * Rows, count = Math.Min(Rows, Indices.Length - start), size = Set._size;
             Set.Images.CopyTo(Indices.Slice(start, count), Destination.Slice(start * size, count * size), Set._mean);
         }
     }

@@ -28,22 +28,42 @@ public static class ImageResize
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         if ((long)image.Channels * height * width > Array.MaxLength)
             throw new ArgumentOutOfRangeException(nameof(height), $"ImageResize: expected a size that fits into memory, got {height} x {width}.");
-        byte[] pixels = image.Pixels;
+        var buffer = new ImageBuffer();
+        buffer.Load(image.Pixels, image.Channels, image.Height, image.Width);
+        Scale(buffer, height, width);
+        return new ByteImage(buffer.Pixels.ToArray(), image.Channels, height, width);
+    }
+
+    /// <summary>The same in the memory of a buffer.</summary>
+    internal static void Scale(ImageBuffer image, int height, int width)
+    {
+        int channels = image.Channels;
         if (width != image.Width)
         {
-            var wide = new byte[image.Channels * image.Height * width];
-            ScaleRows(pixels, wide, image.Width, new Weights(image.Width, width));
-            pixels = wide;
+            ReadOnlySpan<byte> pixels = image.Pixels;
+            ScaleRows(pixels, image.Begin(channels, image.Height, width), image.Width, WeightsOf(image.Width, width));
+            image.End();
         }
 
         if (height != image.Height)
         {
-            var high = new byte[image.Channels * height * width];
-            ScaleColumns(pixels, high, image.Height, height, width, new Weights(image.Height, height));
-            pixels = high;
+            ReadOnlySpan<byte> pixels = image.Pixels;
+            ScaleColumns(pixels, image.Begin(channels, height, width), image.Height, height, width, WeightsOf(image.Height, height));
+            image.End();
         }
+    }
 
-        return new ByteImage(ReferenceEquals(pixels, image.Pixels) ? [.. pixels] : pixels, image.Channels, height, width);
+    /// <summary>A thread's last two: pictures of one size need both again and again.</summary>
+    [ThreadStatic]
+    private static (Weights? Newer, Weights? Older) t_weights;
+
+    private static Weights WeightsOf(int from, int to)
+    {
+        (Weights? newer, Weights? older) = t_weights;
+        if (newer is not null && newer.From == from && newer.Start.Length == to) return newer;
+        Weights weights = older is not null && older.From == from && older.Start.Length == to ? older : new Weights(from, to);
+        t_weights = (weights, newer);
+        return weights;
     }
 
     /// <summary>For each place along the new axis: where its weights begin along the old one, how many, and their fixed-point values.</summary>
@@ -54,6 +74,7 @@ public static class ImageResize
             // A ratio of sizes; Pillow's box is a float, which holds any size below 2^24.
             double scale = (double)(float)from / to, filterScale = Math.Max(scale, 1.0), step = 1.0 / filterScale;
             Size = (int)Math.Ceiling(filterScale) * 2 + 1;
+            From = from;
             (Start, Count, Values) = (new int[to], new int[to], new int[to * Size]);
             var exact = new double[Size];
             for (int i = 0; i < to; i++)
@@ -77,6 +98,8 @@ public static class ImageResize
                 (Start[i], Count[i]) = (start, count);
             }
         }
+
+        public int From { get; }
 
         public int Size { get; }
 

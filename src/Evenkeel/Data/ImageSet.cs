@@ -204,7 +204,7 @@ public sealed class ImageSet
 
     /// <summary>16 bytes as 16 floats; the instruction differs by machine, the values do not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe Vector512<float> Widen(byte* p)
+    internal static unsafe Vector512<float> Widen(byte* p)
     {
         if (Avx512F.IsSupported) return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(p)));
         if (Avx2.IsSupported)

@@ -1,0 +1,299 @@
+using System.Collections;
+using System.Runtime.ExceptionServices;
+using Evenkeel.Random;
+
+namespace Evenkeel.Data;
+
+/// <summary>
+/// Goes through a data set in batches, PyTorch's <c>DataLoader</c>: each <c>foreach</c> is one epoch. Batches are made ahead of their use by threads in the background; their content
+/// and order depend on the seeds and the epoch only, never on the number of threads.
+/// </summary>
+/// <remarks>
+/// <para>The memory of batches is recycled: a batch is valid until the next one is asked for, or the enumeration ends (<see cref="Tape.Input"/> copies it). What goes wrong in the
+/// background is thrown where the batch would have come. Leaving the loop early ends the threads. One enumeration at a time.</para>
+/// <para>The order of epoch e is a permutation by the stream (seed, e). With <see cref="RandomStream"/> each epoch takes <see cref="IRandomStream.Permutation"/> of it instead, as
+/// PyTorch does with its generator.</para>
+/// </remarks>
+public sealed class DataLoader : IEnumerable<Batch>, IDisposable
+{
+    private readonly bool _shuffle;
+    private readonly Philox _orders;
+    private readonly List<Batch> _slots = [];
+    private int[] _order = [];
+    private Action? _endRunning;
+    private int _epoch;
+
+    /// <summary>Binds a data set to how it is read.</summary>
+    /// <param name="dataset">The samples.</param>
+    /// <param name="batchSize">Samples a batch.</param>
+    /// <param name="shuffle">Whether each epoch has a random order of its own.</param>
+    /// <param name="lastBatch">What becomes of samples that do not fill a last batch.</param>
+    /// <param name="workers">Threads that make batches in the background; 0 makes each when it is asked for, on all workers.</param>
+    /// <param name="seed">Seed of the orders.</param>
+    /// <exception cref="ArgumentException">There are no samples, or a single one would be left over and <paramref name="lastBatch"/> refuses it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
+    public DataLoader(IDataset dataset, int batchSize, bool shuffle = false, LastBatch lastBatch = LastBatch.Merge, int workers = 1, ulong seed = 0)
+    {
+        ArgumentNullException.ThrowIfNull(dataset);
+        ArgumentOutOfRangeException.ThrowIfNegative(workers);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(workers, 256);
+        if (dataset.Count < 1) throw new ArgumentException("DataLoader: expected a data set with samples, got none.", nameof(dataset));
+        Plan = new BatchPlan(dataset.Count, batchSize, lastBatch);
+        (Dataset, Workers, _shuffle) = (dataset, workers, shuffle);
+        _orders = new Philox(seed, "loader");
+    }
+
+    /// <summary>The samples.</summary>
+    public IDataset Dataset { get; }
+
+    /// <summary>How an epoch is cut into batches: known before the first one, and printed it says so (<c>60000 samples in 235 batches of 256, the last of 96</c>).</summary>
+    public BatchPlan Plan { get; }
+
+    /// <summary>Threads that make batches in the background.</summary>
+    public int Workers { get; }
+
+    /// <summary>Batches that are made ahead, at least one a thread.</summary>
+    public int Prefetch { get; init; } = 2;
+
+    /// <summary>The element type of <see cref="Batch.Inputs"/>: Float32 or Float64.</summary>
+    public DType DType { get; init; } = DType.Float32;
+
+    /// <summary>A stream that shuffled orders are drawn from, one permutation an epoch, instead of the seed's.</summary>
+    public IRandomStream? RandomStream { get; init; }
+
+    /// <summary>Ends an enumeration: the next batch that is asked for throws.</summary>
+    public CancellationToken Cancellation { get; set; }
+
+    /// <summary>The number of the epoch that the next enumeration goes through, counted from 0; set it to continue a training.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
+    public int NextEpoch
+    {
+        get => _epoch;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            _epoch = value;
+        }
+    }
+
+    /// <summary>Begins the next epoch.</summary>
+    /// <exception cref="OperationCanceledException"><see cref="Cancellation"/> was cancelled (thrown where a batch is asked for).</exception>
+    public IEnumerator<Batch> GetEnumerator()
+    {
+        _endRunning?.Invoke();
+        if (Dataset is IEpochDataset dataset) dataset.Epoch = _epoch;
+        Order();
+        int slots = Workers == 0 ? 1 : Math.Max(Math.Max(Prefetch, Workers), 1) + 1;
+        while (_slots.Count < slots) _slots.Add(new Batch(Dataset.SampleShape, Plan, DType));
+        _epoch++;
+        var epoch = new Epoch(this, slots);
+        _endRunning = epoch.Dispose;
+        return epoch;
+    }
+
+    /// <summary>Ends an enumeration that is under way. A loop that is left ends its own; a loader that is never disposed leaks nothing.</summary>
+    public void Dispose() => _endRunning?.Invoke();
+
+    /// <inheritdoc/>
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    /// <summary>For example <c>DataLoader(60000 samples in 235 batches of 256, the last of 96)</c>.</summary>
+    public override string ToString() => $"DataLoader({Plan})";
+
+    private void Order()
+    {
+        if (_shuffle && RandomStream is { } stream)
+        {
+            _order = stream.Permutation(Dataset.Count);
+            return;
+        }
+
+        if (_order.Length != Dataset.Count) _order = new int[Dataset.Count];
+        for (int i = 0; i < _order.Length; i++) _order[i] = i;
+        if (_shuffle) _orders.Split((ulong)_epoch).Shuffle(_order);
+    }
+
+    /// <summary>
+    /// One enumeration: threads claim batches in order and fill the slots, a ring; the batch that the caller holds keeps its slot until the next is asked for.
+    /// </summary>
+    private sealed class Epoch : IEnumerator<Batch>
+    {
+        private readonly DataLoader _loader;
+        private readonly Thread[] _threads;
+        private readonly int[] _ready;
+        private readonly Lock _gate = new();
+        private readonly SemaphoreSlim _free;
+        private readonly AutoResetEvent _arrived = new(false);
+        private int _next;
+        private int _current = -1;
+        private volatile bool _isOver;
+        private int _failedAt = int.MaxValue;
+        private ExceptionDispatchInfo? _failure;
+
+        public Epoch(DataLoader loader, int slots)
+        {
+            _loader = loader;
+            _ready = new int[slots];
+            _ready.AsSpan().Fill(-1);
+            _free = new SemaphoreSlim(slots - 1);
+            _threads = new Thread[loader.Workers];
+            for (int i = 0; i < _threads.Length; i++)
+            {
+                _threads[i] = new Thread(Fill, maxStackSize: 1 << 20) { IsBackground = true, Name = "Evenkeel loader" };
+                _threads[i].Start();
+            }
+        }
+
+        public Batch Current => _current >= 0 && !_isOver ? Slot(_current) : throw new InvalidOperationException("DataLoader: expected to stand on a batch; call MoveNext first, and stop when it says false.");
+
+        object IEnumerator.Current => Current;
+
+        public bool MoveNext()
+        {
+            if (_isOver) return false;
+            if (_loader.Cancellation.IsCancellationRequested) Cancel();
+            if (_current + 1 >= _loader.Plan.Batches)
+            {
+                Dispose();
+                return false;
+            }
+
+            // The slot of the batch before the current one was given back when the current one was asked for; now the current one's is.
+            if (_current >= 0) _free.Release();
+            _current++;
+            if (_threads.Length == 0)
+            {
+                Slot(_current).Fill(_loader.Dataset, _loader._order, _current);
+                return true;
+            }
+
+            Await(_current);
+            return true;
+        }
+
+        public void Reset() => throw new NotSupportedException("DataLoader: an epoch goes one way; begin another enumeration.");
+
+        public void Dispose()
+        {
+            if (_isOver) return;
+            _isOver = true;
+            if (_threads.Length > 0) _free.Release(_threads.Length);
+            foreach (Thread thread in _threads) thread.Join();
+            _free.Dispose();
+            _arrived.Dispose();
+        }
+
+        private Batch Slot(int batch) => _loader._slots[batch % _ready.Length];
+
+        private void Await(int batch)
+        {
+            while (true)
+            {
+                lock (_gate)
+                {
+                    if (_ready[batch % _ready.Length] == batch) return;
+                    if (_failedAt <= batch) break;
+                }
+
+                if (!_loader.Cancellation.CanBeCanceled) _arrived.WaitOne();
+                else if (WaitHandle.WaitAny([_arrived, _loader.Cancellation.WaitHandle]) == 1) Cancel();
+            }
+
+            Dispose();
+            _failure!.Throw();
+        }
+
+        private void Cancel()
+        {
+            Dispose();
+            throw new OperationCanceledException($"DataLoader: cancelled after {_current + 1} of {_loader.Plan.Batches} batches.", _loader.Cancellation);
+        }
+
+        /// <summary>The life of a thread: wait for a free slot, claim the next batch, make it.</summary>
+        private void Fill()
+        {
+            SampleJobs.MarkLoaderThread();
+            while (true)
+            {
+                _free.Wait();
+                if (_isOver) return;
+                int batch;
+                lock (_gate)
+                {
+                    if (_next >= _loader.Plan.Batches || _failure is not null) return;
+                    batch = _next++;
+                }
+
+                try
+                {
+                    Slot(batch).Fill(_loader.Dataset, _loader._order, batch);
+                    lock (_gate) _ready[batch % _ready.Length] = batch;
+                }
+                catch (Exception failure)
+                {
+                    lock (_gate)
+                    {
+                        if (batch < _failedAt) (_failedAt, _failure) = (batch, ExceptionDispatchInfo.Capture(failure));
+                    }
+                }
+
+                _arrived.Set();
+            }
+        }
+    }
+}
+
+/// <summary>Samples and their labels, in memory that is recycled: valid until the next batch is asked for.</summary>
+public sealed class Batch
+{
+    private readonly BatchPlan _plan;
+    private readonly Tensor _inputs;
+    private readonly Tensor _labels;
+    private readonly Tensor _lastInputs;
+    private readonly Tensor _lastLabels;
+    private readonly int[] _indices;
+
+    internal Batch(Shape sample, BatchPlan plan, DType dtype)
+    {
+        _plan = plan;
+        _indices = new int[plan.LargestSize];
+        Tensor inputs = Tensor.Zeros(WithBatch(sample, plan.LargestSize), dtype), labels = Tensor.Zeros([plan.LargestSize], DType.Int64);
+        int first = plan.SizeOf(0);
+        (_inputs, _labels) = (inputs.Alias(WithBatch(sample, first)), labels.Alias([first]));
+        (_lastInputs, _lastLabels) = (inputs.Alias(WithBatch(sample, plan.LastSize)), labels.Alias([plan.LastSize]));
+    }
+
+    /// <summary>The number of the batch in its epoch, counted from 0.</summary>
+    public int Number { get; private set; }
+
+    /// <summary>Number of samples.</summary>
+    public int Count => _plan.SizeOf(Number);
+
+    /// <summary>The samples, (<see cref="Count"/>, sample shape).</summary>
+    public Tensor Inputs => Number == _plan.Batches - 1 ? _lastInputs : _inputs;
+
+    /// <summary>Their class labels, (<see cref="Count"/>) of Int64.</summary>
+    public Tensor Labels => Number == _plan.Batches - 1 ? _lastLabels : _labels;
+
+    /// <summary>Their indices in the data set.</summary>
+    public ReadOnlySpan<int> Indices => _indices.AsSpan(0, Count);
+
+    internal void Fill(IDataset dataset, int[] order, int number)
+    {
+        Number = number;
+        order.AsSpan(number * _plan.BatchSize, Count).CopyTo(_indices);
+        dataset.CopyTo(Indices, Inputs);
+        dataset.CopyLabelsTo(Indices, Labels.AsSpan<long>());
+    }
+
+    /// <summary>For example <c>batch 3: 256 samples</c>.</summary>
+    public override string ToString() => $"batch {Number}: {Count} {(Count == 1 ? "sample" : "samples")}";
+
+    private static Shape WithBatch(Shape sample, int count)
+    {
+        Span<int> sizes = stackalloc int[Shape.MaxRank + 1];
+        sizes[0] = count;
+        sample.CopyTo(sizes[1..]);
+        return new Shape(sizes[..(sample.Rank + 1)]);
+    }
+}
