@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
@@ -13,6 +14,9 @@ public sealed partial class Trainer
     private const string PositionKey = "trainer.position", AccuracyKey = "trainer.best_accuracy";
     private const string LossKey = "trainer.losses", TrainKey = "trainer.train_accuracies", ValidationKey = "trainer.validation_accuracies";
     private const string SettingPrefix = "trainer.setting.";
+
+    // Checkpoints without it come from runs that left out what does not fill a batch.
+    private const string LastBatchName = "last batch";
     private const string SamplesKey = "trainer.samples";
     private const long FormatVersion = 2;
 
@@ -31,7 +35,7 @@ public sealed partial class Trainer
         AddAll(state, OptimizerPrefix, Optimizer.StateDict());
         if (Options.Scheduler is { } scheduler) AddAll(state, SchedulerPrefix, scheduler.StateDict());
         AddStream(state, StreamPrefix, _random.State);
-        if (_orderState is { } order) AddStream(state, OrderPrefix, order);
+        if (_batches.OrderState is { } order) AddStream(state, OrderPrefix, order);
         state.Add(PositionKey, Tensor.From([FormatVersion, _iteration, _epoch, History.BestEpoch, History.SkippedBatches], [5]));
         state.Add(AccuracyKey, Tensor.Scalar(_bestAccuracy, DType.Float64));
         AddList(state, LossKey, History.LossList.GetRange(0, (int)Math.Min(_iteration, History.LossList.Count)));
@@ -100,7 +104,7 @@ public sealed partial class Trainer
         model.PutBack(Model);
         _last.Clear();
         _best = best;
-        _orderState = order;
+        _batches.OrderState = order;
         _bestAccuracy = bestAccuracy;
         _iteration = position[1];
         _epoch = (int)position[2];
@@ -116,6 +120,7 @@ public sealed partial class Trainer
         ("optimizer", Optimizer.Name),
         ("batch size", Options.BatchSize.ToString(CultureInfo.InvariantCulture)),
         ("sampling", Options.Sampling.ToString()),
+        (LastBatchName, Options.LastBatch.ToString()),
         ("seed", Options.Seed.ToString(CultureInfo.InvariantCulture)),
         ("L2", Options.L2.ToString("R", CultureInfo.InvariantCulture)),
     ];
@@ -125,7 +130,7 @@ public sealed partial class Trainer
         var differences = new List<string>();
         foreach ((string name, string value) in Settings())
         {
-            if (!archive.Metadata.TryGetValue(SettingPrefix + name, out string? saved)) saved = "nothing";
+            if (!archive.Metadata.TryGetValue(SettingPrefix + name, out string? saved)) saved = name == LastBatchName ? nameof(LastBatch.Drop) : "nothing";
             if (saved != value) differences.Add($"{name} {saved} (here {value})");
         }
 

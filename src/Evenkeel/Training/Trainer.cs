@@ -29,10 +29,7 @@ public sealed partial class Trainer
     private readonly IRandomStream _random;
     private ModelSnapshot _best = new();
     private readonly ModelSnapshot _last = new();
-    private int[] _indices = [];
-    private int[] _order = [];
-    private RandomStreamState? _orderState;
-    private Tensor _labels = Tensor.Zeros([0], DType.Int64);
+    private readonly BatchSource _batches;
     private long _iteration;
     private int _epoch;
     private double _bestAccuracy = double.NegativeInfinity;
@@ -73,6 +70,7 @@ public sealed partial class Trainer
         _dtype = _parameters[0].DType;
         _accuracy = new Accuracy(model, _dtype, Options.EvaluationBatchSize);
         _random = Options.RandomStream ?? new Philox(Options.Seed, "trainer");
+        _batches = new BatchSource(Options, _random);
         _tape.Seed = Options.Seed;
     }
 
@@ -108,7 +106,7 @@ public sealed partial class Trainer
     /// <param name="progress">Gets a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at each accuracy check.</param>
     /// <param name="cancellationToken">Ends the run between two iterations: the model keeps its last weights, <c>PATH_last.safetensors</c> is written where the options have a path, the best model stays at hand (<see cref="RestoreBestModel"/>).</param>
     /// <exception cref="DivergedException">The loss or a gradient is NaN or infinite, and the options ask to throw; the weights are those before that step.</exception>
-    /// <exception cref="ArgumentException">There are no samples, or not as many as the resumed run has learned from.</exception>
+    /// <exception cref="ArgumentException">There are no samples, not as many as the resumed run has learned from, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public History Fit(IDataset training, IDataset validation, IProgress<TrainProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -127,18 +125,18 @@ public sealed partial class Trainer
         History.Divergence = null;
         DropLossesFrom(_iteration);
         long begun = _iteration;
-        int batch = Options.Sampling == Sampling.Shuffled ? Math.Min(Options.BatchSize, training.Count) : Options.BatchSize;
-        int perEpoch = Math.Max(training.Count / Options.BatchSize, 1);
+        _batches.Begin(training, _iteration);
+        int perEpoch = _batches.Plan.Batches;
         long total = (long)Options.Epochs * perEpoch;
-        Begin(training, batch, perEpoch, total);
+        Begin(training, total);
         for (; _iteration < total;)
         {
             if (cancellationToken.IsCancellationRequested) Cancel(cancellationToken);
             long start = Stopwatch.GetTimestamp();
-            bool wentWell = Step(training, batch, perEpoch);
+            bool wentWell = Step(training);
             _trainingTicks += Stopwatch.GetTimestamp() - start;
             if (!wentWell) break;
-            _examples += batch;
+            _examples += _batches.Labels.Count;
             bool first = _iteration == 0, last = _iteration == total - 1, epochEnd = (_iteration + 1) % perEpoch == 0;
             _iteration++;
             if (epochEnd) EndEpoch();
@@ -187,6 +185,14 @@ public sealed partial class Trainer
         return MeasureAccuracy(data, samples: null);
     }
 
+    /// <summary>How <see cref="Fit"/> would cut an epoch of this set into batches: the forecast before the first one, printed as <c>60000 samples in 234 batches of 256; 96 left out</c>.</summary>
+    /// <exception cref="ArgumentException">There are no samples, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.</exception>
+    public BatchPlan Plan(IDataset training)
+    {
+        ArgumentNullException.ThrowIfNull(training);
+        return BatchSource.PlanOf(Options, training);
+    }
+
     internal static Shape BatchShape(IDataset data, int count)
     {
         Shape sample = data.SampleShape;
@@ -196,64 +202,25 @@ public sealed partial class Trainer
         return new Shape(sizes[..(sample.Rank + 1)]);
     }
 
-    private void Begin(IDataset training, int batch, int perEpoch, long total)
+    private void Begin(IDataset training, long total)
     {
-        if (_indices.Length != batch)
-        {
-            _indices = new int[batch];
-            _labels = Tensor.Zeros([batch], DType.Int64);
-        }
-
         History.LossList.EnsureCapacity(checked((int)total));
         History.TrainList.EnsureCapacity(Options.Epochs + 1);
         History.ValidationList.EnsureCapacity(Options.Epochs + 1);
         _trainingTicks = _evaluationTicks = _examples = 0;
         _samples = training.Count;
-        if (Options.Sampling != Sampling.Shuffled) return;
-        if (_order.Length != training.Count) _order = new int[training.Count];
-        if (_iteration % perEpoch == 0 || _orderState is null) return;
-
-        // Resumed within an epoch: draw its order again from where the stream stood, then go on from where it stands.
-        RandomStreamState now = _random.State;
-        _random.State = _orderState;
-        DrawOrder();
-        _random.State = now;
-    }
-
-    private void DrawOrder()
-    {
-        for (int i = 0; i < _order.Length; i++) _order[i] = i;
-        _random.Shuffle(_order);
-    }
-
-    private void DrawBatch(IDataset training, int batch, int perEpoch)
-    {
-        if (Options.Sampling == Sampling.WithReplacement)
-        {
-            _random.Choice(training.Count, _indices);
-            return;
-        }
-
-        int position = (int)(_iteration % perEpoch);
-        if (position == 0)
-        {
-            _orderState = _random.State;
-            DrawOrder();
-        }
-
-        _order.AsSpan(position * batch, batch).CopyTo(_indices);
     }
 
     /// <summary>One iteration; false where the run ends because the loss or a gradient is not finite.</summary>
-    private bool Step(IDataset training, int batch, int perEpoch)
+    private bool Step(IDataset training)
     {
-        DrawBatch(training, batch, perEpoch);
+        if (training is IEpochDataset changing) changing.Epoch = _epoch;
+        _batches.Draw(training, _iteration);
         _tape.Reset();
         _tape.RandomStep = _iteration;
-        Tensor inputs = _tape.NewTensor(BatchShape(training, batch), _dtype);
-        training.CopyTo(_indices, inputs);
-        training.CopyLabelsTo(_indices, _labels.AsSpan<long>());
-        Tensor loss = Loss.Forward(Model.Forward(inputs), _labels);
+        Tensor inputs = _tape.NewTensor(BatchShape(training, _batches.Labels.Count), _dtype);
+        training.CopyTo(_batches.Indices, inputs);
+        Tensor loss = Loss.Forward(Model.Forward(inputs), _batches.Labels);
         double value = loss.Item();
         if (double.IsFinite(value))
         {

@@ -1,3 +1,4 @@
+using Evenkeel.Data;
 using Evenkeel.Optim;
 using Evenkeel.Random;
 
@@ -6,7 +7,7 @@ namespace Evenkeel.Training;
 /// <summary>How the samples of a batch are chosen.</summary>
 public enum Sampling
 {
-    /// <summary>Each epoch goes through the samples in a new random order; those that do not fill a last batch wait for the next epoch's order.</summary>
+    /// <summary>Each epoch goes through the samples in a new random order; <see cref="TrainerOptions.LastBatch"/> says what becomes of those that do not fill a last batch.</summary>
     Shuffled,
 
     /// <summary>Each batch is drawn anew with replacement, CS231n's <c>np.random.choice(N, batch)</c>.</summary>
@@ -42,8 +43,13 @@ public sealed class TrainerOptions
     /// <summary>Epochs in all, those before a resumed checkpoint included.</summary>
     public int Epochs { get; set; } = 10;
 
-    /// <summary>Samples a batch. An epoch has max(N / batch, 1) iterations, rounded down.</summary>
+    /// <summary>Samples a batch. <see cref="Trainer.Plan"/> says what that makes of a set.</summary>
     public int BatchSize { get; set; } = 100;
+
+    /// <summary>
+    /// What becomes of samples that do not fill a last batch, where samples are shuffled. Batches drawn with replacement have one size, and an epoch has max(N / batch, 1), rounded down.
+    /// </summary>
+    public LastBatch LastBatch { get; set; } = LastBatch.Drop;
 
     /// <summary>How the samples of a batch are chosen.</summary>
     public Sampling Sampling { get; set; } = Sampling.Shuffled;

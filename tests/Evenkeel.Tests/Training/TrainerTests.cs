@@ -62,6 +62,49 @@ public sealed class TrainerTests : IDisposable
         Assert.NotEqual(data.Batches[0], data.Batches[3]);
     }
 
+    [Theory]
+    [InlineData(61, LastBatch.Drop, "20 20", "61 samples in 3 batches of 20; 1 left out")]
+    [InlineData(61, LastBatch.Merge, "20 21", "61 samples in 3 batches of 20, the last of 21")]
+    [InlineData(62, LastBatch.Error, "20 2", "62 samples in 4 batches of 20, the last of 2")]
+    public void TheLastBatchFollowsItsPolicy(int samples, LastBatch policy, string sizes, string plan)
+    {
+        var data = new CountingSet(Samples(samples, 1));
+        Trainer trainer = Create(new TrainerOptions { Epochs = 2, BatchSize = 20, TrainSamples = 1, LastBatch = policy });
+        Assert.Equal(plan, trainer.Plan(data).ToString());
+        History history = trainer.Fit(data, Samples(10, 2));
+        int batches = trainer.Plan(data).Batches;
+        Assert.Equal(2 * batches, history.Losses.Count);
+        Assert.Equal(sizes, $"{data.Batches[0].Length} {data.Batches[batches - 1].Length}");
+        Assert.Equal(trainer.Plan(data).Used, data.Batches.Take(batches).SelectMany(static b => b).Distinct().Count());
+    }
+
+    [Fact]
+    public void ASingleSampleLeftOverIsRefusedBeforeTheFirstStep()
+    {
+        Trainer trainer = Create(new TrainerOptions { BatchSize = 20, LastBatch = LastBatch.Error });
+        Assert.Contains("single sample", Assert.Throws<ArgumentException>(() => trainer.Fit(Samples(61, 1), Samples(10, 2))).Message, StringComparison.Ordinal);
+        Assert.Empty(trainer.History.Losses);
+    }
+
+    [Fact]
+    public void ACheckpointOfAnotherLastBatchIsRefused()
+    {
+        string path = Path.Combine(_folder, "last.safetensors");
+        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
+        trainer.Fit(Samples(130, 1), Samples(40, 2));
+        trainer.SaveCheckpoint(path);
+        Trainer other = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1, LastBatch = LastBatch.Merge });
+        Assert.Contains("last batch Drop (here Merge)", Assert.Throws<ArgumentException>(() => other.Resume(path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ASetThatChangesIsToldTheEpoch()
+    {
+        var data = new EpochSet(Samples(40, 1));
+        Create(new TrainerOptions { Epochs = 3, BatchSize = 20, TrainSamples = 1 }).Fit(data, Samples(10, 2));
+        Assert.Equal([0, 1, 2], data.Epochs.Distinct());
+    }
+
     [Fact]
     public void ATrainingIsThePlainLoop()
     {
@@ -614,6 +657,25 @@ public sealed class TrainerTests : IDisposable
             if (x.Tape is { Mode: Mode.Train }) _norm.Forward(x * double.NaN);
             return x;
         }
+    }
+
+    private sealed class EpochSet(IDataset inner) : IEpochDataset
+    {
+        public List<int> Epochs { get; } = [];
+
+        public int Epoch { get; set; }
+
+        public int Count => inner.Count;
+
+        public Shape SampleShape => inner.SampleShape;
+
+        public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
+        {
+            if (indices.Length == 20) Epochs.Add(Epoch);
+            inner.CopyTo(indices, batch);
+        }
+
+        public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => inner.CopyLabelsTo(indices, labels);
     }
 
     private sealed class CountingSet(TensorDataset inner) : IDataset
