@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
@@ -21,10 +22,14 @@ internal static unsafe class Convolution
     private const double ChunkWork = 500e3;
 
     /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
-    public static int ForwardScratch(in ConvolutionShape shape) => OffsetCount(shape.Taps);
+    public static int ForwardScratch<T>(in ConvolutionShape shape) => OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
 
     /// <summary>Elements of scratch memory that <see cref="InputGradient"/> needs.</summary>
-    public static int InputScratch(in ConvolutionShape shape) => OffsetCount(shape.GroupFilters * shape.Window) + (shape.Filters * shape.Taps);
+    public static int InputScratch<T>(in ConvolutionShape shape)
+    {
+        int taps = shape.GroupFilters * shape.Window;
+        return OffsetCount(taps) + Align(shape.Filters * shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupChannels, taps);
+    }
 
     /// <summary>y = x ⋆ weight + bias.</summary>
     public static void Forward<T>(in ConvolutionShape shape, T* x, T* weight, T* bias, T* y, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
@@ -47,7 +52,7 @@ internal static unsafe class Convolution
             ColumnStep = 1,
             Offsets = (nint*)scratch,
         };
-        Run(ref job);
+        Run(ref job, scratch + OffsetCount(shape.Taps));
     }
 
     /// <summary>dx, made of dy and the weights.</summary>
@@ -84,13 +89,16 @@ internal static unsafe class Convolution
                     ColumnStep = shape.StrideWidth,
                     Offsets = (nint*)scratch,
                 };
-                Run(ref job);
+                Run(ref job, turned + Align(shape.Filters * shape.Taps));
             }
         }
     }
 
     /// <summary>Elements that a table of offsets takes, whatever their size.</summary>
-    public static int OffsetCount(int taps) => ((2 * taps) + 15) / 16 * 16;
+    public static int OffsetCount(int taps) => Align(2 * taps);
+
+    /// <summary>Panels of two packs in which the results of a group fall.</summary>
+    public static int Panels<T>(int results) => DivideUp(results, 2 * Vector512<T>.Count);
 
     /// <summary>Rows of results that are computed from one staged band.</summary>
     public static int BandRows(in PlaneMap map)
@@ -108,9 +116,13 @@ internal static unsafe class Convolution
 
     public static int Cut(int size, int index, int parts) => (int)((long)size * index / parts);
 
-    private static void Run<T>(ref PlaneJob<T> job) where T : unmanaged, IFloatingPointIeee754<T>
+    private static int Align(int count) => (count + 15) / 16 * 16;
+
+    private static int PanelCount<T>(int groups, int results, int taps) => groups * Panels<T>(results) * taps * 2 * Vector512<T>.Count;
+
+    private static void Run<T>(ref PlaneJob<T> job, T* panels) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        int width = System.Runtime.Intrinsics.Vector512<T>.Count;
+        int width = Vector512<T>.Count;
         PlaneMap map = job.Map;
         job.BandRows = BandRows(map);
         job.Bands = DivideUp(map.Rows, job.BandRows);
@@ -118,7 +130,33 @@ internal static unsafe class Convolution
         job.Stage.Offsets(job.Offsets, sizeof(T));
         job.Units = job.Images * job.Bands;
         job.PerChunk = UnitsPerChunk((double)job.BandRows * map.Columns * map.Taps * job.Results * job.Groups);
+
+        // Lanes along results lose those between rows; lanes along filters those beyond the last filter, and the results must be transposed.
+        double resultCost = (double)job.Results * DivideUp(((job.BandRows - 1) * job.Stage.Pitch) + map.Columns, width) * (map.Taps + 2);
+        double filterCost = (double)DivideUp(job.Results, width) * job.BandRows * map.Columns * (map.Taps + 6);
+        if (job is { RowStep: 1, ColumnStep: 1 } && filterCost < resultCost)
+        {
+            job.AlongFilters = true;
+            Workers.Run(job.Groups * Panels<T>(job.Results), new PanelJob<T> { Weight = job.Weight, Target = panels, Results = job.Results, Taps = map.Taps });
+            job.Weight = panels;
+        }
+
         Workers.Run(DivideUp(job.Units, job.PerChunk), job);
+    }
+
+    /// <summary>The weights as panels of two packs of filters: [group][panel][tap][lane].</summary>
+    private struct PanelJob<T> : IJob where T : unmanaged
+    {
+        public T* Weight, Target;
+        public int Results, Taps;
+
+        public readonly void Invoke(int chunk)
+        {
+            int width = Vector512<T>.Count, panels = Panels<T>(Results), group = chunk / panels, filter = chunk % panels * 2 * width;
+            T* from = Weight + ((((nint)group * Results) + filter) * Taps), to = Target + ((nint)chunk * Taps * 2 * width);
+            GemmPacking.TransposedPack(from, Taps, Math.Min(width, Results - filter), to, Taps);
+            if (Results - filter > width) GemmPacking.TransposedPack(from + ((nint)width * Taps), Taps, Math.Min(width, Results - filter - width), to + width, Taps);
+        }
     }
 
     /// <summary>The weights of a phase, from (filter, channel, tap) to (channel, filter, tap from the last to the first).</summary>

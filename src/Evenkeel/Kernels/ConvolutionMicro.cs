@@ -121,6 +121,109 @@ internal static unsafe class ConvolutionMicro
     }
 
     /// <summary>
+    /// A tile of results: rows are neighbouring results, lanes are filters. <c>c[i·2·width + lane] (+)= Σ_t x[offset t + i]·w[t·2·width + lane]</c>, each one FMA chain in the order of t.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Filters<T, TRows, TPacks>(nint taps, nint* offsets, T* w, T* x, T* c, bool add)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TRows : ICount
+        where TPacks : ICount
+    {
+        int width = Vector512<T>.Count;
+        Vector512<T> s00 = default, s01 = default;
+        Vector512<T> s10 = default, s11 = default;
+        Vector512<T> s20 = default, s21 = default;
+        Vector512<T> s30 = default, s31 = default;
+        Vector512<T> s40 = default, s41 = default;
+        Vector512<T> s50 = default, s51 = default;
+        Vector512<T> s60 = default, s61 = default;
+        Vector512<T> s70 = default, s71 = default;
+        Vector512<T> s80 = default, s81 = default;
+        Vector512<T> s90 = default, s91 = default;
+        for (nint* end = offsets + taps; offsets < end; offsets++, w += 2 * width)
+        {
+            T* at = (T*)((byte*)x + *offsets);
+            Vector512<T> w0 = Simd.Load(w), w1 = TPacks.Value > 1 ? Simd.Load(w + width) : default;
+            Vector512<T> v0 = Simd.Broadcast(at[0]);
+            s00 = Simd.Fma(v0, w0, s00);
+            if (TPacks.Value > 1) s01 = Simd.Fma(v0, w1, s01);
+            if (TRows.Value > 1)
+            {
+                Vector512<T> v = Simd.Broadcast(at[1]);
+                s10 = Simd.Fma(v, w0, s10);
+                if (TPacks.Value > 1) s11 = Simd.Fma(v, w1, s11);
+            }
+
+            if (TRows.Value > 2)
+            {
+                Vector512<T> v = Simd.Broadcast(at[2]);
+                s20 = Simd.Fma(v, w0, s20);
+                if (TPacks.Value > 1) s21 = Simd.Fma(v, w1, s21);
+            }
+
+            if (TRows.Value > 3)
+            {
+                Vector512<T> v = Simd.Broadcast(at[3]);
+                s30 = Simd.Fma(v, w0, s30);
+                if (TPacks.Value > 1) s31 = Simd.Fma(v, w1, s31);
+            }
+
+            if (TRows.Value > 4)
+            {
+                Vector512<T> v = Simd.Broadcast(at[4]);
+                s40 = Simd.Fma(v, w0, s40);
+                if (TPacks.Value > 1) s41 = Simd.Fma(v, w1, s41);
+            }
+
+            if (TRows.Value > 5)
+            {
+                Vector512<T> v = Simd.Broadcast(at[5]);
+                s50 = Simd.Fma(v, w0, s50);
+                if (TPacks.Value > 1) s51 = Simd.Fma(v, w1, s51);
+            }
+
+            if (TRows.Value > 6)
+            {
+                Vector512<T> v = Simd.Broadcast(at[6]);
+                s60 = Simd.Fma(v, w0, s60);
+                if (TPacks.Value > 1) s61 = Simd.Fma(v, w1, s61);
+            }
+
+            if (TRows.Value > 7)
+            {
+                Vector512<T> v = Simd.Broadcast(at[7]);
+                s70 = Simd.Fma(v, w0, s70);
+                if (TPacks.Value > 1) s71 = Simd.Fma(v, w1, s71);
+            }
+
+            if (TRows.Value > 8)
+            {
+                Vector512<T> v = Simd.Broadcast(at[8]);
+                s80 = Simd.Fma(v, w0, s80);
+                if (TPacks.Value > 1) s81 = Simd.Fma(v, w1, s81);
+            }
+
+            if (TRows.Value > 9)
+            {
+                Vector512<T> v = Simd.Broadcast(at[9]);
+                s90 = Simd.Fma(v, w0, s90);
+                if (TPacks.Value > 1) s91 = Simd.Fma(v, w1, s91);
+            }
+        }
+
+        Put<T, TPacks>(c + (0 * 2 * width), s00, s01, default, default, add);
+        if (TRows.Value > 1) Put<T, TPacks>(c + (1 * 2 * width), s10, s11, default, default, add);
+        if (TRows.Value > 2) Put<T, TPacks>(c + (2 * 2 * width), s20, s21, default, default, add);
+        if (TRows.Value > 3) Put<T, TPacks>(c + (3 * 2 * width), s30, s31, default, default, add);
+        if (TRows.Value > 4) Put<T, TPacks>(c + (4 * 2 * width), s40, s41, default, default, add);
+        if (TRows.Value > 5) Put<T, TPacks>(c + (5 * 2 * width), s50, s51, default, default, add);
+        if (TRows.Value > 6) Put<T, TPacks>(c + (6 * 2 * width), s60, s61, default, default, add);
+        if (TRows.Value > 7) Put<T, TPacks>(c + (7 * 2 * width), s70, s71, default, default, add);
+        if (TRows.Value > 8) Put<T, TPacks>(c + (8 * 2 * width), s80, s81, default, default, add);
+        if (TRows.Value > 9) Put<T, TPacks>(c + (9 * 2 * width), s90, s91, default, default, add);
+    }
+
+    /// <summary>
     /// A tile of the gradient of the weights: rows are taps, lanes are filters. <c>c[i·cRow + lane] (+)= Σ x[offset i + row·pitch + column]·dy[(row·columns + column)·2·width + lane]</c> over a
     /// block of results, each one FMA chain in their order.
     /// </summary>

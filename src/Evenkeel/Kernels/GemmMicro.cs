@@ -82,6 +82,24 @@ internal readonly struct Count8 : ICount
     }
 }
 
+internal readonly struct Count9 : ICount
+{
+    public static int Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 9;
+    }
+}
+
+internal readonly struct Count10 : ICount
+{
+    public static int Value
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 10;
+    }
+}
+
 /// <summary>
 /// The inner loops of <see cref="Gemm"/>: one tile of C, its sums in registers. Rows and packs of a tile are type arguments:
 /// one source gives every size, and the sums beyond it vanish when it is compiled.

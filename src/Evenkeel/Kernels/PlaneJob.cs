@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
@@ -18,9 +19,15 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     /// <summary>Rows of the tile of one pack where there are 16 registers and a pack takes two.</summary>
     private const int NarrowRows = 6;
 
+    /// <summary>Results of a tile with lanes along filters: 20 of 32 registers.</summary>
+    private const int FilterRows = 10;
+
     public PlaneMap Map;
     public Stage Stage;
     public int Images, Groups, Results, BandRows, Bands, Units, PerChunk, ResultPlane, ResultWidth, RowStep, ColumnStep;
+    /// <summary>Whether lanes are filters, not neighbouring results; then the weights are panels of two packs: [group][panel][tap][lane].</summary>
+    public bool AlongFilters;
+
     public T* Source, SourceEnd, Weight, Bias, Result;
     public nint* Offsets;
 
@@ -30,7 +37,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     {
         nint sumsRow = ((nint)BandRows * Stage.Pitch) + ((MaxPacks + 1) * Width);
         nint stageBytes = ((Stage.Count * sizeof(T)) + Simd.Alignment - 1) & -Simd.Alignment;
-        byte* scratch = GemmPacking.Scratch(stageBytes + (sumsRow * Results * sizeof(T)));
+        nint sumsCount = AlongFilters ? (nint)BandRows * Map.Columns * 2 * Width : sumsRow * Results;
+        byte* scratch = GemmPacking.Scratch(stageBytes + (sumsCount * sizeof(T)));
         T* stage = (T*)scratch, sums = (T*)(scratch + stageBytes);
         int end = Math.Min(Units, (chunk + 1) * PerChunk);
         for (int unit = chunk * PerChunk; unit < end; unit++)
@@ -42,6 +50,12 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                 nint plane = ((nint)image * Groups) + group;
                 T* result = Result + (plane * Results * ResultPlane) + ((nint)row0 * RowStep * ResultWidth);
                 Stage.Copy(Source + (plane * Map.Channels * Map.Height * Map.Width), SourceEnd, stage, row0, rows);
+                if (AlongFilters)
+                {
+                    SumFilters(stage, Weight + ((nint)group * Convolution.Panels<T>(Results) * Map.Taps * 2 * Width), sums, result, rows, Bias == null ? null : Bias + (group * Results));
+                    continue;
+                }
+
                 Sum(stage, Weight + ((nint)group * Results * Map.Taps), sums, sumsRow, ((rows - 1) * Stage.Pitch) + Map.Columns);
                 for (int i = 0; i < Results; i++)
                 {
@@ -115,6 +129,116 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
             case 6: ConvolutionMicro.Planes<T, Count6, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
             case 7: ConvolutionMicro.Planes<T, Count7, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
             default: ConvolutionMicro.Planes<T, Count8, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+        }
+    }
+
+    /// <summary>All results of a band with lanes along filters: panels of filters, chunks of taps, rows, tiles of a row.</summary>
+    private readonly void SumFilters(T* stage, T* weight, T* sums, T* result, int rows, T* bias)
+    {
+        bool wide = Gemm.IsWide;
+        int taps = Map.Taps, chunks = Convolution.DivideUp(taps, Convolution.TapChunk), columns = Map.Columns;
+        int tiles = Convolution.DivideUp(columns, wide ? FilterRows : NarrowRows);
+        for (int filter = 0; filter < Results; filter += 2 * Width, weight += (nint)taps * 2 * Width)
+        {
+            bool two = Results - filter > Width;
+            for (int chunk = 0; chunk < chunks; chunk++)
+            {
+                int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
+                T* w = weight + ((nint)t0 * 2 * Width);
+                for (int row = 0; row < rows; row++)
+                {
+                    for (int tile = 0; tile < tiles; tile++)
+                    {
+                        int j = Convolution.Cut(columns, tile, tiles), here = Convolution.Cut(columns, tile + 1, tiles) - j;
+                        T* x = stage + ((nint)row * Stage.Pitch) + j, c = sums + ((((nint)row * columns) + j) * 2 * Width);
+                        FilterTile(two && wide ? 2 : 1, here, count, Offsets + t0, w, x, c, chunk > 0);
+                        if (two && !wide) FilterTile(1, here, count, Offsets + t0, w + Width, x, c + Width, chunk > 0);
+                    }
+                }
+            }
+
+            int end = Math.Min(Results, filter + (2 * Width));
+            TransposeOut(sums, rows * columns, end - filter, result + ((nint)filter * ResultPlane), ResultPlane, bias == null ? null : bias + filter);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FilterTile(int packs, int rows, nint taps, nint* offsets, T* w, T* x, T* c, bool add)
+    {
+        if (packs == 2)
+        {
+            switch (rows)
+            {
+                case 1: ConvolutionMicro.Filters<T, Count1, Count2>(taps, offsets, w, x, c, add); return;
+                case 2: ConvolutionMicro.Filters<T, Count2, Count2>(taps, offsets, w, x, c, add); return;
+                case 3: ConvolutionMicro.Filters<T, Count3, Count2>(taps, offsets, w, x, c, add); return;
+                case 4: ConvolutionMicro.Filters<T, Count4, Count2>(taps, offsets, w, x, c, add); return;
+                case 5: ConvolutionMicro.Filters<T, Count5, Count2>(taps, offsets, w, x, c, add); return;
+                case 6: ConvolutionMicro.Filters<T, Count6, Count2>(taps, offsets, w, x, c, add); return;
+                case 7: ConvolutionMicro.Filters<T, Count7, Count2>(taps, offsets, w, x, c, add); return;
+                case 8: ConvolutionMicro.Filters<T, Count8, Count2>(taps, offsets, w, x, c, add); return;
+                case 9: ConvolutionMicro.Filters<T, Count9, Count2>(taps, offsets, w, x, c, add); return;
+                default: ConvolutionMicro.Filters<T, Count10, Count2>(taps, offsets, w, x, c, add); return;
+            }
+        }
+
+        switch (rows)
+        {
+            case 1: ConvolutionMicro.Filters<T, Count1, Count1>(taps, offsets, w, x, c, add); return;
+            case 2: ConvolutionMicro.Filters<T, Count2, Count1>(taps, offsets, w, x, c, add); return;
+            case 3: ConvolutionMicro.Filters<T, Count3, Count1>(taps, offsets, w, x, c, add); return;
+            case 4: ConvolutionMicro.Filters<T, Count4, Count1>(taps, offsets, w, x, c, add); return;
+            case 5: ConvolutionMicro.Filters<T, Count5, Count1>(taps, offsets, w, x, c, add); return;
+            case 6: ConvolutionMicro.Filters<T, Count6, Count1>(taps, offsets, w, x, c, add); return;
+            case 7: ConvolutionMicro.Filters<T, Count7, Count1>(taps, offsets, w, x, c, add); return;
+            case 8: ConvolutionMicro.Filters<T, Count8, Count1>(taps, offsets, w, x, c, add); return;
+            case 9: ConvolutionMicro.Filters<T, Count9, Count1>(taps, offsets, w, x, c, add); return;
+            default: ConvolutionMicro.Filters<T, Count10, Count1>(taps, offsets, w, x, c, add); return;
+        }
+    }
+
+    /// <summary>From <c>sums[p·2·width + filter]</c> to <c>result[filter·plane + p]</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TransposeOut(T* sums, int count, int filters, T* result, nint plane, T* bias)
+    {
+        nint row = 2 * Vector512<T>.Count;
+        int filter = 0;
+        if (sizeof(T) == 4 && Sse.IsSupported)
+        {
+            for (; filter <= filters - 4; filter += 4)
+            {
+                float* s = (float*)(sums + filter);
+                float* r0 = (float*)(result + (filter * plane)), r1 = r0 + plane, r2 = r1 + plane, r3 = r2 + plane;
+                float* b = (float*)(bias + filter);
+                Vector128<float> b0 = default, b1 = default, b2 = default, b3 = default;
+                if (bias != null) (b0, b1, b2, b3) = (Vector128.Create(b[0]), Vector128.Create(b[1]), Vector128.Create(b[2]), Vector128.Create(b[3]));
+                int p = 0;
+                for (; p <= count - 4; p += 4, s += 4 * row)
+                {
+                    Vector128<float> v0 = Vector128.Load(s), v1 = Vector128.Load(s + row), v2 = Vector128.Load(s + (2 * row)), v3 = Vector128.Load(s + (3 * row));
+                    Vector128<float> low01 = Sse.UnpackLow(v0, v1), high01 = Sse.UnpackHigh(v0, v1);
+                    Vector128<float> low23 = Sse.UnpackLow(v2, v3), high23 = Sse.UnpackHigh(v2, v3);
+                    (Sse.MoveLowToHigh(low01, low23) + b0).Store(r0 + p);
+                    (Sse.MoveHighToLow(low23, low01) + b1).Store(r1 + p);
+                    (Sse.MoveLowToHigh(high01, high23) + b2).Store(r2 + p);
+                    (Sse.MoveHighToLow(high23, high01) + b3).Store(r3 + p);
+                }
+
+                for (; p < count; p++, s += row)
+                {
+                    r0[p] = s[0] + b0[0];
+                    r1[p] = s[1] + b1[0];
+                    r2[p] = s[2] + b2[0];
+                    r3[p] = s[3] + b3[0];
+                }
+            }
+        }
+
+        for (; filter < filters; filter++)
+        {
+            T* s = sums + filter, r = result + (filter * plane);
+            T shift = bias == null ? T.Zero : bias[filter];
+            for (int p = 0; p < count; p++, s += row) r[p] = *s + shift;
         }
     }
 

@@ -34,7 +34,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     private static int Width => Vector512<T>.Count;
 
     /// <summary>Packs of two, in which the filters of a group fall.</summary>
-    private readonly int Panels => Convolution.DivideUp(_shape.GroupFilters, 2 * Width);
+    private readonly int Panels => Convolution.Panels<T>(_shape.GroupFilters);
 
     /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
     public static int ScratchCount(in ConvolutionShape shape)

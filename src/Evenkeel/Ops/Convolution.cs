@@ -80,7 +80,7 @@ internal sealed unsafe class ConvolutionOp : Op
     /// <inheritdoc/>
     protected override void Forward<T>()
     {
-        Tensor scratch = NewTensor([Convolution.ForwardScratch(_shape)], Output.DType);
+        Tensor scratch = NewTensor([Convolution.ForwardScratch<T>(_shape)], Output.DType);
         Convolution.Forward(_shape, _x.Pointer<T>(), _weight.Pointer<T>(), _bias is null ? null : _bias.Pointer<T>(), Output.Pointer<T>(), scratch.Pointer<T>());
     }
 
@@ -104,7 +104,7 @@ internal sealed unsafe class ConvolutionOp : Op
 
         if (Open(_x) is { } dx)
         {
-            Tensor scratch = NewTensor([Convolution.InputScratch(_shape)], Output.DType);
+            Tensor scratch = NewTensor([Convolution.InputScratch<T>(_shape)], Output.DType);
             Convolution.InputGradient(_shape, dy, _weight.Pointer<T>(), dx.Pointer<T>(), scratch.Pointer<T>());
             Close<T>(_x, dx);
         }
