@@ -25,8 +25,9 @@ internal static unsafe class Convolution
     public static int ForwardScratch<T>(in ConvolutionShape shape) => OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
 
     /// <summary>Elements of scratch memory that <see cref="InputGradient"/> needs.</summary>
-    public static int InputScratch<T>(in ConvolutionShape shape)
+    public static int InputScratch<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        if (Scatters<T>(shape)) return ScatterJob<T>.ScratchCount(shape);
         int taps = shape.GroupFilters * shape.Window;
         return OffsetCount(taps) + Align(shape.Filters * shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupChannels, taps);
     }
@@ -59,6 +60,11 @@ internal static unsafe class Convolution
     public static void InputGradient<T>(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (shape.Images == 0) return;
+        if (Scatters<T>(shape))
+        {
+            ScatterJob<T>.Run(shape, dy, weight, dx, scratch);
+            return;
+        }
 
         // A stride may step over pixels: no window sees them.
         if (shape.StrideHeight > 1 || shape.StrideWidth > 1) new Span<T>(dx, shape.Images * shape.Channels * shape.Plane).Clear();
@@ -116,6 +122,37 @@ internal static unsafe class Convolution
 
     public static int Cut(int size, int index, int parts) => (int)((long)size * index / parts);
 
+    /// <summary>Multiplications of packs for an image with lanes along results: those between rows are lost; a single row of weights waits for the loads.</summary>
+    private static double ResultCost<T>(in PlaneMap map, int results)
+    {
+        int bandRows = BandRows(map), width = Vector512<T>.Count, pitch = Stage.Create(map, bandRows, width, overrun: 0).Pitch;
+        return (double)DivideUp(map.Rows, bandRows) * (results == 1 ? 2 : results) * DivideUp(((bandRows - 1) * pitch) + map.Columns, width) * (map.Taps + 2);
+    }
+
+    /// <summary>Multiplications of packs for an image with lanes along filters: those beyond the last filter are lost, and the results must be transposed.</summary>
+    private static double FilterCost<T>(in PlaneMap map, int results) => (double)DivideUp(results, Vector512<T>.Count) * map.Rows * map.Columns * (map.Taps + 6);
+
+    /// <summary>Whether <see cref="ScatterJob{T}"/> makes the gradient of the input.</summary>
+    private static bool Scatters<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double scatter = ScatterJob<T>.Cost(shape), phases = 0;
+        for (int rowPhase = 0; rowPhase < shape.StrideHeight && phases <= scatter; rowPhase++)
+        {
+            var rows = Phase.Create(rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
+            for (int columnPhase = 0; columnPhase < shape.StrideWidth; columnPhase++)
+            {
+                var columns = Phase.Create(columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
+                if (rows.Count == 0 || columns.Count == 0 || rows.Taps == 0 || columns.Taps == 0) continue;
+                PlaneMap map = PlaneMap.Backward(shape, rows, columns);
+                double one = ResultCost<T>(map, shape.GroupChannels);
+                if (shape is { StrideHeight: 1, StrideWidth: 1 }) one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));
+                phases += shape.Groups * one;
+            }
+        }
+
+        return scatter < phases;
+    }
+
     private static int Align(int count) => (count + 15) / 16 * 16;
 
     private static int PanelCount<T>(int groups, int results, int taps) => groups * Panels<T>(results) * taps * 2 * Vector512<T>.Count;
@@ -131,10 +168,7 @@ internal static unsafe class Convolution
         job.Units = job.Images * job.Bands;
         job.PerChunk = UnitsPerChunk((double)job.BandRows * map.Columns * map.Taps * job.Results * job.Groups);
 
-        // Lanes along results lose those between rows; lanes along filters those beyond the last filter, and the results must be transposed.
-        double resultCost = (double)job.Results * DivideUp(((job.BandRows - 1) * job.Stage.Pitch) + map.Columns, width) * (map.Taps + 2);
-        double filterCost = (double)DivideUp(job.Results, width) * job.BandRows * map.Columns * (map.Taps + 6);
-        if (job is { RowStep: 1, ColumnStep: 1 } && filterCost < resultCost)
+        if (job is { RowStep: 1, ColumnStep: 1 } && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Results))
         {
             job.AlongFilters = true;
             Workers.Run(job.Groups * Panels<T>(job.Results), new PanelJob<T> { Weight = job.Weight, Target = panels, Results = job.Results, Taps = map.Taps });

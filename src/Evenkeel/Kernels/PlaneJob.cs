@@ -2,7 +2,6 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
@@ -158,7 +157,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
             }
 
             int end = Math.Min(Results, filter + (2 * Width));
-            TransposeOut(sums, rows * columns, end - filter, result + ((nint)filter * ResultPlane), ResultPlane, bias == null ? null : bias + filter);
+            PlaneTranspose.Run(sums, 2 * Width, rows * columns, end - filter, result + ((nint)filter * ResultPlane), ResultPlane, bias == null ? null : bias + filter);
         }
     }
 
@@ -194,51 +193,6 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
             case 8: ConvolutionMicro.Filters<T, Count8, Count1>(taps, offsets, w, x, c, add); return;
             case 9: ConvolutionMicro.Filters<T, Count9, Count1>(taps, offsets, w, x, c, add); return;
             default: ConvolutionMicro.Filters<T, Count10, Count1>(taps, offsets, w, x, c, add); return;
-        }
-    }
-
-    /// <summary>From <c>sums[p·2·width + filter]</c> to <c>result[filter·plane + p]</c>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransposeOut(T* sums, int count, int filters, T* result, nint plane, T* bias)
-    {
-        nint row = 2 * Vector512<T>.Count;
-        int filter = 0;
-        if (sizeof(T) == 4 && Sse.IsSupported)
-        {
-            for (; filter <= filters - 4; filter += 4)
-            {
-                float* s = (float*)(sums + filter);
-                float* r0 = (float*)(result + (filter * plane)), r1 = r0 + plane, r2 = r1 + plane, r3 = r2 + plane;
-                float* b = (float*)(bias + filter);
-                Vector128<float> b0 = default, b1 = default, b2 = default, b3 = default;
-                if (bias != null) (b0, b1, b2, b3) = (Vector128.Create(b[0]), Vector128.Create(b[1]), Vector128.Create(b[2]), Vector128.Create(b[3]));
-                int p = 0;
-                for (; p <= count - 4; p += 4, s += 4 * row)
-                {
-                    Vector128<float> v0 = Vector128.Load(s), v1 = Vector128.Load(s + row), v2 = Vector128.Load(s + (2 * row)), v3 = Vector128.Load(s + (3 * row));
-                    Vector128<float> low01 = Sse.UnpackLow(v0, v1), high01 = Sse.UnpackHigh(v0, v1);
-                    Vector128<float> low23 = Sse.UnpackLow(v2, v3), high23 = Sse.UnpackHigh(v2, v3);
-                    (Sse.MoveLowToHigh(low01, low23) + b0).Store(r0 + p);
-                    (Sse.MoveHighToLow(low23, low01) + b1).Store(r1 + p);
-                    (Sse.MoveLowToHigh(high01, high23) + b2).Store(r2 + p);
-                    (Sse.MoveHighToLow(high23, high01) + b3).Store(r3 + p);
-                }
-
-                for (; p < count; p++, s += row)
-                {
-                    r0[p] = s[0] + b0[0];
-                    r1[p] = s[1] + b1[0];
-                    r2[p] = s[2] + b2[0];
-                    r3[p] = s[3] + b3[0];
-                }
-            }
-        }
-
-        for (; filter < filters; filter++)
-        {
-            T* s = sums + filter, r = result + (filter * plane);
-            T shift = bias == null ? T.Zero : bias[filter];
-            for (int p = 0; p < count; p++, s += row) r[p] = *s + shift;
         }
     }
 

@@ -1,0 +1,204 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>The gradient of the input where lanes of taps pay: dy times the weights of a row of taps is added to the row of the input that it came from.</summary>
+/// <remarks>
+/// The gradient of an image is held with its channels side by side, zeros included: then the taps of a window's row, with all their channels, are one run of lanes, and no product with a zero is
+/// made beside the planes. A tile is some results of a column (their windows lie on different rows, so no addition waits for the one before) by one or two packs of lanes, with the filters as terms.
+/// A chunk is some images.
+/// </remarks>
+[StructLayout(LayoutKind.Auto)]
+internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+{
+    private ConvolutionShape _shape;
+    private int _perChunk, _runs, _packs;
+    private T* _dy, _weight, _dx;
+
+    private static int Width => Vector512<T>.Count;
+
+    /// <summary>Rows of an image's gradient, zeros included.</summary>
+    private readonly int Rows => ((_shape.OutHeight - 1) * _shape.StrideHeight) + ((_shape.KernelHeight - 1) * _shape.DilationHeight) + 1;
+
+    private readonly int Columns => ((_shape.OutWidth - 1) * _shape.StrideWidth) + ((_shape.KernelWidth - 1) * _shape.DilationWidth) + 1;
+
+    /// <summary>Lanes of a run of taps: those of a row of the window, or with a dilation of one of its points.</summary>
+    private readonly int Lanes => _shape.DilationWidth == 1 ? _shape.KernelWidth * _shape.GroupChannels : _shape.GroupChannels;
+
+    /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
+    public static int ScratchCount(in ConvolutionShape shape)
+    {
+        var job = new ScatterJob<T>();
+        job.Plan(shape);
+        return shape.Filters * job._runs * job._packs * Width;
+    }
+
+    /// <summary>What an image costs, in multiplications of packs, or infinity where the form does not apply.</summary>
+    public static double Cost(in ConvolutionShape shape)
+    {
+        var job = new ScatterJob<T>();
+        job.Plan(shape);
+
+        // An image is not cut into bands: it must be small, and there must be some.
+        if (shape.Images < 8 || (long)job.Rows * job.Columns * shape.GroupChannels > 1 << 16) return double.PositiveInfinity;
+        return shape.Groups * (((double)shape.OutPlane * job._runs * job._packs * (shape.GroupFilters + 4)) + (1.5 * shape.Plane * shape.GroupChannels));
+    }
+
+    /// <summary>dx, made of dy and the weights.</summary>
+    public static void Run(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch)
+    {
+        var job = new ScatterJob<T>();
+        job.Plan(shape);
+        job._dy = dy;
+        job._dx = dx;
+        job._weight = scratch;
+        Workers.Run(shape.Groups, new WeightsJob { Scatter = job, Weight = weight });
+        Workers.Run(Convolution.DivideUp(shape.Images, job._perChunk), job);
+    }
+
+    private void Plan(in ConvolutionShape shape)
+    {
+        _shape = shape;
+        _runs = shape.DilationWidth == 1 ? shape.KernelHeight : shape.Window;
+        _packs = Convolution.DivideUp(Lanes, Width);
+        _perChunk = Convolution.UnitsPerChunk((double)shape.OutPlane * shape.Filters * shape.Taps);
+    }
+
+    public readonly void Invoke(int chunk)
+    {
+        int channels = _shape.GroupChannels, columns = Columns;
+        nint count = ((nint)Rows * columns * channels) + ((nint)_packs * Width);
+        T* sums = (T*)GemmPacking.Scratch(count * sizeof(T));
+        int end = Math.Min(_shape.Images, (chunk + 1) * _perChunk);
+        for (int image = chunk * _perChunk; image < end; image++)
+        {
+            for (int group = 0; group < _shape.Groups; group++)
+            {
+                nint plane = ((nint)image * _shape.Groups) + group;
+                new Span<T>(sums, (int)count).Clear();
+                Add(_dy + (plane * _shape.GroupFilters * _shape.OutPlane), _weight + ((nint)group * _shape.GroupFilters * _runs * _packs * Width), sums);
+                CopyOut(sums, _dx + (plane * channels * _shape.Plane));
+            }
+        }
+    }
+
+    /// <summary>Adds every product of dy and a run of taps where it belongs.</summary>
+    private readonly void Add(T* dy, T* weight, T* sums)
+    {
+        bool wide = Gemm.IsWide;
+        int filters = _shape.GroupFilters, chunks = Convolution.DivideUp(filters, Convolution.TapChunk);
+        int tiles = Convolution.DivideUp(_shape.OutHeight, wide ? GemmMicro.WideRows : GemmMicro.NarrowRows);
+        nint row = (nint)Columns * _shape.GroupChannels, step = (nint)_shape.StrideWidth * _shape.GroupChannels, cRow = row * _shape.StrideHeight, bRow = (nint)_packs * Width;
+        for (int run = 0; run < _runs; run++, weight += filters * bRow)
+        {
+            (int u, int v) = _shape.DilationWidth == 1 ? (run, 0) : Math.DivRem(run, _shape.KernelWidth);
+            T* at = sums + (u * _shape.DilationHeight * row) + ((nint)v * _shape.DilationWidth * _shape.GroupChannels);
+            for (int pack = 0; pack < _packs;)
+            {
+                int packs = wide && _packs - pack > 1 ? 2 : 1;
+                for (int chunk = 0; chunk < chunks; chunk++)
+                {
+                    int o = Convolution.Cut(filters, chunk, chunks), count = Convolution.Cut(filters, chunk + 1, chunks) - o;
+                    T* b = weight + (o * bRow) + ((nint)pack * Width);
+                    for (int tile = 0; tile < tiles; tile++)
+                    {
+                        int i = Convolution.Cut(_shape.OutHeight, tile, tiles), rows = Convolution.Cut(_shape.OutHeight, tile + 1, tiles) - i;
+                        T* a = dy + ((nint)o * _shape.OutPlane) + ((nint)i * _shape.OutWidth), c = at + (i * cRow) + ((nint)pack * Width);
+                        Tiles(packs, rows, _shape.OutWidth, count, a, _shape.OutWidth, _shape.OutPlane, b, bRow, c, cRow, step);
+                    }
+                }
+
+                pack += packs;
+            }
+        }
+    }
+
+    /// <summary>The tiles of neighbouring columns of results.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tiles(int packs, int rows, int columns, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
+    {
+        nint second = Width;
+        for (; columns > 0; columns--, a++, c += cStep)
+        {
+            if (packs == 2)
+            {
+                switch (rows)
+                {
+                    case 1: GemmMicro.Tile<T, Count1, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 2: GemmMicro.Tile<T, Count2, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 3: GemmMicro.Tile<T, Count3, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 4: GemmMicro.Tile<T, Count4, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 5: GemmMicro.Tile<T, Count5, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 6: GemmMicro.Tile<T, Count6, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 7: GemmMicro.Tile<T, Count7, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    default: GemmMicro.Tile<T, Count8, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                }
+            }
+            else
+            {
+                switch (rows)
+                {
+                    case 1: GemmMicro.Tile<T, Count1, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 2: GemmMicro.Tile<T, Count2, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 3: GemmMicro.Tile<T, Count3, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 4: GemmMicro.Tile<T, Count4, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 5: GemmMicro.Tile<T, Count5, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 6: GemmMicro.Tile<T, Count6, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    case 7: GemmMicro.Tile<T, Count7, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    default: GemmMicro.Tile<T, Count8, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                }
+            }
+        }
+    }
+
+    /// <summary>Takes the gradient of the pixels out of the zeros around them, channel by channel.</summary>
+    private readonly void CopyOut(T* sums, T* dx)
+    {
+        int channels = _shape.GroupChannels, rows = Rows, columns = Columns;
+        if (_shape.Top == 0 && _shape.Left == 0 && columns == _shape.Width && rows >= _shape.Height)
+        {
+            PlaneTranspose.Run(sums, channels, _shape.Plane, channels, dx, _shape.Plane, null);
+            return;
+        }
+
+        int width = Math.Min(_shape.Width, columns - _shape.Left);
+        for (int row = 0; row < _shape.Height; row++)
+        {
+            T* to = dx + ((nint)row * _shape.Width);
+            int from = row + _shape.Top;
+            int seen = from < rows ? Math.Max(0, width) : 0;
+            if (seen > 0) PlaneTranspose.Run(sums + ((((nint)from * columns) + _shape.Left) * channels), channels, seen, channels, to, _shape.Plane, null);
+            for (int channel = 0; seen < _shape.Width && channel < channels; channel++) new Span<T>(to + ((nint)channel * _shape.Plane) + seen, _shape.Width - seen).Clear();
+        }
+    }
+
+    /// <summary>The weights of a group as [run of taps][filter][lane], zero in the lanes behind a run.</summary>
+    private struct WeightsJob : IJob
+    {
+        public ScatterJob<T> Scatter;
+        public T* Weight;
+
+        public readonly void Invoke(int group)
+        {
+            ConvolutionShape shape = Scatter._shape;
+            int runs = Scatter._runs, points = shape.Window / runs;
+            nint row = (nint)Scatter._packs * Width;
+            T* to = Scatter._weight + ((nint)group * shape.GroupFilters * runs * row), from = Weight + ((nint)group * shape.GroupFilters * shape.Taps);
+            new Span<T>(to, (int)(shape.GroupFilters * runs * row)).Clear();
+            for (int run = 0; run < runs; run++)
+            {
+                for (int filter = 0; filter < shape.GroupFilters; filter++, to += row)
+                {
+                    for (int point = 0; point < points; point++)
+                    {
+                        for (int channel = 0; channel < shape.GroupChannels; channel++)
+                            to[(point * shape.GroupChannels) + channel] = from[((nint)filter * shape.Taps) + (channel * shape.Window) + (run * points) + point];
+                    }
+                }
+            }
+        }
+    }
+}
