@@ -26,7 +26,7 @@ internal static class Options
 
     public static Option<bool> Json() => new("--json") { Description = "print JSON objects, one a line, instead of tables" };
 
-    public static Option<long?> Seed() => Number("--seed", 0, uint.MaxValue, "seed of everything a run draws (default: the lesson's own, 231)");
+    public static Option<long?> Seed() => Number("--seed", 0, uint.MaxValue, "seed of everything a run draws (default: the lesson's own)");
 
     public static Option<long?> Threads() => Number("--threads", 1, 1024, "threads that compute (default: the number of processors); the results do not depend on it");
 

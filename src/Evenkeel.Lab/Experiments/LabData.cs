@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
 using Evenkeel.Lab.Commands;
+using Evenkeel.Lab.Experiments.LeNet;
 using Evenkeel.Lab.Experiments.Notebook;
 
 namespace Evenkeel.Lab.Experiments;
@@ -18,7 +19,7 @@ internal sealed record DataIdentity(string Name, string Source, string Identity)
 /// </summary>
 internal sealed class LabData
 {
-    public const string Variable = "EVENKEEL_DATA";
+    public const string Variable = DataCatalog.Variable;
 
     /// <summary>Seed of the embedded sets: they are the same images in every run, whatever its seed.</summary>
     public const ulong SyntheticSeed = 1;
@@ -28,6 +29,7 @@ internal sealed class LabData
     private readonly string? _asked;
     private readonly Dictionary<LabSet, DataIdentity> _found;
     private SmallImages? _small;
+    private FashionImages? _fashion;
 
     private LabData(string? asked, Dictionary<LabSet, DataIdentity> found) => (_asked, _found) = (asked, found);
 
@@ -49,6 +51,9 @@ internal sealed class LabData
             : $"{set.Synthetic} (embedded; no {set.Title} in {_asked}: expected {set.Expected})";
     }
 
+    /// <summary>The embedded sets, whatever there is on this machine: for tests.</summary>
+    internal static LabData Embedded => new(null, []);
+
     /// <summary>Finds the sets; loads nothing.</summary>
     /// <exception cref="LabException">The folder that was asked for is not there, or holds none of the sets.</exception>
     public static LabData Find(string? option)
@@ -61,7 +66,7 @@ internal sealed class LabData
             origin = Variable;
         }
 
-        if (asked is null) return new LabData(null, []);
+        if (asked is null) return new LabData(null, FindInCache());
         if (string.IsNullOrWhiteSpace(asked))
             throw new LabException($"{origin}: expected a folder with image sets, got nothing. Leave it out to use the embedded images.", ExitCode.Usage);
         string path = Path.GetFullPath(asked);
@@ -70,6 +75,12 @@ internal sealed class LabData
         try
         {
             Dictionary<LabSet, DataIdentity> found = FindIn(path);
+            // The option names one folder and means it; the variable names the folder of downloads, which the user's own one backs.
+            if (option is null)
+            {
+                foreach ((LabSet set, DataIdentity identity) in FindInCache()) found.TryAdd(set, identity);
+            }
+
             if (found.Count > 0) return new LabData(asked, found);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -91,6 +102,26 @@ internal sealed class LabData
             : Cifar10.GetData(path, numTest: 0, keepTraining: SmallCount, progress: progress, cancellationToken: context.Cancellation)),
         WarmUp.Start);
 
+    /// <summary>Fashion-MNIST, or so many of its first images; loaded once a process (the embedded images are drawn, so only as many as are asked for).</summary>
+    /// <exception cref="LabException">A file is damaged or can not be read.</exception>
+    public FashionImages Fashion(ExperimentContext context, int train = FashionImages.TrainCount, int test = FashionImages.TestCount)
+    {
+        if (_fashion is null || _fashion.Train.Count < train || _fashion.Test.Count < test) _fashion = Load(context, LabSet.FashionMnist, LoadFashion, LeNetWarmUp.Start);
+        return _fashion.Take(train, test);
+
+        FashionImages LoadFashion(string? path, IProgress<double> progress)
+        {
+            if (path is not null)
+            {
+                FashionMnistData real = FashionMnist.Load(path);
+                return new FashionImages(real.Train, real.Test);
+            }
+
+            (ImageSet drawn, ImageSet drawnTest) = SyntheticFashion.Create(SyntheticSeed, train, test);
+            return new FashionImages(drawn, drawnTest);
+        }
+    }
+
     /// <summary>Loads a set while the code of the training is compiled; the clock of the experiment stands still.</summary>
     private T Load<T>(ExperimentContext context, LabSet set, Func<string?, IProgress<double>, T> load, Func<DType, Task> warmUp)
     {
@@ -109,6 +140,19 @@ internal sealed class LabData
         finally
         {
             LoadingTime += clock.Elapsed;
+        }
+    }
+
+    /// <summary>What <c>data fetch</c> has left in the user's cache folder. Nobody has asked for it, so a folder that can not be read is no error.</summary>
+    private static Dictionary<LabSet, DataIdentity> FindInCache()
+    {
+        try
+        {
+            return Directory.Exists(DataCatalog.UserFolder) ? FindIn(DataCatalog.UserFolder) : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
         }
     }
 

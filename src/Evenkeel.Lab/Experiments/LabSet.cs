@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Evenkeel.Data;
 
 namespace Evenkeel.Lab.Experiments;
 
@@ -10,7 +11,6 @@ internal sealed class LabSet
     /// <summary>Files up to this number are named one by one in the identity; more are hashed.</summary>
     private const int ListedFiles = 8;
 
-    private static readonly string[] s_fashionFiles = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
     private static readonly string[] s_noteFolders = ["1", "100"];
 
     private readonly Func<string, string?> _locate;
@@ -24,8 +24,8 @@ internal sealed class LabSet
         static found => File.Exists(found) ? [found] : Directory.EnumerateFiles(found, "*.bin"));
 
     public static LabSet FashionMnist { get; } = new("fashion-mnist", "Fashion-MNIST",
-        "the folder fashion-mnist", "synthetic garments", LocateFashion,
-        static found => Directory.EnumerateFiles(found, "*-ubyte*").Where(static file => s_fashionFiles.Contains(StripGz(Path.GetFileName(file)))));
+        $"the folder {Data.FashionMnist.FolderName}", "synthetic garments", static path => DataCatalog.Find("fashion-mnist", path)?.Path,
+        static found => Directory.EnumerateFiles(found, "*-ubyte*").Where(static file => Data.FashionMnist.FileNames.Contains(StripGz(Path.GetFileName(file)))));
 
     public static LabSet Banknotes { get; } = new("banknotes", "photographs of banknotes",
         "the folder rmb with the folders 1 and 100", "synthetic banknotes", LocateBanknotes,
@@ -66,17 +66,6 @@ internal sealed class LabSet
         string batches = Path.Combine(path, Data.Cifar10.FolderName);
         if (File.Exists(Path.Combine(batches, "data_batch_1.bin"))) return batches;
         return File.Exists(Path.Combine(path, "data_batch_1.bin")) ? path : null;
-    }
-
-    private static string? LocateFashion(string path)
-    {
-        // One of the four files is enough: a missing one is then an error that names it, not another set in silence.
-        foreach (string folder in (string[])[path, Path.Combine(path, "fashion-mnist")])
-        {
-            if (s_fashionFiles.Any(name => File.Exists(Path.Combine(folder, name)) || File.Exists(Path.Combine(folder, name + ".gz")))) return folder;
-        }
-
-        return null;
     }
 
     private static string? LocateBanknotes(string path)

@@ -9,14 +9,14 @@ public sealed class ExperimentCatalogTests
     [Fact]
     public void Names_titles_and_headlines_fit()
     {
-        Assert.Equal(11, ExperimentCatalog.All.Count);
+        Assert.Equal(12, ExperimentCatalog.All.Count);
         Assert.All(ExperimentCatalog.All, experiment =>
         {
             Assert.Matches("^[a-z0-9-]+$", experiment.Name);
             Assert.True(experiment.Name.Length + experiment.Title.Length + $"lesson {experiment.Lesson}".Length + 4 <= 80, experiment.Title);
             Assert.NotEmpty(experiment.Description);
         });
-        Assert.Equal("batchnorm-forward", ExperimentCatalog.All[0].Name);
+        Assert.Equal("layernorm-batch-size", ExperimentCatalog.All[^1].Name);
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class ExperimentCatalogTests
     public void The_losses_of_any_seed_get_a_verdict(long seed)
     {
         ExperimentResult result = ExperimentCatalog.Find("fcn-gradient")!.Run(new ExperimentContext(
-            new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Find(null), new Silence(), CancellationToken.None));
+            new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None));
         Assert.Equal(Verdict.Holds, result.Claims.Single(claim => claim.Id == "N9.loss").Verdict);
     }
 
@@ -61,7 +61,7 @@ public sealed class ExperimentCatalogTests
         Assert.Equal(Verdict.Undecided, Run(1).Claims[0].Verdict);
 
         static ExperimentResult Run(long seed) => ExperimentCatalog.Find("batchnorm-forward")!.Run(new ExperimentContext(
-            new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Find(null), new Silence(), CancellationToken.None));
+            new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None));
     }
 
     private sealed class Silence : IProgressSink

@@ -14,7 +14,7 @@ public sealed class LabDataTests : IDisposable
     [Fact]
     public void Without_a_folder_every_set_is_the_embedded_one()
     {
-        LabData data = LabData.Find(null);
+        LabData data = LabData.Embedded;
         Assert.All(LabSet.All, set =>
         {
             Assert.Null(data.PathOf(set));
@@ -75,6 +75,31 @@ public sealed class LabDataTests : IDisposable
         Assert.Equal(before, LabData.Find(_folder.Path).Of(LabSet.Banknotes).Identity);
         File.WriteAllText(Where("rmb/1/0.jpg"), "another");
         Assert.NotEqual(before, LabData.Find(_folder.Path).Of(LabSet.Banknotes).Identity);
+    }
+
+    [Fact]
+    public void The_variable_and_the_cache_of_downloads_serve_where_no_folder_is_given()
+    {
+        Put("variable/cifar-10-batches-bin/data_batch_1.bin");
+        using (LabProcess lab = LabProcess.Start(["data", "path"], ("EVENKEEL_DATA", Where("variable"))))
+        {
+            Assert.Equal(0, lab.Wait());
+            Assert.Equal($"cifar-10\t{Where("variable/cifar-10-batches-bin")}\nfashion-mnist\tembedded\nbanknotes\tembedded\n", lab.Output);
+        }
+
+        Assert.SkipWhen(OperatingSystem.IsMacOS(), "the cache folder can not be moved");
+        string folder = OperatingSystem.IsWindows() ? "LOCALAPPDATA" : "XDG_CACHE_HOME";
+        Put("cache/evenkeel/fashion-mnist/train-images-idx3-ubyte.gz");
+        using (LabProcess lab = LabProcess.Start(["data", "path"], (folder, Where("cache"))))
+        {
+            Assert.Equal(0, lab.Wait());
+            Assert.Equal($"cifar-10\tembedded\nfashion-mnist\t{Where("cache/evenkeel/fashion-mnist")}\nbanknotes\tembedded\n", lab.Output);
+        }
+
+        // A folder that was given is the only one that counts.
+        using LabProcess given = LabProcess.Start(["data", "path", "--data", Where("variable")], (folder, Where("cache")));
+        Assert.Equal(0, given.Wait());
+        Assert.Contains("fashion-mnist\tembedded", given.Output, StringComparison.Ordinal);
     }
 
     private string Where(string file) => Path.GetFullPath(Path.Combine(_folder.Path, file));

@@ -51,6 +51,8 @@ internal sealed class LabProcess : IDisposable
             UseShellExecute = false,
         };
         start.Environment.Remove("EVENKEEL_DATA");
+        // What this user has downloaded must not change what a test sees.
+        start.Environment["XDG_CACHE_HOME"] = start.Environment["LOCALAPPDATA"] = Path.Combine(folder, "cache");
         if (environment.Name is not null) start.Environment[environment.Name] = environment.Value;
         // As on a developer's terminal: a pipe must get no colours for all that.
         start.Environment["TERM"] = "xterm-256color";

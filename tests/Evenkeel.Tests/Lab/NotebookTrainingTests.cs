@@ -49,7 +49,7 @@ public sealed class NotebookTrainingTests
 
     private static (TrainingCurves Curves, string NextDraws) Train(double learningRate, Action<double, NotebookProgress>? report = null, CancellationToken cancellation = default)
     {
-        var context = new ExperimentContext(new ExperimentSettings(231, 1, DType.Float32, Epochs, Quick: true), LabData.Find(null), new Silence(), cancellation);
+        var context = new ExperimentContext(new ExperimentSettings(231, 1, DType.Float32, Epochs, Quick: true), LabData.Embedded, new Silence(), cancellation);
         var random = new NumPyRandomState(231);
         FullyConnectedNet net = FullyConnectedNet.Create(random, 3072, [8], 10, 1e-2, FullyConnectedNet.None, DType.Float32);
         TrainingCurves curves = NotebookTraining.Train(context, net, BatchSize, learningRate, random, report ?? ((_, _) => { }));
