@@ -98,7 +98,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
             T* at = sums + (u * _shape.DilationHeight * row) + ((nint)v * _shape.DilationWidth * _shape.GroupChannels);
             for (int pack = 0; pack < _packs;)
             {
-                int packs = wide && _packs - pack > 1 ? 2 : 1;
+                int packs = Math.Min(2, _packs - pack);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
                     int o = Convolution.Cut(filters, chunk, chunks), count = Convolution.Cut(filters, chunk + 1, chunks) - o;
@@ -107,7 +107,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
                     {
                         int i = Convolution.Cut(_shape.OutHeight, tile, tiles), rows = Convolution.Cut(_shape.OutHeight, tile + 1, tiles) - i;
                         T* a = dy + ((nint)o * _shape.OutPlane) + ((nint)i * _shape.OutWidth), c = at + (i * cRow) + ((nint)pack * Width);
-                        Tiles(packs, rows, _shape.OutWidth, count, a, _shape.OutWidth, _shape.OutPlane, b, bRow, c, cRow, step);
+                        Tiles(wide, packs, rows, _shape.OutWidth, count, a, _shape.OutWidth, _shape.OutPlane, b, bRow, c, cRow, step);
                     }
                 }
 
@@ -118,12 +118,12 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
 
     /// <summary>The tiles of neighbouring columns of results.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles(int packs, int rows, int columns, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
+    private static void Tiles(bool wide, int packs, int rows, int columns, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
     {
         nint second = Width;
         for (; columns > 0; columns--, a++, c += cStep)
         {
-            if (packs == 2)
+            if (packs == 2 && wide)
             {
                 switch (rows)
                 {
@@ -139,16 +139,21 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
             }
             else
             {
-                switch (rows)
+                // Pack by pack within a column: the additions keep their order.
+                T* to = c, from = b;
+                for (int left = packs; left > 0; left--, to += second, from += second)
                 {
-                    case 1: GemmMicro.Tile<T, Count1, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 2: GemmMicro.Tile<T, Count2, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 3: GemmMicro.Tile<T, Count3, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 4: GemmMicro.Tile<T, Count4, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 5: GemmMicro.Tile<T, Count5, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 6: GemmMicro.Tile<T, Count6, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 7: GemmMicro.Tile<T, Count7, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    default: GemmMicro.Tile<T, Count8, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
+                    switch (rows)
+                    {
+                        case 1: GemmMicro.Tile<T, Count1, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
+                        case 2: GemmMicro.Tile<T, Count2, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
+                        case 3: GemmMicro.Tile<T, Count3, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
+                        case 4: GemmMicro.Tile<T, Count4, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
+                        case 5: GemmMicro.Tile<T, Count5, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
+                        case 6: GemmMicro.Tile<T, Count6, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
+                        case 7: GemmMicro.Tile<T, Count7, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
+                        default: GemmMicro.Tile<T, Count8, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
+                    }
                 }
             }
         }
