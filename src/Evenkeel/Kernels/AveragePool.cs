@@ -126,8 +126,14 @@ internal static unsafe class AveragePool
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static T Forward<T>(T topLeft, T topRight, T bottomLeft, T bottomRight) where T : unmanaged, IFloatingPointIeee754<T> =>
-            ((topLeft + bottomLeft) + (topRight + bottomRight)) * T.CreateTruncating(0.25);
+        public static Vector128<double> Forward(Vector128<double> top, Vector128<double> bottom)
+        {
+            Vector128<double> sums = top + bottom;
+            return (sums + Vector128.Shuffle(sums, Vector128.Create(1L, 1L))) * Vector128.Create(0.25);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float Forward(float topLeft, float topRight, float bottomLeft, float bottomRight) => ((topLeft + bottomLeft) + (topRight + bottomRight)) * 0.25f;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom)
@@ -138,7 +144,10 @@ internal static unsafe class AveragePool
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static unsafe void Backward<T>(T dy, T* top, T* bottom, T* dTop, T* dBottom) where T : unmanaged, IFloatingPointIeee754<T> =>
-            dTop[0] = dTop[1] = dBottom[0] = dBottom[1] = dy * T.CreateTruncating(0.25);
+        public static void Backward(Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop, out Vector128<double> dBottom) =>
+            dTop = dBottom = dy * Vector128.Create(0.25);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(float dy, float* top, float* bottom, float* dTop, float* dBottom) => dTop[0] = dTop[1] = dBottom[0] = dBottom[1] = dy * 0.25f;
     }
 }

@@ -62,28 +62,37 @@ internal static unsafe class Map
         int width = Vector512<T>.Count;
         if (count < width)
         {
-            Simd.StorePartial(y, formula.Invoke(
-                Simd.LoadPartial(a, count),
-                TFormula.ReadsB ? Simd.LoadPartial(b, count) : default,
-                TFormula.ReadsC ? Simd.LoadPartial(c, count) : default), count);
+            Short(a, b, c, y, count, formula);
             return;
         }
 
-        // The last pack overlaps the one before it. It is loaded first, because y may be one of the operands.
+        // The last pack overlaps the one before it. It is loaded first, because y may be one of the operands. The formula stands once in the loop: a long one, like the
+        // sigmoid's, twice would be more than the JIT inlines where a pack is two halves.
         int last = count - width;
         Vector512<T> lastA = Simd.Load(a + last);
         Vector512<T> lastB = TFormula.ReadsB ? Simd.Load(b + last) : default;
         Vector512<T> lastC = TFormula.ReadsC ? Simd.Load(c + last) : default;
-        for (int i = 0; i < last; i += width)
+        for (int i = 0; ; i += width)
         {
-            Simd.Store(y + i, formula.Invoke(
-                Simd.Load(a + i),
-                TFormula.ReadsB ? Simd.Load(b + i) : default,
-                TFormula.ReadsC ? Simd.Load(c + i) : default));
+            bool isLast = i >= last;
+            int at = isLast ? last : i;
+            Simd.Store(y + at, formula.Invoke(
+                isLast ? lastA : Simd.Load(a + at),
+                TFormula.ReadsB ? isLast ? lastB : Simd.Load(b + at) : default,
+                TFormula.ReadsC ? isLast ? lastC : Simd.Load(c + at) : default));
+            if (isLast) break;
         }
-
-        Simd.Store(y + last, formula.Invoke(lastA, lastB, lastC));
     }
+
+    /// <summary>Fewer elements than a pack holds.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Short<T, TFormula>(T* a, T* b, T* c, T* y, int count, TFormula formula)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TFormula : struct, IFormula<T> =>
+        Simd.StorePartial(y, formula.Invoke(
+            Simd.LoadPartial(a, count),
+            TFormula.ReadsB ? Simd.LoadPartial(b, count) : default,
+            TFormula.ReadsC ? Simd.LoadPartial(c, count) : default), count);
 
     private struct BroadcastJob<T, TFormula> : IJob
         where T : unmanaged, IFloatingPointIeee754<T>

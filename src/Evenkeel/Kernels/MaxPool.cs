@@ -111,14 +111,35 @@ internal static unsafe class MaxPool
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<ulong> Forward(Vector512<float> top, Vector512<float> bottom)
         {
-            Vector512<float> upper = Winner(top, Right(top)), lower = Winner(bottom, Right(bottom));
-            return Winner(upper, lower).AsUInt64();
+            // By halves where a pack is two: spelled out, for the JIT would not inline as many calls as that takes.
+            if (!Vector512.IsHardwareAccelerated)
+                return Vector512.Create(Half(top.GetLower(), bottom.GetLower()), Half(top.GetUpper(), bottom.GetUpper())).AsUInt64();
+            Vector512<float> topRight = Right(top), bottomRight = Right(bottom);
+            Vector512<float> upper = Vector512.ConditionalSelect(Beats(topRight, top), topRight, top), lower = Vector512.ConditionalSelect(Beats(bottomRight, bottom), bottomRight, bottom);
+            return Vector512.ConditionalSelect(Beats(lower, upper), lower, upper).AsUInt64();
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static T Forward<T>(T topLeft, T topRight, T bottomLeft, T bottomRight) where T : unmanaged, IFloatingPointIeee754<T>
+        private static Vector256<float> Half(Vector256<float> top, Vector256<float> bottom)
         {
-            T upper = Beats(topRight, topLeft) ? topRight : topLeft, lower = Beats(bottomRight, bottomLeft) ? bottomRight : bottomLeft;
+            Vector256<float> topRight = (top.AsUInt64() >>> 32).AsSingle(), bottomRight = (bottom.AsUInt64() >>> 32).AsSingle();
+            Vector256<float> upper = Vector256.ConditionalSelect(Vector256.GreaterThan(topRight, top) | ~Vector256.Equals(topRight, topRight), topRight, top);
+            Vector256<float> lower = Vector256.ConditionalSelect(Vector256.GreaterThan(bottomRight, bottom) | ~Vector256.Equals(bottomRight, bottomRight), bottomRight, bottom);
+            return Vector256.ConditionalSelect(Vector256.GreaterThan(lower, upper) | ~Vector256.Equals(lower, lower), lower, upper);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector128<double> Forward(Vector128<double> top, Vector128<double> bottom)
+        {
+            Vector128<double> topRight = Right(top), bottomRight = Right(bottom);
+            Vector128<double> upper = Vector128.ConditionalSelect(Beats(topRight, top), topRight, top), lower = Vector128.ConditionalSelect(Beats(bottomRight, bottom), bottomRight, bottom);
+            return Vector128.ConditionalSelect(Beats(lower, upper), lower, upper);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float Forward(float topLeft, float topRight, float bottomLeft, float bottomRight)
+        {
+            float upper = Beats(topRight, topLeft) ? topRight : topLeft, lower = Beats(bottomRight, bottomLeft) ? bottomRight : bottomLeft;
             return Beats(lower, upper) ? lower : upper;
         }
 
@@ -137,14 +158,25 @@ internal static unsafe class MaxPool
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static unsafe void Backward<T>(T dy, T* top, T* bottom, T* dTop, T* dBottom) where T : unmanaged, IFloatingPointIeee754<T>
+        public static void Backward(Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop, out Vector128<double> dBottom)
+        {
+            // Masks of the lower lane, spread over both; the left place has what the right one has not.
+            Vector128<double> topRight = Right(top), bottomRight = Right(bottom), rightOfTop = Beats(topRight, top), rightOfBottom = Beats(bottomRight, bottom);
+            Vector128<double> below = Left(Beats(Vector128.ConditionalSelect(rightOfBottom, bottomRight, bottom), Vector128.ConditionalSelect(rightOfTop, topRight, top)));
+            Vector128<double> left = Vector128.Create(-1L, 0L).AsDouble();
+            dTop = Vector128.AndNot(dy, below) & (Left(rightOfTop) ^ left);
+            dBottom = dy & below & (Left(rightOfBottom) ^ left);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static void Backward(float dy, float* top, float* bottom, float* dTop, float* dBottom)
         {
             bool rightOfTop = Beats(top[1], top[0]), rightOfBottom = Beats(bottom[1], bottom[0]);
             bool below = Beats(rightOfBottom ? bottom[1] : bottom[0], rightOfTop ? top[1] : top[0]);
-            dTop[0] = below || rightOfTop ? T.Zero : dy;
-            dTop[1] = below || !rightOfTop ? T.Zero : dy;
-            dBottom[0] = !below || rightOfBottom ? T.Zero : dy;
-            dBottom[1] = !below || !rightOfBottom ? T.Zero : dy;
+            dTop[0] = below || rightOfTop ? 0 : dy;
+            dTop[1] = below || !rightOfTop ? 0 : dy;
+            dBottom[0] = !below || rightOfBottom ? 0 : dy;
+            dBottom[1] = !below || !rightOfBottom ? 0 : dy;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -154,9 +186,15 @@ internal static unsafe class MaxPool
         private static Vector512<float> Beats(Vector512<float> later, Vector512<float> earlier) => Vector512.GreaterThan(later, earlier) | ~Vector512.Equals(later, later);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static Vector512<float> Winner(Vector512<float> earlier, Vector512<float> later) => Vector512.ConditionalSelect(Beats(later, earlier), later, earlier);
+        private static Vector128<double> Right(Vector128<double> pair) => Vector128.Shuffle(pair, Vector128.Create(1L, 1L));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static bool Beats<T>(T later, T earlier) where T : unmanaged, IFloatingPointIeee754<T> => later > earlier || T.IsNaN(later);
+        private static Vector128<double> Left(Vector128<double> pair) => Vector128.Shuffle(pair, Vector128.Create(0L, 0L));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static Vector128<double> Beats(Vector128<double> later, Vector128<double> earlier) => Vector128.GreaterThan(later, earlier) | ~Vector128.Equals(later, later);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static bool Beats(float later, float earlier) => later > earlier || float.IsNaN(later);
     }
 }

@@ -11,8 +11,11 @@ internal unsafe interface IQuadRule
     /// <summary>Eight quads of floats from sixteen columns of two rows: the results in the low halves of the lanes.</summary>
     static abstract Vector512<ulong> Forward(Vector512<float> top, Vector512<float> bottom);
 
-    /// <summary>One quad.</summary>
-    static abstract T Forward<T>(T topLeft, T topRight, T bottomLeft, T bottomRight) where T : unmanaged, IFloatingPointIeee754<T>;
+    /// <summary>One quad of doubles; the result in the lower lane.</summary>
+    static abstract Vector128<double> Forward(Vector128<double> top, Vector128<double> bottom);
+
+    /// <summary>One quad of floats.</summary>
+    static abstract float Forward(float topLeft, float topRight, float bottomLeft, float bottomRight);
 
     /// <summary>Whether the gradient needs x.</summary>
     static abstract bool ReadsX { get; }
@@ -20,8 +23,11 @@ internal unsafe interface IQuadRule
     /// <summary>The gradients of eight quads; dy in the low halves of the lanes, zero in the high ones.</summary>
     static abstract void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom);
 
-    /// <summary>The gradients of one quad.</summary>
-    static abstract void Backward<T>(T dy, T* top, T* bottom, T* dTop, T* dBottom) where T : unmanaged, IFloatingPointIeee754<T>;
+    /// <summary>The gradients of one quad of doubles; dy in both lanes.</summary>
+    static abstract void Backward(Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop, out Vector128<double> dBottom);
+
+    /// <summary>The gradients of one quad of floats.</summary>
+    static abstract void Backward(float dy, float* top, float* bottom, float* dTop, float* dBottom);
 }
 
 /// <summary>
@@ -116,6 +122,8 @@ internal static unsafe class Quads
         return (2 * rows * width) - Pack - width < 0 ? 0 : Math.Max(0, Math.Min(byResults, byInputs));
     }
 
+    // The rule stands once in each loop: twice would be more than the JIT inlines where a pack is two halves.
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ForwardRows<TRule>(float* x, float* y, int rows, int width, int results) where TRule : struct, IQuadRule
     {
@@ -123,11 +131,13 @@ internal static unsafe class Quads
         int last = Math.Max(0, (2 * results) - Pack);
         for (int row = 0; row < rows; row++)
         {
-            float* top = x;
-            float* bottom = x + width;
-            for (int i = 0; i < last; i += Pack)
-                Vector256.Store(LowHalves(TRule.Forward(Simd.Load(top + i), Simd.Load(bottom + i))), (uint*)y + (i / 2));
-            Vector256.Store(LowHalves(TRule.Forward(Simd.Load(top + last), Simd.Load(bottom + last))), (uint*)y + (last / 2));
+            for (int i = 0; ; i += Pack)
+            {
+                int at = Math.Min(i, last);
+                Vector256.Store(LowHalves(TRule.Forward(Simd.Load(x + at), Simd.Load(x + width + at))), (uint*)y + (at / 2));
+                if (i >= last) break;
+            }
+
             x += 2 * width;
             y += results;
         }
@@ -139,20 +149,17 @@ internal static unsafe class Quads
         int last = Math.Max(0, width - Pack);
         for (int row = 0; row < rows; row++)
         {
-            for (int i = 0; i < last; i += Pack)
+            for (int i = 0; ; i += Pack)
             {
+                int at = Math.Min(i, last);
                 TRule.Backward(
-                    Widened((uint*)dy + (i / 2)), TRule.ReadsX ? Simd.Load(x + i) : default, TRule.ReadsX ? Simd.Load(x + width + i) : default,
+                    Widened((uint*)dy + (at / 2)), TRule.ReadsX ? Simd.Load(x + at) : default, TRule.ReadsX ? Simd.Load(x + width + at) : default,
                     out Vector512<ulong> dTop, out Vector512<ulong> dBottom);
-                Simd.Store(dx + i, dTop.AsSingle());
-                Simd.Store(dx + width + i, dBottom.AsSingle());
+                Simd.Store(dx + at, dTop.AsSingle());
+                Simd.Store(dx + width + at, dBottom.AsSingle());
+                if (i >= last) break;
             }
 
-            TRule.Backward(
-                Widened((uint*)dy + (last / 2)), TRule.ReadsX ? Simd.Load(x + last) : default, TRule.ReadsX ? Simd.Load(x + width + last) : default,
-                out Vector512<ulong> dTopLast, out Vector512<ulong> dBottomLast);
-            Simd.Store(dx + last, dTopLast.AsSingle());
-            Simd.Store(dx + width + last, dBottomLast.AsSingle());
             dy += results;
             x += 2 * width;
             dx += 2 * width;
@@ -169,7 +176,11 @@ internal static unsafe class Quads
             T* top = x + (2L * row * width);
             T* bottom = top + width;
             T* to = y + ((long)row * results);
-            for (int i = 0; i < results; i++) to[i] = TRule.Forward(top[2 * i], top[(2 * i) + 1], bottom[2 * i], bottom[(2 * i) + 1]);
+            for (int i = 0; i < results; i++)
+            {
+                if (typeof(T) == typeof(double)) *(double*)(to + i) = TRule.Forward(Vector128.Load((double*)(top + (2 * i))), Vector128.Load((double*)(bottom + (2 * i)))).ToScalar();
+                else *(float*)(to + i) = TRule.Forward(((float*)top)[2 * i], ((float*)top)[(2 * i) + 1], ((float*)bottom)[2 * i], ((float*)bottom)[(2 * i) + 1]);
+            }
         }
     }
 
@@ -182,8 +193,24 @@ internal static unsafe class Quads
         {
             T* from = dy + ((long)row * results);
             T* top = x + (2L * row * width);
+            T* bottom = top + width;
             T* dTop = dx + (2L * row * width);
-            for (int i = 0; i < results; i++) TRule.Backward(from[i], top + (2 * i), top + width + (2 * i), dTop + (2 * i), dTop + width + (2 * i));
+            T* dBottom = dTop + width;
+            for (int i = 0; i < results; i++)
+            {
+                if (typeof(T) == typeof(double))
+                {
+                    TRule.Backward(
+                        Vector128.Create(((double*)from)[i]), TRule.ReadsX ? Vector128.Load((double*)(top + (2 * i))) : default, TRule.ReadsX ? Vector128.Load((double*)(bottom + (2 * i))) : default,
+                        out Vector128<double> toTop, out Vector128<double> toBottom);
+                    toTop.Store((double*)(dTop + (2 * i)));
+                    toBottom.Store((double*)(dBottom + (2 * i)));
+                }
+                else
+                {
+                    TRule.Backward(((float*)from)[i], (float*)top + (2 * i), (float*)bottom + (2 * i), (float*)dTop + (2 * i), (float*)dBottom + (2 * i));
+                }
+            }
         }
     }
 
