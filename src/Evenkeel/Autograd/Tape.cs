@@ -18,6 +18,7 @@ public sealed class Tape
     private readonly Dictionary<Parameter, Tensor> _watched = new(ReferenceEqualityComparer.Instance);
     private readonly List<Op> _lent = [];
     private readonly List<Tensor> _open = [];
+    private readonly List<Action> _afterBackward = [];
     private int _draws;
 
     /// <summary>Creates a tape for passes of one mode.</summary>
@@ -63,6 +64,7 @@ public sealed class Tape
         _lent.Clear();
         _ops.Clear();
         _open.Clear();
+        _afterBackward.Clear();
         _arena.Rewind();
         _draws = 0;
         IsSpent = false;
@@ -156,6 +158,9 @@ public sealed class Tape
         Accumulate.Add(written.Pointer<T>(), slot.Pointer<T>(), slot.Count);
     }
 
+    /// <summary>Has <paramref name="look"/> called at the end of this pass's backward pass, while all gradients are there; forgotten at <see cref="Reset"/>.</summary>
+    internal void AfterBackward(Action look) => _afterBackward.Add(look);
+
     internal void Record(Op op)
     {
         op.Position = _ops.Count;
@@ -183,6 +188,7 @@ public sealed class Tape
         else result.AdoptGradient(cotangent);
         result.HasGradient = true;
         for (int i = result.Producer?.Position ?? -1; i >= 0; i--) _ops[i].RunBackward();
+        foreach (Action look in _afterBackward) look();
     }
 
     /// <summary>The derivative of a parameter by itself: the cotangent is one more contribution.</summary>

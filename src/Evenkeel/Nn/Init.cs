@@ -1,3 +1,4 @@
+using System.Globalization;
 using Evenkeel.Random;
 
 namespace Evenkeel.Nn;
@@ -175,6 +176,23 @@ public sealed class Init
         _ => _gain / Math.Sqrt(Fan(weight)),
     };
 
+    /// <summary>The mean of the drawn numbers.</summary>
+    internal double Mean => _kind switch
+    {
+        Kind.Constant or Kind.Normal => _a,
+        Kind.Uniform => (_a + _b) / 2,
+        _ => 0,
+    };
+
+    /// <summary>What a weight of that shape is drawn from, with numbers: <c>U(±0.0625)</c>, <c>N(0, 0.0884²)</c>.</summary>
+    internal string Distribution(Shape weight) => _kind switch
+    {
+        Kind.Constant => Text(_a),
+        Kind.Uniform => $"U({Text(_a)}, {Text(_b)})",
+        Kind.Normal or Kind.XavierNormal or Kind.KaimingNormal => $"N({Text(Mean)}, {Text(Std(weight))}²)",
+        _ => $"U(±{Text(Math.Sqrt(3) * Std(weight))})",
+    };
+
     /// <summary>A new tensor of these start values.</summary>
     /// <inheritdoc cref="Fill"/>
     public Tensor Create(Shape shape, IRandomStream random, DType dtype = DType.Float32)
@@ -199,6 +217,8 @@ public sealed class Init
         Kind.Uniform => $"Init.Uniform({_a}, {_b})",
         _ => $"Init.{_kind}",
     };
+
+    private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
     private int Fan(Shape shape)
     {

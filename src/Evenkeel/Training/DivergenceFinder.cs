@@ -1,4 +1,5 @@
 using System.Numerics;
+using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Training;
@@ -14,12 +15,7 @@ internal static class DivergenceFinder
         (string Name, Module Module)? first = null;
         var tape = new Tape(Mode.Train, recordGradients: false) { Seed = seed, RandomStep = randomStep };
         tape.Reset();
-        var statistics = new List<(RunningStatistics Running, long Skipped)>();
-        foreach ((_, Module module) in model.NamedModules())
-        {
-            if (module is BatchNorm { Running: { } running }) statistics.Add((running, running.SkippedBatches));
-        }
-
+        using var trace = new PassWithoutTrace(model, tape);
         try
         {
             foreach ((string name, Module module) in model.NamedModules())
@@ -29,10 +25,6 @@ internal static class DivergenceFinder
         finally
         {
             foreach (IDisposable handle in handles) handle.Dispose();
-            tape.Reject();
-            tape.Reset();
-            // The batch was counted when it came; looking at it again is no second one.
-            foreach ((RunningStatistics running, long skipped) in statistics) running.SkippedBatches = skipped;
         }
 
         if (first is not { } found) return ("the loss", "");

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Text;
+using Evenkeel.Nn;
+
+namespace Evenkeel.Diagnostics;
+
+/// <summary>The start values of one weight.</summary>
+/// <param name="Name">Dotted name of the layer.</param>
+/// <param name="Type">Type of the layer.</param>
+/// <param name="Shape">Shape of the weight.</param>
+/// <param name="FanIn">Inputs of one output.</param>
+/// <param name="FanOut">Outputs of one input.</param>
+/// <param name="Distribution">What the scheme draws from: <c>U(±0.0625)</c>.</param>
+/// <param name="ExpectedVariance">Variance of that distribution.</param>
+/// <param name="MeasuredVariance">Variance of the values that are there, about their mean.</param>
+/// <param name="Through">What follows: the name of an activation, or <c>normalization</c>, or <c>nothing</c>.</param>
+/// <param name="Gain">
+/// The expected factor of the signal's root mean square through this layer: √(fan_in·E[w²]·s), s = 1 without an activation and ½(1 + slope²) for ReLU and LeakyReLU; for tanh and
+/// sigmoid the factor of a small signal, s = 1 and 1/16. Null where a normalization layer sets the scale.
+/// </param>
+public sealed record InitLayer(string Name, string Type, Shape Shape, int FanIn, int FanOut, string Distribution, double ExpectedVariance, double MeasuredVariance, string Through, double? Gain);
+
+/// <summary>What the start values of a network are, and what they do to a signal: one row a weight. <see cref="ToString"/> is a table.</summary>
+public sealed class InitReport
+{
+    internal InitReport(IReadOnlyList<InitLayer> layers) => Layers = layers;
+
+    /// <summary>The layers with weights, in the order of registration.</summary>
+    public IReadOnlyList<InitLayer> Layers { get; }
+
+    /// <summary>The table.</summary>
+    public override string ToString()
+    {
+        var grid = new TextGrid(3, "Layer", "Type", "Weight", "fan in", "fan out", "drawn from", "variance", "measured", "then", "gain");
+        foreach (InitLayer layer in Layers)
+        {
+            grid.Add(layer.Name, layer.Type, layer.Shape.ToString(), layer.FanIn.ToString(CultureInfo.InvariantCulture), layer.FanOut.ToString(CultureInfo.InvariantCulture), layer.Distribution,
+                TextGrid.Number(layer.ExpectedVariance), TextGrid.Number(layer.MeasuredVariance), layer.Through, layer.Gain is { } gain ? gain.ToString("0.000", CultureInfo.InvariantCulture) : "-");
+        }
+
+        var text = new StringBuilder();
+        grid.AppendTo(text);
+        return text.Append("Gain: expected factor of the root mean square of a signal through the layer and what follows; 1 keeps its scale.\n").ToString();
+    }
+}
+
+/// <summary>Makes an <see cref="InitReport"/>.</summary>
+public static class InitReporting
+{
+    /// <summary>Reports on the start values of every weight in a network.</summary>
+    /// <param name="model">A network that has not been trained yet.</param>
+    /// <param name="init">The scheme they were drawn by; null for the layers' own default.</param>
+    /// <param name="through">What follows each weight, for networks whose activations are not registered as modules (or not next to their weights); null: the module that follows in the order of registration.</param>
+    public static InitReport InitReport(this Module model, Init? init = null, Nonlinearity? through = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        init ??= Init.Default;
+        Module[] leaves = [.. model.NamedModules().Where(static entry => entry.Module.Children.Count == 0).Select(static entry => entry.Module)];
+        var layers = new List<InitLayer>();
+        foreach ((string name, Module module) in model.NamedModules())
+        {
+            foreach ((_, Parameter parameter) in module.OwnParameters)
+            {
+                if (parameter.Shape.Rank < 2) continue;
+                (int fanIn, int fanOut) = Init.Fans(parameter.Shape);
+                double std = init.Std(parameter.Shape);
+                (string next, double? factor) = through is { } given ? (given.ToString(), FactorOf(given)) : Next(leaves, Array.IndexOf(leaves, module));
+                TensorStatistics values = TensorStatistics.Of(parameter.Value);
+                layers.Add(new InitLayer(name, module.TypeName, parameter.Shape, fanIn, fanOut, init.Distribution(parameter.Shape), std * std,
+                    values.Std * values.Std * (values.Count - 1) / values.Count, next, factor is { } s ? Math.Sqrt(fanIn * (std * std + init.Mean * init.Mean) * s) : null));
+            }
+        }
+
+        return new InitReport(layers);
+    }
+
+    /// <summary>What stands between a weight and the next one: a normalization layer, an activation, or nothing.</summary>
+    private static (string Name, double? Factor) Next(Module[] leaves, int weight)
+    {
+        for (int i = weight + 1; weight >= 0 && i < leaves.Length && !Plumbing.HasWeight(leaves[i]); i++)
+        {
+            switch (leaves[i])
+            {
+                case BatchNorm or LayerNorm: return ("normalization", null);
+                case ReLU: return ("ReLU", FactorOf(Nonlinearity.ReLU));
+                case LeakyReLU leaky: return ("LeakyReLU", 0.5 * (1 + leaky.NegativeSlope * leaky.NegativeSlope));
+                case Tanh: return ("Tanh", FactorOf(Nonlinearity.Tanh));
+                case Sigmoid: return ("Sigmoid", FactorOf(Nonlinearity.Sigmoid));
+            }
+        }
+
+        return ("nothing", 1);
+    }
+
+    private static double FactorOf(Nonlinearity nonlinearity) => nonlinearity switch
+    {
+        Nonlinearity.ReLU => 0.5,
+        Nonlinearity.LeakyReLU => 0.5 * (1 + 0.01 * 0.01),
+        Nonlinearity.Sigmoid => 1.0 / 16,
+        _ => 1,
+    };
+}

@@ -1,0 +1,69 @@
+using Evenkeel.Nn;
+using Evenkeel.Random;
+
+namespace Evenkeel.Diagnostics;
+
+/// <summary>Looks through a network before it is trained.</summary>
+public static class Plumbing
+{
+    /// <summary>
+    /// One forward and one backward pass: how large activations and gradients are in each layer, where they leave float32's range or will in a deeper network of this kind, and what to do about it.
+    /// </summary>
+    /// <remarks>
+    /// The pass runs in Train. The gradient that enters at the output is random, N(0, 1) for each value: with the sum of the outputs as a loss, the gradient through a normalization layer would be 0.
+    /// Weights, their gradients and running statistics stay as they are. Not for a network that another thread is training.
+    /// </remarks>
+    /// <param name="model">The network.</param>
+    /// <param name="inputs">A batch of inputs like those of the training; with batch norm, two samples or more.</param>
+    /// <param name="seed">Seed of the gradient at the output and of dropout.</param>
+    public static PlumbReport Plumb(this Module model, Tensor inputs, ulong seed = 0)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(inputs);
+        var tape = new Tape(Mode.Train) { Seed = seed };
+        tape.Reset();
+        var weighted = new List<bool>();
+        var hooks = new List<IDisposable>();
+        using var trace = new PassWithoutTrace(model, tape);
+        using var activations = new ActivationProbe(model);
+        var gradients = new List<(Module Module, Tensor Output)>();
+        try
+        {
+            foreach ((_, Module module) in model.NamedModules())
+            {
+                if (module.Children.Count != 0) continue;
+                hooks.Add(module.AddForwardHook((layer, _, y) =>
+                {
+                    weighted.Add(HasWeight(layer));
+                    gradients.Add((layer, y));
+                }));
+            }
+
+            Tensor output = model.Forward(tape.Input(inputs, requiresGradient: true));
+            output.Backward(Tensor.RandomNormal(output.Shape, new Philox(seed, "plumb"), output.DType));
+            var layers = new PlumbLayer[gradients.Count];
+            for (int i = 0; i < layers.Length; i++)
+            {
+                LayerStatistics seen = activations.Records[i];
+                layers[i] = new PlumbLayer(seen.Name, seen.Type, seen.Shape, weighted[i], seen.Values, gradients[i].Output.Gradient is { } gradient ? TensorStatistics.Of(gradient) : null);
+            }
+
+            return new PlumbReport(model.TypeName, inputs.Shape, layers);
+        }
+        finally
+        {
+            foreach (IDisposable hook in hooks) hook.Dispose();
+        }
+    }
+
+    /// <summary>Whether a module multiplies by a weight of its own: the steps by which depth is counted.</summary>
+    internal static bool HasWeight(Module module)
+    {
+        foreach ((_, Parameter parameter) in module.OwnParameters)
+        {
+            if (parameter.Shape.Rank >= 2) return true;
+        }
+
+        return false;
+    }
+}

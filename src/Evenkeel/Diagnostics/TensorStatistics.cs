@@ -1,0 +1,124 @@
+using System.Numerics;
+using Evenkeel.Nn;
+
+namespace Evenkeel.Diagnostics;
+
+/// <summary>Equal intervals between the smallest and the largest finite value, and how many values fall into each.</summary>
+/// <param name="Low">The smallest finite value: the lower end of the first interval.</param>
+/// <param name="High">The largest finite value: the upper end of the last interval.</param>
+/// <param name="Counts">Finite values in each interval.</param>
+public sealed record Histogram(double Low, double High, IReadOnlyList<long> Counts);
+
+/// <summary>What the values of a tensor look like. Sums are made in double, in the order of the elements.</summary>
+/// <param name="Count">Number of values.</param>
+/// <param name="Mean">Σx/n over all values, as <c>x.mean()</c>; NaN where one is.</param>
+/// <param name="Std">√(Σ(x - mean)²/(n - 1)) over all values, as <c>x.std()</c>; NaN below two values, and where a value is not finite.</param>
+/// <param name="Min">The smallest value that is not NaN; NaN where there is none.</param>
+/// <param name="Max">The largest value that is not NaN; NaN where there is none.</param>
+/// <param name="ZeroShare">Share of values that are exactly 0: what ReLU has cut off.</param>
+/// <param name="SaturatedShare">
+/// Share of values where the function that made them is flat: its slope is below 5 % of its largest. For a sigmoid's output y that is 4·y·(1 - y) &lt; 0.05 (beyond
+/// 0.0127 and 0.9873), for tanh's 1 - y² &lt; 0.05 (beyond ±0.9747). Null for other functions.
+/// </param>
+/// <param name="NaNs">Number of NaNs.</param>
+/// <param name="Infinities">Number of infinities of both signs.</param>
+/// <param name="Histogram">The distribution; null where no intervals were asked for, or no value is finite.</param>
+public sealed record TensorStatistics(
+    long Count, double Mean, double Std, double Min, double Max, double ZeroShare, double? SaturatedShare, long NaNs, long Infinities, Histogram? Histogram)
+{
+    /// <summary>A function whose slope is below this share of its largest counts as saturated.</summary>
+    public const double FlatSlope = 0.05;
+
+    /// <summary>Number of values that are NaN or infinite.</summary>
+    public long NonFinite => NaNs + Infinities;
+
+    /// <summary>The largest magnitude; NaN where all values are.</summary>
+    public double Peak => Math.Max(Math.Abs(Min), Math.Abs(Max));
+
+    /// <summary>Looks at all values of a tensor.</summary>
+    /// <param name="tensor">Floating-point values.</param>
+    /// <param name="madeBy">The module whose output they are; decides the rule of <see cref="SaturatedShare"/>.</param>
+    /// <param name="bins">Number of intervals of the histogram; 0 for none.</param>
+    /// <exception cref="ArgumentException">The tensor holds integers.</exception>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="bins"/> is negative.</exception>
+    public static TensorStatistics Of(Tensor tensor, Module? madeBy = null, int bins = 0)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        ArgumentOutOfRangeException.ThrowIfNegative(bins);
+        return tensor.DType switch
+        {
+            DType.Float32 => Of<float>(tensor.AsSpan<float>(), madeBy, bins),
+            DType.Float64 => Of<double>(tensor.AsSpan<double>(), madeBy, bins),
+            _ => throw new ArgumentException($"TensorStatistics: expected floating-point values, got {tensor.DType} of shape {tensor.Shape}.", nameof(tensor)),
+        };
+    }
+
+    private static TensorStatistics Of<T>(ReadOnlySpan<T> values, Module? madeBy, int bins) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double sum = 0, low = double.PositiveInfinity, high = double.NegativeInfinity, finiteLow = low, finiteHigh = high;
+        long zeros = 0, nans = 0, infinities = 0;
+        foreach (T value in values)
+        {
+            double x = double.CreateTruncating(value);
+            sum += x;
+            if (x == 0) zeros++;
+            if (double.IsNaN(x))
+            {
+                nans++;
+                continue;
+            }
+
+            low = Math.Min(low, x);
+            high = Math.Max(high, x);
+            if (double.IsInfinity(x))
+            {
+                infinities++;
+                continue;
+            }
+
+            finiteLow = Math.Min(finiteLow, x);
+            finiteHigh = Math.Max(finiteHigh, x);
+        }
+
+        long count = values.Length;
+        double mean = sum / count, squares = 0;
+        foreach (T value in values)
+        {
+            double d = double.CreateTruncating(value) - mean;
+            squares += d * d;
+        }
+
+        bool none = low > high;
+        return new TensorStatistics(
+            count, mean, count > 1 ? Math.Sqrt(squares / (count - 1)) : double.NaN, none ? double.NaN : low, none ? double.NaN : high,
+            count == 0 ? 0 : (double)zeros / count, Saturated(values, madeBy), nans, infinities,
+            bins == 0 || finiteLow > finiteHigh ? null : Distribute(values, finiteLow, finiteHigh, bins));
+    }
+
+    private static double? Saturated<T>(ReadOnlySpan<T> values, Module? madeBy) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        bool sigmoid = madeBy is Sigmoid;
+        if (!sigmoid && madeBy is not Tanh) return null;
+        long flat = 0;
+        foreach (T value in values)
+        {
+            double y = double.CreateTruncating(value);
+            if ((sigmoid ? 4 * y * (1 - y) : 1 - y * y) < FlatSlope) flat++;
+        }
+
+        return values.Length == 0 ? 0 : (double)flat / values.Length;
+    }
+
+    private static Histogram Distribute<T>(ReadOnlySpan<T> values, double low, double high, int bins) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var counts = new long[bins];
+        double scale = high > low ? bins / (high - low) : 0;
+        foreach (T value in values)
+        {
+            double x = double.CreateTruncating(value);
+            if (double.IsFinite(x)) counts[Math.Min(bins - 1, (int)((x - low) * scale))]++;
+        }
+
+        return new Histogram(low, high, counts);
+    }
+}

@@ -1,0 +1,139 @@
+using Evenkeel.Diagnostics;
+using Evenkeel.Nn;
+using Evenkeel.Random;
+using Xunit;
+
+namespace Evenkeel.Tests.Diagnostics;
+
+public sealed class PlumbTests
+{
+    private const int Width = 256;
+
+    [Fact]
+    public void NothingIsLeftBehind()
+    {
+        var norm = new BatchNorm1d(6);
+        var network = new Sequential(new Linear(4, 6, random: new Philox(1)), norm, new ReLU(), new Dropout(0.5), new Linear(6, 2, random: new Philox(2)));
+        Parameter weight = network.Parameters()[0], frozen = network.Parameters()[^1];
+        var tape = new Tape(Mode.Train);
+        Tensor x = Tensor.RandomNormal([8, 4], new Philox(3));
+        network.Forward(tape.Input(x)).Sum().Backward();
+        frozen.RequiresGradient = false;
+        float[] gradient = weight.Gradient!.ToArray<float>(), mean = norm.Running!.Mean.Value.ToArray<float>();
+        Tensor bad = x.Clone();
+        bad.AsSpan<float>()[0] = float.NaN;
+
+        PlumbReport report = network.Plumb(x), again = network.Plumb(x), broken = network.Plumb(bad);
+        Assert.Equal(report.ToString(), again.ToString());
+        Assert.Equal(gradient, weight.Gradient!.ToArray<float>());
+        Assert.True(weight.RequiresGradient);
+        Assert.False(frozen.RequiresGradient);
+        Assert.Equal(mean, norm.Running.Mean.Value.ToArray<float>());
+        Assert.Equal(1, norm.Running.NumBatchesTracked.Value.Item());
+        Assert.Equal(0, norm.Running.SkippedBatches);
+        Assert.Equal(5, report.Layers.Count);
+        Assert.All(report.Layers, static layer => Assert.NotNull(layer.Gradient));
+        Assert.Contains("0 (Linear) is the first layer whose output is not finite", broken.ToString(), StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => network.Plumb(Tensor.Zeros([8, 5])));
+        Assert.True(weight.RequiresGradient);
+    }
+
+    [Fact]
+    public void TwentyLayersForetellWhereAHundredOverflow()
+    {
+        // The lesson's network, N(0, 1), seed 1: PyTorch has its first NaN at layer 35.
+        Linear[] linears = Linears(100, Init.Normal(), out Tensor x);
+        PlumbReport prefix = Stack(linears[..20]).Plumb(x), whole = Stack(linears).Plumb(x);
+        Assert.Equal(new RangeEnd(true, 35, null), prefix.ActivationEnd);
+        Assert.Equal(35, whole.ActivationEnd!.Layer);
+        Assert.Equal("70", whole.ActivationEnd.Name);
+        Assert.True(whole.ActivationEnd.Happened);
+        Assert.Null(whole.GradientEnd);
+        Assert.InRange(prefix.ActivationFactor, 11, 11.6);
+        Assert.Contains("float32 would overflow at about layer 35.", prefix.ToString(), StringComparison.Ordinal);
+        Assert.Contains("use Init.KaimingNormal", prefix.ToString(), StringComparison.Ordinal);
+        Assert.Contains("float32 overflows at layer 35 (70).", whole.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TwentyLayersForetellWhereAHundredFade()
+    {
+        Linear[] linears = Linears(100, null, out Tensor x);
+        PlumbReport prefix = Stack(linears[..20]).Plumb(x), whole = Stack(linears).Plumb(x);
+        Assert.InRange(prefix.ActivationFactor, 0.38, 0.43);
+        Assert.InRange(prefix.GradientFactor, 0.36, 0.46);
+        Assert.False(prefix.ActivationEnd!.Overflows || prefix.ActivationEnd.Happened || whole.ActivationEnd!.Overflows);
+        Assert.True(whole.ActivationEnd!.Happened);
+        Assert.InRange(prefix.ActivationEnd.Layer, whole.ActivationEnd.Layer - 3, whole.ActivationEnd.Layer + 3);
+        Assert.Contains(prefix.Advice, static advice => advice.Contains("std of activations falls to 0.4", StringComparison.Ordinal));
+        Assert.Contains(prefix.Advice, static advice => advice.Contains("Gradients fall to 0.4", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void AHealthyNetworkGetsNoAdvice()
+    {
+        PlumbReport kaiming = Stack(Linears(20, Init.KaimingNormal, out Tensor x)).Plumb(x);
+        Assert.Empty(kaiming.Advice);
+        Assert.Null(kaiming.ActivationEnd);
+        Assert.Contains("They stay inside float32's range.", kaiming.ToString(), StringComparison.Ordinal);
+        Assert.InRange(kaiming.ActivationFactor, 0.95, 1.05);
+        Assert.Contains("0", kaiming.Layers[0].Name, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void SaturatedAndDeadLayersAreNamed()
+    {
+        var random = new TorchGenerator(1);
+        var saturated = new Sequential(new Linear(Width, Width, random: random), new Tanh());
+        saturated.Initialize(Init.Normal(), random);
+        Tensor x = Tensor.RandomNormal([16, Width], random);
+        Assert.Contains(saturated.Plumb(x).Advice, static advice => advice.Contains("of 1 (Tanh) are saturated", StringComparison.Ordinal));
+        var dead = new Linear(Width, Width, random: random);
+        dead.Bias!.Value.Fill(-100);
+        Assert.Contains(new Sequential(dead, new ReLU()).Plumb(x).Advice, static advice => advice.Contains("100.0% of the outputs of 1 (ReLU) are 0", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void TheInitReportSaysWhatTheDefaultDoes()
+    {
+        var network = new Sequential(new Linear(Width, Width, random: new TorchGenerator(1)), new ReLU(), new Linear(Width, 64, random: new TorchGenerator(2)), new BatchNorm1d(64), new ReLU(), new Linear(64, 2));
+        InitReport report = network.InitReport();
+        Assert.Equal(3, report.Layers.Count);
+        InitLayer first = report.Layers[0];
+        Assert.Equal(("0", "Linear", "U(±0.0625)", Width, Width, "ReLU"), (first.Name, first.Type, first.Distribution, first.FanIn, first.FanOut, first.Through));
+        Assert.Equal(1.0 / (3 * Width), first.ExpectedVariance, 1e-15);
+        Assert.InRange(first.MeasuredVariance / first.ExpectedVariance, 0.98, 1.02);
+        Assert.Equal(Math.Sqrt(1.0 / 6), first.Gain!.Value, 1e-12);
+        Assert.Equal(("normalization", null), (report.Layers[1].Through, report.Layers[1].Gain));
+        Assert.Equal("nothing", report.Layers[2].Through);
+        Assert.Contains("0.408", report.ToString(), StringComparison.Ordinal);
+
+        network.Initialize(Init.KaimingNormal, new TorchGenerator(1));
+        InitLayer kaiming = network.InitReport(Init.KaimingNormal).Layers[0];
+        Assert.Equal("N(0, 0.08839²)", kaiming.Distribution);
+        Assert.Equal(1, kaiming.Gain!.Value, 1e-12);
+        Assert.Equal(Math.Sqrt(2), network.InitReport(Init.KaimingNormal, Nonlinearity.Linear).Layers[1].Gain!.Value, 1e-12);
+    }
+
+    private static Linear[] Linears(int count, Init? init, out Tensor inputs)
+    {
+        var random = new TorchGenerator(1);
+        var linears = new Linear[count];
+        for (int i = 0; i < count; i++) linears[i] = new Linear(Width, Width, bias: false, random);
+        if (init is not null) Stack(linears).Initialize(init, random);
+        inputs = Tensor.RandomNormal([16, Width], random);
+        return linears;
+    }
+
+    private static Sequential Stack(Linear[] linears)
+    {
+        var stack = new Sequential();
+        foreach (Linear linear in linears)
+        {
+            stack.Add(linear);
+            stack.Add(new ReLU());
+        }
+
+        return stack;
+    }
+}
