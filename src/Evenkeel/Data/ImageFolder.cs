@@ -1,0 +1,205 @@
+using Evenkeel.Kernels;
+
+namespace Evenkeel.Data;
+
+/// <summary>How the pictures of a folder are read.</summary>
+public sealed record ImageFolderOptions
+{
+    /// <summary>The height that every picture is scaled to (bilinear with antialias, as Pillow does it); null leaves pictures as they are. Goes with <see cref="Width"/>.</summary>
+    public int? Height { get; init; }
+
+    /// <summary>The width that every picture is scaled to.</summary>
+    public int? Width { get; init; }
+
+    /// <summary>Another way to prepare each decoded picture, in place of <see cref="Height"/> and <see cref="Width"/>; called from several threads. A function has no name to be found by, so the result is not cached.</summary>
+    public Func<ByteImage, ByteImage>? Prepare { get; init; }
+
+    /// <summary>3 makes gray pictures colour, 1 makes colour pictures gray (Pillow's 0.299 R + 0.587 G + 0.114 B); null leaves them as they are.</summary>
+    public int? Channels { get; init; } = 3;
+
+    /// <summary>True goes on when a picture cannot be decoded, and lists it in <see cref="ImageFolder.Bad"/>; false is an error that names it.</summary>
+    public bool SkipBad { get; init; }
+
+    /// <summary>Whether decoded pictures are kept in a file, so that the next load takes milliseconds.</summary>
+    public bool Cache { get; init; } = true;
+
+    /// <summary>Where that file is kept; null for <c>image-folders</c> in the user's cache folder (<see cref="DataCatalog.UserFolder"/>), never beside the sources.</summary>
+    public string? CacheFolder { get; init; }
+}
+
+/// <summary>A decoded picture of a folder.</summary>
+/// <param name="File">Its file, relative to the folder, with forward slashes: <c>100/100-9.jpg</c>.</param>
+/// <param name="Label">Its class.</param>
+/// <param name="Image">The picture.</param>
+public sealed record FolderImage(string File, int Label, ByteImage Image);
+
+/// <summary>A file that could not be decoded.</summary>
+/// <param name="File">The file, relative to the folder, with forward slashes.</param>
+/// <param name="Reason">Why.</param>
+public sealed record BadImage(string File, string Reason);
+
+/// <summary>
+/// Labelled pictures of any size from a folder with one sub-folder a class. Classes are numbered by the ordinal order of their names, pictures come class by class in the
+/// ordinal order of their paths (<c>1-10.jpg</c> before <c>1-2.jpg</c>), whatever the system lists first and however many threads decode.
+/// </summary>
+/// <remarks>
+/// Pictures may lie deeper inside a class; names that begin with a dot and files that do not end as a picture (<see cref="ImageFile.Extensions"/>) are passed over. The lessons'
+/// RMBDataset takes only <c>.jpg</c>, in the order of the system. Decoded pictures are cached as one file under the folder's path and the options; it is made anew
+/// when a source is added, removed or changed (length or time), or when it is damaged.
+/// </remarks>
+public sealed class ImageFolder
+{
+    internal ImageFolder(string root, IReadOnlyList<string> classNames, IReadOnlyList<FolderImage> images, IReadOnlyList<BadImage> bad, bool fromCache) =>
+        (Root, ClassNames, Images, Bad, FromCache) = (root, classNames, images, bad, fromCache);
+
+    /// <summary>The folder, as a full path.</summary>
+    public string Root { get; }
+
+    /// <summary>The names of the sub-folders, by label.</summary>
+    public IReadOnlyList<string> ClassNames { get; }
+
+    /// <summary>The pictures.</summary>
+    public IReadOnlyList<FolderImage> Images { get; }
+
+    /// <summary>The files that were left out because they could not be decoded; empty unless <see cref="ImageFolderOptions.SkipBad"/> is set.</summary>
+    public IReadOnlyList<BadImage> Bad { get; }
+
+    /// <summary>Whether the pictures came from the cache.</summary>
+    public bool FromCache { get; }
+
+    /// <summary>Number of pictures.</summary>
+    public int Count => Images.Count;
+
+    /// <summary>Reads a folder of class folders.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="progress">Told the share of the pictures decoded, 0 to 1.</param>
+    /// <param name="cancellationToken">Stops decoding.</param>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="InvalidDataException">No class folder, an empty one, or a picture that cannot be decoded (the first in order is named).</exception>
+    /// <exception cref="FileNotFoundException">There are JPEG files and libturbojpeg is not installed.</exception>
+    /// <exception cref="ArgumentException">The options contradict each other.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static ImageFolder Load(
+        string path, ImageFolderOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new ImageFolderOptions();
+        CheckOptions(options);
+        FolderListing listing = FolderListing.Of(path);
+        ImageFolderCache? cache = options.Cache && options.Prepare is null ? ImageFolderCache.For(listing, options) : null;
+        if (cache?.Read() is { } cached)
+        {
+            progress?.Report(1);
+            return cached;
+        }
+
+        ImageFolder decoded = Decode(listing, options, progress, cancellationToken);
+        cache?.Write(decoded);
+        return decoded;
+    }
+
+    /// <summary>All pictures as one set (N, C, H, W).</summary>
+    /// <param name="name">The name of the set; null for the folder's.</param>
+    /// <exception cref="InvalidDataException">The pictures differ in size or channels; two of them are named.</exception>
+    public ImageSet ToSet(string? name = null)
+    {
+        ByteImage first = Images[0].Image;
+        int size = first.Pixels.Length;
+        if ((long)size * Count > Array.MaxLength)
+            throw new InvalidDataException($"ImageFolder: {Count} pictures of {first} make more than {Array.MaxLength} values. Scale them to a smaller size.");
+        var pixels = GC.AllocateUninitializedArray<byte>(size * Count);
+        var labels = new int[Count];
+        for (int i = 0; i < Count; i++)
+        {
+            ByteImage image = Images[i].Image;
+            if ((image.Channels, image.Height, image.Width) != (first.Channels, first.Height, first.Width))
+                throw new InvalidDataException(
+                    $"ImageFolder: expected pictures of one size in \"{Root}\", got {first} ({Images[0].File}) and {image} ({Images[i].File}). Give a height and a width to scale them to.");
+            image.Pixels.CopyTo(pixels, (long)i * size);
+            labels[i] = Images[i].Label;
+        }
+
+        return new ImageSet(pixels, labels, first.Channels, first.Height, first.Width, ClassNames, name ?? Path.GetFileName(Root), Root);
+    }
+
+    /// <summary>For example <c>rmb: 266 pictures, 2 classes</c>.</summary>
+    public override string ToString() => $"{Path.GetFileName(Root)}: {Count} pictures, {ClassNames.Count} classes{(Bad.Count > 0 ? $", {Bad.Count} left out" : "")}";
+
+    private static void CheckOptions(ImageFolderOptions options)
+    {
+        if (options.Height is null != options.Width is null)
+            throw new ArgumentException("ImageFolder: expected a height and a width, or neither, got only one of them.", nameof(options));
+        if (options.Height is < 1 || options.Width is < 1 || (long)(options.Height ?? 1) * (options.Width ?? 1) > ImageFile.MaxPixels)
+            throw new ArgumentException($"ImageFolder: expected a size from 1 x 1 to {ImageFile.MaxPixels} pixels, got {options.Height} x {options.Width}.", nameof(options));
+        if (options.Prepare is not null && options.Height is not null)
+            throw new ArgumentException("ImageFolder: expected a size or a function that prepares pictures, got both. Let the function scale.", nameof(options));
+        if (options.Channels is not (null or 1 or 3)) throw new ArgumentException($"ImageFolder: expected 1 or 3 channels, got {options.Channels}.", nameof(options));
+    }
+
+    private static ImageFolder Decode(FolderListing listing, ImageFolderOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        var files = listing.Files;
+        var images = new ByteImage?[files.Count];
+        var failures = new Exception?[files.Count];
+        int done = 0;
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Workers.Threads, CancellationToken = cancellationToken };
+        Parallel.For(0, files.Count, parallel, (i, state) =>
+        {
+            try
+            {
+                images[i] = Prepare(ImageFile.Read(files[i].Path), options);
+                progress?.Report((double)Interlocked.Increment(ref done) / files.Count);
+            }
+            catch (Exception failure)
+            {
+                failures[i] = failure;
+                // Break lets every earlier picture be finished: the first failure in order is always the same one.
+                if (!options.SkipBad || failure is not InvalidDataException) state.Break();
+            }
+        });
+        var kept = new List<FolderImage>(files.Count);
+        var bad = new List<BadImage>();
+        for (int i = 0; i < files.Count; i++)
+        {
+            if (images[i] is { } image)
+            {
+                kept.Add(new FolderImage(files[i].Name, files[i].Label, image));
+                continue;
+            }
+
+            Exception failure = failures[i]!;
+            if (failure is not InvalidDataException) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+            if (!options.SkipBad)
+                throw new InvalidDataException($"{failure.Message} (SkipBad, on the command line --skip-bad, goes on without such files.)", failure);
+            bad.Add(new BadImage(files[i].Name, failure.InnerException?.Message ?? failure.Message));
+        }
+
+        for (int label = 0; label < listing.ClassNames.Count; label++)
+        {
+            if (!kept.Exists(image => image.Label == label))
+                throw new InvalidDataException(
+                    $"ImageFolder: expected at least one picture of class {listing.ClassNames[label]} that can be decoded, found none in \"{Path.Combine(listing.Root, listing.ClassNames[label])}\" (first: {bad.First(b => files.First(f => f.Name == b.File).Label == label).Reason}).");
+        }
+
+        return new ImageFolder(listing.Root, listing.ClassNames, kept, bad, fromCache: false);
+    }
+
+    private static ByteImage Prepare(ByteImage image, ImageFolderOptions options)
+    {
+        if (options.Channels is { } channels && channels != image.Channels) image = channels == 3 ? Colour(image) : Gray(image);
+        if (options.Prepare is { } prepare) return prepare(image);
+        return options is { Height: { } height, Width: { } width } ? ImageResize.Bilinear(image, height, width) : image;
+    }
+
+    private static ByteImage Colour(ByteImage gray) => new([.. gray.Pixels, .. gray.Pixels, .. gray.Pixels], 3, gray.Height, gray.Width);
+
+    /// <summary>Pillow's convert("L"): ITU-R 601 weights in 16 bits, rounded.</summary>
+    private static ByteImage Gray(ByteImage colour)
+    {
+        var gray = new byte[colour.Height * colour.Width];
+        Span<byte> red = colour.Plane(0), green = colour.Plane(1), blue = colour.Plane(2);
+        for (int i = 0; i < gray.Length; i++) gray[i] = (byte)((red[i] * 19595 + green[i] * 38470 + blue[i] * 7471 + 0x8000) >> 16);
+        return new ByteImage(gray, 1, colour.Height, colour.Width);
+    }
+}
