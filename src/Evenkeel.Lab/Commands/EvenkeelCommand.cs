@@ -148,7 +148,8 @@ internal static class EvenkeelCommand
                 "reproduce" => ["evenkeel reproduce --data ~/data --out results", "evenkeel reproduce --quick"],
                 "bench" => ["evenkeel bench --filter batchnorm/forward-backward", "evenkeel bench --threads 1 --json"],
                 "bits" => ["evenkeel bits --threads 1", "DOTNET_EnableAVX512=0 evenkeel bits"],
-                "data" => ["evenkeel data list"],
+                "data" => ["evenkeel data list", "evenkeel data fetch fashion-mnist"],
+                "fetch" => ["evenkeel data fetch fashion-mnist", "evenkeel data fetch cifar-10 --data ~/data"],
                 _ => [],
             };
             TextWriter output = parseResult.InvocationConfiguration.Output;

@@ -94,6 +94,40 @@ public static class DataCatalog
         return FindIn(name, CacheFolder) ?? FindIn(name, UserFolder);
     }
 
+    /// <summary>
+    /// Downloads a set from its official address, file by file: what is there already is left alone, an attempt that was cut short goes on where it stopped, and a file
+    /// gets its name only when its published checksum is right.
+    /// </summary>
+    /// <param name="name">The set, as <see cref="Entries"/> names it.</param>
+    /// <param name="folder">The folder of data sets to put it in, made if need be; null for <see cref="CacheFolder"/>.</param>
+    /// <param name="mirror">Another place that offers the same files under the same names; null for the official address. The checksums stay.</param>
+    /// <param name="progress">Told the bytes of each file.</param>
+    /// <param name="cancellationToken">Stops; what was received stays for the next time.</param>
+    /// <returns>Where the set is.</returns>
+    /// <exception cref="ArgumentException">The catalog has no such set.</exception>
+    /// <exception cref="IOException">No network, an answer that is no file, a full disk, or another process that downloads the same file.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
+    /// <exception cref="InvalidDataException">A checksum is wrong; what was received is removed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static async Task<DataLocation> FetchAsync(
+        string name, string? folder = null, Uri? mirror = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        CatalogEntry entry = EntryOf(name) ?? throw Unknown(name);
+        string root = Path.GetFullPath(folder ?? CacheFolder);
+        foreach (CatalogFile file in entry.Files)
+        {
+            Uri address = mirror is null ? file.Address : new Uri(mirror, Path.GetFileName(file.Name));
+            using HttpClient client = Download.CreateClient(address);
+            await new Download(client, address, file.Name, Path.Combine(root, file.Name), file.Md5, progress).RunAsync(cancellationToken);
+        }
+
+        return FindIn(name, root)!;
+    }
+
+    private static ArgumentException Unknown(string name) =>
+        new($"DataCatalog: expected one of {string.Join(", ", Entries.Select(static entry => entry.Name))}, got {name}.", nameof(name));
+
     private static DataLocation? FindIn(string name, string root)
     {
         string? found;
@@ -109,7 +143,7 @@ public static class DataCatalog
                 files = found is null ? [] : File.Exists(found) ? [found] : Directory.EnumerateFiles(found, "*.bin");
                 break;
             default:
-                throw new ArgumentException($"DataCatalog: expected one of {string.Join(", ", Entries.Select(static entry => entry.Name))}, got {name}.", nameof(name));
+                throw Unknown(name);
         }
 
         return found is null ? null : new DataLocation(name, found, files.Sum(static file => new FileInfo(file).Length), root);
