@@ -9,7 +9,7 @@ namespace Evenkeel.Lab.Commands;
 /// <summary><c>evenkeel data</c>: which images a run would use, and how to get them.</summary>
 internal static class DataCommand
 {
-    public static Command Create() => new("data", "The images that experiments use.") { List(), Fetch(), PathOf() };
+    public static Command Create() => new("data", "The images that experiments use.") { List(), DataShowCommand.Create(), Fetch(), PathOf() };
 
     private static Command List()
     {

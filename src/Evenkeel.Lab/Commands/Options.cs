@@ -51,7 +51,7 @@ internal static class Options
         return Workers.Threads;
     }
 
-    private static Option<long?> Number(string name, long least, long most, string description) => new(name)
+    public static Option<long?> Number(string name, long least, long most, string description) => new(name)
     {
         Description = description,
         HelpName = "N",

@@ -1,0 +1,102 @@
+using System.Globalization;
+using Evenkeel.Data;
+using Evenkeel.Lab.Commands;
+
+namespace Evenkeel.Lab.Experiments;
+
+/// <summary>Labelled pictures to look at, each made or read when it is needed.</summary>
+internal sealed class ShownSet
+{
+    private readonly Func<int, ByteImage> _image;
+    private readonly Func<int, string> _caption;
+
+    private ShownSet(string title, IReadOnlyList<string> classNames, int[] labels, Func<int, ByteImage> image, Func<int, string> caption) =>
+        (Title, ClassNames, Labels, _image, _caption) = (title, classNames, labels, image, caption);
+
+    /// <summary>The names that are no folders.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+        ["synthetic-fashion", "synthetic-cifar", "synthetic-banknotes", .. LabSet.All.Select(static set => set.Name)];
+
+    public string Title { get; }
+
+    public IReadOnlyList<string> ClassNames { get; }
+
+    public int[] Labels { get; }
+
+    /// <summary>A picture.</summary>
+    /// <exception cref="LabException">Its file cannot be read or decoded.</exception>
+    public ByteImage Image(int index)
+    {
+        try
+        {
+            return _image(index);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            throw new LabException(e.Message, ExitCode.Failed, e);
+        }
+    }
+
+    /// <summary>What to call a picture.</summary>
+    public string Caption(int index) => _caption(index);
+
+    /// <summary>Opens a set by name, or a folder of class folders.</summary>
+    /// <param name="name">One of <see cref="Names"/>, or a folder.</param>
+    /// <param name="data">Where real sets are looked for, as <c>--data</c> says.</param>
+    /// <param name="seed">Seed of synthetic sets.</param>
+    /// <param name="perClass">How many pictures of a class a synthetic set has to hold.</param>
+    /// <exception cref="LabException">There is no such set or folder, or it cannot be read.</exception>
+    public static ShownSet Open(string name, string? data, ulong seed, int perClass)
+    {
+        switch (name)
+        {
+            case "synthetic-fashion": return Of(SyntheticFashion.Create(seed, 10 * perClass, 0).Train);
+            case "synthetic-cifar": return Of(SyntheticCifar.Create(seed, 10 * perClass, 0, 0).Train);
+            // Bursts are of one class: some more, so that each class has enough.
+            case "synthetic-banknotes": return Of(SyntheticBanknotes.Create(seed, 4 * perClass + 60).Images);
+        }
+
+        try
+        {
+            if (LabSet.All.FirstOrDefault(set => set.Name == name) is { } known)
+            {
+                string path = LabData.Find(data).PathOf(known) ?? throw new LabException(
+                    $"expected {known.Title} in the folder of --data or {LabData.Variable} ({known.Expected}), found none. Give the folder, or show synthetic-{(known == LabSet.Cifar10 ? "cifar" : known == LabSet.FashionMnist ? "fashion" : "banknotes")}.");
+                if (known == LabSet.FashionMnist) return Of(FashionMnist.Load(path).Train);
+                return known == LabSet.Cifar10 ? Of(Cifar10.Load(path, Cifar10Parts.Test).Test!) : Folder(path);
+            }
+
+            if (Directory.Exists(name)) return Folder(name);
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            throw new LabException(e.Message, ExitCode.Failed, e);
+        }
+
+        throw new LabException($"unknown set '{name}'.{NearestName.Hint(name, Names)} It can be {string.Join(", ", Names)}, or a folder with one folder of pictures a class.", ExitCode.Usage);
+    }
+
+    private static ShownSet Of(ImageSet set) => new(set.Name, set.ClassNames, set.Labels.ToArray(),
+        index => new ByteImage(set.Image(index).ToArray(), set.Channels, set.Height, set.Width), static index => index.ToString(CultureInfo.InvariantCulture));
+
+    private static ShownSet Folder(string path)
+    {
+        string[] classes = [.. Directory.EnumerateDirectories(path).Where(static folder => Files(folder).Any()).Order(StringComparer.Ordinal)];
+        if (classes.Length == 0)
+            throw new LabException($"expected a folder with one folder of pictures a class, got {path}, which has none ({string.Join(", ", ImageFile.Extensions)} are read).");
+        var files = new List<string>();
+        var labels = new List<int>();
+        for (int label = 0; label < classes.Length; label++)
+        {
+            // Shorter names first: 1-2 before 1-10, so that bursts stay together.
+            string[] own = [.. Files(classes[label]).OrderBy(static file => file.Length).ThenBy(static file => file, StringComparer.Ordinal)];
+            files.AddRange(own);
+            labels.AddRange(Enumerable.Repeat(label, own.Length));
+        }
+
+        return new ShownSet(Path.GetFileName(Path.GetFullPath(path)), Array.ConvertAll(classes, static folder => Path.GetFileName(folder)), [.. labels],
+            index => ImageFile.Read(files[index]), index => Path.GetFileNameWithoutExtension(files[index]));
+    }
+
+    private static IEnumerable<string> Files(string folder) => Directory.EnumerateFiles(folder).Where(ImageFile.HasImageName);
+}
