@@ -1,0 +1,35 @@
+namespace Evenkeel.Lab.Experiments.Theory;
+
+/// <summary>What the experiments of lesson K share: its page, and seed 1 (the lesson names none; lessons A and B use 1).</summary>
+internal abstract class TheoryExperiment : Experiment
+{
+    public sealed override string Page => $"docs/lessons/k-theory.md#{Name}";
+
+    public sealed override long LessonSeed => 1;
+}
+
+/// <summary>Small measures over tensors and lists; sums run in index order in double, so their bits depend on nothing else.</summary>
+internal static class TheoryMath
+{
+    /// <summary>Largest |a - b|, NaN where one is.</summary>
+    public static double LargestDifference(Tensor a, Tensor b) => (a.To(DType.Float64) - b.To(DType.Float64)).Abs().Max().Item();
+
+    /// <summary>Largest |x|.</summary>
+    public static double Largest(Tensor x) => x.To(DType.Float64).Abs().Max().Item();
+
+    /// <summary>Euclidean norm of all values.</summary>
+    public static double Norm(Tensor x)
+    {
+        double sum = 0;
+        foreach (double value in x.To(DType.Float64).AsSpan<double>()) sum += value * value;
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>The middle value; the mean of the two middle ones of an even count. NaN counts as larger than any number.</summary>
+    public static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.OrderBy(double.IsNaN).ThenBy(value => value)];
+        int half = sorted.Length / 2;
+        return sorted.Length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+    }
+}
