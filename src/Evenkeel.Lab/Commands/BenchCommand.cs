@@ -37,6 +37,7 @@ internal static class BenchCommand
             BenchCase[] cases = [.. BenchCase.All.Where(one => one.Name.Contains(parse.GetValue(filter) ?? "", StringComparison.OrdinalIgnoreCase))];
             if (cases.Length == 0)
                 throw new LabException($"--filter: expected part of a case's name, got {parse.GetValue(filter)}. 'evenkeel bench --filter batchnorm' is an example.", ExitCode.Usage);
+            Options.WarnOfSlowHardware();
             Run(cases, Options.UseThreads(parse.GetValue(threads)), parse.GetValue(seconds) ?? 0.4, parse.GetValue(json), cancellation);
             return ExitCode.Done;
         });

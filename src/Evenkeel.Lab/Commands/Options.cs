@@ -51,6 +51,13 @@ internal static class Options
         return Workers.Threads;
     }
 
+    /// <summary>Says once, on standard error, that this processor will take long; the results are the same.</summary>
+    public static void WarnOfSlowHardware()
+    {
+        if (!Hardware.HasFusedMultiplyAdd)
+            Console.Error.WriteLine("note: this processor has no fused multiply-add (or it is switched off): results are the same, but everything takes many times as long.");
+    }
+
     public static Option<long?> Number(string name, long least, long most, string description) => new(name)
     {
         Description = description,

@@ -77,6 +77,7 @@ internal sealed class RunOptions
         LabData data = LabData.Find(parse.GetValue(_data));
         var folder = new ResultFolder(parse.GetValue(_out)!);
         folder.Prepare();
+        Options.WarnOfSlowHardware();
         var request = new RunRequest(
             parse.GetValue(_seed), Options.UseThreads(parse.GetValue(_threads)), parse.GetValue(_dtype), (int?)parse.GetValue(_epochs), parse.GetValue(_quick));
         return new Laboratory(request, data, folder, cancellation);

@@ -22,9 +22,6 @@ internal static unsafe class Simd
     /// <summary>Bytes of output beyond which it is taken not to fit the last-level cache; see <see cref="StoreStream{T}"/>.</summary>
     public const long StreamThreshold = 16_000_000;
 
-    /// <summary>True where fused multiply-add is an instruction; elsewhere it is emulated: same bits, slow.</summary>
-    public static bool HasHardwareFma => System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported;
-
     /// <summary>The first address at or behind p that is aligned to a pack; for scratch on the stack.</summary>
     public static double* Align(double* p) => (double*)(((nint)p + Alignment - 1) & -Alignment);
 

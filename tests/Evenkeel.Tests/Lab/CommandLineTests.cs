@@ -6,6 +6,18 @@ namespace Evenkeel.Tests.Lab;
 
 public sealed class CommandLineTests
 {
+    [Theory]
+    [InlineData("0", 1)]
+    [InlineData("1", 0)]
+    public void Without_fused_multiply_add_the_lab_says_once_that_it_is_slow(string avx2, int times)
+    {
+        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Fma.IsSupported, "no such instruction that could be switched off");
+        using LabProcess lab = LabProcess.Start(["run", "worked-example", "batchnorm-forward", "--quick"], ("DOTNET_EnableAVX2", avx2));
+        Assert.Equal(0, lab.Wait());
+        Assert.Equal(times, lab.Error.Split("no fused multiply-add").Length - 1);
+        Assert.DoesNotContain("fused", lab.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Help_and_list_end_with_0()
     {
