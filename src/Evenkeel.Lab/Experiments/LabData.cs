@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
 using Evenkeel.Lab.Commands;
-using Evenkeel.Lab.Experiments.LeNet;
+using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Lab.Experiments.Notebook;
 
 namespace Evenkeel.Lab.Experiments;

@@ -1,10 +1,11 @@
 using System.Globalization;
+using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
 using Evenkeel.Training;
 
-namespace Evenkeel.Lab.Experiments.LeNet;
+namespace Evenkeel.Lab.Experiments.Convnets;
 
 /// <summary>Lesson D: LeNet with sigmoids on Fashion-MNIST, without batch norm, with the library's, with one written from primitives, and with the lesson's scalar gamma.</summary>
 internal sealed class FashionLeNet : Experiment
@@ -113,21 +114,19 @@ internal sealed class FashionLeNet : Experiment
         Sequential net = Net(variant, random);
         if (context.DType == DType.Float64) net.To(DType.Float64);
         var curves = new Curves(variant, context.Epochs) { Parameters = net.Parameters().Sum(static parameter => parameter.Value.Count), FreshScale = FreshScale(net, images, context.DType) };
-        var training = new ClassifierTraining(net, new SGD(net.Parameters(), LearningRate(variant)), context.DType);
-        int[] order = new int[images.Train.Count];
+        var training = new ClassifierTraining(net, new SGD(net.Parameters(), LearningRate(variant)));
+        using DataLoader batches = images.Batches(BatchSize, random, context.DType, context.Cancellation), tests = images.TestBatches(context.DType, context.Cancellation);
         for (int epoch = 0; epoch < context.Epochs; epoch++)
         {
-            for (int i = 0; i < order.Length; i++) order[i] = i;
-            random.Shuffle(order);
             int number = epoch;
-            Score train = training.Epoch(images.Train, order, BatchSize, done => context.Report(
-                Done(number + (0.9 * done / order.Length)), $"{variant}, epoch {number + 1}/{context.Epochs}"));
+            string state = $"{variant}, epoch {epoch + 1}/{context.Epochs}";
+            Score train = training.Epoch(batches, done => context.Report(Done(number + (0.9 * done)), state));
             if (!double.IsFinite(train.Loss)) break;
-            Score test = training.Evaluate(images.Test, context.Cancellation);
-            double recalibrated = Recalibrated(context, net, training, images, epoch == context.Epochs - 1, test.Accuracy, hash, variant);
+            Score test = training.Evaluate(tests);
+            double recalibrated = Recalibrated(context, net, training, images, tests, epoch == context.Epochs - 1, test.Accuracy, hash, variant);
             curves.Add(train, test, recalibrated);
             context.Report(Done(epoch + 1), string.Create(CultureInfo.InvariantCulture,
-                $"{variant}, epoch {epoch + 1}/{context.Epochs}, loss {train.Loss:F3}, train {train.Accuracy:F3}, test {test.Accuracy:F3}"), milestone: true);
+                $"{state}, loss {train.Loss:F3}, train {train.Accuracy:F3}, test {test.Accuracy:F3}"), milestone: true);
         }
 
         curves.ImagesPerSecond = training.ImagesPerSecond;
@@ -143,13 +142,14 @@ internal sealed class FashionLeNet : Experiment
     /// the net as training has left it.
     /// </summary>
     private static double Recalibrated(
-        ExperimentContext context, Module net, ClassifierTraining training, FashionImages images, bool isLast, double test, WeightsHash hash, string variant)
+        ExperimentContext context, Module net, ClassifierTraining training, FashionImages images, DataLoader tests, bool isLast, double test, WeightsHash hash, string variant)
     {
         if (isLast) hash.Add(variant, net);
         if (variant == None) return test;
         (StateBuffer Buffer, Tensor Kept)[] moving = [.. net.NamedBuffers().Select(static entry => (entry.Buffer, entry.Buffer.Value.Clone()))];
-        Recalibration.Run(net, images.Train, isLast ? images.Train.Count : Math.Min(RecalibrationImages, images.Train.Count / 2), context.DType, context.Cancellation);
-        double accuracy = training.Evaluate(images.Test, context.Cancellation).Accuracy;
+        using (DataLoader batches = images.TrainInOrder(isLast ? images.Train.Count : Math.Min(RecalibrationImages, images.Train.Count / 2), context.DType, context.Cancellation))
+            Recalibration.Run(net, batches);
+        double accuracy = training.Evaluate(tests).Accuracy;
         foreach ((StateBuffer buffer, Tensor kept) in moving) buffer.Value.CopyFrom(kept);
         return accuracy;
     }
@@ -160,8 +160,11 @@ internal sealed class FashionLeNet : Experiment
         double scale = double.NaN;
         using (net[1].AddForwardHook((_, x, y) => scale = Math.Sqrt(y.Variance().Item() / x.Variance().Item())))
         {
-            int[] indices = [.. Enumerable.Range(0, Math.Min(BatchSize, images.Test.Count))];
-            net.Forward(new BatchBuffer(dtype).Read(images.Test, indices).Inputs);
+            foreach (Batch batch in images.TestBatches(dtype, CancellationToken.None))
+            {
+                net.Forward(batch.Inputs);
+                break;
+            }
         }
 
         return net[1] is Sigmoid ? double.NaN : scale;

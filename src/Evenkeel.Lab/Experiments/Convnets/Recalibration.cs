@@ -1,7 +1,7 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
 
-namespace Evenkeel.Lab.Experiments.LeNet;
+namespace Evenkeel.Lab.Experiments.Convnets;
 
 /// <summary>
 /// Replaces the moving averages of all batch norms by the exact mean and variance of their inputs over given images, layer by layer in the order in which they run: each layer sees
@@ -13,23 +13,19 @@ namespace Evenkeel.Lab.Experiments.LeNet;
 /// </remarks>
 internal static class Recalibration
 {
-    private const int Chunk = 256;
-
-    /// <summary>Sets the statistics of every batch norm of the model from the first <paramref name="count"/> samples.</summary>
-    public static void Run(Module model, IDataset data, int count, DType dtype, CancellationToken cancellation)
+    /// <summary>Sets the statistics of every batch norm of the model from the samples of the batches.</summary>
+    public static void Run(Module model, DataLoader batches)
     {
         var tape = new Tape(Mode.Eval);
-        var batches = new BatchBuffer(dtype);
-        int[] indices = [.. Enumerable.Range(0, count)];
-        foreach ((Module layer, StateBuffer mean, StateBuffer variance, bool isUnbiased) in LayersInOrder(model, data, batches, tape))
+        foreach ((Module layer, StateBuffer mean, StateBuffer variance, bool isUnbiased) in LayersInOrder(model, batches, tape))
         {
             var pool = new PooledMoments(mean.Value.Count);
             using (layer.AddForwardHook((_, x, _) => pool.Add(x)))
             {
-                for (int start = 0; start < count; start += Chunk)
+                foreach (Batch batch in batches)
                 {
-                    cancellation.ThrowIfCancellationRequested();
-                    Forward(model, data, indices.AsSpan(start, Math.Min(Chunk, count - start)), batches, tape);
+                    tape.Reset();
+                    model.Forward(tape.Input(batch.Inputs));
                 }
             }
 
@@ -37,13 +33,7 @@ internal static class Recalibration
         }
     }
 
-    private static void Forward(Module model, IDataset data, ReadOnlySpan<int> indices, BatchBuffer batches, Tape tape)
-    {
-        tape.Reset();
-        model.Forward(tape.Input(batches.Read(data, indices).Inputs));
-    }
-
-    private static List<(Module Layer, StateBuffer Mean, StateBuffer Variance, bool IsUnbiased)> LayersInOrder(Module model, IDataset data, BatchBuffer batches, Tape tape)
+    private static List<(Module Layer, StateBuffer Mean, StateBuffer Variance, bool IsUnbiased)> LayersInOrder(Module model, DataLoader batches, Tape tape)
     {
         var order = new List<(Module, StateBuffer, StateBuffer, bool)>();
         var hooks = new List<IDisposable>();
@@ -58,7 +48,13 @@ internal static class Recalibration
             if (statistics is { } found) hooks.Add(module.AddForwardHook((layer, _, _) => order.Add((layer, found.Mean, found.Variance, found.IsUnbiased))));
         }
 
-        Forward(model, data, [0], batches, tape);
+        foreach (Batch batch in batches)
+        {
+            tape.Reset();
+            model.Forward(tape.Input(batch.Inputs));
+            break;
+        }
+
         foreach (IDisposable hook in hooks) hook.Dispose();
         return order;
     }

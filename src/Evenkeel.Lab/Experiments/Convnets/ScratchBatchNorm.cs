@@ -2,7 +2,7 @@ using System.Numerics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 
-namespace Evenkeel.Lab.Experiments.LeNet;
+namespace Evenkeel.Lab.Experiments.Convnets;
 
 /// <summary>
 /// Lesson D's batch norm written from primitives, as a user would: <c>Y = (X - mean)/sqrt(var + eps)·gamma + beta</c>, for (N, C) over the batch and for (N, C, H, W) over batch and pixels.
