@@ -57,7 +57,7 @@ internal sealed class CovariateShift : TheoryExperiment
 
     public override (int Lesson, int Quick)? Epochs => (10, 4);
 
-    public override bool NeedsData => true;
+    public override LabSet? Images => LabSet.Cifar10;
 
     public override ExperimentResult Run(ExperimentContext context)
     {

@@ -32,7 +32,7 @@ internal sealed class LearningRate : TheoryExperiment
 
     public override (int Lesson, int Quick)? Epochs => (5, 3);
 
-    public override bool NeedsData => true;
+    public override LabSet? Images => LabSet.Cifar10;
 
     public override ExperimentResult Run(ExperimentContext context)
     {
