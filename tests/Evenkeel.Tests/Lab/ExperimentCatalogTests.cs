@@ -6,6 +6,8 @@ namespace Evenkeel.Tests.Lab;
 
 public sealed class ExperimentCatalogTests
 {
+    private const int ExpectedCount = 23;
+
     [Fact]
     public void Names_titles_and_headlines_fit()
     {
