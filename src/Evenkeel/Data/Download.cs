@@ -32,16 +32,21 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     public async Task RunAsync(CancellationToken cancellation)
     {
         if (File.Exists(target)) return;
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         FileStream part;
         try
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
             // Not shared: a second process fails here, and the file of the first one stays whole.
             part = new FileStream(Part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1);
         }
         catch (IOException failure) when (File.Exists(Part))
         {
             throw new IOException($"Data: \"{Part}\" is in use; is another process downloading it? Wait for that one. ({failure.Message})", failure);
+        }
+
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"Data: \"{Part}\" cannot be made ({failure.Message.TrimEnd('.')}). Choose another folder, or change its permissions.", failure);
         }
 
         bool whole;

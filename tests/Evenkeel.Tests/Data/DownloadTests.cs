@@ -168,6 +168,13 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
+    public async Task AFolderThatCannotBeMadeIsNamed()
+    {
+        File.WriteAllText(_folder.File("sets"), "a file in its place");
+        Assert.Contains($"\"{Part}\" cannot be made", (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task CancellingKeepsThePart()
     {
         _server.HangAfter = 100_000;
