@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
@@ -200,6 +201,7 @@ internal static unsafe class Convolution
         public Phase Rows, Columns;
         public T* Weight, Turned;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
             int group = chunk / Shape.GroupChannels, channel = chunk % Shape.GroupChannels, window = Rows.Taps * Columns.Taps;

@@ -66,6 +66,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     }
 
     /// <summary>All sums of a band: chunks of taps, tiles of packs, tiles of filters.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Sum(T* stage, T* weight, T* sums, nint sumsRow, int length)
     {
         bool wide = Gemm.IsWide;
@@ -132,6 +133,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     }
 
     /// <summary>All results of a band with lanes along filters: panels of filters, chunks of taps, rows, tiles of a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void SumFilters(T* stage, T* weight, T* sums, T* result, int rows, T* bias)
     {
         bool wide = Gemm.IsWide;

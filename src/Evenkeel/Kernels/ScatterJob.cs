@@ -86,6 +86,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
     }
 
     /// <summary>Adds every product of dy and a run of taps where it belongs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Add(T* dy, T* weight, T* sums)
     {
         bool wide = Gemm.IsWide;
@@ -186,6 +187,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
         public ScatterJob<T> Scatter;
         public T* Weight;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int group)
         {
             ConvolutionShape shape = Scatter._shape;

@@ -112,6 +112,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void AlongFilters(T* stage, T* from, T* dy, int rows, int chainRows, T* sums, int panel0, int panel1, bool add)
     {
         bool wide = Gemm.IsWide;
@@ -144,13 +145,13 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void AlongResults(T* stage, T* from, T* dy, nint dyRow, int rows, T* sums, bool add)
     {
         bool wide = Gemm.IsWide;
         int taps = _map.Taps, filters = _shape.GroupFilters, length = Convolution.DivideUp(((rows - 1) * _stage.Pitch) + _map.Columns, Width) * Width;
         Spread(from, _dy + ((nint)_shape.Images * _shape.Filters * _shape.OutPlane), dy, dyRow, rows);
-        int side = wide ? 5 : 2;
-        int tapTiles = Convolution.DivideUp(taps, 5), filterTiles = Convolution.DivideUp(filters, side);
+        int tapTiles = Convolution.DivideUp(taps, wide ? 5 : 3), filterTiles = Convolution.DivideUp(filters, wide ? 5 : 2);
         for (int filterTile = 0; filterTile < filterTiles; filterTile++)
         {
             int o = Convolution.Cut(filters, filterTile, filterTiles), height = Convolution.Cut(filters, filterTile + 1, filterTiles) - o;

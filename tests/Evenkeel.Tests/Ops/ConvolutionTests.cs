@@ -44,6 +44,23 @@ public sealed class ConvolutionTests
         Passes(GradientCheck.Run((u, v) => u.Conv2d(v, padding: Padding.Same, dilation: dilation), x, weight));
     }
 
+    /// <summary>The numbers of docs/derivations/convolution.md, worked out by hand.</summary>
+    [Theory]
+    [InlineData(1, new[] { 0.0, 5, 1 }, new[] { 1.0, 0, 2 })]
+    [InlineData(2, new[] { 0.0, 1 }, new[] { 1.0, 2 })]
+    public void TheExampleOfTheDerivation(int stride, double[] y, double[] dy)
+    {
+        var tape = new Tape();
+        Tensor x = tape.Input(Tensor.From([1.0, 3, 2, 4], [1, 4]), requiresGradient: true), weight = tape.Input(Tensor.From([2.0, -1], [1, 1, 2]), requiresGradient: true);
+        Tensor bias = tape.Input(Tensor.From([1.0], [1]), requiresGradient: true);
+        Tensor result = x.Conv1d(weight, bias, stride);
+        Assert.Equal(y, result.ToArray<double>());
+        result.Backward(Tensor.From(dy, [1, dy.Length]));
+        Assert.Equal([5.0, 11], weight.Gradient!.ToArray<double>());
+        Assert.Equal([3.0], bias.Gradient!.ToArray<double>());
+        Assert.Equal([2.0, -1, 4, -2], x.Gradient!.ToArray<double>());
+    }
+
     [Fact]
     public void RowsArePlanesOfOneRow()
     {
