@@ -10,23 +10,23 @@ namespace Evenkeel.Lab.Commands;
 /// <summary><c>evenkeel data show</c>: a sheet of pictures of any set, to look at.</summary>
 internal static class DataShowCommand
 {
-    private const int DefaultCount = 12;
+    private const int DefaultCount = 12, GroupedCount = 16;
 
     public static Command Create()
     {
         var name = new Argument<string>("NAME") { Description = $"{string.Join(", ", ShownSet.Names)}, or a folder with one folder of pictures a class" };
         var file = new Option<string>("--out") { Description = "the picture to write, PNG", HelpName = "FILE", DefaultValueFactory = static _ => "sheet.png" };
         var classes = new Option<string?>("--classes") { Description = "the classes to show, by name or number (default: all)", HelpName = "A,B" };
-        Option<long?> count = Options.Number("--count", 1, 1000, $"pictures a row (default: {DefaultCount})");
+        Option<long?> count = Options.Number("--count", 1, 1000, $"pictures a row (default: {DefaultCount}, of groups {GroupedCount})");
         Option<long?> seed = Options.Number("--seed", 0, uint.MaxValue, "seed of a synthetic set; of a real one, which pictures (default: the first)");
         var groups = new Option<bool>("--groups") { Description = "near-duplicates, a group a row, instead of classes" };
         Option<string?> data = Options.Data();
         var show = new Command("show", "Draw a sheet of a set's pictures, a class a row, or of its near-duplicates.") { name, file, classes, count, seed, groups, data };
         show.Do((parse, cancellation) =>
         {
-            int perRow = (int)(parse.GetValue(count) ?? DefaultCount);
             bool isGrouped = parse.GetValue(groups);
-            ShownSet set = ShownSet.Open(parse.GetValue(name)!, parse.GetValue(data), (ulong)(parse.GetValue(seed) ?? (long)LabData.SyntheticSeed), isGrouped ? Math.Max(perRow, 100) : perRow);
+            int perRow = (int)(parse.GetValue(count) ?? (isGrouped ? GroupedCount : DefaultCount));
+            ShownSet set = ShownSet.Open(parse.GetValue(name)!, parse.GetValue(data), (ulong)(parse.GetValue(seed) ?? (long)LabData.SyntheticSeed), isGrouped ? 50 : perRow);
             int[] labels = Chosen(set, parse.GetValue(classes));
             var sheet = new ContactSheet(perRow);
             if (isGrouped) AddGroups(sheet, set, labels, cancellation);
@@ -69,8 +69,7 @@ internal static class DataShowCommand
         NearDuplicates found = NearDuplicates.Find(images);
         string[] captions = [.. indices.Select(set.Caption)];
         Console.Write(found.ToTable(captions));
-        foreach (IReadOnlyList<int> group in found.Duplicated)
-            sheet.Add(group.Count.ToString(CultureInfo.InvariantCulture), [.. group.Select(i => images[i])], [.. group.Select(i => captions[i])]);
+        sheet.AddFlow(found.Duplicated.Select(group => (IReadOnlyList<(ByteImage, string)>)[.. group.Select(i => (images[i], captions[i]))]));
     }
 
     private static int[] Chosen(ShownSet set, string? asked)

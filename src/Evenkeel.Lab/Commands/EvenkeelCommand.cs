@@ -150,6 +150,7 @@ internal static class EvenkeelCommand
                 "bits" => ["evenkeel bits --threads 1", "DOTNET_EnableAVX512=0 evenkeel bits"],
                 "data" => ["evenkeel data list", "evenkeel data fetch fashion-mnist"],
                 "fetch" => ["evenkeel data fetch fashion-mnist", "evenkeel data fetch cifar-10 --data ~/data"],
+                "show" => ["evenkeel data show synthetic-fashion --out sheet.png", "evenkeel data show ~/photos --groups"],
                 _ => [],
             };
             TextWriter output = parseResult.InvocationConfiguration.Output;

@@ -9,6 +9,8 @@ internal sealed class ContactSheet(int columns)
     private const int Box = 96, Gap = 4, Margin = 8, Caption = BitmapFont.Height + 3, LabelScale = 2;
     private const byte Ground = 40, Writing = 235;
 
+    private static readonly ByteImage s_blank = new([Ground], 1, 1, 1);
+
     private readonly List<(string Label, IReadOnlyList<ByteImage> Images, IReadOnlyList<string>? Captions)> _rows = [];
 
     /// <summary>Adds a row.</summary>
@@ -17,13 +19,38 @@ internal sealed class ContactSheet(int columns)
     /// <param name="captions">A word under each picture; null for none.</param>
     public void Add(string label, IReadOnlyList<ByteImage> images, IReadOnlyList<string>? captions = null) => _rows.Add((label, images, captions));
 
+    /// <summary>Adds groups without labels, several a row, with a gap between two.</summary>
+    public void AddFlow(IEnumerable<IReadOnlyList<(ByteImage Image, string Caption)>> groups)
+    {
+        var images = new List<ByteImage>();
+        var captions = new List<string>();
+        foreach (IReadOnlyList<(ByteImage Image, string Caption)> group in groups)
+        {
+            if (images.Count > 0 && images.Count + 1 + group.Count > columns)
+            {
+                Add("", images, captions);
+                (images, captions) = ([], []);
+            }
+            else if (images.Count > 0)
+            {
+                images.Add(s_blank);
+                captions.Add("");
+            }
+
+            images.AddRange(group.Select(static member => member.Image));
+            captions.AddRange(group.Select(static member => member.Caption));
+        }
+
+        if (images.Count > 0) Add("", images, captions);
+    }
+
     /// <summary>Draws the sheet, in colour.</summary>
     public ByteImage Draw()
     {
         var cells = _rows.ConvertAll(static row => row.Images.Select(Fit).ToArray());
         int box = cells.SelectMany(static row => row).Select(static cell => Math.Max(cell.Height, cell.Width)).DefaultIfEmpty(Box).Max();
         int cellHeight = box + Gap + (_rows.Any(static row => row.Captions is not null) ? Caption : 0);
-        int label = _rows.Count == 0 ? 0 : _rows.Max(static row => row.Label.Length) * BitmapFont.Advance * LabelScale + Margin;
+        int letters = _rows.Count == 0 ? 0 : _rows.Max(static row => row.Label.Length), label = letters == 0 ? 0 : letters * BitmapFont.Advance * LabelScale + Margin;
         int wide = Math.Max(1, Math.Min(columns, _rows.Count == 0 ? 0 : _rows.Max(static row => row.Images.Count)));
         int lines = _rows.Sum(row => Lines(row.Images.Count));
         int height = 2 * Margin + Math.Max(lines, 1) * cellHeight, width = 2 * Margin + label + wide * (box + Gap);
@@ -38,7 +65,7 @@ internal sealed class ContactSheet(int columns)
                 int left = Margin + label + i % columns * (box + Gap), top = y + i / columns * cellHeight;
                 Paste(sheet, cells[r][i], top, left);
                 if (_rows[r].Captions is { } captions)
-                    BitmapFont.Write(sheet, Cut(captions[i], box / BitmapFont.Advance), left, top + box + 1, 1, Writing);
+                    BitmapFont.Write(sheet, Cut(captions[i], box / BitmapFont.Advance), left, top + cells[r][i].Height + 2, 1, Writing);
             }
 
             y += Lines(cells[r].Length) * cellHeight;

@@ -1,0 +1,60 @@
+using Evenkeel.Data;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab;
+
+public sealed class DataShowCommandTests
+{
+    [Theory]
+    [InlineData("synthetic-fashion --count 3", "synthetic fashion train", 896)]
+    [InlineData("synthetic-cifar --classes circle,5 --count 4", "synthetic train", 216)]
+    public void A_sheet_has_a_row_for_each_class(string arguments, string title, int height)
+    {
+        using LabProcess lab = LabProcess.Run(["data", "show", .. arguments.Split(' '), "--out", "a.png"]);
+        Assert.Equal((0, ""), (lab.Process.ExitCode, lab.Error));
+        Assert.Contains($"a.png: {title}", lab.Output, StringComparison.Ordinal);
+        Assert.Equal(height, ImageFile.Read(lab.PathOf("a.png")).Height);
+    }
+
+    [Fact]
+    public void Near_duplicates_are_listed_and_drawn()
+    {
+        using LabProcess lab = LabProcess.Run("data", "show", "synthetic-banknotes", "--groups");
+        Assert.Equal(0, lab.Process.ExitCode);
+        Assert.StartsWith("260 pictures in ", lab.Output, StringComparison.Ordinal);
+        Assert.Contains("0, 1", lab.Output, StringComparison.Ordinal);
+        Assert.True(File.Exists(lab.PathOf("sheet.png")));
+    }
+
+    [Fact]
+    public void A_folder_of_class_folders_is_shown()
+    {
+        using var folder = new Serialization.TempFolder();
+        foreach (string name in new[] { "b", "a" })
+        {
+            Directory.CreateDirectory(Path.Combine(folder.Path, name));
+            ImageFile.WritePng(Path.Combine(folder.Path, name, "1.png"), new ByteImage(new byte[300], 3, 10, 10));
+        }
+
+        string sheet = Path.Combine(folder.Path, "sheet.png");
+        using LabProcess lab = LabProcess.Run("data", "show", folder.Path, "--out", sheet);
+        Assert.Equal((0, ""), (lab.Process.ExitCode, lab.Error));
+        Assert.Equal(8 + 2 * 94 + 8, ImageFile.Read(sheet).Height);
+    }
+
+    [Theory]
+    [InlineData("nope", 2, "unknown set 'nope'. It can be synthetic-fashion")]
+    [InlineData("synthetic-fashoin", 2, "Did you mean synthetic-fashion?")]
+    [InlineData("synthetic-fashion --classes bags", 2, "got bags. Did you mean Bag?")]
+    [InlineData("synthetic-fashion --count 0", 2, "--count: expected a whole number from 1 to 1000, got 0.")]
+    [InlineData("fashion-mnist", 1, "found none. Give the folder, or show synthetic-fashion.")]
+    [InlineData("synthetic-cifar --out missing/sheet.png", 1, "missing/sheet.png")]
+    [InlineData(".", 1, "expected a folder with one folder of pictures a class")]
+    public void What_cannot_be_shown_is_said_in_one_line(string arguments, int code, string expected)
+    {
+        using LabProcess lab = LabProcess.Run(["data", "show", .. arguments.Split(' ')]);
+        Assert.Equal(code, lab.Process.ExitCode);
+        Assert.Contains(expected, lab.Error, StringComparison.Ordinal);
+        Assert.Single(lab.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+}
