@@ -15,6 +15,7 @@ internal static class BitsCatalog
         .. NormBits.Cases,
         .. PoolingBits.Cases,
         .. OptimizerBits.Cases,
+        .. TrainingBits.Cases,
         .. RandomBits.Cases,
     ];
 }

@@ -53,12 +53,14 @@ internal static unsafe class AveragePool
                     {
                         Planes.Columns.Window(column, out int firstColumn, out int endColumn, out int paddedColumns);
 
-                        // In double, so that the mean of a whole plane is as good as that of a few values.
+                        // In double, so that the mean of a whole plane is as good as that of a few values; row by row, so that one row's additions need not wait for the last one's.
                         double sum = 0;
                         for (int h = firstRow; h < endRow; h++)
                         {
                             T* from = x + ((long)h * width);
-                            for (int w = firstColumn; w < endColumn; w++) sum += double.CreateTruncating(from[w]);
+                            double rowSum = 0;
+                            for (int w = firstColumn; w < endColumn; w++) rowSum += typeof(T) == typeof(float) ? *(float*)(from + w) : *(double*)(from + w);
+                            sum += rowSum;
                         }
 
                         int size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Evenkeel.Kernels;
 
 /// <summary>
@@ -16,6 +18,7 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
     public static PoolAxis Adaptive(int input, int output) => new(input, output, 0, 0, 0, 1);
 
     /// <summary>Window <paramref name="o"/> without dilation: the inputs from <paramref name="first"/> up to <paramref name="end"/>, and its size with the padding that it covers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Window(int o, out int first, out int end, out int padded)
     {
         if (Kernel == 0)
@@ -34,11 +37,12 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
     }
 
     /// <summary>Window <paramref name="o"/> with dilation: from <paramref name="first"/> in steps up to below <paramref name="end"/>; no place where first is not below end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void DilatedWindow(int o, out int first, out int end)
     {
         first = (o * Stride) - Padding;
         end = Math.Min(first + ((Kernel - 1) * Dilation) + 1, Input);
-        if (first < 0) first += (-first + Dilation - 1) / Dilation * Dilation;
+        while (first < 0) first += Dilation;
     }
 }
 
