@@ -30,6 +30,7 @@ internal sealed class LabData
     private readonly Dictionary<LabSet, DataIdentity> _found;
     private SmallImages? _small;
     private FashionImages? _fashion;
+    private BanknoteImages? _notes;
 
     private LabData(string? asked, Dictionary<LabSet, DataIdentity> found) => (_asked, _found) = (asked, found);
 
@@ -121,6 +122,14 @@ internal sealed class LabData
             return new FashionImages(drawn, drawnTest);
         }
     }
+
+    /// <summary>The photographs of banknotes; loaded once a process.</summary>
+    /// <exception cref="LabException">A file is damaged or can not be read, or the library that decodes JPEG is missing.</exception>
+    public BanknoteImages Notes(ExperimentContext context) => _notes ??= Load(
+        context,
+        LabSet.Banknotes,
+        (path, progress) => path is null ? BanknoteImages.Draw(SyntheticSeed) : BanknoteImages.Load(path, progress, context.Cancellation),
+        LeNetWarmUp.Start);
 
     /// <summary>Loads a set while the code of the training is compiled; the clock of the experiment stands still.</summary>
     private T Load<T>(ExperimentContext context, LabSet set, Func<string?, IProgress<double>, T> load, Func<DType, Task> warmUp)

@@ -48,21 +48,14 @@ internal sealed class FashionLeNet : Experiment
 
     public override ExperimentResult Run(ExperimentContext context)
     {
-        FashionImages images = context.Quick ? context.Data.Fashion(context, QuickTrain, QuickTest) : context.Data.Fashion(context);
-        var result = new ExperimentResult();
-        using var hash = new WeightsHash();
-        var runs = new List<Curves>();
-        foreach (string variant in Variants)
-        {
-            runs.Add(Train(context, images, variant, runs.Count / (double)Variants.Count, hash));
-            runs[^1].AddTo(result);
-        }
-
-        result.WeightsHash = hash.Finish();
+        (ExperimentResult result, List<Curves> runs) = TrainAll(context, Variants);
         Tell(result, runs);
         Judge(context, result, runs);
         return result;
     }
+
+    /// <summary>Figures and curves of some variants, without tables and claims.</summary>
+    internal static ExperimentResult Measure(ExperimentContext context, params IReadOnlyList<string> variants) => TrainAll(context, variants).Result;
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
         $"train {figures["batchnorm.finalTrainAccuracy"]:F3} with, {figures["none.finalTrainAccuracy"]:F3} without");
@@ -104,10 +97,26 @@ internal sealed class FashionLeNet : Experiment
         }
     }
 
+    private static (ExperimentResult Result, List<Curves> Runs) TrainAll(ExperimentContext context, IReadOnlyList<string> variants)
+    {
+        FashionImages images = context.Quick ? context.Data.Fashion(context, QuickTrain, QuickTest) : context.Data.Fashion(context);
+        var result = new ExperimentResult();
+        using var hash = new WeightsHash();
+        var runs = new List<Curves>();
+        foreach (string variant in variants)
+        {
+            runs.Add(Train(context, images, variant, (runs.Count, variants.Count), hash));
+            runs[^1].AddTo(result);
+        }
+
+        result.WeightsHash = hash.Finish();
+        return (result, runs);
+    }
+
     /// <summary>The lesson's learning rates.</summary>
     private static double LearningRate(string variant) => variant == None ? 0.9 : 1.0;
 
-    private Curves Train(ExperimentContext context, FashionImages images, string variant, double before, WeightsHash hash)
+    private static Curves Train(ExperimentContext context, FashionImages images, string variant, (int Number, int Count) part, WeightsHash hash)
     {
         // One stream a variant, from the same seed: the same start weights and the same batches in all of them, and PyTorch's.
         var random = new TorchGenerator((ulong)context.Seed);
@@ -134,7 +143,7 @@ internal sealed class FashionLeNet : Experiment
         curves.Fill();
         return curves;
 
-        double Done(double epochs) => before + (epochs / context.Epochs / Variants.Count);
+        double Done(double epochs) => (part.Number + (epochs / context.Epochs)) / part.Count;
     }
 
     /// <summary>

@@ -1,0 +1,56 @@
+using System.Text.Json;
+using Evenkeel.Lab.Experiments;
+using Evenkeel.Lab.Experiments.Convnets;
+using Evenkeel.Tests.Lab;
+using Xunit;
+
+namespace Evenkeel.Tests.Promises;
+
+/// <summary>What the lessons' LeNets must show on real images: Fashion-MNIST over three seeds, photographs of banknotes over five.</summary>
+public sealed class LeNetBarsTests
+{
+    private static readonly long[] s_seeds = [0, 1, 2];
+
+    [Fact]
+    public void Fashion_mnist_with_batch_norm_trains_to_89_percent_and_tests_at_86_with_exact_statistics()
+    {
+        ExperimentResult[] results = Fashion(FashionLeNet.BatchNormed);
+        double train = results.Average(static result => result.Figures["batchnorm.finalTrainAccuracy"]), test = results.Average(static result => result.Figures["batchnorm.recalibratedTestAccuracy"]);
+        Assert.True(train >= 0.89, $"training accuracy {train:F4}");
+        Assert.True(test >= 0.86, $"recalibrated test accuracy {test:F4}");
+    }
+
+    [Fact]
+    public void Fashion_mnist_without_norm_trains_to_78_percent()
+    {
+        double train = Fashion(FashionLeNet.None).Average(static result => result.Figures["none.finalTrainAccuracy"]);
+        Assert.True(train >= 0.78, $"training accuracy {train:F4}");
+    }
+
+    [Fact]
+    public void Banknotes_with_batch_norm_are_told_apart_at_95_percent_without_near_duplicates()
+    {
+        using LabProcess lab = LabProcess.Run("run", "banknotes-lenet", "--json", "--data", RealData.Require("rmb"));
+        Assert.SkipWhen(lab.Error.Contains("libturbojpeg", StringComparison.Ordinal), lab.Error);
+        Assert.True(lab.Process.ExitCode == 0, lab.Error);
+        JsonElement figures = JsonElement.Parse(lab.Output).GetProperty("figures");
+        double median = figures.GetProperty("batchnorm.medianValidationAccuracy").GetDouble();
+        Assert.True(median >= 0.95, $"median validation accuracy {median:F4}");
+        Assert.Equal(0, figures.GetProperty("batchnorm.leakedShare").GetDouble());
+        Assert.True(figures.GetProperty("batchnorm-random.leakedShare").GetDouble() > 0.1);
+    }
+
+    private static ExperimentResult[] Fashion(string variant)
+    {
+        LabData data = LabData.Find(RealData.Require("fashion-mnist"));
+        return [.. s_seeds.Select(seed => FashionLeNet.Measure(
+            new ExperimentContext(new ExperimentSettings(seed, 2, DType.Float32, 10, Quick: false), data, new Silence(), CancellationToken.None), variant))];
+    }
+
+    private sealed class Silence : IProgressSink
+    {
+        public void Report(double done, string state, bool milestone)
+        {
+        }
+    }
+}
