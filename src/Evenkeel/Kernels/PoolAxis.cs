@@ -6,10 +6,10 @@ namespace Evenkeel.Kernels;
 /// The windows of a pooling along one dimension: window o begins at o·stride - padding and takes every dilation-th place; or, where the kernel is 0 (adaptive),
 /// it reaches from floor(o·input/output) up to ceil((o + 1)·input/output).
 /// </summary>
-internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int Stride, int Padding, int Dilation)
+internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int Stride, int Pad, int Dilation)
 {
     /// <summary>True where the windows are pairs side by side, and no input lies behind the last but perhaps one that no window takes.</summary>
-    public bool IsPairs => Kernel == 2 && Stride == 2 && Padding == 0 && Dilation == 1 && Output == Input / 2;
+    public bool IsPairs => Kernel == 2 && Stride == 2 && Pad == 0 && Dilation == 1 && Output == Input / 2;
 
     /// <summary>One window over the only place there is: the rows of a one-dimensional pooling.</summary>
     public static PoolAxis Single => new(1, 1, 1, 1, 0, 1);
@@ -29,8 +29,8 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
             return;
         }
 
-        first = (o * Stride) - Padding;
-        end = Math.Min(first + Kernel, Input + Padding);
+        first = (o * Stride) - Pad;
+        end = Math.Min(first + Kernel, Input + Pad);
         padded = end - first;
         first = Math.Max(first, 0);
         end = Math.Min(end, Input);
@@ -40,7 +40,7 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void DilatedWindow(int o, out int first, out int end)
     {
-        first = (o * Stride) - Padding;
+        first = (o * Stride) - Pad;
         end = Math.Min(first + ((Kernel - 1) * Dilation) + 1, Input);
         while (first < 0) first += Dilation;
     }
