@@ -10,114 +10,118 @@ namespace Evenkeel.Kernels;
 internal static unsafe class ConvolutionMicro
 {
     /// <summary>
-    /// A tile of results: rows are filters, packs are neighbouring results. <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>, each one FMA chain in the order of t.
+    /// Tiles of results, side by side: rows are filters, packs are neighbouring results. <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>, each one FMA chain in the order of t.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Planes<T, TRows, TPacks>(nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
+    public static void Planes<T, TRows, TPacks>(nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TPacks : ICount
     {
         int width = Vector512<T>.Count;
-        Vector512<T> s00 = default, s01 = default, s02 = default, s03 = default;
-        Vector512<T> s10 = default, s11 = default, s12 = default, s13 = default;
-        Vector512<T> s20 = default, s21 = default, s22 = default, s23 = default;
-        Vector512<T> s30 = default, s31 = default, s32 = default, s33 = default;
-        Vector512<T> s40 = default, s41 = default, s42 = default, s43 = default;
-        Vector512<T> s50 = default, s51 = default, s52 = default, s53 = default;
-        Vector512<T> s60 = default, s61 = default, s62 = default, s63 = default;
-        Vector512<T> s70 = default, s71 = default, s72 = default, s73 = default;
-
-        // A pointer for every second filter: the one between is addressed with the stride, and all fits the integer registers.
-        T* w0 = w, w2 = w + (2 * wRow), w4 = w + (4 * wRow), w6 = w + (6 * wRow);
-        for (nint* end = offsets + taps; offsets < end; offsets++)
+        nint* end = table + taps;
+        for (; tiles > 0; tiles--, x += TPacks.Value * width, c += TPacks.Value * width)
         {
-            T* at = (T*)((byte*)x + *offsets);
-            Vector512<T> x0 = Simd.Load(at), x1 = TPacks.Value > 1 ? Simd.Load(at + width) : default;
-            Vector512<T> x2 = TPacks.Value > 2 ? Simd.Load(at + (2 * width)) : default, x3 = TPacks.Value > 3 ? Simd.Load(at + (3 * width)) : default;
-            Vector512<T> v0 = Simd.Broadcast(*w0);
-            s00 = Simd.Fma(v0, x0, s00);
-            if (TPacks.Value > 1) s01 = Simd.Fma(v0, x1, s01);
-            if (TPacks.Value > 2) s02 = Simd.Fma(v0, x2, s02);
-            if (TPacks.Value > 3) s03 = Simd.Fma(v0, x3, s03);
+            Vector512<T> s00 = default, s01 = default, s02 = default, s03 = default;
+            Vector512<T> s10 = default, s11 = default, s12 = default, s13 = default;
+            Vector512<T> s20 = default, s21 = default, s22 = default, s23 = default;
+            Vector512<T> s30 = default, s31 = default, s32 = default, s33 = default;
+            Vector512<T> s40 = default, s41 = default, s42 = default, s43 = default;
+            Vector512<T> s50 = default, s51 = default, s52 = default, s53 = default;
+            Vector512<T> s60 = default, s61 = default, s62 = default, s63 = default;
+            Vector512<T> s70 = default, s71 = default, s72 = default, s73 = default;
 
-            if (TRows.Value > 1)
+            // A pointer for every second filter: the one between is addressed with the stride, and all fits the integer registers.
+            T* w0 = w, w2 = w + (2 * wRow), w4 = w + (4 * wRow), w6 = w + (6 * wRow);
+            for (nint* offset = table; offset < end; offset++)
             {
-                Vector512<T> v = Simd.Broadcast(*(w0 + wRow));
-                s10 = Simd.Fma(v, x0, s10);
-                if (TPacks.Value > 1) s11 = Simd.Fma(v, x1, s11);
-                if (TPacks.Value > 2) s12 = Simd.Fma(v, x2, s12);
-                if (TPacks.Value > 3) s13 = Simd.Fma(v, x3, s13);
+                T* at = (T*)((byte*)x + *offset);
+                Vector512<T> x0 = Simd.Load(at), x1 = TPacks.Value > 1 ? Simd.Load(at + width) : default;
+                Vector512<T> x2 = TPacks.Value > 2 ? Simd.Load(at + (2 * width)) : default, x3 = TPacks.Value > 3 ? Simd.Load(at + (3 * width)) : default;
+                Vector512<T> v0 = Simd.Broadcast(*w0);
+                s00 = Simd.Fma(v0, x0, s00);
+                if (TPacks.Value > 1) s01 = Simd.Fma(v0, x1, s01);
+                if (TPacks.Value > 2) s02 = Simd.Fma(v0, x2, s02);
+                if (TPacks.Value > 3) s03 = Simd.Fma(v0, x3, s03);
+
+                if (TRows.Value > 1)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(w0 + wRow));
+                    s10 = Simd.Fma(v, x0, s10);
+                    if (TPacks.Value > 1) s11 = Simd.Fma(v, x1, s11);
+                    if (TPacks.Value > 2) s12 = Simd.Fma(v, x2, s12);
+                    if (TPacks.Value > 3) s13 = Simd.Fma(v, x3, s13);
+                }
+
+                if (TRows.Value > 2)
+                {
+                    Vector512<T> v = Simd.Broadcast(*w2);
+                    s20 = Simd.Fma(v, x0, s20);
+                    if (TPacks.Value > 1) s21 = Simd.Fma(v, x1, s21);
+                    if (TPacks.Value > 2) s22 = Simd.Fma(v, x2, s22);
+                    if (TPacks.Value > 3) s23 = Simd.Fma(v, x3, s23);
+                }
+
+                if (TRows.Value > 3)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(w2 + wRow));
+                    s30 = Simd.Fma(v, x0, s30);
+                    if (TPacks.Value > 1) s31 = Simd.Fma(v, x1, s31);
+                    if (TPacks.Value > 2) s32 = Simd.Fma(v, x2, s32);
+                    if (TPacks.Value > 3) s33 = Simd.Fma(v, x3, s33);
+                }
+
+                if (TRows.Value > 4)
+                {
+                    Vector512<T> v = Simd.Broadcast(*w4);
+                    s40 = Simd.Fma(v, x0, s40);
+                    if (TPacks.Value > 1) s41 = Simd.Fma(v, x1, s41);
+                    if (TPacks.Value > 2) s42 = Simd.Fma(v, x2, s42);
+                    if (TPacks.Value > 3) s43 = Simd.Fma(v, x3, s43);
+                }
+
+                if (TRows.Value > 5)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(w4 + wRow));
+                    s50 = Simd.Fma(v, x0, s50);
+                    if (TPacks.Value > 1) s51 = Simd.Fma(v, x1, s51);
+                    if (TPacks.Value > 2) s52 = Simd.Fma(v, x2, s52);
+                    if (TPacks.Value > 3) s53 = Simd.Fma(v, x3, s53);
+                }
+
+                if (TRows.Value > 6)
+                {
+                    Vector512<T> v = Simd.Broadcast(*w6);
+                    s60 = Simd.Fma(v, x0, s60);
+                    if (TPacks.Value > 1) s61 = Simd.Fma(v, x1, s61);
+                    if (TPacks.Value > 2) s62 = Simd.Fma(v, x2, s62);
+                    if (TPacks.Value > 3) s63 = Simd.Fma(v, x3, s63);
+                }
+
+                if (TRows.Value > 7)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(w6 + wRow));
+                    s70 = Simd.Fma(v, x0, s70);
+                    if (TPacks.Value > 1) s71 = Simd.Fma(v, x1, s71);
+                    if (TPacks.Value > 2) s72 = Simd.Fma(v, x2, s72);
+                    if (TPacks.Value > 3) s73 = Simd.Fma(v, x3, s73);
+                }
+
+                w0++;
+                if (TRows.Value > 2) w2++;
+                if (TRows.Value > 4) w4++;
+                if (TRows.Value > 6) w6++;
             }
 
-            if (TRows.Value > 2)
-            {
-                Vector512<T> v = Simd.Broadcast(*w2);
-                s20 = Simd.Fma(v, x0, s20);
-                if (TPacks.Value > 1) s21 = Simd.Fma(v, x1, s21);
-                if (TPacks.Value > 2) s22 = Simd.Fma(v, x2, s22);
-                if (TPacks.Value > 3) s23 = Simd.Fma(v, x3, s23);
-            }
-
-            if (TRows.Value > 3)
-            {
-                Vector512<T> v = Simd.Broadcast(*(w2 + wRow));
-                s30 = Simd.Fma(v, x0, s30);
-                if (TPacks.Value > 1) s31 = Simd.Fma(v, x1, s31);
-                if (TPacks.Value > 2) s32 = Simd.Fma(v, x2, s32);
-                if (TPacks.Value > 3) s33 = Simd.Fma(v, x3, s33);
-            }
-
-            if (TRows.Value > 4)
-            {
-                Vector512<T> v = Simd.Broadcast(*w4);
-                s40 = Simd.Fma(v, x0, s40);
-                if (TPacks.Value > 1) s41 = Simd.Fma(v, x1, s41);
-                if (TPacks.Value > 2) s42 = Simd.Fma(v, x2, s42);
-                if (TPacks.Value > 3) s43 = Simd.Fma(v, x3, s43);
-            }
-
-            if (TRows.Value > 5)
-            {
-                Vector512<T> v = Simd.Broadcast(*(w4 + wRow));
-                s50 = Simd.Fma(v, x0, s50);
-                if (TPacks.Value > 1) s51 = Simd.Fma(v, x1, s51);
-                if (TPacks.Value > 2) s52 = Simd.Fma(v, x2, s52);
-                if (TPacks.Value > 3) s53 = Simd.Fma(v, x3, s53);
-            }
-
-            if (TRows.Value > 6)
-            {
-                Vector512<T> v = Simd.Broadcast(*w6);
-                s60 = Simd.Fma(v, x0, s60);
-                if (TPacks.Value > 1) s61 = Simd.Fma(v, x1, s61);
-                if (TPacks.Value > 2) s62 = Simd.Fma(v, x2, s62);
-                if (TPacks.Value > 3) s63 = Simd.Fma(v, x3, s63);
-            }
-
-            if (TRows.Value > 7)
-            {
-                Vector512<T> v = Simd.Broadcast(*(w6 + wRow));
-                s70 = Simd.Fma(v, x0, s70);
-                if (TPacks.Value > 1) s71 = Simd.Fma(v, x1, s71);
-                if (TPacks.Value > 2) s72 = Simd.Fma(v, x2, s72);
-                if (TPacks.Value > 3) s73 = Simd.Fma(v, x3, s73);
-            }
-
-            w0++;
-            if (TRows.Value > 2) w2++;
-            if (TRows.Value > 4) w4++;
-            if (TRows.Value > 6) w6++;
+            Put<T, TPacks>(c + (0 * cRow), s00, s01, s02, s03, add);
+            if (TRows.Value > 1) Put<T, TPacks>(c + (1 * cRow), s10, s11, s12, s13, add);
+            if (TRows.Value > 2) Put<T, TPacks>(c + (2 * cRow), s20, s21, s22, s23, add);
+            if (TRows.Value > 3) Put<T, TPacks>(c + (3 * cRow), s30, s31, s32, s33, add);
+            if (TRows.Value > 4) Put<T, TPacks>(c + (4 * cRow), s40, s41, s42, s43, add);
+            if (TRows.Value > 5) Put<T, TPacks>(c + (5 * cRow), s50, s51, s52, s53, add);
+            if (TRows.Value > 6) Put<T, TPacks>(c + (6 * cRow), s60, s61, s62, s63, add);
+            if (TRows.Value > 7) Put<T, TPacks>(c + (7 * cRow), s70, s71, s72, s73, add);
         }
-
-        Put<T, TPacks>(c + (0 * cRow), s00, s01, s02, s03, add);
-        if (TRows.Value > 1) Put<T, TPacks>(c + (1 * cRow), s10, s11, s12, s13, add);
-        if (TRows.Value > 2) Put<T, TPacks>(c + (2 * cRow), s20, s21, s22, s23, add);
-        if (TRows.Value > 3) Put<T, TPacks>(c + (3 * cRow), s30, s31, s32, s33, add);
-        if (TRows.Value > 4) Put<T, TPacks>(c + (4 * cRow), s40, s41, s42, s43, add);
-        if (TRows.Value > 5) Put<T, TPacks>(c + (5 * cRow), s50, s51, s52, s53, add);
-        if (TRows.Value > 6) Put<T, TPacks>(c + (6 * cRow), s60, s61, s62, s63, add);
-        if (TRows.Value > 7) Put<T, TPacks>(c + (7 * cRow), s70, s71, s72, s73, add);
     }
 
     /// <summary>
@@ -333,16 +337,16 @@ internal static unsafe class ConvolutionMicro
         where TTaps : ICount
     {
         int width = Vector512<T>.Count;
-        Vector512<T> s00 = default, s01 = default, s02 = default, s03 = default, s04 = default;
-        Vector512<T> s10 = default, s11 = default, s12 = default, s13 = default, s14 = default;
-        Vector512<T> s20 = default, s21 = default, s22 = default, s23 = default, s24 = default;
-        Vector512<T> s30 = default, s31 = default, s32 = default, s33 = default, s34 = default;
-        Vector512<T> s40 = default, s41 = default, s42 = default, s43 = default, s44 = default;
+        Vector512<T> s00 = default, s01 = default, s02 = default, s03 = default;
+        Vector512<T> s10 = default, s11 = default, s12 = default, s13 = default;
+        Vector512<T> s20 = default, s21 = default, s22 = default, s23 = default;
+        Vector512<T> s30 = default, s31 = default, s32 = default, s33 = default;
+        Vector512<T> s40 = default, s41 = default, s42 = default, s43 = default;
+        Vector512<T> s50 = default, s51 = default, s52 = default, s53 = default;
         T* x0 = (T*)((byte*)x + offsets[0]);
         T* x1 = TTaps.Value > 1 ? (T*)((byte*)x + offsets[1]) : null;
         T* x2 = TTaps.Value > 2 ? (T*)((byte*)x + offsets[2]) : null;
         T* x3 = TTaps.Value > 3 ? (T*)((byte*)x + offsets[3]) : null;
-        T* x4 = TTaps.Value > 4 ? (T*)((byte*)x + offsets[4]) : null;
         T* dy2 = dy + (2 * dyRow), dy4 = dy + (4 * dyRow);
         for (nint q = 0; q < length; q += width)
         {
@@ -350,13 +354,11 @@ internal static unsafe class ConvolutionMicro
             Vector512<T> v1 = TTaps.Value > 1 ? Simd.Load(x1 + q) : default;
             Vector512<T> v2 = TTaps.Value > 2 ? Simd.Load(x2 + q) : default;
             Vector512<T> v3 = TTaps.Value > 3 ? Simd.Load(x3 + q) : default;
-            Vector512<T> v4 = TTaps.Value > 4 ? Simd.Load(x4 + q) : default;
             Vector512<T> d0 = Simd.Load(dy + q);
             s00 = Simd.Fma(d0, v0, s00);
             if (TTaps.Value > 1) s01 = Simd.Fma(d0, v1, s01);
             if (TTaps.Value > 2) s02 = Simd.Fma(d0, v2, s02);
             if (TTaps.Value > 3) s03 = Simd.Fma(d0, v3, s03);
-            if (TTaps.Value > 4) s04 = Simd.Fma(d0, v4, s04);
 
             if (TRows.Value > 1)
             {
@@ -365,7 +367,6 @@ internal static unsafe class ConvolutionMicro
                 if (TTaps.Value > 1) s11 = Simd.Fma(d, v1, s11);
                 if (TTaps.Value > 2) s12 = Simd.Fma(d, v2, s12);
                 if (TTaps.Value > 3) s13 = Simd.Fma(d, v3, s13);
-                if (TTaps.Value > 4) s14 = Simd.Fma(d, v4, s14);
             }
 
             if (TRows.Value > 2)
@@ -375,7 +376,6 @@ internal static unsafe class ConvolutionMicro
                 if (TTaps.Value > 1) s21 = Simd.Fma(d, v1, s21);
                 if (TTaps.Value > 2) s22 = Simd.Fma(d, v2, s22);
                 if (TTaps.Value > 3) s23 = Simd.Fma(d, v3, s23);
-                if (TTaps.Value > 4) s24 = Simd.Fma(d, v4, s24);
             }
 
             if (TRows.Value > 3)
@@ -385,7 +385,6 @@ internal static unsafe class ConvolutionMicro
                 if (TTaps.Value > 1) s31 = Simd.Fma(d, v1, s31);
                 if (TTaps.Value > 2) s32 = Simd.Fma(d, v2, s32);
                 if (TTaps.Value > 3) s33 = Simd.Fma(d, v3, s33);
-                if (TTaps.Value > 4) s34 = Simd.Fma(d, v4, s34);
             }
 
             if (TRows.Value > 4)
@@ -395,20 +394,141 @@ internal static unsafe class ConvolutionMicro
                 if (TTaps.Value > 1) s41 = Simd.Fma(d, v1, s41);
                 if (TTaps.Value > 2) s42 = Simd.Fma(d, v2, s42);
                 if (TTaps.Value > 3) s43 = Simd.Fma(d, v3, s43);
-                if (TTaps.Value > 4) s44 = Simd.Fma(d, v4, s44);
+            }
+
+            if (TRows.Value > 5)
+            {
+                Vector512<T> d = Simd.Load(dy4 + dyRow + q);
+                s50 = Simd.Fma(d, v0, s50);
+                if (TTaps.Value > 1) s51 = Simd.Fma(d, v1, s51);
+                if (TTaps.Value > 2) s52 = Simd.Fma(d, v2, s52);
+                if (TTaps.Value > 3) s53 = Simd.Fma(d, v3, s53);
             }
         }
 
         Put<T, TTaps>(c + (0 * cRow), s00, s01, s02, s03, add);
-        if (TRows.Value > 0 && TTaps.Value > 4) Put<T, Count1>(c + (0 * cRow) + (4 * width), s04, default, default, default, add);
         if (TRows.Value > 1) Put<T, TTaps>(c + (1 * cRow), s10, s11, s12, s13, add);
-        if (TRows.Value > 1 && TTaps.Value > 4) Put<T, Count1>(c + (1 * cRow) + (4 * width), s14, default, default, default, add);
         if (TRows.Value > 2) Put<T, TTaps>(c + (2 * cRow), s20, s21, s22, s23, add);
-        if (TRows.Value > 2 && TTaps.Value > 4) Put<T, Count1>(c + (2 * cRow) + (4 * width), s24, default, default, default, add);
         if (TRows.Value > 3) Put<T, TTaps>(c + (3 * cRow), s30, s31, s32, s33, add);
-        if (TRows.Value > 3 && TTaps.Value > 4) Put<T, Count1>(c + (3 * cRow) + (4 * width), s34, default, default, default, add);
         if (TRows.Value > 4) Put<T, TTaps>(c + (4 * cRow), s40, s41, s42, s43, add);
-        if (TRows.Value > 4 && TTaps.Value > 4) Put<T, Count1>(c + (4 * cRow) + (4 * width), s44, default, default, default, add);
+        if (TRows.Value > 5) Put<T, TTaps>(c + (5 * cRow), s50, s51, s52, s53, add);
+    }
+
+    /// <summary>
+    /// Tiles of the scattered gradient of the input, one for each of <paramref name="columns"/> neighbouring results: rows are results of a column, lanes are taps.
+    /// <c>c[i·cRow + lane] += Σ_p a[i·aRow + p·aColumn]·b[p·bRow + lane]</c>, each sum one FMA chain in the order of p; then a moves on by 1 and c by <paramref name="cStep"/>.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scatter<T, TRows, TPacks>(nint columns, nint terms, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TRows : ICount
+        where TPacks : ICount
+    {
+        int width = Vector512<T>.Count;
+        nint twoRows = 2 * aRow;
+        for (; columns > 0; columns--, a++, c += cStep)
+        {
+            Vector512<T> s00 = default, s01 = default;
+            Vector512<T> s10 = default, s11 = default;
+            Vector512<T> s20 = default, s21 = default;
+            Vector512<T> s30 = default, s31 = default;
+            Vector512<T> s40 = default, s41 = default;
+            Vector512<T> s50 = default, s51 = default;
+            Vector512<T> s60 = default, s61 = default;
+            Vector512<T> s70 = default, s71 = default;
+            Vector512<T> s80 = default, s81 = default;
+            Vector512<T> s90 = default, s91 = default;
+
+            // A pointer for every third row: those between are addressed with one and two strides, and all fits the integer registers.
+            T* a0 = a, a3 = a + (3 * aRow), a6 = a + (6 * aRow), a9 = a + (9 * aRow);
+            T* from = b;
+            for (nint left = terms; left > 0; left--, from += bRow)
+            {
+                Vector512<T> b0 = Simd.Load(from), b1 = TPacks.Value > 1 ? Simd.Load(from + width) : default;
+                Vector512<T> v0 = Simd.Broadcast(*a0);
+                s00 = Simd.Fma(v0, b0, s00);
+                if (TPacks.Value > 1) s01 = Simd.Fma(v0, b1, s01);
+
+                if (TRows.Value > 1)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(a0 + aRow));
+                    s10 = Simd.Fma(v, b0, s10);
+                    if (TPacks.Value > 1) s11 = Simd.Fma(v, b1, s11);
+                }
+
+                if (TRows.Value > 2)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(a0 + twoRows));
+                    s20 = Simd.Fma(v, b0, s20);
+                    if (TPacks.Value > 1) s21 = Simd.Fma(v, b1, s21);
+                }
+
+                if (TRows.Value > 3)
+                {
+                    Vector512<T> v = Simd.Broadcast(*a3);
+                    s30 = Simd.Fma(v, b0, s30);
+                    if (TPacks.Value > 1) s31 = Simd.Fma(v, b1, s31);
+                }
+
+                if (TRows.Value > 4)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(a3 + aRow));
+                    s40 = Simd.Fma(v, b0, s40);
+                    if (TPacks.Value > 1) s41 = Simd.Fma(v, b1, s41);
+                }
+
+                if (TRows.Value > 5)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(a3 + twoRows));
+                    s50 = Simd.Fma(v, b0, s50);
+                    if (TPacks.Value > 1) s51 = Simd.Fma(v, b1, s51);
+                }
+
+                if (TRows.Value > 6)
+                {
+                    Vector512<T> v = Simd.Broadcast(*a6);
+                    s60 = Simd.Fma(v, b0, s60);
+                    if (TPacks.Value > 1) s61 = Simd.Fma(v, b1, s61);
+                }
+
+                if (TRows.Value > 7)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(a6 + aRow));
+                    s70 = Simd.Fma(v, b0, s70);
+                    if (TPacks.Value > 1) s71 = Simd.Fma(v, b1, s71);
+                }
+
+                if (TRows.Value > 8)
+                {
+                    Vector512<T> v = Simd.Broadcast(*(a6 + twoRows));
+                    s80 = Simd.Fma(v, b0, s80);
+                    if (TPacks.Value > 1) s81 = Simd.Fma(v, b1, s81);
+                }
+
+                if (TRows.Value > 9)
+                {
+                    Vector512<T> v = Simd.Broadcast(*a9);
+                    s90 = Simd.Fma(v, b0, s90);
+                    if (TPacks.Value > 1) s91 = Simd.Fma(v, b1, s91);
+                }
+
+                a0 += aColumn;
+                if (TRows.Value > 3) a3 += aColumn;
+                if (TRows.Value > 6) a6 += aColumn;
+                if (TRows.Value > 9) a9 += aColumn;
+            }
+
+            Put<T, TPacks>(c + (0 * cRow), s00, s01, default, default, true);
+            if (TRows.Value > 1) Put<T, TPacks>(c + (1 * cRow), s10, s11, default, default, true);
+            if (TRows.Value > 2) Put<T, TPacks>(c + (2 * cRow), s20, s21, default, default, true);
+            if (TRows.Value > 3) Put<T, TPacks>(c + (3 * cRow), s30, s31, default, default, true);
+            if (TRows.Value > 4) Put<T, TPacks>(c + (4 * cRow), s40, s41, default, default, true);
+            if (TRows.Value > 5) Put<T, TPacks>(c + (5 * cRow), s50, s51, default, default, true);
+            if (TRows.Value > 6) Put<T, TPacks>(c + (6 * cRow), s60, s61, default, default, true);
+            if (TRows.Value > 7) Put<T, TPacks>(c + (7 * cRow), s70, s71, default, default, true);
+            if (TRows.Value > 8) Put<T, TPacks>(c + (8 * cRow), s80, s81, default, default, true);
+            if (TRows.Value > 9) Put<T, TPacks>(c + (9 * cRow), s90, s91, default, default, true);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -18,6 +18,9 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     /// <summary>Rows of the tile of one pack where there are 16 registers and a pack takes two.</summary>
     private const int NarrowRows = 6;
 
+    /// <summary>Taps of tiles that go side by side.</summary>
+    private const int RunTaps = 256;
+
     /// <summary>Results of a tile with lanes along filters: 20 of 32 registers.</summary>
     private const int FilterRows = 10;
 
@@ -76,31 +79,34 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         for (int chunk = 0; chunk < chunks; chunk++)
         {
             int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
+
+            // With few taps several tiles go side by side: what they read stays in a first-level cache.
+            int run = Math.Max(1, RunTaps / count);
             for (int pack = 0; pack < packs;)
             {
-                int here = packs - pack >= tilePacks ? tilePacks : packs - pack >= 2 ? 2 : 1;
+                int here = packs - pack >= tilePacks ? tilePacks : packs - pack >= 2 ? 2 : 1, side = Math.Min(run, (packs - pack) / here);
                 for (int tile = 0; tile < tiles; tile++)
                 {
                     int i = Convolution.Cut(Results, tile, tiles), rows = Convolution.Cut(Results, tile + 1, tiles) - i;
-                    Tile(here, rows, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps, stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
+                    Tiles(here, rows, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps, stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
                 }
 
-                pack += here;
+                pack += here * side;
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile(int packs, int rows, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
+    private static void Tiles(int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
     {
         if (packs == 4)
         {
             switch (rows)
             {
-                case 1: ConvolutionMicro.Planes<T, Count1, Count4>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 2: ConvolutionMicro.Planes<T, Count2, Count4>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 3: ConvolutionMicro.Planes<T, Count3, Count4>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                default: ConvolutionMicro.Planes<T, Count4, Count4>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 1: ConvolutionMicro.Planes<T, Count1, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 2: ConvolutionMicro.Planes<T, Count2, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 3: ConvolutionMicro.Planes<T, Count3, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                default: ConvolutionMicro.Planes<T, Count4, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
             }
         }
 
@@ -108,27 +114,27 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         {
             switch (rows)
             {
-                case 1: ConvolutionMicro.Planes<T, Count1, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 2: ConvolutionMicro.Planes<T, Count2, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 3: ConvolutionMicro.Planes<T, Count3, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 4: ConvolutionMicro.Planes<T, Count4, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 5: ConvolutionMicro.Planes<T, Count5, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 6: ConvolutionMicro.Planes<T, Count6, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 7: ConvolutionMicro.Planes<T, Count7, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
-                default: ConvolutionMicro.Planes<T, Count8, Count2>(taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 1: ConvolutionMicro.Planes<T, Count1, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 2: ConvolutionMicro.Planes<T, Count2, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 3: ConvolutionMicro.Planes<T, Count3, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 4: ConvolutionMicro.Planes<T, Count4, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 5: ConvolutionMicro.Planes<T, Count5, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 6: ConvolutionMicro.Planes<T, Count6, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 7: ConvolutionMicro.Planes<T, Count7, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                default: ConvolutionMicro.Planes<T, Count8, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
             }
         }
 
         switch (rows)
         {
-            case 1: ConvolutionMicro.Planes<T, Count1, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 2: ConvolutionMicro.Planes<T, Count2, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 3: ConvolutionMicro.Planes<T, Count3, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 4: ConvolutionMicro.Planes<T, Count4, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 5: ConvolutionMicro.Planes<T, Count5, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 6: ConvolutionMicro.Planes<T, Count6, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
-            case 7: ConvolutionMicro.Planes<T, Count7, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
-            default: ConvolutionMicro.Planes<T, Count8, Count1>(taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 1: ConvolutionMicro.Planes<T, Count1, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 2: ConvolutionMicro.Planes<T, Count2, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 3: ConvolutionMicro.Planes<T, Count3, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 4: ConvolutionMicro.Planes<T, Count4, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 5: ConvolutionMicro.Planes<T, Count5, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 6: ConvolutionMicro.Planes<T, Count6, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            case 7: ConvolutionMicro.Planes<T, Count7, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+            default: ConvolutionMicro.Planes<T, Count8, Count1>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
         }
     }
 

@@ -14,6 +14,9 @@ namespace Evenkeel.Kernels;
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
 {
+    /// <summary>Rows of a tile of two packs: 20 of 32 registers.</summary>
+    private const int WideRows = 10;
+
     private ConvolutionShape _shape;
     private int _perChunk, _runs, _packs;
     private T* _dy, _weight, _dx;
@@ -91,7 +94,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
     {
         bool wide = Gemm.IsWide;
         int filters = _shape.GroupFilters, chunks = Convolution.DivideUp(filters, Convolution.TapChunk);
-        int tiles = Convolution.DivideUp(_shape.OutHeight, wide ? GemmMicro.WideRows : GemmMicro.NarrowRows);
+        int tiles = Convolution.DivideUp(_shape.OutHeight, wide ? WideRows : GemmMicro.NarrowRows);
         nint row = (nint)Columns * _shape.GroupChannels, step = (nint)_shape.StrideWidth * _shape.GroupChannels, cRow = row * _shape.StrideHeight, bRow = (nint)_packs * Width;
         for (int run = 0; run < _runs; run++, weight += filters * bRow)
         {
@@ -108,7 +111,19 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
                     {
                         int i = Convolution.Cut(_shape.OutHeight, tile, tiles), rows = Convolution.Cut(_shape.OutHeight, tile + 1, tiles) - i;
                         T* a = dy + ((nint)o * _shape.OutPlane) + ((nint)i * _shape.OutWidth), c = at + (i * cRow) + ((nint)pack * Width);
-                        Tiles(wide, packs, rows, _shape.OutWidth, count, a, _shape.OutWidth, _shape.OutPlane, b, bRow, c, cRow, step);
+                        if (packs == 1 || wide)
+                        {
+                            Tiles(packs, rows, _shape.OutWidth, count, a, _shape.OutWidth, _shape.OutPlane, b, bRow, c, cRow, step);
+                            continue;
+                        }
+
+                        // Pack by pack within a column: the additions keep their order.
+                        for (int j = 0; j < _shape.OutWidth; j++)
+                        {
+                            T* to = c + (j * step);
+                            Tiles(1, rows, 1, count, a + j, _shape.OutWidth, _shape.OutPlane, b, bRow, to, cRow, step);
+                            Tiles(1, rows, 1, count, a + j, _shape.OutWidth, _shape.OutPlane, b + Width, bRow, to + Width, cRow, step);
+                        }
                     }
                 }
 
@@ -119,44 +134,37 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
 
     /// <summary>The tiles of neighbouring columns of results.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles(bool wide, int packs, int rows, int columns, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
+    private static void Tiles(int packs, int rows, nint columns, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
     {
-        nint second = Width;
-        for (; columns > 0; columns--, a++, c += cStep)
+        if (packs == 2)
         {
-            if (packs == 2 && wide)
+            switch (rows)
             {
-                switch (rows)
-                {
-                    case 1: GemmMicro.Tile<T, Count1, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 2: GemmMicro.Tile<T, Count2, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 3: GemmMicro.Tile<T, Count3, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 4: GemmMicro.Tile<T, Count4, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 5: GemmMicro.Tile<T, Count5, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 6: GemmMicro.Tile<T, Count6, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    case 7: GemmMicro.Tile<T, Count7, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                    default: GemmMicro.Tile<T, Count8, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, second, null, true); break;
-                }
+                case 1: ConvolutionMicro.Scatter<T, Count1, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 2: ConvolutionMicro.Scatter<T, Count2, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 3: ConvolutionMicro.Scatter<T, Count3, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 4: ConvolutionMicro.Scatter<T, Count4, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 5: ConvolutionMicro.Scatter<T, Count5, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 6: ConvolutionMicro.Scatter<T, Count6, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 7: ConvolutionMicro.Scatter<T, Count7, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 8: ConvolutionMicro.Scatter<T, Count8, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 9: ConvolutionMicro.Scatter<T, Count9, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                default: ConvolutionMicro.Scatter<T, Count10, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
             }
-            else
-            {
-                // Pack by pack within a column: the additions keep their order.
-                T* to = c, from = b;
-                for (int left = packs; left > 0; left--, to += second, from += second)
-                {
-                    switch (rows)
-                    {
-                        case 1: GemmMicro.Tile<T, Count1, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
-                        case 2: GemmMicro.Tile<T, Count2, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
-                        case 3: GemmMicro.Tile<T, Count3, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
-                        case 4: GemmMicro.Tile<T, Count4, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
-                        case 5: GemmMicro.Tile<T, Count5, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
-                        case 6: GemmMicro.Tile<T, Count6, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
-                        case 7: GemmMicro.Tile<T, Count7, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
-                        default: GemmMicro.Tile<T, Count8, Count1>(k, a, aRow, aColumn, from, bRow, second, to, cRow, second, null, true); break;
-                    }
-                }
-            }
+        }
+
+        switch (rows)
+        {
+            case 1: ConvolutionMicro.Scatter<T, Count1, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 2: ConvolutionMicro.Scatter<T, Count2, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 3: ConvolutionMicro.Scatter<T, Count3, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 4: ConvolutionMicro.Scatter<T, Count4, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 5: ConvolutionMicro.Scatter<T, Count5, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 6: ConvolutionMicro.Scatter<T, Count6, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 7: ConvolutionMicro.Scatter<T, Count7, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 8: ConvolutionMicro.Scatter<T, Count8, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 9: ConvolutionMicro.Scatter<T, Count9, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            default: ConvolutionMicro.Scatter<T, Count10, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
         }
     }
 

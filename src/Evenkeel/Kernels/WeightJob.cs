@@ -151,7 +151,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         bool wide = Gemm.IsWide;
         int taps = _map.Taps, filters = _shape.GroupFilters, length = Convolution.DivideUp(((rows - 1) * _stage.Pitch) + _map.Columns, Width) * Width;
         Spread(from, _dy + ((nint)_shape.Images * _shape.Filters * _shape.OutPlane), dy, dyRow, rows);
-        int tapTiles = Convolution.DivideUp(taps, wide ? 5 : 3), filterTiles = Convolution.DivideUp(filters, wide ? 5 : 2);
+        int tapTiles = Convolution.DivideUp(taps, wide ? 4 : 3), filterTiles = Convolution.DivideUp(filters, wide ? 6 : 2);
         for (int filterTile = 0; filterTile < filterTiles; filterTile++)
         {
             int o = Convolution.Cut(filters, filterTile, filterTiles), height = Convolution.Cut(filters, filterTile + 1, filterTiles) - o;
@@ -223,18 +223,6 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Lanes(int taps, int rows, nint length, T* dy, nint dyRow, T* x, nint* offsets, T* c, nint cRow, bool add)
     {
-        if (taps == 5)
-        {
-            switch (rows)
-            {
-                case 1: ConvolutionMicro.Lanes<T, Count1, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-                case 2: ConvolutionMicro.Lanes<T, Count2, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-                case 3: ConvolutionMicro.Lanes<T, Count3, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-                case 4: ConvolutionMicro.Lanes<T, Count4, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-                default: ConvolutionMicro.Lanes<T, Count5, Count5>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-            }
-        }
-
         if (taps == 4)
         {
             switch (rows)
@@ -243,7 +231,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
                 case 2: ConvolutionMicro.Lanes<T, Count2, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
                 case 3: ConvolutionMicro.Lanes<T, Count3, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
                 case 4: ConvolutionMicro.Lanes<T, Count4, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-                default: ConvolutionMicro.Lanes<T, Count5, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 5: ConvolutionMicro.Lanes<T, Count5, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                default: ConvolutionMicro.Lanes<T, Count6, Count4>(length, dy, dyRow, x, offsets, c, cRow, add); return;
             }
         }
 
@@ -255,7 +244,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
                 case 2: ConvolutionMicro.Lanes<T, Count2, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
                 case 3: ConvolutionMicro.Lanes<T, Count3, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
                 case 4: ConvolutionMicro.Lanes<T, Count4, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-                default: ConvolutionMicro.Lanes<T, Count5, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 5: ConvolutionMicro.Lanes<T, Count5, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                default: ConvolutionMicro.Lanes<T, Count6, Count3>(length, dy, dyRow, x, offsets, c, cRow, add); return;
             }
         }
 
@@ -267,7 +257,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
                 case 2: ConvolutionMicro.Lanes<T, Count2, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
                 case 3: ConvolutionMicro.Lanes<T, Count3, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
                 case 4: ConvolutionMicro.Lanes<T, Count4, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-                default: ConvolutionMicro.Lanes<T, Count5, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                case 5: ConvolutionMicro.Lanes<T, Count5, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+                default: ConvolutionMicro.Lanes<T, Count6, Count2>(length, dy, dyRow, x, offsets, c, cRow, add); return;
             }
         }
 
@@ -277,7 +268,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
             case 2: ConvolutionMicro.Lanes<T, Count2, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
             case 3: ConvolutionMicro.Lanes<T, Count3, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
             case 4: ConvolutionMicro.Lanes<T, Count4, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
-            default: ConvolutionMicro.Lanes<T, Count5, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            case 5: ConvolutionMicro.Lanes<T, Count5, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
+            default: ConvolutionMicro.Lanes<T, Count6, Count1>(length, dy, dyRow, x, offsets, c, cRow, add); return;
         }
     }
 
