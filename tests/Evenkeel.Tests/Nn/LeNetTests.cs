@@ -86,6 +86,20 @@ public sealed class LeNetTests
         Assert.Equal(bias, ((Conv2d)gray.Layers[0]).Bias!.Value.AsSpan<float>()[0]);
     }
 
+    [Fact]
+    public void AnyNormFits()
+    {
+        foreach (LeNet model in new[] { LeNet.Color(norm: NormKind.LayerNorm, random: new Philox(1)), LeNet.Gray(classes: 2, NormKind.LayerNorm, new Philox(1)) })
+        {
+            int side = 32 - (2 * model.Options.Padding);
+            Assert.Equal(new Shape(6, 28, 28), Assert.IsType<LayerNorm>(model.Children["bn1"]).NormalizedShape);
+            Assert.Equal(new Shape(16, 10, 10), Assert.IsType<LayerNorm>(model.Children["bn2"]).NormalizedShape);
+            var tape = new Tape(Mode.Train);
+            model.Forward(tape.Input(Init.Normal().Create([3, model.Options.Channels, side, side], new Philox(2)))).CrossEntropy(Tensor.Labels(0, 1, 1)).Backward();
+            Assert.All(model.Parameters(), parameter => Assert.Contains(parameter.Gradient!.ToArray<float>(), static value => value != 0));
+        }
+    }
+
     [Theory]
     [InlineData(true, true)]
     [InlineData(true, false)]

@@ -270,12 +270,12 @@ public sealed class ModuleTests
     [Fact]
     public void NormKindsMakeTheLayerOfTheRank()
     {
-        Assert.Null(NormKind.None.Create(3, 2));
-        Assert.IsType<BatchNorm1d>(NormKind.BatchNorm.Create(3, 1));
-        Assert.IsType<BatchNorm2d>(NormKind.BatchNorm.Create(3, 2));
-        Assert.IsType<BatchNorm3d>(NormKind.BatchNorm.Create(3, 3));
-        Assert.Throws<ArgumentOutOfRangeException>(() => NormKind.BatchNorm.Create(3, 4));
-        Assert.Throws<ArgumentOutOfRangeException>(() => NormKind.LayerNorm.Create(3, 2));
+        Assert.Null(NormKind.None.Create([3, 4, 4]));
+        Assert.IsType<BatchNorm1d>(NormKind.BatchNorm.Create([3, 4]));
+        Assert.IsType<BatchNorm2d>(NormKind.BatchNorm.Create([3, 4, 4]));
+        Assert.IsType<BatchNorm3d>(NormKind.BatchNorm.Create([3, 4, 4, 4]));
+        Assert.Throws<ArgumentException>(() => NormKind.BatchNorm.Create([3, 4, 4, 4, 4]));
+        Assert.Equal(new Shape(3, 4, 4), Assert.IsType<LayerNorm>(NormKind.LayerNorm.Create([3, 4, 4])).NormalizedShape);
         Assert.Equal("BatchNorm", NormKind.BatchNorm.ToString());
     }
 

@@ -27,7 +27,7 @@ public sealed class DeepMLP : Module
         Norms = new Sequential();
         for (int i = 0; i < depth; i++)
         {
-            if (norm?.Create(width) is { } layer) Norms.Add(layer);
+            if (norm?.Create([width]) is { } layer) Norms.Add(layer);
         }
 
         if (Norms.Count > 0) Register("bns", Norms);

@@ -23,7 +23,7 @@ public sealed class FullyConnected : Module
         foreach (int hidden in hiddenDims)
         {
             Add(new Linear(width, hidden));
-            if (norm?.Create(hidden) is { } layer) Add(layer);
+            if (norm?.Create([hidden]) is { } layer) Add(layer);
             Add(new ReLU());
             if (dropout != 0) Add(new Dropout(dropout));
             width = hidden;

@@ -62,16 +62,16 @@ public sealed class LeNet : Module
             throw new ArgumentOutOfRangeException(nameof(options), $"LeNet: expected ReLU, Sigmoid or Tanh after its layers, got {options.Activation}.");
         Options = options;
         Add("conv1", new Conv2d(options.Channels, 6, Kernel, padding: options.Padding, random: random));
-        AddRest("1", 6, spatialRank: 2);
+        AddRest("1", [6, 28, 28]);
         Add("pool1", Pool());
         Add("conv2", new Conv2d(6, 16, Kernel, random: random));
-        AddRest("2", 16, spatialRank: 2);
+        AddRest("2", [16, 10, 10]);
         Add("pool2", Pool());
         Add("flatten", new Flatten());
         Add("fc1", new Linear(16 * 5 * 5, 120, random: random));
-        AddRest("3", 120, spatialRank: 0);
+        AddRest("3", [120]);
         Add("fc2", new Linear(120, 84, random: random));
-        AddRest("4", 84, spatialRank: 0, withNorm: options.NormAfterSecondLinear);
+        AddRest("4", [84], withNorm: options.NormAfterSecondLinear);
         Add("fc3", new Linear(84, options.Classes, random: random));
     }
 
@@ -149,9 +149,9 @@ public sealed class LeNet : Module
 
     private Module Pool() => Options.Pooling == LeNetPooling.Max ? new MaxPool2d(2) : new AvgPool2d(2);
 
-    private void AddRest(string number, int features, int spatialRank, bool withNorm = true)
+    private void AddRest(string number, Shape sample, bool withNorm = true)
     {
-        if (withNorm && Options.Norm?.Create(features, spatialRank) is { } norm) Add($"bn{number}", norm);
+        if (withNorm && Options.Norm?.Create(sample) is { } norm) Add($"bn{number}", norm);
         Add($"act{number}", Options.Activation switch
         {
             Nonlinearity.ReLU => new ReLU(),
