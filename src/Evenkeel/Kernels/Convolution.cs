@@ -78,7 +78,7 @@ internal static unsafe class Convolution
             {
                 var columns = Phase.Create(columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
                 if (columns.Count == 0 || rows.Taps == 0 || columns.Taps == 0) continue;
-                Workers.Run(shape.Channels, new TurnJob<T> { Shape = shape, Rows = rows, Columns = columns, Weight = weight, Turned = turned });
+                Workers.Run(shape.Channels, new TurnJob<T> { Sizes = shape, Rows = rows, Columns = columns, Weight = weight, Turned = turned });
                 var job = new PlaneJob<T>
                 {
                     Map = PlaneMap.Backward(shape, rows, columns),
@@ -197,21 +197,21 @@ internal static unsafe class Convolution
     /// <summary>The weights of a phase, from (filter, channel, tap) to (channel, filter, tap from the last to the first).</summary>
     private struct TurnJob<T> : IJob where T : unmanaged
     {
-        public ConvolutionShape Shape;
+        public ConvolutionShape Sizes;
         public Phase Rows, Columns;
         public T* Weight, Turned;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
-            int group = chunk / Shape.GroupChannels, channel = chunk % Shape.GroupChannels, window = Rows.Taps * Columns.Taps;
-            T* to = Turned + ((nint)chunk * Shape.GroupFilters * window);
-            T* from = Weight + ((nint)group * Shape.GroupFilters * Shape.Taps) + ((nint)channel * Shape.Window);
-            for (int filter = 0; filter < Shape.GroupFilters; filter++, from += Shape.Taps)
+            int group = chunk / Sizes.GroupChannels, channel = chunk % Sizes.GroupChannels, window = Rows.Taps * Columns.Taps;
+            T* to = Turned + ((nint)chunk * Sizes.GroupFilters * window);
+            T* from = Weight + ((nint)group * Sizes.GroupFilters * Sizes.Taps) + ((nint)channel * Sizes.Window);
+            for (int filter = 0; filter < Sizes.GroupFilters; filter++, from += Sizes.Taps)
             {
                 for (int u = Rows.LastTap, i = 0; i < Rows.Taps; i++, u -= Rows.TapStep)
                 {
-                    for (int v = Columns.LastTap, j = 0; j < Columns.Taps; j++, v -= Columns.TapStep) *to++ = from[(u * Shape.KernelWidth) + v];
+                    for (int v = Columns.LastTap, j = 0; j < Columns.Taps; j++, v -= Columns.TapStep) *to++ = from[(u * Sizes.KernelWidth) + v];
                 }
             }
         }
