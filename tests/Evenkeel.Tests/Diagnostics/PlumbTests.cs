@@ -93,6 +93,19 @@ public sealed class PlumbTests
         Assert.Contains(new Sequential(dead, new ReLU()).Plumb(x).Advice, static advice => advice.Contains("100.0% of the outputs of 1 (ReLU) are 0", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ImagesAndConvolutionsAreLookedThroughToo(bool norm)
+    {
+        var network = LeNet.Color(norm: norm ? NormKind.BatchNorm : null, random: new TorchGenerator(1));
+        PlumbReport report = network.Plumb(Tensor.RandomNormal([4, 3, 32, 32], new Philox(1)));
+        Assert.Equal(5, report.Layers.Count(static layer => layer.HasWeight));
+        Assert.All(report.Layers, static layer => Assert.True(layer.Activation.Std > 0 && layer.Gradient?.Std > 0, layer.Name));
+        Assert.Equal(new Shape(4, 6, 28, 28), report.Layers[0].Shape);
+        Assert.Equal((75, 150, "U(±0.1155)"), (network.InitReport().Layers[0].FanIn, network.InitReport().Layers[0].FanOut, network.InitReport().Layers[0].Distribution));
+    }
+
     [Fact]
     public void TheInitReportSaysWhatTheDefaultDoes()
     {

@@ -4,42 +4,44 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Lab.Experiments.Initialization;
 
-/// <summary>The lesson's network: layers of one width, Linear without a bias, then batch norm or not, then ReLU or not.</summary>
+/// <summary>The lesson's network of 256 features, and its linear layers alone for the derivation without activations.</summary>
 internal sealed class DeepStack
 {
     public const int Width = 256;
     public const int BatchSize = 16;
 
-    private readonly List<Module> _modules = [];
-    private readonly int _modulesOfALayer;
+    private readonly DeepMLP _network;
+    private readonly bool _relu;
 
     /// <summary>
     /// Makes the network in the lesson's order: all linear layers with PyTorch's default, then <paramref name="init"/> over them (null: the default stays), then the inputs.
     /// </summary>
     public DeepStack(TorchGenerator random, int layers, Init? init, bool batchNorm, bool relu = true)
     {
-        _modulesOfALayer = 1 + (batchNorm ? 1 : 0) + (relu ? 1 : 0);
-        var linears = new Linear[layers];
-        for (int i = 0; i < layers; i++) linears[i] = new Linear(Width, Width, bias: false, random);
-        foreach (Linear linear in linears)
-        {
-            _modules.Add(linear);
-            if (batchNorm) _modules.Add(new BatchNorm1d(Width));
-            if (relu) _modules.Add(new ReLU());
-        }
-
-        Model = Prefix(layers);
-        if (init is not null) Model.Initialize(init, random);
+        _relu = relu;
+        _network = new DeepMLP(Width, layers, batchNorm ? NormKind.BatchNorm : null, random);
+        if (init is not null) _network.InitializeWeights(init, random);
         Inputs = Tensor.RandomNormal([BatchSize, Width], random);
     }
 
-    public Sequential Model { get; }
+    public Module Model => _relu ? _network : _network.Linears;
 
     /// <summary>N(0, 1), drawn after the weights.</summary>
     public Tensor Inputs { get; }
 
     /// <summary>The first layers as a network of their own, with the same weights.</summary>
-    public Sequential Prefix(int layers) => new([.. _modules.Take(layers * _modulesOfALayer)]);
+    public Sequential Prefix(int layers)
+    {
+        var prefix = new Sequential();
+        for (int i = 0; i < layers; i++)
+        {
+            prefix.Add(_network.Linears[i]);
+            if (_network.Norms.Count > 0) prefix.Add(_network.Norms[i]);
+            if (_relu) prefix.Add(_network.Activations[i]);
+        }
+
+        return prefix;
+    }
 
     /// <summary>One pass in training mode: the statistics of every layer's last output.</summary>
     public TensorStatistics[] Run()
@@ -73,7 +75,7 @@ internal sealed class DeepStack
         return errors;
     }
 
-    private bool IsLastOfALayer(string name, Module module) => module.Children.Count == 0 && ReferenceEquals(module, _modules[(int.Parse(name, System.Globalization.CultureInfo.InvariantCulture) / _modulesOfALayer * _modulesOfALayer) + _modulesOfALayer - 1]);
+    private bool IsLastOfALayer(string name, Module module) => _relu ? module is ReLU : module is Linear;
 
     private void Forward(Tensor inputs)
     {
