@@ -73,11 +73,11 @@ internal static unsafe class Convolution
         for (int rowPhase = 0; rowPhase < shape.StrideHeight; rowPhase++)
         {
             var rows = Phase.Create(rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
-            if (rows.Count == 0) continue;
+            if (rows.Count == 0 || rows.Taps == 0) continue;
             for (int columnPhase = 0; columnPhase < shape.StrideWidth; columnPhase++)
             {
                 var columns = Phase.Create(columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
-                if (columns.Count == 0 || rows.Taps == 0 || columns.Taps == 0) continue;
+                if (columns.Count == 0 || columns.Taps == 0) continue;
                 Workers.Run(shape.Channels, new TurnJob<T> { Sizes = shape, Rows = rows, Columns = columns, Weight = weight, Turned = turned });
                 var job = new PlaneJob<T>
                 {
@@ -140,10 +140,11 @@ internal static unsafe class Convolution
         for (int rowPhase = 0; rowPhase < shape.StrideHeight && phases <= scatter; rowPhase++)
         {
             var rows = Phase.Create(rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
+            if (rows.Count == 0 || rows.Taps == 0) continue;
             for (int columnPhase = 0; columnPhase < shape.StrideWidth; columnPhase++)
             {
                 var columns = Phase.Create(columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
-                if (rows.Count == 0 || columns.Count == 0 || rows.Taps == 0 || columns.Taps == 0) continue;
+                if (columns.Count == 0 || columns.Taps == 0) continue;
                 PlaneMap map = PlaneMap.Backward(shape, rows, columns);
                 double one = ResultCost<T>(map, shape.GroupChannels);
                 if (shape is { StrideHeight: 1, StrideWidth: 1 }) one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));

@@ -152,7 +152,15 @@ internal sealed unsafe class ConvolutionOp : Op
             throw new ArgumentException($"{name}: expected an input that, padded, is as large as the window of {span} or larger, got {padded} from an input of shape {x}. Use a smaller kernel, or more padding.");
         }
 
-        // The larger of two unequal sides is at the end.
+        // Kernels count the places of a padded plane, with as many more as a step takes, in an int.
+        long outHeight = ((height + padHeight - spanHeight) / stride.Height) + 1, outWidth = ((width + padWidth - spanWidth) / stride.Width) + 1;
+        if (((double)height + padHeight + (outHeight > 1 ? stride.Height : 1)) * ((double)width + padWidth + (outWidth > 1 ? stride.Width : 1)) > int.MaxValue - 1024)
+        {
+            throw new ArgumentException($"{name}: expected padded planes of fewer than 2^31 values, got {(rank == 4 ? $"({height + padHeight}, {width + padWidth})" : $"({width + padWidth})")} "
+                + $"from an input of shape {x}. Use less padding.");
+        }
+
+        // The larger of two unequal sides is at the end. A single window takes no step.
         return new ConvolutionShape
         {
             Images = x.Rank == rank ? x[0] : 1,
@@ -162,15 +170,15 @@ internal sealed unsafe class ConvolutionOp : Op
             Filters = weight[0],
             KernelHeight = kernelHeight,
             KernelWidth = kernelWidth,
-            StrideHeight = stride.Height,
-            StrideWidth = stride.Width,
+            StrideHeight = outHeight > 1 ? stride.Height : 1,
+            StrideWidth = outWidth > 1 ? stride.Width : 1,
             DilationHeight = dilation.Height,
             DilationWidth = dilation.Width,
             Top = (int)(padHeight / 2),
             Left = (int)(padWidth / 2),
             Groups = groups,
-            OutHeight = (int)((height + padHeight - spanHeight) / stride.Height) + 1,
-            OutWidth = (int)((width + padWidth - spanWidth) / stride.Width) + 1,
+            OutHeight = (int)outHeight,
+            OutWidth = (int)outWidth,
         };
     }
 

@@ -114,6 +114,38 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
+    public void AStepBeyondTheInputIsNoStep()
+    {
+        // One window each way, whose steps are never taken: they must not cost memory, nor overflow.
+        foreach (int stride in new[] { 6, 20_000, int.MaxValue })
+        {
+            var tape = new Tape();
+            Tensor x = tape.Input(Random([2, 2, 8, 8], 1), requiresGradient: true), weight = tape.Input(Random([3, 2, 3, 3], 2), requiresGradient: true), dy = Random([2, 3, 1, 1], 3);
+            Tensor y = x.Conv2d(weight, stride: stride);
+            Assert.Equal(new Shape([2, 3, 1, 1]), y.Shape);
+            y.Backward(dy);
+            var twin = new Tape();
+            Tensor corner = twin.Input(x.Detach().Slice(2, 0, 3).Slice(3, 0, 3), requiresGradient: true), again = twin.Input(weight.Detach(), requiresGradient: true);
+            Tensor z = corner.Conv2d(again);
+            z.Backward(dy);
+            Assert.Equal(z.ToArray<double>(), y.ToArray<double>());
+            Close.To(again.Gradient!.ToArray<double>(), weight.Gradient!);
+            Close.To(corner.Gradient!.ToArray<double>(), x.Gradient!.Slice(2, 0, 3).Slice(3, 0, 3));
+            Assert.Equal(2 * 2 * 9, x.Gradient!.ToArray<double>().Count(static value => value != 0));
+        }
+    }
+
+    [Fact]
+    public void APaddedPlaneBeyondAnIntIsRefused()
+    {
+        // Each gave wrong values or read memory that is not there.
+        Tensor x = Tensor.Zeros([1, 1, 8, 8]), weight = Tensor.Zeros([1, 1, 3, 3]);
+        Fails("Conv2d: expected padded planes of fewer than 2^31 values, got (80008, 80008) from an input of shape (1, 1, 8, 8).", () => x.Conv2d(weight, stride: 40_000, padding: 40_000));
+        Fails("Conv2d: expected padded planes of fewer than 2^31 values, got (4294967302, 4294967302)", () => x.Conv2d(weight, padding: int.MaxValue));
+        Fails("Conv1d: expected padded planes of fewer than 2^31 values, got (4294967299)", () => Tensor.Zeros([1, 5]).Conv1d(Tensor.Zeros([1, 1, 3]), stride: int.MaxValue, padding: int.MaxValue));
+    }
+
+    [Fact]
     public void ErrorsSayWhatIsExpected()
     {
         Tensor x = Tensor.Zeros([8, 3, 5, 6]), weight = Tensor.Zeros([4, 3, 3, 3]);
