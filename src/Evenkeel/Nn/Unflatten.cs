@@ -36,22 +36,25 @@ public sealed class Unflatten : Module
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x)
     {
-        int rank = x.Shape.Rank, dim = Dim < 0 ? Dim + rank : Dim, product = 1, open = -1;
+        int rank = x.Shape.Rank, dim = Dim < 0 ? Dim + rank : Dim, open = -1;
         if ((uint)dim >= (uint)rank || rank - 1 + _sizes.Length > Shape.MaxRank)
             throw new ArgumentException($"Unflatten: expected dimension {Dim} and at most {Shape.MaxRank} dimensions in the result, got shape {x.Shape} and {_sizes.Length} sizes.", nameof(x));
         Span<int> sizes = stackalloc int[rank - 1 + _sizes.Length];
+
+        // No product beyond what a dimension can be: more is as wrong as one more.
+        long product = 1;
         for (int i = 0; i < dim; i++) sizes[i] = x.Shape[i];
         for (int i = 0; i < _sizes.Length; i++)
         {
             sizes[dim + i] = _sizes[i];
             if (_sizes[i] < 0) open = dim + i;
-            else product *= _sizes[i];
+            else product = Math.Min(product * _sizes[i], 1L << 31);
         }
 
         for (int i = dim + 1; i < rank; i++) sizes[i - 1 + _sizes.Length] = x.Shape[i];
         if (open >= 0 ? x.Shape[dim] % product != 0 : x.Shape[dim] != product)
             throw new ArgumentException($"Unflatten: expected sizes whose product is {x.Shape[dim]}, dimension {Dim} of shape {x.Shape}, got ({string.Join(", ", _sizes)}).", nameof(x));
-        if (open >= 0) sizes[open] = x.Shape[dim] / product;
+        if (open >= 0) sizes[open] = (int)(x.Shape[dim] / product);
         return x.Reshape(new Shape(sizes));
     }
 

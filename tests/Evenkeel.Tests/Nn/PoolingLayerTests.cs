@@ -45,6 +45,8 @@ public sealed class PoolingLayerTests
         Assert.Equal(x.ToArray<float>(), new Flatten(1, 2).Forward(new Unflatten(1, 3, 4).Forward(x)).ToArray<float>());
         Assert.Contains("expected sizes whose product is 12, dimension 1 of shape (2, 12, 5), got (5, 2)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 5, 2).Forward(x)).Message, StringComparison.Ordinal);
         Assert.Contains("got (5, -1)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 5, -1).Forward(x)).Message, StringComparison.Ordinal);
+        Assert.Contains("got (65536, 65536, -1)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 65536, 65536, -1).Forward(x)).Message, StringComparison.Ordinal);
+        Assert.Contains("got (65536, 65536)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 65536, 65536).Forward(Tensor.Zeros([2, 0]))).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new Unflatten(3, 5, 1).Forward(x));
         Assert.Throws<ArgumentException>(() => new Unflatten(1));
         Assert.Throws<ArgumentException>(() => new Unflatten(1, -1, -1));
