@@ -16,7 +16,7 @@ namespace Evenkeel.Diagnostics;
 /// <param name="Through">What follows: the name of an activation, or <c>normalization</c>, or <c>nothing</c>.</param>
 /// <param name="Gain">
 /// The expected factor of the signal's root mean square through this layer: √(fan_in·E[w²]·s), s = 1 without an activation and ½(1 + slope²) for ReLU and LeakyReLU; for tanh and
-/// sigmoid the factor of a small signal, s = 1 and 1/16. Null where a normalization layer sets the scale.
+/// sigmoid the factor of a small signal, s = 1 and 1/16. Null where a normalization layer sets the scale, or where the factor depends on it (GELU, softmax).
 /// </param>
 public sealed record InitLayer(string Name, string Type, Shape Shape, int FanIn, int FanOut, string Distribution, double ExpectedVariance, double MeasuredVariance, string Through, double? Gain);
 
@@ -67,7 +67,7 @@ public static class InitReporting
                 (string next, double? factor) = through is { } given ? (given.ToString(), FactorOf(given)) : Next(leaves, Array.IndexOf(leaves, module));
                 TensorStatistics values = TensorStatistics.Of(parameter.Value);
                 layers.Add(new InitLayer(name, module.TypeName, parameter.Shape, fanIn, fanOut, init.Distribution(parameter.Shape), std * std,
-                    values.Std * values.Std * (values.Count - 1) / values.Count, next, factor is { } s ? Math.Sqrt(fanIn * (std * std + init.Mean * init.Mean) * s) : null));
+                    values.Count > 1 ? values.Std * values.Std * (values.Count - 1) / values.Count : 0, next, factor is { } s ? Math.Sqrt(fanIn * (std * std + init.Mean * init.Mean) * s) : null));
             }
         }
 
@@ -86,6 +86,7 @@ public static class InitReporting
                 case LeakyReLU leaky: return ("LeakyReLU", 0.5 * (1 + leaky.NegativeSlope * leaky.NegativeSlope));
                 case Tanh: return ("Tanh", FactorOf(Nonlinearity.Tanh));
                 case Sigmoid: return ("Sigmoid", FactorOf(Nonlinearity.Sigmoid));
+                case GELU or Softmax or LogSoftmax: return (leaves[i].TypeName, null);
             }
         }
 

@@ -107,6 +107,15 @@ public sealed class PlumbTests
     }
 
     [Fact]
+    public void TheInitReportHasNoGainWhereThereIsNone()
+    {
+        InitReport report = new Sequential(new Linear(1, 1), new GELU(), new Linear(1, 3), new Softmax()).InitReport();
+        Assert.Equal(0, report.Layers[0].MeasuredVariance);
+        Assert.Equal(("GELU", null), (report.Layers[0].Through, report.Layers[0].Gain));
+        Assert.Equal(("Softmax", null), (report.Layers[1].Through, report.Layers[1].Gain));
+    }
+
+    [Fact]
     public void TheInitReportSaysWhatTheDefaultDoes()
     {
         var network = new Sequential(new Linear(Width, Width, random: new TorchGenerator(1)), new ReLU(), new Linear(Width, 64, random: new TorchGenerator(2)), new BatchNorm1d(64), new ReLU(), new Linear(64, 2));
