@@ -63,7 +63,7 @@ internal static unsafe class AveragePool
                             sum += rowSum;
                         }
 
-                        int size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
+                        long size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
                         *y = size == 0 ? T.Zero : T.CreateTruncating(sum / size);
                     }
                 }
@@ -93,7 +93,7 @@ internal static unsafe class AveragePool
                     for (int column = 0; column < Planes.Columns.Output; column++, dy++)
                     {
                         Planes.Columns.Window(column, out int firstColumn, out int endColumn, out int paddedColumns);
-                        int size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
+                        long size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
                         if (size == 0) continue;
                         T share = *dy / T.CreateTruncating(size);
                         for (int h = firstRow; h < endRow; h++)
@@ -108,11 +108,11 @@ internal static unsafe class AveragePool
     }
 
     /// <summary>What the sum of a window is divided by; 0 for a window without inputs, whose result is 0.</summary>
-    private static int Size(int firstRow, int endRow, int paddedRows, int firstColumn, int endColumn, int paddedColumns, bool includePadding, int divisor)
+    private static long Size(int firstRow, int endRow, int paddedRows, int firstColumn, int endColumn, int paddedColumns, bool includePadding, int divisor)
     {
         if (firstRow >= endRow || firstColumn >= endColumn) return 0;
         if (divisor != 0) return divisor;
-        return includePadding ? paddedRows * paddedColumns : (endRow - firstRow) * (endColumn - firstColumn);
+        return includePadding ? (long)paddedRows * paddedColumns : (long)(endRow - firstRow) * (endColumn - firstColumn);
     }
 
     /// <summary>The columns' sums, added, over four; a quarter of dy to each.</summary>

@@ -89,6 +89,17 @@ public sealed class PoolingTests
     }
 
     [Fact]
+    public void AWindowMayCountMorePlacesThanAnInt()
+    {
+        // 65,537² = 2^32 + 2^17 + 1, most of it padding.
+        var tape = new Tape();
+        Tensor x = tape.Input(Tensor.Ones([1, 1, 1, 1], DType.Float64), requiresGradient: true), y = x.AvgPool2d(65_537, 1, 32_768);
+        y.Backward(Tensor.Ones([1, 1, 1, 1], DType.Float64));
+        Assert.Equal([1 / (65_537.0 * 65_537.0)], y.ToArray<double>());
+        Assert.Equal([1 / (65_537.0 * 65_537.0)], x.Gradient!.ToArray<double>());
+    }
+
+    [Fact]
     public void QuadsOfAllWidthsAreTheNaiveOnes()
     {
         for (int width = 2; width <= 70; width++)
