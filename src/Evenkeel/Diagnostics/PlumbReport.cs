@@ -55,9 +55,13 @@ public sealed class PlumbReport
             if (layers[i] is { HasWeight: true, Gradient: { } gradient }) backward.Add(new Stage(layers[i].Name, gradient));
         }
 
-        ActivationFactor = Factor(forward);
+        // A last weight that nothing follows (the scores of a classifier) ends the chain: its output has not been through what the others have.
+        ActivationFactor = Factor(forward is [.., { IsAlone: false }, { IsAlone: true }] ? forward[..^1] : forward);
         GradientFactor = Factor(backward);
         ActivationEnd = End(forward, ActivationFactor);
+
+        // Sigmoids and tanhs are bounded: no depth makes their outputs overflow.
+        if (ActivationEnd is { Happened: false, Overflows: true } && layers.Any(static layer => layer.Activation.SaturatedShare is not null)) ActivationEnd = null;
         bool finite = !layers.Any(static layer => layer.Activation.NonFinite > 0);
         GradientEnd = finite ? End(backward, GradientFactor) : null;
         Advice = Advise(finite);
@@ -66,7 +70,7 @@ public sealed class PlumbReport
     /// <summary>All layers in the order of the forward pass.</summary>
     public IReadOnlyList<PlumbLayer> Layers { get; }
 
-    /// <summary>The factor by which the standard deviation changes from one layer with a weight to the next: the geometric mean over all of them; NaN below two.</summary>
+    /// <summary>The factor by which the standard deviation changes from one layer with a weight to the next: the geometric mean over all of them, but for a last one that no other layer follows while one follows the others; NaN below two.</summary>
     public double ActivationFactor { get; }
 
     /// <summary>The same of the gradients, from the output back.</summary>
@@ -150,15 +154,15 @@ public sealed class PlumbReport
         PlumbLayer? Worst(Func<PlumbLayer, double?> share) => Layers.Where(layer => share(layer) is not null).MaxBy(layer => share(layer));
     }
 
-    /// <summary>A weight and what follows it up to the next: largest magnitude of all outputs, std of the last one.</summary>
-    private readonly record struct Stage(string Name, double Std, double Peak)
+    /// <summary>A weight and what follows it up to the next: largest magnitude of all outputs, std of the last one, whether the weight's is the only one.</summary>
+    private readonly record struct Stage(string Name, double Std, double Peak, bool IsAlone)
     {
-        public Stage(string name, TensorStatistics values) : this(name, values.Std, PeakOf(values))
+        public Stage(string name, TensorStatistics values) : this(name, values.Std, PeakOf(values), true)
         {
         }
 
         // Math.Max keeps a NaN.
-        public Stage With(TensorStatistics values) => new(Name, values.Std, Math.Max(Peak, PeakOf(values)));
+        public Stage With(TensorStatistics values) => new(Name, values.Std, Math.Max(Peak, PeakOf(values)), false);
 
         private static double PeakOf(TensorStatistics values) => values.NaNs > 0 ? double.NaN : values.Peak;
     }

@@ -107,6 +107,23 @@ public sealed class PlumbTests
     }
 
     [Fact]
+    public void ScoresAfterSigmoidsAreNoGrowth()
+    {
+        // The scores have not been through a sigmoid: taken for a step like the others, they foretold an overflow, where every value lies between 0 and 1.
+        PlumbReport report = LeNet.Gray(random: new Philox(1)).Plumb(Tensor.RandomNormal([4, 1, 28, 28], new Philox(2)));
+        double[] std = [.. report.Layers.Where(static layer => layer.Name is "pool1" or "act4").Select(static layer => layer.Activation.Std)];
+        Assert.Equal(Math.Pow(std[1] / std[0], 1.0 / 3), report.ActivationFactor, 1e-9);
+        Assert.Null(report.ActivationEnd);
+        Assert.True(report.GradientFactor < 0.2);
+        var growing = new Sequential(new Linear(50, 50), new Tanh(), new Linear(50, 50), new Tanh());
+        Init.Normal(0.001).Fill(((Linear)growing[0]).Weight.Value, new Philox(3));
+        Init.Normal(0.3).Fill(((Linear)growing[2]).Weight.Value, new Philox(5));
+        report = growing.Plumb(Tensor.RandomNormal([8, 50], new Philox(4)));
+        Assert.True(report.ActivationFactor > 1.1);
+        Assert.Null(report.ActivationEnd);
+    }
+
+    [Fact]
     public void TheInitReportHasNoGainWhereThereIsNone()
     {
         InitReport report = new Sequential(new Linear(1, 1), new GELU(), new Linear(1, 3), new Softmax()).InitReport();
