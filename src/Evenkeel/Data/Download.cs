@@ -19,6 +19,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     private static readonly TimeSpan s_stall = TimeSpan.FromSeconds(60);
 
     private readonly byte[] _buffer = new byte[1 << 16];
+    private bool _goesOn;
 
     private string Part => target + ".part";
 
@@ -77,13 +78,37 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
         await HashAsync(part, hash, cancellation);
+        // An attempt that was ended between the last byte and the new name: nothing to ask for. Were a part of that kind written to, a process that renames it now would give away half a file.
+        if (IsRight(hash)) return;
+        await ReceiveRestAsync(part, hash, cancellation);
+        if (IsRight(hash)) return;
+        if (_goesOn)
+        {
+            // The first bytes may be of an older file, or of another address: once more, from the start.
+            StartAnew(part, hash);
+            await ReceiveRestAsync(part, hash, cancellation);
+            if (IsRight(hash)) return;
+        }
+
+        string got = Convert.ToHexStringLower(hash.GetCurrentHash());
+        long length = part.Length;
+        part.SetLength(0);
+        await part.DisposeAsync();
+        WholeFile.Remove(Part);
+        throw new InvalidDataException($"Data: expected the published checksum (MD5 {md5}) of {name}, got {got} over {length} bytes from {address}. What was received is removed; try again later.");
+    }
+
+    private bool IsRight(IncrementalHash hash) => Convert.ToHexStringLower(hash.GetCurrentHash()) == md5;
+
+    private async Task ReceiveRestAsync(FileStream part, IncrementalHash hash, CancellationToken cancellation)
+    {
         for (int cuts = 0; ; cuts++)
         {
             long before = part.Position;
             try
             {
                 await AttemptAsync(part, hash, cancellation);
-                break;
+                return;
             }
             catch (Exception failure) when (failure is HttpRequestException or HttpIOException or TimeoutException)
             {
@@ -93,14 +118,6 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
                 throw new IOException($"Data: {address} could not be downloaded ({Innermost(failure).TrimEnd('.')}).{kept}", failure);
             }
         }
-
-        string got = Convert.ToHexStringLower(hash.GetHashAndReset());
-        if (got == md5) return;
-        long length = part.Length;
-        part.SetLength(0);
-        await part.DisposeAsync();
-        WholeFile.Remove(Part);
-        throw new InvalidDataException($"Data: expected the published checksum (MD5 {md5}) of {name}, got {got} over {length} bytes from {address}. What was received is removed; try again later.");
     }
 
     /// <summary>One request, from where the part ends.</summary>
@@ -116,7 +133,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
             long? total = response.Content.Headers.ContentLength is { } left ? resumed + left : null;
             await using Stream body = await response.Content.ReadAsStreamAsync(stalled.Token);
             progress?.Report(new DownloadProgress(name, resumed, total, resumed));
-            for (int got; (got = await body.ReadAsync(_buffer, stalled.Token)) > 0;)
+            for (int got; (got = await ReadAsync(body, stalled.Token)) > 0;)
             {
                 stalled.CancelAfter(s_stall);
                 await WriteAsync(part, _buffer.AsMemory(0, got));
@@ -143,6 +160,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
                 switch (response.StatusCode)
                 {
                     case HttpStatusCode.PartialContent when part.Position > 0 && response.Content.Headers.ContentRange?.From == part.Position:
+                        _goesOn = true;
                         return Keep(ref response);
                     case HttpStatusCode.OK:
                         // The server knows no ranges: from the start.
@@ -150,7 +168,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
                         return Keep(ref response);
                     case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable when part.Position > 0:
                         // Nothing behind the end of the part: it is complete, or of no use.
-                        if (Convert.ToHexStringLower(hash.GetCurrentHash()) == md5) return null;
+                        if (IsRight(hash)) return null;
                         StartAnew(part, hash);
                         continue;
                     default:
@@ -171,11 +189,25 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         return kept;
     }
 
-    private static void StartAnew(FileStream part, IncrementalHash hash)
+    private void StartAnew(FileStream part, IncrementalHash hash)
     {
         part.SetLength(0);
         part.Position = 0;
         hash.GetHashAndReset();
+        _goesOn = false;
+    }
+
+    /// <summary>A line that is reset is a plain IOException: here it is told from a disk that is full.</summary>
+    private async Task<int> ReadAsync(Stream body, CancellationToken cancellation)
+    {
+        try
+        {
+            return await body.ReadAsync(_buffer, cancellation);
+        }
+        catch (IOException failure) when (failure is not HttpIOException)
+        {
+            throw new HttpIOException(HttpRequestError.ResponseEnded, failure.Message, failure);
+        }
     }
 
     private async Task HashAsync(FileStream part, IncrementalHash hash, CancellationToken cancellation)

@@ -91,7 +91,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Theory]
-    [InlineData(300_000, 1)]
+    [InlineData(300_000, 0)]
     [InlineData(300_007, 2)]
     public async Task ACompletePartNeedsNoMoreAndATooLongOneStartsAnew(int length, int requests)
     {
@@ -136,12 +136,35 @@ public sealed class DownloadTests : IDisposable
         Assert.Contains("is removed", message, StringComparison.Ordinal);
         Assert.Empty(Left);
 
-        // So does a part of another file.
+        // A part of another file is tried once, then all comes anew.
         PutPart(new byte[1000]);
-        await Assert.ThrowsAsync<InvalidDataException>(() => FetchAsync());
-        Assert.Empty(Left);
         await FetchAsync();
         IsWhole();
+        Assert.Equal(["/set.bin", "/set.bin 1000-", "/set.bin"], _server.Requests);
+    }
+
+    [Fact]
+    public async Task APartOfAnotherFileIsTriedOnceOnly()
+    {
+        PutPart(new byte[1000]);
+        await Assert.ThrowsAsync<InvalidDataException>(() => FetchAsync(md5: "00112233445566778899aabbccddeeff"));
+        Assert.Equal(2, _server.Requests.Count);
+        Assert.Empty(Left);
+    }
+
+    [Fact]
+    public async Task ALineThatIsResetIsPickedUpAgain()
+    {
+        _server.IsReset = true;
+        _server.Cut = (70_000, 2);
+        await FetchAsync();
+        IsWhole();
+        Assert.Equal(3, _server.Requests.Count);
+        File.Delete(Target);
+        _server.Cut = (20_000, 100);
+        string message = (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message;
+        Assert.Contains($"{_server.Address}set.bin could not be downloaded (", message, StringComparison.Ordinal);
+        Assert.Contains("are kept; run it again to go on from there", message, StringComparison.Ordinal);
     }
 
     [Fact]

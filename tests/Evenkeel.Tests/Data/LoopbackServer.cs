@@ -30,6 +30,9 @@ internal sealed class LoopbackServer : IDisposable
     /// <summary>Cuts the line after that many bytes of a body, this often.</summary>
     public (int Bytes, int Times) Cut { get; set; }
 
+    /// <summary>A cut is a reset, as when a router forgets a connection, and not an orderly end.</summary>
+    public bool IsReset { get; set; }
+
     /// <summary>Says no more after that many bytes of a body, with the line open.</summary>
     public int? HangAfter { get; set; }
 
@@ -91,12 +94,21 @@ internal sealed class LoopbackServer : IDisposable
                 byte[] body = status[0] == '2' ? file[from..] : [];
                 await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: {body.Length}\r\n{headers}Connection: close\r\n\r\n"), _stop.Token);
                 int send = body.Length;
-                if (Cut.Times > 0 && Cut.Bytes < send) (send, Cut) = (Cut.Bytes, (Cut.Bytes, Cut.Times - 1));
+                bool isCut = Cut.Times > 0 && Cut.Bytes < send;
+                if (isCut) (send, Cut) = (Cut.Bytes, (Cut.Bytes, Cut.Times - 1));
                 if (HangAfter is { } limit) send = Math.Min(send, limit);
                 for (int at = 0; at < send; at += 1 << 14)
                 {
                     await stream.WriteAsync(body.AsMemory(at, Math.Min(1 << 14, send - at)), _stop.Token);
                     if (DelayMilliseconds > 0) await Task.Delay(DelayMilliseconds, _stop.Token);
+                }
+
+                if (isCut && IsReset)
+                {
+                    // What has not been read is lost with a reset: give the other side the time.
+                    await Task.Delay(200, _stop.Token);
+                    client.Client.Close(timeout: 0);
+                    return;
                 }
 
                 if (HangAfter is not null) await Task.Delay(Timeout.Infinite, _stop.Token);
