@@ -10,7 +10,7 @@ namespace Evenkeel.Data;
 /// </summary>
 /// <remarks>
 /// <para>The memory of batches is recycled: a batch is valid until the next one is asked for, or the enumeration ends (<see cref="Tape.Input"/> copies it). What goes wrong in the
-/// background is thrown where the batch would have come. Leaving the loop early ends the threads. One enumeration at a time.</para>
+/// background is thrown where the batch would have come. Leaving the loop early ends the threads. One enumeration at a time: where another one begins first, asking this one for more is an error.</para>
 /// <para>The order of epoch e is a permutation by the stream (seed, e). With <see cref="RandomStream"/> each epoch takes <see cref="IRandomStream.Permutation"/> of it instead, as
 /// PyTorch does with its generator.</para>
 /// </remarks>
@@ -20,7 +20,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     private readonly Philox _orders;
     private readonly List<Batch> _slots = [];
     private int[] _order = [];
-    private Action? _endRunning;
+    private Epoch? _running;
     private int _epoch;
 
     /// <summary>Binds a data set to how it is read.</summary>
@@ -80,19 +80,19 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <exception cref="OperationCanceledException"><see cref="Cancellation"/> was cancelled (thrown where a batch is asked for).</exception>
     public IEnumerator<Batch> GetEnumerator()
     {
-        _endRunning?.Invoke();
+        _running?.Displace();
         if (Dataset is IEpochDataset dataset) dataset.Epoch = _epoch;
         Order();
         int slots = Workers == 0 ? 1 : Math.Max(Math.Max(Prefetch, Workers), 1) + 1;
         while (_slots.Count < slots) _slots.Add(new Batch(Dataset.SampleShape, Plan, DType));
         _epoch++;
         var epoch = new Epoch(this, slots);
-        _endRunning = epoch.Dispose;
+        _running = epoch;
         return epoch;
     }
 
     /// <summary>Ends an enumeration that is under way. A loop that is left ends its own; a loader that is never disposed leaks nothing.</summary>
-    public void Dispose() => _endRunning?.Invoke();
+    public void Dispose() => _running?.Dispose();
 
     /// <inheritdoc/>
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
@@ -127,6 +127,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         private int _next;
         private int _current = -1;
         private volatile bool _isOver;
+        private bool _isDisplaced;
         private int _failedAt = int.MaxValue;
         private ExceptionDispatchInfo? _failure;
 
@@ -150,6 +151,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
         public bool MoveNext()
         {
+            if (_isDisplaced) throw new InvalidOperationException("DataLoader: expected one enumeration at a time, another one has begun before this one was over. Finish one first, or make a second loader.");
             if (_isOver) return false;
             if (_loader.Cancellation.IsCancellationRequested) Cancel();
             if (_current + 1 >= _loader.Plan.Batches)
@@ -172,6 +174,13 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         }
 
         public void Reset() => throw new NotSupportedException("DataLoader: an epoch goes one way; begin another enumeration.");
+
+        /// <summary>Ends it in favour of another one. A loop that stopped in silence would train on a part of the set.</summary>
+        public void Displace()
+        {
+            _isDisplaced = !_isOver;
+            Dispose();
+        }
 
         public void Dispose()
         {
