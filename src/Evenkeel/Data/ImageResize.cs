@@ -8,6 +8,9 @@ public static class ImageResize
     /// <summary>Bits after the point of a weight: 8 of a value, 2 to spare, the rest of 32.</summary>
     private const int PrecisionBits = 32 - 8 - 2;
 
+    /// <summary>Values between the passes that a thread holds without asking for another way.</summary>
+    private const long MostBetween = 4L * ImageFile.MaxPixels;
+
     /// <summary>
     /// Bilinear scaling with antialias, Pillow's <c>Image.resize((width, height), BILINEAR)</c> and torchvision's <c>Resize</c> of a picture: each value is a mean under a triangle
     /// as wide as the scale (at least 1 to either side).
@@ -19,7 +22,8 @@ public static class ImageResize
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
     /// <remarks>
     /// It works on the caller's thread: pictures go in parallel. Two passes, along the rows and then along the columns, each rounded to bytes; weights are doubles that sum to 1, rounded to 22 bits. A pass that would leave its size as
-    /// it is does nothing. Source: Pillow's Resample.c.
+    /// it is does nothing. Where the first pass would make more than 400 million values, the columns come first if that makes fewer: a picture a dot wide and a million high. Source:
+    /// Pillow's Resample.c.
     /// </remarks>
     public static ByteImage Bilinear(ByteImage image, int height, int width)
     {
@@ -37,20 +41,25 @@ public static class ImageResize
     /// <summary>The same in the memory of a buffer.</summary>
     internal static void Scale(ImageBuffer image, int height, int width)
     {
-        int channels = image.Channels;
+        long rowsFirst = (long)image.Channels * image.Height * width, columnsFirst = (long)image.Channels * height * image.Width;
+        bool isTooTall = rowsFirst > MostBetween && columnsFirst < rowsFirst;
+        if (isTooTall) ScaleHeight(image, height);
         if (width != image.Width)
         {
             ReadOnlySpan<byte> pixels = image.Pixels;
-            ScaleRows(pixels, image.Begin(channels, image.Height, width), image.Width, WeightsOf(image.Width, width));
+            ScaleRows(pixels, image.Begin(image.Channels, image.Height, width), image.Width, WeightsOf(image.Width, width));
             image.End();
         }
 
-        if (height != image.Height)
-        {
-            ReadOnlySpan<byte> pixels = image.Pixels;
-            ScaleColumns(pixels, image.Begin(channels, height, width), image.Height, height, width, WeightsOf(image.Height, height));
-            image.End();
-        }
+        if (!isTooTall) ScaleHeight(image, height);
+    }
+
+    private static void ScaleHeight(ImageBuffer image, int height)
+    {
+        if (height == image.Height) return;
+        ReadOnlySpan<byte> pixels = image.Pixels;
+        ScaleColumns(pixels, image.Begin(image.Channels, height, image.Width), image.Height, height, image.Width, WeightsOf(image.Height, height));
+        image.End();
     }
 
     /// <summary>A thread's last two: pictures of one size need both again and again.</summary>

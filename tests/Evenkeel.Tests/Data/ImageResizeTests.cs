@@ -44,6 +44,18 @@ public sealed class ImageResizeTests
         Assert.NotSame(image.Pixels, same.Pixels);
     }
 
+    /// <summary>Rows first, as Pillow, this one would need 2.5 billion values between the passes.</summary>
+    [Fact]
+    public void APictureOfOneDotByMillionsIsScaled()
+    {
+        var pixels = new byte[5_000_000];
+        pixels.AsSpan(2_500_000).Fill(200);
+        byte[] scaled = ImageResize.Bilinear(new ByteImage(pixels, 1, pixels.Length, 1), 4, 500).Pixels;
+        Assert.Equal(2000, scaled.Length);
+        Assert.All(scaled[..500], value => Assert.Equal(0, value));
+        Assert.All(scaled[1500..], value => Assert.Equal(200, value));
+    }
+
     [Fact]
     public void SizesStartAtOne()
     {
