@@ -10,6 +10,9 @@ public sealed class CsvTable
 {
     private const long MaxFileBytes = 1L << 30;
 
+    /// <summary>Letters of another encoding must not all become the same sign: two classes would become one.</summary>
+    private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private readonly List<string[]> _rows;
     private readonly List<int> _lines;
 
@@ -46,13 +49,20 @@ public sealed class CsvTable
     /// <param name="separator">What separates fields; null for the one of <c>, ; tab |</c> that the first line holds most of, the comma where it holds none.</param>
     /// <param name="header">Whether the first line names the columns; null for: it does if none of its fields is a number.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">It is empty, has no row, a row of another number of fields (named), or quotes that do not end.</exception>
+    /// <exception cref="InvalidDataException">It is empty, has no row, a row of another number of fields (named), quotes that do not end, or is no UTF-8.</exception>
     public static CsvTable Read(string path, char? separator = null, bool? header = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!File.Exists(path)) throw new FileNotFoundException($"CsvTable: expected a file at \"{path}\", found none.", path);
         if (new FileInfo(path).Length > MaxFileBytes) throw new InvalidDataException($"CsvTable: expected a file of at most {MaxFileBytes} bytes, \"{path}\" is larger.");
-        return Parse(File.ReadAllText(path), path, separator, header);
+        try
+        {
+            return Parse(File.ReadAllText(path, s_strict), path, separator, header);
+        }
+        catch (DecoderFallbackException failure)
+        {
+            throw new InvalidDataException($"CsvTable: expected UTF-8, \"{path}\" holds bytes that are not ({failure.Message.TrimEnd('.')}). Save it as UTF-8.", failure);
+        }
     }
 
     /// <summary>Reads a text; see <see cref="Read"/>.</summary>

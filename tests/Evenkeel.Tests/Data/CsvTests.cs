@@ -82,6 +82,18 @@ public sealed class CsvTests
     }
 
     [Fact]
+    public void AnotherEncodingIsAnErrorAndNotOneClass()
+    {
+        using var folder = new Serialization.TempFolder();
+        string path = folder.File("latin1.csv");
+        File.WriteAllBytes(path, "1,\u00e9\n2,\u00e8\n"u8.ToArray());
+        Assert.Equal(2, CsvDataset.Load(path).ClassNames.Count);
+        File.WriteAllBytes(path, [.. "1,"u8, 0xE9, .. "\n2,"u8, 0xE8, .. "\n"u8]);
+        string message = Assert.Throws<InvalidDataException>(() => CsvDataset.Load(path)).Message;
+        Assert.Contains($"expected UTF-8, \"{path}\"", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void ALabelThatIsNotThereIsNamed()
     {
         CsvTable headed = CsvTable.Parse("a,b\n1,2\n", "t.csv"), bare = CsvTable.Parse("1,2\n", "t.csv");
