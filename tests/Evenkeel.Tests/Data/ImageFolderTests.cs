@@ -161,6 +161,25 @@ public sealed class ImageFolderTests : IDisposable
         static void Check(int count, ImageFolder folder) => Assert.Equal((count, false), (folder.Count, folder.FromCache));
     }
 
+    /// <summary>A link keeps its own length and time when the file behind it changes.</summary>
+    [Fact]
+    public void TheCacheNoticesAChangeBehindALink()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a permission there");
+        Put("a/1.png");
+        string source = _folder.File("elsewhere.png");
+        File.Copy(Put("a/2.png", value: 5), source);
+        File.CreateSymbolicLink(Path.Combine(Root, "a/3.png"), source);
+        Assert.Equal(5, ImageFolder.Load(Root, Options).Images[2].Image.Pixels[0]);
+        Assert.True(ImageFolder.Load(Root, Options).FromCache);
+        // Nothing in the folder itself changes.
+        ImageFile.WritePng(source, new ByteImage([.. Enumerable.Repeat((byte)60, 18)], 3, 2, 3));
+        File.SetLastWriteTimeUtc(source, DateTime.UtcNow.AddSeconds(9));
+        Assert.Equal(60, ImageFolder.Load(Root, Options).Images[2].Image.Pixels[0]);
+        File.Delete(source);
+        Assert.Contains("3.png", Assert.ThrowsAny<IOException>(() => ImageFolder.Load(Root, Options)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void ADamagedCacheIsMadeAnew()
     {

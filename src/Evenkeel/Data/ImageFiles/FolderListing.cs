@@ -35,7 +35,7 @@ internal sealed record FolderListing(string Root, IReadOnlyList<string> ClassNam
         {
             var folder = new DirectoryInfo(Path.Combine(root, classes[label]));
             Entry[] found = [.. folder.EnumerateFiles("*", s_below).Where(static file => ImageFile.HasImageName(file.Name))
-                .Select(file => new Entry(file.FullName, Path.GetRelativePath(root, file.FullName).Replace('\\', '/'), label, file.Length, file.LastWriteTimeUtc.Ticks))
+                .Select(file => EntryOf(root, file, label))
                 .OrderBy(static entry => entry.Name, StringComparer.Ordinal)];
             if (found.Length == 0)
                 throw new InvalidDataException(
@@ -44,5 +44,13 @@ internal sealed record FolderListing(string Root, IReadOnlyList<string> ClassNam
         }
 
         return new FolderListing(root, classes, files);
+    }
+
+    /// <summary>Of a link, length and time are those of the file behind it, or a cache would not notice that it has changed; reading says where there is none.</summary>
+    private static Entry EntryOf(string root, FileInfo file, int label)
+    {
+        FileInfo source = file.Attributes.HasFlag(FileAttributes.ReparsePoint) && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target : file;
+        (long length, long time) = source.Exists ? (source.Length, source.LastWriteTimeUtc.Ticks) : (0, 0);
+        return new Entry(file.FullName, Path.GetRelativePath(root, file.FullName).Replace('\\', '/'), label, length, time);
     }
 }
