@@ -131,7 +131,7 @@ public sealed class InitializationTests
     private static IReadOnlyList<double> Curve(string variant) => s_depth.Value.Series.Single(series => series.Name == $"{variant}/std").Y;
 
     private static ExperimentResult Run(string name, long seed, DType dtype = DType.Float32) => ExperimentCatalog.Find(name)!.Run(new ExperimentContext(
-        new ExperimentSettings(seed, 2, dtype, null, Quick: true), LabData.Find(null), new Silence(), CancellationToken.None));
+        new ExperimentSettings(seed, 2, dtype, null, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None));
 
     private sealed class Silence : IProgressSink
     {

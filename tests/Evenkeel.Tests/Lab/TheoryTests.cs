@@ -184,7 +184,7 @@ public sealed class TheoryTests
         foreach (Experiment experiment in ExperimentCatalog.All.OfType<TheoryExperiment>())
         {
             var settings = new ExperimentSettings(1, 1, experiment.LessonDType, experiment.Epochs?.Quick, Quick: true);
-            Assert.Throws<OperationCanceledException>(() => experiment.Run(new ExperimentContext(settings, LabData.Find(null), new Silence(), cancel.Token)));
+            Assert.Throws<OperationCanceledException>(() => experiment.Run(new ExperimentContext(settings, LabData.Embedded, new Silence(), cancel.Token)));
         }
     }
 
@@ -194,7 +194,7 @@ public sealed class TheoryTests
     {
         Experiment experiment = ExperimentCatalog.Find(name)!;
         var settings = new ExperimentSettings(seed, 1, experiment.OnlyDType ?? dtype ?? DType.Float32, epochs ?? experiment.Epochs?.Quick, Quick: true);
-        return experiment.Run(new ExperimentContext(settings, LabData.Find(null), new Silence(), TestContext.Current.CancellationToken));
+        return experiment.Run(new ExperimentContext(settings, LabData.Embedded, new Silence(), TestContext.Current.CancellationToken));
     }
 
     private sealed class Silence : IProgressSink
