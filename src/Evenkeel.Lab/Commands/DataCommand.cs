@@ -17,7 +17,7 @@ internal static class DataCommand
         var list = new Command("list", "The image sets that experiments use: what is there, how big, and from where.") { where };
         list.Do((parse, _) =>
         {
-            LabData data = LabData.Find(parse.GetValue(where));
+            LabData data = LabData.Find(parse.GetValue(where), mayBeEmpty: true);
             Ink ink = Ink.ForOutput();
             var table = new TextTable("", "name", "size", "would be used").Right(2).Wrap(3);
             foreach (LabSet set in LabSet.All)
@@ -26,7 +26,7 @@ internal static class DataCommand
                 string use = data.Describe(set);
                 if (path is null && DataCatalog.EntryOf(set.Name) is { } entry)
                     use += $"; 'evenkeel data fetch {entry.Name}' gets {DownloadDisplay.Size(entry.Bytes)} from {entry.Files[0].Address.Host}";
-                table.Add(path is null ? "" : ink.Holds, set.Name, path is null ? "" : DownloadDisplay.Size(SizeOf(path)), use);
+                table.Add(path is null ? "" : ink.Holds, set.Name, path is null ? "" : DownloadDisplay.Size(set.SizeOf(path)), use);
             }
 
             foreach (string line in table.Lines(ink.Width, ink, indent: "")) Console.WriteLine(line);
@@ -103,7 +103,7 @@ internal static class DataCommand
         catch (OperationCanceledException)
         {
             display.EndLine();
-            Console.Error.WriteLine($"evenkeel fetch: what was received of {name} is kept; run it again to go on from there.");
+            Console.Error.WriteLine($"evenkeel data fetch: what was received of {name} is kept; run it again to go on from there.");
             throw;
         }
         catch (Exception failure) when (failure is IOException or InvalidDataException or UnauthorizedAccessException)
@@ -112,8 +112,4 @@ internal static class DataCommand
             throw new LabException(failure.Message, ExitCode.Failed, failure);
         }
     }
-
-    private static long SizeOf(string path) => File.Exists(path)
-        ? new FileInfo(path).Length
-        : new DirectoryInfo(path).EnumerateFiles("*", SearchOption.AllDirectories).Sum(static file => file.Length);
 }

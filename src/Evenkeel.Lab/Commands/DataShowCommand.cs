@@ -21,17 +21,20 @@ internal static class DataShowCommand
         Option<long?> seed = Options.Number("--seed", 0, uint.MaxValue, "seed of a synthetic set; of a real one, which pictures (default: the first)");
         var groups = new Option<bool>("--groups") { Description = "near-duplicates, a group a row, instead of classes" };
         Option<string?> data = Options.Data();
-        var show = new Command("show", "Draw a sheet of a set's pictures, a class a row, or of its near-duplicates.") { name, file, classes, count, seed, groups, data };
+        Option<bool> skipBad = Options.SkipBad();
+        var show = new Command("show", "Draw a sheet of a set's pictures, a class a row, or of its near-duplicates.") { name, file, classes, count, seed, groups, data, skipBad };
         show.Do((parse, cancellation) =>
         {
             bool isGrouped = parse.GetValue(groups);
             int perRow = (int)(parse.GetValue(count) ?? (isGrouped ? GroupedCount : DefaultCount));
-            ShownSet set = ShownSet.Open(parse.GetValue(name)!, parse.GetValue(data), (ulong)(parse.GetValue(seed) ?? (long)LabData.SyntheticSeed), isGrouped ? 50 : perRow);
+            ShownSet set = ShownSet.Open(parse.GetValue(name)!, parse.GetValue(data), (ulong)(parse.GetValue(seed) ?? (long)LabData.SyntheticSeed), isGrouped ? 50 : perRow, parse.GetValue(skipBad));
             int[] labels = Chosen(set, parse.GetValue(classes));
             var sheet = new ContactSheet(perRow);
             if (isGrouped) AddGroups(sheet, set, labels, cancellation);
             else AddClasses(sheet, set, labels, perRow, parse.GetValue(seed), cancellation);
             Write(parse.GetValue(file)!, sheet.Draw(), set);
+            if (set.Bad.Count > 0)
+                Console.Error.WriteLine($"{set.Bad.Count} {(set.Bad.Count == 1 ? "picture" : "pictures")} that cannot be decoded left out: {string.Join(", ", set.Bad.Take(5))}{(set.Bad.Count > 5 ? ", ..." : "")}.");
             return ExitCode.Done;
         });
         return show;
@@ -44,10 +47,11 @@ internal static class DataShowCommand
             int[] members = [.. Enumerable.Range(0, set.Labels.Length).Where(i => set.Labels[i] == label)];
             if (seed is { } number) new Philox((ulong)number, "show").Split((ulong)label).Shuffle(members);
             var images = new List<ByteImage>();
-            foreach (int index in members.Take(count))
+            foreach (int index in members)
             {
                 cancellation.ThrowIfCancellationRequested();
-                images.Add(set.Image(index));
+                if (images.Count == count) break;
+                if (set.Image(index) is { } image) images.Add(image);
             }
 
             sheet.Add(set.ClassNames[label], images);
@@ -62,8 +66,9 @@ internal static class DataShowCommand
         {
             cancellation.ThrowIfCancellationRequested();
             if (!classes.Contains(set.Labels[i])) continue;
+            if (set.Image(i) is not { } image) continue;
             indices.Add(i);
-            images.Add(set.Image(i));
+            images.Add(image);
         }
 
         NearDuplicates found = NearDuplicates.Find(images);
@@ -75,7 +80,9 @@ internal static class DataShowCommand
     private static int[] Chosen(ShownSet set, string? asked)
     {
         if (asked is null) return [.. Enumerable.Range(0, set.ClassNames.Count)];
-        return Array.ConvertAll(asked.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), word =>
+        string[] words = asked.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        if (words.Length == 0) throw new LabException($"--classes: expected names or numbers of {string.Join(", ", set.ClassNames)}, got none.", ExitCode.Usage);
+        return Array.ConvertAll(words, word =>
         {
             for (int i = 0; i < set.ClassNames.Count; i++)
             {

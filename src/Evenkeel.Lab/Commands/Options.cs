@@ -24,6 +24,8 @@ internal static class Options
 
     public static Option<bool> Quick() => new("--quick") { Description = "fewer epochs, scales and samples: shows the same in seconds" };
 
+    public static Option<bool> SkipBad() => new("--skip-bad") { Description = "go on without pictures that cannot be decoded, and count them" };
+
     public static Option<bool> Json() => new("--json") { Description = "print JSON objects, one a line, instead of tables" };
 
     public static Option<long?> Seed() => Number("--seed", 0, uint.MaxValue, "seed of everything a run draws (default: the lesson's own)");

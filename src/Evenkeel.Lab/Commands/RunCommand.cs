@@ -59,6 +59,7 @@ internal sealed class RunOptions
     private readonly Option<long?> _epochs = Options.Epochs();
     private readonly Option<string> _out = Options.Out();
     private readonly Option<bool> _quick = Options.Quick();
+    private readonly Option<bool> _skipBad = Options.SkipBad();
 
     public void AddTo(Command command)
     {
@@ -69,12 +70,14 @@ internal sealed class RunOptions
         command.Add(_epochs);
         command.Add(_out);
         command.Add(_quick);
+        command.Add(_skipBad);
     }
 
     /// <summary>Checks data and folder before anything runs.</summary>
     public Laboratory Open(ParseResult parse, CancellationToken cancellation)
     {
         LabData data = LabData.Find(parse.GetValue(_data));
+        data.SkipBad = parse.GetValue(_skipBad);
         var folder = new ResultFolder(parse.GetValue(_out)!);
         folder.Prepare();
         Options.WarnOfSlowHardware();

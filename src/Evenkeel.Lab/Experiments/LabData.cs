@@ -34,6 +34,9 @@ internal sealed class LabData
 
     private LabData(string? asked, Dictionary<LabSet, DataIdentity> found) => (_asked, _found) = (asked, found);
 
+    /// <summary>Whether folders of pictures are read without those that cannot be decoded.</summary>
+    public bool SkipBad { get; set; }
+
     /// <summary>Time spent on loading so far; it is no part of an experiment's seconds.</summary>
     public TimeSpan LoadingTime { get; private set; }
 
@@ -56,8 +59,10 @@ internal sealed class LabData
     internal static LabData Embedded => new(null, []);
 
     /// <summary>Finds the sets; loads nothing.</summary>
+    /// <param name="option">The folder of <c>--data</c>, or null.</param>
+    /// <param name="mayBeEmpty">Whether the folder that the variable names may be empty or missing, as it is before the first download.</param>
     /// <exception cref="LabException">The folder that was asked for is not there, or holds none of the sets.</exception>
-    public static LabData Find(string? option)
+    public static LabData Find(string? option, bool mayBeEmpty = false)
     {
         string? asked = option;
         string origin = "--data";
@@ -71,7 +76,8 @@ internal sealed class LabData
         if (string.IsNullOrWhiteSpace(asked))
             throw new LabException($"{origin}: expected a folder with image sets, got nothing. Leave it out to use the embedded images.", ExitCode.Usage);
         string path = Path.GetFullPath(asked);
-        if (!File.Exists(path) && !Directory.Exists(path))
+        mayBeEmpty &= option is null;
+        if (!File.Exists(path) && !Directory.Exists(path) && !mayBeEmpty)
             throw new LabException($"{origin}: expected a folder with image sets, got {asked}, which does not exist. Leave it out to use the embedded images.", ExitCode.Usage);
         try
         {
@@ -82,7 +88,7 @@ internal sealed class LabData
                 foreach ((LabSet set, DataIdentity identity) in FindInCache()) found.TryAdd(set, identity);
             }
 
-            if (found.Count > 0) return new LabData(asked, found);
+            if (found.Count > 0 || mayBeEmpty) return new LabData(asked, found);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -128,7 +134,7 @@ internal sealed class LabData
     public BanknoteImages Notes(ExperimentContext context) => _notes ??= Load(
         context,
         LabSet.Banknotes,
-        (path, progress) => path is null ? BanknoteImages.Draw(SyntheticSeed) : BanknoteImages.Load(path, progress, context.Cancellation),
+        (path, progress) => path is null ? BanknoteImages.Draw(SyntheticSeed) : BanknoteImages.Load(path, SkipBad, progress, context.Cancellation),
         LeNetWarmUp.Start);
 
     /// <summary>Loads a set while the code of the training is compiled; the clock of the experiment stands still.</summary>

@@ -58,6 +58,9 @@ internal sealed class LabSet
         return string.Create(CultureInfo.InvariantCulture, $"{files.Length} files, {files.Sum(static file => file.Length)} bytes, sha256 {Convert.ToHexStringLower(digest)[..16]}");
     }
 
+    /// <summary>Size of the set's own files, whatever else lies in the folder.</summary>
+    public long SizeOf(string found) => _files(found).Sum(static file => new FileInfo(file).Length);
+
     private static string? LocateCifar(string path)
     {
         if (File.Exists(path)) return path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) ? path : null;

@@ -23,15 +23,27 @@ internal sealed class ShownSet
 
     public int[] Labels { get; }
 
-    /// <summary>A picture.</summary>
+    /// <summary>Whether pictures that cannot be decoded are left out.</summary>
+    public bool SkipBad { get; init; }
+
+    /// <summary>The pictures that were left out.</summary>
+    public List<string> Bad { get; } = [];
+
+    /// <summary>A picture; null for one that is left out.</summary>
     /// <exception cref="LabException">Its file cannot be read or decoded.</exception>
-    public ByteImage Image(int index)
+    public ByteImage? Image(int index)
     {
         try
         {
             return _image(index);
         }
-        catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
+        catch (InvalidDataException e)
+        {
+            if (!SkipBad) throw new LabException($"{e.Message} --skip-bad goes on without such files.", ExitCode.Failed, e);
+            Bad.Add(Caption(index));
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new LabException(e.Message, ExitCode.Failed, e);
         }
@@ -45,8 +57,9 @@ internal sealed class ShownSet
     /// <param name="data">Where real sets are looked for, as <c>--data</c> says.</param>
     /// <param name="seed">Seed of synthetic sets.</param>
     /// <param name="perClass">How many pictures of a class a synthetic set has to hold.</param>
+    /// <param name="skipBad">Whether pictures of a folder that cannot be decoded are left out.</param>
     /// <exception cref="LabException">There is no such set or folder, or it cannot be read.</exception>
-    public static ShownSet Open(string name, string? data, ulong seed, int perClass)
+    public static ShownSet Open(string name, string? data, ulong seed, int perClass, bool skipBad)
     {
         switch (name)
         {
@@ -63,10 +76,10 @@ internal sealed class ShownSet
                 string path = LabData.Find(data).PathOf(known) ?? throw new LabException(
                     $"expected {known.Title} in the folder of --data or {LabData.Variable} ({known.Expected}), found none. Give the folder, or show synthetic-{(known == LabSet.Cifar10 ? "cifar" : known == LabSet.FashionMnist ? "fashion" : "banknotes")}.");
                 if (known == LabSet.FashionMnist) return Of(FashionMnist.Load(path).Train);
-                return known == LabSet.Cifar10 ? Of(Cifar10.Load(path, Cifar10Parts.Test).Test!) : Folder(path);
+                return known == LabSet.Cifar10 ? Of(Cifar10.Load(path, Cifar10Parts.Test).Test!) : Folder(path, skipBad);
             }
 
-            if (Directory.Exists(name)) return Folder(name);
+            if (Directory.Exists(name)) return Folder(name, skipBad);
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
@@ -79,7 +92,7 @@ internal sealed class ShownSet
     private static ShownSet Of(ImageSet set) => new(set.Name, set.ClassNames, set.Labels.ToArray(),
         index => new ByteImage(set.Image(index).ToArray(), set.Channels, set.Height, set.Width), static index => index.ToString(CultureInfo.InvariantCulture));
 
-    private static ShownSet Folder(string path)
+    private static ShownSet Folder(string path, bool skipBad)
     {
         string[] classes = [.. Directory.EnumerateDirectories(path).Where(static folder => Files(folder).Any()).Order(StringComparer.Ordinal)];
         if (classes.Length == 0)
@@ -94,8 +107,11 @@ internal sealed class ShownSet
             labels.AddRange(Enumerable.Repeat(label, own.Length));
         }
 
-        return new ShownSet(Path.GetFileName(Path.GetFullPath(path)), Array.ConvertAll(classes, static folder => Path.GetFileName(folder)), [.. labels],
-            index => ImageFile.Read(files[index]), index => Path.GetFileNameWithoutExtension(files[index]));
+        return new ShownSet(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))), Array.ConvertAll(classes, static folder => Path.GetFileName(folder)), [.. labels],
+            index => ImageFile.Read(files[index]), index => Path.GetFileNameWithoutExtension(files[index]))
+        {
+            SkipBad = skipBad,
+        };
     }
 
     private static IEnumerable<string> Files(string folder) => Directory.EnumerateFiles(folder).Where(ImageFile.HasImageName);

@@ -42,10 +42,28 @@ public sealed class DataShowCommandTests
         Assert.Equal(8 + 2 * 94 + 8, ImageFile.Read(sheet).Height);
     }
 
+    [Fact]
+    public void Pictures_that_cannot_be_decoded_are_named_or_left_out_and_counted()
+    {
+        using var folder = new Serialization.TempFolder();
+        Directory.CreateDirectory(Path.Combine(folder.Path, "notes", "a"));
+        ImageFile.WritePng(Path.Combine(folder.Path, "notes", "a", "2.png"), new ByteImage(new byte[300], 3, 10, 10));
+        File.WriteAllText(Path.Combine(folder.Path, "notes", "a", "1.png"), "no picture");
+        string sheet = Path.Combine(folder.Path, "sheet.png"), set = Path.Combine(folder.Path, "notes") + Path.DirectorySeparatorChar;
+        using LabProcess strict = LabProcess.Run("data", "show", set, "--out", sheet);
+        Assert.Equal(1, strict.Process.ExitCode);
+        Assert.Contains("1.png\" cannot be decoded", strict.Error, StringComparison.Ordinal);
+        Assert.Contains("--skip-bad goes on without such files", strict.Error, StringComparison.Ordinal);
+        using LabProcess lenient = LabProcess.Run("data", "show", set, "--out", sheet, "--skip-bad", "--count", "1");
+        Assert.Equal((0, "1 picture that cannot be decoded left out: 1.\n"), (lenient.Process.ExitCode, lenient.Error));
+        Assert.StartsWith($"{sheet}: notes, ", lenient.Output, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("nope", 2, "unknown set 'nope'. It can be synthetic-fashion")]
     [InlineData("synthetic-fashoin", 2, "Did you mean synthetic-fashion?")]
     [InlineData("synthetic-fashion --classes bags", 2, "got bags. Did you mean Bag?")]
+    [InlineData("synthetic-cifar --classes ,", 2, "--classes: expected names or numbers of ")]
     [InlineData("synthetic-fashion --count 0", 2, "--count: expected a whole number from 1 to 1000, got 0.")]
     [InlineData("fashion-mnist", 1, "found none. Give the folder, or show synthetic-fashion.")]
     [InlineData("synthetic-cifar --out missing/sheet.png", 1, "missing/sheet.png")]

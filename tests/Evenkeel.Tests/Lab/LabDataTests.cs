@@ -1,5 +1,7 @@
+using Evenkeel.Data;
 using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
+using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Tests.Serialization;
 using Xunit;
 
@@ -96,10 +98,47 @@ public sealed class LabDataTests : IDisposable
             Assert.Equal($"cifar-10\tembedded\nfashion-mnist\t{Where("cache/evenkeel/fashion-mnist")}\nbanknotes\tembedded\n", lab.Output);
         }
 
+        // Before the first download the folder of downloads is empty, or not there yet: the list says so and how to fill it.
+        Directory.CreateDirectory(Where("empty"));
+        foreach (string named in new[] { "empty", "not-yet" })
+        {
+            using LabProcess list = LabProcess.Start(["data", "list"], ("EVENKEEL_DATA", Where(named)));
+            Assert.Equal((0, ""), (list.Wait(), list.Error));
+            Assert.Contains("evenkeel data fetch fashion-mnist", list.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
+            using LabProcess path = LabProcess.Start(["data", "path"], ("EVENKEEL_DATA", Where(named)));
+            Assert.NotEqual(0, path.Wait());
+            Assert.StartsWith("evenkeel data path: EVENKEEL_DATA: expected ", path.Error, StringComparison.Ordinal);
+        }
+
         // A folder that was given is the only one that counts.
         using LabProcess given = LabProcess.Start(["data", "path", "--data", Where("variable")], (folder, Where("cache")));
         Assert.Equal(0, given.Wait());
         Assert.Contains("fashion-mnist\tembedded", given.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Banknotes_that_cannot_be_decoded_are_left_out_and_counted_on_request()
+    {
+        foreach (string name in new[] { "1/a", "1/b", "100/c" })
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Where(name))!);
+            ImageFile.WritePng(Where(name + ".png"), new ByteImage(new byte[300], 3, 10, 10));
+        }
+
+        Put("1/bad.png");
+        Assert.Contains("--skip-bad", Assert.Throws<InvalidDataException>(() => Notes(skipBad: false)).Message, StringComparison.Ordinal);
+        BanknoteImages notes = Notes(skipBad: true);
+        Assert.Equal([0, 0, 1], notes.Images.Labels.ToArray());
+        Assert.EndsWith("; 1 that cannot be decoded is left out (1/bad.png)", notes.Summary, StringComparison.Ordinal);
+
+        Assert.Contains("got 3: ", Assert.Throws<LabException>(() => notes.Split(isGrouped: false, 1)).Message, StringComparison.Ordinal);
+
+        // Another class would be a third output that the net does not have.
+        Directory.CreateDirectory(Where("5"));
+        ImageFile.WritePng(Where("5/d.png"), new ByteImage(new byte[300], 3, 10, 10));
+        Assert.Contains("got 1, 100, 5", Assert.Throws<InvalidDataException>(() => Notes(skipBad: true)).Message, StringComparison.Ordinal);
+
+        BanknoteImages Notes(bool skipBad) => BanknoteImages.Load(_folder.Path, skipBad, new Progress<double>(), TestContext.Current.CancellationToken, cacheFolder: Where(".cache"));
     }
 
     private string Where(string file) => Path.GetFullPath(Path.Combine(_folder.Path, file));

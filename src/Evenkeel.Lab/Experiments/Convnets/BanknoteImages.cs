@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Lab.Commands;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 
@@ -18,12 +19,20 @@ internal sealed record BanknoteImages(ImageSet Images, int[] Groups, string Summ
     private const int HashSide = 72;
 
     /// <summary>Reads the photographs, scaled as the lesson scales them first of all (each is decoded once; then they come from the cache).</summary>
-    public static BanknoteImages Load(string folder, IProgress<double> progress, CancellationToken cancellation)
+    /// <exception cref="InvalidDataException">A picture cannot be decoded and is not to be skipped, or the folder holds other classes too.</exception>
+    public static BanknoteImages Load(string folder, bool skipBad, IProgress<double> progress, CancellationToken cancellation, string? cacheFolder = null)
     {
-        ImageFolder seen = ImageFolder.Load(folder, new ImageFolderOptions { Height = Side, Width = Side }, progress, cancellation);
-        ImageFolder compared = ImageFolder.Load(folder, new ImageFolderOptions { Height = HashSide, Width = HashSide }, progress, cancellation);
+        ImageFolder seen = ImageFolder.Load(folder, new ImageFolderOptions { Height = Side, Width = Side, SkipBad = skipBad, CacheFolder = cacheFolder }, progress, cancellation);
+        ImageFolder compared = ImageFolder.Load(folder, new ImageFolderOptions { Height = HashSide, Width = HashSide, SkipBad = skipBad, CacheFolder = cacheFolder }, progress, cancellation);
+        if (seen.ClassNames.Count != 2)
+            throw new InvalidDataException($"expected the folders 1 and 100 in \"{folder}\" and no others, got {string.Join(", ", seen.ClassNames)}. Move the others away, or give a folder with these two.");
+        if (!seen.Images.Select(static image => image.File).SequenceEqual(compared.Images.Select(static image => image.File)))
+            throw new InvalidDataException($"expected the pictures in \"{folder}\" to stay as they are while they are read; run it again.");
         NearDuplicates duplicates = NearDuplicates.Find(compared.ToSet());
-        return new BanknoteImages(seen.ToSet(), [.. duplicates.Groups], duplicates.ToString());
+        string summary = duplicates.ToString();
+        if (seen.Bad.Count > 0)
+            summary += $"; {seen.Bad.Count} that cannot be decoded {(seen.Bad.Count == 1 ? "is" : "are")} left out ({string.Join(", ", seen.Bad.Take(5).Select(static bad => bad.File))}{(seen.Bad.Count > 5 ? ", ..." : "")})";
+        return new BanknoteImages(seen.ToSet(), [.. duplicates.Groups], summary);
     }
 
     /// <summary>Draws the embedded ones, whose bursts are known.</summary>
@@ -43,10 +52,14 @@ internal sealed record BanknoteImages(ImageSet Images, int[] Groups, string Summ
     /// <summary>Training, validation and test pictures, 80, 10 and 10 % of each class.</summary>
     /// <param name="isGrouped">True keeps near-duplicates in one part; false is the lesson's random split.</param>
     /// <param name="seed">Any number.</param>
+    /// <exception cref="LabException">There are so few pictures that a part has none.</exception>
     public int[][] Split(bool isGrouped, ulong seed)
     {
         ReadOnlySpan<double> shares = [0.8, 0.1, 0.1];
-        return isGrouped ? Data.Split.Grouped(Images.Labels, Groups, shares, seed) : Data.Split.Stratified(Images.Labels, shares, seed);
+        int[][] parts = isGrouped ? Data.Split.Grouped(Images.Labels, Groups, shares, seed) : Data.Split.Stratified(Images.Labels, shares, seed);
+        if (parts.Any(static part => part.Length == 0))
+            throw new LabException($"expected so many pictures of banknotes that 80, 10 and 10 % of each class make three parts (20 of each, say), got {Images.Count}: {string.Join(", ", parts.Select(static part => part.Length))} in the {(isGrouped ? "grouped" : "random")} split of seed {seed}. Give a folder with more.");
+        return parts;
     }
 
     /// <summary>How many of some pictures have a near-duplicate among others.</summary>
