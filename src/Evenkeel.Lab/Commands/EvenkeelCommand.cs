@@ -103,7 +103,7 @@ internal static class EvenkeelCommand
                 }
                 catch (LabException e)
                 {
-                    Console.Error.WriteLine($"evenkeel {command.Name}: {e.Message}");
+                    Console.Error.WriteLine($"evenkeel {PathOf(parse.CommandResult)}: {e.Message}");
                     return e.ExitCode;
                 }
             },
