@@ -27,17 +27,31 @@ public sealed class LeNetBarsTests
         Assert.True(train >= 0.78, $"training accuracy {train:F4}");
     }
 
+    /// <summary>
+    /// Ten epochs are too few for 95 % (24 of 26 pictures in the median): the verdict must say so, and why. Fifteen reach it.
+    /// </summary>
     [Fact]
-    public void Banknotes_with_batch_norm_are_told_apart_at_95_percent_without_near_duplicates()
+    public void Banknotes_with_batch_norm_are_told_apart_at_95_percent_after_fifteen_epochs_and_the_lessons_ten_are_judged_honestly()
     {
-        using LabProcess lab = LabProcess.Run("run", "banknotes-lenet", "--json", "--data", RealData.Require("rmb"));
-        Assert.SkipWhen(lab.Error.Contains("libturbojpeg", StringComparison.Ordinal), lab.Error);
-        Assert.True(lab.Process.ExitCode == 0, lab.Error);
-        JsonElement figures = JsonElement.Parse(lab.Output).GetProperty("figures");
-        double median = figures.GetProperty("batchnorm.medianValidationAccuracy").GetDouble();
-        Assert.True(median >= 0.95, $"median validation accuracy {median:F4}");
+        (double median, JsonElement ten) = Banknotes([]);
+        Assert.True(median >= 0.88, $"median validation accuracy {median:F4} after ten epochs");
+        JsonElement claim = ten.GetProperty("claims").EnumerateArray().Single(static claim => claim.GetProperty("id").GetString() == "A18.accuracy");
+        Assert.Equal(median >= 0.95 ? "holds" : "fails", claim.GetProperty("verdict").GetString());
+        JsonElement figures = ten.GetProperty("figures");
         Assert.Equal(0, figures.GetProperty("batchnorm.leakedShare").GetDouble());
         Assert.True(figures.GetProperty("batchnorm-random.leakedShare").GetDouble() > 0.1);
+
+        (double longer, _) = Banknotes(["--epochs", "15"]);
+        Assert.True(longer >= 0.95, $"median validation accuracy {longer:F4} after fifteen epochs");
+    }
+
+    private static (double Median, JsonElement Result) Banknotes(string[] more)
+    {
+        using LabProcess lab = LabProcess.Run(["run", "banknotes-lenet", "--json", "--data", RealData.Require("rmb"), .. more]);
+        Assert.SkipWhen(lab.Error.Contains("libturbojpeg", StringComparison.Ordinal), lab.Error);
+        Assert.True(lab.Process.ExitCode == 0, lab.Error);
+        JsonElement result = JsonElement.Parse(lab.Output);
+        return (result.GetProperty("figures").GetProperty("batchnorm.medianValidationAccuracy").GetDouble(), result);
     }
 
     private static ExperimentResult[] Fashion(string variant)
