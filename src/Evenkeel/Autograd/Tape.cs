@@ -130,8 +130,10 @@ public sealed class Tape
     /// <summary>True once the backward pass of this step has begun: nothing that needs a gradient can be added.</summary>
     internal bool IsSpent { get; private set; }
 
-    /// <summary>The number of the next random draw of this pass: with seed and step, it names the draw.</summary>
-    internal int NextDraw() => _draws++;
+    /// <summary>
+    /// The upper half of Philox's counter for the next random draw: the step and the number of the draw in this pass. The lower half counts the elements. 2^24 draws a step are more than a tape holds.
+    /// </summary>
+    internal ulong NextDraw() => ((ulong)(RandomStep ?? Step) << 24) | (uint)_draws++;
 
     /// <summary>Memory for a contribution to an operand's gradient: its slot where that is empty, scratch memory where it is filled, or open for another operand.</summary>
     internal Tensor OpenGradient(Tensor operand)

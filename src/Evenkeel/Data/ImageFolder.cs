@@ -194,12 +194,11 @@ public sealed class ImageFolder
 
     private static ByteImage Colour(ByteImage gray) => new([.. gray.Pixels, .. gray.Pixels, .. gray.Pixels], 3, gray.Height, gray.Width);
 
-    /// <summary>Pillow's convert("L"): ITU-R 601 weights in 16 bits, rounded.</summary>
     private static ByteImage Gray(ByteImage colour)
     {
         var gray = new byte[colour.Height * colour.Width];
         Span<byte> red = colour.Plane(0), green = colour.Plane(1), blue = colour.Plane(2);
-        for (int i = 0; i < gray.Length; i++) gray[i] = (byte)((red[i] * 19595 + green[i] * 38470 + blue[i] * 7471 + 0x8000) >> 16);
+        for (int i = 0; i < gray.Length; i++) gray[i] = PixelMath.Luma(red[i], green[i], blue[i]);
         return new ByteImage(gray, 1, colour.Height, colour.Width);
     }
 }

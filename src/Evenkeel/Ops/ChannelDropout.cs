@@ -1,6 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using Evenkeel.Kernels;
 
 namespace Evenkeel;
@@ -39,9 +37,7 @@ internal sealed unsafe class ChannelDropoutOp : Op
     public static Tensor Apply(Tensor x, double probability)
     {
         Tape tape = Join("Dropout2d", ref x)!;
-
-        // The counter is that of Dropout: step and draw above, the mask's elements below.
-        ulong draw = ((ulong)(tape.RandomStep ?? tape.Step) << 24) | (uint)tape.NextDraw();
+        ulong draw = tape.NextDraw();
         ChannelDropoutOp op = Rent<ChannelDropoutOp>(tape);
         (op._x, op._probability, op._seed, op._draw) = (x, probability, tape.Seed, draw);
         op._mask = op.NewTensor([x.Shape[0] * x.Shape[1], 1], x.DType);
@@ -78,16 +74,6 @@ internal sealed unsafe class ChannelDropoutOp : Op
         ReadOnlySpan<int> values = [planes, _x.Count / planes], masks = [planes, 1];
         BroadcastPlan plan = BroadcastPlan.Create(values, values, masks, masks);
         T* mask = _mask.Pointer<T>();
-        Map.Broadcast(plan, from, mask, mask, to, default(Masked<T>));
-    }
-
-    private readonly struct Masked<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        public static bool ReadsB => true;
-
-        public static bool ReadsC => false;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a * b;
+        Map.Broadcast(plan, from, mask, mask, to, default(DropoutOp.Masked<T>));
     }
 }

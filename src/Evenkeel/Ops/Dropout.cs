@@ -36,9 +36,7 @@ internal sealed unsafe class DropoutOp : Op
     public static Tensor Apply(Tensor x, double probability)
     {
         Tape tape = Join("Dropout", ref x)!;
-
-        // Upper half of Philox's counter: the step and the draw; the lower half counts the elements. 2^24 draws a step are more than a tape holds.
-        ulong draw = ((ulong)(tape.RandomStep ?? tape.Step) << 24) | (uint)tape.NextDraw();
+        ulong draw = tape.NextDraw();
         DropoutOp op = Rent<DropoutOp>(tape);
         (op._x, op._probability, op._seed, op._draw) = (x, probability, tape.Seed, draw);
         op._mask = op.NewTensor(x.Shape, x.DType);
@@ -71,7 +69,7 @@ internal sealed unsafe class DropoutOp : Op
         Close<T>(_x, dx);
     }
 
-    private readonly struct Masked<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
+    internal readonly struct Masked<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
     {
         public static bool ReadsB => true;
 
