@@ -1,27 +1,28 @@
 using System.CommandLine;
+using System.Globalization;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 
 namespace Evenkeel.Lab.Commands;
 
-/// <summary><c>evenkeel reproduce</c>: every experiment in the lesson's order, then a summary; finished ones are reused from the same folder and settings.</summary>
+/// <summary><c>evenkeel reproduce</c>: every experiment in the lessons' order, with the seeds that claims need, then the verdicts; what the folder already holds is reused.</summary>
 internal static class ReproduceCommand
 {
-    private sealed record Line(Experiment Experiment, string Headline, int Held, int Failed, bool Ran);
-
     public static Command Create()
     {
         var options = new RunOptions();
-        var command = new Command("reproduce", "Run every experiment, then print a summary. Finished ones are reused where settings, data and build are the same.");
+        var replace = new Option<bool>("--replace") { Description = "run anew what DIR holds of other settings or data, instead of refusing" };
+        var command = new Command("reproduce", "Run every experiment and judge every claim. What DIR already holds of the same settings, data and build is reused, so a stopped run goes on.");
         options.AddTo(command);
-        command.Do((parse, cancellation) => Reproduce(options.Open(parse, cancellation), cancellation));
+        command.Add(replace);
+        command.Do((parse, cancellation) => Reproduce(options.Open(parse, cancellation), parse.GetValue(replace), cancellation));
         return command;
     }
 
-    private static int Reproduce(Laboratory laboratory, CancellationToken cancellation)
+    private static int Reproduce(Laboratory laboratory, bool replace, CancellationToken cancellation)
     {
+        if (!replace) RefuseOtherSettings(laboratory);
         Ink ink = Ink.ForOutput();
-        var lines = new List<Line>();
         string head = "data";
         foreach (LabSet set in LabSet.All.Where(static set => ExperimentCatalog.All.Any(experiment => experiment.Images == set)))
         {
@@ -33,53 +34,50 @@ internal static class ReproduceCommand
         }
 
         Console.WriteLine();
+        int failures = 0;
         foreach (Experiment experiment in ExperimentCatalog.All)
         {
             cancellation.ThrowIfCancellationRequested();
-            lines.Add(RunOrReuse(laboratory, experiment, ink));
+            if (!RunOrReuse(laboratory, experiment, ink)) failures++;
         }
 
         Console.WriteLine();
-        var table = new TextTable("", "experiment", "what it looks at", "measured", "claims").Wrap(2, 3).Right(4);
-        foreach (Line line in lines)
-        {
-            string sign = !line.Ran || line.Failed > 0 ? ink.Fails : ink.Holds;
-            string claims = line.Held + line.Failed == 0 ? "" : $"{line.Held}/{line.Held + line.Failed}";
-            table.Add(sign, line.Experiment.Name, line.Experiment.Title, line.Headline, claims);
-        }
-
-        foreach (string text in table.Lines(ink.Width, ink, indent: "")) Console.WriteLine(text);
-        int failures = lines.Count(line => !line.Ran);
-        int held = lines.Sum(line => line.Held), judged = held + lines.Sum(line => line.Failed);
-        Console.WriteLine();
-        Console.WriteLine($"{lines.Count - failures} of {lines.Count} experiments ran, {held} of {judged} claims hold.");
+        ClaimPrinter.PrintTable(Console.Out, ink, ResultFolder.EvidenceOf(laboratory.Folder.All()));
         return failures == 0 ? ExitCode.Done : ExitCode.Failed;
     }
 
-    private static Line RunOrReuse(Laboratory laboratory, Experiment experiment, Ink ink)
+    /// <summary>Results of two settings in one folder would make one report of them.</summary>
+    private static void RefuseOtherSettings(Laboratory laboratory)
     {
-        StoredResult? stored = laboratory.Folder.Find(experiment, laboratory.SettingsOf(experiment), laboratory.DataOf(experiment), out bool other);
-        string name = experiment.Name.PadRight(25);
-        if (stored is not null)
-        {
-            Console.WriteLine($"{ink.Holds} {name}{ink.Dim("reused (same settings)")}");
-            return new Line(experiment, experiment.Headline(stored.Figures), stored.Held, stored.Failed, Ran: true);
-        }
+        ResultRecord? other = laboratory.Folder.All().FirstOrDefault(stored => !laboratory.HasTheseSettings(stored));
+        if (other is null) return;
+        string was = Describe(other.Settings, other.Data), now = Describe(laboratory.SettingsOf(other.Experiment), laboratory.DataOf(other.Experiment));
+        throw new LabException(
+            $"--out: the folder holds results of other settings: {other.Experiment.Name} was run with {was}, now {now} was asked for. Choose another folder with --out, or run them anew with --replace.",
+            ExitCode.Usage);
+    }
 
+    private static string Describe(ExperimentSettings settings, DataIdentity? data) => string.Create(CultureInfo.InvariantCulture,
+        $"seed {settings.Seed}, {settings.Threads} threads, {settings.DType.ToString().ToLowerInvariant()}{(settings.Epochs is { } epochs ? $", {epochs} epochs" : "")}{(settings.Quick ? ", --quick" : "")}{(data is null ? "" : $", {data.Name} ({data.Source})")}");
+
+    private static bool RunOrReuse(Laboratory laboratory, Experiment experiment, Ink ink)
+    {
+        string name = experiment.Name.PadRight(25);
         try
         {
-            ResultRecord record = laboratory.Run(experiment);
-            string headline = experiment.Headline(record.Result.Figures);
-            string note = other ? ink.Dim("  replaces a result of other settings") : "";
-            Console.WriteLine($"{ink.Holds} {name}{ResultPrinter.Seconds(record.Seconds),9}{note}");
-            return new Line(experiment, headline, record.Result.Claims.Count(c => c.Verdict == Verdict.Holds), record.Result.Claims.Count(c => c.Verdict == Verdict.Fails), Ran: true);
+            ResultRecord? stored = laboratory.Reusable(experiment);
+            ResultRecord record = laboratory.Replicate(stored ?? laboratory.Run(experiment));
+            bool isReused = stored is not null && stored.Replicates.Count == record.Replicates.Count;
+            string took = isReused ? "reused" : ResultPrinter.Seconds(record.Seconds + record.Replicates.Sum(static replicate => replicate.Seconds));
+            Console.WriteLine($"{ink.Holds} {name}{took,9}  {ink.Dim(experiment.Headline(record.Result.Figures))}");
+            return true;
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             // One broken experiment must not hide the others; the summary and the exit code say so.
             Console.WriteLine($"{ink.Fails} {name}failed");
             Console.Error.WriteLine(e is LabException ? $"{experiment.Name}: {e.Message}" : $"{experiment.Name}: {e}");
-            return new Line(experiment, "did not run", 0, 0, Ran: false);
+            return false;
         }
     }
 }

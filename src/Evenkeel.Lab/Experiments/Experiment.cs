@@ -38,8 +38,22 @@ internal abstract class Experiment
     /// <summary>The image set that is used; null where none is.</summary>
     public virtual LabSet? Images => null;
 
+    /// <summary>True where figures are times: then nothing else runs beside it.</summary>
+    public virtual bool IsTimed => false;
+
+    /// <summary>Seconds it takes on two cores, in full and quick, roughly: only the time left is reckoned from it.</summary>
+    public virtual (double Lesson, double Quick) Cost => (1, 0.3);
+
     /// <summary>Runs it. Results depend on the context's settings and data only.</summary>
     public abstract ExperimentResult Run(ExperimentContext context);
+
+    /// <summary>
+    /// Runs it again with another seed, for the claims: its figures are what counts. Overridden where a part is enough; figures that claims read must be there and be measured as <see cref="Run"/> does.
+    /// </summary>
+    public virtual ExperimentResult Replicate(ExperimentContext context) => Run(context);
+
+    /// <summary>The charts of a result, which may come from a file: one a quantity, a curve a variant, unless the lesson draws its own.</summary>
+    public virtual IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
 
     /// <summary>What was measured, in at most 45 characters, from the figures of a result (which may come from a file).</summary>
     public abstract string Headline(IReadOnlyDictionary<string, double> figures);

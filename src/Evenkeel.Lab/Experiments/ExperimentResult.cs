@@ -13,20 +13,23 @@ internal sealed record Series(string Name, IReadOnlyList<double> X, IReadOnlyLis
 /// <param name="Formats">How numbers of a column are printed (they are stored unrounded); null prints up to six digits.</param>
 internal sealed record ResultTable(string Name, IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<object?>> Rows, IReadOnlyList<string?>? Formats = null);
 
-/// <summary>Whether a statement of a lesson is borne out by this run.</summary>
+/// <summary>Whether a statement of a lesson is borne out.</summary>
 internal enum Verdict
 {
     Holds,
+
+    /// <summary>It holds in some of the cases that were looked at, not in all: only a claim over several seeds can say so.</summary>
+    HoldsIf,
     Fails,
 
-    /// <summary>The rule says nothing about this run, for example about another seed's digits.</summary>
+    /// <summary>The rule does not decide: an interval crosses it, or it says nothing about this run, for example about another seed's digits.</summary>
     Undecided,
 }
 
-/// <summary>A statement of a lesson, the rule it is judged by, and what was measured.</summary>
-internal sealed record Claim(string Id, string Statement, string Rule, string Measured, Verdict Verdict)
+/// <summary>A statement on one run: an item of the lesson, the rule it is judged by, and what was measured. What holds over seeds is a claim's to say.</summary>
+internal sealed record Check(string Id, string Statement, string Rule, string Measured, Verdict Verdict)
 {
-    public static Claim Judge(string id, string statement, string rule, string measured, bool holds) =>
+    public static Check Judge(string id, string statement, string rule, string measured, bool holds) =>
         new(id, statement, rule, measured, holds ? Verdict.Holds : Verdict.Fails);
 }
 
@@ -40,7 +43,7 @@ internal sealed class ExperimentResult
 
     public List<ResultTable> Tables { get; } = [];
 
-    public List<Claim> Claims { get; } = [];
+    public List<Check> Checks { get; } = [];
 
     /// <summary>Remarks a reader needs, one line each: the lesson's own mistakes, and what this run can not say.</summary>
     public List<string> Notes { get; } = [];

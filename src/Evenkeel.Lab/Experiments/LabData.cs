@@ -15,7 +15,7 @@ internal sealed record DataIdentity(string Name, string Source, string Identity)
 
 /// <summary>
 /// The images of a run. Each set is looked for by itself in <c>--data</c>, else <c>EVENKEEL_DATA</c>, else the cache of <c>data fetch</c>; an embedded synthetic set stands in for one that
-/// is not there. Found at once, loaded when first used.
+/// is not there. Found at once, loaded when first used, by one of several runs that need it at the same time.
 /// </summary>
 internal sealed class LabData
 {
@@ -28,6 +28,7 @@ internal sealed class LabData
 
     private readonly string? _asked;
     private readonly Dictionary<LabSet, DataIdentity> _found;
+    private readonly Lock _loading = new();
     private SmallImages? _small;
     private FashionImages? _fashion;
     private BanknoteImages? _notes;
@@ -101,20 +102,29 @@ internal sealed class LabData
 
     /// <summary>The first thousand training images of CIFAR-10 and a thousand for validation; loaded once a process.</summary>
     /// <exception cref="LabException">The archive is damaged or can not be read.</exception>
-    public SmallImages Small(ExperimentContext context) => _small ??= Load(
-        context,
-        LabSet.Cifar10,
-        (path, progress) => new SmallImages(path is null
-            ? SyntheticCifar.Create(SyntheticSeed, SmallCount, SmallCount, 0)
-            : Cifar10.GetData(path, numTest: 0, keepTraining: SmallCount, progress: progress, cancellationToken: context.Cancellation)),
-        WarmUp.Start);
+    public SmallImages Small(ExperimentContext context)
+    {
+        lock (_loading)
+        {
+            return _small ??= Load(
+                context,
+                LabSet.Cifar10,
+                (path, progress) => new SmallImages(path is null
+                    ? SyntheticCifar.Create(SyntheticSeed, SmallCount, SmallCount, 0)
+                    : Cifar10.GetData(path, numTest: 0, keepTraining: SmallCount, progress: progress, cancellationToken: context.Cancellation)),
+                WarmUp.Start);
+        }
+    }
 
     /// <summary>Fashion-MNIST, or so many of its first images; loaded once a process (the embedded images are drawn, so only as many as are asked for).</summary>
     /// <exception cref="LabException">A file is damaged or can not be read.</exception>
     public FashionImages Fashion(ExperimentContext context, int train = FashionImages.TrainCount, int test = FashionImages.TestCount)
     {
-        if (_fashion is null || _fashion.Train.Count < train || _fashion.Test.Count < test) _fashion = Load(context, LabSet.FashionMnist, LoadFashion, LeNetWarmUp.Start);
-        return _fashion.Take(train, test);
+        lock (_loading)
+        {
+            if (_fashion is null || _fashion.Train.Count < train || _fashion.Test.Count < test) _fashion = Load(context, LabSet.FashionMnist, LoadFashion, LeNetWarmUp.Start);
+            return _fashion.Take(train, test);
+        }
 
         FashionImages LoadFashion(string? path, IProgress<double> progress)
         {
@@ -131,11 +141,17 @@ internal sealed class LabData
 
     /// <summary>The photographs of banknotes; loaded once a process.</summary>
     /// <exception cref="LabException">A file is damaged or can not be read, or the library that decodes JPEG is missing.</exception>
-    public BanknoteImages Notes(ExperimentContext context) => _notes ??= Load(
-        context,
-        LabSet.Banknotes,
-        (path, progress) => path is null ? BanknoteImages.Draw(SyntheticSeed) : BanknoteImages.Load(path, SkipBad, progress, context.Cancellation),
-        LeNetWarmUp.Start);
+    public BanknoteImages Notes(ExperimentContext context)
+    {
+        lock (_loading)
+        {
+            return _notes ??= Load(
+                context,
+                LabSet.Banknotes,
+                (path, progress) => path is null ? BanknoteImages.Draw(SyntheticSeed) : BanknoteImages.Load(path, SkipBad, progress, context.Cancellation),
+                LeNetWarmUp.Start);
+        }
+    }
 
     /// <summary>Loads a set while the code of the training is compiled; the clock of the experiment stands still.</summary>
     private T Load<T>(ExperimentContext context, LabSet set, Func<string?, IProgress<double>, T> load, Func<DType, Task> warmUp)

@@ -15,6 +15,7 @@ internal sealed class Ink
         _colour = colour;
         Rule = signs ? '─' : '-';
         Holds = signs ? Paint("32", "✓") : "ok  ";
+        HoldsIf = signs ? Paint("33", "✓") : "if  ";
         Fails = signs ? Paint("31", "✗") : "FAIL";
         Undecided = signs ? Paint("33", "–") : "-   ";
         Width = width;
@@ -26,6 +27,8 @@ internal sealed class Ink
     public char Rule { get; }
 
     public string Holds { get; }
+
+    public string HoldsIf { get; }
 
     public string Fails { get; }
 

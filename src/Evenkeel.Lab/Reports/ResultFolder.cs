@@ -1,15 +1,9 @@
 using System.Text.Json;
+using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Reports;
-
-/// <summary>A stored result that may stand for a new run.</summary>
-/// <param name="Seconds">What it took.</param>
-/// <param name="Figures">Its headline numbers.</param>
-/// <param name="Held">Claims that held.</param>
-/// <param name="Failed">Claims that failed.</param>
-internal sealed record StoredResult(double Seconds, IReadOnlyDictionary<string, double> Figures, int Held, int Failed);
 
 /// <summary>The folder of results: one file an experiment, whole or not at all.</summary>
 internal sealed class ResultFolder(string path)
@@ -63,37 +57,26 @@ internal sealed class ResultFolder(string path)
         }
     }
 
-    /// <summary>The stored result of an experiment, where it has the same settings, data and build; <paramref name="other"/> says that there is one with others.</summary>
-    public StoredResult? Find(Experiment experiment, ExperimentSettings settings, DataIdentity? data, out bool other)
+    /// <summary>The stored result of an experiment; null where there is none, or none that can be read.</summary>
+    public ResultRecord? Find(Experiment experiment)
     {
-        other = false;
         try
         {
-            if (!File.Exists(PathOf(experiment.Name))) return null;
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(PathOf(experiment.Name)));
-            JsonElement root = document.RootElement;
-            other = true;
-            if (!ResultJson.IsSame(root, settings, data)) return null;
-            var figures = new Dictionary<string, double>(StringComparer.Ordinal);
-            foreach (JsonProperty figure in root.GetProperty("figures").EnumerateObject()) figures[figure.Name] = ResultJson.Number(figure.Value);
-            int held = 0, failed = 0;
-            foreach (JsonElement claim in root.GetProperty("claims").EnumerateArray())
-            {
-                string? verdict = claim.GetProperty("verdict").GetString();
-                if (verdict == "holds") held++;
-                if (verdict == "fails") failed++;
-            }
-
-            other = false;
-            return new StoredResult(ResultJson.Number(root.GetProperty("seconds")), figures, held, failed);
+            return File.Exists(PathOf(experiment.Name)) ? ResultJson.Read(File.ReadAllBytes(PathOf(experiment.Name))) : null;
         }
-        catch (Exception e) when (e is JsonException or IOException or InvalidOperationException or KeyNotFoundException or UnauthorizedAccessException)
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            // Not one of our files, or a damaged one: it is run anew and overwritten.
-            other = true;
+            // Not one of our files, or a damaged one: as good as none.
             return null;
         }
     }
+
+    /// <summary>All results that can be read, in the order of the experiments.</summary>
+    public IReadOnlyList<ResultRecord> All() => [.. ExperimentCatalog.All.Select(Find).OfType<ResultRecord>()];
+
+    /// <summary>What claims are judged by.</summary>
+    public static Evidence EvidenceOf(IEnumerable<ResultRecord> records) =>
+        new(records.ToDictionary(static record => record.Experiment.Name, static record => record.AllFigures, StringComparer.Ordinal));
 
     private static string Reason(Exception e) => e.Message.TrimEnd('.');
 }

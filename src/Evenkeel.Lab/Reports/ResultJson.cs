@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Evenkeel.Lab.Experiments;
@@ -25,9 +24,7 @@ internal static class ResultJson
             Environment(json, record.Environment);
             Data(json, record.Data);
             Number(json, "seconds", record.Seconds);
-            json.WriteStartObject("figures");
-            foreach ((string name, double value) in record.Result.Figures) Number(json, name, value);
-            json.WriteEndObject();
+            Figures(json, record.Result.Figures);
             json.WriteStartArray("series");
             foreach (Series series in record.Result.Series)
             {
@@ -43,19 +40,34 @@ internal static class ResultJson
             foreach (ResultTable table in record.Result.Tables) Table(json, table);
             json.WriteEndArray();
             json.WriteStartArray("claims");
-            foreach (Claim claim in record.Result.Claims)
+            foreach (Check check in record.Result.Checks)
             {
                 json.WriteStartObject();
-                json.WriteString("id", claim.Id);
-                json.WriteString("statement", claim.Statement);
-                json.WriteString("rule", claim.Rule);
-                json.WriteString("measured", claim.Measured);
-                json.WriteString("verdict", claim.Verdict.ToString().ToLowerInvariant());
+                json.WriteString("id", check.Id);
+                json.WriteString("statement", check.Statement);
+                json.WriteString("rule", check.Rule);
+                json.WriteString("measured", check.Measured);
+                json.WriteString("verdict", Name(check.Verdict));
                 json.WriteEndObject();
             }
 
             json.WriteEndArray();
+            json.WriteStartArray("notes");
+            foreach (string note in record.Result.Notes) json.WriteStringValue(note);
+            json.WriteEndArray();
             json.WriteString("weightsHash", record.Result.WeightsHash);
+            json.WriteStartArray("replicates");
+            foreach (Replicate replicate in record.Replicates)
+            {
+                json.WriteStartObject();
+                json.WriteNumber("seed", replicate.Seed);
+                Number(json, "seconds", replicate.Seconds);
+                Figures(json, replicate.Figures);
+                json.WriteString("weightsHash", replicate.WeightsHash);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
             json.WriteEndObject();
         }
 
@@ -80,26 +92,87 @@ internal static class ResultJson
     public static JsonWriterOptions Options(bool indented) =>
         new() { Indented = indented, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Whether a stored result has these settings, data and build.</summary>
-    public static bool IsSame(JsonElement stored, ExperimentSettings settings, DataIdentity? data)
+    /// <summary>Reads a result back, whole.</summary>
+    /// <exception cref="JsonException">It is not one of our files, or it is of an experiment that this version does not know.</exception>
+    public static ResultRecord Read(ReadOnlySpan<byte> utf8)
     {
-        return Equal("settings", json => Settings(json, settings))
-            && Equal("environment", json => Environment(json, ResultEnvironment.Current))
-            && Equal("data", json => Data(json, data));
-
-        bool Equal(string name, Action<Utf8JsonWriter> write)
+        var reader = new Utf8JsonReader(utf8);
+        using JsonDocument document = JsonDocument.ParseValue(ref reader);
+        try
         {
-            var buffer = new ArrayBufferWriter<byte>();
-            using (var json = new Utf8JsonWriter(buffer, Options(indented: false)))
-            {
-                json.WriteStartObject();
-                write(json);
-                json.WriteEndObject();
-            }
-
-            using JsonDocument wanted = JsonDocument.Parse(Encoding.UTF8.GetString(buffer.WrittenSpan));
-            return stored.TryGetProperty(name, out JsonElement found) && JsonElement.DeepEquals(found, wanted.RootElement.GetProperty(name));
+            return Record(document.RootElement);
         }
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new JsonException($"not a result of this version ({e.Message.TrimEnd('.')})", e);
+        }
+    }
+
+    /// <summary>holds, holds-if, fails, undecided.</summary>
+    public static string Name(Verdict verdict) => verdict == Verdict.HoldsIf ? "holds-if" : verdict.ToString().ToLowerInvariant();
+
+    private static ResultRecord Record(JsonElement root)
+    {
+        string name = root.GetProperty("experiment").GetString()!;
+        Experiment experiment = ExperimentCatalog.Find(name) ?? throw new JsonException($"no experiment '{name}' in this version");
+        JsonElement settings = root.GetProperty("settings"), environment = root.GetProperty("environment"), data = root.GetProperty("data");
+        var result = new ExperimentResult { WeightsHash = root.GetProperty("weightsHash").GetString() };
+        foreach ((string figure, double value) in Figures(root)) result.Figures[figure] = value;
+        foreach (JsonElement series in root.GetProperty("series").EnumerateArray())
+            result.Series.Add(new Series(series.GetProperty("name").GetString()!, Numbers(series.GetProperty("x")), Numbers(series.GetProperty("y"))));
+        foreach (JsonElement table in root.GetProperty("tables").EnumerateArray()) result.Tables.Add(Table(table));
+        foreach (JsonElement check in root.GetProperty("claims").EnumerateArray())
+        {
+            result.Checks.Add(new Check(
+                check.GetProperty("id").GetString()!, check.GetProperty("statement").GetString()!, check.GetProperty("rule").GetString()!, check.GetProperty("measured").GetString()!,
+                Enum.GetValues<Verdict>().First(verdict => Name(verdict) == check.GetProperty("verdict").GetString())));
+        }
+
+        foreach (JsonElement note in root.GetProperty("notes").EnumerateArray()) result.Notes.Add(note.GetString()!);
+        return new ResultRecord(
+            experiment,
+            new ExperimentSettings(
+                settings.GetProperty("seed").GetInt64(), settings.GetProperty("threads").GetInt32(),
+                Enum.Parse<DType>(settings.GetProperty("dtype").GetString()!, ignoreCase: true),
+                settings.GetProperty("epochs") is { ValueKind: JsonValueKind.Number } epochs ? epochs.GetInt32() : null, settings.GetProperty("quick").GetBoolean()),
+            new ResultEnvironment(
+                environment.GetProperty("version").GetString()!, environment.GetProperty("build").GetString()!, environment.GetProperty("runtime").GetString()!,
+                environment.GetProperty("system").GetString()!, environment.GetProperty("processors").GetInt32(), environment.GetProperty("instructions").GetString()!),
+            data.ValueKind == JsonValueKind.Null ? null : new DataIdentity(data.GetProperty("name").GetString()!, data.GetProperty("source").GetString()!, data.GetProperty("identity").GetString()!),
+            Number(root.GetProperty("seconds")),
+            result,
+            [.. root.GetProperty("replicates").EnumerateArray().Select(static replicate => new Replicate(
+                replicate.GetProperty("seed").GetInt64(), Number(replicate.GetProperty("seconds")), Figures(replicate), replicate.GetProperty("weightsHash").GetString()))]);
+    }
+
+    private static Dictionary<string, double> Figures(JsonElement owner)
+    {
+        var figures = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (JsonProperty figure in owner.GetProperty("figures").EnumerateObject()) figures[figure.Name] = Number(figure.Value);
+        return figures;
+    }
+
+    private static double[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(Number)];
+
+    private static ResultTable Table(JsonElement table) => new(
+        table.GetProperty("name").GetString()!,
+        [.. table.GetProperty("columns").EnumerateArray().Select(static column => column.GetString()!)],
+        [.. table.GetProperty("rows").EnumerateArray().Select(static row => (IReadOnlyList<object?>)[.. row.EnumerateArray().Select(Cell)])],
+        table.GetProperty("formats") is { ValueKind: JsonValueKind.Array } formats ? [.. formats.EnumerateArray().Select(static format => format.GetString())] : null);
+
+    private static object? Cell(JsonElement cell) => cell.ValueKind switch
+    {
+        JsonValueKind.Null => null,
+        JsonValueKind.Number => cell.GetDouble(),
+        _ when cell.GetString() is "NaN" or "Infinity" or "-Infinity" => Number(cell),
+        _ => cell.GetString(),
+    };
+
+    private static void Figures(Utf8JsonWriter json, IReadOnlyDictionary<string, double> figures)
+    {
+        json.WriteStartObject("figures");
+        foreach ((string name, double value) in figures) Number(json, name, value);
+        json.WriteEndObject();
     }
 
     private static void Settings(Utf8JsonWriter json, ExperimentSettings settings)
@@ -167,6 +240,17 @@ internal static class ResultJson
         }
 
         json.WriteEndArray();
+        if (table.Formats is null)
+        {
+            json.WriteNull("formats");
+        }
+        else
+        {
+            json.WriteStartArray("formats");
+            foreach (string? format in table.Formats) json.WriteStringValue(format);
+            json.WriteEndArray();
+        }
+
         json.WriteEndObject();
     }
 

@@ -17,8 +17,8 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
             + new string(' ', Math.Max(2, ink.Width - title.Length - lesson.Length)) + ink.Dim(lesson));
         foreach (string line in TextTable.WrapText(Describe(record, data), ink.Width)) output.WriteLine(ink.Dim(line));
         foreach (ResultTable table in record.Result.Tables) Print(table);
-        if (record.Result.Claims.Count > 0) output.WriteLine();
-        foreach (Claim claim in record.Result.Claims) Print(claim);
+        if (record.Result.Checks.Count > 0) output.WriteLine();
+        foreach (Check check in record.Result.Checks) Print(check);
         if (record.Result.Notes.Count > 0) output.WriteLine();
         foreach (string note in record.Result.Notes) Hang("  ", "", note, ink.Dim);
         output.WriteLine();
@@ -51,6 +51,8 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
         null => "",
         double number when double.IsNaN(number) => "NaN",
         double number when double.IsInfinity(number) => number > 0 ? "Infinity" : "-Infinity",
+        // What was counted prints as a count, also when it has been in a file, where 1234567 and 1234567.0 are one number.
+        double number when format is null && number == Math.Round(number) && Math.Abs(number) < 1e15 => number.ToString("F0", CultureInfo.InvariantCulture),
         double number => number.ToString(format ?? "G6", CultureInfo.InvariantCulture),
         int number => number.ToString(CultureInfo.InvariantCulture),
         _ => value.ToString() ?? "",
@@ -59,6 +61,7 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
     public string Sign(Verdict verdict) => verdict switch
     {
         Verdict.Holds => ink.Holds,
+        Verdict.HoldsIf => ink.HoldsIf,
         Verdict.Fails => ink.Fails,
         _ => ink.Undecided,
     };
@@ -88,5 +91,5 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
         foreach (string line in text.Lines(ink.Width, ink)) output.WriteLine(line);
     }
 
-    private void Print(Claim claim) => Hang("  ", Sign(claim.Verdict), $"{claim.Statement}: {claim.Measured}");
+    private void Print(Check check) => Hang("  ", Sign(check.Verdict), $"{check.Statement}: {check.Measured}");
 }

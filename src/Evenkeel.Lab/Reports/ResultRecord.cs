@@ -29,6 +29,13 @@ internal sealed record ResultEnvironment(string Version, string Build, string Ru
     public static ResultEnvironment Current => s_current.Value;
 }
 
+/// <summary>The same experiment with another seed: what claims over several seeds are judged by.</summary>
+/// <param name="Seed">Its seed.</param>
+/// <param name="Seconds">What it took, beside others.</param>
+/// <param name="Figures">Its headline numbers.</param>
+/// <param name="WeightsHash">SHA-256 of what it trained.</param>
+internal sealed record Replicate(long Seed, double Seconds, IReadOnlyDictionary<string, double> Figures, string? WeightsHash);
+
 /// <summary>A finished experiment, as it is stored in <c>OUT/NAME.json</c>.</summary>
 /// <param name="Experiment">What was run.</param>
 /// <param name="Settings">How.</param>
@@ -36,5 +43,10 @@ internal sealed record ResultEnvironment(string Version, string Build, string Ru
 /// <param name="Data">On which images; null where none were used.</param>
 /// <param name="Seconds">Training and evaluation, without loading.</param>
 /// <param name="Result">What was found.</param>
+/// <param name="Replicates">Further seeds, in order; none where no claim asks for them.</param>
 internal sealed record ResultRecord(
-    Experiment Experiment, ExperimentSettings Settings, ResultEnvironment Environment, DataIdentity? Data, double Seconds, ExperimentResult Result);
+    Experiment Experiment, ExperimentSettings Settings, ResultEnvironment Environment, DataIdentity? Data, double Seconds, ExperimentResult Result, IReadOnlyList<Replicate> Replicates)
+{
+    /// <summary>The figures of every seed, this run's first.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<string, double>> AllFigures => [Result.Figures, .. Replicates.Select(static replicate => replicate.Figures)];
+}

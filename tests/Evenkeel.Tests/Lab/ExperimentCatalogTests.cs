@@ -43,7 +43,7 @@ public sealed class ExperimentCatalogTests
     {
         ExperimentResult result = ExperimentCatalog.Find("fcn-gradient")!.Run(new ExperimentContext(
             new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None));
-        Assert.Equal(Verdict.Holds, result.Claims.Single(claim => claim.Id == "N9.loss").Verdict);
+        Assert.Equal(Verdict.Holds, result.Checks.Single(claim => claim.Id == "N9.loss").Verdict);
     }
 
     [Fact]
@@ -60,7 +60,7 @@ public sealed class ExperimentCatalogTests
     {
         Assert.Equal(Run(231).WeightsHash, Run(231).WeightsHash);
         Assert.NotEqual(Run(231).WeightsHash, Run(1).WeightsHash);
-        Assert.Equal(Verdict.Undecided, Run(1).Claims[0].Verdict);
+        Assert.Equal(Verdict.Undecided, Run(1).Checks[0].Verdict);
 
         static ExperimentResult Run(long seed) => ExperimentCatalog.Find("batchnorm-forward")!.Run(new ExperimentContext(
             new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None));

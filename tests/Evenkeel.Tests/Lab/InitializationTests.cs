@@ -112,7 +112,7 @@ public sealed class InitializationTests
     public void All_claims_hold_or_are_left_open_for_other_seeds(string experiment, long seed)
     {
         ExperimentResult result = (experiment, seed) == ("init-depth", 1) ? s_depth.Value : Run(experiment, seed);
-        Assert.All(result.Claims, claim => Assert.True(claim.Verdict == Verdict.Holds || (seed != 1 && claim.Id == "A11.torch" && claim.Verdict == Verdict.Undecided), $"{claim.Id}: {claim.Measured}"));
+        Assert.All(result.Checks, claim => Assert.True(claim.Verdict == Verdict.Holds || (seed != 1 && claim.Id == "A11.torch" && claim.Verdict == Verdict.Undecided), $"{claim.Id}: {claim.Measured}"));
         Assert.InRange(ExperimentCatalog.Find(experiment)!.Headline(result.Figures).Length, 10, 45);
     }
 
@@ -125,7 +125,7 @@ public sealed class InitializationTests
         Assert.Equal(0, result.Figures["largestOutput"]);
         Assert.Equal(1.02, result.Figures["3d.runningMeanOfFeature2At1"], 1e-6);
         Assert.Equal(0.49, result.Figures["2d.runningVarianceOfFeature2At1"], 1e-6);
-        Assert.All(result.Claims, static claim => Assert.Equal(Verdict.Holds, claim.Verdict));
+        Assert.All(result.Checks, static claim => Assert.Equal(Verdict.Holds, claim.Verdict));
     }
 
     private static IReadOnlyList<double> Curve(string variant) => s_depth.Value.Series.Single(series => series.Name == $"{variant}/std").Y;

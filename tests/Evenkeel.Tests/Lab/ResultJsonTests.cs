@@ -46,6 +46,6 @@ public sealed class ResultJsonTests
     {
         var result = new ExperimentResult();
         fill(result);
-        return JsonDocument.Parse(ResultJson.Write(new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result), indented: true));
+        return JsonDocument.Parse(ResultJson.Write(new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []), indented: true));
     }
 }

@@ -21,7 +21,7 @@ public sealed class TheoryTests
         string[] decimals = [.. Enumerable.Range(1, 8).Select(i => result.Figures[$"layer.value{i}"].ToString("F2", System.Globalization.CultureInfo.InvariantCulture))];
         Assert.Equal(["-0.98", "-0.23", "-0.68", "-1.13", "0.08", "2.19", "0.08", "0.68"], decimals);
         Assert.Equal(0.44 * 8 / 7, result.Figures["layer.runningVariance"], 1e-6);
-        Assert.All(result.Claims, claim => Assert.Equal(Verdict.Holds, claim.Verdict));
+        Assert.All(result.Checks, claim => Assert.Equal(Verdict.Holds, claim.Verdict));
         Assert.Equal("7 of 7 printed; the missing one is 0.68", ExperimentCatalog.Find("worked-example")!.Headline(result.Figures));
     }
 
@@ -108,7 +108,7 @@ public sealed class TheoryTests
             Assert.True(result.Figures[$"{variant}.below"] < 1);
             Assert.True(result.Figures[$"{variant}.above"] > 1e6);
         });
-        Assert.All(result.Claims, claim => Assert.Equal(Verdict.Holds, claim.Verdict));
+        Assert.All(result.Checks, claim => Assert.Equal(Verdict.Holds, claim.Verdict));
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class TheoryTests
     {
         ExperimentResult one = Run(name), other = Run(name, seed: 5);
         Assert.NotEqual(one.WeightsHash, other.WeightsHash);
-        Assert.Equal(one.Claims.Select(claim => (claim.Id, claim.Verdict)), other.Claims.Select(claim => (claim.Id, claim.Verdict)));
+        Assert.Equal(one.Checks.Select(claim => (claim.Id, claim.Verdict)), other.Checks.Select(claim => (claim.Id, claim.Verdict)));
     }
 
     [Fact]
@@ -188,7 +188,7 @@ public sealed class TheoryTests
         }
     }
 
-    private static Verdict Of(ExperimentResult result, string claim) => result.Claims.Single(c => c.Id == claim).Verdict;
+    private static Verdict Of(ExperimentResult result, string claim) => result.Checks.Single(c => c.Id == claim).Verdict;
 
     private static ExperimentResult Run(string name, DType? dtype = null, long seed = 1, int? epochs = null)
     {

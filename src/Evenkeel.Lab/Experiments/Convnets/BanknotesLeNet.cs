@@ -156,24 +156,24 @@ internal sealed class BanknotesLeNet : Experiment
     {
         Kind none = kinds[0], init = kinds[1], norm = kinds[2], leaky = kinds[5];
         double[] loss = [.. kinds.Take(3).Select(static kind => kind.Mean(static run => run.TrainLoss).Average())];
-        result.Claims.Add(Claim.Judge("A18.fastest", "With batch norm the loss falls fastest", "training loss, mean over epochs and seeds, below both others'",
+        result.Checks.Add(Check.Judge("A18.fastest", "With batch norm the loss falls fastest", "training loss, mean over epochs and seeds, below both others'",
             Text($"{loss[2]:F3}; init {loss[1]:F3}, none {loss[0]:F3}"), loss[2] < loss[0] && loss[2] < loss[1]));
-        result.Claims.Add(Claim.Judge("A18.swings", "and with the smallest swings", "mean change of the loss from one iteration to the next below that of the initialized net",
+        result.Checks.Add(Check.Judge("A18.swings", "and with the smallest swings", "mean change of the loss from one iteration to the next below that of the initialized net",
             Text($"{norm.Swing:F3}; init {init.Swing:F3} (none {none.Swing:F3}, which hardly learns at first)"), norm.Swing < init.Swing));
         double start = none.Mean(static run => run.TrainLoss)[0];
-        result.Claims.Add(Claim.Judge("A18.coin", "The net as it comes stays near ln 2 at first", "training loss of the first epoch within 0.03 of 0.693", Text($"{start:F3}"), Math.Abs(start - CoinLoss) < 0.03));
+        result.Checks.Add(Check.Judge("A18.coin", "The net as it comes stays near ln 2 at first", "training loss of the first epoch within 0.03 of 0.693", Text($"{start:F3}"), Math.Abs(start - CoinLoss) < 0.03));
         bool isLesson = context.Data.PathOf(LabSet.Banknotes) is not null && !context.Quick && context.Epochs >= 10;
         string reached = Text($"median {norm.Median:F3}, least {norm.Least:F3}, over all seeds {norm.Pooled:F3}, test {norm.PooledTest:F3}");
-        result.Claims.Add(isLesson
-            ? Claim.Judge("A18.accuracy", "Validation accuracy goes to about 100 % with batch norm", "median over the seeds 0.95 or more, near-duplicates on one side", reached, norm.Median >= 0.95)
-            : new Claim("A18.accuracy", "Validation accuracy goes to about 100 % with batch norm", "median over five seeds and ten epochs 0.95 or more on the photographs", reached, Verdict.Undecided));
+        result.Checks.Add(isLesson
+            ? Check.Judge("A18.accuracy", "Validation accuracy goes to about 100 % with batch norm", "median over the seeds 0.95 or more, near-duplicates on one side", reached, norm.Median >= 0.95)
+            : new Check("A18.accuracy", "Validation accuracy goes to about 100 % with batch norm", "median over five seeds and ten epochs 0.95 or more on the photographs", reached, Verdict.Undecided));
         if (norm.Median < 0.95 && context.Epochs > 1)
         {
             double[] fall = norm.Mean(static run => run.TrainLoss);
             result.Notes.Add(Text($"Why not more: batch norm's training loss still falls, from {fall[^2]:F3} to {fall[^1]:F3} in the last epoch. --epochs {context.Epochs + 5} says what longer training is worth."));
         }
 
-        result.Claims.Add(Claim.Judge("A18.leak", "A random split leaks near-duplicates into validation", "a tenth of its validation pictures or more have one among the training pictures; none of the grouped split's",
+        result.Checks.Add(Check.Judge("A18.leak", "A random split leaks near-duplicates into validation", "a tenth of its validation pictures or more have one among the training pictures; none of the grouped split's",
             Text($"{leaky.Leaked:P0}, grouped {norm.Leaked:P0}; accuracy over all seeds {leaky.Pooled:F3} against {norm.Pooled:F3}"), leaky.Leaked >= 0.1 && norm.Leaked == 0));
     }
 

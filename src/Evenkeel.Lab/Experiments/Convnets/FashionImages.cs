@@ -9,6 +9,9 @@ internal sealed class FashionImages(ImageSet train, ImageSet test)
     public const int TrainCount = 60_000;
     public const int TestCount = 10_000;
 
+    /// <summary>As many of the embedded images as show what the lesson shows; drawn garments are easier than photographed ones.</summary>
+    public const int EmbeddedTrainCount = 20_000;
+
     /// <summary>Images a batch of evaluation.</summary>
     private const int EvaluationBatch = 250;
 

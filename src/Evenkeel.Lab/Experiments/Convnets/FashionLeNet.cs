@@ -99,7 +99,8 @@ internal sealed class FashionLeNet : Experiment
 
     private static (ExperimentResult Result, List<Curves> Runs) TrainAll(ExperimentContext context, IReadOnlyList<string> variants)
     {
-        FashionImages images = context.Quick ? context.Data.Fashion(context, QuickTrain, QuickTest) : context.Data.Fashion(context);
+        FashionImages images = context.Quick ? context.Data.Fashion(context, QuickTrain, QuickTest)
+            : context.Data.Fashion(context, context.Data.PathOf(LabSet.FashionMnist) is null ? FashionImages.EmbeddedTrainCount : FashionImages.TrainCount);
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
         var runs = new List<Curves>();
@@ -211,33 +212,33 @@ internal sealed class FashionLeNet : Experiment
     {
         Curves none = runs[0], norm = runs[1], scratch = runs[2], scalar = runs[3];
         bool isLesson = context.Data.PathOf(LabSet.FashionMnist) is not null && context.Epochs == LessonEpochs && !context.Quick;
-        result.Claims.Add(Claim.Judge("D7.faster", "Batch norm converges faster, epoch for epoch", "mean training accuracy over the epochs above the net's without",
+        result.Checks.Add(Check.Judge("D7.faster", "Batch norm converges faster, epoch for epoch", "mean training accuracy over the epochs above the net's without",
             Text($"mean over the epochs {norm.Train.Average():F3}, without {none.Train.Average():F3}"), norm.Train.Average() > none.Train.Average()));
-        result.Claims.Add(Claim.Judge("D7.seconds", "It does not process more images a second", "images a second of training below the net's without",
+        result.Checks.Add(Check.Judge("D7.seconds", "It does not process more images a second", "images a second of training below the net's without",
             Text($"{norm.ImagesPerSecond:N0} a second, without {none.ImagesPerSecond:N0}"), norm.ImagesPerSecond < none.ImagesPerSecond));
-        result.Claims.Add(Lesson("D6.with", "Training accuracy is 0.90 with batch norm", "0.89 or more after ten epochs on Fashion-MNIST (published: 0.899 to 0.909)",
+        result.Checks.Add(Lesson("D6.with", "Training accuracy is 0.90 with batch norm", "0.89 or more after ten epochs on Fashion-MNIST (published: 0.899 to 0.909)",
             Text($"{norm.Train[^1]:F3}"), norm.Train[^1] >= 0.89));
-        result.Claims.Add(Lesson("D6.without", "Training accuracy is 0.82 without", "0.78 to 0.86 after ten epochs on Fashion-MNIST (published: 0.823)",
+        result.Checks.Add(Lesson("D6.without", "Training accuracy is 0.82 without", "0.78 to 0.86 after ten epochs on Fashion-MNIST (published: 0.823)",
             Text($"{none.Train[^1]:F3}"), none.Train[^1] is >= 0.78 and <= 0.86));
-        result.Claims.Add(Lesson("D4.test", "With batch norm test accuracy is about 0.9", "0.88 or more with the moving averages, after the last epoch",
+        result.Checks.Add(Lesson("D4.test", "With batch norm test accuracy is about 0.9", "0.88 or more with the moving averages, after the last epoch",
             Text($"{norm.Test[^1]:F3}; over the epochs {norm.Test.Min():F3} to {norm.Test.Max():F3}"), norm.Test[^1] >= 0.88));
         double moving = Swing(norm.Test), exact = Swing(norm.Recalibrated);
-        result.Claims.Add(Judged("D4.swing", "Test accuracy jumps by its moving averages, more than by its weights", "mean change from epoch to epoch is smaller with exact statistics",
+        result.Checks.Add(Judged("D4.swing", "Test accuracy jumps by its moving averages, more than by its weights", "mean change from epoch to epoch is smaller with exact statistics",
             Text($"{moving:F3} with the moving averages, {exact:F3} with exact statistics"), exact < moving, norm.Test.Count > 2));
         double difference = Math.Abs(scratch.Train[^1] - norm.Train[^1]);
-        result.Claims.Add(Claim.Judge("D1.scratch", "Batch norm from primitives trains like the library's", "final training accuracies differ by 0.02 at most",
+        result.Checks.Add(Check.Judge("D1.scratch", "Batch norm from primitives trains like the library's", "final training accuracies differ by 0.02 at most",
             Text($"{scratch.Train[^1]:F3} and {norm.Train[^1]:F3}"), difference <= 0.02));
-        result.Claims.Add(Claim.Judge("E7.parameters", "The lesson's class has one gamma and one beta for all channels", "61,714 parameters, 61,706 without norm, 62,158 with values a channel",
+        result.Checks.Add(Check.Judge("E7.parameters", "The lesson's class has one gamma and one beta for all channels", "61,714 parameters, 61,706 without norm, 62,158 with values a channel",
             Text($"{scalar.Parameters:N0}, {none.Parameters:N0}, {norm.Parameters:N0}"), (scalar.Parameters, none.Parameters, norm.Parameters, scratch.Parameters) == (61_714, 61_706, 62_158, 62_158)));
-        result.Claims.Add(Claim.Judge("E7.fresh", "A moving variance that begins at 0 makes an untrained net in use multiply by 316", "the first norm scales its input by 1/sqrt(1e-5) = 316.2 (0.1 %), the library's by 1",
+        result.Checks.Add(Check.Judge("E7.fresh", "A moving variance that begins at 0 makes an untrained net in use multiply by 316", "the first norm scales its input by 1/sqrt(1e-5) = 316.2 (0.1 %), the library's by 1",
             Text($"{scalar.FreshScale:F1}, library {norm.FreshScale:F3}"), Math.Abs(scalar.FreshScale - 316.22776601683796) < 0.32 && Math.Abs(norm.FreshScale - 1) < 1e-3));
         result.Notes.Add("No epoch is picked by its test accuracy: figures are of the last one. See docs/lessons/d-lenet-fashion-mnist.md#moving-averages.");
         result.Notes.Add("scalar is the lesson's class as printed; what its scalars cost, and its other traps, are in docs/lessons/d-lenet-fashion-mnist.md#e7.");
 
-        Claim Lesson(string id, string statement, string rule, string measured, bool holds) => Judged(id, statement, rule, measured, holds, isLesson);
+        Check Lesson(string id, string statement, string rule, string measured, bool holds) => Judged(id, statement, rule, measured, holds, isLesson);
 
-        static Claim Judged(string id, string statement, string rule, string measured, bool holds, bool isJudged) =>
-            isJudged ? Claim.Judge(id, statement, rule, measured, holds) : new Claim(id, statement, rule, measured, Verdict.Undecided);
+        static Check Judged(string id, string statement, string rule, string measured, bool holds, bool isJudged) =>
+            isJudged ? Check.Judge(id, statement, rule, measured, holds) : new Check(id, statement, rule, measured, Verdict.Undecided);
     }
 
     /// <summary>Mean absolute change from one epoch to the next, from the second epoch on: before that everything moves because the net learns.</summary>

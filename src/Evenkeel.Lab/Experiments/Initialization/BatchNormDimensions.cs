@@ -84,11 +84,11 @@ internal sealed class BatchNormDimensions : Experiment
 
         result.Tables.Add(new ResultTable("Shapes", ["", "input", "running_mean", "running_var", "weight", "bias"], shapeRows));
         result.Figures["largestOutput"] = largest;
-        result.Claims.Add(Claim.Judge("A12.running", "The statistics follow (1 - momentum)·old + momentum·new", "all running means are (c)(1 - 0.7^t), all running variances 0.7^t, to float rounding", "0.3 c and 0.7, then 0.51 c and 0.49", means));
-        result.Claims.Add(Claim.Judge("A12.by-hand", "The second feature by hand: 0.6, 1.02 and 0.7, 0.49", "the layer's running statistics are the hand computation's, to float rounding",
+        result.Checks.Add(Check.Judge("A12.running", "The statistics follow (1 - momentum)·old + momentum·new", "all running means are (c)(1 - 0.7^t), all running variances 0.7^t, to float rounding", "0.3 c and 0.7, then 0.51 c and 0.49", means));
+        result.Checks.Add(Check.Judge("A12.by-hand", "The second feature by hand: 0.6, 1.02 and 0.7, 0.49", "the layer's running statistics are the hand computation's, to float rounding",
             string.Create(CultureInfo.InvariantCulture, $"{result.Figures["1d.runningMeanOfFeature2At0"]:F2}, {result.Figures["1d.runningMeanOfFeature2At1"]:F2} and {result.Figures["1d.runningVarianceOfFeature2At0"]:F2}, {result.Figures["1d.runningVarianceOfFeature2At1"]:F2}"), byHand));
-        result.Claims.Add(Claim.Judge("A12.shapes", "One value a channel, whatever the dimensions", "running_mean, running_var, weight and bias have the shape [C]", shapes ? "[C] each" : "other shapes", shapes));
-        result.Claims.Add(Claim.Judge("A12.zero", "A constant channel becomes 0", "every output is exactly 0", string.Create(CultureInfo.InvariantCulture, $"largest |y| {largest:G3}"), largest == 0));
+        result.Checks.Add(Check.Judge("A12.shapes", "One value a channel, whatever the dimensions", "running_mean, running_var, weight and bias have the shape [C]", shapes ? "[C] each" : "other shapes", shapes));
+        result.Checks.Add(Check.Judge("A12.zero", "A constant channel becomes 0", "every output is exactly 0", string.Create(CultureInfo.InvariantCulture, $"largest |y| {largest:G3}"), largest == 0));
         result.Notes.Add("PyTorch 1.13 gives up to 3e-5 for these constant channels: its mean is off by a rounding, and the division by √eps multiplies that by 316.");
         result.Notes.Add("The lesson calls track_running_stats the switch between training and testing. It only says whether statistics are kept; the mode is the switch.");
         result.Notes.Add("The running variance is that of the unbiased estimate, n/(n - 1) times the one that normalizes; here both are 0.");

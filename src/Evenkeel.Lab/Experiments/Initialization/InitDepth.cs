@@ -204,31 +204,31 @@ internal sealed class InitDepth : Experiment
         double worst = s_torch.Max(known => Math.Abs((stds[known.Variant][known.Layer] / known.Std) - 1));
         const string statement = "The same numbers as PyTorch";
         const string rule = "20 known stds of PyTorch 1.13.1 to a relative 1e-5 (the digits they are known to); decided for seed 1";
-        result.Claims.Add(context.Seed == ScriptSeed
-            ? Claim.Judge("A11.torch", statement, rule, string.Create(CultureInfo.InvariantCulture, $"largest difference {worst:0.0e+00}"), worst <= 1e-5)
-            : new Claim("A11.torch", statement, rule, "the known numbers are of seed 1", Verdict.Undecided));
-        result.Claims.Add(Judged("A10.vanishes", "The default vanishes", "falls by √(1/6) = 0.408 a layer, to 3 %", figures["default.factor"], Math.Sqrt(1.0 / 6), 0.03));
+        result.Checks.Add(context.Seed == ScriptSeed
+            ? Check.Judge("A11.torch", statement, rule, string.Create(CultureInfo.InvariantCulture, $"largest difference {worst:0.0e+00}"), worst <= 1e-5)
+            : new Check("A11.torch", statement, rule, "the known numbers are of seed 1", Verdict.Undecided));
+        result.Checks.Add(Judged("A10.vanishes", "The default vanishes", "falls by √(1/6) = 0.408 a layer, to 3 %", figures["default.factor"], Math.Sqrt(1.0 / 6), 0.03));
         bool explodes = !double.IsNaN(figures["normal.firstNaN"]);
-        result.Claims.Add(Claim.Judge("A10.explodes", "N(0, 1) explodes: NaN at layer 35", "the first NaN is at layer 35", explodes ? string.Create(CultureInfo.InvariantCulture, $"layer {figures["normal.firstNaN"]:F0}") : "no NaN", figures["normal.firstNaN"] == 35));
-        result.Claims.Add(Judged("A10.growth", "N(0, 1) grows by √(n/2) a layer", "grows by √128 = 11.3 a layer, to 3 %", figures["normal.factor"], Math.Sqrt(DeepStack.Width / 2.0), 0.03));
-        result.Claims.Add(Claim.Judge("A10.kaiming", "Kaiming's keep the scale", "all stds between 0.2 and 3 (it drifts with the seed)", Range("kaiming"), figures["kaiming.smallestStd"] > 0.2 && figures["kaiming.largestStd"] < 3));
-        result.Claims.Add(Claim.Judge("A10.batchnorm", "With batch norm no start values are needed", "all stds of all three between 0.56 and 0.60; theory 0.584", Range("batchnorm"), figures["batchnorm.smallestStd"] >= 0.56 && figures["batchnorm.largestStd"] <= 0.60));
+        result.Checks.Add(Check.Judge("A10.explodes", "N(0, 1) explodes: NaN at layer 35", "the first NaN is at layer 35", explodes ? string.Create(CultureInfo.InvariantCulture, $"layer {figures["normal.firstNaN"]:F0}") : "no NaN", figures["normal.firstNaN"] == 35));
+        result.Checks.Add(Judged("A10.growth", "N(0, 1) grows by √(n/2) a layer", "grows by √128 = 11.3 a layer, to 3 %", figures["normal.factor"], Math.Sqrt(DeepStack.Width / 2.0), 0.03));
+        result.Checks.Add(Check.Judge("A10.kaiming", "Kaiming's keep the scale", "all stds between 0.2 and 3 (it drifts with the seed)", Range("kaiming"), figures["kaiming.smallestStd"] > 0.2 && figures["kaiming.largestStd"] < 3));
+        result.Checks.Add(Check.Judge("A10.batchnorm", "With batch norm no start values are needed", "all stds of all three between 0.56 and 0.60; theory 0.584", Range("batchnorm"), figures["batchnorm.smallestStd"] >= 0.56 && figures["batchnorm.largestStd"] <= 0.60));
         double[] amplification = [.. s_variants.Where(static variant => variant.BatchNorm).Select(variant => figures[$"{variant.Name}.amplification"])];
-        result.Claims.Add(Claim.Judge("A11.rounding", "With batch norm, rounding grows with depth", "the difference between float32 and float64 grows 1.1 to 1.4 times a layer",
+        result.Checks.Add(Check.Judge("A11.rounding", "With batch norm, rounding grows with depth", "the difference between float32 and float64 grows 1.1 to 1.4 times a layer",
             string.Join(", ", amplification.Select(static factor => factor.ToString("F2", CultureInfo.InvariantCulture))), amplification.All(static factor => factor is > 1.1 and < 1.4)));
         double near = Math.Abs(figures["normal.forecastLayer"] - figures["normal.rangeEndLayer"]);
-        result.Claims.Add(Claim.Judge("A10.forecast", "20 layers tell where 100 overflow", "Plumb's forecast from the first 20 layers is at most one layer off",
+        result.Checks.Add(Check.Judge("A10.forecast", "20 layers tell where 100 overflow", "Plumb's forecast from the first 20 layers is at most one layer off",
             string.Create(CultureInfo.InvariantCulture, $"layer {figures["normal.forecastLayer"]:F0}, happens at {figures["normal.rangeEndLayer"]:F0}"), near <= 1));
         double[] factors = [figures["linear-1-over-n.factor"], figures["relu-1-over-n.factor"], figures["relu-2-over-n.factor"]];
-        result.Claims.Add(Claim.Judge("A4.one-over-n", "std(W) = √(1/n) keeps the scale", "holds for a stack without activation: factor 1 to 3 %; through ReLU it is √(1/2), and √(2/n) keeps the scale",
+        result.Checks.Add(Check.Judge("A4.one-over-n", "std(W) = √(1/n) keeps the scale", "holds for a stack without activation: factor 1 to 3 %; through ReLU it is √(1/2), and √(2/n) keeps the scale",
             string.Create(CultureInfo.InvariantCulture, $"linear {factors[0]:F3}; ReLU {factors[1]:F3}, with 2/n {factors[2]:F3}"),
             Near(factors[0], 1, 0.03) && Near(factors[1], Math.Sqrt(0.5), 0.03) && Near(factors[2], 1, 0.03)));
 
         string Range(string name) => string.Create(CultureInfo.InvariantCulture, $"{figures[$"{name}.smallestStd"]:F3} to {figures[$"{name}.largestStd"]:F3}");
     }
 
-    private static Claim Judged(string id, string statement, string rule, double measured, double expected, double tolerance) =>
-        Claim.Judge(id, statement, rule, measured.ToString("F3", CultureInfo.InvariantCulture), Near(measured, expected, tolerance));
+    private static Check Judged(string id, string statement, string rule, double measured, double expected, double tolerance) =>
+        Check.Judge(id, statement, rule, measured.ToString("F3", CultureInfo.InvariantCulture), Near(measured, expected, tolerance));
 
     private static bool Near(double measured, double expected, double tolerance) => Math.Abs((measured / expected) - 1) <= tolerance;
 

@@ -81,8 +81,8 @@ internal sealed class BatchNormBackwardSpeed : Experiment
         result.Figures["difference.worst"] = worst;
         result.Tables.Add(new ResultTable("Median backward pass", ["backward pass", "ms"], [["graph", medians["graph"]], ["closed-form", medians["closed-form"]]], [null, "F2"]));
         result.Tables.Add(new ResultTable("How far the two differ", ["gradient", "of the largest", "of the entry"], rows, [null, "0.00e+00", "0.00e+00"]));
-        result.Claims.Add(Claim.Judge("N8.equal", "Both give the same gradients", "largest difference <= 1e-10 of the largest entry", $"they differ by {NotebookMath.Short(worst)}", worst <= Allowed));
-        result.Claims.Add(Claim.Judge("N8.faster", "The closed form is faster", "speedup > 1", string.Create(CultureInfo.InvariantCulture, $"{speedup:F1} times (the lesson printed 1.22)"), speedup > 1));
+        result.Checks.Add(Check.Judge("N8.equal", "Both give the same gradients", "largest difference <= 1e-10 of the largest entry", $"they differ by {NotebookMath.Short(worst)}", worst <= Allowed));
+        result.Checks.Add(Check.Judge("N8.faster", "The closed form is faster", "speedup > 1", string.Create(CultureInfo.InvariantCulture, $"{speedup:F1} times (the lesson printed 1.22)"), speedup > 1));
         result.Notes.Add($"Relative to each entry the difference is up to {NotebookMath.Short(worstOfEntries)}: among five million entries some dx are nearly 0, and the order of a sum shows there. See {NotebookExperiment.Page}#n8.");
         result.WeightsHash = hash.Finish();
         return result;

@@ -42,7 +42,7 @@ internal sealed class BatchNormForward : Experiment
         digits.Report(result, context, "N4.digits");
         double largest = after.Means.Max(Math.Abs), bound = context.DType == DType.Float64 ? 1e-14 : 1e-6;
         result.Figures["after.largestMean"] = largest;
-        result.Claims.Add(Claim.Judge("N4.zero-mean", "Means are zero but for rounding", $"largest |mean| <= {NotebookMath.Short(bound)}", NotebookMath.Short(largest), largest <= bound));
+        result.Checks.Add(Check.Judge("N4.zero-mean", "Means are zero but for rounding", $"largest |mean| <= {NotebookMath.Short(bound)}", NotebookMath.Short(largest), largest <= bound));
         result.Notes.Add(NotebookExperiment.OtherSeedNote);
         using var hash = new WeightsHash();
         hash.Add("plain", plain);

@@ -51,7 +51,7 @@ internal sealed class BatchNormTestTime : Experiment
         double mean = test.Means.Max(Math.Abs), std = test.Stds.Max(value => Math.Abs(value - 1));
         result.Figures["test.largestMean"] = mean;
         result.Figures["test.largestStdError"] = std;
-        result.Claims.Add(Claim.Judge("N5.near", "Means are near 0 and stds near 1, noisier than in training", "1e-6 < largest |mean| <= 0.3 and largest |std - 1| <= 0.3",
+        result.Checks.Add(Check.Judge("N5.near", "Means are near 0 and stds near 1, noisier than in training", "1e-6 < largest |mean| <= 0.3 and largest |std - 1| <= 0.3",
             string.Create(CultureInfo.InvariantCulture, $"within {mean:F3} and {std:F3}"), mean is > 1e-6 and <= 0.3 && std <= 0.3));
         result.Notes.Add(NotebookExperiment.OtherSeedNote);
         result.Notes.Add($"The printed stds are those of running variances that include eps, which is then added twice; it shows in the last digit. See {NotebookExperiment.Page}#n5.");

@@ -104,8 +104,8 @@ internal sealed class BatchSize : BatchSizeExperiment
         result.Tables.Add(Table(histories));
         double[] final = [.. BatchSizes.Select(size => histories[$"batchnorm-{size}"].TrainAccuracy[^1])];
         double none = histories["none-5"].TrainAccuracy[^1];
-        result.Claims.Add(Claim.Judge("N13.larger", "A larger batch makes batch norm train better", "final training accuracy rises from batch 5 to 10 to 50", List(final), final[0] < final[1] && final[1] < final[2]));
-        result.Claims.Add(Claim.Judge("N13.small", "At batch 5 batch norm trains worse than no norm", "final training accuracy below the baseline's",
+        result.Checks.Add(Check.Judge("N13.larger", "A larger batch makes batch norm train better", "final training accuracy rises from batch 5 to 10 to 50", List(final), final[0] < final[1] && final[1] < final[2]));
+        result.Checks.Add(Check.Judge("N13.small", "At batch 5 batch norm trains worse than no norm", "final training accuracy below the baseline's",
             string.Create(CultureInfo.InvariantCulture, $"{final[0]:F3} against {none:F3}"), final[0] < none));
         result.Notes.Add($"Equal epochs are not equal steps: batch 5 takes ten times as many as batch 50. \"Batch norm is better\" is false at batch 5. See {NotebookExperiment.Page}#n13.");
         return result;
@@ -141,7 +141,7 @@ internal sealed class LayerNormBatchSize : BatchSizeExperiment
         double layer = Spread(histories, FullyConnectedNet.LayerNorm), batch = Spread(histories, FullyConnectedNet.BatchNorm);
         result.Figures["layernorm.spread"] = layer;
         result.Figures["batchnorm.spread"] = batch;
-        result.Claims.Add(Claim.Judge("N16.spread", "Layer norm depends less on the batch size", "largest minus smallest final training accuracy over batch sizes below batch norm's",
+        result.Checks.Add(Check.Judge("N16.spread", "Layer norm depends less on the batch size", "largest minus smallest final training accuracy over batch sizes below batch norm's",
             string.Create(CultureInfo.InvariantCulture, $"spread {layer:F3} against {batch:F3}"), layer < batch));
         return result;
     }

@@ -71,7 +71,7 @@ internal sealed class DeepNet : Experiment
             [null, "F3", "F3", "N0"]));
         // Faster is the area under the curve; a single epoch may go the other way.
         double mean = Mean(norm), baseline = Mean(none);
-        result.Claims.Add(Claim.Judge("N10.faster", "Batch norm converges faster", "mean training accuracy over the epochs from 1 on above the baseline's",
+        result.Checks.Add(Check.Judge("N10.faster", "Batch norm converges faster", "mean training accuracy over the epochs from 1 on above the baseline's",
             string.Create(CultureInfo.InvariantCulture, $"mean over the epochs {mean:F3}, baseline {baseline:F3}; ahead at {better} of {epochs} epochs"), mean > baseline));
         result.Notes.Add($"The lesson's solver keeps the best weights but the last epoch's running statistics; these figures are of the training itself and do not depend on it. See {NotebookExperiment.Page}#n18.");
     }

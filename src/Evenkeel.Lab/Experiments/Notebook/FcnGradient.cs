@@ -118,11 +118,11 @@ internal sealed class FcnGradient : Experiment
 
         double difference = 0;
         for (int r = 0; r < losses.Length; r++) difference = Math.Max(difference, Math.Max(Math.Abs(losses[r] - twins[r]), Math.Abs(losses[r] - (Reference(r) ?? twins[r]))));
-        result.Claims.Add(Claim.Judge("N9.loss", Reference(0) is null ? "The losses are those of plain loops" : "The losses are those of plain loops, and CS231n's published ones",
+        result.Checks.Add(Check.Judge("N9.loss", Reference(0) is null ? "The losses are those of plain loops" : "The losses are those of plain loops, and CS231n's published ones",
             "both equal to 1e-10; published for seeds 231 and 114514", $"differ by at most {NotebookMath.Short(difference)}", difference <= 1e-10));
 
         double weights = Worst('W'), biases = Worst('b'), norms = Math.Max(Worst('g'), Worst('B'));
-        result.Claims.Add(Claim.Judge("N9.gradients", "Every gradient is inside the lesson's bounds", "relative error, beyond rounding and h² of the differences, of W <= 1e-4, of b, gamma and beta <= 1e-8",
+        result.Checks.Add(Check.Judge("N9.gradients", "Every gradient is inside the lesson's bounds", "relative error, beyond rounding and h² of the differences, of W <= 1e-4, of b, gamma and beta <= 1e-8",
             $"W {NotebookMath.Short(weights)}, b {NotebookMath.Short(biases)}, gamma and beta {NotebookMath.Short(norms)}", weights <= 1e-4 && biases <= 1e-8 && norms <= 1e-8));
         result.Notes.Add($"The losses printed in the lesson (2.0800, 5.8221) belong to no seed; those of seed 231 are CS231n's own. See {NotebookExperiment.Page}#n9.");
 

@@ -48,7 +48,7 @@ internal abstract class NormGradient : Experiment
         }
 
         result.Tables.Add(new ResultTable("Relative error against centred differences", ["backward pass", "dx", "dgamma", "dbeta"], rows, [null, "0.00e+00", "0.00e+00", "0.00e+00"]));
-        result.Claims.Add(Claim.Judge($"{Lesson}.gradient", "Relative errors are at most 1e-8", "largest of dx, dgamma, dbeta of both backward passes <= 1e-8", $"largest {NotebookMath.Short(worst)}", worst <= Allowed));
+        result.Checks.Add(Check.Judge($"{Lesson}.gradient", "Relative errors are at most 1e-8", "largest of dx, dgamma, dbeta of both backward passes <= 1e-8", $"largest {NotebookMath.Short(worst)}", worst <= Allowed));
         result.Figures["worstError"] = worst;
         result.WeightsHash = hash.Finish();
         return result;

@@ -109,9 +109,9 @@ internal sealed class PrintedDigits
         const string statement = "Every digit the lesson prints";
         const string rule = "values equal the printed ones to all eight decimals; decided for seed 231 in float64";
         bool decided = context.Seed == NotebookExperiment.PrintedSeed && context.DType == DType.Float64;
-        result.Claims.Add(decided
-            ? Claim.Judge(id, statement, rule, $"{_equal} of {_all} numbers", _equal == _all)
-            : new Claim(id, statement, rule, "the printed numbers are of seed 231 in float64", Verdict.Undecided));
+        result.Checks.Add(decided
+            ? Check.Judge(id, statement, rule, $"{_equal} of {_all} numbers", _equal == _all)
+            : new Check(id, statement, rule, "the printed numbers are of seed 231 in float64", Verdict.Undecided));
     }
 
     /// <summary>What the figures of <see cref="Report"/> say.</summary>

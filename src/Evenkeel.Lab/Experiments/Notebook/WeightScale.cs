@@ -100,11 +100,11 @@ internal sealed class WeightScale : Experiment
         result.Figures["scalesWon"] = won;
         result.Figures["scales"] = scales.Length;
         double largest = result.Figures["batchnorm.largestFinalLoss"];
-        result.Claims.Add(Claim.Judge("N11.never-diverges", "With batch norm no scale diverges", $"mean loss of the last 100 steps below {Diverged} at every scale", string.Create(CultureInfo.InvariantCulture, $"largest {largest:G3}"), largest < Diverged));
-        result.Claims.Add(Claim.Judge("N11.wins", "Batch norm validates better at most scales", $"best validation accuracy higher at {needed} or more of {scales.Length} scales", $"{won} of {scales.Length}", won >= needed));
-        result.Claims.Add(Claim.Judge("N12.matters-without", "Without batch norm wrong scales do not train", "best training accuracy below 0.25 at a fourth of the scales or more", $"{stuck} of {scales.Length} scales", 4 * stuck >= scales.Length));
+        result.Checks.Add(Check.Judge("N11.never-diverges", "With batch norm no scale diverges", $"mean loss of the last 100 steps below {Diverged} at every scale", string.Create(CultureInfo.InvariantCulture, $"largest {largest:G3}"), largest < Diverged));
+        result.Checks.Add(Check.Judge("N11.wins", "Batch norm validates better at most scales", $"best validation accuracy higher at {needed} or more of {scales.Length} scales", $"{won} of {scales.Length}", won >= needed));
+        result.Checks.Add(Check.Judge("N12.matters-without", "Without batch norm wrong scales do not train", "best training accuracy below 0.25 at a fourth of the scales or more", $"{stuck} of {scales.Length} scales", 4 * stuck >= scales.Length));
         double spread = bnTrain.Max() - bnTrain.Min();
-        result.Claims.Add(Claim.Judge("N12.still-helps", "A good scale still helps with batch norm", "best training accuracies differ by more than 0.1 between scales",
+        result.Checks.Add(Check.Judge("N12.still-helps", "A good scale still helps with batch norm", "best training accuracies differ by more than 0.1 between scales",
             string.Create(CultureInfo.InvariantCulture, $"{bnTrain.Min():F3} to {bnTrain.Max():F3}"), spread > 0.1));
     }
 }

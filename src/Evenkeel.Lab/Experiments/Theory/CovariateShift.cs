@@ -132,13 +132,13 @@ internal sealed class CovariateShift : TheoryExperiment
             for (int seed = 0; seed < norm.Length; seed++, all++) less += norm[seed].MeanDrift < none[seed].MeanDrift ? 1 : 0;
         }
 
-        result.Claims.Add(Claim.Judge("K2.less-drift", "With batch norm the inputs of the layers move less", "mean drift over layers and probes below that without, for every seed at both rates",
+        result.Checks.Add(Check.Judge("K2.less-drift", "With batch norm the inputs of the layers move less", "mean drift over layers and probes below that without, for every seed at both rates",
             string.Create(CultureInfo.InvariantCulture, $"{Drift("batchnorm"):F3} with, {Drift("none"):F3} without; at the small rate {Drift("batchnorm-small"):F3} and {Drift("none-small"):F3}; less in {less} of {all}"), less == all));
-        result.Claims.Add(Claim.Judge("K2.faster", "With batch norm the net trains faster, at the large rate", "mean training accuracy over the epochs above that without, mean of the seeds",
+        result.Checks.Add(Check.Judge("K2.faster", "With batch norm the net trains faster, at the large rate", "mean training accuracy over the epochs above that without, mean of the seeds",
             string.Create(CultureInfo.InvariantCulture, $"{Accuracy("batchnorm"):F3} with, {Accuracy("none"):F3} without"), Accuracy("batchnorm") > Accuracy("none")));
-        result.Claims.Add(Claim.Judge("K2.faster-small", "With batch norm the net trains faster, at the small rate too", "mean training accuracy over the epochs above that without, mean of the seeds",
+        result.Checks.Add(Check.Judge("K2.faster-small", "With batch norm the net trains faster, at the small rate too", "mean training accuracy over the epochs above that without, mean of the seeds",
             string.Create(CultureInfo.InvariantCulture, $"{Accuracy("batchnorm-small"):F3} with, {Accuracy("none-small"):F3} without"), Accuracy("batchnorm-small") > Accuracy("none-small")));
-        result.Claims.Add(Claim.Judge("K2.noise-costs", "Noise that moves the inputs again takes the gain away", "at the large rate: mean training accuracy with noise at or below that without norm",
+        result.Checks.Add(Check.Judge("K2.noise-costs", "Noise that moves the inputs again takes the gain away", "at the large rate: mean training accuracy with noise at or below that without norm",
             string.Create(CultureInfo.InvariantCulture, $"{Accuracy(Noisy):F3} at drift {Drift(Noisy):F3}; without norm {Accuracy("none"):F3} at {Drift("none"):F3}"), Accuracy(Noisy) <= Accuracy("none")));
         var against = new List<string>();
         foreach ((string suffix, _) in s_rates)
@@ -152,7 +152,7 @@ internal sealed class CovariateShift : TheoryExperiment
             }
         }
 
-        result.Claims.Add(Claim.Judge("K2.explains", "Less movement is why it trains faster", "of any two of the nets at one rate, the one whose inputs move less has the higher mean training accuracy",
+        result.Checks.Add(Check.Judge("K2.explains", "Less movement is why it trains faster", "of any two of the nets at one rate, the one whose inputs move less has the higher mean training accuracy",
             against.Count == 0 ? "so for every pair" : string.Join("; ", against), against.Count == 0));
     }
 

@@ -89,22 +89,22 @@ internal sealed class FeatureScaling : TheoryExperiment
     private static void Judge(ExperimentResult result, Dictionary<string, Problem> problems, double largestMean, double largestVariance, int steps)
     {
         Dictionary<string, double> figures = result.Figures;
-        result.Claims.Add(Claim.Judge("K1.zero-one", "39 means and deviations give 39 features of mean 0 and variance 1", "largest |mean| <= 1e-12 and |variance - 1| <= 1e-12",
+        result.Checks.Add(Check.Judge("K1.zero-one", "39 means and deviations give 39 features of mean 0 and variance 1", "largest |mean| <= 1e-12 and |variance - 1| <= 1e-12",
             $"{NotebookMath.Short(largestMean)} and {NotebookMath.Short(largestVariance)}", largestMean <= 1e-12 && largestVariance <= 1e-12));
-        result.Claims.Add(Claim.Judge("K1.rounder", "Scaling makes the ellipses of the loss near circular", "condition number of the Hessian at most 10 after scaling, and a hundredth of that before or less",
+        result.Checks.Add(Check.Judge("K1.rounder", "Scaling makes the ellipses of the loss near circular", "condition number of the Hessian at most 10 after scaling, and a hundredth of that before or less",
             string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Short(problems[Raw].Condition)} before, {problems[Scaled].Condition:F2} after"),
             problems[Scaled].Condition <= 10 && problems[Scaled].Condition <= 0.01 * problems[Raw].Condition));
         bool bound = problems.Keys.All(variant => figures[$"{variant}.below"] < 1 && figures[$"{variant}.above"] > 1);
-        result.Claims.Add(Claim.Judge("K1.largest-rate", "The largest stable learning rate is 2/(largest eigenvalue)", "after 1000 steps the loss is below its start at 0.99 of it and above at 1.01, with both kinds of features",
+        result.Checks.Add(Check.Judge("K1.largest-rate", "The largest stable learning rate is 2/(largest eigenvalue)", "after 1000 steps the loss is below its start at 0.99 of it and above at 1.01, with both kinds of features",
             $"raw {NotebookMath.Short(figures["raw.below"])} and {NotebookMath.Short(figures["raw.above"])}, scaled {NotebookMath.Short(figures["scaled.below"])} and {NotebookMath.Short(figures["scaled.above"])} of the start", bound));
         double gain = figures["scaled.largestRate"] / figures["raw.largestRate"];
         result.Figures["scaled.rateGain"] = gain;
-        result.Claims.Add(Claim.Judge("K1.larger-rate", "Scaled features allow a larger learning rate", "largest stable rate after scaling at least 10 times that before",
+        result.Checks.Add(Check.Judge("K1.larger-rate", "Scaled features allow a larger learning rate", "largest stable rate after scaling at least 10 times that before",
             string.Create(CultureInfo.InvariantCulture, $"{gain:F0} times"), gain >= 10));
         string Steps(string variant) => double.IsInfinity(figures[$"{variant}.steps"])
             ? string.Create(CultureInfo.InvariantCulture, $"more than {steps} (then {figures[$"{variant}.excessLoss"] * 100:F0} % are left)")
             : string.Create(CultureInfo.InvariantCulture, $"{figures[$"{variant}.steps"]:F0}");
-        result.Claims.Add(Claim.Judge("K1.one-rate", "After scaling one learning rate fits every direction", "at most 100 steps at 1/(largest eigenvalue) leave 1 % of the loss above the optimum; ten times as many do not without",
+        result.Checks.Add(Check.Judge("K1.one-rate", "After scaling one learning rate fits every direction", "at most 100 steps at 1/(largest eigenvalue) leave 1 % of the loss above the optimum; ten times as many do not without",
             $"{Steps(Scaled)} steps after scaling, {Steps(Raw)} before", figures["scaled.steps"] <= 100 && figures["raw.steps"] > 1000));
     }
 

@@ -60,9 +60,9 @@ internal sealed class IdentityRecovery : TheoryExperiment
         result.Figures["lesson.largestChange"] = lesson[one];
         result.Figures["theory.largestChange"] = theory[one];
         result.Figures["lesson.largestChangeSmall"] = lesson[0];
-        result.Claims.Add(Claim.Judge("K6.identity", "With gamma² = var + eps and beta = mean batch norm is the identity", "largest change at scale 1 <= 1e-6",
+        result.Checks.Add(Check.Judge("K6.identity", "With gamma² = var + eps and beta = mean batch norm is the identity", "largest change at scale 1 <= 1e-6",
             NotebookMath.Short(exact[one]), exact[one] <= 1e-6));
-        result.Claims.Add(Claim.Judge("K6.lesson-gamma", "The lesson's gamma² = var gives the identity", "largest change at scale 1 <= 1e-6",
+        result.Checks.Add(Check.Judge("K6.lesson-gamma", "The lesson's gamma² = var gives the identity", "largest change at scale 1 <= 1e-6",
             $"{NotebookMath.Short(lesson[one])} at scale 1, {NotebookMath.Short(lesson[0])} of the scale at {NotebookMath.Short(s_scales[0])}", lesson[one] <= 1e-6));
         Learn(context, unit, result, hash);
         StraightPart(context, random, result);
@@ -128,7 +128,7 @@ internal sealed class IdentityRecovery : TheoryExperiment
         result.AddSeries("learned/largest-change", errors);
         result.Figures["learned.largestChange"] = errors[^1];
         result.Figures["learned.gammaError"] = off;
-        result.Claims.Add(Claim.Judge("K6.learned", "gamma and beta are learnable: descent finds the identity", $"after {steps} steps every gamma within 1e-5 of sqrt(var + eps), relative",
+        result.Checks.Add(Check.Judge("K6.learned", "gamma and beta are learnable: descent finds the identity", $"after {steps} steps every gamma within 1e-5 of sqrt(var + eps), relative",
             string.Create(CultureInfo.InvariantCulture, $"largest relative difference {NotebookMath.Short(off)}; |BN(x) - x| from {errors[0]:F1} to {NotebookMath.Short(errors[^1])}"), off <= 1e-5));
         hash.Add("gamma", gamma.Value);
         hash.Add("beta", beta.Value);
@@ -160,7 +160,7 @@ internal sealed class IdentityRecovery : TheoryExperiment
         result.Figures["tanh.straightness"] = tanh[one];
         foreach ((string name, double value) in (ReadOnlySpan<(string, double)>)[("sigmoid", sigmoid[one]), ("tanh", tanh[one])])
         {
-            result.Claims.Add(Claim.Judge($"K6.straight-{name}", $"Normalized inputs lie on the straight part of {name}", "a straight line explains 0.99 or more of the variance at std 1",
+            result.Checks.Add(Check.Judge($"K6.straight-{name}", $"Normalized inputs lie on the straight part of {name}", "a straight line explains 0.99 or more of the variance at std 1",
                 value.ToString("F4", CultureInfo.InvariantCulture), value >= 0.99));
         }
     }

@@ -96,10 +96,10 @@ internal sealed class LearningRate : TheoryExperiment
         double[] ratios = [.. accuracies[FullyConnectedNet.None].Select((list, seed) => Largest(rates, accuracies[FullyConnectedNet.BatchNorm][seed]) / Largest(rates, list))];
         result.Figures["ratio"] = TheoryMath.Median(ratios);
         string each = string.Join(", ", ratios.Select(ratio => ratio.ToString("G4", CultureInfo.InvariantCulture)));
-        result.Claims.Add(Claim.Judge("D8.larger-rate", "Batch norm permits a larger learning rate", "the largest rate that trains is larger with it, for every seed",
+        result.Checks.Add(Check.Judge("D8.larger-rate", "Batch norm permits a larger learning rate", "the largest rate that trains is larger with it, for every seed",
             string.Create(CultureInfo.InvariantCulture, $"{result.Figures["batchnorm.largestRate"]:G4} against {result.Figures["none.largestRate"]:G4} (medians); ratios {each}"), ratios.All(ratio => ratio > 1)));
         double withBest = result.Figures["batchnorm.bestRate"], withoutBest = result.Figures["none.bestRate"];
-        result.Claims.Add(Claim.Judge("D8.best-rate", "And the rate that trains best is larger too", "rate of the best median training accuracy larger with batch norm",
+        result.Checks.Add(Check.Judge("D8.best-rate", "And the rate that trains best is larger too", "rate of the best median training accuracy larger with batch norm",
             string.Create(CultureInfo.InvariantCulture, $"{withBest:G4} ({result.Figures["batchnorm.bestTrainAccuracy"]:F3}) with, {withoutBest:G4} ({result.Figures["none.bestTrainAccuracy"]:F3}) without"), withBest > withoutBest));
     }
 

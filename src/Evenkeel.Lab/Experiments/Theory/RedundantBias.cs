@@ -70,7 +70,7 @@ internal sealed class RedundantBias : TheoryExperiment
         result.Tables.Add(new ResultTable("Largest |BN(Wu + b) - BN(Wu)|", ["size of b", "change"],
             [.. s_biases.Select((size, i) => (IReadOnlyList<object?>)[size, changes[i]])], ["G6", "0.0e+00"]));
         result.Figures["bias.largestChange"] = changes[1];
-        result.Claims.Add(Claim.Judge("K7.output", "BN(Wu + b) = BN(Wu)", "largest change at b of size 1 <= 2e-6",
+        result.Checks.Add(Check.Judge("K7.output", "BN(Wu + b) = BN(Wu)", "largest change at b of size 1 <= 2e-6",
             $"{NotebookMath.Short(changes[1])}; {NotebookMath.Short(changes[^1])} at size 10000, from rounding Wu + b", changes[1] <= 2e-6));
     }
 
@@ -92,7 +92,7 @@ internal sealed class RedundantBias : TheoryExperiment
         result.Figures["unnormalized.gradient"] = without;
         result.Tables.Add(new ResultTable("Largest entries of the gradients", ["net", "dL/db", "dL/dW"],
             [["batch norm behind b", with, withWeight], ["no norm", without, withoutWeight]], [null, "0.0e+00", "0.0e+00"]));
-        result.Claims.Add(Claim.Judge("K7.gradient", "The gradient of b is 0 but for rounding", $"largest |dL/db| <= {NotebookMath.Short(BiasGradientBound)}",
+        result.Checks.Add(Check.Judge("K7.gradient", "The gradient of b is 0 but for rounding", $"largest |dL/db| <= {NotebookMath.Short(BiasGradientBound)}",
             $"{NotebookMath.Short(with)}, without the norm {NotebookMath.Short(without)}", with <= BiasGradientBound));
     }
 
@@ -145,10 +145,10 @@ internal sealed class RedundantBias : TheoryExperiment
 
         result.Tables.Add(new ResultTable($"{steps} steps from the same weights", ["rule", "bias", "first loss", "last loss", "largest gap", "b moved by"], rows,
             [null, null, "F6", "F6", "0.0e+00", "0.0e+00"]));
-        result.Claims.Add(Claim.Judge("K7.training", "Training without the bias is the same training", "the loss curves with and without it differ by at most 1e-3, by SGD and by Adam",
+        result.Checks.Add(Check.Judge("K7.training", "Training without the bias is the same training", "the loss curves with and without it differ by at most 1e-3, by SGD and by Adam",
             $"largest difference {NotebookMath.Short(largestGap)}", largestGap <= 1e-3));
         double sgd = result.Figures["bias.sgdMoved"], adam = result.Figures["bias.adamMoved"];
-        result.Claims.Add(Claim.Judge("K7.unmoved", "Training leaves the bias where it began", "no entry moves by more than 1e-4, by SGD and by Adam",
+        result.Checks.Add(Check.Judge("K7.unmoved", "Training leaves the bias where it began", "no entry moves by more than 1e-4, by SGD and by Adam",
             $"SGD {NotebookMath.Short(sgd)}, Adam {NotebookMath.Short(adam)}", sgd <= 1e-4 && adam <= 1e-4));
     }
 

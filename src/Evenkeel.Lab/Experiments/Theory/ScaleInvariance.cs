@@ -86,9 +86,9 @@ internal sealed class ScaleInvariance : TheoryExperiment
 
         double At(double k) => result.Figures[$"{Variant(DefaultEps)}.changeAt{Text(k)}"];
         string Say(double k) => $"{NotebookMath.Short(At(k))} at k = {Text(k)}";
-        result.Claims.Add(Claim.Judge("K9.invariant", "Weights times k change nothing, k = 0.1 and more", "largest change of an output <= 1e-2 for k = 0.1 to 1000 at eps 1e-5",
+        result.Checks.Add(Check.Judge("K9.invariant", "Weights times k change nothing, k = 0.1 and more", "largest change of an output <= 1e-2 for k = 0.1 to 1000 at eps 1e-5",
             $"{Say(1000)}, {Say(10)}, {Say(0.1)}", s_scales.Where(k => k >= 0.1).All(k => At(k) <= 1e-2)));
-        result.Claims.Add(Claim.Judge("K9.any-scale", "Weights times any k change nothing, as the lesson says", "largest change of an output <= 1e-2 for every k at eps 1e-5",
+        result.Checks.Add(Check.Judge("K9.any-scale", "Weights times any k change nothing, as the lesson says", "largest change of an output <= 1e-2 for every k at eps 1e-5",
             $"{Say(0.01)}, {Say(0.001)}", s_scales.All(k => At(k) <= 1e-2)));
         // Where eps shows at all, it must explain what is measured; below that there is only rounding.
         double off = 0;
@@ -101,7 +101,7 @@ internal sealed class ScaleInvariance : TheoryExperiment
         }
 
         result.Figures["theory.largestError"] = off;
-        result.Claims.Add(Claim.Judge("K9.eps", "What changes is explained by eps", "measured change within 1 % of max |x - mean|·|k/sqrt(k²v + eps) - 1/sqrt(v + eps)|, where that is above 1e-3",
+        result.Checks.Add(Check.Judge("K9.eps", "What changes is explained by eps", "measured change within 1 % of max |x - mean|·|k/sqrt(k²v + eps) - 1/sqrt(v + eps)|, where that is above 1e-3",
             string.Create(CultureInfo.InvariantCulture, $"largest difference {off * 100:F3} %"), off <= 0.01));
     }
 
@@ -161,11 +161,11 @@ internal sealed class ScaleInvariance : TheoryExperiment
         result.Figures["eps1e-5.radialGradientTheory"] = predicted[one];
         result.Figures["eps1e-5.gradientNorm"] = norms[one];
         double share = radial[one] / norms[one];
-        result.Claims.Add(Claim.Judge("K9.radial", "The gradient is at right angles to the weights: W·dL/dW = 0", "largest |W·dL/dW| of a unit <= 1e-4 of the norm of dL/dW, at k = 1",
+        result.Checks.Add(Check.Judge("K9.radial", "The gradient is at right angles to the weights: W·dL/dW = 0", "largest |W·dL/dW| of a unit <= 1e-4 of the norm of dL/dW, at k = 1",
             string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Short(radial[one])} against {norms[one]:F1}; eps explains {NotebookMath.Short(predicted[one])}"), share <= 1e-4));
         double inverse = norms[one] / (10 * norms[ten]);
         result.Figures["eps1e-5.gradientTimesScale"] = inverse;
-        result.Claims.Add(Claim.Judge("K9.inverse", "Weights times 10 have a tenth of the gradient", "norm at k = 1 within 0.1 % of ten times that at k = 10",
+        result.Checks.Add(Check.Judge("K9.inverse", "Weights times 10 have a tenth of the gradient", "norm at k = 1 within 0.1 % of ten times that at k = 10",
             string.Create(CultureInfo.InvariantCulture, $"ratio {inverse:F6}"), Math.Abs(inverse - 1) <= 1e-3));
     }
 
@@ -202,7 +202,7 @@ internal sealed class ScaleInvariance : TheoryExperiment
         double off = Math.Abs((length[^1] / pythagoras[^1]) - 1);
         result.Figures["eps1e-5.lengthBefore"] = length[0];
         result.Figures["eps1e-5.lengthAfter"] = length[^1];
-        result.Claims.Add(Claim.Judge("K9.longer", "So steps of SGD can only make the weights longer", $"length over {steps} steps never falls, and ends within 1 % of the sum of squares of all steps",
+        result.Checks.Add(Check.Judge("K9.longer", "So steps of SGD can only make the weights longer", $"length over {steps} steps never falls, and ends within 1 % of the sum of squares of all steps",
             string.Create(CultureInfo.InvariantCulture, $"{length[0]:F3} to {length[^1]:F3}, Pythagoras says {pythagoras[^1]:F3}; shorter after {shorter} steps"), shorter == 0 && off <= 0.01));
     }
 }

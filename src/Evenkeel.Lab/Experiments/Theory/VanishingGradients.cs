@@ -75,14 +75,14 @@ internal sealed class VanishingGradients : TheoryExperiment
     {
         double[] Ratios(string variant) => [.. result.Series.Single(series => series.Name == $"{variant}/ratio").Y];
         string At(string variant) => $"{NotebookMath.Short(result.Figures[$"{variant}.ratio"])} at {Classic} layers (|dW1| {NotebookMath.Short(result.Figures[$"{variant}.firstGradient"])})";
-        result.Claims.Add(Claim.Judge("K9.vanishes-sigmoid", "Without norm the gradient of sigmoid layers vanishes", $"first over last below 1e-10 at {Classic} layers", At("sigmoid-none"), result.Figures["sigmoid-none.ratio"] < 1e-10));
-        result.Claims.Add(Claim.Judge("K9.vanishes-tanh", "Without norm the gradient of tanh layers vanishes", $"first over last below 1e-3 at {Classic} layers", At("tanh-none"), result.Figures["tanh-none.ratio"] < 1e-3));
+        result.Checks.Add(Check.Judge("K9.vanishes-sigmoid", "Without norm the gradient of sigmoid layers vanishes", $"first over last below 1e-10 at {Classic} layers", At("sigmoid-none"), result.Figures["sigmoid-none.ratio"] < 1e-10));
+        result.Checks.Add(Check.Judge("K9.vanishes-tanh", "Without norm the gradient of tanh layers vanishes", $"first over last below 1e-3 at {Classic} layers", At("tanh-none"), result.Figures["tanh-none.ratio"] < 1e-3));
         foreach (string activation in s_activations)
         {
             double[] ratios = Ratios($"{activation}-{FullyConnectedNet.BatchNorm}");
-            result.Claims.Add(Claim.Judge($"K9.kept-{activation}", $"With batch norm it does not vanish, {activation}", "first over last above 1e-2 at every depth",
+            result.Checks.Add(Check.Judge($"K9.kept-{activation}", $"With batch norm it does not vanish, {activation}", "first over last above 1e-2 at every depth",
                 string.Create(CultureInfo.InvariantCulture, $"smallest {ratios.Min():F2} up to 30 layers; {At($"{activation}-{FullyConnectedNet.BatchNorm}")}"), ratios.Min() > 1e-2));
-            result.Claims.Add(Claim.Judge($"K9.bounded-{activation}", $"With batch norm it does not explode either, {activation}", "first over last below 1e2 at every depth",
+            result.Checks.Add(Check.Judge($"K9.bounded-{activation}", $"With batch norm it does not explode either, {activation}", "first over last below 1e2 at every depth",
                 string.Create(CultureInfo.InvariantCulture, $"largest {ratios.Max():F1}, at {s_depths[Array.IndexOf(ratios, ratios.Max())]} layers"), ratios.Max() < 1e2));
         }
     }
@@ -102,7 +102,7 @@ internal sealed class VanishingGradients : TheoryExperiment
                 result.Figures[$"{activation}-none.{start}Slope"] = none.Slope;
                 result.Figures[$"{activation}-batchnorm.{start}Slope"] = norm.Slope;
                 if (activation != "sigmoid") continue;
-                result.Claims.Add(Claim.Judge($"K9.reason-{start}", $"Because it keeps inputs where the sigmoid is steep ({(large ? "large" : "default")} start values)",
+                result.Checks.Add(Check.Judge($"K9.reason-{start}", $"Because it keeps inputs where the sigmoid is steep ({(large ? "large" : "default")} start values)",
                     $"mean slope at {Classic} layers higher with batch norm than without", string.Create(CultureInfo.InvariantCulture, $"{norm.Slope:F3} with, {none.Slope:F3} without"), norm.Slope > none.Slope));
             }
         }

@@ -70,9 +70,9 @@ internal sealed class WorkedExample : TheoryExperiment
             [null, "F1", "F2", "F4", "F6", "F6", null]));
 
         double bound = context.DType == DType.Float64 ? 1e-14 : 1e-6;
-        result.Claims.Add(Claim.Judge("K5.statistics", "The row has mean 1.65 and variance 0.44", "both to 1e-12, by hand",
+        result.Checks.Add(Check.Judge("K5.statistics", "The row has mean 1.65 and variance 0.44", "both to 1e-12, by hand",
             string.Create(CultureInfo.InvariantCulture, $"{mean:G12} and {variance:G12}"), Math.Abs(mean - PrintedMean) <= 1e-12 && Math.Abs(variance - PrintedVariance) <= 1e-12));
-        result.Claims.Add(Claim.Judge("K5.printed", "The seven printed values", "the layer's values equal the printed ones to both decimals",
+        result.Checks.Add(Check.Judge("K5.printed", "The seven printed values", "the layer's values equal the printed ones to both decimals",
             $"{equal} of {s_printed.Length}", equal == s_printed.Length));
 
         // Eight values of mean 1.65 add up to 13.2; the seven that are printed leave this one.
@@ -80,17 +80,17 @@ internal sealed class WorkedExample : TheoryExperiment
         for (int i = 0; i < s_printed.Length; i++) missing -= s_z[i];
         double normalized = (missing - mean) / sigma;
         result.Figures["hand.missing"] = normalized;
-        result.Claims.Add(Claim.Judge("K5.missing", "The eighth value, which the lesson leaves out, is 0.68",
+        result.Checks.Add(Check.Judge("K5.missing", "The eighth value, which the lesson leaves out, is 0.68",
             "what is left of 8·1.65, normalized, is 0.68 to both decimals, and so is the layer's last value",
             string.Create(CultureInfo.InvariantCulture, $"z = {missing:F2} is left, normalized {normalized:F4}; layer {layer[^1]:F4}"),
             Decimals(normalized) == "0.68" && Decimals(layer[^1]) == "0.68"));
-        result.Claims.Add(Claim.Judge("K4.zero-one", "The result has mean 0 and variance 1", $"|mean| <= {NotebookMath.Short(bound)} and variance within 1e-6 of 1 (eps makes it {variance / (variance + Eps):F9})",
+        result.Checks.Add(Check.Judge("K4.zero-one", "The result has mean 0 and variance 1", $"|mean| <= {NotebookMath.Short(bound)} and variance within 1e-6 of 1 (eps makes it {variance / (variance + Eps):F9})",
             string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Short(meanAfter)} and {varianceAfter:F9}"), Math.Abs(meanAfter) <= bound && Math.Abs(varianceAfter - 1) <= 1e-6));
 
         double unbiased = Math.Sqrt((variance * m / (m - 1)) + Eps);
         int asUnbiased = s_printed.Where((printed, i) => Decimals((s_z[i] - mean) / unbiased) == printed).Count();
         result.Figures["unbiased.equal"] = asUnbiased;
-        result.Claims.Add(Claim.Judge("K4.biased", "Squares are divided by m, not by m - 1", "with 1/(m - 1) some printed value comes out different",
+        result.Checks.Add(Check.Judge("K4.biased", "Squares are divided by m, not by m - 1", "with 1/(m - 1) some printed value comes out different",
             $"{asUnbiased} of {s_printed.Length} printed values would agree", asUnbiased < s_printed.Length));
         result.Notes.Add($"The lesson says eight samples and prints seven values; the last, of z = 2.1, is missing. See {Page}.");
         result.Notes.Add(string.Create(CultureInfo.InvariantCulture,

@@ -1,0 +1,70 @@
+using Evenkeel.Lab.Experiments;
+
+namespace Evenkeel.Lab.Claims;
+
+/// <summary>
+/// A claim of the lessons, put so that a run can refute it; one file each. It trains nothing: it reads the figures of experiments, which <c>reproduce</c> runs for several seeds.
+/// A new one needs no registration: <see cref="ClaimCatalog"/> finds every class derived from this.
+/// </summary>
+internal abstract class Claim
+{
+    /// <summary>C and a number: <c>C10</c>.</summary>
+    public abstract string Id { get; }
+
+    /// <summary>One sentence that can be wrong.</summary>
+    public abstract string Statement { get; }
+
+    /// <summary>Items of the lessons that say it: <c>K9</c>, or <c>A2, D7, K9</c>.</summary>
+    public abstract string Lesson { get; }
+
+    /// <summary>What the lesson says, in our words.</summary>
+    public abstract string Words { get; }
+
+    /// <summary>What is measured for each seed, with its unit.</summary>
+    public abstract string Effect { get; }
+
+    /// <summary>Where the effect must lie.</summary>
+    public abstract Bound Bound { get; }
+
+    /// <summary>Names of the experiments whose figures decide.</summary>
+    public abstract IReadOnlyList<string> Experiments { get; }
+
+    /// <summary>What follows for whoever trains a network.</summary>
+    public abstract string Practice { get; }
+
+    /// <summary>What the cases are, where there are several: <c>at batch sizes 5, 10 and 50</c>.</summary>
+    protected virtual string? Cases => null;
+
+    /// <summary>The rule the verdict follows from, complete before the first run.</summary>
+    public string Rule => Cases is null
+        ? $"{Effect}: the 95 % interval over the seeds lies {Bound}"
+        : $"{Effect}, {Cases}: the 95 % interval over the seeds lies {Bound} in every case (in some only: holds if)";
+
+    /// <summary>The effect in every case, one value a seed; the lesson's own case first.</summary>
+    protected abstract IEnumerable<Case> Measure(Evidence evidence);
+
+    /// <summary>The condition in words, from the cases that hold.</summary>
+    protected virtual string Condition(IReadOnlyList<JudgedCase> holding) => string.Join(", or ", holding.Select(static judged => judged.Case.Name));
+
+    /// <summary>What else the figures say; null for nothing.</summary>
+    protected virtual string? Remark(Evidence evidence) => null;
+
+    /// <summary>Judges the claim by what was measured; no result is no error.</summary>
+    public Finding Judge(Evidence evidence)
+    {
+        string[] missing = [.. Experiments.Where(name => !evidence.Has(name))];
+        if (missing.Length > 0) return new Finding(this, Verdict.Undecided, null, [], missing, null);
+        JudgedCase[] cases = [.. Measure(evidence).Select(measured =>
+        {
+            Bound bound = measured.Bound ?? Bound;
+            Interval interval = measured.IsRatio ? Interval.OfRatio(measured.Values) : Interval.OfMean(measured.Values);
+            return new JudgedCase(measured, interval, bound, bound.Judge(interval));
+        })];
+        JudgedCase[] holding = [.. cases.Where(static judged => judged.Verdict == Verdict.Holds)];
+        Verdict verdict = holding.Length == cases.Length ? Verdict.Holds
+            : holding.Length > 0 ? Verdict.HoldsIf
+            : cases.All(static judged => judged.Verdict == Verdict.Fails) ? Verdict.Fails
+            : Verdict.Undecided;
+        return new Finding(this, verdict, verdict == Verdict.HoldsIf ? Condition(holding) : null, cases, [], Remark(evidence));
+    }
+}

@@ -1,0 +1,20 @@
+using System.Globalization;
+
+namespace Evenkeel.Lab.Claims;
+
+/// <summary>All claims, in the order of their numbers. The project roots its own assembly, so that trimming keeps them.</summary>
+internal static class ClaimCatalog
+{
+    private static readonly Lazy<Claim[]> s_all = new(() =>
+        [.. typeof(Claim).Assembly.GetTypes()
+            .Where(type => type.IsSubclassOf(typeof(Claim)) && !type.IsAbstract)
+            .Select(type => (Claim)Activator.CreateInstance(type)!)
+            .OrderBy(claim => int.Parse(claim.Id.AsSpan(1), CultureInfo.InvariantCulture))]);
+
+    public static IReadOnlyList<Claim> All => s_all.Value;
+
+    public static Claim? Find(string id) => All.FirstOrDefault(claim => string.Equals(claim.Id, id, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Whether a claim reads the figures of an experiment: then it is run for several seeds.</summary>
+    public static bool Needs(string experiment) => All.Any(claim => claim.Experiments.Contains(experiment, StringComparer.Ordinal));
+}

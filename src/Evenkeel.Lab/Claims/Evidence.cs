@@ -1,0 +1,27 @@
+namespace Evenkeel.Lab.Claims;
+
+/// <summary>What the experiments have measured, one set of figures a seed, as it is stored: claims are judged by nothing else.</summary>
+/// <param name="runs">By experiment: the figures of every seed, in the order of the seeds.</param>
+internal sealed class Evidence(IReadOnlyDictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> runs)
+{
+    /// <summary>Whether there are results of an experiment.</summary>
+    public bool Has(string experiment) => runs.ContainsKey(experiment);
+
+    /// <summary>The figures of an experiment, one dictionary a seed.</summary>
+    public IReadOnlyList<IReadOnlyDictionary<string, double>> Of(string experiment) => runs[experiment];
+
+    /// <summary>One figure, one value a seed.</summary>
+    public double[] Values(string experiment, string figure) => Values(experiment, figures => figures[figure]);
+
+    /// <summary>What a formula makes of the figures of each seed.</summary>
+    public double[] Values(string experiment, Func<IReadOnlyDictionary<string, double>, double> formula) => [.. Of(experiment).Select(formula)];
+
+    /// <summary>One figure less another of the same seed: seeds that suit both do not blur the difference.</summary>
+    public double[] Differences(string experiment, string figure, string less) => Values(experiment, figures => figures[figure] - figures[less]);
+
+    /// <summary>One figure over another of the same seed.</summary>
+    public double[] Ratios(string experiment, string figure, string over) => Values(experiment, figures => figures[figure] / figures[over]);
+
+    /// <summary>Whether every seed has a figure: a quick run may leave some out.</summary>
+    public bool HasFigure(string experiment, string figure) => Of(experiment).All(figures => figures.ContainsKey(figure));
+}

@@ -1,0 +1,35 @@
+using Evenkeel.Lab.Experiments;
+
+namespace Evenkeel.Lab.Claims;
+
+/// <summary>One condition that a claim is looked at under, and what was measured there.</summary>
+/// <param name="Name">The condition, short: <c>batch of 50</c>. "Holds if" is followed by it.</param>
+/// <param name="Values">The effect, one value a seed.</param>
+/// <param name="IsRatio">True where values are factors: their mean is the geometric one.</param>
+/// <param name="Bound">A bound of its own; null for the claim's.</param>
+internal sealed record Case(string Name, IReadOnlyList<double> Values, bool IsRatio = false, Bound? Bound = null);
+
+/// <summary>A case with its interval and verdict.</summary>
+internal sealed record JudgedCase(Case Case, Interval Interval, Bound Bound, Verdict Verdict);
+
+/// <summary>What has become of a claim.</summary>
+/// <param name="Claim">The claim.</param>
+/// <param name="Verdict">Undecided also where nothing was measured.</param>
+/// <param name="Condition">The cases it holds in, where it does not hold in all; else null.</param>
+/// <param name="Cases">The evidence; the first case is the lesson's own.</param>
+/// <param name="Missing">Experiments that have no results.</param>
+/// <param name="Remark">What else the figures say, or null.</param>
+internal sealed record Finding(Claim Claim, Verdict Verdict, string? Condition, IReadOnlyList<JudgedCase> Cases, IReadOnlyList<string> Missing, string? Remark)
+{
+    /// <summary>The number of seeds of the first case.</summary>
+    public int Seeds => Cases.Count == 0 ? 0 : Cases[0].Case.Values.Count;
+
+    /// <summary>holds, holds if ..., fails, undecided; "not run" where there are no results.</summary>
+    public string VerdictText => Missing.Count > 0 ? "not run" : Verdict switch
+    {
+        Verdict.Holds => "holds",
+        Verdict.HoldsIf => $"holds if {Condition}",
+        Verdict.Fails => "fails",
+        _ => "undecided",
+    };
+}
