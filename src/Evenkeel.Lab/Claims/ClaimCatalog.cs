@@ -15,6 +15,7 @@ internal static class ClaimCatalog
 
     public static Claim? Find(string id) => All.FirstOrDefault(claim => string.Equals(claim.Id, id, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Whether a claim reads the figures of an experiment: then it is run for several seeds.</summary>
-    public static bool Needs(string experiment) => All.Any(claim => claim.Experiments.Contains(experiment, StringComparer.Ordinal));
+    /// <summary>Whether a claim, or the answer to a question, reads the figures of an experiment: then it is run for several seeds.</summary>
+    public static bool Needs(string experiment) =>
+        All.SelectMany(static claim => claim.Experiments).Concat(QuestionCatalog.All.SelectMany(static question => question.Experiments)).Contains(experiment, StringComparer.Ordinal);
 }
