@@ -2,13 +2,11 @@ using System.Globalization;
 
 namespace Evenkeel.Lab.Experiments;
 
-/// <summary>All experiments, in the order of the lessons. The project roots its own assembly, so that trimming keeps them.</summary>
+/// <summary>All experiments, in the order of the lessons.</summary>
 internal static class ExperimentCatalog
 {
     private static readonly Lazy<Experiment[]> s_all = new(() =>
-        [.. typeof(Experiment).Assembly.GetTypes()
-            .Where(type => type.IsSubclassOf(typeof(Experiment)) && !type.IsAbstract)
-            .Select(type => (Experiment)Activator.CreateInstance(type)!)
+        [.. Discovery.InstancesOf<Experiment>()
             .OrderBy(experiment => experiment.Lesson[0])
             .ThenBy(experiment => int.Parse(experiment.Lesson.AsSpan(1), CultureInfo.InvariantCulture))
             .ThenBy(experiment => experiment.Name, StringComparer.Ordinal)]);
