@@ -1,0 +1,221 @@
+/** From a chart of the page to the option object that ECharts draws. */
+
+import type { EChartsCoreOption } from 'echarts/core';
+import { type Axis, type Chart, finite, type Series } from './chart';
+import { formatNumber, formatTick } from './format';
+import type { Colors } from './theme';
+
+/** What the reader has chosen for one chart. */
+export interface View {
+  logX: boolean;
+  logY: boolean;
+  hidden: Set<string>;
+}
+
+/** Series that are not the reader's to switch off: bounds and error bars. */
+const furniture = '\u0000';
+
+const symbols: Record<Series['marker'], string> = {
+  none: 'circle', circle: 'circle', triangle: 'triangle', square: 'rect', diamond: 'diamond',
+};
+
+/** A curve of the lesson has the colour of the measured curve of the same name. */
+export function colorOf(chart: Chart, series: Series, colors: Colors): string {
+  const plain = (name: string): string =>
+    name.toLowerCase().replace(/\b(the )?lesson('s)?\b|\bmeasured\b|\bprinted\b/g, '').replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
+  const names = [...new Set(chart.series.map(each => plain(each.name)))];
+  const ordered = [...new Set([...chart.series.filter(each => each.role === 'measured').map(each => plain(each.name)), ...names])];
+  return colors.series[ordered.indexOf(plain(series.name)) % colors.series.length] ?? colors.text;
+}
+
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, char => `&#${char.charCodeAt(0)};`);
+}
+
+/** A bar chart over plain numbers gets them as categories, in order. */
+function categoriesOf(chart: Chart): string[] | null {
+  if (chart.x.categories) return chart.x.categories;
+  return chart.kind === 'bar' ? barPositions(chart).map(x => formatNumber(x)) : null;
+}
+
+function barPositions(chart: Chart): number[] {
+  const all = chart.series.flatMap(series => series.x).map(finite).filter(x => x !== null);
+  return [...new Set(all)].sort((a, b) => a - b);
+}
+
+function pointsOf(chart: Chart, series: Series, view: View): [number, number | null][] {
+  const positions = chart.kind === 'bar' && !chart.x.categories ? barPositions(chart) : null;
+  const points: [number, number | null][] = [];
+  series.x.forEach((stored, index) => {
+    const x = finite(stored);
+    if (x === null || (view.logX && x <= 0)) return;
+    const y = finite(series.y[index]);
+    points.push([positions ? positions.indexOf(x) : x, view.logY && y !== null && y <= 0 ? null : y]);
+  });
+  return points;
+}
+
+function seriesOption(chart: Chart, series: Series, index: number, colors: Colors, view: View): object {
+  const color = colorOf(chart, series, colors);
+  const lesson = series.role === 'lesson';
+  const data = pointsOf(chart, series, view);
+  const itemStyle = lesson ? { color: colors.paper, borderColor: color, borderWidth: 1.6 } : { color, borderColor: color };
+  const common = { name: series.name, itemStyle, data, cursor: 'default' };
+
+  if (chart.kind === 'bar') {
+    return {
+      ...common, type: 'bar', barMaxWidth: 34, barGap: '12%',
+      itemStyle: lesson ? { ...itemStyle, color: 'transparent', borderType: 'dashed' } : { ...itemStyle, borderRadius: [2, 2, 0, 0] },
+    };
+  }
+  const symbol = symbols[series.marker];
+  const symbolSize = series.marker === 'triangle' || series.marker === 'diamond' ? 9 : 7;
+  if (chart.kind === 'strip') {
+    // The seeds stand beside the error bar, each series a little further to the right.
+    return { ...common, type: 'scatter', symbol, symbolSize, symbolOffset: [14 + 11 * index, 0], itemStyle: { ...itemStyle, opacity: 0.8 } };
+  }
+  if (!series.line) return { ...common, type: 'scatter', symbol, symbolSize };
+  const alone = data.filter(([, y]) => y !== null).length < 2;
+  return {
+    ...common, type: 'line', symbol, symbolSize, showSymbol: series.marker !== 'none' || alone, showAllSymbol: series.marker === 'none' ? 'auto' : true,
+    lineStyle: { color, width: data.length > 150 ? 1.5 : 2, type: lesson ? [6, 4] : 'solid' },
+    connectNulls: false, sampling: 'lttb', emphasis: { focus: 'none', lineStyle: { width: 3 } }, z: lesson ? 3 : 2,
+  };
+}
+
+function errorBars(chart: Chart, colors: Colors): object[] {
+  const intervals = chart.intervals ?? [];
+  if (intervals.length === 0) return [];
+  const bars: [number, number | null][] = [];
+  const means: [number, number | null, number | null, number | null][] = [];
+  for (const { x, low, mean, high } of intervals) {
+    bars.push([x, finite(low)], [x, finite(high)], [x, null]);
+    means.push([x, finite(mean), finite(low), finite(high)]);
+  }
+  const style = { color: colors.text, borderColor: colors.text };
+  return [
+    { name: `${furniture}bars`, type: 'line', data: bars, symbol: 'rect', symbolSize: [13, 2], showSymbol: true, showAllSymbol: true, silent: true,
+      lineStyle: { color: colors.text, width: 2 }, itemStyle: style, z: 4 },
+    { name: `${furniture}means`, type: 'scatter', data: means, symbol: 'diamond', symbolSize: 11, itemStyle: style, z: 5 },
+  ];
+}
+
+function boundLines(chart: Chart, colors: Colors, view: View): object[] {
+  const lines = (chart.lines ?? []).flatMap(line => {
+    const value = finite(line.value);
+    const log = line.axis === 'x' ? view.logX : view.logY;
+    return value === null || (log && value <= 0) ? [] : [{ ...line, value }];
+  });
+  if (lines.length === 0) return [];
+  // Invisible points at the lines, so that the axes reach as far as the lines do.
+  const points = chart.series.flatMap(series => pointsOf(chart, series, view)).filter(([, y]) => y !== null);
+  const [x, y] = points[0] ?? [0, 1];
+  return [{
+    name: `${furniture}lines`, type: 'line', silent: true, symbol: 'none', lineStyle: { opacity: 0 }, tooltip: { show: false },
+    data: lines.map(line => (line.axis === 'x' ? [line.value, y] : [x, line.value])),
+    markLine: {
+      silent: true, symbol: 'none', animation: false, lineStyle: { color: colors.bound, type: [2, 3], width: 1.6 },
+      data: lines.map(line => ({
+        [line.axis === 'x' ? 'xAxis' : 'yAxis']: line.value,
+        label: {
+          formatter: line.label, color: colors.bound, fontSize: 11, textBorderColor: colors.paper, textBorderWidth: 3,
+          position: line.axis === 'x' ? 'insideEndTop' : 'insideEndTop',
+        },
+      })),
+    },
+  }];
+}
+
+function axisOption(axis: Axis, log: boolean, colors: Colors, categories: string[] | null, categoryWidth: number): object {
+  const limit = (value: number | null): { limit?: number } => (value === null || (log && value <= 0) ? {} : { limit: value });
+  const common = {
+    name: axis.label,
+    nameTextStyle: { color: colors.muted, fontSize: 12 },
+    axisLine: { show: true, lineStyle: { color: colors.muted } },
+    axisTick: { lineStyle: { color: colors.muted } },
+    splitLine: { lineStyle: { color: colors.line } },
+  };
+  const axisLabel = { color: colors.muted, fontSize: 11, hideOverlap: true };
+  if (categories) {
+    const narrow = categoryWidth < 58 && categories.some(name => name.length * 6.2 > categoryWidth);
+    return {
+      ...common, type: 'category', data: categories, splitLine: { show: false },
+      axisLabel: { ...axisLabel, interval: categoryWidth < 14 ? 'auto' : 0, ...(narrow ? { rotate: 40, width: 120, overflow: 'truncate' } : { width: categoryWidth - 6, overflow: 'break' }) },
+    };
+  }
+  return {
+    ...common, type: log ? 'log' : 'value', scale: true,
+    ...(limit(axis.min).limit === undefined ? {} : { min: limit(axis.min).limit }),
+    ...(limit(axis.max).limit === undefined ? {} : { max: limit(axis.max).limit }),
+    axisLabel: { ...axisLabel, formatter: formatTick },
+  };
+}
+
+/** The part of ECharts' callback argument that the tooltip needs. */
+interface Hovered {
+  seriesName?: string;
+  color?: unknown;
+  value: unknown;
+}
+
+function tooltipHtml(chart: Chart, categories: string[] | null, hovered: Hovered[], colors: Colors): string {
+  const rows: string[] = [];
+  let heading = '';
+  for (const item of hovered) {
+    const [x, y, low, high] = item.value as [number, number | null, number?, number?];
+    const name = item.seriesName ?? '';
+    const series = chart.series.find(each => each.name === name);
+    if (name.startsWith(furniture) && low === undefined) continue;
+    heading ||= categories ? categories[x] ?? '' : `${chart.x.label} ${formatNumber(x)}`;
+    const swatch = series ? `<i style="border-color:${colorOf(chart, series, colors)}" class="${series.role}"></i>` : '';
+    const what = series ? escapeHtml(name) : 'mean [95 %]';
+    const value = low === undefined ? formatNumber(y) : `${formatNumber(y)} [${formatNumber(low)}, ${formatNumber(high)}]`;
+    rows.push(`<tr><td>${swatch}${what}</td><td>${value}</td></tr>`);
+  }
+  return rows.length === 0 ? '' : `<b>${escapeHtml(heading)}</b><table>${rows.join('')}</table>`;
+}
+
+export function optionOf(chart: Chart, view: View, colors: Colors, width: number): EChartsCoreOption {
+  const categories = categoriesOf(chart);
+  const categoryWidth = categories ? (width - 80) / categories.length : 0;
+  const yAxis = axisOption(chart.y, view.logY, colors, null, 0);
+  const xAxis = axisOption(chart.x, view.logX, colors, categories, categoryWidth);
+  const touch = matchMedia('(pointer: coarse)').matches;
+  const inside = { type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseMove: 'shift', moveOnMouseWheel: false, disabled: touch };
+  return {
+    animation: false,
+    backgroundColor: 'transparent',
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colors.text },
+    grid: { left: 12, right: 22, top: 34, bottom: 12, outerBoundsMode: 'same', outerBoundsContain: 'all' },
+    xAxis: { ...xAxis, nameLocation: 'middle', nameGap: 26 },
+    yAxis: { ...yAxis, nameLocation: 'end', nameGap: 12, nameTextStyle: { color: colors.muted, fontSize: 12, align: 'left', padding: [0, 0, 0, -4] }, ...(chart.kind === 'bar' && !view.logY ? { scale: false } : {}) },
+    legend: { show: false, selected: Object.fromEntries([...view.hidden].map(name => [name, false])) },
+    // The box zoom lives in the toolbox; its icon is kept out of sight, because the page has a button of its own.
+    toolbox: { left: -100, itemSize: 1, feature: { dataZoom: { filterMode: 'none', brushStyle: { color: colors.muted, opacity: 0.2 } } } },
+    dataZoom: [{ ...inside, xAxisIndex: 0 }, { ...inside, yAxisIndex: 0 }],
+    tooltip: {
+      trigger: chart.kind === 'strip' ? 'item' : 'axis', confine: true, className: 'chart-tip', appendToBody: false, transitionDuration: 0,
+      backgroundColor: colors.paper, borderColor: colors.line, textStyle: { color: colors.text, fontSize: 12 },
+      axisPointer: { type: chart.kind === 'bar' ? 'shadow' : 'line', lineStyle: { color: colors.muted }, label: { show: false } },
+      formatter: (hovered: Hovered | Hovered[]) => tooltipHtml(chart, categories, Array.isArray(hovered) ? hovered : [hovered], colors),
+    },
+    series: [
+      ...chart.series.map((series, index) => seriesOption(chart, series, index, colors, view)),
+      ...errorBars(chart, colors),
+      ...boundLines(chart, colors, view),
+    ],
+  };
+}
+
+/** The same chart for a picture that stands alone: with its title and a legend. */
+export function pictureOf(chart: Chart, view: View, colors: Colors, width: number): EChartsCoreOption {
+  const option = optionOf(chart, view, colors, width) as Record<string, object>;
+  const names = chart.series.map(series => series.name).filter(name => !view.hidden.has(name));
+  return {
+    ...option,
+    backgroundColor: colors.paper,
+    title: { text: chart.title, left: 16, top: 12, textStyle: { color: colors.text, fontSize: 17, fontWeight: 600, width: width - 32, overflow: 'break' } },
+    legend: { ...option['legend'], show: true, data: names, bottom: 10, left: 16, right: 16, textStyle: { color: colors.text } },
+    grid: { ...option['grid'], top: 84, bottom: 22 + 26 * Math.ceil(names.join('      ').length * 8 / width) },
+  };
+}
