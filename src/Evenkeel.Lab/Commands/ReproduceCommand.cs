@@ -62,20 +62,20 @@ internal static class ReproduceCommand
 
     private static bool RunOrReuse(Laboratory laboratory, Experiment experiment, Ink ink)
     {
-        string name = experiment.Name.PadRight(25);
+        string head = $"{experiment.Name,-25}";
         try
         {
             ResultRecord? stored = laboratory.Reusable(experiment);
             ResultRecord record = laboratory.Replicate(stored ?? laboratory.Run(experiment));
             bool isReused = stored is not null && stored.Replicates.Count == record.Replicates.Count;
             string took = isReused ? "reused" : ResultPrinter.Seconds(record.Seconds + record.Replicates.Sum(static replicate => replicate.Seconds));
-            Console.WriteLine($"{ink.Holds} {name}{took,9}  {ink.Dim(experiment.Headline(record.Result.Figures))}");
+            new ResultPrinter(Console.Out, ink).Hang("", $"{ink.Holds} {head}{took,9} ", experiment.Headline(record.Result.Figures), ink.Dim);
             return true;
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             // One broken experiment must not hide the others; the summary and the exit code say so.
-            Console.WriteLine($"{ink.Fails} {name}failed");
+            Console.WriteLine($"{ink.Fails} {head}failed");
             Console.Error.WriteLine(e is LabException ? $"{experiment.Name}: {e.Message}" : $"{experiment.Name}: {e}");
             return false;
         }

@@ -86,7 +86,9 @@ internal static class ResultJson
     {
         "Infinity" => double.PositiveInfinity,
         "-Infinity" => double.NegativeInfinity,
-        _ => double.NaN,
+        "NaN" => double.NaN,
+        string other => throw new FormatException($"expected a number, got '{other}'"),
+        null => throw new FormatException("expected a number, got null"),
     };
 
     public static JsonWriterOptions Options(bool indented) =>
@@ -102,7 +104,7 @@ internal static class ResultJson
         {
             return Record(document.RootElement);
         }
-        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException)
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException)
         {
             throw new JsonException($"not a result of this version ({e.Message.TrimEnd('.')})", e);
         }

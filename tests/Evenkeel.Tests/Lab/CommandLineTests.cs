@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
+using Evenkeel.Lab.Experiments;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;
@@ -111,7 +113,7 @@ public sealed class CommandLineTests
         using JsonDocument stored = JsonDocument.Parse(File.ReadAllText(lab.PathOf("out/batchnorm-forward.json")));
         Assert.True(JsonElement.DeepEquals(printed.RootElement, stored.RootElement));
         string[] members = [.. stored.RootElement.EnumerateObject().Select(member => member.Name)];
-        Assert.Equal(["experiment", "title", "lesson", "settings", "environment", "data", "seconds", "figures", "series", "tables", "claims", "weightsHash"], members);
+        Assert.Equal(["experiment", "title", "lesson", "settings", "environment", "data", "seconds", "figures", "series", "tables", "claims", "notes", "weightsHash", "replicates"], members);
         Assert.Equal(231, stored.RootElement.GetProperty("settings").GetProperty("seed").GetInt64());
         Assert.Equal(JsonValueKind.Null, stored.RootElement.GetProperty("data").ValueKind);
         Assert.All(stored.RootElement.GetProperty("claims").EnumerateArray(), claim => Assert.Equal("holds", claim.GetProperty("verdict").GetString()));
@@ -132,35 +134,47 @@ public sealed class CommandLineTests
     [Fact]
     public void Every_experiments_output_fits_80_columns_and_reproduce_reuses_it()
     {
-        using LabProcess first = LabProcess.Run("reproduce", "--quick");
-        Assert.Equal(0, first.Process.ExitCode);
+        using LabProcess first = LabProcess.Start("reproduce", "--quick");
+        Assert.Equal(0, first.Wait(seconds: 300));
         Assert.All(first.Output.Split('\n'), line => Assert.True(line.Length <= 80, line));
         Assert.DoesNotContain("reused", first.Output, StringComparison.Ordinal);
         string folder = first.PathOf("out");
-        DateTime written = File.GetLastWriteTimeUtc(Path.Combine(folder, "deep-net.json"));
+        int files = Directory.GetFiles(folder, "*.json").Length;
+        Assert.Equal(ExperimentCatalog.All.Count, files);
 
+        // A file that ends in the middle is run anew; all others stay.
+        File.WriteAllText(Path.Combine(folder, "batchnorm-forward.json"), "{ \"experiment\": \"batchnorm-forward\", \"sett");
+        DateTime written = File.GetLastWriteTimeUtc(Path.Combine(folder, "deep-net.json"));
         using LabProcess again = LabProcess.Run("reproduce", "--quick", "--out", folder);
         Assert.Equal(0, again.Process.ExitCode);
-        int reused = again.Output.Split('\n').Count(line => line.Contains("reused (same settings)", StringComparison.Ordinal));
-        Assert.Equal(Directory.GetFiles(folder, "*.json").Length, reused);
+        Assert.Equal(files - 1, again.Output.Split('\n').Count(line => line.Contains("reused", StringComparison.Ordinal)));
         Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(folder, "deep-net.json")));
-        Assert.Equal(Summary(first.Output), Summary(again.Output));
+        JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "batchnorm-forward.json"))).Dispose();
+        Assert.Equal(Verdicts(first.Output), Verdicts(again.Output));
 
-        // Another seed is another result: run anew; the file it replaces is said to be of other settings.
-        using LabProcess seeded = LabProcess.Run("reproduce", "--quick", "--seed", "7", "--out", folder);
+        static string Verdicts(string output) => output[output.IndexOf("verdict", StringComparison.Ordinal)..];
+    }
+
+    [Fact]
+    public void Reproduce_refuses_a_folder_of_other_settings_and_replaces_them_when_told()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent with kill");
+        using LabProcess seeded = LabProcess.Run("run", "batchnorm-dimensions", "--quick", "--seed", "7");
         Assert.Equal(0, seeded.Process.ExitCode);
-        Assert.DoesNotContain("reused", seeded.Output, StringComparison.Ordinal);
-        using (JsonDocument stored = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "deep-net.json"))))
-            Assert.Equal(7, stored.RootElement.GetProperty("settings").GetProperty("seed").GetInt64());
+        string folder = seeded.PathOf("out"), file = Path.Combine(folder, "batchnorm-dimensions.json");
+        byte[] before = File.ReadAllBytes(file);
 
-        // So is a file that ends in the middle.
-        File.WriteAllText(Path.Combine(folder, "deep-net.json"), "{ \"experiment\": \"deep-net\", \"sett");
-        using LabProcess damaged = LabProcess.Run("reproduce", "--quick", "--seed", "7", "--out", folder);
-        Assert.Equal(0, damaged.Process.ExitCode);
-        Assert.Contains("replaces a result of other settings", damaged.Output, StringComparison.Ordinal);
-        JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "deep-net.json"))).Dispose();
+        using LabProcess refused = LabProcess.Run("reproduce", "--quick", "--out", folder);
+        Assert.Equal(2, refused.Process.ExitCode);
+        Assert.Contains("the folder holds results of other settings: batchnorm-dimensions was run with seed 7", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("--replace", refused.Error, StringComparison.Ordinal);
+        Assert.Empty(refused.Output);
+        Assert.Equal(before, File.ReadAllBytes(file));
 
-        static string Summary(string output) => output[output.IndexOf("what it looks at", StringComparison.Ordinal)..];
+        using LabProcess replaced = LabProcess.Start("reproduce", "--quick", "--replace", "--out", folder);
+        WaitFor(() => Seed(file) == 1);
+        Kill(replaced, "-INT");
+        Assert.Equal(130, replaced.Wait(seconds: 20));
     }
 
     [Fact]
@@ -170,7 +184,7 @@ public sealed class CommandLineTests
         using LabProcess lab = LabProcess.Start("run", "batchnorm-forward", "weight-scale", "--epochs", "1000");
         WaitFor(() => File.Exists(lab.PathOf("out/batchnorm-forward.json")) && lab.Output.Contains("batchnorm-forward.json", StringComparison.Ordinal));
         Thread.Sleep(300);
-        using (Process kill = Process.Start("kill", ["-INT", lab.Process.Id.ToString()])) kill.WaitForExit();
+        Kill(lab, "-INT");
         Assert.Equal(130, lab.Wait(seconds: 20));
         Assert.Contains("interrupted", lab.Error, StringComparison.Ordinal);
         Assert.Equal(["batchnorm-forward.json"], Directory.GetFiles(lab.PathOf("out")).Select(Path.GetFileName));
@@ -193,6 +207,18 @@ public sealed class CommandLineTests
         using LabProcess lab = LabProcess.Run("data", "path");
         Assert.Equal(0, lab.Process.ExitCode);
         Assert.Equal("cifar-10\tembedded\nfashion-mnist\tembedded\nbanknotes\tembedded\n", lab.Output);
+    }
+
+    private static long Seed(string file)
+    {
+        using JsonDocument stored = JsonDocument.Parse(File.ReadAllText(file));
+        return stored.RootElement.GetProperty("settings").GetProperty("seed").GetInt64();
+    }
+
+    private static void Kill(LabProcess lab, string signal)
+    {
+        using Process kill = Process.Start("kill", [signal, lab.Process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
     }
 
     private static void WaitFor(Func<bool> condition)

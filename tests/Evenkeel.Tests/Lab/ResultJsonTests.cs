@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
@@ -28,15 +29,108 @@ public sealed class ResultJsonTests
         Assert.Equal(double.NegativeInfinity, ResultJson.Number(y[1]));
     }
 
-    [Fact]
-    public void A_result_is_the_same_only_with_its_settings_and_data()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_is_written_is_read_back_whole(bool indented)
     {
-        using JsonDocument json = Written(_ => { });
-        Assert.True(ResultJson.IsSame(json.RootElement, s_settings, s_data));
-        Assert.False(ResultJson.IsSame(json.RootElement, s_settings with { Seed = 1 }, s_data));
-        Assert.False(ResultJson.IsSame(json.RootElement, s_settings with { Epochs = null }, s_data));
-        Assert.False(ResultJson.IsSame(json.RootElement, s_settings, s_data with { Identity = "other" }));
-        Assert.False(ResultJson.IsSame(json.RootElement, s_settings, null));
+        var result = new ExperimentResult { WeightsHash = "ab12" };
+        result.Figures["third"] = 1.0 / 3;
+        result.Figures["nan"] = double.NaN;
+        result.Figures["smallest"] = double.Epsilon;
+        result.Series.Add(new Series("v/loss", [1, 2, 3], [double.PositiveInfinity, double.NegativeInfinity, 0.1]));
+        result.Series.Add(new Series("v/none", [], []));
+        result.Tables.Add(new ResultTable("a \"table\"", ["name", "value", "nothing"], [["é", 2.5, null], ["", double.NaN, null]], [null, "F2", null]));
+        result.Tables.Add(new ResultTable("no formats", ["count"], [[1234567.0]]));
+        result.Checks.Add(new Check("N4", "statement", "rule", "measured", Verdict.Undecided));
+        result.Checks.Add(Check.Judge("N5", "statement", "rule", "measured", holds: false));
+        result.Notes.Add("one");
+        result.Notes.Add("two");
+        var record = new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.1 + 0.2, result,
+        [
+            new Replicate(232, 1.5, new Dictionary<string, double> { ["third"] = -0.0, ["nan"] = double.PositiveInfinity }, "cd34"),
+            new Replicate(uint.MaxValue, 0, new Dictionary<string, double>(), null),
+        ]);
+        byte[] written = ResultJson.Write(record, indented);
+
+        ResultRecord read = ResultJson.Read(written);
+
+        Assert.Equal(written, ResultJson.Write(read, indented));
+        Assert.Equal((record.Experiment, record.Settings, record.Environment, record.Data, record.Seconds), (read.Experiment, read.Settings, read.Environment, read.Data, read.Seconds));
+        Assert.Equal(result.Figures, read.Result.Figures);
+        Assert.Equal(result.Series.Select(series => (series.Name, string.Join(' ', series.X), string.Join(' ', series.Y))), read.Result.Series.Select(series => (series.Name, string.Join(' ', series.X), string.Join(' ', series.Y))));
+        Assert.Equal(result.Tables.Count, read.Result.Tables.Count);
+        Assert.All(result.Tables.Zip(read.Result.Tables), pair =>
+        {
+            Assert.Equal(pair.First.Name, pair.Second.Name);
+            Assert.Equal(pair.First.Columns, pair.Second.Columns);
+            Assert.Equal(pair.First.Rows, pair.Second.Rows);
+            Assert.Equal(pair.First.Formats, pair.Second.Formats);
+        });
+        Assert.Equal(result.Checks, read.Result.Checks);
+        Assert.Equal(result.Notes, read.Result.Notes);
+        Assert.Equal(result.WeightsHash, read.Result.WeightsHash);
+        Assert.Equal(record.Replicates.Select(replicate => (replicate.Seed, replicate.Seconds, replicate.WeightsHash)), read.Replicates.Select(replicate => (replicate.Seed, replicate.Seconds, replicate.WeightsHash)));
+        Assert.All(record.AllFigures.Zip(read.AllFigures), pair => Assert.Equal(pair.First, pair.Second));
+    }
+
+    [Fact]
+    public void Nothing_is_read_back_as_nothing()
+    {
+        var record = new ResultRecord(ExperimentCatalog.Find("batchnorm-forward")!, s_settings with { Epochs = null, Quick = true }, ResultEnvironment.Current, null, double.NaN, new ExperimentResult(), []);
+        ResultRecord read = ResultJson.Read(ResultJson.Write(record, indented: true));
+        Assert.Null(read.Data);
+        Assert.Null(read.Settings.Epochs);
+        Assert.True(read.Settings.Quick);
+        Assert.True(double.IsNaN(read.Seconds));
+        Assert.Null(read.Result.WeightsHash);
+        Assert.Single(read.AllFigures);
+    }
+
+    [Fact]
+    public void Settings_and_data_are_equal_by_value_and_differ_by_any_part()
+    {
+        ResultRecord read = Record(_ => { });
+        Assert.Equal(s_settings, read.Settings);
+        Assert.NotEqual(s_settings with { Seed = 1 }, read.Settings);
+        Assert.NotEqual(s_settings with { Threads = 1 }, read.Settings);
+        Assert.NotEqual(s_settings with { DType = DType.Float64 }, read.Settings);
+        Assert.NotEqual(s_settings with { Epochs = null }, read.Settings);
+        Assert.NotEqual(s_settings with { Quick = true }, read.Settings);
+        Assert.Equal(s_data, read.Data);
+        Assert.NotEqual(s_data with { Identity = "other" }, read.Data);
+
+        static ResultRecord Record(Action<ExperimentResult> fill)
+        {
+            using JsonDocument json = Written(fill);
+            return ResultJson.Read(Encoding.UTF8.GetBytes(json.RootElement.GetRawText()));
+        }
+    }
+
+    [Theory]
+    [InlineData("{ \"experiment\": \"deep-net\", \"sett")]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("[]")]
+    [InlineData("{\"experiment\":\"no-such-experiment\"}")]
+    [InlineData("{\"experiment\":7}")]
+    public void What_is_no_result_is_refused(string text) => Assert.ThrowsAny<JsonException>(() => ResultJson.Read(Encoding.UTF8.GetBytes(text)));
+
+    [Theory]
+    [InlineData("\"seconds\":0.5", "\"seconds\":\"soon\"")]
+    [InlineData("\"dtype\":\"float32\"", "\"dtype\":\"float16\"")]
+    [InlineData("\"epochs\":10", "\"epochs\":1.5")]
+    [InlineData("\"verdict\":\"holds\"", "\"verdict\":\"maybe\"")]
+    [InlineData("\"figures\":{", "\"figure\":{")]
+    [InlineData("\"tables\":[", "\"tables\":7,\"rest\":[")]
+    public void A_damaged_value_is_refused_as_such(string whole, string damaged)
+    {
+        var result = new ExperimentResult();
+        result.Checks.Add(new Check("N4", "statement", "rule", "measured", Verdict.Holds));
+        string text = Encoding.UTF8.GetString(ResultJson.Write(
+            new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []), indented: false));
+        Assert.Contains(whole, text, StringComparison.Ordinal);
+        Assert.ThrowsAny<JsonException>(() => ResultJson.Read(Encoding.UTF8.GetBytes(text.Replace(whole, damaged, StringComparison.Ordinal))));
     }
 
     private static readonly ExperimentSettings s_settings = new(231, 2, DType.Float32, 10, Quick: false);
