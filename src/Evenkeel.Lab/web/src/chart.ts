@@ -60,6 +60,11 @@ function valuesAlong(chart: Chart, axis: 'x' | 'y'): number[] {
   return stored.map(finite).filter(value => value !== null);
 }
 
+export function extentOf(chart: Chart, axis: 'x' | 'y'): [number, number] {
+  const values = valuesAlong(chart, axis);
+  return [Math.min(...values), Math.max(...values)];
+}
+
 /** Whether the reader may switch this axis between linear and logarithmic: there is something to see, and nothing of it would be lost. */
 export function canBeLog(chart: Chart, axis: 'x' | 'y'): boolean {
   if (axis === 'x' && (chart.kind !== 'line' || chart.x.categories)) return false;

@@ -22,12 +22,19 @@ export function formatNumber(value: number | null | undefined, digits = 4): stri
     return minus(String(rounded));
   }
   const [mantissa, exponent] = value.toExponential(digits - 1).split('e') as [string, string];
-  const short = String(Number(mantissa));
-  if (short === '1') return power(Number(exponent));
+  const short = Number(mantissa);
+  if (Math.abs(short) === 1) return `${short < 0 ? '−' : ''}${power(Number(exponent))}`;
   return minus(`${short}·${power(Number(exponent))}`);
 }
 
 /** A tick of an axis: ticks are round, so six digits lose nothing. */
 export function formatTick(value: number): string {
   return formatNumber(value, 6);
+}
+
+/** A tick of a logarithmic axis that spans many powers of ten. */
+export function formatPower(value: number): string {
+  const exponent = Math.round(Math.log10(value));
+  const whole = Math.abs(value / 10 ** exponent - 1) < 1e-9;
+  return exponent === 0 && whole ? '1' : whole ? power(exponent) : formatNumber(value);
 }

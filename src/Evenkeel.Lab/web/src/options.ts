@@ -1,8 +1,8 @@
 /** From a chart of the page to the option object that ECharts draws. */
 
 import type { EChartsCoreOption } from 'echarts/core';
-import { type Axis, type Chart, finite, type Series } from './chart';
-import { formatNumber, formatTick } from './format';
+import { type Axis, type Chart, extentOf, finite, type Series } from './chart';
+import { formatNumber, formatPower, formatTick } from './format';
 import type { Colors } from './theme';
 
 /** What the reader has chosen for one chart. */
@@ -114,20 +114,22 @@ function boundLines(chart: Chart, colors: Colors, view: View): object[] {
     name: `${furniture}lines`, type: 'line', silent: true, symbol: 'none', lineStyle: { opacity: 0 }, tooltip: { show: false },
     data: lines.map(line => (line.axis === 'x' ? [line.value, y] : [x, line.value])),
     markLine: {
-      silent: true, symbol: 'none', animation: false, lineStyle: { color: colors.bound, type: [2, 3], width: 1.6 },
+      // Values are drawn where they are: by default they are rounded to two digits, and 0.001 is gone from a logarithmic axis.
+      silent: true, symbol: 'none', animation: false, precision: -1, lineStyle: { color: colors.bound, type: [2, 3], width: 1.6 },
       data: lines.map(line => ({
         [line.axis === 'x' ? 'xAxis' : 'yAxis']: line.value,
         label: {
           formatter: line.label, color: colors.bound, fontSize: 11, textBorderColor: colors.paper, textBorderWidth: 3,
-          position: line.axis === 'x' ? 'insideEndTop' : 'insideEndTop',
+          position: line.axis === 'x' ? 'end' : 'insideEndTop', distance: line.axis === 'x' ? 4 : 3,
         },
       })),
     },
   }];
 }
 
-function axisOption(axis: Axis, log: boolean, colors: Colors, categories: string[] | null, categoryWidth: number): object {
-  const limit = (value: number | null): { limit?: number } => (value === null || (log && value <= 0) ? {} : { limit: value });
+function axisOption(axis: Axis, log: boolean, extent: [number, number], colors: Colors, categories: string[] | null, categoryWidth: number): object {
+  const [low, high] = extent;
+  const usable = (value: number | null): value is number => value !== null && !(log && value <= 0);
   const common = {
     name: axis.label,
     nameTextStyle: { color: colors.muted, fontSize: 12 },
@@ -145,9 +147,10 @@ function axisOption(axis: Axis, log: boolean, colors: Colors, categories: string
   }
   return {
     ...common, type: log ? 'log' : 'value', scale: true,
-    ...(limit(axis.min).limit === undefined ? {} : { min: limit(axis.min).limit }),
-    ...(limit(axis.max).limit === undefined ? {} : { max: limit(axis.max).limit }),
-    axisLabel: { ...axisLabel, formatter: formatTick },
+    ...(usable(axis.min) ? { min: axis.min } : {}),
+    ...(usable(axis.max) ? { max: axis.max } : {}),
+    // Powers of ten all along, or nowhere.
+    axisLabel: { ...axisLabel, formatter: log && (low < 1e-3 || high > 1e5) ? formatPower : formatTick },
   };
 }
 
@@ -178,15 +181,18 @@ function tooltipHtml(chart: Chart, categories: string[] | null, hovered: Hovered
 export function optionOf(chart: Chart, view: View, colors: Colors, width: number): EChartsCoreOption {
   const categories = categoriesOf(chart);
   const categoryWidth = categories ? (width - 80) / categories.length : 0;
-  const yAxis = axisOption(chart.y, view.logY, colors, null, 0);
-  const xAxis = axisOption(chart.x, view.logX, colors, categories, categoryWidth);
+  const yAxis = axisOption(chart.y, view.logY, extentOf(chart, 'y'), colors, null, 0);
+  const [low, high] = extentOf(chart, 'x');
+  // Steps are counted from 0 or 1 to a last one; the axis ends where they do.
+  const steps = view.logX ? {} : { min: low >= 0 && low < 0.1 * high ? 0 : 'dataMin', max: 'dataMax' };
+  const xAxis = { ...(categories ? {} : steps), ...axisOption(chart.x, view.logX, [low, high], colors, categories, categoryWidth) };
   const touch = matchMedia('(pointer: coarse)').matches;
   const inside = { type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseMove: 'shift', moveOnMouseWheel: false, disabled: touch };
   return {
     animation: false,
     backgroundColor: 'transparent',
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colors.text },
-    grid: { left: 12, right: 22, top: 34, bottom: 12, outerBoundsMode: 'same', outerBoundsContain: 'all' },
+    grid: { left: 4, right: 18, top: 6, bottom: 6, outerBoundsMode: 'same', outerBoundsContain: 'all' },
     xAxis: { ...xAxis, nameLocation: 'middle', nameGap: 26 },
     yAxis: { ...yAxis, nameLocation: 'end', nameGap: 12, nameTextStyle: { color: colors.muted, fontSize: 12, align: 'left', padding: [0, 0, 0, -4] }, ...(chart.kind === 'bar' && !view.logY ? { scale: false } : {}) },
     legend: { show: false, selected: Object.fromEntries([...view.hidden].map(name => [name, false])) },
