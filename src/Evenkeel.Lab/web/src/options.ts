@@ -55,7 +55,7 @@ function pointsOf(chart: Chart, series: Series, view: View): [number, number | n
   return points;
 }
 
-function seriesOption(chart: Chart, series: Series, index: number, colors: Colors, view: View): object {
+function seriesOption(chart: Chart, series: Series, index: number, colors: Colors, view: View, categoryWidth: number): object {
   const color = colorOf(chart, series, colors);
   const lesson = series.role === 'lesson';
   const data = pointsOf(chart, series, view);
@@ -71,15 +71,16 @@ function seriesOption(chart: Chart, series: Series, index: number, colors: Color
   const symbol = symbols[series.marker];
   const symbolSize = series.marker === 'triangle' || series.marker === 'diamond' ? 9 : 7;
   if (chart.kind === 'strip') {
-    // The seeds stand beside the error bar, each series a little further to the right.
-    return { ...common, type: 'scatter', symbol, symbolSize, symbolOffset: [14 + 11 * index, 0], itemStyle: { ...itemStyle, opacity: 0.8 } };
+    // The seeds stand to the right of the error bar, as far apart as there is room.
+    const step = Math.max(0, Math.min(9, (categoryWidth / 2 - 14) / chart.series.length));
+    return { ...common, type: 'scatter', symbol, symbolSize, symbolOffset: [13 + step * index, 0], itemStyle: { ...itemStyle, opacity: 0.85 } };
   }
   if (!series.line) return { ...common, type: 'scatter', symbol, symbolSize };
   const alone = data.filter(([, y]) => y !== null).length < 2;
   return {
     ...common, type: 'line', symbol, symbolSize, showSymbol: series.marker !== 'none' || alone, showAllSymbol: series.marker === 'none' ? 'auto' : true,
     lineStyle: { color, width: data.length > 150 ? 1.5 : 2, type: lesson ? [6, 4] : 'solid' },
-    connectNulls: false, sampling: 'lttb', emphasis: { focus: 'none', lineStyle: { width: 3 } }, z: lesson ? 3 : 2,
+    connectNulls: false, sampling: 'lttb', emphasis: { focus: 'none', lineStyle: { width: 2.5 } }, z: lesson ? 3 : 2,
   };
 }
 
@@ -206,7 +207,7 @@ export function optionOf(chart: Chart, view: View, colors: Colors, width: number
       formatter: (hovered: Hovered | Hovered[]) => tooltipHtml(chart, categories, Array.isArray(hovered) ? hovered : [hovered], colors),
     },
     series: [
-      ...chart.series.map((series, index) => seriesOption(chart, series, index, colors, view)),
+      ...chart.series.map((series, index) => seriesOption(chart, series, index, colors, view, categoryWidth)),
       ...errorBars(chart, colors),
       ...boundLines(chart, colors, view),
     ],
@@ -222,6 +223,6 @@ export function pictureOf(chart: Chart, view: View, colors: Colors, width: numbe
     backgroundColor: colors.paper,
     title: { text: chart.title, left: 16, top: 12, textStyle: { color: colors.text, fontSize: 17, fontWeight: 600, width: width - 32, overflow: 'break' } },
     legend: { ...option['legend'], show: true, data: names, bottom: 10, left: 16, right: 16, textStyle: { color: colors.text } },
-    grid: { ...option['grid'], top: 84, bottom: 22 + 26 * Math.ceil(names.join('      ').length * 8 / width) },
+    grid: { ...option['grid'], left: 16, right: 28, top: 54, bottom: 22 + 26 * Math.ceil(names.join('      ').length * 8 / width) },
   };
 }
