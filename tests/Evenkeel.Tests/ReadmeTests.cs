@@ -16,6 +16,7 @@ public sealed class ReadmeTests
     {
         string sample = Text("samples", "QuickStart", "Program.cs").Trim();
         Assert.Contains(sample, Text("README.md"), StringComparison.Ordinal);
+        Assert.Contains(sample, Text("src", "Evenkeel", "README.md"), StringComparison.Ordinal);
         Assert.InRange(sample.Split('\n').Length, 1, QuickStartLines);
     }
 
