@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
+using Evenkeel.Lab.Reports.Page;
 
 namespace Evenkeel.Lab.Commands;
 
@@ -43,6 +44,8 @@ internal static class ReproduceCommand
 
         Console.WriteLine();
         ClaimPrinter.PrintTable(Console.Out, ink, ResultFolder.EvidenceOf(laboratory.Folder.All()));
+        Console.WriteLine();
+        Console.WriteLine($"page: {Report.Write(laboratory.Folder)}");
         return failures == 0 ? ExitCode.Done : ExitCode.Failed;
     }
 

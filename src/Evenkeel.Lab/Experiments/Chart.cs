@@ -29,6 +29,9 @@ internal enum Marker
 /// <param name="IsLesson">True for what the lesson prints: it is drawn dashed and hollow beside what was measured.</param>
 internal sealed record Curve(string Label, IReadOnlyList<double> X, IReadOnlyList<double> Y, Marker Marker = Marker.None, bool HasLine = true, bool IsLesson = false)
 {
+    /// <summary>Whether it runs from left to right, each position once.</summary>
+    public bool IsAscending => Enumerable.Range(1, Math.Max(X.Count - 1, 0)).All(i => X[i] > X[i - 1]);
+
     /// <summary>A measured curve, from a series of a result.</summary>
     public static Curve Of(ExperimentResult result, string series, string label, Marker marker = Marker.None, bool hasLine = true)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Commands;
@@ -8,12 +9,15 @@ namespace Evenkeel.Lab.Reports;
 /// <summary>The folder of results: one file an experiment, whole or not at all.</summary>
 internal sealed class ResultFolder(string path)
 {
-    public string PathOf(string experiment) => Path.Combine(path, experiment + ".json");
+    /// <summary>Where it is, as the user gave it.</summary>
+    public string Path => path;
+
+    public string PathOf(string experiment) => System.IO.Path.Combine(path, experiment + ".json");
 
     /// <summary>Makes the folder and tries to write in it, so that a run of minutes does not end in an error that could be told at once.</summary>
     public void Prepare()
     {
-        string probe = Path.Combine(path, $".evenkeel-{Environment.ProcessId}.tmp");
+        string probe = System.IO.Path.Combine(path, $".evenkeel-{Environment.ProcessId}.tmp");
         try
         {
             Directory.CreateDirectory(path);
@@ -27,6 +31,22 @@ internal sealed class ResultFolder(string path)
     }
 
     public void Write(ResultRecord record) => WriteWhole(PathOf(record.Experiment.Name), file => file.Write(ResultJson.Write(record, indented: true)));
+
+    /// <summary>Writes a text into the folder or one below it.</summary>
+    public void WriteFile(string name, string text)
+    {
+        string file = System.IO.Path.Combine(path, name), below = System.IO.Path.GetDirectoryName(file)!;
+        try
+        {
+            Directory.CreateDirectory(below);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new LabException($"expected a folder to write to, got {below} ({Reason(e)}). Remove what is in its place, or choose another folder.", ExitCode.Failed, e);
+        }
+
+        WriteWhole(file, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
+    }
 
     /// <summary>Writes to a temporary name, then renames: whoever looks sees the old file or the new one, and a failure leaves no half of it.</summary>
     public static void WriteWhole(string path, Action<Stream> write)
@@ -58,17 +78,18 @@ internal sealed class ResultFolder(string path)
     }
 
     /// <summary>The stored result of an experiment; null where there is none, or none that can be read.</summary>
-    public ResultRecord? Find(Experiment experiment)
+    public ResultRecord? Find(Experiment experiment) => Read(experiment, out _);
+
+    /// <summary>Files that carry the name of an experiment but hold no result of it, and why.</summary>
+    public IReadOnlyList<(Experiment Experiment, string Path, string Reason)> Damaged()
     {
-        try
+        var damaged = new List<(Experiment, string, string)>();
+        foreach (Experiment experiment in ExperimentCatalog.All)
         {
-            return File.Exists(PathOf(experiment.Name)) ? ResultJson.Read(File.ReadAllBytes(PathOf(experiment.Name))) : null;
+            if (Read(experiment, out string? reason) is null && reason is not null) damaged.Add((experiment, PathOf(experiment.Name), reason));
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
-        {
-            // Not one of our files, or a damaged one: as good as none.
-            return null;
-        }
+
+        return damaged;
     }
 
     /// <summary>All results that can be read, in the order of the experiments.</summary>
@@ -77,6 +98,25 @@ internal sealed class ResultFolder(string path)
     /// <summary>What claims are judged by.</summary>
     public static Evidence EvidenceOf(IEnumerable<ResultRecord> records) =>
         new(records.ToDictionary(static record => record.Experiment.Name, static record => record.AllFigures, StringComparer.Ordinal));
+
+    /// <summary>Not one of our files, or a damaged one, is as good as none; whoever must know is told the reason.</summary>
+    private ResultRecord? Read(Experiment experiment, out string? reason)
+    {
+        reason = null;
+        try
+        {
+            if (!File.Exists(PathOf(experiment.Name))) return null;
+            ResultRecord record = ResultJson.Read(File.ReadAllBytes(PathOf(experiment.Name)));
+            if (record.Experiment == experiment) return record;
+            reason = $"it holds {record.Experiment.Name}";
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            reason = Reason(e);
+        }
+
+        return null;
+    }
 
     private static string Reason(Exception e) => e.Message.TrimEnd('.');
 }

@@ -49,4 +49,7 @@ internal sealed record ResultRecord(
 {
     /// <summary>The figures of every seed, this run's first.</summary>
     public IReadOnlyList<IReadOnlyDictionary<string, double>> AllFigures => [Result.Figures, .. Replicates.Select(static replicate => replicate.Figures)];
+
+    /// <summary>Every seed, this run's first.</summary>
+    public IReadOnlyList<long> Seeds => [Settings.Seed, .. Replicates.Select(static replicate => replicate.Seed)];
 }

@@ -1,0 +1,28 @@
+using System.Text;
+
+namespace Evenkeel.Lab.Reports.Page;
+
+/// <summary>Writes the page and the CSV files of its charts into a folder of results, from nothing but these results.</summary>
+internal static class Report
+{
+    /// <summary>Reads the folder's results, writes <c>index.html</c> and <c>charts/*.csv</c>, and returns the path of the page.</summary>
+    public static string Write(ResultFolder folder) => Write(folder, Resource("report.css"), Resource("report.js"));
+
+    internal static string Write(ResultFolder folder, string? style, string? script)
+    {
+        ReportResults results = ReportResults.Read(folder);
+        string html = new ReportPage(results, style, script).Write();
+        folder.WriteFile("index.html", html);
+        foreach (PageChart chart in results.Charts) folder.WriteFile(FigureElement.CsvPath(chart), ChartData.Of(chart).ToCsv());
+        return Path.Combine(folder.Path, "index.html");
+    }
+
+    /// <summary>What the build embeds; the script is missing where there was no Node.</summary>
+    private static string? Resource(string name)
+    {
+        using Stream? stream = typeof(Report).Assembly.GetManifestResourceStream(name);
+        if (stream is null) return null;
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,113 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Evenkeel.Lab.Claims;
+using Evenkeel.Lab.Commands;
+using Evenkeel.Lab.Experiments;
+
+namespace Evenkeel.Lab.Reports.Page;
+
+/// <summary>Everything the page is made of: the stored results of one folder, known to be of the same settings, data and build, and what follows from them.</summary>
+internal sealed class ReportResults
+{
+    private readonly Evidence _evidence;
+
+    private ReportResults(IReadOnlyList<ResultRecord> records)
+    {
+        Records = records;
+        _evidence = ResultFolder.EvidenceOf(records);
+        Findings = [.. ClaimCatalog.All.Select(claim => Understood(claim.Id, claim.Experiments, () => claim.Judge(_evidence)))];
+        Charts = [.. records.SelectMany(record => Understood("its chart", [record.Experiment.Name], () => PageChart.Of(record))), .. Findings.SelectMany(ChartsOf)];
+    }
+
+    /// <summary>In the order of the experiments.</summary>
+    public IReadOnlyList<ResultRecord> Records { get; }
+
+    /// <summary>Every claim, judged.</summary>
+    public IReadOnlyList<Finding> Findings { get; }
+
+    /// <summary>Every chart: those of the experiments, then those of the claims.</summary>
+    public IReadOnlyList<PageChart> Charts { get; }
+
+    /// <summary>Experiments without a result in the folder.</summary>
+    public IEnumerable<Experiment> Missing => ExperimentCatalog.All.Where(experiment => Records.All(record => record.Experiment != experiment));
+
+    /// <summary>Whether a chart's curve is drawn by fewer points than it has.</summary>
+    public bool IsThinned => Charts.Any(static chart => chart.Chart.Curves.Any(ChartJson.IsThinned));
+
+    /// <summary>Seconds of all runs, further seeds included.</summary>
+    public double Seconds => Records.Sum(static record => record.Seconds + record.Replicates.Sum(static replicate => replicate.Seconds));
+
+    /// <summary>One hash over the hashes of all runs: two machines that have it in common have trained the same weights, bit by bit.</summary>
+    public string Hash
+    {
+        get
+        {
+            var lines = new StringBuilder();
+            foreach (ResultRecord record in Records)
+            {
+                Line(record, record.Settings.Seed, record.Result.WeightsHash);
+                foreach (Replicate replicate in record.Replicates) Line(record, replicate.Seed, replicate.WeightsHash);
+            }
+
+            return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(lines.ToString())));
+
+            void Line(ResultRecord record, long seed, string? hash) => lines.Append(CultureInfo.InvariantCulture, $"{record.Experiment.Name} {seed} {hash}\n");
+        }
+    }
+
+    /// <summary>Reads a folder.</summary>
+    /// <exception cref="LabException">There is no folder or no result in it, a file is damaged, or its results are of several settings, data or builds.</exception>
+    public static ReportResults Read(ResultFolder folder)
+    {
+        if (!Directory.Exists(folder.Path))
+            throw new LabException($"expected a folder with results, got {folder.Path}, which does not exist. 'evenkeel reproduce --out {folder.Path}' makes one.", ExitCode.Usage);
+        if (folder.Damaged() is [var damaged, ..] all)
+        {
+            throw new LabException(
+                $"expected results, cannot read {string.Join("; ", all.Select(static file => $"{file.Path} ({file.Reason})"))}. Delete {(all.Count == 1 ? "it" : "them")}, or run the experiment again: evenkeel run {damaged.Experiment.Name} --out {folder.Path}.");
+        }
+
+        IReadOnlyList<ResultRecord> records = folder.All();
+        if (records.Count == 0)
+            throw new LabException($"expected results (NAME.json) in {folder.Path}, found none. 'evenkeel reproduce --out {folder.Path}' makes them.", ExitCode.Usage);
+        if (ResultMixture.Find(records) is { } mixture)
+            throw new LabException($"{folder.Path} holds results of several {mixture.Of}: {mixture.Explanation}. A report is of one: 'evenkeel reproduce --replace --out {folder.Path}' runs again what differs, or delete the file of one.");
+        return new ReportResults(records);
+    }
+
+    /// <summary>The charts of a claim: its cases, a dot a seed.</summary>
+    public IReadOnlyList<PageChart> ChartsOf(Finding finding) => finding.Cases.Count == 0 ? [] : PageChart.Of(finding, RunNames(finding.Claim.Experiments));
+
+    /// <summary>Whether there is anything to say about a lesson.</summary>
+    public bool Has(LessonGuide lesson) =>
+        Records.Any(record => LessonGuide.Of(record.Experiment.Lesson) == lesson) || Findings.Any(finding => LessonGuide.Of(finding.Claim.Lesson) == lesson);
+
+    /// <summary>The answer to a question of the notebook.</summary>
+    public IReadOnlyList<JudgedPoint> Answer(Question question) => Understood($"question {question.Number}", question.Experiments, () => question.Answer(_evidence));
+
+    /// <summary><c>seed 231</c>, or <c>run 1</c> where the experiments of a claim begin with different seeds.</summary>
+    private string[] RunNames(IReadOnlyList<string> experiments)
+    {
+        long[][] seeds = [.. Records.Where(record => experiments.Contains(record.Experiment.Name, StringComparer.Ordinal)).Select(static record => record.Seeds.ToArray())];
+        int count = seeds.Max(static each => each.Length);
+        bool areSame = seeds.All(each => each.SequenceEqual(seeds[0]));
+        return [.. Enumerable.Range(0, count).Select(i => areSame ? string.Create(CultureInfo.InvariantCulture, $"seed {seeds[0][i]}") : string.Create(CultureInfo.InvariantCulture, $"run {i + 1}"))];
+    }
+
+    private static T Understood<T>(string what, IReadOnlyList<string> experiments, Func<T> judge)
+    {
+        try
+        {
+            return judge();
+        }
+        catch (KeyNotFoundException e)
+        {
+            throw new LabException($"{what} needs what the results of {string.Join(", ", experiments)} do not have ({e.Message.TrimEnd('.')}): they are of another version. Run them again.", ExitCode.Failed, e);
+        }
+        catch (LabException e)
+        {
+            throw new LabException($"{string.Join(", ", experiments)}: {e.Message}", e.ExitCode, e);
+        }
+    }
+}

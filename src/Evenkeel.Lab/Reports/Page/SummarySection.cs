@@ -1,0 +1,160 @@
+using System.Globalization;
+using Evenkeel.Lab.Claims;
+using Evenkeel.Lab.Experiments;
+
+namespace Evenkeel.Lab.Reports.Page;
+
+/// <summary>The first screen: what was run, and the verdict of every claim.</summary>
+internal sealed class SummarySection(HtmlWriter html, ReportResults results, bool hasCharts)
+{
+    public void Write()
+    {
+        using (html.Open("section", ("class", "summary"), ("id", "summary"), ("aria-label", "Summary")))
+        {
+            using (html.Open("div", ("class", "cards"))) WriteCards();
+            if (!hasCharts)
+            {
+                html.Element("p", "This page has tables but no charts: they are drawn by a script that is built with Node, and this build of the lab is without it (charts need Node at build time). "
+                    + "Every chart's numbers are below its title and in the folder charts.", ("class", "note"));
+            }
+
+            if (results.Missing.ToArray() is { Length: > 0 } missing)
+                html.Element("p", $"No results of {string.Join(", ", missing.Select(static experiment => experiment.Name))}: not run into this folder. 'evenkeel reproduce' runs what is missing.", ("class", "note"));
+            WriteVerdicts();
+            WriteRuns();
+        }
+    }
+
+    private void WriteCards()
+    {
+        ResultRecord first = results.Records[0];
+        using (Card("Verdicts"))
+        using (html.Open("p"))
+        {
+            html.Element("strong", $"{Count(Verdict.Holds)} of {results.Findings.Count} hold");
+            html.Text($", {Count(Verdict.HoldsIf)} on a condition; {Count(Verdict.Fails)} fail, {Count(Verdict.Undecided)} undecided");
+            int notRun = results.Findings.Count(static finding => finding.Missing.Count > 0);
+            if (notRun > 0) html.Text($", {notRun} not run");
+            html.Text(".");
+        }
+
+        using (Card("Settings"))
+        {
+            int[] seeds = [.. results.Records.Where(static record => record.Replicates.Count > 0).Select(static record => record.Seeds.Count).Distinct().Order()];
+            string counts = seeds.Length == 0 ? "One seed" : $"{string.Join(" or ", seeds)} seeds where a claim reads them, else one";
+            html.Element("p", $"{(first.Settings.Quick ? "Quick run. " : "")}{counts}; {Types()}; {PageText.Count(first.Settings.Threads, "thread")}. {PageText.Duration(results.Seconds)} of computing.",
+                ("title", first.Settings.Quick ? "--quick: fewer epochs, samples and seeds" : null));
+        }
+
+        using (Card("Data"))
+        using (html.Open("ul"))
+        {
+            foreach (IGrouping<DataIdentity?, ResultRecord> set in results.Records.Where(static record => record.Data is not null).GroupBy(static record => record.Data))
+            {
+                bool isEmbedded = set.Key!.Source == "embedded";
+                html.Element("li", isEmbedded ? $"{set.Key.Name}, embedded" : set.Key.Name, ("title", isEmbedded ? "drawn by the lab itself" : $"{set.Key.Source}: {set.Key.Identity}"));
+            }
+        }
+
+        using (Card("Machine"))
+        using (html.Open("p"))
+        {
+            ResultEnvironment at = first.Environment;
+            html.Element("span", $"{PageText.Count(at.Processors, "processor")}, {at.Instructions}, {at.Runtime}, {at.System}", ("title", $"Evenkeel {at.Version}, build {at.Build}"));
+            html.Text(". Weights ");
+            html.Element("code", PageText.Short(results.Hash), ("title", $"SHA-256 over the hashes of all runs: {results.Hash}. Any machine with any number of threads has the same."));
+        }
+
+        int Count(Verdict verdict) => results.Findings.Count(finding => finding.Missing.Count == 0 && finding.Verdict == verdict);
+
+        string Types() => string.Join(" and ", results.Records.GroupBy(static record => record.Settings.DType).OrderByDescending(static type => type.Count()).ThenBy(static type => type.Key).Select(static type => PageText.DType(type.Key)));
+    }
+
+    private HtmlWriter.Scope Card(string title)
+    {
+        HtmlWriter.Scope card = html.Open("div");
+        html.Element("h3", title);
+        return card;
+    }
+
+    private void WriteVerdicts()
+    {
+        using (html.Open("div", ("class", "table-scroll")))
+        using (html.Open("table", ("class", "verdicts")))
+        {
+            using (html.Open("thead"))
+            using (html.Open("tr"))
+            {
+                html.Element("th", "claim");
+                html.Element("th", "statement");
+                html.Element("th", "lesson");
+                html.Element("th", "verdict");
+                html.Element("th", "effect [95 %]", ("class", "num"));
+                html.Element("th", "bound, intervals, seeds", ("title", "Shaded: where the effect must lie. One bar a case, the lesson's own on top; dots are its seeds."));
+            }
+
+            using (html.Open("tbody"))
+            {
+                foreach (Finding finding in results.Findings) WriteVerdict(finding);
+            }
+        }
+    }
+
+    private void WriteVerdict(Finding finding)
+    {
+        Claim claim = finding.Claim;
+        using (html.Open("tr", ("data-verdict", PageText.Class(finding.Verdict))))
+        {
+            using (html.Open("td")) html.Element("a", claim.Id, ("href", "#" + claim.Id));
+            html.Element("td", claim.Statement);
+            html.Element("td", claim.Lesson);
+            using (html.Open("td")) html.Element("span", finding.VerdictText, ("class", $"verdict {PageText.Class(finding.Verdict)}"));
+            string effect = finding.Cases.Count == 0 ? "" : PageText.Effect(finding.Cases[0].Interval);
+            html.Element("td", effect, ("class", "num"), ("title", finding.Cases.Count > 1 ? $"{claim.Effect}, {finding.Cases[0].Case.Name}" : claim.Effect));
+            using (html.Open("td"))
+            {
+                if (finding.Cases.Count > 0) IntervalDrawing.Write(html, finding.Cases);
+            }
+        }
+    }
+
+    private void WriteRuns()
+    {
+        using (html.Open("details", ("class", "runs")))
+        {
+            html.Element("summary", $"Every run: settings, time, hash of its weights; one hash over all: {results.Hash}");
+            using (html.Open("div", ("class", "table-scroll")))
+            using (html.Open("table"))
+            {
+                using (html.Open("thead"))
+                using (html.Open("tr"))
+                {
+                    foreach (string heading in (string[])["experiment", "lesson", "seeds", "type", "epochs", "data", "seconds", "weights, SHA-256"]) html.Element("th", heading, ("class", heading is "epochs" or "seconds" ? "num" : null));
+                }
+
+                using (html.Open("tbody"))
+                {
+                    foreach (ResultRecord record in results.Records) WriteRun(record);
+                }
+            }
+        }
+    }
+
+    private void WriteRun(ResultRecord record)
+    {
+        using (html.Open("tr"))
+        {
+            using (html.Open("td")) html.Element("a", record.Experiment.Name, ("href", "#" + Links.IdOf(record.Experiment.Name)));
+            html.Element("td", record.Experiment.Lesson);
+            html.Element("td", PageText.Seeds(record.Seeds));
+            html.Element("td", PageText.DType(record.Settings.DType));
+            html.Element("td", record.Settings.Epochs?.ToString(CultureInfo.InvariantCulture) ?? "", ("class", "num"));
+            html.Element("td", record.Data?.Name ?? "");
+            html.Element("td", (record.Seconds + record.Replicates.Sum(static replicate => replicate.Seconds)).ToString("F2", CultureInfo.InvariantCulture), ("class", "num"));
+            using (html.Open("td"))
+            {
+                if (record.Result.WeightsHash is { } hash) html.Element("code", PageText.Short(hash), ("title", hash));
+            }
+        }
+    }
+}
