@@ -35,8 +35,8 @@ internal abstract class Claim
     /// <summary>What the cases are, where there are several: <c>at batch sizes 5, 10 and 50</c>.</summary>
     protected virtual string? Cases => null;
 
-    /// <summary>The rule the verdict follows from, complete before the first run.</summary>
-    public string Rule => Cases is null
+    /// <summary>The rule the verdict follows from, complete before the first run; put in words of its own where cases have bounds of their own.</summary>
+    public virtual string Rule => Cases is null
         ? $"{Effect}: the 95 % interval over the seeds lies {Bound}"
         : $"{Effect}, {Cases}: the 95 % interval over the seeds lies {Bound} in every case (in some only: holds if)";
 

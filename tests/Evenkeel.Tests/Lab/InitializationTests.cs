@@ -109,11 +109,34 @@ public sealed class InitializationTests
     [InlineData("init-depth", 1)]
     [InlineData("init-depth", 2)]
     [InlineData("batchnorm-dimensions", 1)]
+    [InlineData("variance-propagation", 1)]
+    [InlineData("variance-propagation", 2)]
     public void All_claims_hold_or_are_left_open_for_other_seeds(string experiment, long seed)
     {
         ExperimentResult result = (experiment, seed) == ("init-depth", 1) ? s_depth.Value : Run(experiment, seed);
         Assert.All(result.Checks, claim => Assert.True(claim.Verdict == Verdict.Holds || (seed != 1 && claim.Id == "A11.torch" && claim.Verdict == Verdict.Undecided), $"{claim.Id}: {claim.Measured}"));
         Assert.InRange(ExperimentCatalog.Find(experiment)!.Headline(result.Figures).Length, 10, 45);
+    }
+
+    [Fact]
+    public void With_batch_norm_small_start_values_hold_until_eps_counts()
+    {
+        Assert.InRange(s_depth.Value.Figures["normal1e-2+batchnorm.lastStd"], 0.56, 0.6);
+        // The first layer's var(z) is about 256·1e-8 = 2.6e-6, so its std is 0.58·√(2.6/12.6); then each is smaller than the one before.
+        Assert.InRange(s_depth.Value.Figures["normal1e-4+batchnorm.firstStd"], 0.2, 0.3);
+        Assert.Equal(0, s_depth.Value.Figures["normal1e-4+batchnorm.lastStd"]);
+    }
+
+    [Fact]
+    public void A_layer_multiplies_the_variance_by_n_times_that_of_its_weights()
+    {
+        Dictionary<string, double> figures = Run("variance-propagation", 1).Figures;
+        Assert.Equal(1, figures["linear-1-over-n.factor"], 0.03);
+        Assert.Equal(Math.Sqrt(2), figures["linear-2-over-n.factor"], 0.04);
+        Assert.Equal(Math.Sqrt(0.5), figures["relu-1-over-n.factor"], 0.02);
+        Assert.Equal(1, figures["relu-2-over-n.factor"], 0.03);
+        // E[tanh(x)²] = v - 2v² + ..., so the variance falls like 1/(2·layers): √(1/60).
+        Assert.InRange(figures["tanh-1-over-n.kept"], 0.11, 0.15);
     }
 
     [Theory]

@@ -4,30 +4,44 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Lab.Experiments.Initialization;
 
-/// <summary>The lesson's network of 256 features, and its linear layers alone for the derivation without activations.</summary>
+/// <summary>The lesson's network of 256 features: linear, batch norm or not, ReLU.</summary>
 internal sealed class DeepStack
 {
     public const int Width = 256;
     public const int BatchSize = 16;
 
     private readonly DeepMLP _network;
-    private readonly bool _relu;
 
     /// <summary>
     /// Makes the network in the lesson's order: all linear layers with PyTorch's default, then <paramref name="init"/> over them (null: the default stays), then the inputs.
     /// </summary>
-    public DeepStack(TorchGenerator random, int layers, Init? init, bool batchNorm, bool relu = true)
+    public DeepStack(TorchGenerator random, int layers, Init? init, bool batchNorm)
     {
-        _relu = relu;
         _network = new DeepMLP(Width, layers, batchNorm ? NormKind.BatchNorm : null, random);
         if (init is not null) _network.InitializeWeights(init, random);
         Inputs = Tensor.RandomNormal([BatchSize, Width], random);
     }
 
-    public Module Model => _relu ? _network : _network.Linears;
+    private DeepStack(DeepStack plain, double scale)
+    {
+        // The layers' own draws are replaced at once, so any stream will do.
+        _network = new DeepMLP(Width, plain._network.Linears.Count, NormKind.BatchNorm, new TorchGenerator(0));
+        for (int i = 0; i < plain._network.Linears.Count; i++)
+        {
+            Tensor weight = ((Linear)plain._network.Linears[i]).Weight.Value;
+            ((Linear)_network.Linears[i]).Weight.Value.CopyFrom(scale == 1 ? weight : weight * scale);
+        }
+
+        Inputs = plain.Inputs;
+    }
+
+    public Module Model => _network;
 
     /// <summary>N(0, 1), drawn after the weights.</summary>
     public Tensor Inputs { get; }
+
+    /// <summary>A network with batch norm, with the same inputs and with these weights times a factor: what the same seed would draw, without drawing it again.</summary>
+    public DeepStack WithBatchNorm(double scale = 1) => new(this, scale);
 
     /// <summary>The first layers as a network of their own, with the same weights.</summary>
     public Sequential Prefix(int layers)
@@ -37,7 +51,7 @@ internal sealed class DeepStack
         {
             prefix.Add(_network.Linears[i]);
             if (_network.Norms.Count > 0) prefix.Add(_network.Norms[i]);
-            if (_relu) prefix.Add(_network.Activations[i]);
+            prefix.Add(_network.Activations[i]);
         }
 
         return prefix;
@@ -75,7 +89,7 @@ internal sealed class DeepStack
         return errors;
     }
 
-    private bool IsLastOfALayer(string name, Module module) => _relu ? module is ReLU : module is Linear;
+    private static bool IsLastOfALayer(string name, Module module) => module is ReLU;
 
     private void Forward(Tensor inputs)
     {

@@ -10,6 +10,8 @@ namespace Evenkeel.Lab.Experiments.Theory;
 internal sealed class FeatureScaling : TheoryExperiment
 {
     private const int Features = 39;
+    private const int Contours = 5;
+    private const double Correlation = 0.9;
     private const string Raw = "raw";
     private const string Scaled = "scaled";
 
@@ -38,10 +40,18 @@ internal sealed class FeatureScaling : TheoryExperiment
 
     public override DType? OnlyDType => DType.Float64;
 
-    public override ExperimentResult Run(ExperimentContext context)
+    public override (double Lesson, double Quick) Cost => (4, 1);
+
+    public override ExperimentResult Run(ExperimentContext context) => Run(context, isWhole: true);
+
+    /// <summary>The curvatures without the descents: claims read no more, and they are seven eighths of the time.</summary>
+    public override ExperimentResult Replicate(ExperimentContext context) => Run(context, isWhole: false);
+
+    private ExperimentResult Run(ExperimentContext context, bool isWhole)
     {
         int samples = context.Quick ? 300 : 1000, steps = context.Quick ? 1000 : 10000;
-        double[] x = Draw(new NumPyRandomState((uint)context.Seed), samples, out double[] y);
+        var random = new NumPyRandomState((uint)context.Seed);
+        double[] x = Draw(random, samples, out double[] y);
         double[] scaled = Standardize(x, samples, out double largestMean, out double largestVariance);
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
@@ -52,6 +62,10 @@ internal sealed class FeatureScaling : TheoryExperiment
         int part = 0;
         foreach ((string variant, Problem problem) in problems)
         {
+            result.Figures[$"{variant}.condition"] = problem.Condition;
+            result.Figures[$"{variant}.largestRate"] = problem.LargestRate;
+            hash.Add($"{variant}.eigenvalues", Tensor.From(problem.Eigenvalues));
+            if (!isWhole) continue;
             double progress = part++ / 2.0;
             double start = LossAt(problem, context, 0, 0, null, progress, out _);
             double below = LossAt(problem, context, 0.99, Math.Min(steps, 1000), null, progress + 0.05, out _);
@@ -64,8 +78,6 @@ internal sealed class FeatureScaling : TheoryExperiment
             int[] checks = [.. s_checks.Where(check => check <= steps)];
             result.Series.Add(new Series($"{variant}/excess-loss", [.. checks.Select(check => (double)check)], [.. checks.Select(check => excess[check])]));
             result.AddSeries($"{variant}/eigenvalues", problem.Eigenvalues, first: 1);
-            result.Figures[$"{variant}.condition"] = problem.Condition;
-            result.Figures[$"{variant}.largestRate"] = problem.LargestRate;
             result.Figures[$"{variant}.below"] = below / start;
             result.Figures[$"{variant}.above"] = above / start;
             result.Figures[$"{variant}.steps"] = needed < 0 ? double.PositiveInfinity : needed;
@@ -74,17 +86,44 @@ internal sealed class FeatureScaling : TheoryExperiment
             context.Report(progress + 0.5, $"{variant} done", milestone: true);
         }
 
+        result.Figures["scaled.rateGain"] = problems[Scaled].LargestRate / problems[Raw].LargestRate;
+        Correlated(scaled, random.Randn(samples), samples, result);
+        Surface(context, result);
+        result.WeightsHash = hash.Finish();
+        if (!isWhole) return result;
         result.Tables.Add(new ResultTable("Hessian, and loss over its start after 1000 steps at 0.99 and 1.01 of 2/(largest eigenvalue)",
             ["features", "smallest", "largest", "condition", "rate", "0.99", "1.01", "steps"], rows, [null, "G3", "G3", "G3", "G3", "0e+00", "0e+00", null]));
-        Surface(context, result);
         Judge(result, problems, largestMean, largestVariance, steps);
         result.Notes.Add($"'steps' is how many steps at 1/(largest eigenvalue) leave 1 % of the loss above the optimum. Scale test data by the training set's means and deviations, and leave constant features out (0/0). See {Page}.");
-        result.WeightsHash = hash.Finish();
         return result;
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
         string.Create(CultureInfo.InvariantCulture, $"condition {NotebookMath.Short(figures["raw.condition"])} to {figures["scaled.condition"]:F1}, lr x {NotebookMath.Short(figures["scaled.largestRate"] / figures["raw.largestRate"])}");
+
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result)
+    {
+        Chart Surface(string variant, string title) => new($"surface-{variant}", title, new Axis("w1"), new Axis("w2"),
+        [
+            .. Enumerable.Range(1, Contours).Select(c => Curve.Of(result, $"{variant}/contour-{c}", $"{100 * c * c / (Contours * Contours)} % of the start's loss")),
+            Curve.Of(result, $"{variant}/path", "gradient descent from (0, 0)", Marker.Circle),
+        ], "The lesson's picture: contours of the loss over two weights; here the second feature is a hundred times the first before scaling. Twenty steps at 1.9/(largest eigenvalue).");
+        Curve AfterStart(string variant, string label)
+        {
+            Curve all = Curve.Of(result, $"{variant}/excess-loss", label, Marker.Circle);
+            return all with { X = [.. all.X.Skip(1)], Y = [.. all.Y.Skip(1)] };
+        }
+
+        return
+        [
+            Surface(Raw, "Error surface before scaling"),
+            Surface(Scaled, "Error surface after scaling"),
+            new Chart("excess-loss", "39 features: what is left of the loss above the optimum", new Axis("steps at 1/(largest eigenvalue)", IsLog: true), new Axis("share of the loss above the optimum", IsLog: true, Min: 1e-6),
+                [AfterStart(Raw, "before scaling"), AfterStart(Scaled, "after scaling")]),
+            new Chart("curvatures", "39 features: curvatures of the loss", new Axis("eigenvalue of the Hessian, by size"), new Axis("curvature", IsLog: true),
+                [Curve.Of(result, $"{Raw}/eigenvalues", "before scaling"), Curve.Of(result, $"{Scaled}/eigenvalues", "after scaling"), Curve.Of(result, "correlated/eigenvalues", "after scaling, features of correlation 0.9")]),
+        ];
+    }
 
     private static void Judge(ExperimentResult result, Dictionary<string, Problem> problems, double largestMean, double largestVariance, int steps)
     {
@@ -97,8 +136,7 @@ internal sealed class FeatureScaling : TheoryExperiment
         bool bound = problems.Keys.All(variant => figures[$"{variant}.below"] < 1 && figures[$"{variant}.above"] > 1);
         result.Checks.Add(Check.Judge("K1.largest-rate", "The largest stable learning rate is 2/(largest eigenvalue)", "after 1000 steps the loss is below its start at 0.99 of it and above at 1.01, with both kinds of features",
             $"raw {NotebookMath.Short(figures["raw.below"])} and {NotebookMath.Short(figures["raw.above"])}, scaled {NotebookMath.Short(figures["scaled.below"])} and {NotebookMath.Short(figures["scaled.above"])} of the start", bound));
-        double gain = figures["scaled.largestRate"] / figures["raw.largestRate"];
-        result.Figures["scaled.rateGain"] = gain;
+        double gain = figures["scaled.rateGain"];
         result.Checks.Add(Check.Judge("K1.larger-rate", "Scaled features allow a larger learning rate", "largest stable rate after scaling at least 10 times that before",
             string.Create(CultureInfo.InvariantCulture, $"{gain:F0} times"), gain >= 10));
         string Steps(string variant) => double.IsInfinity(figures[$"{variant}.steps"])
@@ -231,6 +269,21 @@ internal sealed class FeatureScaling : TheoryExperiment
         }
     }
 
+    /// <summary>What scaling leaves: features of mean 0 and variance 1 that share a common part have an ellipse that is longer by what they share.</summary>
+    private static void Correlated(double[] scaled, double[] common, int samples, ExperimentResult result)
+    {
+        double own = Math.Sqrt(1 - Correlation), shared = Math.Sqrt(Correlation);
+        double[] x = new double[scaled.Length];
+        for (int i = 0; i < x.Length; i++) x[i] = (own * scaled[i]) + (shared * common[i / Features]);
+        x = Standardize(x, samples, out _, out _);
+        double[] eigenvalues = SymmetricMatrix.Eigenvalues(Hessian(WithOnes(x, samples), samples, Features + 1), Features + 1);
+        double condition = eigenvalues[^1] / eigenvalues[0], expected = (1 + ((Features - 1) * Correlation)) / (1 - Correlation);
+        result.Figures["correlated.condition"] = condition;
+        result.AddSeries("correlated/eigenvalues", eigenvalues, first: 1);
+        result.Checks.Add(Check.Judge("K1.correlated", "Scaling does not take correlation out", $"39 scaled features of correlation {Correlation.ToString(CultureInfo.InvariantCulture)}: condition number above 100; independent of the sample it is (1 + 38r)/(1 - r)",
+            string.Create(CultureInfo.InvariantCulture, $"{condition:F0}, of the distribution {expected:F0}"), condition > 100));
+    }
+
     /// <summary>The lesson's picture: two features, one a hundred times the other; contours of the loss over the two weights, and the way descent takes.</summary>
     private static void Surface(ExperimentContext context, ExperimentResult result)
     {
@@ -252,10 +305,10 @@ internal sealed class FeatureScaling : TheoryExperiment
             // h = L·Lᵀ; w = wanted + sqrt(2c)·L⁻ᵀ·(cos, sin) has the loss c above the optimum.
             double l11 = Math.Sqrt(h[0]), l21 = h[2] / l11, l22 = Math.Sqrt(h[3] - (l21 * l21));
             double largest = 0.5 * ((wanted[0] * wanted[0] * h[0]) + (2 * wanted[0] * wanted[1] * h[1]) + (wanted[1] * wanted[1] * h[3]));
-            for (int c = 1; c <= 5; c++)
+            for (int c = 1; c <= Contours; c++)
             {
                 double[] w1 = new double[points + 1], w2 = new double[points + 1];
-                double radius = Math.Sqrt(2 * largest * c * c / 25), cos = 1, sin = 0;
+                double radius = Math.Sqrt(2 * largest * c * c / (Contours * Contours)), cos = 1, sin = 0;
                 for (int p = 0; p <= points; p++)
                 {
                     double b = sin / l22;

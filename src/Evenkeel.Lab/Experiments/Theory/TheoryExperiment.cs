@@ -25,6 +25,12 @@ internal static class TheoryMath
         return Math.Sqrt(sum);
     }
 
+    /// <summary>Natural logarithm, with the same bits on every system, which those of <see cref="Math"/> need not have.</summary>
+    public static double Log(double x) => Tensor.From([x]).Log().Item();
+
+    /// <summary>e to the power of x, with the same bits on every system.</summary>
+    public static double Exp(double x) => Tensor.From([x]).Exp().Item();
+
     /// <summary>The middle value; the mean of the two middle ones of an even count. NaN counts as larger than any number.</summary>
     public static double Median(IEnumerable<double> values)
     {

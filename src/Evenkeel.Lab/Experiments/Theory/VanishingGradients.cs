@@ -30,13 +30,12 @@ internal sealed class VanishingGradients : TheoryExperiment
     public override string Lesson => "K9";
 
     public override string Description =>
-        "1 to 30 layers of 64 units with PyTorch's default start values: linear, norm or none, sigmoid or tanh. Norm of the weights' gradient in the first layer over that in the last, for a random cotangent; medians over seeds.";
+        "1 to 30 layers of 64 units with PyTorch's default start values: linear, norm or none, sigmoid or tanh. Norm of the weights' gradient in the first layer over that in the last, for a random cotangent.";
 
     public override IReadOnlyList<string> Variants => [.. s_activations.SelectMany(activation => s_norms.Select(norm => $"{activation}-{norm}"))];
 
     public override ExperimentResult Run(ExperimentContext context)
     {
-        int seeds = context.Quick ? 1 : 5;
         var result = new ExperimentResult();
         var rows = s_depths.Select(depth => new List<object?> { depth }).ToArray();
         int done = 0;
@@ -46,10 +45,11 @@ internal sealed class VanishingGradients : TheoryExperiment
             for (int d = 0; d < s_depths.Length; d++)
             {
                 context.Report((double)done++ / (Variants.Count * s_depths.Length), $"{variant}, {s_depths[d]} layers");
-                Pass[] passes = [.. Enumerable.Range(0, seeds).Select(seed => Measure(context, variant, s_depths[d], seed, large: false))];
-                ratios[d] = TheoryMath.Median(passes.Select(pass => pass.First / pass.Last));
-                firsts[d] = TheoryMath.Median(passes.Select(pass => pass.First));
+                Pass pass = Measure(context, variant, s_depths[d], large: false);
+                ratios[d] = pass.First / pass.Last;
+                firsts[d] = pass.First;
                 rows[d].Add(ratios[d]);
+                result.Figures[$"{variant}.ratioAt{s_depths[d]}"] = ratios[d];
                 if (s_depths[d] != Classic) continue;
                 result.Figures[$"{variant}.firstGradient"] = firsts[d];
                 result.Figures[$"{variant}.ratio"] = ratios[d];
@@ -70,6 +70,24 @@ internal sealed class VanishingGradients : TheoryExperiment
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
         $"20 sigmoids: |dW1| {NotebookMath.Short(figures["sigmoid-none.firstGradient"])}, {NotebookMath.Short(figures["sigmoid-batchnorm.firstGradient"])} with";
+
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result)
+    {
+        var depth = new Axis("layers");
+        Curve[] Of(string activation, string quantity) => [.. s_norms.Select(norm => Curve.Of(result, $"{activation}-{norm}/{quantity}", Label(norm), Marker.Circle))];
+        return
+        [
+            .. s_activations.Select(activation => new Chart($"{activation}-ratio", $"How much of the gradient reaches the first layer, {activation}", depth, new Axis("|dL/dW| of the first layer over that of the last", IsLog: true), Of(activation, "ratio"))),
+            .. s_activations.Select(activation => new Chart($"{activation}-first", $"Gradient of the first layer, {activation}", depth, new Axis("|dL/dW| of the first layer", IsLog: true), Of(activation, "first-gradient"))),
+        ];
+    }
+
+    private static string Label(string norm) => norm switch
+    {
+        FullyConnectedNet.None => "no norm",
+        FullyConnectedNet.BatchNorm => "batch norm",
+        _ => "layer norm",
+    };
 
     private static void Judge(ExperimentResult result)
     {
@@ -95,8 +113,8 @@ internal sealed class VanishingGradients : TheoryExperiment
         {
             foreach (bool large in (ReadOnlySpan<bool>)[false, true])
             {
-                Pass none = Measure(context, $"{activation}-{FullyConnectedNet.None}", Classic, 0, large);
-                Pass norm = Measure(context, $"{activation}-{FullyConnectedNet.BatchNorm}", Classic, 0, large);
+                Pass none = Measure(context, $"{activation}-{FullyConnectedNet.None}", Classic, large);
+                Pass norm = Measure(context, $"{activation}-{FullyConnectedNet.BatchNorm}", Classic, large);
                 string start = large ? "large" : "default";
                 rows.Add([activation, large ? "N(0, 1)" : "default", none.Slope, norm.Slope, none.First / none.Last, norm.First / norm.Last]);
                 result.Figures[$"{activation}-none.{start}Slope"] = none.Slope;
@@ -114,11 +132,11 @@ internal sealed class VanishingGradients : TheoryExperiment
     }
 
     /// <summary>One net, one pass. Nets of one seed share their first layers: the stream does not know how deep the net will be.</summary>
-    private static Pass Measure(ExperimentContext context, string variant, int depth, int seed, bool large)
+    private static Pass Measure(ExperimentContext context, string variant, int depth, bool large)
     {
-        (Sequential net, Linear[] linears) = Net(context, variant, depth, seed, large);
+        (Sequential net, Linear[] linears) = Net(context, variant, depth, large);
         var tape = new Tape();
-        (Tensor input, Tensor cotangent) = Data(context, seed);
+        (Tensor input, Tensor cotangent) = Data(context);
         double slopes = 0;
         Tensor y = tape.Input(input);
         foreach (Module module in net)
@@ -131,15 +149,15 @@ internal sealed class VanishingGradients : TheoryExperiment
         return new Pass(TheoryMath.Norm(linears[0].Weight.Gradient!), TheoryMath.Norm(linears[^1].Weight.Gradient!), slopes / depth);
     }
 
-    private static (Tensor Input, Tensor Cotangent) Data(ExperimentContext context, int seed)
+    private static (Tensor Input, Tensor Cotangent) Data(ExperimentContext context)
     {
-        var random = new NumPyRandomState((uint)(context.Seed + 1000 + seed));
+        var random = new NumPyRandomState((uint)(context.Seed + 1000));
         return (random.Randn([Samples, Width], context.DType), random.Randn([Samples, Width], context.DType));
     }
 
-    private static (Sequential Net, Linear[] Linears) Net(ExperimentContext context, string variant, int depth, int seed, bool large)
+    private static (Sequential Net, Linear[] Linears) Net(ExperimentContext context, string variant, int depth, bool large)
     {
-        var random = new NumPyRandomState((uint)(context.Seed + seed));
+        var random = new NumPyRandomState((uint)context.Seed);
         var net = new Sequential();
         var linears = new Linear[depth];
         for (int layer = 0; layer < depth; layer++)
@@ -174,8 +192,8 @@ internal sealed class VanishingGradients : TheoryExperiment
         using var hash = new WeightsHash();
         foreach (string variant in Variants)
         {
-            (Sequential net, _) = Net(context, variant, Classic, 0, large: false);
-            (Tensor input, Tensor cotangent) = Data(context, 0);
+            (Sequential net, _) = Net(context, variant, Classic, large: false);
+            (Tensor input, Tensor cotangent) = Data(context);
             net.Forward(new Tape().Input(input)).Backward(cotangent);
             foreach ((string name, Parameter parameter) in net.NamedParameters()) hash.Add($"{variant}.{name}", parameter.Gradient!);
         }

@@ -1,0 +1,110 @@
+using System.Globalization;
+using Evenkeel.Lab.Claims;
+using Evenkeel.Lab.Experiments;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab.Claims;
+
+/// <summary>The claims on start values, on the theory and on the notebook's formulas: made-up figures get the verdict they deserve, and every figure that is read is there.</summary>
+public sealed class TheoryClaimTests
+{
+    /// <summary>Claim, experiment, figures that replace those of a result that holds, and the verdict.</summary>
+    public static TheoryData<string, string, string> Verdicts => new()
+    {
+        { "C7", "", "holds if weights start from PyTorch's default, Kaiming's, N(0, 1), N(0, 0.01²)" },
+        { "C7", "normal1e-4+batchnorm.smallestStd=0.57", "holds" },
+        { "C8", "", "holds" },
+        { "C8", "kaiming.factor=1.1", "holds if only this is meant: the default vanishes, N(0, 1) explodes, N(0, 1) is NaN at layer 35" },
+        { "C8", "default.factor=1;normal.factor=1;normal.firstNaN=NaN;kaiming.factor=0.9", "fails" },
+        { "C9", "", "holds if there is no activation" },
+        { "C9", "relu-1-over-n.kept=1;tanh-1-over-n.kept=0.9", "holds" },
+        { "C9", "linear-1-over-n.kept=0.1", "fails" },
+        { "C10", "", "holds if k >= 0.1" },
+        { "C11", "", "holds" },
+        { "C11", "bias.gradient=0.1", "holds if output, or training by SGD, or training by Adam" },
+        { "C12", "", "holds if the deviation before the norm is 0.1 or more" },
+        { "C13", "", "holds" },
+        { "C13", "sigmoid-batchnorm.ratioAt30=1e-20", "holds if 20 sigmoid layers, or 5 sigmoid layers, or 10 sigmoid layers, or 5 tanh layers, or 10 tanh layers, or 20 tanh layers, or 30 tanh layers" },
+        { "C22", "", "holds if the features are independent" },
+        { "C22", "scaled.condition=1e6;scaled.twoFeatureCondition=1e4;scaled.rateGain=1", "fails" },
+    };
+
+    /// <summary>Figures as a run of each experiment gives them, rounded.</summary>
+    private static readonly Dictionary<string, string> s_usual = new(StringComparer.Ordinal)
+    {
+        ["init-depth"] = """
+            default+batchnorm.smallestStd=0.570;default+batchnorm.largestStd=0.590;kaiming+batchnorm.smallestStd=0.562;kaiming+batchnorm.largestStd=0.592;normal+batchnorm.smallestStd=0.562;
+            normal+batchnorm.largestStd=0.592;normal1e-2+batchnorm.smallestStd=0.56;normal1e-2+batchnorm.largestStd=0.59;normal1e-4+batchnorm.smallestStd=0;normal1e-4+batchnorm.largestStd=0.58;
+            batchnorm.theoryStd=0.5838;default.factor=0.402;default.theoryFactor=0.408;normal.factor=11.37;normal.theoryFactor=11.31;kaiming.factor=0.998;kaiming.theoryFactor=1;normal.firstNaN=35;
+            default.lastStd=2.5e-40;kaiming.smallestStd=0.44;kaiming.largestStd=1.03
+            """,
+        ["variance-propagation"] = "linear-1-over-n.kept=0.97;relu-1-over-n.kept=2.4e-5;tanh-1-over-n.kept=0.13;relu-1-over-n.factor=0.706;relu-2-over-n.factor=0.999;linear-2-over-n.factor=1.41",
+        ["redundant-bias"] = "bias.largestChange=4.8e-7;bias.gradient=5.6e-9;unnormalized.gradient=0.11;none.sgdLossGap=1.2e-7;none.adamLossGap=1.2e-7;bias.adamMoved=0.019;bias.sgdMoved=9e-10",
+        ["scale-invariance"] = """
+            eps1e-5.changeAt10=2.5e-5;eps1e-5.changeAt100=2.6e-5;eps1e-5.changeAt1000=2.6e-5;eps1e-5.changeAt0.1=2.6e-3;eps1e-5.changeAt0.01=0.23;eps1e-5.changeAt0.001=2.5;
+            eps1e-5.theoryAt10=2.5e-5;eps1e-5.theoryAt100=2.6e-5;eps1e-5.theoryAt1000=2.6e-5;eps1e-5.theoryAt0.1=2.6e-3;eps1e-5.theoryAt0.01=0.23;eps1e-5.theoryAt0.001=2.5;
+            eps1e-5.radialCosineAt1=6e-6;eps1e-5.radialCosineAt10=1e-7;eps1e-5.radialCosineAt0.1=1e-3;eps1e-5.radialCosineAt0.01=0.05;eps1e-5.radialCosineAt0.001=0.5;
+            eps1e-5.radialGradient=3.2e-4;eps1e-5.radialGradientTheory=3.2e-4;eps1e-5.gradientNorm=360
+            """,
+        ["vanishing-gradients"] = """
+            sigmoid-batchnorm.ratioAt5=1.1;sigmoid-batchnorm.ratioAt10=1.3;sigmoid-batchnorm.ratioAt20=1.7;sigmoid-batchnorm.ratioAt30=2.8;tanh-batchnorm.ratioAt5=1.4;tanh-batchnorm.ratioAt10=2.4;
+            tanh-batchnorm.ratioAt20=6.2;tanh-batchnorm.ratioAt30=17;sigmoid-none.ratioAt20=1.5e-16;tanh-none.ratioAt20=2.6e-4;sigmoid-layernorm.ratioAt20=1.5e-8;tanh-layernorm.ratioAt20=3.4;
+            sigmoid-none.defaultSlope=0.244;sigmoid-batchnorm.defaultSlope=0.206;sigmoid-none.largeSlope=0.069;sigmoid-batchnorm.largeSlope=0.206
+            """,
+        ["feature-scaling"] = "scaled.condition=2.1;scaled.twoFeatureCondition=1.3;correlated.condition=400;scaled.rateGain=1e5;raw.condition=2e7;raw.twoFeatureCondition=1e4",
+    };
+
+    public static TheoryData<string> Ids => [.. Verdicts.Select(static row => row.Data.Item1).Distinct()];
+
+    [Theory]
+    [MemberData(nameof(Verdicts))]
+    public void Made_up_figures_get_the_verdict_they_deserve(string id, string changed, string verdict)
+    {
+        Claim claim = ClaimCatalog.Find(id)!;
+        var runs = new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>>(StringComparer.Ordinal);
+        foreach (string experiment in claim.Experiments)
+        {
+            Dictionary<string, double> figures = Parse(s_usual[experiment]);
+            foreach ((string name, double value) in Parse(changed))
+            {
+                if (figures.ContainsKey(name)) figures[name] = value;
+            }
+
+            // Three seeds that differ little: an interval, but a narrow one.
+            runs[experiment] = [.. new[] { 1, 1.001, 0.999 }.Select(factor => figures.ToDictionary(static figure => figure.Key, figure => figure.Value * factor, StringComparer.Ordinal))];
+        }
+
+        Finding finding = claim.Judge(new Evidence(runs));
+        Assert.Equal(verdict, finding.VerdictText);
+        Assert.NotEmpty(claim.Rule);
+    }
+
+    [Theory]
+    [MemberData(nameof(Ids))]
+    public void Every_figure_a_claim_reads_is_in_a_quick_result(string id)
+    {
+        Claim claim = ClaimCatalog.Find(id)!;
+        var evidence = new Evidence(claim.Experiments.ToDictionary(static name => name, Replicate, StringComparer.Ordinal));
+        Finding finding = claim.Judge(evidence);
+        Assert.NotEmpty(finding.Cases);
+        Assert.All(finding.Cases, judged => Assert.All(judged.Case.Values, value => Assert.True(double.IsFinite(value), judged.Case.Name)));
+    }
+
+    /// <summary>What a further seed of a quick <c>reproduce</c> stores; one epoch is enough for the names.</summary>
+    private static IReadOnlyList<IReadOnlyDictionary<string, double>> Replicate(string name)
+    {
+        Experiment experiment = ExperimentCatalog.Find(name)!;
+        var settings = new ExperimentSettings(2, 1, experiment.OnlyDType ?? experiment.LessonDType, experiment.Epochs is null ? null : 1, Quick: true);
+        return [experiment.Replicate(new ExperimentContext(settings, LabData.Embedded, new Silence(), TestContext.Current.CancellationToken)).Figures];
+    }
+
+    private static Dictionary<string, double> Parse(string figures) => figures.Split([';', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        .Select(static figure => figure.Split('=')).ToDictionary(static pair => pair[0], static pair => double.Parse(pair[1], CultureInfo.InvariantCulture), StringComparer.Ordinal);
+
+    private sealed class Silence : IProgressSink
+    {
+        public void Report(double done, string state, bool milestone)
+        {
+        }
+    }
+}
