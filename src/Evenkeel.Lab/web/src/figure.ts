@@ -5,7 +5,7 @@ import { DataZoomInsideComponent, GridComponent, LegendComponent, MarkLineCompon
 import * as echarts from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
 import { canBeLog, type Chart, isEmpty, type Series } from './chart';
-import { colorOf, optionOf, pictureOf, type View } from './options';
+import { colorOf, dashesOf, optionOf, pictureOf, type View } from './options';
 import type { Colors } from './theme';
 
 echarts.use([
@@ -33,13 +33,12 @@ function button(className: string, text: string, title: string, press: () => voi
 }
 
 /** The sign of a series in the legend: its line and marker, as drawn. */
-function swatch(chart: Chart, series: Series): string {
-  const lesson = series.role === 'lesson';
+function swatch(chart: Chart, series: Series, dashes: number[] | null): string {
   const shapes: Record<Series['marker'], string> = {
     none: '', circle: '<circle cx="13" cy="6" r="3.2"/>', triangle: '<path d="M13 2.2 17 9.4H9z"/>', square: '<path d="M10 3h6v6h-6z"/>',
     diamond: '<path d="M13 1.6 17 6l-4 4.4L9 6z"/>',
   };
-  const line = series.line && chart.kind === 'line' ? `<path class="stroke" d="M1 6H25"${lesson ? ' stroke-dasharray="5 3"' : ''}/>` : '';
+  const line = series.line && chart.kind === 'line' ? `<path class="stroke" d="M1 6H25"${dashes ? ` stroke-dasharray="${dashes.join(' ')}"` : ''}/>` : '';
   const shape = chart.kind === 'bar' ? '<path d="M8 1h10v10H8z"/>' : shapes[series.marker];
   return `<svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true" class="${series.role}">${line}${shape}</svg>`;
 }
@@ -67,9 +66,8 @@ export class Figure {
     for (const numbers of figure.querySelectorAll<HTMLDetailsElement>(':scope > details')) numbers.open = false;
     this.#addKeys();
     this.#addTools();
-    const controls = element('div', 'controls');
-    controls.append(this.#keys, this.#tools);
-    plot.before(controls);
+    plot.before(this.#keys);
+    plot.after(this.#tools);
     new IntersectionObserver((entries, observer) => {
       if (!entries.some(entry => entry.isIntersecting)) return;
       observer.disconnect();
@@ -118,7 +116,7 @@ export class Figure {
       const key = button('key', '', 'Show or hide; double-click shows this one alone', () => {
         this.#show(each.name, this.#view.hidden.has(each.name));
       });
-      key.innerHTML = swatch(this.#chart, each);
+      key.innerHTML = swatch(this.#chart, each, dashesOf(this.#chart, each, this.#colors()));
       key.append(each.name);
       key.setAttribute('aria-pressed', 'true');
       key.dataset['series'] = each.name;

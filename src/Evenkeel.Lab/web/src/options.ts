@@ -21,11 +21,21 @@ const symbols: Record<Series['marker'], string> = {
 
 /** A curve of the lesson has the colour of the measured curve of the same name. */
 export function colorOf(chart: Chart, series: Series, colors: Colors): string {
+  return colors.series[placeOf(chart, series) % colors.series.length] ?? colors.text;
+}
+
+/** Dashes of a line, in CSS pixels: the lesson's are long; short ones tell a colour's second use from its first. */
+export function dashesOf(chart: Chart, series: Series, colors: Colors): number[] | null {
+  if (series.role === 'lesson') return [6, 4];
+  return placeOf(chart, series) < colors.series.length ? null : [2, 2];
+}
+
+function placeOf(chart: Chart, series: Series): number {
   const plain = (name: string): string =>
     name.toLowerCase().replace(/\b(the )?lesson('s)?\b|\bmeasured\b|\bprinted\b/g, '').replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
   const names = [...new Set(chart.series.map(each => plain(each.name)))];
   const ordered = [...new Set([...chart.series.filter(each => each.role === 'measured').map(each => plain(each.name)), ...names])];
-  return colors.series[ordered.indexOf(plain(series.name)) % colors.series.length] ?? colors.text;
+  return ordered.indexOf(plain(series.name));
 }
 
 export function escapeHtml(text: string): string {
@@ -79,7 +89,7 @@ function seriesOption(chart: Chart, series: Series, index: number, colors: Color
   const alone = data.filter(([, y]) => y !== null).length < 2;
   return {
     ...common, type: 'line', symbol, symbolSize, showSymbol: series.marker !== 'none' || alone, showAllSymbol: series.marker === 'none' ? 'auto' : true,
-    lineStyle: { color, width: data.length > 150 ? 1.5 : 2, type: lesson ? [6, 4] : 'solid' },
+    lineStyle: { color, width: data.length > 150 ? 1.5 : 2, type: dashesOf(chart, series, colors) ?? 'solid' },
     connectNulls: false, sampling: 'lttb', emphasis: { focus: 'none', lineStyle: { width: 2.5 } }, z: lesson ? 3 : 2,
   };
 }
@@ -134,7 +144,7 @@ function axisOption(axis: Axis, log: boolean, extent: [number, number], colors: 
   const common = {
     name: axis.label,
     nameTextStyle: { color: colors.muted, fontSize: 12 },
-    axisLine: { show: true, lineStyle: { color: colors.muted } },
+    axisLine: { show: true, onZero: false, lineStyle: { color: colors.muted } },
     axisTick: { lineStyle: { color: colors.muted } },
     splitLine: { lineStyle: { color: colors.line } },
   };
@@ -185,7 +195,8 @@ export function optionOf(chart: Chart, view: View, colors: Colors, width: number
   const yAxis = axisOption(chart.y, view.logY, extentOf(chart, 'y'), colors, null, 0);
   const [low, high] = extentOf(chart, 'x');
   // Steps are counted from 0 or 1 to a last one; the axis ends where they do.
-  const steps = view.logX ? {} : { min: low >= 0 && low < 0.1 * high ? 0 : 'dataMin', max: 'dataMax' };
+  const counts = !view.logX && low >= 0 && Number.isInteger(low) && Number.isInteger(high);
+  const steps = counts ? { min: low < 0.1 * high ? 0 : 'dataMin', max: 'dataMax' } : {};
   const xAxis = { ...(categories ? {} : steps), ...axisOption(chart.x, view.logX, [low, high], colors, categories, categoryWidth) };
   const touch = matchMedia('(pointer: coarse)').matches;
   const inside = { type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseMove: 'shift', moveOnMouseWheel: false, disabled: touch };
