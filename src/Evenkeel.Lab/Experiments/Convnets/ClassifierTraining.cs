@@ -16,10 +16,13 @@ internal readonly record struct Score(double Loss, double Accuracy, int Right);
 /// <summary>
 /// A training loop as lessons A and D write it: shuffled batches, the last one as small as it comes, loss and accuracy of an epoch summed up while the weights change.
 /// </summary>
-internal sealed class ClassifierTraining(Module model, Optimizer optimizer)
+/// <param name="model">The net.</param>
+/// <param name="optimizer">Its optimizer.</param>
+/// <param name="dropoutSeed">Seed of what dropout drops.</param>
+internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulong dropoutSeed = 0)
 {
     private readonly CrossEntropyLoss _loss = new();
-    private readonly Tape _tape = new(Mode.Train);
+    private readonly Tape _tape = new(Mode.Train) { Seed = dropoutSeed };
     private readonly Tape _evaluation = new(Mode.Eval);
     private long _ticks;
     private long _images;

@@ -4,7 +4,7 @@ using Evenkeel.Random;
 namespace Evenkeel.Lab.Experiments.Notebook;
 
 /// <summary>
-/// The notebook's <c>FullyConnectedNet</c>: {linear, norm, ReLU} x (L-1), linear. Weights are drawn layer by layer, each as (in, out) in NumPy's order,
+/// The notebook's <c>FullyConnectedNet</c>: {linear, norm, ReLU, dropout} x (L-1), linear. Weights are drawn layer by layer, each as (in, out) in NumPy's order,
 /// biases and betas are 0, gammas 1; batch norm follows the notebook's running average.
 /// </summary>
 internal sealed class FullyConnectedNet
@@ -21,9 +21,9 @@ internal sealed class FullyConnectedNet
     /// <summary>All parameters under the notebook's names, sorted as it prints them: W1, W2, b1, beta1, gamma1, ...</summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> Parameters { get; }
 
-    /// <summary>Builds a net and draws its weights, <paramref name="weightScale"/>·randn.</summary>
+    /// <summary>Builds a net and draws its weights, <paramref name="weightScale"/>·randn; <paramref name="dropout"/> is the share that is dropped (the notebook names the share that is kept).</summary>
     public static FullyConnectedNet Create(
-        NumPyRandomState random, int inputs, ReadOnlySpan<int> hidden, int classes, double weightScale, string normalization, DType dtype)
+        NumPyRandomState random, int inputs, ReadOnlySpan<int> hidden, int classes, double weightScale, string normalization, DType dtype, double dropout = 0)
     {
         var model = new Sequential();
         var parameters = new List<(string Name, Parameter Parameter)>();
@@ -36,6 +36,7 @@ internal sealed class FullyConnectedNet
             if (layer == hidden.Length) break;
             AddNorm(outputs, layer + 1);
             model.Add(new ReLU());
+            if (dropout > 0) model.Add(new Dropout(dropout));
         }
 
         if (dtype != DType.Float32)

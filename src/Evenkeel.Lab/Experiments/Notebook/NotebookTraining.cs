@@ -29,6 +29,7 @@ internal sealed class TrainingCurves(History history, int steps, int checks)
     {
         result.Figures[$"{variant}.finalTrainAccuracy"] = TrainAccuracy[^1];
         result.Figures[$"{variant}.bestTrainAccuracy"] = TrainAccuracy.Max();
+        result.Figures[$"{variant}.finalValidationAccuracy"] = ValidationAccuracy[^1];
         result.Figures[$"{variant}.bestValidationAccuracy"] = ValidationAccuracy.Max();
         result.Figures[$"{variant}.finalLoss"] = FinalLoss();
         result.Figures[$"{variant}.imagesPerSecond"] = ImagesPerSecond;

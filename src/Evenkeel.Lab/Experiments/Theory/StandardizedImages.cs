@@ -62,9 +62,13 @@ internal static class KaimingNet
     /// <summary>
     /// At variance 2/in the output of a ReLU layer has the size of its input. The notebook's small weights would make the net without norm look worse than it is.
     /// </summary>
-    public static FullyConnectedNet Create(NumPyRandomState random, int inputs, string norm, DType dtype)
+    public static FullyConnectedNet Create(NumPyRandomState random, int inputs, string norm, DType dtype) =>
+        Create(random, inputs, [.. Enumerable.Repeat(Hidden, HiddenLayers)], norm, dtype);
+
+    /// <summary>The same for other hidden layers, and with dropout behind each ReLU.</summary>
+    public static FullyConnectedNet Create(NumPyRandomState random, int inputs, ReadOnlySpan<int> hidden, string norm, DType dtype, double dropout = 0)
     {
-        FullyConnectedNet net = FullyConnectedNet.Create(random, inputs, [.. Enumerable.Repeat(Hidden, HiddenLayers)], 10, weightScale: 1, norm, dtype);
+        FullyConnectedNet net = FullyConnectedNet.Create(random, inputs, hidden, 10, weightScale: 1, norm, dtype, dropout);
         foreach ((string name, Parameter parameter) in net.Parameters)
         {
             if (name[0] == 'W') parameter.Value.CopyFrom(parameter.Value * Math.Sqrt(2.0 / parameter.Shape[1]));

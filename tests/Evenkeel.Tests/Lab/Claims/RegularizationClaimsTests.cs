@@ -1,0 +1,66 @@
+using Evenkeel.Lab.Claims;
+using Evenkeel.Lab.Experiments.Regularization;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab.Claims;
+
+/// <summary>Claims on regularization, fed with made-up figures: the verdict must follow from the sign of what is measured.</summary>
+public sealed class RegularizationClaimsTests
+{
+    [Theory]
+    [InlineData(0.80, 0.80, "holds")]
+    [InlineData(0.85, 0.85, "fails")]
+    [InlineData(0.85, 0.79, "holds if the other choice is dropout 0.1 in place of batch norm, or dropout 0.25 in place of batch norm, or dropout 0.5 in place of batch norm")]
+    public void C3_wants_no_dropout_to_beat_batch_norm_alone(double besides, double alone, string verdict)
+    {
+        Dictionary<string, double> figures = new() { ["batchnorm-0.testAccuracy"] = 0.8, ["none-0.testAccuracy"] = 0.78 };
+        foreach (double rate in DropoutGrid.Rates.Skip(1))
+        {
+            figures[DropoutGrid.Variant("batchnorm", rate) + ".testAccuracy"] = besides;
+            figures[DropoutGrid.Variant("none", rate) + ".testAccuracy"] = alone;
+        }
+
+        Finding finding = new C3Dropout().Judge(MadeUp.Evidence(("dropout", figures)));
+        Assert.Equal(verdict, finding.VerdictText);
+        Assert.Contains("+0.0", finding.Remark, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0.1, 0.5, "holds")]
+    [InlineData(0.3, 0.9, "fails")]
+    [InlineData(0.1, 0.9, "holds if both know the training images by heart")]
+    public void C24_wants_a_narrower_gap(double gap, double deep, string verdict)
+    {
+        Finding finding = new C24Overfitting().Judge(MadeUp.Evidence(
+            ("dropout", new() { ["batchnorm-0.gap"] = gap, ["none-0.gap"] = 0.2, ["batchnorm-0.testAccuracy"] = 0.8, ["none-0.testAccuracy"] = 0.8 }),
+            ("deep-net", new()
+            {
+                ["batchnorm.finalTrainAccuracy"] = deep,
+                ["batchnorm.finalValidationAccuracy"] = 0.3,
+                ["none.finalTrainAccuracy"] = 0.7,
+                ["none.finalValidationAccuracy"] = 0.3,
+            })));
+        Assert.Equal(verdict, finding.VerdictText);
+    }
+
+    [Theory]
+    [InlineData(0.001, 0.02, "holds")]
+    [InlineData(0.03, 0.02, "fails")]
+    [InlineData(0.03, 0.04, "holds if put as \"less: that, less what it gains without\"")]
+    public void C4_wants_decay_to_gain_nothing_or_less(double with, double without, string verdict)
+    {
+        Finding finding = new C4WeightDecay().Judge(MadeUp.Evidence(("weight-decay", new()
+        {
+            ["batchnorm.gain"] = with,
+            ["none.gain"] = without,
+            ["batchnorm.bestDecay"] = 0.003,
+            ["none.bestDecay"] = 0.01,
+            ["batchnorm-0.effectiveRate"] = 0.05,
+            ["batchnorm-0.1.effectiveRate"] = 10,
+            ["equivalence.difference"] = 0.01,
+            ["equivalence.withoutDecay"] = 1,
+        })));
+        Assert.Equal(verdict, finding.VerdictText);
+        Assert.Contains("by 200;", finding.Remark, StringComparison.Ordinal);
+    }
+}
