@@ -22,11 +22,11 @@ internal sealed class Q1WeightScale : Question
     {
         yield return new Point(
             "The worst scale costs the net without batch norm more than the one with it", "best less worst training accuracy over the scales, without less with", Bound.Above(0),
-            evidence.Values(Sweep, static f => f["none.bestTrainAccuracy"] - f["none.worstTrainAccuracy"] - (f["batchnorm.bestTrainAccuracy"] - f["batchnorm.worstTrainAccuracy"])));
+            evidence.Values(Sweep, static f => f["none.bestScaleAccuracy"] - f["none.worstScaleAccuracy"] - (f["batchnorm.bestScaleAccuracy"] - f["batchnorm.worstScaleAccuracy"])));
         yield return new Point(
-            "Without batch norm some scale does not train at all", "worst training accuracy without, ten classes", Bound.AtMost(0.25), evidence.Values(Sweep, "none.worstTrainAccuracy"));
-        yield return new Point("With batch norm no scale explodes", "largest final loss with", Bound.AtMost(5), evidence.Values(Sweep, "batchnorm.largestFinalLoss"));
+            "Without batch norm some scale does not train at all", "worst training accuracy without, ten classes", Bound.AtMost(0.25), evidence.Values(Sweep, "none.worstScaleAccuracy"));
+        yield return new Point("With batch norm no scale explodes", "largest final loss with", Bound.AtMost(5), evidence.Values(Sweep, "batchnorm.worstScaleLoss"));
         yield return new Point(
-            "A good scale still helps with batch norm", "best less worst training accuracy with", Bound.AtLeast(0.1), evidence.Differences(Sweep, "batchnorm.bestTrainAccuracy", "batchnorm.worstTrainAccuracy"));
+            "A good scale still helps with batch norm", "best less worst training accuracy with", Bound.AtLeast(0.1), evidence.Differences(Sweep, "batchnorm.bestScaleAccuracy", "batchnorm.worstScaleAccuracy"));
     }
 }

@@ -15,10 +15,6 @@ internal sealed class LearningRate : TheoryExperiment
     /// <summary>What counts as trained, on ten classes where guessing gives 0.1.</summary>
     private const double Trained = 0.3;
 
-    /// <summary>Powers of two from 2^-8 to 2^6, so that rates and steps are exact.</summary>
-    private const int SmallestPower = -8;
-    private const int LargestPower = 6;
-
     public override string Name => "learning-rate";
 
     public override string Title => "The largest learning rate that still trains";
@@ -34,92 +30,99 @@ internal sealed class LearningRate : TheoryExperiment
 
     public override LabSet? Images => LabSet.Cifar10;
 
+    public override (double Lesson, double Quick) Cost => (5, 1.5);
+
     public override ExperimentResult Run(ExperimentContext context)
     {
         StandardizedImages images = StandardizedImages.Of(context.Data.Small(context).Train);
-        int seeds = context.Quick ? 1 : 3, stride = context.Quick ? 2 : 1;
-        int[] powers = [.. Enumerable.Range(0, ((LargestPower - SmallestPower) / stride) + 1).Select(i => SmallestPower + (i * stride))];
-        double[] rates = [.. powers.Select(power => Math.ScaleB(1, power))];
+        LargestRate grid = Grid(context);
+        double[] rates = grid.Rates;
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
-        var accuracies = new Dictionary<string, double[][]>(StringComparer.Ordinal);
-        int run = 0, runs = Variants.Count * seeds * rates.Length;
+        int run = 0, runs = Variants.Count * rates.Length;
         foreach (string variant in Variants)
         {
-            accuracies[variant] = new double[seeds][];
-            for (int seed = 0; seed < seeds; seed++)
+            double[] accuracies = new double[rates.Length];
+            for (int r = 0; r < rates.Length; r++)
             {
-                accuracies[variant][seed] = new double[rates.Length];
-                for (int r = 0; r < rates.Length; r++)
-                {
-                    context.Report((double)run++ / runs, string.Create(CultureInfo.InvariantCulture, $"{variant}, seed {seed + 1}/{seeds}, rate {rates[r]:G4}"));
-                    accuracies[variant][seed][r] = Train(context, images, variant, seed, rates[r], hash);
-                }
-
-                context.Report((double)run / runs, string.Create(CultureInfo.InvariantCulture, $"{variant}, seed {seed + 1}/{seeds}, largest {Largest(rates, accuracies[variant][seed]):G4}"), milestone: true);
+                context.Report((double)run++ / runs, string.Create(CultureInfo.InvariantCulture, $"{variant}, rate {rates[r]:G4}"));
+                accuracies[r] = Train(context, images, variant, rates[r], hash);
             }
 
-            result.Series.Add(new Series($"{variant}/train-accuracy", rates, [.. rates.Select((_, r) => TheoryMath.Median(accuracies[variant].Select(list => list[r])))]));
+            result.Series.Add(new Series($"{variant}/train-accuracy", rates, accuracies));
+            AddLargest(result, variant, grid.Of(accuracies));
+            int best = Array.IndexOf(accuracies, accuracies.Max());
+            result.Figures[$"{variant}.bestTrainAccuracy"] = accuracies[best];
+            result.Figures[$"{variant}.bestRate"] = rates[best];
+            context.Report((double)run / runs, string.Create(CultureInfo.InvariantCulture, $"{variant}, largest {grid.Of(accuracies):G4}"), milestone: true);
         }
 
         result.WeightsHash = hash.Finish();
-        Judge(result, rates, accuracies);
+        Judge(result, grid);
         result.Notes.Add($"The grid steps by factors of {(context.Quick ? 4 : 2)}: a largest rate is known to that. The largest rate that trains is not the rate that trains best. See {Page}.");
         return result;
     }
 
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"{figures["batchnorm.largestRate"]:G3} with batch norm, {figures["none.largestRate"]:G3} without: x {figures["ratio"]:G3}");
-
-    private void Judge(ExperimentResult result, double[] rates, Dictionary<string, double[][]> accuracies)
+    /// <summary>From the largest rate down, only as far as the largest that trains: all that a claim asks for.</summary>
+    public override ExperimentResult Replicate(ExperimentContext context)
     {
-        var rows = new List<IReadOnlyList<object?>>();
-        for (int r = 0; r < rates.Length; r++)
-        {
-            double[] Of(string variant) => [.. accuracies[variant].Select(list => list[r])];
-            double[] none = Of(FullyConnectedNet.None), norm = Of(FullyConnectedNet.BatchNorm);
-            rows.Add([rates[r], TheoryMath.Median(none), none.Count(Trains), TheoryMath.Median(norm), norm.Count(Trains)]);
-        }
-
-        result.Tables.Add(new ResultTable($"Training accuracy by learning rate, median of {accuracies[FullyConnectedNet.None].Length}, and for how many seeds it trains (NaN: the loss was not finite)",
-            ["rate", "none", "trains", "batch norm", "trains"], rows, ["G6", "F3", null, "F3", null]));
+        StandardizedImages images = StandardizedImages.Of(context.Data.Small(context).Train);
+        LargestRate grid = Grid(context);
+        var result = new ExperimentResult();
+        using var hash = new WeightsHash();
+        int number = 0;
         foreach (string variant in Variants)
         {
-            double[] largest = [.. accuracies[variant].Select(list => Largest(rates, list))];
-            IReadOnlyList<double> curve = result.Series.Single(series => series.Name == $"{variant}/train-accuracy").Y;
-            double best = curve.Max();
-            result.Figures[$"{variant}.largestRate"] = TheoryMath.Median(largest);
-            result.Figures[$"{variant}.bestTrainAccuracy"] = best;
-            result.Figures[$"{variant}.bestRate"] = rates[curve.ToList().IndexOf(best)];
+            double done = (double)number++ / Variants.Count;
+            AddLargest(result, variant, grid.Search(r =>
+            {
+                context.Report(done, string.Create(CultureInfo.InvariantCulture, $"{variant}, rate {grid.Rates[r]:G4}"));
+                return Train(context, images, variant, grid.Rates[r], hash);
+            }));
         }
 
-        double[] ratios = [.. accuracies[FullyConnectedNet.None].Select((list, seed) => Largest(rates, accuracies[FullyConnectedNet.BatchNorm][seed]) / Largest(rates, list))];
-        result.Figures["ratio"] = TheoryMath.Median(ratios);
-        string each = string.Join(", ", ratios.Select(ratio => ratio.ToString("G4", CultureInfo.InvariantCulture)));
-        result.Checks.Add(Check.Judge("D8.larger-rate", "Batch norm permits a larger learning rate", "the largest rate that trains is larger with it, for every seed",
-            string.Create(CultureInfo.InvariantCulture, $"{result.Figures["batchnorm.largestRate"]:G4} against {result.Figures["none.largestRate"]:G4} (medians); ratios {each}"), ratios.All(ratio => ratio > 1)));
-        double withBest = result.Figures["batchnorm.bestRate"], withoutBest = result.Figures["none.bestRate"];
-        result.Checks.Add(Check.Judge("D8.best-rate", "And the rate that trains best is larger too", "rate of the best median training accuracy larger with batch norm",
-            string.Create(CultureInfo.InvariantCulture, $"{withBest:G4} ({result.Figures["batchnorm.bestTrainAccuracy"]:F3}) with, {withoutBest:G4} ({result.Figures["none.bestTrainAccuracy"]:F3}) without"), withBest > withoutBest));
+        result.WeightsHash = hash.Finish();
+        return result;
     }
 
-    private static bool Trains(double accuracy) => accuracy >= Trained;
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) =>
+    [
+        new Chart("train-accuracy", "Training accuracy by learning rate", new Axis("Learning rate", IsLog: true), new Axis("Training accuracy", Min: 0, Max: 1),
+            [Curve.Of(result, "none/train-accuracy", "without norm", Marker.Circle), Curve.Of(result, "batchnorm/train-accuracy", "with batch norm", Marker.Circle)],
+            "A gap is a rate at which a loss was not finite; 0.3 counts as trained, guessing gives 0.1."),
+    ];
 
-    /// <summary>The largest rate of the grid that trains, whatever smaller ones do; 0 if none does.</summary>
-    private static double Largest(double[] rates, double[] accuracies)
+    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
+        $"{figures["batchnorm.largestRate"]:G3} with, {figures["none.largestRate"]:G3} without: x {figures["ratio"]:G3}");
+
+    private static LargestRate Grid(ExperimentContext context) => new(-8, 6, context.Quick ? 2 : 1, Trained);
+
+    /// <summary>The net with batch norm comes last and adds the ratio.</summary>
+    private static void AddLargest(ExperimentResult result, string variant, double largest)
     {
-        for (int r = rates.Length - 1; r >= 0; r--)
-        {
-            if (Trains(accuracies[r])) return rates[r];
-        }
+        result.Figures[$"{variant}.largestRate"] = largest;
+        if (variant == FullyConnectedNet.BatchNorm) result.Figures["ratio"] = largest / result.Figures["none.largestRate"];
+    }
 
-        return 0;
+    private static void Judge(ExperimentResult result, LargestRate grid)
+    {
+        IReadOnlyList<double> none = result.Series[0].Y, norm = result.Series[1].Y;
+        result.Tables.Add(new ResultTable("Training accuracy by learning rate (NaN: a loss was not finite)", ["rate", "none", "trains", "batch norm", "trains"],
+            [.. grid.Rates.Select((rate, r) => (IReadOnlyList<object?>)[rate, none[r], YesNo(none[r]), norm[r], YesNo(norm[r])])], ["G6", "F3", null, "F3", null]));
+        Dictionary<string, double> figures = result.Figures;
+        result.Checks.Add(Check.Judge("D8.larger-rate", "Batch norm permits a larger learning rate", "the largest rate that trains is larger with it",
+            string.Create(CultureInfo.InvariantCulture, $"{figures["batchnorm.largestRate"]:G4} against {figures["none.largestRate"]:G4}: {figures["ratio"]:G4} times"), figures["ratio"] > 1));
+        result.Checks.Add(Check.Judge("D8.best-rate", "And the rate that trains best is larger too", "rate of the best training accuracy larger with batch norm",
+            string.Create(CultureInfo.InvariantCulture, $"{figures["batchnorm.bestRate"]:G4} ({figures["batchnorm.bestTrainAccuracy"]:F3}) with, {figures["none.bestRate"]:G4} ({figures["none.bestTrainAccuracy"]:F3}) without"),
+            figures["batchnorm.bestRate"] > figures["none.bestRate"]));
+
+        string YesNo(double accuracy) => grid.Trains(accuracy) ? "yes" : "no";
     }
 
     /// <summary>Training accuracy at the end; NaN where a loss was not finite.</summary>
-    private static double Train(ExperimentContext context, StandardizedImages images, string norm, int seed, double rate, WeightsHash hash)
+    private static double Train(ExperimentContext context, StandardizedImages images, string norm, double rate, WeightsHash hash)
     {
-        var random = new NumPyRandomState((uint)(context.Seed + seed));
+        var random = new NumPyRandomState((uint)context.Seed);
         FullyConnectedNet net = KaimingNet.Create(random, images.SampleShape.Count, norm, context.DType);
         var options = TrainerOptions.Cs231n(random, context.Epochs, BatchSize);
         options.TrainSamples = null;
@@ -127,7 +130,7 @@ internal sealed class LearningRate : TheoryExperiment
         options.NonFiniteLoss = NonFiniteLoss.EndRun;
         var trainer = new Trainer(net.Model, new SGD(net.Model.Parameters(), rate), new CrossEntropyLoss(), options);
         History history = trainer.Fit(images, images.Few, progress: null, context.Cancellation);
-        hash.Add(string.Create(CultureInfo.InvariantCulture, $"{norm}-{seed}-{rate}"), net.Model);
+        hash.Add(string.Create(CultureInfo.InvariantCulture, $"{norm}-{rate}"), net.Model);
         int steps = context.Epochs * NotebookTraining.StepsPerEpoch(images.Count, BatchSize);
         return history.Losses.Count == steps && history.Losses.All(double.IsFinite) ? history.TrainAccuracies[^1] : double.NaN;
     }
