@@ -9,7 +9,7 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
 {
     private readonly Links _links = new(html, results);
 
-    public static string IdOf(LessonGuide lesson) => "lesson-" + char.ToLowerInvariant(lesson.Letter);
+    public static string IdOf(LessonGuide lesson) => "lesson-" + char.ToLowerInvariant(lesson.Lesson.Letter);
 
     public void Write(LessonGuide lesson)
     {
@@ -21,7 +21,7 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             using (html.Open("p"))
             {
                 html.Text("What the lesson says, item by item, and where it misleads: ");
-                html.Element("code", lesson.Page);
+                html.Element("code", lesson.Lesson.Page);
                 html.Text($". The derivation{(lesson.Derivations.Count > 1 ? "s" : "")}: ");
                 for (int i = 0; i < lesson.Derivations.Count; i++)
                 {
@@ -148,7 +148,14 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             html.Element("blockquote", claim.Words);
             using (html.Open("dl"))
             {
-                Definition("Lesson", claim.Lesson);
+                html.Element("dt", "Lesson");
+                using (html.Open("dd"))
+                {
+                    html.Text($"{claim.Lesson} (");
+                    WritePages(claim.Lesson);
+                    html.Text(")");
+                }
+
                 Definition("Measured", claim.Effect);
                 Definition("Rule", claim.Rule);
                 html.Element("dt", "Experiments");
@@ -160,6 +167,17 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             if (finding.Missing.Count > 0) html.Element("p", $"Not judged: there are no results of {string.Join(", ", finding.Missing)}.", ("class", "note"));
             if (finding.Remark is { } remark) html.Element("p", remark, ("class", "note"));
             foreach (PageChart chart in results.ChartsOf(finding)) FigureElement.Write(html, chart);
+        }
+    }
+
+    /// <summary>Where each item of a list is explained.</summary>
+    private void WritePages(string items)
+    {
+        string[] pages = [.. LessonName.Items(items).Select(static item => LessonName.Of(item).PageOf(item))];
+        for (int i = 0; i < pages.Length; i++)
+        {
+            if (i > 0) html.Text(", ");
+            html.Element("code", pages[i]);
         }
     }
 

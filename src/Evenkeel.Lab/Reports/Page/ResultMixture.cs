@@ -12,7 +12,7 @@ internal sealed record ResultMixture(string Of, string Explanation)
     /// where all are the lesson's own or all are what one user asked for.
     /// </summary>
     public static ResultMixture? Find(IReadOnlyList<ResultRecord> records) =>
-        Differing("settings", records, static record => record.Settings.Quick ? "--quick" : "without --quick")
+        Differing("settings", records, static record => record.Settings.Quick ? "--quick" : "no --quick")
         ?? Differing("settings", records, static record => PageText.Count(record.Settings.Threads, "thread"))
         ?? Asked(records, static record => record.Settings.Seed, static record => record.Experiment.LessonSeed, static seed => string.Create(CultureInfo.InvariantCulture, $"seed {seed}"))
         ?? Asked(
