@@ -12,6 +12,9 @@ internal static class ClaimCatalog
 
     public static Claim? Find(string id) => All.FirstOrDefault(claim => string.Equals(claim.Id, id, StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>Every claim, judged by what was measured.</summary>
+    public static IReadOnlyList<Finding> Judge(Evidence evidence) => [.. All.Select(claim => claim.Judge(evidence))];
+
     /// <summary>Whether a claim, or the answer to a question, reads the figures of an experiment: then it is run for several seeds.</summary>
     public static bool Needs(string experiment) =>
         All.SelectMany(static claim => claim.Experiments).Concat(QuestionCatalog.All.SelectMany(static question => question.Experiments)).Contains(experiment, StringComparer.Ordinal);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Evenkeel.Kernels;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
@@ -20,6 +21,12 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
     public LabData Data { get; } = data;
 
     public ResultFolder Folder { get; } = folder;
+
+    /// <summary>What was planned, and how far it is.</summary>
+    public Agenda Agenda { get; } = new(TimeProvider.System);
+
+    /// <summary>The user's Ctrl-C.</summary>
+    public CancellationToken Cancellation { get; } = cancellation;
 
     /// <summary>The settings an experiment runs with: the user's where they make sense, else the lesson's.</summary>
     public ExperimentSettings SettingsOf(Experiment experiment) => new(
@@ -46,17 +53,52 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
     /// <summary>Whether a stored result is of the settings and data that were asked for; its build may be another.</summary>
     public bool HasTheseSettings(ResultRecord stored) => stored.Settings == SettingsOf(stored.Experiment) && stored.Data == DataOf(stored.Experiment);
 
+    /// <summary>Refuses a folder that holds results of other settings or data: two in one folder would make one report of them.</summary>
+    /// <exception cref="LabException">It does.</exception>
+    public void RequireTheseSettings()
+    {
+        ResultRecord? other = Folder.All().FirstOrDefault(stored => !HasTheseSettings(stored));
+        if (other is null) return;
+        string was = Describe(other.Settings, other.Data), now = Describe(SettingsOf(other.Experiment), DataOf(other.Experiment));
+        throw new LabException(
+            $"--out: the folder holds results of other settings: {other.Experiment.Name} was run with {was}; now {now} was asked for. " +
+            "Ask for the same, choose another folder with --out, or run everything anew with reproduce --replace.",
+            ExitCode.Usage);
+    }
+
+    /// <summary>Puts runs on the agenda.</summary>
+    public void PlanRuns(IEnumerable<Experiment> experiments) => Agenda.Plan(experiments.Sum(CostOfRun));
+
+    /// <summary>Puts what <see cref="Complete"/> will have to run on the agenda.</summary>
+    public void Plan(IEnumerable<Experiment> experiments)
+    {
+        foreach (Experiment experiment in experiments)
+        {
+            ResultRecord? stored = Reusable(experiment);
+            Agenda.Plan((stored is null ? CostOfRun(experiment) : 0) + (CostOfSeed(experiment) * MissingSeeds(experiment, stored).Length));
+        }
+    }
+
+    /// <summary>The result of an experiment with every seed that claims need: what the folder has of it is reused, the rest is run and stored.</summary>
+    public (ResultRecord Record, bool IsReused) Complete(Experiment experiment)
+    {
+        Cancellation.ThrowIfCancellationRequested();
+        ResultRecord? stored = Reusable(experiment);
+        ResultRecord record = Replicate(stored ?? Run(experiment));
+        return (record, ReferenceEquals(record, stored));
+    }
+
     /// <summary>Runs one experiment under a progress display and stores its result; further seeds of the same settings stay.</summary>
     public ResultRecord Run(Experiment experiment)
     {
         ExperimentSettings settings = SettingsOf(experiment);
         IReadOnlyList<Replicate> known = Reusable(experiment)?.Replicates ?? [];
-        ResultRecord record = ProgressDisplay.Run(experiment.Name, progress =>
+        ResultRecord record = ProgressDisplay.Run(experiment.Name, Agenda, CostOfRun(experiment), progress =>
         {
-            (ExperimentResult result, double seconds) = Measure(experiment.Run, settings, progress, cancellation);
+            (ExperimentResult result, double seconds) = Measure(experiment.Run, settings, progress, Cancellation);
             return new ResultRecord(experiment, settings, ResultEnvironment.Current, DataOf(experiment), seconds, result, known);
         });
-        cancellation.ThrowIfCancellationRequested();
+        Cancellation.ThrowIfCancellationRequested();
         Folder.Write(record);
         return record;
     }
@@ -68,57 +110,97 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
     public ResultRecord Replicate(ResultRecord record)
     {
         Experiment experiment = record.Experiment;
-        long[] seeds = [.. ReplicateSeeds(experiment).Except(record.Replicates.Select(static replicate => replicate.Seed))];
+        long[] seeds = MissingSeeds(experiment, record);
         if (seeds.Length == 0) return record;
-        int lanes = experiment.IsTimed ? 1 : Math.Min(Workers.Threads, seeds.Length), threads = Workers.Threads, next = -1;
-        Exception? failure = null;
-        Lock done = new();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        ProgressDisplay.Run($"{experiment.Name}, {seeds.Length} more seeds", progress =>
+        ExperimentSettings settings = record.Settings;
+        string name = seeds.Length == 1 ? $"{experiment.Name}, 1 more seed" : $"{experiment.Name}, {seeds.Length} more seeds";
+        ProgressDisplay.Run(name, Agenda, CostOfSeed(experiment) * seeds.Length, progress =>
         {
+            Lock storing = new();
             var shared = new SharedProgress(progress, seeds.Length);
+            SideBySide(seeds.Length, Lanes(experiment, seeds.Length), (i, token) =>
+            {
+                (ExperimentResult result, double seconds) = Measure(experiment.Replicate, settings with { Seed = seeds[i] }, shared.Part(i, $"seed {seeds[i]}"), token);
+                var replicate = new Replicate(seeds[i], seconds, result.Figures, result.WeightsHash);
+                lock (storing)
+                {
+                    record = record with { Replicates = InOrder(experiment, [.. record.Replicates, replicate]) };
+                    Folder.Write(record);
+                }
+
+                shared.Finish(i, $"seed {seeds[i]}");
+            });
+            return record;
+        });
+        return record;
+    }
+
+    /// <summary>Does numbered work in several lanes, each of which computes on one thread; the first failure stops the others and is thrown.</summary>
+    /// <param name="count">Pieces of work.</param>
+    /// <param name="lanes">Threads that take them in turn; one uses all threads for each piece.</param>
+    /// <param name="work">Takes the number of a piece and a token that stops it.</param>
+    private void SideBySide(int count, int lanes, Action<int, CancellationToken> work)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        int threads = Workers.Threads, next = -1;
+        ExceptionDispatchInfo? failure = null;
+        Thread[] helpers = [.. Enumerable.Range(1, lanes - 1).Select(_ => new Thread(Lane) { IsBackground = true })];
+        try
+        {
+            if (lanes > 1) Workers.Threads = 1;
+            foreach (Thread helper in helpers) helper.Start();
+            Lane();
+            foreach (Thread helper in helpers) helper.Join();
+        }
+        finally
+        {
+            Workers.Threads = threads;
+        }
+
+        Cancellation.ThrowIfCancellationRequested();
+        failure?.Throw();
+
+        void Lane()
+        {
             try
             {
-                if (lanes > 1) Workers.Threads = 1;
-                Thread[] helpers = [.. Enumerable.Range(1, lanes - 1).Select(_ => new Thread(Work) { IsBackground = true })];
-                foreach (Thread helper in helpers) helper.Start();
-                Work();
-                foreach (Thread helper in helpers) helper.Join();
+                for (int i = Interlocked.Increment(ref next); i < count && !stop.IsCancellationRequested; i = Interlocked.Increment(ref next)) work(i, stop.Token);
             }
-            finally
+            catch (Exception e)
             {
-                Workers.Threads = threads;
+                // What the other lanes throw because they are stopped comes later.
+                Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
+                stop.Cancel();
             }
+        }
+    }
 
-            return 0;
+    private int Lanes(Experiment experiment, int seeds) => experiment.IsTimed ? 1 : Math.Clamp(request.Threads, 1, seeds);
 
-            void Work()
-            {
-                try
-                {
-                    for (int i = Interlocked.Increment(ref next); i < seeds.Length; i = Interlocked.Increment(ref next))
-                    {
-                        ExperimentSettings settings = record.Settings with { Seed = seeds[i] };
-                        (ExperimentResult result, double seconds) = Measure(experiment.Replicate, settings, shared.Part(i, $"seed {seeds[i]}"), stop.Token);
-                        lock (done)
-                        {
-                            Replicate[] all = [.. record.Replicates, new Replicate(seeds[i], seconds, result.Figures, result.WeightsHash)];
-                            record = record with { Replicates = [.. all.OrderBy(replicate => Array.IndexOf(seeds, replicate.Seed))] };
-                            Folder.Write(record);
-                        }
-                    }
-                }
-                catch (Exception e)
-                {
-                    // The first failure is the one to tell; it stops the other lane.
-                    Interlocked.CompareExchange(ref failure, e, null);
-                    stop.Cancel();
-                }
-            }
-        });
-        cancellation.ThrowIfCancellationRequested();
-        if (failure is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-        return record;
+    /// <summary>Seeds that claims need and a result lacks.</summary>
+    private long[] MissingSeeds(Experiment experiment, ResultRecord? stored) =>
+        [.. ReplicateSeeds(experiment).Except(stored?.Replicates.Select(static replicate => replicate.Seed) ?? [])];
+
+    /// <summary>Replicates in the order of their seeds, whichever was done first: two runs store the same file.</summary>
+    private Replicate[] InOrder(Experiment experiment, IEnumerable<Replicate> replicates)
+    {
+        List<long> order = [.. ReplicateSeeds(experiment)];
+        return [.. replicates.OrderBy(replicate => order.IndexOf(replicate.Seed))];
+    }
+
+    /// <summary>Planned seconds of the own seed: all seeds cost what the experiment says, and further ones run side by side.</summary>
+    private double CostOfRun(Experiment experiment)
+    {
+        int more = ReplicateSeeds(experiment).Count;
+        double all = request.Quick ? experiment.Cost.Quick : experiment.Cost.Lesson;
+        return more == 0 ? all : all / (1 + ((double)more / Lanes(experiment, more)));
+    }
+
+    /// <summary>Planned seconds of one further seed, its share of the time that several take side by side.</summary>
+    private double CostOfSeed(Experiment experiment)
+    {
+        int more = ReplicateSeeds(experiment).Count;
+        return more == 0 ? 0 : ((request.Quick ? experiment.Cost.Quick : experiment.Cost.Lesson) - CostOfRun(experiment)) / more;
     }
 
     /// <summary>True where the user asked for an element type that the experiment can not have.</summary>
@@ -130,6 +212,10 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
         TimeSpan loadingBefore = Data.LoadingTime;
         var clock = Stopwatch.StartNew();
         ExperimentResult result = run(new ExperimentContext(settings, Data, progress, token));
-        return (result, (clock.Elapsed - (Data.LoadingTime - loadingBefore)).TotalSeconds);
+        // Another lane may have begun to load before this one began to wait for it.
+        return (result, Math.Max(0, (clock.Elapsed - (Data.LoadingTime - loadingBefore)).TotalSeconds));
     }
+
+    private static string Describe(ExperimentSettings settings, DataIdentity? data) =>
+        $"seed {settings.Seed}, {ResultPrinter.Describe(settings)}{(data is null ? "" : $", {data.Name} ({data.Source})")}";
 }

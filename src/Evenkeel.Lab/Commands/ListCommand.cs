@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json;
+using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 
@@ -12,47 +13,69 @@ internal static class ListCommand
     public static Command Create()
     {
         Option<bool> json = Options.Json();
-        var command = new Command("list", "The experiments: name, item of the lesson, what they look at.") { json };
+        var command = new Command("list", "The experiments and the claims: name, item of the lesson, what they look at or say.") { json };
         command.Do((parse, _) =>
         {
             if (parse.GetValue(json)) PrintJson();
-            else Print();
+            else Print(Console.Out, Ink.ForOutput());
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static void Print()
+    internal static void Print(TextWriter output, Ink ink)
     {
-        Ink ink = Ink.ForOutput();
-        var table = new TextTable("experiment", "lesson", "what it looks at").Wrap(2);
-        foreach (Experiment experiment in ExperimentCatalog.All) table.Add(ink.Bold(experiment.Name), experiment.Lesson, experiment.Title);
-        foreach (string line in table.Lines(ink.Width, ink, indent: "")) Console.WriteLine(line);
-        Console.WriteLine();
-        Console.WriteLine(ink.Dim("evenkeel run NAME runs one, evenkeel reproduce all of them."));
+        TextTable experiments = new TextTable("experiment", "lesson", "what it looks at").Wrap(2), claims = new TextTable("claim", "lesson", "what it says").Wrap(2);
+        foreach (Experiment experiment in ExperimentCatalog.All) experiments.Add(ink.Bold(experiment.Name), experiment.Lesson, experiment.Title);
+        foreach (Claim claim in ClaimCatalog.All) claims.Add(ink.Bold(claim.Id), claim.Lesson, claim.Statement);
+        foreach (string line in experiments.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
+        output.WriteLine();
+        foreach (string line in claims.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
+        output.WriteLine();
+        string hint = "evenkeel run NAME runs an experiment, evenkeel reproduce all of them; evenkeel claims shows the verdicts, with ID it explains one.";
+        foreach (string line in TextTable.WrapText(hint, ink.Width)) output.WriteLine(ink.Dim(line));
     }
 
     private static void PrintJson()
     {
-        foreach (Experiment experiment in ExperimentCatalog.All)
-        {
-            using var buffer = new MemoryStream();
-            using (var json = new Utf8JsonWriter(buffer, ResultJson.Options(indented: false)))
-            {
-                json.WriteStartObject();
-                json.WriteString("experiment", experiment.Name);
-                json.WriteString("title", experiment.Title);
-                json.WriteString("lesson", experiment.Lesson);
-                json.WriteString("description", experiment.Description);
-                json.WriteStartArray("variants");
-                foreach (string variant in experiment.Variants) json.WriteStringValue(variant);
-                json.WriteEndArray();
-                json.WriteString("images", experiment.Images?.Name);
-                json.WriteString("page", experiment.Page);
-                json.WriteEndObject();
-            }
+        foreach (Experiment experiment in ExperimentCatalog.All) PrintObject(json => Write(json, experiment));
+        foreach (Claim claim in ClaimCatalog.All) PrintObject(json => Write(json, claim));
+    }
 
-            Console.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
+    private static void Write(Utf8JsonWriter json, Experiment experiment)
+    {
+        json.WriteString("experiment", experiment.Name);
+        json.WriteString("title", experiment.Title);
+        json.WriteString("lesson", experiment.Lesson);
+        json.WriteString("description", experiment.Description);
+        json.WriteStartArray("variants");
+        foreach (string variant in experiment.Variants) json.WriteStringValue(variant);
+        json.WriteEndArray();
+        json.WriteString("images", experiment.Images?.Name);
+        json.WriteString("page", experiment.Page);
+    }
+
+    private static void Write(Utf8JsonWriter json, Claim claim)
+    {
+        json.WriteString("claim", claim.Id);
+        json.WriteString("statement", claim.Statement);
+        json.WriteString("lesson", claim.Lesson);
+        json.WriteString("rule", claim.Rule);
+        json.WriteStartArray("experiments");
+        foreach (string experiment in claim.Experiments) json.WriteStringValue(experiment);
+        json.WriteEndArray();
+    }
+
+    private static void PrintObject(Action<Utf8JsonWriter> members)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, ResultJson.Options(indented: false)))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
         }
+
+        Console.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
     }
 }

@@ -32,6 +32,7 @@ internal static class RunCommand
             bool asJson = parse.GetValue(json);
             Ink ink = asJson ? Ink.Plain : Ink.ForOutput();
             var printer = new ResultPrinter(Console.Out, ink);
+            laboratory.PlanRuns(parse.GetValue(names)!.Select(static name => ExperimentCatalog.Find(name)!));
             foreach (string name in parse.GetValue(names)!)
             {
                 Experiment experiment = ExperimentCatalog.Find(name)!;
@@ -49,7 +50,7 @@ internal static class RunCommand
     }
 }
 
-/// <summary>The options of <c>run</c> and <c>reproduce</c>.</summary>
+/// <summary>The options of <c>run</c>, <c>reproduce</c> and <c>claims</c>.</summary>
 internal sealed class RunOptions
 {
     private readonly Option<string?> _data = Options.Data();
@@ -73,12 +74,15 @@ internal sealed class RunOptions
         command.Add(_skipBad);
     }
 
+    /// <summary>The folder of results, which need not be there: for reading.</summary>
+    public ResultFolder FolderOf(ParseResult parse) => new(parse.GetValue(_out)!);
+
     /// <summary>Checks data and folder before anything runs.</summary>
     public Laboratory Open(ParseResult parse, CancellationToken cancellation)
     {
         LabData data = LabData.Find(parse.GetValue(_data));
         data.SkipBad = parse.GetValue(_skipBad);
-        var folder = new ResultFolder(parse.GetValue(_out)!);
+        ResultFolder folder = FolderOf(parse);
         folder.Prepare();
         Options.WarnOfSlowHardware();
         var request = new RunRequest(

@@ -5,30 +5,130 @@ using Evenkeel.Lab.Experiments;
 namespace Evenkeel.Lab.Reports;
 
 /// <summary>Verdicts for a reader at a terminal of 80 columns.</summary>
-internal static class ClaimPrinter
+internal sealed class ClaimPrinter(TextWriter output, Ink ink)
 {
-    /// <summary>One line a claim: its verdict, and the effect with its interval.</summary>
-    public static void PrintTable(TextWriter output, Ink ink, Evidence evidence)
-    {
-        var table = new TextTable("", "claim", "says", "verdict", "effect", "95 % interval").Wrap(2, 3).Right(4);
-        foreach (Finding finding in ClaimCatalog.All.Select(claim => claim.Judge(evidence)))
-        {
-            JudgedCase? first = finding.Cases.Count > 0 ? finding.Cases[0] : null;
-            table.Add(
-                Sign(ink, finding), finding.Claim.Id, finding.Claim.Statement, finding.VerdictText,
-                first is null ? "" : Number(first.Interval.Mean), first is null ? "" : $"{Number(first.Interval.Low)} .. {Number(first.Interval.High)}");
-        }
+    private const string Gap = "  ";
+    private const int IdWidth = 3;
+    private const int NumberWidth = 9;
 
-        foreach (string line in table.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
+    /// <summary>Two numbers of nine columns at most, and what stands between them.</summary>
+    private const int IntervalWidth = 22;
+
+    private const int BarWidth = 18;
+
+    /// <summary>The narrowest line that has room for bars.</summary>
+    private const int BarsFrom = 76;
+
+    private const string Between = " .. ";
+
+    private readonly ResultPrinter _text = new(output, ink);
+
+    /// <summary>Two lines a claim: what it says; its verdict, and the effect with its interval in the lesson's own case.</summary>
+    public void PrintTable(IReadOnlyList<Finding> findings)
+    {
+        int sign = TextTable.Width(ink.Holds), indent = sign + 1 + IdWidth + Gap.Length, verdict = ink.Width - indent - Numbers("", "").Length;
+        string heading = $"{new string(' ', sign + 1)}{"claim and verdict".PadRight(ink.Width - sign - 1 - Numbers("", "").Length)}{Numbers("effect", "95 % interval")}";
+        output.WriteLine(ink.Dim(heading.TrimEnd()));
+        output.WriteLine(ink.Dim(new string(ink.Rule, ink.Width)));
+        foreach (Finding finding in findings)
+        {
+            _text.Hang("", $"{Sign(finding)} {ink.Bold(finding.Claim.Id.PadRight(IdWidth))} ", finding.Claim.Statement);
+            string numbers = finding.Cases.Count == 0 ? "" : Numbers(Number(finding.Cases[0].Interval.Mean), Text(finding.Cases[0].Interval));
+            foreach (string line in TextTable.WrapText(finding.VerdictText, verdict))
+            {
+                string padding = numbers.Length == 0 ? "" : new string(' ', verdict - line.Length);
+                output.WriteLine(new string(' ', indent) + Paint(finding, line) + padding + numbers.TrimEnd());
+                numbers = "";
+            }
+        }
     }
 
-    public static string Sign(Ink ink, Finding finding) => finding.Verdict switch
+    /// <summary>How many claims have which verdict.</summary>
+    public void PrintCounts(IReadOnlyList<Finding> findings)
     {
-        Verdict.Holds => ink.Holds,
-        Verdict.HoldsIf => ink.HoldsIf,
-        Verdict.Fails => ink.Fails,
-        _ => ink.Undecided,
-    };
+        string[] counts =
+        [
+            .. findings.GroupBy(static finding => (finding.Missing.Count > 0, finding.Verdict)).OrderBy(static group => group.Key)
+                .Select(static group => $"{group.Count()} {(group.Key.Item1 ? "not run" : Name(group.Key.Verdict, group.Count()))}"),
+        ];
+        output.WriteLine($"{findings.Count} {(findings.Count == 1 ? "claim" : "claims")}: {string.Join(", ", counts)}.");
+    }
 
-    private static string Number(double value) => double.IsNaN(value) ? "-" : value.ToString("G3", CultureInfo.InvariantCulture);
+    /// <summary>One claim in full: the lesson, the rule, the evidence, the verdict, what follows.</summary>
+    /// <param name="finding">The claim and its verdict.</param>
+    /// <param name="records">Results that it was judged by.</param>
+    public void Explain(Finding finding, IReadOnlyList<ResultRecord> records)
+    {
+        Claim claim = finding.Claim;
+        output.WriteLine();
+        _text.Hang("", ink.Bold(claim.Id) + " ", claim.Statement);
+        output.WriteLine();
+        foreach (string item in LessonName.Items(claim.Lesson))
+        {
+            LessonName lesson = LessonName.Of(item);
+            Labelled("Lesson", $"{item}: {lesson.Title} ({lesson.PageOf(item)})");
+        }
+
+        Labelled("It says", claim.Words);
+        Labelled("Rule", claim.Rule);
+        foreach (ResultRecord record in records)
+            Labelled("Run", $"{record.Experiment.Name} with {Seeds(record)}, {ResultPrinter.Describe(record.Settings)}{(record.Data is { } data ? $", {data.Name}" : "")} ({record.Experiment.Page})");
+        output.WriteLine();
+        Evidence(finding);
+        output.WriteLine();
+        Labelled("Verdict", $"{finding.VerdictText}{(finding.Missing.Count > 0 ? $": no results of {string.Join(", ", finding.Missing)}" : "")}", line => Paint(finding, line));
+        if (finding.Remark is { } remark) Labelled("Besides", remark);
+        Labelled("Practice", claim.Practice);
+    }
+
+    public string Sign(Finding finding) => ink.Sign(finding.Verdict);
+
+    /// <summary>Three digits: what an interval over a few seeds can carry.</summary>
+    public static string Number(double value) => double.IsNaN(value) ? "-" : value.ToString("g3", CultureInfo.InvariantCulture);
+
+    /// <summary>Both ends of an interval.</summary>
+    public static string Text(Interval interval) => double.IsNaN(interval.Low) ? "-" : Number(interval.Low) + Between + Number(interval.High);
+
+    private void Evidence(Finding finding)
+    {
+        if (finding.Cases.Count == 0) return;
+        bool hasBars = ink.Width >= BarsFrom;
+        TextTable table = new TextTable(hasBars ? ["", "case", "effect", "95 % interval", "against the rule"] : ["", "case", "effect", "95 % interval"]).Wrap(1).Right(2);
+        var bar = new IntervalBar(finding.Cases, BarWidth, ink);
+        foreach (JudgedCase judged in finding.Cases)
+        {
+            string[] cells = [ink.Sign(judged.Verdict), judged.Case.Name, Number(judged.Interval.Mean), Text(judged.Interval)];
+            table.Add(hasBars ? [.. cells, ink.In(judged.Verdict, bar.Draw(judged))] : cells);
+        }
+
+        foreach (string line in table.Lines(ink.Width, ink)) output.WriteLine(line);
+        output.WriteLine();
+        JudgedCase first = finding.Cases[0];
+        _text.Hang("  ", "", $"Seed by seed{(finding.Cases.Count > 1 ? $", {first.Case.Name}" : "")}: {string.Join(", ", first.Case.Values.Select(Number))}.", ink.Dim);
+        if (hasBars) _text.Hang("  ", "", $"{ink.Shade} is where the rule wants the effect, {ink.Dot} its {(first.Case.IsRatio ? "geometric mean" : "mean")}, {ink.Bar} the interval.", ink.Dim);
+    }
+
+    private void Labelled(string label, string text, Func<string, string>? paint = null) => _text.Hang("  ", ink.Bold(label.PadRight(9)), text, paint);
+
+    private string Paint(Finding finding, string text) => finding.Missing.Count > 0 ? ink.Dim(text) : ink.In(finding.Verdict, text);
+
+    private static string Numbers(string effect, string interval) => $"{Gap}{effect.PadLeft(NumberWidth)}{Gap}{interval.PadRight(IntervalWidth)}";
+
+    private static string Seeds(ResultRecord record)
+    {
+        long[] seeds = [record.Settings.Seed, .. record.Replicates.Select(static replicate => replicate.Seed)];
+        bool isRun = seeds.Length > 2 && seeds.Select((seed, i) => seed - i).Distinct().Count() == 1;
+        return seeds.Length == 1 ? $"seed {seeds[0]}" : isRun ? $"seeds {seeds[0]} to {seeds[^1]}" : $"seeds {string.Join(", ", seeds)}";
+    }
+
+    private static string Name(Verdict verdict, int count) => (verdict, count) switch
+    {
+        (Verdict.Holds, 1) => "holds",
+        (Verdict.Holds, _) => "hold",
+        (Verdict.HoldsIf, 1) => "holds under a condition",
+        (Verdict.HoldsIf, _) => "hold under a condition",
+        (Verdict.Fails, 1) => "fails",
+        (Verdict.Fails, _) => "fail",
+        _ => "undecided",
+    };
 }

@@ -1,3 +1,4 @@
+using Evenkeel.Lab.Experiments;
 using Spectre.Console;
 
 namespace Evenkeel.Lab.Reports;
@@ -18,8 +19,16 @@ internal sealed class Ink
         HoldsIf = signs ? Paint("33", "✓") : "if  ";
         Fails = signs ? Paint("31", "✗") : "FAIL";
         Undecided = signs ? Paint("33", "–") : "-   ";
+        Shade = signs ? '░' : '.';
+        Edge = signs ? '│' : '|';
+        Bar = signs ? '━' : '=';
+        Dot = signs ? '●' : 'o';
+        Cross = signs ? '┿' : '+';
         Width = width;
     }
+
+    /// <summary>A terminal of some width: for tests.</summary>
+    internal static Ink Of(int width, bool signs, bool colour = false) => new(colour, signs, width);
 
     /// <summary>For pipes and files.</summary>
     public static Ink Plain { get; } = new(colour: false, signs: false, width: 80);
@@ -34,7 +43,34 @@ internal sealed class Ink
 
     public string Undecided { get; }
 
+    /// <summary>Parts of a text chart: a region, its edge, a bar, a point, and a bar across an edge.</summary>
+    public char Shade { get; }
+
+    public char Edge { get; }
+
+    public char Bar { get; }
+
+    public char Dot { get; }
+
+    public char Cross { get; }
+
     public int Width { get; }
+
+    public string Sign(Verdict verdict) => verdict switch
+    {
+        Verdict.Holds => Holds,
+        Verdict.HoldsIf => HoldsIf,
+        Verdict.Fails => Fails,
+        _ => Undecided,
+    };
+
+    /// <summary>A text in the colour of a verdict.</summary>
+    public string In(Verdict verdict, string text) => verdict switch
+    {
+        Verdict.Holds => Paint("32", text),
+        Verdict.Fails => Paint("31", text),
+        _ => Paint("33", text),
+    };
 
     /// <summary>What standard output understands.</summary>
     public static Ink ForOutput()

@@ -1,31 +1,65 @@
 using System.Diagnostics;
+using System.Globalization;
 using Evenkeel.Lab.Experiments;
 using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Evenkeel.Lab.Reports;
 
-/// <summary>Progress on standard error: a bar with the time left on a terminal, one plain line an epoch or variant elsewhere.</summary>
+/// <summary>Progress on standard error: a bar over the whole agenda with the time left on a terminal, one plain line an epoch, variant or seed elsewhere.</summary>
 internal static class ProgressDisplay
 {
-    /// <summary>Runs the work of one experiment under a progress display.</summary>
-    public static T Run<T>(string name, Func<IProgressSink, T> work) =>
-        Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb" ? work(new Lines(name)) : RunWithBar(name, work);
+    private const int BarWidth = 24;
 
-    private static T RunWithBar<T>(string name, Func<IProgressSink, T> work)
+    /// <summary><c>12 %, 10 min 20 s left</c>.</summary>
+    private const int AgendaWidth = 22;
+
+    /// <summary>Does one thing of the agenda under a progress display.</summary>
+    public static T Run<T>(string name, Agenda agenda, double cost, Func<IProgressSink, T> work)
     {
-        var settings = new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) };
-        Progress progress = AnsiConsole.Create(settings).Progress();
-        progress.AutoClear = true;
-        progress.RefreshRate = TimeSpan.FromMilliseconds(200);
-        progress.Columns(
-            new TaskDescriptionColumn { Alignment = Justify.Left },
-            new ProgressBarColumn { Width = 24 },
-            new PercentageColumn(),
-            new RemainingTimeColumn());
-        return progress.Start(context => work(new Bar(name, context.AddTask(Markup.Escape(name), maxValue: 1))));
+        agenda.Begin(cost);
+        try
+        {
+            bool isPlain = Console.IsErrorRedirected || string.Equals(Environment.GetEnvironmentVariable("TERM"), "dumb", StringComparison.Ordinal);
+            return isPlain ? work(new Lines(Console.Error, name, agenda)) : RunWithBar(name, agenda, work);
+        }
+        finally
+        {
+            agenda.End();
+        }
     }
 
-    private sealed class Bar(string name, ProgressTask task) : IProgressSink
+    private static T RunWithBar<T>(string name, Agenda agenda, Func<IProgressSink, T> work)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        Progress progress = console.Progress();
+        progress.AutoClear = true;
+        progress.RefreshRate = TimeSpan.FromMilliseconds(200);
+        // What is being done comes last and is cut, so that the bar stands still.
+        progress.Columns(
+            new ProgressBarColumn { Width = BarWidth },
+            new AgendaColumn(agenda),
+            new TaskDescriptionColumn { Alignment = Justify.Left });
+        int room = console.Profile.Width - BarWidth - AgendaWidth - 3;
+        return progress.Start(context => work(new Bar(name, room, agenda, context.AddTask(Markup.Escape(Cut(name, room)), maxValue: 1))));
+    }
+
+    /// <summary>The beginning of a text that is too long.</summary>
+    private static string Cut(string text, int room) => text.Length <= room ? text : room < 2 ? "" : text[..(room - 1)] + "…";
+
+    /// <summary>Progress in lines.</summary>
+    internal sealed class Lines(TextWriter output, string name, Agenda agenda) : IProgressSink
+    {
+        private readonly Stopwatch _sinceBegun = Stopwatch.StartNew();
+
+        public void Report(double done, string state, bool milestone)
+        {
+            agenda.Report(done);
+            if (milestone) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {state} ({_sinceBegun.Elapsed.TotalSeconds:F1} s; {agenda})"));
+        }
+    }
+
+    private sealed class Bar(string name, int room, Agenda agenda, ProgressTask task) : IProgressSink
     {
         private const double StepSeconds = 0.1;
 
@@ -36,18 +70,17 @@ internal static class ProgressDisplay
             // A training step may take 200 µs: it must not pay for a screen.
             if (!milestone && _sinceShown.Elapsed.TotalSeconds < StepSeconds) return;
             _sinceShown.Restart();
-            task.Value = done;
-            task.Description = Markup.Escape($"{name}  {state}");
+            agenda.Report(done);
+            task.Value = agenda.State().Done;
+            task.Description = Markup.Escape(Cut($"{name}  {state}", room));
         }
     }
 
-    private sealed class Lines(string name) : IProgressSink
+    /// <summary>Percentage and time left of the whole.</summary>
+    private sealed class AgendaColumn(Agenda agenda) : ProgressColumn
     {
-        private readonly Stopwatch _sinceBegun = Stopwatch.StartNew();
+        protected override bool NoWrap => true;
 
-        public void Report(double done, string state, bool milestone)
-        {
-            if (milestone) Console.Error.WriteLine($"{name}: {state} ({done:P0}, {_sinceBegun.Elapsed.TotalSeconds:F1} s)");
-        }
+        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) => new Text(agenda.ToString().PadRight(AgendaWidth));
     }
 }

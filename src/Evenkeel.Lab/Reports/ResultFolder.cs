@@ -9,24 +9,24 @@ namespace Evenkeel.Lab.Reports;
 /// <summary>The folder of results: one file an experiment, whole or not at all.</summary>
 internal sealed class ResultFolder(string path)
 {
-    /// <summary>Where it is, as the user gave it.</summary>
-    public string Path => path;
+    /// <summary>The folder, as the user has named it.</summary>
+    public string Root { get; } = path;
 
-    public string PathOf(string experiment) => System.IO.Path.Combine(path, experiment + ".json");
+    public string PathOf(string experiment) => Path.Combine(Root, experiment + ".json");
 
     /// <summary>Makes the folder and tries to write in it, so that a run of minutes does not end in an error that could be told at once.</summary>
     public void Prepare()
     {
-        string probe = System.IO.Path.Combine(path, $".evenkeel-{Environment.ProcessId}.tmp");
+        string probe = Path.Combine(Root, $".evenkeel-{Environment.ProcessId}.tmp");
         try
         {
-            Directory.CreateDirectory(path);
+            Directory.CreateDirectory(Root);
             File.WriteAllBytes(probe, [0]);
             File.Delete(probe);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new LabException($"--out: expected a folder to write to, got {path} ({Reason(e)}). Choose another folder.", ExitCode.Failed, e);
+            throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). Choose another folder.", ExitCode.Failed, e);
         }
     }
 
@@ -35,7 +35,7 @@ internal sealed class ResultFolder(string path)
     /// <summary>Writes a text into the folder or one below it.</summary>
     public void WriteFile(string name, string text)
     {
-        string file = System.IO.Path.Combine(path, name), below = System.IO.Path.GetDirectoryName(file)!;
+        string file = Path.Combine(Root, name), below = Path.GetDirectoryName(file)!;
         try
         {
             Directory.CreateDirectory(below);

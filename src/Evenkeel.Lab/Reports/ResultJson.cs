@@ -256,7 +256,7 @@ internal static class ResultJson
         json.WriteEndObject();
     }
 
-    private static void Numbers(Utf8JsonWriter json, string name, IReadOnlyList<double> values)
+    public static void Numbers(Utf8JsonWriter json, string name, IReadOnlyList<double> values)
     {
         json.WriteStartArray(name);
         foreach (double value in values) Number(json, value);

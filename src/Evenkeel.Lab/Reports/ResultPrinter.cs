@@ -15,7 +15,8 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
         output.WriteLine();
         output.WriteLine(ink.Bold(experiment.Name) + ": " + experiment.Title
             + new string(' ', Math.Max(2, ink.Width - title.Length - lesson.Length)) + ink.Dim(lesson));
-        foreach (string line in TextTable.WrapText(Describe(record, data), ink.Width)) output.WriteLine(ink.Dim(line));
+        string images = experiment.Images is { } set ? $", {data.Describe(set)}" : "";
+        foreach (string line in TextTable.WrapText($"seed {record.Settings.Seed}, {Describe(record.Settings)}{images}", ink.Width)) output.WriteLine(ink.Dim(line));
         foreach (ResultTable table in record.Result.Tables) Print(table);
         if (record.Result.Checks.Count > 0) output.WriteLine();
         foreach (Check check in record.Result.Checks) Print(check);
@@ -58,21 +59,12 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
         _ => value.ToString() ?? "",
     };
 
-    public string Sign(Verdict verdict) => verdict switch
+    /// <summary>Settings without the seed.</summary>
+    public static string Describe(ExperimentSettings settings)
     {
-        Verdict.Holds => ink.Holds,
-        Verdict.HoldsIf => ink.HoldsIf,
-        Verdict.Fails => ink.Fails,
-        _ => ink.Undecided,
-    };
-
-    private static string Describe(ResultRecord record, LabData data)
-    {
-        ExperimentSettings settings = record.Settings;
         string threads = settings.Threads == 1 ? "1 thread" : $"{settings.Threads} threads";
         string epochs = settings.Epochs is { } n ? n == 1 ? ", 1 epoch" : $", {n} epochs" : "";
-        string text = $"seed {settings.Seed}, {threads}, {settings.DType.ToString().ToLowerInvariant()}{epochs}{(settings.Quick ? ", quick" : "")}";
-        return record.Experiment.Images is { } set ? $"{text}, {data.Describe(set)}" : text;
+        return $"{threads}, {settings.DType.ToString().ToLowerInvariant()}{epochs}{(settings.Quick ? ", quick" : "")}";
     }
 
     private void Print(ResultTable table)
@@ -91,5 +83,5 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
         foreach (string line in text.Lines(ink.Width, ink)) output.WriteLine(line);
     }
 
-    private void Print(Check check) => Hang("  ", Sign(check.Verdict), $"{check.Statement}: {check.Measured}");
+    private void Print(Check check) => Hang("  ", ink.Sign(check.Verdict), $"{check.Statement}: {check.Measured}");
 }

@@ -14,7 +14,7 @@ internal static class Report
         string html = new ReportPage(results, style, script).Write();
         folder.WriteFile("index.html", html);
         foreach (PageChart chart in results.Charts) folder.WriteFile(FigureElement.CsvPath(chart), ChartData.Of(chart).ToCsv());
-        return Path.Combine(folder.Path, "index.html");
+        return Path.Combine(folder.Root, "index.html");
     }
 
     /// <summary>What the build embeds; the script is missing where there was no Node.</summary>

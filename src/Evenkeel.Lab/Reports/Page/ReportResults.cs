@@ -60,19 +60,19 @@ internal sealed class ReportResults
     /// <exception cref="LabException">There is no folder or no result in it, a file is damaged, or its results are of several settings, data or builds.</exception>
     public static ReportResults Read(ResultFolder folder)
     {
-        if (!Directory.Exists(folder.Path))
-            throw new LabException($"expected a folder with results, got {folder.Path}, which does not exist. 'evenkeel reproduce --out {folder.Path}' makes one.", ExitCode.Usage);
+        if (!Directory.Exists(folder.Root))
+            throw new LabException($"expected a folder with results, got {folder.Root}, which does not exist. 'evenkeel reproduce --out {folder.Root}' makes one.", ExitCode.Usage);
         if (folder.Damaged() is [var damaged, ..] all)
         {
             throw new LabException(
-                $"expected results, cannot read {string.Join("; ", all.Select(static file => $"{file.Path} ({file.Reason})"))}. Delete {(all.Count == 1 ? "it" : "them")}, or run the experiment again: evenkeel run {damaged.Experiment.Name} --out {folder.Path}.");
+                $"expected results, cannot read {string.Join("; ", all.Select(static file => $"{file.Path} ({file.Reason})"))}. Delete {(all.Count == 1 ? "it" : "them")}, or run the experiment again: evenkeel run {damaged.Experiment.Name} --out {folder.Root}.");
         }
 
         IReadOnlyList<ResultRecord> records = folder.All();
         if (records.Count == 0)
-            throw new LabException($"expected results (NAME.json) in {folder.Path}, found none. 'evenkeel reproduce --out {folder.Path}' makes them.", ExitCode.Usage);
+            throw new LabException($"expected results (NAME.json) in {folder.Root}, found none. 'evenkeel reproduce --out {folder.Root}' makes them.", ExitCode.Usage);
         if (ResultMixture.Find(records) is { } mixture)
-            throw new LabException($"{folder.Path} holds results of several {mixture.Of}: {mixture.Explanation}. A report is of one: 'evenkeel reproduce --replace --out {folder.Path}' runs again what differs, or delete the file of one.");
+            throw new LabException($"{folder.Root} holds results of several {mixture.Of}: {mixture.Explanation}. A report is of one: 'evenkeel reproduce --replace --out {folder.Root}' runs again what differs, or delete the file of one.");
         return new ReportResults(records);
     }
 
