@@ -25,7 +25,16 @@ public sealed class TheoryClaimTests
         { "C12", "", "holds if the deviation before the norm is 0.1 or more" },
         { "C13", "", "holds" },
         { "C13", "sigmoid-batchnorm.ratioAt30=1e-20", "holds if 20 sigmoid layers, or 5 sigmoid layers, or 10 sigmoid layers, or 5 tanh layers, or 10 tanh layers, or 20 tanh layers, or 30 tanh layers" },
+        { "C20", "", "holds if keeping 0.9, 50 batches, or keeping 0.5, 50 batches, or keeping 0.99, 500 batches" },
+        { "C20", "keep0.99.errorAt50=0.1", "holds" },
+        { "C20", "keep0.9.errorAt50=1e-8;keep0.5.errorAt50=1e-8;keep0.99.errorAt500=1e-8", "fails" },
+        { "C21", "", "holds if the learning rate is large" },
+        { "C21", "batchnorm-small.meanTrainAccuracy=0.7", "holds" },
+        { "C21", "batchnorm.drift=0.9;batchnorm-small.drift=0.9;batchnorm.meanTrainAccuracy=0.1", "fails" },
         { "C22", "", "holds if the features are independent" },
+        { "C25", "", "holds" },
+        { "C25", "speedup=0.5", "holds if it is equal" },
+        { "C25", "difference.worst=1e-3", "holds if it is faster" },
         { "C22", "scaled.condition=1e6;scaled.twoFeatureCondition=1e4;scaled.rateGain=1", "fails" },
     };
 
@@ -51,6 +60,12 @@ public sealed class TheoryClaimTests
             tanh-batchnorm.ratioAt20=6.2;tanh-batchnorm.ratioAt30=17;sigmoid-none.ratioAt20=1.5e-16;tanh-none.ratioAt20=2.6e-4;sigmoid-layernorm.ratioAt20=1.5e-8;tanh-layernorm.ratioAt20=3.4;
             sigmoid-none.defaultSlope=0.244;sigmoid-batchnorm.defaultSlope=0.206;sigmoid-none.largeSlope=0.069;sigmoid-batchnorm.largeSlope=0.206
             """,
+        ["batchnorm-test-time"] = "keep0.9.errorAt50=0.105;keep0.5.errorAt50=0.08;keep0.99.errorAt50=0.63;keep0.99.errorAt500=0.1;train.error=9e-9;cumulative.errorAt500=0.11",
+        ["covariate-shift"] = """
+            batchnorm.drift=0.03;none.drift=0.4;noisy.drift=0.38;batchnorm-small.drift=0.02;none-small.drift=0.17;batchnorm.meanTrainAccuracy=0.75;none.meanTrainAccuracy=0.62;noisy.meanTrainAccuracy=0.56;
+            batchnorm-small.meanTrainAccuracy=0.57;none-small.meanTrainAccuracy=0.61;noisy-small.meanTrainAccuracy=0.38
+            """,
+        ["batchnorm-backward-speed"] = "speedup=5.9;difference.worst=8e-16;relativeError.dx=1.5e-10",
         ["feature-scaling"] = "scaled.condition=2.1;scaled.twoFeatureCondition=1.3;correlated.condition=400;scaled.rateGain=1e5;raw.condition=2e7;raw.twoFeatureCondition=1e4",
     };
 
