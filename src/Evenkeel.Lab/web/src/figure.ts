@@ -40,7 +40,8 @@ function swatch(chart: Chart, series: Series, dashes: number[] | null): string {
   };
   const line = series.line && chart.kind === 'line' ? `<path class="stroke" d="M1 6H25"${dashes ? ` stroke-dasharray="${dashes.join(' ')}"` : ''}/>` : '';
   const shape = chart.kind === 'bar' ? '<path d="M8 1h10v10H8z"/>' : shapes[series.marker];
-  return `<svg viewBox="0 0 26 12" width="26" height="12" aria-hidden="true" class="${series.role}">${line}${shape}</svg>`;
+  const [left, width] = line ? [0, 26] : [7, 12];
+  return `<svg viewBox="${left} 0 ${width} 12" width="${width}" height="12" aria-hidden="true" class="${series.role}">${line}${shape}</svg>`;
 }
 
 export class Figure {
@@ -64,6 +65,8 @@ export class Figure {
     }
     // The numbers are for readers without the drawing, and for those who ask.
     for (const numbers of figure.querySelectorAll<HTMLDetailsElement>(':scope > details')) numbers.open = false;
+    // A few cases do not need the whole width.
+    if (chart.kind === 'strip') plot.style.maxWidth = `${Math.max(26, 8 + 9 * (chart.x.categories?.length ?? 0))}rem`;
     this.#addKeys();
     this.#addTools();
     plot.before(this.#keys);

@@ -38,6 +38,7 @@ function start(): void {
   addEventListener('afterprint', () => print(false));
   matchMedia('print').addEventListener('change', event => print(event.matches));
 
+  for (const badge of document.querySelectorAll<HTMLElement>('table.verdicts .verdict')) badge.title = badge.textContent ?? '';
   markPlace();
 }
 

@@ -19,7 +19,7 @@ const symbols: Record<Series['marker'], string> = {
   none: 'circle', circle: 'circle', triangle: 'triangle', square: 'rect', diamond: 'diamond',
 };
 
-/** A curve of the lesson has the colour of the measured curve of the same name. */
+/** A curve of the lesson has the colour of the measured curve whose name its own begins with: "batch norm" and "batch norm, lesson". */
 export function colorOf(chart: Chart, series: Series, colors: Colors): string {
   return colors.series[placeOf(chart, series) % colors.series.length] ?? colors.text;
 }
@@ -31,11 +31,11 @@ export function dashesOf(chart: Chart, series: Series, colors: Colors): number[]
 }
 
 function placeOf(chart: Chart, series: Series): number {
-  const plain = (name: string): string =>
-    name.toLowerCase().replace(/\b(the )?lesson('s)?\b|\bmeasured\b|\bprinted\b/g, '').replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
-  const names = [...new Set(chart.series.map(each => plain(each.name)))];
-  const ordered = [...new Set([...chart.series.filter(each => each.role === 'measured').map(each => plain(each.name)), ...names])];
-  return ordered.indexOf(plain(series.name));
+  const measured = chart.series.filter(each => each.role === 'measured');
+  if (series.role === 'measured') return measured.indexOf(series);
+  const twins = measured.filter(each => series.name === each.name || series.name.startsWith(`${each.name},`) || series.name.startsWith(`${each.name} (`));
+  const twin = twins.sort((a, b) => b.name.length - a.name.length)[0];
+  return twin ? measured.indexOf(twin) : measured.length + chart.series.filter(each => each.role === 'lesson').indexOf(series);
 }
 
 export function escapeHtml(text: string): string {
@@ -160,9 +160,20 @@ function axisOption(axis: Axis, log: boolean, extent: [number, number], colors: 
     ...common, type: log ? 'log' : 'value', scale: true,
     ...(usable(axis.min) ? { min: axis.min } : {}),
     ...(usable(axis.max) ? { max: axis.max } : {}),
+    ...(usable(axis.min) && usable(axis.max) && !log ? evenly(axis.min, axis.max) : {}),
     // Powers of ten all along, or nowhere.
     axisLabel: { ...axisLabel, formatter: log && (low < 1e-3 || high > 1e5) ? formatPower : formatTick },
   };
+}
+
+/** Steps between two given ends that meet both, where there are round ones. */
+function evenly(min: number, max: number): { interval?: number } {
+  const scale = 10 ** Math.floor(Math.log10(max - min));
+  const interval = [0.1, 0.2, 0.25, 0.5, 1].map(step => step * scale).find(step => {
+    const count = (max - min) / step;
+    return count < 8.5 && Math.abs(count - Math.round(count)) < 1e-6;
+  });
+  return interval === undefined ? {} : { interval };
 }
 
 /** The part of ECharts' callback argument that the tooltip needs. */
@@ -189,6 +200,11 @@ function tooltipHtml(chart: Chart, categories: string[] | null, hovered: Hovered
   return rows.length === 0 ? '' : `<b>${escapeHtml(heading)}</b><table>${rows.join('')}</table>`;
 }
 
+/** The title above the drawing already says what the axis would. */
+function sayTheSame(label: string, title: string): boolean {
+  return label.toLowerCase() === title.toLowerCase();
+}
+
 export function optionOf(chart: Chart, view: View, colors: Colors, width: number): EChartsCoreOption {
   const categories = categoriesOf(chart);
   const categoryWidth = categories ? (width - 80) / categories.length : 0;
@@ -206,7 +222,7 @@ export function optionOf(chart: Chart, view: View, colors: Colors, width: number
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: colors.text },
     grid: { left: 4, right: 18, top: 6, bottom: 6, outerBoundsMode: 'same', outerBoundsContain: 'all' },
     xAxis: { ...xAxis, nameLocation: 'middle', nameGap: 26 },
-    yAxis: { ...yAxis, nameLocation: 'end', nameGap: 12, nameTextStyle: { color: colors.muted, fontSize: 12, align: 'left', padding: [0, 0, 0, -4] }, ...(chart.kind === 'bar' && !view.logY ? { scale: false } : {}) },
+    yAxis: { ...yAxis, name: sayTheSame(chart.y.label, chart.title) ? '' : chart.y.label, nameLocation: 'end', nameGap: 12, nameTextStyle: { color: colors.muted, fontSize: 12, align: 'left', padding: [0, 0, 0, -4] }, ...(chart.kind === 'bar' && !view.logY ? { scale: false } : {}) },
     legend: { show: false, selected: Object.fromEntries([...view.hidden].map(name => [name, false])) },
     // The box zoom lives in the toolbox; its icon is kept out of sight, because the page has a button of its own.
     toolbox: { left: -100, itemSize: 1, feature: { dataZoom: { filterMode: 'none', brushStyle: { color: colors.muted, opacity: 0.2 } } } },
