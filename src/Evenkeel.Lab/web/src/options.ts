@@ -191,13 +191,18 @@ function tooltipHtml(chart: Chart, categories: string[] | null, hovered: Hovered
     const name = item.seriesName ?? '';
     const series = chart.series.find(each => each.name === name);
     if (name.startsWith(furniture) && low === undefined) continue;
-    heading ||= categories ? categories[x] ?? '' : `${chart.x.label} ${formatNumber(x)}`;
+    heading ||= categories ? categories[x] ?? '' : `${chart.x.label} ${formatNumber(x)}`.trim();
     const swatch = series ? `<i style="border-color:${colorOf(chart, series, colors)}" class="${series.role}"></i>` : '';
     const what = series ? escapeHtml(name) : 'mean [95 %]';
     const value = low === undefined ? formatNumber(y) : `${formatNumber(y)} [${formatNumber(low)}, ${formatNumber(high)}]`;
     rows.push(`<tr><td>${swatch}${what}</td><td>${value}</td></tr>`);
   }
   return rows.length === 0 ? '' : `<b>${escapeHtml(heading)}</b><table>${rows.join('')}</table>`;
+}
+
+/** Whether every curve has one value at an x. Contours have two: there the pointer shows the point it is on. */
+function runsRight(chart: Chart): boolean {
+  return chart.series.every(series => series.x.every((x, i) => i === 0 || Number(x) >= Number(series.x[i - 1])));
 }
 
 /** The title above the drawing already says what the axis would. */
@@ -228,7 +233,7 @@ export function optionOf(chart: Chart, view: View, colors: Colors, width: number
     toolbox: { left: -100, itemSize: 1, feature: { dataZoom: { filterMode: 'none', brushStyle: { color: colors.muted, opacity: 0.2 } } } },
     dataZoom: [{ ...inside, xAxisIndex: 0 }, { ...inside, yAxisIndex: 0 }],
     tooltip: {
-      trigger: chart.kind === 'strip' ? 'item' : 'axis', confine: true, className: 'chart-tip', appendToBody: false, transitionDuration: 0,
+      trigger: chart.kind === 'strip' || !runsRight(chart) ? 'item' : 'axis', confine: true, className: 'chart-tip', appendToBody: false, transitionDuration: 0,
       backgroundColor: colors.paper, borderColor: colors.line, textStyle: { color: colors.text, fontSize: 12 },
       axisPointer: { type: chart.kind === 'bar' ? 'shadow' : 'line', lineStyle: { color: colors.muted }, label: { show: false } },
       formatter: (hovered: Hovered | Hovered[]) => tooltipHtml(chart, categories, Array.isArray(hovered) ? hovered : [hovered], colors),
