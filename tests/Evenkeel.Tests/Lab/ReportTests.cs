@@ -94,12 +94,13 @@ public sealed partial class ReportTests : IDisposable
         string html = Page(script: null);
         foreach (Claim claim in ClaimCatalog.All)
         {
-            Assert.Contains($"<td><a href=\"#{claim.Id}\">{claim.Id}</a></td>", html, StringComparison.Ordinal);
+            Assert.Contains($"<td class=\"id\"><a href=\"#{claim.Id}\">{claim.Id}</a> ", html, StringComparison.Ordinal);
             Assert.Single(Regex.Matches(html, $"<article class=\"claim\" id=\"{claim.Id}\">"));
         }
 
         Assert.Equal(ClaimCatalog.All.Count, Regex.Count(html, "<tr data-verdict="));
         Assert.Contains("<span class=\"verdict holds-if\">holds if k &gt;= 0.1</span>", html, StringComparison.Ordinal);
+        Assert.Contains(">k &gt;= 0.1</span></td>", html, StringComparison.Ordinal);
         Assert.Contains("<span class=\"verdict undecided\">not run</span>", html, StringComparison.Ordinal);
     }
 

@@ -8,7 +8,7 @@ namespace Evenkeel.Lab.Reports.Page;
 /// </summary>
 internal static class IntervalDrawing
 {
-    private const double Width = 176, Margin = 5, RowHeight = 6, Height = 24;
+    private const double Width = 176, Margin = 5, Height = 24;
 
     /// <summary>Writes the picture of cases that share the first one's bound.</summary>
     public static void Write(HtmlWriter html, IReadOnlyList<JudgedCase> all)
@@ -25,16 +25,15 @@ internal static class IntervalDrawing
         double space = most > least ? 0.08 * (most - least) : 1;
         (least, most) = (least - space, most + space);
 
-        double height = cases.Length == 1 ? Height : 8 + (RowHeight * cases.Length);
         using (html.Open(
-            "svg", ("class", "interval"), ("viewBox", $"0 0 {Number(Width)} {Number(height)}"), ("style", height > Height ? $"height:{Number(height)}px" : null), ("role", "img"),
+            "svg", ("class", cases.Length == 1 ? "interval" : "interval several"), ("viewBox", $"0 0 {Number(Width)} {Number(Height)}"), ("role", "img"),
             ("aria-label", $"{cases[0].Case.Name}: {PageText.Effect(cases[0].Interval)}, bound: {bound}{(isLog ? ", logarithmic" : "")}")))
         {
             double left = double.IsFinite(bound.Low) ? X(bound.Low) : 0, right = double.IsFinite(bound.High) ? X(bound.High) : Width;
-            html.Element("rect", "", ("class", "within"), ("x", Number(left)), ("y", "1"), ("width", Number(right - left)), ("height", Number(height - 2)), ("fill", "currentColor"), ("fill-opacity", "0.07"));
-            if (cases.Length == 1) Line("axis", 0, Width, height / 2, height / 2);
-            foreach (double end in ends) Line("bound", X(end), X(end), 1, height - 1);
-            for (int i = cases.Length - 1; i >= 0; i--) Draw(cases[i], isFirst: i == 0, y: cases.Length == 1 ? height / 2 : 4 + (RowHeight * (i + 0.5)));
+            html.Element("rect", "", ("class", "within"), ("x", Number(left)), ("y", "1"), ("width", Number(right - left)), ("height", Number(Height - 2)), ("fill", "currentColor"), ("fill-opacity", "0.07"));
+            if (cases.Length == 1) Line("axis", 0, Width, Height / 2, Height / 2);
+            foreach (double end in ends) Line("bound", X(end), X(end), 1, Height - 1);
+            for (int i = cases.Length - 1; i >= 0; i--) Draw(cases[i], isFirst: i == 0, y: Height * (i + 1) / (cases.Length + 1));
         }
 
         void Draw(JudgedCase judged, bool isFirst, double y)
@@ -45,10 +44,10 @@ internal static class IntervalDrawing
                 if (double.IsFinite(judged.Interval.Low)) Line("range", X(judged.Interval.Low), X(judged.Interval.High), y, y);
                 if (isFirst)
                 {
-                    foreach (double value in judged.Case.Values.Where(double.IsFinite)) Dot("seed", value, y, cases.Length == 1 ? 2.5 : 1.8);
+                    foreach (double value in judged.Case.Values.Where(double.IsFinite)) Dot("seed", value, y, cases.Length == 1 ? 2.5 : 1.4);
                 }
 
-                Dot("mean", judged.Interval.Mean, y, cases.Length == 1 ? 4 : 2.6);
+                Dot("mean", judged.Interval.Mean, y, cases.Length == 1 ? 4 : 2);
             }
         }
 

@@ -156,7 +156,6 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
                     html.Text(")");
                 }
 
-                Definition("Measured", claim.Effect);
                 Definition("Rule", claim.Rule);
                 html.Element("dt", "Experiments");
                 using (html.Open("dd")) _links.Write(claim.Experiments);
@@ -170,24 +169,25 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
         }
     }
 
-    /// <summary>Where each item of a list is explained.</summary>
+    /// <summary>Where the items of a list are explained: <c>docs/lessons/k-theory.md#k9</c>; the path is said once for those of one page.</summary>
     private void WritePages(string items)
     {
-        string[] pages = [.. LessonName.Items(items).Select(static item => LessonName.Of(item).PageOf(item))];
-        for (int i = 0; i < pages.Length; i++)
+        string? page = null;
+        foreach (string item in LessonName.Items(items))
         {
-            if (i > 0) html.Text(", ");
-            html.Element("code", pages[i]);
+            LessonName lesson = LessonName.Of(item);
+            if (page is not null) html.Text(", ");
+            html.Element("code", lesson.Page == page ? "#" + item.ToLowerInvariant() : lesson.PageOf(item));
+            page = lesson.Page;
         }
     }
 
     private static string Found(Finding finding)
     {
         string seeds = PageText.Count(finding.Seeds, "seed");
-        if (finding.Cases.Count == 1) return $"{PageText.Effect(finding.Cases[0].Interval)} over {seeds}: {finding.VerdictText}";
+        if (finding.Cases.Count == 1) return $"{PageText.Effect(finding.Cases[0].Interval)} over {seeds}";
         int holding = finding.Cases.Count(static judged => judged.Verdict == Verdict.Holds);
-        return string.Create(CultureInfo.InvariantCulture,
-            $"{finding.VerdictText}: {holding} of {finding.Cases.Count} cases hold over {seeds}. In the lesson's own, {finding.Cases[0].Case.Name}: {PageText.Effect(finding.Cases[0].Interval)}");
+        return string.Create(CultureInfo.InvariantCulture, $"{holding} of {finding.Cases.Count} cases hold over {seeds}; {finding.Cases[0].Case.Name}: {PageText.Effect(finding.Cases[0].Interval)}");
     }
 
     private void WriteBadge(Verdict verdict, string text) => html.Element("span", text, ("class", $"verdict {PageText.Class(verdict)}"));

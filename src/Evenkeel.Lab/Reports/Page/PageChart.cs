@@ -74,7 +74,7 @@ internal sealed record PageChart(string Id, Chart Chart)
         // A bound at 0 has no place on a logarithmic axis.
         bool isLog = WantsLog(values) && !(bound.Low <= 0 && double.IsFinite(bound.Low)) && !(bound.High <= 0);
         return new PageChart(id, new Chart(
-            id, Sentence(claim.Effect), new Axis("", Categories: [.. cases.Select(static judged => judged.Case.Name)]), new Axis(claim.Effect, isLog), seeds,
+            id, $"{claim.Id}: {claim.Effect}", new Axis("", Categories: [.. cases.Select(static judged => judged.Case.Name)]), new Axis("", isLog), seeds,
             $"One dot a seed; bars: mean and 95 % interval. It holds where the whole interval lies {bound}."))
         {
             Intervals = [.. cases.Select(static (judged, i) => new ErrorBar(i, judged.Interval, judged.Verdict))],
@@ -84,8 +84,6 @@ internal sealed record PageChart(string Id, Chart Chart)
 
     private static string FileName(string name) =>
         string.Concat(name.Select(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '+' ? c : '-'));
-
-    private static string Sentence(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..];
 
     private static string Short(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 }

@@ -10,8 +10,10 @@ internal static class PageText
     private const int ShortHash = 12;
 
     /// <summary>A mean and its interval: <c>0.12 [0.1, 0.14]</c>.</summary>
-    public static string Effect(Interval interval) =>
-        double.IsNaN(interval.Low) ? $"{Number(interval.Mean)} [no interval]" : $"{Number(interval.Mean)} [{Number(interval.Low)}, {Number(interval.High)}]";
+    public static string Effect(Interval interval) => $"{Number(interval.Mean)} {Range(interval)}";
+
+    /// <summary>An interval: <c>[0.1, 0.14]</c>.</summary>
+    public static string Range(Interval interval) => double.IsNaN(interval.Low) ? "[no interval]" : $"[{Number(interval.Low)}, {Number(interval.High)}]";
 
     /// <summary>Three digits that count, with a real minus sign.</summary>
     public static string Number(double value)

@@ -136,7 +136,7 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
             using (_html.Open("thead"))
             using (_html.Open("tr"))
             {
-                foreach (string heading in (string[])["what the runs say", "", "measured", "true where", "mean [95 %]"]) _html.Element("th", heading);
+                foreach (string heading in (string[])["what the runs say", "", "measured", "true where", "mean [95 %]", ""]) _html.Element("th", heading, ("class", heading.StartsWith("mean", StringComparison.Ordinal) ? "num" : null));
             }
 
             using (_html.Open("tbody"))
@@ -150,6 +150,7 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
                         _html.Element("td", point.Point.Effect);
                         _html.Element("td", point.Point.Bound.ToString());
                         _html.Element("td", PageText.Effect(point.Interval), ("class", "num"));
+                        using (_html.Open("td")) IntervalDrawing.Write(_html, [new JudgedCase(new Case(point.Point.Statement, point.Point.Values), point.Interval, point.Point.Bound, point.Verdict)]);
                     }
                 }
             }

@@ -77,7 +77,17 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
         return card;
     }
 
+    /// <summary>All claims in two tables, which stand side by side where there is room: so one screen holds them.</summary>
     private void WriteVerdicts()
+    {
+        int half = (results.Findings.Count + 1) / 2;
+        using (html.Open("div", ("class", "verdict-columns")))
+        {
+            foreach (Finding[] findings in results.Findings.Chunk(half)) WriteVerdicts(findings);
+        }
+    }
+
+    private void WriteVerdicts(Finding[] findings)
     {
         using (html.Open("div", ("class", "table-scroll")))
         using (html.Open("table", ("class", "verdicts")))
@@ -85,17 +95,16 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
             using (html.Open("thead"))
             using (html.Open("tr"))
             {
-                html.Element("th", "claim");
+                html.Element("th", "claim", ("title", "and the items of the lessons that say it"));
                 html.Element("th", "statement");
-                html.Element("th", "lesson");
                 html.Element("th", "verdict");
-                html.Element("th", "effect [95 %]", ("class", "num"));
-                html.Element("th", "bound, intervals, seeds", ("title", "Shaded: where the effect must lie. One bar a case, the lesson's own on top; dots are its seeds."));
+                html.Element("th", "effect [95 %]", ("class", "num"), ("title", "mean and 95 % interval over the seeds, in the lesson's own case"));
+                html.Element("th", "bound, intervals", ("title", "Shaded: where the effect must lie. One bar a case, the lesson's own on top; dots are its seeds."));
             }
 
             using (html.Open("tbody"))
             {
-                foreach (Finding finding in results.Findings) WriteVerdict(finding);
+                foreach (Finding finding in findings) WriteVerdict(finding);
             }
         }
     }
@@ -105,13 +114,36 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
         Claim claim = finding.Claim;
         using (html.Open("tr", ("data-verdict", PageText.Class(finding.Verdict))))
         {
-            using (html.Open("td")) html.Element("a", claim.Id, ("href", "#" + claim.Id));
-            html.Element("td", claim.Statement);
-            html.Element("td", claim.Lesson);
-            using (html.Open("td")) html.Element("span", finding.VerdictText, ("class", $"verdict {PageText.Class(finding.Verdict)}"));
-            string effect = finding.Cases.Count == 0 ? "" : PageText.Effect(finding.Cases[0].Interval);
-            html.Element("td", effect, ("class", "num"), ("title", finding.Cases.Count > 1 ? $"{claim.Effect}, {finding.Cases[0].Case.Name}" : claim.Effect));
-            using (html.Open("td"))
+            using (html.Open("td", ("class", "id")))
+            {
+                html.Element("a", claim.Id, ("href", "#" + claim.Id));
+                html.Text(" ");
+                html.Element("small", claim.Lesson);
+            }
+
+            html.Element("td", claim.Statement, ("class", "statement"), ("title", claim.Statement));
+            using (html.Open("td", ("class", "outcome")))
+            {
+                html.Element("span", finding.Condition is null ? finding.VerdictText : PageText.Word(finding.Verdict), ("class", $"verdict {PageText.Class(finding.Verdict)}"), ("title", finding.VerdictText));
+                // Cut short on the first screen; the claim's own article has it whole.
+                if (finding.Condition is { } condition)
+                {
+                    html.Text(" ");
+                    html.Element("span", condition, ("class", "condition"), ("title", condition));
+                }
+            }
+
+            using (html.Open("td", ("class", "num effect"), ("title", finding.Cases.Count > 1 ? $"{claim.Effect}, {finding.Cases[0].Case.Name}" : claim.Effect)))
+            {
+                if (finding.Cases.Count > 0)
+                {
+                    Interval interval = finding.Cases[0].Interval;
+                    html.Text(PageText.Number(interval.Mean) + " ");
+                    html.Element("small", PageText.Range(interval));
+                }
+            }
+
+            using (html.Open("td", ("class", "picture")))
             {
                 if (finding.Cases.Count > 0) IntervalDrawing.Write(html, finding.Cases);
             }
