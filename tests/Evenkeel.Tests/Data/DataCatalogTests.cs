@@ -23,12 +23,12 @@ public sealed class DataCatalogTests
     public void FindsWhatIsThere()
     {
         using var folder = new TempFolder();
-        Assert.Null(DataCatalog.Find("cifar-10", folder.Root));
+        Assert.Null(DataCatalog.Find("cifar-10", folder.Path));
         Assert.Null(DataCatalog.Find("fashion-mnist", folder.File("absent")));
         File.WriteAllBytes(folder.File("cifar-10-binary.tar.gz"), new byte[5]);
-        DataLocation found = DataCatalog.Find("cifar-10", folder.Root)!;
-        Assert.Equal(new DataLocation("cifar-10", folder.File("cifar-10-binary.tar.gz"), 5, folder.Root), found);
-        Assert.Contains("expected one of fashion-mnist, cifar-10, got mnist", Assert.Throws<ArgumentException>(() => DataCatalog.Find("mnist", folder.Root)).Message, StringComparison.Ordinal);
+        DataLocation found = DataCatalog.Find("cifar-10", folder.Path)!;
+        Assert.Equal(new DataLocation("cifar-10", folder.File("cifar-10-binary.tar.gz"), 5, folder.Path), found);
+        Assert.Contains("expected one of fashion-mnist, cifar-10, got mnist", Assert.Throws<ArgumentException>(() => DataCatalog.Find("mnist", folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -35,7 +35,7 @@ public sealed class PngTests
         using var folder = new TempFolder();
         var image = new ByteImage([1], 1, 1, 1);
         Assert.Contains("does not exist", Assert.Throws<DirectoryNotFoundException>(() => ImageFile.WritePng(folder.File("no/a.png"), image)).Message, StringComparison.Ordinal);
-        Assert.Contains("got the folder", Assert.Throws<IOException>(() => ImageFile.WritePng(folder.Root, image)).Message, StringComparison.Ordinal);
+        Assert.Contains("got the folder", Assert.Throws<IOException>(() => ImageFile.WritePng(folder.Path, image)).Message, StringComparison.Ordinal);
         Assert.Empty(folder.Names);
     }
 

@@ -32,12 +32,12 @@ public sealed class DataShowCommandTests
         using var folder = new Serialization.TempFolder();
         foreach (string name in new[] { "b", "a" })
         {
-            Directory.CreateDirectory(Path.Combine(folder.Root, name));
-            ImageFile.WritePng(Path.Combine(folder.Root, name, "1.png"), new ByteImage(new byte[300], 3, 10, 10));
+            Directory.CreateDirectory(Path.Combine(folder.Path, name));
+            ImageFile.WritePng(Path.Combine(folder.Path, name, "1.png"), new ByteImage(new byte[300], 3, 10, 10));
         }
 
-        string sheet = Path.Combine(folder.Root, "sheet.png");
-        using LabProcess lab = LabProcess.Run("data", "show", folder.Root, "--out", sheet);
+        string sheet = Path.Combine(folder.Path, "sheet.png");
+        using LabProcess lab = LabProcess.Run("data", "show", folder.Path, "--out", sheet);
         Assert.Equal((0, ""), (lab.Process.ExitCode, lab.Error));
         Assert.Equal(8 + 2 * 94 + 8, ImageFile.Read(sheet).Height);
     }
@@ -46,10 +46,10 @@ public sealed class DataShowCommandTests
     public void Pictures_that_cannot_be_decoded_are_named_or_left_out_and_counted()
     {
         using var folder = new Serialization.TempFolder();
-        Directory.CreateDirectory(Path.Combine(folder.Root, "notes", "a"));
-        ImageFile.WritePng(Path.Combine(folder.Root, "notes", "a", "2.png"), new ByteImage(new byte[300], 3, 10, 10));
-        File.WriteAllText(Path.Combine(folder.Root, "notes", "a", "1.png"), "no picture");
-        string sheet = Path.Combine(folder.Root, "sheet.png"), set = Path.Combine(folder.Root, "notes") + Path.DirectorySeparatorChar;
+        Directory.CreateDirectory(Path.Combine(folder.Path, "notes", "a"));
+        ImageFile.WritePng(Path.Combine(folder.Path, "notes", "a", "2.png"), new ByteImage(new byte[300], 3, 10, 10));
+        File.WriteAllText(Path.Combine(folder.Path, "notes", "a", "1.png"), "no picture");
+        string sheet = Path.Combine(folder.Path, "sheet.png"), set = Path.Combine(folder.Path, "notes") + Path.DirectorySeparatorChar;
         using LabProcess strict = LabProcess.Run("data", "show", set, "--out", sheet);
         Assert.Equal(1, strict.Process.ExitCode);
         Assert.Contains("1.png\" cannot be decoded", strict.Error, StringComparison.Ordinal);
