@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 using Xunit;
@@ -17,6 +18,15 @@ public sealed partial class ResultsSchemaTests
         using JsonDocument json = JsonDocument.Parse(ResultJson.Write(Result(), indented: true));
         AddKeys(json.RootElement, "", written);
         Assert.Equal(written, documented.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void So_is_every_key_of_a_judged_claim()
+    {
+        SortedSet<string> written = new(StringComparer.Ordinal);
+        using JsonDocument json = JsonDocument.Parse(FindingJson.Write(new MadeUpClaim().Judge(Claims.MadeUp.Evidence(("worked-example", new() { ["a"] = 1 })))));
+        AddKeys(json.RootElement, "", written);
+        Assert.Equal(written, Documented("## claims --json").Order(StringComparer.Ordinal));
     }
 
     /// <summary>A real result, with the data and the further seed that this experiment does not have.</summary>
@@ -63,6 +73,27 @@ public sealed partial class ResultsSchemaTests
 
     [GeneratedRegex(@"^\| `([^`]+)` \|")]
     private static partial Regex Key();
+
+    private sealed class MadeUpClaim : Claim
+    {
+        public override string Id => "C0";
+
+        public override string Statement => "";
+
+        public override string Lesson => "K5";
+
+        public override string Words => "";
+
+        public override string Effect => "";
+
+        public override Bound Bound => Bound.Above(0);
+
+        public override IReadOnlyList<string> Experiments => ["worked-example"];
+
+        public override string Practice => "";
+
+        protected override IEnumerable<Case> Measure(Evidence evidence) => [new Case("always", evidence.Values("worked-example", "a"))];
+    }
 
     private sealed class Silence : IProgressSink
     {
