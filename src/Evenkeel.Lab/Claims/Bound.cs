@@ -1,6 +1,5 @@
-using Evenkeel.Lab.Experiments;
-
 using System.Globalization;
+using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Claims;
 

