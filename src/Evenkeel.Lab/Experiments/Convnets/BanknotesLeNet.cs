@@ -78,6 +78,26 @@ internal sealed class BanknotesLeNet : Experiment
         return result;
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result)
+    {
+        return
+        [
+            Loss(None, "Loss of LeNet as it comes"),
+            Loss(Initialized, "Loss of LeNet with start values of its own"),
+            Loss(BatchNormed, "Loss of LeNet with batch norm, without start values of its own"),
+            new Chart("train-loss", "Training loss of the three nets", new Axis("Epoch"), new Axis("loss value", Min: 0), [.. Variants.Select(variant => Curve.Of(result, $"{variant}/train-loss", variant, Marker.Circle))]),
+            new Chart("validation-accuracy", "Validation accuracy of the three nets", new Axis("Epoch"), new Axis("accuracy", Max: 1), [.. Variants.Select(variant => Curve.Of(result, $"{variant}/validation-accuracy", variant, Marker.Circle))]),
+        ];
+
+        Chart Loss(string variant, string title)
+        {
+            Curve train = Curve.Of(result, $"{variant}/iteration-loss", "Train"), valid = Curve.Of(result, $"{variant}/validation-loss", "Valid", Marker.Circle);
+            double perEpoch = (double)train.X.Count / valid.X.Count;
+            return new Chart($"loss-{variant}", title, new Axis("Iteration"), new Axis("loss value", Min: 0, Max: 1.5), [train, valid with { X = [.. valid.X.Select(epoch => epoch * perEpoch)] }],
+                "The lesson's plot, whose picture is lost: training loss of every iteration, validation loss at the end of every epoch; means over the seeds, near-duplicates on one side.");
+        }
+    }
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
         $"validation {figures["batchnorm.medianValidationAccuracy"]:F2}; init {figures["init.medianValidationAccuracy"]:F2}, none {figures["none.medianValidationAccuracy"]:F2}");
 

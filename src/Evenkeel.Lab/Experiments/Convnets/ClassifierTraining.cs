@@ -31,7 +31,10 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
     public List<double> Losses { get; } = [];
 
     /// <summary>Training images a second of training, batches made included: no evaluation, no reading of files.</summary>
-    public double ImagesPerSecond => _ticks == 0 ? 0 : _images * (double)Stopwatch.Frequency / _ticks;
+    public double ImagesPerSecond => _ticks == 0 ? 0 : _images * (double)TimeSpan.TicksPerSecond / _ticks;
+
+    /// <summary>What the last whole epoch took, batches made included.</summary>
+    public TimeSpan LastEpoch { get; private set; }
 
     /// <summary>One epoch. NaN where a loss is not finite: the step is not taken, and the training is over.</summary>
     /// <param name="batches">The epoch's batches.</param>
@@ -63,7 +66,8 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
             report((double)samples / batches.Plan.Used);
         }
 
-        _ticks += Stopwatch.GetTimestamp() - begun;
+        LastEpoch = Stopwatch.GetElapsedTime(begun);
+        _ticks += LastEpoch.Ticks;
         _images += samples;
         return new Score(loss / samples, (double)right / samples, right);
     }

@@ -95,7 +95,7 @@ internal sealed class LeNetLearningRate : Experiment
             {
                 string state = string.Create(CultureInfo.InvariantCulture, $"{variant}, rate {grid.Rates[r]:G4}");
                 double share = (double)(isWhole ? r : 0) / grid.Rates.Length / s_nets.Length;
-                return trial.Train(context, images, grid.Rates[r], hash, string.Create(CultureInfo.InvariantCulture, $"{variant}-{grid.Rates[r]}"), _ => context.Report(first + share, state)).TrainAccuracy[^1];
+                return trial.Train(context, images, grid.Rates[r], slowsDown: false, hash, string.Create(CultureInfo.InvariantCulture, $"{variant}-{grid.Rates[r]}"), _ => context.Report(first + share, state)).TrainAccuracy[^1];
             }
         }
 

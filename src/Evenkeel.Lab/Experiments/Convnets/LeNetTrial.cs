@@ -1,3 +1,4 @@
+using System.Globalization;
 using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
@@ -14,7 +15,7 @@ internal enum NormPlace
     /// <summary>Between a layer and its activation.</summary>
     Before,
 
-    /// <summary>Behind the activation, before the pooling.</summary>
+    /// <summary>After the activation, before the pooling.</summary>
     After,
 }
 
@@ -64,46 +65,81 @@ internal sealed record LeNetTrial(Nonlinearity Activation, NormPlace Place, bool
     }
 
     /// <summary>
-    /// AlexNet's window, power and constant. Its alpha, 1e-4, is for activations of pixels from 0 to 255: with pixels from 0 to 1 it would do nothing. This one acts as much on ours:
-    /// 1e-4·255² a term, five terms (the layer, as PyTorch's, divides alpha by their number).
+    /// AlexNet's window and power. Its alpha, 1e-4, suits activations of pixels from 0 to 255; those of pixels from 0 to 1 it would leave as they are. With alpha 1 and k 1 five responses of
+    /// size 1 divide each other by 2^0.75 = 1.7.
     /// </summary>
-    private static LocalResponseNorm LocalNorm() => new(5, alpha: 5 * 1e-4 * 255 * 255, beta: 0.75, k: 2);
+    private static LocalResponseNorm LocalNorm() => new(5, alpha: 1, beta: 0.75, k: 1);
+
+    /// <summary>Trains several nets from the context's seed, one after the other: figures and curves of each, and a table.</summary>
+    public static ExperimentResult Compare(ExperimentContext context, FashionImages images, params IReadOnlyList<(string Variant, LeNetTrial Trial, double Rate)> nets)
+    {
+        var result = new ExperimentResult();
+        using var hash = new WeightsHash();
+        var rows = new List<IReadOnlyList<object?>>();
+        for (int n = 0; n < nets.Count; n++)
+        {
+            (string variant, LeNetTrial trial, double rate) = nets[n];
+            int number = n;
+            LeNetCourse course = trial.Train(context, images, rate, slowsDown: true, hash, variant, done => context.Report((number + done) / nets.Count, variant));
+            result.Figures[$"{variant}.trainAccuracy"] = course.TrainAccuracy[^1];
+            result.Figures[$"{variant}.testAccuracy"] = course.TestAccuracy;
+            result.AddSeries($"{variant}/train-loss", course.Loss, first: 1);
+            result.AddSeries($"{variant}/train-accuracy", course.TrainAccuracy, first: 1);
+            rows.Add([variant, rate, course.Loss[^1], course.TrainAccuracy[^1], course.TestAccuracy]);
+            context.Report((n + 1.0) / nets.Count, string.Create(CultureInfo.InvariantCulture, $"{variant}, train {course.TrainAccuracy[^1]:F3}, test {course.TestAccuracy:F3}"), milestone: true);
+        }
+
+        result.Tables.Add(new ResultTable("After the last epoch (training accuracy as it runs over the epoch; test accuracy with exact statistics of the training images)",
+            ["net", "rate", "loss", "train", "test"], rows, [null, "G4", "F3", "F3", "F3"]));
+        result.WeightsHash = hash.Finish();
+        return result;
+    }
 
     /// <summary>Trains a new net from the context's seed.</summary>
     /// <param name="context">Seed, epochs, type, cancellation.</param>
     /// <param name="images">Training images, and test images or none.</param>
     /// <param name="rate">Learning rate.</param>
-    /// <param name="hash">Takes the net as it is at the end.</param>
+    /// <param name="slowsDown">Whether the last epoch runs at a tenth of the rate: where the net stands then depends less on its last few batches.</param>
+    /// <param name="hash">Takes the net as training has left it.</param>
     /// <param name="name">Under which name.</param>
     /// <param name="report">Told the share that is done.</param>
-    public LeNetCourse Train(ExperimentContext context, FashionImages images, double rate, WeightsHash hash, string name, Action<double> report)
+    public LeNetCourse Train(ExperimentContext context, FashionImages images, double rate, bool slowsDown, WeightsHash hash, string name, Action<double> report)
     {
         // The same start values and the same batches for every net of a seed: batch norm draws nothing.
         var random = new TorchGenerator((ulong)context.Seed);
         Sequential net = Net(random);
         if (context.DType == DType.Float64) net.To(DType.Float64);
-        var training = new ClassifierTraining(net, new SGD(net.Parameters(), rate));
-        using DataLoader batches = images.Batches(BatchSize, random, context.DType, context.Cancellation);
-        using DataLoader? tests = images.Test.Count > 0 ? images.TestBatches(context.DType, context.Cancellation) : null;
-        var course = new LeNetCourse([], [], []);
-        for (int epoch = 0; epoch < context.Epochs; epoch++)
+        var optimizer = new SGD(net.Parameters(), rate);
+        var training = new ClassifierTraining(net, optimizer);
+        var scores = new List<Score>();
+        using (DataLoader batches = images.Batches(BatchSize, random, context.DType, context.Cancellation))
         {
-            int number = epoch;
-            Score train = course.Loss.Count > 0 && double.IsNaN(course.Loss[^1])
-                ? new Score(double.NaN, double.NaN, 0)
-                : training.Epoch(batches, done => report((number + done) / context.Epochs));
-            course.Loss.Add(train.Loss);
-            course.TrainAccuracy.Add(train.Accuracy);
-            course.TestAccuracy.Add(tests is not null && double.IsFinite(train.Loss) ? training.Evaluate(tests).Accuracy : double.NaN);
+            for (int epoch = 0; epoch < context.Epochs; epoch++)
+            {
+                int number = epoch;
+                if (slowsDown && epoch == context.Epochs - 1) optimizer.LearningRate = rate / 10;
+                bool isOver = scores.Count > 0 && !double.IsFinite(scores[^1].Loss);
+                scores.Add(isOver ? scores[^1] : training.Epoch(batches, done => report((number + done) / context.Epochs)));
+            }
         }
 
         hash.Add(name, net);
-        return course;
+        return new LeNetCourse([.. scores.Select(static score => score.Loss)], [.. scores.Select(static score => score.Accuracy)], Test(context, images, net, training));
+    }
+
+    private static double Test(ExperimentContext context, FashionImages images, Sequential net, ClassifierTraining training)
+    {
+        if (images.Test.Count == 0 || !double.IsFinite(training.Losses[^1])) return double.NaN;
+        using DataLoader statistics = images.TrainInOrder(images.Train.Count, context.DType, context.Cancellation), tests = images.TestBatches(context.DType, context.Cancellation);
+        Recalibration.Run(net, statistics);
+        return training.Evaluate(tests).Accuracy;
     }
 }
 
-/// <summary>What a trial has measured after each epoch; NaN where there are no test images, and from the first loss on that was not finite.</summary>
-/// <param name="Loss">Mean over the epoch, while the weights change.</param>
+/// <summary>What a trial has measured; NaN from the first loss on that was not finite.</summary>
+/// <param name="Loss">Mean over each epoch, while the weights change.</param>
 /// <param name="TrainAccuracy">Likewise.</param>
-/// <param name="TestAccuracy">At the end of the epoch, in use.</param>
-internal sealed record LeNetCourse(List<double> Loss, List<double> TrainAccuracy, List<double> TestAccuracy);
+/// <param name="TestAccuracy">
+/// At the end, with the exact statistics of the training images: moving averages over so few steps would blur every comparison (experiment fashion-lenet shows how). NaN without test images.
+/// </param>
+internal sealed record LeNetCourse(IReadOnlyList<double> Loss, IReadOnlyList<double> TrainAccuracy, double TestAccuracy);
