@@ -1,4 +1,5 @@
 using Evenkeel.Lab.Claims;
+using Evenkeel.Lab.Experiments.Notebook;
 using Evenkeel.Lab.Experiments.Regularization;
 using Xunit;
 
@@ -62,5 +63,40 @@ public sealed class RegularizationClaimsTests
         })));
         Assert.Equal(verdict, finding.VerdictText);
         Assert.Contains("by 200;", finding.Remark, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(0.80, 0.80, "holds")]
+    [InlineData(0.90, 0.90, "fails")]
+    [InlineData(0.80, 0.90, "holds if compared with statistics of 10, or compared with statistics of 25, or compared with batches of 10, or compared with batches of 25")]
+    public void C26_wants_fifty_and_a_hundred_ahead_of_smaller_and_larger(double smaller, double larger, string verdict)
+    {
+        var figures = new Dictionary<string, double>();
+        foreach (string kind in (string[])["statistics", "batch"])
+        {
+            foreach (int size in BatchGeneralization.Sizes) figures[$"{kind}-{size}.testAccuracy"] = size < 50 ? smaller : size > 100 ? larger : 0.85;
+        }
+
+        Finding finding = new C26ModerateBatch().Judge(MadeUp.Evidence(("batch-generalization", figures)));
+        Assert.Equal(verdict, finding.VerdictText);
+        Assert.Equal(8, finding.Cases.Count);
+    }
+
+    [Theory]
+    [InlineData(0.9, 0.2, 0.1, "holds")]
+    [InlineData(0.5, 0.9, 0.9, "fails")]
+    [InlineData(0.9, 0.2, 0.9, "holds if 30 layers deep, or 2 features wide, or 4 features wide")]
+    public void C19_wants_layer_norm_to_fail_where_narrow_or_penalized_and_not_where_deep(double deep, double narrow, double penalized, string verdict)
+    {
+        var figures = new Dictionary<string, double>();
+        foreach (string norm in LayerNormLimits.Norms)
+        {
+            bool isLayer = norm == "layernorm";
+            foreach (double value in LayerNormLimits.Widths) figures[$"{LayerNormLimits.Variant(norm, "width", value)}.trainAccuracy"] = isLayer ? narrow : 0.5;
+            foreach (double value in LayerNormLimits.Penalties) figures[$"{LayerNormLimits.Variant(norm, "l2", value)}.trainAccuracy"] = isLayer ? penalized : 0.5;
+            foreach (double value in LayerNormLimits.Depths) figures[$"{LayerNormLimits.Variant(norm, "depth", value)}.trainAccuracy"] = isLayer ? deep : 0.5;
+        }
+
+        Assert.Equal(verdict, new C19LayerNormLimits().Judge(MadeUp.Evidence(("layernorm-limits", figures))).VerdictText);
     }
 }

@@ -1,0 +1,48 @@
+using System.Globalization;
+using Evenkeel.Lab.Experiments.Notebook;
+
+namespace Evenkeel.Lab.Claims;
+
+/// <summary>Lesson N, inline question 4: where layer norm may fail.</summary>
+internal sealed class C19LayerNormLimits : Claim
+{
+    private const string Sweep = "layernorm-limits";
+
+    public override string Id => "C19";
+
+    public override string Statement => "Layer norm helps in deep nets, and does not help in very narrow layers or under strong regularization";
+
+    public override string Lesson => "N16";
+
+    public override string Words => "In a very deep net layer norm still works, as transformers show. With very few features it may not: one of them moves all. With a very strong penalty features hardly vary, and layer norm need not help.";
+
+    public override string Effect => "training accuracy with layer norm less without any norm";
+
+    public override Bound Bound => Bound.AtMost(0);
+
+    public override IReadOnlyList<string> Experiments => [Sweep];
+
+    public override string Practice =>
+        "Normalize over as many features as there are: over two only a sign is left, over four not much more. A penalty on weights before a norm does not shrink what comes out of it, so it is no reason to leave the norm out.";
+
+    protected override string Cases => "30 layers deep (at or above 0.05), 2 and 4 features wide, L2 strengths 0.1 and 0.3";
+
+    protected override IEnumerable<Case> Measure(Evidence evidence)
+    {
+        yield return new Case("30 layers deep", Gain(evidence, FullyConnectedNet.LayerNorm, "depth", 30), Bound: Bound.AtLeast(0.05));
+        yield return new Case("2 features wide", Gain(evidence, FullyConnectedNet.LayerNorm, "width", 2));
+        yield return new Case("4 features wide", Gain(evidence, FullyConnectedNet.LayerNorm, "width", 4));
+        yield return new Case("L2 of 0.1", Gain(evidence, FullyConnectedNet.LayerNorm, "l2", 0.1));
+        yield return new Case("L2 of 0.3", Gain(evidence, FullyConnectedNet.LayerNorm, "l2", 0.3));
+    }
+
+    protected override string Remark(Evidence evidence)
+    {
+        string Say(string what, double value, string words) => string.Create(CultureInfo.InvariantCulture,
+            $"{words} layer norm gains {Interval.OfMean(Gain(evidence, FullyConnectedNet.LayerNorm, what, value)).Mean:+0.00;-0.00}, batch norm {Interval.OfMean(Gain(evidence, FullyConnectedNet.BatchNorm, what, value)).Mean:+0.00;-0.00}");
+        return $"{Say("width", 2, "At 2 features")}; {Say("width", 64, "at 64")}; {Say("l2", 0, "without L2")}; {Say("l2", 0.3, "at L2 0.3")}; {Say("depth", 30, "at 30 layers")}.";
+    }
+
+    private static double[] Gain(Evidence evidence, string norm, string what, double value) =>
+        evidence.Differences(Sweep, $"{LayerNormLimits.Variant(norm, what, value)}.trainAccuracy", $"{LayerNormLimits.Variant(FullyConnectedNet.None, what, value)}.trainAccuracy");
+}

@@ -1,0 +1,73 @@
+using Evenkeel.Lab.Claims;
+using Evenkeel.Lab.Experiments;
+using Evenkeel.Lab.Experiments.Regularization;
+using Xunit;
+
+namespace Evenkeel.Tests.Lab;
+
+/// <summary>The experiments on regularization, one epoch each: what claims read is there, curves and charts fit, and the mathematics of weight decay.</summary>
+public sealed class RegularizationTests
+{
+    [Theory]
+    [InlineData("dropout", "C3")]
+    [InlineData("weight-decay", "C4")]
+    [InlineData("batch-generalization", "C26")]
+    [InlineData("layernorm-limits", "C19")]
+    public void A_claim_finds_its_figures_in_a_quick_run(string name, string claim)
+    {
+        Experiment experiment = ExperimentCatalog.Find(name)!;
+        ExperimentResult result = Run(experiment, seed: 3);
+        var evidence = new Evidence(new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> { [name] = [result.Figures, result.Figures] });
+        Finding finding = ClaimCatalog.Find(claim)!.Judge(evidence);
+        Assert.NotEmpty(finding.Cases);
+        Assert.NotNull(finding.Remark);
+        Assert.All(result.Figures.Values, static value => Assert.True(double.IsFinite(value)));
+        Assert.All(experiment.Charts(result).SelectMany(static chart => chart.Curves), static curve => Assert.Equal(curve.X.Count, curve.Y.Count));
+        Assert.InRange(experiment.Headline(result.Figures).Length, 1, 80);
+        Assert.NotNull(result.WeightsHash);
+    }
+
+    [Fact]
+    public void Decay_before_a_norm_is_a_learning_rate_that_grows()
+    {
+        ExperimentResult result = Run(ExperimentCatalog.Find("weight-decay")!, seed: 3);
+        Assert.True(result.Figures["equivalence.withoutDecay"] > 0.1);
+        Assert.True(result.Figures["equivalence.difference"] < 0.01, $"{result.Figures["equivalence.difference"]}");
+        Assert.Equal(Verdict.Holds, result.Checks.Single(static check => check.Id == "A2.decay-is-a-rate").Verdict);
+    }
+
+    [Fact]
+    public void Every_seed_has_training_images_of_its_own_and_the_same_images_to_test_on()
+    {
+        FewGarments one = FewGarments.Draw(Context(ExperimentCatalog.Find("dropout")!, 1)), other = FewGarments.Draw(Context(ExperimentCatalog.Find("dropout")!, 2));
+        Assert.Equal(FewGarments.TrainCount, one.Train.Count);
+        Assert.Equal(1000, one.Choice.Count + one.Test.Count);
+        long[] first = Labels(one.Train), second = Labels(other.Train);
+        Assert.NotEqual(first, second);
+        Assert.Equal(Labels(one.Test), Labels(other.Test));
+
+        var rows = Tensor.Zeros([FewGarments.TrainCount, 784]);
+        one.Train.CopyTo([.. Enumerable.Range(0, FewGarments.TrainCount)], rows);
+        Assert.Equal(0, rows.Mean().Item(), 1e-4);
+        Assert.Equal(1, (rows * rows).Mean().Item(), 1e-4);
+    }
+
+    private static long[] Labels(Evenkeel.Data.IDataset set)
+    {
+        long[] labels = new long[set.Count];
+        set.CopyLabelsTo([.. Enumerable.Range(0, set.Count)], labels);
+        return labels;
+    }
+
+    private static ExperimentResult Run(Experiment experiment, long seed) => experiment.Run(Context(experiment, seed));
+
+    private static ExperimentContext Context(Experiment experiment, long seed) =>
+        new(new ExperimentSettings(seed, 1, experiment.LessonDType, 1, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None);
+
+    private sealed class Silence : IProgressSink
+    {
+        public void Report(double done, string state, bool milestone)
+        {
+        }
+    }
+}
