@@ -31,7 +31,7 @@ internal sealed class C20TestTime : Claim
 
     protected override string Cases => "for running averages that keep 0.9, 0.5 and 0.99 of the old value, after 50 batches and 500";
 
-    protected override IEnumerable<Case> Measure(Evidence evidence) => s_cases.Select(test => new Case(test.Name, evidence.Values(TestTime, test.Figure)));
+    protected override IEnumerable<Case> Measure(Evidence evidence) => s_cases.Select(test => new Case(test.Name, evidence.Values(TestTime, test.Figure), IsRatio: true));
 
     protected override string Remark(Evidence evidence) => string.Create(CultureInfo.InvariantCulture,
         $"In training mode the same batch is off by {evidence.Values(TestTime, "train.error").Max():0.0e+00}. With the mean of all 500 batches for its statistics it is off by {evidence.Values(TestTime, "cumulative.errorAt500").Average():F3}: so much is the test batch's own chance, and no running average is to blame for it.");

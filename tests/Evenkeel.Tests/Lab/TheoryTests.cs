@@ -150,6 +150,56 @@ public sealed class TheoryTests
     }
 
     [Fact]
+    public void Sigmoids_without_beta_can_not_tell_inside_from_outside()
+    {
+        ExperimentResult result = Run("affine-capacity", epochs: 1);
+        Assert.Equal(Verdict.Holds, Of(result, "K6.circle"));
+        // The loss of a guess is ln 2: an odd function has nothing to say about an even one.
+        Assert.InRange(result.Figures["circle-sigmoid-plain.loss"], 0.67, 0.7);
+        Assert.True(result.Figures["circle-relu-plain.accuracy"] >= 0.9);
+        // A ReLU's best line is far from it: what a net with ReLU has learned is gone with lines.
+        Assert.True(result.Figures["relu-plain.straightness"] < 0.9);
+        Assert.Equal(0.984, result.Figures["sigmoid-plain.straightness"], 0.02);
+        Assert.Equal(2, result.Series.Single(series => series.Name == "relu-plain/train-accuracy").Y.Count);
+    }
+
+    [Theory]
+    [InlineData("batch-statistics")]
+    [InlineData("preprocessing")]
+    [InlineData("batchnorm-test-time")]
+    public void Every_check_holds_for_any_seed_and_the_headline_is_short(string name)
+    {
+        foreach (long seed in (long[])[231, 5])
+        {
+            ExperimentResult result = Run(name, seed: seed);
+            Assert.All(result.Checks, check => Assert.NotEqual(Verdict.Fails, check.Verdict));
+            Assert.InRange(ExperimentCatalog.Find(name)!.Headline(result.Figures).Length, 1, 45);
+        }
+    }
+
+    [Fact]
+    public void Batch_statistics_have_the_errors_of_independent_draws()
+    {
+        Dictionary<string, double> figures = Run("batch-statistics").Figures;
+        foreach (int size in (int[])[5, 50, 500])
+        {
+            Assert.Equal(1, figures[$"mean.errorAt{size}"] * Math.Sqrt(size), 0.1);
+            Assert.Equal(1, figures[$"mean-shuffled.errorAt{size}"] * Math.Sqrt(size * 999.0 / (1000 - size)), 0.1);
+        }
+    }
+
+    [Fact]
+    public void Preprocessing_is_told_by_what_its_outputs_depend_on()
+    {
+        Dictionary<string, double> figures = Run("preprocessing").Figures;
+        // Other images, other rows, own row; scale and shift of an image, of a place over the set: 1 where the output changes.
+        (string Variant, string Changes)[] expected =
+            [("rgb-row", "0010111"), ("image", "0110111"), ("mean-image", "1001110"), ("threshold", "0001111"), ("batchnorm", "1001100"), ("layernorm", "0110011")];
+        string[] looks = ["dependsOnOthers", "dependsOnOtherRows", "dependsOnOwnRow", "changesWithSampleScale", "changesWithSampleShift", "changesWithFeatureScale", "changesWithFeatureShift"];
+        foreach ((string variant, string changes) in expected) Assert.Equal(changes, string.Concat(looks.Select(look => figures[$"{variant}.{look}"] > 1e-9 ? '1' : '0')));
+    }
+
+    [Fact]
     public void Batch_norm_permits_a_larger_learning_rate()
     {
         ExperimentResult result = Run("learning-rate", epochs: 3);

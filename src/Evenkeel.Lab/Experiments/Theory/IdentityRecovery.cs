@@ -71,6 +71,23 @@ internal sealed class IdentityRecovery : TheoryExperiment
         return result;
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result)
+    {
+        var off = new Axis("largest |BN(x) - x|, as a share of the scale of x", IsLog: true);
+        return
+        [
+            new Chart("identity", "gamma and beta undo the normalization", new Axis("scale of x", IsLog: true), off,
+            [
+                Curve.Of(result, "exact/largest-change", "gamma² = var + eps", Marker.Circle), Curve.Of(result, "lesson/largest-change", "gamma² = var, as the lesson has it", Marker.Square),
+                Curve.Of(result, "theory/largest-change", "what eps explains"),
+            ], "The lesson says the second is the identity."),
+            new Chart("learned", "gamma and beta learned from 1 and 0", new Axis("step"), new Axis("largest |BN(x) - x|", IsLog: true), [Curve.Of(result, "learned/largest-change", "gradient descent")]),
+            new Chart("straight-part", "How straight are sigmoid and tanh where inputs lie?", new Axis("standard deviation of the inputs", IsLog: true), new Axis("share of the variance a straight line explains"),
+                [Curve.Of(result, "sigmoid/straightness", "sigmoid", Marker.Circle), Curve.Of(result, "tanh/straightness", "tanh", Marker.Square), Curve.Of(result, "normal/inside-one", "share of inputs within ±1", Marker.Triangle)],
+                "Normalized inputs have a standard deviation of 1."),
+        ];
+    }
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
         $"off by {NotebookMath.Short(figures["exact.largestChange"])}; {NotebookMath.Short(figures["lesson.largestChange"])} as the lesson has it";
 
@@ -138,24 +155,27 @@ internal sealed class IdentityRecovery : TheoryExperiment
     private static void StraightPart(ExperimentContext context, NumPyRandomState random, ExperimentResult result)
     {
         Tensor z = random.Randn([context.Quick ? 2000 : 20000], DType.Float64);
-        double[] sigmoid = new double[s_widths.Length], tanh = new double[s_widths.Length];
+        double[] insides = new double[s_widths.Length], sigmoid = new double[s_widths.Length], tanh = new double[s_widths.Length];
         var rows = new List<IReadOnlyList<object?>>();
         for (int w = 0; w < s_widths.Length; w++)
         {
             context.Report(0.8 + (0.2 * w / s_widths.Length), "sigmoid and tanh");
             Tensor wide = z * s_widths[w];
             double[] x = wide.ToArray<double>();
-            sigmoid[w] = Straightness(x, wide.Sigmoid().ToArray<double>());
-            tanh[w] = Straightness(x, wide.Tanh().ToArray<double>());
+            sigmoid[w] = TheoryMath.SquaredCorrelation(x, wide.Sigmoid().ToArray<double>());
+            tanh[w] = TheoryMath.SquaredCorrelation(x, wide.Tanh().ToArray<double>());
             int inside = 0;
             foreach (double value in x) inside += Math.Abs(value) < 1 ? 1 : 0;
-            rows.Add([s_widths[w], (double)inside / x.Length, sigmoid[w], tanh[w]]);
+            insides[w] = (double)inside / x.Length;
+            rows.Add([s_widths[w], insides[w], sigmoid[w], tanh[w]]);
         }
 
+        result.Series.Add(new Series("normal/inside-one", s_widths, insides));
         result.Series.Add(new Series("sigmoid/straightness", s_widths, sigmoid));
         result.Series.Add(new Series("tanh/straightness", s_widths, tanh));
         result.Tables.Add(new ResultTable("Share of the variance that the best straight line explains", ["std of z", "|z| < 1", "sigmoid(z)", "tanh(z)"], rows, ["G3", "F3", "F4", "F4"]));
         int one = Array.IndexOf(s_widths, 1);
+        result.Figures["normal.insideOne"] = insides[one];
         result.Figures["sigmoid.straightness"] = sigmoid[one];
         result.Figures["tanh.straightness"] = tanh[one];
         foreach ((string name, double value) in (ReadOnlySpan<(string, double)>)[("sigmoid", sigmoid[one]), ("tanh", tanh[one])])
@@ -163,27 +183,5 @@ internal sealed class IdentityRecovery : TheoryExperiment
             result.Checks.Add(Check.Judge($"K6.straight-{name}", $"Normalized inputs lie on the straight part of {name}", "a straight line explains 0.99 or more of the variance at std 1",
                 value.ToString("F4", CultureInfo.InvariantCulture), value >= 0.99));
         }
-    }
-
-    /// <summary>Squared correlation of two lists.</summary>
-    private static double Straightness(double[] x, double[] y)
-    {
-        double meanX = 0, meanY = 0, xx = 0, yy = 0, xy = 0;
-        for (int i = 0; i < x.Length; i++)
-        {
-            meanX += x[i];
-            meanY += y[i];
-        }
-
-        meanX /= x.Length;
-        meanY /= y.Length;
-        for (int i = 0; i < x.Length; i++)
-        {
-            xx += (x[i] - meanX) * (x[i] - meanX);
-            yy += (y[i] - meanY) * (y[i] - meanY);
-            xy += (x[i] - meanX) * (y[i] - meanY);
-        }
-
-        return xy * xy / (xx * yy);
     }
 }

@@ -47,6 +47,19 @@ internal sealed class RedundantBias : TheoryExperiment
         return result;
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result)
+    {
+        Chart Losses(string rule, string name) => new($"{rule}-loss", $"The same training with and without the bias, {name}", new Axis("step"), new Axis("loss", IsLog: true),
+            [Curve.Of(result, $"bias/{rule}-loss", "with bias"), Curve.Of(result, $"none/{rule}-loss", "without")], "The two curves lie on each other.");
+        return
+        [
+            new Chart("output", "BN(Wu + b) against BN(Wu)", new Axis("size of b", IsLog: true), new Axis("largest change of an output, in standard deviations", IsLog: true),
+                [Curve.Of(result, "bias/largest-change", "measured: rounding of Wu + b", Marker.Circle)], "The lesson says the change is 0."),
+            Losses("sgd", "SGD"),
+            Losses("adam", "Adam"),
+        ];
+    }
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
         $"|dL/db| <= {NotebookMath.Short(figures["bias.gradient"])}, {NotebookMath.Short(figures["unnormalized.gradient"])} without norm";
 

@@ -31,6 +31,42 @@ internal static class TheoryMath
     /// <summary>e to the power of x, with the same bits on every system.</summary>
     public static double Exp(double x) => Tensor.From([x]).Exp().Item();
 
+    /// <summary>Squared correlation of two lists: the share of the variance of one that a straight line of the other explains.</summary>
+    public static double SquaredCorrelation(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    {
+        (_, _, double xx, double yy, double xy) = Moments(x, y);
+        return xy * xy / (xx * yy);
+    }
+
+    /// <summary>The straight line of least squares through the points (x, y).</summary>
+    public static (double Slope, double At0) Line(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    {
+        (double meanX, double meanY, double xx, _, double xy) = Moments(x, y);
+        return (xy / xx, meanY - (xy / xx * meanX));
+    }
+
+    /// <summary>Means of two lists, and the sums of the products of their deviations.</summary>
+    private static (double MeanX, double MeanY, double XX, double YY, double XY) Moments(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    {
+        double meanX = 0, meanY = 0, xx = 0, yy = 0, xy = 0;
+        for (int i = 0; i < x.Length; i++)
+        {
+            meanX += x[i];
+            meanY += y[i];
+        }
+
+        meanX /= x.Length;
+        meanY /= y.Length;
+        for (int i = 0; i < x.Length; i++)
+        {
+            xx += (x[i] - meanX) * (x[i] - meanX);
+            yy += (y[i] - meanY) * (y[i] - meanY);
+            xy += (x[i] - meanX) * (y[i] - meanY);
+        }
+
+        return (meanX, meanY, xx, yy, xy);
+    }
+
     /// <summary>The middle value; the mean of the two middle ones of an even count. NaN counts as larger than any number.</summary>
     public static double Median(IEnumerable<double> values)
     {

@@ -11,6 +11,10 @@ public sealed class TheoryClaimTests
     /// <summary>Claim, experiment, figures that replace those of a result that holds, and the verdict.</summary>
     public static TheoryData<string, string, string> Verdicts => new()
     {
+        { "C6", "", "holds if narrow sigmoid net on a circle, or identity" },
+        { "C6", "relu-affine.ownAccuracy=0.9;sigmoid-affine.ownAccuracy=0.9;circle-relu-plain.accuracy=0.9", "holds" },
+        { "C6", "sigmoid-affine.ownAccuracy=0.9", "holds if the activation is sigmoid" },
+        { "C6", "circle-sigmoid-plain.accuracy=0.99;exact.largestChange=1e-3", "fails" },
         { "C7", "", "holds if weights start from PyTorch's default, Kaiming's, N(0, 1), N(0, 0.01²)" },
         { "C7", "normal1e-4+batchnorm.smallestStd=0.57", "holds" },
         { "C8", "", "holds" },
@@ -25,6 +29,9 @@ public sealed class TheoryClaimTests
         { "C12", "", "holds if the deviation before the norm is 0.1 or more" },
         { "C13", "", "holds" },
         { "C13", "sigmoid-batchnorm.ratioAt30=1e-20", "holds if 20 sigmoid layers, or 5 sigmoid layers, or 10 sigmoid layers, or 5 tanh layers, or 10 tanh layers, or 20 tanh layers, or 30 tanh layers" },
+        { "C14", "", "holds if judged by what a trained sigmoid net loses, not by how well a line fits" },
+        { "C14", "sigmoid.straightness=0.999;tanh.straightness=0.999", "holds" },
+        { "C14", "sigmoid-plain.straightenedAccuracy=0.2", "fails" },
         { "C20", "", "holds if keeping 0.9, 50 batches, or keeping 0.5, 50 batches, or keeping 0.99, 500 batches" },
         { "C20", "keep0.99.errorAt50=0.1", "holds" },
         { "C20", "keep0.9.errorAt50=1e-8;keep0.5.errorAt50=1e-8;keep0.99.errorAt500=1e-8", "fails" },
@@ -32,6 +39,8 @@ public sealed class TheoryClaimTests
         { "C21", "batchnorm-small.meanTrainAccuracy=0.7", "holds" },
         { "C21", "batchnorm.drift=0.9;batchnorm-small.drift=0.9;batchnorm.meanTrainAccuracy=0.1", "fails" },
         { "C22", "", "holds if the features are independent" },
+        { "C27", "", "holds" },
+        { "C27", "mean.slope=-0.3;variance.slope=-0.3", "fails" },
         { "C25", "", "holds" },
         { "C25", "speedup=0.5", "holds if it is equal" },
         { "C25", "difference.worst=1e-3", "holds if it is faster" },
@@ -59,6 +68,16 @@ public sealed class TheoryClaimTests
             sigmoid-batchnorm.ratioAt5=1.1;sigmoid-batchnorm.ratioAt10=1.3;sigmoid-batchnorm.ratioAt20=1.7;sigmoid-batchnorm.ratioAt30=2.8;tanh-batchnorm.ratioAt5=1.4;tanh-batchnorm.ratioAt10=2.4;
             tanh-batchnorm.ratioAt20=6.2;tanh-batchnorm.ratioAt30=17;sigmoid-none.ratioAt20=1.5e-16;tanh-none.ratioAt20=2.6e-4;sigmoid-layernorm.ratioAt20=1.5e-8;tanh-layernorm.ratioAt20=3.4;
             sigmoid-none.defaultSlope=0.244;sigmoid-batchnorm.defaultSlope=0.206;sigmoid-none.largeSlope=0.069;sigmoid-batchnorm.largeSlope=0.206
+            """,
+        ["affine-capacity"] = """
+            relu-affine.ownAccuracy=0.750;relu-plain.ownAccuracy=0.749;relu-plain.straightenedAccuracy=0.21;sigmoid-affine.ownAccuracy=0.740;sigmoid-affine.straightenedAccuracy=0.740;
+            sigmoid-plain.ownAccuracy=0.739;sigmoid-plain.straightenedAccuracy=0.739;sigmoid-plain.straightness=0.99;sigmoid-plain.insideOne=0.64;
+            circle-sigmoid-affine.accuracy=0.99;circle-sigmoid-plain.accuracy=0.53;circle-relu-affine.accuracy=0.988;circle-relu-plain.accuracy=0.987
+            """,
+        ["identity-recovery"] = "exact.largestChange=2.4e-7;lesson.largestChange=1.7e-5;sigmoid.straightness=0.984;tanh.straightness=0.930;normal.insideOne=0.68",
+        ["batch-statistics"] = """
+            mean.slope=-0.499;variance.slope=-0.521;mean.errorAt5=0.44;mean.errorAt10=0.32;mean.errorAt50=0.14;variance.errorAt5=0.69;variance.errorAt10=0.46;variance.errorAt50=0.2;
+            mean.errorAt500=0.044;mean-shuffled.errorAt500=0.032
             """,
         ["batchnorm-test-time"] = "keep0.9.errorAt50=0.105;keep0.5.errorAt50=0.08;keep0.99.errorAt50=0.63;keep0.99.errorAt500=0.1;train.error=9e-9;cumulative.errorAt500=0.11",
         ["covariate-shift"] = """
