@@ -60,7 +60,7 @@ internal sealed class FashionLeNet : Experiment
         return result;
     }
 
-    /// <summary>The net with batch norm alone, looked at after its last epoch alone: what a claim asks for, and a sixth of the time.</summary>
+    /// <summary>The net with batch norm alone, looked at after its last epoch alone: what a claim asks for, in a fraction of the time.</summary>
     public override ExperimentResult Replicate(ExperimentContext context)
     {
         ExperimentResult result = TrainAll(context, [BatchNormed], isBrief: true).Result;
@@ -289,8 +289,9 @@ internal sealed class FashionLeNet : Experiment
         bool isLesson = context.Data.PathOf(LabSet.FashionMnist) is not null && context.Epochs == LessonEpochs && !context.Quick;
         result.Checks.Add(Check.Judge("D7.faster", "Batch norm converges faster, epoch for epoch", "mean training accuracy over the epochs above the net's without",
             Text($"mean over the epochs {norm.Train.Average():F3}, without {none.Train.Average():F3}"), norm.Train.Average() > none.Train.Average()));
-        result.Checks.Add(Check.Judge("D7.seconds", "It does not process more images a second", "images a second of training below the net's without",
-            Text($"{norm.ImagesPerSecond:N0} a second, without {none.ImagesPerSecond:N0}"), norm.ImagesPerSecond < none.ImagesPerSecond));
+        double slower = result.Figures["batchnorm.stepMicroseconds"] / result.Figures["none.stepMicroseconds"];
+        result.Checks.Add(Check.Judge("D7.seconds", "It does not process more images a second", "a training step takes longer than the net's without (fastest of 20 by turns)",
+            Text($"{slower:F2} times as long"), slower > 1));
         result.Checks.Add(Lesson("D6.with", "Training accuracy is 0.90 with batch norm", "0.89 or more after ten epochs on Fashion-MNIST (published: 0.899 to 0.909)",
             Text($"{norm.Train[^1]:F3}"), norm.Train[^1] >= 0.89));
         result.Checks.Add(Lesson("D6.without", "Training accuracy is 0.82 without", "0.78 to 0.86 after ten epochs on Fashion-MNIST (published: 0.823)",
