@@ -38,8 +38,20 @@ function start(): void {
   addEventListener('afterprint', () => print(false));
   matchMedia('print').addEventListener('change', event => print(event.matches));
 
+  addEventListener('hashchange', settle);
   for (const badge of document.querySelectorAll<HTMLElement>('table.verdicts .verdict')) badge.title = badge.textContent ?? '';
   markPlace();
+}
+
+/** What lies between is laid out only on the way, so a jump may land beside its aim: look again while the page settles. */
+function settle(): void {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  let frames = 8;
+  const aim = (): void => {
+    target?.scrollIntoView();
+    if (--frames > 0) requestAnimationFrame(aim);
+  };
+  requestAnimationFrame(aim);
 }
 
 /** The entry of the section in view is marked in the table of contents. */

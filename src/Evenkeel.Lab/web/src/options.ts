@@ -148,12 +148,15 @@ function axisOption(axis: Axis, log: boolean, extent: [number, number], colors: 
     axisTick: { lineStyle: { color: colors.muted } },
     splitLine: { lineStyle: { color: colors.line } },
   };
-  const axisLabel = { color: colors.muted, fontSize: 11, hideOverlap: true };
+  const axisLabel = { color: colors.muted, fontSize: 11, lineHeight: 13, hideOverlap: true };
   if (categories) {
     const narrow = categoryWidth < 58 && categories.some(name => name.length * 6.2 > categoryWidth);
     return {
       ...common, type: 'category', data: categories, splitLine: { show: false },
-      axisLabel: { ...axisLabel, interval: categoryWidth < 14 ? 'auto' : 0, ...(narrow ? { rotate: 40, width: 120, overflow: 'truncate' } : { width: categoryWidth - 6, overflow: 'break' }) },
+      axisLabel: {
+        ...axisLabel, hideOverlap: false, interval: categoryWidth < 14 ? 'auto' : 0,
+        ...(narrow ? { rotate: 40, width: 130, overflow: 'truncate' } : { width: categoryWidth - 10, overflow: 'break' }),
+      },
     };
   }
   return {
@@ -212,7 +215,7 @@ function sayTheSame(label: string, title: string): boolean {
 
 export function optionOf(chart: Chart, view: View, colors: Colors, width: number): EChartsCoreOption {
   const categories = categoriesOf(chart);
-  const categoryWidth = categories ? (width - 80) / categories.length : 0;
+  const categoryWidth = categories ? (width - 90) / categories.length : 0;
   const yAxis = axisOption(chart.y, view.logY, extentOf(chart, 'y'), colors, null, 0);
   const [low, high] = extentOf(chart, 'x');
   // Steps are counted from 0 or 1 to a last one; the axis ends where they do.
