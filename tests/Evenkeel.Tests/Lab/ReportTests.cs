@@ -160,7 +160,7 @@ public sealed partial class ReportTests : IDisposable
         Assert.Contains("--tone:var(--holds)", svg, StringComparison.Ordinal);
         Assert.Contains("--tone:var(--fails)", svg, StringComparison.Ordinal);
         Assert.Equal(3, Regex.Count(svg, "class=\"seed\""));
-        Assert.All(Regex.Matches(svg, " (?:x1|x2|cx|x)=\"([^\"]*)\""), match => Assert.InRange(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), 0, 176));
+        Assert.All(Regex.Matches(svg, " (?:x1|x2|cx|x)=\"([^\"]*)\""), match => Assert.InRange(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), 0, 120));
 
         html = new HtmlWriter();
         IntervalDrawing.Write(html, [Judge("nothing", double.NaN)]);
@@ -182,6 +182,16 @@ public sealed partial class ReportTests : IDisposable
     [InlineData(double.PositiveInfinity, "∞")]
     [InlineData(double.NaN, "–")]
     public void Numbers_are_short(double value, string text) => Assert.Equal(text, PageText.Number(value));
+
+    [Theory]
+    [InlineData(1.035, 1.0301, 1.0399, "1.0350 [1.0301, 1.0399]")]
+    [InlineData(0.003, -0.0167, 0.0227, "0.003 [−0.017, 0.023]")]
+    [InlineData(-0.0004, -0.2, 0.2, "0.00 [−0.20, 0.20]")]
+    [InlineData(16, 16, 16, "16.000 [16.000, 16.000]")]
+    [InlineData(2.5e-5, 2e-5, 3.2e-5, "2.5e−5 [2e−5, 3.2e−5]")]
+    [InlineData(250, 120.4, 410, "250 [120, 410]")]
+    [InlineData(0.5, double.NaN, double.NaN, "0.5 [no interval]")]
+    public void An_effect_has_the_digits_of_its_interval(double mean, double low, double high, string text) => Assert.Equal(text, PageText.Effect(new Interval(mean, low, high)));
 
     [Fact]
     public void A_folder_that_is_not_there_or_empty_is_refused()
@@ -236,13 +246,22 @@ public sealed partial class ReportTests : IDisposable
     }
 
     [Fact]
-    public void Results_without_a_figure_that_a_claim_reads_are_of_another_version()
+    public void Results_without_what_a_claim_or_a_chart_reads_are_of_another_version()
     {
         ResultRecord scale = s_run.Value[1];
-        var result = new ExperimentResult();
-        foreach (Series series in scale.Result.Series) result.Series.Add(series);
-        Folder.Write(scale with { Result = result });
-        Assert.Contains("C10 needs what the results of scale-invariance do not have", Refusal(Folder), StringComparison.Ordinal);
+        var withoutFigures = new ExperimentResult();
+        foreach (Series series in scale.Result.Series) withoutFigures.Series.Add(series);
+        Folder.Write(scale with { Result = withoutFigures });
+        string refusal = Refusal(Folder);
+        Assert.StartsWith("scale-invariance: ", refusal, StringComparison.Ordinal);
+        Assert.Contains("another version", refusal, StringComparison.Ordinal);
+
+        var withoutSeries = new ExperimentResult();
+        foreach ((string name, double value) in scale.Result.Figures) withoutSeries.Figures[name] = value;
+        Folder.Write(scale with { Result = withoutSeries });
+        refusal = Refusal(Folder);
+        Assert.StartsWith("scale-invariance: ", refusal, StringComparison.Ordinal);
+        Assert.Contains("another version", refusal, StringComparison.Ordinal);
     }
 
     [Fact]

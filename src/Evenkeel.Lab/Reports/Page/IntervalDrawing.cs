@@ -8,7 +8,7 @@ namespace Evenkeel.Lab.Reports.Page;
 /// </summary>
 internal static class IntervalDrawing
 {
-    private const double Width = 176, Margin = 5, Height = 24;
+    private const double Width = 120, Margin = 5, Height = 24;
 
     /// <summary>Writes the picture of cases that share the first one's bound.</summary>
     public static void Write(HtmlWriter html, IReadOnlyList<JudgedCase> all)
@@ -30,7 +30,7 @@ internal static class IntervalDrawing
             ("aria-label", $"{cases[0].Case.Name}: {PageText.Effect(cases[0].Interval)}, bound: {bound}{(isLog ? ", logarithmic" : "")}")))
         {
             double left = double.IsFinite(bound.Low) ? X(bound.Low) : 0, right = double.IsFinite(bound.High) ? X(bound.High) : Width;
-            html.Element("rect", "", ("class", "within"), ("x", Number(left)), ("y", "1"), ("width", Number(right - left)), ("height", Number(Height - 2)), ("fill", "currentColor"), ("fill-opacity", "0.07"));
+            html.Element("rect", "", ("class", "within"), ("x", Number(left)), ("y", "1"), ("width", Number(right - left)), ("height", Number(Height - 2)));
             if (cases.Length == 1) Line("axis", 0, Width, Height / 2, Height / 2);
             foreach (double end in ends) Line("bound", X(end), X(end), 1, Height - 1);
             for (int i = cases.Length - 1; i >= 0; i--) Draw(cases[i], isFirst: i == 0, y: Height * (i + 1) / (cases.Length + 1));

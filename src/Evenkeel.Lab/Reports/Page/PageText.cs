@@ -9,19 +9,38 @@ internal static class PageText
 {
     private const int ShortHash = 12;
 
-    /// <summary>A mean and its interval: <c>0.12 [0.1, 0.14]</c>.</summary>
-    public static string Effect(Interval interval) => $"{Number(interval.Mean)} {Range(interval)}";
+    /// <summary>A mean and its interval: <c>0.12 [0.10, 0.14]</c>.</summary>
+    public static string Effect(Interval interval) => $"{Mean(interval)} {Range(interval)}";
 
-    /// <summary>An interval: <c>[0.1, 0.14]</c>.</summary>
-    public static string Range(Interval interval) => double.IsNaN(interval.Low) ? "[no interval]" : $"[{Number(interval.Low)}, {Number(interval.High)}]";
+    /// <summary>The mean, with the digits that its interval allows.</summary>
+    public static string Mean(Interval interval) => Digits(interval) is { } decimals ? Fixed(interval.Mean, decimals) : Number(interval.Mean);
 
-    /// <summary>Three digits that count, with a real minus sign.</summary>
-    public static string Number(double value)
+    /// <summary>An interval: <c>[0.10, 0.14]</c>.</summary>
+    public static string Range(Interval interval) =>
+        double.IsNaN(interval.Low) ? "[no interval]"
+        : Digits(interval) is { } decimals ? $"[{Fixed(interval.Low, decimals)}, {Fixed(interval.High, decimals)}]"
+        : $"[{Number(interval.Low, 2)}, {Number(interval.High, 2)}]";
+
+    /// <summary>A few digits that count, with a real minus sign.</summary>
+    public static string Number(double value, int digits = 3)
     {
         if (double.IsNaN(value)) return "–";
         if (double.IsInfinity(value)) return value > 0 ? "∞" : "−∞";
-        string text = Math.Abs(value) is >= 1000 and < 1e6 ? value.ToString("F0", CultureInfo.InvariantCulture) : value.ToString("G3", CultureInfo.InvariantCulture);
+        string text = Math.Abs(value) is >= 100 and < 1e6 ? value.ToString("F0", CultureInfo.InvariantCulture) : value.ToString($"G{digits}", CultureInfo.InvariantCulture);
         return text.Replace("E-0", "e-", StringComparison.Ordinal).Replace("E+0", "e", StringComparison.Ordinal).Replace("E+", "e", StringComparison.Ordinal).Replace('E', 'e').Replace('-', '−');
+    }
+
+    /// <summary>Decimals by which the ends of an interval differ in two digits; null for numbers so small or large that they are written with a power of ten.</summary>
+    private static int? Digits(Interval interval)
+    {
+        double size = Math.Max(Math.Abs(interval.Low), Math.Abs(interval.High)), width = interval.High - interval.Low;
+        return !double.IsFinite(width) || size is < 1e-3 or >= 1e6 ? null : width > 0 ? Math.Clamp(1 - (int)Math.Floor(Math.Log10(width)), 0, 4) : 3;
+    }
+
+    private static string Fixed(double value, int decimals)
+    {
+        string text = value.ToString($"F{decimals}", CultureInfo.InvariantCulture);
+        return (text.StartsWith('-') && text.Trim('-', '0', '.').Length == 0 ? text[1..] : text).Replace('-', '−');
     }
 
     public static string Duration(double seconds) => ResultPrinter.Seconds(seconds);

@@ -30,7 +30,7 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
                 using (_html.Open("header", ("class", "hero")))
                 {
                     _html.Element("h1", Title);
-                    _html.Element("p", $"{PageText.Count(results.Findings.Count, "claim")} of the lessons on batch normalization, each with a rule that was written before the run, judged by what was trained here.");
+                    _html.Element("p", $"{PageText.Count(results.Findings.Count, "claim")} of the lessons, each judged by a rule that was written before the run.");
                 }
 
                 WriteContents();

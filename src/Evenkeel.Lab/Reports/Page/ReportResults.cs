@@ -16,8 +16,8 @@ internal sealed class ReportResults
     {
         Records = records;
         _evidence = ResultFolder.EvidenceOf(records);
-        Findings = [.. ClaimCatalog.All.Select(claim => Understood(claim.Id, claim.Experiments, () => claim.Judge(_evidence)))];
-        Charts = [.. records.SelectMany(record => Understood("its chart", [record.Experiment.Name], () => PageChart.Of(record))), .. Findings.SelectMany(ChartsOf)];
+        Findings = ClaimCatalog.Judge(_evidence);
+        Charts = [.. records.SelectMany(ChartsOf), .. Findings.SelectMany(ChartsOf)];
     }
 
     /// <summary>In the order of the experiments.</summary>
@@ -84,7 +84,7 @@ internal sealed class ReportResults
         Records.Any(record => LessonGuide.Of(record.Experiment.Lesson) == lesson) || Findings.Any(finding => LessonGuide.Of(finding.Claim.Lesson) == lesson);
 
     /// <summary>The answer to a question of the notebook.</summary>
-    public IReadOnlyList<JudgedPoint> Answer(Question question) => Understood($"question {question.Number}", question.Experiments, () => question.Answer(_evidence));
+    public IReadOnlyList<JudgedPoint> Answer(Question question) => question.Answer(_evidence);
 
     /// <summary><c>seed 231</c>, or <c>run 1</c> where the experiments of a claim begin with different seeds.</summary>
     private string[] RunNames(IReadOnlyList<string> experiments)
@@ -95,19 +95,17 @@ internal sealed class ReportResults
         return [.. Enumerable.Range(0, count).Select(i => areSame ? string.Create(CultureInfo.InvariantCulture, $"seed {seeds[0][i]}") : string.Create(CultureInfo.InvariantCulture, $"run {i + 1}"))];
     }
 
-    private static T Understood<T>(string what, IReadOnlyList<string> experiments, Func<T> judge)
+    /// <summary>The charts of an experiment.</summary>
+    /// <exception cref="LabException">A chart asks for what the result does not have.</exception>
+    private static IReadOnlyList<PageChart> ChartsOf(ResultRecord record)
     {
         try
         {
-            return judge();
+            return PageChart.Of(record);
         }
-        catch (KeyNotFoundException e)
+        catch (Exception e) when (e is LabException or KeyNotFoundException or InvalidOperationException)
         {
-            throw new LabException($"{what} needs what the results of {string.Join(", ", experiments)} do not have ({e.Message.TrimEnd('.')}): they are of another version. Run them again.", ExitCode.Failed, e);
-        }
-        catch (LabException e)
-        {
-            throw new LabException($"{string.Join(", ", experiments)}: {e.Message}", e.ExitCode, e);
+            throw new LabException($"{record.Experiment.Name}: its charts cannot be made ({e.Message.TrimEnd('.')}): the results are of another version. Run the experiment again.", ExitCode.Failed, e);
         }
     }
 }

@@ -41,19 +41,24 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
         using (Card("Settings"))
         {
             int[] seeds = [.. results.Records.Where(static record => record.Replicates.Count > 0).Select(static record => record.Seeds.Count).Distinct().Order()];
-            string counts = seeds.Length == 0 ? "One seed" : $"{string.Join(" or ", seeds)} seeds where a claim reads them, else one";
-            html.Element("p", $"{(first.Settings.Quick ? "Quick run. " : "")}{counts}; {Types()}; {PageText.Count(first.Settings.Threads, "thread")}. {PageText.Duration(results.Seconds)} of computing.",
+            string counts = seeds.Length == 0 ? "One seed" : $"{string.Join(" or ", seeds)} seeds for a claim, else one";
+            html.Element("p", $"{(first.Settings.Quick ? "Quick run. " : "")}{counts}; {Types()}; {PageText.Count(first.Settings.Threads, "thread")}; {PageText.Duration(results.Seconds)} of computing.",
                 ("title", first.Settings.Quick ? "--quick: fewer epochs, samples and seeds" : null));
         }
 
         using (Card("Data"))
-        using (html.Open("ul"))
+        using (html.Open("p"))
         {
-            foreach (IGrouping<DataIdentity?, ResultRecord> set in results.Records.Where(static record => record.Data is not null).GroupBy(static record => record.Data))
+            string comma = "";
+            foreach (DataIdentity set in results.Records.Select(static record => record.Data).OfType<DataIdentity>().Distinct())
             {
-                bool isEmbedded = set.Key!.Source == "embedded";
-                html.Element("li", isEmbedded ? $"{set.Key.Name}, embedded" : set.Key.Name, ("title", isEmbedded ? "drawn by the lab itself" : $"{set.Key.Source}: {set.Key.Identity}"));
+                bool isEmbedded = set.Source == "embedded";
+                html.Text(comma);
+                html.Element("span", isEmbedded ? $"{set.Name} (embedded)" : set.Name, ("title", isEmbedded ? "drawn by the lab itself" : $"{set.Source}: {set.Identity}"));
+                comma = ", ";
             }
+
+            html.Text(comma.Length == 0 ? "None." : ".");
         }
 
         using (Card("Machine"))
@@ -99,7 +104,7 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
                 html.Element("th", "statement");
                 html.Element("th", "verdict");
                 html.Element("th", "effect [95 %]", ("class", "num"), ("title", "mean and 95 % interval over the seeds, in the lesson's own case"));
-                html.Element("th", "bound, intervals", ("title", "Shaded: where the effect must lie. One bar a case, the lesson's own on top; dots are its seeds."));
+                html.Element("th", "bound, runs", ("title", "Shaded: where the effect must lie. One bar a case, the lesson's own on top; dots are its seeds."));
             }
 
             using (html.Open("tbody"))
@@ -138,7 +143,7 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
                 if (finding.Cases.Count > 0)
                 {
                     Interval interval = finding.Cases[0].Interval;
-                    html.Text(PageText.Number(interval.Mean) + " ");
+                    html.Text(PageText.Mean(interval) + " ");
                     html.Element("small", PageText.Range(interval));
                 }
             }
