@@ -113,8 +113,7 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
         long[] seeds = MissingSeeds(experiment, record);
         if (seeds.Length == 0) return record;
         ExperimentSettings settings = record.Settings;
-        string name = seeds.Length == 1 ? $"{experiment.Name}, 1 more seed" : $"{experiment.Name}, {seeds.Length} more seeds";
-        ProgressDisplay.Run(name, Agenda, CostOfSeed(experiment) * seeds.Length, progress =>
+        ProgressDisplay.Run(experiment.Name, Agenda, CostOfSeed(experiment) * seeds.Length, progress =>
         {
             Lock storing = new();
             var shared = new SharedProgress(progress, seeds.Length);
@@ -128,7 +127,7 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
                     Folder.Write(record);
                 }
 
-                shared.Finish(i, $"seed {seeds[i]}");
+                shared.Finish(i, $"seed {seeds[i]} done");
             });
             return record;
         });

@@ -61,8 +61,7 @@ internal static class ReproduceCommand
 
         IReadOnlyList<Finding> findings = ClaimCatalog.Judge(ResultFolder.EvidenceOf(records));
         printer.PrintVerdicts(findings, records);
-        Console.WriteLine();
-        Console.WriteLine($"page: {Report.Write(laboratory.Folder)}");
+        printer.PrintPage(Report.Write(laboratory.Folder));
         return records.Count == ExperimentCatalog.All.Count ? ExitCode.Done : ExitCode.Failed;
     }
 }

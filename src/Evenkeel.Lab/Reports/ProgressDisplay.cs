@@ -9,7 +9,7 @@ namespace Evenkeel.Lab.Reports;
 /// <summary>Progress on standard error: a bar over the whole agenda with the time left on a terminal, one plain line an epoch, variant or seed elsewhere.</summary>
 internal static class ProgressDisplay
 {
-    private const int BarWidth = 24;
+    private const int BarWidth = 20;
 
     /// <summary><c>12 %, 10 min 20 s left</c>.</summary>
     private const int AgendaWidth = 22;

@@ -47,6 +47,13 @@ internal sealed class ReproducePrinter(TextWriter output, Ink ink)
         claims.PrintCounts(findings);
         Check[] checks = [.. records.SelectMany(static record => record.Result.Checks)];
         output.WriteLine($"{checks.Count(static check => check.Verdict == Verdict.Holds)} of {checks.Length} checks of single runs hold.");
-        output.WriteLine(ink.Dim("evenkeel claims C10 explains a verdict."));
+    }
+
+    /// <summary>Where to read on.</summary>
+    public void PrintPage(string page)
+    {
+        output.WriteLine();
+        output.WriteLine($"page: {page}");
+        output.WriteLine(ink.Dim($"'evenkeel claims {ClaimCatalog.All[0].Id}' explains a verdict."));
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Xunit;
 
@@ -35,6 +36,9 @@ public sealed class CommandLineTests
     [InlineData("run deap-net", "Did you mean deep-net?")]
     [InlineData("run no-such-thing-at-all", "unknown experiment 'no-such-thing-at-all'")]
     [InlineData("run deep-net --trheads 2", "unknown option --trheads. Did you mean --threads?")]
+    [InlineData("claims C100", "unknown claim 'C100'. Did you mean C10?")]
+    [InlineData("claims no-such-claim", "unknown claim 'no-such-claim'. 'evenkeel claims' shows all.")]
+    [InlineData("claims --fast", "unknown option --fast.")]
     [InlineData("bench --fliter x", "Did you mean --filter?")]
     [InlineData("run deep-net --threads 0", "--threads: expected a whole number from 1 to 1024, got 0.")]
     [InlineData("run deep-net --epochs -1", "--epochs: expected a whole number from 1")]
@@ -188,6 +192,75 @@ public sealed class CommandLineTests
         Assert.Equal(130, lab.Wait(seconds: 20));
         Assert.Contains("interrupted", lab.Error, StringComparison.Ordinal);
         Assert.Equal(["batchnorm-forward.json"], Directory.GetFiles(lab.PathOf("out")).Select(Path.GetFileName));
+    }
+
+    [Theory]
+    [InlineData("-INT")]
+    [InlineData("-KILL")]
+    public void A_killed_reproduce_leaves_whole_files_and_goes_on_from_them(string signal)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent with kill");
+        using LabProcess killed = LabProcess.Start("reproduce", "--quick");
+        string folder = killed.PathOf("out"), first = Path.Combine(folder, $"{ExperimentCatalog.All[0].Name}.json"), second = Path.Combine(folder, $"{ExperimentCatalog.All[1].Name}.json");
+        WaitFor(() => File.Exists(second));
+        Kill(killed, signal);
+        int code = killed.Wait(seconds: 20);
+        if (signal == "-INT")
+        {
+            Assert.Equal(130, code);
+            Assert.Contains("interrupted; finished experiments and seeds are kept in out. The same command goes on from there.", killed.Error, StringComparison.Ordinal);
+        }
+
+        Assert.All(Directory.GetFiles(folder, "*.json"), file => JsonDocument.Parse(File.ReadAllText(file)).Dispose());
+        byte[] before = File.ReadAllBytes(first);
+
+        using LabProcess resumed = LabProcess.Start("reproduce", "--quick", "--out", folder);
+        WaitFor(() => resumed.Output.Contains("reused", StringComparison.Ordinal));
+        Kill(resumed, "-INT");
+        Assert.Equal(130, resumed.Wait(seconds: 20));
+        Assert.Matches($"(?m)^ok +{ExperimentCatalog.All[0].Name} +reused", resumed.Output);
+        Assert.Equal(before, File.ReadAllBytes(first));
+    }
+
+    [Fact]
+    public void Claims_are_listed_run_explained_and_printed_as_objects()
+    {
+        using LabProcess none = LabProcess.Run("claims");
+        Assert.Equal(0, none.Process.ExitCode);
+        Assert.Contains("out holds no results.", none.Output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(none.PathOf("out")));
+
+        using LabProcess run = LabProcess.Run("claims", "c10", "--quick");
+        Assert.Equal(0, run.Process.ExitCode);
+        string folder = run.PathOf("out");
+        Assert.Equal(["scale-invariance.json"], Directory.GetFiles(folder).Select(Path.GetFileName));
+        Assert.Contains("holds if k >= 0.1", run.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', run.Output);
+        Assert.All(run.Output.Split('\n'), line => Assert.True(line.Length <= 80, line));
+        DateTime written = File.GetLastWriteTimeUtc(Path.Combine(folder, "scale-invariance.json"));
+
+        using LabProcess again = LabProcess.Run("claims", "C10", "--quick", "--json", "--out", folder);
+        Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(folder, "scale-invariance.json")));
+        using JsonDocument claim = JsonDocument.Parse(again.Output);
+        string[] members = [.. claim.RootElement.EnumerateObject().Select(static member => member.Name)];
+        Assert.Equal(["id", "statement", "lesson", "rule", "verdict", "effect", "interval", "seeds", "condition", "cases"], members);
+        Assert.Equal("holds-if", claim.RootElement.GetProperty("verdict").GetString());
+        Assert.Equal("k >= 0.1", claim.RootElement.GetProperty("condition").GetString());
+        Assert.Equal(3, claim.RootElement.GetProperty("seeds").GetInt32());
+        Assert.Equal(3, claim.RootElement.GetProperty("cases")[0].GetProperty("values").GetArrayLength());
+        Assert.Equal(2, claim.RootElement.GetProperty("interval").GetArrayLength());
+
+        using LabProcess list = LabProcess.Run("claims", "--json", "--out", folder);
+        string[] lines = list.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(ClaimCatalog.All.Count, lines.Length);
+        Assert.Contains(again.Output.TrimEnd('\n'), lines);
+        using JsonDocument other = JsonDocument.Parse(lines.First(static line => line.Contains("\"id\":\"C17\"", StringComparison.Ordinal)));
+        Assert.Equal(JsonValueKind.Null, other.RootElement.GetProperty("verdict").ValueKind);
+        Assert.Equal(JsonValueKind.Null, other.RootElement.GetProperty("interval").ValueKind);
+
+        using LabProcess refused = LabProcess.Run("claims", "C10", "--out", folder);
+        Assert.Equal(2, refused.Process.ExitCode);
+        Assert.Contains("the folder holds results of other settings", refused.Error, StringComparison.Ordinal);
     }
 
     [Fact]
