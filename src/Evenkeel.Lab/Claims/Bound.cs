@@ -46,5 +46,5 @@ internal sealed record Bound
         : double.IsInfinity(Low) ? $"{(_isOpen ? "below" : "at or below")} {Text(High)}"
         : $"between {Text(Low)} and {Text(High)}";
 
-    private static string Text(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
+    private static string Text(double value) => value.ToString("g4", CultureInfo.InvariantCulture);
 }

@@ -1,3 +1,4 @@
+using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Claims;
@@ -50,10 +51,24 @@ internal abstract class Claim
     protected virtual string? Remark(Evidence evidence) => null;
 
     /// <summary>Judges the claim by what was measured; no result is no error.</summary>
+    /// <exception cref="LabException">The results lack a figure: they are of another version.</exception>
     public Finding Judge(Evidence evidence)
     {
         string[] missing = [.. Experiments.Where(name => !evidence.Has(name))];
         if (missing.Length > 0) return new Finding(this, Verdict.Undecided, null, [], missing, null);
+        try
+        {
+            return JudgeMeasured(evidence);
+        }
+        catch (KeyNotFoundException e)
+        {
+            throw new LabException(
+                $"{Id} needs what the results of {string.Join(", ", Experiments)} do not have ({e.Message.TrimEnd('.')}): they are of another version. Run them again.", ExitCode.Failed, e);
+        }
+    }
+
+    private Finding JudgeMeasured(Evidence evidence)
+    {
         JudgedCase[] cases = [.. Measure(evidence).Select(measured =>
         {
             Bound bound = measured.Bound ?? Bound;

@@ -1,5 +1,3 @@
-using Evenkeel.Lab.Commands;
-
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>What the experiments have measured, one set of figures a seed, as it is stored: claims are judged by nothing else.</summary>
@@ -16,17 +14,7 @@ internal sealed class Evidence(IReadOnlyDictionary<string, IReadOnlyList<IReadOn
     public double[] Values(string experiment, string figure) => Values(experiment, figures => figures[figure]);
 
     /// <summary>What a formula makes of the figures of each seed.</summary>
-    public double[] Values(string experiment, Func<IReadOnlyDictionary<string, double>, double> formula)
-    {
-        try
-        {
-            return [.. Of(experiment).Select(formula)];
-        }
-        catch (KeyNotFoundException e)
-        {
-            throw new LabException($"{experiment}: a claim asks for a figure that the results lack ({e.Message.TrimEnd('.')}): they are of another version. Run the experiment again.", ExitCode.Failed, e);
-        }
-    }
+    public double[] Values(string experiment, Func<IReadOnlyDictionary<string, double>, double> formula) => [.. Of(experiment).Select(formula)];
 
     /// <summary>One figure less another of the same seed: seeds that suit both do not blur the difference.</summary>
     public double[] Differences(string experiment, string figure, string less) => Values(experiment, figures => figures[figure] - figures[less]);

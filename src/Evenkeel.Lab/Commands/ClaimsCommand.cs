@@ -50,17 +50,18 @@ internal static class ClaimsCommand
             return;
         }
 
-        Print(Console.Out, Ink.ForOutput(), findings, folder, records.Count);
+        Print(Console.Out, Ink.ForOutput(), findings, records.Count == 0
+            ? $"{folder.Root} holds no results."
+            : $"Judged by the results of {records.Count} of {ExperimentCatalog.All.Count} experiments in {folder.Root}.");
     }
 
-    internal static void Print(TextWriter output, Ink ink, IReadOnlyList<Finding> findings, ResultFolder folder, int results)
+    internal static void Print(TextWriter output, Ink ink, IReadOnlyList<Finding> findings, string source)
     {
         var printer = new ClaimPrinter(output, ink);
         printer.PrintTable(findings);
         output.WriteLine();
         printer.PrintCounts(findings);
-        string source = results == 0 ? $"{folder.Root} holds no results." : $"Judged by the results of {results} of {ExperimentCatalog.All.Count} experiments in {folder.Root}.";
-        foreach (string line in TextTable.WrapText($"{source} evenkeel reproduce runs and judges all, evenkeel claims {findings[0].Claim.Id} one.", ink.Width)) output.WriteLine(ink.Dim(line));
+        foreach (string line in TextTable.WrapText($"{source} 'evenkeel reproduce' runs and judges all, 'evenkeel claims {findings[0].Claim.Id}' one.", ink.Width)) output.WriteLine(ink.Dim(line));
     }
 
     /// <summary>Runs what the claims need and the folder lacks, then explains them.</summary>

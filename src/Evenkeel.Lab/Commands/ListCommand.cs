@@ -17,20 +17,20 @@ internal static class ListCommand
         command.Do((parse, _) =>
         {
             if (parse.GetValue(json)) PrintJson();
-            else Print(Console.Out, Ink.ForOutput());
+            else Print(Console.Out, Ink.ForOutput(), ExperimentCatalog.All, ClaimCatalog.All);
             return ExitCode.Done;
         });
         return command;
     }
 
-    internal static void Print(TextWriter output, Ink ink)
+    internal static void Print(TextWriter output, Ink ink, IEnumerable<Experiment> experiments, IEnumerable<Claim> claims)
     {
-        TextTable experiments = new TextTable("experiment", "lesson", "what it looks at").Wrap(2), claims = new TextTable("claim", "lesson", "what it says").Wrap(2);
-        foreach (Experiment experiment in ExperimentCatalog.All) experiments.Add(ink.Bold(experiment.Name), experiment.Lesson, experiment.Title);
-        foreach (Claim claim in ClaimCatalog.All) claims.Add(ink.Bold(claim.Id), claim.Lesson, claim.Statement);
-        foreach (string line in experiments.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
+        TextTable runs = new TextTable("experiment", "lesson", "what it looks at").Wrap(2), statements = new TextTable("claim", "lesson", "what it says").Wrap(2);
+        foreach (Experiment experiment in experiments) runs.Add(ink.Bold(experiment.Name), experiment.Lesson, experiment.Title);
+        foreach (Claim claim in claims) statements.Add(ink.Bold(claim.Id), claim.Lesson, claim.Statement);
+        foreach (string line in runs.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
         output.WriteLine();
-        foreach (string line in claims.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
+        foreach (string line in statements.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
         output.WriteLine();
         string hint = "evenkeel run NAME runs an experiment, evenkeel reproduce all of them; evenkeel claims shows the verdicts, with ID it explains one.";
         foreach (string line in TextTable.WrapText(hint, ink.Width)) output.WriteLine(ink.Dim(line));

@@ -33,13 +33,17 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
         foreach (Finding finding in findings)
         {
             _text.Hang("", $"{Sign(finding)} {ink.Bold(finding.Claim.Id.PadRight(IdWidth))} ", finding.Claim.Statement);
-            string numbers = finding.Cases.Count == 0 ? "" : Numbers(Number(finding.Cases[0].Interval.Mean), Text(finding.Cases[0].Interval));
-            foreach (string line in TextTable.WrapText(finding.VerdictText, verdict))
+            string text = finding.VerdictText;
+            if (finding.Cases.Count > 0)
             {
-                string padding = numbers.Length == 0 ? "" : new string(' ', verdict - line.Length);
-                output.WriteLine(new string(' ', indent) + Paint(finding, line) + padding + numbers.TrimEnd());
-                numbers = "";
+                // The numbers stand beside the first line; a long condition goes on below them.
+                string first = TextTable.WrapText(text, verdict)[0];
+                output.WriteLine(new string(' ', indent) + Paint(finding, first) + new string(' ', verdict - first.Length)
+                    + Numbers(Number(finding.Cases[0].Interval.Mean), Text(finding.Cases[0].Interval)).TrimEnd());
+                text = text[first.Length..].TrimStart();
             }
+
+            if (text.Length > 0) _text.Hang(new string(' ', indent), "", text, line => Paint(finding, line));
         }
     }
 
@@ -51,7 +55,7 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
             .. findings.GroupBy(static finding => (finding.Missing.Count > 0, finding.Verdict)).OrderBy(static group => group.Key)
                 .Select(static group => $"{group.Count()} {(group.Key.Item1 ? "not run" : Name(group.Key.Verdict, group.Count()))}"),
         ];
-        output.WriteLine($"{findings.Count} {(findings.Count == 1 ? "claim" : "claims")}: {string.Join(", ", counts)}.");
+        _text.Hang("", "", $"{findings.Count} {(findings.Count == 1 ? "claim" : "claims")}: {string.Join(", ", counts)}.");
     }
 
     /// <summary>One claim in full: the lesson, the rule, the evidence, the verdict, what follows.</summary>
@@ -63,19 +67,20 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
         output.WriteLine();
         _text.Hang("", ink.Bold(claim.Id) + " ", claim.Statement);
         output.WriteLine();
+        string label = "Lesson";
         foreach (string item in LessonName.Items(claim.Lesson))
         {
             LessonName lesson = LessonName.Of(item);
-            Labelled("Lesson", $"{item}: {lesson.Title} ({lesson.PageOf(item)})");
+            Labelled(label, $"{item}: {lesson.Title}, {lesson.PageOf(item)}");
+            label = "";
         }
 
         Labelled("It says", claim.Words);
         Labelled("Rule", claim.Rule);
         foreach (ResultRecord record in records)
-            Labelled("Run", $"{record.Experiment.Name} with {Seeds(record)}, {ResultPrinter.Describe(record.Settings)}{(record.Data is { } data ? $", {data.Name}" : "")} ({record.Experiment.Page})");
+            Labelled("Run", $"{record.Experiment.Name} with {Seeds(record)}, {ResultPrinter.Describe(record.Settings)}{(record.Data is { } data ? $", {data.Name}" : "")}: {record.Experiment.Page}");
         output.WriteLine();
-        Evidence(finding);
-        output.WriteLine();
+        PrintEvidence(finding);
         Labelled("Verdict", $"{finding.VerdictText}{(finding.Missing.Count > 0 ? $": no results of {string.Join(", ", finding.Missing)}" : "")}", line => Paint(finding, line));
         if (finding.Remark is { } remark) Labelled("Besides", remark);
         Labelled("Practice", claim.Practice);
@@ -89,7 +94,7 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
     /// <summary>Both ends of an interval.</summary>
     public static string Text(Interval interval) => double.IsNaN(interval.Low) ? "-" : Number(interval.Low) + Between + Number(interval.High);
 
-    private void Evidence(Finding finding)
+    private void PrintEvidence(Finding finding)
     {
         if (finding.Cases.Count == 0) return;
         bool hasBars = ink.Width >= BarsFrom;
@@ -105,10 +110,11 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
         output.WriteLine();
         JudgedCase first = finding.Cases[0];
         _text.Hang("  ", "", $"Seed by seed{(finding.Cases.Count > 1 ? $", {first.Case.Name}" : "")}: {string.Join(", ", first.Case.Values.Select(Number))}.", ink.Dim);
-        if (hasBars) _text.Hang("  ", "", $"{ink.Shade} is where the rule wants the effect, {ink.Dot} its {(first.Case.IsRatio ? "geometric mean" : "mean")}, {ink.Bar} the interval.", ink.Dim);
+        if (hasBars) _text.Hang("  ", "", $"{ink.Shade} is where the rule wants the effect, {ink.Dot} its {(first.Case.IsRatio ? "geometric mean" : "mean")}, {ink.Bar} the interval, {ink.Rule} what of it is outside.", ink.Dim);
+        output.WriteLine();
     }
 
-    private void Labelled(string label, string text, Func<string, string>? paint = null) => _text.Hang("  ", ink.Bold(label.PadRight(9)), text, paint);
+    private void Labelled(string label, string text, Func<string, string>? paint = null) => _text.Hang("  ", ink.Bold(label.PadRight(8)), text, paint);
 
     private string Paint(Finding finding, string text) => finding.Missing.Count > 0 ? ink.Dim(text) : ink.In(finding.Verdict, text);
 

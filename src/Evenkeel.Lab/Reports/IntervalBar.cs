@@ -2,7 +2,7 @@ using Evenkeel.Lab.Claims;
 
 namespace Evenkeel.Lab.Reports;
 
-/// <summary>Intervals against a bound as lines of text: where the effect must lie is shaded, the interval is a bar, its mean a point. All cases share one axis.</summary>
+/// <summary>Intervals against a bound as lines of text: where the effect must lie is shaded, the interval is a bar, thick within the bound and thin outside, its mean a point. All cases share one axis.</summary>
 internal sealed class IntervalBar
 {
     /// <summary>From this ratio on, positive values lie on a logarithmic axis: on another one most of them would be one point.</summary>
@@ -33,21 +33,17 @@ internal sealed class IntervalBar
     {
         Interval interval = judged.Interval;
         Bound bound = judged.Bound;
-        char[] line = new char[_width];
         (int from, int to) = (Column(bound.Low), Column(bound.High));
-        for (int i = 0; i < _width; i++) line[i] = i > from && i < to ? _ink.Shade : ' ';
-        foreach (int edge in (int[])[from, to])
-        {
-            if (edge >= 0 && edge < _width) line[edge] = _ink.Edge;
-        }
-
+        char[] line = [.. Enumerable.Range(0, _width).Select(i => i == from || i == to ? _ink.Edge : IsWithin(i) ? _ink.Shade : ' ')];
         if (double.IsFinite(interval.Low) && double.IsFinite(interval.High))
         {
-            for (int i = Column(interval.Low); i <= Column(interval.High); i++) line[i] = line[i] == _ink.Edge ? _ink.Cross : _ink.Bar;
+            for (int i = Column(interval.Low); i <= Column(interval.High); i++) line[i] = i == from || i == to ? _ink.Cross : IsWithin(i) ? _ink.Bar : _ink.Rule;
         }
 
         if (double.IsFinite(interval.Mean)) line[Column(interval.Mean)] = _ink.Dot;
         return new string(line);
+
+        bool IsWithin(int column) => column > from && column < to;
     }
 
     /// <summary>Column of a value; -1 and the width for the infinities.</summary>

@@ -7,6 +7,9 @@ namespace Evenkeel.Lab.Reports;
 /// <summary>What <c>reproduce</c> says: the images, one line an experiment as it is finished, and the verdicts.</summary>
 internal sealed class ReproducePrinter(TextWriter output, Ink ink)
 {
+    /// <summary><c>12 min 34 s</c>, and a gap.</summary>
+    private const int TimeWidth = 13;
+
     private readonly ResultPrinter _text = new(output, ink);
     private readonly int _name = ExperimentCatalog.All.Max(static experiment => experiment.Name.Length);
 
@@ -23,7 +26,7 @@ internal sealed class ReproducePrinter(TextWriter output, Ink ink)
         output.WriteLine();
     }
 
-    public void PrintHead() => output.WriteLine(ink.Dim($"{new string(' ', TextTable.Width(ink.Holds))} {"experiment".PadRight(_name)}{"time",10}{"seeds",7}  measured"));
+    public void PrintHead() => output.WriteLine(ink.Dim($"{new string(' ', TextTable.Width(ink.Holds))} {"experiment".PadRight(_name)}{"time",TimeWidth}{"seeds",7}  measured"));
 
     /// <summary>A finished experiment: the time that its seeds took together, their number, and what its own seed has shown.</summary>
     /// <param name="record">What was found.</param>
@@ -32,10 +35,10 @@ internal sealed class ReproducePrinter(TextWriter output, Ink ink)
     {
         string took = time is { } ran ? ResultPrinter.Seconds(ran.TotalSeconds) : "reused";
         string seeds = (1 + record.Replicates.Count).ToString(CultureInfo.InvariantCulture);
-        _text.Hang("", $"{ink.Holds} {record.Experiment.Name.PadRight(_name)}{took,10}{seeds,7} ", record.Experiment.Headline(record.Result.Figures), ink.Dim);
+        _text.Hang("", $"{ink.Holds} {record.Experiment.Name.PadRight(_name)}{took,TimeWidth}{seeds,7} ", record.Experiment.Headline(record.Result.Figures), ink.Dim);
     }
 
-    public void PrintFailed(Experiment experiment) => output.WriteLine($"{ink.Fails} {experiment.Name.PadRight(_name)}{"failed",10}");
+    public void PrintFailed(Experiment experiment) => output.WriteLine($"{ink.Fails} {experiment.Name.PadRight(_name)}{"failed",TimeWidth}");
 
     /// <summary>The verdict of every claim, and how many there are of each.</summary>
     public void PrintVerdicts(IReadOnlyList<Finding> findings, IReadOnlyList<ResultRecord> records)

@@ -62,6 +62,6 @@ public sealed class BoundTests
         Assert.Equal("at or below 1", s_bounds["<="].ToString());
         Assert.Equal("below 1", s_bounds["<"].ToString());
         Assert.Equal("between 1 and 2", s_bounds["1..2"].ToString());
-        Assert.Equal("at or below 1E-05", Bound.AtMost(1e-5).ToString());
+        Assert.Equal("at or below 1e-05", Bound.AtMost(1e-5).ToString());
     }
 }

@@ -57,7 +57,7 @@ public sealed class ClaimTests
     public void A_figure_that_is_not_there_is_an_error_that_names_it()
     {
         LabException error = Assert.Throws<LabException>(() => new C10WeightScale().Judge(Evidence("scale-invariance")));
-        Assert.Contains("scale-invariance", error.Message, StringComparison.Ordinal);
+        Assert.Contains("C10 needs what the results of scale-invariance do not have", error.Message, StringComparison.Ordinal);
         Assert.Contains("eps1e-5.changeAt10", error.Message, StringComparison.Ordinal);
     }
 
