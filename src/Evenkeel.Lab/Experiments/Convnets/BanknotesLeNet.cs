@@ -93,7 +93,7 @@ internal sealed class BanknotesLeNet : Experiment
         {
             Curve train = Curve.Of(result, $"{variant}/iteration-loss", "Train"), valid = Curve.Of(result, $"{variant}/validation-loss", "Valid", Marker.Circle);
             double perEpoch = (double)train.X.Count / valid.X.Count;
-            return new Chart($"loss-{variant}", title, new Axis("Iteration"), new Axis("loss value", Min: 0, Max: 1.5), [train, valid with { X = [.. valid.X.Select(epoch => epoch * perEpoch)] }],
+            return new Chart($"loss-{variant}", title, new Axis("Iteration"), new Axis("loss value", Min: 0), [train, valid with { X = [.. valid.X.Select(epoch => epoch * perEpoch)] }],
                 "The lesson's plot, whose picture is lost: training loss of every iteration, validation loss at the end of every epoch; means over the seeds, near-duplicates on one side.");
         }
     }

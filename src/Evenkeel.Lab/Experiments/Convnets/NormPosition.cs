@@ -54,5 +54,5 @@ internal sealed class NormPosition : Experiment
     ];
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"before/after: sigmoid {figures["sigmoid-before.testAccuracy"]:F2}/{figures["sigmoid-after.testAccuracy"]:F2}, ReLU {figures["relu-before.testAccuracy"]:F2}/{figures["relu-after.testAccuracy"]:F2}");
+        $"before {figures["sigmoid-before.testAccuracy"]:F2}, after {figures["sigmoid-after.testAccuracy"]:F2}; ReLU {figures["relu-before.testAccuracy"]:F2}, {figures["relu-after.testAccuracy"]:F2}");
 }
