@@ -43,7 +43,7 @@ internal sealed class C17BatchSize : Claim
     {
         if (!evidence.HasFigure(Sweep, $"none-5.{BatchSizeExperiment.EqualUpdates}")) return "Compared at equal epochs only: in a quick run no epoch ends at the same number of updates.";
         double Mean(int size) => Interval.OfMean(evidence.Values(Sweep, figures => Lead(figures, size))).Mean;
-        return string.Create(CultureInfo.InvariantCulture, $"After equally many updates batch norm is ahead of no norm by {Mean(5):+0.00;-0.00} at 5, {Mean(10):+0.00;-0.00} at 10 and {Mean(50):+0.00;-0.00} at 50.");
+        return string.Create(CultureInfo.InvariantCulture, $"After equally many updates batch norm is ahead of no norm by {Mean(5):+0.00;-0.00;0.00} at 5, {Mean(10):+0.00;-0.00;0.00} at 10 and {Mean(50):+0.00;-0.00;0.00} at 50.");
     }
 
     /// <summary>What batch norm is ahead of no norm after equally many updates.</summary>

@@ -23,14 +23,18 @@ internal sealed class C19LayerNormLimits : Claim
     public override IReadOnlyList<string> Experiments => [Sweep];
 
     public override string Practice =>
-        "Normalize over as many features as there are: over two only a sign is left, over four not much more. A penalty on weights before a norm does not shrink what comes out of it, so it is no reason to leave the norm out.";
+        "Normalize over as many features as there are: over two only a sign is left, over four not much more. A penalty on weights before a norm does not shrink what comes out of it, so it is no reason to leave the norm out. In a deep net compare with good start values alone, and add residual connections, which transformers have around their norms.";
 
-    protected override string Cases => "30 layers deep from the notebook's weights and from Kaiming's (at or above 0.05), 2 and 4 features wide, L2 strengths 0.1 and 0.3";
+    protected override string Cases => "30 and 10 layers deep from the notebook's weights and from Kaiming's (at or above 0.05), 2 and 4 features wide, L2 strengths 0.1 and 0.3";
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
-        yield return new Case("30 layers deep, weights of 0.02", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByDepthFromSmall, 30), Bound: Bound.AtLeast(0.05));
-        yield return new Case("30 layers deep, Kaiming weights", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByDepth, 30), Bound: Bound.AtLeast(0.05));
+        foreach (double depth in LayerNormLimits.Depths.Skip(1).Reverse())
+        {
+            yield return new Case($"{depth} layers deep, weights of 0.02", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByDepthFromSmall, depth), Bound: Bound.AtLeast(0.05));
+            yield return new Case($"{depth} layers deep, Kaiming weights", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByDepth, depth), Bound: Bound.AtLeast(0.05));
+        }
+
         yield return new Case("2 features wide", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByWidth, 2));
         yield return new Case("4 features wide", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByWidth, 4));
         yield return new Case("L2 of 0.1", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByPenalty, 0.1));
@@ -40,7 +44,7 @@ internal sealed class C19LayerNormLimits : Claim
     protected override string Remark(Evidence evidence)
     {
         string Say(string what, double value, string words) => string.Create(CultureInfo.InvariantCulture,
-            $"{words} layer norm gains {Interval.OfMean(Gain(evidence, FullyConnectedNet.LayerNorm, what, value)).Mean:+0.00;-0.00}, batch norm {Interval.OfMean(Gain(evidence, FullyConnectedNet.BatchNorm, what, value)).Mean:+0.00;-0.00}");
+            $"{words} layer norm gains {Interval.OfMean(Gain(evidence, FullyConnectedNet.LayerNorm, what, value)).Mean:+0.00;-0.00;0.00}, batch norm {Interval.OfMean(Gain(evidence, FullyConnectedNet.BatchNorm, what, value)).Mean:+0.00;-0.00;0.00}");
         return $"{Say(LayerNormLimits.ByWidth, 2, "At 2 features")}; {Say(LayerNormLimits.ByWidth, 64, "at 64")}; {Say(LayerNormLimits.ByPenalty, 0, "without L2")}; {Say(LayerNormLimits.ByPenalty, 0.3, "at L2 0.3")}; {Say(LayerNormLimits.ByDepth, 30, "at 30 layers")}; {Say(LayerNormLimits.ByDepthFromSmall, 30, "at 30 layers from weights of 0.02")}.";
     }
 

@@ -50,7 +50,7 @@ internal sealed class C3Dropout : Claim
         string Best(string norm)
         {
             double rate = DropoutGrid.Rates.Where(static rate => rate > 0).MaxBy(rate => Gain(norm, rate));
-            return string.Create(CultureInfo.InvariantCulture, $"{Gain(norm, rate):+0.000;-0.000} (at {rate})");
+            return string.Create(CultureInfo.InvariantCulture, $"{Gain(norm, rate):+0.000;-0.000;0.000} (at {rate})");
         }
 
         return $"The rate that suits best changes test accuracy by {Best(FullyConnectedNet.BatchNorm)} with batch norm and by {Best(FullyConnectedNet.None)} without.";

@@ -10,27 +10,14 @@ public sealed class RegularizationTests
 {
     [Theory]
     [InlineData("dropout", "C3")]
-    [InlineData("weight-decay", "C4")]
     [InlineData("batch-generalization", "C26")]
     [InlineData("layernorm-limits", "C19")]
-    public void A_claim_finds_its_figures_in_a_quick_run(string name, string claim)
-    {
-        Experiment experiment = ExperimentCatalog.Find(name)!;
-        ExperimentResult result = Run(experiment, seed: 3);
-        var evidence = new Evidence(new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> { [name] = [result.Figures, result.Figures] });
-        Finding finding = ClaimCatalog.Find(claim)!.Judge(evidence);
-        Assert.NotEmpty(finding.Cases);
-        Assert.NotNull(finding.Remark);
-        Assert.All(result.Figures.Values, static value => Assert.True(double.IsFinite(value)));
-        Assert.All(experiment.Charts(result).SelectMany(static chart => chart.Curves), static curve => Assert.Equal(curve.X.Count, curve.Y.Count));
-        Assert.InRange(experiment.Headline(result.Figures).Length, 1, 80);
-        Assert.NotNull(result.WeightsHash);
-    }
+    public void A_claim_finds_its_figures_in_a_quick_run(string name, string claim) => RunAndJudge(name, claim);
 
     [Fact]
     public void Decay_before_a_norm_is_a_learning_rate_that_grows()
     {
-        ExperimentResult result = Run(ExperimentCatalog.Find("weight-decay")!, seed: 3);
+        ExperimentResult result = RunAndJudge("weight-decay", "C4");
         Assert.True(result.Figures["equivalence.withoutDecay"] > 0.1);
         Assert.True(result.Figures["equivalence.difference"] < 0.01, $"{result.Figures["equivalence.difference"]}");
         Assert.Equal(Verdict.Holds, result.Checks.Single(static check => check.Id == "A2.decay-is-a-rate").Verdict);
@@ -52,14 +39,27 @@ public sealed class RegularizationTests
         Assert.Equal(1, (rows * rows).Mean().Item(), 1e-4);
     }
 
+    private static ExperimentResult RunAndJudge(string name, string claim)
+    {
+        Experiment experiment = ExperimentCatalog.Find(name)!;
+        ExperimentResult result = experiment.Run(Context(experiment, seed: 3));
+        var evidence = new Evidence(new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> { [name] = [result.Figures, result.Figures] });
+        Finding finding = ClaimCatalog.Find(claim)!.Judge(evidence);
+        Assert.NotEmpty(finding.Cases);
+        Assert.NotNull(finding.Remark);
+        Assert.All(result.Figures.Values, static value => Assert.True(double.IsFinite(value)));
+        Assert.All(experiment.Charts(result).SelectMany(static chart => chart.Curves), static curve => Assert.Equal(curve.X.Count, curve.Y.Count));
+        Assert.InRange(experiment.Headline(result.Figures).Length, 1, 80);
+        Assert.NotNull(result.WeightsHash);
+        return result;
+    }
+
     private static long[] Labels(Evenkeel.Data.IDataset set)
     {
         long[] labels = new long[set.Count];
         set.CopyLabelsTo([.. Enumerable.Range(0, set.Count)], labels);
         return labels;
     }
-
-    private static ExperimentResult Run(Experiment experiment, long seed) => experiment.Run(Context(experiment, seed));
 
     private static ExperimentContext Context(Experiment experiment, long seed) =>
         new(new ExperimentSettings(seed, 1, experiment.LessonDType, 1, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None);

@@ -77,7 +77,7 @@ internal sealed class WeightDecay : Experiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"best decay {figures["batchnorm.bestDecay"]} with BN ({figures["batchnorm.gain"]:+0.000;-0.000}), {figures["none.bestDecay"]} without ({figures["none.gain"]:+0.000;-0.000})");
+        $"best decay {figures["batchnorm.bestDecay"]} with BN ({figures["batchnorm.gain"]:+0.000;-0.000;0.000}), {figures["none.bestDecay"]} without ({figures["none.gain"]:+0.000;-0.000;0.000})");
 
     private static void Sweep(ExperimentContext context, FewGarments images, ExperimentResult result, WeightsHash hash)
     {

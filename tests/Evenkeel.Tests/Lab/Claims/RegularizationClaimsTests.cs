@@ -85,7 +85,7 @@ public sealed class RegularizationClaimsTests
     [Theory]
     [InlineData(0.9, 0.2, 0.1, "holds")]
     [InlineData(0.5, 0.9, 0.9, "fails")]
-    [InlineData(0.9, 0.2, 0.9, "holds if 30 layers deep, weights of 0.02, or 30 layers deep, Kaiming weights, or 2 features wide, or 4 features wide")]
+    [InlineData(0.9, 0.2, 0.9, "holds if 30 layers deep, weights of 0.02, or 30 layers deep, Kaiming weights, or 10 layers deep, weights of 0.02, or 10 layers deep, Kaiming weights, or 2 features wide, or 4 features wide")]
     public void C19_wants_layer_norm_to_fail_where_narrow_or_penalized_and_not_where_deep(double deep, double narrow, double penalized, string verdict)
     {
         var figures = new Dictionary<string, double>();
@@ -95,7 +95,9 @@ public sealed class RegularizationClaimsTests
             foreach (double value in LayerNormLimits.Widths) figures[$"{LayerNormLimits.Variant(norm, "width", value)}.trainAccuracy"] = isLayer ? narrow : 0.5;
             foreach (double value in LayerNormLimits.Penalties) figures[$"{LayerNormLimits.Variant(norm, "l2", value)}.trainAccuracy"] = isLayer ? penalized : 0.5;
             foreach (string what in (string[])[LayerNormLimits.ByDepth, LayerNormLimits.ByDepthFromSmall])
-                figures[$"{LayerNormLimits.Variant(norm, what, 30)}.trainAccuracy"] = isLayer ? deep : 0.5;
+            {
+                foreach (double value in LayerNormLimits.Depths) figures[$"{LayerNormLimits.Variant(norm, what, value)}.trainAccuracy"] = isLayer ? deep : 0.5;
+            }
         }
 
         Assert.Equal(verdict, new C19LayerNormLimits().Judge(MadeUp.Evidence(("layernorm-limits", figures))).VerdictText);
