@@ -39,7 +39,6 @@ function start(): void {
   matchMedia('print').addEventListener('change', event => print(event.matches));
 
   addEventListener('hashchange', settle);
-  for (const badge of document.querySelectorAll<HTMLElement>('table.verdicts .verdict')) badge.title = badge.textContent ?? '';
   markPlace();
 }
 
