@@ -85,7 +85,7 @@ function seriesOption(chart: Chart, series: Series, index: number, colors: Color
     const step = Math.max(0, Math.min(9, (categoryWidth / 2 - 14) / chart.series.length));
     return { ...common, type: 'scatter', symbol, symbolSize, symbolOffset: [13 + step * index, 0], itemStyle: { ...itemStyle, opacity: 0.85 } };
   }
-  if (!series.line) return { ...common, type: 'scatter', symbol, symbolSize };
+  if (!series.line) return { ...common, type: 'scatter', symbol, symbolSize: data.length > 100 ? symbolSize - 2.5 : symbolSize };
   const alone = data.filter(([, y]) => y !== null).length < 2;
   return {
     ...common, type: 'line', symbol, symbolSize, showSymbol: series.marker !== 'none' || alone, showAllSymbol: series.marker === 'none' ? 'auto' : true,
