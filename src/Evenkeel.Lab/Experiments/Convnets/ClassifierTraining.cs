@@ -31,10 +31,7 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
     public List<double> Losses { get; } = [];
 
     /// <summary>Training images a second of training, batches made included: no evaluation, no reading of files.</summary>
-    public double ImagesPerSecond => _ticks == 0 ? 0 : _images * (double)TimeSpan.TicksPerSecond / _ticks;
-
-    /// <summary>What the last whole epoch took, batches made included.</summary>
-    public TimeSpan LastEpoch { get; private set; }
+    public double ImagesPerSecond => _ticks == 0 ? 0 : _images * (double)Stopwatch.Frequency / _ticks;
 
     /// <summary>One epoch. NaN where a loss is not finite: the step is not taken, and the training is over.</summary>
     /// <param name="batches">The epoch's batches.</param>
@@ -66,8 +63,7 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
             report((double)samples / batches.Plan.Used);
         }
 
-        LastEpoch = Stopwatch.GetElapsedTime(begun);
-        _ticks += LastEpoch.Ticks;
+        _ticks += Stopwatch.GetTimestamp() - begun;
         _images += samples;
         return new Score(loss / samples, (double)right / samples, right);
     }
