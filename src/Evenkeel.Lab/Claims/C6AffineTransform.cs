@@ -7,6 +7,8 @@ internal sealed class C6AffineTransform : Claim
 {
     private const string Capacity = "affine-capacity", Recovery = "identity-recovery", Identity = "identity";
 
+    private const string IdentityEffect = "largest |BN(x) - x| with gamma = √(var + eps) and beta = mean, in deviations";
+
     private static readonly Bound s_identity = Bound.AtMost(1e-6);
 
     private static readonly (string Prefix, string Name)[] s_nets =
@@ -25,7 +27,7 @@ internal sealed class C6AffineTransform : Claim
     public override Bound Bound => Bound.AtLeast(0.01);
 
     public override string Rule =>
-        $"{Effect}, on images (training) and on points inside and outside of a circle (new ones): the 95 % interval over the seeds lies {Bound} in every case (in some only: holds if); and the largest |BN(x) - x| with gamma = √(var + eps) and beta = mean, in deviations, lies {s_identity}";
+        $"{Effect}, on images (training) and on points inside and outside of a circle (new ones): the 95 % interval over the seeds lies {Bound} in every case (in some only: holds if); and the {IdentityEffect} lies {s_identity}";
 
     public override IReadOnlyList<string> Experiments => [Capacity, Recovery];
 
@@ -40,7 +42,7 @@ internal sealed class C6AffineTransform : Claim
             yield return new Case(name, evidence.Differences(Capacity, $"{prefix}-affine.{figure}", $"{prefix}-plain.{figure}"));
         }
 
-        yield return new Case(Identity, evidence.Values(Recovery, "exact.largestChange"), Bound: s_identity);
+        yield return new Case(Identity, evidence.Values(Recovery, "exact.largestChange"), Bound: s_identity, Effect: IdentityEffect);
     }
 
     protected override string Condition(IReadOnlyList<JudgedCase> holding)

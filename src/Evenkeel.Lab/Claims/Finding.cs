@@ -7,7 +7,8 @@ namespace Evenkeel.Lab.Claims;
 /// <param name="Values">The effect, one value a seed.</param>
 /// <param name="IsRatio">True where values are factors: their mean is the geometric one.</param>
 /// <param name="Bound">A bound of its own; null for the claim's.</param>
-internal sealed record Case(string Name, IReadOnlyList<double> Values, bool IsRatio = false, Bound? Bound = null);
+/// <param name="Effect">What is measured, where it is not the claim's effect.</param>
+internal sealed record Case(string Name, IReadOnlyList<double> Values, bool IsRatio = false, Bound? Bound = null, string? Effect = null);
 
 /// <summary>A case with its interval and verdict.</summary>
 internal sealed record JudgedCase(Case Case, Interval Interval, Bound Bound, Verdict Verdict);

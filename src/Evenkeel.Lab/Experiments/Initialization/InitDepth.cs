@@ -110,7 +110,6 @@ internal sealed class InitDepth : Experiment
     {
         var layer = new Axis("layer", Min: 0, Max: Layers - 1);
         var std = new Axis("standard deviation of the layer's output", IsLog: true);
-        const double smallest = 1e-8, largest = 1e8;
         Curve Seen(string variant, string label) => Curve.Of(result, $"{variant}/std", label);
         Curve[] Printed(params string[] variants) =>
         [
@@ -119,11 +118,11 @@ internal sealed class InitDepth : Experiment
         ];
         return
         [
-            new Chart("start-values", "Start values through 100 layers", layer, std with { Min = smallest, Max = largest },
+            new Chart("start-values", "Start values through 100 layers", layer, std,
             [
                 .. s_variants.Where(static variant => !variant.BatchNorm || variant.Init is null).Select(variant => Seen(variant.Name, Label(variant.Name))),
                 .. Printed("default", "normal", "kaiming", "default+batchnorm"),
-            ], "The lesson prints these as lists of numbers. N(0, 1) ends where its values are no longer numbers; the default goes on falling below the chart."),
+            ], "The lesson prints these as lists of numbers. N(0, 1) ends where its values are no longer numbers."),
             new Chart("with-batch-norm", "With batch norm", layer, new Axis(std.Label, Min: 0.5, Max: 0.65),
             [
                 .. s_variants.Where(static variant => variant.BatchNorm).Select(variant => Seen(variant.Name, Label(variant.Name))),

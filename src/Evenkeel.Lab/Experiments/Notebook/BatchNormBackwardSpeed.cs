@@ -17,7 +17,7 @@ internal sealed class BatchNormBackwardSpeed : Experiment
     public override string Lesson => "N8";
 
     public override string Description =>
-        "float64, 1000 samples of 5000 features: the backward pass through the graph of primitive operations and the one closed formula; medians of several passes, forward pass not counted.";
+        "float64, 1000 samples of 5000 features: the backward pass through the graph of primitive operations and the one closed formula; the fastest of several passes, forward pass not counted.";
 
     public override IReadOnlyList<string> Variants => ["graph", "closed-form"];
 
@@ -29,7 +29,7 @@ internal sealed class BatchNormBackwardSpeed : Experiment
 
     public override ExperimentResult Run(ExperimentContext context)
     {
-        (int samples, int features, int passes) = context.Quick ? (200, 1000, 3) : (1000, 5000, 3);
+        (int samples, int features, int passes) = context.Quick ? (200, 1000, 9) : (1000, 5000, 4);
         var random = new NumPyRandomState((uint)context.Seed);
         var x = new Parameter(random.Randn([samples, features], DType.Float64, scale: 5, shift: 12));
         var gamma = new Parameter(random.Randn([features], DType.Float64));
@@ -39,7 +39,7 @@ internal sealed class BatchNormBackwardSpeed : Experiment
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
         Dictionary<string, double[][]> gradients = [];
-        Dictionary<string, double> medians = [];
+        Dictionary<string, double> fastest = [];
         for (int v = 0; v < Variants.Count; v++)
         {
             string variant = Variants[v];
@@ -59,9 +59,9 @@ internal sealed class BatchNormBackwardSpeed : Experiment
                 context.Report((v + ((pass + 1.0) / (passes + 1))) / Variants.Count, $"{variant} backward pass", milestone: pass == passes);
             }
 
-            times.Sort();
-            medians[variant] = times[times.Count / 2];
-            result.Figures[$"{variant}.milliseconds"] = medians[variant];
+            // What else the machine does can only make a pass slower: the fastest is the truest.
+            fastest[variant] = times.Min();
+            result.Figures[$"{variant}.milliseconds"] = fastest[variant];
             gradients[variant] = [x.Gradient!.ToArray<double>(), gamma.Gradient!.ToArray<double>(), beta.Gradient!.ToArray<double>()];
             hash.Add($"{variant}.dx", x.Gradient!);
         }
@@ -80,10 +80,10 @@ internal sealed class BatchNormBackwardSpeed : Experiment
             rows.Add([names[i], difference, entry]);
         }
 
-        double speedup = medians["graph"] / medians["closed-form"];
+        double speedup = fastest["graph"] / fastest["closed-form"];
         result.Figures["speedup"] = speedup;
         result.Figures["difference.worst"] = worst;
-        result.Tables.Add(new ResultTable("Median backward pass", ["backward pass", "ms"], [["graph", medians["graph"]], ["closed-form", medians["closed-form"]]], [null, "F2"]));
+        result.Tables.Add(new ResultTable("Fastest backward pass", ["backward pass", "ms"], [["graph", fastest["graph"]], ["closed-form", fastest["closed-form"]]], [null, "F2"]));
         result.Tables.Add(new ResultTable("How far the two differ", ["gradient", "of the largest", "of the entry"], rows, [null, "0.00e+00", "0.00e+00"]));
         result.Checks.Add(Check.Judge("N8.equal", "Both give the same gradients", "largest difference <= 1e-10 of the largest entry", $"they differ by {NotebookMath.Short(worst)}", worst <= Allowed));
         result.Checks.Add(Check.Judge("N8.faster", "The closed form is faster", "speedup > 1", string.Create(CultureInfo.InvariantCulture, $"{speedup:F1} times (the lesson printed 1.22)"), speedup > 1));
@@ -94,7 +94,7 @@ internal sealed class BatchNormBackwardSpeed : Experiment
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) =>
     [
-        new Chart("milliseconds", "One backward pass", new Axis("", Categories: ["graph of primitive operations", "short formula"]), new Axis("milliseconds, median"),
+        new Chart("milliseconds", "One backward pass", new Axis("", Categories: ["graph of primitive operations", "short formula"]), new Axis("milliseconds, the fastest of several"),
             [new Curve("measured", [0, 1], [result.Figures["graph.milliseconds"], result.Figures["closed-form.milliseconds"]], HasLine: false)],
             "The lesson prints a ratio of 1.22, measured with NumPy.", ChartKind.Bar),
     ];

@@ -127,15 +127,15 @@ internal sealed class Preprocessing : Experiment
     {
         (string Figure, string Label)[] looks =
         [
-            ("dependsOnOthers", "other images"), ("dependsOnOtherRows", "other rows of the image"), ("dependsOnOwnRow", "own row"), ("changesWithSampleScale", "each image times c"),
-            ("changesWithSampleShift", "each image plus c"), ("changesWithFeatureScale", "each place times c"), ("changesWithFeatureShift", "each place plus c"),
+            ("dependsOnOthers", "other images"), ("dependsOnOtherRows", "other rows"), ("dependsOnOwnRow", "own row"), ("changesWithSampleScale", "image·c"),
+            ("changesWithSampleShift", "image+c"), ("changesWithFeatureScale", "place·c"), ("changesWithFeatureShift", "place+c"),
         ];
         double[] places = [.. Enumerable.Range(0, looks.Length).Select(static i => (double)i)];
         return
         [
             new Chart("changes", "What changes the output of a step", new Axis("", Categories: [.. looks.Select(static look => look.Label)]), new Axis("largest change, as a share of the largest output"),
                 [.. s_steps.Select(step => new Curve(step.Label, places, [.. looks.Select(look => result.Figures[$"{step.Variant}.{look.Figure}"])], HasLine: false))],
-                "Like batch norm: other images matter. Like layer norm: the whole image matters, and no other.", ChartKind.Bar),
+                "Like batch norm: other images matter. Like layer norm: the whole image matters, and no other. c is another number for each image, or for each place over all images.", ChartKind.Bar),
         ];
     }
 

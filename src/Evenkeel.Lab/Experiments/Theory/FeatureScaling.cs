@@ -107,7 +107,7 @@ internal sealed class FeatureScaling : TheoryExperiment
         [
             .. Enumerable.Range(1, Contours).Select(c => Curve.Of(result, $"{variant}/contour-{c}", $"{100 * c * c / (Contours * Contours)} % of the start's loss")),
             Curve.Of(result, $"{variant}/path", "gradient descent from (0, 0)", Marker.Circle),
-        ], "The lesson's picture: contours of the loss over two weights; here the second feature is a hundred times the first before scaling. Twenty steps at 1.9/(largest eigenvalue).");
+        ], $"The lesson's picture: contours of the loss over two weights, and twenty steps at 1.9/(largest eigenvalue). {(variant == Raw ? "The second feature is a hundred times the first: mind the axes, w1 spans a hundred times what w2 does." : "Both axes span the same.")}");
         Curve AfterStart(string variant, string label)
         {
             Curve all = Curve.Of(result, $"{variant}/excess-loss", label, Marker.Circle);

@@ -53,7 +53,7 @@ internal sealed class ScaleInvariance : TheoryExperiment
         var scale = new Axis("k, the factor on the weights", IsLog: true);
         return
         [
-            new Chart("output", "BN(kWx) against BN(Wx)", scale, new Axis("largest change of an output, in standard deviations", IsLog: true),
+            new Chart("output", "BN(kWx) against BN(Wx)", scale, new Axis("largest change of an output, in standard deviations", IsLog: true, Min: 1e-9),
             [
                 .. s_eps.Select(eps => Curve.Of(result, $"{Variant(eps)}/largest-change", string.Create(CultureInfo.InvariantCulture, $"eps {eps:0e-0}"), Marker.Circle)),
                 .. s_eps.Select(eps => Curve.Of(result, $"{Variant(eps)}/theory", string.Create(CultureInfo.InvariantCulture, $"what eps {eps:0e-0} explains"))),

@@ -74,7 +74,7 @@ internal sealed record PageChart(string Id, Chart Chart)
         // A bound at 0 has no place on a logarithmic axis.
         bool isLog = WantsLog(values) && !(bound.Low <= 0 && double.IsFinite(bound.Low)) && !(bound.High <= 0);
         return new PageChart(id, new Chart(
-            id, $"{claim.Id}: {claim.Effect}", new Axis("", Categories: [.. cases.Select(static judged => judged.Case.Name)]), new Axis("", isLog), seeds,
+            id, $"{claim.Id}: {cases[0].Case.Effect ?? claim.Effect}", new Axis("", Categories: [.. cases.Select(static judged => judged.Case.Name)]), new Axis("", isLog), seeds,
             $"One dot a seed; bars: mean and 95 % interval. It holds where the whole interval lies {bound}."))
         {
             Intervals = [.. cases.Select(static (judged, i) => new ErrorBar(i, judged.Interval, judged.Verdict))],
