@@ -187,7 +187,7 @@ public sealed partial class ReportTests : IDisposable
     [InlineData(1.035, 1.0301, 1.0399, "1.0350 [1.0301, 1.0399]")]
     [InlineData(0.003, -0.0167, 0.0227, "0.003 [−0.017, 0.023]")]
     [InlineData(-0.0004, -0.2, 0.2, "0.00 [−0.20, 0.20]")]
-    [InlineData(16, 16, 16, "16.000 [16.000, 16.000]")]
+    [InlineData(16, 16, 16, "16 [16, 16]")]
     [InlineData(2.5e-5, 2e-5, 3.2e-5, "2.5e−5 [2e−5, 3.2e−5]")]
     [InlineData(250, 120.4, 410, "250 [120, 410]")]
     [InlineData(0.5, double.NaN, double.NaN, "0.5 [no interval]")]

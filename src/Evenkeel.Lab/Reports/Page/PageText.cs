@@ -19,6 +19,7 @@ internal static class PageText
     public static string Range(Interval interval) =>
         double.IsNaN(interval.Low) ? "[no interval]"
         : Digits(interval) is { } decimals ? $"[{Fixed(interval.Low, decimals)}, {Fixed(interval.High, decimals)}]"
+        : interval.Low == interval.High ? $"[{Number(interval.Low)}, {Number(interval.High)}]"
         : $"[{Number(interval.Low, 2)}, {Number(interval.High, 2)}]";
 
     /// <summary>A few digits that count, with a real minus sign.</summary>
@@ -30,11 +31,11 @@ internal static class PageText
         return text.Replace("E-0", "e-", StringComparison.Ordinal).Replace("E+0", "e", StringComparison.Ordinal).Replace("E+", "e", StringComparison.Ordinal).Replace('E', 'e').Replace('-', '−');
     }
 
-    /// <summary>Decimals by which the ends of an interval differ in two digits; null for numbers so small or large that they are written with a power of ten.</summary>
+    /// <summary>Decimals by which the ends of an interval differ in two digits; null where they do not differ, and for numbers so small or large that they are written with a power of ten.</summary>
     private static int? Digits(Interval interval)
     {
         double size = Math.Max(Math.Abs(interval.Low), Math.Abs(interval.High)), width = interval.High - interval.Low;
-        return !double.IsFinite(width) || size is < 1e-3 or >= 1e6 ? null : width > 0 ? Math.Clamp(1 - (int)Math.Floor(Math.Log10(width)), 0, 4) : 3;
+        return !(width > 0) || double.IsInfinity(width) || size is < 1e-3 or >= 1e6 ? null : Math.Clamp(1 - (int)Math.Floor(Math.Log10(width)), 0, 4);
     }
 
     private static string Fixed(double value, int decimals)

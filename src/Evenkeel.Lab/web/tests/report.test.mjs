@@ -304,6 +304,15 @@ describe('the report', { timeout: 240_000 }, () => {
     });
   });
 
+  test('shows every verdict on the first screen', async () => {
+    for (const viewport of [{ width: 1280, height: 800 }, { width: 1440, height: 900 }]) {
+      await open({ viewport }, async page => {
+        const lowest = await page.evaluate(() => Math.max(...[...document.querySelectorAll('table.verdicts')].map(table => table.getBoundingClientRect().bottom)));
+        assert.ok(lowest <= viewport.height, `the last verdict ends at ${Math.round(lowest)} of ${viewport.height} px`);
+      });
+    }
+  });
+
   test('has its tables without scripts', async () => {
     await open({ javaScriptEnabled: false }, async page => {
       assert.equal(await page.locator('.plot').filter({ visible: true }).count(), 0);
