@@ -253,14 +253,14 @@ public sealed partial class ReportTests : IDisposable
         foreach (Series series in scale.Result.Series) withoutFigures.Series.Add(series);
         Folder.Write(scale with { Result = withoutFigures });
         string refusal = Refusal(Folder);
-        Assert.StartsWith("scale-invariance: ", refusal, StringComparison.Ordinal);
+        Assert.Contains("scale-invariance", refusal, StringComparison.Ordinal);
         Assert.Contains("another version", refusal, StringComparison.Ordinal);
 
         var withoutSeries = new ExperimentResult();
         foreach ((string name, double value) in scale.Result.Figures) withoutSeries.Figures[name] = value;
         Folder.Write(scale with { Result = withoutSeries });
         refusal = Refusal(Folder);
-        Assert.StartsWith("scale-invariance: ", refusal, StringComparison.Ordinal);
+        Assert.Contains("scale-invariance", refusal, StringComparison.Ordinal);
         Assert.Contains("another version", refusal, StringComparison.Ordinal);
     }
 

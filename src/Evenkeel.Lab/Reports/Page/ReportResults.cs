@@ -103,7 +103,11 @@ internal sealed class ReportResults
         {
             return PageChart.Of(record);
         }
-        catch (Exception e) when (e is LabException or KeyNotFoundException or InvalidOperationException)
+        catch (LabException e)
+        {
+            throw new LabException($"{record.Experiment.Name}: {e.Message}", e.ExitCode, e);
+        }
+        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException)
         {
             throw new LabException($"{record.Experiment.Name}: its charts cannot be made ({e.Message.TrimEnd('.')}): the results are of another version. Run the experiment again.", ExitCode.Failed, e);
         }
