@@ -68,7 +68,7 @@ public sealed class RegularizationClaimsTests
     [Theory]
     [InlineData(0.80, 0.80, "holds")]
     [InlineData(0.90, 0.90, "fails")]
-    [InlineData(0.80, 0.90, "holds if compared with statistics of 10, or compared with statistics of 25, or compared with batches of 10, or compared with batches of 25")]
+    [InlineData(0.80, 0.90, "holds if compared with statistics of smaller batches, or compared with smaller batches")]
     public void C26_wants_fifty_and_a_hundred_ahead_of_smaller_and_larger(double smaller, double larger, string verdict)
     {
         var figures = new Dictionary<string, double>();
@@ -79,7 +79,7 @@ public sealed class RegularizationClaimsTests
 
         Finding finding = new C26ModerateBatch().Judge(MadeUp.Evidence(("batch-generalization", figures)));
         Assert.Equal(verdict, finding.VerdictText);
-        Assert.Equal(8, finding.Cases.Count);
+        Assert.Equal(4, finding.Cases.Count);
     }
 
     [Theory]
