@@ -29,7 +29,7 @@ internal sealed class C12RadialGradient : Claim
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
         s_scales.Select(scale => new Case($"deviation {scale}", evidence.Values("scale-invariance", $"eps1e-5.radialCosineAt{scale}")));
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding) =>
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
         $"the deviation before the norm is {holding.Min(static judged => double.Parse(judged.Case.Name.AsSpan(10), CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture)} or more";
 
     protected override string Remark(Evidence evidence)

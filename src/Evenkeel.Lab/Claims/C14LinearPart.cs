@@ -40,8 +40,8 @@ internal sealed class C14LinearPart : Claim
         yield return new Case(Loses, evidence.Differences(Capacity, "sigmoid-plain.ownAccuracy", "sigmoid-plain.straightenedAccuracy"), Bound: s_lost, Effect: LossEffect);
     }
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding) =>
-        holding.Count == 1 && holding[0].Case.Name == Loses ? "judged by what a trained sigmoid net loses, not by how well a line fits" : base.Condition(holding);
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
+        holding.Count == 1 && holding[0].Case.Name == Loses ? "judged by what a trained sigmoid net loses, not by how well a line fits" : base.Condition(holding, others);
 
     protected override string Remark(Evidence evidence)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Evenkeel.Lab.Experiments.Notebook;
 
 namespace Evenkeel.Lab.Claims;
@@ -42,8 +41,8 @@ internal sealed class C17BatchSize : Claim
     protected override string? Remark(Evidence evidence)
     {
         if (!evidence.HasFigure(Sweep, $"none-5.{BatchSizeExperiment.EqualUpdates}")) return "Compared at equal epochs only: in a quick run no epoch ends at the same number of updates.";
-        double Mean(int size) => Interval.OfMean(evidence.Values(Sweep, figures => Lead(figures, size))).Mean;
-        return string.Create(CultureInfo.InvariantCulture, $"After equally many updates batch norm is ahead of no norm by {Mean(5):+0.00;-0.00;0.00} at 5, {Mean(10):+0.00;-0.00;0.00} at 10 and {Mean(50):+0.00;-0.00;0.00} at 50.");
+        string Mean(int size) => NotebookMath.Signed(Interval.OfMean(evidence.Values(Sweep, figures => Lead(figures, size))).Mean, 2);
+        return $"After equally many updates batch norm is ahead of no norm by {Mean(5)} at 5, {Mean(10)} at 10 and {Mean(50)} at 50.";
     }
 
     /// <summary>What batch norm is ahead of no norm after equally many updates.</summary>

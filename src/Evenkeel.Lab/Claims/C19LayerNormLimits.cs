@@ -1,4 +1,3 @@
-using System.Globalization;
 using Evenkeel.Lab.Experiments.Notebook;
 
 namespace Evenkeel.Lab.Claims;
@@ -43,8 +42,8 @@ internal sealed class C19LayerNormLimits : Claim
 
     protected override string Remark(Evidence evidence)
     {
-        string Say(string what, double value, string words) => string.Create(CultureInfo.InvariantCulture,
-            $"{words} layer norm gains {Interval.OfMean(Gain(evidence, FullyConnectedNet.LayerNorm, what, value)).Mean:+0.00;-0.00;0.00}, batch norm {Interval.OfMean(Gain(evidence, FullyConnectedNet.BatchNorm, what, value)).Mean:+0.00;-0.00;0.00}");
+        string Mean(string norm, string what, double value) => NotebookMath.Signed(Interval.OfMean(Gain(evidence, norm, what, value)).Mean, 2);
+        string Say(string what, double value, string words) => $"{words} layer norm gains {Mean(FullyConnectedNet.LayerNorm, what, value)}, batch norm {Mean(FullyConnectedNet.BatchNorm, what, value)}";
         return $"{Say(LayerNormLimits.ByWidth, 2, "At 2 features")}; {Say(LayerNormLimits.ByWidth, 64, "at 64")}; {Say(LayerNormLimits.ByPenalty, 0, "without L2")}; {Say(LayerNormLimits.ByPenalty, 0.3, "at L2 0.3")}; {Say(LayerNormLimits.ByDepth, 30, "at 30 layers")}; {Say(LayerNormLimits.ByDepthFromSmall, 30, "at 30 layers from weights of 0.02")}.";
     }
 

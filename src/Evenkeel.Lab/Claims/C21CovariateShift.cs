@@ -41,8 +41,8 @@ internal sealed class C21CovariateShift : Claim
         yield return new Case(AtSmallRate, evidence.Differences(Shift, "batchnorm-small.meanTrainAccuracy", "none-small.meanTrainAccuracy"), Bound: s_gain, Effect: GainEffect);
     }
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding) =>
-        holding.Count == 3 && holding.All(static judged => judged.Case.Name != AtSmallRate) ? "the learning rate is large" : base.Condition(holding);
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
+        holding.Count == 3 && holding.All(static judged => judged.Case.Name != AtSmallRate) ? "the learning rate is large" : base.Condition(holding, others);
 
     protected override string Remark(Evidence evidence)
     {

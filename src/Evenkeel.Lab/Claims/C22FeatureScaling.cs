@@ -41,10 +41,10 @@ internal sealed class C22FeatureScaling : Claim
         yield return new Case(Rate, evidence.Values(Scaling, "scaled.rateGain"), IsRatio: true, s_rateBound, RateEffect);
     }
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding)
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others)
     {
         string[] names = [.. holding.Select(static judged => judged.Case.Name)];
-        return names is [Independent, Two, Rate] ? "the features are independent" : string.Join(", ", names);
+        return names is [Independent, Two, Rate] ? "the features are independent" : base.Condition(holding, others);
     }
 
     protected override string Remark(Evidence evidence) => string.Create(CultureInfo.InvariantCulture,

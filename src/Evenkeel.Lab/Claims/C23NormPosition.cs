@@ -1,3 +1,5 @@
+using Evenkeel.Lab.Experiments.Notebook;
+
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lesson D: batch norm belongs between a layer and its activation.</summary>
@@ -26,15 +28,14 @@ internal sealed class C23NormPosition : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("sigmoid", evidence.Differences(Experiment, "sigmoid-before.testAccuracy", "sigmoid-after.testAccuracy")),
-        new Case("ReLU", evidence.Differences(Experiment, "relu-before.testAccuracy", "relu-after.testAccuracy")),
+        new Case("the activation is sigmoid", evidence.Differences(Experiment, "sigmoid-before.testAccuracy", "sigmoid-after.testAccuracy")),
+        new Case("the activation is ReLU", evidence.Differences(Experiment, "relu-before.testAccuracy", "relu-after.testAccuracy")),
     ];
 
     protected override string Remark(Evidence evidence)
     {
-        double sigmoid = Train("sigmoid"), relu = Train("relu");
-        return FormattableString.Invariant($"The same of the training accuracy of the last epoch: {sigmoid:+0.000;-0.000} with sigmoids, {relu:+0.000;-0.000} with ReLU.");
+        return $"The same of the training accuracy of the last epoch: {Train("sigmoid")} with sigmoids, {Train("relu")} with ReLU.";
 
-        double Train(string activation) => evidence.Differences(Experiment, $"{activation}-before.trainAccuracy", $"{activation}-after.trainAccuracy").Average();
+        string Train(string activation) => NotebookMath.Signed(evidence.Differences(Experiment, $"{activation}-before.trainAccuracy", $"{activation}-after.trainAccuracy").Average(), 3);
     }
 }

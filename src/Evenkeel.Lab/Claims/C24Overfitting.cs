@@ -37,7 +37,7 @@ internal sealed class C24Overfitting : Claim
     {
         double Mean(string experiment, string figure) => Interval.OfMean(evidence.Values(experiment, figure)).Mean;
         return string.Create(CultureInfo.InvariantCulture,
-            $"Trained to the end, {Mean(Grid, "batchnorm-0.testAccuracy"):F3} of the test images are right with batch norm and {Mean(Grid, "none-0.testAccuracy"):F3} without; in the notebook's net {Mean(Deep, "batchnorm.finalValidationAccuracy"):F3} and {Mean(Deep, "none.finalValidationAccuracy"):F3}.");
+            $"Of the training images {Mean(Grid, "batchnorm-0.trainAccuracy"):F3} are known with batch norm and {Mean(Grid, "none-0.trainAccuracy"):F3} without, of the test images {Mean(Grid, "batchnorm-0.testAccuracy"):F3} and {Mean(Grid, "none-0.testAccuracy"):F3} are right; in the notebook's net {Mean(Deep, "batchnorm.finalValidationAccuracy"):F3} and {Mean(Deep, "none.finalValidationAccuracy"):F3}.");
     }
 
     private static double Gap(IReadOnlyDictionary<string, double> figures, string variant) => figures[$"{variant}.finalTrainAccuracy"] - figures[$"{variant}.finalValidationAccuracy"];

@@ -35,13 +35,14 @@ internal sealed class C3Dropout : Claim
             foreach (double rate in DropoutGrid.Rates.Where(static rate => rate > 0))
             {
                 yield return new Case(
-                    string.Create(CultureInfo.InvariantCulture, $"dropout {rate} {how} batch norm"),
+                    string.Create(CultureInfo.InvariantCulture, $"dropout {rate} {how} it"),
                     evidence.Differences(Grid, $"{DropoutGrid.Variant(norm, rate)}.testAccuracy", $"{DropoutGrid.Variant(FullyConnectedNet.BatchNorm, 0)}.testAccuracy"));
             }
         }
     }
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding) => $"the other choice is {base.Condition(holding)}";
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
+        others.Count < holding.Count ? base.Condition(holding, others) : $"the other choice is {base.Condition(holding, others)}";
 
     protected override string Remark(Evidence evidence)
     {
@@ -50,7 +51,7 @@ internal sealed class C3Dropout : Claim
         string Best(string norm)
         {
             double rate = DropoutGrid.Rates.Where(static rate => rate > 0).MaxBy(rate => Gain(norm, rate));
-            return string.Create(CultureInfo.InvariantCulture, $"{Gain(norm, rate):+0.000;-0.000;0.000} (at {rate})");
+            return string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Signed(Gain(norm, rate), 3)} (at {rate})");
         }
 
         return $"The rate that suits best changes test accuracy by {Best(FullyConnectedNet.BatchNorm)} with batch norm and by {Best(FullyConnectedNet.None)} without.";

@@ -26,15 +26,15 @@ internal sealed class C4WeightDecay : Claim
     public override string Practice =>
         "Before a norm, weight decay is a knob of the learning rate: it shortens w, and the step that counts is lr/|w|². Tune it together with the learning rate and its schedule; leave gamma, beta and biases out of it.";
 
-    protected override string Cases => "with batch norm; and with batch norm less without (then at or below 0)";
+    protected override string Cases => "with batch norm (no decay is needed); and with batch norm less without (then at or below 0)";
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
-        yield return new Case("none: what decay gains with batch norm", evidence.Values(Sweep, "batchnorm.gain"));
-        yield return new Case("less: that, less what it gains without", evidence.Differences(Sweep, "batchnorm.gain", "none.gain"), Bound: Bound.AtMost(0));
+        yield return new Case("no decay is needed", evidence.Values(Sweep, "batchnorm.gain"));
+        yield return new Case("decay gains less than without batch norm", evidence.Differences(Sweep, "batchnorm.gain", "none.gain"), Bound: Bound.AtMost(0));
     }
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding) => $"put as \"{string.Join("\", \"", holding.Select(static judged => judged.Case.Name))}\"";
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) => $"only this is meant: {Names(holding)}";
 
     protected override string Remark(Evidence evidence)
     {

@@ -1,4 +1,4 @@
-using System.Globalization;
+using Evenkeel.Lab.Experiments.Notebook;
 
 namespace Evenkeel.Lab.Claims;
 
@@ -21,19 +21,19 @@ internal sealed class C5LocalResponse : Claim
 
     public override IReadOnlyList<string> Experiments => [Experiment];
 
-    public override string Practice => "Leave local response normalization to old checkpoints that were trained with it.";
+    public override string Practice => "Begin with batch norm alone; add local response normalization only where a held-out set says so, and set its alpha to the size of your activations: the usual 1e-4 leaves values near 1 as they are.";
 
     protected override string Cases => "beside batch norm and in its place";
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("beside batch norm", evidence.Differences(Experiment, "both.testAccuracy", "batchnorm.testAccuracy")),
-        new Case("in place of batch norm", evidence.Differences(Experiment, "lrn.testAccuracy", "batchnorm.testAccuracy")),
+        new Case("it would stand beside batch norm", evidence.Differences(Experiment, "both.testAccuracy", "batchnorm.testAccuracy")),
+        new Case("it would stand in place of batch norm", evidence.Differences(Experiment, "lrn.testAccuracy", "batchnorm.testAccuracy")),
     ];
 
     protected override string Remark(Evidence evidence)
     {
         Interval alone = Interval.OfMean(evidence.Differences(Experiment, "lrn.testAccuracy", "none.testAccuracy"));
-        return string.Create(CultureInfo.InvariantCulture, $"To a net without any norm it adds {alone.Mean:+0.000;-0.000} ({alone.Low:+0.000;-0.000} to {alone.High:+0.000;-0.000}).");
+        return $"To a net without any norm it adds {NotebookMath.Signed(alone.Mean, 3)} ({NotebookMath.Signed(alone.Low, 3)} to {NotebookMath.Signed(alone.High, 3)}).";
     }
 }

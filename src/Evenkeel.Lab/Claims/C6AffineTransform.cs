@@ -45,10 +45,10 @@ internal sealed class C6AffineTransform : Claim
         yield return new Case(Identity, evidence.Values(Recovery, "exact.largestChange"), Bound: s_identity, Effect: IdentityEffect);
     }
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding)
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others)
     {
         string[] names = [.. holding.Select(static judged => judged.Case.Name)];
-        return names.Length == 3 && names[^1] == Identity && names[..2].All(static name => name.Contains("sigmoid", StringComparison.Ordinal)) ? "the activation is sigmoid" : string.Join(", or ", names);
+        return names.Length == 3 && names[^1] == Identity && names[..2].All(static name => name.Contains("sigmoid", StringComparison.Ordinal)) ? "the activation is sigmoid" : base.Condition(holding, others);
     }
 
     protected override string Remark(Evidence evidence)

@@ -37,7 +37,8 @@ internal sealed class C7StdThroughDepth : Claim
     protected override IEnumerable<Case> Measure(Evidence evidence) => s_starts.Select(start =>
         new Case(start.Name, evidence.Values(Stack, figures => Math.Min(Largest, figures[$"{start.Variant}.largestStd"] / figures[$"{start.Variant}.smallestStd"])), IsRatio: true));
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding) => $"weights start from {string.Join(", ", holding.Select(static judged => judged.Case.Name))}";
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
+        others.Count < holding.Count ? $"weights do not start from {Names(others)}" : $"weights start from {Names(holding)}";
 
     protected override string Remark(Evidence evidence)
     {

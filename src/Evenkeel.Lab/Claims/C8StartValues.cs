@@ -40,7 +40,7 @@ internal sealed class C8StartValues : Claim
         yield return new Case("Kaiming's stay", evidence.Ratios(Stack, "kaiming.factor", "kaiming.theoryFactor"), IsRatio: true);
     }
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding) => $"only this is meant: {string.Join(", ", holding.Select(static judged => judged.Case.Name))}";
+    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) => $"only this is meant: {Names(holding)}";
 
     protected override string Remark(Evidence evidence)
     {

@@ -44,8 +44,12 @@ internal abstract class Claim
     /// <summary>The effect in every case, one value a seed; the lesson's own case first.</summary>
     protected abstract IEnumerable<Case> Measure(Evidence evidence);
 
-    /// <summary>The condition in words, from the cases that hold.</summary>
-    protected virtual string Condition(IReadOnlyList<JudgedCase> holding) => string.Join(", or ", holding.Select(static judged => judged.Case.Name));
+    /// <summary>The condition in words, from the cases that hold and the others: names the cases it holds in, or those it does not where they are fewer.</summary>
+    protected virtual string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
+        others.Count < holding.Count ? $"not: {Names(others, ", ")}" : Names(holding, ", or ");
+
+    /// <summary>The names of some cases, one after the other.</summary>
+    protected static string Names(IEnumerable<JudgedCase> cases, string separator = ", ") => string.Join(separator, cases.Select(static judged => judged.Case.Name));
 
     /// <summary>What else the figures say; null for nothing.</summary>
     protected virtual string? Remark(Evidence evidence) => null;
@@ -81,6 +85,6 @@ internal abstract class Claim
             : holding.Length > 0 ? Verdict.HoldsIf
             : cases.All(static judged => judged.Verdict == Verdict.Fails) ? Verdict.Fails
             : Verdict.Undecided;
-        return new Finding(this, verdict, verdict == Verdict.HoldsIf ? Condition(holding) : null, cases, [], Remark(evidence));
+        return new Finding(this, verdict, verdict == Verdict.HoldsIf ? Condition(holding, [.. cases.Where(static judged => judged.Verdict != Verdict.Holds)]) : null, cases, [], Remark(evidence));
     }
 }

@@ -118,8 +118,9 @@ internal sealed class LayerNormLimits : Experiment
 
     public override string Headline(IReadOnlyDictionary<string, double> figures)
     {
-        double Gain(string what, double value) => figures[$"{Variant(FullyConnectedNet.LayerNorm, what, value)}.trainAccuracy"] - figures[$"{Variant(FullyConnectedNet.None, what, value)}.trainAccuracy"];
-        return string.Create(CultureInfo.InvariantCulture, $"gains {Gain(ByWidth, Widths[0]):+0.00;-0.00;0.00} at 2 wide, {Gain(ByPenalty, Penalties[^1]):+0.00;-0.00;0.00} at L2 {Penalties[^1]}, {Gain(ByDepth, Depths[^1]):+0.00;-0.00;0.00} at {Depths[^1]} deep");
+        string Gain(string what, double value) =>
+            NotebookMath.Signed(figures[$"{Variant(FullyConnectedNet.LayerNorm, what, value)}.trainAccuracy"] - figures[$"{Variant(FullyConnectedNet.None, what, value)}.trainAccuracy"], 2);
+        return string.Create(CultureInfo.InvariantCulture, $"gains {Gain(ByWidth, Widths[0])} at 2 wide, {Gain(ByPenalty, Penalties[^1])} at L2 {Penalties[^1]}, {Gain(ByDepth, Depths[^1])} at {Depths[^1]} deep");
     }
 
     private static void AddTables(ExperimentResult result)

@@ -82,6 +82,13 @@ internal static class NotebookMath
 
     /// <summary>A number as the lesson's tables need it: short, and readable at any size.</summary>
     public static string Short(double value) => value.ToString("0.0e+00", CultureInfo.InvariantCulture);
+
+    /// <summary>A difference with its sign, and none where it rounds to 0.</summary>
+    public static string Signed(double value, int digits)
+    {
+        double rounded = Math.Round(value, digits, MidpointRounding.AwayFromZero);
+        return (rounded > 0 ? "+" : "") + (rounded == 0 ? 0 : rounded).ToString($"F{digits}", CultureInfo.InvariantCulture);
+    }
 }
 
 /// <summary>Compares measured values with those the lesson prints, digit by digit; NumPy prints eight decimals.</summary>

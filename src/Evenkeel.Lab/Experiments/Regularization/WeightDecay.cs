@@ -78,7 +78,7 @@ internal sealed class WeightDecay : Experiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"best decay {figures["batchnorm.bestDecay"]} with BN ({figures["batchnorm.gain"]:+0.000;-0.000;0.000}), {figures["none.bestDecay"]} without ({figures["none.gain"]:+0.000;-0.000;0.000})");
+        $"best decay {figures["batchnorm.bestDecay"]} with BN ({NotebookMath.Signed(figures["batchnorm.gain"], 3)}), {figures["none.bestDecay"]} without ({NotebookMath.Signed(figures["none.gain"], 3)})");
 
     private static void Sweep(ExperimentContext context, FewGarments images, ExperimentResult result, WeightsHash hash)
     {

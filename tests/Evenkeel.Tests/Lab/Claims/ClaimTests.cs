@@ -13,11 +13,13 @@ public sealed class ClaimTests
     public void All_cases_hold() => Judged("holds", s_holds, s_holds);
 
     [Fact]
-    public void Some_cases_hold_and_the_condition_names_them()
+    public void Some_cases_hold_and_the_condition_names_them_or_the_others_where_those_are_fewer()
     {
         Judged("holds if case 1", s_holds, s_fails);
         Judged("holds if case 2", s_undecided, s_holds);
-        Judged("holds if case 1, or case 3", s_holds, s_undecided, s_holds);
+        Judged("holds if case 1, or case 3", s_holds, s_undecided, s_holds, s_fails);
+        Judged("holds if not: case 2", s_holds, s_undecided, s_holds);
+        Judged("holds if not: case 2, case 4", s_holds, s_undecided, s_holds, s_fails, s_holds);
     }
 
     [Fact]
