@@ -28,9 +28,11 @@ internal sealed class Q3Preprocessing : Question
             "Rows scaled by their sum: a row depends neither on other images nor on the rest of its own, so it is layer norm only where a row is the input", "change of a row when all others change", Bound.AtMost(Rounding),
             evidence.Values(Steps, static f => f["rgb-row.dependsOnOthers"] + f["rgb-row.dependsOnOtherRows"]));
         yield return new Point(
-            "Images scaled by their sum: like layer norm, the image as a whole and no other counts, and its scale cancels", "1 if so", Bound.AtLeast(1), evidence.Values(Steps, "image.isLayerLike"));
+            "Images scaled by their sum: like layer norm, the image as a whole and no other counts, and its scale cancels", "1 if so", Bound.AtLeast(1),
+            evidence.Values(Steps, static f => f["image.isLayerLike"] == 1 && f["image.changesWithSampleScale"] <= Rounding ? 1 : 0));
         yield return new Point(
-            "The mean image subtracted: like batch norm, other images count, and a shift of a pixel over the set cancels", "1 if so", Bound.AtLeast(1), evidence.Values(Steps, "mean-image.isBatchLike"));
+            "The mean image subtracted: like batch norm, other images count, and a shift of a pixel over the set cancels", "1 if so", Bound.AtLeast(1),
+            evidence.Values(Steps, static f => f["mean-image.isBatchLike"] == 1 && f["mean-image.changesWithFeatureShift"] <= Rounding ? 1 : 0));
         yield return new Point(
             "A threshold: like neither, a pixel depends on nothing but itself", "change of a pixel when all others change", Bound.AtMost(Rounding),
             evidence.Values(Steps, static f => f["threshold.dependsOnOthers"] + f["threshold.dependsOnOtherRows"] + f["threshold.dependsOnOwnRow"]));
