@@ -17,7 +17,7 @@ internal sealed class BatchNormBackwardSpeed : Experiment
     public override string Lesson => "N8";
 
     public override string Description =>
-        "float64, 1000 samples of 5000 features: the backward pass through the graph of primitive operations and the one closed formula; the fastest of several passes, forward pass not counted.";
+        "float64, 1000 samples of 5000 features: the backward pass through the graph of primitive operations and the one closed formula; the fastest of several passes by turns, forward pass not counted.";
 
     public override IReadOnlyList<string> Variants => ["graph", "closed-form"];
 
@@ -29,7 +29,7 @@ internal sealed class BatchNormBackwardSpeed : Experiment
 
     public override ExperimentResult Run(ExperimentContext context)
     {
-        (int samples, int features, int passes) = context.Quick ? (200, 1000, 9) : (1000, 5000, 4);
+        (int samples, int features, int passes) = context.Quick ? (200, 1000, 30) : (1000, 5000, 4);
         var random = new NumPyRandomState((uint)context.Seed);
         var x = new Parameter(random.Randn([samples, features], DType.Float64, scale: 5, shift: 12));
         var gamma = new Parameter(random.Randn([features], DType.Float64));
@@ -39,15 +39,15 @@ internal sealed class BatchNormBackwardSpeed : Experiment
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
         Dictionary<string, double[][]> gradients = [];
-        Dictionary<string, double> fastest = [];
-        for (int v = 0; v < Variants.Count; v++)
+        Dictionary<string, double> fastest = Variants.ToDictionary(static variant => variant, static _ => double.PositiveInfinity, StringComparer.Ordinal);
+        Tape[] tapes = [.. Variants.Select(static _ => new Tape(Mode.Train))];
+        // By turns, so that whatever else the machine does meets both; the first pass makes memory and machine code and is not counted.
+        for (int pass = 0; pass <= passes; pass++)
         {
-            string variant = Variants[v];
-            var tape = new Tape(Mode.Train);
-            var times = new List<double>();
-            // The first pass makes memory and machine code; it is not counted.
-            for (int pass = 0; pass <= passes; pass++)
+            for (int v = 0; v < Variants.Count; v++)
             {
+                string variant = Variants[v];
+                Tape tape = tapes[v];
                 tape.Reset();
                 foreach (Parameter parameter in (Parameter[])[x, gamma, beta]) parameter.ZeroGrad();
                 Tensor y = variant == "graph"
@@ -55,15 +55,14 @@ internal sealed class BatchNormBackwardSpeed : Experiment
                     : tape.Watch(x).BatchNorm(gamma, beta, running: null);
                 long start = Stopwatch.GetTimestamp();
                 y.Backward(dout);
-                if (pass > 0) times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-                context.Report((v + ((pass + 1.0) / (passes + 1))) / Variants.Count, $"{variant} backward pass", milestone: pass == passes);
+                // What else the machine does can only make a pass slower: the fastest is the truest.
+                if (pass > 0) fastest[variant] = Math.Min(fastest[variant], Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                context.Report((pass + ((v + 1.0) / Variants.Count)) / (passes + 1), $"{variant} backward pass", milestone: pass == passes);
+                if (pass < passes) continue;
+                result.Figures[$"{variant}.milliseconds"] = fastest[variant];
+                gradients[variant] = [x.Gradient!.ToArray<double>(), gamma.Gradient!.ToArray<double>(), beta.Gradient!.ToArray<double>()];
+                hash.Add($"{variant}.dx", x.Gradient!);
             }
-
-            // What else the machine does can only make a pass slower: the fastest is the truest.
-            fastest[variant] = times.Min();
-            result.Figures[$"{variant}.milliseconds"] = fastest[variant];
-            gradients[variant] = [x.Gradient!.ToArray<double>(), gamma.Gradient!.ToArray<double>(), beta.Gradient!.ToArray<double>()];
-            hash.Add($"{variant}.dx", x.Gradient!);
         }
 
         string[] names = ["dx", "dgamma", "dbeta"];
