@@ -30,6 +30,9 @@ internal sealed record LeNetTrial(Nonlinearity Activation, NormPlace Place, bool
 {
     public const int BatchSize = 50;
 
+    /// <summary>What a net is worth that has diverged, on ten classes: a claim needs a number.</summary>
+    private const double Guess = 0.1;
+
     /// <summary>The net, with start values from the stream: every layer's own, then all weights again, as lesson D draws them.</summary>
     public Sequential Net(IRandomStream random)
     {
@@ -129,7 +132,8 @@ internal sealed record LeNetTrial(Nonlinearity Activation, NormPlace Place, bool
 
     private static double Test(ExperimentContext context, FashionImages images, Sequential net, ClassifierTraining training)
     {
-        if (images.Test.Count == 0 || !double.IsFinite(training.Losses[^1])) return double.NaN;
+        if (images.Test.Count == 0) return double.NaN;
+        if (!double.IsFinite(training.Losses[^1])) return Guess;
         using DataLoader statistics = images.TrainInOrder(images.Train.Count, context.DType, context.Cancellation), tests = images.TestBatches(context.DType, context.Cancellation);
         Recalibration.Run(net, statistics);
         return training.Evaluate(tests).Accuracy;
@@ -140,6 +144,6 @@ internal sealed record LeNetTrial(Nonlinearity Activation, NormPlace Place, bool
 /// <param name="Loss">Mean over each epoch, while the weights change.</param>
 /// <param name="TrainAccuracy">Likewise.</param>
 /// <param name="TestAccuracy">
-/// At the end, with the exact statistics of the training images: moving averages over so few steps would blur every comparison (experiment fashion-lenet shows how). NaN without test images.
+/// At the end, with the exact statistics of the training images: moving averages over so few steps would blur every comparison (experiment fashion-lenet shows how). That of guessing where training has diverged, NaN without test images.
 /// </param>
 internal sealed record LeNetCourse(IReadOnlyList<double> Loss, IReadOnlyList<double> TrainAccuracy, double TestAccuracy);
