@@ -37,8 +37,7 @@ internal sealed class BatchStatistics : Experiment
         int batches = context.Quick ? 100 : 400;
         var random = new NumPyRandomState((uint)context.Seed);
         int pixels = images.SampleShape.Count;
-        var x = Tensor.Zeros([images.Count, pixels], context.DType);
-        images.CopyTo([.. Enumerable.Range(0, images.Count)], x);
+        (Tensor x, _) = images.First(images.Count, context.DType);
         Tensor z = x.MatMul(random.Randn([pixels, Units], context.DType, scale: Math.Sqrt(2.0 / pixels)));
         double[] values = z.To(DType.Float64).ToArray<double>();
         (double[] means, double[] stds) = NotebookMath.MeanStd(z, axis: 0);

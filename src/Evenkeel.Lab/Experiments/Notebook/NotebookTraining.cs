@@ -91,7 +91,7 @@ internal static class NotebookTraining
     }
 
     /// <summary>Reports at once, in the thread that trains: it may throw to stop the training.</summary>
-    private sealed class Reporter(Action<double, NotebookProgress> report) : IProgress<TrainProgress>
+    internal sealed class Reporter(Action<double, NotebookProgress> report) : IProgress<TrainProgress>
     {
         public void Report(TrainProgress value) => report((double)value.Iteration / value.TotalIterations, new NotebookProgress(value));
     }

@@ -79,7 +79,7 @@ internal sealed class AffineCapacity : TheoryExperiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"images {figures["relu-affine.ownAccuracy"] - figures["relu-plain.ownAccuracy"]:+0.000;-0.000}; circle {figures["circle-sigmoid-affine.accuracy"]:F2} with, {figures["circle-sigmoid-plain.accuracy"]:F2}");
+        $"images {NotebookMath.Signed(figures["relu-affine.ownAccuracy"] - figures["relu-plain.ownAccuracy"], 3)}; circle {figures["circle-sigmoid-affine.accuracy"]:F2} with, {figures["circle-sigmoid-plain.accuracy"]:F2}");
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)
     {
@@ -104,7 +104,7 @@ internal sealed class AffineCapacity : TheoryExperiment
         var options = TrainerOptions.Cs231n(new NumPyRandomState((uint)(context.Seed + 1000)), context.Epochs, BatchSize);
         options.TrainSamples = null;
         options.RestoreBestModel = false;
-        History history = new Trainer(net, new Adam(net.Parameters(), ImageRate), new CrossEntropyLoss(), options).Fit(images, images.Few, new Reporter(report), context.Cancellation);
+        History history = new Trainer(net, new Adam(net.Parameters(), ImageRate), new CrossEntropyLoss(), options).Fit(images, images.Few, new NotebookTraining.Reporter((done, _) => report(done)), context.Cancellation);
         hash.Add(variant, net);
         result.AddSeries($"{variant}/train-accuracy", history.TrainAccuracies);
         result.Figures[$"{variant}.finalLoss"] = history.Losses.TakeLast(NotebookTraining.StepsPerEpoch(images.Count, BatchSize)).Average();
@@ -117,15 +117,11 @@ internal sealed class AffineCapacity : TheoryExperiment
     /// </summary>
     private static void LookInside(ExperimentContext context, StandardizedImages images, Sequential net, string variant, ExperimentResult result)
     {
-        var batch = Tensor.Zeros([images.Count, images.SampleShape.Count], context.DType);
-        long[] labels = new long[images.Count];
-        int[] all = [.. Enumerable.Range(0, images.Count)];
-        images.CopyTo(all, batch);
-        images.CopyLabelsTo(all, labels);
+        (Tensor batch, long[] labels) = images.First(images.Count, context.DType);
         double straight = 0, inside = 0;
         var lines = new List<(double Slope, double At0)>();
         var tape = new Tape(Mode.Train, recordGradients: false);
-        result.Figures[$"{variant}.ownAccuracy"] = Accuracy(Forward(tape.Input(batch), (module, z) =>
+        result.Figures[$"{variant}.ownAccuracy"] = TheoryMath.ShareRight(Forward(tape.Input(batch), (module, z) =>
         {
             Tensor y = module.Forward(z);
             double[] inputs = z.Clone().To(DType.Float64).ToArray<double>(), outputs = y.Clone().To(DType.Float64).ToArray<double>();
@@ -133,14 +129,14 @@ internal sealed class AffineCapacity : TheoryExperiment
             inside += (double)inputs.Count(static value => Math.Abs(value) < 1) / inputs.Length / HiddenLayers;
             lines.Add(TheoryMath.Line(inputs, outputs));
             return y;
-        }));
+        }), labels);
         int layer = 0;
         tape.Reset();
-        result.Figures[$"{variant}.straightenedAccuracy"] = Accuracy(Forward(tape.Input(batch), (_, z) =>
+        result.Figures[$"{variant}.straightenedAccuracy"] = TheoryMath.ShareRight(Forward(tape.Input(batch), (_, z) =>
         {
             (double slope, double at0) = lines[layer++];
             return (z * slope) + at0;
-        }));
+        }), labels);
         tape.Reject();
         result.Figures[$"{variant}.straightness"] = straight;
         result.Figures[$"{variant}.insideOne"] = inside;
@@ -150,8 +146,6 @@ internal sealed class AffineCapacity : TheoryExperiment
             foreach (Module module in net) x = module is Sigmoid or ReLU ? activation(module, x) : module.Forward(x);
             return x;
         }
-
-        double Accuracy(Tensor scores) => (double)scores.ArgMax().ToArray<long>().Zip(labels).Count(static pair => pair.First == pair.Second) / labels.Length;
     }
 
     /// <summary>A narrow net on points of N(0, I), half of which lie in the circle.</summary>
@@ -177,10 +171,10 @@ internal sealed class AffineCapacity : TheoryExperiment
         }
 
         hash.Add($"circle-{variant}", net);
-        long[] predicted = net.Forward(new Tape(Mode.Eval, recordGradients: false).Input(fresh)).ArgMax().ToArray<long>(), expected = freshLabels.ToArray<long>();
+        Tensor scores = net.Forward(new Tape(Mode.Eval, recordGradients: false).Input(fresh));
         result.AddSeries($"circle-{variant}/loss", losses, first: 1);
         result.Figures[$"circle-{variant}.loss"] = losses[^1];
-        result.Figures[$"circle-{variant}.accuracy"] = (double)predicted.Zip(expected).Count(static pair => pair.First == pair.Second) / Points;
+        result.Figures[$"circle-{variant}.accuracy"] = TheoryMath.ShareRight(scores, freshLabels.ToArray<long>());
 
         static (Tensor Points, Tensor Labels) Draw(NumPyRandomState random, DType dtype)
         {
@@ -216,11 +210,5 @@ internal sealed class AffineCapacity : TheoryExperiment
         }
 
         return net;
-    }
-
-    /// <summary>Reports at once, in the thread that trains: it may throw to stop the training.</summary>
-    private sealed class Reporter(Action<double> report) : IProgress<TrainProgress>
-    {
-        public void Report(TrainProgress value) => report((double)value.Iteration / value.TotalIterations);
     }
 }

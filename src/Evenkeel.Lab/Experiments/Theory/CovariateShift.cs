@@ -182,8 +182,8 @@ internal sealed class CovariateShift : TheoryExperiment
         var noise = new NumPyRandomState((uint)(context.Seed + 1000));
         NumPyRandomState? used = kind == Noisy ? noise : null;
         int perEpoch = NotebookTraining.StepsPerEpoch(images.Count, BatchSize), steps = context.Epochs * perEpoch;
-        (Tensor all, long[] labels) = Load(images, images.Count, context.DType);
-        (Tensor probe, _) = Load(images, Math.Min(ProbeImages, images.Count), context.DType);
+        (Tensor all, long[] labels) = images.First(images.Count, context.DType);
+        (Tensor probe, _) = images.First(Math.Min(ProbeImages, images.Count), context.DType);
         var batch = Tensor.Zeros([BatchSize, pixels], context.DType);
         int[] chosen = new int[BatchSize];
         long[] batchLabels = new long[BatchSize];
@@ -230,21 +230,8 @@ internal sealed class CovariateShift : TheoryExperiment
         double Accuracy()
         {
             look.Reset();
-            long[] predicted = Forward(net.Model, look.Input(all), used, moments: null).ArgMax().ToArray<long>();
-            int right = 0;
-            for (int i = 0; i < predicted.Length; i++) right += predicted[i] == labels[i] ? 1 : 0;
-            return (double)right / predicted.Length;
+            return TheoryMath.ShareRight(Forward(net.Model, look.Input(all), used, moments: null), labels);
         }
-    }
-
-    private static (Tensor Images, long[] Labels) Load(StandardizedImages images, int count, DType dtype)
-    {
-        int[] indices = [.. Enumerable.Range(0, count)];
-        var tensor = Tensor.Zeros([count, images.SampleShape.Count], dtype);
-        long[] labels = new long[count];
-        images.CopyTo(indices, tensor);
-        images.CopyLabelsTo(indices, labels);
-        return (tensor, labels);
     }
 
     /// <summary>The net layer by layer, so that noise can be put behind each norm and the input of each linear layer but the first be looked at.</summary>

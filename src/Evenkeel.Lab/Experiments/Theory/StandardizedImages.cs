@@ -14,6 +14,17 @@ internal sealed class StandardizedImages(float[] values, long[] labels, int pixe
     /// <summary>The first fifty, where a trainer wants something to validate on and nobody looks.</summary>
     public StandardizedImages Few => new(values[..(50 * pixels)], labels[..50], pixels);
 
+    /// <summary>The first of them in one tensor, with their labels.</summary>
+    public (Tensor Images, long[] Labels) First(int count, DType dtype)
+    {
+        int[] indices = [.. Enumerable.Range(0, count)];
+        var tensor = Tensor.Zeros([count, pixels], dtype);
+        long[] first = new long[count];
+        CopyTo(indices, tensor);
+        CopyLabelsTo(indices, first);
+        return (tensor, first);
+    }
+
     public static StandardizedImages Of(ImageDataset images)
     {
         int pixels = images.Images.ImageSize;

@@ -31,6 +31,15 @@ internal static class TheoryMath
     /// <summary>e to the power of x, with the same bits on every system.</summary>
     public static double Exp(double x) => Tensor.From([x]).Exp().Item();
 
+    /// <summary>Share of samples whose largest score is that of their class.</summary>
+    public static double ShareRight(Tensor scores, ReadOnlySpan<long> labels)
+    {
+        long[] predicted = scores.ArgMax().ToArray<long>();
+        int right = 0;
+        for (int i = 0; i < predicted.Length; i++) right += predicted[i] == labels[i] ? 1 : 0;
+        return (double)right / predicted.Length;
+    }
+
     /// <summary>Squared correlation of two lists: the share of the variance of one that a straight line of the other explains.</summary>
     public static double SquaredCorrelation(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
     {
@@ -65,13 +74,5 @@ internal static class TheoryMath
         }
 
         return (meanX, meanY, xx, yy, xy);
-    }
-
-    /// <summary>The middle value; the mean of the two middle ones of an even count. NaN counts as larger than any number.</summary>
-    public static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.OrderBy(double.IsNaN).ThenBy(value => value)];
-        int half = sorted.Length / 2;
-        return sorted.Length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
     }
 }
