@@ -100,11 +100,13 @@ internal static class ResultJson
     {
         var reader = new Utf8JsonReader(utf8);
         using JsonDocument document = JsonDocument.ParseValue(ref reader);
+        // Throws where something follows the object.
+        reader.Read();
         try
         {
             return Record(document.RootElement);
         }
-        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException)
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or OverflowException)
         {
             throw new JsonException($"not a result of this version ({e.Message.TrimEnd('.')})", e);
         }
@@ -120,8 +122,7 @@ internal static class ResultJson
         JsonElement settings = root.GetProperty("settings"), environment = root.GetProperty("environment"), data = root.GetProperty("data");
         var result = new ExperimentResult { WeightsHash = root.GetProperty("weightsHash").GetString() };
         foreach ((string figure, double value) in Figures(root)) result.Figures[figure] = value;
-        foreach (JsonElement series in root.GetProperty("series").EnumerateArray())
-            result.Series.Add(new Series(series.GetProperty("name").GetString()!, Numbers(series.GetProperty("x")), Numbers(series.GetProperty("y"))));
+        foreach (JsonElement series in root.GetProperty("series").EnumerateArray()) result.Series.Add(Series(series));
         foreach (JsonElement table in root.GetProperty("tables").EnumerateArray()) result.Tables.Add(Table(table));
         foreach (JsonElement check in root.GetProperty("claims").EnumerateArray())
         {
@@ -135,7 +136,7 @@ internal static class ResultJson
             experiment,
             new ExperimentSettings(
                 settings.GetProperty("seed").GetInt64(), settings.GetProperty("threads").GetInt32(),
-                Enum.Parse<DType>(settings.GetProperty("dtype").GetString()!, ignoreCase: true),
+                Enum.GetValues<DType>().First(type => type.ToString().Equals(settings.GetProperty("dtype").GetString(), StringComparison.OrdinalIgnoreCase)),
                 settings.GetProperty("epochs") is { ValueKind: JsonValueKind.Number } epochs ? epochs.GetInt32() : null, settings.GetProperty("quick").GetBoolean()),
             new ResultEnvironment(
                 environment.GetProperty("version").GetString()!, environment.GetProperty("build").GetString()!, environment.GetProperty("runtime").GetString()!,
@@ -156,11 +157,26 @@ internal static class ResultJson
 
     private static double[] Numbers(JsonElement array) => [.. array.EnumerateArray().Select(Number)];
 
-    private static ResultTable Table(JsonElement table) => new(
-        table.GetProperty("name").GetString()!,
-        [.. table.GetProperty("columns").EnumerateArray().Select(static column => column.GetString()!)],
-        [.. table.GetProperty("rows").EnumerateArray().Select(static row => (IReadOnlyList<object?>)[.. row.EnumerateArray().Select(Cell)])],
-        table.GetProperty("formats") is { ValueKind: JsonValueKind.Array } formats ? [.. formats.EnumerateArray().Select(static format => format.GetString())] : null);
+    private static Series Series(JsonElement series)
+    {
+        string name = series.GetProperty("name").GetString()!;
+        double[] x = Numbers(series.GetProperty("x")), y = Numbers(series.GetProperty("y"));
+        if (x.Length != y.Length) throw new FormatException($"series {name} has {x.Length} positions and {y.Length} values");
+        return new Series(name, x, y);
+    }
+
+    private static ResultTable Table(JsonElement stored)
+    {
+        var table = new ResultTable(
+            stored.GetProperty("name").GetString()!,
+            [.. stored.GetProperty("columns").EnumerateArray().Select(static column => column.GetString()!)],
+            [.. stored.GetProperty("rows").EnumerateArray().Select(static row => (IReadOnlyList<object?>)[.. row.EnumerateArray().Select(Cell)])],
+            stored.GetProperty("formats") is { ValueKind: JsonValueKind.Array } formats ? [.. formats.EnumerateArray().Select(static format => format.GetString())] : null);
+        int columns = table.Columns.Count;
+        if ((table.Formats ?? table.Columns).Count != columns || table.Rows.Any(row => row.Count != columns))
+            throw new FormatException($"table '{table.Name}' has {columns} columns, and a row or formats of another number");
+        return table;
+    }
 
     private static object? Cell(JsonElement cell) => cell.ValueKind switch
     {

@@ -55,7 +55,8 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
         // What was counted prints as a count, also when it has been in a file, where 1234567 and 1234567.0 are one number.
         double number when format is null && number == Math.Round(number) && Math.Abs(number) < 1e15 => number.ToString("F0", CultureInfo.InvariantCulture),
         double number => number.ToString(format ?? "G6", CultureInfo.InvariantCulture),
-        int number => number.ToString(CultureInfo.InvariantCulture),
+        // As it prints when it has been in a file.
+        int number => Cell((double)number, format),
         _ => value.ToString() ?? "",
     };
 

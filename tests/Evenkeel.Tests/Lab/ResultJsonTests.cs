@@ -133,6 +133,34 @@ public sealed class ResultJsonTests
         Assert.ThrowsAny<JsonException>(() => ResultJson.Read(Encoding.UTF8.GetBytes(text.Replace(whole, damaged, StringComparison.Ordinal))));
     }
 
+    [Theory]
+    [InlineData("\"x\":[1,2]", "\"x\":[1]", "1 positions and 2 values")]
+    [InlineData("[\"a\",0.5]", "[\"a\"]", "2 columns")]
+    [InlineData("[null,\"F2\"]", "[\"F2\"]", "2 columns")]
+    [InlineData("\"dtype\":\"float32\"", "\"dtype\":\"99999999999\"", "not a result of this version")]
+    [InlineData("\"replicates\":[]}", "\"replicates\":[]} more", "'m' is invalid")]
+    public void Parts_that_do_not_fit_together_are_refused(string whole, string damaged, string reason)
+    {
+        var result = new ExperimentResult();
+        result.Series.Add(new Series("v/loss", [1, 2], [3, 4]));
+        result.Tables.Add(new ResultTable("t", ["name", "value"], [["a", 0.5]], [null, "F2"]));
+        string text = Encoding.UTF8.GetString(ResultJson.Write(
+            new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []), indented: false));
+        Assert.Contains(whole, text, StringComparison.Ordinal);
+        JsonException refusal = Assert.ThrowsAny<JsonException>(() => ResultJson.Read(Encoding.UTF8.GetBytes(text.Replace(whole, damaged, StringComparison.Ordinal))));
+        Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>A page is made from the file, a terminal shows what was just measured: both the same.</summary>
+    [Theory]
+    [InlineData(null, "7")]
+    [InlineData("F2", "7.00")]
+    public void A_count_prints_the_same_before_and_after_it_was_in_a_file(string? format, string text)
+    {
+        Assert.Equal(text, ResultPrinter.Cell(7, format));
+        Assert.Equal(text, ResultPrinter.Cell(7.0, format));
+    }
+
     private static readonly ExperimentSettings s_settings = new(231, 2, DType.Float32, 10, Quick: false);
     private static readonly DataIdentity s_data = new("CIFAR-10", "/data", "1@2");
 
