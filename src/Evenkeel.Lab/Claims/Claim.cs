@@ -66,8 +66,7 @@ internal abstract class Claim
         }
         catch (KeyNotFoundException e)
         {
-            throw new LabException(
-                $"{Id} needs what the results of {string.Join(", ", Experiments)} do not have ({e.Message.TrimEnd('.')}): they are of another version. Run them again.", ExitCode.Failed, e);
+            throw Evidence.Lacks(Id, Experiments, e);
         }
     }
 

@@ -1,3 +1,5 @@
+using Evenkeel.Lab.Commands;
+
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>What the experiments have measured, one set of figures a seed, as it is stored: claims are judged by nothing else.</summary>
@@ -21,6 +23,13 @@ internal sealed class Evidence(IReadOnlyDictionary<string, IReadOnlyList<IReadOn
 
     /// <summary>One figure over another of the same seed.</summary>
     public double[] Ratios(string experiment, string figure, string over) => Values(experiment, figures => figures[figure] / figures[over]);
+
+    /// <summary>What to tell the user where a figure is missing.</summary>
+    /// <param name="reader">Who asks for it.</param>
+    /// <param name="experiments">Whose figure it would be.</param>
+    /// <param name="missing">Names the figure.</param>
+    public static LabException Lacks(string reader, IReadOnlyList<string> experiments, KeyNotFoundException missing) => new(
+        $"{reader} needs what the results of {string.Join(", ", experiments)} do not have ({missing.Message.TrimEnd('.')}): they are of another version. Run them again.", ExitCode.Failed, missing);
 
     /// <summary>Whether every seed has a figure: a quick run may leave some out.</summary>
     public bool HasFigure(string experiment, string figure) => Of(experiment).All(figures => figures.ContainsKey(figure));

@@ -1,3 +1,5 @@
+using System.Globalization;
+using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Claims;
@@ -37,16 +39,24 @@ internal abstract class Question
     protected abstract IEnumerable<Point> Measure(Evidence evidence);
 
     /// <summary>The answer; empty where an experiment has no results.</summary>
+    /// <exception cref="LabException">The results lack a figure: they are of another version.</exception>
     public IReadOnlyList<JudgedPoint> Answer(Evidence evidence)
     {
         if (Experiments.Any(name => !evidence.Has(name))) return [];
-        return
-        [
-            .. Measure(evidence).Select(static point =>
-            {
-                Interval interval = Interval.OfMean(point.Values);
-                return new JudgedPoint(point, interval, point.Bound.Judge(interval));
-            }),
-        ];
+        try
+        {
+            return
+            [
+                .. Measure(evidence).Select(static point =>
+                {
+                    Interval interval = Interval.OfMean(point.Values);
+                    return new JudgedPoint(point, interval, point.Bound.Judge(interval));
+                }),
+            ];
+        }
+        catch (KeyNotFoundException e)
+        {
+            throw Evidence.Lacks(string.Create(CultureInfo.InvariantCulture, $"question {Number}"), Experiments, e);
+        }
     }
 }
