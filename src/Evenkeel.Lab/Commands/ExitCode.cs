@@ -13,4 +13,7 @@ internal static class ExitCode
 internal sealed class LabException(string message, int exitCode = ExitCode.Failed, Exception? inner = null) : Exception(message, inner)
 {
     public int ExitCode { get; } = exitCode;
+
+    /// <summary>True where going on with something else makes no sense: results can not be stored.</summary>
+    public bool EndsAll { get; init; }
 }

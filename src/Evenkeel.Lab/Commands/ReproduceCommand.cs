@@ -51,7 +51,7 @@ internal static class ReproduceCommand
                 records.Add(record);
                 printer.Print(record, isReused ? null : clock.Elapsed);
             }
-            catch (Exception e) when (e is not OperationCanceledException)
+            catch (Exception e) when (e is not (OperationCanceledException or LabException { EndsAll: true }))
             {
                 // One broken experiment must not hide the others; the summary and the exit code say so.
                 printer.PrintFailed(experiment);
@@ -61,7 +61,7 @@ internal static class ReproduceCommand
 
         IReadOnlyList<Finding> findings = ClaimCatalog.Judge(ResultFolder.EvidenceOf(records));
         printer.PrintVerdicts(findings, records);
-        printer.PrintPage(Report.Write(laboratory.Folder));
+        if (records.Count > 0) printer.PrintPage(Report.Write(laboratory.Folder));
         return records.Count == ExperimentCatalog.All.Count ? ExitCode.Done : ExitCode.Failed;
     }
 }

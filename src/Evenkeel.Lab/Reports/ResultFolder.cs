@@ -26,6 +26,8 @@ internal sealed class ResultFolder(string path)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
+            // A full disk has room for a name, not for the byte.
+            TryDelete(probe);
             throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). Choose another folder.", ExitCode.Failed, e);
         }
     }
@@ -64,16 +66,11 @@ internal sealed class ResultFolder(string path)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            try
+            TryDelete(temporary);
+            throw new LabException($"could not write {path} ({Reason(e)}). Free some space or choose another folder with --out; no partial file was left.", ExitCode.Failed, e)
             {
-                File.Delete(temporary);
-            }
-            catch (Exception again) when (again is IOException or UnauthorizedAccessException)
-            {
-                // The first failure is the one to tell.
-            }
-
-            throw new LabException($"could not write {path} ({Reason(e)}). Free some space or choose another folder with --out; no partial file was left.", ExitCode.Failed, e);
+                EndsAll = true,
+            };
         }
     }
 
@@ -116,6 +113,18 @@ internal sealed class ResultFolder(string path)
         }
 
         return null;
+    }
+
+    private static void TryDelete(string file)
+    {
+        try
+        {
+            File.Delete(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            // An earlier failure is the one to tell.
+        }
     }
 
     private static string Reason(Exception e) => e.Message.TrimEnd('.');

@@ -263,6 +263,26 @@ public sealed class CommandLineTests
         Assert.Equal("cifar-10\tembedded\nfashion-mnist\tembedded\nbanknotes\tembedded\n", lab.Output);
     }
 
+    [Fact]
+    public void Reproduce_ends_where_results_can_not_be_stored()
+    {
+        string folder = Directory.CreateTempSubdirectory("evenkeel-full-").FullName;
+        try
+        {
+            // What a full disk does, a folder in the place of the first file does as well.
+            Directory.CreateDirectory(Path.Combine(folder, $"{ExperimentCatalog.All[0].Name}.json"));
+            using LabProcess lab = LabProcess.Run("reproduce", "--quick", "--out", folder);
+            Assert.Equal(1, lab.Process.ExitCode);
+            Assert.Contains("evenkeel reproduce: could not write", lab.Error, StringComparison.Ordinal);
+            Assert.DoesNotContain(ExperimentCatalog.All[1].Name, lab.Output, StringComparison.Ordinal);
+            Assert.Empty(Directory.GetFiles(folder));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static int Replicates(string file)
     {
         using JsonDocument stored = JsonDocument.Parse(File.ReadAllText(file));
