@@ -4,6 +4,7 @@ using System.Text;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
+using Evenkeel.Lab.Reports.Page;
 
 namespace Evenkeel.Lab.Commands;
 
@@ -43,6 +44,9 @@ internal static class ClaimsCommand
     private static void List(ResultFolder folder, bool asJson)
     {
         IReadOnlyList<ResultRecord> records = folder.All();
+        foreach ((_, string path, string reason) in folder.Damaged()) Console.Error.WriteLine($"note: {path} is left aside: {reason}.");
+        if (ResultMixture.Find(records) is { } mixture)
+            Console.Error.WriteLine($"note: {folder.Root} holds results of several {mixture.Of}: {mixture.Explanation}. Verdicts of one run: 'evenkeel reproduce --replace'.");
         IReadOnlyList<Finding> findings = ClaimCatalog.Judge(ResultFolder.EvidenceOf(records));
         if (asJson)
         {

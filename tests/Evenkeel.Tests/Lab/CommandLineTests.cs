@@ -283,6 +283,26 @@ public sealed class CommandLineTests
         }
     }
 
+    [Fact]
+    public void Claims_say_what_of_a_folder_they_can_not_be_judged_by()
+    {
+        string folder = Directory.CreateTempSubdirectory("evenkeel-mixed-").FullName;
+        try
+        {
+            File.WriteAllText(Path.Combine(folder, "deep-net.json"), "{");
+            using LabProcess one = LabProcess.Run("run", "worked-example", "--quick", "--out", folder);
+            using LabProcess other = LabProcess.Run("run", "scale-invariance", "--out", folder);
+            using LabProcess list = LabProcess.Run("claims", "--out", folder);
+            Assert.Equal(0, list.Process.ExitCode);
+            Assert.Contains("deep-net.json is left aside", list.Error, StringComparison.Ordinal);
+            Assert.Contains("holds results of several settings", list.Error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static int Replicates(string file)
     {
         using JsonDocument stored = JsonDocument.Parse(File.ReadAllText(file));
