@@ -199,6 +199,7 @@ public sealed partial class ReportTests : IDisposable
         Assert.Contains("does not exist", Refusal(new ResultFolder(Path.Combine(_path, "none"))), StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(_path, "other.json"), "{}");
         Assert.Contains("found none", Refusal(Folder), StringComparison.Ordinal);
+        Assert.Contains("which is a file", Refusal(new ResultFolder(Path.Combine(_path, "other.json"))), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -210,6 +211,16 @@ public sealed partial class ReportTests : IDisposable
         string refusal = Refusal(Folder);
         Assert.Contains(Folder.PathOf("batch-size"), refusal, StringComparison.Ordinal);
         Assert.Contains($"{Folder.PathOf("weight-scale")} (it holds worked-example)", refusal, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_page_is_written_only_when_the_files_it_links_to_are()
+    {
+        Write();
+        File.WriteAllText(Path.Combine(_path, "charts"), "in the way");
+        LabException refusal = Assert.Throws<LabException>(() => Report.Write(Folder, null, null));
+        Assert.Contains("Remove what is in its place", refusal.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(_path, "index.html")));
     }
 
     [Fact]

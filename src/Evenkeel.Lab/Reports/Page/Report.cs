@@ -12,8 +12,9 @@ internal static class Report
     {
         ReportResults results = ReportResults.Read(folder);
         string html = new ReportPage(results, style, script).Write();
-        folder.WriteFile("index.html", html);
         foreach (PageChart chart in results.Charts) folder.WriteFile(FigureElement.CsvPath(chart), ChartData.Of(chart).ToCsv());
+        // Last: whoever sees the page finds the files it links to.
+        folder.WriteFile("index.html", html);
         return Path.Combine(folder.Root, "index.html");
     }
 

@@ -60,12 +60,15 @@ internal sealed class ReportResults
     /// <exception cref="LabException">There is no folder or no result in it, a file is damaged, or its results are of several settings, data or builds.</exception>
     public static ReportResults Read(ResultFolder folder)
     {
+        if (File.Exists(folder.Root))
+            throw new LabException($"expected a folder with results, got {folder.Root}, which is a file. Name the folder that it is in, or another one.", ExitCode.Usage);
         if (!Directory.Exists(folder.Root))
             throw new LabException($"expected a folder with results, got {folder.Root}, which does not exist. 'evenkeel reproduce --out {folder.Root}' makes one.", ExitCode.Usage);
-        if (folder.Damaged() is [var damaged, ..] all)
+        if (folder.Damaged() is [_, ..] damaged)
         {
+            // Not 'evenkeel run': that has one seed and settings of its own.
             throw new LabException(
-                $"expected results, cannot read {string.Join("; ", all.Select(static file => $"{file.Path} ({file.Reason})"))}. Delete {(all.Count == 1 ? "it" : "them")}, or run the experiment again: evenkeel run {damaged.Experiment.Name} --out {folder.Root}.");
+                $"expected results, cannot read {string.Join("; ", damaged.Select(static file => $"{file.Path} ({file.Reason})"))}. 'evenkeel reproduce --out {folder.Root}', with the settings of the rest, runs {(damaged.Count == 1 ? "it" : "them")} again; or delete {(damaged.Count == 1 ? "it" : "them")}.");
         }
 
         IReadOnlyList<ResultRecord> records = folder.All();
