@@ -60,6 +60,8 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
         ResultRecord? other = Folder.All().FirstOrDefault(stored => !HasTheseSettings(stored));
         if (other is null) return;
         string was = Describe(other.Settings, other.Data), now = Describe(SettingsOf(other.Experiment), DataOf(other.Experiment));
+        // The same files, changed since.
+        if (was == now) (was, now) = ($"{was}, {other.Data?.Identity}", $"{now}, {DataOf(other.Experiment)?.Identity}");
         throw new LabException(
             $"--out: the folder holds results of other settings: {other.Experiment.Name} was run with {was}; now {now} was asked for. " +
             "Ask for the same, choose another folder with --out, or run everything anew with reproduce --replace.",

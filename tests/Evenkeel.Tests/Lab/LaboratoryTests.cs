@@ -170,6 +170,18 @@ public sealed class LaboratoryTests : IDisposable
         Assert.Throws<LabException>(() => Open(threads: 1).RequireTheseSettings());
     }
 
+    [Fact]
+    public void Files_of_the_same_name_that_have_changed_are_told_apart()
+    {
+        Laboratory laboratory = Open(threads: 2);
+        Experiment experiment = ExperimentCatalog.Find("deep-net")!;
+        DataIdentity data = laboratory.DataOf(experiment)! with { Identity = "changed" };
+        laboratory.Folder.Write(new ResultRecord(experiment, laboratory.SettingsOf(experiment), ResultEnvironment.Current, data, 1, new ExperimentResult(), []));
+        string refusal = Assert.Throws<LabException>(laboratory.RequireTheseSettings).Message;
+        Assert.Contains($"{data.Name} (embedded), changed; now", refusal, StringComparison.Ordinal);
+        Assert.Contains($"{data.Name} (embedded), {laboratory.DataOf(experiment)!.Identity} was asked for", refusal, StringComparison.Ordinal);
+    }
+
     private Laboratory Open(int threads, string? folder = null, bool quick = true, CancellationToken cancellation = default)
     {
         var results = new ResultFolder(folder ?? _folder);
