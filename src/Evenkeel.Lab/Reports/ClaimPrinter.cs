@@ -1,6 +1,7 @@
 using System.Globalization;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
+using Evenkeel.Lab.Reports.Page;
 
 namespace Evenkeel.Lab.Reports;
 
@@ -78,7 +79,7 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
         Labelled("It says", claim.Words);
         Labelled("Rule", claim.Rule);
         foreach (ResultRecord record in records)
-            Labelled("Run", $"{record.Experiment.Name} with {Seeds(record)}, {ResultPrinter.Describe(record.Settings)}{(record.Data is { } data ? $", {data.Name}" : "")}: {record.Experiment.Page}");
+            Labelled("Run", $"{record.Experiment.Name} with {(record.Seeds.Count == 1 ? "seed" : "seeds")} {PageText.Seeds(record.Seeds)}, {ResultPrinter.Describe(record.Settings)}{(record.Data is { } data ? $", {data.Name}" : "")}: {record.Experiment.Page}");
         output.WriteLine();
         PrintEvidence(finding);
         Labelled("Verdict", $"{finding.VerdictText}{(finding.Missing.Count > 0 ? $": no results of {string.Join(", ", finding.Missing)}" : "")}", line => Paint(finding, line));
@@ -119,13 +120,6 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
     private string Paint(Finding finding, string text) => finding.Missing.Count > 0 ? ink.Dim(text) : ink.In(finding.Verdict, text);
 
     private static string Numbers(string effect, string interval) => $"{Gap}{effect.PadLeft(NumberWidth)}{Gap}{interval.PadRight(IntervalWidth)}";
-
-    private static string Seeds(ResultRecord record)
-    {
-        long[] seeds = [record.Settings.Seed, .. record.Replicates.Select(static replicate => replicate.Seed)];
-        bool isRun = seeds.Length > 2 && seeds.Select((seed, i) => seed - i).Distinct().Count() == 1;
-        return seeds.Length == 1 ? $"seed {seeds[0]}" : isRun ? $"seeds {seeds[0]} to {seeds[^1]}" : $"seeds {string.Join(", ", seeds)}";
-    }
 
     private static string Name(Verdict verdict, int count) => (verdict, count) switch
     {
