@@ -2,7 +2,7 @@
 // Called by web.targets with the file to write; `--packages` only fetches the packages. Exit code 3: could not try (no network, Node too old).
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -34,6 +34,8 @@ function lock() {
 function holderLives(path) {
   let holder;
   try {
+    // No build takes so long: the holder was killed, and its number may be another process's by now.
+    if (Date.now() - statSync(path).mtimeMs > 10 * 60_000) return false;
     holder = Number(readFileSync(path, 'utf8'));
   } catch {
     return false; // It has just finished.
