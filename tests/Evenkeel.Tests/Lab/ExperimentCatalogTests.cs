@@ -65,11 +65,4 @@ public sealed class ExperimentCatalogTests
         static ExperimentResult Run(long seed) => ExperimentCatalog.Find("batchnorm-forward")!.Run(new ExperimentContext(
             new ExperimentSettings(seed, 1, DType.Float64, null, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None));
     }
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }

@@ -155,11 +155,4 @@ public sealed class InitializationTests
 
     private static ExperimentResult Run(string name, long seed, DType dtype = DType.Float32) => ExperimentCatalog.Find(name)!.Run(new ExperimentContext(
         new ExperimentSettings(seed, 2, dtype, null, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None));
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }

@@ -221,11 +221,4 @@ public sealed class LaboratoryTests : IDisposable
 
         public override string Headline(IReadOnlyDictionary<string, double> figures) => "made up";
     }
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }

@@ -55,11 +55,4 @@ public sealed class NotebookTrainingTests
         TrainingCurves curves = NotebookTraining.Train(context, net, BatchSize, learningRate, random, report ?? ((_, _) => { }));
         return (curves, string.Join(' ', random.Choice(1000, 5)));
     }
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }

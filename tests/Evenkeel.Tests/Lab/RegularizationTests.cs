@@ -63,11 +63,4 @@ public sealed class RegularizationTests
 
     private static ExperimentContext Context(Experiment experiment, long seed) =>
         new(new ExperimentSettings(seed, 1, experiment.LessonDType, 1, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None);
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }

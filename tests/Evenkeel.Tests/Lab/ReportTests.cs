@@ -374,11 +374,4 @@ public sealed partial class ReportTests : IDisposable
 
     [GeneratedRegex("<figure class=\"chart\" id=\"chart-[^\"]*\" data-chart=\"([^\"]*)\">")]
     private static partial Regex Figure();
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }

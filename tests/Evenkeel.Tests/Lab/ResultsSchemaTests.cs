@@ -94,11 +94,4 @@ public sealed partial class ResultsSchemaTests
 
         protected override IEnumerable<Case> Measure(Evidence evidence) => [new Case("always", evidence.Values("worked-example", "a"))];
     }
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }

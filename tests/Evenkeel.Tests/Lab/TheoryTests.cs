@@ -247,12 +247,6 @@ public sealed class TheoryTests
         return experiment.Run(new ExperimentContext(settings, LabData.Embedded, new Silence(), TestContext.Current.CancellationToken));
     }
 
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }
 
 /// <summary>Jacobi's rotations and Cholesky's solution on matrices whose answers are known.</summary>

@@ -60,11 +60,4 @@ public sealed class LeNetBarsTests
         return [.. s_seeds.Select(seed => FashionLeNet.Measure(
             new ExperimentContext(new ExperimentSettings(seed, 2, DType.Float32, 10, Quick: false), data, new Silence(), CancellationToken.None), variant))];
     }
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }

@@ -172,11 +172,4 @@ public sealed class TrainingClaimsTests
     {
         double IReadOnlyDictionary<string, double>.this[string key] => 1;
     }
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }
