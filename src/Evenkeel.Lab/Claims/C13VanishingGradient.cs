@@ -24,7 +24,7 @@ internal sealed class C13VanishingGradient : Claim
     public override IReadOnlyList<string> Experiments => [Gradients];
 
     public override string Practice =>
-        "A deep net of sigmoids or tanhs needs batch norm in every layer (layer norm does for tanh, not for sigmoid), or ReLU with Kaiming's start values. With batch norm the gradient grows towards the first layer by some percent a layer: harmless at 30 layers, not at hundreds.";
+        "Put batch norm into every layer of a deep net of sigmoids or tanhs, or take ReLU with Kaiming's start values; look at the gradients before you take another norm instead. What one layer multiplies a gradient by counts to the power of the depth: look at the first layer and at the last.";
 
     protected override string Cases => "for 5 to 30 layers of sigmoid and of tanh";
 
