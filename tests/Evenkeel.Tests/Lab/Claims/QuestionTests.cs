@@ -64,11 +64,4 @@ public sealed class QuestionTests
         (string What, double Gain)[] gains = [("small-weights-depth10", deep), ("depth30", deep), ("width2", narrow), ("l20.3", penalized)];
         return string.Join(';', gains.Select(static pair => string.Create(CultureInfo.InvariantCulture, $"layernorm-{pair.What}.trainAccuracy={0.5 + pair.Gain};none-{pair.What}.trainAccuracy=0.5")));
     }
-
-    private sealed class Silence : IProgressSink
-    {
-        public void Report(double done, string state, bool milestone)
-        {
-        }
-    }
 }
