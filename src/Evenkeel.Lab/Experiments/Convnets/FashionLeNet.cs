@@ -103,25 +103,9 @@ internal sealed class FashionLeNet : Experiment
     /// <summary>The net of a variant, with weights drawn as PyTorch draws them: every layer's default, then xavier_uniform over all weights again.</summary>
     internal static Sequential Net(string variant, IRandomStream random)
     {
-        var net = new Sequential { new Conv2d(1, 6, 5, padding: 2, random: random) };
-        Close(6, isSpatial: true);
-        net.Add(new Conv2d(6, 16, 5, random: random));
-        Close(16, isSpatial: true);
-        net.Add(new Flatten());
-        net.Add(new Linear(400, 120, random: random));
-        Close(120, isSpatial: false);
-        net.Add(new Linear(120, 84, random: random));
-        Close(84, isSpatial: false);
-        net.Add(new Linear(84, 10, random: random));
-        foreach (Module layer in net)
-        {
-            if (layer is Conv2d convolution) Init.XavierUniform.Fill(convolution.Weight.Value, random);
-            if (layer is Linear linear) Init.XavierUniform.Fill(linear.Weight.Value, random);
-        }
+        return LessonLeNet.Create(random, Close);
 
-        return net;
-
-        void Close(int channels, bool isSpatial)
+        void Close(Sequential net, int channels, bool isSpatial)
         {
             Module? norm = variant switch
             {
