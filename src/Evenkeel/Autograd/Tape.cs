@@ -45,6 +45,14 @@ public sealed class Tape
     /// <summary>Step number that random ops use; by default <see cref="Step"/>. A resumed training sets it to continue its stream.</summary>
     public long? RandomStep { get; set; }
 
+    /// <summary>
+    /// The group whose members compute one logical batch together, this tape's part being one of them; null for a pass on its own. Layers whose statistics span the group (<c>SyncBatchNorm</c>) find it here.
+    /// </summary>
+    public ICollective? Collective { get; init; }
+
+    /// <summary>True to have every batch norm, not only <c>SyncBatchNorm</c>, take its statistics over the whole <see cref="Collective"/>: one large batch that comes in parts.</summary>
+    public bool PoolsBatchStatistics { get; init; }
+
     /// <summary>Bytes of all slabs; they only ever grow, and a steady pass leaves them as they are.</summary>
     public long CapacityInBytes => _arena.Capacity;
 
