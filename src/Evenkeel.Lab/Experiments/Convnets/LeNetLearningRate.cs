@@ -43,30 +43,17 @@ internal sealed class LeNetLearningRate : Experiment
     public override ExperimentResult Run(ExperimentContext context)
     {
         (ExperimentResult result, LargestRate grid) = Measure(context, isWhole: true);
-        IReadOnlyList<double> none = result.Series[0].Y, norm = result.Series[1].Y;
-        result.Tables.Add(new ResultTable("Training accuracy over the last epoch by learning rate (NaN: a loss was not finite)", ["rate", "none", "trains", "batch norm", "trains"],
-            [.. grid.Rates.Select((rate, r) => (IReadOnlyList<object?>)[rate, none[r], YesNo(none[r]), norm[r], YesNo(norm[r])])], ["G6", "F3", null, "F3", null]));
-        Dictionary<string, double> figures = result.Figures;
-        result.Checks.Add(Check.Judge("D8.larger-rate-lenet", "Batch norm permits a larger learning rate", "the largest rate that trains is larger with it",
-            string.Create(CultureInfo.InvariantCulture, $"{figures["batchnorm.largestRate"]:G4} against {figures["none.largestRate"]:G4}: {figures["ratio"]:G4} times"), figures["ratio"] > 1));
+        grid.Tell(result, "Training accuracy over the last epoch by learning rate (NaN: a loss was not finite)", "D8.larger-rate-lenet");
         result.Notes.Add($"The grid steps by factors of {(context.Quick ? 4 : 2)}: a largest rate is known to that.");
         return result;
-
-        string YesNo(double accuracy) => grid.Trains(accuracy) ? "yes" : "no";
     }
 
     /// <summary>From the largest rate down, only as far as the largest that trains: all that a claim asks for.</summary>
     public override ExperimentResult Replicate(ExperimentContext context) => Measure(context, isWhole: false).Result;
 
-    public override IReadOnlyList<Chart> Charts(ExperimentResult result) =>
-    [
-        new Chart("train-accuracy", "Training accuracy by learning rate", new Axis("Learning rate", IsLog: true), new Axis("Training accuracy", Min: 0, Max: 1),
-            [Curve.Of(result, "none/train-accuracy", "without norm", Marker.Circle), Curve.Of(result, "batchnorm/train-accuracy", "with batch norm", Marker.Circle)],
-            "A gap is a rate at which a loss was not finite; 0.3 counts as trained, guessing gives 0.1."),
-    ];
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
 
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"{figures["batchnorm.largestRate"]:G3} with, {figures["none.largestRate"]:G3} without: x {figures["ratio"]:G3}");
+    public override string Headline(IReadOnlyDictionary<string, double> figures) => LargestRate.Headline(figures);
 
     private static (ExperimentResult Result, LargestRate Grid) Measure(ExperimentContext context, bool isWhole)
     {

@@ -39,10 +39,8 @@ internal sealed class LocalResponse : Experiment
 
     public override ExperimentResult Run(ExperimentContext context)
     {
-        (int train, int test) = context.Quick ? (1_000, 1_000) : (4_000, 2_000);
         ExperimentResult result = LeNetTrial.Compare(
             context,
-            context.Data.Fashion(context, train, test),
             (None, new LeNetTrial(Nonlinearity.ReLU, NormPlace.Nowhere), Rate),
             (Local, new LeNetTrial(Nonlinearity.ReLU, NormPlace.Nowhere, IsLocal: true), Rate),
             (BatchNormed, new LeNetTrial(Nonlinearity.ReLU, NormPlace.Before), Rate),

@@ -33,10 +33,8 @@ internal sealed class NormPosition : Experiment
 
     public override ExperimentResult Run(ExperimentContext context)
     {
-        (int train, int test) = context.Quick ? (1_000, 1_000) : (4_000, 2_000);
         ExperimentResult result = LeNetTrial.Compare(
             context,
-            context.Data.Fashion(context, train, test),
             ("sigmoid-before", new LeNetTrial(Nonlinearity.Sigmoid, NormPlace.Before), SigmoidRate),
             ("sigmoid-after", new LeNetTrial(Nonlinearity.Sigmoid, NormPlace.After), SigmoidRate),
             ("relu-before", new LeNetTrial(Nonlinearity.ReLU, NormPlace.Before), ReLURate),

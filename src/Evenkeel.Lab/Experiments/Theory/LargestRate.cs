@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Evenkeel.Lab.Experiments.Theory;
 
 /// <summary>
@@ -31,4 +33,30 @@ internal sealed class LargestRate(int smallestPower, int largestPower, int strid
 
         return Math.ScaleB(Rates[0], -stride);
     }
+
+    /// <summary>Adds the table of a whole grid, from the curves of the nets without and with batch norm, and the check that batch norm takes the larger rate.</summary>
+    /// <param name="result">With its curves, and the figures <c>none.largestRate</c>, <c>batchnorm.largestRate</c> and <c>ratio</c>.</param>
+    /// <param name="title">Of the table: what the accuracies are.</param>
+    /// <param name="id">Of the check.</param>
+    public void Tell(ExperimentResult result, string title, string id)
+    {
+        IReadOnlyList<double> none = result.Series[0].Y, norm = result.Series[1].Y;
+        result.Tables.Add(new ResultTable(title, ["rate", "none", "trains", "batch norm", "trains"],
+            [.. Rates.Select((rate, r) => (IReadOnlyList<object?>)[rate, none[r], YesNo(none[r]), norm[r], YesNo(norm[r])])], ["G6", "F3", null, "F3", null]));
+        Dictionary<string, double> figures = result.Figures;
+        result.Checks.Add(Check.Judge(id, "Batch norm permits a larger learning rate", "the largest rate that trains is larger with it",
+            string.Create(CultureInfo.InvariantCulture, $"{figures["batchnorm.largestRate"]:G4} against {figures["none.largestRate"]:G4}: {figures["ratio"]:G4} times"), figures["ratio"] > 1));
+
+        string YesNo(double accuracy) => Trains(accuracy) ? "yes" : "no";
+    }
+
+    /// <summary>Accuracy over the grid, without batch norm and with it.</summary>
+    public static Chart ChartOf(ExperimentResult result) => new(
+        "train-accuracy", "Training accuracy by learning rate", new Axis("Learning rate", IsLog: true), new Axis("Training accuracy", Min: 0, Max: 1),
+        [Curve.Of(result, "none/train-accuracy", "without norm", Marker.Circle), Curve.Of(result, "batchnorm/train-accuracy", "with batch norm", Marker.Circle)],
+        "A gap is a rate at which a loss was not finite; 0.3 counts as trained, guessing gives 0.1.");
+
+    /// <summary>Both rates and how many times the one is the other.</summary>
+    public static string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
+        $"{figures["batchnorm.largestRate"]:G3} with, {figures["none.largestRate"]:G3} without: x {figures["ratio"]:G3}");
 }

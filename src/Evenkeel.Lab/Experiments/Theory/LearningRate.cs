@@ -85,15 +85,9 @@ internal sealed class LearningRate : TheoryExperiment
         return result;
     }
 
-    public override IReadOnlyList<Chart> Charts(ExperimentResult result) =>
-    [
-        new Chart("train-accuracy", "Training accuracy by learning rate", new Axis("Learning rate", IsLog: true), new Axis("Training accuracy", Min: 0, Max: 1),
-            [Curve.Of(result, "none/train-accuracy", "without norm", Marker.Circle), Curve.Of(result, "batchnorm/train-accuracy", "with batch norm", Marker.Circle)],
-            "A gap is a rate at which a loss was not finite; 0.3 counts as trained, guessing gives 0.1."),
-    ];
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
 
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"{figures["batchnorm.largestRate"]:G3} with, {figures["none.largestRate"]:G3} without: x {figures["ratio"]:G3}");
+    public override string Headline(IReadOnlyDictionary<string, double> figures) => LargestRate.Headline(figures);
 
     private static LargestRate Grid(ExperimentContext context) => new(-8, 6, context.Quick ? 2 : 1, Trained);
 
@@ -106,17 +100,11 @@ internal sealed class LearningRate : TheoryExperiment
 
     private static void Judge(ExperimentResult result, LargestRate grid)
     {
-        IReadOnlyList<double> none = result.Series[0].Y, norm = result.Series[1].Y;
-        result.Tables.Add(new ResultTable("Training accuracy by learning rate (NaN: a loss was not finite)", ["rate", "none", "trains", "batch norm", "trains"],
-            [.. grid.Rates.Select((rate, r) => (IReadOnlyList<object?>)[rate, none[r], YesNo(none[r]), norm[r], YesNo(norm[r])])], ["G6", "F3", null, "F3", null]));
+        grid.Tell(result, "Training accuracy by learning rate (NaN: a loss was not finite)", "D8.larger-rate");
         Dictionary<string, double> figures = result.Figures;
-        result.Checks.Add(Check.Judge("D8.larger-rate", "Batch norm permits a larger learning rate", "the largest rate that trains is larger with it",
-            string.Create(CultureInfo.InvariantCulture, $"{figures["batchnorm.largestRate"]:G4} against {figures["none.largestRate"]:G4}: {figures["ratio"]:G4} times"), figures["ratio"] > 1));
         result.Checks.Add(Check.Judge("D8.best-rate", "And the rate that trains best is larger too", "rate of the best training accuracy larger with batch norm",
             string.Create(CultureInfo.InvariantCulture, $"{figures["batchnorm.bestRate"]:G4} ({figures["batchnorm.bestTrainAccuracy"]:F3}) with, {figures["none.bestRate"]:G4} ({figures["none.bestTrainAccuracy"]:F3}) without"),
             figures["batchnorm.bestRate"] > figures["none.bestRate"]));
-
-        string YesNo(double accuracy) => grid.Trains(accuracy) ? "yes" : "no";
     }
 
     /// <summary>Training accuracy at the end; NaN where a loss was not finite.</summary>
