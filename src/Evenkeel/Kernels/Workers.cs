@@ -52,6 +52,9 @@ public static unsafe class Workers
     private static int s_busy;
     private static int s_started;
     private static Exception? s_failure;
+    [ThreadStatic]
+    private static bool t_alone;
+
     private static readonly SemaphoreSlim s_wake = new(0);
     private static int s_threads = Environment.ProcessorCount;
 
@@ -70,11 +73,14 @@ public static unsafe class Workers
         }
     }
 
+    /// <summary>True on a thread that does its jobs by itself: one of several that compute side by side and would only take the pool's helpers from each other.</summary>
+    internal static bool ComputesAlone { get => t_alone; set => t_alone = value; }
+
     /// <summary>Runs chunks 0 .. <paramref name="chunks"/>-1 of a job and returns when all are done; the first failure is rethrown.</summary>
     internal static void Run<TJob>(int chunks, TJob job) where TJob : struct, IJob, allows ref struct
     {
         int helpers = Math.Min(s_threads, chunks) - 1;
-        if (helpers <= 0 || Interlocked.CompareExchange(ref s_busy, 1, 0) != 0)
+        if (helpers <= 0 || t_alone || Interlocked.CompareExchange(ref s_busy, 1, 0) != 0)
         {
             for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
             return;

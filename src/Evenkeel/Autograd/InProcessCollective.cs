@@ -1,0 +1,265 @@
+using System.Globalization;
+using System.Runtime.ExceptionServices;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>
+/// A group whose members are threads of this process. Each member has a thread of its own, which computes alone: as many threads work as there are members.
+/// </summary>
+/// <remarks>
+/// All members must gather the same things in the same order, as replicas of one network do. A member that fails, finishes early or does something else breaks
+/// the group: everybody who waits, or comes later, gets an error that says who and where, and nobody hangs. The next <see cref="Run"/> begins anew.
+/// </remarks>
+/// <example>
+/// <code>
+/// using var group = new InProcessCollective(2);
+/// group.Run(member =>
+/// {
+///     var tape = new Tape(Mode.Train) { Collective = member };
+///     replicas[member.Rank].Forward(tape.Input(parts[member.Rank]));
+/// });
+/// </code>
+/// </example>
+public sealed class InProcessCollective : IDisposable
+{
+    private readonly Lock _running = new();
+    private readonly Rendezvous _rendezvous;
+    private readonly Member[] _members;
+    private readonly Exception?[] _failures;
+    private readonly SemaphoreSlim[] _go;
+    private readonly CountdownEvent _others = new(0);
+    private Action<ICollective>? _work;
+    private bool _isStarted;
+    private volatile bool _isDisposed;
+
+    /// <summary>Makes a group; its threads start with the first <see cref="Run"/>.</summary>
+    /// <param name="size">Number of members, 1 to 1024.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The size is not from 1 to 1024.</exception>
+    public InProcessCollective(int size)
+    {
+        if (size is < 1 or > 1024)
+            throw new ArgumentOutOfRangeException(nameof(size), $"InProcessCollective: expected 1 to 1024 members, got {size}. Each is a thread of its own; take no more than there are parts of a batch.");
+        _rendezvous = new Rendezvous(size);
+        _members = new Member[size];
+        for (int rank = 0; rank < size; rank++) _members[rank] = new Member(_rendezvous, rank);
+        _failures = new Exception?[size];
+        _go = new SemaphoreSlim[size];
+        for (int rank = 1; rank < size; rank++) _go[rank] = new SemaphoreSlim(0);
+    }
+
+    /// <summary>Most members there can be in a <see cref="Run"/>.</summary>
+    public int Size => _members.Length;
+
+    /// <summary>Does <paramref name="work"/> once for each member, all at the same time, and returns when all are done. Member 0 is the calling thread.</summary>
+    /// <param name="work">What a member does; it gets its own view of the group.</param>
+    /// <param name="members">How many take part, 1 to <see cref="Size"/>; all, unless given.</param>
+    /// <exception cref="ArgumentOutOfRangeException">More members than there are, or none.</exception>
+    /// <exception cref="InvalidOperationException">The members did different things.</exception>
+    /// <remarks>What a member throws reaches the caller as it is, once all have stopped; where several fail by themselves, that of the lowest rank does.</remarks>
+    public void Run(Action<ICollective> work, int? members = null)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
+        int count = members ?? Size;
+        if (count < 1 || count > Size)
+            throw new ArgumentOutOfRangeException(nameof(members), $"InProcessCollective.Run: expected 1 to {Size} members, got {count}.");
+        lock (_running)
+        {
+            Start();
+            _rendezvous.Begin(count);
+            Array.Clear(_failures);
+            _work = work;
+            _others.Reset(count - 1);
+            for (int rank = 1; rank < count; rank++) _go[rank].Release();
+            bool wasAlone = Workers.ComputesAlone;
+            Workers.ComputesAlone = wasAlone || count > 1;
+            Do(0);
+            Workers.ComputesAlone = wasAlone;
+            _others.Wait();
+            _work = null;
+        }
+
+        ThrowFirstCause();
+    }
+
+    /// <summary>Ends the threads. A group that is never disposed of ends with the process.</summary>
+    public void Dispose()
+    {
+        if (_isDisposed) return;
+        _isDisposed = true;
+        for (int rank = 1; rank < Size; rank++) _go[rank].Release();
+    }
+
+    private void Start()
+    {
+        if (_isStarted) return;
+        _isStarted = true;
+        for (int i = 1; i < Size; i++)
+        {
+            int rank = i;
+            new Thread(() => Live(rank)) { IsBackground = true, Name = string.Create(CultureInfo.InvariantCulture, $"Evenkeel member {rank}") }.Start();
+        }
+    }
+
+    private void Live(int rank)
+    {
+        Workers.ComputesAlone = true;
+        while (true)
+        {
+            _go[rank].Wait();
+            if (_isDisposed) return;
+            Do(rank);
+            _others.Signal();
+        }
+    }
+
+    private void Do(int rank)
+    {
+        try
+        {
+            _work!(_members[rank]);
+        }
+        catch (Exception failure)
+        {
+            _failures[rank] = failure;
+        }
+        finally
+        {
+            _rendezvous.Leave(rank, _failures[rank]);
+        }
+    }
+
+    /// <summary>Rethrows what broke the group rather than what the others got because of it.</summary>
+    private void ThrowFirstCause()
+    {
+        Exception? first = null;
+        foreach (Exception? failure in _failures)
+        {
+            if (failure is null) continue;
+            if (failure is not BrokenGroupException) ExceptionDispatchInfo.Throw(failure);
+            first ??= failure;
+        }
+
+        if (first is not null) throw new InvalidOperationException(first.Message, first);
+    }
+
+    private sealed class Member(Rendezvous rendezvous, int rank) : ICollective
+    {
+        public int Rank => rank;
+
+        public int Size => rendezvous.Members;
+
+        public void AllGather(string operation, ReadOnlySpan<double> own, Span<double> all) => rendezvous.Exchange(rank, operation, own, all);
+    }
+
+    /// <summary>What members get who are stopped because of another.</summary>
+    private sealed class BrokenGroupException(string message, Exception? cause) : InvalidOperationException(message, cause);
+
+    /// <summary>
+    /// Where members meet. The values of one meeting and of the next lie in two sets of buffers: a member may bring its values for the next one while a late member still reads those of the last, and nobody can be two meetings ahead.
+    /// </summary>
+    private sealed class Rendezvous(int size)
+    {
+        /// <summary>Turns of <see cref="Thread.SpinWait"/> before a member sleeps; none where members outnumber the processors.</summary>
+        private const int SpinTurns = 2000;
+
+        private readonly object _gate = new();
+        private readonly double[][] _even = Buffers(size);
+        private readonly double[][] _odd = Buffers(size);
+        private string _operation = "";
+        private int _length;
+        private int _first;
+        private int _arrived;
+        private int _left;
+        private long _meeting;
+        private volatile Exception? _broken;
+
+        public int Members { get; private set; } = size;
+
+        public void Begin(int members)
+        {
+            Members = members;
+            _arrived = _left = 0;
+            _broken = null;
+        }
+
+        public void Exchange(int rank, string operation, ReadOnlySpan<double> own, Span<double> all)
+        {
+            if (all.Length != own.Length * Members)
+                throw new ArgumentException($"{operation}: expected room for {Members} times {own.Length} values, got {all.Length}.", nameof(all));
+            long meeting = Volatile.Read(ref _meeting);
+            double[][] buffers = (meeting & 1) == 0 ? _even : _odd;
+            if (buffers[rank].Length < own.Length) buffers[rank] = new double[own.Length];
+            own.CopyTo(buffers[rank]);
+            lock (_gate)
+            {
+                ThrowIfBroken(operation);
+                Arrive(rank, operation, own.Length);
+            }
+
+            Await(meeting, operation);
+            for (int member = 0; member < Members; member++) buffers[member].AsSpan(0, own.Length).CopyTo(all[(member * own.Length)..]);
+        }
+
+        public void Leave(int rank, Exception? failure)
+        {
+            lock (_gate)
+            {
+                _left++;
+                if (failure is not null and not BrokenGroupException) Break(new BrokenGroupException($"member {rank} of {Members} has failed: {failure.Message}", failure));
+                else if (_arrived > 0) Break(new BrokenGroupException($"member {rank} of {Members} has finished while member {_first} waits in {_operation}; all members must run the same layers.", null));
+            }
+        }
+
+        private void Arrive(int rank, string operation, int length)
+        {
+            if (_left > 0)
+            {
+                Break(new BrokenGroupException($"member {rank} of {Members} came to {operation} when another had finished; all members must run the same layers.", null));
+            }
+            else if (_arrived > 0 && (length != _length || !string.Equals(operation, _operation, StringComparison.Ordinal)))
+            {
+                Break(new BrokenGroupException($"member {_first} of {Members} waits in {_operation} with {_length} values and member {rank} came to {operation} with {length}; all members must run the same layers in the same order.", null));
+            }
+
+            ThrowIfBroken(operation);
+            if (_arrived == 0) (_operation, _length, _first) = (operation, length, rank);
+            if (++_arrived < Members) return;
+            _arrived = 0;
+            Volatile.Write(ref _meeting, _meeting + 1);
+            Monitor.PulseAll(_gate);
+        }
+
+        private void Await(long meeting, string operation)
+        {
+            int turns = Members <= Environment.ProcessorCount ? SpinTurns : 0;
+            for (int turn = 0; turn < turns && Volatile.Read(ref _meeting) == meeting && _broken is null; turn++) Thread.SpinWait(2);
+            if (Volatile.Read(ref _meeting) != meeting) return;
+            lock (_gate)
+            {
+                while (_meeting == meeting && _broken is null) Monitor.Wait(_gate);
+                if (_meeting == meeting) ThrowIfBroken(operation);
+            }
+        }
+
+        private void Break(Exception why)
+        {
+            _broken ??= why;
+            Monitor.PulseAll(_gate);
+        }
+
+        /// <summary>A new exception for each member: one object thrown on two threads mixes their stack traces.</summary>
+        private void ThrowIfBroken(string operation)
+        {
+            if (_broken is { } broken) throw new BrokenGroupException($"{operation}: {broken.Message}", broken.InnerException);
+        }
+
+        private static double[][] Buffers(int size)
+        {
+            var buffers = new double[size][];
+            Array.Fill(buffers, []);
+            return buffers;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+using Evenkeel.Kernels;
+using Xunit;
+
+namespace Evenkeel.Tests.Autograd;
+
+public sealed class InProcessCollectiveTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(8)]
+    public void EveryMemberGetsTheValuesOfAllInTheOrderOfTheRanks(int size)
+    {
+        using var group = new InProcessCollective(size);
+        int wrong = 0, done = 0;
+        group.Run(member =>
+        {
+            for (int meeting = 0; meeting < 300; meeting++)
+            {
+                // Meetings of different lengths, so that buffers grow while others still read.
+                int length = 1 + (meeting * 7 % 13);
+                double[] own = new double[length], all = new double[length * size];
+                Array.Fill(own, (1000 * meeting) + member.Rank);
+                member.AllGather("test", own, all);
+                for (int i = 0; i < all.Length; i++)
+                {
+                    if (all[i] != (1000 * meeting) + (i / length)) Interlocked.Increment(ref wrong);
+                }
+            }
+
+            Interlocked.Increment(ref done);
+        });
+        Assert.Equal(size, done);
+        Assert.Equal(0, wrong);
+    }
+
+    [Fact]
+    public void FewerMembersMayMeetThanThereAre()
+    {
+        using var group = new InProcessCollective(4);
+        double[] seen = [];
+        group.Run(
+            member =>
+            {
+                double[] all = new double[member.Size];
+                member.AllGather("test", [member.Rank + 1], all);
+                if (member.Rank == 0) seen = all;
+            },
+            members: 3);
+        Assert.Equal([1, 2, 3], seen);
+    }
+
+    [Fact]
+    public void WhatAMemberThrowsReachesTheCallerAndNobodyHangs()
+    {
+        using var group = new InProcessCollective(3);
+        for (int attempt = 0; attempt < 20; attempt++)
+        {
+            FormatException failure = Assert.Throws<FormatException>(() => group.Run(member =>
+            {
+                Meet(member, "first");
+                if (member.Rank == 1) throw new FormatException("a bad picture");
+                Meet(member, "second");
+            }));
+            Assert.Equal("a bad picture", failure.Message);
+        }
+
+        // A broken group works again in its next run.
+        group.Run(member => Meet(member, "third"));
+    }
+
+    [Fact]
+    public void AMemberThatFinishesEarlyIsNamed()
+    {
+        using var group = new InProcessCollective(2);
+        InvalidOperationException failure = Assert.Throws<InvalidOperationException>(() => group.Run(member =>
+        {
+            if (member.Rank == 0) Meet(member, "BatchNorm forward");
+        }));
+        Assert.StartsWith("BatchNorm forward: member ", failure.Message, StringComparison.Ordinal);
+        Assert.EndsWith("all members must run the same layers.", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MembersThatDoDifferentThingsAreNamedWithWhatTheyDo()
+    {
+        using var group = new InProcessCollective(2);
+        InvalidOperationException other = Assert.Throws<InvalidOperationException>(() => group.Run(member => Meet(member, member.Rank == 0 ? "bn1" : "bn2")));
+        Assert.Contains("bn1 with 1", other.Message, StringComparison.Ordinal);
+        Assert.Contains("bn2 with 1", other.Message, StringComparison.Ordinal);
+        InvalidOperationException longer = Assert.Throws<InvalidOperationException>(() => group.Run(member =>
+            member.AllGather("bn", new double[1 + member.Rank], new double[2 * (1 + member.Rank)])));
+        Assert.Contains("in the same order", longer.Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentException>(() => group.Run(member => member.AllGather("bn", new double[1], new double[1])));
+    }
+
+    [Fact]
+    public void SizesOutOfRangeAndDisposedGroupsAreRefused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new InProcessCollective(0));
+        var group = new InProcessCollective(2);
+        Assert.Throws<ArgumentOutOfRangeException>(() => group.Run(static _ => { }, members: 3));
+        group.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => group.Run(static _ => { }));
+    }
+
+    [Fact]
+    public void MembersComputeAloneAndTheCallerDoesNotAfterwards()
+    {
+        using var group = new InProcessCollective(2);
+        int alone = 0;
+        group.Run(_ => Interlocked.Add(ref alone, Workers.ComputesAlone ? 1 : 0));
+        Assert.Equal(2, alone);
+        Assert.False(Workers.ComputesAlone);
+    }
+
+    private static void Meet(ICollective member, string operation) => member.AllGather(operation, [member.Rank], new double[member.Size]);
+}
