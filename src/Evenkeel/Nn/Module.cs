@@ -11,9 +11,9 @@ namespace Evenkeel.Nn;
 /// </remarks>
 public abstract partial class Module
 {
-    private readonly OrderedDictionary<string, Parameter> _parameters = new(StringComparer.Ordinal);
-    private readonly OrderedDictionary<string, StateBuffer> _buffers = new(StringComparer.Ordinal);
-    private readonly OrderedDictionary<string, Module> _children = new(StringComparer.Ordinal);
+    private OrderedDictionary<string, Parameter> _parameters = new(StringComparer.Ordinal);
+    private OrderedDictionary<string, StateBuffer> _buffers = new(StringComparer.Ordinal);
+    private OrderedDictionary<string, Module> _children = new(StringComparer.Ordinal);
     private HashSet<string>? _optionalBuffers;
     private Action<Module, Tensor, Tensor>[] _hooks = [];
 
