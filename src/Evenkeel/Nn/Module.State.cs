@@ -21,7 +21,7 @@ public abstract partial class Module
     public StateDict StateDict()
     {
         var snapshot = new StateDict();
-        foreach (StateEntry entry in State()) snapshot.Add(entry.Key, entry.Live.Clone());
+        foreach (StateEntry entry in StateEntries()) snapshot.Add(entry.Key, entry.Live.Clone());
         return snapshot;
     }
 
@@ -37,7 +37,7 @@ public abstract partial class Module
     public LoadReport LoadStateDict(StateDict state, bool strict = true)
     {
         ArgumentNullException.ThrowIfNull(state);
-        List<StateEntry> own = State();
+        List<StateEntry> own = StateEntries();
         var entries = new List<LoadEntry>(own.Count);
         var writes = new List<(Tensor From, Tensor To)>(own.Count);
         var known = new HashSet<string>(StringComparer.Ordinal);
@@ -79,7 +79,7 @@ public abstract partial class Module
     }
 
     /// <summary>The keys with the live tensors behind them, in the order of the state dict.</summary>
-    internal List<StateEntry> State()
+    internal List<StateEntry> StateEntries()
     {
         var entries = new List<StateEntry>();
         Collect("", this, entries);

@@ -5,7 +5,7 @@ namespace Evenkeel.Nn;
 public abstract partial class Module
 {
     /// <summary>
-    /// A table of the network: layer, output shape, number of parameters, and totals. Runs one pass in Eval on zeros; weights and statistics stay as they are.
+    /// A table of the network: layer (with a mark where a norm is frozen), output shape, number of parameters, and totals. Runs one pass in Eval on zeros; weights and statistics stay as they are.
     /// </summary>
     /// <param name="inputShape">The shape of the input with its batch axis, for example [1, 3, 32, 32].</param>
     public string Summary(Shape inputShape)
@@ -41,6 +41,7 @@ public abstract partial class Module
 
             int depth = name.Length == 0 ? 0 : 1 + name.AsSpan().Count('.');
             string label = name.Length == 0 ? module.TypeName : $"{new string(' ', 2 * depth)}{name[(name.LastIndexOf('.') + 1)..]}: {module.TypeName}";
+            if (module is TrackingNorm { State: var state and not NormState.Active }) label += state == NormState.Frozen ? " (frozen)" : " (statistics frozen)";
             // A module with no part in the pass has no output; one with nothing to train shows it by a dash.
             rows.Add((label, shapes.TryGetValue(module, out Shape shape) ? shape.ToString() : "-", module._parameters.Count == 0 ? "-" : own.ToString("N0")));
         }

@@ -9,7 +9,7 @@ public static class ModuleFiles
     {
         /// <summary>
         /// Writes all parameters and buffers under PyTorch's keys as a safetensors file, which <c>safetensors.torch.load_file</c> reads; as a whole or not at all.
-        /// Tied weights are written under each of their keys. A SHA-256 of the data goes into the metadata, and <see cref="Load"/> checks it.
+        /// Tied weights are written under each of their keys. The state of norms (<see cref="NormState"/>) and a SHA-256 of the data go into the metadata, which other programs pass over.
         /// </summary>
         /// <exception cref="IOException">The file could not be written; what was there before is unchanged.</exception>
         public void Save(string path)
@@ -17,11 +17,13 @@ public static class ModuleFiles
             ArgumentNullException.ThrowIfNull(module);
             var archive = new TensorArchive();
             archive.Metadata["format"] = "pt";
-            foreach (Module.StateEntry entry in module.State()) archive.Add(entry.Key, entry.Live);
+            foreach (Module.StateEntry entry in module.StateEntries()) archive.Add(entry.Key, entry.Live);
+            NormStates.Write(module, archive.Metadata);
             SafeTensors.WriteWithChecksum(path, archive);
         }
 
         /// <summary>Reads a safetensors file of parameters and buffers into the model; see <see cref="Module.LoadStateDict"/>.</summary>
+        /// <remarks>Norms that were frozen when the file was written are frozen afterwards. A file thaws nothing: what is frozen stays so until <see cref="TrackingNorm.Unfreeze"/>.</remarks>
         /// <returns>What became of each key.</returns>
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
         /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file.</exception>
@@ -29,7 +31,15 @@ public static class ModuleFiles
         public LoadReport Load(string path, bool strict = true)
         {
             ArgumentNullException.ThrowIfNull(module);
-            return module.LoadStateDict(SafeTensors.Read(path).StateDict(), strict);
+            TensorArchive archive = SafeTensors.Read(path);
+            List<(TrackingNorm Norm, NormState State)> states = NormStates.Read(module, archive.Metadata, path);
+            LoadReport report = module.LoadStateDict(archive.StateDict(), strict);
+            foreach ((TrackingNorm norm, NormState state) in states)
+            {
+                if (state != NormState.Active) norm.Set(state, nameof(Load));
+            }
+
+            return report;
         }
     }
 }

@@ -11,7 +11,7 @@ internal sealed class ModelSnapshot
 
     public void Take(Module model)
     {
-        List<Module.StateEntry> state = model.State();
+        List<Module.StateEntry> state = model.StateEntries();
         for (int i = 0; i < state.Count; i++)
         {
             Tensor live = state[i].Live;
@@ -23,7 +23,7 @@ internal sealed class ModelSnapshot
 
     public void PutBack(Module model)
     {
-        List<Module.StateEntry> state = model.State();
+        List<Module.StateEntry> state = model.StateEntries();
         for (int i = 0; i < state.Count; i++) state[i].Live.CopyFrom(_tensors[i].DType == state[i].Live.DType ? _tensors[i] : _tensors[i].To(state[i].Live.DType));
     }
 
@@ -32,7 +32,7 @@ internal sealed class ModelSnapshot
     /// <summary>Whether the model has exactly these weights and statistics.</summary>
     public bool Matches(Module model)
     {
-        List<Module.StateEntry> state = model.State();
+        List<Module.StateEntry> state = model.StateEntries();
         if (state.Count != _tensors.Count) return false;
         for (int i = 0; i < state.Count; i++)
         {
@@ -47,7 +47,7 @@ internal sealed class ModelSnapshot
     /// <summary>Adds the copies to a state dict under a prefix.</summary>
     public void Write(Module model, string prefix, StateDict target)
     {
-        List<Module.StateEntry> state = model.State();
+        List<Module.StateEntry> state = model.StateEntries();
         for (int i = 0; i < state.Count; i++) target.Add(prefix + state[i].Key, _tensors[i]);
     }
 
@@ -55,7 +55,7 @@ internal sealed class ModelSnapshot
     public void Read(Module model, string prefix, StateDict source)
     {
         _tensors.Clear();
-        foreach (Module.StateEntry entry in model.State())
+        foreach (Module.StateEntry entry in model.StateEntries())
         {
             if (!source.TryGetValue(prefix + entry.Key, out Tensor? value) || value.Shape != entry.Live.Shape || value.DType != entry.Live.DType)
                 throw new ArgumentException($"Trainer.Resume: expected '{prefix}{entry.Key}' as {entry.Live.DType} of shape {entry.Live.Shape}, got {(value is null ? "nothing" : $"{value.DType} of shape {value.Shape}")}. Build the model as it was when the checkpoint was saved.");

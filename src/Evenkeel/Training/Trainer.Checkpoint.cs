@@ -21,7 +21,7 @@ public sealed partial class Trainer
     private const long FormatVersion = 2;
 
     /// <summary>
-    /// Writes everything a continued run needs into one safetensors file: weights, running statistics, the best model, optimizer, schedule, random stream, position and histories.
+    /// Writes everything a continued run needs into one safetensors file: weights, running statistics, which norms are frozen, the best model, optimizer, schedule, random stream, position and histories.
     /// It is written under a temporary name and then renamed, so a half file never has the final name.
     /// </summary>
     /// <param name="path">The file, for example <c>run.safetensors</c>. Its folder is made where it is missing.</param>
@@ -46,6 +46,7 @@ public sealed partial class Trainer
         archive.Metadata["evenkeel"] = "trainer checkpoint";
         foreach ((string name, string value) in Settings()) archive.Metadata[SettingPrefix + name] = value;
         archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
+        NormStates.Write(Model, archive.Metadata);
         archive.Add("", state);
         SafeTensors.WriteWithChecksum(path, archive);
     }
@@ -56,7 +57,7 @@ public sealed partial class Trainer
     /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
     /// <remarks>
     /// Batch size, sampling, seed, L2 penalty and optimizer must be those of the run that was saved, and the next <see cref="Fit"/> must be given as many samples; the epochs in all may
-    /// grow. Learning rates and weight decay come from the checkpoint.
+    /// grow. Learning rates, weight decay and the state of norms (<see cref="NormState"/>) come from the checkpoint.
     /// </remarks>
     /// <exception cref="ArgumentException">The file is no trainer checkpoint, or belongs to a trainer of other settings (the message names them), another model, optimizer, schedule or kind of stream.</exception>
     /// <exception cref="InvalidDataException">The file is truncated or damaged: its checksum, a count or a length is wrong.</exception>
@@ -83,6 +84,7 @@ public sealed partial class Trainer
         RandomStreamState random = ReadStream(state, StreamPrefix)
             ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
+        List<(TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         StateDict? schedule = Options.Scheduler is null ? null : Part(state, SchedulerPrefix);
 
         // Stream, schedule and optimizer check what they are given before they change; what came before a refusal is put back.
@@ -102,6 +104,7 @@ public sealed partial class Trainer
         }
 
         model.PutBack(Model);
+        foreach ((TrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
         _last.Clear();
         _best = best;
         _batches.OrderState = order;

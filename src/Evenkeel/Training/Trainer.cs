@@ -64,7 +64,7 @@ public sealed partial class Trainer
         _matrices = Array.FindAll(_parameters, static parameter => parameter.Shape.Rank >= 2);
         foreach ((_, Module module) in model.NamedModules())
         {
-            if (module is BatchNorm { Running: { } running }) _statistics.Add(running);
+            if (module is TrackingNorm { Running: { } running }) _statistics.Add(running);
         }
 
         _dtype = _parameters[0].DType;

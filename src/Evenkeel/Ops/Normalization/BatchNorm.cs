@@ -447,12 +447,17 @@ public sealed partial class Tensor
     /// </summary>
     /// <param name="gamma">Scale, one value a channel; null means 1.</param>
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
-    /// <param name="running">Statistics that follow the batches and that eval mode uses; null: the batch's own are used in every mode.</param>
+    /// <param name="running">Statistics that follow the batches and that eval mode uses; null where there are none.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant channel gives beta.</param>
     /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
-    /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, or not more than one value a channel where the batch's statistics are needed.</exception>
-    /// <remarks>Source: Ioffe and Szegedy, ICML 2015. The mode is the tape's; without a tape it is Eval.</remarks>
-    public Tensor BatchNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false)
+    /// <param name="training">
+    /// True: the batch's own statistics, which <paramref name="running"/> then follows; false: <paramref name="running"/>; null: as the tape's mode says, and without a tape it is Eval. Frozen statistics are used in either case.
+    /// </param>
+    /// <param name="singleValue">What one value per channel is where the batch's own statistics are used.</param>
+    /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, one value per channel where that is an error, or no running statistics where they are needed.</exception>
+    /// <remarks>Source: Ioffe and Szegedy, ICML 2015. An empty batch gives an empty result.</remarks>
+    public Tensor BatchNorm(
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null, SingleValue singleValue = SingleValue.Error)
     {
         NormChecks.Eps("BatchNorm", eps);
         if (Shape.Rank < 2)
@@ -462,9 +467,8 @@ public sealed partial class Tensor
         NormChecks.PerChannel("BatchNorm", "beta (bias)", beta, this, channels);
         NormChecks.PerChannel("BatchNorm", "running_mean", running?.Mean.Value, this, channels);
         NormChecks.PerChannel("BatchNorm", "running_var", running?.Variance.Value, this, channels);
-        bool training = Tape is { Mode: Mode.Train };
-        bool fromBatch = training || running is null;
-        if (fromBatch) NormChecks.MoreThanOneValue(this, channels, training);
+        bool fromBatch = RunningStatistics.FromBatch("BatchNorm", Tape, running, training);
+        if (fromBatch && singleValue == SingleValue.Error) NormChecks.MoreThanOneValue(this, channels, Tape is { Mode: Mode.Train } || running is not null);
         return fuseReLU
             ? BatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, fromBatch, eps)
             : BatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, fromBatch, eps);

@@ -24,16 +24,14 @@ internal static class NormChecks
             throw new ArgumentException($"{op}: expected {what} of the input's type {x.DType}, got {values.DType}. Convert the model with model.To(DType.{x.DType}) or the input with To(DType.{values.DType}).");
     }
 
+    /// <summary>An empty batch is fine: its result is empty too.</summary>
     public static void MoreThanOneValue(Tensor x, int channels, bool training)
     {
-        int perChannel = channels == 0 ? 0 : x.Count / channels;
-        if (perChannel > 1) return;
+        if (channels == 0 || x.Count != channels) return;
         string why = training
             ? "the statistics of the batch are needed in training mode"
             : "the layer keeps no running statistics (trackRunningStats: false), so it needs the batch's own in every mode";
-        if (perChannel == 0)
-            throw new ArgumentException($"BatchNorm: expected at least two values per channel, got an empty batch of shape {x.Shape}; {why}. Skip empty batches.");
-        throw new ArgumentException($"BatchNorm: expected more than one value per channel, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger batch, drop or merge a last batch of one sample, run in Mode.Eval, or use LayerNorm.");
+        throw new ArgumentException($"BatchNorm: expected more than one value per channel, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger batch, drop or merge a last batch of one sample, {(training ? "run in Mode.Eval, freeze the layer" : "track running statistics")}, or use LayerNorm.");
     }
 
     public static void TrailingShape(string op, Shape normalized, Tensor x)

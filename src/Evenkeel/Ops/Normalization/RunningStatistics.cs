@@ -5,14 +5,18 @@ namespace Evenkeel;
 /// <summary>
 /// The running mean and variance of a normalization layer, and the rule by which they follow the batches.
 /// </summary>
-/// <remarks>A batch with a NaN or an infinity is not followed: the update is skipped as a whole and counted, so that one overflow does not poison the statistics for good.</remarks>
+/// <remarks>
+/// <para>A batch with a NaN or an infinity is not followed: the update is skipped as a whole and counted, so that one overflow does not poison the statistics for good. Neither is a batch of one value per channel
+/// where the unbiased variance is tracked, for one value has none.</para>
+/// <para>An empty batch (N = 0) counts in <see cref="NumBatchesTracked"/> and changes nothing else, as in PyTorch; a cumulative average then gives the next batch a smaller weight.</para>
+/// </remarks>
 public sealed class RunningStatistics
 {
     /// <summary>Creates statistics for <paramref name="features"/> channels at their start values.</summary>
     public RunningStatistics(int features, RunningAverage average)
     {
         Average = average;
-        Mean = new StateBuffer(Tensor.Zeros([features]), "running_mean");
+        Mean = new StateBuffer(Tensor.Full([features], average.InitialMean), "running_mean");
         Variance = new StateBuffer(Tensor.Full([features], average.InitialVariance), "running_var");
         NumBatchesTracked = new StateBuffer(Tensor.Zeros([], DType.Int64), "num_batches_tracked");
     }
@@ -32,13 +36,35 @@ public sealed class RunningStatistics
     /// <summary>Number of batches whose update was skipped because their statistics were not finite, or not as numbers of the statistics' type.</summary>
     public long SkippedBatches { get; internal set; }
 
-    /// <summary>Back to the start values: mean 0, the average's initial variance, no batches seen.</summary>
+    /// <summary>
+    /// True while the statistics are constants: a pass in training mode too normalizes with them, as in eval, and does not update them. Layers set it (<c>Freeze</c>, <c>FreezeStatistics</c>); it is
+    /// sticky, whatever the mode of a tape.
+    /// </summary>
+    public bool IsFrozen { get; internal set; }
+
+    /// <summary>Back to the start values of the average, no batches seen; what is frozen stays frozen.</summary>
     public void Reset()
     {
-        Mean.Value.Fill(0);
+        Mean.Value.Fill(Average.InitialMean);
         Variance.Value.Fill(Average.InitialVariance);
         NumBatchesTracked.Value.Fill(0);
         SkippedBatches = 0;
+    }
+
+    /// <summary>
+    /// The one rule of all norms that keep statistics: whether a pass normalizes with the batch's own statistics (and the running ones follow them), or with <paramref name="running"/> as they stand.
+    /// </summary>
+    /// <param name="op">The op, for the error.</param>
+    /// <param name="tape">The tape of the pass; without one it is Eval.</param>
+    /// <param name="running">The running statistics; frozen ones are used in every mode.</param>
+    /// <param name="training">What the caller asked for; null: as the tape's mode says.</param>
+    /// <exception cref="ArgumentException">The running statistics are wanted, and there are none.</exception>
+    internal static bool FromBatch(string op, Tape? tape, RunningStatistics? running, bool? training)
+    {
+        bool fromBatch = (training ?? tape is { Mode: Mode.Train }) && running is not { IsFrozen: true };
+        if (!fromBatch && running is null)
+            throw new ArgumentException($"{op}: expected running statistics in Mode.Eval ({(tape is null ? "the input rides on no tape, which is Eval" : "the tape's mode")}), got none. Pass the layer's RunningStatistics, run on a tape in Mode.Train, or pass training: true to normalize with the batch's own in every mode.");
+        return fromBatch;
     }
 
     /// <summary>Follows one batch.</summary>
@@ -46,14 +72,16 @@ public sealed class RunningStatistics
     /// <param name="stride">Doubles from one row to the next.</param>
     /// <param name="m">Values per channel in the batch.</param>
     /// <param name="previous">Receives the old values, mean then variance, so that the update can be undone; may be null.</param>
-    /// <returns>False where the batch was not finite and the update was skipped.</returns>
+    /// <returns>False where the update was skipped: the batch was not finite, or has no unbiased variance.</returns>
     internal unsafe bool Update<T>(double* moments, int stride, double m, T* previous) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int features = Mean.Value.Count;
         T* mean = Mean.Value.Pointer<T>();
         T* variance = Variance.Value.Pointer<T>();
+        // There are no statistics of no values: the batch is counted, and that is all.
+        bool isEmpty = m == 0;
         double correction = Average.Estimator == VarianceEstimator.Unbiased ? m / (m - 1) : 1;
-        for (int c = 0; c < features; c++)
+        for (int c = 0; c < features && !isEmpty; c++)
         {
             if (T.IsFinite(T.CreateTruncating(moments[c] + moments[stride + c])) && T.IsFinite(T.CreateTruncating(moments[2 * stride + c] * correction))) continue;
             SkippedBatches++;
@@ -67,6 +95,7 @@ public sealed class RunningStatistics
         }
 
         long update = ++NumBatchesTracked.Value.AsSpan<long>()[0];
+        if (isEmpty) return true;
         double weight = Average.WeightAt(update);
         for (int c = 0; c < features; c++)
         {

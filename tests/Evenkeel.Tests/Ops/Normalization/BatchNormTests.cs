@@ -249,8 +249,6 @@ public sealed class BatchNormTests
         }
 
         Assert.Equal(new Shape(1, 5), new BatchNorm1d(5).Forward(Tensor.Zeros([1, 5])).Shape);
-        Assert.Contains("empty batch", Refused(() => new BatchNorm1d(5).Forward(new Tape(Mode.Train).Input(Tensor.Zeros([0, 5])))), StringComparison.Ordinal);
-        Assert.Equal(0, new BatchNorm1d(5).Forward(Tensor.Zeros([0, 5])).Count);
     }
 
     [Fact]

@@ -1,0 +1,57 @@
+using Xunit;
+
+namespace Evenkeel.Tests.Ops.Normalization;
+
+/// <summary>What a running average weighs, how long it remembers, and how it says so.</summary>
+public sealed class RunningAverageTests
+{
+    [Theory]
+    [InlineData(0.9)]
+    [InlineData(0.99)]
+    [InlineData(0.5)]
+    [InlineData(0.999)]
+    public void Half_of_the_old_is_left_after_the_half_life(double keep)
+    {
+        double halfLife = RunningAverage.Keep(keep).HalfLife;
+        Assert.Equal(Math.Log(0.5) / Math.Log(keep), halfLife, 1e-11 * halfLife);
+        Assert.Equal(0.5, Math.Pow(keep, halfLife), 1e-12);
+        Assert.Equal(0.01, Math.Pow(keep, RunningAverage.Keep(keep).BatchesUntil(0.01)), 1e-12);
+    }
+
+    [Fact]
+    public void Nothing_is_forgotten_or_nothing_kept()
+    {
+        Assert.Equal(double.PositiveInfinity, RunningAverage.Torch(0).HalfLife);
+        Assert.Equal(double.PositiveInfinity, RunningAverage.Cumulative.HalfLife);
+        Assert.Equal(0, RunningAverage.Torch(1).HalfLife);
+        Assert.Equal(6.58, RunningAverage.Torch(0.1).HalfLife, 0.01);
+        Assert.Equal(68.97, RunningAverage.Keep(0.99).HalfLife, 0.01);
+        Assert.Throws<ArgumentOutOfRangeException>(() => RunningAverage.Torch().BatchesUntil(1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => RunningAverage.Torch().BatchesUntil(0));
+    }
+
+    [Fact]
+    public void It_says_what_it_does()
+    {
+        RunningAverage keras = RunningAverage.Keep(0.99) with { Estimator = VarianceEstimator.Biased };
+        Assert.Equal("0.99 of the old and 0.01 of the new at each batch; half of the old is left after 69 batches, 1 % after 458; biased variance; from mean 0 and variance 1", keras.Describe());
+        Assert.Equal("0.9 of the old and 0.1 of the new at each batch; half of the old is left after 6.6 batches, 1 % after 44; unbiased variance; from mean 0 and variance 1", RunningAverage.Torch().Describe());
+        Assert.Equal("the mean of all batches, each with the same weight; unbiased variance; from mean 0 and variance 1", RunningAverage.Cumulative.Describe());
+        Assert.StartsWith("the start values: no batch is followed", RunningAverage.Torch(0).Describe(), StringComparison.Ordinal);
+        Assert.StartsWith("the last batch alone", RunningAverage.Torch(1).Describe(), StringComparison.Ordinal);
+        Assert.Equal("0.01, variance=biased", keras.ToString());
+    }
+
+    [Fact]
+    public void Statistics_begin_at_the_start_values_and_return_to_them()
+    {
+        var running = new RunningStatistics(2, RunningAverage.Keep(0.9) with { InitialMean = 0.5, InitialVariance = 3 });
+        Assert.Equal([0.5f, 0.5f], running.Mean.Value.ToArray<float>());
+        Assert.Equal([3f, 3f], running.Variance.Value.ToArray<float>());
+        running.Mean.Value.Fill(9);
+        running.Variance.Value.Fill(9);
+        running.Reset();
+        Assert.Equal([0.5f, 0.5f], running.Mean.Value.ToArray<float>());
+        Assert.Equal([3f, 3f], running.Variance.Value.ToArray<float>());
+    }
+}
