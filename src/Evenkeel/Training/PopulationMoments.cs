@@ -1,0 +1,87 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Evenkeel.Kernels;
+
+namespace Evenkeel.Training;
+
+/// <summary>
+/// Count, mean and squared deviations of each channel over any number of batches, in double and in the batches' order.
+/// </summary>
+/// <remarks>
+/// Two sets of n and m values with means a and b have together (Chan, Golub and LeVeque, 1979), with delta = b - a: the mean a + delta·m/(n+m), and as
+/// Σ(x-mean)² the sum of their two + delta²·n·m/(n+m). Nothing large is subtracted from something large, as E[x²]-E[x]² would.
+/// </remarks>
+internal sealed class PopulationMoments(int channels, double eps)
+{
+    private readonly double[] _mean = new double[channels];
+    private readonly double[] _squares = new double[channels];
+
+    /// <summary>Values a channel so far.</summary>
+    public double Count { get; private set; }
+
+    /// <summary>The mean of a channel.</summary>
+    public double Mean(int channel) => _mean[channel];
+
+    /// <summary>The variance of a channel: divided by n, or by n - 1.</summary>
+    public double Variance(int channel, VarianceEstimator estimator) => _squares[channel] / (estimator == VarianceEstimator.Unbiased ? Count - 1 : Count);
+
+    /// <summary>Adds a batch (N, C) or (N, C, …).</summary>
+    public void Add(Tensor x)
+    {
+        if (x.Count == 0) return;
+        int samples = x.Shape[0], spatial = x.Count / samples / channels;
+        if (x.DType == DType.Float64) Workers.Run(channels, new Job<double> { Pool = this, X = x, Samples = samples, Spatial = spatial });
+        else Workers.Run(channels, new Job<float> { Pool = this, X = x, Samples = samples, Spatial = spatial });
+        Count += (double)samples * spatial;
+    }
+
+    /// <summary>The first channel that is not finite, or -1.</summary>
+    public int FirstNotFinite()
+    {
+        for (int c = 0; c < channels; c++)
+        {
+            if (!double.IsFinite(_mean[c]) || !double.IsFinite(_squares[c])) return c;
+        }
+
+        return -1;
+    }
+
+    private struct Job<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public PopulationMoments Pool;
+        public Tensor X;
+        public int Samples;
+        public int Spatial;
+
+        public readonly unsafe void Invoke(int chunk)
+        {
+            T* x = X.Pointer<T>() + (nint)chunk * Spatial;
+            Moments batch = Spatial == 1 ? OfColumn(x, Samples, Pool._mean.Length) : Moments.Of(x, Samples, (nint)Pool._mean.Length * Spatial, Spatial, Pool.Eps);
+            double m = (double)Samples * Spatial, total = Pool.Count + m;
+            // Both parts of the mean by themselves: their sum would round before the difference is taken.
+            double delta = batch.Pivot - Pool._mean[chunk] + batch.Low;
+            Pool._squares[chunk] += m * batch.Variance + delta * delta * (Pool.Count * (m / total));
+            Pool._mean[chunk] += delta * (m / total);
+        }
+    }
+
+    private double Eps => eps;
+
+    /// <summary>A channel of (N, C): single values, some way apart.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static unsafe Moments OfColumn<T>(T* x, int samples, int channels) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double sum = 0, low = 0, squares = 0;
+        for (int n = 0; n < samples; n++) sum += double.CreateTruncating(x[(nint)n * channels]);
+        double mean = sum / samples;
+        for (int n = 0; n < samples; n++)
+        {
+            double d = double.CreateTruncating(x[(nint)n * channels]) - mean;
+            low += d;
+            squares += d * d;
+        }
+
+        low /= samples;
+        return new Moments(mean, low, squares / samples - low * low);
+    }
+}

@@ -1,0 +1,216 @@
+using Evenkeel.Data;
+using Evenkeel.Nn;
+
+namespace Evenkeel.Training;
+
+/// <summary>One recalibration: finds the layers, runs the passes, writes the statistics, and puts everything back where it fails.</summary>
+internal sealed class RecalibrationRun(Module model, IDataset data, RecalibrationOptions options, IProgress<RecalibrationProgress>? progress, CancellationToken cancellation)
+{
+    private readonly BatchPlan _plan = new(data.Count, options.BatchSize);
+    private readonly DType _dtype = model.Parameters() is [var first, ..] ? first.DType : DType.Float32;
+    private int[] _indices = [];
+
+    public RecalibrationReport Run()
+    {
+        List<Layer> layers = Find();
+        Accuracy? accuracy = options.Check is null ? null : new Accuracy(model, _dtype, options.BatchSize);
+        try
+        {
+            double? before = Measure(accuracy);
+            List<Layer> order = Order(layers);
+            List<Layer> open = order.FindAll(static layer => !layer.IsFrozen);
+            if (options.Order == RecalibrationOrder.LayerByLayer)
+            {
+                var tape = new Tape(Mode.Eval);
+                for (int i = 0; i < open.Count; i++)
+                {
+                    Pass(tape, [open[i]], i + 1, open.Count);
+                    // As one batch of all data would: the layers after this one see it normalized by the biased variance. The convention's own is written at the end.
+                    open[i].Write(VarianceEstimator.Biased, _plan.Batches);
+                }
+            }
+            else
+            {
+                Pass(new Tape(Mode.Train, recordGradients: false), open, 1, 1);
+            }
+
+            foreach (Layer layer in open) layer.Write(layer.Running.Average.Estimator, _plan.Batches);
+            double? after = Measure(accuracy);
+            var reports = new List<RecalibratedLayer>();
+            foreach (Layer layer in order) reports.Add(layer.Report());
+            foreach (Layer layer in layers)
+            {
+                if (!order.Contains(layer)) reports.Add(layer.Report());
+            }
+
+            return new RecalibrationReport(reports, _plan, before, after);
+        }
+        catch
+        {
+            foreach (Layer layer in layers) layer.PutBack();
+            throw;
+        }
+    }
+
+    private List<Layer> Find()
+    {
+        var layers = new List<Layer>();
+        foreach ((string name, Module module) in model.NamedModules())
+        {
+            if (module is BatchNorm { Running: { } running } norm) layers.Add(new Layer(name, module, running, norm.Eps));
+        }
+
+        return layers;
+    }
+
+    /// <summary>The layers in the order in which the first samples reach them.</summary>
+    private List<Layer> Order(List<Layer> layers)
+    {
+        var order = new List<Layer>();
+        var hooks = new List<IDisposable>();
+        try
+        {
+            foreach (Layer layer in layers)
+            {
+                hooks.Add(layer.Module.AddForwardHook((_, _, _) =>
+                {
+                    if (!order.Contains(layer)) order.Add(layer);
+                }));
+            }
+
+            var tape = new Tape(Mode.Eval);
+            tape.Reset();
+            model.Forward(Batch(tape, 0));
+        }
+        finally
+        {
+            foreach (IDisposable hook in hooks) hook.Dispose();
+        }
+
+        return order;
+    }
+
+    private void Pass(Tape tape, List<Layer> watched, int pass, int passes)
+    {
+        var hooks = new List<IDisposable>();
+        try
+        {
+            foreach (Layer layer in watched) hooks.Add(layer.Module.AddForwardHook((_, x, _) => layer.Add(x)));
+            for (int batch = 0; batch < _plan.Batches; batch++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                tape.Reset();
+                try
+                {
+                    model.Forward(Batch(tape, batch));
+                }
+                finally
+                {
+                    // In Train the pass itself updates running statistics.
+                    tape.Reject();
+                }
+
+                foreach (Layer layer in watched) layer.Check(batch);
+                progress?.Report(new RecalibrationProgress(pass, passes, batch == _plan.Batches - 1 ? _plan.Used : (batch + 1) * _plan.BatchSize, _plan.Used));
+            }
+        }
+        finally
+        {
+            foreach (IDisposable hook in hooks) hook.Dispose();
+        }
+    }
+
+    private Tensor Batch(Tape tape, int batch)
+    {
+        int size = _plan.SizeOf(batch);
+        if (_indices.Length != size) _indices = new int[size];
+        for (int i = 0; i < size; i++) _indices[i] = batch * _plan.BatchSize + i;
+        Tensor x = tape.NewTensor(Trainer.BatchShape(data, size), _dtype);
+        data.CopyTo(_indices, x);
+        return x;
+    }
+
+    private double? Measure(Accuracy? accuracy)
+    {
+        if (accuracy is null) return null;
+        Span<int> indices = accuracy.Indices(options.Check!.Count);
+        for (int i = 0; i < indices.Length; i++) indices[i] = i;
+        return accuracy.Measure(options.Check, indices, cancellation);
+    }
+
+    /// <summary>A layer with running statistics, what they were, and what is pooled.</summary>
+    private sealed class Layer(string name, Module module, RunningStatistics running, double eps)
+    {
+        private readonly Tensor _mean = running.Mean.Value.Clone();
+        private readonly Tensor _variance = running.Variance.Value.Clone();
+        private readonly Tensor _batches = running.NumBatchesTracked.Value.Clone();
+        private readonly long _skipped = running.SkippedBatches;
+        private readonly PopulationMoments _pool = new(running.Mean.Value.Count, eps);
+
+        public Module Module => module;
+
+        public RunningStatistics Running => running;
+
+        public bool IsFrozen => false;
+
+        public void Add(Tensor x) => _pool.Add(x);
+
+        public void Check(int batch)
+        {
+            if (_pool.FirstNotFinite() is var channel and >= 0)
+                throw new InvalidOperationException($"Recalibrate: expected finite inputs of {Label}, got a NaN or an infinity in channel {channel} of batch {batch + 1} (or values whose squares exceed a double's range). Look for it with an ActivationProbe; the network was left as it was.");
+        }
+
+        public void Write(VarianceEstimator estimator, int batches)
+        {
+            if (_pool.Count < 2)
+                throw new ArgumentException($"Recalibrate: expected more than one value per channel at {Label}, got {_pool.Count}; one value has no variance. Use more samples; the network was left as it was.");
+            for (int c = 0; c < running.Mean.Value.Count; c++)
+            {
+                Set(running.Mean.Value, c, _pool.Mean(c));
+                Set(running.Variance.Value, c, _pool.Variance(c, estimator));
+                if (!double.IsFinite(Get(running.Mean.Value, c)) || !double.IsFinite(Get(running.Variance.Value, c)))
+                    throw new InvalidOperationException($"Recalibrate: expected statistics of {Label} that fit {running.Mean.Value.DType}, got mean {_pool.Mean(c)} and variance {_pool.Variance(c, estimator)} in channel {c}. Scale its inputs, or convert the model to Float64; the network was left as it was.");
+            }
+
+            running.NumBatchesTracked.Value.Fill(batches);
+            running.SkippedBatches = _skipped;
+        }
+
+        public void PutBack()
+        {
+            running.Mean.Value.CopyFrom(_mean);
+            running.Variance.Value.CopyFrom(_variance);
+            running.NumBatchesTracked.Value.CopyFrom(_batches);
+            running.SkippedBatches = _skipped;
+        }
+
+        public RecalibratedLayer Report()
+        {
+            if (IsFrozen || _pool.Count == 0)
+                return new RecalibratedLayer(name, module.TypeName, IsFrozen ? RecalibrationStatus.Frozen : RecalibrationStatus.NotReached, _pool.Count, [], []);
+            var shift = new double[_mean.Count];
+            var ratio = new double[_mean.Count];
+            for (int c = 0; c < shift.Length; c++)
+            {
+                double variance = _pool.Variance(c, running.Average.Estimator) + eps;
+                double difference = Get(_mean, c) - _pool.Mean(c), old = Get(_variance, c) + eps;
+                // A constant channel without eps: nothing is off where the running values agree.
+                shift[c] = difference == 0 ? 0 : difference / Math.Sqrt(variance);
+                ratio[c] = old == variance ? 1 : old / variance;
+            }
+
+            return new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.Recalibrated, _pool.Count, shift, ratio);
+        }
+
+        private string Label => name.Length == 0 ? module.TypeName : $"{name} ({module.TypeName})";
+
+        private static double Get(Tensor tensor, int i) => tensor.DType == DType.Float64 ? tensor.AsSpan<double>()[i] : tensor.AsSpan<float>()[i];
+
+        private static void Set(Tensor tensor, int i, double value)
+        {
+            if (tensor.DType == DType.Float64) tensor.AsSpan<double>()[i] = value;
+            else tensor.AsSpan<float>()[i] = (float)value;
+        }
+    }
+}
