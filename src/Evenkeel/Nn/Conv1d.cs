@@ -70,14 +70,25 @@ public sealed class Conv1d : Module
     /// <summary>b, shape (out); null without a bias.</summary>
     public Parameter? Bias { get; }
 
+    /// <summary>Whether the layer computes with the standardized weight; null, as it is at first, for the raw one.</summary>
+    /// <exception cref="ArgumentException">A filter has a single weight.</exception>
+    public WeightStandardization? WeightStandardization { get; set => field = Nn.WeightStandardization.Checked("Conv1d", value, Weight.Shape); }
+
+    /// <summary>Writes the standardized weight into <see cref="Weight"/> and ends the standardization: the same outputs, bit for bit, without the work; from now on the layer trains as a plain one. Where there is none, nothing happens.</summary>
+    public void BakeWeightStandardization()
+    {
+        Nn.WeightStandardization.Bake(WeightStandardization, Weight);
+        WeightStandardization = null;
+    }
+
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => x.Conv1d(Weight.Value, Bias?.Value, Stride, Padding, Dilation, Groups);
+    protected override Tensor ForwardCore(Tensor x) => x.Conv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value, Stride, Padding, Dilation, Groups);
 
     /// <inheritdoc/>
     public override string ToString()
     {
         string padding = Padding.IsSame ? ", padding=same" : Padding == default ? "" : $", padding=({Padding.Size.Width},)", dilation = Dilation == 1 ? "" : $", dilation=({Dilation},)";
         string groups = Groups == 1 ? "" : $", groups={Groups}", bias = Bias is null ? ", bias=False" : "";
-        return $"Conv1d({InChannels}, {OutChannels}, kernel_size=({KernelSize},), stride=({Stride},){padding}{dilation}{groups}{bias})";
+        return $"Conv1d({InChannels}, {OutChannels}, kernel_size=({KernelSize},), stride=({Stride},){padding}{dilation}{groups}{bias}{Nn.WeightStandardization.Text(WeightStandardization)})";
     }
 }

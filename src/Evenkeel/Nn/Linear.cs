@@ -40,9 +40,20 @@ public sealed class Linear : Module
     /// <summary>b, shape (out); null without a bias.</summary>
     public Parameter? Bias { get; }
 
-    /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => x.Linear(Weight.Value, Bias?.Value);
+    /// <summary>Whether the layer computes with the standardized weight; null, as it is at first, for the raw one.</summary>
+    /// <exception cref="ArgumentException">A filter has a single weight.</exception>
+    public WeightStandardization? WeightStandardization { get; set => field = Nn.WeightStandardization.Checked("Linear", value, Weight.Shape); }
+
+    /// <summary>Writes the standardized weight into <see cref="Weight"/> and ends the standardization: the same outputs, bit for bit, without the work; from now on the layer trains as a plain one. Where there is none, nothing happens.</summary>
+    public void BakeWeightStandardization()
+    {
+        Nn.WeightStandardization.Bake(WeightStandardization, Weight);
+        WeightStandardization = null;
+    }
 
     /// <inheritdoc/>
-    public override string ToString() => $"Linear(in_features={InFeatures}, out_features={OutFeatures}, bias={PythonNumber.Format(Bias is not null)})";
+    protected override Tensor ForwardCore(Tensor x) => x.Linear(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value);
+
+    /// <inheritdoc/>
+    public override string ToString() => $"Linear(in_features={InFeatures}, out_features={OutFeatures}, bias={PythonNumber.Format(Bias is not null)}{Nn.WeightStandardization.Text(WeightStandardization)})";
 }
