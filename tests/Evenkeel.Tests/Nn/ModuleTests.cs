@@ -268,6 +268,36 @@ public sealed class ModuleTests
     }
 
     [Fact]
+    public void AGroupKindTakesTheLargestDivisorThatLeavesAGroupMoreThanOneValue()
+    {
+        NormKind kind = NormKind.GroupNorm(8);
+        Assert.Equal("GroupNorm8", kind.Name);
+        Assert.Equal(kind, NormKind.GroupNorm(8));
+        Assert.NotEqual(kind, NormKind.GroupNorm(4));
+        foreach ((Shape sample, int groups) in new (Shape, int)[] { ([16, 4, 4], 8), ([6, 5], 6), ([20, 2, 2, 2], 5), ([7, 3, 3], 7), ([10], 5), ([8], 4), ([7], 1), ([120], 8), ([2], 1), ([1], 1), ([6, 1, 1], 3) })
+        {
+            GroupNorm layer = Assert.IsType<GroupNorm>(kind.Create(sample));
+            Assert.Equal(groups, layer.NumGroups);
+            Assert.Equal(sample[0], layer.NumChannels);
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => NormKind.GroupNorm(0));
+    }
+
+    [Fact]
+    public void AnInstanceKindIsNullWhereThereIsNothingToNormalize()
+    {
+        Assert.Null(NormKind.InstanceNorm.Create([10]));
+        Assert.Null(NormKind.InstanceNorm.Create([10, 1, 1]));
+        Assert.IsType<InstanceNorm1d>(NormKind.InstanceNorm.Create([3, 4]));
+        Assert.NotNull(Assert.IsType<InstanceNorm2d>(NormKind.InstanceNorm.Create([3, 4, 4])).Weight);
+        Assert.IsType<InstanceNorm3d>(NormKind.InstanceNorm.Create([3, 4, 4, 4]));
+        LeNet net = LeNet.Color(norm: NormKind.InstanceNorm, random: new Philox(1));
+        Assert.Equal(2, net.Layers.OfType<InstanceNorm2d>().Count());
+        Assert.Equal(new Shape(3, 2), net.Forward(Tensor.Zeros([3, 3, 32, 32])).Shape);
+    }
+
+    [Fact]
     public void NormKindsMakeTheLayerOfTheRank()
     {
         Assert.Null(NormKind.None.Create([3, 4, 4]));
@@ -277,6 +307,7 @@ public sealed class ModuleTests
         Assert.Throws<ArgumentException>(() => NormKind.BatchNorm.Create([3, 4, 4, 4, 4]));
         Assert.Equal(new Shape(3, 4, 4), Assert.IsType<LayerNorm>(NormKind.LayerNorm.Create([3, 4, 4])).NormalizedShape);
         Assert.Equal("BatchNorm", NormKind.BatchNorm.ToString());
+        Assert.Equal(new Shape(3, 4), Assert.IsType<RMSNorm>(NormKind.RMSNorm.Create([3, 4])).NormalizedShape);
     }
 
     private sealed class Tied : Module

@@ -2,7 +2,7 @@ namespace Evenkeel;
 
 /// <summary>
 /// The norms as computational graphs of primitive ops: the backward pass walks the graph node by node, with no derivation of its own.
-/// The slow twins of the fused ops <see cref="Tensor.BatchNorm"/> and <see cref="Tensor.LayerNorm"/>: to read, to compare with, to check against.
+/// The slow twins of the fused ops <see cref="Tensor.BatchNorm"/>, <see cref="Tensor.LayerNorm"/>, <see cref="Tensor.GroupNorm"/>, <see cref="Tensor.InstanceNorm"/> and <see cref="Tensor.RMSNorm"/>: to read, to compare with, to check against.
 /// </summary>
 /// <remarks>
 /// The graph over a group of m values, each arrow an op with its own backward pass:
@@ -31,7 +31,7 @@ public static class GraphNorms
         NormChecks.MoreThanOneValue(x, channels, training: false);
         Span<int> axes = stackalloc int[rank - 1];
         for (int i = 1; i < axes.Length; i++) axes[i] = i + 1;
-        return Normalize(x, axes, PerChannel(x, gamma), PerChannel(x, beta), eps);
+        return Affine(Normalize(x, axes, eps), PerChannel(x, gamma), PerChannel(x, beta));
     }
 
     /// <summary>Layer normalization over the trailing dimensions.</summary>
@@ -49,18 +49,76 @@ public static class GraphNorms
         NormChecks.TrailingShape(name, normalizedShape, x);
         NormChecks.OfShape(name, "gamma (weight)", gamma, x, normalizedShape);
         NormChecks.OfShape(name, "beta (bias)", beta, x, normalizedShape);
-        Span<int> axes = stackalloc int[normalizedShape.Rank];
-        for (int i = 0; i < axes.Length; i++) axes[i] = i - axes.Length;
-        return Normalize(x, axes, gamma, beta, eps);
+        return Affine(Normalize(x, Trailing(normalizedShape), eps), gamma, beta);
     }
 
-    private static Tensor Normalize(Tensor x, ReadOnlySpan<int> axes, Tensor? gamma, Tensor? beta, double eps)
+    /// <summary>Group normalization of (N, C) or (N, C, ...).</summary>
+    /// <param name="x">The input.</param>
+    /// <param name="groups">Number of groups; the channels are a multiple of it.</param>
+    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
+    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="eps">Added to the variance; 0 or more. With 0 a constant group gives NaN, where the fused op gives beta.</param>
+    /// <exception cref="ArgumentException">Wrong rank, channels that the groups do not divide, channel counts that disagree, or groups of one value.</exception>
+    public static Tensor GroupNorm(Tensor x, int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        NormChecks.Groups("GraphNorms.GroupNorm", x, groups, gamma, beta, eps);
+        Tensor grouped = x.Reshape([x.Shape[0], groups, x.Count / Math.Max(1, x.Shape[0] * groups)]);
+        return Affine(Normalize(grouped, [2], eps).Reshape(x.Shape), PerChannel(x, gamma), PerChannel(x, beta));
+    }
+
+    /// <summary>Instance normalization of (N, C, ...) with the instances' own statistics in every mode.</summary>
+    /// <param name="x">The input, with spatial dimensions.</param>
+    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
+    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="eps">Added to the variance; 0 or more. With 0 a constant instance gives NaN, where the fused op gives beta.</param>
+    /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, or one spatial value.</exception>
+    public static Tensor InstanceNorm(Tensor x, Tensor? gamma, Tensor? beta, double eps = 1e-5)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        NormChecks.Instances("GraphNorms.InstanceNorm", x, gamma, beta, running: null, eps, training: false);
+        Span<int> axes = stackalloc int[x.Shape.Rank - 2];
+        for (int i = 0; i < axes.Length; i++) axes[i] = i + 2;
+        return Affine(Normalize(x, axes, eps), PerChannel(x, gamma), PerChannel(x, beta));
+    }
+
+    /// <summary>Root mean square normalization over the trailing dimensions: y = gamma·x/sqrt(mean(x²) + eps).</summary>
+    /// <param name="x">The input.</param>
+    /// <param name="normalizedShape">The trailing dimensions that are normalized together; exactly the input's last ones.</param>
+    /// <param name="gamma">Scale of that shape; null means 1.</param>
+    /// <param name="eps">Added to the mean square; 0 or more, null for the machine epsilon of the input's type. With 0 a row of zeros gives NaN, where the fused op gives 0.</param>
+    /// <exception cref="ArgumentException">The input's trailing dimensions are not <paramref name="normalizedShape"/>, or gamma has another shape.</exception>
+    public static Tensor RMSNorm(Tensor x, Shape normalizedShape, Tensor? gamma, double? eps = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        const string name = "GraphNorms.RMSNorm";
+        double added = eps ?? NormFormulas.MachineEpsilon(x.DType);
+        NormChecks.Eps(name, added);
+        NormChecks.TrailingShape(name, normalizedShape, x);
+        NormChecks.OfShape(name, "gamma (weight)", gamma, x, normalizedShape);
+        Tensor meanSquare = (x * x).Mean(Trailing(normalizedShape), keepDims: true);
+        return Affine(x / (meanSquare + added).Sqrt(), gamma, null);
+    }
+
+    private static Tensor Normalize(Tensor x, ReadOnlySpan<int> axes, double eps)
     {
         Tensor centered = x - x.Mean(axes, keepDims: true);
         Tensor variance = (centered * centered).Mean(axes, keepDims: true);
-        Tensor y = centered / (variance + eps).Sqrt();
+        return centered / (variance + eps).Sqrt();
+    }
+
+    private static Tensor Affine(Tensor y, Tensor? gamma, Tensor? beta)
+    {
         if (gamma is not null) y *= gamma;
         return beta is null ? y : y + beta;
+    }
+
+    /// <summary>-1, -2, ...: the last axes, as many as the shape has.</summary>
+    private static int[] Trailing(Shape normalizedShape)
+    {
+        int[] axes = new int[normalizedShape.Rank];
+        for (int i = 0; i < axes.Length; i++) axes[i] = i - axes.Length;
+        return axes;
     }
 
     /// <summary>(C) as (C, 1, ...), which broadcasts over (N, C, ...).</summary>

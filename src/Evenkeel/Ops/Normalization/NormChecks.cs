@@ -34,6 +34,42 @@ internal static class NormChecks
         throw new ArgumentException($"BatchNorm: expected more than one value per channel, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger batch, drop or merge a last batch of one sample, {(training ? "run in Mode.Eval, freeze the layer" : "track running statistics")}, or use LayerNorm.");
     }
 
+    /// <summary>A group norm's input: (N, C, ...) whose channels the groups divide, with more than one value a group.</summary>
+    public static void Groups(string op, Tensor x, int groups, Tensor? gamma, Tensor? beta, double eps)
+    {
+        Eps(op, eps);
+        if (groups <= 0)
+            throw new ArgumentOutOfRangeException(nameof(groups), $"{op}: expected at least one group, got {groups}.");
+        if (x.Shape.Rank < 2)
+            throw new ArgumentException($"{op}: expected a batch (N, C) or (N, C, ...), got shape {x.Shape}. Add the missing dimensions with Reshape.");
+        int channels = x.Shape[1];
+        if (channels % groups != 0)
+            throw new ArgumentException($"{op}: expected a number of channels that is a multiple of the {groups} groups, got shape {x.Shape} with {channels}, dimension 1. Use a number of groups that divides {channels}.");
+        PerChannel(op, "gamma (weight)", gamma, x, channels);
+        PerChannel(op, "beta (bias)", beta, x, channels);
+        if (x.Count > 0 && x.Count / x.Shape[0] == groups)
+            throw new ArgumentException($"{op}: expected more than one value per group, got shape {x.Shape} in {groups} groups with exactly one; one value has no spread (the output would be beta whatever the input). Use fewer groups, at most {Math.Max(1, channels / 2)} here, or more channels.");
+    }
+
+    /// <summary>An instance norm's input: (N, C, ...) with spatial dimensions, of more than one value together where the instances' statistics are needed.</summary>
+    /// <param name="training">Why they are needed: training, or no running statistics. Null where they are not.</param>
+    public static void Instances(string op, Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool? training)
+    {
+        Eps(op, eps);
+        if (x.Shape.Rank < 2)
+            throw new ArgumentException($"{op}: expected a batch (N, C, ...) with spatial dimensions, got shape {x.Shape}. Add the missing dimensions with Reshape.");
+        int channels = x.Shape[1];
+        PerChannel(op, "gamma (weight)", gamma, x, channels);
+        PerChannel(op, "beta (bias)", beta, x, channels);
+        PerChannel(op, "running_mean", running?.Mean.Value, x, channels);
+        PerChannel(op, "running_var", running?.Variance.Value, x, channels);
+        if (training is not { } inTraining || x.Count == 0 || x.Count > x.Shape[0] * channels) return;
+        string why = inTraining
+            ? "the statistics of each instance are needed in training mode"
+            : "no running statistics are kept (trackRunningStats: false), so each instance's own are needed in every mode";
+        throw new ArgumentException($"{op}: expected more than one spatial value, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger input or fewer poolings before it, or a norm over channels (GroupNorm, LayerNorm).");
+    }
+
     public static void TrailingShape(string op, Shape normalized, Tensor x)
     {
         if (normalized.Rank == 0 || normalized.Count == 0)

@@ -6,7 +6,7 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// The theorem that all norms share, as formulas of one to three lines over the loops in <see cref="Segments"/> and <see cref="Columns"/>.
+/// The theorem that all norms share, as formulas of one to three lines over the loops in <see cref="Segments"/>, <see cref="Planes"/> and <see cref="Columns"/>.
 /// </summary>
 /// <remarks>
 /// <para>Statistics over a group of m elements: mean = Σx/m, var = Σ(x-mean)²/m, rstd = 1/sqrt(var+eps), xhat = (x-mean)·rstd, y = gamma·xhat + beta.</para>
@@ -30,6 +30,9 @@ internal static class NormFormulas
 
     /// <summary>1/sqrt(var+eps); 0 where var+eps is 0: a constant channel without eps gives beta, and its gradient vanishes.</summary>
     public static double Rstd(double variance, double eps) => variance + eps == 0 ? 0 : 1 / Math.Sqrt(variance + eps);
+
+    /// <summary>The distance from 1 to the next number of the type: 2^-23 or 2^-52.</summary>
+    public static double MachineEpsilon(DType dtype) => dtype == DType.Float64 ? 1.0 / (1L << 52) : 1.0 / (1 << 23);
 
     /// <summary>
     /// True where squares of T do not hold the variance: they overflowed (|x| beyond 1e19 in float; or the data are not finite), or they underflowed and eps does not cover it.
@@ -107,12 +110,29 @@ internal readonly unsafe struct Value<T> : ITerm<T>, IColumnwise<Value<T>> where
     public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => w;
 }
 
+/// <summary>Σx².</summary>
+internal readonly struct Square<T> : ITerm<T> where T : unmanaged
+{
+    public static bool UsesDy => false;
+
+    public static bool HasProduct => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> W(Vector512<T> x) => x;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => w * w;
+}
+
 /// <summary>Σd and Σd², d = x - pivot.</summary>
-internal readonly unsafe struct Deviation<T>(Vector512<T> pivot) : ITerm<T>, IColumnwise<Deviation<T>> where T : unmanaged
+internal readonly unsafe struct Deviation<T>(Vector512<T> pivot) : ITerm<T>, IColumnwise<Deviation<T>>, IRunwise<Deviation<T>, T> where T : unmanaged
 {
     public static bool UsesDy => false;
 
     public static bool HasProduct => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Deviation<T> Of(T* constants) => new(Simd.Broadcast(constants[Coefficient.Pivot]));
 
     public static Deviation<T> At(double* coefficients, int column) => new(Coefficient.Load<T>(coefficients, Coefficient.Pivot, column));
 
@@ -124,11 +144,16 @@ internal readonly unsafe struct Deviation<T>(Vector512<T> pivot) : ITerm<T>, ICo
 }
 
 /// <summary>y = (x - pivot)·scale + shift with scale = gamma·rstd, shift = beta - low·scale.</summary>
-internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vector512<T> scale, Vector512<T> shift) : IMap<T>, IColumnwise<Normalize<T, TEpilogue>>
+internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vector512<T> scale, Vector512<T> shift)
+    : IMap<T>, IColumnwise<Normalize<T, TEpilogue>>, IRunwise<Normalize<T, TEpilogue>, T>
     where T : unmanaged
     where TEpilogue : struct, IEpilogue
 {
     public static bool UsesDy => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Normalize<T, TEpilogue> Of(T* constants) =>
+        new(Simd.Broadcast(constants[Coefficient.Pivot]), Simd.Broadcast(constants[Coefficient.Scale]), Simd.Broadcast(constants[Coefficient.Shift]));
 
     public static Normalize<T, TEpilogue> At(double* coefficients, int column) => new(
         Coefficient.Load<T>(coefficients, Coefficient.Pivot, column),
@@ -148,13 +173,17 @@ internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vect
 }
 
 /// <summary>Σdy and Σdy·(x - pivot): dbeta, and dgamma = rstd·(Σdy·(x-pivot) - low·Σdy).</summary>
-internal readonly unsafe struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> forward) : ITerm<T>, IColumnwise<Cotangent<T, TEpilogue>>
+internal readonly unsafe struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> forward)
+    : ITerm<T>, IColumnwise<Cotangent<T, TEpilogue>>, IRunwise<Cotangent<T, TEpilogue>, T>
     where T : unmanaged
     where TEpilogue : struct, IEpilogue
 {
     public static bool UsesDy => true;
 
     public static bool HasProduct => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Cotangent<T, TEpilogue> Of(T* constants) => new(Normalize<T, TEpilogue>.Of(constants));
 
     public static Cotangent<T, TEpilogue> At(double* coefficients, int column) => new(Normalize<T, TEpilogue>.At(coefficients, column));
 
@@ -168,11 +197,19 @@ internal readonly unsafe struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> 
 /// <summary>
 /// dx = a·dy + b·(x-pivot) + c: the theorem with everything that is constant in a group multiplied out; a = gamma·rstd, b = -a·rstd·dgamma/m, c = -a·dbeta/m - b·low.
 /// </summary>
-internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilogue> forward, Vector512<T> a, Vector512<T> b, Vector512<T> c) : IMap<T>, IColumnwise<InputGradient<T, TEpilogue>>
+internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilogue> forward, Vector512<T> a, Vector512<T> b, Vector512<T> c)
+    : IMap<T>, IColumnwise<InputGradient<T, TEpilogue>>, IRunwise<InputGradient<T, TEpilogue>, T>
     where T : unmanaged
     where TEpilogue : struct, IEpilogue
 {
     public static bool UsesDy => true;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static InputGradient<T, TEpilogue> Of(T* constants) => new(
+        Normalize<T, TEpilogue>.Of(constants),
+        Simd.Broadcast(constants[Coefficient.Scale]),
+        Simd.Broadcast(constants[Coefficient.B]),
+        Simd.Broadcast(constants[Coefficient.C]));
 
     public static InputGradient<T, TEpilogue> At(double* coefficients, int column) => new(
         Normalize<T, TEpilogue>.At(coefficients, column),
@@ -188,7 +225,9 @@ internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilog
     }
 }
 
-/// <summary>Rows of a block of per-column coefficients, in double; a formula rounds them to T when it loads them.</summary>
+/// <summary>
+/// Rows of a block of per-column coefficients, in double; a formula rounds them to T when it loads them. Also the places in a run's record of constants (<see cref="Planes"/>), in T.
+/// </summary>
 internal static unsafe class Coefficient
 {
     public const int Pivot = 0;

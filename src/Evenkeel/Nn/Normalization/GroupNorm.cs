@@ -1,0 +1,80 @@
+using Evenkeel.Random;
+
+namespace Evenkeel.Nn;
+
+/// <summary>
+/// Group normalization: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and (biased) variance of each sample's groups of C/G neighbouring channels.
+/// </summary>
+/// <remarks>
+/// <para>Input: (N, C) or (N, C, ...); output: the same shape. No running statistics: train and eval are the same, and a batch of one is fine. One group normalizes a sample as a whole, C groups each channel by itself.</para>
+/// <para>A group needs more than one value: with exactly one the output would be beta whatever the input. PyTorch says so for a batch of one only; here it is an error for every batch.</para>
+/// <para>State-dict keys: <c>weight</c> (gamma) and <c>bias</c> (beta), one value a channel.</para>
+/// <para>Source: Wu and He, "Group Normalization", ECCV 2018; semantics of PyTorch's <c>torch.nn.GroupNorm</c>.</para>
+/// </remarks>
+public sealed class GroupNorm : Module, IFusesReLU, IInitializable
+{
+    /// <summary>Creates the layer with PyTorch's arguments.</summary>
+    /// <param name="numGroups">Number of groups G; the paper's choice is 32.</param>
+    /// <param name="numChannels">Number of channels C, a multiple of the groups.</param>
+    /// <param name="eps">Added to the variance; 0 or more.</param>
+    /// <param name="affine">Whether gamma and beta are learned; without them they are 1 and 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No groups, no channels, or a negative or NaN eps.</exception>
+    /// <exception cref="ArgumentException">The groups do not divide the channels.</exception>
+    public GroupNorm(int numGroups, int numChannels, double eps = 1e-5, bool affine = true)
+    {
+        if (numGroups <= 0)
+            throw new ArgumentOutOfRangeException(nameof(numGroups), $"GroupNorm: expected at least one group, got {numGroups}. 1 normalizes a sample as a whole.");
+        NormChecks.Features("GroupNorm", numChannels);
+        NormChecks.Eps("GroupNorm", eps);
+        if (numChannels % numGroups != 0)
+            throw new ArgumentException($"GroupNorm: expected a number of channels that is a multiple of the groups, got {numChannels} channels and {numGroups} groups. Use a number of groups that divides {numChannels}.", nameof(numChannels));
+        (NumGroups, NumChannels, Eps) = (numGroups, numChannels, eps);
+        if (!affine) return;
+        Weight = Register("weight", Tensor.Ones([numChannels]));
+        Bias = Register("bias", Tensor.Zeros([numChannels]));
+    }
+
+    /// <summary>Number of groups G.</summary>
+    public int NumGroups { get; }
+
+    /// <summary>Number of channels C.</summary>
+    public int NumChannels { get; }
+
+    /// <summary>What is added to the variance.</summary>
+    public double Eps { get; }
+
+    /// <summary>gamma, one value a channel, 1 at first; null where <c>affine: false</c>.</summary>
+    public Parameter? Weight { get; }
+
+    /// <summary>beta, one value a channel, 0 at first; null where <c>affine: false</c>.</summary>
+    public Parameter? Bias { get; }
+
+    /// <summary>PyTorch's spelling of the settings.</summary>
+    public override string ToString() => $"GroupNorm({NumGroups}, {NumChannels}, eps={PythonNumber.Format(Eps)}, affine={PythonNumber.Format(Weight is not null)})";
+
+    /// <inheritdoc/>
+    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, fuseReLU: true);
+
+    /// <summary>Whatever the scheme: gamma 1, beta 0.</summary>
+    void IInitializable.SetStartValues(Init init, IRandomStream random)
+    {
+        Weight?.Value.Fill(1);
+        Bias?.Value.Fill(0);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor ForwardCore(Tensor x) => Normalize(x, fuseReLU: false);
+
+    private Tensor Normalize(Tensor x, bool fuseReLU)
+    {
+        if (x.Shape.Rank < 2 || x.Shape[1] != NumChannels)
+        {
+            string remedy = x.Shape.Rank < 2
+                ? "Add the missing dimensions with Reshape."
+                : $"The channels are dimension 1; create the layer with {x.Shape[1]} channels or fix the layer before it.";
+            throw new ArgumentException($"GroupNorm: expected (N, {NumChannels}) or (N, {NumChannels}, ...), got {x.Shape}. {remedy}");
+        }
+
+        return x.GroupNorm(NumGroups, Weight, Bias, Eps, fuseReLU);
+    }
+}

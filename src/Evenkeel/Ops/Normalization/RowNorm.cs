@@ -1,0 +1,280 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>The statistics that a norm over rows takes from one row.</summary>
+internal interface IRowStatistics : IRowNorm
+{
+    /// <summary>What is subtracted, as pivot and low part, and the square of what is divided by, without eps.</summary>
+    static abstract unsafe Moments Of<T>(T* x, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T>;
+}
+
+/// <summary>
+/// A tensor as rows that are normalized one by one. <see cref="Parts"/> neighbouring rows use up gamma and beta, each a part of it, and
+/// <see cref="Repeat"/> neighbouring values of a row share one gamma and one beta.
+/// </summary>
+/// <param name="Rows">Number of rows: a multiple of the parts.</param>
+/// <param name="Length">Values of a row: a multiple of the repeats.</param>
+/// <param name="Parts">1, but for group norm: the number of groups.</param>
+/// <param name="Repeat">1, but for group norm: the number of spatial positions.</param>
+internal readonly record struct RowShape(int Rows, int Length, int Parts = 1, int Repeat = 1)
+{
+    public static RowShape Of(Tensor x, Shape normalized) => new(x.Count / normalized.Count, normalized.Count);
+
+    /// <summary>Values of the rows that use up gamma together.</summary>
+    public int Period => Parts * Length;
+}
+
+/// <summary>
+/// A norm over rows with gamma and beta along them: layer norm, RMS norm, and group norm where its channels have too few values for planes. One op, whole;
+/// the formulas are at <see cref="MeanAndVariance"/> and <see cref="RootMeanSquare"/>.
+/// </summary>
+/// <remarks>
+/// The sums of dgamma and dbeta go down the rows in chunks of 16 or 32 (times the parts) in T; the chunks are added in double in their order.
+/// </remarks>
+internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
+    where TStatistics : struct, IRowStatistics
+    where TEpilogue : struct, IEpilogue
+{
+    /// <summary>Elements below which a fork costs more than it brings.</summary>
+    private const int InlineElements = 1 << 12;
+
+    /// <summary>Rows of a chunk: fewer in a small batch, so that there is something to share out.</summary>
+    private int ChunkRows => (_shape.Rows / _shape.Parts <= 512 ? 16 : 32) * _shape.Parts;
+
+    private string _name = "";
+    private RowShape _shape;
+    private Tensor _x = null!;
+    private Tensor? _gamma;
+    private Tensor? _beta;
+    private Tensor _gammas = null!;
+    private Tensor _betas = null!;
+    private Tensor _moments = null!;
+    private double _eps;
+
+    private Tensor? _dx;
+    private Tensor? _dgamma;
+    private Tensor? _dbeta;
+    private Tensor _partials = null!;
+
+    public override string Name => _name;
+
+    public static Tensor Apply(string name, Tensor x, RowShape shape, Tensor? gamma, Tensor? beta, double eps)
+    {
+        Tape? tape = Join(name, ref x);
+        JoinOptional(name, tape, x, ref gamma);
+        JoinOptional(name, tape, x, ref beta);
+        var op = Rent<RowNorm<TStatistics, TEpilogue>>(tape);
+        op._name = name;
+        op._shape = shape;
+        op._x = x;
+        op._gamma = gamma;
+        op._beta = beta;
+        op._eps = eps;
+        op.Bind(x.Shape, x.DType, x, gamma, beta);
+        op._moments = op.NewTensor([shape.Rows, 3], DType.Float64);
+        return op.Execute();
+    }
+
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = _gammas = _betas = _moments = _partials = null!;
+        _gamma = _beta = _dx = _dgamma = _dbeta = null;
+    }
+
+    protected override void Forward<T>()
+    {
+        _gammas = Along<T>(_gamma, 1);
+        _betas = TStatistics.HasMean ? Along<T>(_beta, 0) : _gammas;
+        ForEach(new ForwardJob<T> { Op = this });
+    }
+
+    protected override void Backward<T>()
+    {
+        _dx = Open(_x);
+        _dgamma = Open(_gamma);
+        _dbeta = Open(_beta);
+        _partials = NewTensor([Chunks, 2, _shape.Period], _x.DType);
+        ForEach(new BackwardJob<T> { Op = this });
+        var add = new PartialsJob<T> { Op = this };
+        if (_partials.Count > InlineElements)
+        {
+            Workers.Run(2 * PartialsJob<T>.Stripes, add);
+        }
+        else
+        {
+            for (int chunk = 0; chunk < 2 * PartialsJob<T>.Stripes; chunk++) add.Invoke(chunk);
+        }
+
+        Close<T>(_x, _dx);
+        Close<T>(_gamma, _dgamma);
+        Close<T>(_beta, _dbeta);
+    }
+
+    /// <summary>True where what is written outgrows the last-level cache and every row is aligned.</summary>
+    private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= Simd.StreamThreshold && _shape.Length % Vector512<T>.Count == 0;
+
+    private int Chunks => (_shape.Rows + ChunkRows - 1) / ChunkRows;
+
+    /// <summary>gamma or beta with a value for every position of the rows that use it up: itself, constants where there is none, or each value as often as it is shared.</summary>
+    private Tensor Along<T>(Tensor? values, double missing) where T : unmanaged
+    {
+        if (values is not null && _shape.Repeat == 1) return values;
+        Tensor along = NewTensor([_shape.Period], _x.DType);
+        if (values is null)
+        {
+            along.Fill(missing);
+            return along;
+        }
+
+        for (int i = 0; i < values.Count; i++) new Span<T>(along.Pointer<T>() + (nint)i * _shape.Repeat, _shape.Repeat).Fill(values.Pointer<T>()[i]);
+        return along;
+    }
+
+    private void ForEach<TJob>(TJob job) where TJob : struct, IJob
+    {
+        int chunks = Chunks;
+        if (_x.Count > InlineElements)
+        {
+            Workers.Run(chunks, job);
+            return;
+        }
+
+        for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
+    }
+
+    private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public RowNorm<TStatistics, TEpilogue> Op;
+
+        public readonly void Invoke(int chunk) => Op.ForwardRows<T>(chunk);
+    }
+
+    private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public RowNorm<TStatistics, TEpilogue> Op;
+
+        public readonly void Invoke(int chunk) => Op.BackwardRows<T>(chunk);
+    }
+
+    /// <summary>Adds the chunks' partial sums: dgamma in the first stripes of columns, dbeta in the others.</summary>
+    private struct PartialsJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public const int Stripes = 4;
+
+        public RowNorm<TStatistics, TEpilogue> Op;
+
+        public readonly void Invoke(int chunk)
+        {
+            bool isBeta = chunk >= Stripes;
+            Tensor? gradient = isBeta ? Op._dbeta : Op._dgamma;
+            if (gradient is null) return;
+            T* partials = Op._partials.Pointer<T>() + (isBeta ? Op._shape.Period : 0);
+            int stripe = chunk % Stripes;
+            if (Op._shape.Repeat > 1)
+            {
+                Op.AddRepeated(partials, gradient.Pointer<T>(), gradient.Count * stripe / Stripes, gradient.Count * (stripe + 1) / Stripes);
+                return;
+            }
+
+            int packs = (Op._shape.Period + Vector512<T>.Count - 1) / Vector512<T>.Count;
+            Op.AddPartials(partials, gradient.Pointer<T>(), packs * stripe / Stripes, packs * (stripe + 1) / Stripes);
+        }
+    }
+
+    private void ForwardRows<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int length = _shape.Length;
+        for (int r = chunk * ChunkRows; r < Math.Min(_shape.Rows, (chunk + 1) * ChunkRows); r++)
+        {
+            T* x = _x.Pointer<T>() + (nint)r * length;
+            nint part = (nint)(r % _shape.Parts) * length;
+            Moments row = TStatistics.Of(x, length, _eps);
+            double* moments = _moments.Pointer<double>() + (nint)r * 3;
+            moments[0] = row.Pivot;
+            moments[1] = row.Low;
+            moments[2] = NormFormulas.Rstd(row.Variance, _eps);
+            Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part, _betas.Pointer<T>() + part, Output.Pointer<T>() + (nint)r * length, length, RowConstants<T>(moments), Streams<T>());
+        }
+
+        if (Streams<T>()) Simd.StreamFence();
+    }
+
+    private void BackwardRows<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int length = _shape.Length;
+        T* dgammas = _partials.Pointer<T>() + (nint)chunk * 2 * _shape.Period;
+        T* dbetas = dgammas + _shape.Period;
+        new Span<T>(dgammas, 2 * _shape.Period).Clear();
+        for (int r = chunk * ChunkRows; r < Math.Min(_shape.Rows, (chunk + 1) * ChunkRows); r++)
+        {
+            nint offset = (nint)r * length, part = (nint)(r % _shape.Parts) * length;
+            T* x = _x.Pointer<T>() + offset;
+            T* dy = Dy.Pointer<T>() + offset;
+            T* gamma = _gammas.Pointer<T>() + part;
+            T* beta = _betas.Pointer<T>() + part;
+            double* moments = _moments.Pointer<double>() + (nint)r * 3;
+            double low = moments[1], rstd = moments[2];
+            Rows.Row<T> row = RowConstants<T>(moments);
+            (double sum, double product) = Rows.Cotangent<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dgammas + part, dbetas + part, length, row);
+            if (_dx is null) continue;
+            double b = -rstd * rstd * (product / length);
+            double c = TStatistics.HasMean ? -rstd * (sum / length) - b * low : 0;
+            Rows.Gradient<T, TStatistics, TEpilogue>(x, dy, gamma, beta, _dx.Pointer<T>() + offset, length, row, Broadcast<T>(b), Broadcast<T>(c), Streams<T>());
+        }
+
+        if (Streams<T>()) Simd.StreamFence();
+    }
+
+    /// <summary>gradient[j] = Σ over the chunks of partials[chunk, j], in double and in order, for some packs of columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void AddPartials<T>(T* partials, T* gradient, int firstPack, int endPack) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int width = Vector512<T>.Count, columns = _shape.Period;
+        nint stride = 2 * (nint)columns;
+        for (int pack = firstPack; pack < endPack; pack++)
+        {
+            // The last pack overlaps; a column's sum does not depend on the pack it is in.
+            int j = Math.Max(0, Math.Min(pack * width, columns - width));
+            int lanes = Math.Min(width, columns);
+            Vector512<double> low = default, high = default;
+            for (int chunk = 0; chunk < Chunks; chunk++)
+            {
+                T* at = partials + chunk * stride + j;
+                Widen.Add(lanes == width ? Simd.Load(at) : Simd.LoadPartial(at, lanes), ref low, ref high);
+            }
+
+            Vector512<T> total = Widen.Narrow<T>(low, high);
+            if (lanes == width) Simd.Store(gradient + j, total);
+            else Simd.StorePartial(gradient + j, total, lanes);
+        }
+    }
+
+    /// <summary>The same where neighbouring columns share a parameter: gradient[i] is the sum over them too.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void AddRepeated<T>(T* partials, T* gradient, int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        nint stride = 2 * (nint)_shape.Period;
+        for (int i = first; i < end; i++)
+        {
+            double total = 0;
+            for (int chunk = 0; chunk < Chunks; chunk++)
+            {
+                T* at = partials + chunk * stride + (nint)i * _shape.Repeat;
+                for (int k = 0; k < _shape.Repeat; k++) total += double.CreateTruncating(at[k]);
+            }
+
+            gradient[i] = T.CreateTruncating(total);
+        }
+    }
+
+    private static Rows.Row<T> RowConstants<T>(double* moments) where T : unmanaged, IFloatingPointIeee754<T> =>
+        new(Broadcast<T>(moments[0]), Broadcast<T>(moments[2]), Broadcast<T>(-moments[1] * moments[2]));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Broadcast<T>(double value) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.Create(T.CreateTruncating(value));
+}
