@@ -20,6 +20,10 @@ internal static class NormBits
             Batch("cs231n", shape, Mode.Train, RunningAverage.Cs231n, fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
             Batch("cumulative-eps0", shape, Mode.Train, RunningAverage.Cumulative, fuseReLU: false, eps: 0, probe => probe.NormalAround(2, 1.5, shape)),
             Batch("far-mean", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(30_000, 0.25, shape)),
+            Form("ghost", shape, (x, running) => x[0].GhostBatchNorm(shape[0] / 2 + 1, x[1], x[2], running)),
+            Form("ghost-relu", shape, (x, running) => x[0].GhostBatchNorm((shape[0] + 2) / 3 + 1, x[1], x[2], running, fuseReLU: true)),
+            Form("renorm", shape, (x, running) => x[0].BatchRenorm(x[1], x[2], running, RenormLimits.Constant(1.5, 0.5))),
+            Form("pooled", shape, (x, running) => x[0].SyncBatchNorm(x[1], x[2], running, parts: [1, 0, shape[0] - 1])),
             Batch("outlier", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => WithOutliers(probe.Normal(shape))),
         }),
         .. s_batches.Select(shape => new BitsCase($"batchnorm/plain/{ShapeName.Of(shape)}", probe => probe.Pass(
@@ -40,9 +44,7 @@ internal static class NormBits
         probe =>
         {
             int channels = shape[1];
-            var running = new RunningStatistics(channels, average);
-            running.Mean.To(probe.DType);
-            running.Variance.To(probe.DType);
+            RunningStatistics running = Running(probe, channels, average);
             if (mode == Mode.Eval)
             {
                 running.Mean.Value.CopyFrom(probe.Normal(channels));
@@ -52,10 +54,34 @@ internal static class NormBits
             Tensor gamma = probe.NormalAround(1, 1, channels), beta = probe.Normal(channels);
             for (int pass = 0; pass < (mode == Mode.Train ? 2 : 1); pass++)
                 probe.Pass(mode, x => x[0].BatchNorm(x[1], x[2], running, eps, fuseReLU), input(probe), gamma, beta);
-            probe.Add("mean", running.Mean.Value);
-            probe.Add("variance", running.Variance.Value);
-            probe.Add("batches", running.NumBatchesTracked.Value);
+            Add(probe, running);
         });
+
+    /// <summary>Two passes of another form, in training.</summary>
+    private static BitsCase Form(string what, int[] shape, Func<Tensor[], RunningStatistics, Tensor> norm) => new(
+        $"batchnorm/{what}/{ShapeName.Of(shape)}",
+        probe =>
+        {
+            RunningStatistics running = Running(probe, shape[1], RunningAverage.Torch());
+            Tensor gamma = probe.NormalAround(1, 1, shape[1]), beta = probe.Normal(shape[1]);
+            for (int pass = 0; pass < 2; pass++) probe.Pass(x => norm(x, running), probe.NormalAround(2, 1.5, shape), gamma, beta);
+            Add(probe, running);
+        });
+
+    private static RunningStatistics Running(BitsProbe probe, int channels, RunningAverage average)
+    {
+        var running = new RunningStatistics(channels, average);
+        running.Mean.To(probe.DType);
+        running.Variance.To(probe.DType);
+        return running;
+    }
+
+    private static void Add(BitsProbe probe, RunningStatistics running)
+    {
+        probe.Add("mean", running.Mean.Value);
+        probe.Add("variance", running.Variance.Value);
+        probe.Add("batches", running.NumBatchesTracked.Value);
+    }
 
     private static BitsCase Layer(string what, int[] shape, int normalized, bool affine, bool fuseReLU) => new(
         $"layernorm/{what}/{ShapeName.Of(shape)}/{normalized}",

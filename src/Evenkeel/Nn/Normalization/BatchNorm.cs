@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// What <see cref="BatchNorm1d"/>, <see cref="BatchNorm2d"/> and <see cref="BatchNorm3d"/> share: y = gamma·(x - mean)/sqrt(var + eps) + beta, channel by channel.
+/// What <see cref="BatchNorm1d"/>, 2d and 3d, <see cref="GhostBatchNorm"/>, <see cref="BatchRenorm"/> and <see cref="SyncBatchNorm"/> share: y = gamma·(x - mean)/sqrt(var + eps) + beta, channel by channel.
 /// </summary>
 /// <remarks>
 /// <para>On a tape in <see cref="Mode.Train"/>, mean and (biased) variance are those of the batch, and the running statistics follow them as <see cref="RunningAverage"/> says.
@@ -14,14 +14,14 @@ namespace Evenkeel.Nn;
 /// </remarks>
 public abstract class BatchNorm : TrackingNorm, IFusesReLU
 {
-    private protected BatchNorm(int numFeatures, double eps, RunningAverage average, bool affine, bool trackRunningStats)
-        : base(numFeatures, eps, average, useScale: affine, useBias: affine, trackRunningStats)
-    {
-    }
+    private readonly BatchForm _form;
+
+    private protected BatchNorm(int numFeatures, double eps, RunningAverage average, bool affine, bool trackRunningStats, BatchForm form = default)
+        : base(numFeatures, eps, average, useScale: affine, useBias: affine, trackRunningStats) => _form = form;
 
     /// <summary>PyTorch's spelling of the settings.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{TypeName}({NumFeatures}, eps={PythonNumber.Format(Eps)}, momentum={Average}, affine={PythonNumber.Format(Weight is not null)}, track_running_stats={PythonNumber.Format(TrackRunningStats)}{StateText})");
+        $"{TypeName}({NumFeatures}{_form}, eps={PythonNumber.Format(Eps)}, momentum={Average}, affine={PythonNumber.Format(Weight is not null)}, track_running_stats={PythonNumber.Format(TrackRunningStats)}{StateText})");
 
     /// <inheritdoc/>
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, fuseReLU: true);
@@ -45,11 +45,13 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
             string expected = string.Format(CultureInfo.InvariantCulture, ExpectedShape, NumFeatures);
             string remedy = Takes(x.Shape.Rank)
                 ? $"The channels are dimension 1; create the layer with {x.Shape[1]} features or fix the layer before it."
-                : "Use the layer of that rank (BatchNorm1d for (N, C) and (N, C, L), 2d for images, 3d for volumes), or Reshape.";
+                : TypeName.EndsWith('d')
+                    ? $"Use the layer of that rank ({TypeName[..^2]}1d for (N, C) and (N, C, L), 2d for images, 3d for volumes), or Reshape."
+                    : "Add the missing dimensions with Reshape.";
             throw new ArgumentException($"{TypeName}: expected {expected}, got {x.Shape}. {remedy}");
         }
 
         // Without running statistics the batch's own are meant, in every mode.
-        return x.BatchNorm(Gamma, Beta, Running, Eps, fuseReLU, training: TrackRunningStats ? null : true);
+        return x.NormalizeBatch(_form, Gamma, Beta, Running, Eps, fuseReLU, training: TrackRunningStats ? null : true);
     }
 }

@@ -1,12 +1,10 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
 /// <summary>
-/// Batch normalization of (N, C) or (N, C, …): one op, whole.
+/// Batch normalization of (N, C) or (N, C, …): one op, whole; and its forms, which differ in whose statistics they use.
 /// </summary>
 /// <remarks>
 /// Group: the m = N·S values of a channel (S = product of the spatial sizes).
@@ -15,6 +13,8 @@ namespace Evenkeel;
 /// dbeta = Σdy, dgamma = Σdy·xhat; with g = gamma·dy, dL/dvar = -½·rstd²·Σg·xhat and dL/dmean = -rstd·Σg (the path mean→var vanishes, Σ(x-mean) = 0), so
 /// dx = rstd·g + dL/dvar·2(x-mean)/m + dL/dmean/m = rstd·(g - mean(g) - xhat·mean(g·xhat)).
 /// With fixed statistics (eval) both paths are gone: dx = rstd·g.</para>
+/// <para>The batch may come in parts along N. Ghost: each part is a group. Pooled: all parts, and those of all members of a collective, are one group; m, mean, var, Σdy and Σdy·xhat
+/// are put together between the two passes (<see cref="BatchStatistics"/>), and dgamma and dbeta stay this tape's share. Renorm: gamma·r and beta + gamma·d stand for gamma and beta, r and d being constants.</para>
 /// <para>Walks: planes (NC…, a channel is N runs of S values) and columns (NC, a lane is a channel). The full derivation is in docs/derivations/batch-norm.md.</para>
 /// </remarks>
 internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
@@ -22,37 +22,39 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Elements below which a fork costs more than it brings.</summary>
     private const int InlineElements = 1 << 14;
 
-    private const int PageBytes = 4096;
+    /// <summary>Bytes of x that a pooled batch reads before its members meet: few enough that x, and in the backward pass dy, are still in the second-level cache afterwards.</summary>
+    private const int PooledBytes = 256 << 10;
 
-    // Rows of _moments, one double a channel each.
-    private const int Pivot = 0;
-    private const int Low = 1;
-    private const int Variance = 2;
-    private const int Rstd = 3;
-
+    private readonly BatchStatistics _statistics = new();
     private Tensor _x = null!;
     private Tensor? _gamma;
     private Tensor? _beta;
     private RunningStatistics? _running;
-    private Tensor _moments = null!;
-    private Tensor? _previous;
-    private bool _updated;
+    private BatchForm _form;
     private bool _fromBatch;
     private double _eps;
+    private (double R, double D) _limits;
+
+    // The running statistics before this pass, and how often it has updated them.
+    private Tensor? _previous;
+    private int _updates;
+
+    // How the batch lies in memory: channels, samples, values of a channel in a sample.
+    private int _channels;
+    private int _samples;
+    private int _spatial;
+
+    // Pooled: channels that are gathered together.
+    private int _channelsAtOnce;
 
     // Filled in Backward: what the chunks write to.
     private Tensor? _dx;
     private Tensor? _dgamma;
     private Tensor? _dbeta;
 
-    // The walk: channels, samples, values of a channel in a sample.
-    private int _channels;
-    private int _samples;
-    private int _spatial;
-
     public override string Name => "BatchNorm";
 
-    public static Tensor Apply(Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, bool fromBatch, double eps)
+    public static Tensor Apply(Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, BatchForm form, bool fromBatch, ReadOnlySpan<int> parts, double eps)
     {
         Tape? tape = Join("BatchNorm", ref x);
         JoinOptional("BatchNorm", tape, x, ref gamma);
@@ -62,13 +64,17 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         op._gamma = gamma;
         op._beta = beta;
         op._running = running;
+        op._form = form;
         op._fromBatch = fromBatch;
         op._eps = eps;
         op._samples = x.Shape[0];
         op._channels = x.Shape[1];
         op._spatial = op._channels == 0 || op._samples == 0 ? 0 : x.Count / op._channels / op._samples;
+        ICollective? members = fromBatch ? form.MembersOf(tape) : null;
+        if (members is not null || (fromBatch && parts.Length > 1)) op._statistics.Pool(parts, members, op._samples, op._spatial);
+        else op._statistics.CutIntoRuns(fromBatch ? form.VirtualBatchSize : 0, op._samples, op._spatial);
         op.Bind(x.Shape, x.DType, x, gamma, beta);
-        op._moments = op.NewTensor([4, op._channels], DType.Float64);
+        op._statistics.Bind(op.NewTensor(op._statistics.RowsShape(op._channels), DType.Float64));
         op._previous = tape is not null && fromBatch && running is not null ? op.NewTensor([2, op._channels], x.DType) : null;
         return op.Execute();
     }
@@ -76,32 +82,56 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     public override void Recycle()
     {
         base.Recycle();
-        _x = _moments = null!;
+        _statistics.Recycle();
+        _x = null!;
         _gamma = _beta = _previous = _dx = _dgamma = _dbeta = null;
         _running = null;
-        _updated = false;
+        _form = default;
+        _updates = 0;
     }
 
     public override void Undo()
     {
-        if (_previous is null || !_updated) return;
-        if (_previous.DType == DType.Float64) _running!.Restore(_previous.Pointer<double>());
-        else _running!.Restore(_previous.Pointer<float>());
-        _updated = false;
+        if (_previous is null || _updates == 0) return;
+        if (_previous.DType == DType.Float64) _running!.Restore(_previous.Pointer<double>(), _updates);
+        else _running!.Restore(_previous.Pointer<float>(), _updates);
+        _updates = 0;
     }
 
     protected override void Forward<T>()
     {
         if (!_fromBatch) LoadRunning<T>();
-        if (_x.Count > 0)
+        else if (_form.Limits is { } limits) _limits = Limits(limits);
+        if (_statistics.IsPooled) Agree<T>();
+        if (IsMatrix) Forward<T, BatchColumns<T, TEpilogue>>(new(Operands<T>()));
+        else Forward<T, BatchPlanes<T, TEpilogue>>(new(Operands<T>()));
+        if (_fromBatch && _running is not null) Follow<T>();
+    }
+
+    /// <summary>The passes of the forward pass: moments, then y.</summary>
+    private void Forward<T, TWalk>(TWalk walk) where T : unmanaged, IFloatingPointIeee754<T> where TWalk : struct, IBatchWalk<TWalk>
+    {
+        // With fixed statistics nothing ties the samples of a channel together: they are walked as they lie in memory.
+        if (!_fromBatch && !IsMatrix)
         {
-            // With fixed statistics nothing ties the samples of a channel together: they are walked as they lie in memory.
-            if (_fromBatch || IsMatrix) ForEach(new ForwardJob<T> { Op = this }, Chunks<T>());
-            else ForEach(new FixedJob<T> { Op = this }, _samples);
+            Fork(new SampleJob<TWalk> { Op = this, Walk = walk }, _samples, _channels);
+            return;
         }
 
-        if (_fromBatch && _running is not null)
-            _updated = _running.Update(_moments.Pointer<double>(), _channels, (double)_samples * _spatial, _previous is null ? null : _previous.Pointer<T>());
+        if (!_statistics.IsPooled)
+        {
+            ForEach(walk, _fromBatch ? BatchPasses.Both : BatchPasses.Map, isForward: true, 0, _channels);
+            return;
+        }
+
+        for (int from = 0, to; from < _channels; from = to)
+        {
+            to = Math.Min(_channels, from + _channelsAtOnce);
+            ForEach(walk, BatchPasses.Statistics, isForward: true, from, to);
+            _statistics.PoolMoments<T>(from, to, _eps);
+            walk.Renormalize(from, to, _statistics.Whole);
+            ForEach(walk, BatchPasses.Map, isForward: true, from, to);
+        }
     }
 
     protected override void Backward<T>()
@@ -109,11 +139,9 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         _dx = Open(_x);
         _dgamma = Open(_gamma);
         _dbeta = Open(_beta);
-        if (_x.Count > 0)
-        {
-            ForEach(new BackwardJob<T> { Op = this }, Chunks<T>());
-        }
-        else
+        if (IsMatrix) Backward<T, BatchColumns<T, TEpilogue>>(new(Operands<T>()));
+        else Backward<T, BatchPlanes<T, TEpilogue>>(new(Operands<T>()));
+        if (_x.Count == 0)
         {
             _dgamma?.Fill(0);
             _dbeta?.Fill(0);
@@ -124,21 +152,103 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         Close<T>(_beta, _dbeta);
     }
 
-    private bool IsMatrix => _spatial == 1;
-
-    /// <summary>Whether the backward pass needs Σdy and Σdy·(x - pivot).</summary>
-    private bool NeedsSums => _fromBatch || _dgamma is not null || _dbeta is not null;
-
-    private int Chunks<T>() where T : unmanaged => (_channels + ChannelsPerChunk<T>() - 1) / ChannelsPerChunk<T>();
-
-    /// <summary>
-    /// A stripe of columns; or so many neighbouring planes that they fill a memory page: they share pages, and two threads seldom write to one cache line.
-    /// </summary>
-    private int ChannelsPerChunk<T>() where T : unmanaged => IsMatrix ? Columns.StripeColumns<T>() : Math.Max(1, PageBytes / sizeof(T) / _spatial);
-
-    private void ForEach<TJob>(TJob job, int chunks) where TJob : struct, IJob
+    /// <summary>The passes of the backward pass: Σdy and Σdy·xhat, then dx.</summary>
+    private void Backward<T, TWalk>(TWalk walk) where T : unmanaged, IFloatingPointIeee754<T> where TWalk : struct, IBatchWalk<TWalk>
     {
-        if (_x.Count > InlineElements)
+        if (!_statistics.IsPooled)
+        {
+            ForEach(walk, BatchPasses.Both, isForward: false, 0, _channels);
+            return;
+        }
+
+        for (int from = 0, to; from < _channels; from = to)
+        {
+            to = Math.Min(_channels, from + _channelsAtOnce);
+            ForEach(walk, BatchPasses.Statistics, isForward: false, from, to);
+            _statistics.PoolSums(from, to);
+            ForEach(walk, BatchPasses.Map, isForward: false, from, to);
+        }
+    }
+
+    /// <summary>One value of a channel a sample. Where other members have many, and channels are gathered a few at a time, this one goes by planes too.</summary>
+    private bool IsMatrix => _spatial == 1 && !(_statistics.IsPooled && _channelsAtOnce < _channels);
+
+    private BatchOperands<T> Operands<T>() where T : unmanaged, IFloatingPointIeee754<T> => new()
+    {
+        X = At<T>(_x),
+        Y = At<T>(Output),
+        Dy = Output.HasGradient ? At<T>(Dy) : null,
+        Dx = At<T>(_dx),
+        Gamma = At<T>(_gamma),
+        Beta = At<T>(_beta),
+        Dgamma = At<T>(_dgamma),
+        Dbeta = At<T>(_dbeta),
+        RunningMean = At<T>(_running?.Mean.Value),
+        RunningVariance = At<T>(_running?.Variance.Value),
+        Samples = _samples,
+        Channels = _channels,
+        Spatial = _spatial,
+        Eps = _eps,
+        FromBatch = _fromBatch,
+        Renormalizes = _fromBatch && _form.Limits is not null,
+        RMax = _limits.R,
+        DMax = _limits.D,
+    };
+
+    private static T* At<T>(Tensor? tensor) where T : unmanaged => tensor is null ? null : tensor.Pointer<T>();
+
+    /// <summary>With fixed statistics the running mean is the pivot.</summary>
+    private void LoadRunning<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        BatchPart part = _statistics.Part(0);
+        T* mean = _running!.Mean.Value.Pointer<T>();
+        T* variance = _running.Variance.Value.Pointer<T>();
+        for (int c = 0; c < _channels; c++)
+        {
+            part[BatchPart.Pivot][c] = double.CreateTruncating(mean[c]);
+            part[BatchPart.Low][c] = 0;
+            part[BatchPart.Variance][c] = double.CreateTruncating(variance[c]);
+            part[BatchPart.Rstd][c] = NormFormulas.Rstd(part[BatchPart.Variance][c], _eps);
+        }
+    }
+
+    private (double R, double D) Limits(RenormLimits limits)
+    {
+        long batches = _running!.NumBatchesTracked.Value.AsSpan<long>()[0];
+        return (limits.RMax(batches), limits.DMax(batches));
+    }
+
+    /// <summary>Members agree on the number of values and on how many channels go together: all of them in one, where that keeps x in the cache.</summary>
+    private void Agree<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        long channelBytes = (long)_samples * _spatial * sizeof(T);
+        int threads = Workers.ComputesAlone ? 1 : Workers.Threads;
+        int atOnce = _spatial <= 1 ? _channels : (int)Math.Clamp(threads * PooledBytes / channelBytes, 1, _channels);
+        (double count, _channelsAtOnce) = _statistics.Agree(atOnce);
+        NormChecks.MoreThanOneValueInGroup(_form.Name, _x, count, Tape?.Collective?.Size ?? 1);
+    }
+
+    /// <summary>The running statistics follow the batch; in virtual batches, each of them in turn.</summary>
+    private void Follow<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int batches = _statistics.IsPooled ? 1 : _statistics.Parts;
+        for (int p = 0; p < batches; p++)
+        {
+            BatchPart part = _statistics.IsPooled ? _statistics.Whole : _statistics.Part(p);
+            if (_running!.Update(part[BatchPart.Pivot], _channels, part.Count, _updates == 0 ? At<T>(_previous) : null)) _updates++;
+        }
+    }
+
+    private void ForEach<TWalk>(TWalk walk, BatchPasses passes, bool isForward, int from, int to) where TWalk : struct, IBatchWalk<TWalk>
+    {
+        if (_x.Count == 0) return;
+        int perChunk = walk.ChannelsPerChunk;
+        Fork(new ChannelJob<TWalk> { Op = this, Walk = walk, Passes = passes, IsForward = isForward, From = from, To = to, PerChunk = perChunk }, (to - from + perChunk - 1) / perChunk, to - from);
+    }
+
+    private void Fork<TJob>(TJob job, int chunks, int channels) where TJob : struct, IJob
+    {
+        if ((long)channels * _samples * _spatial > InlineElements)
         {
             Workers.Run(chunks, job);
             return;
@@ -147,296 +257,72 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
     }
 
-    private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>One or both passes over some neighbouring channels of all parts.</summary>
+    private struct ChannelJob<TWalk> : IJob where TWalk : struct, IBatchWalk<TWalk>
     {
         public BatchNorm<TEpilogue> Op;
+        public TWalk Walk;
+        public BatchPasses Passes;
+        public bool IsForward;
+        public int From, To, PerChunk;
 
-        public readonly void Invoke(int chunk)
+        public void Invoke(int chunk)
         {
-            if (Op.IsMatrix)
+            int first = From + chunk * PerChunk, end = Math.Min(To, first + PerChunk);
+            for (ColumnBlock channels = Walk.First(first); channels.Lanes > 0; channels = Walk.Next(channels, end))
             {
-                Op.ForwardColumns<T>(chunk);
-                return;
+                if (IsForward) Op.Forward(ref Walk, channels, Passes);
+                else Op.Backward(ref Walk, channels, Passes);
             }
 
-            int perChunk = Op.ChannelsPerChunk<T>();
-            for (int c = chunk * perChunk; c < Math.Min(Op._channels, (chunk + 1) * perChunk); c++) Op.ForwardPlane<T>(c);
-            Op.Fence<T>();
+            Walk.Fence();
         }
     }
 
-    private struct FixedJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>One sample, with fixed statistics.</summary>
+    private struct SampleJob<TWalk> : IJob where TWalk : struct, IBatchWalk<TWalk>
     {
         public BatchNorm<TEpilogue> Op;
+        public TWalk Walk;
 
-        public readonly void Invoke(int chunk)
+        public void Invoke(int chunk)
         {
-            Op.ForwardSample<T>(chunk);
-            Op.Fence<T>();
+            BatchPart sample = Op._statistics.Sample(chunk);
+            for (ColumnBlock channels = Walk.First(0); channels.Lanes > 0; channels = Walk.Next(channels, Op._channels)) Walk.Forward(channels, sample, BatchPasses.Map);
+            Walk.Fence();
         }
     }
 
-    private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    private void Forward<TWalk>(ref TWalk walk, ColumnBlock channels, BatchPasses passes) where TWalk : struct, IBatchWalk<TWalk>
     {
-        public BatchNorm<TEpilogue> Op;
-
-        public readonly void Invoke(int chunk)
+        if (_statistics.IsPooled && passes == BatchPasses.Map)
         {
-            if (Op.IsMatrix)
-            {
-                Op.BackwardColumns<T>(chunk);
-                return;
-            }
+            walk.Forward(channels, _statistics.Whole, passes);
+            return;
+        }
 
-            int perChunk = Op.ChannelsPerChunk<T>();
-            for (int c = chunk * perChunk; c < Math.Min(Op._channels, (chunk + 1) * perChunk); c++) Op.BackwardPlane<T>(c);
-            Op.Fence<T>();
+        for (int p = 0; p < _statistics.Parts; p++)
+        {
+            BatchPart part = _statistics.Part(p);
+            if (part.Samples > 0) walk.Forward(channels, part, passes);
         }
     }
 
-    /// <summary>With fixed statistics the running mean is the pivot.</summary>
-    private void LoadRunning<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    private void Backward<TWalk>(ref TWalk walk, ColumnBlock channels, BatchPasses passes) where TWalk : struct, IBatchWalk<TWalk>
     {
-        double* moments = _moments.Pointer<double>();
-        T* mean = _running!.Mean.Value.Pointer<T>();
-        T* variance = _running.Variance.Value.Pointer<T>();
-        for (int c = 0; c < _channels; c++)
+        if (_statistics.IsPooled && passes == BatchPasses.Map)
         {
-            moments[Pivot * _channels + c] = double.CreateTruncating(mean[c]);
-            moments[Low * _channels + c] = 0;
-            moments[Variance * _channels + c] = double.CreateTruncating(variance[c]);
-            moments[Rstd * _channels + c] = NormFormulas.Rstd(moments[Variance * _channels + c], _eps);
-        }
-    }
-
-    // Planes: a channel is _samples runs of _spatial values, _channels·_spatial apart.
-
-    private void ForwardPlane<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        nint stride = (nint)_channels * _spatial;
-        T* x = _x.Pointer<T>() + (nint)c * _spatial;
-        double* moments = _moments.Pointer<double>() + c;
-        if (_fromBatch)
-        {
-            Moments batch = Moments.Of(x, _samples, stride, _spatial, _eps);
-            moments[Pivot * _channels] = batch.Pivot;
-            moments[Low * _channels] = batch.Low;
-            moments[Variance * _channels] = batch.Variance;
-            moments[Rstd * _channels] = NormFormulas.Rstd(batch.Variance, _eps);
+            walk.Backward(channels, _statistics.Whole, passes);
+            return;
         }
 
-        Segments.Map(x, x, Output.Pointer<T>() + (nint)c * _spatial, _samples, stride, _spatial, PlaneFormula<T>(c), Streams<T>(), Ahead<T>());
-    }
-
-    /// <summary>One sample with fixed statistics.</summary>
-    private void ForwardSample<T>(int n) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        nint offset = (nint)n * _channels * _spatial;
-        T* x = _x.Pointer<T>() + offset;
-        T* y = Output.Pointer<T>() + offset;
-        for (int c = 0; c < _channels; c++)
-            Segments.Map(x + (nint)c * _spatial, x, y + (nint)c * _spatial, 1, 0, _spatial, PlaneFormula<T>(c), stream: Streams<T>(), ahead: false);
-    }
-
-    private void BackwardPlane<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        nint stride = (nint)_channels * _spatial;
-        nint offset = (nint)c * _spatial;
-        T* x = _x.Pointer<T>() + offset;
-        T* dy = Dy.Pointer<T>() + offset;
-        double* moments = _moments.Pointer<double>() + c;
-        double rstd = moments[Rstd * _channels];
-        Normalize<T, TEpilogue> formula = PlaneFormula<T>(c);
-        double dbeta = 0, dgamma = 0;
-        if (NeedsSums)
+        for (int p = 0; p < _statistics.Parts; p++)
         {
-            (dbeta, double product) = Segments.Sum(x, dy, _samples, stride, _spatial, new Cotangent<T, TEpilogue>(formula));
-            dgamma = rstd * (product - moments[Low * _channels] * dbeta);
+            BatchPart part = _statistics.PartToSum(p);
+            if (part.Samples > 0) walk.Backward(channels, part, passes);
         }
 
-        if (_dgamma is not null) _dgamma.Pointer<T>()[c] = T.CreateTruncating(dgamma);
-        if (_dbeta is not null) _dbeta.Pointer<T>()[c] = T.CreateTruncating(dbeta);
-        if (_dx is null) return;
-        double a = Gamma<T>(c) * rstd;
-        (double b, double cc) = Slopes(a, rstd, dgamma, dbeta, moments[Low * _channels]);
-        var gradient = new InputGradient<T, TEpilogue>(formula, Broadcast<T>(a), Broadcast<T>(b), Broadcast<T>(cc));
-        Segments.Map(x, dy, _dx.Pointer<T>() + offset, _samples, stride, _spatial, gradient, Streams<T>(), Ahead<T>());
-    }
-
-    private Normalize<T, TEpilogue> PlaneFormula<T>(int c) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double* moments = _moments.Pointer<double>() + c;
-        double scale = Gamma<T>(c) * moments[Rstd * _channels];
-        double shift = (_beta is null ? 0 : double.CreateTruncating(_beta.Pointer<T>()[c])) - moments[Low * _channels] * scale;
-        return new Normalize<T, TEpilogue>(Broadcast<T>(moments[Pivot * _channels]), Broadcast<T>(scale), Broadcast<T>(shift));
-    }
-
-    private double Gamma<T>(int c) where T : unmanaged, IFloatingPointIeee754<T> => _gamma is null ? 1 : double.CreateTruncating(_gamma.Pointer<T>()[c]);
-
-    /// <summary>b and c of dx = a·dy + b·(x-pivot) + c; zero where the statistics are fixed.</summary>
-    private (double B, double C) Slopes(double a, double rstd, double dgamma, double dbeta, double low)
-    {
-        if (!_fromBatch) return (0, 0);
-        double m = (double)_samples * _spatial;
-        double b = -a * rstd * (dgamma / m);
-        return (b, -a * (dbeta / m) - b * low);
-    }
-
-    /// <summary>True where this channel and the next fit the second-level cache together.</summary>
-    private bool Ahead<T>() where T : unmanaged => (long)_samples * _spatial * sizeof(T) <= 512 << 10;
-
-    /// <summary>True where what is written outgrows the last-level cache.</summary>
-    private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= Simd.StreamThreshold;
-
-    /// <summary>At the end of a chunk: what was stored past the caches is visible before the chunk counts as done.</summary>
-    private void Fence<T>() where T : unmanaged
-    {
-        if (Streams<T>()) Simd.StreamFence();
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Broadcast<T>(double value) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.Create(T.CreateTruncating(value));
-
-    // Columns: a lane is a channel. A chunk is a stripe of channels; the last one ends with single, overlapping packs.
-
-    [SkipLocalsInit]
-    private void ForwardColumns<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
-        double* sums = stackalloc double[2 * Columns.Row + 8];
-        coefficients = Simd.Align(coefficients);
-        sums = Simd.Align(sums);
-        T* x = _x.Pointer<T>();
-        T* y = Output.Pointer<T>();
-        for (var block = ColumnBlock.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
-        {
-            if (_fromBatch) ColumnMoments(x + block.Start, block, coefficients, sums);
-            ColumnCoefficients<T>(block, coefficients);
-            Columns.Map<T, Normalize<T, TEpilogue>>(x + block.Start, x, y + block.Start, _samples, _channels, block.Lanes, coefficients);
-        }
-    }
-
-    [SkipLocalsInit]
-    private void BackwardColumns<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
-        double* sums = stackalloc double[2 * Columns.Row + 8];
-        coefficients = Simd.Align(coefficients);
-        sums = Simd.Align(sums);
-        T* x = _x.Pointer<T>();
-        T* dy = Dy.Pointer<T>();
-        for (var block = ColumnBlock.First<T>(chunk, _channels); block.Lanes > 0; block = block.Next<T>(chunk, _channels))
-        {
-            ColumnCoefficients<T>(block, coefficients);
-            if (NeedsSums)
-            {
-                Columns.Sum<T, Cotangent<T, TEpilogue>>(x + block.Start, dy + block.Start, _samples, _channels, block.Lanes, coefficients, sums);
-            }
-
-            ColumnGradients<T>(block, coefficients, sums);
-            if (_dx is not null)
-                Columns.Map<T, InputGradient<T, TEpilogue>>(x + block.Start, dy + block.Start, _dx.Pointer<T>() + block.Start, _samples, _channels, block.Lanes, coefficients);
-        }
-    }
-
-    /// <summary>Statistics of a block of columns, as <see cref="Moments.Of{T}"/> computes them for one group.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ColumnMoments<T>(T* x, ColumnBlock block, double* coefficients, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        var m = Vector512.Create((double)_samples);
-        int step = Vector512<double>.Count;
-        double* pivots = coefficients + Coefficient.Pivot * Columns.Row;
-        double* moments = _moments.Pointer<double>() + block.Start;
-        int sample = Math.Min(_samples, NormFormulas.SampleRows);
-        Columns.Sum<T, Value<T>>(x, x, sample, (nint)(_samples / sample) * _channels, block.Lanes, coefficients, sums);
-        for (int j = 0; j < block.Padded; j += step) Simd.Store(pivots + j, Widen.Round<T>(Simd.Load(sums + j) / Vector512.Create((double)sample)));
-        double* lows = sums;
-        double* variances = sums + Columns.Row;
-        for (int attempt = 1; ; attempt++)
-        {
-            Columns.Sum<T, Deviation<T>>(x, x, _samples, _channels, block.Lanes, coefficients, sums);
-            Vector512<double> far = default;
-            for (int j = 0; j < block.Padded; j += step)
-            {
-                Vector512<double> low = Simd.Load(lows + j) / m;
-                Vector512<double> variance = Simd.Load(variances + j) / m - low * low;
-                variance = Vector512.AndNot(variance, Vector512.LessThan(variance, Vector512<double>.Zero));
-                Simd.Store(lows + j, low);
-                Simd.Store(variances + j, variance);
-                far |= IsFar(block, low, variance, j);
-            }
-
-            if (attempt == NormFormulas.MaxPivots || far == Vector512<double>.Zero) break;
-            for (int j = 0; j < block.Padded; j += step)
-            {
-                Vector512<double> low = Simd.Load(lows + j), pivot = Simd.Load(pivots + j);
-                Simd.Store(pivots + j, Vector512.ConditionalSelect(IsFar(block, low, Simd.Load(variances + j), j), Widen.Round<T>(pivot + low), pivot));
-            }
-        }
-
-        for (int lane = 0; lane < block.Lanes; lane++)
-        {
-            if (!NormFormulas.NeedsDouble<T>(variances[lane], _eps)) continue;
-            Moments wide = Moments.InDouble(x + lane, _samples, _channels, 1);
-            (pivots[lane], lows[lane], variances[lane]) = (wide.Pivot, wide.Low, wide.Variance);
-        }
-
-        // Saved once, when all is final: an overlapping pack saves a neighbour's columns too, and then with the very same values.
-        for (int j = 0; j < block.Padded; j += step)
-        {
-            Vector512<double> variance = Simd.Load(variances + j), sum = variance + Vector512.Create(_eps);
-            block.Save(moments + Pivot * _channels, Simd.Load(pivots + j), j);
-            block.Save(moments + Low * _channels, Simd.Load(lows + j), j);
-            block.Save(moments + Variance * _channels, variance, j);
-            block.Save(moments + Rstd * _channels, Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero)), j);
-        }
-    }
-
-    /// <summary>All ones where <see cref="NormFormulas.IsFar"/>; zero behind the block's last column.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<double> IsFar(ColumnBlock block, Vector512<double> low, Vector512<double> variance, int j) =>
-        Vector512.GreaterThan(low * low, variance) & Simd.HeadMask<double>(Math.Clamp(block.Lanes - j, 0, Vector512<double>.Count));
-
-    /// <summary>Pivot, scale and shift of a block of columns from its saved moments.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ColumnCoefficients<T>(ColumnBlock block, double* coefficients) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double* moments = _moments.Pointer<double>() + block.Start;
-        for (int j = 0; j < block.Padded; j += Vector512<double>.Count)
-        {
-            Vector512<double> scale = block.LoadParameter<T>(_gamma is null ? null : _gamma.Pointer<T>(), j, 1) * block.Load(moments + Rstd * _channels, j);
-            Vector512<double> shift = block.LoadParameter<T>(_beta is null ? null : _beta.Pointer<T>(), j, 0) - block.Load(moments + Low * _channels, j) * scale;
-            Simd.Store(coefficients + Coefficient.Pivot * Columns.Row + j, block.Load(moments + Pivot * _channels, j));
-            Simd.Store(coefficients + Coefficient.Scale * Columns.Row + j, scale);
-            Simd.Store(coefficients + Coefficient.Shift * Columns.Row + j, shift);
-        }
-    }
-
-    /// <summary>dgamma and dbeta of a block of columns, and b and c of its input gradient.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ColumnGradients<T>(ColumnBlock block, double* coefficients, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double* moments = _moments.Pointer<double>() + block.Start;
-        var m = Vector512.Create((double)_samples);
-        for (int j = 0; j < block.Padded; j += Vector512<double>.Count)
-        {
-            Vector512<double> rstd = block.Load(moments + Rstd * _channels, j);
-            Vector512<double> low = block.Load(moments + Low * _channels, j);
-            Vector512<double> dbeta = Simd.Load(sums + j);
-            Vector512<double> dgamma = rstd * (Simd.Load(sums + Columns.Row + j) - low * dbeta);
-            block.SaveParameter(_dgamma is null ? null : _dgamma.Pointer<T>(), j, dgamma);
-            block.SaveParameter(_dbeta is null ? null : _dbeta.Pointer<T>(), j, dbeta);
-            Vector512<double> b = default, c = default;
-            if (_fromBatch)
-            {
-                Vector512<double> a = Simd.Load(coefficients + Coefficient.Scale * Columns.Row + j);
-                b = -a * rstd * (dgamma / m);
-                c = -a * (dbeta / m) - b * low;
-            }
-
-            Simd.Store(coefficients + Coefficient.B * Columns.Row + j, b);
-            Simd.Store(coefficients + Coefficient.C * Columns.Row + j, c);
-        }
+        walk.ParameterGradients(channels, _statistics);
     }
 }
 
@@ -455,22 +341,33 @@ public sealed partial class Tensor
     /// </param>
     /// <param name="singleValue">What one value per channel is where the batch's own statistics are used.</param>
     /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, one value per channel where that is an error, or no running statistics where they are needed.</exception>
-    /// <remarks>Source: Ioffe and Szegedy, ICML 2015. An empty batch gives an empty result.</remarks>
+    /// <remarks>Source: Ioffe and Szegedy, ICML 2015. An empty batch gives an empty result. On a tape that pools batch statistics it is <see cref="SyncBatchNorm"/>.</remarks>
     public Tensor BatchNorm(
-        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null, SingleValue singleValue = SingleValue.Error)
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null, SingleValue singleValue = SingleValue.Error) =>
+        NormalizeBatch(default, gamma, beta, running, eps, fuseReLU, training, singleValue);
+
+    internal Tensor NormalizeBatch(
+        BatchForm form, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool fuseReLU, bool? training = null, SingleValue singleValue = SingleValue.Error, ReadOnlySpan<int> parts = default)
     {
-        NormChecks.Eps("BatchNorm", eps);
+        string name = form.Name;
+        NormChecks.Eps(name, eps);
         if (Shape.Rank < 2)
-            throw new ArgumentException($"BatchNorm: expected a batch (N, C) or (N, C, ...), got shape {Shape}. Add the missing dimensions with Reshape.");
+            throw new ArgumentException($"{name}: expected a batch (N, C) or (N, C, ...), got shape {Shape}. Add the missing dimensions with Reshape.");
         int channels = Shape[1];
-        NormChecks.PerChannel("BatchNorm", "gamma (weight)", gamma, this, channels);
-        NormChecks.PerChannel("BatchNorm", "beta (bias)", beta, this, channels);
-        NormChecks.PerChannel("BatchNorm", "running_mean", running?.Mean.Value, this, channels);
-        NormChecks.PerChannel("BatchNorm", "running_var", running?.Variance.Value, this, channels);
-        bool fromBatch = RunningStatistics.FromBatch("BatchNorm", Tape, running, training);
-        if (fromBatch && singleValue == SingleValue.Error) NormChecks.MoreThanOneValue(this, channels, Tape is { Mode: Mode.Train } || running is not null);
+        NormChecks.PerChannel(name, "gamma (weight)", gamma, this, channels);
+        NormChecks.PerChannel(name, "beta (bias)", beta, this, channels);
+        NormChecks.PerChannel(name, "running_mean", running?.Mean.Value, this, channels);
+        NormChecks.PerChannel(name, "running_var", running?.Variance.Value, this, channels);
+        NormChecks.Parts(name, this, parts);
+        bool fromBatch = RunningStatistics.FromBatch(name, Tape, running, training);
+        if (fromBatch && singleValue == SingleValue.Error)
+        {
+            if (form.MembersOf(Tape) is null) NormChecks.MoreThanOneValue(this, channels, Tape is { Mode: Mode.Train } || running is not null);
+            if (form.VirtualBatchSize > 0) NormChecks.VirtualBatches(this, channels, form.VirtualBatchSize);
+        }
+
         return fuseReLU
-            ? BatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, fromBatch, eps)
-            : BatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, fromBatch, eps);
+            ? BatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, form, fromBatch, parts, eps)
+            : BatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, form, fromBatch, parts, eps);
     }
 }

@@ -96,8 +96,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     public override void Undo()
     {
         if (_previous is null || !_updated) return;
-        if (_previous.DType == DType.Float64) _running!.Restore(_previous.Pointer<double>());
-        else _running!.Restore(_previous.Pointer<float>());
+        if (_previous.DType == DType.Float64) _running!.Restore(_previous.Pointer<double>(), 1);
+        else _running!.Restore(_previous.Pointer<float>(), 1);
         _updated = false;
     }
 

@@ -70,6 +70,42 @@ internal static class NormChecks
         throw new ArgumentException($"{op}: expected more than one spatial value, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger input or fewer poolings before it, or a norm over channels (GroupNorm, LayerNorm).");
     }
 
+    public static void VirtualBatchSize(string op, int size)
+    {
+        if (size < 1)
+            throw new ArgumentOutOfRangeException(nameof(size), $"{op}: expected a virtual batch size of 1 or more samples, got {size}.");
+    }
+
+    /// <summary>No virtual batch, of which the last one takes what is left, has one value per channel.</summary>
+    public static void VirtualBatches(Tensor x, int channels, int size)
+    {
+        int samples = x.Shape[0], spatial = samples == 0 || channels == 0 ? 0 : x.Count / channels / samples;
+        if (spatial != 1 || (size > 1 && samples % size != 1)) return;
+        string which = size == 1 ? "of one sample each" : $"of {size} samples, the last of them with the one that is left";
+        throw new ArgumentException($"GhostBatchNorm: expected more than one value per channel in every virtual batch, got shape {x.Shape} in virtual batches {which}; one value has no spread (the output would be beta whatever the input). Use batches whose last virtual batch is larger (drop or merge the last samples), or another virtual batch size.");
+    }
+
+    /// <summary>The whole group of a pooled batch has more than one value per channel.</summary>
+    public static void MoreThanOneValueInGroup(string op, Tensor x, double count, int members)
+    {
+        if (count != 1) return;
+        throw new ArgumentException($"{op}: expected more than one value per channel in the batches of all {members} members together, got {count} (here a batch of shape {x.Shape}). Give the members more samples, or run in Mode.Eval.");
+    }
+
+    /// <summary>Sizes of the parts of a batch.</summary>
+    public static void Parts(string op, Tensor x, ReadOnlySpan<int> parts)
+    {
+        if (parts.IsEmpty) return;
+        long sum = 0;
+        foreach (int samples in parts)
+        {
+            if (samples < 0) throw new ArgumentException($"{op}: expected parts of 0 or more samples, got {samples}.");
+            sum += samples;
+        }
+
+        if (sum != x.Shape[0]) throw new ArgumentException($"{op}: expected parts that are the batch of {x.Shape[0]} samples together, got {sum}.");
+    }
+
     public static void TrailingShape(string op, Shape normalized, Tensor x)
     {
         if (normalized.Rank == 0 || normalized.Count == 0)

@@ -108,12 +108,12 @@ public sealed class RunningStatistics
         return true;
     }
 
-    /// <summary>Takes the last update back.</summary>
-    internal unsafe void Restore<T>(T* previous) where T : unmanaged
+    /// <summary>Takes the last <paramref name="updates"/> updates back; <paramref name="previous"/> are the values before the first of them.</summary>
+    internal unsafe void Restore<T>(T* previous, int updates) where T : unmanaged
     {
         int features = Mean.Value.Count;
         new Span<T>(previous, features).CopyTo(Mean.Value.AsSpan<T>());
         new Span<T>(previous + features, features).CopyTo(Variance.Value.AsSpan<T>());
-        NumBatchesTracked.Value.AsSpan<long>()[0]--;
+        NumBatchesTracked.Value.AsSpan<long>()[0] -= updates;
     }
 }

@@ -1,0 +1,208 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>
+/// Batch norm of (N, C): a lane is a channel, and packs go down the rows. A chunk is a stripe of channels; the last one ends with single, overlapping packs.
+/// </summary>
+/// <remarks>
+/// Line by line what <see cref="BatchPlanes{T, TEpilogue}"/> does for one channel. A row of statistics is stored once, when it is final: an overlapping pack stores a neighbour's columns too,
+/// perhaps on another thread, and then with the very same values.
+/// </remarks>
+internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batch) : IBatchWalk<BatchColumns<T, TEpilogue>>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TEpilogue : struct, IEpilogue
+{
+    public int ChannelsPerChunk => Columns.StripeColumns<T>();
+
+    public ColumnBlock First(int first) => ColumnBlock.First<T>(first / ChannelsPerChunk, batch.Channels);
+
+    public ColumnBlock Next(ColumnBlock channels, int end) => channels.Start + channels.Lanes < end ? channels.Next<T>((end - 1) / ChannelsPerChunk, batch.Channels) : default;
+
+    [SkipLocalsInit]
+    public void Forward(ColumnBlock channels, in BatchPart part, BatchPasses passes)
+    {
+        double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
+        double* sums = stackalloc double[2 * Columns.Row + 8];
+        coefficients = Simd.Align(coefficients);
+        sums = Simd.Align(sums);
+        T* x = batch.X + Offset(channels, part);
+        if (passes.HasFlag(BatchPasses.Statistics))
+        {
+            SaveMoments(x, channels, part, coefficients, sums);
+            batch.Renormalize(channels.Start, channels.Start + channels.Lanes, part);
+        }
+
+        if (!passes.HasFlag(BatchPasses.Map)) return;
+        LoadFormula(channels, part, coefficients);
+        Columns.Map<T, Normalize<T, TEpilogue>>(x, x, batch.Y + Offset(channels, part), part.Samples, batch.Channels, channels.Lanes, coefficients);
+    }
+
+    [SkipLocalsInit]
+    public void Backward(ColumnBlock channels, in BatchPart part, BatchPasses passes)
+    {
+        double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
+        double* sums = stackalloc double[2 * Columns.Row + 8];
+        coefficients = Simd.Align(coefficients);
+        sums = Simd.Align(sums);
+        nint offset = Offset(channels, part);
+        T* x = batch.X + offset;
+        T* dy = batch.Dy + offset;
+        LoadFormula(channels, part, coefficients);
+        if (passes.HasFlag(BatchPasses.Statistics) && batch.NeedsSums)
+        {
+            Columns.Sum<T, Cotangent<T, TEpilogue>>(x, dy, part.Samples, batch.Channels, channels.Lanes, coefficients, sums);
+            SaveSums(channels, part, sums);
+        }
+
+        if (!passes.HasFlag(BatchPasses.Map) || batch.Dx is null) return;
+        LoadSlopes(channels, part, coefficients);
+        Columns.Map<T, InputGradient<T, TEpilogue>>(x, dy, batch.Dx + offset, part.Samples, batch.Channels, channels.Lanes, coefficients);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void ParameterGradients(ColumnBlock channels, BatchStatistics statistics)
+    {
+        for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
+        {
+            Vector512<double> dgamma = default, dbeta = default;
+            for (int p = 0; p < statistics.Parts; p++)
+            {
+                BatchPart part = statistics.PartToSum(p);
+                Vector512<double> own = Load(channels, part, BatchPart.Dgamma, j), shift = Load(channels, part, BatchPart.Dbeta, j);
+                if (batch.Renormalizes) own = Load(channels, part, BatchPart.R, j) * own + Load(channels, part, BatchPart.D, j) * shift;
+                dgamma = p == 0 ? own : dgamma + own;
+                dbeta = p == 0 ? shift : dbeta + shift;
+            }
+
+            channels.SaveParameter(batch.Dgamma, j, dgamma);
+            channels.SaveParameter(batch.Dbeta, j, dbeta);
+        }
+    }
+
+    public void Renormalize(int from, int to, in BatchPart part) => batch.Renormalize(from, to, part);
+
+    /// <summary>Nothing is stored past the caches.</summary>
+    public void Fence()
+    {
+    }
+
+    private nint Offset(ColumnBlock channels, in BatchPart part) => (nint)part.Start * batch.Channels + channels.Start;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Load(ColumnBlock channels, in BatchPart part, int row, int j) => channels.Load(part[row] + channels.Start, j);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Save(ColumnBlock channels, in BatchPart part, int row, int j, Vector512<double> values) => channels.Save(part[row] + channels.Start, values, j);
+
+    /// <summary>Statistics of some columns, as <see cref="Moments.Of{T}"/> computes them for one group.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void SaveMoments(T* x, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums)
+    {
+        var m = Vector512.Create((double)part.Samples);
+        int step = Vector512<double>.Count;
+        double* pivots = coefficients + Coefficient.Pivot * Columns.Row;
+        int sample = Math.Min(part.Samples, NormFormulas.SampleRows);
+        Columns.Sum<T, Value<T>>(x, x, sample, (nint)(part.Samples / sample) * batch.Channels, channels.Lanes, coefficients, sums);
+        for (int j = 0; j < channels.Padded; j += step) Simd.Store(pivots + j, Widen.Round<T>(Simd.Load(sums + j) / Vector512.Create((double)sample)));
+        double* lows = sums;
+        double* variances = sums + Columns.Row;
+        for (int attempt = 1; ; attempt++)
+        {
+            Columns.Sum<T, Deviation<T>>(x, x, part.Samples, batch.Channels, channels.Lanes, coefficients, sums);
+            Vector512<double> far = default;
+            for (int j = 0; j < channels.Padded; j += step)
+            {
+                Vector512<double> low = Simd.Load(lows + j) / m;
+                Vector512<double> variance = Simd.Load(variances + j) / m - low * low;
+                variance = Vector512.AndNot(variance, Vector512.LessThan(variance, Vector512<double>.Zero));
+                Simd.Store(lows + j, low);
+                Simd.Store(variances + j, variance);
+                far |= IsFar(channels, low, variance, j);
+            }
+
+            if (attempt == NormFormulas.MaxPivots || far == Vector512<double>.Zero) break;
+            for (int j = 0; j < channels.Padded; j += step)
+            {
+                Vector512<double> low = Simd.Load(lows + j), pivot = Simd.Load(pivots + j);
+                Simd.Store(pivots + j, Vector512.ConditionalSelect(IsFar(channels, low, Simd.Load(variances + j), j), Widen.Round<T>(pivot + low), pivot));
+            }
+        }
+
+        for (int lane = 0; lane < channels.Lanes; lane++)
+        {
+            if (!NormFormulas.NeedsDouble<T>(variances[lane], batch.Eps)) continue;
+            Moments wide = Moments.InDouble(x + lane, part.Samples, batch.Channels, 1);
+            (pivots[lane], lows[lane], variances[lane]) = (wide.Pivot, wide.Low, wide.Variance);
+        }
+
+        for (int j = 0; j < channels.Padded; j += step)
+        {
+            Vector512<double> variance = Simd.Load(variances + j), sum = variance + Vector512.Create(batch.Eps);
+            Save(channels, part, BatchPart.Pivot, j, Simd.Load(pivots + j));
+            Save(channels, part, BatchPart.Low, j, Simd.Load(lows + j));
+            Save(channels, part, BatchPart.Variance, j, variance);
+            Save(channels, part, BatchPart.Rstd, j, Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero)));
+        }
+    }
+
+    /// <summary>All ones where <see cref="NormFormulas.IsFar"/>; zero behind the last column.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> IsFar(ColumnBlock channels, Vector512<double> low, Vector512<double> variance, int j) =>
+        Vector512.GreaterThan(low * low, variance) & Simd.HeadMask<double>(Math.Clamp(channels.Lanes - j, 0, Vector512<double>.Count));
+
+    /// <summary>Pivot, scale and shift of <see cref="Normalize{T, TEpilogue}"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void LoadFormula(ColumnBlock channels, in BatchPart part, double* coefficients)
+    {
+        for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
+        {
+            Vector512<double> gamma = channels.LoadParameter(batch.Gamma, j, 1), beta = channels.LoadParameter(batch.Beta, j, 0);
+            if (batch.Renormalizes)
+            {
+                beta += gamma * Load(channels, part, BatchPart.D, j);
+                gamma *= Load(channels, part, BatchPart.R, j);
+            }
+
+            Vector512<double> scale = gamma * Load(channels, part, BatchPart.Rstd, j);
+            Simd.Store(coefficients + Coefficient.Pivot * Columns.Row + j, Load(channels, part, BatchPart.Pivot, j));
+            Simd.Store(coefficients + Coefficient.Scale * Columns.Row + j, scale);
+            Simd.Store(coefficients + Coefficient.Shift * Columns.Row + j, beta - Load(channels, part, BatchPart.Low, j) * scale);
+        }
+    }
+
+    /// <summary>Σdy and Σdy·xhat = rstd·(Σdy·(x-pivot) - low·Σdy).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void SaveSums(ColumnBlock channels, in BatchPart part, double* sums)
+    {
+        for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
+        {
+            Vector512<double> dbeta = Simd.Load(sums + j);
+            Save(channels, part, BatchPart.Dbeta, j, dbeta);
+            Save(channels, part, BatchPart.Dgamma, j, Load(channels, part, BatchPart.Rstd, j) * (Simd.Load(sums + Columns.Row + j) - Load(channels, part, BatchPart.Low, j) * dbeta));
+        }
+    }
+
+    /// <summary>b and c of <see cref="InputGradient{T, TEpilogue}"/>; zero where the statistics are fixed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void LoadSlopes(ColumnBlock channels, in BatchPart part, double* coefficients)
+    {
+        var m = Vector512.Create(part.Count);
+        for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
+        {
+            Vector512<double> b = default, c = default;
+            if (batch.FromBatch)
+            {
+                Vector512<double> a = Simd.Load(coefficients + Coefficient.Scale * Columns.Row + j);
+                b = -a * Load(channels, part, BatchPart.Rstd, j) * (Load(channels, part, BatchPart.Dgamma, j) / m);
+                c = -a * (Load(channels, part, BatchPart.Dbeta, j) / m) - b * Load(channels, part, BatchPart.Low, j);
+            }
+
+            Simd.Store(coefficients + Coefficient.B * Columns.Row + j, b);
+            Simd.Store(coefficients + Coefficient.C * Columns.Row + j, c);
+        }
+    }
+}

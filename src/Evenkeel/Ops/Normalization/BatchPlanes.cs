@@ -1,0 +1,118 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>Batch norm of (N, C, …), channel by channel: a channel of a part is a run of S values in each of its samples, C·S apart.</summary>
+internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch) : IBatchWalk<BatchPlanes<T, TEpilogue>>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TEpilogue : struct, IEpilogue
+{
+    private const int PageBytes = 4096;
+
+    /// <summary>So many neighbouring planes that they fill a memory page: they share pages, and two threads seldom write to one cache line.</summary>
+    public int ChannelsPerChunk => Math.Max(1, PageBytes / sizeof(T) / batch.Spatial);
+
+    public ColumnBlock First(int first) => new(first, 1, 1);
+
+    public ColumnBlock Next(ColumnBlock channels, int end) => channels.Start + 1 < end ? new(channels.Start + 1, 1, 1) : default;
+
+    public void Forward(ColumnBlock channels, in BatchPart part, BatchPasses passes)
+    {
+        int c = channels.Start;
+        nint offset = Offset(c, part);
+        T* x = batch.X + offset;
+        if (passes.HasFlag(BatchPasses.Statistics))
+        {
+            Moments moments = Moments.Of(x, part.Samples, Stride, batch.Spatial, batch.Eps);
+            part[BatchPart.Pivot][c] = moments.Pivot;
+            part[BatchPart.Low][c] = moments.Low;
+            part[BatchPart.Variance][c] = moments.Variance;
+            part[BatchPart.Rstd][c] = NormFormulas.Rstd(moments.Variance, batch.Eps);
+            batch.Renormalize(c, c + 1, part);
+        }
+
+        if (!passes.HasFlag(BatchPasses.Map)) return;
+        (double gamma, double beta) = Affine(c, part);
+        // What lies behind a plane is the next one's turn only where channels go one by one; fixed statistics go by samples.
+        Segments.Map(x, x, batch.Y + offset, part.Samples, Stride, batch.Spatial, Formula(c, part, gamma, beta), batch.Streams, ahead: batch.FromBatch && Ahead(part));
+    }
+
+    public void Backward(ColumnBlock channels, in BatchPart part, BatchPasses passes)
+    {
+        int c = channels.Start;
+        nint offset = Offset(c, part);
+        T* x = batch.X + offset;
+        T* dy = batch.Dy + offset;
+        (double gamma, double beta) = Affine(c, part);
+        Normalize<T, TEpilogue> formula = Formula(c, part, gamma, beta);
+        double rstd = part[BatchPart.Rstd][c], low = part[BatchPart.Low][c];
+        if (passes.HasFlag(BatchPasses.Statistics) && batch.NeedsSums)
+        {
+            (double dbeta, double product) = Segments.Sum(x, dy, part.Samples, Stride, batch.Spatial, new Cotangent<T, TEpilogue>(formula));
+            part[BatchPart.Dbeta][c] = dbeta;
+            part[BatchPart.Dgamma][c] = rstd * (product - low * dbeta);
+        }
+
+        if (!passes.HasFlag(BatchPasses.Map) || batch.Dx is null) return;
+        double a = gamma * rstd, b = 0, constant = 0;
+        if (batch.FromBatch)
+        {
+            b = -a * rstd * (part[BatchPart.Dgamma][c] / part.Count);
+            constant = -a * (part[BatchPart.Dbeta][c] / part.Count) - b * low;
+        }
+
+        var gradient = new InputGradient<T, TEpilogue>(formula, Broadcast(a), Broadcast(b), Broadcast(constant));
+        Segments.Map(x, dy, batch.Dx + offset, part.Samples, Stride, batch.Spatial, gradient, batch.Streams, Ahead(part));
+    }
+
+    public void ParameterGradients(ColumnBlock channels, BatchStatistics statistics)
+    {
+        int c = channels.Start;
+        double dgamma = 0, dbeta = 0;
+        for (int p = 0; p < statistics.Parts; p++)
+        {
+            BatchPart part = statistics.PartToSum(p);
+            double own = part[BatchPart.Dgamma][c], shift = part[BatchPart.Dbeta][c];
+            if (batch.Renormalizes) own = part[BatchPart.R][c] * own + part[BatchPart.D][c] * shift;
+            dgamma = p == 0 ? own : dgamma + own;
+            dbeta = p == 0 ? shift : dbeta + shift;
+        }
+
+        if (batch.Dgamma is not null) batch.Dgamma[c] = T.CreateTruncating(dgamma);
+        if (batch.Dbeta is not null) batch.Dbeta[c] = T.CreateTruncating(dbeta);
+    }
+
+    public void Renormalize(int from, int to, in BatchPart part) => batch.Renormalize(from, to, part);
+
+    public void Fence()
+    {
+        if (batch.Streams) Simd.StreamFence();
+    }
+
+    private nint Stride => (nint)batch.Channels * batch.Spatial;
+
+    private nint Offset(int c, in BatchPart part) => part.Start * Stride + (nint)c * batch.Spatial;
+
+    /// <summary>gamma and beta of a channel, as renormalization changes them.</summary>
+    private (double Gamma, double Beta) Affine(int c, in BatchPart part)
+    {
+        double gamma = batch.Gamma is null ? 1 : double.CreateTruncating(batch.Gamma[c]);
+        double beta = batch.Beta is null ? 0 : double.CreateTruncating(batch.Beta[c]);
+        return batch.Renormalizes ? (gamma * part[BatchPart.R][c], beta + gamma * part[BatchPart.D][c]) : (gamma, beta);
+    }
+
+    private static Normalize<T, TEpilogue> Formula(int c, in BatchPart part, double gamma, double beta)
+    {
+        double scale = gamma * part[BatchPart.Rstd][c];
+        return new Normalize<T, TEpilogue>(Broadcast(part[BatchPart.Pivot][c]), Broadcast(scale), Broadcast(beta - part[BatchPart.Low][c] * scale));
+    }
+
+    /// <summary>True where this channel and the next fit the second-level cache together.</summary>
+    private bool Ahead(in BatchPart part) => (long)part.Samples * batch.Spatial * sizeof(T) <= 512 << 10;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Broadcast(double value) => Vector512.Create(T.CreateTruncating(value));
+}

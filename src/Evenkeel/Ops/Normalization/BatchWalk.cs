@@ -1,0 +1,89 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Evenkeel.Kernels;
+
+namespace Evenkeel;
+
+/// <summary>What a walk does of its two passes over a part: both at once, while the part is in the cache, unless something has to happen in between.</summary>
+[Flags]
+internal enum BatchPasses
+{
+    /// <summary>Forward: moments. Backward: Σdy and Σdy·xhat.</summary>
+    Statistics = 1,
+
+    /// <summary>Forward: y. Backward: dx.</summary>
+    Map = 2,
+
+    Both = Statistics | Map,
+}
+
+/// <summary>
+/// A way through a batch: some neighbouring channels at a time. <see cref="BatchPlanes{T, TEpilogue}"/> for (N, C, …), <see cref="BatchColumns{T, TEpilogue}"/> for (N, C).
+/// </summary>
+internal interface IBatchWalk<TSelf>
+{
+    /// <summary>Channels of a chunk: fixed by the shape.</summary>
+    int ChannelsPerChunk { get; }
+
+    /// <summary>The first channels that go together, of a chunk that begins at <paramref name="first"/>.</summary>
+    ColumnBlock First(int first);
+
+    /// <summary>The next ones before channel <paramref name="end"/>; no lanes behind the last.</summary>
+    ColumnBlock Next(ColumnBlock channels, int end);
+
+    /// <summary>Moments of a part; y from them.</summary>
+    void Forward(ColumnBlock channels, in BatchPart part, BatchPasses passes);
+
+    /// <summary>Σdy and Σdy·xhat of a part; dx from them.</summary>
+    void Backward(ColumnBlock channels, in BatchPart part, BatchPasses passes);
+
+    /// <summary>dgamma and dbeta from the sums of all parts.</summary>
+    void ParameterGradients(ColumnBlock channels, BatchStatistics statistics);
+
+    /// <inheritdoc cref="BatchOperands{T}.Renormalize"/>
+    void Renormalize(int from, int to, in BatchPart part);
+
+    /// <summary>At the end of a chunk: what was stored past the caches is visible before the chunk counts as done.</summary>
+    void Fence();
+}
+
+/// <summary>The operands of a batch norm by pointer, null where there is none, and how they lie in memory: what both walks work on.</summary>
+internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee754<T>
+{
+    public T* X, Y, Dy, Dx, Gamma, Beta, Dgamma, Dbeta, RunningMean, RunningVariance;
+
+    /// <summary>The batch is (N, C, …): samples, channels, values of a channel in a sample.</summary>
+    public int Samples, Channels, Spatial;
+
+    public double Eps;
+
+    /// <summary>Whether the statistics are the batch's own: then dx has a path through them.</summary>
+    public bool FromBatch;
+
+    /// <summary>Renormalization's limits; <see cref="Renormalizes"/> says whether there are any.</summary>
+    public double RMax, DMax;
+
+    public bool Renormalizes;
+
+    /// <summary>True where what is written outgrows the last-level cache.</summary>
+    public readonly bool Streams => (long)Samples * Channels * Spatial * sizeof(T) >= Simd.StreamThreshold;
+
+    /// <summary>Whether the backward pass needs Σdy and Σdy·xhat.</summary>
+    public readonly bool NeedsSums => FromBatch || Dgamma is not null || Dbeta is not null;
+
+    /// <summary>
+    /// r and d of some channels, from their moments and the running ones: y = gamma·(xhat·r + d) + beta is batch norm with gamma' = gamma·r and beta' = beta + gamma·d.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly void Renormalize(int from, int to, in BatchPart part)
+    {
+        if (!Renormalizes) return;
+        double* pivot = part[BatchPart.Pivot], low = part[BatchPart.Low], variance = part[BatchPart.Variance], r = part[BatchPart.R], d = part[BatchPart.D];
+        for (int c = from; c < to; c++)
+        {
+            double rstd = NormFormulas.Rstd(double.CreateTruncating(RunningVariance[c]), Eps);
+            r[c] = Math.Clamp(Math.Sqrt(variance[c] + Eps) * rstd, 1 / RMax, RMax);
+            d[c] = Math.Clamp((pivot[c] - double.CreateTruncating(RunningMean[c]) + low[c]) * rstd, -DMax, DMax);
+        }
+    }
+}
