@@ -1,3 +1,5 @@
+using Evenkeel.Nn;
+
 namespace Evenkeel.Lab.Bits;
 
 /// <summary>Batch and layer normalization: forward, backward and running statistics.</summary>
@@ -28,6 +30,24 @@ internal static class NormBits
         }),
         .. s_batches.Select(shape => new BitsCase($"batchnorm/plain/{ShapeName.Of(shape)}", probe => probe.Pass(
             x => x[0].BatchNorm(null, null, null), probe.NormalAround(2, 1.5, shape)))),
+        .. s_batches.Select(shape => new BitsCase($"batchnorm/masked/{ShapeName.Of(shape)}", probe =>
+        {
+            var running = new RunningStatistics(shape[1], RunningAverage.Keep(0.99) with { Estimator = VarianceEstimator.Biased });
+            running.Mean.To(probe.DType);
+            running.Variance.To(probe.DType);
+            Tensor mask = Tensor.Zeros(new Shape(shape).With(1, 1), DType.Float64);
+            foreach (ref double weight in mask.AsSpan<double>()) weight = probe.Random.NextInt(4) == 0 ? 0 : 1;
+            probe.Pass(x => x[0].MaskedBatchNorm(mask, x[1], x[2], running), probe.NormalAround(2, 1.5, shape), probe.NormalAround(1, 1, shape[1]), probe.Normal(shape[1]));
+            probe.Add("mean", running.Mean.Value);
+            probe.Add("variance", running.Variance.Value);
+        })),
+        .. new[] { NormConvention.Keras, NormConvention.Torch with { ChannelAxis = 2 } }.Select(convention => new BitsCase($"batchnorm/axis{convention.ChannelAxis}/6x28x33x17", probe =>
+        {
+            var layer = new BatchNormalization(convention.ChannelAxis < 0 ? 17 : 33, convention);
+            layer.To(probe.DType);
+            probe.Pass(x => layer.Forward(x[0]), probe.NormalAround(2, 1.5, 6, 28, 33, 17));
+            foreach ((string key, Tensor tensor) in layer.StateDict()) probe.Add(key, tensor);
+        })),
         new("batchnorm/graph/16x33x7x7", probe => probe.Pass(x => GraphNorms.BatchNorm(x[0], x[1], x[2]), probe.NormalAround(2, 1.5, 16, 33, 7, 7), probe.Normal(33), probe.Normal(33))),
         .. s_layers.SelectMany(layer => new[]
         {

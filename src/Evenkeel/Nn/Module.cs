@@ -35,8 +35,14 @@ public abstract partial class Module
     {
         ArgumentNullException.ThrowIfNull(x);
         Tensor y = ForwardCore(x);
-        foreach (Action<Module, Tensor, Tensor> hook in _hooks) hook(this, x, y);
+        RunHooks(x, y);
         return y;
+    }
+
+    /// <summary>Shows the hooks a result.</summary>
+    internal void RunHooks(Tensor x, Tensor y)
+    {
+        foreach (Action<Module, Tensor, Tensor> hook in _hooks) hook(this, x, y);
     }
 
     /// <summary>Computes the module's output. Called by <see cref="Forward"/>; other modules are called through their <see cref="Forward"/>.</summary>

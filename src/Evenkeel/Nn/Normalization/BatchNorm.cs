@@ -17,17 +17,29 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
     private readonly BatchForm _form;
 
     private protected BatchNorm(int numFeatures, double eps, RunningAverage average, bool affine, bool trackRunningStats, BatchForm form = default)
-        : base(numFeatures, eps, average, useScale: affine, useBias: affine, trackRunningStats) => _form = form;
+        : this(numFeatures, NormConvention.Torch with { Eps = eps, Average = average }, useScale: affine, useBias: affine, trackRunningStats) => _form = form;
 
-    /// <summary>PyTorch's spelling of the settings.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{TypeName}({NumFeatures}{_form}, eps={PythonNumber.Format(Eps)}, momentum={Average}, affine={PythonNumber.Format(Weight is not null)}, track_running_stats={PythonNumber.Format(TrackRunningStats)}{StateText})");
+    private protected BatchNorm(int numFeatures, NormConvention convention, bool useScale, bool useBias, bool trackRunningStats)
+        : base(numFeatures, (convention ?? throw new ArgumentNullException(nameof(convention))).Eps, convention.Average, useScale, useBias, trackRunningStats) => Convention = convention;
+
+    /// <summary>Whose batch norm it is: average, eps, channel axis, and what one value per channel is.</summary>
+    public NormConvention Convention { get; }
+
+    /// <summary>PyTorch's spelling of the settings, and the convention where it is another one.</summary>
+    public override string ToString()
+    {
+        bool scale = Weight is not null, bias = Bias is not null;
+        string affine = scale == bias ? $"affine={PythonNumber.Format(scale)}" : $"scale={PythonNumber.Format(scale)}, bias={PythonNumber.Format(bias)}";
+        string convention = Convention.Name == NormConvention.Torch.Name ? "" : $", convention={Convention}";
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{TypeName}({NumFeatures}{_form}, eps={PythonNumber.Format(Eps)}, momentum={Average}, {affine}, track_running_stats={PythonNumber.Format(TrackRunningStats)}{convention}{StateText})");
+    }
 
     /// <inheritdoc/>
-    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, fuseReLU: true);
+    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, mask: null, fuseReLU: true);
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => Normalize(x, fuseReLU: false);
+    protected override Tensor ForwardCore(Tensor x) => Normalize(x);
 
     /// <summary>Whether the layer takes inputs of this rank.</summary>
     private protected abstract bool Takes(int rank);
@@ -38,20 +50,60 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
     /// <summary>PyTorch's momentum as an average; null is the cumulative one.</summary>
     private protected static RunningAverage FromMomentum(double? momentum) => momentum is { } weight ? RunningAverage.Torch(weight) : RunningAverage.Cumulative;
 
-    private Tensor Normalize(Tensor x, bool fuseReLU)
+    private protected Tensor Normalize(Tensor x, Tensor? mask = null, bool fuseReLU = false)
     {
-        if (!Takes(x.Shape.Rank) || x.Shape[1] != NumFeatures)
+        Shape shape = x.Shape;
+        // A vector is N values of one channel (ONNX).
+        int axis = shape.Rank == 1 ? 1 : Convention.ChannelAxis < 0 ? Convention.ChannelAxis + shape.Rank : Convention.ChannelAxis;
+        bool takes = Takes(shape.Rank) && axis >= 0 && (axis < shape.Rank || shape.Rank == 1);
+        int channels = !takes ? 0 : axis < shape.Rank ? shape[axis] : 1;
+        if (!takes || channels != NumFeatures) throw WrongShape(x, takes ? channels : null);
+        Tensor planes = AsPlanes(x, axis);
+        // Without running statistics the batch's own are meant, in every mode.
+        bool? training = TrackRunningStats ? null : true;
+        Tensor y = mask is null
+            ? planes.NormalizeBatch(_form, Gamma, Beta, Running, Eps, fuseReLU, training, Convention.SingleValue)
+            : planes.MaskedBatchNorm(MaskOf(mask, x, axis, planes), Gamma, Beta, Running, Eps, training, Convention.SingleValue);
+        return ReferenceEquals(planes, x) ? y : y.Reshape(shape);
+    }
+
+    /// <summary>The channels as dimension 1; in memory that is what they are after a reshape.</summary>
+    private Tensor AsPlanes(Tensor x, int axis)
+    {
+        if (axis == 1 && x.Shape.Rank > 1) return x;
+        int before = 1, after = 1;
+        for (int i = 0; i < x.Shape.Rank; i++)
         {
-            string expected = string.Format(CultureInfo.InvariantCulture, ExpectedShape, NumFeatures);
-            string remedy = Takes(x.Shape.Rank)
-                ? $"The channels are dimension 1; create the layer with {x.Shape[1]} features or fix the layer before it."
-                : TypeName.EndsWith('d')
-                    ? $"Use the layer of that rank ({TypeName[..^2]}1d for (N, C) and (N, C, L), 2d for images, 3d for volumes), or Reshape."
-                    : "Add the missing dimensions with Reshape.";
-            throw new ArgumentException($"{TypeName}: expected {expected}, got {x.Shape}. {remedy}");
+            if (i < axis) before *= x.Shape[i];
+            if (i > axis) after *= x.Shape[i];
         }
 
-        // Without running statistics the batch's own are meant, in every mode.
-        return x.NormalizeBatch(_form, Gamma, Beta, Running, Eps, fuseReLU, training: TrackRunningStats ? null : true);
+        return after == 1 ? x.Reshape([before, NumFeatures]) : x.Reshape([before, NumFeatures, after]);
+    }
+
+    /// <summary>The mask of the planes: (N, 1, ...).</summary>
+    private Tensor MaskOf(Tensor mask, Tensor x, int axis, Tensor planes)
+    {
+        Span<int> positions = stackalloc int[Math.Max(0, x.Shape.Rank - 1)];
+        for (int i = 0; i < positions.Length; i++) positions[i] = x.Shape[i < axis ? i : i + 1];
+        var expected = x.Shape.Rank == 1 ? x.Shape : new Shape(positions);
+        if (mask.Shape != expected)
+            throw new ArgumentException($"{TypeName}: expected a mask of shape {expected} for an input of shape {x.Shape} with the channels as dimension {Convention.ChannelAxis}, one value a position, got {mask.Shape}. Leave the channel axis out of the mask.");
+        return mask.Reshape(planes.Shape.With(1, 1));
+    }
+
+    private ArgumentException WrongShape(Tensor x, int? channels)
+    {
+        // The layers of one rank say so in their names: BatchNorm2d.
+        bool isOfOneRank = TypeName.EndsWith('d');
+        int axis = Convention.ChannelAxis;
+        string expected = string.Format(CultureInfo.InvariantCulture, ExpectedShape, NumFeatures);
+        if (isOfOneRank && axis != 1) expected = $"{NumFeatures} channels as dimension {axis} ({Convention}) of the ranks of {expected}";
+        string remedy = channels is { } got
+            ? $"The channels are dimension {axis}; create the layer with {got} features or fix the layer before it."
+            : isOfOneRank
+                ? $"Use the layer of that rank ({TypeName[..^2]}1d for (N, C) and (N, C, L), 2d for images, 3d for volumes), or Reshape."
+                : "Add the missing dimensions with Reshape.";
+        return new ArgumentException($"{TypeName}: expected {expected}, got {x.Shape}. {remedy}");
     }
 }

@@ -29,6 +29,18 @@ public sealed class BatchNorm2d : BatchNorm
     {
     }
 
+    /// <summary>Creates the layer in a library's convention; the ranks stay this layer's. With channels last the channels are the input's last dimension.</summary>
+    /// <param name="numFeatures">Number of channels C.</param>
+    /// <param name="convention">Whose batch norm it is, for example <c>NormConvention.Keras</c>.</param>
+    /// <param name="useScale">Whether gamma is learned; without it it is 1.</param>
+    /// <param name="useBias">Whether beta is learned; without it it is 0.</param>
+    /// <param name="trackRunningStats">Whether running statistics are kept; without them the batch's own are used in every mode.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No features, or a negative or NaN eps.</exception>
+    public BatchNorm2d(int numFeatures, NormConvention convention, bool useScale = true, bool useBias = true, bool trackRunningStats = true)
+        : base(numFeatures, convention, useScale, useBias, trackRunningStats)
+    {
+    }
+
     private protected override string ExpectedShape => "(N, {0}, H, W)";
 
     private protected override bool Takes(int rank) => rank == 4;

@@ -122,7 +122,7 @@ public static class GraphNorms
     }
 
     /// <summary>(C) as (C, 1, ...), which broadcasts over (N, C, ...).</summary>
-    private static Tensor? PerChannel(Tensor x, Tensor? values)
+    internal static Tensor? PerChannel(Tensor x, Tensor? values)
     {
         if (values is null || x.Shape.Rank == 2) return values;
         // A parameter joins the tape before it is reshaped: afterwards it would be a plain tensor whose gradient is lost.

@@ -1,0 +1,45 @@
+namespace Evenkeel.Nn;
+
+/// <summary>
+/// Batch normalization of any rank and any channel axis, in a library's convention (the name is that of Keras and ONNX): y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and variance over all
+/// dimensions but the channels'.
+/// </summary>
+/// <remarks>
+/// <para>The channel axis costs nothing: (N, H, W, C) is (N·H·W, C) in memory, and any other axis is a reshape to (before, C, after). Nothing is transposed.</para>
+/// <para>Modes, running statistics, state-dict keys and source: see <see cref="BatchNorm"/>; the conventions: <see cref="NormConvention"/>.</para>
+/// </remarks>
+/// <example><c>new BatchNormalization(16, NormConvention.Keras)</c> is <c>keras.layers.BatchNormalization()</c> on inputs (N, ..., 16).</example>
+public sealed class BatchNormalization : BatchNorm
+{
+    /// <summary>Creates the layer.</summary>
+    /// <param name="numFeatures">Number of channels C.</param>
+    /// <param name="convention">Whose batch norm it is.</param>
+    /// <param name="useScale">Whether gamma is learned; without it it is 1 (<c>scale</c> in Keras, <c>use_scale</c> in Flax).</param>
+    /// <param name="useBias">Whether beta is learned; without it it is 0 (<c>center</c> in Keras, <c>use_bias</c> in Flax).</param>
+    /// <param name="trackRunningStats">Whether running statistics are kept; without them the batch's own are used in every mode.</param>
+    /// <exception cref="ArgumentOutOfRangeException">No features, or a negative or NaN eps.</exception>
+    public BatchNormalization(int numFeatures, NormConvention convention, bool useScale = true, bool useBias = true, bool trackRunningStats = true)
+        : base(numFeatures, convention, useScale, useBias, trackRunningStats)
+    {
+    }
+
+    private protected override string ExpectedShape => $"an input of {Convention.Ranks} with {{0}} channels as dimension {Convention.ChannelAxis} ({Convention.Name})";
+
+    private protected override bool Takes(int rank) => Convention.Ranks.Takes(rank);
+
+    /// <summary>
+    /// The layer with a mask, as Keras and Flax have it: in training only the positions whose mask is 1 count in the statistics. All positions are normalized, the masked ones too, and in eval the mask changes nothing.
+    /// </summary>
+    /// <param name="x">The input.</param>
+    /// <param name="mask">0 or 1 for each position: the input's shape without the channel axis, (N, L) for (N, L, C).</param>
+    /// <exception cref="ArgumentException">The mask has another shape, other values, no 1, or just one where one value per channel is an error.</exception>
+    /// <remarks>Computed from elementwise operations and sums, several passes over memory where <see cref="Module.Forward"/> has two; values under the mask must be finite. Keras adds 1e-7 to the count of ones; here it is exact, as in Flax.</remarks>
+    public Tensor Forward(Tensor x, Tensor mask)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(mask);
+        Tensor y = Normalize(x, mask);
+        RunHooks(x, y);
+        return y;
+    }
+}
