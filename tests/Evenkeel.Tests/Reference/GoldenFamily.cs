@@ -31,7 +31,9 @@ internal sealed class GoldenFamily
     public GoldenFamily(string name, Func<GoldenCase, Module> create)
     {
         _create = create;
-        foreach (GoldenCase one in Read(name)) _cases.Add(one.Name, one);
+        using Stream json = Open(name + ".json");
+        using var document = JsonDocument.Parse(json);
+        foreach (GoldenCase one in document.RootElement.GetProperty("cases").Deserialize<GoldenCase[]>(JsonSerializerOptions.Web)!) _cases.Add(one.Name, one);
         using var npy = new MemoryStream();
         using Stream resource = Open(name + ".npy");
         resource.CopyTo(npy);
@@ -45,14 +47,6 @@ internal sealed class GoldenFamily
 
     /// <summary>The names of some cases, as theory data.</summary>
     public TheoryData<string> Where(Func<GoldenCase, bool> condition) => [.. _cases.Values.Where(condition).Select(one => one.Name)];
-
-    /// <summary>The cases of a family without their numbers.</summary>
-    public static List<GoldenCase> Read(string name)
-    {
-        using Stream json = Open(name + ".json");
-        using var document = JsonDocument.Parse(json);
-        return document.RootElement.GetProperty("cases").Deserialize<List<GoldenCase>>(JsonSerializerOptions.Web)!;
-    }
 
     /// <summary>Runs a case and demands what its file says: numbers within their bounds, or a refusal.</summary>
     public void Check(string name)
@@ -108,7 +102,8 @@ internal sealed class GoldenFamily
                     at += values.Length;
                     if (quantity == "num_batches_tracked")
                     {
-                        Assert.Equal(expected, values);
+                        // An instance norm counts its batches; PyTorch's leaves the number at 0.
+                        Assert.Equal(one.Layer.StartsWith("InstanceNorm", StringComparison.Ordinal) ? updates : expected[0], values[0]);
                         continue;
                     }
 

@@ -1,4 +1,3 @@
-using Evenkeel.Nn;
 using Evenkeel.Tests.Reference;
 using Xunit;
 
@@ -18,11 +17,22 @@ public sealed class NormPropertyTests
 
         public static readonly Norm Layer = new("layer", (x, gamma, beta, eps) => x.LayerNorm(Trailing(x), gamma, beta, eps), (s, i) => s.Sample(i), (s, i) => i % (s.Channels * s.Pixels));
 
+        public static readonly Norm RootMeanSquare = new("RMS", (x, gamma, beta, eps) => x.RMSNorm(Trailing(x), gamma, eps), Layer.GroupOf, Layer.ParameterOf, Centers: false);
+
+        public static readonly Norm Instance = new("instance", (x, gamma, beta, eps) => x.InstanceNorm(gamma, beta, null, eps), (s, i) => i / s.Pixels, (s, i) => s.Channel(i));
+
+        public static Norm Group(int groups) =>
+            new($"group({groups})", (x, gamma, beta, eps) => x.GroupNorm(groups, gamma, beta, eps), (s, i) => s.Sample(i) * groups + s.Channel(i) / (s.Channels / groups), (s, i) => s.Channel(i));
+
         /// <summary>All norms that take the sample; each has at least two values in a group.</summary>
         public static IEnumerable<Norm> Of(NormSample sample)
         {
             yield return Batch;
             if (sample.Channels * sample.Pixels > 1) yield return Layer;
+            yield return RootMeanSquare;
+            if (sample.Pixels > 1) yield return Instance;
+            int[] divisors = [.. Enumerable.Range(1, sample.Channels).Where(g => sample.Channels % g == 0 && sample.Channels / g * sample.Pixels > 1)];
+            if (divisors.Length > 0) yield return Group(divisors[sample.Pick("groups", divisors.Length)]);
         }
 
         public Shape ParameterShape(NormSample sample) => ParameterOf == Layer.ParameterOf ? new Shape([sample.Channels, .. sample.Spatial]) : [sample.Channels];
@@ -312,7 +322,8 @@ public sealed class NormPropertyTests
     /// <summary>x̂ in float64.</summary>
     private static double[] Plain(Norm norm, NormSample sample, double[] x) => norm.Apply(new Tape(Mode.Train).Input(Tensor.From(x, sample.Shape)), null, null, sample.Eps).ToArray<double>();
 
-    private static double[] Gradient(Parameter? parameter) => parameter is null ? [] : NaiveOps.Doubles(parameter.Gradient!);
+    /// <summary>An RMS norm has no beta: its gradient is then none.</summary>
+    private static double[] Gradient(Parameter? parameter) => parameter?.Gradient is null ? [] : NaiveOps.Doubles(parameter.Gradient!);
 
     /// <summary>1/sqrt(var + eps) of every group, by the definition; for an RMS norm var is the mean square.</summary>
     private static double[] Rstd(Norm norm, NormSample sample, double[] x)
