@@ -53,12 +53,11 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
     private protected Tensor Normalize(Tensor x, Tensor? mask = null, bool fuseReLU = false)
     {
         Shape shape = x.Shape;
-        // A vector is N values of one channel (ONNX).
-        int axis = shape.Rank == 1 ? 1 : Convention.ChannelAxis < 0 ? Convention.ChannelAxis + shape.Rank : Convention.ChannelAxis;
+        int axis = AxisOf(shape);
         bool takes = Takes(shape.Rank) && axis >= 0 && (axis < shape.Rank || shape.Rank == 1);
         int channels = !takes ? 0 : axis < shape.Rank ? shape[axis] : 1;
         if (!takes || channels != NumFeatures) throw WrongShape(x, takes ? channels : null);
-        Tensor planes = AsPlanes(x, axis);
+        Tensor planes = AsPlanes(x);
         // Without running statistics the batch's own are meant, in every mode.
         bool? training = TrackRunningStats ? null : true;
         Tensor y = mask is null
@@ -67,9 +66,10 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
         return ReferenceEquals(planes, x) ? y : y.Reshape(shape);
     }
 
-    /// <summary>The channels as dimension 1; in memory that is what they are after a reshape.</summary>
-    private Tensor AsPlanes(Tensor x, int axis)
+    /// <summary>An input of the layer with its channels as dimension 1: a reshape, whatever the axis, for in memory (before, C, after) is what it is.</summary>
+    internal Tensor AsPlanes(Tensor x)
     {
+        int axis = AxisOf(x.Shape);
         if (axis == 1 && x.Shape.Rank > 1) return x;
         int before = 1, after = 1;
         for (int i = 0; i < x.Shape.Rank; i++)
@@ -80,6 +80,9 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
 
         return after == 1 ? x.Reshape([before, NumFeatures]) : x.Reshape([before, NumFeatures, after]);
     }
+
+    /// <summary>The channels' dimension, from 0. A vector is N values of one channel (ONNX).</summary>
+    private int AxisOf(Shape shape) => shape.Rank == 1 ? 1 : Convention.ChannelAxis < 0 ? Convention.ChannelAxis + shape.Rank : Convention.ChannelAxis;
 
     /// <summary>The mask of the planes: (N, 1, ...).</summary>
     private Tensor MaskOf(Tensor mask, Tensor x, int axis, Tensor planes)

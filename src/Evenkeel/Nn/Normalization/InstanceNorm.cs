@@ -1,5 +1,4 @@
 using System.Globalization;
-using Evenkeel.Random;
 
 namespace Evenkeel.Nn;
 
@@ -14,61 +13,19 @@ namespace Evenkeel.Nn;
 /// (the last one counts the batches; PyTorch's layer leaves it at 0).</para>
 /// <para>Source: Ulyanov, Vedaldi and Lempitsky, "Instance Normalization", 2016; semantics of PyTorch's <c>torch.nn.InstanceNorm*d</c>.</para>
 /// </remarks>
-public abstract class InstanceNorm : Module, IFusesReLU, IInitializable
+public abstract class InstanceNorm : TrackingNorm, IFusesReLU
 {
-    private readonly RunningAverage _average;
-
     private protected InstanceNorm(int numFeatures, double eps, double momentum, bool affine, bool trackRunningStats)
+        : base(numFeatures, eps, RunningAverage.Torch(momentum), useScale: affine, useBias: affine, trackRunningStats)
     {
-        NormChecks.Features(TypeName, numFeatures);
-        NormChecks.Eps(TypeName, eps);
-        NumFeatures = numFeatures;
-        Eps = eps;
-        _average = RunningAverage.Torch(momentum);
-        if (affine)
-        {
-            Weight = Register("weight", Tensor.Ones([numFeatures]));
-            Bias = Register("bias", Tensor.Zeros([numFeatures]));
-        }
-
-        if (trackRunningStats)
-        {
-            Running = new RunningStatistics(numFeatures, _average);
-            RegisterBuffer("running_mean", Running.Mean);
-            RegisterBuffer("running_var", Running.Variance);
-            RegisterBuffer("num_batches_tracked", Running.NumBatchesTracked, optional: true);
-        }
     }
-
-    /// <summary>Number of channels C.</summary>
-    public int NumFeatures { get; }
-
-    /// <summary>What is added to the variance.</summary>
-    public double Eps { get; }
-
-    /// <summary>gamma, one value a channel, 1 at first; null where <c>affine: false</c>.</summary>
-    public Parameter? Weight { get; }
-
-    /// <summary>beta, one value a channel, 0 at first; null where <c>affine: false</c>.</summary>
-    public Parameter? Bias { get; }
-
-    /// <summary>The running statistics; null where <c>trackRunningStats: false</c>.</summary>
-    public RunningStatistics? Running { get; }
 
     /// <summary>PyTorch's spelling of the settings.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{TypeName}({NumFeatures}, eps={PythonNumber.Format(Eps)}, momentum={_average}, affine={PythonNumber.Format(Weight is not null)}, track_running_stats={PythonNumber.Format(Running is not null)})");
+        $"{TypeName}({NumFeatures}, eps={PythonNumber.Format(Eps)}, momentum={Average}, affine={PythonNumber.Format(Weight is not null)}, track_running_stats={PythonNumber.Format(TrackRunningStats)}{StateText})");
 
     /// <inheritdoc/>
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, fuseReLU: true);
-
-    /// <summary>Whatever the scheme: gamma 1, beta 0, running statistics at their start values.</summary>
-    void IInitializable.SetStartValues(Init init, IRandomStream random)
-    {
-        Weight?.Value.Fill(1);
-        Bias?.Value.Fill(0);
-        Running?.Reset();
-    }
 
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x) => Normalize(x, fuseReLU: false);
@@ -90,8 +47,8 @@ public abstract class InstanceNorm : Module, IFusesReLU, IInitializable
             throw new ArgumentException($"{TypeName}: expected (N, {NumFeatures}, {Spatial}) or (C, {Spatial}) with C = {NumFeatures}, got {x.Shape}. {remedy}");
         }
 
-        if (channels == 1) return x.InstanceNorm(Weight, Bias, Running, Eps, fuseReLU);
+        if (channels == 1) return x.InstanceNorm(Gamma, Beta, Running, Eps, fuseReLU);
         Shape sample = x.Shape;
-        return x.Reshape([1, .. sample.ToArray()]).InstanceNorm(Weight, Bias, Running, Eps, fuseReLU).Reshape(sample);
+        return x.Reshape([1, .. sample.ToArray()]).InstanceNorm(Gamma, Beta, Running, Eps, fuseReLU).Reshape(sample);
     }
 }

@@ -148,7 +148,7 @@ public sealed record NormConvention
     };
 
     /// <summary>
-    /// "Dive into Deep Learning", from scratch (the Chinese and the first English edition; the second edition weighs as PyTorch does). Some copies of its code start the running variance at 0:
+    /// "Dive into Deep Learning", from scratch; its second English edition computes the same and calls the 0.9 a 0.1. Some copies of the code start the running variance at 0:
     /// <c>D2l with { Average = RunningAverage.Cs231n }</c>.
     /// </summary>
     public static NormConvention D2l { get; } = new()
@@ -219,6 +219,18 @@ public sealed record NormConvention
     /// <summary>A layer norm with this library's eps.</summary>
     /// <param name="normalizedShape">The trailing dimensions that are normalized together. Keras and Flax normalize the last one alone, whatever the rank: <c>[channels]</c> on channels-last data.</param>
     public LayerNorm LayerNorm(Shape normalizedShape) => new(normalizedShape, LayerNormEps);
+
+    /// <summary>A group norm with this library's eps and number of groups. Its channels are dimension 1; with channels last, permute.</summary>
+    /// <param name="numChannels">Number of channels C.</param>
+    /// <param name="numGroups">Number of groups; null is the library's own.</param>
+    /// <exception cref="ArgumentException">The library has no number of its own, or the channels do not divide into the groups.</exception>
+    public GroupNorm GroupNorm(int numChannels, int? numGroups = null) => new(
+        numGroups ?? GroupNormGroups ?? throw new ArgumentException($"NormConvention.GroupNorm: expected a number of groups, for {Name} has none of its own, got null. Pass numGroups; 32 is the usual one.", nameof(numGroups)),
+        numChannels, GroupNormEps);
+
+    /// <summary>An RMS norm with this library's eps.</summary>
+    /// <param name="normalizedShape">The trailing dimensions that are normalized together.</param>
+    public RMSNorm RMSNorm(Shape normalizedShape) => new(normalizedShape, RMSNormEps);
 
     /// <summary>The name.</summary>
     public override string ToString() => Name;

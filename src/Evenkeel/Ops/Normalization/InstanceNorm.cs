@@ -9,7 +9,7 @@ public sealed partial class Tensor
     /// </summary>
     /// <param name="gamma">Scale, one value a channel; null means 1.</param>
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
-    /// <param name="running">Statistics that follow the mean over the batch of the instances' means and variances, and that eval mode uses (there it is batch norm with fixed statistics);
+    /// <param name="running">Statistics that follow the mean over the batch of the instances' means and variances, and that eval mode uses, or, frozen, every mode (there it is batch norm with fixed statistics);
     /// null: the instances' own are used in every mode.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant instance gives beta.</param>
     /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
@@ -21,7 +21,7 @@ public sealed partial class Tensor
     public Tensor InstanceNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running = null, double eps = 1e-5, bool fuseReLU = false)
     {
         bool training = Tape is { Mode: Mode.Train };
-        bool fromInstances = training || running is null;
+        bool fromInstances = running is null || RunningStatistics.FromBatch("InstanceNorm", Tape, running, training: null);
         NormChecks.Instances("InstanceNorm", this, gamma, beta, running, eps, fromInstances ? training : null);
         if (!fromInstances) return BatchNorm(gamma, beta, running, eps, fuseReLU);
         return fuseReLU

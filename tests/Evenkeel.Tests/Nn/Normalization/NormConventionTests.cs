@@ -122,6 +122,24 @@ public sealed class NormConventionTests
         Assert.Equal(NormConvention.All.Count, typeof(NormConvention).GetProperties(BindingFlags.Public | BindingFlags.Static).Count(property => property.PropertyType == typeof(NormConvention)));
     }
 
+    [Fact]
+    public void The_other_norms_have_the_librarys_eps_and_groups()
+    {
+        (NormConvention Convention, double LayerNorm, double GroupNorm, int? Groups, double? RMSNorm)[] defaults =
+        [
+            (NormConvention.Torch, 1e-5, 1e-5, null, null), (NormConvention.Keras, 1e-3, 1e-3, 32, 1e-6), (NormConvention.Flax, 1e-6, 1e-6, 32, 1e-6), (NormConvention.Onnx, 1e-5, 1e-5, null, 1e-5),
+            (NormConvention.Cs231n, 1e-5, 1e-5, null, null), (NormConvention.D2l, 1e-5, 1e-5, null, null),
+        ];
+        foreach ((NormConvention convention, double layerNorm, double groupNorm, int? groups, double? rmsNorm) in defaults)
+        {
+            Assert.Equal(layerNorm, convention.LayerNorm([64]).Eps);
+            Assert.Equal(groupNorm, convention.GroupNorm(64, 8).Eps);
+            Assert.Equal(rmsNorm, convention.RMSNorm([64]).Eps);
+            if (groups is { } number) Assert.Equal(number, convention.GroupNorm(64).NumGroups);
+            else Assert.Contains("expected a number of groups", Assert.Throws<ArgumentException>(() => convention.GroupNorm(64)).Message, StringComparison.Ordinal);
+        }
+    }
+
     // One row each.
 
     private static void RunningUpdate(Column column)

@@ -211,6 +211,25 @@ public sealed class NormStateTests : IDisposable
     }
 
     [Fact]
+    public void Instance_norm_with_statistics_is_frozen_in_the_same_way()
+    {
+        var norm = new InstanceNorm2d(3, affine: true, trackRunningStats: true);
+        norm.Running!.Mean.Value.Fill(0.5);
+        norm.Running.Variance.Value.Fill(4);
+        Tensor x = Tensor.RandomNormal([2, 3, 4, 4], new Philox(6));
+        float[] eval = norm.Forward(x).ToArray<float>();
+        Assert.Equal(1, new Sequential(norm, new InstanceNorm2d(3)).FreezeNorms());
+        var tape = new Tape(Mode.Train);
+        Tensor y = norm.Forward(tape.Input(x, requiresGradient: true));
+        Assert.Equal(eval, y.ToArray<float>());
+        y.Backward(Tensor.Ones([2, 3, 4, 4]));
+        Assert.Null(norm.Weight!.Gradient);
+        Assert.Equal(0, norm.Running.NumBatchesTracked.Value.AsSpan<long>()[0]);
+        Assert.EndsWith("track_running_stats=True, state=Frozen)", norm.ToString(), StringComparison.Ordinal);
+        Assert.Contains("InstanceNorm1d.Freeze: expected a layer with running statistics", Assert.Throws<InvalidOperationException>(new InstanceNorm1d(3).Freeze).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_layer_without_statistics_cannot_be_frozen_and_says_why()
     {
         var norm = new BatchNorm2d(3, trackRunningStats: false);
