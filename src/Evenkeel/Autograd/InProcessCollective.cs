@@ -51,6 +51,9 @@ public sealed class InProcessCollective : IDisposable
     /// <summary>Most members there can be in a <see cref="Run"/>.</summary>
     public int Size => _members.Length;
 
+    /// <summary>The members, by rank: tapes that live longer than one <see cref="Run"/> are made with them.</summary>
+    public IReadOnlyList<ICollective> Members => _members;
+
     /// <summary>Does <paramref name="work"/> once for each member, all at the same time, and returns when all are done. Member 0 is the calling thread.</summary>
     /// <param name="work">What a member does; it gets its own view of the group.</param>
     /// <param name="members">How many take part, 1 to <see cref="Size"/>; all, unless given.</param>
@@ -148,7 +151,7 @@ public sealed class InProcessCollective : IDisposable
     {
         public int Rank => rank;
 
-        public int Size => rendezvous.Members;
+        public int Size => rendezvous.Count;
 
         public void AllGather(string operation, ReadOnlySpan<double> own, Span<double> all) => rendezvous.Exchange(rank, operation, own, all);
     }
@@ -175,19 +178,20 @@ public sealed class InProcessCollective : IDisposable
         private long _meeting;
         private volatile Exception? _broken;
 
-        public int Members { get; private set; } = size;
+        /// <summary>How many members take part.</summary>
+        public int Count { get; private set; } = size;
 
         public void Begin(int members)
         {
-            Members = members;
+            Count = members;
             _arrived = _left = 0;
             _broken = null;
         }
 
         public void Exchange(int rank, string operation, ReadOnlySpan<double> own, Span<double> all)
         {
-            if (all.Length != own.Length * Members)
-                throw new ArgumentException($"{operation}: expected room for {Members} times {own.Length} values, got {all.Length}.", nameof(all));
+            if (all.Length != own.Length * Count)
+                throw new ArgumentException($"{operation}: expected room for {Count} times {own.Length} values, got {all.Length}.", nameof(all));
             long meeting = Volatile.Read(ref _meeting);
             double[][] buffers = (meeting & 1) == 0 ? _even : _odd;
             if (buffers[rank].Length < own.Length) buffers[rank] = new double[own.Length];
@@ -199,7 +203,7 @@ public sealed class InProcessCollective : IDisposable
             }
 
             Await(meeting, operation);
-            for (int member = 0; member < Members; member++) buffers[member].AsSpan(0, own.Length).CopyTo(all[(member * own.Length)..]);
+            for (int member = 0; member < Count; member++) buffers[member].AsSpan(0, own.Length).CopyTo(all[(member * own.Length)..]);
         }
 
         public void Leave(int rank, Exception? failure)
@@ -207,8 +211,8 @@ public sealed class InProcessCollective : IDisposable
             lock (_gate)
             {
                 _left++;
-                if (failure is not null and not BrokenGroupException) Break(new BrokenGroupException($"member {rank} of {Members} has failed: {failure.Message}", failure));
-                else if (_arrived > 0) Break(new BrokenGroupException($"member {rank} of {Members} has finished while member {_first} waits in {_operation}; all members must run the same layers.", null));
+                if (failure is not null and not BrokenGroupException) Break(new BrokenGroupException($"member {rank} of {Count} has failed: {failure.Message}", failure));
+                else if (_arrived > 0) Break(new BrokenGroupException($"member {rank} of {Count} has finished while member {_first} waits in {_operation}; all members must run the same layers.", null));
             }
         }
 
@@ -216,16 +220,16 @@ public sealed class InProcessCollective : IDisposable
         {
             if (_left > 0)
             {
-                Break(new BrokenGroupException($"member {rank} of {Members} came to {operation} when another had finished; all members must run the same layers.", null));
+                Break(new BrokenGroupException($"member {rank} of {Count} came to {operation} when another had finished; all members must run the same layers.", null));
             }
             else if (_arrived > 0 && (length != _length || !string.Equals(operation, _operation, StringComparison.Ordinal)))
             {
-                Break(new BrokenGroupException($"member {_first} of {Members} waits in {_operation} with {_length} values and member {rank} came to {operation} with {length}; all members must run the same layers in the same order.", null));
+                Break(new BrokenGroupException($"member {_first} of {Count} waits in {_operation} with {_length} values and member {rank} came to {operation} with {length}; all members must run the same layers in the same order.", null));
             }
 
             ThrowIfBroken(operation);
             if (_arrived == 0) (_operation, _length, _first) = (operation, length, rank);
-            if (++_arrived < Members) return;
+            if (++_arrived < Count) return;
             _arrived = 0;
             Volatile.Write(ref _meeting, _meeting + 1);
             Monitor.PulseAll(_gate);
@@ -233,7 +237,7 @@ public sealed class InProcessCollective : IDisposable
 
         private void Await(long meeting, string operation)
         {
-            int turns = Members <= Environment.ProcessorCount ? SpinTurns : 0;
+            int turns = Count <= Environment.ProcessorCount ? SpinTurns : 0;
             for (int turn = 0; turn < turns && Volatile.Read(ref _meeting) == meeting && _broken is null; turn++) Thread.SpinWait(2);
             if (Volatile.Read(ref _meeting) != meeting) return;
             lock (_gate)

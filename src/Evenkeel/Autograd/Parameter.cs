@@ -61,6 +61,15 @@ public sealed class Parameter
         _gradient = HasGradient ? _gradient!.To(dtype) : null;
     }
 
+    /// <summary>Takes another parameter's memory as its value: what is written into one is the other's too, while each has a gradient of its own.</summary>
+    internal void ShareValueOf(Parameter other)
+    {
+        if (Value.SharesMemoryWith(other.Value) && DType == other.DType) return;
+        if (DType != other.DType) _gradient = null;
+        HasGradient = false;
+        Value = Owned(other.Value.Alias(other.Shape, arena: null));
+    }
+
     /// <summary>A parameter is used like a tensor; meeting a taped tensor, it joins that tape.</summary>
     [return: NotNullIfNotNull(nameof(parameter))]
     public static implicit operator Tensor?(Parameter? parameter) => parameter?.Value;

@@ -51,6 +51,16 @@ public sealed partial class Tensor
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count).</summary>
     internal Tensor Alias(Shape shape) => Alias(shape, _arena);
 
+    /// <summary>A handle on some of this plain tensor's samples, without a copy: <paramref name="count"/> of the first axis from <paramref name="start"/> on.</summary>
+    internal Tensor Rows(int start, int count)
+    {
+        Span<int> sizes = stackalloc int[Shape.Rank];
+        Shape.CopyTo(sizes);
+        nint offset = Shape[0] == 0 ? 0 : (nint)(start * (SizeInBytes(Shape, DType) / Shape[0]));
+        sizes[0] = count;
+        return new Tensor(new Arena.Memory(_buffer, _address + offset, 0), new Shape(sizes), DType, arena: null);
+    }
+
     /// <summary>
     /// Another handle on this tensor's memory that takes the bits as another type of the same size: how 64-bit integers go through ops that only move elements. No gradient flows through it.
     /// </summary>

@@ -1,0 +1,217 @@
+using Evenkeel.Losses;
+using Evenkeel.Nn;
+
+namespace Evenkeel.Training;
+
+/// <summary>
+/// Several replicas of one network, each on a thread of its own with its part of a batch: one logical batch that comes in parts, computed in lockstep.
+/// </summary>
+/// <remarks>
+/// <para>The replicas share the model's weights and have gradients of their own, which are added to the model's in the order of the parts: the result depends on how the batch is cut, not on the threads.
+/// The loss of the whole is Σ nᵢ·lossᵢ / Σ nᵢ for parts of nᵢ samples, as if a mean loss had been taken of one batch.</para>
+/// <para>Statistics of batch norm: a <see cref="SyncBatchNorm"/> takes them over all parts; every other batch norm over its own part, and then the model keeps those of part 0, as in PyTorch's DistributedDataParallel.
+/// With <c>poolBatchStatistics</c> every batch norm takes them over all parts, so that forward pass, gradients and running statistics are those of the one large batch, up to rounding: micro-batches without the error that gradient accumulation brings to batch norm.</para>
+/// <para>All parts are alive at once, for a statistic of the whole batch needs all of it: micro-batches in lockstep take the memory of the whole batch. They serve batches that cannot be stacked (images of several sizes), and threads.
+/// Hooks are not called on the replicas of the parts after the first. Weights, element type, <see cref="Parameter.RequiresGradient"/> and <see cref="NormState"/> are set on the model; the replicas follow.</para>
+/// <para>Source: Peng et al., "MegDet", CVPR 2018 (statistics over devices); PyTorch's <see cref="SyncBatchNorm"/>.</para>
+/// </remarks>
+public sealed class Replicas : IDisposable
+{
+    private readonly InProcessCollective _group;
+    private readonly Replica[] _replicas;
+
+    /// <summary>Makes the replicas. The first is the model itself.</summary>
+    /// <param name="model">The model whose gradients are wanted.</param>
+    /// <param name="count">Most parts a batch comes in; each has a thread.</param>
+    /// <param name="poolBatchStatistics">True to have every batch norm take its statistics over all parts, not only <see cref="SyncBatchNorm"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is not from 1 to 1024.</exception>
+    public Replicas(Module model, int count, bool poolBatchStatistics = false)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        _group = new InProcessCollective(count);
+        Model = model;
+        _replicas = new Replica[count];
+        for (int rank = 0; rank < count; rank++)
+        {
+            var tape = new Tape { Collective = _group.Members[rank], PoolsBatchStatistics = poolBatchStatistics };
+            _replicas[rank] = new Replica(rank == 0 ? model : model.CloneSharingWeights(), tape);
+        }
+    }
+
+    /// <summary>The model: its weights are every replica's, and it receives the gradients.</summary>
+    public Module Model { get; }
+
+    /// <summary>Most parts a batch comes in.</summary>
+    public int Count => _replicas.Length;
+
+    /// <summary>Seed of everything random in a pass (dropout), from which every replica derives its own.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>
+    /// Runs forward and backward passes over one batch, cut into <see cref="Count"/> parts of consecutive samples as equal as can be, and adds the gradients to the model's.
+    /// </summary>
+    /// <inheritdoc cref="Accumulate(IReadOnlyList{MicroBatch}, Loss)"/>
+    public double Accumulate(Tensor inputs, Tensor targets, Loss loss)
+    {
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(targets);
+        if (inputs.Shape.Rank == 0 || targets.Shape.Rank == 0 || inputs.Shape[0] != targets.Shape[0] || inputs.Shape[0] == 0)
+            throw new ArgumentException($"Replicas: expected inputs and targets of as many samples, at least one, along their first axis, got shapes {inputs.Shape} and {targets.Shape}.", nameof(targets));
+        int samples = inputs.Shape[0], parts = Math.Min(Count, samples);
+        var cut = new MicroBatch[parts];
+        for (int part = 0; part < parts; part++)
+        {
+            int start = (int)((long)samples * part / parts), count = (int)((long)samples * (part + 1) / parts) - start;
+            cut[part] = new MicroBatch(inputs.Rows(start, count), targets.Rows(start, count));
+        }
+
+        return Accumulate(cut, loss);
+    }
+
+    /// <summary>Runs forward and backward passes over all parts of one batch in lockstep, and adds the gradients of the batch's loss to the model's.</summary>
+    /// <param name="parts">1 to <see cref="Count"/> parts, each with its own number of samples and, where the model allows, sizes.</param>
+    /// <param name="loss">A loss that is a mean over samples.</param>
+    /// <returns>The loss of the whole batch. Where it is not finite there is no backward pass: no gradient is added, and running statistics are as they were.</returns>
+    /// <exception cref="ArgumentException">No parts, more than <see cref="Count"/>, or one without samples.</exception>
+    /// <remarks>
+    /// What a replica throws reaches the caller, with running statistics as they were; after a failure in the backward pass the model's gradients are marked empty, for they hold part of a batch.
+    /// A step to be rejected later (a gradient overflowed) is taken out of the running statistics by <see cref="Reject"/>.
+    /// </remarks>
+    public double Accumulate(IReadOnlyList<MicroBatch> parts, Loss loss)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        ArgumentNullException.ThrowIfNull(loss);
+        long samples = Check(parts);
+        for (int rank = 0; rank < Count; rank++) _replicas[rank].Begin(rank == 0 ? null : _replicas[0], Seed + ((ulong)rank * 0x9E3779B97F4A7C15));
+        double value = 0;
+        bool isBackward = false;
+        try
+        {
+            _group.Run(
+                member =>
+                {
+                    double own = _replicas[member.Rank].Forward(parts[member.Rank], loss, samples, out Tensor result);
+                    double[] all = new double[member.Size];
+                    member.AllGather("Replicas loss", [own], all);
+                    double total = 0;
+                    foreach (double one in all) total += one;
+                    if (member.Rank == 0) value = total;
+                    if (!double.IsFinite(total)) return;
+                    Volatile.Write(ref isBackward, true);
+                    Replica.Backward(result, parts[member.Rank].Count / (double)samples);
+                },
+                parts.Count);
+        }
+        catch
+        {
+            Reject();
+            if (isBackward) Model.ZeroGrad();
+            throw;
+        }
+
+        if (!double.IsFinite(value)) Reject();
+        else for (int rank = 1; rank < parts.Count; rank++) _replicas[rank].AddGradientsTo(_replicas[0]);
+        return value;
+    }
+
+    /// <summary>Takes back what the last pass has done to running statistics, as if it had not been: for a step that is rejected afterwards.</summary>
+    public void Reject()
+    {
+        foreach (Replica replica in _replicas) replica.Reject();
+    }
+
+    /// <summary>Ends the threads.</summary>
+    public void Dispose() => _group.Dispose();
+
+    private long Check(IReadOnlyList<MicroBatch> parts)
+    {
+        if (parts.Count < 1 || parts.Count > Count)
+            throw new ArgumentException($"Replicas: expected 1 to {Count} parts, got {parts.Count}. Make as many replicas as a batch has parts at most.", nameof(parts));
+        long samples = 0;
+        for (int part = 0; part < parts.Count; part++)
+        {
+            if (parts[part].Count == 0)
+                throw new ArgumentException($"Replicas: expected samples in every part, got none in part {part} (inputs of shape {parts[part].Inputs.Shape}). Leave the part out.", nameof(parts));
+            samples += parts[part].Count;
+        }
+
+        return samples;
+    }
+
+    /// <summary>One replica: a module, its tape, and the tensors that follow or feed the model's.</summary>
+    private sealed class Replica(Module module, Tape tape)
+    {
+        private readonly IReadOnlyList<Parameter> _parameters = module.Parameters();
+        private readonly IReadOnlyList<(string Name, StateBuffer Buffer)> _buffers = module.NamedBuffers();
+
+        private readonly TrackingNorm[] _norms = [.. module.NamedModules().Select(static named => named.Module).OfType<TrackingNorm>()];
+
+        /// <summary>Follows the model: its weights are shared, what its buffers say is copied.</summary>
+        public void Begin(Replica? model, ulong seed)
+        {
+            tape.Reset();
+            tape.Seed = seed;
+            if (model is null) return;
+            for (int i = 0; i < _norms.Length; i++)
+            {
+                if (_norms[i].State != model._norms[i].State) _norms[i].Set(model._norms[i].State, nameof(Replicas));
+            }
+
+            for (int i = 0; i < _parameters.Count; i++)
+            {
+                _parameters[i].ShareValueOf(model._parameters[i]);
+                _parameters[i].RequiresGradient = model._parameters[i].RequiresGradient;
+                _parameters[i].ZeroGrad();
+            }
+
+            for (int i = 0; i < _buffers.Count; i++)
+            {
+                StateBuffer from = model._buffers[i].Buffer, to = _buffers[i].Buffer;
+                if (from.Value.DType.IsFloatingPoint()) to.To(from.Value.DType);
+                to.Value.CopyFrom(from.Value);
+            }
+        }
+
+        /// <summary>The part's share of the loss: its mean loss times its share of the samples.</summary>
+        public double Forward(MicroBatch part, Loss loss, long samples, out Tensor result)
+        {
+            result = loss.Forward(module.Forward(tape.Input(part.Inputs)), part.Targets);
+            return result.Item() * (part.Count / (double)samples);
+        }
+
+        public static void Backward(Tensor result, double share) => result.Backward(Tensor.Full(result.Shape, share, result.DType));
+
+        public unsafe void AddGradientsTo(Replica model)
+        {
+            for (int i = 0; i < _parameters.Count; i++)
+            {
+                if (_parameters[i].Gradient is not { } gradient) continue;
+                Parameter into = model._parameters[i];
+                if (into.Gradient is not { } sum)
+                {
+                    into.GradientMemory.CopyFrom(gradient);
+                    into.HasGradient = true;
+                }
+                else if (sum.DType == DType.Float64)
+                {
+                    Kernels.Accumulate.Add(gradient.Pointer<double>(), sum.Pointer<double>(), sum.Count);
+                }
+                else
+                {
+                    Kernels.Accumulate.Add(gradient.Pointer<float>(), sum.Pointer<float>(), sum.Count);
+                }
+            }
+        }
+
+        public void Reject() => tape.Reject();
+    }
+}
+
+/// <summary>One part of a logical batch.</summary>
+/// <param name="Inputs">Samples along the first axis.</param>
+/// <param name="Targets">What the loss compares the prediction with, one a sample.</param>
+public readonly record struct MicroBatch(Tensor Inputs, Tensor Targets)
+{
+    /// <summary>Number of samples.</summary>
+    public int Count => Inputs.Shape[0];
+}
