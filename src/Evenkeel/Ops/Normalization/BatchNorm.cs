@@ -22,7 +22,10 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Elements below which a fork costs more than it brings.</summary>
     private const int InlineElements = 1 << 14;
 
-    /// <summary>Bytes of x that a pooled batch reads before its members meet: few enough that x, and in the backward pass dy, are still in the second-level cache afterwards.</summary>
+    /// <summary>
+    /// Bytes of x that a pooled batch reads before its members meet: few enough that x, and in the backward pass dy, are still in the second-level cache for the second pass. Read from memory twice,
+    /// a large batch would take half as long again.
+    /// </summary>
     private const int PooledBytes = 256 << 10;
 
     private readonly BatchStatistics _statistics = new();
@@ -190,6 +193,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         Spatial = _spatial,
         Eps = _eps,
         FromBatch = _fromBatch,
+        Streams = (_statistics.IsPooled ? _statistics.Whole.Count * _channels : _x.Count) * sizeof(T) >= Simd.StreamThreshold,
         Renormalizes = _fromBatch && _form.Limits is not null,
         RMax = _limits.R,
         DMax = _limits.D,
@@ -223,7 +227,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         long channelBytes = (long)_samples * _spatial * sizeof(T);
         int threads = Workers.ComputesAlone ? 1 : Workers.Threads;
-        int atOnce = _spatial <= 1 ? _channels : (int)Math.Clamp(threads * PooledBytes / channelBytes, 1, _channels);
+        int atOnce = _spatial <= 1 ? _channels : (int)Math.Clamp((long)threads * PooledBytes / channelBytes, 1, _channels);
         (double count, _channelsAtOnce) = _statistics.Agree(atOnce);
         NormChecks.MoreThanOneValueInGroup(_form.Name, _x, count, Tape?.Collective?.Size ?? 1);
     }

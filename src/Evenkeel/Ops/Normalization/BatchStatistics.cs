@@ -94,8 +94,11 @@ internal sealed unsafe class BatchStatistics
     {
         _rows = rows;
         _channels = rows.Shape[2];
-        // A part without samples has no moments; what it gives is not used, but should not be noise.
-        if (IsPooled) rows.Fill(0);
+        // Nothing is measured or summed over a part without samples: its rows are zero from the start.
+        for (int p = 0; IsPooled && p < Parts; p++)
+        {
+            if (Length(p) == 0) new Span<double>(Block(p), BatchPart.Rows * _channels).Clear();
+        }
     }
 
     public void Recycle()

@@ -65,8 +65,8 @@ internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee7
 
     public bool Renormalizes;
 
-    /// <summary>True where what is written outgrows the last-level cache.</summary>
-    public readonly bool Streams => (long)Samples * Channels * Spatial * sizeof(T) >= Simd.StreamThreshold;
+    /// <summary>True where what is written, by all members of a group together, outgrows the last-level cache.</summary>
+    public bool Streams;
 
     /// <summary>Whether the backward pass needs Σdy and Σdy·xhat.</summary>
     public readonly bool NeedsSums => FromBatch || Dgamma is not null || Dbeta is not null;
