@@ -58,17 +58,32 @@ public sealed class NormConventionTests
         // running_mean = (1 - momentum)·running_mean + momentum·mean, momentum 0.1; unbiased running variance.
         ["PyTorch"] = new(NormConvention.Torch)
         {
-            Follow = (old, value, _) => (1 - 0.1) * old + 0.1 * value, Unbiased = true, Ranks = [2, 3, 4, 5], RefusesOneValue = true, Affine = AffineChoice.Together, HasCumulative = true, HasUntracked = true,
+            Follow = (old, value, _) => (1 - 0.1) * old + 0.1 * value,
+            Unbiased = true,
+            Ranks = [2, 3, 4, 5],
+            RefusesOneValue = true,
+            Affine = AffineChoice.Together,
+            HasCumulative = true,
+            HasUntracked = true,
         },
         // moving_mean = moving_mean·momentum + mean·(1 - momentum), momentum 0.99; eps 1e-3; axis -1.
         ["Keras"] = new(NormConvention.Keras)
         {
-            Follow = (old, value, _) => old * 0.99 + value * (1 - 0.99), Eps = 1e-3, Axis = -1, Shape = [5, 4, 2, 3], Affine = AffineChoice.Separately, HasMask = true,
+            Follow = (old, value, _) => old * 0.99 + value * (1 - 0.99),
+            Eps = 1e-3,
+            Axis = -1,
+            Shape = [5, 4, 2, 3],
+            Affine = AffineChoice.Separately,
+            HasMask = true,
         },
         // ra_mean = momentum·ra_mean + (1 - momentum)·mean, momentum 0.99; eps 1e-5; axis -1.
         ["Flax"] = new(NormConvention.Flax)
         {
-            Follow = (old, value, _) => 0.99 * old + (1 - 0.99) * value, Axis = -1, Shape = [5, 4, 2, 3], Affine = AffineChoice.Separately, HasMask = true,
+            Follow = (old, value, _) => 0.99 * old + (1 - 0.99) * value,
+            Axis = -1,
+            Shape = [5, 4, 2, 3],
+            Affine = AffineChoice.Separately,
+            HasMask = true,
         },
         // running_mean = input_mean·momentum + current_mean·(1 - momentum), momentum 0.9; population variance.
         ["ONNX"] = new(NormConvention.Onnx) { Follow = (old, value, _) => old * 0.9 + value * (1 - 0.9), Ranks = [1, 2, 3, 4, 5, 6] },
