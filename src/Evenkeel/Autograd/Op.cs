@@ -115,6 +115,7 @@ internal abstract class Op
         Output = NewTensor(shape, dtype);
         if (_tape is null) Output.IsDetachedFromParameter = fromParameter;
         else Output.On(_tape, _tape.RecordGradients && (a.RequiresGradient || b is { RequiresGradient: true } || c is { RequiresGradient: true }));
+        _tape?.Trace?.Note(Name, Output, a, b, c);
     }
 
     /// <summary>Like <see cref="Bind(Shape, DType, Tensor, Tensor?, Tensor?)"/>, but the result is another handle on the operand's memory.</summary>
@@ -123,6 +124,7 @@ internal abstract class Op
         Output = a.Alias(shape);
         if (_tape is null) Output.IsDetachedFromParameter = IsFromParameter(a);
         else Output.On(_tape, _tape.RecordGradients && a.RequiresGradient);
+        _tape?.Trace?.Note(Name, Output, a);
     }
 
     /// <summary>Like <see cref="Bind(Shape, DType, Tensor, Tensor?, Tensor?)"/>, for any number of operands.</summary>
@@ -138,6 +140,12 @@ internal abstract class Op
         Output = NewTensor(shape, dtype);
         if (_tape is null) Output.IsDetachedFromParameter = fromParameter;
         else Output.On(_tape, _tape.RecordGradients && requiresGradient);
+        if (_tape?.Trace is { } trace)
+        {
+            var all = new Tensor?[operands.Length];
+            for (int i = 0; i < all.Length; i++) all[i] = operands[i];
+            trace.Note(Name, Output, all);
+        }
     }
 
     /// <summary>Memory of this pass, of undefined content: from the tape, or plain.</summary>

@@ -53,6 +53,9 @@ public sealed class Tape
     /// <summary>True to have every batch norm, not only <c>SyncBatchNorm</c>, take its statistics over the whole <see cref="Collective"/>: one large batch that comes in parts.</summary>
     public bool PoolsBatchStatistics { get; init; }
 
+    /// <summary>Notes the data flow of a pass, for those who ask how a network is wired; null, as for every other pass, for no notes.</summary>
+    internal TapeTrace? Trace { get; init; }
+
     /// <summary>Bytes of all slabs; they only ever grow, and a steady pass leaves them as they are.</summary>
     public long CapacityInBytes => _arena.Capacity;
 

@@ -10,8 +10,9 @@ namespace Evenkeel.Training;
 /// <remarks>
 /// Two sets of n and m values with means a and b have together (Chan, Golub and LeVeque, 1979), with delta = b - a: the mean a + delta·m/(n+m), and as
 /// Σ(x-mean)² the sum of their two + delta²·n·m/(n+m). Nothing large is subtracted from something large, as E[x²]-E[x]² would.
+/// <para>With <paramref name="perSample"/>, as instance norm tracks them, the variance is the mean of the samples' own: the spread of their means is left out, and an unbiased one loses a degree of freedom a sample.</para>
 /// </remarks>
-internal sealed class PopulationMoments(int channels, double eps)
+internal sealed class PopulationMoments(int channels, double eps, bool perSample)
 {
     private readonly double[] _mean = new double[channels];
     private readonly double[] _squares = new double[channels];
@@ -19,11 +20,16 @@ internal sealed class PopulationMoments(int channels, double eps)
     /// <summary>Values a channel so far.</summary>
     public double Count { get; private set; }
 
+    private double Samples { get; set; }
+
     /// <summary>The mean of a channel.</summary>
     public double Mean(int channel) => _mean[channel];
 
     /// <summary>The variance of a channel: divided by n, or by n - 1.</summary>
-    public double Variance(int channel, VarianceEstimator estimator) => _squares[channel] / (estimator == VarianceEstimator.Unbiased ? Count - 1 : Count);
+    public double Variance(int channel, VarianceEstimator estimator) => _squares[channel] / (estimator == VarianceEstimator.Unbiased ? Freedom : Count);
+
+    /// <summary>n - 1, or as many ones less as there are samples; above 0 where there is a variance.</summary>
+    public double Freedom => Count - (perSample ? Samples : 1);
 
     /// <summary>Adds a batch (N, C) or (N, C, …).</summary>
     public void Add(Tensor x)
@@ -33,6 +39,7 @@ internal sealed class PopulationMoments(int channels, double eps)
         if (x.DType == DType.Float64) Workers.Run(channels, new Job<double> { Pool = this, X = x, Samples = samples, Spatial = spatial });
         else Workers.Run(channels, new Job<float> { Pool = this, X = x, Samples = samples, Spatial = spatial });
         Count += (double)samples * spatial;
+        Samples += samples;
     }
 
     /// <summary>The first channel that is not finite, or -1.</summary>
@@ -55,17 +62,32 @@ internal sealed class PopulationMoments(int channels, double eps)
 
         public readonly unsafe void Invoke(int chunk)
         {
+            int channels = Pool._mean.Length;
             T* x = X.Pointer<T>() + (nint)chunk * Spatial;
-            Moments batch = Spatial == 1 ? OfColumn(x, Samples, Pool._mean.Length) : Moments.Of(x, Samples, (nint)Pool._mean.Length * Spatial, Spatial, Pool.Eps);
-            double m = (double)Samples * Spatial, total = Pool.Count + m;
-            // Both parts of the mean by themselves: their sum would round before the difference is taken.
-            double delta = batch.Pivot - Pool._mean[chunk] + batch.Low;
-            Pool._squares[chunk] += m * batch.Variance + delta * delta * (Pool.Count * (m / total));
-            Pool._mean[chunk] += delta * (m / total);
+            if (!Pool.PerSample)
+            {
+                Pool.Join(chunk, Spatial == 1 ? OfColumn(x, Samples, channels) : Moments.Of(x, Samples, (nint)channels * Spatial, Spatial, Pool.Eps), Pool.Count, (double)Samples * Spatial, between: 1);
+                return;
+            }
+
+            for (int n = 0; n < Samples; n++)
+                Pool.Join(chunk, Moments.Of(x + (nint)n * channels * Spatial, 1, 0, Spatial, Pool.Eps), Pool.Count + (double)n * Spatial, Spatial, between: 0);
         }
     }
 
+    private bool PerSample => perSample;
+
     private double Eps => eps;
+
+    /// <summary>Adds m values of a channel to the n there are.</summary>
+    private void Join(int channel, Moments more, double n, double m, double between)
+    {
+        // Both parts of the mean by themselves: their sum would round before the difference is taken.
+        double delta = more.Pivot - _mean[channel] + more.Low;
+        double share = m / (n + m);
+        _squares[channel] += m * more.Variance + between * (delta * delta * (n * share));
+        _mean[channel] += delta * share;
+    }
 
     /// <summary>A channel of (N, C): single values, some way apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -26,7 +26,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                 {
                     Pass(tape, [open[i]], i + 1, open.Count);
                     // As one batch of all data would: the layers after this one see it normalized by the biased variance. The convention's own is written at the end.
-                    open[i].Write(VarianceEstimator.Biased, _plan.Batches);
+                    open[i].Write(open[i].InBatch, _plan.Batches);
                 }
             }
             else
@@ -57,7 +57,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         var layers = new List<Layer>();
         foreach ((string name, Module module) in model.NamedModules())
         {
-            if (module is BatchNorm { Running: { } running } norm) layers.Add(new Layer(name, module, running, norm.Eps));
+            if (module is TrackingNorm { Running: { } running } norm) layers.Add(new Layer(name, module, running, norm.Eps));
         }
 
         return layers;
@@ -145,13 +145,16 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         private readonly Tensor _variance = running.Variance.Value.Clone();
         private readonly Tensor _batches = running.NumBatchesTracked.Value.Clone();
         private readonly long _skipped = running.SkippedBatches;
-        private readonly PopulationMoments _pool = new(running.Mean.Value.Count, eps);
+        private readonly PopulationMoments _pool = new(running.Mean.Value.Count, eps, perSample: module is not BatchNorm);
 
         public Module Module => module;
 
         public RunningStatistics Running => running;
 
-        public bool IsFrozen => false;
+        public bool IsFrozen => running.IsFrozen;
+
+        /// <summary>The variance that the layer normalizes a batch by. Instance norm, whose training statistics are no fixed map, is as in use.</summary>
+        public VarianceEstimator InBatch => module is BatchNorm ? VarianceEstimator.Biased : running.Average.Estimator;
 
         public void Add(Tensor x) => _pool.Add(x);
 
@@ -163,8 +166,8 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
 
         public void Write(VarianceEstimator estimator, int batches)
         {
-            if (_pool.Count < 2)
-                throw new ArgumentException($"Recalibrate: expected more than one value per channel at {Label}, got {_pool.Count}; one value has no variance. Use more samples; the network was left as it was.");
+            if (_pool.Freedom <= 0)
+                throw new ArgumentException($"Recalibrate: expected more than one value per channel at {Label}, got {_pool.Count}; a single one has no variance. Use more samples; the network was left as it was.");
             for (int c = 0; c < running.Mean.Value.Count; c++)
             {
                 Set(running.Mean.Value, c, _pool.Mean(c));

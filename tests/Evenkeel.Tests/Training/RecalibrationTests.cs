@@ -167,6 +167,22 @@ public sealed class RecalibrationTests
         Assert.Equal(0, ((BatchNorm1d)model.Children["unused"]).Running!.NumBatchesTracked.Value.Item());
     }
 
+    [Fact]
+    public void Frozen_layers_are_left_alone_and_reported()
+    {
+        LeNet model = Model(DType.Float32);
+        var frozen = (BatchNorm2d)model.Children["bn1"];
+        frozen.FreezeStatistics();
+        foreach (RecalibrationOrder order in Enum.GetValues<RecalibrationOrder>())
+        {
+            RecalibrationReport report = model.Recalibrate(Images(DType.Float32), new RecalibrationOptions { Order = order });
+            Assert.Equal([RecalibrationStatus.Frozen, RecalibrationStatus.Recalibrated, RecalibrationStatus.Recalibrated, RecalibrationStatus.Recalibrated], report.Layers.Select(layer => layer.Status));
+            Assert.All(frozen.Running!.Mean.Value.ToArray<float>(), value => Assert.Equal(0, value));
+            Assert.Equal(0, frozen.Running.NumBatchesTracked.Value.Item());
+            Assert.Contains("frozen, left alone", report.ToString(), StringComparison.Ordinal);
+        }
+    }
+
     private static LeNet Model(DType dtype)
     {
         LeNet model = LeNet.Gray(norm: NormKind.BatchNorm, random: new Philox(11));

@@ -1,0 +1,42 @@
+namespace Evenkeel;
+
+/// <summary>One op of a traced pass.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Output">What it made.</param>
+/// <param name="Operands">What it made it from: activations and parameters' handles; no labels or masks.</param>
+internal sealed record TracedOp(string Name, Tensor Output, IReadOnlyList<Tensor> Operands);
+
+/// <summary>
+/// The data flow of one pass, with or without gradients: which op made a tensor, and which consume it. A tape that has one notes each op that is bound. Values that are read past the ops
+/// (<see cref="Tensor.AsSpan{T}"/>, <see cref="Tensor.Clone"/>) leave no trace.
+/// </summary>
+internal sealed class TapeTrace
+{
+    private readonly Dictionary<Tensor, TracedOp> _makers = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<Tensor, List<TracedOp>> _consumers = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<Parameter, int> _uses = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>The op that made a tensor; null for inputs and parameters.</summary>
+    public TracedOp? Maker(Tensor tensor) => _makers.GetValueOrDefault(tensor);
+
+    /// <summary>The ops that take a tensor, once for each operand that it is.</summary>
+    public IReadOnlyList<TracedOp> Consumers(Tensor tensor) => _consumers.TryGetValue(tensor, out List<TracedOp>? consumers) ? consumers : [];
+
+    /// <summary>How often a parameter is an operand.</summary>
+    public int Uses(Parameter parameter) => _uses.GetValueOrDefault(parameter);
+
+    public void Note(string name, Tensor output, params ReadOnlySpan<Tensor?> operands)
+    {
+        var taken = new List<Tensor>(operands.Length);
+        var op = new TracedOp(name, output, taken);
+        _makers[output] = op;
+        foreach (Tensor? operand in operands)
+        {
+            if (operand is null) continue;
+            taken.Add(operand);
+            if (operand.Parameter is { } parameter) _uses[parameter] = Uses(parameter) + 1;
+            if (!_consumers.TryGetValue(operand, out List<TracedOp>? consumers)) _consumers.Add(operand, consumers = []);
+            consumers.Add(op);
+        }
+    }
+}
