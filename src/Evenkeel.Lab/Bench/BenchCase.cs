@@ -46,6 +46,9 @@ internal sealed record BenchCase(string Name)
         .. Cases("layernorm/forward", "512x768", "4096x1024"),
         .. Cases("layernorm/forward-backward", "50x100", "512x768", "4096x1024"),
         .. Cases("groupnorm8/forward-backward", "16x256x14x14"),
+        .. Cases("instancenorm/forward-backward", "256x6x28x28", "32x64x56x56", "16x256x14x14", "64x512x7x7"),
+        .. Cases("rmsnorm/forward", "512x768", "4096x1024"),
+        .. Cases("rmsnorm/forward-backward", "512x768", "4096x1024"),
         .. Cases("matmul", "2048x2048x2048", "512x512x512", "50x100x3072", "3072x100x50", "256x120x400"),
         .. Cases("conv2d/forward-backward", "256x1x28x28-6k5s1p2", "256x6x14x14-16k5s1p0", "32x64x56x56-64k3s1p1", "32x3x32x32-32k3s1p1"),
         .. Cases("step", "fcn-batchnorm-50", "fcn-none-50", "fcn-batchnorm-5", "lenet-sigmoid-batchnorm-256", "lenet-sigmoid-none-256", "lenet-relu-batchnorm-16"),
@@ -53,7 +56,7 @@ internal sealed record BenchCase(string Name)
 
     private readonly string[] _parts = Name.Split('/');
 
-    /// <summary>batchnorm, batchnorm-relu, layernorm, groupnorm8, matmul, conv2d or step.</summary>
+    /// <summary>batchnorm, batchnorm-relu, layernorm, groupnorm8, instancenorm, rmsnorm, matmul, conv2d or step.</summary>
     public string Kind => _parts[0];
 
     /// <summary>train-forward, eval-forward, forward or forward-backward; empty for matmul and step.</summary>

@@ -2,7 +2,7 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Lab.Bits;
 
-/// <summary>Batch and layer normalization: forward, backward and running statistics.</summary>
+/// <summary>Batch, layer, group, instance and RMS normalization: forward, backward and running statistics.</summary>
 internal static class NormBits
 {
     /// <summary>Matrices and planes below and above the size (16,384 elements) from which the threads share the work.</summary>
@@ -10,6 +10,13 @@ internal static class NormBits
 
     /// <summary>Inputs and how many of the last dimensions are normalized together.</summary>
     private static readonly (int[] Shape, int Normalized)[] s_layers = [([50, 100], 1), ([5, 7], 1), ([301, 67], 1), ([3, 1100], 1), ([4, 6, 5, 7], 3), ([2, 9, 33], 2)];
+
+    /// <summary>Inputs and groups: runs of a pack and more (planes), shorter ones (rows), one group, and one group a channel.</summary>
+    private static readonly (int[] Shape, int Groups)[] s_groups =
+        [([16, 32, 14, 14], 8), ([8, 12, 7, 7], 3), ([2, 6, 28, 28], 1), ([3, 10, 5, 5], 10), ([50, 100], 10), ([5, 6], 3), ([40, 24, 3, 3], 4), ([7, 6, 2], 6)];
+
+    /// <summary>Planes longer and shorter than a pack, and volumes.</summary>
+    private static readonly int[][] s_instances = [[8, 6, 28, 28], [16, 33, 7, 7], [3, 5, 2, 2, 3], [4, 3, 130]];
 
     public static IEnumerable<BitsCase> Cases =>
     [
@@ -55,6 +62,15 @@ internal static class NormBits
             Layer("relu", layer.Shape, layer.Normalized, affine: true, fuseReLU: true),
             Layer("plain", layer.Shape, layer.Normalized, affine: false, fuseReLU: false),
         }),
+        .. s_groups.SelectMany(group => new[]
+        {
+            Group("affine", group.Shape, group.Groups, fuseReLU: false, probe => probe.NormalAround(2, 1.5, group.Shape)),
+            Group("relu", group.Shape, group.Groups, fuseReLU: true, probe => probe.NormalAround(2, 1.5, group.Shape)),
+            Group("far-mean", group.Shape, group.Groups, fuseReLU: false, probe => probe.NormalAround(30_000, 0.25, group.Shape)),
+            Group("outlier", group.Shape, group.Groups, fuseReLU: false, probe => WithOutliers(probe.Normal(group.Shape))),
+        }),
+        .. s_instances.SelectMany(shape => new[] { Instance("own", shape, tracks: false, Mode.Train), Instance("train", shape, tracks: true, Mode.Train), Instance("eval", shape, tracks: true, Mode.Eval) }),
+        .. s_layers.SelectMany(layer => new[] { Rms("affine", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1.5), Rms("relu", layer.Shape, layer.Normalized, fuseReLU: true, scale: 1.5), Rms("large", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1e20) }),
         new("layernorm/graph/50x100", probe => probe.Pass(x => GraphNorms.LayerNorm(x[0], [100], x[1], x[2]), probe.NormalAround(2, 1.5, 50, 100), probe.Normal(100), probe.Normal(100))),
     ];
 
@@ -111,6 +127,31 @@ internal static class NormBits
             Tensor input = probe.NormalAround(2, 1.5, shape);
             if (affine) probe.Pass(x => x[0].LayerNorm(new Shape(last), x[1], x[2], 1e-5, fuseReLU), input, probe.NormalAround(1, 1, last), probe.Normal(last));
             else probe.Pass(x => x[0].LayerNorm(new Shape(last), null, null, 1e-5, fuseReLU), input);
+        });
+
+    private static BitsCase Group(string what, int[] shape, int groups, bool fuseReLU, Func<BitsProbe, Tensor> input) => new(
+        $"groupnorm{groups}/{what}/{ShapeName.Of(shape)}",
+        probe => probe.Pass(x => x[0].GroupNorm(groups, x[1], x[2], 1e-5, fuseReLU), input(probe), probe.NormalAround(1, 1, shape[1]), probe.Normal(shape[1])));
+
+    private static BitsCase Instance(string what, int[] shape, bool tracks, Mode mode) => new(
+        $"instancenorm/{what}/{ShapeName.Of(shape)}",
+        probe =>
+        {
+            var running = new RunningStatistics(shape[1], RunningAverage.Torch());
+            running.Mean.To(probe.DType);
+            running.Variance.To(probe.DType);
+            Tensor gamma = probe.NormalAround(1, 1, shape[1]), beta = probe.Normal(shape[1]);
+            probe.Pass(mode, x => x[0].InstanceNorm(x[1], x[2], tracks ? running : null), probe.NormalAround(2, 1.5, shape), gamma, beta);
+            probe.Add("mean", running.Mean.Value);
+            probe.Add("variance", running.Variance.Value);
+        });
+
+    private static BitsCase Rms(string what, int[] shape, int normalized, bool fuseReLU, double scale) => new(
+        $"rmsnorm/{what}/{ShapeName.Of(shape)}/{normalized}",
+        probe =>
+        {
+            int[] last = shape[^normalized..];
+            probe.Pass(x => x[0].RMSNorm(new Shape(last), x[1], fuseReLU: fuseReLU), probe.NormalAround(0, scale, shape), probe.NormalAround(1, 1, last));
         });
 
     /// <summary>The first sample 1e6 away from the others: the first guess of every group's mean is far off.</summary>

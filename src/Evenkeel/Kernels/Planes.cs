@@ -23,10 +23,9 @@ internal static unsafe class Planes
     /// <summary>Packs a lane accumulates in T before it goes into double, as in <see cref="Segments"/>.</summary>
     private const int BlockPacks = 64;
 
-    /// <summary>Packs of the sample whose mean is a run's first pivot: one for every <see cref="SampleEvery"/> packs of the run, within these bounds.</summary>
-    private const int MinSamples = 2;
-    private const int MaxSamples = 8;
+    /// <summary>Packs of the sample whose mean is a run's first pivot: one for every so many packs of the run, at most <see cref="MaxSamples"/>.</summary>
     private const int SampleEvery = 8;
+    private const int MaxSamples = 8;
 
     /// <summary>Σu and Σu·w of every run.</summary>
     /// <param name="constants">A record of <see cref="Record"/> values a run.</param>
@@ -54,21 +53,27 @@ internal static unsafe class Planes
         else MapLong<T, TMap>(x, dy, result, runs, length, constants, ahead);
     }
 
-    /// <summary>The mean of a sample of each run, some evenly spaced packs of it, rounded to T: where the first value of the run's record is its pivot.</summary>
+    /// <summary>The mean of a sample of each run (all of it where it is shorter than a pack), rounded to T: the first value of the run's record, its pivot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SampleMeans<T>(T* x, int runs, int length, T* constants) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int width = Vector512<T>.Count;
-        int samples = Math.Min(Math.Clamp(length / (SampleEvery * width), MinSamples, MaxSamples), length / width);
-        int step = samples == 0 ? 0 : length / samples;
-        double values = samples == 0 ? length : samples * width;
+        if (length < width)
+        {
+            for (int run = 0; run < runs; run++) constants[run * Record] = T.CreateTruncating(Simd.SumLanes(Simd.LoadPartial(x + (nint)run * length, length)) / length);
+            return;
+        }
+
+        // Evenly spaced packs; of a short run one will do, from its middle.
+        int samples = Math.Clamp(length / (SampleEvery * width), 1, MaxSamples);
+        int step = length / samples, start = (step - width) / 2;
+        double share = 1.0 / (samples * width);
         for (int run = 0; run < runs; run++)
         {
-            T* at = x + (nint)run * length;
-            Vector512<double> low = default, high = default;
-            if (samples == 0) Widen.Add(Simd.LoadPartial(at, length), ref low, ref high);
-            for (int k = 0; k < samples; k++) Widen.Add(Simd.Load(at + k * step), ref low, ref high);
-            constants[run * Record] = T.CreateTruncating(Simd.SumLanes(low + high) / values);
+            T* at = x + (nint)run * length + start;
+            Vector512<T> sum = Simd.Load(at);
+            for (int k = 1; k < samples; k++) sum += Simd.Load(at + k * step);
+            constants[run * Record] = T.CreateTruncating(Simd.SumLanes(sum) * share);
         }
     }
 

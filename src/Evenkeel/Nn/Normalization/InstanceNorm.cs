@@ -7,7 +7,8 @@ namespace Evenkeel.Nn;
 /// </summary>
 /// <remarks>
 /// <para>Without running statistics (the default) mean and (biased) variance are the instance's own in every mode. With them, on a tape in <see cref="Mode.Train"/> they are the instance's own
-/// too, and the running statistics follow the mean over the batch of the instances' means and unbiased variances; in <see cref="Mode.Eval"/> and without a tape the running statistics are used, as in batch norm.</para>
+/// too, and the running statistics follow the mean over the batch of the instances' means and unbiased variances; in <see cref="Mode.Eval"/> and without a tape the running statistics are used, as in batch norm.
+/// A layer with running statistics may be frozen: see <see cref="NormState"/>.</para>
 /// <para>Input: a batch (N, C, ...) or a single sample (C, ...); output: the same shape. More than one spatial value is needed where the instance's own statistics are.</para>
 /// <para>State-dict keys: <c>weight</c> (gamma) and <c>bias</c> (beta) where <c>affine: true</c>; <c>running_mean</c>, <c>running_var</c>, <c>num_batches_tracked</c> where <c>trackRunningStats: true</c>
 /// (the last one counts the batches; PyTorch's layer leaves it at 0).</para>

@@ -76,7 +76,7 @@ public static class GraphNorms
     public static Tensor InstanceNorm(Tensor x, Tensor? gamma, Tensor? beta, double eps = 1e-5)
     {
         ArgumentNullException.ThrowIfNull(x);
-        NormChecks.Instances("GraphNorms.InstanceNorm", x, gamma, beta, running: null, eps, training: false);
+        NormChecks.Instances("GraphNorms.InstanceNorm", x, gamma, beta, running: null, eps, fromInstances: true);
         Span<int> axes = stackalloc int[x.Shape.Rank - 2];
         for (int i = 0; i < axes.Length; i++) axes[i] = i + 2;
         return Affine(Normalize(x, axes, eps), PerChannel(x, gamma), PerChannel(x, beta));

@@ -23,19 +23,19 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private const int InlineElements = 1 << 13;
 
     /// <summary>Elements of a chunk, as far as whole groups allow.</summary>
-    private const int ChunkElements = 1 << 12;
+    private const int ChunkElements = 1 << 11;
 
     /// <summary>Runs whose constants stand on the stack together; groups of a chunk, at most.</summary>
     private const int Block = 64;
 
-    // A group's record in _moments: doubles.
+    // Rows of _moments, one double a group each.
     private const int Pivot = 0;
     private const int Low = 1;
     private const int Variance = 2;
     private const int Rstd = 3;
     private const int B = 4;
     private const int C = 5;
-    private const int Record = 6;
+    private const int Rows = 6;
 
     private string _name = "";
     private Tensor _x = null!;
@@ -79,7 +79,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         op._perGroup = op._channels / groups;
         op._spatial = x.Count == 0 ? 0 : x.Count / x.Shape[0] / op._channels;
         op.Bind(x.Shape, x.DType, x, gamma, beta);
-        op._moments = op.NewTensor([op._groups, Record], DType.Float64);
+        op._moments = op.NewTensor([Rows, op._groups], DType.Float64);
         op._previous = tape is not null && running is not null ? op.NewTensor([2, op._channels], x.DType) : null;
         return op.Execute();
     }
@@ -103,8 +103,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
 
     protected override void Forward<T>()
     {
-        if (_x.Count == 0) return;
-        ForEach(new ForwardJob<T> { Op = this });
+        if (_x.Count > 0) ForEach(new ForwardJob<T> { Op = this });
         if (_running is not null) Follow<T>();
     }
 
@@ -201,18 +200,19 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         {
             int runs = Math.Min(Block, end * _perGroup - run);
             nint offset = (nint)run * _spatial;
-            Constants(run, runs, constants);
+            if (end * _perGroup - first * _perGroup > Block) Constants(run, runs, constants);
+            SlopeConstants(run, runs, constants);
             Planes.Map<T, InputGradient<T, TEpilogue>>(x + offset, dy + offset, _dx.Pointer<T>() + offset, runs, _spatial, constants, Ahead<T>(), Streams<T>());
         }
 
         if (Streams<T>()) Simd.StreamFence();
     }
 
-    /// <summary>The records of some groups from their pivots and the sums of deviations; a group whose sample was a poor one is done anew by <see cref="Moments.Of{T}"/>.</summary>
+    /// <summary>The moments of some groups from their pivots and the sums of deviations; a group whose sample was a poor one is done anew by <see cref="Moments.Of{T}"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Statistics<T>(int first, int end, T* pivots, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double m = Length;
+        double m = Length, eps = _eps;
         double* moments = _moments.Pointer<double>();
         for (int group = first; group < end; group++)
         {
@@ -220,38 +220,54 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
             double low = sums[group - first] / m;
             double variance = sums[Block + group - first] / m - low * low;
             if (variance < 0) variance = 0;
-            if (NormFormulas.IsFar(low, variance) || NormFormulas.NeedsDouble<T>(variance, _eps))
-                (pivot, low, variance) = Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, _eps);
-            double* record = moments + (nint)group * Record;
-            record[Pivot] = pivot;
-            record[Low] = low;
-            record[Variance] = variance;
-            record[Rstd] = NormFormulas.Rstd(variance, _eps);
+            if (NormFormulas.IsFar(low, variance) || NormFormulas.NeedsDouble<T>(variance, eps))
+                (pivot, low, variance) = Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, eps);
+            double* at = moments + group;
+            at[Pivot * _groups] = pivot;
+            at[Low * _groups] = low;
+            at[Variance * _groups] = variance;
+            at[Rstd * _groups] = NormFormulas.Rstd(variance, eps);
         }
     }
 
-    /// <summary>The constants of some runs: pivot, scale and shift, and b and c of the input gradient once they are known.</summary>
+    /// <summary>Pivot, scale and shift of some runs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Constants<T>(int run, int runs, T* constants) where T : unmanaged, IFloatingPointIeee754<T>
     {
         T* gamma = _gamma is null ? null : _gamma.Pointer<T>();
         T* beta = _beta is null ? null : _beta.Pointer<T>();
-        double* record = _moments.Pointer<double>() + (nint)(run / _perGroup) * Record;
-        int c = run % _channels, left = _perGroup - run % _perGroup;
+        double* moments = _moments.Pointer<double>() + run / _perGroup;
+        int groups = _groups, perGroup = _perGroup, channels = _channels, c = run % channels, left = perGroup - run % perGroup;
         for (int i = 0; i < runs; i++)
         {
-            double scale = gamma is null ? record[Rstd] : double.CreateTruncating(gamma[c]) * record[Rstd];
-            double shift = (beta is null ? 0 : double.CreateTruncating(beta[c])) - record[Low] * scale;
-            constants[Coefficient.Pivot] = T.CreateTruncating(record[Pivot]);
+            double rstd = moments[Rstd * groups];
+            double scale = gamma is null ? rstd : double.CreateTruncating(gamma[c]) * rstd;
+            double shift = (beta is null ? 0 : double.CreateTruncating(beta[c])) - moments[Low * groups] * scale;
+            constants[Coefficient.Pivot] = T.CreateTruncating(moments[Pivot * groups]);
             constants[Coefficient.Scale] = T.CreateTruncating(scale);
             constants[Coefficient.Shift] = T.CreateTruncating(shift);
-            constants[Coefficient.B] = T.CreateTruncating(record[B]);
-            constants[Coefficient.C] = T.CreateTruncating(record[C]);
             constants += Planes.Record;
-            if (++c == _channels) c = 0;
+            if (++c == channels) c = 0;
             if (--left > 0) continue;
-            left = _perGroup;
-            record += Record;
+            left = perGroup;
+            moments++;
+        }
+    }
+
+    /// <summary>b and c of the input gradient of some runs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void SlopeConstants<T>(int run, int runs, T* constants) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* moments = _moments.Pointer<double>() + run / _perGroup;
+        int groups = _groups, perGroup = _perGroup, left = perGroup - run % perGroup;
+        for (int i = 0; i < runs; i++)
+        {
+            constants[Coefficient.B] = T.CreateTruncating(moments[B * groups]);
+            constants[Coefficient.C] = T.CreateTruncating(moments[C * groups]);
+            constants += Planes.Record;
+            if (--left > 0) continue;
+            left = perGroup;
+            moments++;
         }
     }
 
@@ -263,12 +279,12 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         double* dbeta = _sums.Pointer<double>();
         double* dgamma = dbeta + _groups * _perGroup;
         double m = Length;
-        int c = first * _perGroup % _channels, run = first * _perGroup;
+        int groups = _groups, perGroup = _perGroup, c = first * perGroup % _channels, run = first * perGroup;
         for (int group = first; group < end; group++)
         {
-            double* record = _moments.Pointer<double>() + (nint)group * Record;
-            double low = record[Low], rstd = record[Rstd], sum = 0, product = 0;
-            for (int k = 0; k < _perGroup; k++, c++, run++)
+            double* moments = _moments.Pointer<double>() + group;
+            double low = moments[Low * groups], rstd = moments[Rstd * groups], sum = 0, product = 0;
+            for (int k = 0; k < perGroup; k++, c++, run++)
             {
                 double weight = gamma is null ? 1 : double.CreateTruncating(gamma[c]);
                 dgamma[run] = rstd * (dgamma[run] - low * dbeta[run]);
@@ -278,8 +294,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
 
             if (c == _channels) c = 0;
             double b = -rstd * rstd * (product / m);
-            record[B] = b;
-            record[C] = -rstd * (sum / m) - b * low;
+            moments[B * groups] = b;
+            moments[C * groups] = -rstd * (sum / m) - b * low;
         }
     }
 
@@ -314,11 +330,11 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         double* low = mean + _channels;
         double* variance = low + _channels;
         pooled.Fill(0);
+        double* moments = _moments.Pointer<double>();
         for (int group = 0; group < _groups; group++)
         {
-            double* record = _moments.Pointer<double>() + (nint)group * Record;
-            mean[group % _channels] += record[Pivot] + record[Low];
-            variance[group % _channels] += record[Variance];
+            mean[group % _channels] += moments[Pivot * _groups + group] + moments[Low * _groups + group];
+            variance[group % _channels] += moments[Variance * _groups + group];
         }
 
         for (int c = 0; c < _channels; c++)
@@ -327,7 +343,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
             variance[c] /= _x.Shape[0];
         }
 
-        _updated = _running!.Update(mean, _channels, _spatial, _previous is null ? null : _previous.Pointer<T>());
+        // No values at all, so no statistics: an empty batch is counted, and that is all.
+        _updated = _running!.Update(mean, _channels, _x.Count == 0 ? 0 : _spatial, _previous is null ? null : _previous.Pointer<T>());
     }
 }
 

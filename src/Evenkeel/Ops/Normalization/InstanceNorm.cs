@@ -20,10 +20,9 @@ public sealed partial class Tensor
     /// </remarks>
     public Tensor InstanceNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running = null, double eps = 1e-5, bool fuseReLU = false)
     {
-        bool training = Tape is { Mode: Mode.Train };
-        bool fromInstances = running is null || RunningStatistics.FromBatch("InstanceNorm", Tape, running, training: null);
-        NormChecks.Instances("InstanceNorm", this, gamma, beta, running, eps, fromInstances ? training : null);
-        if (!fromInstances) return BatchNorm(gamma, beta, running, eps, fuseReLU);
+        bool fromInstances = RunningStatistics.FromBatch("InstanceNorm", Tape, running, training: running is null ? true : null);
+        NormChecks.Instances("InstanceNorm", this, gamma, beta, running, eps, fromInstances);
+        if (!fromInstances) return BatchNorm(gamma, beta, running, eps, fuseReLU, training: false);
         return fuseReLU
             ? GroupNorm<ReLUEpilogue>.Apply("InstanceNorm", this, Shape[1], gamma, beta, running, eps)
             : GroupNorm<NoEpilogue>.Apply("InstanceNorm", this, Shape[1], gamma, beta, running, eps);

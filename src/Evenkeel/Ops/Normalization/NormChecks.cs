@@ -52,8 +52,7 @@ internal static class NormChecks
     }
 
     /// <summary>An instance norm's input: (N, C, ...) with spatial dimensions, of more than one value together where the instances' statistics are needed.</summary>
-    /// <param name="training">Why they are needed: training, or no running statistics. Null where they are not.</param>
-    public static void Instances(string op, Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool? training)
+    public static void Instances(string op, Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool fromInstances)
     {
         Eps(op, eps);
         if (x.Shape.Rank < 2)
@@ -63,8 +62,8 @@ internal static class NormChecks
         PerChannel(op, "beta (bias)", beta, x, channels);
         PerChannel(op, "running_mean", running?.Mean.Value, x, channels);
         PerChannel(op, "running_var", running?.Variance.Value, x, channels);
-        if (training is not { } inTraining || x.Count == 0 || x.Count > x.Shape[0] * channels) return;
-        string why = inTraining
+        if (!fromInstances || x.Count == 0 || x.Count > x.Shape[0] * channels) return;
+        string why = running is not null
             ? "the statistics of each instance are needed in training mode"
             : "no running statistics are kept (trackRunningStats: false), so each instance's own are needed in every mode";
         throw new ArgumentException($"{op}: expected more than one spatial value, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger input or fewer poolings before it, or a norm over channels (GroupNorm, LayerNorm).");

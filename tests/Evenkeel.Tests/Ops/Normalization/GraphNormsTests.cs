@@ -38,6 +38,44 @@ public sealed class GraphNormsTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Group_and_instance_norm_match_their_graphs(int[] shape)
+    {
+        Shape channels = [shape[1]];
+        int perChannel = new Shape(shape).Count / shape[0] / shape[1];
+        foreach (int groups in Enumerable.Range(1, shape[1]).Where(groups => shape[1] % groups == 0 && shape[1] * perChannel > groups))
+        {
+            foreach (bool affine in new[] { true, false })
+            {
+                Compare(shape, channels, affine,
+                    (x, gamma, beta) => x.GroupNorm(groups, gamma, beta),
+                    (x, gamma, beta) => GraphNorms.GroupNorm(x, groups, gamma, beta));
+            }
+        }
+
+        if (perChannel == 1) return;
+        Compare(shape, channels, affine: true,
+            static (x, gamma, beta) => x.InstanceNorm(gamma, beta),
+            static (x, gamma, beta) => GraphNorms.InstanceNorm(x, gamma, beta));
+    }
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void RMS_norm_matches_its_graph(int[] shape)
+    {
+        foreach (Shape normalized in new[] { new Shape(shape[^1]), new Shape(shape[1..]) })
+        {
+            foreach (bool affine in new[] { true, false })
+            {
+                // beta takes no part in either.
+                Compare(shape, normalized, affine,
+                    (x, gamma, beta) => x.RMSNorm(normalized, gamma),
+                    (x, gamma, beta) => GraphNorms.RMSNorm(x, normalized, gamma));
+            }
+        }
+    }
+
     [Fact]
     public void Parameters_join_the_inputs_tape()
     {
@@ -59,6 +97,10 @@ public sealed class GraphNormsTests
         Assert.Throws<ArgumentException>(() => GraphNorms.LayerNorm(x, [4], null, null));
         Assert.Throws<ArgumentException>(() => GraphNorms.LayerNorm(x, [3], null, Normal([2], 1)));
         Assert.Throws<ArgumentOutOfRangeException>(() => GraphNorms.LayerNorm(x, [3], null, null, eps: -1));
+        Assert.Throws<ArgumentException>(() => GraphNorms.GroupNorm(x, 2, null, null));
+        Assert.Throws<ArgumentException>(() => GraphNorms.GroupNorm(x, 3, null, null));
+        Assert.Throws<ArgumentException>(() => GraphNorms.InstanceNorm(x, null, null));
+        Assert.Throws<ArgumentException>(() => GraphNorms.RMSNorm(x, [4], null));
     }
 
     private static void Compare(int[] shape, Shape affineShape, bool affine, Func<Tensor, Tensor?, Tensor?, Tensor> fused, Func<Tensor, Tensor?, Tensor?, Tensor> graph)
