@@ -76,6 +76,8 @@ internal sealed class FoldPlan
         List<Call> calls = _calls.FindAll(call => ReferenceEquals(call.Module, module));
         if (calls.Count == 0) return Kept("it has no part in the pass");
         if (calls.Count > 1) return Kept($"it runs {calls.Count} times in a pass");
+        if (norm is BatchNorm batchNorm && !batchNorm.HasChannelsFirst(calls[0].X.Shape))
+            return Kept($"its channels are dimension {batchNorm.Convention.ChannelAxis} of {calls[0].X.Shape}, and those of linear layers and convolutions are dimension 1");
         if (_hooked.Contains(module)) return Kept("a hook looks at it; dispose the hook first");
         if (unmovable.TryGetValue(module, out string? held)) return Kept(held);
         FixedNorm map = FixedNorm.Of(norm);

@@ -156,7 +156,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         /// <summary>The variance that the layer normalizes a batch by. Instance norm, whose training statistics are no fixed map, is as in use.</summary>
         public VarianceEstimator InBatch => module is BatchNorm ? VarianceEstimator.Biased : running.Average.Estimator;
 
-        public void Add(Tensor x) => _pool.Add(x);
+        public void Add(Tensor x) => _pool.Add(module is BatchNorm batchNorm ? batchNorm.AsPlanes(x) : x);
 
         public void Check(int batch)
         {

@@ -1,6 +1,8 @@
+using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Tests.Reference;
+using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests.Nn.Normalization;
@@ -89,6 +91,35 @@ public sealed class BatchNormalizationTests
         Assert.Equal(1, ((BatchNorm1d)copy[1]).Running!.NumBatchesTracked.Value.AsSpan<long>()[0]);
         Assert.Equal(0, ((BatchNorm1d)network[1]).Running!.NumBatchesTracked.Value.AsSpan<long>()[0]);
         Assert.Equal(NormState.Frozen, ((BatchNorm1d)network[1]).State);
+    }
+
+    [Fact]
+    public void Recalibration_pools_channels_wherever_they_are()
+    {
+        Tensor x = Tensor.RandomNormal([12, 5, 7, 3], new Philox(7), DType.Float64);
+        var last = new BatchNormalization(3, NormConvention.Keras);
+        var first = new BatchNormalization(3, NormConvention.Keras with { ChannelAxis = 1 });
+        last.To(DType.Float64);
+        first.To(DType.Float64);
+        new Sequential(last).Recalibrate(x);
+        new Sequential(first).Recalibrate(x.Permute(0, 3, 1, 2));
+        Close.To(first.Running!.Mean.Value.ToArray<double>(), last.Running!.Mean.Value, 1e-13);
+        Close.To(first.Running.Variance.Value.ToArray<double>(), last.Running.Variance.Value, 1e-13);
+    }
+
+    [Fact]
+    public void Folding_leaves_a_norm_over_other_channels_than_the_convolutions()
+    {
+        // As many columns as output channels: only the axis tells that this is no norm of the convolution's channels.
+        var network = new Sequential(new Conv2d(2, 4, 1), new BatchNormalization(4, NormConvention.Keras));
+        FoldResult result = network.Fold(Tensor.RandomNormal([3, 2, 4, 4], new Philox(8)));
+        Assert.Equal(FoldStatus.Kept, result.Layers[0].Status);
+        Assert.Contains("its channels are dimension -1 of (3, 4, 4, 4)", result.Layers[0].Reason, StringComparison.Ordinal);
+        Assert.Equal(0, result.Proof.MaxDifference);
+        FoldResult firstAxis = new Sequential(new Conv2d(2, 4, 1), new BatchNormalization(4, NormConvention.Keras with { ChannelAxis = 1 })).Fold(Tensor.RandomNormal([3, 2, 4, 4], new Philox(8)));
+        Assert.Equal(FoldStatus.IntoLayerBefore, firstAxis.Layers[0].Status);
+        FoldResult matrix = new Sequential(new Linear(2, 4), new BatchNormalization(4, NormConvention.Keras)).Fold(Tensor.RandomNormal([3, 2], new Philox(9)));
+        Assert.Equal(FoldStatus.IntoLayerBefore, matrix.Layers[0].Status);
     }
 
     [Fact]

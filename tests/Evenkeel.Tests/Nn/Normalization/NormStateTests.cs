@@ -211,6 +211,34 @@ public sealed class NormStateTests : IDisposable
     }
 
     [Fact]
+    public void The_whole_family_of_batch_norm_is_frozen_in_the_same_way()
+    {
+        TrackingNorm[] family =
+        [
+            new BatchNorm1d(3), new BatchNormalization(3, NormConvention.Keras), new GhostBatchNorm1d(3, 4), new BatchRenorm1d(3, limits: RenormLimits.Constant(3, 5)), new SyncBatchNorm(3),
+        ];
+        Tensor x = Tensor.RandomNormal([9, 3], new Philox(7)) * 2f;
+        foreach (TrackingNorm norm in family)
+        {
+            norm.Running!.Mean.Value.Fill(0.5);
+            norm.Running.Variance.Value.Fill(4);
+            float[] eval = norm.Forward(x).ToArray<float>();
+            foreach (Action freeze in new Action[] { norm.Freeze, norm.FreezeStatistics })
+            {
+                freeze();
+                var tape = new Tape(Mode.Train);
+                Tensor y = norm.Forward(tape.Input(x, requiresGradient: true));
+                Assert.Equal(eval, y.ToArray<float>());
+                y.Backward(Tensor.Ones([9, 3]));
+                Assert.Equal(norm.State == NormState.Frozen, norm.Weight!.Gradient is null);
+                Assert.Equal(0, norm.Running.NumBatchesTracked.Value.AsSpan<long>()[0]);
+                Assert.Equal([0.5f, 0.5f, 0.5f], norm.Running.Mean.Value.ToArray<float>());
+                Assert.EndsWith($"state={norm.State})", norm.ToString(), StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
     public void Instance_norm_with_statistics_is_frozen_in_the_same_way()
     {
         var norm = new InstanceNorm2d(3, affine: true, trackRunningStats: true);
