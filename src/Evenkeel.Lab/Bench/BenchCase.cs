@@ -43,6 +43,7 @@ internal sealed record BenchCase(string Name)
         .. Cases("batchnorm/forward-backward", "5x100", "50x100", "256x1024", "1000x5000", "256x6x28x28", "32x64x56x56", "16x256x14x14", "64x512x7x7", "8x32x16x32x32"),
         .. Cases("batchnorm/eval-forward", "256x1024", "32x64x56x56"),
         .. Cases("batchnorm-relu/forward-backward", "32x64x56x56"),
+        .. Cases("syncbatchnorm2/forward-backward", "32x64x56x56", "16x256x14x14"),
         .. Cases("layernorm/forward", "512x768", "4096x1024"),
         .. Cases("layernorm/forward-backward", "50x100", "512x768", "4096x1024"),
         .. Cases("groupnorm8/forward-backward", "16x256x14x14"),
@@ -56,7 +57,7 @@ internal sealed record BenchCase(string Name)
 
     private readonly string[] _parts = Name.Split('/');
 
-    /// <summary>batchnorm, batchnorm-relu, layernorm, groupnorm8, instancenorm, rmsnorm, matmul, conv2d or step.</summary>
+    /// <summary>batchnorm, batchnorm-relu, syncbatchnorm2 (two members, half a batch each), layernorm, groupnorm8, instancenorm, rmsnorm, matmul, conv2d or step.</summary>
     public string Kind => _parts[0];
 
     /// <summary>train-forward, eval-forward, forward or forward-backward; empty for matmul and step.</summary>

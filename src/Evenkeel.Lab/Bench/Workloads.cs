@@ -13,6 +13,7 @@ internal static class Workloads
     {
         "batchnorm" => Norm(one, BatchNormFor(one)),
         "batchnorm-relu" => Norm(one, new Sequential(BatchNormFor(one), new ReLU())),
+        "syncbatchnorm2" => Members(one, 2),
         "layernorm" => Norm(one, new LayerNorm(BenchCase.Dimensions(one.Spec)[^1])),
         "groupnorm8" => Norm(one, new GroupNorm(8, BenchCase.Dimensions(one.Spec)[1])),
         "instancenorm" => Norm(one, new InstanceNorm2d(BenchCase.Dimensions(one.Spec)[1], affine: true)),
@@ -36,9 +37,21 @@ internal static class Workloads
     }
 
     /// <summary>Forward only, or forward and backward with the gradients of x, gamma and beta; x is a parameter, as PyTorch's leaf that requires a gradient.</summary>
-    private static Action Norm(BenchCase one, Module layer)
+    private static Action Norm(BenchCase one, Module layer) => Norm(one, layer, new Shape(BenchCase.Dimensions(one.Spec)), group: null);
+
+    /// <summary>The same batch in equal parts, on as many threads; a part's gradients of gamma and beta are not added up.</summary>
+    private static Action Members(BenchCase one, int members)
     {
-        Shape shape = new(BenchCase.Dimensions(one.Spec));
+        int[] sizes = BenchCase.Dimensions(one.Spec);
+        sizes[0] /= members;
+        var group = new InProcessCollective(members);
+        Action[] parts = [.. group.Members.Select(member => Norm(one, new SyncBatchNorm(sizes[1]), new Shape(sizes), member))];
+        Action<ICollective> work = member => parts[member.Rank]();
+        return () => group.Run(work);
+    }
+
+    private static Action Norm(BenchCase one, Module layer, Shape shape, ICollective? group)
+    {
         var random = new Philox(0);
         var x = new Parameter(Tensor.RandomNormal(shape, random));
         if (one.What != "forward-backward")
@@ -52,7 +65,7 @@ internal static class Workloads
             };
         }
 
-        var tape = new Tape(Mode.Train);
+        var tape = new Tape(Mode.Train) { Collective = group };
         Tensor cotangent = Tensor.RandomNormal(shape, random);
         return () =>
         {
