@@ -77,6 +77,26 @@ public sealed class GroupNormTests
         Assert.True(GradientCheck.Run(v => v[0].Tape!.Input(x).GroupNorm(groups, v[0], v[1]), [gamma, beta]).Passed);
     }
 
+    /// <summary>The numbers of docs/derivations/group-norm.md, worked out by hand; as (1, 2, 2) they walk rows, repeated to (1, 2, 16) planes.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    public void The_derivations_numbers_hold(int repeat)
+    {
+        double[] Repeated(params double[] values) => [.. values.SelectMany(value => Enumerable.Repeat(value, repeat))];
+        var tape = new Tape(Mode.Train);
+        Shape shape = [1, 2, 2 * repeat];
+        Tensor x = tape.Input(Tensor.From(Repeated(1, 3, 5, 7), shape), requiresGradient: true);
+        var gamma = new Parameter(Tensor.From([2.0, 3.0], [2]));
+        var beta = new Parameter(Tensor.From([1.0, 0.0], [2]));
+        Tensor y = x.GroupNorm(1, gamma, beta, eps: 4);
+        y.Backward(Tensor.From(Repeated(1, 0, 0, 2), shape));
+        NormCompare.Close("y", y, Repeated(-1, 1.0 / 3, 1, 3), 1e-14, 1);
+        NormCompare.Close("dx", x.Gradient!, Repeated(1.0 / 3, -5.0 / 9, -7.0 / 9, 1), 1e-14, 1);
+        NormCompare.Close("dgamma", gamma.Gradient!, [-1.0 * repeat, 2 * repeat], 1e-14, 1);
+        NormCompare.Close("dbeta", beta.Gradient!, [repeat, 2 * repeat], 1e-14, 1);
+    }
+
     [Fact]
     public void One_group_is_layer_norm_over_the_sample_and_a_group_a_channel_is_instance_norm()
     {
@@ -160,6 +180,27 @@ public sealed class GroupNormTests
         Assert.Equal(new Shape(0, 4, 3, 3), y.Shape);
         y.Backward(Tensor.Zeros([0, 4, 3, 3]));
         Assert.All(layer.Weight!.Gradient!.ToArray<float>(), value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public void A_steady_step_allocates_only_handles()
+    {
+        var tape = new Tape(Mode.Train);
+        Module[] layers = [new GroupNorm(2, 4), new GroupNorm(2, 4, affine: false), new InstanceNorm2d(4, affine: true, trackRunningStats: true), new RMSNorm([4, 6, 6])];
+        Tensor x = Tensor.RandomNormal([8, 4, 6, 6], new Philox(16));
+        for (int step = 0; step < 5; step++) Step();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int step = 0; step < 10; step++) Step();
+        long perStep = (GC.GetAllocatedBytesForCurrentThread() - before) / 10;
+        Assert.True(perStep <= 8192, $"{perStep} bytes a step");
+
+        void Step()
+        {
+            tape.Reset();
+            Tensor y = tape.Input(x, requiresGradient: true);
+            foreach (Module layer in layers) y = layer.Forward(y);
+            y.Backward(x);
+        }
     }
 
     [Fact]

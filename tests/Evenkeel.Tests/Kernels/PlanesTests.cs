@@ -1,0 +1,85 @@
+using System.Numerics;
+using Evenkeel.Kernels;
+using Xunit;
+
+namespace Evenkeel.Tests.Kernels;
+
+/// <summary>The loops over runs with constants of their own, at every length from 1 to 257 and beyond a block, with guards at both ends.</summary>
+public sealed unsafe class PlanesTests
+{
+    private const int Runs = 3;
+
+    private static readonly int[] s_lengths = [.. Enumerable.Range(1, 257), 4095, 4096, 4200, 20_001];
+
+    [Fact]
+    public void EveryLengthInFloat() => Sweep<float>(3e-6);
+
+    [Fact]
+    public void EveryLengthInDouble() => Sweep<double>(1e-14);
+
+    [Fact]
+    public void StoredPastTheCachesTheBitsAreTheSame()
+    {
+        const int Length = 48;
+        GuardedBuffer<float> x = new(Runs * Length, 1), constants = new(Runs * Planes.Record, 2);
+        Tensor plain = Tensor.Empty([Runs, Length], DType.Float32), streamed = Tensor.Empty([Runs, Length], DType.Float32);
+        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer, plain.Pointer<float>(), Runs, Length, constants.Pointer, ahead: 0, stream: false);
+        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer, streamed.Pointer<float>(), Runs, Length, constants.Pointer, ahead: 0, stream: true);
+        Simd.StreamFence();
+        Assert.Equal(plain.ToArray<float>(), streamed.ToArray<float>());
+    }
+
+    private static void Sweep<T>(double tolerance) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        foreach (int length in s_lengths)
+        {
+            GuardedBuffer<T> x = new(Runs * length, 1), dy = new(Runs * length, 2), y = new(Runs * length, 3), constants = new(Runs * Planes.Record, 4);
+            GuardedBuffer<double> sums = new(Runs, 5), products = new(Runs, 6);
+
+            Planes.Sum<T, Cotangent<T, NoEpilogue>>(x.Pointer, dy.Pointer, Runs, length, constants.Pointer, sums.Pointer, products.Pointer);
+            for (int run = 0; run < Runs; run++)
+            {
+                double sum = 0, product = 0;
+                for (int i = run * length; i < (run + 1) * length; i++)
+                {
+                    sum += Double(dy, i);
+                    product += Double(dy, i) * (Double(x, i) - Constant(run, Coefficient.Pivot));
+                }
+
+                Near(sum, sums.Values[run], length);
+                Near(product, products.Values[run], length);
+            }
+
+            foreach (bool stream in new[] { false, true })
+            {
+                Planes.Map<T, Normalize<T, NoEpilogue>>(x.Pointer, x.Pointer, y.Pointer, Runs, length, constants.Pointer, ahead: 0, stream);
+                Each((run, i) => (Double(x, i) - Constant(run, Coefficient.Pivot)) * Constant(run, Coefficient.Scale) + Constant(run, Coefficient.Shift));
+                Planes.Map<T, InputGradient<T, NoEpilogue>>(x.Pointer, dy.Pointer, y.Pointer, Runs, length, constants.Pointer, ahead: length, stream);
+                Each((run, i) => Constant(run, Coefficient.Scale) * Double(dy, i) + Constant(run, Coefficient.B) * (Double(x, i) - Constant(run, Coefficient.Pivot)) + Constant(run, Coefficient.C));
+            }
+
+            Planes.SampleMeans(x.Pointer, Runs, length, constants.Pointer);
+            for (int run = 0; run < Runs; run++)
+            {
+                Assert.InRange(Constant(run, 0), 0.5, 1.5);
+                if (length >= 16 * 8) Assert.InRange(Constant(run, 0), 0.7, 1.3);
+            }
+
+            foreach (GuardedBuffer<T> buffer in new[] { x, dy, y, constants }) buffer.Check();
+            sums.Check();
+            products.Check();
+
+            double Constant(int run, int place) => Double(constants, run * Planes.Record + place);
+
+            void Near(double expected, double actual, double scale) =>
+                Assert.True(Math.Abs(expected - actual) <= tolerance * scale, $"length {length}: expected {expected:R}, got {actual:R}");
+
+            void Each(Func<int, int, double> expected)
+            {
+                for (int i = 0; i < Runs * length; i++) Near(expected(i / length, i), Double(y, i), 1);
+            }
+        }
+    }
+
+    private static double Double<T>(GuardedBuffer<T> buffer, int i) where T : unmanaged, IFloatingPointIeee754<T> => double.CreateTruncating(buffer.Values[i]);
+}
