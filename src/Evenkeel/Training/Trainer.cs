@@ -211,8 +211,22 @@ public sealed partial class Trainer
         _samples = training.Count;
     }
 
-    /// <summary>One iteration; false where the run ends because the loss or a gradient is not finite.</summary>
+    /// <summary>One iteration; false where the run ends because the loss or a gradient is not finite. One that is broken off half way, by a layer, a loss, a hook or the data set, leaves no trace in running statistics and gradients.</summary>
     private bool Step(IDataset training)
+    {
+        try
+        {
+            return TryStep(training);
+        }
+        catch
+        {
+            _tape.Reject();
+            ClearGradients();
+            throw;
+        }
+    }
+
+    private bool TryStep(IDataset training)
     {
         if (training is IEpochDataset changing) changing.Epoch = _epoch;
         _batches.Draw(training, _iteration);

@@ -302,6 +302,33 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void AStepThatIsBrokenOffHalfWayLeavesNoTrace()
+    {
+        var norm = new GhostBatchNorm1d(8, 20);
+        var model = new Sequential(new Linear(Features, 8), norm, new ReLU(), new Linear(8, 4));
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50 });
+        string before = "";
+        int calls = 0;
+        using (model[3].AddForwardHook((_, _, y) =>
+        {
+            if (y.Tape is not { Mode: Mode.Train } || ++calls <= 3) return;
+            throw new OperationCanceledException();
+        }))
+        using (model[0].AddForwardHook((_, _, y) =>
+        {
+            if (y.Tape is { Mode: Mode.Train } && calls == 3) before = WeightsHash.Of(model);
+        }))
+        {
+            Assert.Throws<OperationCanceledException>(() => trainer.Fit(Samples(500, 1), Samples(40, 2)));
+        }
+
+        // Three steps of three virtual batches each.
+        Assert.Equal(9, norm.Running!.NumBatchesTracked.Value.AsSpan<long>()[0]);
+        Assert.Equal(before, WeightsHash.Of(model));
+        Assert.All(model.Parameters(), static parameter => Assert.Null(parameter.Gradient));
+    }
+
+    [Fact]
     public void DivergenceNamesInputsAndSpoiltWeights()
     {
         float[] values = Samples(100, 1).Inputs().ToArray<float>();

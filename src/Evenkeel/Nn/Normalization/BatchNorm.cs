@@ -17,10 +17,13 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
     private readonly BatchForm _form;
 
     private protected BatchNorm(int numFeatures, double eps, RunningAverage average, bool affine, bool trackRunningStats, BatchForm form = default)
-        : this(numFeatures, NormConvention.Torch with { Eps = eps, Average = average }, useScale: affine, useBias: affine, trackRunningStats) => _form = form;
+        : this(numFeatures, NormConvention.Torch with { Eps = eps, Average = average }, useScale: affine, useBias: affine, trackRunningStats, form)
+    {
+    }
 
-    private protected BatchNorm(int numFeatures, NormConvention convention, bool useScale, bool useBias, bool trackRunningStats)
-        : base(numFeatures, (convention ?? throw new ArgumentNullException(nameof(convention))).Eps, convention.Average, useScale, useBias, trackRunningStats) => Convention = convention;
+    private protected BatchNorm(int numFeatures, NormConvention convention, bool useScale, bool useBias, bool trackRunningStats, BatchForm form = default)
+        : base(numFeatures, (convention ?? throw new ArgumentNullException(nameof(convention))).Eps, convention.Average, useScale, useBias, trackRunningStats) =>
+        (Convention, _form) = (convention, form);
 
     /// <summary>Whose batch norm it is: average, eps, channel axis, and what one value per channel is.</summary>
     public NormConvention Convention { get; }

@@ -38,6 +38,26 @@ public sealed class SyncBatchNorm : BatchNorm
     {
     }
 
+    private SyncBatchNorm(BatchNorm source)
+        : base(source.NumFeatures, source.Convention, source.Weight is not null, source.Bias is not null, source.TrackRunningStats, new BatchForm { SpansGroup = true })
+    {
+        if ((source.Weight?.DType ?? source.Running?.Mean.Value.DType) is { } dtype) To(dtype);
+        LoadStateDict(source.StateDict());
+        Running?.SkippedBatches = source.Running!.SkippedBatches;
+        if (source.State != NormState.Active) Set(source.State, nameof(ConvertFrom));
+        Weight?.RequiresGradient = source.Weight!.RequiresGradient;
+        Bias?.RequiresGradient = source.Bias!.RequiresGradient;
+    }
+
+    /// <summary>A copy of a network in which every <see cref="BatchNorm1d"/>, <see cref="BatchNorm2d"/> and <see cref="BatchNorm3d"/> is synchronized, with the same values and settings; PyTorch's <c>convert_sync_batchnorm</c>.</summary>
+    /// <param name="model">The network; it stays as it is. Ghost batch norms and renormalization stay what they are in the copy too.</param>
+    /// <exception cref="InvalidOperationException">A field of the network holds a batch norm by its own type, so that no other can stand there; the text names it.</exception>
+    public static Module ConvertFrom(Module model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return model.Clone(static module => module is BatchNorm1d or BatchNorm2d or BatchNorm3d ? new SyncBatchNorm((BatchNorm)module) : null);
+    }
+
     private protected override string ExpectedShape => "(N, {0}) or (N, {0}, ...)";
 
     private protected override bool Takes(int rank) => rank >= 2;

@@ -30,13 +30,13 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
         coefficients = Simd.Align(coefficients);
         sums = Simd.Align(sums);
         T* x = batch.X + Offset(channels, part);
-        if (passes.HasFlag(BatchPasses.Statistics))
+        if (passes != BatchPasses.Map)
         {
             SaveMoments(x, channels, part, coefficients, sums);
             batch.Renormalize(channels.Start, channels.Start + channels.Lanes, part);
         }
 
-        if (!passes.HasFlag(BatchPasses.Map)) return;
+        if (passes == BatchPasses.Statistics) return;
         LoadFormula(channels, part, coefficients);
         Columns.Map<T, Normalize<T, TEpilogue>>(x, x, batch.Y + Offset(channels, part), part.Samples, batch.Channels, channels.Lanes, coefficients);
     }
@@ -52,13 +52,13 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
         T* x = batch.X + offset;
         T* dy = batch.Dy + offset;
         LoadFormula(channels, part, coefficients);
-        if (passes.HasFlag(BatchPasses.Statistics) && batch.NeedsSums)
+        if (passes != BatchPasses.Map && batch.NeedsSums)
         {
             Columns.Sum<T, Cotangent<T, TEpilogue>>(x, dy, part.Samples, batch.Channels, channels.Lanes, coefficients, sums);
             SaveSums(channels, part, sums);
         }
 
-        if (!passes.HasFlag(BatchPasses.Map) || batch.Dx is null) return;
+        if (passes == BatchPasses.Statistics || batch.Dx is null) return;
         LoadSlopes(channels, part, coefficients);
         Columns.Map<T, InputGradient<T, TEpilogue>>(x, dy, batch.Dx + offset, part.Samples, batch.Channels, channels.Lanes, coefficients);
     }

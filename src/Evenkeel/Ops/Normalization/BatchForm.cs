@@ -14,6 +14,9 @@ internal readonly record struct BatchForm
     /// <summary>Renorm: how far the batch's statistics may take the output from what the running ones would give.</summary>
     public RenormLimits? Limits { get; init; }
 
+    /// <summary>What one value per channel is.</summary>
+    public SingleValue SingleValue { get; init; }
+
     /// <summary>The name that errors begin with.</summary>
     public string Name => Limits is not null ? "BatchRenorm" : SpansGroup ? "SyncBatchNorm" : VirtualBatchSize > 0 ? "GhostBatchNorm" : "BatchNorm";
 

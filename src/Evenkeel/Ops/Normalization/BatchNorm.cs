@@ -229,7 +229,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         int threads = Workers.ComputesAlone ? 1 : Workers.Threads;
         int atOnce = _spatial <= 1 ? _channels : (int)Math.Clamp((long)threads * PooledBytes / channelBytes, 1, _channels);
         (double count, _channelsAtOnce) = _statistics.Agree(atOnce);
-        NormChecks.MoreThanOneValueInGroup(_form.Name, _x, count, Tape?.Collective?.Size ?? 1);
+        if (_form.SingleValue == SingleValue.Error) NormChecks.MoreThanOneValueInGroup(_form.Name, _x, count, Tape?.Collective?.Size ?? 1);
     }
 
     /// <summary>The running statistics follow the batch; in virtual batches, each of them in turn.</summary>
@@ -370,6 +370,7 @@ public sealed partial class Tensor
             if (form.VirtualBatchSize > 0) NormChecks.VirtualBatches(this, channels, form.VirtualBatchSize);
         }
 
+        form = form with { SingleValue = singleValue };
         return fuseReLU
             ? BatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, form, fromBatch, parts, eps)
             : BatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, form, fromBatch, parts, eps);

@@ -24,7 +24,7 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
         int c = channels.Start;
         nint offset = Offset(c, part);
         T* x = batch.X + offset;
-        if (passes.HasFlag(BatchPasses.Statistics))
+        if (passes != BatchPasses.Map)
         {
             Moments moments = Moments.Of(x, part.Samples, Stride, batch.Spatial, batch.Eps);
             part[BatchPart.Pivot][c] = moments.Pivot;
@@ -34,7 +34,7 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
             batch.Renormalize(c, c + 1, part);
         }
 
-        if (!passes.HasFlag(BatchPasses.Map)) return;
+        if (passes == BatchPasses.Statistics) return;
         (double gamma, double beta) = Affine(c, part);
         // What lies behind a plane is the next one's turn only where channels go one by one; fixed statistics go by samples.
         Segments.Map(x, x, batch.Y + offset, part.Samples, Stride, batch.Spatial, Formula(c, part, gamma, beta), batch.Streams, ahead: batch.FromBatch && Ahead(part));
@@ -49,14 +49,14 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
         (double gamma, double beta) = Affine(c, part);
         Normalize<T, TEpilogue> formula = Formula(c, part, gamma, beta);
         double rstd = part[BatchPart.Rstd][c], low = part[BatchPart.Low][c];
-        if (passes.HasFlag(BatchPasses.Statistics) && batch.NeedsSums)
+        if (passes != BatchPasses.Map && batch.NeedsSums)
         {
             (double dbeta, double product) = Segments.Sum(x, dy, part.Samples, Stride, batch.Spatial, new Cotangent<T, TEpilogue>(formula));
             part[BatchPart.Dbeta][c] = dbeta;
             part[BatchPart.Dgamma][c] = rstd * (product - low * dbeta);
         }
 
-        if (!passes.HasFlag(BatchPasses.Map) || batch.Dx is null) return;
+        if (passes == BatchPasses.Statistics || batch.Dx is null) return;
         double a = gamma * rstd, b = 0, constant = 0;
         if (batch.FromBatch)
         {

@@ -5,16 +5,15 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>What a walk does of its two passes over a part: both at once, while the part is in the cache, unless something has to happen in between.</summary>
-[Flags]
 internal enum BatchPasses
 {
+    Both,
+
     /// <summary>Forward: moments. Backward: Σdy and Σdy·xhat.</summary>
-    Statistics = 1,
+    Statistics,
 
     /// <summary>Forward: y. Backward: dx.</summary>
-    Map = 2,
-
-    Both = Statistics | Map,
+    Map,
 }
 
 /// <summary>

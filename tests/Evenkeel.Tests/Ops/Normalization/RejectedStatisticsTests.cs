@@ -7,21 +7,21 @@ namespace Evenkeel.Tests.Ops.Normalization;
 /// <summary>A rejected pass leaves no trace in running statistics, whatever the form of the batch norm and however often it has updated them.</summary>
 public sealed class RejectedStatisticsTests
 {
-    public static TheoryData<string> Layers => new("batch", "ghost", "renorm", "sync", "cumulative");
+    public static TheoryData<string> Layers => new("batch", "ghost", "renorm", "sync", "cumulative", "instance");
 
     [Theory]
     [MemberData(nameof(Layers))]
     public void Several_updates_in_a_pass_are_taken_back(string kind)
     {
-        BatchNorm layer = Layer(kind);
+        TrackingNorm layer = Layer(kind);
         var tape = new Tape(Mode.Train);
-        layer.Forward(tape.Input(Tensor.RandomNormal([8, 3], new Philox(1))));
+        layer.Forward(tape.Input(Tensor.RandomNormal([8, 3, 2], new Philox(1))));
         State before = State.Of(layer);
         for (int attempt = 0; attempt < 3; attempt++)
         {
             tape.Reset();
             // The layer runs twice: its own output is a second batch.
-            Tensor y = layer.Forward(layer.Forward(tape.Input(Tensor.RandomNormal([10, 3], new Philox(2)) * 3.0 + 5.0)));
+            Tensor y = layer.Forward(layer.Forward(tape.Input(Tensor.RandomNormal([10, 3, 2], new Philox(2)) * 3.0 + 5.0, requiresGradient: true)));
             Assert.NotEqual(before, State.Of(layer));
             if (attempt == 1) y.Mean().Backward();
             tape.Reject();
@@ -31,7 +31,7 @@ public sealed class RejectedStatisticsTests
 
         // What is not rejected stays, and a rejection of the next pass does not reach it.
         tape.Reset();
-        layer.Forward(tape.Input(Tensor.RandomNormal([8, 3], new Philox(3))));
+        layer.Forward(tape.Input(Tensor.RandomNormal([8, 3, 2], new Philox(3))));
         State after = State.Of(layer);
         Assert.NotEqual(before, after);
         tape.Reset();
@@ -83,18 +83,19 @@ public sealed class RejectedStatisticsTests
         foreach (BatchNorm layer in layers) Assert.Equal(State.Of(new SyncBatchNorm(3)), State.Of(layer));
     }
 
-    private static BatchNorm Layer(string kind) => kind switch
+    private static TrackingNorm Layer(string kind) => kind switch
     {
         "ghost" => new GhostBatchNorm1d(3, 2, RunningAverage.Torch(0.3)),
         "renorm" => new BatchRenorm1d(3, limits: RenormLimits.Constant(2, 1)),
         "sync" => new SyncBatchNorm(3),
+        "instance" => new InstanceNorm1d(3, trackRunningStats: true),
         "cumulative" => new BatchNorm1d(3, momentum: null),
         _ => new BatchNorm1d(3),
     };
 
     private sealed record State(string Mean, string Variance, long Batches)
     {
-        public static State Of(BatchNorm layer) => new(
+        public static State Of(TrackingNorm layer) => new(
             Convert.ToHexString(layer.Running!.Mean.Value.Bytes()), Convert.ToHexString(layer.Running.Variance.Value.Bytes()), layer.Running.NumBatchesTracked.Value.AsSpan<long>()[0]);
     }
 }

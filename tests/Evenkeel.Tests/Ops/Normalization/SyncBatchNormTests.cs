@@ -229,8 +229,49 @@ public sealed class SyncBatchNormTests : IDisposable
         Assert.Equal("SyncBatchNorm(64, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)", new SyncBatchNorm(64).ToString());
         Assert.Equal(["weight", "bias", "running_mean", "running_var", "num_batches_tracked"], new SyncBatchNorm(4).StateDict().Keys);
         Assert.Contains("SyncBatchNorm: expected (N, 3) or (N, 3, ...), got (3). Add the missing dimensions", Assert.Throws<ArgumentException>(() => new SyncBatchNorm(3).Forward(Tensor.Zeros([3]))).Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => Tensor.Zeros([4, 3]).SyncBatchNorm(null, null, null, parts: [3, 2]));
-        Assert.Throws<ArgumentException>(() => Tensor.Zeros([4, 3]).SyncBatchNorm(null, null, null, parts: [5, -1]));
+        Assert.Throws<ArgumentException>(() => Tensor.Zeros([4, 3]).SyncBatchNorm(null, null, null, training: true, parts: [3, 2]));
+        Assert.Throws<ArgumentException>(() => Tensor.Zeros([4, 3]).SyncBatchNorm(null, null, null, training: true, parts: [5, -1]));
+    }
+
+    [Fact]
+    public void A_network_is_converted_with_its_values_and_settings()
+    {
+        var shared = new BatchNorm2d(3, momentum: 0.3);
+        var net = new Sequential(shared, new Conv2d(3, 4, kernelSize: 1), new BatchNorm2d(4, RunningAverage.Cs231n, eps: 1e-3), new ReLU(), new GhostBatchNorm2d(4, 2), new BatchNorm2d(4, affine: false, trackRunningStats: false));
+        net = new Sequential(shared, shared, net[1], net[2], net[4], net[5]);
+        net.To(DType.Float64);
+        Tensor x = Pass.Data([6, 3, 2, 2], 1, DType.Float64);
+        net.Forward(new Tape(Mode.Train).Input(x));
+        shared.FreezeStatistics();
+        ((BatchNorm)net[3]).Weight!.RequiresGradient = false;
+        var sync = (Sequential)SyncBatchNorm.ConvertFrom(net);
+        Assert.Equal(["SyncBatchNorm", "SyncBatchNorm", "Conv2d", "SyncBatchNorm", "GhostBatchNorm2d", "SyncBatchNorm"], Enumerable.Range(0, 6).Select(i => sync[i].TypeName));
+        Assert.Same(sync[0], sync[1]);
+        Assert.Equal(NormState.FrozenStatistics, ((SyncBatchNorm)sync[0]).State);
+        Assert.False(((SyncBatchNorm)sync[3]).Weight!.RequiresGradient);
+        for (int i = 0; i < 6; i++) Assert.Equal(net[i].ToString()!.Replace("BatchNorm2d", "BatchNorm", StringComparison.Ordinal), sync[i].ToString()!.Replace("SyncBatchNorm", "BatchNorm", StringComparison.Ordinal).Replace("BatchNorm2d", "BatchNorm", StringComparison.Ordinal));
+        Assert.Equal(net.Forward(new Tape(Mode.Train).Input(x)).ToArray<double>(), sync.Forward(new Tape(Mode.Train).Input(x)).ToArray<double>());
+        Assert.Equal(net.Forward(x * 2).ToArray<double>(), sync.Forward(x * 2).ToArray<double>());
+        Assert.NotSame(shared.Weight, ((SyncBatchNorm)sync[0]).Weight);
+        Assert.IsType<SyncBatchNorm>(SyncBatchNorm.ConvertFrom(shared));
+    }
+
+    [Fact]
+    public void A_frozen_layer_gathers_nothing_and_one_value_may_be_allowed()
+    {
+        using var group = new InProcessCollective(2);
+        group.Run(member =>
+        {
+            var tape = new Tape(Mode.Train) { Collective = member, PoolsBatchStatistics = true };
+            var layer = new SyncBatchNorm(3);
+            layer.FreezeStatistics();
+            if (member.Rank == 0) layer.Forward(tape.Input(Tensor.Ones([4, 3])));
+            double[] together = new double[2];
+            member.AllGather("test", [0], together);
+            // The whole group has one value per channel, and Keras gives beta.
+            float[] y = tape.Input(Tensor.Ones([member.Rank, 3])).BatchNorm(null, null, null, singleValue: SingleValue.Beta).ToArray<float>();
+            Assert.All(y, static value => Assert.Equal(0, value));
+        });
     }
 
     /// <summary>Every part is around another mean, with another spread.</summary>
