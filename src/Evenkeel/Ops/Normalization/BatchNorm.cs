@@ -117,7 +117,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         // With fixed statistics nothing ties the samples of a channel together: they are walked as they lie in memory.
         if (!_fromBatch && !IsMatrix)
         {
-            Fork(new SampleJob<TWalk> { Op = this, Walk = walk }, _samples, _channels);
+            if (_x.Count > 0) Fork(new SampleJob<TWalk> { Op = this, Walk = walk }, _samples, _channels);
             return;
         }
 
@@ -134,6 +134,22 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
             _statistics.PoolMoments<T>(from, to, _eps);
             walk.Renormalize(from, to, _statistics.Whole);
             ForEach(walk, BatchPasses.Map, isForward: true, from, to);
+        }
+    }
+
+    /// <summary>Some neighbouring channels of all parts; pooled, y is of the whole.</summary>
+    private void ForwardParts<TWalk>(ref TWalk walk, ColumnBlock channels, BatchPasses passes) where TWalk : struct, IBatchWalk<TWalk>
+    {
+        if (_statistics.IsPooled && passes == BatchPasses.Map)
+        {
+            walk.Forward(channels, _statistics.Whole, passes);
+            return;
+        }
+
+        for (int p = 0; p < _statistics.Parts; p++)
+        {
+            BatchPart part = _statistics.Part(p);
+            if (part.Samples > 0) walk.Forward(channels, part, passes);
         }
     }
 
@@ -171,6 +187,24 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
             _statistics.PoolSums(from, to);
             ForEach(walk, BatchPasses.Map, isForward: false, from, to);
         }
+    }
+
+    /// <summary>Some neighbouring channels of all parts; pooled, dx is of the whole.</summary>
+    private void BackwardParts<TWalk>(ref TWalk walk, ColumnBlock channels, BatchPasses passes) where TWalk : struct, IBatchWalk<TWalk>
+    {
+        if (_statistics.IsPooled && passes == BatchPasses.Map)
+        {
+            walk.Backward(channels, _statistics.Whole, passes);
+            return;
+        }
+
+        for (int p = 0; p < _statistics.Parts; p++)
+        {
+            BatchPart part = _statistics.PartToSum(p);
+            if (part.Samples > 0) walk.Backward(channels, part, passes);
+        }
+
+        walk.ParameterGradients(channels, _statistics);
     }
 
     /// <summary>One value of a channel a sample. Where other members have many, and channels are gathered a few at a time, this one goes by planes too.</summary>
@@ -275,8 +309,8 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
             int first = From + chunk * PerChunk, end = Math.Min(To, first + PerChunk);
             for (ColumnBlock channels = Walk.First(first); channels.Lanes > 0; channels = Walk.Next(channels, end))
             {
-                if (IsForward) Op.Forward(ref Walk, channels, Passes);
-                else Op.Backward(ref Walk, channels, Passes);
+                if (IsForward) Op.ForwardParts(ref Walk, channels, Passes);
+                else Op.BackwardParts(ref Walk, channels, Passes);
             }
 
             Walk.Fence();
@@ -295,38 +329,6 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
             for (ColumnBlock channels = Walk.First(0); channels.Lanes > 0; channels = Walk.Next(channels, Op._channels)) Walk.Forward(channels, sample, BatchPasses.Map);
             Walk.Fence();
         }
-    }
-
-    private void Forward<TWalk>(ref TWalk walk, ColumnBlock channels, BatchPasses passes) where TWalk : struct, IBatchWalk<TWalk>
-    {
-        if (_statistics.IsPooled && passes == BatchPasses.Map)
-        {
-            walk.Forward(channels, _statistics.Whole, passes);
-            return;
-        }
-
-        for (int p = 0; p < _statistics.Parts; p++)
-        {
-            BatchPart part = _statistics.Part(p);
-            if (part.Samples > 0) walk.Forward(channels, part, passes);
-        }
-    }
-
-    private void Backward<TWalk>(ref TWalk walk, ColumnBlock channels, BatchPasses passes) where TWalk : struct, IBatchWalk<TWalk>
-    {
-        if (_statistics.IsPooled && passes == BatchPasses.Map)
-        {
-            walk.Backward(channels, _statistics.Whole, passes);
-            return;
-        }
-
-        for (int p = 0; p < _statistics.Parts; p++)
-        {
-            BatchPart part = _statistics.PartToSum(p);
-            if (part.Samples > 0) walk.Backward(channels, part, passes);
-        }
-
-        walk.ParameterGradients(channels, _statistics);
     }
 }
 
