@@ -33,6 +33,27 @@ public sealed class RunningStatistics
     /// <summary>Number of updates (a scalar of type Int64); <c>num_batches_tracked</c> in a state dict.</summary>
     public StateBuffer NumBatchesTracked { get; }
 
+    /// <summary>
+    /// The share of the start values that is still in the statistics, (weight of the old)^<see cref="NumBatchesTracked"/>: 1 before the first batch; 0 after it for a cumulative average. With a few hundredths
+    /// or more, eval is partly that of a fresh layer: train longer, keep less, or recalibrate.
+    /// </summary>
+    public double StartValuesLeft
+    {
+        get
+        {
+            long batches = NumBatchesTracked.Value.AsSpan<long>()[0];
+            if (batches <= 0) return 1;
+            if (Average.IsCumulative) return 0;
+            double left = 1;
+            for (double factor = 1 - Average.WeightOfNew; batches > 0; batches >>= 1, factor *= factor)
+            {
+                if ((batches & 1) != 0) left *= factor;
+            }
+
+            return left;
+        }
+    }
+
     /// <summary>Number of batches whose update was skipped because their statistics were not finite, or not as numbers of the statistics' type.</summary>
     public long SkippedBatches { get; internal set; }
 

@@ -43,6 +43,25 @@ public sealed class RunningAverageTests
     }
 
     [Fact]
+    public void Statistics_say_how_much_of_them_is_start_value()
+    {
+        foreach (double keep in new[] { 0.9, 0.99, 0, 1 })
+        {
+            var running = new RunningStatistics(1, RunningAverage.Keep(keep));
+            foreach (int batches in new[] { 0, 1, 2, 3, 69, 458 })
+            {
+                running.NumBatchesTracked.Value.Fill(batches);
+                Assert.Equal(Math.Pow(keep, batches), running.StartValuesLeft, 1e-13);
+            }
+        }
+
+        var cumulative = new RunningStatistics(1, RunningAverage.Cumulative);
+        Assert.Equal(1, cumulative.StartValuesLeft);
+        cumulative.NumBatchesTracked.Value.Fill(1);
+        Assert.Equal(0, cumulative.StartValuesLeft);
+    }
+
+    [Fact]
     public void Statistics_begin_at_the_start_values_and_return_to_them()
     {
         var running = new RunningStatistics(2, RunningAverage.Keep(0.9) with { InitialMean = 0.5, InitialVariance = 3 });
