@@ -1,7 +1,11 @@
+using Evenkeel.Data;
+using Evenkeel.Diagnostics;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Tests.Nn;
+using Evenkeel.Tests.Training;
+using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests;
@@ -31,6 +35,22 @@ public sealed class ReadmeTests
         float[] scratch = new ScratchBatchNorm(4).Forward(tape.Input(x)).ToArray<float>();
         float[] fused = new BatchNorm1d(4).Forward(tape.Input(x)).ToArray<float>();
         for (int i = 0; i < fused.Length; i++) Assert.Equal(fused[i], scratch[i], 2e-6f);
+    }
+
+    [Fact]
+    public void What_to_do_after_training_is_the_code_below()
+    {
+        string source = Text("tests", "Evenkeel.Tests", "Training", "AfterTraining.cs");
+        Assert.Contains(source[source.IndexOf("public static class", StringComparison.Ordinal)..].Trim(), Text("README.md"), StringComparison.Ordinal);
+
+        LeNet model = LeNet.Gray(norm: NormKind.BatchNorm, random: new Philox(1));
+        Tensor images = Tensor.RandomNormal([12, 1, 28, 28], new Philox(2));
+        var set = new TensorDataset(images, Tensor.Zeros([12], DType.Int64));
+        var shown = new List<object>();
+        Module folded = AfterTraining.Finish(model, set, set, images, shown.Add);
+        Assert.IsType<RecalibrationReport>(shown[0]);
+        Assert.All(((FoldResult)shown[1]).Layers, layer => Assert.Equal(FoldStatus.IntoLayerBefore, layer.Status));
+        Assert.Equal(LeNet.Gray().ToString().Split('\n').Length + 4, folded.ToString().Split('\n').Length);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
@@ -20,6 +21,7 @@ internal static class Workloads
         "rmsnorm" => Norm(one, new RMSNorm(BenchCase.Dimensions(one.Spec)[^1])),
         "matmul" => Product(BenchCase.Dimensions(one.Spec)),
         "conv2d" => Convolution(one.What, ConvolutionSpec.Parse(one.Spec)),
+        "infer" => LeNetInference(one.Spec.Split('-')),
         "step" when one.Spec.StartsWith("fcn", StringComparison.Ordinal) => FullyConnectedStep(one.Spec.Split('-')),
         "step" when one.Spec.StartsWith("lenet", StringComparison.Ordinal) => LeNetStep(one.Spec.Split('-')),
         _ => null,
@@ -137,6 +139,22 @@ internal static class Workloads
         LeNet model = sigmoid ? LeNet.Gray(norm: norm, random: random) : LeNet.Color(norm: norm, random: random);
         var optimizer = new SGD(model.Parameters(), 0.01, momentum: sigmoid ? 0 : 0.9);
         return Step(model, optimizer, Tensor.RandomNormal(sigmoid ? [batch, 1, 28, 28] : [batch, 3, 32, 32], random), random);
+    }
+
+    /// <summary>The lesson's LeNet in Eval: <c>lenet-relu-NORM-BATCH</c>, or with its norms folded, <c>lenet-relu-batchnorm-folded-BATCH</c>.</summary>
+    private static Action LeNetInference(string[] words)
+    {
+        int batch = int.Parse(words[^1], CultureInfo.InvariantCulture);
+        var random = new Philox(0);
+        Module model = LeNet.Color(norm: words[2] == "batchnorm" ? NormKind.BatchNorm : NormKind.None, random: random);
+        Tensor images = Tensor.RandomNormal([batch, 3, 32, 32], random);
+        if (words.Contains("folded")) model = model.Fold(images).Model;
+        var tape = new Tape(Mode.Eval);
+        return () =>
+        {
+            tape.Reset();
+            model.Forward(tape.Input(images));
+        };
     }
 
     /// <summary>A step on labels 0 and 1, as the peers have them.</summary>

@@ -67,7 +67,7 @@ internal sealed class FoldPlan
     public Module? Substitute(Module module, DType dtype) =>
         _folded.ContainsKey(module) ? new Identity() : _weights.TryGetValue(module, out FoldableWeights? weights) ? weights.ToLayer(dtype) : null;
 
-    private static bool IsNorm(Module module) => module is TrackingNorm or LayerNorm or LocalResponseNorm;
+    private static bool IsNorm(Module module) => module is TrackingNorm or GroupNorm or LayerNorm or RMSNorm or LocalResponseNorm;
 
     private FoldedLayer Decide(string name, Module module, IReadOnlyDictionary<Module, string> unmovable)
     {
@@ -86,7 +86,7 @@ internal sealed class FoldPlan
             ? "it has seen no batch (num_batches_tracked is 0); its running statistics are start values, or come from a file that does not count"
             : null;
 
-        Module? before = LayerBefore(calls[0], out string reason);
+        Module? before = LayerBefore(norm, calls[0], out string reason);
         if (before is not null)
         {
             Weights(before).NormalizeOutputs(map);
@@ -94,7 +94,7 @@ internal sealed class FoldPlan
             return new FoldedLayer(name, module.TypeName, FoldStatus.IntoLayerBefore, _names[before], null, warning);
         }
 
-        Module? after = LayerAfter(calls[0], out string reasonAfter);
+        Module? after = LayerAfter(norm, calls[0], out string reasonAfter);
         if (after is null) return Kept(reason == reasonAfter ? reason : $"{reason}; {reasonAfter}");
         Weights(after).NormalizeInputs(map);
         _folded.Add(module, calls[0]);
@@ -104,7 +104,7 @@ internal sealed class FoldPlan
     }
 
     /// <summary>The linear layer whose output only this norm takes; else why there is none.</summary>
-    private Module? LayerBefore(Call call, out string reason)
+    private Module? LayerBefore(TrackingNorm norm, Call call, out string reason)
     {
         Tensor x = call.X;
         while (true)
@@ -119,14 +119,13 @@ internal sealed class FoldPlan
         Call? source = _calls.Find(made => ReferenceEquals(made.Y, x) && IsLinear(made.Module));
         if (source is null) return No($"what comes before it is no linear layer but {MakerOf(x)}", out reason);
         if (Refusal(source.Module) is { } refusal) return No(refusal, out reason);
-        bool isBatch = x.Shape.Rank == FoldableWeights.WeightOf(source.Module).Shape.Rank;
-        if (!isBatch) return No($"its channels are not the outputs of {Label(source.Module)}, whose output has shape {x.Shape}", out reason);
+        if (AxisOf(norm, x.Shape) != AxisOf(source.Module, x.Shape)) return No($"its channels are not the outputs of {Label(source.Module)}, whose output has shape {x.Shape}", out reason);
         reason = "";
         return source.Module;
     }
 
     /// <summary>The linear layer that alone takes this norm's output, unpadded, directly or flattened; else why there is none.</summary>
-    private Module? LayerAfter(Call call, out string reason)
+    private Module? LayerAfter(TrackingNorm norm, Call call, out string reason)
     {
         Tensor y = call.Y;
         bool isFlat = false;
@@ -155,7 +154,8 @@ internal sealed class FoldPlan
         if (target is null) return No($"what comes after it is no linear layer but {_trace.Consumers(y)[0].Name}", out reason);
         if (Refusal(target.Module) is { } refusal) return No(refusal, out reason);
         if (PadsWithZeros(target.Module)) return No($"{Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
-        if (y.Shape.Rank != FoldableWeights.WeightOf(target.Module).Shape.Rank || (isFlat && target.Module is not Linear))
+        int axis = AxisOf(norm, call.Y.Shape);
+        if (isFlat ? axis != 1 || target.Module is not Linear : axis != AxisOf(target.Module, y.Shape))
             return No($"its channels are not the inputs of {Label(target.Module)}, whose input has shape {y.Shape}", out reason);
         reason = "";
         return target.Module;
@@ -180,6 +180,23 @@ internal sealed class FoldPlan
         if (!_weights.TryGetValue(layer, out FoldableWeights? weights)) _weights.Add(layer, weights = new FoldableWeights(layer));
         return weights;
     }
+
+    /// <summary>The dimension of a tensor that a norm takes for its channels.</summary>
+    private static int AxisOf(TrackingNorm norm, Shape shape) => norm switch
+    {
+        BatchNorm { Convention.ChannelAxis: var axis } => axis < 0 ? axis + shape.Rank : axis,
+        InstanceNorm1d => shape.Rank - 2,
+        InstanceNorm2d => shape.Rank - 3,
+        _ => shape.Rank - 4,
+    };
+
+    /// <summary>The dimension of a tensor along which a linear layer has its inputs or outputs.</summary>
+    private static int AxisOf(Module layer, Shape shape) => layer switch
+    {
+        Conv2d => shape.Rank - 3,
+        Conv1d => shape.Rank - 2,
+        _ => shape.Rank - 1,
+    };
 
     private static bool IsLinear(Module module) => module is Linear or Conv1d or Conv2d;
 

@@ -7,7 +7,7 @@ namespace Evenkeel.Training;
 internal sealed class RecalibrationRun(Module model, IDataset data, RecalibrationOptions options, IProgress<RecalibrationProgress>? progress, CancellationToken cancellation)
 {
     private readonly BatchPlan _plan = new(data.Count, options.BatchSize);
-    private readonly DType _dtype = model.Parameters() is [var first, ..] ? first.DType : DType.Float32;
+    private readonly DType _dtype = TypeOf(model);
     private int[] _indices = [];
 
     public RecalibrationReport Run()
@@ -34,7 +34,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                 Pass(new Tape(Mode.Train, recordGradients: false), open, 1, 1);
             }
 
-            foreach (Layer layer in open) layer.Write(layer.Running.Average.Estimator, _plan.Batches);
+            foreach (Layer layer in open) layer.Write(layer.Tracked, _plan.Batches);
             double? after = Measure(accuracy);
             var reports = new List<RecalibratedLayer>();
             foreach (Layer layer in order) reports.Add(layer.Report());
@@ -52,12 +52,23 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         }
     }
 
+    /// <summary>The element type that the model computes in; of norms alone, that of their statistics.</summary>
+    private static DType TypeOf(Module model)
+    {
+        foreach (Module.StateEntry entry in model.StateEntries())
+        {
+            if (entry.Live.DType.IsFloatingPoint()) return entry.Live.DType;
+        }
+
+        return DType.Float32;
+    }
+
     private List<Layer> Find()
     {
         var layers = new List<Layer>();
         foreach ((string name, Module module) in model.NamedModules())
         {
-            if (module is TrackingNorm { Running: { } running } norm) layers.Add(new Layer(name, module, running, norm.Eps));
+            if (module is TrackingNorm { Running: { } running } norm) layers.Add(new Layer(name, norm, running));
         }
 
         return layers;
@@ -139,24 +150,33 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
     }
 
     /// <summary>A layer with running statistics, what they were, and what is pooled.</summary>
-    private sealed class Layer(string name, Module module, RunningStatistics running, double eps)
+    private sealed class Layer(string name, TrackingNorm norm, RunningStatistics running)
     {
         private readonly Tensor _mean = running.Mean.Value.Clone();
         private readonly Tensor _variance = running.Variance.Value.Clone();
         private readonly Tensor _batches = running.NumBatchesTracked.Value.Clone();
         private readonly long _skipped = running.SkippedBatches;
-        private readonly PopulationMoments _pool = new(running.Mean.Value.Count, eps, perSample: module is not BatchNorm);
+        private readonly PopulationMoments _pool = new(running.Mean.Value.Count, norm.Eps, perSample: norm is not BatchNorm);
 
-        public Module Module => module;
+        public Module Module => norm;
 
-        public RunningStatistics Running => running;
+        /// <summary>The variance that the layer's convention keeps.</summary>
+        public VarianceEstimator Tracked => running.Average.Estimator;
 
         public bool IsFrozen => running.IsFrozen;
 
         /// <summary>The variance that the layer normalizes a batch by. Instance norm, whose training statistics are no fixed map, is as in use.</summary>
-        public VarianceEstimator InBatch => module is BatchNorm ? VarianceEstimator.Biased : running.Average.Estimator;
+        public VarianceEstimator InBatch => norm is BatchNorm ? VarianceEstimator.Biased : running.Average.Estimator;
 
-        public void Add(Tensor x) => _pool.Add(module is BatchNorm batchNorm ? batchNorm.AsPlanes(x) : x);
+        public void Add(Tensor x) => _pool.Add(norm switch
+        {
+            BatchNorm batch => batch.AsPlanes(x),
+            // A sample outside a batch.
+            InstanceNorm1d when x.Shape.Rank == 2 => x.Reshape([1, .. x.Shape.ToArray()]),
+            InstanceNorm2d when x.Shape.Rank == 3 => x.Reshape([1, .. x.Shape.ToArray()]),
+            InstanceNorm3d when x.Shape.Rank == 4 => x.Reshape([1, .. x.Shape.ToArray()]),
+            _ => x,
+        });
 
         public void Check(int batch)
         {
@@ -166,7 +186,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
 
         public void Write(VarianceEstimator estimator, int batches)
         {
-            if (_pool.Freedom <= 0)
+            if (estimator == VarianceEstimator.Unbiased && _pool.Freedom <= 0)
                 throw new ArgumentException($"Recalibrate: expected more than one value per channel at {Label}, got {_pool.Count}; a single one has no variance. Use more samples; the network was left as it was.");
             for (int c = 0; c < running.Mean.Value.Count; c++)
             {
@@ -191,22 +211,22 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         public RecalibratedLayer Report()
         {
             if (IsFrozen || _pool.Count == 0)
-                return new RecalibratedLayer(name, module.TypeName, IsFrozen ? RecalibrationStatus.Frozen : RecalibrationStatus.NotReached, _pool.Count, [], []);
+                return new RecalibratedLayer(name, norm.TypeName, IsFrozen ? RecalibrationStatus.Frozen : RecalibrationStatus.NotReached, _pool.Count, [], []);
             var shift = new double[_mean.Count];
             var ratio = new double[_mean.Count];
             for (int c = 0; c < shift.Length; c++)
             {
-                double variance = _pool.Variance(c, running.Average.Estimator) + eps;
-                double difference = Get(_mean, c) - _pool.Mean(c), old = Get(_variance, c) + eps;
+                double variance = _pool.Variance(c, running.Average.Estimator) + norm.Eps;
+                double difference = Get(_mean, c) - _pool.Mean(c), old = Get(_variance, c) + norm.Eps;
                 // A constant channel without eps: nothing is off where the running values agree.
                 shift[c] = difference == 0 ? 0 : difference / Math.Sqrt(variance);
                 ratio[c] = old == variance ? 1 : old / variance;
             }
 
-            return new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.Recalibrated, _pool.Count, shift, ratio);
+            return new RecalibratedLayer(name, norm.TypeName, RecalibrationStatus.Recalibrated, _pool.Count, shift, ratio);
         }
 
-        private string Label => name.Length == 0 ? module.TypeName : $"{name} ({module.TypeName})";
+        private string Label => name.Length == 0 ? norm.TypeName : $"{name} ({norm.TypeName})";
 
         private static double Get(Tensor tensor, int i) => tensor.DType == DType.Float64 ? tensor.AsSpan<double>()[i] : tensor.AsSpan<float>()[i];
 

@@ -76,7 +76,7 @@ public sealed class FoldingTests
 
     public static TheoryData<string> Foldable =>
     [
-        "conv1d", "grouped", "after conv", "after grouped", "flatten", "norm norm", "norm norm linear", "norm on both sides", "standardized", "no affine", "same padding of one pixel", "3d input of conv1d",
+        "conv1d", "grouped", "after conv", "after grouped", "flatten", "norm norm", "norm norm linear", "norm on both sides", "standardized", "no affine", "same padding of one pixel", "channels last", "channels last after", "instance norm", "before conv1d",
     ];
 
     [Theory]
@@ -97,6 +97,9 @@ public sealed class FoldingTests
             "standardized" => (new Sequential(new Conv2d(3, 4, 3, random: random) { WeightStandardization = new() }, new BatchNorm2d(4)), [4, 3, 6, 5], [FoldStatus.IntoLayerBefore]),
             "no affine" => (new Sequential(new Linear(4, 3, random: random), new BatchNorm1d(3, affine: false)), [6, 4], [FoldStatus.IntoLayerBefore]),
             "same padding of one pixel" => (new Sequential(new BatchNorm2d(3), new Conv2d(3, 2, 1, padding: Padding.Same, random: random)), [4, 3, 2, 2], [FoldStatus.IntoLayerAfter]),
+            "channels last" => (new Sequential(new Linear(4, 3, random: random), new BatchNormalization(3, NormConvention.Keras)), [5, 6, 4], [FoldStatus.IntoLayerBefore]),
+            "channels last after" => (new Sequential(new BatchNormalization(3, NormConvention.Keras), new Linear(3, 4, random: random)), [5, 2, 3], [FoldStatus.IntoLayerAfter]),
+            "instance norm" => (new Sequential(new Conv2d(3, 2, 3, random: random), new InstanceNorm2d(2, affine: true, trackRunningStats: true)), [4, 3, 5, 5], [FoldStatus.IntoLayerBefore]),
             _ => (new Sequential(new BatchNorm1d(2), new Conv1d(2, 3, 2, random: random)), [4, 2, 5], [FoldStatus.IntoLayerAfter]),
         };
         Tensor x = Lived(model, shape, DType.Float32);
@@ -104,7 +107,7 @@ public sealed class FoldingTests
         Assert.Equal(expected, result.Layers.Select(layer => layer.Status));
         Assert.InRange(result.Float64Proof.RelativeDifference, 0, 1e-13);
         Assert.InRange(result.Proof.RelativeDifference, 0, 4e-6);
-        Assert.DoesNotContain(result.Model.NamedModules(), entry => entry.Module is BatchNorm);
+        Assert.DoesNotContain(result.Model.NamedModules(), entry => entry.Module is TrackingNorm);
         Assert.DoesNotContain("weight_standardization", result.Model.ToString(), StringComparison.Ordinal);
         // Other inputs too.
         Tensor other = Tensor.RandomNormal(shape, new Philox(99));
@@ -118,6 +121,8 @@ public sealed class FoldingTests
         { "padding", "what comes before it is no linear layer but the network's input; 1 (Conv2d) after it pads with zeros, which the norm would not leave zero" },
         { "no statistics", "it keeps no running statistics and normalizes by the batch's own in every mode" },
         { "layer norm", "its statistics are those of each sample, so it is no fixed map" },
+        { "group norm", "its statistics are those of each sample, so it is no fixed map" },
+        { "channels last flat", "what comes before it is no linear layer but the network's input; its channels are not the inputs of 2 (Linear), whose input has shape (4, 15)" },
         { "branch", "its input is used elsewhere too, by Add; what comes after it is no linear layer but Add" },
         { "twice", "layer (Linear) runs 2 times in a pass" },
         { "norm twice", "it runs 2 times in a pass" },
@@ -140,6 +145,8 @@ public sealed class FoldingTests
             "padding" => new Sequential(new BatchNorm2d(5), new Conv2d(5, 2, 3, padding: 1)),
             "no statistics" => new Sequential(new Linear(5, 5), new BatchNorm1d(5, trackRunningStats: false)),
             "layer norm" => new Sequential(new Linear(5, 5), new LayerNorm(5)),
+            "group norm" => new Sequential(new Linear(5, 5), new GroupNorm(1, 5)),
+            "channels last flat" => new Sequential(new BatchNormalization(5, NormConvention.Keras), new Flatten(), new Linear(15, 2)),
             "rows" => new Sequential(new Linear(5, 5), new BatchNorm1d(3)),
             "hook" or "not finite" => new Sequential(new Linear(5, 5), new BatchNorm1d(5)),
             "field" => new Typed(),
@@ -147,7 +154,7 @@ public sealed class FoldingTests
         };
         if (name == "hook") ((Sequential)model)[0].AddForwardHook((_, _, _) => { });
         if (name == "not finite") ((BatchNorm1d)((Sequential)model)[1]).Running!.Variance.Value.Fill(double.NaN);
-        Shape shape = name switch { "padding" => [4, 5, 6, 6], "rows" => [4, 3, 5], _ => [4, 5] };
+        Shape shape = name switch { "padding" => [4, 5, 6, 6], "rows" or "channels last flat" => [4, 3, 5], _ => [4, 5] };
         Tensor x = Tensor.RandomNormal(shape, new Philox(5));
         FoldResult result = model.Fold(x);
         FoldedLayer layer = result.Layers[^1];

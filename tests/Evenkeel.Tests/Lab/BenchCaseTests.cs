@@ -8,7 +8,7 @@ public sealed class BenchCaseTests
     [Fact]
     public void The_vocabulary_is_the_peers()
     {
-        Assert.Equal(50, BenchCase.All.Count);
+        Assert.Equal(55, BenchCase.All.Count);
         Assert.Equal("batchnorm/train-forward/5x100", BenchCase.All[0].Name);
         Assert.Equal("step/lenet-relu-batchnorm-16", BenchCase.All[^1].Name);
     }
@@ -24,7 +24,7 @@ public sealed class BenchCaseTests
     [Fact]
     public void Every_case_whose_layer_exists_runs()
     {
-        foreach (string name in (string[])["batchnorm/forward-backward/4x3x5x5", "batchnorm/eval-forward/4x3", "batchnorm-relu/forward-backward/4x3x5x5", "layernorm/forward/4x8", "groupnorm8/forward-backward/2x16x3x3", "instancenorm/forward-backward/2x3x4x4", "rmsnorm/forward-backward/4x8", "matmul/3x4x5", "step/fcn-batchnorm-5", "step/lenet-sigmoid-batchnorm-4", "step/lenet-sigmoid-none-3", "step/lenet-relu-batchnorm-4"])
+        foreach (string name in (string[])["batchnorm/forward-backward/4x3x5x5", "batchnorm/eval-forward/4x3", "batchnorm-relu/forward-backward/4x3x5x5", "syncbatchnorm2/forward-backward/4x3x5x5", "layernorm/forward/4x8", "groupnorm8/forward-backward/2x16x3x3", "instancenorm/forward-backward/2x3x4x4", "rmsnorm/forward-backward/4x8", "matmul/3x4x5", "step/fcn-batchnorm-5", "step/lenet-sigmoid-batchnorm-4", "step/lenet-sigmoid-none-3", "step/lenet-relu-batchnorm-4", "infer/lenet-relu-batchnorm-2", "infer/lenet-relu-batchnorm-folded-2"])
         {
             Action? work = Workloads.Create(new BenchCase(name));
             Assert.NotNull(work);

@@ -168,6 +168,26 @@ public sealed class RecalibrationTests
     }
 
     [Fact]
+    public void Channels_may_come_last_and_instance_norm_pools_as_it_tracks()
+    {
+        Tensor x = Tensor.RandomNormal([7, 4, 3], new Philox(8), DType.Float64);
+        var last = new BatchNormalization(3, NormConvention.Keras);
+        var second = new BatchNorm1d(3, RunningAverage.Keep(0.99) with { Estimator = VarianceEstimator.Biased });
+        var instance = new InstanceNorm1d(3, momentum: 1, trackRunningStats: true);
+        foreach (Module norm in new Module[] { last, second, instance }) norm.To(DType.Float64);
+        last.Recalibrate(x, new RecalibrationOptions { BatchSize = 2 });
+        second.Recalibrate(x.Permute(0, 2, 1), new RecalibrationOptions { BatchSize = 3 });
+        Close.To(NaiveOps.Doubles(second.Running!.Mean.Value), last.Running!.Mean.Value, 1e-13);
+        Close.To(NaiveOps.Doubles(second.Running.Variance.Value), last.Running.Variance.Value, 1e-13);
+
+        var tracked = (InstanceNorm1d)instance.Clone();
+        tracked.Forward(new Tape(Mode.Train).Input(x.Permute(0, 2, 1)));
+        instance.Recalibrate(x.Permute(0, 2, 1), new RecalibrationOptions { BatchSize = 3 });
+        Close.To(NaiveOps.Doubles(tracked.Running!.Mean.Value), instance.Running!.Mean.Value, 1e-13);
+        Close.To(NaiveOps.Doubles(tracked.Running.Variance.Value), instance.Running.Variance.Value, 1e-13);
+    }
+
+    [Fact]
     public void Frozen_layers_are_left_alone_and_reported()
     {
         LeNet model = Model(DType.Float32);
