@@ -7,8 +7,7 @@ namespace Evenkeel.Tests.Nn.Normalization;
 /// <remarks>Where nothing but the place of a value changes, the bits are the same. Where the order of a sum changes, two results differ by the roundings of one: a few of them in float64, two or three of 2⁻²⁴ in float32.</remarks>
 public sealed class NormPropertyTests
 {
-    private const double Float64Tolerance = 1e-12;
-    private const double Float32Tolerance = 2e-6;
+    private const double Float64Tolerance = NormResult.Float64Tolerance;
 
     /// <summary>A norm without layer: how it is applied, which elements share statistics, and which share gamma and beta.</summary>
     private sealed record Norm(string Name, Func<Tensor, Tensor?, Tensor?, double, Tensor> Apply, Func<NormSample, int, int> GroupOf, Func<NormSample, int, int> ParameterOf, bool Centers = true)
@@ -40,8 +39,6 @@ public sealed class NormPropertyTests
         private static Shape Trailing(Tensor x) => new(x.Shape.ToArray()[1..]);
     }
 
-    private sealed record Result(double[] Y, double[] Dx, double[] Dgamma, double[] Dbeta);
-
     [Fact]
     public void Shifting_the_input_by_an_exact_amount_changes_nothing_however_large_it_is()
     {
@@ -53,8 +50,8 @@ public sealed class NormPropertyTests
             {
                 foreach ((DType type, double shift) in new[] { (DType.Float64, 1.0), (DType.Float64, -1e6), (DType.Float64, 1e12), (DType.Float32, 3.0), (DType.Float32, -1e4), (DType.Float32, 2.5e5 - 7) })
                 {
-                    Result expected = Run(norm, sample, x, type), actual = Run(norm, sample, Array.ConvertAll(x, v => v + shift), type);
-                    Near($"{norm.Name} {type} shifted by {shift}", expected, actual, type);
+                    NormResult expected = Run(norm, sample, x, type), actual = Run(norm, sample, Array.ConvertAll(x, v => v + shift), type);
+                    expected.IsNear(actual, $"{norm.Name} {type} shifted by {shift}", type);
                 }
             }
         });
@@ -70,15 +67,13 @@ public sealed class NormPropertyTests
             {
                 foreach (DType type in new[] { DType.Float64, DType.Float32 })
                 {
-                    Result expected = Run(norm, sample, x, type);
+                    NormResult expected = Run(norm, sample, x, type);
                     foreach (double scale in new[] { 0.5, 64, -1, -0.125 })
                     {
-                        Result actual = Run(norm, sample with { Eps = sample.Eps * scale * scale }, Array.ConvertAll(x, v => scale * v), type, gammaSign: Math.Sign(scale));
+                        NormResult actual = Run(norm, sample with { Eps = sample.Eps * scale * scale }, Array.ConvertAll(x, v => scale * v), type, gammaSign: Math.Sign(scale));
                         // y of the same x̂ (its sign is taken back by gamma); dx is by the scale smaller, and dgamma has gamma's sign.
-                        Equal($"{norm.Name} {type} scaled by {scale}", expected.Y, actual.Y);
-                        Equal($"{norm.Name} {type} dx scaled by {scale}", expected.Dx, Array.ConvertAll(actual.Dx, v => v * scale));
-                        Equal($"{norm.Name} {type} dgamma scaled by {scale}", expected.Dgamma, Array.ConvertAll(actual.Dgamma, v => v * Math.Sign(scale)));
-                        Equal($"{norm.Name} {type} dbeta scaled by {scale}", expected.Dbeta, actual.Dbeta);
+                        actual = actual with { Dx = Array.ConvertAll(actual.Dx, v => v * scale), Dgamma = Array.ConvertAll(actual.Dgamma, v => v * Math.Sign(scale)) };
+                        expected.IsSame(actual, $"{norm.Name} {type} scaled by {scale}");
                     }
                 }
             }
@@ -99,7 +94,7 @@ public sealed class NormPropertyTests
                 double[] expected = Plain(norm, scaled, x), actual = Plain(norm, scaled with { Eps = scaled.Eps * a * a }, Array.ConvertAll(x, v => a * v + b));
                 // a·x + b is rounded once, to 2⁻⁵³·(4|a| + |b|), which 1/(|a|·sqrt(eps)) can magnify.
                 double rounding = Math.ScaleB(1, -52) * (4 * Math.Abs(a) + Math.Abs(b)) / (Math.Abs(a) * Math.Sqrt(scaled.Eps));
-                for (int i = 0; i < x.Length; i++) Near($"{norm.Name} {a}·x + {b} [{i}]", Math.Sign(a) * expected[i], actual[i], (Float64Tolerance + 4 * rounding) * Math.Max(1, Math.Abs(expected[i])));
+                for (int i = 0; i < x.Length; i++) Close.Within((Float64Tolerance + 4 * rounding) * Math.Max(1, Math.Abs(expected[i])), $"{norm.Name} {a}·x + {b} [{i}]", Math.Sign(a) * expected[i], actual[i]);
             }
         });
     }
@@ -116,11 +111,15 @@ public sealed class NormPropertyTests
             {
                 foreach (Norm norm in Norm.Of(sample))
                 {
-                    Result expected = Run(norm, sample, sample.Values(), type), actual = Run(norm, sample, sample.Values(), type, place);
+                    NormResult expected = Run(norm, sample, sample.Values(), type), actual = Run(norm, sample, sample.Values(), type, place);
                     // Only a batch norm's sums run over the samples; for the others a sample's results are its own.
-                    if (norm == Norm.Batch) Near($"{norm.Name} {type}", Moved(expected, place), actual, type);
-                    else Equal($"{norm.Name} {type} y", Moved(expected.Y, place), actual.Y);
-                    if (norm != Norm.Batch) Equal($"{norm.Name} {type} dx", Moved(expected.Dx, place), actual.Dx);
+                    if (norm != Norm.Batch)
+                    {
+                        Close.Same($"{norm.Name} {type} y", Moved(expected.Y, place), actual.Y);
+                        Close.Same($"{norm.Name} {type} dx", Moved(expected.Dx, place), actual.Dx);
+                    }
+
+                    Moved(expected, place).IsNear(actual, $"{norm.Name} {type}", type);
                 }
             }
         });
@@ -137,7 +136,7 @@ public sealed class NormPropertyTests
             {
                 // A layer norm has a gamma a pixel: it is left out where it has one.
                 foreach (Norm norm in Norm.Of(sample).Where(norm => norm.ParameterShape(sample).Rank == 1))
-                    Near($"{norm.Name} {type}", Moved(Run(norm, sample, sample.Values(), type), place), Run(norm, sample, sample.Values(), type, place), type);
+                    Moved(Run(norm, sample, sample.Values(), type), place).IsNear(Run(norm, sample, sample.Values(), type, place), $"{norm.Name} {type}", type);
             }
         });
     }
@@ -153,12 +152,9 @@ public sealed class NormPropertyTests
             (double[] gamma, double[] beta) = sample.Parameters(sample.Channels);
             foreach (DType type in new[] { DType.Float64, DType.Float32 })
             {
-                Result all = Run(Norm.Batch, sample.Shape, sample.Values(), sample.Cotangent(), gamma, beta, [sample.Channels], sample.Eps, type);
-                Result some = Run(Norm.Batch, part.Shape, Moved(sample.Values(), place), Moved(sample.Cotangent(), place), Moved(gamma, order), Moved(beta, order), [part.Channels], sample.Eps, type);
-                Equal($"{type} y", Moved(all.Y, place), some.Y);
-                Equal($"{type} dx", Moved(all.Dx, place), some.Dx);
-                Equal($"{type} dgamma", Moved(all.Dgamma, order), some.Dgamma);
-                Equal($"{type} dbeta", Moved(all.Dbeta, order), some.Dbeta);
+                NormResult all = Run(Norm.Batch, sample.Shape, sample.Values(), sample.Cotangent(), gamma, beta, [sample.Channels], sample.Eps, type);
+                NormResult some = Run(Norm.Batch, part.Shape, Moved(sample.Values(), place), Moved(sample.Cotangent(), place), Moved(gamma, order), Moved(beta, order), [part.Channels], sample.Eps, type);
+                (Moved(all, place) with { Dgamma = Moved(all.Dgamma, order), Dbeta = Moved(all.Dbeta, order) }).IsSame(some, $"{type}, channels {string.Join(", ", order)}");
             }
         });
     }
@@ -175,13 +171,29 @@ public sealed class NormPropertyTests
             double[] x = sample.Values(), dy = sample.Cotangent();
             foreach (DType type in new[] { DType.Float64, DType.Float32 })
             {
-                Result planes = Run(Norm.Batch, [n, c, s], x, dy, null, null, [c], sample.Eps, type);
-                Result columns = Run(Norm.Batch, [n * s, c], Moved(x, toColumns), Moved(dy, toColumns), null, null, [c], sample.Eps, type);
-                Result plane = Run(Norm.Batch, [1, c, n * s], Moved(x, toRows), Moved(dy, toRows), null, null, [c], sample.Eps, type);
-                Result rows = Run(Norm.Layer, [c, n * s], Moved(x, toRows), Moved(dy, toRows), null, null, [n * s], sample.Eps, type);
-                Near($"{type} columns", Moved(planes, toColumns), columns, type);
-                Near($"{type} one plane", Moved(planes, toRows), plane, type);
-                Near($"{type} rows", Moved(planes, toRows), rows, type);
+                NormResult planes = Run(Norm.Batch, [n, c, s], x, dy, null, null, [c], sample.Eps, type);
+                NormResult columns = Run(Norm.Batch, [n * s, c], Moved(x, toColumns), Moved(dy, toColumns), null, null, [c], sample.Eps, type);
+                NormResult plane = Run(Norm.Batch, [1, c, n * s], Moved(x, toRows), Moved(dy, toRows), null, null, [c], sample.Eps, type);
+                NormResult rows = Run(Norm.Layer, [c, n * s], Moved(x, toRows), Moved(dy, toRows), null, null, [n * s], sample.Eps, type);
+                Moved(planes, toColumns).IsNear(columns, $"{type} columns", type);
+                Moved(planes, toRows).IsNear(plane, $"{type} one plane", type);
+                Moved(planes, toRows).IsNear(rows, $"{type} rows", type);
+            }
+        });
+    }
+
+    [Fact]
+    public void One_group_is_a_layer_norm_and_a_group_a_channel_an_instance_norm()
+    {
+        NormSample.ForAll(sample =>
+        {
+            double[] x = sample.Values(), dy = sample.Cotangent();
+            foreach (DType type in new[] { DType.Float64, DType.Float32 })
+            {
+                // Without gamma and beta: theirs have other shapes.
+                NormResult Plain(Norm norm) => Run(norm, sample.Shape, x, dy, null, null, norm.ParameterShape(sample), sample.Eps, type);
+                if (sample.Channels * sample.Pixels > 1) Plain(Norm.Layer).IsNear(Plain(Norm.Group(1)), $"{type} one group", type);
+                if (sample.Pixels > 1) Run(Norm.Instance, sample, x, type).IsSame(Run(Norm.Group(sample.Channels), sample, x, type), $"{type} {sample.Channels} groups");
             }
         });
     }
@@ -195,7 +207,7 @@ public sealed class NormPropertyTests
             foreach (Norm norm in Norm.Of(sample))
             {
                 (double[] gamma, double[] beta) = sample.Parameters(norm.ParameterShape(sample).Count);
-                Result result = Run(norm, sample.Shape, x, dy, gamma, beta, norm.ParameterShape(sample), sample.Eps, DType.Float64);
+                NormResult result = Run(norm, sample.Shape, x, dy, gamma, beta, norm.ParameterShape(sample), sample.Eps, DType.Float64);
                 double[] xhat = Plain(norm, sample, x);
                 int groups = 1 + Enumerable.Range(0, x.Length).Max(i => norm.GroupOf(sample, i));
                 double[] sum = new double[groups], along = new double[groups], cotangent = new double[groups], squares = new double[groups], size = new double[groups], count = new double[groups];
@@ -214,9 +226,9 @@ public sealed class NormPropertyTests
                 double[] rstd = Rstd(norm, sample, x);
                 for (int g = 0; g < groups; g++)
                 {
-                    if (norm.Centers) Near($"{norm.Name} Σdx [{g}]", 0, sum[g], Float64Tolerance * rstd[g] * size[g]);
+                    if (norm.Centers) Close.Within(Float64Tolerance * rstd[g] * size[g], $"{norm.Name} Σdx [{g}]", 0, sum[g]);
                     // Σdx·x̂ = rstd·Σg·x̂·(1 - Σx̂²/m): what eps leaves, as Σx̂²/m = var/(var + eps).
-                    Near($"{norm.Name} Σdx·x̂ [{g}]", rstd[g] * cotangent[g] * (1 - squares[g] / count[g]), along[g], Float64Tolerance * rstd[g] * size[g] * Math.Sqrt(count[g]));
+                    Close.Within(Float64Tolerance * rstd[g] * size[g] * Math.Sqrt(count[g]), $"{norm.Name} Σdx·x̂ [{g}]", rstd[g] * cotangent[g] * (1 - squares[g] / count[g]), along[g]);
                 }
             }
         });
@@ -234,9 +246,9 @@ public sealed class NormPropertyTests
                 foreach (IGrouping<int, int> group in Enumerable.Range(0, x.Length).GroupBy(i => norm.GroupOf(sample, i)))
                 {
                     double mean = group.Average(i => xhat[i]), square = group.Average(i => xhat[i] * xhat[i]);
-                    if (norm.Centers) Near($"{norm.Name} mean", 0, mean, Float64Tolerance);
+                    if (norm.Centers) Close.Within(Float64Tolerance, $"{norm.Name} mean", 0, mean);
                     double r = rstd[group.Key];
-                    Near($"{norm.Name} variance", r == 0 ? 0 : 1 - sample.Eps * r * r, square, Float64Tolerance);
+                    Close.Within(Float64Tolerance, $"{norm.Name} variance", r == 0 ? 0 : 1 - sample.Eps * r * r, square);
                 }
             }
         });
@@ -258,8 +270,8 @@ public sealed class NormPropertyTests
                 // The statistics are numbers of the type: rounded once, and |mean| is at most some ten standard deviations here, if there is any deviation.
                 for (int i = 0; i < training.Length; i++)
                 {
-                    double allowed = (type == DType.Float64 ? Float64Tolerance : Float32Tolerance) * Math.Max(1, Math.Abs(training[i])) * Math.Max(1, 4 * rstd[sample.Channel(i)]);
-                    Near($"{type} [{i}]", training[i], evaluation[i], allowed);
+                    double allowed = NormResult.Tolerance(type) * Math.Max(1, Math.Abs(training[i])) * Math.Max(1, 4 * rstd[sample.Channel(i)]);
+                    Close.Within(allowed, $"{type} [{i}]", training[i], evaluation[i]);
                 }
             }
         });
@@ -290,17 +302,15 @@ public sealed class NormPropertyTests
                 for (int i = 0; i < values.Length; i++) mean[sample.Channel(i)] += values[i] / (sample.Samples * sample.Pixels) / batches.Length;
             }
 
-            for (int c = 0; c < sample.Channels; c++)
-            {
-                Near($"mean [{c}]", mean[c], forwards.Mean.Value.ToArray<double>()[c], Float64Tolerance);
-                Near($"mean [{c}], other order", mean[c], backwards.Mean.Value.ToArray<double>()[c], Float64Tolerance);
-                Near($"variance [{c}]", forwards.Variance.Value.ToArray<double>()[c], backwards.Variance.Value.ToArray<double>()[c], Float64Tolerance * 8);
-            }
+            Close.Within(Float64Tolerance, "mean", mean, forwards.Mean.Value.ToArray<double>());
+            Close.Within(Float64Tolerance, "mean in the other order", mean, backwards.Mean.Value.ToArray<double>());
+            double[] variance = forwards.Variance.Value.ToArray<double>();
+            Close.Within(Float64Tolerance * NormResult.Scale(variance), "variance", variance, backwards.Variance.Value.ToArray<double>());
         });
     }
 
     /// <summary>Runs a norm with the sample's own parameters and cotangent; with <paramref name="place"/>, on the elements in that order.</summary>
-    private static Result Run(Norm norm, NormSample sample, double[] x, DType type, int[]? place = null, int gammaSign = 1)
+    private static NormResult Run(Norm norm, NormSample sample, double[] x, DType type, int[]? place = null, int gammaSign = 1)
     {
         Shape parameters = norm.ParameterShape(sample);
         (double[] gamma, double[] beta) = sample.Parameters(parameters.Count);
@@ -308,7 +318,7 @@ public sealed class NormPropertyTests
         return Run(norm, sample.Shape, place is null ? x : Moved(x, place), place is null ? dy : Moved(dy, place), Array.ConvertAll(gamma, v => v * gammaSign), beta, parameters, sample.Eps, type);
     }
 
-    private static Result Run(Norm norm, Shape shape, double[] x, double[] dy, double[]? gamma, double[]? beta, Shape parameters, double eps, DType type)
+    private static NormResult Run(Norm norm, Shape shape, double[] x, double[] dy, double[]? gamma, double[]? beta, Shape parameters, double eps, DType type)
     {
         var tape = new Tape(Mode.Train);
         Tensor input = tape.Input(Tensor.From(x, shape).To(type), requiresGradient: true);
@@ -316,7 +326,7 @@ public sealed class NormPropertyTests
         Parameter? betas = beta is null ? null : new Parameter(Tensor.From(beta, parameters).To(type));
         Tensor y = norm.Apply(input, gammas, betas, eps);
         y.Backward(Tensor.From(dy, shape).To(type));
-        return new Result(NaiveOps.Doubles(y), NaiveOps.Doubles(input.Gradient!), Gradient(gammas), Gradient(betas));
+        return new NormResult(NaiveOps.Doubles(y), NaiveOps.Doubles(input.Gradient!), Gradient(gammas), Gradient(betas), [], []);
     }
 
     /// <summary>x̂ in float64.</summary>
@@ -338,31 +348,5 @@ public sealed class NormPropertyTests
 
     private static double[] Moved(double[] values, int[] place) => Array.ConvertAll(place, i => values[i]);
 
-    private static Result Moved(Result result, int[] place) => result with { Y = Moved(result.Y, place), Dx = Moved(result.Dx, place) };
-
-    private static void Near(string what, Result expected, Result actual, DType type)
-    {
-        double tolerance = type == DType.Float64 ? Float64Tolerance : Float32Tolerance;
-        foreach ((string name, double[] left, double[] right) in new[] { ("y", expected.Y, actual.Y), ("dx", expected.Dx, actual.Dx), ("dgamma", expected.Dgamma, actual.Dgamma), ("dbeta", expected.Dbeta, actual.Dbeta) })
-        {
-            // Terms are of size 1 for y; for the others their number and size come with the largest value.
-            double scale = Math.Max(1, left.Length == 0 ? 0 : left.Max(Math.Abs));
-            for (int i = 0; i < left.Length; i++) Near($"{what}: {name}[{i}]", left[i], right[i], tolerance * scale);
-        }
-    }
-
-    private static void Near(string what, double expected, double actual, double allowed)
-    {
-        // Written so that a NaN fails too.
-        if (!(Math.Abs(expected - actual) <= allowed)) Assert.Fail($"{what}: expected {expected:R}, got {actual:R}, off by {Math.Abs(expected - actual):G3}; allowed {allowed:G3}");
-    }
-
-    private static void Equal(string what, double[] expected, double[] actual)
-    {
-        Assert.Equal(expected.Length, actual.Length);
-        for (int i = 0; i < expected.Length; i++)
-        {
-            if (expected[i] != actual[i]) Assert.Fail($"{what} [{i}]: expected {expected[i]:R}, got {actual[i]:R}");
-        }
-    }
+    private static NormResult Moved(NormResult result, int[] place) => result with { Y = Moved(result.Y, place), Dx = Moved(result.Dx, place) };
 }
