@@ -60,6 +60,40 @@ class RMSNorm(nn.Module):
         return y if self.weight is None else y * self.weight
 
 
+class Ghost(nn.Module):
+    """PyTorch's batch norm on each run of `size` samples, one after another."""
+
+    def __init__(self, norm, size):
+        super().__init__()
+        self.norm, self.size = norm, size
+
+    def forward(self, x):
+        return torch.cat([self.norm(part) for part in x.split(self.size)]) if self.training else self.norm(x)
+
+
+class Renorm(nn.Module):
+    """Batch renormalization by its formula around PyTorch's batch norm, which keeps the statistics; r and d are constants in the backward pass."""
+
+    def __init__(self, norm, limits):
+        super().__init__()
+        self.norm, (self.r_max, self.d_max) = norm, limits
+
+    def forward(self, x):
+        norm = self.norm
+        if not self.training:
+            return norm(x)
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        old_mean, old_std = norm.running_mean.clone(), (norm.running_var + norm.eps).sqrt()
+        norm(x.detach())
+        mean = x.mean(axes)
+        std = (((x - mean.view(shape)) ** 2).mean(axes) + norm.eps).sqrt()
+        r = (std / old_std).clamp(1 / self.r_max, self.r_max).detach()
+        d = ((mean - old_mean) / old_std).clamp(-self.d_max, self.d_max).detach()
+        y = (x - mean.view(shape)) / std.view(shape) * r.view(shape) + d.view(shape)
+        return y * norm.weight.view(shape) + norm.bias.view(shape) if norm.affine else y
+
+
 # ---- inputs
 
 SPREADS = [1.0, 0.1, 0.01, 0.001]
@@ -131,6 +165,11 @@ def layer_of(case, dtype):
         layer = RMSNorm(case["normalized"], eps=eps, elementwise_affine=case["affine"])
     elif family == "group-norm":
         layer = nn.GroupNorm(case["groups"], case["features"], eps=eps, affine=case["affine"])
+    elif "virtual" in case or "limits" in case:
+        # SyncBatchNorm, GhostBatchNorm2d and so on: PyTorch's batch norm of the input's rank.
+        norm = [None, nn.BatchNorm1d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d][len(case["passes"][0]["shape"]) - 1]
+        norm = norm(case["features"], eps=eps, momentum=case["momentum"], affine=case["affine"], track_running_stats=case["track"])
+        layer = Ghost(norm, case["virtual"]) if "virtual" in case else Renorm(norm, case["limits"])
     else:
         layer = getattr(nn, case["layer"])(case["features"], eps=eps, momentum=case["momentum"], affine=case["affine"], track_running_stats=case["track"])
     return layer.to(dtype)
@@ -140,14 +179,15 @@ def run(case, dtype):
     """What PyTorch gives: for each pass a dictionary of arrays."""
     gamma, beta, given, passes = draws(case)
     layer = layer_of(case, dtype)
+    norm = layer.norm if isinstance(layer, (Ghost, Renorm)) else layer
     with torch.no_grad():
         if gamma is not None:
-            layer.weight.copy_(torch.from_numpy(gamma))
+            norm.weight.copy_(torch.from_numpy(gamma))
         if beta is not None:
-            layer.bias.copy_(torch.from_numpy(beta))
+            norm.bias.copy_(torch.from_numpy(beta))
         if given is not None:
-            layer.running_mean.copy_(torch.from_numpy(given[0]))
-            layer.running_var.copy_(torch.from_numpy(given[1]))
+            norm.running_mean.copy_(torch.from_numpy(given[0]))
+            norm.running_var.copy_(torch.from_numpy(given[1]))
     results = []
     for one_pass, (x, dy) in zip(case["passes"], passes):
         layer.train(one_pass["mode"] == "train")
@@ -157,13 +197,13 @@ def run(case, dtype):
         y.backward(torch.from_numpy(dy).to(dtype))
         result = {"y": y, "dx": x.grad}
         if gamma is not None:
-            result["dgamma"] = layer.weight.grad
+            result["dgamma"] = norm.weight.grad
         if beta is not None:
-            result["dbeta"] = layer.bias.grad
+            result["dbeta"] = norm.bias.grad
         if case.get("track"):
-            result["mean"], result["var"], result["batches"] = layer.running_mean, layer.running_var, layer.num_batches_tracked
+            result["mean"], result["var"], result["batches"] = norm.running_mean, norm.running_var, norm.num_batches_tracked
         results.append({k: v.detach().to(torch.float64).numpy().copy() for k, v in result.items()})
-    return results, list(layer.state_dict().keys())
+    return results, list(norm.state_dict().keys())
 
 
 # ---- the formulas, in 80-bit arithmetic
@@ -182,58 +222,70 @@ def reference(case, dtype):
         shape, n = one_pass["shape"], x.size
         x, dy = x.ravel().astype(LONG), dy.ravel().astype(LONG)
         parameter, group, groups = indices(case, shape)
-        m = n // groups if groups else 0
+        sizes = np.bincount(group, minlength=groups).astype(LONG)
+
+        def over_group(values):
+            """The mean over each element's group."""
+            sums = np.zeros(groups, LONG)
+            np.add.at(sums, group, values)
+            return sums[group] / sizes[group]
+
         fixed = case.get("track", False) and one_pass["mode"] == "eval"
         if fixed:
             mean, var = running_mean[parameter], running_var[parameter]
         else:
-            order = np.argsort(group, kind="stable")
-            rows = x[order].reshape(groups, m) if n else x.reshape(0, 1)
-            row_mean = np.zeros(groups if n else 0, LONG) if case["family"] == "rms-norm" else rows.sum(1) / max(1, m)
-            row_var = ((rows - row_mean[:, None]) ** 2).sum(1) / max(1, m)
-            mean, var = row_mean[group], row_var[group]
+            mean = np.zeros(n, LONG) if case["family"] == "rms-norm" else over_group(x)
+            var = over_group((x - mean) ** 2)
         rstd = np.zeros(n, LONG)
         positive = var + eps > 0
         rstd[positive] = 1 / np.sqrt(var[positive] + eps)
         xhat = (x - mean) * rstd
         g, b = g1[parameter], b0[parameter]
+        r, d = np.ones(n, LONG), np.zeros(n, LONG)
+        if "limits" in case and not fixed:
+            r_max, d_max = (LONG(limit) for limit in case["limits"])
+            old = np.sqrt(running_var[parameter] + eps)
+            r = np.clip(np.sqrt(var + eps) / old, 1 / r_max, r_max)
+            before = running_mean[parameter]
+            d = np.clip((mean - before) / old, -d_max, d_max)
+            # Batch norm with gamma' = gamma r and beta' = beta + gamma d.
+            g, b = g * r, b + g * d
         y = g * xhat + b
         dgamma, dbeta, dgamma_size, dbeta_size = (np.zeros(count, LONG) for _ in range(4))
-        np.add.at(dgamma, parameter, dy * xhat)
+        np.add.at(dgamma, parameter, dy * (xhat * r + d))
         np.add.at(dbeta, parameter, dy)
-        np.add.at(dgamma_size, parameter, np.abs(dy * xhat))
+        np.add.at(dgamma_size, parameter, np.abs(dy * xhat * r) + np.abs(dy * d))
         np.add.at(dbeta_size, parameter, np.abs(dy))
         dx = rstd * g * dy
         dx_size = np.abs(dx)
         if not fixed and n:
-            def over_group(values):
-                sums = np.zeros(groups, LONG)
-                np.add.at(sums, group, values)
-                return sums[group] / m
             dx = dx - rstd * xhat * over_group(g * dy * xhat)
             if case["family"] != "rms-norm":
                 dx = dx - rstd * over_group(g * dy)
         if case.get("track") and one_pass["mode"] == "train":
-            tracked += case["family"] == "batch-norm"
-            if n:
-                follow = case["momentum"]
-                if follow is None:
-                    follow = LONG(1) / tracked if case["family"] == "batch-norm" else LONG(0)
-                # An instance norm follows the mean over the samples of their statistics.
-                per_channel = group if case["family"] == "batch-norm" else parameter
+            # A batch norm follows its batch, a ghost batch norm each of its virtual batches in turn, an instance norm the mean over the samples of their statistics.
+            is_instance = case["family"] == "instance-norm"
+            for run in [np.ones(n, bool)] if "virtual" not in case else [group // count == k for k in range(groups // count)]:
+                tracked += not is_instance
+                if not n:
+                    continue
+                follow = (LONG(0) if is_instance else LONG(1) / tracked) if case["momentum"] is None else case["momentum"]
                 batch_mean, batch_var = np.zeros(count, LONG), np.zeros(count, LONG)
-                np.add.at(batch_mean, per_channel, mean / (n // count))
-                np.add.at(batch_var, per_channel, var * m / (m - 1) / (n // count))
+                weight = LONG(1) / (run.sum() // count)
+                size = sizes[group][run]
+                np.add.at(batch_mean, parameter[run], mean[run] * weight)
+                np.add.at(batch_var, parameter[run], var[run] * size / (size - 1) * weight)
                 running_mean = (1 - follow) * running_mean + follow * batch_mean
                 running_var = (1 - follow) * running_var + follow * batch_var
 
         def largest(values):
             return float(np.abs(values).max()) if values.size else 0.0
 
-        shift = np.abs(mean * rstd) if fixed else np.zeros(n, LONG)
+        # Where a renormalization's running mean was rounded to the type, d is off as x - mean is in eval.
+        shift = np.abs(mean * rstd) if fixed else np.abs(before / old) if "limits" in case else np.zeros(n, LONG)
         shift_sum = np.zeros(count, LONG)
         np.add.at(shift_sum, parameter, shift * np.abs(dy))
-        result = {"y": (y, largest(np.abs(g * xhat) + np.abs(b)), largest(shift * g)), "dx": (dx, largest(dx_size), 0.0)}
+        result = {"y": (y, largest(np.abs(g * xhat) + np.abs(b)), largest(shift * g1[parameter])), "dx": (dx, largest(dx_size), 0.0)}
         if gamma is not None:
             result["dgamma"] = (dgamma, largest(dgamma_size), largest(shift_sum))
         if beta is not None:
@@ -255,7 +307,9 @@ def indices(case, shape):
     channels, spatial = case["features"], int(np.prod(shape[batched + 1:]))
     channel, sample = i // max(1, spatial) % channels, i // max(1, spatial * channels)
     samples = shape[0] if batched else 1
-    if case["family"] == "batch-norm":
+    if "virtual" in case:
+        return channel, sample // case["virtual"] * channels + channel, -(-samples // case["virtual"]) * channels
+    if case["family"] in ("batch-norm", "batch-renorm"):
         return channel, channel, channels
     groups = case["groups"] if case["family"] == "group-norm" else channels
     return channel, sample * groups + channel // (channels // groups), samples * groups
@@ -414,6 +468,36 @@ def batch_norm():
     return family
 
 
+def ghost_batch_norm():
+    family = Family("ghost-batch-norm", 6000, eps=1e-5, momentum=0.1, affine=True, track=True)
+    for layer, s, sizes in [("GhostBatchNorm1d", (7, 5), (2, 7, 9)), ("GhostBatchNorm1d", (4, 17), (2,)), ("GhostBatchNorm1d", (5, 3, 4), (1, 2, 3)), ("GhostBatchNorm2d", (3, 2, 3, 3), (1, 2)),
+                            ("GhostBatchNorm2d", (4, 1, 7, 7), (3,)), ("GhostBatchNorm3d", (3, 2, 2, 2, 2), (1, 2, 3))]:
+        for size in sizes:
+            # One value per channel in what is left is an error: 7 samples of one value in runs of 2 or 3.
+            options, head = dict(layer=layer, features=s[1], virtual=size), f"{layer}({size}) {text(s)}"
+            if len(s) == 2 and s[0] % size == 1 and size > 1:
+                family.add(f"{head}, one value is left", [("train", s)], raises="", **options)
+                s = (s[0] + 1, *s[1:])
+            family.add(f"{head}, then eval", [("train", s), ("eval", s)], **options)
+            family.add(f"{head}, no affine, cumulative", [("train", s), ("train", s)], affine=False, momentum=None, **options)
+            family.add(f"{head}, no tracking", [("train", s)], track=False, **options)
+            family.add(f"{head}, offset 1e4", [("train", s, KINDS["offset 1e4 std 0.006"])], **options)
+            family.add(f"{head}, half constant", [("train", s, KINDS["half constant"])], eps=0.0, **options)
+    return family
+
+
+def batch_renorm():
+    family = Family("batch-renorm", 7000, eps=1e-5, momentum=0.1, affine=True, track=True)
+    for layer, s in [("BatchRenorm1d", (5, 6)), ("BatchRenorm1d", (3, 17)), ("BatchRenorm1d", (3, 2, 5)), ("BatchRenorm2d", (2, 3, 3, 4)), ("BatchRenorm2d", (1, 2, 7, 7)), ("BatchRenorm3d", (2, 2, 2, 2, 3))]:
+        for limits in ([1.0, 0.0], [1.2, 0.3], [3.0, 5.0], [100.0, 100.0]):
+            options, head = dict(layer=layer, features=s[1], limits=limits), f"{layer} {text(s)} within {limits[0]:g} and {limits[1]:g}"
+            family.add(f"{head}, two batches then eval", [("train", s), ("train", s), ("eval", s)], **options)
+            family.add(f"{head}, no affine, given statistics", [("train", s)], given=True, affine=False, **options)
+            family.add(f"{head}, mixed channels", [("train", s, KINDS["mixed channels"])], given=True, **options)
+            family.add(f"{head}, offset -300", [("train", s, KINDS["offset -300"])], **options)
+    return family
+
+
 def row_norms(name, layer, first_seed):
     rms = name == "rms-norm"
     family = Family(name, first_seed, eps=1e-5, affine=True, layer=layer)
@@ -528,7 +612,7 @@ def instance_norm():
 
 if __name__ == "__main__":
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
-    families = [batch_norm(), row_norms("layer-norm", "LayerNorm", 2000), row_norms("rms-norm", "RMSNorm", 3000), group_norm(), instance_norm()]
+    families = [batch_norm(), row_norms("layer-norm", "LayerNorm", 2000), row_norms("rms-norm", "RMSNorm", 3000), group_norm(), instance_norm(), ghost_batch_norm(), batch_renorm()]
     for family in families:
         family.write(folder)
     print(f"{sum(len(f.cases) for f in families)} cases, torch {torch.__version__}, numpy {np.__version__}")

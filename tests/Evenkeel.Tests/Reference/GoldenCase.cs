@@ -20,6 +20,12 @@ internal sealed record GoldenCase
 
     public int Groups { get; init; }
 
+    /// <summary>Samples of a virtual batch; 0 for none.</summary>
+    public int Virtual { get; init; }
+
+    /// <summary>The limits of r and d of a renormalization.</summary>
+    public double[]? Limits { get; init; }
+
     /// <summary>The trailing dimensions that are normalized together.</summary>
     public int[]? Normalized { get; init; }
 

@@ -13,7 +13,7 @@ namespace Evenkeel.Tests.Reference;
 /// A value may differ from PyTorch's float64 result by
 /// <para>tolerance·scale, scale being the largest term that it is a sum or difference of (tolerance 1e-12 in float64, 2e-6 in float32); there is no allowance for |mean| ≫ std:
 /// x - pivot is one rounding of the deviation itself, however large the mean;</para>
-/// <para>plus, where running statistics normalize, one rounding of the running mean per update so far: it is a number of the element type, and an error of ε·|mean| in it moves the output by ε·|mean|·rstd·gamma;</para>
+/// <para>plus, where running statistics normalize (renormalization among them), one rounding of the running mean per update so far: it is a number of the element type, and an error of ε·|mean| in it moves the output by ε·|mean|·rstd·gamma;</para>
 /// <para>plus what PyTorch's float64 result is itself off by, which the generator has measured in 80-bit arithmetic: it holds the mean as one double, so that result has only digits up to std/|mean|.</para>
 /// </remarks>
 internal sealed class GoldenFamily
@@ -93,7 +93,7 @@ internal sealed class GoldenFamily
             List<OrderedDictionary<string, double[]>> passes = Passes(one, type);
             for (int p = 0; p < passes.Count; p++)
             {
-                if (one.Passes[p].Mode == "train") updates++;
+                if (one.Passes[p].Mode == "train") updates += one.Virtual == 0 ? 1 : (one.Passes[p].Shape[0] + one.Virtual - 1) / one.Virtual;
                 OrderedDictionary<string, double[]> pass = passes[p];
                 double[] variance = pass.GetValueOrDefault("running_var", []);
                 foreach ((string quantity, double[] values) in pass)

@@ -12,10 +12,16 @@ public sealed class GoldenValuesTests
     [Fact]
     public void Every_layer_rank_and_edge_is_covered()
     {
-        GoldenFamily[] families = [BatchNormGoldenTests.Family, LayerNormGoldenTests.Family, GroupNormGoldenTests.Family, InstanceNormGoldenTests.Family, RMSNormGoldenTests.Family];
+        GoldenFamily[] families =
+        [
+            BatchNormGoldenTests.Family, LayerNormGoldenTests.Family, GroupNormGoldenTests.Family, InstanceNormGoldenTests.Family, RMSNormGoldenTests.Family, GhostBatchNormGoldenTests.Family,
+            BatchRenormGoldenTests.Family,
+        ];
         GoldenCase[] cases = [.. families.SelectMany(family => family.Cases)];
         Assert.True(cases.Length >= 400, $"expected at least 400 cases, got {cases.Length}");
         Assert.Equal(cases.Length, cases.Select(one => one.Name).Distinct(StringComparer.Ordinal).Count());
+        string[] inTheirOwnFamily = ["GhostBatchNorm1d", "GhostBatchNorm2d", "GhostBatchNorm3d", "BatchRenorm1d", "BatchRenorm2d", "BatchRenorm3d"];
+        Assert.All(inTheirOwnFamily, layer => Assert.Contains(cases, one => one.Layer == layer));
         foreach (string layer in new[] { "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d", "RMSNorm" })
         {
             GoldenCase[] own = [.. cases.Where(one => one.Layer == layer)];
