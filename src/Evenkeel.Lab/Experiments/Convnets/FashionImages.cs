@@ -29,6 +29,9 @@ internal sealed class FashionImages(ImageSet train, ImageSet test)
     /// <summary>The test images in their order.</summary>
     public DataLoader TestBatches(DType dtype, CancellationToken cancellation) => InOrder(Test, dtype, cancellation);
 
+    /// <summary>The first training images, as a net sees them.</summary>
+    public IDataset TrainValues(int count) => Values(Train.Slice(0, Math.Min(count, Train.Count)));
+
     /// <summary>The first training images in their order.</summary>
     public DataLoader TrainInOrder(int count, DType dtype, CancellationToken cancellation) => InOrder(Train.Slice(0, Math.Min(count, Train.Count)), dtype, cancellation);
 

@@ -34,17 +34,21 @@ internal sealed class FewGarments
     public int Inputs => Pixels;
 
     /// <summary>Draws the training images of the context's seed.</summary>
-    public static FewGarments Draw(ExperimentContext context)
+    /// <param name="context">Seed, data and type.</param>
+    /// <param name="held">Held-out images; null: all, and fewer in a quick run.</param>
+    /// <param name="count">Training images.</param>
+    public static FewGarments Draw(ExperimentContext context, int? held = null, int count = TrainCount) => Draw(context, held ?? (context.Quick ? QuickHeld : FashionImages.TestCount), count);
+
+    private static FewGarments Draw(ExperimentContext context, int held, int count)
     {
-        int held = context.Quick ? QuickHeld : FashionImages.TestCount;
         FashionImages images = context.Data.Fashion(context, Pool, held);
         int[] order = new Philox((ulong)context.Seed, "few garments").Permutation(Pool);
-        float[] train = Rows(images.Train, order[..TrainCount]), test = Rows(images.Test, [.. Enumerable.Range(0, held)]);
+        float[] train = Rows(images.Train, order[..count]), test = Rows(images.Test, [.. Enumerable.Range(0, held)]);
         Standardize(train, test);
         int third = held / 3;
         return new FewGarments(
             context,
-            Set(train, images.Train, order[..TrainCount]),
+            Set(train, images.Train, order[..count]),
             Set(test[..(third * Pixels)], images.Test, [.. Enumerable.Range(0, third)]),
             Set(test[(third * Pixels)..], images.Test, [.. Enumerable.Range(third, held - third)]));
     }
