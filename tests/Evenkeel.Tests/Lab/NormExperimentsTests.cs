@@ -50,6 +50,19 @@ public sealed class NormExperimentsTests
         Assert.Equal((0.4 + 0.1 + 0.3) / 3, RecalibrationSpread.Swing([0.1, 0.9, 0.5, 0.6, 0.9]), 1e-12);
     }
 
+    [Fact]
+    public void Folded_nets_give_the_same_answers_and_say_what_stays()
+    {
+        var experiment = new FoldedNets();
+        ExperimentContext context = Context(experiment, epochs: 1);
+        ExperimentResult result = FoldedNets.Fold(context, FewGarments.Draw(context, held: 30, count: FewImages), passes: 2);
+        Judge(experiment, result, "C32");
+        Assert.All(result.Checks, static check => Assert.Equal(Verdict.Holds, check.Verdict));
+        Assert.Equal((4, 0), (result.Figures["lenet.folded"], result.Figures["lenet.kept"]));
+        Assert.Equal((9, 0), (result.Figures["resnet.folded"], result.Figures["resnet.kept"]));
+        Assert.Equal((2, 2), (result.Figures["after-activation.folded"], result.Figures["after-activation.kept"]));
+    }
+
     private static void Judge(Experiment experiment, ExperimentResult result, params string[] claims)
     {
         foreach (string claim in claims)

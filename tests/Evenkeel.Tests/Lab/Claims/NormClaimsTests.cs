@@ -51,6 +51,28 @@ public sealed class NormClaimsTests
         ["small.meanGain"] = 0.01,
     })));
 
+    [Theory]
+    [InlineData(1.5, 1.2, 1e-6, "holds")]
+    [InlineData(0.9, 0.8, 1e-3, "fails")]
+    [InlineData(1.5, 0.9, 1e-6, "holds if not: it is a ResNet, by time")]
+    public void C32_wants_the_same_scores_in_less_time(double lenet, double resnet, double difference, string verdict) => Assert.Equal(verdict, Judge("C32", ("folding", new()
+    {
+        ["lenet.speedup"] = lenet,
+        ["resnet.speedup"] = resnet,
+        ["lenet.largestDifference"] = 1e-7,
+        ["resnet.largestDifference"] = difference,
+        ["lenet.microsecondsAnImage"] = 15,
+        ["lenet.foldedMicrosecondsAnImage"] = 10,
+        ["resnet.microsecondsAnImage"] = 15,
+        ["resnet.foldedMicrosecondsAnImage"] = 10,
+        ["lenet.ulps"] = 2,
+        ["resnet.ulps"] = 3,
+        ["lenet.sameAnswers"] = 1,
+        ["resnet.sameAnswers"] = 1,
+        ["after-activation.folded"] = 2,
+        ["after-activation.kept"] = 2,
+    })));
+
     private static (string, Dictionary<string, double>) Compared(Func<ComparedNet, string, int, double> accuracy)
     {
         var figures = new Dictionary<string, double>();
