@@ -55,7 +55,7 @@ internal sealed class FoldedNets : Experiment
 
     public override bool IsTimed => true;
 
-    public override (double Lesson, double Quick) Cost => (15, 5);
+    public override (double Lesson, double Quick) Cost => (12, 6);
 
     public override ExperimentResult Run(ExperimentContext context) => Fold(context, FewGarments.Draw(context, Held), TimedPasses);
 

@@ -52,7 +52,7 @@ internal sealed class NormsCompared : Experiment
 
     public override LabSet? Images => LabSet.FashionMnist;
 
-    public override (double Lesson, double Quick) Cost => (80, 10);
+    public override (double Lesson, double Quick) Cost => (75, 12);
 
     public override ExperimentResult Run(ExperimentContext context) => Compare(context, FewGarments.Draw(context, Held), context.Quick ? [Tiny, Ordinary] : [Tiny, 8, Ordinary, 256]);
 
@@ -92,10 +92,10 @@ internal sealed class NormsCompared : Experiment
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)
     {
-        return [.. ComparedNet.All.Select(static net => net).SelectMany(net => (Chart[])[Plot(net, "test-accuracy", "Test accuracy", 1), Plot(net, "images-to-half", "Images seen until half of the answers were right", null)])];
+        return [.. ComparedNet.All.SelectMany(net => (Chart[])[Plot(net, "test-accuracy", new Axis("Test accuracy", Max: 1)), Plot(net, "images-to-half", new Axis("Images seen until half of the answers were right", IsLog: true))])];
 
-        Chart Plot(ComparedNet net, string quantity, string words, double? max) => new(
-            $"{net.Name}-{quantity}", $"{net.Title}: {char.ToLowerInvariant(words[0])}{words[1..]}", new Axis("Batch size", IsLog: true), new Axis(words, Max: max),
+        Chart Plot(ComparedNet net, string quantity, Axis axis) => new(
+            $"{net.Name}-{quantity}", $"{net.Title}: {char.ToLowerInvariant(axis.Label[0])}{axis.Label[1..]}", new Axis("Batch size", IsLog: true), axis,
             [.. net.Norms.Select(norm => Curve.Of(result, $"{net.Name}-{norm.Name}/{quantity}", norm.Label, Marker.Circle))]);
     }
 
