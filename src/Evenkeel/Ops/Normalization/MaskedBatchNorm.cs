@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Evenkeel;
 
 public sealed partial class Tensor
@@ -37,7 +39,7 @@ public sealed partial class Tensor
             throw new ArgumentException($"{name}: expected a pass on its own, got a tape that pools batch statistics; statistics under a mask are not pooled. Leave the mask out, or run the whole batch in one pass.");
         Span<int> axes = stackalloc int[Shape.Rank - 1];
         for (int i = 1; i < axes.Length; i++) axes[i] = i + 1;
-        Tensor weights = Tape is null ? mask.To(DType) : Tape.Input(mask.To(DType));
+        Tensor weights = MaskedStatistics.Weights(mask, Tape, DType);
         Tensor mean = (this * weights).Sum(axes, keepDims: true) / m;
         Tensor centered = this - mean;
         Tensor variance = (centered * centered * weights).Sum(axes, keepDims: true) / m;
@@ -63,18 +65,52 @@ internal sealed unsafe class MaskedStatistics : Op
 
     /// <summary>The number of ones in a mask.</summary>
     /// <exception cref="ArgumentException">A value is neither 0 nor 1.</exception>
-    public static double CountOnes(string op, Tensor mask)
+    public static double CountOnes(string op, Tensor mask) => mask.DType switch
+    {
+        DType.Float32 => CountOnes(op, mask.AsSpan<float>()),
+        DType.Float64 => CountOnes(op, mask.AsSpan<double>()),
+        _ => CountOnes(op, mask.AsSpan<long>()),
+    };
+
+    private static double CountOnes<T>(string op, ReadOnlySpan<T> values) where T : INumberBase<T>
     {
         long ones = 0;
-        Tensor values = mask.DType == DType.Float64 ? mask : mask.To(DType.Float64);
-        foreach (double value in values.AsSpan<double>())
+        foreach (T value in values)
         {
-            if (value is not (0 or 1))
-                throw new ArgumentException($"{op}: expected a mask of zeros and ones, got {value}. 1 marks the positions that count.");
-            if (value == 1) ones++;
+            if (T.IsZero(value)) continue;
+            if (value != T.One) throw new ArgumentException($"{op}: expected a mask of zeros and ones, got {value}. 1 marks the positions that count.");
+            ones++;
         }
 
         return ones;
+    }
+
+    /// <summary>A mask as numbers of the input's type, on its tape.</summary>
+    public static Tensor Weights(Tensor mask, Tape? tape, DType dtype)
+    {
+        Tensor weights = tape is null ? Tensor.Empty(mask.Shape, dtype) : tape.NewTensor(mask.Shape, dtype);
+        switch (mask.DType)
+        {
+            case DType.Float32: Convert(mask.AsSpan<float>(), weights); break;
+            case DType.Float64: Convert(mask.AsSpan<double>(), weights); break;
+            default: Convert(mask.AsSpan<long>(), weights); break;
+        }
+
+        return weights;
+    }
+
+    private static void Convert<T>(ReadOnlySpan<T> mask, Tensor weights) where T : INumberBase<T>
+    {
+        if (weights.DType == DType.Float64)
+        {
+            Span<double> to = weights.AsSpan<double>();
+            for (int i = 0; i < to.Length; i++) to[i] = T.IsZero(mask[i]) ? 0 : 1;
+        }
+        else
+        {
+            Span<float> to = weights.AsSpan<float>();
+            for (int i = 0; i < to.Length; i++) to[i] = T.IsZero(mask[i]) ? 0 : 1;
+        }
     }
 
     public static void Follow(RunningStatistics running, Tensor mean, Tensor variance, double m)
