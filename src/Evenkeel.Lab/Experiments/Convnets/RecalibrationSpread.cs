@@ -74,7 +74,7 @@ internal sealed class RecalibrationSpread : Experiment
         .. s_variants.Select(variant => new Chart(
             variant.Variant, $"The same weights tested twice, {variant.Label}", new Axis("epoch"), new Axis("test accuracy", Max: 1),
             [Curve.Of(result, $"{variant.Variant}-moving/test-accuracy", "moving averages", Marker.Circle), Curve.Of(result, $"{variant.Variant}-exact/test-accuracy", "exact statistics", Marker.Circle)],
-            variant.Variant == Large ? "Published runs of the lesson's net end between .708 and .893; they have ten epochs of 60,000 images, here it is twelve of 5,120." : null)),
+            variant.Variant == Large ? "Published runs of the lesson's net end between .708 and .893; they have ten epochs of 60,000 images, here an epoch has 5,120." : null)),
     ];
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
