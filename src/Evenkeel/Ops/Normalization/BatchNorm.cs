@@ -26,7 +26,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     /// Bytes of x that a pooled batch reads before its members meet: few enough that x, and in the backward pass dy, are still in the second-level cache for the second pass. Read from memory twice,
     /// a large batch would take half as long again.
     /// </summary>
-    private const int PooledBytes = 256 << 10;
+    private const int PooledBytes = 384 << 10;
 
     private readonly BatchStatistics _statistics = new();
     private Tensor _x = null!;

@@ -48,7 +48,9 @@ internal sealed unsafe class BatchStatistics
     /// <summary>Rows of moments that members give each other: pivot, low and variance.</summary>
     private const int Given = 3;
 
-    private Tensor _rows = null!;
+    // The memory, and where it is: asked for many times a channel.
+    private Tensor _memory = null!;
+    private double* _rows;
     private ICollective? _members;
     private int _channels;
     private int _samples;
@@ -92,7 +94,8 @@ internal sealed unsafe class BatchStatistics
 
     public void Bind(Tensor rows)
     {
-        _rows = rows;
+        _memory = rows;
+        _rows = rows.Pointer<double>();
         _channels = rows.Shape[2];
         // Nothing is measured or summed over a part without samples: its rows are zero from the start.
         for (int p = 0; IsPooled && p < Parts; p++)
@@ -103,7 +106,7 @@ internal sealed unsafe class BatchStatistics
 
     public void Recycle()
     {
-        _rows = null!;
+        _memory = null!;
         _members = null;
     }
 
@@ -197,7 +200,7 @@ internal sealed unsafe class BatchStatistics
 
     private int Length(int p) => _ends[p] - Start(p);
 
-    private double* Block(int block) => _rows.Pointer<double>() + (nint)block * BatchPart.Rows * _channels;
+    private double* Block(int block) => _rows + (nint)block * BatchPart.Rows * _channels;
 
     /// <summary>Rows of all parts of all members, the channels from .. to of each.</summary>
     private ReadOnlySpan<double> GatherRows(string operation, int row, int rows, int from, int to)
