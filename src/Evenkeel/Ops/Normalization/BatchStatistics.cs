@@ -146,6 +146,7 @@ internal sealed unsafe class BatchStatistics
     {
         ReadOnlySpan<double> all = GatherRows("BatchNorm forward", BatchPart.Pivot, Given, from, to);
         BatchPart whole = Whole;
+        double* pivots = whole[BatchPart.Pivot] + from, lows = whole[BatchPart.Low] + from, variances = whole[BatchPart.Variance] + from, rstds = whole[BatchPart.Rstd] + from;
         int width = to - from, size = Given * width;
         int parts = Parts * (_members?.Size ?? 1);
         for (int c = 0; c < width; c++)
@@ -163,11 +164,10 @@ internal sealed unsafe class BatchStatistics
                 n += more;
             }
 
-            double moved = Moments.Round<T>(pivot + low), variance = squares / n;
-            whole[BatchPart.Pivot][from + c] = moved;
-            whole[BatchPart.Low][from + c] = pivot - moved + low;
-            whole[BatchPart.Variance][from + c] = variance;
-            whole[BatchPart.Rstd][from + c] = NormFormulas.Rstd(variance, eps);
+            pivots[c] = Moments.Round<T>(pivot + low);
+            lows[c] = pivot - pivots[c] + low;
+            variances[c] = squares / n;
+            rstds[c] = NormFormulas.Rstd(variances[c], eps);
         }
     }
 
