@@ -22,8 +22,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Elements below which a fork costs more than it brings.</summary>
     private const int InlineElements = 1 << 13;
 
-    /// <summary>Elements of a chunk, as far as whole groups allow.</summary>
-    private const int ChunkElements = 1 << 11;
+    /// <summary>Elements of a chunk, as far as whole groups allow: x and dy of it fit the first-level cache together.</summary>
+    private const int ChunkElements = 1 << 12;
 
     /// <summary>Runs whose constants stand on the stack together; groups of a chunk, at most.</summary>
     private const int Block = 64;
@@ -212,13 +212,13 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Statistics<T>(int first, int end, T* pivots, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double m = Length, eps = _eps;
+        double share = 1.0 / Length, eps = _eps;
         double* moments = _moments.Pointer<double>();
         for (int group = first; group < end; group++)
         {
             double pivot = double.CreateTruncating(pivots[(group - first) * Planes.Record]);
-            double low = sums[group - first] / m;
-            double variance = sums[Block + group - first] / m - low * low;
+            double low = sums[group - first] * share;
+            double variance = sums[Block + group - first] * share - low * low;
             if (variance < 0) variance = 0;
             if (NormFormulas.IsFar(low, variance) || NormFormulas.NeedsDouble<T>(variance, eps))
                 (pivot, low, variance) = Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, eps);
@@ -278,7 +278,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         T* gamma = _gamma is null ? null : _gamma.Pointer<T>();
         double* dbeta = _sums.Pointer<double>();
         double* dgamma = dbeta + _groups * _perGroup;
-        double m = Length;
+        double share = 1.0 / Length;
         int groups = _groups, perGroup = _perGroup, c = first * perGroup % _channels, run = first * perGroup;
         for (int group = first; group < end; group++)
         {
@@ -293,9 +293,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
             }
 
             if (c == _channels) c = 0;
-            double b = -rstd * rstd * (product / m);
+            double b = -rstd * rstd * (product * share);
             moments[B * groups] = b;
-            moments[C * groups] = -rstd * (sum / m) - b * low;
+            moments[C * groups] = -rstd * (sum * share) - b * low;
         }
     }
 
