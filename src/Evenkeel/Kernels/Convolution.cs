@@ -33,8 +33,8 @@ internal static unsafe class Convolution
         return OffsetCount(taps) + Align(shape.Filters * shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupChannels, taps);
     }
 
-    /// <summary>y = x ⋆ weight + bias.</summary>
-    public static void Forward<T>(in ConvolutionShape shape, T* x, T* weight, T* bias, T* y, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>y = x ⋆ weight + bias, or max(y, 0).</summary>
+    public static void Forward<T>(in ConvolutionShape shape, T* x, T* weight, T* bias, T* y, T* scratch, bool fuseReLU = false) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (shape.Images == 0) return;
         var job = new PlaneJob<T>
@@ -53,6 +53,7 @@ internal static unsafe class Convolution
             RowStep = 1,
             ColumnStep = 1,
             Offsets = (nint*)scratch,
+            FuseReLU = fuseReLU,
         };
         Run(ref job, scratch + OffsetCount(shape.Taps));
     }

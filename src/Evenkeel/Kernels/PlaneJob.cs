@@ -30,6 +30,9 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     /// <summary>Whether lanes are filters, not neighbouring results; then the weights are panels of two packs: [group][panel][tap][lane].</summary>
     public bool AlongFilters;
 
+    /// <summary>Whether max(y, 0) is stored; results are then contiguous.</summary>
+    public bool FuseReLU;
+
     public T* Source, SourceEnd, Weight, Bias, Result;
     public nint* Offsets;
 
@@ -55,6 +58,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                 if (AlongFilters)
                 {
                     SumFilters(stage, Weight + ((nint)group * Convolution.Panels<T>(Results) * Map.Taps * 2 * Width), sums, result, rows, Bias == null ? null : Bias + (group * Results));
+                    if (FuseReLU) Clip(result, rows);
                     continue;
                 }
 
@@ -64,7 +68,29 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                     T bias = Bias == null ? T.Zero : Bias[(group * Results) + i];
                     CopyOut(sums + (i * sumsRow), result + ((nint)i * ResultPlane), rows, bias);
                 }
+
+                if (FuseReLU) Clip(result, rows);
             }
+        }
+    }
+
+    /// <summary>A ReLU over a band of all results, which has just been written and is in the cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Clip(T* result, int rows)
+    {
+        int width = Vector512<T>.Count, count = rows * ResultWidth;
+        for (int i = 0; i < Results; i++)
+        {
+            T* y = result + ((nint)i * ResultPlane);
+            if (count < width)
+            {
+                Simd.StorePartial(y, ReLUEpilogue.Apply(Simd.LoadPartial(y, count)), count);
+                continue;
+            }
+
+            for (int j = 0; j <= count - width; j += width) Simd.Store(y + j, ReLUEpilogue.Apply(Simd.Load(y + j)));
+            // What the last pack overlaps is clipped twice, which changes nothing.
+            Simd.Store(y + count - width, ReLUEpilogue.Apply(Simd.Load(y + count - width)));
         }
     }
 

@@ -6,7 +6,7 @@ namespace Evenkeel.Nn;
 /// Convolution over rows, y = x ⋆ W + b, with x (N, in, L) or (in, L), W (out, in/groups, k), b (out), y (N, out, L').
 /// L' = ⌊(L + 2·padding - dilation·(k - 1) - 1)/stride⌋ + 1. Source: torch.nn.Conv1d.
 /// </summary>
-public sealed class Conv1d : Module
+public sealed class Conv1d : Module, IFusesReLU
 {
     /// <summary>Creates the layer with PyTorch's arguments and default start values, U(±1/√fan_in) with fan_in = in/groups·k for the weight, then the bias.</summary>
     /// <param name="inChannels">Channels of the input.</param>
@@ -82,7 +82,10 @@ public sealed class Conv1d : Module
     }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => x.Conv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value, Stride, Padding, Dilation, Groups);
+    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Convolve(x, fuseReLU: true);
+
+    /// <inheritdoc/>
+    protected override Tensor ForwardCore(Tensor x) => Convolve(x, fuseReLU: false);
 
     /// <inheritdoc/>
     public override string ToString()
@@ -91,4 +94,7 @@ public sealed class Conv1d : Module
         string groups = Groups == 1 ? "" : $", groups={Groups}", bias = Bias is null ? ", bias=False" : "";
         return $"Conv1d({InChannels}, {OutChannels}, kernel_size=({KernelSize},), stride=({Stride},){padding}{dilation}{groups}{bias}{Nn.WeightStandardization.Text(WeightStandardization)})";
     }
+
+    private Tensor Convolve(Tensor x, bool fuseReLU) =>
+        x.Conv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value, Stride, Padding, Dilation, Groups, fuseReLU);
 }

@@ -6,7 +6,7 @@ namespace Evenkeel.Nn;
 /// Convolution over planes, y = x ⋆ W + b, with x (N, in, H, W) or (in, H, W), W (out, in/groups, kh, kw), b (out), y (N, out, H', W').
 /// H' = ⌊(H + 2·padding - dilation·(kh - 1) - 1)/stride⌋ + 1, W' likewise. Source: torch.nn.Conv2d.
 /// </summary>
-public sealed class Conv2d : Module
+public sealed class Conv2d : Module, IFusesReLU
 {
     /// <summary>
     /// Creates the layer with PyTorch's arguments and default start values, U(±1/√fan_in) with fan_in = in/groups·kh·kw for the weight, then the bias.
@@ -85,7 +85,10 @@ public sealed class Conv2d : Module
     }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => x.Conv2d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value, Stride, Padding, Dilation, Groups);
+    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Convolve(x, fuseReLU: true);
+
+    /// <inheritdoc/>
+    protected override Tensor ForwardCore(Tensor x) => Convolve(x, fuseReLU: false);
 
     /// <inheritdoc/>
     public override string ToString()
@@ -94,4 +97,7 @@ public sealed class Conv2d : Module
         string groups = Groups == 1 ? "" : $", groups={Groups}", bias = Bias is null ? ", bias=False" : "";
         return $"Conv2d({InChannels}, {OutChannels}, kernel_size={KernelSize}, stride={Stride}{padding}{dilation}{groups}{bias}{Nn.WeightStandardization.Text(WeightStandardization)})";
     }
+
+    private Tensor Convolve(Tensor x, bool fuseReLU) =>
+        x.Conv2d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value, Stride, Padding, Dilation, Groups, fuseReLU);
 }

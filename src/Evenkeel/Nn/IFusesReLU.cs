@@ -1,7 +1,7 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// A module that can apply a following ReLU in its own pass over memory (the normalization layers). <see cref="Sequential"/> uses it where it sees the pair.
+/// A module that can apply a following ReLU in its own pass over memory (normalization layers, and convolutions where no gradient is wanted). <see cref="Sequential"/> uses it where it sees the pair.
 /// </summary>
 internal interface IFusesReLU
 {

@@ -6,7 +6,7 @@ namespace Evenkeel.Nn;
 /// Modules run one after the other, named <c>0</c>, <c>1</c>, ... as in PyTorch: y = fₙ(...f₁(x)).
 /// </summary>
 /// <remarks>
-/// A normalization layer followed by a <see cref="ReLU"/> runs as one op (same bits, one pass over memory less) unless one of the two is hooked.
+/// A normalization layer followed by a <see cref="ReLU"/> runs as one op (same bits, one pass over memory less) unless one of the two is hooked; where no gradient is wanted, so does a convolution. An <see cref="Identity"/> between them is stepped over.
 /// </remarks>
 public sealed class Sequential : Module, IReadOnlyList<Module>
 {
@@ -42,10 +42,12 @@ public sealed class Sequential : Module, IReadOnlyList<Module>
         for (int i = 0; i < modules.Length; i++)
         {
             Module module = modules[i];
-            if (module is IFusesReLU norm && i + 1 < modules.Length && modules[i + 1] is ReLU relu && !module.HasHooks && !relu.HasHooks)
+            int next = i + 1;
+            while (next < modules.Length && modules[next] is Identity { HasHooks: false }) next++;
+            if (module is IFusesReLU layer && next < modules.Length && modules[next] is ReLU relu && !module.HasHooks && !relu.HasHooks)
             {
-                x = norm.ForwardWithReLU(x);
-                i++;
+                x = layer.ForwardWithReLU(x);
+                i = next;
             }
             else
             {

@@ -13,9 +13,10 @@ public sealed partial class Tensor
     /// <param name="padding">Zeros around the input, or <see cref="Padding.Same"/>.</param>
     /// <param name="dilation">Distance of the window's points; null for 1.</param>
     /// <param name="groups">Number of groups the channels and filters fall into; a filter sees the channels of its group.</param>
+    /// <param name="fuseReLU">Also apply ReLU, with the same bits; where no gradient is wanted, in the same pass over memory.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than the padded input.</exception>
-    public Tensor Conv2d(Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1) =>
-        ConvolutionOp.Apply("Conv2d", this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups);
+    public Tensor Conv2d(Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1, bool fuseReLU = false) =>
+        ConvolutionOp.Apply("Conv2d", this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups, fuseReLU);
 
     /// <summary>y = x ⋆ W + b over rows: (N, C, L) becomes (N, out, L'), (C, L) becomes (out, L'). L' = ⌊(L + 2·padding - dilation·(k - 1) - 1)/stride⌋ + 1.</summary>
     /// <param name="weight">W of shape (out, C/groups, k), as PyTorch stores it.</param>
@@ -24,9 +25,10 @@ public sealed partial class Tensor
     /// <param name="padding">Zeros at both ends, or <see cref="Padding.Same"/>.</param>
     /// <param name="dilation">Distance of the window's points.</param>
     /// <param name="groups">Number of groups the channels and filters fall into.</param>
+    /// <param name="fuseReLU">Also apply ReLU, with the same bits; where no gradient is wanted, in the same pass over memory.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than the padded input.</exception>
-    public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1) =>
-        ConvolutionOp.Apply("Conv1d", this, weight, bias, (1, stride), padding, (1, dilation), groups);
+    public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1, bool fuseReLU = false) =>
+        ConvolutionOp.Apply("Conv1d", this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU);
 }
 
 /// <summary>
@@ -46,11 +48,12 @@ internal sealed unsafe class ConvolutionOp : Op
     private Tensor _weight = null!;
     private Tensor? _bias;
     private ConvolutionShape _shape;
+    private bool _fuseReLU;
 
     /// <inheritdoc/>
     public override string Name => _name;
 
-    public static Tensor Apply(string name, Tensor x, Tensor weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups)
+    public static Tensor Apply(string name, Tensor x, Tensor weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups, bool fuseReLU)
     {
         Tape? tape = Join(name, ref x, ref weight);
         JoinOptional(name, tape, x, ref bias);
@@ -66,7 +69,10 @@ internal sealed unsafe class ConvolutionOp : Op
             _ => [shape.Filters, shape.OutWidth],
         };
         op.Bind(output, x.DType, x, weight, bias);
-        return op.Execute();
+        // The backward pass of a ReLU needs what it was made from, or itself: it is an op of its own there.
+        op._fuseReLU = fuseReLU && !op.Output.RequiresGradient;
+        Tensor y = op.Execute();
+        return fuseReLU && !op._fuseReLU ? y.ReLU() : y;
     }
 
     /// <inheritdoc/>
@@ -81,7 +87,7 @@ internal sealed unsafe class ConvolutionOp : Op
     protected override void Forward<T>()
     {
         Tensor scratch = NewTensor([Convolution.ForwardScratch<T>(_shape)], Output.DType);
-        Convolution.Forward(_shape, _x.Pointer<T>(), _weight.Pointer<T>(), _bias is null ? null : _bias.Pointer<T>(), Output.Pointer<T>(), scratch.Pointer<T>());
+        Convolution.Forward(_shape, _x.Pointer<T>(), _weight.Pointer<T>(), _bias is null ? null : _bias.Pointer<T>(), Output.Pointer<T>(), scratch.Pointer<T>(), _fuseReLU);
     }
 
     /// <inheritdoc/>

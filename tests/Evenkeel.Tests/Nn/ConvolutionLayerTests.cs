@@ -66,6 +66,36 @@ public sealed class ConvolutionLayerTests
         Fails<ArgumentException>("Conv2d: expected an input of shape (N, 4, H, W) or (4, H, W)", () => new Conv2d(4, 6, 3).Forward(Tensor.Zeros([2, 3, 8, 8])));
     }
 
+    [Theory]
+    [InlineData(3, 6, 5, 28, 1)]
+    [InlineData(4, 40, 3, 9, 1)]
+    [InlineData(4, 6, 3, 4, 2)]
+    [InlineData(2, 2, 2, 3, 1)]
+    [InlineData(2, 3, 3, 3, 1)]
+    public void AReLUInTheSamePassGivesTheSameBits(int channels, int filters, int kernel, int side, int groups)
+    {
+        foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
+        {
+            var random = new Philox(9);
+            var plane = new Conv2d(channels, filters, kernel, groups: groups, random: random);
+            var row = new Conv1d(channels, filters, kernel, groups: groups, random: random);
+            var planes = new Sequential(plane, new Identity(), new ReLU());
+            var rows = new Sequential(row, new ReLU());
+            planes.To(dtype);
+            rows.To(dtype);
+            Tensor x = Tensor.RandomNormal([3, channels, side, side], random, dtype), r = Tensor.RandomNormal([3, channels, side], random, dtype);
+            foreach ((Module model, Module layer, Tensor input) in new (Module, Module, Tensor)[] { (planes, plane, x), (rows, row, r) })
+            {
+                double[] apart = Reference.NaiveOps.Doubles(layer.Forward(input).ReLU());
+                Assert.Equal(apart, Reference.NaiveOps.Doubles(model.Forward(input)));
+                Assert.Equal(apart, Reference.NaiveOps.Doubles(model.Forward(new Tape(Mode.Eval).Input(input))));
+                var tape = new Tape(Mode.Train);
+                Assert.Equal(apart, Reference.NaiveOps.Doubles(model.Forward(tape.Input(input))));
+                Assert.Equal(2, tape.OpCount);
+            }
+        }
+    }
+
     private static void Fails<TException>(string message, Func<object> action) where TException : ArgumentException =>
         Assert.StartsWith(message, Assert.Throws<TException>(action).Message, StringComparison.Ordinal);
 }

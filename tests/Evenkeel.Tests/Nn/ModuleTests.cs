@@ -169,19 +169,20 @@ public sealed class ModuleTests
     {
         var norm = new FakeNorm(2);
         var relu = new ReLU();
-        var network = new Sequential(norm, relu, norm, new Identity(), relu);
+        var identity = new Identity();
+        var network = new Sequential(norm, relu, norm, identity, relu, norm, new Flatten(), relu);
         Tensor x = Tensor.From(new float[,] { { -1, 2 } });
         Assert.Equal([0f, 2f], network.Forward(x).ToArray<float>());
-        Assert.Equal((1, 1), (norm.Fused, norm.Plain));
-        foreach (Module hooked in new Module[] { norm, relu })
+        Assert.Equal((2, 1), (norm.Fused, norm.Plain));
+        foreach ((Module hooked, int apart) in new (Module, int)[] { (norm, 3), (relu, 3), (identity, 2) })
         {
             int fused = norm.Fused, plain = norm.Plain;
             using (hooked.AddForwardHook(static (_, _, _) => { })) network.Forward(x);
-            Assert.Equal((fused, plain + 2), (norm.Fused, norm.Plain));
+            Assert.Equal((fused + 3 - apart, plain + apart), (norm.Fused, norm.Plain));
         }
 
         network.Forward(x);
-        Assert.Equal(2, norm.Fused);
+        Assert.Equal(5, norm.Fused);
     }
 
     [Fact]
