@@ -24,6 +24,9 @@ internal static class ConvolutionBits
         .. s_planes.Select(plane => new BitsCase(
             $"conv2d/{ShapeName.Of(plane.Input)}-{ShapeName.Of(plane.Weight)}/s{plane.Stride.Height}p{plane.Padding}",
             probe => probe.Pass(x => x[0].Conv2d(x[1], x[2], plane.Stride, plane.Padding, plane.Dilation, plane.Groups), probe.Normal(plane.Input), probe.Normal(plane.Weight), probe.Normal(plane.Weight[0])))),
+        .. s_planes.Select(plane => new BitsCase(
+            $"conv2d/relu/{ShapeName.Of(plane.Input)}-{ShapeName.Of(plane.Weight)}/s{plane.Stride.Height}p{plane.Padding}",
+            probe => probe.Add("y", probe.Normal(plane.Input).Conv2d(probe.Normal(plane.Weight), probe.Normal(plane.Weight[0]), plane.Stride, plane.Padding, plane.Dilation, plane.Groups, fuseReLU: true)))),
         new("conv1d/2x4x21-6x4x3", probe => probe.Pass(x => x[0].Conv1d(x[1], x[2], stride: 2, padding: 1), probe.Normal(2, 4, 21), probe.Normal(6, 4, 3), probe.Normal(6))),
     ];
 }
