@@ -76,8 +76,6 @@ internal sealed class FoldPlan
         List<Call> calls = _calls.FindAll(call => ReferenceEquals(call.Module, module));
         if (calls.Count == 0) return Kept("it has no part in the pass");
         if (calls.Count > 1) return Kept($"it runs {calls.Count} times in a pass");
-        if (norm is BatchNorm batchNorm && !batchNorm.HasChannelsFirst(calls[0].X.Shape))
-            return Kept($"its channels are dimension {batchNorm.Convention.ChannelAxis} of {calls[0].X.Shape}, and those of linear layers and convolutions are dimension 1");
         if (_hooked.Contains(module)) return Kept("a hook looks at it; dispose the hook first");
         if (unmovable.TryGetValue(module, out string? held)) return Kept(held);
         FixedNorm map = FixedNorm.Of(norm);
@@ -119,7 +117,8 @@ internal sealed class FoldPlan
         Call? source = _calls.Find(made => ReferenceEquals(made.Y, x) && IsLinear(made.Module));
         if (source is null) return No($"what comes before it is no linear layer but {MakerOf(x)}", out reason);
         if (Refusal(source.Module) is { } refusal) return No(refusal, out reason);
-        if (AxisOf(norm, x.Shape) != AxisOf(source.Module, x.Shape)) return No($"its channels are not the outputs of {Label(source.Module)}, whose output has shape {x.Shape}", out reason);
+        (int channels, int outputs) = (AxisOf(norm, x.Shape), AxisOf(source.Module, x.Shape));
+        if (channels != outputs) return No($"its channels are dimension {channels} of {x.Shape}, the outputs of {Label(source.Module)} dimension {outputs}", out reason);
         reason = "";
         return source.Module;
     }
@@ -184,7 +183,7 @@ internal sealed class FoldPlan
     /// <summary>The dimension of a tensor that a norm takes for its channels.</summary>
     private static int AxisOf(TrackingNorm norm, Shape shape) => norm switch
     {
-        BatchNorm { Convention.ChannelAxis: var axis } => axis < 0 ? axis + shape.Rank : axis,
+        BatchNorm batch => batch.AxisOf(shape),
         InstanceNorm1d => shape.Rank - 2,
         InstanceNorm2d => shape.Rank - 3,
         _ => shape.Rank - 4,

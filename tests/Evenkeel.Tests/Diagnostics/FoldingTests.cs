@@ -128,7 +128,7 @@ public sealed class FoldingTests
         { "norm twice", "it runs 2 times in a pass" },
         { "tied", "the weight of layer (Linear) is used elsewhere too; its output is the network's" },
         { "hook", "a hook looks at 0 (Linear); dispose the hook first; its output is the network's" },
-        { "rows", "its channels are not the outputs of 0 (Linear), whose output has shape (4, 3, 5); its output is the network's" },
+        { "rows", "its channels are dimension 1 of (4, 3, 5), the outputs of 0 (Linear) dimension 2; its output is the network's" },
         { "field", "Module.Clone: Typed.Norm admits a BatchNorm1d only; the substitute Identity cannot stand there. Declare it with a type that admits both, for example Module, or replace the module that contains it." },
         { "not finite", "its running statistics, gamma or beta are not finite" },
         { "unused", "it has no part in the pass" },

@@ -84,11 +84,8 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
         return after == 1 ? x.Reshape([before, NumFeatures]) : x.Reshape([before, NumFeatures, after]);
     }
 
-    /// <summary>Whether the channels of an input of this shape are where convolutions and linear layers have theirs.</summary>
-    internal bool HasChannelsFirst(Shape shape) => AxisOf(shape) == 1;
-
     /// <summary>The channels' dimension, from 0. A vector is N values of one channel (ONNX).</summary>
-    private int AxisOf(Shape shape) => shape.Rank == 1 ? 1 : Convention.ChannelAxis < 0 ? Convention.ChannelAxis + shape.Rank : Convention.ChannelAxis;
+    internal int AxisOf(Shape shape) => shape.Rank == 1 ? 1 : Convention.ChannelAxis < 0 ? Convention.ChannelAxis + shape.Rank : Convention.ChannelAxis;
 
     /// <summary>The mask of the planes: (N, 1, ...).</summary>
     private Tensor MaskOf(Tensor mask, Tensor x, int axis, Tensor planes)

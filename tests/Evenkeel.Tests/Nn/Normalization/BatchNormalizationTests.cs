@@ -114,7 +114,7 @@ public sealed class BatchNormalizationTests
         var network = new Sequential(new Conv2d(2, 4, 1), new BatchNormalization(4, NormConvention.Keras));
         FoldResult result = network.Fold(Tensor.RandomNormal([3, 2, 4, 4], new Philox(8)));
         Assert.Equal(FoldStatus.Kept, result.Layers[0].Status);
-        Assert.Contains("its channels are dimension -1 of (3, 4, 4, 4)", result.Layers[0].Reason, StringComparison.Ordinal);
+        Assert.Contains("its channels are dimension 3 of (3, 4, 4, 4), the outputs of 0 (Conv2d) dimension 1", result.Layers[0].Reason, StringComparison.Ordinal);
         Assert.Equal(0, result.Proof.MaxDifference);
         FoldResult firstAxis = new Sequential(new Conv2d(2, 4, 1), new BatchNormalization(4, NormConvention.Keras with { ChannelAxis = 1 })).Fold(Tensor.RandomNormal([3, 2, 4, 4], new Philox(8)));
         Assert.Equal(FoldStatus.IntoLayerBefore, firstAxis.Layers[0].Status);
