@@ -23,15 +23,23 @@ namespace Evenkeel;
 /// </example>
 public sealed class InProcessCollective : IDisposable
 {
+    /// <summary>The group whose work this thread does.</summary>
+    [ThreadStatic]
+    private static InProcessCollective? t_group;
+
     private readonly Lock _running = new();
+    private readonly Lock _ending = new();
     private readonly Rendezvous _rendezvous;
     private readonly Member[] _members;
     private readonly Exception?[] _failures;
     private readonly SemaphoreSlim[] _go;
     private readonly CountdownEvent _others = new(0);
     private Action<ICollective>? _work;
-    private bool _isStarted;
-    private volatile bool _isDisposed;
+    private int _started = 1;
+
+    // Both under _ending: the threads end when a group is disposed of that does not run.
+    private bool _isRunning;
+    private bool _isDisposed;
 
     /// <summary>Makes a group; its threads start with the first <see cref="Run"/>.</summary>
     /// <param name="size">Number of members, 1 to 1024.</param>
@@ -58,51 +66,79 @@ public sealed class InProcessCollective : IDisposable
     /// <param name="work">What a member does; it gets its own view of the group.</param>
     /// <param name="members">How many take part, 1 to <see cref="Size"/>; all, unless given.</param>
     /// <exception cref="ArgumentOutOfRangeException">More members than there are, or none.</exception>
-    /// <exception cref="InvalidOperationException">The members did different things.</exception>
-    /// <remarks>What a member throws reaches the caller as it is, once all have stopped; where several fail by themselves, that of the lowest rank does.</remarks>
+    /// <exception cref="InvalidOperationException">The members did different things, or a member of this group asks for another run in the middle of one.</exception>
+    /// <exception cref="ObjectDisposedException">The group has been disposed of.</exception>
+    /// <remarks>
+    /// What a member throws reaches the caller as it is, once all have stopped; where several fail by themselves, that of the lowest rank does. Runs that several threads ask for come one after another.
+    /// </remarks>
     public void Run(Action<ICollective> work, int? members = null)
     {
         ArgumentNullException.ThrowIfNull(work);
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
         int count = members ?? Size;
         if (count < 1 || count > Size)
             throw new ArgumentOutOfRangeException(nameof(members), $"InProcessCollective.Run: expected 1 to {Size} members, got {count}.");
+        if (ReferenceEquals(t_group, this))
+            throw new InvalidOperationException("InProcessCollective.Run: expected a thread that does no work of this group, got one of its members in the middle of a run; the two runs would wait for each other. Make another group for the inner one.");
         lock (_running)
         {
-            Start();
-            _rendezvous.Begin(count);
-            Array.Clear(_failures);
-            _work = work;
-            _others.Reset(count - 1);
-            for (int rank = 1; rank < count; rank++) _go[rank].Release();
-            bool wasAlone = Workers.ComputesAlone;
-            Workers.ComputesAlone = wasAlone || count > 1;
-            Do(0);
-            Workers.ComputesAlone = wasAlone;
-            _others.Wait();
-            _work = null;
-        }
+            lock (_ending)
+            {
+                ObjectDisposedException.ThrowIf(_isDisposed, this);
+                _isRunning = true;
+            }
 
-        ThrowFirstCause();
+            try
+            {
+                Start();
+                _rendezvous.Begin(count);
+                Array.Clear(_failures);
+                _work = work;
+                _others.Reset(count - 1);
+                for (int rank = 1; rank < count; rank++) _go[rank].Release();
+                bool wasAlone = Workers.ComputesAlone;
+                Workers.ComputesAlone = wasAlone || count > 1;
+                Do(0);
+                Workers.ComputesAlone = wasAlone;
+                _others.Wait();
+                _work = null;
+            }
+            finally
+            {
+                lock (_ending)
+                {
+                    _isRunning = false;
+                    if (_isDisposed) EndThreads();
+                }
+            }
+
+            ThrowFirstCause();
+        }
     }
 
-    /// <summary>Ends the threads. A group that is never disposed of ends with the process.</summary>
+    /// <summary>Ends the threads; in the middle of a run, as soon as that is done. A group that is never disposed of ends with the process.</summary>
     public void Dispose()
     {
-        if (_isDisposed) return;
-        _isDisposed = true;
-        for (int rank = 1; rank < Size; rank++) _go[rank].Release();
+        lock (_ending)
+        {
+            if (_isDisposed) return;
+            _isDisposed = true;
+            if (!_isRunning) EndThreads();
+        }
     }
 
     private void Start()
     {
-        if (_isStarted) return;
-        _isStarted = true;
-        for (int i = 1; i < Size; i++)
+        for (; _started < Size; _started++)
         {
-            int rank = i;
+            int rank = _started;
             new Thread(() => Live(rank)) { IsBackground = true, Name = string.Create(CultureInfo.InvariantCulture, $"Evenkeel member {rank}") }.Start();
         }
+    }
+
+    /// <summary>Wakes all threads without work: the sign to end.</summary>
+    private void EndThreads()
+    {
+        for (int rank = 1; rank < Size; rank++) _go[rank].Release();
     }
 
     private void Live(int rank)
@@ -111,7 +147,7 @@ public sealed class InProcessCollective : IDisposable
         while (true)
         {
             _go[rank].Wait();
-            if (_isDisposed) return;
+            if (_work is null) return;
             Do(rank);
             _others.Signal();
         }
@@ -119,6 +155,8 @@ public sealed class InProcessCollective : IDisposable
 
     private void Do(int rank)
     {
+        InProcessCollective? outer = t_group;
+        t_group = this;
         try
         {
             _work!(_members[rank]);
@@ -129,6 +167,7 @@ public sealed class InProcessCollective : IDisposable
         }
         finally
         {
+            t_group = outer;
             _rendezvous.Leave(rank, _failures[rank]);
         }
     }
@@ -167,6 +206,10 @@ public sealed class InProcessCollective : IDisposable
         /// <summary>Turns of <see cref="Thread.SpinWait"/> before a member sleeps; none where members outnumber the processors.</summary>
         private const int SpinTurns = 2000;
 
+        /// <summary>Outside a run nobody would come to meet a member: the group is as good as broken.</summary>
+        private static readonly BrokenGroupException s_closed = new(
+            "no run is under way, so the other members would never come. Members gather in the work that InProcessCollective.Run does; a pass on its own wants a tape without a Collective.", null);
+
         private readonly object _gate = new();
         private readonly double[][] _even = Buffers(size);
         private readonly double[][] _odd = Buffers(size);
@@ -176,7 +219,8 @@ public sealed class InProcessCollective : IDisposable
         private int _arrived;
         private int _left;
         private long _meeting;
-        private volatile Exception? _broken;
+
+        private volatile Exception? _broken = s_closed;
 
         /// <summary>How many members take part.</summary>
         public int Count { get; private set; } = size;
@@ -210,8 +254,8 @@ public sealed class InProcessCollective : IDisposable
         {
             lock (_gate)
             {
-                _left++;
-                if (failure is not null and not BrokenGroupException) Break(new BrokenGroupException($"member {rank} of {Count} has failed: {failure.Message}", failure));
+                if (++_left == Count) _broken = s_closed;
+                else if (failure is not null and not BrokenGroupException) Break(new BrokenGroupException($"member {rank} of {Count} has failed: {failure.Message}", failure));
                 else if (_arrived > 0) Break(new BrokenGroupException($"member {rank} of {Count} has finished while member {_first} waits in {_operation}; all members must run the same layers.", null));
             }
         }

@@ -115,5 +115,124 @@ public sealed class InProcessCollectiveTests
         Assert.False(Workers.ComputesAlone);
     }
 
+    [Fact]
+    public async Task ARunInTheMiddleOfARunIsRefusedInsteadOfWaitingForItself()
+    {
+        using var group = new InProcessCollective(2);
+        using var other = new InProcessCollective(2);
+        for (int rank = 0; rank < 2; rank++)
+        {
+            await InTime(() => Assert.Contains(
+                "in the middle of a run",
+                Assert.Throws<InvalidOperationException>(() => group.Run(member =>
+                {
+                    if (member.Rank == rank) group.Run(static _ => { });
+                    Meet(member, "after");
+                })).Message,
+                StringComparison.Ordinal));
+        }
+
+        // A group of its own is fine, and the outer one goes on.
+        int inner = 0;
+        await InTime(() => group.Run(member =>
+        {
+            if (member.Rank == 0) other.Run(_ => Interlocked.Increment(ref inner));
+            Meet(member, "after");
+        }));
+        Assert.Equal(2, inner);
+    }
+
+    [Fact]
+    public async Task AGroupThatIsDisposedOfInTheMiddleOfARunFinishesIt()
+    {
+        for (int attempt = 0; attempt < 50; attempt++)
+        {
+            var group = new InProcessCollective(3);
+            int done = 0;
+            await InTime(() => group.Run(member =>
+            {
+                // The other threads may not even have begun.
+                if (member.Rank == 0) group.Dispose();
+                Meet(member, "after");
+                Interlocked.Increment(ref done);
+            }));
+            Assert.Equal(3, done);
+            await InTime(() => Assert.Throws<ObjectDisposedException>(() => group.Run(static _ => { })));
+        }
+    }
+
+    [Fact]
+    public async Task WhoeverRunsWhileAnotherThreadDisposesEitherRunsOrIsToldSo()
+    {
+        for (int attempt = 0; attempt < 50; attempt++)
+        {
+            var group = new InProcessCollective(2);
+            int done = 0, refused = 0;
+            Task[] runs = [.. Enumerable.Range(0, 3).Select(_ => Task.Run(() =>
+            {
+                try
+                {
+                    group.Run(member =>
+                    {
+                        Meet(member, "first");
+                        Interlocked.Increment(ref done);
+                    });
+                }
+                catch (ObjectDisposedException)
+                {
+                    Interlocked.Increment(ref refused);
+                }
+            }))];
+            group.Dispose();
+            await InTime(() => Task.WaitAll(runs));
+            Assert.Equal(3, refused + (done / 2));
+        }
+    }
+
+    [Fact]
+    public async Task EveryCallerGetsTheFailureOfItsOwnRun()
+    {
+        using var group = new InProcessCollective(2);
+        int wrong = 0;
+        await InTime(() => Parallel.For(0, 4, caller =>
+        {
+            for (int attempt = 0; attempt < 50; attempt++)
+            {
+                Exception? failure = null;
+                try
+                {
+                    group.Run(member =>
+                    {
+                        if (caller % 2 == 0 && member.Rank == 1) throw new FormatException($"{caller}");
+                    });
+                }
+                catch (FormatException caught)
+                {
+                    failure = caught;
+                }
+
+                if (failure?.Message != (caller % 2 == 0 ? $"{caller}" : null)) Interlocked.Increment(ref wrong);
+            }
+        }));
+        Assert.Equal(0, wrong);
+    }
+
+    [Fact]
+    public async Task OutsideARunAMemberIsToldThatNobodyWouldCome()
+    {
+        using var group = new InProcessCollective(2);
+        for (int runs = 0; runs < 2; runs++)
+        {
+            await InTime(() => Assert.StartsWith(
+                "BatchNorm counts: no run is under way",
+                Assert.ThrowsAny<InvalidOperationException>(() => Meet(group.Members[0], "BatchNorm counts")).Message,
+                StringComparison.Ordinal));
+            group.Run(member => Meet(member, "inside"));
+        }
+    }
+
+    /// <summary>What hangs is to fail.</summary>
+    private static Task InTime(Action action) => Task.Run(action, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
     private static void Meet(ICollective member, string operation) => member.AllGather(operation, [member.Rank], new double[member.Size]);
 }
