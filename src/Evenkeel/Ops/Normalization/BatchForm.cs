@@ -20,9 +20,9 @@ internal readonly record struct BatchForm
     /// <summary>The name that errors begin with.</summary>
     public string Name => Limits is not null ? "BatchRenorm" : SpansGroup ? "SyncBatchNorm" : VirtualBatchSize > 0 ? "GhostBatchNorm" : "BatchNorm";
 
-    /// <summary>The members whose parts make up the batch with this tape's; null where the batch is this tape's alone.</summary>
+    /// <summary>The members whose parts make up the batch with this tape's; null where the batch is this tape's alone, as it is in eval, where members need not run alike.</summary>
     public ICollective? MembersOf(Tape? tape) =>
-        VirtualBatchSize == 0 && tape is { Collective: { Size: > 1 } members } && (SpansGroup || tape.PoolsBatchStatistics) ? members : null;
+        VirtualBatchSize == 0 && tape is { Mode: Mode.Train, Collective: { Size: > 1 } members } && (SpansGroup || tape.PoolsBatchStatistics) ? members : null;
 
     /// <summary>The settings that the plain form has not, as <c>ToString</c> of a layer shows them.</summary>
     public override string ToString() =>
@@ -65,7 +65,7 @@ public sealed partial class Tensor
     /// </param>
     /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, parts that are not the batch, or not more than one value a channel in the whole group where its statistics are needed.</exception>
     /// <remarks>
-    /// Without a collective, or in one of a single member, it is plain batch norm, bit for bit. The gradients of gamma and beta are this member's share; the group's are the sum over its members.
+    /// Without a collective, in one of a single member, and on a tape in <see cref="Mode.Eval"/> it is plain batch norm, bit for bit. The gradients of gamma and beta are this member's share; the group's are the sum over its members.
     /// <para>Source: the pooled moments are those of Chan, Golub and LeVeque, 1979, taken in the order of the ranks; semantics of PyTorch's <c>torch.nn.SyncBatchNorm</c>.</para>
     /// </remarks>
     public Tensor SyncBatchNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null, ReadOnlySpan<int> parts = default) =>
