@@ -219,6 +219,16 @@ public sealed class SyncBatchNormTests : IDisposable
             // One member alone would wait for the other.
             if (member.Rank == 0) new SyncBatchNorm(3).Forward(new Tape(Mode.Eval) { Collective = member }.Input(Tensor.Zeros([4, 3])));
         });
+
+        // Without running statistics it is the member's own batch that counts.
+        Tensor x = Pass.Data([4, 3], 1, DType.Float32);
+        float[] own = new BatchNorm1d(3, trackRunningStats: false).Forward(x).ToArray<float>();
+        group.Run(member =>
+        {
+            if (member.Rank != 0) return;
+            foreach (BatchNorm layer in new BatchNorm[] { new SyncBatchNorm(3, trackRunningStats: false), new BatchNorm1d(3, trackRunningStats: false) })
+                Assert.Equal(own, layer.Forward(new Tape(Mode.Eval) { Collective = member, PoolsBatchStatistics = true }.Input(x)).ToArray<float>());
+        });
     }
 
     [Fact]
