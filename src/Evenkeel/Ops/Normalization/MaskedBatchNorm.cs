@@ -27,6 +27,8 @@ public sealed partial class Tensor
         int channels = Shape[1];
         NormChecks.PerChannel(name, "gamma (weight)", gamma, this, channels);
         NormChecks.PerChannel(name, "beta (bias)", beta, this, channels);
+        NormChecks.PerChannel(name, "running_mean", running?.Mean.Value, this, channels);
+        NormChecks.PerChannel(name, "running_var", running?.Variance.Value, this, channels);
         if (mask.Shape != Shape.With(1, 1))
             throw new ArgumentException($"{name}: expected a mask of shape {Shape.With(1, 1)} for an input of shape {Shape}, got {mask.Shape}.");
         double m = MaskedStatistics.CountOnes(name, mask);
@@ -35,7 +37,7 @@ public sealed partial class Tensor
             throw new ArgumentException($"{name}: expected a mask with at least one 1, got none of {mask.Count}; there is nothing to take statistics of. Drop the batch.");
         if (m == 1 && singleValue == SingleValue.Error)
             throw new ArgumentException($"{name}: expected more than one value per channel under the mask, got exactly one; one value has no spread (the output would be beta whatever the input). Use a larger batch, run in Mode.Eval, or take a convention that allows it.");
-        if (Tape is { PoolsBatchStatistics: true, Collective: not null })
+        if (Tape is { PoolsBatchStatistics: true, Collective.Size: > 1 })
             throw new ArgumentException($"{name}: expected a pass on its own, got a tape that pools batch statistics; statistics under a mask are not pooled. Leave the mask out, or run the whole batch in one pass.");
         Span<int> axes = stackalloc int[Shape.Rank - 1];
         for (int i = 1; i < axes.Length; i++) axes[i] = i + 1;

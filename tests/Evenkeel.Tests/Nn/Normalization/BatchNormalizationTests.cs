@@ -147,6 +147,28 @@ public sealed class BatchNormalizationTests
     }
 
     [Fact]
+    public void Statistics_under_a_mask_have_the_inputs_channels_and_type()
+    {
+        Tensor x = Tensor.RandomNormal([2, 4, 3], new Philox(6)), mask = Tensor.Ones([2, 1, 3]);
+        // More channels than the input has would be written over the memory behind the batch's.
+        string wide = Assert.Throws<ArgumentException>(() => new Tape(Mode.Train).Input(x).MaskedBatchNorm(mask, null, null, new RunningStatistics(5, RunningAverage.Torch()))).Message;
+        Assert.StartsWith("MaskedBatchNorm: expected running_mean of shape (4) for an input of shape (2, 4, 3)", wide, StringComparison.Ordinal);
+        var wrongType = new RunningStatistics(4, RunningAverage.Torch());
+        wrongType.Variance.To(DType.Float64);
+        Assert.Contains("expected running_var of the input's type Float32", Assert.Throws<ArgumentException>(() => new Tape(Mode.Train).Input(x).MaskedBatchNorm(mask, null, null, wrongType)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_mask_is_refused_where_members_pool_and_taken_where_there_is_one()
+    {
+        Tensor x = Tensor.RandomNormal([2, 4, 3], new Philox(6)), mask = Tensor.Ones([2, 1, 3]);
+        using var group = new InProcessCollective(2);
+        Tensor Masked(ICollective member) => new Tape(Mode.Train) { Collective = member, PoolsBatchStatistics = true }.Input(x).MaskedBatchNorm(mask, null, null, null);
+        Assert.Contains("statistics under a mask are not pooled", Assert.Throws<ArgumentException>(() => group.Run(member => Masked(member))).Message, StringComparison.Ordinal);
+        group.Run(member => Assert.Equal(x.Shape, Masked(member).Shape), members: 1);
+    }
+
+    [Fact]
     public void Masked_values_do_not_reach_the_statistics_and_hooks_see_the_result()
     {
         var layer = new BatchNormalization(2, NormConvention.Flax);
