@@ -368,7 +368,7 @@ public sealed partial class Tensor
         bool fromBatch = RunningStatistics.FromBatch(name, Tape, running, training);
         if (fromBatch && singleValue == SingleValue.Error)
         {
-            if (form.MembersOf(Tape) is null) NormChecks.MoreThanOneValue(this, channels, Tape is { Mode: Mode.Train } || running is not null);
+            if (form.MembersOf(Tape) is null) NormChecks.MoreThanOneValue(name, this, channels, Tape is { Mode: Mode.Train } || running is not null);
             if (form.VirtualBatchSize > 0) NormChecks.VirtualBatches(this, channels, form.VirtualBatchSize);
         }
 

@@ -28,7 +28,7 @@ public static class GraphNorms
         int channels = x.Shape[1];
         NormChecks.PerChannel(name, "gamma (weight)", gamma, x, channels);
         NormChecks.PerChannel(name, "beta (bias)", beta, x, channels);
-        NormChecks.MoreThanOneValue(x, channels, training: false);
+        NormChecks.MoreThanOneValue(name, x, channels, training: false);
         Span<int> axes = stackalloc int[rank - 1];
         for (int i = 1; i < axes.Length; i++) axes[i] = i + 1;
         return Affine(Normalize(x, axes, eps), PerChannel(x, gamma), PerChannel(x, beta));

@@ -25,13 +25,13 @@ internal static class NormChecks
     }
 
     /// <summary>An empty batch is fine: its result is empty too.</summary>
-    public static void MoreThanOneValue(Tensor x, int channels, bool training)
+    public static void MoreThanOneValue(string op, Tensor x, int channels, bool training)
     {
         if (channels == 0 || x.Count != channels) return;
         string why = training
             ? "the statistics of the batch are needed in training mode"
             : "the layer keeps no running statistics (trackRunningStats: false), so it needs the batch's own in every mode";
-        throw new ArgumentException($"BatchNorm: expected more than one value per channel, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger batch, drop or merge a last batch of one sample, {(training ? "run in Mode.Eval, freeze the layer" : "track running statistics")}, or use LayerNorm.");
+        throw new ArgumentException($"{op}: expected more than one value per channel, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger batch, drop or merge a last batch of one sample, {(training ? "run in Mode.Eval, freeze the layer" : "track running statistics")}, or use LayerNorm.");
     }
 
     /// <summary>A group norm's input: (N, C, ...) whose channels the groups divide, with more than one value a group.</summary>

@@ -64,6 +64,9 @@ public sealed class GhostBatchNormTests
         Assert.StartsWith("GhostBatchNorm: expected more than one value per channel in every virtual batch", left, StringComparison.Ordinal);
         Assert.Contains("the last of them with the one that is left", left, StringComparison.Ordinal);
         Assert.Contains("of one sample each", Refused(() => new GhostBatchNorm1d(3, 1).Forward(new Tape(Mode.Train).Input(Tensor.Zeros([8, 3])))), StringComparison.Ordinal);
+        // A batch of one value says whose it is.
+        Assert.StartsWith("GhostBatchNorm: expected more than one value per channel, got shape (1, 3)", Refused(() => new GhostBatchNorm1d(3, 4).Forward(new Tape(Mode.Train).Input(Tensor.Zeros([1, 3])))), StringComparison.Ordinal);
+        Assert.StartsWith("BatchRenorm: expected more than one value per channel, got shape (1, 3)", Refused(() => new BatchRenorm1d(3).Forward(new Tape(Mode.Train).Input(Tensor.Zeros([1, 3])))), StringComparison.Ordinal);
         // One sample of several pixels has a spread, and eval needs none.
         Assert.Equal(new Shape(9, 3, 2), new GhostBatchNorm1d(3, 4).Forward(new Tape(Mode.Train).Input(Tensor.Zeros([9, 3, 2]))).Shape);
         Assert.Equal(new Shape(9, 3), new GhostBatchNorm1d(3, 4).Forward(Tensor.Zeros([9, 3])).Shape);
