@@ -47,8 +47,9 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     private int _samples;
     private int _spatial;
 
-    // Pooled: channels that are gathered together.
+    // Pooled: channels that are gathered together, and whether a member has more than one value of a channel a sample.
     private int _channelsAtOnce;
+    private bool _hasPlanes;
 
     // Filled in Backward: what the chunks write to.
     private Tensor? _dx;
@@ -207,8 +208,8 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         walk.ParameterGradients(channels, _statistics);
     }
 
-    /// <summary>One value of a channel a sample. Where other members have many, and channels are gathered a few at a time, this one goes by planes too.</summary>
-    private bool IsMatrix => _spatial == 1 && !(_statistics.IsPooled && _channelsAtOnce < _channels);
+    /// <summary>One value of a channel a sample. Where other members have many, channels are gathered a few at a time, and this one goes by planes too.</summary>
+    private bool IsMatrix => _spatial == 1 && !(_statistics.IsPooled && _hasPlanes);
 
     private BatchOperands<T> Operands<T>() where T : unmanaged, IFloatingPointIeee754<T> => new()
     {
@@ -261,8 +262,11 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         long channelBytes = (long)_samples * _spatial * sizeof(T);
         int threads = Workers.ComputesAlone ? 1 : Workers.Threads;
-        int atOnce = _spatial <= 1 ? _channels : (int)Math.Clamp((long)threads * PooledBytes / channelBytes, 1, _channels);
-        (double count, _channelsAtOnce) = _statistics.Agree(atOnce);
+        // A matrix sets no limit. The walk depends on whether there is one, but not on which: that is a matter of threads, which must not change the bits.
+        int atOnce = _spatial <= 1 ? int.MaxValue : (int)Math.Clamp((long)threads * PooledBytes / channelBytes, 1, _channels);
+        (double count, atOnce) = _statistics.Agree(atOnce);
+        _hasPlanes = atOnce < int.MaxValue;
+        _channelsAtOnce = Math.Min(atOnce, _channels);
         if (_form.SingleValue == SingleValue.Error) NormChecks.MoreThanOneValueInGroup(_form.Name, _x, count, Tape?.Collective?.Size ?? 1);
     }
 

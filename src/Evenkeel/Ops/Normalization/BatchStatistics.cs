@@ -123,7 +123,7 @@ internal sealed unsafe class BatchStatistics
     public BatchPart Whole => new(0, _samples, _pooledCount, Block(Parts), Block(Parts), _channels);
 
     /// <summary>
-    /// Tells all members how many values there are, and settles how many channels go together: as few as the member with the least cache asks for.
+    /// Tells all members how many values there are, and settles how many channels go together: as few as the member with the least cache asks for. <see cref="int.MaxValue"/> is no limit.
     /// </summary>
     /// <returns>The values per channel of the whole, and the channels that are gathered together.</returns>
     public (double Count, int Channels) Agree(int channelsAtOnce)

@@ -107,6 +107,16 @@ public sealed class SyncBatchNormTests : IDisposable
     }
 
     [Fact]
+    public void How_many_channels_go_together_changes_no_bit_of_a_member_with_a_single_pixel()
+    {
+        // The other member has images, and asks for as many channels as its cache and its threads allow.
+        Tensor x = Pass.Data([300, 5], 1, DType.Float32) * 3 + 2, dy = Pass.Data([300, 5], 2, DType.Float32);
+        Pass Run(int channelsAtOnce) => Pass.Run(x, dy, static (x, gamma, beta, running) => x.SyncBatchNorm(gamma, beta, running), new OtherWithImages(5, channelsAtOnce));
+        Pass all = Run(5);
+        foreach (int channelsAtOnce in new[] { 1, 2, 4 }) Pass.AssertSameBits(all, Run(channelsAtOnce));
+    }
+
+    [Fact]
     public void Gradients_through_the_group_match_differences()
     {
         foreach (int[] sample in new int[][] { [3], [2, 3] })
@@ -282,6 +292,39 @@ public sealed class SyncBatchNormTests : IDisposable
             float[] y = tape.Input(Tensor.Ones([member.Rank, 3])).BatchNorm(null, null, null, singleValue: SingleValue.Beta).ToArray<float>();
             Assert.All(y, static value => Assert.Equal(0, value));
         });
+    }
+
+    /// <summary>A group of two, the second of which has 1000 values a channel with mean c, variance c + 1 and sums c and -c.</summary>
+    private sealed class OtherWithImages(int channels, int channelsAtOnce) : ICollective
+    {
+        private int _next;
+
+        public int Rank => 0;
+
+        public int Size => 2;
+
+        public void AllGather(string operation, ReadOnlySpan<double> own, Span<double> all)
+        {
+            own.CopyTo(all);
+            Span<double> other = all[own.Length..];
+            if (operation == "BatchNorm counts")
+            {
+                (other[0], other[1]) = (1000, channelsAtOnce);
+                return;
+            }
+
+            bool isForward = operation == "BatchNorm forward";
+            int width = own.Length / (isForward ? 3 : 2);
+            Assert.Equal(Math.Min(channelsAtOnce, channels - _next), width);
+            for (int i = 0; i < width; i++)
+            {
+                double c = _next + i;
+                if (isForward) (other[i], other[width + i], other[(2 * width) + i]) = (c, 0, c + 1);
+                else (other[i], other[width + i]) = (c, -c);
+            }
+
+            _next = (_next + width) % channels;
+        }
     }
 
     /// <summary>Every part is around another mean, with another spread.</summary>
