@@ -74,7 +74,8 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
         _ when _copies.TryGetValue(value, out object? known) => known,
         Array array => CopyArray(array),
         Delegate function => CopyDelegate(function),
-        ValueType => CopyFields(value, value),
+        // A struct in a box of its own: a field of an interface type, or an array of objects, holds the box itself.
+        ValueType => MayMatter(value.GetType()) ? CopyFields(value, MemberwiseClone(value)) : value,
         _ when IsOpaque(value.GetType()) => value,
         _ => IsCollection(value.GetType()) || value is IRandomStream || LeadsToNetwork(value) ? CopyObject(value) : value,
     };
@@ -168,6 +169,8 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
         Delegate? copy = null;
         foreach (Delegate part in function.GetInvocationList())
             copy = Delegate.Combine(copy, part.Target is null ? part : Delegate.CreateDelegate(part.GetType(), Copy(part.Target), part.Method));
+        // A function that its own closure holds was copied on the way there.
+        if (_copies.TryGetValue(function, out object? known)) return (Delegate)known;
         _copies.Add(function, copy!);
         return copy!;
     }

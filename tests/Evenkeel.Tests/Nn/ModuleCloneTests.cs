@@ -156,6 +156,25 @@ public sealed class ModuleCloneTests
         Assert.NotEqual(WeightsHash.Of(model), WeightsHash.Of(replica));
     }
 
+    [Fact]
+    public void Structs_behind_interfaces_and_functions_that_hold_themselves_are_copied_and_the_original_keeps_its_own()
+    {
+        var model = new Boxing();
+        Module layer = model.Children["layer"];
+        var copy = (Boxing)model.Clone();
+        Module other = copy.Children["layer"];
+        Assert.NotSame(layer, other);
+        foreach ((Boxing holder, Module held) in new[] { (model, layer), (copy, other) })
+        {
+            Assert.Same(held, holder.Layers[0]);
+            Assert.Same(held, ((ValueTuple<Module, int>)holder.Pair).Item1);
+            Assert.Same(held, ((ValueTuple<Module, int>)holder.Things[0]).Item1);
+            Assert.Equal(2, holder.Things[1]);
+            Assert.Same(held, holder.Bound());
+            Assert.Same(held, holder.Repeated(3));
+        }
+    }
+
     private static (Module Model, Tensor X) Create(string name)
     {
         var random = new Philox(7);
@@ -255,6 +274,34 @@ public sealed class ModuleCloneTests
         }
 
         private Tensor Relu(Tensor x) => x.Tanh();
+    }
+
+    private readonly record struct Holder(Module Layer)
+    {
+        public Module Get() => Layer;
+    }
+
+    private sealed class Boxing : Module
+    {
+        public Boxing()
+        {
+            Module layer = Register("layer", new Linear(2, 2));
+            Layers = System.Collections.Immutable.ImmutableArray.Create(layer);
+            Pair = (layer, 1);
+            Things = [(layer, 1), 2];
+            Bound = new Holder(layer).Get;
+            Func<int, Module> repeated = null!;
+            repeated = times => times == 0 ? layer : repeated(times - 1);
+            Repeated = repeated;
+        }
+
+        public IReadOnlyList<Module> Layers { get; }
+        public object Pair { get; }
+        public object[] Things { get; }
+        public Func<Module> Bound { get; }
+        public Func<int, Module> Repeated { get; }
+
+        protected override Tensor ForwardCore(Tensor x) => x;
     }
 
     private sealed class WithSet : Module
