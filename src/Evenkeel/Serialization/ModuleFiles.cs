@@ -23,7 +23,10 @@ public static class ModuleFiles
         }
 
         /// <summary>Reads a safetensors file of parameters and buffers into the model; see <see cref="Module.LoadStateDict"/>.</summary>
-        /// <remarks>Norms that were frozen when the file was written are frozen afterwards. A file thaws nothing: what is frozen stays so until <see cref="TrackingNorm.Unfreeze"/>.</remarks>
+        /// <remarks>
+        /// Norms that were frozen when the file was written are frozen afterwards, unless their statistics did not fit (not <paramref name="strict"/>): start values are not worth freezing. A file thaws nothing:
+        /// what is frozen stays so until <see cref="TrackingNorm.Unfreeze"/>.
+        /// </remarks>
         /// <returns>What became of each key.</returns>
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
         /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file.</exception>
@@ -32,11 +35,12 @@ public static class ModuleFiles
         {
             ArgumentNullException.ThrowIfNull(module);
             TensorArchive archive = SafeTensors.Read(path);
-            List<(TrackingNorm Norm, NormState State)> states = NormStates.Read(module, archive.Metadata, path);
+            List<(string Name, TrackingNorm Norm, NormState State)> states = NormStates.Read(module, archive.Metadata, path);
             LoadReport report = module.LoadStateDict(archive.StateDict(), strict);
-            foreach ((TrackingNorm norm, NormState state) in states)
+            HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded)];
+            foreach ((string name, TrackingNorm norm, NormState state) in states)
             {
-                if (state != NormState.Active) norm.Set(state, nameof(Load));
+                if (state != NormState.Active && loaded.Contains(Module.Join(name, norm.Running!.Mean.Name))) norm.Set(state, nameof(Load));
             }
 
             return report;

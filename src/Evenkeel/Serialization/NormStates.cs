@@ -17,9 +17,9 @@ internal static class NormStates
 
     /// <summary>The states that the file has for layers of the model; files of other programs and of earlier versions have none. Nothing is changed yet.</summary>
     /// <exception cref="InvalidDataException">A state is none of the three.</exception>
-    public static List<(TrackingNorm Norm, NormState State)> Read(Module model, IDictionary<string, string> metadata, string path)
+    public static List<(string Name, TrackingNorm Norm, NormState State)> Read(Module model, IDictionary<string, string> metadata, string path)
     {
-        var states = new List<(TrackingNorm, NormState)>();
+        var states = new List<(string, TrackingNorm, NormState)>();
         foreach ((string name, Module module) in model.NamedModules())
         {
             if (module is not TrackingNorm { TrackRunningStats: true } norm || !metadata.TryGetValue(Prefix + name, out string? text)) continue;
@@ -30,7 +30,7 @@ internal static class NormStates
                 nameof(NormState.Frozen) => NormState.Frozen,
                 _ => throw new InvalidDataException($"{path}: expected the state of {name} to be Active, FrozenStatistics or Frozen, got \"{text}\". A later version wrote the file, or it is damaged; remove the entry \"{Prefix}{name}\" from its metadata or fetch it again."),
             };
-            states.Add((norm, state));
+            states.Add((name, norm, state));
         }
 
         return states;

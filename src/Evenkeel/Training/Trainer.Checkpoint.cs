@@ -84,7 +84,7 @@ public sealed partial class Trainer
         RandomStreamState random = ReadStream(state, StreamPrefix)
             ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
-        List<(TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
+        List<(string Name, TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         StateDict? schedule = Options.Scheduler is null ? null : Part(state, SchedulerPrefix);
 
         // Stream, schedule and optimizer check what they are given before they change; what came before a refusal is put back.
@@ -104,7 +104,7 @@ public sealed partial class Trainer
         }
 
         model.PutBack(Model);
-        foreach ((TrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
+        foreach ((_, TrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
         _last.Clear();
         _best = best;
         _batches.OrderState = order;

@@ -191,6 +191,22 @@ public sealed class NormStateTests : IDisposable
     }
 
     [Fact]
+    public void A_file_whose_statistics_do_not_fit_a_norm_does_not_freeze_it()
+    {
+        string path = _folder.File("narrow.safetensors");
+        var narrow = new Sequential(new Linear(4, 2), new BatchNorm1d(2), new Linear(2, 3), new BatchNorm1d(3));
+        narrow.FreezeNorms();
+        narrow.Save(path);
+        var wide = new Sequential(new Linear(4, 5), new BatchNorm1d(5), new Linear(5, 3), new BatchNorm1d(3));
+        Assert.Throws<ArgumentException>(() => wide.Load(path));
+        Assert.Equal(NormState.Active, ((BatchNorm1d)wide[3]).State);
+        Assert.Contains("1.running_mean", wide.Load(path, strict: false).KeysWith(LoadStatus.ShapeMismatch));
+        // Start values in every mode would be a layer that does nothing.
+        Assert.Equal(NormState.Active, ((BatchNorm1d)wide[1]).State);
+        Assert.Equal(NormState.Frozen, ((BatchNorm1d)wide[3]).State);
+    }
+
+    [Fact]
     public void A_resumed_training_has_the_states_of_the_one_that_was_saved()
     {
         string path = _folder.File("run.safetensors");
