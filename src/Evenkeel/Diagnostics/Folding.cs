@@ -24,13 +24,17 @@ public static class Folding
     /// <param name="inputs">A batch of inputs for the trace and for the proof, outside any tape.</param>
     /// <param name="bound">The largest difference of outputs that passes, as a share of the largest output. Null: 1e-4 in Float32, 1e-9 in Float64.</param>
     /// <returns>The new network, what became of each norm, and by how much outputs differ, in the network's type and in Float64.</returns>
+    /// <exception cref="ArgumentException">The inputs are empty.</exception>
     /// <exception cref="InvalidOperationException">
     /// The outputs differ by more than <paramref name="bound"/>, or by more than 1e-9 of the largest in Float64: a module looks at values past the operations of the tape, or the network is not deterministic in Eval.
+    /// Or a copy converted to Float64 cannot run: a module has a constant tensor that is no buffer.
     /// </exception>
     public static FoldResult Fold(this Module model, Tensor inputs, double? bound = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
+        if (inputs.Count == 0)
+            throw new ArgumentException($"{model.TypeName}.Fold: expected inputs with samples, got shape {inputs.Shape}; there is nothing to compare the two networks on. Pass some real inputs.", nameof(inputs));
         FoldPlan plan = PlanFor(model, inputs);
         Module folded = model.Clone(module => plan.Substitute(module, inputs.DType));
         FoldProof proof = Compare(model, folded, inputs);
@@ -39,7 +43,16 @@ public static class Folding
         Module wide = model.Clone(), foldedWide = model.Clone(module => plan.Substitute(module, DType.Float64));
         wide.To(DType.Float64);
         foldedWide.To(DType.Float64);
-        FoldProof wideProof = Compare(wide, foldedWide, inputs.To(DType.Float64));
+        FoldProof wideProof;
+        try
+        {
+            wideProof = Compare(wide, foldedWide, inputs.To(DType.Float64));
+        }
+        catch (ArgumentException mixed) when (inputs.DType != DType.Float64)
+        {
+            throw new InvalidOperationException(
+                $"{model.TypeName}.Fold: expected a network that computes in Float64 too, where folding is proved without the rounding of {inputs.DType}; its copy did not ({mixed.Message}) Keep constant tensors as buffers (RegisterBuffer): To converts those.", mixed);
+        }
 
         Require(model, wideProof, Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");
         Require(model, proof, bound ?? (inputs.DType == DType.Float64 ? Float64Bound : 1e-4), "in Float64 it does compute the same, so rounding does this: a running variance near 0, or a scale that is taken back later. Pass a larger bound if that will do");

@@ -76,7 +76,7 @@ public sealed class FoldingTests
 
     public static TheoryData<string> Foldable =>
     [
-        "conv1d", "grouped", "after conv", "after grouped", "flatten", "norm norm", "norm norm linear", "norm on both sides", "standardized", "no affine", "same padding of one pixel", "channels last", "channels last after", "instance norm", "before conv1d",
+        "conv1d", "grouped", "after conv", "after grouped", "flatten", "norm norm", "norm norm linear", "norm on both sides", "standardized", "no affine", "same padding of one pixel", "channels last", "channels last after", "instance norm", "dropout between", "dilated", "whole family", "before conv1d",
     ];
 
     [Theory]
@@ -100,6 +100,9 @@ public sealed class FoldingTests
             "channels last" => (new Sequential(new Linear(4, 3, random: random), new BatchNormalization(3, NormConvention.Keras)), [5, 6, 4], [FoldStatus.IntoLayerBefore]),
             "channels last after" => (new Sequential(new BatchNormalization(3, NormConvention.Keras), new Linear(3, 4, random: random)), [5, 2, 3], [FoldStatus.IntoLayerAfter]),
             "instance norm" => (new Sequential(new Conv2d(3, 2, 3, random: random), new InstanceNorm2d(2, affine: true, trackRunningStats: true)), [4, 3, 5, 5], [FoldStatus.IntoLayerBefore]),
+            "dropout between" => (new Sequential(new Linear(4, 3, random: random), new Dropout(), new Identity(), new BatchNorm1d(3)), [6, 4], [FoldStatus.IntoLayerBefore]),
+            "dilated" => (new Sequential(new BatchNorm2d(4), new Conv2d(4, 6, 3, dilation: 2, groups: 2, random: random)), [4, 4, 7, 6], [FoldStatus.IntoLayerAfter]),
+            "whole family" => (new Sequential(new Linear(4, 3, random: random), new GhostBatchNorm1d(3, 2), new BatchRenorm1d(3), new SyncBatchNorm(3), Frozen(3)), [6, 4], [.. Enumerable.Repeat(FoldStatus.IntoLayerBefore, 4)]),
             _ => (new Sequential(new BatchNorm1d(2), new Conv1d(2, 3, 2, random: random)), [4, 2, 5], [FoldStatus.IntoLayerAfter]),
         };
         Tensor x = Lived(model, shape, DType.Float32);
@@ -187,6 +190,17 @@ public sealed class FoldingTests
     }
 
     [Fact]
+    public void A_proof_needs_samples_and_a_network_that_can_be_converted()
+    {
+        Assert.StartsWith("Sequential.Fold: expected inputs with samples, got shape (0, 3)", Assert.Throws<ArgumentException>(() => new Sequential(new Linear(3, 2), new BatchNorm1d(2)).Fold(Tensor.Zeros([0, 3]))).Message, StringComparison.Ordinal);
+        Tensor x = Tensor.RandomNormal([4, 5], new Philox(7));
+        string text = Assert.Throws<InvalidOperationException>(() => new Shifted(asBuffer: false).Fold(x)).Message;
+        Assert.StartsWith("Shifted.Fold: expected a network that computes in Float64 too", text, StringComparison.Ordinal);
+        Assert.Contains("Keep constant tensors as buffers (RegisterBuffer)", text, StringComparison.Ordinal);
+        Assert.Equal(FoldStatus.IntoLayerBefore, Assert.Single(new Shifted(asBuffer: true).Fold(x).Layers).Status);
+    }
+
+    [Fact]
     public void A_folded_network_trains_as_one_without_norms()
     {
         LeNet model = LeNet.Color(norm: NormKind.BatchNorm, random: new Philox(1));
@@ -197,6 +211,14 @@ public sealed class FoldingTests
         Assert.Equal(eval, y.ToArray<float>());
         y.Backward(Tensor.Ones(y.Shape));
         Assert.All(folded.Parameters(), parameter => Assert.NotNull(parameter.Gradient));
+    }
+
+    private static BatchNorm1d Frozen(int features)
+    {
+        var norm = new BatchNorm1d(features);
+        norm.Running!.Mean.Value.Fill(0.3);
+        norm.Freeze();
+        return norm;
     }
 
     /// <summary>Gives gamma, beta and the running statistics values as training would; returns inputs.</summary>
@@ -277,5 +299,21 @@ public sealed class FoldingTests
             Tensor y = _layer.Forward(x);
             return _norm.Forward(y) + y.Detach();
         }
+    }
+
+    /// <summary>A module with a constant of its own.</summary>
+    private sealed class Shifted : Module
+    {
+        private readonly Module _layers;
+        private readonly Tensor _shift = Tensor.Full([5], 0.5);
+        private readonly StateBuffer? _buffer;
+
+        public Shifted(bool asBuffer)
+        {
+            _layers = Register("layers", new Sequential(new Linear(5, 5), new BatchNorm1d(5)));
+            if (asBuffer) _buffer = RegisterBuffer("shift", _shift);
+        }
+
+        protected override Tensor ForwardCore(Tensor x) => _layers.Forward(x - (_buffer?.Value ?? _shift));
     }
 }
