@@ -127,16 +127,16 @@ internal sealed class NormsCompared : Experiment
 
         hash.Add($"{compared.Name}-{norm.Name}-{size}", net);
         bool isOver = double.IsNaN(train.Loss);
-        (int steps, int seen) = ToHalf(training.Answers);
+        (int steps, int seen) = ToHalf(training.Answers) ?? (context.Epochs * batches.Plan.Batches, context.Epochs * batches.Plan.Used);
         DataLoader tests = images.InOrder(images.Test);
         double test = isOver ? Guess : training.Evaluate(tests).Accuracy;
         double? exact = !norm.DependsOnBatch ? null : isOver ? Guess : ExactStatistics.TestAccuracy(net, training, images.Train, tests, context.Cancellation);
         return new Course(size, isOver ? Guess : train.Accuracy, test, exact, steps, seen, training.FastestStepMicroseconds);
     }
 
-    /// <summary>Steps, and images in them, until half of the answers in the last few batches, of <see cref="Window"/> images or a few more, were right; all where that never came.</summary>
+    /// <summary>Steps, and images in them, until half of the answers in the last few batches, of <see cref="Window"/> images or a few more, were right; null where that never came.</summary>
     /// <param name="answers">Images of every step, and right answers among them.</param>
-    internal static (int Steps, int Images) ToHalf(IReadOnlyList<(int Images, int Right)> answers)
+    internal static (int Steps, int Images)? ToHalf(IReadOnlyList<(int Images, int Right)> answers)
     {
         int seen = 0, first = 0, images = 0, right = 0;
         for (int step = 0; step < answers.Count; step++)
@@ -153,7 +153,7 @@ internal sealed class NormsCompared : Experiment
             if (images >= Window && 2 * right >= images) return (step + 1, seen);
         }
 
-        return (answers.Count, seen);
+        return null;
     }
 
     /// <summary>How far the scores of an image move when the others in its batch are replaced, against its largest score: an untrained ResNet as it trains, no dropout.</summary>
