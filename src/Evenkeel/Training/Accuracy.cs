@@ -32,7 +32,7 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
             data.CopyLabelsTo(part, _labels);
             Tensor scores = model.Forward(batch);
             if (scores.Shape.Rank != 2 || scores.Shape[0] != part.Length)
-                throw new ArgumentException($"Trainer: expected a model that gives scores of shape ({part.Length}, classes), got {scores.Shape}. End it with a Linear layer to the number of classes.");
+                throw new ArgumentException($"Accuracy: expected a model that gives scores of shape ({part.Length}, classes), got {scores.Shape}. End it with a Linear layer to the number of classes.");
             right += scores.DType == DType.Float64 ? CountRight<double>(scores, _labels) : CountRight<float>(scores, _labels);
         }
 
