@@ -1,0 +1,64 @@
+using System.Runtime.CompilerServices;
+using Evenkeel.Losses;
+using Evenkeel.Nn;
+using Evenkeel.Optim;
+using Evenkeel.Random;
+using Evenkeel.Training;
+using Xunit;
+
+namespace Evenkeel.Tests;
+
+/// <summary>What docs/operations.md shows is what compiles and runs.</summary>
+public sealed class OperationsPageTests
+{
+    [Fact]
+    public void Every_line_of_code_on_the_page_is_in_this_file()
+    {
+        string source = ThisFile();
+        string[] parts = File.ReadAllText(Path.Combine(Root, "docs", "operations.md")).Split("```");
+        Assert.True(parts.Length >= 7);
+        for (int i = 1; i < parts.Length; i += 2)
+        {
+            Assert.StartsWith("csharp\n", parts[i], StringComparison.Ordinal);
+            Assert.All(parts[i].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[1..], line => Assert.Contains(line, source, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public void The_blocks_of_code_run()
+    {
+        var model = new Sequential(new Linear(4, 3, random: new Philox(1)), new BatchNorm1d(3), new Linear(3, 2, random: new Philox(2)));
+        Module withLayerNorm = model.Clone(module => module is BatchNorm1d norm ? new LayerNorm(norm.NumFeatures) : null);
+        Assert.IsType<LayerNorm>(((Sequential)withLayerNorm)[1]);
+
+        var optimizer = new SGD(model.Parameters(), 0.1);
+        var loss = new CrossEntropyLoss();
+        Tensor inputs = Tensor.RandomNormal([8, 4], new Philox(3)), labels = Tensor.Labels([0, 1, 0, 1, 1, 0, 0, 1]);
+        double whole = loss.Forward(model.Clone().Forward(new Tape(Mode.Train).Input(inputs)), labels).Item();
+        using var replicas = new Replicas(model, count: 4, poolBatchStatistics: true);
+        double value = replicas.Accumulate(inputs, labels, loss);
+        optimizer.Step();
+        optimizer.ZeroGrad();
+        Assert.Equal(whole, value, 1e-6);
+
+        var norm = (BatchNorm1d)model[1];
+        float[] before = norm.Running!.Mean.Value.ToArray<float>();
+        var tape = new Tape(Mode.Train);
+        Tensor result = loss.Forward(model.Forward(tape.Input(inputs)), labels) * double.PositiveInfinity;
+        if (!double.IsFinite(result.Item())) tape.Reject();
+        Assert.Equal(before, norm.Running.Mean.Value.ToArray<float>());
+        Assert.Equal(1, norm.Running.NumBatchesTracked.Value.Item());
+    }
+
+    private static string ThisFile([CallerFilePath] string path = "") => File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
+
+    private static string Root
+    {
+        get
+        {
+            var folder = new DirectoryInfo(AppContext.BaseDirectory);
+            while (!File.Exists(Path.Combine(folder!.FullName, "Evenkeel.slnx"))) folder = folder.Parent;
+            return folder.FullName;
+        }
+    }
+}
