@@ -228,9 +228,10 @@ public sealed partial class Trainer
 
     private bool TryStep(IDataset training)
     {
+        // Before the data set is asked: where it throws, the tape must not hold the step before, which was taken.
+        _tape.Reset();
         if (training is IEpochDataset changing) changing.Epoch = _epoch;
         _batches.Draw(training, _iteration);
-        _tape.Reset();
         _tape.RandomStep = _iteration;
         Tensor inputs = _tape.NewTensor(BatchShape(training, _batches.Labels.Count), _dtype);
         training.CopyTo(_batches.Indices, inputs);

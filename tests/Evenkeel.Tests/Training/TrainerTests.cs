@@ -329,6 +329,16 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void ADataSetThatFailsTakesNothingBackOfTheStepBefore()
+    {
+        var norm = new BatchNorm1d(8);
+        var model = new Sequential(new Linear(Features, 8), norm, new Linear(8, 4));
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50 });
+        Assert.Throws<IOException>(() => trainer.Fit(new FailingSet(Samples(500, 1), () => norm.Running!.NumBatchesTracked.Value.Item() == 3), Samples(40, 2)));
+        Assert.Equal(3, norm.Running!.NumBatchesTracked.Value.Item());
+    }
+
+    [Fact]
     public void DivergenceNamesInputsAndSpoiltWeights()
     {
         float[] values = Samples(100, 1).Inputs().ToArray<float>();
@@ -756,6 +766,22 @@ public sealed class TrainerTests : IDisposable
         public int[] Permutation(int count) => throw new NotSupportedException();
 
         public void Shuffle(Span<int> values) => throw new NotSupportedException();
+    }
+
+    /// <summary>A set whose labels cannot be read from some moment on.</summary>
+    private sealed class FailingSet(IDataset set, Func<bool> fails) : IDataset
+    {
+        public int Count => set.Count;
+
+        public Shape SampleShape => set.SampleShape;
+
+        public void CopyTo(ReadOnlySpan<int> indices, Tensor batch) => set.CopyTo(indices, batch);
+
+        public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels)
+        {
+            if (fails()) throw new IOException("The file is gone.");
+            set.CopyLabelsTo(indices, labels);
+        }
     }
 }
 
