@@ -54,6 +54,7 @@ public sealed partial class Tensor
     /// <summary>A handle on some of this plain tensor's samples, without a copy: <paramref name="count"/> of the first axis from <paramref name="start"/> on.</summary>
     internal Tensor Rows(int start, int count)
     {
+        ThrowIfStale();
         Span<int> sizes = stackalloc int[Shape.Rank];
         Shape.CopyTo(sizes);
         nint offset = Shape[0] == 0 ? 0 : (nint)(start * (SizeInBytes(Shape, DType) / Shape[0]));

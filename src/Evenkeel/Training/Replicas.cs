@@ -10,7 +10,8 @@ namespace Evenkeel.Training;
 /// <para>The replicas share the model's weights and have gradients of their own, which are added to the model's in the order of the parts: the result depends on how the batch is cut, not on the threads.
 /// The loss of the whole is Σ nᵢ·lossᵢ / Σ nᵢ for parts of nᵢ samples, as if a mean loss had been taken of one batch.</para>
 /// <para>Statistics of batch norm: a <see cref="SyncBatchNorm"/> takes them over all parts; every other batch norm over its own part, and then the model keeps those of part 0, as in PyTorch's DistributedDataParallel.
-/// With <c>poolBatchStatistics</c> every batch norm takes them over all parts, so that forward pass, gradients and running statistics are those of the one large batch, up to rounding: micro-batches without the error that gradient accumulation brings to batch norm.</para>
+/// With <c>poolBatchStatistics</c> every batch norm takes them over all parts, so that forward pass, gradients and running statistics are those of the one large batch, up to rounding: micro-batches without the error that gradient accumulation brings to batch norm.
+/// Ghost batch norms and instance norms never look beyond their part; of their running statistics the model keeps those of part 0.</para>
 /// <para>All parts are alive at once, for a statistic of the whole batch needs all of it: micro-batches in lockstep take the memory of the whole batch. They serve batches that cannot be stacked (images of several sizes), and threads.
 /// Hooks are not called on the replicas of the parts after the first. Weights, element type, <see cref="Parameter.RequiresGradient"/> and <see cref="NormState"/> are set on the model; the replicas follow.</para>
 /// <para>Source: Peng et al., "MegDet", CVPR 2018 (statistics over devices); PyTorch's <see cref="SyncBatchNorm"/>.</para>
@@ -19,6 +20,7 @@ public sealed class Replicas : IDisposable
 {
     private readonly InProcessCollective _group;
     private readonly Replica[] _replicas;
+    private int _isBusy;
 
     /// <summary>Makes the replicas. The first is the model itself.</summary>
     /// <param name="model">The model whose gradients are wanted.</param>
@@ -73,6 +75,7 @@ public sealed class Replicas : IDisposable
     /// <param name="loss">A loss that is a mean over samples.</param>
     /// <returns>The loss of the whole batch. Where it is not finite there is no backward pass: no gradient is added, and running statistics are as they were.</returns>
     /// <exception cref="ArgumentException">No parts, more than <see cref="Count"/>, or one without samples.</exception>
+    /// <exception cref="InvalidOperationException">Another batch is under way.</exception>
     /// <remarks>
     /// What a replica throws reaches the caller, with running statistics as they were; after a failure in the backward pass the model's gradients are marked empty, for they hold part of a batch.
     /// A step to be rejected later (a gradient overflowed) is taken out of the running statistics by <see cref="Reject"/>.
@@ -82,6 +85,29 @@ public sealed class Replicas : IDisposable
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(loss);
         long samples = Check(parts);
+        if (Interlocked.Exchange(ref _isBusy, 1) != 0)
+            throw new InvalidOperationException("Replicas.Accumulate: expected one batch at a time, got another in the middle of a pass (from another thread, or from a hook of the model). Wait until the first is done, or make Replicas of another copy of the model.");
+        try
+        {
+            return Accumulate(parts, loss, samples);
+        }
+        finally
+        {
+            Volatile.Write(ref _isBusy, 0);
+        }
+    }
+
+    /// <summary>Takes back what the last pass has done to running statistics, as if it had not been: for a step that is rejected afterwards.</summary>
+    public void Reject()
+    {
+        foreach (Replica replica in _replicas) replica.Reject();
+    }
+
+    /// <summary>Ends the threads.</summary>
+    public void Dispose() => _group.Dispose();
+
+    private double Accumulate(IReadOnlyList<MicroBatch> parts, Loss loss, long samples)
+    {
         for (int rank = 0; rank < Count; rank++) _replicas[rank].Begin(rank == 0 ? null : _replicas[0], Seed + ((ulong)rank * 0x9E3779B97F4A7C15));
         double value = 0;
         bool isBackward = false;
@@ -113,15 +139,6 @@ public sealed class Replicas : IDisposable
         else for (int rank = 1; rank < parts.Count; rank++) _replicas[rank].AddGradientsTo(_replicas[0]);
         return value;
     }
-
-    /// <summary>Takes back what the last pass has done to running statistics, as if it had not been: for a step that is rejected afterwards.</summary>
-    public void Reject()
-    {
-        foreach (Replica replica in _replicas) replica.Reject();
-    }
-
-    /// <summary>Ends the threads.</summary>
-    public void Dispose() => _group.Dispose();
 
     private long Check(IReadOnlyList<MicroBatch> parts)
     {

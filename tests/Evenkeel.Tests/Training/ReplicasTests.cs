@@ -141,6 +141,33 @@ public sealed class ReplicasTests
     }
 
     [Fact]
+    public void ABatchInTheMiddleOfAnotherIsRefusedBeforeItTouchesIt()
+    {
+        Sequential model = Network(DType.Float32);
+        (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
+        using var replicas = new Replicas(model, 2, poolBatchStatistics: true);
+        InvalidOperationException? refused = null;
+        using (model[2].AddForwardHook((_, _, _) => refused ??= Assert.Throws<InvalidOperationException>(() => replicas.Accumulate(inputs, targets, s_loss)))) replicas.Accumulate(inputs, targets, s_loss);
+        Assert.StartsWith("Replicas.Accumulate: expected one batch at a time", refused!.Message, StringComparison.Ordinal);
+
+        Sequential whole = Network(DType.Float32);
+        Train(whole, inputs, targets);
+        AssertSame(whole, model, 2e-6);
+        Assert.True(double.IsFinite(replicas.Accumulate(inputs, targets, s_loss)));
+    }
+
+    [Fact]
+    public void ABatchOfAPassThatIsOverIsRefused()
+    {
+        (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
+        var tape = new Tape();
+        Tensor stale = tape.Input(inputs);
+        tape.Reset();
+        using var replicas = new Replicas(Network(DType.Float32), 2);
+        Assert.Throws<InvalidOperationException>(() => replicas.Accumulate(stale, targets, s_loss));
+    }
+
+    [Fact]
     public void TheReplicasFollowTheModel()
     {
         Sequential model = Network(DType.Float32), whole = Network(DType.Float64);
