@@ -27,7 +27,7 @@ public static class Folding
     /// <exception cref="ArgumentException">The inputs are empty.</exception>
     /// <exception cref="InvalidOperationException">
     /// The outputs differ by more than <paramref name="bound"/>, or by more than 1e-9 of the largest in Float64: a module looks at values past the operations of the tape, or the network is not deterministic in Eval.
-    /// Or a copy converted to Float64 cannot run: a module has a constant tensor that is no buffer.
+    /// Or a copy converted to Float64 cannot run: a module has a constant tensor that is no buffer, or reads values as float.
     /// </exception>
     public static FoldResult Fold(this Module model, Tensor inputs, double? bound = null)
     {
@@ -48,10 +48,10 @@ public static class Folding
         {
             wideProof = Compare(wide, foldedWide, inputs.To(DType.Float64));
         }
-        catch (ArgumentException mixed) when (inputs.DType != DType.Float64)
+        catch (Exception mixed) when ((mixed is ArgumentException or InvalidOperationException) && inputs.DType != DType.Float64)
         {
             throw new InvalidOperationException(
-                $"{model.TypeName}.Fold: expected a network that computes in Float64 too, where folding is proved without the rounding of {inputs.DType}; its copy did not ({mixed.Message}) Keep constant tensors as buffers (RegisterBuffer): To converts those.", mixed);
+                $"{model.TypeName}.Fold: expected a network that computes in Float64 too, where folding is proved without the rounding of {inputs.DType}; its copy did not ({mixed.Message}) Keep constant tensors as buffers (RegisterBuffer), which To converts, and read values in the type they have.", mixed);
         }
 
         Require(model, wideProof, Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");

@@ -231,13 +231,16 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
         return _mayMatter[type] = matters;
     }
 
-    /// <summary>The framework's own objects, which hold nothing of a network, except collections, tuples and delegates.</summary>
+    /// <summary>The framework's own objects, which hold nothing of a network, except collections, tuples, delegates and what else holds a value for somebody.</summary>
     private static bool IsOpaque(Type type)
     {
         if (type == typeof(Tape) || type == typeof(string)) return true;
-        if (type.IsArray || typeof(Delegate).IsAssignableFrom(type) || IsCollection(type) || type.IsAssignableTo(typeof(ITuple)) || Nullable.GetUnderlyingType(type) is not null) return false;
+        if (type.IsArray || typeof(Delegate).IsAssignableFrom(type) || IsCollection(type) || type.IsAssignableTo(typeof(ITuple)) || Nullable.GetUnderlyingType(type) is not null || IsHolder(type)) return false;
         return type.Namespace is { } name && (name == "System" || name.StartsWith("System.", StringComparison.Ordinal) || name.StartsWith("Microsoft.", StringComparison.Ordinal));
     }
+
+    private static bool IsHolder(Type type) =>
+        type.IsGenericType && type.GetGenericTypeDefinition() is var kind && (kind == typeof(Lazy<>) || kind == typeof(ArraySegment<>) || kind == typeof(Memory<>) || kind == typeof(ReadOnlyMemory<>));
 
     private static bool IsCollection(Type type) =>
         type.Namespace is { } name && name.StartsWith("System.Collections", StringComparison.Ordinal) && !type.Name.Contains("Comparer", StringComparison.Ordinal);

@@ -172,6 +172,10 @@ public sealed class ModuleCloneTests
             Assert.Equal(2, holder.Things[1]);
             Assert.Same(held, holder.Bound());
             Assert.Same(held, holder.Repeated(3));
+            Assert.Same(held, holder.Later.Value);
+            Assert.Same(held, holder.Made.Value);
+            Assert.Same(held, holder.Segment[0]);
+            Assert.Same(held, holder.Memory.Span[0]);
         }
     }
 
@@ -293,6 +297,11 @@ public sealed class ModuleCloneTests
             Func<int, Module> repeated = null!;
             repeated = times => times == 0 ? layer : repeated(times - 1);
             Repeated = repeated;
+            Later = new Lazy<Module>(() => layer);
+            Made = new Lazy<Module>(() => layer);
+            _ = Made.Value;
+            Segment = new ArraySegment<Module>([layer]);
+            Memory = new[] { layer };
         }
 
         public IReadOnlyList<Module> Layers { get; }
@@ -300,6 +309,10 @@ public sealed class ModuleCloneTests
         public object[] Things { get; }
         public Func<Module> Bound { get; }
         public Func<int, Module> Repeated { get; }
+        public Lazy<Module> Later { get; }
+        public Lazy<Module> Made { get; }
+        public ArraySegment<Module> Segment { get; }
+        public Memory<Module> Memory { get; }
 
         protected override Tensor ForwardCore(Tensor x) => x;
     }
