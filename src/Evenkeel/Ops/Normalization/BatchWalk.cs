@@ -81,8 +81,11 @@ internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee7
         for (int c = from; c < to; c++)
         {
             double rstd = NormFormulas.Rstd(double.CreateTruncating(RunningVariance[c]), Eps);
-            r[c] = Math.Clamp(Math.Sqrt(variance[c] + Eps) * rstd, 1 / RMax, RMax);
-            d[c] = Math.Clamp((pivot[c] - double.CreateTruncating(RunningMean[c]) + low[c]) * rstd, -DMax, DMax);
+            r[c] = Math.Clamp(Times(Math.Sqrt(variance[c] + Eps), rstd), 1 / RMax, RMax);
+            d[c] = Math.Clamp(Times(pivot[c] - double.CreateTruncating(RunningMean[c]) + low[c], rstd), -DMax, DMax);
         }
+
+        // Rstd is 0 where the running variance and eps are: there anything but 0 is beyond the limits.
+        static double Times(double value, double rstd) => rstd == 0 && value != 0 ? value * double.PositiveInfinity : value * rstd;
     }
 }

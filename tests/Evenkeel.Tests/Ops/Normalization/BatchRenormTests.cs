@@ -57,6 +57,21 @@ public sealed class BatchRenormTests
     }
 
     [Fact]
+    public void Without_eps_a_running_variance_of_0_puts_r_and_d_at_their_limits()
+    {
+        // CS231n's statistics start there. Channels: mean 2 and std 1, mean -2 and std 1, all zeros.
+        foreach (int[] shape in new int[][] { [2, 3], [1, 3, 2] })
+        {
+            double[] x = shape.Length == 2 ? [1, -1, 0, 3, -3, 0] : [1, 3, -1, -3, 0, 0];
+            var running = new RunningStatistics(3, RunningAverage.Cs231n);
+            running.Mean.To(DType.Float64);
+            running.Variance.To(DType.Float64);
+            Tensor y = new Tape(Mode.Train).Input(Tensor.From(x, new Shape(shape))).BatchRenorm(null, null, running, RenormLimits.Constant(3, 0.5), eps: 0);
+            Pass.AssertClose(shape.Length == 2 ? [-2.5, 2.5, 0, 3.5, -3.5, 0] : [-2.5, 3.5, 2.5, -3.5, 0, 0], y.ToArray<double>(), 1e-14, "y");
+        }
+    }
+
+    [Fact]
     public void Gradients_match_differences_where_r_and_d_are_constants()
     {
         // Held at their limits r and d do not move with x, so plain differences see them as the backward pass does: constants.
