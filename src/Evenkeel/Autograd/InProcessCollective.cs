@@ -59,7 +59,7 @@ public sealed class InProcessCollective : IDisposable
     /// <summary>Most members there can be in a <see cref="Run"/>.</summary>
     public int Size => _members.Length;
 
-    /// <summary>The members, by rank: tapes that live longer than one <see cref="Run"/> are made with them.</summary>
+    /// <summary>The members, by rank: tapes that live longer than one <see cref="Run"/> are made with them. They gather in the middle of a run only.</summary>
     public IReadOnlyList<ICollective> Members => _members;
 
     /// <summary>Does <paramref name="work"/> once for each member, all at the same time, and returns when all are done. Member 0 is the calling thread.</summary>
