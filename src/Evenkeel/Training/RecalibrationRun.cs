@@ -156,6 +156,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         private readonly Tensor _variance = running.Variance.Value.Clone();
         private readonly Tensor _batches = running.NumBatchesTracked.Value.Clone();
         private readonly long _skipped = running.SkippedBatches;
+        private readonly bool _wasExact = running.IsExact;
         private readonly PopulationMoments _pool = new(running.Mean.Value.Count, norm.Eps, perSample: norm is not BatchNorm);
 
         public Module Module => norm;
@@ -196,8 +197,10 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                     throw new InvalidOperationException($"Recalibrate: expected statistics of {Label} that fit {running.Mean.Value.DType}, got mean {_pool.Mean(c)} and variance {_pool.Variance(c, estimator)} in channel {c}. Scale its inputs, or convert the model to Float64; the network was left as it was.");
             }
 
-            running.NumBatchesTracked.Value.Fill(batches);
+            // A cumulative average goes on from the batches that are in it. Elsewhere the count says how long a training has gone on (the limits of renormalization open by it), and does not go back.
+            running.NumBatchesTracked.Value.Fill(running.Average.IsCumulative ? batches : Math.Max(batches, _batches.Item()));
             running.SkippedBatches = _skipped;
+            running.IsExact = true;
         }
 
         public void PutBack()
@@ -206,6 +209,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
             running.Variance.Value.CopyFrom(_variance);
             running.NumBatchesTracked.Value.CopyFrom(_batches);
             running.SkippedBatches = _skipped;
+            running.IsExact = _wasExact;
         }
 
         public RecalibratedLayer Report()

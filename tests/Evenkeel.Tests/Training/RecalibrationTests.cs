@@ -158,6 +158,31 @@ public sealed class RecalibrationTests
     }
 
     [Fact]
+    public void A_recalibrated_layer_has_no_start_values_left_and_a_training_does_not_begin_again()
+    {
+        var renorm = new BatchRenorm1d(3);
+        var cumulative = new BatchNorm1d(3, momentum: null);
+        var model = new Sequential(renorm, cumulative);
+        foreach (RunningStatistics running in new[] { renorm.Running!, cumulative.Running! }) running.NumBatchesTracked.Value.Fill(6000);
+        Tensor x = Tensor.RandomNormal([8, 3], new Philox(1));
+        using var stopped = new CancellationTokenSource();
+        stopped.Cancel();
+        renorm.Running!.NumBatchesTracked.Value.Fill(1);
+        Assert.Throws<OperationCanceledException>(() => model.Recalibrate(x, cancellation: stopped.Token));
+        Assert.Equal(0.99, renorm.Running.StartValuesLeft, 1e-12);
+
+        renorm.Running.NumBatchesTracked.Value.Fill(6000);
+        model.Recalibrate(x, new RecalibrationOptions { BatchSize = 4 });
+        Assert.Equal(6000, renorm.Running.NumBatchesTracked.Value.Item());
+        Assert.Equal(2, cumulative.Running!.NumBatchesTracked.Value.Item());
+        var fresh = new BatchNorm1d(3, RunningAverage.Keep(0.99));
+        fresh.Recalibrate(x);
+        Assert.Equal(0, fresh.Running!.StartValuesLeft);
+        fresh.Initialize(Init.KaimingNormal, 1);
+        Assert.Equal(1, fresh.Running.StartValuesLeft);
+    }
+
+    [Fact]
     public void A_layer_that_no_sample_reaches_says_so()
     {
         var model = new Skipping();

@@ -34,8 +34,8 @@ public sealed class RunningStatistics
     public StateBuffer NumBatchesTracked { get; }
 
     /// <summary>
-    /// The share of the start values that is still in the statistics, (weight of the old)^<see cref="NumBatchesTracked"/>: 1 before the first batch; 0 after it for a cumulative average. With a few hundredths
-    /// or more, eval is partly that of a fresh layer: train longer, keep less, or recalibrate.
+    /// The share of the start values that is still in the statistics, (weight of the old)^<see cref="NumBatchesTracked"/>: 1 before the first batch; 0 after it for a cumulative average, and 0 once they were
+    /// recalibrated (a file does not say so). With a few hundredths or more, eval is partly that of a fresh layer: train longer, keep less, or recalibrate.
     /// </summary>
     public double StartValuesLeft
     {
@@ -43,7 +43,7 @@ public sealed class RunningStatistics
         {
             long batches = NumBatchesTracked.Value.AsSpan<long>()[0];
             if (batches <= 0) return 1;
-            if (Average.IsCumulative) return 0;
+            if (Average.IsCumulative || IsExact) return 0;
             double left = 1;
             for (double factor = 1 - Average.WeightOfNew; batches > 0; batches >>= 1, factor *= factor)
             {
@@ -53,6 +53,9 @@ public sealed class RunningStatistics
             return left;
         }
     }
+
+    /// <summary>True once the statistics were set to those of a whole data set: nothing of the start values is in them, nor will be.</summary>
+    internal bool IsExact { get; set; }
 
     /// <summary>Number of batches whose update was skipped because their statistics were not finite, or not as numbers of the statistics' type.</summary>
     public long SkippedBatches { get; internal set; }
@@ -70,6 +73,7 @@ public sealed class RunningStatistics
         Variance.Value.Fill(Average.InitialVariance);
         NumBatchesTracked.Value.Fill(0);
         SkippedBatches = 0;
+        IsExact = false;
     }
 
     /// <summary>
