@@ -103,16 +103,16 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
         Type type = value.GetType();
         // Keys that were copied have other hash codes.
         if (!type.IsGenericType || !MayMatter(type.GetGenericArguments()[0])) return copy;
-        if (copy is IDictionary dictionary)
+        if (copy is IDictionary { IsReadOnly: false } dictionary)
         {
             var entries = new List<DictionaryEntry>(dictionary.Count);
             foreach (DictionaryEntry entry in dictionary) entries.Add(entry);
             dictionary.Clear();
             foreach (DictionaryEntry entry in entries) dictionary.Add(entry.Key, entry.Value);
         }
-        else if (type.GetGenericTypeDefinition() == typeof(HashSet<>))
+        else if (copy is IDictionary || (IsCollection(type) && type.Name.Contains("Set", StringComparison.Ordinal)))
         {
-            throw new InvalidOperationException($"Module.Clone: {_place} of type {type.Name} is a set, which cannot be copied with what it holds. Keep modules and parameters in an array, a List or a Dictionary.");
+            throw new InvalidOperationException($"Module.Clone: {_place} of type {NameOf(type)} is a set or cannot be changed, so it cannot be copied with what it holds. Keep modules and parameters in an array, a List or a Dictionary.");
         }
 
         return copy;

@@ -134,8 +134,15 @@ public sealed class ModuleCloneTests
         Assert.Equal("Module.Clone: Tied.First admits a Linear only; the substitute Identity cannot stand there. Declare it with a type that admits both, for example Module, or replace the module that contains it.", text);
         text = Assert.Throws<InvalidOperationException>(() => new User().Clone(module => module is Linear ? new Identity() : null)).Message;
         Assert.StartsWith("Module.Clone: User.Layers admits a Linear only", text, StringComparison.Ordinal);
-        text = Assert.Throws<InvalidOperationException>(() => new WithSet().Clone()).Message;
-        Assert.StartsWith("Module.Clone: WithSet.Set of type HashSet`1 is a set", text, StringComparison.Ordinal);
+        foreach (Func<Module, object> set in new Func<Module, object>[]
+        {
+            static layer => new HashSet<Module> { layer }, static layer => System.Collections.Immutable.ImmutableHashSet.Create(layer),
+            static layer => System.Collections.Immutable.ImmutableDictionary<Module, int>.Empty.Add(layer, 1),
+        })
+        {
+            text = Assert.Throws<InvalidOperationException>(() => new WithSet(set).Clone()).Message;
+            Assert.Matches("^Module.Clone: WithSet.Set of type (HashSet|ImmutableHashSet|ImmutableDictionary) is a set or cannot be changed", text);
+        }
     }
 
     [Fact]
@@ -319,9 +326,9 @@ public sealed class ModuleCloneTests
 
     private sealed class WithSet : Module
     {
-        public WithSet() => Set = [Register("layer", new Linear(2, 2))];
+        public WithSet(Func<Module, object> set) => Set = set(Register("layer", new Linear(2, 2)));
 
-        public HashSet<Module> Set { get; }
+        public object Set { get; }
 
         protected override Tensor ForwardCore(Tensor x) => x;
     }
