@@ -117,7 +117,7 @@ internal sealed class FoldPlan
         Call? source = _calls.Find(made => ReferenceEquals(made.Y, x) && IsLinear(made.Module));
         if (source is null) return No($"what comes before it is no linear layer but {MakerOf(x)}", out reason);
         if (Refusal(source.Module) is { } refusal) return No(refusal, out reason);
-        (int channels, int outputs) = (AxisOf(norm, x.Shape), AxisOf(source.Module, x.Shape));
+        (int channels, int outputs) = (norm.AxisOf(x.Shape), AxisOf(source.Module, x.Shape));
         if (channels != outputs) return No($"its channels are dimension {channels} of {x.Shape}, the outputs of {Label(source.Module)} dimension {outputs}", out reason);
         reason = "";
         return source.Module;
@@ -153,7 +153,7 @@ internal sealed class FoldPlan
         if (target is null) return No($"what comes after it is no linear layer but {_trace.Consumers(y)[0].Name}", out reason);
         if (Refusal(target.Module) is { } refusal) return No(refusal, out reason);
         if (PadsWithZeros(target.Module)) return No($"{Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
-        int axis = AxisOf(norm, call.Y.Shape);
+        int axis = norm.AxisOf(call.Y.Shape);
         if (isFlat ? axis != 1 || target.Module is not Linear : axis != AxisOf(target.Module, y.Shape))
             return No($"its channels are not the inputs of {Label(target.Module)}, whose input has shape {y.Shape}", out reason);
         reason = "";
@@ -179,15 +179,6 @@ internal sealed class FoldPlan
         if (!_weights.TryGetValue(layer, out FoldableWeights? weights)) _weights.Add(layer, weights = new FoldableWeights(layer));
         return weights;
     }
-
-    /// <summary>The dimension of a tensor that a norm takes for its channels.</summary>
-    private static int AxisOf(TrackingNorm norm, Shape shape) => norm switch
-    {
-        BatchNorm batch => batch.AxisOf(shape),
-        InstanceNorm1d => shape.Rank - 2,
-        InstanceNorm2d => shape.Rank - 3,
-        _ => shape.Rank - 4,
-    };
 
     /// <summary>The dimension of a tensor along which a linear layer has its inputs or outputs.</summary>
     private static int AxisOf(Module layer, Shape shape) => layer switch

@@ -50,9 +50,9 @@ public sealed record FoldProof(DType DType, int Outputs, double LargestOutput, d
         double largest = 0, difference = 0, ulps = 0;
         for (int i = 0; i < expected.Count; i++)
         {
-            double y = Value(expected, i), d = Math.Abs(y - Value(got, i));
+            double y = expected.ValueAt(i), d = Math.Abs(y - got.ValueAt(i));
             // Both NaN, or the same infinity, are alike; Math.Max keeps any other NaN.
-            if (double.IsNaN(d) && y.Equals(Value(got, i))) continue;
+            if (double.IsNaN(d) && y.Equals(got.ValueAt(i))) continue;
             largest = Math.Max(largest, Math.Abs(y));
             difference = Math.Max(difference, d);
             if (d != 0) ulps = Math.Max(ulps, d / Ulp(y, expected.DType));
@@ -60,8 +60,6 @@ public sealed record FoldProof(DType DType, int Outputs, double LargestOutput, d
 
         return new FoldProof(expected.DType, expected.Count, largest, difference, ulps);
     }
-
-    private static double Value(Tensor tensor, int i) => tensor.DType == DType.Float64 ? tensor.AsSpan<double>()[i] : tensor.AsSpan<float>()[i];
 
     /// <summary>The distance from |y| to the next number of the type.</summary>
     private static double Ulp(double y, DType dtype) => dtype == DType.Float64

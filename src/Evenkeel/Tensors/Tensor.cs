@@ -112,6 +112,9 @@ public sealed partial class Tensor
         };
     }
 
+    /// <summary>An element of a floating-point tensor, by its place in memory, as a double.</summary>
+    internal double ValueAt(int index) => DType == DType.Float64 ? AsSpan<double>()[index] : AsSpan<float>()[index];
+
     /// <summary>A copy in memory of its own, outside any tape: it may be kept, and no gradient flows through it.</summary>
     public Tensor Clone()
     {

@@ -169,15 +169,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         /// <summary>The variance that the layer normalizes a batch by. Instance norm, whose training statistics are no fixed map, is as in use.</summary>
         public VarianceEstimator InBatch => norm is BatchNorm ? VarianceEstimator.Biased : running.Average.Estimator;
 
-        public void Add(Tensor x) => _pool.Add(norm switch
-        {
-            BatchNorm batch => batch.AsPlanes(x),
-            // A sample outside a batch.
-            InstanceNorm1d when x.Shape.Rank == 2 => x.Reshape([1, .. x.Shape.ToArray()]),
-            InstanceNorm2d when x.Shape.Rank == 3 => x.Reshape([1, .. x.Shape.ToArray()]),
-            InstanceNorm3d when x.Shape.Rank == 4 => x.Reshape([1, .. x.Shape.ToArray()]),
-            _ => x,
-        });
+        public void Add(Tensor x) => _pool.Add(norm.AsPlanes(x));
 
         public void Check(int batch)
         {
@@ -193,7 +185,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
             {
                 Set(running.Mean.Value, c, _pool.Mean(c));
                 Set(running.Variance.Value, c, _pool.Variance(c, estimator));
-                if (!double.IsFinite(Get(running.Mean.Value, c)) || !double.IsFinite(Get(running.Variance.Value, c)))
+                if (!double.IsFinite(running.Mean.Value.ValueAt(c)) || !double.IsFinite(running.Variance.Value.ValueAt(c)))
                     throw new InvalidOperationException($"Recalibrate: expected statistics of {Label} that fit {running.Mean.Value.DType}, got mean {_pool.Mean(c)} and variance {_pool.Variance(c, estimator)} in channel {c}. Scale its inputs, or convert the model to Float64; the network was left as it was.");
             }
 
@@ -221,7 +213,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
             for (int c = 0; c < shift.Length; c++)
             {
                 double variance = _pool.Variance(c, running.Average.Estimator) + norm.Eps;
-                double difference = Get(_mean, c) - _pool.Mean(c), old = Get(_variance, c) + norm.Eps;
+                double difference = _mean.ValueAt(c) - _pool.Mean(c), old = _variance.ValueAt(c) + norm.Eps;
                 // A constant channel without eps: nothing is off where the running values agree.
                 shift[c] = difference == 0 ? 0 : difference / Math.Sqrt(variance);
                 ratio[c] = old == variance ? 1 : old / variance;
@@ -231,8 +223,6 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         }
 
         private string Label => name.Length == 0 ? norm.TypeName : $"{name} ({norm.TypeName})";
-
-        private static double Get(Tensor tensor, int i) => tensor.DType == DType.Float64 ? tensor.AsSpan<double>()[i] : tensor.AsSpan<float>()[i];
 
         private static void Set(Tensor tensor, int i, double value)
         {

@@ -69,8 +69,8 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
         return ReferenceEquals(planes, x) ? y : y.Reshape(shape);
     }
 
-    /// <summary>An input of the layer with its channels as dimension 1: a reshape, whatever the axis, for in memory (before, C, after) is what it is.</summary>
-    internal Tensor AsPlanes(Tensor x)
+    /// <summary>The channels as dimension 1, whatever their axis, for in memory (before, C, after) is what an input is.</summary>
+    internal override Tensor AsPlanes(Tensor x)
     {
         int axis = AxisOf(x.Shape);
         if (axis == 1 && x.Shape.Rank > 1) return x;
@@ -84,8 +84,8 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
         return after == 1 ? x.Reshape([before, NumFeatures]) : x.Reshape([before, NumFeatures, after]);
     }
 
-    /// <summary>The channels' dimension, from 0. A vector is N values of one channel (ONNX).</summary>
-    internal int AxisOf(Shape shape) => shape.Rank == 1 ? 1 : Convention.ChannelAxis < 0 ? Convention.ChannelAxis + shape.Rank : Convention.ChannelAxis;
+    /// <summary>As the convention says. A vector is N values of one channel (ONNX).</summary>
+    internal override int AxisOf(Shape shape) => shape.Rank == 1 ? 1 : Convention.ChannelAxis < 0 ? Convention.ChannelAxis + shape.Rank : Convention.ChannelAxis;
 
     /// <summary>The mask of the planes: (N, 1, ...).</summary>
     private Tensor MaskOf(Tensor mask, Tensor x, int axis, Tensor planes)

@@ -31,6 +31,12 @@ public abstract class InstanceNorm : TrackingNorm, IFusesReLU
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x) => Normalize(x, fuseReLU: false);
 
+    /// <inheritdoc/>
+    internal override int AxisOf(Shape shape) => shape.Rank - SpatialRank - 1;
+
+    /// <summary>A sample outside a batch is a batch of one.</summary>
+    internal override Tensor AsPlanes(Tensor x) => AxisOf(x.Shape) == 1 ? x : x.Reshape([1, .. x.Shape.ToArray()]);
+
     /// <summary>Number of spatial dimensions.</summary>
     private protected abstract int SpatialRank { get; }
 
@@ -39,7 +45,7 @@ public abstract class InstanceNorm : TrackingNorm, IFusesReLU
 
     private Tensor Normalize(Tensor x, bool fuseReLU)
     {
-        int rank = x.Shape.Rank, channels = rank - SpatialRank - 1;
+        int channels = AxisOf(x.Shape);
         if (channels is not (0 or 1) || x.Shape[channels] != NumFeatures)
         {
             string remedy = channels is 0 or 1
@@ -48,8 +54,7 @@ public abstract class InstanceNorm : TrackingNorm, IFusesReLU
             throw new ArgumentException($"{TypeName}: expected (N, {NumFeatures}, {Spatial}) or (C, {Spatial}) with C = {NumFeatures}, got {x.Shape}. {remedy}");
         }
 
-        if (channels == 1) return x.InstanceNorm(Gamma, Beta, Running, Eps, fuseReLU);
-        Shape sample = x.Shape;
-        return x.Reshape([1, .. sample.ToArray()]).InstanceNorm(Gamma, Beta, Running, Eps, fuseReLU).Reshape(sample);
+        Tensor batch = AsPlanes(x), y = batch.InstanceNorm(Gamma, Beta, Running, Eps, fuseReLU);
+        return ReferenceEquals(batch, x) ? y : y.Reshape(x.Shape);
     }
 }

@@ -77,6 +77,12 @@ public abstract class TrackingNorm : Module, IInitializable
         Running?.Reset();
     }
 
+    /// <summary>The dimension of the channels, from 0, in an input of this shape.</summary>
+    internal abstract int AxisOf(Shape shape);
+
+    /// <summary>An input of the layer as its op takes it: (N, C) or (N, C, ...). A reshape at most.</summary>
+    internal abstract Tensor AsPlanes(Tensor x);
+
     /// <summary>gamma as a pass uses it.</summary>
     private protected Tensor? Gamma => Constant(Weight);
 

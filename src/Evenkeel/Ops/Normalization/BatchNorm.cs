@@ -361,13 +361,9 @@ public sealed partial class Tensor
     {
         string name = form.Name;
         NormChecks.Eps(name, eps);
-        if (Shape.Rank < 2)
-            throw new ArgumentException($"{name}: expected a batch (N, C) or (N, C, ...), got shape {Shape}. Add the missing dimensions with Reshape.");
+        NormChecks.Batch(name, this);
         int channels = Shape[1];
-        NormChecks.PerChannel(name, "gamma (weight)", gamma, this, channels);
-        NormChecks.PerChannel(name, "beta (bias)", beta, this, channels);
-        NormChecks.PerChannel(name, "running_mean", running?.Mean.Value, this, channels);
-        NormChecks.PerChannel(name, "running_var", running?.Variance.Value, this, channels);
+        NormChecks.PerChannel(name, this, gamma, beta, running);
         NormChecks.Parts(name, this, parts);
         bool fromBatch = RunningStatistics.FromBatch(name, Tape, running, training);
         if (fromBatch && singleValue == SingleValue.Error)

@@ -26,8 +26,7 @@ public static class GraphNorms
         int rank = x.Shape.Rank;
         if (rank < 2) throw new ArgumentException($"{name}: expected a batch (N, C) or (N, C, ...), got shape {x.Shape}. Add the missing dimensions with Reshape.", nameof(x));
         int channels = x.Shape[1];
-        NormChecks.PerChannel(name, "gamma (weight)", gamma, x, channels);
-        NormChecks.PerChannel(name, "beta (bias)", beta, x, channels);
+        NormChecks.PerChannel(name, x, gamma, beta);
         NormChecks.MoreThanOneValue(name, x, channels, training: false);
         Span<int> axes = stackalloc int[rank - 1];
         for (int i = 1; i < axes.Length; i++) axes[i] = i + 1;

@@ -22,13 +22,8 @@ public sealed partial class Tensor
         const string name = "MaskedBatchNorm";
         ArgumentNullException.ThrowIfNull(mask);
         NormChecks.Eps(name, eps);
-        if (Shape.Rank < 2)
-            throw new ArgumentException($"{name}: expected a batch (N, C) or (N, C, ...), got shape {Shape}. Add the missing dimensions with Reshape.");
-        int channels = Shape[1];
-        NormChecks.PerChannel(name, "gamma (weight)", gamma, this, channels);
-        NormChecks.PerChannel(name, "beta (bias)", beta, this, channels);
-        NormChecks.PerChannel(name, "running_mean", running?.Mean.Value, this, channels);
-        NormChecks.PerChannel(name, "running_var", running?.Variance.Value, this, channels);
+        NormChecks.Batch(name, this);
+        NormChecks.PerChannel(name, this, gamma, beta, running);
         if (mask.Shape != Shape.With(1, 1))
             throw new ArgumentException($"{name}: expected a mask of shape {Shape.With(1, 1)} for an input of shape {Shape}, got {mask.Shape}.");
         double m = MaskedStatistics.CountOnes(name, mask);

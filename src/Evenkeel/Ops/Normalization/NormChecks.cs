@@ -15,7 +15,24 @@ internal static class NormChecks
             throw new ArgumentOutOfRangeException(nameof(features), $"{layer}: expected at least one feature, got {features}. Pass the number of channels C of inputs (N, C, ...).");
     }
 
-    public static void PerChannel(string op, string what, Tensor? values, Tensor x, int channels)
+    /// <summary>An input (N, C) or (N, C, ...).</summary>
+    public static void Batch(string op, Tensor x)
+    {
+        if (x.Shape.Rank < 2)
+            throw new ArgumentException($"{op}: expected a batch (N, C) or (N, C, ...), got shape {x.Shape}. Add the missing dimensions with Reshape.");
+    }
+
+    /// <summary>What a norm over a batch has one value a channel of.</summary>
+    public static void PerChannel(string op, Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running = null)
+    {
+        int channels = x.Shape[1];
+        PerChannel(op, "gamma (weight)", gamma, x, channels);
+        PerChannel(op, "beta (bias)", beta, x, channels);
+        PerChannel(op, "running_mean", running?.Mean.Value, x, channels);
+        PerChannel(op, "running_var", running?.Variance.Value, x, channels);
+    }
+
+    private static void PerChannel(string op, string what, Tensor? values, Tensor x, int channels)
     {
         if (values is null) return;
         if (values.Shape.Rank != 1 || values.Count != channels)
@@ -40,13 +57,11 @@ internal static class NormChecks
         Eps(op, eps);
         if (groups <= 0)
             throw new ArgumentOutOfRangeException(nameof(groups), $"{op}: expected at least one group, got {groups}.");
-        if (x.Shape.Rank < 2)
-            throw new ArgumentException($"{op}: expected a batch (N, C) or (N, C, ...), got shape {x.Shape}. Add the missing dimensions with Reshape.");
+        Batch(op, x);
         int channels = x.Shape[1];
         if (channels % groups != 0)
             throw new ArgumentException($"{op}: expected a number of channels that is a multiple of the {groups} groups, got shape {x.Shape} with {channels}, dimension 1. Use a number of groups that divides {channels}.");
-        PerChannel(op, "gamma (weight)", gamma, x, channels);
-        PerChannel(op, "beta (bias)", beta, x, channels);
+        PerChannel(op, x, gamma, beta);
         if (x.Count > 0 && x.Count / x.Shape[0] == groups)
             throw new ArgumentException($"{op}: expected more than one value per group, got shape {x.Shape} in {groups} groups with exactly one; one value has no spread (the output would be beta whatever the input). Use fewer groups, at most {Math.Max(1, channels / 2)} here, or more channels.");
     }
@@ -58,10 +73,7 @@ internal static class NormChecks
         if (x.Shape.Rank < 2)
             throw new ArgumentException($"{op}: expected a batch (N, C, ...) with spatial dimensions, got shape {x.Shape}. Add the missing dimensions with Reshape.");
         int channels = x.Shape[1];
-        PerChannel(op, "gamma (weight)", gamma, x, channels);
-        PerChannel(op, "beta (bias)", beta, x, channels);
-        PerChannel(op, "running_mean", running?.Mean.Value, x, channels);
-        PerChannel(op, "running_var", running?.Variance.Value, x, channels);
+        PerChannel(op, x, gamma, beta, running);
         if (!fromInstances || x.Count == 0 || x.Count > x.Shape[0] * channels) return;
         string why = running is not null
             ? "the statistics of each instance are needed in training mode"
