@@ -3,6 +3,25 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Evenkeel;
 
+/// <summary>What a parameter is to its layer; its shape does not say.</summary>
+public enum ParameterRole
+{
+    /// <summary>None of the others, for example the slope of an activation.</summary>
+    Other,
+
+    /// <summary>The weights of a linear map, a convolution or an embedding: drawn at the start, and subject to weight decay.</summary>
+    Weight,
+
+    /// <summary>What a layer with weights adds to its output.</summary>
+    Bias,
+
+    /// <summary>gamma, by which a normalization layer multiplies.</summary>
+    NormScale,
+
+    /// <summary>beta, which a normalization layer adds.</summary>
+    NormShift,
+}
+
 /// <summary>
 /// A trainable tensor with the gradient that passes add up in it. Its identity stays when its element type changes.
 /// </summary>
@@ -10,10 +29,14 @@ namespace Evenkeel;
 public sealed class Parameter
 {
     private Tensor? _gradient;
+    private ParameterRole? _role;
 
     /// <summary>Makes a parameter of a tensor outside any tape; the tensor's memory becomes the parameter's.</summary>
+    /// <param name="value">The start value.</param>
+    /// <param name="name">The name; one without a name takes that under which it is registered.</param>
+    /// <param name="role">What it is to its layer; null: see <see cref="Role"/>.</param>
     /// <exception cref="ArgumentException">The tensor rides on a tape or holds integers.</exception>
-    public Parameter(Tensor value, string name = "")
+    public Parameter(Tensor value, string name = "", ParameterRole? role = null)
     {
         ArgumentNullException.ThrowIfNull(value);
         if (value.Tape is not null)
@@ -22,10 +45,31 @@ public sealed class Parameter
             throw new ArgumentException($"Parameter: expected a floating-point tensor, got {value.DType}. Convert it with To(DType).", nameof(value));
         Value = Owned(value);
         Name = name;
+        _role = role;
     }
 
     /// <summary>The name it was registered under; the last part of its state-dict key.</summary>
     public string Name { get; internal set; }
+
+    /// <summary>
+    /// What the parameter is to its layer, as was said when it was made or registered. It decides about weight decay,
+    /// the L2 penalty and start values.
+    /// </summary>
+    /// <remarks>
+    /// If nothing was said, the name decides: <c>bias</c> is a bias, <c>gamma</c> a norm's scale, <c>beta</c> a norm's
+    /// shift. With any other name a parameter of two dimensions or more is a weight; a vector or a scalar is
+    /// <see cref="ParameterRole.Other"/>.
+    /// </remarks>
+    public ParameterRole Role => _role ?? Name switch
+    {
+        "bias" => ParameterRole.Bias,
+        "gamma" => ParameterRole.NormScale,
+        "beta" => ParameterRole.NormShift,
+        _ => Shape.Rank >= 2 ? ParameterRole.Weight : ParameterRole.Other,
+    };
+
+    /// <summary>The role that was said; null if none was.</summary>
+    internal ParameterRole? GivenRole => _role;
 
     /// <summary>The current value.</summary>
     public Tensor Value { get; private set; }
@@ -59,6 +103,20 @@ public sealed class Parameter
         if (dtype == DType) return;
         Value = Owned(Value.To(dtype));
         _gradient = HasGradient ? _gradient!.To(dtype) : null;
+    }
+
+    /// <summary>Says the role of a parameter that exists already; a tied one has the same role everywhere.</summary>
+    /// <exception cref="ArgumentException">Another role was said before.</exception>
+    internal void SayRole(string owner, ParameterRole role)
+    {
+        if (_role is { } known && known != role)
+        {
+            throw new ArgumentException(
+                $"{owner}: expected the role {known} for {this}, which it was given before, got {role}. "
+                + "A tied parameter has one role; register it with that role, or without one.", nameof(role));
+        }
+
+        _role = role;
     }
 
     /// <summary>Takes another parameter's memory as its value: what is written into one is the other's too, while each has a gradient of its own.</summary>

@@ -10,8 +10,11 @@ namespace Evenkeel;
 public sealed class StateBuffer
 {
     /// <summary>Makes a buffer of a tensor outside any tape; the tensor's memory becomes the buffer's.</summary>
+    /// <param name="value">The start value.</param>
+    /// <param name="name">The name; one without a name takes that under which it is registered.</param>
+    /// <param name="range">The numbers it can hold; what is loaded into it is checked.</param>
     /// <exception cref="ArgumentException">The tensor rides on a tape, or is a parameter's value.</exception>
-    public StateBuffer(Tensor value, string name = "")
+    public StateBuffer(Tensor value, string name = "", StateRange range = StateRange.Any)
     {
         ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(name);
@@ -19,10 +22,14 @@ public sealed class StateBuffer
             throw new ArgumentException("StateBuffer: expected a tensor outside any tape and of no parameter, got one that belongs to either. Clone() it first.", nameof(value));
         Value = value;
         Name = name;
+        Range = range;
     }
 
     /// <summary>The name it was registered under; the last part of its state-dict key.</summary>
     public string Name { get; internal set; }
+
+    /// <summary>The numbers it can hold. Only what is loaded is checked.</summary>
+    public StateRange Range { get; }
 
     /// <summary>The current value. Write into it; the tensor itself is replaced by <see cref="To"/> only.</summary>
     public Tensor Value { get; private set; }

@@ -61,7 +61,8 @@ public static class InitReporting
         {
             foreach ((_, Parameter parameter) in module.OwnParameters)
             {
-                if (parameter.Shape.Rank < 2) continue;
+                // A weight of one dimension has no fan-in.
+                if (parameter.Role != ParameterRole.Weight || parameter.Shape.Rank < 2) continue;
                 (int fanIn, int fanOut) = Init.Fans(parameter.Shape);
                 double std = init.Std(parameter.Shape);
                 (string next, double? factor) = through is { } given ? (given.ToString(), FactorOf(given)) : Next(leaves, Array.IndexOf(leaves, module));

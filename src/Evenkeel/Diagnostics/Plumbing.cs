@@ -61,7 +61,7 @@ public static class Plumbing
     {
         foreach ((_, Parameter parameter) in module.OwnParameters)
         {
-            if (parameter.Shape.Rank >= 2) return true;
+            if (parameter.Role == ParameterRole.Weight) return true;
         }
 
         return false;

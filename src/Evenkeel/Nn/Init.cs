@@ -176,6 +176,9 @@ public sealed class Init
         _ => _gain / Math.Sqrt(Fan(weight)),
     };
 
+    /// <summary>Whether fan-in and fan-out are needed: a tensor of one dimension has none.</summary>
+    internal bool NeedsFans => _kind is Kind.Default or >= Kind.XavierUniform;
+
     /// <summary>The mean of the drawn numbers.</summary>
     internal double Mean => _kind switch
     {

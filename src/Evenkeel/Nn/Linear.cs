@@ -22,9 +22,9 @@ public sealed class Linear : Module
         random ??= DefaultStreams.Next();
         InFeatures = inFeatures;
         OutFeatures = outFeatures;
-        Weight = Register("weight", Init.Default.Create([outFeatures, inFeatures], random));
+        Weight = Register("weight", Init.Default.Create([outFeatures, inFeatures], random), ParameterRole.Weight);
         if (!bias) return;
-        Bias = Register("bias", Init.Zeros(outFeatures));
+        Bias = Register("bias", Init.Zeros(outFeatures), ParameterRole.Bias);
         Init.Default.FillBias(Bias.Value, Weight.Shape, random);
     }
 

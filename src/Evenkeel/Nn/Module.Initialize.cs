@@ -14,8 +14,10 @@ public interface IInitializable
 public abstract partial class Module
 {
     /// <summary>
-    /// Sets the start values of the whole network. Parameters with two or more dimensions are drawn by <paramref name="init"/>; a vector named <c>bias</c> becomes 0
-    /// (with <see cref="Init.Default"/> it is drawn as PyTorch does); modules with a rule of their own (<see cref="IInitializable"/>: normalization layers) follow it; other vectors stay as they are.
+    /// Sets the start values of the whole network, by the role of each parameter (<see cref="Parameter.Role"/>). Weights
+    /// are drawn by <paramref name="init"/>. A bias becomes 0; with <see cref="Init.Default"/> it is drawn as PyTorch
+    /// does. Modules with a rule of their own (<see cref="IInitializable"/>: normalization layers) follow it. All other
+    /// parameters stay as they are, and so does a weight of one dimension if <paramref name="init"/> needs fan-in and fan-out.
     /// </summary>
     /// <param name="init">For example <see cref="Init.KaimingNormal"/>.</param>
     /// <param name="seed">
@@ -60,18 +62,18 @@ public abstract partial class Module
         }
 
         Parameter? weight = null;
-        foreach ((string name, Parameter parameter) in _parameters)
+        foreach ((_, Parameter parameter) in _parameters)
         {
-            if (name != "bias" && parameter.Shape.Rank < 2) continue;
-            if (name != "bias")
+            switch (parameter.Role)
             {
-                weight ??= parameter;
-                if (drawn.Add(parameter)) init.Fill(parameter.Value, random);
-            }
-            else if (drawn.Add(parameter))
-            {
-                if (weight is null) parameter.Value.Fill(0);
-                else init.FillBias(parameter.Value, weight.Shape, random);
+                case ParameterRole.Weight when parameter.Shape.Rank >= 2 || !init.NeedsFans:
+                    weight ??= parameter;
+                    if (drawn.Add(parameter)) init.Fill(parameter.Value, random);
+                    break;
+                case ParameterRole.Bias when drawn.Add(parameter):
+                    if (weight is null) parameter.Value.Fill(0);
+                    else init.FillBias(parameter.Value, weight.Shape, random);
+                    break;
             }
         }
     }

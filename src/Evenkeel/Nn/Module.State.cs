@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Evenkeel.Nn;
 
 public abstract partial class Module
@@ -32,15 +34,23 @@ public abstract partial class Module
     /// <param name="strict">
     /// True: any missing or unexpected key and any wrong shape or type throws, and nothing is changed. False: what fits is loaded, and the report says what did not.
     /// </param>
+    /// <param name="checkValues">
+    /// Whether numbers that no training leaves behind are refused, strict or not: a running variance that is negative or
+    /// not finite, a running mean that is not finite, a negative count (<see cref="StateBuffer.Range"/>). False takes them as they are.
+    /// </param>
     /// <returns>What became of each key.</returns>
-    /// <exception cref="ArgumentException"><paramref name="strict"/>, and something does not fit; the message lists all of it.</exception>
-    public LoadReport LoadStateDict(StateDict state, bool strict = true)
+    /// <exception cref="ArgumentException">
+    /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is impossible.
+    /// The message lists all of it, and nothing was changed.
+    /// </exception>
+    public LoadReport LoadStateDict(StateDict state, bool strict = true, bool checkValues = true)
     {
         ArgumentNullException.ThrowIfNull(state);
         List<StateEntry> own = StateEntries();
         var entries = new List<LoadEntry>(own.Count);
         var writes = new List<(Tensor From, Tensor To)>(own.Count);
         var known = new HashSet<string>(StringComparer.Ordinal);
+        var impossible = new StringBuilder();
         foreach (StateEntry entry in own)
         {
             known.Add(entry.Key);
@@ -61,7 +71,9 @@ public abstract partial class Module
             {
                 entries.Add(new LoadEntry(entry.Key, LoadStatus.Loaded, live.Shape, value.Shape));
                 // The conversion comes before the first write: it is the last thing that could fail.
-                writes.Add((value.DType == live.DType ? value : value.To(live.DType), live));
+                Tensor converted = value.DType == live.DType ? value : value.To(live.DType);
+                writes.Add((converted, live));
+                if (checkValues && StateRanges.Problem(entry.Range, value, converted, entry.Place) is { } problem) impossible.Append("  ").Append(entry.Key).Append(problem).Append('\n');
             }
         }
 
@@ -74,6 +86,13 @@ public abstract partial class Module
         var report = new LoadReport(entries);
         if (strict && !report.IsComplete)
             throw new ArgumentException($"{TypeName}.LoadStateDict: the state dict does not fit the model; nothing was changed.\n{report.Problems()}Build the model as it was saved, or pass strict: false to load what fits.", nameof(state));
+        if (impossible.Length > 0)
+        {
+            throw new ArgumentException(
+                $"{TypeName}.LoadStateDict: the state dict has numbers that no training leaves behind; nothing was changed.\n{impossible}"
+                + "Load another one, or pass checkValues: false to take them as they are.", nameof(state));
+        }
+
         foreach ((Tensor from, Tensor to) in writes) to.CopyFrom(from);
         return report;
     }
@@ -88,13 +107,17 @@ public abstract partial class Module
         // Not through NamedModules: a module registered twice has two sets of keys in a state dict, as in PyTorch.
         static void Collect(string path, Module module, List<StateEntry> entries)
         {
-            foreach ((string name, Parameter parameter) in module._parameters) entries.Add(new StateEntry(Join(path, name), parameter.Value, Optional: false));
+            foreach ((string name, Parameter parameter) in module._parameters) entries.Add(new StateEntry(Join(path, name), parameter.Value, Optional: false, StateRange.Any));
             foreach ((string name, StateBuffer buffer) in module._buffers)
-                entries.Add(new StateEntry(Join(path, name), buffer.Value, module._optionalBuffers?.Contains(name) ?? false));
+                entries.Add(new StateEntry(Join(path, name), buffer.Value, module._optionalBuffers?.Contains(name) ?? false, buffer.Range));
             foreach ((string name, Module child) in module._children) Collect(Join(path, name), child, entries);
         }
     }
 
-    /// <summary>A key, the tensor behind it, and whether files may lack it.</summary>
-    internal readonly record struct StateEntry(string Key, Tensor Live, bool Optional);
+    /// <summary>A key, the tensor behind it, whether files may lack it, and which numbers it can hold.</summary>
+    internal readonly record struct StateEntry(string Key, Tensor Live, bool Optional, StateRange Range)
+    {
+        /// <summary>What errors call one of its elements: a vector of statistics has a channel at each place.</summary>
+        public string Place => Live.Shape.Rank == 1 ? "channel" : "element";
+    }
 }

@@ -129,21 +129,28 @@ public abstract partial class Module
     /// <summary>Adds a trainable tensor; its memory becomes the parameter's.</summary>
     /// <param name="name">The last part of its state-dict key, for example <c>weight</c>.</param>
     /// <param name="value">The start value, for example <c>Init.Ones(features)</c>.</param>
+    /// <param name="role">What it is to this layer; null: what its name and shape suggest, see <see cref="Parameter.Role"/>.</param>
     /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'; or the value is no plain floating-point tensor.</exception>
-    protected Parameter Register(string name, Tensor value)
+    protected Parameter Register(string name, Tensor value, ParameterRole? role = null)
     {
         CheckName(name);
-        var parameter = new Parameter(value, name);
+        var parameter = new Parameter(value, name, role);
         _parameters.Add(name, parameter);
         return parameter;
     }
 
     /// <summary>Adds a parameter that exists already: two layers that register the same one share (tie) it.</summary>
-    /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'.</exception>
-    protected Parameter Register(string name, Parameter parameter)
+    /// <param name="name">The last part of its state-dict key in this module.</param>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="role">What it is to this layer; null: what it is already.</param>
+    /// <exception cref="ArgumentException">
+    /// The name is empty, taken or holds a '.' or '/'; or the parameter was given another role before.
+    /// </exception>
+    protected Parameter Register(string name, Parameter parameter, ParameterRole? role = null)
     {
         ArgumentNullException.ThrowIfNull(parameter);
         CheckName(name);
+        if (role is { } said) parameter.SayRole($"{TypeName}.Register", said);
         if (parameter.Name.Length == 0) parameter.Name = name;
         _parameters.Add(name, parameter);
         return parameter;
@@ -169,8 +176,10 @@ public abstract partial class Module
     /// <param name="name">The last part of its state-dict key, for example <c>running_mean</c>.</param>
     /// <param name="value">The start value. Floating-point buffers follow <see cref="To"/>, integers stay.</param>
     /// <param name="optional">True where older files lack it (<c>num_batches_tracked</c>): it then keeps its value instead of failing a strict load.</param>
+    /// <param name="range">The numbers it can hold; <see cref="LoadStateDict"/> refuses others.</param>
     /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'; or the tensor is not a plain one.</exception>
-    protected StateBuffer RegisterBuffer(string name, Tensor value, bool optional = false) => RegisterBuffer(name, new StateBuffer(value, name), optional);
+    protected StateBuffer RegisterBuffer(string name, Tensor value, bool optional = false, StateRange range = StateRange.Any) =>
+        RegisterBuffer(name, new StateBuffer(value, name, range), optional);
 
     /// <summary>Adds a buffer that exists already, for example of running statistics that an op updates.</summary>
     /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'.</exception>

@@ -40,7 +40,10 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
     {
         if (_copies.TryGetValue(parameter, out object? known)) return (Parameter)known;
         Tensor value = parameter.Value;
-        var copy = new Parameter(sharesWeights ? value.Alias(value.Shape) : value.Clone(), parameter.Name) { RequiresGradient = parameter.RequiresGradient };
+        var copy = new Parameter(sharesWeights ? value.Alias(value.Shape) : value.Clone(), parameter.Name, parameter.GivenRole)
+        {
+            RequiresGradient = parameter.RequiresGradient,
+        };
         _copies.Add(parameter, copy);
         return copy;
     }
@@ -48,7 +51,7 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
     public StateBuffer Copy(StateBuffer buffer)
     {
         if (_copies.TryGetValue(buffer, out object? known)) return (StateBuffer)known;
-        var copy = new StateBuffer(Copy(buffer.Value), buffer.Name);
+        var copy = new StateBuffer(Copy(buffer.Value), buffer.Name, buffer.Range);
         _copies.Add(buffer, copy);
         return copy;
     }

@@ -18,9 +18,9 @@ public sealed class Adam : Optimizer
     /// <param name="learningRate">Learning rate lr.</param>
     /// <param name="beta1">Weight of the old mean of gradients.</param>
     /// <param name="beta2">Weight of the old mean of squared gradients.</param>
-    /// <param name="eps">Added to the root.</param>
+    /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no step.</param>
     /// <param name="weightDecay">L2 penalty added to the gradient: decay·w.</param>
-    /// <param name="decayNormAndBias">False leaves parameters of rank 0 and 1 (gamma, beta, biases) without weight decay.</param>
+    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>) without weight decay.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public Adam(IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 0, bool decayNormAndBias = true)
         : base(learningRate, weightDecay)
@@ -47,7 +47,9 @@ public sealed class Adam : Optimizer
     /// <summary>Added to the root.</summary>
     public double Eps => _update.Eps;
 
-    private protected override ReadOnlySpan<string> StateNames => AdamUpdate.StateNames;
+    private protected override ReadOnlySpan<StateSlot> States => AdamUpdate.States;
+
+    private protected override ReadOnlySpan<Setting> Settings => _update.Settings;
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry) =>
         _update.Prepare(group, Power(Beta1, step), Power(Beta2, step), ref entry);
@@ -68,9 +70,9 @@ public sealed class AdamW : Optimizer
     /// <param name="learningRate">Learning rate lr.</param>
     /// <param name="beta1">Weight of the old mean of gradients.</param>
     /// <param name="beta2">Weight of the old mean of squared gradients.</param>
-    /// <param name="eps">Added to the root.</param>
+    /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no step.</param>
     /// <param name="weightDecay">Share of the weight, times the learning rate, taken off in each step.</param>
-    /// <param name="decayNormAndBias">False leaves parameters of rank 0 and 1 (gamma, beta, biases) without weight decay.</param>
+    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>) without weight decay.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public AdamW(IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 1e-2, bool decayNormAndBias = true)
         : base(learningRate, weightDecay)
@@ -97,7 +99,9 @@ public sealed class AdamW : Optimizer
     /// <summary>Added to the root.</summary>
     public double Eps => _update.Eps;
 
-    private protected override ReadOnlySpan<string> StateNames => AdamUpdate.StateNames;
+    private protected override ReadOnlySpan<StateSlot> States => AdamUpdate.States;
+
+    private protected override ReadOnlySpan<Setting> Settings => _update.Settings;
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry) =>
         _update.Prepare(group, Power(Beta1, step), Power(Beta2, step), ref entry);

@@ -8,7 +8,8 @@ namespace Evenkeel.Optim;
 /// <summary>What <see cref="Adam"/> and <see cref="AdamW"/> share: two moments, their bias correction and the update of a pack.</summary>
 internal sealed class AdamUpdate
 {
-    private static readonly string[] s_stateNames = ["exp_avg", "exp_avg_sq"];
+    private static readonly StateSlot[] s_states = [new("exp_avg", StateRange.Finite), new("exp_avg_sq", StateRange.SecondMoment)];
+    private readonly Setting[] _settings;
     private readonly bool _decoupled;
 
     public AdamUpdate(string owner, double beta1, double beta2, double eps, bool decoupled)
@@ -17,9 +18,12 @@ internal sealed class AdamUpdate
         Beta2 = Guard.BelowOne(beta2, owner, nameof(beta2));
         Eps = Guard.NotNegative(eps, owner, nameof(eps));
         _decoupled = decoupled;
+        _settings = [new("beta1", beta1), new("beta2", beta2), new("eps", eps)];
     }
 
-    public static ReadOnlySpan<string> StateNames => s_stateNames;
+    public static ReadOnlySpan<StateSlot> States => s_states;
+
+    public ReadOnlySpan<Setting> Settings => _settings;
 
     public double Beta1 { get; }
 
@@ -52,6 +56,7 @@ internal sealed class AdamUpdate
             MinusStep = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             Correction = Simd.Broadcast(T.CreateTruncating(entry.Correction)),
             Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
+            Nothing = Simd.Broadcast(SecondMoment.Nothing<T>(Eps)),
         };
         Vector512<T> decay = Simd.Broadcast(T.CreateTruncating(entry.Decay));
         if (_decoupled) UpdateLoop.Run<T, Decoupled<T>>(entry, offset, count, new() { Moments = moments, Keep = decay });
@@ -60,14 +65,14 @@ internal sealed class AdamUpdate
 
     private struct Moments<T> where T : unmanaged
     {
-        public Vector512<T> Beta1, Fresh1, Beta2, Fresh2, MinusStep, Correction, Eps;
+        public Vector512<T> Beta1, Fresh1, Beta2, Fresh2, MinusStep, Correction, Eps, Nothing;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly Vector512<T> Step(Vector512<T> w, Vector512<T> g, ref Vector512<T> m, ref Vector512<T> v)
         {
             m = Simd.Fma(Beta1, m, Fresh1 * g);
             v = Simd.Fma(Beta2, v, Fresh2 * g * g);
-            return Simd.Fma(MinusStep, m / Simd.Fma(Vector512.Sqrt(v), Correction, Eps), w);
+            return Simd.Fma(MinusStep, SecondMoment.Divide(m, Simd.Fma(Vector512.Sqrt(v), Correction, Eps), Nothing), w);
         }
     }
 

@@ -7,28 +7,29 @@ public static class GradientClipping
     /// Scales all gradients by maxNorm / (norm + 1e-6) where that is below 1; norm is the 2-norm of all gradients as one vector. Semantics of <c>torch.nn.utils.clip_grad_norm_</c>.
     /// </summary>
     /// <remarks>Squares are added in double, in an order that depends on shapes only. A NaN or infinite norm makes every gradient NaN or zero, as in PyTorch: check the result.</remarks>
-    /// <param name="parameters">Parameters, distinct; those without a gradient are skipped.</param>
+    /// <param name="parameters">Parameters, read once; one that comes twice (tied weights) counts once, and one without a gradient is skipped.</param>
     /// <param name="maxNorm">The largest norm allowed.</param>
     /// <returns>The norm before clipping.</returns>
+    /// <exception cref="ArgumentException">A parameter is null; no gradient was changed.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxNorm"/> is negative or NaN.</exception>
     public static double Norm(IEnumerable<Parameter> parameters, double maxNorm)
     {
-        ArgumentNullException.ThrowIfNull(parameters);
+        List<Parameter> distinct = ParameterGroup.Distinct(parameters, "GradientClipping.Norm");
         if (!(maxNorm >= 0))
             throw new ArgumentOutOfRangeException(nameof(maxNorm), $"GradientClipping.Norm: expected maxNorm to be 0 or more, got {maxNorm}.");
         double squares = 0;
-        foreach (Parameter parameter in parameters)
+        foreach (Parameter parameter in distinct)
         {
             if (parameter.Gradient is { } gradient) squares += GradientKernels.SumOfSquares(gradient);
         }
 
         double norm = Math.Sqrt(squares);
-        Scale(parameters, norm, maxNorm);
+        Scale(distinct, norm, maxNorm);
         return norm;
     }
 
-    /// <summary>The second half of <see cref="Norm"/>, for a caller that knows the norm.</summary>
-    internal static void Scale(IEnumerable<Parameter> parameters, double norm, double maxNorm)
+    /// <summary>The second half of <see cref="Norm"/>, for a caller that knows the norm; each parameter comes once.</summary>
+    internal static void Scale(IReadOnlyList<Parameter> parameters, double norm, double maxNorm)
     {
         double factor = maxNorm / (norm + 1e-6);
         if (factor >= 1) return;
@@ -39,15 +40,16 @@ public static class GradientClipping
     }
 
     /// <summary>Limits every gradient element to [-limit, limit]. Semantics of <c>torch.nn.utils.clip_grad_value_</c>; NaN stays NaN.</summary>
-    /// <param name="parameters">Parameters; those without a gradient are skipped.</param>
+    /// <param name="parameters">Parameters, read once; one without a gradient is skipped.</param>
     /// <param name="limit">The largest magnitude allowed.</param>
+    /// <exception cref="ArgumentException">A parameter is null; no gradient was changed.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limit"/> is negative or NaN.</exception>
     public static void Value(IEnumerable<Parameter> parameters, double limit)
     {
-        ArgumentNullException.ThrowIfNull(parameters);
+        List<Parameter> distinct = ParameterGroup.Distinct(parameters, "GradientClipping.Value");
         if (!(limit >= 0))
             throw new ArgumentOutOfRangeException(nameof(limit), $"GradientClipping.Value: expected limit to be 0 or more, got {limit}.");
-        foreach (Parameter parameter in parameters)
+        foreach (Parameter parameter in distinct)
         {
             if (parameter.Gradient is { } gradient) GradientKernels.Clamp(gradient, limit);
         }

@@ -26,6 +26,9 @@ public abstract unsafe class Optimizer
     private Segment[] _segments = [];
     private int[] _chunkEnds = [];
 
+    // Schedules that have not acted yet: the next step begins with their rates of count 0.
+    private readonly List<LearningRateScheduler> _waiting = [];
+
     /// <summary>A stretch of one parameter within a chunk.</summary>
     private readonly record struct Segment(int Parameter, int Offset, int Count);
 
@@ -44,7 +47,9 @@ public abstract unsafe class Optimizer
     /// <summary>The parameter groups, each with its own learning rate and weight decay.</summary>
     public IReadOnlyList<ParameterGroup> Groups => _groups;
 
-    /// <summary>The learning rate of the first group; setting it sets that of every group.</summary>
+    /// <summary>
+    /// The learning rate of the first group; setting it sets that of every group, and what schedules made from then on start from.
+    /// </summary>
     public double LearningRate
     {
         get => _groups[0].LearningRate;
@@ -54,8 +59,11 @@ public abstract unsafe class Optimizer
         }
     }
 
-    /// <summary>Names of the state tensors a parameter has, PyTorch's words.</summary>
-    private protected abstract ReadOnlySpan<string> StateNames { get; }
+    /// <summary>The state tensors a parameter has.</summary>
+    private protected abstract ReadOnlySpan<StateSlot> States { get; }
+
+    /// <summary>What the optimizer was made with, besides what a group may have of its own.</summary>
+    private protected abstract ReadOnlySpan<Setting> Settings { get; }
 
     /// <summary>Scalars of a parameter's next update; <paramref name="step"/> is 1 at the first one.</summary>
     private protected abstract void Prepare(ParameterGroup group, long step, ref UpdateEntry entry);
@@ -74,7 +82,7 @@ public abstract unsafe class Optimizer
                 throw new ArgumentException($"{Name}: expected each parameter in one group, got {parameter} in two. Leave it in one of them.", nameof(group));
         }
 
-        if (!group.IsLearningRateGiven) group.InitialLearningRate = group.LearningRate = _defaultLearningRate;
+        if (!group.IsLearningRateGiven) group.LearningRate = _defaultLearningRate;
         if (!group.IsWeightDecayGiven) group.WeightDecay = _defaultWeightDecay;
         group.IsLearningRateGiven = group.IsWeightDecayGiven = true;
         _groups.Add(group);
@@ -88,9 +96,12 @@ public abstract unsafe class Optimizer
         CutChunks();
     }
 
-    /// <summary>Changes every parameter that has a gradient. Allocates nothing after the first step.</summary>
+    /// <summary>
+    /// Changes every parameter that has a gradient. Allocates nothing after the first step. Schedules that were made for this optimizer and have not acted yet set their rates of count 0 before it.
+    /// </summary>
     public void Step()
     {
+        while (_waiting.Count > 0) _waiting[0].Start();
         for (int i = 0; i < _parameters.Count; i++)
         {
             Parameter parameter = _parameters[i];
@@ -117,8 +128,8 @@ public abstract unsafe class Optimizer
     }
 
     /// <summary>
-    /// Everything a continued run needs besides the parameters, as named tensors in a fixed order: <c>NAME.steps</c> (one count a parameter),
-    /// <c>NAME.groups</c> (learning rate, initial learning rate and weight decay of each group) and <c>NAME.i.STATE</c> of parameter i. The tensors are copies.
+    /// Everything a continued run needs besides the parameters, as named tensors in a fixed order: <c>NAME.steps</c> (one count per parameter), <c>NAME.groups</c> (learning rate, the rate that was
+    /// given by hand, and weight decay of each group), <c>NAME.setting.SETTING</c> (a number each) and <c>NAME.i.STATE</c> of parameter i. The tensors are copies.
     /// </summary>
     public StateDict StateDict()
     {
@@ -132,58 +143,81 @@ public abstract unsafe class Optimizer
         }
 
         state.Add($"{Name}.groups", Tensor.From(values, [_groups.Count, 3]));
-        int slots = StateNames.Length;
+        StateSettings.Write(state, Name, Settings);
+        ReadOnlySpan<StateSlot> slots = States;
         for (int i = 0; i < _parameters.Count; i++)
         {
             EnsureState(i);
-            for (int s = 0; s < slots; s++) state.Add($"{Name}.{i}.{StateNames[s]}", _state[i * slots + s]!.Clone());
+            for (int s = 0; s < slots.Length; s++) state.Add(Key(i, slots[s]), _state[i * slots.Length + s]!.Clone());
         }
 
         return state;
     }
 
-    /// <summary>Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind over the same parameters has given. All is checked before anything changes.</summary>
-    /// <exception cref="ArgumentException">A key is missing, its shape or type does not fit, or a count or rate is out of range.</exception>
-    public void LoadStateDict(StateDict state)
+    /// <summary>
+    /// Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind and settings over the same parameters has given; its learning rates and weight decay apply at once.
+    /// All is checked before anything changes.
+    /// </summary>
+    /// <param name="state">The state. One of an earlier version has no settings; they are then not compared.</param>
+    /// <param name="checkValues">
+    /// Whether moments that no training leaves behind are refused: NaN, a second moment below 0, an infinite mean. False takes them as they are. Counts and rates are always checked.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// A key is missing, its shape or type does not fit, a setting is another one (the text says which), or a number is out of range (the text says where and which); nothing was changed.
+    /// </exception>
+    public void LoadStateDict(StateDict state, bool checkValues = true) => Check(state, checkValues)();
+
+    /// <summary>Checks a state and changes nothing; what is returned takes it over, and does not fail.</summary>
+    internal Action Check(StateDict state, bool checkValues)
     {
         ArgumentNullException.ThrowIfNull(state);
         Tensor steps = Find(state, $"{Name}.steps", [_parameters.Count], DType.Int64);
         Tensor groups = Find(state, $"{Name}.groups", [_groups.Count, 3], DType.Float64);
-        int slots = StateNames.Length;
+        StateSettings.Check(state, Name, Settings);
+        if (StateRanges.Problem(StateRange.Count, steps, steps, "parameter") is { } wrongCount)
+            throw new ArgumentException($"{Name}: '{Name}.steps'{wrongCount}. The state is damaged; load another one.", nameof(state));
+        if (StateRanges.Problem(StateRange.Variance, groups, groups, "element") is { } wrongRate)
+            throw new ArgumentException($"{Name}: rates and decays in '{Name}.groups'{wrongRate}. The state is damaged; load another one.", nameof(state));
+        ReadOnlySpan<StateSlot> slots = States;
+        var tensors = new Tensor[_parameters.Count * slots.Length];
         for (int i = 0; i < _parameters.Count; i++)
         {
-            for (int s = 0; s < slots; s++) Find(state, $"{Name}.{i}.{StateNames[s]}", _parameters[i].Shape, _parameters[i].DType);
+            for (int s = 0; s < slots.Length; s++)
+            {
+                string key = Key(i, slots[s]);
+                Tensor? earlier = state.ContainsKey(key) ? null : slots[s].FromEarlier?.Invoke(state, $"{Name}.{i}.");
+                Tensor tensor = tensors[i * slots.Length + s] = Fitting(earlier ?? Find(state, key), key, _parameters[i].Shape, _parameters[i].DType);
+                if (checkValues && StateRanges.Problem(slots[s].Range, tensor, tensor, "element") is { } problem)
+                    throw new ArgumentException($"{Name}: '{key}' ({_parameters[i].Name}){problem}. No training leaves such a number; load another state, or pass checkValues: false to take it as it is.", nameof(state));
+            }
         }
 
-        foreach (long count in steps.AsSpan<long>())
+        return () =>
         {
-            if (count < 0)
-                throw new ArgumentException($"{Name}: expected counts of 0 or more in '{Name}.steps', got {count}. The state is damaged; load another one.", nameof(state));
-        }
+            steps.AsSpan<long>().CopyTo(_steps);
+            ReadOnlySpan<double> values = groups.AsSpan<double>();
+            for (int g = 0; g < _groups.Count; g++)
+            {
+                _groups[g].LearningRate = values[3 * g + 1];
+                _groups[g].Schedule(values[3 * g]);
+                _groups[g].WeightDecay = values[3 * g + 2];
+            }
 
-        Span<double> values = groups.AsSpan<double>();
-        foreach (double value in values)
-        {
-            if (!(value >= 0 && double.IsFinite(value)))
-                throw new ArgumentException($"{Name}: expected rates of 0 or more and finite in '{Name}.groups', got {value}. The state is damaged; load another one.", nameof(state));
-        }
-
-        steps.AsSpan<long>().CopyTo(_steps);
-        for (int g = 0; g < _groups.Count; g++)
-        {
-            _groups[g].LearningRate = values[3 * g];
-            _groups[g].InitialLearningRate = values[3 * g + 1];
-            _groups[g].WeightDecay = values[3 * g + 2];
-        }
-
-        for (int i = 0; i < _parameters.Count; i++)
-        {
-            EnsureState(i);
-            for (int s = 0; s < slots; s++) _state[i * slots + s]!.CopyFrom(state[$"{Name}.{i}.{StateNames[s]}"]);
-        }
+            for (int i = 0; i < _parameters.Count; i++) EnsureState(i);
+            for (int s = 0; s < tensors.Length; s++) _state[s]!.CopyFrom(tensors[s]);
+        };
     }
 
-    /// <summary>Adds the groups a constructor was given, or one group (two without decay on rank-1 parameters) of loose parameters.</summary>
+    /// <summary>A schedule that has not acted yet.</summary>
+    internal void Await(LearningRateScheduler schedule)
+    {
+        if (!_waiting.Contains(schedule)) _waiting.Add(schedule);
+    }
+
+    /// <summary>A schedule that has acted.</summary>
+    internal void AwaitNoMore(LearningRateScheduler schedule) => _waiting.Remove(schedule);
+
+    /// <summary>Adds the groups a constructor was given, or one group of loose parameters; two if only weights decay.</summary>
     private protected void AddGroups(IEnumerable<ParameterGroup> groups)
     {
         ArgumentNullException.ThrowIfNull(groups);
@@ -208,19 +242,22 @@ public abstract unsafe class Optimizer
         return result;
     }
 
-    private Tensor Find(StateDict state, string key, Shape shape, DType dtype)
-    {
-        if (!state.TryGetValue(key, out Tensor? tensor))
-            throw new ArgumentException($"{Name}: expected the key '{key}', got none. The state belongs to another kind of optimizer or to other parameters.", nameof(state));
-        if (tensor.Shape != shape || tensor.DType != dtype)
-            throw new ArgumentException($"{Name}: expected '{key}' to be {dtype} of shape {shape}, got {tensor.DType} of shape {tensor.Shape}. Create the optimizer over the same parameters, in the same order and type, as the one that was saved.", nameof(state));
-        return tensor;
-    }
+    private string Key(int parameter, StateSlot slot) => $"{Name}.{parameter}.{slot.Name}";
+
+    private Tensor Find(StateDict state, string key, Shape shape, DType dtype) => Fitting(Find(state, key), key, shape, dtype);
+
+    private Tensor Find(StateDict state, string key) => state.TryGetValue(key, out Tensor? tensor)
+        ? tensor
+        : throw new ArgumentException($"{Name}: expected the key '{key}', got none. The state belongs to another kind of optimizer or to other parameters.", nameof(state));
+
+    private Tensor Fitting(Tensor tensor, string key, Shape shape, DType dtype) => tensor.Shape == shape && tensor.DType == dtype
+        ? tensor
+        : throw new ArgumentException($"{Name}: expected '{key}' to be {dtype} of shape {shape}, got {tensor.DType} of shape {tensor.Shape}. Create the optimizer over the same parameters, in the same order and type, as the one that was saved.");
 
     /// <summary>Makes the state tensors of a parameter, or converts them after the parameter has changed its element type.</summary>
     private void EnsureState(int parameter)
     {
-        int slots = StateNames.Length;
+        int slots = States.Length;
         DType dtype = _parameters[parameter].DType;
         for (int s = parameter * slots; s < (parameter + 1) * slots; s++)
         {
@@ -231,7 +268,7 @@ public abstract unsafe class Optimizer
 
     private void Point<T>(ref UpdateEntry entry, int parameter, Tensor weight, Tensor gradient) where T : unmanaged
     {
-        int slots = StateNames.Length;
+        int slots = States.Length;
         entry.IsDouble = typeof(T) == typeof(double);
         entry.Weight = weight.Pointer<T>();
         entry.Gradient = gradient.Pointer<T>();
@@ -245,7 +282,7 @@ public abstract unsafe class Optimizer
     {
         Array.Resize(ref _entries, _parameters.Count);
         Array.Resize(ref _steps, _parameters.Count);
-        Array.Resize(ref _state, _parameters.Count * StateNames.Length);
+        Array.Resize(ref _state, _parameters.Count * States.Length);
         var segments = new List<Segment>();
         var ends = new List<int>();
         int room = ChunkElements;

@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Evenkeel.Kernels;
+using Evenkeel.Nn;
 
 namespace Evenkeel.Optim;
 
@@ -9,24 +10,28 @@ namespace Evenkeel.Optim;
 /// RMSprop: v ← α·v + (1 - α)·g², w ← w - lr·g / (√v + eps). Semantics of <c>torch.optim.RMSprop</c>; CS231n's <c>rmsprop</c> is the same formula with the same defaults.
 /// </summary>
 /// <remarks>
-/// Centred: the root is of v - a² with the mean gradient a ← α·a + (1 - α)·g. With momentum mu: b ← mu·b + g / (root + eps), w ← w - lr·b. g includes weight decay: g + decay·w.
-/// Source: Tieleman and Hinton, Coursera lecture 6.5, 2012; Graves, "Generating sequences with recurrent neural networks", 2013 (centred).
+/// <para>Centred: the root is of the variance of the gradient instead. With the mean gradient a, d = g - a: a ← a + (1 - α)·d, v ← α·(v + (1 - α)·d²), w ← w - lr·g / (√v + eps). That is the average of g² minus
+/// a², which <c>torch.optim.RMSprop</c> computes; but a difference of two averages that are nearly equal is rounding alone, may be below 0, and gives steps of any size, or NaN.</para>
+/// <para>With momentum mu: b ← mu·b + g / (√v + eps), w ← w - lr·b. g includes weight decay: g + decay·w.</para>
+/// <para>Source: Tieleman and Hinton, Coursera lecture 6.5, 2012; Graves, "Generating sequences with recurrent neural networks", 2013 (centred); Finch, "Incremental calculation of
+/// weighted mean and variance", 2009 (the update of the variance).</para>
 /// </remarks>
 public sealed class RMSprop : Optimizer
 {
-    private static readonly string[] s_plain = ["square_avg"];
-    private static readonly string[] s_momentum = ["square_avg", "momentum_buffer"];
-    private static readonly string[] s_centered = ["square_avg", "momentum_buffer", "grad_avg"];
+    private static readonly StateSlot s_squares = new("square_avg", StateRange.SecondMoment), s_buffer = new("momentum_buffer", StateRange.Finite);
+    private static readonly StateSlot[] s_plain = [s_squares];
+    private static readonly StateSlot[] s_momentum = [s_squares, s_buffer];
+    private static readonly StateSlot[] s_centered = [new("grad_var", StateRange.SecondMoment, VarianceOfEarlier), s_buffer, new("grad_avg", StateRange.Finite)];
 
     /// <summary>Optimizes loose parameters as one group.</summary>
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
     /// <param name="learningRate">Learning rate lr.</param>
     /// <param name="alpha">Weight of the old mean of squared gradients.</param>
-    /// <param name="eps">Added to the root.</param>
+    /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no step.</param>
     /// <param name="weightDecay">L2 penalty added to the gradient: decay·w.</param>
     /// <param name="momentum">Momentum mu of the scaled gradients.</param>
     /// <param name="centered">Divides by the standard deviation of the gradient instead of its root mean square.</param>
-    /// <param name="decayNormAndBias">False leaves parameters of rank 0 and 1 (gamma, beta, biases) without weight decay.</param>
+    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>) without weight decay.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public RMSprop(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8, double weightDecay = 0, double momentum = 0, bool centered = false, bool decayNormAndBias = true)
         : this(learningRate, alpha, eps, weightDecay, momentum, centered) => AddParameters(parameters, decayNormAndBias);
@@ -57,7 +62,10 @@ public sealed class RMSprop : Optimizer
     /// <summary>Whether the mean gradient is taken out of the root.</summary>
     public bool Centered { get; }
 
-    private protected override ReadOnlySpan<string> StateNames => Centered ? s_centered : Momentum > 0 ? s_momentum : s_plain;
+    private protected override ReadOnlySpan<Setting> Settings =>
+        new Setting[] { new("alpha", Alpha), new("eps", Eps), new("momentum", Momentum), new("centered", Centered) };
+
+    private protected override ReadOnlySpan<StateSlot> States => Centered ? s_centered : Momentum > 0 ? s_momentum : s_plain;
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry)
     {
@@ -78,6 +86,7 @@ public sealed class RMSprop : Optimizer
             Alpha = Simd.Broadcast(T.CreateTruncating(Alpha)),
             Fresh = Simd.Broadcast(T.CreateTruncating(1 - Alpha)),
             Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
+            Nothing = Simd.Broadcast(SecondMoment.Nothing<T>(Eps)),
             MinusLr = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             Decay = Simd.Broadcast(T.CreateTruncating(entry.Decay)),
             Mu = Simd.Broadcast(T.CreateTruncating(Momentum)),
@@ -89,7 +98,23 @@ public sealed class RMSprop : Optimizer
 
     private struct Root<T> where T : unmanaged
     {
-        public Vector512<T> Alpha, Fresh, Eps, MinusLr, Decay, Mu;
+        public Vector512<T> Alpha, Fresh, Eps, Nothing, MinusLr, Decay, Mu;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly Vector512<T> Scaled(Vector512<T> g, Vector512<T> v) => SecondMoment.Divide(g, Vector512.Sqrt(v) + Eps, Nothing);
+    }
+
+    /// <summary>
+    /// The variance that a state with the averages of g² and of g stands for. What is smaller than the rounding of that difference is taken to be as large as it: the state says no more.
+    /// </summary>
+    private static Tensor? VarianceOfEarlier(StateDict state, string prefix)
+    {
+        if (!state.TryGetValue(prefix + "square_avg", out Tensor? squares) || !state.TryGetValue(prefix + "grad_avg", out Tensor? mean)) return null;
+        if (squares.Shape != mean.Shape || squares.DType != mean.DType || !squares.DType.IsFloatingPoint()) return squares;
+        double rounding = squares.DType == DType.Float32 ? float.BitIncrement(1) - 1 : double.BitIncrement(1) - 1;
+        double[] variance = squares.To(DType.Float64).ToArray<double>(), means = mean.To(DType.Float64).ToArray<double>();
+        for (int i = 0; i < variance.Length; i++) variance[i] = Math.Max(variance[i] - means[i] * means[i], rounding * variance[i]);
+        return Tensor.From(variance, squares.Shape).To(squares.DType);
     }
 
     private struct Plain<T> : IUpdate<T> where T : unmanaged
@@ -103,7 +128,7 @@ public sealed class RMSprop : Optimizer
         {
             g = Simd.Fma(Root.Decay, w, g);
             s0 = Simd.Fma(Root.Alpha, s0, Root.Fresh * g * g);
-            w = Simd.Fma(Root.MinusLr, g / (Vector512.Sqrt(s0) + Root.Eps), w);
+            w = Simd.Fma(Root.MinusLr, Root.Scaled(g, s0), w);
         }
     }
 
@@ -118,7 +143,7 @@ public sealed class RMSprop : Optimizer
         {
             g = Simd.Fma(Root.Decay, w, g);
             s0 = Simd.Fma(Root.Alpha, s0, Root.Fresh * g * g);
-            s1 = Simd.Fma(Root.Mu, s1, g / (Vector512.Sqrt(s0) + Root.Eps));
+            s1 = Simd.Fma(Root.Mu, s1, Root.Scaled(g, s0));
             w = Simd.Fma(Root.MinusLr, s1, w);
         }
     }
@@ -134,9 +159,10 @@ public sealed class RMSprop : Optimizer
         public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
         {
             g = Simd.Fma(Root.Decay, w, g);
-            s0 = Simd.Fma(Root.Alpha, s0, Root.Fresh * g * g);
-            s2 = Simd.Fma(Root.Alpha, s2, Root.Fresh * g);
-            s1 = Simd.Fma(Root.Mu, s1, g / (Vector512.Sqrt(s0 - s2 * s2) + Root.Eps));
+            Vector512<T> d = g - s2;
+            s2 = Simd.Fma(Root.Fresh, d, s2);
+            s0 = Root.Alpha * Simd.Fma(Root.Fresh * d, d, s0);
+            s1 = Simd.Fma(Root.Mu, s1, Root.Scaled(g, s0));
             w = Simd.Fma(Root.MinusLr, s1, w);
         }
     }

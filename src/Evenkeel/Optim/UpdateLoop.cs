@@ -2,8 +2,15 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Evenkeel.Kernels;
+using Evenkeel.Nn;
 
 namespace Evenkeel.Optim;
+
+/// <summary>A state tensor that each parameter has.</summary>
+/// <param name="Name">The last part of its key, PyTorch's word if it has one.</param>
+/// <param name="Range">The numbers it can hold.</param>
+/// <param name="FromEarlier">Makes it of what earlier versions saved under a prefix; null if that is not there.</param>
+internal sealed record StateSlot(string Name, StateRange Range, Func<StateDict, string, Tensor?>? FromEarlier = null);
 
 /// <summary>Where a parameter's numbers lie in this step, and the scalars of its update. Their meaning is the optimizer's.</summary>
 internal unsafe struct UpdateEntry
@@ -27,6 +34,30 @@ internal interface IUpdate<T> where T : unmanaged
     static abstract int States { get; }
 
     void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2);
+}
+
+/// <summary>A step divided by the root of a second moment.</summary>
+internal static class SecondMoment
+{
+    /// <summary>
+    /// The denominator of an element that takes no step: the rounded eps alone, which is what a second moment of 0 leaves. NaN, which nothing equals, if eps is so large that the squares that underflow
+    /// are lost in it anyway.
+    /// </summary>
+    public static T Nothing<T>(double eps) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        T rounded = T.CreateTruncating(eps);
+        // Squares of numbers below the root of the smallest normal number lose digits or vanish.
+        double smallest = typeof(T) == typeof(float) ? 1.0842021724855044E-19 : 1.4916681462400413E-154;
+        return eps < smallest ? rounded : T.NaN;
+    }
+
+    /// <summary>
+    /// numerator / denominator; 0 where the denominator is <paramref name="nothing"/>. A second moment of 0 is that of gradients that were all 0, or so small that their squares are 0: the quotient would be
+    /// NaN, or of any size.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Divide<T>(Vector512<T> numerator, Vector512<T> denominator, Vector512<T> nothing) =>
+        Vector512.AndNot(numerator / denominator, Vector512.Equals(denominator, nothing));
 }
 
 /// <summary>The one loop of all optimizers: reads weight, gradient and state, writes weight and state.</summary>

@@ -30,13 +30,16 @@ public static class ModuleFiles
         /// <returns>What became of each key.</returns>
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
         /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file.</exception>
-        /// <exception cref="ArgumentException"><paramref name="strict"/>, and something does not fit; the model is unchanged.</exception>
-        public LoadReport Load(string path, bool strict = true)
+        /// <exception cref="ArgumentException">
+        /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is impossible.
+        /// The model is unchanged.
+        /// </exception>
+        public LoadReport Load(string path, bool strict = true, bool checkValues = true)
         {
             ArgumentNullException.ThrowIfNull(module);
             TensorArchive archive = SafeTensors.Read(path);
             List<(string Name, TrackingNorm Norm, NormState State)> states = NormStates.Read(module, archive.Metadata, path);
-            LoadReport report = module.LoadStateDict(archive.StateDict(), strict);
+            LoadReport report = module.LoadStateDict(archive.StateDict(), strict, checkValues);
             HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded)];
             foreach ((string name, TrackingNorm norm, NormState state) in states)
             {

@@ -104,6 +104,7 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
         }
 
         low /= samples;
-        return new Moments(mean, low, squares / samples - low * low);
+        // Rounding may take a constant column below 0; NaN stays.
+        return new Moments(mean, low, Math.Max(squares / samples - low * low, 0));
     }
 }

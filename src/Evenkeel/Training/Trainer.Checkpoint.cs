@@ -17,6 +17,7 @@ public sealed partial class Trainer
 
     // Checkpoints without it come from runs that left out what does not fill a batch.
     private const string LastBatchName = "last batch";
+    private const string ScheduleByName = "schedule by";
     private const string SamplesKey = "trainer.samples";
     private const long FormatVersion = 2;
 
@@ -45,6 +46,7 @@ public sealed partial class Trainer
         var archive = new TensorArchive();
         archive.Metadata["evenkeel"] = "trainer checkpoint";
         foreach ((string name, string value) in Settings()) archive.Metadata[SettingPrefix + name] = value;
+        if (Options.Scheduler is not null) archive.Metadata[SettingPrefix + ScheduleByName] = Options.ScheduleBy.ToString();
         archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
         NormStates.Write(Model, archive.Metadata);
         archive.Add("", state);
@@ -56,8 +58,10 @@ public sealed partial class Trainer
     /// </summary>
     /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
     /// <remarks>
-    /// Batch size, sampling, seed, L2 penalty and optimizer must be those of the run that was saved, and the next <see cref="Fit"/> must be given as many samples; the epochs in all may
-    /// grow. Learning rates, weight decay and the state of norms (<see cref="NormState"/>) come from the checkpoint.
+    /// Batch size, sampling, seed, L2 penalty, optimizer, schedule and their settings must be those of the run that was
+    /// saved, and the next <see cref="Fit"/> must be given as many samples; the epochs in all may grow. Learning rates,
+    /// their base, weight decay and the state of norms (<see cref="NormState"/>) come from the checkpoint. Checkpoints
+    /// of earlier versions do not have the settings of optimizer and schedule; these are then not compared.
     /// </remarks>
     /// <exception cref="ArgumentException">The file is no trainer checkpoint, or belongs to a trainer of other settings (the message names them), another model, optimizer, schedule or kind of stream.</exception>
     /// <exception cref="InvalidDataException">The file is truncated or damaged: its checksum, a count or a length is wrong.</exception>
@@ -70,13 +74,14 @@ public sealed partial class Trainer
         long[] position = Need(state, path, PositionKey, DType.Int64).ToArray<long>();
         if (position.Length != 5 || position[0] != FormatVersion)
             throw new ArgumentException($"Trainer.Resume: expected a checkpoint of version {FormatVersion} in {path}, got version {(position.Length > 0 ? position[0] : 0)}. Use the version of the library that wrote it.", nameof(path));
-        CheckSettings(archive, path, position[2]);
+        CheckSettings(archive, state, path, position[2]);
         double bestAccuracy = Need(state, path, AccuracyKey, DType.Float64).Item();
         var history = new History { BestEpoch = (int)position[3], SkippedBatches = (int)position[4], BestValidationAccuracy = double.IsFinite(bestAccuracy) ? bestAccuracy : double.NaN };
         history.LossList.AddRange(Need(state, path, LossKey, DType.Float64).AsSpan<double>());
         history.TrainList.AddRange(Need(state, path, TrainKey, DType.Float64).AsSpan<double>());
         history.ValidationList.AddRange(Need(state, path, ValidationKey, DType.Float64).AsSpan<double>());
         CheckCounts(position, history, path);
+        CheckAccuracies(bestAccuracy, history, path);
         var model = new ModelSnapshot();
         model.Read(Model, ModelPrefix, state);
         var best = new ModelSnapshot();
@@ -85,24 +90,13 @@ public sealed partial class Trainer
             ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
         List<(string Name, TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
-        StateDict? schedule = Options.Scheduler is null ? null : Part(state, SchedulerPrefix);
+        Action takeOptimizer = Optimizer.Check(Part(state, OptimizerPrefix), checkValues: true);
+        Action? takeSchedule = Options.Scheduler?.Check(Part(state, SchedulerPrefix));
 
-        // Stream, schedule and optimizer check what they are given before they change; what came before a refusal is put back.
-        RandomStreamState before = _random.State;
-        StateDict? scheduleBefore = Options.Scheduler?.StateDict();
+        // The stream's own check comes last, as it sets the stream. From here on nothing fails.
         _random.State = random;
-        try
-        {
-            if (schedule is not null) Options.Scheduler!.LoadStateDict(schedule);
-            Optimizer.LoadStateDict(Part(state, OptimizerPrefix));
-        }
-        catch
-        {
-            _random.State = before;
-            if (scheduleBefore is not null) Options.Scheduler!.LoadStateDict(scheduleBefore);
-            throw;
-        }
-
+        takeOptimizer();
+        takeSchedule?.Invoke();
         model.PutBack(Model);
         foreach ((_, TrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
         _last.Clear();
@@ -128,7 +122,7 @@ public sealed partial class Trainer
         ("L2", Options.L2.ToString("R", CultureInfo.InvariantCulture)),
     ];
 
-    private void CheckSettings(TensorArchive archive, string path, long epochs)
+    private void CheckSettings(TensorArchive archive, StateDict state, string path, long epochs)
     {
         var differences = new List<string>();
         foreach ((string name, string value) in Settings())
@@ -137,9 +131,24 @@ public sealed partial class Trainer
             if (saved != value) differences.Add($"{name} {saved} (here {value})");
         }
 
+        string schedule = Options.Scheduler?.GetType().Name ?? "none", savedSchedule = SavedSchedule(state) ?? "none";
+        if (schedule != savedSchedule) differences.Add($"schedule {savedSchedule} (here {schedule})");
+        else if (Options.Scheduler is not null && archive.Metadata.TryGetValue(SettingPrefix + ScheduleByName, out string? by) && by != Options.ScheduleBy.ToString())
+            differences.Add($"{ScheduleByName} {by} (here {Options.ScheduleBy})");
         if (epochs > Options.Epochs) differences.Add($"{epochs} epochs done (here {Options.Epochs} in all)");
         if (differences.Count > 0)
             throw new ArgumentException($"Trainer.Resume: expected the settings of this trainer in {path}, got {string.Join(", ", differences)}. Build the trainer as it was when the checkpoint was saved, or load its weights alone into a new run.", nameof(path));
+    }
+
+    /// <summary>The kind of the schedule in a checkpoint: <c>scheduler.StepLR.count</c> has its name.</summary>
+    private static string? SavedSchedule(StateDict state)
+    {
+        foreach (string key in state.Keys)
+        {
+            if (key.StartsWith(SchedulerPrefix, StringComparison.Ordinal)) return key.Split('.')[1];
+        }
+
+        return null;
     }
 
     private static void CheckCounts(long[] position, History history, string path)
@@ -150,6 +159,17 @@ public sealed partial class Trainer
         int losses = history.LossList.Count, train = history.TrainList.Count, validation = history.ValidationList.Count;
         if (losses != iteration || train != validation || train > iteration)
             throw new InvalidDataException($"Trainer.Resume: expected {iteration} losses and as many training as validation accuracies in {path}, got {losses}, {train} and {validation}. The checkpoint is damaged; use an earlier one.");
+    }
+
+    /// <summary>A best accuracy of NaN would never be beaten.</summary>
+    private static void CheckAccuracies(double best, History history, string path)
+    {
+        double[] all = [.. history.TrainList, .. history.ValidationList, .. best == double.NegativeInfinity ? [] : (double[])[best]];
+        foreach (double accuracy in all)
+        {
+            if (accuracy is not (>= 0 and <= 1))
+                throw new InvalidDataException($"Trainer.Resume: expected accuracies from 0 to 1 in {path}, got {accuracy}. The checkpoint is damaged; use an earlier one.");
+        }
     }
 
     private static void AddAll(StateDict target, string prefix, StateDict source)

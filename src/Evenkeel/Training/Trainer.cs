@@ -23,7 +23,7 @@ public sealed partial class Trainer
     private readonly DType _dtype;
     private readonly Parameter[] _parameters;
     private readonly string[] _names;
-    private readonly Parameter[] _matrices;
+    private readonly Parameter[] _weights;
     private readonly List<RunningStatistics> _statistics = [];
     private readonly Accuracy _accuracy;
     private readonly IRandomStream _random;
@@ -46,7 +46,7 @@ public sealed partial class Trainer
     /// <param name="optimizer">The optimizer over the model's parameters.</param>
     /// <param name="loss">The loss of scores and class labels.</param>
     /// <param name="options">Settings; null takes the defaults.</param>
-    /// <exception cref="ArgumentException">An option is out of range, or the model has no parameters.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, the model has no parameters, or the schedule belongs to another optimizer.</exception>
     public Trainer(Module model, Optimizer optimizer, Loss loss, TrainerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -57,11 +57,12 @@ public sealed partial class Trainer
         Model = model;
         Optimizer = optimizer;
         Loss = loss;
+        CheckSchedule();
         IReadOnlyList<(string Name, Parameter Parameter)> named = model.NamedParameters();
         _parameters = [.. named.Select(static entry => entry.Parameter)];
         _names = [.. named.Select(static entry => entry.Name)];
         if (_parameters.Length == 0) throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
-        _matrices = Array.FindAll(_parameters, static parameter => parameter.Shape.Rank >= 2);
+        _weights = Array.FindAll(_parameters, static parameter => parameter.Role == ParameterRole.Weight);
         foreach ((_, Module module) in model.NamedModules())
         {
             if (module is TrackingNorm { Running: { } running }) _statistics.Add(running);
@@ -113,6 +114,7 @@ public sealed partial class Trainer
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(validation);
         Options.Check();
+        CheckSchedule();
         if (training.Count < 1 || validation.Count < 1)
             throw new ArgumentException($"Trainer.Fit: expected samples, got {training.Count} for training and {validation.Count} for validation.", nameof(training));
         if (_resumedSamples is { } samples && samples != training.Count)
@@ -202,6 +204,14 @@ public sealed partial class Trainer
         return new Shape(sizes[..(sample.Rank + 1)]);
     }
 
+    private void CheckSchedule()
+    {
+        if (Options.Scheduler is not { } schedule || ReferenceEquals(schedule.Optimizer, Optimizer)) return;
+        throw new ArgumentException(
+            $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} of another one ({schedule.Optimizer.Name}), "
+            + "which would change no rate of this run. Make the schedule with the optimizer that the trainer is given.");
+    }
+
     private void Begin(IDataset training, long total)
     {
         History.LossList.EnsureCapacity(checked((int)total));
@@ -257,9 +267,9 @@ public sealed partial class Trainer
     private double AddPenalty()
     {
         double squares = 0;
-        foreach (Parameter matrix in _matrices)
+        foreach (Parameter weight in _weights)
         {
-            if (matrix.Gradient is { } gradient) squares += GradientKernels.AddPenalty(matrix.Value, gradient, Options.L2);
+            if (weight.Gradient is { } gradient) squares += GradientKernels.AddPenalty(weight.Value, gradient, Options.L2);
         }
 
         return squares;
@@ -323,7 +333,7 @@ public sealed partial class Trainer
         _epoch++;
         if (Options.LearningRateDecay != 1)
         {
-            foreach (ParameterGroup group in Optimizer.Groups) group.LearningRate *= Options.LearningRateDecay;
+            foreach (ParameterGroup group in Optimizer.Groups) group.Schedule(group.LearningRate * Options.LearningRateDecay);
         }
 
         if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();

@@ -78,14 +78,15 @@ public sealed class TrainerOptions
     /// <summary>The learning rates are multiplied by this at the end of each epoch.</summary>
     public double LearningRateDecay { get; set; } = 1;
 
-    /// <summary>A schedule of the learning rate; null for none.</summary>
+    /// <summary>A schedule of the learning rate, made for the trainer's optimizer; null for none.</summary>
     public LearningRateScheduler? Scheduler { get; set; }
 
     /// <summary>When the scheduler steps.</summary>
     public ScheduleBy ScheduleBy { get; set; }
 
     /// <summary>
-    /// Strength of the penalty 0.5·L2·ΣW² over weight matrices (parameters of rank 2 or more; not biases, gamma or beta), added to the loss and, as L2·W, to the gradients. CS231n's <c>reg</c>.
+    /// Strength of the penalty 0.5·L2·ΣW² over the parameters whose role is <see cref="ParameterRole.Weight"/> (not
+    /// biases, gamma or beta), added to the loss and, as L2·W, to the gradients. CS231n's <c>reg</c>.
     /// </summary>
     public double L2 { get; set; }
 

@@ -66,6 +66,39 @@ public sealed class GradientClippingTests
         Assert.Throws<ArgumentOutOfRangeException>(static () => GradientClipping.Value([], -1));
     }
 
+    [Fact]
+    public void ASequenceThatCanBeReadOnceIsClipped()
+    {
+        Parameter a = With([3f, 0], [2]), b = With([4f], [1]);
+        var queue = new Queue<Parameter>([a, b]);
+        Assert.Equal(5, GradientClipping.Norm(Drain(queue), 1), 1e-12);
+        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], 1e-6f);
+        Assert.Equal(0.8f, b.Gradient!.AsSpan<float>()[0], 1e-6f);
+
+        static IEnumerable<Parameter> Drain(Queue<Parameter> queue)
+        {
+            while (queue.TryDequeue(out Parameter? parameter)) yield return parameter;
+        }
+    }
+
+    [Fact]
+    public void AParameterNamedTwiceCountsAndIsScaledOnce()
+    {
+        Parameter a = With([3f, 4], [2]);
+        Assert.Equal(5, GradientClipping.Norm([a, a, a], 1), 1e-12);
+        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], 1e-6f);
+        Assert.Equal(0.8f, a.Gradient!.AsSpan<float>()[1], 1e-6f);
+    }
+
+    [Fact]
+    public void AMissingParameterIsRefusedBeforeAnyGradientChanges()
+    {
+        Parameter a = With([3f, 4], [2]);
+        Assert.Contains("got null among them", Assert.Throws<ArgumentException>(() => GradientClipping.Norm([a, null!], 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("got null among them", Assert.Throws<ArgumentException>(() => GradientClipping.Value([a, null!], 1)).Message, StringComparison.Ordinal);
+        Assert.Equal([3f, 4], a.Gradient!.ToArray<float>());
+    }
+
     private static Parameter With(float[] gradient, Shape shape)
     {
         var parameter = new Parameter(Tensor.Ones(shape));

@@ -1,3 +1,4 @@
+using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Xunit;
 
@@ -51,12 +52,85 @@ public sealed class SchedulerTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new CosineWithWarmup(optimizer, 0, 5, 2));
     }
 
+    [Theory]
+    [MemberData(nameof(Schedules))]
+    public void MakingAScheduleChangesNoLearningRate(string name)
+    {
+        Optimizer optimizer = Optimizer();
+        optimizer.LearningRate = 0.4;
+        Create(name, optimizer);
+        Assert.Equal(0.4, optimizer.LearningRate);
+    }
+
+    [Theory]
+    [MemberData(nameof(Schedules))]
+    public void AScheduleMadeAfterTheOptimizerWasLoadedGoesOnWhereItStood(string name)
+    {
+        Optimizer first = Optimizer();
+        LearningRateScheduler saved = Create(name, first);
+        for (int i = 0; i < 5; i++) saved.Step();
+        double rate = first.LearningRate;
+        StateDict optimizerState = first.StateDict(), scheduleState = saved.StateDict();
+
+        Optimizer second = Optimizer();
+        second.LoadStateDict(optimizerState);
+        LearningRateScheduler resumed = Create(name, second);
+        Assert.Equal(rate, second.LearningRate);
+        resumed.LoadStateDict(scheduleState);
+        Assert.Equal(rate, second.LearningRate);
+        for (int i = 0; i < 7; i++)
+        {
+            saved.Step();
+            resumed.Step();
+            Assert.Equal(first.LearningRate, second.LearningRate);
+        }
+    }
+
+    [Fact]
+    public void TheRateOfALoadedCosineIsThatOfItsCount()
+    {
+        Optimizer first = Optimizer();
+        var saved = new CosineWithWarmup(first, 2, 10);
+        for (int i = 0; i < 5; i++) saved.Step();
+        Optimizer second = Optimizer();
+        var resumed = new CosineWithWarmup(second, 2, 10);
+        resumed.LoadStateDict(saved.StateDict());
+        // 0.3·(1 + cos(π·3/8)) / 2.
+        Assert.Equal(0.2074025148547635, second.LearningRate, 1e-15);
+    }
+
+    [Theory]
+    [MemberData(nameof(Schedules))]
+    public void ARateSetByHandBeforeTheScheduleIsMadeIsItsBase(string name)
+    {
+        Optimizer byHand = new SGD([new Parameter(Tensor.Ones([1]))], 0.1), given = new SGD([new Parameter(Tensor.Ones([1]))], 0.4);
+        byHand.LearningRate = 0.4;
+        LearningRateScheduler one = Create(name, byHand), other = Create(name, given);
+        for (int i = 0; i < 7; i++)
+        {
+            one.Step();
+            other.Step();
+            Assert.Equal(given.LearningRate, byHand.LearningRate);
+        }
+    }
+
+    private static LearningRateScheduler Create(string name, Optimizer optimizer) => name switch
+    {
+        "step" => new StepLR(optimizer, 2, 0.5),
+        "exponential" => new ExponentialLR(optimizer, 0.9),
+        "cosine" => new CosineWithWarmup(optimizer, 0, 10, 0.1),
+        _ => new CosineWithWarmup(optimizer, 2, 10),
+    };
+
+    public static TheoryData<string> Schedules => ["step", "exponential", "cosine", "warm-up"];
+
     private static SGD Optimizer() => new([new Parameter(Tensor.Ones([1]))], 0.3);
 
     private static void Check(Func<Optimizer, LearningRateScheduler> create, double[] expected)
     {
         Optimizer optimizer = Optimizer();
         LearningRateScheduler scheduler = create(optimizer);
+        scheduler.Start();
         for (int i = 0; i < expected.Length; i++)
         {
             Assert.Equal(expected[i], optimizer.LearningRate, Tolerance);

@@ -29,10 +29,10 @@ internal sealed class ScratchBatchNorm : Module, IInitializable
         Shape moments = isSpatial ? [1, channels, 1, 1] : [1, channels];
         Shape affine = scalar ? [1] : moments;
         _scalar = scalar;
-        Gamma = Register("gamma", Tensor.Ones(affine));
-        Beta = Register("beta", Tensor.Zeros(affine));
-        MovingMean = RegisterBuffer("moving_mean", Tensor.Zeros(moments));
-        MovingVariance = RegisterBuffer("moving_var", Tensor.Full(moments, scalar ? 0 : 1));
+        Gamma = Register("gamma", Tensor.Ones(affine), ParameterRole.NormScale);
+        Beta = Register("beta", Tensor.Zeros(affine), ParameterRole.NormShift);
+        MovingMean = RegisterBuffer("moving_mean", Tensor.Zeros(moments), range: StateRange.Finite);
+        MovingVariance = RegisterBuffer("moving_var", Tensor.Full(moments, scalar ? 0 : 1), range: StateRange.Variance);
     }
 
     public Parameter Gamma { get; }

@@ -30,8 +30,8 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable
             throw new ArgumentException($"GroupNorm: expected a number of channels that is a multiple of the groups, got {numChannels} channels and {numGroups} groups. Use a number of groups that divides {numChannels}.", nameof(numChannels));
         (NumGroups, NumChannels, Eps) = (numGroups, numChannels, eps);
         if (!affine) return;
-        Weight = Register("weight", Tensor.Ones([numChannels]));
-        Bias = Register("bias", Tensor.Zeros([numChannels]));
+        Weight = Register("weight", Tensor.Ones([numChannels]), ParameterRole.NormScale);
+        Bias = Register("bias", Tensor.Zeros([numChannels]), ParameterRole.NormShift);
     }
 
     /// <summary>Number of groups G.</summary>

@@ -28,8 +28,8 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable
         NormalizedShape = normalizedShape;
         Eps = eps;
         if (!elementwiseAffine) return;
-        Weight = Register("weight", Tensor.Ones(normalizedShape));
-        if (bias) Bias = Register("bias", Tensor.Zeros(normalizedShape));
+        Weight = Register("weight", Tensor.Ones(normalizedShape), ParameterRole.NormScale);
+        if (bias) Bias = Register("bias", Tensor.Zeros(normalizedShape), ParameterRole.NormShift);
     }
 
     /// <summary>Creates the layer for vectors of <paramref name="features"/> values.</summary>

@@ -26,7 +26,7 @@ public sealed class RMSNorm : Module, IFusesReLU, IInitializable
         if (eps is { } added) NormChecks.Eps("RMSNorm", added);
         NormalizedShape = normalizedShape;
         Eps = eps;
-        if (elementwiseAffine) Weight = Register("weight", Tensor.Ones(normalizedShape));
+        if (elementwiseAffine) Weight = Register("weight", Tensor.Ones(normalizedShape), ParameterRole.NormScale);
     }
 
     /// <summary>Creates the layer for vectors of <paramref name="features"/> values.</summary>

@@ -42,7 +42,7 @@ public sealed class SyncBatchNorm : BatchNorm
         : base(source.NumFeatures, source.Convention, source.Weight is not null, source.Bias is not null, source.TrackRunningStats, new BatchForm { SpansGroup = true })
     {
         if ((source.Weight?.DType ?? source.Running?.Mean.Value.DType) is { } dtype) To(dtype);
-        LoadStateDict(source.StateDict());
+        LoadStateDict(source.StateDict(), checkValues: false);
         Running?.SkippedBatches = source.Running!.SkippedBatches;
         Running?.IsExact = source.Running!.IsExact;
         if (source.State != NormState.Active) Set(source.State, nameof(ConvertFrom));

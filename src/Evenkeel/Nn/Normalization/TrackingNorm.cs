@@ -21,8 +21,8 @@ public abstract class TrackingNorm : Module, IInitializable
         NumFeatures = numFeatures;
         Eps = eps;
         Average = average;
-        if (useScale) Weight = Register("weight", Tensor.Ones([numFeatures]));
-        if (useBias) Bias = Register("bias", Tensor.Zeros([numFeatures]));
+        if (useScale) Weight = Register("weight", Tensor.Ones([numFeatures]), ParameterRole.NormScale);
+        if (useBias) Bias = Register("bias", Tensor.Zeros([numFeatures]), ParameterRole.NormShift);
         if (!trackRunningStats) return;
         Running = new RunningStatistics(numFeatures, average);
         RegisterBuffer("running_mean", Running.Mean);

@@ -16,9 +16,9 @@ public sealed class RunningStatistics
     public RunningStatistics(int features, RunningAverage average)
     {
         Average = average;
-        Mean = new StateBuffer(Tensor.Full([features], average.InitialMean), "running_mean");
-        Variance = new StateBuffer(Tensor.Full([features], average.InitialVariance), "running_var");
-        NumBatchesTracked = new StateBuffer(Tensor.Zeros([], DType.Int64), "num_batches_tracked");
+        Mean = new StateBuffer(Tensor.Full([features], average.InitialMean), "running_mean", StateRange.Finite);
+        Variance = new StateBuffer(Tensor.Full([features], average.InitialVariance), "running_var", StateRange.Variance);
+        NumBatchesTracked = new StateBuffer(Tensor.Zeros([], DType.Int64), "num_batches_tracked", StateRange.Count);
     }
 
     /// <summary>The rule of the updates.</summary>

@@ -7,12 +7,13 @@ namespace Evenkeel.Optim;
 /// else s = min + (1 - min)·(1 + cos(π·(t - warmup) / (total - warmup))) / 2. After <c>total</c> it stays.
 /// </summary>
 /// <remarks>
-/// The widespread "cosine schedule with warm-up", a <c>LambdaLR</c> in PyTorch's terms: it sets the rates at creation, so with a warm-up the first step has rate 0.
-/// Without a warm-up it is <c>CosineAnnealingLR</c> in closed form.
+/// The widespread "cosine schedule with warm-up", a <c>LambdaLR</c> in PyTorch's terms: with a warm-up the first step
+/// has rate 0. Without one it is <c>CosineAnnealingLR</c> in closed form. lr₀ is the base rate, see
+/// <see cref="LearningRateScheduler"/>.
 /// </remarks>
 public sealed class CosineWithWarmup : LearningRateScheduler
 {
-    /// <summary>Creates the schedule and sets the learning rates of count 0.</summary>
+    /// <summary>Creates the schedule; the rates stay what they are until it starts.</summary>
     /// <param name="optimizer">The optimizer.</param>
     /// <param name="warmup">Counts of the linear rise.</param>
     /// <param name="total">Count at which the smallest share is reached.</param>
@@ -28,7 +29,7 @@ public sealed class CosineWithWarmup : LearningRateScheduler
         Warmup = warmup;
         Total = total;
         MinimumShare = minimumShare;
-        Apply();
+        Await();
     }
 
     /// <summary>Counts of the linear rise.</summary>
@@ -40,11 +41,10 @@ public sealed class CosineWithWarmup : LearningRateScheduler
     /// <summary>Smallest share of the initial learning rate.</summary>
     public double MinimumShare { get; }
 
-    private protected override void Apply()
-    {
-        double share = Share(Math.Min(Count, Total));
-        foreach (ParameterGroup group in Optimizer.Groups) group.LearningRate = group.InitialLearningRate * share;
-    }
+    private protected override ReadOnlySpan<Setting> Settings =>
+        new Setting[] { new("warmup", Warmup), new("total", Total), new("minimum_share", MinimumShare) };
+
+    private protected override double RateAt(long count, double baseRate, double rate) => baseRate * Share(Math.Min(count, Total));
 
     private double Share(long t)
     {

@@ -8,10 +8,16 @@ public sealed class ExponentialLR : LearningRateScheduler
     /// <param name="gamma">The factor.</param>
     /// <exception cref="ArgumentOutOfRangeException">gamma is negative.</exception>
     public ExponentialLR(Optimizer optimizer, double gamma)
-        : base(optimizer) => Gamma = Guard.NotNegative(gamma, nameof(ExponentialLR), nameof(gamma));
+        : base(optimizer)
+    {
+        Gamma = Guard.NotNegative(gamma, nameof(ExponentialLR), nameof(gamma));
+        Await();
+    }
 
     /// <summary>The factor.</summary>
     public double Gamma { get; }
 
-    private protected override void Apply() => Multiply(Gamma);
+    private protected override ReadOnlySpan<Setting> Settings => new Setting[] { new("gamma", Gamma) };
+
+    private protected override double RateAt(long count, double baseRate, double rate) => count == 0 ? rate : rate * Gamma;
 }

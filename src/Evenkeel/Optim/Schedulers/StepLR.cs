@@ -14,6 +14,7 @@ public sealed class StepLR : LearningRateScheduler
         if (stepSize < 1) throw new ArgumentOutOfRangeException(nameof(stepSize), $"StepLR: expected stepSize of 1 or more, got {stepSize}.");
         StepSize = stepSize;
         Gamma = Guard.NotNegative(gamma, nameof(StepLR), nameof(gamma));
+        Await();
     }
 
     /// <summary>Counts between two changes.</summary>
@@ -22,8 +23,8 @@ public sealed class StepLR : LearningRateScheduler
     /// <summary>The factor.</summary>
     public double Gamma { get; }
 
-    private protected override void Apply()
-    {
-        if (Count % StepSize == 0) Multiply(Gamma);
-    }
+    private protected override ReadOnlySpan<Setting> Settings => new Setting[] { new("step_size", StepSize), new("gamma", Gamma) };
+
+    private protected override double RateAt(long count, double baseRate, double rate) =>
+        count == 0 || count % StepSize != 0 ? rate : rate * Gamma;
 }

@@ -1,0 +1,83 @@
+using System.Globalization;
+using System.Numerics;
+
+namespace Evenkeel;
+
+/// <summary>Which numbers a tensor of a layer's or an optimizer's state can hold; what is loaded into it is checked against this.</summary>
+public enum StateRange
+{
+    /// <summary>Every number, NaN and infinities among them.</summary>
+    Any,
+
+    /// <summary>Finite numbers: a mean, a momentum.</summary>
+    Finite,
+
+    /// <summary>Finite numbers of 0 or more: a variance.</summary>
+    Variance,
+
+    /// <summary>Numbers of 0 or more, and infinity, which the square of a large finite number may be.</summary>
+    SecondMoment,
+
+    /// <summary>Whole numbers from 0 to 2^53: how often something has happened.</summary>
+    Count,
+}
+
+/// <summary>The check of <see cref="StateRange"/>.</summary>
+internal static class StateRanges
+{
+    private const long LargestCount = 1L << 53;
+
+    /// <summary>
+    /// What is wrong with values that are to be written, for example <c>, channel 3: expected a finite number of 0 or more, got -1E-05</c>; null if nothing is.
+    /// </summary>
+    /// <param name="range">What is allowed.</param>
+    /// <param name="given">The values as they came.</param>
+    /// <param name="written">The same values in the type they are written in: a conversion may overflow.</param>
+    /// <param name="place">What an element is called: <c>channel</c>, <c>element</c>.</param>
+    public static string? Problem(StateRange range, Tensor given, Tensor written, string place)
+    {
+        int at = range == StateRange.Any ? -1 : written.DType switch
+        {
+            DType.Float32 => Find(range, written.AsSpan<float>()),
+            DType.Float64 => Find(range, written.AsSpan<double>()),
+            _ => Find(range, written.AsSpan<long>()),
+        };
+        if (at < 0) return null;
+        string text = Text(given, at), after = Text(written, at);
+        string got = text == after || given.DType == written.DType ? text : $"{text}, which is {after} in {written.DType}";
+        return $"{(written.Shape.Rank == 0 ? "" : $", {place} {at}")}: expected {Words(range)}, got {got}";
+    }
+
+    private static int Find<T>(StateRange range, ReadOnlySpan<T> values) where T : unmanaged, INumber<T>
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            T value = values[i];
+            bool allowed = range switch
+            {
+                StateRange.Finite => T.IsFinite(value),
+                StateRange.Variance => T.IsFinite(value) && value >= T.Zero,
+                StateRange.SecondMoment => value >= T.Zero,
+                _ => value >= T.Zero && value <= T.CreateSaturating(LargestCount) && T.IsInteger(value),
+            };
+            if (!allowed) return i;
+        }
+
+        return -1;
+    }
+
+    private static string Words(StateRange range) => range switch
+    {
+        StateRange.Finite => "a finite number",
+        StateRange.Variance => "a finite number of 0 or more",
+        StateRange.SecondMoment => "a number of 0 or more",
+        _ => "a whole number from 0 to 2^53",
+    };
+
+    private static string Text(Tensor tensor, int at) => tensor.DType switch
+    {
+        DType.Float32 => tensor.AsSpan<float>()[at].ToString(CultureInfo.InvariantCulture),
+        DType.Float64 => tensor.AsSpan<double>()[at].ToString(CultureInfo.InvariantCulture),
+        _ => tensor.AsSpan<long>()[at].ToString(CultureInfo.InvariantCulture),
+    };
+}
