@@ -25,7 +25,8 @@ public enum StateRange
 /// <summary>The check of <see cref="StateRange"/>.</summary>
 internal static class StateRanges
 {
-    private const long LargestCount = 1L << 53;
+    /// <summary>More has never happened, and one more would soon be a negative number.</summary>
+    public const long LargestCount = 1L << 53;
 
     /// <summary>
     /// What is wrong with values that are to be written, for example <c>, channel 3: expected a finite number of 0 or more, got -1E-05</c>; null if nothing is.

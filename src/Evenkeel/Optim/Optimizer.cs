@@ -174,10 +174,18 @@ public abstract unsafe class Optimizer
         Tensor steps = Find(state, $"{Name}.steps", [_parameters.Count], DType.Int64);
         Tensor groups = Find(state, $"{Name}.groups", [_groups.Count, 3], DType.Float64);
         StateSettings.Check(state, Name, Settings);
-        if (StateRanges.Problem(StateRange.Count, steps, steps, "parameter") is { } wrongCount)
-            throw new ArgumentException($"{Name}: '{Name}.steps'{wrongCount}. The state is damaged; load another one.", nameof(state));
-        if (StateRanges.Problem(StateRange.Variance, groups, groups, "element") is { } wrongRate)
-            throw new ArgumentException($"{Name}: rates and decays in '{Name}.groups'{wrongRate}. The state is damaged; load another one.", nameof(state));
+        foreach (long count in steps.AsSpan<long>())
+        {
+            if (count is < 0 or > StateRanges.LargestCount)
+                throw new ArgumentException($"{Name}: expected counts of 0 or more, up to 2^53, in '{Name}.steps', got {count}. The state is damaged; load another one.", nameof(state));
+        }
+
+        foreach (double value in groups.AsSpan<double>())
+        {
+            if (!(value >= 0 && double.IsFinite(value)))
+                throw new ArgumentException($"{Name}: expected rates of 0 or more and finite in '{Name}.groups', got {value}. The state is damaged; load another one.", nameof(state));
+        }
+
         ReadOnlySpan<StateSlot> slots = States;
         var tensors = new Tensor[_parameters.Count * slots.Length];
         for (int i = 0; i < _parameters.Count; i++)

@@ -74,7 +74,7 @@ public sealed partial class Trainer
         long[] position = Need(state, path, PositionKey, DType.Int64).ToArray<long>();
         if (position.Length != 5 || position[0] != FormatVersion)
             throw new ArgumentException($"Trainer.Resume: expected a checkpoint of version {FormatVersion} in {path}, got version {(position.Length > 0 ? position[0] : 0)}. Use the version of the library that wrote it.", nameof(path));
-        CheckSettings(archive, state, path, position[2]);
+        CheckSettings(archive, path, position[2]);
         double bestAccuracy = Need(state, path, AccuracyKey, DType.Float64).Item();
         var history = new History { BestEpoch = (int)position[3], SkippedBatches = (int)position[4], BestValidationAccuracy = double.IsFinite(bestAccuracy) ? bestAccuracy : double.NaN };
         history.LossList.AddRange(Need(state, path, LossKey, DType.Float64).AsSpan<double>());
@@ -90,6 +90,7 @@ public sealed partial class Trainer
             ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
         List<(string Name, TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
+        CheckSchedule(archive, state, path);
         Action takeOptimizer = Optimizer.Check(Part(state, OptimizerPrefix), checkValues: true);
         Action? takeSchedule = Options.Scheduler?.Check(Part(state, SchedulerPrefix));
 
@@ -122,7 +123,7 @@ public sealed partial class Trainer
         ("L2", Options.L2.ToString("R", CultureInfo.InvariantCulture)),
     ];
 
-    private void CheckSettings(TensorArchive archive, StateDict state, string path, long epochs)
+    private void CheckSettings(TensorArchive archive, string path, long epochs)
     {
         var differences = new List<string>();
         foreach ((string name, string value) in Settings())
@@ -131,24 +132,21 @@ public sealed partial class Trainer
             if (saved != value) differences.Add($"{name} {saved} (here {value})");
         }
 
-        string schedule = Options.Scheduler?.GetType().Name ?? "none", savedSchedule = SavedSchedule(state) ?? "none";
-        if (schedule != savedSchedule) differences.Add($"schedule {savedSchedule} (here {schedule})");
-        else if (Options.Scheduler is not null && archive.Metadata.TryGetValue(SettingPrefix + ScheduleByName, out string? by) && by != Options.ScheduleBy.ToString())
-            differences.Add($"{ScheduleByName} {by} (here {Options.ScheduleBy})");
         if (epochs > Options.Epochs) differences.Add($"{epochs} epochs done (here {Options.Epochs} in all)");
         if (differences.Count > 0)
             throw new ArgumentException($"Trainer.Resume: expected the settings of this trainer in {path}, got {string.Join(", ", differences)}. Build the trainer as it was when the checkpoint was saved, or load its weights alone into a new run.", nameof(path));
     }
 
-    /// <summary>The kind of the schedule in a checkpoint: <c>scheduler.StepLR.count</c> has its name.</summary>
-    private static string? SavedSchedule(StateDict state)
+    /// <summary>A run that had a schedule goes on with one of that kind, and one without goes on without.</summary>
+    private void CheckSchedule(TensorArchive archive, StateDict state, string path)
     {
-        foreach (string key in state.Keys)
-        {
-            if (key.StartsWith(SchedulerPrefix, StringComparison.Ordinal)) return key.Split('.')[1];
-        }
-
-        return null;
+        // scheduler.StepLR.count has the kind in its name.
+        string saved = state.Keys.FirstOrDefault(static key => key.StartsWith(SchedulerPrefix, StringComparison.Ordinal))?.Split('.')[1] ?? "none";
+        string here = Options.Scheduler?.GetType().Name ?? "none";
+        if (saved != here)
+            throw new ArgumentException($"Trainer.Resume: expected the schedule of this trainer in {path}, got {saved} (here {here}). Build the trainer as it was when the checkpoint was saved, or load its weights alone into a new run.", nameof(path));
+        if (saved != "none" && archive.Metadata.TryGetValue(SettingPrefix + ScheduleByName, out string? by) && by != Options.ScheduleBy.ToString())
+            throw new ArgumentException($"Trainer.Resume: expected a schedule that steps by {Options.ScheduleBy} in {path}, got one that steps by {by}. Set TrainerOptions.ScheduleBy as it was when the checkpoint was saved.", nameof(path));
     }
 
     private static void CheckCounts(long[] position, History history, string path)
@@ -168,7 +166,7 @@ public sealed partial class Trainer
         foreach (double accuracy in all)
         {
             if (accuracy is not (>= 0 and <= 1))
-                throw new InvalidDataException($"Trainer.Resume: expected accuracies from 0 to 1 in {path}, got {accuracy}. The checkpoint is damaged; use an earlier one.");
+                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"Trainer.Resume: expected accuracies from 0 to 1 in {path}, got {accuracy}. The checkpoint is damaged; use an earlier one."));
         }
     }
 

@@ -1,5 +1,6 @@
 using Evenkeel.Nn;
 using Evenkeel.Optim;
+using Evenkeel.Tests.Optim;
 using Xunit;
 
 namespace Evenkeel.Tests.Nn;
@@ -97,5 +98,69 @@ public sealed class ImpossibleStateTests
         Assert.Contains($"'{optimizer.Name}.1.{moment}' (kernel), element 4: expected", message, StringComparison.Ordinal);
         Assert.Contains(value.ToString(System.Globalization.CultureInfo.InvariantCulture), message, StringComparison.Ordinal);
         Assert.Equal(0, optimizer.StateDict()[$"{optimizer.Name}.0.{moment}"].AsSpan<double>()[0]);
+    }
+
+    [Fact]
+    public void ImpossibleValuesAreTakenOnRequest()
+    {
+        var network = new Sequential(new BatchNorm1d(2));
+        StateDict state = network.StateDict();
+        state["0.running_var"].AsSpan<float>()[1] = -1;
+        Assert.True(network.LoadStateDict(state, checkValues: false).IsComplete);
+        Assert.Equal(-1, network.StateDict()["0.running_var"].AsSpan<float>()[1]);
+
+        Parameter[] parameters = [new(Tensor.Ones([2]))];
+        var optimizer = new Adam(parameters);
+        StateDict moments = optimizer.StateDict();
+        moments["Adam.0.exp_avg_sq"].AsSpan<float>()[1] = -1;
+        optimizer.LoadStateDict(moments, checkValues: false);
+        Assert.Equal(-1, optimizer.StateDict()["Adam.0.exp_avg_sq"].AsSpan<float>()[1]);
+    }
+
+    [Fact]
+    public void EveryImpossibleNumberIsListedByItsLayer()
+    {
+        var network = new Sequential(new BatchNorm1d(2), new BatchNorm1d(3));
+        StateDict state = network.StateDict();
+        state["0.running_var"].AsSpan<float>()[1] = -2;
+        state["1.running_mean"].AsSpan<float>()[2] = float.NaN;
+        string message = Assert.Throws<ArgumentException>(() => network.LoadStateDict(state)).Message;
+        Assert.Contains("  0.running_var, channel 1: expected a finite number of 0 or more, got -2\n  1.running_mean, channel 2: expected a finite number, got NaN\n", message, StringComparison.Ordinal);
+        Assert.Contains("checkValues: false", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ASecondMomentThatHasOverflowedIsLoaded()
+    {
+        // The square of a finite gradient of 1e30; the element takes no steps, but the state is what training left.
+        var parameter = new Parameter(Tensor.Ones([2]));
+        var optimizer = new Adam([parameter]);
+        OptimizerTests.SetGradient(parameter, static _ => 1e30);
+        optimizer.Step();
+        new Adam([new Parameter(Tensor.Ones([2]))]).LoadStateDict(optimizer.StateDict());
+    }
+
+    [Fact]
+    public void ALayerOfTheUsersOwnSaysWhatItsBuffersCanHold()
+    {
+        var layer = new Scratch();
+        StateDict state = layer.StateDict();
+        state["moving_var"].AsSpan<float>()[1] = -1;
+        state["free"].AsSpan<float>()[1] = float.NaN;
+        Assert.Contains("moving_var, channel 1", Assert.Throws<ArgumentException>(() => layer.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        Assert.Contains("moving_var, channel 1", Assert.Throws<ArgumentException>(() => layer.Clone().LoadStateDict(state)).Message, StringComparison.Ordinal);
+        state["moving_var"].AsSpan<float>()[1] = 0;
+        Assert.True(layer.LoadStateDict(state).IsComplete);
+    }
+
+    private sealed class Scratch : Module
+    {
+        public Scratch()
+        {
+            RegisterBuffer("moving_var", Tensor.Ones([2]), range: StateRange.Variance);
+            RegisterBuffer("free", Tensor.Ones([2]));
+        }
+
+        protected override Tensor ForwardCore(Tensor x) => x;
     }
 }

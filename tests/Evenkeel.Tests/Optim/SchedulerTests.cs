@@ -114,6 +114,211 @@ public sealed class SchedulerTests
         }
     }
 
+    [Fact]
+    public void TheOptimizersNextStepTakesTheRateOfCountZero()
+    {
+        var parameter = new Parameter(Tensor.Ones([1]));
+        var optimizer = new SGD([parameter], 0.25);
+        var schedule = new CosineWithWarmup(optimizer, 2, 10);
+        var steps = new List<float>();
+        for (int t = 0; t < 3; t++)
+        {
+            float before = parameter.Value.AsSpan<float>()[0];
+            OptimizerTests.SetGradient(parameter, static _ => 1);
+            optimizer.Step();
+            steps.Add(before - parameter.Value.AsSpan<float>()[0]);
+            schedule.Step();
+        }
+
+        // As torch.optim.lr_scheduler.LambdaLR has it: the warm-up's first step has rate 0.
+        Assert.Equal([0, 0.125f, 0.25f], steps);
+    }
+
+    [Theory]
+    [MemberData(nameof(Schedules))]
+    public void AScheduleThatIsRefusedNeverActs(string name)
+    {
+        Optimizer optimizer = Optimizer();
+        Assert.Throws<ArgumentOutOfRangeException>(() => name switch
+        {
+            "step" => new StepLR(optimizer, 0),
+            "exponential" => new ExponentialLR(optimizer, -1),
+            "cosine" => new CosineWithWarmup(optimizer, 0, 10, 2),
+            _ => (LearningRateScheduler)new CosineWithWarmup(optimizer, 5, 5),
+        });
+        optimizer.Step();
+        Assert.Equal(0.3, optimizer.LearningRate);
+    }
+
+    [Fact]
+    public void AScheduleSavedBeforeItStartedIsStillWaitingWhenItIsLoaded()
+    {
+        Optimizer first = Optimizer(), second = Optimizer();
+        var saved = new CosineWithWarmup(first, 2, 10);
+        var loaded = new CosineWithWarmup(second, 2, 10);
+        loaded.Step();
+        loaded.LoadStateDict(saved.StateDict());
+        Assert.False(loaded.IsStarted);
+        second.Step();
+        Assert.Equal(0, second.LearningRate);
+        loaded.Step();
+        saved.Step();
+        Assert.Equal(first.LearningRate, second.LearningRate);
+    }
+
+    [Theory]
+    [InlineData("step", "step_size 2 (here 3), gamma 0.5 (here 0.25)")]
+    [InlineData("exponential", "gamma 0.9 (here 0.8)")]
+    [InlineData("cosine", "warmup 0 (here 1), minimum_share 0.1 (here 0)")]
+    [InlineData("warm-up", "warmup 2 (here 3), total 10 (here 20)")]
+    public void AStateOfOtherSettingsIsRefusedWithTheSettings(string name, string differences)
+    {
+        Optimizer first = Optimizer(), second = Optimizer();
+        LearningRateScheduler saved = Create(name, first);
+        for (int i = 0; i < 4; i++) saved.Step();
+        LearningRateScheduler other = name switch
+        {
+            "step" => new StepLR(second, 3, 0.25),
+            "exponential" => new ExponentialLR(second, 0.8),
+            "cosine" => new CosineWithWarmup(second, 1, 10),
+            _ => new CosineWithWarmup(second, 3, 20),
+        };
+        other.Step();
+        double rate = second.LearningRate;
+        string message = Assert.Throws<ArgumentException>(() => other.LoadStateDict(saved.StateDict())).Message;
+        Assert.Contains($"expected a state of the same settings, got {differences}.", message, StringComparison.Ordinal);
+        Assert.Equal(1, other.Count);
+        Assert.Equal(rate, second.LearningRate);
+    }
+
+    [Fact]
+    public void GroupsKeepRatesAndBaseRatesOfTheirOwn()
+    {
+        static SGD Make() => new([new ParameterGroup([new Parameter(Tensor.Ones([1]))], 0.1), new ParameterGroup([new Parameter(Tensor.Ones([1]))], 0.2)]);
+        SGD first = Make(), second = Make();
+        first.Groups[1].LearningRate = 0.8;
+        var saved = new CosineWithWarmup(first, 4, 10);
+        saved.Step();
+        Assert.Equal([0.1 * 0.25, 0.8 * 0.25], first.Groups.Select(static group => group.LearningRate));
+        first.AddGroup(new ParameterGroup([new Parameter(Tensor.Ones([1]))], 0.4));
+        saved.Step();
+        Assert.Equal([0.1 * 0.5, 0.8 * 0.5, 0.4 * 0.5], first.Groups.Select(static group => group.LearningRate));
+
+        var resumed = new CosineWithWarmup(second, 4, 10);
+        Assert.Contains("Float64 of shape (2), a rate per group, got Float64 of shape (3)",
+            Assert.Throws<ArgumentException>(() => resumed.LoadStateDict(saved.StateDict())).Message, StringComparison.Ordinal);
+        second.AddGroup(new ParameterGroup([new Parameter(Tensor.Ones([1]))]));
+        resumed.LoadStateDict(saved.StateDict());
+        saved.Step();
+        resumed.Step();
+        Assert.Equal(first.Groups.Select(static group => group.LearningRate), second.Groups.Select(static group => group.LearningRate));
+    }
+
+    [Fact]
+    public void ASecondScheduleStartsFromTheRateGivenByHandNotFromTheFirstOnes()
+    {
+        Optimizer optimizer = Optimizer();
+        var first = new CosineWithWarmup(optimizer, 10, 20);
+        first.Step();
+        var second = new CosineWithWarmup(optimizer, 0, 10, 0.5);
+        Assert.Equal(0.3 * 0.1, optimizer.LearningRate);
+        second.Start();
+        Assert.Equal(0.3, optimizer.LearningRate);
+    }
+
+    [Fact]
+    public void TwoSchedulesAreSavedAndLoadedInAnyOrder()
+    {
+        static (Optimizer Optimizer, LearningRateScheduler One, LearningRateScheduler Two) Make()
+        {
+            Optimizer optimizer = Optimizer();
+            return (optimizer, new ExponentialLR(optimizer, 0.9), new StepLR(optimizer, 2, 0.5));
+        }
+
+        var (first, one, two) = Make();
+        var (second, otherOne, otherTwo) = Make();
+        for (int i = 0; i < 3; i++)
+        {
+            one.Step();
+            two.Step();
+        }
+
+        otherTwo.LoadStateDict(two.StateDict());
+        second.LoadStateDict(first.StateDict());
+        otherOne.LoadStateDict(one.StateDict());
+        Assert.Equal(first.LearningRate, second.LearningRate);
+        for (int i = 0; i < 3; i++)
+        {
+            one.Step();
+            two.Step();
+            otherOne.Step();
+            otherTwo.Step();
+            Assert.Equal(first.LearningRate, second.LearningRate);
+        }
+    }
+
+    [Fact]
+    public void ARateChangedByHandOnTheWayIsPartOfTheState()
+    {
+        Optimizer first = Optimizer(), second = Optimizer();
+        LearningRateScheduler saved = new StepLR(first, 2, 0.5), resumed = new StepLR(second, 2, 0.5);
+        saved.Step();
+        first.LearningRate = 0.7;
+        resumed.LoadStateDict(saved.StateDict());
+        Assert.Equal(0.7, second.LearningRate);
+    }
+
+    [Theory]
+    [MemberData(nameof(Schedules))]
+    public void AStateOfAnEarlierVersionIsACountBesideTheOptimizersRates(string name)
+    {
+        Optimizer first = Optimizer(), second = Optimizer();
+        LearningRateScheduler saved = Create(name, first);
+        for (int i = 0; i < 5; i++) saved.Step();
+        StateDict optimizerState = Earlier(first.StateDict()), scheduleState = Earlier(saved.StateDict());
+        Assert.Single(scheduleState);
+
+        LearningRateScheduler resumed = Create(name, second);
+        second.LoadStateDict(optimizerState);
+        resumed.LoadStateDict(scheduleState);
+        for (int i = 0; i < 7; i++)
+        {
+            Assert.Equal(first.LearningRate, second.LearningRate);
+            second.Step();
+            saved.Step();
+            resumed.Step();
+        }
+    }
+
+    [Fact]
+    public void ImpossibleCountsAndRatesAreRefused()
+    {
+        Optimizer optimizer = Optimizer();
+        var schedule = new CosineWithWarmup(optimizer, 2, 10);
+        schedule.Step();
+        foreach ((string key, double value) in new (string, double)[] { ("count", -1), ("base_rates", -0.1), ("base_rates", double.NaN), ("rates", double.PositiveInfinity) })
+        {
+            StateDict state = schedule.StateDict();
+            Tensor tensor = state[$"CosineWithWarmup.{key}"];
+            if (key == "count") tensor.AsSpan<long>()[0] = (long)value;
+            else tensor.AsSpan<double>()[0] = value;
+            Assert.Contains($"'CosineWithWarmup.{key}'", Assert.Throws<ArgumentException>(() => schedule.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(0.15, optimizer.LearningRate);
+    }
+
+    /// <summary>What versions before settings and rates were part of a state have saved.</summary>
+    internal static StateDict Earlier(StateDict state)
+    {
+        foreach (string key in state.Keys.ToArray())
+        {
+            if (key.Contains(".setting.", StringComparison.Ordinal) || key.EndsWith("rates", StringComparison.Ordinal)) state.Remove(key);
+        }
+
+        return state;
+    }
+
     private static LearningRateScheduler Create(string name, Optimizer optimizer) => name switch
     {
         "step" => new StepLR(optimizer, 2, 0.5),

@@ -503,6 +503,99 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void AScheduleOfAnotherKindOrOfOtherSettingsIsNotResumed()
+    {
+        string path = Path.Combine(_folder, "schedule.safetensors");
+        Trainer saved = CreateScheduled(static o => new CosineWithWarmup(o, 2, 10));
+        saved.Fit(Samples(100, 1), Samples(40, 2));
+        saved.SaveCheckpoint(path);
+        foreach ((Func<Optimizer, LearningRateScheduler>? create, ScheduleBy by, string difference) in new (Func<Optimizer, LearningRateScheduler>?, ScheduleBy, string)[]
+        {
+            (null, ScheduleBy.Epoch, "got CosineWithWarmup (here none)"),
+            (static o => new StepLR(o, 2), ScheduleBy.Epoch, "got CosineWithWarmup (here StepLR)"),
+            (static o => new CosineWithWarmup(o, 2, 20), ScheduleBy.Epoch, "total 10 (here 20)"),
+            (static o => new CosineWithWarmup(o, 2, 10), ScheduleBy.Iteration, "a schedule that steps by Iteration"),
+        })
+        {
+            Trainer other = CreateScheduled(create, by);
+            string before = WeightsHash.Of(other.Model);
+            double rate = other.Optimizer.LearningRate;
+            Assert.Contains(difference, Assert.Throws<ArgumentException>(() => other.Resume(path)).Message, StringComparison.Ordinal);
+            Assert.Equal((before, rate, 0L), (WeightsHash.Of(other.Model), other.Optimizer.LearningRate, other.Iteration));
+        }
+
+        Trainer resumed = CreateScheduled(static o => new CosineWithWarmup(o, 2, 10));
+        resumed.Resume(path);
+        Assert.Equal((saved.Optimizer.LearningRate, 2L), (resumed.Optimizer.LearningRate, resumed.Options.Scheduler!.Count));
+    }
+
+    [Fact]
+    public void AScheduleOfAnotherOptimizerIsRefused()
+    {
+        Sequential model = Model(DType.Float32, 0);
+        var options = new TrainerOptions { Scheduler = new StepLR(new SGD(model.Parameters()), 2) };
+        Assert.Contains("a schedule of the trainer's optimizer", Assert.Throws<ArgumentException>(() => new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ACheckpointOfAnEarlierVersionIsResumedWithTheSameBits()
+    {
+        string path = Path.Combine(_folder, "now.safetensors"), earlier = Path.Combine(_folder, "earlier.safetensors");
+        TensorDataset training = Samples(100, 1), validation = Samples(40, 2);
+        Trainer whole = CreateScheduled(static o => new CosineWithWarmup(o, 2, 10), epochs: 6), half = CreateScheduled(static o => new CosineWithWarmup(o, 2, 10));
+        whole.Fit(training, validation);
+        half.Fit(training, validation);
+        half.SaveCheckpoint(path);
+        TensorArchive now = SafeTensors.Read(path), archive = new();
+        foreach ((string key, Tensor tensor) in now.StateDict())
+        {
+            if (!key.Contains(".setting.", StringComparison.Ordinal) && !key.EndsWith("rates", StringComparison.Ordinal)) archive.Add(key, tensor);
+        }
+
+        foreach ((string key, string value) in now.Metadata)
+        {
+            if (!key.EndsWith("schedule by", StringComparison.Ordinal)) archive.Metadata[key] = value;
+        }
+
+        SafeTensors.Write(earlier, archive);
+        Trainer resumed = CreateScheduled(static o => new CosineWithWarmup(o, 2, 10), epochs: 6);
+        resumed.Resume(earlier);
+        resumed.Fit(training, validation);
+        Assert.Equal(WeightsHash.Of(whole.Model), WeightsHash.Of(resumed.Model));
+    }
+
+    [Theory]
+    [InlineData("model.1.running_var", -1e-5, "channel 0: expected a finite number of 0 or more, got -1E-05")]
+    [InlineData("best.1.running_var", double.PositiveInfinity, "channel 0: expected a finite number of 0 or more, got Infinity")]
+    [InlineData("model.1.running_mean", double.NaN, "channel 0: expected a finite number, got NaN")]
+    [InlineData("model.1.num_batches_tracked", -1, "expected a whole number from 0 to 2^53, got -1")]
+    [InlineData("optimizer.Adam.1.exp_avg_sq", -1e-12, "element 0: expected a number of 0 or more, got -1E-12")]
+    [InlineData("scheduler.StepLR.rates", -1, "expected a finite number of 0 or more, got -1")]
+    [InlineData("trainer.best_accuracy", double.NaN, "expected accuracies from 0 to 1")]
+    [InlineData("trainer.validation_accuracies", 1.5, "expected accuracies from 0 to 1")]
+    public void ACheckpointWithImpossibleNumbersChangesNothing(string key, double value, string problem)
+    {
+        string path = Path.Combine(_folder, "impossible.safetensors");
+        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 50 });
+        trainer.Fit(Samples(100, 1), Samples(40, 2));
+        trainer.SaveCheckpoint(path);
+        TensorArchive archive = SafeTensors.Read(path);
+        Tensor tensor = archive.Tensor(key);
+        if (tensor.DType == DType.Int64) tensor.AsSpan<long>()[0] = (long)value;
+        else if (tensor.DType == DType.Float64) tensor.AsSpan<double>()[0] = value;
+        else tensor.AsSpan<float>()[0] = (float)value;
+        SafeTensors.Write(path, archive);
+
+        Trainer other = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 50 });
+        string before = WeightsHash.Of(other.Model);
+        double rate = other.Optimizer.LearningRate;
+        Exception refused = Assert.ThrowsAny<Exception>(() => other.Resume(path));
+        Assert.True(refused is ArgumentException or InvalidDataException, refused.ToString());
+        Assert.Contains(problem, refused.Message, StringComparison.Ordinal);
+        Assert.Equal((before, rate, 0L), (WeightsHash.Of(other.Model), other.Optimizer.LearningRate, other.Iteration));
+    }
+
+    [Fact]
     public void ARunOfOtherSettingsIsNotResumed()
     {
         string path = Path.Combine(_folder, "settings.safetensors");
@@ -652,6 +745,14 @@ public sealed class TrainerTests : IDisposable
         Sequential model = Model(dtype, dropout: 0.2);
         var optimizer = new Adam(model.Parameters(), 0.02, weightDecay: 1e-3);
         options.Scheduler = new StepLR(optimizer, 2, 0.7);
+        return new Trainer(model, optimizer, new CrossEntropyLoss(), options);
+    }
+
+    private static Trainer CreateScheduled(Func<Optimizer, LearningRateScheduler>? create, ScheduleBy by = ScheduleBy.Epoch, int epochs = 2)
+    {
+        Sequential model = Model(DType.Float32, 0);
+        var optimizer = new Adam(model.Parameters(), 0.01);
+        var options = new TrainerOptions { Epochs = epochs, BatchSize = 20, Seed = 3, Scheduler = create?.Invoke(optimizer), ScheduleBy = by };
         return new Trainer(model, optimizer, new CrossEntropyLoss(), options);
     }
 
