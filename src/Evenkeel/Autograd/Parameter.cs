@@ -9,7 +9,9 @@ public enum ParameterRole
     /// <summary>None of the others, for example the slope of an activation.</summary>
     Other,
 
-    /// <summary>The weights of a linear map, a convolution or an embedding: drawn at the start, and subject to weight decay.</summary>
+    /// <summary>
+    /// The weights of a linear map, a convolution or an embedding: drawn at the start, and subject to weight decay.
+    /// </summary>
     Weight,
 
     /// <summary>What a layer with weights adds to its output.</summary>

@@ -3,7 +3,10 @@ using System.Numerics;
 
 namespace Evenkeel;
 
-/// <summary>Which numbers a tensor of a layer's or an optimizer's state can hold; what is loaded into it is checked against this.</summary>
+/// <summary>
+/// Which numbers a tensor of a layer's or an optimizer's state can hold; what is loaded into it is checked against
+/// this.
+/// </summary>
 public enum StateRange
 {
     /// <summary>Every number, NaN and infinities among them.</summary>
@@ -29,7 +32,8 @@ internal static class StateRanges
     public const long LargestCount = 1L << 53;
 
     /// <summary>
-    /// What is wrong with values that are to be written, for example <c>, channel 3: expected a finite number of 0 or more, got -1E-05</c>; null if nothing is.
+    /// What is wrong with values that are to be written, for example <c>, channel 3: expected a finite number of 0 or
+    /// more, got -1E-05</c>; null if nothing is.
     /// </summary>
     /// <param name="range">What is allowed.</param>
     /// <param name="given">The values as they came.</param>

@@ -14,10 +14,12 @@ public interface IInitializable
 public abstract partial class Module
 {
     /// <summary>
-    /// Sets the start values of the whole network, by the role of each parameter (<see cref="Parameter.Role"/>). Weights
+    /// Sets the start values of the whole network, by the role of each parameter (<see cref="Parameter.Role"/>).
+    /// Weights
     /// are drawn by <paramref name="init"/>. A bias becomes 0; with <see cref="Init.Default"/> it is drawn as PyTorch
     /// does. Modules with a rule of their own (<see cref="IInitializable"/>: normalization layers) follow it. All other
-    /// parameters stay as they are, and so does a weight of one dimension if <paramref name="init"/> needs fan-in and fan-out.
+    /// parameters stay as they are, and so does a weight of one dimension if <paramref name="init"/> needs fan-in and
+    /// fan-out.
     /// </summary>
     /// <param name="init">For example <see cref="Init.KaimingNormal"/>.</param>
     /// <param name="seed">

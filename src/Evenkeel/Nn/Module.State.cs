@@ -35,12 +35,15 @@ public abstract partial class Module
     /// True: any missing or unexpected key and any wrong shape or type throws, and nothing is changed. False: what fits is loaded, and the report says what did not.
     /// </param>
     /// <param name="checkValues">
-    /// Whether numbers that no training leaves behind are refused, strict or not: a running variance that is negative or
-    /// not finite, a running mean that is not finite, a negative count (<see cref="StateBuffer.Range"/>). False takes them as they are.
+    /// Whether numbers that no training leaves behind are refused, strict or not: a running variance that is negative
+    /// or
+    /// not finite, a running mean that is not finite, a negative count (<see cref="StateBuffer.Range"/>). False takes
+    /// them as they are.
     /// </param>
     /// <returns>What became of each key.</returns>
     /// <exception cref="ArgumentException">
-    /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is impossible.
+    /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is
+    /// impossible.
     /// The message lists all of it, and nothing was changed.
     /// </exception>
     public LoadReport LoadStateDict(StateDict state, bool strict = true, bool checkValues = true)

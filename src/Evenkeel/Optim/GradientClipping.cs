@@ -7,7 +7,8 @@ public static class GradientClipping
     /// Scales all gradients by maxNorm / (norm + 1e-6) where that is below 1; norm is the 2-norm of all gradients as one vector. Semantics of <c>torch.nn.utils.clip_grad_norm_</c>.
     /// </summary>
     /// <remarks>Squares are added in double, in an order that depends on shapes only. A NaN or infinite norm makes every gradient NaN or zero, as in PyTorch: check the result.</remarks>
-    /// <param name="parameters">Parameters, read once; one that comes twice (tied weights) counts once, and one without a gradient is skipped.</param>
+    /// <param name="parameters">Parameters, read once; one that comes twice (tied weights) counts once, and one without
+    /// a gradient is skipped.</param>
     /// <param name="maxNorm">The largest norm allowed.</param>
     /// <returns>The norm before clipping.</returns>
     /// <exception cref="ArgumentException">A parameter is null; no gradient was changed.</exception>
@@ -28,7 +29,9 @@ public static class GradientClipping
         return norm;
     }
 
-    /// <summary>The second half of <see cref="Norm"/>, for a caller that knows the norm; each parameter comes once.</summary>
+    /// <summary>
+    /// The second half of <see cref="Norm"/>, for a caller that knows the norm; each parameter comes once.
+    /// </summary>
     internal static void Scale(IReadOnlyList<Parameter> parameters, double norm, double maxNorm)
     {
         double factor = maxNorm / (norm + 1e-6);

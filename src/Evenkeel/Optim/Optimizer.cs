@@ -48,7 +48,8 @@ public abstract unsafe class Optimizer
     public IReadOnlyList<ParameterGroup> Groups => _groups;
 
     /// <summary>
-    /// The learning rate of the first group; setting it sets that of every group, and what schedules made from then on start from.
+    /// The learning rate of the first group; setting it sets that of every group, and what schedules made from then on
+    /// start from.
     /// </summary>
     public double LearningRate
     {
@@ -97,7 +98,8 @@ public abstract unsafe class Optimizer
     }
 
     /// <summary>
-    /// Changes every parameter that has a gradient. Allocates nothing after the first step. Schedules that were made for this optimizer and have not acted yet set their rates of count 0 before it.
+    /// Changes every parameter that has a gradient. Allocates nothing after the first step. Schedules that were made
+    /// for this optimizer and have not acted yet set their rates of count 0 before it.
     /// </summary>
     public void Step()
     {
@@ -128,8 +130,10 @@ public abstract unsafe class Optimizer
     }
 
     /// <summary>
-    /// Everything a continued run needs besides the parameters, as named tensors in a fixed order: <c>NAME.steps</c> (one count per parameter), <c>NAME.groups</c> (learning rate, the rate that was
-    /// given by hand, and weight decay of each group), <c>NAME.setting.SETTING</c> (a number each) and <c>NAME.i.STATE</c> of parameter i. The tensors are copies.
+    /// Everything a continued run needs besides the parameters, as named tensors in a fixed order: <c>NAME.steps</c>
+    /// (one count per parameter), <c>NAME.groups</c> (learning rate, the rate that was
+    /// given by hand, and weight decay of each group), <c>NAME.setting.SETTING</c> (a number each) and
+    /// <c>NAME.i.STATE</c> of parameter i. The tensors are copies.
     /// </summary>
     public StateDict StateDict()
     {
@@ -155,15 +159,18 @@ public abstract unsafe class Optimizer
     }
 
     /// <summary>
-    /// Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind and settings over the same parameters has given; its learning rates and weight decay apply at once.
+    /// Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind and settings over the same
+    /// parameters has given; its learning rates and weight decay apply at once.
     /// All is checked before anything changes.
     /// </summary>
     /// <param name="state">The state. One of an earlier version has no settings; they are then not compared.</param>
     /// <param name="checkValues">
-    /// Whether moments that no training leaves behind are refused: NaN, a second moment below 0, an infinite mean. False takes them as they are. Counts and rates are always checked.
+    /// Whether moments that no training leaves behind are refused: NaN, a second moment below 0, an infinite mean.
+    /// False takes them as they are. Counts and rates are always checked.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// A key is missing, its shape or type does not fit, a setting is another one (the text says which), or a number is out of range (the text says where and which); nothing was changed.
+    /// A key is missing, its shape or type does not fit, a setting is another one (the text says which), or a number is
+    /// out of range (the text says where and which); nothing was changed.
     /// </exception>
     public void LoadStateDict(StateDict state, bool checkValues = true) => Check(state, checkValues)();
 
@@ -225,7 +232,9 @@ public abstract unsafe class Optimizer
     /// <summary>A schedule that has acted.</summary>
     internal void AwaitNoMore(LearningRateScheduler schedule) => _waiting.Remove(schedule);
 
-    /// <summary>Adds the groups a constructor was given, or one group of loose parameters; two if only weights decay.</summary>
+    /// <summary>
+    /// Adds the groups a constructor was given, or one group of loose parameters; two if only weights decay.
+    /// </summary>
     private protected void AddGroups(IEnumerable<ParameterGroup> groups)
     {
         ArgumentNullException.ThrowIfNull(groups);

@@ -21,7 +21,9 @@ public sealed class ParameterGroup
     /// <summary>The parameters, distinct by reference, in the order given.</summary>
     public IReadOnlyList<Parameter> Parameters { get; }
 
-    /// <summary>The current learning rate. Schedules change it; setting it by hand also sets <see cref="InitialLearningRate"/>.</summary>
+    /// <summary>
+    /// The current learning rate. Schedules change it; setting it by hand also sets <see cref="InitialLearningRate"/>.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative or not finite.</exception>
     public double LearningRate
     {
@@ -38,7 +40,8 @@ public sealed class ParameterGroup
     }
 
     /// <summary>
-    /// The learning rate that was last given by hand: to the group, to its optimizer, or by setting <see cref="LearningRate"/>. A schedule takes it as its base rate when it starts.
+    /// The learning rate that was last given by hand: to the group, to its optimizer, or by setting
+    /// <see cref="LearningRate"/>. A schedule takes it as its base rate when it starts.
     /// </summary>
     public double InitialLearningRate { get; private set; }
 
@@ -47,10 +50,12 @@ public sealed class ParameterGroup
     internal bool IsWeightDecayGiven { get; set; }
 
     /// <summary>
-    /// Two groups: the parameters whose role is <see cref="ParameterRole.Weight"/> with <paramref name="weightDecay"/>, and all others (biases, scales and shifts of norms) with none.
+    /// Two groups: the parameters whose role is <see cref="ParameterRole.Weight"/> with <paramref name="weightDecay"/>,
+    /// and all others (biases, scales and shifts of norms) with none.
     /// </summary>
     /// <remarks>
-    /// Decay on gamma and beta pulls a normalization layer towards zero output without making the function simpler, so most recipes leave it off. <see cref="Parameter.Role"/> says what a parameter is;
+    /// Decay on gamma and beta pulls a normalization layer towards zero output without making the function simpler, so
+    /// most recipes leave it off. <see cref="Parameter.Role"/> says what a parameter is;
     /// its shape does not matter.
     /// </remarks>
     /// <param name="parameters">All parameters of a model.</param>

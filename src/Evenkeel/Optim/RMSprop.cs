@@ -10,10 +10,13 @@ namespace Evenkeel.Optim;
 /// RMSprop: v ← α·v + (1 - α)·g², w ← w - lr·g / (√v + eps). Semantics of <c>torch.optim.RMSprop</c>; CS231n's <c>rmsprop</c> is the same formula with the same defaults.
 /// </summary>
 /// <remarks>
-/// <para>Centred: the root is of the variance of the gradient instead. With the mean gradient a, d = g - a: a ← a + (1 - α)·d, v ← α·(v + (1 - α)·d²), w ← w - lr·g / (√v + eps). That is the average of g² minus
-/// a², which <c>torch.optim.RMSprop</c> computes; but a difference of two averages that are nearly equal is rounding alone, may be below 0, and gives steps of any size, or NaN.</para>
+/// <para>Centred: the root is of the variance of the gradient instead. With the mean gradient a, d = g - a: a ← a + (1
+/// - α)·d, v ← α·(v + (1 - α)·d²), w ← w - lr·g / (√v + eps). That is the average of g² minus
+/// a², which <c>torch.optim.RMSprop</c> computes; but a difference of two averages that are nearly equal is rounding
+/// alone, may be below 0, and gives steps of any size, or NaN.</para>
 /// <para>With momentum mu: b ← mu·b + g / (√v + eps), w ← w - lr·b. g includes weight decay: g + decay·w.</para>
-/// <para>Source: Tieleman and Hinton, Coursera lecture 6.5, 2012; Graves, "Generating sequences with recurrent neural networks", 2013 (centred); Finch, "Incremental calculation of
+/// <para>Source: Tieleman and Hinton, Coursera lecture 6.5, 2012; Graves, "Generating sequences with recurrent neural
+/// networks", 2013 (centred); Finch, "Incremental calculation of
 /// weighted mean and variance", 2009 (the update of the variance).</para>
 /// </remarks>
 public sealed class RMSprop : Optimizer
@@ -27,11 +30,13 @@ public sealed class RMSprop : Optimizer
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
     /// <param name="learningRate">Learning rate lr.</param>
     /// <param name="alpha">Weight of the old mean of squared gradients.</param>
-    /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no step.</param>
+    /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no
+    /// step.</param>
     /// <param name="weightDecay">L2 penalty added to the gradient: decay·w.</param>
     /// <param name="momentum">Momentum mu of the scaled gradients.</param>
     /// <param name="centered">Divides by the standard deviation of the gradient instead of its root mean square.</param>
-    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>) without weight decay.</param>
+    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>)
+    /// without weight decay.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public RMSprop(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8, double weightDecay = 0, double momentum = 0, bool centered = false, bool decayNormAndBias = true)
         : this(learningRate, alpha, eps, weightDecay, momentum, centered) => AddParameters(parameters, decayNormAndBias);
@@ -105,7 +110,8 @@ public sealed class RMSprop : Optimizer
     }
 
     /// <summary>
-    /// The variance that a state with the averages of g² and of g stands for. What is smaller than the rounding of that difference is taken to be as large as it: the state says no more.
+    /// The variance that a state with the averages of g² and of g stands for. What is smaller than the rounding of that
+    /// difference is taken to be as large as it: the state says no more.
     /// </summary>
     private static Tensor? VarianceOfEarlier(StateDict state, string prefix)
     {

@@ -24,7 +24,8 @@ public sealed class SGD : Optimizer
     /// <param name="dampening">Share of the new gradient kept out of the velocity.</param>
     /// <param name="weightDecay">L2 penalty added to the gradient: decay·w.</param>
     /// <param name="nesterov">Steps along g + mu·v; needs momentum and no dampening.</param>
-    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>) without weight decay.</param>
+    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>)
+    /// without weight decay.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public SGD(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double momentum = 0, double dampening = 0, double weightDecay = 0, bool nesterov = false, bool decayNormAndBias = true)
         : this(learningRate, momentum, dampening, weightDecay, nesterov, velocityForm: false) => AddParameters(parameters, decayNormAndBias);

@@ -3,7 +3,9 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Optim;
 
-/// <summary>A number that an optimizer or a schedule was made with, and that a state of another one does not fit.</summary>
+/// <summary>
+/// A number that an optimizer or a schedule was made with, and that a state of another one does not fit.
+/// </summary>
 internal readonly record struct Setting(string Name, double Value)
 {
     /// <summary>A setting that is on or off.</summary>
@@ -13,7 +15,10 @@ internal readonly record struct Setting(string Name, double Value)
     }
 }
 
-/// <summary>Settings in a state, each a number under <c>OWNER.setting.NAME</c>; states of earlier versions have none, and are not checked.</summary>
+/// <summary>
+/// Settings in a state, each a number under <c>OWNER.setting.NAME</c>; states of earlier versions have none, and are
+/// not checked.
+/// </summary>
 internal static class StateSettings
 {
     public static void Write(StateDict state, string owner, ReadOnlySpan<Setting> settings)
@@ -21,7 +26,8 @@ internal static class StateSettings
         foreach ((string name, double value) in settings) state.Add(Key(owner, name), Tensor.Scalar(value, DType.Float64));
     }
 
-    /// <exception cref="ArgumentException">A setting of the state is another one than here; the text says which.</exception>
+    /// <exception cref="ArgumentException">A setting of the state is another one than here; the text says
+    /// which.</exception>
     public static void Check(StateDict state, string owner, ReadOnlySpan<Setting> settings)
     {
         var differences = new List<string>();

@@ -40,7 +40,8 @@ internal interface IUpdate<T> where T : unmanaged
 internal static class SecondMoment
 {
     /// <summary>
-    /// The denominator of an element that takes no step: the rounded eps alone, which is what a second moment of 0 leaves. NaN, which nothing equals, if eps is so large that the squares that underflow
+    /// The denominator of an element that takes no step: the rounded eps alone, which is what a second moment of 0
+    /// leaves. NaN, which nothing equals, if eps is so large that the squares that underflow
     /// are lost in it anyway.
     /// </summary>
     public static T Nothing<T>(double eps) where T : unmanaged, IFloatingPointIeee754<T>
@@ -52,7 +53,8 @@ internal static class SecondMoment
     }
 
     /// <summary>
-    /// numerator / denominator; 0 where the denominator is <paramref name="nothing"/>. A second moment of 0 is that of gradients that were all 0, or so small that their squares are 0: the quotient would be
+    /// numerator / denominator; 0 where the denominator is <paramref name="nothing"/>. A second moment of 0 is that of
+    /// gradients that were all 0, or so small that their squares are 0: the quotient would be
     /// NaN, or of any size.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

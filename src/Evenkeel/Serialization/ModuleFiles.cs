@@ -31,7 +31,8 @@ public static class ModuleFiles
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
         /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file.</exception>
         /// <exception cref="ArgumentException">
-        /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is impossible.
+        /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is
+        /// impossible.
         /// The model is unchanged.
         /// </exception>
         public LoadReport Load(string path, bool strict = true, bool checkValues = true)

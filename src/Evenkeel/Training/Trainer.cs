@@ -46,7 +46,8 @@ public sealed partial class Trainer
     /// <param name="optimizer">The optimizer over the model's parameters.</param>
     /// <param name="loss">The loss of scores and class labels.</param>
     /// <param name="options">Settings; null takes the defaults.</param>
-    /// <exception cref="ArgumentException">An option is out of range, the model has no parameters, or the schedule belongs to another optimizer.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, the model has no parameters, or the schedule
+    /// belongs to another optimizer.</exception>
     public Trainer(Module model, Optimizer optimizer, Loss loss, TrainerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);

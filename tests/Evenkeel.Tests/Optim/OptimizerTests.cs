@@ -329,7 +329,8 @@ public sealed class OptimizerTests
         var optimizer = new RMSprop([parameter], centered: true);
         StateDict state = optimizer.StateDict();
         state.Remove("RMSprop.0.grad_var");
-        // The difference of the averages is below 0 here; its rounding, 0.01·2^-23, makes a step of at most 0.01·0.1 / √(0.01·2^-23).
+        // The difference of the averages is below 0 here; its rounding, 0.01·2^-23, makes a step of at most 0.01·0.1 /
+        // √(0.01·2^-23).
         state.Add("RMSprop.0.square_avg", Tensor.From([0.00999f], [1]));
         state["RMSprop.0.grad_avg"] = Tensor.From([0.1f], [1]);
         optimizer.LoadStateDict(state);

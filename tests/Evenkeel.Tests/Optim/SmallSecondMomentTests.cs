@@ -3,7 +3,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Optim;
 
-/// <summary>Optimizers where the second moment of the gradient, which they divide by the root of, is small, 0 or no normal number.</summary>
+/// <summary>
+/// Optimizers where the second moment of the gradient, which they divide by the root of, is small, 0 or no normal
+/// number.
+/// </summary>
 public sealed class SmallSecondMomentTests
 {
     /// <summary>
@@ -14,7 +17,10 @@ public sealed class SmallSecondMomentTests
     /// <summary>Of float64, with the same reasoning: 1e-17 / 5e-5.</summary>
     private const double DoubleTolerance = 1e-9;
 
-    /// <summary>A second moment of one or two of the type's smallest numbers is off by up to a half of it, and its root by less than that.</summary>
+    /// <summary>
+    /// A second moment of one or two of the type's smallest numbers is off by up to a half of it, and its root by less
+    /// than that.
+    /// </summary>
     private const double DenormalTolerance = 1.5;
 
     public static TheoryData<string, DType> Dividing
@@ -63,7 +69,8 @@ public sealed class SmallSecondMomentTests
     {
         foreach (double eps in new[] { 0, 1e-50, double.Epsilon })
         {
-            // 19 elements: a whole pack and a partial one; one of them has gradients, so that the others are its neighbours.
+            // 19 elements: a whole pack and a partial one; one of them has gradients, so that the others are its
+            // neighbours.
             var parameter = new Parameter(Tensor.Ones([19], dtype));
             Optimizer optimizer = Create(name, parameter, eps);
             for (int t = 0; t < 3; t++)

@@ -38,7 +38,9 @@ public abstract class LearningRateScheduler
     /// <summary>What the schedule was made with.</summary>
     private protected abstract ReadOnlySpan<Setting> Settings { get; }
 
-    /// <summary>Sets the rates of count 0, as the optimizer's next step would; does nothing once it is started.</summary>
+    /// <summary>
+    /// Sets the rates of count 0, as the optimizer's next step would; does nothing once it is started.
+    /// </summary>
     public void Start()
     {
         if (!IsStarted) Apply();
@@ -114,7 +116,10 @@ public abstract class LearningRateScheduler
         };
     }
 
-    /// <summary>The last line of every constructor, once the arguments are checked: the optimizer's next step starts the schedule.</summary>
+    /// <summary>
+    /// The last line of every constructor, once the arguments are checked: the optimizer's next step starts the
+    /// schedule.
+    /// </summary>
     private protected void Await() => Optimizer.Await(this);
 
     /// <summary>The learning rate of a group.</summary>
