@@ -36,7 +36,10 @@ internal static class OptimizerBits
         for (int i = 0; i < parameters.Length; i++) probe.Add($"p{i}", parameters[i].Value);
         StateDict state = optimizer.StateDict();
         // Settings are what the case was made with, no result.
-        foreach (string key in state.Keys.Where(static key => !key.Contains(".setting.", StringComparison.Ordinal))) probe.Add(key, state[key]);
+        foreach (string key in state.Keys)
+        {
+            if (!key.Contains(".setting.", StringComparison.Ordinal)) probe.Add(key, state[key]);
+        }
     });
 
     private static void Clip(BitsProbe probe, Action<Parameter[]> clip)

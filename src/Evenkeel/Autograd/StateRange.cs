@@ -49,7 +49,8 @@ internal static class StateRanges
         };
         if (at < 0) return null;
         string text = Text(given, at), after = Text(written, at);
-        string got = text == after || given.DType == written.DType ? text : $"{text}, which is {after} in {written.DType}";
+        bool isConverted = text != after && given.DType != written.DType;
+        string got = isConverted ? $"{text}, which is {after} in {written.DType}" : text;
         return $"{(written.Shape.Rank == 0 ? "" : $", {place} {at}")}: expected {Words(range)}, got {got}";
     }
 

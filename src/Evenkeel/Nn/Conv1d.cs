@@ -37,7 +37,8 @@ public sealed class Conv1d : Module, IFusesReLU
         ConvolutionArguments.CheckChannels("Conv1d", inChannels, outChannels, groups);
         random ??= DefaultStreams.Next();
         (InChannels, OutChannels, KernelSize, Stride, Padding, Dilation, Groups) = (inChannels, outChannels, kernelSize, stride, padding, dilation, groups);
-        Weight = Register("weight", Init.Default.Create([outChannels, inChannels / groups, kernelSize], random), ParameterRole.Weight);
+        Weight = Register("weight", Init.Default.Create([outChannels, inChannels / groups, kernelSize], random),
+            ParameterRole.Weight);
         if (!bias) return;
         Bias = Register("bias", Init.Zeros(outChannels), ParameterRole.Bias);
         Init.Default.FillBias(Bias.Value, Weight.Shape, random);

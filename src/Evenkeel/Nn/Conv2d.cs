@@ -40,7 +40,9 @@ public sealed class Conv2d : Module, IFusesReLU
         ConvolutionArguments.CheckChannels("Conv2d", inChannels, outChannels, groups);
         random ??= DefaultStreams.Next();
         (InChannels, OutChannels, KernelSize, Stride, Padding, Dilation, Groups) = (inChannels, outChannels, kernelSize, steps, padding, distances, groups);
-        Weight = Register("weight", Init.Default.Create([outChannels, inChannels / groups, kernelSize.Height, kernelSize.Width], random), ParameterRole.Weight);
+        Weight = Register("weight",
+            Init.Default.Create([outChannels, inChannels / groups, kernelSize.Height, kernelSize.Width], random),
+            ParameterRole.Weight);
         if (!bias) return;
         Bias = Register("bias", Init.Zeros(outChannels), ParameterRole.Bias);
         Init.Default.FillBias(Bias.Value, Weight.Shape, random);

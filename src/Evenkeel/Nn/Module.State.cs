@@ -76,7 +76,8 @@ public abstract partial class Module
                 // The conversion comes before the first write: it is the last thing that could fail.
                 Tensor converted = value.DType == live.DType ? value : value.To(live.DType);
                 writes.Add((converted, live));
-                if (checkValues && StateRanges.Problem(entry.Range, value, converted, entry.Place) is { } problem) impossible.Append("  ").Append(entry.Key).Append(problem).Append('\n');
+                if (checkValues && StateRanges.Problem(entry.Range, value, converted, entry.Place) is { } problem)
+                    impossible.Append("  ").Append(entry.Key).Append(problem).Append('\n');
             }
         }
 
@@ -92,7 +93,8 @@ public abstract partial class Module
         if (impossible.Length > 0)
         {
             throw new ArgumentException(
-                $"{TypeName}.LoadStateDict: the state dict has numbers that no training leaves behind; nothing was changed.\n{impossible}"
+                $"{TypeName}.LoadStateDict: the state dict has numbers that no training leaves behind; "
+                + $"nothing was changed.\n{impossible}"
                 + "Load another one, or pass checkValues: false to take them as they are.", nameof(state));
         }
 
@@ -110,9 +112,14 @@ public abstract partial class Module
         // Not through NamedModules: a module registered twice has two sets of keys in a state dict, as in PyTorch.
         static void Collect(string path, Module module, List<StateEntry> entries)
         {
-            foreach ((string name, Parameter parameter) in module._parameters) entries.Add(new StateEntry(Join(path, name), parameter.Value, Optional: false, StateRange.Any));
+            foreach ((string name, Parameter parameter) in module._parameters)
+                entries.Add(new StateEntry(Join(path, name), parameter.Value, Optional: false, StateRange.Any));
             foreach ((string name, StateBuffer buffer) in module._buffers)
-                entries.Add(new StateEntry(Join(path, name), buffer.Value, module._optionalBuffers?.Contains(name) ?? false, buffer.Range));
+            {
+                bool isOptional = module._optionalBuffers?.Contains(name) ?? false;
+                entries.Add(new StateEntry(Join(path, name), buffer.Value, isOptional, buffer.Range));
+            }
+
             foreach ((string name, Module child) in module._children) Collect(Join(path, name), child, entries);
         }
     }

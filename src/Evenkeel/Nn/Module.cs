@@ -179,7 +179,8 @@ public abstract partial class Module
     /// <param name="optional">True where older files lack it (<c>num_batches_tracked</c>): it then keeps its value instead of failing a strict load.</param>
     /// <param name="range">The numbers it can hold; <see cref="LoadStateDict"/> refuses others.</param>
     /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'; or the tensor is not a plain one.</exception>
-    protected StateBuffer RegisterBuffer(string name, Tensor value, bool optional = false, StateRange range = StateRange.Any) =>
+    protected StateBuffer RegisterBuffer(string name, Tensor value, bool optional = false,
+        StateRange range = StateRange.Any) =>
         RegisterBuffer(name, new StateBuffer(value, name, range), optional);
 
     /// <summary>Adds a buffer that exists already, for example of running statistics that an op updates.</summary>

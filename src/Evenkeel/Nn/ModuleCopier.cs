@@ -40,7 +40,8 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
     {
         if (_copies.TryGetValue(parameter, out object? known)) return (Parameter)known;
         Tensor value = parameter.Value;
-        var copy = new Parameter(sharesWeights ? value.Alias(value.Shape) : value.Clone(), parameter.Name, parameter.GivenRole)
+        var copy = new Parameter(sharesWeights ? value.Alias(value.Shape) : value.Clone(), parameter.Name,
+            parameter.GivenRole)
         {
             RequiresGradient = parameter.RequiresGradient,
         };

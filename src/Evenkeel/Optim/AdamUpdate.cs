@@ -8,7 +8,8 @@ namespace Evenkeel.Optim;
 /// <summary>What <see cref="Adam"/> and <see cref="AdamW"/> share: two moments, their bias correction and the update of a pack.</summary>
 internal sealed class AdamUpdate
 {
-    private static readonly StateSlot[] s_states = [new("exp_avg", StateRange.Finite), new("exp_avg_sq", StateRange.SecondMoment)];
+    private static readonly StateSlot[] s_states =
+        [new("exp_avg", StateRange.Finite), new("exp_avg_sq", StateRange.SecondMoment)];
     private readonly Setting[] _settings;
     private readonly bool _decoupled;
 
@@ -72,7 +73,8 @@ internal sealed class AdamUpdate
         {
             m = Simd.Fma(Beta1, m, Fresh1 * g);
             v = Simd.Fma(Beta2, v, Fresh2 * g * g);
-            return Simd.Fma(MinusStep, SecondMoment.Divide(m, Simd.Fma(Vector512.Sqrt(v), Correction, Eps), Nothing), w);
+            Vector512<T> root = Simd.Fma(Vector512.Sqrt(v), Correction, Eps);
+            return Simd.Fma(MinusStep, SecondMoment.Divide(m, root, Nothing), w);
         }
     }
 

@@ -184,7 +184,8 @@ public abstract unsafe class Optimizer
         foreach (long count in steps.AsSpan<long>())
         {
             if (count is < 0 or > StateRanges.LargestCount)
-                throw new ArgumentException($"{Name}: expected counts of 0 or more, up to 2^53, in '{Name}.steps', got {count}. The state is damaged; load another one.", nameof(state));
+                throw new ArgumentException($"{Name}: expected counts of 0 or more, up to 2^53, in '{Name}.steps', "
+                    + $"got {count}. The state is damaged; load another one.", nameof(state));
         }
 
         foreach (double value in groups.AsSpan<double>())
@@ -201,9 +202,12 @@ public abstract unsafe class Optimizer
             {
                 string key = Key(i, slots[s]);
                 Tensor? earlier = state.ContainsKey(key) ? null : slots[s].FromEarlier?.Invoke(state, $"{Name}.{i}.");
-                Tensor tensor = tensors[i * slots.Length + s] = Fitting(earlier ?? Find(state, key), key, _parameters[i].Shape, _parameters[i].DType);
+                Tensor tensor = tensors[i * slots.Length + s] = Fitting(earlier ?? Find(state, key), key,
+                    _parameters[i].Shape, _parameters[i].DType);
                 if (checkValues && StateRanges.Problem(slots[s].Range, tensor, tensor, "element") is { } problem)
-                    throw new ArgumentException($"{Name}: '{key}' ({_parameters[i].Name}){problem}. No training leaves such a number; load another state, or pass checkValues: false to take it as it is.", nameof(state));
+                    throw new ArgumentException($"{Name}: '{key}' ({_parameters[i].Name}){problem}. No training "
+                        + "leaves such a number; load another state, or pass checkValues: false to take it as it is.",
+                        nameof(state));
             }
         }
 
@@ -261,15 +265,20 @@ public abstract unsafe class Optimizer
 
     private string Key(int parameter, StateSlot slot) => $"{Name}.{parameter}.{slot.Name}";
 
-    private Tensor Find(StateDict state, string key, Shape shape, DType dtype) => Fitting(Find(state, key), key, shape, dtype);
+    private Tensor Find(StateDict state, string key, Shape shape, DType dtype) =>
+        Fitting(Find(state, key), key, shape, dtype);
 
     private Tensor Find(StateDict state, string key) => state.TryGetValue(key, out Tensor? tensor)
         ? tensor
-        : throw new ArgumentException($"{Name}: expected the key '{key}', got none. The state belongs to another kind of optimizer or to other parameters.", nameof(state));
+        : throw new ArgumentException($"{Name}: expected the key '{key}', got none. The state belongs to another kind "
+            + "of optimizer or to other parameters.", nameof(state));
 
-    private Tensor Fitting(Tensor tensor, string key, Shape shape, DType dtype) => tensor.Shape == shape && tensor.DType == dtype
+    private Tensor Fitting(Tensor tensor, string key, Shape shape, DType dtype) =>
+        tensor.Shape == shape && tensor.DType == dtype
         ? tensor
-        : throw new ArgumentException($"{Name}: expected '{key}' to be {dtype} of shape {shape}, got {tensor.DType} of shape {tensor.Shape}. Create the optimizer over the same parameters, in the same order and type, as the one that was saved.");
+        : throw new ArgumentException($"{Name}: expected '{key}' to be {dtype} of shape {shape}, got {tensor.DType} "
+            + $"of shape {tensor.Shape}. Create the optimizer over the same parameters, in the same order and type, "
+            + "as the one that was saved.");
 
     /// <summary>Makes the state tensors of a parameter, or converts them after the parameter has changed its element type.</summary>
     private void EnsureState(int parameter)

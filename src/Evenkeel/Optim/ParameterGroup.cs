@@ -55,15 +55,16 @@ public sealed class ParameterGroup
     /// </summary>
     /// <remarks>
     /// Decay on gamma and beta pulls a normalization layer towards zero output without making the function simpler, so
-    /// most recipes leave it off. <see cref="Parameter.Role"/> says what a parameter is;
-    /// its shape does not matter.
+    /// most recipes leave it off. <see cref="Parameter.Role"/> says what a parameter is; its shape does not matter.
     /// </remarks>
     /// <param name="parameters">All parameters of a model.</param>
     /// <param name="weightDecay">Weight decay of the first group; null takes the optimizer's.</param>
     public static IReadOnlyList<ParameterGroup> Split(IEnumerable<Parameter> parameters, double? weightDecay = null)
     {
-        ILookup<bool, Parameter> byRole = Distinct(parameters, "ParameterGroup.Split").ToLookup(static parameter => parameter.Role == ParameterRole.Weight);
-        return [new ParameterGroup(byRole[true], weightDecay: weightDecay), new ParameterGroup(byRole[false], weightDecay: 0)];
+        List<Parameter> weights = Distinct(parameters, "ParameterGroup.Split"), others = [.. weights];
+        weights.RemoveAll(static parameter => parameter.Role != ParameterRole.Weight);
+        others.RemoveAll(static parameter => parameter.Role == ParameterRole.Weight);
+        return [new ParameterGroup(weights, weightDecay: weightDecay), new ParameterGroup(others, weightDecay: 0)];
     }
 
     /// <summary>Sets the learning rate as a schedule does: <see cref="InitialLearningRate"/> stays.</summary>
@@ -82,7 +83,8 @@ public sealed class ParameterGroup
         var distinct = new List<Parameter>();
         foreach (Parameter parameter in parameters)
         {
-            if (parameter is null) throw new ArgumentException($"{owner}: expected parameters, got null among them. Leave it out.", nameof(parameters));
+            if (parameter is null)
+                throw new ArgumentException($"{owner}: expected parameters, got null among them.", nameof(parameters));
             if (seen.Add(parameter)) distinct.Add(parameter);
         }
 

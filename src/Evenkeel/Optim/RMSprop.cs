@@ -10,21 +10,23 @@ namespace Evenkeel.Optim;
 /// RMSprop: v ← α·v + (1 - α)·g², w ← w - lr·g / (√v + eps). Semantics of <c>torch.optim.RMSprop</c>; CS231n's <c>rmsprop</c> is the same formula with the same defaults.
 /// </summary>
 /// <remarks>
-/// <para>Centred: the root is of the variance of the gradient instead. With the mean gradient a, d = g - a: a ← a + (1
-/// - α)·d, v ← α·(v + (1 - α)·d²), w ← w - lr·g / (√v + eps). That is the average of g² minus
-/// a², which <c>torch.optim.RMSprop</c> computes; but a difference of two averages that are nearly equal is rounding
-/// alone, may be below 0, and gives steps of any size, or NaN.</para>
+/// <para>Centred: v is the variance of the gradient. With its mean a and d = g - a: a ← a + (1 - α)·d,
+/// v ← α·(v + (1 - α)·d²), w ← w - lr·g / (√v + eps). That is the average of g² minus a², which
+/// <c>torch.optim.RMSprop</c> computes. But a difference of two averages that are nearly equal is rounding alone: it
+/// may be below 0, and gives steps of any size, or NaN.</para>
 /// <para>With momentum mu: b ← mu·b + g / (√v + eps), w ← w - lr·b. g includes weight decay: g + decay·w.</para>
 /// <para>Source: Tieleman and Hinton, Coursera lecture 6.5, 2012; Graves, "Generating sequences with recurrent neural
-/// networks", 2013 (centred); Finch, "Incremental calculation of
-/// weighted mean and variance", 2009 (the update of the variance).</para>
+/// networks", 2013 (centred); Finch, "Incremental calculation of weighted mean and variance", 2009 (the update of the
+/// variance).</para>
 /// </remarks>
 public sealed class RMSprop : Optimizer
 {
-    private static readonly StateSlot s_squares = new("square_avg", StateRange.SecondMoment), s_buffer = new("momentum_buffer", StateRange.Finite);
+    private static readonly StateSlot s_squares = new("square_avg", StateRange.SecondMoment),
+        s_buffer = new("momentum_buffer", StateRange.Finite);
     private static readonly StateSlot[] s_plain = [s_squares];
     private static readonly StateSlot[] s_momentum = [s_squares, s_buffer];
-    private static readonly StateSlot[] s_centered = [new("grad_var", StateRange.SecondMoment, VarianceOfEarlier), s_buffer, new("grad_avg", StateRange.Finite)];
+    private static readonly StateSlot[] s_centered =
+        [new("grad_var", StateRange.SecondMoment, VarianceOfEarlier), s_buffer, new("grad_avg", StateRange.Finite)];
 
     /// <summary>Optimizes loose parameters as one group.</summary>
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
@@ -70,7 +72,8 @@ public sealed class RMSprop : Optimizer
     private protected override ReadOnlySpan<Setting> Settings =>
         new Setting[] { new("alpha", Alpha), new("eps", Eps), new("momentum", Momentum), new("centered", Centered) };
 
-    private protected override ReadOnlySpan<StateSlot> States => Centered ? s_centered : Momentum > 0 ? s_momentum : s_plain;
+    private protected override ReadOnlySpan<StateSlot> States =>
+        Centered ? s_centered : Momentum > 0 ? s_momentum : s_plain;
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry)
     {
@@ -106,7 +109,8 @@ public sealed class RMSprop : Optimizer
         public Vector512<T> Alpha, Fresh, Eps, Nothing, MinusLr, Decay, Mu;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly Vector512<T> Scaled(Vector512<T> g, Vector512<T> v) => SecondMoment.Divide(g, Vector512.Sqrt(v) + Eps, Nothing);
+        public readonly Vector512<T> Scaled(Vector512<T> g, Vector512<T> v) =>
+            SecondMoment.Divide(g, Vector512.Sqrt(v) + Eps, Nothing);
     }
 
     /// <summary>
@@ -115,11 +119,16 @@ public sealed class RMSprop : Optimizer
     /// </summary>
     private static Tensor? VarianceOfEarlier(StateDict state, string prefix)
     {
-        if (!state.TryGetValue(prefix + "square_avg", out Tensor? squares) || !state.TryGetValue(prefix + "grad_avg", out Tensor? mean)) return null;
-        if (squares.Shape != mean.Shape || squares.DType != mean.DType || !squares.DType.IsFloatingPoint()) return squares;
+        bool isThere = state.TryGetValue(prefix + "square_avg", out Tensor? squares)
+            & state.TryGetValue(prefix + "grad_avg", out Tensor? mean);
+        if (!isThere) return null;
+        bool fits = squares!.Shape == mean!.Shape && squares.DType == mean.DType && squares.DType.IsFloatingPoint();
+        if (!fits) return squares;
         double rounding = squares.DType == DType.Float32 ? float.BitIncrement(1) - 1 : double.BitIncrement(1) - 1;
-        double[] variance = squares.To(DType.Float64).ToArray<double>(), means = mean.To(DType.Float64).ToArray<double>();
-        for (int i = 0; i < variance.Length; i++) variance[i] = Math.Max(variance[i] - means[i] * means[i], rounding * variance[i]);
+        double[] variance = squares.To(DType.Float64).ToArray<double>(),
+            means = mean.To(DType.Float64).ToArray<double>();
+        for (int i = 0; i < variance.Length; i++)
+            variance[i] = Math.Max(variance[i] - means[i] * means[i], rounding * variance[i]);
         return Tensor.From(variance, squares.Shape).To(squares.DType);
     }
 

@@ -71,7 +71,8 @@ public sealed class SGD : Optimizer
     private protected override ReadOnlySpan<StateSlot> States => Momentum == 0 ? [] : s_states;
 
     private protected override ReadOnlySpan<Setting> Settings =>
-        new Setting[] { new("momentum", Momentum), new("dampening", Dampening), new("nesterov", Nesterov), new("velocity_form", _velocityForm) };
+        new Setting[] { new("momentum", Momentum), new("dampening", Dampening), new("nesterov", Nesterov),
+            new("velocity_form", _velocityForm) };
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry)
     {

@@ -23,7 +23,8 @@ internal static class StateSettings
 {
     public static void Write(StateDict state, string owner, ReadOnlySpan<Setting> settings)
     {
-        foreach ((string name, double value) in settings) state.Add(Key(owner, name), Tensor.Scalar(value, DType.Float64));
+        foreach ((string name, double value) in settings)
+            state.Add(Key(owner, name), Tensor.Scalar(value, DType.Float64));
     }
 
     /// <exception cref="ArgumentException">A setting of the state is another one than here; the text says
@@ -35,12 +36,19 @@ internal static class StateSettings
         {
             if (!state.TryGetValue(Key(owner, name), out Tensor? saved)) continue;
             if (saved.DType != DType.Float64 || saved.Count != 1)
-                throw new ArgumentException($"{owner}: expected one number of Float64 under '{Key(owner, name)}', got {saved.DType} of shape {saved.Shape}. The state is damaged; load another one.", nameof(state));
-            if (saved.Item() != value) differences.Add(string.Create(CultureInfo.InvariantCulture, $"{name} {saved.Item()} (here {value})"));
+                throw new ArgumentException($"{owner}: expected one number of Float64 under '{Key(owner, name)}', got "
+                    + $"{saved.DType} of shape {saved.Shape}. The state is damaged; load another one.", nameof(state));
+            if (saved.Item() == value) continue;
+            differences.Add(string.Create(CultureInfo.InvariantCulture, $"{name} {saved.Item()} (here {value})"));
         }
 
         if (differences.Count > 0)
-            throw new ArgumentException($"{owner}: expected a state of the same settings, got {string.Join(", ", differences)}. Create it with the settings of the state, or go on without the state.", nameof(state));
+        {
+            throw new ArgumentException(
+                $"{owner}: expected a state of the same settings, got {string.Join(", ", differences)}. "
+                + "Create it with the settings of the state, or go on without the state.", nameof(state));
+        }
+
     }
 
     public static string Key(string owner, string name) => $"{owner}.setting.{name}";

@@ -60,7 +60,8 @@ internal sealed class ModelSnapshot
             if (!source.TryGetValue(prefix + entry.Key, out Tensor? value) || value.Shape != entry.Live.Shape || value.DType != entry.Live.DType)
                 throw new ArgumentException($"Trainer.Resume: expected '{prefix}{entry.Key}' as {entry.Live.DType} of shape {entry.Live.Shape}, got {(value is null ? "nothing" : $"{value.DType} of shape {value.Shape}")}. Build the model as it was when the checkpoint was saved.");
             if (StateRanges.Problem(entry.Range, value, value, entry.Place) is { } problem)
-                throw new ArgumentException($"Trainer.Resume: '{prefix}{entry.Key}'{problem}. No training leaves such a number; use an earlier checkpoint.");
+                throw new ArgumentException($"Trainer.Resume: '{prefix}{entry.Key}'{problem}. No training leaves such "
+                    + "a number; use an earlier checkpoint.");
             _tensors.Add(value.Clone());
         }
     }

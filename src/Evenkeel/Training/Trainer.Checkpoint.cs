@@ -46,7 +46,8 @@ public sealed partial class Trainer
         var archive = new TensorArchive();
         archive.Metadata["evenkeel"] = "trainer checkpoint";
         foreach ((string name, string value) in Settings()) archive.Metadata[SettingPrefix + name] = value;
-        if (Options.Scheduler is not null) archive.Metadata[SettingPrefix + ScheduleByName] = Options.ScheduleBy.ToString();
+        if (Options.Scheduler is not null)
+            archive.Metadata[SettingPrefix + ScheduleByName] = Options.ScheduleBy.ToString();
         archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
         NormStates.Write(Model, archive.Metadata);
         archive.Add("", state);
@@ -141,12 +142,23 @@ public sealed partial class Trainer
     private void CheckSchedule(TensorArchive archive, StateDict state, string path)
     {
         // scheduler.StepLR.count has the kind in its name.
-        string saved = state.Keys.FirstOrDefault(static key => key.StartsWith(SchedulerPrefix, StringComparison.Ordinal))?.Split('.')[1] ?? "none";
-        string here = Options.Scheduler?.GetType().Name ?? "none";
+        string? key = state.Keys.FirstOrDefault(static k => k.StartsWith(SchedulerPrefix, StringComparison.Ordinal));
+        string saved = key?.Split('.')[1] ?? "none", here = Options.Scheduler?.GetType().Name ?? "none";
         if (saved != here)
-            throw new ArgumentException($"Trainer.Resume: expected the schedule of this trainer in {path}, got {saved} (here {here}). Build the trainer as it was when the checkpoint was saved, or load its weights alone into a new run.", nameof(path));
-        if (saved != "none" && archive.Metadata.TryGetValue(SettingPrefix + ScheduleByName, out string? by) && by != Options.ScheduleBy.ToString())
-            throw new ArgumentException($"Trainer.Resume: expected a schedule that steps by {Options.ScheduleBy} in {path}, got one that steps by {by}. Set TrainerOptions.ScheduleBy as it was when the checkpoint was saved.", nameof(path));
+        {
+            throw new ArgumentException(
+                $"Trainer.Resume: expected the schedule of this trainer in {path}, got {saved} (here {here}). "
+                + "Build the trainer as it was when the checkpoint was saved, or load its weights into a new run.",
+                nameof(path));
+        }
+
+        if (key is null || !archive.Metadata.TryGetValue(SettingPrefix + ScheduleByName, out string? by)) return;
+        if (by != Options.ScheduleBy.ToString())
+        {
+            throw new ArgumentException(
+                $"Trainer.Resume: expected a schedule that steps by {Options.ScheduleBy} in {path}, got one that steps "
+                + $"by {by}. Set TrainerOptions.ScheduleBy as it was when the checkpoint was saved.", nameof(path));
+        }
     }
 
     private static void CheckCounts(long[] position, History history, string path)
@@ -162,11 +174,15 @@ public sealed partial class Trainer
     /// <summary>A best accuracy of NaN would never be beaten.</summary>
     private static void CheckAccuracies(double best, History history, string path)
     {
-        double[] all = [.. history.TrainList, .. history.ValidationList, .. best == double.NegativeInfinity ? [] : (double[])[best]];
-        foreach (double accuracy in all)
+        // Before the first check the best one is -infinity.
+        double[] known = double.IsNegativeInfinity(best) ? [] : [best];
+        foreach (double accuracy in (double[])[.. known, .. history.TrainList, .. history.ValidationList])
         {
-            if (accuracy is not (>= 0 and <= 1))
-                throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"Trainer.Resume: expected accuracies from 0 to 1 in {path}, got {accuracy}. The checkpoint is damaged; use an earlier one."));
+            if (accuracy is >= 0 and <= 1) continue;
+            string got = accuracy.ToString(CultureInfo.InvariantCulture);
+            throw new InvalidDataException(
+                $"Trainer.Resume: expected accuracies from 0 to 1 in {path}, got {got}. "
+                + "The checkpoint is damaged; use an earlier one.");
         }
     }
 

@@ -209,8 +209,9 @@ public sealed partial class Trainer
     {
         if (Options.Scheduler is not { } schedule || ReferenceEquals(schedule.Optimizer, Optimizer)) return;
         throw new ArgumentException(
-            $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} of another one ({schedule.Optimizer.Name}), "
-            + "which would change no rate of this run. Make the schedule with the optimizer that the trainer is given.");
+            $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} "
+            + $"of another one ({schedule.Optimizer.Name}), which would change no rate of this run. "
+            + "Make the schedule with the optimizer that the trainer is given.");
     }
 
     private void Begin(IDataset training, long total)
@@ -270,7 +271,8 @@ public sealed partial class Trainer
         double squares = 0;
         foreach (Parameter weight in _weights)
         {
-            if (weight.Gradient is { } gradient) squares += GradientKernels.AddPenalty(weight.Value, gradient, Options.L2);
+            if (weight.Gradient is not { } gradient) continue;
+            squares += GradientKernels.AddPenalty(weight.Value, gradient, Options.L2);
         }
 
         return squares;
@@ -334,7 +336,8 @@ public sealed partial class Trainer
         _epoch++;
         if (Options.LearningRateDecay != 1)
         {
-            foreach (ParameterGroup group in Optimizer.Groups) group.Schedule(group.LearningRate * Options.LearningRateDecay);
+            double decay = Options.LearningRateDecay;
+            foreach (ParameterGroup group in Optimizer.Groups) group.Schedule(group.LearningRate * decay);
         }
 
         if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();

@@ -13,8 +13,10 @@ public sealed class ImpossibleStateTests
         get
         {
             var data = new TheoryData<string, double>();
-            foreach (double value in new[] { -1e-5, double.NaN, double.PositiveInfinity, double.NegativeInfinity, -double.Epsilon }) data.Add("running_var", value);
-            foreach (double value in new[] { double.NaN, double.PositiveInfinity, double.NegativeInfinity }) data.Add("running_mean", value);
+            foreach (double value in new[] { -1e-5, double.NaN, double.PositiveInfinity, double.NegativeInfinity,
+                -double.Epsilon }) data.Add("running_var", value);
+            foreach (double value in new[] { double.NaN, double.PositiveInfinity,
+                double.NegativeInfinity }) data.Add("running_mean", value);
             return data;
         }
     }
@@ -25,7 +27,8 @@ public sealed class ImpossibleStateTests
     {
         Module[] norms =
         [
-            new BatchNorm1d(5), new BatchNorm2d(5), new BatchNorm3d(5), new BatchNormalization(5, NormConvention.Keras), new BatchRenorm2d(5), new GhostBatchNorm2d(5, 2),
+            new BatchNorm1d(5), new BatchNorm2d(5), new BatchNorm3d(5), new BatchNormalization(5, NormConvention.Keras),
+                new BatchRenorm2d(5), new GhostBatchNorm2d(5, 2),
             new SyncBatchNorm(5), new InstanceNorm2d(5, trackRunningStats: true),
         ];
         foreach (Module norm in norms)
@@ -43,10 +46,13 @@ public sealed class ImpossibleStateTests
             {
                 string message = Assert.Throws<ArgumentException>(() => network.LoadStateDict(state, strict)).Message;
                 Assert.Contains($"1.{name}, channel 3: expected a finite number", message, StringComparison.Ordinal);
-                Assert.Contains(value.ToString(System.Globalization.CultureInfo.InvariantCulture), message, StringComparison.Ordinal);
+                Assert.Contains(value.ToString(System.Globalization.CultureInfo.InvariantCulture), message,
+                    StringComparison.Ordinal);
             }
 
-            foreach ((string key, Tensor tensor) in network.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(before[key].Bytes()), key);
+            foreach ((string key,
+                Tensor tensor) in network.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(before[key].Bytes()),
+                key);
         }
     }
 
@@ -56,7 +62,8 @@ public sealed class ImpossibleStateTests
         var network = new Sequential(new BatchNorm1d(2));
         StateDict state = network.StateDict();
         state["0.num_batches_tracked"].AsSpan<long>()[0] = -1;
-        Assert.Contains("0.num_batches_tracked: expected", Assert.Throws<ArgumentException>(() => network.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        Assert.Contains("0.num_batches_tracked: expected",
+            Assert.Throws<ArgumentException>(() => network.LoadStateDict(state)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -65,13 +72,16 @@ public sealed class ImpossibleStateTests
         var network = new Sequential(new BatchNorm1d(2));
         StateDict state = network.StateDict();
         state["0.running_var"] = Tensor.From(1, 1e300);
-        Assert.Contains("channel 1", Assert.Throws<ArgumentException>(() => network.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        Assert.Contains("channel 1", Assert.Throws<ArgumentException>(() => network.LoadStateDict(state)).Message,
+            StringComparison.Ordinal);
     }
 
     public static TheoryData<string, string, double> Moments => new()
     {
-        { "adam", "exp_avg_sq", -1e-12 }, { "adam", "exp_avg_sq", double.NaN }, { "adam", "exp_avg", double.NaN }, { "adam", "exp_avg", double.PositiveInfinity },
-        { "adamw", "exp_avg_sq", -1 }, { "rmsprop", "square_avg", -1e-30 }, { "rmsprop", "square_avg", double.NaN }, { "rmsprop", "momentum_buffer", double.NaN },
+        { "adam", "exp_avg_sq", -1e-12 }, { "adam", "exp_avg_sq", double.NaN }, { "adam", "exp_avg", double.NaN },
+            { "adam", "exp_avg", double.PositiveInfinity },
+        { "adamw", "exp_avg_sq", -1 }, { "rmsprop", "square_avg", -1e-30 }, { "rmsprop", "square_avg", double.NaN },
+            { "rmsprop", "momentum_buffer", double.NaN },
         { "sgd", "momentum_buffer", double.NaN },
     };
 
@@ -79,7 +89,8 @@ public sealed class ImpossibleStateTests
     [MemberData(nameof(Moments))]
     public void AnImpossibleMomentIsRefusedWithParameterElementAndValue(string kind, string moment, double value)
     {
-        Parameter[] parameters = [new(Tensor.Ones([2], DType.Float64), "first"), new(Tensor.Ones([2, 3], DType.Float64), "kernel")];
+        Parameter[] parameters = [new(Tensor.Ones([2], DType.Float64), "first"),
+            new(Tensor.Ones([2, 3], DType.Float64), "kernel")];
         Optimizer optimizer = kind switch
         {
             "adam" => new Adam(parameters),
@@ -95,8 +106,10 @@ public sealed class ImpossibleStateTests
 
         state[$"{optimizer.Name}.1.{moment}"].AsSpan<double>()[4] = value;
         string message = Assert.Throws<ArgumentException>(() => optimizer.LoadStateDict(state)).Message;
-        Assert.Contains($"'{optimizer.Name}.1.{moment}' (kernel), element 4: expected", message, StringComparison.Ordinal);
-        Assert.Contains(value.ToString(System.Globalization.CultureInfo.InvariantCulture), message, StringComparison.Ordinal);
+        Assert.Contains($"'{optimizer.Name}.1.{moment}' (kernel), element 4: expected", message,
+            StringComparison.Ordinal);
+        Assert.Contains(value.ToString(System.Globalization.CultureInfo.InvariantCulture), message,
+            StringComparison.Ordinal);
         Assert.Equal(0, optimizer.StateDict()[$"{optimizer.Name}.0.{moment}"].AsSpan<double>()[0]);
     }
 
@@ -125,7 +138,8 @@ public sealed class ImpossibleStateTests
         state["0.running_var"].AsSpan<float>()[1] = -2;
         state["1.running_mean"].AsSpan<float>()[2] = float.NaN;
         string message = Assert.Throws<ArgumentException>(() => network.LoadStateDict(state)).Message;
-        Assert.Contains("  0.running_var, channel 1: expected a finite number of 0 or more, got -2\n  1.running_mean, channel 2: expected a finite number, got NaN\n", message, StringComparison.Ordinal);
+        Assert.Contains("  0.running_var, channel 1: expected a finite number of 0 or more, got -2\n  1.running_mean, "
+            + "channel 2: expected a finite number, got NaN\n", message, StringComparison.Ordinal);
         Assert.Contains("checkValues: false", message, StringComparison.Ordinal);
     }
 
@@ -147,8 +161,11 @@ public sealed class ImpossibleStateTests
         StateDict state = layer.StateDict();
         state["moving_var"].AsSpan<float>()[1] = -1;
         state["free"].AsSpan<float>()[1] = float.NaN;
-        Assert.Contains("moving_var, channel 1", Assert.Throws<ArgumentException>(() => layer.LoadStateDict(state)).Message, StringComparison.Ordinal);
-        Assert.Contains("moving_var, channel 1", Assert.Throws<ArgumentException>(() => layer.Clone().LoadStateDict(state)).Message, StringComparison.Ordinal);
+        Assert.Contains("moving_var, channel 1",
+            Assert.Throws<ArgumentException>(() => layer.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        Assert.Contains("moving_var, channel 1",
+            Assert.Throws<ArgumentException>(() => layer.Clone().LoadStateDict(state)).Message,
+            StringComparison.Ordinal);
         state["moving_var"].AsSpan<float>()[1] = 0;
         Assert.True(layer.LoadStateDict(state).IsComplete);
     }

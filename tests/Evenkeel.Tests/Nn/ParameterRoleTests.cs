@@ -16,8 +16,10 @@ public sealed class ParameterRoleTests
     public static TheoryData<string, string[]> Layers => new()
     {
         { "linear", ["Weight", "Bias"] }, { "conv1d", ["Weight", "Bias"] }, { "conv2d", ["Weight", "Bias"] },
-        { "batch", ["NormScale", "NormShift"] }, { "keras", ["NormScale", "NormShift"] }, { "sync", ["NormScale", "NormShift"] }, { "renorm", ["NormScale", "NormShift"] },
-        { "ghost", ["NormScale", "NormShift"] }, { "instance", ["NormScale", "NormShift"] }, { "group", ["NormScale", "NormShift"] },
+        { "batch", ["NormScale", "NormShift"] }, { "keras", ["NormScale", "NormShift"] },
+            { "sync", ["NormScale", "NormShift"] }, { "renorm", ["NormScale", "NormShift"] },
+        { "ghost", ["NormScale", "NormShift"] }, { "instance", ["NormScale", "NormShift"] },
+            { "group", ["NormScale", "NormShift"] },
         { "layer", ["NormScale", "NormShift"] }, { "rms", ["NormScale"] },
     };
 
@@ -44,7 +46,8 @@ public sealed class ParameterRoleTests
         Module copy = layer.Clone();
         copy.To(DType.Float64);
         Assert.Equal(roles, copy.Parameters().Select(static parameter => parameter.Role.ToString()));
-        Assert.Equal(roles, layer.CloneSharingWeights().Parameters().Select(static parameter => parameter.Role.ToString()));
+        Assert.Equal(roles,
+            layer.CloneSharingWeights().Parameters().Select(static parameter => parameter.Role.ToString()));
     }
 
     [Fact]
@@ -55,13 +58,16 @@ public sealed class ParameterRoleTests
         {
             Func<Optimizer>[] optimizers =
             [
-                () => new SGD(layer.Parameters(), 1, weightDecay: 0.5, decayNormAndBias: false), () => new Adam(layer.Parameters(), 1, weightDecay: 0.5, decayNormAndBias: false),
-                () => new AdamW(layer.Parameters(), 1, weightDecay: 0.5, decayNormAndBias: false), () => new RMSprop(layer.Parameters(), 1, weightDecay: 0.5, decayNormAndBias: false),
+                () => new SGD(layer.Parameters(), 1, weightDecay: 0.5, decayNormAndBias: false),
+                () => new Adam(layer.Parameters(), 1, weightDecay: 0.5, decayNormAndBias: false),
+                () => new AdamW(layer.Parameters(), 1, weightDecay: 0.5, decayNormAndBias: false),
+                () => new RMSprop(layer.Parameters(), 1, weightDecay: 0.5, decayNormAndBias: false),
                 () => new SGD(ParameterGroup.Split(layer.Parameters(), 0.5), 1),
             ];
             foreach (Func<Optimizer> create in optimizers)
             {
-                foreach (Parameter parameter in layer.Parameters()) OptimizerTests.SetGradient(parameter, static _ => 0);
+                foreach (Parameter parameter in layer.Parameters())
+                    OptimizerTests.SetGradient(parameter, static _ => 0);
                 create().Step();
                 Assert.All(layer.Parameters()[0].Value.ToArray<float>(), static gamma => Assert.Equal(1, gamma));
             }
@@ -71,18 +77,19 @@ public sealed class ParameterRoleTests
     [Fact]
     public void ThePenaltyIsOnWeightsAlone()
     {
-        // Gammas of rank 2 and a loss that is the same without them: only the penalty can make a difference.
+        // The loss of the first step, before anything has moved: only the penalty can make a difference.
         static (Module Model, double Loss) Train(double l2)
         {
             var model = new Sequential(new LayerNorm([2, 3]), new Flatten(), new Linear(6, 2));
             model.Initialize(Init.KaimingNormal, seed: 3);
-            var trainer = new Trainer(model, new SGD(model.Parameters(), 0), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 4, L2 = l2 });
+            var trainer = new Trainer(model, new SGD(model.Parameters(), 0), new CrossEntropyLoss(),
+                new TrainerOptions { Epochs = 1, BatchSize = 4, L2 = l2 });
             var data = new TensorDataset(Tensor.RandomNormal([4, 2, 3], new Philox(1)), Tensor.Labels(0, 1, 1, 0));
             return (model, trainer.Fit(data, data).Losses[0]);
         }
 
         (Module model, double penalized) = Train(0.1);
-        double squares = model.NamedParameters().Single(static entry => entry.Name == "2.weight").Parameter.Value.ToArray<float>().Sum(static w => (double)w * w);
+        double squares = Values(model, "2.weight").Sum(static w => (double)w * w);
         Assert.Equal(Train(0).Loss + (0.05 * squares), penalized, 1e-6);
     }
 
@@ -91,16 +98,17 @@ public sealed class ParameterRoleTests
     {
         var model = new Sequential(new ScratchLayerNorm(said: true), new ScratchLayerNorm(said: false), new Mixed());
         model.Initialize(Init.KaimingNormal, seed: 1);
-        Assert.All(model[0].Parameters().Concat(model[1].Parameters()), static parameter => Assert.All(parameter.Value.ToArray<float>(), static value => Assert.Equal(0.5f, value)));
-        Dictionary<string, float[]> mixed = model[2].NamedParameters().ToDictionary(static entry => entry.Name, static entry => entry.Parameter.Value.ToArray<float>());
-        Assert.DoesNotContain(0.5f, mixed["kernel"]);
-        Assert.DoesNotContain(0.5f, mixed["unsaid"]);
-        Assert.All(mixed["offset"], static value => Assert.Equal(0, value));
-        Assert.All(mixed["slope"], static value => Assert.Equal(0.5f, value));
+        Assert.All(model[0].Parameters().Concat(model[1].Parameters()), static parameter =>
+            Assert.All(parameter.Value.ToArray<float>(), static value => Assert.Equal(0.5f, value)));
+        Module mixed = model[2];
+        Assert.DoesNotContain(0.5f, Values(mixed, "kernel"));
+        Assert.DoesNotContain(0.5f, Values(mixed, "unsaid"));
+        Assert.All(Values(mixed, "offset"), static value => Assert.Equal(0, value));
+        Assert.All(Values(mixed, "slope"), static value => Assert.Equal(0.5f, value));
         // A vector of weights has no fans for Kaiming's rule.
-        Assert.All(mixed["row"], static value => Assert.Equal(0.5f, value));
+        Assert.All(Values(mixed, "row"), static value => Assert.Equal(0.5f, value));
         model.Initialize(Init.Normal(), seed: 1);
-        Assert.DoesNotContain(0.5f, model[2].NamedParameters().Single(static entry => entry.Name == "row").Parameter.Value.ToArray<float>());
+        Assert.DoesNotContain(0.5f, Values(mixed, "row"));
     }
 
     [Fact]
@@ -122,7 +130,8 @@ public sealed class ParameterRoleTests
         Assert.Equal(ParameterRole.Weight, new Tied(weight, null).Parameters()[0].Role);
         Assert.Equal(ParameterRole.Weight, new Tied(weight, ParameterRole.Weight).Parameters()[0].Role);
         string message = Assert.Throws<ArgumentException>(() => new Tied(weight, ParameterRole.NormScale)).Message;
-        Assert.StartsWith("Tied.Register: expected the role Weight for weight (3, 2) Float32, which it was given before, got NormScale.", message, StringComparison.Ordinal);
+        Assert.StartsWith("Tied.Register: expected the role Weight for weight (3, 2) Float32, which it was given "
+            + "before, got NormScale.", message, StringComparison.Ordinal);
         Parameter fresh = new(Tensor.Ones([2]));
         Assert.Equal(ParameterRole.NormScale, new Tied(fresh, ParameterRole.NormScale).Parameters()[0].Role);
     }
@@ -130,8 +139,10 @@ public sealed class ParameterRoleTests
     [Fact]
     public void ANormOfTwoDimensionsIsNoStepOfDepthAndHasNoStartValuesToReport()
     {
-        var model = new Sequential(new Linear(6, 6), new Unflatten(1, [2, 3]), new LayerNorm([2, 3]), new Flatten(), new Linear(6, 2));
-        Assert.Equal([true, false, false, false, true], model.Plumb(Tensor.RandomNormal([4, 6], new Philox(1))).Layers.Select(static layer => layer.HasWeight));
+        var model = new Sequential(new Linear(6, 6), new Unflatten(1, [2, 3]), new LayerNorm([2, 3]), new Flatten(),
+            new Linear(6, 2));
+        Assert.Equal([true, false, false, false, true],
+            model.Plumb(Tensor.RandomNormal([4, 6], new Philox(1))).Layers.Select(static layer => layer.HasWeight));
         Assert.Equal(["0", "4"], model.InitReport().Layers.Select(static layer => layer.Name));
     }
 
@@ -140,8 +151,12 @@ public sealed class ParameterRoleTests
     {
         var model = new Sequential(new Linear(3, 4, bias: false), new BatchNorm1d(4), new Linear(4, 2));
         Module folded = model.Fold(Tensor.RandomNormal([5, 3], new Philox(1))).Model;
-        Assert.Equal([ParameterRole.Weight, ParameterRole.Bias, ParameterRole.Weight, ParameterRole.Bias], folded.Parameters().Select(static parameter => parameter.Role));
+        Assert.Equal([ParameterRole.Weight, ParameterRole.Bias, ParameterRole.Weight, ParameterRole.Bias],
+            folded.Parameters().Select(static parameter => parameter.Role));
     }
+
+    private static float[] Values(Module module, string name) =>
+        module.NamedParameters().Single(entry => entry.Name == name).Parameter.Value.ToArray<float>();
 
     private sealed class ScratchLayerNorm : Module
     {

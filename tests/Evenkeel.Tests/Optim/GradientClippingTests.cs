@@ -94,8 +94,12 @@ public sealed class GradientClippingTests
     public void AMissingParameterIsRefusedBeforeAnyGradientChanges()
     {
         Parameter a = With([3f, 4], [2]);
-        Assert.Contains("got null among them", Assert.Throws<ArgumentException>(() => GradientClipping.Norm([a, null!], 1)).Message, StringComparison.Ordinal);
-        Assert.Contains("got null among them", Assert.Throws<ArgumentException>(() => GradientClipping.Value([a, null!], 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("got null among them",
+            Assert.Throws<ArgumentException>(() => GradientClipping.Norm([a, null!], 1)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("got null among them",
+            Assert.Throws<ArgumentException>(() => GradientClipping.Value([a, null!], 1)).Message,
+            StringComparison.Ordinal);
         Assert.Equal([3f, 4], a.Gradient!.ToArray<float>());
     }
 

@@ -59,7 +59,8 @@ public sealed class SmallSecondMomentTests
             double step = parameter.Value.Item();
             Assert.True(Math.Abs(step) <= 20.1, $"a step of {step} at {t}");
             double tolerance = dtype == DType.Float32 ? SingleTolerance : DoubleTolerance;
-            Assert.True(Math.Abs(step / expected - 1) <= tolerance, $"expected a step of {expected} at {t}, got {step}");
+            Assert.True(Math.Abs(step / expected - 1) <= tolerance,
+                $"expected a step of {expected} at {t}, got {step}");
         }
     }
 
@@ -93,12 +94,16 @@ public sealed class SmallSecondMomentTests
     public void WithoutEpsTheSmallestGradientsGiveNoStepOrOneOfTheRightSize(string name, DType dtype)
     {
         double[] gradients = dtype == DType.Float32
-            ? [1e-45, 1e-42, 1e-39, 1e-38, 1e-30, 1e-25, 1e-23, 3e-23, 1e-22, 3e-22, 8e-22, 1e-21, 1.2e-21, 3e-21, 1e-20, 1e-19, 1e-15, 1e-5]
-            : [5e-324, 1e-320, 1e-310, 1e-308, 1e-200, 1e-165, 1e-162, 3e-162, 5e-161, 7e-161, 1e-160, 1e-158, 1e-155, 1e-150, 1e-100, 1e-5];
+            ? [1e-45, 1e-42, 1e-39, 1e-38, 1e-30, 1e-25, 1e-23, 3e-23, 1e-22, 3e-22, 8e-22, 1e-21, 1.2e-21, 3e-21,
+                1e-20, 1e-19, 1e-15, 1e-5]
+            : [5e-324, 1e-320, 1e-310, 1e-308, 1e-200, 1e-165, 1e-162, 3e-162, 5e-161, 7e-161, 1e-160, 1e-158, 1e-155,
+                1e-150, 1e-100, 1e-5];
         // The step of the first gradient: lr for Adam, lr / √(1 - α) for RMSprop, lr / √(α(1 - α)) where it is centred.
-        double right = name.StartsWith("adam", StringComparison.Ordinal) ? 0.01 : name.StartsWith("centred", StringComparison.Ordinal) ? 0.01 / Math.Sqrt(0.99 * 0.01) : 0.1;
+        double right = name.StartsWith("adam", StringComparison.Ordinal) ? 0.01
+            : name.StartsWith("centred", StringComparison.Ordinal) ? 0.01 / Math.Sqrt(0.99 * 0.01) : 0.1;
         double normal = dtype == DType.Float32 ? 1.2e-38 : 2.3e-308;
-        foreach (double eps in new[] { 0, 1e-50, dtype == DType.Float32 ? 1e-45 : double.Epsilon, dtype == DType.Float32 ? 1e-39 : 1e-310 })
+        foreach (double eps in new[] { 0, 1e-50, dtype == DType.Float32 ? 1e-45 : double.Epsilon,
+            dtype == DType.Float32 ? 1e-39 : 1e-310 })
         {
             // 0 in Float32.
             if (eps == 1e-50 && dtype == DType.Float64) continue;
@@ -110,7 +115,8 @@ public sealed class SmallSecondMomentTests
                 optimizer.Step();
                 double step = -parameter.Value.Item();
                 if (gradient * gradient * 1e-3 > normal) Assert.Equal(1, step / right, SingleTolerance);
-                else Assert.True(step == 0 || (step >= right / DenormalTolerance && step <= right * DenormalTolerance), $"{name} {dtype}, eps {eps}, gradient {gradient}: expected 0 or {right}, got {step}");
+                else Assert.True(step == 0 || (step >= right / DenormalTolerance && step <= right * DenormalTolerance),
+                    $"{name} {dtype}, eps {eps}, gradient {gradient}: expected 0 or {right}, got {step}");
             }
         }
     }
@@ -125,7 +131,8 @@ public sealed class SmallSecondMomentTests
             Optimizer optimizer = Create(name, parameter, eps);
             OptimizerTests.SetGradient(parameter, static i => i == 1 ? double.NaN : 1);
             optimizer.Step();
-            Assert.Equal([false, true, false], parameter.Value.To(DType.Float64).ToArray<double>().Select(double.IsNaN));
+            Assert.Equal([false, true, false],
+                parameter.Value.To(DType.Float64).ToArray<double>().Select(double.IsNaN));
         }
     }
 

@@ -17,7 +17,8 @@ public sealed class RunningStatistics
     {
         Average = average;
         Mean = new StateBuffer(Tensor.Full([features], average.InitialMean), "running_mean", StateRange.Finite);
-        Variance = new StateBuffer(Tensor.Full([features], average.InitialVariance), "running_var", StateRange.Variance);
+        Variance = new StateBuffer(Tensor.Full([features], average.InitialVariance), "running_var",
+            StateRange.Variance);
         NumBatchesTracked = new StateBuffer(Tensor.Zeros([], DType.Int64), "num_batches_tracked", StateRange.Count);
     }
 

@@ -44,7 +44,8 @@ public sealed class CosineWithWarmup : LearningRateScheduler
     private protected override ReadOnlySpan<Setting> Settings =>
         new Setting[] { new("warmup", Warmup), new("total", Total), new("minimum_share", MinimumShare) };
 
-    private protected override double RateAt(long count, double baseRate, double rate) => baseRate * Share(Math.Min(count, Total));
+    private protected override double RateAt(long count, double baseRate, double rate) =>
+        baseRate * Share(Math.Min(count, Total));
 
     private double Share(long t)
     {

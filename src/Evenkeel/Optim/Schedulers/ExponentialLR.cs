@@ -19,5 +19,6 @@ public sealed class ExponentialLR : LearningRateScheduler
 
     private protected override ReadOnlySpan<Setting> Settings => new Setting[] { new("gamma", Gamma) };
 
-    private protected override double RateAt(long count, double baseRate, double rate) => count == 0 ? rate : rate * Gamma;
+    private protected override double RateAt(long count, double baseRate, double rate) =>
+        count == 0 ? rate : rate * Gamma;
 }

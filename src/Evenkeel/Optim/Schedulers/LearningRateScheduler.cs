@@ -91,7 +91,8 @@ public abstract class LearningRateScheduler
         {
             string got = count is null ? "none" : $"{count.DType} of shape {count.Shape}";
             throw new ArgumentException(
-                $"{Name}: expected the key '{key}' with one integer, got {got}. The state belongs to another kind of schedule.", nameof(state));
+                $"{Name}: expected the key '{key}' with one integer, got {got}. "
+                + "The state belongs to another kind of schedule.", nameof(state));
         }
 
         Demand(key, count, StateRange.Count);
@@ -101,7 +102,8 @@ public abstract class LearningRateScheduler
         if (baseRates is null != rates is null)
         {
             throw new ArgumentException(
-                $"{Name}: expected both of '{Name}.base_rates' and '{Name}.rates', or none, got one. The state is damaged; load another one.",
+                $"{Name}: expected both of '{Name}.base_rates' and '{Name}.rates', or none, got one. "
+                + "The state is damaged; load another one.",
                 nameof(state));
         }
 
@@ -145,7 +147,11 @@ public abstract class LearningRateScheduler
     {
         int known = _baseRates?.Length ?? 0;
         if (known < Optimizer.Groups.Count || _baseRates is null)
-            _baseRates = [.. _baseRates ?? [], .. Optimizer.Groups.Skip(known).Select(static group => group.InitialLearningRate)];
+        {
+            IEnumerable<double> joined = Optimizer.Groups.Skip(known).Select(static group => group.InitialLearningRate);
+            _baseRates = [.. _baseRates ?? [], .. joined];
+        }
+
         return _baseRates;
     }
 
@@ -157,7 +163,8 @@ public abstract class LearningRateScheduler
         if (rates.DType != DType.Float64 || rates.Shape != new Shape([groups]))
         {
             throw new ArgumentException(
-                $"{Name}: expected '{key}' to be Float64 of shape ({groups}), a rate per group, got {rates.DType} of shape {rates.Shape}. "
+                $"{Name}: expected '{key}' to be Float64 of shape ({groups}), a rate per group, "
+                + $"got {rates.DType} of shape {rates.Shape}. "
                 + "Make the schedule for an optimizer with the groups of the one that was saved.", nameof(state));
         }
 

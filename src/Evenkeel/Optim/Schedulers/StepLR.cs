@@ -23,7 +23,8 @@ public sealed class StepLR : LearningRateScheduler
     /// <summary>The factor.</summary>
     public double Gamma { get; }
 
-    private protected override ReadOnlySpan<Setting> Settings => new Setting[] { new("step_size", StepSize), new("gamma", Gamma) };
+    private protected override ReadOnlySpan<Setting> Settings =>
+        new Setting[] { new("step_size", StepSize), new("gamma", Gamma) };
 
     private protected override double RateAt(long count, double baseRate, double rate) =>
         count == 0 || count % StepSize != 0 ? rate : rate * Gamma;
