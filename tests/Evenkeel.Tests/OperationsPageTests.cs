@@ -50,6 +50,28 @@ public sealed class OperationsPageTests
         Assert.Equal(1, norm.Running.NumBatchesTracked.Value.Item());
     }
 
+    [Fact]
+    public void The_layer_on_the_page_is_no_weight()
+    {
+        var layer = new Scaled(2, 3);
+        layer.Initialize(Init.KaimingNormal, seed: 1);
+        Assert.Equal(ParameterRole.NormScale, layer.Scale.Role);
+        Assert.All(layer.Forward(Tensor.Ones([2, 3])).ToArray<float>(), static y => Assert.Equal(1, y));
+
+        var norm = new Moving();
+        StateDict state = norm.StateDict();
+        state["moving_var"].AsSpan<float>()[0] = -1;
+        Assert.Throws<ArgumentException>(() => norm.LoadStateDict(state));
+        Assert.True(norm.LoadStateDict(state, checkValues: false).IsComplete);
+    }
+
+    private sealed class Moving : Module
+    {
+        public Moving() => RegisterBuffer("moving_var", Tensor.Ones([8]), range: StateRange.Variance);
+
+        protected override Tensor ForwardCore(Tensor x) => x;
+    }
+
     private static string ThisFile([CallerFilePath] string path = "") => File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
 
     private static string Root
@@ -61,4 +83,15 @@ public sealed class OperationsPageTests
             return folder.FullName;
         }
     }
+}
+
+/// <summary>The layer of one's own on the page.</summary>
+public sealed class Scaled : Module
+{
+    public Scaled(int height, int width) =>
+        Scale = Register("scale", Init.Ones([height, width]), ParameterRole.NormScale);
+
+    public Parameter Scale { get; }
+
+    protected override Tensor ForwardCore(Tensor x) => x * Scale;
 }
