@@ -160,13 +160,12 @@ public abstract unsafe class Optimizer
 
     /// <summary>
     /// Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind and settings over the same
-    /// parameters has given; its learning rates and weight decay apply at once.
-    /// All is checked before anything changes.
+    /// parameters has given; its learning rates and weight decay apply at once. All is checked before anything changes.
     /// </summary>
     /// <param name="state">The state. One of an earlier version has no settings; they are then not compared.</param>
     /// <param name="checkValues">
-    /// Whether moments that no training leaves behind are refused: NaN, a second moment below 0, an infinite mean.
-    /// False takes them as they are. Counts and rates are always checked.
+    /// Whether moments that finite gradients do not leave behind are refused: NaN, a second moment below 0, an infinite
+    /// mean. False takes them as they are. Counts and rates are always checked.
     /// </param>
     /// <exception cref="ArgumentException">
     /// A key is missing, its shape or type does not fit, a setting is another one (the text says which), or a number is
@@ -184,8 +183,11 @@ public abstract unsafe class Optimizer
         foreach (long count in steps.AsSpan<long>())
         {
             if (count is < 0 or > StateRanges.LargestCount)
-                throw new ArgumentException($"{Name}: expected counts of 0 or more, up to 2^53, in '{Name}.steps', "
-                    + $"got {count}. The state is damaged; load another one.", nameof(state));
+            {
+                throw new ArgumentException(
+                    $"{Name}: expected counts of 0 or more, up to 2^53, in '{Name}.steps', got {count}. "
+                    + "The state is damaged; load another one.", nameof(state));
+            }
         }
 
         foreach (double value in groups.AsSpan<double>())
@@ -205,9 +207,11 @@ public abstract unsafe class Optimizer
                 Tensor tensor = tensors[i * slots.Length + s] = Fitting(earlier ?? Find(state, key), key,
                     _parameters[i].Shape, _parameters[i].DType);
                 if (checkValues && StateRanges.Problem(slots[s].Range, tensor, tensor, "element") is { } problem)
-                    throw new ArgumentException($"{Name}: '{key}' ({_parameters[i].Name}){problem}. No training "
-                        + "leaves such a number; load another state, or pass checkValues: false to take it as it is.",
-                        nameof(state));
+                {
+                    throw new ArgumentException(
+                        $"{Name}: '{key}' ({_parameters[i].Name}){problem}. A gradient was not finite, or the state is "
+                        + "damaged; load another one, or pass checkValues: false to take it as it is.", nameof(state));
+                }
             }
         }
 

@@ -52,16 +52,20 @@ internal sealed class ModelSnapshot
     }
 
     /// <summary>Takes the copies from a state dict.</summary>
-    public void Read(Module model, string prefix, StateDict source)
+    public void Read(Module model, string prefix, StateDict source, bool checkValues)
     {
         _tensors.Clear();
         foreach (Module.StateEntry entry in model.StateEntries())
         {
             if (!source.TryGetValue(prefix + entry.Key, out Tensor? value) || value.Shape != entry.Live.Shape || value.DType != entry.Live.DType)
                 throw new ArgumentException($"Trainer.Resume: expected '{prefix}{entry.Key}' as {entry.Live.DType} of shape {entry.Live.Shape}, got {(value is null ? "nothing" : $"{value.DType} of shape {value.Shape}")}. Build the model as it was when the checkpoint was saved.");
-            if (StateRanges.Problem(entry.Range, value, value, entry.Place) is { } problem)
-                throw new ArgumentException($"Trainer.Resume: '{prefix}{entry.Key}'{problem}. No training leaves such "
-                    + "a number; use an earlier checkpoint.");
+            if (checkValues && StateRanges.Problem(entry.Range, value, value, entry.Place) is { } problem)
+            {
+                throw new ArgumentException(
+                    $"Trainer.Resume: '{prefix}{entry.Key}'{problem}. No training leaves such a number; "
+                    + "use an earlier checkpoint, or pass checkValues: false to take it as it is.");
+            }
+
             _tensors.Add(value.Clone());
         }
     }

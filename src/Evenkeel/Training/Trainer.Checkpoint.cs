@@ -58,6 +58,10 @@ public sealed partial class Trainer
     /// Takes over a checkpoint of a trainer built in the same way; the next <see cref="Fit"/> continues with the same bits. The file is read and checked before anything changes.
     /// </summary>
     /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
+    /// <param name="checkValues">
+    /// Whether impossible statistics and moments are refused, see <see cref="Module.LoadStateDict"/> and
+    /// <see cref="Optimizer.LoadStateDict"/>; false takes them as they are.
+    /// </param>
     /// <remarks>
     /// Batch size, sampling, seed, L2 penalty, optimizer, schedule and their settings must be those of the run that was
     /// saved, and the next <see cref="Fit"/> must be given as many samples; the epochs in all may grow. Learning rates,
@@ -67,7 +71,7 @@ public sealed partial class Trainer
     /// <exception cref="ArgumentException">The file is no trainer checkpoint, or belongs to a trainer of other settings (the message names them), another model, optimizer, schedule or kind of stream.</exception>
     /// <exception cref="InvalidDataException">The file is truncated or damaged: its checksum, a count or a length is wrong.</exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    public void Resume(string path)
+    public void Resume(string path, bool checkValues = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         TensorArchive archive = SafeTensors.Read(path);
@@ -84,15 +88,15 @@ public sealed partial class Trainer
         CheckCounts(position, history, path);
         CheckAccuracies(bestAccuracy, history, path);
         var model = new ModelSnapshot();
-        model.Read(Model, ModelPrefix, state);
+        model.Read(Model, ModelPrefix, state, checkValues);
         var best = new ModelSnapshot();
-        if (position[3] >= 0) best.Read(Model, BestPrefix, state);
+        if (position[3] >= 0) best.Read(Model, BestPrefix, state, checkValues);
         RandomStreamState random = ReadStream(state, StreamPrefix)
             ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
         List<(string Name, TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         CheckSchedule(archive, state, path);
-        Action takeOptimizer = Optimizer.Check(Part(state, OptimizerPrefix), checkValues: true);
+        Action takeOptimizer = Optimizer.Check(Part(state, OptimizerPrefix), checkValues);
         Action? takeSchedule = Options.Scheduler?.Check(Part(state, SchedulerPrefix));
 
         // The stream's own check comes last, as it sets the stream. From here on nothing fails.
