@@ -60,7 +60,7 @@ public sealed partial class Trainer
     /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
     /// <param name="checkValues">
     /// Whether impossible statistics and moments are refused, see <see cref="Module.LoadStateDict"/> and
-    /// <see cref="Optimizer.LoadStateDict"/>; false takes them as they are.
+    /// <see cref="Evenkeel.Optim.Optimizer.LoadStateDict"/>; false takes them as they are.
     /// </param>
     /// <remarks>
     /// Batch size, sampling, seed, L2 penalty, optimizer, schedule and their settings must be those of the run that was

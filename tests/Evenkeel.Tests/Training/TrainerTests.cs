@@ -602,6 +602,10 @@ public sealed class TrainerTests : IDisposable
         Assert.True(refused is ArgumentException or InvalidDataException, refused.ToString());
         Assert.Contains(problem, refused.Message, StringComparison.Ordinal);
         Assert.Equal((before, rate, 0L), (WeightsHash.Of(other.Model), other.Optimizer.LearningRate, other.Iteration));
+        if (!key.StartsWith("model.", StringComparison.Ordinal)) return;
+        other.Resume(path, checkValues: false);
+        Tensor taken = other.Model.StateDict()[key["model.".Length..]].To(DType.Float64);
+        Assert.Equal(value, taken.AsSpan<double>()[0], 1e-12);
     }
 
     [Fact]
