@@ -766,8 +766,8 @@ public sealed class TrainerTests : IDisposable
     {
         Sequential model = Model(DType.Float32, 0);
         var optimizer = new Adam(model.Parameters(), 0.01);
-        var options = new TrainerOptions { Epochs = epochs, BatchSize = 20, Seed = 3,
-            Scheduler = create?.Invoke(optimizer), ScheduleBy = by };
+        var options = new TrainerOptions { Epochs = epochs, BatchSize = 20, Seed = 3, ScheduleBy = by };
+        options.Scheduler = create?.Invoke(optimizer);
         return new Trainer(model, optimizer, new CrossEntropyLoss(), options);
     }
 
