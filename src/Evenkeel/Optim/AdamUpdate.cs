@@ -57,7 +57,7 @@ internal sealed class AdamUpdate
             MinusStep = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             Correction = Simd.Broadcast(T.CreateTruncating(entry.Correction)),
             Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
-            Nothing = Simd.Broadcast(SecondMoment.Nothing<T>(Eps)),
+            Nothing = Simd.Broadcast(RootDivision.Nothing<T>(Eps)),
         };
         Vector512<T> decay = Simd.Broadcast(T.CreateTruncating(entry.Decay));
         if (_decoupled) UpdateLoop.Run<T, Decoupled<T>>(entry, offset, count, new() { Moments = moments, Keep = decay });
@@ -74,7 +74,7 @@ internal sealed class AdamUpdate
             m = Simd.Fma(Beta1, m, Fresh1 * g);
             v = Simd.Fma(Beta2, v, Fresh2 * g * g);
             Vector512<T> root = Simd.Fma(Vector512.Sqrt(v), Correction, Eps);
-            return Simd.Fma(MinusStep, SecondMoment.Divide(m, root, Nothing), w);
+            return Simd.Fma(MinusStep, RootDivision.Divide(m, root, Nothing), w);
         }
     }
 

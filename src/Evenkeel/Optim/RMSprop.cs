@@ -94,7 +94,7 @@ public sealed class RMSprop : Optimizer
             Alpha = Simd.Broadcast(T.CreateTruncating(Alpha)),
             Fresh = Simd.Broadcast(T.CreateTruncating(1 - Alpha)),
             Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
-            Nothing = Simd.Broadcast(SecondMoment.Nothing<T>(Eps)),
+            Nothing = Simd.Broadcast(RootDivision.Nothing<T>(Eps)),
             MinusLr = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             Decay = Simd.Broadcast(T.CreateTruncating(entry.Decay)),
             Mu = Simd.Broadcast(T.CreateTruncating(Momentum)),
@@ -110,7 +110,7 @@ public sealed class RMSprop : Optimizer
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly Vector512<T> Scaled(Vector512<T> g, Vector512<T> v) =>
-            SecondMoment.Divide(g, Vector512.Sqrt(v) + Eps, Nothing);
+            RootDivision.Divide(g, Vector512.Sqrt(v) + Eps, Nothing);
     }
 
     /// <summary>

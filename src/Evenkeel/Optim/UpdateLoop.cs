@@ -37,7 +37,7 @@ internal interface IUpdate<T> where T : unmanaged
 }
 
 /// <summary>A step divided by the root of a second moment.</summary>
-internal static class SecondMoment
+internal static class RootDivision
 {
     /// <summary>
     /// The denominator of an element that takes no step: the rounded eps alone, which is what a second moment of 0
