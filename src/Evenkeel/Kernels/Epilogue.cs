@@ -23,12 +23,12 @@ internal readonly struct NoEpilogue : IEpilogue
     public static Vector512<T> Backward<T>(Vector512<T> y, Vector512<T> dy) => dy;
 }
 
-/// <summary>A ReLU fused into the norm: the same bits as the two layers one after the other.</summary>
+/// <summary>A ReLU fused into the norm: the same bits as the two layers one after the other, also where y is NaN.</summary>
 internal readonly struct ReLUEpilogue : IEpilogue
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Apply<T>(Vector512<T> y) => Vector512.AndNot(y, Vector512.LessThanOrEqual(y, Vector512<T>.Zero));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Backward<T>(Vector512<T> y, Vector512<T> dy) => dy & Vector512.GreaterThan(y, Vector512<T>.Zero);
+    public static Vector512<T> Backward<T>(Vector512<T> y, Vector512<T> dy) => Vector512.AndNot(dy, Vector512.LessThanOrEqual(y, Vector512<T>.Zero));
 }

@@ -6,7 +6,7 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>|x|, element by element; the derivative at 0 is 0.</summary>
+    /// <summary>|x|, element by element. The derivative is 0 at 0 and NaN at NaN (PyTorch: 0 at NaN).</summary>
     public Tensor Abs() => AbsOp.Apply(this);
 }
 

@@ -6,7 +6,10 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>x limited to [min, max], element by element; the derivative is 1 inside, the limits included, and 0 outside. NaN stays NaN.</summary>
+    /// <summary>
+    /// x limited to [min, max], element by element. The derivative is 1 inside, the limits included, and 0 outside. NaN stays NaN, and
+    /// the derivative there is 0, as in PyTorch.
+    /// </summary>
     /// <exception cref="ArgumentException">min is above max, or one of them is NaN.</exception>
     public Tensor Clamp(double min, double max) => ClampOp.Apply(this, min, max);
 }

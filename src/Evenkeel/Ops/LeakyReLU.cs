@@ -6,7 +6,9 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>x where x &gt; 0, else slope·x, element by element.</summary>
+    /// <summary>
+    /// x if x &gt; 0, else slope·x, element by element. NaN stays NaN, and the derivative there is the slope, as in PyTorch.
+    /// </summary>
     public Tensor LeakyReLU(double slope = 0.01) => LeakyReLUOp.Apply(this, slope);
 }
 

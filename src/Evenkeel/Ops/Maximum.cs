@@ -6,11 +6,17 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The larger of two elements, with broadcasting; NaN where one of them is NaN. Equal elements share the gradient, half each.</summary>
+    /// <summary>
+    /// The larger of two elements, with broadcasting. Equal elements share the gradient, half each. If one element is NaN, the result
+    /// is NaN, and both operands get the whole gradient, as in PyTorch.
+    /// </summary>
     public Tensor Maximum(Tensor other) => MaximumOp.Apply(this, other);
 }
 
-/// <summary>y = a where a &gt; b, else b; da = dy where a &gt; b, dy/2 where a = b, else 0; db is the rest of dy.</summary>
+/// <summary>
+/// y = a if a &gt; b, else b; da = 0 if a &lt; b, dy/2 if a = b, else dy; db = 0 if a &gt; b, dy/2 if a = b, else dy. A NaN compares
+/// false, so da = db = dy there.
+/// </summary>
 internal sealed class MaximumOp : BinaryElementwise<MaximumOp.Formula>
 {
     /// <inheritdoc/>
@@ -28,10 +34,10 @@ internal sealed class MaximumOp : BinaryElementwise<MaximumOp.Formula>
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
-            Vector512.ConditionalSelect(Vector512.Equals(a, b), dy * Vector512.Create(T.CreateTruncating(0.5)), dy & Vector512.GreaterThan(a, b));
+            Vector512.ConditionalSelect(Vector512.Equals(a, b), dy * Vector512.Create(T.CreateTruncating(0.5)), Vector512.AndNot(dy, Vector512.LessThan(a, b)));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
-            Vector512.ConditionalSelect(Vector512.Equals(a, b), dy * Vector512.Create(T.CreateTruncating(0.5)), dy & Vector512.LessThan(a, b));
+            Vector512.ConditionalSelect(Vector512.Equals(a, b), dy * Vector512.Create(T.CreateTruncating(0.5)), Vector512.AndNot(dy, Vector512.GreaterThan(a, b)));
     }
 }

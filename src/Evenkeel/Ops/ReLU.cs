@@ -6,11 +6,13 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>max(x, 0), element by element; the derivative at 0 is 0, and NaN stays NaN.</summary>
+    /// <summary>
+    /// max(x, 0), element by element. The derivative at 0 is 0. NaN stays NaN, and the derivative there is 1, as in PyTorch.
+    /// </summary>
     public Tensor ReLU() => ReLUOp.Apply(this);
 }
 
-/// <summary>y = max(x, 0); dx = dy where x &gt; 0, else 0. The mask is recomputed from x.</summary>
+/// <summary>y = max(x, 0); dx = 0 if x ≤ 0, else dy (also if x is NaN). The mask is recomputed from x.</summary>
 internal sealed class ReLUOp : UnaryElementwise<ReLUOp.Formula>
 {
     /// <inheritdoc/>
@@ -30,6 +32,6 @@ internal sealed class ReLUOp : UnaryElementwise<ReLUOp.Formula>
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
-            dy & Vector512.GreaterThan(x, default);
+            Vector512.AndNot(dy, Vector512.LessThanOrEqual(x, default));
     }
 }

@@ -26,7 +26,7 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     public void Forward(ColumnBlock channels, in BatchPart part, BatchPasses passes)
     {
         double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
-        double* sums = stackalloc double[2 * Columns.Row + 8];
+        double* sums = stackalloc double[4 * Columns.Row + 8];
         coefficients = Simd.Align(coefficients);
         sums = Simd.Align(sums);
         T* x = batch.X + Offset(channels, part);
@@ -37,8 +37,15 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
         }
 
         if (passes == BatchPasses.Statistics) return;
-        LoadFormula(channels, part, coefficients);
-        Columns.Map<T, Normalize<T, TEpilogue>>(x, x, batch.Y + Offset(channels, part), part.Samples, batch.Channels, channels.Lanes, coefficients);
+        bool inRange = LoadFormula(channels, part, coefficients);
+        T* y = batch.Y + Offset(channels, part);
+        Columns.Map<T, Normalize<T, TEpilogue>>(x, x, y, part.Samples, batch.Channels, channels.Lanes, coefficients);
+        for (int lane = 0; lane < channels.Lanes && !inRange; lane++)
+        {
+            int c = channels.Start + lane;
+            if (!batch.IsInRange(c, part, batch.Affine(c, part).Gamma))
+                batch.Scaled<TEpilogue>(c, part).Map(x + lane, y + lane, part.Samples, batch.Channels, 1);
+        }
     }
 
     [SkipLocalsInit]
@@ -51,16 +58,24 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
         nint offset = Offset(channels, part);
         T* x = batch.X + offset;
         T* dy = batch.Dy + offset;
-        LoadFormula(channels, part, coefficients);
+        bool inRange = LoadFormula(channels, part, coefficients);
         if (passes != BatchPasses.Map && batch.NeedsSums)
         {
             Columns.Sum<T, Cotangent<T, TEpilogue>>(x, dy, part.Samples, batch.Channels, channels.Lanes, coefficients, sums);
-            SaveSums(channels, part, sums);
+            SaveSums(x, dy, channels, part, coefficients, sums);
         }
 
         if (passes == BatchPasses.Statistics || batch.Dx is null) return;
-        LoadSlopes(channels, part, coefficients);
+        inRange &= LoadSlopes(channels, part, coefficients);
         Columns.Map<T, InputGradient<T, TEpilogue>>(x, dy, batch.Dx + offset, part.Samples, batch.Channels, channels.Lanes, coefficients);
+        for (int lane = 0; lane < channels.Lanes && !inRange; lane++)
+        {
+            int c = channels.Start + lane;
+            double gamma = batch.Affine(c, part).Gamma, b = coefficients[Coefficient.B * Columns.Row + lane], constant = coefficients[Coefficient.C * Columns.Row + lane];
+            double path = batch.FromBatch && gamma != 0 ? part[BatchPart.Dgamma][c] : 0;
+            if (batch.IsInRange(c, part, gamma) && !NormFormulas.LosesSlopes<T>(b, constant, part[BatchPart.Rstd][c], path)) continue;
+            batch.ScaledGradient<TEpilogue>(c, part, offset + lane, batch.Channels);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -132,20 +147,30 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
             }
         }
 
+        double* exponents = sums + 2 * Columns.Row;
+        double* rstds = sums + 3 * Columns.Row;
+        for (int j = 0; j < channels.Padded; j += step)
+        {
+            Vector512<double> sum = Simd.Load(variances + j) + Vector512.Create(batch.Eps);
+            Simd.Store(exponents + j, Vector512<double>.Zero);
+            Simd.Store(rstds + j, Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero)));
+        }
+
         for (int lane = 0; lane < channels.Lanes; lane++)
         {
-            if (!NormFormulas.NeedsDouble<T>(variances[lane], batch.Eps)) continue;
-            Moments wide = Moments.InDouble(x + lane, part.Samples, batch.Channels, 1);
-            (pivots[lane], lows[lane], variances[lane]) = (wide.Pivot, wide.Low, wide.Variance);
+            if (!NormFormulas.IsOutOfRange<T>(variances[lane], batch.Eps)) continue;
+            Moments scaled = Moments.Scaled(x + lane, part.Samples, batch.Channels, 1, batch.Eps);
+            (pivots[lane], lows[lane], variances[lane], exponents[lane]) = (scaled.Pivot, scaled.Low, scaled.Variance, scaled.Exponent);
+            rstds[lane] = scaled.Rstd(batch.Eps);
         }
 
         for (int j = 0; j < channels.Padded; j += step)
         {
-            Vector512<double> variance = Simd.Load(variances + j), sum = variance + Vector512.Create(batch.Eps);
             Save(channels, part, BatchPart.Pivot, j, Simd.Load(pivots + j));
             Save(channels, part, BatchPart.Low, j, Simd.Load(lows + j));
-            Save(channels, part, BatchPart.Variance, j, variance);
-            Save(channels, part, BatchPart.Rstd, j, Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero)));
+            Save(channels, part, BatchPart.Variance, j, Simd.Load(variances + j));
+            Save(channels, part, BatchPart.Exponent, j, Simd.Load(exponents + j));
+            Save(channels, part, BatchPart.Rstd, j, Simd.Load(rstds + j));
         }
     }
 
@@ -154,10 +179,11 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     private static Vector512<double> IsFar(ColumnBlock channels, Vector512<double> low, Vector512<double> variance, int j) =>
         Vector512.GreaterThan(low * low, variance) & Simd.HeadMask<double>(Math.Clamp(channels.Lanes - j, 0, Vector512<double>.Count));
 
-    /// <summary>Pivot, scale and shift of <see cref="Normalize{T, TEpilogue}"/>.</summary>
+    /// <summary>Pivot, scale and shift of <see cref="Normalize{T, TEpilogue}"/>. False if T may not hold those of a channel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void LoadFormula(ColumnBlock channels, in BatchPart part, double* coefficients)
+    private bool LoadFormula(ColumnBlock channels, in BatchPart part, double* coefficients)
     {
+        Vector512<double> lost = default;
         for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
         {
             Vector512<double> gamma = channels.LoadParameter(batch.Gamma, j, 1), beta = channels.LoadParameter(batch.Beta, j, 0);
@@ -167,42 +193,95 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
                 gamma *= Load(channels, part, BatchPart.R, j);
             }
 
-            Vector512<double> scale = gamma * Load(channels, part, BatchPart.Rstd, j);
+            Vector512<double> rstd = Load(channels, part, BatchPart.Rstd, j), scale = gamma * rstd;
             Simd.Store(coefficients + Coefficient.Pivot * Columns.Row + j, Load(channels, part, BatchPart.Pivot, j));
             Simd.Store(coefficients + Coefficient.Scale * Columns.Row + j, scale);
             Simd.Store(coefficients + Coefficient.Shift * Columns.Row + j, beta - Load(channels, part, BatchPart.Low, j) * scale);
+            lost |= ~Vector512.Equals(Load(channels, part, BatchPart.Exponent, j), Vector512<double>.Zero) |
+                Leaves(scale, Vector512.AndNot(gamma, Vector512.Equals(rstd, Vector512<double>.Zero)));
         }
+
+        return lost == Vector512<double>.Zero;
+    }
+
+    /// <summary>All ones where T does not hold a value with all its digits, though another one is not 0: what <see cref="NormFormulas"/> decides closely.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Leaves(Vector512<double> value, Vector512<double> other)
+    {
+        Vector512<double> magnitude = Vector512.Abs(value);
+        return Vector512.GreaterThan(magnitude, Vector512.Create(NormFormulas.Largest<T>())) |
+            Vector512.AndNot(Vector512.LessThan(magnitude, Vector512.Create(NormFormulas.SmallestNormal<T>())), Vector512.Equals(other, Vector512<double>.Zero));
     }
 
     /// <summary>Σdy and Σdy·xhat = rstd·(Σdy·(x-pivot) - low·Σdy).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void SaveSums(ColumnBlock channels, in BatchPart part, double* sums)
+    private void SaveSums(T* x, T* dy, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums)
     {
+        double* dgammas = sums + Columns.Row;
+        var smallest = Vector512.Create(part.Samples * NormFormulas.SmallestNormal<T>());
+        Vector512<double> lost = default;
         for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
         {
-            Vector512<double> dbeta = Simd.Load(sums + j);
-            Save(channels, part, BatchPart.Dbeta, j, dbeta);
-            Save(channels, part, BatchPart.Dgamma, j, Load(channels, part, BatchPart.Rstd, j) * (Simd.Load(sums + Columns.Row + j) - Load(channels, part, BatchPart.Low, j) * dbeta));
+            Vector512<double> dbeta = Simd.Load(sums + j), rstd = Load(channels, part, BatchPart.Rstd, j);
+            Vector512<double> dgamma = rstd * (Simd.Load(dgammas + j) - Load(channels, part, BatchPart.Low, j) * dbeta);
+            Simd.Store(dgammas + j, dgamma);
+            Vector512<double> exponent = Load(channels, part, BatchPart.Exponent, j), variance = Load(channels, part, BatchPart.Variance, j);
+            Vector512<double> underflows = Vector512.LessThan(Vector512.Abs(dgamma), rstd * smallest) & Vector512.GreaterThan(rstd, Vector512<double>.One);
+            lost |= ~Vector512.LessThanOrEqual(Vector512.Abs(dgamma), Vector512.Create(double.MaxValue)) |
+                (underflows & Vector512.GreaterThan(variance, Vector512<double>.Zero)) |
+                ~Vector512.Equals(exponent, Vector512<double>.Zero);
+        }
+
+        if (lost != Vector512<double>.Zero) RedoSums(x, dy, channels, part, coefficients, sums);
+        for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
+        {
+            Save(channels, part, BatchPart.Dbeta, j, Simd.Load(sums + j));
+            Save(channels, part, BatchPart.Dgamma, j, Simd.Load(dgammas + j));
         }
     }
 
-    /// <summary>b and c of <see cref="InputGradient{T, TEpilogue}"/>; zero where the statistics are fixed.</summary>
+    /// <summary>The sums of those channels that T loses, on the slow path.</summary>
+    [SkipLocalsInit]
+    private void RedoSums(T* x, T* dy, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums)
+    {
+        double* dgammas = sums + Columns.Row;
+        double* magnitudes = stackalloc double[Columns.Row + 8];
+        magnitudes = Simd.Align(magnitudes);
+        Columns.Sum<T, Magnitude<T, TEpilogue>>(x, dy, part.Samples, batch.Channels, channels.Lanes, coefficients, magnitudes);
+        for (int lane = 0; lane < channels.Lanes; lane++)
+        {
+            int c = channels.Start + lane;
+            bool inRange = batch.IsInRange(c, part, batch.Affine(c, part).Gamma);
+            bool loses = NormFormulas.LosesSums<T>(dgammas[lane], part[BatchPart.Rstd][c], part[BatchPart.Variance][c], part.Samples);
+            if (inRange && (!loses || (dgammas[lane] == 0 && magnitudes[lane] == 0))) continue;
+            (sums[lane], dgammas[lane]) = batch.Scaled<TEpilogue>(c, part).Sums(x + lane, dy + lane, part.Samples, batch.Channels, 1);
+        }
+    }
+
+    /// <summary>
+    /// b and c of <see cref="InputGradient{T, TEpilogue}"/>; zero where the statistics are fixed. False if T may not hold those of a channel.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void LoadSlopes(ColumnBlock channels, in BatchPart part, double* coefficients)
+    private bool LoadSlopes(ColumnBlock channels, in BatchPart part, double* coefficients)
     {
         var m = Vector512.Create(part.Count);
+        Vector512<double> lost = default;
         for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
         {
             Vector512<double> b = default, c = default;
             if (batch.FromBatch)
             {
-                Vector512<double> a = Simd.Load(coefficients + Coefficient.Scale * Columns.Row + j);
-                b = -a * Load(channels, part, BatchPart.Rstd, j) * (Load(channels, part, BatchPart.Dgamma, j) / m);
+                Vector512<double> a = Simd.Load(coefficients + Coefficient.Scale * Columns.Row + j), dgamma = Load(channels, part, BatchPart.Dgamma, j);
+                b = -a * Load(channels, part, BatchPart.Rstd, j) * (dgamma / m);
                 c = -a * (Load(channels, part, BatchPart.Dbeta, j) / m) - b * Load(channels, part, BatchPart.Low, j);
+                lost |= Leaves(b, Vector512.AndNot(dgamma, Vector512.Equals(a, Vector512<double>.Zero))) |
+                    ~Vector512.LessThanOrEqual(Vector512.Abs(c), Vector512.Create(NormFormulas.Largest<T>()));
             }
 
             Simd.Store(coefficients + Coefficient.B * Columns.Row + j, b);
             Simd.Store(coefficients + Coefficient.C * Columns.Row + j, c);
         }
+
+        return lost == Vector512<double>.Zero;
     }
 }

@@ -40,6 +40,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
     // The running statistics before this pass, and how often it has updated them.
     private Tensor? _previous;
+    private Tensor? _unscaled;
     private int _updates;
 
     // How the batch lies in memory: channels, samples, values of a channel in a sample.
@@ -88,7 +89,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         base.Recycle();
         _statistics.Recycle();
         _x = null!;
-        _gamma = _beta = _previous = _dx = _dgamma = _dbeta = null;
+        _gamma = _beta = _previous = _unscaled = _dx = _dgamma = _dbeta = null;
         _running = null;
         _form = default;
         _updates = 0;
@@ -244,10 +245,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         T* variance = _running.Variance.Value.Pointer<T>();
         for (int c = 0; c < _channels; c++)
         {
-            part[BatchPart.Pivot][c] = double.CreateTruncating(mean[c]);
-            part[BatchPart.Low][c] = 0;
-            part[BatchPart.Variance][c] = double.CreateTruncating(variance[c]);
-            part[BatchPart.Rstd][c] = NormFormulas.Rstd(part[BatchPart.Variance][c], _eps);
+            part.Save(c, new Moments(double.CreateTruncating(mean[c]), 0, double.CreateTruncating(variance[c])), _eps);
         }
     }
 
@@ -277,8 +275,23 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         for (int p = 0; p < batches; p++)
         {
             BatchPart part = _statistics.IsPooled ? _statistics.Whole : _statistics.Part(p);
-            if (_running!.Update(part[BatchPart.Pivot], _channels, part.Count, _updates == 0 ? At<T>(_previous) : null)) _updates++;
+            if (_running!.Update(Unscaled(part), _channels, part.Count, _updates == 0 ? At<T>(_previous) : null)) _updates++;
         }
+    }
+
+    /// <summary>Pivots, lows and variances in units of one: the part's own rows, unless a channel's are at the ends of the range.</summary>
+    private double* Unscaled(in BatchPart part)
+    {
+        if (_x.Count == 0 || !new Span<double>(part[BatchPart.Exponent], _channels).ContainsAnyExcept(0.0)) return part[BatchPart.Pivot];
+        _unscaled = NewTensor([3, _channels], DType.Float64);
+        double* rows = _unscaled.Pointer<double>();
+        for (int c = 0; c < _channels; c++)
+        {
+            Moments moments = part.Moments(c).Unscaled;
+            (rows[c], rows[_channels + c], rows[2 * _channels + c]) = (moments.Pivot, moments.Low, moments.Variance);
+        }
+
+        return rows;
     }
 
     private void ForEach<TWalk>(TWalk walk, BatchPasses passes, bool isForward, int from, int to) where TWalk : struct, IBatchWalk<TWalk>

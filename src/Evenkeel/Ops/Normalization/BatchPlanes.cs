@@ -26,16 +26,18 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
         T* x = batch.X + offset;
         if (passes != BatchPasses.Map)
         {
-            Moments moments = Moments.Of(x, part.Samples, Stride, batch.Spatial, batch.Eps);
-            part[BatchPart.Pivot][c] = moments.Pivot;
-            part[BatchPart.Low][c] = moments.Low;
-            part[BatchPart.Variance][c] = moments.Variance;
-            part[BatchPart.Rstd][c] = NormFormulas.Rstd(moments.Variance, batch.Eps);
+            part.Save(c, Moments.Of(x, part.Samples, Stride, batch.Spatial, batch.Eps), batch.Eps);
             batch.Renormalize(c, c + 1, part);
         }
 
         if (passes == BatchPasses.Statistics) return;
-        (double gamma, double beta) = Affine(c, part);
+        (double gamma, double beta) = batch.Affine(c, part);
+        if (!batch.IsInRange(c, part, gamma))
+        {
+            batch.Scaled<TEpilogue>(c, part).Map(x, batch.Y + offset, part.Samples, Stride, batch.Spatial);
+            return;
+        }
+
         // What lies behind a plane is the next one's turn only where channels go one by one; fixed statistics go by samples.
         Segments.Map(x, x, batch.Y + offset, part.Samples, Stride, batch.Spatial, Formula(c, part, gamma, beta), batch.Streams, ahead: batch.FromBatch && Ahead(part));
     }
@@ -46,14 +48,27 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
         nint offset = Offset(c, part);
         T* x = batch.X + offset;
         T* dy = batch.Dy + offset;
-        (double gamma, double beta) = Affine(c, part);
+        (double gamma, double beta) = batch.Affine(c, part);
+        bool inRange = batch.IsInRange(c, part, gamma);
         Normalize<T, TEpilogue> formula = Formula(c, part, gamma, beta);
         double rstd = part[BatchPart.Rstd][c], low = part[BatchPart.Low][c];
         if (passes != BatchPasses.Map && batch.NeedsSums)
         {
-            (double dbeta, double product) = Segments.Sum(x, dy, part.Samples, Stride, batch.Spatial, new Cotangent<T, TEpilogue>(formula));
+            double dbeta = 0, dgamma = double.NaN;
+            if (inRange)
+            {
+                (dbeta, double product) = Segments.Sum(x, dy, part.Samples, Stride, batch.Spatial, new Cotangent<T, TEpilogue>(formula));
+                dgamma = rstd * (product - low * dbeta);
+            }
+
+            if (NormFormulas.LosesSums<T>(dgamma, rstd, part[BatchPart.Variance][c], (double)part.Samples * batch.Spatial) &&
+                !(dbeta == 0 && dgamma == 0 && Segments.Sum(x, dy, part.Samples, Stride, batch.Spatial, new Magnitude<T, TEpilogue>(formula)).Sum == 0))
+            {
+                (dbeta, dgamma) = batch.Scaled<TEpilogue>(c, part).Sums(x, dy, part.Samples, Stride, batch.Spatial);
+            }
+
             part[BatchPart.Dbeta][c] = dbeta;
-            part[BatchPart.Dgamma][c] = rstd * (product - low * dbeta);
+            part[BatchPart.Dgamma][c] = dgamma;
         }
 
         if (passes == BatchPasses.Statistics || batch.Dx is null) return;
@@ -62,6 +77,13 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
         {
             b = -a * rstd * (part[BatchPart.Dgamma][c] / part.Count);
             constant = -a * (part[BatchPart.Dbeta][c] / part.Count) - b * low;
+            inRange &= !NormFormulas.LosesSlopes<T>(b, constant, rstd, gamma == 0 ? 0 : part[BatchPart.Dgamma][c]);
+        }
+
+        if (!inRange)
+        {
+            batch.ScaledGradient<TEpilogue>(c, part, offset, Stride);
+            return;
         }
 
         var gradient = new InputGradient<T, TEpilogue>(formula, Broadcast(a), Broadcast(b), Broadcast(constant));
@@ -95,14 +117,6 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
     private nint Stride => (nint)batch.Channels * batch.Spatial;
 
     private nint Offset(int c, in BatchPart part) => part.Start * Stride + (nint)c * batch.Spatial;
-
-    /// <summary>gamma and beta of a channel, as renormalization changes them.</summary>
-    private (double Gamma, double Beta) Affine(int c, in BatchPart part)
-    {
-        double gamma = batch.Gamma is null ? 1 : double.CreateTruncating(batch.Gamma[c]);
-        double beta = batch.Beta is null ? 0 : double.CreateTruncating(batch.Beta[c]);
-        return batch.Renormalizes ? (gamma * part[BatchPart.R][c], beta + gamma * part[BatchPart.D][c]) : (gamma, beta);
-    }
 
     private static Normalize<T, TEpilogue> Formula(int c, in BatchPart part, double gamma, double beta)
     {

@@ -15,15 +15,19 @@ internal readonly unsafe struct BatchPart(int start, int samples, double count, 
     public const int Pivot = 0;
     public const int Low = 1;
     public const int Variance = 2;
-    public const int Rstd = 3;
+
+    /// <summary>Low, the variance and rstd are in units of 2^this, 4^this and 2^-this; see <see cref="Moments"/>.</summary>
+    public const int Exponent = 3;
+
+    public const int Rstd = 4;
 
     /// <summary>Renormalization's factor and shift; not set without it.</summary>
-    public const int R = 4, D = 5;
+    public const int R = 5, D = 6;
 
     /// <summary>Σdy and Σdy·xhat.</summary>
-    public const int Dbeta = 6, Dgamma = 7;
+    public const int Dbeta = 7, Dgamma = 8;
 
-    public const int Rows = 8;
+    public const int Rows = 9;
 
     public int Start => start;
 
@@ -33,6 +37,19 @@ internal readonly unsafe struct BatchPart(int start, int samples, double count, 
 
     /// <summary>A row of moments.</summary>
     public double* this[int row] => (row < Dbeta ? moments : sums) + (nint)row * channels;
+
+    /// <summary>The moments of a channel.</summary>
+    public Moments Moments(int c) => new(this[Pivot][c], this[Low][c], this[Variance][c], (int)this[Exponent][c]);
+
+    /// <summary>Sets the moments of a channel, and its rstd.</summary>
+    public void Save(int c, in Moments of, double eps)
+    {
+        this[Pivot][c] = of.Pivot;
+        this[Low][c] = of.Low;
+        this[Variance][c] = of.Variance;
+        this[Exponent][c] = of.Exponent;
+        this[Rstd][c] = of.Rstd(eps);
+    }
 }
 
 /// <summary>
@@ -45,8 +62,8 @@ internal readonly unsafe struct BatchPart(int start, int samples, double count, 
 /// </remarks>
 internal sealed unsafe class BatchStatistics
 {
-    /// <summary>Rows of moments that members give each other: pivot, low and variance.</summary>
-    private const int Given = 3;
+    /// <summary>Rows of moments that members give each other: pivot, low, variance and exponent.</summary>
+    private const int Given = 4;
 
     // The memory, and where it is: asked for many times a channel.
     private Tensor _memory = null!;
@@ -146,12 +163,12 @@ internal sealed unsafe class BatchStatistics
     {
         ReadOnlySpan<double> all = GatherRows("BatchNorm forward", BatchPart.Pivot, Given, from, to);
         BatchPart whole = Whole;
-        double* pivots = whole[BatchPart.Pivot] + from, lows = whole[BatchPart.Low] + from, variances = whole[BatchPart.Variance] + from, rstds = whole[BatchPart.Rstd] + from;
         int width = to - from, size = Given * width;
         int parts = Parts * (_members?.Size ?? 1);
         for (int c = 0; c < width; c++)
         {
             double n = 0, pivot = 0, low = 0, squares = 0;
+            bool inRange = true;
             for (int k = 0, at = c; k < parts; k++, at += size)
             {
                 double more = _counts[k];
@@ -162,13 +179,49 @@ internal sealed unsafe class BatchStatistics
                 low += delta * share;
                 squares += all[at + 2 * width] * more + delta * delta * (n * share);
                 n += more;
+                inRange &= all[at + 3 * width] == 0;
             }
 
-            pivots[c] = Moments.Round<T>(pivot + low);
-            lows[c] = pivot - pivots[c] + low;
-            variances[c] = squares / n;
-            rstds[c] = NormFormulas.Rstd(variances[c], eps);
+            double rounded = Moments.Round<T>(pivot + low);
+            var moments = new Moments(rounded, pivot - rounded + low, squares / n);
+            if (!inRange || NormFormulas.IsOutOfRange<double>(moments.Variance, eps)) moments = PoolScaled<T>(all, c, width, eps);
+            whole.Save(from + c, moments, eps);
         }
+    }
+
+    /// <summary>The same for one channel in units of a power of two: where a part's statistics are, or the whole's squares leave the range of double.</summary>
+    private Moments PoolScaled<T>(ReadOnlySpan<double> all, int c, int width, double eps) where T : unmanaged
+    {
+        int size = Given * width, parts = Parts * (_members?.Size ?? 1), exponent = eps > 0 ? (Math.ILogB(eps) >> 1) + 1 : int.MinValue;
+        for (int k = 0, at = c; k < parts; k++, at += size)
+        {
+            if (_counts[k] == 0) continue;
+            int own = (int)all[at + 3 * width];
+            exponent = Math.Max(exponent, Exponent(all[at], 0));
+            exponent = Math.Max(exponent, Exponent(all[at + width], own));
+            exponent = Math.Max(exponent, Exponent(Math.Sqrt(all[at + 2 * width]), own));
+        }
+
+        if (exponent == int.MinValue) exponent = 0;
+        double n = 0, pivot = 0, low = 0, squares = 0;
+        for (int k = 0, at = c; k < parts; k++, at += size)
+        {
+            double more = _counts[k];
+            if (more == 0) continue;
+            int own = (int)all[at + 3 * width] - exponent;
+            double next = Math.ScaleB(all[at], -exponent);
+            if (n == 0) pivot = next;
+            double delta = next - pivot + (Math.ScaleB(all[at + width], own) - low);
+            double share = more / (n + more);
+            low += delta * share;
+            squares += Math.ScaleB(all[at + 2 * width], 2 * own) * more + delta * delta * (n * share);
+            n += more;
+        }
+
+        double rounded = Moments.Round<T>(Math.ScaleB(pivot + low, exponent));
+        return squares == 0 ? new Moments(rounded, 0, 0) : new Moments(rounded, pivot - Math.ScaleB(rounded, -exponent) + low, squares / n, exponent);
+
+        static int Exponent(double value, int own) => value == 0 || !double.IsFinite(value) ? int.MinValue : Math.ILogB(value) + 1 + own;
     }
 
     /// <summary>Makes Σdy and Σdy·xhat of the whole out of those of all parts, for some channels.</summary>

@@ -70,6 +70,37 @@ internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee7
     /// <summary>Whether the backward pass needs Σdy and Σdy·xhat.</summary>
     public readonly bool NeedsSums => FromBatch || Dgamma is not null || Dbeta is not null;
 
+    /// <summary>gamma and beta of a channel, as renormalization changes them.</summary>
+    public readonly (double Gamma, double Beta) Affine(int c, in BatchPart part)
+    {
+        double gamma = Gamma is null ? 1 : double.CreateTruncating(Gamma[c]);
+        double beta = Beta is null ? 0 : double.CreateTruncating(Beta[c]);
+        return Renormalizes ? (gamma * part[BatchPart.R][c], beta + gamma * part[BatchPart.D][c]) : (gamma, beta);
+    }
+
+    /// <summary>True if T holds the formula of a channel; if not, it is done by <see cref="Scaled{TEpilogue}"/>.</summary>
+    public readonly bool IsInRange(int c, in BatchPart part, double gamma) =>
+        part[BatchPart.Exponent][c] == 0 && !NormFormulas.LosesScale<T>(gamma, part[BatchPart.Rstd][c]);
+
+    /// <summary>The slow path of a channel.</summary>
+    public readonly ScaledNorm<T, TEpilogue> Scaled<TEpilogue>(int c, in BatchPart part) where TEpilogue : struct, IEpilogue
+    {
+        (double gamma, double beta) = Affine(c, part);
+        return new(part.Moments(c), part[BatchPart.Rstd][c], gamma, beta, IsInRange(c, part, gamma), inTwoSteps: false);
+    }
+
+    /// <summary>dx of a channel on the slow path.</summary>
+    /// <param name="offset">From the batch's first value to the channel's.</param>
+    /// <param name="stride">From one run of values to the next.</param>
+    public readonly void ScaledGradient<TEpilogue>(int c, in BatchPart part, nint offset, nint stride) where TEpilogue : struct, IEpilogue
+    {
+        double gamma = Affine(c, part).Gamma;
+        int k = ScaledNorm<T, TEpilogue>.GammaExponent(Math.Abs(gamma));
+        double share = FromBatch ? Math.ScaleB(gamma, -k) / part.Count : 0;
+        double meanG = FromBatch ? share * part[BatchPart.Dbeta][c] : 0, meanGXHat = FromBatch ? share * part[BatchPart.Dgamma][c] : 0;
+        Scaled<TEpilogue>(c, part).Gradient(X + offset, Dy + offset, Dx + offset, part.Samples, stride, Spatial, meanG, meanGXHat, k);
+    }
+
     /// <summary>
     /// r and d of some channels, from their moments and the running ones: y = gamma·(xhat·r + d) + beta is batch norm with gamma' = gamma·r and beta' = beta + gamma·d.
     /// </summary>
@@ -77,12 +108,16 @@ internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee7
     public readonly void Renormalize(int from, int to, in BatchPart part)
     {
         if (!Renormalizes) return;
-        double* pivot = part[BatchPart.Pivot], low = part[BatchPart.Low], variance = part[BatchPart.Variance], r = part[BatchPart.R], d = part[BatchPart.D];
+        double* r = part[BatchPart.R], d = part[BatchPart.D];
         for (int c = from; c < to; c++)
         {
             double rstd = NormFormulas.Rstd(double.CreateTruncating(RunningVariance[c]), Eps);
-            r[c] = Math.Clamp(Times(Math.Sqrt(variance[c] + Eps), rstd), 1 / RMax, RMax);
-            d[c] = Math.Clamp(Times(pivot[c] - double.CreateTruncating(RunningMean[c]) + low[c], rstd), -DMax, DMax);
+            Moments moments = part.Moments(c);
+            double std = moments.Exponent == 0
+                ? Math.Sqrt(moments.Variance + Eps)
+                : Math.ScaleB(Math.Sqrt(moments.Variance + Math.ScaleB(Eps, -2 * moments.Exponent)), moments.Exponent);
+            r[c] = Math.Clamp(Times(std, rstd), 1 / RMax, RMax);
+            d[c] = Math.Clamp(Times(moments.Pivot - double.CreateTruncating(RunningMean[c]) + moments.Unscaled.Low, rstd), -DMax, DMax);
         }
 
         // Rstd is 0 where the running variance and eps are: there anything but 0 is beyond the limits.

@@ -33,9 +33,10 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private const int Low = 1;
     private const int Variance = 2;
     private const int Rstd = 3;
-    private const int B = 4;
-    private const int C = 5;
-    private const int Rows = 6;
+    private const int Exponent = 4;
+    private const int B = 5;
+    private const int C = 6;
+    private const int Rows = 7;
 
     private string _name = "";
     private Tensor _x = null!;
@@ -46,6 +47,10 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private Tensor? _previous;
     private bool _updated;
     private double _eps;
+
+    // T holds the scales gamma·rstd of a group with rstd from .. to.
+    private double _leastRstd;
+    private double _mostRstd;
 
     // Filled in Backward: what the chunks write to. _sums: dbeta of every run, then dgamma of every run.
     private Tensor? _dx;
@@ -103,6 +108,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
 
     protected override void Forward<T>()
     {
+        LimitRstd<T>();
         if (_x.Count > 0) ForEach(new ForwardJob<T> { Op = this });
         if (_running is not null) Follow<T>();
     }
@@ -120,6 +126,29 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         Close<T>(_gamma, _dgamma);
         Close<T>(_beta, _dbeta);
     }
+
+    /// <summary>Finds for which rstd no scale gamma·rstd <see cref="NormFormulas.LosesScale{T}">leaves the range of T</see>.</summary>
+    private void LimitRstd<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double smallest = 1, largest = 1;
+        if (_gamma is not null)
+        {
+            (smallest, largest) = (double.PositiveInfinity, 0);
+            foreach (T gamma in _gamma.AsSpan<T>())
+            {
+                double magnitude = Math.Abs(double.CreateTruncating(gamma));
+                if (magnitude > largest) largest = magnitude;
+                if (magnitude > 0 && magnitude < smallest) smallest = magnitude;
+            }
+        }
+
+        _leastRstd = Math.Min(1, NormFormulas.SmallestNormal<T>() / smallest);
+        _mostRstd = NormFormulas.Largest<T>() / largest;
+    }
+
+    /// <summary>True if T holds a group's formula; if not, the group is done by <see cref="ScaledNorm{T, TEpilogue}"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool IsInRange(double rstd, double exponent) => exponent == 0 && !(rstd > _mostRstd || (rstd < _leastRstd && rstd > 0));
 
     private int Length => _perGroup * _spatial;
 
@@ -166,7 +195,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         T* groups = x + (nint)first * Length;
         Planes.SampleMeans(groups, end - first, Length, constants);
         Planes.Sum<T, Deviation<T>>(groups, groups, end - first, Length, constants, sums, sums + Block);
-        Statistics(first, end, constants, sums);
+        ulong odd = Statistics(first, end, constants, sums);
         for (int run = first * _perGroup; run < end * _perGroup; run += Block)
         {
             int runs = Math.Min(Block, end * _perGroup - run);
@@ -176,6 +205,12 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         }
 
         if (Streams<T>()) Simd.StreamFence();
+        for (; odd != 0; odd &= odd - 1)
+        {
+            int group = first + BitOperations.TrailingZeroCount(odd);
+            for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
+                Scaled<T>(group, run).Map(x + (nint)run * _spatial, Output.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial);
+        }
     }
 
     [SkipLocalsInit]
@@ -194,7 +229,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
             Planes.Sum<T, Cotangent<T, TEpilogue>>(x + offset, dy + offset, runs, _spatial, constants, dbeta + run, products + run);
         }
 
-        Slopes<T>(first, end);
+        ulong odd = Slopes<T>(first, end);
         if (_dx is null) return;
         for (int run = first * _perGroup; run < end * _perGroup; run += Block)
         {
@@ -206,28 +241,106 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         }
 
         if (Streams<T>()) Simd.StreamFence();
+        for (; odd != 0; odd &= odd - 1) ScaledGradient<T>(first + BitOperations.TrailingZeroCount(odd));
     }
 
-    /// <summary>The moments of some groups from their pivots and the sums of deviations; a group whose sample was a poor one is done anew by <see cref="Moments.Of{T}"/>.</summary>
+    /// <summary>The slow path of one run of a group.</summary>
+    private ScaledNorm<T, TEpilogue> Scaled<T>(int group, int run) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* at = _moments.Pointer<double>() + group;
+        var moments = new Moments(at[Pivot * _groups], at[Low * _groups], at[Variance * _groups], (int)at[Exponent * _groups]);
+        double beta = _beta is null ? 0 : double.CreateTruncating(_beta.Pointer<T>()[run % _channels]), rstd = at[Rstd * _groups];
+        return new(moments, rstd, Gamma<T>(run), beta, IsInRange(rstd, at[Exponent * _groups]), inTwoSteps: false);
+    }
+
+    private double Gamma<T>(int run) where T : unmanaged, IFloatingPointIeee754<T> =>
+        _gamma is null ? 1 : double.CreateTruncating(_gamma.Pointer<T>()[run % _channels]);
+
+    /// <summary>Σdy and Σdy·xhat of a group's runs on the slow path, but for runs whose dy are all 0. False if all are.</summary>
+    private bool ScaledSums<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* dbeta = _sums.Pointer<double>();
+        double* dgamma = dbeta + _groups * _perGroup;
+        bool redone = false;
+        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
+        {
+            if (dgamma[run] == 0 && dbeta[run] == 0 && IsZero<T>(group, run)) continue;
+            nint offset = (nint)run * _spatial;
+            (dbeta[run], dgamma[run]) = Scaled<T>(group, run).Sums(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, 1, 0, _spatial);
+            redone = true;
+        }
+
+        return redone;
+    }
+
+    /// <summary>Whether all dy behind the epilogue of a run in range are 0.</summary>
+    private bool IsZero<T>(int group, int run) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* at = _moments.Pointer<double>() + group;
+        if (!IsInRange(at[Rstd * _groups], at[Exponent * _groups])) return false;
+        T* constants = stackalloc T[Planes.Record];
+        Constants(run, 1, constants);
+        var formula = Normalize<T, TEpilogue>.Of(constants);
+        T* x = _x.Pointer<T>() + (nint)run * _spatial;
+        return Segments.Sum(x, Dy.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial, new Magnitude<T, TEpilogue>(formula)).Sum == 0;
+    }
+
+    /// <summary>dx of a group on the slow path.</summary>
+    private void ScaledGradient<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* dbeta = _sums.Pointer<double>();
+        double* dgamma = dbeta + _groups * _perGroup;
+        double largest = 0, sum = 0, product = 0;
+        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++) largest = Math.Max(largest, Math.Abs(Gamma<T>(run)));
+        int k = ScaledNorm<T, TEpilogue>.GammaExponent(largest);
+        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
+        {
+            double gamma = Math.ScaleB(Gamma<T>(run), -k);
+            sum += gamma * dbeta[run];
+            product += gamma * dgamma[run];
+        }
+
+        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
+        {
+            nint offset = (nint)run * _spatial;
+            Scaled<T>(group, run).Gradient(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, _dx!.Pointer<T>() + offset, 1, 0, _spatial, sum / Length, product / Length, k);
+        }
+    }
+
+    /// <summary>
+    /// The moments of some groups from their pivots and the sums of deviations; a group whose sample was a poor one is done anew by
+    /// <see cref="Moments.Of{T}"/>. Returns one bit per group: 1 if T does not hold its formula.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Statistics<T>(int first, int end, T* pivots, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
+    private ulong Statistics<T>(int first, int end, T* pivots, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double share = 1.0 / Length, eps = _eps;
         double* moments = _moments.Pointer<double>();
+        ulong odd = 0;
         for (int group = first; group < end; group++)
         {
             double pivot = double.CreateTruncating(pivots[(group - first) * Planes.Record]);
             double low = sums[group - first] * share;
             double variance = sums[Block + group - first] * share - low * low;
             if (variance < 0) variance = 0;
-            if (NormFormulas.IsFar(low, variance) || NormFormulas.NeedsDouble<T>(variance, eps))
-                (pivot, low, variance) = Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, eps);
+            double rstd = NormFormulas.Rstd(variance, eps), exponent = 0;
+            if (NormFormulas.IsFar(low, variance) || NormFormulas.IsOutOfRange<T>(variance, eps))
+            {
+                var anew = Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, eps);
+                (pivot, low, variance, exponent) = (anew.Pivot, anew.Low, anew.Variance, anew.Exponent);
+                rstd = anew.Rstd(eps);
+            }
+
+            if (!IsInRange(rstd, exponent)) odd |= 1UL << (group - first);
             double* at = moments + group;
             at[Pivot * _groups] = pivot;
             at[Low * _groups] = low;
             at[Variance * _groups] = variance;
-            at[Rstd * _groups] = NormFormulas.Rstd(variance, eps);
+            at[Rstd * _groups] = rstd;
+            at[Exponent * _groups] = exponent;
         }
+
+        return odd;
     }
 
     /// <summary>Pivot, scale and shift of some runs.</summary>
@@ -271,32 +384,46 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         }
     }
 
-    /// <summary>b and c of dx = a·dy + b·(x-pivot) + c for some groups, and dgamma of their runs in the place of Σdy·(x-pivot).</summary>
+    /// <summary>
+    /// b and c of dx = a·dy + b·(x-pivot) + c for some groups, and dgamma of their runs in the place of Σdy·(x-pivot). Returns one bit per
+    /// group: 1 if T does not hold its formula.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Slopes<T>(int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
+    private ulong Slopes<T>(int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
     {
         T* gamma = _gamma is null ? null : _gamma.Pointer<T>();
         double* dbeta = _sums.Pointer<double>();
         double* dgamma = dbeta + _groups * _perGroup;
-        double share = 1.0 / Length;
+        double share = 1.0 / Length, smallest = _spatial * NormFormulas.SmallestNormal<T>();
         int groups = _groups, perGroup = _perGroup, c = first * perGroup % _channels, run = first * perGroup;
+        ulong odd = 0;
         for (int group = first; group < end; group++)
         {
             double* moments = _moments.Pointer<double>() + group;
             double low = moments[Low * groups], rstd = moments[Rstd * groups], sum = 0, product = 0;
+            double least = rstd > 1 && moments[Variance * groups] > 0 ? rstd * smallest : 0;
+            bool inRange = IsInRange(rstd, moments[Exponent * groups]), loses = !inRange;
             for (int k = 0; k < perGroup; k++, c++, run++)
             {
                 double weight = gamma is null ? 1 : double.CreateTruncating(gamma[c]);
                 dgamma[run] = rstd * (dgamma[run] - low * dbeta[run]);
                 sum += weight * dbeta[run];
                 product += weight * dgamma[run];
+                // As NormFormulas.LosesSums, once for all runs of the group.
+                double magnitude = Math.Abs(dgamma[run]);
+                loses |= !(magnitude >= least && magnitude <= double.MaxValue);
             }
 
             if (c == _channels) c = 0;
             double b = -rstd * rstd * (product * share);
+            double constant = -rstd * (sum * share) - b * low;
             moments[B * groups] = b;
-            moments[C * groups] = -rstd * (sum * share) - b * low;
+            moments[C * groups] = constant;
+            if (loses) loses = double.IsFinite(rstd) && (ScaledSums<T>(group) || !inRange);
+            if (loses || NormFormulas.LosesSlopes<T>(b, constant, rstd, product)) odd |= 1UL << (group - first);
         }
+
+        return odd;
     }
 
     /// <summary>gradient[c] = Σ over the samples of row 0 or 1 of _sums, in double and in order.</summary>
@@ -333,8 +460,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         double* moments = _moments.Pointer<double>();
         for (int group = 0; group < _groups; group++)
         {
-            mean[group % _channels] += moments[Pivot * _groups + group] + moments[Low * _groups + group];
-            variance[group % _channels] += moments[Variance * _groups + group];
+            var instance = new Moments(moments[Pivot * _groups + group], moments[Low * _groups + group], moments[Variance * _groups + group], (int)moments[Exponent * _groups + group]);
+            mean[group % _channels] += instance.Mean;
+            variance[group % _channels] += instance.Unscaled.Variance;
         }
 
         for (int c = 0; c < _channels; c++)

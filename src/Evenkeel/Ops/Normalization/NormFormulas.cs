@@ -16,6 +16,10 @@ namespace Evenkeel;
 /// where |mean| ≫ std, var = Σ(x-pivot)²/m - low² cancels nothing, and y = (x-pivot)·scale + (beta - low·scale) keeps all digits.
 /// The first pivot is the mean of a small sample of the group, so one pass usually does. Where it turns out to be off by more than the std, it is moved to
 /// pivot + low and the deviations are summed again; a constant channel ends with x - pivot = 0 exactly.</para>
+/// <para>The ends of the range. Squares, rstd and the slopes of the backward pass leave the range of T long before x, y and dx do. Each
+/// place where that can happen is tested once per group (<see cref="IsOutOfRange{T}"/>, <see cref="LosesScale{T}"/>,
+/// <see cref="LosesSums{T}"/>, <see cref="LosesSlopes{T}"/>), and such a group is done again by <see cref="ScaledNorm{T, TEpilogue}"/>.
+/// See docs/derivations/range.md.</para>
 /// </remarks>
 internal static class NormFormulas
 {
@@ -35,22 +39,67 @@ internal static class NormFormulas
     public static double MachineEpsilon(DType dtype) => dtype == DType.Float64 ? 1.0 / (1L << 52) : 1.0 / (1 << 23);
 
     /// <summary>
-    /// True where squares of T do not hold the variance: they overflowed (|x| beyond 1e19 in float; or the data are not finite), or they underflowed and eps does not cover it.
+    /// True if squares of T do not hold the variance: they overflowed (|x| beyond 1e19 in float, 1e154 in double; or the data are not
+    /// finite), or they underflowed and eps does not cover it.
     /// </summary>
-    public static bool NeedsDouble<T>(double variance, double eps) where T : unmanaged =>
-        typeof(T) == typeof(float) && (!double.IsFinite(variance) || (eps < SmallestFloatEps && variance < SmallestFloatVariance));
+    public static bool IsOutOfRange<T>(double variance, double eps) where T : unmanaged => typeof(T) == typeof(float)
+        ? !double.IsFinite(variance) || (eps < SmallestFloatEps && variance < SmallestFloatVariance)
+        : !double.IsFinite(variance) || (eps < SmallestDoubleEps && variance < SmallestDoubleVariance);
 
-    // Squares of floats below 1e-15 lose digits to subnormals, first the small ones among them.
+    // Squares below 1e-38 (float) or 1e-308 (double) lose digits to subnormals, first the small ones among them.
     private const double SmallestFloatVariance = 1e-30;
     private const double SmallestFloatEps = 1e-24;
+    private const double SmallestDoubleVariance = 1e-290;
+    private const double SmallestDoubleEps = 1e-284;
+
+    /// <summary>The largest number of T.</summary>
+    public static double Largest<T>() where T : unmanaged => typeof(T) == typeof(float) ? float.MaxValue : double.MaxValue;
+
+    /// <summary>The smallest number of T with all its digits.</summary>
+    public static double SmallestNormal<T>() where T : unmanaged => typeof(T) == typeof(float) ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
+
+    /// <summary>
+    /// True if T does not hold the scale gamma·rstd: it overflows, or it underflows where the deviations would have made up for it.
+    /// </summary>
+    public static bool LosesScale<T>(double gamma, double rstd) where T : unmanaged
+    {
+        double scale = Math.Abs(gamma * rstd);
+        return scale > Largest<T>() || (scale < SmallestNormal<T>() && gamma != 0 && rstd is > 0 and < 1);
+    }
+
+    /// <summary>
+    /// True if dgamma of m values does not come out of Σdy·(x-pivot) summed in T: the sum overflowed (or dy is not finite), or its terms
+    /// underflowed, which rstd would have made up for. It is true for dgamma = 0 too, which needs a look at dy; see <see cref="Magnitude{T, TEpilogue}"/>.
+    /// </summary>
+    public static bool LosesSums<T>(double dgamma, double rstd, double variance, double m) where T : unmanaged =>
+        double.IsFinite(rstd) && (!double.IsFinite(dgamma) || (Math.Abs(dgamma) < rstd * m * SmallestNormal<T>() && rstd > 1 && variance > 0));
+
+    /// <summary>True if T does not hold b or c of dx = a·dy + b·(x-pivot) + c, or b underflows where the deviations would have made up for it.</summary>
+    /// <param name="path">Any number that is 0 only if b is: the path of dx through the variance.</param>
+    public static bool LosesSlopes<T>(double b, double c, double rstd, double path) where T : unmanaged =>
+        double.IsFinite(rstd) && (!(Math.Abs(b) <= Largest<T>() && Math.Abs(c) <= Largest<T>()) ||
+            (Math.Abs(b) < SmallestNormal<T>() && path != 0 && rstd is > 0 and < 1));
 
     /// <summary>True where the pivot is too far from the mean, |low| &gt; std: up to there var = Σ(x-pivot)²/m - low² loses one bit at most.</summary>
     public static bool IsFar(double low, double variance) => low * low > variance;
 }
 
-/// <summary>Statistics of one group: mean = Pivot + Low, and the biased variance.</summary>
-internal readonly record struct Moments(double Pivot, double Low, double Variance)
+/// <summary>Statistics of one group: mean = Pivot + Low·2^Exponent, and the biased variance, Variance·4^Exponent.</summary>
+/// <param name="Pivot">A number of the element type near the mean.</param>
+/// <param name="Low">What the mean is more.</param>
+/// <param name="Variance">The biased variance.</param>
+/// <param name="Exponent">0, but for a group whose squares leave the range of its type; then its values times 2^-Exponent are 1 or less.</param>
+internal readonly record struct Moments(double Pivot, double Low, double Variance, int Exponent = 0)
 {
+    /// <summary>The mean as one number.</summary>
+    public double Mean => Exponent == 0 ? Pivot + Low : Pivot + Math.ScaleB(Low, Exponent);
+
+    /// <summary>The same in units of one; the variance is infinite or 0 where double does not hold it.</summary>
+    public Moments Unscaled => Exponent == 0 ? this : new(Pivot, Math.ScaleB(Low, Exponent), Math.ScaleB(Variance, 2 * Exponent));
+
+    /// <summary>1/sqrt(var + eps) in units of 2^-Exponent.</summary>
+    public double Rstd(double eps) => NormFormulas.Rstd(Variance, Exponent == 0 ? eps : Math.ScaleB(eps, -2 * Exponent));
+
     /// <summary>One pass over the group, more only where the sample was a poor one; see <see cref="NormFormulas"/>.</summary>
     public static unsafe Moments Of<T>(T* x, int runs, nint stride, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -63,31 +112,53 @@ internal readonly record struct Moments(double Pivot, double Low, double Varianc
             double variance = squares / m - low * low;
             if (variance < 0) variance = 0;
             if (attempt == NormFormulas.MaxPivots || !NormFormulas.IsFar(low, variance))
-                return NormFormulas.NeedsDouble<T>(variance, eps) ? InDouble(x, runs, stride, length) : new Moments(pivot, low, variance);
+                return NormFormulas.IsOutOfRange<T>(variance, eps) ? Scaled(x, runs, stride, length, eps) : new Moments(pivot, low, variance);
             pivot = Round<T>(pivot + low);
         }
     }
 
-    /// <summary>The same in double, value by value: for the rare group whose squares T does not hold.</summary>
-    public static unsafe Moments InDouble<T>(T* x, int runs, nint stride, int length) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>The same value by value, in double and in units of a power of two: for the rare group whose squares T does not hold.</summary>
+    /// <param name="hasMean">False: nothing is subtracted, so the variance is the mean square.</param>
+    public static unsafe Moments Scaled<T>(T* x, int runs, nint stride, int length, double eps, bool hasMean = true)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double m = (double)runs * length, sum = 0, squares = 0;
+        double smallest = double.PositiveInfinity, largest = double.NegativeInfinity;
         for (int run = 0; run < runs; run++)
         {
-            for (int i = 0; i < length; i++) sum += double.CreateTruncating(x[run * stride + i]);
-        }
-
-        double mean = sum / m, pivot = Round<T>(mean);
-        for (int run = 0; run < runs; run++)
-        {
-            for (int i = 0; i < length; i++)
+            for (nint i = run * stride; i < run * stride + length; i++)
             {
-                double d = double.CreateTruncating(x[run * stride + i]) - mean;
-                squares += d * d;
+                double value = double.CreateTruncating(x[i]);
+                if (double.IsNaN(value)) return new Moments(double.NaN, double.NaN, double.NaN);
+                (smallest, largest) = (Math.Min(smallest, value), Math.Max(largest, value));
             }
         }
 
-        return new Moments(pivot, mean - pivot, squares / m);
+        double peak = Math.Max(-smallest, largest);
+        if (double.IsInfinity(peak)) return hasMean ? new Moments(double.NaN, double.NaN, double.NaN) : new Moments(0, 0, peak);
+        // A constant group is in range: x - pivot is 0.
+        if (hasMean ? smallest == largest : peak == 0) return new Moments(hasMean ? smallest : 0, 0, 0);
+        int exponent = Math.ILogB(peak) + 1;
+        if (eps > 0) exponent = Math.Max(exponent, (Math.ILogB(eps) >> 1) + 1);
+        int half = -exponent / 2;
+        double unit = Math.ScaleB(1, half), unit2 = Math.ScaleB(1, -exponent - half), m = (double)runs * length;
+        double pivot = hasMean ? Round<T>(Math.ScaleB(Sum(0, 0, squares: false) / m, exponent)) : 0;
+        double scaled = pivot * unit * unit2, low = hasMean ? Sum(scaled, 0, squares: false) / m : 0;
+        return new Moments(pivot, low, Sum(scaled, low, squares: true) / m, exponent);
+
+        double Sum(double high, double low, bool squares)
+        {
+            double sum = 0;
+            for (int run = 0; run < runs; run++)
+            {
+                for (nint i = run * stride; i < run * stride + length; i++)
+                {
+                    double d = double.CreateTruncating(x[i]) * unit * unit2 - high - low;
+                    sum += squares ? d * d : d;
+                }
+            }
+
+            return sum;
+        }
     }
 
     /// <summary>The nearest number of the element type.</summary>
@@ -192,6 +263,24 @@ internal readonly unsafe struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => forward.Dy(w, dy);
+}
+
+/// <summary>Σ|dy|: 0 only if all dy behind the epilogue are.</summary>
+internal readonly unsafe struct Magnitude<T, TEpilogue>(Normalize<T, TEpilogue> forward) : ITerm<T>, IColumnwise<Magnitude<T, TEpilogue>>
+    where T : unmanaged
+    where TEpilogue : struct, IEpilogue
+{
+    public static bool UsesDy => true;
+
+    public static bool HasProduct => false;
+
+    public static Magnitude<T, TEpilogue> At(double* coefficients, int column) => new(Normalize<T, TEpilogue>.At(coefficients, column));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> W(Vector512<T> x) => forward.Centered(x);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => Vector512.Abs(forward.Dy(w, dy));
 }
 
 /// <summary>

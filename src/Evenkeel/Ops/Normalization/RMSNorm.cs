@@ -20,21 +20,9 @@ internal readonly struct RootMeanSquare : IRowStatistics
     public static unsafe Moments Of<T>(T* x, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double meanSquare = Segments.Sum(x, x, 1, 0, length, default(Square<T>)).Sum / length;
-        if (NormFormulas.NeedsDouble<T>(meanSquare, eps)) meanSquare = InDouble(x, length);
-        return new Moments(0, 0, meanSquare);
-    }
-
-    /// <summary>The same in double, value by value: for the rare row whose squares T does not hold.</summary>
-    private static unsafe double InDouble<T>(T* x, int length) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double squares = 0;
-        for (int i = 0; i < length; i++)
-        {
-            double value = double.CreateTruncating(x[i]);
-            squares += value * value;
-        }
-
-        return squares / length;
+        return NormFormulas.IsOutOfRange<T>(meanSquare, eps)
+            ? Moments.Scaled(x, 1, 0, length, eps, hasMean: false)
+            : new Moments(0, 0, meanSquare);
     }
 }
 

@@ -75,7 +75,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         op._beta = beta;
         op._eps = eps;
         op.Bind(x.Shape, x.DType, x, gamma, beta);
-        op._moments = op.NewTensor([shape.Rows, 3], DType.Float64);
+        op._moments = op.NewTensor([shape.Rows, Moment.Count], DType.Float64);
         return op.Execute();
     }
 
@@ -194,10 +194,18 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             T* x = _x.Pointer<T>() + (nint)r * length;
             nint part = (nint)(r % _shape.Parts) * length;
             Moments row = TStatistics.Of(x, length, _eps);
-            double* moments = _moments.Pointer<double>() + (nint)r * 3;
-            moments[0] = row.Pivot;
-            moments[1] = row.Low;
-            moments[2] = NormFormulas.Rstd(row.Variance, _eps);
+            double* moments = _moments.Pointer<double>() + (nint)r * Moment.Count;
+            moments[Moment.Pivot] = row.Pivot;
+            moments[Moment.Low] = row.Low;
+            moments[Moment.Rstd] = row.Rstd(_eps);
+            moments[Moment.Exponent] = row.Exponent;
+            if (!IsInRange<T>(moments))
+            {
+                T* y = Output.Pointer<T>() + (nint)r * length;
+                for (int i = 0; i < length; i++) Scaled<T>(moments, part + i).Map(x + i, y + i, 1, 0, 1);
+                continue;
+            }
+
             Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part, _betas.Pointer<T>() + part, Output.Pointer<T>() + (nint)r * length, length, RowConstants<T>(moments), Streams<T>());
         }
 
@@ -217,13 +225,26 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             T* dy = Dy.Pointer<T>() + offset;
             T* gamma = _gammas.Pointer<T>() + part;
             T* beta = _betas.Pointer<T>() + part;
-            double* moments = _moments.Pointer<double>() + (nint)r * 3;
-            double low = moments[1], rstd = moments[2];
+            double* moments = _moments.Pointer<double>() + (nint)r * Moment.Count;
+            double low = moments[Moment.Low], rstd = moments[Moment.Rstd];
+            if (!IsInRange<T>(moments))
+            {
+                ScaledSums(x, dy, dgammas, dbetas, part, moments);
+                if (_dx is not null) ScaledGradient(x, dy, _dx.Pointer<T>() + offset, part, moments);
+                continue;
+            }
+
             Rows.Row<T> row = RowConstants<T>(moments);
             (double sum, double product) = Rows.Cotangent<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dgammas + part, dbetas + part, length, row);
             if (_dx is null) continue;
             double b = -rstd * rstd * (product / length);
             double c = TStatistics.HasMean ? -rstd * (sum / length) - b * low : 0;
+            if (Loses<T>(sum, product, rstd, b, c, dy))
+            {
+                ScaledGradient(x, dy, _dx.Pointer<T>() + offset, part, moments);
+                continue;
+            }
+
             Rows.Gradient<T, TStatistics, TEpilogue>(x, dy, gamma, beta, _dx.Pointer<T>() + offset, length, row, Broadcast<T>(b), Broadcast<T>(c), Streams<T>());
         }
 
@@ -273,7 +294,68 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     }
 
     private static Rows.Row<T> RowConstants<T>(double* moments) where T : unmanaged, IFloatingPointIeee754<T> =>
-        new(Broadcast<T>(moments[0]), Broadcast<T>(moments[2]), Broadcast<T>(-moments[1] * moments[2]));
+        new(Broadcast<T>(moments[Moment.Pivot]), Broadcast<T>(moments[Moment.Rstd]), Broadcast<T>(-moments[Moment.Low] * moments[Moment.Rstd]));
+
+    /// <summary>True if T holds a row's formula; if not, the row is done by <see cref="ScaledNorm{T, TEpilogue}"/>.</summary>
+    private static bool IsInRange<T>(double* moments) where T : unmanaged =>
+        moments[Moment.Exponent] == 0 && !NormFormulas.LosesScale<T>(1, moments[Moment.Rstd]);
+
+    /// <summary>
+    /// True if dx of a row in range does not come out of Σg and Σg·xhat summed in T, or of b and c: they overflowed (or dy is not finite),
+    /// or what they are made of underflowed, which rstd or the deviations would have made up for.
+    /// </summary>
+    private bool Loses<T>(double sum, double product, double rstd, double b, double c, T* dy) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        if (!double.IsFinite(rstd)) return false;
+        if (NormFormulas.LosesSlopes<T>(b, c, rstd, product)) return true;
+        double smallest = _shape.Length * NormFormulas.SmallestNormal<T>();
+        if (rstd <= 1 || Math.Abs(sum) >= smallest || Math.Abs(product) >= smallest) return false;
+        return new ReadOnlySpan<T>(dy, _shape.Length).ContainsAnyExcept(T.Zero);
+    }
+
+    /// <summary>The slow path of one place of a row, at <paramref name="at"/> of the parameters.</summary>
+    private ScaledNorm<T, TEpilogue> Scaled<T>(double* moments, nint at) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var row = new Moments(moments[Moment.Pivot], moments[Moment.Low], double.NaN, (int)moments[Moment.Exponent]);
+        double gamma = double.CreateTruncating(_gammas.Pointer<T>()[at]);
+        double beta = TStatistics.HasMean ? double.CreateTruncating(_betas.Pointer<T>()[at]) : 0;
+        return new(row, moments[Moment.Rstd], gamma, beta, IsInRange<T>(moments), inTwoSteps: true);
+    }
+
+    /// <summary>What a row adds to dgamma and dbeta, on the slow path.</summary>
+    private void ScaledSums<T>(T* x, T* dy, T* dgammas, T* dbetas, nint part, double* moments) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        for (int i = 0; i < _shape.Length; i++)
+        {
+            (double sum, double product) = Scaled<T>(moments, part + i).Sums(x + i, dy + i, 1, 0, 1);
+            dgammas[part + i] += T.CreateTruncating(product);
+            if (TStatistics.HasMean) dbetas[part + i] += T.CreateTruncating(sum);
+        }
+    }
+
+    /// <summary>dx of a row on the slow path.</summary>
+    private void ScaledGradient<T>(T* x, T* dy, T* dx, nint part, double* moments) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double largest = 0, meanG = 0, meanGXHat = 0;
+        T* gammas = _gammas.Pointer<T>() + part;
+        for (int i = 0; i < _shape.Length; i++) largest = Math.Max(largest, Math.Abs(double.CreateTruncating(gammas[i])));
+        int k = ScaledNorm<T, TEpilogue>.GammaExponent(largest);
+        for (int i = 0; i < _shape.Length; i++)
+        {
+            double gamma = Math.ScaleB(double.CreateTruncating(gammas[i]), -k);
+            (double sum, double product) = Scaled<T>(moments, part + i).Sums(x + i, dy + i, 1, 0, 1);
+            if (TStatistics.HasMean) meanG += gamma * sum / _shape.Length;
+            meanGXHat += gamma * product / _shape.Length;
+        }
+
+        for (int i = 0; i < _shape.Length; i++) Scaled<T>(moments, part + i).Gradient(x + i, dy + i, dx + i, 1, 0, 1, meanG, meanGXHat, k);
+    }
+
+    /// <summary>The places of a row's statistics.</summary>
+    private static class Moment
+    {
+        public const int Pivot = 0, Low = 1, Rstd = 2, Exponent = 3, Count = 4;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<T> Broadcast<T>(double value) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.Create(T.CreateTruncating(value));
