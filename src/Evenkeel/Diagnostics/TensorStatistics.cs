@@ -81,16 +81,26 @@ public sealed record TensorStatistics(
         }
 
         long count = values.Length;
+        // In units of a power of two: the squares of doubles would leave their range, and the result is the same.
+        int exponent = Kernels.ValueRange.Exponent(Math.Max(-finiteLow, finiteHigh));
         double mean = sum / count, squares = 0;
+        if (!double.IsFinite(mean) && nans + infinities == 0)
+        {
+            sum = 0;
+            foreach (T value in values) sum += Math.ScaleB(double.CreateTruncating(value), -exponent);
+            mean = Math.ScaleB(sum / count, exponent);
+        }
+
+        double center = Math.ScaleB(mean, -exponent);
         foreach (T value in values)
         {
-            double d = double.CreateTruncating(value) - mean;
+            double d = Math.ScaleB(double.CreateTruncating(value), -exponent) - center;
             squares += d * d;
         }
 
         bool none = low > high;
         return new TensorStatistics(
-            count, mean, count > 1 ? Math.Sqrt(squares / (count - 1)) : double.NaN, none ? double.NaN : low, none ? double.NaN : high,
+            count, mean, count > 1 ? Math.ScaleB(Math.Sqrt(squares / (count - 1)), exponent) : double.NaN, none ? double.NaN : low, none ? double.NaN : high,
             count == 0 ? 0 : (double)zeros / count, Saturated(values, madeBy), nans, infinities,
             bins == 0 || finiteLow > finiteHigh ? null : Distribute(values, finiteLow, finiteHigh, bins));
     }

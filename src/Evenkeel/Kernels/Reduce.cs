@@ -75,6 +75,19 @@ internal static unsafe class Reduce
         }
     }
 
+    /// <summary>Σ f(a[i], b[i]) over all i that belong to a kept index, in double and in order: slow, for results that leave the range of T on the way.</summary>
+    public static double SumSlowly<T>(in ReductionPlan plan, T* a, T* b, int kept, Func<double, double, double> term) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double total = 0;
+        for (int r = 0; r < plan.Reduced; r++)
+        {
+            int at = plan.ElementAt(kept, r);
+            total += term(double.CreateTruncating(a[at]), double.CreateTruncating(b[at]));
+        }
+
+        return total;
+    }
+
     /// <summary>Fills y, of the full shape, with f(a[i], b[k], c[k]): the way back of a reduction.</summary>
     public static void Expand<T, TFormula>(in ReductionPlan plan, T* a, T* b, T* c, T* y, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -324,16 +337,11 @@ internal static unsafe class Reduce
         private readonly double SumInDouble(int kept, int first, int stop)
         {
             TFormula formula = Formula;
-            int inner = Plan.Inner;
-            bool rows = Plan.InnerReduced;
-            int outer = rows ? kept : kept / inner;
-            int origin = Plan.Offset(outer, reduced: false) + (rows ? 0 : kept - (outer * inner));
             Vector512<T> c = TFormula.ReadsC ? Simd.Broadcast(C[kept]) : default;
             double total = 0;
             for (int r = first; r < stop; r++)
             {
-                int run = rows ? r / inner : r;
-                int offset = origin + Plan.Offset(run, reduced: true) + (rows ? r - (run * inner) : 0);
+                int offset = Plan.ElementAt(kept, r);
                 total += double.CreateTruncating(formula.Invoke(Simd.Broadcast(A[offset]), TFormula.ReadsB ? Simd.Broadcast(B[offset]) : default, c)[0]);
             }
 

@@ -78,6 +78,13 @@ internal unsafe struct ReductionPlan
         return groups == 1 ? index * _steps[group] : Offset(index, group);
     }
 
+    /// <summary>Where the element of a kept and a reduced index lies.</summary>
+    public readonly int ElementAt(int kept, int reduced)
+    {
+        int inner = Inner, outer = InnerReduced ? kept : kept / inner, run = InnerReduced ? reduced / inner : reduced;
+        return Offset(outer, reduced: false) + Offset(run, reduced: true) + (InnerReduced ? reduced - (run * inner) : kept - (outer * inner));
+    }
+
     /// <summary>The same walk as a broadcast: the first operand has the full shape, the other two one element for each of the result.</summary>
     public readonly BroadcastPlan ToBroadcast()
     {

@@ -71,7 +71,7 @@ internal sealed unsafe class LocalResponseNormOp : Op
     {
         if (Open(_x) is not { } dx) return;
         Tensor products = NewTensor(_x.Shape, _x.DType);
-        ResponseNorm.Backward(_x.Pointer<T>(), _d.Pointer<T>(), Output.Pointer<T>(), Dy.Pointer<T>(), products.Pointer<T>(), dx.Pointer<T>(), Walk, _beta);
+        ResponseNorm.Backward(_x.Pointer<T>(), _d.Pointer<T>(), Output.Pointer<T>(), Dy.Pointer<T>(), products.Pointer<T>(), dx.Pointer<T>(), Walk, _beta, _k);
         Close<T>(_x, dx);
     }
 

@@ -7,7 +7,10 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The mean of (x - target)² over all elements: a scalar. It is summed like <see cref="Sum"/>; the squares themselves are of the element type.</summary>
+    /// <summary>
+    /// The mean of (x - target)² over all elements: a scalar. It is summed like <see cref="Sum"/>. It is infinite only if the element type
+    /// does not hold it, or if a value is not finite.
+    /// </summary>
     /// <param name="target">Same shape and type as this tensor; it gets a gradient too if it asks for one.</param>
     /// <exception cref="ArgumentException">The shapes or element types differ, or there are no elements.</exception>
     public Tensor MeanSquaredError(Tensor target) => MeanSquaredErrorOp.Apply(this, target);
@@ -18,6 +21,9 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
 {
     private Tensor _x = null!;
     private Tensor _target = null!;
+
+    // Whether the squares left the range of T: a difference may have, too.
+    private bool _overflowed;
 
     /// <inheritdoc/>
     public override string Name => "MeanSquaredError";
@@ -46,7 +52,22 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
     protected override void Forward<T>()
     {
         T* target = _target.Pointer<T>();
-        Reduce.Sum(Broadcasting.Reduction([_x.Count], reduced: 1), _x.Pointer<T>(), target, target, Output.Pointer<T>(), _x.Count, default(SquaredDifference<T>));
+        ReductionPlan plan = Broadcasting.Reduction([_x.Count], reduced: 1);
+        Reduce.Sum(plan, _x.Pointer<T>(), target, target, Output.Pointer<T>(), _x.Count, default(SquaredDifference<T>));
+        _overflowed = !T.IsFinite(*Output.Pointer<T>());
+        if (_overflowed) *Output.Pointer<T>() = Slowly<T>(plan);
+    }
+
+    /// <summary>The loss whose squares leave the range of T, in double and in units of a power of two.</summary>
+    private T Slowly<T>(in ReductionPlan plan) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        T* x = _x.Pointer<T>(), target = _target.Pointer<T>();
+        // Halves have a difference where the values themselves have none.
+        double peak = 0;
+        for (int i = 0; i < _x.Count; i++) peak = Math.Max(peak, Math.Abs(double.CreateTruncating(x[i]) / 2 - double.CreateTruncating(target[i]) / 2));
+        int exponent = ValueRange.Exponent(peak);
+        double squares = Reduce.SumSlowly(plan, x, target, 0, (a, b) => ValueRange.Square(Math.ScaleB(a / 2 - b / 2, -exponent)));
+        return T.CreateTruncating(Math.ScaleB(squares / _x.Count, 2 * exponent + 2));
     }
 
     /// <inheritdoc/>
@@ -61,7 +82,11 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
     {
         if (Open(operand) is not { } gradient) return;
         T* x = _x.Pointer<T>(), target = _target.Pointer<T>();
-        Map.Run(x, target, target, gradient.Pointer<T>(), gradient.Count, new ScaledDifference<T>(T.CreateTruncating(scale)));
+        T* result = gradient.Pointer<T>();
+        Map.Run(x, target, target, result, gradient.Count, new ScaledDifference<T>(T.CreateTruncating(scale)));
+        bool isLost = _overflowed || ValueRange.LosesProduct<T>(scale, center: 0);
+        for (int i = 0; i < gradient.Count && isLost; i++)
+            result[i] = ValueRange.Product<T>(double.CreateTruncating(x[i]), double.CreateTruncating(target[i]), 0, scale);
         Close<T>(operand, gradient);
     }
 

@@ -8,7 +8,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The variance over some dimensions, all of them where none is given: Σ (x - mean)² / (m - correction), centred, m the number of elements. It is summed like <see cref="Sum"/>; the squares themselves are of the element type.
+    /// The variance over some dimensions, all of them where none is given: Σ (x - mean)² / (m - correction), centred, m the number of
+    /// elements. It is summed like <see cref="Sum"/>. It is infinite only if the element type does not hold it, or if a value is not finite.
     /// </summary>
     /// <param name="axes">The dimensions to reduce; negative ones count from the end.</param>
     /// <param name="keepDims">True keeps reduced dimensions as dimensions of size 1, so that the result broadcasts against this tensor.</param>
@@ -69,15 +70,50 @@ internal sealed unsafe class VarianceOp : Op
         Reduce.Sum(_plan, x, x, mean, low, m, default(Deviation<T>));
         Reduce.Sum(_plan, x, x, mean, y, _divisor, default(SquaredDeviation<T>));
         Map.Run(y, low, low, y, Output.Count, new WithoutLowPart<T>(T.CreateTruncating(m / _divisor)));
+        for (int k = ValueRange.FirstNotFinite(y, Output.Count, 0); k >= 0 && m > 0; k = ValueRange.FirstNotFinite(y, Output.Count, k + 1)) y[k] = Slowly<T>(k);
+    }
+
+    /// <summary>One result whose squares leave the range of T, in double and in units of a power of two.</summary>
+    private T Slowly<T>(int kept) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        ReductionPlan plan = _plan;
+        T* x = _x.Pointer<T>();
+        double peak = 0, m = plan.Reduced;
+        for (int r = 0; r < plan.Reduced; r++)
+        {
+            double value = Math.Abs(double.CreateTruncating(x[plan.ElementAt(kept, r)]));
+            if (!double.IsFinite(value)) return T.NaN;
+            peak = Math.Max(peak, value);
+        }
+
+        int exponent = ValueRange.Exponent(peak);
+        double mean = Reduce.SumSlowly(plan, x, x, kept, (value, _) => Math.ScaleB(value, -exponent)) / m;
+        double low = Reduce.SumSlowly(plan, x, x, kept, (value, _) => Math.ScaleB(value, -exponent) - mean) / m;
+        double squares = Reduce.SumSlowly(plan, x, x, kept, (value, _) => ValueRange.Square(Math.ScaleB(value, -exponent) - mean - low));
+        // The mean that the backward pass subtracts.
+        _mean.Pointer<T>()[kept] = T.CreateTruncating(Math.ScaleB(mean, exponent));
+        _low.Pointer<T>()[kept] = T.CreateTruncating(Math.ScaleB(mean - Math.ScaleB(double.CreateTruncating(_mean.Pointer<T>()[kept]), -exponent) + low, exponent));
+        return T.CreateTruncating(Math.ScaleB(squares / _divisor, 2 * exponent));
     }
 
     /// <inheritdoc/>
     protected override void Backward<T>()
     {
         if (Open(_x) is not { } opened) return;
-        T* dy = Dy.Pointer<T>(), dx = opened.Pointer<T>();
-        Reduce.Expand(_plan, _x.Pointer<T>(), _mean.Pointer<T>(), _low.Pointer<T>(), dx, default(ExactDeviation<T>));
+        T* x = _x.Pointer<T>(), mean = _mean.Pointer<T>(), low = _low.Pointer<T>(), dy = Dy.Pointer<T>(), dx = opened.Pointer<T>();
+        Reduce.Expand(_plan, x, mean, low, dx, default(ExactDeviation<T>));
         Reduce.Expand(_plan, dx, dy, dy, dx, new ScaledProduct<T>(T.CreateTruncating(2 / _divisor)));
+        for (int k = 0; k < _plan.Kept; k++)
+        {
+            double slope = 2 / _divisor * double.CreateTruncating(dy[k]), center = double.CreateTruncating(mean[k]);
+            if (!ValueRange.LosesProduct<T>(slope, center)) continue;
+            for (int r = 0; r < _plan.Reduced; r++)
+            {
+                int at = _plan.ElementAt(k, r);
+                dx[at] = ValueRange.Product<T>(double.CreateTruncating(x[at]), center, double.CreateTruncating(low[k]), slope);
+            }
+        }
+
         Close<T>(_x, opened);
     }
 

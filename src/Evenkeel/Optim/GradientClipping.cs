@@ -6,7 +6,11 @@ public static class GradientClipping
     /// <summary>
     /// Scales all gradients by maxNorm / (norm + 1e-6) where that is below 1; norm is the 2-norm of all gradients as one vector. Semantics of <c>torch.nn.utils.clip_grad_norm_</c>.
     /// </summary>
-    /// <remarks>Squares are added in double, in an order that depends on shapes only. A NaN or infinite norm makes every gradient NaN or zero, as in PyTorch: check the result.</remarks>
+    /// <remarks>
+    /// Squares are added in double, in an order that depends on shapes only. The norm is infinite only if double does not
+    /// hold it, or if a gradient is not finite. A NaN or infinite norm makes every gradient NaN or zero, as in PyTorch:
+    /// check the result.
+    /// </remarks>
     /// <param name="parameters">Parameters, read once; one that comes twice (tied weights) counts once, and one without
     /// a gradient is skipped.</param>
     /// <param name="maxNorm">The largest norm allowed.</param>
@@ -24,9 +28,31 @@ public static class GradientClipping
             if (parameter.Gradient is { } gradient) squares += GradientKernels.SumOfSquares(gradient);
         }
 
-        double norm = Math.Sqrt(squares);
+        double norm = squares is >= SmallestSquares and <= double.MaxValue ? Math.Sqrt(squares) : ScaledNorm(distinct, squares);
         Scale(distinct, norm, maxNorm);
         return norm;
+    }
+
+    // Below it the squares of doubles lose digits to subnormals.
+    private const double SmallestSquares = 1e-290;
+
+    /// <summary>The norm of gradients whose squares leave the range of double, in units of a power of two; the root of the squares if that is all there is.</summary>
+    private static double ScaledNorm(List<Parameter> parameters, double squares)
+    {
+        double peak = 0, sum = 0;
+        foreach (Parameter parameter in parameters)
+        {
+            for (int i = 0; i < (parameter.Gradient?.Count ?? 0); i++) peak = Math.Max(peak, Math.Abs(parameter.Gradient!.ValueAt(i)));
+        }
+
+        if (peak == 0 || !double.IsFinite(peak)) return Math.Sqrt(squares);
+        int exponent = Kernels.ValueRange.Exponent(peak);
+        foreach (Parameter parameter in parameters)
+        {
+            for (int i = 0; i < (parameter.Gradient?.Count ?? 0); i++) sum += Kernels.ValueRange.Square(Math.ScaleB(parameter.Gradient!.ValueAt(i), -exponent));
+        }
+
+        return Math.ScaleB(Math.Sqrt(sum), exponent);
     }
 
     /// <summary>

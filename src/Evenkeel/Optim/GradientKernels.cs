@@ -22,8 +22,16 @@ internal static unsafe class GradientKernels
     /// <summary>Σ x², squared and added in double, chunks combined in order.</summary>
     public static double SumOfSquares(Tensor x) => Dispatch(Pass.SumOfSquares, x, x, 0);
 
-    /// <summary>x ← factor·x.</summary>
-    public static void Scale(Tensor x, double factor) => Dispatch(Pass.Scale, x, x, factor);
+    /// <summary>x ← factor·x; in two steps if x is float and the factor too small for one with all its digits.</summary>
+    public static void Scale(Tensor x, double factor)
+    {
+        bool isTiny = x.DType == DType.Float32 && factor < SmallestFloatFactor && factor > 0;
+        Dispatch(Pass.Scale, x, x, isTiny ? factor * TinyStep : factor);
+        if (isTiny) Dispatch(Pass.Scale, x, x, 1 / TinyStep);
+    }
+
+    private const double SmallestFloatFactor = 1.1754943508222875e-38;
+    private const double TinyStep = 1L << 60;
 
     /// <summary>x ← min(max(x, -limit), limit); NaN stays NaN.</summary>
     public static void Clamp(Tensor x, double limit) => Dispatch(Pass.Clamp, x, x, limit);

@@ -82,6 +82,7 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
     /// <summary>Adds m values of a channel to the n there are.</summary>
     private void Join(int channel, Moments more, double n, double m, double between)
     {
+        more = more.Unscaled;
         // Both parts of the mean by themselves: their sum would round before the difference is taken.
         double delta = more.Pivot - _mean[channel] + more.Low;
         double share = m / (n + m);

@@ -209,8 +209,8 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     private static Vector512<double> Leaves(Vector512<double> value, Vector512<double> other)
     {
         Vector512<double> magnitude = Vector512.Abs(value);
-        return Vector512.GreaterThan(magnitude, Vector512.Create(NormFormulas.Largest<T>())) |
-            Vector512.AndNot(Vector512.LessThan(magnitude, Vector512.Create(NormFormulas.SmallestNormal<T>())), Vector512.Equals(other, Vector512<double>.Zero));
+        return Vector512.GreaterThan(magnitude, Vector512.Create(ValueRange.Largest<T>())) |
+            Vector512.AndNot(Vector512.LessThan(magnitude, Vector512.Create(ValueRange.SmallestNormal<T>())), Vector512.Equals(other, Vector512<double>.Zero));
     }
 
     /// <summary>Σdy and Σdy·xhat = rstd·(Σdy·(x-pivot) - low·Σdy).</summary>
@@ -218,7 +218,7 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     private void SaveSums(T* x, T* dy, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums)
     {
         double* dgammas = sums + Columns.Row;
-        var smallest = Vector512.Create(part.Samples * NormFormulas.SmallestNormal<T>());
+        var smallest = Vector512.Create(part.Samples * ValueRange.SmallestNormal<T>());
         Vector512<double> lost = default;
         for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
         {
@@ -275,7 +275,7 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
                 b = -a * Load(channels, part, BatchPart.Rstd, j) * (dgamma / m);
                 c = -a * (Load(channels, part, BatchPart.Dbeta, j) / m) - b * Load(channels, part, BatchPart.Low, j);
                 lost |= Leaves(b, Vector512.AndNot(dgamma, Vector512.Equals(a, Vector512<double>.Zero))) |
-                    ~Vector512.LessThanOrEqual(Vector512.Abs(c), Vector512.Create(NormFormulas.Largest<T>()));
+                    ~Vector512.LessThanOrEqual(Vector512.Abs(c), Vector512.Create(ValueRange.Largest<T>()));
             }
 
             Simd.Store(coefficients + Coefficient.B * Columns.Row + j, b);

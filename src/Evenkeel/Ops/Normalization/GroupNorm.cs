@@ -142,8 +142,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
             }
         }
 
-        _leastRstd = Math.Min(1, NormFormulas.SmallestNormal<T>() / smallest);
-        _mostRstd = NormFormulas.Largest<T>() / largest;
+        _leastRstd = Math.Min(1, ValueRange.SmallestNormal<T>() / smallest);
+        _mostRstd = ValueRange.Largest<T>() / largest;
     }
 
     /// <summary>True if T holds a group's formula; if not, the group is done by <see cref="ScaledNorm{T, TEpilogue}"/>.</summary>
@@ -394,7 +394,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         T* gamma = _gamma is null ? null : _gamma.Pointer<T>();
         double* dbeta = _sums.Pointer<double>();
         double* dgamma = dbeta + _groups * _perGroup;
-        double share = 1.0 / Length, smallest = _spatial * NormFormulas.SmallestNormal<T>();
+        double share = 1.0 / Length, smallest = _spatial * ValueRange.SmallestNormal<T>();
         int groups = _groups, perGroup = _perGroup, c = first * perGroup % _channels, run = first * perGroup;
         ulong odd = 0;
         for (int group = first; group < end; group++)

@@ -52,19 +52,13 @@ internal static class NormFormulas
     private const double SmallestDoubleVariance = 1e-290;
     private const double SmallestDoubleEps = 1e-284;
 
-    /// <summary>The largest number of T.</summary>
-    public static double Largest<T>() where T : unmanaged => typeof(T) == typeof(float) ? float.MaxValue : double.MaxValue;
-
-    /// <summary>The smallest number of T with all its digits.</summary>
-    public static double SmallestNormal<T>() where T : unmanaged => typeof(T) == typeof(float) ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
-
     /// <summary>
     /// True if T does not hold the scale gamma·rstd: it overflows, or it underflows where the deviations would have made up for it.
     /// </summary>
     public static bool LosesScale<T>(double gamma, double rstd) where T : unmanaged
     {
         double scale = Math.Abs(gamma * rstd);
-        return scale > Largest<T>() || (scale < SmallestNormal<T>() && gamma != 0 && rstd is > 0 and < 1);
+        return scale > ValueRange.Largest<T>() || (scale < ValueRange.SmallestNormal<T>() && gamma != 0 && rstd is > 0 and < 1);
     }
 
     /// <summary>
@@ -72,13 +66,13 @@ internal static class NormFormulas
     /// underflowed, which rstd would have made up for. It is true for dgamma = 0 too, which needs a look at dy; see <see cref="Magnitude{T, TEpilogue}"/>.
     /// </summary>
     public static bool LosesSums<T>(double dgamma, double rstd, double variance, double m) where T : unmanaged =>
-        double.IsFinite(rstd) && (!double.IsFinite(dgamma) || (Math.Abs(dgamma) < rstd * m * SmallestNormal<T>() && rstd > 1 && variance > 0));
+        double.IsFinite(rstd) && (!double.IsFinite(dgamma) || (Math.Abs(dgamma) < rstd * m * ValueRange.SmallestNormal<T>() && rstd > 1 && variance > 0));
 
     /// <summary>True if T does not hold b or c of dx = a·dy + b·(x-pivot) + c, or b underflows where the deviations would have made up for it.</summary>
     /// <param name="path">Any number that is 0 only if b is: the path of dx through the variance.</param>
     public static bool LosesSlopes<T>(double b, double c, double rstd, double path) where T : unmanaged =>
-        double.IsFinite(rstd) && (!(Math.Abs(b) <= Largest<T>() && Math.Abs(c) <= Largest<T>()) ||
-            (Math.Abs(b) < SmallestNormal<T>() && path != 0 && rstd is > 0 and < 1));
+        double.IsFinite(rstd) && (!(Math.Abs(b) <= ValueRange.Largest<T>() && Math.Abs(c) <= ValueRange.Largest<T>()) ||
+            (Math.Abs(b) < ValueRange.SmallestNormal<T>() && path != 0 && rstd is > 0 and < 1));
 
     /// <summary>True where the pivot is too far from the mean, |low| &gt; std: up to there var = Σ(x-pivot)²/m - low² loses one bit at most.</summary>
     public static bool IsFar(double low, double variance) => low * low > variance;

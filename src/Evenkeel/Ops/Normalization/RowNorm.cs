@@ -308,7 +308,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     {
         if (!double.IsFinite(rstd)) return false;
         if (NormFormulas.LosesSlopes<T>(b, c, rstd, product)) return true;
-        double smallest = _shape.Length * NormFormulas.SmallestNormal<T>();
+        double smallest = _shape.Length * ValueRange.SmallestNormal<T>();
         if (rstd <= 1 || Math.Abs(sum) >= smallest || Math.Abs(product) >= smallest) return false;
         return new ReadOnlySpan<T>(dy, _shape.Length).ContainsAnyExcept(T.Zero);
     }

@@ -1,0 +1,55 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>
+/// What elementwise formulas need at the ends of a type's range: a look at whether a result got there, and the same formula in double.
+/// </summary>
+internal static unsafe class ValueRange
+{
+    /// <summary>The largest number of T.</summary>
+    public static double Largest<T>() where T : unmanaged => typeof(T) == typeof(float) ? float.MaxValue : double.MaxValue;
+
+    /// <summary>The smallest number of T with all its digits: 2^-126 or 2^-1022.</summary>
+    public static double SmallestNormal<T>() where T : unmanaged => typeof(T) == typeof(float) ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
+
+    /// <summary>The first place, from <paramref name="start"/> on, of an infinity or NaN; -1 if there is none.</summary>
+    public static int FirstNotFinite<T>(T* values, int count, int start) where T : unmanaged, IFloatingPointIeee754<T> =>
+        FirstOutside(values, count, start, -T.CreateTruncating(Largest<T>()), T.CreateTruncating(Largest<T>()));
+
+    /// <summary>The first place, from <paramref name="start"/> on, of a value outside low .. high, or of NaN; -1 if there is none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static int FirstOutside<T>(T* values, int count, int start, T low, T high) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int i = start, width = Vector512<T>.Count;
+        Vector512<T> lows = Simd.Broadcast(low), highs = Simd.Broadcast(high);
+        for (; i <= count - width; i += width)
+        {
+            Vector512<T> pack = Simd.Load(values + i);
+            Vector512<T> inside = Vector512.GreaterThanOrEqual(pack, lows) & Vector512.LessThanOrEqual(pack, highs);
+            if (!Vector512.EqualsAll(inside.AsByte(), Vector512<byte>.AllBitsSet)) break;
+        }
+
+        while (i < count && values[i] >= low && values[i] <= high) i++;
+        return i < count ? i : -1;
+    }
+
+    /// <summary>The power of two that takes values up to <paramref name="peak"/> to 1 or less, as 2^-exponent; 0 if the peak is 0 or not finite.</summary>
+    public static int Exponent(double peak) => peak > 0 && double.IsFinite(peak) ? Math.ILogB(peak) + 1 : 0;
+
+    /// <summary>x².</summary>
+    public static double Square(double x) => x * x;
+
+    /// <summary>True if (x - center)·slope is not to be had in T: T does not hold the slope with all its digits, or x - center may overflow.</summary>
+    public static bool LosesProduct<T>(double slope, double center) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double near = Largest<T>() * 1e-9;
+        return (Math.Abs(slope) < SmallestNormal<T>() && slope != 0) || Math.Abs(center) > near;
+    }
+
+    /// <summary>(x - center - low)·slope in double, rounded once; the halves of x and center have a difference where they have none.</summary>
+    public static T Product<T>(double x, double center, double low, double slope) where T : unmanaged, IFloatingPointIeee754<T> =>
+        T.CreateTruncating((x / 2 - center / 2 - low / 2) * slope * 2);
+}
