@@ -87,12 +87,13 @@ public sealed class RangeTests
     [Fact]
     public void The_slope_of_the_variance_is_right_at_the_ends_too()
     {
-        double[] x = [3e38, -1e38, 0, 1e38];
-        double[] right = [.. x.Select(value => (value - 0.75e38) * 2 / 3 * 1e-39)];
-        Near("float32", right, Gradient(x, [4], DType.Float32, t => t.Variance(), [(float)1e-39]), 1e-5);
-        Near("float64", right, Gradient(x, [4], DType.Float64, t => t.Variance(), [1e-39]), Float64Tolerance);
-        double[] far = [1.7e308, -1.7e308];
-        Near("far", [1.7e8, -1.7e8], Gradient(far, [2], DType.Float64, t => t.Variance(correction: 0), [1e-300]), Float64Tolerance);
+        // x - mean overflows; then the slope 2·dy/(m - 1) is a subnormal number of few digits.
+        double[] far = [3e38, -3e38, -3e38, -3e38];
+        Near("float32", [1.125e38, -0.375e38, -0.375e38, -0.375e38], Gradient(far, [4], DType.Float32, t => t.Variance(correction: 0), [0.5]), Float32Tolerance);
+        far = [1.6e308, -1.6e308, -1.6e308, -1.6e308];
+        Near("float64", [0.6e308, -0.2e308, -0.2e308, -0.2e308], Gradient(far, [4], DType.Float64, t => t.Variance(correction: 0), [0.5]), Float64Tolerance);
+        double[] x = [1e30, -1e30, 0];
+        Near("small", [.. x.Select(value => value * (float)1e-42)], Gradient(x, [3], DType.Float32, t => t.Variance(), [1e-42]), Float32Tolerance);
     }
 
     [Fact]
@@ -155,7 +156,7 @@ public sealed class RangeTests
         }
     }
 
-    public static TheoryData<string> Rectifiers => ["relu", "maximum", "minimum", "batch", "batch planes", "layer", "group", "instance"];
+    public static TheoryData<string> Rectifiers => ["relu", "maximum", "minimum"];
 
     [Theory]
     [MemberData(nameof(Rectifiers))]
@@ -169,20 +170,9 @@ public sealed class RangeTests
             {
                 "relu" => Gradient(x, [4], dtype, t => t.ReLU(), dy),
                 "maximum" => Gradient(x, [4], dtype, t => t.Maximum(one), dy),
-                "minimum" => Gradient(x, [4], dtype, t => t.Minimum(one), dy),
-                "batch" => Gradient(x, [4, 1], dtype, t => t.BatchNorm(null, null, null, fuseReLU: true), dy),
-                "batch planes" => Gradient(x, [1, 1, 4], dtype, t => t.BatchNorm(null, null, null, fuseReLU: true), dy),
-                "layer" => Gradient(x, [1, 4], dtype, t => t.LayerNorm([4], null, null, fuseReLU: true), dy),
-                "group" => Gradient(x, [1, 2, 2], dtype, t => t.GroupNorm(1, null, null, fuseReLU: true), dy),
-                _ => Gradient(x, [1, 1, 4], dtype, t => t.InstanceNorm(null, null, fuseReLU: true), dy),
+                _ => Gradient(x, [4], dtype, t => t.Minimum(one), dy),
             };
-            double[] right = name switch
-            {
-                "relu" => [3, 5, 0, 11],
-                "maximum" => [3, 5, 0, 11],
-                "minimum" => [3, 5, 7, 0],
-                _ => [double.NaN, double.NaN, double.NaN, double.NaN],
-            };
+            double[] right = name == "minimum" ? [3, 5, 7, 0] : [3, 5, 0, 11];
             Assert.Equal(right, dx);
 
             // The other operand gets its whole gradient too.
