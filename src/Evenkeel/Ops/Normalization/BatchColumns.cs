@@ -26,7 +26,7 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     public void Forward(ColumnBlock channels, in BatchPart part, BatchPasses passes)
     {
         double* coefficients = stackalloc double[Coefficient.Count * Columns.Row + 8];
-        double* sums = stackalloc double[4 * Columns.Row + 8];
+        double* sums = stackalloc double[2 * Columns.Row + 8];
         coefficients = Simd.Align(coefficients);
         sums = Simd.Align(sums);
         T* x = batch.X + Offset(channels, part);
@@ -40,7 +40,14 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
         bool inRange = LoadFormula(channels, part, coefficients);
         T* y = batch.Y + Offset(channels, part);
         Columns.Map<T, Normalize<T, TEpilogue>>(x, x, y, part.Samples, batch.Channels, channels.Lanes, coefficients);
-        for (int lane = 0; lane < channels.Lanes && !inRange; lane++)
+        if (!inRange) MapScaled(x, y, channels, part);
+    }
+
+    /// <summary>y of those columns whose formula T does not hold.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MapScaled(T* x, T* y, ColumnBlock channels, in BatchPart part)
+    {
+        for (int lane = 0; lane < channels.Lanes; lane++)
         {
             int c = channels.Start + lane;
             if (!batch.IsInRange(c, part, batch.Affine(c, part).Gamma))
@@ -68,7 +75,14 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
         if (passes == BatchPasses.Statistics || batch.Dx is null) return;
         inRange &= LoadSlopes(channels, part, coefficients);
         Columns.Map<T, InputGradient<T, TEpilogue>>(x, dy, batch.Dx + offset, part.Samples, batch.Channels, channels.Lanes, coefficients);
-        for (int lane = 0; lane < channels.Lanes && !inRange; lane++)
+        if (!inRange) GradientScaled(channels, part, coefficients, offset);
+    }
+
+    /// <summary>dx of those columns whose formula T does not hold.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void GradientScaled(ColumnBlock channels, in BatchPart part, double* coefficients, nint offset)
+    {
+        for (int lane = 0; lane < channels.Lanes; lane++)
         {
             int c = channels.Start + lane;
             double gamma = batch.Affine(c, part).Gamma, b = coefficients[Coefficient.B * Columns.Row + lane], constant = coefficients[Coefficient.C * Columns.Row + lane];
@@ -147,30 +161,39 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
             }
         }
 
-        double* exponents = sums + 2 * Columns.Row;
-        double* rstds = sums + 3 * Columns.Row;
+        Vector512<double> outside = default, least = Vector512.Create(NormFormulas.LeastVariance<T>(batch.Eps));
         for (int j = 0; j < channels.Padded; j += step)
         {
-            Vector512<double> sum = Simd.Load(variances + j) + Vector512.Create(batch.Eps);
-            Simd.Store(exponents + j, Vector512<double>.Zero);
-            Simd.Store(rstds + j, Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero)));
+            Vector512<double> variance = Simd.Load(variances + j);
+            outside |= ~(Vector512.GreaterThanOrEqual(variance, least) & Vector512.LessThanOrEqual(variance, Vector512.Create(double.MaxValue)));
         }
 
-        for (int lane = 0; lane < channels.Lanes; lane++)
+        if (outside != Vector512<double>.Zero)
         {
-            if (!NormFormulas.IsOutOfRange<T>(variances[lane], batch.Eps)) continue;
-            Moments scaled = Moments.Scaled(x + lane, part.Samples, batch.Channels, 1, batch.Eps);
-            (pivots[lane], lows[lane], variances[lane], exponents[lane]) = (scaled.Pivot, scaled.Low, scaled.Variance, scaled.Exponent);
-            rstds[lane] = scaled.Rstd(batch.Eps);
+            SaveScaled(x, channels, part, pivots, lows, variances);
+            return;
         }
 
         for (int j = 0; j < channels.Padded; j += step)
         {
+            Vector512<double> variance = Simd.Load(variances + j), sum = variance + Vector512.Create(batch.Eps);
             Save(channels, part, BatchPart.Pivot, j, Simd.Load(pivots + j));
             Save(channels, part, BatchPart.Low, j, Simd.Load(lows + j));
-            Save(channels, part, BatchPart.Variance, j, Simd.Load(variances + j));
-            Save(channels, part, BatchPart.Exponent, j, Simd.Load(exponents + j));
-            Save(channels, part, BatchPart.Rstd, j, Simd.Load(rstds + j));
+            Save(channels, part, BatchPart.Variance, j, variance);
+            Save(channels, part, BatchPart.Rstd, j, Vector512.AndNot(Vector512<double>.One / Vector512.Sqrt(sum), Vector512.Equals(sum, Vector512<double>.Zero)));
+        }
+    }
+
+    /// <summary>The same for columns of which squares of T do not hold one.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void SaveScaled(T* x, ColumnBlock channels, in BatchPart part, double* pivots, double* lows, double* variances)
+    {
+        for (int lane = 0; lane < channels.Lanes; lane++)
+        {
+            Moments moments = NormFormulas.IsOutOfRange<T>(variances[lane], batch.Eps)
+                ? Moments.Scaled(x + lane, part.Samples, batch.Channels, 1, batch.Eps)
+                : new Moments(pivots[lane], lows[lane], variances[lane]);
+            part.Save(channels.Start + lane, moments, batch.Eps);
         }
     }
 
@@ -197,8 +220,7 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
             Simd.Store(coefficients + Coefficient.Pivot * Columns.Row + j, Load(channels, part, BatchPart.Pivot, j));
             Simd.Store(coefficients + Coefficient.Scale * Columns.Row + j, scale);
             Simd.Store(coefficients + Coefficient.Shift * Columns.Row + j, beta - Load(channels, part, BatchPart.Low, j) * scale);
-            lost |= ~Vector512.Equals(Load(channels, part, BatchPart.Exponent, j), Vector512<double>.Zero) |
-                Leaves(scale, Vector512.AndNot(gamma, Vector512.Equals(rstd, Vector512<double>.Zero)));
+            lost |= Vector512.LessThan(rstd, Vector512<double>.Zero) | Leaves(scale, Vector512.AndNot(gamma, Vector512.Equals(rstd, Vector512<double>.Zero)));
         }
 
         return lost == Vector512<double>.Zero;
@@ -219,41 +241,46 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     {
         double* dgammas = sums + Columns.Row;
         var smallest = Vector512.Create(part.Samples * ValueRange.SmallestNormal<T>());
-        Vector512<double> lost = default;
         for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
         {
-            Vector512<double> dbeta = Simd.Load(sums + j), rstd = Load(channels, part, BatchPart.Rstd, j);
-            Vector512<double> dgamma = rstd * (Simd.Load(dgammas + j) - Load(channels, part, BatchPart.Low, j) * dbeta);
-            Simd.Store(dgammas + j, dgamma);
-            Vector512<double> exponent = Load(channels, part, BatchPart.Exponent, j), variance = Load(channels, part, BatchPart.Variance, j);
-            Vector512<double> underflows = Vector512.LessThan(Vector512.Abs(dgamma), rstd * smallest) & Vector512.GreaterThan(rstd, Vector512<double>.One);
-            lost |= ~Vector512.LessThanOrEqual(Vector512.Abs(dgamma), Vector512.Create(double.MaxValue)) |
-                (underflows & Vector512.GreaterThan(variance, Vector512<double>.Zero)) |
-                ~Vector512.Equals(exponent, Vector512<double>.Zero);
-        }
+            Vector512<double> dbeta = Simd.Load(sums + j), rstd = Load(channels, part, BatchPart.Rstd, j), variance = Load(channels, part, BatchPart.Variance, j);
+            Vector512<double> dgamma = rstd * (Simd.Load(dgammas + j) - Load(channels, part, BatchPart.Low, j) * dbeta), magnitude = Vector512.Abs(dgamma);
+            Vector512<double> underflows = Vector512.LessThan(magnitude, rstd * smallest) & Vector512.GreaterThan(rstd, Vector512<double>.One);
+            Vector512<double> lost = ~Vector512.LessThanOrEqual(magnitude, Vector512.Create(double.MaxValue)) | Vector512.LessThan(rstd, Vector512<double>.Zero) |
+                (underflows & Vector512.GreaterThan(variance, Vector512<double>.Zero));
+            if (lost != Vector512<double>.Zero)
+            {
+                Simd.Store(dgammas + j, dgamma);
+                RedoSums(x, dy, channels, part, coefficients, sums, j);
+                (dbeta, dgamma) = (Simd.Load(sums + j), Simd.Load(dgammas + j));
+            }
 
-        if (lost != Vector512<double>.Zero) RedoSums(x, dy, channels, part, coefficients, sums);
-        for (int j = 0; j < channels.Padded; j += Vector512<double>.Count)
-        {
-            Save(channels, part, BatchPart.Dbeta, j, Simd.Load(sums + j));
-            Save(channels, part, BatchPart.Dgamma, j, Simd.Load(dgammas + j));
+            Save(channels, part, BatchPart.Dbeta, j, dbeta);
+            Save(channels, part, BatchPart.Dgamma, j, dgamma);
         }
     }
 
-    /// <summary>The sums of those channels that T loses, on the slow path.</summary>
+    /// <summary>The sums of those columns from <paramref name="first"/> on, a pack of doubles, that T loses.</summary>
     [SkipLocalsInit]
-    private void RedoSums(T* x, T* dy, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void RedoSums(T* x, T* dy, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums, int first)
     {
         double* dgammas = sums + Columns.Row;
         double* magnitudes = stackalloc double[Columns.Row + 8];
         magnitudes = Simd.Align(magnitudes);
-        Columns.Sum<T, Magnitude<T, TEpilogue>>(x, dy, part.Samples, batch.Channels, channels.Lanes, coefficients, magnitudes);
-        for (int lane = 0; lane < channels.Lanes; lane++)
+        bool hasMagnitudes = false;
+        for (int lane = first; lane < Math.Min(channels.Lanes, first + Vector512<double>.Count); lane++)
         {
             int c = channels.Start + lane;
             bool inRange = batch.IsInRange(c, part, batch.Affine(c, part).Gamma);
-            bool loses = NormFormulas.LosesSums<T>(dgammas[lane], part[BatchPart.Rstd][c], part[BatchPart.Variance][c], part.Samples);
-            if (inRange && (!loses || (dgammas[lane] == 0 && magnitudes[lane] == 0))) continue;
+            if (inRange && !NormFormulas.LosesSums<T>(dgammas[lane], part[BatchPart.Rstd][c], part[BatchPart.Variance][c], part.Samples)) continue;
+            if (inRange && sums[lane] == 0 && dgammas[lane] == 0)
+            {
+                if (!hasMagnitudes) Columns.Sum<T, Magnitude<T, TEpilogue>>(x, dy, part.Samples, batch.Channels, channels.Lanes, coefficients, magnitudes);
+                hasMagnitudes = true;
+                if (magnitudes[lane] == 0) continue;
+            }
+
             (sums[lane], dgammas[lane]) = batch.Scaled<TEpilogue>(c, part).Sums(x + lane, dy + lane, part.Samples, batch.Channels, 1);
         }
     }

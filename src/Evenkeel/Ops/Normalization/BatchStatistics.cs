@@ -19,6 +19,7 @@ internal readonly unsafe struct BatchPart(int start, int samples, double count, 
     /// <summary>Low, the variance and rstd are in units of 2^this, 4^this and 2^-this; see <see cref="Moments"/>.</summary>
     public const int Exponent = 3;
 
+    /// <summary>1/sqrt(var + eps); negative if the exponent is not 0, so that one look tells.</summary>
     public const int Rstd = 4;
 
     /// <summary>Renormalization's factor and shift; not set without it.</summary>
@@ -48,7 +49,7 @@ internal readonly unsafe struct BatchPart(int start, int samples, double count, 
         this[Low][c] = of.Low;
         this[Variance][c] = of.Variance;
         this[Exponent][c] = of.Exponent;
-        this[Rstd][c] = of.Rstd(eps);
+        this[Rstd][c] = of.Exponent == 0 ? of.Rstd(eps) : -of.Rstd(eps);
     }
 }
 
@@ -114,6 +115,8 @@ internal sealed unsafe class BatchStatistics
         _memory = rows;
         _rows = rows.Pointer<double>();
         _channels = rows.Shape[2];
+        // Most channels are in range, and say so only here.
+        for (int block = 0; block < rows.Shape[0]; block++) new Span<double>(Block(block) + BatchPart.Exponent * _channels, _channels).Clear();
         // Nothing is measured or summed over a part without samples: its rows are zero from the start.
         for (int p = 0; IsPooled && p < Parts; p++)
         {

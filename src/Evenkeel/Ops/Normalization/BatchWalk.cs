@@ -86,7 +86,7 @@ internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee7
     public readonly ScaledNorm<T, TEpilogue> Scaled<TEpilogue>(int c, in BatchPart part) where TEpilogue : struct, IEpilogue
     {
         (double gamma, double beta) = Affine(c, part);
-        return new(part.Moments(c), part[BatchPart.Rstd][c], gamma, beta, IsInRange(c, part, gamma), inTwoSteps: false);
+        return new(part.Moments(c), Math.Abs(part[BatchPart.Rstd][c]), gamma, beta, IsInRange(c, part, gamma), inTwoSteps: false);
     }
 
     /// <summary>dx of a channel on the slow path.</summary>

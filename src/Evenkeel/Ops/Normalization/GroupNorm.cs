@@ -52,6 +52,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private double _leastRstd;
     private double _mostRstd;
 
+    // Whether the forward pass had a group on the slow path.
+    private bool _hasOdd;
+
     // Filled in Backward: what the chunks write to. _sums: dbeta of every run, then dgamma of every run.
     private Tensor? _dx;
     private Tensor? _dgamma;
@@ -95,7 +98,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         _x = _moments = _sums = null!;
         _gamma = _beta = _previous = _dx = _dgamma = _dbeta = null;
         _running = null;
-        _updated = false;
+        _updated = _hasOdd = false;
     }
 
     public override void Undo()
@@ -205,12 +208,15 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         }
 
         if (Streams<T>()) Simd.StreamFence();
-        for (; odd != 0; odd &= odd - 1)
-        {
-            int group = first + BitOperations.TrailingZeroCount(odd);
-            for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
-                Scaled<T>(group, run).Map(x + (nint)run * _spatial, Output.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial);
-        }
+        for (; odd != 0; odd &= odd - 1) MapScaled<T>(first + BitOperations.TrailingZeroCount(odd));
+    }
+
+    /// <summary>y of a group on the slow path.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void MapScaled<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
+            Scaled<T>(group, run).Map(_x.Pointer<T>() + (nint)run * _spatial, Output.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial);
     }
 
     [SkipLocalsInit]
@@ -316,31 +322,69 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         double share = 1.0 / Length, eps = _eps;
         double* moments = _moments.Pointer<double>();
-        ulong odd = 0;
+        new Span<double>(moments + Exponent * _groups + first, end - first).Clear();
+        bool anew = false;
         for (int group = first; group < end; group++)
         {
             double pivot = double.CreateTruncating(pivots[(group - first) * Planes.Record]);
             double low = sums[group - first] * share;
             double variance = sums[Block + group - first] * share - low * low;
             if (variance < 0) variance = 0;
-            double rstd = NormFormulas.Rstd(variance, eps), exponent = 0;
+            double* at = moments + group;
             if (NormFormulas.IsFar(low, variance) || NormFormulas.IsOutOfRange<T>(variance, eps))
             {
-                var anew = Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, eps);
-                (pivot, low, variance, exponent) = (anew.Pivot, anew.Low, anew.Variance, anew.Exponent);
-                rstd = anew.Rstd(eps);
+                SaveAnew(at, Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, eps));
+                anew = true;
+                continue;
             }
 
-            if (!IsInRange(rstd, exponent)) odd |= 1UL << (group - first);
-            double* at = moments + group;
             at[Pivot * _groups] = pivot;
             at[Low * _groups] = low;
             at[Variance * _groups] = variance;
-            at[Rstd * _groups] = rstd;
-            at[Exponent * _groups] = exponent;
+            at[Rstd * _groups] = NormFormulas.Rstd(variance, eps);
         }
 
+        return !anew && Within(moments + Rstd * _groups + first, end - first, _leastRstd, _mostRstd) ? 0 : OutOfRange(first, end);
+    }
+
+    private void SaveAnew(double* at, in Moments moments)
+    {
+        at[Pivot * _groups] = moments.Pivot;
+        at[Low * _groups] = moments.Low;
+        at[Variance * _groups] = moments.Variance;
+        at[Exponent * _groups] = moments.Exponent;
+        at[Rstd * _groups] = moments.Rstd(_eps);
+    }
+
+    /// <summary>One bit per group: 1 if T does not hold its formula.</summary>
+    private ulong OutOfRange(int first, int end)
+    {
+        double* moments = _moments.Pointer<double>();
+        ulong odd = 0;
+        for (int group = first; group < end; group++)
+        {
+            if (!IsInRange(moments[Rstd * _groups + group], moments[Exponent * _groups + group])) odd |= 1UL << (group - first);
+        }
+
+        if (odd != 0) _hasOdd = true;
         return odd;
+    }
+
+    /// <summary>True if the magnitudes of all values are from least to most.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Within(double* values, int count, double least, double most)
+    {
+        int width = Vector512<double>.Count, i = 0;
+        Vector512<double> leasts = Vector512.Create(least), mosts = Vector512.Create(most), inside = Vector512<double>.AllBitsSet;
+        for (; i <= count - width; i += width)
+        {
+            Vector512<double> magnitude = Vector512.Abs(Simd.Load(values + i));
+            inside &= Vector512.GreaterThanOrEqual(magnitude, leasts) & Vector512.LessThanOrEqual(magnitude, mosts);
+        }
+
+        bool all = inside.AsInt64() == Vector512<long>.AllBitsSet;
+        for (; i < count; i++) all &= Math.Abs(values[i]) >= least && Math.Abs(values[i]) <= most;
+        return all;
     }
 
     /// <summary>Pivot, scale and shift of some runs.</summary>
@@ -394,33 +438,53 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         T* gamma = _gamma is null ? null : _gamma.Pointer<T>();
         double* dbeta = _sums.Pointer<double>();
         double* dgamma = dbeta + _groups * _perGroup;
-        double share = 1.0 / Length, smallest = _spatial * ValueRange.SmallestNormal<T>();
+        double share = 1.0 / Length, largest = 0;
         int groups = _groups, perGroup = _perGroup, c = first * perGroup % _channels, run = first * perGroup;
-        ulong odd = 0;
         for (int group = first; group < end; group++)
         {
             double* moments = _moments.Pointer<double>() + group;
             double low = moments[Low * groups], rstd = moments[Rstd * groups], sum = 0, product = 0;
-            double least = rstd > 1 && moments[Variance * groups] > 0 ? rstd * smallest : 0;
-            bool inRange = IsInRange(rstd, moments[Exponent * groups]), loses = !inRange;
             for (int k = 0; k < perGroup; k++, c++, run++)
             {
                 double weight = gamma is null ? 1 : double.CreateTruncating(gamma[c]);
                 dgamma[run] = rstd * (dgamma[run] - low * dbeta[run]);
                 sum += weight * dbeta[run];
                 product += weight * dgamma[run];
-                // As NormFormulas.LosesSums, once for all runs of the group.
-                double magnitude = Math.Abs(dgamma[run]);
-                loses |= !(magnitude >= least && magnitude <= double.MaxValue);
             }
 
             if (c == _channels) c = 0;
             double b = -rstd * rstd * (product * share);
-            double constant = -rstd * (sum * share) - b * low;
             moments[B * groups] = b;
-            moments[C * groups] = constant;
+            moments[C * groups] = -rstd * (sum * share) - b * low;
+            if (rstd > largest) largest = rstd;
+        }
+
+        // Closer than the tests of LosingGroups, and eight groups at a time.
+        double* at = _moments.Pointer<double>() + first;
+        double normal = ValueRange.SmallestNormal<T>(), most = ValueRange.Largest<T>();
+        bool holds = !_hasOdd && Within(at + B * groups, end - first, normal, most) && Within(at + C * groups, end - first, 0, most) &&
+            Within(dgamma + first * perGroup, (end - first) * perGroup, largest * _spatial * normal, double.MaxValue);
+        return holds ? 0 : LosingGroups<T>(first, end);
+    }
+
+    /// <summary>One bit per group: 1 if its dx is to be done on the slow path. Sums that T has lost are done anew.</summary>
+    private ulong LosingGroups<T>(int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* dgamma = _sums.Pointer<double>() + _groups * _perGroup;
+        ulong odd = 0;
+        for (int group = first; group < end; group++)
+        {
+            double* at = _moments.Pointer<double>() + group;
+            double rstd = at[Rstd * _groups], product = 0;
+            bool inRange = IsInRange(rstd, at[Exponent * _groups]), loses = !inRange;
+            for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
+            {
+                loses |= NormFormulas.LosesSums<T>(dgamma[run], rstd, at[Variance * _groups], _spatial);
+                if (Gamma<T>(run) != 0) product += Math.Abs(dgamma[run]);
+            }
+
             if (loses) loses = double.IsFinite(rstd) && (ScaledSums<T>(group) || !inRange);
-            if (loses || NormFormulas.LosesSlopes<T>(b, constant, rstd, product)) odd |= 1UL << (group - first);
+            if (loses || NormFormulas.LosesSlopes<T>(at[B * _groups], at[C * _groups], rstd, product)) odd |= 1UL << (group - first);
         }
 
         return odd;

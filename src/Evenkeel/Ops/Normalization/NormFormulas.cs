@@ -42,9 +42,14 @@ internal static class NormFormulas
     /// True if squares of T do not hold the variance: they overflowed (|x| beyond 1e19 in float, 1e154 in double; or the data are not
     /// finite), or they underflowed and eps does not cover it.
     /// </summary>
-    public static bool IsOutOfRange<T>(double variance, double eps) where T : unmanaged => typeof(T) == typeof(float)
-        ? !double.IsFinite(variance) || (eps < SmallestFloatEps && variance < SmallestFloatVariance)
-        : !double.IsFinite(variance) || (eps < SmallestDoubleEps && variance < SmallestDoubleVariance);
+    public static bool IsOutOfRange<T>(double variance, double eps) where T : unmanaged =>
+        !double.IsFinite(variance) || variance < LeastVariance<T>(eps);
+
+    /// <summary>The smallest variance that squares of T hold; 0 if eps covers what they lose.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double LeastVariance<T>(double eps) where T : unmanaged => typeof(T) == typeof(float)
+        ? eps < SmallestFloatEps ? SmallestFloatVariance : 0
+        : eps < SmallestDoubleEps ? SmallestDoubleVariance : 0;
 
     // Squares below 1e-38 (float) or 1e-308 (double) lose digits to subnormals, first the small ones among them.
     private const double SmallestFloatVariance = 1e-30;

@@ -215,6 +215,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     private void BackwardRows<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int length = _shape.Length;
+        double normal = ValueRange.SmallestNormal<T>(), most = ValueRange.Largest<T>(), smallest = length * normal;
         T* dgammas = _partials.Pointer<T>() + (nint)chunk * 2 * _shape.Period;
         T* dbetas = dgammas + _shape.Period;
         new Span<T>(dgammas, 2 * _shape.Period).Clear();
@@ -239,7 +240,9 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             if (_dx is null) continue;
             double b = -rstd * rstd * (product / length);
             double c = TStatistics.HasMean ? -rstd * (sum / length) - b * low : 0;
-            if (Loses<T>(sum, product, rstd, b, c, dy))
+            // Closer than the tests of Loses, and all that an ordinary row has to pass.
+            bool holds = Math.Abs(b) >= normal && Math.Abs(b) <= most && Math.Abs(c) <= most && Math.Abs(product) >= smallest;
+            if (!holds && Loses<T>(sum, product, rstd, b, c, dy))
             {
                 ScaledGradient(x, dy, _dx.Pointer<T>() + offset, part, moments);
                 continue;
@@ -297,8 +300,9 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         new(Broadcast<T>(moments[Moment.Pivot]), Broadcast<T>(moments[Moment.Rstd]), Broadcast<T>(-moments[Moment.Low] * moments[Moment.Rstd]));
 
     /// <summary>True if T holds a row's formula; if not, the row is done by <see cref="ScaledNorm{T, TEpilogue}"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsInRange<T>(double* moments) where T : unmanaged =>
-        moments[Moment.Exponent] == 0 && !NormFormulas.LosesScale<T>(1, moments[Moment.Rstd]);
+        moments[Moment.Exponent] == 0 && !(moments[Moment.Rstd] > ValueRange.Largest<T>() || (moments[Moment.Rstd] < ValueRange.SmallestNormal<T>() && moments[Moment.Rstd] > 0));
 
     /// <summary>
     /// True if dx of a row in range does not come out of Σg and Σg·xhat summed in T, or of b and c: they overflowed (or dy is not finite),
