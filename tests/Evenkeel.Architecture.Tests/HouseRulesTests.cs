@@ -67,6 +67,53 @@ public sealed partial class HouseRulesTests
         }
     }
 
+    /// <summary>
+    /// An address holds nothing. An op holds its tensors in fields, and <c>Op</c> holds the op while it runs; everybody else writes <c>fixed (T* p = tensor.AsSpan&lt;T&gt;())</c>,
+    /// which holds the memory to the end of the block.
+    /// </summary>
+    [Fact]
+    public void Only_ops_take_addresses_of_tensors_and_only_of_memory_they_hold()
+    {
+        string[] others =
+        [
+            "Optimizer", // Holds the parameters and the state, and itself until the step is done.
+            "BatchStatistics", // A part of a batch norm, which holds it; it holds the tensor.
+        ];
+        int found = 0;
+        var violations = new List<string>();
+        foreach (string file in Directory.EnumerateFiles(LibraryFolder, "*.cs", SearchOption.AllDirectories).Where(IsSource))
+        {
+            string code = CodeOnly(File.ReadAllText(file));
+            Match[] types = [.. Declaration().Matches(code).Cast<Match>()];
+            for (int i = 0; i < types.Length; i++)
+            {
+                string body = code[types[i].Index..(i + 1 < types.Length ? types[i + 1].Index : code.Length)], name = types[i].Groups["name"].Value.TrimEnd('<');
+                if (!Address().IsMatch(body)) continue;
+                found++;
+                if (!others.Contains(name) && !IsOp(name)) violations.Add($"{name} ({Path.GetFileName(file)}) takes the address of a tensor: write fixed (T* p = tensor.AsSpan<T>())");
+                foreach (Match made in OwnMemory().Matches(body))
+                {
+                    string local = made.Groups["local"].Value;
+                    if (Regex.IsMatch(body, $@"\b{local}!?\.Pointer<")) violations.Add($"{name} ({Path.GetFileName(file)}) takes the address of {local}, which it does not hold: make it with NewTensor");
+                }
+            }
+        }
+
+        Assert.InRange(found, 20, 200);
+        Assert.True(violations.Count == 0, string.Join('\n', violations));
+    }
+
+    private static bool IsOp(string name) => s_library.GetTypes().Any(type => type.Name.Split('`')[0] == name && IsOp(type));
+
+    private static bool IsOp(Type? type) => type is not null && (type.FullName == "Evenkeel.Op" || IsOp(type.BaseType));
+
+    [GeneratedRegex(@"(?<!\* )\bPointer<")]
+    private static partial Regex Address();
+
+    /// <summary>A local tensor that is made by something else than the op's own <c>NewTensor</c> and <c>Open</c>.</summary>
+    [GeneratedRegex(@"\b(?:Tensor|var) (?<local>[a-z]\w*) = (?![^;]*\b(?:NewTensor|Open)\()[^;]*\b(?:Tensor\.[A-Z]\w*|Empty|Clone|To|Detach|[A-Z]\w+Op\.Apply)\(")]
+    private static partial Regex OwnMemory();
+
     /// <summary>A word that may name a type: no member (after a dot), no method (before a parenthesis, unless after new).</summary>
     [GeneratedRegex(@"new\s+(?<name>[A-Z]\w+<?)|(?<![.\w])(?<name>(?>[A-Z]\w+<?))(?!\s*\()(?![\w, ]*>\s*\()")]
     private static partial Regex Identifier();

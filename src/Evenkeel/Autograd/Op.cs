@@ -13,6 +13,9 @@ internal abstract class Op
 {
     private Tape? _tape;
 
+    // Without a tape: the memory that was made for this op.
+    private List<Tensor>? _plain;
+
     /// <summary>The name that errors begin with.</summary>
     public abstract string Name { get; }
 
@@ -112,7 +115,7 @@ internal abstract class Op
     protected void Bind(Shape shape, DType dtype, Tensor a, Tensor? b = null, Tensor? c = null)
     {
         bool fromParameter = IsFromParameter(a) || IsFromParameter(b) || IsFromParameter(c);
-        Output = NewTensor(shape, dtype);
+        Output = Memory(shape, dtype);
         if (_tape is null) Output.IsDetachedFromParameter = fromParameter;
         else Output.On(_tape, _tape.RecordGradients && (a.RequiresGradient || b is { RequiresGradient: true } || c is { RequiresGradient: true }));
         _tape?.Trace?.Note(Name, Output, a, b, c);
@@ -137,7 +140,7 @@ internal abstract class Op
             requiresGradient |= operand.RequiresGradient;
         }
 
-        Output = NewTensor(shape, dtype);
+        Output = Memory(shape, dtype);
         if (_tape is null) Output.IsDetachedFromParameter = fromParameter;
         else Output.On(_tape, _tape.RecordGradients && requiresGradient);
         if (_tape?.Trace is { } trace)
@@ -148,8 +151,16 @@ internal abstract class Op
         }
     }
 
-    /// <summary>Memory of this pass, of undefined content: from the tape, or plain.</summary>
-    protected Tensor NewTensor(Shape shape, DType dtype) => _tape is null ? Tensor.Empty(shape, dtype) : _tape.NewTensor(shape, dtype);
+    /// <summary>
+    /// Memory of this pass, of undefined content: from the tape, or plain and held by this op. So its address may be used until the op has run, even if only a local of the op knows the tensor:
+    /// optimized code does not hold what a local says after its last use.
+    /// </summary>
+    protected Tensor NewTensor(Shape shape, DType dtype)
+    {
+        Tensor tensor = Memory(shape, dtype);
+        if (_tape is null) (_plain ??= []).Add(tensor);
+        return tensor;
+    }
 
     /// <summary>Runs the forward pass in the result's element type and records the op where a gradient is wanted.</summary>
     public Tensor Execute()
@@ -163,6 +174,8 @@ internal abstract class Op
             _tape!.Record(this);
         }
 
+        // Kernels work on addresses; what holds the memory is this op.
+        GC.KeepAlive(this);
         return output;
     }
 
@@ -172,6 +185,7 @@ internal abstract class Op
         if (!Output.HasGradient) return;
         if (Output.DType == DType.Float64) Backward<double>();
         else Backward<float>();
+        GC.KeepAlive(this);
     }
 
     /// <summary>Lets go of the tensors of the last pass.</summary>
@@ -200,6 +214,8 @@ internal abstract class Op
     {
         if (operand is not null && written is not null) _tape!.CloseGradient<T>(operand, written);
     }
+
+    private Tensor Memory(Shape shape, DType dtype) => _tape is null ? Tensor.Empty(shape, dtype) : _tape.NewTensor(shape, dtype);
 
     private static bool IsFromParameter(Tensor? operand) => operand is { IsFromParameter: true };
 

@@ -125,6 +125,7 @@ public sealed class Tape
     public void Reject()
     {
         for (int i = _lent.Count - 1; i >= 0; i--) _lent[i].Undo();
+        GC.KeepAlive(this);
     }
 
     /// <summary>Memory of this pass, of undefined content, not yet on the graph.</summary>
@@ -168,7 +169,7 @@ public sealed class Tape
 
         if (!operand.HasGradient)
             throw new InvalidOperationException($"Tape: expected the first contribution to a gradient of shape {slot.Shape} to be closed before a later one. Close operands in the order they were opened in.");
-        Accumulate.Add(written.Pointer<T>(), slot.Pointer<T>(), slot.Count);
+        fixed (T* from = written.AsSpan<T>(), to = slot.AsSpan<T>()) Accumulate.Add(from, to, slot.Count);
     }
 
     /// <summary>Has <paramref name="look"/> called at the end of this pass's backward pass, while all gradients are there; forgotten at <see cref="Reset"/>.</summary>

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Evenkeel;
 
 public sealed partial class Tensor
@@ -9,7 +11,7 @@ public sealed partial class Tensor
     /// <param name="axis">The dimension to search; negative ones count from the end.</param>
     /// <param name="keepDims">True keeps that dimension as one of size 1.</param>
     /// <exception cref="ArgumentException">The axis does not exist, or has no elements.</exception>
-    public unsafe Tensor ArgMax(int axis = -1, bool keepDims = false)
+    public Tensor ArgMax(int axis = -1, bool keepDims = false)
     {
         Tensor x = this;
         Op.Join("ArgMax", ref x);
@@ -18,9 +20,14 @@ public sealed partial class Tensor
             throw new ArgumentException($"ArgMax: expected at least one element along axis {axis}, got shape {Shape}. The maximum of nothing is undefined.");
         Tensor index = Empty(Broadcasting.Reduced(Shape, 1u << axis, keepDims), DType.Int64);
         (int outer, int length, int inner) = Broadcasting.Around(Shape, axis);
-        if (DType == DType.Float64) Kernels.ArgMax.Run(Pointer<double>(), index.Pointer<long>(), outer, length, inner);
-        else Kernels.ArgMax.Run(Pointer<float>(), index.Pointer<long>(), outer, length, inner);
-        GC.KeepAlive(x);
+        if (DType == DType.Float64) Search(AsSpan<double>());
+        else Search(AsSpan<float>());
         return index;
+
+        unsafe void Search<T>(Span<T> values) where T : unmanaged, IFloatingPointIeee754<T>
+        {
+            fixed (T* from = values)
+            fixed (long* to = index.AsSpan<long>()) Kernels.ArgMax.Run(from, to, outer, length, inner);
+        }
     }
 }

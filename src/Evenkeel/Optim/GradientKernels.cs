@@ -39,21 +39,16 @@ internal static unsafe class GradientKernels
     /// <summary>gradient ← gradient + strength·weight; returns Σ weight².</summary>
     public static double AddPenalty(Tensor weight, Tensor gradient, double strength) => Dispatch(Pass.Penalty, weight, gradient, strength);
 
-    private static double Dispatch(Pass pass, Tensor x, Tensor y, double scalar)
-    {
-        double result = x.DType == DType.Float64 ? Run<double>(pass, x, y, scalar) : Run<float>(pass, x, y, scalar);
-        GC.KeepAlive(x);
-        GC.KeepAlive(y);
-        return result;
-    }
+    private static double Dispatch(Pass pass, Tensor x, Tensor y, double scalar) =>
+        x.DType == DType.Float64 ? Run(pass, x.AsSpan<double>(), y.AsSpan<double>(), scalar) : Run(pass, x.AsSpan<float>(), y.AsSpan<float>(), scalar);
 
-    private static double Run<T>(Pass pass, Tensor x, Tensor y, double scalar) where T : unmanaged, IFloatingPointIeee754<T>
+    private static double Run<T>(Pass pass, Span<T> xs, Span<T> ys, double scalar) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        int chunks = (x.Count + ChunkElements - 1) / ChunkElements;
+        int chunks = (xs.Length + ChunkElements - 1) / ChunkElements;
         double[] partial = ArrayPool<double>.Shared.Rent(chunks);
         try
         {
-            Workers.Run(chunks, new Job<T> { Pass = pass, X = x.Pointer<T>(), Y = y.Pointer<T>(), Count = x.Count, Scalar = scalar, Partial = partial });
+            fixed (T* x = xs, y = ys) Workers.Run(chunks, new Job<T> { Pass = pass, X = x, Y = y, Count = xs.Length, Scalar = scalar, Partial = partial });
             double sum = 0;
             if (pass is Pass.SumOfSquares or Pass.Penalty)
             {

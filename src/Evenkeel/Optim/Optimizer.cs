@@ -121,6 +121,8 @@ public abstract unsafe class Optimizer
         }
 
         Workers.Run(_chunkEnds.Length, new Job { Owner = this });
+        // The entries are addresses; what holds the memory is this optimizer: its state, and its parameters with their gradients.
+        GC.KeepAlive(this);
     }
 
     /// <summary>Marks the gradients of all parameters empty; the next backward pass overwrites them.</summary>

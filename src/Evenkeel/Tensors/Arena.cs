@@ -20,7 +20,7 @@ internal sealed class Arena
     private long _used;
 
     /// <summary>A pinned, 64-byte aligned stretch of a managed array.</summary>
-    internal readonly record struct Memory(byte[] Buffer, nint Address, long Length);
+    internal readonly record struct Memory(byte[] Buffer, int Offset, long Length);
 
     /// <summary>Number of rewinds: the number of the current pass.</summary>
     public long Epoch { get; private set; }
@@ -37,7 +37,7 @@ internal sealed class Arena
             Memory slab = _slabs[_current];
             if (_used + rounded <= slab.Length)
             {
-                var rented = new Memory(slab.Buffer, slab.Address + (nint)_used, bytes);
+                var rented = new Memory(slab.Buffer, slab.Offset + (int)_used, bytes);
                 _used += rounded;
                 return rented;
             }
@@ -67,8 +67,7 @@ internal sealed class Arena
     {
         byte[] buffer = GC.AllocateUninitializedArray<byte>(checked((int)(Round(bytes) + Simd.Alignment)), pinned: true);
         nint start = (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref buffer[0]);
-        nint aligned = (start + Simd.Alignment - 1) & -Simd.Alignment;
-        return new Memory(buffer, aligned, Round(bytes));
+        return new Memory(buffer, (int)(-start & (Simd.Alignment - 1)), Round(bytes));
     }
 
     private static long Round(long bytes) => (bytes + Simd.Alignment - 1) & -Simd.Alignment;

@@ -15,14 +15,14 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     private readonly byte[] _buffer;
-    private readonly nint _address;
+    private readonly int _offset;
     private readonly Arena? _arena;
     private long _epoch;
 
     private Tensor(Arena.Memory memory, Shape shape, DType dtype, Arena? arena)
     {
         _buffer = memory.Buffer;
-        _address = memory.Address;
+        _offset = memory.Offset;
         _arena = arena;
         _epoch = arena?.Epoch ?? 0;
         Shape = shape;
@@ -46,7 +46,7 @@ public sealed partial class Tensor
 
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count) and pass.</summary>
     internal Tensor Alias(Shape shape, Arena? arena) =>
-        new(new Arena.Memory(_buffer, _address, 0), shape, DType, arena);
+        new(new Arena.Memory(_buffer, _offset, 0), shape, DType, arena);
 
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count).</summary>
     internal Tensor Alias(Shape shape) => Alias(shape, _arena);
@@ -57,9 +57,9 @@ public sealed partial class Tensor
         ThrowIfStale();
         Span<int> sizes = stackalloc int[Shape.Rank];
         Shape.CopyTo(sizes);
-        nint offset = Shape[0] == 0 ? 0 : (nint)(start * (SizeInBytes(Shape, DType) / Shape[0]));
+        int offset = Shape[0] == 0 ? 0 : (int)(start * (SizeInBytes(Shape, DType) / Shape[0]));
         sizes[0] = count;
-        return new Tensor(new Arena.Memory(_buffer, _address + offset, 0), new Shape(sizes), DType, arena: null);
+        return new Tensor(new Arena.Memory(_buffer, _offset + offset, 0), new Shape(sizes), DType, arena: null);
     }
 
     /// <summary>
@@ -68,12 +68,12 @@ public sealed partial class Tensor
     internal Tensor Reinterpret(DType dtype)
     {
         ThrowIfStale();
-        var handle = new Tensor(new Arena.Memory(_buffer, _address, 0), Shape, dtype, _arena);
+        var handle = new Tensor(new Arena.Memory(_buffer, _offset, 0), Shape, dtype, _arena);
         return Tape is null ? handle : handle.On(Tape, requiresGradient: false);
     }
 
     /// <summary>
-    /// The elements, without a copy. For a tensor on a tape the span must not be used after the tape's next <see cref="Tape.Reset"/>.
+    /// The elements, without a copy. The span holds the memory, so it may outlive the tensor and the tape; but a tape writes other values there after its next <see cref="Tape.Reset"/>.
     /// </summary>
     /// <typeparam name="T"><see cref="float"/>, <see cref="double"/> or <see cref="long"/>, as <see cref="DType"/> says.</typeparam>
     /// <exception cref="InvalidOperationException">The element type differs, or the tensor belongs to a pass that is over.</exception>
@@ -81,17 +81,19 @@ public sealed partial class Tensor
     {
         ThrowIfStale();
         if (DTypeExtensions.Of<T>() != DType) ThrowWrongType<T>();
-        ref byte start = ref MemoryMarshal.GetArrayDataReference(_buffer);
-        nint offset = _address - AddressOf(ref start);
-        return MemoryMarshal.CreateSpan(ref Unsafe.As<byte, T>(ref Unsafe.AddByteOffset(ref start, offset)), Count);
+        return MemoryMarshal.CreateSpan(ref Unsafe.As<byte, T>(ref Start), Count);
     }
 
-    /// <summary>The address of the first element; pinned for as long as this handle is reachable.</summary>
+    /// <summary>
+    /// The address of the first element. It holds nothing: the memory is there for as long as a handle on it is reachable, and a local is not after its last use.
+    /// So this is for ops, which hold their tensors and are held while they run; all others write <c>fixed (T* p = tensor.AsSpan&lt;T&gt;())</c>.
+    /// </summary>
     internal unsafe T* Pointer<T>() where T : unmanaged
     {
         if (DTypeExtensions.Of<T>() != DType) ThrowWrongType<T>();
         ThrowIfStale();
-        return (T*)_address;
+        // The array is pinned.
+        return (T*)Unsafe.AsPointer(ref Start);
     }
 
     /// <summary>The elements in a new array.</summary>
@@ -124,7 +126,7 @@ public sealed partial class Tensor
     }
 
     /// <summary>True where both handles are on the same memory.</summary>
-    internal bool SharesMemoryWith(Tensor other) => ReferenceEquals(_buffer, other._buffer) && _address == other._address;
+    internal bool SharesMemoryWith(Tensor other) => ReferenceEquals(_buffer, other._buffer) && _offset == other._offset;
 
     /// <summary>
     /// A copy with another element type, outside any tape; integers become the nearest floating-point values. No gradient flows through it: where one would be lost
@@ -199,7 +201,7 @@ public sealed partial class Tensor
             : throw new ArgumentException($"Tensor: expected at most {Arena.MaxBytes} bytes (2 GB), got {bytes} for {dtype} of shape {shape}. Split the batch, or store the values in several tensors.");
     }
 
-    private static unsafe nint AddressOf(ref byte start) => (nint)Unsafe.AsPointer(ref start);
+    private ref byte Start => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_buffer), _offset);
 
     private void ThrowStale() => throw new InvalidOperationException(
         $"Tensor: this activation of shape {Shape} belonged to step {_epoch} of its tape, which is now at step {_arena!.Epoch}; its memory has been reused. Clone() it within its step to keep it.");

@@ -63,7 +63,11 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
         public readonly unsafe void Invoke(int chunk)
         {
             int channels = Pool._mean.Length;
-            T* x = X.Pointer<T>() + (nint)chunk * Spatial;
+            fixed (T* values = X.AsSpan<T>()) Add(values + (nint)chunk * Spatial, chunk, channels);
+        }
+
+        private readonly unsafe void Add(T* x, int chunk, int channels)
+        {
             if (!Pool.PerSample)
             {
                 Pool.Join(chunk, Spatial == 1 ? OfColumn(x, Samples, channels) : Moments.Of(x, Samples, (nint)channels * Spatial, Spatial, Pool.Eps), Pool.Count, (double)Samples * Spatial, between: 1);

@@ -211,11 +211,11 @@ public sealed class Replicas : IDisposable
                 }
                 else if (sum.DType == DType.Float64)
                 {
-                    Kernels.Accumulate.Add(gradient.Pointer<double>(), sum.Pointer<double>(), sum.Count);
+                    fixed (double* from = gradient.AsSpan<double>(), to = sum.AsSpan<double>()) Kernels.Accumulate.Add(from, to, sum.Count);
                 }
                 else
                 {
-                    Kernels.Accumulate.Add(gradient.Pointer<float>(), sum.Pointer<float>(), sum.Count);
+                    fixed (float* from = gradient.AsSpan<float>(), to = sum.AsSpan<float>()) Kernels.Accumulate.Add(from, to, sum.Count);
                 }
             }
         }

@@ -102,8 +102,7 @@ public sealed class RunningStatistics
     internal unsafe bool Update<T>(double* moments, int stride, double m, T* previous) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int features = Mean.Value.Count;
-        T* mean = Mean.Value.Pointer<T>();
-        T* variance = Variance.Value.Pointer<T>();
+        Span<T> mean = Mean.Value.AsSpan<T>(), variance = Variance.Value.AsSpan<T>();
         // There are no statistics of no values: the batch is counted, and that is all.
         bool isEmpty = m == 0;
         double correction = Average.Estimator == VarianceEstimator.Unbiased ? m / (m - 1) : 1;
@@ -116,8 +115,8 @@ public sealed class RunningStatistics
 
         if (previous is not null)
         {
-            new Span<T>(mean, features).CopyTo(new Span<T>(previous, features));
-            new Span<T>(variance, features).CopyTo(new Span<T>(previous + features, features));
+            mean.CopyTo(new Span<T>(previous, features));
+            variance.CopyTo(new Span<T>(previous + features, features));
         }
 
         long update = ++NumBatchesTracked.Value.AsSpan<long>()[0];
