@@ -1,38 +1,20 @@
-using System.Globalization;
-
 namespace Evenkeel.Data;
 
-/// <summary>How a CSV file becomes samples.</summary>
-public sealed record CsvOptions
-{
-    /// <summary>The label's column by name; needs a header.</summary>
-    public string? Label { get; init; }
-
-    /// <summary>The label's column by index from 0, in place of <see cref="Label"/>; with neither, the last column.</summary>
-    public int? LabelIndex { get; init; }
-
-    /// <summary>The classes in the order of their numbers, for a file that must use another one's (a test file the training file's); null collects them.</summary>
-    public IReadOnlyList<string>? ClassNames { get; init; }
-
-    /// <summary>What separates fields; null finds it.</summary>
-    public char? Separator { get; init; }
-
-    /// <summary>Whether the first line names the columns; null finds it.</summary>
-    public bool? Header { get; init; }
-}
-
 /// <summary>
-/// Samples from a CSV file: every column but one is a numeric feature, that one is the label. Classes are numbered by the order of their numbers where all are whole
-/// numbers, else by the ordinal order of their names.
+/// Samples from a CSV file: one column is the label, every other one that is not dropped is a numeric feature. Classes are
+/// numbered by the order of their values if all are numbers (0.0 before 2.0 before 10.0), else by the ordinal order of their
+/// names. Where the options leave something open, <see cref="Guesses"/> says what was found.
 /// </summary>
 public sealed class CsvDataset : IDataset
 {
     private readonly TensorDataset _samples;
 
-    private CsvDataset(Tensor inputs, Tensor labels, IReadOnlyList<string> classNames, IReadOnlyList<string> featureNames, string source)
+    private CsvDataset(
+        Tensor inputs, Tensor labels, IReadOnlyList<string> classNames, IReadOnlyList<string> featureNames, string source, List<string> guesses)
     {
         _samples = new TensorDataset(inputs, labels);
         (Inputs, Labels, ClassNames, FeatureNames, Source) = (inputs, labels, classNames, featureNames, source);
+        Guesses = guesses.AsReadOnly();
     }
 
     /// <summary>The features, (N, F), Float32.</summary>
@@ -50,6 +32,12 @@ public sealed class CsvDataset : IDataset
     /// <summary>The file.</summary>
     public string Source { get; }
 
+    /// <summary>
+    /// What was found by looking at the file (those of the table, the label, the classes), what was left out, and what looks odd;
+    /// a sentence each, with the option that overrides it. Empty only if the options say everything.
+    /// </summary>
+    public IReadOnlyList<string> Guesses { get; }
+
     /// <inheritdoc/>
     public int Count => _samples.Count;
 
@@ -57,54 +45,49 @@ public sealed class CsvDataset : IDataset
     public Shape SampleShape => _samples.SampleShape;
 
     /// <summary>Reads a file.</summary>
-    /// <param name="path">The file, UTF-8.</param>
-    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="path">The file: UTF-8, or UTF-16 with a byte-order mark.</param>
+    /// <param name="options">How; null finds everything by looking at the file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">
-    /// The table is empty or ragged (see <see cref="CsvTable.Read"/>), has no such label column, a feature that is no number or a label that is no class (row and column are named).
+    /// The table is empty or ragged (see <see cref="CsvTable.Read"/>), has no such column, a missing value or a feature that is no
+    /// number (row and column are named), or its labels are no classes.
     /// </exception>
     public static CsvDataset Load(string path, CsvOptions? options = null)
     {
         options ??= new CsvOptions();
-        return From(CsvTable.Read(path, options.Separator, options.Header), options);
+        return From(CsvTable.Read(path, options), options);
     }
 
     /// <summary>Takes samples from a table; see <see cref="Load"/>.</summary>
     /// <param name="table">The table.</param>
-    /// <param name="options">How; null for the defaults.</param>
+    /// <param name="options">Which columns, and what becomes of them; null for the defaults.</param>
+    /// <exception cref="ArgumentException">The options contradict each other.</exception>
     /// <exception cref="InvalidDataException">As <see cref="Load"/>.</exception>
     public static CsvDataset From(CsvTable table, CsvOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(table);
         options ??= new CsvOptions();
-        int label = LabelOf(table, options), rows = table.RowCount, features = table.Columns.Count - 1;
-        if (features < 1) throw new InvalidDataException($"CsvDataset: expected at least one feature beside the label, \"{table.Source}\" has the one column {table.Columns[0]}. Is '{table.Separator}' the separator?");
-        IReadOnlyList<string> classes = options.ClassNames ?? ClassesOf(table, label);
-        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
-        for (int i = 0; i < classes.Count; i++) numbers[classes[i]] = i;
-        var values = new float[(long)rows * features];
-        var labels = new int[rows];
-        for (int row = 0, at = 0; row < rows; row++)
+        List<string> guesses = [.. table.Guesses];
+        CsvColumns columns = CsvColumns.Of(table, options, guesses);
+        int[] rows = RowsOf(table, columns, options, guesses);
+        CsvClasses classes = CsvClasses.Of(table, columns.Label, rows, options, guesses);
+        var values = new float[(long)rows.Length * columns.Features.Length];
+        var labels = new int[rows.Length];
+        for (int i = 0, at = 0; i < rows.Length; i++)
         {
-            for (int column = 0; column <= features; column++)
+            labels[i] = classes.LabelOf(rows[i]);
+            foreach (int column in columns.Features)
             {
-                string cell = table[row, column];
-                if (column == label)
-                {
-                    if (cell.Length == 0) throw new InvalidDataException($"CsvDataset: expected a label, got an empty cell in {table.PlaceOf(row, column)}.");
-                    if (!numbers.TryGetValue(cell, out labels[row]))
-                        throw new InvalidDataException($"CsvDataset: expected one of the classes {string.Join(", ", classes.Take(10))}, got {Shown(cell)} in {table.PlaceOf(row, column)}.");
-                    continue;
-                }
-
-                if (!TryNumber(cell, out double value) || !float.IsFinite((float)value))
-                    throw new InvalidDataException($"CsvDataset: expected a number, got {Shown(cell)} in {table.PlaceOf(row, column)}.");
+                if (!table.TryNumber(rows[i], column, out double value) || !float.IsFinite((float)value))
+                    throw NotANumber(table, rows[i], column);
                 values[at++] = (float)value;
             }
         }
 
-        string[] names = [.. table.Columns.Where((_, i) => i != label)];
-        return new CsvDataset(Tensor.From(values, [rows, features]), Tensor.Labels(labels), classes, names, table.Source);
+        CsvColumns.NoteOddities(table, columns, rows, guesses);
+        string[] names = Array.ConvertAll(columns.Features, i => table.Columns[i]);
+        var inputs = Tensor.From(values, [rows.Length, names.Length]);
+        return new CsvDataset(inputs, Tensor.Labels(labels), classes.Names, names, table.Source, guesses);
     }
 
     /// <inheritdoc/>
@@ -113,42 +96,58 @@ public sealed class CsvDataset : IDataset
     /// <inheritdoc/>
     public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => _samples.CopyLabelsTo(indices, labels);
 
-    internal static bool IsNumber(string cell) => TryNumber(cell, out _);
+    /// <summary>A cell for an error.</summary>
+    internal static string Show(string cell) =>
+        cell.Length == 0 ? "an empty cell" : $"\"{(cell.Length > 40 ? cell[..40] + "..." : cell)}\"";
 
-    private static bool TryNumber(string cell, out double value) =>
-        double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
-
-    private static string Shown(string cell) => cell.Length == 0 ? "an empty cell" : $"\"{(cell.Length > 40 ? cell[..40] + "..." : cell)}\"";
-
-    private static int LabelOf(CsvTable table, CsvOptions options)
+    /// <summary>The rows in which nothing is missing.</summary>
+    private static int[] RowsOf(CsvTable table, CsvColumns columns, CsvOptions options, List<string> guesses)
     {
-        if (options.Label is { } name)
-        {
-            if (options.LabelIndex is not null) throw new ArgumentException("CsvDataset: expected the label's name or its index, got both.", nameof(options));
-            int column = table.ColumnOf(name);
-            if (column >= 0) return column;
-            string there = table.HasHeader ? $"the header has {string.Join(", ", table.Columns.Take(20))}" : "the file has no header";
-            throw new InvalidDataException($"CsvDataset: expected a column \"{name}\" for the label in \"{table.Source}\", found none: {there}.");
-        }
-
-        int index = options.LabelIndex ?? table.Columns.Count - 1;
-        if ((uint)index >= (uint)table.Columns.Count)
-            throw new InvalidDataException($"CsvDataset: expected the label's column from 0 to {table.Columns.Count - 1}, got {index} for \"{table.Source}\".");
-        return index;
-    }
-
-    private static string[] ClassesOf(CsvTable table, int label)
-    {
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        bool whole = true;
+        var rows = new List<int>(table.RowCount);
         for (int row = 0; row < table.RowCount; row++)
         {
-            string cell = table[row, label];
-            if (cell.Length > 0 && names.Add(cell)) whole &= long.TryParse(cell, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out _);
+            int missing = columns.Features.FirstOrDefault(column => table.IsMissing(row, column), -1);
+            // A text that means "no value" elsewhere may be the name of a class.
+            bool isClass = options.ClassNames?.Contains(table[row, columns.Label]) ?? false;
+            if (missing < 0 && table.IsMissing(row, columns.Label) && !isClass) missing = columns.Label;
+            if (missing < 0) rows.Add(row);
+            else if (options.Missing == MissingValue.Refuse) throw Missing(table, row, missing, missing == columns.Label);
         }
 
-        return whole
-            ? [.. names.OrderBy(static name => long.Parse(name, CultureInfo.InvariantCulture)).ThenBy(static name => name, StringComparer.Ordinal)]
-            : [.. names.Order(StringComparer.Ordinal)];
+        int dropped = table.RowCount - rows.Count;
+        if (rows.Count == 0)
+        {
+            throw new InvalidDataException(
+                $"CsvDataset: expected at least one row without a missing value in \"{table.Source}\", got none in {dropped} rows. " +
+                "Leave out the columns that have them with Drop.");
+        }
+
+        if (dropped > 0)
+            guesses.Add($"{dropped} of {table.RowCount} rows are left out, for a value is missing in them. Missing decides that.");
+        return [.. rows];
+    }
+
+    private static InvalidDataException Missing(CsvTable table, int row, int column, bool isLabel)
+    {
+        string cell = table[row, column];
+        string means = cell.Length == 0 ? "" : ", which means a missing value";
+        string other = cell.Length == 0 ? "" : isLabel
+            ? " If it is a class, name the classes in ClassNames or the missing values in MissingValues."
+            : " If it is a value, name the missing values in MissingValues.";
+        return new InvalidDataException(
+            $"CsvDataset: expected a {(isLabel ? "label" : "number")}, got {Show(cell)}{means} in {table.PlaceOf(row, column)}. " +
+            $"Fill it in, leave out such rows with Missing = DropRow{(isLabel ? "" : ", or leave out the column with Drop")}.{other}");
+    }
+
+    private static InvalidDataException NotANumber(CsvTable table, int row, int column)
+    {
+        string cell = table[row, column];
+        string large = table.TryNumber(row, column, out _) ? ", which Float32 cannot hold," : "";
+        string todo = row == 0 && !table.HasHeader ? "If the first line names the columns, set Header. " : "";
+        if (cell.Contains(',') || cell.Contains('.')) todo += "If the decimal sign is the other one, set DecimalComma. ";
+        return new InvalidDataException(
+            $"CsvDataset: expected a number, got {Show(cell)}{large} in {table.PlaceOf(row, column)}. {todo}" +
+            $"If the column \"{table.Columns[column]}\" is the label, set Label; if it is no feature, name it in Drop; if " +
+            "the cell means a missing value, name it in MissingValues.");
     }
 }

@@ -1,25 +1,22 @@
-using System.Text;
-
 namespace Evenkeel.Data;
 
 /// <summary>
-/// A table of text cells from a CSV file: fields between separators, in double quotes where they hold separators, line breaks or (doubled) quotes. Spaces around a
-/// field without quotes are dropped, empty lines passed over. Source: RFC 4180.
+/// A table of text cells from a CSV file: fields between separators, in double quotes where they hold separators, line breaks
+/// or (doubled) quotes. Spaces around a field without quotes are dropped, empty lines passed over. A first line
+/// <c>sep=;</c>, as spreadsheets write it, names the separator. Source: RFC 4180.
 /// </summary>
 public sealed class CsvTable
 {
-    private const long MaxFileBytes = 1L << 30;
-
-    /// <summary>Letters of another encoding must not all become the same sign: two classes would become one.</summary>
-    private static readonly UTF8Encoding s_strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
+    private readonly CsvCells _cells;
     private readonly List<string[]> _rows;
     private readonly List<int> _lines;
 
-    private CsvTable(string source, char separator, string[]? columns, List<string[]> rows, List<int> lines)
+    private CsvTable(
+        string source, char separator, string[]? header, CsvCells cells, List<string[]> rows, List<int> lines, List<string> guesses)
     {
-        (Source, Separator, HasHeader, _rows, _lines) = (source, separator, columns is not null, rows, lines);
-        Columns = columns ?? [.. Enumerable.Range(1, rows[0].Length).Select(static i => $"column {i}")];
+        (Source, Separator, HasHeader, Guesses) = (source, separator, header is not null, guesses.AsReadOnly());
+        (_cells, _rows, _lines) = (cells, rows, lines);
+        Columns = [.. Enumerable.Range(0, rows[0].Length).Select(i => header?[i] is { Length: > 0 } name ? name : $"column {i + 1}")];
     }
 
     /// <summary>The file.</summary>
@@ -31,74 +28,102 @@ public sealed class CsvTable
     /// <summary>Whether the first line names the columns.</summary>
     public bool HasHeader { get; }
 
-    /// <summary>The names of the columns: the header's, else "column 1", "column 2", ...</summary>
+    /// <summary>Whether numbers have a decimal comma in place of a point.</summary>
+    public bool DecimalComma => _cells.DecimalComma;
+
+    /// <summary>The names of the columns: the header's; a column without one is called by its number, "column 1", "column 2", ...</summary>
     public IReadOnlyList<string> Columns { get; }
 
     /// <summary>Number of rows, the header not counted.</summary>
     public int RowCount => _rows.Count;
 
+    /// <summary>What was found by looking at the file, a sentence each, with the option that overrides it.</summary>
+    public IReadOnlyList<string> Guesses { get; }
+
     /// <summary>The cell of a row and a column, both from 0.</summary>
     public string this[int row, int column] => _rows[row][column];
+
+    /// <summary>Whether a cell is empty or one of the values that mean "no value".</summary>
+    public bool IsMissing(int row, int column) => _cells.IsMissing(_rows[row][column]);
+
+    /// <summary>Whether a cell is a finite number, and which.</summary>
+    public bool TryNumber(int row, int column, out double value) => _cells.TryNumber(_rows[row][column], out value);
 
     /// <summary>Where a cell is, for errors: <c>row 3 (line 4), column 2 "width" of "iris.csv"</c>. Rows are counted from 1 without the header.</summary>
     public string PlaceOf(int row, int column) =>
         $"row {row + 1} (line {_lines[row]}), column {column + 1}{(HasHeader ? $" \"{Columns[column]}\"" : "")} of \"{Source}\"";
 
     /// <summary>Reads a file.</summary>
-    /// <param name="path">The file, UTF-8.</param>
-    /// <param name="separator">What separates fields; null for the one of <c>, ; tab |</c> that the first line holds most of, the comma where it holds none.</param>
-    /// <param name="header">Whether the first line names the columns; null for: it does if none of its fields is a number.</param>
+    /// <param name="path">The file: UTF-8, or UTF-16 with a byte-order mark.</param>
+    /// <param name="options">How; null finds everything by looking at the file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">It is empty, has no row, a row of another number of fields (named), quotes that do not end, or is no UTF-8.</exception>
-    public static CsvTable Read(string path, char? separator = null, bool? header = null)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        if (!File.Exists(path)) throw new FileNotFoundException($"CsvTable: expected a file at \"{path}\", found none.", path);
-        if (new FileInfo(path).Length > MaxFileBytes) throw new InvalidDataException($"CsvTable: expected a file of at most {MaxFileBytes} bytes, \"{path}\" is larger.");
-        try
-        {
-            return Parse(File.ReadAllText(path, s_strict), path, separator, header);
-        }
-        catch (DecoderFallbackException failure)
-        {
-            throw new InvalidDataException($"CsvTable: expected UTF-8, \"{path}\" holds bytes that are not ({failure.Message.TrimEnd('.')}). Save it as UTF-8.", failure);
-        }
-    }
+    /// <exception cref="InvalidDataException">
+    /// It is empty, has no row, a row of another number of fields (named), quotes that do not end, or another encoding (line
+    /// and byte are named).
+    /// </exception>
+    public static CsvTable Read(string path, CsvOptions? options = null) =>
+        Parse(TextFile.Read(path, nameof(CsvTable)), path, options);
 
     /// <summary>Reads a text; see <see cref="Read"/>.</summary>
     /// <param name="text">The content of a file.</param>
     /// <param name="name">What errors call it.</param>
-    /// <param name="separator">What separates fields, or null.</param>
-    /// <param name="header">Whether the first line names the columns, or null.</param>
+    /// <param name="options">How; null finds everything by looking at the text.</param>
+    /// <exception cref="ArgumentException">The separator is a quote, a line break, or the decimal comma.</exception>
     /// <exception cref="InvalidDataException">As <see cref="Read"/>.</exception>
-    public static CsvTable Parse(string text, string name, char? separator = null, bool? header = null)
+    public static CsvTable Parse(string text, string name, CsvOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);
         ArgumentNullException.ThrowIfNull(name);
-        if (separator is '"' or '\n' or '\r') throw new ArgumentException("CsvTable: a quote or a line break cannot separate fields.", nameof(separator));
-        char between = separator ?? SeparatorOf(text);
+        options ??= new CsvOptions();
+        if (options.Separator is '"' or '\n' or '\r')
+            throw new ArgumentException("CsvTable: a quote or a line break cannot separate fields.", nameof(options));
+        var guesses = new List<string>();
+        int begin = text.StartsWith('\uFEFF') ? 1 : 0;
+        char? declared = Declared(text, ref begin);
+        char separator = options.Separator ?? declared ?? CsvGuess.Separator(text, begin, name, guesses);
         var rows = new List<string[]>();
         var lines = new List<int>();
-        var parser = new Parser(text, between, name);
+        var parser = new CsvParser(text, begin, separator, name);
         while (parser.Next() is { } row)
         {
             if (rows.Count > 0 && row.Length != rows[0].Length)
-                throw new InvalidDataException($"CsvTable: expected {rows[0].Length} fields as in the first line, got {row.Length} in line {parser.RowLine} of \"{name}\".");
+            {
+                throw new InvalidDataException(
+                    $"CsvTable: expected {rows[0].Length} fields as in the first line, got {row.Length} in line {parser.RowLine} of " +
+                    $"\"{name}\", with {CsvGuess.Show(separator)} as separator. Correct the line, or set Separator.");
+            }
+
             rows.Add(row);
             lines.Add(parser.RowLine);
         }
 
         if (rows.Count == 0) throw new InvalidDataException($"CsvTable: expected at least one row, \"{name}\" is empty.");
-        bool headed = header ?? !rows[0].Any(static field => CsvDataset.IsNumber(field));
-        if (!headed) return new CsvTable(name, between, null, rows, lines);
-        string[] columns = rows[0];
-        rows.RemoveAt(0);
-        lines.RemoveAt(0);
-        if (rows.Count == 0) throw new InvalidDataException($"CsvTable: expected at least one row below the header, \"{name}\" has none.");
-        return new CsvTable(name, between, columns, rows, lines);
+        var cells = new CsvCells(options.MissingValues, options.DecimalComma ?? CsvGuess.DecimalComma(rows, guesses));
+        string[]? header = null;
+        if (options.Header ?? CsvGuess.Header(rows, cells, options.Named, guesses))
+        {
+            header = rows[0];
+            rows.RemoveAt(0);
+            lines.RemoveAt(0);
+        }
+
+        if (rows.Count == 0)
+        {
+            throw new InvalidDataException(
+                $"CsvTable: expected at least one row below the header, \"{name}\" has none. If its line is data, set Header to false.");
+        }
+
+        if (text.Contains('\uFFFD'))
+        {
+            guesses.Add(
+                "Some text holds U+FFFD, the sign for a letter that was lost when the file was made: texts that differed " +
+                "there are the same now. Make the file again in UTF-8.");
+        }
+
+        return new CsvTable(name, separator, header, cells, rows, lines, guesses);
     }
 
-    /// <summary>The column of that name, or -1.</summary>
+    /// <summary>The column of that name, or -1; the first one where several have it.</summary>
     public int ColumnOf(string name)
     {
         for (int i = 0; i < Columns.Count; i++)
@@ -109,93 +134,19 @@ public sealed class CsvTable
         return -1;
     }
 
-    private static char SeparatorOf(string text)
+    /// <summary>A number's text as the invariant culture has it.</summary>
+    internal string Invariant(string cell) => _cells.Invariant(cell);
+
+    /// <summary>The separator that a first line <c>sep=;</c> names; <paramref name="begin"/> is then behind it.</summary>
+    private static char? Declared(string text, ref int begin)
     {
-        int end = text.AsSpan().TrimStart("\r\n").IndexOfAny('\r', '\n');
-        ReadOnlySpan<char> line = text.AsSpan().TrimStart("\r\n");
-        if (end >= 0) line = line[..end];
-        char best = ',';
-        int most = 0;
-        foreach (char candidate in ",;\t|")
-        {
-            int count = line.Count(candidate);
-            if (count > most) (best, most) = (candidate, count);
-        }
-
-        return best;
-    }
-
-    /// <summary>Splits a text into rows, the next one at each call.</summary>
-    private sealed class Parser(string text, char separator, string name)
-    {
-        private readonly List<string> _fields = [];
-        private readonly StringBuilder _quoted = new();
-        private int _at;
-        private int _line = 1;
-
-        /// <summary>The line where the last row begins.</summary>
-        public int RowLine { get; private set; }
-
-        public string[]? Next()
-        {
-            while (_at < text.Length)
-            {
-                if (LineBreak()) continue;
-                RowLine = _line;
-                _fields.Clear();
-                do _fields.Add(Field()); while (Take(separator));
-                if (_at < text.Length && !LineBreak()) throw new InvalidDataException($"CsvTable: expected a separator or the end of the line after the closing quote in line {_line} of \"{name}\".");
-                if (_fields is not [""]) return [.. _fields];
-            }
-
-            return null;
-        }
-
-        private string Field()
-        {
-            int begin = _at;
-            while (_at < text.Length && text[_at] == ' ') _at++;
-            if (_at < text.Length && text[_at] == '"') return Quoted();
-            while (_at < text.Length && text[_at] != separator && text[_at] is not ('\n' or '\r')) _at++;
-            return text.AsSpan(begin, _at - begin).Trim(' ').ToString();
-        }
-
-        private string Quoted()
-        {
-            int begun = _line;
-            _quoted.Clear();
-            for (_at++; ; _at++)
-            {
-                if (_at >= text.Length) throw new InvalidDataException($"CsvTable: the quote that begins in line {begun} of \"{name}\" does not end.");
-                char letter = text[_at];
-                if (letter == '"')
-                {
-                    if (_at + 1 >= text.Length || text[_at + 1] != '"') break;
-                    _at++;
-                }
-                else if (letter == '\n') _line++;
-
-                _quoted.Append(letter);
-            }
-
-            _at++;
-            while (_at < text.Length && text[_at] == ' ' && separator != ' ') _at++;
-            return _quoted.ToString();
-        }
-
-        private bool Take(char letter)
-        {
-            if (_at >= text.Length || text[_at] != letter) return false;
-            _at++;
-            return true;
-        }
-
-        private bool LineBreak()
-        {
-            bool carriage = Take('\r');
-            if (!Take('\n') && !carriage) return false;
-            _line++;
-            return true;
-        }
+        ReadOnlySpan<char> rest = text.AsSpan(begin);
+        if (rest.Length < 5 || !rest.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) || rest[4] is '"' or '\n' or '\r') return null;
+        int end = rest.IndexOfAny('\n', '\r');
+        if (end >= 0 && !rest[5..end].IsWhiteSpace()) return null;
+        if (end < 0) end = rest.Length;
+        begin += end;
+        // The parser counts the line break as the end of an empty line.
+        return rest[4];
     }
 }

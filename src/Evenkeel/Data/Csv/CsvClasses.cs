@@ -1,0 +1,98 @@
+using System.Globalization;
+
+namespace Evenkeel.Data;
+
+/// <summary>The classes of a label column: which there are, in which order, and which a cell is.</summary>
+internal sealed class CsvClasses
+{
+    /// <summary>Up to here, any labels are taken for classes.</summary>
+    private const int Few = 10;
+
+    /// <summary>Beyond this, labels that are numbers are taken for quantities.</summary>
+    private const int ManyNumbers = 100;
+
+    private readonly CsvTable _table;
+    private readonly int _column;
+    private readonly Dictionary<string, int> _numbers;
+    private readonly bool _areNumbers;
+
+    private CsvClasses(CsvTable table, int column, IReadOnlyList<string> names, bool areNumbers)
+    {
+        (_table, _column, Names, _areNumbers) = (table, column, names, areNumbers);
+        _numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (int i = 0; i < names.Count; i++)
+        {
+            if (!_numbers.TryAdd(KeyOf(names[i]), i))
+                throw new ArgumentException($"CsvDataset: expected each class once, got {CsvDataset.Show(names[i])} twice in ClassNames.", nameof(names));
+        }
+    }
+
+    public IReadOnlyList<string> Names { get; }
+
+    public static CsvClasses Of(CsvTable table, int column, int[] rows, CsvOptions options, List<string> guesses)
+    {
+        if (options.ClassNames is { } given)
+            return new CsvClasses(table, column, given, given.All(name => TryNumber(table, name, out _)));
+        HashSet<string> texts = new(rows.Select(row => table[row, column]), StringComparer.Ordinal);
+        bool areNumbers = texts.All(text => TryNumber(table, text, out _));
+        // Spellings of one number are one class, called by the shortest.
+        string[][] spellings = [.. texts.GroupBy(text => areNumbers ? NumberKey(table, text) : text, StringComparer.Ordinal)
+            .Select(static same => (string[])[.. same.OrderBy(static text => text.Length).ThenBy(static text => text, StringComparer.Ordinal)])];
+        string[] names = [.. spellings.Select(static same => same[0])];
+        Check(table, column, names, rows.Length, areNumbers, options.MaxClasses);
+        names = areNumbers
+            ? [.. names.OrderBy(name => TryNumber(table, name, out double value) ? value : 0).ThenBy(static name => name, StringComparer.Ordinal)]
+            : [.. names.Order(StringComparer.Ordinal)];
+        string shown = string.Join(", ", names.Take(10)) + (names.Length > 10 ? ", ..." : "");
+        guesses.Add($"There {(names.Length == 1 ? "is 1 class" : $"are {names.Length} classes, in the order of their {(areNumbers ? "values" : "names")}")}: {shown}. ClassNames overrides it.");
+        if (spellings.FirstOrDefault(static same => same.Length > 1) is { } several)
+            guesses.Add($"The labels {string.Join(" and ", several.Take(3).Select(CsvDataset.Show))} are one class, for they are one number. ClassNames overrides it.");
+        if (names.GroupBy(static name => name.Trim(), StringComparer.OrdinalIgnoreCase).FirstOrDefault(static same => same.Count() > 1) is { } alike)
+            guesses.Add($"The classes {string.Join(" and ", alike.Select(CsvDataset.Show))} differ in case or spaces only. If they are one, correct the file.");
+        return new CsvClasses(table, column, names, areNumbers);
+    }
+
+    /// <summary>The class of a row's label.</summary>
+    /// <exception cref="InvalidDataException">It is none of the classes.</exception>
+    public int LabelOf(int row)
+    {
+        string cell = _table[row, _column];
+        if (_numbers.TryGetValue(KeyOf(cell), out int label)) return label;
+        throw new InvalidDataException(
+            $"CsvDataset: expected one of the classes {string.Join(", ", Names.Take(10))}{(Names.Count > 10 ? ", ..." : "")}, got {CsvDataset.Show(cell)} in " +
+            $"{_table.PlaceOf(row, _column)}. Add it to ClassNames, or correct the label.");
+    }
+
+    private string KeyOf(string text) => _areNumbers ? NumberKey(_table, text) : text;
+
+    private static bool TryNumber(CsvTable table, string text, out double value) =>
+        double.TryParse(table.Invariant(text), NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+
+    /// <summary>A text that is the same for two spellings of one number and no others; what is no number stays itself.</summary>
+    private static string NumberKey(CsvTable table, string text)
+    {
+        if (!TryNumber(table, text, out double value)) return text;
+        // A decimal tells numbers of up to 28 digits apart, which a double does not; its range is smaller.
+        bool isDecimal = decimal.TryParse(table.Invariant(text), NumberStyles.Float, CultureInfo.InvariantCulture, out decimal exact) && (exact != 0 || value == 0);
+        return isDecimal ? (exact == 0 ? 0m : exact).ToString("G29", CultureInfo.InvariantCulture) : value.ToString("R", CultureInfo.InvariantCulture);
+    }
+
+    private static void Check(CsvTable table, int column, string[] names, int samples, bool areNumbers, int? most)
+    {
+        string what = $"column \"{table.Columns[column]}\" of \"{table.Source}\" has {names.Length} different {(areNumbers ? "numbers" : "texts")} in {samples} rows";
+        if (most is { } bound)
+        {
+            if (names.Length > bound) throw new InvalidDataException($"CsvDataset: expected at most {bound} classes, as MaxClasses says: {what}.");
+            return;
+        }
+
+        if (names.Length <= Few) return;
+        bool isQuantity = areNumbers && (names.Length > ManyNumbers || names.Any(name => TryNumber(table, name, out double value) && value != Math.Floor(value)));
+        if (!isQuantity && names.Length * 2L <= samples) return;
+        string why = isQuantity ? "They look like a quantity to predict (regression), which CsvDataset does not do"
+            : "A class needs several samples";
+        throw new InvalidDataException(
+            $"CsvDataset: expected labels that name classes, got others: {what}. {why}. Choose the label's column with Label or " +
+            $"LabelIndex; or, if each is a class, set MaxClasses to {names.Length} or more.");
+    }
+}
