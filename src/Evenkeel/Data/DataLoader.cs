@@ -9,8 +9,8 @@ namespace Evenkeel.Data;
 /// and order depend on the seeds and the epoch only, never on the number of threads.
 /// </summary>
 /// <remarks>
-/// <para>The memory of batches is recycled: a batch is valid until the next one is asked for, or the enumeration ends (<see cref="Tape.Input"/> copies it). What goes wrong in the
-/// background is thrown where the batch would have come. Leaving the loop early ends the threads. One enumeration at a time: where another one begins first, asking this one for more is an error.</para>
+/// <para>The memory of batches is recycled: a batch is valid until the loader is asked for another one, and throws if it is used later (<see cref="Tape.Input"/> copies it,
+/// <see cref="Batch.Clone"/> keeps it: <c>loader.Select(batch => batch.Clone()).ToList()</c>). What goes wrong in the background is thrown where the batch would have come. Leaving the loop early ends the threads. One enumeration at a time: where another one begins first, asking this one for more is an error.</para>
 /// <para>The order of epoch e is a permutation by the stream (seed, e). With <see cref="RandomStream"/> each epoch takes <see cref="IRandomStream.Permutation"/> of it instead, as
 /// PyTorch does with its generator.</para>
 /// </remarks>
@@ -18,7 +18,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 {
     private readonly bool _shuffle;
     private readonly Philox _orders;
-    private readonly List<Batch> _slots = [];
+    private readonly List<BatchSlot> _slots = [];
     private int[] _order = [];
     private Epoch? _running;
     private int _epoch;
@@ -83,8 +83,9 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         _running?.Displace();
         if (Dataset is IEpochDataset dataset) dataset.Epoch = _epoch;
         Order();
+        foreach (BatchSlot slot in _slots) slot.EndTurn();
         int slots = Workers == 0 ? 1 : Math.Max(Math.Max(Prefetch, Workers), 1) + 1;
-        while (_slots.Count < slots) _slots.Add(new Batch(Dataset.SampleShape, Plan, DType));
+        while (_slots.Count < slots) _slots.Add(new BatchSlot(Dataset.SampleShape, Plan, DType));
         _epoch++;
         var epoch = new Epoch(this, slots);
         _running = epoch;
@@ -126,6 +127,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         private readonly AutoResetEvent _arrived = new(false);
         private int _next;
         private int _current = -1;
+        private Batch? _batch;
         private volatile bool _isOver;
         private bool _isDisplaced;
         private int _failedAt = int.MaxValue;
@@ -145,7 +147,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             }
         }
 
-        public Batch Current => _current >= 0 && !_isOver ? Slot(_current) : throw new InvalidOperationException("DataLoader: expected to stand on a batch; call MoveNext first, and stop when it says false.");
+        public Batch Current => _batch is { } batch && !_isOver ? batch : throw new InvalidOperationException("DataLoader: expected to stand on a batch; call MoveNext first, and stop when it says false.");
 
         object IEnumerator.Current => Current;
 
@@ -161,15 +163,17 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             }
 
             // The slot of the batch before the current one was given back when the current one was asked for; now the current one's is.
-            if (_current >= 0) _free.Release();
-            _current++;
-            if (_threads.Length == 0)
+            if (_current >= 0)
             {
-                Slot(_current).Fill(_loader.Dataset, _loader._order, _current);
-                return true;
+                _batch = null;
+                Slot(_current).EndTurn();
+                _free.Release();
             }
 
-            Await(_current);
+            _current++;
+            if (_threads.Length > 0) Await(_current);
+            else Slot(_current).Fill(_loader.Dataset, _loader._order, _current);
+            _batch = Slot(_current).BeginTurn();
             return true;
         }
 
@@ -192,7 +196,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             _arrived.Dispose();
         }
 
-        private Batch Slot(int batch) => _loader._slots[batch % _ready.Length];
+        private BatchSlot Slot(int batch) => _loader._slots[batch % _ready.Length];
 
         private void Await(int batch)
         {
@@ -249,60 +253,5 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
                 _arrived.Set();
             }
         }
-    }
-}
-
-/// <summary>Samples and their labels, in memory that is recycled: valid until the next batch is asked for.</summary>
-public sealed class Batch
-{
-    private readonly BatchPlan _plan;
-    private readonly Tensor _inputs;
-    private readonly Tensor _labels;
-    private readonly Tensor _lastInputs;
-    private readonly Tensor _lastLabels;
-    private readonly int[] _indices;
-
-    internal Batch(Shape sample, BatchPlan plan, DType dtype)
-    {
-        _plan = plan;
-        _indices = new int[plan.LargestSize];
-        Tensor inputs = Tensor.Zeros(WithBatch(sample, plan.LargestSize), dtype), labels = Tensor.Zeros([plan.LargestSize], DType.Int64);
-        int first = plan.SizeOf(0);
-        (_inputs, _labels) = (inputs.Alias(WithBatch(sample, first)), labels.Alias([first]));
-        (_lastInputs, _lastLabels) = (inputs.Alias(WithBatch(sample, plan.LastSize)), labels.Alias([plan.LastSize]));
-    }
-
-    /// <summary>The number of the batch in its epoch, counted from 0.</summary>
-    public int Number { get; private set; }
-
-    /// <summary>Number of samples.</summary>
-    public int Count => _plan.SizeOf(Number);
-
-    /// <summary>The samples, (<see cref="Count"/>, sample shape).</summary>
-    public Tensor Inputs => Number == _plan.Batches - 1 ? _lastInputs : _inputs;
-
-    /// <summary>Their class labels, (<see cref="Count"/>) of Int64.</summary>
-    public Tensor Labels => Number == _plan.Batches - 1 ? _lastLabels : _labels;
-
-    /// <summary>Their indices in the data set.</summary>
-    public ReadOnlySpan<int> Indices => _indices.AsSpan(0, Count);
-
-    internal void Fill(IDataset dataset, int[] order, int number)
-    {
-        Number = number;
-        order.AsSpan(number * _plan.BatchSize, Count).CopyTo(_indices);
-        dataset.CopyTo(Indices, Inputs);
-        dataset.CopyLabelsTo(Indices, Labels.AsSpan<long>());
-    }
-
-    /// <summary>For example <c>batch 3: 256 samples</c>.</summary>
-    public override string ToString() => $"batch {Number}: {Count} {(Count == 1 ? "sample" : "samples")}";
-
-    private static Shape WithBatch(Shape sample, int count)
-    {
-        Span<int> sizes = stackalloc int[Shape.MaxRank + 1];
-        sizes[0] = count;
-        sample.CopyTo(sizes[1..]);
-        return new Shape(sizes[..(sample.Rank + 1)]);
     }
 }

@@ -22,6 +22,9 @@ internal sealed class Arena
     /// <summary>A pinned, 64-byte aligned stretch of a managed array.</summary>
     internal readonly record struct Memory(byte[] Buffer, int Offset, long Length);
 
+    /// <summary>What an error says of a tensor that was kept beyond its pass, and what to do; null for a tape's.</summary>
+    public string? StaleMessage { get; init; }
+
     /// <summary>Number of rewinds: the number of the current pass.</summary>
     public long Epoch { get; private set; }
 

@@ -51,7 +51,7 @@ public sealed partial class Tensor
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count).</summary>
     internal Tensor Alias(Shape shape) => Alias(shape, _arena);
 
-    /// <summary>A handle on some of this plain tensor's samples, without a copy: <paramref name="count"/> of the first axis from <paramref name="start"/> on.</summary>
+    /// <summary>A handle on some of this tensor's samples, without a copy and without a past: <paramref name="count"/> of the first axis from <paramref name="start"/> on.</summary>
     internal Tensor Rows(int start, int count)
     {
         ThrowIfStale();
@@ -59,7 +59,7 @@ public sealed partial class Tensor
         Shape.CopyTo(sizes);
         int offset = Shape[0] == 0 ? 0 : (int)(start * (SizeInBytes(Shape, DType) / Shape[0]));
         sizes[0] = count;
-        return new Tensor(new Arena.Memory(_buffer, _offset + offset, 0), new Shape(sizes), DType, arena: null);
+        return new Tensor(new Arena.Memory(_buffer, _offset + offset, 0), new Shape(sizes), DType, _arena);
     }
 
     /// <summary>
@@ -204,7 +204,7 @@ public sealed partial class Tensor
     private ref byte Start => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_buffer), _offset);
 
     private void ThrowStale() => throw new InvalidOperationException(
-        $"Tensor: this activation of shape {Shape} belonged to step {_epoch} of its tape, which is now at step {_arena!.Epoch}; its memory has been reused. Clone() it within its step to keep it.");
+        _arena!.StaleMessage ?? $"Tensor: this activation of shape {Shape} belonged to step {_epoch} of its tape, which is now at step {_arena.Epoch}; its memory has been reused. Clone() it within its step to keep it.");
 
     private void ThrowWrongType<T>() => throw new InvalidOperationException(
         $"Tensor: expected to be read as {(DType == DType.Float32 ? "float" : DType == DType.Float64 ? "double" : "long")} ({DType}), got {typeof(T).Name}. Convert it with To(DType).");

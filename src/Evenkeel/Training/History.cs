@@ -37,9 +37,17 @@ public sealed class History
     /// <summary>Training examples a second of training in this call of <see cref="Trainer.Fit"/>.</summary>
     public double ExamplesPerSecond { get; internal set; }
 
-    internal List<double> LossList { get; } = [];
+    internal List<double> LossList { get; private set; } = [];
 
-    internal List<double> TrainList { get; } = [];
+    internal List<double> TrainList { get; private set; } = [];
 
-    internal List<double> ValidationList { get; } = [];
+    internal List<double> ValidationList { get; private set; } = [];
+
+    /// <summary>What has been seen so far, apart from what comes later.</summary>
+    internal History Copy()
+    {
+        var copy = (History)MemberwiseClone();
+        (copy.LossList, copy.TrainList, copy.ValidationList) = ([.. LossList], [.. TrainList], [.. ValidationList]);
+        return copy;
+    }
 }

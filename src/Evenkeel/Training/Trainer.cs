@@ -107,6 +107,7 @@ public sealed partial class Trainer
     /// <param name="validation">The samples that decide which model is best.</param>
     /// <param name="progress">Gets a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at each accuracy check.</param>
     /// <param name="cancellationToken">Ends the run between two iterations: the model keeps its last weights, <c>PATH_last.safetensors</c> is written where the options have a path, the best model stays at hand (<see cref="RestoreBestModel"/>).</param>
+    /// <returns>What the training has seen up to here, earlier calls included; a later call does not change it.</returns>
     /// <exception cref="DivergedException">The loss or a gradient is NaN or infinite, and the options ask to throw; the weights are those before that step.</exception>
     /// <exception cref="ArgumentException">There are no samples, not as many as the resumed run has learned from, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
@@ -158,7 +159,7 @@ public sealed partial class Trainer
             _best.PutBack(Model);
         }
 
-        return History;
+        return History.Copy();
     }
 
     /// <summary>Puts the best model found so far, running statistics included, into <see cref="Model"/>; false where there is none. A later <see cref="Fit"/> goes on from the last model.</summary>

@@ -214,6 +214,51 @@ public sealed class DataLoaderTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
+    [InlineData(3)]
+    public void A_batch_that_is_kept_beyond_its_turn_throws_instead_of_showing_another_one(int workers)
+    {
+        using var loader = new DataLoader(Numbers(7), 3, lastBatch: LastBatch.Keep, workers: workers);
+        List<Batch> kept = [.. loader];
+        Assert.Equal([0, 1, 2], kept.Select(static batch => batch.Number));
+        foreach (Batch batch in kept.Take(2))
+        {
+            string message = Assert.Throws<InvalidOperationException>(() => batch.Inputs).Message;
+            Assert.StartsWith("DataLoader: this batch has been kept beyond its turn", message, StringComparison.Ordinal);
+            Assert.Contains("batch.Clone()", message, StringComparison.Ordinal);
+            Assert.Throws<InvalidOperationException>(() => batch.Labels);
+            Assert.Throws<InvalidOperationException>(() => batch.Indices.Length);
+            Assert.Throws<InvalidOperationException>(batch.Clone);
+        }
+
+        // The last one is not overwritten until the loader is asked again.
+        Assert.Equal([6f], kept[2].Inputs.ToArray<float>());
+        Batch first = loader.First();
+        Assert.Throws<InvalidOperationException>(() => kept[2].Inputs);
+        Assert.Equal([0f, 1, 2], first.Inputs.ToArray<float>());
+
+        List<Batch> copies = [.. loader.Select(static batch => batch.Clone())];
+        Assert.Throws<InvalidOperationException>(() => first.Labels);
+        Assert.Equal([0f, 1, 2, 3, 4, 5, 6], copies.SelectMany(static batch => batch.Inputs.ToArray<float>()));
+        Assert.Equal([0, 1, 2, 3, 4, 5, 6], copies.SelectMany(static batch => batch.Indices.ToArray()));
+    }
+
+    [Fact]
+    public void What_shares_the_memory_of_a_batch_goes_with_it()
+    {
+        using var loader = new DataLoader(Numbers(6), 3, workers: 0);
+        using IEnumerator<Batch> epoch = loader.GetEnumerator();
+        epoch.MoveNext();
+        Tensor inputs = epoch.Current.Inputs, flat = inputs.Reshape([3]), copy = inputs + 0;
+        var set = new TensorDataset(inputs, epoch.Current.Labels);
+        epoch.MoveNext();
+        foreach (Action use in (Action[])[() => inputs.ToArray<float>(), () => flat.ToArray<float>(), () => _ = inputs + 1, () => set.CopyTo([0], Tensor.Zeros([1, 1]))])
+            Assert.Contains("beyond its turn", Assert.Throws<InvalidOperationException>(use).Message, StringComparison.Ordinal);
+        Assert.Equal([0f, 1, 2], copy.ToArray<float>());
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
     public void ASteadyBatchAllocatesAlmostNothing(int workers)
     {
         using var loader = new DataLoader(new TransformedDataset(SyntheticFashion.Create(1, 640, 0).Train, [new ToTensor()]), 32, shuffle: true, workers: workers);

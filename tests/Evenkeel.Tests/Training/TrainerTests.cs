@@ -79,6 +79,21 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void A_history_that_was_kept_is_not_changed_by_a_later_run()
+    {
+        var options = new TrainerOptions { Epochs = 1, BatchSize = 20 };
+        Trainer trainer = Create(options);
+        History first = trainer.Fit(Samples(100, 1), Samples(40, 2));
+        (double seconds, int checks) = (first.TrainingSeconds, first.TrainAccuracies.Count);
+        options.Epochs = 3;
+        History second = trainer.Fit(Samples(100, 1), Samples(40, 2));
+        Assert.Equal((5, 15), (first.Losses.Count, second.Losses.Count));
+        Assert.Equal((seconds, checks), (first.TrainingSeconds, first.TrainAccuracies.Count));
+        Assert.Equal(first.Losses, second.Losses.Take(5));
+        Assert.Equal(second.Losses, trainer.History.Losses);
+    }
+
+    [Fact]
     public void ASingleSampleLeftOverIsRefusedBeforeTheFirstStep()
     {
         Trainer trainer = Create(new TrainerOptions { BatchSize = 20, LastBatch = LastBatch.Error });
