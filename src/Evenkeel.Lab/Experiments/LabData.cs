@@ -8,9 +8,9 @@ using Evenkeel.Lab.Experiments.Notebook;
 namespace Evenkeel.Lab.Experiments;
 
 /// <summary>Which images a run uses.</summary>
-/// <param name="Name">Title of the set, or of what stands in for it.</param>
+/// <param name="Name">Title of the set that its checksums prove, "Fashion-MNIST (unverified)" where they prove none; or of what stands in for it.</param>
 /// <param name="Source">Path of the archive or folder, or embedded.</param>
-/// <param name="Identity">Changes when the content does: size and time of the files.</param>
+/// <param name="Identity">Changes when the content does: size and time of the files that are read.</param>
 internal sealed record DataIdentity(string Name, string Source, string Identity);
 
 /// <summary>
@@ -27,13 +27,13 @@ internal sealed class LabData
     private const int SmallCount = 1000;
 
     private readonly string? _asked;
-    private readonly Dictionary<LabSet, DataIdentity> _found;
+    private readonly Dictionary<LabSet, FoundSet> _found;
     private readonly Lock _loading = new();
     private SmallImages? _small;
     private FashionImages? _fashion;
     private BanknoteImages? _notes;
 
-    private LabData(string? asked, Dictionary<LabSet, DataIdentity> found) => (_asked, _found) = (asked, found);
+    private LabData(string? asked, Dictionary<LabSet, FoundSet> found) => (_asked, _found) = (asked, found);
 
     /// <summary>Whether folders of pictures are read without those that cannot be decoded.</summary>
     public bool SkipBad { get; set; }
@@ -42,15 +42,15 @@ internal sealed class LabData
     public TimeSpan LoadingTime { get; private set; }
 
     /// <summary>The set, or what stands in for it.</summary>
-    public DataIdentity Of(LabSet set) => _found.TryGetValue(set, out DataIdentity? found) ? found : new DataIdentity(set.Synthetic, "embedded", "synthetic-1");
+    public DataIdentity Of(LabSet set) => _found.TryGetValue(set, out FoundSet? found) ? found.Identity : new DataIdentity(set.Synthetic, "embedded", "synthetic-1");
 
     /// <summary>Where the set is; null where the embedded one stands in for it.</summary>
-    public string? PathOf(LabSet set) => _found.TryGetValue(set, out DataIdentity? found) ? found.Source : null;
+    public string? PathOf(LabSet set) => _found.TryGetValue(set, out FoundSet? found) ? found.Path : null;
 
     /// <summary>One line for the user: which images, and why these.</summary>
     public string Describe(LabSet set)
     {
-        if (_found.TryGetValue(set, out DataIdentity? found)) return $"{found.Name} ({found.Source})";
+        if (_found.TryGetValue(set, out FoundSet? found)) return $"{found.Identity.Name} ({found.Path})";
         return _asked is null
             ? $"{set.Synthetic} (embedded; for {set.Title} give --data DIR or {Variable})"
             : $"{set.Synthetic} (embedded; no {set.Title} in {_asked}: expected {set.Expected})";
@@ -82,11 +82,11 @@ internal sealed class LabData
             throw new LabException($"{origin}: expected a folder with image sets, got {asked}, which does not exist. Leave it out to use the embedded images.", ExitCode.Usage);
         try
         {
-            Dictionary<LabSet, DataIdentity> found = FindIn(path);
+            Dictionary<LabSet, FoundSet> found = FindIn(path);
             // The option names one folder and means it; the variable names the folder of downloads, which the user's own one backs.
             if (option is null)
             {
-                foreach ((LabSet set, DataIdentity identity) in FindInCache()) found.TryAdd(set, identity);
+                foreach ((LabSet set, FoundSet other) in FindInCache()) found.TryAdd(set, other);
             }
 
             if (found.Count > 0 || mayBeEmpty) return new LabData(asked, found);
@@ -148,7 +148,9 @@ internal sealed class LabData
             return _notes ??= Load(
                 context,
                 LabSet.Banknotes,
-                (path, progress) => path is null ? BanknoteImages.Draw(SyntheticSeed) : BanknoteImages.Load(path, SkipBad, progress, context.Cancellation),
+                (path, progress) => path is null
+                    ? BanknoteImages.Draw(SyntheticSeed)
+                    : BanknoteImages.Load(path, SkipBad, progress, context.Cancellation, identity: Of(LabSet.Banknotes).Identity),
                 LeNetWarmUp.Start);
         }
     }
@@ -175,7 +177,7 @@ internal sealed class LabData
     }
 
     /// <summary>What <c>data fetch</c> has left in the user's cache folder. Nobody has asked for it, so a folder that can not be read is no error.</summary>
-    private static Dictionary<LabSet, DataIdentity> FindInCache()
+    private static Dictionary<LabSet, FoundSet> FindInCache()
     {
         try
         {
@@ -187,15 +189,32 @@ internal sealed class LabData
         }
     }
 
-    private static Dictionary<LabSet, DataIdentity> FindIn(string folder)
+    private static Dictionary<LabSet, FoundSet> FindIn(string folder)
     {
-        var found = new Dictionary<LabSet, DataIdentity>();
+        var found = new Dictionary<LabSet, FoundSet>();
         foreach (LabSet set in LabSet.All)
         {
-            if (set.Locate(folder) is { } path) found[set] = new DataIdentity(set.Title, path, set.Identify(path));
+            if (set.Locate(folder) is { } path) found[set] = new FoundSet(set, path);
         }
 
         return found;
+    }
+
+    /// <summary>A set that was found. Whoever only wants to know where it is does not wait for its checksums.</summary>
+    private sealed class FoundSet
+    {
+        private readonly Lazy<DataIdentity> _identity;
+
+        public FoundSet(LabSet set, string path)
+        {
+            Path = path;
+            string files = set.Identify(path);
+            _identity = new Lazy<DataIdentity>(() => new DataIdentity(set.OriginOf(path), path, files));
+        }
+
+        public string Path { get; }
+
+        public DataIdentity Identity => _identity.Value;
     }
 
     private sealed class LoadingProgress(ExperimentContext context, string what) : IProgress<double>

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using Evenkeel.Data;
 
 namespace Evenkeel.Lab.Experiments;
@@ -8,35 +6,26 @@ namespace Evenkeel.Lab.Experiments;
 /// <summary>An image set that experiments ask for: how it is called, what it looks like on disk, and what stands in for it.</summary>
 internal sealed class LabSet
 {
-    /// <summary>Files up to this number are named one by one in the identity; more are hashed.</summary>
-    private const int ListedFiles = 8;
-
     private static readonly string[] s_noteFolders = ["1", "100"];
 
-    private readonly Func<string, string?> _locate;
-    private readonly Func<string, IEnumerable<string>> _files;
+    private LabSet(string name, string title, string expected, string synthetic) =>
+        (Name, Title, Expected, Synthetic) = (name, title, expected, synthetic);
 
-    private LabSet(string name, string title, string expected, string synthetic, Func<string, string?> locate, Func<string, IEnumerable<string>> files) =>
-        (Name, Title, Expected, Synthetic, _locate, _files) = (name, title, expected, synthetic, locate, files);
+    public static LabSet Cifar10 { get; } = new(
+        "cifar-10", "CIFAR-10", $"{Data.Cifar10.ArchiveName} or the folder {Data.Cifar10.FolderName}", "synthetic images");
 
-    public static LabSet Cifar10 { get; } = new("cifar-10", "CIFAR-10",
-        $"{Data.Cifar10.ArchiveName} or the folder {Data.Cifar10.FolderName}", "synthetic images", LocateCifar,
-        static found => File.Exists(found) ? [found] : Directory.EnumerateFiles(found, "*.bin"));
+    public static LabSet FashionMnist { get; } =
+        new("fashion-mnist", "Fashion-MNIST", $"the folder {Data.FashionMnist.FolderName}", "synthetic garments");
 
-    public static LabSet FashionMnist { get; } = new("fashion-mnist", "Fashion-MNIST",
-        $"the folder {Data.FashionMnist.FolderName}", "synthetic garments", static path => DataCatalog.Find("fashion-mnist", path)?.Path,
-        static found => Directory.EnumerateFiles(found, "*-ubyte*").Where(static file => Data.FashionMnist.FileNames.Contains(StripGz(Path.GetFileName(file)))));
-
-    public static LabSet Banknotes { get; } = new("banknotes", "photographs of banknotes",
-        "the folder rmb with the folders 1 and 100", "synthetic banknotes", LocateBanknotes,
-        static found => s_noteFolders.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(found, folder))));
+    public static LabSet Banknotes { get; } = new(
+        "banknotes", "photographs of banknotes", "the folder rmb with the folders 1 and 100", "synthetic banknotes");
 
     public static IReadOnlyList<LabSet> All { get; } = [Cifar10, FashionMnist, Banknotes];
 
     /// <summary>What the user calls it: <c>fashion-mnist</c>.</summary>
     public string Name { get; }
 
-    /// <summary>What a reader calls it: Fashion-MNIST.</summary>
+    /// <summary>What a reader calls it: Fashion-MNIST. Whether files are that set is for <see cref="OriginOf"/> to say.</summary>
     public string Title { get; }
 
     /// <summary>What has to be in a folder for the set to be found.</summary>
@@ -46,30 +35,33 @@ internal sealed class LabSet
     public string Synthetic { get; }
 
     /// <summary>The archive or folder of the set: the path itself, or in it; null where it is neither. Does not look inside files.</summary>
-    public string? Locate(string path) => _locate(path);
+    public string? Locate(string path)
+    {
+        if (this == Banknotes) return LocateBanknotes(path);
+        // A file of the user's may be anything; as an archive of images it is one that looks so.
+        bool isOther = File.Exists(path) && !path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase);
+        return isOther ? null : DataCatalog.Find(Name, path)?.Path;
+    }
 
-    /// <summary>A text that changes when the content does: size and time of the files.</summary>
+    /// <summary>A text that changes when the content does: size and time of the files that are read, and of no others.</summary>
     public string Identify(string found)
     {
-        FileInfo[] files = [.. _files(found).Order(StringComparer.Ordinal).Select(static file => new FileInfo(file))];
-        string[] sizes = [.. files.Select(static file => string.Create(CultureInfo.InvariantCulture, $"{file.Length}@{file.LastWriteTimeUtc:yyyy-MM-ddTHH:mm:ssZ}"))];
-        if (files.Length <= ListedFiles) return string.Join(' ', sizes);
-        byte[] digest = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', files.Select((file, i) => $"{Path.GetRelativePath(found, file.FullName).Replace('\\', '/')} {sizes[i]}"))));
-        return string.Create(CultureInfo.InvariantCulture, $"{files.Length} files, {files.Sum(static file => file.Length)} bytes, sha256 {Convert.ToHexStringLower(digest)[..16]}");
+        if (this == Banknotes) return ImageFolderListing.Of(found).Identity;
+        return string.Join(' ', FilesOf(found).Select(static file =>
+            string.Create(CultureInfo.InvariantCulture, $"{file.Length}@{file.LastWriteTimeUtc:yyyy-MM-ddTHH:mm:ssZ}")));
     }
 
-    /// <summary>Size of the set's own files, whatever else lies in the folder.</summary>
-    public long SizeOf(string found) => _files(found).Sum(static file => new FileInfo(file).Length);
+    /// <summary>Size of the files that are read, whatever else lies in the folder.</summary>
+    public long SizeOf(string found) =>
+        this == Banknotes ? ImageFolderListing.Of(found).Bytes : FilesOf(found).Sum(static file => file.Length);
 
-    private static string? LocateCifar(string path)
-    {
-        if (File.Exists(path)) return path.EndsWith(".tar.gz", StringComparison.OrdinalIgnoreCase) ? path : null;
-        string archive = Path.Combine(path, Data.Cifar10.ArchiveName);
-        if (File.Exists(archive)) return archive;
-        string batches = Path.Combine(path, Data.Cifar10.FolderName);
-        if (File.Exists(Path.Combine(batches, "data_batch_1.bin"))) return batches;
-        return File.Exists(Path.Combine(path, "data_batch_1.bin")) ? path : null;
-    }
+    /// <summary>
+    /// Which set was found, in words, by its checksums: the names of files prove nothing. A folder of photographs is the user's own
+    /// and called what it is taken for.
+    /// </summary>
+    public string OriginOf(string found) => this == Banknotes ? Title : DataCatalog.OriginOf(Name, found).ToString();
+
+    private IEnumerable<FileInfo> FilesOf(string found) => DataCatalog.FilesOf(Name, found).Select(static file => new FileInfo(file));
 
     private static string? LocateBanknotes(string path)
     {
@@ -80,6 +72,4 @@ internal sealed class LabSet
 
         return null;
     }
-
-    private static string StripGz(string name) => name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? name[..^3] : name;
 }

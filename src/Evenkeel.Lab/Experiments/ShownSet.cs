@@ -94,25 +94,14 @@ internal sealed class ShownSet
 
     private static ShownSet Folder(string path, bool skipBad)
     {
-        string[] classes = [.. Directory.EnumerateDirectories(path).Where(static folder => Files(folder).Any()).Order(StringComparer.Ordinal)];
-        if (classes.Length == 0)
-            throw new LabException($"expected a folder with one folder of pictures a class, got {path}, which has none ({string.Join(", ", ImageFile.Extensions)} are read).");
-        var files = new List<string>();
-        var labels = new List<int>();
-        for (int label = 0; label < classes.Length; label++)
-        {
-            // Shorter names first: 1-2 before 1-10, so that bursts stay together.
-            string[] own = [.. Files(classes[label]).OrderBy(static file => file.Length).ThenBy(static file => file, StringComparer.Ordinal)];
-            files.AddRange(own);
-            labels.AddRange(Enumerable.Repeat(label, own.Length));
-        }
-
-        return new ShownSet(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))), Array.ConvertAll(classes, static folder => Path.GetFileName(folder)), [.. labels],
-            index => ImageFile.Read(files[index]), index => Path.GetFileNameWithoutExtension(files[index]))
+        ImageFolderListing listing = ImageFolderListing.Of(path);
+        listing.RequirePictures();
+        // Shorter names first: 1-2 before 1-10, so that bursts stay together.
+        ImageFolderFile[] files = [.. listing.Files.OrderBy(static file => file.Label).ThenBy(static file => file.Name.Length).ThenBy(static file => file.Name, StringComparer.Ordinal)];
+        return new ShownSet(Path.GetFileName(listing.Root), listing.ClassNames, Array.ConvertAll(files, static file => file.Label),
+            index => ImageFile.Read(files[index].Path), index => Path.GetFileNameWithoutExtension(files[index].Name))
         {
             SkipBad = skipBad,
         };
     }
-
-    private static IEnumerable<string> Files(string folder) => Directory.EnumerateFiles(folder).Where(ImageFile.HasImageName);
 }

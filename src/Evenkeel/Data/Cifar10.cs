@@ -23,7 +23,8 @@ public enum Cifar10Parts
 /// <summary>CIFAR-10 as its authors divide it; a part that was not asked for is null.</summary>
 /// <param name="Train">50,000 training images.</param>
 /// <param name="Test">10,000 test images.</param>
-public sealed record Cifar10Data(ImageSet? Train, ImageSet? Test);
+/// <param name="Origin">Whether the checksums are those of CIFAR-10.</param>
+public sealed record Cifar10Data(ImageSet? Train, ImageSet? Test, DataOrigin Origin);
 
 /// <summary>Training, validation and test images, and the mean of the training part (of the whole of it, even where only some images are kept).</summary>
 /// <param name="Train">Training images.</param>
@@ -38,7 +39,8 @@ public sealed record Cifar10Split(ImageSet Train, ImageSet Validation, ImageSet 
 /// </summary>
 /// <remarks>
 /// A path is the archive <c>cifar-10-binary.tar.gz</c> as downloaded, the folder <c>cifar-10-batches-bin</c> out of it, or a folder
-/// that holds either. An archive is streamed straight into the arrays of the sets, and only as far as needed.
+/// that holds either. An archive is streamed straight into the arrays of the sets, and only as far as needed. Sets are named
+/// "CIFAR-10 train" if the checksums are the published ones, else "CIFAR-10 train (unverified)".
 /// </remarks>
 public static class Cifar10
 {
@@ -87,8 +89,8 @@ public static class Cifar10
         ArgumentException.ThrowIfNullOrEmpty(path);
         Part? train = parts.HasFlag(Cifar10Parts.Train) ? new Part(0, TrainCount) : null;
         Part? test = parts.HasFlag(Cifar10Parts.Test) ? new Part(TrainCount, TestCount) : null;
-        string source = Read(path, [train, test], null, 0, progress, cancellationToken);
-        return new Cifar10Data(train?.ToSet("CIFAR-10 train", source), test?.ToSet("CIFAR-10 test", source));
+        (string source, DataOrigin origin) = Read(path, [train, test], null, 0, progress, cancellationToken);
+        return new Cifar10Data(train?.ToSet(origin.Part("train"), source), test?.ToSet(origin.Part("test"), source), origin);
     }
 
     /// <summary>
@@ -127,9 +129,10 @@ public static class Cifar10
         var validation = new Part(numTraining, numValidation);
         var test = new Part(TrainCount, numTest);
         var mean = new ImageMean(ImageSize);
-        string source = Read(path, [train, validation, test], mean, numTraining, progress, cancellationToken);
+        (string source, DataOrigin origin) = Read(path, [train, validation, test], mean, numTraining, progress, cancellationToken);
         return new Cifar10Split(
-            train.ToSet("CIFAR-10 train", source), validation.ToSet("CIFAR-10 validation", source), test.ToSet("CIFAR-10 test", source), mean.ToArray());
+            train.ToSet(origin.Part("train"), source), validation.ToSet(origin.Part("validation"), source),
+            test.ToSet(origin.Part("test"), source), mean.ToArray());
     }
 
     /// <summary>Records start .. start+count-1 of the 60,000 (the test batch follows the training ones), read into their final arrays.</summary>
@@ -164,7 +167,14 @@ public static class Cifar10
         return File.Exists(archive) ? archive : null;
     }
 
-    private static string Read(
+    /// <summary>The files of an archive or folder that <see cref="Locate"/> found; fewer than six if some are missing.</summary>
+    internal static IReadOnlyList<string> FilesOf(string found) =>
+        File.Exists(found) ? [found] : [.. s_batchNames.Select(name => Path.Combine(found, name)).Where(File.Exists)];
+
+    /// <summary>Which set an archive or folder is.</summary>
+    internal static DataOrigin OriginOf(string found) => DataOrigin.Of("CIFAR-10", FilesOf(found));
+
+    private static (string Source, DataOrigin Origin) Read(
         string path, ReadOnlySpan<Part?> parts, ImageMean? mean, int meanCount, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         string found = Locate(path) ?? throw new FileNotFoundException(
@@ -185,10 +195,12 @@ public static class Cifar10
             needed[batch] = Math.Max(last - first, 0);
         }
 
+        // Beside the reading, which takes longer.
+        var identified = Task.Run(() => OriginOf(found), cancellationToken);
         var reader = new BatchReader(parts, mean, meanCount, cancellationToken);
         if (Directory.Exists(found)) ReadFolder(found, reader, needed, progress);
         else ReadArchive(found, reader, needed, progress);
-        return found;
+        return (found, identified.GetAwaiter().GetResult());
     }
 
     private static void ReadFolder(string folder, BatchReader reader, ReadOnlySpan<int> needed, IProgress<double>? progress)

@@ -3,8 +3,8 @@ namespace Evenkeel.Data;
 /// <summary>A file of a data set as its authors offer it.</summary>
 /// <param name="Name">The file's name, with the folder it lies in below the folder of data sets: <c>fashion-mnist/train-images-idx3-ubyte.gz</c>.</param>
 /// <param name="Address">Where it is offered.</param>
-/// <param name="Md5">The checksum published with it, hexadecimal: it guards the download; a local file is judged by its structure.</param>
-/// <param name="Bytes">Its size, for showing only.</param>
+/// <param name="Md5">The checksum published with it, hexadecimal: it guards the download, and tells which set a local file is.</param>
+/// <param name="Bytes">Its size.</param>
 public sealed record CatalogFile(string Name, Uri Address, string Md5, long Bytes);
 
 /// <summary>A data set that the catalog knows.</summary>
@@ -94,6 +94,31 @@ public static class DataCatalog
         return FindIn(name, CacheFolder) ?? FindIn(name, UserFolder);
     }
 
+    /// <summary>The files that are read for a set: no others in the same folder.</summary>
+    /// <param name="name">The set, as <see cref="Entries"/> names it.</param>
+    /// <param name="path">Its archive or folder, as <see cref="Find"/> says.</param>
+    /// <exception cref="ArgumentException">The catalog has no such set.</exception>
+    public static IReadOnlyList<string> FilesOf(string name, string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return name switch
+        {
+            "fashion-mnist" => FashionMnist.FilesOf(path),
+            "cifar-10" => Cifar10.FilesOf(path),
+            _ => throw Unknown(name),
+        };
+    }
+
+    /// <summary>
+    /// Which set the files are, by their published checksums and not by their names. It reads files that have the size of known
+    /// ones: 0.1 s for Fashion-MNIST, 0.3 s for CIFAR-10.
+    /// </summary>
+    /// <param name="name">The set that the names of the files claim, as <see cref="Entries"/> names it.</param>
+    /// <param name="path">Its archive or folder, as <see cref="Find"/> says.</param>
+    /// <exception cref="ArgumentException">The catalog has no such set.</exception>
+    public static DataOrigin OriginOf(string name, string path) =>
+        DataOrigin.Of(EntryOf(name)?.Title ?? throw Unknown(name), FilesOf(name, path));
+
     /// <summary>
     /// Downloads a set from its official address, file by file: what is there already is left alone, an attempt that was cut short goes on where it stopped, and a file
     /// gets its name only when its published checksum is right.
@@ -130,23 +155,13 @@ public static class DataCatalog
 
     private static DataLocation? FindIn(string name, string root)
     {
-        string? found;
-        IEnumerable<string> files;
-        switch (name)
+        string? found = name switch
         {
-            case "fashion-mnist":
-                found = FashionMnist.Locate(root);
-                files = found is null ? [] : Directory.EnumerateFiles(found).Where(static file => FashionMnist.FileNames.Contains(WithoutGz(Path.GetFileName(file))));
-                break;
-            case "cifar-10":
-                found = Cifar10.Locate(root);
-                files = found is null ? [] : File.Exists(found) ? [found] : Directory.EnumerateFiles(found, "*.bin");
-                break;
-            default:
-                throw Unknown(name);
-        }
-
-        return found is null ? null : new DataLocation(name, found, files.Sum(static file => new FileInfo(file).Length), root);
+            "fashion-mnist" => FashionMnist.Locate(root),
+            "cifar-10" => Cifar10.Locate(root),
+            _ => throw Unknown(name),
+        };
+        return found is null ? null : new DataLocation(name, found, FilesOf(name, found).Sum(static file => new FileInfo(file).Length), root);
     }
 
     private static CatalogFile Fashion(int file, string md5, long bytes)
@@ -154,6 +169,4 @@ public static class DataCatalog
         string name = FashionMnist.FileNames[file] + ".gz";
         return new CatalogFile($"{FashionMnist.FolderName}/{name}", new Uri(FashionAddress + name), md5, bytes);
     }
-
-    private static string WithoutGz(string name) => name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? name[..^3] : name;
 }

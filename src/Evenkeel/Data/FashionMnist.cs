@@ -3,14 +3,17 @@ namespace Evenkeel.Data;
 /// <summary>Fashion-MNIST as its authors divide it.</summary>
 /// <param name="Train">60,000 training images.</param>
 /// <param name="Test">10,000 test images.</param>
-public sealed record FashionMnistData(ImageSet Train, ImageSet Test);
+/// <param name="Origin">Which set the files are: MNIST and KMNIST have files of the same names.</param>
+public sealed record FashionMnistData(ImageSet Train, ImageSet Test, DataOrigin Origin);
 
 /// <summary>
 /// Reads Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747): gray pictures of garments, 28x28, ten classes, four IDX files.
 /// </summary>
 /// <remarks>
 /// A path is the folder of the four files, or a folder that has it under the name <c>fashion-mnist</c> or as torchvision leaves it
-/// (<c>FashionMNIST/raw</c>). Each file may be compressed (<c>.gz</c>, as downloaded) or plain.
+/// (<c>FashionMNIST/raw</c>). Each file may be compressed (<c>.gz</c>, as downloaded) or plain. The names say nothing of the set:
+/// files with the published checksums of MNIST or KMNIST are read under that name and with those classes, files of unknown
+/// checksums as "Fashion-MNIST train (unverified)".
 /// </remarks>
 public static class FashionMnist
 {
@@ -46,9 +49,19 @@ public static class FashionMnist
         string folder = Locate(path) ?? throw new FileNotFoundException(
             $"FashionMnist: expected {s_fileNames[0]}.gz and three more, or the folder {FolderName} with them, at \"{path}\", found none. " +
             "Get them with 'evenkeel data fetch fashion-mnist', or give the folder that has them.", path);
-        ImageSet test = ReadPart(folder, 2, "Fashion-MNIST test");
-        return new FashionMnistData(ReadPart(folder, 0, "Fashion-MNIST train"), test);
+        // Beside the reading, which takes longer.
+        var identified = Task.Run(() => OriginOf(folder));
+        ImageSet test = ReadPart(folder, 2), train = ReadPart(folder, 0);
+        DataOrigin origin = identified.GetAwaiter().GetResult();
+        IReadOnlyList<string> classes = origin.ClassNames ?? ClassNames;
+        return new FashionMnistData(train.As(origin.Part("train"), classes), test.As(origin.Part("test"), classes), origin);
     }
+
+    /// <summary>The files of a folder that <see cref="Load"/> reads; fewer than four if some are missing.</summary>
+    internal static IReadOnlyList<string> FilesOf(string folder) => [.. s_fileNames.Select(name => FileIn(folder, name)).OfType<string>()];
+
+    /// <summary>Which set the files of a folder are.</summary>
+    internal static DataOrigin OriginOf(string folder) => DataOrigin.Of("Fashion-MNIST", FilesOf(folder));
 
     internal static string? Locate(string path)
     {
@@ -60,9 +73,10 @@ public static class FashionMnist
         return null;
     }
 
-    private static ImageSet ReadPart(string folder, int first, string name)
+    private static ImageSet ReadPart(string folder, int first)
     {
-        ImageSet set = Idx.ReadImages(Require(folder, s_fileNames[first]), Require(folder, s_fileNames[first + 1]), ClassNames, name);
+        ImageSet set = Idx.ReadImages(
+            Require(folder, s_fileNames[first]), Require(folder, s_fileNames[first + 1]), ClassNames, s_fileNames[first]);
         if (set.Height != Side || set.Width != Side)
             throw new InvalidDataException($"FashionMnist: expected images of {Side}x{Side}, got {set.Height}x{set.Width} in \"{set.Source}\".");
         return set;

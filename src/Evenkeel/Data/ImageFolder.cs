@@ -43,20 +43,23 @@ public sealed record BadImage(string File, string Reason);
 /// ordinal order of their paths (<c>1-10.jpg</c> before <c>1-2.jpg</c>), whatever the system lists first and however many threads decode.
 /// </summary>
 /// <remarks>
-/// Pictures may lie deeper inside a class; names that begin with a dot and files that do not end as a picture (<see cref="ImageFile.Extensions"/>) are passed over. The lessons'
+/// Which files belong to a folder is the rule of <see cref="ImageFolderListing"/>: pictures may lie deeper inside a class, and what systems leave behind is passed over. The lessons'
 /// RMBDataset takes only <c>.jpg</c>, in the order of the system. Decoded pictures are cached as one file under the folder's path and the options; it is made anew
 /// when a source is added, removed or changed (length or time), or when it is damaged.
 /// </remarks>
 public sealed class ImageFolder
 {
-    internal ImageFolder(string root, IReadOnlyList<string> classNames, IReadOnlyList<FolderImage> images, IReadOnlyList<BadImage> bad, bool fromCache) =>
-        (Root, ClassNames, Images, Bad, FromCache) = (root, classNames, images, bad, fromCache);
+    internal ImageFolder(ImageFolderListing listing, IReadOnlyList<FolderImage> images, IReadOnlyList<BadImage> bad, bool fromCache) =>
+        (Listing, Images, Bad, FromCache) = (listing, images, bad, fromCache);
+
+    /// <summary>The files that were read, those that were passed over, and the identity of the folder.</summary>
+    public ImageFolderListing Listing { get; }
 
     /// <summary>The folder, as a full path.</summary>
-    public string Root { get; }
+    public string Root => Listing.Root;
 
     /// <summary>The names of the sub-folders, by label.</summary>
-    public IReadOnlyList<string> ClassNames { get; }
+    public IReadOnlyList<string> ClassNames => Listing.ClassNames;
 
     /// <summary>The pictures.</summary>
     public IReadOnlyList<FolderImage> Images { get; }
@@ -86,7 +89,8 @@ public sealed class ImageFolder
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new ImageFolderOptions();
         CheckOptions(options);
-        FolderListing listing = FolderListing.Of(path);
+        ImageFolderListing listing = ImageFolderListing.Of(path);
+        listing.RequirePictures();
         ImageFolderCache? cache = options.Cache && options.Prepare is null ? ImageFolderCache.For(listing, options) : null;
         if (cache?.Read() is { } cached)
         {
@@ -137,7 +141,7 @@ public sealed class ImageFolder
         if (options.Channels is not (null or 1 or 3)) throw new ArgumentException($"ImageFolder: expected 1 or 3 channels, got {options.Channels}.", nameof(options));
     }
 
-    private static ImageFolder Decode(FolderListing listing, ImageFolderOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    private static ImageFolder Decode(ImageFolderListing listing, ImageFolderOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         var files = listing.Files;
         var images = new ByteImage?[files.Count];
@@ -182,7 +186,7 @@ public sealed class ImageFolder
                     $"ImageFolder: expected at least one picture of class {listing.ClassNames[label]} that can be decoded, found none in \"{Path.Combine(listing.Root, listing.ClassNames[label])}\" (first: {bad.First(b => files.First(f => f.Name == b.File).Label == label).Reason}).");
         }
 
-        return new ImageFolder(listing.Root, listing.ClassNames, kept, bad, fromCache: false);
+        return new ImageFolder(listing, kept, bad, fromCache: false);
     }
 
     private static ByteImage Prepare(ByteImage image, ImageFolderOptions options)

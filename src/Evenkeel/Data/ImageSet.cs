@@ -97,6 +97,10 @@ public sealed class ImageSet
             _pixels.Slice(start * ImageSize, count * ImageSize), _labels.Slice(start, count), Channels, Height, Width, ClassNames, name ?? Name, Source);
     }
 
+    /// <summary>The same images under another name, with other names of the classes (as many).</summary>
+    internal ImageSet As(string name, IReadOnlyList<string> classNames) =>
+        new(_pixels, _labels, Channels, Height, Width, classNames, name, Source);
+
     /// <summary>
     /// Makes a batch: the images of the given indices as floats from 0 to 255, minus the mean image. Exact: a byte is a float.
     /// </summary>

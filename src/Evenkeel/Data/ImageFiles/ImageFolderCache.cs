@@ -11,30 +11,28 @@ namespace Evenkeel.Data;
 /// </summary>
 /// <remarks>
 /// Layout, little-endian: "EVKLIMGS", a version of 32 bits, the fingerprint (32 bytes), the SHA-256 of all that follows (32 bytes), the length of the
-/// table of 32 bits, the table (classes; file, label, channels, height, width of each picture; file and reason of each bad one), the pixels one after the other.
+/// table of 32 bits, the table (file, label, channels, height, width of each picture; file and reason of each bad one), the pixels one after the other.
 /// </remarks>
 internal sealed class ImageFolderCache
 {
-    private const int Version = 1;
+    private const int Version = 3;
     private const int HeaderBytes = 8 + 4 + 32 + 32 + 4;
 
     private readonly string _file;
-    private readonly string _root;
+    private readonly ImageFolderListing _listing;
     private readonly byte[] _fingerprint;
 
-    private ImageFolderCache(string file, string root, byte[] fingerprint) => (_file, _root, _fingerprint) = (file, root, fingerprint);
+    private ImageFolderCache(string file, ImageFolderListing listing, byte[] fingerprint) => (_file, _listing, _fingerprint) = (file, listing, fingerprint);
 
     private static ReadOnlySpan<byte> Magic => "EVKLIMGS"u8;
 
-    public static ImageFolderCache For(FolderListing listing, ImageFolderOptions options)
+    public static ImageFolderCache For(ImageFolderListing listing, ImageFolderOptions options)
     {
         string key = string.Create(CultureInfo.InvariantCulture, $"{options.Height}x{options.Width}, channels {options.Channels}, skip {options.SkipBad}");
         string folder = options.CacheFolder ?? Path.Combine(DataCatalog.UserFolder, "image-folders");
         string name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{listing.Root}\n{key}")).AsSpan(0, 8));
-        var text = new StringBuilder($"{Version}\n{key}\n").AppendJoin('\n', listing.ClassNames).Append('\n');
-        foreach (FolderListing.Entry file in listing.Files) text.Append(CultureInfo.InvariantCulture, $"{file.Name}\n{file.Length} {file.Time}\n");
-        return new ImageFolderCache(
-            Path.Combine(folder, $"{Path.GetFileName(listing.Root)}-{name}.images"), listing.Root, SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+        byte[] fingerprint = SHA256.HashData([.. Encoding.UTF8.GetBytes($"{Version}\n{key}\n"), .. listing.Fingerprint]);
+        return new ImageFolderCache(Path.Combine(folder, $"{Path.GetFileName(listing.Root)}-{name}.images"), listing, fingerprint);
     }
 
     /// <summary>The pictures, or null where there is no file, or an outdated or damaged one.</summary>
@@ -86,8 +84,6 @@ internal sealed class ImageFolderCache
         using var table = new MemoryStream();
         using (var writer = new BinaryWriter(table, Encoding.UTF8, leaveOpen: true))
         {
-            writer.Write(folder.ClassNames.Count);
-            foreach (string name in folder.ClassNames) writer.Write(name);
             writer.Write(folder.Count);
             foreach (FolderImage image in folder.Images)
             {
@@ -122,8 +118,6 @@ internal sealed class ImageFolderCache
         hash.AppendData(table);
 
         using var reader = new BinaryReader(new MemoryStream(table), Encoding.UTF8);
-        var classNames = new string[Bounded(reader.ReadInt32(), length)];
-        for (int i = 0; i < classNames.Length; i++) classNames[i] = reader.ReadString();
         var images = new FolderImage[Bounded(reader.ReadInt32(), length)];
         for (int i = 0; i < images.Length; i++)
         {
@@ -140,7 +134,7 @@ internal sealed class ImageFolderCache
         var bad = new BadImage[Bounded(reader.ReadInt32(), length)];
         for (int i = 0; i < bad.Length; i++) bad[i] = new BadImage(reader.ReadString(), reader.ReadString());
         if (stream.Position != stream.Length || !hash.GetHashAndReset().AsSpan().SequenceEqual(header.Slice(44, 32))) return null;
-        return new ImageFolder(_root, classNames, images, bad, fromCache: true);
+        return new ImageFolder(_listing, images, bad, fromCache: true);
     }
 
     /// <summary>A damaged number must not become an allocation: every entry takes at least a byte of the table.</summary>

@@ -1,0 +1,162 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Evenkeel.Data;
+
+/// <summary>A picture file of a folder.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="Name">Its path inside the folder, with forward slashes: <c>100/100-9.jpg</c>.</param>
+/// <param name="Label">Its class.</param>
+/// <param name="Bytes">Its length, of a link that of the file behind it; 0 if that cannot be told.</param>
+/// <param name="Time">When it was changed, of a link when the file behind it was; the default if that cannot be told.</param>
+public sealed record ImageFolderFile(string Path, string Name, int Label, long Bytes, DateTime Time);
+
+/// <summary>
+/// The picture files of a folder with one sub-folder per class, in their fixed order: class by class, in the ordinal order of
+/// their paths. It is the one rule of what belongs to such a folder: what is shown, what is trained on, and what
+/// <see cref="Identity"/> counts.
+/// </summary>
+/// <remarks>
+/// <para>A picture is a file whose name ends as one (<see cref="ImageFile.Extensions"/>), in a class folder or up to eight
+/// folders deeper.</para>
+/// <para>Passed over are files with other endings, pictures beside the class folders, and what systems leave behind: names that
+/// begin with a dot, <c>__MACOSX</c>, <c>@eaDir</c>, <c>$RECYCLE.BIN</c>, <c>System Volume Information</c> and
+/// <c>lost+found</c>, and what Windows marks as hidden.</para>
+/// </remarks>
+public sealed class ImageFolderListing
+{
+    /// <summary>A depth ends the walk where links go round in a circle.</summary>
+    private const int MostDepth = 8;
+
+    private static readonly string[] s_leftBehind =
+        ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"];
+
+    private static readonly EnumerationOptions s_here = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
+
+    private ImageFolderListing(string root, IReadOnlyList<string> classNames, List<ImageFolderFile> files, List<string> passedOver)
+    {
+        (Root, ClassNames, Files, PassedOver) = (root, classNames, files.AsReadOnly(), passedOver.AsReadOnly());
+        var text = new StringBuilder().AppendJoin('\n', classNames).Append('\n');
+        foreach (ImageFolderFile file in files)
+            text.Append(CultureInfo.InvariantCulture, $"{file.Name}\n{file.Bytes} {file.Time.Ticks}\n");
+        Fingerprint = SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()));
+        Identity = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{files.Count} files, {Bytes} bytes, sha256 {Convert.ToHexStringLower(Fingerprint)[..16]}");
+    }
+
+    /// <summary>The folder, as a full path.</summary>
+    public string Root { get; }
+
+    /// <summary>The names of the class folders, by label: in their ordinal order.</summary>
+    public IReadOnlyList<string> ClassNames { get; }
+
+    /// <summary>The pictures.</summary>
+    public IReadOnlyList<ImageFolderFile> Files { get; }
+
+    /// <summary>What is passed over, as paths inside the folder; folders end in a slash.</summary>
+    public IReadOnlyList<string> PassedOver { get; }
+
+    /// <summary>Size of the pictures' files.</summary>
+    public long Bytes => Files.Sum(static file => file.Bytes);
+
+    /// <summary>
+    /// A text that changes when a picture or a class is added, removed, renamed or changed (length or time), and for nothing
+    /// else: <c>266 files, 31415926 bytes, sha256 0123456789abcdef</c>.
+    /// </summary>
+    public string Identity { get; }
+
+    /// <summary>The whole hash that <see cref="Identity"/> shows a part of.</summary>
+    internal byte[] Fingerprint { get; }
+
+    /// <summary>Lists a folder. It opens no file.</summary>
+    /// <param name="path">The folder.</param>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="IOException">A folder in it cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">A folder in it may not be read.</exception>
+    public static ImageFolderListing Of(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (!Directory.Exists(root))
+        {
+            throw new DirectoryNotFoundException(
+                $"ImageFolder: expected a folder with one sub-folder per class at \"{path}\", found " +
+                $"{(File.Exists(root) ? "a file" : "nothing")}.");
+        }
+
+        var files = new List<ImageFolderFile>();
+        var passedOver = new List<string>();
+        var classes = new List<DirectoryInfo>();
+        foreach (FileSystemInfo entry in new DirectoryInfo(root).EnumerateFileSystemInfos("*", s_here))
+        {
+            if (entry is DirectoryInfo folder && !IsLeftBehind(entry)) classes.Add(folder);
+            else passedOver.Add(NameOf(root, entry));
+        }
+
+        classes.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        for (int label = 0; label < classes.Count; label++)
+        {
+            int first = files.Count;
+            Walk(root, classes[label], label, MostDepth, files, passedOver);
+            files.Sort(first, files.Count - first, Comparer<ImageFolderFile>.Create(static (a, b) => string.CompareOrdinal(a.Name, b.Name)));
+        }
+
+        passedOver.Sort(StringComparer.Ordinal);
+        return new ImageFolderListing(root, [.. classes.Select(static folder => folder.Name)], files, passedOver);
+    }
+
+    /// <summary>Refuses a folder without classes, or with one that has no pictures.</summary>
+    /// <exception cref="InvalidDataException">There is no class folder, or one without pictures.</exception>
+    public void RequirePictures()
+    {
+        string endings = string.Join(", ", ImageFile.Extensions);
+        if (ClassNames.Count == 0)
+        {
+            int loose = PassedOver.Count(ImageFile.HasImageName);
+            throw new InvalidDataException(
+                $"ImageFolder: expected one sub-folder per class in \"{Root}\", found none" +
+                $"{(loose > 0 ? $" ({loose} pictures lie in it directly: put them into a sub-folder named after their class)" : "")}.");
+        }
+
+        for (int label = 0; label < ClassNames.Count; label++)
+        {
+            if (Files.Any(file => file.Label == label)) continue;
+            string[] others = [.. PassedOver.Where(name => name.StartsWith(ClassNames[label] + "/", StringComparison.Ordinal)).Take(3)];
+            throw new InvalidDataException(
+                $"ImageFolder: expected pictures ({endings}) in the class folder \"{Path.Combine(Root, ClassNames[label])}\", found " +
+                $"{(others.Length > 0 ? $"only others ({string.Join(", ", others)})" : "none")}. Fill it or remove it.");
+        }
+    }
+
+    private static void Walk(
+        string root, DirectoryInfo folder, int label, int depth, List<ImageFolderFile> files, List<string> passedOver)
+    {
+        foreach (FileSystemInfo entry in folder.EnumerateFileSystemInfos("*", s_here))
+        {
+            bool isFolder = entry is DirectoryInfo;
+            if (IsLeftBehind(entry) || (isFolder ? depth == 0 : !ImageFile.HasImageName(entry.Name)))
+                passedOver.Add(NameOf(root, entry));
+            else if (entry is DirectoryInfo below) Walk(root, below, label, depth - 1, files, passedOver);
+            else files.Add(Entry(root, (FileInfo)entry, label));
+        }
+    }
+
+    private static bool IsLeftBehind(FileSystemInfo entry) =>
+        entry.Name.StartsWith('.') || s_leftBehind.Contains(entry.Name, StringComparer.OrdinalIgnoreCase)
+        || (OperatingSystem.IsWindows() && (entry.Attributes & (FileAttributes.Hidden | FileAttributes.System)) != 0);
+
+    private static string NameOf(string root, FileSystemInfo entry) =>
+        Path.GetRelativePath(root, entry.FullName).Replace('\\', '/') + (entry is DirectoryInfo ? "/" : "");
+
+    /// <summary>Of a link, length and time are those of the file behind it, or a cache would not notice that it has changed; reading says where there is none.</summary>
+    private static ImageFolderFile Entry(string root, FileInfo file, int label)
+    {
+        // A name that is not UTF-8 cannot be asked for anything.
+        bool isLink = file.Exists && file.Attributes.HasFlag(FileAttributes.ReparsePoint);
+        FileInfo source = isLink && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target : file;
+        (long length, DateTime time) = source.Exists ? (source.Length, source.LastWriteTimeUtc) : (0, default);
+        return new ImageFolderFile(file.FullName, NameOf(root, file), label, length, time);
+    }
+}
