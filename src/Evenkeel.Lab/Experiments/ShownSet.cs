@@ -95,6 +95,8 @@ internal sealed class ShownSet
     private static ShownSet Folder(string path, bool skipBad)
     {
         ImageFolderListing listing = ImageFolderListing.Of(path);
+        if (listing.Files.Count == 0)
+            throw new LabException($"expected a folder with one folder of pictures a class, got {path}, which has none ({string.Join(", ", ImageFile.Extensions)} are read).");
         listing.RequirePictures();
         // Shorter names first: 1-2 before 1-10, so that bursts stay together.
         ImageFolderFile[] files = [.. listing.Files.OrderBy(static file => file.Label).ThenBy(static file => file.Name.Length).ThenBy(static file => file.Name, StringComparer.Ordinal)];

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Evenkeel.Data;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Reports;
@@ -96,15 +97,17 @@ internal static class ResultJson
 
     /// <summary>Reads a result back, whole.</summary>
     /// <exception cref="JsonException">It is not one of our files, or it is of an experiment that this version does not know.</exception>
-    public static ResultRecord Read(ReadOnlySpan<byte> utf8)
+    public static ResultRecord Read(ReadOnlySpan<byte> bytes)
     {
-        var reader = new Utf8JsonReader(utf8);
-        using JsonDocument document = JsonDocument.ParseValue(ref reader);
-        // Throws where something follows the object.
-        reader.Read();
         try
         {
+            // Strict, and with the mark that an editor may have added. Throws if something follows the object.
+            using JsonDocument document = JsonDocument.Parse(TextFile.Decode(bytes, "the result", nameof(ResultJson)));
             return Record(document.RootElement);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new JsonException(e.Message, e);
         }
         catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or OverflowException)
         {

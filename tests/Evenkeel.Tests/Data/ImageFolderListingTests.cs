@@ -36,7 +36,7 @@ public sealed class ImageFolderListingTests : IDisposable
         Assert.Equal(pictures, listing.Files.Select(static file => file.Name));
         Assert.Equal([0, 0, 1, 1], listing.Files.Select(static file => file.Label));
         Assert.Equal(
-            [".git/", "1/.thumbnails/", "1/._a.png", "1/__MACOSX/", "1/notes.txt", "1/old.gif", "100/@eaDir/", "__MACOSX/", "loose.png", "lost+found/"],
+            [".git/", "1/._a.png", "1/.thumbnails/", "1/__MACOSX/", "1/notes.txt", "1/old.gif", "100/@eaDir/", "__MACOSX/", "loose.png", "lost+found/"],
             listing.PassedOver);
         ImageFolder trained = ImageFolder.Load(Root, new ImageFolderOptions { Cache = false });
         Assert.Equal(pictures, trained.Images.Select(static image => image.File));

@@ -107,6 +107,19 @@ public sealed class ResultJsonTests
         }
     }
 
+    [Fact]
+    public void A_mark_is_read_and_bytes_of_another_encoding_are_refused_with_their_place()
+    {
+        using JsonDocument json = Written(_ => { });
+        string text = json.RootElement.GetRawText();
+        byte[] written = Encoding.UTF8.GetBytes(text);
+        Assert.Equal(s_data, ResultJson.Read([0xEF, 0xBB, 0xBF, .. written]).Data);
+        Assert.Equal(s_data, ResultJson.Read([0xFF, 0xFE, .. Encoding.Unicode.GetBytes(text)]).Data);
+        written[written.AsSpan().IndexOf("CIFAR"u8)] = 0xE9;
+        foreach (byte[] damaged in (byte[][])[written, [0xEF, 0xBB, 0xBF, .. written]])
+            Assert.Contains("holds the byte E9 in line ", Assert.ThrowsAny<JsonException>(() => ResultJson.Read(damaged)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("{ \"experiment\": \"deep-net\", \"sett")]
     [InlineData("")]
