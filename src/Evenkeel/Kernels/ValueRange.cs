@@ -36,6 +36,23 @@ internal static unsafe class ValueRange
         return i < count ? i : -1;
     }
 
+    /// <summary>True if the magnitudes of all values are from least to most.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Within<T>(T* values, int count, T least, T most) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int width = Vector512<T>.Count, i = 0;
+        Vector512<T> leasts = Simd.Broadcast(least), mosts = Simd.Broadcast(most);
+        for (; i <= count - width; i += width)
+        {
+            Vector512<T> magnitude = Vector512.Abs(Simd.Load(values + i));
+            if (!Vector512.GreaterThanOrEqualAll(magnitude, leasts) || !Vector512.LessThanOrEqualAll(magnitude, mosts)) return false;
+        }
+
+        bool all = true;
+        for (; i < count; i++) all &= T.Abs(values[i]) >= least && T.Abs(values[i]) <= most;
+        return all;
+    }
+
     /// <summary>The power of two that takes values up to <paramref name="peak"/> to 1 or less, as 2^-exponent; 0 if the peak is 0 or not finite.</summary>
     public static int Exponent(double peak) => peak > 0 && double.IsFinite(peak) ? Math.ILogB(peak) + 1 : 0;
 

@@ -28,15 +28,15 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Runs whose constants stand on the stack together; groups of a chunk, at most.</summary>
     private const int Block = 64;
 
-    // Rows of _moments, one double a group each.
+    // Rows of _moments, one double a group each. Rstd is negative if the group's squares leave the range of T: then the slow path takes
+    // the moments from x again, for these rows do not hold them.
     private const int Pivot = 0;
     private const int Low = 1;
     private const int Variance = 2;
     private const int Rstd = 3;
-    private const int Exponent = 4;
-    private const int B = 5;
-    private const int C = 6;
-    private const int Rows = 7;
+    private const int B = 4;
+    private const int C = 5;
+    private const int Rows = 6;
 
     private string _name = "";
     private Tensor _x = null!;
@@ -47,6 +47,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private Tensor? _previous;
     private bool _updated;
     private double _eps;
+
+    private const double Ordinary = 1.0 / (1L << 20);
 
     // T holds the scales gamma·rstd of a group with rstd from .. to.
     private double _leastRstd;
@@ -133,8 +135,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Finds for which rstd no scale gamma·rstd <see cref="NormFormulas.LosesScale{T}">leaves the range of T</see>.</summary>
     private void LimitRstd<T>() where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double smallest = 1, largest = 1;
-        if (_gamma is not null)
+        // Ordinary gammas: limits that leave room for every rstd of a group whose squares T holds.
+        double smallest = Ordinary, largest = 1 / Ordinary;
+        if (_gamma is not null && !ValueRange.Within(_gamma.Pointer<T>(), _channels, T.CreateTruncating(smallest), T.CreateTruncating(largest)))
         {
             (smallest, largest) = (double.PositiveInfinity, 0);
             foreach (T gamma in _gamma.AsSpan<T>())
@@ -151,7 +154,15 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
 
     /// <summary>True if T holds a group's formula; if not, the group is done by <see cref="ScaledNorm{T, TEpilogue}"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool IsInRange(double rstd, double exponent) => exponent == 0 && !(rstd > _mostRstd || (rstd < _leastRstd && rstd > 0));
+    private bool IsInRange(double rstd) => !(rstd > _mostRstd || (rstd < _leastRstd && rstd != 0));
+
+    private Moments MomentsOf<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        double* at = _moments.Pointer<double>() + group;
+        return at[Rstd * _groups] < 0
+            ? Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, _eps)
+            : new Moments(at[Pivot * _groups], at[Low * _groups], at[Variance * _groups]);
+    }
 
     private int Length => _perGroup * _spatial;
 
@@ -215,8 +226,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void MapScaled<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Moments moments = MomentsOf<T>(group);
         for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
-            Scaled<T>(group, run).Map(_x.Pointer<T>() + (nint)run * _spatial, Output.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial);
+            Scaled<T>(moments, run).Map(_x.Pointer<T>() + (nint)run * _spatial, Output.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial);
     }
 
     [SkipLocalsInit]
@@ -251,12 +263,10 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     }
 
     /// <summary>The slow path of one run of a group.</summary>
-    private ScaledNorm<T, TEpilogue> Scaled<T>(int group, int run) where T : unmanaged, IFloatingPointIeee754<T>
+    private ScaledNorm<T, TEpilogue> Scaled<T>(in Moments moments, int run) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double* at = _moments.Pointer<double>() + group;
-        var moments = new Moments(at[Pivot * _groups], at[Low * _groups], at[Variance * _groups], (int)at[Exponent * _groups]);
-        double beta = _beta is null ? 0 : double.CreateTruncating(_beta.Pointer<T>()[run % _channels]), rstd = at[Rstd * _groups];
-        return new(moments, rstd, Gamma<T>(run), beta, IsInRange(rstd, at[Exponent * _groups]), inTwoSteps: false);
+        double beta = _beta is null ? 0 : double.CreateTruncating(_beta.Pointer<T>()[run % _channels]), rstd = moments.Rstd(_eps);
+        return new(moments, rstd, Gamma<T>(run), beta, moments.Exponent == 0 && IsInRange(rstd), inTwoSteps: false);
     }
 
     private double Gamma<T>(int run) where T : unmanaged, IFloatingPointIeee754<T> =>
@@ -268,11 +278,12 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         double* dbeta = _sums.Pointer<double>();
         double* dgamma = dbeta + _groups * _perGroup;
         bool redone = false;
+        Moments moments = MomentsOf<T>(group);
         for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
         {
             if (dgamma[run] == 0 && dbeta[run] == 0 && IsZero<T>(group, run)) continue;
             nint offset = (nint)run * _spatial;
-            (dbeta[run], dgamma[run]) = Scaled<T>(group, run).Sums(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, 1, 0, _spatial);
+            (dbeta[run], dgamma[run]) = Scaled<T>(moments, run).Sums(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, 1, 0, _spatial);
             redone = true;
         }
 
@@ -283,7 +294,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private bool IsZero<T>(int group, int run) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double* at = _moments.Pointer<double>() + group;
-        if (!IsInRange(at[Rstd * _groups], at[Exponent * _groups])) return false;
+        if (!IsInRange(at[Rstd * _groups])) return false;
         T* constants = stackalloc T[Planes.Record];
         Constants(run, 1, constants);
         var formula = Normalize<T, TEpilogue>.Of(constants);
@@ -299,6 +310,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         double largest = 0, sum = 0, product = 0;
         for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++) largest = Math.Max(largest, Math.Abs(Gamma<T>(run)));
         int k = ScaledNorm<T, TEpilogue>.GammaExponent(largest);
+        Moments moments = MomentsOf<T>(group);
         for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
         {
             double gamma = Math.ScaleB(Gamma<T>(run), -k);
@@ -309,7 +321,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
         {
             nint offset = (nint)run * _spatial;
-            Scaled<T>(group, run).Gradient(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, _dx!.Pointer<T>() + offset, 1, 0, _spatial, sum / Length, product / Length, k);
+            Scaled<T>(moments, run).Gradient(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, _dx!.Pointer<T>() + offset, 1, 0, _spatial, sum / Length, product / Length, k);
         }
     }
 
@@ -322,7 +334,6 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         double share = 1.0 / Length, eps = _eps;
         double* moments = _moments.Pointer<double>();
-        new Span<double>(moments + Exponent * _groups + first, end - first).Clear();
         bool anew = false;
         for (int group = first; group < end; group++)
         {
@@ -344,7 +355,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
             at[Rstd * _groups] = NormFormulas.Rstd(variance, eps);
         }
 
-        return !anew && Within(moments + Rstd * _groups + first, end - first, _leastRstd, _mostRstd) ? 0 : OutOfRange(first, end);
+        return !anew && ValueRange.Within(moments + Rstd * _groups + first, end - first, _leastRstd, _mostRstd) ? 0 : OutOfRange(first, end);
     }
 
     private void SaveAnew(double* at, in Moments moments)
@@ -352,8 +363,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         at[Pivot * _groups] = moments.Pivot;
         at[Low * _groups] = moments.Low;
         at[Variance * _groups] = moments.Variance;
-        at[Exponent * _groups] = moments.Exponent;
-        at[Rstd * _groups] = moments.Rstd(_eps);
+        at[Rstd * _groups] = moments.Exponent == 0 ? moments.Rstd(_eps) : -moments.Rstd(_eps);
     }
 
     /// <summary>One bit per group: 1 if T does not hold its formula.</summary>
@@ -363,28 +373,11 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         ulong odd = 0;
         for (int group = first; group < end; group++)
         {
-            if (!IsInRange(moments[Rstd * _groups + group], moments[Exponent * _groups + group])) odd |= 1UL << (group - first);
+            if (!IsInRange(moments[Rstd * _groups + group])) odd |= 1UL << (group - first);
         }
 
         if (odd != 0) _hasOdd = true;
         return odd;
-    }
-
-    /// <summary>True if the magnitudes of all values are from least to most.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Within(double* values, int count, double least, double most)
-    {
-        int width = Vector512<double>.Count, i = 0;
-        Vector512<double> leasts = Vector512.Create(least), mosts = Vector512.Create(most), inside = Vector512<double>.AllBitsSet;
-        for (; i <= count - width; i += width)
-        {
-            Vector512<double> magnitude = Vector512.Abs(Simd.Load(values + i));
-            inside &= Vector512.GreaterThanOrEqual(magnitude, leasts) & Vector512.LessThanOrEqual(magnitude, mosts);
-        }
-
-        bool all = inside.AsInt64() == Vector512<long>.AllBitsSet;
-        for (; i < count; i++) all &= Math.Abs(values[i]) >= least && Math.Abs(values[i]) <= most;
-        return all;
     }
 
     /// <summary>Pivot, scale and shift of some runs.</summary>
@@ -462,8 +455,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         // Closer than the tests of LosingGroups, and eight groups at a time.
         double* at = _moments.Pointer<double>() + first;
         double normal = ValueRange.SmallestNormal<T>(), most = ValueRange.Largest<T>();
-        bool holds = !_hasOdd && Within(at + B * groups, end - first, normal, most) && Within(at + C * groups, end - first, 0, most) &&
-            Within(dgamma + first * perGroup, (end - first) * perGroup, largest * _spatial * normal, double.MaxValue);
+        bool holds = !_hasOdd && ValueRange.Within(at + B * groups, end - first, normal, most) && ValueRange.Within(at + C * groups, end - first, 0, most) &&
+            ValueRange.Within(dgamma + first * perGroup, (end - first) * perGroup, largest * _spatial * normal, double.MaxValue);
         return holds ? 0 : LosingGroups<T>(first, end);
     }
 
@@ -476,7 +469,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         {
             double* at = _moments.Pointer<double>() + group;
             double rstd = at[Rstd * _groups], product = 0;
-            bool inRange = IsInRange(rstd, at[Exponent * _groups]), loses = !inRange;
+            bool inRange = IsInRange(rstd), loses = !inRange;
             for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
             {
                 loses |= NormFormulas.LosesSums<T>(dgamma[run], rstd, at[Variance * _groups], _spatial);
@@ -521,12 +514,11 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         double* low = mean + _channels;
         double* variance = low + _channels;
         pooled.Fill(0);
-        double* moments = _moments.Pointer<double>();
         for (int group = 0; group < _groups; group++)
         {
-            var instance = new Moments(moments[Pivot * _groups + group], moments[Low * _groups + group], moments[Variance * _groups + group], (int)moments[Exponent * _groups + group]);
+            Moments instance = MomentsOf<T>(group).Unscaled;
             mean[group % _channels] += instance.Mean;
-            variance[group % _channels] += instance.Unscaled.Variance;
+            variance[group % _channels] += instance.Variance;
         }
 
         for (int c = 0; c < _channels; c++)
