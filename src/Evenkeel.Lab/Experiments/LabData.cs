@@ -96,7 +96,9 @@ internal sealed class LabData
             throw new LabException($"{origin}: expected a folder that can be read, got {asked} ({e.Message.TrimEnd('.')}). Change its permissions or choose another one.", ExitCode.Failed, e);
         }
 
-        throw new LabException($"{origin}: expected {string.Join("; ", LabSet.All.Select(static set => set.Expected))} in {asked}, found none of them. " +
+        string expected = string.Join("; ", LabSet.All.Select(static set => set.Expected));
+        string kind = File.Exists(path) && FileFormat.Of(path) is { } format ? $"It is {format.Name}. " : "";
+        throw new LabException($"{origin}: expected {expected} in {asked}, found none of them. {kind}" +
             "Give the folder that has them, or leave the option out to use the embedded images.");
     }
 

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Evenkeel.Data;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
@@ -109,7 +110,9 @@ internal sealed class ResultFolder(string path)
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            reason = Reason(e);
+            // What a page or a picture lacks to be a result says less than that it is one.
+            reason = e is JsonException && FileFormat.Of(PathOf(experiment.Name)) is { Name: not "a JSON file" } format
+                ? $"it is {format.Name}" : Reason(e);
         }
 
         return null;

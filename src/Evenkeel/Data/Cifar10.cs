@@ -178,7 +178,8 @@ public static class Cifar10
         string path, ReadOnlySpan<Part?> parts, ImageMean? mean, int meanCount, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         string found = Locate(path) ?? throw new FileNotFoundException(
-            $"Cifar10: expected {ArchiveName}, the folder {FolderName} or a folder with either at \"{path}\", found none. " +
+            $"Cifar10: expected {ArchiveName}, the folder {FolderName} or a folder with either at \"{path}\", found " +
+                $"{(OtherVersion(path) is { } other ? $"another version of the set: {other}" : "none")}. " +
             "Download the binary version of CIFAR-10, or give the folder that has it.", path);
 
         // Per batch: how many records from its start on are needed.
@@ -203,6 +204,12 @@ public static class Cifar10
         return (found, identified.GetAwaiter().GetResult());
     }
 
+    /// <summary>What lies there in place of the binary version, by its name.</summary>
+    private static string? OtherVersion(string path) => Array.Find(
+        ["cifar-10-batches-py", "cifar-10-python.tar.gz", "data_batch_1", "cifar-100-binary", "cifar-100-binary.tar.gz",
+            "cifar-100-python", "cifar-100-python.tar.gz"],
+        name => Path.Exists(Path.Combine(path, name)));
+
     private static void ReadFolder(string folder, BatchReader reader, ReadOnlySpan<int> needed, IProgress<double>? progress)
     {
         for (int batch = 0; batch < needed.Length; batch++)
@@ -226,7 +233,8 @@ public static class Cifar10
         Span<bool> seen = stackalloc bool[needed.Length];
         using var file = new FileStream(archive, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.SequentialScan);
         if (file.ReadByte() != 0x1F || file.ReadByte() != 0x8B)
-            throw new InvalidDataException($"Cifar10: expected a gzip archive, got another kind of file: \"{archive}\". Give {ArchiveName} as downloaded.");
+            throw new InvalidDataException("Cifar10: expected a gzip archive, got another kind of file: " +
+                $"\"{archive}\". {FileFormat.Sentence(archive)} Give {ArchiveName} as downloaded.");
         file.Position = 0;
         reader.Progress = progress is null ? null : () => progress.Report((double)file.Position / file.Length);
         try
@@ -245,9 +253,15 @@ public static class Cifar10
         }
         catch (Exception failure) when (failure is EndOfStreamException || (failure is InvalidDataException or FormatException && !IsOurs(failure)))
         {
-            throw new InvalidDataException($"Cifar10: the archive is truncated or damaged: \"{archive}\". Download it again. ({failure.Message})", failure);
+            throw new InvalidDataException(
+                $"Cifar10: the archive is truncated or damaged: \"{archive}\". It is {FileFormat.Of(archive)?.Name}. " +
+                $"Download it again. ({failure.Message})", failure);
         }
 
+        if (!seen.Contains(true) && FileFormat.Of(archive) is { } format && missing > 0)
+            throw new InvalidDataException("Cifar10: expected the batch files of the binary version (such as " +
+                $"{s_batchNames[0]}) in \"{archive}\", found none of them. It is {format.Name}. Give " +
+                $"{ArchiveName} as downloaded.");
         for (int batch = 0; batch < needed.Length; batch++)
         {
             if (needed[batch] > 0 && !seen[batch]) throw MissingBatch(archive, s_batchNames[batch]);
@@ -266,7 +280,8 @@ public static class Cifar10
         if (length != (long)RecordsPerBatch * RecordSize)
             throw new InvalidDataException(
                 $"Cifar10: expected {RecordsPerBatch} records of {RecordSize} bytes = {RecordsPerBatch * RecordSize} bytes, got {length} bytes in \"{file}\". " +
-                "Is it the binary version of CIFAR-10 (not CIFAR-100, not the Python version)?");
+                (File.Exists(file) && FileFormat.Of(file) is { } format ? $"It is {format.Name}. {format.Remedy}"
+                    : "Is it the binary version of CIFAR-10 (not CIFAR-100, not the Python version)?"));
     }
 
     /// <summary>Splits the records of a batch file into labels and images, a block of records at a time.</summary>

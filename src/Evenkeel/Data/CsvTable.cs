@@ -61,8 +61,12 @@ public sealed class CsvTable
     /// It is empty, has no row, a row of another number of fields (named), quotes that do not end, or another encoding (line
     /// and byte are named).
     /// </exception>
-    public static CsvTable Read(string path, CsvOptions? options = null) =>
-        Parse(TextFile.Read(path, nameof(CsvTable)), path, options);
+    public static CsvTable Read(string path, CsvOptions? options = null)
+    {
+        if (Path.Exists(path) && FileFormat.Of(path) is { IsText: false } other)
+            throw FileFormat.Wrong(nameof(CsvTable), path, "a table in text (CSV)", other);
+        return Parse(TextFile.Read(path, nameof(CsvTable)), path, options);
+    }
 
     /// <summary>Reads a text; see <see cref="Read"/>.</summary>
     /// <param name="text">The content of a file.</param>

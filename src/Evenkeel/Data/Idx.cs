@@ -30,9 +30,7 @@ public static class Idx
     /// <exception cref="InvalidDataException">It is no IDX file of bytes, is truncated or damaged, or holds another number of values than its header says.</exception>
     public static IdxArray Read(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        if (!File.Exists(path)) throw new FileNotFoundException($"Idx: expected a file at \"{path}\", found none.", path);
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.SequentialScan);
+        using FileStream file = FileFormat.Open("Idx", path, "an IDX file");
         bool packed = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
         file.Position = 0;
         if (!packed) return Read(path, file, file.Length);
@@ -86,7 +84,8 @@ public static class Idx
             throw new InvalidDataException($"Idx: expected a magic number, \"{path}\" ends before it: truncated. Get it again.");
         if (number[0] != 0 || number[1] != 0)
             throw new InvalidDataException(
-                $"Idx: expected a magic number 0000{ByteType:x2}.. (IDX, bytes), got {Convert.ToHexStringLower(number)} in \"{path}\": another kind of file.");
+                $"Idx: expected a magic number 0000{ByteType:x2}.. (IDX, bytes), got " +
+                    $"{Convert.ToHexStringLower(number)} in \"{path}\". {FileFormat.Sentence(path)}");
         if (number[2] != ByteType)
             throw new InvalidDataException($"Idx: expected values of type 08 (bytes), got type {number[2]:x2} in \"{path}\".");
         int axes = number[3];

@@ -33,6 +33,8 @@ public static class ImageFile
     public static ByteImage Read(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Directory.Exists(path)) throw new InvalidDataException($"ImageFile: expected a picture at \"{path}\". " +
+            $"{FileFormat.Sentence(path)}");
         if (!File.Exists(path)) throw new FileNotFoundException($"ImageFile: expected a picture at \"{path}\", found no file.", path);
         byte[] bytes;
         using (var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1))
@@ -64,7 +66,10 @@ public static class ImageFile
                 "BMP" => BmpReader.Read(bytes),
                 "PPM/PGM" => PnmReader.Read(bytes),
                 "" => throw new InvalidDataException("it is empty"),
-                _ => throw new InvalidDataException($"expected JPEG, PNG, BMP or PPM/PGM, got {format}"),
+                _ when FileFormat.Of(bytes) is { } other => throw new InvalidDataException(
+                    $"expected JPEG, PNG, BMP or PPM/PGM, got {other.Name}. {other.Remedy.TrimEnd('.')}"),
+                _ => throw new InvalidDataException(
+                    $"expected JPEG, PNG, BMP or PPM/PGM, got {FileFormat.Unknown(bytes)}"),
             };
         }
         catch (InvalidDataException failure)
@@ -111,9 +116,6 @@ public static class ImageFile
         _ when bytes.StartsWith(PngFormat.Signature) => "PNG",
         [(byte)'B', (byte)'M', ..] => "BMP",
         [(byte)'P', (byte)'2' or (byte)'3' or (byte)'5' or (byte)'6', ..] => "PPM/PGM",
-        [(byte)'G', (byte)'I', (byte)'F', (byte)'8', ..] => "GIF",
-        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', ..] => "WebP or another RIFF file",
-        [(byte)'I', (byte)'I', 42, 0, ..] or [(byte)'M', (byte)'M', 0, 42, ..] => "TIFF",
-        _ => $"a file that begins with {Convert.ToHexStringLower(bytes[..Math.Min(bytes.Length, 4)])}",
+        _ => "another format",
     };
 }

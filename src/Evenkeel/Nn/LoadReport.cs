@@ -20,7 +20,10 @@ public enum LoadStatus
     /// <summary>Both have the key, with different shapes.</summary>
     ShapeMismatch,
 
-    /// <summary>Both have the key, one with integers, the other with floating-point numbers.</summary>
+    /// <summary>
+    /// Both have the key, one with integers, the other with floating-point numbers; or the file has values of a type
+    /// that no tensor holds (<see cref="LoadEntry.GotType"/>).
+    /// </summary>
     TypeMismatch,
 }
 
@@ -28,17 +31,24 @@ public enum LoadStatus
 /// <param name="Key">The dotted key.</param>
 /// <param name="Status">What became of it.</param>
 /// <param name="Expected">The model's shape; null for unexpected keys.</param>
-/// <param name="Got">The state dict's shape; null for missing keys.</param>
+/// <param name="Got">The state dict's shape; null for missing keys, and for values that no tensor holds.</param>
 public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, Shape? Got)
 {
+    /// <summary>
+    /// What a file has under the key, if no tensor holds it, for example <c>BOOL of shape (2, 3)</c>; else null.
+    /// </summary>
+    public string? GotType { get; init; }
+
     /// <summary>The key and what became of it, with shapes where they matter.</summary>
     public override string ToString() => Status switch
     {
         LoadStatus.Loaded => $"{Key}: loaded {Expected}",
         LoadStatus.KeptDefault => $"{Key}: not in the state dict (older files lack it), the model's value stays",
         LoadStatus.Missing => $"{Key}: missing, expected shape {Expected}",
-        LoadStatus.Unexpected => $"{Key}: unexpected, got shape {Got}",
+        LoadStatus.Unexpected => $"{Key}: unexpected, got {GotType ?? $"shape {Got}"}",
         LoadStatus.ShapeMismatch => $"{Key}: expected shape {Expected}, got {Got}",
+        _ when GotType is not null => $"{Key}: expected numbers that a tensor holds, of shape {Expected}, got " +
+            $"{GotType}; convert them before saving",
         _ => $"{Key}: expected and got integers on one side, floating-point numbers on the other",
     };
 }
@@ -69,7 +79,52 @@ public sealed class LoadReport
         return text.ToString();
     }
 
-    /// <summary>How many keys were loaded, and one line for each that was not.</summary>
-    public override string ToString() =>
-        $"{Entries.Count(static entry => entry.Status == LoadStatus.Loaded)} of {Entries.Count(static entry => entry.Status != LoadStatus.Unexpected)} keys loaded\n{Problems()}";
+    /// <summary>What to do about it, in whole sentences.</summary>
+    internal string Advice
+    {
+        get
+        {
+            string[] missing = [.. KeysWith(LoadStatus.Missing)], unexpected = [.. KeysWith(LoadStatus.Unexpected)];
+            if (missing.Length > 0)
+            {
+                string[] before = [.. Prefixes(missing, unexpected)];
+                if (before.Length > 0)
+                {
+                    string there = string.Join(" or ", before.Select(static prefix => $"\"{prefix}\""));
+                    string pass = string.Join(" or ", before.Select(static prefix => $"prefix: \"{prefix}\""));
+                    return $"The missing keys are there with {there} before them: pass {pass} to take it off.";
+                }
+
+                // The other way round: the model is wrapped, the state dict is of what is in it.
+                if (Prefixes(unexpected, missing).FirstOrDefault() is { } inner)
+                    return $"The unexpected keys are the model's without \"{inner}\" before them: load them into " +
+                        "that part of the model.";
+            }
+
+            return Entries.Any(static entry => entry.Status == LoadStatus.Loaded)
+                ? "Build the model as it was saved, or pass strict: false to load what fits."
+                : "Build the model as it was saved. None of its keys fits, so strict: false would load nothing.";
+        }
+    }
+
+    /// <summary>
+    /// What stands before each of <paramref name="keys"/> in <paramref name="longer"/>; several for a file that has
+    /// several models, none if one key is not there.
+    /// </summary>
+    private static IEnumerable<string> Prefixes(string[] keys, string[] longer)
+    {
+        if (keys.Length == 0) return [];
+        var there = longer.ToHashSet(StringComparer.Ordinal);
+        return longer.Where(key => key.EndsWith($".{keys[0]}", StringComparison.Ordinal))
+            .Select(key => key[..^keys[0].Length])
+            .Where(prefix => keys.All(key => there.Contains(prefix + key))).Order(StringComparer.Ordinal);
+    }
+
+    /// <summary>How many keys were loaded, one line for each that was not, and what to do if it is none.</summary>
+    public override string ToString()
+    {
+        int loaded = Entries.Count(static entry => entry.Status == LoadStatus.Loaded);
+        int all = Entries.Count(static entry => entry.Status != LoadStatus.Unexpected);
+        return $"{loaded} of {all} keys loaded\n{Problems()}{(loaded == 0 && !IsComplete ? Advice : "")}";
+    }
 }

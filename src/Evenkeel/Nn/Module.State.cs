@@ -36,19 +36,24 @@ public abstract partial class Module
     /// </param>
     /// <param name="checkValues">
     /// Whether numbers that no training leaves behind are refused, strict or not: a running variance that is negative
-    /// or
-    /// not finite, a running mean that is not finite, a negative count (<see cref="StateBuffer.Range"/>). False takes
+    /// or not finite, a running mean that is not finite, a negative count (<see cref="StateBuffer.Range"/>). False takes
     /// them as they are.
+    /// </param>
+    /// <param name="prefix">
+    /// What the state dict has before the model's keys, for example <c>module.</c> of PyTorch's <c>DataParallel</c>. It
+    /// is taken off; keys without it are not looked at.
     /// </param>
     /// <returns>What became of each key.</returns>
     /// <exception cref="ArgumentException">
     /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is
-    /// impossible.
-    /// The message lists all of it, and nothing was changed.
+    /// impossible. The message lists all of it, and nothing was changed.
     /// </exception>
-    public LoadReport LoadStateDict(StateDict state, bool strict = true, bool checkValues = true)
+    public LoadReport LoadStateDict(
+        StateDict state, bool strict = true, bool checkValues = true, string prefix = "")
     {
         ArgumentNullException.ThrowIfNull(state);
+        ArgumentNullException.ThrowIfNull(prefix);
+        if (prefix.Length > 0) state = state.Under(prefix);
         List<StateEntry> own = StateEntries();
         var entries = new List<LoadEntry>(own.Count);
         var writes = new List<(Tensor From, Tensor To)>(own.Count);
@@ -58,7 +63,12 @@ public abstract partial class Module
         {
             known.Add(entry.Key);
             Tensor live = entry.Live;
-            if (!state.TryGetValue(entry.Key, out Tensor? value))
+            if (state.RawOf(entry.Key) is { } raw)
+            {
+                entries.Add(new LoadEntry(entry.Key, LoadStatus.TypeMismatch, live.Shape,
+                    null) { GotType = raw.ToString() });
+            }
+            else if (!state.TryGetValue(entry.Key, out Tensor? value))
             {
                 entries.Add(new LoadEntry(entry.Key, entry.Optional ? LoadStatus.KeptDefault : LoadStatus.Missing, live.Shape, null));
             }
@@ -87,9 +97,16 @@ public abstract partial class Module
             if (!known.Contains(key)) entries.Add(new LoadEntry(key, LoadStatus.Unexpected, null, value.Shape));
         }
 
+        foreach ((string key, RawKind kind) in state.Raw)
+        {
+            if (!known.Contains(key)) entries.Add(new LoadEntry(key, LoadStatus.Unexpected, null,
+                null) { GotType = kind.ToString() });
+        }
+
         var report = new LoadReport(entries);
         if (strict && !report.IsComplete)
-            throw new ArgumentException($"{TypeName}.LoadStateDict: the state dict does not fit the model; nothing was changed.\n{report.Problems()}Build the model as it was saved, or pass strict: false to load what fits.", nameof(state));
+            throw new ArgumentException($"{TypeName}.LoadStateDict: the state dict does not fit the model; nothing " +
+                $"was changed.\n{report.Problems()}{report.Advice}", nameof(state));
         if (impossible.Length > 0)
         {
             throw new ArgumentException(

@@ -8,6 +8,9 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
 {
     private readonly OrderedDictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
 
+    // What a file has under keys of its own but no tensor holds; null for none, as in nearly all files.
+    private OrderedDictionary<string, RawKind>? _raw;
+
     /// <summary>Number of keys.</summary>
     public int Count => _tensors.Count;
 
@@ -25,6 +28,7 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
         {
             ArgumentNullException.ThrowIfNull(value);
             _tensors[key] = value;
+            _raw?.Remove(key);
         }
     }
 
@@ -36,16 +40,54 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
         ArgumentNullException.ThrowIfNull(value);
         if (!_tensors.TryAdd(key, value))
             throw new ArgumentException($"StateDict: the key \"{key}\" is there already. Set it through the indexer to replace it.", nameof(key));
+        _raw?.Remove(key);
     }
 
-    /// <summary>Removes a key; false where there was none.</summary>
-    public bool Remove(string key) => _tensors.Remove(key);
+    /// <summary>
+    /// Removes a key; false where there was none. It also removes a key of a file whose values no tensor holds, so that
+    /// <see cref="Module.LoadStateDict"/> does not miss them.
+    /// </summary>
+    public bool Remove(string key)
+    {
+        // Both, whatever the first finds.
+        bool isRaw = _raw?.Remove(key) ?? false;
+        return _tensors.Remove(key) || isRaw;
+    }
 
     /// <summary>True where the key is there.</summary>
     public bool ContainsKey(string key) => _tensors.ContainsKey(key);
 
     /// <summary>Finds a tensor by key.</summary>
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => _tensors.TryGetValue(key, out value);
+
+    /// <summary>Keys of a file whose values no tensor holds, and what they are.</summary>
+    internal IEnumerable<KeyValuePair<string, RawKind>> Raw => _raw ?? Enumerable.Empty<KeyValuePair<string,
+        RawKind>>();
+
+    /// <summary>What a file has under a key, if no tensor holds it; else null.</summary>
+    internal RawKind? RawOf(string key) => _raw is not null && _raw.TryGetValue(key, out RawKind? kind) ? kind : null;
+
+    /// <summary>Notes a key of a file whose values no tensor holds.</summary>
+    internal void AddRaw(string key, RawKind kind) => (_raw ??= new(StringComparer.Ordinal)).Add(key, kind);
+
+    /// <summary>
+    /// The part whose keys begin with <paramref name="prefix"/>, under the rest of each key; the tensors are the same.
+    /// </summary>
+    internal StateDict Under(string prefix)
+    {
+        var part = new StateDict();
+        foreach ((string key, Tensor value) in _tensors)
+        {
+            if (key.StartsWith(prefix, StringComparison.Ordinal)) part._tensors.Add(key[prefix.Length..], value);
+        }
+
+        foreach ((string key, RawKind kind) in Raw)
+        {
+            if (key.StartsWith(prefix, StringComparison.Ordinal)) part.AddRaw(key[prefix.Length..], kind);
+        }
+
+        return part;
+    }
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => _tensors.GetEnumerator();

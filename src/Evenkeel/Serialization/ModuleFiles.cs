@@ -9,7 +9,9 @@ public static class ModuleFiles
     {
         /// <summary>
         /// Writes all parameters and buffers under PyTorch's keys as a safetensors file, which <c>safetensors.torch.load_file</c> reads; as a whole or not at all.
-        /// Tied weights are written under each of their keys. The state of norms (<see cref="NormState"/>) and a SHA-256 of the data go into the metadata, which other programs pass over.
+        /// Tied weights are written under each of their keys. The state of norms (<see cref="NormState"/>) and
+        /// checksums go into the metadata, which other programs pass over;
+        /// a file that another program writes with the same metadata is read like any other.
         /// </summary>
         /// <exception cref="IOException">The file could not be written; what was there before is unchanged.</exception>
         public void Save(string path)
@@ -19,7 +21,7 @@ public static class ModuleFiles
             archive.Metadata["format"] = "pt";
             foreach (Module.StateEntry entry in module.StateEntries()) archive.Add(entry.Key, entry.Live);
             NormStates.Write(module, archive.Metadata);
-            SafeTensors.WriteWithChecksum(path, archive);
+            SafeTensors.WriteSealed(path, archive);
         }
 
         /// <summary>Reads a safetensors file of parameters and buffers into the model; see <see cref="Module.LoadStateDict"/>.</summary>
@@ -27,20 +29,28 @@ public static class ModuleFiles
         /// Norms that were frozen when the file was written are frozen afterwards, unless their statistics did not fit (not <paramref name="strict"/>): start values are not worth freezing. A file thaws nothing:
         /// what is frozen stays so until <see cref="TrackingNorm.Unfreeze"/>.
         /// </remarks>
+        /// <param name="path">The file.</param>
+        /// <param name="strict">See <see cref="Module.LoadStateDict"/>.</param>
+        /// <param name="checkValues">See <see cref="Module.LoadStateDict"/>.</param>
+        /// <param name="prefix">
+        /// What the file has before the model's keys. It is taken off; keys without it are not looked at:
+        /// <c>module.</c> for a model that PyTorch's <c>DataParallel</c> wrapped,
+        /// <c>model.</c> or <c>best.</c> for the last or the best model in a checkpoint of a trainer.
+        /// </param>
         /// <returns>What became of each key.</returns>
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-        /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file.</exception>
+        /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file; the message says
+        /// what it is.</exception>
         /// <exception cref="ArgumentException">
         /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is
-        /// impossible.
-        /// The model is unchanged.
+        /// impossible. The model is unchanged.
         /// </exception>
-        public LoadReport Load(string path, bool strict = true, bool checkValues = true)
+        public LoadReport Load(string path, bool strict = true, bool checkValues = true, string prefix = "")
         {
             ArgumentNullException.ThrowIfNull(module);
             TensorArchive archive = SafeTensors.Read(path);
             List<(string Name, TrackingNorm Norm, NormState State)> states = NormStates.Read(module, archive.Metadata, path);
-            LoadReport report = module.LoadStateDict(archive.StateDict(), strict, checkValues);
+            LoadReport report = module.LoadStateDict(archive.StateDict(), strict, checkValues, prefix);
             HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded)];
             foreach ((string name, TrackingNorm norm, NormState state) in states)
             {

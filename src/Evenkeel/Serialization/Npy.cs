@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Text;
+using Evenkeel.Data;
 
 namespace Evenkeel.Serialization;
 
@@ -10,6 +10,11 @@ namespace Evenkeel.Serialization;
 /// </summary>
 public static class Npy
 {
+    private const string Kind = "an npy file";
+
+    /// <summary>Headers of plain numbers take some hundred bytes; NumPy itself refuses more than 10,000.</summary>
+    private const int MaxHeaderBytes = 1 << 16;
+
     // A u8 literal would encode 0x93 as two bytes.
     private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
@@ -41,13 +46,13 @@ public static class Npy
         stream.Write(tensor.Bytes());
     }
 
-    /// <summary>Reads a file of version 1.0 or 2.0.</summary>
+    /// <summary>Reads a file of version 1.0, 2.0 or 3.0.</summary>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    /// <exception cref="InvalidDataException">It is truncated, damaged, of another type, or not an npy file.</exception>
+    /// <exception cref="InvalidDataException">It is truncated, damaged, of another type, or not an npy file; the
+    /// message says what to do with a file of another kind.</exception>
     public static Tensor Read(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16);
+        using FileStream stream = FileFormat.Open("Npy", path, Kind);
         return Read(stream, path);
     }
 
@@ -60,77 +65,53 @@ public static class Npy
         ArgumentNullException.ThrowIfNull(stream);
         if (!stream.CanSeek)
             throw new ArgumentException("Npy: expected a stream that can seek (its length is checked first). Copy it into a MemoryStream.", nameof(stream));
-        long available = stream.Length - stream.Position;
-        Span<byte> start = stackalloc byte[12];
-        int prefix = stream.ReadAtLeast(start[..(int)Math.Min(8, available)], (int)Math.Min(8, available));
-        if (prefix < 8 || !start[..6].SequenceEqual(Magic))
-            throw Bad(name, "expected a file that begins with the bytes 93 'NUMPY'", "This is not an npy file, or it is empty.");
+        try
+        {
+            return ReadChecked(stream, name);
+        }
+        catch (EndOfStreamException exception)
+        {
+            throw new InvalidDataException($"Npy \"{name}\": expected a file that stays as it is, it became shorter " +
+                "while it was read. Read it again when its writer is done.", exception);
+        }
+    }
+
+    private static Tensor ReadChecked(Stream stream, string name)
+    {
+        long origin = stream.Position, available = stream.Length - origin;
+        Span<byte> start = stackalloc byte[8];
+        if (stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) < start.Length
+            || !start.StartsWith(Magic))
+            throw FileFormat.Wrong("Npy", name, $"{Kind} (it begins with the bytes 93 'NUMPY')", stream, origin);
+        // Version 3.0 is 2.0 with UTF-8 in the place of Latin-1, for names of fields, which no file that can be read
+        // here has.
         int lengthBytes = start[6] switch
         {
             1 => 2,
-            2 => 4,
-            _ => throw Bad(name, $"expected version 1.0 or 2.0, got {start[6]}.{start[7]}", "Save it with a plain numpy.save."),
+            2 or 3 => 4,
+            _ => throw Bad(name, $"expected version 1.0, 2.0 or 3.0, got {start[6]}.{start[7]}",
+                "Save it with a plain numpy.save."),
         };
         if (available < 8 + lengthBytes) throw Bad(name, "expected the header's length, got the end of the file", "The file is truncated.");
         stream.ReadExactly(start[..lengthBytes]);
         long length = lengthBytes == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(start) : BinaryPrimitives.ReadUInt32LittleEndian(start);
         long data = available - 8 - lengthBytes - length;
         if (data < 0) throw Bad(name, $"expected a header of {length} bytes, got {available - 8 - lengthBytes}", "The file is truncated.");
+        if (length > MaxHeaderBytes) throw Bad(name, $"expected a header of at most {MaxHeaderBytes} bytes, got " +
+            $"{length}", "The header is damaged, or the array is not of plain numbers.");
         byte[] header = new byte[length];
         stream.ReadExactly(header);
-        (DType dtype, Shape shape) = Parse(Encoding.Latin1.GetString(header), name);
+        (DType dtype, Shape shape) = NpyHeader.Parse(Encoding.Latin1.GetString(header), name);
         long expected = (long)shape.Count * dtype.SizeInBytes();
         if (data != expected)
             throw Bad(name, $"expected {expected} bytes of data for {dtype} of shape {shape}, got {data}", data < expected ? "The file is truncated." : "There is something after the data: the file is damaged.");
+        if (expected > Arena.MaxBytes) throw Bad(name, $"expected at most {Arena.MaxBytes} bytes for one tensor, got " +
+            $"{expected} for {dtype} of shape {shape}", "Split it in NumPy.");
         Tensor tensor = Tensor.Empty(shape, dtype);
         stream.ReadExactly(tensor.Bytes());
         return tensor;
     }
 
-    private static (DType DType, Shape Shape) Parse(string header, string file)
-    {
-        string descr = Value(header, "descr", file);
-        DType dtype = descr.Trim('\'', '"') switch
-        {
-            "<f4" => DType.Float32,
-            "<f8" => DType.Float64,
-            "<i8" => DType.Int64,
-            _ => throw Bad(file, $"expected values of type '<f4', '<f8' or '<i8', got {descr}", "Convert it in NumPy: x.astype('<f4')."),
-        };
-        string fortran = Value(header, "fortran_order", file);
-        if (fortran is not ("False" or "True"))
-            throw Bad(file, $"expected fortran_order True or False, got {fortran}", "The header is damaged.");
-        string text = Value(header, "shape", file);
-        if (text.Length < 2 || text[0] != '(' || text[^1] != ')')
-            throw Bad(file, $"expected a shape in parentheses, got {text}", "The header is damaged.");
-        var sizes = new List<int>();
-        long count = 1;
-        foreach (string part in text[1..^1].Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
-        {
-            if (!int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int size))
-                throw Bad(file, $"expected dimensions from 0 to {int.MaxValue}, got {text}", "The header is damaged, or the array is too large.");
-            sizes.Add(size);
-            if (count <= int.MaxValue) count *= Math.Max(1, size);
-        }
-
-        if (sizes.Count > Shape.MaxRank || count > int.MaxValue)
-            throw Bad(file, $"expected at most {Shape.MaxRank} dimensions and {int.MaxValue} elements, got {text}", "Reshape or split it in NumPy.");
-        // Column-major and row-major are the same for vectors and scalars.
-        if (fortran == "True" && sizes.Count > 1)
-            throw Bad(file, "expected row-major values, got fortran_order: True", "Save it in NumPy with numpy.ascontiguousarray(x).");
-        return (dtype, new Shape([.. sizes]));
-    }
-
-    /// <summary>The text of one value of the header's dictionary: a quoted string, a word, or a tuple.</summary>
-    private static string Value(string header, string key, string file)
-    {
-        int start = header.IndexOf($"'{key}':", StringComparison.Ordinal);
-        if (start < 0) throw Bad(file, $"expected '{key}' in the header, got none", "The header is damaged.");
-        ReadOnlySpan<char> rest = header.AsSpan(start + key.Length + 3).TrimStart();
-        int end = rest.Length > 0 && rest[0] == '(' ? rest.IndexOf(')') + 1 : rest.IndexOfAny(',', '}');
-        if (end <= 0) throw Bad(file, $"expected a value of '{key}' in the header, got none", "The header is damaged.");
-        return rest[..end].Trim().ToString();
-    }
-
-    private static InvalidDataException Bad(string file, string what, string remedy) => new($"Npy \"{file}\": {what}. {remedy}");
+    internal static InvalidDataException Bad(string file, string what, string remedy) =>
+        new($"Npy \"{file}\": {what}. {remedy}");
 }

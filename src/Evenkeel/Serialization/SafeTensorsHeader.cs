@@ -4,45 +4,108 @@ using System.Text.Unicode;
 namespace Evenkeel.Serialization;
 
 /// <summary>One line of a header: what lies at which bytes after it.</summary>
-internal readonly record struct SafeTensorsEntry(string Name, string Type, Shape Shape, long Begin, long End);
+/// <param name="Name">The name.</param>
+/// <param name="Type">The type as the format calls it.</param>
+/// <param name="Dimensions">The sizes of the dimensions as the file has them.</param>
+/// <param name="Begin">The first byte, counted from the end of the header.</param>
+/// <param name="End">The byte after the last.</param>
+internal readonly record struct SafeTensorsEntry(string Name, string Type, long[] Dimensions, long Begin, long End)
+{
+    /// <summary>The type of the tensor that holds the values; null if none does.</summary>
+    public DType? DType => !Shape.Holds(Dimensions) ? null : Type switch
+    {
+        "F64" => Evenkeel.DType.Float64,
+        "I64" => Evenkeel.DType.Int64,
+        "F32" or "F16" or "BF16" => Evenkeel.DType.Float32,
+        _ => null,
+    };
+}
 
 /// <summary>The JSON part of a safetensors file.</summary>
 internal static class SafeTensorsHeader
 {
+    /// <summary>
+    /// The bits of one element, of the types that the format had in 2025. Later ones are taken as they come: only the
+    /// place of their bytes is checked.
+    /// </summary>
+    private static readonly Dictionary<string, int> s_bits = new(StringComparer.Ordinal)
+    {
+        ["F4"] = 4, ["F6_E2M3"] = 6, ["F6_E3M2"] = 6,
+        ["BOOL"] = 8, ["U8"] = 8, ["I8"] = 8, ["F8_E4M3"] = 8, ["F8_E5M2"] = 8, ["F8_E8M0"] = 8,
+        ["I16"] = 16, ["U16"] = 16, ["F16"] = 16, ["BF16"] = 16,
+        ["I32"] = 32, ["U32"] = 32, ["F32"] = 32,
+        ["I64"] = 64, ["U64"] = 64, ["F64"] = 64, ["C64"] = 64,
+    };
+
     public static InvalidDataException Bad(string file, string what, string remedy) => new($"SafeTensors \"{file}\": {what}. {remedy}");
 
-    /// <summary>Gives each item its place: 8-byte types, then 4-byte types, then bytes; there may be no holes, so this order is what aligns them.</summary>
+    public static string TypeOf(DType dtype) =>
+        dtype switch { DType.Float32 => "F32", DType.Float64 => "F64", _ => "I64" };
+
+    /// <summary>The archive's items in its order, each with its place.</summary>
     public static List<SafeTensorsEntry> Layout(TensorArchive archive)
     {
-        var entries = new SafeTensorsEntry[archive.Items.Count];
-        long end = 0;
-        foreach (int size in (ReadOnlySpan<int>)[8, 4, 1])
+        var entries = new List<SafeTensorsEntry>(archive.Items.Count);
+        foreach ((string name, TensorArchive.Item item) in archive.Items)
         {
-            for (int i = 0; i < entries.Length; i++)
+            entries.Add(item.Tensor is { } tensor
+                ? new SafeTensorsEntry(name, TypeOf(tensor.DType), [.. tensor.Shape.Select(static size => (long)size)],
+                    0, item.Content.Length)
+                : new SafeTensorsEntry(name, item.Raw!.Kind.Type, item.Raw.Kind.Shape, 0, item.Content.Length));
+        }
+
+        return Place(entries);
+    }
+
+    /// <summary>
+    /// Gives each entry the place that the writer gives it: large elements before small ones; there may be no holes, so
+    /// this order is what aligns them.
+    /// </summary>
+    public static List<SafeTensorsEntry> Place(IReadOnlyList<SafeTensorsEntry> entries)
+    {
+        var placed = new SafeTensorsEntry[entries.Count];
+        long begin = 0;
+        foreach (int size in (ReadOnlySpan<int>)[8, 4, 2, 1])
+        {
+            for (int i = 0; i < placed.Length; i++)
             {
-                (string name, TensorArchive.Item item) = archive.Items.GetAt(i);
-                if ((item.Tensor?.DType.SizeInBytes() ?? 1) != size) continue;
-                long begin = end;
-                end += item.Tensor is { } tensor ? (long)tensor.Count * size : item.Bytes!.Length;
-                string type = item.Tensor?.DType switch { DType.Float32 => "F32", DType.Float64 => "F64", DType.Int64 => "I64", _ => "U8" };
-                entries[i] = new SafeTensorsEntry(name, type, item.Tensor?.Shape ?? [item.Bytes!.Length], begin, end);
+                if (Alignment(entries[i].Type) != size) continue;
+                long end = begin + (entries[i].End - entries[i].Begin);
+                placed[i] = entries[i] with { Begin = begin, End = end };
+                begin = end;
             }
         }
 
-        return [.. entries];
+        return [.. placed];
+    }
+
+    /// <summary>Whether the entries stand as Python's safetensors orders them: by type, then by name.</summary>
+    public static bool HasPythonsOrder(IReadOnlyList<SafeTensorsEntry> entries)
+    {
+        for (int i = 1; i < entries.Count; i++)
+        {
+            int order = Rank(entries[i - 1].Type).CompareTo(Rank(entries[i].Type));
+            if (order == 0) order = string.CompareOrdinal(entries[i - 1].Name, entries[i].Name);
+            if (order > 0) return false;
+        }
+
+        return true;
+
+        // The types that earlier versions wrote.
+        static int Rank(string type) => Array.IndexOf(["I64", "F64", "F32", "U8"], type);
     }
 
     /// <summary>The header in the archive's order, padded with spaces so that the data begins at a multiple of 8.</summary>
-    public static byte[] Write(TensorArchive archive, List<SafeTensorsEntry> entries)
+    public static byte[] Write(IDictionary<string, string> metadata, IReadOnlyList<SafeTensorsEntry> entries)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            if (archive.Metadata.Count != 0)
+            if (metadata.Count != 0)
             {
                 json.WriteStartObject(SafeTensors.MetadataName);
-                foreach ((string key, string value) in archive.Metadata) json.WriteString(key, value);
+                foreach ((string key, string value) in metadata) json.WriteString(key, value);
                 json.WriteEndObject();
             }
 
@@ -51,7 +114,7 @@ internal static class SafeTensorsHeader
                 json.WriteStartObject(entry.Name);
                 json.WriteString("dtype", entry.Type);
                 json.WriteStartArray("shape");
-                foreach (int size in entry.Shape) json.WriteNumberValue(size);
+                foreach (long size in entry.Dimensions) json.WriteNumberValue(size);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(entry.Begin);
@@ -63,18 +126,26 @@ internal static class SafeTensorsHeader
             json.WriteEndObject();
         }
 
-        while (buffer.Length % 8 != 0) buffer.WriteByte((byte)' ');
-        if (buffer.Length > SafeTensors.MaxHeaderBytes)
-            throw new InvalidDataException($"SafeTensors: expected names and strings of at most {SafeTensors.MaxHeaderBytes} bytes, got {buffer.Length}. Put large strings into a block of bytes.");
-        return buffer.ToArray();
+        return Padded(buffer);
     }
 
-    /// <summary>Parses and checks a header against the number of data bytes that follow it.</summary>
+    /// <summary>Fills a header up to a multiple of 8 bytes.</summary>
+    public static byte[] Padded(MemoryStream header)
+    {
+        while (header.Length % 8 != 0) header.WriteByte((byte)' ');
+        if (header.Length > SafeTensors.MaxHeaderBytes)
+            throw new InvalidDataException("SafeTensors: expected names and strings of at most " +
+                $"{SafeTensors.MaxHeaderBytes} bytes, got {header.Length}. Put large strings into a block of bytes.");
+        return header.ToArray();
+    }
+
+    /// <summary>
+    /// Parses and checks a header against the number of data bytes that follow it. After it every entry fits into
+    /// memory as far as the platform's limits go.
+    /// </summary>
     /// <returns>The entries in the header's order.</returns>
     public static List<SafeTensorsEntry> Read(ReadOnlyMemory<byte> header, long dataBytes, string file, IDictionary<string, string> metadata)
     {
-        if (header.Length == 0 || header.Span[0] != (byte)'{')
-            throw Bad(file, "expected a header that begins with '{'", "This is not a safetensors file, or it is damaged.");
         if (!Utf8.IsValid(header.Span))
             throw Bad(file, "expected a header in UTF-8, got bytes that are not", "This is not a safetensors file, or it is damaged.");
         try
@@ -100,6 +171,8 @@ internal static class SafeTensorsHeader
         }
     }
 
+    private static int Alignment(string type) => !s_bits.TryGetValue(type, out int bits) || bits < 8 ? 1 : bits / 8;
+
     private static void ReadMetadata(JsonElement element, string file, IDictionary<string, string> metadata)
     {
         if (element.ValueKind != JsonValueKind.Object)
@@ -122,41 +195,51 @@ internal static class SafeTensorsHeader
             || !element.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
             throw Bad(file, $"expected dtype, shape and two data_offsets for \"{name}\", got {Short(element)}", Remedy);
         string type = dtype.GetString()!;
-        int size = type switch
-        {
-            "F64" or "I64" => 8,
-            "F32" => 4,
-            "F16" or "BF16" => 2,
-            "U8" => 1,
-            _ => throw Bad(file, $"expected \"{name}\" to be of type F32, F64, I64, F16, BF16 or U8, got {Short(dtype)}", "Convert it before saving."),
-        };
-        if (shape.GetArrayLength() > Shape.MaxRank && type != "U8")
-            throw Bad(file, $"expected at most {Shape.MaxRank} dimensions for \"{name}\", got {shape.GetArrayLength()}", "Merge some of them before saving.");
-        long count = 1;
-        bool empty = false;
-        var sizes = new List<int>(Shape.MaxRank);
+        long[] sizes = new long[shape.GetArrayLength()];
+        int rank = 0;
         foreach (JsonElement dimension in shape.EnumerateArray())
         {
-            if (dimension.ValueKind != JsonValueKind.Number || !dimension.TryGetInt64(out long value) || value < 0)
+            if (dimension.ValueKind != JsonValueKind.Number || !dimension.TryGetInt64(out sizes[rank])
+                || sizes[rank++] < 0)
                 throw Bad(file, $"expected dimensions of 0 or more for \"{name}\", got {Short(shape)}", Remedy);
-            // At most 2³¹-1 elements fit a tensor; a zero anywhere makes the product 0, however large the others are.
-            if (value > int.MaxValue) count = long.MaxValue;
-            if (count <= int.MaxValue) count *= Math.Max(1, value);
-            empty |= value == 0;
-            sizes.Add((int)Math.Min(value, int.MaxValue));
         }
 
-        if (count > int.MaxValue)
-            throw Bad(file, $"expected at most {int.MaxValue} elements for \"{name}\", got shape {Short(shape)}", "Split the tensor before saving, or fetch the file again if it is damaged.");
-        if (empty) count = 0;
         if (offsets[0].ValueKind != JsonValueKind.Number || !offsets[0].TryGetInt64(out long begin)
             || offsets[1].ValueKind != JsonValueKind.Number || !offsets[1].TryGetInt64(out long end) || begin < 0 || end < begin)
             throw Bad(file, $"expected data_offsets [begin, end] with 0 <= begin <= end for \"{name}\", got {Short(offsets)}", Remedy);
         if (end > dataBytes)
             throw Bad(file, $"expected {end} bytes of data or more (for \"{name}\"), got {dataBytes}", "The file is truncated; fetch or save it again.");
-        if (end - begin != count * size)
-            throw Bad(file, $"expected {count * size} bytes for \"{name}\" of type {type} and shape {Short(shape)}, got {end - begin}", Remedy);
-        return new SafeTensorsEntry(name, type, type == "U8" ? [(int)count] : new Shape([.. sizes]), begin, end);
+        if (s_bits.TryGetValue(type, out int bits) && BytesOf(sizes, bits) is var needed && needed != end - begin)
+        {
+            throw needed / bits * 8 > int.MaxValue
+                ? Bad(file, $"expected at most {int.MaxValue} elements for \"{name}\", got shape {Short(shape)}",
+                    "Split the tensor before saving, or fetch the file again if it is damaged.")
+                : Bad(file, $"expected {needed} bytes for \"{name}\" of type {type} and shape {Short(shape)}, got " +
+                    $"{end - begin}", Remedy);
+        }
+
+        var entry = new SafeTensorsEntry(name, type, sizes, begin, end);
+        long most = entry.DType is null ? Array.MaxLength : Arena.MaxBytes;
+        long inMemory = entry.DType is { } held ? (end - begin) / (bits / 8) * held.SizeInBytes() : end - begin;
+        if (inMemory > most)
+            throw Bad(file, $"expected at most {most} bytes in memory for one tensor, got {inMemory} for \"{name}\" " +
+                $"of type {type} and shape {Short(shape)}", "Split the tensor before saving.");
+        return entry;
+    }
+
+    /// <summary>The bytes that a tensor takes; the largest integer for all that are more.</summary>
+    private static long BytesOf(long[] sizes, int bits)
+    {
+        if (sizes.Contains(0)) return 0;
+        UInt128 product = (UInt128)bits;
+        foreach (long size in sizes)
+        {
+            // Both are below 2^64 here, so the product fits.
+            product *= (UInt128)size;
+            if (product > long.MaxValue) return long.MaxValue;
+        }
+
+        return (long)((product + 7) / 8);
     }
 
     /// <summary>The entries must cover the data without holes, overlaps or a rest.</summary>

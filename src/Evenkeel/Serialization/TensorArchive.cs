@@ -3,15 +3,22 @@ using Evenkeel.Nn;
 namespace Evenkeel.Serialization;
 
 /// <summary>
-/// The content of a safetensors file: tensors and blocks of bytes under names, in order, and a map of strings. Model files hold tensors; training checkpoints also keep
-/// other state as bytes.
+/// The content of a safetensors file: tensors and blocks of bytes under names, in order, and a map of strings. Model
+/// files hold tensors. Values of types that a <see cref="Evenkeel.Tensor"/> cannot hold (bytes, BOOL, I32, 8-bit
+/// floats, ...) are blocks: their bytes, type and shape are kept and written again as they were.
 /// </summary>
 public sealed class TensorArchive
 {
     private readonly OrderedDictionary<string, Item> _items = new(StringComparer.Ordinal);
 
-    /// <summary>What is stored under one name: a tensor or bytes.</summary>
-    internal readonly record struct Item(Tensor? Tensor, byte[]? Bytes);
+    /// <summary>What is stored under one name: a tensor, or the raw bytes of values of another kind.</summary>
+    internal readonly record struct Item(Tensor? Tensor, RawBlock? Raw)
+    {
+        public ReadOnlySpan<byte> Content => Tensor is not null ? Tensor.Bytes() : Raw!.Bytes;
+    }
+
+    /// <summary>Values as they stand in a file.</summary>
+    internal sealed record RawBlock(byte[] Bytes, RawKind Kind);
 
     /// <summary>Strings that go with the tensors, for example <c>format</c> = <c>pt</c>.</summary>
     public IDictionary<string, string> Metadata { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -21,7 +28,10 @@ public sealed class TensorArchive
 
     internal OrderedDictionary<string, Item> Items => _items;
 
-    /// <summary>True where there is a tensor or a block of that name.</summary>
+    /// <summary>What errors call the file that the archive came from; empty if it came from none.</summary>
+    internal string Source { get; init; } = "";
+
+    /// <summary>Whether there is a tensor or a block of that name.</summary>
     public bool Contains(string name) => _items.ContainsKey(name);
 
     /// <summary>Appends a tensor; it is written as it stands when the archive is written.</summary>
@@ -32,12 +42,12 @@ public sealed class TensorArchive
         Add(name, new Item(tensor, null));
     }
 
-    /// <summary>Appends a block of bytes.</summary>
+    /// <summary>Appends a block of bytes (U8) with one dimension.</summary>
     /// <exception cref="ArgumentException">The name is taken, or <c>__metadata__</c>.</exception>
     public void Add(string name, byte[] bytes)
     {
         ArgumentNullException.ThrowIfNull(bytes);
-        Add(name, new Item(null, bytes));
+        Add(name, bytes, "U8", [bytes.Length]);
     }
 
     /// <summary>Appends all tensors of a state dict, each name after <paramref name="prefix"/>.</summary>
@@ -48,24 +58,62 @@ public sealed class TensorArchive
         foreach ((string key, Tensor tensor) in state) Add(prefix + key, tensor);
     }
 
+    /// <summary>Appends values of a type that no tensor holds.</summary>
+    internal void Add(string name, byte[] bytes, string type, long[] shape) =>
+        Add(name, new Item(null, new RawBlock(bytes, new RawKind(type, shape))));
+
     /// <summary>The tensor of a name.</summary>
-    /// <exception cref="InvalidDataException">There is none.</exception>
-    public Tensor Tensor(string name) => Find(name).Tensor
-        ?? throw new InvalidDataException($"TensorArchive: expected \"{name}\" to be a tensor of floating-point numbers or 64-bit integers, got bytes. Read it with Bytes(name).");
+    /// <exception cref="InvalidDataException">There is none, or its values are of a type that a tensor cannot
+    /// hold.</exception>
+    public Tensor Tensor(string name)
+    {
+        Item item = Find(name);
+        return item.Tensor ?? throw Bad($"expected \"{name}\" to be of a type that a tensor holds (F32, F64, I64, " +
+            $"F16, BF16) and of at most {Shape.MaxRank} dimensions, got bytes: {item.Raw!.Kind}. "
+            + "Convert it before saving, or take its bytes with Bytes(name).");
+    }
 
-    /// <summary>The block of bytes of a name.</summary>
-    /// <exception cref="InvalidDataException">There is none.</exception>
-    public byte[] Bytes(string name) => Find(name).Bytes
-        ?? throw new InvalidDataException($"TensorArchive: expected \"{name}\" to be bytes (U8), got a tensor. Read it with Tensor(name).");
+    /// <summary>
+    /// The bytes of a name that is no tensor: a block of bytes, or values of a type that a tensor cannot hold,
+    /// little-endian and row-major.
+    /// </summary>
+    /// <exception cref="InvalidDataException">There is none, or it is a tensor.</exception>
+    public byte[] Bytes(string name) => Find(name).Raw?.Bytes
+        ?? throw Bad($"expected \"{name}\" to be bytes (U8), got a tensor. Read it with Tensor(name).");
 
-    /// <summary>The tensors whose names begin with <paramref name="prefix"/>, without it, as a state dict; blocks of bytes are left out.</summary>
+    /// <summary>
+    /// The type of a name's values as the format calls it: <c>F32</c>, <c>F64</c>, <c>I64</c>, or for
+    /// <see cref="Bytes"/> what the file says, for example <c>U8</c> or <c>BOOL</c>.
+    /// </summary>
+    /// <exception cref="InvalidDataException">There is no such name.</exception>
+    public string TypeOf(string name)
+    {
+        Item item = Find(name);
+        return item.Tensor is { } tensor ? SafeTensorsHeader.TypeOf(tensor.DType) : item.Raw!.Kind.Type;
+    }
+
+    /// <summary>The sizes of a name's dimensions, outermost first.</summary>
+    /// <exception cref="InvalidDataException">There is no such name.</exception>
+    public IReadOnlyList<long> DimensionsOf(string name)
+    {
+        Item item = Find(name);
+        return item.Tensor is { } tensor ? [.. tensor.Shape.Select(static size => (long)size)] : item.Raw!.Kind.Shape;
+    }
+
+    /// <summary>
+    /// The tensors whose names begin with <paramref name="prefix"/>, without it, as a state dict. Values that no tensor
+    /// holds are not among them, but
+    /// <see cref="Module.LoadStateDict"/> knows of them: a strict load refuses them by name.
+    /// </summary>
     public StateDict StateDict(string prefix = "")
     {
         ArgumentNullException.ThrowIfNull(prefix);
         var state = new StateDict();
         foreach ((string name, Item item) in _items)
         {
-            if (item.Tensor is { } tensor && name.StartsWith(prefix, StringComparison.Ordinal)) state.Add(name[prefix.Length..], tensor);
+            if (!name.StartsWith(prefix, StringComparison.Ordinal)) continue;
+            if (item.Tensor is { } tensor) state.Add(name[prefix.Length..], tensor);
+            else state.AddRaw(name[prefix.Length..], item.Raw!.Kind);
         }
 
         return state;
@@ -82,5 +130,9 @@ public sealed class TensorArchive
 
     private Item Find(string name) => _items.TryGetValue(name, out Item item)
         ? item
-        : throw new InvalidDataException($"TensorArchive: expected an entry \"{name}\" among {_items.Count}, got none. Is this a file of another kind or an older version?");
+        : throw Bad($"expected an entry \"{name}\" among {_items.Count}, got none. Is this a file of another kind or " +
+            "an older version?");
+
+    private InvalidDataException Bad(string what) =>
+        new($"TensorArchive{(Source.Length == 0 ? "" : $" \"{Source}\"")}: {what}");
 }

@@ -44,6 +44,19 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         _countLessOne = (int)count - 1;
     }
 
+    /// <summary>Whether sizes from a file, all of them 0 or more, make a shape: the constructor's conditions.</summary>
+    internal static bool Holds(ReadOnlySpan<long> dimensions)
+    {
+        if (dimensions.Length > MaxRank) return false;
+        long count = 1;
+        foreach (long size in dimensions)
+        {
+            if (size > int.MaxValue || (count *= size) > int.MaxValue) return false;
+        }
+
+        return true;
+    }
+
     /// <summary>Creates a shape; the target of collection expressions.</summary>
     public static Shape Create(ReadOnlySpan<int> dimensions) => new(dimensions);
 

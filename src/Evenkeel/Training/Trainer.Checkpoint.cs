@@ -51,7 +51,7 @@ public sealed partial class Trainer
         archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
         NormStates.Write(Model, archive.Metadata);
         archive.Add("", state);
-        SafeTensors.WriteWithChecksum(path, archive);
+        SafeTensors.WriteSealed(path, archive);
     }
 
     /// <summary>
@@ -96,8 +96,8 @@ public sealed partial class Trainer
         RandomStreamState? order = ReadStream(state, OrderPrefix);
         List<(string Name, TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         CheckSchedule(archive, state, path);
-        Action takeOptimizer = Optimizer.Check(Part(state, OptimizerPrefix), checkValues);
-        Action? takeSchedule = Options.Scheduler?.Check(Part(state, SchedulerPrefix));
+        Action takeOptimizer = Optimizer.Check(state.Under(OptimizerPrefix), checkValues);
+        Action? takeSchedule = Options.Scheduler?.Check(state.Under(SchedulerPrefix));
 
         // The stream's own check comes last, as it sets the stream. From here on nothing fails.
         _random.State = random;
@@ -211,21 +211,12 @@ public sealed partial class Trainer
         return null;
     }
 
-    private static StateDict Part(StateDict state, string prefix)
-    {
-        var part = new StateDict();
-        foreach ((string key, Tensor value) in state)
-        {
-            if (key.StartsWith(prefix, StringComparison.Ordinal)) part.Add(key[prefix.Length..], value);
-        }
-
-        return part;
-    }
-
     private static Tensor Need(StateDict state, string path, string key, DType dtype)
     {
         if (!state.TryGetValue(key, out Tensor? value) || value.DType != dtype)
-            throw new ArgumentException($"Trainer.Resume: expected the key '{key}' of {dtype} in {path}, got {(value is null ? "none" : value.DType.ToString())}. It is no checkpoint of a trainer; Module.Load reads plain weights.", nameof(path));
+            throw new ArgumentException($"Trainer.Resume: expected the key '{key}' of {dtype} in {path}, got " +
+                $"{state.RawOf(key)?.ToString() ?? value?.DType.ToString() ?? "none"}. It is no checkpoint of a " +
+                "trainer; Module.Load reads plain weights.", nameof(path));
         return value;
     }
 }

@@ -65,7 +65,7 @@ public sealed class IdxTests : IDisposable
         Check(File([3, 2], type: 0x0D), "expected values of type 08 (bytes), got type 0d");
         Check([0, 0, 8, 9, 0], "expected 1 to 4 axes, got 9");
         Check([0, 0, 8, 0, 0], "expected 1 to 4 axes, got 0");
-        Check("P5 3 2 255 ......"u8.ToArray(), "expected a magic number 000008..", "another kind of file");
+        Check("P5 3 2 255 ......"u8.ToArray(), "expected a magic number 000008..", "It is a PPM or PGM picture");
         // Sizes whose product would not fit into memory, a long, or the file: nothing is allocated.
         Check([0, 0, 8, 3, 0x7F, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF], "promises more values than the file can hold");
         Check([0, 0, 8, 1, 0xFF, 0xFF, 0xFF, 0xFF], "promises more values than the file can hold");

@@ -93,11 +93,12 @@ public sealed class ImageFileTests
 
     [Theory]
     [InlineData("", "it is empty")]
-    [InlineData("<html>", "expected JPEG, PNG, BMP or PPM/PGM, got a file that begins with 3c68746d")]
-    [InlineData("x", "got a file that begins with 78")]
-    [InlineData("GIF89a", "got GIF")]
-    [InlineData("RIFF....WEBP", "got WebP")]
-    [InlineData("P1 1 1 0", "begins with 50312031")]
+    [InlineData("<html>", "expected JPEG, PNG, BMP or PPM/PGM, got a web page (HTML). The link leads to a page about " +
+        "the file")]
+    [InlineData("x", "got text that begins with \"x\"")]
+    [InlineData("GIF89a", "got a GIF picture. Convert it to PNG")]
+    [InlineData("RIFF....WEBP", "got a WebP picture")]
+    [InlineData("P1 1 1 0", "got a picture of the PBM or PAM family")]
     public void OtherFilesAreNamed(string content, string expected)
     {
         using var folder = new TempFolder();

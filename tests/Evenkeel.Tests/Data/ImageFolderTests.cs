@@ -110,7 +110,9 @@ public sealed class ImageFolderTests : IDisposable
         for (int i = 0; i < 5; i++)
         {
             string message = Assert.Throws<InvalidDataException>(() => ImageFolder.Load(Root, Options)).Message;
-            Assert.Contains($"\"{bad}\" cannot be decoded: expected JPEG, PNG, BMP or PPM/PGM, got GIF.", message, StringComparison.Ordinal);
+            Assert.Contains($"\"{bad}\" cannot be decoded: expected JPEG, PNG, BMP or PPM/PGM, got a GIF picture. " +
+                "Convert it to PNG, for example with ImageMagick: magick FILE FILE.png.", message,
+                StringComparison.Ordinal);
             Assert.Contains("--skip-bad", message, StringComparison.Ordinal);
         }
 
@@ -118,7 +120,9 @@ public sealed class ImageFolderTests : IDisposable
         {
             ImageFolder folder = ImageFolder.Load(Root, Options with { SkipBad = true });
             Assert.Equal((18, fromCache), (folder.Count, folder.FromCache));
-            Assert.Equal([new BadImage("a/05.png", "expected JPEG, PNG, BMP or PPM/PGM, got GIF"), new BadImage("a/15.png", "it is empty")], folder.Bad);
+            Assert.Equal([new BadImage("a/05.png", "expected JPEG, PNG, BMP or PPM/PGM, got a GIF picture. Convert " +
+                "it to PNG, for example with ImageMagick: magick FILE FILE.png"),
+                new BadImage("a/15.png", "it is empty")], folder.Bad);
             Assert.Equal("set: 18 pictures, 1 classes, 2 left out", folder.ToString());
         }
 

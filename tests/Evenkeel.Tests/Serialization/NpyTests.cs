@@ -47,11 +47,54 @@ public sealed class NpyTests
         Assert.Equal(0, Read(File("{'shape': (), 'fortran_order': False, 'descr': \"<f4\", }\n", 1, 0, 0, 0x80, 0x3F)).Shape.Rank);
     }
 
+    [Theory]
+    [InlineData("{'descr': '<f4', 'fortran_order': False, 'shape': (2L,), }")]
+    [InlineData("{\"descr\": \"<f4\", \"fortran_order\": False, \"shape\": (2,)}")]
+    [InlineData("{'descr' : '<f4' , 'fortran_order' : False , 'shape' : ( 2 , ) , }")]
+    [InlineData("{'shape':(2,),'descr':'<f4','fortran_order':True}")]
+    [InlineData("  {\t'fortran_order'\n:False,'shape':(2L , ),'descr':u'<f4',}  \n")]
+    [InlineData("{'descr': '=f4', 'fortran_order': False, 'shape': (2,), }")]
+    [InlineData("{'descr': 'f4', 'fortran_order': False, 'shape': (2,), }")]
+    public void Headers_are_read_as_NumPy_reads_them(string header)
+    {
+        // Version 3.0 has the same length field as 2.0.
+        foreach (int version in new[] { 1, 2, 3 })
+        {
+            Tensor tensor = Read(File(header, version, 0, 0, 0x80, 0x3F, 0, 0, 0, 0x40));
+            Assert.Equal<Shape>([2], tensor.Shape);
+            Assert.Equal([1f, 2f], tensor.ToArray<float>());
+        }
+    }
+
+    [Fact]
+    public void Several_sizes_may_have_the_L_of_Python_2() =>
+        Assert.Equal<Shape>([2, 1], Read(File("{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 1L), " +
+            "}", 1, 0, 0, 0x80, 0x3F, 0, 0, 0, 0x40)).Shape);
+
+    [Fact]
+    public void An_array_beyond_the_memory_of_a_tensor_is_refused_by_its_files_name()
+    {
+        using var folder = new TempFolder();
+        string path = folder.File("large.npy");
+        byte[] start = File("{'descr': '<f8', 'fortran_order': False, 'shape': (268435456,), }", 1);
+        using (FileStream stream = System.IO.File.Create(path))
+        {
+            stream.Write(start);
+            stream.SetLength(start.Length + (1L << 31));
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        string message = Assert.Throws<InvalidDataException>(() => Npy.Read(path)).Message;
+        Assert.Contains(path, message, StringComparison.Ordinal);
+        Assert.Contains("got 2147483648 for Float64 of shape (268435456)", message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+    }
+
     public static TheoryData<string, byte[]> BadFiles => new()
     {
         { "begins with", [] },
         { "begins with", Encoding.ASCII.GetBytes("PK something else") },
-        { "version 1.0 or 2.0, got 3.0", File("{}", 3) },
+        { "version 1.0, 2.0 or 3.0, got 4.0", File("{}", 4) },
         { "the header's length", [0x93, .. "NUMPY"u8, 1, 0, 5] },
         { "a header of 200 bytes, got 3", [0x93, .. "NUMPY"u8, 1, 0, 200, 0, 1, 2, 3] },
         { "expected 'descr'", File("{}", 1) },
@@ -63,6 +106,13 @@ public sealed class NpyTests
         { "in parentheses", File("{'descr': '<f4', 'fortran_order': False, 'shape': 1}", 1, 0, 0, 0, 0) },
         { "dimensions from 0", File("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", 1, 0, 0, 0, 0) },
         { "at most 6 dimensions", File("{'descr': '<f4', 'fortran_order': False, 'shape': (65536, 65536), }", 1, 0, 0, 0, 0) },
+        { "a comma after a single size, got (1)", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1), " +
+            "}", 1, 0, 0, 0, 0) },
+        { "got fields: [('a', '<f4')]", File("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), " +
+            "}", 1, 0, 0, 0, 0) },
+        { "'descr', 'fortran_order' and 'shape' in the header, got 'more'",
+            File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", 1, 0, 0, 0, 0) },
+        { "the end of the header", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", 1, 0, 0, 0, 0) },
         { "expected 8 bytes of data", File("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 1, 0, 0, 0, 0) },
         { "after the data", File("{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 1, 0, 0, 0, 0, 0) },
     };

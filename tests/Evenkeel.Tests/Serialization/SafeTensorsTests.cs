@@ -120,8 +120,12 @@ public sealed class SafeTensorsTests : IDisposable
         { "metadata twice", "\"a\" twice", Bytes("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}") },
         { "no dtype", "dtype, shape and two data_offsets", Bytes("{\"a\":{\"shape\":[],\"data_offsets\":[0,0]}}") },
         { "three offsets", "dtype, shape and two data_offsets", Bytes(Entry("a", "F32", "[0]", "[0,0,0]"), 0) },
-        { "dtype", "F32, F64, I64, F16, BF16 or U8, got \"F8_E4M3\"", Bytes(Entry("a", "F8_E4M3", "[1]", "[0,1]"), 1) },
-        { "rank", "at most 6 dimensions", Bytes(Entry("a", "F32", "[1,1,1,1,1,1,1]", "[0,4]"), 4) },
+        { "size of BOOL", "expected 2 bytes for \"a\" of type BOOL and shape [2], got 4",
+            Bytes(Entry("a", "BOOL", "[2]", "[0,4]"), 4) },
+        { "size of F4", "expected 2 bytes for \"a\" of type F4 and shape [3], got 3",
+            Bytes(Entry("a", "F4", "[3]", "[0,3]"), 3) },
+        { "overflow of a block", "at most 2147483647 elements",
+            Bytes(Entry("a", "I8", "[4294967296,4294967296]", "[0,4]"), 4) },
         { "negative", "dimensions of 0 or more", Bytes(Entry("a", "F32", "[-1]", "[0,4]"), 4) },
         { "fraction", "dimensions of 0 or more", Bytes(Entry("a", "F32", "[1.5]", "[0,4]"), 4) },
         { "overflow", "at most 2147483647 elements", Bytes(Entry("a", "F32", "[4294967296,4294967296]", "[0,4]"), 4) },
@@ -147,6 +151,73 @@ public sealed class SafeTensorsTests : IDisposable
         var exception = Assert.Throws<InvalidDataException>(() => Read(bytes));
         Assert.StartsWith("SafeTensors \"test\": expected ", exception.Message, StringComparison.Ordinal);
         Assert.True(exception.Message.Contains(message, StringComparison.Ordinal), $"{what}: {exception.Message}");
+    }
+
+    [Theory]
+    [InlineData("BOOL", "[4]")]
+    [InlineData("I32", "[1]")]
+    [InlineData("F8_E4M3", "[2,2]")]
+    [InlineData("U16", "[2,1,1]")]
+    [InlineData("F4", "[8]")]
+    [InlineData("F32", "[1,1,1,1,1,1,1]")]
+    [InlineData("F99_OF_LATER", "[7]")]
+    public void A_tensor_of_another_type_leaves_the_others_readable_and_is_named_when_it_is_asked_for(string type,
+        string shape)
+    {
+        byte[] bytes = Bytes("{" + Entry("a", "F32", "[2]", "[0,8]") + "," + Entry("mask", type, shape, "[8,12]") + "}",
+            0, 0, 0x80, 0x3F, 0, 0, 0, 0x40, 1, 2, 3, 4);
+        TensorArchive read = Read(bytes);
+        Assert.Equal([1f, 2f], read.Tensor("a").ToArray<float>());
+        string message = Assert.Throws<InvalidDataException>(() => read.Tensor("mask")).Message;
+        Assert.Contains("\"test\"", message, StringComparison.Ordinal);
+        Assert.Contains($"\"mask\"", message, StringComparison.Ordinal);
+        Assert.Contains($"got bytes: {type} of shape ({shape[1..^1].Replace(",", ", ", StringComparison.Ordinal)})",
+            message, StringComparison.Ordinal);
+        Assert.Equal([1, 2, 3, 4], read.Bytes("mask"));
+        Assert.Equal(type, read.TypeOf("mask"));
+        Assert.Equal(["a"], read.StateDict().Keys);
+
+        // What is not understood is written again as it was.
+        TensorArchive again = Read(Written(read));
+        Assert.Equal((type, shape), (again.TypeOf("mask"), $"[{string.Join(',', again.DimensionsOf("mask"))}]"));
+        Assert.Equal([1, 2, 3, 4], again.Bytes("mask"));
+        Assert.Equal([1f, 2f], again.Tensor("a").ToArray<float>());
+    }
+
+    [Fact]
+    public void Bytes_of_two_dimensions_come_back_as_they_were()
+    {
+        byte[] bytes = Bytes("{\"m\":{\"dtype\":\"U8\",\"shape\":[2,3],\"data_offsets\":[0,6]}}" + "  ", 1, 2, 3, 4, 5,
+            6);
+        TensorArchive read = Read(bytes);
+        Assert.Equal([2L, 3L], read.DimensionsOf("m"));
+        Assert.Contains("\"shape\":[2,3]", Encoding.UTF8.GetString(Written(read)), StringComparison.Ordinal);
+        Assert.Equal([1, 2, 3, 4, 5, 6], Read(Written(read)).Bytes("m"));
+    }
+
+    [Theory]
+    [InlineData("F32", "[536870912]", 1L << 31)]
+    [InlineData("F64", "[268435456]", 1L << 31)]
+    [InlineData("U8", "[2147483648]", 1L << 31)]
+    [InlineData("F16", "[1073741824]", 1L << 31)]
+    [InlineData("BF16", "[536870912]", 1L << 30)]
+    public void A_tensor_beyond_the_memory_of_one_array_is_refused_by_its_files_name(string type, string shape,
+        long bytes)
+    {
+        string path = _folder.File("large.safetensors");
+        byte[] start = Bytes("{" + Entry("embedding", type, shape, $"[0,{bytes}]") + "}");
+        using (FileStream stream = File.Create(path))
+        {
+            stream.Write(start);
+            stream.SetLength(start.Length + bytes);
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        string message = Assert.Throws<InvalidDataException>(() => SafeTensors.Read(path)).Message;
+        Assert.Contains(path, message, StringComparison.Ordinal);
+        Assert.Contains("\"embedding\"", message, StringComparison.Ordinal);
+        Assert.Contains("Split the tensor", message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
     }
 
     [Fact]

@@ -1,0 +1,163 @@
+using System.Globalization;
+
+namespace Evenkeel.Serialization;
+
+/// <summary>
+/// The dictionary in the header of an npy file, a literal of Python as NumPy's <c>ast.literal_eval</c> takes it: three
+/// keys in any order, single or double quotes, spaces and line breaks between all
+/// parts, a comma after the last item, and numbers with the L of Python 2.
+/// </summary>
+internal sealed class NpyHeader
+{
+    private readonly string _text, _file;
+    private int _at;
+
+    private NpyHeader(string text, string file) => (_text, _file) = (text, file);
+
+    public static (DType DType, Shape Shape) Parse(string text, string file)
+    {
+        var header = new NpyHeader(text, file);
+        string? descr = null;
+        bool? isFortran = null;
+        long[]? shape = null;
+        header.Expect('{');
+        while (!header.Take('}'))
+        {
+            string key = header.Text("a key in quotes");
+            header.Expect(':');
+            switch (key)
+            {
+                case "descr": descr = header.Descr(); break;
+                case "fortran_order": isFortran = header.Truth(); break;
+                case "shape": shape = header.Tuple(); break;
+                default: throw header.Bad("expected the keys 'descr', 'fortran_order' and 'shape' in the header, " +
+                    $"got '{key}'");
+            }
+
+            if (header.Take(',')) continue;
+            header.Expect('}');
+            break;
+        }
+
+        if (header.Next() is { } rest) throw header.Bad($"expected the end of the header after '}}', got '{rest}'");
+        return (TypeOf(descr ?? throw header.Missing("descr"), file),
+            header.ShapeOf(shape ?? throw header.Missing("shape"), isFortran ?? throw header.Missing("fortran_order")));
+    }
+
+    private static DType TypeOf(string descr, string file) => descr switch
+    {
+        "<f4" or "=f4" or "f4" or "float32" => DType.Float32,
+        "<f8" or "=f8" or "f8" or "float64" => DType.Float64,
+        "<i8" or "=i8" or "i8" or "int64" => DType.Int64,
+        _ => throw Npy.Bad(file, $"expected values of type '<f4', '<f8' or '<i8', got '{descr}'",
+            "Convert it in NumPy: x.astype('<f4')."),
+    };
+
+    private Shape ShapeOf(long[] sizes, bool isFortran)
+    {
+        if (!Shape.Holds(sizes))
+            throw Npy.Bad(_file, $"expected at most {Shape.MaxRank} dimensions and {int.MaxValue} elements, got " +
+                $"({string.Join(", ", sizes)})", "Reshape or split it in NumPy.");
+        // Column-major and row-major are the same for vectors and scalars.
+        if (isFortran && sizes.Length > 1)
+            throw Npy.Bad(_file, "expected row-major values, got fortran_order: True",
+                "Save it in NumPy with numpy.ascontiguousarray(x).");
+        return new Shape([.. sizes.Select(static size => (int)size)]);
+    }
+
+    /// <summary>The type's name; a list of fields is named as it stands.</summary>
+    private string Descr()
+    {
+        if (Next() is '[' or '(' or '{')
+            throw Npy.Bad(_file, $"expected values of type '<f4', '<f8' or '<i8', got fields: {Shown(_text[_at..])}",
+                "Save the fields one by one in NumPy: numpy.save(\"x.npy\", a[\"x\"]).");
+        return Text("a type in quotes for 'descr'");
+    }
+
+    private bool Truth()
+    {
+        string word = Word();
+        return word switch
+        {
+            "True" => true,
+            "False" => false,
+            _ => throw Bad($"expected fortran_order True or False, got {Shown(word.Length > 0 ? word : _text[_at..])}"),
+        };
+    }
+
+    private long[] Tuple()
+    {
+        Next();
+        int begin = _at;
+        if (!Take('(')) throw Bad($"expected a shape in parentheses, got {Shown(_text[_at..])}");
+        var sizes = new List<long>();
+        bool isTuple = true;
+        while (!Take(')'))
+        {
+            if (Next() is null) throw Bad("expected a value of 'shape' in the header, got its end");
+            string word = Word();
+            // The L is Python 2's, for numbers that it held as long.
+            if (!long.TryParse(word.EndsWith('L') ? word[..^1] : word, NumberStyles.None, CultureInfo.InvariantCulture,
+                out long size))
+                throw Bad($"expected dimensions from 0 to {int.MaxValue}, got {Shown(_text[begin..])}");
+            sizes.Add(size);
+            isTuple = Take(',');
+            if (!isTuple && Next() != ')') throw Bad("expected a value of 'shape' in the header, got " +
+                $"{Shown(_text[begin..])}");
+        }
+
+        // To Python (3) is a number in parentheses; a tuple of one is (3,).
+        return sizes.Count != 1 || isTuple ? [.. sizes] : throw Bad("expected a shape in parentheses with a comma " +
+            $"after a single size, got ({sizes[0]})");
+    }
+
+    private string Text(string what)
+    {
+        // Python 2 marked some as text.
+        if (Next() is 'u' or 'U' && _at + 1 < _text.Length && _text[_at + 1] is '\'' or '"') _at++;
+        if (Next() is not ('\'' or '"')) throw Bad($"expected {what}, got {Shown(_text[_at..])}");
+        char quote = _text[_at++];
+        int end = _text.AsSpan(_at).IndexOfAny([quote, '\n', '\\']);
+        if (end < 0 || _text[_at + end] != quote) throw Bad($"expected {what}, got {Shown(_text[(_at - 1)..])}");
+        string text = _text.Substring(_at, end);
+        _at += end + 1;
+        return text;
+    }
+
+    /// <summary>Letters, digits and signs up to the next mark.</summary>
+    private string Word()
+    {
+        Next();
+        int begin = _at;
+        while (_at < _text.Length && (char.IsAsciiLetterOrDigit(_text[_at]) || _text[_at] is '_' or '-' or '+' or '.'))
+            _at++;
+        return _text[begin.._at];
+    }
+
+    private void Expect(char mark)
+    {
+        if (!Take(mark)) throw Bad($"expected '{mark}' in the header, got " +
+            $"{(_at < _text.Length ? Shown(_text[_at..]) : "its end")}");
+    }
+
+    private bool Take(char mark)
+    {
+        if (Next() != mark) return false;
+        _at++;
+        return true;
+    }
+
+    /// <summary>The next character that is no white space; null at the end.</summary>
+    private char? Next()
+    {
+        while (_at < _text.Length && _text[_at] is ' ' or '\t' or '\n' or '\r' or '\f') _at++;
+        return _at < _text.Length ? _text[_at] : null;
+    }
+
+    private InvalidDataException Missing(string key) => Bad($"expected '{key}' in the header, got none");
+
+    private InvalidDataException Bad(string what) => Npy.Bad(_file, what, "The header is damaged, or the array is " +
+        "not of plain numbers.");
+
+    private static string Shown(string text) => text.Length <= 40 ? text.TrimEnd() : text[..37] + "...";
+}
