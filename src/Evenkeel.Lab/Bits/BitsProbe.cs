@@ -21,6 +21,8 @@ internal sealed class BitsProbe(string name, DType dtype) : IDisposable
     private readonly WeightsHash _hash = new();
     private readonly Philox _random = new(231, name);
 
+    private long _added;
+
     public DType DType { get; } = dtype;
 
     /// <summary>The case's stream; Philox is integers, so the draws themselves differ nowhere unless its normals do, which have a case of their own.</summary>
@@ -64,16 +66,21 @@ internal sealed class BitsProbe(string name, DType dtype) : IDisposable
         y.Backward(cotangent);
         for (int i = 0; i < taped.Length; i++)
         {
-            if (taped[i].Gradient is { } gradient) Add($"d{i}", gradient);
+            if (taped[i].DType == DType.Int64) continue;
+            Add($"d{i}", taped[i].Gradient ?? throw new InvalidOperationException($"bits: {name} gives no gradient to input {i}; there is nothing to compare."));
         }
     }
 
-    public void Add(string what, Tensor tensor) => _hash.Add(what, tensor);
+    public void Add(string what, Tensor tensor)
+    {
+        _added += tensor.Count;
+        _hash.Add(what, tensor);
+    }
 
     /// <summary>A number that is no tensor, with all its bits.</summary>
     public void Add(string what, double value) => Add(what, Tensor.Scalar(value, DType.Float64));
 
-    public string Finish() => _hash.Finish();
+    public string Finish() => _added > 0 ? _hash.Finish() : throw new InvalidOperationException($"bits: {name} hashes nothing; there is nothing to compare.");
 
     public void Dispose() => _hash.Dispose();
 

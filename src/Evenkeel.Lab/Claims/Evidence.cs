@@ -7,7 +7,7 @@ namespace Evenkeel.Lab.Claims;
 internal sealed class Evidence(IReadOnlyDictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> runs)
 {
     /// <summary>Whether there are results of an experiment.</summary>
-    public bool Has(string experiment) => runs.ContainsKey(experiment);
+    public bool Has(string experiment) => runs.TryGetValue(experiment, out IReadOnlyList<IReadOnlyDictionary<string, double>>? seeds) && seeds.Count > 0;
 
     /// <summary>The figures of an experiment, one dictionary a seed.</summary>
     public IReadOnlyList<IReadOnlyDictionary<string, double>> Of(string experiment) => runs[experiment];

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using System.Text;
 
 namespace Evenkeel.Lab.Commands;
@@ -66,6 +67,8 @@ internal static class EvenkeelCommand
 
     private static async Task<int> ParseAndRunAsync(string[] args)
     {
+        // Numbers are written and read in one way, whatever the user's culture; libraries that ask the thread's get it too.
+        CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
         Command root = Create();
 
         // Errors are one line on standard error, also where a word of a message is not ASCII.

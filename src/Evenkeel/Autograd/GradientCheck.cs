@@ -1,3 +1,4 @@
+using System.Globalization;
 using Evenkeel.Random;
 
 namespace Evenkeel;
@@ -12,38 +13,56 @@ public sealed record GradientCheckOptions
     public double Tolerance { get; init; } = 1e-6;
 
     /// <summary>
-    /// Differences up to this count as none: the rounding of the central difference, some 1e-16·|f|/h, would make a derivative that is truly zero look wrong.
+    /// Differences up to this share of the function's size count as none: a central difference is off by the rounding of
+    /// the function, some 1e-16·size/h, which would make a derivative that is truly 0 look wrong. The size is
+    /// √Σ(cotangent·f)², the largest of all points looked at.
     /// </summary>
-    public double AbsoluteFloor { get; init; } = 1e-8;
+    public double Floor { get; init; } = 1e-9;
 
     /// <summary>Seed of the random cotangent and of what is random in the function (dropout).</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>The mode of the passes.</summary>
     public Mode Mode { get; init; } = Mode.Train;
+
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(GradientCheckOptions), PrintMembers);
 }
 
 /// <summary>What a <see cref="GradientCheck"/> found.</summary>
 /// <param name="MaxRelativeError">The largest |analytic - numeric|/(|analytic| + |numeric|), over the entries that differ by more than the floor.</param>
-/// <param name="Passed">True where that is within the tolerance; false for NaN.</param>
+/// <param name="Passed">True if that is within the tolerance and the check could tell; false for NaN.</param>
 /// <param name="WorstName">The input ("input 0") or parameter with the worst entry.</param>
 /// <param name="WorstIndex">Its worst entry, counted in row-major order.</param>
 /// <param name="Analytic">The gradient from the backward pass, there.</param>
 /// <param name="Numeric">The central difference, there.</param>
-/// <param name="Entries">Number of derivatives compared.</param>
-public sealed record GradientCheckResult(double MaxRelativeError, bool Passed, string WorstName, int WorstIndex, double Analytic, double Numeric, int Entries)
+/// <param name="Entries">Number of derivatives looked at.</param>
+/// <param name="AboveFloor">Number of those that are larger than the floor; of the others is known that both sides are below it.</param>
+/// <param name="Floor">The floor: <see cref="GradientCheckOptions.Floor"/> times the function's size.</param>
+/// <param name="Reason">Why the check fails although no derivative was seen to be wrong: it has compared nothing; else null.</param>
+public sealed record GradientCheckResult(
+    double MaxRelativeError, bool Passed, string WorstName, int WorstIndex, double Analytic, double Numeric, int Entries, int AboveFloor, double Floor, string? Reason = null)
 {
-    /// <summary>One line: verdict, error, and the worst entry.</summary>
-    public override string ToString() =>
-        $"{(Passed ? "passed" : "FAILED")}: max relative error {MaxRelativeError:g3} over {Entries} derivatives, at {WorstName}[{WorstIndex}]: analytic {Analytic:r}, numeric {Numeric:r}";
+    /// <summary>One line: verdict, error, and the worst entry, or why nothing could be compared.</summary>
+    public override string ToString() => Reason is not null
+        ? $"FAILED: {Reason}"
+        : string.Create(CultureInfo.InvariantCulture, $"{(Passed ? "passed" : "FAILED")}: max relative error {MaxRelativeError:g3} over {Entries} derivatives, {AboveFloor} of them above {Floor:g3}, at {WorstName}[{WorstIndex}]: analytic {Analytic:r}, numeric {Numeric:r}");
 }
 
 /// <summary>
 /// Compares the gradients of a backward pass with central differences, in float64. The cotangent is random: a sum would hide errors (the gradient of
 /// Σ batchnorm(x) is zero).
 /// </summary>
+/// <remarks>
+/// A check that has compared nothing fails and says why: there is no parameter, all are frozen or empty, or derivatives
+/// are so small beside the function that central differences cannot tell them from rounding. A parameter whose
+/// derivatives are truly 0 (a bias before batch norm) passes beside others that are not.
+/// </remarks>
 public static class GradientCheck
 {
+    /// <summary>What rounding in the backward pass leaves of a derivative that is 0, as a share of the function's size: up to some thousand terms of 1e-16 each.</summary>
+    private const double RoundingOfZero = 1e-12;
+
     /// <summary>Checks d(Σ cotangent·f(x))/dx.</summary>
     /// <param name="f">A function of a taped tensor; called 2·x.Count + 1 times.</param>
     /// <param name="x">Where to check; a copy in float64 is used.</param>
@@ -99,6 +118,13 @@ public static class GradientCheck
             parameter.ZeroGrad();
         }
 
+        if (Array.TrueForAll(all, static parameter => !parameter.RequiresGradient || parameter.Value.Count == 0))
+        {
+            return new GradientCheckResult(0, false, "", 0, 0, 0, 0, 0, 0,
+                all.Length == 0 ? "there is no parameter to differentiate by, so nothing was compared. Pass model.Parameters()."
+                : $"all {all.Length} parameters are frozen or empty, so nothing was compared. Set RequiresGradient of those to be checked.");
+        }
+
         var tape = new Tape(options.Mode, recordGradients: true) { Seed = options.Seed, RandomStep = 0 };
         Tensor result = loss(tape);
         Tensor cotangent = result.Count == 1 ? Tensor.Ones(result.Shape, DType.Float64) : Tensor.RandomNormal(result.Shape, new Philox(options.Seed, "cotangent"), DType.Float64);
@@ -120,25 +146,47 @@ public static class GradientCheck
             return value;
         }
 
-        GradientCheckResult worst = new(0, Passed: true, all.Length > 0 ? NameOf(all[0], 0) : "", 0, 0, 0, 0);
-        int entries = 0;
+        double size = 0;
+        var numeric = new Tensor?[all.Length];
         for (int i = 0; i < all.Length; i++)
         {
-            if (!all[i].RequiresGradient) continue;
-            Tensor numeric = NumericalGradient(Value, all[i].Value, cotangent, options.Step);
-            entries += numeric.Count;
-            for (int k = 0; k < numeric.Count; k++)
-            {
-                double a = analytic[i]?.AsSpan<double>()[k] ?? 0, n = numeric.AsSpan<double>()[k];
-                double difference = Math.Abs(a - n);
-                double error = difference <= options.AbsoluteFloor ? 0 : difference / (Math.Abs(a) + Math.Abs(n));
-                bool first = i == 0 && k == 0;
-                if (first || error > worst.MaxRelativeError || (double.IsNaN(error) && !double.IsNaN(worst.MaxRelativeError)))
-                    worst = new GradientCheckResult(error, error <= options.Tolerance, NameOf(all[i], i), k, a, n, 0);
-            }
+            if (all[i].RequiresGradient) numeric[i] = NumericalGradient(Value, all[i].Value, cotangent, options.Step, ref size);
         }
 
-        return worst with { Entries = entries };
+        return Judge(all, analytic, numeric, size, options);
+    }
+
+    private static GradientCheckResult Judge(Parameter[] all, Tensor?[] analytic, Tensor?[] numeric, double size, GradientCheckOptions options)
+    {
+        double floor = options.Floor * size;
+        GradientCheckResult? worst = null;
+        int entries = 0, above = 0;
+        string? hidden = null;
+        for (int i = 0; i < all.Length; i++)
+        {
+            if (numeric[i] is not { } differences) continue;
+            int ownAbove = 0;
+            double largest = 0;
+            for (int k = 0; k < differences.Count; k++)
+            {
+                double a = analytic[i]?.AsSpan<double>()[k] ?? 0, n = differences.AsSpan<double>()[k];
+                double difference = Math.Abs(a - n);
+                double error = difference <= floor ? 0 : difference / (Math.Abs(a) + Math.Abs(n));
+                largest = Math.Max(largest, Math.Abs(a));
+                if (!(Math.Max(Math.Abs(a), Math.Abs(n)) <= floor)) ownAbove++;
+                if (worst is null || error > worst.MaxRelativeError || (double.IsNaN(error) && !double.IsNaN(worst.MaxRelativeError)))
+                    worst = new GradientCheckResult(error, error <= options.Tolerance, NameOf(all[i], i), k, a, n, 0, 0, floor);
+            }
+
+            entries += differences.Count;
+            above += ownAbove;
+            if (ownAbove == 0 && largest > RoundingOfZero * size) hidden ??= string.Create(CultureInfo.InvariantCulture, $"the derivatives by {NameOf(all[i], i)} are at most {largest:g3}, which central differences cannot tell from the rounding of a function of size {size:g3} (the floor is {floor:g3}). Check it in a function in which it counts for more, or with a larger {nameof(GradientCheckOptions.Step)} and a smaller {nameof(GradientCheckOptions.Floor)}.");
+        }
+
+        string? reason = !worst!.Passed ? null
+            : above == 0 ? string.Create(CultureInfo.InvariantCulture, $"all {entries} derivatives are at most {floor:g3}, which central differences cannot tell from 0 for a function of size {size:g3}, so nothing was compared. Check at a point, and in a function, in which the parameters count.")
+            : hidden;
+        return worst with { Entries = entries, AboveFloor = above, Reason = reason, Passed = worst.Passed && reason is null };
     }
 
     /// <summary>
@@ -151,7 +199,8 @@ public static class GradientCheck
     public static Tensor NumericalGradient(Func<Tensor, Tensor> f, Tensor x, Tensor cotangent, double step = 1e-5)
     {
         ArgumentNullException.ThrowIfNull(f);
-        return NumericalGradient(() => f(x), x, cotangent, step);
+        double size = 0;
+        return NumericalGradient(() => f(x), x, cotangent, step, ref size);
     }
 
     /// <summary>The notebook's <c>eval_numerical_gradient</c>: df[k] = (f(x + h·e_k) - f(x - h·e_k))/(2h) of a function with one value. The entries of x are moved in place, and restored.</summary>
@@ -180,13 +229,14 @@ public static class GradientCheck
     }
 
     /// <summary>The notebook's <c>rel_error</c>: the largest |x - y|/max(1e-8, |x| + |y|).</summary>
-    /// <exception cref="ArgumentException">The shapes differ.</exception>
+    /// <exception cref="ArgumentException">The shapes differ, or there are no values.</exception>
     public static double RelativeError(Tensor x, Tensor y)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(y);
         if (x.Shape != y.Shape)
             throw new ArgumentException($"GradientCheck.RelativeError: expected tensors of one shape, got {x.Shape} and {y.Shape}.", nameof(y));
+        if (x.Count == 0) throw new ArgumentException($"GradientCheck.RelativeError: expected values to compare, got none (shape {x.Shape}).", nameof(x));
         ReadOnlySpan<double> a = x.To(DType.Float64).AsSpan<double>(), b = y.To(DType.Float64).AsSpan<double>();
         double worst = 0;
         for (int i = 0; i < a.Length; i++)
@@ -199,7 +249,8 @@ public static class GradientCheck
         return worst;
     }
 
-    private static Tensor NumericalGradient(Func<Tensor> f, Tensor x, Tensor cotangent, double step)
+    /// <summary>The differences; <paramref name="size"/> grows to the largest √Σ(cotangent·f)² that was met.</summary>
+    private static Tensor NumericalGradient(Func<Tensor> f, Tensor x, Tensor cotangent, double step, ref double size)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(cotangent);
@@ -216,9 +267,16 @@ public static class GradientCheck
             values[k] = old;
             if (plus.Length != weights.Length)
                 throw new ArgumentException($"GradientCheck: expected a cotangent of {plus.Length} elements like the function's value, got {weights.Length}.", nameof(cotangent));
-            double sum = 0;
-            for (int i = 0; i < plus.Length; i++) sum += weights[i] * (plus[i] - minus[i]);
+            double sum = 0, plusSquares = 0, minusSquares = 0;
+            for (int i = 0; i < plus.Length; i++)
+            {
+                sum += weights[i] * (plus[i] - minus[i]);
+                plusSquares += weights[i] * plus[i] * (weights[i] * plus[i]);
+                minusSquares += weights[i] * minus[i] * (weights[i] * minus[i]);
+            }
+
             derivatives[k] = sum / (2 * step);
+            size = Math.Max(size, Math.Sqrt(Math.Max(plusSquares, minusSquares)));
         }
 
         return gradient;

@@ -12,7 +12,7 @@ namespace Evenkeel;
 /// </remarks>
 public sealed class Tape
 {
-    private readonly Arena _arena = new();
+    private readonly Arena _arena;
     private readonly List<Op> _ops = [];
     private readonly Dictionary<Type, Stack<Op>> _pool = [];
     private readonly Dictionary<Parameter, Tensor> _watched = new(ReferenceEqualityComparer.Instance);
@@ -24,11 +24,19 @@ public sealed class Tape
     /// <summary>Creates a tape for passes of one mode.</summary>
     /// <param name="mode">Train, or Eval.</param>
     /// <param name="recordGradients">False for passes whose gradients nobody needs; null means: record in Train only.</param>
-    public Tape(Mode mode = Mode.Train, bool? recordGradients = null)
+    public Tape(Mode mode = Mode.Train, bool? recordGradients = null) : this(mode, recordGradients, new Arena())
+    {
+    }
+
+    private Tape(Mode mode, bool? recordGradients, Arena arena)
     {
         Mode = mode;
         RecordGradients = recordGradients ?? mode == Mode.Train;
+        _arena = arena;
     }
+
+    /// <summary>A tape whose memory begins small, for passes that may need little.</summary>
+    internal static Tape Small(Mode mode) => new(mode, recordGradients: false, new Arena(firstSlabBytes: 1 << 12));
 
     /// <summary>What the passes are for.</summary>
     public Mode Mode { get; }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics;
 using System.Text;
 using Evenkeel.Kernels;
@@ -104,7 +105,7 @@ public sealed class NearDuplicates
         text.Append(this).Append('\n');
         foreach (IReadOnlyList<int> group in Duplicated)
         {
-            text.Append($"{group.Count,4}  ");
+            text.Append(CultureInfo.InvariantCulture, $"{group.Count,4}  ");
             text.AppendJoin(", ", group.Select(i => names?[i] ?? $"{i}")).Append('\n');
         }
 

@@ -291,5 +291,5 @@ public sealed class Normalize : Transform
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"Normalize([{string.Join(", ", _mean)}], [{string.Join(", ", _std)}])";
+    public override string ToString() => $"Normalize([{InvariantText.List<float>(_mean)}], [{InvariantText.List<float>(_std)}])";
 }

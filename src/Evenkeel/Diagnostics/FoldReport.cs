@@ -28,7 +28,7 @@ public sealed record FoldedLayer(string Name, string Type, FoldStatus Status, st
 
 /// <summary>How far the folded network's outputs are from the original's, over the inputs given, in one element type.</summary>
 /// <param name="DType">The type both compute in.</param>
-/// <param name="Outputs">Number of values compared.</param>
+/// <param name="Outputs">Number of values compared: those that are finite in both.</param>
 /// <param name="LargestOutput">The largest |y| of the original: the scale.</param>
 /// <param name="MaxDifference">The largest |difference|.</param>
 /// <param name="MaxUlps">The largest difference in units in the last place of the output itself: large for outputs near 0, which are small differences of large numbers.</param>
@@ -48,17 +48,19 @@ public sealed record FoldProof(DType DType, int Outputs, double LargestOutput, d
     internal static FoldProof Of(Tensor expected, Tensor got)
     {
         double largest = 0, difference = 0, ulps = 0;
+        int compared = 0;
         for (int i = 0; i < expected.Count; i++)
         {
             double y = expected.ValueAt(i), d = Math.Abs(y - got.ValueAt(i));
             // Both NaN, or the same infinity, are alike; Math.Max keeps any other NaN.
             if (double.IsNaN(d) && y.Equals(got.ValueAt(i))) continue;
+            compared++;
             largest = Math.Max(largest, Math.Abs(y));
             difference = Math.Max(difference, d);
             if (d != 0) ulps = Math.Max(ulps, d / Ulp(y, expected.DType));
         }
 
-        return new FoldProof(expected.DType, expected.Count, largest, difference, ulps);
+        return new FoldProof(expected.DType, compared, largest, difference, ulps);
     }
 
     /// <summary>The distance from |y| to the next number of the type.</summary>

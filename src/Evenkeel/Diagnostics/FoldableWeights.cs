@@ -78,6 +78,8 @@ internal sealed class FoldableWeights
         weight.Value.CopyFrom(Tensor.From(_weight, weight.Shape).To(dtype));
         bias.Value.CopyFrom(Tensor.From(_bias, bias.Shape).To(dtype));
         weight.RequiresGradient = WeightOf(_layer).RequiresGradient;
+        // A bias that was not there before is part of what the weight was.
+        bias.RequiresGradient = _layer.OwnParameters.TryGetValue("bias", out Parameter? old) ? old.RequiresGradient : weight.RequiresGradient;
         return layer;
     }
 }

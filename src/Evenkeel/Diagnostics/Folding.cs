@@ -26,7 +26,7 @@ public static class Folding
     /// <returns>The new network, what became of each norm, and by how much outputs differ, in the network's type and in Float64.</returns>
     /// <exception cref="ArgumentException">The inputs are empty.</exception>
     /// <exception cref="InvalidOperationException">
-    /// The outputs differ by more than <paramref name="bound"/>, or by more than 1e-9 of the largest in Float64: a module looks at values past the operations of the tape, or the network is not deterministic in Eval.
+    /// No output is a number other than 0, so nothing can be compared. The outputs differ by more than <paramref name="bound"/>, or by more than 1e-9 of the largest in Float64: a module looks at values past the operations of the tape, or the network is not deterministic in Eval.
     /// Or a copy converted to Float64 cannot run: a module has a constant tensor that is no buffer, or reads values as float.
     /// </exception>
     public static FoldResult Fold(this Module model, Tensor inputs, double? bound = null)
@@ -54,6 +54,8 @@ public static class Folding
                 $"{model.TypeName}.Fold: expected a network that computes in Float64 too, where folding is proved without the rounding of {inputs.DType}; its copy did not ({mixed.Message}) Keep constant tensors as buffers (RegisterBuffer), which To converts, and read values in the type they have.", mixed);
         }
 
+        if (plan.Folded.Count > 0 && (proof.Outputs == 0 || proof is { LargestOutput: 0, MaxDifference: 0 }))
+            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs to compare the two networks by, got {(proof.Outputs == 0 ? "none that is a number" : "zeros only, which many networks would give")}; nothing would be proved. Pass some real inputs, and look for the first layer without a signal with Plumb.");
         Require(model, wideProof, Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");
         Require(model, proof, bound ?? (inputs.DType == DType.Float64 ? Float64Bound : 1e-4), "in Float64 it does compute the same, so rounding does this: a running variance near 0, or a scale that is taken back later. Pass a larger bound if that will do");
         return new FoldResult(folded, plan.Layers, proof, wideProof);

@@ -18,7 +18,11 @@ namespace Evenkeel.Diagnostics;
 /// The expected factor of the signal's root mean square through this layer: √(fan_in·E[w²]·s), s = 1 without an activation and ½(1 + slope²) for ReLU and LeakyReLU; for tanh and
 /// sigmoid the factor of a small signal, s = 1 and 1/16. Null where a normalization layer sets the scale, or where the factor depends on it (GELU, softmax).
 /// </param>
-public sealed record InitLayer(string Name, string Type, Shape Shape, int FanIn, int FanOut, string Distribution, double ExpectedVariance, double MeasuredVariance, string Through, double? Gain);
+public sealed record InitLayer(string Name, string Type, Shape Shape, int FanIn, int FanOut, string Distribution, double ExpectedVariance, double MeasuredVariance, string Through, double? Gain)
+{
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(InitLayer), PrintMembers);
+}
 
 /// <summary>What the start values of a network are, and what they do to a signal: one row a weight. <see cref="ToString"/> is a table.</summary>
 public sealed class InitReport
@@ -82,7 +86,7 @@ public static class InitReporting
         {
             switch (leaves[i])
             {
-                case BatchNorm or LayerNorm: return ("normalization", null);
+                case var norm when Plumbing.SetsScale(norm): return ("normalization", null);
                 case ReLU: return ("ReLU", FactorOf(Nonlinearity.ReLU));
                 case LeakyReLU leaky: return ("LeakyReLU", 0.5 * (1 + leaky.NegativeSlope * leaky.NegativeSlope));
                 case Tanh: return ("Tanh", FactorOf(Nonlinearity.Tanh));

@@ -6,4 +6,8 @@ namespace Evenkeel.Diagnostics;
 /// <param name="Shape">The shape of its output (and of the output's gradient).</param>
 /// <param name="Step">The pass: <see cref="Tape.Step"/>, or 0 for a pass without a tape.</param>
 /// <param name="Values">The statistics.</param>
-public sealed record LayerStatistics(string Name, string Type, Shape Shape, long Step, TensorStatistics Values);
+public sealed record LayerStatistics(string Name, string Type, Shape Shape, long Step, TensorStatistics Values)
+{
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(LayerStatistics), PrintMembers);
+}

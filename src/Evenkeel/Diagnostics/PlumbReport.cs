@@ -11,7 +11,21 @@ namespace Evenkeel.Diagnostics;
 /// <param name="HasWeight">Whether it multiplies by a weight; such layers are counted, from 0, as the depth.</param>
 /// <param name="Activation">The output.</param>
 /// <param name="Gradient">The gradient of the output; null where none arrives.</param>
-public sealed record PlumbLayer(string Name, string Type, Shape Shape, bool HasWeight, TensorStatistics Activation, TensorStatistics? Gradient);
+/// <param name="DeadShare">Of a ReLU: the share of channels (dimension 1, or the last one if that is more) that are 0 in every sample; null for other layers.</param>
+public sealed record PlumbLayer(string Name, string Type, Shape Shape, bool HasWeight, TensorStatistics Activation, TensorStatistics? Gradient, double? DeadShare)
+{
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(PlumbLayer), PrintMembers);
+
+    /// <summary>Whether the scale of its output does not depend on that of its input.</summary>
+    internal bool SetsScale { get; init; }
+
+    /// <summary>Whether it takes means or maxima of neighbours, which thins the gradient and is no loss of depth.</summary>
+    internal bool Pools { get; init; }
+
+    /// <summary>The square root of the sum of squares of the gradient: what a layer with Kaiming's start values hands on, whatever its sizes.</summary>
+    internal double GradientNorm => Gradient is { } g ? Math.Sqrt(((g.Count > 1 ? g.Std * g.Std * (g.Count - 1) / g.Count : 0) + (g.Mean * g.Mean)) * g.Count) : double.NaN;
+}
 
 /// <summary>Where float32 ends.</summary>
 /// <param name="Overflows">True where values grow past float32's largest number; false where all of them fall below its smallest normal one, 1.2e-38, and fade.</param>
@@ -29,6 +43,9 @@ public sealed class PlumbReport
     /// <summary>Within this factor a layer, up or down, scale counts as kept.</summary>
     private const double Steady = 1.1;
 
+    /// <summary>Less than this from the first layer to the last is the ordinary difference between layers, not a drift.</summary>
+    private const double Drift = 10;
+
     /// <summary>A forecast further away than this many layers says nothing.</summary>
     private const double Horizon = 10_000;
 
@@ -36,6 +53,7 @@ public sealed class PlumbReport
 
     private readonly string _model;
     private readonly Shape _input;
+    private readonly bool _isNormalized;
 
     internal PlumbReport(string model, Shape input, IReadOnlyList<PlumbLayer> layers)
     {
@@ -49,22 +67,23 @@ public sealed class PlumbReport
             else if (forward.Count > 0) forward[^1] = forward[^1].With(values);
         }
 
-        var backward = new List<Stage>();
-        for (int i = layers.Count - 1; i >= 0; i--)
-        {
-            if (layers[i] is { HasWeight: true, Gradient: { } gradient }) backward.Add(new Stage(layers[i].Name, gradient));
-        }
+        List<Stage> backward = Backward(layers, withPooling: true);
+        _isNormalized = IsNormalized(layers);
 
         // A last weight that nothing follows (the scores of a classifier) ends the chain: its output has not been through what the others have.
-        ActivationFactor = Factor(forward is [.., { IsAlone: false }, { IsAlone: true }] ? forward[..^1] : forward);
-        GradientFactor = Factor(backward);
-        ActivationEnd = End(forward, ActivationFactor);
+        List<Stage> chain = forward is [.., { IsAlone: false }, { IsAlone: true }] ? forward[..^1] : forward;
+        ActivationFactor = Factor(chain);
+        // A fall that pooling explains is no fall; a norm after it may give the gradient back, so it is no growth either.
+        double gradient = Factor(backward);
+        GradientFactor = gradient >= 1 ? gradient : Math.Min(1, Factor(Backward(layers, withPooling: false)));
+        bool activationsDrift = !_isNormalized && Drifts(ActivationFactor, chain.Count), gradientsDrift = Drifts(GradientFactor, backward.Count);
+        ActivationEnd = End(forward, ActivationFactor, activationsDrift);
 
         // Sigmoids and tanhs are bounded: no depth makes their outputs overflow.
         if (ActivationEnd is { Happened: false, Overflows: true } && layers.Any(static layer => layer.Activation.SaturatedShare is not null)) ActivationEnd = null;
         bool finite = !layers.Any(static layer => layer.Activation.NonFinite > 0);
-        GradientEnd = finite ? End(backward, GradientFactor) : null;
-        Advice = Advise(finite);
+        GradientEnd = finite ? End(backward, GradientFactor, gradientsDrift) : null;
+        Advice = Advise(finite, activationsDrift, gradientsDrift);
     }
 
     /// <summary>All layers in the order of the forward pass.</summary>
@@ -73,10 +92,18 @@ public sealed class PlumbReport
     /// <summary>The factor by which the standard deviation changes from one layer with a weight to the next: the geometric mean over all of them, but for a last one that no other layer follows while one follows the others; NaN below two.</summary>
     public double ActivationFactor { get; }
 
-    /// <summary>The same of the gradients, from the output back.</summary>
+    /// <summary>
+    /// The factor by which the gradient's norm, √Σg², changes from what goes into the last layer with a weight to what goes
+    /// into the first but one: the geometric mean. Pooling thins a gradient; as far as that explains a fall, it is 1. NaN
+    /// below two such layers.
+    /// </summary>
     public double GradientFactor { get; }
 
-    /// <summary>Where activations leave float32's range: the exact layer where it happens here, else a forecast from <see cref="ActivationFactor"/>; null where scale is kept.</summary>
+    /// <summary>
+    /// Where activations leave float32's range: the exact layer where it happens here, else a forecast from
+    /// <see cref="ActivationFactor"/>; null if scale is kept, if a normalization layer sets it after each weight, or if it
+    /// changes by less than ten times in all.
+    /// </summary>
     public RangeEnd? ActivationEnd { get; }
 
     /// <summary>The same of the gradients, counted from the output back.</summary>
@@ -98,8 +125,8 @@ public sealed class PlumbReport
         var text = new StringBuilder($"{_model}, input {_input}\n");
         grid.AppendTo(text);
         text.Append("Saturated: the slope of the sigmoid or tanh is below 5 % of its largest.\n");
-        if (!double.IsNaN(ActivationFactor)) text.Append($"Activations: x{TextGrid.Number(ActivationFactor)} a layer. {Say(ActivationEnd, "")}\n");
-        if (!double.IsNaN(GradientFactor)) text.Append($"Gradients: x{TextGrid.Number(GradientFactor)} a layer, from the output back. {Say(GradientEnd, " before the output")}\n");
+        if (!double.IsNaN(ActivationFactor)) text.Append($"Activations: x{TextGrid.Number(ActivationFactor)} per layer. {Say(ActivationEnd, "")}\n");
+        if (!double.IsNaN(GradientFactor)) text.Append($"Gradients: x{TextGrid.Number(GradientFactor)} per layer, from the output back. {Say(GradientEnd, " before the output")}\n");
         foreach (string advice in Advice) text.Append("- ").Append(advice).Append('\n');
         return text.ToString();
     }
@@ -117,7 +144,50 @@ public sealed class PlumbReport
         return last < 1 || !(stages[0].Std > 0) ? double.NaN : VectorMath.Exp((VectorMath.Log(stages[last].Std) - VectorMath.Log(stages[0].Std)) / last);
     }
 
-    private static RangeEnd? End(List<Stage> stages, double factor)
+    /// <summary>Whether a factor per layer is a trend: beyond what counts as kept, and not the difference of a few layers.</summary>
+    private static bool Drifts(double factor, int stages) =>
+        (factor > Steady || factor < 1 / Steady) && Math.Abs(VectorMath.Log(factor)) * (stages - 1) > VectorMath.Log(Drift);
+
+    /// <summary>The gradients of what each stage hands on, from the output back, as they are or as they would be without pooling.</summary>
+    private static List<Stage> Backward(IReadOnlyList<PlumbLayer> layers, bool withPooling)
+    {
+        var backward = new List<Stage>();
+        double pooled = 1, norm = double.NaN;
+        PlumbLayer? last = null;
+        for (int i = layers.Count - 1; i >= 0; i--)
+        {
+            if (last is null) (last, norm) = (layers[i], layers[i].GradientNorm / pooled);
+            if (!withPooling && layers[i].Pools && i > 0 && layers[i - 1].GradientNorm / layers[i].GradientNorm is > 0 and < double.PositiveInfinity and var ratio) pooled *= ratio;
+            if (!layers[i].HasWeight) continue;
+            if (last.Gradient is { } gradient) backward.Add(new Stage(layers[i].Name, gradient) with { Std = norm });
+            last = null;
+        }
+
+        return backward;
+    }
+
+    /// <summary>Whether a normalization layer follows every weight but the last.</summary>
+    private static bool IsNormalized(IReadOnlyList<PlumbLayer> layers)
+    {
+        int weights = 0, open = 0;
+        foreach (PlumbLayer layer in layers)
+        {
+            if (layer.HasWeight)
+            {
+                if (open > 0) return false;
+                weights++;
+                open = 1;
+            }
+            else if (layer.SetsScale)
+            {
+                open = 0;
+            }
+        }
+
+        return weights > 1;
+    }
+
+    private static RangeEnd? End(List<Stage> stages, double factor, bool drifts)
     {
         for (int i = 0; i < stages.Count; i++)
         {
@@ -125,13 +195,13 @@ public sealed class PlumbReport
             if (stages[i].Peak < SmallestNormal) return new RangeEnd(false, i, stages[i].Name);
         }
 
-        if (!(factor > Steady || factor < 1 / Steady)) return null;
+        if (!drifts) return null;
         double room = VectorMath.Log((factor > 1 ? float.MaxValue : SmallestNormal) / stages[^1].Peak);
         double more = Math.Ceiling(room / VectorMath.Log(factor));
         return more < Horizon ? new RangeEnd(factor > 1, stages.Count - 1 + (int)more, null) : null;
     }
 
-    private List<string> Advise(bool finite)
+    private List<string> Advise(bool finite, bool activationsDrift, bool gradientsDrift)
     {
         var advice = new List<string>();
         if (!finite)
@@ -141,14 +211,17 @@ public sealed class PlumbReport
         }
 
         const string remedy = "use Init.KaimingNormal (Init.XavierNormal for sigmoid and tanh), or a normalization layer after each weight";
-        if (ActivationFactor < 1 / Steady) advice.Add($"The std of activations falls to {TextGrid.Number(ActivationFactor)} of itself a layer: {remedy}.");
-        else if (ActivationFactor > Steady) advice.Add($"The std of activations grows {TextGrid.Number(ActivationFactor)} times a layer: {remedy}.");
-        if (finite && GradientFactor < 1 / Steady) advice.Add($"Gradients fall to {TextGrid.Number(GradientFactor)} of themselves a layer on their way back: the first layers will hardly learn; {remedy}.");
-        else if (finite && GradientFactor > Steady && !(ActivationFactor > Steady)) advice.Add($"Gradients grow {TextGrid.Number(GradientFactor)} times a layer on their way back: use a smaller learning rate, clip them, or use fewer layers.");
-        if (Worst(static layer => layer.Activation.SaturatedShare) is { } flat && flat.Activation.SaturatedShare > 0.5)
-            advice.Add($"{TextGrid.Share(flat.Activation.SaturatedShare)} of the outputs of {flat.Name} ({flat.Type}) are saturated, where hardly a gradient passes: use smaller start values (Init.XavierNormal) or a normalization layer before it.");
-        if (Worst(static layer => layer.Type == "ReLU" ? layer.Activation.ZeroShare : null) is { } dead && dead.Activation.ZeroShare > 0.9)
-            advice.Add($"{TextGrid.Share(dead.Activation.ZeroShare)} of the outputs of {dead.Name} ({dead.Type}) are 0: check the biases before it, or normalize its inputs.");
+        if (activationsDrift) advice.Add($"The std of activations {(ActivationFactor < 1 ? $"falls to {TextGrid.Number(ActivationFactor)} of itself" : $"grows {TextGrid.Number(ActivationFactor)} times")} per layer: {remedy}.");
+        if (finite && gradientsDrift && GradientFactor < 1)
+            advice.Add($"Gradients fall to {TextGrid.Number(GradientFactor)} of themselves per layer on their way back: the first layers will hardly learn; {(_isNormalized ? "a normalization layer follows each weight, so look for gammas near 0 and for saturated activations" : remedy)}.");
+        else if (finite && gradientsDrift && !(activationsDrift && ActivationFactor > 1))
+            advice.Add($"Gradients grow {TextGrid.Number(GradientFactor)} times per layer on their way back: use a smaller learning rate, clip them, or use fewer layers.");
+        // A sigmoid at the end that is sure of its answers is what a training is for.
+        if (Worst(layer => layer.Type == nameof(Nn.Sigmoid) && ReferenceEquals(layer, Layers[^1]) ? null : layer.Activation.SaturatedShare) is { } flat && flat.Activation.SaturatedShare > 0.5)
+            advice.Add($"{TextGrid.Share(flat.Activation.SaturatedShare)} of the outputs of {flat.Name} ({flat.Type}) are saturated, where hardly a gradient passes: {(_isNormalized ? "look at gamma and beta of the normalization layer before it" : "use smaller start values (Init.XavierNormal) or a normalization layer before it")}.");
+        // Many zeros are no fault of a ReLU whose channels each answer to some samples.
+        if (Worst(static layer => layer.DeadShare > 0.5 ? layer.Activation.ZeroShare : null) is { } dead && dead.Activation.ZeroShare > 0.9)
+            advice.Add($"{TextGrid.Share(dead.Activation.ZeroShare)} of the outputs of {dead.Name} ({dead.Type}) are 0, and {TextGrid.Share(dead.DeadShare)} of its channels are 0 in every sample: check the biases before it{(_isNormalized ? " (beta of a normalization layer)" : ", or normalize its inputs")}.");
         return advice;
 
         PlumbLayer? Worst(Func<PlumbLayer, double?> share) => Layers.Where(layer => share(layer) is not null).MaxBy(layer => share(layer));

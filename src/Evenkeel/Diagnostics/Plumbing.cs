@@ -22,7 +22,6 @@ public static class Plumbing
         ArgumentNullException.ThrowIfNull(inputs);
         var tape = new Tape(Mode.Train) { Seed = seed };
         tape.Reset();
-        var weighted = new List<bool>();
         var hooks = new List<IDisposable>();
         using var trace = new PassWithoutTrace(model, tape);
         using var activations = new ActivationProbe(model);
@@ -32,11 +31,7 @@ public static class Plumbing
             foreach ((_, Module module) in model.NamedModules())
             {
                 if (module.Children.Count != 0) continue;
-                hooks.Add(module.AddForwardHook((layer, _, y) =>
-                {
-                    weighted.Add(HasWeight(layer));
-                    gradients.Add((layer, y));
-                }));
+                hooks.Add(module.AddForwardHook((layer, _, y) => gradients.Add((layer, y))));
             }
 
             Tensor output = model.Forward(tape.Input(inputs, requiresGradient: true));
@@ -45,7 +40,13 @@ public static class Plumbing
             for (int i = 0; i < layers.Length; i++)
             {
                 LayerStatistics seen = activations.Records[i];
-                layers[i] = new PlumbLayer(seen.Name, seen.Type, seen.Shape, weighted[i], seen.Values, gradients[i].Output.Gradient is { } gradient ? TensorStatistics.Of(gradient) : null);
+                (Module module, Tensor y) = gradients[i];
+                layers[i] = new PlumbLayer(
+                    seen.Name, seen.Type, seen.Shape, HasWeight(module), seen.Values, y.Gradient is { } gradient ? TensorStatistics.Of(gradient) : null, module is ReLU ? DeadShare(y) : null)
+                {
+                    SetsScale = SetsScale(module),
+                    Pools = module is AvgPool1d or AvgPool2d or AdaptiveAvgPool2d or MaxPool1d or MaxPool2d,
+                };
             }
 
             return new PlumbReport(model.TypeName, inputs.Shape, layers);
@@ -65,5 +66,25 @@ public static class Plumbing
         }
 
         return false;
+    }
+
+    /// <summary>Whether the scale of a module's output is its own, whatever that of its input.</summary>
+    internal static bool SetsScale(Module module) => module is TrackingNorm or GroupNorm or LayerNorm or RMSNorm;
+
+    /// <summary>The share of channels that are 0 in every sample. Channels are dimension 1 of images and the last one of sequences; the larger share counts.</summary>
+    private static double? DeadShare(Tensor y)
+    {
+        if (y.Shape.Rank < 2 || y.Count == 0) return null;
+        double first = Dead(y, 1), last = Dead(y, y.Shape.Rank - 1);
+        return Math.Max(first, last);
+
+        static double Dead(Tensor y, int axis)
+        {
+            int channels = y.Shape[axis], inner = 1;
+            for (int d = axis + 1; d < y.Shape.Rank; d++) inner *= y.Shape[d];
+            var alive = new bool[channels];
+            for (int i = 0; i < y.Count; i++) alive[i / inner % channels] |= y.ValueAt(i) != 0;
+            return (double)alive.Count(static channel => !channel) / channels;
+        }
     }
 }

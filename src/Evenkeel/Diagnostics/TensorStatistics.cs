@@ -7,7 +7,11 @@ namespace Evenkeel.Diagnostics;
 /// <param name="Low">The smallest finite value: the lower end of the first interval.</param>
 /// <param name="High">The largest finite value: the upper end of the last interval.</param>
 /// <param name="Counts">Finite values in each interval.</param>
-public sealed record Histogram(double Low, double High, IReadOnlyList<long> Counts);
+public sealed record Histogram(double Low, double High, IReadOnlyList<long> Counts)
+{
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(Histogram), PrintMembers);
+}
 
 /// <summary>What the values of a tensor look like. Sums are made in double, in the order of the elements.</summary>
 /// <param name="Count">Number of values.</param>
@@ -34,6 +38,9 @@ public sealed record TensorStatistics(
 
     /// <summary>The largest magnitude; NaN where all values are.</summary>
     public double Peak => Math.Max(Math.Abs(Min), Math.Abs(Max));
+
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(TensorStatistics), PrintMembers);
 
     /// <summary>Looks at all values of a tensor.</summary>
     /// <param name="tensor">Floating-point values.</param>

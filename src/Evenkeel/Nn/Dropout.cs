@@ -7,12 +7,12 @@ namespace Evenkeel.Nn;
 public sealed class Dropout : Module
 {
     /// <summary>Creates the layer.</summary>
-    /// <param name="p">Probability of an element to be dropped, in [0, 1).</param>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="p"/> is not in [0, 1).</exception>
+    /// <param name="p">Probability of an element to be dropped, from 0 to 1; at 1 all is 0 in Train.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="p"/> is not from 0 to 1.</exception>
     public Dropout(double p = 0.5)
     {
-        if (!(p is >= 0 and < 1))
-            throw new ArgumentOutOfRangeException(nameof(p), $"Dropout: expected the probability of a dropped element in [0, 1), got {p}. (PyTorch's p: what is dropped, not what is kept.)");
+        if (!(p is >= 0 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(p), $"Dropout: expected the probability of a dropped element from 0 to 1, got {p}. (PyTorch's p: what is dropped, not what is kept.)");
         P = p;
     }
 

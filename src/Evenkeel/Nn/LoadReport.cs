@@ -11,6 +11,12 @@ public enum LoadStatus
     /// <summary>The model has the key, the state dict has not; older files may lack it, so the model keeps its value and nothing is wrong.</summary>
     KeptDefault,
 
+    /// <summary>The state dict lacks the key but has another one of the same tensor (tied weights, a module registered twice), which was loaded.</summary>
+    Tied,
+
+    /// <summary>The state dict has different values under the keys of one tensor: none of them was loaded.</summary>
+    TiedDifferently,
+
     /// <summary>The model has the key, the state dict has not.</summary>
     Missing,
 
@@ -39,11 +45,16 @@ public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, S
     /// </summary>
     public string? GotType { get; init; }
 
+    /// <summary>Whether a strict load passes over it.</summary>
+    internal bool IsFine => Status is LoadStatus.Loaded or LoadStatus.Tied or LoadStatus.KeptDefault;
+
     /// <summary>The key and what became of it, with shapes where they matter.</summary>
     public override string ToString() => Status switch
     {
         LoadStatus.Loaded => $"{Key}: loaded {Expected}",
         LoadStatus.KeptDefault => $"{Key}: not in the state dict (older files lack it), the model's value stays",
+        LoadStatus.Tied => $"{Key}: loaded {Expected} under another key of the same tensor",
+        LoadStatus.TiedDifferently => $"{Key}: the model has one tensor under this and another key, the state dict has different values there; untie them in the model, or make the values equal",
         LoadStatus.Missing => $"{Key}: missing, expected shape {Expected}",
         LoadStatus.Unexpected => $"{Key}: unexpected, got {GotType ?? $"shape {Got}"}",
         LoadStatus.ShapeMismatch => $"{Key}: expected shape {Expected}, got {Got}",
@@ -62,7 +73,7 @@ public sealed class LoadReport
     public IReadOnlyList<LoadEntry> Entries { get; }
 
     /// <summary>True where every key was loaded or may be missing.</summary>
-    public bool IsComplete => Entries.All(static entry => entry.Status is LoadStatus.Loaded or LoadStatus.KeptDefault);
+    public bool IsComplete => Entries.All(static entry => entry.IsFine);
 
     /// <summary>The keys with one status, in order.</summary>
     public IReadOnlyList<string> KeysWith(LoadStatus status) => [.. Entries.Where(entry => entry.Status == status).Select(static entry => entry.Key)];
@@ -73,7 +84,7 @@ public sealed class LoadReport
         var text = new StringBuilder();
         foreach (LoadEntry entry in Entries)
         {
-            if (entry.Status is not (LoadStatus.Loaded or LoadStatus.KeptDefault)) text.Append("  ").Append(entry).Append('\n');
+            if (!entry.IsFine) text.Append("  ").Append(entry).Append('\n');
         }
 
         return text.ToString();
@@ -123,7 +134,7 @@ public sealed class LoadReport
     /// <summary>How many keys were loaded, one line for each that was not, and what to do if it is none.</summary>
     public override string ToString()
     {
-        int loaded = Entries.Count(static entry => entry.Status == LoadStatus.Loaded);
+        int loaded = Entries.Count(static entry => entry.Status is LoadStatus.Loaded or LoadStatus.Tied);
         int all = Entries.Count(static entry => entry.Status != LoadStatus.Unexpected);
         return $"{loaded} of {all} keys loaded\n{Problems()}{(loaded == 0 && !IsComplete ? Advice : "")}";
     }

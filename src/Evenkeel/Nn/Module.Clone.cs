@@ -33,6 +33,8 @@ public abstract partial class Module
     {
         var shell = (Module)MemberwiseClone();
         shell._hooks = [];
+        shell._predictTapes = null;
+        shell._checkedNetwork = 0;
         return shell;
     }
 

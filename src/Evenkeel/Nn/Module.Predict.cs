@@ -1,17 +1,39 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+
 namespace Evenkeel.Nn;
 
 public abstract partial class Module
 {
+    private PredictTapes? _predictTapes;
+    private long _checkedNetwork;
+
     /// <summary>
-    /// Runs the module in Eval on any number of samples, in chunks along the first axis, and returns a plain tensor. It uses a tape of its own: nothing is
-    /// recorded, and a training pass under way is not disturbed.
+    /// Runs the module in Eval on any number of samples, in chunks along the first axis, and returns a plain tensor. It
+    /// uses a tape of its own: nothing is recorded, and a training pass under way is not disturbed.
     /// </summary>
+    /// <remarks>
+    /// <para>Any number of threads may call it on one module at a time, and each gets the bits that it would get alone,
+    /// while nobody changes the module (trains it, loads into it, converts it) and as long as the user's own layers
+    /// write no fields in their forward pass.</para>
+    /// <para>The module keeps the tapes for the next call, so a call allocates little more than its answer: at most one tape
+    /// per processor, each of at most 8 MB; a larger one is let go. An activation that a layer keeps is over when the
+    /// call returns; <see cref="Tensor.Clone"/> it within the pass. If a hook looks, the tape is a new one.</para>
+    /// <para>The library's own layers treat each sample by itself in Eval. A network with layers of the user's own is tried
+    /// in its first call with two samples or more, and again once its layers change: the first chunk is computed a second
+    /// time with copies of the first sample in place of all others, and the answer to the first sample has to stay as it
+    /// is, to √ε of its largest value. A layer whose output has no effect at that time (a gamma of 0) is not noticed, and
+    /// a network that is random in Eval, or that a hook looks at, is not tried.</para>
+    /// </remarks>
     /// <param name="x">Samples along axis 0, outside or on any tape.</param>
     /// <param name="chunk">
-    /// Samples computed at a time: bounds the memory. The same chunk gives the same bits; with another one the last bits may differ, for the order of a matrix product's sums may depend
-    /// on its rows.
+    /// Samples computed at a time: bounds the memory. The same chunk gives the same bits; with another one the last bits may
+    /// differ, for the order of a matrix product's sums may depend on its rows.
     /// </param>
-    /// <exception cref="InvalidOperationException">A batch norm has no running statistics: it would normalize over whatever samples share a chunk.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A batch norm has no running statistics, or the answer to a sample depends on the others in its chunk for another
+    /// reason.
+    /// </exception>
     /// <exception cref="ArgumentException">There are no samples, the chunk is below 1, or the module does not keep axis 0.</exception>
     public Tensor Predict(Tensor x, int chunk = 256)
     {
@@ -19,30 +41,121 @@ public abstract partial class Module
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
         if (x.Shape.Rank == 0 || x.Shape[0] == 0)
             throw new ArgumentException($"{TypeName}.Predict: expected at least one sample along axis 0, got shape {x.Shape}. Reshape a single sample to (1, ...).", nameof(x));
-        foreach ((string name, Module module) in NamedModules())
-        {
-            if (module is BatchNorm { Running: null })
-                throw new InvalidOperationException($"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got {(name.Length == 0 ? module.TypeName : $"{name} ({module.TypeName})")} without running statistics: predictions would depend on the other samples of the chunk. Create it with trackRunningStats: true, or use Forward with the whole batch that is meant.");
-        }
+        var network = new NetworkLook(x.Shape.Rank);
+        Look(this, ref network);
+        if (network.HasNormWithoutStatistics) throw NormWithoutStatistics();
 
         int samples = x.Shape[0];
         int rowBytes = x.Count / samples * x.DType.SizeInBytes();
-        var tape = new Tape(Mode.Eval);
+        // A hook may keep what it sees: its tape is not used again.
+        PredictTapes? tapes = network.HasHooks ? null : _predictTapes ?? Interlocked.CompareExchange(ref _predictTapes, new PredictTapes(), null) ?? _predictTapes;
+        Tape tape = tapes?.Rent() ?? Tape.Small(Mode.Eval);
         Tensor? result = null;
-        for (int start = 0; start < samples; start += chunk)
+        for (int start = 0, number = 1; start < samples; start += chunk, number++)
         {
             int count = Math.Min(chunk, samples - start);
             tape.Reset();
+            tape.RandomStep = number;
             Tensor part = tape.NewTensor(x.Shape.With(0, count), x.DType);
             x.Bytes().Slice(start * rowBytes, count * rowBytes).CopyTo(part.Bytes());
             Tensor y = Forward(part);
             if (y.Shape.Rank == 0 || y.Shape[0] != count)
-                throw new ArgumentException($"{TypeName}.Predict: expected a module that returns one row a sample, got shape {y.Shape} for {count} samples. Use Forward on a tape instead.", nameof(x));
+                throw new ArgumentException($"{TypeName}.Predict: expected a module that returns one row per sample, got shape {y.Shape} for {count} samples. Use Forward on a tape instead.", nameof(x));
             result ??= Tensor.Empty(y.Shape.With(0, samples), y.DType);
             Span<byte> source = y.Bytes();
             source.CopyTo(result.Bytes()[(start * (source.Length / count))..]);
+            if (start == 0 && count > 1 && network.IsToBeTried(_checkedNetwork) && SamplesAreIndependent(tape, x, count, result)) Volatile.Write(ref _checkedNetwork, network.Mark);
         }
 
+        tapes?.Return(tape);
         return result!;
     }
+
+    /// <summary>What <see cref="Predict"/> has to know of a network, gathered without allocating.</summary>
+    private struct NetworkLook(int rank)
+    {
+        public bool HasHooks;
+        public bool HasOwnLayers;
+        public bool HasNormWithoutStatistics;
+
+        /// <summary>Which modules these are, in which order, and the rank of their input: 0 is no network's.</summary>
+        public long Mark = rank + 1;
+
+        public readonly bool IsToBeTried(long known) => HasOwnLayers && !HasHooks && Mark != known;
+    }
+
+    private static void Look(Module module, ref NetworkLook network)
+    {
+        network.HasHooks |= module.HasHooks;
+        network.HasOwnLayers |= IsUsersOwn(module);
+        network.HasNormWithoutStatistics |= module is BatchNorm { Running: null };
+        network.Mark = (network.Mark * 31) + RuntimeHelpers.GetHashCode(module);
+        foreach ((_, Module child) in module._children) Look(child, ref network);
+    }
+
+    /// <summary>Whether the answer to the first sample is the same beside copies of itself; false as well if the others are copies already, so that nothing can be seen.</summary>
+    private bool SamplesAreIndependent(Tape tape, Tensor x, int count, Tensor answers)
+    {
+        Span<byte> chunk = x.Bytes()[..(x.Count / x.Shape[0] * count * x.DType.SizeInBytes())];
+        Span<byte> first = chunk[..(chunk.Length / count)];
+        bool isSeen = false;
+        for (int i = 1; i < count; i++) isSeen |= !first.SequenceEqual(chunk.Slice(i * first.Length, first.Length));
+        if (!isSeen) return false;
+
+        Tensor asBefore = answers.Rows(0, 1);
+        tape.Reset();
+        tape.RandomStep = 1;
+        Tensor copies = tape.NewTensor(x.Shape.With(0, count), x.DType);
+        for (int i = 0; i < count; i++) first.CopyTo(copies.Bytes()[(i * first.Length)..]);
+        double change = Change(asBefore, Forward(copies));
+        if (change == 0) return true;
+
+        // A network that is random in Eval changes its answer to the same samples too.
+        tape.Reset();
+        tape.RandomStep = 1;
+        Tensor again = tape.NewTensor(x.Shape.With(0, count), x.DType);
+        chunk.CopyTo(again.Bytes());
+        if (Change(asBefore, Forward(again)) != 0) return true;
+        throw new InvalidOperationException(
+            $"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got an answer to the first sample that changes by {change.ToString("G2", CultureInfo.InvariantCulture)} of its largest value with the other samples of the chunk. " +
+            $"The layers that are not the library's own are {OwnLayers()}. Keep running statistics for Eval in them (a buffer that Train updates), or use Forward with the whole batch that is meant.");
+    }
+
+    /// <summary>By what share of its largest value the first row has changed; 0 within √ε of the type.</summary>
+    private static double Change(Tensor before, Tensor after)
+    {
+        if (!before.DType.IsFloatingPoint() || after.DType != before.DType) return before.Bytes().SequenceEqual(after.Bytes()[..before.Bytes().Length]) ? 0 : 1;
+        double largest = 0, change = 0;
+        for (int i = 0; i < before.Count; i++)
+        {
+            double b = before.ValueAt(i), a = after.ValueAt(i);
+            if (b.Equals(a)) continue;
+            if (!double.IsFinite(b) || !double.IsFinite(a)) return double.PositiveInfinity;
+            change = Math.Max(change, Math.Abs(b - a));
+        }
+
+        for (int i = 0; i < before.Count; i++) largest = Math.Max(largest, Math.Max(Math.Abs(before.ValueAt(i)), Math.Abs(after.ValueAt(i))));
+        double tolerance = before.DType == DType.Float64 ? Math.Sqrt(double.BitIncrement(1) - 1) : Math.Sqrt(float.BitIncrement(1) - 1);
+        return change <= tolerance * largest ? 0 : change / largest;
+    }
+
+    private InvalidOperationException NormWithoutStatistics()
+    {
+        (string name, Module module) = NamedModules().First(static entry => entry.Module is BatchNorm { Running: null });
+        return new InvalidOperationException($"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got {Label(name, module)} without running statistics: predictions would depend on the other samples of the chunk. Create it with trackRunningStats: true, or use Forward with the whole batch that is meant.");
+    }
+
+    /// <summary>The user's own layers, without those that only hold others unless there is nothing else.</summary>
+    private string OwnLayers()
+    {
+        const int shown = 4;
+        (string Name, Module Module)[] own = [.. NamedModules().Where(static entry => IsUsersOwn(entry.Module))];
+        (string Name, Module Module)[] leaves = Array.FindAll(own, static entry => entry.Module._children.Count == 0);
+        if (leaves.Length > 0) own = leaves;
+        return string.Join(", ", own.Take(shown).Select(static entry => Label(entry.Name, entry.Module))) + (own.Length > shown ? ", ..." : "");
+    }
+
+    private static string Label(string name, Module module) => name.Length == 0 ? module.TypeName : $"{name} ({module.TypeName})";
+
+    private static bool IsUsersOwn(Module module) => module.GetType().Assembly != typeof(Module).Assembly;
 }

@@ -24,11 +24,13 @@ public abstract partial class Module
     {
         var snapshot = new StateDict();
         foreach (StateEntry entry in StateEntries()) snapshot.Add(entry.Key, entry.Live.Clone());
+        foreach ((string name, RunningStatistics running) in Statistics()) snapshot.StartValuesLeft[name] = running.StartValuesLeft;
         return snapshot;
     }
 
     /// <summary>
     /// Copies values into parameters and buffers by key, converting between Float32 and Float64 as needed. Everything is checked before the first write.
+    /// Of a tensor with several keys (tied weights) one is enough, and different values under them do not fit.
     /// </summary>
     /// <param name="state">Values by key, as <see cref="StateDict()"/> or a file gives them.</param>
     /// <param name="strict">
@@ -103,6 +105,7 @@ public abstract partial class Module
                 null) { GotType = kind.ToString() });
         }
 
+        SettleTies(own, entries, writes);
         var report = new LoadReport(entries);
         if (strict && !report.IsComplete)
             throw new ArgumentException($"{TypeName}.LoadStateDict: the state dict does not fit the model; nothing " +
@@ -116,8 +119,35 @@ public abstract partial class Module
         }
 
         foreach ((Tensor from, Tensor to) in writes) to.CopyFrom(from);
+        HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded), .. report.KeysWith(LoadStatus.Tied)];
+        foreach ((string name, RunningStatistics running) in Statistics())
+        {
+            if (loaded.Contains(Join(name, running.Mean.Name))) running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
+        }
+
         return report;
     }
+
+    /// <summary>One tensor under several keys: one value is enough, and all that are there have to be the same.</summary>
+    private static void SettleTies(List<StateEntry> own, List<LoadEntry> entries, List<(Tensor From, Tensor To)> writes)
+    {
+        foreach (IGrouping<Tensor, int> keys in Enumerable.Range(0, own.Count).GroupBy(i => own[i].Live, ReferenceEqualityComparer.Instance as IEqualityComparer<Tensor>))
+        {
+            Tensor[] values = [.. from write in writes where ReferenceEquals(write.To, keys.Key) select write.From];
+            if (values.Length == 0 || keys.Count() == 1) continue;
+            bool agree = values.All(value => value.Bytes().SequenceEqual(values[0].Bytes()));
+            if (!agree) writes.RemoveAll(write => ReferenceEquals(write.To, keys.Key));
+            foreach (int i in keys)
+            {
+                if (entries[i].Status == LoadStatus.Loaded && !agree) entries[i] = entries[i] with { Status = LoadStatus.TiedDifferently };
+                if (entries[i].Status is LoadStatus.Missing or LoadStatus.KeptDefault && agree) entries[i] = entries[i] with { Status = LoadStatus.Tied };
+            }
+        }
+    }
+
+    /// <summary>The running statistics of all norms that have some, by the name of the norm.</summary>
+    internal IEnumerable<(string Name, RunningStatistics Running)> Statistics() =>
+        from entry in NamedModules() where entry.Module is TrackingNorm { Running: not null } select (entry.Name, ((TrackingNorm)entry.Module).Running!);
 
     /// <summary>The keys with the live tensors behind them, in the order of the state dict.</summary>
     internal List<StateEntry> StateEntries()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Evenkeel.Nn;
@@ -43,7 +44,7 @@ public abstract partial class Module
             string label = name.Length == 0 ? module.TypeName : $"{new string(' ', 2 * depth)}{name[(name.LastIndexOf('.') + 1)..]}: {module.TypeName}";
             if (module is TrackingNorm { State: var state and not NormState.Active }) label += state == NormState.Frozen ? " (frozen)" : " (statistics frozen)";
             // A module with no part in the pass has no output; one with nothing to train shows it by a dash.
-            rows.Add((label, shapes.TryGetValue(module, out Shape shape) ? shape.ToString() : "-", module._parameters.Count == 0 ? "-" : own.ToString("N0")));
+            rows.Add((label, shapes.TryGetValue(module, out Shape shape) ? shape.ToString() : "-", module._parameters.Count == 0 ? "-" : own.ToString("N0", CultureInfo.InvariantCulture)));
         }
 
         long total = 0, trainable = 0, buffered = 0;
@@ -66,8 +67,8 @@ public abstract partial class Module
         }
 
         return text.Append(rule)
-            .Append($"Parameters: {total:N0} (trainable {trainable:N0}, non-trainable {total - trainable:N0})\n")
-            .Append($"Buffers: {buffered:N0} values\n")
+            .Append(CultureInfo.InvariantCulture, $"Parameters: {total:N0} (trainable {trainable:N0}, non-trainable {total - trainable:N0})\n")
+            .Append(CultureInfo.InvariantCulture, $"Buffers: {buffered:N0} values\n")
             .ToString();
     }
 }

@@ -11,6 +11,9 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     // What a file has under keys of its own but no tensor holds; null for none, as in nearly all files.
     private OrderedDictionary<string, RawKind>? _raw;
 
+    /// <summary>By the name of a norm: how much of start values is in its running statistics. Files of other programs do not have it.</summary>
+    internal Dictionary<string, double> StartValuesLeft { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Number of keys.</summary>
     public int Count => _tensors.Count;
 
@@ -86,8 +89,16 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
             if (key.StartsWith(prefix, StringComparison.Ordinal)) part.AddRaw(key[prefix.Length..], kind);
         }
 
+        foreach ((string name, double left) in StartValuesLeft) part.StartValuesLeft[NameUnder(prefix, name)] = left;
         return part;
     }
+
+    /// <summary>
+    /// The name of a norm without a prefix of keys. A checkpoint of a trainer has norms by their names in the model, which
+    /// stay as they are; the norm that the prefix leads to has no name.
+    /// </summary>
+    internal static string NameUnder(string prefix, string name) =>
+        name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : $"{name}." == prefix ? "" : name;
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => _tensors.GetEnumerator();

@@ -19,7 +19,7 @@ public sealed class Unflatten : Module
         foreach (int size in unflattenedSize)
         {
             if (size < 1 && (size != -1 || open))
-                throw new ArgumentException($"Unflatten: expected sizes of 1 or more, at most one of them -1 for what is left, got ({string.Join(", ", unflattenedSize.ToArray())}).", nameof(unflattenedSize));
+                throw new ArgumentException($"Unflatten: expected sizes of 1 or more, at most one of them -1 for what is left, got ({InvariantText.List(unflattenedSize)}).", nameof(unflattenedSize));
             open |= size == -1;
         }
 
@@ -53,11 +53,11 @@ public sealed class Unflatten : Module
 
         for (int i = dim + 1; i < rank; i++) sizes[i - 1 + _sizes.Length] = x.Shape[i];
         if (open >= 0 ? x.Shape[dim] % product != 0 : x.Shape[dim] != product)
-            throw new ArgumentException($"Unflatten: expected sizes whose product is {x.Shape[dim]}, dimension {Dim} of shape {x.Shape}, got ({string.Join(", ", _sizes)}).", nameof(x));
+            throw new ArgumentException($"Unflatten: expected sizes whose product is {x.Shape[dim]}, dimension {Dim} of shape {x.Shape}, got ({InvariantText.List<int>(_sizes)}).", nameof(x));
         if (open >= 0) sizes[open] = (int)(x.Shape[dim] / product);
         return x.Reshape(new Shape(sizes));
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"Unflatten(dim={Dim}, unflattened_size=({string.Join(", ", _sizes)}{(_sizes.Length == 1 ? "," : "")}))";
+    public override string ToString() => $"Unflatten(dim={Dim}, unflattened_size=({InvariantText.List<int>(_sizes)}{(_sizes.Length == 1 ? "," : "")}))";
 }

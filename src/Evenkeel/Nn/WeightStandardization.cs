@@ -25,6 +25,9 @@ public sealed record WeightStandardization
     /// <summary>What is added to the variance.</summary>
     public double Eps { get; }
 
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(WeightStandardization), PrintMembers);
+
     /// <summary>The weight a layer computes with: the raw one, or the standardized one on the pass's tape.</summary>
     internal static Tensor Apply(WeightStandardization? setting, Parameter weight, Tape? tape)
     {

@@ -7,7 +7,7 @@ public sealed partial class Tensor
 {
     /// <summary>
     /// Dropout of whole channels: on a tape in <see cref="Mode.Train"/> each plane of (N, C, H, W), or row of (N, C, L), is set to 0 with probability p, and multiplied by 1/(1 - p)
-    /// otherwise; in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned.
+    /// otherwise; in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned. With p = 1 all is 0, whatever was there.
     /// </summary>
     /// <param name="probability">p, from 0 to 1.</param>
     /// <remarks>Neighbouring values of a feature map say much the same, so <see cref="Dropout"/> hardly hides anything there (Tompson et al. 2015). Seeded as <see cref="Dropout"/>.</remarks>
@@ -55,7 +55,13 @@ internal sealed unsafe class ChannelDropoutOp : Op
     /// <inheritdoc/>
     protected override void Forward<T>()
     {
-        DropoutMask.Fill(_mask.Pointer<T>(), _mask.Count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(_probability < 1 ? 1 / (1 - _probability) : 0));
+        if (_probability == 1)
+        {
+            Output.Fill(0);
+            return;
+        }
+
+        DropoutMask.Fill(_mask.Pointer<T>(), _mask.Count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(1 / (1 - _probability)));
         Mask(_x.Pointer<T>(), Output.Pointer<T>());
     }
 
@@ -63,7 +69,8 @@ internal sealed unsafe class ChannelDropoutOp : Op
     protected override void Backward<T>()
     {
         if (Open(_x) is not { } dx) return;
-        Mask(Dy.Pointer<T>(), dx.Pointer<T>());
+        if (_probability == 1) dx.Fill(0);
+        else Mask(Dy.Pointer<T>(), dx.Pointer<T>());
         Close<T>(_x, dx);
     }
 

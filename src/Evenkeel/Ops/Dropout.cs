@@ -9,7 +9,7 @@ public sealed partial class Tensor
 {
     /// <summary>
     /// Inverted dropout: on a tape in <see cref="Mode.Train"/> each element is set to 0 with probability p, and multiplied by 1/(1 - p) otherwise;
-    /// in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned.
+    /// in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned. With p = 1 all is 0, whatever was there.
     /// </summary>
     /// <param name="probability">p, from 0 to 1.</param>
     /// <remarks>The draw is a function of the tape's seed and step and of its number among the draws of the pass, not of the number of threads (Srivastava et al. 2014).</remarks>
@@ -22,7 +22,7 @@ public sealed partial class Tensor
     }
 }
 
-/// <summary>y = x·mask, mask = 0 or 1/(1 - p), so that the expected value of y is x; dx = dy·mask.</summary>
+/// <summary>y = x·mask, mask = 0 or 1/(1 - p), so that the expected value of y is x; dx = dy·mask. For p = 1 both are 0.</summary>
 internal sealed unsafe class DropoutOp : Op
 {
     private Tensor _x = null!;
@@ -54,9 +54,15 @@ internal sealed unsafe class DropoutOp : Op
     /// <inheritdoc/>
     protected override void Forward<T>()
     {
+        if (_probability == 1)
+        {
+            Output.Fill(0);
+            return;
+        }
+
         T* mask = _mask.Pointer<T>(), x = _x.Pointer<T>();
         int count = Output.Count;
-        DropoutMask.Fill(mask, count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(_probability < 1 ? 1 / (1 - _probability) : 0));
+        DropoutMask.Fill(mask, count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(1 / (1 - _probability)));
         Map.Run(x, mask, mask, Output.Pointer<T>(), count, default(Masked<T>));
     }
 
@@ -65,7 +71,9 @@ internal sealed unsafe class DropoutOp : Op
     {
         if (Open(_x) is not { } dx) return;
         T* mask = _mask.Pointer<T>();
-        Map.Run(Dy.Pointer<T>(), mask, mask, dx.Pointer<T>(), dx.Count, default(Masked<T>));
+        // An infinity times a mask of 0 would be NaN.
+        if (_probability == 1) dx.Fill(0);
+        else Map.Run(Dy.Pointer<T>(), mask, mask, dx.Pointer<T>(), dx.Count, default(Masked<T>));
         Close<T>(_x, dx);
     }
 

@@ -46,7 +46,7 @@ internal sealed unsafe class PermuteOp : Op
         }
 
         if (axes.Length != rank || BitOperations.PopCount(seen) != rank)
-            throw new ArgumentException($"{name}: expected each of the {rank} dimensions of shape {x.Shape} once, got ({string.Join(", ", axes.ToArray())}).", nameof(axes));
+            throw new ArgumentException($"{name}: expected each of the {rank} dimensions of shape {x.Shape} once, got ({InvariantText.List(axes)}).", nameof(axes));
         PermuteOp op = Rent<PermuteOp>(tape);
         (op._x, op._axes) = (x, new Shape(order[..rank]));
         op.Bind(new Shape(sizes[..rank]), x.DType, x);

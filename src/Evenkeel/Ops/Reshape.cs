@@ -14,13 +14,13 @@ public sealed partial class Tensor
         int open = dimensions.IndexOf(-1);
         if (open < 0) return Reshape(new Shape(dimensions));
         if (dimensions.Length > Shape.MaxRank || dimensions[(open + 1)..].Contains(-1))
-            throw new ArgumentException($"Reshape: expected at most {Shape.MaxRank} dimensions and one of them -1, got ({string.Join(", ", dimensions.ToArray())}).", nameof(dimensions));
+            throw new ArgumentException($"Reshape: expected at most {Shape.MaxRank} dimensions and one of them -1, got ({InvariantText.List(dimensions)}).", nameof(dimensions));
         Span<int> sizes = stackalloc int[dimensions.Length];
         dimensions.CopyTo(sizes);
         sizes[open] = 1;
         int known = new Shape(sizes).Count;
         if (known == 0 || Count % known != 0)
-            throw new ArgumentException($"Reshape: expected dimensions whose product divides {Count}, the elements of shape {Shape}, got ({string.Join(", ", dimensions.ToArray())}).", nameof(dimensions));
+            throw new ArgumentException($"Reshape: expected dimensions whose product divides {Count}, the elements of shape {Shape}, got ({InvariantText.List(dimensions)}).", nameof(dimensions));
         sizes[open] = Count / known;
         return Reshape(new Shape(sizes));
     }

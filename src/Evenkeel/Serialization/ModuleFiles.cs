@@ -49,9 +49,11 @@ public static class ModuleFiles
         {
             ArgumentNullException.ThrowIfNull(module);
             TensorArchive archive = SafeTensors.Read(path);
-            List<(string Name, TrackingNorm Norm, NormState State)> states = NormStates.Read(module, archive.Metadata, path);
-            LoadReport report = module.LoadStateDict(archive.StateDict(), strict, checkValues, prefix);
-            HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded)];
+            List<(string Name, TrackingNorm Norm, NormState State)> states = NormStates.Read(module, archive.Metadata, path, prefix);
+            StateDict values = archive.StateDict();
+            NormStates.ReadStartValuesLeft(archive.Metadata, values);
+            LoadReport report = module.LoadStateDict(values, strict, checkValues, prefix);
+            HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded), .. report.KeysWith(LoadStatus.Tied)];
             foreach ((string name, TrackingNorm norm, NormState state) in states)
             {
                 if (state != NormState.Active && loaded.Contains(Module.Join(name, norm.Running!.Mean.Name))) norm.Set(state, nameof(Load));

@@ -1,11 +1,17 @@
+using System.Globalization;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Serialization;
 
-/// <summary>The states of norms among the strings of a safetensors file, one a layer: <c>evenkeel.norm_state.features.1</c> = <c>Frozen</c>.</summary>
+/// <summary>
+/// What norms are beside their tensors, among the strings of a safetensors file: their states,
+/// <c>evenkeel.norm_state.features.1</c> = <c>Frozen</c>, and how much of start values is in their statistics,
+/// <c>evenkeel.start_values_left.features.1</c> = <c>0.0042</c>.
+/// </summary>
 internal static class NormStates
 {
     private const string Prefix = "evenkeel.norm_state.";
+    private const string StartValuesPrefix = "evenkeel.start_values_left.";
 
     public static void Write(Module model, IDictionary<string, string> metadata)
     {
@@ -13,16 +19,35 @@ internal static class NormStates
         {
             if (module is TrackingNorm { TrackRunningStats: true } norm) metadata[Prefix + name] = norm.State.ToString();
         }
+
+        foreach ((string name, RunningStatistics running) in model.Statistics())
+            metadata[StartValuesPrefix + name] = running.StartValuesLeft.ToString("R", CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Hands what the file says about start values to a state dict of its tensors; what is no share from 0 to 1 is not known.</summary>
+    public static void ReadStartValuesLeft(IDictionary<string, string> metadata, StateDict state)
+    {
+        foreach ((string key, string text) in metadata)
+        {
+            if (key.StartsWith(StartValuesPrefix, StringComparison.Ordinal) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double left) && left is >= 0 and <= 1)
+                state.StartValuesLeft[key[StartValuesPrefix.Length..]] = left;
+        }
     }
 
     /// <summary>The states that the file has for layers of the model; files of other programs and of earlier versions have none. Nothing is changed yet.</summary>
     /// <exception cref="InvalidDataException">A state is none of the three.</exception>
-    public static List<(string Name, TrackingNorm Norm, NormState State)> Read(Module model, IDictionary<string, string> metadata, string path)
+    public static List<(string Name, TrackingNorm Norm, NormState State)> Read(Module model, IDictionary<string, string> metadata, string path, string prefix = "")
     {
+        Dictionary<string, string> texts = new(StringComparer.Ordinal);
+        foreach ((string key, string value) in metadata)
+        {
+            if (key.StartsWith(Prefix, StringComparison.Ordinal)) texts[StateDict.NameUnder(prefix, key[Prefix.Length..])] = value;
+        }
+
         var states = new List<(string, TrackingNorm, NormState)>();
         foreach ((string name, Module module) in model.NamedModules())
         {
-            if (module is not TrackingNorm { TrackRunningStats: true } norm || !metadata.TryGetValue(Prefix + name, out string? text)) continue;
+            if (module is not TrackingNorm { TrackRunningStats: true } norm || !texts.TryGetValue(name, out string? text)) continue;
             NormState state = text switch
             {
                 nameof(NormState.Active) => NormState.Active,

@@ -8,12 +8,11 @@ namespace Evenkeel;
 /// <remarks>
 /// Every rewind begins a new epoch. A tensor remembers the epoch it was rented in, so that one kept beyond its pass is caught when it is touched.
 /// </remarks>
-internal sealed class Arena
+/// <param name="firstSlabBytes">Size of the first slab; each later one is as large as all before it.</param>
+internal sealed class Arena(int firstSlabBytes = 1 << 20)
 {
     /// <summary>The most that can be rented in one piece: a managed array, less what aligning takes.</summary>
     public static readonly long MaxBytes = Array.MaxLength - (2 * Simd.Alignment);
-
-    private const int FirstSlabBytes = 1 << 20;
 
     private readonly List<Memory> _slabs = [];
     private int _current;
@@ -49,7 +48,7 @@ internal sealed class Arena
             _used = 0;
         }
 
-        long size = Math.Max(rounded, Math.Min(Math.Max(FirstSlabBytes, Capacity), 256L << 20));
+        long size = Math.Max(rounded, Math.Min(Math.Max(firstSlabBytes, Capacity), 256L << 20));
         _slabs.Add(Allocate(size));
         Capacity += size;
         _used = rounded;

@@ -33,10 +33,23 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
             Tensor scores = model.Forward(batch);
             if (scores.Shape.Rank != 2 || scores.Shape[0] != part.Length)
                 throw new ArgumentException($"Accuracy: expected a model that gives scores of shape ({part.Length}, classes), got {scores.Shape}. End it with a Linear layer to the number of classes.");
+            CheckLabels(part, scores.Shape[1]);
             right += scores.DType == DType.Float64 ? CountRight<double>(scores, _labels) : CountRight<float>(scores, _labels);
         }
 
         return (double)right / indices.Length;
+    }
+
+    /// <summary>A prediction of one number is right for any label 0, and a label beyond the scores is never met: neither is an accuracy.</summary>
+    private void CheckLabels(ReadOnlySpan<int> samples, int classes)
+    {
+        if (classes < 2)
+            throw new ArgumentException($"Accuracy: expected a model with scores for two classes or more, got {classes} value per sample. The accuracy of a regression says nothing; judge it by its loss.");
+        for (int i = 0; i < samples.Length; i++)
+        {
+            if (_labels[i] < 0 || _labels[i] >= classes)
+                throw new ArgumentException($"Accuracy: expected class labels from 0 to {classes - 1} for a model of {classes} scores, got {_labels[i]} for sample {samples[i]}. Give the model a score per class, or check what the labels are.");
+        }
     }
 
     private static int CountRight<T>(Tensor scores, ReadOnlySpan<long> labels) where T : unmanaged, IFloatingPointIeee754<T>

@@ -27,6 +27,9 @@ public enum RecalibrationStatus
 /// <param name="VarianceRatio">For each channel (running variance before + eps)/(variance of the data + eps); 1 is no change.</param>
 public sealed record RecalibratedLayer(string Name, string Type, RecalibrationStatus Status, double Count, IReadOnlyList<double> MeanShift, IReadOnlyList<double> VarianceRatio)
 {
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(RecalibratedLayer), PrintMembers);
+
     /// <summary>The largest |<see cref="MeanShift"/>| of a channel; 0 where the layer was left alone.</summary>
     public double LargestMeanShift
     {
@@ -73,6 +76,7 @@ public sealed record RecalibrationReport(IReadOnlyList<RecalibratedLayer> Layers
 
         var text = new StringBuilder($"{Plan}\n");
         grid.AppendTo(text);
+        if (!Layers.Any(static layer => layer.Status == RecalibrationStatus.Recalibrated)) text.Append("Nothing was recalibrated: no layer that samples reach keeps running statistics and is not frozen.\n");
         if (AccuracyBefore is not null) text.Append($"Accuracy: {TextGrid.Share(AccuracyBefore)} before, {TextGrid.Share(AccuracyAfter)} after\n");
         return text.ToString();
     }

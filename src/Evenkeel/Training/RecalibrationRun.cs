@@ -156,7 +156,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         private readonly Tensor _variance = running.Variance.Value.Clone();
         private readonly Tensor _batches = running.NumBatchesTracked.Value.Clone();
         private readonly long _skipped = running.SkippedBatches;
-        private readonly bool _wasExact = running.IsExact;
+        private readonly (double StartValuesLeft, long Batches) _origin = running.Origin;
         private readonly PopulationMoments _pool = new(running.Mean.Value.Count, norm.Eps, perSample: norm is not BatchNorm);
 
         public Module Module => norm;
@@ -192,7 +192,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
             // A cumulative average goes on from the batches that are in it. Elsewhere the count says how long a training has gone on (the limits of renormalization open by it), and does not go back.
             running.NumBatchesTracked.Value.Fill(running.Average.IsCumulative ? batches : Math.Max(batches, _batches.Item()));
             running.SkippedBatches = _skipped;
-            running.IsExact = true;
+            running.BeginWith(startValuesLeft: 0);
         }
 
         public void PutBack()
@@ -201,7 +201,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
             running.Variance.Value.CopyFrom(_variance);
             running.NumBatchesTracked.Value.CopyFrom(_batches);
             running.SkippedBatches = _skipped;
-            running.IsExact = _wasExact;
+            running.BeginAs(_origin);
         }
 
         public RecalibratedLayer Report()

@@ -60,7 +60,7 @@ public static class Recalibrator
     /// <param name="progress">Told after each batch.</param>
     /// <param name="cancellation">Ends it between two batches.</param>
     /// <returns>For each layer how far the running statistics were from the data's; frozen layers are left alone and say so.</returns>
-    /// <exception cref="ArgumentException">The data have no samples, a layer has no more than one value a channel in them, or an input is not of the shape a layer takes.</exception>
+    /// <exception cref="ArgumentException">The data or the check have no samples, a layer has no more than one value a channel in them, or an input is not of the shape a layer takes.</exception>
     /// <exception cref="InvalidOperationException">A layer's inputs are not finite. Here, on cancellation and on every other failure the network is left as it was.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static RecalibrationReport Recalibrate(
@@ -71,6 +71,7 @@ public static class Recalibrator
         options ??= new RecalibrationOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchSize, 1);
         if (data.Count == 0) throw new ArgumentException("Recalibrate: expected a data set with samples, got none.", nameof(data));
+        if (options.Check is { Count: 0 }) throw new ArgumentException($"Recalibrate: expected samples in {nameof(RecalibrationOptions)}.{nameof(RecalibrationOptions.Check)}, got none; there would be no accuracy. Pass a set with samples, or null.", nameof(options));
         return new RecalibrationRun(model, data, options, progress, cancellation).Run();
     }
 

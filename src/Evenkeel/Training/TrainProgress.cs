@@ -21,4 +21,8 @@ public readonly record struct TrainProgress(
     double ValidationAccuracy,
     double ExamplesPerSecond,
     bool IsAccuracyNew,
-    string? Note);
+    string? Note)
+{
+    /// <inheritdoc/>
+    public override string ToString() => InvariantText.Of(nameof(TrainProgress), PrintMembers);
+}

@@ -105,6 +105,8 @@ public sealed partial class Trainer
         takeSchedule?.Invoke();
         model.PutBack(Model);
         foreach ((_, TrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
+        NormStates.ReadStartValuesLeft(archive.Metadata, state);
+        foreach ((string name, RunningStatistics running) in Model.Statistics()) running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
         _last.Clear();
         _best = best;
         _batches.OrderState = order;

@@ -44,10 +44,10 @@ public sealed partial class Trainer
     /// <summary>Binds what is trained to how it is trained.</summary>
     /// <param name="model">The model: scores (N, classes) for samples (N, ...).</param>
     /// <param name="optimizer">The optimizer over the model's parameters.</param>
-    /// <param name="loss">The loss of scores and class labels.</param>
+    /// <param name="loss">A loss of scores and class labels (<see cref="Loss.TakesClassLabels"/>), for accuracy decides which model is best.</param>
     /// <param name="options">Settings; null takes the defaults.</param>
-    /// <exception cref="ArgumentException">An option is out of range, the model has no parameters, or the schedule
-    /// belongs to another optimizer.</exception>
+    /// <exception cref="ArgumentException">An option is out of range, the loss takes no class labels, the model has no
+    /// parameters, or the schedule belongs to another optimizer.</exception>
     public Trainer(Module model, Optimizer optimizer, Loss loss, TrainerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -55,6 +55,8 @@ public sealed partial class Trainer
         ArgumentNullException.ThrowIfNull(loss);
         Options = options ?? new TrainerOptions();
         Options.Check();
+        if (!loss.TakesClassLabels)
+            throw new ArgumentException($"Trainer: expected a loss of class labels, for the trainer measures accuracy and keeps the most accurate model; got {loss}, which may have other targets (a regression's). Train with a loop of your own (tape.Reset, Forward, Backward, optimizer.Step, optimizer.ZeroGrad) and judge by the loss on validation data. If {loss.GetType().Name} does take one class label per sample, override {nameof(Loss.TakesClassLabels)} in it to say so.", nameof(loss));
         Model = model;
         Optimizer = optimizer;
         Loss = loss;

@@ -65,4 +65,61 @@ public sealed class GradientCheckTests
         Assert.Equal(2e-9 / 1e-8, GradientCheck.RelativeError(Tensor.From(2e-9), Tensor.From(0.0)), 1e-12);
         Assert.Equal([1.0, -2, 3], x.ToArray<double>());
     }
+
+    [Fact]
+    public void A_check_of_nothing_fails_and_says_why()
+    {
+        Parameter w = new(Tensor.From(1.0, 2), "w");
+        Says("FAILED: there is no parameter to differentiate by", GradientCheck.Parameters(tape => tape.Watch(w).Sum(), []));
+        Says("FAILED: all 1 parameters are frozen or empty", GradientCheck.Parameters(tape => tape.Watch(w).Sum(), [new Parameter(Tensor.Zeros([0], DType.Float64))]));
+        w.RequiresGradient = false;
+        Says("FAILED: all 1 parameters are frozen or empty", GradientCheck.Parameters(tape => tape.Watch(w).Sum(), [w]));
+        // A function that does not move where it is looked at.
+        Says("FAILED: all 4 derivatives are at most", GradientCheck.Run(v => v.ReLU() + 1, Tensor.From(-1.0, -2, -3, -4)));
+        Says("FAILED: all 4 derivatives are at most 0", GradientCheck.Run(v => v.ReLU(), Tensor.From(-1.0, -2, -3, -4)));
+        Assert.Contains("expected values to compare, got none", Assert.Throws<ArgumentException>(() => GradientCheck.RelativeError(Tensor.Zeros([0, 3]), Tensor.Zeros([0, 3]))).Message, StringComparison.Ordinal);
+
+        static void Says(string text, GradientCheckResult result)
+        {
+            Assert.False(result.Passed);
+            Assert.NotNull(result.Reason);
+            Assert.StartsWith(text, result.ToString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(1e-10)]
+    [InlineData(1e-200)]
+    [InlineData(1)]
+    [InlineData(1e10)]
+    public void The_floor_scales_with_the_function(double gamma)
+    {
+        Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64), scale = Tensor.Full([3], gamma, DType.Float64);
+        GradientCheckResult right = GradientCheck.Run((Tensor v) => v.BatchNorm(scale, Tensor.Zeros([3], DType.Float64), running: null), x);
+        Assert.True(right.Passed, right.ToString());
+        Assert.Equal(24, right.AboveFloor);
+        // dx of the wrong sign: y is batch norm's, its gradient that of minus batch norm.
+        GradientCheckResult wrong = GradientCheck.Run((Tensor v) =>
+        {
+            Tensor y = v.BatchNorm(scale, Tensor.Zeros([3], DType.Float64), running: null);
+            return (y.Detach() * 2) - y;
+        }, x);
+        Assert.False(wrong.Passed);
+        Assert.Equal(1, wrong.MaxRelativeError, 1e-6);
+        Assert.Null(wrong.Reason);
+    }
+
+    [Fact]
+    public void A_parameter_too_small_beside_the_others_to_be_checked_is_named()
+    {
+        Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64), gamma = Tensor.Full([3], 1e-10, DType.Float64), beta = Tensor.Ones([3], DType.Float64);
+        GradientCheckResult result = GradientCheck.Run((Tensor[] v) => v[0].BatchNorm(v[1], v[2], running: null), [x, gamma, beta]);
+        Assert.False(result.Passed);
+        Assert.StartsWith("FAILED: the derivatives by input 0 are at most ", result.ToString(), StringComparison.Ordinal);
+        // A derivative that is truly 0 is no such case: a bias before batch norm.
+        GradientCheckResult bias = GradientCheck.Run((v, b) => (v + b).BatchNorm(Tensor.Ones([3], DType.Float64), beta, running: null), x, Tensor.Zeros([3], DType.Float64));
+        Assert.True(bias.Passed, bias.ToString());
+        Assert.Equal(24, bias.AboveFloor);
+        Assert.Equal(27, bias.Entries);
+    }
 }

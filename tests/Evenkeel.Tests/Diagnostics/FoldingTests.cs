@@ -47,6 +47,41 @@ public sealed class FoldingTests
         Assert.InRange(result.Float64Proof.RelativeDifference, 0, 1e-12);
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    public void What_folding_makes_is_frozen_as_what_it_replaces(bool hasBias, bool isTrainable)
+    {
+        var random = new Philox(3);
+        foreach (Module layer in new Module[] { new Linear(4, 3, hasBias, random), new Conv1d(4, 3, 1, bias: hasBias, random: random), new Conv2d(4, 3, 1, bias: hasBias, random: random) })
+        {
+            foreach (Parameter parameter in layer.Parameters()) parameter.RequiresGradient = isTrainable;
+            (Module norm, Shape input) = layer switch { Conv2d => (new BatchNorm2d(3), [5, 4, 2, 2]), Conv1d => (new BatchNorm1d(3), [5, 4, 2]), _ => ((Module)new BatchNorm1d(3), new Shape(5, 4)) };
+            FoldResult result = new Sequential(layer, norm).Fold(Tensor.RandomNormal(input, random));
+            Assert.Equal(FoldStatus.IntoLayerBefore, Assert.Single(result.Layers).Status);
+            Assert.Equal(["0.weight", "0.bias"], result.Model.NamedParameters().Select(entry => entry.Name));
+            Assert.All(result.Model.Parameters(), parameter => Assert.Equal(isTrainable, parameter.RequiresGradient));
+        }
+    }
+
+    [Fact]
+    public void A_trainable_bias_of_a_frozen_weight_stays_trainable()
+    {
+        var layer = new Linear(4, 3, random: new Philox(1));
+        layer.Weight.RequiresGradient = false;
+        FoldResult result = new Sequential(layer, new BatchNorm1d(3)).Fold(Tensor.RandomNormal([5, 4], new Philox(2)));
+        Assert.Equal([false, true], result.Model.Parameters().Select(parameter => parameter.RequiresGradient));
+    }
+
+    [Fact]
+    public void A_proof_of_nothing_is_refused()
+    {
+        var model = new Sequential(new Linear(4, 3, bias: false, random: new Philox(1)), new BatchNorm1d(3));
+        Assert.Contains("got zeros only, which many networks would give", Assert.Throws<InvalidOperationException>(() => model.Fold(Tensor.Zeros([5, 4]))).Message, StringComparison.Ordinal);
+        Assert.Contains("got none that is a number", Assert.Throws<InvalidOperationException>(() => model.Fold(Tensor.Full([5, 4], double.NaN))).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Formulas_by_hand()
     {

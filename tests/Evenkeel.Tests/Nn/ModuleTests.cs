@@ -148,7 +148,7 @@ public sealed class ModuleTests
         var untracked = new Sequential(new Linear(4, 3), new BatchNorm1d(3, trackRunningStats: false));
         Assert.Contains("got 1 (BatchNorm1d) without running statistics: predictions would depend on the other samples of the chunk", Assert.Throws<InvalidOperationException>(() => untracked.Predict(x)).Message, StringComparison.Ordinal);
         Assert.Contains("at least one sample", Assert.Throws<ArgumentException>(() => network.Predict(Tensor.Zeros([0, 4]))).Message, StringComparison.Ordinal);
-        Assert.Contains("one row a sample", Assert.Throws<ArgumentException>(() => new Lambda(_ => Tensor.Scalar(1)).Predict(x)).Message, StringComparison.Ordinal);
+        Assert.Contains("one row per sample", Assert.Throws<ArgumentException>(() => new Lambda(_ => Tensor.Scalar(1)).Predict(x)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -211,7 +211,7 @@ public sealed class ModuleTests
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new Linear(0, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Linear(1, 0));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new Dropout(1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new Dropout(1.01));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Dropout(double.NaN));
         Assert.Throws<ArgumentOutOfRangeException>(() => new LeakyReLU(double.NaN));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Flatten(-7));

@@ -4,16 +4,26 @@ namespace Evenkeel.Tests.Nn;
 
 public sealed class ScratchBatchNorm : Module
 {
-    public ScratchBatchNorm(int channels) => (Gamma, Beta) = (Register("gamma", Init.Ones(channels)), Register("beta", Init.Zeros(channels)));
+    private readonly Parameter _gamma, _beta;
+    private readonly StateBuffer _mean, _variance;
 
-    public Parameter Gamma { get; }
-
-    public Parameter Beta { get; }
+    public ScratchBatchNorm(int channels)
+    {
+        (_gamma, _beta) = (Register("gamma", Init.Ones(channels)), Register("beta", Init.Zeros(channels)));
+        (_mean, _variance) = (RegisterBuffer("running_mean", Init.Zeros(channels)), RegisterBuffer("running_var", Init.Ones(channels)));
+    }
 
     protected override Tensor ForwardCore(Tensor x)
     {
-        Tensor centered = x - x.Mean([0], keepDims: true);
-        Tensor variance = (centered * centered).Mean([0], keepDims: true);
-        return centered / (variance + 1e-5).Sqrt() * Gamma + Beta;
+        // In use no answer may depend on the other samples: Eval takes what Train has kept.
+        if (x.Tape is not { Mode: Mode.Train }) return Normalize(x - _mean.Value, _variance.Value);
+        Tensor mean = x.Mean([0]), centered = x - mean, variance = (centered * centered).Mean([0]);
+        Follow(_mean.Value, mean);
+        Follow(_variance.Value, variance);
+        return Normalize(centered, variance);
     }
+
+    private Tensor Normalize(Tensor centered, Tensor variance) => centered / (variance + 1e-5).Sqrt() * _gamma + _beta;
+
+    private static void Follow(Tensor running, Tensor batch) => running.CopyFrom(running * 0.9 + batch.Detach() * 0.1);
 }

@@ -24,6 +24,71 @@ public sealed class StateDictTests
         Assert.Equal(weight, value.ToArray<float>());
     }
 
+    /// <summary>An encoder and a decoder with one weight, and a layer that runs twice.</summary>
+    private sealed class TiedNet : Module
+    {
+        public TiedNet()
+        {
+            Weight = Register("encoder", Init.Ones(4));
+            Register("decoder", Weight);
+            Shared = Register("first", new BatchNorm1d(2));
+            Register("second", Shared);
+        }
+
+        public Parameter Weight { get; }
+
+        public BatchNorm1d Shared { get; }
+
+        protected override Tensor ForwardCore(Tensor x) => x;
+    }
+
+    [Theory]
+    [InlineData("encoder", "first")]
+    [InlineData("decoder", "second")]
+    public void One_key_of_a_tied_tensor_is_enough(string weight, string layer)
+    {
+        StateDict full = new TiedNet().StateDict(), one = [];
+        foreach ((string key, Tensor value) in full)
+        {
+            value.Fill(3);
+            if (key == weight || key.StartsWith(layer, StringComparison.Ordinal)) one.Add(key, value);
+        }
+
+        var model = new TiedNet();
+        LoadReport report = model.LoadStateDict(one);
+        Assert.True(report.IsComplete);
+        Assert.Equal(6, report.KeysWith(LoadStatus.Tied).Count);
+        Assert.Equal(6, report.KeysWith(LoadStatus.Loaded).Count);
+        Assert.StartsWith("12 of 12 keys loaded", report.ToString(), StringComparison.Ordinal);
+        Assert.Equal([3f, 3, 3, 3], model.Weight.Value.ToArray<float>());
+        Assert.Equal([3f, 3], model.Shared.Running!.Variance.Value.ToArray<float>());
+        // Neither key is one too few.
+        one.Remove(weight);
+        Assert.Contains("encoder: missing", Assert.Throws<ArgumentException>(() => model.LoadStateDict(one)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Different_values_for_a_tied_tensor_are_refused()
+    {
+        var model = new TiedNet();
+        StateDict state = model.StateDict();
+        state["decoder"].Fill(2);
+        string message = Assert.Throws<ArgumentException>(() => model.LoadStateDict(state)).Message;
+        Assert.Contains("encoder: the model has one tensor under this and another key, the state dict has different values there", message, StringComparison.Ordinal);
+        Assert.Contains("decoder: the model has one tensor", message, StringComparison.Ordinal);
+        state["first.weight"].Fill(7);
+        state["second.weight"].Fill(7);
+        LoadReport report = model.LoadStateDict(state, strict: false);
+        Assert.Equal(["encoder", "decoder"], report.KeysWith(LoadStatus.TiedDifferently));
+        Assert.Equal([1f, 1, 1, 1], model.Weight.Value.ToArray<float>());
+        Assert.Equal([7f, 7], model.Shared.Weight!.Value.ToArray<float>());
+        // The same value in another type is the same value.
+        state["encoder"].Fill(2);
+        state["encoder"] = state["encoder"].To(DType.Float64);
+        Assert.True(model.LoadStateDict(state).IsComplete);
+        Assert.Equal([2f, 2, 2, 2], model.Weight.Value.ToArray<float>());
+    }
+
     [Fact]
     public void AStrictLoadListsEverythingAndChangesNothing()
     {

@@ -1,3 +1,4 @@
+using Evenkeel.Nn;
 using Evenkeel.Random;
 using Xunit;
 
@@ -14,6 +15,24 @@ public sealed class DropoutTests
         // Four standard deviations of a binomial share: 4·sqrt(0.25·0.75/100000).
         Assert.Equal(0.25, y.Count(v => v == 0) / 100000.0, 0.0055);
         Assert.All(tape.Input(Tensor.Ones([100])).Dropout(1).ToArray<float>(), v => Assert.Equal(0, v));
+    }
+
+    [Theory]
+    [InlineData(DType.Float32)]
+    [InlineData(DType.Float64)]
+    public void Dropping_everything_gives_zeros_forward_and_back_whatever_was_there(DType dtype)
+    {
+        Tensor values = Tensor.From([1.0, -2, double.PositiveInfinity, double.NaN, double.MaxValue, -0.0], [1, 2, 3]).To(dtype);
+        foreach (Func<Tensor, Tensor> drop in new Func<Tensor, Tensor>[] { x => x.Dropout(1), x => x.Dropout2d(1), new Dropout(1).Forward, new Dropout2d(1).Forward })
+        {
+            var tape = new Tape();
+            Tensor x = tape.Input(values, requiresGradient: true), y = drop(x);
+            Assert.True(y.Bytes().SequenceEqual(Tensor.Zeros(y.Shape, dtype).Bytes()));
+            y.Backward(Tensor.Full(y.Shape, double.PositiveInfinity, dtype));
+            Assert.True(x.Gradient!.Bytes().SequenceEqual(Tensor.Zeros(y.Shape, dtype).Bytes()));
+            Tensor eval = new Tape(Mode.Eval).Input(values);
+            Assert.Same(eval, drop(eval));
+        }
     }
 
     [Fact]

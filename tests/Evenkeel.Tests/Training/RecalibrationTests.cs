@@ -118,6 +118,16 @@ public sealed class RecalibrationTests
     }
 
     [Fact]
+    public void A_recalibration_of_nothing_says_so_and_a_check_of_nothing_is_refused()
+    {
+        var model = new Sequential(new Linear(3, 2, random: new Philox(1)));
+        Tensor x = Tensor.Ones([4, 3]);
+        Assert.Contains("Nothing was recalibrated: no layer that samples reach", model.Recalibrate(x).ToString(), StringComparison.Ordinal);
+        var none = new TensorDataset(Tensor.Zeros([0, 3]), Tensor.Labels());
+        Assert.StartsWith("Recalibrate: expected samples in RecalibrationOptions.Check, got none", Assert.Throws<ArgumentException>(() => model.Recalibrate(x, new RecalibrationOptions { Check = none })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Accuracy_is_measured_before_and_after_and_progress_told()
     {
         LeNet model = Model(DType.Float32);

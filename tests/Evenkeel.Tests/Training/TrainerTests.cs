@@ -17,6 +17,41 @@ public sealed class TrainerTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    /// <summary>A regression on what the labels say, as users write it.</summary>
+    private sealed class RegressionLoss(bool takesLabels) : Loss
+    {
+        public override bool TakesClassLabels => takesLabels;
+
+        public override Tensor Forward(Tensor prediction, Tensor target) => prediction.MeanSquaredError(target.To(DType.Float32).Reshape(target.Count, 1));
+    }
+
+    [Fact]
+    public void A_loss_that_is_no_classification_is_refused_before_anything_is_trained()
+    {
+        var model = new Sequential(new Linear(Features, 1, random: new Philox(1)));
+        var optimizer = new SGD(model.Parameters(), 0.1);
+        foreach (Loss loss in new Loss[] { new MSELoss(), new RegressionLoss(takesLabels: false) })
+        {
+            string message = Assert.Throws<ArgumentException>(() => new Trainer(model, optimizer, loss)).Message;
+            Assert.StartsWith("Trainer: expected a loss of class labels, for the trainer measures accuracy", message, StringComparison.Ordinal);
+            Assert.Contains("override TakesClassLabels", message, StringComparison.Ordinal);
+        }
+
+        // Who says that it takes labels is trained, but one number per sample has no accuracy.
+        var trainer = new Trainer(model, optimizer, new RegressionLoss(takesLabels: true), new TrainerOptions { Epochs = 1, BatchSize = 10 });
+        Assert.Contains("expected a model with scores for two classes or more, got 1 value per sample", Assert.Throws<ArgumentException>(() => trainer.Evaluate(Samples(20, 1))).Message, StringComparison.Ordinal);
+        Assert.Contains("expected a model with scores for two classes or more", Assert.Throws<ArgumentException>(() => model.Recalibrate(Samples(20, 1), new RecalibrationOptions { Check = Samples(20, 1) })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_label_that_the_model_has_no_score_for_is_named()
+    {
+        var model = new Sequential(new Linear(2, 3, random: new Philox(1)));
+        var trainer = new Trainer(model, new SGD(model.Parameters(), 0.1), new CrossEntropyLoss());
+        var data = new TensorDataset(Tensor.Zeros([4, 2]), Tensor.Labels(0, 2, 3, 1));
+        Assert.Contains("expected class labels from 0 to 2 for a model of 3 scores, got 3 for sample 2.", Assert.Throws<ArgumentException>(() => trainer.Evaluate(data)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TheNotebooksOrderOfDrawsAndChecksIsKept()
     {

@@ -11,6 +11,8 @@ internal static class NotebookMath
     /// <summary><c>rel_error</c>: max |x - y| / max(1e-8, |x| + |y|).</summary>
     public static double RelativeError(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
     {
+        if (x.Length == 0 || x.Length != y.Length)
+            throw new ArgumentException($"RelativeError: expected as many values on both sides, and at least one, got {x.Length} and {y.Length}.", nameof(y));
         double worst = 0;
         for (int i = 0; i < x.Length; i++)
         {

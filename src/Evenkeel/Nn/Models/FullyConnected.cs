@@ -14,7 +14,7 @@ public sealed class FullyConnected : Module
     /// <param name="classes">Number of scores.</param>
     /// <param name="norm">The normalization between Linear and ReLU; null is <see cref="NormKind.None"/>.</param>
     /// <param name="dropout">Probability of an element to be dropped after each ReLU; 0 leaves the layers out.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A width is below 1, or <paramref name="dropout"/> is not in [0, 1).</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A width is below 1, or <paramref name="dropout"/> is not from 0 to 1.</exception>
     public FullyConnected(int inputDim, int[] hiddenDims, int classes, NormKind? norm = null, double dropout = 0)
     {
         ArgumentNullException.ThrowIfNull(hiddenDims);

@@ -220,13 +220,13 @@ public sealed record NormConvention
     /// <param name="normalizedShape">The trailing dimensions that are normalized together. Keras and Flax normalize the last one alone, whatever the rank: <c>[channels]</c> on channels-last data.</param>
     public LayerNorm LayerNorm(Shape normalizedShape) => new(normalizedShape, LayerNormEps);
 
-    /// <summary>A group norm with this library's eps and number of groups. Its channels are dimension 1; with channels last, permute.</summary>
+    /// <summary>A group norm with this library's eps, number of groups and channel axis: (N, ..., C) in Keras and Flax.</summary>
     /// <param name="numChannels">Number of channels C.</param>
     /// <param name="numGroups">Number of groups; null is the library's own.</param>
     /// <exception cref="ArgumentException">The library has no number of its own, or the channels do not divide into the groups.</exception>
     public GroupNorm GroupNorm(int numChannels, int? numGroups = null) => new(
         numGroups ?? GroupNormGroups ?? throw new ArgumentException($"NormConvention.GroupNorm: expected a number of groups, for {Name} has none of its own, got null. Pass numGroups; 32 is the usual one.", nameof(numGroups)),
-        numChannels, GroupNormEps);
+        numChannels, GroupNormEps, affine: true, ChannelAxis);
 
     /// <summary>An RMS norm with this library's eps.</summary>
     /// <param name="normalizedShape">The trailing dimensions that are normalized together.</param>

@@ -44,7 +44,7 @@ public sealed class SyncBatchNorm : BatchNorm
         if ((source.Weight?.DType ?? source.Running?.Mean.Value.DType) is { } dtype) To(dtype);
         LoadStateDict(source.StateDict(), checkValues: false);
         Running?.SkippedBatches = source.Running!.SkippedBatches;
-        Running?.IsExact = source.Running!.IsExact;
+        Running?.BeginAs(source.Running!.Origin);
         if (source.State != NormState.Active) Set(source.State, nameof(ConvertFrom));
         Weight?.RequiresGradient = source.Weight!.RequiresGradient;
         Bias?.RequiresGradient = source.Bias!.RequiresGradient;

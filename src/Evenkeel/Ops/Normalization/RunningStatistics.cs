@@ -35,17 +35,21 @@ public sealed class RunningStatistics
     public StateBuffer NumBatchesTracked { get; }
 
     /// <summary>
-    /// The share of the start values that is still in the statistics, (weight of the old)^<see cref="NumBatchesTracked"/>: 1 before the first batch; 0 after it for a cumulative average, and 0 once they were
-    /// recalibrated (a file does not say so). With a few hundredths or more, eval is partly that of a fresh layer: train longer, keep less, or recalibrate.
+    /// The share of the start values that is still in the statistics: 1 before the first batch, times the weight of the
+    /// old at each batch; 0 after the first for a cumulative average, and 0 once they were recalibrated. NaN if nobody
+    /// knows: they were loaded from a file or a state dict of another program, which does not say by which average they
+    /// came about. With a few hundredths or more, eval is partly that of a fresh layer: train longer, keep less, or
+    /// recalibrate.
     /// </summary>
     public double StartValuesLeft
     {
         get
         {
-            long batches = NumBatchesTracked.Value.AsSpan<long>()[0];
-            if (batches <= 0) return 1;
-            if (Average.IsCumulative || IsExact) return 0;
-            double left = 1;
+            long batches = NumBatchesTracked.Value.AsSpan<long>()[0] - Origin.Batches;
+            if (batches <= 0) return Origin.StartValuesLeft;
+            // A cumulative average gives each batch and each start the same weight: what came from elsewhere counts as its batches.
+            if (Average.IsCumulative) return Origin.Batches == 0 ? 0 : Origin.StartValuesLeft * Origin.Batches / (Origin.Batches + batches);
+            double left = Origin.StartValuesLeft;
             for (double factor = 1 - Average.WeightOfNew; batches > 0; batches >>= 1, factor *= factor)
             {
                 if ((batches & 1) != 0) left *= factor;
@@ -55,8 +59,14 @@ public sealed class RunningStatistics
         }
     }
 
-    /// <summary>True once the statistics were set to those of a whole data set: nothing of the start values is in them, nor will be.</summary>
-    internal bool IsExact { get; set; }
+    /// <summary>Where this layer's own average has begun: how much of start values was in the statistics then, and the count of batches. Loading and recalibrating begin anew.</summary>
+    internal (double StartValuesLeft, long Batches) Origin { get; private set; } = (1, 0);
+
+    /// <summary>Says how much of start values is in the statistics as they are now; NaN for unknown.</summary>
+    internal void BeginWith(double startValuesLeft) => Origin = (startValuesLeft, NumBatchesTracked.Value.AsSpan<long>()[0]);
+
+    /// <summary>Takes over statistics that have been copied here, with their past.</summary>
+    internal void BeginAs((double StartValuesLeft, long Batches) origin) => Origin = origin;
 
     /// <summary>Number of batches whose update was skipped because their statistics were not finite, or not as numbers of the statistics' type.</summary>
     public long SkippedBatches { get; internal set; }
@@ -74,7 +84,7 @@ public sealed class RunningStatistics
         Variance.Value.Fill(Average.InitialVariance);
         NumBatchesTracked.Value.Fill(0);
         SkippedBatches = 0;
-        IsExact = false;
+        Origin = (1, 0);
     }
 
     /// <summary>

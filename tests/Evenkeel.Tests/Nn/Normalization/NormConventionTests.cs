@@ -150,9 +150,46 @@ public sealed class NormConventionTests
             Assert.Equal(layerNorm, convention.LayerNorm([64]).Eps);
             Assert.Equal(groupNorm, convention.GroupNorm(64, 8).Eps);
             Assert.Equal(rmsNorm, convention.RMSNorm([64]).Eps);
+            Assert.Equal(convention.ChannelAxis, convention.GroupNorm(64, 8).ChannelAxis);
             if (groups is { } number) Assert.Equal(number, convention.GroupNorm(64).NumGroups);
             else Assert.Contains("expected a number of groups", Assert.Throws<ArgumentException>(() => convention.GroupNorm(64)).Message, StringComparison.Ordinal);
         }
+    }
+
+    [Theory]
+    [InlineData(DType.Float32, 1e-6)]
+    [InlineData(DType.Float64, 1e-13)]
+    public void Group_norm_has_its_channels_where_the_library_has_them(DType dtype, double rounding)
+    {
+        // Keras and Flax: (N, H, W, C), the mean over H, W and the group's neighbouring channels.
+        Shape shape = [2, 3, 5, 8];
+        Tensor x = Tensor.RandomNormal(shape, new Philox(1), dtype);
+        GroupNorm layer = NormConvention.Keras.GroupNorm(8, 4);
+        layer.To(dtype);
+        Tensor gamma = Tensor.RandomNormal([8], new Philox(2), dtype), beta = Tensor.RandomNormal([8], new Philox(3), dtype);
+        layer.Weight!.Value.CopyFrom(gamma);
+        layer.Bias!.Value.CopyFrom(beta);
+        Tensor y = layer.Forward(x);
+        Assert.Equal(shape, y.Shape);
+        for (int n = 0; n < 2; n++)
+        {
+            for (int g = 0; g < 4; g++)
+            {
+                int[] members = [.. Enumerable.Range(0, 15).SelectMany(position => new[] { 0, 1 }.Select(c => (((n * 15) + position) * 8) + (g * 2) + c))];
+                double mean = members.Average(x.ValueAt), variance = members.Average(i => Math.Pow(x.ValueAt(i) - mean, 2));
+                foreach (int i in members) Assert.Equal((gamma.ValueAt(i % 8) * (x.ValueAt(i) - mean) / Math.Sqrt(variance + 1e-3)) + beta.ValueAt(i % 8), y.ValueAt(i), rounding * 10);
+            }
+        }
+
+        Assert.Contains("channel_axis=-1", layer.ToString(), StringComparison.Ordinal);
+        Assert.Equal("GroupNorm: expected (N, ..., 8), got (2, 8, 3, 5). The channels are dimension -1; create the layer with 5 channels or fix the layer before it.", Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.Zeros([2, 8, 3, 5]))).Message);
+        GradientCheckResult gradient = GradientCheck.Run(v => new GroupNorm(2, 4, channelAxis: -1, affine: false).Forward(v), Tensor.RandomNormal([2, 3, 4], new Philox(4), DType.Float64));
+        Assert.True(gradient.Passed, gradient.ToString());
+        // Another axis, and channels first as ever.
+        Tensor middle = Tensor.RandomNormal([2, 3, 4, 5], new Philox(5));
+        Assert.Equal(new GroupNorm(2, 4).Forward(middle.Permute(0, 2, 1, 3)).Permute(0, 2, 1, 3).ToArray<float>(), new GroupNorm(2, 4, channelAxis: 2).Forward(middle).ToArray<float>());
+        Assert.Equal("GroupNorm(2, 4, eps=1e-05, affine=True)", NormConvention.Torch.GroupNorm(4, 2).ToString());
+        Assert.Throws<ArgumentOutOfRangeException>(() => new GroupNorm(2, 4, channelAxis: 0));
     }
 
     // One row each.

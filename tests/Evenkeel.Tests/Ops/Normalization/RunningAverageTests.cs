@@ -1,3 +1,7 @@
+using Evenkeel.Nn;
+using Evenkeel.Random;
+using Evenkeel.Serialization;
+using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
@@ -59,6 +63,58 @@ public sealed class RunningAverageTests
         Assert.Equal(1, cumulative.StartValuesLeft);
         cumulative.NumBatchesTracked.Value.Fill(1);
         Assert.Equal(0, cumulative.StartValuesLeft);
+    }
+
+    [Fact]
+    public void Loaded_statistics_keep_their_own_past()
+    {
+        string path = Path.Combine(Directory.CreateTempSubdirectory("evenkeel-past").FullName, "slow.safetensors");
+        var slow = new BatchNorm1d(2, momentum: 0.003);
+        var tape = new Tape(Mode.Train);
+        for (int batch = 0; batch < 88; batch++)
+        {
+            tape.Reset();
+            slow.Forward(tape.Input(Tensor.RandomNormal([4, 2], new Philox((ulong)batch))));
+        }
+
+        double left = Math.Pow(0.997, 88);
+        Assert.Equal(left, slow.Running!.StartValuesLeft, 1e-12);
+        Assert.Equal(0.768, left, 1e-3);
+
+        // Into a layer of another momentum: by state dict, by file, by a copy.
+        var fast = new BatchNorm1d(2);
+        fast.LoadStateDict(slow.StateDict());
+        Assert.Equal(left, fast.Running!.StartValuesLeft, 1e-12);
+        slow.Save(path);
+        fast = new BatchNorm1d(2);
+        fast.Load(path);
+        Assert.Equal(left, fast.Running!.StartValuesLeft, 1e-12);
+        Assert.Equal(left, ((BatchNorm1d)fast.Clone()).Running!.StartValuesLeft, 1e-12);
+
+        // From there on its own.
+        tape.Reset();
+        fast.Forward(tape.Input(Tensor.RandomNormal([4, 2], new Philox(100))));
+        Assert.Equal(0.9 * left, fast.Running.StartValuesLeft, 1e-12);
+        var cumulative = new BatchNorm1d(2, momentum: null);
+        cumulative.Load(path);
+        Assert.Equal(left, cumulative.Running!.StartValuesLeft, 1e-12);
+        tape.Reset();
+        cumulative.Forward(tape.Input(Tensor.RandomNormal([4, 2], new Philox(100))));
+        Assert.Equal(left * 88 / 89, cumulative.Running.StartValuesLeft, 1e-12);
+
+        // Recalibrated ones have none left, and a file says so; a file of another program says nothing, and nothing is made up.
+        fast.Recalibrate(Tensor.RandomNormal([8, 2], new Philox(3)));
+        fast.Save(path);
+        var third = new BatchNorm1d(2);
+        third.Load(path);
+        Assert.Equal(0, third.Running!.StartValuesLeft);
+        TensorArchive foreign = SafeTensors.Read(path);
+        foreign.Metadata.Clear();
+        SafeTensors.Write(path, foreign);
+        third.Load(path);
+        Assert.Equal(double.NaN, third.Running.StartValuesLeft);
+        third.Initialize(Init.KaimingNormal, seed: 1);
+        Assert.Equal(1, third.Running.StartValuesLeft);
     }
 
     [Fact]

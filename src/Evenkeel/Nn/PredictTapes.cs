@@ -1,0 +1,38 @@
+namespace Evenkeel.Nn;
+
+/// <summary>
+/// The tapes that a module keeps between calls of <see cref="Module.Predict"/>: a call takes one, or makes one, and gives it back.
+/// </summary>
+/// <remarks>
+/// They belong to the module, so they go when it goes, and hold on to no other network's parameters. At most one per
+/// processor is kept, and none above <see cref="KeptBytes"/>: what a larger call has used is the garbage collector's again.
+/// </remarks>
+internal sealed class PredictTapes
+{
+    /// <summary>The most memory that a kept tape may hold: one image in a network of some hundred layers.</summary>
+    public const long KeptBytes = 8L << 20;
+
+    private readonly Tape?[] _idle = new Tape?[Environment.ProcessorCount];
+
+    /// <summary>A tape that nobody else uses until it is returned.</summary>
+    public Tape Rent()
+    {
+        foreach (ref Tape? slot in _idle.AsSpan())
+        {
+            if (slot is not null && Interlocked.Exchange(ref slot, null) is { } tape) return tape;
+        }
+
+        return Tape.Small(Mode.Eval);
+    }
+
+    /// <summary>Keeps a tape for a later call, if there is room for it. What was computed on it is over.</summary>
+    public void Return(Tape tape)
+    {
+        if (tape.CapacityInBytes > KeptBytes) return;
+        tape.Reset();
+        foreach (ref Tape? slot in _idle.AsSpan())
+        {
+            if (slot is null && Interlocked.CompareExchange(ref slot, tape, null) is null) return;
+        }
+    }
+}
