@@ -4,10 +4,18 @@ namespace Evenkeel.Lab.Claims;
 
 /// <summary>What the experiments have measured, one set of figures a seed, as it is stored: claims are judged by nothing else.</summary>
 /// <param name="runs">By experiment: the figures of every seed, in the order of the seeds.</param>
-internal sealed class Evidence(IReadOnlyDictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> runs)
+/// <param name="quick">
+/// Experiments that were run quickly: for fewer seeds and epochs, with fewer samples; null for none.
+/// </param>
+internal sealed class Evidence(
+    IReadOnlyDictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> runs,
+    IReadOnlySet<string>? quick = null)
 {
     /// <summary>Whether there are results of an experiment.</summary>
     public bool Has(string experiment) => runs.TryGetValue(experiment, out IReadOnlyList<IReadOnlyDictionary<string, double>>? seeds) && seeds.Count > 0;
+
+    /// <summary>Whether the results of an experiment are of a quick run.</summary>
+    public bool IsQuick(string experiment) => quick is not null && quick.Contains(experiment);
 
     /// <summary>The figures of an experiment, one dictionary a seed.</summary>
     public IReadOnlyList<IReadOnlyDictionary<string, double>> Of(string experiment) => runs[experiment];

@@ -20,13 +20,24 @@ internal sealed record JudgedCase(Case Case, Interval Interval, Bound Bound, Ver
 /// <param name="Cases">The evidence; the first case is the lesson's own.</param>
 /// <param name="Missing">Experiments that have no results.</param>
 /// <param name="Remark">What else the figures say, or null.</param>
-internal sealed record Finding(Claim Claim, Verdict Verdict, string? Condition, IReadOnlyList<JudgedCase> Cases, IReadOnlyList<string> Missing, string? Remark)
+/// <param name="NeedsFullRun">Whether a quick run has left a case undecided: its verdict is then none.</param>
+internal sealed record Finding(
+    Claim Claim, Verdict Verdict, string? Condition, IReadOnlyList<JudgedCase> Cases, IReadOnlyList<string> Missing,
+    string? Remark, bool NeedsFullRun = false)
 {
+    /// <summary>What <see cref="NeedsFullRun"/> means.</summary>
+    public const string QuickReason = "the few seeds and epochs of a quick run leave a case undecided";
+
     /// <summary>The number of seeds of the first case.</summary>
     public int Seeds => Cases.Count == 0 ? 0 : Cases[0].Case.Values.Count;
 
-    /// <summary>holds, holds if ..., fails, undecided; "not run" where there are no results.</summary>
-    public string VerdictText => Missing.Count > 0 ? "not run" : Verdict switch
+    /// <summary>
+    /// What is said where there is no verdict because there are no results, or only those of a quick run; else null.
+    /// </summary>
+    public string? WhyNone => Missing.Count > 0 ? "not run" : NeedsFullRun ? "needs the full run" : null;
+
+    /// <summary>holds, holds if ..., fails, undecided, or why there is no verdict.</summary>
+    public string VerdictText => WhyNone ?? Verdict switch
     {
         Verdict.Holds => "holds",
         Verdict.HoldsIf => $"holds if {Condition}",

@@ -46,7 +46,7 @@ internal static class ClaimsCommand
         IReadOnlyList<ResultRecord> records = folder.All();
         foreach ((_, string path, string reason) in folder.Damaged()) Console.Error.WriteLine($"note: {path} is left aside: {reason}.");
         if (ResultMixture.Find(records) is { } mixture)
-            Console.Error.WriteLine($"note: {folder.Root} holds results of several {mixture.Of}: {mixture.Explanation}. Verdicts of one run: 'evenkeel reproduce --replace'.");
+            Console.Error.WriteLine($"note: {folder.Root}: {mixture.Note}");
         IReadOnlyList<Finding> findings = ClaimCatalog.Judge(ResultFolder.EvidenceOf(records));
         if (asJson)
         {

@@ -33,8 +33,8 @@ internal static class DataShowCommand
             if (isGrouped) AddGroups(sheet, set, labels, cancellation);
             else AddClasses(sheet, set, labels, perRow, parse.GetValue(seed), cancellation);
             Write(parse.GetValue(file)!, sheet.Draw(), set);
-            if (set.Bad.Count > 0)
-                Console.Error.WriteLine($"{set.Bad.Count} {(set.Bad.Count == 1 ? "picture" : "pictures")} that cannot be decoded left out: {string.Join(", ", set.Bad.Take(5))}{(set.Bad.Count > 5 ? ", ..." : "")}.");
+            Note(set.Bad, "that cannot be decoded left out");
+            Note(set.Warnings, "decoded with a warning");
             return ExitCode.Done;
         });
         return show;
@@ -75,6 +75,13 @@ internal static class DataShowCommand
         string[] captions = [.. indices.Select(set.Caption)];
         Console.Write(found.ToTable(captions));
         sheet.AddFlow(found.Duplicated.Select(group => (IReadOnlyList<(ByteImage, string)>)[.. group.Select(i => (images[i], captions[i]))]));
+    }
+
+    private static void Note(List<string> pictures, string what)
+    {
+        if (pictures.Count == 0) return;
+        string names = string.Join(", ", pictures.Take(5)) + (pictures.Count > 5 ? ", ..." : "");
+        Console.Error.WriteLine($"{pictures.Count} {(pictures.Count == 1 ? "picture" : "pictures")} {what}: {names}.");
     }
 
     private static int[] Chosen(ShownSet set, string? asked)

@@ -52,10 +52,10 @@ internal static class EvenkeelCommand
     private static int ReportUnforeseen(Exception e)
     {
         bool trace = Environment.GetEnvironmentVariable(DebugVariable) == "1";
-        string message = e.Message.ReplaceLineEndings(" ").TrimEnd(), end = message.EndsWith('.') ? "" : ".";
+        string message = Closed(e.Message.ReplaceLineEndings(" ").TrimEnd());
         try
         {
-            Console.Error.WriteLine(trace ? $"evenkeel: {e}" : $"evenkeel: {message}{end} {DebugVariable}=1 shows where.");
+            Console.Error.WriteLine(trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows where.");
         }
         catch (IOException)
         {
@@ -133,9 +133,11 @@ internal static class EvenkeelCommand
                 return $"unknown command '{token}'.{NearestName.Hint(token, command.Subcommands.Select(sub => sub.Name))}";
         }
 
-        string error = parse.Errors[0].Message;
-        return error.EndsWith('.') ? error : error + ".";
+        return Closed(parse.Errors[0].Message);
     }
+
+    /// <summary>A message as a sentence that another may follow.</summary>
+    private static string Closed(string message) => message is [.., '.' or '?' or '!'] ? message : message + ".";
 
     /// <summary>The parser's help, then an example or two: how a command is really used.</summary>
     private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction

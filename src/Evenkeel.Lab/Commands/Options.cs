@@ -22,9 +22,15 @@ internal static class Options
         DefaultValueFactory = _ => "out",
     };
 
-    public static Option<bool> Quick() => new("--quick") { Description = "fewer epochs, scales and samples: shows the same in seconds" };
+    public static Option<bool> Quick() => new("--quick")
+    {
+        Description = "fewer epochs, scales, samples and seeds: about a minute; claims say which need the full run",
+    };
 
-    public static Option<bool> SkipBad() => new("--skip-bad") { Description = "go on without pictures that cannot be decoded, and count them" };
+    public static Option<bool> SkipBad() => new("--skip-bad")
+    {
+        Description = "go on without pictures that cannot be opened or decoded, and count them",
+    };
 
     public static Option<bool> Json() => new("--json") { Description = "print JSON objects, one a line, instead of tables" };
 

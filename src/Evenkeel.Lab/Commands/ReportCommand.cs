@@ -18,7 +18,8 @@ internal static class ReportCommand
         });
         command.Do((parse, _) =>
         {
-            Console.WriteLine(Report.Write(new ResultFolder(parse.GetValue(folder) ?? parse.GetValue(named)!)));
+            var results = new ResultFolder(parse.GetValue(folder) ?? parse.GetValue(named)!);
+            Console.WriteLine(Report.Write(results, Console.Error.WriteLine));
             return ExitCode.Done;
         });
         return command;

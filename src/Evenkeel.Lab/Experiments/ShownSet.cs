@@ -29,13 +29,18 @@ internal sealed class ShownSet
     /// <summary>The pictures that were left out.</summary>
     public List<string> Bad { get; } = [];
 
+    /// <summary>The pictures that were decoded though something is wrong with their files, and what.</summary>
+    public List<string> Warnings { get; } = [];
+
     /// <summary>A picture; null for one that is left out.</summary>
     /// <exception cref="LabException">Its file cannot be read or decoded.</exception>
     public ByteImage? Image(int index)
     {
         try
         {
-            return _image(index);
+            ByteImage image = _image(index);
+            if (image.Warning is { } warning) Warnings.Add($"{Caption(index)}: {warning}");
+            return image;
         }
         catch (InvalidDataException e)
         {

@@ -53,8 +53,11 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
     {
         string[] counts =
         [
-            .. findings.GroupBy(static finding => (finding.Missing.Count > 0, finding.Verdict)).OrderBy(static group => group.Key)
-                .Select(static group => $"{group.Count()} {(group.Key.Item1 ? "not run" : Name(group.Key.Verdict, group.Count()))}"),
+            .. findings.GroupBy(static finding => (finding.WhyNone, finding.Verdict))
+                .OrderBy(static group => group.Key.WhyNone, StringComparer.Ordinal)
+                .ThenBy(static group => group.Key.Verdict)
+                .Select(static group => group.Key.WhyNone is { } why
+                    ? PageText.None(why, group.Count()) : $"{group.Count()} {Name(group.Key.Verdict, group.Count())}"),
         ];
         _text.Hang("", "", $"{findings.Count} {(findings.Count == 1 ? "claim" : "claims")}: {string.Join(", ", counts)}.");
     }
@@ -82,7 +85,9 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
             Labelled("Run", $"{record.Experiment.Name} with {(record.Seeds.Count == 1 ? "seed" : "seeds")} {PageText.Seeds(record.Seeds)}, {ResultPrinter.Describe(record.Settings)}{(record.Data is { } data ? $", {data.Name}" : "")}: {record.Experiment.Page}");
         output.WriteLine();
         PrintEvidence(finding);
-        Labelled("Verdict", $"{finding.VerdictText}{(finding.Missing.Count > 0 ? $": no results of {string.Join(", ", finding.Missing)}" : "")}", line => Paint(finding, line));
+        string why = finding.Missing.Count > 0 ? $": no results of {string.Join(", ", finding.Missing)}"
+            : finding.NeedsFullRun ? $": {Finding.QuickReason}" : "";
+        Labelled("Verdict", finding.VerdictText + why, line => Paint(finding, line));
         if (finding.Remark is { } remark) Labelled("Besides", remark);
         Labelled("Practice", claim.Practice);
     }

@@ -17,7 +17,8 @@ internal static class FindingJson
             json.WriteString("statement", finding.Claim.Statement);
             json.WriteString("lesson", finding.Claim.Lesson);
             json.WriteString("rule", finding.Claim.Rule);
-            json.WriteString("verdict", finding.Missing.Count > 0 ? null : ResultJson.Name(finding.Verdict));
+            json.WriteString("verdict", finding.WhyNone is not null ? null : ResultJson.Name(finding.Verdict));
+            json.WriteString("whyNone", finding.WhyNone);
             Interval(json, finding.Cases.Count > 0 ? finding.Cases[0].Interval : null);
             json.WriteNumber("seeds", finding.Seeds);
             json.WriteString("condition", finding.Condition);

@@ -94,8 +94,14 @@ internal sealed class ResultFolder(string path)
     public IReadOnlyList<ResultRecord> All() => [.. ExperimentCatalog.All.Select(Find).OfType<ResultRecord>()];
 
     /// <summary>What claims are judged by.</summary>
-    public static Evidence EvidenceOf(IEnumerable<ResultRecord> records) =>
-        new(records.ToDictionary(static record => record.Experiment.Name, static record => record.AllFigures, StringComparer.Ordinal));
+    public static Evidence EvidenceOf(IReadOnlyCollection<ResultRecord> records)
+    {
+        IEnumerable<ResultRecord> quick = records.Where(static record => record.Settings.Quick);
+        return new Evidence(
+            records.ToDictionary(
+                static record => record.Experiment.Name, static record => record.AllFigures, StringComparer.Ordinal),
+            quick.Select(static record => record.Experiment.Name).ToHashSet(StringComparer.Ordinal));
+    }
 
     /// <summary>Not one of our files, or a damaged one, is as good as none; whoever must know is told the reason.</summary>
     private ResultRecord? Read(Experiment experiment, out string? reason)

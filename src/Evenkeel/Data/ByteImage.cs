@@ -35,6 +35,12 @@ public sealed class ByteImage
     /// <summary>W in pixels.</summary>
     public int Width { get; }
 
+    /// <summary>
+    /// What the decoder found wrong with the file though it has every pixel (a wrong checksum of a comment, a JPEG that
+    /// ends early); null where it found nothing.
+    /// </summary>
+    public string? Warning { get; init; }
+
     /// <summary>The values of one channel, (H, W).</summary>
     public Span<byte> Plane(int channel) => Pixels.AsSpan(channel * Height * Width, Height * Width);
 

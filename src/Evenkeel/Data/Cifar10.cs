@@ -1,5 +1,4 @@
 using System.Formats.Tar;
-using System.IO.Compression;
 
 namespace Evenkeel.Data;
 
@@ -39,8 +38,8 @@ public sealed record Cifar10Split(ImageSet Train, ImageSet Validation, ImageSet 
 /// </summary>
 /// <remarks>
 /// A path is the archive <c>cifar-10-binary.tar.gz</c> as downloaded, the folder <c>cifar-10-batches-bin</c> out of it, or a folder
-/// that holds either. An archive is streamed straight into the arrays of the sets, and only as far as needed. Sets are named
-/// "CIFAR-10 train" if the checksums are the published ones, else "CIFAR-10 train (unverified)".
+/// that holds either. An archive is streamed straight into the arrays of the sets, to its end: there its checksum is.
+/// Sets are named "CIFAR-10 train" if the checksums are the published ones, else "CIFAR-10 train (unverified)".
 /// </remarks>
 public static class Cifar10
 {
@@ -239,9 +238,9 @@ public static class Cifar10
         reader.Progress = progress is null ? null : () => progress.Report((double)file.Position / file.Length);
         try
         {
-            using var gzip = new GZipStream(file, CompressionMode.Decompress);
+            using PackedStream gzip = PackedStream.Gzip(file);
             using var tar = new TarReader(gzip);
-            while (missing > 0 && tar.GetNextEntry() is { } entry)
+            while (missing > 0 && NextEntry(tar) is { } entry)
             {
                 int batch = Array.IndexOf(s_batchNames, Path.GetFileName(entry.Name));
                 if (batch < 0 || needed[batch] == 0 || seen[batch] || entry.DataStream is null) continue;
@@ -250,12 +249,16 @@ public static class Cifar10
                 seen[batch] = true;
                 missing--;
             }
+
+            // The checksum of it all is at the end.
+            reader.Skip(gzip);
         }
-        catch (Exception failure) when (failure is EndOfStreamException || (failure is InvalidDataException or FormatException && !IsOurs(failure)))
+        catch (Exception failure)
+            when (failure is EndOfStreamException || (failure is InvalidDataException && !IsOurs(failure)))
         {
             throw new InvalidDataException(
                 $"Cifar10: the archive is truncated or damaged: \"{archive}\". It is {FileFormat.Of(archive)?.Name}. " +
-                $"Download it again. ({failure.Message})", failure);
+                $"Download it again. ({failure.Message.TrimEnd('.')}.)", failure);
         }
 
         if (!seen.Contains(true) && FileFormat.Of(archive) is { } format && missing > 0)
@@ -268,6 +271,22 @@ public static class Cifar10
         }
 
         progress?.Report(1);
+    }
+
+    /// <summary>
+    /// The next entry. Of a damaged header the platform's reader throws whatever its arithmetic does, an overflow for a
+    /// size of FF 7F.
+    /// </summary>
+    private static TarEntry? NextEntry(TarReader tar)
+    {
+        try
+        {
+            return tar.GetNextEntry();
+        }
+        catch (Exception failure) when (failure is not IOException)
+        {
+            throw new InvalidDataException($"a header in it is wrong: {failure.Message}", failure);
+        }
     }
 
     private static bool IsOurs(Exception failure) => failure.Message.StartsWith("Cifar10:", StringComparison.Ordinal);
@@ -314,6 +333,12 @@ public static class Cifar10
 
                 if ((done / BlockRecords & 15) == 15) Progress?.Invoke();
             }
+        }
+
+        /// <summary>Reads what is left of a stream, for what its end says.</summary>
+        public void Skip(Stream stream)
+        {
+            while (stream.Read(_block) > 0) cancellationToken.ThrowIfCancellationRequested();
         }
     }
 }

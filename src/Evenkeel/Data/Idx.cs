@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.IO.Compression;
 
 namespace Evenkeel.Data;
 
@@ -36,12 +35,13 @@ public static class Idx
         if (!packed) return Read(path, file, file.Length);
         try
         {
-            using var gzip = new GZipStream(file, CompressionMode.Decompress);
+            using PackedStream gzip = PackedStream.Gzip(file);
             return Read(path, gzip, file.Length * MaxGzipRatio);
         }
         catch (InvalidDataException failure) when (!failure.Message.StartsWith("Idx:", StringComparison.Ordinal))
         {
-            throw new InvalidDataException($"Idx: \"{path}\" is truncated or damaged. Get it again. ({failure.Message})", failure);
+            throw new InvalidDataException(
+                $"Idx: \"{path}\" cannot be unpacked: {failure.Message}. Get it again.", failure);
         }
     }
 

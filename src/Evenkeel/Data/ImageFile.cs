@@ -8,6 +8,8 @@ namespace Evenkeel.Data;
 /// <para>A picture becomes 8 bits a value: gray where the file is gray, else red, green, blue. Alpha and transparency are dropped, not composited, as
 /// Pillow's <c>convert("RGB")</c> does; 16 bits are scaled by 255/65535 and rounded. An Exif orientation is not applied, as Pillow does not
 /// unless asked: a photograph comes as the sensor wrote it. Colour profiles and gamma are ignored.</para>
+/// <para>A file that is odd or cut but has a picture all the same is decoded, and the picture says what is wrong:
+/// <see cref="ByteImage.Warning"/>.</para>
 /// <para>A file may be hostile: nothing is allocated from a header that promises more than <see cref="MaxPixels"/> or than the file can hold.</para>
 /// </remarks>
 public static class ImageFile
@@ -28,24 +30,18 @@ public static class ImageFile
     /// <summary>Decodes a picture.</summary>
     /// <param name="path">The file.</param>
     /// <exception cref="FileNotFoundException">There is no such file, or the picture is a JPEG and libturbojpeg is not installed.</exception>
-    /// <exception cref="InvalidDataException">It is no picture of a known format, is truncated or damaged, or too large; the message names the file and the reason.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is no picture of a known format, is truncated or damaged, or too large; or it is listed in its folder but
+    /// cannot be opened: a link to nothing, or a name that is not UTF-8. The message names the file and the reason.
+    /// </exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static ByteImage Read(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path)) throw new InvalidDataException($"ImageFile: expected a picture at \"{path}\". " +
             $"{FileFormat.Sentence(path)}");
-        if (!File.Exists(path)) throw new FileNotFoundException($"ImageFile: expected a picture at \"{path}\", found no file.", path);
-        byte[] bytes;
-        using (var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1))
-        {
-            if (file.Length > MaxFileBytes)
-                throw new InvalidDataException($"ImageFile: expected a picture of at most {MaxFileBytes} bytes, \"{path}\" has {file.Length}.");
-            bytes = GC.AllocateUninitializedArray<byte>((int)file.Length);
-            file.ReadExactly(bytes);
-        }
-
-        return Decode(bytes, path);
+        if (!File.Exists(path)) throw Missing(path);
+        return Decode(ReadBytes(path), path);
     }
 
     /// <summary>Decodes a picture that is in memory.</summary>
@@ -107,6 +103,42 @@ public static class ImageFile
         if (width < 1 || height < 1) throw new InvalidDataException($"expected a width and a height of at least 1, got {width} x {height}");
         // Both may be near 2^32: divide, do not multiply.
         if (height > MaxPixels / width) throw new InvalidDataException($"expected at most {MaxPixels} pixels, got {width} x {height}");
+    }
+
+    private static byte[] ReadBytes(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+            if (file.Length > MaxFileBytes)
+                throw new InvalidDataException(
+                    $"ImageFile: expected a picture of at most {MaxFileBytes} bytes, \"{path}\" has {file.Length}.");
+            byte[] bytes = GC.AllocateUninitializedArray<byte>((int)file.Length);
+            file.ReadExactly(bytes);
+            return bytes;
+        }
+        catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
+        {
+            // A link exists, whatever it leads to.
+            throw Missing(path);
+        }
+    }
+
+    /// <summary>
+    /// A listing of a folder names files that are not there: links to nothing, and names whose bytes are no UTF-8,
+    /// which it gives with U+FFFD in place of them.
+    /// </summary>
+    private static Exception Missing(string path)
+    {
+        string? reason = new FileInfo(path).LinkTarget is { } target
+            ? $"it is a link to \"{target}\", where there is no file"
+            : path.Contains('\uFFFD', StringComparison.Ordinal)
+            ? "its name is not UTF-8 (the bytes that are not show as \uFFFD), so it cannot be opened; rename it"
+            : null;
+        return reason is null
+            ? new FileNotFoundException($"ImageFile: expected a picture at \"{path}\", found no file.", path)
+            : new InvalidDataException(
+                $"ImageFile: \"{path}\" cannot be decoded: {reason}.", new InvalidDataException(reason));
     }
 
     private static string FormatOf(ReadOnlySpan<byte> bytes) => bytes switch

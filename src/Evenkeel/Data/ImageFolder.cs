@@ -17,7 +17,10 @@ public sealed record ImageFolderOptions
     /// <summary>3 makes gray pictures colour, 1 makes colour pictures gray (Pillow's 0.299 R + 0.587 G + 0.114 B); null leaves them as they are.</summary>
     public int? Channels { get; init; } = 3;
 
-    /// <summary>True goes on when a picture cannot be decoded, and lists it in <see cref="ImageFolder.Bad"/>; false is an error that names it.</summary>
+    /// <summary>
+    /// True goes on when a picture cannot be opened or decoded, and lists it in <see cref="ImageFolder.Bad"/>; false is
+    /// an error that names it.
+    /// </summary>
     public bool SkipBad { get; init; }
 
     /// <summary>Whether decoded pictures are kept in a file, so that the next load takes milliseconds.</summary>
@@ -38,6 +41,11 @@ public sealed record FolderImage(string File, int Label, ByteImage Image);
 /// <param name="Reason">Why.</param>
 public sealed record BadImage(string File, string Reason);
 
+/// <summary>A file that was decoded though something is wrong with it: <see cref="ByteImage.Warning"/>.</summary>
+/// <param name="File">The file, relative to the folder, with forward slashes.</param>
+/// <param name="Text">What is wrong.</param>
+public sealed record ImageWarning(string File, string Text);
+
 /// <summary>
 /// Labelled pictures of any size from a folder with one sub-folder a class. Classes are numbered by the ordinal order of their names, pictures come class by class in the
 /// ordinal order of their paths (<c>1-10.jpg</c> before <c>1-2.jpg</c>), whatever the system lists first and however many threads decode.
@@ -49,8 +57,10 @@ public sealed record BadImage(string File, string Reason);
 /// </remarks>
 public sealed class ImageFolder
 {
-    internal ImageFolder(ImageFolderListing listing, IReadOnlyList<FolderImage> images, IReadOnlyList<BadImage> bad, bool fromCache) =>
-        (Listing, Images, Bad, FromCache) = (listing, images, bad, fromCache);
+    internal ImageFolder(
+        ImageFolderListing listing, IReadOnlyList<FolderImage> images, IReadOnlyList<BadImage> bad,
+        IReadOnlyList<ImageWarning> warnings, bool fromCache) =>
+        (Listing, Images, Bad, Warnings, FromCache) = (listing, images, bad, warnings, fromCache);
 
     /// <summary>The files that were read, those that were passed over, and the identity of the folder.</summary>
     public ImageFolderListing Listing { get; }
@@ -67,6 +77,9 @@ public sealed class ImageFolder
     /// <summary>The files that were left out because they could not be decoded; empty unless <see cref="ImageFolderOptions.SkipBad"/> is set.</summary>
     public IReadOnlyList<BadImage> Bad { get; }
 
+    /// <summary>The pictures whose files are odd or cut; they are among the others.</summary>
+    public IReadOnlyList<ImageWarning> Warnings { get; }
+
     /// <summary>Whether the pictures came from the cache.</summary>
     public bool FromCache { get; }
 
@@ -79,7 +92,9 @@ public sealed class ImageFolder
     /// <param name="progress">Told the share of the pictures decoded, 0 to 1.</param>
     /// <param name="cancellationToken">Stops decoding.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    /// <exception cref="InvalidDataException">No class folder, an empty one, or a picture that cannot be decoded (the first in order is named).</exception>
+    /// <exception cref="InvalidDataException">
+    /// No class folder, an empty one, or a picture that cannot be opened or decoded (the first in order is named).
+    /// </exception>
     /// <exception cref="FileNotFoundException">There are JPEG files and libturbojpeg is not installed.</exception>
     /// <exception cref="ArgumentException">The options contradict each other.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -128,7 +143,9 @@ public sealed class ImageFolder
     }
 
     /// <summary>For example <c>rmb: 266 pictures, 2 classes</c>.</summary>
-    public override string ToString() => $"{Path.GetFileName(Root)}: {Count} pictures, {ClassNames.Count} classes{(Bad.Count > 0 ? $", {Bad.Count} left out" : "")}";
+    public override string ToString() => $"{Path.GetFileName(Root)}: {Count} pictures, {ClassNames.Count} classes" +
+        (Bad.Count > 0 ? $", {Bad.Count} left out" : "") +
+        (Warnings.Count > 0 ? $", {Warnings.Count} with a warning" : "");
 
     private static void CheckOptions(ImageFolderOptions options)
     {
@@ -146,13 +163,16 @@ public sealed class ImageFolder
         var files = listing.Files;
         var images = new ByteImage?[files.Count];
         var failures = new Exception?[files.Count];
+        var warnings = new string?[files.Count];
         int done = 0;
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = Workers.Threads, CancellationToken = cancellationToken };
         Parallel.For(0, files.Count, parallel, (i, state) =>
         {
             try
             {
-                images[i] = Prepare(ImageFile.Read(files[i].Path), options);
+                ByteImage read = ImageFile.Read(files[i].Path);
+                warnings[i] = read.Warning;
+                images[i] = Prepare(read, options);
                 progress?.Report((double)Interlocked.Increment(ref done) / files.Count);
             }
             catch (Exception failure)
@@ -164,11 +184,13 @@ public sealed class ImageFolder
         });
         var kept = new List<FolderImage>(files.Count);
         var bad = new List<BadImage>();
+        var odd = new List<ImageWarning>();
         for (int i = 0; i < files.Count; i++)
         {
             if (images[i] is { } image)
             {
                 kept.Add(new FolderImage(files[i].Name, files[i].Label, image));
+                if (warnings[i] is { } warning) odd.Add(new ImageWarning(files[i].Name, warning));
                 continue;
             }
 
@@ -186,7 +208,7 @@ public sealed class ImageFolder
                     $"ImageFolder: expected at least one picture of class {listing.ClassNames[label]} that can be decoded, found none in \"{Path.Combine(listing.Root, listing.ClassNames[label])}\" (first: {bad.First(b => files.First(f => f.Name == b.File).Label == label).Reason}).");
         }
 
-        return new ImageFolder(listing, kept, bad, fromCache: false);
+        return new ImageFolder(listing, kept, bad, odd, fromCache: false);
     }
 
     private static ByteImage Prepare(ByteImage image, ImageFolderOptions options)

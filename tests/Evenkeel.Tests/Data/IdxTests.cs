@@ -85,23 +85,10 @@ public sealed class IdxTests : IDisposable
     public void ADamagedArchiveIsNamed()
     {
         byte[] packed = Gzip(File([300, 2, 2]));
-        byte[] values = Idx.Read(Put("whole.gz", packed)).Values;
+        Assert.Equal(1200, Idx.Read(Put("whole.gz", packed)).Values.Length);
         for (int length = 2; length < packed.Length; length++)
         {
             string path = Put("cut.gz", packed[..length]);
-            // The last eight bytes are gzip's checksum and length: without them every value is there still.
-            if (length >= packed.Length - 9)
-            {
-                try
-                {
-                    Assert.Equal(values, Idx.Read(path).Values);
-                    continue;
-                }
-                catch (InvalidDataException)
-                {
-                }
-            }
-
             Assert.Contains(path, Assert.Throws<InvalidDataException>(() => Idx.Read(path)).Message, StringComparison.Ordinal);
         }
 

@@ -181,7 +181,60 @@ public sealed class ImageFolderTests : IDisposable
         File.SetLastWriteTimeUtc(source, DateTime.UtcNow.AddSeconds(9));
         Assert.Equal(60, ImageFolder.Load(Root, Options).Images[2].Image.Pixels[0]);
         File.Delete(source);
-        Assert.Contains("3.png", Assert.ThrowsAny<IOException>(() => ImageFolder.Load(Root, Options)).Message, StringComparison.Ordinal);
+        string message = Assert.Throws<InvalidDataException>(() => ImageFolder.Load(Root, Options)).Message;
+        Assert.Contains(Path.Combine(Root, "a/3.png"), message, StringComparison.Ordinal);
+        Assert.Contains($"it is a link to \"{source}\", where there is no file", message, StringComparison.Ordinal);
+        ImageFolder rest = ImageFolder.Load(Root, Options with { SkipBad = true });
+        Assert.Equal(2, rest.Count);
+        Assert.Equal("a/3.png", Assert.Single(rest.Bad).File);
+    }
+
+    [Fact]
+    public void AFileWhoseNameIsNotUtf8IsNamedOrSkipped()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "other systems have no such names");
+        Put("a/1.png");
+        Put("a/2.png");
+        Rename("2.png", "$(printf 'caf\\351.png')");
+        string message = Assert.Throws<InvalidDataException>(() => ImageFolder.Load(Root, Options)).Message;
+        Assert.Contains("caf\uFFFD.png", message, StringComparison.Ordinal);
+        Assert.Contains("its name is not UTF-8", message, StringComparison.Ordinal);
+        Assert.Contains("--skip-bad", message, StringComparison.Ordinal);
+        ImageFolder rest = ImageFolder.Load(Root, Options with { SkipBad = true });
+        Assert.Equal(("a/1.png", "a/caf\uFFFD.png"), (Assert.Single(rest.Images).File, Assert.Single(rest.Bad).File));
+        // .NET can remove no such file either.
+        Rename("$(printf 'caf\\351.png')", "2.png");
+
+        // A name of bytes that are no text takes a shell.
+        void Rename(string from, string to)
+        {
+            var start = new ProcessStartInfo("/bin/sh", ["-c", $"mv \"{from}\" \"{to}\""])
+            {
+                WorkingDirectory = Path.Combine(Root, "a"),
+            };
+            using Process shell = Process.Start(start)!;
+            shell.WaitForExit();
+            Assert.Equal(0, shell.ExitCode);
+        }
+    }
+
+    [Fact]
+    public void PicturesWithAWarningAreCountedAndNamed()
+    {
+        Put("a/1.png");
+        string odd = Put("a/2.png");
+        byte[] bytes = File.ReadAllBytes(odd);
+        // A comment with a checksum of zeros, before the end.
+        File.WriteAllBytes(odd, [.. bytes[..^12], 0, 0, 0, 1, .. "tEXt-"u8, 0, 0, 0, 0, .. bytes[^12..]]);
+        foreach (bool fromCache in new[] { false, true })
+        {
+            ImageFolder folder = ImageFolder.Load(Root, Options);
+            Assert.Equal((2, fromCache), (folder.Count, folder.FromCache));
+            var expected = new ImageWarning("a/2.png",
+                "the checksum of the chunk tEXt is wrong; no pixel depends on it");
+            Assert.Equal([expected], folder.Warnings);
+            Assert.Equal("set: 2 pictures, 1 classes, 1 with a warning", folder.ToString());
+        }
     }
 
     [Fact]

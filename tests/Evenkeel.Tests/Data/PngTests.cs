@@ -40,7 +40,9 @@ public sealed class PngTests
     }
 
     /// <summary>Writes PNG of any kind, its rows with the five filters in turn: independent of the library's reader.</summary>
-    private static byte[] Encode(int width, int height, int bits, int type, bool interlaced, Func<int, int, int, int> sample, byte[]? palette = null)
+    internal static byte[] Encode(
+        int width, int height, int bits, int type, bool interlaced,
+        Func<int, int, int, int> sample, byte[]? palette = null)
     {
         int samples = type switch { 0 or 3 => 1, 4 => 2, 2 => 3, _ => 4 };
         using var raw = new MemoryStream();
@@ -165,13 +167,47 @@ public sealed class PngTests
     public void AnyDamageIsNoticed()
     {
         byte[] file = Encode(9, 7, 8, 2, true, (y, x, c) => y * 20 + x * 3 + c);
+        byte[] pixels = ImageFile.Decode(file, "good").Pixels;
         for (int length = 8; length < file.Length; length++) ImageFileTests.Refuse(file[..length], "PNG", "truncated");
+        int comment = file.AsSpan().IndexOf("tEXt"u8), commentEnd = comment + 4 + 3 + 4;
         for (int at = 8; at < file.Length; at++)
         {
             byte[] bytes = [.. file];
             bytes[at] ^= 0x20;
-            ImageFileTests.Refuse(bytes, "PNG", "");
+            // The type of the comment is a type that pixels may need, with a capital letter in front.
+            if (at <= comment || at >= commentEnd)
+            {
+                ImageFileTests.Refuse(bytes, "PNG", "");
+                continue;
+            }
+
+            // No pixel depends on a comment.
+            ByteImage image = ImageFile.Decode(bytes, "test");
+            Assert.Equal(pixels, image.Pixels);
+            Assert.Contains("the checksum of the chunk", image.Warning, StringComparison.Ordinal);
+            Assert.Contains("is wrong; no pixel depends on it", image.Warning, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void AWrongChecksumOfThePixelsIsCalledThat()
+    {
+        byte[] header = Header(2, 2, 8, 0, false), end = Chunk("IEND", []), rows = Packed([0, 1, 2, 0, 3, 4]);
+        for (int at = rows.Length - 4; at < rows.Length; at++)
+        {
+            byte[] wrong = [.. rows];
+            wrong[at] ^= 1;
+            Refuse(wrong);
+            Refuse(rows[..at]);
+        }
+
+        ByteImage more = ImageFile.Decode(Join(header, Chunk("IDAT", Packed([0, 1, 2, 0, 3, 4, 0])), end), "test");
+        Assert.Equal([1, 2, 3, 4], more.Pixels);
+        Assert.Equal("there is more data than pixels", more.Warning);
+
+        void Refuse(byte[] data) => ImageFileTests.Refuse(
+            Join(header, Chunk("IDAT", data), end), "PNG",
+                "the checksum of the pixels (Adler-32) is wrong or missing: damaged");
     }
 
     [Fact]
@@ -186,8 +222,11 @@ public sealed class PngTests
         Refuse("cannot hold 2 x 2 pixels", header, end);
         Refuse("the data ends inside row 1 of 2", header, Chunk("IDAT", Packed([0, 1, 2, 0, 3])), end);
         Refuse("expected a filter from 0 to 4, got 5", header, Chunk("IDAT", Packed([5, 1, 2, 0, 3, 4])), end);
-        Refuse("", header, Chunk("IDAT", [1, 2, 3, 4]), end);
-        Refuse("", header, Chunk("IDAT", rows[..^6]), end);
+        const string foreign = "expected pixels packed by zlib, got data that begins with ";
+        Refuse(foreign + "0102", header, Chunk("IDAT", [1, 2, 3, 4]), end);
+        // The platform's reader takes a packing with a dictionary for an error of the disk.
+        Refuse(foreign + "78bb", header, Chunk("IDAT", [0x78, 0xBB, .. rows[2..]]), end);
+        Refuse("the packed data ends too early: truncated", header, Chunk("IDAT", rows[..^6]), end);
         Refuse("got type 2 with 4 bits", Header(2, 2, 4, 2, false), Chunk("IDAT", rows), end);
         Refuse("got type 1 with 8 bits", Header(2, 2, 8, 1, false), Chunk("IDAT", rows), end);
         Refuse("at least 1, got 0 x 2", Header(0, 2, 8, 0, false), Chunk("IDAT", rows), end);
@@ -198,12 +237,12 @@ public sealed class PngTests
         Refuse("a palette of up to 256 colours, got 4 bytes", header, Chunk("PLTE", new byte[4]), Chunk("IDAT", rows), end);
 
         static void Refuse(string expected, params byte[][] chunks) => ImageFileTests.Refuse(Join(chunks), "PNG", expected);
+    }
 
-        static byte[] Packed(byte[] raw)
-        {
-            using var packed = new MemoryStream();
-            using (var zlib = new ZLibStream(packed, CompressionLevel.Optimal)) zlib.Write(raw);
-            return packed.ToArray();
-        }
+    private static byte[] Packed(byte[] raw)
+    {
+        using var packed = new MemoryStream();
+        using (var zlib = new ZLibStream(packed, CompressionLevel.Optimal)) zlib.Write(raw);
+        return packed.ToArray();
     }
 }

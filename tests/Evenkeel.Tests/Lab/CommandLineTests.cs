@@ -283,6 +283,17 @@ public sealed class CommandLineTests
         }
     }
 
+    [Theory]
+    [InlineData("run", "deep-net", "--epoch")]
+    [InlineData("claims", "C1", "--epoch")]
+    [InlineData("data", "fetch", "cifar-10", "--mirorr")]
+    public void A_hint_ends_as_a_question_and_a_sentence_follows(params string[] words)
+    {
+        using LabProcess lab = LabProcess.Run(words);
+        Assert.Equal(2, lab.Process.ExitCode);
+        Assert.Matches(@"unknown option --\w+\. Did you mean --\w+\? See 'evenkeel [\w ]+ --help'\.", lab.Error);
+    }
+
     [Fact]
     public void Claims_say_what_of_a_folder_they_can_not_be_judged_by()
     {
@@ -295,7 +306,7 @@ public sealed class CommandLineTests
             using LabProcess list = LabProcess.Run("claims", "--out", folder);
             Assert.Equal(0, list.Process.ExitCode);
             Assert.Contains("deep-net.json is left aside", list.Error, StringComparison.Ordinal);
-            Assert.Contains("holds results of several settings", list.Error, StringComparison.Ordinal);
+            Assert.Contains("Results of several settings", list.Error, StringComparison.Ordinal);
         }
         finally
         {

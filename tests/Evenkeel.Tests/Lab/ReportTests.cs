@@ -29,11 +29,29 @@ public sealed partial class ReportTests : IDisposable
     {
         string html = Page(script: "console.log('</script>')");
         AssertBalanced(html);
-        Assert.All(Address().Matches(html), match => Assert.Matches(@"^(#[\w.-]+|charts/[\w.%+-]+\.csv|[a-z0-9-]+\.json|data:,)$", match.Groups[1].Value));
+        const string known = @"^(#[\w.-]+|docs/[\w/-]+\.html(#[\w-]+)?|charts/[\w.%+-]+\.csv|[a-z0-9-]+\.json|data:,)$";
+        Assert.All(Address().Matches(html), match => Assert.Matches(known, match.Groups[1].Value));
         string[] ids = [.. Id().Matches(html).Select(match => match.Groups[1].Value)];
         Assert.Equal(ids.Length, ids.Distinct().Count());
         Assert.All(Address().Matches(html).Select(match => match.Groups[1].Value).Where(address => address.StartsWith('#')), address => Assert.Contains(address[1..], ids));
         Assert.DoesNotContain("console.log('</script>')", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Links_to_documents_land_where_they_point()
+    {
+        string html = Page(script: null);
+        IEnumerable<string> all = Address().Matches(html).Select(match => match.Groups[1].Value).Distinct();
+        string[] links = [.. all.Where(link => link.StartsWith("docs/", StringComparison.Ordinal))];
+        Assert.True(links.Length > 20);
+        Assert.DoesNotMatch("<code>docs/", html);
+        Assert.All(links, link =>
+        {
+            string[] parts = link.Split('#');
+            string document = File.ReadAllText(Path.Combine(_path, parts[0]));
+            AssertBalanced(document);
+            if (parts.Length > 1) Assert.Contains($"id=\"{parts[1]}\"", document, StringComparison.Ordinal);
+        });
     }
 
     [Fact]
@@ -224,7 +242,7 @@ public sealed partial class ReportTests : IDisposable
     }
 
     [Fact]
-    public void Results_that_one_run_could_not_have_made_are_refused()
+    public void Results_that_one_run_could_not_have_made_are_noticed()
     {
         ResultRecord example = s_run.Value[0], scale = s_run.Value[1];
         Assert.Null(ResultMixture.Find(s_run.Value));
@@ -254,6 +272,25 @@ public sealed partial class ReportTests : IDisposable
             Assert.Equal(what, mixture.Of);
             Assert.Contains(explanation, mixture.Explanation, StringComparison.Ordinal);
         }
+    }
+
+    /// <summary><c>reproduce --quick</c>, then one full <c>run</c> into the same folder.</summary>
+    [Fact]
+    public void A_run_of_other_settings_is_shown_and_the_page_says_what_differs()
+    {
+        Write();
+        Assert.DoesNotContain("Results of several", Page(script: null), StringComparison.Ordinal);
+        ResultRecord scale = s_run.Value[1];
+        Folder.Write(scale with { Settings = scale.Settings with { Quick = false }, Seconds = 7777 });
+        var warnings = new List<string>();
+        Report.Write(Folder, null, null, warnings.Add);
+        string html = File.ReadAllText(Path.Combine(_path, "index.html"));
+        const string expected =
+            "Results of several settings: scale-invariance was run with no --quick, the other 2 with --quick.";
+        Assert.Contains(expected, html, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.Contains("Quick run, but for 1 experiment.", html, StringComparison.Ordinal);
+        Assert.Contains("7777", html, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -38,8 +38,25 @@ internal sealed record BanknoteImages(ImageSet Images, int[] Groups, string Summ
         NearDuplicates duplicates = NearDuplicates.Find(compared.ToSet());
         string summary = duplicates.ToString();
         if (seen.Bad.Count > 0)
-            summary += $"; {seen.Bad.Count} that cannot be decoded {(seen.Bad.Count == 1 ? "is" : "are")} left out ({string.Join(", ", seen.Bad.Take(5).Select(static bad => bad.File))}{(seen.Bad.Count > 5 ? ", ..." : "")})";
+        {
+            string are = seen.Bad.Count == 1 ? "is" : "are";
+            IEnumerable<string> files = seen.Bad.Select(static bad => bad.File);
+            summary += $"; {seen.Bad.Count} that cannot be decoded {are} left out ({First(files)})";
+        }
+
+        if (seen.Warnings.Count > 0)
+        {
+            IEnumerable<string> warnings = seen.Warnings.Select(static warning => $"{warning.File}: {warning.Text}");
+            summary += $"; {seen.Warnings.Count} decoded with a warning ({First(warnings)})";
+        }
+
         return new BanknoteImages(seen.ToSet(), [.. duplicates.Groups], summary);
+    }
+
+    private static string First(IEnumerable<string> names)
+    {
+        string[] first = [.. names.Take(6)];
+        return string.Join(", ", first.Take(5)) + (first.Length > 5 ? ", ..." : "");
     }
 
     /// <summary>Draws the embedded ones, whose bursts are known.</summary>

@@ -39,11 +39,11 @@ internal sealed class RecalibrationSpread : Experiment
 
     public override IReadOnlyList<string> Variants => [.. s_variants.Select(static variant => variant.Variant)];
 
-    public override (int Lesson, int Quick)? Epochs => (12, 6);
+    public override (int Lesson, int Quick)? Epochs => (12, 4);
 
     public override LabSet? Images => LabSet.FashionMnist;
 
-    public override (double Lesson, double Quick) Cost => (26, 8);
+    public override (double Lesson, double Quick) Cost => (26, 6);
 
     public override ExperimentResult Run(ExperimentContext context) => Measure(context, context.Data.Fashion(context, TrainImages, TestImages));
 

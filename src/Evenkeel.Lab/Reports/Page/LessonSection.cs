@@ -21,12 +21,12 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             using (html.Open("p"))
             {
                 html.Text("What the lesson says, item by item, and where it misleads: ");
-                html.Element("code", lesson.Lesson.Page);
+                DocumentPages.WriteText(html, lesson.Lesson.Page);
                 html.Text($". The derivation{(lesson.Derivations.Count > 1 ? "s" : "")}: ");
                 for (int i = 0; i < lesson.Derivations.Count; i++)
                 {
                     if (i > 0) html.Text(", ");
-                    html.Element("code", lesson.Derivations[i]);
+                    DocumentPages.WriteText(html, lesson.Derivations[i]);
                 }
 
                 html.Text(".");
@@ -58,7 +58,7 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             {
                 html.Element("code", experiment.Name);
                 html.Text($", item {experiment.Lesson}, explained in ");
-                html.Element("code", experiment.Page);
+                DocumentPages.WriteText(html, experiment.Page);
                 string[] readers = [.. results.Findings.Where(finding => finding.Claim.Experiments.Contains(experiment.Name, StringComparer.Ordinal)).Select(static finding => finding.Claim.Id)];
                 if (readers.Length > 0)
                 {
@@ -75,7 +75,10 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             {
                 using (html.Open("div", ("class", "note")))
                 {
-                    foreach (string note in record.Result.Notes) html.Element("p", note);
+                    foreach (string note in record.Result.Notes)
+                    {
+                        using (html.Open("p")) DocumentPages.WriteText(html, note);
+                    }
                 }
             }
 
@@ -164,6 +167,12 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             }
 
             if (finding.Missing.Count > 0) html.Element("p", $"Not judged: there are no results of {string.Join(", ", finding.Missing)}.", ("class", "note"));
+            if (finding.NeedsFullRun)
+            {
+                string why = $"No verdict yet: {Finding.QuickReason}. 'evenkeel reproduce' without --quick judges it.";
+                html.Element("p", why, ("class", "note"));
+            }
+
             if (finding.Remark is { } remark) html.Element("p", remark, ("class", "note"));
             foreach (PageChart chart in results.ChartsOf(finding)) FigureElement.Write(html, chart);
         }
@@ -177,7 +186,8 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
         {
             LessonName lesson = LessonName.Of(item);
             if (page is not null) html.Text(", ");
-            html.Element("code", lesson.Page == page ? "#" + item.ToLowerInvariant() : lesson.PageOf(item));
+            string place = lesson.PageOf(item);
+            DocumentPages.WriteLink(html, place, lesson.Page == page ? "#" + item.ToLowerInvariant() : place);
             page = lesson.Page;
         }
     }

@@ -53,6 +53,16 @@ internal static class PageText
     /// <summary><c>1 seed</c>, <c>3 seeds</c>.</summary>
     public static string Count(int count, string one, string? many = null) => string.Create(CultureInfo.InvariantCulture, $"{count} {(count == 1 ? one : many ?? one + "s")}");
 
+    /// <summary>
+    /// <c>3 not run</c>, <c>1 needs the full run</c>, <c>2 need the full run</c>: claims without a verdict.
+    /// </summary>
+    public static string None(string why, int count)
+    {
+        bool isPlural = count > 1 && why.StartsWith("needs ", StringComparison.Ordinal);
+        string words = isPlural ? "need " + why["needs ".Length..] : why;
+        return string.Create(CultureInfo.InvariantCulture, $"{count} {words}");
+    }
+
     /// <summary><c>231</c>, <c>231 to 235</c>, or each by name where they do not follow each other.</summary>
     public static string Seeds(IReadOnlyList<long> seeds)
     {

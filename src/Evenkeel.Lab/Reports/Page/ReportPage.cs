@@ -162,7 +162,7 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
         using (_html.Open("footer"))
         {
             _html.Element("p", "Made by evenkeel from the stored results beside this page: a file NAME.json an experiment, a file charts/ID.csv a chart. 'evenkeel report' makes the page again. "
-                + "The page needs no network. Paths that begin with docs/ are files of Evenkeel's repository.");
+                + "The page needs no network. The documents it links to are in the folder docs.");
             if (results.IsThinned)
                 _html.Element("p", string.Create(CultureInfo.InvariantCulture, $"Curves of more than {ChartJson.LongCurve} points are drawn by the least and greatest value of each stretch; tables and CSV files say which rows they have."));
         }

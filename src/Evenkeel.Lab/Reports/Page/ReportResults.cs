@@ -7,7 +7,7 @@ using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Reports.Page;
 
-/// <summary>Everything the page is made of: the stored results of one folder, known to be of the same settings, data and build, and what follows from them.</summary>
+/// <summary>Everything the page is made of: the stored results of one folder, and what follows from them.</summary>
 internal sealed class ReportResults
 {
     private readonly Evidence _evidence;
@@ -15,6 +15,7 @@ internal sealed class ReportResults
     private ReportResults(IReadOnlyList<ResultRecord> records)
     {
         Records = records;
+        Mixture = ResultMixture.Find(records);
         _evidence = ResultFolder.EvidenceOf(records);
         Findings = ClaimCatalog.Judge(_evidence);
         Charts = [.. records.SelectMany(ChartsOf), .. Findings.SelectMany(ChartsOf)];
@@ -22,6 +23,11 @@ internal sealed class ReportResults
 
     /// <summary>In the order of the experiments.</summary>
     public IReadOnlyList<ResultRecord> Records { get; }
+
+    /// <summary>
+    /// Two results that one run could not have made: a later run has replaced one. Null where all belong together.
+    /// </summary>
+    public ResultMixture? Mixture { get; }
 
     /// <summary>Every claim, judged.</summary>
     public IReadOnlyList<Finding> Findings { get; }
@@ -57,7 +63,7 @@ internal sealed class ReportResults
     }
 
     /// <summary>Reads a folder.</summary>
-    /// <exception cref="LabException">There is no folder or no result in it, a file is damaged, or its results are of several settings, data or builds.</exception>
+    /// <exception cref="LabException">There is no folder or no result in it, or a file is damaged.</exception>
     public static ReportResults Read(ResultFolder folder)
     {
         if (File.Exists(folder.Root))
@@ -74,8 +80,6 @@ internal sealed class ReportResults
         IReadOnlyList<ResultRecord> records = folder.All();
         if (records.Count == 0)
             throw new LabException($"expected results (NAME.json) in {folder.Root}, found none. 'evenkeel reproduce --out {folder.Root}' makes them.", ExitCode.Usage);
-        if (ResultMixture.Find(records) is { } mixture)
-            throw new LabException($"{folder.Root} holds results of several {mixture.Of}: {mixture.Explanation}. A report is of one: 'evenkeel reproduce --replace --out {folder.Root}' runs again what differs, or delete the file of one.");
         return new ReportResults(records);
     }
 

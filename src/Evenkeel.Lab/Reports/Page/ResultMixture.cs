@@ -2,13 +2,21 @@ using System.Globalization;
 
 namespace Evenkeel.Lab.Reports.Page;
 
-/// <summary>Two results of one folder that do not belong together.</summary>
+/// <summary>
+/// Results of one folder that do not belong together: a run has replaced what another had left there.
+/// </summary>
 /// <param name="Of">What they differ in: settings, data, builds, machines.</param>
-/// <param name="Explanation">Which two, and how.</param>
+/// <param name="Explanation">Which, and how.</param>
 internal sealed record ResultMixture(string Of, string Explanation)
 {
+    /// <summary>What a reader of the results has to know.</summary>
+    public string Note =>
+        $"Results of several {Of}: {Explanation}. The newest of each experiment is shown. " +
+        "'evenkeel reproduce --replace' runs again what differs from the settings that it is given.";
+
     /// <summary>
-    /// The first two results that one <c>reproduce</c> could not have made; null where there are none. Experiments have seeds, epochs and element types of their own, so these agree
+    /// The first results that one <c>reproduce</c> could not have made; null where there are none. Experiments have
+    /// seeds, epochs and element types of their own, so these agree
     /// where all are the lesson's own or all are what one user asked for.
     /// </summary>
     public static ResultMixture? Find(IReadOnlyList<ResultRecord> records) =>
@@ -27,12 +35,20 @@ internal sealed record ResultMixture(string Of, string Explanation)
         ?? Differing("builds", records, static record => $"version {record.Environment.Version}, build {Build(record)}", static record => record.Environment.Build)
         ?? Differing("machines", records, static record => $"{record.Environment.Runtime}, {record.Environment.System}, {PageText.Count(record.Environment.Processors, "processor")}, {record.Environment.Instructions}");
 
-    /// <summary>All must be the same.</summary>
-    private static ResultMixture? Differing(string what, IReadOnlyList<ResultRecord> records, Func<ResultRecord, string> describe, Func<ResultRecord, string>? identify = null)
+    /// <summary>All must be the same; named are those that the fewest have in common.</summary>
+    private static ResultMixture? Differing(
+        string what, IReadOnlyList<ResultRecord> records,
+        Func<ResultRecord, string> describe, Func<ResultRecord, string>? identify = null)
     {
-        identify ??= describe;
-        ResultRecord? other = records.FirstOrDefault(record => identify(record) != identify(records[0]));
-        return other is null ? null : Pair(what, records[0], describe(records[0]), other, describe(other));
+        ResultRecord[][] groups = [.. records.GroupBy(identify ?? describe).Select(static group => group.ToArray())];
+        if (groups.Length < 2) return null;
+        ResultRecord[] odd = groups.MinBy(static group => group.Length)!;
+        ResultRecord[] rest = [.. records.Except(odd)];
+        string names = string.Join(", ", odd.Select(static record => record.Experiment.Name));
+        string were = odd.Length == 1 ? "was" : "were";
+        string others = rest.Length == 1 ? rest[0].Experiment.Name : $"the other {rest.Length}";
+        string had = string.Join(" or ", rest.Select(describe).Distinct());
+        return new ResultMixture(what, $"{names} {were} run with {describe(odd[0])}, {others} with {had}");
     }
 
     /// <summary>All must be the experiment's own, or all the same.</summary>

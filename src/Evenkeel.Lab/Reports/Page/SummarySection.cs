@@ -20,6 +20,7 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
 
             if (results.Missing.ToArray() is { Length: > 0 } missing)
                 html.Element("p", $"No results of {string.Join(", ", missing.Select(static experiment => experiment.Name))}: not run into this folder. 'evenkeel reproduce' runs what is missing.", ("class", "note"));
+            if (results.Mixture is { } mixture) html.Element("p", mixture.Note, ("class", "note mixture"));
             WriteVerdicts();
             WriteRuns();
         }
@@ -33,8 +34,9 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
         {
             html.Element("strong", $"{Count(Verdict.Holds)} of {results.Findings.Count} hold");
             html.Text($", {Count(Verdict.HoldsIf)} on a condition; {Count(Verdict.Fails)} fail, {Count(Verdict.Undecided)} undecided");
-            int notRun = results.Findings.Count(static finding => finding.Missing.Count > 0);
-            if (notRun > 0) html.Text($", {notRun} not run");
+            IEnumerable<string> none = results.Findings.Select(static finding => finding.WhyNone).OfType<string>();
+            foreach ((string why, int count) in none.CountBy(static why => why))
+                html.Text($", {PageText.None(why, count)}");
             html.Text(".");
         }
 
@@ -42,8 +44,11 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
         {
             int[] seeds = [.. results.Records.Where(static record => record.Replicates.Count > 0).Select(static record => record.Seeds.Count).Distinct().Order()];
             string counts = seeds.Length == 0 ? "One seed" : $"{string.Join(" or ", seeds)} seeds for a claim, else one";
-            html.Element("p", $"{(first.Settings.Quick ? "Quick run. " : "")}{counts}; {Types()}; {PageText.Count(first.Settings.Threads, "thread")}; {PageText.Duration(results.Seconds)} of computing.",
-                ("title", first.Settings.Quick ? "--quick: fewer epochs, samples and seeds" : null));
+            string threads = PageText.Count(first.Settings.Threads, "thread");
+            string time = PageText.Duration(results.Seconds);
+            html.Element("p", $"{Quick()}{counts}; {Types()}; {threads}; {time} of computing.",
+                ("title", results.Records.Any(static record => record.Settings.Quick)
+                    ? "--quick: fewer epochs, samples and seeds" : null));
         }
 
         using (Card("Data"))
@@ -70,7 +75,16 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
             html.Element("code", PageText.Short(results.Hash), ("title", $"SHA-256 over the hashes of all runs: {results.Hash}. Any machine with any number of threads has the same."));
         }
 
-        int Count(Verdict verdict) => results.Findings.Count(finding => finding.Missing.Count == 0 && finding.Verdict == verdict);
+        string Quick()
+        {
+            int full = results.Records.Count(static record => !record.Settings.Quick);
+            return full == results.Records.Count ? ""
+                : full == 0 ? "Quick run. "
+                : $"Quick run, but for {PageText.Count(full, "experiment")}. ";
+        }
+
+        int Count(Verdict verdict) =>
+            results.Findings.Count(finding => finding.WhyNone is null && finding.Verdict == verdict);
 
         string Types() => string.Join(" and ", results.Records.GroupBy(static record => record.Settings.DType).OrderByDescending(static type => type.Count()).ThenBy(static type => type.Key).Select(static type => PageText.DType(type.Key)));
     }

@@ -60,6 +60,12 @@ function valuesAlong(chart: Chart, axis: 'x' | 'y'): number[] {
   return stored.map(finite).filter(value => value !== null);
 }
 
+/** Whether every value along an axis is a whole number: epochs, layers, counts. */
+export function isWhole(chart: Chart, axis: 'x' | 'y'): boolean {
+  const values = valuesAlong(chart, axis);
+  return values.length > 0 && values.every(value => Number.isInteger(value));
+}
+
 export function extentOf(chart: Chart, axis: 'x' | 'y'): [number, number] {
   const values = valuesAlong(chart, axis);
   return [Math.min(...values), Math.max(...values)];

@@ -1,7 +1,7 @@
 /** From a chart of the page to the option object that ECharts draws. */
 
 import type { EChartsCoreOption } from 'echarts/core';
-import { type Axis, type Chart, extentOf, finite, type Series } from './chart';
+import { type Axis, type Chart, extentOf, finite, isWhole, type Series } from './chart';
 import { formatNumber, formatPower, formatTick } from './format';
 import type { Colors } from './theme';
 
@@ -138,7 +138,10 @@ function boundLines(chart: Chart, colors: Colors, view: View): object[] {
   }];
 }
 
-function axisOption(axis: Axis, log: boolean, extent: [number, number], colors: Colors, categories: string[] | null, categoryWidth: number): object {
+function axisOption(
+  axis: Axis, log: boolean, whole: boolean, extent: [number, number],
+  colors: Colors, categories: string[] | null, categoryWidth: number,
+): object {
   const [low, high] = extent;
   const usable = (value: number | null): value is number => value !== null && !(log && value <= 0);
   const common = {
@@ -161,6 +164,8 @@ function axisOption(axis: Axis, log: boolean, extent: [number, number], colors: 
   }
   return {
     ...common, type: log ? 'log' : 'value', scale: true,
+    // There is no epoch 1.2.
+    ...(whole && !log ? { minInterval: 1 } : {}),
     ...(usable(axis.min) ? { min: axis.min } : {}),
     ...(usable(axis.max) ? { max: axis.max } : {}),
     ...(usable(axis.min) && usable(axis.max) && !log ? evenly(axis.min, axis.max) : {}),
@@ -216,12 +221,13 @@ function sayTheSame(label: string, title: string): boolean {
 export function optionOf(chart: Chart, view: View, colors: Colors, width: number): EChartsCoreOption {
   const categories = categoriesOf(chart);
   const categoryWidth = categories ? (width - 90) / categories.length : 0;
-  const yAxis = axisOption(chart.y, view.logY, extentOf(chart, 'y'), colors, null, 0);
+  const yAxis = axisOption(chart.y, view.logY, isWhole(chart, 'y'), extentOf(chart, 'y'), colors, null, 0);
   const [low, high] = extentOf(chart, 'x');
   // Steps are counted from 0 or 1 to a last one; the axis ends where they do.
   const counts = !view.logX && low >= 0 && Number.isInteger(low) && Number.isInteger(high);
   const steps = counts ? { min: low < 0.1 * high ? 0 : 'dataMin', max: 'dataMax' } : {};
-  const xAxis = { ...(categories ? {} : steps), ...axisOption(chart.x, view.logX, [low, high], colors, categories, categoryWidth) };
+  const across = axisOption(chart.x, view.logX, isWhole(chart, 'x'), [low, high], colors, categories, categoryWidth);
+  const xAxis = { ...(categories ? {} : steps), ...across };
   const touch = matchMedia('(pointer: coarse)').matches;
   const inside = { type: 'inside', filterMode: 'none', zoomOnMouseWheel: 'ctrl', moveOnMouseMove: 'shift', moveOnMouseWheel: false, disabled: touch };
   return {

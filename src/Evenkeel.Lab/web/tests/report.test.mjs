@@ -310,8 +310,42 @@ describe('the report', { timeout: 240_000 }, () => {
     });
   });
 
+  test('cuts no text and lets none run into another', async () => {
+    await open({}, async page => {
+      for (const width of [390, 600, 768, 1024, 1100, 1280, 1440, 1920]) {
+        await page.setViewportSize({ width, height: 900 });
+        const wrong = await page.evaluate(() => {
+          const found = [];
+          // All that a reader sees without scrolling inside something: articles are laid out only when they come near.
+          for (const element of document.querySelectorAll('section.summary *, header *, nav.toc a')) {
+            const style = getComputedStyle(element);
+            const cuts = style.overflowX === 'hidden' || style.textOverflow === 'ellipsis';
+            if (cuts && element.scrollWidth > element.clientWidth + 1) found.push(`cut: ${element.textContent.slice(0, 40)}`);
+          }
+          // Each cell's text by its lines, and those of the cell after it.
+          const lines = cell => {
+            const range = document.createRange();
+            range.selectNodeContents(cell);
+            return [...range.getClientRects()].filter(rect => rect.width > 0);
+          };
+          for (const row of document.querySelectorAll('section.summary tr')) {
+            const cells = [...row.cells].filter(cell => cell.offsetWidth > 0 && !cell.matches('.picture'));
+            cells.forEach((cell, i) => {
+              for (const next of cells.slice(i + 1)) {
+                const meets = lines(cell).some(a => lines(next).some(b => a.top < b.bottom - 1 && b.top < a.bottom - 1 && a.right > b.left - 4 && b.right > a.left));
+                if (meets) found.push(`meet: ${cell.textContent.trim().slice(0, 30)} | ${next.textContent.trim().slice(0, 30)}`);
+              }
+            });
+          }
+          return found.slice(0, 5);
+        });
+        assert.deepEqual(wrong, [], `at ${width} px`);
+      }
+    });
+  });
+
   test('shows every verdict on the first screen', async () => {
-    for (const viewport of [{ width: 1280, height: 800 }, { width: 1440, height: 900 }]) {
+    for (const viewport of [{ width: 1440, height: 900 }, { width: 1920, height: 1080 }]) {
       await open({ viewport }, async page => {
         const lowest = await page.evaluate(() => Math.max(...[...document.querySelectorAll('table.verdicts')].map(table => table.getBoundingClientRect().bottom)));
         assert.ok(lowest <= viewport.height, `the last verdict ends at ${Math.round(lowest)} of ${viewport.height} px`);

@@ -11,11 +11,12 @@ namespace Evenkeel.Data;
 /// </summary>
 /// <remarks>
 /// Layout, little-endian: "EVKLIMGS", a version of 32 bits, the fingerprint (32 bytes), the SHA-256 of all that follows (32 bytes), the length of the
-/// table of 32 bits, the table (file, label, channels, height, width of each picture; file and reason of each bad one), the pixels one after the other.
+/// table of 32 bits, the table (file, label, channels, height, width of each picture; file and reason of each bad one;
+/// file and text of each warning), the pixels one after the other.
 /// </remarks>
 internal sealed class ImageFolderCache
 {
-    private const int Version = 3;
+    private const int Version = 4;
     private const int HeaderBytes = 8 + 4 + 32 + 32 + 4;
 
     private readonly string _file;
@@ -100,6 +101,13 @@ internal sealed class ImageFolderCache
                 writer.Write(bad.File);
                 writer.Write(bad.Reason);
             }
+
+            writer.Write(folder.Warnings.Count);
+            foreach (ImageWarning warning in folder.Warnings)
+            {
+                writer.Write(warning.File);
+                writer.Write(warning.Text);
+            }
         }
 
         return table.ToArray();
@@ -133,8 +141,11 @@ internal sealed class ImageFolderCache
 
         var bad = new BadImage[Bounded(reader.ReadInt32(), length)];
         for (int i = 0; i < bad.Length; i++) bad[i] = new BadImage(reader.ReadString(), reader.ReadString());
+        var warnings = new ImageWarning[Bounded(reader.ReadInt32(), length)];
+        for (int i = 0; i < warnings.Length; i++)
+            warnings[i] = new ImageWarning(reader.ReadString(), reader.ReadString());
         if (stream.Position != stream.Length || !hash.GetHashAndReset().AsSpan().SequenceEqual(header.Slice(44, 32))) return null;
-        return new ImageFolder(_listing, images, bad, fromCache: true);
+        return new ImageFolder(_listing, images, bad, warnings, fromCache: true);
     }
 
     /// <summary>A damaged number must not become an allocation: every entry takes at least a byte of the table.</summary>

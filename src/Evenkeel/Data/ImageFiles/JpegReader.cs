@@ -2,7 +2,8 @@ namespace Evenkeel.Data;
 
 /// <summary>
 /// Decodes JPEG through libturbojpeg with its exact defaults (accurate DCT, smooth chroma upsampling), which are also Pillow's. Gray stays gray; CMYK
-/// becomes red, green, blue as Pillow converts it. A warning, such as a premature end, is an error.
+/// becomes red, green, blue as Pillow converts it. Where the library warns (a premature end: the rest of the picture is
+/// gray), the picture carries the warning.
 /// </summary>
 internal static unsafe class JpegReader
 {
@@ -21,23 +22,22 @@ internal static unsafe class JpegReader
         {
             fixed (byte* source = bytes)
             {
-                int width, height, subsampling, colours;
-                if (library.DecompressHeader(decoder, source, bytes.Length, &width, &height, &subsampling, &colours) != 0)
+                int width = 0, height = 0, subsampling, colours = -1;
+                // It also fails on a subsampling that has no name, after it has said what decoding needs.
+                int failed = library.DecompressHeader(
+                    decoder, source, bytes.Length, &width, &height, &subsampling, &colours);
+                if (failed != 0 && (width < 1 || height < 1 || colours < 0))
                     throw new InvalidDataException(library.ErrorOf(decoder));
                 ImageFile.CheckSize(width, height);
                 (int format, int stored) = colours switch { GrayColours => (Gray, 1), CmykColours or YcckColours => (Cmyk, 4), _ => (Rgb, 3) };
                 byte[] pixels = GC.AllocateUninitializedArray<byte>(checked(stored * width * height));
-                fixed (byte* target = pixels)
-                {
-                    if (library.Decompress(decoder, source, bytes.Length, target, width, stored * width, height, format, LimitScans) != 0)
-                        throw new InvalidDataException(library.ErrorOf(decoder));
-                }
-
+                string? warning = Decompress(
+                    library, decoder, source, bytes.Length, pixels, width, stored, height, format);
                 return stored switch
                 {
-                    1 => new ByteImage(pixels, 1, height, width),
-                    3 => Planes(pixels, height, width),
-                    _ => PlanesOfInk(pixels, height, width),
+                    1 => new ByteImage(pixels, 1, height, width) { Warning = warning },
+                    3 => Planes(pixels, height, width, warning),
+                    _ => PlanesOfInk(pixels, height, width, warning),
                 };
             }
         }
@@ -47,17 +47,45 @@ internal static unsafe class JpegReader
         }
     }
 
-    private static ByteImage Planes(byte[] pixels, int height, int width)
+    /// <summary>
+    /// Writes all pixels and returns the library's last warning. After a warning the library does not say whether an
+    /// error came too and left the rest of the picture as it was; so such a picture is decoded over two different
+    /// values, of which none may be left.
+    /// </summary>
+    private static string? Decompress(
+        TurboJpeg library, void* decoder, byte* source, int length,
+        byte[] pixels, int width, int stored, int height, int format)
+    {
+        if (Run(pixels) == 0) return null;
+        string text = library.ErrorOf(decoder);
+        if (!library.HasWarned(decoder)) throw new InvalidDataException(text);
+        var again = new byte[pixels.Length];
+        pixels.AsSpan().Fill(0xFF);
+        Run(pixels);
+        Run(again);
+        return pixels.AsSpan().SequenceEqual(again) ? text : throw new InvalidDataException(text);
+
+        int Run(byte[] pixels)
+        {
+            fixed (byte* target = pixels)
+            {
+                return library.Decompress(
+                    decoder, source, length, target, width, stored * width, height, format, LimitScans);
+            }
+        }
+    }
+
+    private static ByteImage Planes(byte[] pixels, int height, int width, string? warning)
     {
         int plane = height * width;
         byte[] planes = GC.AllocateUninitializedArray<byte>(3 * plane);
         Span<byte> red = planes.AsSpan(0, plane), green = planes.AsSpan(plane, plane), blue = planes.AsSpan(2 * plane, plane);
         for (int i = 0, at = 0; i < red.Length; i++, at += 3) (red[i], green[i], blue[i]) = (pixels[at], pixels[at + 1], pixels[at + 2]);
-        return new ByteImage(planes, 3, height, width);
+        return new ByteImage(planes, 3, height, width) { Warning = warning };
     }
 
     /// <summary>Cyan, magenta, yellow and black, stored inverted as Adobe does (255 is no ink): with ink c and light k = 255 - black, a colour is k - c·k/255.</summary>
-    private static ByteImage PlanesOfInk(byte[] pixels, int height, int width)
+    private static ByteImage PlanesOfInk(byte[] pixels, int height, int width, string? warning)
     {
         int plane = height * width;
         byte[] planes = GC.AllocateUninitializedArray<byte>(3 * plane);
@@ -70,6 +98,6 @@ internal static unsafe class JpegReader
             }
         }
 
-        return new ByteImage(planes, 3, height, width);
+        return new ByteImage(planes, 3, height, width) { Warning = warning };
     }
 }

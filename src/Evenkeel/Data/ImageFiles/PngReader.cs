@@ -4,7 +4,8 @@ using System.IO.Compression;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Decodes PNG: every colour type, 1 to 16 bits, interlaced or not. Every chunk's checksum is verified. Alpha and transparent colours are dropped.
+/// Decodes PNG: every colour type, 1 to 16 bits, interlaced or not. Alpha and transparent colours are dropped. Every
+/// chunk's checksum is verified: of a chunk that pixels need, a wrong one is an error, of another one a warning.
 /// Source: W3C, Portable Network Graphics (PNG) Specification, second edition.
 /// </summary>
 internal static class PngReader
@@ -38,35 +39,85 @@ internal static class PngReader
     {
         Header? header = null;
         ReadOnlySpan<byte> palette = [];
+        string? warning = null;
         using var packed = new MemoryStream();
         for (ReadOnlySpan<byte> rest = bytes[PngFormat.Signature.Length..]; ;)
         {
-            ReadOnlySpan<byte> data = NextChunk(ref rest, out uint type);
+            ReadOnlySpan<byte> data = NextChunk(ref rest, out uint type, ref warning);
             if (header is null && type != Name("IHDR"u8)) throw new InvalidDataException("expected the chunk IHDR first");
             if (type == Name("IHDR"u8)) header = header is null ? ReadHeader(data) : throw new InvalidDataException("expected one chunk IHDR, got two");
             else if (type == Name("PLTE"u8)) palette = data.Length % 3 == 0 && data.Length <= 768 ? data : throw new InvalidDataException($"expected a palette of up to 256 colours, got {data.Length} bytes");
             else if (type == Name("IDAT"u8)) packed.Write(data);
             else if (type == Name("IEND"u8)) break;
-            // A small first letter marks what may be ignored.
-            else if ((type >> 24 & 0x20) == 0) throw new InvalidDataException($"expected chunks of the standard, got {Text(type)}");
+            else if (!IsAncillary(type))
+                throw new InvalidDataException($"expected chunks of the standard, got {Text(type)}");
         }
 
         Header h = header!.Value;
         if (h.Type == Palette && palette.IsEmpty) throw new InvalidDataException("expected a palette (the chunk PLTE), found none");
         if ((long)h.RowBytes(h.Width) * h.Height > packed.Length * MaxRatio)
             throw new InvalidDataException($"{packed.Length} bytes of data cannot hold {h.Width} x {h.Height} pixels");
+        CheckPacking(packed.GetBuffer().AsSpan(0, (int)packed.Length));
+        int channels = h.Type is Gray or GrayAlpha ? 1 : 3;
+        byte[] pixels = GC.AllocateUninitializedArray<byte>(h.Width * h.Height * channels);
         packed.Position = 0;
-        using var zlib = new ZLibStream(packed, CompressionMode.Decompress);
-        var image = new ByteImage(
-            GC.AllocateUninitializedArray<byte>(h.Width * h.Height * (h.Type is Gray or GrayAlpha ? 1 : 3)), h.Type is Gray or GrayAlpha ? 1 : 3, h.Height, h.Width);
+        using PackedStream zlib = PackedStream.ZLib(packed);
+        try
+        {
+            ReadRows(zlib, h, palette, new ByteImage(pixels, channels, h.Height, h.Width));
+            // To the end of the data, where its checksum is.
+            if (zlib.ReadByte() >= 0)
+            {
+                warning ??= "there is more data than pixels";
+                zlib.CopyTo(Stream.Null);
+            }
+        }
+        catch (InvalidDataException failure) when (zlib.IsDamaged && HasAllRows(packed, h, palette, pixels, channels))
+        {
+            throw new InvalidDataException("the checksum of the pixels (Adler-32) is wrong or missing: damaged", failure);
+        }
+
+        return new ByteImage(pixels, channels, h.Height, h.Width) { Warning = warning };
+    }
+
+    /// <summary>
+    /// What the platform does not tell from damaged data: another packing, or one that needs a dictionary.
+    /// </summary>
+    private static void CheckPacking(ReadOnlySpan<byte> packed)
+    {
+        if (packed.Length < 2 || (packed[0] & 0x8F) != 8 || (packed[1] & 0x20) != 0
+            || (packed[0] << 8 | packed[1]) % 31 != 0)
+        {
+            string begin = Convert.ToHexStringLower(packed[..Math.Min(2, packed.Length)]);
+            throw new InvalidDataException($"expected pixels packed by zlib, got data that begins with {begin}");
+        }
+    }
+
+    /// <summary>Whether the rows can be unpacked without a look at their checksum.</summary>
+    private static bool HasAllRows(
+        MemoryStream packed, Header h, ReadOnlySpan<byte> palette, byte[] pixels, int channels)
+    {
+        packed.Position = 2;
+        using var rows = new DeflateStream(packed, CompressionMode.Decompress, leaveOpen: true);
+        try
+        {
+            ReadRows(rows, h, palette, new ByteImage(pixels, channels, h.Height, h.Width));
+            return true;
+        }
+        catch (Exception failure) when (failure is InvalidDataException or IOException)
+        {
+            return false;
+        }
+    }
+
+    private static void ReadRows(Stream stream, Header h, ReadOnlySpan<byte> palette, ByteImage image)
+    {
         if (h.Interlaced)
         {
-            for (int pass = 0; pass < 7; pass++) ReadPass(zlib, h, palette, image, PassX[pass], PassY[pass], PassStepX[pass], PassStepY[pass]);
+            for (int pass = 0; pass < 7; pass++)
+                ReadPass(stream, h, palette, image, PassX[pass], PassY[pass], PassStepX[pass], PassStepY[pass]);
         }
-        else ReadPass(zlib, h, palette, image, 0, 0, 1, 1);
-        // To the end of the data, where its checksum is.
-        zlib.ReadByte();
-        return image;
+        else ReadPass(stream, h, palette, image, 0, 0, 1, 1);
     }
 
     private static Header ReadHeader(ReadOnlySpan<byte> data)
@@ -171,7 +222,8 @@ internal static class PngReader
         return row[at >> 3] >> (int)(8 - bits - (at & 7)) & ((1 << bits) - 1);
     }
 
-    private static ReadOnlySpan<byte> NextChunk(scoped ref ReadOnlySpan<byte> rest, out uint type)
+    private static ReadOnlySpan<byte> NextChunk(
+        scoped ref ReadOnlySpan<byte> rest, out uint type, scoped ref string? warning)
     {
         if (rest.Length < 12) throw new InvalidDataException("the file ends before the chunk IEND: truncated");
         uint length = BinaryPrimitives.ReadUInt32BigEndian(rest);
@@ -179,10 +231,18 @@ internal static class PngReader
         if (length > (uint)rest.Length - 12) throw new InvalidDataException($"the file ends inside the chunk {Text(type)}: truncated");
         ReadOnlySpan<byte> data = rest.Slice(8, (int)length);
         if (Crc32.Append(0, rest.Slice(4, (int)length + 4)) != BinaryPrimitives.ReadUInt32BigEndian(rest[((int)length + 8)..]))
-            throw new InvalidDataException($"the checksum of the chunk {Text(type)} is wrong: damaged");
+        {
+            if (!IsAncillary(type))
+                throw new InvalidDataException($"the checksum of the chunk {Text(type)} is wrong: damaged");
+            warning ??= $"the checksum of the chunk {Text(type)} is wrong; no pixel depends on it";
+        }
+
         rest = rest[((int)length + 12)..];
         return data;
     }
+
+    /// <summary>A small first letter marks what may be ignored.</summary>
+    private static bool IsAncillary(uint type) => (type >> 24 & 0x20) != 0;
 
     private static uint Name(ReadOnlySpan<byte> letters) => BinaryPrimitives.ReadUInt32BigEndian(letters);
 

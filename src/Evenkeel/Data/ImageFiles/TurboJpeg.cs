@@ -20,6 +20,7 @@ internal sealed unsafe class TurboJpeg
     private readonly delegate* unmanaged[Cdecl]<void*, byte*, CULong, int*, int*, int*, int*, int> _header;
     private readonly delegate* unmanaged[Cdecl]<void*, byte*, CULong, byte*, int, int, int, int, int, int> _decompress;
     private readonly delegate* unmanaged[Cdecl]<void*, byte*> _error;
+    private readonly delegate* unmanaged[Cdecl]<void*, int> _errorCode;
     private readonly delegate* unmanaged[Cdecl]<void*, int> _destroy;
 
     private TurboJpeg(nint library)
@@ -28,6 +29,7 @@ internal sealed unsafe class TurboJpeg
         _header = (delegate* unmanaged[Cdecl]<void*, byte*, CULong, int*, int*, int*, int*, int>)NativeLibrary.GetExport(library, "tjDecompressHeader3");
         _decompress = (delegate* unmanaged[Cdecl]<void*, byte*, CULong, byte*, int, int, int, int, int, int>)NativeLibrary.GetExport(library, "tjDecompress2");
         _error = (delegate* unmanaged[Cdecl]<void*, byte*>)NativeLibrary.GetExport(library, "tjGetErrorStr2");
+        _errorCode = (delegate* unmanaged[Cdecl]<void*, int>)NativeLibrary.GetExport(library, "tjGetErrorCode");
         _destroy = (delegate* unmanaged[Cdecl]<void*, int>)NativeLibrary.GetExport(library, "tjDestroy");
     }
 
@@ -71,6 +73,11 @@ internal sealed unsafe class TurboJpeg
         _decompress(decoder, source, new CULong((uint)length), target, width, pitch, height, format, flags);
 
     public string ErrorOf(void* decoder) => Marshal.PtrToStringUTF8((nint)_error(decoder)) ?? "unknown error";
+
+    /// <summary>
+    /// Whether there was a warning during the last call; an error that stopped it may have come after.
+    /// </summary>
+    public bool HasWarned(void* decoder) => _errorCode(decoder) == 0;
 
     public void Destroy(void* decoder) => _destroy(decoder);
 }

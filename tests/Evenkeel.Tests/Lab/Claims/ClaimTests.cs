@@ -34,6 +34,31 @@ public sealed class ClaimTests
     [Fact]
     public void No_case_decides_nothing() => Judged("undecided");
 
+    /// <summary>
+    /// A quick run may say what is plain, and nothing where it leaves a case open: full runs often say otherwise there.
+    /// </summary>
+    [Fact]
+    public void A_quick_run_that_leaves_a_case_open_gives_no_verdict()
+    {
+        Check("holds", s_holds, s_holds);
+        Check("holds if case 1", s_holds, s_fails);
+        Check("fails", s_fails, s_fails);
+        Check("needs the full run", s_holds, s_undecided);
+        Check("needs the full run", s_undecided);
+
+        static void Check(string expected, params double[][] cases)
+        {
+            var claim = new Made([.. cases.Select(static (values, i) => new Case($"case {i + 1}", values))]);
+            var runs = new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> { ["made"] = [] };
+            Finding finding = claim.Judge(new Evidence(runs, new HashSet<string> { "made" }));
+            Assert.Equal(expected, finding.VerdictText);
+            Assert.Equal(cases.Length, finding.Cases.Count);
+            // The same figures of a full run are judged as ever.
+            Assert.False(claim.Judge(new Evidence(runs)).NeedsFullRun);
+            Assert.False(claim.Judge(new Evidence(runs, new HashSet<string> { "other" })).NeedsFullRun);
+        }
+    }
+
     [Fact]
     public void A_case_may_have_a_bound_of_its_own_and_may_be_a_ratio()
     {

@@ -36,6 +36,30 @@ public sealed class BatchNormTests
         Assert.Equal(3, layer.Running.NumBatchesTracked.Value.AsSpan<long>()[0]);
     }
 
+    /// <summary>The numbers of docs/derivations/batch-norm.md, worked out by hand.</summary>
+    [Fact]
+    public void TheExampleOfTheDerivationIsRight()
+    {
+        // Centred differences are good to nine digits: see there.
+        const double rounding = 1e-15, differences = 1e-9;
+        var gamma = Tensor.From([2.0], [1]);
+        var beta = Tensor.From([1.0], [1]);
+        var dy = Tensor.From([1.0, 0.0, 0.0, 2.0], [4, 1]);
+        var values = Tensor.From([1.0, 3.0, 5.0, 7.0], [4, 1]);
+        double[] expected = [1 / 3.0, -4 / 9.0, -5 / 9.0, 2 / 3.0];
+        Tensor x = new Tape().Input(values, requiresGradient: true);
+        x.BatchNorm(gamma, beta, running: null, eps: 4).Backward(dy);
+        Near(x.Gradient!, rounding);
+        Near(GradientCheck.NumericalGradient(Norm, values, dy), differences);
+
+        Tensor Norm(Tensor t) => t.BatchNorm(gamma, beta, running: null, eps: 4, training: true);
+
+        void Near(Tensor dx, double tolerance)
+        {
+            for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], dx.ToArray<double>()[i], tolerance);
+        }
+    }
+
     [Fact]
     public void The_notebooks_convention_keeps_the_biased_variance_and_starts_at_zero()
     {
