@@ -274,11 +274,11 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
             int c = channels.Start + lane;
             bool inRange = batch.IsInRange(c, part, batch.Affine(c, part).Gamma);
             if (inRange && !NormFormulas.LosesSums<T>(dgammas[lane], part[BatchPart.Rstd][c], part[BatchPart.Variance][c], part.Samples)) continue;
-            if (inRange && sums[lane] == 0 && dgammas[lane] == 0)
+            if (inRange && double.IsFinite(dgammas[lane]))
             {
                 if (!hasMagnitudes) Columns.Sum<T, Magnitude<T, TEpilogue>>(x, dy, part.Samples, batch.Channels, channels.Lanes, coefficients, magnitudes);
                 hasMagnitudes = true;
-                if (magnitudes[lane] == 0) continue;
+                if (!NormFormulas.Underflows<T>(magnitudes[lane], part[BatchPart.Rstd][c], part.Samples)) continue;
             }
 
             (sums[lane], dgammas[lane]) = batch.Scaled<TEpilogue>(c, part).Sums(x + lane, dy + lane, part.Samples, batch.Channels, 1);

@@ -61,8 +61,9 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
                 dgamma = rstd * (product - low * dbeta);
             }
 
-            if (NormFormulas.LosesSums<T>(dgamma, rstd, part[BatchPart.Variance][c], (double)part.Samples * batch.Spatial) &&
-                !(dbeta == 0 && dgamma == 0 && Segments.Sum(x, dy, part.Samples, Stride, batch.Spatial, new Magnitude<T, TEpilogue>(formula)).Sum == 0))
+            double values = (double)part.Samples * batch.Spatial;
+            if (NormFormulas.LosesSums<T>(dgamma, rstd, part[BatchPart.Variance][c], values) &&
+                (!double.IsFinite(dgamma) || NormFormulas.Underflows<T>(Magnitude(x, dy, part, formula), rstd, values)))
             {
                 (dbeta, dgamma) = batch.Scaled<TEpilogue>(c, part).Sums(x, dy, part.Samples, Stride, batch.Spatial);
             }
@@ -113,6 +114,9 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
     {
         if (batch.Streams) Simd.StreamFence();
     }
+
+    private double Magnitude(T* x, T* dy, in BatchPart part, Normalize<T, TEpilogue> formula) =>
+        Segments.Sum(x, dy, part.Samples, Stride, batch.Spatial, new Magnitude<T, TEpilogue>(formula)).Sum;
 
     private nint Stride => (nint)batch.Channels * batch.Spatial;
 

@@ -272,7 +272,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private double Gamma<T>(int run) where T : unmanaged, IFloatingPointIeee754<T> =>
         _gamma is null ? 1 : double.CreateTruncating(_gamma.Pointer<T>()[run % _channels]);
 
-    /// <summary>Σdy and Σdy·xhat of a group's runs on the slow path, but for runs whose dy are all 0. False if all are.</summary>
+    /// <summary>Σdy and Σdy·xhat of those runs of a group that T loses, on the slow path. False if there is none.</summary>
     private bool ScaledSums<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double* dbeta = _sums.Pointer<double>();
@@ -281,7 +281,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         Moments moments = MomentsOf<T>(group);
         for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
         {
-            if (dgamma[run] == 0 && dbeta[run] == 0 && IsZero<T>(group, run)) continue;
+            if (double.IsFinite(dgamma[run]) && IsHeld<T>(group, run, dgamma[run])) continue;
             nint offset = (nint)run * _spatial;
             (dbeta[run], dgamma[run]) = Scaled<T>(moments, run).Sums(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, 1, 0, _spatial);
             redone = true;
@@ -290,16 +290,19 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         return redone;
     }
 
-    /// <summary>Whether all dy behind the epilogue of a run in range are 0.</summary>
-    private bool IsZero<T>(int group, int run) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>Whether a finite dgamma of a run is what it should be: the group is in range, and no terms underflowed.</summary>
+    private bool IsHeld<T>(int group, int run, double dgamma) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double* at = _moments.Pointer<double>() + group;
-        if (!IsInRange(at[Rstd * _groups])) return false;
+        double rstd = at[Rstd * _groups];
+        if (!IsInRange(rstd)) return false;
+        if (!NormFormulas.LosesSums<T>(dgamma, rstd, at[Variance * _groups], _spatial)) return true;
         T* constants = stackalloc T[Planes.Record];
         Constants(run, 1, constants);
         var formula = Normalize<T, TEpilogue>.Of(constants);
         T* x = _x.Pointer<T>() + (nint)run * _spatial;
-        return Segments.Sum(x, Dy.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial, new Magnitude<T, TEpilogue>(formula)).Sum == 0;
+        double magnitude = Segments.Sum(x, Dy.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial, new Magnitude<T, TEpilogue>(formula)).Sum;
+        return !NormFormulas.Underflows<T>(magnitude, rstd, _spatial);
     }
 
     /// <summary>dx of a group on the slow path.</summary>

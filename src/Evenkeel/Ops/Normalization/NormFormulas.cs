@@ -67,11 +67,18 @@ internal static class NormFormulas
     }
 
     /// <summary>
-    /// True if dgamma of m values does not come out of Σdy·(x-pivot) summed in T: the sum overflowed (or dy is not finite), or its terms
-    /// underflowed, which rstd would have made up for. It is true for dgamma = 0 too, which needs a look at dy; see <see cref="Magnitude{T, TEpilogue}"/>.
+    /// True if dgamma of m values may not come out of Σdy·(x-pivot) summed in T: the sum overflowed (or dy is not finite), or it is so
+    /// small that its terms may have underflowed, which rstd would have made up for. Where it is finite, <see cref="Underflows{T}"/> decides.
     /// </summary>
     public static bool LosesSums<T>(double dgamma, double rstd, double variance, double m) where T : unmanaged =>
         double.IsFinite(rstd) && (!double.IsFinite(dgamma) || (Math.Abs(dgamma) < rstd * m * ValueRange.SmallestNormal<T>() && rstd > 1 && variance > 0));
+
+    /// <summary>True if terms dy·(x-pivot) underflowed, and did not just cancel or come of zeros.</summary>
+    /// <param name="magnitude">Σ|dy|; see <see cref="Magnitude{T, TEpilogue}"/>.</param>
+    /// <param name="rstd">1/sqrt(var+eps).</param>
+    /// <param name="m">The number of terms.</param>
+    public static bool Underflows<T>(double magnitude, double rstd, double m) where T : unmanaged =>
+        magnitude > 0 && magnitude < rstd * m * ValueRange.SmallestNormal<T>();
 
     /// <summary>True if T does not hold b or c of dx = a·dy + b·(x-pivot) + c, or b underflows where the deviations would have made up for it.</summary>
     /// <param name="path">Any number that is 0 only if b is: the path of dx through the variance.</param>
@@ -264,7 +271,7 @@ internal readonly unsafe struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> 
     public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => forward.Dy(w, dy);
 }
 
-/// <summary>Σ|dy|: 0 only if all dy behind the epilogue are.</summary>
+/// <summary>Σ|dy|, dy behind the epilogue.</summary>
 internal readonly unsafe struct Magnitude<T, TEpilogue>(Normalize<T, TEpilogue> forward) : ITerm<T>, IColumnwise<Magnitude<T, TEpilogue>>
     where T : unmanaged
     where TEpilogue : struct, IEpilogue

@@ -242,7 +242,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             double c = TStatistics.HasMean ? -rstd * (sum / length) - b * low : 0;
             // Closer than the tests of Loses, and all that an ordinary row has to pass.
             bool holds = Math.Abs(b) >= normal && Math.Abs(b) <= most && Math.Abs(c) <= most && Math.Abs(product) >= smallest;
-            if (!holds && Loses<T>(sum, product, rstd, b, c, dy))
+            if (!holds && Loses(sum, product, rstd, b, c, x, dy, part, moments))
             {
                 ScaledGradient(x, dy, _dx.Pointer<T>() + offset, part, moments);
                 continue;
@@ -308,13 +308,18 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     /// True if dx of a row in range does not come out of Σg and Σg·xhat summed in T, or of b and c: they overflowed (or dy is not finite),
     /// or what they are made of underflowed, which rstd or the deviations would have made up for.
     /// </summary>
-    private bool Loses<T>(double sum, double product, double rstd, double b, double c, T* dy) where T : unmanaged, IFloatingPointIeee754<T>
+    private bool Loses<T>(double sum, double product, double rstd, double b, double c, T* x, T* dy, nint part, double* moments)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (!double.IsFinite(rstd)) return false;
         if (NormFormulas.LosesSlopes<T>(b, c, rstd, product)) return true;
         double smallest = _shape.Length * ValueRange.SmallestNormal<T>();
         if (rstd <= 1 || Math.Abs(sum) >= smallest || Math.Abs(product) >= smallest) return false;
-        return new ReadOnlySpan<T>(dy, _shape.Length).ContainsAnyExcept(T.Zero);
+        if (!new ReadOnlySpan<T>(dy, _shape.Length).ContainsAnyExcept(T.Zero)) return false;
+        double magnitude = 0;
+        for (int i = 0; i < _shape.Length; i++)
+            magnitude += Math.Abs(double.CreateTruncating(_gammas.Pointer<T>()[part + i]) * Scaled<T>(moments, part + i).Sums(x + i, dy + i, 1, 0, 1).Sum);
+        return magnitude > 0 && magnitude < smallest;
     }
 
     /// <summary>The slow path of one place of a row, at <paramref name="at"/> of the parameters.</summary>
