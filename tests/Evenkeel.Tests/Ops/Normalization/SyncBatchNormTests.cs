@@ -314,12 +314,12 @@ public sealed class SyncBatchNormTests : IDisposable
             }
 
             bool isForward = operation == "BatchNorm forward";
-            int width = own.Length / (isForward ? 3 : 2);
+            int width = own.Length / (isForward ? 4 : 2);
             Assert.Equal(Math.Min(channelsAtOnce, channels - _next), width);
             for (int i = 0; i < width; i++)
             {
                 double c = _next + i;
-                if (isForward) (other[i], other[width + i], other[(2 * width) + i]) = (c, 0, c + 1);
+                if (isForward) (other[i], other[width + i], other[(2 * width) + i], other[(3 * width) + i]) = (c, 0, c + 1, 0);
                 else (other[i], other[width + i]) = (c, -c);
             }
 
