@@ -1,4 +1,3 @@
-using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Xunit;
 
