@@ -210,10 +210,12 @@ internal static unsafe class ResponseNorm
         /// <summary>a·b·c·d^power, where parts of it may leave the range of double.</summary>
         public double Times(double a, double b, double c, double power)
         {
-            double product = Mantissa(a, out int ea) * Mantissa(b, out int eb) * Mantissa(c, out int ec) * Math.Pow(Value, power);
+            double product = Mantissa(a, out int ea) * Mantissa(b, out int eb) * Mantissa(c, out int ec) * Pow(Value, power);
             double exponent = ea + eb + ec + 2.0 * Exponent * power, whole = Math.Floor(exponent);
-            return Math.ScaleB(product * Math.Pow(2, exponent - whole), (int)whole);
+            return Math.ScaleB(product * Pow(2, exponent - whole), (int)whole);
         }
+
+        private static double Pow(double x, double power) => VectorMath.Pow(Vector512.Create(x), Vector512.Create(power))[0];
 
         private static double Mantissa(double value, out int exponent)
         {
