@@ -76,9 +76,13 @@ public static unsafe class Workers
     /// <summary>True on a thread that does its jobs by itself: one of several that compute side by side and would only take the pool's helpers from each other.</summary>
     internal static bool ComputesAlone { get => t_alone; set => t_alone = value; }
 
+    /// <summary>Called at the start of every job; null but in tests, which let a garbage collection fall between the taking of addresses and their use.</summary>
+    internal static Action? BeforeJob { get; set; }
+
     /// <summary>Runs chunks 0 .. <paramref name="chunks"/>-1 of a job and returns when all are done; the first failure is rethrown.</summary>
     internal static void Run<TJob>(int chunks, TJob job) where TJob : struct, IJob, allows ref struct
     {
+        BeforeJob?.Invoke();
         int helpers = Math.Min(s_threads, chunks) - 1;
         if (helpers <= 0 || t_alone || Interlocked.CompareExchange(ref s_busy, 1, 0) != 0)
         {
