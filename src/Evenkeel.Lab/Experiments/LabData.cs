@@ -8,7 +8,8 @@ using Evenkeel.Lab.Experiments.Notebook;
 namespace Evenkeel.Lab.Experiments;
 
 /// <summary>Which images a run uses.</summary>
-/// <param name="Name">Title of the set that its checksums prove, "Fashion-MNIST (unverified)" where they prove none; or of what stands in for it.</param>
+/// <param name="Name">Title of the set that its checksums prove, "Fashion-MNIST (unverified)" where they prove none; or
+/// of what stands in for it.</param>
 /// <param name="Source">Path of the archive or folder, or embedded.</param>
 /// <param name="Identity">Changes when the content does: size and time of the files that are read.</param>
 internal sealed record DataIdentity(string Name, string Source, string Identity);
@@ -42,7 +43,9 @@ internal sealed class LabData
     public TimeSpan LoadingTime { get; private set; }
 
     /// <summary>The set, or what stands in for it.</summary>
-    public DataIdentity Of(LabSet set) => _found.TryGetValue(set, out FoundSet? found) ? found.Identity : new DataIdentity(set.Synthetic, "embedded", "synthetic-1");
+    public DataIdentity Of(LabSet set) => _found.TryGetValue(set, out FoundSet? found)
+        ? found.Identity
+        : new DataIdentity(set.Synthetic, "embedded", "synthetic-1");
 
     /// <summary>Where the set is; null where the embedded one stands in for it.</summary>
     public string? PathOf(LabSet set) => _found.TryGetValue(set, out FoundSet? found) ? found.Path : null;
@@ -152,7 +155,8 @@ internal sealed class LabData
                 LabSet.Banknotes,
                 (path, progress) => path is null
                     ? BanknoteImages.Draw(SyntheticSeed)
-                    : BanknoteImages.Load(path, SkipBad, progress, context.Cancellation, identity: Of(LabSet.Banknotes).Identity),
+                    : BanknoteImages.Load(
+                        path, SkipBad, progress, context.Cancellation, identity: Of(LabSet.Banknotes).Identity),
                 LeNetWarmUp.Start);
         }
     }

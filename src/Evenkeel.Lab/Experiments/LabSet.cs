@@ -12,7 +12,8 @@ internal sealed class LabSet
         (Name, Title, Expected, Synthetic) = (name, title, expected, synthetic);
 
     public static LabSet Cifar10 { get; } = new(
-        "cifar-10", "CIFAR-10", $"{Data.Cifar10.ArchiveName} or the folder {Data.Cifar10.FolderName}", "synthetic images");
+        "cifar-10", "CIFAR-10",
+        $"{Data.Cifar10.ArchiveName} or the folder {Data.Cifar10.FolderName}", "synthetic images");
 
     public static LabSet FashionMnist { get; } =
         new("fashion-mnist", "Fashion-MNIST", $"the folder {Data.FashionMnist.FolderName}", "synthetic garments");
@@ -25,7 +26,9 @@ internal sealed class LabSet
     /// <summary>What the user calls it: <c>fashion-mnist</c>.</summary>
     public string Name { get; }
 
-    /// <summary>What a reader calls it: Fashion-MNIST. Whether files are that set is for <see cref="OriginOf"/> to say.</summary>
+    /// <summary>
+    /// What a reader calls it: Fashion-MNIST. Whether files are that set is for <see cref="OriginOf"/> to say.
+    /// </summary>
     public string Title { get; }
 
     /// <summary>What has to be in a folder for the set to be found.</summary>
@@ -43,12 +46,14 @@ internal sealed class LabSet
         return isOther ? null : DataCatalog.Find(Name, path)?.Path;
     }
 
-    /// <summary>A text that changes when the content does: size and time of the files that are read, and of no others.</summary>
+    /// <summary>
+    /// A text that changes when the content does: size and time of the files that are read, and of no others.
+    /// </summary>
     public string Identify(string found)
     {
         if (this == Banknotes) return ImageFolderListing.Of(found).Identity;
-        return string.Join(' ', FilesOf(found).Select(static file =>
-            string.Create(CultureInfo.InvariantCulture, $"{file.Length}@{file.LastWriteTimeUtc:yyyy-MM-ddTHH:mm:ssZ}")));
+        return string.Join(' ', FilesOf(found).Select(static file => string.Create(
+            CultureInfo.InvariantCulture, $"{file.Length}@{file.LastWriteTimeUtc:yyyy-MM-ddTHH:mm:ssZ}")));
     }
 
     /// <summary>Size of the files that are read, whatever else lies in the folder.</summary>
@@ -56,12 +61,14 @@ internal sealed class LabSet
         this == Banknotes ? ImageFolderListing.Of(found).Bytes : FilesOf(found).Sum(static file => file.Length);
 
     /// <summary>
-    /// Which set was found, in words, by its checksums: the names of files prove nothing. A folder of photographs is the user's own
+    /// Which set was found, in words, by its checksums: the names of files prove nothing. A folder of photographs is
+    /// the user's own
     /// and called what it is taken for.
     /// </summary>
     public string OriginOf(string found) => this == Banknotes ? Title : DataCatalog.OriginOf(Name, found).ToString();
 
-    private IEnumerable<FileInfo> FilesOf(string found) => DataCatalog.FilesOf(Name, found).Select(static file => new FileInfo(file));
+    private IEnumerable<FileInfo> FilesOf(string found) =>
+        DataCatalog.FilesOf(Name, found).Select(static file => new FileInfo(file));
 
     private static string? LocateBanknotes(string path)
     {

@@ -104,8 +104,10 @@ internal sealed class ShownSet
             throw new LabException($"expected a folder with one folder of pictures a class, got {path}, which has none ({string.Join(", ", ImageFile.Extensions)} are read).");
         listing.RequirePictures();
         // Shorter names first: 1-2 before 1-10, so that bursts stay together.
-        ImageFolderFile[] files = [.. listing.Files.OrderBy(static file => file.Label).ThenBy(static file => file.Name.Length).ThenBy(static file => file.Name, StringComparer.Ordinal)];
-        return new ShownSet(Path.GetFileName(listing.Root), listing.ClassNames, Array.ConvertAll(files, static file => file.Label),
+        ImageFolderFile[] files = [.. listing.Files.OrderBy(static file => file.Label)
+            .ThenBy(static file => file.Name.Length).ThenBy(static file => file.Name, StringComparer.Ordinal)];
+        return new ShownSet(
+            Path.GetFileName(listing.Root), listing.ClassNames, Array.ConvertAll(files, static file => file.Label),
             index => ImageFile.Read(files[index].Path), index => Path.GetFileNameWithoutExtension(files[index].Name))
         {
             SkipBad = skipBad,

@@ -1,7 +1,8 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Samples and their labels. A loader's batch is valid until the loader is asked for another one; then its memory is used again,
+/// Samples and their labels. A loader's batch is valid until the loader is asked for another one; then its memory is
+/// used again,
 /// and touching the batch or its tensors throws. <see cref="Clone"/> what is to be kept.
 /// </summary>
 public sealed class Batch
@@ -53,15 +54,17 @@ public sealed class Batch
 }
 
 /// <summary>
-/// Memory of one batch at a time. A batch gets handles on it at its turn; when the turn is over they are stale, as the tensors of
+/// Memory of one batch at a time. A batch gets handles on it at its turn; when the turn is over they are stale, as the
+/// tensors of
 /// a tape's last pass are.
 /// </summary>
 internal sealed class BatchSlot
 {
     private readonly Arena _turns = new()
     {
-        StaleMessage = "DataLoader: this batch has been kept beyond its turn: the loader was asked for another one since, and uses its " +
-            "memory again. Use a batch before asking for the next one, or keep copies: loader.Select(batch => batch.Clone()).ToList().",
+        StaleMessage = "DataLoader: this batch has been kept beyond its turn: the loader was asked for another one " +
+            "since, and uses its memory again. Use a batch before asking for the next one, or keep copies: " +
+            "loader.Select(batch => batch.Clone()).ToList().",
     };
 
     private readonly BatchPlan _plan;
@@ -76,7 +79,8 @@ internal sealed class BatchSlot
     {
         _plan = plan;
         _indices = new int[plan.LargestSize];
-        Tensor inputs = Tensor.Zeros(WithBatch(sample, plan.LargestSize), dtype), labels = Tensor.Zeros([plan.LargestSize], DType.Int64);
+        Tensor inputs = Tensor.Zeros(WithBatch(sample, plan.LargestSize), dtype);
+        Tensor labels = Tensor.Zeros([plan.LargestSize], DType.Int64);
         int first = plan.SizeOf(0);
         (_inputs, _labels) = (inputs.Alias(WithBatch(sample, first)), labels.Alias([first]));
         (_lastInputs, _lastLabels) = (inputs.Alias(WithBatch(sample, plan.LastSize)), labels.Alias([plan.LastSize]));

@@ -89,7 +89,8 @@ public static class Cifar10
         Part? train = parts.HasFlag(Cifar10Parts.Train) ? new Part(0, TrainCount) : null;
         Part? test = parts.HasFlag(Cifar10Parts.Test) ? new Part(TrainCount, TestCount) : null;
         (string source, DataOrigin origin) = Read(path, [train, test], null, 0, progress, cancellationToken);
-        return new Cifar10Data(train?.ToSet(origin.Part("train"), source), test?.ToSet(origin.Part("test"), source), origin);
+        return new Cifar10Data(
+            train?.ToSet(origin.Part("train"), source), test?.ToSet(origin.Part("test"), source), origin);
     }
 
     /// <summary>
@@ -128,7 +129,8 @@ public static class Cifar10
         var validation = new Part(numTraining, numValidation);
         var test = new Part(TrainCount, numTest);
         var mean = new ImageMean(ImageSize);
-        (string source, DataOrigin origin) = Read(path, [train, validation, test], mean, numTraining, progress, cancellationToken);
+        (string source, DataOrigin origin) = Read(
+            path, [train, validation, test], mean, numTraining, progress, cancellationToken);
         return new Cifar10Split(
             train.ToSet(origin.Part("train"), source), validation.ToSet(origin.Part("validation"), source),
             test.ToSet(origin.Part("test"), source), mean.ToArray());
@@ -166,7 +168,9 @@ public static class Cifar10
         return File.Exists(archive) ? archive : null;
     }
 
-    /// <summary>The files of an archive or folder that <see cref="Locate"/> found; fewer than six if some are missing.</summary>
+    /// <summary>
+    /// The files of an archive or folder that <see cref="Locate"/> found; fewer than six if some are missing.
+    /// </summary>
     internal static IReadOnlyList<string> FilesOf(string found) =>
         File.Exists(found) ? [found] : [.. s_batchNames.Select(name => Path.Combine(found, name)).Where(File.Exists)];
 

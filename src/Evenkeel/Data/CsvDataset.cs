@@ -1,8 +1,10 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Samples from a CSV file: one column is the label, every other one that is not dropped is a numeric feature. Classes are
-/// numbered by the order of their values if all are numbers (0.0 before 2.0 before 10.0), else by the ordinal order of their
+/// Samples from a CSV file: one column is the label, every other one that is not dropped is a numeric feature. Classes
+/// are
+/// numbered by the order of their values if all are numbers (0.0 before 2.0 before 10.0), else by the ordinal order of
+/// their
 /// names. Where the options leave something open, <see cref="Guesses"/> says what was found.
 /// </summary>
 public sealed class CsvDataset : IDataset
@@ -10,7 +12,8 @@ public sealed class CsvDataset : IDataset
     private readonly TensorDataset _samples;
 
     private CsvDataset(
-        Tensor inputs, Tensor labels, IReadOnlyList<string> classNames, IReadOnlyList<string> featureNames, string source, List<string> guesses)
+        Tensor inputs, Tensor labels, IReadOnlyList<string> classNames, IReadOnlyList<string> featureNames,
+        string source, List<string> guesses)
     {
         _samples = new TensorDataset(inputs, labels);
         (Inputs, Labels, ClassNames, FeatureNames, Source) = (inputs, labels, classNames, featureNames, source);
@@ -33,7 +36,8 @@ public sealed class CsvDataset : IDataset
     public string Source { get; }
 
     /// <summary>
-    /// What was found by looking at the file (those of the table, the label, the classes), what was left out, and what looks odd;
+    /// What was found by looking at the file (those of the table, the label, the classes), what was left out, and what
+    /// looks odd;
     /// a sentence each, with the option that overrides it. Empty only if the options say everything.
     /// </summary>
     public IReadOnlyList<string> Guesses { get; }
@@ -49,7 +53,8 @@ public sealed class CsvDataset : IDataset
     /// <param name="options">How; null finds everything by looking at the file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">
-    /// The table is empty or ragged (see <see cref="CsvTable.Read"/>), has no such column, a missing value or a feature that is no
+    /// The table is empty or ragged (see <see cref="CsvTable.Read"/>), has no such column, a missing value or a feature
+    /// that is no
     /// number (row and column are named), or its labels are no classes.
     /// </exception>
     public static CsvDataset Load(string path, CsvOptions? options = null)
@@ -111,19 +116,21 @@ public sealed class CsvDataset : IDataset
             bool isClass = options.ClassNames?.Contains(table[row, columns.Label]) ?? false;
             if (missing < 0 && table.IsMissing(row, columns.Label) && !isClass) missing = columns.Label;
             if (missing < 0) rows.Add(row);
-            else if (options.Missing == MissingValue.Refuse) throw Missing(table, row, missing, missing == columns.Label);
+            else if (options.Missing == MissingValue.Refuse)
+                throw Missing(table, row, missing, missing == columns.Label);
         }
 
         int dropped = table.RowCount - rows.Count;
         if (rows.Count == 0)
         {
             throw new InvalidDataException(
-                $"CsvDataset: expected at least one row without a missing value in \"{table.Source}\", got none in {dropped} rows. " +
-                "Leave out the columns that have them with Drop.");
+                $"CsvDataset: expected at least one row without a missing value in \"{table.Source}\", got none in " +
+                $"{dropped} rows. Leave out the columns that have them with Drop.");
         }
 
         if (dropped > 0)
-            guesses.Add($"{dropped} of {table.RowCount} rows are left out, for a value is missing in them. Missing decides that.");
+            guesses.Add($"{dropped} of {table.RowCount} rows are left out, for a value is missing in them. Missing " +
+                "decides that.");
         return [.. rows];
     }
 
@@ -135,8 +142,9 @@ public sealed class CsvDataset : IDataset
             ? " If it is a class, name the classes in ClassNames or the missing values in MissingValues."
             : " If it is a value, name the missing values in MissingValues.";
         return new InvalidDataException(
-            $"CsvDataset: expected a {(isLabel ? "label" : "number")}, got {Show(cell)}{means} in {table.PlaceOf(row, column)}. " +
-            $"Fill it in, leave out such rows with Missing = DropRow{(isLabel ? "" : ", or leave out the column with Drop")}.{other}");
+            $"CsvDataset: expected a {(isLabel ? "label" : "number")}, got {Show(cell)}{means} in " +
+            $"{table.PlaceOf(row, column)}. Fill it in, leave out such rows with Missing = DropRow" +
+            $"{(isLabel ? "" : ", or leave out the column with Drop")}.{other}");
     }
 
     private static InvalidDataException NotANumber(CsvTable table, int row, int column)
@@ -144,10 +152,11 @@ public sealed class CsvDataset : IDataset
         string cell = table[row, column];
         string large = table.TryNumber(row, column, out _) ? ", which Float32 cannot hold," : "";
         string todo = row == 0 && !table.HasHeader ? "If the first line names the columns, set Header. " : "";
-        if (cell.Contains(',') || cell.Contains('.')) todo += "If the decimal sign is the other one, set DecimalComma. ";
+        if (cell.Contains(',') || cell.Contains('.'))
+            todo += "If the decimal sign is the other one, set DecimalComma. ";
         return new InvalidDataException(
             $"CsvDataset: expected a number, got {Show(cell)}{large} in {table.PlaceOf(row, column)}. {todo}" +
-            $"If the column \"{table.Columns[column]}\" is the label, set Label; if it is no feature, name it in Drop; if " +
-            "the cell means a missing value, name it in MissingValues.");
+            $"If the column \"{table.Columns[column]}\" is the label, set Label; if it is no feature, name it in " +
+            "Drop; if the cell means a missing value, name it in MissingValues.");
     }
 }

@@ -24,17 +24,21 @@ public sealed record CsvOptions
     public static IReadOnlyList<string> DefaultMissingValues { get; } = Array.AsReadOnly(
         ["", "?", "NA", "<NA>", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]);
 
-    /// <summary>What separates fields; null for the one of <c>, ; tab |</c> that divides the first lines best.</summary>
+    /// <summary>
+    /// What separates fields; null for the one of <c>, ; tab |</c> that divides the first lines best.
+    /// </summary>
     public char? Separator { get; init; }
 
     /// <summary>
-    /// Whether the first line names the columns; null compares its cells with those below them: a text above numbers is a
+    /// Whether the first line names the columns; null compares its cells with those below them: a text above numbers is
+    /// a
     /// name.
     /// </summary>
     public bool? Header { get; init; }
 
     /// <summary>
-    /// Whether numbers have a decimal comma (1,5) in place of a point; null for a comma if numbers with commas are there
+    /// Whether numbers have a decimal comma (1,5) in place of a point; null for a comma if numbers with commas are
+    /// there
     /// and none with points.
     /// </summary>
     public bool? DecimalComma { get; init; }
@@ -45,17 +49,22 @@ public sealed record CsvOptions
     /// </summary>
     public IReadOnlyList<string>? MissingValues { get; init; }
 
-    /// <summary>What becomes of a row in which the label or a feature is missing; refused unless said otherwise.</summary>
+    /// <summary>
+    /// What becomes of a row in which the label or a feature is missing; refused unless said otherwise.
+    /// </summary>
     public MissingValue Missing { get; init; }
 
     /// <summary>The label's column by name.</summary>
     public string? Label { get; init; }
 
-    /// <summary>The label's column by index from 0, in place of <see cref="Label"/>; with neither, the last column.</summary>
+    /// <summary>
+    /// The label's column by index from 0, in place of <see cref="Label"/>; with neither, the last column.
+    /// </summary>
     public int? LabelIndex { get; init; }
 
     /// <summary>
-    /// The feature columns by name, in the order that samples have them, as a test file needs those of its training file;
+    /// The feature columns by name, in the order that samples have them, as a test file needs those of its training
+    /// file;
     /// null for every column but the label and the dropped ones.
     /// </summary>
     public IReadOnlyList<string>? Features { get; init; }
@@ -70,7 +79,8 @@ public sealed record CsvOptions
     public IReadOnlyList<string>? ClassNames { get; init; }
 
     /// <summary>
-    /// The most classes that the labels may have. Null refuses what looks like no class: beyond ten different labels, numbers
+    /// The most classes that the labels may have. Null refuses what looks like no class: beyond ten different labels,
+    /// numbers
     /// with fractions, more than a hundred numbers, or fewer than two samples per class.
     /// </summary>
     public int? MaxClasses { get; init; }

@@ -1,7 +1,8 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// A table of text cells from a CSV file: fields between separators, in double quotes where they hold separators, line breaks
+/// A table of text cells from a CSV file: fields between separators, in double quotes where they hold separators, line
+/// breaks
 /// or (doubled) quotes. Spaces around a field without quotes are dropped, empty lines passed over. A first line
 /// <c>sep=;</c>, as spreadsheets write it, names the separator. Source: RFC 4180.
 /// </summary>
@@ -12,11 +13,13 @@ public sealed class CsvTable
     private readonly List<int> _lines;
 
     private CsvTable(
-        string source, char separator, string[]? header, CsvCells cells, List<string[]> rows, List<int> lines, List<string> guesses)
+        string source, char separator, string[]? header, CsvCells cells, List<string[]> rows, List<int> lines,
+        List<string> guesses)
     {
         (Source, Separator, HasHeader, Guesses) = (source, separator, header is not null, guesses.AsReadOnly());
         (_cells, _rows, _lines) = (cells, rows, lines);
-        Columns = [.. Enumerable.Range(0, rows[0].Length).Select(i => header?[i] is { Length: > 0 } name ? name : $"column {i + 1}")];
+        Columns = [.. Enumerable.Range(0, rows[0].Length)
+            .Select(i => header?[i] is { Length: > 0 } name ? name : $"column {i + 1}")];
     }
 
     /// <summary>The file.</summary>
@@ -31,7 +34,10 @@ public sealed class CsvTable
     /// <summary>Whether numbers have a decimal comma in place of a point.</summary>
     public bool DecimalComma => _cells.DecimalComma;
 
-    /// <summary>The names of the columns: the header's; a column without one is called by its number, "column 1", "column 2", ...</summary>
+    /// <summary>
+    /// The names of the columns: the header's; a column without one is called by its number, "column 1", "column 2",
+    /// ...
+    /// </summary>
     public IReadOnlyList<string> Columns { get; }
 
     /// <summary>Number of rows, the header not counted.</summary>
@@ -58,7 +64,8 @@ public sealed class CsvTable
     /// <param name="options">How; null finds everything by looking at the file.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">
-    /// It is empty, has no row, a row of another number of fields (named), quotes that do not end, or another encoding (line
+    /// It is empty, has no row, a row of another number of fields (named), quotes that do not end, or another encoding
+    /// (line
     /// and byte are named).
     /// </exception>
     public static CsvTable Read(string path, CsvOptions? options = null)
@@ -93,8 +100,9 @@ public sealed class CsvTable
             if (rows.Count > 0 && row.Length != rows[0].Length)
             {
                 throw new InvalidDataException(
-                    $"CsvTable: expected {rows[0].Length} fields as in the first line, got {row.Length} in line {parser.RowLine} of " +
-                    $"\"{name}\", with {CsvGuess.Show(separator)} as separator. Correct the line, or set Separator.");
+                    $"CsvTable: expected {rows[0].Length} fields as in the first line, got {row.Length} in line " +
+                    $"{parser.RowLine} of \"{name}\", with {CsvGuess.Show(separator)} as separator. " +
+                    "Correct the line, or set Separator.");
             }
 
             rows.Add(row);
@@ -114,14 +122,15 @@ public sealed class CsvTable
         if (rows.Count == 0)
         {
             throw new InvalidDataException(
-                $"CsvTable: expected at least one row below the header, \"{name}\" has none. If its line is data, set Header to false.");
+                $"CsvTable: expected at least one row below the header, \"{name}\" has none. If its line is data, " +
+                "set Header to false.");
         }
 
         if (text.Contains('\uFFFD'))
         {
             guesses.Add(
-                "Some text holds U+FFFD, the sign for a letter that was lost when the file was made: texts that differed " +
-                "there are the same now. Make the file again in UTF-8.");
+                "Some text holds U+FFFD, the sign for a letter that was lost when the file was made: texts that " +
+                "differed there are the same now. Make the file again in UTF-8.");
         }
 
         return new CsvTable(name, separator, header, cells, rows, lines, guesses);
@@ -141,11 +150,14 @@ public sealed class CsvTable
     /// <summary>A number's text as the invariant culture has it.</summary>
     internal string Invariant(string cell) => _cells.Invariant(cell);
 
-    /// <summary>The separator that a first line <c>sep=;</c> names; <paramref name="begin"/> is then behind it.</summary>
+    /// <summary>
+    /// The separator that a first line <c>sep=;</c> names; <paramref name="begin"/> is then behind it.
+    /// </summary>
     private static char? Declared(string text, ref int begin)
     {
         ReadOnlySpan<char> rest = text.AsSpan(begin);
-        if (rest.Length < 5 || !rest.StartsWith("sep=", StringComparison.OrdinalIgnoreCase) || rest[4] is '"' or '\n' or '\r') return null;
+        if (rest.Length < 5 || !rest.StartsWith("sep=", StringComparison.OrdinalIgnoreCase)) return null;
+        if (rest[4] is '"' or '\n' or '\r') return null;
         int end = rest.IndexOfAny('\n', '\r');
         if (end >= 0 && !rest[5..end].IsWhiteSpace()) return null;
         if (end < 0) end = rest.Length;

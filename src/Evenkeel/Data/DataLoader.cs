@@ -9,8 +9,11 @@ namespace Evenkeel.Data;
 /// and order depend on the seeds and the epoch only, never on the number of threads.
 /// </summary>
 /// <remarks>
-/// <para>The memory of batches is recycled: a batch is valid until the loader is asked for another one, and throws if it is used later (<see cref="Tape.Input"/> copies it,
-/// <see cref="Batch.Clone"/> keeps it: <c>loader.Select(batch => batch.Clone()).ToList()</c>). What goes wrong in the background is thrown where the batch would have come. Leaving the loop early ends the threads. One enumeration at a time: where another one begins first, asking this one for more is an error.</para>
+/// <para>The memory of batches is recycled: a batch is valid until the loader is asked for another one, and throws if
+/// it is used later (<see cref="Tape.Input"/> copies it,
+/// <see cref="Batch.Clone"/> keeps it: <c>loader.Select(batch => batch.Clone()).ToList()</c>). What goes wrong in the
+/// background is thrown where the batch would have come. Leaving the loop early ends the threads. One enumeration at a
+/// time: where another one begins first, asking this one for more is an error.</para>
 /// <para>The order of epoch e is a permutation by the stream (seed, e). With <see cref="RandomStream"/> each epoch takes <see cref="IRandomStream.Permutation"/> of it instead, as
 /// PyTorch does with its generator.</para>
 /// </remarks>
@@ -147,7 +150,10 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             }
         }
 
-        public Batch Current => _batch is { } batch && !_isOver ? batch : throw new InvalidOperationException("DataLoader: expected to stand on a batch; call MoveNext first, and stop when it says false.");
+        public Batch Current => _batch is { } batch && !_isOver
+            ? batch
+            : throw new InvalidOperationException(
+                "DataLoader: expected to stand on a batch; call MoveNext first, and stop when it says false.");
 
         object IEnumerator.Current => Current;
 

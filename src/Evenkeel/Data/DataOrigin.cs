@@ -3,7 +3,8 @@ using System.Security.Cryptography;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Which published data set some files are. Several sets come under the same names of files (MNIST, Fashion-MNIST and KMNIST
+/// Which published data set some files are. Several sets come under the same names of files (MNIST, Fashion-MNIST and
+/// KMNIST
 /// do), so only published checksums tell which one it is.
 /// </summary>
 /// <param name="Title">The set that the checksums prove, else the one that the names of the files claim.</param>
@@ -20,18 +21,21 @@ public sealed record DataOrigin(string Title, bool IsVerified)
     internal string Part(string name) => $"{Title} {name}{(IsVerified ? "" : " (unverified)")}";
 
     /// <summary>
-    /// Looks which set the files are. Their sizes are compared first, so that only files that can be of a known set are read.
+    /// Looks which set the files are. Their sizes are compared first, so that only files that can be of a known set are
+    /// read.
     /// Files that cannot be read prove nothing.
     /// </summary>
     /// <param name="claimed">The set that the names of the files claim.</param>
-    /// <param name="files">The files that are read for it; the name of each (without <c>.gz</c>) says which part it is.</param>
+    /// <param name="files">The files that are read for it; the name of each (without <c>.gz</c>) says which part it
+    /// is.</param>
     internal static DataOrigin Of(string claimed, IReadOnlyList<string> files)
     {
         try
         {
             foreach (KnownSet set in KnownSet.All)
             {
-                if (set.Holds(files)) return new DataOrigin(set.Title, IsVerified: true) { ClassNames = set.ClassNames };
+                if (!set.Holds(files)) continue;
+                return new DataOrigin(set.Title, IsVerified: true) { ClassNames = set.ClassNames };
             }
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -46,7 +50,8 @@ public sealed record DataOrigin(string Title, bool IsVerified)
     private sealed record KnownSet(string Title, IReadOnlyList<string>? ClassNames, IReadOnlyList<KnownPart> Parts)
     {
         /// <summary>
-        /// Checksums: of the catalog; LeCun, Cortes, Burges for MNIST and Clanuwat et al. for KMNIST as torchvision checks them; of
+        /// Checksums: of the catalog; LeCun, Cortes, Burges for MNIST and Clanuwat et al. for KMNIST as torchvision
+        /// checks them; of
         /// unpacked files, those that several programs publish.
         /// </summary>
         public static IReadOnlyList<KnownSet> All { get; } =
@@ -87,7 +92,10 @@ public sealed record DataOrigin(string Title, bool IsVerified)
             ]),
         ];
 
-        /// <summary>Whether the files are this set's, all of them. Sizes first, then checksums, the small files' before the large ones'.</summary>
+        /// <summary>
+        /// Whether the files are this set's, all of them. Sizes first, then checksums, the small files' before the
+        /// large ones'.
+        /// </summary>
         public bool Holds(IReadOnlyList<string> files)
         {
             if (files.Count != Parts.Count) return false;
@@ -95,7 +103,8 @@ public sealed record DataOrigin(string Title, bool IsVerified)
             foreach (string file in files)
             {
                 string name = Path.GetFileName(file);
-                if (name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) && Parts[0].Name is not null) name = name[..^3];
+                bool isPacked = name.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+                if (isPacked && Parts[0].Name is not null) name = name[..^3];
                 if (Parts.FirstOrDefault(part => part.Name is null || part.Name == name) is not { } part) return false;
                 var info = new FileInfo(file);
                 if (!part.MayBe(info.Length)) return false;
@@ -132,7 +141,8 @@ public sealed record DataOrigin(string Title, bool IsVerified)
         public bool Is(FileInfo file)
         {
             using var stream = new FileStream(
-                file.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 18, FileOptions.SequentialScan);
+                file.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 18,
+                FileOptions.SequentialScan);
             string md5 = Convert.ToHexStringLower(MD5.HashData(stream));
             return Forms.Any(form => form.Md5 == md5);
         }

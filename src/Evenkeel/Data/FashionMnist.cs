@@ -11,8 +11,10 @@ public sealed record FashionMnistData(ImageSet Train, ImageSet Test, DataOrigin 
 /// </summary>
 /// <remarks>
 /// A path is the folder of the four files, or a folder that has it under the name <c>fashion-mnist</c> or as torchvision leaves it
-/// (<c>FashionMNIST/raw</c>). Each file may be compressed (<c>.gz</c>, as downloaded) or plain. The names say nothing of the set:
-/// files with the published checksums of MNIST or KMNIST are read under that name and with those classes, files of unknown
+/// (<c>FashionMNIST/raw</c>). Each file may be compressed (<c>.gz</c>, as downloaded) or plain. The names say nothing
+/// of the set:
+/// files with the published checksums of MNIST or KMNIST are read under that name and with those classes, files of
+/// unknown
 /// checksums as "Fashion-MNIST train (unverified)".
 /// </remarks>
 public static class FashionMnist
@@ -54,11 +56,13 @@ public static class FashionMnist
         ImageSet test = ReadPart(folder, 2), train = ReadPart(folder, 0);
         DataOrigin origin = identified.GetAwaiter().GetResult();
         IReadOnlyList<string> classes = origin.ClassNames ?? ClassNames;
-        return new FashionMnistData(train.As(origin.Part("train"), classes), test.As(origin.Part("test"), classes), origin);
+        return new FashionMnistData(
+            train.As(origin.Part("train"), classes), test.As(origin.Part("test"), classes), origin);
     }
 
     /// <summary>The files of a folder that <see cref="Load"/> reads; fewer than four if some are missing.</summary>
-    internal static IReadOnlyList<string> FilesOf(string folder) => [.. s_fileNames.Select(name => FileIn(folder, name)).OfType<string>()];
+    internal static IReadOnlyList<string> FilesOf(string folder) =>
+        [.. s_fileNames.Select(name => FileIn(folder, name)).OfType<string>()];
 
     /// <summary>Which set the files of a folder are.</summary>
     internal static DataOrigin OriginOf(string folder) => DataOrigin.Of("Fashion-MNIST", FilesOf(folder));
@@ -76,7 +80,8 @@ public static class FashionMnist
     private static ImageSet ReadPart(string folder, int first)
     {
         ImageSet set = Idx.ReadImages(
-            Require(folder, s_fileNames[first]), Require(folder, s_fileNames[first + 1]), ClassNames, s_fileNames[first]);
+            Require(folder, s_fileNames[first]), Require(folder, s_fileNames[first + 1]), ClassNames,
+            s_fileNames[first]);
         if (set.Height != Side || set.Width != Side)
             throw new InvalidDataException($"FashionMnist: expected images of {Side}x{Side}, got {set.Height}x{set.Width} in \"{set.Source}\".");
         return set;

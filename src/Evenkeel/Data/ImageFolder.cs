@@ -51,7 +51,8 @@ public sealed record ImageWarning(string File, string Text);
 /// ordinal order of their paths (<c>1-10.jpg</c> before <c>1-2.jpg</c>), whatever the system lists first and however many threads decode.
 /// </summary>
 /// <remarks>
-/// Which files belong to a folder is the rule of <see cref="ImageFolderListing"/>: pictures may lie deeper inside a class, and what systems leave behind is passed over. The lessons'
+/// Which files belong to a folder is the rule of <see cref="ImageFolderListing"/>: pictures may lie deeper inside a
+/// class, and what systems leave behind is passed over. The lessons'
 /// RMBDataset takes only <c>.jpg</c>, in the order of the system. Decoded pictures are cached as one file under the folder's path and the options; it is made anew
 /// when a source is added, removed or changed (length or time), or when it is damaged.
 /// </remarks>
@@ -158,7 +159,9 @@ public sealed class ImageFolder
         if (options.Channels is not (null or 1 or 3)) throw new ArgumentException($"ImageFolder: expected 1 or 3 channels, got {options.Channels}.", nameof(options));
     }
 
-    private static ImageFolder Decode(ImageFolderListing listing, ImageFolderOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    private static ImageFolder Decode(
+        ImageFolderListing listing, ImageFolderOptions options, IProgress<double>? progress,
+        CancellationToken cancellationToken)
     {
         var files = listing.Files;
         var images = new ByteImage?[files.Count];

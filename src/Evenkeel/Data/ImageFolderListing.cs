@@ -9,18 +9,22 @@ namespace Evenkeel.Data;
 /// <param name="Name">Its path inside the folder, with forward slashes: <c>100/100-9.jpg</c>.</param>
 /// <param name="Label">Its class.</param>
 /// <param name="Bytes">Its length, of a link that of the file behind it; 0 if that cannot be told.</param>
-/// <param name="Time">When it was changed, of a link when the file behind it was; the default if that cannot be told.</param>
+/// <param name="Time">When it was changed, of a link when the file behind it was; the default if that cannot be
+/// told.</param>
 public sealed record ImageFolderFile(string Path, string Name, int Label, long Bytes, DateTime Time);
 
 /// <summary>
-/// The picture files of a folder with one sub-folder per class, in their fixed order: class by class, in the ordinal order of
+/// The picture files of a folder with one sub-folder per class, in their fixed order: class by class, in the ordinal
+/// order of
 /// their paths. It is the one rule of what belongs to such a folder: what is shown, what is trained on, and what
 /// <see cref="Identity"/> counts.
 /// </summary>
 /// <remarks>
-/// <para>A picture is a file whose name ends as one (<see cref="ImageFile.Extensions"/>), in a class folder or up to eight
+/// <para>A picture is a file whose name ends as one (<see cref="ImageFile.Extensions"/>), in a class folder or up to
+/// eight
 /// folders deeper.</para>
-/// <para>Passed over are files with other endings, pictures beside the class folders, and what systems leave behind: names that
+/// <para>Passed over are files with other endings, pictures beside the class folders, and what systems leave behind:
+/// names that
 /// begin with a dot, <c>__MACOSX</c>, <c>@eaDir</c>, <c>$RECYCLE.BIN</c>, <c>System Volume Information</c> and
 /// <c>lost+found</c>, and what Windows marks as hidden.</para>
 /// </remarks>
@@ -34,7 +38,8 @@ public sealed class ImageFolderListing
 
     private static readonly EnumerationOptions s_here = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
 
-    private ImageFolderListing(string root, IReadOnlyList<string> classNames, List<ImageFolderFile> files, List<string> passedOver)
+    private ImageFolderListing(
+        string root, IReadOnlyList<string> classNames, List<ImageFolderFile> files, List<string> passedOver)
     {
         (Root, ClassNames, Files, PassedOver) = (root, classNames, files.AsReadOnly(), passedOver.AsReadOnly());
         var text = new StringBuilder().AppendJoin('\n', classNames).Append('\n');
@@ -62,7 +67,8 @@ public sealed class ImageFolderListing
     public long Bytes => Files.Sum(static file => file.Bytes);
 
     /// <summary>
-    /// A text that changes when a picture or a class is added, removed, renamed or changed (length or time), and for nothing
+    /// A text that changes when a picture or a class is added, removed, renamed or changed (length or time), and for
+    /// nothing
     /// else: <c>266 files, 31415926 bytes, sha256 0123456789abcdef</c>.
     /// </summary>
     public string Identity { get; }
@@ -96,11 +102,12 @@ public sealed class ImageFolderListing
         }
 
         classes.Sort(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
+        var byName = Comparer<ImageFolderFile>.Create(static (a, b) => string.CompareOrdinal(a.Name, b.Name));
         for (int label = 0; label < classes.Count; label++)
         {
             int first = files.Count;
             Walk(root, classes[label], label, MostDepth, files, passedOver);
-            files.Sort(first, files.Count - first, Comparer<ImageFolderFile>.Create(static (a, b) => string.CompareOrdinal(a.Name, b.Name)));
+            files.Sort(first, files.Count - first, byName);
         }
 
         passedOver.Sort(StringComparer.Ordinal);
@@ -115,18 +122,23 @@ public sealed class ImageFolderListing
         if (ClassNames.Count == 0)
         {
             int loose = PassedOver.Count(ImageFile.HasImageName);
+            string advice =
+                $" ({loose} pictures lie in it directly: put them into a sub-folder named after their class)";
             throw new InvalidDataException(
                 $"ImageFolder: expected one sub-folder per class in \"{Root}\", found none" +
-                $"{(loose > 0 ? $" ({loose} pictures lie in it directly: put them into a sub-folder named after their class)" : "")}.");
+                $"{(loose > 0 ? advice : "")}.");
         }
 
         for (int label = 0; label < ClassNames.Count; label++)
         {
             if (Files.Any(file => file.Label == label)) continue;
-            string[] others = [.. PassedOver.Where(name => name.StartsWith(ClassNames[label] + "/", StringComparison.Ordinal)).Take(3)];
+            string begin = ClassNames[label] + "/";
+            string[] others = [.. PassedOver.Where(name => name.StartsWith(begin, StringComparison.Ordinal)).Take(3)];
             throw new InvalidDataException(
-                $"ImageFolder: expected pictures ({endings}) in the class folder \"{Path.Combine(Root, ClassNames[label])}\", found " +
-                $"{(others.Length > 0 ? $"only others ({string.Join(", ", others)})" : "none")}. Fill it or remove it.");
+                $"ImageFolder: expected pictures ({endings}) in the class folder " +
+                $"\"{Path.Combine(Root, ClassNames[label])}\", found " +
+                $"{(others.Length > 0 ? $"only others ({string.Join(", ", others)})" : "none")}. Fill it or remove " +
+                "it.");
         }
     }
 
@@ -150,7 +162,10 @@ public sealed class ImageFolderListing
     private static string NameOf(string root, FileSystemInfo entry) =>
         Path.GetRelativePath(root, entry.FullName).Replace('\\', '/') + (entry is DirectoryInfo ? "/" : "");
 
-    /// <summary>Of a link, length and time are those of the file behind it, or a cache would not notice that it has changed; reading says where there is none.</summary>
+    /// <summary>
+    /// Of a link, length and time are those of the file behind it, or a cache would not notice that it has changed;
+    /// reading says where there is none.
+    /// </summary>
     private static ImageFolderFile Entry(string root, FileInfo file, int label)
     {
         // A name that is not UTF-8 cannot be asked for anything.

@@ -1,10 +1,12 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Unicode;
 
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Decodes text strictly: UTF-8 with or without a byte-order mark, and UTF-16 with one. Another encoding is an error that
+/// Decodes text strictly: UTF-8 with or without a byte-order mark, and UTF-16 with one. Another encoding is an error
+/// that
 /// names line and byte, never a replacement character: with those, two names could become one.
 /// </summary>
 public static class TextFile
@@ -57,16 +59,19 @@ public static class TextFile
         if (!Utf8.IsValid(text))
         {
             int at = mark;
-            while (Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == System.Buffers.OperationStatus.Done) at += length;
+            while (Rune.DecodeFromUtf8(bytes[at..], out _, out int length) == OperationStatus.Done) at += length;
             throw new InvalidDataException(
-                $"{reader}: expected UTF-8, \"{name}\" holds the byte {bytes[at]:X2} in {PlaceOf(bytes, at, mark)}, where no " +
-                "letter of UTF-8 has it. Save it as UTF-8; now it may be Windows-1252 or another encoding of one byte per letter.");
+                $"{reader}: expected UTF-8, \"{name}\" holds the byte {bytes[at]:X2} in {PlaceOf(bytes, at, mark)}, " +
+                "where no " +
+                "letter of UTF-8 has it. Save it as UTF-8; now it may be Windows-1252 or another encoding of one " +
+                "byte per letter.");
         }
 
         if (text.IndexOf((byte)0) is >= 0 and int zero)
         {
             throw new InvalidDataException(
-                $"{reader}: expected text, \"{name}\" holds a zero byte in {PlaceOf(bytes, mark + zero, mark)}: another kind of " +
+                $"{reader}: expected text, \"{name}\" holds a zero byte in {PlaceOf(bytes, mark + zero, mark)}: " +
+                "another kind of " +
                 "file, or UTF-16 without a byte-order mark. Save it as UTF-8.");
         }
 
@@ -79,7 +84,8 @@ public static class TextFile
         if (bytes.Length % 2 != 0)
         {
             throw new InvalidDataException(
-                $"{reader}: expected {encoding}, as the mark of \"{name}\" says, got {bytes.Length} bytes, an odd number: " +
+                $"{reader}: expected {encoding}, as the mark of \"{name}\" says, got {bytes.Length} bytes, an odd " +
+                "number: " +
                 "it is truncated or damaged. Save it as UTF-8.");
         }
 

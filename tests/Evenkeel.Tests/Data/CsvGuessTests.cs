@@ -4,7 +4,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Data;
 
-/// <summary>What a table says about itself: every guess is right on small files that were once read wrongly, is reported, and is overridden by an option.</summary>
+/// <summary>
+/// What a table says about itself: every guess is right on small files that were once read wrongly, is reported, and is
+/// overridden by an option.
+/// </summary>
 public sealed class CsvGuessTests
 {
     [Theory]
@@ -29,11 +32,14 @@ public sealed class CsvGuessTests
         CsvTable table = CsvTable.Parse(text, "test");
         Assert.Equal(header, table.HasHeader);
         Assert.Equal(text.Count(static c => c == '\n') - (header ? 1 : 0), table.RowCount);
-        Assert.Single(table.Guesses, static guess => guess.StartsWith("The first line ", StringComparison.Ordinal) && guess.EndsWith("Header overrides it.", StringComparison.Ordinal));
+        Assert.Single(table.Guesses,
+            static guess => guess.StartsWith("The first line ", StringComparison.Ordinal)
+                && guess.EndsWith("Header overrides it.", StringComparison.Ordinal));
         // What is said is done, and is no guess.
         CsvTable asked = CsvTable.Parse(text + text, "test", new CsvOptions { Header = !header });
         Assert.Equal(!header, asked.HasHeader);
-        Assert.DoesNotContain(asked.Guesses, static guess => guess.StartsWith("The first line ", StringComparison.Ordinal));
+        Assert.DoesNotContain(asked.Guesses,
+            static guess => guess.StartsWith("The first line ", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -50,7 +56,8 @@ public sealed class CsvGuessTests
     {
         const string text = "2019,2020\n5,3\n4,2\n";
         Assert.False(CsvTable.Parse(text, "t").HasHeader);
-        CsvDataset set = CsvDataset.From(CsvTable.Parse(text, "t", new CsvOptions { Label = "2020" }), new CsvOptions { Label = "2020" });
+        CsvDataset set = CsvDataset.From(
+            CsvTable.Parse(text, "t", new CsvOptions { Label = "2020" }), new CsvOptions { Label = "2020" });
         Assert.Equal((2, "2019"), (set.Count, set.FeatureNames.Single()));
     }
 
@@ -67,7 +74,8 @@ public sealed class CsvGuessTests
     {
         CsvTable table = CsvTable.Parse(text, "test", new CsvOptions { Header = false });
         Assert.Equal((separator, columns), (table.Separator, table.Columns.Count));
-        Assert.Contains(table.Guesses, static guess => guess.EndsWith("Separator overrides it.", StringComparison.Ordinal));
+        Assert.Contains(table.Guesses,
+            static guess => guess.EndsWith("Separator overrides it.", StringComparison.Ordinal));
         CsvTable asked = CsvTable.Parse("1#2\n", "test", new CsvOptions { Separator = '#' });
         Assert.Equal((2, '#'), (asked.Columns.Count, asked.Separator));
         Assert.DoesNotContain(asked.Guesses, static guess => guess.Contains("separator", StringComparison.Ordinal));
@@ -93,12 +101,16 @@ public sealed class CsvGuessTests
         Assert.False(CsvTable.Parse("1,5;a\n2.5;b\n", "t").DecimalComma);
         // 1,234 may be one thousand or one and a quarter: nothing is decided until the user does.
         const string either = "1,234;a\n5,678;b\n";
-        string message = Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse(either, "t"))).Message;
+        string message = Assert.Throws<InvalidDataException>(
+            () => CsvDataset.From(CsvTable.Parse(either, "t"))).Message;
         Assert.Contains("got \"1,234\" in row 1 (line 1), column 1", message, StringComparison.Ordinal);
         Assert.Contains("set DecimalComma", message, StringComparison.Ordinal);
-        Assert.Equal([1.234f, 5.678f], CsvDataset.From(CsvTable.Parse(either, "t", new CsvOptions { DecimalComma = true })).Inputs.ToArray<float>());
+        Assert.Equal([1.234f, 5.678f],
+            CsvDataset.From(CsvTable.Parse(either, "t", new CsvOptions { DecimalComma = true }))
+                .Inputs.ToArray<float>());
         // With a decimal comma, a point is no part of a number: 1.500 would be one and a half.
-        Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse("1.500;a\n", "t", new CsvOptions { DecimalComma = true })));
+        Assert.Throws<InvalidDataException>(
+            () => CsvDataset.From(CsvTable.Parse("1.500;a\n", "t", new CsvOptions { DecimalComma = true })));
     }
 
     [Theory]
@@ -116,12 +128,16 @@ public sealed class CsvGuessTests
         CsvDataset set = CsvDataset.From(CsvTable.Parse("1,0.0\n2,1\n3,0\n4,01\n5,-0\n", "t"));
         Assert.Equal(["0", "1"], set.ClassNames);
         Assert.Equal([0L, 1, 0, 1, 0], set.Labels.ToArray<long>());
-        Assert.Contains(set.Guesses, static guess => guess.Contains("are one class, for they are one number", StringComparison.Ordinal));
+        Assert.Contains(set.Guesses,
+            static guess => guess.Contains("are one class, for they are one number", StringComparison.Ordinal));
         // The classes of another file, written otherwise.
-        CsvDataset test = CsvDataset.From(CsvTable.Parse("1,2\n2,10\n", "t"), new CsvOptions { ClassNames = ["0.0", "2.0", "10.0"] });
+        CsvDataset test = CsvDataset.From(
+            CsvTable.Parse("1,2\n2,10\n", "t"), new CsvOptions { ClassNames = ["0.0", "2.0", "10.0"] });
         Assert.Equal([1L, 2], test.Labels.ToArray<long>());
-        Assert.Throws<ArgumentException>(() => CsvDataset.From(CsvTable.Parse("1,2\n", "t"), new CsvOptions { ClassNames = ["2", "2.0"] }));
-        Assert.Contains(CsvDataset.From(CsvTable.Parse("1,yes\n2,Yes\n", "t")).Guesses, static guess => guess.Contains("differ in case or spaces only", StringComparison.Ordinal));
+        Assert.Throws<ArgumentException>(
+            () => CsvDataset.From(CsvTable.Parse("1,2\n", "t"), new CsvOptions { ClassNames = ["2", "2.0"] }));
+        Assert.Contains(CsvDataset.From(CsvTable.Parse("1,yes\n2,Yes\n", "t")).Guesses,
+            static guess => guess.Contains("differ in case or spaces only", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -131,19 +147,27 @@ public sealed class CsvGuessTests
         Assert.Equal(["b", "a"], Read(new CsvOptions { Drop = ["id", "note"] }).FeatureNames);
         CsvDataset ordered = Read(new CsvOptions { Features = ["a", "b"] });
         Assert.Equal([2f, 1, 4, 3], ordered.Inputs.ToArray<float>());
-        CsvDataset last = Read(new CsvOptions { Drop = ["kind", "id", "a"] , Features = ["b"] }, "id,b,kind,a,note\n7,1,u,2,x\n9,3,v,4,y\n");
+        CsvDataset last = Read(new CsvOptions { Drop = ["kind", "id", "a"], Features = ["b"] },
+            "id,b,kind,a,note\n7,1,u,2,x\n9,3,v,4,y\n");
         Assert.Equal(["x", "y"], last.ClassNames);
-        Assert.Equal(["column 2"], CsvDataset.From(CsvTable.Parse("1,2,a\n3,4,b\n", "t"), new CsvOptions { Drop = ["column 1"] }).FeatureNames);
-        Assert.Contains("\"c\" to drop", Assert.Throws<InvalidDataException>(() => Read(new CsvOptions { Drop = ["c"] })).Message, StringComparison.Ordinal);
+        Assert.Equal(["column 2"],
+            CsvDataset.From(CsvTable.Parse("1,2,a\n3,4,b\n", "t"),
+            new CsvOptions { Drop = ["column 1"] }).FeatureNames);
+        Assert.Contains("\"c\" to drop",
+            Assert.Throws<InvalidDataException>(() => Read(new CsvOptions { Drop = ["c"] })).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Read(new CsvOptions { Drop = ["kind"], Label = "kind" }));
         Assert.Throws<ArgumentException>(() => Read(new CsvOptions { Features = ["kind"] }));
-        Assert.Contains("found 2 of that name", Assert.Throws<InvalidDataException>(() => Read(new CsvOptions { Label = "a" }, "a,a,k\n1,2,x\n")).Message, StringComparison.Ordinal);
+        Assert.Contains("found 2 of that name",
+            Assert.Throws<InvalidDataException>(() => Read(new CsvOptions { Label = "a" }, "a,a,k\n1,2,x\n")).Message,
+            StringComparison.Ordinal);
         // The text column that is no feature is named, with what to do.
         string message = Assert.Throws<InvalidDataException>(() => Read(new CsvOptions())).Message;
         Assert.Contains("got \"x\" in row 1 (line 2), column 3 \"note\" of \"t\"", message, StringComparison.Ordinal);
         Assert.Contains("name it in Drop", message, StringComparison.Ordinal);
 
-        static CsvDataset Read(CsvOptions options, string text = text) => CsvDataset.From(CsvTable.Parse(text, "t", options), options);
+        static CsvDataset Read(CsvOptions options, string text = text) =>
+            CsvDataset.From(CsvTable.Parse(text, "t", options), options);
     }
 
     [Fact]
@@ -151,17 +175,26 @@ public sealed class CsvGuessTests
     {
         const string text = "w,k\n1,a\nNA,a\n3,\n4,b\n";
         string message = Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse(text, "t"))).Message;
-        Assert.Contains("expected a number, got \"NA\", which means a missing value in row 2 (line 3), column 1 \"w\"", message, StringComparison.Ordinal);
+        Assert.Contains("expected a number, got \"NA\", which means a missing value in row 2 (line 3), column 1 \"w\"",
+            message, StringComparison.Ordinal);
         Assert.Contains("Missing = DropRow", message, StringComparison.Ordinal);
         CsvDataset set = CsvDataset.From(CsvTable.Parse(text, "t"), new CsvOptions { Missing = MissingValue.DropRow });
         Assert.Equal([1f, 4], set.Inputs.ToArray<float>());
         Assert.Contains("2 of 4 rows are left out, for a value is missing in them. Missing decides that.", set.Guesses);
         // -999 by option; a class that is called None by option.
         var options = new CsvOptions { MissingValues = ["-999"], Missing = MissingValue.DropRow };
-        Assert.Equal(["None", "x"], CsvDataset.From(CsvTable.Parse("1,None\n-999,x\n2,x\n", "t", options), options).ClassNames);
-        Assert.Contains("ClassNames", Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse("1,None\n2,x\n", "t"))).Message, StringComparison.Ordinal);
-        Assert.Equal([1L, 0], CsvDataset.From(CsvTable.Parse("1,None\n2,x\n", "t"), new CsvOptions { ClassNames = ["x", "None"] }).Labels.ToArray<long>());
-        Assert.Contains("got none in 1 rows", Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse("NA,a\n", "t"), options with { MissingValues = null })).Message, StringComparison.Ordinal);
+        Assert.Equal(["None", "x"],
+            CsvDataset.From(CsvTable.Parse("1,None\n-999,x\n2,x\n", "t", options), options).ClassNames);
+        Assert.Contains("ClassNames",
+            Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse("1,None\n2,x\n", "t"))).Message,
+            StringComparison.Ordinal);
+        Assert.Equal([1L, 0], CsvDataset.From(
+            CsvTable.Parse("1,None\n2,x\n", "t"), new CsvOptions { ClassNames = ["x", "None"] })
+            .Labels.ToArray<long>());
+        Assert.Contains("got none in 1 rows",
+            Assert.Throws<InvalidDataException>(
+            () => CsvDataset.From(CsvTable.Parse("NA,a\n", "t"), options with { MissingValues = null })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -169,25 +202,35 @@ public sealed class CsvGuessTests
     {
         // As the prices of houses: 229 values in 506 rows.
         string prices = Table(506, static i => FormattableString.Invariant($"{5 + (i % 229 * 0.1):F1}"));
-        string message = Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse(prices, "t.csv"))).Message;
-        Assert.Contains("column \"y\" of \"t.csv\" has 229 different numbers in 506 rows", message, StringComparison.Ordinal);
+        string message = Assert.Throws<InvalidDataException>(
+            () => CsvDataset.From(CsvTable.Parse(prices, "t.csv"))).Message;
+        Assert.Contains("column \"y\" of \"t.csv\" has 229 different numbers in 506 rows", message,
+            StringComparison.Ordinal);
         Assert.Contains("regression", message, StringComparison.Ordinal);
         Assert.Contains("set MaxClasses to 229 or more", message, StringComparison.Ordinal);
-        Assert.Equal(229, CsvDataset.From(CsvTable.Parse(prices, "t"), new CsvOptions { MaxClasses = 229 }).ClassNames.Count);
-        Assert.Contains("at most 228 classes", Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse(prices, "t"), new CsvOptions { MaxClasses = 228 })).Message, StringComparison.Ordinal);
+        Assert.Equal(229, CsvDataset.From(
+            CsvTable.Parse(prices, "t"), new CsvOptions { MaxClasses = 229 }).ClassNames.Count);
+        Assert.Contains("at most 228 classes",
+            Assert.Throws<InvalidDataException>(
+            () => CsvDataset.From(CsvTable.Parse(prices, "t"), new CsvOptions { MaxClasses = 228 })).Message,
+            StringComparison.Ordinal);
 
         Refused(20, static i => $"{i}.5");
         Refused(40, static i => $"{i * 1000}");
         Refused(1000, static i => $"{i % 101}");
         Refused(30, static i => $"name {i}");
         Assert.Equal(100, CsvDataset.From(CsvTable.Parse(Table(1000, static i => $"{i % 100}"), "t")).ClassNames.Count);
-        Assert.Equal(120, CsvDataset.From(CsvTable.Parse(Table(1000, static i => $"breed {i % 120}"), "t")).ClassNames.Count);
+        Assert.Equal(120, CsvDataset.From(
+            CsvTable.Parse(Table(1000, static i => $"breed {i % 120}"), "t")).ClassNames.Count);
         Assert.Equal(10, CsvDataset.From(CsvTable.Parse(Table(10, static i => $"{i}.5"), "t")).ClassNames.Count);
 
         static void Refused(int rows, Func<int, string> label) =>
-            Assert.Contains("expected labels that name classes", Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse(Table(rows, label), "t"))).Message, StringComparison.Ordinal);
+            Assert.Contains("expected labels that name classes",
+                Assert.Throws<InvalidDataException>(
+                () => CsvDataset.From(CsvTable.Parse(Table(rows, label), "t"))).Message, StringComparison.Ordinal);
 
-        static string Table(int rows, Func<int, string> label) => "x,y\n" + string.Concat(Enumerable.Range(0, rows).Select(i => $"{i % 7},{label(i)}\n"));
+        static string Table(int rows, Func<int, string> label) =>
+            "x,y\n" + string.Concat(Enumerable.Range(0, rows).Select(i => $"{i % 7},{label(i)}\n"));
     }
 
     [Fact]
@@ -205,7 +248,11 @@ public sealed class CsvGuessTests
                 "The feature \"w\" holds whole numbers that Float32 rounds, so that different ones may become one. Name it in Drop, or make it smaller.",
             ],
             set.Guesses);
-        var all = new CsvOptions { Separator = ',', Header = true, DecimalComma = false, Label = "k", Drop = ["id"], Features = ["w"], ClassNames = ["b", "a"] };
+        var all = new CsvOptions
+        {
+            Separator = ',', Header = true, DecimalComma = false, Label = "k", Drop = ["id"], Features = ["w"],
+            ClassNames = ["b", "a"],
+        };
         using var folder = new TempFolder();
         File.WriteAllText(folder.File("t.csv"), text.Replace("16777217", "9", StringComparison.Ordinal));
         CsvDataset said = CsvDataset.Load(folder.File("t.csv"), all);

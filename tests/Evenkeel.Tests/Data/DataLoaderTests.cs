@@ -223,7 +223,8 @@ public sealed class DataLoaderTests
         foreach (Batch batch in kept.Take(2))
         {
             string message = Assert.Throws<InvalidOperationException>(() => batch.Inputs).Message;
-            Assert.StartsWith("DataLoader: this batch has been kept beyond its turn", message, StringComparison.Ordinal);
+            Assert.StartsWith("DataLoader: this batch has been kept beyond its turn", message,
+                StringComparison.Ordinal);
             Assert.Contains("batch.Clone()", message, StringComparison.Ordinal);
             Assert.Throws<InvalidOperationException>(() => batch.Labels);
             Assert.Throws<InvalidOperationException>(() => batch.Indices.Length);
@@ -251,8 +252,10 @@ public sealed class DataLoaderTests
         Tensor inputs = epoch.Current.Inputs, flat = inputs.Reshape([3]), copy = inputs + 0;
         var set = new TensorDataset(inputs, epoch.Current.Labels);
         epoch.MoveNext();
-        foreach (Action use in (Action[])[() => inputs.ToArray<float>(), () => flat.ToArray<float>(), () => _ = inputs + 1, () => set.CopyTo([0], Tensor.Zeros([1, 1]))])
-            Assert.Contains("beyond its turn", Assert.Throws<InvalidOperationException>(use).Message, StringComparison.Ordinal);
+        foreach (Action use in (Action[])[() => inputs.ToArray<float>(), () => flat.ToArray<float>(),
+            () => _ = inputs + 1, () => set.CopyTo([0], Tensor.Zeros([1, 1]))])
+            Assert.Contains("beyond its turn", Assert.Throws<InvalidOperationException>(use).Message,
+                StringComparison.Ordinal);
         Assert.Equal([0f, 1, 2], copy.ToArray<float>());
     }
 

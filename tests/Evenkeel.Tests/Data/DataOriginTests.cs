@@ -20,13 +20,15 @@ public sealed class DataOriginTests : IDisposable
         PutIdx("fashion-mnist");
         FashionMnistData data = FashionMnist.Load(_folder.Path);
         Assert.Equal(new DataOrigin("Fashion-MNIST", IsVerified: false), data.Origin);
-        Assert.Equal(("Fashion-MNIST train (unverified)", "Fashion-MNIST test (unverified)"), (data.Train.Name, data.Test.Name));
+        Assert.Equal(("Fashion-MNIST train (unverified)", "Fashion-MNIST test (unverified)"),
+            (data.Train.Name, data.Test.Name));
         LabData lab = LabData.Find(_folder.Path);
         Assert.Equal("Fashion-MNIST (unverified)", lab.Of(LabSet.FashionMnist).Name);
         Assert.StartsWith("Fashion-MNIST (unverified) (", lab.Describe(LabSet.FashionMnist), StringComparison.Ordinal);
         using LabProcess list = LabProcess.Run("data", "list", "--data", _folder.Path);
         Assert.Contains("Fashion-MNIST (unverified)", list.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
-        using LabProcess show = LabProcess.Run("data", "show", "fashion-mnist", "--data", _folder.Path, "--out", _folder.File("sheet.png"));
+        using LabProcess show = LabProcess.Run(
+            "data", "show", "fashion-mnist", "--data", _folder.Path, "--out", _folder.File("sheet.png"));
         Assert.Contains("sheet.png: Fashion-MNIST train (unverified), ", show.Output, StringComparison.Ordinal);
     }
 
@@ -45,7 +47,8 @@ public sealed class DataOriginTests : IDisposable
         Directory.CreateDirectory(plain);
         foreach (string name in FashionMnist.FileNames)
         {
-            using var packed = new GZipStream(File.OpenRead(Path.Combine(real, name + ".gz")), CompressionMode.Decompress);
+            using var packed = new GZipStream(
+                File.OpenRead(Path.Combine(real, name + ".gz")), CompressionMode.Decompress);
             using FileStream file = File.Create(Path.Combine(plain, name));
             packed.CopyTo(file);
         }
@@ -84,8 +87,10 @@ public sealed class DataOriginTests : IDisposable
         Assert.Equal([files[0] + ".gz", .. files.Skip(1)], DataCatalog.FilesOf("fashion-mnist", folder));
         Assert.NotEqual(before, LabData.Find(_folder.Path).Of(LabSet.FashionMnist).Identity);
         Directory.CreateDirectory(_folder.File("cifar-10-batches-bin"));
-        foreach (string name in (string[])["data_batch_1.bin", "other.bin"]) File.WriteAllText(Path.Combine(_folder.File("cifar-10-batches-bin"), name), "x");
-        Assert.Equal([Path.Combine(_folder.File("cifar-10-batches-bin"), "data_batch_1.bin")], DataCatalog.FilesOf("cifar-10", _folder.File("cifar-10-batches-bin")));
+        foreach (string name in (string[])["data_batch_1.bin", "other.bin"]) File.WriteAllText(
+            Path.Combine(_folder.File("cifar-10-batches-bin"), name), "x");
+        Assert.Equal([Path.Combine(_folder.File("cifar-10-batches-bin"), "data_batch_1.bin")],
+            DataCatalog.FilesOf("cifar-10", _folder.File("cifar-10-batches-bin")));
     }
 
     private void PutIdx(string folder)
@@ -95,7 +100,8 @@ public sealed class DataOriginTests : IDisposable
         {
             byte[] images = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28, .. new byte[2 * 28 * 28]];
             File.WriteAllBytes(_folder.File($"{folder}/{FashionMnist.FileNames[i]}"), images);
-            File.WriteAllBytes(_folder.File($"{folder}/{FashionMnist.FileNames[i + 1]}"), [0, 0, 8, 1, 0, 0, 0, 2, 0, 1]);
+            File.WriteAllBytes(_folder.File($"{folder}/{FashionMnist.FileNames[i + 1]}"),
+                [0, 0, 8, 1, 0, 0, 0, 2, 0, 1]);
         }
     }
 }

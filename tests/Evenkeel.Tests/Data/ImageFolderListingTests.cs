@@ -26,7 +26,8 @@ public sealed class ImageFolderListingTests : IDisposable
         // None of these is a picture of a class: nothing that is shown, trained on or counted changes with them.
         string[] others =
         [
-            "__MACOSX/1/._a.png", ".git/x.png", "1/.thumbnails/a.png", "1/._a.png", "1/__MACOSX/a.png", "100/@eaDir/2.png", "1/notes.txt", "1/old.gif",
+            "__MACOSX/1/._a.png", ".git/x.png", "1/.thumbnails/a.png", "1/._a.png", "1/__MACOSX/a.png",
+            "100/@eaDir/2.png", "1/notes.txt", "1/old.gif",
             "loose.png", "lost+found/z.png",
         ];
         foreach (string name in others) Put(name);
@@ -36,7 +37,8 @@ public sealed class ImageFolderListingTests : IDisposable
         Assert.Equal(pictures, listing.Files.Select(static file => file.Name));
         Assert.Equal([0, 0, 1, 1], listing.Files.Select(static file => file.Label));
         Assert.Equal(
-            [".git/", "1/._a.png", "1/.thumbnails/", "1/__MACOSX/", "1/notes.txt", "1/old.gif", "100/@eaDir/", "__MACOSX/", "loose.png", "lost+found/"],
+            [".git/", "1/._a.png", "1/.thumbnails/", "1/__MACOSX/", "1/notes.txt", "1/old.gif", "100/@eaDir/",
+                "__MACOSX/", "loose.png", "lost+found/"],
             listing.PassedOver);
         ImageFolder trained = ImageFolder.Load(Root, new ImageFolderOptions { Cache = false });
         Assert.Equal(pictures, trained.Images.Select(static image => image.File));
@@ -48,7 +50,8 @@ public sealed class ImageFolderListingTests : IDisposable
         // Each of these is one: everything changes.
         string before = Identity();
         foreach (Action change in (Action[])[
-            () => Put("1/deep/c.png"), () => Put("5/d.png"), () => File.AppendAllText(Path.Combine(Root, "1/deep/er/b.PNG"), "x"),
+            () => Put("1/deep/c.png"), () => Put("5/d.png"),
+                () => File.AppendAllText(Path.Combine(Root, "1/deep/er/b.PNG"), "x"),
             () => File.Delete(Path.Combine(Root, "100/2.png"))])
         {
             change();
@@ -63,9 +66,13 @@ public sealed class ImageFolderListingTests : IDisposable
     {
         Put("1/a.png");
         Put("100/old.gif");
-        foreach (Action read in (Action[])[() => ImageFolder.Load(Root), () => ImageFolderListing.Of(Root).RequirePictures()])
-            Assert.Contains("found only others (100/old.gif). Fill it or remove it.", Assert.Throws<InvalidDataException>(read).Message, StringComparison.Ordinal);
-        Assert.Contains("100/old.gif", Assert.Throws<LabException>(() => ShownSet.Open(Root, null, 1, 1, false)).Message, StringComparison.Ordinal);
+        foreach (Action read in (Action[])[() => ImageFolder.Load(Root),
+            () => ImageFolderListing.Of(Root).RequirePictures()])
+            Assert.Contains("found only others (100/old.gif). Fill it or remove it.",
+                Assert.Throws<InvalidDataException>(read).Message, StringComparison.Ordinal);
+        Assert.Contains("100/old.gif",
+            Assert.Throws<LabException>(() => ShownSet.Open(Root, null, 1, 1, false)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<DirectoryNotFoundException>(() => ImageFolderListing.Of(_folder.File("absent")));
     }
 

@@ -88,7 +88,7 @@ public sealed class ImageFolderTests : IDisposable
     {
         Assert.Contains("found nothing", Assert.Throws<DirectoryNotFoundException>(() => ImageFolder.Load(Root, Options)).Message, StringComparison.Ordinal);
         Directory.CreateDirectory(Root);
-        Check("expected one sub-folder a class", "found none.");
+        Check("expected one sub-folder per class", "found none.");
         PutText("1.jpg", "x");
         Check("found none (1 pictures lie in it directly");
         Put("b/1.png");

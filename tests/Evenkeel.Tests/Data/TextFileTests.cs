@@ -28,7 +28,8 @@ public sealed class TextFileTests
     {
         const string text = "größe,type\r\n1,é\n2,𝒳\n";
         using var folder = new TempFolder();
-        foreach (Encoding encoding in (Encoding[])[new UTF8Encoding(false), new UTF8Encoding(true), new UnicodeEncoding(false, true), new UnicodeEncoding(true, true)])
+        foreach (Encoding encoding in (Encoding[])[new UTF8Encoding(false), new UTF8Encoding(true),
+            new UnicodeEncoding(false, true), new UnicodeEncoding(true, true)])
         {
             byte[] bytes = [.. encoding.Preamble, .. encoding.GetBytes(text)];
             Assert.Equal(text, TextFile.Decode(bytes, "t"));
@@ -47,16 +48,20 @@ public sealed class TextFileTests
         Refused([0xFF, 0xFE, 0, 0, 0x61, 0, 0, 0], "the mark of UTF-32");
         Refused([0, 0, 0xFE, 0xFF, 0, 0, 0, 0x61], "the mark of UTF-32");
         Refused([0xFF, 0xFE, 0x61, 0, 0x0A], "an odd number");
-        Refused([0xFF, 0xFE, 0x61, 0, 0x0A, 0, 0x00, 0xD8, 0x62, 0], "half a pair of surrogates (D800) in line 2 (byte 7 of the file)");
+        Refused([0xFF, 0xFE, 0x61, 0, 0x0A, 0, 0x00, 0xD8, 0x62, 0],
+            "half a pair of surrogates (D800) in line 2 (byte 7 of the file)");
         Refused([0xFE, 0xFF, 0xDC, 0x00], "half a pair of surrogates (DC00) in line 1 (byte 3 of the file)");
-        Refused([0x61, 0, 0x62, 0], "a zero byte in line 1 (byte 2 of the line, byte 2 of the file): another kind of file, or UTF-16 without");
+        Refused([0x61, 0, 0x62, 0],
+            "a zero byte in line 1 (byte 2 of the line, byte 2 of the file): another kind of file, or UTF-16 without");
         Refused([.. "a\rb\r\n"u8, 0xC3], "the byte C3 in line 3 (byte 1 of the line, byte 6 of the file)");
         // Overlong forms and surrogates are no UTF-8.
         Refused([0xC0, 0x80], "the byte C0");
         Refused([0xED, 0xA0, 0x80], "the byte ED");
 
         static void Refused(byte[] bytes, string expected) =>
-            Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => TextFile.Decode(bytes, "t.txt")).Message, StringComparison.Ordinal);
+            Assert.Contains(expected,
+                Assert.Throws<InvalidDataException>(() => TextFile.Decode(bytes, "t.txt")).Message,
+                StringComparison.Ordinal);
     }
 
     [Fact]

@@ -117,7 +117,8 @@ public sealed class ResultJsonTests
         Assert.Equal(s_data, ResultJson.Read([0xFF, 0xFE, .. Encoding.Unicode.GetBytes(text)]).Data);
         written[written.AsSpan().IndexOf("CIFAR"u8)] = 0xE9;
         foreach (byte[] damaged in (byte[][])[written, [0xEF, 0xBB, 0xBF, .. written]])
-            Assert.Contains("holds the byte E9 in line ", Assert.ThrowsAny<JsonException>(() => ResultJson.Read(damaged)).Message, StringComparison.Ordinal);
+            Assert.Contains("holds the byte E9 in line ",
+                Assert.ThrowsAny<JsonException>(() => ResultJson.Read(damaged)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

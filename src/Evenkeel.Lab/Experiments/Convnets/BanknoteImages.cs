@@ -25,15 +25,21 @@ internal sealed record BanknoteImages(ImageSet Images, int[] Groups, string Summ
     /// <param name="cancellation">Stops.</param>
     /// <param name="cacheFolder">Where decoded pictures are kept; null for the user's cache folder.</param>
     /// <param name="identity">What the folder was recorded as; null where nobody has.</param>
-    /// <exception cref="InvalidDataException">A picture cannot be decoded and is not to be skipped, the folder holds other classes too, or it has changed since it was recorded.</exception>
-    public static BanknoteImages Load(string folder, bool skipBad, IProgress<double> progress, CancellationToken cancellation, string? cacheFolder = null, string? identity = null)
+    /// <exception cref="InvalidDataException">
+    /// A picture cannot be decoded and is not to be skipped, the folder holds other classes too, or it has changed since it
+    /// was recorded.
+    /// </exception>
+    public static BanknoteImages Load(
+        string folder, bool skipBad, IProgress<double> progress, CancellationToken cancellation,
+        string? cacheFolder = null, string? identity = null)
     {
         ImageFolder seen = ImageFolder.Load(folder, new ImageFolderOptions { Height = Side, Width = Side, SkipBad = skipBad, CacheFolder = cacheFolder }, progress, cancellation);
         ImageFolder compared = ImageFolder.Load(folder, new ImageFolderOptions { Height = HashSide, Width = HashSide, SkipBad = skipBad, CacheFolder = cacheFolder }, progress, cancellation);
         if (seen.ClassNames.Count != 2)
             throw new InvalidDataException($"expected the folders 1 and 100 in \"{folder}\" and no others, got {string.Join(", ", seen.ClassNames)}. Move the others away, or give a folder with these two.");
         // What is recorded is what is trained on.
-        if (seen.Listing.Identity != compared.Listing.Identity || seen.Listing.Identity != (identity ?? seen.Listing.Identity))
+        string now = seen.Listing.Identity;
+        if (now != compared.Listing.Identity || now != (identity ?? now))
             throw new InvalidDataException($"expected the pictures in \"{folder}\" to stay as they are while they are read; run it again.");
         NearDuplicates duplicates = NearDuplicates.Find(compared.ToSet());
         string summary = duplicates.ToString();

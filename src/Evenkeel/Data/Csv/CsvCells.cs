@@ -25,6 +25,7 @@ internal sealed class CsvCells(IReadOnlyList<string>? missing, bool decimalComma
     {
         ReadOnlySpan<char> digits = cell.AsSpan().TrimStart("+-");
         int comma = digits.IndexOf(',');
-        return comma is > 0 and < 4 && digits[0] != '0' && digits.Length == comma + 4 && !digits[(comma + 1)..].ContainsAnyExceptInRange('0', '9');
+        return comma is > 0 and < 4 && digits[0] != '0' && digits.Length == comma + 4
+            && !digits[(comma + 1)..].ContainsAnyExceptInRange('0', '9');
     }
 }

@@ -23,7 +23,8 @@ internal sealed class CsvClasses
         for (int i = 0; i < names.Count; i++)
         {
             if (!_numbers.TryAdd(KeyOf(names[i]), i))
-                throw new ArgumentException($"CsvDataset: expected each class once, got {CsvDataset.Show(names[i])} twice in ClassNames.", nameof(names));
+                throw new ArgumentException($"CsvDataset: expected each class once, got {CsvDataset.Show(names[i])} " +
+                    "twice in ClassNames.", nameof(names));
         }
     }
 
@@ -36,19 +37,28 @@ internal sealed class CsvClasses
         HashSet<string> texts = new(rows.Select(row => table[row, column]), StringComparer.Ordinal);
         bool areNumbers = texts.All(text => TryNumber(table, text, out _));
         // Spellings of one number are one class, called by the shortest.
-        string[][] spellings = [.. texts.GroupBy(text => areNumbers ? NumberKey(table, text) : text, StringComparer.Ordinal)
-            .Select(static same => (string[])[.. same.OrderBy(static text => text.Length).ThenBy(static text => text, StringComparer.Ordinal)])];
+        string[][] spellings = [.. texts
+            .GroupBy(text => areNumbers ? NumberKey(table, text) : text, StringComparer.Ordinal)
+            .Select(static same => same
+                .OrderBy(static text => text.Length).ThenBy(static text => text, StringComparer.Ordinal).ToArray())];
         string[] names = [.. spellings.Select(static same => same[0])];
         Check(table, column, names, rows.Length, areNumbers, options.MaxClasses);
         names = areNumbers
-            ? [.. names.OrderBy(name => TryNumber(table, name, out double value) ? value : 0).ThenBy(static name => name, StringComparer.Ordinal)]
+            ? [.. names.OrderBy(name => TryNumber(table, name, out double value) ? value : 0)
+                .ThenBy(static name => name, StringComparer.Ordinal)]
             : [.. names.Order(StringComparer.Ordinal)];
         string shown = string.Join(", ", names.Take(10)) + (names.Length > 10 ? ", ..." : "");
-        guesses.Add($"There {(names.Length == 1 ? "is 1 class" : $"are {names.Length} classes, in the order of their {(areNumbers ? "values" : "names")}")}: {shown}. ClassNames overrides it.");
+        string order = $"classes, in the order of their {(areNumbers ? "values" : "names")}";
+        string count = names.Length == 1 ? "is 1 class" : $"are {names.Length} {order}";
+        guesses.Add($"There {count}: {shown}. ClassNames overrides it.");
         if (spellings.FirstOrDefault(static same => same.Length > 1) is { } several)
-            guesses.Add($"The labels {string.Join(" and ", several.Take(3).Select(CsvDataset.Show))} are one class, for they are one number. ClassNames overrides it.");
-        if (names.GroupBy(static name => name.Trim(), StringComparer.OrdinalIgnoreCase).FirstOrDefault(static same => same.Count() > 1) is { } alike)
-            guesses.Add($"The classes {string.Join(" and ", alike.Select(CsvDataset.Show))} differ in case or spaces only. If they are one, correct the file.");
+            guesses.Add($"The labels {string.Join(" and ", several.Take(3).Select(CsvDataset.Show))} are one class, " +
+                "for they are one number. ClassNames overrides it.");
+        string[]? alike = names.GroupBy(static name => name.Trim(), StringComparer.OrdinalIgnoreCase)
+            .FirstOrDefault(static same => same.Count() > 1)?.ToArray();
+        if (alike is not null)
+            guesses.Add($"The classes {string.Join(" and ", alike.Select(CsvDataset.Show))} differ in case or " +
+                "spaces only. If they are one, correct the file.");
         return new CsvClasses(table, column, names, areNumbers);
     }
 
@@ -59,40 +69,49 @@ internal sealed class CsvClasses
         string cell = _table[row, _column];
         if (_numbers.TryGetValue(KeyOf(cell), out int label)) return label;
         throw new InvalidDataException(
-            $"CsvDataset: expected one of the classes {string.Join(", ", Names.Take(10))}{(Names.Count > 10 ? ", ..." : "")}, got {CsvDataset.Show(cell)} in " +
+            $"CsvDataset: expected one of the classes " +
+            $"{string.Join(", ", Names.Take(10))}{(Names.Count > 10 ? ", ..." : "")}, got {CsvDataset.Show(cell)} in " +
             $"{_table.PlaceOf(row, _column)}. Add it to ClassNames, or correct the label.");
     }
 
     private string KeyOf(string text) => _areNumbers ? NumberKey(_table, text) : text;
 
     private static bool TryNumber(CsvTable table, string text, out double value) =>
-        double.TryParse(table.Invariant(text), NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
+        double.TryParse(table.Invariant(text), NumberStyles.Float, CultureInfo.InvariantCulture, out value)
+        && double.IsFinite(value);
 
-    /// <summary>A text that is the same for two spellings of one number and no others; what is no number stays itself.</summary>
+    /// <summary>
+    /// A text that is the same for two spellings of one number and no others; what is no number stays itself.
+    /// </summary>
     private static string NumberKey(CsvTable table, string text)
     {
         if (!TryNumber(table, text, out double value)) return text;
         // A decimal tells numbers of up to 28 digits apart, which a double does not; its range is smaller.
-        bool isDecimal = decimal.TryParse(table.Invariant(text), NumberStyles.Float, CultureInfo.InvariantCulture, out decimal exact) && (exact != 0 || value == 0);
-        return isDecimal ? (exact == 0 ? 0m : exact).ToString("G29", CultureInfo.InvariantCulture) : value.ToString("R", CultureInfo.InvariantCulture);
+        CultureInfo invariant = CultureInfo.InvariantCulture;
+        bool isDecimal = decimal.TryParse(table.Invariant(text), NumberStyles.Float, invariant, out decimal exact)
+            && (exact != 0 || value == 0);
+        return isDecimal ? (exact == 0 ? 0m : exact).ToString("G29", invariant) : value.ToString("R", invariant);
     }
 
     private static void Check(CsvTable table, int column, string[] names, int samples, bool areNumbers, int? most)
     {
-        string what = $"column \"{table.Columns[column]}\" of \"{table.Source}\" has {names.Length} different {(areNumbers ? "numbers" : "texts")} in {samples} rows";
+        string what = $"column \"{table.Columns[column]}\" of \"{table.Source}\" has {names.Length} different " +
+            $"{(areNumbers ? "numbers" : "texts")} in {samples} rows";
         if (most is { } bound)
         {
-            if (names.Length > bound) throw new InvalidDataException($"CsvDataset: expected at most {bound} classes, as MaxClasses says: {what}.");
-            return;
+            if (names.Length <= bound) return;
+            throw new InvalidDataException(
+                $"CsvDataset: expected at most {bound} classes, as MaxClasses says: {what}.");
         }
 
         if (names.Length <= Few) return;
-        bool isQuantity = areNumbers && (names.Length > ManyNumbers || names.Any(name => TryNumber(table, name, out double value) && value != Math.Floor(value)));
+        bool isQuantity = areNumbers && (names.Length > ManyNumbers
+            || names.Any(name => TryNumber(table, name, out double value) && value != Math.Floor(value)));
         if (!isQuantity && names.Length * 2L <= samples) return;
         string why = isQuantity ? "They look like a quantity to predict (regression), which CsvDataset does not do"
             : "A class needs several samples";
         throw new InvalidDataException(
-            $"CsvDataset: expected labels that name classes, got others: {what}. {why}. Choose the label's column with Label or " +
-            $"LabelIndex; or, if each is a class, set MaxClasses to {names.Length} or more.");
+            $"CsvDataset: expected labels that name classes, got others: {what}. {why}. Choose the label's column " +
+            $"with Label or LabelIndex; or, if each is a class, set MaxClasses to {names.Length} or more.");
     }
 }

@@ -16,21 +16,27 @@ internal sealed record CsvColumns(int Label, int[] Features)
         if (features.FirstOrDefault(i => i == label || dropped.Contains(i), -1) is >= 0 and int both)
         {
             throw new ArgumentException(
-                $"CsvDataset: expected each column to be one of label, feature and dropped, got \"{table.Columns[both]}\" as two " +
-                "of them. Take it out of Features, Label or Drop.", nameof(options));
+                $"CsvDataset: expected each column to be one of label, feature and dropped, got " +
+                $"\"{table.Columns[both]}\" as two of them. Take it out of Features, Label or Drop.", nameof(options));
         }
 
         if (features.Length == 0)
         {
             throw new InvalidDataException(
-                $"CsvDataset: expected at least one feature beside the label \"{table.Columns[label]}\", \"{table.Source}\" has none" +
-                $"{(table.Columns.Count == 1 ? $". Is {CsvGuess.Show(table.Separator)} the separator?" : " that is not dropped.")}");
+                $"CsvDataset: expected at least one feature beside the label \"{table.Columns[label]}\", " +
+                $"\"{table.Source}\" has none" +
+                (table.Columns.Count == 1
+                    ? $". Is {CsvGuess.Show(table.Separator)} the separator?"
+                    : " that is not dropped."));
         }
 
         return new CsvColumns(label, features);
     }
 
-    /// <summary>Says what a user would like to know of features that are numbers: one that counts the rows, one that loses digits.</summary>
+    /// <summary>
+    /// Says what a user would like to know of features that are numbers: one that counts the rows, one that loses
+    /// digits.
+    /// </summary>
     public static void NoteOddities(CsvTable table, CsvColumns columns, int[] rows, List<string> guesses)
     {
         foreach (int column in columns.Features)
@@ -45,9 +51,12 @@ internal sealed record CsvColumns(int Label, int[] Features)
             }
 
             string name = table.Columns[column];
-            if (counts) guesses.Add($"The feature \"{name}\" counts the rows. If it is a number of the row, name it in Drop.");
-            if (!isExact)
-                guesses.Add($"The feature \"{name}\" holds whole numbers that Float32 rounds, so that different ones may become one. Name it in Drop, or make it smaller.");
+            if (counts)
+                guesses.Add($"The feature \"{name}\" counts the rows. If it is a number of the row, name it in Drop.");
+            if (isExact) continue;
+            guesses.Add(
+                $"The feature \"{name}\" holds whole numbers that Float32 rounds, so that different ones may become " +
+                "one. Name it in Drop, or make it smaller.");
         }
     }
 
@@ -56,7 +65,11 @@ internal sealed record CsvColumns(int Label, int[] Features)
         if (options.Label is { } name)
         {
             if (options.LabelIndex is not null)
-                throw new ArgumentException("CsvDataset: expected the label's name or its index, got both.", nameof(options));
+            {
+                throw new ArgumentException(
+                    "CsvDataset: expected the label's name or its index, got both.", nameof(options));
+            }
+
             return Unless(dropped, Find(table, name, "for the label"), table, nameof(options));
         }
 
@@ -65,20 +78,30 @@ internal sealed record CsvColumns(int Label, int[] Features)
             if ((uint)index >= (uint)table.Columns.Count)
             {
                 throw new InvalidDataException(
-                    $"CsvDataset: expected the label's column from 0 to {table.Columns.Count - 1}, got {index} for \"{table.Source}\".");
+                    $"CsvDataset: expected the label's column from 0 to {table.Columns.Count - 1}, got {index} for " +
+                    $"\"{table.Source}\".");
             }
 
             return Unless(dropped, index, table, nameof(options));
         }
 
         int last = Enumerable.Range(0, table.Columns.Count).LastOrDefault(i => !dropped.Contains(i), -1);
-        if (last < 0) throw new ArgumentException($"CsvDataset: expected a column that is not dropped, \"{table.Source}\" has none left.", nameof(options));
-        guesses.Add($"The label is \"{table.Columns[last]}\", the last column{(dropped.Length > 0 ? " that is not dropped" : "")}. Label or LabelIndex overrides it.");
+        if (last < 0)
+        {
+            throw new ArgumentException(
+                $"CsvDataset: expected a column that is not dropped, \"{table.Source}\" has none left.",
+                nameof(options));
+        }
+
+        guesses.Add($"The label is \"{table.Columns[last]}\", the last " +
+            $"column{(dropped.Length > 0 ? " that is not dropped" : "")}. Label or LabelIndex overrides it.");
         return last;
     }
 
     private static int Unless(int[] dropped, int label, CsvTable table, string parameter) => dropped.Contains(label)
-        ? throw new ArgumentException($"CsvDataset: expected another column for the label than those to drop, got \"{table.Columns[label]}\" for both.", parameter)
+        ? throw new ArgumentException(
+            "CsvDataset: expected another column for the label than those to drop, got " +
+            $"\"{table.Columns[label]}\" for both.", parameter)
         : label;
 
     /// <summary>The one column of that name.</summary>
@@ -88,14 +111,17 @@ internal sealed record CsvColumns(int Label, int[] Features)
         if (column < 0)
         {
             string there = table.HasHeader ? $"the header has {string.Join(", ", table.Columns.Take(20))}"
-                : "the file has no header, so columns are called by number: \"column 1\", \"column 2\", ... (if it has one, set Header)";
-            throw new InvalidDataException($"CsvDataset: expected a column \"{name}\" {what} in \"{table.Source}\", found none: {there}.");
+                : "the file has no header, so columns are called by number: \"column 1\", \"column 2\", ... " +
+                    "(if it has one, set Header)";
+            throw new InvalidDataException($"CsvDataset: expected a column \"{name}\" {what} in \"{table.Source}\", " +
+                $"found none: {there}.");
         }
 
         if (table.Columns.Count(other => other == name) is > 1 and int several)
         {
             throw new InvalidDataException(
-                $"CsvDataset: expected one column \"{name}\" {what} in \"{table.Source}\", found {several} of that name. Rename them in the file.");
+                $"CsvDataset: expected one column \"{name}\" {what} in \"{table.Source}\", found {several} of that " +
+                "name. Rename them in the file.");
         }
 
         return column;

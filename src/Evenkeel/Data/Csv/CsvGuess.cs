@@ -1,6 +1,8 @@
 namespace Evenkeel.Data;
 
-/// <summary>What a table says about itself where the options do not: its separator, its decimal sign, its header.</summary>
+/// <summary>
+/// What a table says about itself where the options do not: its separator, its decimal sign, its header.
+/// </summary>
 internal static class CsvGuess
 {
     /// <summary>Rows that a separator is tried on.</summary>
@@ -18,7 +20,8 @@ internal static class CsvGuess
     public static string Show(char separator) => separator == '\t' ? "the tab" : $"'{separator}'";
 
     /// <summary>
-    /// The candidate that gives most rows the same number of fields, and fields that are numbers or hold no other candidate:
+    /// The candidate that gives most rows the same number of fields, and fields that are numbers or hold no other
+    /// candidate:
     /// <c>1,5;2,5</c> is two numbers, not <c>1</c>, <c>5;2</c> and <c>5</c>. Quoted separators are part of a text.
     /// </summary>
     public static char Separator(string text, int begin, string name, List<string> guesses)
@@ -32,19 +35,23 @@ internal static class CsvGuess
                 .FirstOrDefault()?.Key ?? 0;
             if (columns == 0) continue;
             string[][] fitting = [.. rows.Where(row => row.Length == columns)];
-            int clean = fitting.Sum(static row => row.Count(static cell => cell.AsSpan().IndexOfAny(Candidates) < 0 || LooksLikeNumber(cell)));
+            int clean = fitting.Sum(static row => row.Count(static cell =>
+                cell.AsSpan().IndexOfAny(Candidates) < 0 || LooksLikeNumber(cell)));
             double score = (double)clean / columns / rows.Count;
             if (score > most || (score == most && columns > fields)) (best, most, fields) = (candidate, score, columns);
         }
 
         guesses.Add(fields == 0
-            ? "The table has one column: none of ',', ';', the tab and '|' divides its first lines. Separator overrides it."
-            : $"The separator is {Show(best)}: it divides the first lines into {fields} fields. Separator overrides it.");
+            ? "The table has one column: none of ',', ';', the tab and '|' divides its first lines. Separator " +
+                "overrides it."
+            : $"The separator is {Show(best)}: it divides the first lines into {fields} fields. Separator overrides " +
+                "it.");
         return best;
     }
 
     /// <summary>
-    /// A comma where numbers with commas are there and none with points. Where each could be thousands (1,234), nothing is
+    /// A comma where numbers with commas are there and none with points. Where each could be thousands (1,234), nothing
+    /// is
     /// decided: the cells are no numbers then.
     /// </summary>
     public static bool DecimalComma(List<string[]> rows, List<string> guesses)
@@ -62,13 +69,16 @@ internal static class CsvGuess
 
         if (example is null) return false;
         guesses.Add(
-            $"Numbers have a decimal comma: some are written as {example}, none has a point. DecimalComma overrides it.");
+            $"Numbers have a decimal comma: some are written as {example}, none has a point. DecimalComma overrides " +
+            "it.");
         return true;
     }
 
     /// <summary>
-    /// Whether the first line names the columns. A text above numbers says so, and so do numbers that count the columns (0, 1,
-    /// 2) above other numbers. A number above numbers says no, and so does a text that comes again below. If nothing speaks,
+    /// Whether the first line names the columns. A text above numbers says so, and so do numbers that count the columns
+    /// (0, 1,
+    /// 2) above other numbers. A number above numbers says no, and so does a text that comes again below. If nothing
+    /// speaks,
     /// it is a header if all its cells are different texts.
     /// </summary>
     public static bool Header(List<string[]> rows, CsvCells cells, IEnumerable<string> named, List<string> guesses)
@@ -76,7 +86,8 @@ internal static class CsvGuess
         string[] first = rows[0];
         if (named.FirstOrDefault(first.Contains) is { } asked)
         {
-            guesses.Add($"The first line names the columns: it holds \"{asked}\", which the options name. Header overrides it.");
+            guesses.Add($"The first line names the columns: it holds \"{asked}\", which the options name. Header " +
+                "overrides it.");
             return true;
         }
 
@@ -97,16 +108,19 @@ internal static class CsvGuess
         }
 
         bool isHeader = data is null && (header is not null || AreNames(first, cells));
-        string why = data ?? header ?? (isHeader ? "its cells are different texts" : "no cell of it stands above numbers");
+        string none = isHeader ? "its cells are different texts" : "no cell of it stands above numbers";
+        string why = data ?? header ?? none;
         guesses.Add($"The first line {(isHeader ? "names the columns" : "is data")}: {why}. Header overrides it.");
         return isHeader;
     }
 
     private static bool AreNames(string[] first, CsvCells cells) =>
-        first.All(cell => !cells.IsMissing(cell) && !LooksLikeNumber(cell)) && first.Distinct(StringComparer.Ordinal).Count() == first.Length;
+        first.All(cell => !cells.IsMissing(cell) && !LooksLikeNumber(cell))
+        && first.Distinct(StringComparer.Ordinal).Count() == first.Length;
 
     /// <summary>
-    /// Whether the numbers of the first line are those of their columns, from 0 or 1 on, and the next line is of another kind:
+    /// Whether the numbers of the first line are those of their columns, from 0 or 1 on, and the next line is of
+    /// another kind:
     /// two such numbers above fractions, or three above numbers that do not count.
     /// </summary>
     private static bool CountsColumns(List<string[]> rows, CsvCells cells)
@@ -114,7 +128,8 @@ internal static class CsvGuess
         int numbers = Counting(rows[0], cells, out int[] columns);
         if (numbers < 2 || rows.Count < 2) return false;
         bool fractions = columns.All(column => rows.Skip(1).Take(HeaderRows)
-            .All(row => cells.IsMissing(row[column]) || cells.Invariant(row[column]).AsSpan().IndexOfAny('.', 'e', 'E') >= 0));
+            .All(row => cells.IsMissing(row[column])
+                || cells.Invariant(row[column]).AsSpan().IndexOfAny('.', 'e', 'E') >= 0));
         return fractions || (numbers >= 3 && Counting(rows[1], cells, out _) == 0);
     }
 
@@ -142,7 +157,7 @@ internal static class CsvGuess
         }
         catch (InvalidDataException)
         {
-            // A wrong separator runs into quotes where it expects none; a wrong file is refused when it is read in full.
+            // A wrong separator meets quotes where it expects none. A wrong file is refused when it is read in full.
             rows.Add([""]);
         }
 
@@ -150,7 +165,8 @@ internal static class CsvGuess
     }
 
     /// <summary>A number with either decimal sign is no name, whichever the table has.</summary>
-    private static bool LooksLikeNumber(string cell) => s_points.TryNumber(cell, out _) || s_commas.TryNumber(cell, out _);
+    private static bool LooksLikeNumber(string cell) =>
+        s_points.TryNumber(cell, out _) || s_commas.TryNumber(cell, out _);
 
     private static string Short(string cell) => cell.Length > 40 ? cell[..40] + "..." : cell;
 

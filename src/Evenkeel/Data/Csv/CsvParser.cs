@@ -26,8 +26,9 @@ internal sealed class CsvParser(string text, int begin, char separator, string n
             if (_at < text.Length && !LineBreak())
             {
                 throw new InvalidDataException(
-                    $"CsvTable: expected {CsvGuess.Show(separator)} or the end of the line after the closing quote in line {_line} of " +
-                    $"\"{name}\", got '{text[_at]}'. Double a quote that is part of a text, or set Separator.");
+                    $"CsvTable: expected {CsvGuess.Show(separator)} or the end of the line after the closing quote " +
+                    $"in line {_line} of \"{name}\", got '{text[_at]}'. Double a quote that is " +
+                    "part of a text, or set Separator.");
             }
 
             if (_fields is not [""]) return [.. _fields];
@@ -54,8 +55,8 @@ internal sealed class CsvParser(string text, int begin, char separator, string n
             if (_at >= text.Length)
             {
                 throw new InvalidDataException(
-                    $"CsvTable: the quote that begins in line {begun} of \"{name}\" does not end. Close it, or double it if " +
-                    "it is part of a text.");
+                    $"CsvTable: the quote that begins in line {begun} of \"{name}\" does not end. Close it, or " +
+                    "double it if it is part of a text.");
             }
 
             char letter = text[_at];

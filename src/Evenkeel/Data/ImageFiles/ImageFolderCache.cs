@@ -23,7 +23,8 @@ internal sealed class ImageFolderCache
     private readonly ImageFolderListing _listing;
     private readonly byte[] _fingerprint;
 
-    private ImageFolderCache(string file, ImageFolderListing listing, byte[] fingerprint) => (_file, _listing, _fingerprint) = (file, listing, fingerprint);
+    private ImageFolderCache(string file, ImageFolderListing listing, byte[] fingerprint) =>
+        (_file, _listing, _fingerprint) = (file, listing, fingerprint);
 
     private static ReadOnlySpan<byte> Magic => "EVKLIMGS"u8;
 
@@ -32,8 +33,10 @@ internal sealed class ImageFolderCache
         string key = string.Create(CultureInfo.InvariantCulture, $"{options.Height}x{options.Width}, channels {options.Channels}, skip {options.SkipBad}");
         string folder = options.CacheFolder ?? Path.Combine(DataCatalog.UserFolder, "image-folders");
         string name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{listing.Root}\n{key}")).AsSpan(0, 8));
-        byte[] fingerprint = SHA256.HashData([.. Encoding.UTF8.GetBytes($"{Version}\n{key}\n"), .. listing.Fingerprint]);
-        return new ImageFolderCache(Path.Combine(folder, $"{Path.GetFileName(listing.Root)}-{name}.images"), listing, fingerprint);
+        byte[] fingerprint = SHA256.HashData(
+            [.. Encoding.UTF8.GetBytes($"{Version}\n{key}\n"), .. listing.Fingerprint]);
+        string file = Path.Combine(folder, $"{Path.GetFileName(listing.Root)}-{name}.images");
+        return new ImageFolderCache(file, listing, fingerprint);
     }
 
     /// <summary>The pictures, or null where there is no file, or an outdated or damaged one.</summary>
