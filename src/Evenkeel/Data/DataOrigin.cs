@@ -141,9 +141,13 @@ public sealed record DataOrigin(string Title, bool IsVerified)
         public bool Is(FileInfo file)
         {
             using var stream = new FileStream(
-                file.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 18,
+                file.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1,
                 FileOptions.SequentialScan);
-            string md5 = Convert.ToHexStringLower(MD5.HashData(stream));
+            // As Download does it: the checksum that is published is the one to compare with.
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
+            var buffer = new byte[1 << 18];
+            for (int got; (got = stream.Read(buffer)) > 0;) hash.AppendData(buffer.AsSpan(0, got));
+            string md5 = Convert.ToHexStringLower(hash.GetHashAndReset());
             return Forms.Any(form => form.Md5 == md5);
         }
     }

@@ -33,10 +33,13 @@ public sealed class ImageFolderListing
     /// <summary>A depth ends the walk where links go round in a circle.</summary>
     private const int MostDepth = 8;
 
+    private const FileAttributes Hidden = FileAttributes.Hidden | FileAttributes.System;
+
     private static readonly string[] s_leftBehind =
         ["__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"];
 
-    private static readonly EnumerationOptions s_here = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
+    private static readonly EnumerationOptions s_here =
+        new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
 
     private ImageFolderListing(
         string root, IReadOnlyList<string> classNames, List<ImageFolderFile> files, List<string> passedOver)
@@ -157,7 +160,7 @@ public sealed class ImageFolderListing
 
     private static bool IsLeftBehind(FileSystemInfo entry) =>
         entry.Name.StartsWith('.') || s_leftBehind.Contains(entry.Name, StringComparer.OrdinalIgnoreCase)
-        || (OperatingSystem.IsWindows() && (entry.Attributes & (FileAttributes.Hidden | FileAttributes.System)) != 0);
+        || (OperatingSystem.IsWindows() && (entry.Attributes & Hidden) != FileAttributes.None);
 
     private static string NameOf(string root, FileSystemInfo entry) =>
         Path.GetRelativePath(root, entry.FullName).Replace('\\', '/') + (entry is DirectoryInfo ? "/" : "");
