@@ -35,23 +35,30 @@ internal static unsafe class Columns
     /// <param name="lanes">Columns: a stripe's, a pack's, or fewer where the matrix has fewer columns than a pack.</param>
     public static void Sum<T, TTerm>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums)
         where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T>, IColumnwise<TTerm> => Sum<T, TTerm, NoMask<T>>(x, dy, rows, stride, lanes, coefficients, sums, default);
+
+    /// <inheritdoc cref="Sum{T, TTerm}"/>
+    public static void Sum<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums, TMask mask)
+        where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
         if (lanes == 4 * width)
         {
-            SumStripe<T, TTerm>(x, dy, rows, stride, coefficients, sums);
+            SumStripe<T, TTerm, TMask>(x, dy, rows, stride, coefficients, sums, mask);
             return;
         }
 
-        if (lanes == width) SumPack<T, TTerm>(x, dy, rows, stride, coefficients, sums);
-        else SumPartial<T, TTerm>(x, dy, rows, stride, lanes, coefficients, sums);
+        if (lanes == width) SumPack<T, TTerm, TMask>(x, dy, rows, stride, coefficients, sums, mask);
+        else SumPartial<T, TTerm, TMask>(x, dy, rows, stride, lanes, coefficients, sums, mask);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumPack<T, TTerm>(T* x, T* dy, int rows, nint stride, double* coefficients, double* sums)
+    private static void SumPack<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, double* coefficients, double* sums, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         TTerm term = TTerm.At(coefficients, 0);
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
@@ -62,6 +69,7 @@ internal static unsafe class Columns
             for (int row = block; row < end; row++)
             {
                 Vector512<T> w = term.W(Simd.Load(x + row * stride));
+                if (!TMask.IsNone) w &= mask.Run(row).Load(0);
                 Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dy + row * stride) : default);
                 s += u;
                 if (TTerm.HasProduct) p = Simd.Fma(u, w, p);
@@ -76,9 +84,10 @@ internal static unsafe class Columns
     }
 
     /// <summary>A matrix of fewer columns than a pack.</summary>
-    private static void SumPartial<T, TTerm>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums)
+    private static void SumPartial<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         TTerm term = TTerm.At(coefficients, 0);
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
@@ -88,6 +97,7 @@ internal static unsafe class Columns
             for (int row = block; row < Math.Min(rows, block + BlockRows); row++)
             {
                 Vector512<T> w = term.W(Simd.LoadPartial(x + row * stride, lanes));
+                if (!TMask.IsNone) w &= mask.Run(row).Load(0);
                 Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default);
                 s += u;
                 if (TTerm.HasProduct) p = Simd.Fma(u, w, p);
@@ -102,10 +112,16 @@ internal static unsafe class Columns
     }
 
     /// <summary>result = map(x, dy) down a stripe of columns, or a single pack.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Map<T, TMap>(T* x, T* dy, T* result, int rows, nint stride, int lanes, double* coefficients)
         where T : unmanaged, IFloatingPointIeee754<T>
+        where TMap : struct, IMap<T>, IColumnwise<TMap> => Map<T, TMap, NoMask<T>>(x, dy, result, rows, stride, lanes, coefficients, default);
+
+    /// <inheritdoc cref="Map{T, TMap}"/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Map<T, TMap, TMask>(T* x, T* dy, T* result, int rows, nint stride, int lanes, double* coefficients, TMask mask)
+        where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>, IColumnwise<TMap>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
         TMap m0 = TMap.At(coefficients, 0);
@@ -117,39 +133,52 @@ internal static unsafe class Columns
                 T* from = x + row * stride;
                 T* dyAt = TMap.UsesDy ? dy + row * stride : x;
                 T* to = result + row * stride;
-                Simd.Store(to, m0.Invoke(Simd.Load(from), TMap.UsesDy ? Simd.Load(dyAt) : default));
-                Simd.Store(to + width, m1.Invoke(Simd.Load(from + width), TMap.UsesDy ? Simd.Load(dyAt + width) : default));
-                Simd.Store(to + 2 * width, m2.Invoke(Simd.Load(from + 2 * width), TMap.UsesDy ? Simd.Load(dyAt + 2 * width) : default));
-                Simd.Store(to + 3 * width, m3.Invoke(Simd.Load(from + 3 * width), TMap.UsesDy ? Simd.Load(dyAt + 3 * width) : default));
+                Vector512<T> x0 = Simd.Load(from), d0 = TMap.UsesDy ? Simd.Load(dyAt) : default;
+                Vector512<T> x1 = Simd.Load(from + width), d1 = TMap.UsesDy ? Simd.Load(dyAt + width) : default;
+                Vector512<T> x2 = Simd.Load(from + 2 * width), d2 = TMap.UsesDy ? Simd.Load(dyAt + 2 * width) : default;
+                Vector512<T> x3 = Simd.Load(from + 3 * width), d3 = TMap.UsesDy ? Simd.Load(dyAt + 3 * width) : default;
+                Vector512<T> counts = TMask.IsNone ? default : mask.Run(row).Load(0);
+                Simd.Store(to, TMask.IsNone ? m0.Invoke(x0, d0) : m0.Invoke(x0, d0, counts));
+                Simd.Store(to + width, TMask.IsNone ? m1.Invoke(x1, d1) : m1.Invoke(x1, d1, counts));
+                Simd.Store(to + 2 * width, TMask.IsNone ? m2.Invoke(x2, d2) : m2.Invoke(x2, d2, counts));
+                Simd.Store(to + 3 * width, TMask.IsNone ? m3.Invoke(x3, d3) : m3.Invoke(x3, d3, counts));
             }
         }
         else if (lanes == width)
         {
             for (int row = 0; row < rows; row++)
-                Simd.Store(result + row * stride, m0.Invoke(Simd.Load(x + row * stride), TMap.UsesDy ? Simd.Load(dy + row * stride) : default));
+            {
+                Vector512<T> v = Simd.Load(x + row * stride), d = TMap.UsesDy ? Simd.Load(dy + row * stride) : default;
+                Simd.Store(result + row * stride, TMask.IsNone ? m0.Invoke(v, d) : m0.Invoke(v, d, mask.Run(row).Load(0)));
+            }
         }
         else
         {
-            MapPartial(x, dy, result, rows, stride, lanes, m0);
+            MapPartial(x, dy, result, rows, stride, lanes, m0, mask);
         }
     }
 
     /// <summary>A matrix of fewer columns than a pack.</summary>
-    private static void MapPartial<T, TMap>(T* x, T* dy, T* result, int rows, nint stride, int lanes, TMap map)
+    private static void MapPartial<T, TMap, TMask>(T* x, T* dy, T* result, int rows, nint stride, int lanes, TMap map, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         for (int row = 0; row < rows; row++)
-            Simd.StorePartial(result + row * stride, map.Invoke(Simd.LoadPartial(x + row * stride, lanes), TMap.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default), lanes);
+        {
+            Vector512<T> v = Simd.LoadPartial(x + row * stride, lanes), d = TMap.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default;
+            Simd.StorePartial(result + row * stride, TMask.IsNone ? map.Invoke(v, d) : map.Invoke(v, d, mask.Run(row).Load(0)), lanes);
+        }
     }
 
     /// <summary>Elements from a row to the one that is asked for; 0 where none is.</summary>
     private static nint Ahead(int rows, nint stride) => rows * stride > PrefetchElements ? PrefetchRows * stride : 0;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumStripe<T, TTerm>(T* x, T* dy, int rows, nint stride, double* coefficients, double* sums)
+    private static void SumStripe<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, double* coefficients, double* sums, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
         nint ahead = Ahead(rows, stride);
@@ -174,6 +203,15 @@ internal static unsafe class Columns
                 }
 
                 Vector512<T> w0 = t0.W(Simd.Load(at)), w1 = t1.W(Simd.Load(at + width)), w2 = t2.W(Simd.Load(at + 2 * width)), w3 = t3.W(Simd.Load(at + 3 * width));
+                if (!TMask.IsNone)
+                {
+                    Vector512<T> counts = mask.Run(row).Load(0);
+                    w0 &= counts;
+                    w1 &= counts;
+                    w2 &= counts;
+                    w3 &= counts;
+                }
+
                 Vector512<T> u0 = t0.U(w0, TTerm.UsesDy ? Simd.Load(dyAt) : default);
                 Vector512<T> u1 = t1.U(w1, TTerm.UsesDy ? Simd.Load(dyAt + width) : default);
                 Vector512<T> u2 = t2.U(w2, TTerm.UsesDy ? Simd.Load(dyAt + 2 * width) : default);

@@ -30,6 +30,9 @@ internal interface IMap<T> where T : unmanaged
 
     /// <summary>The formula.</summary>
     Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy);
+
+    /// <summary>The formula where the statistics are those of the lanes of <paramref name="counts"/> alone: all ones or zero.</summary>
+    Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy, Vector512<T> counts);
 }
 
 /// <summary>
@@ -46,37 +49,52 @@ internal static unsafe class Segments
 
     public static (double Sum, double ProductSum) Sum<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm term)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T> =>
-        length < Vector512<T>.Count ? SumShort(x, dy, runs, stride, length, term) : SumLong(x, dy, runs, stride, length, term);
+        where TTerm : struct, ITerm<T> => Sum(x, dy, runs, stride, length, term, default(NoMask<T>));
 
-    /// <summary>The mean of a sample: one pack each of up to <paramref name="packs"/> evenly spaced runs, or evenly spaced packs of a single run.</summary>
-    public static double SampleMean<T>(T* x, int runs, nint stride, int length, int packs) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <inheritdoc cref="Segments"/>
+    public static (double Sum, double ProductSum) Sum<T, TTerm, TMask>(T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T>
+        where TMask : struct, IPositionMask<T, TMask> =>
+        length < Vector512<T>.Count ? SumShort(x, dy, runs, stride, length, term, mask) : SumLong(x, dy, runs, stride, length, term, mask);
+
+    /// <summary>
+    /// The mean of a sample: one pack each of up to <paramref name="packs"/> evenly spaced runs, or evenly spaced packs of a single run. 0 where nothing in it counts: any number is a pivot, and a poor one moves.
+    /// </summary>
+    public static double SampleMean<T, TMask>(T* x, int runs, nint stride, int length, int packs, TMask mask)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
-        int width = Vector512<T>.Count;
-        double sum = 0;
-        if (length < width)
-        {
-            int count = Math.Min(runs, packs);
-            for (int k = 0; k < count; k++) sum += Simd.SumLanes(Simd.LoadPartial(x + (int)((long)k * runs / count) * stride, length));
-            return sum / ((double)count * length);
-        }
-
+        int width = Vector512<T>.Count, taken = Math.Min(length, width);
         // Of one run two packs will do: its values are independent features, or it is short.
-        int samples = runs == 1 ? Math.Min(2, length / width) : Math.Min(runs, packs);
+        int samples = length < width || runs > 1 ? Math.Min(runs, packs) : Math.Min(2, length / width);
+        double sum = 0, count = 0;
         for (int k = 0; k < samples; k++)
         {
-            T* at = runs == 1 ? x + k * (length / samples) : x + (int)((long)k * runs / samples) * stride;
-            sum += Simd.SumLanes(Simd.Load(at));
+            int run = runs == 1 ? 0 : (int)((long)k * runs / samples), place = runs == 1 ? k * (length / samples) : 0;
+            T* at = x + run * stride + place;
+            Vector512<T> values = taken < width ? Simd.LoadPartial(at, taken) : Simd.Load(at);
+            if (TMask.IsNone)
+            {
+                sum += Simd.SumLanes(values);
+                count += taken;
+                continue;
+            }
+
+            Vector512<T> counts = mask.Run(run).Load(place) & Simd.HeadMask<T>(taken);
+            sum += Simd.SumLanes(values & counts);
+            count += ulong.PopCount(counts.ExtractMostSignificantBits());
         }
 
-        return sum / ((double)samples * width);
+        return count == 0 ? 0 : sum / count;
     }
 
     // No call stands in this method: one would force the accumulators out of their registers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static (double Sum, double ProductSum) SumLong<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm argument)
+    private static (double Sum, double ProductSum) SumLong<T, TTerm, TMask>(T* x, T* dy, int runs, nint stride, int length, TTerm argument, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         TTerm term = argument;
         int width = Vector512<T>.Count;
@@ -88,6 +106,7 @@ internal static unsafe class Segments
         {
             T* xr = x + run * stride;
             T* dyr = TTerm.UsesDy ? dy + run * stride : x;
+            TMask counts = mask.Run(run);
             int i = 0;
             while (i <= length - 4 * width)
             {
@@ -98,6 +117,14 @@ internal static unsafe class Segments
                     Vector512<T> w1 = term.W(Simd.Load(xr + i + width));
                     Vector512<T> w2 = term.W(Simd.Load(xr + i + 2 * width));
                     Vector512<T> w3 = term.W(Simd.Load(xr + i + 3 * width));
+                    if (!TMask.IsNone)
+                    {
+                        w0 &= counts.Load(i);
+                        w1 &= counts.Load(i + width);
+                        w2 &= counts.Load(i + 2 * width);
+                        w3 &= counts.Load(i + 3 * width);
+                    }
+
                     Vector512<T> u0 = term.U(w0, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
                     Vector512<T> u1 = term.U(w1, TTerm.UsesDy ? Simd.Load(dyr + i + width) : default);
                     Vector512<T> u2 = term.U(w2, TTerm.UsesDy ? Simd.Load(dyr + i + 2 * width) : default);
@@ -128,6 +155,7 @@ internal static unsafe class Segments
             for (; i <= length - width; i += width)
             {
                 Vector512<T> w = term.W(Simd.Load(xr + i));
+                if (!TMask.IsNone) w &= counts.Load(i);
                 Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
                 s1 += u;
                 if (TTerm.HasProduct) p1 = Simd.Fma(u, w, p1);
@@ -136,6 +164,7 @@ internal static unsafe class Segments
             if (i < length)
             {
                 Vector512<T> w = term.W(Simd.Load(xr + length - width));
+                if (!TMask.IsNone) w &= counts.Load(length - width);
                 Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dyr + length - width) : default) & tail;
                 s2 += u;
                 if (TTerm.HasProduct) p2 = Simd.Fma(u, w, p2);
@@ -159,9 +188,10 @@ internal static unsafe class Segments
     }
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
-    private static (double Sum, double ProductSum) SumShort<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm term)
+    private static (double Sum, double ProductSum) SumShort<T, TTerm, TMask>(T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         Vector512<T> s = default, p = default, none = default;
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
@@ -169,6 +199,7 @@ internal static unsafe class Segments
         for (int run = 0; run < runs; run++)
         {
             Vector512<T> w = term.W(Simd.LoadPartial(x + run * stride, length));
+            if (!TMask.IsNone) w &= mask.Run(run).Load(0);
             Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.LoadPartial(dy + run * stride, length) : default) & head;
             s += u;
             if (TTerm.HasProduct) p = Simd.Fma(u, w, p);
@@ -188,20 +219,27 @@ internal static unsafe class Segments
     /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned; call <see cref="Simd.StreamFence"/> after the last map of a chunk.</param>
     public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
+        where TMap : struct, IMap<T> => Map(x, dy, result, runs, stride, length, map, default(NoMask<T>), stream, ahead);
+
+    /// <inheritdoc cref="Map{T, TMap}(T*, T*, T*, int, nint, int, TMap, bool, bool)"/>
+    public static void Map<T, TMap, TMask>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, TMask mask, bool stream, bool ahead)
+        where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
-        if (length < width) MapShort(x, dy, result, runs, stride, length, map);
-        else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0) MapStream(x, dy, result, runs, stride, length, map, ahead);
-        else MapLong(x, dy, result, runs, stride, length, map, ahead);
+        if (length < width) MapShort(x, dy, result, runs, stride, length, map, mask);
+        else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0) MapStream(x, dy, result, runs, stride, length, map, mask, ahead);
+        else MapLong(x, dy, result, runs, stride, length, map, mask, ahead);
     }
 
     // next: from a pack to the one that is asked for. Without "ahead" it is the pack itself, which costs nothing.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapStream<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, bool ahead)
+    private static void MapStream<T, TMap, TMask>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, TMask mask, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         TMap map = argument;
         int next = ahead ? length : 0;
@@ -211,19 +249,22 @@ internal static unsafe class Segments
             T* xr = x + run * stride;
             T* dyr = TMap.UsesDy ? dy + run * stride : x;
             T* rr = result + run * stride;
+            TMask counts = mask.Run(run);
             for (int i = 0; i < length; i += width)
             {
                 Simd.Prefetch(xr + next + i);
                 if (TMap.UsesDy) Simd.Prefetch(dyr + next + i);
-                Simd.StoreStream(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
+                Vector512<T> d = TMap.UsesDy ? Simd.Load(dyr + i) : default;
+                Simd.StoreStream(rr + i, TMask.IsNone ? map.Invoke(Simd.Load(xr + i), d) : map.Invoke(Simd.Load(xr + i), d, counts.Load(i)));
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapLong<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, bool ahead)
+    private static void MapLong<T, TMap, TMask>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, TMask mask, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         TMap map = argument;
         int next = ahead ? length : 0;
@@ -233,6 +274,7 @@ internal static unsafe class Segments
             T* xr = x + run * stride;
             T* dyr = TMap.UsesDy ? dy + run * stride : x;
             T* rr = result + run * stride;
+            TMask counts = mask.Run(run);
             int i = 0;
             for (; i <= length - 2 * width; i += 2 * width)
             {
@@ -244,8 +286,10 @@ internal static unsafe class Segments
                     Simd.Prefetch(dyr + next + i + width);
                 }
 
-                Vector512<T> r0 = map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default);
-                Vector512<T> r1 = map.Invoke(Simd.Load(xr + i + width), TMap.UsesDy ? Simd.Load(dyr + i + width) : default);
+                Vector512<T> x0 = Simd.Load(xr + i), d0 = TMap.UsesDy ? Simd.Load(dyr + i) : default;
+                Vector512<T> r0 = TMask.IsNone ? map.Invoke(x0, d0) : map.Invoke(x0, d0, counts.Load(i));
+                Vector512<T> x1 = Simd.Load(xr + i + width), d1 = TMap.UsesDy ? Simd.Load(dyr + i + width) : default;
+                Vector512<T> r1 = TMask.IsNone ? map.Invoke(x1, d1) : map.Invoke(x1, d1, counts.Load(i + width));
                 Simd.Store(rr + i, r0);
                 Simd.Store(rr + i + width, r1);
             }
@@ -254,20 +298,23 @@ internal static unsafe class Segments
             for (; i < length; i += width)
             {
                 int at = Math.Min(i, length - width);
-                Simd.Store(rr + at, map.Invoke(Simd.Load(xr + at), TMap.UsesDy ? Simd.Load(dyr + at) : default));
+                Vector512<T> d = TMap.UsesDy ? Simd.Load(dyr + at) : default;
+                Simd.Store(rr + at, TMask.IsNone ? map.Invoke(Simd.Load(xr + at), d) : map.Invoke(Simd.Load(xr + at), d, counts.Load(at)));
             }
         }
     }
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
-    private static void MapShort<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map)
+    private static void MapShort<T, TMap, TMask>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         for (int run = 0; run < runs; run++)
         {
             nint at = run * stride;
-            Simd.StorePartial(result + at, map.Invoke(Simd.LoadPartial(x + at, length), TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default), length);
+            Vector512<T> v = Simd.LoadPartial(x + at, length), d = TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default;
+            Simd.StorePartial(result + at, TMask.IsNone ? map.Invoke(v, d) : map.Invoke(v, d, mask.Run(run).Load(0)), length);
         }
     }
 

@@ -63,9 +63,8 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
         Tensor planes = AsPlanes(x);
         // Without running statistics the batch's own are meant, in every mode.
         bool? training = TrackRunningStats ? null : true;
-        Tensor y = mask is null
-            ? planes.NormalizeBatch(_form, Gamma, Beta, Running, Eps, fuseReLU, training, Convention.SingleValue)
-            : planes.MaskedBatchNorm(MaskOf(mask, x, axis, planes), Gamma, Beta, Running, Eps, training, Convention.SingleValue);
+        BatchForm form = mask is null ? _form : _form with { Mask = MaskOf(mask, x, axis, planes) };
+        Tensor y = planes.NormalizeBatch(form, Gamma, Beta, Running, Eps, fuseReLU, training, Convention.SingleValue);
         return ReferenceEquals(planes, x) ? y : y.Reshape(shape);
     }
 

@@ -74,7 +74,8 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
 
         if (passes == BatchPasses.Statistics || batch.Dx is null) return;
         inRange &= LoadSlopes(channels, part, coefficients);
-        Columns.Map<T, InputGradient<T, TEpilogue>>(x, dy, batch.Dx + offset, part.Samples, batch.Channels, channels.Lanes, coefficients);
+        if (batch.Mask is null) Columns.Map<T, InputGradient<T, TEpilogue>>(x, dy, batch.Dx + offset, part.Samples, batch.Channels, channels.Lanes, coefficients);
+        else Columns.Map<T, InputGradient<T, TEpilogue>, RowMask<T>>(x, dy, batch.Dx + offset, part.Samples, batch.Channels, channels.Lanes, coefficients, Mask(part));
         if (!inRange) GradientScaled(channels, part, coefficients, offset);
     }
 
@@ -119,6 +120,9 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     {
     }
 
+    /// <summary>The mask of a part, or of every <paramref name="stride"/>th of its samples.</summary>
+    private RowMask<T> Mask(in BatchPart part, int stride = 1) => new(batch.Mask + part.Start, stride);
+
     private nint Offset(ColumnBlock channels, in BatchPart part) => (nint)part.Start * batch.Channels + channels.Start;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -131,17 +135,18 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void SaveMoments(T* x, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums)
     {
-        var m = Vector512.Create((double)part.Samples);
+        var m = Vector512.Create(part.Count);
         int step = Vector512<double>.Count;
         double* pivots = coefficients + Coefficient.Pivot * Columns.Row;
-        int sample = Math.Min(part.Samples, NormFormulas.SampleRows);
-        Columns.Sum<T, Value<T>>(x, x, sample, (nint)(part.Samples / sample) * batch.Channels, channels.Lanes, coefficients, sums);
-        for (int j = 0; j < channels.Padded; j += step) Simd.Store(pivots + j, Widen.Round<T>(Simd.Load(sums + j) / Vector512.Create((double)sample)));
+        int sample = Math.Min(part.Samples, NormFormulas.SampleRows), apart = part.Samples / sample;
+        Sum<Value<T>>(x, channels, part, sample, apart, coefficients, sums);
+        var sampled = Vector512.Create(Math.Max(1, SampledRows(part, sample, apart)));
+        for (int j = 0; j < channels.Padded; j += step) Simd.Store(pivots + j, Widen.Round<T>(Simd.Load(sums + j) / sampled));
         double* lows = sums;
         double* variances = sums + Columns.Row;
         for (int attempt = 1; ; attempt++)
         {
-            Columns.Sum<T, Deviation<T>>(x, x, part.Samples, batch.Channels, channels.Lanes, coefficients, sums);
+            Sum<Deviation<T>>(x, channels, part, part.Samples, apart: 1, coefficients, sums);
             Vector512<double> far = default;
             for (int j = 0; j < channels.Padded; j += step)
             {
@@ -190,11 +195,33 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     {
         for (int lane = 0; lane < channels.Lanes; lane++)
         {
-            Moments moments = NormFormulas.IsOutOfRange<T>(variances[lane], batch.Eps)
-                ? Moments.Scaled(x + lane, part.Samples, batch.Channels, 1, batch.Eps)
-                : new Moments(pivots[lane], lows[lane], variances[lane]);
+            Moments moments = new(pivots[lane], lows[lane], variances[lane]);
+            if (NormFormulas.IsOutOfRange<T>(variances[lane], batch.Eps))
+            {
+                moments = batch.Mask is null
+                    ? Moments.Scaled(x + lane, part.Samples, batch.Channels, 1, batch.Eps)
+                    : Moments.Scaled(x + lane, part.Samples, batch.Channels, 1, part.Count, batch.Eps, hasMean: true, batch.MaskOf(part));
+            }
+
             part.Save(channels.Start + lane, moments, batch.Eps);
         }
+    }
+
+    /// <summary>Sums of x over some rows of a part, each <paramref name="apart"/> rows behind the one before it; under the mask, if there is one.</summary>
+    private void Sum<TTerm>(T* x, ColumnBlock channels, in BatchPart part, int rows, int apart, double* coefficients, double* sums) where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+    {
+        if (batch.Mask is null) Columns.Sum<T, TTerm>(x, x, rows, (nint)apart * batch.Channels, channels.Lanes, coefficients, sums);
+        else Columns.Sum<T, TTerm, RowMask<T>>(x, x, rows, (nint)apart * batch.Channels, channels.Lanes, coefficients, sums, Mask(part, apart));
+    }
+
+    /// <summary>How many of the sampled rows count.</summary>
+    private double SampledRows(in BatchPart part, int sample, int apart)
+    {
+        if (batch.Mask is null) return sample;
+        RowMask<T> mask = Mask(part, apart);
+        int rows = 0;
+        for (int row = 0; row < sample; row++) rows += mask.Run(row).Counts(0) ? 1 : 0;
+        return rows;
     }
 
     /// <summary>All ones where <see cref="NormFormulas.IsFar"/>; zero behind the last column.</summary>

@@ -14,11 +14,14 @@ internal readonly record struct BatchForm
     /// <summary>Renorm: how far the batch's statistics may take the output from what the running ones would give.</summary>
     public RenormLimits? Limits { get; init; }
 
+    /// <summary>Zeros and ones, one for each position (N, 1, …): the statistics are of the ones. Null: of all positions.</summary>
+    public Tensor? Mask { get; init; }
+
     /// <summary>What one value per channel is.</summary>
     public SingleValue SingleValue { get; init; }
 
     /// <summary>The name that errors begin with.</summary>
-    public string Name => Limits is not null ? "BatchRenorm" : SpansGroup ? "SyncBatchNorm" : VirtualBatchSize > 0 ? "GhostBatchNorm" : "BatchNorm";
+    public string Name => Limits is not null ? "BatchRenorm" : SpansGroup ? "SyncBatchNorm" : VirtualBatchSize > 0 ? "GhostBatchNorm" : Mask is not null ? "MaskedBatchNorm" : "BatchNorm";
 
     /// <summary>The members whose parts make up the batch with this tape's; null where the batch is this tape's alone, as it is in eval, where members need not run alike.</summary>
     public ICollective? MembersOf(Tape? tape) =>

@@ -13,6 +13,8 @@ namespace Evenkeel;
 /// dbeta = Σdy, dgamma = Σdy·xhat; with g = gamma·dy, dL/dvar = -½·rstd²·Σg·xhat and dL/dmean = -rstd·Σg (the path mean→var vanishes, Σ(x-mean) = 0), so
 /// dx = rstd·g + dL/dvar·2(x-mean)/m + dL/dmean/m = rstd·(g - mean(g) - xhat·mean(g·xhat)).
 /// With fixed statistics (eval) both paths are gone: dx = rstd·g.</para>
+/// <para>A mask leaves positions out of mean and var, and of m: then dL/dvar and dL/dmean reach the positions that count alone, and dx = rstd·g at the others.
+/// y, Σdy and Σdy·xhat are of all positions.</para>
 /// <para>The batch may come in parts along N. Ghost: each part is a group. Pooled: all parts, and those of all members of a collective, are one group; m, mean, var, Σdy and Σdy·xhat
 /// are put together between the two passes (<see cref="BatchStatistics"/>), and dgamma and dbeta stay this tape's share. Renorm: gamma·r and beta + gamma·d stand for gamma and beta, r and d being constants.</para>
 /// <para>Walks: planes (NC…, a channel is N runs of S values) and columns (NC, a lane is a channel). The full derivation is in docs/derivations/batch-norm.md.</para>
@@ -34,6 +36,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     private Tensor? _beta;
     private RunningStatistics? _running;
     private BatchForm _form;
+    private Tensor? _mask;
     private bool _fromBatch;
     private double _eps;
     private (double R, double D) _limits;
@@ -80,6 +83,12 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         else op._statistics.CutIntoRuns(fromBatch ? form.VirtualBatchSize : 0, op._samples, op._spatial);
         op.Bind(x.Shape, x.DType, x, gamma, beta);
         op._statistics.Bind(op.NewTensor(op._statistics.RowsShape(op._channels), DType.Float64));
+        if (fromBatch && form.Mask is { } mask)
+        {
+            op._mask = op.NewTensor([mask.Count + MaskBits.Padding], x.DType);
+            op._statistics.CountUnder(mask, op._mask);
+        }
+
         op._previous = tape is not null && fromBatch && running is not null ? op.NewTensor([2, op._channels], x.DType) : null;
         return op.Execute();
     }
@@ -89,7 +98,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         base.Recycle();
         _statistics.Recycle();
         _x = null!;
-        _gamma = _beta = _previous = _unscaled = _dx = _dgamma = _dbeta = null;
+        _gamma = _beta = _mask = _previous = _unscaled = _dx = _dgamma = _dbeta = null;
         _running = null;
         _form = default;
         _updates = 0;
@@ -222,6 +231,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         Beta = At<T>(_beta),
         Dgamma = At<T>(_dgamma),
         Dbeta = At<T>(_dbeta),
+        Mask = At<T>(_mask),
         RunningMean = At<T>(_running?.Mean.Value),
         RunningVariance = At<T>(_running?.Variance.Value),
         Samples = _samples,
@@ -265,6 +275,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         (double count, atOnce) = _statistics.Agree(atOnce);
         _hasPlanes = atOnce < int.MaxValue;
         _channelsAtOnce = Math.Min(atOnce, _channels);
+        if (_mask is not null && count == 0) NormChecks.NothingUnderMasks(_form.Name, _x, Tape?.Collective?.Size ?? 1);
         if (_form.SingleValue == SingleValue.Error) NormChecks.MoreThanOneValueInGroup(_form.Name, _x, count, Tape?.Collective?.Size ?? 1);
     }
 
@@ -379,6 +390,7 @@ public sealed partial class Tensor
         NormChecks.PerChannel(name, this, gamma, beta, running);
         NormChecks.Parts(name, this, parts);
         bool fromBatch = RunningStatistics.FromBatch(name, Tape, running, training);
+        if (form.Mask is { } mask) NormChecks.Mask(name, this, mask, fromBatch && form.MembersOf(Tape) is null, singleValue);
         if (fromBatch && singleValue == SingleValue.Error)
         {
             if (form.MembersOf(Tape) is null) NormChecks.MoreThanOneValue(name, this, channels, Tape is { Mode: Mode.Train } || running is not null);

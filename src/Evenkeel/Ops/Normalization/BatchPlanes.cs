@@ -26,7 +26,10 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
         T* x = batch.X + offset;
         if (passes != BatchPasses.Map)
         {
-            part.Save(c, Moments.Of(x, part.Samples, Stride, batch.Spatial, batch.Eps), batch.Eps);
+            Moments moments = batch.Mask is null
+                ? Moments.Of(x, part.Samples, Stride, batch.Spatial, batch.Eps)
+                : Moments.Of(x, part.Samples, Stride, batch.Spatial, part.Count, batch.Eps, batch.MaskOf(part));
+            part.Save(c, moments, batch.Eps);
             batch.Renormalize(c, c + 1, part);
         }
 
@@ -88,7 +91,8 @@ internal readonly unsafe struct BatchPlanes<T, TEpilogue>(BatchOperands<T> batch
         }
 
         var gradient = new InputGradient<T, TEpilogue>(formula, Broadcast(a), Broadcast(b), Broadcast(constant));
-        Segments.Map(x, dy, batch.Dx + offset, part.Samples, Stride, batch.Spatial, gradient, batch.Streams, Ahead(part));
+        if (batch.Mask is null) Segments.Map(x, dy, batch.Dx + offset, part.Samples, Stride, batch.Spatial, gradient, batch.Streams, Ahead(part));
+        else Segments.Map(x, dy, batch.Dx + offset, part.Samples, Stride, batch.Spatial, gradient, batch.MaskOf(part), batch.Streams, Ahead(part));
     }
 
     public void ParameterGradients(ColumnBlock channels, BatchStatistics statistics)

@@ -74,8 +74,9 @@ internal sealed unsafe class BatchStatistics
     private int _samples;
     private int _spatial;
 
-    // The parts of this batch: part p ends before sample _ends[p]. And the values per channel of every part of every member.
+    // The parts of this batch: part p ends before sample _ends[p] and has _values[p] values per channel. And the values of every part of every member.
     private int[] _ends = new int[1];
+    private double[] _values = new double[1];
     private double[] _counts = [];
     private double _pooledCount;
 
@@ -95,6 +96,7 @@ internal sealed unsafe class BatchStatistics
         int parts = size == 0 || samples == 0 ? 1 : (int)(((long)samples + size - 1) / size);
         Begin(parts, samples, spatial);
         for (int p = 0; p < parts; p++) _ends[p] = p == parts - 1 ? samples : (p + 1) * size;
+        CountValues();
     }
 
     /// <summary>A batch in parts of given sizes, whose statistics are those of all parts, and of the parts of all <paramref name="members"/>. No sizes: one part.</summary>
@@ -105,6 +107,15 @@ internal sealed unsafe class BatchStatistics
         for (int p = 0; p < sizes.Length; p++) _ends[p] = (p == 0 ? 0 : _ends[p - 1]) + sizes[p];
         _members = members;
         IsPooled = true;
+        CountValues();
+    }
+
+    /// <summary>Leaves positions out: each part has the values that count under the mask, whose bits are written.</summary>
+    /// <param name="mask">Zeros and ones, one for each position.</param>
+    /// <param name="bits">Receives them as bits of its type, see <see cref="Kernels.MaskBits"/>.</param>
+    public void CountUnder(Tensor mask, Tensor bits)
+    {
+        for (int p = 0; p < Parts; p++) _values[p] = PositionMask.Write(mask, bits, Start(p) * _spatial, Length(p) * _spatial);
     }
 
     /// <summary>The shape of the memory that <see cref="Bind"/> wants: the rows of each part, and behind them those of the whole.</summary>
@@ -131,7 +142,7 @@ internal sealed unsafe class BatchStatistics
     }
 
     /// <summary>A part with its own moments and sums.</summary>
-    public BatchPart Part(int p) => new(Start(p), Length(p), (double)Length(p) * _spatial, Block(p), Block(p), _channels);
+    public BatchPart Part(int p) => new(Start(p), Length(p), _values[p], Block(p), Block(p), _channels);
 
     /// <summary>A part whose sums are its own; its moments are those it was normalized with.</summary>
     public BatchPart PartToSum(int p) => IsPooled ? new(Start(p), Length(p), _pooledCount, Block(Parts), Block(p), _channels) : Part(p);
@@ -150,7 +161,7 @@ internal sealed unsafe class BatchStatistics
     {
         int members = _members?.Size ?? 1;
         Span<double> own = Own(Parts + 1);
-        for (int p = 0; p < Parts; p++) own[p] = (double)Length(p) * _spatial;
+        for (int p = 0; p < Parts; p++) own[p] = _values[p];
         own[Parts] = channelsAtOnce;
         ReadOnlySpan<double> all = Gather("BatchNorm counts", Parts + 1);
         if (_counts.Length < members * Parts) _counts = new double[members * Parts];
@@ -249,7 +260,12 @@ internal sealed unsafe class BatchStatistics
         (Parts, _samples, _spatial) = (parts, samples, spatial);
         IsPooled = false;
         _members = null;
-        if (_ends.Length < parts) _ends = new int[parts];
+        if (_ends.Length < parts) (_ends, _values) = (new int[parts], new double[parts]);
+    }
+
+    private void CountValues()
+    {
+        for (int p = 0; p < Parts; p++) _values[p] = (double)Length(p) * _spatial;
     }
 
     private int Start(int p) => p == 0 ? 0 : _ends[p - 1];

@@ -51,6 +51,9 @@ internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee7
 {
     public T* X, Y, Dy, Dx, Gamma, Beta, Dgamma, Dbeta, RunningMean, RunningVariance;
 
+    /// <summary>Bits of the positions (N, …) that the batch's statistics are of; null where all are. See <see cref="MaskBits"/>.</summary>
+    public T* Mask;
+
     /// <summary>The batch is (N, C, …): samples, channels, values of a channel in a sample.</summary>
     public int Samples, Channels, Spatial;
 
@@ -69,6 +72,9 @@ internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee7
 
     /// <summary>Whether the backward pass needs Σdy and Σdy·xhat.</summary>
     public readonly bool NeedsSums => FromBatch || Dgamma is not null || Dbeta is not null;
+
+    /// <summary>The mask of a part, which is the same for all channels: a run has one sample's positions.</summary>
+    public readonly RunMask<T> MaskOf(in BatchPart part) => new(Mask + (nint)part.Start * Spatial, Spatial);
 
     /// <summary>gamma and beta of a channel, as renormalization changes them.</summary>
     public readonly (double Gamma, double Beta) Affine(int c, in BatchPart part)
@@ -98,7 +104,9 @@ internal unsafe struct BatchOperands<T> where T : unmanaged, IFloatingPointIeee7
         int k = ScaledNorm<T, TEpilogue>.GammaExponent(Math.Abs(gamma));
         double share = FromBatch ? Math.ScaleB(gamma, -k) / part.Count : 0;
         double meanG = FromBatch ? share * part[BatchPart.Dbeta][c] : 0, meanGXHat = FromBatch ? share * part[BatchPart.Dgamma][c] : 0;
-        Scaled<TEpilogue>(c, part).Gradient(X + offset, Dy + offset, Dx + offset, part.Samples, stride, Spatial, meanG, meanGXHat, k);
+        ScaledNorm<T, TEpilogue> norm = Scaled<TEpilogue>(c, part);
+        if (Mask is null) norm.Gradient(X + offset, Dy + offset, Dx + offset, part.Samples, stride, Spatial, meanG, meanGXHat, k);
+        else norm.Gradient(X + offset, Dy + offset, Dx + offset, part.Samples, stride, Spatial, meanG, meanGXHat, k, MaskOf(part));
     }
 
     /// <summary>

@@ -51,6 +51,27 @@ internal static class NormChecks
         throw new ArgumentException($"{op}: expected more than one value per channel, got shape {x.Shape} with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). Use a larger batch, drop or merge a last batch of one sample, {(training ? "run in Mode.Eval, freeze the layer" : "track running statistics")}, or use LayerNorm.");
     }
 
+    /// <summary>A mask of zeros and ones, one for each position; with enough ones if it is the statistics of this batch alone that they are for.</summary>
+    public static void Mask(string op, Tensor x, Tensor mask, bool alone, SingleValue singleValue)
+    {
+        Shape expected = x.Shape.With(1, 1);
+        if (mask.Shape != expected)
+            throw new ArgumentException($"{op}: expected a mask of shape {expected} for an input of shape {x.Shape}, got {mask.Shape}.");
+        int ones = PositionMask.CountOnes(op, mask);
+        if (!alone || x.Count == 0) return;
+        if (ones == 0)
+            throw new ArgumentException($"{op}: expected a mask with at least one 1, got none of {mask.Count}; there is nothing to take statistics of. Drop the batch.");
+        if (ones == 1 && singleValue == SingleValue.Error)
+            throw new ArgumentException($"{op}: expected more than one value per channel under the mask, got exactly one; one value has no spread (the output would be beta whatever the input). Use a larger batch, run in Mode.Eval, or take a convention that allows it.");
+    }
+
+    /// <summary>A position counts in one of the masks of a pooled batch.</summary>
+    public static void NothingUnderMasks(string op, Tensor x, int members)
+    {
+        if (x.Count == 0) return;
+        throw new ArgumentException($"{op}: expected at least one 1 in the masks of all {members} members together, got none (here an input of shape {x.Shape}); there is nothing to take statistics of. Drop the batch.");
+    }
+
     /// <summary>A group norm's input: (N, C, ...) whose channels the groups divide, with more than one value a group.</summary>
     public static void Groups(string op, Tensor x, int groups, Tensor? gamma, Tensor? beta, double eps)
     {

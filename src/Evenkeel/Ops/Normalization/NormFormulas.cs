@@ -107,18 +107,23 @@ internal readonly record struct Moments(double Pivot, double Low, double Varianc
     public double Rstd(double eps) => NormFormulas.Rstd(Variance, Exponent == 0 ? eps : Math.ScaleB(eps, -2 * Exponent));
 
     /// <summary>One pass over the group, more only where the sample was a poor one; see <see cref="NormFormulas"/>.</summary>
-    public static unsafe Moments Of<T>(T* x, int runs, nint stride, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T>
+    public static unsafe Moments Of<T>(T* x, int runs, nint stride, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T> =>
+        Of(x, runs, stride, length, (double)runs * length, eps, default(NoMask<T>));
+
+    /// <summary>The same of the m values that count under a mask.</summary>
+    public static unsafe Moments Of<T, TMask>(T* x, int runs, nint stride, int length, double m, double eps, TMask mask)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
-        double m = (double)runs * length;
-        double pivot = Round<T>(Segments.SampleMean(x, runs, stride, length, NormFormulas.SamplePacks));
+        double pivot = Round<T>(Segments.SampleMean(x, runs, stride, length, NormFormulas.SamplePacks, mask));
         for (int attempt = 1; ; attempt++)
         {
-            (double sum, double squares) = Segments.Sum(x, x, runs, stride, length, new Deviation<T>(Vector512.Create(T.CreateTruncating(pivot))));
+            (double sum, double squares) = Segments.Sum(x, x, runs, stride, length, new Deviation<T>(Vector512.Create(T.CreateTruncating(pivot))), mask);
             double low = sum / m;
             double variance = squares / m - low * low;
             if (variance < 0) variance = 0;
             if (attempt == NormFormulas.MaxPivots || !NormFormulas.IsFar(low, variance))
-                return NormFormulas.IsOutOfRange<T>(variance, eps) ? Scaled(x, runs, stride, length, eps) : new Moments(pivot, low, variance);
+                return NormFormulas.IsOutOfRange<T>(variance, eps) ? Scaled(x, runs, stride, length, m, eps, hasMean: true, mask) : new Moments(pivot, low, variance);
             pivot = Round<T>(pivot + low);
         }
     }
@@ -126,14 +131,22 @@ internal readonly record struct Moments(double Pivot, double Low, double Varianc
     /// <summary>The same value by value, in double and in units of a power of two: for the rare group whose squares T does not hold.</summary>
     /// <param name="hasMean">False: nothing is subtracted, so the variance is the mean square.</param>
     public static unsafe Moments Scaled<T>(T* x, int runs, nint stride, int length, double eps, bool hasMean = true)
+        where T : unmanaged, IFloatingPointIeee754<T> => Scaled(x, runs, stride, length, (double)runs * length, eps, hasMean, default(NoMask<T>));
+
+    /// <summary>The same of the m values that count under a mask.</summary>
+    public static unsafe Moments Scaled<T, TMask>(T* x, int runs, nint stride, int length, double m, double eps, bool hasMean, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
+        where TMask : struct, IPositionMask<T, TMask>
     {
         double smallest = double.PositiveInfinity, largest = double.NegativeInfinity;
         for (int run = 0; run < runs; run++)
         {
-            for (nint i = run * stride; i < run * stride + length; i++)
+            T* values = x + run * stride;
+            TMask counts = mask.Run(run);
+            for (int i = 0; i < length; i++)
             {
-                double value = double.CreateTruncating(x[i]);
+                if (!counts.Counts(i)) continue;
+                double value = double.CreateTruncating(values[i]);
                 if (double.IsNaN(value)) return new Moments(double.NaN, double.NaN, double.NaN);
                 (smallest, largest) = (Math.Min(smallest, value), Math.Max(largest, value));
             }
@@ -146,7 +159,7 @@ internal readonly record struct Moments(double Pivot, double Low, double Varianc
         int exponent = Math.ILogB(peak) + 1;
         if (eps > 0) exponent = Math.Max(exponent, (Math.ILogB(eps) >> 1) + 1);
         int half = -exponent / 2;
-        double unit = Math.ScaleB(1, half), unit2 = Math.ScaleB(1, -exponent - half), m = (double)runs * length;
+        double unit = Math.ScaleB(1, half), unit2 = Math.ScaleB(1, -exponent - half);
         double pivot = hasMean ? Round<T>(Math.ScaleB(Sum(0, 0, squares: false) / m, exponent)) : 0;
         double scaled = pivot * unit * unit2, low = hasMean ? Sum(scaled, 0, squares: false) / m : 0;
         return new Moments(pivot, low, Sum(scaled, low, squares: true) / m, exponent);
@@ -156,9 +169,12 @@ internal readonly record struct Moments(double Pivot, double Low, double Varianc
             double sum = 0;
             for (int run = 0; run < runs; run++)
             {
-                for (nint i = run * stride; i < run * stride + length; i++)
+                T* values = x + run * stride;
+                TMask counts = mask.Run(run);
+                for (int i = 0; i < length; i++)
                 {
-                    double d = double.CreateTruncating(x[i]) * unit * unit2 - high - low;
+                    if (!counts.Counts(i)) continue;
+                    double d = double.CreateTruncating(values[i]) * unit * unit2 - high - low;
                     sum += squares ? d * d : d;
                 }
             }
@@ -240,6 +256,10 @@ internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vect
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy) => TEpilogue.Apply(Simd.Fma(x - pivot, scale, shift));
 
+    /// <summary>All positions are normalized, those too that the statistics leave out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy, Vector512<T> counts) => Invoke(x, dy);
+
     /// <summary>x - pivot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Centered(Vector512<T> x) => x - pivot;
@@ -317,6 +337,14 @@ internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilog
     {
         Vector512<T> centered = forward.Centered(x);
         return Simd.Fma(a, forward.Dy(centered, dy), Simd.Fma(b, centered, c));
+    }
+
+    /// <summary>The statistics, through which b and c come, are no functions of a position that they leave out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy, Vector512<T> counts)
+    {
+        Vector512<T> centered = forward.Centered(x);
+        return Simd.Fma(a, forward.Dy(centered, dy), Simd.Fma(b, centered, c) & counts);
     }
 }
 

@@ -75,16 +75,29 @@ internal readonly struct ScaledNorm<T, TEpilogue>
     }
 
     /// <summary>dx = 2^(k-e)·rstd·(g - mean(g) - xhat·mean(g·xhat)).</summary>
+    /// <inheritdoc cref="Gradient{TMask}"/>
+    public unsafe void Gradient(T* x, T* dy, T* dx, int runs, nint stride, int length, double meanG, double meanGXHat, int k) =>
+        Gradient(x, dy, dx, runs, stride, length, meanG, meanGXHat, k, default(NoMask<T>));
+
+    /// <summary>dx = 2^(k-e)·rstd·(g - mean(g) - xhat·mean(g·xhat)); 2^(k-e)·rstd·g where a value does not count in the statistics.</summary>
     /// <param name="meanG">mean(g) over the group; 0 where the statistics are fixed.</param>
     /// <param name="meanGXHat">mean(g·xhat) over the group; 0 where the statistics are fixed.</param>
     /// <param name="k">g is gamma·2^-k·dy.</param>
-    public unsafe void Gradient(T* x, T* dy, T* dx, int runs, nint stride, int length, double meanG, double meanGXHat, int k)
+    /// <param name="mask">Which values count in the statistics.</param>
+    public unsafe void Gradient<TMask>(T* x, T* dy, T* dx, int runs, nint stride, int length, double meanG, double meanGXHat, int k, TMask mask)
+        where TMask : struct, IPositionMask<T, TMask>
     {
         double gamma = Math.ScaleB(_gamma, -k);
         for (int run = 0; run < runs; run++)
         {
-            for (nint i = run * stride; i < run * stride + length; i++)
-                dx[i] = T.CreateTruncating(Product(gamma * Fresh(x[i], dy[i]) - meanG - XHat(x[i]) * meanGXHat, _rstd, k - _exponent));
+            TMask counts = mask.Run(run);
+            for (int place = 0; place < length; place++)
+            {
+                nint i = run * stride + place;
+                double g = gamma * Fresh(x[i], dy[i]);
+                if (counts.Counts(place)) g = g - meanG - XHat(x[i]) * meanGXHat;
+                dx[i] = T.CreateTruncating(Product(g, _rstd, k - _exponent));
+            }
         }
     }
 
