@@ -74,16 +74,43 @@ internal static unsafe class MaskBits
     /// <summary>Elements behind the last one that are read and do not count: a run shorter than a pack is read as a whole one.</summary>
     public const int Padding = 16;
 
+    /// <summary>The number of ones, and of values that are neither 0 nor 1.</summary>
+    public static (int Ones, int Others) Count<TValue>(TValue* values, int count) where TValue : unmanaged, INumberBase<TValue>
+    {
+        int ones = 0, others = 0, i = 0;
+        for (; i <= count - Vector512<TValue>.Count; i += Vector512<TValue>.Count)
+        {
+            Vector512<TValue> v = Simd.Load(values + i), isOne = Vector512.Equals(v, Vector512<TValue>.One);
+            ones += BitOperations.PopCount(isOne.ExtractMostSignificantBits());
+            others += BitOperations.PopCount((~(isOne | Vector512.Equals(v, Vector512<TValue>.Zero))).ExtractMostSignificantBits());
+        }
+
+        for (; i < count; i++)
+        {
+            if (values[i] == TValue.One) ones++;
+            else if (values[i] != TValue.Zero) others++;
+        }
+
+        return (ones, others);
+    }
+
     /// <summary>Writes bits for <paramref name="count"/> zeros and ones.</summary>
     /// <returns>The number of ones.</returns>
     public static int Write<TValue, T>(TValue* values, T* bits, int count) where TValue : unmanaged, INumberBase<TValue> where T : unmanaged
     {
-        int ones = 0;
-        for (int i = 0; i < count; i++)
+        int ones = 0, i = 0;
+        for (; sizeof(TValue) == sizeof(T) && i <= count - Vector512<TValue>.Count; i += Vector512<TValue>.Count)
+        {
+            Vector512<TValue> isOne = Vector512.Equals(Simd.Load(values + i), Vector512<TValue>.One);
+            ones += BitOperations.PopCount(isOne.ExtractMostSignificantBits());
+            Simd.Store((TValue*)(bits + i), isOne);
+        }
+
+        for (; i < count; i++)
         {
             int one = values[i] == TValue.One ? 1 : 0;
             ones += one;
-            if (sizeof(T) == 4) ((int*)bits)[i] = -one;
+            if (sizeof(T) == sizeof(int)) ((int*)bits)[i] = -one;
             else ((long*)bits)[i] = -one;
         }
 

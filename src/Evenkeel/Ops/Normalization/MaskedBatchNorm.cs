@@ -58,11 +58,11 @@ internal static unsafe class PositionMask
 
     private static int CountOnes<T>(string op, Tensor mask) where T : unmanaged, INumberBase<T>
     {
-        int ones = 0;
+        (int ones, int others) = MaskBits.Count(mask.Pointer<T>(), mask.Count);
+        if (others == 0) return ones;
         foreach (T value in mask.AsSpan<T>())
         {
-            if (value == T.One) ones++;
-            else if (value != T.Zero) throw new ArgumentException($"{op}: expected a mask of zeros and ones, got {value}. 1 marks the positions that count.");
+            if (value != T.One && value != T.Zero) throw new ArgumentException($"{op}: expected a mask of zeros and ones, got {value}. 1 marks the positions that count.");
         }
 
         return ones;

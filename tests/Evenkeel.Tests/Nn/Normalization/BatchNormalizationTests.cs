@@ -159,16 +159,6 @@ public sealed class BatchNormalizationTests
     }
 
     [Fact]
-    public void A_mask_is_refused_where_members_pool_and_taken_where_there_is_one()
-    {
-        Tensor x = Tensor.RandomNormal([2, 4, 3], new Philox(6)), mask = Tensor.Ones([2, 1, 3]);
-        using var group = new InProcessCollective(2);
-        Tensor Masked(ICollective member) => new Tape(Mode.Train) { Collective = member, PoolsBatchStatistics = true }.Input(x).MaskedBatchNorm(mask, null, null, null);
-        Assert.Contains("statistics under a mask are not pooled", Assert.Throws<ArgumentException>(() => group.Run(member => Masked(member))).Message, StringComparison.Ordinal);
-        group.Run(member => Assert.Equal(x.Shape, Masked(member).Shape), members: 1);
-    }
-
-    [Fact]
     public void Masked_values_do_not_reach_the_statistics_and_hooks_see_the_result()
     {
         var layer = new BatchNormalization(2, NormConvention.Flax);
