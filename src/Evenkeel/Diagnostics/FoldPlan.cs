@@ -47,7 +47,7 @@ internal sealed class FoldPlan
             isNew = false;
             foreach ((string name, Module module) in modules)
             {
-                if (!IsNorm(module) || (layers.TryGetValue(module, out FoldedLayer? known) && known.Status != FoldStatus.Kept)) continue;
+                if (module is not INormalization || (layers.TryGetValue(module, out FoldedLayer? known) && known.Status != FoldStatus.Kept)) continue;
                 FoldedLayer layer = Decide(name, module, unmovable);
                 layers[module] = layer;
                 isNew |= layer.Status != FoldStatus.Kept;
@@ -66,8 +66,6 @@ internal sealed class FoldPlan
     /// <summary>What stands in the folded network in a module's place; null for the module's copy.</summary>
     public Module? Substitute(Module module, DType dtype) =>
         _folded.ContainsKey(module) ? new Identity() : _weights.TryGetValue(module, out FoldableWeights? weights) ? weights.ToLayer(dtype) : null;
-
-    private static bool IsNorm(Module module) => module is TrackingNorm or GroupNorm or LayerNorm or RMSNorm or LocalResponseNorm;
 
     private FoldedLayer Decide(string name, Module module, IReadOnlyDictionary<Module, string> unmovable)
     {

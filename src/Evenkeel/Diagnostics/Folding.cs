@@ -70,7 +70,7 @@ public static class Folding
         {
             try
             {
-                new ModuleCopier(module => ReferenceEquals(module, norm) ? new Identity() : null, sharesWeights: true).Copy(model);
+                new ModuleCopier((module, _) => ReferenceEquals(module, norm) ? new Identity() : null, sharesWeights: true).Copy(model);
             }
             catch (InvalidOperationException refused)
             {

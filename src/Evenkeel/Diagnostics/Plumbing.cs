@@ -69,7 +69,7 @@ public static class Plumbing
     }
 
     /// <summary>Whether the scale of a module's output is its own, whatever that of its input.</summary>
-    internal static bool SetsScale(Module module) => module is TrackingNorm or GroupNorm or LayerNorm or RMSNorm;
+    internal static bool SetsScale(Module module) => module is INormalization and not LocalResponseNorm;
 
     /// <summary>The share of channels that are 0 in every sample. Channels are dimension 1 of images and the last one of sequences; the larger share counts.</summary>
     private static double? DeadShare(Tensor y)

@@ -20,7 +20,8 @@ public abstract partial class Module
     /// Called once for each module, parents first; what it returns stands in the copy wherever the module stood, as it is, and nothing below the replaced module is looked at. Null keeps the module.
     /// </param>
     /// <exception cref="InvalidOperationException">The type of a field, an array or a list does not admit a substitute, or a field holds modules in a way that cannot be copied; the text names the field and its type.</exception>
-    public Module Clone(Func<Module, Module?>? substitute = null) => new ModuleCopier(substitute, sharesWeights: false).Copy(this);
+    public Module Clone(Func<Module, Module?>? substitute = null) =>
+        new ModuleCopier(substitute is null ? null : (module, _) => substitute(module), sharesWeights: false).Copy(this);
 
     /// <summary>
     /// A copy as <see cref="Clone"/> makes it, but whose parameters share the memory of this network's: a replica for another thread. Gradients, running statistics and other buffers are its own.

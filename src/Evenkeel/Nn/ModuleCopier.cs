@@ -10,7 +10,9 @@ namespace Evenkeel.Nn;
 /// One deep copy of a network: what is met twice is copied once. Modules, parameters, buffers and tensors have their own rules; of other objects, collections are copied, and whatever leads to
 /// something of the network; the rest is shared.
 /// </summary>
-internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool sharesWeights)
+/// <param name="substitute">What stands in the copy for a module, made with what this copier makes of its parameters and buffers; null for the module's copy.</param>
+/// <param name="sharesWeights">Whether the copy's parameters share the memory of the network's.</param>
+internal sealed class ModuleCopier(Func<Module, ModuleCopier, Module?>? substitute, bool sharesWeights)
 {
     private const BindingFlags Declared = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
@@ -23,7 +25,7 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
     public Module Copy(Module module)
     {
         if (_copies.TryGetValue(module, out object? known)) return (Module)known;
-        if (substitute?.Invoke(module) is { } replacement)
+        if (substitute?.Invoke(module, this) is { } replacement)
         {
             _copies.Add(module, replacement);
             return replacement;
@@ -56,6 +58,9 @@ internal sealed class ModuleCopier(Func<Module, Module?>? substitute, bool share
         _copies.Add(buffer, copy);
         return copy;
     }
+
+    /// <summary>Statistics whose buffers are the copies of the network's.</summary>
+    public RunningStatistics Copy(RunningStatistics running) => (RunningStatistics)Copy((object)running);
 
     private Tensor Copy(Tensor tensor)
     {

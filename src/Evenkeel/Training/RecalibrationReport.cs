@@ -16,6 +16,9 @@ public enum RecalibrationStatus
 
     /// <summary>Left alone: no sample came through it.</summary>
     NotReached,
+
+    /// <summary>A batch norm without running statistics (<c>trackRunningStats: false</c>): there is nothing to write. It normalizes by the batches of the recalibration, as it does in use by those it meets there.</summary>
+    NoStatistics,
 }
 
 /// <summary>One layer with running statistics, and how far these were from the data's.</summary>
@@ -55,7 +58,7 @@ public sealed record RecalibratedLayer(string Name, string Type, RecalibrationSt
 }
 
 /// <summary>What a recalibration has done and found; <see cref="ToString"/> is a table.</summary>
-/// <param name="Layers">All layers with running statistics, in the order in which they run; those that no sample reached come last.</param>
+/// <param name="Layers">All layers with running statistics, in the order in which they run; those that no sample reached come behind them, and last the batch norms that keep none.</param>
 /// <param name="Plan">How the data were cut into batches.</param>
 /// <param name="AccuracyBefore">Share of right answers on <see cref="RecalibrationOptions.Check"/> with the old statistics; null where there is nothing to check on.</param>
 /// <param name="AccuracyAfter">The same with the new ones.</param>
@@ -69,7 +72,7 @@ public sealed record RecalibrationReport(IReadOnlyList<RecalibratedLayer> Layers
         {
             (double smallest, double largest) = layer.VarianceRatioRange;
             bool isDone = layer.Status == RecalibrationStatus.Recalibrated;
-            grid.Add(layer.Name, layer.Type, layer.Status switch { RecalibrationStatus.Frozen => "frozen, left alone", RecalibrationStatus.NotReached => "not reached", _ => "recalibrated" },
+            grid.Add(layer.Name, layer.Type, layer.Status switch { RecalibrationStatus.Frozen => "frozen, left alone", RecalibrationStatus.NotReached => "not reached", RecalibrationStatus.NoStatistics => "keeps no statistics", _ => "recalibrated" },
                 isDone ? layer.Count.ToString("N0", CultureInfo.InvariantCulture) : "-",
                 isDone ? TextGrid.Number(layer.LargestMeanShift) : "-", isDone ? $"{TextGrid.Number(smallest)} to {TextGrid.Number(largest)}" : "-");
         }

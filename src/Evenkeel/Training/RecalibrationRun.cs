@@ -43,6 +43,11 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                 if (!order.Contains(layer)) reports.Add(layer.Report());
             }
 
+            foreach ((string name, Module module) in model.NamedModules())
+            {
+                if (module is BatchNorm { Running: null }) reports.Add(new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.NoStatistics, 0, [], []));
+            }
+
             return new RecalibrationReport(reports, _plan, before, after);
         }
         catch

@@ -14,8 +14,6 @@ namespace Evenkeel.Nn;
 /// </remarks>
 public abstract class BatchNorm : TrackingNorm, IFusesReLU
 {
-    private readonly BatchForm _form;
-
     private protected BatchNorm(int numFeatures, double eps, RunningAverage average, bool affine, bool trackRunningStats, BatchForm form = default)
         : this(numFeatures, NormConvention.Torch with { Eps = eps, Average = average }, useScale: affine, useBias: affine, trackRunningStats, form)
     {
@@ -23,10 +21,21 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
 
     private protected BatchNorm(int numFeatures, NormConvention convention, bool useScale, bool useBias, bool trackRunningStats, BatchForm form = default)
         : base(numFeatures, (convention ?? throw new ArgumentNullException(nameof(convention))).Eps, convention.Average, useScale, useBias, trackRunningStats) =>
-        (Convention, _form) = (convention, form);
+        (Convention, Form) = (convention, form);
+
+    private protected BatchNorm(BatchNorm source, BatchForm form, ModuleCopier copier)
+        : this(source, source.Convention, form, copier)
+    {
+    }
+
+    private protected BatchNorm(BatchNorm source, NormConvention convention, BatchForm form, ModuleCopier copier)
+        : base(source, copier) => (Convention, Form) = (convention, form);
 
     /// <summary>Whose batch norm it is: average, eps, channel axis, and what one value per channel is.</summary>
     public NormConvention Convention { get; }
+
+    /// <summary>Whose statistics the layer uses.</summary>
+    internal BatchForm Form { get; }
 
     /// <summary>PyTorch's spelling of the settings, and the convention where it is another one.</summary>
     public override string ToString()
@@ -35,7 +44,7 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
         string affine = scale == bias ? $"affine={PythonNumber.Format(scale)}" : $"scale={PythonNumber.Format(scale)}, bias={PythonNumber.Format(bias)}";
         string convention = Convention.Name == NormConvention.Torch.Name ? "" : $", convention={Convention}";
         return string.Create(CultureInfo.InvariantCulture,
-            $"{TypeName}({NumFeatures}{_form}, eps={PythonNumber.Format(Eps)}, momentum={Average}, {affine}, track_running_stats={PythonNumber.Format(TrackRunningStats)}{convention}{StateText})");
+            $"{TypeName}({NumFeatures}{Form}, eps={PythonNumber.Format(Eps)}, momentum={Average}, {affine}, track_running_stats={PythonNumber.Format(TrackRunningStats)}{convention}{StateText})");
     }
 
     /// <inheritdoc/>
@@ -53,6 +62,16 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
     /// <summary>PyTorch's momentum as an average; null is the cumulative one.</summary>
     private protected static RunningAverage FromMomentum(double? momentum) => momentum is { } weight ? RunningAverage.Torch(weight) : RunningAverage.Cumulative;
 
+    /// <summary>The pass with a mask; hooks see it as they see any.</summary>
+    private protected Tensor ForwardUnder(Tensor mask, Tensor x)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(mask);
+        Tensor y = Normalize(x, mask);
+        RunHooks(x, y);
+        return y;
+    }
+
     private protected Tensor Normalize(Tensor x, Tensor? mask = null, bool fuseReLU = false)
     {
         Shape shape = x.Shape;
@@ -63,7 +82,7 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
         Tensor planes = AsPlanes(x);
         // Without running statistics the batch's own are meant, in every mode.
         bool? training = TrackRunningStats ? null : true;
-        BatchForm form = mask is null ? _form : _form with { Mask = MaskOf(mask, x, axis, planes) };
+        BatchForm form = mask is null ? Form : Form with { Mask = MaskOf(mask, x, axis, planes) };
         Tensor y = planes.NormalizeBatch(form, Gamma, Beta, Running, Eps, fuseReLU, training, Convention.SingleValue);
         return ReferenceEquals(planes, x) ? y : y.Reshape(shape);
     }
@@ -103,6 +122,7 @@ public abstract class BatchNorm : TrackingNorm, IFusesReLU
         bool isOfOneRank = TypeName.EndsWith('d');
         int axis = Convention.ChannelAxis;
         string expected = string.Format(CultureInfo.InvariantCulture, ExpectedShape, NumFeatures);
+        if (this is SyncBatchNorm && axis != 1) expected = $"{NumFeatures} channels as dimension {axis} ({Convention})";
         if (isOfOneRank && axis != 1) expected = $"{NumFeatures} channels as dimension {axis} ({Convention}) of the ranks of {expected}";
         string remedy = channels is { } got
             ? $"The channels are dimension {axis}; create the layer with {got} features or fix the layer before it."

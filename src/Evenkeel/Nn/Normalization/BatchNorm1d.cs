@@ -41,6 +41,11 @@ public sealed class BatchNorm1d : BatchNorm
     {
     }
 
+    internal BatchNorm1d(BatchNorm source, ModuleCopier copier)
+        : base(source, source.Form with { SpansGroup = false }, copier)
+    {
+    }
+
     private protected override string ExpectedShape => "(N, {0}) or (N, {0}, L)";
 
     private protected override bool Takes(int rank) => rank is 2 or 3;

@@ -41,6 +41,11 @@ public sealed class BatchNorm2d : BatchNorm
     {
     }
 
+    internal BatchNorm2d(BatchNorm source, ModuleCopier copier)
+        : base(source, source.Form with { SpansGroup = false }, copier)
+    {
+    }
+
     private protected override string ExpectedShape => "(N, {0}, H, W)";
 
     private protected override bool Takes(int rank) => rank == 4;

@@ -23,6 +23,17 @@ public sealed class BatchNormalization : BatchNorm
     {
     }
 
+    internal BatchNormalization(BatchNorm source, ModuleCopier copier)
+        : base(source, source.Form with { SpansGroup = false }, copier)
+    {
+    }
+
+    /// <summary>The layer of any rank that a synchronized one is alone: there its convention's ranks were not asked for.</summary>
+    internal BatchNormalization(SyncBatchNorm source, RankRule ranks, ModuleCopier copier)
+        : base(source, source.Convention with { Ranks = ranks }, source.Form with { SpansGroup = false }, copier)
+    {
+    }
+
     private protected override string ExpectedShape => $"an input of {Convention.Ranks} with {{0}} channels as dimension {Convention.ChannelAxis} ({Convention.Name})";
 
     private protected override bool Takes(int rank) => Convention.Ranks.Takes(rank);
@@ -33,13 +44,6 @@ public sealed class BatchNormalization : BatchNorm
     /// <param name="x">The input.</param>
     /// <param name="mask">0 or 1 for each position: the input's shape without the channel axis, (N, L) for (N, L, C).</param>
     /// <exception cref="ArgumentException">The mask has another shape, other values, no 1, or just one where one value per channel is an error.</exception>
-    /// <remarks>Computed from elementwise operations and sums, several passes over memory where <see cref="Module.Forward"/> has two; values under the mask must be finite. Keras adds 1e-7 to the count of ones; here it is exact, as in Flax.</remarks>
-    public Tensor Forward(Tensor x, Tensor mask)
-    {
-        ArgumentNullException.ThrowIfNull(x);
-        ArgumentNullException.ThrowIfNull(mask);
-        Tensor y = Normalize(x, mask);
-        RunHooks(x, y);
-        return y;
-    }
+    /// <remarks>A value that the mask leaves out does not reach the statistics even if it is NaN. Keras adds 1e-7 to the count of ones; here it is exact, as in Flax.</remarks>
+    public Tensor Forward(Tensor x, Tensor mask) => ForwardUnder(mask, x);
 }

@@ -18,6 +18,10 @@ public abstract class BatchRenorm : BatchNorm
         : base(numFeatures, eps, average, affine, trackRunningStats: true, new BatchForm { Limits = limits ?? RenormLimits.Paper }) =>
         Limits = limits ?? RenormLimits.Paper;
 
+    private protected BatchRenorm(BatchNorm source, ModuleCopier copier)
+        : base(source, source.Form with { SpansGroup = false }, copier) =>
+        Limits = source.Form.Limits!;
+
     /// <summary>How large r and d may be after how many batches.</summary>
     public RenormLimits Limits { get; }
 }

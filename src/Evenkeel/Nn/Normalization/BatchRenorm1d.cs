@@ -30,6 +30,11 @@ public sealed class BatchRenorm1d : BatchRenorm
     {
     }
 
+    internal BatchRenorm1d(BatchNorm source, ModuleCopier copier)
+        : base(source, copier)
+    {
+    }
+
     private protected override string ExpectedShape => "(N, {0}) or (N, {0}, L)";
 
     private protected override bool Takes(int rank) => rank is 2 or 3;

@@ -30,6 +30,11 @@ public sealed class BatchRenorm2d : BatchRenorm
     {
     }
 
+    internal BatchRenorm2d(BatchNorm source, ModuleCopier copier)
+        : base(source, copier)
+    {
+    }
+
     private protected override string ExpectedShape => "(N, {0}, H, W)";
 
     private protected override bool Takes(int rank) => rank == 4;

@@ -30,6 +30,11 @@ public sealed class BatchRenorm3d : BatchRenorm
     {
     }
 
+    internal BatchRenorm3d(BatchNorm source, ModuleCopier copier)
+        : base(source, copier)
+    {
+    }
+
     private protected override string ExpectedShape => "(N, {0}, D, H, W)";
 
     private protected override bool Takes(int rank) => rank == 5;

@@ -12,7 +12,7 @@ namespace Evenkeel.Nn;
 /// <para>State-dict keys: <c>weight</c> (gamma) and <c>bias</c> (beta), one value a channel.</para>
 /// <para>Source: Wu and He, "Group Normalization", ECCV 2018; semantics of PyTorch's <c>torch.nn.GroupNorm</c>.</para>
 /// </remarks>
-public sealed class GroupNorm : Module, IFusesReLU, IInitializable
+public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalization
 {
     /// <summary>Creates the layer with PyTorch's arguments.</summary>
     /// <param name="numGroups">Number of groups G; the paper's choice is 32.</param>

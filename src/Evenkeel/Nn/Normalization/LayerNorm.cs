@@ -10,7 +10,7 @@ namespace Evenkeel.Nn;
 /// <para>State-dict keys: <c>weight</c> (gamma) and <c>bias</c> (beta), of the normalized shape.</para>
 /// <para>Source: Ba, Kiros and Hinton, "Layer Normalization", 2016; semantics of PyTorch's <c>torch.nn.LayerNorm</c>.</para>
 /// </remarks>
-public sealed class LayerNorm : Module, IFusesReLU, IInitializable
+public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalization
 {
     /// <summary>Creates the layer with PyTorch's arguments.</summary>
     /// <param name="normalizedShape">The trailing dimensions that are normalized together, for example <c>[768]</c> or <c>[6, 3, 4]</c>.</param>

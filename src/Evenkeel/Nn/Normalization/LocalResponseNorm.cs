@@ -7,7 +7,7 @@ namespace Evenkeel.Nn;
 /// <para>Input: (N, C, ...) with at least three dimensions; output: the same shape. Nothing is learned, and train and eval are the same.</para>
 /// <para>Source: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012; torch.nn.LocalResponseNorm.</para>
 /// </remarks>
-public sealed class LocalResponseNorm : Module
+public sealed class LocalResponseNorm : Module, INormalization
 {
     /// <summary>Creates the layer with PyTorch's arguments.</summary>
     /// <param name="size">Channels of a window, 1 or more: size/2 of them (rounded down) before c.</param>

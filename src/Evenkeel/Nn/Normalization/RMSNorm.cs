@@ -10,7 +10,7 @@ namespace Evenkeel.Nn;
 /// <para>State-dict key: <c>weight</c> (gamma), of the normalized shape.</para>
 /// <para>Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019; semantics of PyTorch's <c>torch.nn.RMSNorm</c>.</para>
 /// </remarks>
-public sealed class RMSNorm : Module, IFusesReLU, IInitializable
+public sealed class RMSNorm : Module, IFusesReLU, IInitializable, INormalization
 {
     /// <summary>Creates the layer with PyTorch's arguments.</summary>
     /// <param name="normalizedShape">The trailing dimensions that are normalized together, for example <c>[768]</c> or <c>[6, 3, 4]</c>.</param>

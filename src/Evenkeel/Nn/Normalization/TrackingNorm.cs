@@ -12,7 +12,7 @@ namespace Evenkeel.Nn;
 /// <see cref="Module.Initialize(Init, ulong)"/> and <see cref="Module.LoadStateDict"/> write values, into a frozen layer too, and leave it frozen. <c>model.Save</c> and the trainer's checkpoints keep the
 /// state, and <c>Clone</c> copies it.</para>
 /// </remarks>
-public abstract class TrackingNorm : Module, IInitializable
+public abstract class TrackingNorm : Module, IInitializable, INormalization
 {
     private protected TrackingNorm(int numFeatures, double eps, RunningAverage average, bool useScale, bool useBias, bool trackRunningStats)
     {
@@ -23,11 +23,16 @@ public abstract class TrackingNorm : Module, IInitializable
         Average = average;
         if (useScale) Weight = Register("weight", Tensor.Ones([numFeatures]), ParameterRole.NormScale);
         if (useBias) Bias = Register("bias", Tensor.Zeros([numFeatures]), ParameterRole.NormShift);
-        if (!trackRunningStats) return;
-        Running = new RunningStatistics(numFeatures, average);
-        RegisterBuffer("running_mean", Running.Mean);
-        RegisterBuffer("running_var", Running.Variance);
-        RegisterBuffer("num_batches_tracked", Running.NumBatchesTracked, optional: true);
+        if (trackRunningStats) RegisterBuffers(Running = new RunningStatistics(numFeatures, average));
+    }
+
+    /// <summary>A layer of another kind with all that <paramref name="source"/> has: copies of its parameters and statistics, and its state.</summary>
+    private protected TrackingNorm(TrackingNorm source, ModuleCopier copier)
+    {
+        (NumFeatures, Eps, Average, State) = (source.NumFeatures, source.Eps, source.Average, source.State);
+        if (source.Weight is { } weight) Weight = Register("weight", copier.Copy(weight));
+        if (source.Bias is { } bias) Bias = Register("bias", copier.Copy(bias));
+        if (source.Running is { } running) RegisterBuffers(Running = copier.Copy(running));
     }
 
     /// <summary>Number of channels C.</summary>
@@ -107,6 +112,13 @@ public abstract class TrackingNorm : Module, IInitializable
 
         Running?.IsFrozen = state != NormState.Active;
         State = state;
+    }
+
+    private void RegisterBuffers(RunningStatistics running)
+    {
+        RegisterBuffer("running_mean", running.Mean);
+        RegisterBuffer("running_var", running.Variance);
+        RegisterBuffer("num_batches_tracked", running.NumBatchesTracked, optional: true);
     }
 
     /// <summary>A loop that lets all parameters of a model learn does not thaw a frozen layer.</summary>
