@@ -10,6 +10,7 @@ namespace Evenkeel.Nn;
 /// of one process that does the same batch in the same R parts. The running statistics follow the pooled ones, with the pooled count in n/(n-1): they stay alike on all members.
 /// The gradients of gamma and beta are a member's own share; summed over the members they are the whole gradient. A batch that is not finite on one member is skipped by all.</para>
 /// <para>In <see cref="Mode.Eval"/> nothing is gathered: a layer without running statistics takes those of the member's own batch there, as in PyTorch. A plain batch norm does the same in training on a tape with <see cref="Tape.PoolsBatchStatistics"/>.</para>
+/// <para><see cref="ConvertFrom"/> synchronizes the batch norms of a network, and <see cref="ConvertBack"/> makes them what they were.</para>
 /// <para>State-dict keys are batch norm's: <c>weight</c>, <c>bias</c>, <c>running_mean</c>, <c>running_var</c>, <c>num_batches_tracked</c>.</para>
 /// <para>Source: semantics of PyTorch's <c>torch.nn.SyncBatchNorm</c>; the moments are pooled after Chan, Golub and LeVeque, 1979.</para>
 /// </remarks>
