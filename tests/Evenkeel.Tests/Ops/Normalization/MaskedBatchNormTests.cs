@@ -31,7 +31,7 @@ public sealed class MaskedBatchNormTests
         get
         {
             var data = new TheoryData<string, string>();
-            foreach (string kind in new[] { "ordinary", "1e6 and 1", "mean 1e4, std 0.01", "outlier", "subnormal", "constant", "large", "std 1e20" })
+            foreach (string kind in new[] { "ordinary", "1e6 and 1", "mean 1e4, std 0.01", "outlier", "subnormal", "constant", "large", "std 1e20", "std 1e35" })
             {
                 foreach (string mask in s_masks) data.Add(kind, mask);
             }
@@ -75,7 +75,7 @@ public sealed class MaskedBatchNormTests
         Tensor ones = Tensor.Ones(new Shape(shape).With(1, 1));
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
         {
-            foreach (string kind in new[] { "ordinary", "1e6 and 1", "outlier", "std 1e20" })
+            foreach (string kind in new[] { "ordinary", "1e6 and 1", "outlier", "std 1e20", "std 1e35" })
             {
                 Tensor x = Tensor.From(Values(kind, shape), new Shape(shape)).To(dtype), dy = Pass.Data(shape, 2, dtype);
                 Pass.AssertSameBits(
@@ -226,6 +226,7 @@ public sealed class MaskedBatchNormTests
                 "subnormal" => 1e-40 * x[i],
                 "constant" => 1234.5678,
                 "std 1e20" => 1e20 * x[i],
+                "std 1e35" => 1e35 * x[i],
                 _ => 1e15 * x[i],
             });
         }
