@@ -147,7 +147,8 @@ public static class ImageFile
         [0xFF, 0xD8, ..] => "JPEG",
         _ when bytes.StartsWith(PngFormat.Signature) => "PNG",
         [(byte)'B', (byte)'M', ..] => "BMP",
-        [(byte)'P', (byte)'2' or (byte)'3' or (byte)'5' or (byte)'6', ..] => "PPM/PGM",
+        [(byte)'P', (byte)'2' or (byte)'3' or (byte)'5' or (byte)'6', ..]
+            when FileFormat.Of(bytes) is null or { Name: FileFormat.Pnm } => "PPM/PGM",
         _ => "another format",
     };
 }

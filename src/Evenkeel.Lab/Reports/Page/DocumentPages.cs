@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -79,7 +80,7 @@ internal static partial class DocumentPages
             else
             {
                 int level = heading.Groups[1].Length;
-                html.Append($"<h{level} id=\"{IdOf(heading.Groups[2].Value)}\">{text}</h{level}>\n");
+                html.Append(CultureInfo.InvariantCulture, $"<h{level} id=\"{IdOf(heading.Groups[2].Value)}\">{text}</h{level}>\n");
             }
         }
 
