@@ -250,7 +250,12 @@ public sealed class CsvGuessTests
             set.Guesses);
         var all = new CsvOptions
         {
-            Separator = ',', Header = true, DecimalComma = false, Label = "k", Drop = ["id"], Features = ["w"],
+            Separator = ',',
+            Header = true,
+            DecimalComma = false,
+            Label = "k",
+            Drop = ["id"],
+            Features = ["w"],
             ClassNames = ["b", "a"],
         };
         using var folder = new TempFolder();
