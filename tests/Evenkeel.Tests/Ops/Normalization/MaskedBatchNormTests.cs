@@ -1,4 +1,3 @@
-using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Tests.Reference;
 using Xunit;
