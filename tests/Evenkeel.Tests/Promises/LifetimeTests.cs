@@ -53,12 +53,12 @@ public sealed class LifetimeTests
     {
         using var log = new FileStream(Environment.GetEnvironmentVariable(LogVariable) ?? Path.GetTempFileName(), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         // Plain mathematics comes first, and by itself: how code is optimized, and which locals are dead in it, depends on what the process has run.
-        Attack(LifetimeCases.PlainOps, log);
-        Attack(LifetimeCases.Others, log);
+        AttackAll(LifetimeCases.PlainOps, log);
+        AttackAll(LifetimeCases.Others, log);
         Note(log, Done);
     }
 
-    private static void Attack(IEnumerable<(string Name, Func<Tensor> Run)> family, FileStream log)
+    private static void AttackAll(IEnumerable<(string Name, Func<Tensor> Run)> family, FileStream log)
     {
         string? only = Environment.GetEnvironmentVariable(CaseVariable);
         (string Name, Func<Tensor> Run)[] cases = [.. family.Where(one => only is null || one.Name.StartsWith(only, StringComparison.Ordinal))];
