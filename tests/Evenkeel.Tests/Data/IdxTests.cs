@@ -186,6 +186,5 @@ public sealed class IdxTests : IDisposable
         foreach (byte pixel in data.Train.Pixels) sum += pixel;
         Assert.Equal(72.9404, (double)sum / data.Train.Pixels.Length, 1e-4);
         TestContext.Current.SendDiagnosticMessage($"Fashion-MNIST in {clock.Elapsed.TotalMilliseconds:F0} ms");
-        Assert.True(clock.Elapsed.TotalSeconds < 3, $"{clock.Elapsed.TotalSeconds:F1} s for 70,000 images");
     }
 }
