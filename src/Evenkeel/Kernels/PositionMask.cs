@@ -72,7 +72,7 @@ internal readonly unsafe struct RowMask<T>(T* bits, nint stride) : IPositionMask
 internal static unsafe class MaskBits
 {
     /// <summary>Elements behind the last one that are read and do not count: a run shorter than a pack is read as a whole one.</summary>
-    public const int Padding = 16;
+    public const int Overrun = 16;
 
     /// <summary>The number of ones, and of values that are neither 0 nor 1.</summary>
     public static (int Ones, int Others) Count<TValue>(TValue* values, int count) where TValue : unmanaged, INumberBase<TValue>

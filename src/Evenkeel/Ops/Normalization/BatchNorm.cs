@@ -85,7 +85,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         op._statistics.Bind(op.NewTensor(op._statistics.RowsShape(op._channels), DType.Float64));
         if (fromBatch && form.Mask is { } mask)
         {
-            op._mask = op.NewTensor([mask.Count + MaskBits.Padding], x.DType);
+            op._mask = op.NewTensor([mask.Count + MaskBits.Overrun], x.DType);
             op._statistics.CountUnder(mask, op._mask);
         }
 

@@ -34,33 +34,24 @@ internal static unsafe class PositionMask
 {
     /// <summary>The number of ones.</summary>
     /// <exception cref="ArgumentException">A value is neither 0 nor 1.</exception>
-    public static int CountOnes(string op, Tensor mask)
+    public static int CountOnes(string op, Tensor mask) => mask.DType switch
     {
-        int ones = mask.DType switch
-        {
-            DType.Float32 => CountOnes<float>(op, mask),
-            DType.Float64 => CountOnes<double>(op, mask),
-            _ => CountOnes<long>(op, mask),
-        };
-        GC.KeepAlive(mask);
-        return ones;
-    }
+        DType.Float32 => CountOnes(op, mask.AsSpan<float>()),
+        DType.Float64 => CountOnes(op, mask.AsSpan<double>()),
+        _ => CountOnes(op, mask.AsSpan<long>()),
+    };
 
     /// <summary>Writes the bits of some positions, see <see cref="MaskBits"/>.</summary>
     /// <returns>The number of ones.</returns>
-    public static int Write(Tensor mask, Tensor bits, int start, int count)
-    {
-        int ones = bits.DType == DType.Float64 ? Write<double>(mask, bits, start, count) : Write<float>(mask, bits, start, count);
-        GC.KeepAlive(mask);
-        GC.KeepAlive(bits);
-        return ones;
-    }
+    public static int Write(Tensor mask, Tensor bits, int start, int count) =>
+        bits.DType == DType.Float64 ? Write(mask, bits.AsSpan<double>(), start, count) : Write(mask, bits.AsSpan<float>(), start, count);
 
-    private static int CountOnes<T>(string op, Tensor mask) where T : unmanaged, INumberBase<T>
+    private static int CountOnes<T>(string op, Span<T> values) where T : unmanaged, INumberBase<T>
     {
-        (int ones, int others) = MaskBits.Count(mask.Pointer<T>(), mask.Count);
+        int ones, others;
+        fixed (T* from = values) (ones, others) = MaskBits.Count(from, values.Length);
         if (others == 0) return ones;
-        foreach (T value in mask.AsSpan<T>())
+        foreach (T value in values)
         {
             if (value != T.One && value != T.Zero) throw new ArgumentException($"{op}: expected a mask of zeros and ones, got {value}. 1 marks the positions that count.");
         }
@@ -68,10 +59,16 @@ internal static unsafe class PositionMask
         return ones;
     }
 
-    private static int Write<T>(Tensor mask, Tensor bits, int start, int count) where T : unmanaged => mask.DType switch
+    private static int Write<T>(Tensor mask, Span<T> bits, int start, int count) where T : unmanaged => mask.DType switch
     {
-        DType.Float32 => MaskBits.Write(mask.Pointer<float>() + start, bits.Pointer<T>() + start, count),
-        DType.Float64 => MaskBits.Write(mask.Pointer<double>() + start, bits.Pointer<T>() + start, count),
-        _ => MaskBits.Write(mask.Pointer<long>() + start, bits.Pointer<T>() + start, count),
+        DType.Float32 => Write(mask.AsSpan<float>(), bits, start, count),
+        DType.Float64 => Write(mask.AsSpan<double>(), bits, start, count),
+        _ => Write(mask.AsSpan<long>(), bits, start, count),
     };
+
+    private static int Write<TValue, T>(Span<TValue> mask, Span<T> bits, int start, int count) where TValue : unmanaged, INumberBase<TValue> where T : unmanaged
+    {
+        fixed (TValue* from = mask)
+        fixed (T* to = bits) return MaskBits.Write(from + start, to + start, count);
+    }
 }
