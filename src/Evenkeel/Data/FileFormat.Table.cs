@@ -46,11 +46,14 @@ public sealed partial record FileFormat
 
     private static readonly FileFormat s_empty = new("an empty file", GetAgain) { IsText = true };
     private static readonly FileFormat s_table = new("text in columns (CSV or the like)",
-        "CsvTable.Read reads it.") { IsText = true };
+        "CsvTable.Read reads it.")
+    { IsText = true };
     private static readonly FileFormat s_text = new("text", "If it is the message of a server that refused the " +
-        "download, get the file again.") { IsText = true };
+        "download, get the file again.")
+    { IsText = true };
     private static readonly FileFormat s_utf16 = new("text in UTF-16",
-        "If it is a table, save it as CSV in UTF-8.") { IsText = true };
+        "If it is a table, save it as CSV in UTF-8.")
+    { IsText = true };
 
     /// <summary>
     /// Files that are no text. In the order of their strength: what is told by many bytes comes before what is told by

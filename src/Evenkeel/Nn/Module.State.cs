@@ -68,7 +68,8 @@ public abstract partial class Module
             if (state.RawOf(entry.Key) is { } raw)
             {
                 entries.Add(new LoadEntry(entry.Key, LoadStatus.TypeMismatch, live.Shape,
-                    null) { GotType = raw.ToString() });
+                    null)
+                { GotType = raw.ToString() });
             }
             else if (!state.TryGetValue(entry.Key, out Tensor? value))
             {
@@ -102,7 +103,8 @@ public abstract partial class Module
         foreach ((string key, RawKind kind) in state.Raw)
         {
             if (!known.Contains(key)) entries.Add(new LoadEntry(key, LoadStatus.Unexpected, null,
-                null) { GotType = kind.ToString() });
+                null)
+            { GotType = kind.ToString() });
         }
 
         SettleTies(own, entries, writes);

@@ -30,7 +30,8 @@ internal sealed class NpyHeader
                 case "descr": descr = header.Descr(); break;
                 case "fortran_order": isFortran = header.Truth(); break;
                 case "shape": shape = header.Tuple(); break;
-                default: throw header.Bad("expected the keys 'descr', 'fortran_order' and 'shape' in the header, " +
+                default:
+                    throw header.Bad("expected the keys 'descr', 'fortran_order' and 'shape' in the header, " +
                     $"got '{key}'");
             }
 

@@ -122,7 +122,8 @@ public sealed class FileFormatTests : IDisposable
         var stream = new MemoryStream();
         using (var tar = new TarWriter(stream, TarEntryFormat.Gnu,
             leaveOpen: true)) tar.WriteEntry(new GnuTarEntry(TarEntryType.RegularFile,
-            name) { DataStream = new MemoryStream(new byte[700]) });
+            name)
+            { DataStream = new MemoryStream(new byte[700]) });
         return stream.ToArray();
     }
 

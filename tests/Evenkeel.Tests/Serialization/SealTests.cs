@@ -90,8 +90,12 @@ public sealed class SealTests : IDisposable
                     BitConverter.GetBytes((double)BitConverter.ToSingle(own, 4 * i)))]);
             }
 
-            written[name] = new JsonObject { ["dtype"] = type, ["shape"] = entry["shape"]!.DeepClone(),
-                ["data_offsets"] = new JsonArray(values.Count, values.Count + own.Length) };
+            written[name] = new JsonObject
+            {
+                ["dtype"] = type,
+                ["shape"] = entry["shape"]!.DeepClone(),
+                ["data_offsets"] = new JsonArray(values.Count, values.Count + own.Length)
+            };
             values.AddRange(own);
         }
 
