@@ -79,7 +79,7 @@ public sealed class CsvTable
     /// <param name="text">The content of a file.</param>
     /// <param name="name">What errors call it.</param>
     /// <param name="options">How; null finds everything by looking at the text.</param>
-    /// <exception cref="ArgumentException">The separator is a quote, a line break, or the decimal comma.</exception>
+    /// <exception cref="ArgumentException">The separator is a quote or a line break.</exception>
     /// <exception cref="InvalidDataException">As <see cref="Read"/>.</exception>
     public static CsvTable Parse(string text, string name, CsvOptions? options = null)
     {

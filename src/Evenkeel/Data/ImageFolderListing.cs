@@ -158,6 +158,19 @@ public sealed class ImageFolderListing
         }
     }
 
+    /// <summary>The file that a link leads to; null if that cannot be told, as when links go in a circle.</summary>
+    private static FileInfo? Behind(FileInfo link)
+    {
+        try
+        {
+            return link.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? link;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     private static bool IsLeftBehind(FileSystemInfo entry) =>
         entry.Name.StartsWith('.') || s_leftBehind.Contains(entry.Name, StringComparer.OrdinalIgnoreCase)
         || (OperatingSystem.IsWindows() && (entry.Attributes & Hidden) != FileAttributes.None);
@@ -173,8 +186,8 @@ public sealed class ImageFolderListing
     {
         // A name that is not UTF-8 cannot be asked for anything.
         bool isLink = file.Exists && file.Attributes.HasFlag(FileAttributes.ReparsePoint);
-        FileInfo source = isLink && file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo target ? target : file;
-        (long length, DateTime time) = source.Exists ? (source.Length, source.LastWriteTimeUtc) : (0, default);
+        FileInfo? source = isLink ? Behind(file) : file;
+        (long length, DateTime time) = source is { Exists: true } ? (source.Length, source.LastWriteTimeUtc) : (0, default);
         return new ImageFolderFile(file.FullName, NameOf(root, file), label, length, time);
     }
 }

@@ -63,7 +63,8 @@ internal static unsafe class ValueRange
     public static bool LosesProduct<T>(double slope, double center) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double near = Largest<T>() * 1e-9;
-        return (Math.Abs(slope) < SmallestNormal<T>() && slope != 0) || Math.Abs(center) > near;
+        double magnitude = Math.Abs(slope);
+        return (magnitude < SmallestNormal<T>() && slope != 0) || magnitude > Largest<T>() || Math.Abs(center) > near;
     }
 
     /// <summary>(x - center - low)·slope in double, rounded once; the halves of x and center have a difference where they have none.</summary>

@@ -63,13 +63,13 @@ public abstract partial class Module
             return;
         }
 
-        Parameter? weight = null;
+        // A bias may be registered before the weight that it goes with.
+        Parameter? weight = _parameters.Select(static entry => entry.Value).FirstOrDefault(TakesInit);
         foreach ((_, Parameter parameter) in _parameters)
         {
             switch (parameter.Role)
             {
-                case ParameterRole.Weight when parameter.Shape.Rank >= 2 || !init.NeedsFans:
-                    weight ??= parameter;
+                case ParameterRole.Weight when TakesInit(parameter):
                     if (drawn.Add(parameter)) init.Fill(parameter.Value, random);
                     break;
                 case ParameterRole.Bias when drawn.Add(parameter):
@@ -78,5 +78,8 @@ public abstract partial class Module
                     break;
             }
         }
+
+        bool TakesInit(Parameter parameter) =>
+            parameter.Role == ParameterRole.Weight && (parameter.Shape.Rank >= 2 || !init.NeedsFans);
     }
 }

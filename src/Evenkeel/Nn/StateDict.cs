@@ -89,16 +89,19 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
             if (key.StartsWith(prefix, StringComparison.Ordinal)) part.AddRaw(key[prefix.Length..], kind);
         }
 
-        foreach ((string name, double left) in StartValuesLeft) part.StartValuesLeft[NameUnder(prefix, name)] = left;
+        foreach ((string name, double left) in StartValuesLeft)
+        {
+            if (NameUnder(prefix, name) is { } inner) part.StartValuesLeft[inner] = left;
+        }
+
         return part;
     }
 
     /// <summary>
-    /// The name of a norm without a prefix of keys. A checkpoint of a trainer has norms by their names in the model, which
-    /// stay as they are; the norm that the prefix leads to has no name.
+    /// The name of a norm without a prefix of keys; null if it has another. The norm that the prefix leads to has no name.
     /// </summary>
-    internal static string NameUnder(string prefix, string name) =>
-        name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : $"{name}." == prefix ? "" : name;
+    internal static string? NameUnder(string prefix, string name) =>
+        name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : $"{name}." == prefix ? "" : null;
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => _tensors.GetEnumerator();

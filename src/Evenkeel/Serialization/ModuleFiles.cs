@@ -49,9 +49,11 @@ public static class ModuleFiles
         {
             ArgumentNullException.ThrowIfNull(module);
             TensorArchive archive = SafeTensors.Read(path);
-            List<(string Name, TrackingNorm Norm, NormState State)> states = NormStates.Read(module, archive.Metadata, path, prefix);
+            string names = NormStates.PrefixOfNames(archive.Metadata, prefix);
+            List<(string Name, TrackingNorm Norm, NormState State)> states =
+                NormStates.Read(module, archive.Metadata, path, names);
             StateDict values = archive.StateDict();
-            NormStates.ReadStartValuesLeft(archive.Metadata, values);
+            NormStates.ReadStartValuesLeft(archive.Metadata, values, before: prefix[names.Length..]);
             LoadReport report = module.LoadStateDict(values, strict, checkValues, prefix);
             HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded), .. report.KeysWith(LoadStatus.Tied)];
             foreach ((string name, TrackingNorm norm, NormState state) in states)

@@ -13,24 +13,40 @@ internal static class NormStates
     private const string Prefix = "evenkeel.norm_state.";
     private const string StartValuesPrefix = "evenkeel.start_values_left.";
 
-    public static void Write(Module model, IDictionary<string, string> metadata)
+    public static void Write(Module model, IDictionary<string, string> metadata, bool withStartValues = true)
     {
         foreach ((string name, Module module) in model.NamedModules())
         {
             if (module is TrackingNorm { TrackRunningStats: true } norm) metadata[Prefix + name] = norm.State.ToString();
         }
 
+        if (!withStartValues) return;
         foreach ((string name, RunningStatistics running) in model.Statistics())
             metadata[StartValuesPrefix + name] = running.StartValuesLeft.ToString("R", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>Hands what the file says about start values to a state dict of its tensors; what is no share from 0 to 1 is not known.</summary>
-    public static void ReadStartValuesLeft(IDictionary<string, string> metadata, StateDict state)
+    /// <summary>What a trainer's checkpoint is called among the strings of the file.</summary>
+    public const string KindKey = "evenkeel", Checkpoint = "trainer checkpoint";
+
+    /// <summary>
+    /// What the names of norms have before them in a file whose keys have <paramref name="prefix"/>. A trainer's checkpoint
+    /// puts a prefix before its keys, but not before the names.
+    /// </summary>
+    public static string PrefixOfNames(IDictionary<string, string> metadata, string prefix) =>
+        metadata.TryGetValue(KindKey, out string? kind) && kind == Checkpoint ? "" : prefix;
+
+    /// <summary>
+    /// Hands what the file says about start values to a state dict of its tensors. What is no share from 0 to 1 is not known.
+    /// </summary>
+    /// <param name="metadata">The strings of the file.</param>
+    /// <param name="state">The tensors of the file.</param>
+    /// <param name="before">What the keys have before them and the names do not.</param>
+    public static void ReadStartValuesLeft(IDictionary<string, string> metadata, StateDict state, string before = "")
     {
         foreach ((string key, string text) in metadata)
         {
             if (key.StartsWith(StartValuesPrefix, StringComparison.Ordinal) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double left) && left is >= 0 and <= 1)
-                state.StartValuesLeft[key[StartValuesPrefix.Length..]] = left;
+                state.StartValuesLeft[before + key[StartValuesPrefix.Length..]] = left;
         }
     }
 
@@ -41,7 +57,8 @@ internal static class NormStates
         Dictionary<string, string> texts = new(StringComparer.Ordinal);
         foreach ((string key, string value) in metadata)
         {
-            if (key.StartsWith(Prefix, StringComparison.Ordinal)) texts[StateDict.NameUnder(prefix, key[Prefix.Length..])] = value;
+            if (!key.StartsWith(Prefix, StringComparison.Ordinal)) continue;
+            if (StateDict.NameUnder(prefix, key[Prefix.Length..]) is { } name) texts[name] = value;
         }
 
         var states = new List<(string, TrackingNorm, NormState)>();

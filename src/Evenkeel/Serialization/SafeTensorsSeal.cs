@@ -66,7 +66,9 @@ internal static class SafeTensorsSeal
         Stream stream, byte[] header, IReadOnlyList<SafeTensorsEntry> entries, IDictionary<string, string> metadata,
         string file)
     {
-        bool isMarked = header.AsSpan().StartsWith(Mark);
+        // A space there is no mark if another program puts it: its file has no checksum of ours.
+        bool isMarked = header.AsSpan().StartsWith(Mark)
+            && (metadata.ContainsKey(HeaderName) || metadata.ContainsKey(DataName));
         bool isOlder = !isMarked && IsOfEarlierVersion(header, entries, metadata);
         metadata.Remove(HeaderName, out string? headerHash);
         metadata.Remove(DataName, out string? dataHash);

@@ -44,12 +44,13 @@ public sealed partial class Trainer
         AddList(state, ValidationKey, History.ValidationList);
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
         var archive = new TensorArchive();
-        archive.Metadata["evenkeel"] = "trainer checkpoint";
+        archive.Metadata[NormStates.KindKey] = NormStates.Checkpoint;
         foreach ((string name, string value) in Settings()) archive.Metadata[SettingPrefix + name] = value;
         if (Options.Scheduler is not null)
             archive.Metadata[SettingPrefix + ScheduleByName] = Options.ScheduleBy.ToString();
         archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
-        NormStates.Write(Model, archive.Metadata);
+        // With the best model in place, what is left of start values is its own, and not the last model's.
+        NormStates.Write(Model, archive.Metadata, withStartValues: !ShowsBest);
         archive.Add("", state);
         SafeTensors.WriteSealed(path, archive);
     }

@@ -77,6 +77,17 @@ public sealed class ImageFolderListingTests : IDisposable
     }
 
     [Fact]
+    public void A_link_to_itself_is_listed_and_does_not_end_the_listing()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "links need rights there");
+        Directory.CreateDirectory(Path.Combine(Root, "self"));
+        string link = Path.Combine(Root, "self", "a.png");
+        File.CreateSymbolicLink(link, link);
+        ImageFolderFile listed = ImageFolderListing.Of(Root).Files.Single(file => file.Name == "self/a.png");
+        Assert.Equal(0, listed.Bytes);
+    }
+
+    [Fact]
     public void Links_that_go_round_in_a_circle_end()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "links need rights there");

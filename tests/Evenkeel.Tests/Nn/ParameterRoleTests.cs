@@ -196,4 +196,24 @@ public sealed class ParameterRoleTests
 
         protected override Tensor ForwardCore(Tensor x) => x;
     }
+
+
+    [Fact]
+    public void A_bias_that_is_registered_before_its_weight_is_drawn_as_it_is_behind_it()
+    {
+        var first = new BiasFirst();
+        first.Initialize(Init.Default, seed: 1);
+        Assert.Contains(first.Bias.Value.ToArray<float>(), static value => value != 0);
+    }
+
+    private sealed class BiasFirst : Module
+    {
+        public BiasFirst() => (Bias, Weight) = (Register("bias", Init.Zeros(3)), Register("weight", Init.Ones([3, 4])));
+
+        public Parameter Bias { get; }
+
+        public Parameter Weight { get; }
+
+        protected override Tensor ForwardCore(Tensor x) => x.Linear(Weight, Bias);
+    }
 }

@@ -351,4 +351,16 @@ public sealed class SchedulerTests
             scheduler.Step();
         }
     }
+
+
+    [Fact]
+    public void A_rate_that_is_refused_does_not_keep_the_optimizer_waiting()
+    {
+        var parameter = new Parameter(Tensor.Ones([1]));
+        var optimizer = new SGD([parameter], learningRate: 100);
+        var schedule = new ExponentialLR(optimizer, 1e308);
+        Assert.ThrowsAny<ArgumentException>(schedule.Step);
+        optimizer.Step();
+        Assert.Equal(100, optimizer.LearningRate);
+    }
 }

@@ -241,4 +241,14 @@ public sealed class SealTests : IDisposable
             (string?)header["__metadata__"]!["evenkeel.sha256"]);
         Assert.Equal("pt", (string?)header["__metadata__"]!["format"]);
     }
+
+
+    [Fact]
+    public void A_header_of_another_program_may_begin_with_a_space()
+    {
+        byte[] header = [.. "{ \"w\": {\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]} }"u8];
+        string path = _folder.File("other.safetensors");
+        File.WriteAllBytes(path, [.. BitConverter.GetBytes((long)header.Length), .. header, .. BitConverter.GetBytes(1.5f)]);
+        Assert.Equal([1.5f], SafeTensors.Read(path).Tensor("w").ToArray<float>());
+    }
 }

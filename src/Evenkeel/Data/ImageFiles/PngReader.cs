@@ -10,6 +10,9 @@ namespace Evenkeel.Data;
 /// </summary>
 internal static class PngReader
 {
+    /// <summary>Bytes of data behind the pixels that are read to find the checksum.</summary>
+    private const int MostSurplus = 1 << 24;
+
     private const int Gray = 0, Colour = 2, Palette = 3, GrayAlpha = 4, ColourAlpha = 6;
 
     /// <summary>deflate makes at most 1032 bytes of one.</summary>
@@ -69,7 +72,7 @@ internal static class PngReader
             if (zlib.ReadByte() >= 0)
             {
                 warning ??= "there is more data than pixels";
-                zlib.CopyTo(Stream.Null);
+                Drain(zlib);
             }
         }
         catch (InvalidDataException failure) when (zlib.IsDamaged && HasAllRows(packed, h, palette, pixels, channels))
@@ -78,6 +81,16 @@ internal static class PngReader
         }
 
         return new ByteImage(pixels, channels, h.Height, h.Width) { Warning = warning };
+    }
+
+    /// <summary>Reads on to the checksum, but not for ever: a small file may hold a great many zeros.</summary>
+    private static void Drain(PackedStream zlib)
+    {
+        byte[] surplus = new byte[1 << 16];
+        for (int left = MostSurplus; left > 0; left -= surplus.Length)
+        {
+            if (zlib.Read(surplus) == 0) return;
+        }
     }
 
     /// <summary>

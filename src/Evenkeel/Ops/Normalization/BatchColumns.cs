@@ -69,7 +69,7 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
         if (passes != BatchPasses.Map && batch.NeedsSums)
         {
             Columns.Sum<T, Cotangent<T, TEpilogue>>(x, dy, part.Samples, batch.Channels, channels.Lanes, coefficients, sums);
-            SaveSums(x, dy, channels, part, coefficients, sums);
+            SaveSums(x, dy, channels, part, coefficients, sums, inRange);
         }
 
         if (passes == BatchPasses.Statistics || batch.Dx is null) return;
@@ -263,8 +263,12 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
     }
 
     /// <summary>Σdy and Σdy·xhat = rstd·(Σdy·(x-pivot) - low·Σdy).</summary>
+    /// <remarks>
+    /// Whether a column is summed again must depend on it alone: the packs at the end overlap those of another thread.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void SaveSums(T* x, T* dy, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums)
+    private void SaveSums(
+        T* x, T* dy, ColumnBlock channels, in BatchPart part, double* coefficients, double* sums, bool inRange)
     {
         double* dgammas = sums + Columns.Row;
         var smallest = Vector512.Create(part.Samples * ValueRange.SmallestNormal<T>());
@@ -275,7 +279,7 @@ internal readonly unsafe struct BatchColumns<T, TEpilogue>(BatchOperands<T> batc
             Vector512<double> underflows = Vector512.LessThan(magnitude, rstd * smallest) & Vector512.GreaterThan(rstd, Vector512<double>.One);
             Vector512<double> lost = ~Vector512.LessThanOrEqual(magnitude, Vector512.Create(double.MaxValue)) | Vector512.LessThan(rstd, Vector512<double>.Zero) |
                 (underflows & Vector512.GreaterThan(variance, Vector512<double>.Zero));
-            if (lost != Vector512<double>.Zero)
+            if (!inRange || lost != Vector512<double>.Zero)
             {
                 Simd.Store(dgammas + j, dgamma);
                 RedoSums(x, dy, channels, part, coefficients, sums, j);

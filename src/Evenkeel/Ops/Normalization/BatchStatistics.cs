@@ -232,6 +232,8 @@ internal sealed unsafe class BatchStatistics
             n += more;
         }
 
+        // A NaN has no units: the channel is NaN by the ordinary formulas.
+        if (double.IsNaN(squares)) return new Moments(double.NaN, double.NaN, double.NaN);
         double rounded = Moments.Round<T>(Math.ScaleB(pivot + low, exponent));
         return squares == 0 ? new Moments(rounded, 0, 0) : new Moments(rounded, pivot - Math.ScaleB(rounded, -exponent) + low, squares / n, exponent);
 

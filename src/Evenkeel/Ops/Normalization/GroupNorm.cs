@@ -86,7 +86,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         op._eps = eps;
         op._channels = x.Shape[1];
         op._groups = x.Shape[0] * groups;
-        op._perGroup = op._channels / groups;
+        op._perGroup = groups == 0 ? 0 : op._channels / groups;
         op._spatial = x.Count == 0 ? 0 : x.Count / x.Shape[0] / op._channels;
         op.Bind(x.Shape, x.DType, x, gamma, beta);
         op._moments = op.NewTensor([Rows, op._groups], DType.Float64);

@@ -132,14 +132,14 @@ public abstract class LearningRateScheduler
 
     private void Apply()
     {
+        // First, or a rate that is refused would have the optimizer wait for ever.
+        Optimizer.AwaitNoMore(this);
         double[] baseRates = BaseRates();
         for (int g = 0; g < baseRates.Length; g++)
         {
             ParameterGroup group = Optimizer.Groups[g];
             group.Schedule(RateAt(Count, baseRates[g], group.LearningRate));
         }
-
-        Optimizer.AwaitNoMore(this);
     }
 
     /// <summary>The base rates of the groups that there are now.</summary>

@@ -303,4 +303,35 @@ public sealed class NormStateTests : IDisposable
         Assert.Equal([0f, 0f], norm.Running.Mean.Value.ToArray<float>());
         Assert.Equal(0, norm.Running.SkippedBatches);
     }
+
+    [Fact]
+    public void A_frozen_norm_is_frozen_behind_a_prefix_of_keys_too()
+    {
+        var wrapper = new Wrapper(Network(1));
+        wrapper.FreezeNorms();
+        string file = _folder.File("wrapped.safetensors"), checkpoint = _folder.File("run.safetensors");
+        wrapper.Save(file);
+        Sequential inner = Network(2);
+        inner.Load(file, prefix: "model.");
+        Assert.Equal(NormState.Frozen, ((BatchNorm1d)inner[1]).State);
+
+        // The keys of a trainer's checkpoint begin with "model." whatever the model's parts are called.
+        var trainer = new Trainer(wrapper, new SGD(wrapper.Parameters(), 0.1), new CrossEntropyLoss());
+        trainer.SaveCheckpoint(checkpoint);
+        var resumed = new Wrapper(Network(3));
+        resumed.Load(checkpoint, prefix: "model.");
+        Assert.Equal(NormState.Frozen, ((BatchNorm1d)resumed.Model[1]).State);
+        Assert.Equal(wrapper.InitialShare, resumed.InitialShare);
+    }
+
+    private sealed class Wrapper : Module
+    {
+        public Wrapper(Sequential model) => Model = Register("model", model);
+
+        public Sequential Model { get; }
+
+        public double InitialShare => ((BatchNorm1d)Model[1]).Running!.StartValuesLeft;
+
+        protected override Tensor ForwardCore(Tensor x) => Model.Forward(x);
+    }
 }

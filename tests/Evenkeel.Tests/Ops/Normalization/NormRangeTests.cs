@@ -214,4 +214,54 @@ public sealed class NormRangeTests
                 Assert.Fail($"{what}[{i}]: expected {right:R}, got {values[i]:R}; scale {scale(i):G4}");
         }
     }
+
+
+    [Fact]
+    public void A_scale_that_float32_does_not_hold_gives_columns_the_gradients_of_planes()
+    {
+        // The pivot is 0 and the scale about 1e40: x = 0 gives a y below 0, so ReLU lets 24 of 64 gradients through.
+        const int Rows = 64, Channels = 3;
+        float[] columns = new float[Rows * Channels], planes = new float[Rows * Channels];
+        for (int row = 0; row < Rows; row++)
+        {
+            for (int c = 0; c < Channels; c++)
+            {
+                float value = c != 1 ? row % 5 : row % 4 == 0 ? 0 : row % 4 == 1 || row % 8 == 2 ? 1e-3f : -0.8e-3f;
+                columns[row * Channels + c] = value;
+                planes[(row / 2 * Channels + c) * 2 + row % 2] = value;
+            }
+        }
+
+        (double[] Dgamma, double[] Dbeta) byColumns = Sums(Tensor.From(columns, [Rows, Channels]));
+        (double[] Dgamma, double[] Dbeta) byPlanes = Sums(Tensor.From(planes, [Rows / 2, Channels, 2]));
+        Assert.Equal(24, byPlanes.Dbeta[1]);
+        Assert.Equal(byPlanes.Dbeta, byColumns.Dbeta);
+        Pass.AssertClose(byPlanes.Dgamma, byColumns.Dgamma, Float32Tolerance, "dgamma");
+
+        static (double[] Dgamma, double[] Dbeta) Sums(Tensor x)
+        {
+            var tape = new Tape(Mode.Train);
+            Tensor gamma = tape.Input(Tensor.Full([Channels], 1e37), requiresGradient: true);
+            Tensor beta = tape.Input(Tensor.Zeros([Channels]), requiresGradient: true);
+            Tensor y = tape.Input(x, requiresGradient: true).BatchNorm(gamma, beta, running: null, eps: 1e-12, fuseReLU: true);
+            y.Backward(Tensor.Ones(x.Shape));
+            return (Pass.Doubles(gamma.Gradient!), Pass.Doubles(beta.Gradient!));
+        }
+    }
+
+    [Fact]
+    public void A_NaN_in_a_pooled_channel_leaves_the_sum_of_its_gradients()
+    {
+        Tensor x = Pass.Data([4, 3, 8, 8], 1, DType.Float32);
+        x.AsSpan<float>()[70] = float.NaN;
+        Pass whole = Pass.Run(x, Tensor.Ones(x.Shape), (input, gamma, beta, running) => input.BatchNorm(gamma, beta, running));
+        Pass parts = Pass.Run(
+            x, Tensor.Ones(x.Shape), (input, gamma, beta, running) => input.SyncBatchNorm(gamma, beta, running, parts: [2, 2]));
+        Assert.Equal(256, whole.Dbeta[1]);
+        Assert.Equal(whole.Dbeta, parts.Dbeta);
+    }
+
+    [Fact]
+    public void A_batch_without_channels_is_normalized_to_one_without_channels() =>
+        Assert.Equal(new Shape([2, 0, 4]), Tensor.Zeros([2, 0, 4]).InstanceNorm(null, null).Shape);
 }
