@@ -286,7 +286,7 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("run", "deep-net", "--epoch")]
     [InlineData("claims", "C1", "--epoch")]
-    [InlineData("data", "fetch", "cifar-10", "--mirorr")]
+    [InlineData("data", "fetch", "cifar-10", "--form")]
     public void A_hint_ends_as_a_question_and_a_sentence_follows(params string[] words)
     {
         using LabProcess lab = LabProcess.Run(words);
