@@ -41,8 +41,8 @@ public sealed partial record FileFormat
     private static readonly FileFormat s_savedModelFolder = new("the folder of a model of TensorFlow (SavedModel)",
         s_savedModel.Remedy);
 
-    /// <summary>The name of pictures of numbers: the first bytes of a table may look like one's.</summary>
-    internal const string Pnm = "a PPM or PGM picture";
+    /// <summary>Whether it is a table in text, whose first bytes may look like a picture's.</summary>
+    internal bool IsTable => ReferenceEquals(this, s_table);
 
     private static readonly FileFormat s_empty = new("an empty file", GetAgain) { IsText = true };
     private static readonly FileFormat s_table = new("text in columns (CSV or the like)",
@@ -164,7 +164,7 @@ public sealed partial record FileFormat
         new(s_empty, static (in file) => file.Head.IsEmpty),
         new("a GIF picture", ToPng, static (in file) => file.Has(0, "GIF87a"u8) || file.Has(0, "GIF89a"u8)),
         new("a WebP picture", ToPng, static (in file) => file.Has(0, "RIFF"u8) && file.Has(8, "WEBP"u8)),
-        new(Pnm, ReadsPictures, static (in file) => IsPnm(file, "2356"u8)),
+        new("a PPM or PGM picture", ReadsPictures, static (in file) => IsPnm(file, "2356"u8)),
         new("a picture of the PBM or PAM family", ToPng, static (in file) => IsPnm(file, "14"u8)
             || file.Has(0, "P7\nWIDTH"u8)),
         new("a PDF document", "Write its pages as pictures, for example with pdftoppm -png.", 0, "%PDF-"u8),

@@ -148,7 +148,7 @@ public static class ImageFile
         _ when bytes.StartsWith(PngFormat.Signature) => "PNG",
         [(byte)'B', (byte)'M', ..] => "BMP",
         [(byte)'P', (byte)'2' or (byte)'3' or (byte)'5' or (byte)'6', ..]
-            when FileFormat.Of(bytes) is null or { Name: FileFormat.Pnm } => "PPM/PGM",
+            when FileFormat.Of(bytes) is not { IsTable: true } => "PPM/PGM",
         _ => "another format",
     };
 }

@@ -224,7 +224,7 @@ public sealed class CommandLineTests
         Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(folder, "scale-invariance.json")));
         using JsonDocument claim = JsonDocument.Parse(again.Output);
         string[] members = [.. claim.RootElement.EnumerateObject().Select(static member => member.Name)];
-        Assert.Equal(["id", "statement", "lesson", "rule", "verdict", "effect", "interval", "seeds", "condition", "cases"], members);
+        Assert.Equal(["id", "statement", "lesson", "rule", "verdict", "whyNone", "effect", "interval", "seeds", "condition", "cases"], members);
         Assert.Equal("holds-if", claim.RootElement.GetProperty("verdict").GetString());
         Assert.Equal("k >= 0.1", claim.RootElement.GetProperty("condition").GetString());
         Assert.Equal(3, claim.RootElement.GetProperty("seeds").GetInt32());

@@ -49,7 +49,10 @@ public sealed class ClaimTests
         static void Check(string expected, params double[][] cases)
         {
             var claim = new Made([.. cases.Select(static (values, i) => new Case($"case {i + 1}", values))]);
-            var runs = new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> { ["made"] = [] };
+            var runs = new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>>
+            {
+                ["made"] = [new Dictionary<string, double>()],
+            };
             Finding finding = claim.Judge(new Evidence(runs, new HashSet<string> { "made" }));
             Assert.Equal(expected, finding.VerdictText);
             Assert.Equal(cases.Length, finding.Cases.Count);
