@@ -107,7 +107,7 @@ describe('the report', { timeout: 240_000 }, () => {
 
   test('is under 1.5 MB', () => assert.ok(statSync(path).size < 1.5e6, `${statSync(path).size} bytes`));
 
-  test('opens with its charts in view drawn, and says how fast', async t => {
+  test('opens in under a second', async t => {
     // Best of five: other work on the machine is not the page's fault.
     const times = [];
     for (let i = 0; i < 5; i++) {
@@ -122,7 +122,7 @@ describe('the report', { timeout: 240_000 }, () => {
       });
     }
     t.diagnostic(`${Math.round(Math.min(...times))} ms, ${(statSync(path).size / 1024).toFixed(0)} KB`);
-    assert.ok(times.every(time => time > 0), `${times} ms`);
+    assert.ok(Math.min(...times) < 1000, `${times.map(Math.round)} ms`);
   });
 
   test('draws every chart, only when it comes near', async t => {
