@@ -10,9 +10,11 @@ namespace Evenkeel.Kernels;
 internal static unsafe class ValueRange
 {
     /// <summary>The largest number of T.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Largest<T>() where T : unmanaged => typeof(T) == typeof(float) ? float.MaxValue : double.MaxValue;
 
     /// <summary>The smallest number of T with all its digits: 2^-126 or 2^-1022.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double SmallestNormal<T>() where T : unmanaged => typeof(T) == typeof(float) ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
 
     /// <summary>The first place, from <paramref name="start"/> on, of an infinity or NaN; -1 if there is none.</summary>

@@ -19,9 +19,6 @@ internal static unsafe class Simd
     /// <summary>Alignment of every buffer, in bytes: one pack, one cache line.</summary>
     public const int Alignment = 64;
 
-    /// <summary>Bytes of output beyond which it is taken not to fit the last-level cache; see <see cref="StoreStream{T}"/>.</summary>
-    public const long StreamThreshold = 16_000_000;
-
     /// <summary>The first address at or behind p that is aligned to a pack; for scratch on the stack.</summary>
     public static double* Align(double* p) => (double*)(((nint)p + Alignment - 1) & -Alignment);
 

@@ -21,12 +21,31 @@ internal static unsafe class Planes
     /// <param name="constants">A place per run.</param>
     /// <param name="sums">Receives Σu, one value a run.</param>
     /// <param name="products">Receives Σu·w, one value a run.</param>
+    /// <remarks>The frame ends at a multiple of 32, as that of the sum in <see cref="Segments"/> does and for its reason; two arguments of SumLong are on it.</remarks>
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sum<T, TTerm>(T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
-        if (length >= Vector512<T>.Count) SumLong<T, TTerm>(x, dy, runs, length, constants, sums, products);
-        else SumShort<T, TTerm>(x, dy, runs, length, constants, sums, products);
+        if (length < Vector512<T>.Count)
+        {
+            SumShort<T, TTerm>(x, dy, runs, length, constants, sums, products);
+            return;
+        }
+
+        if (!Vector512.IsHardwareAccelerated)
+        {
+            byte* end = stackalloc byte[16 - (runs >> 31)];
+            *end = 0;
+            if (((nint)end & 16) == 0)
+            {
+                byte* lower = stackalloc byte[16 - (runs >> 31)];
+                *lower = 0;
+            }
+        }
+
+        SumLong<T, TTerm>(x, dy, runs, length, constants, sums, products);
     }
 
     /// <summary>result = map(x, dy) over every run; <paramref name="result"/> must not be the memory of x or dy: overlapping packs read them twice.</summary>

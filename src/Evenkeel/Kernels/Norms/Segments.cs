@@ -52,11 +52,32 @@ internal static unsafe class Segments
         where TTerm : struct, ITerm<T> => Sum(x, dy, runs, stride, length, term, default(NoMask<T>));
 
     /// <inheritdoc cref="Segments"/>
+    /// <remarks>
+    /// With 256-bit registers SumLong has more accumulators than registers and keeps some on the stack. Frames are aligned to 16 bytes, and where the caller's ends at an odd multiple of 16
+    /// half of them straddle cache lines: the sum takes twice as long. So this frame ends at a multiple of 32.
+    /// </remarks>
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double Sum, double ProductSum) Sum<T, TTerm, TMask>(T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>
-        where TMask : struct, IPositionMask<T, TMask> =>
-        length < Vector512<T>.Count ? SumShort(x, dy, runs, stride, length, term, mask) : SumLong(x, dy, runs, stride, length, term, mask);
+        where TMask : struct, IPositionMask<T, TMask>
+    {
+        if (length < Vector512<T>.Count) return SumShort(x, dy, runs, stride, length, term, mask);
+        if (!Vector512.IsHardwareAccelerated)
+        {
+            // The size is 16; a constant one would become a local variable.
+            byte* end = stackalloc byte[16 - (runs >> 31)];
+            *end = 0;
+            if (((nint)end & 16) != 0)
+            {
+                byte* lower = stackalloc byte[16 - (runs >> 31)];
+                *lower = 0;
+            }
+        }
+
+        return SumLong(x, dy, runs, stride, length, term, mask);
+    }
 
     /// <summary>
     /// The mean of a sample: one pack each of up to <paramref name="packs"/> evenly spaced runs, or evenly spaced packs of a single run. 0 where nothing in it counts: any number is a pivot, and a poor one moves.
@@ -111,6 +132,24 @@ internal static unsafe class Segments
             while (i <= length - 4 * width)
             {
                 int end = Math.Min(length - 4 * width, i + (BlockPacks - 1 - counted) * 4 * width);
+                if (!Vector512.IsHardwareAccelerated && !TTerm.UsesDy)
+                {
+                    // Two packs at a time: with narrower registers the accumulators of four do not fit, and go over the stack. The order of a sum's terms is the same.
+                    int from = i;
+                    for (; i <= end; i += 4 * width)
+                    {
+                        Step(term, counts, xr, dyr, i, ref s0, ref p0);
+                        Step(term, counts, xr, dyr, i + width, ref s1, ref p1);
+                        counted++;
+                    }
+
+                    for (i = from; i <= end; i += 4 * width)
+                    {
+                        Step(term, counts, xr, dyr, i + 2 * width, ref s2, ref p2);
+                        Step(term, counts, xr, dyr, i + 3 * width, ref s3, ref p3);
+                    }
+                }
+
                 for (; i <= end; i += 4 * width)
                 {
                     Vector512<T> w0 = term.W(Simd.Load(xr + i));
@@ -316,6 +355,19 @@ internal static unsafe class Segments
             Vector512<T> v = Simd.LoadPartial(x + at, length), d = TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default;
             Simd.StorePartial(result + at, TMask.IsNone ? map.Invoke(v, d) : map.Invoke(v, d, mask.Run(run).Load(0)), length);
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step<T, TTerm, TMask>(TTerm term, TMask counts, T* x, T* dy, int i, ref Vector512<T> sum, ref Vector512<T> product)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T>
+        where TMask : struct, IPositionMask<T, TMask>
+    {
+        Vector512<T> w = term.W(Simd.Load(x + i));
+        if (!TMask.IsNone) w &= counts.Load(i);
+        Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dy + i) : default);
+        sum += u;
+        if (TTerm.HasProduct) product = Simd.Fma(u, w, product);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -76,6 +76,8 @@ internal readonly unsafe struct NormTable(double* rows, nint stride)
     public Constants<T> Rounded<T>() where T : unmanaged => new((T*)(rows + Rows * Width), Width);
 
     /// <summary>A table that an op keeps.</summary>
+    /// <param name="kept">Its memory: rows and places are the last dimensions.</param>
+    /// <param name="block">Which of several tables.</param>
     public static NormTable Of(Tensor kept, int block = 0)
     {
         int groups = kept.Shape[-1], rows = kept.Shape[-2];
@@ -100,6 +102,12 @@ internal readonly unsafe struct NormTable(double* rows, nint stride)
     /// <summary>Copies the statistics of the first <paramref name="groups"/> groups.</summary>
     public void CopyStatistics(NormTable to, int groups)
     {
+        if (groups == 1)
+        {
+            (*to.Pivot, *to.Low, *to.Variance, *to.Exponent, *to.Rstd) = (*Pivot, *Low, *Variance, *Exponent, *Rstd);
+            return;
+        }
+
         Copy(Pivot, to.Pivot, groups);
         Copy(Low, to.Low, groups);
         Copy(Variance, to.Variance, groups);

@@ -41,21 +41,18 @@ internal static unsafe class NormTheorem
     /// <param name="constants">Receives the pivots in T.</param>
     /// <param name="m">Values per group that count.</param>
     /// <param name="eps">Added to the variance.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Moments<T, TGroups>(TGroups x, NormTable t, Constants<T> constants, double m, double eps)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TGroups : struct, IGroups<T, TGroups>
     {
         int groups = x.Count;
         x.SampleMeans(t.Pivot);
-        Widen.CopyBack(t.Pivot, constants.Pivot, groups);
+        if (groups == 1) One.Load(t.Pivot).StoreAs(constants.Pivot);
+        else Widen.CopyBack(t.Pivot, constants.Pivot, groups);
         x.Sum<Deviation<T>>(null, constants, t.Low, t.Variance);
         if (Deviations(t, groups, m)) MovePivots(x, t, constants, m);
-        bool held = true;
-        int g = 0;
-        for (; g <= groups - Eight.Count; g += Eight.Count) held &= Rstd<T, Eight>(t.From(g), eps);
-        for (; g < groups; g++) held &= Rstd<T, One>(t.From(g), eps);
-        for (g = 0; g < groups && !held; g++)
+        bool held = ForEach(new RstdStep<T>(t, eps), groups);
+        for (int g = 0; g < groups && !held; g++)
         {
             if (NormRange.IsOutOfRange<T>(t.Variance[g], eps)) t.Set(g, x.Scaled(g, m, eps), eps);
         }
@@ -63,14 +60,9 @@ internal static unsafe class NormTheorem
 
     /// <summary>y = (x-pivot)·scale + shift of some groups: scale = gamma·rstd, shift = beta - low·scale.</summary>
     /// <returns>False if T may not hold the formula of a group.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool Affine<T>(NormTable t, Constants<T> constants, int groups) where T : unmanaged
     {
-        bool held = true;
-        int g = 0;
-        for (; g <= groups - Eight.Count; g += Eight.Count) held &= Affine<T, Eight>(t.From(g), constants.From(g));
-        for (; g < groups; g++) held &= Affine<T, One>(t.From(g), constants.From(g));
-        return held;
+        return ForEach(new AffineStep<T>(t, constants), groups);
     }
 
     /// <summary>Σdy·xhat = rstd·(Σdy·(x-pivot) - low·Σdy) of some groups.</summary>
@@ -78,15 +70,9 @@ internal static unsafe class NormTheorem
     /// <param name="groups">Their number.</param>
     /// <param name="terms">Terms of a sum.</param>
     /// <returns>False if T may have lost the sums of a group.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool Sums<T>(NormTable t, int groups, double terms) where T : unmanaged
     {
-        bool held = true;
-        int g = 0;
-        double smallest = terms * ValueRange.SmallestNormal<T>();
-        for (; g <= groups - Eight.Count; g += Eight.Count) held &= Sums<Eight>(t.From(g), smallest);
-        for (; g < groups; g++) held &= Sums<One>(t.From(g), smallest);
-        return held;
+        return ForEach(new SumsStep(t, terms * ValueRange.SmallestNormal<T>()), groups);
     }
 
     /// <summary>
@@ -99,14 +85,9 @@ internal static unsafe class NormTheorem
     /// <param name="groups">Number of groups.</param>
     /// <param name="m">Values per group that the statistics are of.</param>
     /// <returns>False if T may not hold the slopes of a group.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool Slopes<T>(NormTable t, double* a, Constants<T> constants, int groups, double m) where T : unmanaged
     {
-        bool held = true;
-        int g = 0;
-        for (; g <= groups - Eight.Count; g += Eight.Count) held &= Slopes<T, Eight>(t.From(g), a + g, constants.From(g), m);
-        for (; g < groups; g++) held &= Slopes<T, One>(t.From(g), a + g, constants.From(g), m);
-        return held;
+        return ForEach(new SlopesStep<T>(t, a, constants, m), groups);
     }
 
     /// <summary>Moves the pivots that are too far from the mean, and sums the deviations of those groups again.</summary>
@@ -131,94 +112,136 @@ internal static unsafe class NormTheorem
     /// <summary>pivot ← round(pivot + low) where it is far. False if none is.</summary>
     private static bool Move<T>(NormTable t, Constants<T> constants, int groups) where T : unmanaged
     {
-        bool moved = false;
-        int g = 0;
-        for (; g <= groups - Eight.Count; g += Eight.Count) moved |= Move<T, Eight>(t.From(g), constants.From(g));
-        for (; g < groups; g++) moved |= Move<T, One>(t.From(g), constants.From(g));
-        return moved;
+        return !ForEach(new MoveStep<T>(t, constants), groups);
     }
 
     /// <summary>low and var of some groups from Σd and Σd². True if a pivot is far: |low| &gt; std; up to there var = Σd²/m - low² loses one bit at most.</summary>
     private static bool Deviations(NormTable t, int groups, double m)
     {
-        bool far = false;
-        int g = 0;
-        for (; g <= groups - Eight.Count; g += Eight.Count) far |= Deviations<Eight>(t.From(g), m);
-        for (; g < groups; g++) far |= Deviations<One>(t.From(g), m);
-        return far;
+        return !ForEach(new DeviationsStep(t, m), groups);
     }
 
-    // The formulas, for one group or for eight.
-
+    /// <summary>Does a step for some groups, eight at a time while there are so many. False if it has said so of any.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Deviations<TReal>(NormTable t, double m) where TReal : struct, IReal<TReal>
+    private static bool ForEach<TStep>(TStep step, int groups) where TStep : struct, IStep
     {
-        TReal count = TReal.Create(m), zero = TReal.Create(0);
-        TReal low = TReal.Load(t.Low) / count, variance = TReal.Load(t.Variance) / count - low * low;
-        // Rounding may take a constant group below 0; NaN stays.
-        variance = TReal.WhereGreater(zero, variance, zero, variance);
-        low.Store(t.Low);
-        variance.Store(t.Variance);
-        return TReal.AnyGreater(low * low, variance);
+        bool all = groups < Eight.Count || Eights(step, groups);
+        for (int g = groups & -Eight.Count; g < groups; g++) all &= step.Invoke<One>(g);
+        return all;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Move<T, TReal>(NormTable t, Constants<T> constants) where T : unmanaged where TReal : struct, IReal<TReal>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+    private static bool Eights<TStep>(TStep step, int groups) where TStep : struct, IStep
     {
-        TReal low = TReal.Load(t.Low), variance = TReal.Load(t.Variance), pivot = TReal.Load(t.Pivot);
-        if (!TReal.AnyGreater(low * low, variance)) return false;
-        pivot = TReal.WhereGreater(low * low, variance, TReal.Round<T>(pivot + low), pivot);
-        pivot.Store(t.Pivot);
-        pivot.StoreAs(constants.Pivot);
-        return true;
+        bool all = true;
+        for (int g = 0; g <= groups - Eight.Count; g += Eight.Count) all &= step.Invoke<Eight>(g);
+        return all;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Rstd<T, TReal>(NormTable t, double eps) where T : unmanaged where TReal : struct, IReal<TReal>
+    /// <summary>A formula over the table, for one group or for eight.</summary>
+    private interface IStep
     {
-        TReal variance = TReal.Load(t.Variance), sum = variance + TReal.Create(eps), zero = TReal.Create(0);
-        TReal.WhereZero(sum, zero, TReal.Create(1) / TReal.Sqrt(sum)).Store(t.Rstd);
-        zero.Store(t.Exponent);
-        return TReal.AllAtMost(TReal.Create(NormRange.LeastVariance<T>(eps)), variance) && TReal.AllAtMost(variance, TReal.Create(double.MaxValue));
+        bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>;
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Affine<T, TReal>(NormTable t, Constants<T> constants) where T : unmanaged where TReal : struct, IReal<TReal>
+    /// <summary>False if a pivot is far.</summary>
+    private readonly struct DeviationsStep(NormTable table, double m) : IStep
     {
-        TReal gamma = TReal.Load(t.Gamma), rstd = TReal.Load(t.Rstd), scale = gamma * rstd, zero = TReal.Create(0);
-        scale.Store(t.Scale);
-        scale.StoreAs(constants.Scale);
-        (TReal.Load(t.Beta) - TReal.Load(t.Low) * scale).StoreAs(constants.Shift);
-        TReal.Load(t.Pivot).StoreAs(constants.Pivot);
-        return !TReal.AnyGreater(zero, rstd) && !Leaves<T, TReal>(scale, TReal.WhereZero(rstd, zero, gamma));
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>
+        {
+            NormTable t = table.From(group);
+            TReal count = TReal.Create(m), zero = TReal.Create(0);
+            TReal low = TReal.Load(t.Low) / count, variance = TReal.Load(t.Variance) / count - low * low;
+            // Rounding may take a constant group below 0; NaN stays.
+            variance = TReal.WhereGreater(zero, variance, zero, variance);
+            low.Store(t.Low);
+            variance.Store(t.Variance);
+            return !TReal.AnyGreater(low * low, variance);
+        }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Sums<TReal>(NormTable t, double smallest) where TReal : struct, IReal<TReal>
+    /// <summary>True if no pivot is far.</summary>
+    private readonly struct MoveStep<T>(NormTable table, Constants<T> constants) : IStep where T : unmanaged
     {
-        TReal rstd = TReal.Load(t.Rstd), zero = TReal.Create(0), least = rstd * TReal.Create(smallest);
-        TReal product = rstd * (TReal.Load(t.SumDyXHat) - TReal.Load(t.Low) * TReal.Load(t.SumDy)), magnitude = TReal.Abs(product);
-        product.Store(t.SumDyXHat);
-        // Terms underflow only where rstd is large and x is not constant.
-        least = TReal.WhereGreater(rstd, TReal.Create(1), least, zero);
-        least = TReal.WhereGreater(TReal.Load(t.Variance), zero, least, zero);
-        return TReal.AllAtMost(magnitude, TReal.Create(double.MaxValue)) && !TReal.AnyGreater(zero, rstd) && !TReal.AnyGreater(least, magnitude);
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>
+        {
+            NormTable t = table.From(group);
+            TReal low = TReal.Load(t.Low), variance = TReal.Load(t.Variance), pivot = TReal.Load(t.Pivot);
+            if (!TReal.AnyGreater(low * low, variance)) return true;
+            pivot = TReal.WhereGreater(low * low, variance, TReal.Round<T>(pivot + low), pivot);
+            pivot.Store(t.Pivot);
+            pivot.StoreAs(constants.Pivot + group);
+            return false;
+        }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Slopes<T, TReal>(NormTable t, double* at, Constants<T> constants, double m) where T : unmanaged where TReal : struct, IReal<TReal>
+    /// <summary>False if squares of T may not hold a variance.</summary>
+    private readonly struct RstdStep<T>(NormTable table, double eps) : IStep where T : unmanaged
     {
-        TReal a = TReal.Load(at), product = TReal.Load(t.SumDyXHat), count = TReal.Create(m);
-        TReal b = -a * TReal.Load(t.Rstd) * (product / count);
-        TReal c = -a * (TReal.Load(t.SumDy) / count) - b * TReal.Load(t.Low);
-        b.Store(t.B);
-        c.Store(t.C);
-        b.StoreAs(constants.B);
-        c.StoreAs(constants.C);
-        return !Leaves<T, TReal>(b, TReal.WhereZero(a, TReal.Create(0), product)) && TReal.AllAtMost(TReal.Abs(c), TReal.Create(ValueRange.Largest<T>()));
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>
+        {
+            NormTable t = table.From(group);
+            TReal variance = TReal.Load(t.Variance), sum = variance + TReal.Create(eps), zero = TReal.Create(0);
+            TReal.WhereZero(sum, zero, TReal.Create(1) / TReal.Sqrt(sum)).Store(t.Rstd);
+            zero.Store(t.Exponent);
+            return TReal.AllAtMost(TReal.Create(NormRange.LeastVariance<T>(eps)), variance) && TReal.AllAtMost(variance, TReal.Create(double.MaxValue));
+        }
     }
 
-    /// <summary>True where T does not hold a value with all its digits, though another one is not 0: what <see cref="NormRange"/> decides closely.</summary>
+    private readonly struct AffineStep<T>(NormTable table, Constants<T> constants) : IStep where T : unmanaged
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>
+        {
+            NormTable t = table.From(group);
+            TReal gamma = TReal.Load(t.Gamma), rstd = TReal.Load(t.Rstd), scale = gamma * rstd, zero = TReal.Create(0);
+            scale.Store(t.Scale);
+            scale.StoreAs(constants.Scale + group);
+            (TReal.Load(t.Beta) - TReal.Load(t.Low) * scale).StoreAs(constants.Shift + group);
+            TReal.Load(t.Pivot).StoreAs(constants.Pivot + group);
+            return !TReal.AnyGreater(zero, rstd) && !Leaves<T, TReal>(scale, TReal.WhereZero(rstd, zero, gamma));
+        }
+    }
+
+    /// <param name="table">The sums.</param>
+    /// <param name="smallest">A sum of so many of the smallest numbers.</param>
+    private readonly struct SumsStep(NormTable table, double smallest) : IStep
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>
+        {
+            NormTable t = table.From(group);
+            TReal rstd = TReal.Load(t.Rstd), zero = TReal.Create(0), least = rstd * TReal.Create(smallest);
+            TReal product = rstd * (TReal.Load(t.SumDyXHat) - TReal.Load(t.Low) * TReal.Load(t.SumDy)), magnitude = TReal.Abs(product);
+            product.Store(t.SumDyXHat);
+            // Terms underflow only if rstd is large and x is not constant.
+            least = TReal.WhereGreater(rstd, TReal.Create(1), least, zero);
+            least = TReal.WhereGreater(TReal.Load(t.Variance), zero, least, zero);
+            return TReal.AllAtMost(magnitude, TReal.Create(double.MaxValue)) && !TReal.AnyGreater(zero, rstd) && !TReal.AnyGreater(least, magnitude);
+        }
+    }
+
+    private readonly struct SlopesStep<T>(NormTable table, double* factor, Constants<T> constants, double m) : IStep where T : unmanaged
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>
+        {
+            NormTable t = table.From(group);
+            TReal a = TReal.Load(factor + group), product = TReal.Load(t.SumDyXHat), count = TReal.Create(m);
+            TReal b = -a * TReal.Load(t.Rstd) * (product / count);
+            TReal c = -a * (TReal.Load(t.SumDy) / count) - b * TReal.Load(t.Low);
+            b.Store(t.B);
+            c.Store(t.C);
+            b.StoreAs(constants.B + group);
+            c.StoreAs(constants.C + group);
+            return !Leaves<T, TReal>(b, TReal.WhereZero(a, TReal.Create(0), product)) && TReal.AllAtMost(TReal.Abs(c), TReal.Create(ValueRange.Largest<T>()));
+        }
+    }
+
+    /// <summary>True if T does not hold a value with all its digits, though another one is not 0: what <see cref="NormRange"/> decides closely.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool Leaves<T, TReal>(TReal value, TReal other) where T : unmanaged where TReal : struct, IReal<TReal>
     {

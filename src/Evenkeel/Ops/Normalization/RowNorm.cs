@@ -104,7 +104,8 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     }
 
     /// <summary>True where what is written outgrows the last-level cache and every row is aligned.</summary>
-    private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= Simd.StreamThreshold && _shape.Length % Vector512<T>.Count == 0;
+    private bool Streams<T>() where T : unmanaged =>
+        (long)_x.Count * sizeof(T) >= CacheSizes.LastLevel && _shape.Length % Vector512<T>.Count == 0;
 
     private int Chunks => (_shape.Rows + ChunkRows - 1) / ChunkRows;
 
@@ -168,21 +169,23 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         double* memory = stackalloc double[NormTable.ChunkDoubles];
         NormTable table = RowTable(memory);
         Constants<T> constants = table.Rounded<T>();
-        int length = _shape.Length;
-        for (int r = chunk * ChunkRows; r < Math.Min(_shape.Rows, (chunk + 1) * ChunkRows); r++)
+        NormTable kept = NormTable.Of(_statistics);
+        int length = _shape.Length, end = Math.Min(_shape.Rows, (chunk + 1) * ChunkRows);
+        bool stream = Streams<T>();
+        for (int r = chunk * ChunkRows; r < end; r++)
         {
             T* x = _x.Pointer<T>() + (nint)r * length;
             T* y = Output.Pointer<T>() + (nint)r * length;
             nint part = (nint)(r % _shape.Parts) * length;
             TStatistics.Measure(x, length, table, _eps);
-            table.CopyStatistics(NormTable.Of(_statistics).From(r), 1);
+            table.CopyStatistics(kept.From(r), 1);
             if (NormTheorem.Affine(table, constants, 1))
-                Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part, _betas.Pointer<T>() + part, y, length, Rows.Row<T>.Of(constants), Streams<T>());
+                Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part, _betas.Pointer<T>() + part, y, length, Rows.Row<T>.Of(constants), stream);
             else
                 MapScaled(x, y, part, table);
         }
 
-        if (Streams<T>()) Simd.StreamFence();
+        if (stream) Simd.StreamFence();
     }
 
     [SkipLocalsInit]
@@ -191,12 +194,14 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         double* memory = stackalloc double[NormTable.ChunkDoubles];
         NormTable table = RowTable(memory);
         Constants<T> constants = table.Rounded<T>();
-        int length = _shape.Length;
+        NormTable kept = NormTable.Of(_statistics);
+        int length = _shape.Length, end = Math.Min(_shape.Rows, (chunk + 1) * ChunkRows);
+        bool stream = Streams<T>();
         double smallest = length * ValueRange.SmallestNormal<T>();
         T* dgammas = _partials.Pointer<T>() + (nint)chunk * 2 * _shape.Period;
         T* dbetas = dgammas + _shape.Period;
         new Span<T>(dgammas, 2 * _shape.Period).Clear();
-        for (int r = chunk * ChunkRows; r < Math.Min(_shape.Rows, (chunk + 1) * ChunkRows); r++)
+        for (int r = chunk * ChunkRows; r < end; r++)
         {
             nint offset = (nint)r * length, part = (nint)(r % _shape.Parts) * length;
             T* x = _x.Pointer<T>() + offset;
@@ -204,7 +209,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             T* gamma = _gammas.Pointer<T>() + part;
             T* beta = _betas.Pointer<T>() + part;
             T* dx = _dx is null ? null : _dx.Pointer<T>() + offset;
-            NormTable.Of(_statistics).From(r).CopyStatistics(table, 1);
+            kept.From(r).CopyStatistics(table, 1);
             if (!NormTheorem.Affine(table, constants, 1))
             {
                 ScaledSums(x, dy, dgammas, dbetas, part, table);
@@ -218,10 +223,10 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             (*table.SumDy, *table.SumDyXHat) = (TStatistics.HasMean ? sum : 0, product);
             bool held = NormTheorem.Slopes(table, table.Rstd, constants, 1, length) && Math.Abs(product) >= smallest;
             if (!held && Loses(sum, x, dy, part, table)) ScaledGradient(x, dy, dx, part, table);
-            else Rows.Gradient<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dx, length, row, Simd.Broadcast(*constants.B), Simd.Broadcast(*constants.C), Streams<T>());
+            else Rows.Gradient<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dx, length, row, Simd.Broadcast(*constants.B), Simd.Broadcast(*constants.C), stream);
         }
 
-        if (Streams<T>()) Simd.StreamFence();
+        if (stream) Simd.StreamFence();
     }
 
     /// <summary>A table for one row: gamma and beta belong to the columns, so xhat = (x - pivot)·scale + shift is what the theorem's y is.</summary>
