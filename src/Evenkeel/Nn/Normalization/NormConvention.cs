@@ -198,7 +198,10 @@ public sealed record NormConvention
     /// <summary>Whether the library can do without running statistics (<c>track_running_stats=False</c>).</summary>
     public bool HasUntrackedStatistics { get; init; }
 
-    /// <summary>Whether the running statistics are inputs of the operation (ONNX), which therefore has no start values: write them into <see cref="TrackingNorm.Running"/>.</summary>
+    /// <summary>
+    /// Whether the running statistics are inputs of the operation (ONNX), which therefore has no start values: write
+    /// them into <see cref="BatchNorm.Running"/>.
+    /// </summary>
     public bool StatisticsAreInputs { get; init; }
 
     /// <summary>What tells the library that it is training. Here it is the tape's <see cref="Mode"/>.</summary>
