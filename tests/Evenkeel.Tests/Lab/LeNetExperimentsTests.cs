@@ -3,6 +3,7 @@ using Evenkeel.Data;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

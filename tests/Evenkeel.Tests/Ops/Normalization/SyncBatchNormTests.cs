@@ -1,5 +1,6 @@
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
@@ -264,7 +265,8 @@ public sealed class SyncBatchNormTests : IDisposable
         net.Forward(new Tape(Mode.Train).Input(x));
         shared.FreezeStatistics();
         ((BatchNorm)net[3]).Weight!.RequiresGradient = false;
-        var sync = (Sequential)SyncBatchNorm.ConvertFrom(net, static module => module is BatchNorm { VirtualBatchSize: > 0 });
+        var sync = (Sequential)SyncBatchNorm.ConvertFrom(
+            net, static module => module is BatchNorm { VirtualBatchSize: > 0 });
         Assert.Equal(["SyncBatchNorm", "SyncBatchNorm", "Conv2d", "SyncBatchNorm", "GhostBatchNorm2d", "SyncBatchNorm"], Enumerable.Range(0, 6).Select(i => sync[i].TypeName));
         Assert.Same(sync[0], sync[1]);
         Assert.Equal(NormState.FrozenStatistics, ((SyncBatchNorm)sync[0]).State);

@@ -1,7 +1,7 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
 
-namespace Evenkeel.Training;
+namespace Evenkeel.Surgery;
 
 /// <summary>In which order layers get the statistics of the data.</summary>
 public enum RecalibrationOrder

@@ -1,7 +1,7 @@
 using Evenkeel.Nn;
 using Evenkeel.Random;
 
-namespace Evenkeel.Diagnostics;
+namespace Evenkeel.Surgery;
 
 /// <summary>
 /// Weight and bias of a linear layer or convolution in double, to be changed by norms and rounded once at the end.

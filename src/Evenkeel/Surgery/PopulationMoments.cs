@@ -2,7 +2,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using Evenkeel.Kernels;
 
-namespace Evenkeel.Training;
+namespace Evenkeel.Surgery;
 
 /// <summary>
 /// Count, mean and squared deviations of each channel over any number of batches, in double and in the batches' order.
