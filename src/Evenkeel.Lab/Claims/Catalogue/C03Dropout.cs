@@ -5,7 +5,7 @@ using Evenkeel.Lab.Experiments.Regularization;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lessons A and D: with batch norm less dropout or none, and the two are not mixed.</summary>
-internal sealed class C3Dropout : Claim
+internal sealed class C03Dropout : Claim
 {
     private const string Grid = "dropout";
 

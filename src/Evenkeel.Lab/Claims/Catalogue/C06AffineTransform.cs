@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lessons A and K: gamma and beta give back what the normalization takes.</summary>
-internal sealed class C6AffineTransform : Claim
+internal sealed class C06AffineTransform : Claim
 {
     private const string Capacity = "affine-capacity", Recovery = "identity-recovery", Identity = "identity";
 

@@ -5,7 +5,7 @@ using Evenkeel.Lab.Experiments.Regularization;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lesson A: with batch norm no L2, or a smaller weight decay.</summary>
-internal sealed class C4WeightDecay : Claim
+internal sealed class C04WeightDecay : Claim
 {
     private const string Sweep = "weight-decay";
 

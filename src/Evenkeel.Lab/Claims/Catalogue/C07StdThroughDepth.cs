@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lesson A: with batch norm the scale of activations does not depend on the start values.</summary>
-internal sealed class C7StdThroughDepth : Claim
+internal sealed class C07StdThroughDepth : Claim
 {
     private const string Stack = "init-depth";
 

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lessons A, D and K: batch norm permits a larger learning rate.</summary>
-internal sealed class C1LargerRate : Claim
+internal sealed class C01LargerRate : Claim
 {
     public override string Id => "C1";
 

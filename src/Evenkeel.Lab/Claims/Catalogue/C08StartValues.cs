@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lesson A: what becomes of the scale of activations without batch norm.</summary>
-internal sealed class C8StartValues : Claim
+internal sealed class C08StartValues : Claim
 {
     private const string Stack = "init-depth";
 

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lesson A: the derivation of std(W) = √(1/n).</summary>
-internal sealed class C9WeightVariance : Claim
+internal sealed class C09WeightVariance : Claim
 {
     private const string Propagation = "variance-propagation";
 

@@ -3,7 +3,7 @@ using Evenkeel.Lab.Experiments.Notebook;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lessons A and B: with batch norm, local response normalization is not needed.</summary>
-internal sealed class C5LocalResponse : Claim
+internal sealed class C05LocalResponse : Claim
 {
     private const string Experiment = "local-response-norm";
 

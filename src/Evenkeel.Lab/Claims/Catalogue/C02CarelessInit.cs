@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>Lessons A and N: with batch norm, weights need no careful start.</summary>
-internal sealed class C2CarelessInit : Claim
+internal sealed class C02CarelessInit : Claim
 {
     private const string Experiment = "weight-scale";
 
