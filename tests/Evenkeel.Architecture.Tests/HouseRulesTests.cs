@@ -1,4 +1,6 @@
 using System.Reflection;
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Xunit;
@@ -18,7 +20,7 @@ public sealed partial class HouseRulesTests
     private static readonly Dictionary<string, string[]> s_projects = new(StringComparer.Ordinal)
     {
         ["Evenkeel"] = s_folders,
-        ["Evenkeel.Lab"] = ["Experiments", "Claims", "Reports", "Running"],
+        ["Evenkeel.Lab"] = ["Drawn", "Experiments", "Claims", "Reports", "Running"],
         ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],
     };
 
@@ -58,6 +60,50 @@ public sealed partial class HouseRulesTests
         }
 
         Assert.True(violations.Count == 0, string.Join('\n', violations.Distinct()));
+    }
+
+    /// <summary>
+    /// What the lab shows, a user can do: it stands on the public library. Only the drawn sets see more of it: for their
+    /// bits and their speed they need its sine and its worker threads.
+    /// </summary>
+    [Fact]
+    public void The_lab_uses_what_a_user_can_use()
+    {
+        string[] drawing = ["Evenkeel.Random.ScalarMath", "Evenkeel.Kernels.IJob", "Evenkeel.Kernels.Workers.Run"];
+        using var file = new PEReader(File.OpenRead(Assembly.Load("Evenkeel.Lab").Location));
+        MetadataReader lab = file.GetMetadataReader();
+        var hidden = new HashSet<string>(StringComparer.Ordinal);
+        foreach (Type type in lab.TypeReferences.Select(Library).OfType<Type>())
+        {
+            if (!type.IsVisible) hidden.Add(type.FullName!);
+        }
+
+        foreach (MemberReference member in lab.MemberReferences.Select(lab.GetMemberReference))
+        {
+            if (member.Parent.Kind != HandleKind.TypeReference) continue;
+            if (Library((TypeReferenceHandle)member.Parent) is not { IsVisible: true } type) continue;
+            string name = lab.GetString(member.Name);
+            const BindingFlags Any = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static;
+            if (!type.GetMember(name, Any).Any(IsUsable)) hidden.Add($"{type.FullName}.{name}");
+        }
+
+        Assert.Equal(drawing.Order(StringComparer.Ordinal), hidden.Order(StringComparer.Ordinal));
+
+        static bool IsUsable(MemberInfo member) => member switch
+        {
+            MethodBase method => method.IsPublic || method.IsFamily || method.IsFamilyOrAssembly,
+            FieldInfo field => field.IsPublic || field.IsFamily || field.IsFamilyOrAssembly,
+            _ => false,
+        };
+
+        Type? Library(TypeReferenceHandle handle)
+        {
+            TypeReference reference = lab.GetTypeReference(handle);
+            if (reference.ResolutionScope.Kind != HandleKind.AssemblyReference) return null;
+            AssemblyReference assembly = lab.GetAssemblyReference((AssemblyReferenceHandle)reference.ResolutionScope);
+            if (lab.GetString(assembly.Name) != "Evenkeel") return null;
+            return s_library.GetType($"{lab.GetString(reference.Namespace)}.{lab.GetString(reference.Name)}");
+        }
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Cli.Bits;
@@ -26,7 +27,7 @@ internal static class NormBits
             Batch("train-relu", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: true, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
             Batch("eval", shape, Mode.Eval, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
             Batch("eval-relu", shape, Mode.Eval, RunningAverage.Torch(), fuseReLU: true, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
-            Batch("cs231n", shape, Mode.Train, RunningAverage.Cs231n, fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
+            Batch("cs231n", shape, Mode.Train, Cs231n.Average, fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
             Batch("cumulative-eps0", shape, Mode.Train, RunningAverage.Cumulative, fuseReLU: false, eps: 0, probe => probe.NormalAround(2, 1.5, shape)),
             Batch("far-mean", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(30_000, 0.25, shape)),
             Form("ghost", shape, (x, running) => x[0].GhostBatchNorm(shape[0] / 2 + 1, x[1], x[2], running)),

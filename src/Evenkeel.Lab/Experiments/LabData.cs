@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Lab.Experiments.Notebook;
 

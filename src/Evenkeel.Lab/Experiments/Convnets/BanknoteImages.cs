@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 

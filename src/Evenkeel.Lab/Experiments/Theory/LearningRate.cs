@@ -112,7 +112,7 @@ internal sealed class LearningRate : TheoryExperiment
     {
         var random = new NumPyRandomState((uint)context.Seed);
         FullyConnectedNet net = KaimingNet.Create(random, images.SampleShape.Count, norm, context.DType);
-        var options = TrainerOptions.Cs231n(random, context.Epochs, BatchSize);
+        var options = Cs231n.Training(random, context.Epochs, BatchSize);
         options.TrainSamples = null;
         options.RestoreBestModel = false;
         options.NonFiniteLoss = NonFiniteLoss.EndRun;

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using Evenkeel.Random;
 
-namespace Evenkeel.Data;
+namespace Evenkeel.Lab.Drawn;
 
 /// <summary>
 /// A small canvas on which the synthetic sets draw: filled polygons, ellipses and strokes with smooth edges, one to three channels of numbers.

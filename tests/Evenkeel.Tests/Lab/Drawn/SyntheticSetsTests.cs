@@ -1,9 +1,10 @@
 using System.Security.Cryptography;
 using Evenkeel.Data;
 using Evenkeel.Kernels;
+using Evenkeel.Lab.Drawn;
 using Xunit;
 
-namespace Evenkeel.Tests.Data;
+namespace Evenkeel.Tests.Lab.Drawn;
 
 /// <summary>Garments and banknotes. What the classes look like was judged by eye, on sheets.</summary>
 public sealed class SyntheticSetsTests

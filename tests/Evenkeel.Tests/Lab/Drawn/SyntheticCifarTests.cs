@@ -1,9 +1,10 @@
 using Evenkeel.Data;
 using Evenkeel.Kernels;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Tests.Random;
 using Xunit;
 
-namespace Evenkeel.Tests.Data;
+namespace Evenkeel.Tests.Lab.Drawn;
 
 public sealed class SyntheticCifarTests
 {

@@ -1,6 +1,6 @@
 using Evenkeel.Random;
 
-namespace Evenkeel.Data;
+namespace Evenkeel.Lab.Drawn;
 
 /// <summary>The labels of a synthetic set: classes as equally frequent as the count allows, in random order.</summary>
 internal static class SyntheticLabels

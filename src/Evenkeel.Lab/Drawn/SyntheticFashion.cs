@@ -1,7 +1,8 @@
+using Evenkeel.Data;
 using Evenkeel.Kernels;
 using Evenkeel.Random;
 
-namespace Evenkeel.Data;
+namespace Evenkeel.Lab.Drawn;
 
 /// <summary>
 /// A made-up image set of Fashion-MNIST's shape and classes, so that everything runs without a download: 1x28x28 bytes, garments and shoes, light on black.
@@ -12,7 +13,7 @@ namespace Evenkeel.Data;
 /// <para>Every image has a random stream of its own and is drawn with + - * / and square root only: the bits depend on the seed, the part and the index, not on the machine, the
 /// number of threads or how many images were asked for.</para>
 /// </remarks>
-public static class SyntheticFashion
+internal static class SyntheticFashion
 {
     private const int Side = 28;
     private const int ImageSize = Side * Side;

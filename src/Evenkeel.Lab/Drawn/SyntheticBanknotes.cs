@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
+using Evenkeel.Data;
 using Evenkeel.Kernels;
 using Evenkeel.Random;
 
-namespace Evenkeel.Data;
+namespace Evenkeel.Lab.Drawn;
 
 /// <summary>
 /// Made-up photographs of two denominations of banknotes, "1" and "100", 3x64x64 bytes, in bursts of near-duplicates, so that the experiment on banknotes runs without a
@@ -16,7 +17,7 @@ namespace Evenkeel.Data;
 /// <para>Every photograph has random streams of its own (its burst's and its own) and is drawn with + - * / and square root only: the bits depend on the seed and the index, not
 /// on the machine, the number of threads or how many photographs were asked for.</para>
 /// </remarks>
-public static class SyntheticBanknotes
+internal static class SyntheticBanknotes
 {
     /// <summary>Height and width of a photograph.</summary>
     public const int Side = 64;

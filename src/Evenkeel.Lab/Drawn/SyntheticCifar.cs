@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
+using Evenkeel.Data;
 using Evenkeel.Kernels;
 using Evenkeel.Random;
 
-namespace Evenkeel.Data;
+namespace Evenkeel.Lab.Drawn;
 
 /// <summary>
 /// A made-up image set of CIFAR-10's shape, so that everything runs without a download: 3x32x32 bytes, ten classes of figures.
@@ -14,7 +15,7 @@ namespace Evenkeel.Data;
 /// <para>Every image has a random stream of its own (<see cref="Philox.Split(ulong)"/>) and is drawn with + - * / and square root only: the bits depend on
 /// the seed, the part and the index, not on the machine, the number of threads or how many images were asked for.</para>
 /// </remarks>
-public static class SyntheticCifar
+internal static class SyntheticCifar
 {
     private const int Side = 32;
     private const int Plane = Side * Side;
