@@ -63,6 +63,30 @@ public sealed partial class HouseRulesTests
     }
 
     /// <summary>
+    /// A method with a body is final: what differs between experiments, claims or commands is abstract, or a property with a
+    /// default value.
+    /// </summary>
+    [Fact]
+    public void An_implemented_method_of_the_lab_is_not_overridden()
+    {
+        const BindingFlags Own = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly;
+        Assembly[] ours = [Assembly.Load("Evenkeel.Lab"), Assembly.Load("Evenkeel.Cli")];
+        var violations = new List<string>();
+        foreach (MethodInfo method in ours.SelectMany(static one => one.GetTypes()).SelectMany(static type => type.GetMethods(Own)))
+        {
+            MethodInfo first = method.GetBaseDefinition();
+            if (method.IsSpecialName || first == method || !ours.Contains(first.DeclaringType!.Assembly)) continue;
+            for (Type? type = method.DeclaringType!.BaseType; type is not null; type = type.BaseType)
+            {
+                MethodInfo? overridden = type.GetMethods(Own).FirstOrDefault(other => other.GetBaseDefinition() == first);
+                if (overridden is { IsAbstract: false }) violations.Add($"{method.DeclaringType.Name} overrides {type.Name}.{method.Name}");
+            }
+        }
+
+        Assert.True(violations.Count == 0, string.Join('\n', violations));
+    }
+
+    /// <summary>
     /// What the lab shows, a user can do: it stands on the public library. Only the drawn sets see more of it: for their
     /// bits and their speed they need its sine and its worker threads.
     /// </summary>

@@ -131,8 +131,8 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
     {
         (Verdict.Holds, 1) => "holds",
         (Verdict.Holds, _) => "hold",
-        (Verdict.HoldsIf, 1) => "holds under a condition",
-        (Verdict.HoldsIf, _) => "hold under a condition",
+        (Verdict.HoldsInPart, 1) => "holds in part",
+        (Verdict.HoldsInPart, _) => "hold in part",
         (Verdict.Fails, 1) => "fails",
         (Verdict.Fails, _) => "fail",
         _ => "undecided",

@@ -16,7 +16,7 @@ internal sealed class Ink
         _colour = colour;
         Rule = signs ? '─' : '-';
         Holds = signs ? Paint("32", "✓") : "ok  ";
-        HoldsIf = signs ? Paint("33", "✓") : "if  ";
+        HoldsInPart = signs ? Paint("33", "✓") : "part";
         Fails = signs ? Paint("31", "✗") : "FAIL";
         Undecided = signs ? Paint("33", "–") : "-   ";
         Shade = signs ? '░' : '.';
@@ -37,7 +37,7 @@ internal sealed class Ink
 
     public string Holds { get; }
 
-    public string HoldsIf { get; }
+    public string HoldsInPart { get; }
 
     public string Fails { get; }
 
@@ -59,7 +59,7 @@ internal sealed class Ink
     public string Sign(Verdict verdict) => verdict switch
     {
         Verdict.Holds => Holds,
-        Verdict.HoldsIf => HoldsIf,
+        Verdict.HoldsInPart => HoldsInPart,
         Verdict.Fails => Fails,
         _ => Undecided,
     };

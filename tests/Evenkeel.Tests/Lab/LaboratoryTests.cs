@@ -221,6 +221,8 @@ public sealed class LaboratoryTests : IDisposable
             return result;
         }
 
+        public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [];
+
         public override string Headline(IReadOnlyDictionary<string, double> figures) => "made up";
     }
 }

@@ -28,8 +28,8 @@ internal sealed class C02CarelessInit : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("it is enough that the net learns", evidence.Differences(Experiment, "batchnorm.decadesTrained", "none.decadesTrained")),
-        new Case("the net must learn well", evidence.Differences(Experiment, "batchnorm.decadesTrainedWell", "none.decadesTrainedWell")),
+        new Case("learning at all", evidence.Differences(Experiment, "batchnorm.decadesTrained", "none.decadesTrained")),
+        new Case("learning well", evidence.Differences(Experiment, "batchnorm.decadesTrainedWell", "none.decadesTrainedWell")),
     ];
 
     protected override string Remark(Evidence evidence)

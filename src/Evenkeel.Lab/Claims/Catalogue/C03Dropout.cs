@@ -41,9 +41,6 @@ internal sealed class C03Dropout : Claim
         }
     }
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
-        others.Count < holding.Count ? base.Condition(holding, others) : $"the other choice is {base.Condition(holding, others)}";
-
     protected override string Remark(Evidence evidence)
     {
         double Gain(string norm, double rate) =>

@@ -28,13 +28,13 @@ internal sealed class C04WeightDecay : Claim
 
     protected override string Cases => "with batch norm (no decay is needed); and with batch norm less without (then at or below 0)";
 
+    protected override bool HasParts => true;
+
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
         yield return new Case("no decay is needed", evidence.Values(Sweep, "batchnorm.gain"));
         yield return new Case("decay gains less than without batch norm", evidence.Differences(Sweep, "batchnorm.gain", "none.gain"), Bound: Bound.AtMost(0));
     }
-
-    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) => $"only this is meant: {Names(holding)}";
 
     protected override string Remark(Evidence evidence)
     {

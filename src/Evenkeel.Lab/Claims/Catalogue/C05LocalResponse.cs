@@ -27,8 +27,8 @@ internal sealed class C05LocalResponse : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("it would stand beside batch norm", evidence.Differences(Experiment, "both.testAccuracy", "batchnorm.testAccuracy")),
-        new Case("it would stand in place of batch norm", evidence.Differences(Experiment, "lrn.testAccuracy", "batchnorm.testAccuracy")),
+        new Case("use beside batch norm", evidence.Differences(Experiment, "both.testAccuracy", "batchnorm.testAccuracy")),
+        new Case("use in place of batch norm", evidence.Differences(Experiment, "lrn.testAccuracy", "batchnorm.testAccuracy")),
     ];
 
     protected override string Remark(Evidence evidence)

@@ -12,7 +12,7 @@ internal sealed class C07StdThroughDepth : Claim
 
     private static readonly (string Variant, string Name)[] s_starts =
     [
-        ("default+batchnorm", "PyTorch's default"), ("kaiming+batchnorm", "Kaiming's"), ("normal+batchnorm", "N(0, 1)"), ("normal1e-2+batchnorm", "N(0, 0.01²)"), ("normal1e-4+batchnorm", "N(0, 0.0001²)"),
+        ("default+batchnorm", "weights from PyTorch's default"), ("kaiming+batchnorm", "weights from Kaiming's formula"), ("normal+batchnorm", "weights from N(0, 1)"), ("normal1e-2+batchnorm", "weights from N(0, 0.01²)"), ("normal1e-4+batchnorm", "weights from N(0, 0.0001²)"),
     ];
 
     public override string Id => "C7";
@@ -36,9 +36,6 @@ internal sealed class C07StdThroughDepth : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) => s_starts.Select(start =>
         new Case(start.Name, evidence.Values(Stack, figures => Math.Min(Largest, figures[$"{start.Variant}.largestStd"] / figures[$"{start.Variant}.smallestStd"])), IsRatio: true));
-
-    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
-        others.Count < holding.Count ? $"weights do not start from {Names(others)}" : $"weights start from {Names(holding)}";
 
     protected override string Remark(Evidence evidence)
     {

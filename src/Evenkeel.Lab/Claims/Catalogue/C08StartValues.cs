@@ -32,15 +32,15 @@ internal sealed class C08StartValues : Claim
 
     protected override string Cases => "for PyTorch's default, N(0, 1) and Kaiming's, and for the layer";
 
+    protected override bool HasParts => true;
+
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
         yield return new Case("the default vanishes", evidence.Ratios(Stack, "default.factor", "default.theoryFactor"), IsRatio: true);
         yield return new Case("N(0, 1) explodes", evidence.Ratios(Stack, "normal.factor", "normal.theoryFactor"), IsRatio: true);
         yield return new Case("N(0, 1) is NaN at layer 35", evidence.Values(Stack, static figures => (double.IsNaN(figures["normal.firstNaN"]) ? Layers : figures["normal.firstNaN"]) / LessonLayer), IsRatio: true);
-        yield return new Case("Kaiming's stay", evidence.Ratios(Stack, "kaiming.factor", "kaiming.theoryFactor"), IsRatio: true);
+        yield return new Case("Kaiming's keep the scale", evidence.Ratios(Stack, "kaiming.factor", "kaiming.theoryFactor"), IsRatio: true);
     }
-
-    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) => $"only this is meant: {Names(holding)}";
 
     protected override string Remark(Evidence evidence)
     {

@@ -28,9 +28,9 @@ internal sealed class C09WeightVariance : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
-        yield return new Case("there is no activation", evidence.Values(Propagation, "linear-1-over-n.kept"), IsRatio: true);
-        yield return new Case("the activation is ReLU", evidence.Values(Propagation, "relu-1-over-n.kept"), IsRatio: true);
-        yield return new Case("the activation is tanh", evidence.Values(Propagation, "tanh-1-over-n.kept"), IsRatio: true);
+        yield return new Case("layers without an activation", evidence.Values(Propagation, "linear-1-over-n.kept"), IsRatio: true);
+        yield return new Case("ReLU", evidence.Values(Propagation, "relu-1-over-n.kept"), IsRatio: true);
+        yield return new Case("tanh", evidence.Values(Propagation, "tanh-1-over-n.kept"), IsRatio: true);
     }
 
     protected override string Remark(Evidence evidence) => string.Create(CultureInfo.InvariantCulture,

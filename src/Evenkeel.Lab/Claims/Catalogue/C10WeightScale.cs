@@ -29,9 +29,6 @@ internal sealed class C10WeightScale : Claim
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
         s_scales.Select(scale => new Case($"k = {scale}", evidence.Values("scale-invariance", $"eps1e-5.changeAt{scale}")));
 
-    protected override string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
-        $"k >= {holding.Min(static judged => double.Parse(judged.Case.Name.AsSpan(4), CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture)}";
-
     protected override string Remark(Evidence evidence)
     {
         double off = s_scales.Max(scale => evidence.Values("scale-invariance", figures => Math.Abs(figures[$"eps1e-5.changeAt{scale}"] - figures[$"eps1e-5.theoryAt{scale}"])).Max());

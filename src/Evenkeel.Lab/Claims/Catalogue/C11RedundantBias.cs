@@ -28,8 +28,8 @@ internal sealed class C11RedundantBias : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
-        yield return new Case("output", evidence.Values(Bias, "bias.largestChange"));
-        yield return new Case("gradient", evidence.Ratios(Bias, "bias.gradient", "unnormalized.gradient"));
+        yield return new Case("the output", evidence.Values(Bias, "bias.largestChange"));
+        yield return new Case("the gradient", evidence.Ratios(Bias, "bias.gradient", "unnormalized.gradient"));
         yield return new Case("training by SGD", evidence.Values(Bias, "none.sgdLossGap"));
         yield return new Case("training by Adam", evidence.Values(Bias, "none.adamLossGap"));
     }

@@ -28,8 +28,8 @@ internal sealed class C15EpochNotSecond : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("counted in epochs", evidence.Ratios(Deep, "none.epochsToTarget", "batchnorm.epochsToTarget"), IsRatio: true),
-        new Case("counted in images a second", evidence.Ratios(LeNet, "none.stepMicroseconds", "batchnorm.stepMicroseconds"), IsRatio: true, Bound.Below(1)),
+        new Case("a count in epochs", evidence.Ratios(Deep, "none.epochsToTarget", "batchnorm.epochsToTarget"), IsRatio: true),
+        new Case("a count in images per second", evidence.Ratios(LeNet, "none.stepMicroseconds", "batchnorm.stepMicroseconds"), IsRatio: true, Bound.Below(1)),
     ];
 
     protected override string Remark(Evidence evidence)

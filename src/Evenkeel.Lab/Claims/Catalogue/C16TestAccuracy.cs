@@ -31,8 +31,8 @@ internal sealed class C16TestAccuracy : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("tested by the moving averages", Accuracies(evidence, "batchnorm.finalTestAccuracy")),
-        new Case("tested by exact statistics", Accuracies(evidence, "batchnorm.recalibratedTestAccuracy")),
+        new Case("tests by moving averages", Accuracies(evidence, "batchnorm.finalTestAccuracy")),
+        new Case("tests by exact statistics", Accuracies(evidence, "batchnorm.recalibratedTestAccuracy")),
     ];
 
     protected override string Remark(Evidence evidence)

@@ -29,13 +29,13 @@ internal sealed class C17BatchSize : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
-        yield return new Case("equal epochs, 10 against 5", evidence.Differences(Sweep, "batchnorm-10.finalTrainAccuracy", "batchnorm-5.finalTrainAccuracy"));
-        yield return new Case("equal epochs, 50 against 10", evidence.Differences(Sweep, "batchnorm-50.finalTrainAccuracy", "batchnorm-10.finalTrainAccuracy"));
-        yield return new Case("at 5 none is ahead", evidence.Differences(Sweep, "none-5.finalTrainAccuracy", "batchnorm-5.finalTrainAccuracy"));
+        yield return new Case("10 against 5 after equal epochs", evidence.Differences(Sweep, "batchnorm-10.finalTrainAccuracy", "batchnorm-5.finalTrainAccuracy"));
+        yield return new Case("50 against 10 after equal epochs", evidence.Differences(Sweep, "batchnorm-50.finalTrainAccuracy", "batchnorm-10.finalTrainAccuracy"));
+        yield return new Case("no norm against batch norm at 5", evidence.Differences(Sweep, "none-5.finalTrainAccuracy", "batchnorm-5.finalTrainAccuracy"));
         // A quick run has no epoch at which updates are equal.
         if (!evidence.HasFigure(Sweep, $"none-5.{BatchSizeExperiment.EqualUpdates}")) yield break;
-        yield return new Case("equal updates, lead at 10 against 5", evidence.Values(Sweep, static figures => Lead(figures, 10) - Lead(figures, 5)));
-        yield return new Case("equal updates, lead at 50 against 10", evidence.Values(Sweep, static figures => Lead(figures, 50) - Lead(figures, 10)));
+        yield return new Case("the lead at 10 against 5 after equal updates", evidence.Values(Sweep, static figures => Lead(figures, 10) - Lead(figures, 5)));
+        yield return new Case("the lead at 50 against 10 after equal updates", evidence.Values(Sweep, static figures => Lead(figures, 50) - Lead(figures, 10)));
     }
 
     protected override string? Remark(Evidence evidence)

@@ -30,12 +30,12 @@ internal sealed class C19LayerNormLimits : Claim
     {
         foreach (double depth in LayerNormLimits.Depths.Skip(1).Reverse())
         {
-            yield return new Case($"{depth} layers deep, weights of 0.02", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByDepthFromSmall, depth), Bound: Bound.AtLeast(0.05));
-            yield return new Case($"{depth} layers deep, Kaiming weights", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByDepth, depth), Bound: Bound.AtLeast(0.05));
+            yield return new Case($"{depth} layers from weights of 0.02", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByDepthFromSmall, depth), Bound: Bound.AtLeast(0.05));
+            yield return new Case($"{depth} layers from Kaiming's weights", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByDepth, depth), Bound: Bound.AtLeast(0.05));
         }
 
-        yield return new Case("2 features wide", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByWidth, 2));
-        yield return new Case("4 features wide", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByWidth, 4));
+        yield return new Case("layers of 2 features", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByWidth, 2));
+        yield return new Case("layers of 4 features", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByWidth, 4));
         yield return new Case("L2 of 0.1", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByPenalty, 0.1));
         yield return new Case("L2 of 0.3", Gain(evidence, FullyConnectedNet.LayerNorm, LayerNormLimits.ByPenalty, 0.3));
     }

@@ -9,7 +9,7 @@ internal sealed class C20TestTime : Claim
 
     private static readonly (string Figure, string Name)[] s_cases =
     [
-        ("keep0.9.errorAt50", "keeping 0.9, 50 batches"), ("keep0.5.errorAt50", "keeping 0.5, 50 batches"), ("keep0.99.errorAt50", "keeping 0.99, 50 batches"), ("keep0.99.errorAt500", "keeping 0.99, 500 batches"),
+        ("keep0.9.errorAt50", "averages that keep 0.9 after 50 batches"), ("keep0.5.errorAt50", "averages that keep 0.5 after 50 batches"), ("keep0.99.errorAt50", "averages that keep 0.99 after 50 batches"), ("keep0.99.errorAt500", "averages that keep 0.99 after 500 batches"),
     ];
 
     public override string Id => "C20";

@@ -28,8 +28,8 @@ internal sealed class C23NormPosition : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("the activation is sigmoid", evidence.Differences(Experiment, "sigmoid-before.testAccuracy", "sigmoid-after.testAccuracy")),
-        new Case("the activation is ReLU", evidence.Differences(Experiment, "relu-before.testAccuracy", "relu-after.testAccuracy")),
+        new Case("sigmoid", evidence.Differences(Experiment, "sigmoid-before.testAccuracy", "sigmoid-after.testAccuracy")),
+        new Case("ReLU", evidence.Differences(Experiment, "relu-before.testAccuracy", "relu-after.testAccuracy")),
     ];
 
     protected override string Remark(Evidence evidence)

@@ -29,8 +29,8 @@ internal sealed class C24Overfitting : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
-        yield return new Case("both know the training images by heart", evidence.Differences(Grid, "batchnorm-0.gap", "none-0.gap"));
-        yield return new Case("equal epochs, training unfinished", evidence.Values(Deep, static figures => Gap(figures, "batchnorm") - Gap(figures, "none")));
+        yield return new Case("nets that know the training images by heart", evidence.Differences(Grid, "batchnorm-0.gap", "none-0.gap"));
+        yield return new Case("unfinished training after equal epochs", evidence.Values(Deep, static figures => Gap(figures, "batchnorm") - Gap(figures, "none")));
     }
 
     protected override string Remark(Evidence evidence)

@@ -30,6 +30,8 @@ internal sealed class C25ShortBackward : Claim
 
     public override string Practice => "Fuse the backward pass of a norm into one formula, dx = rstd·(g - mean(g) - xhat·mean(g·xhat)): it reads memory fewer times, and keeps nothing but x, mean and rstd.";
 
+    protected override bool HasParts => true;
+
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
         yield return new Case("it is faster", evidence.Values(Speed, "speedup"), IsRatio: true);

@@ -35,8 +35,8 @@ internal sealed class C26ModerateBatch : Claim
         // Sizes two by two: of eight comparisons, one with each size, some would be won by chance.
         foreach ((string kind, string words) in ((string, string)[])[("statistics", "statistics of "), ("batch", "")])
         {
-            yield return new Case($"compared with {words}smaller batches", Ahead(kind, static size => size < s_moderate[0]));
-            yield return new Case($"compared with {words}larger batches", Ahead(kind, static size => size > s_moderate[^1]));
+            yield return new Case($"comparison with {words}smaller batches", Ahead(kind, static size => size < s_moderate[0]));
+            yield return new Case($"comparison with {words}larger batches", Ahead(kind, static size => size > s_moderate[^1]));
         }
 
         double[] Ahead(string kind, Func<int, bool> isOther) => evidence.Values(

@@ -28,8 +28,8 @@ internal sealed class C27BatchStatistics : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
-        yield return new Case("mean", evidence.Values(Statistics, "mean.slope"));
-        yield return new Case("variance", evidence.Values(Statistics, "variance.slope"));
+        yield return new Case("the mean", evidence.Values(Statistics, "mean.slope"));
+        yield return new Case("the variance", evidence.Values(Statistics, "variance.slope"));
     }
 
     protected override string Remark(Evidence evidence)

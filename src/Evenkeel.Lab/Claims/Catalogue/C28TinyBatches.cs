@@ -28,7 +28,7 @@ internal sealed class C28TinyBatches : Claim
     protected override string Cases => "in a small ResNet, in LeNet and in six linear layers";
 
     protected override IEnumerable<Case> Measure(Evidence evidence) => ComparedNet.All.Select(net => new Case(
-        $"the net is {net.Words}",
+        net.Words,
         evidence.Differences(Compared, NormsCompared.Figure(net, ComparedNorm.Batch, NormsCompared.Tiny), NormsCompared.Figure(net, ComparedNorm.Group, NormsCompared.Tiny))));
 
     protected override string Remark(Evidence evidence) => string.Join("; ", ComparedNet.All.Select(net => string.Create(CultureInfo.InvariantCulture,

@@ -24,7 +24,7 @@ internal sealed class C29GroupNormBatch : Claim
 
     public override Bound Bound => Bound.Between(-0.03, 0.03);
 
-    public override string Rule => $"{Effect}, in a small ResNet, in LeNet and in six linear layers: the 95 % interval over the seeds lies {Bound} in every case (in some only: holds if); and the {MateEffect} lies {s_mates}";
+    public override string Rule => $"{Effect}, in a small ResNet, in LeNet and in six linear layers: the 95 % interval over the seeds lies {Bound} in every case ({InPart}); and the {MateEffect} lies {s_mates}";
 
     public override IReadOnlyList<string> Experiments => [Compared];
 
@@ -32,8 +32,8 @@ internal sealed class C29GroupNormBatch : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("judged by an image's output in another batch", evidence.Values(Compared, $"{ComparedNorm.Group}.mateEffect"), Bound: s_mates, Effect: MateEffect),
-        .. ComparedNet.All.Select(net => new Case($"the net is {net.Words}", Cost(evidence, net, ComparedNorm.Group))),
+        new Case("an image's output in another batch", evidence.Values(Compared, $"{ComparedNorm.Group}.mateEffect"), Bound: s_mates, Effect: MateEffect),
+        .. ComparedNet.All.Select(net => new Case(net.Words, Cost(evidence, net, ComparedNorm.Group))),
     ];
 
     protected override string Remark(Evidence evidence) => string.Create(CultureInfo.InvariantCulture,

@@ -27,7 +27,7 @@ internal sealed class C30OrdinaryBatches : Claim
     protected override string Cases => "in a small ResNet, in LeNet and in six linear layers";
 
     protected override IEnumerable<Case> Measure(Evidence evidence) => ComparedNet.All.Select(net => new Case(
-        $"the net is {net.Words}", evidence.Values(Compared, figures => At(figures, net, ComparedNorm.Batch) - Math.Max(At(figures, net, ComparedNorm.Layer), At(figures, net, ComparedNorm.Group)))));
+        net.Words, evidence.Values(Compared, figures => At(figures, net, ComparedNorm.Batch) - Math.Max(At(figures, net, ComparedNorm.Layer), At(figures, net, ComparedNorm.Group)))));
 
     protected override string Remark(Evidence evidence) => string.Join("; ", ComparedNet.All.Select(net => string.Create(CultureInfo.InvariantCulture,
         $"{net.Words}: {string.Join(", ", net.Norms.Select(norm => string.Create(CultureInfo.InvariantCulture, $"{norm.Label} {C28TinyBatches.Mean(evidence, net, norm.Name, NormsCompared.Ordinary):F3}")))}"))) + ".";

@@ -27,7 +27,7 @@ internal sealed class C31Recalibration : Claim
     /// <summary>To be called removed, half of the spread at least has to go.</summary>
     public override Bound Bound => Bound.AtMost(0.5);
 
-    public override string Rule => $"{Effect}: the 95 % interval over the seeds lies {Bound}; and the {WorstEffect} lies {s_worst} (one of them only: holds if)";
+    public override string Rule => $"{Effect}: the 95 % interval over the seeds lies {Bound}; and the {WorstEffect} lies {s_worst} ({InPart})";
 
     public override IReadOnlyList<string> Experiments => [Recalibration];
 
@@ -35,8 +35,8 @@ internal sealed class C31Recalibration : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("judged by the change from epoch to epoch", evidence.Values(Recalibration, static figures => Math.Max(OneImage, figures["large.exactSwing"]) / Math.Max(OneImage, figures["large.movingSwing"])), IsRatio: true),
-        new Case("judged by the worst epoch", evidence.Differences(Recalibration, "large.exactLowest", "large.movingLowest"), Bound: s_worst, Effect: WorstEffect),
+        new Case("the change from epoch to epoch", evidence.Values(Recalibration, static figures => Math.Max(OneImage, figures["large.exactSwing"]) / Math.Max(OneImage, figures["large.movingSwing"])), IsRatio: true),
+        new Case("the worst epoch", evidence.Differences(Recalibration, "large.exactLowest", "large.movingLowest"), Bound: s_worst, Effect: WorstEffect),
     ];
 
     protected override string Remark(Evidence evidence)

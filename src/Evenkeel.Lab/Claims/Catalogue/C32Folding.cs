@@ -23,7 +23,7 @@ internal sealed class C32Folding : Claim
 
     public override Bound Bound => Bound.Above(1);
 
-    public override string Rule => $"{Effect}, in LeNet and in a small ResNet: the 95 % interval over the seeds lies {Bound}; and the {EqualEffect} lies {s_equal} (in some only: holds if)";
+    public override string Rule => $"{Effect}, in LeNet and in a small ResNet: the 95 % interval over the seeds lies {Bound}; and the {EqualEffect} lies {s_equal} ({InPart})";
 
     public override IReadOnlyList<string> Experiments => [Folding];
 
@@ -31,9 +31,9 @@ internal sealed class C32Folding : Claim
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
-        new Case("it is LeNet, by time", evidence.Values(Folding, "lenet.speedup"), IsRatio: true),
-        new Case("it is a ResNet, by time", evidence.Values(Folding, "resnet.speedup"), IsRatio: true),
-        new Case("judged by the scores", evidence.Values(Folding, static figures => Math.Max(figures["lenet.largestDifference"], figures["resnet.largestDifference"])), Bound: s_equal, Effect: EqualEffect),
+        new Case("the time of LeNet", evidence.Values(Folding, "lenet.speedup"), IsRatio: true),
+        new Case("the time of the ResNet", evidence.Values(Folding, "resnet.speedup"), IsRatio: true),
+        new Case("the scores", evidence.Values(Folding, static figures => Math.Max(figures["lenet.largestDifference"], figures["resnet.largestDifference"])), Bound: s_equal, Effect: EqualEffect),
     ];
 
     protected override string Remark(Evidence evidence)

@@ -64,7 +64,13 @@ internal sealed class LearningRate : TheoryExperiment
     }
 
     /// <summary>From the largest rate down, only as far as the largest that trains: all that a claim asks for.</summary>
-    public override ExperimentResult Replicate(ExperimentContext context)
+    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => RunForClaims;
+
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
+
+    public override string Headline(IReadOnlyDictionary<string, double> figures) => LargestRate.Headline(figures);
+
+    private ExperimentResult RunForClaims(ExperimentContext context)
     {
         StandardizedImages images = StandardizedImages.Of(context.Data.Small(context).Train);
         LargestRate grid = Grid(context);
@@ -84,10 +90,6 @@ internal sealed class LearningRate : TheoryExperiment
         result.WeightsHash = hash.Finish();
         return result;
     }
-
-    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
-
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => LargestRate.Headline(figures);
 
     private static LargestRate Grid(ExperimentContext context) => new(-8, 6, context.Quick ? 2 : 1, Trained);
 
