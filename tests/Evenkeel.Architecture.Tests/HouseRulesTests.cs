@@ -14,22 +14,46 @@ public sealed partial class HouseRulesTests
 
     private static readonly Assembly s_library = typeof(Tensor).Assembly;
 
-    public static TheoryData<string> Folders => [.. s_folders];
+    /// <summary>The folders of the projects, each in dependency order; what lies beside the folders is everybody's.</summary>
+    private static readonly Dictionary<string, string[]> s_projects = new(StringComparer.Ordinal)
+    {
+        ["Evenkeel"] = s_folders,
+        ["Evenkeel.Lab"] = ["Experiments", "Claims", "Reports", "Running"],
+        ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],
+    };
+
+    public static TheoryData<string, string> Folders
+    {
+        get
+        {
+            var all = new TheoryData<string, string>();
+            foreach ((string project, string[] folders) in s_projects)
+            {
+                foreach (string folder in folders) all.Add(project, folder);
+            }
+
+            return all;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Folders))]
-    public void A_folder_uses_only_those_above_it(string folder)
+    public void A_folder_uses_only_those_above_it(string project, string folder)
     {
-        int level = Array.IndexOf(s_folders, folder);
+        string[] folders = s_projects[project];
+        int level = Array.IndexOf(folders, folder);
         var violations = new List<string>();
-        Dictionary<string, string> home = HomeOfTypes();
-        foreach (string file in FilesOf(folder))
+        Dictionary<string, string> home = HomeOfTypes(project);
+        string[] files = [.. FilesOf(project, folder)];
+        Assert.NotEmpty(files);
+        foreach (string file in files)
         {
             string code = CodeOnly(File.ReadAllText(file));
             foreach (Match word in Identifier().Matches(code))
             {
-                if (home.TryGetValue(word.Groups["name"].Value, out string? other) && Array.IndexOf(s_folders, other) > level && !IsBridge(file, other))
-                    violations.Add($"{Path.GetFileName(file)} ({folder}) uses {word.Groups["name"].Value} ({other})");
+                string name = word.Groups["name"].Value;
+                if (home.TryGetValue(name, out string? other) && Array.IndexOf(folders, other) > level && !IsBridge(file, other))
+                    violations.Add($"{Path.GetFileName(file)} ({folder}) uses {name} ({other})");
             }
         }
 
@@ -37,9 +61,22 @@ public sealed partial class HouseRulesTests
     }
 
     [Fact]
+    public void Every_folder_has_a_place_in_the_order()
+    {
+        foreach ((string project, string[] folders) in s_projects)
+        {
+            IEnumerable<string> found = Directory.EnumerateDirectories(Path.Combine(Root, "src", project))
+                .Where(static path => Path.GetFileName(path) is not ("obj" or "bin"))
+                .Where(static path => Directory.EnumerateFiles(path, "*.cs", SearchOption.AllDirectories).Any())
+                .Select(static path => Path.GetFileName(path));
+            Assert.Empty(found.Except(folders));
+        }
+    }
+
+    [Fact]
     public void Every_class_is_sealed_or_abstract_or_static()
     {
-        foreach (Assembly assembly in new[] { s_library, Assembly.Load("Evenkeel.Lab") })
+        foreach (Assembly assembly in new[] { s_library, Assembly.Load("Evenkeel.Lab"), Assembly.Load("Evenkeel.Cli") })
         {
             string[] open = [.. assembly.GetTypes()
                 .Where(type => type.IsClass && !type.IsSealed && !type.IsAbstract && !type.IsDefined(typeof(CompilerGeneratedAttribute)) && !type.Name.StartsWith('<'))
@@ -136,9 +173,9 @@ public sealed partial class HouseRulesTests
         }
     }
 
-    private static IEnumerable<string> FilesOf(string folder)
+    private static IEnumerable<string> FilesOf(string project, string folder)
     {
-        string path = Path.Combine(LibraryFolder, folder);
+        string path = Path.Combine(Root, "src", project, folder);
         return Directory.Exists(path) ? Directory.EnumerateFiles(path, "*.cs", SearchOption.AllDirectories) : [];
     }
 
@@ -147,12 +184,12 @@ public sealed partial class HouseRulesTests
     private static string CodeOnly(string text) => CommentOrString().Replace(text, " ");
 
     /// <summary>Where each type is declared. A name declared in two folders counts for the earlier one; Tensor, spread over its ops, lives in Tensors.</summary>
-    private static Dictionary<string, string> HomeOfTypes()
+    private static Dictionary<string, string> HomeOfTypes(string project)
     {
         var home = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string folder in s_folders)
+        foreach (string folder in s_projects[project])
         {
-            foreach (string file in FilesOf(folder))
+            foreach (string file in FilesOf(project, folder))
             {
                 foreach (Match declaration in Declaration().Matches(CodeOnly(File.ReadAllText(file)))) home.TryAdd(declaration.Groups["name"].Value, folder);
             }

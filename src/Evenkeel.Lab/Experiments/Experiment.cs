@@ -1,3 +1,4 @@
+
 namespace Evenkeel.Lab.Experiments;
 
 /// <summary>

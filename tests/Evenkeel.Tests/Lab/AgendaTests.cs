@@ -1,4 +1,4 @@
-using Evenkeel.Lab.Reports;
+using Evenkeel.Lab.Running;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

@@ -1,9 +1,10 @@
 using System.Text;
 using Evenkeel.Kernels;
+using Evenkeel.Lab;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
+using Evenkeel.Lab.Running;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;
@@ -165,7 +166,7 @@ public sealed class LaboratoryTests : IDisposable
         Open(threads: 2).Complete(ExperimentCatalog.Find("scale-invariance")!);
         Open(threads: 2).RequireTheseSettings();
         LabException refusal = Assert.Throws<LabException>(() => Open(threads: 2, quick: false).RequireTheseSettings());
-        Assert.Equal(ExitCode.Usage, refusal.ExitCode);
+        Assert.True(refusal.IsUsage);
         Assert.Contains("scale-invariance was run with seed 1, 2 threads, float32, quick; now seed 1, 2 threads, float32 was asked for", refusal.Message, StringComparison.Ordinal);
         Assert.Throws<LabException>(() => Open(threads: 1).RequireTheseSettings());
     }
@@ -186,7 +187,8 @@ public sealed class LaboratoryTests : IDisposable
     {
         var results = new ResultFolder(folder ?? _folder);
         results.Prepare();
-        return new Laboratory(new RunRequest(Seed: null, threads, DType: null, Epochs: null, quick), LabData.Embedded, results, cancellation);
+        var request = new RunRequest(Seed: null, threads, DType: null, Epochs: null, quick);
+        return new Laboratory(request, LabData.Embedded, results, new Silence(), cancellation);
     }
 
     private static ResultRecord Stored(Laboratory laboratory) => laboratory.Folder.Find(ExperimentCatalog.Find("scale-invariance")!)!;

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Evenkeel.Cli.Commands;
+using Evenkeel.Lab;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 using Evenkeel.Lab.Reports.Page;

@@ -1,6 +1,7 @@
 using System.Text;
+using Evenkeel.Cli.Commands;
+using Evenkeel.Cli.Terminal;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 using Xunit;

@@ -1,5 +1,4 @@
 using Evenkeel.Data;
-using Evenkeel.Lab.Commands;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 

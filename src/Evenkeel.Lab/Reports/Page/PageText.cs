@@ -44,7 +44,7 @@ internal static class PageText
         return (text.StartsWith('-') && text.Trim('-', '0', '.').Length == 0 ? text[1..] : text).Replace('-', '−');
     }
 
-    public static string Duration(double seconds) => ResultPrinter.Seconds(seconds);
+    public static string Duration(double seconds) => ResultText.Seconds(seconds);
 
     public static string Short(string hash) => hash.Length > ShortHash ? hash[..ShortHash] : hash;
 

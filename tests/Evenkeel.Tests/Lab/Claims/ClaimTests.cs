@@ -1,5 +1,5 @@
+using Evenkeel.Lab;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 using Xunit;
 

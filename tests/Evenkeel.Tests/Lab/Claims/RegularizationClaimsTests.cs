@@ -21,7 +21,7 @@ public sealed class RegularizationClaimsTests
             figures[DropoutGrid.Variant("none", rate) + ".testAccuracy"] = alone;
         }
 
-        Finding finding = new C3Dropout().Judge(MadeUp.Evidence(("dropout", figures)));
+        Finding finding = new C03Dropout().Judge(MadeUp.Evidence(("dropout", figures)));
         Assert.Equal(verdict, finding.VerdictText);
         Assert.Contains("+0.0", finding.Remark, StringComparison.Ordinal);
     }
@@ -50,7 +50,7 @@ public sealed class RegularizationClaimsTests
     [InlineData(0.03, 0.04, "holds if only this is meant: decay gains less than without batch norm")]
     public void C4_wants_decay_to_gain_nothing_or_less(double with, double without, string verdict)
     {
-        Finding finding = new C4WeightDecay().Judge(MadeUp.Evidence(("weight-decay", new()
+        Finding finding = new C04WeightDecay().Judge(MadeUp.Evidence(("weight-decay", new()
         {
             ["batchnorm.gain"] = with,
             ["none.gain"] = without,
