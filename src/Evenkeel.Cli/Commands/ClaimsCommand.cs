@@ -76,14 +76,12 @@ internal static class ClaimsCommand
     {
         laboratory.RequireTheseSettings();
         Experiment[] experiments = [.. claims.SelectMany(static claim => claim.Experiments).Distinct().Select(static name => ExperimentCatalog.Find(name)!)];
-        laboratory.Plan(experiments);
-        var records = new List<ResultRecord>();
         foreach (Experiment experiment in experiments)
         {
             if (experiment.Images is { } set) Console.Error.WriteLine($"{experiment.Name}: {laboratory.Data.Describe(set)}");
-            records.Add(laboratory.Complete(experiment).Record);
         }
 
+        ResultRecord[] records = [.. laboratory.Complete(experiments).Select(static completion => completion.RecordOrFailure())];
         Evidence evidence = ResultFolder.EvidenceOf(records);
         Finding[] findings = [.. claims.Select(claim => claim.Judge(evidence))];
         if (asJson)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using Evenkeel.Cli.Terminal;
 using Evenkeel.Lab;
 using Evenkeel.Lab.Claims;
@@ -45,23 +44,21 @@ internal static class ReproduceCommand
         var printer = new ReproducePrinter(Console.Out, ink);
         printer.PrintData(laboratory.Data);
         printer.PrintHead();
-        laboratory.Plan(ExperimentCatalog.All);
         var records = new List<ResultRecord>();
-        foreach (Experiment experiment in ExperimentCatalog.All)
+        foreach (Completion completion in laboratory.Complete(ExperimentCatalog.All))
         {
-            var clock = Stopwatch.StartNew();
-            try
-            {
-                (ResultRecord record, bool isReused) = laboratory.Complete(experiment);
-                records.Add(record);
-                printer.Print(record, isReused ? null : clock.Elapsed);
-            }
-            catch (Exception e) when (e is not (OperationCanceledException or LabException { EndsAll: true }))
+            if (completion.Failure is { } failure)
             {
                 // One broken experiment must not hide the others; the summary and the exit code say so.
-                printer.PrintFailed(experiment);
-                Console.Error.WriteLine(e is LabException ? $"{experiment.Name}: {e.Message}" : $"{experiment.Name}: {e}");
+                printer.PrintFailed(completion.Experiment);
+                string told = failure is LabException ? failure.Message : failure.ToString();
+                Console.Error.WriteLine($"{completion.Experiment.Name}: {told}");
+                continue;
             }
+
+            ResultRecord record = completion.RecordOrFailure();
+            records.Add(record);
+            printer.Print(record, completion.Seconds);
         }
 
         IReadOnlyList<Finding> findings = ClaimCatalog.Judge(ResultFolder.EvidenceOf(records));

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Running;
 using Spectre.Console;
@@ -15,13 +14,13 @@ internal sealed class ProgressDisplay : IRunDisplay
     /// <summary><c>12 %, 10 min 20 s left</c>.</summary>
     private const int AgendaWidth = 22;
 
-    public T Show<T>(string name, Agenda agenda, Func<IProgressSink, T> work)
+    public T Show<T>(Agenda agenda, Func<IProgressSink, T> work)
     {
         bool isPlain = Console.IsErrorRedirected || string.Equals(Environment.GetEnvironmentVariable("TERM"), "dumb", StringComparison.Ordinal);
-        return isPlain ? work(new Lines(Console.Error, name, agenda)) : ShowBar(name, agenda, work);
+        return isPlain ? work(new Lines(Console.Error, agenda)) : ShowBar(agenda, work);
     }
 
-    private static T ShowBar<T>(string name, Agenda agenda, Func<IProgressSink, T> work)
+    private static T ShowBar<T>(Agenda agenda, Func<IProgressSink, T> work)
     {
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         Progress progress = console.Progress();
@@ -33,25 +32,22 @@ internal sealed class ProgressDisplay : IRunDisplay
             new AgendaColumn(agenda),
             new TaskDescriptionColumn { Alignment = Justify.Left });
         int room = console.Profile.Width - BarWidth - AgendaWidth - 3;
-        return progress.Start(context => work(new Bar(name, room, agenda, context.AddTask(Markup.Escape(Cut(name, room)), maxValue: 1))));
+        return progress.Start(context => work(new Bar(room, agenda, context.AddTask("", maxValue: 1))));
     }
 
     /// <summary>The beginning of a text that is too long.</summary>
     private static string Cut(string text, int room) => text.Length <= room ? text : room < 2 ? "" : text[..(room - 1)] + "…";
 
     /// <summary>Progress in lines.</summary>
-    internal sealed class Lines(TextWriter output, string name, Agenda agenda) : IProgressSink
+    internal sealed class Lines(TextWriter output, Agenda agenda) : IProgressSink
     {
-        private readonly Stopwatch _sinceBegun = Stopwatch.StartNew();
-
         public void Report(double done, string state, bool milestone)
         {
-            agenda.Report(done);
-            if (milestone) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {state} ({_sinceBegun.Elapsed.TotalSeconds:F1} s; {agenda})"));
+            if (milestone) output.WriteLine($"{state} ({agenda})");
         }
     }
 
-    private sealed class Bar(string name, int room, Agenda agenda, ProgressTask task) : IProgressSink
+    private sealed class Bar(int room, Agenda agenda, ProgressTask task) : IProgressSink
     {
         private const double StepSeconds = 0.1;
 
@@ -62,9 +58,8 @@ internal sealed class ProgressDisplay : IRunDisplay
             // A training step may take 200 µs: it must not pay for a screen.
             if (!milestone && _sinceShown.Elapsed.TotalSeconds < StepSeconds) return;
             _sinceShown.Restart();
-            agenda.Report(done);
             task.Value = agenda.State().Done;
-            task.Description = Markup.Escape(Cut($"{name}  {state}", room));
+            task.Description = Markup.Escape(Cut(state, room));
         }
     }
 

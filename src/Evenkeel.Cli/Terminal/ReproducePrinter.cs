@@ -31,10 +31,10 @@ internal sealed class ReproducePrinter(TextWriter output, Ink ink)
 
     /// <summary>A finished experiment: the time that its seeds took together, their number, and what its own seed has shown.</summary>
     /// <param name="record">What was found.</param>
-    /// <param name="time">Time on the clock; null where everything was reused.</param>
-    public void Print(ResultRecord record, TimeSpan? time)
+    /// <param name="seconds">The seconds of its runs together; null if everything was reused.</param>
+    public void Print(ResultRecord record, double? seconds)
     {
-        string took = time is { } ran ? ResultText.Seconds(ran.TotalSeconds) : "reused";
+        string took = seconds is { } ran ? ResultText.Seconds(ran) : "reused";
         string seeds = (1 + record.Replicates.Count).ToString(CultureInfo.InvariantCulture);
         _text.Hang("", $"{ink.Holds} {record.Experiment.Name.PadRight(_name)}{took,TimeWidth}{seeds,7} ", record.Experiment.Headline(record.Result.Figures), ink.Dim);
     }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
-using Evenkeel.Kernels;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
@@ -79,152 +77,124 @@ internal sealed class Laboratory(
     /// <summary>Puts runs on the agenda.</summary>
     public void PlanRuns(IEnumerable<Experiment> experiments) => Agenda.Plan(experiments.Sum(CostOfRun));
 
-    /// <summary>Puts what <see cref="Complete"/> will have to run on the agenda.</summary>
-    public void Plan(IEnumerable<Experiment> experiments)
-    {
-        foreach (Experiment experiment in experiments)
-        {
-            ResultRecord? stored = Reusable(experiment);
-            Agenda.Plan((stored is null ? CostOfRun(experiment) : 0) + (CostOfSeed(experiment) * MissingSeeds(experiment, stored).Length));
-        }
-    }
-
-    /// <summary>The result of an experiment with every seed that claims need: what the folder has of it is reused, the rest is run and stored.</summary>
-    public (ResultRecord Record, bool IsReused) Complete(Experiment experiment)
-    {
-        Cancellation.ThrowIfCancellationRequested();
-        ResultRecord? stored = Reusable(experiment);
-        ResultRecord record = Replicate(stored ?? Run(experiment));
-        return (record, ReferenceEquals(record, stored));
-    }
-
     /// <summary>Runs one experiment under a progress display and stores its result; further seeds of the same settings stay.</summary>
     public ResultRecord Run(Experiment experiment)
     {
-        ExperimentSettings settings = SettingsOf(experiment);
-        IReadOnlyList<Replicate> known = Reusable(experiment)?.Replicates ?? [];
-        ResultRecord record = Do(experiment, CostOfRun(experiment), progress =>
-        {
-            (ExperimentResult result, double seconds) = Measure(experiment.Run, settings, progress, Cancellation);
-            return new ResultRecord(experiment, settings, ResultEnvironment.Current, DataOf(experiment), seconds, result, known);
-        });
+        ResultRecord record = display.Show(Agenda, sink => RunOwnSeed(experiment, sink, Reusable(experiment)?.Replicates ?? [], Cancellation));
         Cancellation.ThrowIfCancellationRequested();
         Folder.Write(record);
         return record;
     }
 
+    /// <summary>The result of one experiment with every seed that claims need.</summary>
+    public Completion Complete(Experiment experiment) => Complete([experiment]).Single();
+
     /// <summary>
-    /// Adds the seeds that claims need and the record lacks, and stores each as it is done. Several run at once, each on one thread: small nets gain more from that than from many threads,
-    /// and results do not depend on it. Experiments that measure times run alone.
+    /// The results of experiments with every seed that claims need: what the folder has is reused, the rest is run and stored.
+    /// Runs of different seeds and experiments stand side by side, one per thread: small nets gain more from that than from
+    /// many threads, and results do not depend on it. Experiments that measure times run alone, after all others.
     /// </summary>
-    public ResultRecord Replicate(ResultRecord record)
-    {
-        Experiment experiment = record.Experiment;
-        long[] seeds = MissingSeeds(experiment, record);
-        if (seeds.Length == 0) return record;
-        ExperimentSettings settings = record.Settings;
-        Do(experiment, CostOfSeed(experiment) * seeds.Length, progress =>
-        {
-            Lock storing = new();
-            var shared = new SharedProgress(progress, seeds.Length);
-            SideBySide(seeds.Length, Lanes(experiment, seeds.Length), (i, token) =>
-            {
-                (ExperimentResult result, double seconds) = Measure(experiment.Replicate, settings with { Seed = seeds[i] }, shared.Part(i, $"seed {seeds[i]}"), token);
-                var replicate = new Replicate(seeds[i], seconds, result.Figures, result.WeightsHash);
-                lock (storing)
-                {
-                    record = record with { Replicates = InOrder(experiment, [.. record.Replicates, replicate]) };
-                    Folder.Write(record);
-                }
+    /// <param name="experiments">In the order in which runs begin.</param>
+    /// <returns>Each as soon as it and those before it are complete or have failed.</returns>
+    /// <exception cref="OperationCanceledException">The user has stopped the run.</exception>
+    /// <exception cref="LabException">Results cannot be stored.</exception>
+    public IEnumerable<Completion> Complete(IEnumerable<Experiment> experiments) =>
+        Complete([.. experiments.OrderBy(static experiment => experiment.IsTimed).Select(Open)]);
 
-                shared.Finish(i, $"seed {seeds[i]} done");
-            });
-            return record;
-        });
-        return record;
+    /// <summary>Adds the seeds that claims need and a result lacks, and stores each as it is done.</summary>
+    public ResultRecord Replicate(ResultRecord record) =>
+        Complete([new OpenExperiment(record.Experiment, record, MissingSeeds(record.Experiment, record))]).Single().RecordOrFailure();
+
+    private OpenExperiment Open(Experiment experiment)
+    {
+        ResultRecord? stored = Reusable(experiment);
+        return new OpenExperiment(experiment, stored, MissingSeeds(experiment, stored));
     }
 
-    /// <summary>Does one piece of the agenda under the display.</summary>
-    private ResultRecord Do(Experiment experiment, double cost, Func<IProgressSink, ResultRecord> work)
+    private IEnumerable<Completion> Complete(OpenExperiment[] experiments)
     {
-        Agenda.Begin(cost);
-        try
-        {
-            return display.Show(experiment.Name, Agenda, work);
-        }
-        finally
-        {
-            Agenda.End();
-        }
-    }
-
-    /// <summary>Does numbered work in several lanes, each of which computes on one thread; the first failure stops the others and is thrown.</summary>
-    /// <param name="count">Pieces of work.</param>
-    /// <param name="lanes">Threads that take them in turn; one uses all threads for each piece.</param>
-    /// <param name="work">Takes the number of a piece and a token that stops it.</param>
-    private void SideBySide(int count, int lanes, Action<int, CancellationToken> work)
-    {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
-        int threads = Workers.Threads, next = -1;
-        ExceptionDispatchInfo? failure = null;
-        Thread[] helpers = [.. Enumerable.Range(1, lanes - 1).Select(_ => new Thread(Lane) { IsBackground = true })];
-        try
-        {
-            if (lanes > 1) Workers.Threads = 1;
-            foreach (Thread helper in helpers) helper.Start();
-            Lane();
-            foreach (Thread helper in helpers) helper.Join();
-        }
-        finally
-        {
-            Workers.Threads = threads;
-        }
-
         Cancellation.ThrowIfCancellationRequested();
-        failure?.Throw();
-
-        void Lane()
+        Agenda.Plan(experiments.Sum(one => CostOfRun(one.Experiment) * one.Runs.Count));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        var relay = new ProgressRelay();
+        Task running = Task.Factory.StartNew(RunAll, stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
         {
-            try
+            foreach (OpenExperiment one in experiments)
             {
-                for (int i = Interlocked.Increment(ref next); i < count && !stop.IsCancellationRequested; i = Interlocked.Increment(ref next)) work(i, stop.Token);
+                if (!one.Done.IsCompleted) display.Show(Agenda, sink => relay.Lend(sink, () => Task.WaitAny(one.Done, running)));
+                if (!one.Done.IsCompleted) running.GetAwaiter().GetResult();
+                Cancellation.ThrowIfCancellationRequested();
+                yield return one.Completion();
             }
-            catch (Exception e)
+        }
+        finally
+        {
+            stop.Cancel();
+            ((IAsyncResult)running).AsyncWaitHandle.WaitOne();
+            foreach (OpenExperiment one in experiments) one.Dispose();
+        }
+
+        void RunAll()
+        {
+            foreach (IGrouping<bool, OpenExperiment> group in experiments.GroupBy(static one => one.Experiment.IsTimed))
             {
-                // What the other lanes throw because they are stopped comes later.
-                Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(e), null);
-                stop.Cancel();
+                (OpenExperiment One, long? Seed)[] runs = [.. group.SelectMany(static one => one.Runs.Select(seed => (one, seed)))];
+                int lanes = group.Key ? 1 : Math.Clamp(request.Threads, 1, Math.Max(1, runs.Length));
+                Lanes.Run(runs.Length, lanes, (i, token) => Do(runs[i].One, runs[i].Seed, relay, token), stop.Token);
             }
         }
     }
 
-    private int Lanes(Experiment experiment, int seeds) => experiment.IsTimed ? 1 : Math.Clamp(request.Threads, 1, seeds);
+    /// <summary>One run of an experiment, its own or of a further seed. A failure ends this experiment, not the others.</summary>
+    private void Do(OpenExperiment one, long? seed, IProgressSink sink, CancellationToken token)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(token, one.Stopped);
+        try
+        {
+            either.Token.ThrowIfCancellationRequested();
+            if (seed is { } further) one.Add(RunFurtherSeed(one.Experiment, further, sink, either.Token), InOrder, Folder.Write);
+            else one.Add(RunOwnSeed(one.Experiment, sink, [], either.Token), InOrder, Folder.Write);
+        }
+        catch (Exception e) when (e is not LabException { EndsAll: true } && !token.IsCancellationRequested)
+        {
+            one.Fail(e);
+        }
+    }
+
+    private ResultRecord RunOwnSeed(Experiment experiment, IProgressSink sink, IReadOnlyList<Replicate> known, CancellationToken token)
+    {
+        ExperimentSettings settings = SettingsOf(experiment);
+        using Agenda.Piece piece = Agenda.Begin(CostOfRun(experiment));
+        (ExperimentResult result, double seconds) = Measure(experiment.Run, settings, new PieceProgress(sink, piece, $"{experiment.Name}: "), token);
+        return new ResultRecord(experiment, settings, ResultEnvironment.Current, DataOf(experiment), seconds, result, known);
+    }
+
+    private Replicate RunFurtherSeed(Experiment experiment, long seed, IProgressSink sink, CancellationToken token)
+    {
+        ExperimentSettings settings = SettingsOf(experiment) with { Seed = seed };
+        string name = $"{experiment.Name}: seed {seed}";
+        using Agenda.Piece piece = Agenda.Begin(CostOfRun(experiment));
+        (ExperimentResult result, double seconds) =
+            Measure(experiment.Replicate, settings, new PieceProgress(sink, piece, name + ", ") { HasMilestones = false }, token);
+        sink.Report(1, $"{name} done", milestone: true);
+        return new Replicate(seed, seconds, result.Figures, result.WeightsHash);
+    }
 
     /// <summary>Seeds that claims need and a result lacks.</summary>
     private long[] MissingSeeds(Experiment experiment, ResultRecord? stored) =>
         [.. ReplicateSeeds(experiment).Except(stored?.Replicates.Select(static replicate => replicate.Seed) ?? [])];
 
     /// <summary>Replicates in the order of their seeds, whichever was done first: two runs store the same file.</summary>
-    private Replicate[] InOrder(Experiment experiment, IEnumerable<Replicate> replicates)
+    private ResultRecord InOrder(ResultRecord record)
     {
-        List<long> order = [.. ReplicateSeeds(experiment)];
-        return [.. replicates.OrderBy(replicate => order.IndexOf(replicate.Seed))];
+        List<long> order = [.. ReplicateSeeds(record.Experiment)];
+        return record with { Replicates = [.. record.Replicates.OrderBy(replicate => order.IndexOf(replicate.Seed))] };
     }
 
-    /// <summary>Planned seconds of the own seed: all seeds cost what the experiment says, and further ones run side by side.</summary>
-    private double CostOfRun(Experiment experiment)
-    {
-        int more = ReplicateSeeds(experiment).Count;
-        double all = request.Quick ? experiment.Cost.Quick : experiment.Cost.Lesson;
-        return more == 0 ? all : all / (1 + ((double)more / Lanes(experiment, more)));
-    }
-
-    /// <summary>Planned seconds of one further seed, its share of the time that several take side by side.</summary>
-    private double CostOfSeed(Experiment experiment)
-    {
-        int more = ReplicateSeeds(experiment).Count;
-        return more == 0 ? 0 : ((request.Quick ? experiment.Cost.Quick : experiment.Cost.Lesson) - CostOfRun(experiment)) / more;
-    }
+    /// <summary>Planned seconds of a run of one seed: all seeds together cost what the experiment says.</summary>
+    private double CostOfRun(Experiment experiment) =>
+        (request.Quick ? experiment.Cost.Quick : experiment.Cost.Lesson) / (1 + ReplicateSeeds(experiment).Count);
 
     /// <summary>True where the user asked for an element type that the experiment can not have.</summary>
     public bool OverridesDType(Experiment experiment) => request.DType is { } asked && experiment.OnlyDType is { } only && only != asked;

@@ -10,5 +10,5 @@ internal sealed class Silence : IProgressSink, IRunDisplay
     {
     }
 
-    public T Show<T>(string name, Agenda agenda, Func<IProgressSink, T> work) => work(this);
+    public T Show<T>(Agenda agenda, Func<IProgressSink, T> work) => work(this);
 }

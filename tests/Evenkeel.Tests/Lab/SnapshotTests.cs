@@ -62,8 +62,8 @@ public sealed class SnapshotTests
         ResultRecord record = Stored();
         var printer = new ReproducePrinter(output, ink);
         printer.PrintHead();
-        printer.Print(record, TimeSpan.FromSeconds(3.21));
-        printer.Print(record, TimeSpan.FromSeconds(754));
+        printer.Print(record, 3.21);
+        printer.Print(record, 754);
         printer.Print(record with { Replicates = [] }, null);
         printer.PrintFailed(record.Experiment);
         printer.PrintVerdicts(s_findings, [record]);
