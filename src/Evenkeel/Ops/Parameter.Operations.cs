@@ -58,8 +58,11 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.AdaptiveAvgPool2d(ValueTuple{int?, int?})"/>
     public Tensor AdaptiveAvgPool2d((int? Height, int? Width) outputSize) => Value.AdaptiveAvgPool2d(outputSize);
 
-    /// <inheritdoc cref="Tensor.ArgMax"/>
-    public Tensor ArgMax(int axis = -1, bool keepDims = false) => Value.ArgMax(axis, keepDims);
+    /// <inheritdoc cref="Tensor.ArgMax()"/>
+    public Tensor ArgMax() => Value.ArgMax();
+
+    /// <inheritdoc cref="Tensor.ArgMax(int, bool)"/>
+    public Tensor ArgMax(int axis, bool keepDims = false) => Value.ArgMax(axis, keepDims);
 
     /// <inheritdoc cref="Tensor.AsSpan{T}"/>
     public Span<T> AsSpan<T>() where T : unmanaged => Value.AsSpan<T>();
