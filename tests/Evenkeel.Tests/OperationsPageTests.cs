@@ -89,7 +89,7 @@ public sealed class OperationsPageTests
 public sealed class Scaled : Module
 {
     public Scaled(int height, int width) =>
-        Scale = Register("scale", Init.Ones([height, width]), ParameterRole.NormScale);
+        Scale = Register("scale", Tensor.Ones([height, width]), ParameterRole.NormScale);
 
     public Parameter Scale { get; }
 

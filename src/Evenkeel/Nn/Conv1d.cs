@@ -40,7 +40,7 @@ public sealed class Conv1d : Module, IFusesReLU
         Weight = Register("weight", Init.Default.Create([outChannels, inChannels / groups, kernelSize], random),
             ParameterRole.Weight);
         if (!bias) return;
-        Bias = Register("bias", Init.Zeros(outChannels), ParameterRole.Bias);
+        Bias = Register("bias", Tensor.Zeros([outChannels]), ParameterRole.Bias);
         Init.Default.FillBias(Bias, Weight.Shape, random);
     }
 

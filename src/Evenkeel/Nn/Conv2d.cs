@@ -44,7 +44,7 @@ public sealed class Conv2d : Module, IFusesReLU
             Init.Default.Create([outChannels, inChannels / groups, kernelSize.Height, kernelSize.Width], random),
             ParameterRole.Weight);
         if (!bias) return;
-        Bias = Register("bias", Init.Zeros(outChannels), ParameterRole.Bias);
+        Bias = Register("bias", Tensor.Zeros([outChannels]), ParameterRole.Bias);
         Init.Default.FillBias(Bias, Weight.Shape, random);
     }
 

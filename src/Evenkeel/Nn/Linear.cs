@@ -24,7 +24,7 @@ public sealed class Linear : Module
         OutFeatures = outFeatures;
         Weight = Register("weight", Init.Default.Create([outFeatures, inFeatures], random), ParameterRole.Weight);
         if (!bias) return;
-        Bias = Register("bias", Init.Zeros(outFeatures), ParameterRole.Bias);
+        Bias = Register("bias", Tensor.Zeros([outFeatures]), ParameterRole.Bias);
         Init.Default.FillBias(Bias, Weight.Shape, random);
     }
 
