@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
-using Evenkeel.Kernels;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
@@ -143,19 +142,14 @@ internal sealed class Laboratory(RunRequest request, LabData data, ResultFolder 
     private void SideBySide(int count, int lanes, Action<int, CancellationToken> work)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
-        int threads = Workers.Threads, next = -1;
+        int next = -1;
         ExceptionDispatchInfo? failure = null;
         Thread[] helpers = [.. Enumerable.Range(1, lanes - 1).Select(_ => new Thread(Lane) { IsBackground = true })];
-        try
+        using (lanes > 1 ? Compute.UseThreads(1) : null)
         {
-            if (lanes > 1) Workers.Threads = 1;
             foreach (Thread helper in helpers) helper.Start();
             Lane();
             foreach (Thread helper in helpers) helper.Join();
-        }
-        finally
-        {
-            Workers.Threads = threads;
         }
 
         Cancellation.ThrowIfCancellationRequested();

@@ -97,5 +97,5 @@ public sealed class Conv1d : Module, IFusesReLU
     }
 
     private Tensor Convolve(Tensor x, bool fuseReLU) =>
-        x.Conv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias, Stride, Padding, Dilation, Groups, fuseReLU);
+        x.FusedConv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias, Stride, Padding, Dilation, Groups, fuseReLU);
 }

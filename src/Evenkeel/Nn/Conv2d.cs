@@ -101,5 +101,5 @@ public sealed class Conv2d : Module, IFusesReLU
     }
 
     private Tensor Convolve(Tensor x, bool fuseReLU) =>
-        x.Conv2d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias, Stride, Padding, Dilation, Groups, fuseReLU);
+        x.FusedConv2d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias, Stride, Padding, Dilation, Groups, fuseReLU);
 }

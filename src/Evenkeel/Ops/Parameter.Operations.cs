@@ -80,15 +80,14 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.BatchNorm"/>
     public Tensor BatchNorm(
-        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false,
-        bool? training = null, SingleValue singleValue = SingleValue.Error) =>
-        Value.BatchNorm(gamma, beta, running, eps, fuseReLU, training, singleValue);
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null,
+        SingleValue singleValue = SingleValue.Error) =>
+        Value.BatchNorm(gamma, beta, running, eps, training, singleValue);
 
     /// <inheritdoc cref="Tensor.BatchRenorm"/>
     public Tensor BatchRenorm(
-        Tensor? gamma, Tensor? beta, RunningStatistics running, RenormLimits? limits = null, double eps = 1e-5,
-        bool fuseReLU = false) =>
-        Value.BatchRenorm(gamma, beta, running, limits, eps, fuseReLU);
+        Tensor? gamma, Tensor? beta, RunningStatistics running, RenormLimits? limits = null, double eps = 1e-5) =>
+        Value.BatchRenorm(gamma, beta, running, limits, eps);
 
     /// <inheritdoc cref="Tensor.Clamp"/>
     public Tensor Clamp(double min, double max) => Value.Clamp(min, max);
@@ -98,15 +97,15 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.Conv1d"/>
     public Tensor Conv1d(
-        Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1,
-        bool fuseReLU = false) =>
-        Value.Conv1d(weight, bias, stride, padding, dilation, groups, fuseReLU);
+        Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1,
+        int groups = 1) =>
+        Value.Conv1d(weight, bias, stride, padding, dilation, groups);
 
     /// <inheritdoc cref="Tensor.Conv2d"/>
     public Tensor Conv2d(
         Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null,
-        int groups = 1, bool fuseReLU = false) =>
-        Value.Conv2d(weight, bias, stride, padding, dilation, groups, fuseReLU);
+        int groups = 1) =>
+        Value.Conv2d(weight, bias, stride, padding, dilation, groups);
 
     /// <inheritdoc cref="Tensor.CopyFrom"/>
     public void CopyFrom(Tensor source) => Value.CopyFrom(source);
@@ -135,25 +134,23 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.GhostBatchNorm"/>
     public Tensor GhostBatchNorm(
         int virtualBatchSize, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5,
-        bool fuseReLU = false, bool? training = null) =>
-        Value.GhostBatchNorm(virtualBatchSize, gamma, beta, running, eps, fuseReLU, training);
+        bool? training = null) =>
+        Value.GhostBatchNorm(virtualBatchSize, gamma, beta, running, eps, training);
 
     /// <inheritdoc cref="Tensor.GroupNorm"/>
-    public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5, bool fuseReLU = false) =>
-        Value.GroupNorm(groups, gamma, beta, eps, fuseReLU);
+    public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
+        Value.GroupNorm(groups, gamma, beta, eps);
 
     /// <inheritdoc cref="Tensor.InstanceNorm"/>
-    public Tensor InstanceNorm(
-        Tensor? gamma, Tensor? beta, RunningStatistics? running = null, double eps = 1e-5, bool fuseReLU = false) =>
-        Value.InstanceNorm(gamma, beta, running, eps, fuseReLU);
+    public Tensor InstanceNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running = null, double eps = 1e-5) =>
+        Value.InstanceNorm(gamma, beta, running, eps);
 
     /// <inheritdoc cref="Tensor.Item"/>
     public double Item() => Value.Item();
 
     /// <inheritdoc cref="Tensor.LayerNorm"/>
-    public Tensor LayerNorm(
-        Shape normalizedShape, Tensor? gamma, Tensor? beta, double eps = 1e-5, bool fuseReLU = false) =>
-        Value.LayerNorm(normalizedShape, gamma, beta, eps, fuseReLU);
+    public Tensor LayerNorm(Shape normalizedShape, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
+        Value.LayerNorm(normalizedShape, gamma, beta, eps);
 
     /// <inheritdoc cref="Tensor.LeakyReLU"/>
     public Tensor LeakyReLU(double slope = 0.01) => Value.LeakyReLU(slope);
@@ -233,8 +230,8 @@ public sealed partial class Parameter
     public Tensor Reshape(Shape shape) => Value.Reshape(shape);
 
     /// <inheritdoc cref="Tensor.RMSNorm"/>
-    public Tensor RMSNorm(Shape normalizedShape, Tensor? gamma, double? eps = null, bool fuseReLU = false) =>
-        Value.RMSNorm(normalizedShape, gamma, eps, fuseReLU);
+    public Tensor RMSNorm(Shape normalizedShape, Tensor? gamma, double? eps = null) =>
+        Value.RMSNorm(normalizedShape, gamma, eps);
 
     /// <inheritdoc cref="Tensor.Sigmoid"/>
     public Tensor Sigmoid() => Value.Sigmoid();
@@ -256,9 +253,9 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.SyncBatchNorm"/>
     public Tensor SyncBatchNorm(
-        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false,
-        bool? training = null, ReadOnlySpan<int> parts = default) =>
-        Value.SyncBatchNorm(gamma, beta, running, eps, fuseReLU, training, parts);
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null,
+        ReadOnlySpan<int> parts = default) =>
+        Value.SyncBatchNorm(gamma, beta, running, eps, training, parts);
 
     /// <inheritdoc cref="Tensor.Tanh"/>
     public Tensor Tanh() => Value.Tanh();
