@@ -1,3 +1,4 @@
+using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Training;
 
@@ -69,6 +70,24 @@ internal sealed class BitsProbe(string name, DType dtype) : IDisposable
             if (taped[i].DType == DType.Int64) continue;
             Add($"d{i}", taped[i].Gradient ?? throw new InvalidOperationException($"bits: {name} gives no gradient to input {i}; there is nothing to compare."));
         }
+    }
+
+    /// <summary>
+    /// One pass of a layer and ReLU, fused as <see cref="Sequential"/> fuses them, and one back; hashes the result and
+    /// the gradients of the input and of the layer's parameters, whose values are given in their order.
+    /// </summary>
+    public void PassWithReLU(Mode mode, Module layer, Tensor input, params ReadOnlySpan<Tensor> parameters)
+    {
+        layer.To(DType);
+        layer.ZeroGrad();
+        IReadOnlyList<Parameter> own = layer.Parameters();
+        for (int i = 0; i < own.Count; i++) own[i].CopyFrom(parameters[i]);
+        var tape = new Tape(mode, recordGradients: true) { Seed = 231 };
+        Tensor x = tape.Input(input, requiresGradient: true), y = new Sequential(layer, new ReLU()).Forward(x);
+        Add("y", y);
+        y.Backward(Tensor.RandomNormal(y.Shape, _random, DType));
+        Add("d0", x.Gradient!);
+        for (int i = 0; i < own.Count; i++) Add($"d{i + 1}", own[i].Gradient!);
     }
 
     public void Add(string what, Tensor tensor)

@@ -31,7 +31,7 @@ internal static class NormBits
             Batch("cumulative-eps0", shape, Mode.Train, RunningAverage.Cumulative, fuseReLU: false, eps: 0, probe => probe.NormalAround(2, 1.5, shape)),
             Batch("far-mean", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(30_000, 0.25, shape)),
             Form("ghost", shape, (x, running) => x[0].GhostBatchNorm(shape[0] / 2 + 1, x[1], x[2], running)),
-            Form("ghost-relu", shape, (x, running) => x[0].GhostBatchNorm((shape[0] + 2) / 3 + 1, x[1], x[2], running, fuseReLU: true)),
+            GhostWithReLU(shape, (shape[0] + 2) / 3 + 1),
             Form("renorm", shape, (x, running) => x[0].BatchRenorm(x[1], x[2], running, RenormLimits.Constant(1.5, 0.5))),
             Form("pooled", shape, (x, running) => x[0].SyncBatchNorm(x[1], x[2], running, parts: [1, 0, shape[0] - 1])),
             Batch("outlier", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => WithOutliers(probe.Normal(shape))),
@@ -81,7 +81,9 @@ internal static class NormBits
         probe =>
         {
             int channels = shape[1];
-            RunningStatistics running = Running(probe, channels, average);
+            BatchNorm? layer = fuseReLU ? Layer(shape, average, eps) : null;
+            layer?.To(probe.DType);
+            RunningStatistics running = layer?.Running ?? Running(probe, channels, average);
             if (mode == Mode.Eval)
             {
                 running.Mean.Value.CopyFrom(probe.Normal(channels));
@@ -90,9 +92,38 @@ internal static class NormBits
 
             Tensor gamma = probe.NormalAround(1, 1, channels), beta = probe.Normal(channels);
             for (int pass = 0; pass < (mode == Mode.Train ? 2 : 1); pass++)
-                probe.Pass(mode, x => x[0].BatchNorm(x[1], x[2], running, eps, fuseReLU), input(probe), gamma, beta);
+            {
+                if (layer is null) probe.Pass(mode, x => x[0].BatchNorm(x[1], x[2], running, eps), input(probe), gamma, beta);
+                else probe.PassWithReLU(mode, layer, input(probe), gamma, beta);
+            }
+
             Add(probe, running);
         });
+
+    private static BitsCase GhostWithReLU(int[] shape, int virtualBatchSize) => new(
+        $"batchnorm/ghost-relu/{ShapeName.Of(shape)}",
+        probe =>
+        {
+            int channels = shape[1];
+            BatchNorm layer = shape.Length switch
+            {
+                2 or 3 => new GhostBatchNorm1d(channels, virtualBatchSize),
+                4 => new GhostBatchNorm2d(channels, virtualBatchSize),
+                _ => new GhostBatchNorm3d(channels, virtualBatchSize),
+            };
+            layer.To(probe.DType);
+            Tensor gamma = probe.NormalAround(1, 1, channels), beta = probe.Normal(channels);
+            for (int pass = 0; pass < 2; pass++)
+                probe.PassWithReLU(Mode.Train, layer, probe.NormalAround(2, 1.5, shape), gamma, beta);
+            Add(probe, layer.Running!);
+        });
+
+    private static BatchNorm Layer(int[] shape, RunningAverage average, double eps) => shape.Length switch
+    {
+        2 or 3 => new BatchNorm1d(shape[1], average, eps),
+        4 => new BatchNorm2d(shape[1], average, eps),
+        _ => new BatchNorm3d(shape[1], average, eps),
+    };
 
     /// <summary>Two passes of another form, in training.</summary>
     private static BitsCase Form(string what, int[] shape, Func<Tensor[], RunningStatistics, Tensor> norm) => new(
@@ -126,13 +157,25 @@ internal static class NormBits
         {
             int[] last = shape[^normalized..];
             Tensor input = probe.NormalAround(2, 1.5, shape);
-            if (affine) probe.Pass(x => x[0].LayerNorm(new Shape(last), x[1], x[2], 1e-5, fuseReLU), input, probe.NormalAround(1, 1, last), probe.Normal(last));
-            else probe.Pass(x => x[0].LayerNorm(new Shape(last), null, null, 1e-5, fuseReLU), input);
+            if (!affine)
+            {
+                probe.Pass(x => x[0].LayerNorm(new Shape(last), null, null), input);
+                return;
+            }
+
+            Tensor gamma = probe.NormalAround(1, 1, last), beta = probe.Normal(last);
+            if (fuseReLU) probe.PassWithReLU(Mode.Train, new LayerNorm(new Shape(last)), input, gamma, beta);
+            else probe.Pass(x => x[0].LayerNorm(new Shape(last), x[1], x[2]), input, gamma, beta);
         });
 
     private static BitsCase Group(string what, int[] shape, int groups, bool fuseReLU, Func<BitsProbe, Tensor> input) => new(
         $"groupnorm{groups}/{what}/{ShapeName.Of(shape)}",
-        probe => probe.Pass(x => x[0].GroupNorm(groups, x[1], x[2], 1e-5, fuseReLU), input(probe), probe.NormalAround(1, 1, shape[1]), probe.Normal(shape[1])));
+        probe =>
+        {
+            Tensor x = input(probe), gamma = probe.NormalAround(1, 1, shape[1]), beta = probe.Normal(shape[1]);
+            if (fuseReLU) probe.PassWithReLU(Mode.Train, new GroupNorm(groups, shape[1]), x, gamma, beta);
+            else probe.Pass(taped => taped[0].GroupNorm(groups, taped[1], taped[2]), x, gamma, beta);
+        });
 
     private static BitsCase Instance(string what, int[] shape, bool tracks, Mode mode) => new(
         $"instancenorm/{what}/{ShapeName.Of(shape)}",
@@ -152,7 +195,9 @@ internal static class NormBits
         probe =>
         {
             int[] last = shape[^normalized..];
-            probe.Pass(x => x[0].RMSNorm(new Shape(last), x[1], fuseReLU: fuseReLU), probe.NormalAround(0, scale, shape), probe.NormalAround(1, 1, last));
+            Tensor x = probe.NormalAround(0, scale, shape), gamma = probe.NormalAround(1, 1, last);
+            if (fuseReLU) probe.PassWithReLU(Mode.Train, new RMSNorm(new Shape(last)), x, gamma);
+            else probe.Pass(taped => taped[0].RMSNorm(new Shape(last), taped[1]), x, gamma);
         });
 
     /// <summary>The first sample 1e6 away from the others: the first guess of every group's mean is far off.</summary>

@@ -22,6 +22,7 @@ internal static class ReductionBits
         .. Enumerable.Range(0, 3).Select(axis => new BitsCase($"max/6x35x7/axis{axis}", probe => probe.Pass(x => x[0].Max(axis), probe.Normal(6, 35, 7)))),
         new("max/67x1031", probe => probe.Pass(x => x[0].Max(), probe.Normal(67, 1031))),
         .. Enumerable.Range(0, 3).Select(axis => new BitsCase($"argmax/6x35x7/axis{axis}", probe => probe.Add("y", probe.Normal(6, 35, 7).ArgMax(axis)))),
+        new("argmax/67x1031", probe => probe.Add("y", probe.Normal(67, 1031).ArgMax())),
         .. Rows("softmax", (x, _) => x.Softmax()),
         .. Rows("log-softmax", (x, _) => x.LogSoftmax()),
         new("softmax/6x35x7/axis1", probe => probe.Pass(x => x[0].Softmax(1), probe.Normal(6, 35, 7))),

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
-using Evenkeel.Kernels;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Cli.Commands;
@@ -55,14 +54,14 @@ internal static class Options
     /// <summary>Sets the number of threads of this process.</summary>
     public static int UseThreads(long? threads)
     {
-        if (threads is { } number) Workers.Threads = (int)number;
-        return Workers.Threads;
+        if (threads is { } number) Compute.Threads = (int)number;
+        return Compute.Threads;
     }
 
     /// <summary>Says once, on standard error, that this processor will take long; the results are the same.</summary>
     public static void WarnOfSlowHardware()
     {
-        if (!Hardware.HasFusedMultiplyAdd)
+        if (!Compute.HasFusedMultiplyAdd)
             Console.Error.WriteLine("note: this processor has no fused multiply-add (or it is switched off): results are the same, but everything takes many times as long.");
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using Evenkeel.Kernels;
 
 namespace Evenkeel.Lab.Running;
 
@@ -15,19 +14,14 @@ internal static class Lanes
     public static void Run(int count, int lanes, Action<int, CancellationToken> work, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        int threads = Workers.Threads, next = -1;
+        int next = -1;
         ExceptionDispatchInfo? failure = null;
         Thread[] helpers = [.. Enumerable.Range(1, lanes - 1).Select(_ => new Thread(Lane) { IsBackground = true })];
-        try
+        using (lanes > 1 ? Compute.UseThreads(1) : null)
         {
-            if (lanes > 1) Workers.Threads = 1;
             foreach (Thread helper in helpers) helper.Start();
             Lane();
             foreach (Thread helper in helpers) helper.Join();
-        }
-        finally
-        {
-            Workers.Threads = threads;
         }
 
         cancellationToken.ThrowIfCancellationRequested();

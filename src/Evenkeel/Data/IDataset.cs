@@ -60,7 +60,7 @@ public sealed class ImageDataset : IDataset
         if (batch.DType == DType.Float32)
         {
             int perChunk = Math.Max(1, ChunkValues / _size);
-            SampleJobs.Run((indices.Length + perChunk - 1) / perChunk, new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
+            Workers.Run((indices.Length + perChunk - 1) / perChunk, new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
             return;
         }
 

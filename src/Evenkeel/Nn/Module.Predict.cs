@@ -30,12 +30,14 @@ public abstract partial class Module
     /// Samples computed at a time: bounds the memory. The same chunk gives the same bits; with another one the last bits may
     /// differ, for the order of a matrix product's sums may depend on its rows.
     /// </param>
+    /// <param name="cancellationToken">Ends the call between two chunks.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="InvalidOperationException">
     /// A batch norm has no running statistics, or the answer to a sample depends on the others in its chunk for another
     /// reason.
     /// </exception>
     /// <exception cref="ArgumentException">There are no samples, the chunk is below 1, or the module does not keep axis 0.</exception>
-    public Tensor Predict(Tensor x, int chunk = 256)
+    public Tensor Predict(Tensor x, int chunk = 256, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
@@ -53,6 +55,7 @@ public abstract partial class Module
         Tensor? result = null;
         for (int start = 0, number = 1; start < samples; start += chunk, number++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int count = Math.Min(chunk, samples - start);
             tape.Reset();
             tape.RandomStep = number;

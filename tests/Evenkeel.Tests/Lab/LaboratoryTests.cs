@@ -102,7 +102,7 @@ public sealed class LaboratoryTests : IDisposable
     [InlineData(3)]
     public void A_failure_in_one_lane_stops_the_others_and_is_the_one_that_is_told(int threads)
     {
-        int before = Workers.Threads;
+        int before = Compute.Threads;
         var experiment = new Made((context, _) =>
         {
             if (context.Seed == 3) throw new InvalidDataException("seed 3 is broken");
@@ -112,7 +112,7 @@ public sealed class LaboratoryTests : IDisposable
         Laboratory laboratory = Open(threads, quick: false);
         ResultRecord record = laboratory.Run(experiment);
         Assert.Equal("seed 3 is broken", Assert.Throws<InvalidDataException>(() => laboratory.Replicate(record)).Message);
-        Assert.Equal(before, Workers.Threads);
+        Assert.Equal(before, Compute.Threads);
         Assert.Equal([2], Stored(laboratory).Replicates.Select(static replicate => replicate.Seed));
     }
 

@@ -58,22 +58,15 @@ public sealed class OpBitsTests
         running.Mean.To(dtype);
         running.Variance.To(dtype);
         var tape = new Tape();
-        int threads = Workers.Threads;
-        try
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        Compute.Threads = 1;
+        byte[][] expected = Pass();
+        Compute.Threads = 2;
+        for (int pass = 0; pass < 4000; pass++)
         {
-            Workers.Threads = 1;
-            byte[][] expected = Pass();
-            Workers.Threads = 2;
-            for (int pass = 0; pass < 4000; pass++)
-            {
-                byte[][] actual = Pass();
-                for (int i = 0; i < expected.Length; i++)
-                    Assert.True(expected[i].AsSpan().SequenceEqual(actual[i]), $"pass {pass}: {((string[])["y", "dx", "dgamma", "dbeta", "running_mean", "running_var"])[i]} differs");
-            }
-        }
-        finally
-        {
-            Workers.Threads = threads;
+            byte[][] actual = Pass();
+            for (int i = 0; i < expected.Length; i++)
+                Assert.True(expected[i].AsSpan().SequenceEqual(actual[i]), $"pass {pass}: {((string[])["y", "dx", "dgamma", "dbeta", "running_mean", "running_var"])[i]} differs");
         }
 
         byte[][] Pass()

@@ -179,7 +179,7 @@ public sealed class RecalibrationTests
         using var stopped = new CancellationTokenSource();
         stopped.Cancel();
         renorm.Running!.NumBatchesTracked.Value.Fill(1);
-        Assert.Throws<OperationCanceledException>(() => model.Recalibrate(x, cancellation: stopped.Token));
+        Assert.Throws<OperationCanceledException>(() => model.Recalibrate(x, cancellationToken: stopped.Token));
         Assert.Equal(0.99, renorm.Running.StartValuesLeft, 1e-12);
 
         renorm.Running.NumBatchesTracked.Value.Fill(6000);

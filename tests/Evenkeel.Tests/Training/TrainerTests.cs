@@ -1,5 +1,4 @@
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
@@ -291,6 +290,74 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(whole.History.TrainAccuracies, resumed.History.TrainAccuracies);
         Assert.Equal(whole.History.ValidationAccuracies, resumed.History.ValidationAccuracies);
         Assert.Equal(whole.History.BestEpoch, resumed.History.BestEpoch);
+    }
+
+    /// <summary>Epochs are checked on 40 drawn training samples and 60 validation samples, 20 at a time.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(14)]
+    public void An_accuracy_check_that_is_cancelled_is_done_when_the_run_goes_on(int cancelledAt)
+    {
+        TensorDataset training = Samples(200, 1), validation = Samples(60, 2);
+        TrainerOptions Options(string? path) => new() { Epochs = 4, BatchSize = 20, TrainSamples = 40, EvaluationBatchSize = 20, Seed = 3, CheckpointPath = path };
+        Trainer whole = CreateFull(DType.Float32, Options(null));
+        whole.Fit(training, validation);
+
+        string path = Path.Combine(_folder, "run");
+        using var cancel = new CancellationTokenSource();
+        Trainer cancelled = CreateFull(DType.Float32, Options(path));
+        var watched = new Watched(validation, reads =>
+        {
+            if (reads == cancelledAt) cancel.Cancel();
+        });
+        Assert.Throws<OperationCanceledException>(() => cancelled.Fit(training, watched, cancellationToken: cancel.Token));
+        Assert.Equal(cancelledAt, watched.Reads);
+        int checks = (cancelledAt - 1) / 3;
+        Assert.Equal(checks, cancelled.History.ValidationAccuracies.Count);
+        Assert.Equal(checks, cancelled.History.TrainAccuracies.Count);
+
+        Trainer resumed = CreateFull(DType.Float32, Options(null));
+        resumed.Resume(path + "_last.safetensors");
+        foreach (Trainer goesOn in new[] { resumed, cancelled })
+        {
+            goesOn.Fit(training, validation);
+            Assert.Equal(WeightsHash.Of(whole.Model), WeightsHash.Of(goesOn.Model));
+            Assert.Equal(whole.History.TrainAccuracies, goesOn.History.TrainAccuracies);
+            Assert.Equal(whole.History.ValidationAccuracies, goesOn.History.ValidationAccuracies);
+            Assert.Equal(whole.History.BestEpoch, goesOn.History.BestEpoch);
+        }
+    }
+
+    [Fact]
+    public void Counting_right_answers_can_be_cancelled()
+    {
+        using var cancel = new CancellationTokenSource();
+        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { EvaluationBatchSize = 20 });
+        var watched = new Watched(Samples(60, 2), reads =>
+        {
+            if (reads == 2) cancel.Cancel();
+        });
+        Assert.Throws<OperationCanceledException>(() => trainer.Evaluate(watched, cancel.Token));
+        Assert.Equal(2, watched.Reads);
+    }
+
+    /// <summary>A data set that says how often its samples were read.</summary>
+    private sealed class Watched(IDataset samples, Action<int> look) : IDataset
+    {
+        public int Reads { get; private set; }
+
+        public int Count => samples.Count;
+
+        public Shape SampleShape => samples.SampleShape;
+
+        public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
+        {
+            look(++Reads);
+            samples.CopyTo(indices, batch);
+        }
+
+        public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => samples.CopyLabelsTo(indices, labels);
     }
 
     [Fact]
@@ -733,24 +800,17 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void TheBitsAreTheSameForAnyNumberOfThreads()
     {
-        int threads = Workers.Threads;
-        try
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        var hashes = new HashSet<string>();
+        foreach (int count in new[] { 1, 2, 3, 8 })
         {
-            var hashes = new HashSet<string>();
-            foreach (int count in new[] { 1, 2, 3, 8 })
-            {
-                Workers.Threads = count;
-                Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 64, L2 = 1e-3, MaxGradientNorm = 0.5 });
-                trainer.Fit(Samples(300, 1), Samples(40, 2));
-                hashes.Add(WeightsHash.Of(trainer.Model));
-            }
+            Compute.Threads = count;
+            Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 64, L2 = 1e-3, MaxGradientNorm = 0.5 });
+            trainer.Fit(Samples(300, 1), Samples(40, 2));
+            hashes.Add(WeightsHash.Of(trainer.Model));
+        }
 
-            Assert.Single(hashes);
-        }
-        finally
-        {
-            Workers.Threads = threads;
-        }
+        Assert.Single(hashes);
     }
 
     [Fact]

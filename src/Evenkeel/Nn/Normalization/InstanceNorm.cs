@@ -54,7 +54,7 @@ public abstract class InstanceNorm : TrackingNorm, IFusesReLU
             throw new ArgumentException($"{TypeName}: expected (N, {NumFeatures}, {Spatial}) or (C, {Spatial}) with C = {NumFeatures}, got {x.Shape}. {remedy}");
         }
 
-        Tensor batch = AsPlanes(x), y = batch.InstanceNorm(Gamma, Beta, Running, Eps, fuseReLU);
+        Tensor batch = AsPlanes(x), y = batch.FusedInstanceNorm(Gamma, Beta, Running, Eps, fuseReLU);
         return ReferenceEquals(batch, x) ? y : y.Reshape(x.Shape);
     }
 }

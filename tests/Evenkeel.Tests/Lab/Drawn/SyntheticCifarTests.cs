@@ -41,16 +41,9 @@ public sealed class SyntheticCifarTests
     public void TheBitsDoNotDependOnThreads(int threads)
     {
         byte[] expected = SyntheticCifar.Create(5, 300, 0, 0).Train.Pixels.ToArray();
-        int before = Workers.Threads;
-        try
-        {
-            Workers.Threads = threads;
-            Assert.Equal(expected, SyntheticCifar.Create(5, 300, 0, 0).Train.Pixels.ToArray());
-        }
-        finally
-        {
-            Workers.Threads = before;
-        }
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        Compute.Threads = threads;
+        Assert.Equal(expected, SyntheticCifar.Create(5, 300, 0, 0).Train.Pixels.ToArray());
     }
 
     [Fact]

@@ -47,17 +47,10 @@ public sealed class SyntheticSetsTests
     [InlineData(3)]
     public void TheBitsAreFixedForAnyThreads(int threads)
     {
-        int before = Workers.Threads;
-        try
-        {
-            Workers.Threads = threads;
-            Assert.Equal("688d75b2024b9d7eb6c0009c96529410b08065a20601ae5fa5a15dff66320909", Hash(SyntheticFashion.Create(7, 100, 0).Train));
-            Assert.Equal("fef214c1351116e700d0d57d143b815418f3b5913cd171cbeda8a4bdf49158ff", Hash(SyntheticBanknotes.Create(7, 40).Images));
-        }
-        finally
-        {
-            Workers.Threads = before;
-        }
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        Compute.Threads = threads;
+        Assert.Equal("688d75b2024b9d7eb6c0009c96529410b08065a20601ae5fa5a15dff66320909", Hash(SyntheticFashion.Create(7, 100, 0).Train));
+        Assert.Equal("fef214c1351116e700d0d57d143b815418f3b5913cd171cbeda8a4bdf49158ff", Hash(SyntheticBanknotes.Create(7, 40).Images));
     }
 
     [Fact]

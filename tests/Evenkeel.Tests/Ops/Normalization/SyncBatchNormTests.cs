@@ -1,6 +1,7 @@
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Tests.Reference;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
