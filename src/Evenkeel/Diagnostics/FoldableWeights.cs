@@ -90,7 +90,7 @@ internal sealed class FoldableWeights
 /// <param name="Beta">beta.</param>
 internal sealed record FixedNorm(double[] Mean, double[] Scale, double[] Beta)
 {
-    public static FixedNorm Of(TrackingNorm norm)
+    public static FixedNorm Of(ITrackingNorm norm)
     {
         double[] mean = Values(norm.Running!.Mean.Value), scale = Values(norm.Running.Variance.Value);
         double[] beta = norm.Bias is null ? new double[mean.Length] : Values(norm.Bias.Value);

@@ -70,7 +70,7 @@ public sealed partial class Trainer
         _weights = Array.FindAll(_parameters, static parameter => parameter.Role == ParameterRole.Weight);
         foreach ((_, Module module) in model.NamedModules())
         {
-            if (module is TrackingNorm { Running: { } running }) _statistics.Add(running);
+            if (module is ITrackingNorm { Running: { } running }) _statistics.Add(running);
         }
 
         _dtype = _parameters[0].DType;
