@@ -91,7 +91,7 @@ public sealed partial class ModuleRulesTests
         var violations = new List<string>();
         foreach (string folder in folders)
         {
-            foreach (string file in HouseRulesTests.FilesOf(folder))
+            foreach (string file in HouseRulesTests.FilesOf("Evenkeel", folder))
             {
                 foreach (Match match in DecisionByName().Matches(File.ReadAllText(file)))
                     violations.Add($"{Path.GetFileName(file)}: {match.Value}");

@@ -51,6 +51,19 @@ public sealed class OperationsPageTests
     }
 
     [Fact]
+    public void Models_run_side_by_side()
+    {
+        Module[] models = [new Linear(4, 3, random: new Philox(1)), new Linear(4, 2, random: new Philox(2))];
+        Tensor images = Tensor.RandomNormal([8, 4], new Philox(3));
+        var answers = new Tensor[models.Length];
+        Parallel.For(0, models.Length, i =>
+        {
+            using (Compute.UseThreads(1)) answers[i] = models[i].Predict(images);
+        });
+        Assert.Equal(models.Select(model => model.Predict(images).Shape), answers.Select(answer => answer.Shape));
+    }
+
+    [Fact]
     public void The_layer_on_the_page_is_no_weight()
     {
         var layer = new Scaled(2, 3);
@@ -105,7 +118,7 @@ public sealed class OperationsPageTests
 public sealed class Scaled : Module
 {
     public Scaled(int height, int width) =>
-        Scale = Register("scale", Init.Ones([height, width]), ParameterRole.NormScale);
+        Scale = Register("scale", Tensor.Ones([height, width]), ParameterRole.NormScale);
 
     public Parameter Scale { get; }
 

@@ -1,5 +1,3 @@
-using Evenkeel.Kernels;
-
 namespace Evenkeel.Data;
 
 /// <summary>How the pictures of a folder are read.</summary>
@@ -168,7 +166,7 @@ public sealed class ImageFolder
         var failures = new Exception?[files.Count];
         var warnings = new string?[files.Count];
         int done = 0;
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Workers.Threads, CancellationToken = cancellationToken };
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Compute.Threads, CancellationToken = cancellationToken };
         Parallel.For(0, files.Count, parallel, (i, state) =>
         {
             try

@@ -30,23 +30,27 @@ public abstract partial class Module
     /// Samples computed at a time: bounds the memory. The same chunk gives the same bits; with another one the last bits may
     /// differ, for the order of a matrix product's sums may depend on its rows.
     /// </param>
+    /// <param name="cancellationToken">Ends the call between two chunks.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="InvalidOperationException">
     /// A batch norm has no running statistics, or the answer to a sample depends on the others in its chunk for another
     /// reason.
     /// </exception>
     /// <exception cref="ArgumentException">There are no samples, the chunk is below 1, or the module does not keep axis 0.</exception>
-    public Tensor Predict(Tensor x, int chunk = 256)
+    public Tensor Predict(Tensor x, int chunk = 256, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return Predict(x, second: null, chunk, nameof(x));
+        return Predict(x, second: null, chunk, cancellationToken, nameof(x));
     }
 
     /// <summary>The same for a module of two inputs, which have their samples in the same order.</summary>
     /// <param name="x">Samples of the first input along axis 0, outside or on any tape.</param>
     /// <param name="second">Samples of the second input along axis 0, as many.</param>
-    /// <param name="chunk">Samples computed at a time.</param>
-    /// <inheritdoc cref="Predict(Tensor, int)"/>
-    public Tensor Predict(Tensor x, Tensor second, int chunk = 256)
+    /// <param name="chunk">Samples computed at a time; the default is 256.</param>
+    /// <param name="cancellationToken">Ends the call between two chunks.</param>
+    /// <inheritdoc cref="Predict(Tensor, int, CancellationToken)"/>
+    public Tensor Predict(
+        Tensor x, Tensor second, int chunk = 256, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(second);
@@ -57,10 +61,11 @@ public abstract partial class Module
                 + $"{x.Shape} and {second.Shape}. Reshape a single sample to (1, ...).", nameof(second));
         }
 
-        return Predict(x, second, chunk, nameof(x));
+        return Predict(x, second, chunk, cancellationToken, nameof(x));
     }
 
-    private Tensor Predict(Tensor x, Tensor? second, int chunk, string name)
+    private Tensor Predict(
+        Tensor x, Tensor? second, int chunk, CancellationToken cancellationToken, string name)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
         if (x.Shape.Rank == 0 || x.Shape[0] == 0)
@@ -82,6 +87,7 @@ public abstract partial class Module
         Tensor? result = null;
         for (int start = 0, number = 1; start < samples; start += chunk, number++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int count = Math.Min(chunk, samples - start);
             tape.Reset();
             tape.RandomStep = number;
@@ -140,7 +146,7 @@ public abstract partial class Module
     private static int RowBytes(Tensor x) => x.Count / x.Shape[0] * x.DType.SizeInBytes();
 
     /// <summary>
-    /// What <see cref="Predict(Tensor, int)"/> has to know of a network, gathered without allocating.
+    /// What <see cref="Predict(Tensor, int, CancellationToken)"/> has to know of a network, gathered without allocating.
     /// </summary>
     private struct NetworkLook(int rank)
     {

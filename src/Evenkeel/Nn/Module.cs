@@ -157,7 +157,7 @@ public abstract partial class Module
 
     /// <summary>Adds a trainable tensor; its memory becomes the parameter's.</summary>
     /// <param name="name">The last part of its state-dict key, for example <c>weight</c>.</param>
-    /// <param name="value">The start value, for example <c>Init.Ones(features)</c>.</param>
+    /// <param name="value">The start value, for example <c>Tensor.Ones([features])</c>.</param>
     /// <param name="role">What it is to this layer; null: what its name and shape suggest, see
     /// <see cref="Parameter.Role"/>.</param>
     /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'; or the value is no plain floating-point tensor.</exception>

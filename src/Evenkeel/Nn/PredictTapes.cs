@@ -1,7 +1,7 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// The tapes that a module keeps between calls of <see cref="Module.Predict(Tensor, int)"/>: a call takes one, or makes
+/// The tapes that a module keeps between calls of <see cref="Module.Predict(Tensor, int, CancellationToken)"/>: a call takes one, or makes
 /// one, and gives it back.
 /// </summary>
 /// <remarks>

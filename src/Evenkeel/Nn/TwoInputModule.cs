@@ -2,7 +2,7 @@ namespace Evenkeel.Nn;
 
 /// <summary>
 /// A module of two inputs: <c>y = module.Forward(a, b)</c>. Hooks, <see cref="Module.Summary(Shape, Shape)"/>,
-/// <see cref="Module.Predict(Tensor, Tensor, int)"/>, <c>Fold</c> and <c>Recalibrate</c> of a network around it treat it
+/// <see cref="Module.Predict(Tensor, Tensor, int, CancellationToken)"/>, <c>Fold</c> and <c>Recalibrate</c> of a network around it treat it
 /// as any module.
 /// </summary>
 /// <remarks>

@@ -13,10 +13,9 @@ public sealed partial class Tensor
     /// <param name="padding">Zeros around the input, or <see cref="Padding.Same"/>.</param>
     /// <param name="dilation">Distance of the window's points; null for 1.</param>
     /// <param name="groups">Number of groups the channels and filters fall into; a filter sees the channels of its group.</param>
-    /// <param name="fuseReLU">Also apply ReLU, with the same bits; where no gradient is wanted, in the same pass over memory.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than the padded input.</exception>
-    public Tensor Conv2d(Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1, bool fuseReLU = false) =>
-        ConvolutionOp.Apply(rank: 4, this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups, fuseReLU);
+    public Tensor Conv2d(Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1) =>
+        ConvolutionOp.Apply(rank: 4, this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups, fuseReLU: false);
 
     /// <summary>y = x ⋆ W + b over rows: (N, C, L) becomes (N, out, L'), (C, L) becomes (out, L'). L' = ⌊(L + 2·padding - dilation·(k - 1) - 1)/stride⌋ + 1.</summary>
     /// <param name="weight">W of shape (out, C/groups, k), as PyTorch stores it.</param>
@@ -25,9 +24,18 @@ public sealed partial class Tensor
     /// <param name="padding">Zeros at both ends, or <see cref="Padding.Same"/>.</param>
     /// <param name="dilation">Distance of the window's points.</param>
     /// <param name="groups">Number of groups the channels and filters fall into.</param>
-    /// <param name="fuseReLU">Also apply ReLU, with the same bits; where no gradient is wanted, in the same pass over memory.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than the padded input.</exception>
-    public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1, bool fuseReLU = false) =>
+    public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1) =>
+        ConvolutionOp.Apply(rank: 3, this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU: false);
+
+    /// <summary>The same, and ReLU with the same bits if wanted; if no gradient is, in the same pass over memory.</summary>
+    internal Tensor FusedConv2d(
+        Tensor weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups, bool fuseReLU) =>
+        ConvolutionOp.Apply(rank: 4, this, weight, bias, stride, padding, dilation, groups, fuseReLU);
+
+    /// <summary>The same, and ReLU with the same bits if wanted; if no gradient is, in the same pass over memory.</summary>
+    internal Tensor FusedConv1d(
+        Tensor weight, Tensor? bias, int stride, Padding padding, int dilation, int groups, bool fuseReLU) =>
         ConvolutionOp.Apply(rank: 3, this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU);
 }
 

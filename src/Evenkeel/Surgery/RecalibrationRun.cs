@@ -5,7 +5,7 @@ using Evenkeel.Training;
 namespace Evenkeel.Surgery;
 
 /// <summary>One recalibration: finds the layers, runs the passes, writes the statistics, and puts everything back where it fails.</summary>
-internal sealed class RecalibrationRun(Module model, IDataset data, RecalibrationOptions options, IProgress<RecalibrationProgress>? progress, CancellationToken cancellation)
+internal sealed class RecalibrationRun(Module model, IDataset data, RecalibrationOptions options, IProgress<RecalibrationProgress>? progress, CancellationToken cancellationToken)
 {
     private readonly BatchPlan _plan = new(data.Count, options.BatchSize);
     private readonly DType _dtype = TypeOf(model);
@@ -117,7 +117,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
             foreach (Layer layer in watched) hooks.Add(layer.Module.AddForwardHook((_, x, _) => layer.Add(x)));
             for (int batch = 0; batch < _plan.Batches; batch++)
             {
-                cancellation.ThrowIfCancellationRequested();
+                cancellationToken.ThrowIfCancellationRequested();
                 tape.Reset();
                 try
                 {
@@ -154,7 +154,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         if (accuracy is null) return null;
         Span<int> indices = accuracy.Indices(options.Check!.Count);
         for (int i = 0; i < indices.Length; i++) indices[i] = i;
-        return accuracy.Measure(options.Check, indices, cancellation);
+        return accuracy.Measure(options.Check, indices, cancellationToken);
     }
 
     /// <summary>A layer with running statistics, what they were, and what is pooled.</summary>

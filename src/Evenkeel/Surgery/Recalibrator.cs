@@ -58,13 +58,13 @@ public static class Recalibrator
     /// <param name="data">The samples, usually the training set as the network saw it; labels are not used. They are read in their order: all at once, let that be a random one.</param>
     /// <param name="options">Settings; null takes the defaults.</param>
     /// <param name="progress">Told after each batch.</param>
-    /// <param name="cancellation">Ends it between two batches.</param>
+    /// <param name="cancellationToken">Ends it between two batches.</param>
     /// <returns>For each layer how far the running statistics were from the data's; frozen layers are left alone and say so.</returns>
     /// <exception cref="ArgumentException">The data or the check have no samples, a layer has no more than one value a channel in them, or an input is not of the shape a layer takes.</exception>
     /// <exception cref="InvalidOperationException">A layer's inputs are not finite. Here, on cancellation and on every other failure the network is left as it was.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static RecalibrationReport Recalibrate(
-        this Module model, IDataset data, RecalibrationOptions? options = null, IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellation = default)
+        this Module model, IDataset data, RecalibrationOptions? options = null, IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
@@ -72,7 +72,7 @@ public static class Recalibrator
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchSize, 1);
         if (data.Count == 0) throw new ArgumentException("Recalibrate: expected a data set with samples, got none.", nameof(data));
         if (options.Check is { Count: 0 }) throw new ArgumentException($"Recalibrate: expected samples in {nameof(RecalibrationOptions)}.{nameof(RecalibrationOptions.Check)}, got none; there would be no accuracy. Pass a set with samples, or null.", nameof(options));
-        return new RecalibrationRun(model, data, options, progress, cancellation).Run();
+        return new RecalibrationRun(model, data, options, progress, cancellationToken).Run();
     }
 
     /// <summary>Gives every layer that keeps running statistics those of all samples of a tensor.</summary>
@@ -80,12 +80,12 @@ public static class Recalibrator
     /// <param name="inputs">Samples along axis 0, outside any tape.</param>
     /// <param name="options">Settings; null takes the defaults.</param>
     /// <param name="progress">Told after each batch.</param>
-    /// <param name="cancellation">Ends it between two batches.</param>
+    /// <param name="cancellationToken">Ends it between two batches.</param>
     /// <inheritdoc cref="Recalibrate(Module, IDataset, RecalibrationOptions?, IProgress{RecalibrationProgress}?, CancellationToken)"/>
     public static RecalibrationReport Recalibrate(
-        this Module model, Tensor inputs, RecalibrationOptions? options = null, IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellation = default)
+        this Module model, Tensor inputs, RecalibrationOptions? options = null, IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        return Recalibrate(model, new TensorDataset(inputs, Tensor.Zeros([inputs.Shape.Rank == 0 ? 0 : inputs.Shape[0]], DType.Int64)), options, progress, cancellation);
+        return Recalibrate(model, new TensorDataset(inputs, Tensor.Zeros([inputs.Shape.Rank == 0 ? 0 : inputs.Shape[0]], DType.Int64)), options, progress, cancellationToken);
     }
 }

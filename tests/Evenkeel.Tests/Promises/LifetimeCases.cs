@@ -6,6 +6,7 @@ using Evenkeel.Optim;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
 using Evenkeel.Surgery;
+using Evenkeel.Tests.Reference;
 using Evenkeel.Training;
 
 namespace Evenkeel.Tests.Promises;
@@ -70,7 +71,7 @@ internal static class LifetimeCases
         ("Concat", () => Tensor.Concat([X(Rows, 501), X(Rows, 499)], 1)),
         ("Conv1d", () => X(8, 16, 256).Conv1d(X(32, 16, 5), X(32), padding: 2)),
         ("Conv2d", () => X(4, 32, 32, 32).Conv2d(X(64, 32, 3, 3), X(64), padding: 1)),
-        ("Conv2d, strided", () => X(8, 16, 32, 32).Conv2d(X(32, 8, 3, 3), X(32), stride: 2, padding: 1, groups: 2, fuseReLU: true)),
+        ("Conv2d, strided", () => X(8, 16, 32, 32).FusedConv2d(X(32, 8, 3, 3), X(32), stride: 2, padding: 1, dilation: 1, groups: 2, fuseReLU: true)),
         ("MaxPool1d", () => X(16, 16, 256).MaxPool1d(3, 2, 1)),
         ("MaxPool2d", () => Images().MaxPool2d(2)),
         ("MaxPool2d, overlapping", () => Images().MaxPool2d(3, 2, 1)),

@@ -127,8 +127,8 @@ public sealed class LeNet : Module
         ArgumentNullException.ThrowIfNull(random);
         foreach (Module layer in _layers)
         {
-            if (layer is Conv2d convolution) Init.XavierUniform.Fill(convolution.Weight.Value, random);
-            else if (layer is Linear full) Init.XavierUniform.Fill(full.Weight.Value, random);
+            if (layer is Conv2d convolution) Init.XavierUniform.Fill(convolution.Weight, random);
+            else if (layer is Linear full) Init.XavierUniform.Fill(full.Weight, random);
         }
     }
 
@@ -143,8 +143,8 @@ public sealed class LeNet : Module
 
     private static void Fill(Parameter weight, Parameter? bias, Init init, IRandomStream random)
     {
-        init.Fill(weight.Value, random);
-        bias?.Value.Fill(0);
+        init.Fill(weight, random);
+        bias?.Fill(0);
     }
 
     private Module Pool() => Options.Pooling == LeNetPooling.Max ? new MaxPool2d(2) : new AvgPool2d(2);

@@ -103,7 +103,7 @@ public abstract class InstanceNorm : Module, IFusesReLU, IInitializable, INormal
                 + $"{x.Shape}. {remedy}");
         }
 
-        Tensor batch = AsPlanes(x), y = batch.InstanceNorm(this.Gamma, this.Beta, Running, Eps, fuseReLU);
+        Tensor batch = AsPlanes(x), y = batch.FusedInstanceNorm(this.Gamma, this.Beta, Running, Eps, fuseReLU);
         return ReferenceEquals(batch, x) ? y : y.Reshape(x.Shape);
     }
 }

@@ -60,7 +60,7 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalizati
     }
 
     /// <inheritdoc/>
-    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.LayerNorm(NormalizedShape, Weight, Bias, Eps, fuseReLU: true);
+    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.FusedLayerNorm(NormalizedShape, Weight, Bias, Eps, fuseReLU: true);
 
     /// <summary>Whatever the scheme: gamma 1, beta 0.</summary>
     void IInitializable.SetStartValues(Init init, IRandomStream random)

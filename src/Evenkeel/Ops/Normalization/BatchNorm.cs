@@ -269,7 +269,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     private void Agree<T>() where T : unmanaged, IFloatingPointIeee754<T>
     {
         long channelBytes = (long)_samples * _spatial * sizeof(T);
-        int threads = Workers.ComputesAlone ? 1 : Workers.Threads;
+        int threads = Compute.Threads;
         // A matrix sets no limit. The walk depends on whether there is one, but not on which: that is a matter of threads, which must not change the bits.
         int atOnce = _spatial <= 1 ? int.MaxValue : (int)Math.Clamp((long)threads * PooledBytes / channelBytes, 1, _channels);
         (double count, atOnce) = _statistics.Agree(atOnce);
@@ -369,7 +369,6 @@ public sealed partial class Tensor
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
     /// <param name="running">Statistics that follow the batches and that eval mode uses; null where there are none.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant channel gives beta.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <param name="training">
     /// True: the batch's own statistics, which <paramref name="running"/> then follows; false: <paramref name="running"/>; null: as the tape's mode says, and without a tape it is Eval. Frozen statistics are used in either case.
     /// </param>
@@ -377,9 +376,10 @@ public sealed partial class Tensor
     /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, one value per channel where that is an error, or no running statistics where they are needed.</exception>
     /// <remarks>Source: Ioffe and Szegedy, ICML 2015. An empty batch gives an empty result. On a tape that pools batch statistics it is <see cref="SyncBatchNorm"/>.</remarks>
     public Tensor BatchNorm(
-        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null, SingleValue singleValue = SingleValue.Error) =>
-        NormalizeBatch(default, gamma, beta, running, eps, fuseReLU, training, singleValue);
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null, SingleValue singleValue = SingleValue.Error) =>
+        NormalizeBatch(default, gamma, beta, running, eps, fuseReLU: false, training, singleValue);
 
+    /// <summary>Batch norm in one of its forms, and ReLU in the same pass over memory if wanted, with the same bits.</summary>
     internal Tensor NormalizeBatch(
         BatchForm form, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool fuseReLU, bool? training = null, SingleValue singleValue = SingleValue.Error, ReadOnlySpan<int> parts = default)
     {

@@ -1,5 +1,6 @@
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Tests.Reference;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;

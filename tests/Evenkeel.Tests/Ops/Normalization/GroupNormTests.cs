@@ -151,7 +151,7 @@ public sealed class GroupNormTests
                 var gamma = new Parameter(Tensor.RandomNormal([shape[1]], new Philox(11)));
                 var beta = new Parameter(Tensor.RandomNormal([shape[1]], new Philox(12)));
                 Tensor input = tape.Input(x, requiresGradient: true);
-                Tensor y = fuse ? input.GroupNorm(groups, gamma, beta, fuseReLU: true) : input.GroupNorm(groups, gamma, beta).ReLU();
+                Tensor y = fuse ? input.FusedGroupNorm(groups, gamma, beta, 1e-5, fuseReLU: true) : input.GroupNorm(groups, gamma, beta).ReLU();
                 y.Backward(dy);
                 return (y.ToArray<float>(), input.Gradient!.ToArray<float>(), gamma.Gradient!.ToArray<float>());
             }
@@ -244,7 +244,7 @@ public sealed class GroupNormTests
         var gammas = new Parameter(Tensor.From(gamma, [channels]).To(dtype));
         var betas = new Parameter(Tensor.From(beta, [channels]).To(dtype));
         Tensor input = tape.Input(Tensor.From(x, new Shape(shape)).To(dtype), requiresGradient: true);
-        Tensor y = input.GroupNorm(groups, gammas, betas, fuseReLU: relu);
+        Tensor y = input.FusedGroupNorm(groups, gammas, betas, 1e-5, fuseReLU: relu);
         y.Backward(Tensor.From(dy, new Shape(shape)).To(dtype));
         NormCompare.Close("y", y, twin.Y, tolerance, 1);
         NormCompare.Close("dx", input.Gradient!, twin.Dx, 4 * tolerance, twin.Scale);

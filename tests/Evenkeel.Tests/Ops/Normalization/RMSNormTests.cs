@@ -121,7 +121,7 @@ public sealed class RMSNormTests
             {
                 var gamma = new Parameter(Tensor.RandomNormal(last, new Philox(11)));
                 Tensor input = new Tape(Mode.Train).Input(x, requiresGradient: true);
-                Tensor y = fuse ? input.RMSNorm(last, gamma, fuseReLU: true) : input.RMSNorm(last, gamma).ReLU();
+                Tensor y = fuse ? input.FusedRMSNorm(last, gamma, eps: null, fuseReLU: true) : input.RMSNorm(last, gamma).ReLU();
                 y.Backward(dy);
                 return (y.ToArray<float>(), input.Gradient!.ToArray<float>(), gamma.Gradient!.ToArray<float>());
             }
