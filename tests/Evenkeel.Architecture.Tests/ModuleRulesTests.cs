@@ -35,7 +35,7 @@ public sealed partial class ModuleRulesTests
         Type[] between = [.. Between(type)];
         Assert.True(
             between.Length <= 1,
-            $"{type.Name} has {string.Join(", ", between.Select(static t => t.Name))} between it and Module: one at most");
+            $"{type.Name} has {string.Join(", ", between.Select(static t => t.Name))} between it and Module");
     }
 
     [Theory]
@@ -44,7 +44,8 @@ public sealed partial class ModuleRulesTests
     {
         foreach (Type above in Between(type))
         {
-            if (above.GetFields(Declared).Length == 0 && above.GetConstructors(Declared).All(OnlyCallsAnother)) continue;
+            if (above.GetFields(Declared).Length == 0 && above.GetConstructors(Declared).All(OnlyCallsAnother))
+                continue;
             string[] fields = [.. type.GetFields(Declared).Select(static field => field.Name)];
             Assert.True(
                 fields.Length == 0,
@@ -64,7 +65,7 @@ public sealed partial class ModuleRulesTests
             if (Overridden(method) is not { IsAbstract: false } implemented || IsEmpty(implemented)) continue;
             Assert.True(
                 s_overridable.ContainsKey((implemented.DeclaringType!.Name, implemented.Name)),
-                $"{type.Name} overrides {implemented.DeclaringType.Name}.{implemented.Name}, which is implemented there");
+                $"{type.Name} overrides {implemented.DeclaringType.Name}.{implemented.Name}, which has a body");
         }
     }
 
@@ -103,7 +104,7 @@ public sealed partial class ModuleRulesTests
 
     /// <summary>A name compared with a literal, or looked into.</summary>
     [GeneratedRegex(
-        @"\b(?:\w*Name|name)\s*(?:==|!=|is)\s*""|(?<!\w)Name: ""|\b(?:TypeName|Name)\.(?:Starts|Ends)With\(|\b(?:TypeName|Name)\.Contains\(")]
+        @"\b(?:\w*Name|name)\s*(?:==|!=|is)\s*""|(?<!\w)Name: ""|\b(?:TypeName|Name)\.(?:StartsWith|EndsWith|Contains)\(")]
     private static partial Regex DecisionByName();
 
     private static IEnumerable<Type> Between(Type type)
@@ -130,17 +131,20 @@ public sealed partial class ModuleRulesTests
     /// <summary>A body without an instruction but the return.</summary>
     private static bool IsEmpty(MethodInfo method) => Code(method).SequenceEqual([(byte)ILOpCode.Ret]);
 
-    /// <summary>A constructor whose last act before it returns is the call of another one: it only hands values on.</summary>
+    /// <summary>
+    /// A constructor whose last act before it returns is the call of another one: it only hands values on.
+    /// </summary>
     private static bool OnlyCallsAnother(ConstructorInfo constructor)
     {
         byte[] code = Code(constructor);
         if (code.Length < 6 || code[^1] != (byte)ILOpCode.Ret || code[^6] != (byte)ILOpCode.Call) return false;
         MethodBase? called = constructor.Module.ResolveMethod(BitConverter.ToInt32(code, code.Length - 5));
         return called is ConstructorInfo
-            && (called.DeclaringType == constructor.DeclaringType || called.DeclaringType == constructor.DeclaringType!.BaseType);
+            && (called.DeclaringType == constructor.DeclaringType
+                || called.DeclaringType == constructor.DeclaringType!.BaseType);
     }
 
-    /// <summary>The instructions of a method, without those that do nothing, which a debug build has at the end.</summary>
+    /// <summary>The instructions of a method, without those that do nothing, which a debug build has.</summary>
     private static byte[] Code(MethodBase method)
     {
         byte[] code = method.GetMethodBody()!.GetILAsByteArray()!;

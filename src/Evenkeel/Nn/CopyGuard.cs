@@ -4,8 +4,8 @@ using System.Reflection;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Refuses the copy of a module that would go on using the original's modules, parameters or tensors, through a field that
-/// <see cref="ModuleCopier"/> does not know how to copy.
+/// Refuses the copy of a module that would go on using the original's modules, parameters or tensors, through a field
+/// that <see cref="ModuleCopier"/> does not know how to copy.
 /// </summary>
 internal static class CopyGuard
 {
@@ -20,9 +20,9 @@ internal static class CopyGuard
             if (!(held is ValueType ? held.Equals(now) : ReferenceEquals(held, now)) || !Holds(held)) continue;
             throw new InvalidOperationException(
                 "Module.Clone: expected modules, parameters and tensors in fields, arrays and lists, got "
-                + $"{module.TypeName}.{ModuleCopier.NameOf(field)} of type {ModuleCopier.NameOf(held.GetType())}, which "
-                + "holds some in another way; the copy would use the original's. Override CopyState in the module and set "
-                + "the field there.");
+                + $"{module.TypeName}.{ModuleCopier.NameOf(field)} of type {ModuleCopier.NameOf(held.GetType())}, "
+                + "which holds some in another way; the copy would use the original's. Override CopyState in the "
+                + "module and set the field there.");
         }
     }
 

@@ -145,9 +145,7 @@ public abstract partial class Module
 
     private static int RowBytes(Tensor x) => x.Count / x.Shape[0] * x.DType.SizeInBytes();
 
-    /// <summary>
-    /// What <see cref="Predict(Tensor, int, CancellationToken)"/> has to know of a network, gathered without allocating.
-    /// </summary>
+    /// <summary>What the Predict methods have to know of a network, gathered without allocating.</summary>
     private struct NetworkLook(int rank)
     {
         public bool HasHooks;

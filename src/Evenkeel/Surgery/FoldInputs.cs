@@ -17,5 +17,6 @@ internal sealed record FoldInputs(Tensor First, Tensor? Second)
 
     /// <summary>The inputs in double; a second one of integers stays as it is.</summary>
     public FoldInputs InDouble() => new(
-        First.To(DType.Float64), Second is { } second && second.DType.IsFloatingPoint() ? second.To(DType.Float64) : Second);
+        First.To(DType.Float64),
+        Second is { } second && second.DType.IsFloatingPoint() ? second.To(DType.Float64) : Second);
 }

@@ -3,8 +3,8 @@ using Evenkeel.Nn;
 namespace Evenkeel.Surgery;
 
 /// <summary>
-/// Makes the batch norms of a network <see cref="SyncBatchNorm"/> layers, and back: <c>SyncBatchNorm.ConvertFrom(model)</c>
-/// and <c>SyncBatchNorm.ConvertBack(model)</c>.
+/// Makes the batch norms of a network <see cref="SyncBatchNorm"/> layers, and back:
+/// <c>SyncBatchNorm.ConvertFrom(model)</c> and <c>SyncBatchNorm.ConvertBack(model)</c>.
 /// </summary>
 public static class SyncConversion
 {
@@ -29,8 +29,8 @@ public static class SyncConversion
         /// virtual batches, which are each member's own.</para>
         /// </remarks>
         /// <exception cref="InvalidOperationException">
-        /// The network holds a ghost batch norm that is not kept; or a field of the network holds a batch norm by its own
-        /// type, so that no other can stand there. The text names it.
+        /// The network holds a ghost batch norm that is not kept; or a field of the network holds a batch norm by its
+        /// own type, so that no other can stand there. The text names it.
         /// </exception>
         public static Module ConvertFrom(Module model, Func<Module, bool>? keep = null)
         {
@@ -44,8 +44,8 @@ public static class SyncConversion
         }
 
         /// <summary>
-        /// A copy of a network in which no batch norm is synchronized: the way back from <c>ConvertFrom</c>, with the same
-        /// values and settings (<c>revert_sync_batchnorm</c> elsewhere).
+        /// A copy of a network in which no batch norm is synchronized: the way back from <c>ConvertFrom</c>, with the
+        /// same values and settings (<c>revert_sync_batchnorm</c> elsewhere).
         /// </summary>
         /// <param name="model">
         /// The network; it stays as it is. As in <see cref="Module.Clone"/>, what is shared stays shared, and hooks are
@@ -56,8 +56,8 @@ public static class SyncConversion
         /// <see cref="BatchNormalization"/> of its convention, which takes the same inputs.
         /// </remarks>
         /// <exception cref="InvalidOperationException">
-        /// A field of the network holds a <see cref="SyncBatchNorm"/> by its own type, so that no other can stand there;
-        /// the text names it.
+        /// A field of the network holds a <see cref="SyncBatchNorm"/> by its own type, so that no other can stand
+        /// there; the text names it.
         /// </exception>
         public static Module ConvertBack(Module model)
         {
@@ -78,8 +78,8 @@ public static class SyncConversion
         throw new InvalidOperationException(
             "SyncBatchNorm.ConvertFrom: expected batch norms whose statistics are those of a batch, got "
             + $"{names[module]}, whose are those of virtual batches of {norm.VirtualBatchSize} samples; they are each "
-            + "member's own, and a group has nothing to pool. Pass keep: module => module is BatchNorm { VirtualBatchSize: "
-            + "> 0 } to leave it as it is, or put a BatchNorm layer in its place.");
+            + "member's own, and a group has nothing to pool. Pass keep: module => module is BatchNorm { "
+            + "VirtualBatchSize: > 0 } to leave it as it is, or put a BatchNorm layer in its place.");
     }
 
     /// <summary>The layer that a synchronized one was before, or is alone.</summary>

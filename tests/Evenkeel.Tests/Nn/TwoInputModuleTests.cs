@@ -44,7 +44,8 @@ public sealed class TwoInputModuleTests
         for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], chunked.ToArray<float>()[i], 1e-6f);
 
         string text = Assert.Throws<ArgumentException>(() => model.Predict(a, b.Slice(0, 0, 5))).Message;
-        Assert.Contains("the same number of samples along axis 0, got shapes (7, 4) and (5, 3)", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "the same number of samples along axis 0, got shapes (7, 4) and (5, 3)", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -60,9 +61,11 @@ public sealed class TwoInputModuleTests
     {
         Tensor x = Tensor.Ones([2, 3]);
         string one = Assert.Throws<NotSupportedException>(() => new Gated().Forward(x)).Message;
-        Assert.StartsWith("Gated.Forward: expected two inputs, got one of shape (2, 3).", one, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Gated.Forward: expected two inputs, got one of shape (2, 3).", one, StringComparison.Ordinal);
         string two = Assert.Throws<NotSupportedException>(() => new ReLU().Forward(x, x)).Message;
-        Assert.StartsWith("ReLU.Forward: expected one input, got two, of shapes (2, 3) and (2, 3).", two, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "ReLU.Forward: expected one input, got two, of shapes (2, 3) and (2, 3).", two, StringComparison.Ordinal);
         Assert.Same(x, new Identity().Forward(x, Tensor.Zeros([2, 3])));
     }
 
