@@ -1,3 +1,6 @@
+#:project ../src/Evenkeel/Evenkeel.csproj
+// Prints: best validation accuracy 99.8 %
+
 using Evenkeel.Data;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
