@@ -77,7 +77,7 @@ internal sealed class FoldPlan
         if (calls.Count > 1) return Kept($"it runs {calls.Count} times in a pass");
         if (_hooked.Contains(module)) return Kept("a hook looks at it; dispose the hook first");
         if (unmovable.TryGetValue(module, out string? held)) return Kept(held);
-        FixedNorm map = FixedNorm.Of(norm);
+        FixedMap map = FixedMap.Of(norm);
         if (!map.IsFinite) return Kept("its running statistics, gamma or beta are not finite");
         string? warning = norm.Running.NumBatchesTracked.Value.Item() == 0
             ? "it has seen no batch (num_batches_tracked is 0); its running statistics are start values, or come from a file that does not count"
