@@ -104,7 +104,8 @@ public sealed partial class ModuleRulesTests
 
     /// <summary>A name compared with a literal, or looked into.</summary>
     [GeneratedRegex(
-        @"\b(?:\w*Name|name)\s*(?:==|!=|is)\s*""|(?<!\w)Name: ""|\b(?:TypeName|Name)\.(?:StartsWith|EndsWith|Contains)\(")]
+        @"\b(?:\w*Name|name)\s*(?:==|!=|is)\s*""|(?<!\w)Name: """
+        + @"|\b(?:TypeName|Name)\.(?:StartsWith|EndsWith|Contains)\(")]
     private static partial Regex DecisionByName();
 
     private static IEnumerable<Type> Between(Type type)

@@ -1,6 +1,7 @@
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Surgery;
+using Evenkeel.Tests.Nn;
 using Evenkeel.Tests.Ops.Normalization;
 using Xunit;
 
