@@ -7,6 +7,7 @@ using Evenkeel.Lab.Claims;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Xunit;
 

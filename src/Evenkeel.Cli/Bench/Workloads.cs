@@ -3,6 +3,7 @@ using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 
 namespace Evenkeel.Cli.Bench;
 

@@ -5,7 +5,8 @@ namespace Evenkeel;
 /// <param name="Output">What it made.</param>
 /// <param name="Operands">What it made it from: activations and parameters' handles; no labels or masks.</param>
 /// <param name="IsAlias">
-/// Whether the output is another handle on its only operand's memory: other dimensions, the same values in the same order.
+/// Whether the output is another handle on its only operand's memory: other dimensions, the same values in the same
+/// order.
 /// </param>
 internal sealed record TracedOp(string Name, Tensor Output, IReadOnlyList<Tensor> Operands, bool IsAlias);
 

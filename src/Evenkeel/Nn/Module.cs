@@ -39,18 +39,47 @@ public abstract partial class Module
         return y;
     }
 
+    /// <summary>
+    /// Runs a module of two inputs on them, then its hooks, which see the first input. Everything that holds for
+    /// <see cref="Forward(Tensor)"/> holds here.
+    /// </summary>
+    /// <param name="x">The first input.</param>
+    /// <param name="second">The second input, on the first one's tape or, as a mask or a label, on none.</param>
+    /// <exception cref="NotSupportedException">The module takes one input.</exception>
+    public Tensor Forward(Tensor x, Tensor second)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(second);
+        Tensor y = ForwardCore(x, second);
+        RunHooks(x, y);
+        return y;
+    }
+
     /// <summary>Shows the hooks a result.</summary>
-    internal void RunHooks(Tensor x, Tensor y)
+    private void RunHooks(Tensor x, Tensor y)
     {
         foreach (Action<Module, Tensor, Tensor> hook in _hooks) hook(this, x, y);
     }
 
-    /// <summary>Computes the module's output. Called by <see cref="Forward"/>; other modules are called through their <see cref="Forward"/>.</summary>
+    /// <summary>
+    /// Computes the module's output. Called by <see cref="Forward(Tensor)"/>; other modules are called through their
+    /// Forward.
+    /// </summary>
     protected abstract Tensor ForwardCore(Tensor x);
 
     /// <summary>
-    /// Has <paramref name="hook"/> called with (module, input, output) after each forward pass of this module. Hooked modules are not fused, so the output is
-    /// exactly this layer's.
+    /// Computes the output of a module that takes two inputs; one that takes no single one derives from
+    /// <see cref="TwoInputModule"/>. Called by <see cref="Forward(Tensor, Tensor)"/>.
+    /// </summary>
+    /// <param name="x">The first input.</param>
+    /// <param name="second">The second input.</param>
+    protected virtual Tensor ForwardCore(Tensor x, Tensor second) => throw new NotSupportedException(
+        $"{TypeName}.Forward: expected one input, got two, of shapes {x.Shape} and {second.Shape}. Pass one, "
+        + "or override ForwardCore(x, second) in a module of your own.");
+
+    /// <summary>
+    /// Has <paramref name="hook"/> called with (module, input, output) after each forward pass of this module; of two
+    /// inputs it sees the first. Hooked modules are not fused, so the output is exactly this layer's.
     /// </summary>
     /// <returns>Dispose it to remove the hook.</returns>
     public IDisposable AddForwardHook(Action<Module, Tensor, Tensor> hook)

@@ -61,7 +61,8 @@ internal sealed unsafe class ConvolutionOp : Op
     /// <inheritdoc/>
     public override string Name => NameOf(_rank);
 
-    public static Tensor Apply(int rank, Tensor x, Tensor weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups, bool fuseReLU)
+    public static Tensor Apply(int rank, Tensor x, Tensor weight, Tensor? bias, Size2 stride, Padding padding,
+        Size2 dilation, int groups, bool fuseReLU)
     {
         string name = NameOf(rank);
         Tape? tape = Join(name, ref x, ref weight);
@@ -125,7 +126,8 @@ internal sealed unsafe class ConvolutionOp : Op
         }
     }
 
-    private static ConvolutionShape Check(int rank, Shape x, Shape weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups)
+    private static ConvolutionShape Check(int rank, Shape x, Shape weight, Tensor? bias, Size2 stride, Padding padding,
+        Size2 dilation, int groups)
     {
         string name = NameOf(rank);
         (string sizes, string window) = rank == 4 ? ("H, W", "kh, kw") : ("L", "k");

@@ -4,6 +4,7 @@ using Evenkeel.Lab.Drawn;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

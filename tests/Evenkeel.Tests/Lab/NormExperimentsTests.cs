@@ -2,6 +2,7 @@ using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Lab.Experiments.Regularization;
+using Evenkeel.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

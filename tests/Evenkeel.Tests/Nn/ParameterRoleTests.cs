@@ -4,6 +4,7 @@ using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Optim;
 using Evenkeel.Training;
 using Xunit;

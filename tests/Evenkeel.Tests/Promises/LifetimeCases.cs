@@ -5,6 +5,7 @@ using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
 using Evenkeel.Training;
 

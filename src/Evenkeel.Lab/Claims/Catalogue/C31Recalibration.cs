@@ -1,4 +1,5 @@
 using System.Globalization;
+using Evenkeel.Surgery;
 
 namespace Evenkeel.Lab.Claims;
 

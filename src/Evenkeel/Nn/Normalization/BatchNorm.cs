@@ -148,20 +148,11 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable, INormaliza
     private protected static BatchForm Renorm(RenormLimits? limits) =>
         new() { Limits = limits ?? RenormLimits.Paper };
 
-    /// <summary>The pass with a mask; hooks see it as they see any.</summary>
-    private protected Tensor ForwardUnder(Tensor mask, Tensor x)
-    {
-        ArgumentNullException.ThrowIfNull(x);
-        ArgumentNullException.ThrowIfNull(mask);
-        Tensor y = Normalize(x, mask);
-        RunHooks(x, y);
-        return y;
-    }
-
     /// <summary>The spatial dimensions of an input, as errors write them.</summary>
     internal static string Spatial(int dimensions) => dimensions switch { 1 => "L", 2 => "H, W", _ => "D, H, W" };
 
-    private Tensor Normalize(Tensor x, Tensor? mask = null, bool fuseReLU = false)
+    /// <summary>The pass; with a mask, the statistics are those of the positions whose mask is 1.</summary>
+    private protected Tensor Normalize(Tensor x, Tensor? mask = null, bool fuseReLU = false)
     {
         Shape shape = x.Shape;
         int axis = AxisOf(shape);

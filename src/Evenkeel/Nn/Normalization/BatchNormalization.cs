@@ -5,8 +5,16 @@ namespace Evenkeel.Nn;
 /// dimensions but the channels'.
 /// </summary>
 /// <remarks>
-/// <para>The channel axis costs nothing: (N, H, W, C) is (N·H·W, C) in memory, and any other axis is a reshape to (before, C, after). Nothing is transposed.</para>
-/// <para>Modes, running statistics, state-dict keys and source: see <see cref="BatchNorm"/>; the conventions: <see cref="NormConvention"/>.</para>
+/// <para>The channel axis costs nothing: (N, H, W, C) is (N·H·W, C) in memory, and any other axis is a reshape to
+/// (before, C, after). Nothing is transposed.</para>
+/// <para><c>Forward(x, mask)</c> takes a mask, as Keras and Flax have it: 0 or 1 for each position, the input's shape
+/// without the channel axis, (N, L) for (N, L, C). In training only the positions whose mask is 1 count in the
+/// statistics; a value that the mask leaves out does not reach them even if it is NaN. All positions are normalized,
+/// the masked ones too, and in eval the mask changes nothing. A mask of another shape, with other values or without a 1
+/// is an <see cref="ArgumentException"/>, and so is one with a single 1 if the convention says that one value per
+/// channel is an error. Keras adds 1e-7 to the count of ones; here it is exact, as in Flax.</para>
+/// <para>Modes, running statistics, state-dict keys and source: see <see cref="BatchNorm"/>; the conventions:
+/// <see cref="NormConvention"/>.</para>
 /// </remarks>
 /// <example><c>new BatchNormalization(16, NormConvention.Keras)</c> is <c>keras.layers.BatchNormalization()</c> on inputs (N, ..., 16).</example>
 public sealed class BatchNormalization : BatchNorm
@@ -38,12 +46,6 @@ public sealed class BatchNormalization : BatchNorm
     {
     }
 
-    /// <summary>
-    /// The layer with a mask, as Keras and Flax have it: in training only the positions whose mask is 1 count in the statistics. All positions are normalized, the masked ones too, and in eval the mask changes nothing.
-    /// </summary>
-    /// <param name="x">The input.</param>
-    /// <param name="mask">0 or 1 for each position: the input's shape without the channel axis, (N, L) for (N, L, C).</param>
-    /// <exception cref="ArgumentException">The mask has another shape, other values, no 1, or just one where one value per channel is an error.</exception>
-    /// <remarks>A value that the mask leaves out does not reach the statistics even if it is NaN. Keras adds 1e-7 to the count of ones; here it is exact, as in Flax.</remarks>
-    public Tensor Forward(Tensor x, Tensor mask) => ForwardUnder(mask, x);
+    /// <inheritdoc/>
+    protected override Tensor ForwardCore(Tensor x, Tensor mask) => Normalize(x, mask);
 }

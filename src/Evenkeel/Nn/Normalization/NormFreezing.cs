@@ -121,8 +121,8 @@ public static class NormFreezing
             if (state == NormState.Active || module is not INormalization { MixesSamples: true }) continue;
             throw new InvalidOperationException(
                 $"{model.TypeName}.{method}: expected batch norms with running statistics, got {module.Label(name)} "
-                + "without (trackRunningStats: false): it normalizes with the batch's own in every mode. Create it with "
-                + "trackRunningStats: true, or freeze the other layers one by one.");
+                + "without (trackRunningStats: false): it normalizes with the batch's own in every mode. Create it "
+                + "with trackRunningStats: true, or freeze the other layers one by one.");
         }
 
         int count = 0;

@@ -3,6 +3,7 @@ using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Xunit;
 
@@ -45,7 +46,8 @@ public sealed class EveryNormTests
     public static TheoryData<Type> Norms => [.. s_norms.Keys];
 
     /// <summary>The norms that keep statistics.</summary>
-    public static TheoryData<Type> Tracking => [.. s_norms.Keys.Where(static type => type.IsAssignableTo(typeof(ITrackingNorm)))];
+    public static TheoryData<Type> Tracking =>
+        [.. s_norms.Keys.Where(static type => type.IsAssignableTo(typeof(ITrackingNorm)))];
 
     [Fact]
     public void Every_module_of_the_library_is_a_norm_or_is_none()

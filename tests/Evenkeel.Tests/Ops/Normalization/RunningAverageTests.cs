@@ -1,6 +1,7 @@
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Xunit;
 

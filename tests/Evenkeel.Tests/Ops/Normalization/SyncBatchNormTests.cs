@@ -1,6 +1,7 @@
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
 using Xunit;
 
@@ -266,7 +267,8 @@ public sealed class SyncBatchNormTests : IDisposable
         net.Forward(new Tape(Mode.Train).Input(x));
         shared.FreezeStatistics();
         ((BatchNorm)net[3]).Weight!.RequiresGradient = false;
-        var sync = (Sequential)SyncBatchNorm.ConvertFrom(net, static module => module is BatchNorm { VirtualBatchSize: > 0 });
+        var sync = (Sequential)SyncBatchNorm.ConvertFrom(
+            net, static module => module is BatchNorm { VirtualBatchSize: > 0 });
         Assert.Equal(["SyncBatchNorm", "SyncBatchNorm", "Conv2d", "SyncBatchNorm", "GhostBatchNorm2d", "SyncBatchNorm"], Enumerable.Range(0, 6).Select(i => sync[i].TypeName));
         Assert.Same(sync[0], sync[1]);
         Assert.Equal(NormState.FrozenStatistics, ((SyncBatchNorm)sync[0]).State);

@@ -1,6 +1,6 @@
 using Evenkeel.Nn;
 
-namespace Evenkeel.Diagnostics;
+namespace Evenkeel.Surgery;
 
 /// <summary>
 /// Decides for each norm of a network where it goes, by the data flow of one traced pass, and keeps the weights that result.
@@ -17,7 +17,7 @@ internal sealed class FoldPlan
     private readonly Tensor _output;
 
     /// <summary>Runs one pass in Eval and decides. <paramref name="unmovable"/> are norms that the network's fields do not let go, each with the reason.</summary>
-    public FoldPlan(Module model, Tensor inputs, IReadOnlyDictionary<Module, string> unmovable)
+    public FoldPlan(Module model, FoldInputs inputs, IReadOnlyDictionary<Module, string> unmovable)
     {
         IReadOnlyList<(string Name, Module Module)> modules = model.NamedModules();
         var hooks = new List<IDisposable>(modules.Count);
@@ -32,7 +32,7 @@ internal sealed class FoldPlan
                 hooks.Add(module.AddForwardHook((layer, x, y) => _calls.Add(new Call(layer, x, y))));
             }
 
-            _output = model.Forward(new Tape(Mode.Eval) { Trace = _trace }.Input(inputs));
+            _output = inputs.Run(model, _trace);
         }
         finally
         {
@@ -69,14 +69,15 @@ internal sealed class FoldPlan
 
     private FoldedLayer Decide(string name, Module module, IReadOnlyDictionary<Module, string> unmovable)
     {
-        if (module is not ITrackingNorm norm) return Kept("its statistics are those of each sample, so it is no fixed map");
+        if (module is not ITrackingNorm norm)
+            return Kept("its statistics are those of each sample, so it is no fixed map");
         if (norm.Running is null) return Kept("it keeps no running statistics and normalizes by the batch's own in every mode");
         List<Call> calls = _calls.FindAll(call => ReferenceEquals(call.Module, module));
         if (calls.Count == 0) return Kept("it has no part in the pass");
         if (calls.Count > 1) return Kept($"it runs {calls.Count} times in a pass");
         if (_hooked.Contains(module)) return Kept("a hook looks at it; dispose the hook first");
         if (unmovable.TryGetValue(module, out string? held)) return Kept(held);
-        FixedNorm map = FixedNorm.Of(norm);
+        FixedMap map = FixedMap.Of(norm);
         if (!map.IsFinite) return Kept("its running statistics, gamma or beta are not finite");
         string? warning = norm.Running.NumBatchesTracked.Value.Item() == 0
             ? "it has seen no batch (num_batches_tracked is 0); its running statistics are start values, or come from a file that does not count"

@@ -1,7 +1,7 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
 
-namespace Evenkeel.Training;
+namespace Evenkeel.Surgery;
 
 /// <summary>In which order layers get the statistics of the data.</summary>
 public enum RecalibrationOrder
@@ -61,7 +61,9 @@ public static class Recalibrator
     /// <param name="cancellationToken">Ends it between two batches.</param>
     /// <returns>For each layer how far the running statistics were from the data's; frozen layers are left alone and say so.</returns>
     /// <exception cref="ArgumentException">The data or the check have no samples, a layer has no more than one value a channel in them, or an input is not of the shape a layer takes.</exception>
-    /// <exception cref="InvalidOperationException">A layer's inputs are not finite. Here, on cancellationToken and on every other failure the network is left as it was.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// A layer's inputs are not finite. Here, on cancellation and on every other failure the network is left as it was.
+    /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static RecalibrationReport Recalibrate(
         this Module model, IDataset data, RecalibrationOptions? options = null, IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)

@@ -1,9 +1,11 @@
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
+using Evenkeel.Tests.Nn;
 using Evenkeel.Tests.Ops.Normalization;
 using Xunit;
 
-namespace Evenkeel.Tests.Nn.Normalization;
+namespace Evenkeel.Tests.Surgery;
 
 /// <summary>Every batch norm there is becomes a synchronized one with all that it has, and itself again; what cannot is refused by name.</summary>
 public sealed class SyncConversionTests
@@ -111,7 +113,9 @@ public sealed class SyncConversionTests
             string text = Assert.Throws<InvalidOperationException>(() => SyncBatchNorm.ConvertFrom(new Sequential(new ReLU(), layer))).Message;
             Assert.Contains($"got 1 ({type.Name}), whose are those of virtual batches of 2 samples", text, StringComparison.Ordinal);
             Assert.Contains("Pass keep:", text, StringComparison.Ordinal);
-            Assert.IsType(type, ((Sequential)SyncBatchNorm.ConvertFrom(new Sequential(new ReLU(), layer), static module => module is BatchNorm { VirtualBatchSize: > 0 }))[1]);
+            Module kept = SyncBatchNorm.ConvertFrom(
+                new Sequential(new ReLU(), layer), static module => module is BatchNorm { VirtualBatchSize: > 0 });
+            Assert.IsType(type, ((Sequential)kept)[1]);
         }
 
         Assert.Contains(typeof(GhostBatchNorm2d), family);

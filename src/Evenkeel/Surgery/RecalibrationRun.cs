@@ -1,7 +1,8 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
+using Evenkeel.Training;
 
-namespace Evenkeel.Training;
+namespace Evenkeel.Surgery;
 
 /// <summary>One recalibration: finds the layers, runs the passes, writes the statistics, and puts everything back where it fails.</summary>
 internal sealed class RecalibrationRun(Module model, IDataset data, RecalibrationOptions options, IProgress<RecalibrationProgress>? progress, CancellationToken cancellationToken)
@@ -45,7 +46,8 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
 
             foreach ((string name, Module module) in model.NamedModules())
             {
-                if (module is INormalization { MixesSamples: true }) reports.Add(new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.NoStatistics, 0, [], []));
+                if (module is not INormalization { MixesSamples: true }) continue;
+                reports.Add(new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.NoStatistics, 0, [], []));
             }
 
             return new RecalibrationReport(reports, _plan, before, after);
@@ -73,7 +75,8 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         var layers = new List<Layer>();
         foreach ((string name, Module module) in model.NamedModules())
         {
-            if (module is ITrackingNorm { Running: { } running } norm) layers.Add(new Layer(name, module, norm, running));
+            if (module is ITrackingNorm { Running: { } running } norm)
+                layers.Add(new Layer(name, module, norm, running));
         }
 
         return layers;
@@ -212,7 +215,11 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         public RecalibratedLayer Report()
         {
             if (IsFrozen || _pool.Count == 0)
-                return new RecalibratedLayer(name, module.TypeName, IsFrozen ? RecalibrationStatus.Frozen : RecalibrationStatus.NotReached, _pool.Count, [], []);
+            {
+                RecalibrationStatus left = IsFrozen ? RecalibrationStatus.Frozen : RecalibrationStatus.NotReached;
+                return new RecalibratedLayer(name, module.TypeName, left, _pool.Count, [], []);
+            }
+
             var shift = new double[_mean.Count];
             var ratio = new double[_mean.Count];
             for (int c = 0; c < shift.Length; c++)
@@ -224,7 +231,8 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                 ratio[c] = old == variance ? 1 : old / variance;
             }
 
-            return new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.Recalibrated, _pool.Count, shift, ratio);
+            return new RecalibratedLayer(
+                name, module.TypeName, RecalibrationStatus.Recalibrated, _pool.Count, shift, ratio);
         }
 
         private string Label => module.Label(name);

@@ -1,6 +1,6 @@
 using Evenkeel.Nn;
 
-namespace Evenkeel.Diagnostics;
+namespace Evenkeel.Surgery;
 
 /// <summary>Makes norms part of the layers next to them, for inference.</summary>
 public static class Folding
@@ -33,10 +33,38 @@ public static class Folding
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
-        if (inputs.Count == 0)
-            throw new ArgumentException($"{model.TypeName}.Fold: expected inputs with samples, got shape {inputs.Shape}; there is nothing to compare the two networks on. Pass some real inputs.", nameof(inputs));
+        return Fold(model, new FoldInputs(inputs, null), bound);
+    }
+
+    /// <summary>The same for a network of two inputs.</summary>
+    /// <param name="model">The network; it stays as it is.</param>
+    /// <param name="inputs">A batch of first inputs for the trace and for the proof, outside any tape.</param>
+    /// <param name="second">The batch of second inputs.</param>
+    /// <param name="bound">
+    /// The largest difference of outputs that passes, as a share of the largest output. Null: 1e-4 in Float32, 1e-9 in
+    /// Float64.
+    /// </param>
+    /// <inheritdoc cref="Fold(Module, Tensor, double?)"/>
+    public static FoldResult Fold(this Module model, Tensor inputs, Tensor second, double? bound = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(second);
+        return Fold(model, new FoldInputs(inputs, second), bound);
+    }
+
+    private static FoldResult Fold(Module model, FoldInputs inputs, double? bound)
+    {
+        DType dtype = inputs.First.DType;
+        if (inputs.First.Count == 0)
+        {
+            throw new ArgumentException(
+                $"{model.TypeName}.Fold: expected inputs with samples, got shape {inputs.First.Shape}; there is "
+                + "nothing to compare the two networks on. Pass some real inputs.", nameof(inputs));
+        }
+
         FoldPlan plan = PlanFor(model, inputs);
-        Module folded = model.Clone(module => plan.Substitute(module, inputs.DType));
+        Module folded = model.Clone(module => plan.Substitute(module, dtype));
         FoldProof proof = Compare(model, folded, inputs);
 
         // In double throughout: original weights widened, folded ones as they were before they were rounded.
@@ -46,23 +74,29 @@ public static class Folding
         FoldProof wideProof;
         try
         {
-            wideProof = Compare(wide, foldedWide, inputs.To(DType.Float64));
+            wideProof = Compare(wide, foldedWide, inputs.InDouble());
         }
-        catch (Exception mixed) when ((mixed is ArgumentException or InvalidOperationException) && inputs.DType != DType.Float64)
+        catch (Exception mixed)
+            when ((mixed is ArgumentException or InvalidOperationException) && dtype != DType.Float64)
         {
             throw new InvalidOperationException(
-                $"{model.TypeName}.Fold: expected a network that computes in Float64 too, where folding is proved without the rounding of {inputs.DType}; its copy did not ({mixed.Message}) Keep constant tensors as buffers (RegisterBuffer), which To converts, and read values in the type they have.", mixed);
+                $"{model.TypeName}.Fold: expected a network that computes in Float64 too, where folding is proved "
+                + $"without the rounding of {dtype}; its copy did not ({mixed.Message}) Keep "
+                + "constant tensors as buffers (RegisterBuffer), which To converts, and read values in the type they "
+                + "have.", mixed);
         }
 
         if (plan.Folded.Count > 0 && (proof.Outputs == 0 || proof is { LargestOutput: 0, MaxDifference: 0 }))
             throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs to compare the two networks by, got {(proof.Outputs == 0 ? "none that is a number" : "zeros only, which many networks would give")}; nothing would be proved. Pass some real inputs, and look for the first layer without a signal with Plumb.");
         Require(model, wideProof, Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");
-        Require(model, proof, bound ?? (inputs.DType == DType.Float64 ? Float64Bound : 1e-4), "in Float64 it does compute the same, so rounding does this: a running variance near 0, or a scale that is taken back later. Pass a larger bound if that will do");
+        Require(model, proof, bound ?? (dtype == DType.Float64 ? Float64Bound : 1e-4),
+            "in Float64 it does compute the same, so rounding does this: a running variance near 0, or a scale that is "
+            + "taken back later. Pass a larger bound if that will do");
         return new FoldResult(folded, plan.Layers, proof, wideProof);
     }
 
     /// <summary>A plan whose substitutes the network's fields admit.</summary>
-    private static FoldPlan PlanFor(Module model, Tensor inputs)
+    private static FoldPlan PlanFor(Module model, FoldInputs inputs)
     {
         var plan = new FoldPlan(model, inputs, new Dictionary<Module, string>());
         var held = new Dictionary<Module, string>(ReferenceEqualityComparer.Instance);
@@ -81,9 +115,9 @@ public static class Folding
         return held.Count == 0 ? plan : new FoldPlan(model, inputs, held);
     }
 
-    private static FoldProof Compare(Module model, Module folded, Tensor inputs)
+    private static FoldProof Compare(Module model, Module folded, FoldInputs inputs)
     {
-        Tensor expected = model.Forward(new Tape(Mode.Eval).Input(inputs)), got = folded.Forward(new Tape(Mode.Eval).Input(inputs));
+        Tensor expected = inputs.Run(model), got = inputs.Run(folded);
         return expected.Shape == got.Shape
             ? FoldProof.Of(expected, got)
             : throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs of shape {expected.Shape} from the folded network, got {got.Shape}. A module decides by the values or types of its layers.");

@@ -1,11 +1,13 @@
 using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
+using Evenkeel.Tests.Nn;
 using Evenkeel.Tests.Reference;
 using Evenkeel.Training;
 using Xunit;
 
-namespace Evenkeel.Tests.Diagnostics;
+namespace Evenkeel.Tests.Surgery;
 
 public sealed class FoldingTests
 {
@@ -254,6 +256,43 @@ public sealed class FoldingTests
         norm.Running!.Mean.Value.Fill(0.3);
         norm.Freeze();
         return norm;
+    }
+
+    [Fact]
+    public void Norms_around_and_in_modules_of_two_inputs_are_folded()
+    {
+        var model = new TwoInputModuleTests.TwoTowers();
+        var random = new Philox(3);
+        Tensor a = Tensor.RandomNormal([6, 4], random), b = Tensor.RandomNormal([6, 3], random);
+        for (int pass = 0; pass < 3; pass++)
+        {
+            var tape = new Tape(Mode.Train);
+            model.Forward(tape.Input(a * 2), tape.Input(b + 1));
+        }
+
+        FoldResult result = model.Fold(a, b);
+        Assert.Equal(["left.1", "right.1"], result.Layers.Select(static layer => layer.Name));
+        Assert.All(result.Layers, static layer => Assert.Equal(FoldStatus.IntoLayerBefore, layer.Status));
+        Assert.DoesNotContain(result.Model.NamedModules(), static entry => entry.Module is BatchNorm);
+        Assert.InRange(result.Float64Proof.RelativeDifference, 0, 1e-12);
+
+        // In eval a mask changes nothing: what stands in the norm's place takes it and lets it go.
+        var masked = new Masked();
+        result = masked.Fold(a, Tensor.Ones([6]));
+        Assert.Equal(FoldStatus.IntoLayerBefore, Assert.Single(result.Layers).Status);
+    }
+
+    private sealed class Masked : TwoInputModule
+    {
+        private readonly Module _layer, _norm;
+
+        public Masked()
+        {
+            _layer = Register("layer", new Linear(4, 5, random: new Philox(1)));
+            _norm = Register("norm", new BatchNormalization(5, NormConvention.Flax));
+        }
+
+        protected override Tensor ForwardCore(Tensor x, Tensor mask) => _norm.Forward(_layer.Forward(x), mask);
     }
 
     /// <summary>Gives gamma, beta and the running statistics values as training would; returns inputs.</summary>

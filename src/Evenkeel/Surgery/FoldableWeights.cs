@@ -1,7 +1,7 @@
 using Evenkeel.Nn;
 using Evenkeel.Random;
 
-namespace Evenkeel.Diagnostics;
+namespace Evenkeel.Surgery;
 
 /// <summary>
 /// Weight and bias of a linear layer or convolution in double, to be changed by norms and rounded once at the end.
@@ -33,7 +33,7 @@ internal sealed class FoldableWeights
     public static Parameter WeightOf(Module layer) => layer.OwnParameters["weight"];
 
     /// <summary>The norm of the outputs: W' = W·s and b' = (b - mean)·s + beta, s along the outputs.</summary>
-    public void NormalizeOutputs(FixedNorm norm)
+    public void NormalizeOutputs(FixedMap norm)
     {
         int m = _weight.Length / _bias.Length;
         for (int o = 0; o < _bias.Length; o++)
@@ -47,7 +47,7 @@ internal sealed class FoldableWeights
     /// The norm of the inputs: b' = b + Σ W·(beta - mean·s) over the weights of an output, then W' = W·s, s along the inputs. An input channel has as many weights of an output as the kernel has points, or,
     /// where planes were flattened for a linear layer, as a plane has.
     /// </summary>
-    public void NormalizeInputs(FixedNorm norm)
+    public void NormalizeInputs(FixedMap norm)
     {
         int m = _weight.Length / _bias.Length, channels = norm.Scale.Length / _groups, points = m / channels;
         for (int o = 0; o < _bias.Length; o++)
@@ -88,15 +88,15 @@ internal sealed class FoldableWeights
 /// <param name="Mean">The running mean.</param>
 /// <param name="Scale">s.</param>
 /// <param name="Beta">beta.</param>
-internal sealed record FixedNorm(double[] Mean, double[] Scale, double[] Beta)
+internal sealed record FixedMap(double[] Mean, double[] Scale, double[] Beta)
 {
-    public static FixedNorm Of(ITrackingNorm norm)
+    public static FixedMap Of(ITrackingNorm norm)
     {
         double[] mean = Values(norm.Running!.Mean.Value), scale = Values(norm.Running.Variance.Value);
         double[] beta = norm.Bias is null ? new double[mean.Length] : Values(norm.Bias.Value);
         double[]? gamma = norm.Weight is null ? null : Values(norm.Weight.Value);
         for (int c = 0; c < scale.Length; c++) scale[c] = (gamma?[c] ?? 1) * NormTheorem.Rstd(scale[c], norm.Eps);
-        return new FixedNorm(mean, scale, beta);
+        return new FixedMap(mean, scale, beta);
     }
 
     public bool IsFinite => Mean.All(double.IsFinite) && Scale.All(double.IsFinite) && Beta.All(double.IsFinite);

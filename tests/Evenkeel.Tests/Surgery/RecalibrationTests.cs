@@ -2,11 +2,12 @@ using Evenkeel.Data;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
 using Evenkeel.Training;
 using Xunit;
 
-namespace Evenkeel.Tests.Training;
+namespace Evenkeel.Tests.Surgery;
 
 public sealed class RecalibrationTests
 {

@@ -1,7 +1,7 @@
 using System.Numerics;
 using Evenkeel.Kernels;
 
-namespace Evenkeel.Training;
+namespace Evenkeel.Surgery;
 
 /// <summary>
 /// Count, mean and squared deviations of each channel over any number of batches, in double and in the batches' order: the moments that batch norm takes of each batch, pooled.

@@ -3,7 +3,7 @@ using System.Text;
 using Evenkeel.Data;
 using Evenkeel.Diagnostics;
 
-namespace Evenkeel.Training;
+namespace Evenkeel.Surgery;
 
 /// <summary>What <see cref="Recalibrator"/> did to a layer.</summary>
 public enum RecalibrationStatus

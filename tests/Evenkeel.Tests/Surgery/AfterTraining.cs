@@ -1,9 +1,8 @@
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
-using Evenkeel.Training;
+using Evenkeel.Surgery;
 
-namespace Evenkeel.Tests.Training;
+namespace Evenkeel.Tests.Surgery;
 
 public static class AfterTraining
 {

@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text;
+using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 
-namespace Evenkeel.Diagnostics;
+namespace Evenkeel.Surgery;
 
 /// <summary>What became of a norm.</summary>
 public enum FoldStatus
