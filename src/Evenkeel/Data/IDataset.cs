@@ -128,6 +128,12 @@ public sealed class TensorDataset : IDataset
         _size = SampleShape.Count;
     }
 
+    /// <summary>All samples, along axis 0.</summary>
+    public Tensor Inputs => _inputs;
+
+    /// <summary>The class label of each sample, Int64.</summary>
+    public Tensor Labels => _labels;
+
     /// <inheritdoc/>
     public int Count => _labels.Count;
 

@@ -69,7 +69,7 @@ internal sealed class FoldPlan
 
     private FoldedLayer Decide(string name, Module module, IReadOnlyDictionary<Module, string> unmovable)
     {
-        if (module is not TrackingNorm norm) return Kept("its statistics are those of each sample, so it is no fixed map");
+        if (module is not ITrackingNorm norm) return Kept("its statistics are those of each sample, so it is no fixed map");
         if (norm.Running is null) return Kept("it keeps no running statistics and normalizes by the batch's own in every mode");
         List<Call> calls = _calls.FindAll(call => ReferenceEquals(call.Module, module));
         if (calls.Count == 0) return Kept("it has no part in the pass");
@@ -100,7 +100,7 @@ internal sealed class FoldPlan
     }
 
     /// <summary>The linear layer whose output only this norm takes; else why there is none.</summary>
-    private Module? LayerBefore(TrackingNorm norm, Call call, out string reason)
+    private Module? LayerBefore(ITrackingNorm norm, Call call, out string reason)
     {
         Tensor x = call.X;
         while (true)
@@ -122,7 +122,7 @@ internal sealed class FoldPlan
     }
 
     /// <summary>The linear layer that alone takes this norm's output, unpadded, directly or flattened; else why there is none.</summary>
-    private Module? LayerAfter(TrackingNorm norm, Call call, out string reason)
+    private Module? LayerAfter(ITrackingNorm norm, Call call, out string reason)
     {
         Tensor y = call.Y;
         bool isFlat = false;
@@ -135,7 +135,8 @@ internal sealed class FoldPlan
             {
                 y = later.Y;
             }
-            else if (consumers[0] is { Name: "Reshape", Output.Shape.Rank: 2 } flatten && flatten.Output.Shape[0] == y.Shape[0])
+            else if (consumers[0] is { IsAlias: true, Output.Shape.Rank: 2 } flatten
+                && flatten.Output.Shape[0] == y.Shape[0])
             {
                 // Row-major: the values of a channel stay together.
                 isFlat = true;

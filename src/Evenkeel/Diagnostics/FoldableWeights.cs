@@ -90,12 +90,12 @@ internal sealed class FoldableWeights
 /// <param name="Beta">beta.</param>
 internal sealed record FixedNorm(double[] Mean, double[] Scale, double[] Beta)
 {
-    public static FixedNorm Of(TrackingNorm norm)
+    public static FixedNorm Of(ITrackingNorm norm)
     {
         double[] mean = Values(norm.Running!.Mean.Value), scale = Values(norm.Running.Variance.Value);
         double[] beta = norm.Bias is null ? new double[mean.Length] : Values(norm.Bias.Value);
         double[]? gamma = norm.Weight is null ? null : Values(norm.Weight.Value);
-        for (int c = 0; c < scale.Length; c++) scale[c] = (gamma?[c] ?? 1) * NormFormulas.Rstd(scale[c], norm.Eps);
+        for (int c = 0; c < scale.Length; c++) scale[c] = (gamma?[c] ?? 1) * NormTheorem.Rstd(scale[c], norm.Eps);
         return new FixedNorm(mean, scale, beta);
     }
 

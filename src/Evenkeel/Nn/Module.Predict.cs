@@ -91,7 +91,7 @@ public abstract partial class Module
     {
         network.HasHooks |= module.HasHooks;
         network.HasOwnLayers |= IsUsersOwn(module);
-        network.HasNormWithoutStatistics |= module is BatchNorm { Running: null };
+        network.HasNormWithoutStatistics |= module is INormalization { MixesSamples: true };
         network.Mark = (network.Mark * 31) + RuntimeHelpers.GetHashCode(module);
         foreach ((_, Module child) in module._children) Look(child, ref network);
     }
@@ -144,8 +144,8 @@ public abstract partial class Module
 
     private InvalidOperationException NormWithoutStatistics()
     {
-        (string name, Module module) = NamedModules().First(static entry => entry.Module is BatchNorm { Running: null });
-        return new InvalidOperationException($"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got {Label(name, module)} without running statistics: predictions would depend on the other samples of the chunk. Create it with trackRunningStats: true, or use Forward with the whole batch that is meant.");
+        (string name, Module module) = NamedModules().First(static entry => entry.Module is INormalization { MixesSamples: true });
+        return new InvalidOperationException($"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got {module.Label(name)} without running statistics: predictions would depend on the other samples of the chunk. Create it with trackRunningStats: true, or use Forward with the whole batch that is meant.");
     }
 
     /// <summary>The user's own layers, without those that only hold others unless there is nothing else.</summary>
@@ -155,10 +155,8 @@ public abstract partial class Module
         (string Name, Module Module)[] own = [.. NamedModules().Where(static entry => IsUsersOwn(entry.Module))];
         (string Name, Module Module)[] leaves = Array.FindAll(own, static entry => entry.Module._children.Count == 0);
         if (leaves.Length > 0) own = leaves;
-        return string.Join(", ", own.Take(shown).Select(static entry => Label(entry.Name, entry.Module))) + (own.Length > shown ? ", ..." : "");
+        return string.Join(", ", own.Take(shown).Select(static entry => entry.Module.Label(entry.Name))) + (own.Length > shown ? ", ..." : "");
     }
-
-    private static string Label(string name, Module module) => name.Length == 0 ? module.TypeName : $"{name} ({module.TypeName})";
 
     private static bool IsUsersOwn(Module module) => module.GetType().Assembly != typeof(Module).Assembly;
 }

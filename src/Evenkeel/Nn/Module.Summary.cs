@@ -42,7 +42,7 @@ public abstract partial class Module
 
             int depth = name.Length == 0 ? 0 : 1 + name.AsSpan().Count('.');
             string label = name.Length == 0 ? module.TypeName : $"{new string(' ', 2 * depth)}{name[(name.LastIndexOf('.') + 1)..]}: {module.TypeName}";
-            if (module is TrackingNorm { State: var state and not NormState.Active }) label += state == NormState.Frozen ? " (frozen)" : " (statistics frozen)";
+            if (module is ITrackingNorm { State: var state and not NormState.Active }) label += state == NormState.Frozen ? " (frozen)" : " (statistics frozen)";
             // A module with no part in the pass has no output; one with nothing to train shows it by a dash.
             rows.Add((label, shapes.TryGetValue(module, out Shape shape) ? shape.ToString() : "-", module._parameters.Count == 0 ? "-" : own.ToString("N0", CultureInfo.InvariantCulture)));
         }

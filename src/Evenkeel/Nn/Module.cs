@@ -195,6 +195,22 @@ public abstract partial class Module
         return buffer;
     }
 
+    /// <summary>
+    /// Adds running statistics under PyTorch's keys: <c>running_mean</c>, <c>running_var</c> and
+    /// <c>num_batches_tracked</c>, which files may lack.
+    /// </summary>
+    /// <param name="running">The statistics; ops that are given them update them in training.</param>
+    /// <returns>The statistics.</returns>
+    /// <exception cref="ArgumentException">One of the names is taken.</exception>
+    protected RunningStatistics Register(RunningStatistics running)
+    {
+        ArgumentNullException.ThrowIfNull(running);
+        RegisterBuffer("running_mean", running.Mean);
+        RegisterBuffer("running_var", running.Variance);
+        RegisterBuffer("num_batches_tracked", running.NumBatchesTracked, optional: true);
+        return running;
+    }
+
     /// <summary>The module's type without its type arguments: what errors and printouts call it.</summary>
     internal string TypeName
     {
@@ -216,6 +232,9 @@ public abstract partial class Module
             text.Append("  (").Append(name).Append("): ").Append(child.ToString().Replace("\n", "\n  ", StringComparison.Ordinal)).Append('\n');
         return text.Append(')').ToString();
     }
+
+    /// <summary>What errors call this module of a network: its dotted name and its type.</summary>
+    internal string Label(string name) => name.Length == 0 ? TypeName : $"{name} ({TypeName})";
 
     internal static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
 

@@ -45,7 +45,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
 
             foreach ((string name, Module module) in model.NamedModules())
             {
-                if (module is BatchNorm { Running: null }) reports.Add(new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.NoStatistics, 0, [], []));
+                if (module is INormalization { MixesSamples: true }) reports.Add(new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.NoStatistics, 0, [], []));
             }
 
             return new RecalibrationReport(reports, _plan, before, after);
@@ -73,7 +73,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         var layers = new List<Layer>();
         foreach ((string name, Module module) in model.NamedModules())
         {
-            if (module is TrackingNorm { Running: { } running } norm) layers.Add(new Layer(name, norm, running));
+            if (module is ITrackingNorm { Running: { } running } norm) layers.Add(new Layer(name, module, norm, running));
         }
 
         return layers;
@@ -155,16 +155,16 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
     }
 
     /// <summary>A layer with running statistics, what they were, and what is pooled.</summary>
-    private sealed class Layer(string name, TrackingNorm norm, RunningStatistics running)
+    private sealed class Layer(string name, Module module, ITrackingNorm norm, RunningStatistics running)
     {
         private readonly Tensor _mean = running.Mean.Value.Clone();
         private readonly Tensor _variance = running.Variance.Value.Clone();
         private readonly Tensor _batches = running.NumBatchesTracked.Value.Clone();
         private readonly long _skipped = running.SkippedBatches;
         private readonly (double StartValuesLeft, long Batches) _origin = running.Origin;
-        private readonly PopulationMoments _pool = new(running.Mean.Value.Count, norm.Eps, perSample: norm is not BatchNorm);
+        private readonly PopulationMoments _pool = new(running.Mean.Value.Count, norm.Eps, norm.IsPerSample);
 
-        public Module Module => norm;
+        public Module Module => module;
 
         /// <summary>The variance that the layer's convention keeps.</summary>
         public VarianceEstimator Tracked => running.Average.Estimator;
@@ -172,7 +172,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         public bool IsFrozen => running.IsFrozen;
 
         /// <summary>The variance that the layer normalizes a batch by. Instance norm, whose training statistics are no fixed map, is as in use.</summary>
-        public VarianceEstimator InBatch => norm is BatchNorm ? VarianceEstimator.Biased : running.Average.Estimator;
+        public VarianceEstimator InBatch => norm.IsPerSample ? running.Average.Estimator : VarianceEstimator.Biased;
 
         public void Add(Tensor x) => _pool.Add(norm.AsPlanes(x));
 
@@ -212,7 +212,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         public RecalibratedLayer Report()
         {
             if (IsFrozen || _pool.Count == 0)
-                return new RecalibratedLayer(name, norm.TypeName, IsFrozen ? RecalibrationStatus.Frozen : RecalibrationStatus.NotReached, _pool.Count, [], []);
+                return new RecalibratedLayer(name, module.TypeName, IsFrozen ? RecalibrationStatus.Frozen : RecalibrationStatus.NotReached, _pool.Count, [], []);
             var shift = new double[_mean.Count];
             var ratio = new double[_mean.Count];
             for (int c = 0; c < shift.Length; c++)
@@ -224,10 +224,10 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                 ratio[c] = old == variance ? 1 : old / variance;
             }
 
-            return new RecalibratedLayer(name, norm.TypeName, RecalibrationStatus.Recalibrated, _pool.Count, shift, ratio);
+            return new RecalibratedLayer(name, module.TypeName, RecalibrationStatus.Recalibrated, _pool.Count, shift, ratio);
         }
 
-        private string Label => name.Length == 0 ? norm.TypeName : $"{name} ({norm.TypeName})";
+        private string Label => module.Label(name);
 
         private static void Set(Tensor tensor, int i, double value)
         {

@@ -47,7 +47,7 @@ public readonly record struct RecalibrationProgress(int Pass, int Passes, int Sa
 /// <para>Pooled over batches of n_i values with mean_i and variance_i: mean = Σ n_i·mean_i/Σ n_i, and the variance by the pairwise formula of Chan, Golub and LeVeque, in double and in the order of the
 /// data. It is written as the layer's own convention says (<see cref="RunningAverage.Estimator"/>). Averaging the batches' variances, as is often done, would lose the spread of their means.</para>
 /// <para><c>num_batches_tracked</c> becomes the number of batches pooled: a training that goes on with a cumulative average counts them as seen. Other averages keep a larger count, by which the limits of
-/// <see cref="BatchRenorm"/> open. A layer that runs twice in a pass pools the inputs of both.
+/// <see cref="BatchRenorm2d"/> open. A layer that runs twice in a pass pools the inputs of both.
 /// Instance norm pools as it tracks: the mean over samples of their own variances. A mask given to <see cref="BatchNormalization"/> is not seen: all positions count.</para>
 /// <para>Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021 (PreciseBN).</para>
 /// </remarks>

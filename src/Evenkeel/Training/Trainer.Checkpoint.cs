@@ -97,7 +97,7 @@ public sealed partial class Trainer
         RandomStreamState random = ReadStream(state, StreamPrefix)
             ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
-        List<(string Name, TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
+        List<(string Name, ITrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         CheckSchedule(archive, state, path);
         Action takeOptimizer = Optimizer.Check(state.Under(OptimizerPrefix), checkValues);
         Action? takeSchedule = Options.Scheduler?.Check(state.Under(SchedulerPrefix));
@@ -107,7 +107,7 @@ public sealed partial class Trainer
         takeOptimizer();
         takeSchedule?.Invoke();
         model.PutBack(Model);
-        foreach ((_, TrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
+        foreach ((_, ITrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
         NormStates.ReadStartValuesLeft(archive.Metadata, state);
         foreach ((string name, RunningStatistics running) in Model.Statistics()) running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
         _last.Clear();

@@ -11,8 +11,7 @@ namespace Evenkeel.Training;
 /// Trains a classifier: batches, forward, loss, backward, step; accuracy checks; the best model; checkpoints.
 /// </summary>
 /// <remarks>
-/// <para>The semantics of CS231n's <c>Solver</c> are <see cref="TrainerOptions.Cs231n"/>, with one mistake mended: the best model includes the running statistics, so it scores
-/// in use what it scored when it was found.</para>
+/// <para>The best model includes the running statistics, so it scores in use what it scored when it was found.</para>
 /// <para>The order of an iteration: draw the batch; forward; penalty; backward; clip; step; at the end of an epoch the learning-rate decay and the schedule; then, after the first iteration, at
 /// the end of an epoch and after the last iteration, the accuracies, the best model, a checkpoint.</para>
 /// <para>A run resumed from a checkpoint ends with the bits of one that was never interrupted.</para>
@@ -71,7 +70,7 @@ public sealed partial class Trainer
         _weights = Array.FindAll(_parameters, static parameter => parameter.Role == ParameterRole.Weight);
         foreach ((_, Module module) in model.NamedModules())
         {
-            if (module is TrackingNorm { Running: { } running }) _statistics.Add(running);
+            if (module is ITrackingNorm { Running: { } running }) _statistics.Add(running);
         }
 
         _dtype = _parameters[0].DType;

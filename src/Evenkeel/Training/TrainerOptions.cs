@@ -10,7 +10,7 @@ public enum Sampling
     /// <summary>Each epoch goes through the samples in a new random order; <see cref="TrainerOptions.LastBatch"/> says what becomes of those that do not fill a last batch.</summary>
     Shuffled,
 
-    /// <summary>Each batch is drawn anew with replacement, CS231n's <c>np.random.choice(N, batch)</c>.</summary>
+    /// <summary>Each batch is drawn anew with replacement, as <c>np.random.choice(N, batch)</c> does.</summary>
     WithReplacement,
 }
 
@@ -106,13 +106,6 @@ public sealed class TrainerOptions
 
     /// <summary>Iterations between two progress reports; each accuracy check reports as well.</summary>
     public int ReportEvery { get; set; } = 10;
-
-    /// <summary>The settings of CS231n's <c>Solver</c>: batches drawn with replacement, accuracy on 1000 training samples and all validation samples, the best model at the end.</summary>
-    /// <param name="random">The notebook's stream, usually a <see cref="NumPyRandomState"/>.</param>
-    /// <param name="epochs">Epochs.</param>
-    /// <param name="batchSize">Samples a batch.</param>
-    public static TrainerOptions Cs231n(IRandomStream random, int epochs = 10, int batchSize = 100) =>
-        new() { RandomStream = random, Epochs = epochs, BatchSize = batchSize, Sampling = Sampling.WithReplacement, TrainSamples = 1000 };
 
     internal void Check()
     {

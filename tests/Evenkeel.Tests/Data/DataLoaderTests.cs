@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Random;
 using Xunit;
 

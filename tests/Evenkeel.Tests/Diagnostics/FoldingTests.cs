@@ -145,7 +145,7 @@ public sealed class FoldingTests
         Assert.Equal(expected, result.Layers.Select(layer => layer.Status));
         Assert.InRange(result.Float64Proof.RelativeDifference, 0, 1e-13);
         Assert.InRange(result.Proof.RelativeDifference, 0, 4e-6);
-        Assert.DoesNotContain(result.Model.NamedModules(), entry => entry.Module is TrackingNorm);
+        Assert.DoesNotContain(result.Model.NamedModules(), entry => entry.Module is ITrackingNorm);
         Assert.DoesNotContain("weight_standardization", result.Model.ToString(), StringComparison.Ordinal);
         // Other inputs too.
         Tensor other = Tensor.RandomNormal(shape, new Philox(99));
@@ -260,7 +260,7 @@ public sealed class FoldingTests
     private static Tensor Lived(Module model, Shape shape, DType dtype)
     {
         var random = new Philox(21);
-        foreach (TrackingNorm norm in model.NamedModules().Select(entry => entry.Module).OfType<TrackingNorm>())
+        foreach (ITrackingNorm norm in model.NamedModules().Select(entry => entry.Module).OfType<ITrackingNorm>())
         {
             if (norm.Weight is not null) random.FillNormal(norm.Weight.Value.AsSpan<float>());
             if (norm.Bias is not null) random.FillNormal(norm.Bias.Value.AsSpan<float>());

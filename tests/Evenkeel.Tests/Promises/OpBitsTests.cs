@@ -26,7 +26,7 @@ public sealed class OpBitsTests
     public void Every_op_of_a_tensor_has_a_case()
     {
         string[] notComputed = ["Clone", "Detach", "To", "Zeros", "Ones", "Full", "Scalar", "From", "Labels", "RandomNormal", "RandomUniform"];
-        string cases = string.Concat(Directory.GetFiles(Path.Combine(Root, "src", "Evenkeel.Lab", "Bits"), "*.cs").Select(File.ReadAllText));
+        string cases = string.Concat(Directory.GetFiles(Path.Combine(Root, "src", "Evenkeel.Cli", "Bits"), "*.cs").Select(File.ReadAllText));
         string[] ops = [.. typeof(Tensor).GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
             .Where(method => !method.IsSpecialName && method.ReturnType == typeof(Tensor))
             .Select(method => method.Name)

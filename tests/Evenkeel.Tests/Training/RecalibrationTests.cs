@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Tests.Reference;
@@ -49,7 +50,7 @@ public sealed class RecalibrationTests
     public void Eval_afterwards_is_train_on_the_whole_set_where_the_biased_variance_is_kept()
     {
         var model = new Sequential(
-            new Linear(5, 4, random: new Philox(1)), new BatchNorm1d(4, RunningAverage.Cs231n), new ReLU(), new Linear(4, 3, random: new Philox(2)), new BatchNorm1d(3, RunningAverage.Cs231n));
+            new Linear(5, 4, random: new Philox(1)), new BatchNorm1d(4, Cs231n.Average), new ReLU(), new Linear(4, 3, random: new Philox(2)), new BatchNorm1d(3, Cs231n.Average));
         model.To(DType.Float64);
         Tensor x = Tensor.RandomNormal([40, 5], new Philox(3), DType.Float64);
         model.Recalibrate(x, new RecalibrationOptions { BatchSize = 7 });
@@ -91,7 +92,7 @@ public sealed class RecalibrationTests
     [Fact]
     public void A_large_offset_costs_no_digits()
     {
-        var norm = new BatchNorm1d(1, RunningAverage.Cs231n);
+        var norm = new BatchNorm1d(1, Cs231n.Average);
         norm.To(DType.Float64);
         var random = new Philox(5);
         double[] values = [.. Enumerable.Range(0, 1000).Select(_ => 1e8 + random.NextNormal() * 1e-2)];

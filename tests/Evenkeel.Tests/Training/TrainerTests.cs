@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
@@ -55,7 +56,7 @@ public sealed class TrainerTests : IDisposable
     public void TheNotebooksOrderOfDrawsAndChecksIsKept()
     {
         var stream = new RecordingStream();
-        Trainer trainer = Create(TrainerOptions.Cs231n(stream, epochs: 2, batchSize: 30), o => (o.TrainSamples, o.ValidationSamples) = (50, 10));
+        Trainer trainer = Create(Cs231n.Training(stream, epochs: 2, batchSize: 30), o => (o.TrainSamples, o.ValidationSamples) = (50, 10));
         History history = trainer.Fit(Samples(100, 1), Samples(40, 2));
 
         // max(100 / 30, 1) = 3 iterations an epoch; checks after the first, at each epoch's end, and the last (which is one of them).
@@ -71,7 +72,7 @@ public sealed class TrainerTests : IDisposable
     public void AccuracyDrawsNothingWhereTheSetIsNotLargerThanTheSample()
     {
         var stream = new RecordingStream();
-        Trainer trainer = Create(TrainerOptions.Cs231n(stream, epochs: 1, batchSize: 50), static o => o.TrainSamples = 100);
+        Trainer trainer = Create(Cs231n.Training(stream, epochs: 1, batchSize: 50), static o => o.TrainSamples = 100);
         trainer.Fit(Samples(100, 1), Samples(40, 2));
         Assert.Equal(["100:50", "100:50"], stream.Calls);
     }
@@ -79,7 +80,7 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void ABatchLargerThanTheSetMakesOneIterationAnEpoch()
     {
-        Trainer trainer = Create(TrainerOptions.Cs231n(new NumPyRandomState(1), epochs: 3, batchSize: 500));
+        Trainer trainer = Create(Cs231n.Training(new NumPyRandomState(1), epochs: 3, batchSize: 500));
         History history = trainer.Fit(Samples(60, 1), Samples(40, 2));
         Assert.Equal(3, history.Losses.Count);
         Assert.Equal(3, history.TrainAccuracies.Count);
@@ -158,7 +159,7 @@ public sealed class TrainerTests : IDisposable
     public void ATrainingIsThePlainLoop()
     {
         TensorDataset training = Samples(200, 1), validation = Samples(40, 2);
-        Trainer trainer = Create(TrainerOptions.Cs231n(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
+        Trainer trainer = Create(Cs231n.Training(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
         trainer.Fit(training, validation);
 
         Sequential model = Model(DType.Float32, 0);
@@ -774,7 +775,7 @@ public sealed class TrainerTests : IDisposable
         }
 
         model.Add(new Linear(width, 4));
-        var trainer = new Trainer(model, new Adam(model.Parameters()), new CrossEntropyLoss(), TrainerOptions.Cs231n(new NumPyRandomState(1), 1, 50));
+        var trainer = new Trainer(model, new Adam(model.Parameters()), new CrossEntropyLoss(), Cs231n.Training(new NumPyRandomState(1), 1, 50));
         trainer.Options.ReportEvery = 1;
         trainer.Options.L2 = 1e-3;
         trainer.Options.MaxGradientNorm = 10;

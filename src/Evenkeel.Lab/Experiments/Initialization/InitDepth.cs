@@ -66,7 +66,7 @@ internal sealed class InitDepth : Experiment
     public override ExperimentResult Run(ExperimentContext context) => Run(context, isWhole: true);
 
     /// <summary>Without what rounding does and what 20 layers foretell: no claim reads it.</summary>
-    public override ExperimentResult Replicate(ExperimentContext context) => Run(context, isWhole: false);
+    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => context => Run(context, isWhole: false);
 
     private ExperimentResult Run(ExperimentContext context, bool isWhole)
     {

@@ -29,6 +29,9 @@ internal static unsafe class Workers
     /// <summary>Iterations of one turn: how long a new job may go unseen, some 75 ns.</summary>
     private const int SpinIterations = 2;
 
+    /// <summary>Values (some 4 µs of a norm's work) up to which a fork costs more than it brings.</summary>
+    private const int ForkValues = 1 << 13;
+
     // State of the pool: generation (upper 32 bits) | open (bit 16) | helpers inside (lower 16 bits).
     private const long OpenBit = 1 << 16;
     private const long InsideMask = OpenBit - 1;
@@ -79,6 +82,21 @@ internal static unsafe class Workers
         {
             Volatile.Write(ref s_busy, 0);
         }
+    }
+
+    /// <summary>The same; on the calling thread alone if the whole work is so small that a fork costs more than it brings.</summary>
+    /// <param name="chunks">Number of chunks.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="values">Values that all chunks together read.</param>
+    internal static void Run<TJob>(int chunks, TJob job, long values) where TJob : struct, IJob, allows ref struct
+    {
+        if (values > ForkValues)
+        {
+            Run(chunks, job);
+            return;
+        }
+
+        for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
     }
 
     private static void Invoke<TJob>(void* job, int chunk) where TJob : struct, IJob, allows ref struct =>

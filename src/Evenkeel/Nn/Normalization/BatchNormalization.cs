@@ -12,31 +12,31 @@ namespace Evenkeel.Nn;
 public sealed class BatchNormalization : BatchNorm
 {
     /// <summary>Creates the layer.</summary>
-    /// <param name="numFeatures">Number of channels C.</param>
+    /// <param name="numFeatures">Number of channels C, 1 or more.</param>
     /// <param name="convention">Whose batch norm it is.</param>
-    /// <param name="useScale">Whether gamma is learned; without it it is 1 (<c>scale</c> in Keras, <c>use_scale</c> in Flax).</param>
-    /// <param name="useBias">Whether beta is learned; without it it is 0 (<c>center</c> in Keras, <c>use_bias</c> in Flax).</param>
-    /// <param name="trackRunningStats">Whether running statistics are kept; without them the batch's own are used in every mode.</param>
+    /// <param name="useScale">
+    /// Whether gamma is learned, which is the default; without it it is 1 (<c>scale</c> in Keras, <c>use_scale</c> in
+    /// Flax).
+    /// </param>
+    /// <param name="useBias">
+    /// Whether beta is learned, which is the default; without it it is 0 (<c>center</c> in Keras, <c>use_bias</c> in
+    /// Flax).
+    /// </param>
+    /// <param name="trackRunningStats">
+    /// Whether running statistics are kept, which is the default; without them the batch's own are used in every mode.
+    /// </param>
+    /// <exception cref="ArgumentNullException">No convention.</exception>
     /// <exception cref="ArgumentOutOfRangeException">No features, or a negative or NaN eps.</exception>
-    public BatchNormalization(int numFeatures, NormConvention convention, bool useScale = true, bool useBias = true, bool trackRunningStats = true)
-        : base(numFeatures, convention, useScale, useBias, trackRunningStats)
+    public BatchNormalization(int numFeatures, NormConvention convention, bool useScale = true, bool useBias = true,
+        bool trackRunningStats = true)
+        : base(dimensions: null, numFeatures, convention, useScale, useBias, trackRunningStats)
     {
     }
 
     internal BatchNormalization(BatchNorm source, ModuleCopier copier)
-        : base(source, source.Form with { SpansGroup = false }, copier)
+        : base(source, source.Convention, source.Form with { SpansGroup = false }, copier)
     {
     }
-
-    /// <summary>The layer of any rank that a synchronized one is alone: there its convention's ranks were not asked for.</summary>
-    internal BatchNormalization(SyncBatchNorm source, RankRule ranks, ModuleCopier copier)
-        : base(source, source.Convention with { Ranks = ranks }, source.Form with { SpansGroup = false }, copier)
-    {
-    }
-
-    private protected override string ExpectedShape => $"an input of {Convention.Ranks} with {{0}} channels as dimension {Convention.ChannelAxis} ({Convention.Name})";
-
-    private protected override bool Takes(int rank) => Convention.Ranks.Takes(rank);
 
     /// <summary>
     /// The layer with a mask, as Keras and Flax have it: in training only the positions whose mask is 1 count in the statistics. All positions are normalized, the masked ones too, and in eval the mask changes nothing.

@@ -16,43 +16,38 @@ namespace Evenkeel.Nn;
 /// </remarks>
 public sealed class SyncBatchNorm : BatchNorm
 {
-    // Makes the layer that this one is without a group.
-    private readonly Func<SyncBatchNorm, ModuleCopier, BatchNorm> _back = AnyRank;
-
     /// <summary>Creates the layer with PyTorch's arguments.</summary>
-    /// <param name="numFeatures">Number of channels C.</param>
-    /// <param name="eps">Added to the variance; 0 or more.</param>
-    /// <param name="momentum">Weight of the new value in the running statistics, in [0, 1]; null for the plain mean over all batches.</param>
-    /// <param name="affine">Whether gamma and beta are learned; without them they are 1 and 0.</param>
-    /// <param name="trackRunningStats">Whether running statistics are kept; without them the batch's own are used in every mode.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No features, a negative or NaN eps, or a momentum outside [0, 1].</exception>
-    public SyncBatchNorm(int numFeatures, double eps = 1e-5, double? momentum = 0.1, bool affine = true, bool trackRunningStats = true)
-        : base(numFeatures, eps, FromMomentum(momentum), affine, trackRunningStats, new BatchForm { SpansGroup = true })
+    /// <inheritdoc cref="BatchNorm1d(int, double, double?, bool, bool)"/>
+    public SyncBatchNorm(int numFeatures, double eps = 1e-5, double? momentum = 0.1, bool affine = true,
+        bool trackRunningStats = true)
+        : base(dimensions: null, numFeatures, OfAnyRank(eps, FromMomentum(momentum)), affine, affine,
+            trackRunningStats, new BatchForm { SpansGroup = true })
     {
     }
 
     /// <summary>Creates the layer with a running average of another convention.</summary>
-    /// <param name="numFeatures">Number of channels C.</param>
-    /// <param name="average">How the running statistics follow the batches, for example <c>RunningAverage.Keep(0.9)</c>.</param>
-    /// <param name="eps">Added to the variance; 0 or more.</param>
-    /// <param name="affine">Whether gamma and beta are learned.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No features, or a negative or NaN eps.</exception>
+    /// <inheritdoc cref="BatchNorm1d(int, RunningAverage, double, bool)"/>
     public SyncBatchNorm(int numFeatures, RunningAverage average, double eps = 1e-5, bool affine = true)
-        : base(numFeatures, eps, average, affine, trackRunningStats: true, new BatchForm { SpansGroup = true })
+        : base(dimensions: null, numFeatures, OfAnyRank(eps, average), affine, affine, trackRunningStats: true,
+            new BatchForm { SpansGroup = true })
     {
     }
 
-    private SyncBatchNorm(BatchNorm source, ModuleCopier copier, Func<SyncBatchNorm, ModuleCopier, BatchNorm> back)
-        : base(source, source.Form with { SpansGroup = true }, copier) => _back = back;
+    internal SyncBatchNorm(BatchNorm source, ModuleCopier copier)
+        : base(source, source.Convention, source.Form with { SpansGroup = true }, copier)
+    {
+    }
 
     /// <summary>A copy of a network in which every batch norm is synchronized, with the same values and settings; PyTorch's <c>convert_sync_batchnorm</c>.</summary>
     /// <param name="model">The network; it stays as it is. As in <see cref="Module.Clone"/>, what is shared stays shared, and hooks are not copied.</param>
     /// <param name="keep">True for a module that is to be copied as it is, with all in it. Null: none.</param>
     /// <remarks>
-    /// <para>Converted are <see cref="BatchNorm1d"/>, 2d and 3d, <see cref="BatchNormalization"/> of any convention and channel axis, and <see cref="BatchRenorm"/>, whose r and d are then those of the group;
-    /// each keeps its parameters, statistics, element type, and what of it is frozen, and <see cref="ConvertBack"/> makes it again.
-    /// Norms that treat each sample by itself (layer, group, instance and RMS norm) have nothing to gather and are copied.</para>
-    /// <para>A <see cref="GhostBatchNorm"/> is refused: its statistics are those of virtual batches, which are each member's own.</para>
+    /// <para>Converted are <see cref="BatchNorm1d"/>, 2d and 3d, <see cref="BatchNormalization"/> of any convention and
+    /// channel axis, and batch renormalization, whose r and d are then those of the group; each keeps its parameters,
+    /// statistics, element type, and what of it is frozen, and <see cref="ConvertBack"/> makes it again. Norms that
+    /// treat each sample by itself (layer, group, instance and RMS norm) have nothing to gather and are copied.</para>
+    /// <para>A ghost batch norm (<see cref="BatchNorm.VirtualBatchSize"/>) is refused: its statistics are those of
+    /// virtual batches, which are each member's own.</para>
     /// </remarks>
     /// <exception cref="InvalidOperationException">
     /// The network holds a ghost batch norm that is not kept; or a field of the network holds a batch norm by its own type, so that no other can stand there. The text names it.
@@ -73,7 +68,7 @@ public sealed class SyncBatchNorm : BatchNorm
     public static Module ConvertBack(Module model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return new ModuleCopier(static (module, copier) => module is SyncBatchNorm sync ? sync._back(sync, copier) : null, sharesWeights: false).Copy(model);
+        return new ModuleCopier(static (module, copier) => module is SyncBatchNorm sync ? Alone(sync, copier) : null, sharesWeights: false).Copy(model);
     }
 
     /// <summary>The layer with a mask; the statistics are those of the ones of all members. See <see cref="BatchNormalization.Forward(Tensor, Tensor)"/>.</summary>
@@ -82,25 +77,34 @@ public sealed class SyncBatchNorm : BatchNorm
     /// <exception cref="ArgumentException">The mask has another shape or other values; or all members' together have no 1, or just one where one value per channel is an error.</exception>
     public Tensor Forward(Tensor x, Tensor mask) => ForwardUnder(mask, x);
 
-    private protected override string ExpectedShape => "(N, {0}) or (N, {0}, ...)";
+    private static NormConvention OfAnyRank(double eps, RunningAverage average) =>
+        NormConvention.Torch with { Eps = eps, Average = average, Ranks = RankRule.From(2) };
 
-    private protected override bool Takes(int rank) => rank >= 2 || Convention.Ranks.Takes(rank);
+    /// <summary>
+    /// The layer that stands for a module in the converted network; null if the module has no statistics of a batch.
+    /// </summary>
+    private static SyncBatchNorm? Synchronized(
+        Module module, ModuleCopier copier, Dictionary<Module, string> names) => module switch
+        {
+            (not BatchNorm) or SyncBatchNorm => null,
+            BatchNorm { VirtualBatchSize: var size and > 0 } => throw new InvalidOperationException(
+                "SyncBatchNorm.ConvertFrom: expected batch norms whose statistics are those of a batch, got "
+                + $"{names[module]}, whose are those of virtual batches of {size} samples; they are each member's own, "
+                + "and a group has nothing to pool. Pass keep: module => module is BatchNorm { VirtualBatchSize: > 0 } to "
+                + "leave it as it is, or put a BatchNorm layer in its place."),
+            BatchNorm norm => new SyncBatchNorm(norm, copier),
+        };
 
-    private static BatchNormalization AnyRank(SyncBatchNorm layer, ModuleCopier copier) => new(layer, RankRule.From(2), copier);
-
-    /// <summary>The layer that stands for a module in the converted network; null where the module has no statistics of a batch.</summary>
-    private static SyncBatchNorm? Synchronized(Module module, ModuleCopier copier, Dictionary<Module, string> names) => module switch
+    /// <summary>The layer that a synchronized one was before, or is alone.</summary>
+    private static BatchNorm Alone(SyncBatchNorm sync, ModuleCopier copier) => (sync.Dimensions, sync.Limits) switch
     {
-        (not BatchNorm) or SyncBatchNorm => null,
-        BatchNorm1d layer => new(layer, copier, static (sync, copier) => new BatchNorm1d(sync, copier)),
-        BatchNorm2d layer => new(layer, copier, static (sync, copier) => new BatchNorm2d(sync, copier)),
-        BatchNorm3d layer => new(layer, copier, static (sync, copier) => new BatchNorm3d(sync, copier)),
-        BatchNormalization layer => new(layer, copier, static (sync, copier) => new BatchNormalization(sync, copier)),
-        BatchRenorm1d layer => new(layer, copier, static (sync, copier) => new BatchRenorm1d(sync, copier)),
-        BatchRenorm2d layer => new(layer, copier, static (sync, copier) => new BatchRenorm2d(sync, copier)),
-        BatchRenorm3d layer => new(layer, copier, static (sync, copier) => new BatchRenorm3d(sync, copier)),
-        GhostBatchNorm ghost => throw new InvalidOperationException($"SyncBatchNorm.ConvertFrom: expected batch norms whose statistics are those of a batch, got {names[module]}, whose are those of virtual batches of {ghost.VirtualBatchSize} samples; they are each member's own, and a group has nothing to pool. Pass keep: module => module is GhostBatchNorm to leave it as it is, or put a BatchNorm layer in its place."),
-        _ => throw new InvalidOperationException($"SyncBatchNorm.ConvertFrom: expected batch norms that have a synchronized form, got {names[module]}, which has none. Pass keep to leave it as it is, or put another batch norm in its place."),
+        (1, null) => new BatchNorm1d(sync, copier),
+        (2, null) => new BatchNorm2d(sync, copier),
+        (3, null) => new BatchNorm3d(sync, copier),
+        (1, _) => new BatchRenorm1d(sync, copier),
+        (2, _) => new BatchRenorm2d(sync, copier),
+        (3, _) => new BatchRenorm3d(sync, copier),
+        _ => new BatchNormalization(sync, copier),
     };
 
     /// <summary>The modules that are not looked at: those that are kept, and all in them.</summary>

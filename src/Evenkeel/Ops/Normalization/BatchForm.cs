@@ -1,7 +1,9 @@
+using Evenkeel.Kernels;
+
 namespace Evenkeel;
 
 /// <summary>
-/// Whose statistics a batch norm uses; the default is the plain one: those of the whole batch. The forms share one op, which knows parts, a group and limits.
+/// Whose statistics a batch norm uses; the default is the plain one: those of the whole batch. The forms are made of the same steps.
 /// </summary>
 internal readonly record struct BatchForm
 {
@@ -20,6 +22,9 @@ internal readonly record struct BatchForm
     /// <summary>What one value per channel is.</summary>
     public SingleValue SingleValue { get; init; }
 
+    /// <summary>True if one part has its own statistics, of all its values: then plain batch norm does it.</summary>
+    public bool IsPlain => VirtualBatchSize == 0 && Limits is null && Mask is null;
+
     /// <summary>The name that errors begin with.</summary>
     public string Name => Limits is not null ? "BatchRenorm" : SpansGroup ? "SyncBatchNorm" : VirtualBatchSize > 0 ? "GhostBatchNorm" : Mask is not null ? "MaskedBatchNorm" : "BatchNorm";
 
@@ -34,6 +39,40 @@ internal readonly record struct BatchForm
 
 public sealed partial class Tensor
 {
+    /// <summary>Checks the operands of a batch norm, and applies the op of its form.</summary>
+    internal Tensor NormalizeBatch(
+        BatchForm form, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool fuseReLU, bool? training = null,
+        SingleValue singleValue = SingleValue.Error, ReadOnlySpan<int> parts = default)
+    {
+        string name = form.Name;
+        NormChecks.Eps(name, eps);
+        NormChecks.Batch(name, this);
+        int channels = Shape[1];
+        NormChecks.PerChannel(name, this, gamma, beta, running);
+        NormChecks.Parts(name, this, parts);
+        bool fromBatch = RunningStatistics.FromBatch(name, Tape, running, training), isPooled = fromBatch && (parts.Length > 1 || form.MembersOf(Tape) is not null);
+        if (form.Mask is { } mask) NormChecks.Mask(name, this, mask, fromBatch && form.MembersOf(Tape) is null, singleValue);
+        if (fromBatch && singleValue == SingleValue.Error)
+        {
+            if (form.MembersOf(Tape) is null) NormChecks.MoreThanOneValue(name, this, channels, Tape is { Mode: Mode.Train } || running is not null);
+            if (form.VirtualBatchSize > 0) NormChecks.VirtualBatches(this, channels, form.VirtualBatchSize);
+        }
+
+        if (!fromBatch)
+        {
+            return fuseReLU
+                ? FixedNorm<ReLUEpilogue>.Apply(this, gamma, beta, running!, eps)
+                : FixedNorm<NoEpilogue>.Apply(this, gamma, beta, running!, eps);
+        }
+
+        if (!isPooled && form.IsPlain)
+            return fuseReLU ? BatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, eps) : BatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, eps);
+        form = form with { SingleValue = singleValue };
+        return fuseReLU
+            ? PartedBatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, form, parts, eps)
+            : PartedBatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, form, parts, eps);
+    }
+
     /// <summary>
     /// Ghost batch normalization: every run of <paramref name="virtualBatchSize"/> samples is normalized by itself, as <see cref="BatchNorm"/> does a batch. The functional form; see <c>GhostBatchNorm2d</c>.
     /// </summary>

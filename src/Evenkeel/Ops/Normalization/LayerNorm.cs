@@ -16,7 +16,8 @@ internal readonly struct MeanAndVariance : IRowStatistics
 {
     public static bool HasMean => true;
 
-    public static unsafe Moments Of<T>(T* x, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T> => Moments.Of(x, 1, 0, length, eps);
+    public static unsafe void Measure<T>(T* x, int length, NormTable row, double eps) where T : unmanaged, IFloatingPointIeee754<T> =>
+        NormTheorem.Moments(new SegmentGroup<T, NoMask<T>>(x, new Runs(0, 1, 0, length), default), row, row.Rounded<T>(), length, eps);
 }
 
 public sealed partial class Tensor

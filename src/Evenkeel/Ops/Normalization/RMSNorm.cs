@@ -17,12 +17,13 @@ internal readonly struct RootMeanSquare : IRowStatistics
 {
     public static bool HasMean => false;
 
-    public static unsafe Moments Of<T>(T* x, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T>
+    public static unsafe void Measure<T>(T* x, int length, NormTable row, double eps) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double meanSquare = Segments.Sum(x, x, 1, 0, length, default(Square<T>)).Sum / length;
-        return NormFormulas.IsOutOfRange<T>(meanSquare, eps)
-            ? Moments.Scaled(x, 1, 0, length, eps, hasMean: false)
+        Moments moments = NormRange.IsOutOfRange<T>(meanSquare, eps)
+            ? Moments.Scaled(x, 1, 0, length, length, eps, hasMean: false, default(NoMask<T>))
             : new Moments(0, 0, meanSquare);
+        row.Set(0, moments, eps);
     }
 }
 
@@ -42,7 +43,7 @@ public sealed partial class Tensor
     /// <summary>The same, and ReLU in the same pass over memory if wanted, with the same bits.</summary>
     internal Tensor FusedRMSNorm(Shape normalizedShape, Tensor? gamma, double? eps, bool fuseReLU)
     {
-        double added = eps ?? NormFormulas.MachineEpsilon(DType);
+        double added = eps ?? NormTheorem.MachineEpsilon(DType);
         NormChecks.Eps("RMSNorm", added);
         NormChecks.TrailingShape("RMSNorm", normalizedShape, this);
         NormChecks.OfShape("RMSNorm", "gamma (weight)", gamma, this, normalizedShape);

@@ -47,7 +47,7 @@ public sealed class BatchNormalizationTests
         Assert.Contains("create the layer with 6 features", text, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.Zeros([4, 3])));
         Assert.Equal(new Shape(2, 7, 3), new BatchNorm1d(3, NormConvention.Flax).Forward(Tensor.Zeros([2, 7, 3])).Shape);
-        Assert.Equal(new Shape(2, 3, 2, 2, 2), new BatchNorm3d(3, NormConvention.D2l).Forward(Tensor.Zeros([2, 3, 2, 2, 2])).Shape);
+        Assert.Equal(new Shape(2, 3, 2, 2, 2), new BatchNorm3d(3, CourseConventions.D2l).Forward(Tensor.Zeros([2, 3, 2, 2, 2])).Shape);
         Assert.Throws<ArgumentNullException>(() => new BatchNorm1d(3, (NormConvention)null!));
         Assert.Throws<ArgumentOutOfRangeException>(() => new BatchNormalization(3, NormConvention.Torch with { Eps = -1 }));
     }
@@ -180,8 +180,8 @@ public sealed class BatchNormalizationTests
         Assert.Throws<ArgumentException>(() => new BatchNormalization(4, NormConvention.Onnx).Forward(x));
         Assert.Throws<ArgumentException>(() => new BatchNormalization(1, NormConvention.Keras).Forward(x));
         Assert.Equal("rank 1 or more", NormConvention.Onnx.Ranks.ToString());
-        Assert.Equal("rank 2 or 4", NormConvention.D2l.Ranks.ToString());
-        Assert.Equal("rank 2", NormConvention.Cs231n.Ranks.ToString());
+        Assert.Equal("rank 2 or 4", CourseConventions.D2l.Ranks.ToString());
+        Assert.Equal("rank 2", CourseConventions.Cs231n.Ranks.ToString());
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Tests.Reference;
@@ -64,7 +65,7 @@ public sealed class BatchNormTests
     [Fact]
     public void The_notebooks_convention_keeps_the_biased_variance_and_starts_at_zero()
     {
-        var layer = new BatchNorm1d(1, RunningAverage.Cs231n);
+        var layer = new BatchNorm1d(1, Cs231n.Average);
         Assert.Equal(0, layer.Running!.Variance.Value.Item());
         layer.Forward(new Tape(Mode.Train).Input(Tensor.From([1f, 2f, 3f, 4f], [4, 1])));
         Assert.Equal(0.1 * 2.5, layer.Running.Mean.Value.Item(), TorchTolerance);

@@ -1,3 +1,4 @@
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Tests.Reference;
@@ -64,7 +65,7 @@ public sealed class BatchRenormTests
         foreach (int[] shape in new int[][] { [2, 3], [1, 3, 2] })
         {
             double[] x = shape.Length == 2 ? [1, -1, 0, 3, -3, 0] : [1, 3, -1, -3, 0, 0];
-            var running = new RunningStatistics(3, RunningAverage.Cs231n);
+            var running = new RunningStatistics(3, Cs231n.Average);
             running.Mean.To(DType.Float64);
             running.Variance.To(DType.Float64);
             Tensor y = new Tape(Mode.Train).Input(Tensor.From(x, new Shape(shape))).BatchRenorm(null, null, running, RenormLimits.Constant(3, 0.5), eps: 0);
