@@ -67,6 +67,8 @@ internal static class LifetimeCases
         ("Transpose", () => X().Transpose(0, 1)),
         ("Permute", () => X(4, 17, 30, 31).Permute(2, 0, 3, 1)),
         ("Index", () => X()[1..^1, ..900]),
+        ("Flatten", () => X().Flatten().Square()),
+        ("Split", () => Tensor.Concat(X().Split(400, 1)[1..], 1)),
         ("Stack", () => Tensor.Stack([X(), X()], 1)),
         ("Where", () => Tensor.Where(X(Rows, 1), X(), X(Columns))),
         ("Gather", () => X().Gather(1, Labels(Rows, Columns).Reshape(-1, 1))),
