@@ -94,7 +94,7 @@ public sealed record NormConvention
 
     /// <summary>
     /// ONNX: the operator BatchNormalization-15. Running statistics are inputs there, so it has no start values of its own:
-    /// write them into <see cref="TrackingNorm.Running"/>.
+    /// write them into <see cref="BatchNorm.Running"/>.
     /// </summary>
     public static NormConvention Onnx { get; } = new()
     {
