@@ -98,8 +98,8 @@ public sealed class CultureTests
         yield return model.ToString();
         yield return model.Summary([6, 40]);
         yield return model.InitReport().ToString();
-        yield return model.Plumb(x).ToString();
-        yield return model.Plumb(x).Layers[0].ToString();
+        yield return model.Inspect(x).ToString();
+        yield return model.Inspect(x).Layers[0].ToString();
         yield return model.Fold(x).ToString();
         yield return model.Recalibrate(x).ToString();
         yield return model.Recalibrate(x).Layers[0].ToString();

@@ -143,7 +143,7 @@ public sealed class ParameterRoleTests
         var model = new Sequential(new Linear(6, 6), new Unflatten(1, [2, 3]), new LayerNorm([2, 3]), new Flatten(),
             new Linear(6, 2));
         Assert.Equal([true, false, false, false, true],
-            model.Plumb(Tensor.RandomNormal([4, 6], new Philox(1))).Layers.Select(static layer => layer.HasWeight));
+            model.Inspect(Tensor.RandomNormal([4, 6], new Philox(1))).Layers.Select(static layer => layer.HasWeight));
         Assert.Equal(["0", "4"], model.InitReport().Layers.Select(static layer => layer.Name));
     }
 
