@@ -112,7 +112,7 @@ public sealed class ConventionsPageTests
             Assert.Equal(convention.ChannelAxis, int.Parse(Cell("channel axis"), CultureInfo.InvariantCulture));
             Assert.Equal(convention.Average.Estimator.ToString(), Cell("running variance"), ignoreCase: true);
             double number = double.Parse(Cell("running update").Split(' ')[^1], CultureInfo.InvariantCulture);
-            Assert.Equal(convention.Average.WeightOfNew, i == 0 ? number : 1 - number, 1e-15);
+            Assert.Equal(convention.Average.WeightOfNew, i == 0 ? number : 1 - number, Tolerances.Float64Ulps);
             Assert.Equal(convention.StatisticsAreInputs ? "inputs" : $"{convention.Average.InitialMean}, {convention.Average.InitialVariance}", Cell("start values: mean, variance"));
             Assert.Equal(convention.SingleValue.ToString(), Cell("one value per channel in training").Split(' ')[0], ignoreCase: true);
             Assert.Equal(convention.HasMask ? "yes" : "-", Cell("mask"));
