@@ -64,7 +64,7 @@ public sealed class CultureTests
             var read = new Sequential(new Linear(2, 2), new BatchNorm1d(2));
             read.Load(path);
             Assert.Equal(WeightsHash.Of(model), WeightsHash.Of(read));
-            Assert.Equal(0.997, ((BatchNorm1d)read[1]).Running!.StartValuesLeft, 1e-12);
+            Assert.Equal(0.997, ((BatchNorm1d)read[1]).Running!.StartValuesLeft, Tolerances.Float64Roundoff);
             Npy.Write(Path.Combine(folder, "x.npy"), batch);
             Assert.Equal(batch.ToArray<float>(), Npy.Read(Path.Combine(folder, "x.npy")).ToArray<float>());
         }

@@ -221,9 +221,9 @@ public sealed class InspectTests
         Assert.Equal(3, report.Layers.Count);
         InitLayer first = report.Layers[0];
         Assert.Equal(("0", "Linear", "U(±0.0625)", Width, Width, "ReLU"), (first.Name, first.Type, first.Distribution, first.FanIn, first.FanOut, first.Through));
-        Assert.Equal(1.0 / (3 * Width), first.ExpectedVariance, 1e-15);
+        Assert.Equal(1.0 / (3 * Width), first.ExpectedVariance, Tolerances.Float64Ulps);
         Assert.InRange(first.MeasuredVariance / first.ExpectedVariance, 0.98, 1.02);
-        Assert.Equal(Math.Sqrt(1.0 / 6), first.Gain!.Value, 1e-12);
+        Assert.Equal(Math.Sqrt(1.0 / 6), first.Gain!.Value, Tolerances.Float64Roundoff);
         Assert.Equal(("normalization", null), (report.Layers[1].Through, report.Layers[1].Gain));
         Assert.Equal("nothing", report.Layers[2].Through);
         Assert.Contains("0.408", report.ToString(), StringComparison.Ordinal);
@@ -231,8 +231,8 @@ public sealed class InspectTests
         network.Initialize(Init.KaimingNormal, new TorchGenerator(1));
         InitLayer kaiming = network.InitReport(Init.KaimingNormal).Layers[0];
         Assert.Equal("N(0, 0.08839²)", kaiming.Distribution);
-        Assert.Equal(1, kaiming.Gain!.Value, 1e-12);
-        Assert.Equal(Math.Sqrt(2), network.InitReport(Init.KaimingNormal, Nonlinearity.Linear).Layers[1].Gain!.Value, 1e-12);
+        Assert.Equal(1, kaiming.Gain!.Value, Tolerances.Float64Roundoff);
+        Assert.Equal(Math.Sqrt(2), network.InitReport(Init.KaimingNormal, Nonlinearity.Linear).Layers[1].Gain!.Value, Tolerances.Float64Roundoff);
     }
 
     private static Linear[] Linears(int count, Init? init, out Tensor inputs)

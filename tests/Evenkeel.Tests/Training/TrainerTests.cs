@@ -243,7 +243,7 @@ public sealed class TrainerTests : IDisposable
         Module start = Model(DType.Float32, dropout: 0);
         double squares = start.Parameters().Where(static p => p.Shape.Rank == 2).Sum(static p => p.Value.ToArray<float>().Sum(static w => (double)w * w));
         Assert.Equal(Train(0, 0.3, out History plain), Train(0.3, 0, out History penalized));
-        Assert.Equal(plain.Losses[0] + (0.5 * 0.3 * squares), penalized.Losses[0], 1e-12);
+        Assert.Equal(plain.Losses[0] + (0.5 * 0.3 * squares), penalized.Losses[0], Tolerances.Float64Roundoff);
     }
 
     [Fact]
@@ -728,7 +728,7 @@ public sealed class TrainerTests : IDisposable
         if (!key.StartsWith("model.", StringComparison.Ordinal)) return;
         other.Resume(path, checkValues: false);
         Tensor taken = other.Model.StateDict()[key["model.".Length..]].To(DType.Float64);
-        Assert.Equal(value, taken.AsSpan<double>()[0], 1e-12);
+        Assert.Equal(value, taken.AsSpan<double>()[0], Tolerances.Float64Roundoff);
     }
 
     [Fact]
