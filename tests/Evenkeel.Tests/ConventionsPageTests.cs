@@ -116,7 +116,7 @@ public sealed class ConventionsPageTests
             Assert.Equal(convention.ChannelAxis, int.Parse(Cell("channel axis"), CultureInfo.InvariantCulture));
             Assert.Equal(convention.Average.Estimator.ToString(), Cell("running variance"), ignoreCase: true);
             double number = double.Parse(Cell("running update").Split(' ')[^1], CultureInfo.InvariantCulture);
-            Assert.Equal(convention.Average.WeightOfNew, i == 0 ? number : 1 - number, 1e-15);
+            Assert.Equal(convention.Average.WeightOfNew, i == 0 ? number : 1 - number, Tolerances.Float64Ulps);
             // ONNX takes the statistics as inputs.
             string start = $"{convention.Average.InitialMean}, {convention.Average.InitialVariance}";
             Assert.Equal(convention == NormConvention.Onnx ? "inputs" : start, Cell("start values: mean, variance"));

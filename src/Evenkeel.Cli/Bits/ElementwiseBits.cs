@@ -55,6 +55,12 @@ internal static class ElementwiseBits
         new("permute/3x5x7x19", probe => probe.Pass(x => x[0].Permute(2, 0, 3, 1), probe.Normal(3, 5, 7, 19))),
         new("permute/9x61x67", probe => probe.Pass(x => x[0].Permute(2, 1, 0), probe.Normal(9, 61, 67))),
         new("concat/axis1", probe => probe.Pass(x => Tensor.Concat(x, 1), probe.Normal(3, 5, 7), probe.Normal(3, 2, 7), probe.Normal(3, 9, 7))),
+        new("stack/axis1", probe => probe.Pass(x => Tensor.Stack(x, 1), probe.Normal(3, 5), probe.Normal(3, 5), probe.Normal(3, 5))),
+        new("split/axis1", probe => probe.Pass(x => Tensor.Concat(x[0].Split(4, 1)[1..], 1), probe.Normal(3, 17, 5))),
+        new("flatten", probe => probe.Pass(x => x[0].Flatten(1), probe.Normal(3, 5, 7))),
+        new("index", probe => probe.Pass(x => x[0][1..3, ^2, ..^1], probe.Normal(4, 17, 5))),
+        new("where/broadcast", probe => probe.Pass(x => Tensor.Where(Choice(probe.Labels(67, 2), 67, 1), x[0], x[1]), probe.Normal(67, 131), probe.Normal(131))),
+        new("gather/axis1", probe => probe.Pass(x => x[0].Gather(1, Choice(probe.Labels(67 * 9, 31), 67, 9)), probe.Normal(67, 31))),
         new("slice/axis1", probe => probe.Pass(x => x[0].Slice(1, 3, 11), probe.Normal(4, 17, 5))),
         new("shared-input", probe => probe.Pass(x => x[0] * x[0].Tanh() + x[0].Exp() * x[1], probe.Normal(s_small), probe.Normal(67))),
     ];
@@ -76,4 +82,6 @@ internal static class ElementwiseBits
         s_pairs.Select(pair => new BitsCase(Named(name, pair), probe => probe.Pass(x => op(x[0], x[1]), probe.Positive(pair.A), probe.Positive(pair.B))));
 
     private static string Named(string name, (int[] A, int[] B) pair) => $"{name}/{ShapeName.Of(pair.A)},{ShapeName.Of(pair.B)}";
+
+    private static Tensor Choice(Tensor labels, params ReadOnlySpan<int> shape) => labels.Reshape(new Shape(shape));
 }

@@ -6,23 +6,26 @@ namespace Evenkeel;
 /// <summary>How a <see cref="GradientCheck"/> is made.</summary>
 public sealed record GradientCheckOptions
 {
-    /// <summary>h of the central difference (f(x + h) - f(x - h))/(2h). Its error is of order h² + 1e-16/h, smallest near 1e-5.</summary>
+    /// <summary>
+    /// h of the central difference (f(x + h) - f(x - h))/(2h). Its error is of order h² + 1e-16/h, smallest near 1e-5.
+    /// Default: 1e-5.
+    /// </summary>
     public double Step { get; init; } = 1e-5;
 
-    /// <summary>The largest relative error that passes.</summary>
+    /// <summary>The largest relative error that passes. Default: 1e-6.</summary>
     public double Tolerance { get; init; } = 1e-6;
 
     /// <summary>
     /// Differences up to this share of the function's size count as none: a central difference is off by the rounding of
     /// the function, some 1e-16·size/h, which would make a derivative that is truly 0 look wrong. The size is
-    /// √Σ(cotangent·f)², the largest of all points looked at.
+    /// √Σ(cotangent·f)², the largest of all points looked at. Default: 1e-9.
     /// </summary>
     public double Floor { get; init; } = 1e-9;
 
-    /// <summary>Seed of the random cotangent and of what is random in the function (dropout).</summary>
+    /// <summary>Seed of the random cotangent and of what is random in the function (dropout). Default: 1.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>The mode of the passes.</summary>
+    /// <summary>The mode of the passes. Default: Train.</summary>
     public Mode Mode { get; init; } = Mode.Train;
 
     /// <inheritdoc/>

@@ -30,10 +30,11 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>Binds a data set to how it is read.</summary>
     /// <param name="dataset">The samples.</param>
     /// <param name="batchSize">Samples a batch.</param>
-    /// <param name="shuffle">Whether each epoch has a random order of its own.</param>
-    /// <param name="lastBatch">What becomes of samples that do not fill a last batch.</param>
-    /// <param name="workers">Threads that make batches in the background; 0 makes each when it is asked for, on all workers.</param>
-    /// <param name="seed">Seed of the orders.</param>
+    /// <param name="shuffle">Whether each epoch has a random order of its own. Default: false.</param>
+    /// <param name="lastBatch">What becomes of samples that do not fill a last batch. Default: Merge.</param>
+    /// <param name="workers">Threads that make batches in the background; 0 makes each when it is asked for, on all workers.
+    /// Default: 1.</param>
+    /// <param name="seed">Seed of the orders. Default: 0.</param>
     /// <param name="cancellationToken">Ends every enumeration: the next batch that is asked for throws.</param>
     /// <exception cref="ArgumentException">There are no samples, or a single one would be left over and <paramref name="lastBatch"/> refuses it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
@@ -60,13 +61,15 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>Threads that make batches in the background.</summary>
     public int Workers { get; }
 
-    /// <summary>Batches that are made ahead, at least one a thread.</summary>
+    /// <summary>Batches that are made ahead, at least one a thread. Default: 2.</summary>
     public int Prefetch { get; init; } = 2;
 
-    /// <summary>The element type of <see cref="Batch.Inputs"/>: Float32 or Float64.</summary>
+    /// <summary>The element type of <see cref="Batch.Inputs"/>: Float32 or Float64. Default: Float32.</summary>
     public DType DType { get; init; } = DType.Float32;
 
-    /// <summary>A stream that shuffled orders are drawn from, one permutation an epoch, instead of the seed's.</summary>
+    /// <summary>
+    /// A stream that shuffled orders are drawn from, one permutation an epoch, instead of the seed's. Default: null.
+    /// </summary>
     public IRandomStream? RandomStream { get; init; }
 
     /// <summary>The number of the epoch that the next enumeration goes through, counted from 0; set it to continue a training.</summary>

@@ -10,6 +10,10 @@ namespace Evenkeel;
 /// </content>
 public sealed partial class Parameter
 {
+    /// <inheritdoc cref="Tensor.this[ReadOnlySpan{TensorIndex}]"/>
+    [IndexerName("Part")]
+    public Tensor this[params ReadOnlySpan<TensorIndex> indices] => Value[indices];
+
     /// <inheritdoc cref="Tensor.operator +(Tensor, Tensor)"/>
     public static Tensor operator +(Parameter a, Parameter b) => (Tensor)a + b;
 
@@ -128,6 +132,12 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Fill"/>
     public void Fill(double value) => Value.Fill(value);
 
+    /// <inheritdoc cref="Tensor.Flatten"/>
+    public Tensor Flatten(int startAxis = 0, int endAxis = -1) => Value.Flatten(startAxis, endAxis);
+
+    /// <inheritdoc cref="Tensor.Gather"/>
+    public Tensor Gather(int axis, Tensor index) => Value.Gather(axis, index);
+
     /// <inheritdoc cref="Tensor.GELU"/>
     public Tensor GELU(bool approximate = false) => Value.GELU(approximate);
 
@@ -241,6 +251,12 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.Softmax"/>
     public Tensor Softmax(int axis = -1) => Value.Softmax(axis);
+
+    /// <inheritdoc cref="Tensor.Split(int, int)"/>
+    public Tensor[] Split(int size, int axis = 0) => Value.Split(size, axis);
+
+    /// <inheritdoc cref="Tensor.Split(ReadOnlySpan{int}, int)"/>
+    public Tensor[] Split(ReadOnlySpan<int> sizes, int axis = 0) => Value.Split(sizes, axis);
 
     /// <inheritdoc cref="Tensor.Sqrt"/>
     public Tensor Sqrt() => Value.Sqrt();

@@ -87,7 +87,7 @@ public static class Folding
         }
 
         if (plan.Folded.Count > 0 && (proof.Outputs == 0 || proof is { LargestOutput: 0, MaxDifference: 0 }))
-            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs to compare the two networks by, got {(proof.Outputs == 0 ? "none that is a number" : "zeros only, which many networks would give")}; nothing would be proved. Pass some real inputs, and look for the first layer without a signal with Plumb.");
+            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs to compare the two networks by, got {(proof.Outputs == 0 ? "none that is a number" : "zeros only, which many networks would give")}; nothing would be proved. Pass some real inputs, and look for the first layer without a signal with Inspect.");
         Require(model, wideProof, Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");
         Require(model, proof, bound ?? (dtype == DType.Float64 ? Float64Bound : 1e-4),
             "in Float64 it does compute the same, so rounding does this: a running variance near 0, or a scale that is "

@@ -21,13 +21,19 @@ public enum RecalibrationOrder
 /// <summary>How running statistics are recalibrated.</summary>
 public sealed record RecalibrationOptions
 {
-    /// <summary>One pass a layer, or one for all.</summary>
+    /// <summary>One pass a layer, or one for all. Default: LayerByLayer.</summary>
     public RecalibrationOrder Order { get; init; } = RecalibrationOrder.LayerByLayer;
 
-    /// <summary>Samples computed at a time. Layer by layer it bounds the memory only; all at once the statistics that layers normalize by are those of so many samples.</summary>
+    /// <summary>
+    /// Samples computed at a time. Layer by layer it bounds the memory only; all at once the statistics that layers
+    /// normalize by are those of so many samples. Default: 256.
+    /// </summary>
     public int BatchSize { get; init; } = 256;
 
-    /// <summary>Labelled data whose accuracy is measured before and after, for example the test set; null for none.</summary>
+    /// <summary>
+    /// Labelled data whose accuracy is measured before and after, for example the test set; null for none. Default:
+    /// null.
+    /// </summary>
     public IDataset? Check { get; init; }
 }
 

@@ -67,6 +67,8 @@ public sealed class ParameterTests
         Assert.Equal([0f, 3f, -2f], (1 - _gamma).ToArray<float>());
         Assert.Equal([-1f, 2f, -3f], (-_gamma).ToArray<float>());
         Assert.Equal(9, Tensor.Concat([_gamma, x, _beta]).Count);
+        Assert.Equal([-2f, 3f], _gamma[1..].ToArray<float>());
+        Assert.Equal(3, _gamma[^1].Item());
     }
 
     [Fact]

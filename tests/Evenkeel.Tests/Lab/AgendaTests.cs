@@ -24,7 +24,7 @@ public sealed class AgendaTests
         piece.Report(0.5);
         // Half of 10 s took 10 s: twice as slow, held back by the 5 % of the plan (2 s) that the planned speed counts like.
         (double done, TimeSpan left) = agenda.State();
-        Assert.Equal(5.0 / 40, done, 1e-12);
+        Assert.Equal(5.0 / 40, done, Tolerances.Float64Roundoff);
         Assert.Equal(35 * 12.0 / 7, left.TotalSeconds, 1e-3);
         _clock.Advance(10);
         piece.Dispose();

@@ -57,7 +57,7 @@ public sealed class RecalibrationTests
         model.Recalibrate(x, new RecalibrationOptions { BatchSize = 7 });
         double[] eval = model.Predict(x).ToArray<double>();
         double[] train = model.Forward(new Tape(Mode.Train).Input(x)).ToArray<double>();
-        Close.To(train, Tensor.From(eval), 1e-12);
+        Close.To(train, Tensor.From(eval), Tolerances.Float64Roundoff);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class RecalibrationTests
             model.Recalibrate(x, new RecalibrationOptions { BatchSize = size });
             for (int i = 0; i < 12; i++)
             {
-                if (i % 3 != 2) Close.To(NaiveOps.Doubles(whole.NamedBuffers()[i].Buffer.Value), model.NamedBuffers()[i].Buffer.Value, 1e-12);
+                if (i % 3 != 2) Close.To(NaiveOps.Doubles(whole.NamedBuffers()[i].Buffer.Value), model.NamedBuffers()[i].Buffer.Value, Tolerances.Float64Roundoff);
             }
         }
 
@@ -80,8 +80,8 @@ public sealed class RecalibrationTests
         string weights = WeightsHash.Of(fast);
         fast.Recalibrate(x, new RecalibrationOptions { BatchSize = 9, Order = RecalibrationOrder.AllAtOnce });
         Assert.NotEqual(weights, WeightsHash.Of(fast));
-        Close.To(NaiveOps.Doubles(whole.NamedBuffers()[0].Buffer.Value), fast.NamedBuffers()[0].Buffer.Value, 1e-12);
-        Close.To(NaiveOps.Doubles(whole.NamedBuffers()[1].Buffer.Value), fast.NamedBuffers()[1].Buffer.Value, 1e-12);
+        Close.To(NaiveOps.Doubles(whole.NamedBuffers()[0].Buffer.Value), fast.NamedBuffers()[0].Buffer.Value, Tolerances.Float64Roundoff);
+        Close.To(NaiveOps.Doubles(whole.NamedBuffers()[1].Buffer.Value), fast.NamedBuffers()[1].Buffer.Value, Tolerances.Float64Roundoff);
         // Later layers have seen batches of 9, each normalized by itself.
         Close.To(NaiveOps.Doubles(whole.NamedBuffers()[3].Buffer.Value), fast.NamedBuffers()[3].Buffer.Value, 0.3);
         // In one batch there is nothing to see differently.
@@ -181,7 +181,7 @@ public sealed class RecalibrationTests
         stopped.Cancel();
         renorm.Running!.NumBatchesTracked.Value.Fill(1);
         Assert.Throws<OperationCanceledException>(() => model.Recalibrate(x, cancellationToken: stopped.Token));
-        Assert.Equal(0.99, renorm.Running.StartValuesLeft, 1e-12);
+        Assert.Equal(0.99, renorm.Running.StartValuesLeft, Tolerances.Float64Roundoff);
 
         renorm.Running.NumBatchesTracked.Value.Fill(6000);
         model.Recalibrate(x, new RecalibrationOptions { BatchSize = 4 });
@@ -214,14 +214,14 @@ public sealed class RecalibrationTests
         foreach (Module norm in new Module[] { last, second, instance }) norm.To(DType.Float64);
         last.Recalibrate(x, new RecalibrationOptions { BatchSize = 2 });
         second.Recalibrate(x.Permute(0, 2, 1), new RecalibrationOptions { BatchSize = 3 });
-        Close.To(NaiveOps.Doubles(second.Running!.Mean.Value), last.Running!.Mean.Value, 1e-13);
-        Close.To(NaiveOps.Doubles(second.Running.Variance.Value), last.Running.Variance.Value, 1e-13);
+        Close.To(NaiveOps.Doubles(second.Running!.Mean.Value), last.Running!.Mean.Value, Tolerances.Float64Sums);
+        Close.To(NaiveOps.Doubles(second.Running.Variance.Value), last.Running.Variance.Value, Tolerances.Float64Sums);
 
         var tracked = (InstanceNorm1d)instance.Clone();
         tracked.Forward(new Tape(Mode.Train).Input(x.Permute(0, 2, 1)));
         instance.Recalibrate(x.Permute(0, 2, 1), new RecalibrationOptions { BatchSize = 3 });
-        Close.To(NaiveOps.Doubles(tracked.Running!.Mean.Value), instance.Running!.Mean.Value, 1e-13);
-        Close.To(NaiveOps.Doubles(tracked.Running.Variance.Value), instance.Running.Variance.Value, 1e-13);
+        Close.To(NaiveOps.Doubles(tracked.Running!.Mean.Value), instance.Running!.Mean.Value, Tolerances.Float64Sums);
+        Close.To(NaiveOps.Doubles(tracked.Running.Variance.Value), instance.Running.Variance.Value, Tolerances.Float64Sums);
     }
 
     [Fact]

@@ -26,9 +26,9 @@ public abstract class InstanceNorm : Module, IFusesReLU, IInitializable, INormal
     private readonly int _dimensions;
 
     private protected InstanceNorm(
-        int dimensions, int numFeatures, double eps, double momentum, bool affine, bool trackRunningStats)
+        int dimensions, int numFeatures, double eps, double? momentum, bool affine, bool trackRunningStats)
     {
-        var average = RunningAverage.Torch(momentum);
+        RunningAverage average = momentum is { } weight ? RunningAverage.Torch(weight) : RunningAverage.Cumulative;
         NormChecks.Features(TypeName, numFeatures);
         NormChecks.Eps(TypeName, eps);
         (_dimensions, NumFeatures, Eps, Average) = (dimensions, numFeatures, eps, average);

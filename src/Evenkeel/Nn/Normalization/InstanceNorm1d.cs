@@ -11,7 +11,8 @@ public sealed class InstanceNorm1d : InstanceNorm
     /// <param name="numFeatures">Number of channels C, 1 or more.</param>
     /// <param name="eps">Added to the variance; 0 or more. The default is 1e-5.</param>
     /// <param name="momentum">
-    /// Weight of the new value in the running statistics, in [0, 1]. The default is 0.1.
+    /// Weight of the new value in the running statistics, in [0, 1];
+    /// null averages all batches equally. Default: 0.1. The default is 0.1.
     /// </param>
     /// <param name="affine">
     /// Whether gamma and beta are learned; without them, which is the default, they are 1 and 0.
@@ -23,7 +24,7 @@ public sealed class InstanceNorm1d : InstanceNorm
     /// <exception cref="ArgumentOutOfRangeException">
     /// No features, a negative or NaN eps, or a momentum outside [0, 1].
     /// </exception>
-    public InstanceNorm1d(int numFeatures, double eps = 1e-5, double momentum = 0.1, bool affine = false,
+    public InstanceNorm1d(int numFeatures, double eps = 1e-5, double? momentum = 0.1, bool affine = false,
         bool trackRunningStats = false)
         : base(dimensions: 1, numFeatures, eps, momentum, affine, trackRunningStats)
     {

@@ -7,8 +7,8 @@ namespace Evenkeel.Nn;
 /// <remarks>Modes, running statistics, state-dict keys and source: see <see cref="InstanceNorm"/>.</remarks>
 public sealed class InstanceNorm2d : InstanceNorm
 {
-    /// <inheritdoc cref="InstanceNorm1d(int, double, double, bool, bool)"/>
-    public InstanceNorm2d(int numFeatures, double eps = 1e-5, double momentum = 0.1, bool affine = false,
+    /// <inheritdoc cref="InstanceNorm1d(int, double, double?, bool, bool)"/>
+    public InstanceNorm2d(int numFeatures, double eps = 1e-5, double? momentum = 0.1, bool affine = false,
         bool trackRunningStats = false)
         : base(dimensions: 2, numFeatures, eps, momentum, affine, trackRunningStats)
     {

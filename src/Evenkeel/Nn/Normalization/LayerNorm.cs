@@ -34,9 +34,11 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalizati
 
     /// <summary>Creates the layer for vectors of <paramref name="features"/> values.</summary>
     /// <param name="features">Size of the last dimension.</param>
-    /// <param name="eps">Added to the variance; 0 or more.</param>
-    public LayerNorm(int features, double eps = 1e-5)
-        : this(Positive(features), eps)
+    /// <param name="eps">Added to the variance; 0 or more. Default: 1e-5.</param>
+    /// <param name="elementwiseAffine">Whether gamma and beta are learned. Default: true.</param>
+    /// <param name="bias">Whether beta is learned, if gamma is. Default: true.</param>
+    public LayerNorm(int features, double eps = 1e-5, bool elementwiseAffine = true, bool bias = true)
+        : this(Positive(features), eps, elementwiseAffine, bias)
     {
     }
 

@@ -80,7 +80,7 @@ public sealed class TrainingClaimsTests
     [Fact]
     public void Epochs_to_an_accuracy_are_counted_between_the_epochs()
     {
-        Assert.Equal(1.5, DeepNet.EpochsTo([0.1, 0.3, 0.5, 0.2], 0.4), 1e-12);
+        Assert.Equal(1.5, DeepNet.EpochsTo([0.1, 0.3, 0.5, 0.2], 0.4), Tolerances.Float64Roundoff);
         Assert.Equal(0, DeepNet.EpochsTo([0.5, 0.6], 0.4));
         Assert.Equal(2, DeepNet.EpochsTo([0.1, 0.2, 0.3], 0.4));
         Assert.Equal(2, DeepNet.EpochsTo([0.1, double.NaN, double.NaN], 0.4));
@@ -141,7 +141,7 @@ public sealed class TrainingClaimsTests
     [Fact]
     public void A_width_is_measured_between_the_points()
     {
-        Assert.Equal(1 + 0.5 + 0.75, WeightScale.Width([0, 1, 2, 3], [0.6, 0.8, 0.4, 1.2], 0.6), 1e-12);
+        Assert.Equal(1 + 0.5 + 0.75, WeightScale.Width([0, 1, 2, 3], [0.6, 0.8, 0.4, 1.2], 0.6), Tolerances.Float64Roundoff);
         Assert.Equal(0, WeightScale.Width([0, 1], [0.1, 0.2], 0.6));
         Assert.Equal(2, WeightScale.Width([0, 2], [0.6, 0.6], 0.6));
     }

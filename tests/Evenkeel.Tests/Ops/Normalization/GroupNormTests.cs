@@ -91,10 +91,10 @@ public sealed class GroupNormTests
         var beta = new Parameter(Tensor.From([1.0, 0.0], [2]));
         Tensor y = x.GroupNorm(1, gamma, beta, eps: 4);
         y.Backward(Tensor.From(Repeated(1, 0, 0, 2), shape));
-        NormCompare.Close("y", y, Repeated(-1, 1.0 / 3, 1, 3), 1e-14, 1);
-        NormCompare.Close("dx", x.Gradient!, Repeated(1.0 / 3, -5.0 / 9, -7.0 / 9, 1), 1e-14, 1);
-        NormCompare.Close("dgamma", gamma.Gradient!, [-1.0 * repeat, 2 * repeat], 1e-14, 1);
-        NormCompare.Close("dbeta", beta.Gradient!, [repeat, 2 * repeat], 1e-14, 1);
+        NormCompare.Close("y", y, Repeated(-1, 1.0 / 3, 1, 3), Tolerances.Float64Steps, 1);
+        NormCompare.Close("dx", x.Gradient!, Repeated(1.0 / 3, -5.0 / 9, -7.0 / 9, 1), Tolerances.Float64Steps, 1);
+        NormCompare.Close("dgamma", gamma.Gradient!, [-1.0 * repeat, 2 * repeat], Tolerances.Float64Steps, 1);
+        NormCompare.Close("dbeta", beta.Gradient!, [repeat, 2 * repeat], Tolerances.Float64Steps, 1);
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public sealed class GroupNormTests
             Tensor x = Random([3, 6, s, 1], 7);
             Tensor wide = x * Tensor.Ones([1, 1, 1, 3], DType.Float64);
             double[] rows = x.GroupNorm(2, null, null).ToArray<double>(), planes = wide.GroupNorm(2, null, null).ToArray<double>();
-            for (int i = 0; i < planes.Length; i++) Assert.Equal(rows[i / 3], planes[i], 1e-13);
+            for (int i = 0; i < planes.Length; i++) Assert.Equal(rows[i / 3], planes[i], Tolerances.Float64Sums);
         }
     }
 
@@ -252,7 +252,7 @@ public sealed class GroupNormTests
         NormCompare.Close("dbeta", betas.Gradient!, twin.Dbeta, 4 * tolerance, twin.Dbeta.Max(Math.Abs));
     }
 
-    private static void Near(Tensor expected, Tensor actual) => NormCompare.Close("y", actual, expected.ToArray<double>(), 1e-13, 1);
+    private static void Near(Tensor expected, Tensor actual) => NormCompare.Close("y", actual, expected.ToArray<double>(), Tolerances.Float64Sums, 1);
 
     private static int[] Parse(string text) => Array.ConvertAll(text.Split('x'), int.Parse);
 

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Evenkeel.Tests.Diagnostics;
 
-public sealed class PlumbTests
+public sealed class InspectTests
 {
     private const int Width = 256;
 
@@ -27,7 +27,7 @@ public sealed class PlumbTests
         Tensor bad = x.Clone();
         bad.AsSpan<float>()[0] = float.NaN;
 
-        PlumbReport report = network.Plumb(x), again = network.Plumb(x), broken = network.Plumb(bad);
+        InspectionReport report = network.Inspect(x), again = network.Inspect(x), broken = network.Inspect(bad);
         Assert.Equal(report.ToString(), again.ToString());
         Assert.Equal(gradient, weight.Gradient!.ToArray<float>());
         Assert.True(weight.RequiresGradient);
@@ -38,7 +38,7 @@ public sealed class PlumbTests
         Assert.Equal(5, report.Layers.Count);
         Assert.All(report.Layers, static layer => Assert.NotNull(layer.Gradient));
         Assert.Contains("0 (Linear) is the first layer whose output is not finite", broken.ToString(), StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => network.Plumb(Tensor.Zeros([8, 5])));
+        Assert.Throws<ArgumentException>(() => network.Inspect(Tensor.Zeros([8, 5])));
         Assert.True(weight.RequiresGradient);
     }
 
@@ -47,7 +47,7 @@ public sealed class PlumbTests
     {
         // The lesson's network, N(0, 1), seed 1: PyTorch has its first NaN at layer 35.
         Linear[] linears = Linears(100, Init.Normal(), out Tensor x);
-        PlumbReport prefix = Stack(linears[..20]).Plumb(x), whole = Stack(linears).Plumb(x);
+        InspectionReport prefix = Stack(linears[..20]).Inspect(x), whole = Stack(linears).Inspect(x);
         Assert.Equal(new RangeEnd(true, 35, null), prefix.ActivationEnd);
         Assert.Equal(35, whole.ActivationEnd!.Layer);
         Assert.Equal("70", whole.ActivationEnd.Name);
@@ -63,7 +63,7 @@ public sealed class PlumbTests
     public void TwentyLayersForetellWhereAHundredFade()
     {
         Linear[] linears = Linears(100, null, out Tensor x);
-        PlumbReport prefix = Stack(linears[..20]).Plumb(x), whole = Stack(linears).Plumb(x);
+        InspectionReport prefix = Stack(linears[..20]).Inspect(x), whole = Stack(linears).Inspect(x);
         Assert.InRange(prefix.ActivationFactor, 0.38, 0.43);
         Assert.InRange(prefix.GradientFactor, 0.36, 0.46);
         Assert.False(prefix.ActivationEnd!.Overflows || prefix.ActivationEnd.Happened || whole.ActivationEnd!.Overflows);
@@ -76,7 +76,7 @@ public sealed class PlumbTests
     [Fact]
     public void AHealthyNetworkGetsNoAdvice()
     {
-        PlumbReport kaiming = Stack(Linears(20, Init.KaimingNormal, out Tensor x)).Plumb(x);
+        InspectionReport kaiming = Stack(Linears(20, Init.KaimingNormal, out Tensor x)).Inspect(x);
         Assert.Empty(kaiming.Advice);
         Assert.Null(kaiming.ActivationEnd);
         Assert.Contains("They stay inside float32's range.", kaiming.ToString(), StringComparison.Ordinal);
@@ -93,7 +93,7 @@ public sealed class PlumbTests
         (Module model, Shape sample) = Network(kind);
         (IDataset data, Tensor inputs) = Samples(sample);
         Train(model, data);
-        PlumbReport report = model.Plumb(inputs);
+        InspectionReport report = model.Inspect(inputs);
         Assert.True(report.Advice.Count == 0, report.ToString());
         Assert.Null(report.ActivationEnd);
         Assert.Null(report.GradientEnd);
@@ -114,7 +114,7 @@ public sealed class PlumbTests
         }
 
         pooled.Initialize(Init.KaimingNormal, random);
-        PlumbReport report = pooled.Plumb(Tensor.RandomNormal([8, 8, 32, 32], random));
+        InspectionReport report = pooled.Inspect(Tensor.RandomNormal([8, 8, 32, 32], random));
         Assert.InRange(report.GradientFactor, 0.9, 1.1);
         Assert.Empty(report.Advice);
     }
@@ -156,7 +156,7 @@ public sealed class PlumbTests
 
         // With gamma 0.05 the next norm takes the scale back, and the gradient grows as it fell: only a bias keeps the fall.
         if (fault == "gammas near 0") model = WithResidualScale(random);
-        PlumbReport report = model.Plumb(Tensor.RandomNormal([32, Width], random));
+        InspectionReport report = model.Inspect(Tensor.RandomNormal([32, Width], random));
         Assert.True(report.Advice.Any(text => text.Contains(advice, StringComparison.Ordinal)), report.ToString());
     }
 
@@ -167,10 +167,10 @@ public sealed class PlumbTests
         var saturated = new Sequential(new Linear(Width, Width, random: random), new Tanh());
         saturated.Initialize(Init.Normal(), random);
         Tensor x = Tensor.RandomNormal([16, Width], random);
-        Assert.Contains(saturated.Plumb(x).Advice, static advice => advice.Contains("of 1 (Tanh) are saturated", StringComparison.Ordinal));
+        Assert.Contains(saturated.Inspect(x).Advice, static advice => advice.Contains("of 1 (Tanh) are saturated", StringComparison.Ordinal));
         var dead = new Linear(Width, Width, random: random);
         dead.Bias!.Value.Fill(-100);
-        Assert.Contains(new Sequential(dead, new ReLU()).Plumb(x).Advice, static advice => advice.Contains("100.0% of the outputs of 1 (ReLU) are 0", StringComparison.Ordinal));
+        Assert.Contains(new Sequential(dead, new ReLU()).Inspect(x).Advice, static advice => advice.Contains("100.0% of the outputs of 1 (ReLU) are 0", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -179,7 +179,7 @@ public sealed class PlumbTests
     public void ImagesAndConvolutionsAreLookedThroughToo(bool norm)
     {
         var network = LeNet.Color(norm: norm ? NormKind.BatchNorm : null, random: new TorchGenerator(1));
-        PlumbReport report = network.Plumb(Tensor.RandomNormal([4, 3, 32, 32], new Philox(1)));
+        InspectionReport report = network.Inspect(Tensor.RandomNormal([4, 3, 32, 32], new Philox(1)));
         Assert.Equal(5, report.Layers.Count(static layer => layer.HasWeight));
         Assert.All(report.Layers, static layer => Assert.True(layer.Activation.Std > 0 && layer.Gradient?.Std > 0, layer.Name));
         Assert.Equal(new Shape(4, 6, 28, 28), report.Layers[0].Shape);
@@ -190,7 +190,7 @@ public sealed class PlumbTests
     public void ScoresAfterSigmoidsAreNoGrowth()
     {
         // The scores have not been through a sigmoid: taken for a step like the others, they foretold an overflow, where every value lies between 0 and 1.
-        PlumbReport report = LeNet.Gray(random: new Philox(1)).Plumb(Tensor.RandomNormal([4, 1, 28, 28], new Philox(2)));
+        InspectionReport report = LeNet.Gray(random: new Philox(1)).Inspect(Tensor.RandomNormal([4, 1, 28, 28], new Philox(2)));
         double[] std = [.. report.Layers.Where(static layer => layer.Name is "pool1" or "act4").Select(static layer => layer.Activation.Std)];
         Assert.Equal(Math.Pow(std[1] / std[0], 1.0 / 3), report.ActivationFactor, 1e-9);
         Assert.Null(report.ActivationEnd);
@@ -199,7 +199,7 @@ public sealed class PlumbTests
         var growing = new Sequential(new Linear(50, 50), new Tanh(), new Linear(50, 50), new Tanh());
         Init.Normal(0.001).Fill(((Linear)growing[0]).Weight.Value, new Philox(3));
         Init.Normal(0.3).Fill(((Linear)growing[2]).Weight.Value, new Philox(5));
-        report = growing.Plumb(Tensor.RandomNormal([8, 50], new Philox(4)));
+        report = growing.Inspect(Tensor.RandomNormal([8, 50], new Philox(4)));
         Assert.True(report.ActivationFactor > 1.1);
         Assert.Null(report.ActivationEnd);
     }
@@ -221,9 +221,9 @@ public sealed class PlumbTests
         Assert.Equal(3, report.Layers.Count);
         InitLayer first = report.Layers[0];
         Assert.Equal(("0", "Linear", "U(±0.0625)", Width, Width, "ReLU"), (first.Name, first.Type, first.Distribution, first.FanIn, first.FanOut, first.Through));
-        Assert.Equal(1.0 / (3 * Width), first.ExpectedVariance, 1e-15);
+        Assert.Equal(1.0 / (3 * Width), first.ExpectedVariance, Tolerances.Float64Ulps);
         Assert.InRange(first.MeasuredVariance / first.ExpectedVariance, 0.98, 1.02);
-        Assert.Equal(Math.Sqrt(1.0 / 6), first.Gain!.Value, 1e-12);
+        Assert.Equal(Math.Sqrt(1.0 / 6), first.Gain!.Value, Tolerances.Float64Roundoff);
         Assert.Equal(("normalization", null), (report.Layers[1].Through, report.Layers[1].Gain));
         Assert.Equal("nothing", report.Layers[2].Through);
         Assert.Contains("0.408", report.ToString(), StringComparison.Ordinal);
@@ -231,8 +231,8 @@ public sealed class PlumbTests
         network.Initialize(Init.KaimingNormal, new TorchGenerator(1));
         InitLayer kaiming = network.InitReport(Init.KaimingNormal).Layers[0];
         Assert.Equal("N(0, 0.08839²)", kaiming.Distribution);
-        Assert.Equal(1, kaiming.Gain!.Value, 1e-12);
-        Assert.Equal(Math.Sqrt(2), network.InitReport(Init.KaimingNormal, Nonlinearity.Linear).Layers[1].Gain!.Value, 1e-12);
+        Assert.Equal(1, kaiming.Gain!.Value, Tolerances.Float64Roundoff);
+        Assert.Equal(Math.Sqrt(2), network.InitReport(Init.KaimingNormal, Nonlinearity.Linear).Layers[1].Gain!.Value, Tolerances.Float64Roundoff);
     }
 
     private static Linear[] Linears(int count, Init? init, out Tensor inputs)

@@ -12,10 +12,10 @@ namespace Evenkeel.Diagnostics;
 /// <param name="Activation">The output.</param>
 /// <param name="Gradient">The gradient of the output; null where none arrives.</param>
 /// <param name="DeadShare">Of a ReLU: the share of channels (dimension 1, or the last one if that is more) that are 0 in every sample; null for other layers.</param>
-public sealed record PlumbLayer(string Name, string Type, Shape Shape, bool HasWeight, TensorStatistics Activation, TensorStatistics? Gradient, double? DeadShare)
+public sealed record InspectedLayer(string Name, string Type, Shape Shape, bool HasWeight, TensorStatistics Activation, TensorStatistics? Gradient, double? DeadShare)
 {
     /// <inheritdoc/>
-    public override string ToString() => InvariantText.Of(nameof(PlumbLayer), PrintMembers);
+    public override string ToString() => InvariantText.Of(nameof(InspectedLayer), PrintMembers);
 
     /// <summary>Whether the scale of its output does not depend on that of its input.</summary>
     internal bool SetsScale { get; init; }
@@ -37,8 +37,8 @@ public sealed record RangeEnd(bool Overflows, int Layer, string? Name)
     public bool Happened => Name is not null;
 }
 
-/// <summary>What <see cref="Plumbing.Plumb"/> has seen; <see cref="ToString"/> is a table.</summary>
-public sealed class PlumbReport
+/// <summary>What <see cref="Inspection.Inspect"/> has seen; <see cref="ToString"/> is a table.</summary>
+public sealed class InspectionReport
 {
     /// <summary>Within this factor a layer, up or down, scale counts as kept.</summary>
     private const double Steady = 1.1;
@@ -55,7 +55,7 @@ public sealed class PlumbReport
     private readonly Shape _input;
     private readonly bool _isNormalized;
 
-    internal PlumbReport(string model, Shape input, IReadOnlyList<PlumbLayer> layers)
+    internal InspectionReport(string model, Shape input, IReadOnlyList<InspectedLayer> layers)
     {
         (_model, _input, Layers) = (model, input, layers);
         var forward = new List<Stage>();
@@ -87,7 +87,7 @@ public sealed class PlumbReport
     }
 
     /// <summary>All layers in the order of the forward pass.</summary>
-    public IReadOnlyList<PlumbLayer> Layers { get; }
+    public IReadOnlyList<InspectedLayer> Layers { get; }
 
     /// <summary>The factor by which the standard deviation changes from one layer with a weight to the next: the geometric mean over all of them, but for a last one that no other layer follows while one follows the others; NaN below two.</summary>
     public double ActivationFactor { get; }
@@ -116,7 +116,7 @@ public sealed class PlumbReport
     public override string ToString()
     {
         var grid = new TextGrid(3, "Layer", "Type", "Output", "std", "gradient std", "zeros", "saturated", "NaN/Inf");
-        foreach (PlumbLayer layer in Layers)
+        foreach (InspectedLayer layer in Layers)
         {
             grid.Add(layer.Name, layer.Type, layer.Shape.ToString(), TextGrid.Number(layer.Activation.Std), layer.Gradient is { } gradient ? TextGrid.Number(gradient.Std) : "-",
                 TextGrid.Share(layer.Activation.ZeroShare), TextGrid.Share(layer.Activation.SaturatedShare), layer.Activation.NonFinite.ToString("N0", CultureInfo.InvariantCulture));
@@ -149,11 +149,11 @@ public sealed class PlumbReport
         (factor > Steady || factor < 1 / Steady) && Math.Abs(VectorMath.Log(factor)) * (stages - 1) > VectorMath.Log(Drift);
 
     /// <summary>The gradients of what each stage hands on, from the output back, as they are or as they would be without pooling.</summary>
-    private static List<Stage> Backward(IReadOnlyList<PlumbLayer> layers, bool withPooling)
+    private static List<Stage> Backward(IReadOnlyList<InspectedLayer> layers, bool withPooling)
     {
         var backward = new List<Stage>();
         double pooled = 1, norm = double.NaN;
-        PlumbLayer? last = null;
+        InspectedLayer? last = null;
         for (int i = layers.Count - 1; i >= 0; i--)
         {
             if (last is null) (last, norm) = (layers[i], layers[i].GradientNorm / pooled);
@@ -167,10 +167,10 @@ public sealed class PlumbReport
     }
 
     /// <summary>Whether a normalization layer follows every weight but the last.</summary>
-    private static bool IsNormalized(IReadOnlyList<PlumbLayer> layers)
+    private static bool IsNormalized(IReadOnlyList<InspectedLayer> layers)
     {
         int weights = 0, open = 0;
-        foreach (PlumbLayer layer in layers)
+        foreach (InspectedLayer layer in layers)
         {
             if (layer.HasWeight)
             {
@@ -206,7 +206,7 @@ public sealed class PlumbReport
         var advice = new List<string>();
         if (!finite)
         {
-            PlumbLayer first = Layers.First(static layer => layer.Activation.NonFinite > 0);
+            InspectedLayer first = Layers.First(static layer => layer.Activation.NonFinite > 0);
             advice.Add($"{first.Name} ({first.Type}) is the first layer whose output is not finite: {first.Activation.NaNs} NaNs, {first.Activation.Infinities} infinities.");
         }
 
@@ -224,7 +224,7 @@ public sealed class PlumbReport
             advice.Add($"{TextGrid.Share(dead.Activation.ZeroShare)} of the outputs of {dead.Name} ({dead.Type}) are 0, and {TextGrid.Share(dead.DeadShare)} of its channels are 0 in every sample: check the biases before it{(_isNormalized ? " (beta of a normalization layer)" : ", or normalize its inputs")}.");
         return advice;
 
-        PlumbLayer? Worst(Func<PlumbLayer, double?> share) => Layers.Where(layer => share(layer) is not null).MaxBy(layer => share(layer));
+        InspectedLayer? Worst(Func<InspectedLayer, double?> share) => Layers.Where(layer => share(layer) is not null).MaxBy(layer => share(layer));
     }
 
     /// <summary>A weight and what follows it up to the next: largest magnitude of all outputs, std of the last one, whether the weight's is the only one.</summary>

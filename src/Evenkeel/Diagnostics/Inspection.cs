@@ -4,7 +4,7 @@ using Evenkeel.Random;
 namespace Evenkeel.Diagnostics;
 
 /// <summary>Looks through a network before it is trained.</summary>
-public static class Plumbing
+public static class Inspection
 {
     /// <summary>
     /// One forward and one backward pass: how large activations and gradients are in each layer, where they leave float32's range or will in a deeper network of this kind, and what to do about it.
@@ -16,7 +16,7 @@ public static class Plumbing
     /// <param name="model">The network.</param>
     /// <param name="inputs">A batch of inputs like those of the training; with batch norm, two samples or more.</param>
     /// <param name="seed">Seed of the gradient at the output and of dropout.</param>
-    public static PlumbReport Plumb(this Module model, Tensor inputs, ulong seed = 0)
+    public static InspectionReport Inspect(this Module model, Tensor inputs, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);
@@ -36,12 +36,12 @@ public static class Plumbing
 
             Tensor output = model.Forward(tape.Input(inputs, requiresGradient: true));
             output.Backward(Tensor.RandomNormal(output.Shape, new Philox(seed, "plumb"), output.DType));
-            var layers = new PlumbLayer[gradients.Count];
+            var layers = new InspectedLayer[gradients.Count];
             for (int i = 0; i < layers.Length; i++)
             {
                 LayerStatistics seen = activations.Records[i];
                 (Module module, Tensor y) = gradients[i];
-                layers[i] = new PlumbLayer(
+                layers[i] = new InspectedLayer(
                     seen.Name, seen.Type, seen.Shape, HasWeight(module), seen.Values, y.Gradient is { } gradient ? TensorStatistics.Of(gradient) : null, module is ReLU ? DeadShare(y) : null)
                 {
                     SetsScale = SetsScale(module),
@@ -49,7 +49,7 @@ public static class Plumbing
                 };
             }
 
-            return new PlumbReport(model.TypeName, inputs.Shape, layers);
+            return new InspectionReport(model.TypeName, inputs.Shape, layers);
         }
         finally
         {
