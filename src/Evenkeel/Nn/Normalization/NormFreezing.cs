@@ -102,7 +102,8 @@ public static class NormFreezing
     /// A batch norm keeps no running statistics, so its output would depend on the batch all the same; nothing was
     /// changed.
     /// </exception>
-    public static int FreezeNormStatistics(this Module model) => SetAll(model, NormState.FrozenStatistics, nameof(FreezeNormStatistics));
+    public static int FreezeNormStatistics(this Module model) =>
+        SetAll(model, NormState.FrozenStatistics, nameof(FreezeNormStatistics));
 
     /// <summary>
     /// Lets the statistics of every norm follow the batches again, and its gamma and beta learn. See
