@@ -1,5 +1,5 @@
 #:project ../src/Evenkeel/Evenkeel.csproj
-// Prints: best validation accuracy 73.8 %
+// Prints: best validation accuracy 99.8 %
 
 using Evenkeel.Data;
 using Evenkeel.Losses;
@@ -7,19 +7,20 @@ using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Training;
 
-// Small images of ten classes, drawn from a seed; Cifar10.GetData(path) reads the real ones.
-Cifar10Split data = SyntheticCifar.Create(seed: 1, train: 1000, validation: 1000, test: 0);
+// Points on three spirals, with noise: the net learns which spiral a point is on.
+TensorDataset training = Synthetic.Spirals(samples: 1500, arms: 3, noise: 0.03, seed: 1);
+TensorDataset validation = Synthetic.Spirals(samples: 600, arms: 3, noise: 0.03, seed: 2);
 
 var model = new Sequential(
-    new Flatten(),
-    new Linear(3072, 100, bias: false), new BatchNorm1d(100), new ReLU(),
-    new Linear(100, 100, bias: false), new BatchNorm1d(100), new ReLU(),
-    new Linear(100, 10));
+    new Linear(2, 64, bias: false), new BatchNorm1d(64), new ReLU(),
+    new Linear(64, 64, bias: false), new BatchNorm1d(64), new ReLU(),
+    new Linear(64, 3));
 model.Initialize(Init.KaimingNormal, seed: 1);
-Console.WriteLine(model.Summary([32, 3, 32, 32]));
+Console.WriteLine(model.Summary([50, 2]));
 
 var options = new TrainerOptions { Epochs = 10, BatchSize = 50, Seed = 1 };
-var trainer = new Trainer(model, new Adam(model.Parameters(), learningRate: 1e-3), new CrossEntropyLoss(), options);
-History history = trainer.Fit(new ImageDataset(data.Train, data.MeanImage), new ImageDataset(data.Validation, data.MeanImage));
+var trainer = new Trainer(model, new Adam(model.Parameters(), learningRate: 1e-2), new CrossEntropyLoss(), options);
+History history = trainer.Fit(training, validation);
 
-Console.WriteLine($"training accuracy {history.TrainAccuracies[^1]:P1}, best validation accuracy {history.BestValidationAccuracy:P1} (a guess: 10 %)");
+Console.WriteLine($"training accuracy {history.TrainAccuracies[^1]:P1}, "
+    + $"best validation accuracy {history.BestValidationAccuracy:P1} (a guess: 33 %)");

@@ -3,11 +3,11 @@
 // Prints: in 0, before it
 using Evenkeel;
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 TensorDataset training = Points(4000, seed: 1), test = Points(1000, seed: 2);

@@ -3,13 +3,15 @@ namespace Evenkeel.Architecture.Tests;
 /// <summary>The files of the repository that people write: no output, no packages.</summary>
 internal static class Repository
 {
-    private static readonly string[] s_made = ["bin", "obj", "out", "artifacts", "node_modules", "TestResults", "BenchmarkDotNet.Artifacts", ".git"];
+    private static readonly string[] s_made =
+        ["bin", "obj", "out", "artifacts", "node_modules", "TestResults", "BenchmarkDotNet.Artifacts", ".git"];
 
     /// <summary>The folder that holds Evenkeel.slnx.</summary>
     public static string Root { get; } = FindRoot();
 
     /// <summary>All files as paths from <see cref="Root"/> with forward slashes.</summary>
-    public static IReadOnlyList<string> Files { get; } = [.. FilesBelow(Root).Select(Relative).Order(StringComparer.Ordinal)];
+    public static IReadOnlyList<string> Files { get; } =
+        [.. FilesBelow(Root).Select(Relative).Order(StringComparer.Ordinal)];
 
     /// <summary>The text of a file.</summary>
     /// <param name="path">The path from <see cref="Root"/>.</param>
@@ -31,7 +33,8 @@ internal static class Repository
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(folder.FullName, "Evenkeel.slnx")))
-            folder = folder.Parent ?? throw new InvalidOperationException("The tests must run from inside the repository.");
+            folder = folder.Parent
+                ?? throw new InvalidOperationException("The tests must run from inside the repository.");
         return folder.FullName;
     }
 }

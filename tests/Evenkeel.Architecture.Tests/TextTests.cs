@@ -16,10 +16,11 @@ public sealed partial class TextTests
     public void No_line_of_code_or_prose_is_wider_than_120_columns()
     {
         var wide = new List<string>();
-        foreach (string file in Repository.Files.Where(static path => path.EndsWith(".cs", StringComparison.Ordinal) || path.EndsWith(".md", StringComparison.Ordinal)))
+        foreach (string file in Repository.Files.Where(static path => Path.GetExtension(path) is ".cs" or ".md"))
         {
             int[] lines = [.. WideLines(file)];
-            if (lines.Length > 0) wide.Add($"{file}: {lines.Length} lines over {Columns} columns, the first is {lines[0]}");
+            if (lines.Length > 0)
+                wide.Add($"{file}: {lines.Length} lines over {Columns} columns, the first is {lines[0]}");
         }
 
         Assert.True(wide.Count == 0, string.Join('\n', wide));
@@ -39,7 +40,8 @@ public sealed partial class TextTests
 
     /// <summary>A sign that takes two places in memory is one column.</summary>
     [Fact]
-    public void Columns_are_signs_as_a_reader_sees_them() => Assert.True(Fits("a.cs", string.Concat(Enumerable.Repeat("\U0001D465", 120))));
+    public void Columns_are_signs_as_a_reader_sees_them() =>
+        Assert.True(Fits("a.cs", string.Concat(Enumerable.Repeat("\U0001D465", 120))));
 
     [Fact]
     public void Every_rule_that_is_off_says_what_it_asks_for_and_why_it_is_off()
@@ -49,7 +51,9 @@ public sealed partial class TextTests
             .Where(i => lines[i].EndsWith("severity = none", StringComparison.Ordinal) && !HasReason(lines, i))
             .Select(i => $"line {i + 1}: {lines[i]}")];
         Assert.Contains(lines, static line => line.EndsWith("severity = none", StringComparison.Ordinal));
-        Assert.True(off.Length == 0, "Write a comment above each: # Asks for ... Why it is off.\n" + string.Join('\n', off));
+        Assert.True(
+            off.Length == 0,
+            "Write a comment above each: # Asks for ... Why it is off.\n" + string.Join('\n', off));
     }
 
     private static bool HasReason(string[] lines, int i)
@@ -70,7 +74,8 @@ public sealed partial class TextTests
 
     private static bool Fits(string file, string line) =>
         line.Length <= Columns || new StringInfo(line).LengthInTextElements <= Columns
-        || (file.EndsWith(".md", StringComparison.Ordinal) && (line.TrimStart().StartsWith('|') || Address().IsMatch(line)));
+        || (file.EndsWith(".md", StringComparison.Ordinal)
+            && (line.TrimStart().StartsWith('|') || Address().IsMatch(line)));
 
     [GeneratedRegex("https?://")]
     private static partial Regex Address();

@@ -3,8 +3,9 @@ using Evenkeel.Diagnostics;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Nn;
-using Evenkeel.Tests.Training;
+using Evenkeel.Tests.Surgery;
 using Evenkeel.Training;
 using Xunit;
 
@@ -77,7 +78,7 @@ public sealed class ReadmeTests
     [Fact]
     public void What_to_do_after_training_is_the_code_below()
     {
-        string source = Text("tests", "Evenkeel.Tests", "Training", "AfterTraining.cs");
+        string source = Text("tests", "Evenkeel.Tests", "Surgery", "AfterTraining.cs");
         Assert.Contains(source[source.IndexOf("public static class", StringComparison.Ordinal)..].Trim(), Text("README.md"), StringComparison.Ordinal);
 
         LeNet model = LeNet.Gray(norm: NormKind.BatchNorm, random: new Philox(1));

@@ -1,4 +1,3 @@
-using Evenkeel.Lab.Commands;
 
 namespace Evenkeel.Lab.Claims;
 
@@ -37,7 +36,7 @@ internal sealed class Evidence(
     /// <param name="experiments">Whose figure it would be.</param>
     /// <param name="missing">Names the figure.</param>
     public static LabException Lacks(string reader, IReadOnlyList<string> experiments, KeyNotFoundException missing) => new(
-        $"{reader} needs what the results of {string.Join(", ", experiments)} do not have ({missing.Message.TrimEnd('.')}): they are of another version. Run them again.", ExitCode.Failed, missing);
+        $"{reader} needs what the results of {string.Join(", ", experiments)} do not have ({missing.Message.TrimEnd('.')}): they are of another version. Run them again.", missing);
 
     /// <summary>Whether every seed has a figure: a quick run may leave some out.</summary>
     public bool HasFigure(string experiment, string figure) => Of(experiment).All(figures => figures.ContainsKey(figure));

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Claims;

@@ -1,4 +1,3 @@
-using Evenkeel.Lab.Commands;
 
 namespace Evenkeel.Lab.Experiments;
 
@@ -36,7 +35,7 @@ internal sealed record Curve(string Label, IReadOnlyList<double> X, IReadOnlyLis
     public static Curve Of(ExperimentResult result, string series, string label, Marker marker = Marker.None, bool hasLine = true)
     {
         Series found = result.Series.FirstOrDefault(candidate => candidate.Name == series)
-            ?? throw new LabException($"no series {series} among the results: they are of another version. Run the experiment again.", ExitCode.Failed);
+            ?? throw new LabException($"no series {series} among the results: they are of another version. Run the experiment again.");
         return new Curve(label, found.X, found.Y, marker, hasLine);
     }
 

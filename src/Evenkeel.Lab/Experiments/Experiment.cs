@@ -1,3 +1,4 @@
+
 namespace Evenkeel.Lab.Experiments;
 
 /// <summary>
@@ -47,13 +48,18 @@ internal abstract class Experiment
     /// <summary>Runs it. Results depend on the context's settings and data only.</summary>
     public abstract ExperimentResult Run(ExperimentContext context);
 
-    /// <summary>
-    /// Runs it again with another seed, for the claims: its figures are what counts. Overridden where a part is enough; figures that claims read must be there and be measured as <see cref="Run"/> does.
-    /// </summary>
-    public virtual ExperimentResult Replicate(ExperimentContext context) => Run(context);
+    /// <summary>Runs it with another seed, for the claims: only its figures count.</summary>
+    public ExperimentResult Replicate(ExperimentContext context) => (ForClaims ?? Run)(context);
 
-    /// <summary>The charts of a result, which may come from a file: one a quantity, a curve a variant, unless the lesson draws its own.</summary>
-    public virtual IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
+    /// <summary>
+    /// A shorter run that has the figures that claims read, measured as <see cref="Run"/> does; null if it takes the whole.
+    /// </summary>
+    protected virtual Func<ExperimentContext, ExperimentResult>? ForClaims => null;
+
+    /// <summary>
+    /// The charts of a result, which may come from a file: the lesson's own, or <see cref="Chart.ByQuantity"/>.
+    /// </summary>
+    public abstract IReadOnlyList<Chart> Charts(ExperimentResult result);
 
     /// <summary>What was measured, in at most 45 characters, from the figures of a result (which may come from a file).</summary>
     public abstract string Headline(IReadOnlyDictionary<string, double> figures);

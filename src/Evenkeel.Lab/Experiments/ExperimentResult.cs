@@ -19,7 +19,7 @@ internal enum Verdict
     Holds,
 
     /// <summary>It holds in some of the cases that were looked at, not in all: only a claim over several seeds can say so.</summary>
-    HoldsIf,
+    HoldsInPart,
     Fails,
 
     /// <summary>The rule does not decide: an interval crosses it, or it says nothing about this run, for example about another seed's digits.</summary>

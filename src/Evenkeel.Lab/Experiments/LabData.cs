@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
-using Evenkeel.Lab.Commands;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Lab.Experiments.Notebook;
 
@@ -78,11 +78,11 @@ internal sealed class LabData
 
         if (asked is null) return new LabData(null, FindInCache());
         if (string.IsNullOrWhiteSpace(asked))
-            throw new LabException($"{origin}: expected a folder with image sets, got nothing. Leave it out to use the embedded images.", ExitCode.Usage);
+            throw new LabException($"{origin}: expected a folder with image sets, got nothing. Leave it out to use the embedded images.") { IsUsage = true };
         string path = Path.GetFullPath(asked);
         mayBeEmpty &= option is null;
         if (!File.Exists(path) && !Directory.Exists(path) && !mayBeEmpty)
-            throw new LabException($"{origin}: expected a folder with image sets, got {asked}, which does not exist. Leave it out to use the embedded images.", ExitCode.Usage);
+            throw new LabException($"{origin}: expected a folder with image sets, got {asked}, which does not exist. Leave it out to use the embedded images.") { IsUsage = true };
         try
         {
             Dictionary<LabSet, FoundSet> found = FindIn(path);
@@ -96,7 +96,7 @@ internal sealed class LabData
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LabException($"{origin}: expected a folder that can be read, got {asked} ({e.Message.TrimEnd('.')}). Change its permissions or choose another one.", ExitCode.Failed, e);
+            throw new LabException($"{origin}: expected a folder that can be read, got {asked} ({e.Message.TrimEnd('.')}). Change its permissions or choose another one.", e);
         }
 
         string expected = string.Join("; ", LabSet.All.Select(static set => set.Expected));
@@ -174,7 +174,7 @@ internal sealed class LabData
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            throw new LabException(e.Message, ExitCode.Failed, e);
+            throw new LabException(e.Message, e);
         }
         finally
         {

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Evenkeel.Data;
-using Evenkeel.Lab.Commands;
+using Evenkeel.Lab.Drawn;
 
 namespace Evenkeel.Lab.Experiments;
 
@@ -44,13 +44,13 @@ internal sealed class ShownSet
         }
         catch (InvalidDataException e)
         {
-            if (!SkipBad) throw new LabException($"{e.Message} --skip-bad goes on without such files.", ExitCode.Failed, e);
+            if (!SkipBad) throw new LabException($"{e.Message} --skip-bad goes on without such files.", e);
             Bad.Add(Caption(index));
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LabException(e.Message, ExitCode.Failed, e);
+            throw new LabException(e.Message, e);
         }
     }
 
@@ -88,10 +88,10 @@ internal sealed class ShownSet
         }
         catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
         {
-            throw new LabException(e.Message, ExitCode.Failed, e);
+            throw new LabException(e.Message, e);
         }
 
-        throw new LabException($"unknown set '{name}'.{NearestName.Hint(name, Names)} It can be {string.Join(", ", Names)}, or a folder with one folder of pictures a class.", ExitCode.Usage);
+        throw new LabException($"unknown set '{name}'.{NearestName.Hint(name, Names)} It can be {string.Join(", ", Names)}, or a folder with one folder of pictures a class.") { IsUsage = true };
     }
 
     private static ShownSet Of(ImageSet set) => new(set.Name, set.ClassNames, set.Labels.ToArray(),

@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using Evenkeel.Data;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Reports;
@@ -29,7 +28,7 @@ internal sealed class ResultFolder(string path)
         {
             // A full disk has room for a name, not for the byte.
             TryDelete(probe);
-            throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). Choose another folder.", ExitCode.Failed, e);
+            throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). Choose another folder.", e);
         }
     }
 
@@ -45,7 +44,7 @@ internal sealed class ResultFolder(string path)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LabException($"expected a folder to write to, got {below} ({Reason(e)}). Remove what is in its place, or choose another folder.", ExitCode.Failed, e);
+            throw new LabException($"expected a folder to write to, got {below} ({Reason(e)}). Remove what is in its place, or choose another folder.", e);
         }
 
         WriteWhole(file, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
@@ -68,7 +67,7 @@ internal sealed class ResultFolder(string path)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
-            throw new LabException($"could not write {path} ({Reason(e)}). Free some space or choose another folder with --out; no partial file was left.", ExitCode.Failed, e)
+            throw new LabException($"could not write {path} ({Reason(e)}). Free some space or choose another folder with --out; no partial file was left.", e)
             {
                 EndsAll = true,
             };

@@ -116,7 +116,7 @@ internal static class ResultJson
     }
 
     /// <summary>holds, holds-if, fails, undecided.</summary>
-    public static string Name(Verdict verdict) => verdict == Verdict.HoldsIf ? "holds-if" : verdict.ToString().ToLowerInvariant();
+    public static string Name(Verdict verdict) => verdict == Verdict.HoldsInPart ? "holds-if" : verdict.ToString().ToLowerInvariant();
 
     private static ResultRecord Record(JsonElement root)
     {

@@ -21,10 +21,10 @@ public sealed unsafe class PlanesTests
     public void StoredPastTheCachesTheBitsAreTheSame()
     {
         const int Length = 48;
-        GuardedBuffer<float> x = new(Runs * Length, 1), constants = new(Runs * Planes.Record, 2);
+        GuardedBuffer<float> x = new(Runs * Length, 1), rows = new(Constants<float>.Rows * Runs, 2);
         Tensor plain = Tensor.Empty([Runs, Length], DType.Float32), streamed = Tensor.Empty([Runs, Length], DType.Float32);
-        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer, plain.Pointer<float>(), Runs, Length, constants.Pointer, ahead: 0, stream: false);
-        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer, streamed.Pointer<float>(), Runs, Length, constants.Pointer, ahead: 0, stream: true);
+        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer, plain.Pointer<float>(), Runs, Length, new Constants<float>(rows.Pointer, Runs), ahead: 0, stream: false);
+        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer, streamed.Pointer<float>(), Runs, Length, new Constants<float>(rows.Pointer, Runs), ahead: 0, stream: true);
         Simd.StreamFence();
         Assert.Equal(plain.ToArray<float>(), streamed.ToArray<float>());
     }
@@ -33,17 +33,18 @@ public sealed unsafe class PlanesTests
     {
         foreach (int length in s_lengths)
         {
-            GuardedBuffer<T> x = new(Runs * length, 1), dy = new(Runs * length, 2), y = new(Runs * length, 3), constants = new(Runs * Planes.Record, 4);
-            GuardedBuffer<double> sums = new(Runs, 5), products = new(Runs, 6);
+            GuardedBuffer<T> x = new(Runs * length, 1), dy = new(Runs * length, 2), y = new(Runs * length, 3), rows = new(Constants<T>.Rows * Runs, 4);
+            GuardedBuffer<double> sums = new(Runs, 5), products = new(Runs, 6), pivots = new(Runs, 7);
+            var constants = new Constants<T>(rows.Pointer, Runs);
 
-            Planes.Sum<T, Cotangent<T, NoEpilogue>>(x.Pointer, dy.Pointer, Runs, length, constants.Pointer, sums.Pointer, products.Pointer);
+            Planes.Sum<T, Cotangent<T, NoEpilogue>>(x.Pointer, dy.Pointer, Runs, length, constants, sums.Pointer, products.Pointer);
             for (int run = 0; run < Runs; run++)
             {
                 double sum = 0, product = 0;
                 for (int i = run * length; i < (run + 1) * length; i++)
                 {
                     sum += Double(dy, i);
-                    product += Double(dy, i) * (Double(x, i) - Constant(run, Coefficient.Pivot));
+                    product += Double(dy, i) * (Double(x, i) - Constant(constants.Pivot, run));
                 }
 
                 Near(sum, sums.Values[run], length);
@@ -52,24 +53,25 @@ public sealed unsafe class PlanesTests
 
             foreach (bool stream in new[] { false, true })
             {
-                Planes.Map<T, Normalize<T, NoEpilogue>>(x.Pointer, x.Pointer, y.Pointer, Runs, length, constants.Pointer, ahead: 0, stream);
-                Each((run, i) => (Double(x, i) - Constant(run, Coefficient.Pivot)) * Constant(run, Coefficient.Scale) + Constant(run, Coefficient.Shift));
-                Planes.Map<T, InputGradient<T, NoEpilogue>>(x.Pointer, dy.Pointer, y.Pointer, Runs, length, constants.Pointer, ahead: length, stream);
-                Each((run, i) => Constant(run, Coefficient.Scale) * Double(dy, i) + Constant(run, Coefficient.B) * (Double(x, i) - Constant(run, Coefficient.Pivot)) + Constant(run, Coefficient.C));
+                Planes.Map<T, Normalize<T, NoEpilogue>>(x.Pointer, x.Pointer, y.Pointer, Runs, length, constants, ahead: 0, stream);
+                Each((run, i) => (Double(x, i) - Constant(constants.Pivot, run)) * Constant(constants.Scale, run) + Constant(constants.Shift, run));
+                Planes.Map<T, InputGradient<T, NoEpilogue>>(x.Pointer, dy.Pointer, y.Pointer, Runs, length, constants, ahead: length, stream);
+                Each((run, i) => Constant(constants.Scale, run) * Double(dy, i) + Constant(constants.B, run) * (Double(x, i) - Constant(constants.Pivot, run)) + Constant(constants.C, run));
             }
 
-            Planes.SampleMeans(x.Pointer, Runs, length, constants.Pointer);
+            Planes.SampleMeans(x.Pointer, Runs, length, pivots.Pointer);
             for (int run = 0; run < Runs; run++)
             {
-                Assert.InRange(Constant(run, 0), 0.5, 1.5);
-                if (length >= 16 * 8) Assert.InRange(Constant(run, 0), 0.7, 1.3);
+                Assert.InRange(pivots.Values[run], 0.5, 1.5);
+                if (length >= 16 * 8) Assert.InRange(pivots.Values[run], 0.7, 1.3);
             }
 
-            foreach (GuardedBuffer<T> buffer in new[] { x, dy, y, constants }) buffer.Check();
+            foreach (GuardedBuffer<T> buffer in new[] { x, dy, y, rows }) buffer.Check();
             sums.Check();
             products.Check();
+            pivots.Check();
 
-            double Constant(int run, int place) => Double(constants, run * Planes.Record + place);
+            static double Constant(T* row, int run) => double.CreateTruncating(row[run]);
 
             void Near(double expected, double actual, double scale) =>
                 Assert.True(Math.Abs(expected - actual) <= tolerance * scale, $"length {length}: expected {expected:R}, got {actual:R}");

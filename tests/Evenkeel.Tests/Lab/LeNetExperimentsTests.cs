@@ -1,8 +1,10 @@
 using System.Text.Json;
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

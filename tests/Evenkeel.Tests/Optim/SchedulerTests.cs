@@ -96,7 +96,7 @@ public sealed class SchedulerTests
         var resumed = new CosineWithWarmup(second, 2, 10);
         resumed.LoadStateDict(saved.StateDict());
         // 0.3·(1 + cos(π·3/8)) / 2.
-        Assert.Equal(0.2074025148547635, second.LearningRate, 1e-15);
+        Assert.Equal(0.2074025148547635, second.LearningRate, Tolerances.Float64Ulps);
     }
 
     [Theory]

@@ -1,5 +1,5 @@
 using Evenkeel.Data;
-using Evenkeel.Lab.Commands;
+using Evenkeel.Lab.Drawn;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 

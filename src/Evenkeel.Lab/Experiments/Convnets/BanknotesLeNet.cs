@@ -114,7 +114,7 @@ internal sealed class BanknotesLeNet : Experiment
         var schedule = new StepLR(optimizer, StepEpochs, 0.1);
         var training = new ClassifierTraining(net, optimizer);
         TransformedDataset plain = images.Plain();
-        using var batches = new DataLoader(new Subset(images.Augmented(seed), parts[0]), BatchSize, shuffle: true, seed: seed) { DType = context.DType, Cancellation = context.Cancellation };
+        using var batches = new DataLoader(new Subset(images.Augmented(seed), parts[0]), BatchSize, shuffle: true, seed: seed, cancellationToken: context.Cancellation) { DType = context.DType };
         using DataLoader validation = Whole(plain, parts[1]), test = Whole(plain, parts[2]);
         var outcome = new Outcome(parts[1].Length, parts[2].Length, images.Leaked(parts[1], parts[0]));
         for (int epoch = 0; epoch < context.Epochs; epoch++)
@@ -137,7 +137,7 @@ internal sealed class BanknotesLeNet : Experiment
         double Done(double epochs) => (progress.Done + (epochs / context.Epochs)) / progress.All;
 
         DataLoader Whole(IDataset dataset, int[] indices) =>
-            new(new Subset(dataset, indices), BatchSize, lastBatch: LastBatch.Keep, workers: 0) { DType = context.DType, Cancellation = context.Cancellation };
+            new(new Subset(dataset, indices), BatchSize, lastBatch: LastBatch.Keep, workers: 0, cancellationToken: context.Cancellation) { DType = context.DType };
     }
 
     private static void Tell(ExperimentResult result, BanknoteImages images, List<Kind> kinds)

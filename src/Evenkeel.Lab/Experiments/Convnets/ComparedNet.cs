@@ -11,7 +11,7 @@ namespace Evenkeel.Lab.Experiments.Convnets;
 internal sealed record ComparedNet(string Name, string Title, string Words, Func<ComparedNorm, IRandomStream, Module> Create)
 {
     /// <summary>A residual net of eight layers, a quarter and half as wide as the paper's and on images of half the side: what fits into a minute.</summary>
-    public static ComparedNet ResNet { get; } = new("resnet", "ResNet-8, 8 channels, 14x14", "a ResNet", static (norm, random) => new Sequential(
+    public static ComparedNet ResNet { get; } = new("resnet", "ResNet-8, 8 channels, 14x14", "the ResNet", static (norm, random) => new Sequential(
         new Unflatten(1, 1, 28, 28), new AvgPool2d(2), new ResNet(new ResNetOptions { Channels = 1, Side = 14, Blocks = 1, Width = 8, Norm = norm.Kind }, random)));
 
     /// <summary>Lesson D's LeNet with ReLU and max pooling, a norm before every ReLU.</summary>

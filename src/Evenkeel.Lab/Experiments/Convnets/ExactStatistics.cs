@@ -1,5 +1,6 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
@@ -11,7 +12,7 @@ internal static class ExactStatistics
     public static double TestAccuracy(Module net, ClassifierTraining training, IDataset images, DataLoader tests, CancellationToken cancellation)
     {
         (StateBuffer Buffer, Tensor Kept)[] moving = [.. net.NamedBuffers().Select(static entry => (entry.Buffer, entry.Buffer.Value.Clone()))];
-        net.Recalibrate(images, cancellation: cancellation);
+        net.Recalibrate(images, cancellationToken: cancellation);
         double accuracy = training.Evaluate(tests).Accuracy;
         foreach ((StateBuffer buffer, Tensor kept) in moving) buffer.Value.CopyFrom(kept);
         return accuracy;

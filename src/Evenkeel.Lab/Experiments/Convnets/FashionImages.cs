@@ -24,7 +24,7 @@ internal sealed class FashionImages(ImageSet train, ImageSet test)
 
     /// <summary>Training batches in an order that each epoch draws from the stream (<c>torch.randperm</c> of PyTorch's); the last one is as small as it comes.</summary>
     public DataLoader Batches(int batchSize, IRandomStream random, DType dtype, CancellationToken cancellation) =>
-        new(Values(Train), batchSize, shuffle: true) { RandomStream = random, DType = dtype, Cancellation = cancellation };
+        new(Values(Train), batchSize, shuffle: true, cancellationToken: cancellation) { RandomStream = random, DType = dtype };
 
     /// <summary>The test images in their order.</summary>
     public DataLoader TestBatches(DType dtype, CancellationToken cancellation) => InOrder(Test, dtype, cancellation);
@@ -36,7 +36,7 @@ internal sealed class FashionImages(ImageSet train, ImageSet test)
     public DataLoader TrainInOrder(int count, DType dtype, CancellationToken cancellation) => InOrder(Train.Slice(0, Math.Min(count, Train.Count)), dtype, cancellation);
 
     private static DataLoader InOrder(ImageSet images, DType dtype, CancellationToken cancellation) =>
-        new(Values(images), EvaluationBatch, lastBatch: LastBatch.Keep) { DType = dtype, Cancellation = cancellation };
+        new(Values(images), EvaluationBatch, lastBatch: LastBatch.Keep, cancellationToken: cancellation) { DType = dtype };
 
     private static TransformedDataset Values(ImageSet images) => new(images, [new ToTensor()]);
 }

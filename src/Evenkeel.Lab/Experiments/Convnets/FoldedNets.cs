@@ -6,6 +6,7 @@ using Evenkeel.Lab.Experiments.Regularization;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Convnets;

@@ -49,7 +49,7 @@ internal sealed class LeNetLearningRate : Experiment
     }
 
     /// <summary>From the largest rate down, only as far as the largest that trains: all that a claim asks for.</summary>
-    public override ExperimentResult Replicate(ExperimentContext context) => Measure(context, isWhole: false).Result;
+    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => context => Measure(context, isWhole: false).Result;
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
 

@@ -3,6 +3,7 @@ using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Convnets;

@@ -24,6 +24,10 @@ internal sealed class NormsCompared : Experiment
     /// <summary>Held-out images; two thirds of them are tested on.</summary>
     private const int Held = 1500;
 
+    /// <summary>Training images and held-out ones of a quick run.</summary>
+    private const int QuickTrain = 600;
+    private const int QuickHeld = 750;
+
     /// <summary>Images over which training accuracy is taken while it runs, or a few more: whole batches.</summary>
     private const int Window = 200;
 
@@ -54,7 +58,9 @@ internal sealed class NormsCompared : Experiment
 
     public override (double Lesson, double Quick) Cost => (75, 12);
 
-    public override ExperimentResult Run(ExperimentContext context) => Compare(context, FewGarments.Draw(context, Held), context.Quick ? [Tiny, Ordinary] : [Tiny, 8, Ordinary, 256]);
+    public override ExperimentResult Run(ExperimentContext context) => context.Quick
+        ? Compare(context, FewGarments.Draw(context, QuickHeld, QuickTrain), [Tiny, Ordinary])
+        : Compare(context, FewGarments.Draw(context, Held), [Tiny, 8, Ordinary, 256]);
 
     /// <summary>Trains every net with every norm in batches of these sizes.</summary>
     internal ExperimentResult Compare(ExperimentContext context, FewGarments images, int[] sizes)

@@ -1,5 +1,6 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
+using Evenkeel.Surgery;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 

@@ -96,6 +96,8 @@ internal sealed class BatchNormDimensions : Experiment
         return result;
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
         $"mean {figures["1d.runningMeanOfFeature2At1"]:F2}, var {figures["1d.runningVarianceOfFeature2At1"]:F2} by hand; output {figures["largestOutput"]:G2}");
 

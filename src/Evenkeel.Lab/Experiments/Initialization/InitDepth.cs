@@ -66,7 +66,7 @@ internal sealed class InitDepth : Experiment
     public override ExperimentResult Run(ExperimentContext context) => Run(context, isWhole: true);
 
     /// <summary>Without what rounding does and what 20 layers foretell: no claim reads it.</summary>
-    public override ExperimentResult Replicate(ExperimentContext context) => Run(context, isWhole: false);
+    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => context => Run(context, isWhole: false);
 
     private ExperimentResult Run(ExperimentContext context, bool isWhole)
     {
@@ -175,12 +175,12 @@ internal sealed class InitDepth : Experiment
         result.Figures[$"{name}.roundingErrorAt20"] = errors[Comparable];
     }
 
-    /// <summary>What <see cref="Plumbing.Plumb"/> foretells from the first 20 layers, beside what happens.</summary>
+    /// <summary>What <see cref="Inspection.Inspect"/> foretells from the first 20 layers, beside what happens.</summary>
     private static void AddForecast(ExperimentResult result, string name, DeepStack stack, TensorStatistics[] seen)
     {
-        RangeEnd? forecast = stack.Prefix(20).Plumb(stack.Inputs).ActivationEnd;
+        RangeEnd? forecast = stack.Prefix(20).Inspect(stack.Inputs).ActivationEnd;
         result.Figures[$"{name}.forecastLayer"] = forecast?.Layer ?? double.NaN;
-        RangeEnd? end = stack.Model.Plumb(stack.Inputs).ActivationEnd;
+        RangeEnd? end = stack.Model.Inspect(stack.Inputs).ActivationEnd;
         result.Figures[$"{name}.rangeEndLayer"] = end?.Layer ?? double.NaN;
         result.Figures[$"{name}.lastPeak"] = seen[^1].Peak;
     }
@@ -259,7 +259,7 @@ internal sealed class InitDepth : Experiment
         result.Checks.Add(Check.Judge("A11.rounding", "With batch norm, rounding grows with depth", "the difference between float32 and float64 grows 1.1 to 1.4 times a layer",
             string.Join(", ", amplification.Select(static factor => factor.ToString("F2", CultureInfo.InvariantCulture))), amplification.All(static factor => factor is > 1.1 and < 1.4)));
         double near = Math.Abs(figures["normal.forecastLayer"] - figures["normal.rangeEndLayer"]);
-        result.Checks.Add(Check.Judge("A10.forecast", "20 layers tell where 100 overflow", "Plumb's forecast from the first 20 layers is at most one layer off",
+        result.Checks.Add(Check.Judge("A10.forecast", "20 layers tell where 100 overflow", "Inspect's forecast from the first 20 layers is at most one layer off",
             string.Create(CultureInfo.InvariantCulture, $"layer {figures["normal.forecastLayer"]:F0}, happens at {figures["normal.rangeEndLayer"]:F0}"), near <= 1));
         string Range(string name) => string.Create(CultureInfo.InvariantCulture, $"{figures[$"{name}.smallestStd"]:F3} to {figures[$"{name}.largestStd"]:F3}");
     }

@@ -54,6 +54,8 @@ internal sealed class BatchNormForward : Experiment
             tape.Input(a).BatchNorm(Tensor.From(gamma).To(context.DType), Tensor.From(beta).To(context.DType), running: null).Clone();
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) => PrintedDigits.Headline(figures);
 }
 

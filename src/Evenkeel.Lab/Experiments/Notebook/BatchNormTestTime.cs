@@ -17,7 +17,7 @@ internal sealed class BatchNormTestTime : Experiment
     /// <summary>How much of the old value the running averages keep; the last weighs all batches alike.</summary>
     private static readonly (string Variant, string Label, RunningAverage Average)[] s_averages =
     [
-        ("keep0.9", "keeps 0.9 (the lesson's)", RunningAverage.Cs231n), ("keep0.5", "keeps 0.5", LikeTheLesson(RunningAverage.Keep(0.5))),
+        ("keep0.9", "keeps 0.9 (the lesson's)", Cs231n.Average), ("keep0.5", "keeps 0.5", LikeTheLesson(RunningAverage.Keep(0.5))),
         ("keep0.99", "keeps 0.99", LikeTheLesson(RunningAverage.Keep(0.99))), ("cumulative", "mean of all batches", LikeTheLesson(RunningAverage.Cumulative)),
     ];
 
@@ -40,7 +40,7 @@ internal sealed class BatchNormTestTime : Experiment
     {
         var random = new NumPyRandomState((uint)context.Seed);
         Tensor w1 = random.Randn([50, 60], context.DType), w2 = random.Randn([60, 3], context.DType);
-        var norm = new BatchNorm1d(3, RunningAverage.Cs231n);
+        var norm = new BatchNorm1d(3, Cs231n.Average);
         norm.To(context.DType);
         var train = new Tape(Mode.Train, recordGradients: false);
         var batches = new List<Tensor>();

@@ -103,6 +103,8 @@ internal sealed class FcnGradient : Experiment
         return result;
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
         $"losses {figures["reg-0.loss"]:F4}, {figures["reg-3.14.loss"]:F4}; errors <= {NotebookMath.Short(Math.Max(figures["reg-0.worstError"], figures["reg-3.14.worstError"]))}");
 

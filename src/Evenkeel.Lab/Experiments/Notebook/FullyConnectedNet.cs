@@ -65,7 +65,7 @@ internal sealed class FullyConnectedNet
         {
             if (normalization == BatchNorm)
             {
-                var norm = new BatchNorm1d(features, RunningAverage.Cs231n);
+                var norm = new BatchNorm1d(features, Cs231n.Average);
                 model.Add(norm);
                 parameters.Add(($"gamma{number}", norm.Weight!));
                 parameters.Add(($"beta{number}", norm.Bias!));

@@ -46,5 +46,7 @@ internal sealed class LayerNormForward : Experiment
         return result;
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) => PrintedDigits.Headline(figures);
 }

@@ -68,6 +68,8 @@ internal abstract class NormGradient : Experiment
         }
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
         $"relative error <= {NotebookMath.Short(figures["worstError"])}";
 

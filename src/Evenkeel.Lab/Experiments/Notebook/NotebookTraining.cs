@@ -71,7 +71,7 @@ internal static class NotebookTraining
         ExperimentContext context, FullyConnectedNet net, int batchSize, double learningRate, NumPyRandomState random, Action<double, NotebookProgress> report)
     {
         SmallImages images = context.Data.Small(context);
-        var options = TrainerOptions.Cs231n(random, context.Epochs, batchSize);
+        var options = Cs231n.Training(random, context.Epochs, batchSize);
         options.TrainSamples = null;
         options.RestoreBestModel = false;
         options.NonFiniteLoss = NonFiniteLoss.EndRun;

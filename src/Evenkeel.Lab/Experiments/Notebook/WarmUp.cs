@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Losses;
 using Evenkeel.Optim;
 using Evenkeel.Random;
@@ -22,7 +23,7 @@ internal static class WarmUp
         {
             var random = new NumPyRandomState(0);
             FullyConnectedNet net = FullyConnectedNet.Create(random, images.Pixels, [100, 100], 10, 0.02, norm, dtype);
-            var options = TrainerOptions.Cs231n(random, epochs: 1, batchSize: 50);
+            var options = Cs231n.Training(random, epochs: 1, batchSize: 50);
             options.RestoreBestModel = false;
             new Trainer(net.Model, new Adam(net.Model.Parameters(), 1e-3), new CrossEntropyLoss(), options).Fit(images.Train, images.Validation);
         }

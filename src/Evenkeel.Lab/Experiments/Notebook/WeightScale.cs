@@ -79,14 +79,7 @@ internal sealed class WeightScale : Experiment
     }
 
     /// <summary>Some of the scales, with the weights and batches that <see cref="Run"/> would give them: the same widths to the last bit.</summary>
-    public override ExperimentResult Replicate(ExperimentContext context)
-    {
-        double[] scales = Scales(context.Quick ? 5 : 20);
-        int[] claimed = Claimed(context);
-        var result = new ExperimentResult();
-        AddWidths(result, claimed, TrainAll(context, scales, claimed, result), scales.Length);
-        return result;
-    }
+    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => RunForClaims;
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)
     {
@@ -108,6 +101,15 @@ internal sealed class WeightScale : Experiment
 
     /// <summary><c>np.logspace(-4, 0, count)</c> for 20, or 5 for a quick run.</summary>
     public static double[] Scales(int count) => count == 5 ? [1e-4, 1e-3, 1e-2, 1e-1, 1] : [.. s_scales];
+
+    private ExperimentResult RunForClaims(ExperimentContext context)
+    {
+        double[] scales = Scales(context.Quick ? 5 : 20);
+        int[] claimed = Claimed(context);
+        var result = new ExperimentResult();
+        AddWidths(result, claimed, TrainAll(context, scales, claimed, result), scales.Length);
+        return result;
+    }
 
     private static int[] Claimed(ExperimentContext context) => context.Quick ? [0, 1, 2, 3, 4] : s_claimed;
 

@@ -55,11 +55,11 @@ internal sealed class FewGarments
 
     /// <summary>The training images in a new random order each epoch.</summary>
     public DataLoader Batches(int batchSize, IRandomStream random) =>
-        new(Train, batchSize, shuffle: true, workers: 0) { RandomStream = random, DType = _context.DType, Cancellation = _context.Cancellation };
+        new(Train, batchSize, shuffle: true, workers: 0, cancellationToken: _context.Cancellation) { RandomStream = random, DType = _context.DType };
 
     /// <summary>One of the sets in its order, to evaluate on.</summary>
     public DataLoader InOrder(IDataset set) =>
-        new(set, EvaluationBatch, lastBatch: LastBatch.Keep, workers: 0) { DType = _context.DType, Cancellation = _context.Cancellation };
+        new(set, EvaluationBatch, lastBatch: LastBatch.Keep, workers: 0, cancellationToken: _context.Cancellation) { DType = _context.DType };
 
     private static TensorDataset Set(float[] rows, ImageSet images, int[] indices)
     {

@@ -101,7 +101,7 @@ internal sealed class AffineCapacity : TheoryExperiment
     {
         Sequential net = Net(context, [images.SampleShape.Count, .. Enumerable.Repeat(Hidden, HiddenLayers), 10], activation, affine, (uint)context.Seed);
         // A stream of its own: all nets see the same batches.
-        var options = TrainerOptions.Cs231n(new NumPyRandomState((uint)(context.Seed + 1000)), context.Epochs, BatchSize);
+        var options = Cs231n.Training(new NumPyRandomState((uint)(context.Seed + 1000)), context.Epochs, BatchSize);
         options.TrainSamples = null;
         options.RestoreBestModel = false;
         History history = new Trainer(net, new Adam(net.Parameters(), ImageRate), new CrossEntropyLoss(), options).Fit(images, images.Few, new NotebookTraining.Reporter((done, _) => report(done)), context.Cancellation);

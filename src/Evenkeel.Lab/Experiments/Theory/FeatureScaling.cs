@@ -45,7 +45,7 @@ internal sealed class FeatureScaling : TheoryExperiment
     public override ExperimentResult Run(ExperimentContext context) => Run(context, isWhole: true);
 
     /// <summary>The curvatures without the descents: claims read no more, and they are seven eighths of the time.</summary>
-    public override ExperimentResult Replicate(ExperimentContext context) => Run(context, isWhole: false);
+    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => context => Run(context, isWhole: false);
 
     private ExperimentResult Run(ExperimentContext context, bool isWhole)
     {

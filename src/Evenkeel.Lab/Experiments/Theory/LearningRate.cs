@@ -64,7 +64,13 @@ internal sealed class LearningRate : TheoryExperiment
     }
 
     /// <summary>From the largest rate down, only as far as the largest that trains: all that a claim asks for.</summary>
-    public override ExperimentResult Replicate(ExperimentContext context)
+    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => RunForClaims;
+
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
+
+    public override string Headline(IReadOnlyDictionary<string, double> figures) => LargestRate.Headline(figures);
+
+    private ExperimentResult RunForClaims(ExperimentContext context)
     {
         StandardizedImages images = StandardizedImages.Of(context.Data.Small(context).Train);
         LargestRate grid = Grid(context);
@@ -84,10 +90,6 @@ internal sealed class LearningRate : TheoryExperiment
         result.WeightsHash = hash.Finish();
         return result;
     }
-
-    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
-
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => LargestRate.Headline(figures);
 
     private static LargestRate Grid(ExperimentContext context) => new(-8, 6, context.Quick ? 2 : 1, Trained);
 
@@ -112,7 +114,7 @@ internal sealed class LearningRate : TheoryExperiment
     {
         var random = new NumPyRandomState((uint)context.Seed);
         FullyConnectedNet net = KaimingNet.Create(random, images.SampleShape.Count, norm, context.DType);
-        var options = TrainerOptions.Cs231n(random, context.Epochs, BatchSize);
+        var options = Cs231n.Training(random, context.Epochs, BatchSize);
         options.TrainSamples = null;
         options.RestoreBestModel = false;
         options.NonFiniteLoss = NonFiniteLoss.EndRun;

@@ -33,7 +33,7 @@ internal sealed class RedundantBias : TheoryExperiment
         var random = new NumPyRandomState((uint)context.Seed);
         Tensor u = random.Randn([Samples, Inputs], context.DType);
         Tensor teacher = random.Randn([Inputs, Classes], context.DType);
-        int[] labels = [.. u.MatMul(teacher).ArgMax().ToArray<long>().Select(label => (int)label)];
+        int[] labels = [.. u.MatMul(teacher).ArgMax(1).ToArray<long>().Select(label => (int)label)];
         Tensor target = Tensor.Labels(labels);
         double[] first = random.Randn(Hidden * Inputs), second = random.Randn(Classes * Hidden), bias = random.Randn(Hidden);
 

@@ -34,7 +34,7 @@ internal static class TheoryMath
     /// <summary>Share of samples whose largest score is that of their class.</summary>
     public static double ShareRight(Tensor scores, ReadOnlySpan<long> labels)
     {
-        long[] predicted = scores.ArgMax().ToArray<long>();
+        long[] predicted = scores.ArgMax(1).ToArray<long>();
         int right = 0;
         for (int i = 0; i < predicted.Length; i++) right += predicted[i] == labels[i] ? 1 : 0;
         return (double)right / predicted.Length;

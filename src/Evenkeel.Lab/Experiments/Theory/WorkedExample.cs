@@ -101,6 +101,8 @@ internal sealed class WorkedExample : TheoryExperiment
         return result;
     }
 
+    public override IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
+
     public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
         $"{figures["printed.equal"]:F0} of {figures["printed.all"]:F0} printed; the missing one is {figures["hand.missing"]:F2}");
 

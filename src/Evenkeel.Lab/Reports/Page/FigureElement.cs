@@ -70,7 +70,7 @@ internal static class TableElement
                 {
                     using (html.Open("tr"))
                     {
-                        for (int i = 0; i < row.Count; i++) html.Element("td", ResultPrinter.Cell(row[i], formats?[i]), ("class", isNumber[i] ? "num" : null));
+                        for (int i = 0; i < row.Count; i++) html.Element("td", ResultText.Cell(row[i], formats?[i]), ("class", isNumber[i] ? "num" : null));
                     }
                 }
             }

@@ -44,7 +44,7 @@ internal static class PageText
         return (text.StartsWith('-') && text.Trim('-', '0', '.').Length == 0 ? text[1..] : text).Replace('-', '−');
     }
 
-    public static string Duration(double seconds) => ResultPrinter.Seconds(seconds);
+    public static string Duration(double seconds) => ResultText.Seconds(seconds);
 
     public static string Short(string hash) => hash.Length > ShortHash ? hash[..ShortHash] : hash;
 
@@ -73,5 +73,6 @@ internal static class PageText
     /// <summary>The class of a verdict in the style sheet.</summary>
     public static string Class(Verdict verdict) => ResultJson.Name(verdict);
 
-    public static string Word(Verdict verdict) => verdict == Verdict.HoldsIf ? "holds if" : ResultJson.Name(verdict);
+    /// <summary>A verdict in one word; where a claim holds in part, its condition follows.</summary>
+    public static string Word(Verdict verdict) => verdict == Verdict.HoldsInPart ? "holds" : ResultJson.Name(verdict);
 }

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Reports.Page;
@@ -67,9 +66,9 @@ internal sealed class ReportResults
     public static ReportResults Read(ResultFolder folder)
     {
         if (File.Exists(folder.Root))
-            throw new LabException($"expected a folder with results, got {folder.Root}, which is a file. Name the folder that it is in, or another one.", ExitCode.Usage);
+            throw new LabException($"expected a folder with results, got {folder.Root}, which is a file. Name the folder that it is in, or another one.") { IsUsage = true };
         if (!Directory.Exists(folder.Root))
-            throw new LabException($"expected a folder with results, got {folder.Root}, which does not exist. 'evenkeel reproduce --out {folder.Root}' makes one.", ExitCode.Usage);
+            throw new LabException($"expected a folder with results, got {folder.Root}, which does not exist. 'evenkeel reproduce --out {folder.Root}' makes one.") { IsUsage = true };
         if (folder.Damaged() is [_, ..] damaged)
         {
             // Not 'evenkeel run': that has one seed and settings of its own.
@@ -79,7 +78,7 @@ internal sealed class ReportResults
 
         IReadOnlyList<ResultRecord> records = folder.All();
         if (records.Count == 0)
-            throw new LabException($"expected results (NAME.json) in {folder.Root}, found none. 'evenkeel reproduce --out {folder.Root}' makes them.", ExitCode.Usage);
+            throw new LabException($"expected results (NAME.json) in {folder.Root}, found none. 'evenkeel reproduce --out {folder.Root}' makes them.") { IsUsage = true };
         return new ReportResults(records);
     }
 
@@ -112,11 +111,11 @@ internal sealed class ReportResults
         }
         catch (LabException e)
         {
-            throw new LabException($"{record.Experiment.Name}: {e.Message}", e.ExitCode, e);
+            throw new LabException($"{record.Experiment.Name}: {e.Message}", e) { IsUsage = e.IsUsage };
         }
         catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException)
         {
-            throw new LabException($"{record.Experiment.Name}: its charts cannot be made ({e.Message.TrimEnd('.')}): the results are of another version. Run the experiment again.", ExitCode.Failed, e);
+            throw new LabException($"{record.Experiment.Name}: its charts cannot be made ({e.Message.TrimEnd('.')}): the results are of another version. Run the experiment again.", e);
         }
     }
 }

@@ -33,7 +33,7 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
         using (html.Open("p"))
         {
             html.Element("strong", $"{Count(Verdict.Holds)} of {results.Findings.Count} hold");
-            html.Text($", {Count(Verdict.HoldsIf)} on a condition; {Count(Verdict.Fails)} fail, {Count(Verdict.Undecided)} undecided");
+            html.Text($", {Count(Verdict.HoldsInPart)} in part; {Count(Verdict.Fails)} fail, {Count(Verdict.Undecided)} undecided");
             IEnumerable<string> none = results.Findings.Select(static finding => finding.WhyNone).OfType<string>();
             foreach ((string why, int count) in none.CountBy(static why => why))
                 html.Text($", {PageText.None(why, count)}");

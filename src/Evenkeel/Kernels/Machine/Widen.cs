@@ -26,6 +26,35 @@ internal static class Widen
     public static Vector512<T> Narrow<T>(Vector512<double> low, Vector512<double> high) where T : unmanaged =>
         typeof(T) == typeof(float) ? Vector512.Narrow(low, high).As<float, T>() : low.As<double, T>();
 
+    /// <summary>The nearest number of T.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static double Round<T>(double value) where T : unmanaged => typeof(T) == typeof(float) ? (float)value : value;
+
+    /// <summary>Values of T as doubles.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static unsafe void Copy<T>(T* values, double* result, int count) where T : unmanaged
+    {
+        int i = 0;
+        for (; i <= count - Vector512<double>.Count; i += Vector512<double>.Count)
+        {
+            Vector512<double> wide = typeof(T) == typeof(float)
+                ? Vector512.Create(Vector256.WidenLower(Vector256.Load((float*)values + i)), Vector256.WidenUpper(Vector256.Load((float*)values + i)))
+                : Simd.Load((double*)values + i);
+            Simd.Store(result + i, wide);
+        }
+
+        for (; i < count; i++) result[i] = typeof(T) == typeof(float) ? ((float*)values)[i] : ((double*)values)[i];
+    }
+
+    /// <summary>Doubles rounded to T.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static unsafe void CopyBack<T>(double* values, T* result, int count) where T : unmanaged
+    {
+        int i = 0;
+        for (; i <= count - Eight.Count; i += Eight.Count) Eight.Load(values + i).StoreAs(result + i);
+        for (; i < count; i++) One.Load(values + i).StoreAs(result + i);
+    }
+
     /// <summary>Doubles rounded to numbers of T.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<double> Round<T>(Vector512<double> v) where T : unmanaged =>

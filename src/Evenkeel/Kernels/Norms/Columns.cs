@@ -4,13 +4,6 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>A term or map whose constants differ from column to column: it loads them for one pack of columns.</summary>
-internal unsafe interface IColumnwise<TSelf>
-{
-    /// <summary>The formula for the pack that begins at <paramref name="column"/> of a block of coefficients.</summary>
-    static abstract TSelf At(double* coefficients, int column);
-}
-
 /// <summary>
 /// Loops over the columns of a row-major matrix: every lane is a column of its own, so packs run down the rows. Four packs (a stripe) go together where there
 /// are enough columns, for whole cache lines and independent chains; a single pack does the rest, in the same order of additions.
@@ -20,47 +13,42 @@ internal static unsafe class Columns
     /// <summary>Columns of a stripe of four packs.</summary>
     public static int StripeColumns<T>() where T : unmanaged => 4 * Vector512<T>.Count;
 
-    /// <summary>Doubles from one row of a block of coefficients (one value a column of a stripe) to the next.</summary>
-    public const int Row = 64;
-
     /// <summary>How many rows ahead a stripe is asked for, in a matrix larger than the second-level cache: its rows are far apart, which no hardware prefetcher follows.</summary>
     private const int PrefetchRows = 16;
-
-    private const long PrefetchElements = 1 << 20;
 
     /// <summary>Rows a lane accumulates in T before it goes into double.</summary>
     private const int BlockRows = 64;
 
     /// <summary>Σu (row 0 of <paramref name="sums"/>) and Σu·w (row 1) of each column of a stripe, or of a single pack.</summary>
     /// <param name="lanes">Columns: a stripe's, a pack's, or fewer where the matrix has fewer columns than a pack.</param>
-    public static void Sum<T, TTerm>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums)
+    public static void Sum<T, TTerm>(T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IColumnwise<TTerm> => Sum<T, TTerm, NoMask<T>>(x, dy, rows, stride, lanes, coefficients, sums, default);
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T> => Sum<T, TTerm, NoMask<T>>(x, dy, rows, stride, lanes, constants, sums, products, default);
 
     /// <inheritdoc cref="Sum{T, TTerm}"/>
-    public static void Sum<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums, TMask mask)
+    public static void Sum<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
         if (lanes == 4 * width)
         {
-            SumStripe<T, TTerm, TMask>(x, dy, rows, stride, coefficients, sums, mask);
+            SumStripe<T, TTerm, TMask>(x, dy, rows, stride, constants, sums, products, mask);
             return;
         }
 
-        if (lanes == width) SumPack<T, TTerm, TMask>(x, dy, rows, stride, coefficients, sums, mask);
-        else SumPartial<T, TTerm, TMask>(x, dy, rows, stride, lanes, coefficients, sums, mask);
+        if (lanes == width) SumPack<T, TTerm, TMask>(x, dy, rows, stride, constants, sums, products, mask);
+        else SumPartial<T, TTerm, TMask>(x, dy, rows, stride, lanes, constants, sums, products, mask);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumPack<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, double* coefficients, double* sums, TMask mask)
+    private static void SumPack<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, Constants<T> constants, double* sums, double* products, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
-        TTerm term = TTerm.At(coefficients, 0);
+        TTerm term = TTerm.Of<GroupPerLane>(constants);
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
         for (int block = 0; block < rows; block += BlockRows)
         {
@@ -80,16 +68,16 @@ internal static unsafe class Columns
         }
 
         StoreSums<T>(sums, sumLow, sumHigh);
-        if (TTerm.HasProduct) StoreSums<T>(sums + Row, productLow, productHigh);
+        if (TTerm.HasProduct) StoreSums<T>(products, productLow, productHigh);
     }
 
     /// <summary>A matrix of fewer columns than a pack.</summary>
-    private static void SumPartial<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, int lanes, double* coefficients, double* sums, TMask mask)
+    private static void SumPartial<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
-        TTerm term = TTerm.At(coefficients, 0);
+        TTerm term = TTerm.Of<GroupPerLane>(constants);
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
         for (int block = 0; block < rows; block += BlockRows)
         {
@@ -108,26 +96,26 @@ internal static unsafe class Columns
         }
 
         StoreSums<T>(sums, sumLow, sumHigh);
-        if (TTerm.HasProduct) StoreSums<T>(sums + Row, productLow, productHigh);
+        if (TTerm.HasProduct) StoreSums<T>(products, productLow, productHigh);
     }
 
     /// <summary>result = map(x, dy) down a stripe of columns, or a single pack.</summary>
-    public static void Map<T, TMap>(T* x, T* dy, T* result, int rows, nint stride, int lanes, double* coefficients)
+    public static void Map<T, TMap>(T* x, T* dy, T* result, int rows, nint stride, int lanes, Constants<T> constants)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>, IColumnwise<TMap> => Map<T, TMap, NoMask<T>>(x, dy, result, rows, stride, lanes, coefficients, default);
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T> => Map<T, TMap, NoMask<T>>(x, dy, result, rows, stride, lanes, constants, default);
 
     /// <inheritdoc cref="Map{T, TMap}"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Map<T, TMap, TMask>(T* x, T* dy, T* result, int rows, nint stride, int lanes, double* coefficients, TMask mask)
+    public static void Map<T, TMap, TMask>(T* x, T* dy, T* result, int rows, nint stride, int lanes, Constants<T> constants, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>, IColumnwise<TMap>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
-        TMap m0 = TMap.At(coefficients, 0);
+        TMap m0 = TMap.Of<GroupPerLane>(constants);
         if (lanes == 4 * width)
         {
-            TMap m1 = TMap.At(coefficients, width), m2 = TMap.At(coefficients, 2 * width), m3 = TMap.At(coefficients, 3 * width);
+            TMap m1 = TMap.Of<GroupPerLane>(constants.From(width)), m2 = TMap.Of<GroupPerLane>(constants.From(2 * width)), m3 = TMap.Of<GroupPerLane>(constants.From(3 * width));
             for (int row = 0; row < rows; row++)
             {
                 T* from = x + row * stride;
@@ -172,19 +160,20 @@ internal static unsafe class Columns
     }
 
     /// <summary>Elements from a row to the one that is asked for; 0 where none is.</summary>
-    private static nint Ahead(int rows, nint stride) => rows * stride > PrefetchElements ? PrefetchRows * stride : 0;
+    private static nint Ahead<T>(int rows, nint stride) where T : unmanaged =>
+        rows * stride * sizeof(T) > CacheSizes.BeyondSecondLevel ? PrefetchRows * stride : 0;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumStripe<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, double* coefficients, double* sums, TMask mask)
+    private static void SumStripe<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, Constants<T> constants, double* sums, double* products, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IColumnwise<TTerm>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
-        nint ahead = Ahead(rows, stride);
-        TTerm t0 = TTerm.At(coefficients, 0), t1 = TTerm.At(coefficients, width), t2 = TTerm.At(coefficients, 2 * width), t3 = TTerm.At(coefficients, 3 * width);
-        new Span<double>(sums, Row).Clear();
-        if (TTerm.HasProduct) new Span<double>(sums + Row, Row).Clear();
+        nint ahead = Ahead<T>(rows, stride);
+        TTerm t0 = TTerm.Of<GroupPerLane>(constants), t1 = TTerm.Of<GroupPerLane>(constants.From(width)), t2 = TTerm.Of<GroupPerLane>(constants.From(2 * width)), t3 = TTerm.Of<GroupPerLane>(constants.From(3 * width));
+        new Span<double>(sums, 4 * width).Clear();
+        if (TTerm.HasProduct) new Span<double>(products, 4 * width).Clear();
         for (int block = 0; block < rows; block += BlockRows)
         {
             int end = Math.Min(rows, block + BlockRows);
@@ -235,10 +224,10 @@ internal static unsafe class Columns
             AddSums(sums + 3 * width, s3);
             if (TTerm.HasProduct)
             {
-                AddSums(sums + Row, p0);
-                AddSums(sums + Row + width, p1);
-                AddSums(sums + Row + 2 * width, p2);
-                AddSums(sums + Row + 3 * width, p3);
+                AddSums(products, p0);
+                AddSums(products + width, p1);
+                AddSums(products + 2 * width, p2);
+                AddSums(products + 3 * width, p3);
             }
         }
     }

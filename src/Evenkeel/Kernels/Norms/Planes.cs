@@ -4,22 +4,12 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>A term or map whose constants differ from run to run.</summary>
-internal unsafe interface IRunwise<TSelf, T> where T : unmanaged
-{
-    /// <summary>The formula of a run from its record of constants.</summary>
-    static abstract TSelf Of(T* constants);
-}
-
 /// <summary>
 /// Loops over neighbouring runs of equal length (the planes of a sample), each with constants of its own: where <see cref="Segments"/> treats one group that lies
 /// in many runs, these treat many groups of one run. All runs are one call: a plane of 7x7 is four packs, and a call would cost more than they do.
 /// </summary>
 internal static unsafe class Planes
 {
-    /// <summary>Values from one run's record of constants to the next.</summary>
-    public const int Record = 8;
-
     /// <summary>Packs a lane accumulates in T before it goes into double, as in <see cref="Segments"/>.</summary>
     private const int BlockPacks = 64;
 
@@ -28,24 +18,24 @@ internal static unsafe class Planes
     private const int MaxSamples = 8;
 
     /// <summary>Σu and Σu·w of every run.</summary>
-    /// <param name="constants">A record of <see cref="Record"/> values a run.</param>
+    /// <param name="constants">A place per run.</param>
     /// <param name="sums">Receives Σu, one value a run.</param>
     /// <param name="products">Receives Σu·w, one value a run.</param>
-    public static void Sum<T, TTerm>(T* x, T* dy, int runs, int length, T* constants, double* sums, double* products)
+    public static void Sum<T, TTerm>(T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IRunwise<TTerm, T>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
         if (length >= Vector512<T>.Count) SumLong<T, TTerm>(x, dy, runs, length, constants, sums, products);
         else SumShort<T, TTerm>(x, dy, runs, length, constants, sums, products);
     }
 
     /// <summary>result = map(x, dy) over every run; <paramref name="result"/> must not be the memory of x or dy: overlapping packs read them twice.</summary>
-    /// <param name="constants">A record of <see cref="Record"/> values a run.</param>
+    /// <param name="constants">A place per run.</param>
     /// <param name="ahead">Elements from a value to the one that is asked for while it is mapped (where x is the only input): the length of a chunk of runs, if the next chunk follows.</param>
     /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned; call <see cref="Simd.StreamFence"/> after the last map of a chunk.</param>
-    public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, int length, T* constants, int ahead, bool stream)
+    public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>, IRunwise<TMap, T>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
     {
         int width = Vector512<T>.Count;
         if (length < width) MapShort<T, TMap>(x, dy, result, runs, length, constants);
@@ -53,14 +43,14 @@ internal static unsafe class Planes
         else MapLong<T, TMap>(x, dy, result, runs, length, constants, ahead);
     }
 
-    /// <summary>The mean of a sample of each run (all of it where it is shorter than a pack), rounded to T: the first value of the run's record, its pivot.</summary>
+    /// <summary>The mean of a sample of each run (all of it where it is shorter than a pack), rounded to T: its first pivot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SampleMeans<T>(T* x, int runs, int length, T* constants) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void SampleMeans<T>(T* x, int runs, int length, double* pivots) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int width = Vector512<T>.Count;
         if (length < width)
         {
-            for (int run = 0; run < runs; run++) constants[run * Record] = T.CreateTruncating(Simd.SumLanes(Simd.LoadPartial(x + (nint)run * length, length)) / length);
+            for (int run = 0; run < runs; run++) pivots[run] = Widen.Round<T>(Simd.SumLanes(Simd.LoadPartial(x + (nint)run * length, length)) / length);
             return;
         }
 
@@ -73,22 +63,22 @@ internal static unsafe class Planes
             T* at = x + (nint)run * length + start;
             Vector512<T> sum = Simd.Load(at);
             for (int k = 1; k < samples; k++) sum += Simd.Load(at + k * step);
-            constants[run * Record] = T.CreateTruncating(Simd.SumLanes(sum) * share);
+            pivots[run] = Widen.Round<T>(Simd.SumLanes(sum) * share);
         }
     }
 
     // No call stands in the loops below: one would force what they keep in registers out of them.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumLong<T, TTerm>(T* x, T* dy, int runs, int length, T* constants, double* sums, double* products)
+    private static void SumLong<T, TTerm>(T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IRunwise<TTerm, T>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
         int width = Vector512<T>.Count;
         Vector512<T> tail = Simd.TailMask<T>(length % width);
         for (int run = 0; run < runs; run++)
         {
-            TTerm term = TTerm.Of(constants + run * Record);
+            TTerm term = TTerm.Of<GroupPerPack>(constants.From(run));
             T* xr = x + (nint)run * length;
             T* dyr = TTerm.UsesDy ? dy + (nint)run * length : x;
             Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
@@ -129,14 +119,14 @@ internal static unsafe class Planes
     }
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
-    private static void SumShort<T, TTerm>(T* x, T* dy, int runs, int length, T* constants, double* sums, double* products)
+    private static void SumShort<T, TTerm>(T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IRunwise<TTerm, T>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
         Vector512<T> head = Simd.HeadMask<T>(length);
         for (int run = 0; run < runs; run++)
         {
-            TTerm term = TTerm.Of(constants + run * Record);
+            TTerm term = TTerm.Of<GroupPerPack>(constants.From(run));
             nint at = (nint)run * length;
             Vector512<T> w = term.W(Simd.LoadPartial(x + at, length));
             Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.LoadPartial(dy + at, length) : default) & head;
@@ -146,14 +136,14 @@ internal static unsafe class Planes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapStream<T, TMap>(T* x, T* dy, T* result, int runs, int length, T* constants, int ahead)
+    private static void MapStream<T, TMap>(T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>, IRunwise<TMap, T>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
     {
         int width = Vector512<T>.Count;
         for (int run = 0; run < runs; run++)
         {
-            TMap map = TMap.Of(constants + run * Record);
+            TMap map = TMap.Of<GroupPerPack>(constants.From(run));
             T* xr = x + (nint)run * length;
             T* dyr = TMap.UsesDy ? dy + (nint)run * length : x;
             T* rr = result + (nint)run * length;
@@ -166,14 +156,14 @@ internal static unsafe class Planes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapLong<T, TMap>(T* x, T* dy, T* result, int runs, int length, T* constants, int ahead)
+    private static void MapLong<T, TMap>(T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>, IRunwise<TMap, T>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
     {
         int width = Vector512<T>.Count;
         for (int run = 0; run < runs; run++)
         {
-            TMap map = TMap.Of(constants + run * Record);
+            TMap map = TMap.Of<GroupPerPack>(constants.From(run));
             T* xr = x + (nint)run * length;
             T* dyr = TMap.UsesDy ? dy + (nint)run * length : x;
             T* rr = result + (nint)run * length;
@@ -203,13 +193,13 @@ internal static unsafe class Planes
     }
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
-    private static void MapShort<T, TMap>(T* x, T* dy, T* result, int runs, int length, T* constants)
+    private static void MapShort<T, TMap>(T* x, T* dy, T* result, int runs, int length, Constants<T> constants)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>, IRunwise<TMap, T>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
     {
         for (int run = 0; run < runs; run++)
         {
-            TMap map = TMap.Of(constants + run * Record);
+            TMap map = TMap.Of<GroupPerPack>(constants.From(run));
             nint at = (nint)run * length;
             Simd.StorePartial(result + at, map.Invoke(Simd.LoadPartial(x + at, length), TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default), length);
         }

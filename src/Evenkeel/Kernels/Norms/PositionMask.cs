@@ -16,6 +16,9 @@ internal unsafe interface IPositionMask<T, TSelf> where T : unmanaged
     /// <summary>The mask of a run, or of a row of a matrix.</summary>
     TSelf Run(int run);
 
+    /// <summary>The mask of every <paramref name="step"/>th run.</summary>
+    TSelf Every(int step);
+
     /// <summary>All ones in the lanes that count, zero in the others, of the pack that begins at place <paramref name="i"/> of the run.</summary>
     Vector512<T> Load(nint i);
 
@@ -30,6 +33,8 @@ internal readonly unsafe struct NoMask<T> : IPositionMask<T, NoMask<T>> where T 
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public NoMask<T> Run(int run) => default;
+
+    public NoMask<T> Every(int step) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Load(nint i) => Vector512<T>.AllBitsSet;
@@ -46,6 +51,8 @@ internal readonly unsafe struct RunMask<T>(T* bits, nint stride) : IPositionMask
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public RunMask<T> Run(int run) => new(bits + run * stride, stride);
 
+    public RunMask<T> Every(int step) => new(bits, step * stride);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Load(nint i) => Simd.Load(bits + i);
 
@@ -60,6 +67,8 @@ internal readonly unsafe struct RowMask<T>(T* bits, nint stride) : IPositionMask
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public RowMask<T> Run(int run) => new(bits + run * stride, stride);
+
+    public RowMask<T> Every(int step) => new(bits, step * stride);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Load(nint i) => Simd.Broadcast(*bits);

@@ -22,6 +22,10 @@ internal static unsafe class Rows
     /// <summary>The constants of one row: xhat = (x - Pivot)·Rstd + Offset, Offset = -low·rstd.</summary>
     internal readonly record struct Row<T>(Vector512<T> Pivot, Vector512<T> Rstd, Vector512<T> Offset) where T : unmanaged
     {
+        /// <summary>The constants of a row, from its pivot, scale (rstd) and shift (offset).</summary>
+        public static unsafe Row<T> Of(Constants<T> constants) =>
+            new(Simd.Broadcast(*constants.Pivot), Simd.Broadcast(*constants.Scale), Simd.Broadcast(*constants.Shift));
+
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public Vector512<T> XHat<TNorm>(Vector512<T> x) where TNorm : struct, IRowNorm => TNorm.HasMean ? Simd.Fma(x - Pivot, Rstd, Offset) : x * Rstd;
 

@@ -1,7 +1,9 @@
+using Evenkeel.Kernels;
+
 namespace Evenkeel;
 
 /// <summary>
-/// Whose statistics a batch norm uses; the default is the plain one: those of the whole batch. The forms share one op, which knows parts, a group and limits.
+/// Whose statistics a batch norm uses; the default is the plain one: those of the whole batch. The forms are made of the same steps.
 /// </summary>
 internal readonly record struct BatchForm
 {
@@ -20,6 +22,9 @@ internal readonly record struct BatchForm
     /// <summary>What one value per channel is.</summary>
     public SingleValue SingleValue { get; init; }
 
+    /// <summary>True if one part has its own statistics, of all its values: then plain batch norm does it.</summary>
+    public bool IsPlain => VirtualBatchSize == 0 && Limits is null && Mask is null;
+
     /// <summary>The name that errors begin with.</summary>
     public string Name => Limits is not null ? "BatchRenorm" : SpansGroup ? "SyncBatchNorm" : VirtualBatchSize > 0 ? "GhostBatchNorm" : Mask is not null ? "MaskedBatchNorm" : "BatchNorm";
 
@@ -34,6 +39,40 @@ internal readonly record struct BatchForm
 
 public sealed partial class Tensor
 {
+    /// <summary>Checks the operands of a batch norm, and applies the op of its form.</summary>
+    internal Tensor NormalizeBatch(
+        BatchForm form, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool fuseReLU, bool? training = null,
+        SingleValue singleValue = SingleValue.Error, ReadOnlySpan<int> parts = default)
+    {
+        string name = form.Name;
+        NormChecks.Eps(name, eps);
+        NormChecks.Batch(name, this);
+        int channels = Shape[1];
+        NormChecks.PerChannel(name, this, gamma, beta, running);
+        NormChecks.Parts(name, this, parts);
+        bool fromBatch = RunningStatistics.FromBatch(name, Tape, running, training), isPooled = fromBatch && (parts.Length > 1 || form.MembersOf(Tape) is not null);
+        if (form.Mask is { } mask) NormChecks.Mask(name, this, mask, fromBatch && form.MembersOf(Tape) is null, singleValue);
+        if (fromBatch && singleValue == SingleValue.Error)
+        {
+            if (form.MembersOf(Tape) is null) NormChecks.MoreThanOneValue(name, this, channels, Tape is { Mode: Mode.Train } || running is not null);
+            if (form.VirtualBatchSize > 0) NormChecks.VirtualBatches(this, channels, form.VirtualBatchSize);
+        }
+
+        if (!fromBatch)
+        {
+            return fuseReLU
+                ? FixedNorm<ReLUEpilogue>.Apply(this, gamma, beta, running!, eps)
+                : FixedNorm<NoEpilogue>.Apply(this, gamma, beta, running!, eps);
+        }
+
+        if (!isPooled && form.IsPlain)
+            return fuseReLU ? BatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, eps) : BatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, eps);
+        form = form with { SingleValue = singleValue };
+        return fuseReLU
+            ? PartedBatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, form, parts, eps)
+            : PartedBatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, form, parts, eps);
+    }
+
     /// <summary>
     /// Ghost batch normalization: every run of <paramref name="virtualBatchSize"/> samples is normalized by itself, as <see cref="BatchNorm"/> does a batch. The functional form; see <c>GhostBatchNorm2d</c>.
     /// </summary>
@@ -42,15 +81,14 @@ public sealed partial class Tensor
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
     /// <param name="running">Statistics that follow the virtual batches one by one, and that eval mode uses; null where there are none.</param>
     /// <param name="eps">Added to the variance; 0 or more.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <param name="training">Whose statistics: true the batch's, false the running ones, null as the tape's mode says; see <see cref="BatchNorm"/>.</param>
     /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, or a virtual batch with one value a channel where its statistics are needed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A virtual batch size below 1, or a negative or NaN eps.</exception>
     /// <remarks>Source: Hoffer, Hubara and Soudry, NeurIPS 2017. A batch of at most one virtual batch gives the bits of plain batch norm.</remarks>
-    public Tensor GhostBatchNorm(int virtualBatchSize, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null)
+    public Tensor GhostBatchNorm(int virtualBatchSize, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null)
     {
         NormChecks.VirtualBatchSize("GhostBatchNorm", virtualBatchSize);
-        return NormalizeBatch(new BatchForm { VirtualBatchSize = virtualBatchSize }, gamma, beta, running, eps, fuseReLU, training);
+        return NormalizeBatch(new BatchForm { VirtualBatchSize = virtualBatchSize }, gamma, beta, running, eps, fuseReLU: false, training);
     }
 
     /// <summary>
@@ -60,7 +98,6 @@ public sealed partial class Tensor
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
     /// <param name="running">Statistics that follow the group's batches and that eval mode uses; null where there are none.</param>
     /// <param name="eps">Added to the variance; 0 or more.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <param name="training">Whose statistics: true the batch's, false the running ones, null as the tape's mode says; see <see cref="BatchNorm"/>.</param>
     /// <param name="parts">
     /// Samples of each part of this batch, together all of them: the moments are then taken part by part and pooled, which gives the bits that as many members with a part each give. Empty: one part.
@@ -71,8 +108,8 @@ public sealed partial class Tensor
     /// Without a collective, in one of a single member, and on a tape in <see cref="Mode.Eval"/> it is plain batch norm, bit for bit. The gradients of gamma and beta are this member's share; the group's are the sum over its members.
     /// <para>Source: the pooled moments are those of Chan, Golub and LeVeque, 1979, taken in the order of the ranks; semantics of PyTorch's <c>torch.nn.SyncBatchNorm</c>.</para>
     /// </remarks>
-    public Tensor SyncBatchNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null, ReadOnlySpan<int> parts = default) =>
-        NormalizeBatch(new BatchForm { SpansGroup = true }, gamma, beta, running, eps, fuseReLU, training, parts: parts);
+    public Tensor SyncBatchNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null, ReadOnlySpan<int> parts = default) =>
+        NormalizeBatch(new BatchForm { SpansGroup = true }, gamma, beta, running, eps, fuseReLU: false, training, parts: parts);
 
     /// <summary>
     /// Batch renormalization: batch norm corrected by r and d towards what the running statistics give, y = gamma·((x - mean)/std·r + d) + beta. The functional form; see <c>BatchRenorm2d</c>.
@@ -82,15 +119,14 @@ public sealed partial class Tensor
     /// <param name="running">Statistics that follow the batches, that eval mode uses, and that training corrects towards.</param>
     /// <param name="limits">How large r and d may be after how many batches; null for the paper's.</param>
     /// <param name="eps">Added to both variances; 0 or more.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, or not more than one value a channel where the batch's statistics are needed.</exception>
     /// <remarks>
     /// r = clip(std/std_running, 1/rmax, rmax) and d = clip((mean - mean_running)/std_running, -dmax, dmax) with the running statistics before this batch; both are constants in the backward pass.
     /// <para>Source: Ioffe, "Batch Renormalization", NeurIPS 2017.</para>
     /// </remarks>
-    public Tensor BatchRenorm(Tensor? gamma, Tensor? beta, RunningStatistics running, RenormLimits? limits = null, double eps = 1e-5, bool fuseReLU = false)
+    public Tensor BatchRenorm(Tensor? gamma, Tensor? beta, RunningStatistics running, RenormLimits? limits = null, double eps = 1e-5)
     {
         ArgumentNullException.ThrowIfNull(running);
-        return NormalizeBatch(new BatchForm { Limits = limits ?? RenormLimits.Paper }, gamma, beta, running, eps, fuseReLU);
+        return NormalizeBatch(new BatchForm { Limits = limits ?? RenormLimits.Paper }, gamma, beta, running, eps, fuseReLU: false);
     }
 }

@@ -1,74 +1,27 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
+using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
-/// <summary>So many samples of a batch, and where their statistics are; a row has one double a channel.</summary>
-/// <param name="start">The first sample.</param>
-/// <param name="samples">Their number.</param>
-/// <param name="count">m: the values per channel that the statistics are of; more than this part's where they are pooled.</param>
-/// <param name="moments">Rows <see cref="Pivot"/> to <see cref="D"/>.</param>
-/// <param name="sums">Rows <see cref="Dbeta"/> and <see cref="Dgamma"/>.</param>
-/// <param name="channels">Doubles from one row to the next.</param>
-internal readonly unsafe struct BatchPart(int start, int samples, double count, double* moments, double* sums, int channels)
-{
-    public const int Pivot = 0;
-    public const int Low = 1;
-    public const int Variance = 2;
-
-    /// <summary>Low, the variance and rstd are in units of 2^this, 4^this and 2^-this; see <see cref="Moments"/>.</summary>
-    public const int Exponent = 3;
-
-    /// <summary>1/sqrt(var + eps); negative if the exponent is not 0, so that one look tells.</summary>
-    public const int Rstd = 4;
-
-    /// <summary>Renormalization's factor and shift; not set without it.</summary>
-    public const int R = 5, D = 6;
-
-    /// <summary>Σdy and Σdy·xhat.</summary>
-    public const int Dbeta = 7, Dgamma = 8;
-
-    public const int Rows = 9;
-
-    public int Start => start;
-
-    public int Samples => samples;
-
-    public double Count => count;
-
-    /// <summary>A row of moments.</summary>
-    public double* this[int row] => (row < Dbeta ? moments : sums) + (nint)row * channels;
-
-    /// <summary>The moments of a channel.</summary>
-    public Moments Moments(int c) => new(this[Pivot][c], this[Low][c], this[Variance][c], (int)this[Exponent][c]);
-
-    /// <summary>Sets the moments of a channel, and its rstd.</summary>
-    public void Save(int c, in Moments of, double eps)
-    {
-        this[Pivot][c] = of.Pivot;
-        this[Low][c] = of.Low;
-        this[Variance][c] = of.Variance;
-        this[Exponent][c] = of.Exponent;
-        this[Rstd][c] = of.Exponent == 0 ? of.Rstd(eps) : -of.Rstd(eps);
-    }
-}
+/// <summary>A part of a batch: some samples, and where their statistics and sums are.</summary>
+/// <param name="Start">The first sample.</param>
+/// <param name="Samples">Number of samples.</param>
+/// <param name="Count">m: the values per channel that the statistics are of; more than this part's if they are pooled.</param>
+/// <param name="Statistics">Rows of statistics, a place per channel.</param>
+/// <param name="Sums">Rows of sums, a place per channel.</param>
+internal readonly record struct BatchPart(int Start, int Samples, double Count, NormTable Statistics, NormTable Sums);
 
 /// <summary>
-/// The statistics of a batch that may come in parts: those of each part; and where the batch is pooled, those of all parts of all members, combined in their order.
+/// The statistics of a batch that may come in parts: those of each part; and if the batch is pooled, those of all parts of all members, combined in their order.
 /// </summary>
-/// <remarks>
-/// Two groups of n and n' values with means mean and mean' have together (Chan, Golub and LeVeque, 1979), with delta = mean' - mean:
-/// mean + delta·n'/(n+n') and Σ(x-mean)² = their two sums + delta²·n·n'/(n+n').
-/// <para>Means are held as pivot + low here too, so that no digits are lost where |mean| ≫ std: delta is taken of the pivots and of the lows.</para>
-/// </remarks>
+/// <remarks>How two sets of moments become one: <see cref="PooledMoments"/>.</remarks>
 internal sealed unsafe class BatchStatistics
 {
-    /// <summary>Rows of moments that members give each other: pivot, low, variance and exponent.</summary>
-    private const int Given = 4;
+    /// <summary>Rows of statistics that members give each other: pivot, low, variance and exponent.</summary>
+    private const int GivenRows = 4;
 
-    // The memory, and where it is: asked for many times a channel.
-    private Tensor _memory = null!;
-    private double* _rows;
+    // The rows of each part, and behind them those of the whole.
+    private Tensor _rows = null!;
     private ICollective? _members;
     private int _channels;
     private int _samples;
@@ -112,46 +65,40 @@ internal sealed unsafe class BatchStatistics
 
     /// <summary>Leaves positions out: each part has the values that count under the mask, whose bits are written.</summary>
     /// <param name="mask">Zeros and ones, one for each position.</param>
-    /// <param name="bits">Receives them as bits of its type, see <see cref="Kernels.MaskBits"/>.</param>
+    /// <param name="bits">Receives them as bits of its type, see <see cref="MaskBits"/>.</param>
     public void CountUnder(Tensor mask, Tensor bits)
     {
         for (int p = 0; p < Parts; p++) _values[p] = PositionMask.Write(mask, bits, Start(p) * _spatial, Length(p) * _spatial);
     }
 
     /// <summary>The shape of the memory that <see cref="Bind"/> wants: the rows of each part, and behind them those of the whole.</summary>
-    public Shape RowsShape(int channels) => [Parts + (IsPooled ? 1 : 0), BatchPart.Rows, channels];
+    public Shape RowsShape(int channels) => [Parts + (IsPooled ? 1 : 0), NormTable.PartRows, channels];
 
     public void Bind(Tensor rows)
     {
-        _memory = rows;
-        _rows = rows.Pointer<double>();
+        _rows = rows;
         _channels = rows.Shape[2];
-        // Most channels are in range, and say so only here.
-        for (int block = 0; block < rows.Shape[0]; block++) new Span<double>(Block(block) + BatchPart.Exponent * _channels, _channels).Clear();
         // Nothing is measured or summed over a part without samples: its rows are zero from the start.
         for (int p = 0; IsPooled && p < Parts; p++)
         {
-            if (Length(p) == 0) new Span<double>(Block(p), BatchPart.Rows * _channels).Clear();
+            if (Length(p) == 0) rows.AsSpan<double>().Slice(p * NormTable.PartRows * _channels, NormTable.PartRows * _channels).Clear();
         }
     }
 
     public void Recycle()
     {
-        _memory = null!;
+        _rows = null!;
         _members = null;
     }
 
-    /// <summary>A part with its own moments and sums.</summary>
-    public BatchPart Part(int p) => new(Start(p), Length(p), _values[p], Block(p), Block(p), _channels);
+    /// <summary>A part with its own statistics and sums.</summary>
+    public BatchPart Part(int p) => new(Start(p), Length(p), _values[p], Table(p), Table(p));
 
-    /// <summary>A part whose sums are its own; its moments are those it was normalized with.</summary>
-    public BatchPart PartToSum(int p) => IsPooled ? new(Start(p), Length(p), _pooledCount, Block(Parts), Block(p), _channels) : Part(p);
-
-    /// <summary>One sample of a batch in one part.</summary>
-    public BatchPart Sample(int n) => new(n, 1, _spatial, Block(0), Block(0), _channels);
+    /// <summary>A part whose sums are its own; its statistics are those that it was normalized with.</summary>
+    public BatchPart PartToSum(int p) => IsPooled ? new(Start(p), Length(p), _pooledCount, Table(Parts), Table(p)) : Part(p);
 
     /// <summary>The whole batch, pooled.</summary>
-    public BatchPart Whole => new(0, _samples, _pooledCount, Block(Parts), Block(Parts), _channels);
+    public BatchPart Whole => new(0, _samples, _pooledCount, Table(Parts), Table(Parts));
 
     /// <summary>
     /// Tells all members how many values there are, and settles how many channels go together: as few as the member with the least cache asks for. <see cref="int.MaxValue"/> is no limit.
@@ -171,71 +118,63 @@ internal sealed unsafe class BatchStatistics
         return (_pooledCount, channelsAtOnce);
     }
 
-    /// <summary>Makes the moments of the whole out of those of all parts, for some channels.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>Makes the statistics of the whole out of those of all parts, for some channels.</summary>
     public void PoolMoments<T>(int from, int to, double eps) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        ReadOnlySpan<double> all = GatherRows("BatchNorm forward", BatchPart.Pivot, Given, from, to);
-        BatchPart whole = Whole;
-        int width = to - from, size = Given * width;
-        int parts = Parts * (_members?.Size ?? 1);
-        for (int c = 0; c < width; c++)
+        int width = to - from;
+        ReadOnlySpan<double> all = GatherRows("BatchNorm forward", 0, GivenRows, from, to);
+        NormTable whole = Whole.Statistics.From(from);
+        fixed (double* gathered = all)
         {
-            double n = 0, pivot = 0, low = 0, squares = 0;
-            bool inRange = true;
-            for (int k = 0, at = c; k < parts; k++, at += size)
+            for (int c = 0; c < width; c++)
             {
-                double more = _counts[k];
-                if (more == 0) continue;
-                if (n == 0) pivot = all[at];
-                double delta = all[at] - pivot + (all[at + width] - low);
-                double share = more / (n + more);
-                low += delta * share;
-                squares += all[at + 2 * width] * more + delta * delta * (n * share);
-                n += more;
-                inRange &= all[at + 3 * width] == 0;
-            }
+                var pool = default(PooledMoments);
+                bool inRange = true;
+                for (int k = 0; k < PartsOfAll; k++)
+                {
+                    if (_counts[k] == 0) continue;
+                    Moments part = Gathered(gathered, k, width).Moments(c);
+                    pool.Add(_counts[k], part.Pivot, part.Low, part.Variance);
+                    inRange &= part.Exponent == 0;
+                }
 
-            double rounded = Moments.Round<T>(pivot + low);
-            var moments = new Moments(rounded, pivot - rounded + low, squares / n);
-            if (!inRange || NormFormulas.IsOutOfRange<double>(moments.Variance, eps)) moments = PoolScaled<T>(all, c, width, eps);
-            whole.Save(from + c, moments, eps);
+                double pivot = Widen.Round<T>(pool.Pivot + pool.Low);
+                var moments = new Moments(pivot, pool.Pivot - pivot + pool.Low, pool.Squares / pool.Count);
+                if (!inRange || NormRange.IsOutOfRange<double>(moments.Variance, eps)) moments = PoolScaled<T>(gathered, width, c, eps);
+                whole.Set(c, moments, eps);
+            }
         }
     }
 
-    /// <summary>The same for one channel in units of a power of two: where a part's statistics are, or the whole's squares leave the range of double.</summary>
-    private Moments PoolScaled<T>(ReadOnlySpan<double> all, int c, int width, double eps) where T : unmanaged
+    /// <summary>The same for one channel in units of a power of two: if a part's statistics are, or the whole's squares leave the range of double.</summary>
+    private Moments PoolScaled<T>(double* gathered, int width, int c, double eps) where T : unmanaged
     {
-        int size = Given * width, parts = Parts * (_members?.Size ?? 1), exponent = eps > 0 ? (Math.ILogB(eps) >> 1) + 1 : int.MinValue;
-        for (int k = 0, at = c; k < parts; k++, at += size)
+        int exponent = eps > 0 ? (Math.ILogB(eps) >> 1) + 1 : int.MinValue;
+        for (int k = 0; k < PartsOfAll; k++)
         {
             if (_counts[k] == 0) continue;
-            int own = (int)all[at + 3 * width];
-            exponent = Math.Max(exponent, Exponent(all[at], 0));
-            exponent = Math.Max(exponent, Exponent(all[at + width], own));
-            exponent = Math.Max(exponent, Exponent(Math.Sqrt(all[at + 2 * width]), own));
+            Moments part = Gathered(gathered, k, width).Moments(c);
+            exponent = Math.Max(exponent, Exponent(part.Pivot, 0));
+            exponent = Math.Max(exponent, Exponent(part.Low, part.Exponent));
+            exponent = Math.Max(exponent, Exponent(Math.Sqrt(part.Variance), part.Exponent));
         }
 
         if (exponent == int.MinValue) exponent = 0;
-        double n = 0, pivot = 0, low = 0, squares = 0;
-        for (int k = 0, at = c; k < parts; k++, at += size)
+        var pool = default(PooledMoments);
+        for (int k = 0; k < PartsOfAll; k++)
         {
-            double more = _counts[k];
-            if (more == 0) continue;
-            int own = (int)all[at + 3 * width] - exponent;
-            double next = Math.ScaleB(all[at], -exponent);
-            if (n == 0) pivot = next;
-            double delta = next - pivot + (Math.ScaleB(all[at + width], own) - low);
-            double share = more / (n + more);
-            low += delta * share;
-            squares += Math.ScaleB(all[at + 2 * width], 2 * own) * more + delta * delta * (n * share);
-            n += more;
+            if (_counts[k] == 0) continue;
+            Moments part = Gathered(gathered, k, width).Moments(c);
+            int own = part.Exponent - exponent;
+            pool.Add(_counts[k], Math.ScaleB(part.Pivot, -exponent), Math.ScaleB(part.Low, own), Math.ScaleB(part.Variance, 2 * own));
         }
 
         // A NaN has no units: the channel is NaN by the ordinary formulas.
-        if (double.IsNaN(squares)) return new Moments(double.NaN, double.NaN, double.NaN);
-        double rounded = Moments.Round<T>(Math.ScaleB(pivot + low, exponent));
-        return squares == 0 ? new Moments(rounded, 0, 0) : new Moments(rounded, pivot - Math.ScaleB(rounded, -exponent) + low, squares / n, exponent);
+        if (double.IsNaN(pool.Squares)) return new Moments(double.NaN, double.NaN, double.NaN);
+        double pivot = Widen.Round<T>(Math.ScaleB(pool.Pivot + pool.Low, exponent));
+        return pool.Squares == 0
+            ? new Moments(pivot, 0, 0)
+            : new Moments(pivot, pool.Pivot - Math.ScaleB(pivot, -exponent) + pool.Low, pool.Squares / pool.Count, exponent);
 
         static int Exponent(double value, int own) => value == 0 || !double.IsFinite(value) ? int.MinValue : Math.ILogB(value) + 1 + own;
     }
@@ -243,19 +182,28 @@ internal sealed unsafe class BatchStatistics
     /// <summary>Makes Σdy and Σdy·xhat of the whole out of those of all parts, for some channels.</summary>
     public void PoolSums(int from, int to)
     {
-        ReadOnlySpan<double> all = GatherRows("BatchNorm backward", BatchPart.Dbeta, 2, from, to);
-        int width = to - from, size = 2 * width;
-        for (int row = 0; row < 2; row++)
+        int width = to - from;
+        ReadOnlySpan<double> all = GatherRows("BatchNorm backward", NormTable.StatisticsRows, 2, from, to);
+        NormTable whole = Whole.Sums.From(from);
+        Add(all, new Span<double>(whole.SumDy, width));
+        Add(all[width..], new Span<double>(whole.SumDyXHat, width));
+
+        // Part by part, in their order.
+        static void Add(ReadOnlySpan<double> all, Span<double> sums)
         {
-            double* whole = Whole[BatchPart.Dbeta + row] + from;
-            for (int c = 0; c < width; c++)
+            sums.Clear();
+            for (int at = 0; at < all.Length; at += 2 * sums.Length)
             {
-                double sum = 0;
-                for (int at = row * width + c; at < all.Length; at += size) sum += all[at];
-                whole[c] = sum;
+                for (int c = 0; c < sums.Length; c++) sums[c] += all[at + c];
             }
         }
     }
+
+    /// <summary>Parts of all members.</summary>
+    private int PartsOfAll => Parts * (_members?.Size ?? 1);
+
+    /// <summary>The gathered statistics of a part.</summary>
+    private static NormTable Gathered(double* all, int part, int width) => new(all + (nint)part * GivenRows * width, width);
 
     private void Begin(int parts, int samples, int spatial)
     {
@@ -274,7 +222,7 @@ internal sealed unsafe class BatchStatistics
 
     private int Length(int p) => _ends[p] - Start(p);
 
-    private double* Block(int block) => _rows + (nint)block * BatchPart.Rows * _channels;
+    private NormTable Table(int block) => NormTable.Of(_rows, block);
 
     /// <summary>Rows of all parts of all members, the channels from .. to of each.</summary>
     private ReadOnlySpan<double> GatherRows(string operation, int row, int rows, int from, int to)
@@ -284,7 +232,7 @@ internal sealed unsafe class BatchStatistics
         for (int p = 0; p < Parts; p++)
         {
             for (int i = 0; i < rows; i++)
-                new Span<double>(Block(p) + (nint)(row + i) * _channels + from, width).CopyTo(own[((p * rows + i) * width)..]);
+                _rows.AsSpan<double>().Slice(((p * NormTable.PartRows) + row + i) * _channels + from, width).CopyTo(own[((p * rows + i) * width)..]);
         }
 
         return Gather(operation, own.Length);

@@ -92,7 +92,7 @@ public static class GraphNorms
     {
         ArgumentNullException.ThrowIfNull(x);
         const string name = "GraphNorms.RMSNorm";
-        double added = eps ?? NormFormulas.MachineEpsilon(x.DType);
+        double added = eps ?? NormTheorem.MachineEpsilon(x.DType);
         NormChecks.Eps(name, added);
         NormChecks.TrailingShape(name, normalizedShape, x);
         NormChecks.OfShape(name, "gamma (weight)", gamma, x, normalizedShape);

@@ -19,102 +19,59 @@ namespace Evenkeel;
 /// </remarks>
 internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
 {
-    /// <summary>Elements below which a fork costs more than it brings.</summary>
-    private const int InlineElements = 1 << 13;
-
-    /// <summary>Elements of a chunk, as far as whole groups allow: x and dy of it fit the first-level cache together.</summary>
-    private const int ChunkElements = 1 << 12;
-
-    /// <summary>Runs whose constants stand on the stack together; groups of a chunk, at most.</summary>
-    private const int Block = 64;
-
-    // Rows of _moments, one double a group each. Rstd is negative if the group's squares leave the range of T: then the slow path takes
-    // the moments from x again, for these rows do not hold them.
-    private const int Pivot = 0;
-    private const int Low = 1;
-    private const int Variance = 2;
-    private const int Rstd = 3;
-    private const int B = 4;
-    private const int C = 5;
-    private const int Rows = 6;
+    /// <summary>Values of a chunk, as far as whole groups allow: x and dy of it fit the first-level cache together.</summary>
+    private const int ChunkValues = CacheSizes.FirstLevel / 2 / sizeof(float);
 
     private string _name = "";
     private Tensor _x = null!;
-    private Tensor? _gamma;
-    private Tensor? _beta;
-    private RunningStatistics? _running;
-    private Tensor _moments = null!;
-    private Tensor? _previous;
-    private bool _updated;
+    private Tensor? _gamma, _beta;
+    private BatchShape _shape;
     private double _eps;
+    private RunningUpdate _update;
+    private RunningStatistics? _running;
 
-    private const double Ordinary = 1.0 / (1L << 20);
-
-    // T holds the scales gamma·rstd of a group with rstd from .. to.
-    private double _leastRstd;
-    private double _mostRstd;
-
-    // Whether the forward pass had a group on the slow path.
-    private bool _hasOdd;
+    // mean, var and rstd of every group. gamma and beta in double, from channel 0 on and again from channel 0, so that any runs of a table have theirs side by side.
+    private Tensor _statistics = null!;
+    private Tensor _parameters = null!;
 
     // Filled in Backward: what the chunks write to. _sums: dbeta of every run, then dgamma of every run.
-    private Tensor? _dx;
-    private Tensor? _dgamma;
-    private Tensor? _dbeta;
+    private Tensor? _dx, _dgamma, _dbeta;
     private Tensor _sums = null!;
 
-    // The walk: groups of all samples, channels, channels of a group, values of a channel in a sample.
+    // Groups of all samples, and channels of a group.
     private int _groups;
-    private int _channels;
     private int _perGroup;
-    private int _spatial;
 
     public override string Name => _name;
 
-    /// <param name="running">Statistics that follow the instances' own; only where groups are single channels.</param>
+    /// <param name="name">The name that errors begin with.</param>
+    /// <param name="x">(N, C, …).</param>
+    /// <param name="groups">Groups of a sample.</param>
+    /// <param name="gamma">Scale; null means 1.</param>
+    /// <param name="beta">Shift; null means 0.</param>
+    /// <param name="running">Statistics that follow the instances' own; only if groups are single channels.</param>
+    /// <param name="eps">Added to the variance.</param>
     public static Tensor Apply(string name, Tensor x, int groups, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps)
     {
         Tape? tape = Join(name, ref x);
         JoinOptional(name, tape, x, ref gamma);
         JoinOptional(name, tape, x, ref beta);
         var op = Rent<GroupNorm<TEpilogue>>(tape);
-        op._name = name;
-        op._x = x;
-        op._gamma = gamma;
-        op._beta = beta;
-        op._running = running;
-        op._eps = eps;
-        op._channels = x.Shape[1];
+        var shape = BatchShape.Of(x);
+        (op._name, op._x, op._gamma, op._beta, op._running, op._eps, op._shape) = (name, x, gamma, beta, running, eps, shape);
         op._groups = x.Shape[0] * groups;
-        op._perGroup = groups == 0 ? 0 : op._channels / groups;
-        op._spatial = x.Count == 0 ? 0 : x.Count / x.Shape[0] / op._channels;
+        op._perGroup = groups == 0 ? 0 : shape.Channels / groups;
         op.Bind(x.Shape, x.DType, x, gamma, beta);
-        op._moments = op.NewTensor([Rows, op._groups], DType.Float64);
-        op._previous = tape is not null && running is not null ? op.NewTensor([2, op._channels], x.DType) : null;
+        op._statistics = op.NewTensor([NormTable.StatisticsRows, op._groups], DType.Float64);
+        op._parameters = op.NewTensor([2, shape.Channels + NormTable.Width], DType.Float64);
+        op._update = new(running, tape is null || running is null ? null : op.NewTensor(RunningUpdate.PreviousShape(shape.Channels), x.DType));
         return op.Execute();
-    }
-
-    public override void Recycle()
-    {
-        base.Recycle();
-        _x = _moments = _sums = null!;
-        _gamma = _beta = _previous = _dx = _dgamma = _dbeta = null;
-        _running = null;
-        _updated = _hasOdd = false;
-    }
-
-    public override void Undo()
-    {
-        if (_previous is null || !_updated) return;
-        if (_previous.DType == DType.Float64) _running!.Restore(_previous.Pointer<double>(), 1);
-        else _running!.Restore(_previous.Pointer<float>(), 1);
-        _updated = false;
     }
 
     protected override void Forward<T>()
     {
-        LimitRstd<T>();
-        if (_x.Count > 0) ForEach(new ForwardJob<T> { Op = this });
+        LoadParameters<T>();
+        if (_x.Count > 0) Workers.Run(Chunks, new ForwardJob<T>(this), _x.Count);
         if (_running is not null) Follow<T>();
     }
 
@@ -124,7 +81,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         _dgamma = Open(_gamma);
         _dbeta = Open(_beta);
         _sums = NewTensor([2, _groups * _perGroup], DType.Float64);
-        if (_x.Count > 0) ForEach(new BackwardJob<T> { Op = this });
+        if (_x.Count > 0) Workers.Run(Chunks, new BackwardJob<T>(this), _x.Count);
         AddSamples<T>(_dbeta, 0);
         AddSamples<T>(_dgamma, 1);
         Close<T>(_x, _dx);
@@ -132,358 +89,205 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         Close<T>(_beta, _dbeta);
     }
 
-    /// <summary>Finds for which rstd no scale gamma·rstd <see cref="NormFormulas.LosesScale{T}">leaves the range of T</see>.</summary>
-    private void LimitRstd<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    public override void Recycle()
     {
-        // Ordinary gammas: limits that leave room for every rstd of a group whose squares T holds.
-        double smallest = Ordinary, largest = 1 / Ordinary;
-        if (_gamma is not null && !ValueRange.Within(_gamma.Pointer<T>(), _channels, T.CreateTruncating(smallest), T.CreateTruncating(largest)))
+        base.Recycle();
+        _x = _statistics = _parameters = _sums = null!;
+        _gamma = _beta = _dx = _dgamma = _dbeta = null;
+        _running = null;
+        _update = default;
+    }
+
+    public override void Undo() => _update.Undo();
+
+    /// <summary>y of some neighbouring groups: moments of the groups, then a map of their runs.</summary>
+    private void ForwardGroups<T>(int first, int end, NormTable groups, NormTable runs) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var x = new PlaneGroups<T>(_x.Pointer<T>() + (nint)first * Length, end - first, Length);
+        NormSteps<T, PlaneGroups<T>, TEpilogue>.Measure(x, groups, Length, _eps);
+        groups.CopyStatistics(NormTable.Of(_statistics).From(first), end - first);
+        for (int run = first * _perGroup; run < end * _perGroup; run += NormTable.Width)
         {
-            (smallest, largest) = (double.PositiveInfinity, 0);
-            foreach (T gamma in _gamma.AsSpan<T>())
-            {
-                double magnitude = Math.Abs(double.CreateTruncating(gamma));
-                if (magnitude > largest) largest = magnitude;
-                if (magnitude > 0 && magnitude < smallest) smallest = magnitude;
-            }
+            PlaneGroups<T> planes = Runs<T>(run, end, out nint offset);
+            Spread(groups, first, run, planes.Count, runs);
+            NormSteps<T, PlaneGroups<T>, TEpilogue>.Normalize(planes, runs, Output.Pointer<T>() + offset);
         }
 
-        _leastRstd = Math.Min(1, ValueRange.SmallestNormal<T>() / smallest);
-        _mostRstd = ValueRange.Largest<T>() / largest;
+        if (Streams<T>()) Simd.StreamFence();
     }
 
-    /// <summary>True if T holds a group's formula; if not, the group is done by <see cref="ScaledNorm{T, TEpilogue}"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool IsInRange(double rstd) => !(rstd > _mostRstd || (rstd < _leastRstd && rstd != 0));
-
-    private Moments MomentsOf<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>dbeta and dgamma of the runs of some neighbouring groups; from them the slopes of the groups, and dx.</summary>
+    private void BackwardGroups<T>(int first, int end, NormTable groups, NormTable runs) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double* at = _moments.Pointer<double>() + group;
-        return at[Rstd * _groups] < 0
-            ? Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, _eps)
-            : new Moments(at[Pivot * _groups], at[Low * _groups], at[Variance * _groups]);
-    }
-
-    private int Length => _perGroup * _spatial;
-
-    private int GroupsPerChunk => Math.Clamp(ChunkElements / Length, 1, Block);
-
-    /// <summary>Elements from a chunk to the next where both fit the second-level cache, else 0.</summary>
-    private int Ahead<T>() where T : unmanaged => (long)GroupsPerChunk * Length * sizeof(T) <= 256 << 10 ? GroupsPerChunk * Length : 0;
-
-    /// <summary>True where what is written outgrows the last-level cache.</summary>
-    private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= Simd.StreamThreshold;
-
-    private void ForEach<TJob>(TJob job) where TJob : struct, IJob
-    {
-        int chunks = (_groups + GroupsPerChunk - 1) / GroupsPerChunk;
-        if (_x.Count > InlineElements)
+        int count = end - first;
+        T* dy = Dy.Pointer<T>();
+        NormTable.Of(_statistics).From(first).CopyStatistics(groups, count);
+        new Span<double>(groups.SumDy, count).Clear();
+        new Span<double>(groups.SumDyXHat, count).Clear();
+        bool held = true;
+        for (int run = first * _perGroup; run < end * _perGroup; run += NormTable.Width)
         {
-            Workers.Run(chunks, job);
+            PlaneGroups<T> planes = Runs<T>(run, end, out nint offset);
+            Spread(groups, first, run, planes.Count, runs);
+            held &= NormSteps<T, PlaneGroups<T>, TEpilogue>.SumCotangents(planes, runs, dy + offset);
+            AddRuns(runs, first, run, planes.Count, groups);
+        }
+
+        held &= NormTheorem.Slopes(groups, groups.Rstd, groups.Rounded<T>(), count, Length);
+        if (_dx is null) return;
+        for (int run = first * _perGroup; run < end * _perGroup; run += NormTable.Width)
+        {
+            PlaneGroups<T> planes = Runs<T>(run, end, out nint offset);
+            Constants<T> constants = runs.Rounded<T>();
+            if (count * _perGroup > NormTable.Width)
+            {
+                Spread(groups, first, run, planes.Count, runs);
+                NormTheorem.Affine(runs, constants, planes.Count);
+            }
+
+            SpreadSlopes(groups.Rounded<T>(), first, run, planes.Count, constants);
+            planes.Map<InputGradient<T, TEpilogue>>(dy + offset, _dx.Pointer<T>() + offset, constants);
+        }
+
+        if (Streams<T>()) Simd.StreamFence();
+        for (int group = first; group < end && !held; group++) ScaledGradient<T>(group, groups.From(group - first));
+    }
+
+    /// <summary>Values of a group.</summary>
+    private int Length => _perGroup * _shape.Spatial;
+
+    /// <summary>Groups of a chunk; eights, as the theorem takes them, if there are so many.</summary>
+    private int GroupsPerChunk
+    {
+        get
+        {
+            int groups = Math.Clamp(ChunkValues / Length, 1, NormTable.Width);
+            return groups < Eight.Count ? groups : groups / Eight.Count * Eight.Count;
+        }
+    }
+
+    private int Chunks => (_groups + GroupsPerChunk - 1) / GroupsPerChunk;
+
+    /// <summary>True if what is written outgrows the last-level cache.</summary>
+    private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= CacheSizes.LastLevel;
+
+    /// <summary>The runs from <paramref name="run"/> on that a table has room for, up to the last of group <paramref name="end"/> - 1.</summary>
+    private PlaneGroups<T> Runs<T>(int run, int end, out nint offset) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        offset = (nint)run * _shape.Spatial;
+        // A chunk and the next fit the second-level cache together.
+        int ahead = GroupsPerChunk * Length;
+        if ((long)ahead * sizeof(T) > CacheSizes.SecondLevel / 2) ahead = 0;
+        return new(_x.Pointer<T>() + offset, Math.Min(NormTable.Width, end * _perGroup - run), _shape.Spatial, Streams<T>(), ahead);
+    }
+
+    private void LoadParameters<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int channels = _shape.Channels, places = channels + NormTable.Width;
+        Span<double> gammas = _parameters.AsSpan<double>()[..places], betas = _parameters.AsSpan<double>()[places..];
+        gammas.Fill(1);
+        betas.Clear();
+        if (channels == 0) return;
+        for (int i = 0; _gamma is not null && i < places; i++) gammas[i] = double.CreateTruncating(_gamma.AsSpan<T>()[i % channels]);
+        for (int i = 0; _beta is not null && i < places; i++) betas[i] = double.CreateTruncating(_beta.AsSpan<T>()[i % channels]);
+    }
+
+    /// <summary>A table for some runs: the statistics of their groups, and gamma and beta of their channels.</summary>
+    private void Spread(NormTable groups, int first, int run, int count, NormTable runs)
+    {
+        ReadOnlySpan<double> parameters = _parameters.AsSpan<double>();
+        parameters.Slice(run % _shape.Channels, count).CopyTo(new Span<double>(runs.Gamma, count));
+        parameters.Slice(parameters.Length / 2 + run % _shape.Channels, count).CopyTo(new Span<double>(runs.Beta, count));
+        if (_perGroup == 1)
+        {
+            groups.From(run - first).CopyStatistics(runs, count);
             return;
         }
 
-        for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
+        for (int i = 0; i < count; i++) groups.From((run + i) / _perGroup - first).CopyStatistics(runs.From(i), 1);
     }
 
-    private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>The slopes of some runs: those of their groups.</summary>
+    private void SpreadSlopes<T>(Constants<T> groups, int first, int run, int count, Constants<T> runs) where T : unmanaged
     {
-        public GroupNorm<TEpilogue> Op;
-
-        public readonly void Invoke(int chunk) => Op.ForwardGroups<T>(chunk * Op.GroupsPerChunk, Math.Min(Op._groups, (chunk + 1) * Op.GroupsPerChunk));
-    }
-
-    private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        public GroupNorm<TEpilogue> Op;
-
-        public readonly void Invoke(int chunk) => Op.BackwardGroups<T>(chunk * Op.GroupsPerChunk, Math.Min(Op._groups, (chunk + 1) * Op.GroupsPerChunk));
-    }
-
-    [SkipLocalsInit]
-    private void ForwardGroups<T>(int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        T* constants = stackalloc T[Block * Planes.Record];
-        double* sums = stackalloc double[2 * Block];
-        T* x = _x.Pointer<T>();
-        T* groups = x + (nint)first * Length;
-        Planes.SampleMeans(groups, end - first, Length, constants);
-        Planes.Sum<T, Deviation<T>>(groups, groups, end - first, Length, constants, sums, sums + Block);
-        ulong odd = Statistics(first, end, constants, sums);
-        for (int run = first * _perGroup; run < end * _perGroup; run += Block)
+        for (int i = 0; i < count; i++)
         {
-            int runs = Math.Min(Block, end * _perGroup - run);
-            nint offset = (nint)run * _spatial;
-            Constants(run, runs, constants);
-            Planes.Map<T, Normalize<T, TEpilogue>>(x + offset, x, Output.Pointer<T>() + offset, runs, _spatial, constants, Ahead<T>(), Streams<T>());
-        }
-
-        if (Streams<T>()) Simd.StreamFence();
-        for (; odd != 0; odd &= odd - 1) MapScaled<T>(first + BitOperations.TrailingZeroCount(odd));
-    }
-
-    /// <summary>y of a group on the slow path.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void MapScaled<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        Moments moments = MomentsOf<T>(group);
-        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
-            Scaled<T>(moments, run).Map(_x.Pointer<T>() + (nint)run * _spatial, Output.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial);
-    }
-
-    [SkipLocalsInit]
-    private void BackwardGroups<T>(int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        T* constants = stackalloc T[Block * Planes.Record];
-        T* x = _x.Pointer<T>();
-        T* dy = Dy.Pointer<T>();
-        double* dbeta = _sums.Pointer<double>();
-        double* products = dbeta + _groups * _perGroup;
-        for (int run = first * _perGroup; run < end * _perGroup; run += Block)
-        {
-            int runs = Math.Min(Block, end * _perGroup - run);
-            nint offset = (nint)run * _spatial;
-            Constants(run, runs, constants);
-            Planes.Sum<T, Cotangent<T, TEpilogue>>(x + offset, dy + offset, runs, _spatial, constants, dbeta + run, products + run);
-        }
-
-        ulong odd = Slopes<T>(first, end);
-        if (_dx is null) return;
-        for (int run = first * _perGroup; run < end * _perGroup; run += Block)
-        {
-            int runs = Math.Min(Block, end * _perGroup - run);
-            nint offset = (nint)run * _spatial;
-            if (end * _perGroup - first * _perGroup > Block) Constants(run, runs, constants);
-            SlopeConstants(run, runs, constants);
-            Planes.Map<T, InputGradient<T, TEpilogue>>(x + offset, dy + offset, _dx.Pointer<T>() + offset, runs, _spatial, constants, Ahead<T>(), Streams<T>());
-        }
-
-        if (Streams<T>()) Simd.StreamFence();
-        for (; odd != 0; odd &= odd - 1) ScaledGradient<T>(first + BitOperations.TrailingZeroCount(odd));
-    }
-
-    /// <summary>The slow path of one run of a group.</summary>
-    private ScaledNorm<T, TEpilogue> Scaled<T>(in Moments moments, int run) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double beta = _beta is null ? 0 : double.CreateTruncating(_beta.Pointer<T>()[run % _channels]), rstd = moments.Rstd(_eps);
-        return new(moments, rstd, Gamma<T>(run), beta, moments.Exponent == 0 && IsInRange(rstd), inTwoSteps: false);
-    }
-
-    private double Gamma<T>(int run) where T : unmanaged, IFloatingPointIeee754<T> =>
-        _gamma is null ? 1 : double.CreateTruncating(_gamma.Pointer<T>()[run % _channels]);
-
-    /// <summary>Σdy and Σdy·xhat of those runs of a group that T loses, on the slow path. False if there is none.</summary>
-    private bool ScaledSums<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double* dbeta = _sums.Pointer<double>();
-        double* dgamma = dbeta + _groups * _perGroup;
-        bool redone = false;
-        Moments moments = MomentsOf<T>(group);
-        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
-        {
-            if (double.IsFinite(dgamma[run]) && IsHeld<T>(group, run, dgamma[run])) continue;
-            nint offset = (nint)run * _spatial;
-            (dbeta[run], dgamma[run]) = Scaled<T>(moments, run).Sums(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, 1, 0, _spatial);
-            redone = true;
-        }
-
-        return redone;
-    }
-
-    /// <summary>Whether a finite dgamma of a run is what it should be: the group is in range, and no terms underflowed.</summary>
-    private bool IsHeld<T>(int group, int run, double dgamma) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double* at = _moments.Pointer<double>() + group;
-        double rstd = at[Rstd * _groups];
-        if (!IsInRange(rstd)) return false;
-        if (!NormFormulas.LosesSums<T>(dgamma, rstd, at[Variance * _groups], _spatial)) return true;
-        T* constants = stackalloc T[Planes.Record];
-        Constants(run, 1, constants);
-        var formula = Normalize<T, TEpilogue>.Of(constants);
-        T* x = _x.Pointer<T>() + (nint)run * _spatial;
-        double magnitude = Segments.Sum(x, Dy.Pointer<T>() + (nint)run * _spatial, 1, 0, _spatial, new Magnitude<T, TEpilogue>(formula)).Sum;
-        return !NormFormulas.Underflows<T>(magnitude, rstd, _spatial);
-    }
-
-    /// <summary>dx of a group on the slow path.</summary>
-    private void ScaledGradient<T>(int group) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        double* dbeta = _sums.Pointer<double>();
-        double* dgamma = dbeta + _groups * _perGroup;
-        double largest = 0, sum = 0, product = 0;
-        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++) largest = Math.Max(largest, Math.Abs(Gamma<T>(run)));
-        int k = ScaledNorm<T, TEpilogue>.GammaExponent(largest);
-        Moments moments = MomentsOf<T>(group);
-        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
-        {
-            double gamma = Math.ScaleB(Gamma<T>(run), -k);
-            sum += gamma * dbeta[run];
-            product += gamma * dgamma[run];
-        }
-
-        for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
-        {
-            nint offset = (nint)run * _spatial;
-            Scaled<T>(moments, run).Gradient(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, _dx!.Pointer<T>() + offset, 1, 0, _spatial, sum / Length, product / Length, k);
+            int group = (run + i) / _perGroup - first;
+            runs.B[i] = groups.B[group];
+            runs.C[i] = groups.C[group];
         }
     }
 
-    /// <summary>
-    /// The moments of some groups from their pivots and the sums of deviations; a group whose sample was a poor one is done anew by
-    /// <see cref="Moments.Of{T}"/>. Returns one bit per group: 1 if T does not hold its formula.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private ulong Statistics<T>(int first, int end, T* pivots, double* sums) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>Keeps dbeta and dgamma of some runs, and adds Σ gamma·dbeta and Σ gamma·dgamma to those of their groups.</summary>
+    private void AddRuns(NormTable runs, int first, int run, int count, NormTable groups)
     {
-        double share = 1.0 / Length, eps = _eps;
-        double* moments = _moments.Pointer<double>();
-        bool anew = false;
-        for (int group = first; group < end; group++)
+        Span<double> sums = _sums.AsSpan<double>();
+        new ReadOnlySpan<double>(runs.SumDy, count).CopyTo(sums[run..]);
+        new ReadOnlySpan<double>(runs.SumDyXHat, count).CopyTo(sums[(sums.Length / 2 + run)..]);
+        for (int i = 0; i < count; i++)
         {
-            double pivot = double.CreateTruncating(pivots[(group - first) * Planes.Record]);
-            double low = sums[group - first] * share;
-            double variance = sums[Block + group - first] * share - low * low;
-            if (variance < 0) variance = 0;
-            double* at = moments + group;
-            if (NormFormulas.IsFar(low, variance) || NormFormulas.IsOutOfRange<T>(variance, eps))
-            {
-                SaveAnew(at, Moments.Of(_x.Pointer<T>() + (nint)group * Length, 1, 0, Length, eps));
-                anew = true;
-                continue;
-            }
-
-            at[Pivot * _groups] = pivot;
-            at[Low * _groups] = low;
-            at[Variance * _groups] = variance;
-            at[Rstd * _groups] = NormFormulas.Rstd(variance, eps);
-        }
-
-        return !anew && ValueRange.Within(moments + Rstd * _groups + first, end - first, _leastRstd, _mostRstd) ? 0 : OutOfRange(first, end);
-    }
-
-    private void SaveAnew(double* at, in Moments moments)
-    {
-        at[Pivot * _groups] = moments.Pivot;
-        at[Low * _groups] = moments.Low;
-        at[Variance * _groups] = moments.Variance;
-        at[Rstd * _groups] = moments.Exponent == 0 ? moments.Rstd(_eps) : -moments.Rstd(_eps);
-    }
-
-    /// <summary>One bit per group: 1 if T does not hold its formula.</summary>
-    private ulong OutOfRange(int first, int end)
-    {
-        double* moments = _moments.Pointer<double>();
-        ulong odd = 0;
-        for (int group = first; group < end; group++)
-        {
-            if (!IsInRange(moments[Rstd * _groups + group])) odd |= 1UL << (group - first);
-        }
-
-        if (odd != 0) _hasOdd = true;
-        return odd;
-    }
-
-    /// <summary>Pivot, scale and shift of some runs.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Constants<T>(int run, int runs, T* constants) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        T* gamma = _gamma is null ? null : _gamma.Pointer<T>();
-        T* beta = _beta is null ? null : _beta.Pointer<T>();
-        double* moments = _moments.Pointer<double>() + run / _perGroup;
-        int groups = _groups, perGroup = _perGroup, channels = _channels, c = run % channels, left = perGroup - run % perGroup;
-        for (int i = 0; i < runs; i++)
-        {
-            double rstd = moments[Rstd * groups];
-            double scale = gamma is null ? rstd : double.CreateTruncating(gamma[c]) * rstd;
-            double shift = (beta is null ? 0 : double.CreateTruncating(beta[c])) - moments[Low * groups] * scale;
-            constants[Coefficient.Pivot] = T.CreateTruncating(moments[Pivot * groups]);
-            constants[Coefficient.Scale] = T.CreateTruncating(scale);
-            constants[Coefficient.Shift] = T.CreateTruncating(shift);
-            constants += Planes.Record;
-            if (++c == channels) c = 0;
-            if (--left > 0) continue;
-            left = perGroup;
-            moments++;
+            int group = (run + i) / _perGroup - first;
+            groups.SumDy[group] += runs.Gamma[i] * runs.SumDy[i];
+            groups.SumDyXHat[group] += runs.Gamma[i] * runs.SumDyXHat[i];
         }
     }
 
-    /// <summary>b and c of the input gradient of some runs.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void SlopeConstants<T>(int run, int runs, T* constants) where T : unmanaged, IFloatingPointIeee754<T>
+    private readonly struct ForwardJob<T>(GroupNorm<TEpilogue> op) : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double* moments = _moments.Pointer<double>() + run / _perGroup;
-        int groups = _groups, perGroup = _perGroup, left = perGroup - run % perGroup;
-        for (int i = 0; i < runs; i++)
+        [SkipLocalsInit]
+        public void Invoke(int chunk)
         {
-            constants[Coefficient.B] = T.CreateTruncating(moments[B * groups]);
-            constants[Coefficient.C] = T.CreateTruncating(moments[C * groups]);
-            constants += Planes.Record;
-            if (--left > 0) continue;
-            left = perGroup;
-            moments++;
+            double* memory = stackalloc double[2 * NormTable.ChunkDoubles];
+            int first = chunk * op.GroupsPerChunk, end = Math.Min(op._groups, first + op.GroupsPerChunk);
+            op.ForwardGroups<T>(first, end, NormTable.Chunk(memory), NormTable.Chunk(memory + NormTable.ChunkDoubles));
         }
     }
 
-    /// <summary>
-    /// b and c of dx = a·dy + b·(x-pivot) + c for some groups, and dgamma of their runs in the place of Σdy·(x-pivot). Returns one bit per
-    /// group: 1 if T does not hold its formula.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private ulong Slopes<T>(int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
+    private readonly struct BackwardJob<T>(GroupNorm<TEpilogue> op) : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
-        T* gamma = _gamma is null ? null : _gamma.Pointer<T>();
-        double* dbeta = _sums.Pointer<double>();
-        double* dgamma = dbeta + _groups * _perGroup;
-        double share = 1.0 / Length, largest = 0;
-        int groups = _groups, perGroup = _perGroup, c = first * perGroup % _channels, run = first * perGroup;
-        for (int group = first; group < end; group++)
+        [SkipLocalsInit]
+        public void Invoke(int chunk)
         {
-            double* moments = _moments.Pointer<double>() + group;
-            double low = moments[Low * groups], rstd = moments[Rstd * groups], sum = 0, product = 0;
-            for (int k = 0; k < perGroup; k++, c++, run++)
-            {
-                double weight = gamma is null ? 1 : double.CreateTruncating(gamma[c]);
-                dgamma[run] = rstd * (dgamma[run] - low * dbeta[run]);
-                sum += weight * dbeta[run];
-                product += weight * dgamma[run];
-            }
-
-            if (c == _channels) c = 0;
-            double b = -rstd * rstd * (product * share);
-            moments[B * groups] = b;
-            moments[C * groups] = -rstd * (sum * share) - b * low;
-            if (rstd > largest) largest = rstd;
+            double* memory = stackalloc double[2 * NormTable.ChunkDoubles];
+            int first = chunk * op.GroupsPerChunk, end = Math.Min(op._groups, first + op.GroupsPerChunk);
+            op.BackwardGroups<T>(first, end, NormTable.Chunk(memory), NormTable.Chunk(memory + NormTable.ChunkDoubles));
         }
-
-        // Closer than the tests of LosingGroups, and eight groups at a time.
-        double* at = _moments.Pointer<double>() + first;
-        double normal = ValueRange.SmallestNormal<T>(), most = ValueRange.Largest<T>();
-        bool holds = !_hasOdd && ValueRange.Within(at + B * groups, end - first, normal, most) && ValueRange.Within(at + C * groups, end - first, 0, most) &&
-            ValueRange.Within(dgamma + first * perGroup, (end - first) * perGroup, largest * _spatial * normal, double.MaxValue);
-        return holds ? 0 : LosingGroups<T>(first, end);
     }
 
-    /// <summary>One bit per group: 1 if its dx is to be done on the slow path. Sums that T has lost are done anew.</summary>
-    private ulong LosingGroups<T>(int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>dx of a group on the slow path, if T does not hold its formula.</summary>
+    private void ScaledGradient<T>(int group, NormTable table) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double* dgamma = _sums.Pointer<double>() + _groups * _perGroup;
-        ulong odd = 0;
-        for (int group = first; group < end; group++)
+        ReadOnlySpan<double> sums = _sums.AsSpan<double>(), dbeta = sums.Slice(group * _perGroup, _perGroup), dgamma = sums.Slice(sums.Length / 2 + group * _perGroup, _perGroup);
+        ReadOnlySpan<double> gammas = _parameters.AsSpan<double>()[..(_parameters.Count / 2)], betas = _parameters.AsSpan<double>()[(_parameters.Count / 2)..];
+        int channel = group * _perGroup % _shape.Channels;
+        double largest = 0, path = 0, sum = 0, product = 0, rstd = *table.Rstd;
+        bool inRange = true;
+        for (int k = 0; k < _perGroup; k++)
         {
-            double* at = _moments.Pointer<double>() + group;
-            double rstd = at[Rstd * _groups], product = 0;
-            bool inRange = IsInRange(rstd), loses = !inRange;
-            for (int run = group * _perGroup; run < (group + 1) * _perGroup; run++)
-            {
-                loses |= NormFormulas.LosesSums<T>(dgamma[run], rstd, at[Variance * _groups], _spatial);
-                if (Gamma<T>(run) != 0) product += Math.Abs(dgamma[run]);
-            }
-
-            if (loses) loses = double.IsFinite(rstd) && (ScaledSums<T>(group) || !inRange);
-            if (loses || NormFormulas.LosesSlopes<T>(at[B * _groups], at[C * _groups], rstd, product)) odd |= 1UL << (group - first);
+            double gamma = gammas[channel + k];
+            largest = Math.Max(largest, Math.Abs(gamma));
+            if (gamma != 0) path += Math.Abs(dgamma[k]);
+            inRange &= IsInRange(gamma);
         }
 
-        return odd;
+        if (inRange && !NormRange.LosesSlopes<T>(*table.B, *table.C, rstd, path)) return;
+        int exponent = ScaledNorm<T, TEpilogue>.GammaExponent(largest);
+        for (int k = 0; k < _perGroup; k++)
+        {
+            double gamma = Math.ScaleB(gammas[channel + k], -exponent);
+            sum += gamma * dbeta[k];
+            product += gamma * dgamma[k];
+        }
+
+        for (int k = 0; k < _perGroup; k++)
+        {
+            double gamma = gammas[channel + k];
+            nint offset = ((nint)group * _perGroup + k) * _shape.Spatial;
+            var norm = new ScaledNorm<T, TEpilogue>(table.Moments(0), Math.Abs(rstd), gamma, betas[channel + k], IsInRange(gamma), inTwoSteps: false);
+            norm.Gradient(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, _dx!.Pointer<T>() + offset, 1, 0, _shape.Spatial, sum / Length, product / Length, exponent);
+        }
+
+        bool IsInRange(double gamma) => *table.Exponent == 0 && !NormRange.LosesScale<T>(gamma, rstd);
     }
 
     /// <summary>gradient[c] = Σ over the samples of row 0 or 1 of _sums, in double and in order.</summary>
@@ -493,15 +297,15 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         if (gradient is null) return;
         T* result = gradient.Pointer<T>();
         double* sums = _sums.Pointer<double>() + row * _groups * _perGroup;
-        int width = Vector512<double>.Count, samples = _x.Count == 0 ? 0 : _x.Shape[0], lanes = Math.Min(width, _channels);
-        for (int c = 0; c < _channels; c += width)
+        int width = Vector512<double>.Count, samples = _shape.Values == 0 ? 0 : _shape.Samples, lanes = Math.Min(width, _shape.Channels);
+        for (int c = 0; c < _shape.Channels; c += width)
         {
             // The last pack overlaps; a channel's sum does not depend on the pack it is in.
-            int at = Math.Max(0, Math.Min(c, _channels - width));
+            int at = Math.Max(0, Math.Min(c, _shape.Channels - width));
             Vector512<double> total = default;
             for (int n = 0; n < samples; n++)
             {
-                double* from = sums + (nint)n * _channels + at;
+                double* from = sums + (nint)n * _shape.Channels + at;
                 total += lanes == width ? Simd.Load(from) : Simd.LoadPartial(from, lanes);
             }
 
@@ -512,26 +316,25 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>The running statistics follow the mean over the samples of the instances' means and variances.</summary>
     private void Follow<T>() where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Tensor pooled = NewTensor([3, _channels], DType.Float64);
-        double* mean = pooled.Pointer<double>();
-        double* low = mean + _channels;
-        double* variance = low + _channels;
+        int channels = _shape.Channels;
+        Tensor pooled = NewTensor([NormTable.StatisticsRows, channels], DType.Float64);
         pooled.Fill(0);
+        NormTable instances = NormTable.Of(_statistics), mean = NormTable.Of(pooled);
         for (int group = 0; group < _groups; group++)
         {
-            Moments instance = MomentsOf<T>(group).Unscaled;
-            mean[group % _channels] += instance.Mean;
-            variance[group % _channels] += instance.Variance;
+            Moments instance = instances.Moments(group).Unscaled;
+            mean.Pivot[group % channels] += instance.Mean;
+            mean.Variance[group % channels] += instance.Variance;
         }
 
-        for (int c = 0; c < _channels; c++)
+        for (int c = 0; c < channels; c++)
         {
-            mean[c] /= _x.Shape[0];
-            variance[c] /= _x.Shape[0];
+            mean.Pivot[c] /= _shape.Samples;
+            mean.Variance[c] /= _shape.Samples;
         }
 
         // No values at all, so no statistics: an empty batch is counted, and that is all.
-        _updated = _running!.Update(mean, _channels, _x.Count == 0 ? 0 : _spatial, _previous is null ? null : _previous.Pointer<T>());
+        _update.Follow<T>(mean, _shape.Spatial);
     }
 }
 
@@ -544,13 +347,16 @@ public sealed partial class Tensor
     /// <param name="gamma">Scale, one value a channel; null means 1.</param>
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant group gives beta.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <exception cref="ArgumentException">Not (N, C, ...), channels that the groups do not divide, a gamma or beta of another size, or groups of one value.</exception>
     /// <remarks>
     /// A group of one value has no spread: the output would be beta whatever the input, and nothing could be learned through it, so it is refused (PyTorch refuses it for N = 1 only).
     /// <para>Source: Wu and He, "Group Normalization", ECCV 2018.</para>
     /// </remarks>
-    public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5, bool fuseReLU = false)
+    public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
+        FusedGroupNorm(groups, gamma, beta, eps, fuseReLU: false);
+
+    /// <summary>The same, and ReLU in the same pass over memory if wanted, with the same bits.</summary>
+    internal Tensor FusedGroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps, bool fuseReLU)
     {
         NormChecks.Groups("GroupNorm", this, groups, gamma, beta, eps);
         int perGroup = Shape[1] / groups, spatial = Count == 0 ? 1 : Count / Shape[0] / Shape[1];

@@ -8,8 +8,8 @@ namespace Evenkeel;
 /// <summary>The statistics that a norm over rows takes from one row.</summary>
 internal interface IRowStatistics : IRowNorm
 {
-    /// <summary>What is subtracted, as pivot and low part, and the square of what is divided by, without eps.</summary>
-    static abstract unsafe Moments Of<T>(T* x, int length, double eps) where T : unmanaged, IFloatingPointIeee754<T>;
+    /// <summary>What is subtracted, as pivot and low part, the square of what is divided by, without eps, and 1/sqrt(it + eps).</summary>
+    static abstract unsafe void Measure<T>(T* x, int length, NormTable row, double eps) where T : unmanaged, IFloatingPointIeee754<T>;
 }
 
 /// <summary>
@@ -39,9 +39,6 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     where TStatistics : struct, IRowStatistics
     where TEpilogue : struct, IEpilogue
 {
-    /// <summary>Elements below which a fork costs more than it brings.</summary>
-    private const int InlineElements = 1 << 12;
-
     /// <summary>Rows of a chunk: fewer in a small batch, so that there is something to share out.</summary>
     private int ChunkRows => (_shape.Rows / _shape.Parts <= 512 ? 16 : 32) * _shape.Parts;
 
@@ -52,7 +49,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     private Tensor? _beta;
     private Tensor _gammas = null!;
     private Tensor _betas = null!;
-    private Tensor _moments = null!;
+    private Tensor _statistics = null!;
     private double _eps;
 
     private Tensor? _dx;
@@ -75,14 +72,14 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         op._beta = beta;
         op._eps = eps;
         op.Bind(x.Shape, x.DType, x, gamma, beta);
-        op._moments = op.NewTensor([shape.Rows, Moment.Count], DType.Float64);
+        op._statistics = op.NewTensor([NormTable.StatisticsRows, shape.Rows], DType.Float64);
         return op.Execute();
     }
 
     public override void Recycle()
     {
         base.Recycle();
-        _x = _gammas = _betas = _moments = _partials = null!;
+        _x = _gammas = _betas = _statistics = _partials = null!;
         _gamma = _beta = _dx = _dgamma = _dbeta = null;
     }
 
@@ -90,7 +87,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     {
         _gammas = Along<T>(_gamma, 1);
         _betas = TStatistics.HasMean ? Along<T>(_beta, 0) : _gammas;
-        ForEach(new ForwardJob<T> { Op = this });
+        Workers.Run(Chunks, new ForwardJob<T> { Op = this }, _x.Count);
     }
 
     protected override void Backward<T>()
@@ -99,17 +96,8 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         _dgamma = Open(_gamma);
         _dbeta = Open(_beta);
         _partials = NewTensor([Chunks, 2, _shape.Period], _x.DType);
-        ForEach(new BackwardJob<T> { Op = this });
-        var add = new PartialsJob<T> { Op = this };
-        if (_partials.Count > InlineElements)
-        {
-            Workers.Run(2 * PartialsJob<T>.Stripes, add);
-        }
-        else
-        {
-            for (int chunk = 0; chunk < 2 * PartialsJob<T>.Stripes; chunk++) add.Invoke(chunk);
-        }
-
+        Workers.Run(Chunks, new BackwardJob<T> { Op = this }, _x.Count);
+        Workers.Run(2 * PartialsJob<T>.Stripes, new PartialsJob<T> { Op = this }, _partials.Count);
         Close<T>(_x, _dx);
         Close<T>(_gamma, _dgamma);
         Close<T>(_beta, _dbeta);
@@ -133,18 +121,6 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
 
         for (int i = 0; i < values.Count; i++) new Span<T>(along.Pointer<T>() + (nint)i * _shape.Repeat, _shape.Repeat).Fill(values.Pointer<T>()[i]);
         return along;
-    }
-
-    private void ForEach<TJob>(TJob job) where TJob : struct, IJob
-    {
-        int chunks = Chunks;
-        if (_x.Count > InlineElements)
-        {
-            Workers.Run(chunks, job);
-            return;
-        }
-
-        for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
     }
 
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
@@ -186,36 +162,37 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         }
     }
 
+    [SkipLocalsInit]
     private void ForwardRows<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        double* memory = stackalloc double[NormTable.ChunkDoubles];
+        NormTable table = RowTable(memory);
+        Constants<T> constants = table.Rounded<T>();
         int length = _shape.Length;
         for (int r = chunk * ChunkRows; r < Math.Min(_shape.Rows, (chunk + 1) * ChunkRows); r++)
         {
             T* x = _x.Pointer<T>() + (nint)r * length;
+            T* y = Output.Pointer<T>() + (nint)r * length;
             nint part = (nint)(r % _shape.Parts) * length;
-            Moments row = TStatistics.Of(x, length, _eps);
-            double* moments = _moments.Pointer<double>() + (nint)r * Moment.Count;
-            moments[Moment.Pivot] = row.Pivot;
-            moments[Moment.Low] = row.Low;
-            moments[Moment.Rstd] = row.Rstd(_eps);
-            moments[Moment.Exponent] = row.Exponent;
-            if (!IsInRange<T>(moments))
-            {
-                T* y = Output.Pointer<T>() + (nint)r * length;
-                for (int i = 0; i < length; i++) Scaled<T>(moments, part + i).Map(x + i, y + i, 1, 0, 1);
-                continue;
-            }
-
-            Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part, _betas.Pointer<T>() + part, Output.Pointer<T>() + (nint)r * length, length, RowConstants<T>(moments), Streams<T>());
+            TStatistics.Measure(x, length, table, _eps);
+            table.CopyStatistics(NormTable.Of(_statistics).From(r), 1);
+            if (NormTheorem.Affine(table, constants, 1))
+                Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part, _betas.Pointer<T>() + part, y, length, Rows.Row<T>.Of(constants), Streams<T>());
+            else
+                MapScaled(x, y, part, table);
         }
 
         if (Streams<T>()) Simd.StreamFence();
     }
 
+    [SkipLocalsInit]
     private void BackwardRows<T>(int chunk) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        double* memory = stackalloc double[NormTable.ChunkDoubles];
+        NormTable table = RowTable(memory);
+        Constants<T> constants = table.Rounded<T>();
         int length = _shape.Length;
-        double normal = ValueRange.SmallestNormal<T>(), most = ValueRange.Largest<T>(), smallest = length * normal;
+        double smallest = length * ValueRange.SmallestNormal<T>();
         T* dgammas = _partials.Pointer<T>() + (nint)chunk * 2 * _shape.Period;
         T* dbetas = dgammas + _shape.Period;
         new Span<T>(dgammas, 2 * _shape.Period).Clear();
@@ -226,32 +203,33 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             T* dy = Dy.Pointer<T>() + offset;
             T* gamma = _gammas.Pointer<T>() + part;
             T* beta = _betas.Pointer<T>() + part;
-            double* moments = _moments.Pointer<double>() + (nint)r * Moment.Count;
-            double low = moments[Moment.Low], rstd = moments[Moment.Rstd];
-            if (!IsInRange<T>(moments))
+            T* dx = _dx is null ? null : _dx.Pointer<T>() + offset;
+            NormTable.Of(_statistics).From(r).CopyStatistics(table, 1);
+            if (!NormTheorem.Affine(table, constants, 1))
             {
-                ScaledSums(x, dy, dgammas, dbetas, part, moments);
-                if (_dx is not null) ScaledGradient(x, dy, _dx.Pointer<T>() + offset, part, moments);
+                ScaledSums(x, dy, dgammas, dbetas, part, table);
+                if (dx is not null) ScaledGradient(x, dy, dx, part, table);
                 continue;
             }
 
-            Rows.Row<T> row = RowConstants<T>(moments);
+            Rows.Row<T> row = Rows.Row<T>.Of(constants);
             (double sum, double product) = Rows.Cotangent<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dgammas + part, dbetas + part, length, row);
-            if (_dx is null) continue;
-            double b = -rstd * rstd * (product / length);
-            double c = TStatistics.HasMean ? -rstd * (sum / length) - b * low : 0;
-            // Closer than the tests of Loses, and all that an ordinary row has to pass.
-            bool holds = Math.Abs(b) >= normal && Math.Abs(b) <= most && Math.Abs(c) <= most && Math.Abs(product) >= smallest;
-            if (!holds && Loses(sum, product, rstd, b, c, x, dy, part, moments))
-            {
-                ScaledGradient(x, dy, _dx.Pointer<T>() + offset, part, moments);
-                continue;
-            }
-
-            Rows.Gradient<T, TStatistics, TEpilogue>(x, dy, gamma, beta, _dx.Pointer<T>() + offset, length, row, Broadcast<T>(b), Broadcast<T>(c), Streams<T>());
+            if (dx is null) continue;
+            (*table.SumDy, *table.SumDyXHat) = (TStatistics.HasMean ? sum : 0, product);
+            bool held = NormTheorem.Slopes(table, table.Rstd, constants, 1, length) && Math.Abs(product) >= smallest;
+            if (!held && Loses(sum, x, dy, part, table)) ScaledGradient(x, dy, dx, part, table);
+            else Rows.Gradient<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dx, length, row, Simd.Broadcast(*constants.B), Simd.Broadcast(*constants.C), Streams<T>());
         }
 
         if (Streams<T>()) Simd.StreamFence();
+    }
+
+    /// <summary>A table for one row: gamma and beta belong to the columns, so xhat = (x - pivot)·scale + shift is what the theorem's y is.</summary>
+    private static NormTable RowTable(double* memory)
+    {
+        NormTable table = NormTable.Chunk(memory);
+        (*table.Gamma, *table.Beta) = (1, 0);
+        return table;
     }
 
     /// <summary>gradient[j] = Σ over the chunks of partials[chunk, j], in double and in order, for some packs of columns.</summary>
@@ -296,54 +274,52 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         }
     }
 
-    private static Rows.Row<T> RowConstants<T>(double* moments) where T : unmanaged, IFloatingPointIeee754<T> =>
-        new(Broadcast<T>(moments[Moment.Pivot]), Broadcast<T>(moments[Moment.Rstd]), Broadcast<T>(-moments[Moment.Low] * moments[Moment.Rstd]));
-
-    /// <summary>True if T holds a row's formula; if not, the row is done by <see cref="ScaledNorm{T, TEpilogue}"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsInRange<T>(double* moments) where T : unmanaged =>
-        moments[Moment.Exponent] == 0 && !(moments[Moment.Rstd] > ValueRange.Largest<T>() || (moments[Moment.Rstd] < ValueRange.SmallestNormal<T>() && moments[Moment.Rstd] > 0));
-
     /// <summary>
     /// True if dx of a row in range does not come out of Σg and Σg·xhat summed in T, or of b and c: they overflowed (or dy is not finite),
     /// or what they are made of underflowed, which rstd or the deviations would have made up for.
     /// </summary>
-    private bool Loses<T>(double sum, double product, double rstd, double b, double c, T* x, T* dy, nint part, double* moments)
-        where T : unmanaged, IFloatingPointIeee754<T>
+    private bool Loses<T>(double sum, T* x, T* dy, nint part, NormTable row) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        double rstd = *row.Rstd, product = *row.SumDyXHat;
         if (!double.IsFinite(rstd)) return false;
-        if (NormFormulas.LosesSlopes<T>(b, c, rstd, product)) return true;
+        if (NormRange.LosesSlopes<T>(*row.B, *row.C, rstd, product)) return true;
         double smallest = _shape.Length * ValueRange.SmallestNormal<T>();
         if (rstd <= 1 || Math.Abs(sum) >= smallest || Math.Abs(product) >= smallest) return false;
         if (!new ReadOnlySpan<T>(dy, _shape.Length).ContainsAnyExcept(T.Zero)) return false;
         double magnitude = 0;
         for (int i = 0; i < _shape.Length; i++)
-            magnitude += Math.Abs(double.CreateTruncating(_gammas.Pointer<T>()[part + i]) * Scaled<T>(moments, part + i).Sums(x + i, dy + i, 1, 0, 1).Sum);
+            magnitude += Math.Abs(double.CreateTruncating(_gammas.Pointer<T>()[part + i]) * Scaled<T>(row, part + i).Sums(x + i, dy + i, 1, 0, 1).Sum);
         return magnitude > 0 && magnitude < smallest;
     }
 
     /// <summary>The slow path of one place of a row, at <paramref name="at"/> of the parameters.</summary>
-    private ScaledNorm<T, TEpilogue> Scaled<T>(double* moments, nint at) where T : unmanaged, IFloatingPointIeee754<T>
+    private ScaledNorm<T, TEpilogue> Scaled<T>(NormTable row, nint at) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        var row = new Moments(moments[Moment.Pivot], moments[Moment.Low], double.NaN, (int)moments[Moment.Exponent]);
-        double gamma = double.CreateTruncating(_gammas.Pointer<T>()[at]);
+        double gamma = double.CreateTruncating(_gammas.Pointer<T>()[at]), rstd = *row.Rstd;
         double beta = TStatistics.HasMean ? double.CreateTruncating(_betas.Pointer<T>()[at]) : 0;
-        return new(row, moments[Moment.Rstd], gamma, beta, IsInRange<T>(moments), inTwoSteps: true);
+        bool inRange = *row.Exponent == 0 && !(rstd > ValueRange.Largest<T>() || (rstd < ValueRange.SmallestNormal<T>() && rstd > 0));
+        return new(row.Moments(0), Math.Abs(rstd), gamma, beta, inRange, inTwoSteps: true);
+    }
+
+    /// <summary>y of a row on the slow path.</summary>
+    private void MapScaled<T>(T* x, T* y, nint part, NormTable row) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        for (int i = 0; i < _shape.Length; i++) Scaled<T>(row, part + i).Map(x + i, y + i, 1, 0, 1);
     }
 
     /// <summary>What a row adds to dgamma and dbeta, on the slow path.</summary>
-    private void ScaledSums<T>(T* x, T* dy, T* dgammas, T* dbetas, nint part, double* moments) where T : unmanaged, IFloatingPointIeee754<T>
+    private void ScaledSums<T>(T* x, T* dy, T* dgammas, T* dbetas, nint part, NormTable row) where T : unmanaged, IFloatingPointIeee754<T>
     {
         for (int i = 0; i < _shape.Length; i++)
         {
-            (double sum, double product) = Scaled<T>(moments, part + i).Sums(x + i, dy + i, 1, 0, 1);
+            (double sum, double product) = Scaled<T>(row, part + i).Sums(x + i, dy + i, 1, 0, 1);
             dgammas[part + i] += T.CreateTruncating(product);
             if (TStatistics.HasMean) dbetas[part + i] += T.CreateTruncating(sum);
         }
     }
 
     /// <summary>dx of a row on the slow path.</summary>
-    private void ScaledGradient<T>(T* x, T* dy, T* dx, nint part, double* moments) where T : unmanaged, IFloatingPointIeee754<T>
+    private void ScaledGradient<T>(T* x, T* dy, T* dx, nint part, NormTable row) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double largest = 0, meanG = 0, meanGXHat = 0;
         T* gammas = _gammas.Pointer<T>() + part;
@@ -352,20 +328,11 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         for (int i = 0; i < _shape.Length; i++)
         {
             double gamma = Math.ScaleB(double.CreateTruncating(gammas[i]), -k);
-            (double sum, double product) = Scaled<T>(moments, part + i).Sums(x + i, dy + i, 1, 0, 1);
+            (double sum, double product) = Scaled<T>(row, part + i).Sums(x + i, dy + i, 1, 0, 1);
             if (TStatistics.HasMean) meanG += gamma * sum / _shape.Length;
             meanGXHat += gamma * product / _shape.Length;
         }
 
-        for (int i = 0; i < _shape.Length; i++) Scaled<T>(moments, part + i).Gradient(x + i, dy + i, dx + i, 1, 0, 1, meanG, meanGXHat, k);
+        for (int i = 0; i < _shape.Length; i++) Scaled<T>(row, part + i).Gradient(x + i, dy + i, dx + i, 1, 0, 1, meanG, meanGXHat, k);
     }
-
-    /// <summary>The places of a row's statistics.</summary>
-    private static class Moment
-    {
-        public const int Pivot = 0, Low = 1, Rstd = 2, Exponent = 3, Count = 4;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Broadcast<T>(double value) where T : unmanaged, IFloatingPointIeee754<T> => Vector512.Create(T.CreateTruncating(value));
 }

@@ -103,13 +103,12 @@ public sealed class RunningStatistics
         return fromBatch;
     }
 
-    /// <summary>Follows one batch.</summary>
-    /// <param name="moments">Rows of <paramref name="stride"/> doubles: pivot, low part of the mean, biased variance; a value a channel.</param>
-    /// <param name="stride">Doubles from one row to the next.</param>
+    /// <summary>Follows a batch as <see cref="Average"/> says.</summary>
+    /// <param name="batch">The batch's statistics, a place per channel.</param>
     /// <param name="m">Values per channel in the batch.</param>
-    /// <param name="previous">Receives the old values, mean then variance, so that the update can be undone; may be null.</param>
-    /// <returns>False where the update was skipped: the batch was not finite, or has no unbiased variance.</returns>
-    internal unsafe bool Update<T>(double* moments, int stride, double m, T* previous) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <param name="previous">Receives the old values, mean then variance, so that the update can be taken back; may be empty.</param>
+    /// <returns>False if the update was skipped: the batch was not finite, or has no unbiased variance.</returns>
+    internal unsafe bool Update<T>(NormTable batch, double m, Span<T> previous) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int features = Mean.Value.Count;
         Span<T> mean = Mean.Value.AsSpan<T>(), variance = Variance.Value.AsSpan<T>();
@@ -118,15 +117,16 @@ public sealed class RunningStatistics
         double correction = Average.Estimator == VarianceEstimator.Unbiased ? m / (m - 1) : 1;
         for (int c = 0; c < features && !isEmpty; c++)
         {
-            if (T.IsFinite(T.CreateTruncating(moments[c] + moments[stride + c])) && T.IsFinite(T.CreateTruncating(moments[2 * stride + c] * correction))) continue;
+            Moments moments = batch.Moments(c).Unscaled;
+            if (T.IsFinite(T.CreateTruncating(moments.Mean)) && T.IsFinite(T.CreateTruncating(moments.Variance * correction))) continue;
             SkippedBatches++;
             return false;
         }
 
-        if (previous is not null)
+        if (!previous.IsEmpty)
         {
-            mean.CopyTo(new Span<T>(previous, features));
-            variance.CopyTo(new Span<T>(previous + features, features));
+            mean.CopyTo(previous);
+            variance.CopyTo(previous[features..]);
         }
 
         long update = ++NumBatchesTracked.Value.AsSpan<long>()[0];
@@ -134,21 +134,20 @@ public sealed class RunningStatistics
         double weight = Average.WeightAt(update);
         for (int c = 0; c < features; c++)
         {
-            double batchMean = moments[c] + moments[stride + c];
-            double batchVariance = moments[2 * stride + c] * correction;
-            mean[c] = T.CreateTruncating((1 - weight) * double.CreateTruncating(mean[c]) + weight * batchMean);
-            variance[c] = T.CreateTruncating((1 - weight) * double.CreateTruncating(variance[c]) + weight * batchVariance);
+            Moments moments = batch.Moments(c).Unscaled;
+            mean[c] = T.CreateTruncating((1 - weight) * double.CreateTruncating(mean[c]) + weight * moments.Mean);
+            variance[c] = T.CreateTruncating((1 - weight) * double.CreateTruncating(variance[c]) + weight * (moments.Variance * correction));
         }
 
         return true;
     }
 
     /// <summary>Takes the last <paramref name="updates"/> updates back; <paramref name="previous"/> are the values before the first of them.</summary>
-    internal unsafe void Restore<T>(T* previous, int updates) where T : unmanaged
+    internal void Restore<T>(ReadOnlySpan<T> previous, int updates) where T : unmanaged
     {
         int features = Mean.Value.Count;
-        new Span<T>(previous, features).CopyTo(Mean.Value.AsSpan<T>());
-        new Span<T>(previous + features, features).CopyTo(Variance.Value.AsSpan<T>());
+        previous[..features].CopyTo(Mean.Value.AsSpan<T>());
+        previous[features..].CopyTo(Variance.Value.AsSpan<T>());
         NumBatchesTracked.Value.AsSpan<long>()[0] -= updates;
     }
 }

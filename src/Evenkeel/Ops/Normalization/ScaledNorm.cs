@@ -5,7 +5,7 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// The theorem of <see cref="NormFormulas"/> value by value, in double and in units of a power of two: the slow second path, which all
+/// The theorem of <see cref="NormTheorem"/> value by value, in double and in units of a power of two: the slow second path, which all
 /// norms share, for the rare group whose statistics or slopes leave the range of T.
 /// </summary>
 /// <remarks>

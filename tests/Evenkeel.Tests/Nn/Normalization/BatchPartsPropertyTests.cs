@@ -1,4 +1,5 @@
 using Evenkeel.Nn;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
 using Evenkeel.Training;
 using Xunit;
