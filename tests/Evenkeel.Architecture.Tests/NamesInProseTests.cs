@@ -34,6 +34,12 @@ public sealed partial class NamesInProseTests
 
     private static readonly HashSet<string> s_members = [.. s_own.Concat(s_system).SelectMany(MembersOf)];
 
+    /// <summary>Extension members are compiled into static classes.</summary>
+    private static readonly HashSet<string> s_extensions = [.. s_own
+        .Where(static type => type is { IsAbstract: true, IsSealed: true })
+        .Where(static type => type.GetNestedTypes(All).Any(static inner => inner.IsSpecialName))
+        .SelectMany(MembersOf)];
+
     private static readonly HashSet<string> s_typeParameters =
         [.. s_own.SelectMany(static type => type.GetGenericArguments()).Select(static parameter => parameter.Name)];
 
@@ -100,13 +106,16 @@ public sealed partial class NamesInProseTests
         {
             return only.All(static letter => !char.IsLower(letter))
                 || s_types.Contains(only) || s_members.Contains(only) || s_typeParameters.Contains(only)
-                || s_files.Contains(only) || s_tests.Contains($"void {only}(", StringComparison.Ordinal);
+                || s_files.Contains(only)
+                || s_own.Any(type => type.Namespace?.EndsWith($".{only}", StringComparison.Ordinal) == true)
+                || s_tests.Contains($"void {only}(", StringComparison.Ordinal);
         }
 
         string full = string.Join('.', parts);
-        if (s_own.Any(type => type.Namespace == full)) return true;
+        if (s_files.Contains(full) || s_own.Any(type => type.Namespace == full)) return true;
         if (s_types[parts[^1]].Any(type => $"{type.Namespace}.{parts[^1]}" == full)) return true;
-        return s_types[parts[0]].Any(type => MembersOf(type).Contains(parts[1], StringComparer.Ordinal));
+        return s_types[parts[0]].Any(type => MembersOf(type).Contains(parts[1], StringComparer.Ordinal))
+            || (s_types.Contains(parts[0]) && s_extensions.Contains(parts[1]));
     }
 
     private static IEnumerable<string> MembersOf(Type type) => type.GetMembers(All)
