@@ -75,7 +75,7 @@ internal static class ClaimsCommand
     private static void Explain(Laboratory laboratory, Claim[] claims, bool asJson)
     {
         laboratory.RequireTheseSettings();
-        Experiment[] experiments = [.. claims.SelectMany(static claim => claim.Experiments).Distinct().Select(static name => ExperimentCatalog.Find(name)!)];
+        Experiment[] experiments = [.. claims.SelectMany(static claim => claim.Experiments).Distinct(StringComparer.Ordinal).Select(static name => ExperimentCatalog.Find(name)!)];
         foreach (Experiment experiment in experiments)
         {
             if (experiment.Images is { } set) Console.Error.WriteLine($"{experiment.Name}: {laboratory.Data.Describe(set)}");
@@ -91,7 +91,7 @@ internal static class ClaimsCommand
         }
 
         var printer = new ClaimPrinter(Console.Out, Ink.ForOutput());
-        foreach (Finding finding in findings) printer.Explain(finding, [.. records.Where(record => finding.Claim.Experiments.Contains(record.Experiment.Name))]);
+        foreach (Finding finding in findings) printer.Explain(finding, [.. records.Where(record => finding.Claim.Experiments.Contains(record.Experiment.Name, StringComparer.Ordinal))]);
     }
 
     private static void PrintJson(IEnumerable<Finding> findings)

@@ -40,7 +40,7 @@ public abstract partial class Module
     public Tensor Predict(Tensor x, int chunk = 256, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return PredictInChunks(x, second: null, chunk, cancellationToken);
+        return Predict(x, second: null, chunk, nameof(x), cancellationToken);
     }
 
     /// <summary>The same for a module of two inputs, which have their samples in the same order.</summary>
@@ -61,17 +61,18 @@ public abstract partial class Module
                 + $"{x.Shape} and {second.Shape}. Reshape a single sample to (1, ...).", nameof(second));
         }
 
-        return PredictInChunks(x, second, chunk, cancellationToken);
+        return Predict(x, second, chunk, nameof(x), cancellationToken);
     }
 
-    private Tensor PredictInChunks(Tensor x, Tensor? second, int chunk, CancellationToken cancellationToken)
+    private Tensor Predict(
+        Tensor x, Tensor? second, int chunk, string name, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
         if (x.Shape.Rank == 0 || x.Shape[0] == 0)
         {
             throw new ArgumentException(
                 $"{TypeName}.Predict: expected at least one sample along axis 0, got shape {x.Shape}. Reshape a single "
-                + "sample to (1, ...).", nameof(x));
+                + "sample to (1, ...).", name);
         }
 
         var network = new NetworkLook(x.Shape.Rank);
@@ -96,7 +97,7 @@ public abstract partial class Module
             {
                 throw new ArgumentException(
                     $"{TypeName}.Predict: expected a module that returns one row per sample, got shape {y.Shape} for "
-                    + $"{count} samples. Use Forward on a tape instead.", nameof(x));
+                    + $"{count} samples. Use Forward on a tape instead.", name);
             }
 
             result ??= Tensor.Empty(y.Shape.With(0, samples), y.DType);
