@@ -80,7 +80,8 @@ internal static partial class DocumentPages
             else
             {
                 int level = heading.Groups[1].Length;
-                html.Append(CultureInfo.InvariantCulture, $"<h{level} id=\"{IdOf(heading.Groups[2].Value)}\">{text}</h{level}>\n");
+                html.Append(CultureInfo.InvariantCulture, $"<h{level} " +
+                    $"id=\"{IdOf(heading.Groups[2].Value)}\">{text}</h{level}>\n");
             }
         }
 
