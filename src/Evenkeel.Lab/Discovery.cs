@@ -5,7 +5,8 @@ namespace Evenkeel.Lab;
 /// <summary>Finds what is added by adding a file: one instance of every class derived from a base class.</summary>
 internal static class Discovery
 {
-    private const string Rooted = "The project roots its own assembly (TrimmerRootAssembly): trimming keeps every class and constructor of it.";
+    private const string Rooted =
+        "The command line roots this assembly (TrimmerRootAssembly): trimming keeps every class and constructor of it.";
 
     [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = Rooted)]
     [UnconditionalSuppressMessage("Trimming", "IL2062", Justification = Rooted)]

@@ -1,4 +1,6 @@
 using System.Reflection;
+using System.Reflection.Metadata;
+using System.Reflection.PortableExecutable;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using Xunit;
@@ -10,36 +12,144 @@ public sealed partial class HouseRulesTests
 {
     /// <summary>The library's folders in dependency order: each may use only those before it.</summary>
     private static readonly string[] s_folders =
-        ["Kernels", "Random", "Tensors", "Autograd", "Ops", "Nn", "Losses", "Optim", "Diagnostics", "Data", "Serialization", "Training"];
+    [
+        "Kernels", "Random", "Tensors", "Autograd", "Ops", "Nn", "Losses", "Optim", "Diagnostics", "Data",
+        "Serialization", "Training", "Surgery",
+    ];
 
     private static readonly Assembly s_library = typeof(Tensor).Assembly;
 
-    public static TheoryData<string> Folders => [.. s_folders];
+    /// <summary>The folders of the projects, each in dependency order; what lies beside the folders is everybody's.</summary>
+    private static readonly Dictionary<string, string[]> s_projects = new(StringComparer.Ordinal)
+    {
+        ["Evenkeel"] = s_folders,
+        ["Evenkeel.Lab"] = ["Drawn", "Experiments", "Claims", "Reports", "Running"],
+        ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],
+    };
+
+    public static TheoryData<string, string> Folders
+    {
+        get
+        {
+            var all = new TheoryData<string, string>();
+            foreach ((string project, string[] folders) in s_projects)
+            {
+                foreach (string folder in folders) all.Add(project, folder);
+            }
+
+            return all;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Folders))]
-    public void A_folder_uses_only_those_above_it(string folder)
+    public void A_folder_uses_only_those_above_it(string project, string folder)
     {
-        int level = Array.IndexOf(s_folders, folder);
+        string[] folders = s_projects[project];
+        int level = Array.IndexOf(folders, folder);
         var violations = new List<string>();
-        Dictionary<string, string> home = HomeOfTypes();
-        foreach (string file in FilesOf(folder))
+        Dictionary<string, string> home = HomeOfTypes(project);
+        string[] files = [.. FilesOf(project, folder)];
+        Assert.NotEmpty(files);
+        foreach (string file in files)
         {
             string code = CodeOnly(File.ReadAllText(file));
             foreach (Match word in Identifier().Matches(code))
             {
-                if (home.TryGetValue(word.Groups["name"].Value, out string? other) && Array.IndexOf(s_folders, other) > level && !IsBridge(file, other))
-                    violations.Add($"{Path.GetFileName(file)} ({folder}) uses {word.Groups["name"].Value} ({other})");
+                string name = word.Groups["name"].Value;
+                if (home.TryGetValue(name, out string? other) && Array.IndexOf(folders, other) > level && !IsBridge(file, other))
+                    violations.Add($"{Path.GetFileName(file)} ({folder}) uses {name} ({other})");
             }
         }
 
         Assert.True(violations.Count == 0, string.Join('\n', violations.Distinct()));
     }
 
+    /// <summary>
+    /// A method with a body is final: what differs between experiments, claims or commands is abstract, or a property with a
+    /// default value.
+    /// </summary>
+    [Fact]
+    public void An_implemented_method_of_the_lab_is_not_overridden()
+    {
+        const BindingFlags Own = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.DeclaredOnly;
+        Assembly[] ours = [Assembly.Load("Evenkeel.Lab"), Assembly.Load("Evenkeel.Cli")];
+        var violations = new List<string>();
+        foreach (MethodInfo method in ours.SelectMany(static one => one.GetTypes()).SelectMany(static type => type.GetMethods(Own)))
+        {
+            MethodInfo first = method.GetBaseDefinition();
+            if (method.IsSpecialName || first == method || !ours.Contains(first.DeclaringType!.Assembly)) continue;
+            for (Type? type = method.DeclaringType!.BaseType; type is not null; type = type.BaseType)
+            {
+                MethodInfo? overridden = type.GetMethods(Own).FirstOrDefault(other => other.GetBaseDefinition() == first);
+                if (overridden is { IsAbstract: false }) violations.Add($"{method.DeclaringType.Name} overrides {type.Name}.{method.Name}");
+            }
+        }
+
+        Assert.True(violations.Count == 0, string.Join('\n', violations));
+    }
+
+    /// <summary>
+    /// What the lab shows, a user can do: it stands on the public library. Only the drawn sets see more of it: for their
+    /// bits and their speed they need its sine and its worker threads.
+    /// </summary>
+    [Fact]
+    public void The_lab_uses_what_a_user_can_use()
+    {
+        string[] drawing = ["Evenkeel.Random.ScalarMath", "Evenkeel.Kernels.IJob", "Evenkeel.Kernels.Workers"];
+        using var file = new PEReader(File.OpenRead(Assembly.Load("Evenkeel.Lab").Location));
+        MetadataReader lab = file.GetMetadataReader();
+        var hidden = new HashSet<string>(StringComparer.Ordinal);
+        foreach (Type type in lab.TypeReferences.Select(Library).OfType<Type>())
+        {
+            if (!type.IsVisible) hidden.Add(type.FullName!);
+        }
+
+        foreach (MemberReference member in lab.MemberReferences.Select(lab.GetMemberReference))
+        {
+            if (member.Parent.Kind != HandleKind.TypeReference) continue;
+            if (Library((TypeReferenceHandle)member.Parent) is not { IsVisible: true } type) continue;
+            string name = lab.GetString(member.Name);
+            const BindingFlags Any = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static;
+            if (!type.GetMember(name, Any).Any(IsUsable)) hidden.Add($"{type.FullName}.{name}");
+        }
+
+        Assert.Equal(drawing.Order(StringComparer.Ordinal), hidden.Order(StringComparer.Ordinal));
+
+        static bool IsUsable(MemberInfo member) => member switch
+        {
+            MethodBase method => method.IsPublic || method.IsFamily || method.IsFamilyOrAssembly,
+            FieldInfo field => field.IsPublic || field.IsFamily || field.IsFamilyOrAssembly,
+            _ => false,
+        };
+
+        Type? Library(TypeReferenceHandle handle)
+        {
+            TypeReference reference = lab.GetTypeReference(handle);
+            if (reference.ResolutionScope.Kind != HandleKind.AssemblyReference) return null;
+            AssemblyReference assembly = lab.GetAssemblyReference((AssemblyReferenceHandle)reference.ResolutionScope);
+            if (lab.GetString(assembly.Name) != "Evenkeel") return null;
+            return s_library.GetType($"{lab.GetString(reference.Namespace)}.{lab.GetString(reference.Name)}");
+        }
+    }
+
+    [Fact]
+    public void Every_folder_has_a_place_in_the_order()
+    {
+        foreach ((string project, string[] folders) in s_projects)
+        {
+            IEnumerable<string> found = Directory.EnumerateDirectories(Path.Combine(Root, "src", project))
+                .Where(static path => Path.GetFileName(path) is not ("obj" or "bin"))
+                .Where(static path => Directory.EnumerateFiles(path, "*.cs", SearchOption.AllDirectories).Any())
+                .Select(static path => Path.GetFileName(path));
+            Assert.Empty(found.Except(folders));
+        }
+    }
+
     [Fact]
     public void Every_class_is_sealed_or_abstract_or_static()
     {
-        foreach (Assembly assembly in new[] { s_library, Assembly.Load("Evenkeel.Lab") })
+        foreach (Assembly assembly in new[] { s_library, Assembly.Load("Evenkeel.Lab"), Assembly.Load("Evenkeel.Cli") })
         {
             string[] open = [.. assembly.GetTypes()
                 .Where(type => type.IsClass && !type.IsSealed && !type.IsAbstract && !type.IsDefined(typeof(CompilerGeneratedAttribute)) && !type.Name.StartsWith('<'))
@@ -136,9 +246,9 @@ public sealed partial class HouseRulesTests
         }
     }
 
-    private static IEnumerable<string> FilesOf(string folder)
+    internal static IEnumerable<string> FilesOf(string project, string folder)
     {
-        string path = Path.Combine(LibraryFolder, folder);
+        string path = Path.Combine(Root, "src", project, folder);
         return Directory.Exists(path) ? Directory.EnumerateFiles(path, "*.cs", SearchOption.AllDirectories) : [];
     }
 
@@ -147,12 +257,12 @@ public sealed partial class HouseRulesTests
     private static string CodeOnly(string text) => CommentOrString().Replace(text, " ");
 
     /// <summary>Where each type is declared. A name declared in two folders counts for the earlier one; Tensor, spread over its ops, lives in Tensors.</summary>
-    private static Dictionary<string, string> HomeOfTypes()
+    private static Dictionary<string, string> HomeOfTypes(string project)
     {
         var home = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string folder in s_folders)
+        foreach (string folder in s_projects[project])
         {
-            foreach (string file in FilesOf(folder))
+            foreach (string file in FilesOf(project, folder))
             {
                 foreach (Match declaration in Declaration().Matches(CodeOnly(File.ReadAllText(file)))) home.TryAdd(declaration.Groups["name"].Value, folder);
             }

@@ -7,6 +7,7 @@ using Evenkeel.Lab.Claims;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Xunit;
 
@@ -63,7 +64,7 @@ public sealed class CultureTests
             var read = new Sequential(new Linear(2, 2), new BatchNorm1d(2));
             read.Load(path);
             Assert.Equal(WeightsHash.Of(model), WeightsHash.Of(read));
-            Assert.Equal(0.997, ((BatchNorm1d)read[1]).Running!.StartValuesLeft, 1e-12);
+            Assert.Equal(0.997, ((BatchNorm1d)read[1]).Running!.StartValuesLeft, Tolerances.Float64Roundoff);
             Npy.Write(Path.Combine(folder, "x.npy"), batch);
             Assert.Equal(batch.ToArray<float>(), Npy.Read(Path.Combine(folder, "x.npy")).ToArray<float>());
         }
@@ -97,8 +98,8 @@ public sealed class CultureTests
         yield return model.ToString();
         yield return model.Summary([6, 40]);
         yield return model.InitReport().ToString();
-        yield return model.Plumb(x).ToString();
-        yield return model.Plumb(x).Layers[0].ToString();
+        yield return model.Inspect(x).ToString();
+        yield return model.Inspect(x).Layers[0].ToString();
         yield return model.Fold(x).ToString();
         yield return model.Recalibrate(x).ToString();
         yield return model.Recalibrate(x).Layers[0].ToString();

@@ -51,6 +51,19 @@ public sealed class OperationsPageTests
     }
 
     [Fact]
+    public void Models_run_side_by_side()
+    {
+        Module[] models = [new Linear(4, 3, random: new Philox(1)), new Linear(4, 2, random: new Philox(2))];
+        Tensor images = Tensor.RandomNormal([8, 4], new Philox(3));
+        var answers = new Tensor[models.Length];
+        Parallel.For(0, models.Length, i =>
+        {
+            using (Compute.UseThreads(1)) answers[i] = models[i].Predict(images);
+        });
+        Assert.Equal(models.Select(model => model.Predict(images).Shape), answers.Select(answer => answer.Shape));
+    }
+
+    [Fact]
     public void The_layer_on_the_page_is_no_weight()
     {
         var layer = new Scaled(2, 3);
@@ -63,6 +76,22 @@ public sealed class OperationsPageTests
         state["moving_var"].AsSpan<float>()[0] = -1;
         Assert.Throws<ArgumentException>(() => norm.LoadStateDict(state));
         Assert.True(norm.LoadStateDict(state, checkValues: false).IsComplete);
+    }
+
+    [Fact]
+    public void The_modules_on_the_page_are_copied_and_take_two_inputs()
+    {
+        var heads = new Heads(3, "left", "right") { Task = "right" };
+        var copy = (Heads)heads.Clone();
+        Tensor x = Tensor.RandomNormal([4, 3], new Philox(1));
+        Assert.Equal(heads.Predict(x).ToArray<float>(), copy.Predict(x).ToArray<float>());
+        foreach (Parameter parameter in copy.Parameters()) parameter.Value.Fill(0);
+        Assert.All(copy.Predict(x).ToArray<float>(), static y => Assert.Equal(0, y));
+        Assert.Contains(heads.Predict(x).ToArray<float>(), static y => y != 0);
+
+        var gated = new Gated(3);
+        Tensor open = Tensor.Full([4, 3], 100);
+        Assert.Equal(gated.Children["layer"].Predict(x).ToArray<float>(), gated.Predict(x, open).ToArray<float>());
     }
 
     private sealed class Moving : Module
@@ -89,9 +118,37 @@ public sealed class OperationsPageTests
 public sealed class Scaled : Module
 {
     public Scaled(int height, int width) =>
-        Scale = Register("scale", Init.Ones([height, width]), ParameterRole.NormScale);
+        Scale = Register("scale", Tensor.Ones([height, width]), ParameterRole.NormScale);
 
     public Parameter Scale { get; }
 
     protected override Tensor ForwardCore(Tensor x) => x * Scale;
+}
+
+/// <summary>The module with state of its own on the page.</summary>
+public sealed class Heads : Module
+{
+    private Dictionary<string, Linear> _byTask = [];
+
+    public Heads(int features, params string[] tasks)
+    {
+        foreach (string task in tasks) _byTask[task] = Register(task, new Linear(features, 2));
+    }
+
+    public string Task { get; set; } = "";
+
+    protected override Tensor ForwardCore(Tensor x) => _byTask[Task].Forward(x);
+
+    protected override void CopyState(ModuleCopier copier) =>
+        _byTask = _byTask.ToDictionary(head => head.Key, head => copier.Copy(head.Value));
+}
+
+/// <summary>The module of two inputs on the page.</summary>
+public sealed class Gated : TwoInputModule
+{
+    private readonly Linear _layer;
+
+    public Gated(int features) => _layer = Register("layer", new Linear(features, features));
+
+    protected override Tensor ForwardCore(Tensor x, Tensor second) => _layer.Forward(x) * second.Sigmoid();
 }

@@ -1,11 +1,10 @@
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Nn;
-using Evenkeel.Tests.Training;
-using Evenkeel.Training;
+using Evenkeel.Tests.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests;
@@ -15,16 +14,34 @@ public sealed class ReadmeTests
 {
     private const int QuickStartLines = 25;
 
+    private const int SampleLines = 40;
+
     /// <summary>Some ten roundings of values of a few units in float32.</summary>
     private const float ScratchRounding = 4e-6f;
 
     [Fact]
     public void The_quick_start_is_the_sample_and_short()
     {
-        string sample = Text("samples", "QuickStart", "Program.cs").Trim();
+        string sample = Text("samples", "quick-start.cs");
+        sample = sample[sample.IndexOf("using ", StringComparison.Ordinal)..].Trim();
         Assert.Contains(sample, Text("README.md"), StringComparison.Ordinal);
         Assert.Contains(sample, Text("src", "Evenkeel", "README.md"), StringComparison.Ordinal);
         Assert.InRange(sample.Split('\n').Length, 1, QuickStartLines);
+    }
+
+    [Fact]
+    public void Every_sample_is_one_short_file_in_the_README_and_says_what_it_prints()
+    {
+        string[] samples = [.. Directory.GetFiles(Path.Combine(Root, "samples"), "*.cs").Select(path => Path.GetFileName(path))];
+        Assert.InRange(samples.Length, 9, 40);
+        foreach (string sample in samples)
+        {
+            string[] lines = Text("samples", sample).TrimEnd().Split('\n');
+            Assert.Equal("#:project ../src/Evenkeel/Evenkeel.csproj", lines[0]);
+            Assert.Single(lines, line => line.StartsWith("// Prints: ", StringComparison.Ordinal));
+            Assert.InRange(lines.Length, 1, SampleLines);
+            Assert.Contains($"(samples/{sample})", Text("README.md"), StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -59,7 +76,7 @@ public sealed class ReadmeTests
     [Fact]
     public void What_to_do_after_training_is_the_code_below()
     {
-        string source = Text("tests", "Evenkeel.Tests", "Training", "AfterTraining.cs");
+        string source = Text("tests", "Evenkeel.Tests", "Surgery", "AfterTraining.cs");
         Assert.Contains(source[source.IndexOf("public static class", StringComparison.Ordinal)..].Trim(), Text("README.md"), StringComparison.Ordinal);
 
         LeNet model = LeNet.Gray(norm: NormKind.BatchNorm, random: new Philox(1));
@@ -80,10 +97,15 @@ public sealed class ReadmeTests
         Assert.All(ExperimentCatalog.All, experiment => Assert.Contains($"`{experiment.Name}`", readme, StringComparison.Ordinal));
     }
 
-    private static string Text(params string[] path)
+    private static string Text(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path]));
+
+    private static string Root
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder!.FullName, "Evenkeel.slnx"))) folder = folder.Parent;
-        return File.ReadAllText(Path.Combine([folder.FullName, .. path]));
+        get
+        {
+            var folder = new DirectoryInfo(AppContext.BaseDirectory);
+            while (!File.Exists(Path.Combine(folder!.FullName, "Evenkeel.slnx"))) folder = folder.Parent;
+            return folder.FullName;
+        }
     }
 }

@@ -1,10 +1,10 @@
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>
-/// A claim of the lessons, put so that a run can refute it; one file each. It trains nothing: it reads the figures of experiments, which <c>reproduce</c> runs for several seeds.
+/// A claim of the lessons, put so that a run can refute it; one file each. It trains nothing: it reads the figures of
+/// experiments, which <c>reproduce</c> runs for several seeds.
 /// A new one needs no registration: <see cref="ClaimCatalog"/> finds every class derived from this.
 /// </summary>
 internal abstract class Claim
@@ -33,26 +33,32 @@ internal abstract class Claim
     /// <summary>What follows for whoever trains a network.</summary>
     public abstract string Practice { get; }
 
+    /// <summary>How a rule says what follows if some cases hold and others do not.</summary>
+    protected const string InPart = "in some cases only: it holds in part";
+
     /// <summary>What the cases are, where there are several: <c>at batch sizes 5, 10 and 50</c>.</summary>
     protected virtual string? Cases => null;
 
-    /// <summary>The rule the verdict follows from, complete before the first run; put in words of its own where cases have bounds of their own.</summary>
+    /// <summary>
+    /// The rule the verdict follows from, complete before the first run; put in words of its own where cases have
+    /// bounds of their own.
+    /// </summary>
     public virtual string Rule => Cases is null
         ? $"{Effect}: the 95 % interval over the seeds lies {Bound}"
-        : $"{Effect}, {Cases}: the 95 % interval over the seeds lies {Bound} in every case (in some only: holds if)";
+        : $"{Effect}, {Cases}: the 95 % interval over the seeds lies {Bound} in every case ({InPart})";
 
-    /// <summary>The effect in every case, one value a seed; the lesson's own case first.</summary>
+    /// <summary>The effect in every case, one value per seed; the lesson's own case first.</summary>
     protected abstract IEnumerable<Case> Measure(Evidence evidence);
 
-    /// <summary>The condition in words, from the cases that hold and the others: names the cases it holds in, or those it does not where they are fewer.</summary>
-    protected virtual string Condition(IReadOnlyList<JudgedCase> holding, IReadOnlyList<JudgedCase> others) =>
-        others.Count < holding.Count ? $"not: {Names(others, ", ")}" : Names(holding, ", or ");
-
-    /// <summary>The names of some cases, one after the other.</summary>
-    protected static string Names(IEnumerable<JudgedCase> cases, string separator = ", ") => string.Join(separator, cases.Select(static judged => judged.Case.Name));
+    /// <summary>
+    /// Whether the cases are parts of the statement, each a sentence of its own (<c>no decay is needed</c>); else they
+    /// are
+    /// what it is looked at for, each a noun (<c>batches of 50</c>).
+    /// </summary>
+    protected virtual bool HasParts => false;
 
     /// <summary>What else the figures say; null for nothing.</summary>
-    protected virtual string? Remark(Evidence evidence) => null;
+    protected abstract string? Remark(Evidence evidence);
 
     /// <summary>Judges the claim by what was measured; no result is no error.</summary>
     /// <exception cref="LabException">The results lack a figure: they are of another version.</exception>
@@ -84,9 +90,23 @@ internal abstract class Claim
         JudgedCase[] holding = [.. cases.Where(static judged => judged.Verdict == Verdict.Holds)];
         Verdict verdict = cases.Length == 0 ? Verdict.Undecided
             : holding.Length == cases.Length ? Verdict.Holds
-            : holding.Length > 0 ? Verdict.HoldsIf
+            : holding.Length > 0 ? Verdict.HoldsInPart
             : cases.All(static judged => judged.Verdict == Verdict.Fails) ? Verdict.Fails
             : Verdict.Undecided;
-        return new Finding(this, verdict, verdict == Verdict.HoldsIf ? Condition(holding, [.. cases.Where(static judged => judged.Verdict != Verdict.Holds)]) : null, cases, [], Remark(evidence));
+        string? condition = verdict == Verdict.HoldsInPart ? Condition(holding, [.. cases.Except(holding)]) : null;
+        return new Finding(this, verdict, condition, cases, [], Remark(evidence));
+    }
+
+    /// <summary>Where the claim holds: names the cases in which it does, or the others if those are fewer.</summary>
+    private string Condition(JudgedCase[] holding, JudgedCase[] others) =>
+        HasParts ? $"in part: {string.Join("; ", holding.Select(static judged => judged.Case.Name))}"
+        : others.Length < holding.Length ? $"except for {Names(others)}"
+        : $"only for {Names(holding)}";
+
+    /// <summary><c>A, B and C</c>.</summary>
+    private static string Names(JudgedCase[] cases)
+    {
+        string[] names = [.. cases.Select(static judged => judged.Case.Name)];
+        return names.Length == 1 ? names[0] : $"{string.Join(", ", names[..^1])} and {names[^1]}";
     }
 }

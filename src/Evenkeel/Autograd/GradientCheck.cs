@@ -6,23 +6,26 @@ namespace Evenkeel;
 /// <summary>How a <see cref="GradientCheck"/> is made.</summary>
 public sealed record GradientCheckOptions
 {
-    /// <summary>h of the central difference (f(x + h) - f(x - h))/(2h). Its error is of order h² + 1e-16/h, smallest near 1e-5.</summary>
+    /// <summary>
+    /// h of the central difference (f(x + h) - f(x - h))/(2h). Its error is of order h² + 1e-16/h, smallest near 1e-5.
+    /// Default: 1e-5.
+    /// </summary>
     public double Step { get; init; } = 1e-5;
 
-    /// <summary>The largest relative error that passes.</summary>
+    /// <summary>The largest relative error that passes. Default: 1e-6.</summary>
     public double Tolerance { get; init; } = 1e-6;
 
     /// <summary>
     /// Differences up to this share of the function's size count as none: a central difference is off by the rounding of
     /// the function, some 1e-16·size/h, which would make a derivative that is truly 0 look wrong. The size is
-    /// √Σ(cotangent·f)², the largest of all points looked at.
+    /// √Σ(cotangent·f)², the largest of all points looked at. Default: 1e-9.
     /// </summary>
     public double Floor { get; init; } = 1e-9;
 
-    /// <summary>Seed of the random cotangent and of what is random in the function (dropout).</summary>
+    /// <summary>Seed of the random cotangent and of what is random in the function (dropout). Default: 1.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>The mode of the passes.</summary>
+    /// <summary>The mode of the passes. Default: Train.</summary>
     public Mode Mode { get; init; } = Mode.Train;
 
     /// <inheritdoc/>
@@ -67,21 +70,22 @@ public static class GradientCheck
     /// <param name="f">A function of a taped tensor; called 2·x.Count + 1 times.</param>
     /// <param name="x">Where to check; a copy in float64 is used.</param>
     /// <param name="options">Step, tolerance, floor, seed and mode; null for the defaults.</param>
-    public static GradientCheckResult Run(Func<Tensor, Tensor> f, Tensor x, GradientCheckOptions? options = null)
+    /// <param name="cancellationToken">Ends the check between two derivatives.</param>
+    public static GradientCheckResult Run(Func<Tensor, Tensor> f, Tensor x, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
-        return Run(inputs => f(inputs[0]), [x], options);
+        return Run(inputs => f(inputs[0]), [x], options, cancellationToken);
     }
 
     /// <summary>Checks the gradients with respect to two inputs.</summary>
-    public static GradientCheckResult Run(Func<Tensor, Tensor, Tensor> f, Tensor a, Tensor b, GradientCheckOptions? options = null)
+    public static GradientCheckResult Run(Func<Tensor, Tensor, Tensor> f, Tensor a, Tensor b, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
-        return Run(inputs => f(inputs[0], inputs[1]), [a, b], options);
+        return Run(inputs => f(inputs[0], inputs[1]), [a, b], options, cancellationToken);
     }
 
     /// <summary>Checks the gradients with respect to several inputs.</summary>
-    public static GradientCheckResult Run(Func<Tensor[], Tensor> f, Tensor[] inputs, GradientCheckOptions? options = null)
+    public static GradientCheckResult Run(Func<Tensor[], Tensor> f, Tensor[] inputs, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
         ArgumentNullException.ThrowIfNull(inputs);
@@ -95,7 +99,8 @@ public static class GradientCheck
                 return f(taped);
             },
             parameters,
-            options);
+            options,
+            cancellationToken);
     }
 
     /// <summary>
@@ -104,8 +109,9 @@ public static class GradientCheck
     /// <param name="loss">Runs the network on the given tape: <c>tape => criterion.Forward(model.Forward(tape.Input(x)), labels)</c>; a result that is no scalar gets a random cotangent.</param>
     /// <param name="parameters">The parameters, all of type Float64: call <c>model.To(DType.Float64)</c> before.</param>
     /// <param name="options">Step, tolerance, floor, seed and mode; null for the defaults.</param>
+    /// <param name="cancellationToken">Ends the check between two derivatives.</param>
     /// <exception cref="ArgumentException">A parameter is not of type Float64.</exception>
-    public static GradientCheckResult Parameters(Func<Tape, Tensor> loss, IEnumerable<Parameter> parameters, GradientCheckOptions? options = null)
+    public static GradientCheckResult Parameters(Func<Tape, Tensor> loss, IEnumerable<Parameter> parameters, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(loss);
         ArgumentNullException.ThrowIfNull(parameters);
@@ -150,7 +156,7 @@ public static class GradientCheck
         var numeric = new Tensor?[all.Length];
         for (int i = 0; i < all.Length; i++)
         {
-            if (all[i].RequiresGradient) numeric[i] = NumericalGradient(Value, all[i].Value, cotangent, options.Step, ref size);
+            if (all[i].RequiresGradient) numeric[i] = NumericalGradient(Value, all[i].Value, cotangent, options.Step, ref size, cancellationToken);
         }
 
         return Judge(all, analytic, numeric, size, options);
@@ -196,18 +202,20 @@ public static class GradientCheck
     /// <param name="x">The float64 tensor to differentiate by.</param>
     /// <param name="cotangent">dL/df, of f's shape.</param>
     /// <param name="step">h.</param>
-    public static Tensor NumericalGradient(Func<Tensor, Tensor> f, Tensor x, Tensor cotangent, double step = 1e-5)
+    /// <param name="cancellationToken">Ends the work between two derivatives.</param>
+    public static Tensor NumericalGradient(Func<Tensor, Tensor> f, Tensor x, Tensor cotangent, double step = 1e-5, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
         double size = 0;
-        return NumericalGradient(() => f(x), x, cotangent, step, ref size);
+        return NumericalGradient(() => f(x), x, cotangent, step, ref size, cancellationToken);
     }
 
     /// <summary>The notebook's <c>eval_numerical_gradient</c>: df[k] = (f(x + h·e_k) - f(x - h·e_k))/(2h) of a function with one value. The entries of x are moved in place, and restored.</summary>
     /// <param name="f">A function of x, which reads x's values anew at each call.</param>
     /// <param name="x">The float64 tensor to differentiate by.</param>
     /// <param name="step">h.</param>
-    public static Tensor NumericalGradient(Func<Tensor, double> f, Tensor x, double step = 1e-5)
+    /// <param name="cancellationToken">Ends the work between two derivatives.</param>
+    public static Tensor NumericalGradient(Func<Tensor, double> f, Tensor x, double step = 1e-5, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
         ArgumentNullException.ThrowIfNull(x);
@@ -216,6 +224,7 @@ public static class GradientCheck
         Span<double> derivatives = gradient.AsSpan<double>();
         for (int k = 0; k < values.Length; k++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             double old = values[k];
             values[k] = old + step;
             double plus = f(x);
@@ -250,7 +259,7 @@ public static class GradientCheck
     }
 
     /// <summary>The differences; <paramref name="size"/> grows to the largest √Σ(cotangent·f)² that was met.</summary>
-    private static Tensor NumericalGradient(Func<Tensor> f, Tensor x, Tensor cotangent, double step, ref double size)
+    private static Tensor NumericalGradient(Func<Tensor> f, Tensor x, Tensor cotangent, double step, ref double size, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(cotangent);
@@ -259,6 +268,7 @@ public static class GradientCheck
         Span<double> values = Values(x), derivatives = gradient.AsSpan<double>();
         for (int k = 0; k < values.Length; k++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             double old = values[k];
             values[k] = old + step;
             double[] plus = Values(f()).ToArray();

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.ExceptionServices;
-using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
@@ -95,10 +94,7 @@ public sealed class InProcessCollective : IDisposable
                 _work = work;
                 _others.Reset(count - 1);
                 for (int rank = 1; rank < count; rank++) _go[rank].Release();
-                bool wasAlone = Workers.ComputesAlone;
-                Workers.ComputesAlone = wasAlone || count > 1;
-                Do(0);
-                Workers.ComputesAlone = wasAlone;
+                using (count > 1 ? Compute.UseThreads(1) : null) Do(0);
                 _others.Wait();
                 _work = null;
             }
@@ -143,7 +139,8 @@ public sealed class InProcessCollective : IDisposable
 
     private void Live(int rank)
     {
-        Workers.ComputesAlone = true;
+        // Members compute side by side; with helpers they would only take time from each other.
+        using IDisposable alone = Compute.UseThreads(1);
         while (true)
         {
             _go[rank].Wait();

@@ -127,7 +127,7 @@ internal abstract class Op
         Output = a.Alias(shape);
         if (_tape is null) Output.IsDetachedFromParameter = IsFromParameter(a);
         else Output.On(_tape, _tape.RecordGradients && a.RequiresGradient);
-        _tape?.Trace?.Note(Name, Output, a);
+        _tape?.Trace?.Note(Name, Output, isAlias: true, a);
     }
 
     /// <summary>Like <see cref="Bind(Shape, DType, Tensor, Tensor?, Tensor?)"/>, for any number of operands.</summary>

@@ -26,9 +26,10 @@ public enum ParameterRole
 
 /// <summary>
 /// A trainable tensor with the gradient that passes add up in it. Its identity stays when its element type changes.
+/// It is used like a tensor: operators, methods and arguments take it (<c>x * gamma + beta</c>, <c>gamma.Square()</c>).
 /// </summary>
 [DebuggerDisplay("Parameter {Name} {Value}")]
-public sealed class Parameter
+public sealed partial class Parameter
 {
     private Tensor? _gradient;
     private ParameterRole? _role;
@@ -78,6 +79,9 @@ public sealed class Parameter
 
     /// <summary>The shape of the value and of the gradient.</summary>
     public Shape Shape => Value.Shape;
+
+    /// <summary>Number of elements.</summary>
+    public int Count => Value.Count;
 
     /// <summary>The element type of the value and of the gradient.</summary>
     public DType DType => Value.DType;

@@ -4,7 +4,11 @@ namespace Evenkeel;
 /// <param name="Name">Its name.</param>
 /// <param name="Output">What it made.</param>
 /// <param name="Operands">What it made it from: activations and parameters' handles; no labels or masks.</param>
-internal sealed record TracedOp(string Name, Tensor Output, IReadOnlyList<Tensor> Operands);
+/// <param name="IsAlias">
+/// Whether the output is another handle on its only operand's memory: other dimensions, the same values in the same
+/// order.
+/// </param>
+internal sealed record TracedOp(string Name, Tensor Output, IReadOnlyList<Tensor> Operands, bool IsAlias);
 
 /// <summary>
 /// The data flow of one pass, with or without gradients: which op made a tensor, and which consume it. A tape that has one notes each op that is bound. Values that are read past the ops
@@ -25,10 +29,13 @@ internal sealed class TapeTrace
     /// <summary>How often a parameter is an operand.</summary>
     public int Uses(Parameter parameter) => _uses.GetValueOrDefault(parameter);
 
-    public void Note(string name, Tensor output, params ReadOnlySpan<Tensor?> operands)
+    public void Note(string name, Tensor output, params ReadOnlySpan<Tensor?> operands) =>
+        Note(name, output, isAlias: false, operands);
+
+    public void Note(string name, Tensor output, bool isAlias, params ReadOnlySpan<Tensor?> operands)
     {
         var taken = new List<Tensor>(operands.Length);
-        var op = new TracedOp(name, output, taken);
+        var op = new TracedOp(name, output, taken, isAlias);
         _makers[output] = op;
         foreach (Tensor? operand in operands)
         {

@@ -21,6 +21,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 {
     private readonly bool _shuffle;
     private readonly Philox _orders;
+    private readonly CancellationToken _cancellationToken;
     private readonly List<BatchSlot> _slots = [];
     private int[] _order = [];
     private Epoch? _running;
@@ -29,13 +30,17 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>Binds a data set to how it is read.</summary>
     /// <param name="dataset">The samples.</param>
     /// <param name="batchSize">Samples a batch.</param>
-    /// <param name="shuffle">Whether each epoch has a random order of its own.</param>
-    /// <param name="lastBatch">What becomes of samples that do not fill a last batch.</param>
-    /// <param name="workers">Threads that make batches in the background; 0 makes each when it is asked for, on all workers.</param>
-    /// <param name="seed">Seed of the orders.</param>
+    /// <param name="shuffle">Whether each epoch has a random order of its own. Default: false.</param>
+    /// <param name="lastBatch">What becomes of samples that do not fill a last batch. Default: Merge.</param>
+    /// <param name="workers">Threads that make batches in the background; 0 makes each when it is asked for, on all workers.
+    /// Default: 1.</param>
+    /// <param name="seed">Seed of the orders. Default: 0.</param>
+    /// <param name="cancellationToken">Ends every enumeration: the next batch that is asked for throws.</param>
     /// <exception cref="ArgumentException">There are no samples, or a single one would be left over and <paramref name="lastBatch"/> refuses it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
-    public DataLoader(IDataset dataset, int batchSize, bool shuffle = false, LastBatch lastBatch = LastBatch.Merge, int workers = 1, ulong seed = 0)
+    public DataLoader(
+        IDataset dataset, int batchSize, bool shuffle = false, LastBatch lastBatch = LastBatch.Merge, int workers = 1, ulong seed = 0,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(dataset);
         ArgumentOutOfRangeException.ThrowIfNegative(workers);
@@ -44,6 +49,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         Plan = new BatchPlan(dataset.Count, batchSize, lastBatch);
         (Dataset, Workers, _shuffle) = (dataset, workers, shuffle);
         _orders = new Philox(seed, "loader");
+        _cancellationToken = cancellationToken;
     }
 
     /// <summary>The samples.</summary>
@@ -55,17 +61,16 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>Threads that make batches in the background.</summary>
     public int Workers { get; }
 
-    /// <summary>Batches that are made ahead, at least one a thread.</summary>
+    /// <summary>Batches that are made ahead, at least one a thread. Default: 2.</summary>
     public int Prefetch { get; init; } = 2;
 
-    /// <summary>The element type of <see cref="Batch.Inputs"/>: Float32 or Float64.</summary>
+    /// <summary>The element type of <see cref="Batch.Inputs"/>: Float32 or Float64. Default: Float32.</summary>
     public DType DType { get; init; } = DType.Float32;
 
-    /// <summary>A stream that shuffled orders are drawn from, one permutation an epoch, instead of the seed's.</summary>
+    /// <summary>
+    /// A stream that shuffled orders are drawn from, one permutation an epoch, instead of the seed's. Default: null.
+    /// </summary>
     public IRandomStream? RandomStream { get; init; }
-
-    /// <summary>Ends an enumeration: the next batch that is asked for throws.</summary>
-    public CancellationToken Cancellation { get; set; }
 
     /// <summary>The number of the epoch that the next enumeration goes through, counted from 0; set it to continue a training.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
@@ -80,7 +85,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     }
 
     /// <summary>Begins the next epoch.</summary>
-    /// <exception cref="OperationCanceledException"><see cref="Cancellation"/> was cancelled (thrown where a batch is asked for).</exception>
+    /// <exception cref="OperationCanceledException">The loader's token was cancelled (thrown where a batch is asked for).</exception>
     public IEnumerator<Batch> GetEnumerator()
     {
         _running?.Displace();
@@ -161,7 +166,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         {
             if (_isDisplaced) throw new InvalidOperationException("DataLoader: expected one enumeration at a time, another one has begun before this one was over. Finish one first, or make a second loader.");
             if (_isOver) return false;
-            if (_loader.Cancellation.IsCancellationRequested) Cancel();
+            if (_loader._cancellationToken.IsCancellationRequested) Cancel();
             if (_current + 1 >= _loader.Plan.Batches)
             {
                 Dispose();
@@ -214,8 +219,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
                     if (_failedAt <= batch) break;
                 }
 
-                if (!_loader.Cancellation.CanBeCanceled) _arrived.WaitOne();
-                else if (WaitHandle.WaitAny([_arrived, _loader.Cancellation.WaitHandle]) == 1) Cancel();
+                if (!_loader._cancellationToken.CanBeCanceled) _arrived.WaitOne();
+                else if (WaitHandle.WaitAny([_arrived, _loader._cancellationToken.WaitHandle]) == 1) Cancel();
             }
 
             Dispose();
@@ -225,13 +230,14 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         private void Cancel()
         {
             Dispose();
-            throw new OperationCanceledException($"DataLoader: cancelled after {_current + 1} of {_loader.Plan.Batches} batches.", _loader.Cancellation);
+            throw new OperationCanceledException($"DataLoader: cancelled after {_current + 1} of {_loader.Plan.Batches} batches.", _loader._cancellationToken);
         }
 
         /// <summary>The life of a thread: wait for a free slot, claim the next batch, make it.</summary>
         private void Fill()
         {
-            SampleJobs.MarkLoaderThread();
+            // The workers are training meanwhile.
+            using IDisposable alone = Compute.UseThreads(1);
             while (true)
             {
                 _free.Wait();

@@ -30,7 +30,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     /// <summary>Makes the file be there; does nothing if it is.</summary>
     /// <exception cref="IOException">No network, an answer that is no file, a full disk, another process at it: the message says which and what is left.</exception>
     /// <exception cref="InvalidDataException">The checksum is wrong; what was received is removed.</exception>
-    public async Task RunAsync(CancellationToken cancellation)
+    public async Task RunAsync(CancellationToken cancellationToken)
     {
         if (File.Exists(target)) return;
         FileStream part;
@@ -55,7 +55,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         {
             // The other process may have finished between the first look and the lock.
             whole = File.Exists(target);
-            if (!whole) await ReceiveAsync(part, cancellation);
+            if (!whole) await ReceiveAsync(part, cancellationToken);
         }
 
         if (whole)
@@ -74,19 +74,19 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         }
     }
 
-    private async Task ReceiveAsync(FileStream part, CancellationToken cancellation)
+    private async Task ReceiveAsync(FileStream part, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
-        await HashAsync(part, hash, cancellation);
+        await HashAsync(part, hash, cancellationToken);
         // An attempt that was ended between the last byte and the new name: nothing to ask for. Were a part of that kind written to, a process that renames it now would give away half a file.
         if (IsRight(hash)) return;
-        await ReceiveRestAsync(part, hash, cancellation);
+        await ReceiveRestAsync(part, hash, cancellationToken);
         if (IsRight(hash)) return;
         if (_goesOn)
         {
             // The first bytes may be of an older file, or of another address: once more, from the start.
             StartAnew(part, hash);
-            await ReceiveRestAsync(part, hash, cancellation);
+            await ReceiveRestAsync(part, hash, cancellationToken);
             if (IsRight(hash)) return;
         }
 
@@ -100,14 +100,14 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
 
     private bool IsRight(IncrementalHash hash) => Convert.ToHexStringLower(hash.GetCurrentHash()) == md5;
 
-    private async Task ReceiveRestAsync(FileStream part, IncrementalHash hash, CancellationToken cancellation)
+    private async Task ReceiveRestAsync(FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
     {
         for (int cuts = 0; ; cuts++)
         {
             long before = part.Position;
             try
             {
-                await AttemptAsync(part, hash, cancellation);
+                await AttemptAsync(part, hash, cancellationToken);
                 return;
             }
             catch (Exception failure) when (failure is HttpRequestException or HttpIOException or TimeoutException)
@@ -121,9 +121,9 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     }
 
     /// <summary>One request, from where the part ends.</summary>
-    private async Task AttemptAsync(FileStream part, IncrementalHash hash, CancellationToken cancellation)
+    private async Task AttemptAsync(FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
     {
-        using var stalled = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        using var stalled = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         try
         {
             stalled.CancelAfter(s_stall);
@@ -141,20 +141,20 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
                 progress?.Report(new DownloadProgress(name, part.Position, total, resumed));
             }
         }
-        catch (OperationCanceledException failure) when (!cancellation.IsCancellationRequested)
+        catch (OperationCanceledException failure) when (!cancellationToken.IsCancellationRequested)
         {
             throw new TimeoutException($"nothing came for {s_stall.TotalSeconds:F0} s", failure);
         }
     }
 
     /// <summary>Asks for the rest; sets the part back to its start where the server sends the whole. Null where nothing is left to ask for.</summary>
-    private async Task<HttpResponseMessage?> RequestAsync(FileStream part, IncrementalHash hash, CancellationToken cancellation)
+    private async Task<HttpResponseMessage?> RequestAsync(FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
     {
         while (true)
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, address);
             if (part.Position > 0) request.Headers.Range = new System.Net.Http.Headers.RangeHeaderValue(part.Position, null);
-            HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
+            HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             try
             {
                 switch (response.StatusCode)
@@ -198,11 +198,11 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     }
 
     /// <summary>A line that is reset is a plain IOException: here it is told from a disk that is full.</summary>
-    private async Task<int> ReadAsync(Stream body, CancellationToken cancellation)
+    private async Task<int> ReadAsync(Stream body, CancellationToken cancellationToken)
     {
         try
         {
-            return await body.ReadAsync(_buffer, cancellation);
+            return await body.ReadAsync(_buffer, cancellationToken);
         }
         catch (IOException failure) when (failure is not HttpIOException)
         {
@@ -210,9 +210,9 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         }
     }
 
-    private async Task HashAsync(FileStream part, IncrementalHash hash, CancellationToken cancellation)
+    private async Task HashAsync(FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
     {
-        for (int got; (got = await part.ReadAsync(_buffer, cancellation)) > 0;) hash.AppendData(_buffer.AsSpan(0, got));
+        for (int got; (got = await part.ReadAsync(_buffer, cancellationToken)) > 0;) hash.AppendData(_buffer.AsSpan(0, got));
     }
 
     /// <summary>Not cancelled in the middle: the checksum must know every byte that is in the file.</summary>

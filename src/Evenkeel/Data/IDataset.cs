@@ -60,7 +60,7 @@ public sealed class ImageDataset : IDataset
         if (batch.DType == DType.Float32)
         {
             int perChunk = Math.Max(1, ChunkValues / _size);
-            SampleJobs.Run((indices.Length + perChunk - 1) / perChunk, new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
+            Workers.Run((indices.Length + perChunk - 1) / perChunk, new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
             return;
         }
 
@@ -127,6 +127,12 @@ public sealed class TensorDataset : IDataset
         SampleShape = new Shape(sizes[1..]);
         _size = SampleShape.Count;
     }
+
+    /// <summary>All samples, along axis 0.</summary>
+    public Tensor Inputs => _inputs;
+
+    /// <summary>The class label of each sample, Int64.</summary>
+    public Tensor Labels => _labels;
 
     /// <inheritdoc/>
     public int Count => _labels.Count;

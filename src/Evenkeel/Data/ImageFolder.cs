@@ -1,32 +1,44 @@
-using Evenkeel.Kernels;
-
 namespace Evenkeel.Data;
 
 /// <summary>How the pictures of a folder are read.</summary>
 public sealed record ImageFolderOptions
 {
-    /// <summary>The height that every picture is scaled to (bilinear with antialias, as Pillow does it); null leaves pictures as they are. Goes with <see cref="Width"/>.</summary>
+    /// <summary>
+    /// The height that every picture is scaled to (bilinear with antialias, as Pillow does it); null leaves pictures as
+    /// they are. Goes with <see cref="Width"/>. Default: null.
+    /// </summary>
     public int? Height { get; init; }
 
-    /// <summary>The width that every picture is scaled to.</summary>
+    /// <summary>The width that every picture is scaled to. Default: null.</summary>
     public int? Width { get; init; }
 
-    /// <summary>Another way to prepare each decoded picture, in place of <see cref="Height"/> and <see cref="Width"/>; called from several threads. A function has no name to be found by, so the result is not cached.</summary>
+    /// <summary>
+    /// Another way to prepare each decoded picture, in place of <see cref="Height"/> and <see cref="Width"/>; called
+    /// from several threads. A function has no name to be found by, so the result is not cached. Default: null.
+    /// </summary>
     public Func<ByteImage, ByteImage>? Prepare { get; init; }
 
-    /// <summary>3 makes gray pictures colour, 1 makes colour pictures gray (Pillow's 0.299 R + 0.587 G + 0.114 B); null leaves them as they are.</summary>
+    /// <summary>
+    /// 3 makes gray pictures colour, 1 makes colour pictures gray (Pillow's 0.299 R + 0.587 G + 0.114 B); null leaves
+    /// them as they are. Default: 3.
+    /// </summary>
     public int? Channels { get; init; } = 3;
 
     /// <summary>
     /// True goes on when a picture cannot be opened or decoded, and lists it in <see cref="ImageFolder.Bad"/>; false is
-    /// an error that names it.
+    /// an error that names it. Default: false.
     /// </summary>
     public bool SkipBad { get; init; }
 
-    /// <summary>Whether decoded pictures are kept in a file, so that the next load takes milliseconds.</summary>
+    /// <summary>
+    /// Whether decoded pictures are kept in a file, so that the next load takes milliseconds. Default: true.
+    /// </summary>
     public bool Cache { get; init; } = true;
 
-    /// <summary>Where that file is kept; null for <c>image-folders</c> in the user's cache folder (<see cref="DataCatalog.UserFolder"/>), never beside the sources.</summary>
+    /// <summary>
+    /// Where that file is kept; null for <c>image-folders</c> in the user's cache folder
+    /// (<see cref="DataCatalog.UserFolder"/>), never beside the sources. Default: null.
+    /// </summary>
     public string? CacheFolder { get; init; }
 }
 
@@ -168,7 +180,7 @@ public sealed class ImageFolder
         var failures = new Exception?[files.Count];
         var warnings = new string?[files.Count];
         int done = 0;
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Workers.Threads, CancellationToken = cancellationToken };
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Compute.Threads, CancellationToken = cancellationToken };
         Parallel.For(0, files.Count, parallel, (i, state) =>
         {
             try

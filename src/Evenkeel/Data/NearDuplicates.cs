@@ -59,7 +59,7 @@ public sealed class NearDuplicates
         ArgumentOutOfRangeException.ThrowIfNegative(threshold);
         if (!(colourThreshold >= 0)) throw new ArgumentOutOfRangeException(nameof(colourThreshold), $"NearDuplicates: expected a limit of 0 or more, got {colourThreshold}.");
         var prints = new Fingerprint[images.Count];
-        SampleJobs.Run(images.Count, new PrintJob(images, prints));
+        Workers.Run(images.Count, new PrintJob(images, prints));
         var parents = new int[images.Count];
         for (int i = 0; i < parents.Length; i++)
         {

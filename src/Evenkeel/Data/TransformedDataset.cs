@@ -103,9 +103,9 @@ public sealed class TransformedDataset : IEpochDataset
             throw new ArgumentException($"TransformedDataset: expected a batch of ({indices.Length}, {SampleShape}), got {batch.Shape}.", nameof(batch));
         int perChunk = _isPlain ? Math.Max(1, ChunkValues / _size) : 1, chunks = (indices.Length + perChunk - 1) / perChunk;
         if (batch.DType == DType.Float32)
-            SampleJobs.Run(chunks, new SingleJob { Set = this, Indices = indices, Target = batch.AsSpan<float>(), Rows = perChunk });
+            Workers.Run(chunks, new SingleJob { Set = this, Indices = indices, Target = batch.AsSpan<float>(), Rows = perChunk });
         else
-            SampleJobs.Run(chunks, new DoubleJob { Set = this, Indices = indices, Target = batch.AsSpan<double>(), Rows = perChunk });
+            Workers.Run(chunks, new DoubleJob { Set = this, Indices = indices, Target = batch.AsSpan<double>(), Rows = perChunk });
     }
 
     /// <inheritdoc/>

@@ -82,11 +82,11 @@ public static class InitReporting
     /// <summary>What stands between a weight and the next one: a normalization layer, an activation, or nothing.</summary>
     private static (string Name, double? Factor) Next(Module[] leaves, int weight)
     {
-        for (int i = weight + 1; weight >= 0 && i < leaves.Length && !Plumbing.HasWeight(leaves[i]); i++)
+        for (int i = weight + 1; weight >= 0 && i < leaves.Length && !Inspection.HasWeight(leaves[i]); i++)
         {
             switch (leaves[i])
             {
-                case var norm when Plumbing.SetsScale(norm): return ("normalization", null);
+                case var norm when Inspection.SetsScale(norm): return ("normalization", null);
                 case ReLU: return ("ReLU", FactorOf(Nonlinearity.ReLU));
                 case LeakyReLU leaky: return ("LeakyReLU", 0.5 * (1 + leaky.NegativeSlope * leaky.NegativeSlope));
                 case Tanh: return ("Tanh", FactorOf(Nonlinearity.Tanh));

@@ -15,7 +15,7 @@ internal sealed class PassWithoutTrace : IDisposable
         _tape = tape;
         foreach ((_, Module module) in model.NamedModules())
         {
-            if (module is TrackingNorm { Running: { } running }) _statistics.Add((running, running.SkippedBatches));
+            if (module is ITrackingNorm { Running: { } running }) _statistics.Add((running, running.SkippedBatches));
         }
 
         foreach (Parameter parameter in model.Parameters())

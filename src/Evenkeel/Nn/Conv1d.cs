@@ -40,8 +40,8 @@ public sealed class Conv1d : Module, IFusesReLU
         Weight = Register("weight", Init.Default.Create([outChannels, inChannels / groups, kernelSize], random),
             ParameterRole.Weight);
         if (!bias) return;
-        Bias = Register("bias", Init.Zeros(outChannels), ParameterRole.Bias);
-        Init.Default.FillBias(Bias.Value, Weight.Shape, random);
+        Bias = Register("bias", Tensor.Zeros([outChannels]), ParameterRole.Bias);
+        Init.Default.FillBias(Bias, Weight.Shape, random);
     }
 
     /// <summary>Channels of the input.</summary>
@@ -97,5 +97,5 @@ public sealed class Conv1d : Module, IFusesReLU
     }
 
     private Tensor Convolve(Tensor x, bool fuseReLU) =>
-        x.Conv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value, Stride, Padding, Dilation, Groups, fuseReLU);
+        x.FusedConv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias, Stride, Padding, Dilation, Groups, fuseReLU);
 }

@@ -44,8 +44,8 @@ public sealed class Conv2d : Module, IFusesReLU
             Init.Default.Create([outChannels, inChannels / groups, kernelSize.Height, kernelSize.Width], random),
             ParameterRole.Weight);
         if (!bias) return;
-        Bias = Register("bias", Init.Zeros(outChannels), ParameterRole.Bias);
-        Init.Default.FillBias(Bias.Value, Weight.Shape, random);
+        Bias = Register("bias", Tensor.Zeros([outChannels]), ParameterRole.Bias);
+        Init.Default.FillBias(Bias, Weight.Shape, random);
     }
 
     /// <summary>Channels of the input.</summary>
@@ -101,5 +101,5 @@ public sealed class Conv2d : Module, IFusesReLU
     }
 
     private Tensor Convolve(Tensor x, bool fuseReLU) =>
-        x.Conv2d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value, Stride, Padding, Dilation, Groups, fuseReLU);
+        x.FusedConv2d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias, Stride, Padding, Dilation, Groups, fuseReLU);
 }

@@ -26,7 +26,9 @@ public enum Nonlinearity
 }
 
 /// <summary>
-/// How start values are drawn: a value to give to <see cref="Module.Initialize(Init, ulong)"/>, or to use on a tensor with a random stream of one's own.
+/// How start values are drawn: a value to give to <see cref="Module.Initialize(Init, ulong)"/>, or to use on a tensor
+/// with a random stream of one's own. Every member that is not a number gives an Init; tensors of ones and zeros are
+/// <see cref="Tensor.Ones"/> and <see cref="Tensor.Zeros"/>.
 /// </summary>
 /// <remarks>
 /// Symbols: a weight has shape (out, in, k...); fan_in = in·Πk, fan_out = out·Πk; U(±b) is uniform in [-b, b), N(0, s²) normal. Numbers are drawn
@@ -89,18 +91,6 @@ public sealed class Init
     public static Init Uniform(double low, double high) => double.IsFinite(high - low) && low <= high
         ? new(Kind.Uniform, low, high)
         : throw new ArgumentOutOfRangeException(nameof(high), $"Init.Uniform: expected finite bounds, low <= high, got [{low}, {high}).");
-
-    /// <summary>A new tensor of zeros.</summary>
-    public static Tensor Zeros(Shape shape) => Tensor.Zeros(shape);
-
-    /// <summary>A new vector of zeros.</summary>
-    public static Tensor Zeros(int features) => Tensor.Zeros([features]);
-
-    /// <summary>A new tensor of ones.</summary>
-    public static Tensor Ones(Shape shape) => Tensor.Ones(shape);
-
-    /// <summary>A new vector of ones.</summary>
-    public static Tensor Ones(int features) => Tensor.Ones([features]);
 
     /// <summary>The gain of a nonlinearity, as <c>torch.nn.init.calculate_gain</c> gives it.</summary>
     /// <param name="nonlinearity">The function after the layer.</param>

@@ -24,8 +24,8 @@ public sealed class Linear : Module
         OutFeatures = outFeatures;
         Weight = Register("weight", Init.Default.Create([outFeatures, inFeatures], random), ParameterRole.Weight);
         if (!bias) return;
-        Bias = Register("bias", Init.Zeros(outFeatures), ParameterRole.Bias);
-        Init.Default.FillBias(Bias.Value, Weight.Shape, random);
+        Bias = Register("bias", Tensor.Zeros([outFeatures]), ParameterRole.Bias);
+        Init.Default.FillBias(Bias, Weight.Shape, random);
     }
 
     /// <summary>Size of an input row.</summary>
@@ -52,7 +52,7 @@ public sealed class Linear : Module
     }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => x.Linear(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias?.Value);
+    protected override Tensor ForwardCore(Tensor x) => x.Linear(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias);
 
     /// <inheritdoc/>
     public override string ToString() => $"Linear(in_features={InFeatures}, out_features={OutFeatures}, bias={PythonNumber.Format(Bias is not null)}{Nn.WeightStandardization.Text(WeightStandardization)})";

@@ -30,48 +30,122 @@ public abstract partial class Module
     /// Samples computed at a time: bounds the memory. The same chunk gives the same bits; with another one the last bits may
     /// differ, for the order of a matrix product's sums may depend on its rows.
     /// </param>
+    /// <param name="cancellationToken">Ends the call between two chunks.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="InvalidOperationException">
     /// A batch norm has no running statistics, or the answer to a sample depends on the others in its chunk for another
     /// reason.
     /// </exception>
     /// <exception cref="ArgumentException">There are no samples, the chunk is below 1, or the module does not keep axis 0.</exception>
-    public Tensor Predict(Tensor x, int chunk = 256)
+    public Tensor Predict(Tensor x, int chunk = 256, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(x);
+        return Predict(x, second: null, chunk, nameof(x), cancellationToken);
+    }
+
+    /// <summary>The same for a module of two inputs, which have their samples in the same order.</summary>
+    /// <param name="x">Samples of the first input along axis 0, outside or on any tape.</param>
+    /// <param name="second">Samples of the second input along axis 0, as many.</param>
+    /// <param name="chunk">Samples computed at a time; the default is 256.</param>
+    /// <param name="cancellationToken">Ends the call between two chunks.</param>
+    /// <inheritdoc cref="Predict(Tensor, int, CancellationToken)"/>
+    public Tensor Predict(
+        Tensor x, Tensor second, int chunk = 256, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(second);
+        if (x.Shape.Rank == 0 || second.Shape.Rank == 0 || x.Shape[0] != second.Shape[0])
+        {
+            throw new ArgumentException(
+                $"{TypeName}.Predict: expected two inputs with the same number of samples along axis 0, got shapes "
+                + $"{x.Shape} and {second.Shape}. Reshape a single sample to (1, ...).", nameof(second));
+        }
+
+        return Predict(x, second, chunk, nameof(x), cancellationToken);
+    }
+
+    private Tensor Predict(
+        Tensor x, Tensor? second, int chunk, string name, CancellationToken cancellationToken)
+    {
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
         if (x.Shape.Rank == 0 || x.Shape[0] == 0)
-            throw new ArgumentException($"{TypeName}.Predict: expected at least one sample along axis 0, got shape {x.Shape}. Reshape a single sample to (1, ...).", nameof(x));
+        {
+            throw new ArgumentException(
+                $"{TypeName}.Predict: expected at least one sample along axis 0, got shape {x.Shape}. Reshape a single "
+                + "sample to (1, ...).", name);
+        }
+
         var network = new NetworkLook(x.Shape.Rank);
         Look(this, ref network);
         if (network.HasNormWithoutStatistics) throw NormWithoutStatistics();
 
         int samples = x.Shape[0];
-        int rowBytes = x.Count / samples * x.DType.SizeInBytes();
         // A hook may keep what it sees: its tape is not used again.
-        PredictTapes? tapes = network.HasHooks ? null : _predictTapes ?? Interlocked.CompareExchange(ref _predictTapes, new PredictTapes(), null) ?? _predictTapes;
+        PredictTapes? tapes = network.HasHooks ? null : _predictTapes
+            ?? Interlocked.CompareExchange(ref _predictTapes, new PredictTapes(), null) ?? _predictTapes;
         Tape tape = tapes?.Rent() ?? Tape.Small(Mode.Eval);
         Tensor? result = null;
         for (int start = 0, number = 1; start < samples; start += chunk, number++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             int count = Math.Min(chunk, samples - start);
             tape.Reset();
             tape.RandomStep = number;
-            Tensor part = tape.NewTensor(x.Shape.With(0, count), x.DType);
-            x.Bytes().Slice(start * rowBytes, count * rowBytes).CopyTo(part.Bytes());
-            Tensor y = Forward(part);
+            Tensor part = Entered(tape, x, start, count);
+            Tensor y = second is null ? Forward(part) : Forward(part, Entered(tape, second, start, count));
             if (y.Shape.Rank == 0 || y.Shape[0] != count)
-                throw new ArgumentException($"{TypeName}.Predict: expected a module that returns one row per sample, got shape {y.Shape} for {count} samples. Use Forward on a tape instead.", nameof(x));
+            {
+                throw new ArgumentException(
+                    $"{TypeName}.Predict: expected a module that returns one row per sample, got shape {y.Shape} for "
+                    + $"{count} samples. Use Forward on a tape instead.", name);
+            }
+
             result ??= Tensor.Empty(y.Shape.With(0, samples), y.DType);
             Span<byte> source = y.Bytes();
             source.CopyTo(result.Bytes()[(start * (source.Length / count))..]);
-            if (start == 0 && count > 1 && network.IsToBeTried(_checkedNetwork) && SamplesAreIndependent(tape, x, count, result)) Volatile.Write(ref _checkedNetwork, network.Mark);
+            if (start == 0 && count > 1 && network.IsToBeTried(_checkedNetwork)
+                && SamplesAreIndependent(tape, x, second, count, result))
+                Volatile.Write(ref _checkedNetwork, network.Mark);
         }
 
         tapes?.Return(tape);
         return result!;
     }
 
-    /// <summary>What <see cref="Predict"/> has to know of a network, gathered without allocating.</summary>
+    /// <summary>Some samples on a tape.</summary>
+    private static Tensor Entered(Tape tape, Tensor x, int start, int count)
+    {
+        int rowBytes = RowBytes(x);
+        Tensor part = tape.NewTensor(x.Shape.With(0, count), x.DType);
+        x.Bytes().Slice(start * rowBytes, count * rowBytes).CopyTo(part.Bytes());
+        return part;
+    }
+
+    /// <summary>As many copies of the first sample on a tape.</summary>
+    private static Tensor Repeated(Tape tape, Tensor x, int count)
+    {
+        int rowBytes = RowBytes(x);
+        Tensor copies = tape.NewTensor(x.Shape.With(0, count), x.DType);
+        for (int i = 0; i < count; i++) x.Bytes()[..rowBytes].CopyTo(copies.Bytes()[(i * rowBytes)..]);
+        return copies;
+    }
+
+    /// <summary>Whether one of the first samples is another one than the first.</summary>
+    private static bool HasAnother(Tensor x, int count)
+    {
+        int rowBytes = RowBytes(x);
+        Span<byte> rows = x.Bytes()[..(count * rowBytes)], first = rows[..rowBytes];
+        for (int i = 1; i < count; i++)
+        {
+            if (!first.SequenceEqual(rows.Slice(i * rowBytes, rowBytes))) return true;
+        }
+
+        return false;
+    }
+
+    private static int RowBytes(Tensor x) => x.Count / x.Shape[0] * x.DType.SizeInBytes();
+
+    /// <summary>What the Predict methods have to know of a network, gathered without allocating.</summary>
     private struct NetworkLook(int rank)
     {
         public bool HasHooks;
@@ -88,34 +162,29 @@ public abstract partial class Module
     {
         network.HasHooks |= module.HasHooks;
         network.HasOwnLayers |= IsUsersOwn(module);
-        network.HasNormWithoutStatistics |= module is BatchNorm { Running: null };
+        network.HasNormWithoutStatistics |= module is INormalization { MixesSamples: true };
         network.Mark = (network.Mark * 31) + RuntimeHelpers.GetHashCode(module);
         foreach ((_, Module child) in module._children) Look(child, ref network);
     }
 
     /// <summary>Whether the answer to the first sample is the same beside copies of itself; false as well if the others are copies already, so that nothing can be seen.</summary>
-    private bool SamplesAreIndependent(Tape tape, Tensor x, int count, Tensor answers)
+    private bool SamplesAreIndependent(Tape tape, Tensor x, Tensor? second, int count, Tensor answers)
     {
-        Span<byte> chunk = x.Bytes()[..(x.Count / x.Shape[0] * count * x.DType.SizeInBytes())];
-        Span<byte> first = chunk[..(chunk.Length / count)];
-        bool isSeen = false;
-        for (int i = 1; i < count; i++) isSeen |= !first.SequenceEqual(chunk.Slice(i * first.Length, first.Length));
-        if (!isSeen) return false;
-
+        if (!HasAnother(x, count) && (second is null || !HasAnother(second, count))) return false;
         Tensor asBefore = answers.Rows(0, 1);
         tape.Reset();
         tape.RandomStep = 1;
-        Tensor copies = tape.NewTensor(x.Shape.With(0, count), x.DType);
-        for (int i = 0; i < count; i++) first.CopyTo(copies.Bytes()[(i * first.Length)..]);
-        double change = Change(asBefore, Forward(copies));
+        Tensor copies = Repeated(tape, x, count);
+        double change = Change(
+            asBefore, second is null ? Forward(copies) : Forward(copies, Repeated(tape, second, count)));
         if (change == 0) return true;
 
         // A network that is random in Eval changes its answer to the same samples too.
         tape.Reset();
         tape.RandomStep = 1;
-        Tensor again = tape.NewTensor(x.Shape.With(0, count), x.DType);
-        chunk.CopyTo(again.Bytes());
-        if (Change(asBefore, Forward(again)) != 0) return true;
+        Tensor again = Entered(tape, x, 0, count);
+        if (Change(asBefore, second is null ? Forward(again) : Forward(again, Entered(tape, second, 0, count))) != 0)
+            return true;
         throw new InvalidOperationException(
             $"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got an answer to the first sample that changes by {change.ToString("G2", CultureInfo.InvariantCulture)} of its largest value with the other samples of the chunk. " +
             $"The layers that are not the library's own are {OwnLayers()}. Keep running statistics for Eval in them (a buffer that Train updates), or use Forward with the whole batch that is meant.");
@@ -141,8 +210,12 @@ public abstract partial class Module
 
     private InvalidOperationException NormWithoutStatistics()
     {
-        (string name, Module module) = NamedModules().First(static entry => entry.Module is BatchNorm { Running: null });
-        return new InvalidOperationException($"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got {Label(name, module)} without running statistics: predictions would depend on the other samples of the chunk. Create it with trackRunningStats: true, or use Forward with the whole batch that is meant.");
+        (string name, Module module) = NamedModules()
+            .First(static entry => entry.Module is INormalization { MixesSamples: true });
+        return new InvalidOperationException(
+            $"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got {module.Label(name)} "
+            + "without running statistics: predictions would depend on the other samples of the chunk. Create it with "
+            + "trackRunningStats: true, or use Forward with the whole batch that is meant.");
     }
 
     /// <summary>The user's own layers, without those that only hold others unless there is nothing else.</summary>
@@ -152,10 +225,9 @@ public abstract partial class Module
         (string Name, Module Module)[] own = [.. NamedModules().Where(static entry => IsUsersOwn(entry.Module))];
         (string Name, Module Module)[] leaves = Array.FindAll(own, static entry => entry.Module._children.Count == 0);
         if (leaves.Length > 0) own = leaves;
-        return string.Join(", ", own.Take(shown).Select(static entry => Label(entry.Name, entry.Module))) + (own.Length > shown ? ", ..." : "");
+        return string.Join(", ", own.Take(shown).Select(static entry => entry.Module.Label(entry.Name)))
+            + (own.Length > shown ? ", ..." : "");
     }
-
-    private static string Label(string name, Module module) => name.Length == 0 ? module.TypeName : $"{name} ({module.TypeName})";
 
     private static bool IsUsersOwn(Module module) => module.GetType().Assembly != typeof(Module).Assembly;
 }

@@ -9,7 +9,14 @@ public abstract partial class Module
     /// A table of the network: layer (with a mark where a norm is frozen), output shape, number of parameters, and totals. Runs one pass in Eval on zeros; weights and statistics stay as they are.
     /// </summary>
     /// <param name="inputShape">The shape of the input with its batch axis, for example [1, 3, 32, 32].</param>
-    public string Summary(Shape inputShape)
+    public string Summary(Shape inputShape) => SummaryOf(inputShape, null);
+
+    /// <summary>The same for a network of two inputs.</summary>
+    /// <param name="inputShape">The shape of the first input with its batch axis.</param>
+    /// <param name="secondShape">The shape of the second input with its batch axis.</param>
+    public string Summary(Shape inputShape, Shape secondShape) => SummaryOf(inputShape, secondShape);
+
+    private string SummaryOf(Shape inputShape, Shape? secondShape)
     {
         IReadOnlyList<(string Name, Module Module)> modules = NamedModules();
         var shapes = new Dictionary<Module, Shape>(ReferenceEqualityComparer.Instance);
@@ -18,17 +25,23 @@ public abstract partial class Module
         {
             foreach ((_, Module module) in modules) hooks.Add(module.AddForwardHook((layer, _, y) => shapes.TryAdd(layer, y.Shape)));
             IReadOnlyList<Parameter> parameters = Parameters();
-            Forward(new Tape(Mode.Eval).Input(Tensor.Zeros(inputShape, parameters.Count == 0 ? DType.Float32 : parameters[0].DType)));
+            DType dtype = parameters.Count == 0 ? DType.Float32 : parameters[0].DType;
+            var tape = new Tape(Mode.Eval);
+            Tensor x = tape.Input(Tensor.Zeros(inputShape, dtype));
+            if (secondShape is { } shape) Forward(x, tape.Input(Tensor.Zeros(shape, dtype)));
+            else Forward(x);
         }
         finally
         {
             foreach (IDisposable hook in hooks) hook.Dispose();
         }
 
-        return SummaryTable(modules, shapes, inputShape);
+        string inputs = secondShape is { } other ? $"inputs {inputShape} and {other}" : $"input {inputShape}";
+        return SummaryTable(modules, shapes, inputs);
     }
 
-    private string SummaryTable(IReadOnlyList<(string Name, Module Module)> modules, Dictionary<Module, Shape> shapes, Shape inputShape)
+    private string SummaryTable(
+        IReadOnlyList<(string Name, Module Module)> modules, Dictionary<Module, Shape> shapes, string inputs)
     {
         var rows = new List<(string Layer, string Shape, string Parameters)> { ("Layer", "Output shape", "Parameters") };
         var counted = new HashSet<Parameter>(ReferenceEqualityComparer.Instance);
@@ -42,7 +55,8 @@ public abstract partial class Module
 
             int depth = name.Length == 0 ? 0 : 1 + name.AsSpan().Count('.');
             string label = name.Length == 0 ? module.TypeName : $"{new string(' ', 2 * depth)}{name[(name.LastIndexOf('.') + 1)..]}: {module.TypeName}";
-            if (module is TrackingNorm { State: var state and not NormState.Active }) label += state == NormState.Frozen ? " (frozen)" : " (statistics frozen)";
+            if (module is ITrackingNorm { State: var state and not NormState.Active })
+                label += state == NormState.Frozen ? " (frozen)" : " (statistics frozen)";
             // A module with no part in the pass has no output; one with nothing to train shows it by a dash.
             rows.Add((label, shapes.TryGetValue(module, out Shape shape) ? shape.ToString() : "-", module._parameters.Count == 0 ? "-" : own.ToString("N0", CultureInfo.InvariantCulture)));
         }
@@ -59,7 +73,7 @@ public abstract partial class Module
         int first = rows.Max(static row => row.Layer.Length), second = rows.Max(static row => row.Shape.Length), third = rows.Max(static row => row.Parameters.Length);
         string rule = new string('-', first + second + third + 4) + "\n";
         var text = new StringBuilder();
-        text.Append(TypeName).Append(", input ").Append(inputShape).Append('\n').Append(rule);
+        text.Append(TypeName).Append(", ").Append(inputs).Append('\n').Append(rule);
         for (int i = 0; i < rows.Count; i++)
         {
             text.Append(rows[i].Layer.PadRight(first)).Append("  ").Append(rows[i].Shape.PadRight(second)).Append("  ").Append(rows[i].Parameters.PadLeft(third)).Append('\n');

@@ -39,18 +39,47 @@ public abstract partial class Module
         return y;
     }
 
+    /// <summary>
+    /// Runs a module of two inputs on them, then its hooks, which see the first input. Everything that holds for
+    /// <see cref="Forward(Tensor)"/> holds here.
+    /// </summary>
+    /// <param name="x">The first input.</param>
+    /// <param name="second">The second input, on the first one's tape or, as a mask or a label, on none.</param>
+    /// <exception cref="NotSupportedException">The module takes one input.</exception>
+    public Tensor Forward(Tensor x, Tensor second)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(second);
+        Tensor y = ForwardCore(x, second);
+        RunHooks(x, y);
+        return y;
+    }
+
     /// <summary>Shows the hooks a result.</summary>
-    internal void RunHooks(Tensor x, Tensor y)
+    private void RunHooks(Tensor x, Tensor y)
     {
         foreach (Action<Module, Tensor, Tensor> hook in _hooks) hook(this, x, y);
     }
 
-    /// <summary>Computes the module's output. Called by <see cref="Forward"/>; other modules are called through their <see cref="Forward"/>.</summary>
+    /// <summary>
+    /// Computes the module's output. Called by <see cref="Forward(Tensor)"/>; other modules are called through their
+    /// Forward.
+    /// </summary>
     protected abstract Tensor ForwardCore(Tensor x);
 
     /// <summary>
-    /// Has <paramref name="hook"/> called with (module, input, output) after each forward pass of this module. Hooked modules are not fused, so the output is
-    /// exactly this layer's.
+    /// Computes the output of a module that takes two inputs; one that takes no single one derives from
+    /// <see cref="TwoInputModule"/>. Called by <see cref="Forward(Tensor, Tensor)"/>.
+    /// </summary>
+    /// <param name="x">The first input.</param>
+    /// <param name="second">The second input.</param>
+    protected virtual Tensor ForwardCore(Tensor x, Tensor second) => throw new NotSupportedException(
+        $"{TypeName}.Forward: expected one input, got two, of shapes {x.Shape} and {second.Shape}. Pass one, "
+        + "or override ForwardCore(x, second) in a module of your own.");
+
+    /// <summary>
+    /// Has <paramref name="hook"/> called with (module, input, output) after each forward pass of this module; of two
+    /// inputs it sees the first. Hooked modules are not fused, so the output is exactly this layer's.
     /// </summary>
     /// <returns>Dispose it to remove the hook.</returns>
     public IDisposable AddForwardHook(Action<Module, Tensor, Tensor> hook)
@@ -128,7 +157,7 @@ public abstract partial class Module
 
     /// <summary>Adds a trainable tensor; its memory becomes the parameter's.</summary>
     /// <param name="name">The last part of its state-dict key, for example <c>weight</c>.</param>
-    /// <param name="value">The start value, for example <c>Init.Ones(features)</c>.</param>
+    /// <param name="value">The start value, for example <c>Tensor.Ones([features])</c>.</param>
     /// <param name="role">What it is to this layer; null: what its name and shape suggest, see
     /// <see cref="Parameter.Role"/>.</param>
     /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'; or the value is no plain floating-point tensor.</exception>
@@ -195,6 +224,22 @@ public abstract partial class Module
         return buffer;
     }
 
+    /// <summary>
+    /// Adds running statistics under PyTorch's keys: <c>running_mean</c>, <c>running_var</c> and
+    /// <c>num_batches_tracked</c>, which files may lack.
+    /// </summary>
+    /// <param name="running">The statistics; ops that are given them update them in training.</param>
+    /// <returns>The statistics.</returns>
+    /// <exception cref="ArgumentException">One of the names is taken.</exception>
+    protected RunningStatistics Register(RunningStatistics running)
+    {
+        ArgumentNullException.ThrowIfNull(running);
+        RegisterBuffer("running_mean", running.Mean);
+        RegisterBuffer("running_var", running.Variance);
+        RegisterBuffer("num_batches_tracked", running.NumBatchesTracked, optional: true);
+        return running;
+    }
+
     /// <summary>The module's type without its type arguments: what errors and printouts call it.</summary>
     internal string TypeName
     {
@@ -216,6 +261,9 @@ public abstract partial class Module
             text.Append("  (").Append(name).Append("): ").Append(child.ToString().Replace("\n", "\n  ", StringComparison.Ordinal)).Append('\n');
         return text.Append(')').ToString();
     }
+
+    /// <summary>What errors call this module of a network: its dotted name and its type.</summary>
+    internal string Label(string name) => name.Length == 0 ? TypeName : $"{name} ({TypeName})";
 
     internal static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
 

@@ -1,7 +1,7 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// The tapes that a module keeps between calls of <see cref="Module.Predict"/>: a call takes one, or makes one, and gives it back.
+/// The tapes that a module keeps between calls of Predict: a call takes one, or makes one, and gives it back.
 /// </summary>
 /// <remarks>
 /// They belong to the module, so they go when it goes, and hold on to no other network's parameters. At most one per

@@ -2,7 +2,9 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>Tensors one after the other along one dimension; all other dimensions must agree.</summary>
+    /// <summary>Tensors one after the other along one dimension; all other dimensions must agree. The result is a copy.</summary>
+    /// <param name="tensors">One tensor or more.</param>
+    /// <param name="axis">The dimension; negative ones count from the end. Default: 0.</param>
     /// <exception cref="ArgumentException">No tensor, or shapes or element types that do not fit.</exception>
     public static Tensor Concat(ReadOnlySpan<Tensor> tensors, int axis = 0) => ConcatOp.Apply(tensors, axis);
 }

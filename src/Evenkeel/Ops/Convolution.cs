@@ -13,10 +13,9 @@ public sealed partial class Tensor
     /// <param name="padding">Zeros around the input, or <see cref="Padding.Same"/>.</param>
     /// <param name="dilation">Distance of the window's points; null for 1.</param>
     /// <param name="groups">Number of groups the channels and filters fall into; a filter sees the channels of its group.</param>
-    /// <param name="fuseReLU">Also apply ReLU, with the same bits; where no gradient is wanted, in the same pass over memory.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than the padded input.</exception>
-    public Tensor Conv2d(Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1, bool fuseReLU = false) =>
-        ConvolutionOp.Apply("Conv2d", this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups, fuseReLU);
+    public Tensor Conv2d(Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1) =>
+        ConvolutionOp.Apply(rank: 4, this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups, fuseReLU: false);
 
     /// <summary>y = x ⋆ W + b over rows: (N, C, L) becomes (N, out, L'), (C, L) becomes (out, L'). L' = ⌊(L + 2·padding - dilation·(k - 1) - 1)/stride⌋ + 1.</summary>
     /// <param name="weight">W of shape (out, C/groups, k), as PyTorch stores it.</param>
@@ -25,10 +24,19 @@ public sealed partial class Tensor
     /// <param name="padding">Zeros at both ends, or <see cref="Padding.Same"/>.</param>
     /// <param name="dilation">Distance of the window's points.</param>
     /// <param name="groups">Number of groups the channels and filters fall into.</param>
-    /// <param name="fuseReLU">Also apply ReLU, with the same bits; where no gradient is wanted, in the same pass over memory.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than the padded input.</exception>
-    public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1, bool fuseReLU = false) =>
-        ConvolutionOp.Apply("Conv1d", this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU);
+    public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1) =>
+        ConvolutionOp.Apply(rank: 3, this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU: false);
+
+    /// <summary>The same, and ReLU with the same bits if wanted; if no gradient is, in the same pass over memory.</summary>
+    internal Tensor FusedConv2d(
+        Tensor weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups, bool fuseReLU) =>
+        ConvolutionOp.Apply(rank: 4, this, weight, bias, stride, padding, dilation, groups, fuseReLU);
+
+    /// <summary>The same, and ReLU with the same bits if wanted; if no gradient is, in the same pass over memory.</summary>
+    internal Tensor FusedConv1d(
+        Tensor weight, Tensor? bias, int stride, Padding padding, int dilation, int groups, bool fuseReLU) =>
+        ConvolutionOp.Apply(rank: 3, this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU);
 }
 
 /// <summary>
@@ -43,7 +51,7 @@ public sealed partial class Tensor
 /// </remarks>
 internal sealed unsafe class ConvolutionOp : Op
 {
-    private string _name = "";
+    private int _rank;
     private Tensor _x = null!;
     private Tensor _weight = null!;
     private Tensor? _bias;
@@ -51,15 +59,17 @@ internal sealed unsafe class ConvolutionOp : Op
     private bool _fuseReLU;
 
     /// <inheritdoc/>
-    public override string Name => _name;
+    public override string Name => NameOf(_rank);
 
-    public static Tensor Apply(string name, Tensor x, Tensor weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups, bool fuseReLU)
+    public static Tensor Apply(int rank, Tensor x, Tensor weight, Tensor? bias, Size2 stride, Padding padding,
+        Size2 dilation, int groups, bool fuseReLU)
     {
+        string name = NameOf(rank);
         Tape? tape = Join(name, ref x, ref weight);
         JoinOptional(name, tape, x, ref bias);
-        ConvolutionShape shape = Check(name, x.Shape, weight.Shape, bias, stride, padding, dilation, groups);
+        ConvolutionShape shape = Check(rank, x.Shape, weight.Shape, bias, stride, padding, dilation, groups);
         ConvolutionOp op = Rent<ConvolutionOp>(tape);
-        (op._name, op._x, op._weight, op._bias, op._shape) = (name, x, weight, bias, shape);
+        (op._rank, op._x, op._weight, op._bias, op._shape) = (rank, x, weight, bias, shape);
         bool isBatch = x.Shape.Rank == weight.Shape.Rank, isPlane = weight.Shape.Rank == 4;
         Shape output = (isBatch, isPlane) switch
         {
@@ -116,9 +126,10 @@ internal sealed unsafe class ConvolutionOp : Op
         }
     }
 
-    private static ConvolutionShape Check(string name, Shape x, Shape weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups)
+    private static ConvolutionShape Check(int rank, Shape x, Shape weight, Tensor? bias, Size2 stride, Padding padding,
+        Size2 dilation, int groups)
     {
-        int rank = name == "Conv2d" ? 4 : 3;
+        string name = NameOf(rank);
         (string sizes, string window) = rank == 4 ? ("H, W", "kh, kw") : ("L", "k");
         if (weight.Rank != rank)
             throw new ArgumentException($"{name}: expected a weight of shape (out, in/groups, {window}), got {weight}.");
@@ -187,6 +198,9 @@ internal sealed unsafe class ConvolutionOp : Op
             OutWidth = (int)outWidth,
         };
     }
+
+    /// <summary>The op over planes (N, C, H, W) or over rows (N, C, L).</summary>
+    private static string NameOf(int rank) => rank == 4 ? "Conv2d" : "Conv1d";
 
     private static string Text(int rank, Size2 size) => rank == 4 ? size.ToString() : $"{size.Width}";
 }

@@ -11,6 +11,7 @@ public sealed partial class Tensor
     public Tensor Max(int axis, bool keepDims = false) => MaxOp.Apply(this, axis, keepDims);
 
     /// <summary>The largest of all values, a scalar; NaN where there is one. The gradient goes to the first of equal values.</summary>
+    /// <exception cref="ArgumentException">The tensor has no elements.</exception>
     public Tensor Max() => Reshape(new Shape(Count)).Max(0);
 }
 

@@ -1,8 +1,27 @@
+using System.Runtime.CompilerServices;
+
 namespace Evenkeel;
 
 public sealed partial class Tensor
 {
+    /// <summary>
+    /// A part of this tensor, as NumPy and PyTorch index: <c>x[..5]</c>, <c>x[.., 1..3]</c>, <c>x[^1]</c>. A position
+    /// takes its dimension away, a range keeps it, and dimensions without an index are taken whole.
+    /// </summary>
+    /// <param name="indices">Positions and ranges, one per dimension, from the outermost on; an int, Index or Range each.</param>
+    /// <remarks>
+    /// The result is a copy: tensors are contiguous, so there are no strided views. Writing into it changes nothing here.
+    /// A range that leaves its dimension is an error, as for an array; PyTorch would cut it.
+    /// </remarks>
+    /// <exception cref="ArgumentException">More indices than dimensions.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An index leaves its dimension.</exception>
+    [IndexerName("Part")]
+    public Tensor this[params ReadOnlySpan<TensorIndex> indices] => SliceOp.Apply(this, indices);
+
     /// <summary>A copy of <paramref name="length"/> entries along one dimension, from <paramref name="start"/> on.</summary>
+    /// <param name="axis">The dimension; negative ones count from the end.</param>
+    /// <param name="start">The first entry.</param>
+    /// <param name="length">Number of entries.</param>
     /// <exception cref="ArgumentOutOfRangeException">The axis does not exist, or the range leaves the dimension.</exception>
     public Tensor Slice(int axis, int start, int length) => SliceOp.Apply(this, axis, start, length);
 }
@@ -15,6 +34,34 @@ internal sealed unsafe class SliceOp : Op
 
     /// <inheritdoc/>
     public override string Name => "Slice";
+
+    public static Tensor Apply(Tensor x, ReadOnlySpan<TensorIndex> indices)
+    {
+        Shape shape = x.Shape;
+        if (indices.Length == 0 || indices.Length > shape.Rank)
+            throw new ArgumentException($"Tensor[...]: expected 1 to {shape.Rank} indices for shape {shape}, got {indices.Length}.", nameof(indices));
+        Span<int> sizes = stackalloc int[Shape.MaxRank];
+        int rank = 0;
+        for (int axis = 0; axis < shape.Rank; axis++)
+        {
+            TensorIndex index = axis < indices.Length ? indices[axis] : Range.All;
+            int length = index.In(shape[axis]).Length;
+            if (length < 0)
+                throw new ArgumentOutOfRangeException(nameof(indices), $"Tensor[...]: expected an index inside 0 .. {shape[axis]} along axis {axis} of shape {shape}, got {index}.");
+            if (!index.IsPosition) sizes[rank++] = length;
+        }
+
+        Tensor part = x;
+        for (int axis = 0; axis < indices.Length; axis++)
+        {
+            (int start, int length) = indices[axis].In(shape[axis]);
+            if (length != shape[axis]) part = Apply(part, axis, start, length);
+        }
+
+        // What takes everything is a copy too.
+        if (ReferenceEquals(part, x)) part = Apply(x, 0, 0, shape[0]);
+        return rank == shape.Rank ? part : part.Reshape(new Shape(sizes[..rank]));
+    }
 
     public static Tensor Apply(Tensor x, int axis, int start, int length)
     {

@@ -15,14 +15,14 @@ public sealed class Adam : Optimizer
 
     /// <summary>Optimizes loose parameters as one group.</summary>
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
-    /// <param name="learningRate">Learning rate lr.</param>
-    /// <param name="beta1">Weight of the old mean of gradients.</param>
-    /// <param name="beta2">Weight of the old mean of squared gradients.</param>
+    /// <param name="learningRate">Learning rate lr. Default: 1e-3.</param>
+    /// <param name="beta1">Weight of the old mean of gradients. Default: 0.9.</param>
+    /// <param name="beta2">Weight of the old mean of squared gradients. Default: 0.999.</param>
     /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no
-    /// step.</param>
-    /// <param name="weightDecay">L2 penalty added to the gradient: decay·w.</param>
+    /// step. Default: 1e-8.</param>
+    /// <param name="weightDecay">L2 penalty added to the gradient: decay·w. Default: 0.</param>
     /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>)
-    /// without weight decay.</param>
+    /// without weight decay. Default: true.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public Adam(IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 0, bool decayNormAndBias = true)
         : base(learningRate, weightDecay)
@@ -69,14 +69,15 @@ public sealed class AdamW : Optimizer
 
     /// <summary>Optimizes loose parameters as one group.</summary>
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
-    /// <param name="learningRate">Learning rate lr.</param>
-    /// <param name="beta1">Weight of the old mean of gradients.</param>
-    /// <param name="beta2">Weight of the old mean of squared gradients.</param>
+    /// <param name="learningRate">Learning rate lr. Default: 1e-3.</param>
+    /// <param name="beta1">Weight of the old mean of gradients. Default: 0.9.</param>
+    /// <param name="beta2">Weight of the old mean of squared gradients. Default: 0.999.</param>
     /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no
-    /// step.</param>
-    /// <param name="weightDecay">Share of the weight, times the learning rate, taken off in each step.</param>
+    /// step. Default: 1e-8.</param>
+    /// <param name="weightDecay">Share of the weight, times the learning rate, taken off in each step.
+    /// Default: 1e-2.</param>
     /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>)
-    /// without weight decay.</param>
+    /// without weight decay. Default: true.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public AdamW(IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 1e-2, bool decayNormAndBias = true)
         : base(learningRate, weightDecay)

@@ -30,15 +30,16 @@ public sealed class RMSprop : Optimizer
 
     /// <summary>Optimizes loose parameters as one group.</summary>
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
-    /// <param name="learningRate">Learning rate lr.</param>
-    /// <param name="alpha">Weight of the old mean of squared gradients.</param>
+    /// <param name="learningRate">Learning rate lr. Default: 1e-2.</param>
+    /// <param name="alpha">Weight of the old mean of squared gradients. Default: 0.99.</param>
     /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no
-    /// step.</param>
-    /// <param name="weightDecay">L2 penalty added to the gradient: decay·w.</param>
-    /// <param name="momentum">Momentum mu of the scaled gradients.</param>
-    /// <param name="centered">Divides by the standard deviation of the gradient instead of its root mean square.</param>
+    /// step. Default: 1e-8.</param>
+    /// <param name="weightDecay">L2 penalty added to the gradient: decay·w. Default: 0.</param>
+    /// <param name="momentum">Momentum mu of the scaled gradients. Default: 0.</param>
+    /// <param name="centered">Divides by the standard deviation of the gradient instead of its root mean square.
+    /// Default: false.</param>
     /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>)
-    /// without weight decay.</param>
+    /// without weight decay. Default: true.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public RMSprop(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8, double weightDecay = 0, double momentum = 0, bool centered = false, bool decayNormAndBias = true)
         : this(learningRate, alpha, eps, weightDecay, momentum, centered) => AddParameters(parameters, decayNormAndBias);

@@ -19,13 +19,13 @@ public sealed class SGD : Optimizer
 
     /// <summary>Optimizes loose parameters as one group.</summary>
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
-    /// <param name="learningRate">Learning rate lr.</param>
-    /// <param name="momentum">Momentum mu; 0 is plain descent.</param>
-    /// <param name="dampening">Share of the new gradient kept out of the velocity.</param>
-    /// <param name="weightDecay">L2 penalty added to the gradient: decay·w.</param>
-    /// <param name="nesterov">Steps along g + mu·v; needs momentum and no dampening.</param>
+    /// <param name="learningRate">Learning rate lr. Default: 1e-2.</param>
+    /// <param name="momentum">Momentum mu; 0 is plain descent. Default: 0.</param>
+    /// <param name="dampening">Share of the new gradient kept out of the velocity. Default: 0.</param>
+    /// <param name="weightDecay">L2 penalty added to the gradient: decay·w. Default: 0.</param>
+    /// <param name="nesterov">Steps along g + mu·v; needs momentum and no dampening. Default: false.</param>
     /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>)
-    /// without weight decay.</param>
+    /// without weight decay. Default: true.</param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public SGD(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double momentum = 0, double dampening = 0, double weightDecay = 0, bool nesterov = false, bool decayNormAndBias = true)
         : this(learningRate, momentum, dampening, weightDecay, nesterov, velocityForm: false) => AddParameters(parameters, decayNormAndBias);
@@ -72,7 +72,7 @@ public sealed class SGD : Optimizer
 
     private protected override ReadOnlySpan<Setting> Settings =>
         new Setting[] { new("momentum", Momentum), new("dampening", Dampening), new("nesterov", Nesterov),
-            new("velocity_form", _velocityForm) };
+            new("velocity_form", _velocityForm), };
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry)
     {

@@ -27,7 +27,7 @@ public static class ModuleFiles
         /// <summary>Reads a safetensors file of parameters and buffers into the model; see <see cref="Module.LoadStateDict"/>.</summary>
         /// <remarks>
         /// Norms that were frozen when the file was written are frozen afterwards, unless their statistics did not fit (not <paramref name="strict"/>): start values are not worth freezing. A file thaws nothing:
-        /// what is frozen stays so until <see cref="TrackingNorm.Unfreeze"/>.
+        /// what is frozen stays so until <see cref="NormFreezing.Unfreeze"/>.
         /// </remarks>
         /// <param name="path">The file.</param>
         /// <param name="strict">See <see cref="Module.LoadStateDict"/>.</param>
@@ -50,13 +50,13 @@ public static class ModuleFiles
             ArgumentNullException.ThrowIfNull(module);
             TensorArchive archive = SafeTensors.Read(path);
             string names = NormStates.PrefixOfNames(archive.Metadata, prefix);
-            List<(string Name, TrackingNorm Norm, NormState State)> states =
+            List<(string Name, ITrackingNorm Norm, NormState State)> states =
                 NormStates.Read(module, archive.Metadata, path, names);
             StateDict values = archive.StateDict();
             NormStates.ReadStartValuesLeft(archive.Metadata, values, before: prefix[names.Length..]);
             LoadReport report = module.LoadStateDict(values, strict, checkValues, prefix);
             HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded), .. report.KeysWith(LoadStatus.Tied)];
-            foreach ((string name, TrackingNorm norm, NormState state) in states)
+            foreach ((string name, ITrackingNorm norm, NormState state) in states)
             {
                 if (state != NormState.Active && loaded.Contains(Module.Join(name, norm.Running!.Mean.Name))) norm.Set(state, nameof(Load));
             }

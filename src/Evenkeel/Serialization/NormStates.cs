@@ -17,7 +17,8 @@ internal static class NormStates
     {
         foreach ((string name, Module module) in model.NamedModules())
         {
-            if (module is TrackingNorm { TrackRunningStats: true } norm) metadata[Prefix + name] = norm.State.ToString();
+            if (module is ITrackingNorm { TrackRunningStats: true } norm)
+                metadata[Prefix + name] = norm.State.ToString();
         }
 
         if (!withStartValues) return;
@@ -52,7 +53,8 @@ internal static class NormStates
 
     /// <summary>The states that the file has for layers of the model; files of other programs and of earlier versions have none. Nothing is changed yet.</summary>
     /// <exception cref="InvalidDataException">A state is none of the three.</exception>
-    public static List<(string Name, TrackingNorm Norm, NormState State)> Read(Module model, IDictionary<string, string> metadata, string path, string prefix = "")
+    public static List<(string Name, ITrackingNorm Norm, NormState State)> Read(
+        Module model, IDictionary<string, string> metadata, string path, string prefix = "")
     {
         Dictionary<string, string> texts = new(StringComparer.Ordinal);
         foreach ((string key, string value) in metadata)
@@ -61,10 +63,11 @@ internal static class NormStates
             if (StateDict.NameUnder(prefix, key[Prefix.Length..]) is { } name) texts[name] = value;
         }
 
-        var states = new List<(string, TrackingNorm, NormState)>();
+        var states = new List<(string, ITrackingNorm, NormState)>();
         foreach ((string name, Module module) in model.NamedModules())
         {
-            if (module is not TrackingNorm { TrackRunningStats: true } norm || !texts.TryGetValue(name, out string? text)) continue;
+            if (module is not ITrackingNorm { TrackRunningStats: true } norm
+                || !texts.TryGetValue(name, out string? text)) continue;
             NormState state = text switch
             {
                 nameof(NormState.Active) => NormState.Active,

@@ -19,12 +19,12 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
     }
 
     /// <summary>The share of the samples whose highest score is that of their label; of equal scores the first counts, and a NaN counts as highest, as in NumPy's argmax.</summary>
-    public double Measure(IDataset data, ReadOnlySpan<int> indices, CancellationToken cancellation = default)
+    public double Measure(IDataset data, ReadOnlySpan<int> indices, CancellationToken cancellationToken)
     {
         long right = 0;
         for (int start = 0; start < indices.Length; start += chunk)
         {
-            cancellation.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             ReadOnlySpan<int> part = indices.Slice(start, Math.Min(chunk, indices.Length - start));
             _tape.Reset();
             Tensor batch = _tape.NewTensor(Trainer.BatchShape(data, part.Length), dtype);

@@ -161,7 +161,8 @@ public sealed class Replicas : IDisposable
         private readonly IReadOnlyList<Parameter> _parameters = module.Parameters();
         private readonly IReadOnlyList<(string Name, StateBuffer Buffer)> _buffers = module.NamedBuffers();
 
-        private readonly TrackingNorm[] _norms = [.. module.NamedModules().Select(static named => named.Module).OfType<TrackingNorm>()];
+        private readonly ITrackingNorm[] _norms =
+            [.. module.NamedModules().Select(static named => named.Module).OfType<ITrackingNorm>()];
 
         /// <summary>Follows the model: its weights are shared, what its buffers say is copied.</summary>
         public void Begin(Replica? model, ulong seed)

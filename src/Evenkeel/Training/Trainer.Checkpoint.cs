@@ -19,6 +19,7 @@ public sealed partial class Trainer
     private const string LastBatchName = "last batch";
     private const string ScheduleByName = "schedule by";
     private const string SamplesKey = "trainer.samples";
+    private const string CheckDueKey = "trainer.check_due";
     private const long FormatVersion = 2;
 
     /// <summary>
@@ -49,6 +50,7 @@ public sealed partial class Trainer
         if (Options.Scheduler is not null)
             archive.Metadata[SettingPrefix + ScheduleByName] = Options.ScheduleBy.ToString();
         archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
+        if (_isCheckDue) archive.Metadata[CheckDueKey] = "true";
         // With the best model in place, what is left of start values is its own, and not the last model's.
         NormStates.Write(Model, archive.Metadata, withStartValues: !ShowsBest);
         archive.Add("", state);
@@ -95,7 +97,7 @@ public sealed partial class Trainer
         RandomStreamState random = ReadStream(state, StreamPrefix)
             ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
-        List<(string Name, TrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
+        List<(string Name, ITrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         CheckSchedule(archive, state, path);
         Action takeOptimizer = Optimizer.Check(state.Under(OptimizerPrefix), checkValues);
         Action? takeSchedule = Options.Scheduler?.Check(state.Under(SchedulerPrefix));
@@ -105,7 +107,7 @@ public sealed partial class Trainer
         takeOptimizer();
         takeSchedule?.Invoke();
         model.PutBack(Model);
-        foreach ((_, TrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
+        foreach ((_, ITrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
         NormStates.ReadStartValuesLeft(archive.Metadata, state);
         foreach ((string name, RunningStatistics running) in Model.Statistics()) running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
         _last.Clear();
@@ -114,6 +116,7 @@ public sealed partial class Trainer
         _bestAccuracy = bestAccuracy;
         _iteration = position[1];
         _epoch = (int)position[2];
+        _isCheckDue = archive.Metadata.ContainsKey(CheckDueKey);
         _resumedSamples = archive.Metadata.TryGetValue(SamplesKey, out string? samples) && int.TryParse(samples, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0 ? count : null;
         _note = null;
         _noted = 0;

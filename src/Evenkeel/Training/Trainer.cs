@@ -11,8 +11,7 @@ namespace Evenkeel.Training;
 /// Trains a classifier: batches, forward, loss, backward, step; accuracy checks; the best model; checkpoints.
 /// </summary>
 /// <remarks>
-/// <para>The semantics of CS231n's <c>Solver</c> are <see cref="TrainerOptions.Cs231n"/>, with one mistake mended: the best model includes the running statistics, so it scores
-/// in use what it scored when it was found.</para>
+/// <para>The best model includes the running statistics, so it scores in use what it scored when it was found.</para>
 /// <para>The order of an iteration: draw the batch; forward; penalty; backward; clip; step; at the end of an epoch the learning-rate decay and the schedule; then, after the first iteration, at
 /// the end of an epoch and after the last iteration, the accuracies, the best model, a checkpoint.</para>
 /// <para>A run resumed from a checkpoint ends with the bits of one that was never interrupted.</para>
@@ -32,6 +31,9 @@ public sealed partial class Trainer
     private readonly BatchSource _batches;
     private long _iteration;
     private int _epoch;
+
+    // An accuracy check was cancelled; the next call of Fit begins with it.
+    private bool _isCheckDue;
     private double _bestAccuracy = double.NegativeInfinity;
     private string? _note;
     private long _noted;
@@ -68,7 +70,7 @@ public sealed partial class Trainer
         _weights = Array.FindAll(_parameters, static parameter => parameter.Role == ParameterRole.Weight);
         foreach ((_, Module module) in model.NamedModules())
         {
-            if (module is TrackingNorm { Running: { } running }) _statistics.Add(running);
+            if (module is ITrackingNorm { Running: { } running }) _statistics.Add(running);
         }
 
         _dtype = _parameters[0].DType;
@@ -108,7 +110,7 @@ public sealed partial class Trainer
     /// <param name="training">The samples to learn from.</param>
     /// <param name="validation">The samples that decide which model is best.</param>
     /// <param name="progress">Gets a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at each accuracy check.</param>
-    /// <param name="cancellationToken">Ends the run between two iterations: the model keeps its last weights, <c>PATH_last.safetensors</c> is written where the options have a path, the best model stays at hand (<see cref="RestoreBestModel"/>).</param>
+    /// <param name="cancellationToken">Ends the run between two iterations, or in the middle of an accuracy check: the model keeps its last weights, <c>PATH_last.safetensors</c> is written where the options have a path, the best model stays at hand (<see cref="RestoreBestModel"/>).</param>
     /// <returns>What the training has seen up to here, earlier calls included; a later call does not change it.</returns>
     /// <exception cref="DivergedException">The loss or a gradient is NaN or infinite, and the options ask to throw; the weights are those before that step.</exception>
     /// <exception cref="ArgumentException">There are no samples, not as many as the resumed run has learned from, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.</exception>
@@ -135,6 +137,7 @@ public sealed partial class Trainer
         int perEpoch = _batches.Plan.Batches;
         long total = (long)Options.Epochs * perEpoch;
         Begin(training, total);
+        if (_isCheckDue) CheckAccuracy(training, validation, cancellationToken);
         for (; _iteration < total;)
         {
             if (cancellationToken.IsCancellationRequested) Cancel(cancellationToken);
@@ -148,7 +151,12 @@ public sealed partial class Trainer
             if (epochEnd) EndEpoch();
             if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Iteration }) scheduler.Step();
             bool check = first || last || epochEnd;
-            if (check) CheckAccuracy(training, validation);
+            if (check)
+            {
+                _isCheckDue = true;
+                CheckAccuracy(training, validation, cancellationToken);
+            }
+
             if (progress is not null && (check || _iteration % Options.ReportEvery == 0)) progress.Report(Progress(total, check));
         }
 
@@ -183,12 +191,15 @@ public sealed partial class Trainer
     }
 
     /// <summary>The share of samples the model classifies right, in Eval. Draws no random numbers.</summary>
+    /// <param name="data">The samples.</param>
+    /// <param name="cancellationToken">Ends the count between two batches.</param>
     /// <exception cref="ArgumentException">There are no samples.</exception>
-    public double Evaluate(IDataset data)
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public double Evaluate(IDataset data, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(data);
         if (data.Count < 1) throw new ArgumentException("Trainer.Evaluate: expected samples, got none.", nameof(data));
-        return MeasureAccuracy(data, samples: null);
+        return MeasureAccuracy(data, samples: null, cancellationToken);
     }
 
     /// <summary>How <see cref="Fit"/> would cut an epoch of this set into batches: the forecast before the first one, printed as <c>60000 samples in 234 batches of 256; 96 left out</c>.</summary>
@@ -346,11 +357,29 @@ public sealed partial class Trainer
         if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();
     }
 
-    private void CheckAccuracy(IDataset training, IDataset validation)
+    /// <summary>
+    /// Measures both accuracies. A check that is cancelled leaves no trace, not even in the random stream, and is done
+    /// when the run goes on: it has the bits of one that was never interrupted.
+    /// </summary>
+    private void CheckAccuracy(IDataset training, IDataset validation, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
-        History.TrainList.Add(MeasureAccuracy(training, Options.TrainSamples));
-        double accuracy = MeasureAccuracy(validation, Options.ValidationSamples);
+        RandomStreamState draws = _random.State;
+        double trainAccuracy, accuracy;
+        try
+        {
+            trainAccuracy = MeasureAccuracy(training, Options.TrainSamples, cancellationToken);
+            accuracy = MeasureAccuracy(validation, Options.ValidationSamples, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            _random.State = draws;
+            Cancel(cancellationToken);
+            throw;
+        }
+
+        _isCheckDue = false;
+        History.TrainList.Add(trainAccuracy);
         History.ValidationList.Add(accuracy);
         if (accuracy > _bestAccuracy)
         {
@@ -363,7 +392,7 @@ public sealed partial class Trainer
         if (Options.CheckpointPath is { } path) SaveCheckpoint($"{path}_epoch_{_epoch}.safetensors");
     }
 
-    private double MeasureAccuracy(IDataset data, int? samples)
+    private double MeasureAccuracy(IDataset data, int? samples, CancellationToken cancellationToken)
     {
         int count = samples is { } wanted && data.Count > wanted ? wanted : data.Count;
         Span<int> indices = _accuracy.Indices(count);
@@ -376,7 +405,7 @@ public sealed partial class Trainer
             for (int i = 0; i < count; i++) indices[i] = i;
         }
 
-        return _accuracy.Measure(data, indices);
+        return _accuracy.Measure(data, indices, cancellationToken);
     }
 
     private TrainProgress Progress(long total, bool isAccuracyNew) => new(

@@ -10,7 +10,7 @@ public enum Sampling
     /// <summary>Each epoch goes through the samples in a new random order; <see cref="TrainerOptions.LastBatch"/> says what becomes of those that do not fill a last batch.</summary>
     Shuffled,
 
-    /// <summary>Each batch is drawn anew with replacement, CS231n's <c>np.random.choice(N, batch)</c>.</summary>
+    /// <summary>Each batch is drawn anew with replacement, as <c>np.random.choice(N, batch)</c> does.</summary>
     WithReplacement,
 }
 
@@ -40,79 +40,89 @@ public enum ScheduleBy
 /// <summary>Settings of a <see cref="Trainer"/>.</summary>
 public sealed class TrainerOptions
 {
-    /// <summary>Epochs in all, those before a resumed checkpoint included.</summary>
+    /// <summary>Epochs in all, those before a resumed checkpoint included. Default: 10.</summary>
     public int Epochs { get; set; } = 10;
 
-    /// <summary>Samples a batch. <see cref="Trainer.Plan"/> says what that makes of a set.</summary>
+    /// <summary>Samples a batch. <see cref="Trainer.Plan"/> says what that makes of a set. Default: 100.</summary>
     public int BatchSize { get; set; } = 100;
 
     /// <summary>
-    /// What becomes of samples that do not fill a last batch, where samples are shuffled. Batches drawn with replacement have one size, and an epoch has max(N / batch, 1), rounded down.
+    /// What becomes of samples that do not fill a last batch, where samples are shuffled. Batches drawn with replacement
+    /// have one size, and an epoch has max(N / batch, 1), rounded down. Default: Merge, as for a loader: every sample
+    /// is used, as in PyTorch, and none is a batch by itself, which batch norm could not normalize.
     /// </summary>
-    public LastBatch LastBatch { get; set; } = LastBatch.Drop;
+    public LastBatch LastBatch { get; set; } = LastBatch.Merge;
 
-    /// <summary>How the samples of a batch are chosen.</summary>
+    /// <summary>How the samples of a batch are chosen. Default: Shuffled.</summary>
     public Sampling Sampling { get; set; } = Sampling.Shuffled;
 
     /// <summary>
     /// The stream that batches and accuracy samples are drawn from; null makes a <see cref="Philox"/> of <see cref="Seed"/>. Draws, in order: the batch of the iteration
     /// (or, shuffled, the order at the start of an epoch); at a check, training samples, then validation samples, each only where the set is larger than the number asked for.
+    /// Default: null.
     /// </summary>
     public IRandomStream? RandomStream { get; set; }
 
-    /// <summary>Seed of dropout, and of the stream where none is given.</summary>
+    /// <summary>Seed of dropout, and of the stream where none is given. Default: 0.</summary>
     public ulong Seed { get; set; }
 
-    /// <summary>Samples, drawn with replacement, of an accuracy check on a larger training set; null checks all.</summary>
+    /// <summary>
+    /// Samples, drawn with replacement, of an accuracy check on a larger training set; null checks all. Default: 1000.
+    /// </summary>
     public int? TrainSamples { get; set; } = 1000;
 
-    /// <summary>Samples, drawn with replacement, of an accuracy check on a larger validation set; null checks all.</summary>
+    /// <summary>
+    /// Samples, drawn with replacement, of an accuracy check on a larger validation set; null checks all.
+    /// Default: null.
+    /// </summary>
     public int? ValidationSamples { get; set; }
 
     /// <summary>
     /// Samples evaluated at a time: bounds the memory. The same size gives the same bits; with another one the last bits of the scores may differ, for the order of a matrix
     /// product's sums may depend on its rows. A batch norm without running statistics normalizes over these samples.
+    /// Default: 256.
     /// </summary>
     public int EvaluationBatchSize { get; set; } = 256;
 
-    /// <summary>The learning rates are multiplied by this at the end of each epoch.</summary>
+    /// <summary>The learning rates are multiplied by this at the end of each epoch. Default: 1.</summary>
     public double LearningRateDecay { get; set; } = 1;
 
-    /// <summary>A schedule of the learning rate, made for the trainer's optimizer; null for none.</summary>
+    /// <summary>
+    /// A schedule of the learning rate, made for the trainer's optimizer; null for none. Default: null.
+    /// </summary>
     public LearningRateScheduler? Scheduler { get; set; }
 
-    /// <summary>When the scheduler steps.</summary>
+    /// <summary>When the scheduler steps. Default: Epoch.</summary>
     public ScheduleBy ScheduleBy { get; set; }
 
     /// <summary>
     /// Strength of the penalty 0.5·L2·ΣW² over the parameters whose role is <see cref="ParameterRole.Weight"/> (not
-    /// biases, gamma or beta), added to the loss and, as L2·W, to the gradients. CS231n's <c>reg</c>.
+    /// biases, gamma or beta), added to the loss and, as L2·W, to the gradients. CS231n's <c>reg</c>. Default: 0.
     /// </summary>
     public double L2 { get; set; }
 
-    /// <summary>Gradients are scaled down to this norm, L2 penalty included; null does not clip.</summary>
+    /// <summary>
+    /// Gradients are scaled down to this norm, L2 penalty included; null does not clip. Default: null.
+    /// </summary>
     public double? MaxGradientNorm { get; set; }
 
-    /// <summary>What to do when the loss, or the gradient of a parameter, is NaN or infinite.</summary>
+    /// <summary>What to do when the loss, or the gradient of a parameter, is NaN or infinite. Default: Throw.</summary>
     public NonFiniteLoss NonFiniteLoss { get; set; }
 
-    /// <summary>Whether the model with the best validation accuracy, running statistics included, is put back at the end.</summary>
+    /// <summary>
+    /// Whether the model with the best validation accuracy, running statistics included, is put back at the end.
+    /// Default: true.
+    /// </summary>
     public bool RestoreBestModel { get; set; } = true;
 
     /// <summary>
     /// Where checkpoints go: <c>PATH_epoch_N.safetensors</c> at each accuracy check, <c>PATH_last.safetensors</c> when cancelled; null writes none.
+    /// Default: null.
     /// </summary>
     public string? CheckpointPath { get; set; }
 
-    /// <summary>Iterations between two progress reports; each accuracy check reports as well.</summary>
+    /// <summary>Iterations between two progress reports; each accuracy check reports as well. Default: 10.</summary>
     public int ReportEvery { get; set; } = 10;
-
-    /// <summary>The settings of CS231n's <c>Solver</c>: batches drawn with replacement, accuracy on 1000 training samples and all validation samples, the best model at the end.</summary>
-    /// <param name="random">The notebook's stream, usually a <see cref="NumPyRandomState"/>.</param>
-    /// <param name="epochs">Epochs.</param>
-    /// <param name="batchSize">Samples a batch.</param>
-    public static TrainerOptions Cs231n(IRandomStream random, int epochs = 10, int batchSize = 100) =>
-        new() { RandomStream = random, Epochs = epochs, BatchSize = batchSize, Sampling = Sampling.WithReplacement, TrainSamples = 1000 };
 
     internal void Check()
     {

@@ -1,4 +1,3 @@
-using Evenkeel.Kernels;
 using Xunit;
 
 namespace Evenkeel.Tests.Autograd;
@@ -109,10 +108,11 @@ public sealed class InProcessCollectiveTests
     public void MembersComputeAloneAndTheCallerDoesNotAfterwards()
     {
         using var group = new InProcessCollective(2);
+        using IDisposable scope = Compute.UseThreads(3);
         int alone = 0;
-        group.Run(_ => Interlocked.Add(ref alone, Workers.ComputesAlone ? 1 : 0));
+        group.Run(_ => Interlocked.Add(ref alone, Compute.Threads == 1 ? 1 : 0));
         Assert.Equal(2, alone);
-        Assert.False(Workers.ComputesAlone);
+        Assert.Equal(3, Compute.Threads);
     }
 
     [Fact]

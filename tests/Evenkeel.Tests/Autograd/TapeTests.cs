@@ -1,4 +1,3 @@
-using Evenkeel.Kernels;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Xunit;
@@ -276,27 +275,20 @@ public sealed class TapeTests
     {
         Tensor x = Tensor.RandomNormal([300, 257], new Philox(1)), w = Tensor.RandomNormal([33, 257], new Philox(2)), scale = Tensor.RandomNormal([257], new Philox(3));
         Tensor labels = Tensor.Labels(new int[300]);
-        int threads = Workers.Threads;
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
         byte[]? expected = null;
-        try
+        foreach (int count in new[] { 1, 2, 3, 8 })
         {
-            foreach (int count in new[] { 1, 2, 3, 8 })
-            {
-                Workers.Threads = count;
-                var tape = new Tape { Seed = 1 };
-                Tensor a = tape.Input(x, requiresGradient: true), b = tape.Input(w, requiresGradient: true), s = tape.Input(scale, requiresGradient: true);
-                Tensor centered = a - a.Mean([0], keepDims: true);
-                Tensor hidden = (centered / (a.Variance([0], keepDims: true) + 1e-5).Sqrt() * s).GELU().Dropout(0.2);
-                Tensor loss = hidden.Linear(b).CrossEntropy(labels) + hidden.Transpose(0, 1).Softmax().Square().Sum();
-                loss.Backward();
-                byte[] bits = [.. loss.Bytes(), .. a.Gradient!.Bytes(), .. b.Gradient!.Bytes(), .. s.Gradient!.Bytes()];
-                expected ??= bits;
-                Assert.Equal(expected, bits);
-            }
-        }
-        finally
-        {
-            Workers.Threads = threads;
+            Compute.Threads = count;
+            var tape = new Tape { Seed = 1 };
+            Tensor a = tape.Input(x, requiresGradient: true), b = tape.Input(w, requiresGradient: true), s = tape.Input(scale, requiresGradient: true);
+            Tensor centered = a - a.Mean([0], keepDims: true);
+            Tensor hidden = (centered / (a.Variance([0], keepDims: true) + 1e-5).Sqrt() * s).GELU().Dropout(0.2);
+            Tensor loss = hidden.Linear(b).CrossEntropy(labels) + hidden.Transpose(0, 1).Softmax().Square().Sum();
+            loss.Backward();
+            byte[] bits = [.. loss.Bytes(), .. a.Gradient!.Bytes(), .. b.Gradient!.Bytes(), .. s.Gradient!.Bytes()];
+            expected ??= bits;
+            Assert.Equal(expected, bits);
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Random;
 using Xunit;
 
@@ -175,7 +176,7 @@ public sealed class DataLoaderTests
     public void CancellationReachesTheLoop(int workers)
     {
         using var source = new CancellationTokenSource();
-        using var loader = new DataLoader(Numbers(400), 4, workers: workers) { Cancellation = source.Token };
+        using var loader = new DataLoader(Numbers(400), 4, workers: workers, cancellationToken: source.Token);
         int seen = 0;
         OperationCanceledException error = Assert.Throws<OperationCanceledException>(() =>
         {
@@ -192,7 +193,7 @@ public sealed class DataLoaderTests
     {
         using var source = new CancellationTokenSource();
         using var release = new ManualResetEventSlim();
-        using var loader = new DataLoader(new FailingSet(8, failsAt: -1) { Before = i => release.Wait(i >= 4 ? -1 : 0) }, 4) { Cancellation = source.Token };
+        using var loader = new DataLoader(new FailingSet(8, failsAt: -1) { Before = i => release.Wait(i >= 4 ? -1 : 0) }, 4, cancellationToken: source.Token);
         int seen = 0;
         Assert.Throws<OperationCanceledException>(() =>
         {

@@ -1,5 +1,5 @@
 using Evenkeel.Data;
-using Evenkeel.Lab.Commands;
+using Evenkeel.Lab;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Tests.Serialization;
 using Xunit;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Tests.Serialization;
 using Xunit;
 
@@ -325,16 +324,9 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(set.Pixels.ToArray(), small.ToSet().Pixels.ToArray());
         TestContext.Current.SendDiagnosticMessage(
             $"266 photographs: decoded in {decoded:F2} s, from the cache in {whole * 1e3:F0} ms; scaled to 32x32 in {scaled:F2} s, from the cache in {again * 1e3:F1} ms");
-        int threads = Workers.Threads;
-        try
-        {
-            Workers.Threads = 1;
-            Assert.Equal(set.Pixels.ToArray(), ImageFolder.Load(path, Options with { Height = 32, Width = 32, Cache = false }).ToSet().Pixels.ToArray());
-        }
-        finally
-        {
-            Workers.Threads = threads;
-        }
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        Compute.Threads = 1;
+        Assert.Equal(set.Pixels.ToArray(), ImageFolder.Load(path, Options with { Height = 32, Width = 32, Cache = false }).ToSet().Pixels.ToArray());
 
         Assert.True(again < 1, $"{again:F2} s from the cache");
     }

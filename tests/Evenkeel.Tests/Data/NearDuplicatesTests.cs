@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 using Xunit;
 
 namespace Evenkeel.Tests.Data;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Random;
 using Xunit;
 

@@ -22,7 +22,7 @@ public sealed class ProbeTests
         Assert.Equal(["0.0", "0.1", "0.2", "1"], probe.Records.Select(record => record.Name));
         Assert.Equal(["Linear", "BatchNorm1d", "ReLU", "Linear"], probe.Records.Select(record => record.Type));
         // Batch norm's own output, though it would be fused with ReLU: mean 0, and no zeros yet.
-        Assert.Equal(0, probe.Records[1].Values.Mean, 1e-6);
+        Assert.Equal(0, probe.Records[1].Values.Mean, Tolerances.Float32Roundoff);
         Assert.Equal(0, probe.Records[1].Values.ZeroShare);
         Assert.True(probe.Records[2].Values.ZeroShare > 0.2);
         Assert.Equal(new Shape(8, 6), probe.Records[2].Shape);
@@ -67,8 +67,8 @@ public sealed class ProbeTests
         float[] output = network.Forward(x).ToArray<float>(), dy = cotangent.ToArray<float>();
         double[] masked = [.. dy.Select((g, i) => output[i] > 0 ? (double)g : 0)];
         double mean = masked.Average(), std = Math.Sqrt(masked.Sum(g => (g - mean) * (g - mean)) / (masked.Length - 1));
-        Assert.Equal(std, probe.Records[0].Values.Std, 1e-6);
-        Assert.Equal(TensorStatistics.Of(cotangent).Std, probe.Records[1].Values.Std, 1e-12);
+        Assert.Equal(std, probe.Records[0].Values.Std, Tolerances.Float32Roundoff);
+        Assert.Equal(TensorStatistics.Of(cotangent).Std, probe.Records[1].Values.Std, Tolerances.Float64Roundoff);
         Assert.Equal(probe.Records[0].Values, probe.Records[2].Values);
         Assert.Equal(probe.Records[0].Step + 1, probe.Records[2].Step);
     }

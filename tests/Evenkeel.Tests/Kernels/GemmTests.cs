@@ -196,17 +196,10 @@ public sealed unsafe class GemmTests
     [Fact]
     public void BitsDoNotDependOnTheNumberOfThreads()
     {
-        int threads = Workers.Threads;
-        try
-        {
-            int[] settings = [1, 2, 3, 8];
-            SameBits<float>(i => Workers.Threads = settings[i], settings.Length);
-            SameBits<double>(i => Workers.Threads = settings[i], settings.Length);
-        }
-        finally
-        {
-            Workers.Threads = threads;
-        }
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        int[] settings = [1, 2, 3, 8];
+        SameBits<float>(i => Compute.Threads = settings[i], settings.Length);
+        SameBits<double>(i => Compute.Threads = settings[i], settings.Length);
     }
 
     [Fact]
@@ -265,17 +258,10 @@ public sealed unsafe class GemmTests
     {
         using var product = new Product<float>(false, true, 70, 90, 300, 0);
         using var c = new Stored<float>(70, 90, 0, 4);
-        int threads = Workers.Threads;
-        try
-        {
-            Workers.Threads = 1;
-            Again();
-            Assert.Equal(0, Allocations.Of(Again));
-        }
-        finally
-        {
-            Workers.Threads = threads;
-        }
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        Compute.Threads = 1;
+        Again();
+        Assert.Equal(0, Allocations.Of(Again));
 
         void Again() => Gemm.Run(false, true, 70, 90, 300, product.A.Pointer, 300, product.B.Pointer, 300, c.Pointer, 90, accumulate: false);
     }

@@ -1,4 +1,4 @@
-using Evenkeel.Lab.Reports;
+using Evenkeel.Lab.Running;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;
@@ -19,15 +19,15 @@ public sealed class AgendaTests
     public void The_speed_that_was_seen_corrects_the_plan()
     {
         Agenda agenda = Planned(10, 30);
-        agenda.Begin(10);
+        Agenda.Piece piece = agenda.Begin(10);
         _clock.Advance(10);
-        agenda.Report(0.5);
+        piece.Report(0.5);
         // Half of 10 s took 10 s: twice as slow, held back by the 5 % of the plan (2 s) that the planned speed counts like.
         (double done, TimeSpan left) = agenda.State();
-        Assert.Equal(5.0 / 40, done, 1e-12);
+        Assert.Equal(5.0 / 40, done, Tolerances.Float64Roundoff);
         Assert.Equal(35 * 12.0 / 7, left.TotalSeconds, 1e-3);
         _clock.Advance(10);
-        agenda.End();
+        piece.Dispose();
         Assert.Equal(30 * 22.0 / 12, agenda.State().Left.TotalSeconds, 1e-3);
         Assert.Equal("25 %, 55 s left", agenda.ToString());
     }
@@ -36,22 +36,36 @@ public sealed class AgendaTests
     public void Time_between_two_experiments_is_not_counted()
     {
         Agenda agenda = Planned(10, 10);
-        agenda.Begin(10);
-        _clock.Advance(10);
-        agenda.End();
+        using (agenda.Begin(10)) _clock.Advance(10);
         _clock.Advance(1000);
         Assert.Equal(TimeSpan.FromSeconds(10), agenda.State().Left);
+    }
+
+    [Fact]
+    public void Time_in_which_pieces_run_side_by_side_counts_once()
+    {
+        Agenda agenda = Planned(10, 10, 20);
+        Agenda.Piece first = agenda.Begin(10), second = agenda.Begin(10);
+        _clock.Advance(8);
+        first.Dispose();
+        _clock.Advance(2);
+        second.Report(0.5);
+        Assert.Equal(15.0 / 40, agenda.State().Done, 1e-12);
+        second.Dispose();
+        // 20 s of the plan took 10 s; the planned speed counts like another 2 s.
+        Assert.Equal(20 * 12.0 / 22, agenda.State().Left.TotalSeconds, 1e-3);
     }
 
     [Fact]
     public void The_end_is_the_end()
     {
         Agenda agenda = Planned(100);
-        agenda.Begin(100);
+        Agenda.Piece piece = agenda.Begin(100);
         _clock.Advance(61);
-        agenda.Report(2);
+        piece.Report(2);
         Assert.Equal("100 %, 0 s left", agenda.ToString());
-        agenda.End();
+        piece.Dispose();
+        piece.Dispose();
         Assert.Equal((1, TimeSpan.Zero), agenda.State());
     }
 
@@ -60,7 +74,7 @@ public sealed class AgendaTests
     {
         var agenda = new Agenda(_clock);
         Assert.Equal("0 %, 0 s left", agenda.ToString());
-        agenda.Begin(130);
+        using Agenda.Piece piece = agenda.Begin(130);
         Assert.Equal("0 %, 2 min 10 s left", agenda.ToString());
     }
 

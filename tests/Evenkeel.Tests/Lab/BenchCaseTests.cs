@@ -1,4 +1,4 @@
-using Evenkeel.Lab.Bench;
+using Evenkeel.Cli.Bench;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

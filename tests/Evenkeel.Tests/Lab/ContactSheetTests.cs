@@ -1,5 +1,5 @@
+using Evenkeel.Cli.Pictures;
 using Evenkeel.Data;
-using Evenkeel.Lab.Reports;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

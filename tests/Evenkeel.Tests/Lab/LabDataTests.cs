@@ -1,5 +1,5 @@
 using Evenkeel.Data;
-using Evenkeel.Lab.Commands;
+using Evenkeel.Lab;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Tests.Serialization;
@@ -64,7 +64,7 @@ public sealed class LabDataTests : IDisposable
     {
         Put("rmb/1/a.jpg");
         LabException error = Assert.Throws<LabException>(() => LabData.Find(_folder.Path));
-        Assert.Equal(1, error.ExitCode);
+        Assert.False(error.IsUsage);
         Assert.All(LabSet.All, set => Assert.Contains(set.Expected, error.Message, StringComparison.Ordinal));
     }
 

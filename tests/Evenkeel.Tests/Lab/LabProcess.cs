@@ -63,7 +63,7 @@ internal sealed class LabProcess : IDisposable
             start.ArgumentList.Add(host);
         }
 
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Evenkeel.Lab.dll"));
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Evenkeel.Cli.dll"));
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
         var lab = new LabProcess(new Process { StartInfo = start }, folder);
         lab.Process.OutputDataReceived += (_, line) => Append(lab._output, line.Data);

@@ -1,9 +1,9 @@
 using System.Text;
-using Evenkeel.Kernels;
+using Evenkeel.Lab;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
+using Evenkeel.Lab.Running;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;
@@ -28,10 +28,11 @@ public sealed class LaboratoryTests : IDisposable
         foreach (string name in s_cheap)
         {
             Experiment experiment = ExperimentCatalog.Find(name)!;
-            (ResultRecord record, bool isReused) = laboratory.Complete(experiment);
-            Assert.False(isReused);
-            long first = experiment.LessonSeed;
-            Assert.Equal([first + 1, first + 2], record.Replicates.Select(static replicate => replicate.Seed));
+            Completion first = laboratory.Complete(experiment);
+            Assert.True(first.Seconds > 0);
+            ResultRecord record = first.RecordOrFailure();
+            long seed = experiment.LessonSeed;
+            Assert.Equal([seed + 1, seed + 2], record.Replicates.Select(static replicate => replicate.Seed));
             foreach (Replicate replicate in record.Replicates)
             {
                 ExperimentResult alone = experiment.Replicate(new ExperimentContext(record.Settings with { Seed = replicate.Seed }, LabData.Embedded, new Silence(), CancellationToken.None));
@@ -39,9 +40,9 @@ public sealed class LaboratoryTests : IDisposable
                 Assert.Equal(alone.WeightsHash, replicate.WeightsHash);
             }
 
-            (ResultRecord again, isReused) = laboratory.Complete(experiment);
-            Assert.True(isReused);
-            Assert.Equal(ResultJson.Write(record, indented: true), ResultJson.Write(again, indented: true));
+            Completion again = laboratory.Complete(experiment);
+            Assert.Null(again.Seconds);
+            Assert.Equal(ResultJson.Write(record, indented: true), ResultJson.Write(again.RecordOrFailure(), indented: true));
         }
     }
 
@@ -100,7 +101,7 @@ public sealed class LaboratoryTests : IDisposable
     [InlineData(3)]
     public void A_failure_in_one_lane_stops_the_others_and_is_the_one_that_is_told(int threads)
     {
-        int before = Workers.Threads;
+        int before = Compute.Threads;
         var experiment = new Made((context, _) =>
         {
             if (context.Seed == 3) throw new InvalidDataException("seed 3 is broken");
@@ -110,7 +111,7 @@ public sealed class LaboratoryTests : IDisposable
         Laboratory laboratory = Open(threads, quick: false);
         ResultRecord record = laboratory.Run(experiment);
         Assert.Equal("seed 3 is broken", Assert.Throws<InvalidDataException>(() => laboratory.Replicate(record)).Message);
-        Assert.Equal(before, Workers.Threads);
+        Assert.Equal(before, Compute.Threads);
         Assert.Equal([2], Stored(laboratory).Replicates.Select(static replicate => replicate.Seed));
     }
 
@@ -131,7 +132,51 @@ public sealed class LaboratoryTests : IDisposable
     }
 
     [Fact]
-    public void What_measures_times_runs_alone()
+    public void Runs_of_different_experiments_stand_side_by_side()
+    {
+        using var both = new Barrier(2);
+        Made Waiting(string name) => new((context, _) => Assert.True(both.SignalAndWait(TimeSpan.FromSeconds(20), context.Cancellation)), name: name);
+        Completion[] completions = [.. Open(threads: 2).Complete([Waiting("batchnorm-gradient"), Waiting("fcn-gradient")])];
+        Assert.All(completions, static completion => Assert.Null(completion.Failure));
+        Assert.Equal(["batchnorm-gradient", "fcn-gradient"], completions.Select(static completion => completion.Experiment.Name));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void An_experiment_that_fails_does_not_hide_the_others(int threads)
+    {
+        var broken = new Made((_, _) => throw new InvalidDataException("broken"));
+        var whole = new Made((_, result) => result.Figures["whole"] = 1, name: "fcn-gradient");
+        Completion[] completions = [.. Open(threads).Complete([broken, whole])];
+        Assert.Equal("broken", Assert.Throws<InvalidDataException>(completions[0].RecordOrFailure).Message);
+        Assert.Null(completions[0].Record);
+        Assert.Equal(1, completions[1].RecordOrFailure().Result.Figures["whole"]);
+    }
+
+    [Fact]
+    public void What_measures_times_runs_after_all_others_and_alone()
+    {
+        int running = 0, most = 0;
+        var timed = new Made((_, _) =>
+        {
+            most = Math.Max(most, Interlocked.Increment(ref running));
+            Thread.Sleep(20);
+            Interlocked.Decrement(ref running);
+        }, isTimed: true);
+        var other = new Made((_, _) =>
+        {
+            Interlocked.Increment(ref running);
+            Thread.Sleep(20);
+            Interlocked.Decrement(ref running);
+        }, name: "redundant-bias");
+        Completion[] completions = [.. Open(threads: 3).Complete([timed, other])];
+        Assert.Equal([other, timed], completions.Select(static completion => completion.Experiment));
+        Assert.Equal(1, most);
+    }
+
+    [Fact]
+    public void The_seeds_of_what_measures_times_run_one_by_one()
     {
         int running = 0, most = 0;
         var experiment = new Made((_, _) =>
@@ -150,12 +195,11 @@ public sealed class LaboratoryTests : IDisposable
     {
         Laboratory laboratory = Open(threads: 2);
         Experiment[] experiments = [.. s_cheap.Select(static name => ExperimentCatalog.Find(name)!)];
-        laboratory.Plan(experiments);
-        foreach (Experiment experiment in experiments) laboratory.Complete(experiment);
+        Assert.Equal(experiments, laboratory.Complete(experiments).Select(static completion => completion.Experiment));
         Assert.Equal(1, laboratory.Agenda.State().Done, 1e-9);
 
         Laboratory again = Open(threads: 2);
-        again.Plan(experiments);
+        Assert.All(again.Complete(experiments), static completion => Assert.Null(completion.Seconds));
         Assert.Equal((0, TimeSpan.Zero), again.Agenda.State());
     }
 
@@ -165,7 +209,7 @@ public sealed class LaboratoryTests : IDisposable
         Open(threads: 2).Complete(ExperimentCatalog.Find("scale-invariance")!);
         Open(threads: 2).RequireTheseSettings();
         LabException refusal = Assert.Throws<LabException>(() => Open(threads: 2, quick: false).RequireTheseSettings());
-        Assert.Equal(ExitCode.Usage, refusal.ExitCode);
+        Assert.True(refusal.IsUsage);
         Assert.Contains("scale-invariance was run with seed 1, 2 threads, float32, quick; now seed 1, 2 threads, float32 was asked for", refusal.Message, StringComparison.Ordinal);
         Assert.Throws<LabException>(() => Open(threads: 1).RequireTheseSettings());
     }
@@ -186,7 +230,8 @@ public sealed class LaboratoryTests : IDisposable
     {
         var results = new ResultFolder(folder ?? _folder);
         results.Prepare();
-        return new Laboratory(new RunRequest(Seed: null, threads, DType: null, Epochs: null, quick), LabData.Embedded, results, cancellation);
+        var request = new RunRequest(Seed: null, threads, DType: null, Epochs: null, quick);
+        return new Laboratory(request, LabData.Embedded, results, new Silence(), cancellation);
     }
 
     private static ResultRecord Stored(Laboratory laboratory) => laboratory.Folder.Find(ExperimentCatalog.Find("scale-invariance")!)!;
@@ -198,9 +243,9 @@ public sealed class LaboratoryTests : IDisposable
     }
 
     /// <summary>An experiment that does what a test wants, under the name of one that claims read.</summary>
-    private sealed class Made(Action<ExperimentContext, ExperimentResult> run, bool isTimed = false) : Experiment
+    private sealed class Made(Action<ExperimentContext, ExperimentResult> run, bool isTimed = false, string name = "scale-invariance") : Experiment
     {
-        public override string Name => "scale-invariance";
+        public override string Name => name;
 
         public override string Title => "made up";
 
@@ -218,6 +263,8 @@ public sealed class LaboratoryTests : IDisposable
             run(context, result);
             return result;
         }
+
+        public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [];
 
         public override string Headline(IReadOnlyDictionary<string, double> figures) => "made up";
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Evenkeel.Data;
+using Evenkeel.Lab.Drawn;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Nn;
 using Evenkeel.Random;

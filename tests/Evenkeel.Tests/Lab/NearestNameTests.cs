@@ -1,4 +1,4 @@
-using Evenkeel.Lab.Commands;
+using Evenkeel.Lab;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

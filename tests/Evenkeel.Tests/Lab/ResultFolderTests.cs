@@ -1,4 +1,4 @@
-using Evenkeel.Lab.Commands;
+using Evenkeel.Lab;
 using Evenkeel.Lab.Reports;
 using Xunit;
 

@@ -171,8 +171,8 @@ public sealed class ResultJsonTests
     [InlineData("F2", "7.00")]
     public void A_count_prints_the_same_before_and_after_it_was_in_a_file(string? format, string text)
     {
-        Assert.Equal(text, ResultPrinter.Cell(7, format));
-        Assert.Equal(text, ResultPrinter.Cell(7.0, format));
+        Assert.Equal(text, ResultText.Cell(7, format));
+        Assert.Equal(text, ResultText.Cell(7.0, format));
     }
 
     private static readonly ExperimentSettings s_settings = new(231, 2, DType.Float32, 10, Quick: false);

@@ -92,6 +92,8 @@ public sealed partial class ResultsSchemaTests
 
         public override string Practice => "";
 
+        protected override string? Remark(Evidence evidence) => null;
+
         protected override IEnumerable<Case> Measure(Evidence evidence) => [new Case("always", evidence.Values("worked-example", "a"))];
     }
 }

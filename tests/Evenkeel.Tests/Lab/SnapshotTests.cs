@@ -1,6 +1,7 @@
 using System.Text;
+using Evenkeel.Cli.Commands;
+using Evenkeel.Cli.Terminal;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 using Xunit;
@@ -61,8 +62,8 @@ public sealed class SnapshotTests
         ResultRecord record = Stored();
         var printer = new ReproducePrinter(output, ink);
         printer.PrintHead();
-        printer.Print(record, TimeSpan.FromSeconds(3.21));
-        printer.Print(record, TimeSpan.FromSeconds(754));
+        printer.Print(record, 3.21);
+        printer.Print(record, 754);
         printer.Print(record with { Replicates = [] }, null);
         printer.PrintFailed(record.Experiment);
         printer.PrintVerdicts(s_findings, [record]);

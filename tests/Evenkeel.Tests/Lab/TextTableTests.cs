@@ -1,4 +1,4 @@
-using Evenkeel.Lab.Reports;
+using Evenkeel.Cli.Terminal;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

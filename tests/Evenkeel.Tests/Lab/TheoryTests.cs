@@ -257,9 +257,9 @@ public sealed class SymmetricMatrixTests
     {
         // [[2, 1], [1, 2]] and, apart from it, 5: eigenvalues 1, 3, 5.
         double[] values = SymmetricMatrix.Eigenvalues([2, 0, 1, 0, 5, 0, 1, 0, 2], 3);
-        Assert.Equal(1, values[0], 1e-14);
-        Assert.Equal(3, values[1], 1e-14);
-        Assert.Equal(5, values[2], 1e-14);
+        Assert.Equal(1, values[0], Tolerances.Float64Steps);
+        Assert.Equal(3, values[1], Tolerances.Float64Steps);
+        Assert.Equal(5, values[2], Tolerances.Float64Steps);
     }
 
     [Fact]
@@ -275,7 +275,7 @@ public sealed class SymmetricMatrixTests
         }
 
         double[] values = SymmetricMatrix.Eigenvalues(matrix, n);
-        for (int k = 1; k <= n; k++) Assert.Equal(2 - (2 * Math.Cos(k * Math.PI / (n + 1))), values[k - 1], 1e-13);
+        for (int k = 1; k <= n; k++) Assert.Equal(2 - (2 * Math.Cos(k * Math.PI / (n + 1))), values[k - 1], Tolerances.Float64Sums);
     }
 
     [Fact]
@@ -290,7 +290,7 @@ public sealed class SymmetricMatrixTests
     public void A_solution_solves()
     {
         double[] w = SymmetricMatrix.Solve([4, 2, 2, 3], [2, 5]);
-        Assert.Equal(-0.5, w[0], 1e-14);
-        Assert.Equal(2, w[1], 1e-14);
+        Assert.Equal(-0.5, w[0], Tolerances.Float64Steps);
+        Assert.Equal(2, w[1], Tolerances.Float64Steps);
     }
 }

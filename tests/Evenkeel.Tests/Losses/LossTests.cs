@@ -26,7 +26,7 @@ public sealed class LossTests
         var parameter = new Parameter(Tensor.From(s_scores, [2, 3]));
         var tape = new Tape();
         Tensor value = loss.Forward(tape.Watch(parameter), target);
-        Assert.Equal(expected, value.Item(), 1e-14);
+        Assert.Equal(expected, value.Item(), Tolerances.Float64Steps);
         value.Backward();
         Assert.NotNull(parameter.Gradient);
         Assert.Throws<ArgumentNullException>(() => loss.Forward(null!, target));

@@ -8,10 +8,10 @@ internal sealed class FakeNorm : Module, IFusesReLU, IInitializable
 {
     public FakeNorm(int features)
     {
-        Weight = Register("weight", Init.Ones(features));
-        Bias = Register("bias", Init.Zeros(features));
-        Mean = RegisterBuffer("running_mean", Init.Zeros(features));
-        Variance = RegisterBuffer("running_var", Init.Ones(features));
+        Weight = Register("weight", Tensor.Ones([features]));
+        Bias = Register("bias", Tensor.Zeros([features]));
+        Mean = RegisterBuffer("running_mean", Tensor.Zeros([features]));
+        Variance = RegisterBuffer("running_var", Tensor.Ones([features]));
         Batches = RegisterBuffer("num_batches_tracked", Tensor.Zeros([], DType.Int64), optional: true);
     }
 

@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Runtime.InteropServices;
 using Evenkeel.Nn;
 using Evenkeel.Random;
@@ -34,6 +35,15 @@ public sealed class InitTests
         if (uniform) Assert.InRange(values.Max(v => Math.Abs((double)v)) / std, 1.7, Math.Sqrt(3) + 1e-6);
         else Assert.True(values.Max(v => Math.Abs((double)v)) / std > 3.5);
         Assert.Equal($"Init.{name}", init.ToString());
+    }
+
+    [Fact]
+    public void Every_way_to_say_start_values_gives_an_Init()
+    {
+        string[] others = [.. typeof(Init).GetMembers(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
+            .Where(member => member is PropertyInfo { PropertyType: var type } && type != typeof(Init) || member is MethodInfo { IsSpecialName: false } method && method.ReturnType != typeof(Init))
+            .Select(member => member.Name)];
+        Assert.Equal([nameof(Init.Fans), nameof(Init.Gain)], others.Order(StringComparer.Ordinal));
     }
 
     [Fact]

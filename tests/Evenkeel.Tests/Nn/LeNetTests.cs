@@ -1,4 +1,3 @@
-using Evenkeel.Kernels;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
@@ -117,23 +116,16 @@ public sealed class LeNetTests
     [InlineData(false)]
     public void TrainingHasTheSameBitsForAnyNumberOfThreads(bool gray)
     {
-        int threads = Workers.Threads;
-        try
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        string? expected = null;
+        foreach (int count in new[] { 1, 2, 3, 8 })
         {
-            string? expected = null;
-            foreach (int count in new[] { 1, 2, 3, 8 })
-            {
-                Workers.Threads = count;
-                Action step = Step(gray, norm: true, batch: 19, out LeNet net);
-                for (int i = 0; i < 3; i++) step();
-                string bits = string.Join(' ', net.StateDict().Select(static entry => $"{entry.Key}:{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(entry.Value.Bytes()))}"));
-                expected ??= bits;
-                Assert.Equal(expected, bits);
-            }
-        }
-        finally
-        {
-            Workers.Threads = threads;
+            Compute.Threads = count;
+            Action step = Step(gray, norm: true, batch: 19, out LeNet net);
+            for (int i = 0; i < 3; i++) step();
+            string bits = string.Join(' ', net.StateDict().Select(static entry => $"{entry.Key}:{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(entry.Value.Bytes()))}"));
+            expected ??= bits;
+            Assert.Equal(expected, bits);
         }
     }
 

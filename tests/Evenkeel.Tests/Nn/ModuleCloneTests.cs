@@ -51,7 +51,7 @@ public sealed class ModuleCloneTests
     }
 
     [Fact]
-    public void All_that_a_users_module_holds_is_copied()
+    public void What_a_users_module_holds_in_fields_arrays_and_lists_is_copied()
     {
         var model = new User();
         var copy = (User)model.Clone();
@@ -59,14 +59,10 @@ public sealed class ModuleCloneTests
         Assert.Equal(model.Children.Keys, copy.Children.Keys);
         Assert.All(copy.Layers, (layer, i) => Assert.Same(children[i], layer));
         Assert.All(copy.ByList, (layer, i) => Assert.Same(children[i], layer));
-        Assert.Same(children[0], copy.ByName["first"]);
-        Assert.Equal("first", copy.Names[(Linear)children[0]]);
-        Assert.Same(children[0], copy.Pairs[0].Layer);
-        Assert.Same(children[1], copy.Grid[0, 1]);
-        Assert.Same(children[0], copy.Helper.Layer);
-        Assert.Same(copy, copy.Helper.Owner);
-        Assert.Same(children[0], copy.Layer());
-        Assert.Same(copy, copy.Bound.Target);
+        Assert.All(copy.Nested[0], (layer, i) => Assert.Same(children[i], layer));
+        Assert.All(copy.Shown, (layer, i) => Assert.Same(children[i], layer));
+        Assert.Same(copy.Nested, copy.Again);
+        Assert.NotSame(model.Unregistered, copy.Unregistered);
         Assert.Same(copy.Running!.Mean, copy.OwnBuffers["mean"]);
         Assert.NotSame(model.Running!.Mean, copy.Running.Mean);
         Assert.NotSame(model.Scratch, copy.Scratch);
@@ -75,6 +71,7 @@ public sealed class ModuleCloneTests
 
         // What leads to nothing of the network is shared.
         Assert.Same(model.Options, copy.Options);
+        Assert.Same(model.Function, copy.Function);
         Assert.Equal(3, copy.Size);
         // A stream is copied where it stands.
         Assert.NotSame(model.Stream, copy.Stream);
@@ -134,14 +131,69 @@ public sealed class ModuleCloneTests
         Assert.Equal("Module.Clone: Tied.First admits a Linear only; the substitute Identity cannot stand there. Declare it with a type that admits both, for example Module, or replace the module that contains it.", text);
         text = Assert.Throws<InvalidOperationException>(() => new User().Clone(module => module is Linear ? new Identity() : null)).Message;
         Assert.StartsWith("Module.Clone: User.Layers admits a Linear only", text, StringComparison.Ordinal);
-        foreach (Func<Module, object> set in new Func<Module, object>[]
+    }
+
+    [Fact]
+    public void A_module_copies_state_of_its_own_by_overriding_one_method()
+    {
+        var model = new OwnState();
+        foreach (OwnState copy in new[] { (OwnState)model.Clone(), (OwnState)model.CloneSharingWeights() })
         {
-            static layer => new HashSet<Module> { layer }, static layer => System.Collections.Immutable.ImmutableHashSet.Create(layer),
-            static layer => System.Collections.Immutable.ImmutableDictionary<Module, int>.Empty.Add(layer, 1),
+            Module layer = copy.Children["layer"];
+            Assert.NotSame(model.Children["layer"], layer);
+            Assert.Same(layer, copy.ByName["first"]);
+            Assert.Same(layer, copy.Pair.Layer);
+            Assert.Same(layer, copy.Helper.Layer);
+            Assert.Same(copy, copy.Helper.Owner);
+            Assert.Same(layer, copy.Function());
+            Assert.Same(copy.Children["layer"].OwnParameters["weight"].Value, copy.Values["weight"]);
+        }
+
+        Assert.Same(model.Children["layer"], model.ByName["first"]);
+        Assert.Same(model, model.Helper.Owner);
+    }
+
+    public static TheoryData<string, Func<Module, object>> Unknown => new()
+    {
+        { "HashSet", static layer => new HashSet<Module> { layer } },
+        { "Dictionary", static layer => new Dictionary<string, Module> { ["layer"] = layer } },
+        { "ImmutableArray", static layer => System.Collections.Immutable.ImmutableArray.Create(layer) },
+        { "ValueTuple", static layer => (layer, 1) },
+        { "ValueTuple", static layer => new[] { (layer, 1) } },
+        { "Module[,]", static layer => new Module[,] { { layer } } },
+        { "Object[]", static layer => new object[] { 1, (layer, 1) } },
+        { "Func", static layer => () => layer },
+        { "Func", static layer => new Func<Module>(new Holder(layer).Get) },
+        { "Func", static layer => new Func<Module>[] { () => layer } },
+        { "Lazy", static layer => new Lazy<Module>(() => layer) },
+        { "Helper", static layer => new Helper((Linear)layer, layer) },
+        { "Outer", static layer => new Outer(new Helper((Linear)layer, layer)) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Unknown))]
+    public void What_holds_modules_in_another_way_is_refused_by_name(string type, Func<Module, object> hold)
+    {
+        string text = Assert.Throws<InvalidOperationException>(() => new Sequential(new With(hold)).Clone()).Message;
+        Assert.StartsWith(
+            "Module.Clone: expected modules, parameters and tensors in fields, arrays and lists, "
+            + $"got With.Held of type {type},",
+            text, StringComparison.Ordinal);
+        Assert.Contains("Override CopyState", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_holds_no_modules_is_shared()
+    {
+        foreach (Func<Module, object> hold in new Func<Module, object>[]
+        {
+            static _ => new Func<Tensor, Tensor>(static x => x.ReLU()), static _ => new Dictionary<string, int>(),
+            static _ => (1, "two"), static _ => new float[2, 2],
+            static _ => LeNet.Color(norm: NormKind.BatchNorm).Options,
         })
         {
-            text = Assert.Throws<InvalidOperationException>(() => new WithSet(set).Clone()).Message;
-            Assert.Matches("^Module.Clone: WithSet.Set of type (HashSet|ImmutableHashSet|ImmutableDictionary) is a set or cannot be changed", text);
+            var model = new With(hold);
+            Assert.Same(model.Held, ((With)model.Clone()).Held);
         }
     }
 
@@ -161,29 +213,6 @@ public sealed class ModuleCloneTests
         model.Parameters()[0].Value.Fill(0.5);
         Assert.Equal(model.Parameters()[0].Value.ToArray<float>(), replica.Parameters()[0].Value.ToArray<float>());
         Assert.NotEqual(WeightsHash.Of(model), WeightsHash.Of(replica));
-    }
-
-    [Fact]
-    public void Structs_behind_interfaces_and_functions_that_hold_themselves_are_copied_and_the_original_keeps_its_own()
-    {
-        var model = new Boxing();
-        Module layer = model.Children["layer"];
-        var copy = (Boxing)model.Clone();
-        Module other = copy.Children["layer"];
-        Assert.NotSame(layer, other);
-        foreach ((Boxing holder, Module held) in new[] { (model, layer), (copy, other) })
-        {
-            Assert.Same(held, holder.Layers[0]);
-            Assert.Same(held, ((ValueTuple<Module, int>)holder.Pair).Item1);
-            Assert.Same(held, ((ValueTuple<Module, int>)holder.Things[0]).Item1);
-            Assert.Equal(2, holder.Things[1]);
-            Assert.Same(held, holder.Bound());
-            Assert.Same(held, holder.Repeated(3));
-            Assert.Same(held, holder.Later.Value);
-            Assert.Same(held, holder.Made.Value);
-            Assert.Same(held, holder.Segment[0]);
-            Assert.Same(held, holder.Memory.Span[0]);
-        }
     }
 
     private static (Module Model, Tensor X) Create(string name)
@@ -243,6 +272,8 @@ public sealed class ModuleCloneTests
         public Module Owner { get; } = owner;
     }
 
+    private sealed record Outer(Helper Inner);
+
     private sealed class User : Module
     {
         public User()
@@ -250,41 +281,32 @@ public sealed class ModuleCloneTests
             Layers = [new Linear(3, 3, random: new Philox(1)), new Linear(3, 3, random: new Philox(2))];
             for (int i = 0; i < Layers.Length; i++) Register($"layer{i}", Layers[i]);
             ByList = [.. Layers];
-            ByName = new Dictionary<string, Module> { ["first"] = Layers[0] };
-            Names = new Dictionary<Linear, string> { [Layers[0]] = "first", [Layers[1]] = "second" };
-            Pairs = [(Layers[0], 1), (Layers[1], 2)];
-            Grid = new Module?[,] { { null, Layers[1] } };
-            Helper = new Helper(Layers[0], this);
-            Linear first = Layers[0];
-            Layer = () => first;
-            Bound = Relu;
+            Nested = [Layers, []];
+            Again = Nested;
+            Shown = [.. Layers];
             Running = new RunningStatistics(3, RunningAverage.Torch());
             RegisterBuffer("mean", Running.Mean);
         }
 
         public Linear[] Layers { get; }
         public List<Module> ByList { get; }
-        public Dictionary<string, Module> ByName { get; }
-        public Dictionary<Linear, string> Names { get; }
-        public (Linear Layer, int Number)[] Pairs { get; }
-        public Module?[,] Grid { get; }
-        public Helper Helper { get; }
-        public Func<Module> Layer { get; }
-        public Func<Tensor, Tensor> Bound { get; }
+        public List<Linear[]> Nested { get; }
+        public IReadOnlyList<Linear[]> Again { get; }
+        public IReadOnlyList<Module> Shown { get; }
+        public Linear Unregistered { get; } = new(2, 2);
         public RunningStatistics? Running { get; }
         public double[] Scratch { get; } = [1, 2];
         public Tensor Constant { get; } = Tensor.Full([1], 0.5);
         public Settings Options { get; } = new(0.1, "shared");
+        public Func<Tensor, Tensor> Function { get; } = static x => x.Tanh();
         public int Size { get; } = 3;
         public Philox Stream { get; } = new(9);
 
         protected override Tensor ForwardCore(Tensor x)
         {
-            foreach (Module layer in ByList) x = Bound(layer.Forward(x));
+            foreach (Module layer in ByList) x = Function(layer.Forward(x));
             return x * Constant;
         }
-
-        private Tensor Relu(Tensor x) => x.Tanh();
     }
 
     private readonly record struct Holder(Module Layer)
@@ -292,43 +314,36 @@ public sealed class ModuleCloneTests
         public Module Get() => Layer;
     }
 
-    private sealed class Boxing : Module
+    /// <summary>Holds its layer in every way that is not copied by itself.</summary>
+    private sealed class OwnState : Module
     {
-        public Boxing()
+        public OwnState() => Hold(Register("layer", new Linear(2, 2)));
+
+        public Dictionary<string, Module> ByName { get; private set; } = [];
+        public (Module Layer, int Number) Pair { get; private set; }
+        public Helper Helper { get; private set; } = null!;
+        public Func<Module> Function { get; private set; } = null!;
+        public Dictionary<string, Tensor> Values { get; private set; } = [];
+
+        protected override Tensor ForwardCore(Tensor x) => ByName["first"].Forward(x);
+
+        protected override void CopyState(ModuleCopier copier) => Hold(copier.Copy(Helper.Layer));
+
+        private void Hold(Linear layer)
         {
-            Module layer = Register("layer", new Linear(2, 2));
-            Layers = System.Collections.Immutable.ImmutableArray.Create(layer);
+            ByName = new Dictionary<string, Module> { ["first"] = layer };
             Pair = (layer, 1);
-            Things = [(layer, 1), 2];
-            Bound = new Holder(layer).Get;
-            Func<int, Module> repeated = null!;
-            repeated = times => times == 0 ? layer : repeated(times - 1);
-            Repeated = repeated;
-            Later = new Lazy<Module>(() => layer);
-            Made = new Lazy<Module>(() => layer);
-            _ = Made.Value;
-            Segment = new ArraySegment<Module>([layer]);
-            Memory = new[] { layer };
+            Helper = new Helper(layer, this);
+            Function = () => layer;
+            Values = new Dictionary<string, Tensor> { ["weight"] = layer.Weight.Value };
         }
-
-        public IReadOnlyList<Module> Layers { get; }
-        public object Pair { get; }
-        public object[] Things { get; }
-        public Func<Module> Bound { get; }
-        public Func<int, Module> Repeated { get; }
-        public Lazy<Module> Later { get; }
-        public Lazy<Module> Made { get; }
-        public ArraySegment<Module> Segment { get; }
-        public Memory<Module> Memory { get; }
-
-        protected override Tensor ForwardCore(Tensor x) => x;
     }
 
-    private sealed class WithSet : Module
+    private sealed class With : Module
     {
-        public WithSet(Func<Module, object> set) => Set = set(Register("layer", new Linear(2, 2)));
+        public With(Func<Module, object> hold) => Held = hold(Register("layer", new Linear(2, 2)));
 
-        public object Set { get; }
+        public object Held { get; }
 
         protected override Tensor ForwardCore(Tensor x) => x;
     }

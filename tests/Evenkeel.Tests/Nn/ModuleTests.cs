@@ -330,7 +330,7 @@ public sealed class ModuleTests
 
         public TiedWeight()
         {
-            Parameter weight = Register("weight", Init.Zeros([3, 3]));
+            Parameter weight = Register("weight", Tensor.Zeros([3, 3]));
             _inner = Register("inner", new Inner(weight));
         }
 
@@ -341,7 +341,7 @@ public sealed class ModuleTests
             public Inner(Parameter weight)
             {
                 Register("weight", weight);
-                Register("bias", Init.Ones(3));
+                Register("bias", Tensor.Ones([3]));
             }
 
             protected override Tensor ForwardCore(Tensor x) => x;

@@ -21,6 +21,22 @@ public sealed class PredictTests
     }
 
     [Fact]
+    public void A_call_can_be_cancelled_between_two_chunks()
+    {
+        using var cancel = new CancellationTokenSource();
+        int chunks = 0;
+        var model = new Sequential(new Linear(4, 2), new Lambda(v =>
+        {
+            if (++chunks == 2) cancel.Cancel();
+            return v;
+        }));
+        Tensor x = Tensor.Ones([10, 4]);
+        Assert.Throws<OperationCanceledException>(() => model.Predict(x, chunk: 1, cancel.Token));
+        Assert.Equal(2, chunks);
+        Assert.Equal(new Shape([10, 2]), model.Predict(x).Shape);
+    }
+
+    [Fact]
     public void Many_threads_on_one_model_get_the_bits_of_one()
     {
         Sequential model = Mlp(20, 40, 5);

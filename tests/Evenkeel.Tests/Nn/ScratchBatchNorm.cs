@@ -9,8 +9,10 @@ public sealed class ScratchBatchNorm : Module
 
     public ScratchBatchNorm(int channels)
     {
-        (_gamma, _beta) = (Register("gamma", Init.Ones(channels)), Register("beta", Init.Zeros(channels)));
-        (_mean, _variance) = (RegisterBuffer("running_mean", Init.Zeros(channels)), RegisterBuffer("running_var", Init.Ones(channels)));
+        _gamma = Register("gamma", Tensor.Ones([channels]));
+        _beta = Register("beta", Tensor.Zeros([channels]));
+        _mean = RegisterBuffer("running_mean", Tensor.Zeros([channels]));
+        _variance = RegisterBuffer("running_var", Tensor.Ones([channels]));
     }
 
     protected override Tensor ForwardCore(Tensor x)

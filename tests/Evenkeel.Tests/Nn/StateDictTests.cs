@@ -29,7 +29,7 @@ public sealed class StateDictTests
     {
         public TiedNet()
         {
-            Weight = Register("encoder", Init.Ones(4));
+            Weight = Register("encoder", Tensor.Ones([4]));
             Register("decoder", Weight);
             Shared = Register("first", new BatchNorm1d(2));
             Register("second", Shared);

@@ -30,7 +30,7 @@ public sealed class WeightStandardizationTests
         Assert.Equal(raw, NaiveOps.Doubles(weight.Value));
         Set(layer, null);
         weight.Value.CopyFrom(Tensor.From(standard, weight.Shape));
-        Close.To(NaiveOps.Doubles(layer.Forward(x)), Tensor.From(got), 1e-12);
+        Close.To(NaiveOps.Doubles(layer.Forward(x)), Tensor.From(got), Tolerances.Float64Roundoff);
     }
 
     [Theory]

@@ -1,4 +1,5 @@
 using Evenkeel.Optim;
+using Evenkeel.Tests.Reference;
 using Xunit;
 
 namespace Evenkeel.Tests;

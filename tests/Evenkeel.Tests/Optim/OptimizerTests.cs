@@ -1,4 +1,3 @@
-using Evenkeel.Kernels;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Xunit;
@@ -195,30 +194,23 @@ public sealed class OptimizerTests
     [Fact]
     public void TheBitsAreTheSameForAnyNumberOfThreads()
     {
-        int threads = Workers.Threads;
-        try
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        float[]? expected = null;
+        foreach (int count in new[] { 1, 2, 3, 8 })
         {
-            float[]? expected = null;
-            foreach (int count in new[] { 1, 2, 3, 8 })
+            Compute.Threads = count;
+            Parameter a = new(Tensor.Ones([301, 333])), b = new(Tensor.Ones([57]));
+            var optimizer = new Adam([a, b], 0.01, weightDecay: 0.1);
+            for (int t = 0; t < 5; t++)
             {
-                Workers.Threads = count;
-                Parameter a = new(Tensor.Ones([301, 333])), b = new(Tensor.Ones([57]));
-                var optimizer = new Adam([a, b], 0.01, weightDecay: 0.1);
-                for (int t = 0; t < 5; t++)
-                {
-                    SetGradient(a, i => Gradient(i, t));
-                    SetGradient(b, i => Gradient(i, t));
-                    GradientClipping.Norm([a, b], 0.5);
-                    optimizer.Step();
-                }
-
-                float[] actual = [.. a.Value.ToArray<float>(), .. b.Value.ToArray<float>()];
-                Assert.Equal(expected ??= actual, actual);
+                SetGradient(a, i => Gradient(i, t));
+                SetGradient(b, i => Gradient(i, t));
+                GradientClipping.Norm([a, b], 0.5);
+                optimizer.Step();
             }
-        }
-        finally
-        {
-            Workers.Threads = threads;
+
+            float[] actual = [.. a.Value.ToArray<float>(), .. b.Value.ToArray<float>()];
+            Assert.Equal(expected ??= actual, actual);
         }
     }
 

@@ -96,7 +96,7 @@ public sealed class SchedulerTests
         var resumed = new CosineWithWarmup(second, 2, 10);
         resumed.LoadStateDict(saved.StateDict());
         // 0.3·(1 + cos(π·3/8)) / 2.
-        Assert.Equal(0.2074025148547635, second.LearningRate, 1e-15);
+        Assert.Equal(0.2074025148547635, second.LearningRate, Tolerances.Float64Ulps);
     }
 
     [Theory]
@@ -302,7 +302,7 @@ public sealed class SchedulerTests
         var schedule = new CosineWithWarmup(optimizer, 2, 10);
         schedule.Step();
         foreach ((string key, double value) in new (string, double)[] { ("count", -1), ("base_rates", -0.1),
-            ("base_rates", double.NaN), ("rates", double.PositiveInfinity) })
+            ("base_rates", double.NaN), ("rates", double.PositiveInfinity), })
         {
             StateDict state = schedule.StateDict();
             Tensor tensor = state[$"CosineWithWarmup.{key}"];

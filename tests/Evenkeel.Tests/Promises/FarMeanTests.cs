@@ -1,8 +1,8 @@
 using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
-using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests.Promises;

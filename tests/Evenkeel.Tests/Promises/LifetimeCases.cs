@@ -1,10 +1,11 @@
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Surgery;
+using Evenkeel.Tests.Reference;
 using Evenkeel.Training;
 
 namespace Evenkeel.Tests.Promises;
@@ -65,11 +66,17 @@ internal static class LifetimeCases
         ("Reshape", () => X().Reshape(Columns, Rows)),
         ("Transpose", () => X().Transpose(0, 1)),
         ("Permute", () => X(4, 17, 30, 31).Permute(2, 0, 3, 1)),
+        ("Index", () => X()[1..^1, ..900]),
+        ("Flatten", () => X().Flatten().Square()),
+        ("Split", () => Tensor.Concat(X().Split(400, 1)[1..], 1)),
+        ("Stack", () => Tensor.Stack([X(), X()], 1)),
+        ("Where", () => Tensor.Where(X(Rows, 1), X(), X(Columns))),
+        ("Gather", () => X().Gather(1, Labels(Rows, Columns).Reshape(-1, 1))),
         ("Slice", () => X().Slice(1, 7, 900)),
         ("Concat", () => Tensor.Concat([X(Rows, 501), X(Rows, 499)], 1)),
         ("Conv1d", () => X(8, 16, 256).Conv1d(X(32, 16, 5), X(32), padding: 2)),
         ("Conv2d", () => X(4, 32, 32, 32).Conv2d(X(64, 32, 3, 3), X(64), padding: 1)),
-        ("Conv2d, strided", () => X(8, 16, 32, 32).Conv2d(X(32, 8, 3, 3), X(32), stride: 2, padding: 1, groups: 2, fuseReLU: true)),
+        ("Conv2d, strided", () => X(8, 16, 32, 32).FusedConv2d(X(32, 8, 3, 3), X(32), stride: 2, padding: 1, dilation: 1, groups: 2, fuseReLU: true)),
         ("MaxPool1d", () => X(16, 16, 256).MaxPool1d(3, 2, 1)),
         ("MaxPool2d", () => Images().MaxPool2d(2)),
         ("MaxPool2d, overlapping", () => Images().MaxPool2d(3, 2, 1)),

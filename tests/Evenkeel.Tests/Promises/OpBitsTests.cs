@@ -1,5 +1,4 @@
 using System.Reflection;
-using Evenkeel.Kernels;
 using Evenkeel.Random;
 using Evenkeel.Tests.Lab;
 using Xunit;
@@ -26,7 +25,7 @@ public sealed class OpBitsTests
     public void Every_op_of_a_tensor_has_a_case()
     {
         string[] notComputed = ["Clone", "Detach", "To", "Zeros", "Ones", "Full", "Scalar", "From", "Labels", "RandomNormal", "RandomUniform"];
-        string cases = string.Concat(Directory.GetFiles(Path.Combine(Root, "src", "Evenkeel.Lab", "Bits"), "*.cs").Select(File.ReadAllText));
+        string cases = string.Concat(Directory.GetFiles(Path.Combine(Root, "src", "Evenkeel.Cli", "Bits"), "*.cs").Select(File.ReadAllText));
         string[] ops = [.. typeof(Tensor).GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly)
             .Where(method => !method.IsSpecialName && method.ReturnType == typeof(Tensor))
             .Select(method => method.Name)
@@ -58,22 +57,15 @@ public sealed class OpBitsTests
         running.Mean.To(dtype);
         running.Variance.To(dtype);
         var tape = new Tape();
-        int threads = Workers.Threads;
-        try
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        Compute.Threads = 1;
+        byte[][] expected = Pass();
+        Compute.Threads = 2;
+        for (int pass = 0; pass < 4000; pass++)
         {
-            Workers.Threads = 1;
-            byte[][] expected = Pass();
-            Workers.Threads = 2;
-            for (int pass = 0; pass < 4000; pass++)
-            {
-                byte[][] actual = Pass();
-                for (int i = 0; i < expected.Length; i++)
-                    Assert.True(expected[i].AsSpan().SequenceEqual(actual[i]), $"pass {pass}: {((string[])["y", "dx", "dgamma", "dbeta", "running_mean", "running_var"])[i]} differs");
-            }
-        }
-        finally
-        {
-            Workers.Threads = threads;
+            byte[][] actual = Pass();
+            for (int i = 0; i < expected.Length; i++)
+                Assert.True(expected[i].AsSpan().SequenceEqual(actual[i]), $"pass {pass}: {((string[])["y", "dx", "dgamma", "dbeta", "running_mean", "running_var"])[i]} differs");
         }
 
         byte[][] Pass()

@@ -27,7 +27,7 @@ public sealed class ReplicasTests
         {
             (Tensor inputs, Tensor targets) = Data(17, step, DType.Float64);
             double loss = replicas.Accumulate(inputs, targets, s_loss);
-            Assert.Equal(Train(whole, inputs, targets), loss, 1e-12);
+            Assert.Equal(Train(whole, inputs, targets), loss, Tolerances.Float64Roundoff);
             AssertSame(whole, model);
             Descend(model);
             Descend(whole);
@@ -43,7 +43,7 @@ public sealed class ReplicasTests
 
         // One sample alone has no spread: by itself this part would be an error.
         MicroBatch[] parts = [Part(inputs, targets, 0, 1), Part(inputs, targets, 1, 5), Part(inputs, targets, 6, 3)];
-        Assert.Equal(Train(whole, inputs, targets), replicas.Accumulate(parts, s_loss), 1e-12);
+        Assert.Equal(Train(whole, inputs, targets), replicas.Accumulate(parts, s_loss), Tolerances.Float64Roundoff);
         AssertSame(whole, model);
     }
 
@@ -53,7 +53,7 @@ public sealed class ReplicasTests
         Sequential model = Network(DType.Float32), whole = Network(DType.Float32);
         (Tensor inputs, Tensor targets) = Data(16, 2, DType.Float32);
         using var replicas = new Replicas(model, 4, poolBatchStatistics: true);
-        Assert.Equal(Train(whole, inputs, targets), replicas.Accumulate(inputs, targets, s_loss), 1e-6);
+        Assert.Equal(Train(whole, inputs, targets), replicas.Accumulate(inputs, targets, s_loss), Tolerances.Float32Roundoff);
         AssertSame(whole, model, 2e-6);
     }
 
@@ -199,8 +199,8 @@ public sealed class ReplicasTests
         replicas.Accumulate([new MicroBatch(small, Tensor.Zeros([2], DType.Int64)), new MicroBatch(large, Tensor.Zeros([3], DType.Int64))], s_loss);
         double mean = values.Average(), variance = values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1);
         RunningStatistics running = ((BatchNorm2d)model[1]).Running!;
-        Assert.Equal(0.1 * mean, running.Mean.Value.ToArray<double>()[1], 1e-13);
-        Assert.Equal(0.9 + (0.1 * variance), running.Variance.Value.ToArray<double>()[1], 1e-13);
+        Assert.Equal(0.1 * mean, running.Mean.Value.ToArray<double>()[1], Tolerances.Float64Sums);
+        Assert.Equal(0.9 + (0.1 * variance), running.Variance.Value.ToArray<double>()[1], Tolerances.Float64Sums);
     }
 
     [Fact]

@@ -1,10 +1,11 @@
 using Evenkeel.Data;
-using Evenkeel.Kernels;
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Xunit;
 
@@ -56,7 +57,7 @@ public sealed class TrainerTests : IDisposable
     public void TheNotebooksOrderOfDrawsAndChecksIsKept()
     {
         var stream = new RecordingStream();
-        Trainer trainer = Create(TrainerOptions.Cs231n(stream, epochs: 2, batchSize: 30), o => (o.TrainSamples, o.ValidationSamples) = (50, 10));
+        Trainer trainer = Create(Cs231n.Training(stream, epochs: 2, batchSize: 30), o => (o.TrainSamples, o.ValidationSamples) = (50, 10));
         History history = trainer.Fit(Samples(100, 1), Samples(40, 2));
 
         // max(100 / 30, 1) = 3 iterations an epoch; checks after the first, at each epoch's end, and the last (which is one of them).
@@ -72,7 +73,7 @@ public sealed class TrainerTests : IDisposable
     public void AccuracyDrawsNothingWhereTheSetIsNotLargerThanTheSample()
     {
         var stream = new RecordingStream();
-        Trainer trainer = Create(TrainerOptions.Cs231n(stream, epochs: 1, batchSize: 50), static o => o.TrainSamples = 100);
+        Trainer trainer = Create(Cs231n.Training(stream, epochs: 1, batchSize: 50), static o => o.TrainSamples = 100);
         trainer.Fit(Samples(100, 1), Samples(40, 2));
         Assert.Equal(["100:50", "100:50"], stream.Calls);
     }
@@ -80,7 +81,7 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void ABatchLargerThanTheSetMakesOneIterationAnEpoch()
     {
-        Trainer trainer = Create(TrainerOptions.Cs231n(new NumPyRandomState(1), epochs: 3, batchSize: 500));
+        Trainer trainer = Create(Cs231n.Training(new NumPyRandomState(1), epochs: 3, batchSize: 500));
         History history = trainer.Fit(Samples(60, 1), Samples(40, 2));
         Assert.Equal(3, history.Losses.Count);
         Assert.Equal(3, history.TrainAccuracies.Count);
@@ -129,6 +130,10 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Trainer_and_loader_agree_about_the_last_batch() => Assert.Equal(
+        new DataLoader(Samples(61, 1), 20).Plan, Create(new TrainerOptions { BatchSize = 20 }).Plan(Samples(61, 1)));
+
+    [Fact]
     public void ASingleSampleLeftOverIsRefusedBeforeTheFirstStep()
     {
         Trainer trainer = Create(new TrainerOptions { BatchSize = 20, LastBatch = LastBatch.Error });
@@ -140,10 +145,10 @@ public sealed class TrainerTests : IDisposable
     public void ACheckpointOfAnotherLastBatchIsRefused()
     {
         string path = Path.Combine(_folder, "last.safetensors");
-        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
+        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1, LastBatch = LastBatch.Drop });
         trainer.Fit(Samples(130, 1), Samples(40, 2));
         trainer.SaveCheckpoint(path);
-        Trainer other = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1, LastBatch = LastBatch.Merge });
+        Trainer other = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
         Assert.Contains("last batch Drop (here Merge)", Assert.Throws<ArgumentException>(() => other.Resume(path)).Message, StringComparison.Ordinal);
     }
 
@@ -159,7 +164,7 @@ public sealed class TrainerTests : IDisposable
     public void ATrainingIsThePlainLoop()
     {
         TensorDataset training = Samples(200, 1), validation = Samples(40, 2);
-        Trainer trainer = Create(TrainerOptions.Cs231n(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
+        Trainer trainer = Create(Cs231n.Training(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
         trainer.Fit(training, validation);
 
         Sequential model = Model(DType.Float32, 0);
@@ -238,7 +243,7 @@ public sealed class TrainerTests : IDisposable
         Module start = Model(DType.Float32, dropout: 0);
         double squares = start.Parameters().Where(static p => p.Shape.Rank == 2).Sum(static p => p.Value.ToArray<float>().Sum(static w => (double)w * w));
         Assert.Equal(Train(0, 0.3, out History plain), Train(0.3, 0, out History penalized));
-        Assert.Equal(plain.Losses[0] + (0.5 * 0.3 * squares), penalized.Losses[0], 1e-12);
+        Assert.Equal(plain.Losses[0] + (0.5 * 0.3 * squares), penalized.Losses[0], Tolerances.Float64Roundoff);
     }
 
     [Fact]
@@ -290,6 +295,74 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(whole.History.TrainAccuracies, resumed.History.TrainAccuracies);
         Assert.Equal(whole.History.ValidationAccuracies, resumed.History.ValidationAccuracies);
         Assert.Equal(whole.History.BestEpoch, resumed.History.BestEpoch);
+    }
+
+    /// <summary>Epochs are checked on 40 drawn training samples and 60 validation samples, 20 at a time.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    [InlineData(14)]
+    public void An_accuracy_check_that_is_cancelled_is_done_when_the_run_goes_on(int cancelledAt)
+    {
+        TensorDataset training = Samples(200, 1), validation = Samples(60, 2);
+        TrainerOptions Options(string? path) => new() { Epochs = 4, BatchSize = 20, TrainSamples = 40, EvaluationBatchSize = 20, Seed = 3, CheckpointPath = path };
+        Trainer whole = CreateFull(DType.Float32, Options(null));
+        whole.Fit(training, validation);
+
+        string path = Path.Combine(_folder, "run");
+        using var cancel = new CancellationTokenSource();
+        Trainer cancelled = CreateFull(DType.Float32, Options(path));
+        var watched = new Watched(validation, reads =>
+        {
+            if (reads == cancelledAt) cancel.Cancel();
+        });
+        Assert.Throws<OperationCanceledException>(() => cancelled.Fit(training, watched, cancellationToken: cancel.Token));
+        Assert.Equal(cancelledAt, watched.Reads);
+        int checks = (cancelledAt - 1) / 3;
+        Assert.Equal(checks, cancelled.History.ValidationAccuracies.Count);
+        Assert.Equal(checks, cancelled.History.TrainAccuracies.Count);
+
+        Trainer resumed = CreateFull(DType.Float32, Options(null));
+        resumed.Resume(path + "_last.safetensors");
+        foreach (Trainer goesOn in new[] { resumed, cancelled })
+        {
+            goesOn.Fit(training, validation);
+            Assert.Equal(WeightsHash.Of(whole.Model), WeightsHash.Of(goesOn.Model));
+            Assert.Equal(whole.History.TrainAccuracies, goesOn.History.TrainAccuracies);
+            Assert.Equal(whole.History.ValidationAccuracies, goesOn.History.ValidationAccuracies);
+            Assert.Equal(whole.History.BestEpoch, goesOn.History.BestEpoch);
+        }
+    }
+
+    [Fact]
+    public void Counting_right_answers_can_be_cancelled()
+    {
+        using var cancel = new CancellationTokenSource();
+        Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { EvaluationBatchSize = 20 });
+        var watched = new Watched(Samples(60, 2), reads =>
+        {
+            if (reads == 2) cancel.Cancel();
+        });
+        Assert.Throws<OperationCanceledException>(() => trainer.Evaluate(watched, cancel.Token));
+        Assert.Equal(2, watched.Reads);
+    }
+
+    /// <summary>A data set that says how often its samples were read.</summary>
+    private sealed class Watched(IDataset samples, Action<int> look) : IDataset
+    {
+        public int Reads { get; private set; }
+
+        public int Count => samples.Count;
+
+        public Shape SampleShape => samples.SampleShape;
+
+        public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
+        {
+            look(++Reads);
+            samples.CopyTo(indices, batch);
+        }
+
+        public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => samples.CopyLabelsTo(indices, labels);
     }
 
     [Fact]
@@ -655,7 +728,7 @@ public sealed class TrainerTests : IDisposable
         if (!key.StartsWith("model.", StringComparison.Ordinal)) return;
         other.Resume(path, checkValues: false);
         Tensor taken = other.Model.StateDict()[key["model.".Length..]].To(DType.Float64);
-        Assert.Equal(value, taken.AsSpan<double>()[0], 1e-12);
+        Assert.Equal(value, taken.AsSpan<double>()[0], Tolerances.Float64Roundoff);
     }
 
     [Fact]
@@ -707,7 +780,7 @@ public sealed class TrainerTests : IDisposable
         }
 
         model.Add(new Linear(width, 4));
-        var trainer = new Trainer(model, new Adam(model.Parameters()), new CrossEntropyLoss(), TrainerOptions.Cs231n(new NumPyRandomState(1), 1, 50));
+        var trainer = new Trainer(model, new Adam(model.Parameters()), new CrossEntropyLoss(), Cs231n.Training(new NumPyRandomState(1), 1, 50));
         trainer.Options.ReportEvery = 1;
         trainer.Options.L2 = 1e-3;
         trainer.Options.MaxGradientNorm = 10;
@@ -732,24 +805,17 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void TheBitsAreTheSameForAnyNumberOfThreads()
     {
-        int threads = Workers.Threads;
-        try
+        using IDisposable scope = Compute.UseThreads(Compute.Threads);
+        var hashes = new HashSet<string>();
+        foreach (int count in new[] { 1, 2, 3, 8 })
         {
-            var hashes = new HashSet<string>();
-            foreach (int count in new[] { 1, 2, 3, 8 })
-            {
-                Workers.Threads = count;
-                Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 64, L2 = 1e-3, MaxGradientNorm = 0.5 });
-                trainer.Fit(Samples(300, 1), Samples(40, 2));
-                hashes.Add(WeightsHash.Of(trainer.Model));
-            }
+            Compute.Threads = count;
+            Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 64, L2 = 1e-3, MaxGradientNorm = 0.5 });
+            trainer.Fit(Samples(300, 1), Samples(40, 2));
+            hashes.Add(WeightsHash.Of(trainer.Model));
+        }
 
-            Assert.Single(hashes);
-        }
-        finally
-        {
-            Workers.Threads = threads;
-        }
+        Assert.Single(hashes);
     }
 
     [Fact]

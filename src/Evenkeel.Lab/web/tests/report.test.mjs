@@ -108,12 +108,15 @@ describe('the report', { timeout: 240_000 }, () => {
   test('is under 1.5 MB', () => assert.ok(statSync(path).size < 1.5e6, `${statSync(path).size} bytes`));
 
   test('opens in under a second', async t => {
-    // Best of five: other work on the machine is not the page's fault.
+    // Best of five: other work on the machine is not the page's fault. Only the plots that the browser lays out are asked
+    // for their place: the question alone would lay out the whole page, which takes as long as opening it.
     const times = [];
     for (let i = 0; i < 5; i++) {
       await open({}, async page => {
         times.push(await page.evaluate(() => {
-          const inView = [...document.querySelectorAll('.plot')].filter(plot => plot.getBoundingClientRect().top < innerHeight);
+          const isNear = plot => plot.checkVisibility({ contentVisibilityAuto: true });
+          const inView = [...document.querySelectorAll('.plot')]
+            .filter(plot => isNear(plot) && plot.getBoundingClientRect().top < innerHeight);
           return new Promise(done => {
             const look = () => inView.every(plot => plot.dataset.drawn) && document.readyState === 'complete' ? done(performance.now()) : requestAnimationFrame(look);
             look();

@@ -18,10 +18,10 @@ internal interface IJob
 /// <para>Chunks are claimed, so a late or preempted helper costs nothing: the caller does what nobody has claimed and waits only for
 /// helpers that have begun. Each thread claims from a range of its own first, the same range in every job of that size: what it wrote in one op is still in its
 /// cache in the next, and neighbouring chunks seldom share a cache line across threads. Then it helps with the others' ranges. A busy or nested pool runs the job inline. Helpers spin briefly for the next job, then park.</para>
-/// <para>The number of chunks of a job must depend on shapes only, never on <see cref="Threads"/>: then a result has the same bits for
+/// <para>The number of chunks of a job must depend on shapes only, never on <see cref="Compute.Threads"/>: then a result has the same bits for
 /// any number of threads.</para>
 /// </remarks>
-public static unsafe class Workers
+internal static unsafe class Workers
 {
     /// <summary>Turns of <see cref="Thread.SpinWait"/> before a helper parks: some 75 µs, longer than the gap between two ops of a step.</summary>
     private const int SpinTurns = 1000;
@@ -45,6 +45,7 @@ public static unsafe class Workers
         [FieldOffset(264)] public delegate*<void*, int, void> Invoke;
         [FieldOffset(272)] public int Chunks;
         [FieldOffset(276)] public int Helpers;
+        [FieldOffset(280)] public int Threads;
     }
 
     /// <summary>Ints from one range's counter to the next: a cache line of its own for each.</summary>
@@ -55,29 +56,8 @@ public static unsafe class Workers
     private static int s_busy;
     private static int s_started;
     private static Exception? s_failure;
-    [ThreadStatic]
-    private static bool t_alone;
 
     private static readonly SemaphoreSlim s_wake = new(0);
-    private static int s_threads = Environment.ProcessorCount;
-
-    /// <summary>
-    /// Number of threads that compute, the caller included; the number of processors unless set. Results do not depend on it.
-    /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">The value is below 1 or above 1024.</exception>
-    public static int Threads
-    {
-        get => s_threads;
-        set
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(value, 1);
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 1024);
-            s_threads = value;
-        }
-    }
-
-    /// <summary>True on a thread that does its jobs by itself: one of several that compute side by side and would only take the pool's helpers from each other.</summary>
-    internal static bool ComputesAlone { get => t_alone; set => t_alone = value; }
 
     /// <summary>Called at the start of every job; null but in tests, which let a garbage collection fall between the taking of addresses and their use.</summary>
     internal static Action? BeforeJob { get; set; }
@@ -86,8 +66,8 @@ public static unsafe class Workers
     internal static void Run<TJob>(int chunks, TJob job) where TJob : struct, IJob, allows ref struct
     {
         BeforeJob?.Invoke();
-        int helpers = Math.Min(s_threads, chunks) - 1;
-        if (helpers <= 0 || t_alone || Interlocked.CompareExchange(ref s_busy, 1, 0) != 0)
+        int threads = Compute.Threads, helpers = Math.Min(threads, chunks) - 1;
+        if (helpers <= 0 || Interlocked.CompareExchange(ref s_busy, 1, 0) != 0)
         {
             for (int chunk = 0; chunk < chunks; chunk++) job.Invoke(chunk);
             return;
@@ -96,7 +76,7 @@ public static unsafe class Workers
         try
         {
             // The job lives in this frame, which outlives every helper inside: Close waits for them.
-            Fork(&Invoke<TJob>, Unsafe.AsPointer(ref job), chunks, helpers);
+            Fork(&Invoke<TJob>, Unsafe.AsPointer(ref job), chunks, helpers, threads);
         }
         finally
         {
@@ -122,7 +102,7 @@ public static unsafe class Workers
     private static void Invoke<TJob>(void* job, int chunk) where TJob : struct, IJob, allows ref struct =>
         Unsafe.AsRef<TJob>(job).Invoke(chunk);
 
-    private static void Fork(delegate*<void*, int, void> invoke, void* job, int chunks, int helpers)
+    private static void Fork(delegate*<void*, int, void> invoke, void* job, int chunks, int helpers, int threads)
     {
         while (s_started < helpers) StartHelper();
         s_failure = null;
@@ -130,6 +110,7 @@ public static unsafe class Workers
         s_shared.Invoke = invoke;
         s_shared.Chunks = chunks;
         s_shared.Helpers = helpers;
+        s_shared.Threads = threads;
         int ranges = helpers + 1;
         if (s_claims.Length < ranges * ClaimStride) s_claims = new int[ranges * ClaimStride];
         for (int range = 0; range < ranges; range++) s_claims[range * ClaimStride] = (int)((long)chunks * range / ranges);
@@ -188,7 +169,9 @@ public static unsafe class Workers
     private static void StartHelper()
     {
         int number = ++s_started;
-        new Thread(() => Help(number), maxStackSize: 1 << 20) { IsBackground = true, Name = "Evenkeel worker" }.Start();
+        // Helpers serve every caller, so they take nothing from the one that happens to start them.
+        new Thread(() => Help(number), maxStackSize: 1 << 20) { IsBackground = true, Name = "Evenkeel worker" }
+            .UnsafeStart();
     }
 
     /// <summary>The life of helper number 1, 2, ...; the caller of a job is thread 0.</summary>
@@ -216,7 +199,7 @@ public static unsafe class Workers
             }
 
             // With more threads than processors a spinning helper only takes time from a working one.
-            if (turns++ < SpinTurns && s_threads <= Environment.ProcessorCount)
+            if (turns++ < SpinTurns && s_shared.Threads <= Environment.ProcessorCount)
             {
                 Thread.SpinWait(SpinIterations);
                 continue;

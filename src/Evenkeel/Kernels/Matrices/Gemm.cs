@@ -87,7 +87,7 @@ internal static unsafe class Gemm
         // Blocks of C: one a thread, some more where that is cheap and evens out late threads. A block copies its own rows of A and columns
         // of B, so large blocks are square. The bits do not depend on any of this.
         double flops = 2.0 * m * n * k;
-        int threads = Workers.Threads;
+        int threads = Compute.Threads;
         int wanted = flops < ParallelFlops || threads == 1 ? 1 : (int)Math.Min(flops / (ParallelFlops / 2), flops < 20e6 ? threads : flops < 1e9 ? 2 * threads : 4 * threads);
         int rowBlocks = job.Dot ? 1 : DivideUp(m, BlockRows), columnBlocks = 1;
         while (rowBlocks * columnBlocks < wanted)

@@ -56,7 +56,7 @@ public sealed class DeepMLP : Module
     public void InitializeWeights(Init init, IRandomStream random)
     {
         ArgumentNullException.ThrowIfNull(init);
-        foreach (Module layer in Linears) init.Fill(((Linear)layer).Weight.Value, random);
+        foreach (Module layer in Linears) init.Fill(((Linear)layer).Weight, random);
     }
 
     /// <inheritdoc/>

@@ -15,25 +15,30 @@ public enum LeNetPooling
 /// <summary>What differs between the LeNets of the lessons; <see cref="LeNet.Color"/> and <see cref="LeNet.Gray"/> are the two of them.</summary>
 public sealed record LeNetOptions
 {
-    /// <summary>Channels of an image.</summary>
+    /// <summary>Channels of an image. Default: 3.</summary>
     public int Channels { get; init; } = 3;
 
-    /// <summary>Number of scores.</summary>
+    /// <summary>Number of scores. Default: 2.</summary>
     public int Classes { get; init; } = 2;
 
-    /// <summary>Zeros around an image before the first convolution: with 2 an image has 28 x 28 pixels, with 0 it has 32 x 32.</summary>
+    /// <summary>
+    /// Zeros around an image before the first convolution: with 2 an image has 28 x 28 pixels, with 0 it has 32 x 32.
+    /// Default: 0.
+    /// </summary>
     public int Padding { get; init; }
 
-    /// <summary>The function after each layer but the last: ReLU, Sigmoid or Tanh.</summary>
+    /// <summary>The function after each layer but the last: ReLU, Sigmoid or Tanh. Default: ReLU.</summary>
     public Nonlinearity Activation { get; init; } = Nonlinearity.ReLU;
 
-    /// <summary>What follows the function after each convolution.</summary>
+    /// <summary>What follows the function after each convolution. Default: Max.</summary>
     public LeNetPooling Pooling { get; init; } = LeNetPooling.Max;
 
-    /// <summary>The normalization before the function; null is <see cref="NormKind.None"/>.</summary>
+    /// <summary>The normalization before the function; null is <see cref="NormKind.None"/>. Default: null.</summary>
     public NormKind? Norm { get; init; }
 
-    /// <summary>Whether there is one before the function of the second fully connected layer too.</summary>
+    /// <summary>
+    /// Whether there is one before the function of the second fully connected layer too. Default: false.
+    /// </summary>
     public bool NormAfterSecondLinear { get; init; }
 }
 
@@ -127,8 +132,8 @@ public sealed class LeNet : Module
         ArgumentNullException.ThrowIfNull(random);
         foreach (Module layer in _layers)
         {
-            if (layer is Conv2d convolution) Init.XavierUniform.Fill(convolution.Weight.Value, random);
-            else if (layer is Linear full) Init.XavierUniform.Fill(full.Weight.Value, random);
+            if (layer is Conv2d convolution) Init.XavierUniform.Fill(convolution.Weight, random);
+            else if (layer is Linear full) Init.XavierUniform.Fill(full.Weight, random);
         }
     }
 
@@ -143,8 +148,8 @@ public sealed class LeNet : Module
 
     private static void Fill(Parameter weight, Parameter? bias, Init init, IRandomStream random)
     {
-        init.Fill(weight.Value, random);
-        bias?.Value.Fill(0);
+        init.Fill(weight, random);
+        bias?.Fill(0);
     }
 
     private Module Pool() => Options.Pooling == LeNetPooling.Max ? new MaxPool2d(2) : new AvgPool2d(2);

@@ -5,22 +5,25 @@ namespace Evenkeel.Nn;
 /// <summary>Size and norm of a <see cref="ResNet"/>; as it stands it is ResNet-20 for CIFAR-10.</summary>
 public sealed record ResNetOptions
 {
-    /// <summary>Channels of an image.</summary>
+    /// <summary>Channels of an image. Default: 3.</summary>
     public int Channels { get; init; } = 3;
 
-    /// <summary>Number of scores.</summary>
+    /// <summary>Number of scores. Default: 10.</summary>
     public int Classes { get; init; } = 10;
 
-    /// <summary>Rows and columns of an image.</summary>
+    /// <summary>Rows and columns of an image. Default: 32.</summary>
     public int Side { get; init; } = 32;
 
-    /// <summary>n, the blocks of each of the three stages: the net is 6n + 2 layers deep.</summary>
+    /// <summary>n, the blocks of each of the three stages: the net is 6n + 2 layers deep. Default: 3.</summary>
     public int Blocks { get; init; } = 3;
 
-    /// <summary>Channels of the first stage; the second has twice, the third four times as many.</summary>
+    /// <summary>Channels of the first stage; the second has twice, the third four times as many. Default: 16.</summary>
     public int Width { get; init; } = 16;
 
-    /// <summary>The normalization after each convolution. With <see cref="NormKind.None"/> convolutions have a bias in its place.</summary>
+    /// <summary>
+    /// The normalization after each convolution. With <see cref="NormKind.None"/> convolutions have a bias in its
+    /// place. Default: BatchNorm.
+    /// </summary>
     public NormKind Norm { get; init; } = NormKind.BatchNorm;
 }
 

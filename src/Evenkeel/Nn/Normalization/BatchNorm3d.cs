@@ -1,52 +1,34 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Batch normalization of (N, C, D, H, W): y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and variance over N, D, H and W for each channel.
+/// Batch normalization of (N, C, D, H, W): y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and variance over N, D, H
+/// and W for each channel.
 /// </summary>
 /// <remarks>Modes, running statistics, state-dict keys and source: see <see cref="BatchNorm"/>.</remarks>
 public sealed class BatchNorm3d : BatchNorm
 {
-    /// <summary>Creates the layer with PyTorch's arguments.</summary>
-    /// <param name="numFeatures">Number of channels C.</param>
-    /// <param name="eps">Added to the variance; 0 or more.</param>
-    /// <param name="momentum">Weight of the new value in the running statistics, in [0, 1]; null for the plain mean over all batches.</param>
-    /// <param name="affine">Whether gamma and beta are learned; without them they are 1 and 0.</param>
-    /// <param name="trackRunningStats">Whether running statistics are kept; without them the batch's own are used in every mode.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No features, a negative or NaN eps, or a momentum outside [0, 1].</exception>
-    public BatchNorm3d(int numFeatures, double eps = 1e-5, double? momentum = 0.1, bool affine = true, bool trackRunningStats = true)
-        : base(numFeatures, eps, FromMomentum(momentum), affine, trackRunningStats)
+    /// <inheritdoc cref="BatchNorm1d(int, double, double?, bool, bool)"/>
+    public BatchNorm3d(int numFeatures, double eps = 1e-5, double? momentum = 0.1, bool affine = true,
+        bool trackRunningStats = true)
+        : base(dimensions: 3, numFeatures, eps, FromMomentum(momentum), affine, trackRunningStats)
     {
     }
 
-    /// <summary>Creates the layer with a running average of another convention.</summary>
-    /// <param name="numFeatures">Number of channels C.</param>
-    /// <param name="average">How the running statistics follow the batches, for example <c>RunningAverage.Keep(0.9)</c>.</param>
-    /// <param name="eps">Added to the variance; 0 or more.</param>
-    /// <param name="affine">Whether gamma and beta are learned.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No features, or a negative or NaN eps.</exception>
+    /// <inheritdoc cref="BatchNorm1d(int, RunningAverage, double, bool)"/>
     public BatchNorm3d(int numFeatures, RunningAverage average, double eps = 1e-5, bool affine = true)
-        : base(numFeatures, eps, average, affine, trackRunningStats: true)
+        : base(dimensions: 3, numFeatures, eps, average, affine, trackRunningStats: true)
     {
     }
 
-    /// <summary>Creates the layer in a library's convention; the ranks stay this layer's. With channels last the channels are the input's last dimension.</summary>
-    /// <param name="numFeatures">Number of channels C.</param>
-    /// <param name="convention">Whose batch norm it is, for example <c>NormConvention.Keras</c>.</param>
-    /// <param name="useScale">Whether gamma is learned; without it it is 1.</param>
-    /// <param name="useBias">Whether beta is learned; without it it is 0.</param>
-    /// <param name="trackRunningStats">Whether running statistics are kept; without them the batch's own are used in every mode.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No features, or a negative or NaN eps.</exception>
-    public BatchNorm3d(int numFeatures, NormConvention convention, bool useScale = true, bool useBias = true, bool trackRunningStats = true)
-        : base(numFeatures, convention, useScale, useBias, trackRunningStats)
+    /// <inheritdoc cref="BatchNorm1d(int, NormConvention, bool, bool, bool)"/>
+    public BatchNorm3d(int numFeatures, NormConvention convention, bool useScale = true, bool useBias = true,
+        bool trackRunningStats = true)
+        : base(dimensions: 3, numFeatures, convention, useScale, useBias, trackRunningStats)
     {
     }
 
     internal BatchNorm3d(BatchNorm source, ModuleCopier copier)
-        : base(source, source.Form with { SpansGroup = false }, copier)
+        : base(source, source.Convention, source.Form with { SpansGroup = false }, copier)
     {
     }
-
-    private protected override string ExpectedShape => "(N, {0}, D, H, W)";
-
-    private protected override bool Takes(int rank) => rank == 5;
 }

@@ -5,45 +5,47 @@ namespace Evenkeel.Nn;
 /// dimensions but the channels'.
 /// </summary>
 /// <remarks>
-/// <para>The channel axis costs nothing: (N, H, W, C) is (N·H·W, C) in memory, and any other axis is a reshape to (before, C, after). Nothing is transposed.</para>
-/// <para>Modes, running statistics, state-dict keys and source: see <see cref="BatchNorm"/>; the conventions: <see cref="NormConvention"/>.</para>
+/// <para>The channel axis costs nothing: (N, H, W, C) is (N·H·W, C) in memory, and any other axis is a reshape to
+/// (before, C, after). Nothing is transposed.</para>
+/// <para><c>Forward(x, mask)</c> takes a mask, as Keras and Flax have it: 0 or 1 for each position, the input's shape
+/// without the channel axis, (N, L) for (N, L, C). In training only the positions whose mask is 1 count in the
+/// statistics; a value that the mask leaves out does not reach them even if it is NaN. All positions are normalized,
+/// the masked ones too, and in eval the mask changes nothing. A mask of another shape, with other values or without a 1
+/// is an <see cref="ArgumentException"/>, and so is one with a single 1 if the convention says that one value per
+/// channel is an error. Keras adds 1e-7 to the count of ones; here it is exact, as in Flax.</para>
+/// <para>Modes, running statistics, state-dict keys and source: see <see cref="BatchNorm"/>; the conventions:
+/// <see cref="NormConvention"/>.</para>
 /// </remarks>
 /// <example><c>new BatchNormalization(16, NormConvention.Keras)</c> is <c>keras.layers.BatchNormalization()</c> on inputs (N, ..., 16).</example>
 public sealed class BatchNormalization : BatchNorm
 {
     /// <summary>Creates the layer.</summary>
-    /// <param name="numFeatures">Number of channels C.</param>
+    /// <param name="numFeatures">Number of channels C, 1 or more.</param>
     /// <param name="convention">Whose batch norm it is.</param>
-    /// <param name="useScale">Whether gamma is learned; without it it is 1 (<c>scale</c> in Keras, <c>use_scale</c> in Flax).</param>
-    /// <param name="useBias">Whether beta is learned; without it it is 0 (<c>center</c> in Keras, <c>use_bias</c> in Flax).</param>
-    /// <param name="trackRunningStats">Whether running statistics are kept; without them the batch's own are used in every mode.</param>
+    /// <param name="useScale">
+    /// Whether gamma is learned, which is the default; without it it is 1 (<c>scale</c> in Keras, <c>use_scale</c> in
+    /// Flax).
+    /// </param>
+    /// <param name="useBias">
+    /// Whether beta is learned, which is the default; without it it is 0 (<c>center</c> in Keras, <c>use_bias</c> in
+    /// Flax).
+    /// </param>
+    /// <param name="trackRunningStats">
+    /// Whether running statistics are kept, which is the default; without them the batch's own are used in every mode.
+    /// </param>
+    /// <exception cref="ArgumentNullException">No convention.</exception>
     /// <exception cref="ArgumentOutOfRangeException">No features, or a negative or NaN eps.</exception>
-    public BatchNormalization(int numFeatures, NormConvention convention, bool useScale = true, bool useBias = true, bool trackRunningStats = true)
-        : base(numFeatures, convention, useScale, useBias, trackRunningStats)
+    public BatchNormalization(int numFeatures, NormConvention convention, bool useScale = true, bool useBias = true,
+        bool trackRunningStats = true)
+        : base(dimensions: null, numFeatures, convention, useScale, useBias, trackRunningStats)
     {
     }
 
     internal BatchNormalization(BatchNorm source, ModuleCopier copier)
-        : base(source, source.Form with { SpansGroup = false }, copier)
+        : base(source, source.Convention, source.Form with { SpansGroup = false }, copier)
     {
     }
 
-    /// <summary>The layer of any rank that a synchronized one is alone: there its convention's ranks were not asked for.</summary>
-    internal BatchNormalization(SyncBatchNorm source, RankRule ranks, ModuleCopier copier)
-        : base(source, source.Convention with { Ranks = ranks }, source.Form with { SpansGroup = false }, copier)
-    {
-    }
-
-    private protected override string ExpectedShape => $"an input of {Convention.Ranks} with {{0}} channels as dimension {Convention.ChannelAxis} ({Convention.Name})";
-
-    private protected override bool Takes(int rank) => Convention.Ranks.Takes(rank);
-
-    /// <summary>
-    /// The layer with a mask, as Keras and Flax have it: in training only the positions whose mask is 1 count in the statistics. All positions are normalized, the masked ones too, and in eval the mask changes nothing.
-    /// </summary>
-    /// <param name="x">The input.</param>
-    /// <param name="mask">0 or 1 for each position: the input's shape without the channel axis, (N, L) for (N, L, C).</param>
-    /// <exception cref="ArgumentException">The mask has another shape, other values, no 1, or just one where one value per channel is an error.</exception>
-    /// <remarks>A value that the mask leaves out does not reach the statistics even if it is NaN. Keras adds 1e-7 to the count of ones; here it is exact, as in Flax.</remarks>
-    public Tensor Forward(Tensor x, Tensor mask) => ForwardUnder(mask, x);
+    /// <inheritdoc/>
+    protected override Tensor ForwardCore(Tensor x, Tensor second) => Normalize(x, mask: second);
 }

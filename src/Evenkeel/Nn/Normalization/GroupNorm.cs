@@ -90,10 +90,10 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalizati
             throw new ArgumentException($"GroupNorm: expected {expected}, got {x.Shape}. {remedy}");
         }
 
-        if (axis == 1) return x.GroupNorm(NumGroups, Weight, Bias, Eps, fuseReLU);
+        if (axis == 1) return x.FusedGroupNorm(NumGroups, Weight, Bias, Eps, fuseReLU);
         // The channels move to dimension 1 and back; the others keep their order.
         int[] first = [0, axis, .. Enumerable.Range(1, rank - 1).Where(i => i != axis)], back = new int[rank];
         for (int i = 0; i < rank; i++) back[first[i]] = i;
-        return x.Permute(first).GroupNorm(NumGroups, Weight, Bias, Eps, fuseReLU).Permute(back);
+        return x.Permute(first).FusedGroupNorm(NumGroups, Weight, Bias, Eps, fuseReLU).Permute(back);
     }
 }

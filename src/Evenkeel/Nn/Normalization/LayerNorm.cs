@@ -34,9 +34,11 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalizati
 
     /// <summary>Creates the layer for vectors of <paramref name="features"/> values.</summary>
     /// <param name="features">Size of the last dimension.</param>
-    /// <param name="eps">Added to the variance; 0 or more.</param>
-    public LayerNorm(int features, double eps = 1e-5)
-        : this(Positive(features), eps)
+    /// <param name="eps">Added to the variance; 0 or more. Default: 1e-5.</param>
+    /// <param name="elementwiseAffine">Whether gamma and beta are learned. Default: true.</param>
+    /// <param name="bias">Whether beta is learned, if gamma is. Default: true.</param>
+    public LayerNorm(int features, double eps = 1e-5, bool elementwiseAffine = true, bool bias = true)
+        : this(Positive(features), eps, elementwiseAffine, bias)
     {
     }
 
@@ -60,7 +62,7 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalizati
     }
 
     /// <inheritdoc/>
-    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.LayerNorm(NormalizedShape, Weight, Bias, Eps, fuseReLU: true);
+    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.FusedLayerNorm(NormalizedShape, Weight, Bias, Eps, fuseReLU: true);
 
     /// <summary>Whatever the scheme: gamma 1, beta 0.</summary>
     void IInitializable.SetStartValues(Init init, IRandomStream random)

@@ -2,19 +2,6 @@ using System.Numerics;
 
 namespace Evenkeel.Nn;
 
-/// <summary>Whether a library can leave gamma and beta out of a batch norm.</summary>
-public enum AffineChoice
-{
-    /// <summary>No: both are always there. Feed constants 1 and 0.</summary>
-    Always,
-
-    /// <summary>Both or neither: PyTorch's <c>affine</c>.</summary>
-    Together,
-
-    /// <summary>Each by itself: <c>scale</c> and <c>center</c> of Keras, <c>use_scale</c> and <c>use_bias</c> of Flax.</summary>
-    Separately,
-}
-
 /// <summary>Which ranks of input a batch norm takes.</summary>
 public readonly record struct RankRule
 {
@@ -50,11 +37,11 @@ public readonly record struct RankRule
 /// What a library means by batch normalization: the running average, eps, the channel axis, the ranks, one value per channel. A layer made with it computes what that library computes.
 /// </summary>
 /// <remarks>
-/// <para>Two kinds of rows. What changes numbers or refuses inputs is obeyed by the layer: <see cref="Average"/> (with its estimator and start values), <see cref="Eps"/>, <see cref="ChannelAxis"/>,
-/// <see cref="Ranks"/> (of <see cref="BatchNormalization"/>; the layers with PyTorch's names keep their own) and <see cref="SingleValue"/>. What a library merely lacks
-/// (<see cref="Affine"/>, <see cref="HasMask"/>, <see cref="HasCumulativeAverage"/>, <see cref="HasUntrackedStatistics"/>) is recorded, and not forbidden here.</para>
+/// <para>A layer obeys what changes numbers or refuses inputs: <see cref="Average"/> (with its estimator and start
+/// values), <see cref="Eps"/>, <see cref="ChannelAxis"/>, <see cref="Ranks"/> (of <see cref="BatchNormalization"/>; the
+/// layers with PyTorch's names keep their own) and <see cref="SingleValue"/>.</para>
 /// <para>All of them normalize with the biased variance of the batch. A convention is a value: <c>NormConvention.Keras with { Eps = 1e-5 }</c> is another one.</para>
-/// <para>docs/conventions.md compares the libraries and works three batches through each of them.</para>
+/// <para>docs/conventions.md compares the libraries, also in what they lack, and works three batches through each.</para>
 /// </remarks>
 public sealed record NormConvention
 {
@@ -71,10 +58,6 @@ public sealed record NormConvention
         ChannelAxis = 1,
         Ranks = RankRule.Of(2, 3, 4, 5),
         SingleValue = SingleValue.Error,
-        Affine = AffineChoice.Together,
-        HasCumulativeAverage = true,
-        HasUntrackedStatistics = true,
-        TrainSwitch = "module.training, set by train() and eval()",
         LayerNormEps = 1e-5,
         GroupNormEps = 1e-5,
     };
@@ -88,9 +71,6 @@ public sealed record NormConvention
         ChannelAxis = -1,
         Ranks = RankRule.From(2),
         SingleValue = SingleValue.Beta,
-        Affine = AffineChoice.Separately,
-        HasMask = true,
-        TrainSwitch = "the call's argument training; layer.trainable = False means inference",
         LayerNormEps = 1e-3,
         GroupNormEps = 1e-3,
         GroupNormGroups = 32,
@@ -106,16 +86,16 @@ public sealed record NormConvention
         ChannelAxis = -1,
         Ranks = RankRule.From(2),
         SingleValue = SingleValue.Beta,
-        Affine = AffineChoice.Separately,
-        HasMask = true,
-        TrainSwitch = "the argument use_running_average",
         LayerNormEps = 1e-6,
         GroupNormEps = 1e-6,
         GroupNormGroups = 32,
         RMSNormEps = 1e-6,
     };
 
-    /// <summary>ONNX: the operator BatchNormalization-15.</summary>
+    /// <summary>
+    /// ONNX: the operator BatchNormalization-15. Running statistics are inputs there, so it has no start values of its own:
+    /// write them into <see cref="BatchNorm.Running"/>.
+    /// </summary>
     public static NormConvention Onnx { get; } = new()
     {
         Name = "ONNX",
@@ -124,49 +104,13 @@ public sealed record NormConvention
         ChannelAxis = 1,
         Ranks = RankRule.From(1),
         SingleValue = SingleValue.Beta,
-        Affine = AffineChoice.Always,
-        StatisticsAreInputs = true,
-        TrainSwitch = "the attribute training_mode",
         LayerNormEps = 1e-5,
         GroupNormEps = 1e-5,
         RMSNormEps = 1e-5,
     };
 
-    /// <summary>The notebook of CS231n: <c>batchnorm_forward</c>.</summary>
-    public static NormConvention Cs231n { get; } = new()
-    {
-        Name = "CS231n",
-        Average = RunningAverage.Cs231n,
-        Eps = 1e-5,
-        ChannelAxis = 1,
-        Ranks = RankRule.Of(2),
-        SingleValue = SingleValue.Beta,
-        Affine = AffineChoice.Always,
-        TrainSwitch = "bn_param['mode']",
-        LayerNormEps = 1e-5,
-        GroupNormEps = 1e-5,
-    };
-
-    /// <summary>
-    /// "Dive into Deep Learning", from scratch; its second English edition computes the same and calls the 0.9 a 0.1. Some copies of the code start the running variance at 0:
-    /// <c>D2l with { Average = RunningAverage.Cs231n }</c>.
-    /// </summary>
-    public static NormConvention D2l { get; } = new()
-    {
-        Name = "D2L",
-        Average = RunningAverage.Keep(0.9) with { Estimator = VarianceEstimator.Biased },
-        Eps = 1e-5,
-        ChannelAxis = 1,
-        Ranks = RankRule.Of(2, 4),
-        SingleValue = SingleValue.Beta,
-        Affine = AffineChoice.Always,
-        TrainSwitch = "torch.is_grad_enabled()",
-        LayerNormEps = 1e-5,
-        GroupNormEps = 1e-5,
-    };
-
-    /// <summary>The six presets.</summary>
-    public static IReadOnlyList<NormConvention> All { get; } = [Torch, Keras, Flax, Onnx, Cs231n, D2l];
+    /// <summary>The presets.</summary>
+    public static IReadOnlyList<NormConvention> All { get; } = [Torch, Keras, Flax, Onnx];
 
     /// <summary>The library's name.</summary>
     public required string Name { get; init; }
@@ -185,24 +129,6 @@ public sealed record NormConvention
 
     /// <summary>What one value per channel is in training.</summary>
     public required SingleValue SingleValue { get; init; }
-
-    /// <summary>Whether gamma and beta can be left out.</summary>
-    public required AffineChoice Affine { get; init; }
-
-    /// <summary>Whether the library takes a mask of the positions that count.</summary>
-    public bool HasMask { get; init; }
-
-    /// <summary>Whether the library can average all batches with the same weight (<c>momentum=None</c>).</summary>
-    public bool HasCumulativeAverage { get; init; }
-
-    /// <summary>Whether the library can do without running statistics (<c>track_running_stats=False</c>).</summary>
-    public bool HasUntrackedStatistics { get; init; }
-
-    /// <summary>Whether the running statistics are inputs of the operation (ONNX), which therefore has no start values: write them into <see cref="TrackingNorm.Running"/>.</summary>
-    public bool StatisticsAreInputs { get; init; }
-
-    /// <summary>What tells the library that it is training. Here it is the tape's <see cref="Mode"/>.</summary>
-    public required string TrainSwitch { get; init; }
 
     /// <summary>eps of the library's layer norm.</summary>
     public required double LayerNormEps { get; init; }

@@ -55,7 +55,7 @@ public sealed class RMSNorm : Module, IFusesReLU, IInitializable, INormalization
     }
 
     /// <inheritdoc/>
-    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.RMSNorm(NormalizedShape, Weight, Eps, fuseReLU: true);
+    Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.FusedRMSNorm(NormalizedShape, Weight, Eps, fuseReLU: true);
 
     /// <summary>Whatever the scheme: gamma 1.</summary>
     void IInitializable.SetStartValues(Init init, IRandomStream random) => Weight?.Value.Fill(1);

@@ -81,15 +81,14 @@ public sealed partial class Tensor
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
     /// <param name="running">Statistics that follow the virtual batches one by one, and that eval mode uses; null where there are none.</param>
     /// <param name="eps">Added to the variance; 0 or more.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <param name="training">Whose statistics: true the batch's, false the running ones, null as the tape's mode says; see <see cref="BatchNorm"/>.</param>
     /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, or a virtual batch with one value a channel where its statistics are needed.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A virtual batch size below 1, or a negative or NaN eps.</exception>
     /// <remarks>Source: Hoffer, Hubara and Soudry, NeurIPS 2017. A batch of at most one virtual batch gives the bits of plain batch norm.</remarks>
-    public Tensor GhostBatchNorm(int virtualBatchSize, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null)
+    public Tensor GhostBatchNorm(int virtualBatchSize, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null)
     {
         NormChecks.VirtualBatchSize("GhostBatchNorm", virtualBatchSize);
-        return NormalizeBatch(new BatchForm { VirtualBatchSize = virtualBatchSize }, gamma, beta, running, eps, fuseReLU, training);
+        return NormalizeBatch(new BatchForm { VirtualBatchSize = virtualBatchSize }, gamma, beta, running, eps, fuseReLU: false, training);
     }
 
     /// <summary>
@@ -99,7 +98,6 @@ public sealed partial class Tensor
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
     /// <param name="running">Statistics that follow the group's batches and that eval mode uses; null where there are none.</param>
     /// <param name="eps">Added to the variance; 0 or more.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <param name="training">Whose statistics: true the batch's, false the running ones, null as the tape's mode says; see <see cref="BatchNorm"/>.</param>
     /// <param name="parts">
     /// Samples of each part of this batch, together all of them: the moments are then taken part by part and pooled, which gives the bits that as many members with a part each give. Empty: one part.
@@ -110,8 +108,8 @@ public sealed partial class Tensor
     /// Without a collective, in one of a single member, and on a tape in <see cref="Mode.Eval"/> it is plain batch norm, bit for bit. The gradients of gamma and beta are this member's share; the group's are the sum over its members.
     /// <para>Source: the pooled moments are those of Chan, Golub and LeVeque, 1979, taken in the order of the ranks; semantics of PyTorch's <c>torch.nn.SyncBatchNorm</c>.</para>
     /// </remarks>
-    public Tensor SyncBatchNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null, ReadOnlySpan<int> parts = default) =>
-        NormalizeBatch(new BatchForm { SpansGroup = true }, gamma, beta, running, eps, fuseReLU, training, parts: parts);
+    public Tensor SyncBatchNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null, ReadOnlySpan<int> parts = default) =>
+        NormalizeBatch(new BatchForm { SpansGroup = true }, gamma, beta, running, eps, fuseReLU: false, training, parts: parts);
 
     /// <summary>
     /// Batch renormalization: batch norm corrected by r and d towards what the running statistics give, y = gamma·((x - mean)/std·r + d) + beta. The functional form; see <c>BatchRenorm2d</c>.
@@ -121,15 +119,14 @@ public sealed partial class Tensor
     /// <param name="running">Statistics that follow the batches, that eval mode uses, and that training corrects towards.</param>
     /// <param name="limits">How large r and d may be after how many batches; null for the paper's.</param>
     /// <param name="eps">Added to both variances; 0 or more.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, or not more than one value a channel where the batch's statistics are needed.</exception>
     /// <remarks>
     /// r = clip(std/std_running, 1/rmax, rmax) and d = clip((mean - mean_running)/std_running, -dmax, dmax) with the running statistics before this batch; both are constants in the backward pass.
     /// <para>Source: Ioffe, "Batch Renormalization", NeurIPS 2017.</para>
     /// </remarks>
-    public Tensor BatchRenorm(Tensor? gamma, Tensor? beta, RunningStatistics running, RenormLimits? limits = null, double eps = 1e-5, bool fuseReLU = false)
+    public Tensor BatchRenorm(Tensor? gamma, Tensor? beta, RunningStatistics running, RenormLimits? limits = null, double eps = 1e-5)
     {
         ArgumentNullException.ThrowIfNull(running);
-        return NormalizeBatch(new BatchForm { Limits = limits ?? RenormLimits.Paper }, gamma, beta, running, eps, fuseReLU);
+        return NormalizeBatch(new BatchForm { Limits = limits ?? RenormLimits.Paper }, gamma, beta, running, eps, fuseReLU: false);
     }
 }

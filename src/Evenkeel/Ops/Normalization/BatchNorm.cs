@@ -206,7 +206,6 @@ public sealed partial class Tensor
     /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="running">Statistics that follow the batches and that eval mode uses; null for none.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant channel gives beta.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <param name="training">
     /// True: the batch's own statistics, which <paramref name="running"/> then follows; false: <paramref name="running"/>; null: as the tape's mode says, and without a tape it is Eval. Frozen statistics are used in either case.
     /// </param>
@@ -214,6 +213,6 @@ public sealed partial class Tensor
     /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, one value per channel if that is an error, or no running statistics if they are needed.</exception>
     /// <remarks>Source: Ioffe and Szegedy, ICML 2015. An empty batch gives an empty result. On a tape that pools batch statistics it is <see cref="SyncBatchNorm"/>.</remarks>
     public Tensor BatchNorm(
-        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool fuseReLU = false, bool? training = null, SingleValue singleValue = SingleValue.Error) =>
-        NormalizeBatch(default, gamma, beta, running, eps, fuseReLU, training, singleValue);
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null, SingleValue singleValue = SingleValue.Error) =>
+        NormalizeBatch(default, gamma, beta, running, eps, fuseReLU: false, training, singleValue);
 }

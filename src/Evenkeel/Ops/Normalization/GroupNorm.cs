@@ -347,13 +347,16 @@ public sealed partial class Tensor
     /// <param name="gamma">Scale, one value a channel; null means 1.</param>
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant group gives beta.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <exception cref="ArgumentException">Not (N, C, ...), channels that the groups do not divide, a gamma or beta of another size, or groups of one value.</exception>
     /// <remarks>
     /// A group of one value has no spread: the output would be beta whatever the input, and nothing could be learned through it, so it is refused (PyTorch refuses it for N = 1 only).
     /// <para>Source: Wu and He, "Group Normalization", ECCV 2018.</para>
     /// </remarks>
-    public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5, bool fuseReLU = false)
+    public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
+        FusedGroupNorm(groups, gamma, beta, eps, fuseReLU: false);
+
+    /// <summary>The same, and ReLU in the same pass over memory if wanted, with the same bits.</summary>
+    internal Tensor FusedGroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps, bool fuseReLU)
     {
         NormChecks.Groups("GroupNorm", this, groups, gamma, beta, eps);
         int perGroup = Shape[1] / groups, spatial = Count == 0 ? 1 : Count / Shape[0] / Shape[1];

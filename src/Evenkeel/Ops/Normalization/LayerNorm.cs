@@ -29,10 +29,13 @@ public sealed partial class Tensor
     /// <param name="gamma">Scale of that shape; null means 1.</param>
     /// <param name="beta">Shift of that shape; null means 0.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant row gives beta.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <exception cref="ArgumentException">The input's trailing dimensions are not <paramref name="normalizedShape"/>, or gamma or beta have another shape.</exception>
     /// <remarks>Source: Ba, Kiros and Hinton, 2016.</remarks>
-    public Tensor LayerNorm(Shape normalizedShape, Tensor? gamma, Tensor? beta, double eps = 1e-5, bool fuseReLU = false)
+    public Tensor LayerNorm(Shape normalizedShape, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
+        FusedLayerNorm(normalizedShape, gamma, beta, eps, fuseReLU: false);
+
+    /// <summary>The same, and ReLU in the same pass over memory if wanted, with the same bits.</summary>
+    internal Tensor FusedLayerNorm(Shape normalizedShape, Tensor? gamma, Tensor? beta, double eps, bool fuseReLU)
     {
         NormChecks.Eps("LayerNorm", eps);
         NormChecks.TrailingShape("LayerNorm", normalizedShape, this);

@@ -273,7 +273,7 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
     private void Agree<T>() where T : unmanaged, IFloatingPointIeee754<T>
     {
         long channelBytes = (long)_shape.Values * sizeof(T);
-        int threads = Workers.ComputesAlone ? 1 : Workers.Threads;
+        int threads = Compute.Threads;
         // A matrix sets no limit. The walk depends on whether there is one, but not on which: that is a matter of threads, which must not change the bits.
         int atOnce = _shape.Spatial <= 1 ? int.MaxValue : (int)Math.Clamp((long)threads * CacheSizes.SecondLevelOfTwo / channelBytes, 1, _shape.Channels);
         (double count, atOnce) = _statistics.Agree(atOnce);

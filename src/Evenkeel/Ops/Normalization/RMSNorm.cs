@@ -35,10 +35,13 @@ public sealed partial class Tensor
     /// <param name="normalizedShape">The trailing dimensions that are normalized together; exactly the input's last ones.</param>
     /// <param name="gamma">Scale of that shape; null means 1.</param>
     /// <param name="eps">Added to the mean square; 0 or more. With 0 a row of zeros gives 0. Null is the machine epsilon of the input's type: 2^-23 for float32, 2^-52 for float64.</param>
-    /// <param name="fuseReLU">Also apply ReLU, in the same pass over memory and with the same bits.</param>
     /// <exception cref="ArgumentException">The input's trailing dimensions are not <paramref name="normalizedShape"/>, or gamma has another shape.</exception>
     /// <remarks>Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.</remarks>
-    public Tensor RMSNorm(Shape normalizedShape, Tensor? gamma, double? eps = null, bool fuseReLU = false)
+    public Tensor RMSNorm(Shape normalizedShape, Tensor? gamma, double? eps = null) =>
+        FusedRMSNorm(normalizedShape, gamma, eps, fuseReLU: false);
+
+    /// <summary>The same, and ReLU in the same pass over memory if wanted, with the same bits.</summary>
+    internal Tensor FusedRMSNorm(Shape normalizedShape, Tensor? gamma, double? eps, bool fuseReLU)
     {
         double added = eps ?? NormTheorem.MachineEpsilon(DType);
         NormChecks.Eps("RMSNorm", added);

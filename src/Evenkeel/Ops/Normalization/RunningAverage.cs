@@ -9,7 +9,7 @@ public enum VarianceEstimator
     /// <summary>Σ(x-mean)²/(m-1), Bessel's correction: PyTorch.</summary>
     Unbiased,
 
-    /// <summary>Σ(x-mean)²/m: the paper's notebook forms (CS231n, D2L), Keras, Flax, ONNX.</summary>
+    /// <summary>Σ(x-mean)²/m: Keras, Flax, ONNX.</summary>
     Biased,
 }
 
@@ -24,15 +24,12 @@ public readonly record struct RunningAverage
     /// <exception cref="ArgumentOutOfRangeException">The weight is not in [0, 1].</exception>
     public static RunningAverage Torch(double momentum = 0.1) => new() { WeightOfNew = Check(momentum, nameof(momentum)), InitialVariance = 1 };
 
-    /// <summary>running ← weight·running + (1 - weight)·new: the convention of Keras, Flax, ONNX, CS231n and D2L, where the number weighs the old value.</summary>
+    /// <summary>running ← weight·running + (1 - weight)·new: the convention of Keras, Flax and ONNX, where the number weighs the old value.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The weight is not in [0, 1].</exception>
     public static RunningAverage Keep(double weightOfOld) => new() { WeightOfNew = 1 - Check(weightOfOld, nameof(weightOfOld)), InitialVariance = 1 };
 
     /// <summary>The mean over all batches seen, each with the same weight: PyTorch's <c>momentum=None</c>.</summary>
     public static RunningAverage Cumulative => new() { IsCumulative = true, InitialVariance = 1 };
-
-    /// <summary>The notebook's: <c>Keep(0.9)</c>, the biased variance, and start values 0 and 0 (PyTorch starts at 0 and 1).</summary>
-    public static RunningAverage Cs231n => Keep(0.9) with { Estimator = VarianceEstimator.Biased, InitialVariance = 0 };
 
     /// <summary>The weight of the new value, in [0, 1]; not used where <see cref="IsCumulative"/>.</summary>
     public double WeightOfNew { get; private init; }
@@ -46,7 +43,7 @@ public readonly record struct RunningAverage
     /// <summary>The running mean before the first batch: 0 in every library.</summary>
     public double InitialMean { get; init; }
 
-    /// <summary>The running variance before the first batch: 1 (PyTorch, Keras, Flax) or 0 (CS231n).</summary>
+    /// <summary>The running variance before the first batch: 1 in PyTorch, Keras and Flax; some code starts at 0.</summary>
     public double InitialVariance { get; init; }
 
     /// <summary>

@@ -17,7 +17,7 @@ public sealed class CosineWithWarmup : LearningRateScheduler
     /// <param name="optimizer">The optimizer.</param>
     /// <param name="warmup">Counts of the linear rise.</param>
     /// <param name="total">Count at which the smallest share is reached.</param>
-    /// <param name="minimumShare">Smallest share of the initial learning rate.</param>
+    /// <param name="minimumShare">Smallest share of the initial learning rate. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">warmup is negative or not below total, or the share is outside [0, 1].</exception>
     public CosineWithWarmup(Optimizer optimizer, long warmup, long total, double minimumShare = 0)
         : base(optimizer)

@@ -6,7 +6,7 @@ public sealed class StepLR : LearningRateScheduler
     /// <summary>Creates the schedule.</summary>
     /// <param name="optimizer">The optimizer.</param>
     /// <param name="stepSize">Counts between two changes.</param>
-    /// <param name="gamma">The factor.</param>
+    /// <param name="gamma">The factor. Default: 0.1.</param>
     /// <exception cref="ArgumentOutOfRangeException">stepSize is below 1, or gamma negative.</exception>
     public StepLR(Optimizer optimizer, int stepSize, double gamma = 0.1)
         : base(optimizer)

@@ -1,5 +1,5 @@
+using Evenkeel.Lab;
 using Evenkeel.Lab.Claims;
-using Evenkeel.Lab.Commands;
 using Evenkeel.Lab.Experiments;
 using Xunit;
 
@@ -15,11 +15,12 @@ public sealed class ClaimTests
     [Fact]
     public void Some_cases_hold_and_the_condition_names_them_or_the_others_where_those_are_fewer()
     {
-        Judged("holds if case 1", s_holds, s_fails);
-        Judged("holds if case 2", s_undecided, s_holds);
-        Judged("holds if case 1, or case 3", s_holds, s_undecided, s_holds, s_fails);
-        Judged("holds if not: case 2", s_holds, s_undecided, s_holds);
-        Judged("holds if not: case 2, case 4", s_holds, s_undecided, s_holds, s_fails, s_holds);
+        Judged("holds only for case 1", s_holds, s_fails);
+        Judged("holds only for case 2", s_undecided, s_holds);
+        Judged("holds only for case 1 and case 3", s_holds, s_undecided, s_holds, s_fails);
+        Judged("holds, except for case 2", s_holds, s_undecided, s_holds);
+        Judged("holds, except for case 2 and case 4", s_holds, s_undecided, s_holds, s_fails, s_holds);
+        Judged("holds only for case 1, case 2 and case 3", s_holds, s_holds, s_holds, s_fails, s_fails, s_fails);
     }
 
     [Fact]
@@ -41,7 +42,7 @@ public sealed class ClaimTests
     public void A_quick_run_that_leaves_a_case_open_gives_no_verdict()
     {
         Check("holds", s_holds, s_holds);
-        Check("holds if case 1", s_holds, s_fails);
+        Check("holds only for case 1", s_holds, s_fails);
         Check("fails", s_fails, s_fails);
         Check("needs the full run", s_holds, s_undecided);
         Check("needs the full run", s_undecided);
@@ -66,7 +67,7 @@ public sealed class ClaimTests
     public void A_case_may_have_a_bound_of_its_own_and_may_be_a_ratio()
     {
         Finding finding = new Made(new Case("other bound", s_fails, Bound: Bound.AtMost(0.5)), new Case("ratio", [1.5, 2, 2.67], IsRatio: true)).Judge(Evidence("made"));
-        Assert.Equal("holds if other bound", finding.VerdictText);
+        Assert.Equal("holds only for other bound", finding.VerdictText);
         Assert.Equal(Bound.AtMost(0.5), finding.Cases[0].Bound);
         Assert.Equal(2, finding.Cases[1].Interval.Mean, 0.01);
         Assert.Equal(Verdict.Undecided, finding.Cases[1].Verdict);
@@ -131,5 +132,7 @@ public sealed class ClaimTests
         public override string Practice => "practice";
 
         protected override IEnumerable<Case> Measure(Evidence evidence) => cases;
+
+        protected override string? Remark(Evidence evidence) => null;
     }
 }

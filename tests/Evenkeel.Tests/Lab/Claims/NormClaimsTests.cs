@@ -10,14 +10,14 @@ public sealed class NormClaimsTests
     [Theory]
     [InlineData(0.6, 0.6, "holds")]
     [InlineData(0.8, 0.8, "fails")]
-    [InlineData(0.8, 0.6, "holds if not: the net is a ResNet")]
+    [InlineData(0.8, 0.6, "holds, except for the ResNet")]
     public void C28_wants_batch_norm_behind_at_batches_of_2(double resnet, double others, string verdict) => Assert.Equal(
         verdict, Judge("C28", Compared((net, norm, size) => norm != ComparedNorm.Batch || size != 2 ? 0.8 : net == ComparedNet.ResNet ? resnet : others)));
 
     [Theory]
     [InlineData(0.79, 0, "holds")]
     [InlineData(0.7, 1e-3, "fails")]
-    [InlineData(0.9, 0, "holds if judged by an image's output in another batch")]
+    [InlineData(0.9, 0, "holds only for an image's output in another batch")]
     public void C29_wants_group_norm_the_same_at_2_and_32(double tiny, double mates, string verdict)
     {
         (string name, Dictionary<string, double> figures) = Compared((_, norm, size) => norm == ComparedNorm.Group && size == 2 ? tiny : 0.8);
@@ -29,14 +29,14 @@ public sealed class NormClaimsTests
     [Theory]
     [InlineData(0.82, 0.81, "holds")]
     [InlineData(0.79, 0.8, "fails")]
-    [InlineData(0.82, 0.83, "holds if not: the net is LeNet")]
+    [InlineData(0.82, 0.83, "holds, except for LeNet")]
     public void C30_wants_batch_norm_ahead_at_32(double batch, double layerInLeNet, string verdict) => Assert.Equal(verdict, Judge("C30", Compared((net, norm, _) =>
         norm == ComparedNorm.Batch ? batch : norm == ComparedNorm.Layer && net == ComparedNet.LeNet ? layerInLeNet : 0.8)));
 
     [Theory]
     [InlineData(0.01, 0.85, "holds")]
     [InlineData(0.04, 0.8, "fails")]
-    [InlineData(0.03, 0.85, "holds if judged by the worst epoch")]
+    [InlineData(0.03, 0.85, "holds only for the worst epoch")]
     public void C31_wants_half_of_the_jumps_gone(double swing, double lowest, string verdict) => Assert.Equal(verdict, Judge("C31", ("recalibration", new()
     {
         ["large.movingSwing"] = 0.04,
@@ -54,7 +54,7 @@ public sealed class NormClaimsTests
     [Theory]
     [InlineData(1.5, 1.2, 1e-6, "holds")]
     [InlineData(0.9, 0.8, 1e-3, "fails")]
-    [InlineData(1.5, 0.9, 1e-6, "holds if not: it is a ResNet, by time")]
+    [InlineData(1.5, 0.9, 1e-6, "holds, except for the time of the ResNet")]
     public void C32_wants_the_same_scores_in_less_time(double lenet, double resnet, double difference, string verdict) => Assert.Equal(verdict, Judge("C32", ("folding", new()
     {
         ["lenet.speedup"] = lenet,

@@ -11,7 +11,7 @@ public sealed class RegularizationClaimsTests
     [Theory]
     [InlineData(0.80, 0.80, "holds")]
     [InlineData(0.85, 0.85, "fails")]
-    [InlineData(0.85, 0.79, "holds if the other choice is dropout 0.1 in place of it, or dropout 0.25 in place of it, or dropout 0.5 in place of it")]
+    [InlineData(0.85, 0.79, "holds only for dropout 0.1 in place of it, dropout 0.25 in place of it and dropout 0.5 in place of it")]
     public void C3_wants_no_dropout_to_beat_batch_norm_alone(double besides, double alone, string verdict)
     {
         Dictionary<string, double> figures = new() { ["batchnorm-0.testAccuracy"] = 0.8, ["none-0.testAccuracy"] = 0.78 };
@@ -21,7 +21,7 @@ public sealed class RegularizationClaimsTests
             figures[DropoutGrid.Variant("none", rate) + ".testAccuracy"] = alone;
         }
 
-        Finding finding = new C3Dropout().Judge(MadeUp.Evidence(("dropout", figures)));
+        Finding finding = new C03Dropout().Judge(MadeUp.Evidence(("dropout", figures)));
         Assert.Equal(verdict, finding.VerdictText);
         Assert.Contains("+0.0", finding.Remark, StringComparison.Ordinal);
     }
@@ -29,7 +29,7 @@ public sealed class RegularizationClaimsTests
     [Theory]
     [InlineData(0.1, 0.5, "holds")]
     [InlineData(0.3, 0.9, "fails")]
-    [InlineData(0.1, 0.9, "holds if both know the training images by heart")]
+    [InlineData(0.1, 0.9, "holds only for nets that know the training images by heart")]
     public void C24_wants_a_narrower_gap(double gap, double deep, string verdict)
     {
         Finding finding = new C24Overfitting().Judge(MadeUp.Evidence(
@@ -47,10 +47,10 @@ public sealed class RegularizationClaimsTests
     [Theory]
     [InlineData(0.001, 0.02, "holds")]
     [InlineData(0.03, 0.02, "fails")]
-    [InlineData(0.03, 0.04, "holds if only this is meant: decay gains less than without batch norm")]
+    [InlineData(0.03, 0.04, "holds in part: decay gains less than without batch norm")]
     public void C4_wants_decay_to_gain_nothing_or_less(double with, double without, string verdict)
     {
-        Finding finding = new C4WeightDecay().Judge(MadeUp.Evidence(("weight-decay", new()
+        Finding finding = new C04WeightDecay().Judge(MadeUp.Evidence(("weight-decay", new()
         {
             ["batchnorm.gain"] = with,
             ["none.gain"] = without,
@@ -68,7 +68,7 @@ public sealed class RegularizationClaimsTests
     [Theory]
     [InlineData(0.80, 0.80, "holds")]
     [InlineData(0.90, 0.90, "fails")]
-    [InlineData(0.80, 0.90, "holds if compared with statistics of smaller batches, or compared with smaller batches")]
+    [InlineData(0.80, 0.90, "holds only for comparison with statistics of smaller batches and comparison with smaller batches")]
     public void C26_wants_fifty_and_a_hundred_ahead_of_smaller_and_larger(double smaller, double larger, string verdict)
     {
         var figures = new Dictionary<string, double>();
@@ -85,7 +85,7 @@ public sealed class RegularizationClaimsTests
     [Theory]
     [InlineData(0.9, 0.2, 0.1, "holds")]
     [InlineData(0.5, 0.9, 0.9, "fails")]
-    [InlineData(0.9, 0.2, 0.9, "holds if not: L2 of 0.1, L2 of 0.3")]
+    [InlineData(0.9, 0.2, 0.9, "holds, except for L2 of 0.1 and L2 of 0.3")]
     public void C19_wants_layer_norm_to_fail_where_narrow_or_penalized_and_not_where_deep(double deep, double narrow, double penalized, string verdict)
     {
         var figures = new Dictionary<string, double>();

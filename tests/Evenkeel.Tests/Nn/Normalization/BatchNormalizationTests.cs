@@ -1,6 +1,6 @@
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
 using Evenkeel.Training;
 using Xunit;
@@ -28,9 +28,9 @@ public sealed class BatchNormalizationTests
         any.To(DType.Float64);
         first.To(DType.Float64);
         double[] expected = first.Forward(new Tape(Mode.Train).Input(x.Permute(order))).Permute(back).ToArray<double>();
-        Close.To(expected, any.Forward(new Tape(Mode.Train).Input(x)), 1e-12);
-        Close.To(first.Running!.Variance.Value.ToArray<double>(), any.Running!.Variance.Value, 1e-12);
-        Close.To(first.Forward(x.Permute(order)).Permute(back).ToArray<double>(), any.Forward(x), 1e-12);
+        Close.To(expected, any.Forward(new Tape(Mode.Train).Input(x)), Tolerances.Float64Roundoff);
+        Close.To(first.Running!.Variance.Value.ToArray<double>(), any.Running!.Variance.Value, Tolerances.Float64Roundoff);
+        Close.To(first.Forward(x.Permute(order)).Permute(back).ToArray<double>(), any.Forward(x), Tolerances.Float64Roundoff);
     }
 
     [Fact]
@@ -47,7 +47,7 @@ public sealed class BatchNormalizationTests
         Assert.Contains("create the layer with 6 features", text, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.Zeros([4, 3])));
         Assert.Equal(new Shape(2, 7, 3), new BatchNorm1d(3, NormConvention.Flax).Forward(Tensor.Zeros([2, 7, 3])).Shape);
-        Assert.Equal(new Shape(2, 3, 2, 2, 2), new BatchNorm3d(3, NormConvention.D2l).Forward(Tensor.Zeros([2, 3, 2, 2, 2])).Shape);
+        Assert.Equal(new Shape(2, 3, 2, 2, 2), new BatchNorm3d(3, CourseConventions.D2l).Forward(Tensor.Zeros([2, 3, 2, 2, 2])).Shape);
         Assert.Throws<ArgumentNullException>(() => new BatchNorm1d(3, (NormConvention)null!));
         Assert.Throws<ArgumentOutOfRangeException>(() => new BatchNormalization(3, NormConvention.Torch with { Eps = -1 }));
     }
@@ -103,8 +103,8 @@ public sealed class BatchNormalizationTests
         first.To(DType.Float64);
         new Sequential(last).Recalibrate(x);
         new Sequential(first).Recalibrate(x.Permute(0, 3, 1, 2));
-        Close.To(first.Running!.Mean.Value.ToArray<double>(), last.Running!.Mean.Value, 1e-13);
-        Close.To(first.Running.Variance.Value.ToArray<double>(), last.Running.Variance.Value, 1e-13);
+        Close.To(first.Running!.Mean.Value.ToArray<double>(), last.Running!.Mean.Value, Tolerances.Float64Sums);
+        Close.To(first.Running.Variance.Value.ToArray<double>(), last.Running.Variance.Value, Tolerances.Float64Sums);
     }
 
     [Fact]
@@ -166,8 +166,8 @@ public sealed class BatchNormalizationTests
         using IDisposable hook = layer.AddForwardHook((_, _, _) => seen++);
         float[] x = [1, 10, 3, 30, 9999, -9999];
         layer.Forward(new Tape(Mode.Train).Input(Tensor.From(x, [1, 3, 2])), Tensor.From([1f, 1, 0], [1, 3]));
-        Assert.Equal(0.02, layer.Running!.Mean.Value.ToArray<float>()[0], 1e-6);
-        Assert.Equal(0.2, layer.Running.Mean.Value.ToArray<float>()[1], 1e-6);
+        Assert.Equal(0.02, layer.Running!.Mean.Value.ToArray<float>()[0], Tolerances.Float32Roundoff);
+        Assert.Equal(0.2, layer.Running.Mean.Value.ToArray<float>()[1], Tolerances.Float32Roundoff);
         Assert.Equal(1, seen);
     }
 
@@ -180,8 +180,8 @@ public sealed class BatchNormalizationTests
         Assert.Throws<ArgumentException>(() => new BatchNormalization(4, NormConvention.Onnx).Forward(x));
         Assert.Throws<ArgumentException>(() => new BatchNormalization(1, NormConvention.Keras).Forward(x));
         Assert.Equal("rank 1 or more", NormConvention.Onnx.Ranks.ToString());
-        Assert.Equal("rank 2 or 4", NormConvention.D2l.Ranks.ToString());
-        Assert.Equal("rank 2", NormConvention.Cs231n.Ranks.ToString());
+        Assert.Equal("rank 2 or 4", CourseConventions.D2l.Ranks.ToString());
+        Assert.Equal("rank 2", CourseConventions.Cs231n.Ranks.ToString());
     }
 
     [Fact]

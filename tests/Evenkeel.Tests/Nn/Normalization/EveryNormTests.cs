@@ -3,6 +3,7 @@ using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Xunit;
 
@@ -45,7 +46,8 @@ public sealed class EveryNormTests
     public static TheoryData<Type> Norms => [.. s_norms.Keys];
 
     /// <summary>The norms that keep statistics.</summary>
-    public static TheoryData<Type> Tracking => [.. s_norms.Keys.Where(static type => type.IsSubclassOf(typeof(TrackingNorm)))];
+    public static TheoryData<Type> Tracking =>
+        [.. s_norms.Keys.Where(static type => type.IsAssignableTo(typeof(ITrackingNorm)))];
 
     [Fact]
     public void Every_module_of_the_library_is_a_norm_or_is_none()
@@ -84,11 +86,11 @@ public sealed class EveryNormTests
     {
         (Func<Module> make, int[] shape) = s_norms[type];
         Module norm = make(), copy = norm.Clone();
-        if (norm is TrackingNorm tracking)
+        if (norm is ITrackingNorm tracking)
         {
             tracking.Freeze();
             copy = norm.Clone();
-            Assert.Equal(NormState.Frozen, ((TrackingNorm)copy).State);
+            Assert.Equal(NormState.Frozen, ((ITrackingNorm)copy).State);
         }
 
         Assert.Equal(norm.ToString(), copy.ToString());
@@ -122,7 +124,7 @@ public sealed class EveryNormTests
             network.Save(path);
             var loaded = new Sequential(make());
             loaded.Load(path);
-            Assert.Equal(NormState.Frozen, ((TrackingNorm)loaded[0]).State);
+            Assert.Equal(NormState.Frozen, ((ITrackingNorm)loaded[0]).State);
         }
         finally
         {

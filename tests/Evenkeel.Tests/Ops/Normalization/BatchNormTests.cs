@@ -1,5 +1,7 @@
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Tests.Reference;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
@@ -63,7 +65,7 @@ public sealed class BatchNormTests
     [Fact]
     public void The_notebooks_convention_keeps_the_biased_variance_and_starts_at_zero()
     {
-        var layer = new BatchNorm1d(1, RunningAverage.Cs231n);
+        var layer = new BatchNorm1d(1, Cs231n.Average);
         Assert.Equal(0, layer.Running!.Variance.Value.Item());
         layer.Forward(new Tape(Mode.Train).Input(Tensor.From([1f, 2f, 3f, 4f], [4, 1])));
         Assert.Equal(0.1 * 2.5, layer.Running.Mean.Value.Item(), TorchTolerance);
@@ -94,7 +96,7 @@ public sealed class BatchNormTests
         Tensor x = Tensor.RandomNormal([64, 5], new Philox(2), DType.Float64);
         Tensor scaled = x * 3.5 + 7.0;
         double[] y = Normalized(x), z = Normalized(scaled);
-        for (int i = 0; i < y.Length; i++) Assert.Equal(y[i], z[i], 1e-12);
+        for (int i = 0; i < y.Length; i++) Assert.Equal(y[i], z[i], Tolerances.Float64Roundoff);
 
         static double[] Normalized(Tensor x) => new Tape(Mode.Train).Input(x).BatchNorm(null, null, null, eps: 0).ToArray<double>();
     }
@@ -120,8 +122,8 @@ public sealed class BatchNormTests
             {
                 for (int k = 0; k < l; k++)
                 {
-                    Assert.Equal(planes[((i * c) + j) * l + k], columns[((i * l) + k) * c + j], 1e-13);
-                    Assert.Equal(planes[((i * c) + j) * l + k], rows[(j * n + i) * l + k], 1e-13);
+                    Assert.Equal(planes[((i * c) + j) * l + k], columns[((i * l) + k) * c + j], Tolerances.Float64Sums);
+                    Assert.Equal(planes[((i * c) + j) * l + k], rows[(j * n + i) * l + k], Tolerances.Float64Sums);
                 }
             }
         }
@@ -193,7 +195,7 @@ public sealed class BatchNormTests
         Tensor x = tape.Input(Tensor.RandomNormal([5, 3], new Philox(13), DType.Float64), requiresGradient: true);
         Tensor y = layer.Forward(x);
         y.Backward(Tensor.Ones([5, 3], DType.Float64));
-        foreach (double value in x.Gradient!.ToArray<double>()) Assert.Equal(1 / Math.Sqrt(4 + 1e-5), value, 1e-15);
+        foreach (double value in x.Gradient!.ToArray<double>()) Assert.Equal(1 / Math.Sqrt(4 + 1e-5), value, Tolerances.Float64Ulps);
         Assert.Equal(5, layer.Bias!.Gradient!.ToArray<double>()[0]);
         Assert.Equal(0, layer.Running.NumBatchesTracked.Value.AsSpan<long>()[0]);
     }

@@ -1,5 +1,7 @@
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Tests.Reference;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
@@ -38,10 +40,10 @@ public sealed class BatchRenormTests
                     Tensor y = Graph(x, gamma, beta, running, r, d);
                     return fuse ? y.ReLU() : y;
                 });
-                Pass.AssertClose(graph.Y, fused.Y, 1e-12, "y");
-                Pass.AssertClose(graph.Dx, fused.Dx, 1e-12, "dx");
-                Pass.AssertClose(graph.Dgamma, fused.Dgamma, 1e-12, "dgamma");
-                Pass.AssertClose(graph.Dbeta, fused.Dbeta, 1e-12, "dbeta");
+                Pass.AssertClose(graph.Y, fused.Y, Tolerances.Float64Roundoff, "y");
+                Pass.AssertClose(graph.Dx, fused.Dx, Tolerances.Float64Roundoff, "dx");
+                Pass.AssertClose(graph.Dgamma, fused.Dgamma, Tolerances.Float64Roundoff, "dgamma");
+                Pass.AssertClose(graph.Dbeta, fused.Dbeta, Tolerances.Float64Roundoff, "dbeta");
             }
         }
     }
@@ -53,7 +55,7 @@ public sealed class BatchRenormTests
         RunningStatistics running = Pass.Running(4, DType.Float64);
         double[] eval = x.BatchNorm(null, null, running).ToArray<double>();
         double[] train = new Tape(Mode.Train).Input(x).BatchRenorm(null, null, running, RenormLimits.Constant(1e9, 1e9)).ToArray<double>();
-        Pass.AssertClose(eval, train, 1e-12, "y");
+        Pass.AssertClose(eval, train, Tolerances.Float64Roundoff, "y");
     }
 
     [Fact]
@@ -63,11 +65,11 @@ public sealed class BatchRenormTests
         foreach (int[] shape in new int[][] { [2, 3], [1, 3, 2] })
         {
             double[] x = shape.Length == 2 ? [1, -1, 0, 3, -3, 0] : [1, 3, -1, -3, 0, 0];
-            var running = new RunningStatistics(3, RunningAverage.Cs231n);
+            var running = new RunningStatistics(3, Cs231n.Average);
             running.Mean.To(DType.Float64);
             running.Variance.To(DType.Float64);
             Tensor y = new Tape(Mode.Train).Input(Tensor.From(x, new Shape(shape))).BatchRenorm(null, null, running, RenormLimits.Constant(3, 0.5), eps: 0);
-            Pass.AssertClose(shape.Length == 2 ? [-2.5, 2.5, 0, 3.5, -3.5, 0] : [-2.5, 3.5, 2.5, -3.5, 0, 0], y.ToArray<double>(), 1e-14, "y");
+            Pass.AssertClose(shape.Length == 2 ? [-2.5, 2.5, 0, 3.5, -3.5, 0] : [-2.5, 3.5, 2.5, -3.5, 0, 0], y.ToArray<double>(), Tolerances.Float64Steps, "y");
         }
     }
 

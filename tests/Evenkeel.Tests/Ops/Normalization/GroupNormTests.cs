@@ -91,10 +91,10 @@ public sealed class GroupNormTests
         var beta = new Parameter(Tensor.From([1.0, 0.0], [2]));
         Tensor y = x.GroupNorm(1, gamma, beta, eps: 4);
         y.Backward(Tensor.From(Repeated(1, 0, 0, 2), shape));
-        NormCompare.Close("y", y, Repeated(-1, 1.0 / 3, 1, 3), 1e-14, 1);
-        NormCompare.Close("dx", x.Gradient!, Repeated(1.0 / 3, -5.0 / 9, -7.0 / 9, 1), 1e-14, 1);
-        NormCompare.Close("dgamma", gamma.Gradient!, [-1.0 * repeat, 2 * repeat], 1e-14, 1);
-        NormCompare.Close("dbeta", beta.Gradient!, [repeat, 2 * repeat], 1e-14, 1);
+        NormCompare.Close("y", y, Repeated(-1, 1.0 / 3, 1, 3), Tolerances.Float64Steps, 1);
+        NormCompare.Close("dx", x.Gradient!, Repeated(1.0 / 3, -5.0 / 9, -7.0 / 9, 1), Tolerances.Float64Steps, 1);
+        NormCompare.Close("dgamma", gamma.Gradient!, [-1.0 * repeat, 2 * repeat], Tolerances.Float64Steps, 1);
+        NormCompare.Close("dbeta", beta.Gradient!, [repeat, 2 * repeat], Tolerances.Float64Steps, 1);
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public sealed class GroupNormTests
             Tensor x = Random([3, 6, s, 1], 7);
             Tensor wide = x * Tensor.Ones([1, 1, 1, 3], DType.Float64);
             double[] rows = x.GroupNorm(2, null, null).ToArray<double>(), planes = wide.GroupNorm(2, null, null).ToArray<double>();
-            for (int i = 0; i < planes.Length; i++) Assert.Equal(rows[i / 3], planes[i], 1e-13);
+            for (int i = 0; i < planes.Length; i++) Assert.Equal(rows[i / 3], planes[i], Tolerances.Float64Sums);
         }
     }
 
@@ -151,7 +151,7 @@ public sealed class GroupNormTests
                 var gamma = new Parameter(Tensor.RandomNormal([shape[1]], new Philox(11)));
                 var beta = new Parameter(Tensor.RandomNormal([shape[1]], new Philox(12)));
                 Tensor input = tape.Input(x, requiresGradient: true);
-                Tensor y = fuse ? input.GroupNorm(groups, gamma, beta, fuseReLU: true) : input.GroupNorm(groups, gamma, beta).ReLU();
+                Tensor y = fuse ? input.FusedGroupNorm(groups, gamma, beta, 1e-5, fuseReLU: true) : input.GroupNorm(groups, gamma, beta).ReLU();
                 y.Backward(dy);
                 return (y.ToArray<float>(), input.Gradient!.ToArray<float>(), gamma.Gradient!.ToArray<float>());
             }
@@ -244,7 +244,7 @@ public sealed class GroupNormTests
         var gammas = new Parameter(Tensor.From(gamma, [channels]).To(dtype));
         var betas = new Parameter(Tensor.From(beta, [channels]).To(dtype));
         Tensor input = tape.Input(Tensor.From(x, new Shape(shape)).To(dtype), requiresGradient: true);
-        Tensor y = input.GroupNorm(groups, gammas, betas, fuseReLU: relu);
+        Tensor y = input.FusedGroupNorm(groups, gammas, betas, 1e-5, fuseReLU: relu);
         y.Backward(Tensor.From(dy, new Shape(shape)).To(dtype));
         NormCompare.Close("y", y, twin.Y, tolerance, 1);
         NormCompare.Close("dx", input.Gradient!, twin.Dx, 4 * tolerance, twin.Scale);
@@ -252,7 +252,7 @@ public sealed class GroupNormTests
         NormCompare.Close("dbeta", betas.Gradient!, twin.Dbeta, 4 * tolerance, twin.Dbeta.Max(Math.Abs));
     }
 
-    private static void Near(Tensor expected, Tensor actual) => NormCompare.Close("y", actual, expected.ToArray<double>(), 1e-13, 1);
+    private static void Near(Tensor expected, Tensor actual) => NormCompare.Close("y", actual, expected.ToArray<double>(), Tolerances.Float64Sums, 1);
 
     private static int[] Parse(string text) => Array.ConvertAll(text.Split('x'), int.Parse);
 

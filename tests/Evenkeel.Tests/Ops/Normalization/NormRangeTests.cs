@@ -117,13 +117,13 @@ public sealed class NormRangeTests
         Tensor shift = tape.Input(Tensor.From(beta, parameterShape).To(dtype), requiresGradient: true);
         Tensor y = kind switch
         {
-            "layer" => input.LayerNorm(parameterShape, scale, shift, eps, relu),
-            "rms" => input.RMSNorm(parameterShape, scale, eps, relu),
-            "group" => input.GroupNorm(groups, scale, shift, eps, relu),
-            "instance" => input.InstanceNorm(scale, shift, running: null, eps, relu),
-            "ghost" => input.GhostBatchNorm(3, scale, shift, running: null, eps, relu),
-            "sync" => input.SyncBatchNorm(scale, shift, running: null, eps, relu, parts: [2, 0, 4, 1]),
-            _ => input.BatchNorm(scale, shift, running: null, eps, relu),
+            "layer" => input.FusedLayerNorm(parameterShape, scale, shift, eps, relu),
+            "rms" => input.FusedRMSNorm(parameterShape, scale, eps, relu),
+            "group" => input.FusedGroupNorm(groups, scale, shift, eps, relu),
+            "instance" => input.FusedInstanceNorm(scale, shift, running: null, eps, relu),
+            "ghost" => input.GhostBatchNorm(3, scale, shift, running: null, fuseReLU: relu, eps),
+            "sync" => input.SyncBatchNorm(scale, shift, running: null, fuseReLU: relu, parts: [2, 0, 4, 1], eps),
+            _ => input.BatchNorm(scale, shift, running: null, fuseReLU: relu, eps),
         };
         y.Backward(Tensor.From(dy, new Shape(shape)).To(dtype));
         string what = $"{name} {dtype}{(relu ? " relu" : "")} {pattern} {magnitude:G2} eps {eps:G2} dy {dyScale:G2} gamma {gammaScale:G2}";

@@ -1,7 +1,7 @@
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
-using Evenkeel.Training;
+using Evenkeel.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
@@ -18,8 +18,8 @@ public sealed class RunningAverageTests
     {
         double halfLife = RunningAverage.Keep(keep).HalfLife;
         Assert.Equal(Math.Log(0.5) / Math.Log(keep), halfLife, 1e-11 * halfLife);
-        Assert.Equal(0.5, Math.Pow(keep, halfLife), 1e-12);
-        Assert.Equal(0.01, Math.Pow(keep, RunningAverage.Keep(keep).BatchesUntil(0.01)), 1e-12);
+        Assert.Equal(0.5, Math.Pow(keep, halfLife), Tolerances.Float64Roundoff);
+        Assert.Equal(0.01, Math.Pow(keep, RunningAverage.Keep(keep).BatchesUntil(0.01)), Tolerances.Float64Roundoff);
     }
 
     [Fact]
@@ -55,7 +55,7 @@ public sealed class RunningAverageTests
             foreach (int batches in new[] { 0, 1, 2, 3, 69, 458 })
             {
                 running.NumBatchesTracked.Value.Fill(batches);
-                Assert.Equal(Math.Pow(keep, batches), running.StartValuesLeft, 1e-13);
+                Assert.Equal(Math.Pow(keep, batches), running.StartValuesLeft, Tolerances.Float64Sums);
             }
         }
 
@@ -78,29 +78,29 @@ public sealed class RunningAverageTests
         }
 
         double left = Math.Pow(0.997, 88);
-        Assert.Equal(left, slow.Running!.StartValuesLeft, 1e-12);
+        Assert.Equal(left, slow.Running!.StartValuesLeft, Tolerances.Float64Roundoff);
         Assert.Equal(0.768, left, 1e-3);
 
         // Into a layer of another momentum: by state dict, by file, by a copy.
         var fast = new BatchNorm1d(2);
         fast.LoadStateDict(slow.StateDict());
-        Assert.Equal(left, fast.Running!.StartValuesLeft, 1e-12);
+        Assert.Equal(left, fast.Running!.StartValuesLeft, Tolerances.Float64Roundoff);
         slow.Save(path);
         fast = new BatchNorm1d(2);
         fast.Load(path);
-        Assert.Equal(left, fast.Running!.StartValuesLeft, 1e-12);
-        Assert.Equal(left, ((BatchNorm1d)fast.Clone()).Running!.StartValuesLeft, 1e-12);
+        Assert.Equal(left, fast.Running!.StartValuesLeft, Tolerances.Float64Roundoff);
+        Assert.Equal(left, ((BatchNorm1d)fast.Clone()).Running!.StartValuesLeft, Tolerances.Float64Roundoff);
 
         // From there on its own.
         tape.Reset();
         fast.Forward(tape.Input(Tensor.RandomNormal([4, 2], new Philox(100))));
-        Assert.Equal(0.9 * left, fast.Running.StartValuesLeft, 1e-12);
+        Assert.Equal(0.9 * left, fast.Running.StartValuesLeft, Tolerances.Float64Roundoff);
         var cumulative = new BatchNorm1d(2, momentum: null);
         cumulative.Load(path);
-        Assert.Equal(left, cumulative.Running!.StartValuesLeft, 1e-12);
+        Assert.Equal(left, cumulative.Running!.StartValuesLeft, Tolerances.Float64Roundoff);
         tape.Reset();
         cumulative.Forward(tape.Input(Tensor.RandomNormal([4, 2], new Philox(100))));
-        Assert.Equal(left * 88 / 89, cumulative.Running.StartValuesLeft, 1e-12);
+        Assert.Equal(left * 88 / 89, cumulative.Running.StartValuesLeft, Tolerances.Float64Roundoff);
 
         // Recalibrated ones have none left, and a file says so; a file of another program says nothing, and nothing is made up.
         fast.Recalibrate(Tensor.RandomNormal([8, 2], new Philox(3)));

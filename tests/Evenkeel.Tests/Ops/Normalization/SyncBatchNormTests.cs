@@ -1,5 +1,8 @@
+using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
+using Evenkeel.Surgery;
+using Evenkeel.Tests.Reference;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
@@ -257,14 +260,15 @@ public sealed class SyncBatchNormTests : IDisposable
     public void A_network_is_converted_with_its_values_and_settings()
     {
         var shared = new BatchNorm2d(3, momentum: 0.3);
-        var net = new Sequential(shared, new Conv2d(3, 4, kernelSize: 1), new BatchNorm2d(4, RunningAverage.Cs231n, eps: 1e-3), new ReLU(), new GhostBatchNorm2d(4, 2), new BatchNorm2d(4, affine: false, trackRunningStats: false));
+        var net = new Sequential(shared, new Conv2d(3, 4, kernelSize: 1), new BatchNorm2d(4, Cs231n.Average, eps: 1e-3), new ReLU(), new GhostBatchNorm2d(4, 2), new BatchNorm2d(4, affine: false, trackRunningStats: false));
         net = new Sequential(shared, shared, net[1], net[2], net[4], net[5]);
         net.To(DType.Float64);
         Tensor x = Pass.Data([6, 3, 2, 2], 1, DType.Float64);
         net.Forward(new Tape(Mode.Train).Input(x));
         shared.FreezeStatistics();
         ((BatchNorm)net[3]).Weight!.RequiresGradient = false;
-        var sync = (Sequential)SyncBatchNorm.ConvertFrom(net, static module => module is GhostBatchNorm);
+        var sync = (Sequential)SyncBatchNorm.ConvertFrom(
+            net, static module => module is BatchNorm { VirtualBatchSize: > 0 });
         Assert.Equal(["SyncBatchNorm", "SyncBatchNorm", "Conv2d", "SyncBatchNorm", "GhostBatchNorm2d", "SyncBatchNorm"], Enumerable.Range(0, 6).Select(i => sync[i].TypeName));
         Assert.Same(sync[0], sync[1]);
         Assert.Equal(NormState.FrozenStatistics, ((SyncBatchNorm)sync[0]).State);

@@ -1,0 +1,197 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Text;
+using Evenkeel.Lab;
+
+namespace Evenkeel.Cli.Commands;
+
+/// <summary>
+/// The command line: parses, runs, and turns every outcome into an exit code (0 done, 1 failed, 2 usage, 130
+/// interrupted).
+/// </summary>
+internal static class EvenkeelCommand
+{
+    /// <summary>
+    /// How long an experiment may take to notice Ctrl-C: a training step is far shorter, a numerical gradient may take
+    /// a second.
+    /// </summary>
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(5);
+
+    private static Command Create()
+    {
+        // Not a RootCommand: that one is named after the file, and the file may be run by "dotnet".
+        var help = new HelpOption();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        return new Command("evenkeel", "The Evenkeel lab: what lessons claim about normalization, run and measured.")
+        {
+            ListCommand.Create(),
+            RunCommand.Create(),
+            ReproduceCommand.Create(),
+            ReportCommand.Create(),
+            ClaimsCommand.Create(),
+            BenchCommand.Create(),
+            BitsCommand.Create(),
+            DataCommand.Create(),
+            help,
+            new VersionOption(),
+        };
+    }
+
+    /// <summary>Set to 1, it shows the stack trace of a failure nobody foresaw.</summary>
+    private const string DebugVariable = "EVENKEEL_DEBUG";
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        try
+        {
+            return await ParseAndRunAsync(args);
+        }
+        catch (Exception e)
+        {
+            // The last resort: standard output that cannot be written (a full disk), a mistake of ours.
+            return ReportUnforeseen(e);
+        }
+    }
+
+    private static int ReportUnforeseen(Exception e)
+    {
+        bool trace = Environment.GetEnvironmentVariable(DebugVariable) == "1";
+        string message = Closed(e.Message.ReplaceLineEndings(" ").TrimEnd());
+        try
+        {
+            Console.Error.WriteLine(trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows the " +
+                "stack trace.");
+        }
+        catch (IOException)
+        {
+            // Standard error cannot be written either; the exit code still says it.
+        }
+
+        return ExitCode.Failed;
+    }
+
+    private static async Task<int> ParseAndRunAsync(string[] args)
+    {
+        // Numbers are written and read in one way, whatever the user's culture; libraries that ask the thread's get it
+        // too.
+        CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
+        Command root = Create();
+
+        // Errors are one line on standard error, also where a word of a message is not ASCII.
+        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected) Console.OutputEncoding =
+            new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        if (args.Length == 0)
+        {
+            await root.Parse(["--help"]).InvokeAsync();
+            return ExitCode.Usage;
+        }
+
+        ParseResult parse = root.Parse(args);
+        if (parse.Errors.Count > 0)
+        {
+            Command command = parse.CommandResult.Command;
+            string path = command == root ? "evenkeel" : $"evenkeel {PathOf(parse.CommandResult)}";
+            await Console.Error.WriteLineAsync($"{path}: {Explain(parse)} See '{path} --help'.");
+            return ExitCode.Usage;
+        }
+
+        return await parse.InvokeAsync(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = s_grace
+        });
+    }
+
+    /// <summary>
+    /// Runs a command's work on a thread of its own, so that Ctrl-C is heard, and reports what went wrong in one line.
+    /// </summary>
+    public static void Do(this Command command, Func<ParseResult, CancellationToken, int> work)
+    {
+        command.SetAction((parse, cancellation) => Task.Run(
+            () =>
+            {
+                try
+                {
+                    return work(parse, cancellation);
+                }
+                catch (OperationCanceledException)
+                {
+                    Console.Error.WriteLine("evenkeel: interrupted; finished results are kept.");
+                    return ExitCode.Interrupted;
+                }
+                catch (LabException e)
+                {
+                    Console.Error.WriteLine($"evenkeel {PathOf(parse.CommandResult)}: {e.Message}");
+                    return ExitCode.Of(e);
+                }
+            },
+            CancellationToken.None));
+    }
+
+    private static string PathOf(CommandResult result)
+    {
+        var names = new List<string>();
+        for (CommandResult? at = result; at?.Parent is not null; at = at.Parent as CommandResult) names.Insert(0,
+            at.Command.Name);
+        return string.Join(' ', names);
+    }
+
+    /// <summary>
+    /// The first error in our own words; the parser's name neither the nearest command nor the nearest option.
+    /// </summary>
+    private static string Explain(ParseResult parse)
+    {
+        Command command = parse.CommandResult.Command;
+        foreach (string token in parse.UnmatchedTokens)
+        {
+            if (token.StartsWith('-')) return UnknownOption(token, command);
+            if (command.Subcommands.Count > 0)
+                return "unknown command " +
+                    $"'{token}'.{NearestName.Hint(token, command.Subcommands.Select(sub => sub.Name))}";
+        }
+
+        return Closed(parse.Errors[0].Message);
+    }
+
+    /// <summary>A message as a sentence that another may follow.</summary>
+    private static string Closed(string message) => message is [.., '.' or '?' or '!'] ? message : message + ".";
+
+    /// <summary>The parser's help, then an example or two: how a command is really used.</summary>
+    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            int code = help.Invoke(parseResult);
+            string[] examples = parseResult.CommandResult.Command.Name switch
+            {
+                "evenkeel" => ["evenkeel reproduce", "evenkeel run deep-net --data " +
+                    "~/data", "evenkeel bench --filter batchnorm"],
+                "list" => ["evenkeel list --json"],
+                "run" => ["evenkeel run deep-net weight-scale --data ~/data --seed 0",
+                    "evenkeel run batch-size --quick --json"],
+                "reproduce" => ["evenkeel reproduce --data ~/data --out results", "evenkeel reproduce --quick"],
+                "report" => ["evenkeel report out"],
+                "claims" => ["evenkeel claims", "evenkeel claims C10 C12", "evenkeel claims C10 --quick --json"],
+                "bench" => ["evenkeel bench --filter batchnorm/forward-backward", "evenkeel bench --threads 1 --json"],
+                "bits" => ["evenkeel bits --threads 1", "DOTNET_EnableAVX512=0 evenkeel bits"],
+                "data" => ["evenkeel data list", "evenkeel data fetch fashion-mnist"],
+                "fetch" => ["evenkeel data fetch fashion-mnist", "evenkeel data fetch cifar-10 --data ~/data"],
+                "show" => ["evenkeel data show synthetic-fashion --out sheet.png",
+                    "evenkeel data show ~/photos --groups"],
+                _ => [],
+            };
+            TextWriter output = parseResult.InvocationConfiguration.Output;
+            if (examples.Length > 0) output.WriteLine("Examples:");
+            foreach (string example in examples) output.WriteLine("  " + example);
+            return code;
+        }
+    }
+
+    public static string UnknownOption(string token, Command command) =>
+        $"unknown option {token}.{NearestName.Hint(token, command.Options.Select(option => option.Name))}";
+}

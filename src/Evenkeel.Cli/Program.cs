@@ -1,0 +1,3 @@
+using Evenkeel.Cli.Commands;
+
+return await EvenkeelCommand.RunAsync(args).ConfigureAwait(false);

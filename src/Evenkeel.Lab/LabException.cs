@@ -1,0 +1,13 @@
+namespace Evenkeel.Lab;
+
+/// <summary>A failure whose message is all that a user needs: it is printed without a stack trace.</summary>
+/// <param name="message">What was expected, what came, and what to do.</param>
+/// <param name="inner">The cause; null if there is none.</param>
+internal sealed class LabException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>Whether the request is at fault: the same request fails again.</summary>
+    public bool IsUsage { get; init; }
+
+    /// <summary>Whether the other experiments fail too: results cannot be stored.</summary>
+    public bool EndsAll { get; init; }
+}

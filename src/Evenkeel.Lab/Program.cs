@@ -1,3 +1,0 @@
-using Evenkeel.Lab.Commands;
-
-return await EvenkeelCommand.RunAsync(args).ConfigureAwait(false);

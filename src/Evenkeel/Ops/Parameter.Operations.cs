@@ -1,0 +1,288 @@
+using System.Runtime.CompilerServices;
+
+namespace Evenkeel;
+
+/// <content>
+/// The operators and methods of <see cref="Tensor"/>, computed with <see cref="Value"/>: each line calls the member of
+/// the same name. What is on a tape stays on it: <c>x * gamma</c> and <c>x.Linear(weight)</c> enter the parameter into
+/// the tape of x. A parameter alone knows no tape: <c>gamma.Square()</c> is plain mathematics, and its result throws
+/// when it meets a tape. Write <c>tape.Watch(gamma).Square()</c> if a gradient is wanted.
+/// </content>
+public sealed partial class Parameter
+{
+    /// <inheritdoc cref="Tensor.this[ReadOnlySpan{TensorIndex}]"/>
+    [IndexerName("Part")]
+    public Tensor this[params ReadOnlySpan<TensorIndex> indices] => Value[indices];
+
+    /// <inheritdoc cref="Tensor.operator +(Tensor, Tensor)"/>
+    public static Tensor operator +(Parameter a, Parameter b) => (Tensor)a + b;
+
+    /// <inheritdoc cref="Tensor.operator +(Tensor, double)"/>
+    public static Tensor operator +(Parameter x, double value) => (Tensor)x + value;
+
+    /// <inheritdoc cref="Tensor.operator +(double, Tensor)"/>
+    public static Tensor operator +(double value, Parameter x) => value + (Tensor)x;
+
+    /// <inheritdoc cref="Tensor.operator -(Tensor, Tensor)"/>
+    public static Tensor operator -(Parameter a, Parameter b) => (Tensor)a - b;
+
+    /// <inheritdoc cref="Tensor.operator -(Tensor, double)"/>
+    public static Tensor operator -(Parameter x, double value) => (Tensor)x - value;
+
+    /// <inheritdoc cref="Tensor.operator -(double, Tensor)"/>
+    public static Tensor operator -(double value, Parameter x) => value - (Tensor)x;
+
+    /// <inheritdoc cref="Tensor.operator *(Tensor, Tensor)"/>
+    public static Tensor operator *(Parameter a, Parameter b) => (Tensor)a * b;
+
+    /// <inheritdoc cref="Tensor.operator *(Tensor, double)"/>
+    public static Tensor operator *(Parameter x, double value) => (Tensor)x * value;
+
+    /// <inheritdoc cref="Tensor.operator *(double, Tensor)"/>
+    public static Tensor operator *(double value, Parameter x) => value * (Tensor)x;
+
+    /// <inheritdoc cref="Tensor.operator /(Tensor, Tensor)"/>
+    public static Tensor operator /(Parameter a, Parameter b) => (Tensor)a / b;
+
+    /// <inheritdoc cref="Tensor.operator /(Tensor, double)"/>
+    public static Tensor operator /(Parameter x, double value) => (Tensor)x / value;
+
+    /// <inheritdoc cref="Tensor.operator /(double, Tensor)"/>
+    public static Tensor operator /(double value, Parameter x) => value / (Tensor)x;
+
+    /// <inheritdoc cref="Tensor.op_UnaryNegation(Tensor)"/>
+    public static Tensor operator -(Parameter x) => -(Tensor)x;
+
+    /// <inheritdoc cref="Tensor.Abs"/>
+    public Tensor Abs() => Value.Abs();
+
+    /// <inheritdoc cref="Tensor.AdaptiveAvgPool2d(int)"/>
+    public Tensor AdaptiveAvgPool2d(int outputSize) => Value.AdaptiveAvgPool2d(outputSize);
+
+    /// <inheritdoc cref="Tensor.AdaptiveAvgPool2d(ValueTuple{int?, int?})"/>
+    public Tensor AdaptiveAvgPool2d((int? Height, int? Width) outputSize) => Value.AdaptiveAvgPool2d(outputSize);
+
+    /// <inheritdoc cref="Tensor.ArgMax()"/>
+    public Tensor ArgMax() => Value.ArgMax();
+
+    /// <inheritdoc cref="Tensor.ArgMax(int, bool)"/>
+    public Tensor ArgMax(int axis, bool keepDims = false) => Value.ArgMax(axis, keepDims);
+
+    /// <inheritdoc cref="Tensor.AsSpan{T}"/>
+    public Span<T> AsSpan<T>() where T : unmanaged => Value.AsSpan<T>();
+
+    /// <inheritdoc cref="Tensor.AvgPool1d"/>
+    public Tensor AvgPool1d(
+        int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true) =>
+        Value.AvgPool1d(kernelSize, stride, padding, ceilMode, countIncludePad);
+
+    /// <inheritdoc cref="Tensor.AvgPool2d"/>
+    public Tensor AvgPool2d(
+        Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int? divisorOverride = null) =>
+        Value.AvgPool2d(kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride);
+
+    /// <inheritdoc cref="Tensor.BatchNorm"/>
+    public Tensor BatchNorm(
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null,
+        SingleValue singleValue = SingleValue.Error) =>
+        Value.BatchNorm(gamma, beta, running, eps, training, singleValue);
+
+    /// <inheritdoc cref="Tensor.BatchRenorm"/>
+    public Tensor BatchRenorm(
+        Tensor? gamma, Tensor? beta, RunningStatistics running, RenormLimits? limits = null, double eps = 1e-5) =>
+        Value.BatchRenorm(gamma, beta, running, limits, eps);
+
+    /// <inheritdoc cref="Tensor.Clamp"/>
+    public Tensor Clamp(double min, double max) => Value.Clamp(min, max);
+
+    /// <inheritdoc cref="Tensor.Clone"/>
+    public Tensor Clone() => Value.Clone();
+
+    /// <inheritdoc cref="Tensor.Conv1d"/>
+    public Tensor Conv1d(
+        Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1,
+        int groups = 1) =>
+        Value.Conv1d(weight, bias, stride, padding, dilation, groups);
+
+    /// <inheritdoc cref="Tensor.Conv2d"/>
+    public Tensor Conv2d(
+        Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null,
+        int groups = 1) =>
+        Value.Conv2d(weight, bias, stride, padding, dilation, groups);
+
+    /// <inheritdoc cref="Tensor.CopyFrom"/>
+    public void CopyFrom(Tensor source) => Value.CopyFrom(source);
+
+    /// <inheritdoc cref="Tensor.CrossEntropy"/>
+    public Tensor CrossEntropy(Tensor labels) => Value.CrossEntropy(labels);
+
+    /// <inheritdoc cref="Tensor.Detach"/>
+    public Tensor Detach() => Value.Detach();
+
+    /// <inheritdoc cref="Tensor.Dropout"/>
+    public Tensor Dropout(double probability = 0.5) => Value.Dropout(probability);
+
+    /// <inheritdoc cref="Tensor.Dropout2d"/>
+    public Tensor Dropout2d(double probability = 0.5) => Value.Dropout2d(probability);
+
+    /// <inheritdoc cref="Tensor.Exp"/>
+    public Tensor Exp() => Value.Exp();
+
+    /// <inheritdoc cref="Tensor.Fill"/>
+    public void Fill(double value) => Value.Fill(value);
+
+    /// <inheritdoc cref="Tensor.Flatten"/>
+    public Tensor Flatten(int startAxis = 0, int endAxis = -1) => Value.Flatten(startAxis, endAxis);
+
+    /// <inheritdoc cref="Tensor.Gather"/>
+    public Tensor Gather(int axis, Tensor index) => Value.Gather(axis, index);
+
+    /// <inheritdoc cref="Tensor.GELU"/>
+    public Tensor GELU(bool approximate = false) => Value.GELU(approximate);
+
+    /// <inheritdoc cref="Tensor.GhostBatchNorm"/>
+    public Tensor GhostBatchNorm(
+        int virtualBatchSize, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5,
+        bool? training = null) =>
+        Value.GhostBatchNorm(virtualBatchSize, gamma, beta, running, eps, training);
+
+    /// <inheritdoc cref="Tensor.GroupNorm"/>
+    public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
+        Value.GroupNorm(groups, gamma, beta, eps);
+
+    /// <inheritdoc cref="Tensor.InstanceNorm"/>
+    public Tensor InstanceNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running = null, double eps = 1e-5) =>
+        Value.InstanceNorm(gamma, beta, running, eps);
+
+    /// <inheritdoc cref="Tensor.Item"/>
+    public double Item() => Value.Item();
+
+    /// <inheritdoc cref="Tensor.LayerNorm"/>
+    public Tensor LayerNorm(Shape normalizedShape, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
+        Value.LayerNorm(normalizedShape, gamma, beta, eps);
+
+    /// <inheritdoc cref="Tensor.LeakyReLU"/>
+    public Tensor LeakyReLU(double slope = 0.01) => Value.LeakyReLU(slope);
+
+    /// <inheritdoc cref="Tensor.Linear"/>
+    public Tensor Linear(Tensor weight, Tensor? bias = null) => Value.Linear(weight, bias);
+
+    /// <inheritdoc cref="Tensor.LocalResponseNorm"/>
+    public Tensor LocalResponseNorm(int size, double alpha = 1e-4, double beta = 0.75, double k = 1) =>
+        Value.LocalResponseNorm(size, alpha, beta, k);
+
+    /// <inheritdoc cref="Tensor.Log"/>
+    public Tensor Log() => Value.Log();
+
+    /// <inheritdoc cref="Tensor.LogSoftmax"/>
+    public Tensor LogSoftmax(int axis = -1) => Value.LogSoftmax(axis);
+
+    /// <inheritdoc cref="Tensor.MaskedBatchNorm"/>
+    public Tensor MaskedBatchNorm(
+        Tensor mask, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null,
+        SingleValue singleValue = SingleValue.Error) =>
+        Value.MaskedBatchNorm(mask, gamma, beta, running, eps, training, singleValue);
+
+    /// <inheritdoc cref="Tensor.MatMul"/>
+    public Tensor MatMul(Tensor other, bool transposeA = false, bool transposeB = false) =>
+        Value.MatMul(other, transposeA, transposeB);
+
+    /// <inheritdoc cref="Tensor.Max(int, bool)"/>
+    public Tensor Max(int axis, bool keepDims = false) => Value.Max(axis, keepDims);
+
+    /// <inheritdoc cref="Tensor.Max()"/>
+    public Tensor Max() => Value.Max();
+
+    /// <inheritdoc cref="Tensor.Maximum"/>
+    public Tensor Maximum(Tensor other) => Value.Maximum(other);
+
+    /// <inheritdoc cref="Tensor.MaxPool1d"/>
+    public Tensor MaxPool1d(
+        int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false) =>
+        Value.MaxPool1d(kernelSize, stride, padding, dilation, ceilMode);
+
+    /// <inheritdoc cref="Tensor.MaxPool2d"/>
+    public Tensor MaxPool2d(
+        Size2 kernelSize, Size2? stride = null, Size2 padding = default, Size2? dilation = null,
+        bool ceilMode = false) =>
+        Value.MaxPool2d(kernelSize, stride, padding, dilation, ceilMode);
+
+    /// <inheritdoc cref="Tensor.Mean"/>
+    public Tensor Mean(ReadOnlySpan<int> axes = default, bool keepDims = false) => Value.Mean(axes, keepDims);
+
+    /// <inheritdoc cref="Tensor.MeanSquaredError"/>
+    public Tensor MeanSquaredError(Tensor target) => Value.MeanSquaredError(target);
+
+    /// <inheritdoc cref="Tensor.Minimum"/>
+    public Tensor Minimum(Tensor other) => Value.Minimum(other);
+
+    /// <inheritdoc cref="Tensor.MultiClassHinge"/>
+    public Tensor MultiClassHinge(Tensor labels) => Value.MultiClassHinge(labels);
+
+    /// <inheritdoc cref="Tensor.Permute"/>
+    public Tensor Permute(params ReadOnlySpan<int> axes) => Value.Permute(axes);
+
+    /// <inheritdoc cref="Tensor.Pow(double)"/>
+    public Tensor Pow(double exponent) => Value.Pow(exponent);
+
+    /// <inheritdoc cref="Tensor.Pow(Tensor)"/>
+    public Tensor Pow(Tensor exponent) => Value.Pow(exponent);
+
+    /// <inheritdoc cref="Tensor.ReLU"/>
+    public Tensor ReLU() => Value.ReLU();
+
+    /// <inheritdoc cref="Tensor.Reshape(ReadOnlySpan{int})"/>
+    [OverloadResolutionPriority(1)]
+    public Tensor Reshape(params ReadOnlySpan<int> dimensions) => Value.Reshape(dimensions);
+
+    /// <inheritdoc cref="Tensor.Reshape(Shape)"/>
+    public Tensor Reshape(Shape shape) => Value.Reshape(shape);
+
+    /// <inheritdoc cref="Tensor.RMSNorm"/>
+    public Tensor RMSNorm(Shape normalizedShape, Tensor? gamma, double? eps = null) =>
+        Value.RMSNorm(normalizedShape, gamma, eps);
+
+    /// <inheritdoc cref="Tensor.Sigmoid"/>
+    public Tensor Sigmoid() => Value.Sigmoid();
+
+    /// <inheritdoc cref="Tensor.Slice"/>
+    public Tensor Slice(int axis, int start, int length) => Value.Slice(axis, start, length);
+
+    /// <inheritdoc cref="Tensor.Softmax"/>
+    public Tensor Softmax(int axis = -1) => Value.Softmax(axis);
+
+    /// <inheritdoc cref="Tensor.Split(int, int)"/>
+    public Tensor[] Split(int size, int axis = 0) => Value.Split(size, axis);
+
+    /// <inheritdoc cref="Tensor.Split(ReadOnlySpan{int}, int)"/>
+    public Tensor[] Split(ReadOnlySpan<int> sizes, int axis = 0) => Value.Split(sizes, axis);
+
+    /// <inheritdoc cref="Tensor.Sqrt"/>
+    public Tensor Sqrt() => Value.Sqrt();
+
+    /// <inheritdoc cref="Tensor.Square"/>
+    public Tensor Square() => Value.Square();
+
+    /// <inheritdoc cref="Tensor.Sum"/>
+    public Tensor Sum(ReadOnlySpan<int> axes = default, bool keepDims = false) => Value.Sum(axes, keepDims);
+
+    /// <inheritdoc cref="Tensor.SyncBatchNorm"/>
+    public Tensor SyncBatchNorm(
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null,
+        ReadOnlySpan<int> parts = default) =>
+        Value.SyncBatchNorm(gamma, beta, running, eps, training, parts);
+
+    /// <inheritdoc cref="Tensor.Tanh"/>
+    public Tensor Tanh() => Value.Tanh();
+
+    /// <inheritdoc cref="Tensor.ToArray{T}"/>
+    public T[] ToArray<T>() where T : unmanaged => Value.ToArray<T>();
+
+    /// <inheritdoc cref="Tensor.Transpose"/>
+    public Tensor Transpose(int axis0, int axis1) => Value.Transpose(axis0, axis1);
+
+    /// <inheritdoc cref="Tensor.Variance"/>
+    public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepDims = false, int correction = 1) =>
+        Value.Variance(axes, keepDims, correction);
+}

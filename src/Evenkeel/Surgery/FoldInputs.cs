@@ -1,0 +1,22 @@
+using Evenkeel.Nn;
+
+namespace Evenkeel.Surgery;
+
+/// <summary>The inputs that a network is traced and compared on.</summary>
+/// <param name="First">The input, or the first of two.</param>
+/// <param name="Second">The second input; null for a network of one.</param>
+internal sealed record FoldInputs(Tensor First, Tensor? Second)
+{
+    /// <summary>The network's output in Eval.</summary>
+    public Tensor Run(Module model, TapeTrace? trace = null)
+    {
+        var tape = new Tape(Mode.Eval) { Trace = trace };
+        Tensor x = tape.Input(First);
+        return Second is null ? model.Forward(x) : model.Forward(x, tape.Input(Second));
+    }
+
+    /// <summary>The inputs in double; a second one of integers stays as it is.</summary>
+    public FoldInputs InDouble() => new(
+        First.To(DType.Float64),
+        Second is { } second && second.DType.IsFloatingPoint() ? second.To(DType.Float64) : Second);
+}

@@ -1,0 +1,105 @@
+using Evenkeel.Nn;
+using Evenkeel.Random;
+
+namespace Evenkeel.Surgery;
+
+/// <summary>
+/// Weight and bias of a linear layer or convolution in double, to be changed by norms and rounded once at the end.
+/// </summary>
+internal sealed class FoldableWeights
+{
+    private readonly Module _layer;
+    private readonly double[] _weight;
+    private readonly double[] _bias;
+    private readonly int _groups;
+
+    public FoldableWeights(Module layer)
+    {
+        _layer = layer;
+        Parameter weight = WeightOf(layer);
+        WeightStandardization? standardization;
+        (_groups, standardization) = layer switch
+        {
+            Conv2d plane => (plane.Groups, plane.WeightStandardization),
+            Conv1d row => (row.Groups, row.WeightStandardization),
+            _ => (1, ((Linear)layer).WeightStandardization),
+        };
+        var wide = new Parameter(weight.Value.To(DType.Float64).Detach());
+        _weight = WeightStandardization.Apply(standardization, wide, tape: null).ToArray<double>();
+        _bias = layer.OwnParameters.TryGetValue("bias", out Parameter? bias) ? bias.Value.To(DType.Float64).ToArray<double>() : new double[weight.Shape[0]];
+    }
+
+    /// <summary>W.</summary>
+    public static Parameter WeightOf(Module layer) => layer.OwnParameters["weight"];
+
+    /// <summary>The norm of the outputs: W' = W·s and b' = (b - mean)·s + beta, s along the outputs.</summary>
+    public void NormalizeOutputs(FixedMap norm)
+    {
+        int m = _weight.Length / _bias.Length;
+        for (int o = 0; o < _bias.Length; o++)
+        {
+            for (int i = o * m; i < (o + 1) * m; i++) _weight[i] *= norm.Scale[o];
+            _bias[o] = ((_bias[o] - norm.Mean[o]) * norm.Scale[o]) + norm.Beta[o];
+        }
+    }
+
+    /// <summary>
+    /// The norm of the inputs: b' = b + Σ W·(beta - mean·s) over the weights of an output, then W' = W·s, s along the inputs. An input channel has as many weights of an output as the kernel has points, or,
+    /// where planes were flattened for a linear layer, as a plane has.
+    /// </summary>
+    public void NormalizeInputs(FixedMap norm)
+    {
+        int m = _weight.Length / _bias.Length, channels = norm.Scale.Length / _groups, points = m / channels;
+        for (int o = 0; o < _bias.Length; o++)
+        {
+            int first = o / (_bias.Length / _groups) * channels;
+            for (int i = 0; i < m; i++)
+            {
+                int c = first + (i / points);
+                _bias[o] += _weight[(o * m) + i] * (norm.Beta[c] - (norm.Mean[c] * norm.Scale[c]));
+                _weight[(o * m) + i] *= norm.Scale[c];
+            }
+        }
+    }
+
+    /// <summary>A new layer of these weights, with a bias whether or not there was one, and without weight standardization.</summary>
+    public Module ToLayer(DType dtype)
+    {
+        // The start values are overwritten: a stream of no consequence.
+        var random = new Philox(0);
+        Module layer = _layer switch
+        {
+            Conv2d c => new Conv2d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups, bias: true, random),
+            Conv1d c => new Conv1d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups, bias: true, random),
+            _ => new Linear(((Linear)_layer).InFeatures, ((Linear)_layer).OutFeatures, bias: true, random),
+        };
+        layer.To(dtype);
+        (Parameter weight, Parameter bias) = (WeightOf(layer), layer.OwnParameters["bias"]);
+        weight.Value.CopyFrom(Tensor.From(_weight, weight.Shape).To(dtype));
+        bias.Value.CopyFrom(Tensor.From(_bias, bias.Shape).To(dtype));
+        weight.RequiresGradient = WeightOf(_layer).RequiresGradient;
+        // A bias that was not there before is part of what the weight was.
+        bias.RequiresGradient = _layer.OwnParameters.TryGetValue("bias", out Parameter? old) ? old.RequiresGradient : weight.RequiresGradient;
+        return layer;
+    }
+}
+
+/// <summary>A norm with fixed statistics: y = (x - mean)·s + beta channel by channel, s = gamma/sqrt(var + eps).</summary>
+/// <param name="Mean">The running mean.</param>
+/// <param name="Scale">s.</param>
+/// <param name="Beta">beta.</param>
+internal sealed record FixedMap(double[] Mean, double[] Scale, double[] Beta)
+{
+    public static FixedMap Of(ITrackingNorm norm)
+    {
+        double[] mean = Values(norm.Running!.Mean.Value), scale = Values(norm.Running.Variance.Value);
+        double[] beta = norm.Bias is null ? new double[mean.Length] : Values(norm.Bias.Value);
+        double[]? gamma = norm.Weight is null ? null : Values(norm.Weight.Value);
+        for (int c = 0; c < scale.Length; c++) scale[c] = (gamma?[c] ?? 1) * NormTheorem.Rstd(scale[c], norm.Eps);
+        return new FixedMap(mean, scale, beta);
+    }
+
+    public bool IsFinite => Mean.All(double.IsFinite) && Scale.All(double.IsFinite) && Beta.All(double.IsFinite);
+
+    private static double[] Values(Tensor tensor) => tensor.To(DType.Float64).ToArray<double>();
+}

@@ -1,0 +1,131 @@
+using Evenkeel.Nn;
+
+namespace Evenkeel.Surgery;
+
+/// <summary>Makes norms part of the layers next to them, for inference.</summary>
+public static class Folding
+{
+    /// <summary>What rounding may do to the outputs of a network in Float64, as a share of the largest.</summary>
+    private const double Float64Bound = 1e-9;
+
+    /// <summary>
+    /// A new network without the norms that are fixed maps in Eval: each is multiplied into the linear layer or convolution before it, or into the one after it where that is exact. The same outputs to rounding, for less work.
+    /// </summary>
+    /// <remarks>
+    /// <para>With running statistics a batch norm is y = (x - mean)·s + beta, s = gamma/sqrt(var + eps). After y = W·x + b it goes into W' = W·s (along the outputs) and b' = (b - mean)·s + beta; a layer without a bias
+    /// gets one. Before W·y + b it goes into W' = W·s (along the inputs) and b' = b + Σ W·(beta - mean·s), which is exact where no zeros are padded between the two, through a flattening too. All in double, rounded once.
+    /// In the norm's place stands an <see cref="Identity"/>. Weight standardization is baked in with it.</para>
+    /// <para>What is next to what is read from the data flow of one pass over the inputs, not from the order in which modules were registered. A norm is kept, and the report says why, where it has no running
+    /// statistics or depends on the sample, its input or the layer is used elsewhere too, a module runs twice or shares its weights, a hook looks, or no linear layer is next to it.</para>
+    /// <para>The result is for inference. Trained, it is a network without those norms: no statistics are taken, and what was a scale and a direction of a filter is one weight again.</para>
+    /// <para>Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018, section 3.2.</para>
+    /// </remarks>
+    /// <param name="model">The network; it stays as it is.</param>
+    /// <param name="inputs">A batch of inputs for the trace and for the proof, outside any tape.</param>
+    /// <param name="bound">The largest difference of outputs that passes, as a share of the largest output. Null: 1e-4 in Float32, 1e-9 in Float64.</param>
+    /// <returns>The new network, what became of each norm, and by how much outputs differ, in the network's type and in Float64.</returns>
+    /// <exception cref="ArgumentException">The inputs are empty.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// No output is a number other than 0, so nothing can be compared. The outputs differ by more than <paramref name="bound"/>, or by more than 1e-9 of the largest in Float64: a module looks at values past the operations of the tape, or the network is not deterministic in Eval.
+    /// Or a copy converted to Float64 cannot run: a module has a constant tensor that is no buffer, or reads values as float.
+    /// </exception>
+    public static FoldResult Fold(this Module model, Tensor inputs, double? bound = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(inputs);
+        return Fold(model, new FoldInputs(inputs, null), bound);
+    }
+
+    /// <summary>The same for a network of two inputs.</summary>
+    /// <param name="model">The network; it stays as it is.</param>
+    /// <param name="inputs">A batch of first inputs for the trace and for the proof, outside any tape.</param>
+    /// <param name="second">The batch of second inputs.</param>
+    /// <param name="bound">
+    /// The largest difference of outputs that passes, as a share of the largest output. Null: 1e-4 in Float32, 1e-9 in
+    /// Float64.
+    /// </param>
+    /// <inheritdoc cref="Fold(Module, Tensor, double?)"/>
+    public static FoldResult Fold(this Module model, Tensor inputs, Tensor second, double? bound = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(inputs);
+        ArgumentNullException.ThrowIfNull(second);
+        return Fold(model, new FoldInputs(inputs, second), bound);
+    }
+
+    private static FoldResult Fold(Module model, FoldInputs inputs, double? bound)
+    {
+        DType dtype = inputs.First.DType;
+        if (inputs.First.Count == 0)
+        {
+            throw new ArgumentException(
+                $"{model.TypeName}.Fold: expected inputs with samples, got shape {inputs.First.Shape}; there is "
+                + "nothing to compare the two networks on. Pass some real inputs.", nameof(inputs));
+        }
+
+        FoldPlan plan = PlanFor(model, inputs);
+        Module folded = model.Clone(module => plan.Substitute(module, dtype));
+        FoldProof proof = Compare(model, folded, inputs);
+
+        // In double throughout: original weights widened, folded ones as they were before they were rounded.
+        Module wide = model.Clone(), foldedWide = model.Clone(module => plan.Substitute(module, DType.Float64));
+        wide.To(DType.Float64);
+        foldedWide.To(DType.Float64);
+        FoldProof wideProof;
+        try
+        {
+            wideProof = Compare(wide, foldedWide, inputs.InDouble());
+        }
+        catch (Exception mixed)
+            when ((mixed is ArgumentException or InvalidOperationException) && dtype != DType.Float64)
+        {
+            throw new InvalidOperationException(
+                $"{model.TypeName}.Fold: expected a network that computes in Float64 too, where folding is proved "
+                + $"without the rounding of {dtype}; its copy did not ({mixed.Message}) Keep "
+                + "constant tensors as buffers (RegisterBuffer), which To converts, and read values in the type they "
+                + "have.", mixed);
+        }
+
+        if (plan.Folded.Count > 0 && (proof.Outputs == 0 || proof is { LargestOutput: 0, MaxDifference: 0 }))
+            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs to compare the two networks by, got {(proof.Outputs == 0 ? "none that is a number" : "zeros only, which many networks would give")}; nothing would be proved. Pass some real inputs, and look for the first layer without a signal with Inspect.");
+        Require(model, wideProof, Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");
+        Require(model, proof, bound ?? (dtype == DType.Float64 ? Float64Bound : 1e-4),
+            "in Float64 it does compute the same, so rounding does this: a running variance near 0, or a scale that is "
+            + "taken back later. Pass a larger bound if that will do");
+        return new FoldResult(folded, plan.Layers, proof, wideProof);
+    }
+
+    /// <summary>A plan whose substitutes the network's fields admit.</summary>
+    private static FoldPlan PlanFor(Module model, FoldInputs inputs)
+    {
+        var plan = new FoldPlan(model, inputs, new Dictionary<Module, string>());
+        var held = new Dictionary<Module, string>(ReferenceEqualityComparer.Instance);
+        foreach (Module norm in plan.Folded)
+        {
+            try
+            {
+                new ModuleCopier((module, _) => ReferenceEquals(module, norm) ? new Identity() : null, sharesWeights: true).Copy(model);
+            }
+            catch (InvalidOperationException refused)
+            {
+                held.Add(norm, refused.Message);
+            }
+        }
+
+        return held.Count == 0 ? plan : new FoldPlan(model, inputs, held);
+    }
+
+    private static FoldProof Compare(Module model, Module folded, FoldInputs inputs)
+    {
+        Tensor expected = inputs.Run(model), got = inputs.Run(folded);
+        return expected.Shape == got.Shape
+            ? FoldProof.Of(expected, got)
+            : throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs of shape {expected.Shape} from the folded network, got {got.Shape}. A module decides by the values or types of its layers.");
+    }
+
+    private static void Require(Module model, FoldProof proof, double bound, string cause)
+    {
+        if (!(proof.RelativeDifference <= bound))
+            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs within {bound:g3} of the largest, got {proof}. The folded network does not compute the same: {cause}.");
+    }
+}

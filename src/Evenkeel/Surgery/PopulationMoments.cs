@@ -1,0 +1,90 @@
+using System.Numerics;
+using Evenkeel.Kernels;
+
+namespace Evenkeel.Surgery;
+
+/// <summary>
+/// Count, mean and squared deviations of each channel over any number of batches, in double and in the batches' order: the moments that batch norm takes of each batch, pooled.
+/// </summary>
+/// <remarks>
+/// With <paramref name="perSample"/>, as instance norm tracks them, the variance is the mean of the samples' own: the spread of their means is left out, and an unbiased one loses a degree of freedom per sample.
+/// </remarks>
+internal sealed class PopulationMoments(int channels, double eps, bool perSample)
+{
+    private readonly PooledMoments[] _pools = new PooledMoments[channels];
+    private readonly Tensor _batch = Tensor.Empty([NormTable.StatisticsRows, channels], DType.Float64);
+
+    /// <summary>Values per channel so far.</summary>
+    public double Count { get; private set; }
+
+    private double Samples { get; set; }
+
+    /// <summary>The mean of a channel.</summary>
+    public double Mean(int channel) => _pools[channel].Pivot + _pools[channel].Low;
+
+    /// <summary>The variance of a channel: divided by n, or by n - 1.</summary>
+    public double Variance(int channel, VarianceEstimator estimator) => _pools[channel].Squares / (estimator == VarianceEstimator.Unbiased ? Freedom : Count);
+
+    /// <summary>n - 1, or as many ones less as there are samples; above 0 if there is a variance.</summary>
+    public double Freedom => Count - (perSample ? Samples : 1);
+
+    /// <summary>Adds a batch (N, C) or (N, C, …).</summary>
+    public void Add(Tensor x)
+    {
+        if (x.Count == 0) return;
+        if (x.DType == DType.Float64) Add<double>(x);
+        else Add<float>(x);
+        GC.KeepAlive(x);
+        Samples += x.Shape[0];
+        Count += x.Count / channels;
+    }
+
+    /// <summary>The first channel that is not finite, or -1.</summary>
+    public int FirstNotFinite()
+    {
+        for (int c = 0; c < channels; c++)
+        {
+            if (!double.IsFinite(Mean(c)) || !double.IsFinite(_pools[c].Squares)) return c;
+        }
+
+        return -1;
+    }
+
+    private unsafe void Add<T>(Tensor x) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        var shape = BatchShape.Of(x);
+        int samples = perSample ? 1 : shape.Samples;
+        for (int start = 0; start < shape.Samples; start += samples)
+        {
+            if (shape.IsMatrix) Measure<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(shape.Columns(x.Pointer<T>(), default(NoMask<T>)), start, samples, shape.Spatial);
+            else Measure<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(shape.Planes(x.Pointer<T>(), default(NoMask<T>)), start, samples, shape.Spatial);
+            for (int c = 0; c < channels; c++)
+            {
+                Moments moments = NormTable.Of(_batch).Moments(c).Unscaled;
+                _pools[c].Add((double)samples * shape.Spatial, moments.Pivot, moments.Low, moments.Variance, spread: !perSample);
+            }
+        }
+    }
+
+    private void Measure<T, TLayout, TGroups>(TLayout layout, int start, int samples, int spatial)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TLayout : struct, IBatchLayout<TGroups>
+        where TGroups : struct, IGroups<T, TGroups> =>
+        new ChannelJob<TLayout, TGroups, Step<T, TLayout, TGroups>>(layout, new(this, layout, start, samples), 0, channels).Run((long)samples * spatial);
+
+    /// <summary>The statistics of some channels of some samples.</summary>
+    private readonly struct Step<T, TLayout, TGroups>(PopulationMoments pool, TLayout layout, int start, int samples) : IChannelStep
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TLayout : struct, IBatchLayout<TGroups>
+        where TGroups : struct, IGroups<T, TGroups>
+    {
+        public void Invoke(ColumnBlock channels, NormTable table)
+        {
+            TGroups x = layout.Groups(channels, start, samples);
+            NormTheorem.Moments(x, table, table.Rounded<T>(), x.Values, pool.Eps);
+            table.CopyStatistics(NormTable.Of(pool._batch).From(channels.Start), x.Count);
+        }
+    }
+
+    private double Eps => eps;
+}
