@@ -34,7 +34,6 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
         if (x.Count == 0) return;
         if (x.DType == DType.Float64) Add<double>(x);
         else Add<float>(x);
-        GC.KeepAlive(x);
         Samples += x.Shape[0];
         Count += x.Count / channels;
     }
@@ -54,26 +53,36 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
     {
         var shape = BatchShape.Of(x);
         int samples = perSample ? 1 : shape.Samples;
-        for (int start = 0; start < shape.Samples; start += samples)
+        fixed (T* values = x.AsSpan<T>())
+        fixed (double* memory = _batch.AsSpan<double>())
         {
-            if (shape.IsMatrix) Measure<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(shape.Columns(x.Pointer<T>(), default(NoMask<T>)), start, samples, shape.Spatial);
-            else Measure<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(shape.Planes(x.Pointer<T>(), default(NoMask<T>)), start, samples, shape.Spatial);
-            for (int c = 0; c < channels; c++)
+            NormTable batch = NormTable.Of(memory, _batch.Shape);
+            for (int start = 0; start < shape.Samples; start += samples)
             {
-                Moments moments = NormTable.Of(_batch).Moments(c).Unscaled;
-                _pools[c].Add((double)samples * shape.Spatial, moments.Pivot, moments.Low, moments.Variance, spread: !perSample);
+                if (shape.IsMatrix)
+                    Measure<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
+                        shape.Columns(values, default(NoMask<T>)), batch, start, samples, shape.Spatial);
+                else
+                    Measure<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
+                        shape.Planes(values, default(NoMask<T>)), batch, start, samples, shape.Spatial);
+                for (int c = 0; c < channels; c++)
+                {
+                    Moments moments = batch.Moments(c).Unscaled;
+                    _pools[c].Add((double)samples * shape.Spatial, moments.Pivot, moments.Low, moments.Variance, spread: !perSample);
+                }
             }
         }
     }
 
-    private void Measure<T, TLayout, TGroups>(TLayout layout, int start, int samples, int spatial)
+    private void Measure<T, TLayout, TGroups>(TLayout layout, NormTable batch, int start, int samples, int spatial)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, Step<T, TLayout, TGroups>>(layout, new(this, layout, start, samples), 0, channels).Run((long)samples * spatial);
+        new ChannelJob<TLayout, TGroups, Step<T, TLayout, TGroups>>(layout, new(batch, eps, layout, start, samples), 0, channels)
+            .Run((long)samples * spatial);
 
     /// <summary>The statistics of some channels of some samples.</summary>
-    private readonly struct Step<T, TLayout, TGroups>(PopulationMoments pool, TLayout layout, int start, int samples) : IChannelStep
+    private readonly struct Step<T, TLayout, TGroups>(NormTable batch, double eps, TLayout layout, int start, int samples) : IChannelStep
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups>
@@ -81,10 +90,8 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
         public void Invoke(ColumnBlock channels, NormTable table)
         {
             TGroups x = layout.Groups(channels, start, samples);
-            NormTheorem.Moments(x, table, table.Rounded<T>(), x.Values, pool.Eps);
-            table.CopyStatistics(NormTable.Of(pool._batch).From(channels.Start), x.Count);
+            NormTheorem.Moments(x, table, table.Rounded<T>(), x.Values, eps);
+            table.CopyStatistics(batch.From(channels.Start), x.Count);
         }
     }
-
-    private double Eps => eps;
 }

@@ -49,7 +49,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         if (_shape.IsMatrix) Forward<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(_shape.Columns(_x.Pointer<T>(), default(NoMask<T>)));
         else Forward<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(_shape.Planes(_x.Pointer<T>(), default(NoMask<T>)));
-        _update.Follow<T>(NormTable.Of(_statistics), _shape.Values);
+        _update.Follow<T>(NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape), _shape.Values);
     }
 
     protected override void Backward<T>()
@@ -79,7 +79,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         TGroups x = layout.Groups(channels, 0, _shape.Samples);
         table.LoadParameters(At<T>(_gamma, channels), At<T>(_beta, channels), x.Count);
         NormSteps<T, TGroups, TEpilogue>.Measure(x, table, _shape.Values, _eps);
-        table.CopyStatistics(NormTable.Of(_statistics).From(channels.Start), x.Count);
+        table.CopyStatistics(NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(channels.Start), x.Count);
         NormSteps<T, TGroups, TEpilogue>.Normalize(x, table, Output.Pointer<T>() + layout.Offset(channels, 0));
     }
 
@@ -91,7 +91,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         TGroups x = layout.Groups(channels, 0, _shape.Samples);
         T* dy = Dy.Pointer<T>() + layout.Offset(channels, 0);
-        NormTable.Of(_statistics).From(channels.Start).CopyStatistics(table, x.Count);
+        NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(channels.Start).CopyStatistics(table, x.Count);
         table.LoadParameters(At<T>(_gamma, channels), At<T>(_beta, channels), x.Count);
         bool held = NormSteps<T, TGroups, TEpilogue>.SumCotangents(x, table, dy);
         table.SaveGradients(At<T>(_dgamma, channels), At<T>(_dbeta, channels), x.Count);

@@ -222,7 +222,7 @@ internal sealed unsafe class BatchStatistics
 
     private int Length(int p) => _ends[p] - Start(p);
 
-    private NormTable Table(int block) => NormTable.Of(_rows, block);
+    private NormTable Table(int block) => NormTable.Of(_rows.Pointer<double>(), _rows.Shape, block);
 
     /// <summary>Rows of all parts of all members, the channels from .. to of each.</summary>
     private ReadOnlySpan<double> GatherRows(string operation, int row, int rows, int from, int to)

@@ -47,7 +47,7 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
     protected override void Forward<T>()
     {
         int channels = _shape.Channels;
-        NormTable table = NormTable.Of(_table);
+        NormTable table = NormTable.Of(_table.Pointer<double>(), _table.Shape);
         ReadOnlySpan<T> means = _running.Mean.Value.AsSpan<T>(), variances = _running.Variance.Value.AsSpan<T>();
         for (int c = 0; c < channels; c++) table.Set(c, new Moments(double.CreateTruncating(means[c]), 0, double.CreateTruncating(variances[c])), _eps);
         table.LoadParameters(At<T>(_gamma, default), At<T>(_beta, default), channels);
@@ -100,7 +100,7 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         TGroups x = layout.Groups(channels, 0, _shape.Samples);
         nint offset = layout.Offset(channels, 0);
         T* dy = Dy.Pointer<T>() + offset;
-        NormTable.Of(_table).From(channels.Start).CopyStatistics(table, x.Count);
+        NormTable.Of(_table.Pointer<double>(), _table.Shape).From(channels.Start).CopyStatistics(table, x.Count);
         table.LoadParameters(At<T>(_gamma, channels), At<T>(_beta, channels), x.Count);
         if (_dgamma is not null || _dbeta is not null)
         {

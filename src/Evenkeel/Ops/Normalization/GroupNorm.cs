@@ -105,7 +105,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         var x = new PlaneGroups<T>(_x.Pointer<T>() + (nint)first * Length, end - first, Length);
         NormSteps<T, PlaneGroups<T>, TEpilogue>.Measure(x, groups, Length, _eps);
-        groups.CopyStatistics(NormTable.Of(_statistics).From(first), end - first);
+        groups.CopyStatistics(NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(first), end - first);
         for (int run = first * _perGroup; run < end * _perGroup; run += NormTable.Width)
         {
             PlaneGroups<T> planes = Runs<T>(run, end, out nint offset);
@@ -121,7 +121,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         int count = end - first;
         T* dy = Dy.Pointer<T>();
-        NormTable.Of(_statistics).From(first).CopyStatistics(groups, count);
+        NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(first).CopyStatistics(groups, count);
         new Span<double>(groups.SumDy, count).Clear();
         new Span<double>(groups.SumDyXHat, count).Clear();
         bool held = true;
@@ -319,7 +319,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         int channels = _shape.Channels;
         Tensor pooled = NewTensor([NormTable.StatisticsRows, channels], DType.Float64);
         pooled.Fill(0);
-        NormTable instances = NormTable.Of(_statistics), mean = NormTable.Of(pooled);
+        NormTable instances = NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape), mean = NormTable.Of(pooled.Pointer<double>(), pooled.Shape);
         for (int group = 0; group < _groups; group++)
         {
             Moments instance = instances.Moments(group).Unscaled;

@@ -76,12 +76,13 @@ internal readonly unsafe struct NormTable(double* rows, nint stride)
     public Constants<T> Rounded<T>() where T : unmanaged => new((T*)(rows + Rows * Width), Width);
 
     /// <summary>A table that an op keeps.</summary>
-    /// <param name="kept">Its memory: rows and places are the last dimensions.</param>
+    /// <param name="memory">Its memory.</param>
+    /// <param name="shape">Rows and places are the last dimensions.</param>
     /// <param name="block">Which of several tables.</param>
-    public static NormTable Of(Tensor kept, int block = 0)
+    public static NormTable Of(double* memory, Shape shape, int block = 0)
     {
-        int groups = kept.Shape[-1], rows = kept.Shape[-2];
-        return new NormTable(kept.Pointer<double>() + (nint)block * rows * groups, groups);
+        int groups = shape[-1], rows = shape[-2];
+        return new NormTable(memory + (nint)block * rows * groups, groups);
     }
 
     /// <summary>The groups from <paramref name="group"/> on.</summary>

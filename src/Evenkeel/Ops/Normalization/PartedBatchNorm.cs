@@ -137,7 +137,7 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
                 _statistics.PoolSums(from, to);
             }
 
-            ForEach<T, TLayout, TGroups>(layout, isForward ? Step.Normalize : Step.Gradient, from, to);
+            ForEach<T, TLayout, TGroups>(layout, isForward ? Step.Apply : Step.Gradient, from, to);
         }
     }
 
@@ -155,7 +155,7 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
 
         // Pooled: the passes over all parts, and those over the whole.
         Measure,
-        Normalize,
+        Apply,
         SumCotangents,
         Gradient,
     }
@@ -169,7 +169,7 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
 
         public void Invoke(ColumnBlock channels, NormTable table)
         {
-            if (step == Step.Normalize) Normalize(channels, _statistics.Whole, Load(channels, _statistics.Whole, table), table);
+            if (step == Step.Apply) Normalize(channels, _statistics.Whole, Load(channels, _statistics.Whole, table), table);
             else if (step == Step.Gradient) Gradient(channels, table);
             else ForParts(channels, table);
             if (step is Step.Backward or Step.SumCotangents) SaveGradients(channels, table);

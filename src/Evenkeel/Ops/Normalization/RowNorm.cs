@@ -169,7 +169,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         double* memory = stackalloc double[NormTable.ChunkDoubles];
         NormTable table = RowTable(memory);
         Constants<T> constants = table.Rounded<T>();
-        NormTable kept = NormTable.Of(_statistics);
+        NormTable kept = NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape);
         int length = _shape.Length, end = Math.Min(_shape.Rows, (chunk + 1) * ChunkRows);
         bool stream = Streams<T>();
         for (int r = chunk * ChunkRows; r < end; r++)
@@ -194,7 +194,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         double* memory = stackalloc double[NormTable.ChunkDoubles];
         NormTable table = RowTable(memory);
         Constants<T> constants = table.Rounded<T>();
-        NormTable kept = NormTable.Of(_statistics);
+        NormTable kept = NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape);
         int length = _shape.Length, end = Math.Min(_shape.Rows, (chunk + 1) * ChunkRows);
         bool stream = Streams<T>();
         double smallest = length * ValueRange.SmallestNormal<T>();
