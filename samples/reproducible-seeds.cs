@@ -3,7 +3,6 @@
 // Prints: same seed, same bits
 using Evenkeel;
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
@@ -18,7 +17,7 @@ Console.WriteLine(one == two && two == many ? "same seed, same bits" : "the bits
 // The hash of all weights and statistics after three epochs. Start values, batches and dropout all come from the seed.
 static string Train(ulong seed, int threads)
 {
-    Workers.Threads = threads;
+    using IDisposable scope = Compute.UseThreads(threads);
     Tensor points = Tensor.RandomNormal([2000, 32], new Philox(seed, "points"));
     var data = new TensorDataset(points, points.Slice(axis: 1, start: 0, length: 4).ArgMax(axis: 1));
     var model = new Sequential(

@@ -150,5 +150,5 @@ public sealed class Gated : TwoInputModule
 
     public Gated(int features) => _layer = Register("layer", new Linear(features, features));
 
-    protected override Tensor ForwardCore(Tensor x, Tensor gate) => _layer.Forward(x) * gate.Sigmoid();
+    protected override Tensor ForwardCore(Tensor x, Tensor second) => _layer.Forward(x) * second.Sigmoid();
 }

@@ -91,8 +91,10 @@ internal static class ClaimsCommand
     {
         laboratory.RequireTheseSettings();
         Experiment[] experiments =
-            [.. claims.SelectMany(static claim => claim.Experiments).Distinct()
-                .Select(static name => ExperimentCatalog.Find(name)!)];
+        [
+            .. claims.SelectMany(static claim => claim.Experiments).Distinct(StringComparer.Ordinal)
+                .Select(static name => ExperimentCatalog.Find(name)!),
+        ];
         foreach (Experiment experiment in experiments)
         {
             if (experiment.Images is { } set) Console.Error.WriteLine($"{experiment.Name}: " +
@@ -110,8 +112,13 @@ internal static class ClaimsCommand
         }
 
         var printer = new ClaimPrinter(Console.Out, Ink.ForOutput());
-        foreach (Finding finding in findings) printer.Explain(finding,
-            [.. records.Where(record => finding.Claim.Experiments.Contains(record.Experiment.Name))]);
+        foreach (Finding finding in findings)
+        {
+            IReadOnlyList<string> read = finding.Claim.Experiments;
+            printer.Explain(
+                finding,
+                [.. records.Where(record => read.Contains(record.Experiment.Name, StringComparer.Ordinal))]);
+        }
     }
 
     private static void PrintJson(IEnumerable<Finding> findings)

@@ -113,7 +113,7 @@ public sealed class CsvDataset : IDataset
         {
             int missing = columns.Features.FirstOrDefault(column => table.IsMissing(row, column), -1);
             // A text that means "no value" elsewhere may be the name of a class.
-            bool isClass = options.ClassNames?.Contains(table[row, columns.Label]) ?? false;
+            bool isClass = options.ClassNames?.Contains(table[row, columns.Label], StringComparer.Ordinal) ?? false;
             if (missing < 0 && table.IsMissing(row, columns.Label) && !isClass) missing = columns.Label;
             if (missing < 0) rows.Add(row);
             else if (options.Missing == MissingValue.Refuse)

@@ -40,7 +40,7 @@ public abstract partial class Module
     public Tensor Predict(Tensor x, int chunk = 256, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return Predict(x, second: null, chunk, cancellationToken, nameof(x));
+        return Predict(x, second: null, chunk, nameof(x), cancellationToken);
     }
 
     /// <summary>The same for a module of two inputs, which have their samples in the same order.</summary>
@@ -61,11 +61,11 @@ public abstract partial class Module
                 + $"{x.Shape} and {second.Shape}. Reshape a single sample to (1, ...).", nameof(second));
         }
 
-        return Predict(x, second, chunk, cancellationToken, nameof(x));
+        return Predict(x, second, chunk, nameof(x), cancellationToken);
     }
 
     private Tensor Predict(
-        Tensor x, Tensor? second, int chunk, CancellationToken cancellationToken, string name)
+        Tensor x, Tensor? second, int chunk, string name, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
         if (x.Shape.Rank == 0 || x.Shape[0] == 0)

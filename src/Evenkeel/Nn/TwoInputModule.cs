@@ -13,7 +13,7 @@ namespace Evenkeel.Nn;
 /// <code>
 /// public sealed class Gated : TwoInputModule
 /// {
-///     protected override Tensor ForwardCore(Tensor x, Tensor gate) => x * gate.Sigmoid();
+///     protected override Tensor ForwardCore(Tensor x, Tensor second) => x * second.Sigmoid();
 /// }
 /// </code>
 /// </example>

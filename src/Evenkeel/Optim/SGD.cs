@@ -72,7 +72,7 @@ public sealed class SGD : Optimizer
 
     private protected override ReadOnlySpan<Setting> Settings =>
         new Setting[] { new("momentum", Momentum), new("dampening", Dampening), new("nesterov", Nesterov),
-            new("velocity_form", _velocityForm) };
+            new("velocity_form", _velocityForm), };
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry)
     {

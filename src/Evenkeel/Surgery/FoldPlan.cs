@@ -209,7 +209,7 @@ internal sealed class FoldPlan
     private string OthersThan(Call call, Tensor x)
     {
         IEnumerable<string> others = from op in _trace.Consumers(x) where !ReferenceEquals(op.Output, call.Y) select op.Name;
-        string text = string.Join(", ", others.Distinct());
+        string text = string.Join(", ", others.Distinct(StringComparer.Ordinal));
         return text.Length == 0 ? "the same layer" : text;
     }
 

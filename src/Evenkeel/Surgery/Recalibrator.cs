@@ -89,7 +89,7 @@ public static class Recalibrator
     /// <param name="options">Settings; null takes the defaults.</param>
     /// <param name="progress">Told after each batch.</param>
     /// <param name="cancellationToken">Ends it between two batches.</param>
-    /// <inheritdoc cref="Recalibrate(Module, IDataset, RecalibrationOptions?, IProgress{RecalibrationProgress}?, CancellationToken)"/>
+    /// <inheritdoc cref="Recalibrate(Module, IDataset, RecalibrationOptions?, IProgress{RecalibrationProgress}?, CancellationToken)" path="/returns|/exception"/>
     public static RecalibrationReport Recalibrate(
         this Module model, Tensor inputs, RecalibrationOptions? options = null, IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)
     {

@@ -14,9 +14,9 @@ public sealed class ImpossibleStateTests
         {
             var data = new TheoryData<string, double>();
             foreach (double value in new[] { -1e-5, double.NaN, double.PositiveInfinity, double.NegativeInfinity,
-                -double.Epsilon }) data.Add("running_var", value);
+                -double.Epsilon, }) data.Add("running_var", value);
             foreach (double value in new[] { double.NaN, double.PositiveInfinity,
-                double.NegativeInfinity }) data.Add("running_mean", value);
+                double.NegativeInfinity, }) data.Add("running_mean", value);
             return data;
         }
     }

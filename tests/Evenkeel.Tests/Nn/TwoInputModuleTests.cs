@@ -84,7 +84,7 @@ public sealed class TwoInputModuleTests
 
     internal sealed class Gated : TwoInputModule
     {
-        protected override Tensor ForwardCore(Tensor x, Tensor gate) => x * gate.Sigmoid();
+        protected override Tensor ForwardCore(Tensor x, Tensor second) => x * second.Sigmoid();
     }
 
     /// <summary>Each input has a layer and a norm of its own; the second one is the first one's gate.</summary>

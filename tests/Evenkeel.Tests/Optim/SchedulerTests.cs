@@ -302,7 +302,7 @@ public sealed class SchedulerTests
         var schedule = new CosineWithWarmup(optimizer, 2, 10);
         schedule.Step();
         foreach ((string key, double value) in new (string, double)[] { ("count", -1), ("base_rates", -0.1),
-            ("base_rates", double.NaN), ("rates", double.PositiveInfinity) })
+            ("base_rates", double.NaN), ("rates", double.PositiveInfinity), })
         {
             StateDict state = schedule.StateDict();
             Tensor tensor = state[$"CosineWithWarmup.{key}"];

@@ -103,7 +103,7 @@ public sealed class SmallSecondMomentTests
             : name.StartsWith("centred", StringComparison.Ordinal) ? 0.01 / Math.Sqrt(0.99 * 0.01) : 0.1;
         double normal = dtype == DType.Float32 ? 1.2e-38 : 2.3e-308;
         foreach (double eps in new[] { 0, 1e-50, dtype == DType.Float32 ? 1e-45 : double.Epsilon,
-            dtype == DType.Float32 ? 1e-39 : 1e-310 })
+            dtype == DType.Float32 ? 1e-39 : 1e-310, })
         {
             // 0 in Float32.
             if (eps == 1e-50 && dtype == DType.Float64) continue;

@@ -94,7 +94,7 @@ public sealed class SealTests : IDisposable
             {
                 ["dtype"] = type,
                 ["shape"] = entry["shape"]!.DeepClone(),
-                ["data_offsets"] = new JsonArray(values.Count, values.Count + own.Length)
+                ["data_offsets"] = new JsonArray(values.Count, values.Count + own.Length),
             };
             values.AddRange(own);
         }

@@ -292,7 +292,8 @@ public sealed class FoldingTests
             _norm = Register("norm", new BatchNormalization(5, NormConvention.Flax));
         }
 
-        protected override Tensor ForwardCore(Tensor x, Tensor mask) => _norm.Forward(_layer.Forward(x), mask);
+        protected override Tensor ForwardCore(Tensor x, Tensor second) =>
+            _norm.Forward(_layer.Forward(x), second);
     }
 
     /// <summary>Gives gamma, beta and the running statistics values as training would; returns inputs.</summary>

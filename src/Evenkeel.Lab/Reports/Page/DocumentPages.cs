@@ -42,7 +42,7 @@ internal static partial class DocumentPages
         int at = 0;
         foreach (Match match in DocumentPath().Matches(text))
         {
-            if (!Names.Contains(match.Groups[1].Value)) continue;
+            if (!Names.Contains(match.Groups["path"].Value, StringComparer.Ordinal)) continue;
             html.Text(text[at..match.Index]);
             WriteLink(html, match.Value, match.Value);
             at = match.Index + match.Length;
@@ -75,13 +75,13 @@ internal static partial class DocumentPages
                 continue;
             }
 
-            string text = WebUtility.HtmlEncode(isHeading ? heading.Groups[2].Value : line);
+            string text = WebUtility.HtmlEncode(isHeading ? heading.Groups["text"].Value : line);
             if (!isHeading) html.Append(text).Append('\n');
             else
             {
-                int level = heading.Groups[1].Length;
-                html.Append(CultureInfo.InvariantCulture, $"<h{level} " +
-                    $"id=\"{IdOf(heading.Groups[2].Value)}\">{text}</h{level}>\n");
+                int level = heading.Groups["marks"].Length;
+                string id = IdOf(heading.Groups["text"].Value);
+                html.Append(CultureInfo.InvariantCulture, $"<h{level} id=\"{id}\">{text}</h{level}>\n");
             }
         }
 
@@ -95,12 +95,12 @@ internal static partial class DocumentPages
         string.Concat(heading.ToLowerInvariant().Replace(' ', '-')
             .Where(static letter => char.IsLetterOrDigit(letter) || letter is '-' or '_'));
 
-    [GeneratedRegex(@"(docs/[\w/-]+\.md)(#[\w-]+)?")]
+    [GeneratedRegex(@"(?<path>docs/[\w/-]+\.md)(#[\w-]+)?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex DocumentPath();
 
-    [GeneratedRegex("^(#{1,6}) (.+)$")]
+    [GeneratedRegex("^(?<marks>#{1,6}) (?<text>.+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Heading();
 
-    [GeneratedRegex("^(<a id=\"[\\w-]+\"></a>)+$")]
+    [GeneratedRegex("^(<a id=\"[\\w-]+\"></a>)+$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Anchors();
 }

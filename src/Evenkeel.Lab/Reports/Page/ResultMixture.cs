@@ -47,14 +47,14 @@ internal sealed record ResultMixture(string Of, string Explanation)
         string what, IReadOnlyList<ResultRecord> records,
         Func<ResultRecord, string> describe, Func<ResultRecord, string>? identify = null)
     {
-        ResultRecord[][] groups = [.. records.GroupBy(identify ?? describe).Select(static group => group.ToArray())];
+        ResultRecord[][] groups = [.. records.GroupBy(identify ?? describe, StringComparer.Ordinal).Select(static group => group.ToArray())];
         if (groups.Length < 2) return null;
         ResultRecord[] odd = groups.MinBy(static group => group.Length)!;
         ResultRecord[] rest = [.. records.Except(odd)];
         string names = string.Join(", ", odd.Select(static record => record.Experiment.Name));
         string were = odd.Length == 1 ? "was" : "were";
         string others = rest.Length == 1 ? rest[0].Experiment.Name : $"the other {rest.Length}";
-        string had = string.Join(" or ", rest.Select(describe).Distinct());
+        string had = string.Join(" or ", rest.Select(describe).Distinct(StringComparer.Ordinal));
         return new ResultMixture(what, $"{names} {were} run with {describe(odd[0])}, {others} with {had}");
     }
 

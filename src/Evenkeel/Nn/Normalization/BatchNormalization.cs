@@ -47,5 +47,5 @@ public sealed class BatchNormalization : BatchNorm
     }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x, Tensor mask) => Normalize(x, mask);
+    protected override Tensor ForwardCore(Tensor x, Tensor second) => Normalize(x, mask: second);
 }

@@ -77,40 +77,41 @@ public static class NormFreezing
                 : parameter;
     }
 
-    extension(Module model)
-    {
-        /// <summary>
-        /// Freezes every norm of the network that keeps running statistics (see <see cref="Freeze"/>): what fine-tuning
-        /// a trained network on small batches asks for.
-        /// </summary>
-        /// <returns>
-        /// How many layers it was. Norms that treat each sample by itself and keep no statistics (layer norm, group
-        /// norm) stay as they are.
-        /// </returns>
-        /// <exception cref="InvalidOperationException">
-        /// A batch norm keeps no running statistics, so its output would depend on the batch all the same; nothing was
-        /// changed.
-        /// </exception>
-        public int FreezeNorms() => SetAll(model, NormState.Frozen, nameof(FreezeNorms));
+    /// <summary>
+    /// Freezes every norm of the network that keeps running statistics (see <see cref="Freeze"/>): what fine-tuning
+    /// a trained network on small batches asks for.
+    /// </summary>
+    /// <param name="model">The network.</param>
+    /// <returns>
+    /// How many layers it was. Norms that treat each sample by itself and keep no statistics (layer norm, group
+    /// norm) stay as they are.
+    /// </returns>
+    /// <exception cref="InvalidOperationException">
+    /// A batch norm keeps no running statistics, so its output would depend on the batch all the same; nothing was
+    /// changed.
+    /// </exception>
+    public static int FreezeNorms(this Module model) => SetAll(model, NormState.Frozen, nameof(FreezeNorms));
 
-        /// <summary>
-        /// Freezes the running statistics of every norm that keeps them; gamma and beta learn. See
-        /// <see cref="FreezeStatistics"/>.
-        /// </summary>
-        /// <returns>How many layers it was.</returns>
-        /// <exception cref="InvalidOperationException">
-        /// A batch norm keeps no running statistics, so its output would depend on the batch all the same; nothing was
-        /// changed.
-        /// </exception>
-        public int FreezeNormStatistics() => SetAll(model, NormState.FrozenStatistics, nameof(FreezeNormStatistics));
+    /// <summary>
+    /// Freezes the running statistics of every norm that keeps them; gamma and beta learn. See
+    /// <see cref="FreezeStatistics"/>.
+    /// </summary>
+    /// <param name="model">The network.</param>
+    /// <returns>How many layers it was.</returns>
+    /// <exception cref="InvalidOperationException">
+    /// A batch norm keeps no running statistics, so its output would depend on the batch all the same; nothing was
+    /// changed.
+    /// </exception>
+    public static int FreezeNormStatistics(this Module model) =>
+        SetAll(model, NormState.FrozenStatistics, nameof(FreezeNormStatistics));
 
-        /// <summary>
-        /// Lets the statistics of every norm follow the batches again, and its gamma and beta learn. See
-        /// <see cref="Unfreeze"/>.
-        /// </summary>
-        /// <returns>How many layers keep running statistics.</returns>
-        public int UnfreezeNorms() => SetAll(model, NormState.Active, nameof(UnfreezeNorms));
-    }
+    /// <summary>
+    /// Lets the statistics of every norm follow the batches again, and its gamma and beta learn. See
+    /// <see cref="Unfreeze"/>.
+    /// </summary>
+    /// <param name="model">The network.</param>
+    /// <returns>How many layers keep running statistics.</returns>
+    public static int UnfreezeNorms(this Module model) => SetAll(model, NormState.Active, nameof(UnfreezeNorms));
 
     private static int SetAll(Module model, NormState state, string method)
     {

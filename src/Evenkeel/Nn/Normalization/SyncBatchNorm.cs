@@ -42,7 +42,7 @@ public sealed class SyncBatchNorm : BatchNorm
     }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x, Tensor mask) => Normalize(x, mask);
+    protected override Tensor ForwardCore(Tensor x, Tensor second) => Normalize(x, mask: second);
 
     private static NormConvention OfAnyRank(double eps, RunningAverage average) =>
         NormConvention.Torch with { Eps = eps, Average = average, Ranks = RankRule.From(2) };
