@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Tests.Serialization;
 using Xunit;
 

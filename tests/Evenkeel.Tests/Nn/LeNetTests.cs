@@ -1,4 +1,3 @@
-using Evenkeel.Kernels;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;

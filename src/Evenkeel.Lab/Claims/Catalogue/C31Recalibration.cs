@@ -1,5 +1,4 @@
 using System.Globalization;
-using Evenkeel.Surgery;
 
 namespace Evenkeel.Lab.Claims;
 

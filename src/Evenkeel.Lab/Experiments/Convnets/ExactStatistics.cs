@@ -1,7 +1,6 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Surgery;
-using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Lab.Experiments.Regularization;
 using Evenkeel.Nn;
 using Evenkeel.Optim;

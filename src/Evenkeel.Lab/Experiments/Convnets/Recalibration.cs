@@ -1,6 +1,5 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
-using Evenkeel.Surgery;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 

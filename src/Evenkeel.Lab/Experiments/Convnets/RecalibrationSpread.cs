@@ -3,7 +3,6 @@ using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
-using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Convnets;

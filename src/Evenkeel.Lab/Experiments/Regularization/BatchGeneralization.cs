@@ -7,7 +7,6 @@ using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
-using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Regularization;

@@ -1,5 +1,4 @@
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Lab.Drawn;
 using Evenkeel.Tests.Random;
 using Xunit;

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Lab.Drawn;
 using Xunit;
 
