@@ -91,14 +91,12 @@ internal static class ClaimsCommand
     {
         laboratory.RequireTheseSettings();
         Experiment[] experiments =
-        [
-            .. claims.SelectMany(static claim => claim.Experiments).Distinct(StringComparer.Ordinal)
-                .Select(static name => ExperimentCatalog.Find(name)!),
-        ];
+            [.. claims.SelectMany(static claim => claim.Experiments).Distinct(StringComparer.Ordinal)
+                .Select(static name => ExperimentCatalog.Find(name)!)];
         foreach (Experiment experiment in experiments)
         {
-            if (experiment.Images is { } set) Console.Error.WriteLine($"{experiment.Name}: " +
-                $"{laboratory.Data.Describe(set)}");
+            if (experiment.Images is { } set)
+                Console.Error.WriteLine($"{experiment.Name}: {laboratory.Data.Describe(set)}");
         }
 
         ResultRecord[] records =
@@ -114,11 +112,11 @@ internal static class ClaimsCommand
         var printer = new ClaimPrinter(Console.Out, Ink.ForOutput());
         foreach (Finding finding in findings)
         {
-            IReadOnlyList<string> read = finding.Claim.Experiments;
-            printer.Explain(
-                finding,
-                [.. records.Where(record => read.Contains(record.Experiment.Name, StringComparer.Ordinal))]);
+            printer.Explain(finding, [.. records.Where(record => IsOf(finding.Claim, record))]);
         }
+
+        static bool IsOf(Claim claim, ResultRecord record) =>
+            claim.Experiments.Contains(record.Experiment.Name, StringComparer.Ordinal);
     }
 
     private static void PrintJson(IEnumerable<Finding> findings)
