@@ -97,11 +97,11 @@ internal static class NormBits
         }),
         .. s_instances.SelectMany(shape =>
             new[] { Instance("own", shape, tracks: false, Mode.Train),
-                Instance("train", shape, tracks: true, Mode.Train), Instance("eval", shape, tracks: true, Mode.Eval) }),
+                Instance("train", shape, tracks: true, Mode.Train), Instance("eval", shape, tracks: true, Mode.Eval), }),
         .. s_layers.SelectMany(layer =>
             new[] { Rms("affine", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1.5),
                 Rms("relu", layer.Shape, layer.Normalized, fuseReLU: true, scale: 1.5),
-                Rms("large", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1e20) }),
+                Rms("large", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1e20), }),
         new("layernorm/graph/50x100", probe =>
             probe.Pass(x => GraphNorms.LayerNorm(x[0], [100], x[1], x[2]), probe.NormalAround(2, 1.5, 50, 100),
                 probe.Normal(100), probe.Normal(100))),

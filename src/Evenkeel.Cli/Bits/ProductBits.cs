@@ -16,11 +16,11 @@ internal static class ProductBits
     [
         .. from product in s_products
            from transpose in new[] { (A: false, B: false), (A: true, B: false), (A: false, B: true),
-               (A: true, B: true) }
+               (A: true, B: true), }
            select Product(product.M, product.N, product.K, transpose.A, transpose.B),
         .. s_layers.SelectMany(layer =>
             new[] { Linear(layer.Batch, layer.Inputs, layer.Outputs, bias: true),
-                Linear(layer.Batch, layer.Inputs, layer.Outputs, bias: false) }),
+                Linear(layer.Batch, layer.Inputs, layer.Outputs, bias: false), }),
     ];
 
     private static BitsCase Product(int m, int n, int k, bool transposeA, bool transposeB) => new(

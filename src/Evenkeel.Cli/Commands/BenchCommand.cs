@@ -20,7 +20,7 @@ internal static class BenchCommand
         {
             Description =
             "only cases whose name contains TEXT",
-            HelpName = "TEXT"
+            HelpName = "TEXT",
         };
         var seconds = new Option<double?>("--seconds")
         {

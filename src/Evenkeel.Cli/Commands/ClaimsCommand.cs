@@ -24,7 +24,7 @@ internal static class ClaimsCommand
             Description =
             "claims to run and explain; without an ID, all are listed with the verdicts of the results in " +
             "--out",
-            Arity = ArgumentArity.ZeroOrMore
+            Arity = ArgumentArity.ZeroOrMore,
         };
         var options = new RunOptions();
         Option<bool> json = Options.Json();

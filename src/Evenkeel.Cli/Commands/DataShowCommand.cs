@@ -18,19 +18,19 @@ internal static class DataShowCommand
         var name = new Argument<string>("NAME")
         {
             Description =
-            $"{string.Join(", ", ShownSet.Names)}, or a folder with one folder of pictures per class"
+            $"{string.Join(", ", ShownSet.Names)}, or a folder with one folder of pictures per class",
         };
         var file = new Option<string>("--out")
         {
             Description = "the picture to write, PNG",
             HelpName = "FILE",
-            DefaultValueFactory = static _ => "sheet.png"
+            DefaultValueFactory = static _ => "sheet.png",
         };
         var classes = new Option<string?>("--classes")
         {
             Description =
             "the classes to show, by name or number (default: all)",
-            HelpName = "A,B"
+            HelpName = "A,B",
         };
         Option<long?> count = Options.Number("--count", 1, 1000, $"pictures per row (default: {DefaultCount}, with " +
             $"--groups {GroupedCount})");
@@ -39,7 +39,7 @@ internal static class DataShowCommand
         var groups = new Option<bool>("--groups")
         {
             Description =
-            "show near-duplicates, one group per row, instead of classes"
+            "show near-duplicates, one group per row, instead of classes",
         };
         Option<string?> data = Options.Data();
         Option<bool> skipBad = Options.SkipBad();

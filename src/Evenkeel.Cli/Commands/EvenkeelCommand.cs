@@ -101,7 +101,7 @@ internal static class EvenkeelCommand
         return await parse.InvokeAsync(new InvocationConfiguration
         {
             EnableDefaultExceptionHandler = false,
-            ProcessTerminationTimeout = s_grace
+            ProcessTerminationTimeout = s_grace,
         });
     }
 

@@ -37,7 +37,7 @@ internal static class Options
     public static Option<bool> Json() => new("--json")
     {
         Description =
-        "print JSON, one object per line, instead of tables"
+        "print JSON, one object per line, instead of tables",
     };
 
     public static Option<long?> Seed() => Number("--seed", 0, uint.MaxValue,

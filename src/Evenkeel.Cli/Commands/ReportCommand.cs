@@ -13,7 +13,7 @@ internal static class ReportCommand
         {
             Description =
             "folder with results (default: out)",
-            Arity = ArgumentArity.ZeroOrOne
+            Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string> named = Options.Out();
         var command = new Command("report", "Write the page index.html and the CSV files of its charts from the " +

@@ -17,7 +17,7 @@ internal static class RunCommand
         {
             Description =
             "experiments to run; 'evenkeel list' shows them",
-            Arity = ArgumentArity.OneOrMore
+            Arity = ArgumentArity.OneOrMore,
         };
         var options = new RunOptions();
         Option<bool> json = Options.Json();

@@ -51,7 +51,7 @@ internal sealed record BanknoteImages(ImageSet Images, int[] Groups, string Summ
                     Height = HashSide,
                     Width = HashSide,
                     SkipBad = skipBad,
-                    CacheFolder = cacheFolder
+                    CacheFolder = cacheFolder,
                 }, progress, cancellation);
         if (seen.ClassNames.Count != 2)
             throw new InvalidDataException($"expected the folders 1 and 100 in \"{folder}\" and no others, got " +

@@ -36,7 +36,7 @@ internal sealed class FashionImages(ImageSet train, ImageSet test)
         new(Values(Train), batchSize, shuffle: true, cancellationToken: cancellation)
         {
             RandomStream = random,
-            DType = dtype
+            DType = dtype,
         };
 
     /// <summary>The test images in their order.</summary>

@@ -229,7 +229,7 @@ internal sealed class FashionLeNet : Experiment
         {
             Parameters = net.Parameters()
             .Sum(static parameter => parameter.Value.Count),
-            FreshScale = FreshScale(net, images, context.DType)
+            FreshScale = FreshScale(net, images, context.DType),
         };
         var training = new ClassifierTraining(net, new SGD(net.Parameters(), LearningRate(variant)));
         using DataLoader batches = images.Batches(BatchSize, random, context.DType, context.Cancellation),

@@ -70,7 +70,7 @@ internal sealed class FeatureScaling : TheoryExperiment
         var problems = new Dictionary<string, Problem>(StringComparer.Ordinal)
         {
             [Raw] = Pose(x, y, samples),
-            [Scaled] = Pose(scaled, y, samples)
+            [Scaled] = Pose(scaled, y, samples),
         };
         int part = 0;
         foreach ((string variant, Problem problem) in problems)
