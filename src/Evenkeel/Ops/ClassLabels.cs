@@ -3,7 +3,10 @@ namespace Evenkeel;
 /// <summary>The checks that all losses with class labels share.</summary>
 internal static class ClassLabels
 {
-    /// <summary>Checks that <paramref name="scores"/> is (N, C) and <paramref name="labels"/> holds N class numbers below C.</summary>
+    /// <summary>
+    /// Checks that <paramref name="scores"/> is (N, C) and that <paramref name="labels"/> holds N class numbers below
+    /// C.
+    /// </summary>
     /// <exception cref="ArgumentException">A shape or type differs, the batch is empty, or a label is out of range.</exception>
     public static void Check(string op, Tensor scores, Tensor labels)
     {
