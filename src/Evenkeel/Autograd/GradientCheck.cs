@@ -146,7 +146,8 @@ public static class GradientCheck
         {
             return new GradientCheckResult(0, false, "", 0, 0, 0, 0, 0, 0,
                 all.Length == 0 ? "there is no parameter to differentiate by, so nothing was compared. Pass model.Parameters()."
-                : $"all {all.Length} parameters are frozen or empty, so nothing was compared. Set RequiresGradient of those to be checked.");
+                : $"all {all.Length} parameters are frozen or empty, so nothing was compared. "
+                    + "Set RequiresGradient of the parameters to check.");
         }
 
         var tape = new Tape(options.Mode, recordGradients: true) { Seed = options.Seed, RandomStep = 0 };
@@ -204,11 +205,20 @@ public static class GradientCheck
 
             entries += differences.Count;
             above += ownAbove;
-            if (ownAbove == 0 && largest > RoundingOfZero * size) hidden ??= string.Create(CultureInfo.InvariantCulture, $"the derivatives by {NameOf(all[i], i)} are at most {largest:g3}, which central differences cannot tell from the rounding of a function of size {size:g3} (the floor is {floor:g3}). Check it in a function in which it counts for more, or with a larger {nameof(GradientCheckOptions.Step)} and a smaller {nameof(GradientCheckOptions.Floor)}.");
+            if (ownAbove == 0 && largest > RoundingOfZero * size)
+            {
+                hidden ??= string.Create(CultureInfo.InvariantCulture, $"the derivatives by {NameOf(all[i], i)} are "
+                    + $"at most {largest:g3}, which central differences cannot tell from the rounding of a function of "
+                    + $"size {size:g3} (the floor is {floor:g3}). Check a function that depends on it more, or use "
+                    + $"a larger {nameof(GradientCheckOptions.Step)} and "
+                    + $"a smaller {nameof(GradientCheckOptions.Floor)}.");
+            }
         }
 
         string? reason = !worst!.Passed ? null
-            : above == 0 ? string.Create(CultureInfo.InvariantCulture, $"all {entries} derivatives are at most {floor:g3}, which central differences cannot tell from 0 for a function of size {size:g3}, so nothing was compared. Check at a point, and in a function, in which the parameters count.")
+            : above == 0 ? string.Create(CultureInfo.InvariantCulture, $"all {entries} derivatives are at "
+                + $"most {floor:g3}, which central differences cannot tell from 0 for a function of size {size:g3}, ")
+                + "so nothing was compared. Check at another point, or a function that depends on the parameters more."
             : hidden;
         return worst with { Entries = entries, AboveFloor = above, Reason = reason, Passed = worst.Passed && reason is null };
     }

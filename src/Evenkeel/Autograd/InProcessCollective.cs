@@ -49,7 +49,8 @@ public sealed class InProcessCollective : IDisposable
     public InProcessCollective(int size)
     {
         if (size is < 1 or > 1024)
-            throw new ArgumentOutOfRangeException(nameof(size), $"InProcessCollective: expected 1 to 1024 members, got {size}. Each is a thread of its own; take no more than there are parts of a batch.");
+            throw new ArgumentOutOfRangeException(nameof(size), $"InProcessCollective: expected 1 to 1024 members, "
+                + $"got {size}. Each member is a thread; use at most as many members as the batch has parts.");
         _rendezvous = new Rendezvous(size);
         _members = new Member[size];
         for (int rank = 0; rank < size; rank++) _members[rank] = new Member(_rendezvous, rank);
@@ -229,7 +230,8 @@ public sealed class InProcessCollective : IDisposable
 
         /// <summary>Outside a run no other member would come, so the group counts as broken.</summary>
         private static readonly BrokenGroupException s_closed = new(
-            "no run is under way, so the other members would never come. Members gather in the work that InProcessCollective.Run does; a pass on its own wants a tape without a Collective.", null);
+            "no run is under way, so the other members would never come. Members gather only inside "
+            + "InProcessCollective.Run. Use a tape without a Collective for a pass without a group.", null);
 
         private readonly object _gate = new();
         private readonly double[][] _even = Buffers(size);

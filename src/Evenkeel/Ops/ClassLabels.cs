@@ -17,7 +17,8 @@ internal static class ClassLabels
             throw new ArgumentException($"{op}: expected class labels of type Int64, got {labels.DType} of shape {labels.Shape}. Make them with Tensor.Labels(...) or From(long[]).");
         int samples = scores.Shape[0], classes = scores.Shape[1];
         if (labels.Shape.Rank != 1 || labels.Count != samples)
-            throw new ArgumentException($"{op}: expected labels of shape ({samples}), one for each row of the scores {scores.Shape}, got {labels.Shape}.");
+            throw new ArgumentException($"{op}: expected labels of shape ({samples}), one per row of the "
+                + $"scores {scores.Shape}, got {labels.Shape}.");
         if (samples == 0)
             throw new ArgumentException($"{op}: expected at least one sample, got an empty batch of shape {scores.Shape}. Its mean loss is undefined; skip it.");
         ReadOnlySpan<long> values = labels.AsSpan<long>();

@@ -31,7 +31,7 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
         if (Padding.Height < 0 || Padding.Width < 0 || Padding.Height > Kernel.Height / 2 || Padding.Width > Kernel.Width / 2)
         {
             throw new ArgumentOutOfRangeException(null, $"{name}: expected a padding from 0 to half the kernel size ({Text(Half(Kernel))}), got {Text(Padding)}. "
-                + "More would make windows of padding alone; pad the input itself instead.");
+                + "More padding would make windows without input values; pad the input itself instead.");
         }
 
         return this;

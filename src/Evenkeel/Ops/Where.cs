@@ -21,7 +21,9 @@ public sealed partial class Tensor
     public static Tensor Where(Tensor condition, Tensor a, Tensor b) => WhereOp.Apply(condition, a, b);
 }
 
-/// <summary>y = c ≠ 0 ? a : b; da = c ≠ 0 ? dy : 0 and db = c ≠ 0 ? 0 : dy, each summed over what was repeated.</summary>
+/// <summary>
+/// y = c ≠ 0 ? a : b; da = c ≠ 0 ? dy : 0 and db = c ≠ 0 ? 0 : dy, each summed over the repeated dimensions.
+/// </summary>
 internal sealed unsafe class WhereOp : Op
 {
     private Tensor _condition = null!;

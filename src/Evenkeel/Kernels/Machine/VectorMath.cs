@@ -156,7 +156,7 @@ internal static partial class VectorMath
     {
         Vector512<T> minusC = -c;
         Vector512<T> d = minusC - u;
-        Vector512<T> dLow = minusC - d - u; // exact where u ≤ c; where u > c the quotient does not feel it
+        Vector512<T> dLow = minusC - d - u; // exact if u ≤ c; if u > c it does not change the quotient
         Vector512<T> inverse = -Vector512<T>.One / d;
         Vector512<T> t = a * inverse;
         Vector512<T> rest = Simd.Fma(t, dLow, Simd.Fma(t, d, a));
