@@ -39,7 +39,7 @@ public sealed class InProcessCollective : IDisposable
     private Action<ICollective>? _work;
     private int _started = 1;
 
-    // The lock _ending guards both. Dispose ends the threads unless the group runs.
+    // The lock _ending guards both. The threads end when the group is disposed of and does not run.
     private bool _isRunning;
     private bool _isDisposed;
 

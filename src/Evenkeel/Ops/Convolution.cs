@@ -5,8 +5,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// y = x ⋆ W + b over planes: (N, C, H, W) becomes (N, out, H', W'), and (C, H, W) becomes (out, H', W'). H' = ⌊(H
-    /// + 2·padding - dilation·(kh - 1) - 1)/stride⌋ + 1, and W' likewise.
+    /// y = x ⋆ W + b over planes: (N, C, H, W) becomes (N, out, H', W'), and (C, H, W) becomes (out, H', W').
+    /// H' = ⌊(H + 2·padding - dilation·(kh - 1) - 1)/stride⌋ + 1, and W' likewise.
     /// </summary>
     /// <param name="weight">W of shape (out, C/groups, kh, kw), as PyTorch stores it.</param>
     /// <param name="bias">b of shape (out), or null for none.</param>
@@ -22,8 +22,8 @@ public sealed partial class Tensor
         ConvolutionOp.Apply(rank: 4, this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups, fuseReLU: false);
 
     /// <summary>
-    /// y = x ⋆ W + b over rows: (N, C, L) becomes (N, out, L'), and (C, L) becomes (out, L'). L' = ⌊(L + 2·padding -
-    /// dilation·(k - 1) - 1)/stride⌋ + 1.
+    /// y = x ⋆ W + b over rows: (N, C, L) becomes (N, out, L'), and (C, L) becomes (out, L').
+    /// L' = ⌊(L + 2·padding - dilation·(k - 1) - 1)/stride⌋ + 1.
     /// </summary>
     /// <param name="weight">W of shape (out, C/groups, k), as PyTorch stores it.</param>
     /// <param name="bias">b of shape (out), or null for none.</param>
@@ -62,8 +62,8 @@ public sealed partial class Tensor
 /// <remarks>
 /// x is zero outside its plane, s is the stride, d the dilation and p the padding:
 /// y[n,o,i,j] = b[o] + Σ_c,u,v W[o,c,u,v]·x[n, c, i·s + u·d - p, j·s + v·d - p].
-/// Every window that covers an x uses it, so dx[n,c,h,w] = Σ_o,u,v W[o,c,u,v]·dy[n,o,i,j] over the (i, j) with i·s +
-/// u·d - p = h and j·s + v·d - p = w.
+/// Every window that covers an x uses it, so dx[n,c,h,w] = Σ_o,u,v W[o,c,u,v]·dy[n,o,i,j]
+/// over the (i, j) with i·s + u·d - p = h and j·s + v·d - p = w.
 /// A weight is used at every place, so dW[o,c,u,v] = Σ_n,i,j dy[n,o,i,j]·x[n, c, i·s + u·d - p, j·s + v·d - p].
 /// For the same reason db[o] = Σ_n,i,j dy[n,o,i,j]. See docs/derivations/convolution.md.
 /// </remarks>

@@ -17,9 +17,9 @@ public sealed partial class Tensor
 /// y = op(a)·op(b), (m, k) times (k, n), once per index of the leading dimensions.
 /// </summary>
 /// <remarks>
-/// y[i,j] = Σ_p A[i,p]·B[p,j] with A = op(a), B = op(b). So dA = dy·Bᵀ and dB = Aᵀ·dy. If a is stored transposed, da =
-/// dAᵀ = B·dyᵀ; if b is, db = dBᵀ = dyᵀ·A. A matrix that is used for all leading indices gets the sum of their
-/// contributions.
+/// y[i,j] = Σ_p A[i,p]·B[p,j] with A = op(a), B = op(b). So dA = dy·Bᵀ and dB = Aᵀ·dy.
+/// If a is stored transposed, da = dAᵀ = B·dyᵀ; if b is, db = dBᵀ = dyᵀ·A. A matrix that is used for all leading
+/// indices gets the sum of their contributions.
 /// </remarks>
 internal sealed unsafe class MatMulOp : Op
 {

@@ -3,9 +3,9 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// The settings that all poolings share, with PyTorch's checks and its output size, floor((in + 2·padding -
-/// dilation·(kernel - 1) - 1)/stride) + 1. In ceiling mode it is the ceiling instead of the floor. The last window may
-/// then begin inside the input or the padding before it, but not in the padding behind it.
+/// The settings that all poolings share, with PyTorch's checks and its output size,
+/// floor((in + 2·padding - dilation·(kernel - 1) - 1)/stride) + 1. In ceiling mode it is the ceiling instead of the
+/// floor. The last window may then begin inside the input or the padding before it, but not in the padding behind it.
 /// </summary>
 internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 Stride, Size2 Padding, Size2 Dilation, bool CeilMode)
 {

@@ -29,8 +29,8 @@ public sealed partial class Tensor
 /// </summary>
 /// <remarks>
 /// <para>The mean, rounded to the element type, differs from the exact one by up to half a unit in its last place. That
-/// matters if |mean| ≫ std. So with d = x - mean0 the low part of the mean is low = Σd/m, and Σ(x - mean)² = Σd² -
-/// m·low².</para>
+/// matters if |mean| ≫ std. So with d = x - mean0 the low part of the mean is low = Σd/m, and
+/// Σ(x - mean)² = Σd² - m·low².</para>
 /// <para>Derivative: ∂/∂x_i Σ_j (x_j - mean)² = 2·(x_i - mean) - 2·Σ_j (x_j - mean)/m, and the second sum is zero. So
 /// dx[i] = dy[k]·2·(x[i] - mean[k])/(m - correction).</para>
 /// </remarks>

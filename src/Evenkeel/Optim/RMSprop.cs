@@ -11,10 +11,10 @@ namespace Evenkeel.Optim;
 /// <c>rmsprop</c> is the same formula with the same defaults.
 /// </summary>
 /// <remarks>
-/// <para>Centred: v is the variance of the gradient. With its mean a and d = g - a: a ← a + (1 - α)·d, v ← α·(v + (1 -
-/// α)·d²), w ← w - lr·g / (√v + eps). This v is the average of g² minus a², which <c>torch.optim.RMSprop</c> computes.
-/// But a difference of two averages that are nearly equal is only rounding. It may be below 0, and gives steps of any
-/// size, or NaN.</para>
+/// <para>Centred: v is the variance of the gradient. With its mean a and d = g - a: a ← a + (1 - α)·d,
+/// v ← α·(v + (1 - α)·d²), w ← w - lr·g / (√v + eps). This v is the average of g² minus a², which
+/// <c>torch.optim.RMSprop</c> computes. But a difference of two averages that are nearly equal is only rounding. It may
+/// be below 0, and gives steps of any size, or NaN.</para>
 /// <para>With momentum mu: b ← mu·b + g / (√v + eps), w ← w - lr·b. g includes weight decay: g + decay·w.</para>
 /// <para>Source: Tieleman and Hinton, Coursera lecture 6.5, 2012; Graves, "Generating sequences with recurrent neural
 /// networks", 2013 (centred); Finch, "Incremental calculation of weighted mean and variance", 2009 (the update of the

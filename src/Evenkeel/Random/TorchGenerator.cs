@@ -12,11 +12,11 @@ namespace Evenkeel.Random;
 /// <remarks>
 /// <para>mt19937 (Matsumoto and Nishimura 1998). A uniform float takes one draw of 32 bits and keeps 24 of them; a
 /// uniform double takes two draws and keeps 53 bits. Normal numbers are made in two ways. A bulk call for 16 or more
-/// first fills the whole destination with uniform numbers. Then it turns blocks of 16 in place by Box and Muller: u₁ =
-/// 1 - x[j], u₂ = x[j + 8], r = √(-2 ln u₁), x[j] = r·cos 2πu₂, x[j + 8] = r·sin 2πu₂. If the count is not a multiple
-/// of 16, the last 16 are drawn again. A call for fewer than 16 makes pairs of doubles; the second of a pair is kept
-/// for the next such call. <b>So bulk calls do not give the numbers of single calls</b>, and calls of other sizes do
-/// not either: ask for the shapes that PyTorch is asked for, in its order.</para>
+/// first fills the whole destination with uniform numbers. Then it turns blocks of 16 in place by Box and Muller:
+/// u₁ = 1 - x[j], u₂ = x[j + 8], r = √(-2 ln u₁), x[j] = r·cos 2πu₂, x[j + 8] = r·sin 2πu₂.
+/// If the count is not a multiple of 16, the last 16 are drawn again. A call for fewer than 16 makes pairs of doubles;
+/// the second of a pair is kept for the next such call. <b>So bulk calls do not give the numbers of single calls</b>,
+/// and calls of other sizes do not either: ask for the shapes that PyTorch is asked for, in its order.</para>
 /// <para>Integers and uniform numbers (of any interval) have the same bits as PyTorch's. Normal numbers need logarithm,
 /// sine and cosine. PyTorch takes them from its own approximations for 16 floats and more, and from the C library
 /// otherwise; here they are this library's own. The comparison is with PyTorch 1.13 on x86-64 with AVX2. Of a bulk call

@@ -233,9 +233,9 @@ internal static unsafe class ConvolutionMicro
     }
 
     /// <summary>
-    /// A tile of the gradient of the weights: rows are taps, lanes are filters. <c>c[i·cRow + lane] (+)= Σ x[offset i +
-    /// row·pitch + column]·dy[(row·columns + column)·2·width + lane]</c> over a block of results. Each element is one
-    /// FMA chain in the order of the results.
+    /// A tile of the gradient of the weights: rows are taps, lanes are filters.
+    /// <c>c[i·cRow + lane] (+)= Σ x[offset i + row·pitch + column]·dy[(row·columns + column)·2·width + lane]</c> over a
+    /// block of results. Each element is one FMA chain in the order of the results.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Outer<T, TRows, TPacks>(nint rows, nint columns, T* x, nint* offsets, nint pitch, T* dy, T* c, bool add)
@@ -423,9 +423,9 @@ internal static unsafe class ConvolutionMicro
 
     /// <summary>
     /// Tiles of the scattered gradient of the input, one per result of <paramref name="columns"/> neighbouring columns:
-    /// rows are results of a column, lanes are taps. <c>c[i·cRow + lane] += Σ_p a[i·aRow + p·aColumn]·b[p·bRow +
-    /// lane]</c>. Each sum is one FMA chain in the order of p. For the next tile a advances by 1 and c by
-    /// <paramref name="cStep"/>.
+    /// rows are results of a column, lanes are taps.
+    /// <c>c[i·cRow + lane] += Σ_p a[i·aRow + p·aColumn]·b[p·bRow + lane]</c>. Each sum is one FMA chain in the order of
+    /// p. For the next tile a advances by 1 and c by <paramref name="cStep"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scatter<T, TRows, TPacks>(nint columns, nint terms, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)

@@ -90,9 +90,9 @@ internal readonly record struct PlaneMap
 /// One phase along one dimension: the pixels h ≡ phase - padding (mod stride), and the taps u that reach them.
 /// </summary>
 /// <remarks>
-/// h + padding = i·stride + u·dilation. So the taps with u·dilation ≡ phase (mod stride) reach a pixel, from i = (h +
-/// padding - u·dilation)/stride. These taps have equal distances. With the last tap first, i grows with the tap, as in
-/// a forward pass.
+/// h + padding = i·stride + u·dilation. So the taps with u·dilation ≡ phase (mod stride) reach a pixel,
+/// from i = (h + padding - u·dilation)/stride. These taps have equal distances. With the last tap first, i grows with
+/// the tap, as in a forward pass.
 /// </remarks>
 internal readonly record struct Phase
 {

@@ -69,8 +69,8 @@ internal static unsafe class ValueRange
     public static double Square(double x) => x * x;
 
     /// <summary>
-    /// True if T cannot hold (x - center)·slope on the way: T does not hold the slope with all its digits, or x -
-    /// center may overflow.
+    /// True if T cannot hold (x - center)·slope on the way: T does not hold the slope with all its digits, or
+    /// x - center may overflow.
     /// </summary>
     public static bool LosesProduct<T>(double slope, double center) where T : unmanaged, IFloatingPointIeee754<T>
     {
