@@ -126,7 +126,7 @@ public sealed class Tape
     }
 
     /// <summary>
-    /// Joins a parameter to the pass without a copy. The gradient of everything computed from the result is added to
+    /// Joins a parameter to the pass without a copy. Every use of the result adds its gradient to
     /// <see cref="Parameter.Gradient"/>. Layers do this for their own parameters.
     /// </summary>
     public Tensor Watch(Parameter parameter)

@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace Evenkeel;
 
 /// <summary>
-/// A dense array of numbers with a shape: contiguous, row-major (images are N, C, H, W). The element type is a value, <see cref="DType"/>.
+/// A dense array of numbers with a shape: contiguous, row-major (images are N, C, H, W). The element type is a value,
+/// <see cref="DType"/>.
 /// </summary>
 /// <remarks>
 /// A tensor made by <c>Zeros</c>, <c>From</c> and similar methods owns plain managed memory, and mathematics on it is
@@ -95,8 +96,8 @@ public sealed partial class Tensor
     /// <summary>
     /// The address of the first element. An address keeps no memory alive: the memory exists only while a handle on it
     /// is reachable, and a local variable is not reachable after its last use. So this method is for ops only: they
-    /// hold their tensors, and are held while they run. All other code writes <c>fixed (T* p =
-    /// tensor.AsSpan&lt;T&gt;())</c>.
+    /// hold their tensors, and are held while they run. All other code writes
+    /// <c>fixed (T* p = tensor.AsSpan&lt;T&gt;())</c>.
     /// </summary>
     internal unsafe T* Pointer<T>() where T : unmanaged
     {
