@@ -45,8 +45,8 @@ public sealed class Philox : IRandomStream
     /// <summary>The stream of a seed, or the child that <see cref="Split(string)"/> names under it.</summary>
     /// <param name="seed">Any number.</param>
     /// <param name="path">
-    /// Names, separated by '/': <c>new Philox(1, "data/shuffle")</c> is <c>new
-    /// Philox(1).Split("data").Split("shuffle")</c>.
+    /// Names, separated by '/': <c>new Philox(1, "data/shuffle")</c> is
+    /// <c>new Philox(1).Split("data").Split("shuffle")</c>.
     /// </param>
     public Philox(ulong seed, string path = "")
     {

@@ -12,8 +12,8 @@ namespace Evenkeel.Kernels;
 internal static unsafe class ConvolutionMicro
 {
     /// <summary>
-    /// Tiles of results, side by side: rows are filters, packs are neighbouring results. <c>c[i·cRow + j] (+)= Σ_t
-    /// w[i·wRow + t]·x[offset t + j]</c>. Each element is one FMA chain in the order of t.
+    /// Tiles of results, side by side: rows are filters, packs are neighbouring results.
+    /// <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>. Each element is one FMA chain in the order of t.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Planes<T, TRows, TPacks>(nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
@@ -129,8 +129,8 @@ internal static unsafe class ConvolutionMicro
     }
 
     /// <summary>
-    /// A tile of results: rows are neighbouring results, lanes are filters. <c>c[i·2·width + lane] (+)= Σ_t x[offset t
-    /// + i]·w[t·2·width + lane]</c>. Each element is one FMA chain in the order of t.
+    /// A tile of results: rows are neighbouring results, lanes are filters.
+    /// <c>c[i·2·width + lane] (+)= Σ_t x[offset t + i]·w[t·2·width + lane]</c>. Each element is one FMA chain in the order of t.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Filters<T, TRows, TPacks>(nint taps, nint* offsets, T* w, T* x, T* c, bool add)
