@@ -130,7 +130,8 @@ internal static unsafe class ConvolutionMicro
 
     /// <summary>
     /// A tile of results: rows are neighbouring results, lanes are filters.
-    /// <c>c[i·2·width + lane] (+)= Σ_t x[offset t + i]·w[t·2·width + lane]</c>. Each element is one FMA chain in the order of t.
+    /// <c>c[i·2·width + lane] (+)= Σ_t x[offset t + i]·w[t·2·width + lane]</c>.
+    /// Each element is one FMA chain in the order of t.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Filters<T, TRows, TPacks>(nint taps, nint* offsets, T* w, T* x, T* c, bool add)
