@@ -3,12 +3,12 @@ using Evenkeel.Random;
 
 namespace Evenkeel;
 
-/// <summary>How a <see cref="GradientCheck"/> is made.</summary>
+/// <summary>The settings of a <see cref="GradientCheck"/>.</summary>
 public sealed record GradientCheckOptions
 {
     /// <summary>
-    /// h of the central difference (f(x + h) - f(x - h))/(2h). Its error is of order h² + 1e-16/h, smallest near 1e-5.
-    /// Default: 1e-5.
+    /// h of the central difference (f(x + h) - f(x - h))/(2h). Its error is of order h² + 1e-16/h, which is smallest
+    /// near 1e-5. Default: 1e-5.
     /// </summary>
     public double Step { get; init; } = 1e-5;
 
@@ -16,13 +16,13 @@ public sealed record GradientCheckOptions
     public double Tolerance { get; init; } = 1e-6;
 
     /// <summary>
-    /// Differences up to this share of the function's size count as none: a central difference is off by the rounding of
-    /// the function, some 1e-16·size/h, which would make a derivative that is truly 0 look wrong. The size is
-    /// √Σ(cotangent·f)², the largest of all points looked at. Default: 1e-9.
+    /// A derivative counts as 0 up to this share of the function's size. Rounding of the function makes a central
+    /// difference wrong by about 1e-16·size/h, so a derivative that is truly 0 would look wrong. The size is
+    /// √Σ(cotangent·f)², the largest over all points that are computed. Default: 1e-9.
     /// </summary>
     public double Floor { get; init; } = 1e-9;
 
-    /// <summary>Seed of the random cotangent and of what is random in the function (dropout). Default: 1.</summary>
+    /// <summary>Seed of the random cotangent and of random ops in the function (dropout). Default: 1.</summary>
     public ulong Seed { get; init; } = 1;
 
     /// <summary>The mode of the passes. Default: Train.</summary>
@@ -32,17 +32,25 @@ public sealed record GradientCheckOptions
     public override string ToString() => InvariantText.Of(nameof(GradientCheckOptions), PrintMembers);
 }
 
-/// <summary>What a <see cref="GradientCheck"/> found.</summary>
-/// <param name="MaxRelativeError">The largest |analytic - numeric|/(|analytic| + |numeric|), over the entries that differ by more than the floor.</param>
-/// <param name="Passed">True if that is within the tolerance and the check could tell; false for NaN.</param>
+/// <summary>The result of a <see cref="GradientCheck"/>.</summary>
+/// <param name="MaxRelativeError">
+/// The largest |analytic - numeric|/(|analytic| + |numeric|), over the entries that differ by more than the floor.
+/// </param>
+/// <param name="Passed">
+/// True if the largest error is within the tolerance and the check could compare something; false for NaN.
+/// </param>
 /// <param name="WorstName">The input ("input 0") or parameter with the worst entry.</param>
-/// <param name="WorstIndex">Its worst entry, counted in row-major order.</param>
-/// <param name="Analytic">The gradient from the backward pass, there.</param>
-/// <param name="Numeric">The central difference, there.</param>
-/// <param name="Entries">Number of derivatives looked at.</param>
-/// <param name="AboveFloor">Number of those that are larger than the floor; of the others is known that both sides are below it.</param>
+/// <param name="WorstIndex">The index of the worst entry, counted in row-major order.</param>
+/// <param name="Analytic">The gradient of the worst entry from the backward pass.</param>
+/// <param name="Numeric">The central difference of the worst entry.</param>
+/// <param name="Entries">Number of derivatives that were checked.</param>
+/// <param name="AboveFloor">
+/// Number of derivatives larger than the floor. Of the others only one thing is known: both sides are below the floor.
+/// </param>
 /// <param name="Floor">The floor: <see cref="GradientCheckOptions.Floor"/> times the function's size.</param>
-/// <param name="Reason">Why the check fails although no derivative was seen to be wrong: it has compared nothing; else null.</param>
+/// <param name="Reason">
+/// Why the check fails although no derivative was found wrong: it has compared nothing. Otherwise null.
+/// </param>
 public sealed record GradientCheckResult(
     double MaxRelativeError, bool Passed, string WorstName, int WorstIndex, double Analytic, double Numeric, int Entries, int AboveFloor, double Floor, string? Reason = null)
 {
@@ -53,23 +61,27 @@ public sealed record GradientCheckResult(
 }
 
 /// <summary>
-/// Compares the gradients of a backward pass with central differences, in float64. The cotangent is random: a sum would hide errors (the gradient of
-/// Σ batchnorm(x) is zero).
+/// Compares the gradients of a backward pass with central differences, in float64. The cotangent is random, because a
+/// plain sum would hide errors (the gradient of Σ batchnorm(x) is zero).
 /// </summary>
 /// <remarks>
-/// A check that has compared nothing fails and says why: there is no parameter, all are frozen or empty, or derivatives
-/// are so small beside the function that central differences cannot tell them from rounding. A parameter whose
-/// derivatives are truly 0 (a bias before batch norm) passes beside others that are not.
+/// A check that has compared nothing fails and says why. Either there is no parameter, or all are frozen or empty, or
+/// the derivatives are so small beside the function that central differences cannot tell them from rounding. A
+/// parameter whose derivatives are truly 0 (a bias before batch norm) passes if the derivatives of other parameters are
+/// not.
 /// </remarks>
 public static class GradientCheck
 {
-    /// <summary>What rounding in the backward pass leaves of a derivative that is 0, as a share of the function's size: up to some thousand terms of 1e-16 each.</summary>
+    /// <summary>
+    /// Rounding in the backward pass gives a derivative that is 0 at most this share of the function's size: up to some
+    /// thousand terms of 1e-16 each.
+    /// </summary>
     private const double RoundingOfZero = 1e-12;
 
     /// <summary>Checks d(Σ cotangent·f(x))/dx.</summary>
-    /// <param name="f">A function of a taped tensor; called 2·x.Count + 1 times.</param>
-    /// <param name="x">Where to check; a copy in float64 is used.</param>
-    /// <param name="options">Step, tolerance, floor, seed and mode; null for the defaults.</param>
+    /// <param name="f">A function of a taped tensor; it is called 2·x.Count + 1 times.</param>
+    /// <param name="x">The point at which gradients are checked. The check uses a copy in float64.</param>
+    /// <param name="options">Step, tolerance, floor, seed and mode; null takes the defaults.</param>
     /// <param name="cancellationToken">Ends the check between two derivatives.</param>
     public static GradientCheckResult Run(Func<Tensor, Tensor> f, Tensor x, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
     {
@@ -104,11 +116,17 @@ public static class GradientCheck
     }
 
     /// <summary>
-    /// Checks the gradients of a whole network with respect to its parameters. Values and running statistics are restored, and the parameters' gradients are empty afterwards.
+    /// Checks the gradients of a whole network with respect to its parameters. Afterwards the values and the running
+    /// statistics are as before, and the gradients of the parameters are empty.
     /// </summary>
-    /// <param name="loss">Runs the network on the given tape: <c>tape => criterion.Forward(model.Forward(tape.Input(x)), labels)</c>; a result that is no scalar gets a random cotangent.</param>
-    /// <param name="parameters">The parameters, all of type Float64: call <c>model.To(DType.Float64)</c> before.</param>
-    /// <param name="options">Step, tolerance, floor, seed and mode; null for the defaults.</param>
+    /// <param name="loss">
+    /// Runs the network on the given tape: <c>tape => criterion.Forward(model.Forward(tape.Input(x)), labels)</c>. A
+    /// result that is not a scalar gets a random cotangent.
+    /// </param>
+    /// <param name="parameters">
+    /// The parameters, all of type Float64. Call <c>model.To(DType.Float64)</c> before.
+    /// </param>
+    /// <param name="options">Step, tolerance, floor, seed and mode; null takes the defaults.</param>
     /// <param name="cancellationToken">Ends the check between two derivatives.</param>
     /// <exception cref="ArgumentException">A parameter is not of type Float64.</exception>
     public static GradientCheckResult Parameters(Func<Tape, Tensor> loss, IEnumerable<Parameter> parameters, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
@@ -128,7 +146,8 @@ public static class GradientCheck
         {
             return new GradientCheckResult(0, false, "", 0, 0, 0, 0, 0, 0,
                 all.Length == 0 ? "there is no parameter to differentiate by, so nothing was compared. Pass model.Parameters()."
-                : $"all {all.Length} parameters are frozen or empty, so nothing was compared. Set RequiresGradient of those to be checked.");
+                : $"all {all.Length} parameters are frozen or empty, so nothing was compared. "
+                    + "Set RequiresGradient of the parameters to check.");
         }
 
         var tape = new Tape(options.Mode, recordGradients: true) { Seed = options.Seed, RandomStep = 0 };
@@ -186,21 +205,31 @@ public static class GradientCheck
 
             entries += differences.Count;
             above += ownAbove;
-            if (ownAbove == 0 && largest > RoundingOfZero * size) hidden ??= string.Create(CultureInfo.InvariantCulture, $"the derivatives by {NameOf(all[i], i)} are at most {largest:g3}, which central differences cannot tell from the rounding of a function of size {size:g3} (the floor is {floor:g3}). Check it in a function in which it counts for more, or with a larger {nameof(GradientCheckOptions.Step)} and a smaller {nameof(GradientCheckOptions.Floor)}.");
+            if (ownAbove == 0 && largest > RoundingOfZero * size)
+            {
+                hidden ??= string.Create(CultureInfo.InvariantCulture, $"the derivatives by {NameOf(all[i], i)} are "
+                    + $"at most {largest:g3}, which central differences cannot tell from the rounding of a function of "
+                    + $"size {size:g3} (the floor is {floor:g3}). Check a function that depends on it more, or use "
+                    + $"a larger {nameof(GradientCheckOptions.Step)} and "
+                    + $"a smaller {nameof(GradientCheckOptions.Floor)}.");
+            }
         }
 
         string? reason = !worst!.Passed ? null
-            : above == 0 ? string.Create(CultureInfo.InvariantCulture, $"all {entries} derivatives are at most {floor:g3}, which central differences cannot tell from 0 for a function of size {size:g3}, so nothing was compared. Check at a point, and in a function, in which the parameters count.")
+            : above == 0 ? string.Create(CultureInfo.InvariantCulture, $"all {entries} derivatives are at "
+                + $"most {floor:g3}, which central differences cannot tell from 0 for a function of size {size:g3}, ")
+                + "so nothing was compared. Check at another point, or a function that depends on the parameters more."
             : hidden;
         return worst with { Entries = entries, AboveFloor = above, Reason = reason, Passed = worst.Passed && reason is null };
     }
 
     /// <summary>
-    /// The notebook's <c>eval_numerical_gradient_array</c>: df[k] = Σ cotangent·(f(x + h·e_k) - f(x - h·e_k))/(2h). The entries of x are moved in place, and restored.
+    /// The notebook's <c>eval_numerical_gradient_array</c>: df[k] = Σ cotangent·(f(x + h·e_k) - f(x - h·e_k))/(2h).
+    /// Each entry of x is changed in place and then restored.
     /// </summary>
-    /// <param name="f">A function of x, which reads x's values anew at each call.</param>
+    /// <param name="f">A function of x. It reads the values of x at each call.</param>
     /// <param name="x">The float64 tensor to differentiate by.</param>
-    /// <param name="cotangent">dL/df, of f's shape.</param>
+    /// <param name="cotangent">dL/df, with the shape of f.</param>
     /// <param name="step">h.</param>
     /// <param name="cancellationToken">Ends the work between two derivatives.</param>
     public static Tensor NumericalGradient(Func<Tensor, Tensor> f, Tensor x, Tensor cotangent, double step = 1e-5, CancellationToken cancellationToken = default)
@@ -210,8 +239,11 @@ public static class GradientCheck
         return NumericalGradient(() => f(x), x, cotangent, step, ref size, cancellationToken);
     }
 
-    /// <summary>The notebook's <c>eval_numerical_gradient</c>: df[k] = (f(x + h·e_k) - f(x - h·e_k))/(2h) of a function with one value. The entries of x are moved in place, and restored.</summary>
-    /// <param name="f">A function of x, which reads x's values anew at each call.</param>
+    /// <summary>
+    /// The notebook's <c>eval_numerical_gradient</c>: df[k] = (f(x + h·e_k) - f(x - h·e_k))/(2h) of a function with one
+    /// value. Each entry of x is changed in place and then restored.
+    /// </summary>
+    /// <param name="f">A function of x. It reads the values of x at each call.</param>
     /// <param name="x">The float64 tensor to differentiate by.</param>
     /// <param name="step">h.</param>
     /// <param name="cancellationToken">Ends the work between two derivatives.</param>
@@ -258,7 +290,9 @@ public static class GradientCheck
         return worst;
     }
 
-    /// <summary>The differences; <paramref name="size"/> grows to the largest √Σ(cotangent·f)² that was met.</summary>
+    /// <summary>
+    /// The central differences. <paramref name="size"/> grows to the largest √Σ(cotangent·f)² of all points.
+    /// </summary>
     private static Tensor NumericalGradient(Func<Tensor> f, Tensor x, Tensor cotangent, double step, ref double size, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(x);

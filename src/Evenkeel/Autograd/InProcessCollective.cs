@@ -4,11 +4,14 @@ using System.Runtime.ExceptionServices;
 namespace Evenkeel;
 
 /// <summary>
-/// A group whose members are threads of this process. Each member has a thread of its own, which computes alone: as many threads work as there are members.
+/// A group whose members are threads of this process. Each member has a thread of its own and computes on that thread
+/// alone, so the number of working threads is the number of members.
 /// </summary>
 /// <remarks>
-/// All members must gather the same things in the same order, as replicas of one network do. A member that fails, finishes early or does something else breaks
-/// the group: everybody who waits, or comes later, gets an error that says who and where, and nobody hangs. The next <see cref="Run"/> begins anew.
+/// All members must gather the same things in the same order, as replicas of one network do. The group breaks if a
+/// member fails, finishes early or does something else. Then every member that waits, or comes later, gets an error
+/// that says which member broke the group and where; no member hangs. The next <see cref="Run"/> starts from the
+/// beginning.
 /// </remarks>
 /// <example>
 /// <code>
@@ -22,7 +25,7 @@ namespace Evenkeel;
 /// </example>
 public sealed class InProcessCollective : IDisposable
 {
-    /// <summary>The group whose work this thread does.</summary>
+    /// <summary>The group that this thread works for.</summary>
     [ThreadStatic]
     private static InProcessCollective? t_group;
 
@@ -36,17 +39,18 @@ public sealed class InProcessCollective : IDisposable
     private Action<ICollective>? _work;
     private int _started = 1;
 
-    // Both under _ending: the threads end when a group is disposed of that does not run.
+    // The lock _ending guards both. The threads end when the group is disposed of and does not run.
     private bool _isRunning;
     private bool _isDisposed;
 
-    /// <summary>Makes a group; its threads start with the first <see cref="Run"/>.</summary>
+    /// <summary>Makes a group. Its threads start with the first <see cref="Run"/>.</summary>
     /// <param name="size">Number of members, 1 to 1024.</param>
     /// <exception cref="ArgumentOutOfRangeException">The size is not from 1 to 1024.</exception>
     public InProcessCollective(int size)
     {
         if (size is < 1 or > 1024)
-            throw new ArgumentOutOfRangeException(nameof(size), $"InProcessCollective: expected 1 to 1024 members, got {size}. Each is a thread of its own; take no more than there are parts of a batch.");
+            throw new ArgumentOutOfRangeException(nameof(size), $"InProcessCollective: expected 1 to 1024 members, "
+                + $"got {size}. Each member is a thread; use at most as many members as the batch has parts.");
         _rendezvous = new Rendezvous(size);
         _members = new Member[size];
         for (int rank = 0; rank < size; rank++) _members[rank] = new Member(_rendezvous, rank);
@@ -55,20 +59,31 @@ public sealed class InProcessCollective : IDisposable
         for (int rank = 1; rank < size; rank++) _go[rank] = new SemaphoreSlim(0);
     }
 
-    /// <summary>Most members there can be in a <see cref="Run"/>.</summary>
+    /// <summary>The largest number of members in a <see cref="Run"/>.</summary>
     public int Size => _members.Length;
 
-    /// <summary>The members, by rank: tapes that live longer than one <see cref="Run"/> are made with them. They gather in the middle of a run only.</summary>
+    /// <summary>
+    /// The members, by rank. Use them to make tapes that live longer than one <see cref="Run"/>. They can gather only
+    /// during a run.
+    /// </summary>
     public IReadOnlyList<ICollective> Members => _members;
 
-    /// <summary>Does <paramref name="work"/> once for each member, all at the same time, and returns when all are done. Member 0 is the calling thread.</summary>
-    /// <param name="work">What a member does; it gets its own view of the group.</param>
-    /// <param name="members">How many take part, 1 to <see cref="Size"/>; all, unless given.</param>
-    /// <exception cref="ArgumentOutOfRangeException">More members than there are, or none.</exception>
-    /// <exception cref="InvalidOperationException">The members did different things, or a member of this group asks for another run in the middle of one.</exception>
+    /// <summary>
+    /// Calls <paramref name="work"/> once per member, all at the same time, and returns when all are done. Member 0 is
+    /// the calling thread.
+    /// </summary>
+    /// <param name="work">The work of a member. It gets the member's view of the group.</param>
+    /// <param name="members">The number of members that take part, 1 to <see cref="Size"/>. Default: all.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number of members is not from 1 to
+    /// <see cref="Size"/>.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The members did different things, or a member of this group asks for another run during a run.
+    /// </exception>
     /// <exception cref="ObjectDisposedException">The group has been disposed of.</exception>
     /// <remarks>
-    /// What a member throws reaches the caller as it is, once all have stopped; where several fail by themselves, that of the lowest rank does. Runs that several threads ask for come one after another.
+    /// An exception of a member reaches the caller unchanged, after all members have stopped. If several members fail
+    /// on their own, the caller gets the exception of the lowest rank. Runs that several threads ask for run one after
+    /// another.
     /// </remarks>
     public void Run(Action<ICollective> work, int? members = null)
     {
@@ -111,7 +126,10 @@ public sealed class InProcessCollective : IDisposable
         }
     }
 
-    /// <summary>Ends the threads; in the middle of a run, as soon as that is done. A group that is never disposed of ends with the process.</summary>
+    /// <summary>
+    /// Ends the threads, after the current run if there is one. A group that is never disposed of ends with the
+    /// process.
+    /// </summary>
     public void Dispose()
     {
         lock (_ending)
@@ -131,7 +149,7 @@ public sealed class InProcessCollective : IDisposable
         }
     }
 
-    /// <summary>Wakes all threads without work: the sign to end.</summary>
+    /// <summary>Wakes all threads without giving them work: they then end.</summary>
     private void EndThreads()
     {
         for (int rank = 1; rank < Size; rank++) _go[rank].Release();
@@ -139,7 +157,7 @@ public sealed class InProcessCollective : IDisposable
 
     private void Live(int rank)
     {
-        // Members compute side by side; with helpers they would only take time from each other.
+        // Members compute side by side. Helper threads would only take time from other members.
         using IDisposable alone = Compute.UseThreads(1);
         while (true)
         {
@@ -169,7 +187,9 @@ public sealed class InProcessCollective : IDisposable
         }
     }
 
-    /// <summary>Rethrows what broke the group rather than what the others got because of it.</summary>
+    /// <summary>
+    /// Rethrows the error that broke the group, not the errors that the other members got because of it.
+    /// </summary>
     private void ThrowFirstCause()
     {
         Exception? first = null;
@@ -192,20 +212,26 @@ public sealed class InProcessCollective : IDisposable
         public void AllGather(string operation, ReadOnlySpan<double> own, Span<double> all) => rendezvous.Exchange(rank, operation, own, all);
     }
 
-    /// <summary>What members get who are stopped because of another.</summary>
+    /// <summary>The exception of members that are stopped because another member broke the group.</summary>
     private sealed class BrokenGroupException(string message, Exception? cause) : InvalidOperationException(message, cause);
 
     /// <summary>
-    /// Where members meet. The values of one meeting and of the next lie in two sets of buffers: a member may bring its values for the next one while a late member still reads those of the last, and nobody can be two meetings ahead.
+    /// The meeting point of the members. Two sets of buffers hold the values of one meeting and of the next. So a
+    /// member may bring its values for the next meeting while a late member still reads those of the last one. No
+    /// member can be two meetings ahead.
     /// </summary>
     private sealed class Rendezvous(int size)
     {
-        /// <summary>Turns of <see cref="Thread.SpinWait"/> before a member sleeps; none where members outnumber the processors.</summary>
+        /// <summary>
+        /// Turns of <see cref="Thread.SpinWait"/> before a member sleeps. A member does not spin if there are more
+        /// members than processors.
+        /// </summary>
         private const int SpinTurns = 2000;
 
-        /// <summary>Outside a run nobody would come to meet a member: the group is as good as broken.</summary>
+        /// <summary>Outside a run no other member would come, so the group counts as broken.</summary>
         private static readonly BrokenGroupException s_closed = new(
-            "no run is under way, so the other members would never come. Members gather in the work that InProcessCollective.Run does; a pass on its own wants a tape without a Collective.", null);
+            "no run is under way, so the other members would never come. Members gather only inside "
+            + "InProcessCollective.Run. Use a tape without a Collective for a pass without a group.", null);
 
         private readonly object _gate = new();
         private readonly double[][] _even = Buffers(size);
@@ -219,7 +245,7 @@ public sealed class InProcessCollective : IDisposable
 
         private volatile Exception? _broken = s_closed;
 
-        /// <summary>How many members take part.</summary>
+        /// <summary>The number of members that take part.</summary>
         public int Count { get; private set; } = size;
 
         public void Begin(int members)
@@ -294,7 +320,9 @@ public sealed class InProcessCollective : IDisposable
             Monitor.PulseAll(_gate);
         }
 
-        /// <summary>A new exception for each member: one object thrown on two threads mixes their stack traces.</summary>
+        /// <summary>
+        /// Makes a new exception per member: one object thrown on two threads would mix their stack traces.
+        /// </summary>
         private void ThrowIfBroken(string operation)
         {
             if (_broken is { } broken) throw new BrokenGroupException($"{operation}: {broken.Message}", broken.InnerException);

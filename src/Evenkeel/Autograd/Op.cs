@@ -3,26 +3,29 @@ using System.Numerics;
 namespace Evenkeel;
 
 /// <summary>
-/// One recorded operation: its fields are exactly what its backward pass needs. One op is one file: shape check, forward, backward, derivation, and the user-facing member.
+/// One recorded operation. Its fields are exactly the values that its backward pass needs. One op is one file: shape
+/// check, forward, backward, derivation, and the public member.
 /// </summary>
 /// <remarks>
-/// The life of an op: all checks; <c>Join</c> (which tape?), <c>Rent</c> (a recycled object), bind fields, <see cref="Execute"/> (forward, and recording where
-/// a gradient is wanted), later <see cref="RunBackward"/>, and <see cref="Recycle"/> when the tape is reset. The switch from <see cref="DType"/> to a type stands here once, for the forward and the backward pass of every op.
+/// The life of an op: all checks; <c>Join</c> finds the tape; <c>Rent</c> takes a recycled object; its fields are set;
+/// <see cref="Execute"/> runs the forward pass and records the op if a gradient is wanted; later
+/// <see cref="RunBackward"/>; and <see cref="Recycle"/> when the tape is reset. The switch from <see cref="DType"/> to
+/// a type stands only here, for the forward and the backward pass of every op.
 /// </remarks>
 internal abstract class Op
 {
     private Tape? _tape;
 
-    // Without a tape: the memory that was made for this op.
+    // The memory made for this op if there is no tape.
     private List<Tensor>? _plain;
 
-    /// <summary>The name that errors begin with.</summary>
+    /// <summary>The name at the start of the op's errors.</summary>
     public abstract string Name { get; }
 
     /// <summary>Position on the tape's list of recorded ops.</summary>
     public int Position { get; set; }
 
-    /// <summary>The result; set by <see cref="Execute"/>'s caller through <see cref="Bind"/>.</summary>
+    /// <summary>The result. <see cref="Bind"/> sets it before <see cref="Execute"/>.</summary>
     public Tensor Output { get; private set; } = null!;
 
     /// <summary>The result's gradient: dL/dy. Valid in Backward.</summary>
@@ -32,10 +35,14 @@ internal abstract class Op
     protected Tape? Tape => _tape;
 
     /// <summary>
-    /// Finds the tape of an op's operands. A parameter that meets a taped tensor is watched (the reference is replaced by its taped handle).
+    /// Finds the tape of an op's operands. A parameter that meets a taped tensor is watched: its taped handle replaces
+    /// the reference.
     /// </summary>
-    /// <exception cref="ArgumentException">Two element types, or integers.</exception>
-    /// <exception cref="InvalidOperationException">Two tapes, a stale tensor, a value computed from a parameter without a tape, or a backward pass that has run.</exception>
+    /// <exception cref="ArgumentException">The operands have two element types, or are integers.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The operands ride on two tapes, one is stale, one was computed from a parameter without a tape, or the backward
+    /// pass has run.
+    /// </exception>
     public static Tape? Join(string op, ref Tensor a)
     {
         ArgumentNullException.ThrowIfNull(a);
@@ -67,7 +74,9 @@ internal abstract class Op
         return tape;
     }
 
-    /// <summary>Puts an optional further operand (a bias, gamma, beta) on the tape of the others and checks its type.</summary>
+    /// <summary>
+    /// Puts an optional operand (a bias, gamma, beta) on the tape of the other operands and checks its type.
+    /// </summary>
     public static void JoinOptional(string op, Tape? tape, Tensor reference, ref Tensor? operand)
     {
         if (operand is null) return;
@@ -77,7 +86,7 @@ internal abstract class Op
         if (joined != tape && joined is not null)
             throw new InvalidOperationException($"{op}: a parameter rides on a tape that the input does not. Enter the input through tape.Input.");
 
-        // The reference may be plain where another operand rides on the tape.
+        // The reference may be plain although another operand rides on the tape.
         if (tape is not null)
         {
             Enter(op, tape, ref tensor);
@@ -87,7 +96,9 @@ internal abstract class Op
         operand = tensor;
     }
 
-    /// <summary>Like <see cref="Join(string, ref Tensor)"/>, for any number of operands; parameters are replaced by their taped handles.</summary>
+    /// <summary>
+    /// Like <see cref="Join(string, ref Tensor)"/>, for any number of operands. Their taped handles replace parameters.
+    /// </summary>
     public static Tape? JoinAll(string op, Span<Tensor> operands)
     {
         int taped = 0;
@@ -103,7 +114,7 @@ internal abstract class Op
         return tape;
     }
 
-    /// <summary>An op object to bind: recycled by the tape, or new for plain mathematics.</summary>
+    /// <summary>An op object to bind: one that the tape recycles, or a new one without a tape.</summary>
     public static TOp Rent<TOp>(Tape? tape) where TOp : Op, new()
     {
         TOp op = tape is null ? new TOp() : tape.RentOp<TOp>();
@@ -111,7 +122,9 @@ internal abstract class Op
         return op;
     }
 
-    /// <summary>Rents the result and says which operands it came from: it requires a gradient if one of them does.</summary>
+    /// <summary>
+    /// Rents the result and sets the operands it comes from. The result requires a gradient if one of them does.
+    /// </summary>
     protected void Bind(Shape shape, DType dtype, Tensor a, Tensor? b = null, Tensor? c = null)
     {
         bool fromParameter = IsFromParameter(a) || IsFromParameter(b) || IsFromParameter(c);
@@ -152,8 +165,9 @@ internal abstract class Op
     }
 
     /// <summary>
-    /// Memory of this pass, of undefined content: from the tape, or plain and held by this op. So its address may be used until the op has run, even if only a local of the op knows the tensor:
-    /// optimized code does not hold what a local says after its last use.
+    /// Memory of this pass with undefined content. It comes from the tape, or is plain and held by this op. So its
+    /// address is valid until the op has run, even if only a local variable of the op knows the tensor: optimized code
+    /// does not keep a local alive after its last use.
     /// </summary>
     protected Tensor NewTensor(Shape shape, DType dtype)
     {
@@ -162,7 +176,9 @@ internal abstract class Op
         return tensor;
     }
 
-    /// <summary>Runs the forward pass in the result's element type and records the op where a gradient is wanted.</summary>
+    /// <summary>
+    /// Runs the forward pass in the result's element type. Records the op if a gradient is wanted.
+    /// </summary>
     public Tensor Execute()
     {
         if (Output.DType == DType.Float64) Forward<double>();
@@ -174,7 +190,7 @@ internal abstract class Op
             _tape!.Record(this);
         }
 
-        // Kernels work on addresses; what holds the memory is this op.
+        // Kernels work on addresses; this op keeps the memory alive.
         GC.KeepAlive(this);
         return output;
     }
@@ -188,10 +204,12 @@ internal abstract class Op
         GC.KeepAlive(this);
     }
 
-    /// <summary>Lets go of the tensors of the last pass.</summary>
+    /// <summary>Drops the references to the tensors of the last pass.</summary>
     public virtual void Recycle() => Output = null!;
 
-    /// <summary>Takes back what the forward pass did to state outside the tape (running statistics).</summary>
+    /// <summary>
+    /// Takes back the changes that the forward pass made to state outside the tape (running statistics).
+    /// </summary>
     public virtual void Undo()
     {
     }
@@ -203,13 +221,16 @@ internal abstract class Op
     protected abstract void Backward<T>() where T : unmanaged, IFloatingPointIeee754<T>;
 
     /// <summary>
-    /// Opens the gradient of an operand for writing: the slot itself for the first writer, scratch memory for every later one, another operand of this op with the same slot included.
-    /// Null where no gradient is wanted.
-    /// The whole of it must be written before <see cref="Close{T}"/>.
+    /// Opens the gradient of an operand for writing. The first writer gets the slot itself. Every later one gets
+    /// scratch memory, also another operand of this op with the same slot. The result is null if no gradient is wanted.
+    /// The op must write all of it before <see cref="Close{T}"/>.
     /// </summary>
     protected Tensor? Open(Tensor? operand) => operand is { RequiresGradient: true } ? _tape!.OpenGradient(operand) : null;
 
-    /// <summary>Closes a gradient opened with <see cref="Open"/>: marks the slot filled, or adds a later contribution to it. Operands are closed in the order they were opened in.</summary>
+    /// <summary>
+    /// Closes a gradient opened with <see cref="Open"/>: marks the slot filled, or adds a later contribution to it.
+    /// Operands are closed in the order in which they were opened.
+    /// </summary>
     protected void Close<T>(Tensor? operand, Tensor? written) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (operand is not null && written is not null) _tape!.CloseGradient<T>(operand, written);

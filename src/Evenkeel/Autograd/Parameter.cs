@@ -3,30 +3,32 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Evenkeel;
 
-/// <summary>What a parameter is to its layer; its shape does not say.</summary>
+/// <summary>The part that a parameter plays in its layer. Its shape does not show it.</summary>
 public enum ParameterRole
 {
     /// <summary>None of the others, for example the slope of an activation.</summary>
     Other,
 
     /// <summary>
-    /// The weights of a linear map, a convolution or an embedding: drawn at the start, and subject to weight decay.
+    /// The weights of a linear map, a convolution or an embedding. They start with random values and are subject to
+    /// weight decay.
     /// </summary>
     Weight,
 
-    /// <summary>What a layer with weights adds to its output.</summary>
+    /// <summary>A bias: a layer with weights adds it to its output.</summary>
     Bias,
 
-    /// <summary>gamma, by which a normalization layer multiplies.</summary>
+    /// <summary>gamma: a normalization layer multiplies by it.</summary>
     NormScale,
 
-    /// <summary>beta, which a normalization layer adds.</summary>
+    /// <summary>beta: a normalization layer adds it.</summary>
     NormShift,
 }
 
 /// <summary>
-/// A trainable tensor with the gradient that passes add up in it. Its identity stays when its element type changes.
-/// It is used like a tensor: operators, methods and arguments take it (<c>x * gamma + beta</c>, <c>gamma.Square()</c>).
+/// A trainable tensor and its gradient, the sum over all passes. It stays the same object when its element type
+/// changes. It is used like a tensor: operators, methods and arguments take it (<c>x * gamma + beta</c>,
+/// <c>gamma.Square()</c>).
 /// </summary>
 [DebuggerDisplay("Parameter {Name} {Value}")]
 public sealed partial class Parameter
@@ -34,10 +36,10 @@ public sealed partial class Parameter
     private Tensor? _gradient;
     private ParameterRole? _role;
 
-    /// <summary>Makes a parameter of a tensor outside any tape; the tensor's memory becomes the parameter's.</summary>
+    /// <summary>Makes a parameter of a tensor outside any tape. The parameter takes over the tensor's memory.</summary>
     /// <param name="value">The start value.</param>
-    /// <param name="name">The name; one without a name takes that under which it is registered.</param>
-    /// <param name="role">What it is to its layer; null: see <see cref="Role"/>.</param>
+    /// <param name="name">The name. If it is empty, the parameter takes the name under which it is registered.</param>
+    /// <param name="role">The part it plays in its layer; if null, the name decides (see <see cref="Role"/>).</param>
     /// <exception cref="ArgumentException">The tensor rides on a tape or holds integers.</exception>
     public Parameter(Tensor value, string name = "", ParameterRole? role = null)
     {
@@ -51,16 +53,16 @@ public sealed partial class Parameter
         _role = role;
     }
 
-    /// <summary>The name it was registered under; the last part of its state-dict key.</summary>
+    /// <summary>The name under which it was registered; the last part of its state-dict key.</summary>
     public string Name { get; internal set; }
 
     /// <summary>
-    /// What the parameter is to its layer, as was said when it was made or registered. It decides about weight decay,
-    /// the L2 penalty and start values.
+    /// The part that the parameter plays in its layer, as given when it was made or registered. Weight decay, the L2
+    /// penalty and start values depend on it.
     /// </summary>
     /// <remarks>
-    /// If nothing was said, the name decides: <c>bias</c> is a bias, <c>gamma</c> a norm's scale, <c>beta</c> a norm's
-    /// shift. With any other name a parameter of two dimensions or more is a weight; a vector or a scalar is
+    /// If no role was given, the name decides: <c>bias</c> is a bias, <c>gamma</c> the scale of a norm, <c>beta</c> the
+    /// shift of a norm. With any other name a parameter of two dimensions or more is a weight; a vector or a scalar is
     /// <see cref="ParameterRole.Other"/>.
     /// </remarks>
     public ParameterRole Role => _role ?? Name switch
@@ -71,7 +73,7 @@ public sealed partial class Parameter
         _ => Shape.Rank >= 2 ? ParameterRole.Weight : ParameterRole.Other,
     };
 
-    /// <summary>The role that was said; null if none was.</summary>
+    /// <summary>The role that was given; null if none was.</summary>
     internal ParameterRole? GivenRole => _role;
 
     /// <summary>The current value.</summary>
@@ -86,11 +88,12 @@ public sealed partial class Parameter
     /// <summary>The element type of the value and of the gradient.</summary>
     public DType DType => Value.DType;
 
-    /// <summary>True unless switched off: a pass then computes no gradient for it.</summary>
+    /// <summary>False if a pass computes no gradient for this parameter (it is frozen). Default: true.</summary>
     public bool RequiresGradient { get; set; } = true;
 
     /// <summary>
-    /// The sum of the gradients of all passes since <see cref="ZeroGrad"/>, or null where there is none. Its memory belongs to the parameter and is reused.
+    /// The sum of the gradients of all passes since <see cref="ZeroGrad"/>, or null if no pass has written one. Its
+    /// memory belongs to the parameter and is reused.
     /// </summary>
     public Tensor? Gradient => HasGradient ? _gradient : null;
 
@@ -100,10 +103,12 @@ public sealed partial class Parameter
     /// <summary>Marks the gradient empty; the next pass overwrites it.</summary>
     public void ZeroGrad() => HasGradient = false;
 
-    /// <summary>The memory of the gradient, whether it is filled or not.</summary>
+    /// <summary>The memory of the gradient, filled or empty.</summary>
     internal Tensor GradientMemory => _gradient ??= Tensor.Empty(Shape, DType);
 
-    /// <summary>Converts value and gradient to another element type, in place: the parameter keeps its identity.</summary>
+    /// <summary>
+    /// Converts value and gradient to another element type, in place. The parameter stays the same object.
+    /// </summary>
     public void To(DType dtype)
     {
         if (dtype == DType) return;
@@ -111,8 +116,8 @@ public sealed partial class Parameter
         _gradient = HasGradient ? _gradient!.To(dtype) : null;
     }
 
-    /// <summary>Says the role of a parameter that exists already; a tied one has the same role everywhere.</summary>
-    /// <exception cref="ArgumentException">Another role was said before.</exception>
+    /// <summary>Sets the role of an existing parameter. A tied parameter has the same role in all its layers.</summary>
+    /// <exception cref="ArgumentException">The parameter already has another role.</exception>
     internal void SayRole(string owner, ParameterRole role)
     {
         if (_role is { } known && known != role)
@@ -125,7 +130,10 @@ public sealed partial class Parameter
         _role = role;
     }
 
-    /// <summary>Takes another parameter's memory as its value: what is written into one is the other's too, while each has a gradient of its own.</summary>
+    /// <summary>
+    /// Takes another parameter's memory as the value. Both then have the same values, but each has a gradient of its
+    /// own.
+    /// </summary>
     internal void ShareValueOf(Parameter other)
     {
         if (Value.SharesMemoryWith(other.Value) && DType == other.DType) return;
@@ -134,7 +142,7 @@ public sealed partial class Parameter
         Value = Owned(other.Value.Alias(other.Shape, arena: null));
     }
 
-    /// <summary>A parameter is used like a tensor; meeting a taped tensor, it joins that tape.</summary>
+    /// <summary>A parameter converts to its value. When it meets a taped tensor, it joins that tape.</summary>
     [return: NotNullIfNotNull(nameof(parameter))]
     public static implicit operator Tensor?(Parameter? parameter) => parameter?.Value;
 

@@ -3,16 +3,16 @@ using System.Diagnostics;
 namespace Evenkeel;
 
 /// <summary>
-/// A tensor that belongs to a layer's state but is not trained: running statistics, counters. Like a <see cref="Parameter"/> it keeps its identity when
-/// its element type changes, so layer and op can hold on to it.
+/// A tensor of a layer's state that is not trained: running statistics, counters. Like a <see cref="Parameter"/>, it
+/// stays the same object when its element type changes, so layer and op can keep a reference to it.
 /// </summary>
 [DebuggerDisplay("StateBuffer {Name} {Value}")]
 public sealed class StateBuffer
 {
-    /// <summary>Makes a buffer of a tensor outside any tape; the tensor's memory becomes the buffer's.</summary>
+    /// <summary>Makes a buffer of a tensor outside any tape. The buffer takes over the tensor's memory.</summary>
     /// <param name="value">The start value.</param>
-    /// <param name="name">The name; one without a name takes that under which it is registered.</param>
-    /// <param name="range">The numbers it can hold; what is loaded into it is checked.</param>
+    /// <param name="name">The name. If it is empty, the buffer takes the name under which it is registered.</param>
+    /// <param name="range">The numbers that it can hold. Values that are loaded into it are checked.</param>
     /// <exception cref="ArgumentException">The tensor rides on a tape, or is a parameter's value.</exception>
     public StateBuffer(Tensor value, string name = "", StateRange range = StateRange.Any)
     {
@@ -25,16 +25,18 @@ public sealed class StateBuffer
         Range = range;
     }
 
-    /// <summary>The name it was registered under; the last part of its state-dict key.</summary>
+    /// <summary>The name under which it was registered; the last part of its state-dict key.</summary>
     public string Name { get; internal set; }
 
-    /// <summary>The numbers it can hold. Only what is loaded is checked.</summary>
+    /// <summary>The numbers that it can hold. Only loaded values are checked.</summary>
     public StateRange Range { get; }
 
-    /// <summary>The current value. Write into it; the tensor itself is replaced by <see cref="To"/> only.</summary>
+    /// <summary>The current value. Write into it: only <see cref="To"/> replaces the tensor itself.</summary>
     public Tensor Value { get; private set; }
 
-    /// <summary>Converts a floating-point value to another floating-point type, in place; integers (counters) stay as they are.</summary>
+    /// <summary>
+    /// Converts a floating-point value to another floating-point type, in place. Integers (counters) stay as they are.
+    /// </summary>
     /// <exception cref="ArgumentException"><paramref name="dtype"/> is not a floating-point type.</exception>
     public void To(DType dtype)
     {

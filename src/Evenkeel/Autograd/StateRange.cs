@@ -4,12 +4,12 @@ using System.Numerics;
 namespace Evenkeel;
 
 /// <summary>
-/// Which numbers a tensor of a layer's or an optimizer's state can hold; what is loaded into it is checked against
-/// this.
+/// The numbers that a tensor of a layer's or an optimizer's state can hold. Values that are loaded into it are checked
+/// against the range.
 /// </summary>
 public enum StateRange
 {
-    /// <summary>Every number, NaN and infinities among them.</summary>
+    /// <summary>All numbers, with NaN and infinities.</summary>
     Any,
 
     /// <summary>Finite numbers: a mean, a momentum.</summary>
@@ -18,27 +18,27 @@ public enum StateRange
     /// <summary>Finite numbers of 0 or more: a variance.</summary>
     Variance,
 
-    /// <summary>Numbers of 0 or more, and infinity, which the square of a large finite number may be.</summary>
+    /// <summary>Numbers of 0 or more, and infinity: the square of a large finite number may overflow.</summary>
     SecondMoment,
 
-    /// <summary>Whole numbers from 0 to 2^53: how often something has happened.</summary>
+    /// <summary>Whole numbers from 0 to 2^53: a count of events.</summary>
     Count,
 }
 
-/// <summary>The check of <see cref="StateRange"/>.</summary>
+/// <summary>Checks values against a <see cref="StateRange"/>.</summary>
 internal static class StateRanges
 {
-    /// <summary>More has never happened, and one more would soon be a negative number.</summary>
+    /// <summary>The largest count. No real count is larger, and a count near long.MaxValue would overflow.</summary>
     public const long LargestCount = 1L << 53;
 
     /// <summary>
-    /// What is wrong with values that are to be written, for example <c>, channel 3: expected a finite number of 0 or
-    /// more, got -1E-05</c>; null if nothing is.
+    /// The problem of values that are to be written, for example <c>, channel 3: expected a finite number of 0 or more,
+    /// got -1E-05</c>; null if there is none.
     /// </summary>
-    /// <param name="range">What is allowed.</param>
-    /// <param name="given">The values as they came.</param>
-    /// <param name="written">The same values in the type they are written in: a conversion may overflow.</param>
-    /// <param name="place">What an element is called: <c>channel</c>, <c>element</c>.</param>
+    /// <param name="range">The allowed numbers.</param>
+    /// <param name="given">The values before the conversion.</param>
+    /// <param name="written">The same values in the type in which they are stored; the conversion may overflow.</param>
+    /// <param name="place">The word for an element: <c>channel</c>, <c>element</c>.</param>
     public static string? Problem(StateRange range, Tensor given, Tensor written, string place)
     {
         int at = range == StateRange.Any ? -1 : written.DType switch

@@ -4,11 +4,12 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// Records the operations of one pass and owns every byte of it. <see cref="Reset"/> rewinds the memory and recycles the recorded ops, so that a
-/// steady training step allocates next to nothing.
+/// Records the operations of one pass and owns all its memory. <see cref="Reset"/> rewinds the memory and recycles the
+/// recorded ops, so a steady training step allocates almost nothing.
 /// </summary>
 /// <remarks>
-/// A tape rides on the activations (<see cref="Tensor.Tape"/>); there is no ambient state, and two tapes on two threads need no lock. One tape is used by one thread at a time.
+/// The activations carry the tape (<see cref="Tensor.Tape"/>). There is no ambient state, so two tapes on two threads
+/// need no lock. Only one thread at a time may use a tape.
 /// </remarks>
 public sealed class Tape
 {
@@ -23,7 +24,9 @@ public sealed class Tape
 
     /// <summary>Creates a tape for passes of one mode.</summary>
     /// <param name="mode">Train, or Eval.</param>
-    /// <param name="recordGradients">False for passes whose gradients nobody needs; null means: record in Train only.</param>
+    /// <param name="recordGradients">
+    /// False for passes whose gradients nobody needs. Null records in Train only.
+    /// </param>
     public Tape(Mode mode = Mode.Train, bool? recordGradients = null) : this(mode, recordGradients, new Arena())
     {
     }
@@ -35,42 +38,55 @@ public sealed class Tape
         _arena = arena;
     }
 
-    /// <summary>A tape whose memory begins small, for passes that may need little.</summary>
+    /// <summary>A tape whose first memory is small, for passes that may need little.</summary>
     internal static Tape Small(Mode mode) => new(mode, recordGradients: false, new Arena(firstSlabBytes: 1 << 12));
 
-    /// <summary>What the passes are for.</summary>
+    /// <summary>The mode of the passes.</summary>
     public Mode Mode { get; }
 
-    /// <summary>Whether passes keep what a backward pass needs.</summary>
+    /// <summary>Whether passes keep the values that a backward pass needs.</summary>
     public bool RecordGradients { get; }
 
-    /// <summary>The number of the current pass: how often the tape has been reset.</summary>
+    /// <summary>The number of the current pass: the number of resets so far.</summary>
     public long Step => _arena.Epoch;
 
-    /// <summary>Seed of everything random in a pass (dropout): a draw is a function of (seed, step, its number among the draws of the pass); ops that draw nothing do not count.</summary>
+    /// <summary>
+    /// Seed of all random ops in a pass (dropout). A draw is a function of the seed, the step, and the number of the
+    /// draw in the pass. Ops that draw nothing do not count.
+    /// </summary>
     public ulong Seed { get; set; }
 
-    /// <summary>Step number that random ops use; by default <see cref="Step"/>. A resumed training sets it to continue its stream.</summary>
+    /// <summary>
+    /// Step number that random ops use. A resumed training sets it to continue its stream. Default: <see cref="Step"/>.
+    /// </summary>
     public long? RandomStep { get; set; }
 
     /// <summary>
-    /// The group whose members compute one logical batch together, this tape's part being one of them; null for a pass on its own. Layers whose statistics span the group (<c>SyncBatchNorm</c>) find it here.
+    /// The group whose members compute one logical batch together; this tape computes one part of it. Layers whose
+    /// statistics span the group (<c>SyncBatchNorm</c>) find it here. Null for a pass without a group.
     /// </summary>
     public ICollective? Collective { get; init; }
 
-    /// <summary>True to have every batch norm, not only <c>SyncBatchNorm</c>, take its statistics over the whole <see cref="Collective"/>: one large batch that comes in parts.</summary>
+    /// <summary>
+    /// If true, every batch norm takes its statistics over the whole <see cref="Collective"/>, not only
+    /// <c>SyncBatchNorm</c>: the members compute one large batch in parts.
+    /// </summary>
     public bool PoolsBatchStatistics { get; init; }
 
-    /// <summary>Notes the data flow of a pass, for those who ask how a network is wired; null, as for every other pass, for no notes.</summary>
+    /// <summary>
+    /// Records which op makes and which ops use each tensor of a pass; null (no record) for most passes.
+    /// </summary>
     internal TapeTrace? Trace { get; init; }
 
-    /// <summary>Bytes of all slabs; they only ever grow, and a steady pass leaves them as they are.</summary>
+    /// <summary>Bytes of all slabs. They only grow. A steady pass does not change them.</summary>
     public long CapacityInBytes => _arena.Capacity;
 
     /// <summary>Number of ops recorded in the current pass.</summary>
     public int OpCount => _ops.Count;
 
-    /// <summary>Begins the next pass: everything of the last one is taken back. Works from any state.</summary>
+    /// <summary>
+    /// Begins the next pass and takes back everything of the last one. It may be called in any state.
+    /// </summary>
     public void Reset()
     {
         foreach (Op op in _lent)
@@ -90,10 +106,13 @@ public sealed class Tape
     }
 
     /// <summary>Copies a plain tensor onto the tape.</summary>
-    /// <param name="values">The values; a batch may be reused by its loader right after.</param>
-    /// <param name="requiresGradient">True to have <see cref="Tensor.Gradient"/> of the result after the backward pass.</param>
+    /// <param name="values">The values. The caller may overwrite them right after the call.</param>
+    /// <param name="requiresGradient">
+    /// If true, the result has a <see cref="Tensor.Gradient"/> after the backward pass.
+    /// </param>
     /// <exception cref="InvalidOperationException">
-    /// The values are a parameter's, were computed from one, or are an activation that requires a gradient: the copy would silently lose it. <see cref="Watch"/> the parameter, or <see cref="Tensor.Detach"/> the values.
+    /// The values belong to a parameter, were computed from one, or are an activation that requires a gradient. A copy
+    /// would lose the gradient silently. <see cref="Watch"/> the parameter, or <see cref="Tensor.Detach"/> the values.
     /// </exception>
     public Tensor Input(Tensor values, bool requiresGradient = false)
     {
@@ -107,7 +126,8 @@ public sealed class Tape
     }
 
     /// <summary>
-    /// Joins a parameter to the pass without a copy: gradients of what is computed from the result add up in <see cref="Parameter.Gradient"/>. Layers do this for their own parameters.
+    /// Joins a parameter to the pass without a copy. Every use of the result adds its gradient to
+    /// <see cref="Parameter.Gradient"/>. Layers do this for their own parameters.
     /// </summary>
     public Tensor Watch(Parameter parameter)
     {
@@ -116,7 +136,7 @@ public sealed class Tape
         if (_watched.TryGetValue(parameter, out Tensor? handle) && handle.DType == parameter.DType && handle.SharesMemoryWith(parameter.Value)
             && (handle.IsStale || handle.RequiresGradient == wanted))
         {
-            // A handle of this pass is never changed: ops that hold it have decided by it.
+            // A handle of this pass never changes: ops that hold it have already decided by it.
             handle.Renew(_arena, wanted);
             return handle;
         }
@@ -128,7 +148,8 @@ public sealed class Tape
     }
 
     /// <summary>
-    /// Takes back what this pass has done to running statistics, as if it had not been: for steps that are rejected (NaN, overflow, cancelled).
+    /// Takes back all changes of this pass to running statistics. It is for steps that are rejected (NaN, overflow,
+    /// cancelled).
     /// </summary>
     public void Reject()
     {
@@ -136,10 +157,10 @@ public sealed class Tape
         GC.KeepAlive(this);
     }
 
-    /// <summary>Memory of this pass, of undefined content, not yet on the graph.</summary>
+    /// <summary>Memory of this pass with undefined content, not yet on the graph.</summary>
     internal Tensor NewTensor(Shape shape, DType dtype) => Tensor.Rent(_arena, shape, dtype).On(this, requiresGradient: false);
 
-    /// <summary>An op object to bind anew: a recycled one where there is one.</summary>
+    /// <summary>An op object to bind: a recycled one if there is one, else a new one.</summary>
     internal TOp RentOp<TOp>() where TOp : Op, new()
     {
         TOp op = _pool.TryGetValue(typeof(TOp), out Stack<Op>? free) && free.Count > 0 ? (TOp)free.Pop() : new TOp();
@@ -147,15 +168,21 @@ public sealed class Tape
         return op;
     }
 
-    /// <summary>True once the backward pass of this step has begun: nothing that needs a gradient can be added.</summary>
+    /// <summary>
+    /// True once the backward pass of this step has begun. Ops that need a gradient can then not be added.
+    /// </summary>
     internal bool IsSpent { get; private set; }
 
     /// <summary>
-    /// The upper half of Philox's counter for the next random draw: the step and the number of the draw in this pass. The lower half counts the elements. 2^24 draws a step are more than a tape holds.
+    /// The upper half of Philox's counter for the next random draw: the step, and the number of the draw in this pass.
+    /// The lower half counts the elements. 2^24 draws per step are more than a tape can hold.
     /// </summary>
     internal ulong NextDraw() => ((ulong)(RandomStep ?? Step) << 24) | (uint)_draws++;
 
-    /// <summary>Memory for a contribution to an operand's gradient: its slot where that is empty, scratch memory where it is filled, or open for another operand.</summary>
+    /// <summary>
+    /// Memory for a contribution to an operand's gradient. It is the slot itself if that is empty. It is scratch memory
+    /// if the slot is filled, or open for another operand.
+    /// </summary>
     internal Tensor OpenGradient(Tensor operand)
     {
         Tensor slot = Slot(operand);
@@ -164,7 +191,10 @@ public sealed class Tape
         return slot;
     }
 
-    /// <summary>Takes a contribution that has been written: the slot is filled from now on, or the scratch memory is added to it.</summary>
+    /// <summary>
+    /// Takes a contribution that has been written. The slot then counts as filled, or the scratch memory is added to
+    /// it.
+    /// </summary>
     internal unsafe void CloseGradient<T>(Tensor operand, Tensor written) where T : unmanaged, IFloatingPointIeee754<T>
     {
         Tensor slot = Slot(operand);
@@ -180,7 +210,10 @@ public sealed class Tape
         fixed (T* from = written.AsSpan<T>(), to = slot.AsSpan<T>()) Accumulate.Add(from, to, slot.Count);
     }
 
-    /// <summary>Has <paramref name="look"/> called at the end of this pass's backward pass, while all gradients are there; forgotten at <see cref="Reset"/>.</summary>
+    /// <summary>
+    /// Calls <paramref name="look"/> at the end of this pass's backward pass, while all gradients exist.
+    /// <see cref="Reset"/> removes the call.
+    /// </summary>
     internal void AfterBackward(Action look) => _afterBackward.Add(look);
 
     internal void Record(Op op)
@@ -213,7 +246,7 @@ public sealed class Tape
         foreach (Action look in _afterBackward) look();
     }
 
-    /// <summary>The derivative of a parameter by itself: the cotangent is one more contribution.</summary>
+    /// <summary>The derivative of a parameter with respect to itself: the cotangent is one more contribution.</summary>
     private void AddToParameter(Tensor watched, Tensor? cotangent)
     {
         Tensor gradient = OpenGradient(watched);

@@ -1,18 +1,21 @@
 namespace Evenkeel;
 
 /// <summary>One op of a traced pass.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Output">What it made.</param>
-/// <param name="Operands">What it made it from: activations and parameters' handles; no labels or masks.</param>
+/// <param name="Name">The name of the op.</param>
+/// <param name="Output">The result of the op.</param>
+/// <param name="Operands">
+/// The operands of the op: activations and handles of parameters, without labels and masks.
+/// </param>
 /// <param name="IsAlias">
-/// Whether the output is another handle on its only operand's memory: other dimensions, the same values in the same
-/// order.
+/// Whether the output is another handle on the memory of its only operand: other dimensions, but the same values in the
+/// same order.
 /// </param>
 internal sealed record TracedOp(string Name, Tensor Output, IReadOnlyList<Tensor> Operands, bool IsAlias);
 
 /// <summary>
-/// The data flow of one pass, with or without gradients: which op made a tensor, and which consume it. A tape that has one notes each op that is bound. Values that are read past the ops
-/// (<see cref="Tensor.AsSpan{T}"/>, <see cref="Tensor.Clone"/>) leave no trace.
+/// The data flow of one pass, with or without gradients: which op made a tensor, and which ops consume it. A tape with
+/// a trace records each op that is bound. It does not see values that are read without an op
+/// (<see cref="Tensor.AsSpan{T}"/>, <see cref="Tensor.Clone"/>).
 /// </summary>
 internal sealed class TapeTrace
 {
@@ -23,10 +26,10 @@ internal sealed class TapeTrace
     /// <summary>The op that made a tensor; null for inputs and parameters.</summary>
     public TracedOp? Maker(Tensor tensor) => _makers.GetValueOrDefault(tensor);
 
-    /// <summary>The ops that take a tensor, once for each operand that it is.</summary>
+    /// <summary>The ops that take a tensor. An op appears once per operand that is this tensor.</summary>
     public IReadOnlyList<TracedOp> Consumers(Tensor tensor) => _consumers.TryGetValue(tensor, out List<TracedOp>? consumers) ? consumers : [];
 
-    /// <summary>How often a parameter is an operand.</summary>
+    /// <summary>The number of operands that are this parameter.</summary>
     public int Uses(Parameter parameter) => _uses.GetValueOrDefault(parameter);
 
     public void Note(string name, Tensor output, params ReadOnlySpan<Tensor?> operands) =>

@@ -1,6 +1,9 @@
 namespace Evenkeel.Losses;
 
-/// <summary>Softmax cross-entropy, the mean over the batch of -log softmax(logits)[label]. Semantics of <c>torch.nn.CrossEntropyLoss</c> for class labels.</summary>
+/// <summary>
+/// Softmax cross-entropy: the mean over the batch of -log softmax(logits)[label]. Semantics of
+/// <c>torch.nn.CrossEntropyLoss</c> for class labels.
+/// </summary>
 public sealed class CrossEntropyLoss : Loss
 {
     /// <inheritdoc/>

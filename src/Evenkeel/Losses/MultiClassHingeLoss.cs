@@ -1,6 +1,9 @@
 namespace Evenkeel.Losses;
 
-/// <summary>The multiclass hinge loss with margin 1, the mean over the batch of Σⱼ max(0, sⱼ - s(label) + 1), j ≠ label: CS231n's <c>svm_loss</c>.</summary>
+/// <summary>
+/// The multiclass hinge loss with margin 1: the mean over the batch of Σⱼ max(0, sⱼ - s(label) + 1), j ≠ label. It is
+/// CS231n's <c>svm_loss</c>.
+/// </summary>
 public sealed class MultiClassHingeLoss : Loss
 {
     /// <inheritdoc/>

@@ -16,7 +16,7 @@ public sealed partial class Tensor
     public static Tensor operator +(double value, Tensor x) => AddScalarOp.Apply(x, value);
 }
 
-/// <summary>y = a + b; da = dy, db = dy (each summed over what was repeated).</summary>
+/// <summary>y = a + b; da = dy, db = dy (each summed over the repeated dimensions).</summary>
 internal sealed class AddOp : BinaryElementwise<AddOp.Formula>
 {
     /// <inheritdoc/>

@@ -5,15 +5,16 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The position of the largest of all values in row-major order, a scalar of a 64-bit integer outside any tape.
-    /// The first of equal values; the first NaN where there is one. It has no gradient.
+    /// The position of the largest of all values in row-major order, as a scalar of a 64-bit integer outside any tape.
+    /// Of equal values the first one counts; if there is a NaN, the first NaN counts. It has no gradient.
     /// </summary>
     /// <exception cref="ArgumentException">The tensor has no elements.</exception>
     public Tensor ArgMax() => Reshape(new Shape(Count)).ArgMax(0);
 
     /// <summary>
-    /// The position of the largest value along one dimension, as 64-bit integers outside any tape: the predicted class of a row of scores.
-    /// The first of equal values; the first NaN where there is one. It has no gradient.
+    /// The position of the largest value along one dimension, as 64-bit integers outside any tape. For a row of class
+    /// scores it is the predicted class. Of equal values the first one counts; if there is a NaN, the first NaN counts.
+    /// It has no gradient.
     /// </summary>
     /// <param name="axis">The dimension to search; negative ones count from the end.</param>
     /// <param name="keepDims">True keeps that dimension as one of size 1.</param>

@@ -5,37 +5,53 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>The mean of each window along the last dimension, for (N, C, L) or (C, L).</summary>
-    /// <param name="kernelSize">Values of a window.</param>
-    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="kernelSize">Values per window.</param>
+    /// <param name="stride">Distance from one window to the next; null takes the kernel size.</param>
     /// <param name="padding">Zeros added at both ends, at most half the kernel size.</param>
-    /// <param name="ceilMode">Whether a last window may reach beyond the end; what lies beyond the padding never counts.</param>
+    /// <param name="ceilMode">
+    /// Whether a last window may reach beyond the end. Places beyond the padding never count.
+    /// </param>
     /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
-    /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
+    /// <exception cref="ArgumentException">
+    /// The input has another rank, or the kernel is larger than the padded input.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
     public Tensor AvgPool1d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true) =>
         AveragePoolOp.Apply("AvgPool1d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool1d"), countIncludePad, divisorOverride: null);
 
     /// <summary>The mean of each window, for (N, C, H, W) or (C, H, W).</summary>
-    /// <param name="kernelSize">Rows and columns of a window.</param>
-    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="kernelSize">Rows and columns per window.</param>
+    /// <param name="stride">Distance from one window to the next; null takes the kernel size.</param>
     /// <param name="padding">Zeros added on all four sides, at most half the kernel size.</param>
-    /// <param name="ceilMode">Whether the last windows may reach beyond the end; what lies beyond the padding never counts.</param>
+    /// <param name="ceilMode">
+    /// Whether the last windows may reach beyond the end. Places beyond the padding never count.
+    /// </param>
     /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
-    /// <param name="divisorOverride">What the sums are divided by in place of the number of values; any whole number but 0.</param>
-    /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
+    /// <param name="divisorOverride">
+    /// The divisor of the sums; null takes the number of values. It may be any whole number except 0.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// The input has another rank, or the kernel is larger than the padded input.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
     public Tensor AvgPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null) =>
         AveragePoolOp.Apply("AvgPool2d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool2d"), countIncludePad, divisorOverride);
 
-    /// <summary>Means of (N, C, H, W) or (C, H, W) over a square of as even windows as there are outputs: output o takes the rows from floor(o·H/out) up to ceil((o + 1)·H/out).</summary>
+    /// <summary>
+    /// Means of (N, C, H, W) or (C, H, W) over a square of windows of sizes as even as possible, one per output. Output
+    /// o takes the rows from floor(o·H/out) up to ceil((o + 1)·H/out).
+    /// </summary>
     /// <param name="outputSize">Rows and columns of the output, 1 or more; 1 is the mean of each plane.</param>
-    /// <exception cref="ArgumentException">Another rank, or empty planes.</exception>
+    /// <exception cref="ArgumentException">The input has another rank, or its planes are empty.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
     public Tensor AdaptiveAvgPool2d(int outputSize) => AdaptiveAvgPool2d((outputSize, outputSize));
 
-    /// <summary>Means of (N, C, H, W) or (C, H, W) over as even windows as there are outputs: output o takes the rows from floor(o·H/out) up to ceil((o + 1)·H/out).</summary>
+    /// <summary>
+    /// Means of (N, C, H, W) or (C, H, W) over windows of sizes as even as possible, one per output. Output o takes the
+    /// rows from floor(o·H/out) up to ceil((o + 1)·H/out).
+    /// </summary>
     /// <param name="outputSize">Rows and columns of the output, 1 or more; null keeps the input's.</param>
-    /// <exception cref="ArgumentException">Another rank, or empty planes.</exception>
+    /// <exception cref="ArgumentException">The input has another rank, or its planes are empty.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
     public Tensor AdaptiveAvgPool2d((int? Height, int? Width) outputSize) => AveragePoolOp.ApplyAdaptive(this, outputSize);
 }
@@ -71,7 +87,7 @@ internal sealed unsafe class AveragePoolOp : Op
         return Run(tape, x, planes, x.Shape.With(-2, planes.Rows.Output).With(-1, planes.Columns.Output), includePadding: false, divisor: 0);
     }
 
-    /// <summary>Also for the layer's constructor.</summary>
+    /// <summary>Checks the divisor. The layer's constructor calls it too.</summary>
     public static void CheckDivisor(string name, int? divisorOverride)
     {
         if (divisorOverride == 0) throw new ArgumentOutOfRangeException(nameof(divisorOverride), $"{name}: expected a divisor other than 0, got 0. Leave it out to divide by the number of values.");

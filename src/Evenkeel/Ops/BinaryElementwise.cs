@@ -22,12 +22,13 @@ internal interface IBinaryFormula
 }
 
 /// <summary>
-/// The frame of all ops y = f(a, b) with broadcasting as in NumPy and PyTorch: shapes are aligned at their ends, and a dimension of size 1 (or a missing one)
-/// is repeated. The op's file has the formula and its derivatives.
+/// The base of all ops y = f(a, b), with broadcasting as in NumPy and PyTorch: shapes are aligned at their ends, and a
+/// dimension of size 1 (or a missing one) is repeated. The op's file has the formula and its derivatives.
 /// </summary>
 /// <remarks>
-/// A repeated element is used many times, so its gradient is the sum over these uses: da[k] = Σ dy[i]·∂f/∂a over all i that read a[k]. The sum is
-/// taken while the terms are computed; only where both operands are repeated (an outer product) the terms are written out first.
+/// A repeated element is used several times, so its gradient is the sum over these uses: da[k] = Σ dy[i]·∂f/∂a over all
+/// i that read a[k]. The sum is taken while the terms are computed. Only if both operands are repeated (an outer
+/// product), the terms are written to memory first.
 /// </remarks>
 internal abstract unsafe class BinaryElementwise<TFormula> : Op where TFormula : struct, IBinaryFormula
 {
@@ -76,7 +77,7 @@ internal abstract unsafe class BinaryElementwise<TFormula> : Op where TFormula :
         }
     }
 
-    /// <summary>Writes the gradient of one operand; the formulas take (dy, a, b) and (dy, other, own).</summary>
+    /// <summary>Writes the gradient of one operand. The formulas take (dy, a, b) and (dy, other, own).</summary>
     private void Contribution<T, TTerm, TSummed>(Tensor own, Tensor other, Tensor gradient)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, IFormula<T>

@@ -5,11 +5,11 @@ using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
-/// <summary>Shapes of broadcast operands and of reductions, as plans for the kernels.</summary>
+/// <summary>Computes the shapes of broadcast operands and of reductions, as plans for the kernels.</summary>
 internal static class Broadcasting
 {
-    /// <summary>The shape two operands broadcast to.</summary>
-    /// <exception cref="ArgumentException">A dimension differs and is 1 in neither.</exception>
+    /// <summary>The shape to which two operands broadcast.</summary>
+    /// <exception cref="ArgumentException">The operands differ in a dimension, and it is 1 in neither.</exception>
     public static Shape Shape(string op, Shape a, Shape b)
     {
         int rank = Math.Max(a.Rank, b.Rank);
@@ -33,7 +33,10 @@ internal static class Broadcasting
         return BroadcastPlan.Create(sizesY, sizesA, sizesB, sizesC);
     }
 
-    /// <summary>The plan that sums <paramref name="full"/> over the dimensions that <paramref name="small"/> was repeated along.</summary>
+    /// <summary>
+    /// The plan that sums <paramref name="full"/> over the dimensions along which <paramref name="small"/> was
+    /// repeated.
+    /// </summary>
     public static ReductionPlan Reduction(Shape full, Shape small)
     {
         uint reduced = 0;
@@ -53,7 +56,7 @@ internal static class Broadcasting
         return ReductionPlan.Create(Copy(shape, sizes), reduced);
     }
 
-    /// <summary>Axes as bits: none given means all; negative ones count from the end.</summary>
+    /// <summary>Axes as bits. No axis means all axes. Negative ones count from the end.</summary>
     /// <exception cref="ArgumentException">An axis does not exist or is given twice.</exception>
     public static uint Axes(string op, Shape shape, ReadOnlySpan<int> axes)
     {
@@ -79,7 +82,7 @@ internal static class Broadcasting
         return positive;
     }
 
-    /// <summary>The shape that is left when the dimensions whose bits are set are reduced.</summary>
+    /// <summary>The shape that remains after the dimensions whose bits are set are reduced.</summary>
     public static Shape Reduced(Shape shape, uint reduced, bool keepDims)
     {
         Span<int> sizes = stackalloc int[Evenkeel.Shape.MaxRank];
@@ -94,7 +97,7 @@ internal static class Broadcasting
         return new Shape(sizes[..rank]);
     }
 
-    /// <summary>Sizes before, at and behind an axis.</summary>
+    /// <summary>The number of elements before an axis, along it, and behind it.</summary>
     public static (int Outer, int Length, int Inner) Around(Shape shape, int axis)
     {
         int outer = 1, inner = 1;
@@ -110,7 +113,7 @@ internal static class Broadcasting
     }
 }
 
-/// <summary>The first operand as it is.</summary>
+/// <summary>The formula f(a, b) = a.</summary>
 internal readonly struct Identity<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static bool ReadsB => false;
@@ -121,7 +124,7 @@ internal readonly struct Identity<T> : IFormula<T> where T : unmanaged, IFloatin
     public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => a;
 }
 
-/// <summary>The second operand as it is: a loop that only repeats it.</summary>
+/// <summary>The formula f(a, b) = b: the loop only repeats the second operand.</summary>
 internal readonly struct Second<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
     public static bool ReadsB => true;

@@ -6,13 +6,17 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Dropout of whole channels: on a tape in <see cref="Mode.Train"/> each plane of (N, C, H, W), or row of (N, C, L), is set to 0 with probability p, and multiplied by 1/(1 - p)
-    /// otherwise; in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned. With p = 1 all is 0, whatever was there.
+    /// Dropout of whole channels. On a tape in <see cref="Mode.Train"/> each plane of (N, C, H, W), or row of (N, C,
+    /// L), is set to 0 with probability p, and multiplied by 1/(1 - p) otherwise. In <see cref="Mode.Eval"/> and
+    /// without a tape the tensor itself is returned. If p is 1, the result is 0, whatever the input is.
     /// </summary>
     /// <param name="probability">p, from 0 to 1.</param>
-    /// <remarks>Neighbouring values of a feature map say much the same, so <see cref="Dropout"/> hardly hides anything there (Tompson et al. 2015). Seeded as <see cref="Dropout"/>.</remarks>
+    /// <remarks>
+    /// Neighbouring values of a feature map are similar, so <see cref="Dropout"/> removes almost no information there
+    /// (Tompson et al. 2015). The random numbers are seeded as in <see cref="Dropout"/>.
+    /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">p is outside [0, 1].</exception>
-    /// <exception cref="ArgumentException">Another rank.</exception>
+    /// <exception cref="ArgumentException">The input has another rank.</exception>
     public Tensor Dropout2d(double probability = 0.5)
     {
         if (!(probability >= 0 && probability <= 1))

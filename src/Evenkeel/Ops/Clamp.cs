@@ -7,14 +7,14 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// x limited to [min, max], element by element. The derivative is 1 inside, the limits included, and 0 outside. NaN stays NaN, and
-    /// the derivative there is 0, as in PyTorch.
+    /// x limited to [min, max], element by element. The derivative is 1 inside and at the limits, and 0 outside. NaN
+    /// stays NaN, and the derivative there is 0, as in PyTorch.
     /// </summary>
     /// <exception cref="ArgumentException">min is above max, or one of them is NaN.</exception>
     public Tensor Clamp(double min, double max) => ClampOp.Apply(this, min, max);
 }
 
-/// <summary>y = min(max(x, p), q); dx = dy where p ≤ x ≤ q, else 0.</summary>
+/// <summary>y = min(max(x, p), q); dx = dy if p ≤ x ≤ q, else 0.</summary>
 internal sealed class ClampOp : UnaryElementwise<ClampOp.Formula>
 {
     /// <inheritdoc/>

@@ -3,7 +3,10 @@ namespace Evenkeel;
 /// <summary>The checks that all losses with class labels share.</summary>
 internal static class ClassLabels
 {
-    /// <summary>Checks that <paramref name="scores"/> is (N, C) and <paramref name="labels"/> holds N class numbers below C.</summary>
+    /// <summary>
+    /// Checks that <paramref name="scores"/> is (N, C) and that <paramref name="labels"/> holds N class numbers below
+    /// C.
+    /// </summary>
     /// <exception cref="ArgumentException">A shape or type differs, the batch is empty, or a label is out of range.</exception>
     public static void Check(string op, Tensor scores, Tensor labels)
     {
@@ -14,7 +17,8 @@ internal static class ClassLabels
             throw new ArgumentException($"{op}: expected class labels of type Int64, got {labels.DType} of shape {labels.Shape}. Make them with Tensor.Labels(...) or From(long[]).");
         int samples = scores.Shape[0], classes = scores.Shape[1];
         if (labels.Shape.Rank != 1 || labels.Count != samples)
-            throw new ArgumentException($"{op}: expected labels of shape ({samples}), one for each row of the scores {scores.Shape}, got {labels.Shape}.");
+            throw new ArgumentException($"{op}: expected labels of shape ({samples}), one per row of the "
+                + $"scores {scores.Shape}, got {labels.Shape}.");
         if (samples == 0)
             throw new ArgumentException($"{op}: expected at least one sample, got an empty batch of shape {scores.Shape}. Its mean loss is undefined; skip it.");
         ReadOnlySpan<long> values = labels.AsSpan<long>();

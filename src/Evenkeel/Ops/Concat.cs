@@ -5,11 +5,13 @@ public sealed partial class Tensor
     /// <summary>Tensors one after the other along one dimension; all other dimensions must agree. The result is a copy.</summary>
     /// <param name="tensors">One tensor or more.</param>
     /// <param name="axis">The dimension; negative ones count from the end. Default: 0.</param>
-    /// <exception cref="ArgumentException">No tensor, or shapes or element types that do not fit.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is no tensor, or shapes or element types do not fit.
+    /// </exception>
     public static Tensor Concat(ReadOnlySpan<Tensor> tensors, int axis = 0) => ConcatOp.Apply(tensors, axis);
 }
 
-/// <summary>y is the operands behind each other along the axis; each gets its own piece of dy.</summary>
+/// <summary>y holds the operands one after the other along the axis. The gradient of each is its piece of dy.</summary>
 internal sealed unsafe class ConcatOp : Op
 {
     private Tensor[] _operands = [];

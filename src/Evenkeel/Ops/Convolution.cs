@@ -5,49 +5,67 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// y = x ⋆ W + b over planes: (N, C, H, W) becomes (N, out, H', W'), (C, H, W) becomes (out, H', W'). H' = ⌊(H + 2·padding - dilation·(kh - 1) - 1)/stride⌋ + 1, W' likewise.
+    /// y = x ⋆ W + b over planes: (N, C, H, W) becomes (N, out, H', W'), and (C, H, W) becomes (out, H', W').
+    /// H' = ⌊(H + 2·padding - dilation·(kh - 1) - 1)/stride⌋ + 1, and W' likewise.
     /// </summary>
     /// <param name="weight">W of shape (out, C/groups, kh, kw), as PyTorch stores it.</param>
     /// <param name="bias">b of shape (out), or null for none.</param>
-    /// <param name="stride">Steps of the window; null for 1.</param>
+    /// <param name="stride">Steps of the window; null takes 1.</param>
     /// <param name="padding">Zeros around the input, or <see cref="Padding.Same"/>.</param>
-    /// <param name="dilation">Distance of the window's points; null for 1.</param>
-    /// <param name="groups">Number of groups the channels and filters fall into; a filter sees the channels of its group.</param>
-    /// <exception cref="ArgumentException">The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than the padded input.</exception>
+    /// <param name="dilation">Distance between the points of the window; null takes 1.</param>
+    /// <param name="groups">Number of groups of channels and filters. A filter reads the channels of its group.</param>
+    /// <exception cref="ArgumentException">
+    /// The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than
+    /// the padded input.
+    /// </exception>
     public Tensor Conv2d(Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1) =>
         ConvolutionOp.Apply(rank: 4, this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups, fuseReLU: false);
 
-    /// <summary>y = x ⋆ W + b over rows: (N, C, L) becomes (N, out, L'), (C, L) becomes (out, L'). L' = ⌊(L + 2·padding - dilation·(k - 1) - 1)/stride⌋ + 1.</summary>
+    /// <summary>
+    /// y = x ⋆ W + b over rows: (N, C, L) becomes (N, out, L'), and (C, L) becomes (out, L').
+    /// L' = ⌊(L + 2·padding - dilation·(k - 1) - 1)/stride⌋ + 1.
+    /// </summary>
     /// <param name="weight">W of shape (out, C/groups, k), as PyTorch stores it.</param>
     /// <param name="bias">b of shape (out), or null for none.</param>
     /// <param name="stride">Step of the window.</param>
     /// <param name="padding">Zeros at both ends, or <see cref="Padding.Same"/>.</param>
-    /// <param name="dilation">Distance of the window's points.</param>
-    /// <param name="groups">Number of groups the channels and filters fall into.</param>
-    /// <exception cref="ArgumentException">The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than the padded input.</exception>
+    /// <param name="dilation">Distance between the points of the window.</param>
+    /// <param name="groups">Number of groups of channels and filters.</param>
+    /// <exception cref="ArgumentException">
+    /// The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than
+    /// the padded input.
+    /// </exception>
     public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1) =>
         ConvolutionOp.Apply(rank: 3, this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU: false);
 
-    /// <summary>The same, and ReLU with the same bits if wanted; if no gradient is, in the same pass over memory.</summary>
+    /// <summary>
+    /// The same, and a ReLU if wanted, with the same bits as two ops. If no gradient is wanted, both take one pass over
+    /// memory.
+    /// </summary>
     internal Tensor FusedConv2d(
         Tensor weight, Tensor? bias, Size2 stride, Padding padding, Size2 dilation, int groups, bool fuseReLU) =>
         ConvolutionOp.Apply(rank: 4, this, weight, bias, stride, padding, dilation, groups, fuseReLU);
 
-    /// <summary>The same, and ReLU with the same bits if wanted; if no gradient is, in the same pass over memory.</summary>
+    /// <summary>
+    /// The same, and a ReLU if wanted, with the same bits as two ops. If no gradient is wanted, both take one pass over
+    /// memory.
+    /// </summary>
     internal Tensor FusedConv1d(
         Tensor weight, Tensor? bias, int stride, Padding padding, int dilation, int groups, bool fuseReLU) =>
         ConvolutionOp.Apply(rank: 3, this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU);
 }
 
 /// <summary>
-/// Convolution in the networks' sense (the window is not flipped), over planes, or over rows as planes of one row.
+/// Convolution as in neural networks: the window is not flipped. It runs over planes, or over rows as planes of one
+/// row.
 /// </summary>
 /// <remarks>
-/// With x zero outside its plane, s the stride, d the dilation and p the padding:
+/// x is zero outside its plane, s is the stride, d the dilation and p the padding:
 /// y[n,o,i,j] = b[o] + Σ_c,u,v W[o,c,u,v]·x[n, c, i·s + u·d - p, j·s + v·d - p].
-/// An x is seen by every window that lies over it, so dx[n,c,h,w] = Σ_o,u,v W[o,c,u,v]·dy[n,o,i,j] over the (i, j) with i·s + u·d - p = h and j·s + v·d - p = w;
-/// a weight is used at every place, so dW[o,c,u,v] = Σ_n,i,j dy[n,o,i,j]·x[n, c, i·s + u·d - p, j·s + v·d - p]; and db[o] = Σ_n,i,j dy[n,o,i,j].
-/// See docs/derivations/convolution.md.
+/// Every window that covers an x uses it, so dx[n,c,h,w] = Σ_o,u,v W[o,c,u,v]·dy[n,o,i,j]
+/// over the (i, j) with i·s + u·d - p = h and j·s + v·d - p = w.
+/// A weight is used at every place, so dW[o,c,u,v] = Σ_n,i,j dy[n,o,i,j]·x[n, c, i·s + u·d - p, j·s + v·d - p].
+/// For the same reason db[o] = Σ_n,i,j dy[n,o,i,j]. See docs/derivations/convolution.md.
 /// </remarks>
 internal sealed unsafe class ConvolutionOp : Op
 {
@@ -79,7 +97,7 @@ internal sealed unsafe class ConvolutionOp : Op
             _ => [shape.Filters, shape.OutWidth],
         };
         op.Bind(output, x.DType, x, weight, bias);
-        // The backward pass of a ReLU needs what it was made from, or itself: it is an op of its own there.
+        // The backward pass of a ReLU needs its input or its output, so the ReLU is an op of its own here.
         op._fuseReLU = fuseReLU && !op.Output.RequiresGradient;
         Tensor y = op.Execute();
         return fuseReLU && !op._fuseReLU ? y.ReLU() : y;
@@ -169,7 +187,7 @@ internal sealed unsafe class ConvolutionOp : Op
             throw new ArgumentException($"{name}: expected an input that, padded, is as large as the window of {span} or larger, got {padded} from an input of shape {x}. Use a smaller kernel, or more padding.");
         }
 
-        // Kernels count the places of a padded plane, with as many more as a step takes, in an int.
+        // Kernels count the places of a padded plane, plus those of one step, in an int.
         long outHeight = ((height + padHeight - spanHeight) / stride.Height) + 1, outWidth = ((width + padWidth - spanWidth) / stride.Width) + 1;
         if (((double)height + padHeight + (outHeight > 1 ? stride.Height : 1)) * ((double)width + padWidth + (outWidth > 1 ? stride.Width : 1)) > int.MaxValue - 1024)
         {
@@ -177,7 +195,7 @@ internal sealed unsafe class ConvolutionOp : Op
                 + $"from an input of shape {x}. Use less padding.");
         }
 
-        // The larger of two unequal sides is at the end. A single window takes no step.
+        // If the two sides are unequal, the larger one is at the end. A single window takes no step.
         return new ConvolutionShape
         {
             Images = x.Rank == rank ? x[0] : 1,
@@ -199,7 +217,7 @@ internal sealed unsafe class ConvolutionOp : Op
         };
     }
 
-    /// <summary>The op over planes (N, C, H, W) or over rows (N, C, L).</summary>
+    /// <summary>The op's name: it works over planes (N, C, H, W) or over rows (N, C, L).</summary>
     private static string NameOf(int rank) => rank == 4 ? "Conv2d" : "Conv1d";
 
     private static string Text(int rank, Size2 size) => rank == 4 ? size.ToString() : $"{size.Width}";

@@ -8,7 +8,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Softmax cross-entropy of class scores (logits) of shape (N, C): the mean over the batch of -ln softmax(x[n])[label[n]], a scalar.
+    /// Softmax cross-entropy of class scores (logits) of shape (N, C): a scalar, the mean over the batch of -ln
+    /// softmax(x[n])[label[n]].
     /// </summary>
     /// <param name="labels">N class numbers from 0 to C - 1, of type Int64; they are copied.</param>
     /// <exception cref="ArgumentException">A shape or type differs, the batch is empty, or a label is out of range.</exception>
@@ -39,7 +40,7 @@ internal sealed unsafe class CrossEntropyOp : Op
         CrossEntropyOp op = Rent<CrossEntropyOp>(tape);
         op._x = x;
 
-        // A copy: the caller may fill its labels anew before the backward pass, unchecked.
+        // A copy: the caller may overwrite its labels before the backward pass, and nobody would check them.
         op._labels = op.NewTensor(labels.Shape, DType.Int64);
         op._labels.CopyFrom(labels);
         op._probabilities = op.NewTensor(x.Shape, x.DType);

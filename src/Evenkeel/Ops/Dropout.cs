@@ -8,11 +8,15 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Inverted dropout: on a tape in <see cref="Mode.Train"/> each element is set to 0 with probability p, and multiplied by 1/(1 - p) otherwise;
-    /// in <see cref="Mode.Eval"/> and without a tape the tensor itself is returned. With p = 1 all is 0, whatever was there.
+    /// Inverted dropout. On a tape in <see cref="Mode.Train"/> each element is set to 0 with probability p, and
+    /// multiplied by 1/(1 - p) otherwise. In <see cref="Mode.Eval"/> and without a tape the tensor itself is returned.
+    /// If p is 1, the result is 0, whatever the input is.
     /// </summary>
     /// <param name="probability">p, from 0 to 1.</param>
-    /// <remarks>The draw is a function of the tape's seed and step and of its number among the draws of the pass, not of the number of threads (Srivastava et al. 2014).</remarks>
+    /// <remarks>
+    /// A draw is a function of the tape's seed and step, and of its number among the draws of the pass. It does not
+    /// depend on the number of threads (Srivastava et al. 2014).
+    /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">p is outside [0, 1].</exception>
     public Tensor Dropout(double probability = 0.5)
     {
@@ -22,7 +26,9 @@ public sealed partial class Tensor
     }
 }
 
-/// <summary>y = x·mask, mask = 0 or 1/(1 - p), so that the expected value of y is x; dx = dy·mask. For p = 1 both are 0.</summary>
+/// <summary>
+/// y = x·mask, mask = 0 or 1/(1 - p), so the expected value of y is x; dx = dy·mask. If p is 1, both are 0.
+/// </summary>
 internal sealed unsafe class DropoutOp : Op
 {
     private Tensor _x = null!;
@@ -71,7 +77,7 @@ internal sealed unsafe class DropoutOp : Op
     {
         if (Open(_x) is not { } dx) return;
         T* mask = _mask.Pointer<T>();
-        // An infinity times a mask of 0 would be NaN.
+        // An infinity times a mask value of 0 would be NaN.
         if (_probability == 1) dx.Fill(0);
         else Map.Run(Dy.Pointer<T>(), mask, mask, dx.Pointer<T>(), dx.Count, default(Masked<T>));
         Close<T>(_x, dx);

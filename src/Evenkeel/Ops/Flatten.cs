@@ -3,12 +3,14 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Several neighbouring dimensions as one: (2, 3, 4, 5) gives (120), and (2, 60) from axis 1 on. It is free, the
-    /// result shares this tensor's memory. A scalar becomes a vector of one element.
+    /// Merges neighbouring dimensions into one: (2, 3, 4, 5) gives (120), and (2, 60) from axis 1 on. It costs nothing:
+    /// the result shares this tensor's memory. A scalar becomes a vector of one element.
     /// </summary>
     /// <param name="startAxis">The first of these dimensions; negative ones count from the end. Default: 0.</param>
     /// <param name="endAxis">The last of these dimensions; negative ones count from the end. Default: -1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An axis does not exist, or the first stands behind the last.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// An axis does not exist, or the first one is behind the last one.
+    /// </exception>
     public Tensor Flatten(int startAxis = 0, int endAxis = -1)
     {
         if (Shape.Rank == 0 && startAxis is 0 or -1 && endAxis is 0 or -1) return Reshape(new Shape(1));

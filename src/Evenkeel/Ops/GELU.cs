@@ -8,9 +8,13 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The Gaussian error linear unit x·Φ(x), with Φ the normal distribution function, element by element (Hendrycks and Gimpel 2016).
+    /// The Gaussian error linear unit x·Φ(x), element by element (Hendrycks and Gimpel 2016). Φ is the normal
+    /// distribution function.
     /// </summary>
-    /// <param name="approximate">False: exact, with erf. True: 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), PyTorch's <c>approximate='tanh'</c>.</param>
+    /// <param name="approximate">
+    /// False computes it exactly, with erf. True computes 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))), PyTorch's
+    /// <c>approximate='tanh'</c>.
+    /// </param>
     public Tensor GELU(bool approximate = false) => approximate ? GELUTanhOp.Apply(this) : GELUOp.Apply(this);
 }
 

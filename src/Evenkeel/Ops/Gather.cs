@@ -3,22 +3,25 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Values picked along one dimension, PyTorch's <c>gather</c>: for axis 1 of a matrix y[i, j] = x[i, index[i, j]].
-    /// The result is a copy of the index's shape.
+    /// Picks values along one dimension, like PyTorch's <c>gather</c>: for axis 1 of a matrix y[i, j] = x[i, index[i,
+    /// j]]. The result is a copy with the shape of the index.
     /// </summary>
-    /// <param name="axis">The dimension to pick along; negative ones count from the end.</param>
+    /// <param name="axis">The dimension along which values are picked; negative ones count from the end.</param>
     /// <param name="index">
-    /// Positions from 0 to the size of that dimension less 1, 64-bit integers; of this tensor's rank, and in every other
-    /// dimension no larger than it.
+    /// 64-bit integers from 0 to the size of that dimension less 1. The index has the rank of this tensor. In every
+    /// other dimension it is at most as large as this tensor.
     /// </param>
     /// <exception cref="ArgumentException">The index holds no 64-bit integers, or its shape does not fit.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The axis does not exist, or a position leaves the dimension.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The axis does not exist, or a position is outside the dimension.
+    /// </exception>
     public Tensor Gather(int axis, Tensor index) => GatherOp.Apply(this, axis, index);
 }
 
 /// <summary>
-/// y[k] = x[at(k)], where at(k) is k with its coordinate along the axis replaced by index[k]. An x may be picked many
-/// times: dx[j] = Σ dy[k] over all k with at(k) = j, added in the order of k, so that its bits do not depend on threads.
+/// y[k] = x[at(k)], where at(k) is k with its coordinate along the axis replaced by index[k]. An x may be picked
+/// several times: dx[j] = Σ dy[k] over all k with at(k) = j. The sum runs in the order of k, so its bits do not depend
+/// on threads.
 /// </summary>
 internal sealed class GatherOp : Op
 {
@@ -77,7 +80,7 @@ internal sealed class GatherOp : Op
         Close<T>(_x, opened);
     }
 
-    /// <summary>Writes down where each value comes from: the caller may change the index afterwards.</summary>
+    /// <summary>Stores the source of each value, because the caller may change the index later.</summary>
     private void Locate(int axis, Tensor index)
     {
         Shape shape = index.Shape;

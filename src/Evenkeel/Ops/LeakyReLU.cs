@@ -12,7 +12,7 @@ public sealed partial class Tensor
     public Tensor LeakyReLU(double slope = 0.01) => LeakyReLUOp.Apply(this, slope);
 }
 
-/// <summary>y = x where x &gt; 0, else p·x; dx = dy where x &gt; 0, else p·dy.</summary>
+/// <summary>y = x if x &gt; 0, else p·x; dx = dy if x &gt; 0, else p·dy.</summary>
 internal sealed class LeakyReLUOp : UnaryElementwise<LeakyReLUOp.Formula>
 {
     /// <inheritdoc/>

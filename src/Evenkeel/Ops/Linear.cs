@@ -4,7 +4,9 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>y = x·Wᵀ + b, the affine map of the last dimension: (*, in) becomes (*, out) for any leading dimensions.</summary>
+    /// <summary>
+    /// y = x·Wᵀ + b, the affine map of the last dimension: (*, in) becomes (*, out) for any leading dimensions.
+    /// </summary>
     /// <param name="weight">W of shape (out, in), as PyTorch stores it.</param>
     /// <param name="bias">b of shape (out), or null for none.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit.</exception>
@@ -15,8 +17,8 @@ public sealed partial class Tensor
 /// y = x·Wᵀ + b, with x as a matrix of m rows.
 /// </summary>
 /// <remarks>
-/// y[i,o] = Σ_j x[i,j]·W[o,j] + b[o]. So dx[i,j] = Σ_o dy[i,o]·W[o,j], that is dx = dy·W;
-/// dW[o,j] = Σ_i dy[i,o]·x[i,j], that is dW = dyᵀ·x; and b is used once a row: db[o] = Σ_i dy[i,o].
+/// y[i,o] = Σ_j x[i,j]·W[o,j] + b[o]. So dx[i,j] = Σ_o dy[i,o]·W[o,j], that is dx = dy·W. And dW[o,j] = Σ_i
+/// dy[i,o]·x[i,j], that is dW = dyᵀ·x. b is used once per row, so db[o] = Σ_i dy[i,o].
 /// </remarks>
 internal sealed unsafe class LinearOp : Op
 {

@@ -5,14 +5,22 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Each value over a power of the squares around it, across channels: y[c] = x[c]/d[c]^beta, d[c] = k + (alpha/size)·Σ x[c']², c' the size channels around c; for (N, C, ...).
+    /// Each value is divided by a power of the squares around it, across channels:
+    /// y[c] = x[c]/d[c]^beta, d[c] = k + (alpha/size)·Σ x[c']². c' runs over the size channels around c. The input is
+    /// (N, C, ...).
     /// </summary>
-    /// <param name="size">Channels of a window: size/2 of them (rounded down) before c, the others from c on. Where it reaches beyond the channels there is nothing to add.</param>
+    /// <param name="size">
+    /// Channels per window: size/2 of them (rounded down) before c, the others from c on. Places outside the channels
+    /// add nothing.
+    /// </param>
     /// <param name="alpha">Weight of the mean square.</param>
     /// <param name="beta">The power.</param>
-    /// <param name="k">What is added to the mean square.</param>
-    /// <remarks>Source: Krizhevsky, Sutskever and Hinton 2012; torch.nn.functional.local_response_norm, which divides alpha by the size.</remarks>
-    /// <exception cref="ArgumentException">Fewer than three dimensions.</exception>
+    /// <param name="k">The constant added to the mean square.</param>
+    /// <remarks>
+    /// Source: Krizhevsky, Sutskever and Hinton 2012. As in torch.nn.functional.local_response_norm, alpha is divided
+    /// by the size.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The tensor has fewer than three dimensions.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The size is below 1, or a constant is not finite.</exception>
     public Tensor LocalResponseNorm(int size, double alpha = 1e-4, double beta = 0.75, double k = 1)
     {
@@ -24,7 +32,9 @@ public sealed partial class Tensor
 /// <summary>y_c = x_c·d_c^-β, d_c = k + (α/n)·Σ_{j in window(c)} x_j².</summary>
 /// <remarks>
 /// ∂y_c/∂x_j = [c = j]·d_c^-β - β·x_c·d_c^(-β-1)·(α/n)·2x_j for j in window(c), so
-/// dx_j = dy_j·d_j^-β - (2αβ/n)·x_j·Σ_{c: j in window(c)} dy_c·y_c/d_c. The channels c whose windows hold j are the window mirrored: as many after j as windows reach back. The forward pass keeps d.
+/// dx_j = dy_j·d_j^-β - (2αβ/n)·x_j·Σ_{c: j in window(c)} dy_c·y_c/d_c.
+/// The channels c whose windows hold j are the mirrored window: a window reaches back some channels before c, so the
+/// mirrored one reaches as many behind j. The forward pass keeps d.
 /// </remarks>
 internal sealed unsafe class LocalResponseNormOp : Op
 {
@@ -48,7 +58,7 @@ internal sealed unsafe class LocalResponseNormOp : Op
         return op.Execute();
     }
 
-    /// <summary>Also for the layer's constructor.</summary>
+    /// <summary>Checks the settings. The layer's constructor calls it too.</summary>
     public static void Check(int size, double alpha, double beta, double k)
     {
         if (size < 1) throw new ArgumentOutOfRangeException(nameof(size), $"LocalResponseNorm: expected a window of 1 or more channels, got {size}.");

@@ -7,7 +7,7 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The natural logarithm, element by element: -∞ at 0, NaN below.</summary>
+    /// <summary>The natural logarithm, element by element: -∞ at 0, NaN for negative numbers.</summary>
     public Tensor Log() => LogOp.Apply(this);
 }
 

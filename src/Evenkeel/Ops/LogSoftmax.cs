@@ -4,7 +4,10 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>ln softmax(x) along one dimension, without the underflow of the two steps. The last dimension is the fast one.</summary>
+    /// <summary>
+    /// ln softmax(x) along one dimension, computed in one step that cannot underflow. The last dimension is the
+    /// fastest.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The axis does not exist.</exception>
     public Tensor LogSoftmax(int axis = -1)
     {

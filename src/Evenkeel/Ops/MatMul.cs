@@ -5,19 +5,21 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The matrix product op(a)·op(b) of the last two dimensions, where op transposes if its flag is set; no transposed copy is made.
-    /// Leading dimensions must be the same in both, or one operand is a plain matrix that is used for all of the other's.
+    /// The matrix product op(a)·op(b) of the last two dimensions; op transposes if its flag is set. No transposed copy
+    /// is made. The leading dimensions must be the same in both, or one operand is a plain matrix, which is used for
+    /// all matrices of the other.
     /// </summary>
     /// <exception cref="ArgumentException">The shapes or element types do not fit.</exception>
     public Tensor MatMul(Tensor other, bool transposeA = false, bool transposeB = false) => MatMulOp.Apply(this, other, transposeA, transposeB);
 }
 
 /// <summary>
-/// y = op(a)·op(b), (m, k) times (k, n), once for each index of the leading dimensions.
+/// y = op(a)·op(b), (m, k) times (k, n), once per index of the leading dimensions.
 /// </summary>
 /// <remarks>
-/// y[i,j] = Σ_p A[i,p]·B[p,j] with A = op(a), B = op(b). So dA = dy·Bᵀ and dB = Aᵀ·dy; where a is stored transposed,
-/// da = dAᵀ = B·dyᵀ, and db = dBᵀ = dyᵀ·A likewise. A matrix that serves all leading indices gets the sum of their contributions.
+/// y[i,j] = Σ_p A[i,p]·B[p,j] with A = op(a), B = op(b). So dA = dy·Bᵀ and dB = Aᵀ·dy.
+/// If a is stored transposed, da = dAᵀ = B·dyᵀ; if b is, db = dBᵀ = dyᵀ·A. A matrix that is used for all leading
+/// indices gets the sum of their contributions.
 /// </remarks>
 internal sealed unsafe class MatMulOp : Op
 {

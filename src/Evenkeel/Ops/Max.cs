@@ -4,18 +4,26 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The largest values along one dimension; NaN where there is one. The gradient goes to the first of equal values.</summary>
+    /// <summary>
+    /// The largest values along one dimension; NaN if one of the values is NaN. The gradient goes to the first of equal
+    /// values.
+    /// </summary>
     /// <param name="axis">The dimension to reduce; negative ones count from the end.</param>
     /// <param name="keepDims">True keeps the reduced dimension as one of size 1.</param>
     /// <exception cref="ArgumentException">The axis does not exist, or has no elements.</exception>
     public Tensor Max(int axis, bool keepDims = false) => MaxOp.Apply(this, axis, keepDims);
 
-    /// <summary>The largest of all values, a scalar; NaN where there is one. The gradient goes to the first of equal values.</summary>
+    /// <summary>
+    /// The largest of all values, a scalar; NaN if one of them is NaN. The gradient goes to the first of equal values.
+    /// </summary>
     /// <exception cref="ArgumentException">The tensor has no elements.</exception>
     public Tensor Max() => Reshape(new Shape(Count)).Max(0);
 }
 
-/// <summary>y[o,i] = x[o,l*,i] with l* the position of the largest value along the axis; only that x is used, so dx[o,l*,i] = dy[o,i] and 0 elsewhere.</summary>
+/// <summary>
+/// y[o,i] = x[o,l*,i], where l* is the position of the largest value along the axis. Only that x is used, so dx[o,l*,i]
+/// = dy[o,i] and 0 elsewhere.
+/// </summary>
 internal sealed unsafe class MaxOp : Op
 {
     private Tensor _x = null!;

@@ -5,35 +5,45 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The largest value of each window along the last dimension, for (N, C, L) or (C, L); NaN where there is one, padding never. The gradient goes to the first of equal values.
+    /// The largest value of each window along the last dimension, for (N, C, L) or (C, L). It is NaN if the window has
+    /// a NaN, and never the padding. The gradient goes to the first of equal values.
     /// </summary>
-    /// <param name="kernelSize">Values of a window.</param>
-    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="kernelSize">Values per window.</param>
+    /// <param name="stride">Distance from one window to the next; null takes the kernel size.</param>
     /// <param name="padding">Places added at both ends, at most half the kernel size.</param>
-    /// <param name="dilation">From one value of a window to the next.</param>
+    /// <param name="dilation">Distance from one value of a window to the next.</param>
     /// <param name="ceilMode">Whether a last window may reach beyond the end.</param>
-    /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
+    /// <exception cref="ArgumentException">
+    /// The input has another rank, or the kernel is larger than the padded input.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
     public Tensor MaxPool1d(int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false) =>
         MaxPoolOp.Apply("MaxPool1d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool1d"));
 
     /// <summary>
-    /// The largest value of each window, for (N, C, H, W) or (C, H, W); NaN where there is one, padding never. The gradient goes to the first of equal values, row by row.
+    /// The largest value of each window, for (N, C, H, W) or (C, H, W). It is NaN if the window has a NaN, and never
+    /// the padding. The gradient goes to the first of equal values, row by row.
     /// </summary>
-    /// <param name="kernelSize">Rows and columns of a window.</param>
-    /// <param name="stride">From one window to the next; null is the kernel size.</param>
+    /// <param name="kernelSize">Rows and columns per window.</param>
+    /// <param name="stride">Distance from one window to the next; null takes the kernel size.</param>
     /// <param name="padding">Places added on all four sides, at most half the kernel size.</param>
-    /// <param name="dilation">From one value of a window to the next.</param>
+    /// <param name="dilation">Distance from one value of a window to the next.</param>
     /// <param name="ceilMode">Whether the last windows may reach beyond the end.</param>
-    /// <exception cref="ArgumentException">Another rank, or the kernel is larger than the padded input.</exception>
+    /// <exception cref="ArgumentException">
+    /// The input has another rank, or the kernel is larger than the padded input.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
     public Tensor MaxPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, Size2? dilation = null, bool ceilMode = false) =>
         MaxPoolOp.Apply("MaxPool2d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool2d"));
 }
 
-/// <summary>y[o] = x[w*(o)], w* the first place of window o that holds its largest value; dx[i] = Σ dy[o] over the windows with w*(o) = i.</summary>
+/// <summary>
+/// y[o] = x[w*(o)], where w* is the first place of window o that holds its largest value; dx[i] = Σ dy[o] over the
+/// windows with w*(o) = i.
+/// </summary>
 /// <remarks>
-/// For windows of 2 x 2 side by side the winners are found again from x in the backward pass; else the forward pass keeps them, if a gradient is wanted.
+/// For windows of 2 x 2 side by side the backward pass finds the winners again from x. For other windows the forward
+/// pass keeps them if a gradient is wanted.
 /// </remarks>
 internal sealed unsafe class MaxPoolOp : Op
 {
@@ -52,7 +62,7 @@ internal sealed unsafe class MaxPoolOp : Op
         (op._x, op._planes) = (x, planes);
         op.Bind(shape, x.DType, x);
 
-        // Places are 32-bit integers in the memory of floats.
+        // Places are 32-bit integers, stored in a tensor of floats.
         op._winners = op.Output.RequiresGradient && !planes.IsQuadsExactly ? op.NewTensor(shape, DType.Float32) : null;
         return op.Execute();
     }

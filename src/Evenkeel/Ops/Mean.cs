@@ -7,9 +7,14 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The mean over some dimensions, all of them where none is given: the sum over the number m of elements; NaN where m is 0. It is summed like <see cref="Sum"/> and rounded once, after the division.</summary>
+    /// <summary>
+    /// The mean over the given dimensions, or over all if none is given: the sum divided by the number m of elements.
+    /// It is NaN if m is 0. It is summed like <see cref="Sum"/> and rounded once, after the division.
+    /// </summary>
     /// <param name="axes">The dimensions to average over; negative ones count from the end.</param>
-    /// <param name="keepDims">True keeps averaged dimensions as dimensions of size 1, so that the result broadcasts against this tensor.</param>
+    /// <param name="keepDims">
+    /// True keeps each averaged dimension with size 1, so the result broadcasts against this tensor.
+    /// </param>
     /// <exception cref="ArgumentException">An axis does not exist or is given twice.</exception>
     public Tensor Mean(ReadOnlySpan<int> axes = default, bool keepDims = false) => MeanOp.Apply(this, axes, keepDims);
 }

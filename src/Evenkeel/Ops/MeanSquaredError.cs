@@ -8,10 +8,10 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The mean of (x - target)² over all elements: a scalar. It is summed like <see cref="Sum"/>. It is infinite only if the element type
-    /// does not hold it, or if a value is not finite.
+    /// The mean of (x - target)² over all elements: a scalar. It is summed like <see cref="Sum"/>. It is infinite only
+    /// if it is too large for the element type, or if a value is not finite.
     /// </summary>
-    /// <param name="target">Same shape and type as this tensor; it gets a gradient too if it asks for one.</param>
+    /// <param name="target">Same shape and type as this tensor. It gets a gradient if it requires one.</param>
     /// <exception cref="ArgumentException">The shapes or element types differ, or there are no elements.</exception>
     public Tensor MeanSquaredError(Tensor target) => MeanSquaredErrorOp.Apply(this, target);
 }
@@ -22,7 +22,7 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
     private Tensor _x = null!;
     private Tensor _target = null!;
 
-    // Whether the squares left the range of T: a difference may have, too.
+    // Whether the squares left the range of T. If so, a difference may have left it too.
     private bool _overflowed;
 
     /// <inheritdoc/>
@@ -32,7 +32,8 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
     {
         Tape? tape = Join("MeanSquaredError", ref x, ref target);
         if (x.Shape != target.Shape)
-            throw new ArgumentException($"MeanSquaredError: expected a target of shape {x.Shape} like the input, got {target.Shape}. Reshape one of them; nothing is repeated here.");
+            throw new ArgumentException($"MeanSquaredError: expected a target of shape {x.Shape} like the input, "
+                + $"got {target.Shape}. Reshape one of them; this loss does not broadcast.");
         if (x.Count == 0)
             throw new ArgumentException($"MeanSquaredError: expected at least one element, got shape {x.Shape}. Skip empty batches.");
         MeanSquaredErrorOp op = Rent<MeanSquaredErrorOp>(tape);
@@ -58,11 +59,13 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
         if (_overflowed) *Output.Pointer<T>() = Slowly<T>(plan);
     }
 
-    /// <summary>The loss whose squares leave the range of T, in double and in units of a power of two.</summary>
+    /// <summary>
+    /// The loss if its squares leave the range of T: computed in double and in units of a power of two.
+    /// </summary>
     private T Slowly<T>(in ReductionPlan plan) where T : unmanaged, IFloatingPointIeee754<T>
     {
         T* x = _x.Pointer<T>(), target = _target.Pointer<T>();
-        // Halves have a difference where the values themselves have none.
+        // The difference of the halves is finite, also if the difference of the values overflows.
         double peak = 0;
         for (int i = 0; i < _x.Count; i++) peak = Math.Max(peak, Math.Abs(double.CreateTruncating(x[i]) / 2 - double.CreateTruncating(target[i]) / 2));
         int exponent = ValueRange.Exponent(peak);

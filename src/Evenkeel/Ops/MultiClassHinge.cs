@@ -7,8 +7,9 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The multiclass hinge (svm) loss of class scores of shape (N, C): the mean over the batch of Σ_{j ≠ label} max(0, x_j - x_label + 1), a scalar
-    /// (Weston and Watkins 1999, as in CS231n; PyTorch's MultiMarginLoss divides by C as well).
+    /// The multiclass hinge (svm) loss of class scores of shape (N, C): a scalar, the mean over the batch of Σ_{j ≠
+    /// label} max(0, x_j - x_label + 1) (Weston and Watkins 1999, as in CS231n). PyTorch's MultiMarginLoss divides by C
+    /// as well.
     /// </summary>
     /// <param name="labels">N class numbers from 0 to C - 1, of type Int64; they are copied.</param>
     /// <exception cref="ArgumentException">A shape or type differs, the batch is empty, or a label is out of range.</exception>
@@ -18,7 +19,10 @@ public sealed partial class Tensor
 /// <summary>
 /// L = (1/N)·Σ_n Σ_{j ≠ label} max(0, x_j - x_label + 1).
 /// </summary>
-/// <remarks>Each violated margin has slope 1 in x_j and -1 in x_label: dx[n,j] = dL/N there, dx[n,label] = -dL/N·(number of violated margins).</remarks>
+/// <remarks>
+/// Each violated margin has slope 1 in x_j and -1 in x_label. So dx[n,j] = dL/N for such a j, and dx[n,label] =
+/// -dL/N·(number of violated margins).
+/// </remarks>
 internal sealed unsafe class MultiClassHingeOp : Op
 {
     private const int ChunkElements = 1 << 14;
@@ -37,7 +41,7 @@ internal sealed unsafe class MultiClassHingeOp : Op
         MultiClassHingeOp op = Rent<MultiClassHingeOp>(tape);
         op._x = x;
 
-        // A copy: the caller may fill its labels anew before the backward pass, unchecked.
+        // A copy: the caller may overwrite its labels before the backward pass, and nobody would check them.
         op._labels = op.NewTensor(labels.Shape, DType.Int64);
         op._labels.CopyFrom(labels);
         op._losses = op.NewTensor([x.Shape[0]], DType.Float64);

@@ -16,7 +16,9 @@ public sealed partial class Tensor
     public static Tensor operator *(double value, Tensor x) => MultiplyScalarOp.Apply(x, value);
 }
 
-/// <summary>y = a·b; da = dy·b, db = dy·a. Where a and b are one tensor both contributions add up: 2·dy·x.</summary>
+/// <summary>
+/// y = a·b; da = dy·b, db = dy·a. If a and b are the same tensor, both contributions add up: 2·dy·x.
+/// </summary>
 internal sealed class MultiplyOp : BinaryElementwise<MultiplyOp.Formula>
 {
     /// <inheritdoc/>

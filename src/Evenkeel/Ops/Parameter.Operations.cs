@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Evenkeel;
 
 /// <content>
-/// The operators and methods of <see cref="Tensor"/>, computed with <see cref="Value"/>: each line calls the member of
-/// the same name. What is on a tape stays on it: <c>x * gamma</c> and <c>x.Linear(weight)</c> enter the parameter into
-/// the tape of x. A parameter alone knows no tape: <c>gamma.Square()</c> is plain mathematics, and its result throws
+/// The operators and methods of <see cref="Tensor"/>, computed with <see cref="Value"/>. Each line calls the member of
+/// the same name. A taped tensor stays on its tape: <c>x * gamma</c> and <c>x.Linear(weight)</c> enter the parameter
+/// into the tape of x. A parameter alone has no tape: <c>gamma.Square()</c> is plain mathematics, and its result throws
 /// when it meets a tape. Write <c>tape.Watch(gamma).Square()</c> if a gradient is wanted.
 /// </content>
 public sealed partial class Parameter

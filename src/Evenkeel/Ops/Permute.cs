@@ -6,7 +6,7 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>A copy with the dimensions in another order: dimension i of the result is dimension axes[i] of this tensor.</summary>
-    /// <exception cref="ArgumentException">The axes are not all dimensions, each once.</exception>
+    /// <exception cref="ArgumentException">The axes do not name each dimension exactly once.</exception>
     public Tensor Permute(params ReadOnlySpan<int> axes) => PermuteOp.Apply("Permute", this, axes);
 
     /// <summary>A copy with two dimensions exchanged; (0, 1) is the transpose of a matrix. <see cref="MatMul"/> has flags that need no copy.</summary>
@@ -22,7 +22,9 @@ public sealed partial class Tensor
     }
 }
 
-/// <summary>y[i_0, i_1, ...] = x with index i_k at dimension axes[k]. Each x is used once: dx is dy in the inverse order.</summary>
+/// <summary>
+/// y[i_0, i_1, ...] = x with index i_k at dimension axes[k]. Each x is used once: dx is dy in the inverse order.
+/// </summary>
 internal sealed unsafe class PermuteOp : Op
 {
     private Tensor _x = null!;

@@ -3,8 +3,9 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// The settings that all poolings share, with the checks of PyTorch and its output size, floor((in + 2·padding - dilation·(kernel - 1) - 1)/stride) + 1. With the ceiling in place of
-/// the floor the last window may begin inside the input or the padding before it, never in the padding behind it.
+/// The settings that all poolings share, with PyTorch's checks and its output size,
+/// floor((in + 2·padding - dilation·(kernel - 1) - 1)/stride) + 1. In ceiling mode it is the ceiling instead of the
+/// floor. The last window may then begin inside the input or the padding before it, but not in the padding behind it.
 /// </summary>
 internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 Stride, Size2 Padding, Size2 Dilation, bool CeilMode)
 {
@@ -12,12 +13,16 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
     public static PoolSettings Of(int kernel, int? stride, int padding, int dilation, bool ceilMode) =>
         new(1, new(1, kernel), new(1, stride ?? kernel), new(0, padding), new(1, dilation), ceilMode);
 
-    /// <summary>The settings of two dimensions; without a stride the windows lie side by side.</summary>
+    /// <summary>The settings of two dimensions. Without a stride the windows lie side by side.</summary>
     public static PoolSettings Of(Size2 kernel, Size2? stride, Size2 padding, Size2? dilation, bool ceilMode) =>
         new(2, kernel, stride ?? kernel, padding, dilation ?? 1, ceilMode);
 
-    /// <summary>Checks what does not depend on an input; for the layers, whose constructors are the place to hear of it.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or the padding more than half the kernel.</exception>
+    /// <summary>
+    /// Checks the settings that do not depend on an input. Layers call it in their constructors, so errors come early.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size is below 1, or the padding is more than half the kernel.
+    /// </exception>
     public PoolSettings Checked(string name)
     {
         AtLeastOne(name, "kernel size", Kernel);
@@ -26,13 +31,16 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
         if (Padding.Height < 0 || Padding.Width < 0 || Padding.Height > Kernel.Height / 2 || Padding.Width > Kernel.Width / 2)
         {
             throw new ArgumentOutOfRangeException(null, $"{name}: expected a padding from 0 to half the kernel size ({Text(Half(Kernel))}), got {Text(Padding)}. "
-                + "More would make windows of padding alone; pad the input itself instead.");
+                + "More padding would make windows without input values; pad the input itself instead.");
         }
 
         return this;
     }
 
-    /// <summary>The planes of an input of shape (N, C, H, W) or (C, H, W), one dimension less in one dimension; and the output's shape.</summary>
+    /// <summary>
+    /// The planes of an input of shape (N, C, H, W) or (C, H, W), and the output's shape. With one spatial dimension
+    /// the input has one dimension less.
+    /// </summary>
     /// <exception cref="ArgumentException">The input has another rank, or the windows do not fit into it.</exception>
     public PoolPlanes Planes(string name, Shape x, out Shape output)
     {
@@ -55,7 +63,7 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
             new PoolAxis(x[^1], width, Kernel.Width, Stride.Width, Padding.Width, Dilation.Width));
     }
 
-    /// <summary>Poolings take a batch or a single sample.</summary>
+    /// <summary>Checks that the input is a batch or a single sample.</summary>
     public static void CheckRank(string name, Shape x, int spatial)
     {
         if (x.Rank != spatial + 1 && x.Rank != spatial + 2)

@@ -7,7 +7,9 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>x to a constant power, element by element; NaN for a negative x and a power that is no whole number.</summary>
+    /// <summary>
+    /// x to a constant power, element by element. It is NaN if x is negative and the power is not a whole number.
+    /// </summary>
     public Tensor Pow(double exponent) => exponent switch
     {
         2 => SquareOp.Apply(this),
@@ -21,7 +23,7 @@ public sealed partial class Tensor
     public Tensor Pow(Tensor exponent) => PowOp.Apply(this, exponent);
 }
 
-/// <summary>y = xᵖ; dx = dy·p·xᵖ⁻¹ (q = p - 1), 0 where p = 0.</summary>
+/// <summary>y = xᵖ; dx = dy·p·xᵖ⁻¹ (q = p - 1), 0 if p = 0.</summary>
 internal sealed class PowScalarOp : UnaryElementwise<PowScalarOp.Formula>
 {
     /// <inheritdoc/>
@@ -45,7 +47,9 @@ internal sealed class PowScalarOp : UnaryElementwise<PowScalarOp.Formula>
     }
 }
 
-/// <summary>y = aᵇ; da = dy·b·aᵇ⁻¹ (0 where b = 0), db = dy·y·ln a (0 where a = 0 and b ≥ 0: y stays 0 around b).</summary>
+/// <summary>
+/// y = aᵇ; da = dy·b·aᵇ⁻¹ (0 if b = 0), db = dy·y·ln a (0 if a = 0 and b ≥ 0, because y stays 0 around b).
+/// </summary>
 internal sealed class PowOp : BinaryElementwise<PowOp.Formula>
 {
     /// <inheritdoc/>

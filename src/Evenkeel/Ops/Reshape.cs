@@ -5,7 +5,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The same elements in another shape: free, the result shares this tensor's memory. One dimension may be -1: it takes what is left.
+    /// The same elements in another shape. It costs nothing: the result shares this tensor's memory. One dimension may
+    /// be -1; its size then follows from the others.
     /// </summary>
     /// <exception cref="ArgumentException">The number of elements differs.</exception>
     [OverloadResolutionPriority(1)]
@@ -25,12 +26,14 @@ public sealed partial class Tensor
         return Reshape(new Shape(sizes));
     }
 
-    /// <summary>The same elements in another shape: free, the result shares this tensor's memory.</summary>
+    /// <summary>
+    /// The same elements in another shape. It costs nothing: the result shares this tensor's memory.
+    /// </summary>
     /// <exception cref="ArgumentException">The number of elements differs.</exception>
     public Tensor Reshape(Shape shape) => ReshapeOp.Apply(this, shape);
 }
 
-/// <summary>y is x with other dimensions; dx is dy with x's.</summary>
+/// <summary>y is x with other dimensions; dx is dy with the dimensions of x.</summary>
 internal sealed class ReshapeOp : Op
 {
     private Tensor _x = null!;

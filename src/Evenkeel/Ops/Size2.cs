@@ -1,6 +1,9 @@
 namespace Evenkeel;
 
-/// <summary>A height and a width: the size, stride or dilation of a window. An <c>int</c> stands for both, a tuple <c>(3, 5)</c> for each, as in PyTorch.</summary>
+/// <summary>
+/// A height and a width: the size, stride or dilation of a window. An <c>int</c> sets both, a tuple <c>(3, 5)</c> sets
+/// each, as in PyTorch.
+/// </summary>
 /// <param name="Height">Along the second innermost dimension.</param>
 /// <param name="Width">Along the innermost dimension.</param>
 public readonly record struct Size2(int Height, int Width)
@@ -11,6 +14,6 @@ public readonly record struct Size2(int Height, int Width)
     /// <summary>Height, then width.</summary>
     public static implicit operator Size2((int Height, int Width) size) => new(size.Height, size.Width);
 
-    /// <summary>As Python prints it: (3, 5).</summary>
+    /// <summary>The text that Python prints: (3, 5).</summary>
     public override string ToString() => $"({Height}, {Width})";
 }

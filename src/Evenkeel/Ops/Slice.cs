@@ -5,16 +5,18 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// A part of this tensor, as NumPy and PyTorch index: <c>x[..5]</c>, <c>x[.., 1..3]</c>, <c>x[^1]</c>. A position
-    /// takes its dimension away, a range keeps it, and dimensions without an index are taken whole.
+    /// A part of this tensor, indexed as in NumPy and PyTorch: <c>x[..5]</c>, <c>x[.., 1..3]</c>, <c>x[^1]</c>. A
+    /// position removes its dimension, a range keeps it. A dimension without an index is taken whole.
     /// </summary>
-    /// <param name="indices">Positions and ranges, one per dimension, from the outermost on; an int, Index or Range each.</param>
+    /// <param name="indices">
+    /// Positions and ranges, one per dimension, from the outermost on. Each is an int, an Index or a Range.
+    /// </param>
     /// <remarks>
-    /// The result is a copy: tensors are contiguous, so there are no strided views. Writing into it changes nothing here.
-    /// A range that leaves its dimension is an error, as for an array; PyTorch would cut it.
+    /// The result is a copy. Tensors are contiguous, so there are no strided views: writing into the result does not
+    /// change this tensor. A range outside its dimension is an error, as for an array; PyTorch would cut it.
     /// </remarks>
-    /// <exception cref="ArgumentException">More indices than dimensions.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">An index leaves its dimension.</exception>
+    /// <exception cref="ArgumentException">There are more indices than dimensions.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An index is outside its dimension.</exception>
     [IndexerName("Part")]
     public Tensor this[params ReadOnlySpan<TensorIndex> indices] => SliceOp.Apply(this, indices);
 
@@ -22,7 +24,9 @@ public sealed partial class Tensor
     /// <param name="axis">The dimension; negative ones count from the end.</param>
     /// <param name="start">The first entry.</param>
     /// <param name="length">Number of entries.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The axis does not exist, or the range leaves the dimension.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// The axis does not exist, or the range is outside the dimension.
+    /// </exception>
     public Tensor Slice(int axis, int start, int length) => SliceOp.Apply(this, axis, start, length);
 }
 
@@ -58,7 +62,7 @@ internal sealed unsafe class SliceOp : Op
             if (length != shape[axis]) part = Apply(part, axis, start, length);
         }
 
-        // What takes everything is a copy too.
+        // A slice that takes everything is a copy too.
         if (ReferenceEquals(part, x)) part = Apply(x, 0, 0, shape[0]);
         return rank == shape.Rank ? part : part.Reshape(new Shape(sizes[..rank]));
     }

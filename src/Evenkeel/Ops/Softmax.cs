@@ -4,7 +4,9 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>exp(x_j) / Σ_k exp(x_k) along one dimension: probabilities. The last dimension is the fast one.</summary>
+    /// <summary>
+    /// exp(x_j) / Σ_k exp(x_k) along one dimension: probabilities. The last dimension is the fastest.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The axis does not exist.</exception>
     public Tensor Softmax(int axis = -1)
     {

@@ -3,10 +3,10 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Cuts a dimension into pieces of one size, the last one with what is left: 10 by 4 gives 4, 4 and 2. Each piece
-    /// is a copy, as <see cref="Slice"/> makes it.
+    /// Cuts a dimension into pieces of one size. The last piece takes the rest: 10 by 4 gives 4, 4 and 2. Each piece is
+    /// a copy, made by <see cref="Slice"/>.
     /// </summary>
-    /// <param name="size">Entries of a piece, 1 or more.</param>
+    /// <param name="size">Entries per piece, 1 or more.</param>
     /// <param name="axis">The dimension to cut; negative ones count from the end. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">The axis does not exist, or the size is below 1.</exception>
     public Tensor[] Split(int size, int axis = 0)
@@ -15,16 +15,20 @@ public sealed partial class Tensor
         if (size < 1) throw new ArgumentOutOfRangeException(nameof(size), $"Split: expected pieces of 1 or more entries, got {size}.");
         int length = Shape[axis];
 
-        // Nothing is one empty piece, as in PyTorch.
+        // An empty dimension gives one empty piece, as in PyTorch.
         var pieces = new Tensor[Math.Max(1, (length + size - 1) / size)];
         for (int i = 0; i < pieces.Length; i++) pieces[i] = Slice(axis, i * size, Math.Min(size, length - (i * size)));
         return pieces;
     }
 
-    /// <summary>Cuts a dimension into pieces of the given sizes. Each piece is a copy, as <see cref="Slice"/> makes it.</summary>
-    /// <param name="sizes">Entries of each piece; together the whole dimension.</param>
+    /// <summary>
+    /// Cuts a dimension into pieces of the given sizes. Each piece is a copy, made by <see cref="Slice"/>.
+    /// </summary>
+    /// <param name="sizes">The number of entries of each piece. Their sum is the size of the dimension.</param>
     /// <param name="axis">The dimension to cut; negative ones count from the end. Default: 0.</param>
-    /// <exception cref="ArgumentException">A size is negative, or together they are not the dimension.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size is negative, or the sum of the sizes is not the size of the dimension.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">The axis does not exist.</exception>
     public Tensor[] Split(ReadOnlySpan<int> sizes, int axis = 0)
     {

@@ -6,7 +6,7 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>√x, element by element; NaN below 0, and an infinite derivative at 0.</summary>
+    /// <summary>√x, element by element. It is NaN for negative numbers. The derivative at 0 is infinite.</summary>
     public Tensor Sqrt() => SqrtOp.Apply(this);
 }
 

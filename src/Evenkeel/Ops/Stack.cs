@@ -3,12 +3,15 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Tensors of one shape side by side along a new dimension: k tensors of shape (a, b) give (k, a, b) for axis 0 and
-    /// (a, b, k) for axis -1. The result is a copy; the gradient of each tensor is its part of the result's.
+    /// Puts tensors of one shape side by side along a new dimension: k tensors of shape (a, b) give (k, a, b) for axis
+    /// 0 and (a, b, k) for axis -1. The result is a copy. The gradient of each tensor is its part of the result's
+    /// gradient.
     /// </summary>
     /// <param name="tensors">One tensor or more.</param>
-    /// <param name="axis">Where the new dimension stands in the result; negative ones count from its end. Default: 0.</param>
-    /// <exception cref="ArgumentException">No tensor, or shapes or element types that differ.</exception>
+    /// <param name="axis">
+    /// The position of the new dimension in the result; negative ones count from its end. Default: 0.
+    /// </param>
+    /// <exception cref="ArgumentException">There is no tensor, or shapes or element types differ.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The result has no such dimension.</exception>
     public static Tensor Stack(ReadOnlySpan<Tensor> tensors, int axis = 0)
     {
@@ -32,7 +35,7 @@ public sealed partial class Tensor
             layers[i] = tensors[i];
         }
 
-        // A parameter joins the tape of the others before its shape changes.
+        // A parameter joins the tape of the other tensors before its shape changes.
         if (Array.Find(layers, static layer => layer.Tape is not null) is { Tape: { } tape })
         {
             for (int i = 0; i < layers.Length; i++)

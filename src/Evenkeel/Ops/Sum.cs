@@ -4,9 +4,15 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>The sum over some dimensions, all of them where none is given. Blocks of at most 1024 elements add up in the element type, blocks in double; a float32 sum that would leave the range of float on the way is carried in double throughout.</summary>
+    /// <summary>
+    /// The sum over the given dimensions, or over all if none is given. Blocks of at most 1024 elements are summed in
+    /// the element type, and the blocks are added in double. If partial sums of a float32 sum leave the range of float,
+    /// the whole sum is computed in double.
+    /// </summary>
     /// <param name="axes">The dimensions to sum over; negative ones count from the end.</param>
-    /// <param name="keepDims">True keeps summed dimensions as dimensions of size 1, so that the result broadcasts against this tensor.</param>
+    /// <param name="keepDims">
+    /// True keeps each summed dimension with size 1, so the result broadcasts against this tensor.
+    /// </param>
     /// <exception cref="ArgumentException">An axis does not exist or is given twice.</exception>
     public Tensor Sum(ReadOnlySpan<int> axes = default, bool keepDims = false) => SumOp.Apply(this, axes, keepDims);
 }

@@ -1,8 +1,8 @@
 namespace Evenkeel;
 
 /// <summary>
-/// One index of <c>x[...]</c>: a position (<c>2</c>, <c>^1</c>, or <c>-1</c> for the last), which takes its dimension
-/// away, or a range (<c>..5</c>, <c>1..^1</c>), which keeps it.
+/// One index of <c>x[...]</c>. A position (<c>2</c>, <c>^1</c>, or <c>-1</c> for the last) removes its dimension. A
+/// range (<c>..5</c>, <c>1..^1</c>) keeps it.
 /// </summary>
 public readonly struct TensorIndex
 {
@@ -22,17 +22,19 @@ public readonly struct TensorIndex
     /// <param name="position">For example <c>^1</c>, the last.</param>
     public static implicit operator TensorIndex(Index position) => new(position..position, isPosition: true);
 
-    /// <summary>A range, without its end.</summary>
+    /// <summary>A range; its end is excluded.</summary>
     /// <param name="range">For example <c>..5</c>, the first five.</param>
     public static implicit operator TensorIndex(Range range) => new(range, isPosition: false);
 
-    /// <summary>Start and length in a dimension of that size; a length of -1 if it leaves the dimension.</summary>
+    /// <summary>
+    /// Start and length in a dimension of the given size. The length is -1 if the index is outside the dimension.
+    /// </summary>
     internal (int Start, int Length) In(int size)
     {
         int start = _range.Start.GetOffset(size), end = IsPosition ? start + 1 : _range.End.GetOffset(size);
         return start < 0 || end > size || start > end ? (start, -1) : (start, end - start);
     }
 
-    /// <summary>As it is written in code.</summary>
+    /// <summary>The text as written in code.</summary>
     public override string ToString() => IsPosition ? _range.Start.ToString() : _range.ToString();
 }

@@ -21,13 +21,13 @@ internal interface IUnaryFormula
     static abstract Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T>;
 }
 
-/// <summary>The frame of all ops y = f(x): the op's file has the formula and its derivative.</summary>
+/// <summary>The base of all ops y = f(x). The op's file has the formula and its derivative.</summary>
 internal abstract unsafe class UnaryElementwise<TFormula> : Op where TFormula : struct, IUnaryFormula
 {
     private Tensor _x = null!;
     private double _p, _q;
 
-    /// <summary>Applies the op; constants are rounded to the element type.</summary>
+    /// <summary>Applies the op. Constants are rounded to the element type.</summary>
     protected static Tensor Apply<TOp>(string name, Tensor x, double p = 0, double q = 0) where TOp : UnaryElementwise<TFormula>, new()
     {
         Tape? tape = Join(name, ref x);

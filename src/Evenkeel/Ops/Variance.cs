@@ -8,12 +8,18 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The variance over some dimensions, all of them where none is given: Σ (x - mean)² / (m - correction), centred, m the number of
-    /// elements. It is summed like <see cref="Sum"/>. It is infinite only if the element type does not hold it, or if a value is not finite.
+    /// The variance over the given dimensions, or over all if none is given: Σ (x - mean)² / (m - correction) over m
+    /// elements. It is summed like <see cref="Sum"/>, from centred values. It is infinite only if it is too large for
+    /// the element type, or if a value is not finite.
     /// </summary>
     /// <param name="axes">The dimensions to reduce; negative ones count from the end.</param>
-    /// <param name="keepDims">True keeps reduced dimensions as dimensions of size 1, so that the result broadcasts against this tensor.</param>
-    /// <param name="correction">1 (as in torch.var): the unbiased estimate, NaN where m is 1. 0 (as in numpy.var and inside normalization): the biased one.</param>
+    /// <param name="keepDims">
+    /// True keeps each reduced dimension with size 1, so the result broadcasts against this tensor.
+    /// </param>
+    /// <param name="correction">
+    /// 1 (as in torch.var) gives the unbiased estimate, which is NaN if m is 1. 0 (as in numpy.var and inside
+    /// normalization) gives the biased one.
+    /// </param>
     /// <exception cref="ArgumentException">An axis does not exist or is given twice, or the correction is neither 0 nor 1.</exception>
     public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepDims = false, int correction = 1) => VarianceOp.Apply(this, axes, keepDims, correction);
 }
@@ -22,8 +28,9 @@ public sealed partial class Tensor
 /// y[k] = Σ (x[i] - mean[k])² / (m - correction) over the m elements that belong to k.
 /// </summary>
 /// <remarks>
-/// <para>The mean, rounded to the element type, misses the exact one by up to half a unit in its last place, which matters where |mean| ≫ std. So with
-/// d = x - mean0 the low part of the mean is low = Σd/m, and Σ(x - mean)² = Σd² - m·low².</para>
+/// <para>The mean, rounded to the element type, differs from the exact one by up to half a unit in its last place. That
+/// matters if |mean| ≫ std. So with d = x - mean0 the low part of the mean is low = Σd/m, and
+/// Σ(x - mean)² = Σd² - m·low².</para>
 /// <para>Derivative: ∂/∂x_i Σ_j (x_j - mean)² = 2·(x_i - mean) - 2·Σ_j (x_j - mean)/m, and the second sum is zero. So
 /// dx[i] = dy[k]·2·(x[i] - mean[k])/(m - correction).</para>
 /// </remarks>
@@ -73,7 +80,9 @@ internal sealed unsafe class VarianceOp : Op
         for (int k = ValueRange.FirstNotFinite(y, Output.Count, 0); k >= 0 && m > 0; k = ValueRange.FirstNotFinite(y, Output.Count, k + 1)) y[k] = Slowly<T>(k);
     }
 
-    /// <summary>One result whose squares leave the range of T, in double and in units of a power of two.</summary>
+    /// <summary>
+    /// One result whose squares leave the range of T: computed in double and in units of a power of two.
+    /// </summary>
     private T Slowly<T>(int kept) where T : unmanaged, IFloatingPointIeee754<T>
     {
         ReductionPlan plan = _plan;
@@ -90,7 +99,7 @@ internal sealed unsafe class VarianceOp : Op
         double mean = Reduce.SumSlowly(plan, x, x, kept, (value, _) => Math.ScaleB(value, -exponent)) / m;
         double low = Reduce.SumSlowly(plan, x, x, kept, (value, _) => Math.ScaleB(value, -exponent) - mean) / m;
         double squares = Reduce.SumSlowly(plan, x, x, kept, (value, _) => ValueRange.Square(Math.ScaleB(value, -exponent) - mean - low));
-        // The mean that the backward pass subtracts.
+        // This is the mean that the backward pass subtracts.
         _mean.Pointer<T>()[kept] = T.CreateTruncating(Math.ScaleB(mean, exponent));
         _low.Pointer<T>()[kept] = T.CreateTruncating(Math.ScaleB(mean - Math.ScaleB(double.CreateTruncating(_mean.Pointer<T>()[kept]), -exponent) + low, exponent));
         return T.CreateTruncating(Math.ScaleB(squares / _divisor, 2 * exponent));

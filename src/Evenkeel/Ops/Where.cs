@@ -8,17 +8,22 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Element by element, <paramref name="a"/> if the condition is not 0, else <paramref name="b"/>, with broadcasting
-    /// of all three. What is not chosen has no influence, not even a NaN, and gets no gradient. The result is a copy.
+    /// <paramref name="a"/> if the condition is not 0, else <paramref name="b"/>, element by element, with broadcasting
+    /// of all three. A value that is not chosen has no influence, even if it is NaN, and gets no gradient. The result
+    /// is a copy.
     /// </summary>
-    /// <param name="condition">0 for b and anything else, NaN included, for a; of any element type. It has no gradient.</param>
-    /// <param name="a">Values where the condition holds.</param>
-    /// <param name="b">Values where it does not; of the same element type as a.</param>
-    /// <exception cref="ArgumentException">Shapes that do not broadcast, or two element types.</exception>
+    /// <param name="condition">
+    /// 0 chooses b. Any other value, also NaN, chooses a. It may have any element type, and has no gradient.
+    /// </param>
+    /// <param name="a">Values for a true condition.</param>
+    /// <param name="b">Values for a false condition, of the same element type as a.</param>
+    /// <exception cref="ArgumentException">The shapes do not broadcast, or the element types differ.</exception>
     public static Tensor Where(Tensor condition, Tensor a, Tensor b) => WhereOp.Apply(condition, a, b);
 }
 
-/// <summary>y = c ≠ 0 ? a : b; da = c ≠ 0 ? dy : 0 and db = c ≠ 0 ? 0 : dy, each summed over what was repeated.</summary>
+/// <summary>
+/// y = c ≠ 0 ? a : b; da = c ≠ 0 ? dy : 0 and db = c ≠ 0 ? 0 : dy, each summed over the repeated dimensions.
+/// </summary>
 internal sealed unsafe class WhereOp : Op
 {
     private Tensor _condition = null!;

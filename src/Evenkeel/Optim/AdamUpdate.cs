@@ -5,7 +5,10 @@ using Evenkeel.Kernels;
 
 namespace Evenkeel.Optim;
 
-/// <summary>What <see cref="Adam"/> and <see cref="AdamW"/> share: two moments, their bias correction and the update of a pack.</summary>
+/// <summary>
+/// The common part of <see cref="Adam"/> and <see cref="AdamW"/>: two moments, their bias correction and the update of
+/// a pack.
+/// </summary>
 internal sealed class AdamUpdate
 {
     private static readonly StateSlot[] s_states =
@@ -32,7 +35,7 @@ internal sealed class AdamUpdate
 
     public double Eps { get; }
 
-    /// <summary>Scalars of a step from β1ᵗ and β2ᵗ.</summary>
+    /// <summary>The scalars of a step, from β1ᵗ and β2ᵗ.</summary>
     public void Prepare(ParameterGroup group, double beta1Power, double beta2Power, ref UpdateEntry entry)
     {
         entry.StepSize = group.LearningRate / (1 - beta1Power);

@@ -4,15 +4,18 @@ namespace Evenkeel.Optim;
 public static class GradientClipping
 {
     /// <summary>
-    /// Scales all gradients by maxNorm / (norm + 1e-6) where that is below 1; norm is the 2-norm of all gradients as one vector. Semantics of <c>torch.nn.utils.clip_grad_norm_</c>.
+    /// Multiplies all gradients by maxNorm / (norm + 1e-6) if that is below 1. The norm is the 2-norm of all gradients
+    /// as one vector. Semantics of <c>torch.nn.utils.clip_grad_norm_</c>.
     /// </summary>
     /// <remarks>
-    /// Squares are added in double, in an order that depends on shapes only. The norm is infinite only if double does not
-    /// hold it, or if a gradient is not finite. A NaN or infinite norm makes every gradient NaN or zero, as in PyTorch:
-    /// check the result.
+    /// Squares are added in double, in an order that depends on shapes only. The norm is infinite only if it is too
+    /// large for double, or if a gradient is not finite. A NaN or infinite norm makes every gradient NaN or zero, as in
+    /// PyTorch: check the result.
     /// </remarks>
-    /// <param name="parameters">Parameters, read once; one that comes twice (tied weights) counts once, and one without
-    /// a gradient is skipped.</param>
+    /// <param name="parameters">
+    /// The parameters. The sequence is read once. One that appears twice (tied weights) counts once, and one without a
+    /// gradient is skipped.
+    /// </param>
     /// <param name="maxNorm">The largest norm allowed.</param>
     /// <returns>The norm before clipping.</returns>
     /// <exception cref="ArgumentException">A parameter is null; no gradient was changed.</exception>
@@ -33,10 +36,13 @@ public static class GradientClipping
         return norm;
     }
 
-    // Below it the squares of doubles lose digits to subnormals.
+    // Below it the squares of doubles lose digits because they are subnormal.
     private const double SmallestSquares = 1e-290;
 
-    /// <summary>The norm of gradients whose squares leave the range of double, in units of a power of two; the root of the squares if that is all there is.</summary>
+    /// <summary>
+    /// The norm of gradients whose squares leave the range of double, computed in units of a power of two. If all
+    /// gradients are 0, or one is not finite, it is the root of the squares.
+    /// </summary>
     private static double ScaledNorm(List<Parameter> parameters, double squares)
     {
         double peak = 0, sum = 0;
@@ -56,7 +62,7 @@ public static class GradientClipping
     }
 
     /// <summary>
-    /// The second half of <see cref="Norm"/>, for a caller that knows the norm; each parameter comes once.
+    /// The second half of <see cref="Norm"/>, for a caller that knows the norm. Each parameter appears once.
     /// </summary>
     internal static void Scale(IReadOnlyList<Parameter> parameters, double norm, double maxNorm)
     {
@@ -68,8 +74,13 @@ public static class GradientClipping
         }
     }
 
-    /// <summary>Limits every gradient element to [-limit, limit]. Semantics of <c>torch.nn.utils.clip_grad_value_</c>; NaN stays NaN.</summary>
-    /// <param name="parameters">Parameters, read once; one without a gradient is skipped.</param>
+    /// <summary>
+    /// Limits every gradient element to [-limit, limit]. NaN stays NaN. Semantics of
+    /// <c>torch.nn.utils.clip_grad_value_</c>.
+    /// </summary>
+    /// <param name="parameters">
+    /// The parameters. The sequence is read once. One without a gradient is skipped.
+    /// </param>
     /// <param name="limit">The largest magnitude allowed.</param>
     /// <exception cref="ArgumentException">A parameter is null; no gradient was changed.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="limit"/> is negative or NaN.</exception>

@@ -6,7 +6,7 @@ using Evenkeel.Kernels;
 
 namespace Evenkeel.Optim;
 
-/// <summary>Passes over a whole gradient: sum of squares, scaling, clamping, the L2 penalty.</summary>
+/// <summary>Passes over a whole gradient: the sum of squares, scaling, clamping, the L2 penalty.</summary>
 internal static unsafe class GradientKernels
 {
     private const int ChunkElements = Optimizer.ChunkElements;
@@ -19,10 +19,12 @@ internal static unsafe class GradientKernels
         Penalty,
     }
 
-    /// <summary>Σ x², squared and added in double, chunks combined in order.</summary>
+    /// <summary>Σ x². Squares are computed and added in double, and chunks are combined in order.</summary>
     public static double SumOfSquares(Tensor x) => Dispatch(Pass.SumOfSquares, x, x, 0);
 
-    /// <summary>x ← factor·x; in two steps if x is float and the factor too small for one with all its digits.</summary>
+    /// <summary>
+    /// x ← factor·x. If x is float and the factor is too small for a float with all its digits, it takes two steps.
+    /// </summary>
     public static void Scale(Tensor x, double factor)
     {
         bool isTiny = x.DType == DType.Float32 && factor < SmallestFloatFactor && factor > 0;
@@ -106,13 +108,14 @@ internal static unsafe class GradientKernels
             Partial[chunk] = Simd.SumLanes(low + high);
         }
 
-        // Two packs a turn: four sums in flight hide the latency of the multiply-add.
+        // Two packs per turn: four running sums hide the latency of the multiply-add.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static double Squares(T* x, int count)
         {
             int width = Vector512<T>.Count, rest = count % width;
             Vector512<double> low = default, high = default, low2 = default, high2 = default;
-            // The partial pack comes first: a call behind the loop would force the sums out of their registers in it.
+            // The partial pack comes first: a call behind the loop would force the sums out of their registers inside
+            // the loop.
             if (rest > 0) AddSquares(Simd.LoadPartial(x + count - rest, rest), ref low2, ref high2);
             int i = 0;
             for (; i <= count - (2 * width); i += 2 * width)

@@ -1,6 +1,6 @@
 namespace Evenkeel.Optim;
 
-/// <summary>Checks of hyperparameters; errors say owner, argument, expected range and value.</summary>
+/// <summary>Checks hyperparameters. Errors name the owner, the argument, the expected range and the value.</summary>
 internal static class Guard
 {
     public static double NotNegative(double value, string owner, string argument) => value >= 0 && double.IsFinite(value)

@@ -5,15 +5,20 @@ using Evenkeel.Nn;
 namespace Evenkeel.Optim;
 
 /// <summary>
-/// Changes parameters along their gradients. One step is one fused pass over all parameters: each weight, gradient and state value is read once and written once.
+/// Changes parameters along their gradients. One step is one fused pass over all parameters: it reads and writes each
+/// weight and each state value once, and reads each gradient once.
 /// </summary>
 /// <remarks>
-/// <para>Parameters are distinct by reference (tied weights step once); one without a gradient is skipped and its step is not counted, as in PyTorch.</para>
-/// <para>The pass is cut into chunks that depend on the shapes only, and elements do not depend on each other, so the result has the same bits for any number of threads.</para>
+/// <para>Parameters are distinct by reference, so tied weights step once. A parameter without a gradient is skipped and
+/// its step is not counted, as in PyTorch.</para>
+/// <para>The pass is cut into chunks that depend on the shapes only, and elements do not depend on each other. So the
+/// result has the same bits for any number of threads.</para>
 /// </remarks>
 public abstract unsafe class Optimizer
 {
-    /// <summary>Elements of a chunk: 64 KB a stream in float32, so that three or four streams stay within a core's second-level cache.</summary>
+    /// <summary>
+    /// Elements per chunk: 64 KB per array in float32, so three or four arrays stay within a core's second-level cache.
+    /// </summary>
     internal const int ChunkElements = 1 << 14;
 
     private readonly List<ParameterGroup> _groups = [];
@@ -26,10 +31,10 @@ public abstract unsafe class Optimizer
     private Segment[] _segments = [];
     private int[] _chunkEnds = [];
 
-    // Schedules that have not acted yet: the next step begins with their rates of count 0.
+    // Schedules that have not started yet. The next step begins with their rates of count 0.
     private readonly List<LearningRateScheduler> _waiting = [];
 
-    /// <summary>A stretch of one parameter within a chunk.</summary>
+    /// <summary>A part of one parameter within a chunk.</summary>
     private readonly record struct Segment(int Parameter, int Offset, int Count);
 
     private readonly double _defaultLearningRate;
@@ -48,8 +53,8 @@ public abstract unsafe class Optimizer
     public IReadOnlyList<ParameterGroup> Groups => _groups;
 
     /// <summary>
-    /// The learning rate of the first group; setting it sets that of every group, and what schedules made from then on
-    /// start from.
+    /// The learning rate of the first group. Setting it sets that of every group. Schedules that are made later start
+    /// from it.
     /// </summary>
     public double LearningRate
     {
@@ -60,19 +65,25 @@ public abstract unsafe class Optimizer
         }
     }
 
-    /// <summary>The state tensors a parameter has.</summary>
+    /// <summary>The state tensors of a parameter.</summary>
     private protected abstract ReadOnlySpan<StateSlot> States { get; }
 
-    /// <summary>What the optimizer was made with, besides what a group may have of its own.</summary>
+    /// <summary>
+    /// The settings with which the optimizer was made, without those that a group may have of its own.
+    /// </summary>
     private protected abstract ReadOnlySpan<Setting> Settings { get; }
 
-    /// <summary>Scalars of a parameter's next update; <paramref name="step"/> is 1 at the first one.</summary>
+    /// <summary>
+    /// Computes the scalars of a parameter's next update. <paramref name="step"/> is 1 at the first one.
+    /// </summary>
     private protected abstract void Prepare(ParameterGroup group, long step, ref UpdateEntry entry);
 
-    /// <summary>Updates elements <paramref name="offset"/> .. of a parameter.</summary>
+    /// <summary>
+    /// Updates <paramref name="count"/> elements of a parameter, from <paramref name="offset"/> on.
+    /// </summary>
     private protected abstract void Update(in UpdateEntry entry, int offset, int count);
 
-    /// <summary>Adds a group; its parameters must not be in another one.</summary>
+    /// <summary>Adds a group. Its parameters must not be in another one.</summary>
     /// <exception cref="ArgumentException">A parameter is already optimized.</exception>
     public void AddGroup(ParameterGroup group)
     {
@@ -98,8 +109,8 @@ public abstract unsafe class Optimizer
     }
 
     /// <summary>
-    /// Changes every parameter that has a gradient. Allocates nothing after the first step. Schedules that were made
-    /// for this optimizer and have not acted yet set their rates of count 0 before it.
+    /// Changes every parameter that has a gradient. It allocates nothing after the first step. Schedules that were made
+    /// for this optimizer and have not started yet first set their rates of count 0.
     /// </summary>
     public void Step()
     {
@@ -121,21 +132,22 @@ public abstract unsafe class Optimizer
         }
 
         Workers.Run(_chunkEnds.Length, new Job { Owner = this });
-        // The entries are addresses; what holds the memory is this optimizer: its state, and its parameters with their gradients.
+        // The entries are addresses. This optimizer keeps the memory alive: its state, and its parameters with their
+        // gradients.
         GC.KeepAlive(this);
     }
 
-    /// <summary>Marks the gradients of all parameters empty; the next backward pass overwrites them.</summary>
+    /// <summary>Marks the gradients of all parameters empty. The next backward pass overwrites them.</summary>
     public void ZeroGrad()
     {
         for (int i = 0; i < _parameters.Count; i++) _parameters[i].ZeroGrad();
     }
 
     /// <summary>
-    /// Everything a continued run needs besides the parameters, as named tensors in a fixed order: <c>NAME.steps</c>
-    /// (one count per parameter), <c>NAME.groups</c> (learning rate, the rate that was
-    /// given by hand, and weight decay of each group), <c>NAME.setting.SETTING</c> (a number each) and
-    /// <c>NAME.i.STATE</c> of parameter i. The tensors are copies.
+    /// Everything that a continued run needs besides the parameters, as named tensors in a fixed order.
+    /// <c>NAME.steps</c> has one count per parameter. <c>NAME.groups</c> has the learning rate, the rate that was given
+    /// by hand, and the weight decay of each group. <c>NAME.setting.SETTING</c> has one number per setting.
+    /// <c>NAME.i.STATE</c> is a state tensor of parameter i. The tensors are copies.
     /// </summary>
     public StateDict StateDict()
     {
@@ -161,21 +173,24 @@ public abstract unsafe class Optimizer
     }
 
     /// <summary>
-    /// Takes over a state that <see cref="StateDict"/> of an optimizer of the same kind and settings over the same
-    /// parameters has given; its learning rates and weight decay apply at once. All is checked before anything changes.
+    /// Loads a state from <see cref="StateDict"/> of an optimizer of the same kind and settings over the same
+    /// parameters. Its learning rates and weight decay apply at once. All is checked before anything changes.
     /// </summary>
-    /// <param name="state">The state. One of an earlier version has no settings; they are then not compared.</param>
+    /// <param name="state">The state. A state of an earlier version has no settings; they are then not
+    /// compared.</param>
     /// <param name="checkValues">
-    /// Whether moments that finite gradients do not leave behind are refused: NaN, a second moment below 0, an infinite
-    /// mean. False takes them as they are. Counts and rates are always checked.
+    /// True refuses moments that finite gradients cannot produce: NaN, a second moment below 0, an infinite mean. False
+    /// accepts them. Counts and rates are always checked. Default: true.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// A key is missing, its shape or type does not fit, a setting is another one (the text says which), or a number is
-    /// out of range (the text says where and which); nothing was changed.
+    /// A key is missing, its shape or type does not fit, a setting differs (the text names it), or a number is out of
+    /// range (the text gives place and number). Nothing was changed.
     /// </exception>
     public void LoadStateDict(StateDict state, bool checkValues = true) => Check(state, checkValues)();
 
-    /// <summary>Checks a state and changes nothing; what is returned takes it over, and does not fail.</summary>
+    /// <summary>
+    /// Checks a state and changes nothing. The result loads the state, and does not fail.
+    /// </summary>
     internal Action Check(StateDict state, bool checkValues)
     {
         ArgumentNullException.ThrowIfNull(state);
@@ -233,17 +248,17 @@ public abstract unsafe class Optimizer
         };
     }
 
-    /// <summary>A schedule that has not acted yet.</summary>
+    /// <summary>Registers a schedule that has not started yet.</summary>
     internal void Await(LearningRateScheduler schedule)
     {
         if (!_waiting.Contains(schedule)) _waiting.Add(schedule);
     }
 
-    /// <summary>A schedule that has acted.</summary>
+    /// <summary>Removes a schedule that has started.</summary>
     internal void AwaitNoMore(LearningRateScheduler schedule) => _waiting.Remove(schedule);
 
     /// <summary>
-    /// Adds the groups a constructor was given, or one group of loose parameters; two if only weights decay.
+    /// Adds the groups that a constructor was given. Loose parameters make one group, or two if only weights decay.
     /// </summary>
     private protected void AddGroups(IEnumerable<ParameterGroup> groups)
     {
@@ -257,7 +272,7 @@ public abstract unsafe class Optimizer
     private protected void AddParameters(IEnumerable<Parameter> parameters, bool decayNormAndBias) =>
         AddGroups(decayNormAndBias ? [new ParameterGroup(parameters)] : ParameterGroup.Split(parameters));
 
-    /// <summary>base^exponent by squaring: products only, so the same bits everywhere.</summary>
+    /// <summary>base^exponent by squaring. It uses products only, so the bits are the same on every machine.</summary>
     private protected static double Power(double x, long exponent)
     {
         double result = 1;
@@ -286,7 +301,9 @@ public abstract unsafe class Optimizer
             + $"of shape {tensor.Shape}. Create the optimizer over the same parameters, in the same order and type, "
             + "as the one that was saved.");
 
-    /// <summary>Makes the state tensors of a parameter, or converts them after the parameter has changed its element type.</summary>
+    /// <summary>
+    /// Makes the state tensors of a parameter, or converts them after the parameter has changed its element type.
+    /// </summary>
     private void EnsureState(int parameter)
     {
         int slots = States.Length;
@@ -309,7 +326,10 @@ public abstract unsafe class Optimizer
         if (slots > 2) entry.State2 = _state[parameter * slots + 2]!.Pointer<T>();
     }
 
-    /// <summary>Lays all parameters end to end and cuts them into chunks: small ones share a chunk, large ones take several.</summary>
+    /// <summary>
+    /// Puts all parameters one after the other and cuts them into chunks. Small parameters share a chunk, large ones
+    /// take several.
+    /// </summary>
     private void CutChunks()
     {
         Array.Resize(ref _entries, _parameters.Count);
@@ -323,7 +343,7 @@ public abstract unsafe class Optimizer
             int count = _parameters[i].Shape.Count;
             for (int offset = 0; offset < count;)
             {
-                // A remainder keeps whole packs together: segments start at a multiple of the widest pack.
+                // The rest of a chunk keeps whole packs together: parts start at a multiple of the widest pack.
                 int take = Math.Min(count - offset, room);
                 segments.Add(new Segment(i, offset, take));
                 offset += take;

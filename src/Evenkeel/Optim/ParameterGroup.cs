@@ -1,13 +1,16 @@
 namespace Evenkeel.Optim;
 
 /// <summary>Parameters that an <see cref="Optimizer"/> treats alike: one learning rate, one weight decay.</summary>
-/// <remarks>A value that is not given is taken from the optimizer's own argument when the group joins it, as in PyTorch.</remarks>
+/// <remarks>
+/// If a value is not given, the group takes it from the optimizer's argument when it joins the optimizer, as in
+/// PyTorch.
+/// </remarks>
 public sealed class ParameterGroup
 {
-    /// <summary>Groups parameters; one that appears twice (tied weights) counts once.</summary>
+    /// <summary>Makes a group of parameters. One that appears twice (tied weights) counts once.</summary>
     /// <param name="parameters">The parameters.</param>
-    /// <param name="learningRate">Learning rate; null takes the optimizer's.</param>
-    /// <param name="weightDecay">Weight decay; null takes the optimizer's.</param>
+    /// <param name="learningRate">Learning rate; null takes that of the optimizer.</param>
+    /// <param name="weightDecay">Weight decay; null takes that of the optimizer.</param>
     /// <exception cref="ArgumentException">A parameter is null, or a value is negative or not finite.</exception>
     public ParameterGroup(IEnumerable<Parameter> parameters, double? learningRate = null, double? weightDecay = null)
     {
@@ -22,7 +25,7 @@ public sealed class ParameterGroup
     public IReadOnlyList<Parameter> Parameters { get; }
 
     /// <summary>
-    /// The current learning rate. Schedules change it; setting it by hand also sets <see cref="InitialLearningRate"/>.
+    /// The current learning rate. Schedules change it. Setting it by hand also sets <see cref="InitialLearningRate"/>.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative or not finite.</exception>
     public double LearningRate
@@ -50,15 +53,16 @@ public sealed class ParameterGroup
     internal bool IsWeightDecayGiven { get; set; }
 
     /// <summary>
-    /// Two groups: the parameters whose role is <see cref="ParameterRole.Weight"/> with <paramref name="weightDecay"/>,
-    /// and all others (biases, scales and shifts of norms) with none.
+    /// Makes two groups. One has the parameters whose role is <see cref="ParameterRole.Weight"/>, with
+    /// <paramref name="weightDecay"/>. The other has all other parameters (biases, scales and shifts of norms), without
+    /// weight decay.
     /// </summary>
     /// <remarks>
-    /// Decay on gamma and beta pulls a normalization layer towards zero output without making the function simpler, so
-    /// most recipes leave it off. <see cref="Parameter.Role"/> says what a parameter is; its shape does not matter.
+    /// Decay on gamma and beta pulls the output of a normalization layer towards zero but does not make the function
+    /// simpler. So most recipes do not use it. <see cref="Parameter.Role"/> decides, not the shape of a parameter.
     /// </remarks>
     /// <param name="parameters">All parameters of a model.</param>
-    /// <param name="weightDecay">Weight decay of the first group; null takes the optimizer's.</param>
+    /// <param name="weightDecay">Weight decay of the first group; null takes that of the optimizer.</param>
     public static IReadOnlyList<ParameterGroup> Split(IEnumerable<Parameter> parameters, double? weightDecay = null)
     {
         List<Parameter> weights = Distinct(parameters, "ParameterGroup.Split"), others = [.. weights];
@@ -67,7 +71,7 @@ public sealed class ParameterGroup
         return [new ParameterGroup(weights, weightDecay: weightDecay), new ParameterGroup(others, weightDecay: 0)];
     }
 
-    /// <summary>Sets the learning rate as a schedule does: <see cref="InitialLearningRate"/> stays.</summary>
+    /// <summary>Sets the learning rate for a schedule: <see cref="InitialLearningRate"/> does not change.</summary>
     internal void Schedule(double rate)
     {
         double initial = InitialLearningRate;
@@ -75,7 +79,9 @@ public sealed class ParameterGroup
         InitialLearningRate = initial;
     }
 
-    /// <summary>The parameters once each, by reference and in the order given. The sequence is read once.</summary>
+    /// <summary>
+    /// The parameters, each once by reference, in the order given. The sequence is read once.
+    /// </summary>
     internal static List<Parameter> Distinct(IEnumerable<Parameter> parameters, string owner)
     {
         ArgumentNullException.ThrowIfNull(parameters);

@@ -7,13 +7,14 @@ using Evenkeel.Nn;
 namespace Evenkeel.Optim;
 
 /// <summary>
-/// RMSprop: v ← α·v + (1 - α)·g², w ← w - lr·g / (√v + eps). Semantics of <c>torch.optim.RMSprop</c>; CS231n's <c>rmsprop</c> is the same formula with the same defaults.
+/// RMSprop: v ← α·v + (1 - α)·g², w ← w - lr·g / (√v + eps). Semantics of <c>torch.optim.RMSprop</c>. CS231n's
+/// <c>rmsprop</c> is the same formula with the same defaults.
 /// </summary>
 /// <remarks>
 /// <para>Centred: v is the variance of the gradient. With its mean a and d = g - a: a ← a + (1 - α)·d,
-/// v ← α·(v + (1 - α)·d²), w ← w - lr·g / (√v + eps). That is the average of g² minus a², which
-/// <c>torch.optim.RMSprop</c> computes. But a difference of two averages that are nearly equal is rounding alone: it
-/// may be below 0, and gives steps of any size, or NaN.</para>
+/// v ← α·(v + (1 - α)·d²), w ← w - lr·g / (√v + eps). This v is the average of g² minus a², which
+/// <c>torch.optim.RMSprop</c> computes. But a difference of two averages that are nearly equal is only rounding. It may
+/// be below 0, and gives steps of any size, or NaN.</para>
 /// <para>With momentum mu: b ← mu·b + g / (√v + eps), w ← w - lr·b. g includes weight decay: g + decay·w.</para>
 /// <para>Source: Tieleman and Hinton, Coursera lecture 6.5, 2012; Graves, "Generating sequences with recurrent neural
 /// networks", 2013 (centred); Finch, "Incremental calculation of weighted mean and variance", 2009 (the update of the
@@ -32,19 +33,24 @@ public sealed class RMSprop : Optimizer
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
     /// <param name="learningRate">Learning rate lr. Default: 1e-2.</param>
     /// <param name="alpha">Weight of the old mean of squared gradients. Default: 0.99.</param>
-    /// <param name="eps">Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no
-    /// step. Default: 1e-8.</param>
+    /// <param name="eps">
+    /// Added to the root. If it is 0 in the parameter's type, an element whose v is 0 takes no step. Default: 1e-8.
+    /// </param>
     /// <param name="weightDecay">L2 penalty added to the gradient: decay·w. Default: 0.</param>
     /// <param name="momentum">Momentum mu of the scaled gradients. Default: 0.</param>
-    /// <param name="centered">Divides by the standard deviation of the gradient instead of its root mean square.
-    /// Default: false.</param>
-    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>)
-    /// without weight decay. Default: true.</param>
+    /// <param name="centered">
+    /// True divides by the standard deviation of the gradient instead of its root mean square. Default: false.
+    /// </param>
+    /// <param name="decayNormAndBias">
+    /// False applies weight decay to weights only (see <see cref="Parameter.Role"/>). Default: true.
+    /// </param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public RMSprop(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8, double weightDecay = 0, double momentum = 0, bool centered = false, bool decayNormAndBias = true)
         : this(learningRate, alpha, eps, weightDecay, momentum, centered) => AddParameters(parameters, decayNormAndBias);
 
-    /// <summary>Optimizes groups of parameters; values a group does not give are those of the arguments.</summary>
+    /// <summary>
+    /// Optimizes groups of parameters. A group without a value of its own takes that of the argument.
+    /// </summary>
     /// <inheritdoc cref="RMSprop(IEnumerable{Parameter}, double, double, double, double, double, bool, bool)"/>
     public RMSprop(IEnumerable<ParameterGroup> groups, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8, double weightDecay = 0, double momentum = 0, bool centered = false)
         : this(learningRate, alpha, eps, weightDecay, momentum, centered) => AddGroups(groups);
@@ -67,7 +73,7 @@ public sealed class RMSprop : Optimizer
     /// <summary>Momentum mu of the scaled gradients.</summary>
     public double Momentum { get; }
 
-    /// <summary>Whether the mean gradient is taken out of the root.</summary>
+    /// <summary>Whether the root is that of the variance: without the mean gradient.</summary>
     public bool Centered { get; }
 
     private protected override ReadOnlySpan<Setting> Settings =>
@@ -115,8 +121,9 @@ public sealed class RMSprop : Optimizer
     }
 
     /// <summary>
-    /// The variance that a state with the averages of g² and of g stands for. What is smaller than the rounding of that
-    /// difference is taken to be as large as it: the state says no more.
+    /// The variance from a state of an earlier version, which holds the averages of g² and of g. A variance smaller
+    /// than the rounding of their difference is raised to that rounding, because the state does not hold it more
+    /// precisely.
     /// </summary>
     private static Tensor? VarianceOfEarlier(StateDict state, string prefix)
     {
@@ -164,7 +171,7 @@ public sealed class RMSprop : Optimizer
         }
     }
 
-    // With mu = 0 the momentum buffer is the scaled gradient itself.
+    // If mu is 0, the momentum buffer is the scaled gradient itself.
     private struct Deviation<T> : IUpdate<T> where T : unmanaged
     {
         public Root<T> Root;

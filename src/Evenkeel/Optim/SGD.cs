@@ -6,12 +6,15 @@ using Evenkeel.Kernels;
 namespace Evenkeel.Optim;
 
 /// <summary>
-/// Stochastic gradient descent: w ← w - lr·g; with momentum mu, v ← mu·v + (1 - dampening)·g, w ← w - lr·v. Semantics of <c>torch.optim.SGD</c>.
+/// Stochastic gradient descent: w ← w - lr·g. With momentum mu: v ← mu·v + (1 - dampening)·g, w ← w - lr·v. Semantics
+/// of <c>torch.optim.SGD</c>.
 /// </summary>
 /// <remarks>
-/// <para>g includes weight decay: g + decay·w. The first step sets v = g, without dampening. With Nesterov the step is g + mu·v instead of v.</para>
-/// <para><see cref="Cs231n"/> has the velocity form v ← mu·v - lr·g, w ← w + v. Both give the same trajectory as long as the learning rate stays; when it changes, PyTorch's form
-/// applies the new rate to all of the accumulated velocity, the other only to new gradients.</para>
+/// <para>g includes weight decay: g + decay·w. The first step sets v = g, without dampening. With Nesterov the step is
+/// g + mu·v instead of v.</para>
+/// <para><see cref="Cs231n"/> has the velocity form v ← mu·v - lr·g, w ← w + v. Both forms give the same trajectory
+/// while the learning rate stays the same. When it changes, PyTorch's form applies the new rate to all of the
+/// accumulated velocity, and the velocity form applies it to new gradients only.</para>
 /// </remarks>
 public sealed class SGD : Optimizer
 {
@@ -21,16 +24,21 @@ public sealed class SGD : Optimizer
     /// <param name="parameters">The parameters, as <c>model.Parameters()</c> gives them.</param>
     /// <param name="learningRate">Learning rate lr. Default: 1e-2.</param>
     /// <param name="momentum">Momentum mu; 0 is plain descent. Default: 0.</param>
-    /// <param name="dampening">Share of the new gradient kept out of the velocity. Default: 0.</param>
+    /// <param name="dampening">The share of a new gradient that does not enter the velocity. Default: 0.</param>
     /// <param name="weightDecay">L2 penalty added to the gradient: decay·w. Default: 0.</param>
-    /// <param name="nesterov">Steps along g + mu·v; needs momentum and no dampening. Default: false.</param>
-    /// <param name="decayNormAndBias">False leaves all parameters but weights (see <see cref="Parameter.Role"/>)
-    /// without weight decay. Default: true.</param>
+    /// <param name="nesterov">
+    /// True steps along g + mu·v. It needs momentum above 0 and dampening 0. Default: false.
+    /// </param>
+    /// <param name="decayNormAndBias">
+    /// False applies weight decay to weights only (see <see cref="Parameter.Role"/>). Default: true.
+    /// </param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
     public SGD(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double momentum = 0, double dampening = 0, double weightDecay = 0, bool nesterov = false, bool decayNormAndBias = true)
         : this(learningRate, momentum, dampening, weightDecay, nesterov, velocityForm: false) => AddParameters(parameters, decayNormAndBias);
 
-    /// <summary>Optimizes groups of parameters; values a group does not give are those of the arguments.</summary>
+    /// <summary>
+    /// Optimizes groups of parameters. A group without a value of its own takes that of the argument.
+    /// </summary>
     /// <inheritdoc cref="SGD(IEnumerable{Parameter}, double, double, double, double, bool, bool)"/>
     public SGD(IEnumerable<ParameterGroup> groups, double learningRate = 1e-2, double momentum = 0, double dampening = 0, double weightDecay = 0, bool nesterov = false)
         : this(learningRate, momentum, dampening, weightDecay, nesterov, velocityForm: false) => AddGroups(groups);
@@ -51,10 +59,10 @@ public sealed class SGD : Optimizer
     /// <summary>Momentum mu.</summary>
     public double Momentum { get; }
 
-    /// <summary>Share of the new gradient kept out of the velocity.</summary>
+    /// <summary>The share of a new gradient that does not enter the velocity.</summary>
     public double Dampening { get; }
 
-    /// <summary>Whether the step looks ahead: g + mu·v.</summary>
+    /// <summary>Whether the step is g + mu·v (it looks ahead).</summary>
     public bool Nesterov { get; }
 
     /// <summary>The velocity form of CS231n's <c>sgd_momentum</c>: v ← mu·v - lr·g, w ← w + v.</summary>

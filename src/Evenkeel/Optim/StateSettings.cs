@@ -4,7 +4,7 @@ using Evenkeel.Nn;
 namespace Evenkeel.Optim;
 
 /// <summary>
-/// A number that an optimizer or a schedule was made with, and that a state of another one does not fit.
+/// A number with which an optimizer or a schedule was made. A state with another number does not fit.
 /// </summary>
 internal readonly record struct Setting(string Name, double Value)
 {
@@ -16,8 +16,8 @@ internal readonly record struct Setting(string Name, double Value)
 }
 
 /// <summary>
-/// Settings in a state, each a number under <c>OWNER.setting.NAME</c>; states of earlier versions have none, and are
-/// not checked.
+/// Settings in a state, each a number under <c>OWNER.setting.NAME</c>. States of earlier versions have no settings, and
+/// are not checked.
 /// </summary>
 internal static class StateSettings
 {
@@ -27,8 +27,9 @@ internal static class StateSettings
             state.Add(Key(owner, name), Tensor.Scalar(value, DType.Float64));
     }
 
-    /// <exception cref="ArgumentException">A setting of the state is another one than here; the text says
-    /// which.</exception>
+    /// <exception cref="ArgumentException">
+    /// A setting of the state differs from the setting here; the text names it.
+    /// </exception>
     public static void Check(StateDict state, string owner, ReadOnlySpan<Setting> settings)
     {
         var differences = new List<string>();

@@ -6,16 +6,21 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Optim;
 
-/// <summary>A state tensor that each parameter has.</summary>
-/// <param name="Name">The last part of its key, PyTorch's word if it has one.</param>
-/// <param name="Range">The numbers it can hold.</param>
-/// <param name="FromEarlier">Makes it of what earlier versions saved under a prefix; null if that is not there.</param>
+/// <summary>The definition of a state tensor that each parameter has.</summary>
+/// <param name="Name">The last part of its key: PyTorch's word if there is one.</param>
+/// <param name="Range">The numbers that it can hold.</param>
+/// <param name="FromEarlier">
+/// Makes the tensor from the tensors that earlier versions saved under a prefix. It returns null if they are not there.
+/// </param>
 internal sealed record StateSlot(string Name, StateRange Range, Func<StateDict, string, Tensor?>? FromEarlier = null);
 
-/// <summary>Where a parameter's numbers lie in this step, and the scalars of its update. Their meaning is the optimizer's.</summary>
+/// <summary>
+/// The addresses of a parameter's numbers in this step, and the scalars of its update. The optimizer gives them their
+/// meaning.
+/// </summary>
 internal unsafe struct UpdateEntry
 {
-    /// <summary>The weights; null where the parameter has no gradient and is skipped.</summary>
+    /// <summary>The weights; null if the parameter has no gradient and is skipped.</summary>
     public void* Weight;
     public void* Gradient;
     public void* State0;
@@ -27,7 +32,9 @@ internal unsafe struct UpdateEntry
     public double Correction;
 }
 
-/// <summary>The update of one pack; a formula of a few lines. The loop is <see cref="UpdateLoop"/>.</summary>
+/// <summary>
+/// The update of one pack: a formula of a few lines. <see cref="UpdateLoop"/> has the loop.
+/// </summary>
 internal interface IUpdate<T> where T : unmanaged
 {
     /// <summary>Number of state tensors read and written: 0 to 3.</summary>
@@ -40,9 +47,9 @@ internal interface IUpdate<T> where T : unmanaged
 internal static class RootDivision
 {
     /// <summary>
-    /// The denominator of an element that takes no step: the rounded eps alone, which is what a second moment of 0
-    /// leaves. NaN, which nothing equals, if eps is so large that the squares that underflow
-    /// are lost in it anyway.
+    /// The denominator of an element that takes no step. It is the rounded eps alone, the denominator for a second
+    /// moment of 0. If eps is so large that it hides squares that underflow, the result is NaN, which equals no
+    /// denominator.
     /// </summary>
     public static T Nothing<T>(double eps) where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -53,9 +60,8 @@ internal static class RootDivision
     }
 
     /// <summary>
-    /// numerator / denominator; 0 where the denominator is <paramref name="nothing"/>. A second moment of 0 is that of
-    /// gradients that were all 0, or so small that their squares are 0: the quotient would be
-    /// NaN, or of any size.
+    /// numerator / denominator; 0 if the denominator is <paramref name="nothing"/>. A second moment is 0 if all
+    /// gradients were 0, or so small that their squares are 0. The quotient would then be NaN, or of any size.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Divide<T>(Vector512<T> numerator, Vector512<T> denominator, Vector512<T> nothing) =>
@@ -90,7 +96,7 @@ internal static unsafe class UpdateLoop
             if (TUpdate.States > 2) Simd.Store(state2 + i, s2);
         }
 
-        // The update is in place, so the last pack must not overlap.
+        // The update is in place, so the last pack must not overlap the one before it.
         int rest = count - i;
         if (rest > 0)
         {

@@ -1,11 +1,12 @@
 namespace Evenkeel.Random;
 
 /// <summary>
-/// A stream of random numbers: a fixed sequence that depends on its seed only, the same on every machine.
+/// A stream of random numbers: a fixed sequence that depends only on its seed, the same on every machine.
 /// </summary>
 /// <remarks>
-/// Every method says in its class what it consumes, so a sequence of calls is a sequence of bits. Bulk methods give exactly the
-/// numbers that as many single calls give, except where a class says otherwise (<see cref="TorchGenerator"/>, as PyTorch itself). A stream is not safe for use by several threads; give each its own
+/// The class of a stream documents how much each method consumes, so a sequence of calls is a sequence of bits. A bulk
+/// method gives the same numbers as single calls do, unless a class documents otherwise (<see cref="TorchGenerator"/>,
+/// like PyTorch itself). Only one thread may use a stream. Give each thread a stream of its own
 /// (<see cref="Philox.Split(string)"/>).
 /// </remarks>
 public interface IRandomStream
@@ -26,7 +27,7 @@ public interface IRandomStream
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="exclusiveMax"/> is below 1.</exception>
     int NextInt(int exclusiveMax);
 
-    /// <summary>Fills with uniform numbers in [0, 1); how a float is made of bits is the stream's choice.</summary>
+    /// <summary>Fills with uniform numbers in [0, 1). The stream decides how a float is made of bits.</summary>
     void Fill(Span<float> destination);
 
     /// <summary>Fills with uniform numbers in [0, 1): <see cref="NextDouble"/> for each.</summary>
@@ -39,9 +40,9 @@ public interface IRandomStream
     void FillNormal(Span<double> destination);
 
     /// <summary>Fills with numbers uniform in [low, high): low + <see cref="NextDouble"/>·(high - low) for each, rounded to float.</summary>
-    /// <param name="destination">What is filled.</param>
+    /// <param name="destination">The span to fill.</param>
     /// <param name="low">The lower bound.</param>
-    /// <param name="high">The upper bound; a float may be rounded up to it.</param>
+    /// <param name="high">The upper bound. Rounding to float may give the bound itself.</param>
     void FillUniform(Span<float> destination, double low, double high)
     {
         double width = high - low;
@@ -57,7 +58,7 @@ public interface IRandomStream
     }
 
     /// <summary>Fills with numbers of N(mean, std²): mean + <see cref="NextNormal"/>·std for each, rounded to float.</summary>
-    /// <param name="destination">What is filled.</param>
+    /// <param name="destination">The span to fill.</param>
     /// <param name="mean">The mean.</param>
     /// <param name="std">The standard deviation.</param>
     void FillNormal(Span<float> destination, double mean, double std)
@@ -79,7 +80,9 @@ public interface IRandomStream
         foreach (ref int value in destination) value = NextInt(count);
     }
 
-    /// <summary>The numbers 0 .. <paramref name="count"/>-1 in random order: <see cref="Shuffle"/> of the ordered ones.</summary>
+    /// <summary>
+    /// The numbers 0 .. <paramref name="count"/>-1 in random order: <see cref="Shuffle"/> of the ordered numbers.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
     int[] Permutation(int count)
     {
@@ -90,17 +93,18 @@ public interface IRandomStream
         return values;
     }
 
-    /// <summary>Puts the values in random order, in place (Fisher-Yates; from which end, is the stream's choice).</summary>
+    /// <summary>Puts the values in random order, in place (Fisher-Yates). The stream decides from which end.</summary>
     void Shuffle(Span<int> values);
 
     /// <summary>
-    /// A copy of where the stream stands, for checkpoints; setting it continues with exactly the bits that followed when it was read.
+    /// A copy of the stream's position, for checkpoints. A stream whose state is set continues with exactly the bits
+    /// that followed when the state was read.
     /// </summary>
-    /// <exception cref="ArgumentException">The state set is of another kind of stream, or damaged.</exception>
+    /// <exception cref="ArgumentException">The new state is of another kind of stream, or damaged.</exception>
     RandomStreamState State { get; set; }
 }
 
-/// <summary>Lets what the interface itself implements be called on a stream of known class too.</summary>
+/// <summary>Lets a stream of a known class call the methods that the interface implements.</summary>
 public static class RandomStreamExtensions
 {
     /// <inheritdoc cref="IRandomStream.Choice(int, Span{int})"/>

@@ -7,7 +7,7 @@ namespace Evenkeel.Random;
 /// </summary>
 internal sealed class MersenneTwister
 {
-    /// <summary>Words of the state.</summary>
+    /// <summary>Number of words of the state.</summary>
     public const int Length = 624;
 
     private const int Middle = 397;
@@ -15,7 +15,7 @@ internal sealed class MersenneTwister
     private readonly uint[] _key = new uint[Length];
     private int _position;
 
-    /// <summary>The words as after the reference implementation's <c>init_genrand(seed)</c>.</summary>
+    /// <summary>Sets the words as the reference implementation's <c>init_genrand(seed)</c> does.</summary>
     public void Seed(uint seed)
     {
         for (int i = 0; i < Length; i++)
@@ -39,7 +39,10 @@ internal sealed class MersenneTwister
         return y ^ (y >> 18);
     }
 
-    /// <summary>Words, position in them, the kept normal number of the stream above: the form in which both streams save their state.</summary>
+    /// <summary>
+    /// The words, the position in them, and the kept normal number of the stream that uses them. Both streams save
+    /// their state in this form.
+    /// </summary>
     public RandomStreamState Save(string kind, double? normal)
     {
         var words = new ulong[Length + 3];
@@ -50,7 +53,7 @@ internal sealed class MersenneTwister
         return new RandomStreamState(kind, words);
     }
 
-    /// <summary>Takes over what <see cref="Save"/> wrote; returns the kept normal number, or null.</summary>
+    /// <summary>Restores the result of <see cref="Save"/>. Returns the kept normal number, or null.</summary>
     /// <exception cref="ArgumentException">The state is of another kind of stream, or damaged.</exception>
     public double? Restore(RandomStreamState state, string owner, string kind)
     {

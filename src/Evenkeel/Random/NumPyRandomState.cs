@@ -3,16 +3,17 @@ using System.Runtime.CompilerServices;
 namespace Evenkeel.Random;
 
 /// <summary>
-/// NumPy's legacy generator, <c>numpy.random.RandomState</c> (what <c>np.random.seed</c> and <c>np.random.randn</c> use): the same
-/// seed gives the same numbers in the same order.
+/// NumPy's legacy generator, <c>numpy.random.RandomState</c>, which <c>np.random.seed</c> and <c>np.random.randn</c>
+/// use. The same seed gives the same numbers in the same order.
 /// </summary>
 /// <remarks>
-/// <para>Mersenne Twister mt19937 (Matsumoto and Nishimura 1998). A uniform number takes two draws of 32 bits, a pair of normal ones
-/// the polar method (Marsaglia) with the second of the pair kept for the next call, an integer below n masked draws until
-/// one is small enough.</para>
-/// <para>Integers and uniform numbers are NumPy's bits. Normal numbers take a logarithm, which NumPy takes from the C library of its
-/// system; here it is the library's own, the correctly rounded one. Against NumPy on x86-64 Linux about four of 10,000 normal
-/// numbers differ in the last bit (two bits at most); rounded to float, none of a million does.</para>
+/// <para>Mersenne Twister mt19937 (Matsumoto and Nishimura 1998). A uniform number takes two draws of 32 bits. A pair
+/// of normal numbers takes the polar method (Marsaglia), and the second of the pair is kept for the next call. An
+/// integer below n takes masked draws until one is small enough.</para>
+/// <para>Integers and uniform numbers have the same bits as NumPy's. Normal numbers need a logarithm. NumPy takes it
+/// from the C library of its system; here it is this library's own, correctly rounded. Compared with NumPy on x86-64
+/// Linux, about four of 10,000 normal numbers differ in the last bit (by two bits at most). Rounded to float, none of a
+/// million differs.</para>
 /// </remarks>
 public sealed class NumPyRandomState : IRandomStream
 {
@@ -22,11 +23,11 @@ public sealed class NumPyRandomState : IRandomStream
     private readonly MersenneTwister _twister = new();
     private double? _normal;
 
-    /// <summary>A stream as after <c>np.random.seed(seed)</c>.</summary>
+    /// <summary>A stream in the state after <c>np.random.seed(seed)</c>.</summary>
     /// <param name="seed">Any number from 0 to 2^32 - 1.</param>
     public NumPyRandomState(uint seed) => Seed(seed);
 
-    /// <summary>Starts over: <c>np.random.seed(seed)</c>. A kept second normal number is dropped.</summary>
+    /// <summary>Starts again: <c>np.random.seed(seed)</c>. A kept second normal number is dropped.</summary>
     public void Seed(uint seed)
     {
         _twister.Seed(seed);
@@ -44,7 +45,9 @@ public sealed class NumPyRandomState : IRandomStream
         return (high << 32) | NextUInt32();
     }
 
-    /// <summary>A uniform number in [0, 1), <c>np.random.rand()</c>: 27 bits of one draw, 26 of the next.</summary>
+    /// <summary>
+    /// A uniform number in [0, 1), <c>np.random.rand()</c>: 27 bits of one draw and 26 bits of the next.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public double NextDouble()
     {
@@ -52,7 +55,9 @@ public sealed class NumPyRandomState : IRandomStream
         return (a * 67108864.0 + b) / 9007199254740992.0;
     }
 
-    /// <summary>A standard normal number, <c>np.random.randn()</c>: the polar method; every second call returns the kept one.</summary>
+    /// <summary>
+    /// A standard normal number, <c>np.random.randn()</c>: the polar method. Every second call returns the kept number.
+    /// </summary>
     public double NextNormal()
     {
         if (_normal is { } kept)
@@ -65,7 +70,10 @@ public sealed class NumPyRandomState : IRandomStream
         return first;
     }
 
-    /// <summary>An integer in [0, <paramref name="exclusiveMax"/>), <c>np.random.randint(n)</c>; 1 consumes nothing.</summary>
+    /// <summary>
+    /// An integer in [0, <paramref name="exclusiveMax"/>), <c>np.random.randint(n)</c>. If the maximum is 1, it
+    /// consumes nothing.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="exclusiveMax"/> is below 1.</exception>
     public int NextInt(int exclusiveMax)
     {
@@ -74,7 +82,8 @@ public sealed class NumPyRandomState : IRandomStream
     }
 
     /// <summary>
-    /// <c>np.random.rand(d0, d1, ...).astype(np.float32)</c>: doubles rounded to float, so 1 itself can occur (once in 2^25).
+    /// <c>np.random.rand(d0, d1, ...).astype(np.float32)</c>: doubles rounded to float. So 1 itself can occur (once in
+    /// 2^25 numbers).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Fill(Span<float> destination)
@@ -111,7 +120,7 @@ public sealed class NumPyRandomState : IRandomStream
         return values;
     }
 
-    /// <summary><c>np.random.randn(count)</c>, row-major where NumPy gives several dimensions.</summary>
+    /// <summary><c>np.random.randn(count)</c>; several dimensions in NumPy are filled in row-major order.</summary>
     public double[] Randn(int count)
     {
         var values = new double[count];
@@ -124,7 +133,8 @@ public sealed class NumPyRandomState : IRandomStream
     public long RandInt(long high) => RandInt(0, high);
 
     /// <summary>
-    /// <c>np.random.randint(low, high)</c>: an integer in [low, high). A range of up to 2^32 takes one draw of 32 bits a trial, a larger one two.
+    /// <c>np.random.randint(low, high)</c>: an integer in [low, high). A range of up to 2^32 takes one draw of 32 bits
+    /// per trial, a larger one two.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="high"/> is not above <paramref name="low"/>.</exception>
     public long RandInt(long low, long high)
@@ -144,7 +154,9 @@ public sealed class NumPyRandomState : IRandomStream
     }
 
     /// <summary><c>np.random.choice(count, size)</c>: indices in [0, count), with replacement.</summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1 or <paramref name="size"/> negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="count"/> is below 1 or <paramref name="size"/> is negative.
+    /// </exception>
     public int[] Choice(int count, int size)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(size);
@@ -164,14 +176,14 @@ public sealed class NumPyRandomState : IRandomStream
     }
 
     /// <summary>The 624 words of the twister, the position in them, and the kept normal number.</summary>
-    /// <exception cref="ArgumentException">The state set is of another kind of stream, or damaged.</exception>
+    /// <exception cref="ArgumentException">The new state is of another kind of stream, or damaged.</exception>
     public RandomStreamState State
     {
         get => _twister.Save(Kind, _normal);
         set => _normal = _twister.Restore(value, nameof(NumPyRandomState), Kind);
     }
 
-    /// <summary>An integer in [0, max]: draws masked to the bits of max until one is not above it.</summary>
+    /// <summary>An integer in [0, max]: draws are masked to the bits of max until one is at most max.</summary>
     private ulong NextUpTo(ulong max)
     {
         if (max == 0) return 0;
@@ -185,7 +197,9 @@ public sealed class NumPyRandomState : IRandomStream
         return value;
     }
 
-    /// <summary>Two independent normal numbers: what one <see cref="NextNormal"/> returns, and the next.</summary>
+    /// <summary>
+    /// Two independent normal numbers: the result of one <see cref="NextNormal"/> call and the result of the next.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private (double First, double Second) NextPair()
     {

@@ -8,14 +8,17 @@ namespace Evenkeel.Random;
 /// The default random stream: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011).
 /// </summary>
 /// <remarks>
-/// <para>Counter-based: block i of a stream is a fixed function of the stream's name and i, so streams cost nothing to create and split.
-/// <see cref="Split(string)"/> names a child whose numbers depend on the seed and on the names on the way only, not on what was
-/// drawn or split before: adding a layer to a network leaves the start values of all others as they were.</para>
-/// <para>The seed is the key, the lower 64 bits of the counter count blocks of four 32-bit words, the upper 64 bits (and a new key) name
-/// the child. <c>new Philox(s)</c> starts with the reference implementation's output for key s and counter 0.</para>
-/// <para>What is consumed: one word by <see cref="NextUInt32"/> and by each value of <see cref="Fill(Span{float})"/>; two by
-/// <see cref="NextUInt64"/> and <see cref="NextDouble"/>; four by a pair of normal numbers (Box-Muller), of which the second is kept for the next
-/// call; one by <see cref="NextInt"/>, and again with probability below n/2^32.</para>
+/// <para>It is counter-based: block i of a stream is a fixed function of the stream's name and i, so it costs nothing
+/// to create and split streams. <see cref="Split(string)"/> names a child. The numbers of the child depend on the seed
+/// and on the names that lead to it, not on earlier draws or splits. So a new layer in a network does not change the
+/// start values of the other layers.</para>
+/// <para>The seed is the key. The lower 64 bits of the counter count blocks of four 32-bit words. The upper 64 bits
+/// (and a new key) name the child. <c>new Philox(s)</c> starts with the reference implementation's output for key s and
+/// counter 0.</para>
+/// <para>Consumption: <see cref="NextUInt32"/> and each value of <see cref="Fill(Span{float})"/> take one word.
+/// <see cref="NextUInt64"/> and <see cref="NextDouble"/> take two. A pair of normal numbers (Box-Muller) takes four;
+/// the second number is kept for the next call. <see cref="NextInt"/> takes one, and another one with probability below
+/// n/2^32.</para>
 /// </remarks>
 public sealed class Philox : IRandomStream
 {
@@ -39,9 +42,12 @@ public sealed class Philox : IRandomStream
         private uint _first;
     }
 
-    /// <summary>The stream of a seed, or the one that <see cref="Split(string)"/> names under it.</summary>
+    /// <summary>The stream of a seed, or the child that <see cref="Split(string)"/> names under it.</summary>
     /// <param name="seed">Any number.</param>
-    /// <param name="path">Names, separated by '/': <c>new Philox(1, "data/shuffle")</c> is <c>new Philox(1).Split("data").Split("shuffle")</c>.</param>
+    /// <param name="path">
+    /// Names, separated by '/': <c>new Philox(1, "data/shuffle")</c> is
+    /// <c>new Philox(1).Split("data").Split("shuffle")</c>.
+    /// </param>
     public Philox(ulong seed, string path = "")
     {
         ArgumentNullException.ThrowIfNull(path);
@@ -51,8 +57,8 @@ public sealed class Philox : IRandomStream
     private Philox((ulong Key, ulong Stream) id) => (_key, _stream) = id;
 
     /// <summary>
-    /// The child stream of that name: always the same, whatever was drawn or split before, and independent of this stream and its other
-    /// children.
+    /// The child stream with that name. It does not depend on earlier draws or splits, and is independent of this
+    /// stream and of its other children.
     /// </summary>
     /// <param name="name">A name, or several separated by '/'.</param>
     /// <exception cref="ArgumentException">The name is empty.</exception>
@@ -62,7 +68,9 @@ public sealed class Philox : IRandomStream
         return new Philox(Derive(_key, _stream, name));
     }
 
-    /// <summary>The child stream of that number, for example of a sample or a step; differs from every named child.</summary>
+    /// <summary>
+    /// The child stream with that number, for example that of a sample or a step. It differs from every named child.
+    /// </summary>
     public Philox Split(ulong index) => new(Absorb((_key ^ SplitTag, _stream ^ 1), index));
 
     /// <inheritdoc/>
@@ -84,8 +92,8 @@ public sealed class Philox : IRandomStream
     public double NextDouble() => (NextUInt64() >> 11) * (1.0 / 9007199254740992.0);
 
     /// <summary>
-    /// A standard normal number by Box and Muller: r = sqrt(-2 ln(1 - u)), r·cos(2πv), then r·sin(2πv), u and v from
-    /// <see cref="NextDouble"/> in this order.
+    /// A standard normal number by Box and Muller: r = sqrt(-2 ln(1 - u)), r·cos(2πv), then r·sin(2πv). u and v come
+    /// from <see cref="NextDouble"/> in this order.
     /// </summary>
     public double NextNormal()
     {
@@ -100,7 +108,10 @@ public sealed class Philox : IRandomStream
         return first;
     }
 
-    /// <summary>A uniform, unbiased integer in [0, <paramref name="exclusiveMax"/>) (Lemire 2019: multiply, keep the upper half).</summary>
+    /// <summary>
+    /// A uniform, unbiased integer in [0, <paramref name="exclusiveMax"/>) (Lemire 2019: multiply and keep the upper
+    /// half).
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="exclusiveMax"/> is below 1.</exception>
     public int NextInt(int exclusiveMax)
     {
@@ -154,8 +165,8 @@ public sealed class Philox : IRandomStream
         }
     }
 
-    /// <summary>Key, name, position and the kept normal number.</summary>
-    /// <exception cref="ArgumentException">The state set is of another kind of stream, or damaged.</exception>
+    /// <summary>The key, the name, the position and the kept normal number.</summary>
+    /// <exception cref="ArgumentException">The new state is of another kind of stream, or damaged.</exception>
     public RandomStreamState State
     {
         get => new(Kind, [_key, _stream, _block, (ulong)_used, _hasNormal ? 1u : 0u, BitConverter.DoubleToUInt64Bits(_hasNormal ? _normal : 0)]);
@@ -168,7 +179,7 @@ public sealed class Philox : IRandomStream
             (_key, _stream, _block) = (words[0], words[1], words[2]);
             if (words[3] < 4)
             {
-                // The words of a block begun are made again: the block before the next one.
+                // A block that is partly used is computed again: it is the block before the next one.
                 _block--;
                 NextBlock();
             }
@@ -179,7 +190,9 @@ public sealed class Philox : IRandomStream
         }
     }
 
-    /// <summary>The function itself: four words from a counter of 128 bits and a key of 64 bits, in ten rounds.</summary>
+    /// <summary>
+    /// The Philox function: four words from a counter of 128 bits and a key of 64 bits, in ten rounds.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static (uint Word0, uint Word1, uint Word2, uint Word3) Block(ulong counterLow, ulong counterHigh, ulong key)
     {
@@ -224,7 +237,9 @@ public sealed class Philox : IRandomStream
         return id;
     }
 
-    /// <summary>Hashes a name into a new key and stream number: its length, then its UTF-8 bytes, eight at a time.</summary>
+    /// <summary>
+    /// Hashes a name into a new key and stream number: first its length, then its UTF-8 bytes, eight at a time.
+    /// </summary>
     private static (ulong Key, ulong Stream) DeriveChild((ulong Key, ulong Stream) parent, ReadOnlySpan<char> name)
     {
         byte[] bytes = new byte[(Encoding.UTF8.GetMaxByteCount(name.Length) + 7) & ~7];

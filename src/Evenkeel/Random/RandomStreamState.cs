@@ -1,13 +1,13 @@
 namespace Evenkeel.Random;
 
-/// <summary>Where a random stream stands: what a checkpoint saves of it.</summary>
+/// <summary>The position of a random stream, as a checkpoint saves it.</summary>
 public sealed class RandomStreamState
 {
     private readonly ulong[] _words;
 
     /// <summary>A state read back from a checkpoint.</summary>
     /// <param name="kind">The kind of stream, <see cref="Philox.Kind"/>, <see cref="NumPyRandomState.Kind"/> or <see cref="TorchGenerator.Kind"/>.</param>
-    /// <param name="words">The stream's numbers; copied.</param>
+    /// <param name="words">The numbers of the stream. They are copied.</param>
     public RandomStreamState(string kind, ReadOnlySpan<ulong> words)
     {
         ArgumentException.ThrowIfNullOrEmpty(kind);
@@ -18,10 +18,10 @@ public sealed class RandomStreamState
     /// <summary>The kind of stream that wrote this state and can read it.</summary>
     public string Kind { get; }
 
-    /// <summary>The numbers, meaningful to the stream's kind only.</summary>
+    /// <summary>The numbers. Only the stream's kind gives them a meaning.</summary>
     public ReadOnlySpan<ulong> Words => _words;
 
-    /// <summary>A new stream of the right kind that continues from here.</summary>
+    /// <summary>A new stream of the same kind that continues at this position.</summary>
     /// <exception cref="ArgumentException">The kind is unknown, or the words do not fit it.</exception>
     public IRandomStream CreateStream()
     {
@@ -38,7 +38,7 @@ public sealed class RandomStreamState
         return stream;
     }
 
-    /// <summary>The words, after checking that kind and count are what <paramref name="owner"/> can read.</summary>
+    /// <summary>The words, after a check that <paramref name="owner"/> can read the kind and the count.</summary>
     internal ReadOnlySpan<ulong> Expect(string owner, string kind, int count)
     {
         if (!string.Equals(Kind, kind, StringComparison.Ordinal))

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Evenkeel.Random;
 
 /// <summary>
-/// Logarithm, sine and cosine for random numbers, made of + - * / and fused multiply-add only: <see cref="Math"/> takes them from the
-/// system's C library, whose last bits differ between systems.
+/// Logarithm, sine and cosine for random numbers, made only of + - * / and fused multiply-add. <see cref="Math"/> takes
+/// these functions from the system's C library, and their last bits differ between systems.
 /// </summary>
 internal static class ScalarMath
 {
@@ -12,10 +12,12 @@ internal static class ScalarMath
     private const int TableSize = 1 << TableBits;
     private const int IndexShift = 52 - TableBits;
 
-    /// <summary>The interval whose middle is 1.0; there log(c) = 0, so nothing cancels near log(1) = 0.</summary>
+    /// <summary>The interval with 1.0 in its middle. log(c) = 0 there, so nothing cancels near log(1) = 0.</summary>
     private const int UnitIndex = 74;
 
-    /// <summary>Bits of the smallest reduced argument, about sqrt(1/2): intervals are counted from here.</summary>
+    /// <summary>
+    /// Bits of the smallest reduced argument, about sqrt(1/2). Intervals are counted from it.
+    /// </summary>
     private const long Origin = 0x3FF0000000000000 - ((long)UnitIndex << IndexShift) - (1L << (IndexShift - 1));
 
     private const double Ln2High = 0.6931471805599453;
@@ -28,12 +30,13 @@ internal static class ScalarMath
     private readonly record struct LogEntry(double Inverse, double LogHigh, double LogLow);
 
     /// <summary>
-    /// The natural logarithm; error below 0.501 units in the last place: the correctly rounded value but for near ties.
+    /// The natural logarithm; error below 0.501 units in the last place. The result is correctly rounded except for
+    /// near ties.
     /// </summary>
     /// <remarks>
-    /// x = 2^k·m with m near [sqrt(1/2), sqrt(2)); a table gives 1/c (12 bits) and log(c) in two doubles for each of 128
-    /// intervals of m; r = m/c - 1 is exact in two doubles; log x = k·ln 2 + log c + (r - r²/2 + r³/3 - ...), the leading terms in
-    /// two doubles.
+    /// x = 2^k·m with m near [sqrt(1/2), sqrt(2)). A table gives 1/c (12 bits) and log(c) in two doubles for each of
+    /// 128 intervals of m. r = m/c - 1 is exact in two doubles. log x = k·ln 2 + log c + (r - r²/2 + r³/3 - ...), with
+    /// the leading terms in two doubles.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Log(double x)
@@ -78,7 +81,9 @@ internal static class ScalarMath
     }
 
     /// <summary>(sin 2πu, cos 2πu) for u in [0, 1]; error below one unit in the last place.</summary>
-    /// <remarks>In turns the argument's quarter and remainder are exact, so nothing is lost to π.</remarks>
+    /// <remarks>
+    /// The argument counts turns, so its quarter and its remainder are exact and no error comes from π.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (double Sin, double Cos) SinCosTurns(double u)
     {
@@ -88,7 +93,7 @@ internal static class ScalarMath
         double y = f * HalfPiHigh;
         double yLow = Math.FusedMultiplyAdd(f, HalfPiHigh, -y) + f * HalfPiLow;
 
-        // Taylor series on [-π/4, π/4]; the first term left out is below 1e-19.
+        // Taylor series on [-π/4, π/4]. The first omitted term is below 1e-19.
         double z = y * y;
         double sin = 1.0 / 355687428096000;
         sin = sin * z - 1.0 / 1307674368000;
@@ -143,7 +148,9 @@ internal static class ScalarMath
         return table;
     }
 
-    /// <summary>log(a) = 2·artanh(t), t = (a-1)/(a+1), as a sum of two doubles, for a of few bits near 1.</summary>
+    /// <summary>
+    /// log(a) = 2·artanh(t), t = (a-1)/(a+1), as a sum of two doubles. a has few bits and is near 1.
+    /// </summary>
     private static (double High, double Low) LogTwoDoubles(double a)
     {
         double numerator = a - 1.0, denominator = a + 1.0;

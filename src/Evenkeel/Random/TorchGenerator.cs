@@ -5,26 +5,31 @@ using Evenkeel.Kernels;
 namespace Evenkeel.Random;
 
 /// <summary>
-/// PyTorch's CPU generator (what <c>torch.manual_seed</c>, <c>torch.rand</c>, <c>torch.randn</c>, <c>tensor.uniform_</c>, <c>tensor.normal_</c> and
-/// <c>torch.randperm</c> use): the same seed and the same calls give the same numbers.
+/// PyTorch's CPU generator: the same seed and the same calls give the same numbers. PyTorch uses it for
+/// <c>torch.manual_seed</c>, <c>torch.rand</c>, <c>torch.randn</c>, <c>tensor.uniform_</c>, <c>tensor.normal_</c> and
+/// <c>torch.randperm</c>.
 /// </summary>
 /// <remarks>
-/// <para>mt19937 (Matsumoto and Nishimura 1998). A uniform float takes one draw of 32 bits and keeps 24 of them, a uniform double two draws and 53 bits.
-/// Normal numbers are made in two ways. A bulk call for 16 or more first fills the whole destination with uniform numbers, then turns
-/// blocks of 16 in place by Box and Muller: u₁ = 1 - x[j], u₂ = x[j + 8], r = √(-2 ln u₁), x[j] = r·cos 2πu₂, x[j + 8] = r·sin 2πu₂; the last 16 are
-/// drawn anew where the count is no multiple of 16. A call for fewer makes pairs of doubles, of which the second is kept for the next such call.
-/// <b>So bulk calls do not give what single calls give</b>, nor do calls of other sizes: ask for the shapes PyTorch is asked for, in its order.</para>
-/// <para>Integers and uniform numbers (of any interval) are PyTorch's bits. Normal numbers take logarithm, sine and cosine, which PyTorch takes from
-/// its own approximations for 16 floats and more, and from the C library else; here they are the library's own. Compared with PyTorch 1.13 on x86-64
-/// with AVX2: 83 of 100 floats of a bulk call have the same bits, none of a million is more than 3 units in the last place or 5e-7 away; doubles and
-/// small calls are 3 units of a double in the last place away at most, and floats made of them the same bits.</para>
+/// <para>mt19937 (Matsumoto and Nishimura 1998). A uniform float takes one draw of 32 bits and keeps 24 of them; a
+/// uniform double takes two draws and keeps 53 bits. Normal numbers are made in two ways. A bulk call for 16 or more
+/// first fills the whole destination with uniform numbers. Then it turns blocks of 16 in place by Box and Muller:
+/// u₁ = 1 - x[j], u₂ = x[j + 8], r = √(-2 ln u₁), x[j] = r·cos 2πu₂, x[j + 8] = r·sin 2πu₂.
+/// If the count is not a multiple of 16, the last 16 are drawn again. A call for fewer than 16 makes pairs of doubles;
+/// the second of a pair is kept for the next such call. <b>So bulk calls do not give the numbers of single calls</b>,
+/// and calls of other sizes do not either: ask for the shapes that PyTorch is asked for, in its order.</para>
+/// <para>Integers and uniform numbers (of any interval) have the same bits as PyTorch's. Normal numbers need logarithm,
+/// sine and cosine. PyTorch takes them from its own approximations for 16 floats and more, and from the C library
+/// otherwise; here they are this library's own. The comparison is with PyTorch 1.13 on x86-64 with AVX2. Of a bulk call
+/// 83 of 100 floats have the same bits, and none of a million is more than 3 units in the last place or 5e-7 away.
+/// Doubles and small calls are at most 3 units of a double in the last place away, and floats made of them have the
+/// same bits.</para>
 /// </remarks>
 public sealed class TorchGenerator : IRandomStream
 {
     /// <summary>The kind of this stream's <see cref="State"/>.</summary>
     public const string Kind = "torch-mt19937";
 
-    /// <summary>From this count on, normal numbers are made in blocks.</summary>
+    /// <summary>Normal numbers are made in blocks if there are at least this many.</summary>
     private const int Block = 16;
 
     private const float SingleUnit = 1.0f / (1 << 24);
@@ -33,11 +38,11 @@ public sealed class TorchGenerator : IRandomStream
     private readonly MersenneTwister _twister = new();
     private double? _normal;
 
-    /// <summary>A stream as after <c>torch.manual_seed(seed)</c>.</summary>
-    /// <param name="seed">Any number; as in PyTorch, its lower 32 bits count.</param>
+    /// <summary>A stream in the state after <c>torch.manual_seed(seed)</c>.</summary>
+    /// <param name="seed">Any number. As in PyTorch, only its lower 32 bits count.</param>
     public TorchGenerator(ulong seed) => Seed(seed);
 
-    /// <summary>Starts over: <c>torch.manual_seed(seed)</c>. A kept second normal number is dropped.</summary>
+    /// <summary>Starts again: <c>torch.manual_seed(seed)</c>. A kept second normal number is dropped.</summary>
     public void Seed(ulong seed)
     {
         _twister.Seed((uint)seed);
@@ -64,7 +69,10 @@ public sealed class TorchGenerator : IRandomStream
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public double NextDouble() => (NextUInt64() & 0x1FFFFFFFFFFFFF) * DoubleUnit;
 
-    /// <summary>A standard normal number, <c>torch.randn(1, dtype=torch.float64)</c>: Box and Muller; every second call returns the kept one.</summary>
+    /// <summary>
+    /// A standard normal number, <c>torch.randn(1, dtype=torch.float64)</c>: Box and Muller. Every second call returns
+    /// the kept number.
+    /// </summary>
     public double NextNormal()
     {
         if (_normal is { } kept)
@@ -73,14 +81,17 @@ public sealed class TorchGenerator : IRandomStream
             return kept;
         }
 
-        // PyTorch's log1p(-u2): 1 - u2 is exact. The angle is rounded, as there.
+        // PyTorch's log1p(-u2): 1 - u2 is exact. The angle is rounded as in PyTorch.
         double u1 = NextDouble(), u2 = NextDouble();
         double r = Math.Sqrt(-2.0 * VectorMath.Log(1.0 - u2)), angle = 2.0 * Math.PI * u1;
         _normal = r * VectorMath.Sin(angle);
         return r * VectorMath.Cos(angle);
     }
 
-    /// <summary>An integer in [0, <paramref name="exclusiveMax"/>), <c>torch.randint(n, (1,))</c>: the remainder of one draw, so not quite unbiased.</summary>
+    /// <summary>
+    /// An integer in [0, <paramref name="exclusiveMax"/>), <c>torch.randint(n, (1,))</c>: the remainder of one draw, so
+    /// it is slightly biased.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="exclusiveMax"/> is below 1.</exception>
     public int NextInt(int exclusiveMax)
     {
@@ -98,8 +109,8 @@ public sealed class TorchGenerator : IRandomStream
     }
 
     /// <summary>
-    /// An integer in [0, 2^63), <c>torch.empty((), dtype=torch.int64).random_()</c>: what PyTorch's <c>DataLoader</c> draws, once for its workers' seeds and once for
-    /// the generator of the order, each time it is iterated.
+    /// An integer in [0, 2^63), <c>torch.empty((), dtype=torch.int64).random_()</c>. PyTorch's <c>DataLoader</c> draws
+    /// it twice per iteration: once for the seeds of its workers and once for the generator of the order.
     /// </summary>
     public long NextInt64() => (long)(NextUInt64() & long.MaxValue);
 
@@ -117,7 +128,10 @@ public sealed class TorchGenerator : IRandomStream
         foreach (ref double value in destination) value = NextDouble();
     }
 
-    /// <summary><c>tensor.uniform_(low, high)</c> of floats: bounds and width are rounded to float, u·width + low once.</summary>
+    /// <summary>
+    /// <c>tensor.uniform_(low, high)</c> of floats. Bounds and width are rounded to float, and u·width + low is rounded
+    /// once.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void FillUniform(Span<float> destination, double low, double high)
     {
@@ -190,14 +204,17 @@ public sealed class TorchGenerator : IRandomStream
     }
 
     /// <summary>The 624 words of the twister, the position in them, and the kept normal number.</summary>
-    /// <exception cref="ArgumentException">The state set is of another kind of stream, or damaged.</exception>
+    /// <exception cref="ArgumentException">The new state is of another kind of stream, or damaged.</exception>
     public RandomStreamState State
     {
         get => _twister.Save(Kind, _normal);
         set => _normal = _twister.Restore(value, nameof(TorchGenerator), Kind);
     }
 
-    /// <summary>16 uniform numbers to 16 normal ones. Logarithm, angle, sine and cosine are rounded to float each, as in PyTorch's own.</summary>
+    /// <summary>
+    /// Turns 16 uniform numbers into 16 normal ones. Logarithm, angle, sine and cosine are each rounded to float, as in
+    /// PyTorch.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void Transform(float* values, float mean, float std)
     {
@@ -209,7 +226,7 @@ public sealed class TorchGenerator : IRandomStream
         Simd.Store(values, Simd.Fma(r * cosSin, Simd.Broadcast(std), Simd.Broadcast(mean)));
     }
 
-    /// <summary>16 uniform numbers to 16 normal ones.</summary>
+    /// <summary>Turns 16 uniform numbers into 16 normal ones.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static unsafe void Transform(double* values, double mean, double std)
     {

@@ -3,15 +3,19 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// Memory of one pass: pinned slabs, handed out front to back and rewound as a whole. Slabs only ever grow in number, so a steady pass allocates nothing.
+/// The memory of one pass: pinned slabs, handed out from front to back and rewound as a whole. The number of slabs only
+/// grows, so a steady pass allocates nothing.
 /// </summary>
 /// <remarks>
-/// Every rewind begins a new epoch. A tensor remembers the epoch it was rented in, so that one kept beyond its pass is caught when it is touched.
+/// Every rewind begins a new epoch. A tensor remembers the epoch in which it was rented. So an access to a tensor kept
+/// beyond its pass is detected.
 /// </remarks>
 /// <param name="firstSlabBytes">Size of the first slab; each later one is as large as all before it.</param>
 internal sealed class Arena(int firstSlabBytes = 1 << 20)
 {
-    /// <summary>The most that can be rented in one piece: a managed array, less what aligning takes.</summary>
+    /// <summary>
+    /// The largest number of bytes in one piece: the longest managed array less the bytes for alignment.
+    /// </summary>
     public static readonly long MaxBytes = Array.MaxLength - (2 * Simd.Alignment);
 
     private readonly List<Memory> _slabs = [];
@@ -21,7 +25,10 @@ internal sealed class Arena(int firstSlabBytes = 1 << 20)
     /// <summary>A pinned, 64-byte aligned stretch of a managed array.</summary>
     internal readonly record struct Memory(byte[] Buffer, int Offset, long Length);
 
-    /// <summary>What an error says of a tensor that was kept beyond its pass, and what to do; null for a tape's.</summary>
+    /// <summary>
+    /// The error text for a tensor that was kept beyond its pass, with advice. Null for the arena of a tape, which has
+    /// a text of its own.
+    /// </summary>
     public string? StaleMessage { get; init; }
 
     /// <summary>Number of rewinds: the number of the current pass.</summary>
@@ -56,7 +63,7 @@ internal sealed class Arena(int firstSlabBytes = 1 << 20)
         return fresh with { Length = bytes };
     }
 
-    /// <summary>Takes everything back; what was rented so far is stale from now on.</summary>
+    /// <summary>Takes all memory back. Tensors rented so far are stale from now on.</summary>
     public void Rewind()
     {
         Epoch++;
@@ -64,7 +71,7 @@ internal sealed class Arena(int firstSlabBytes = 1 << 20)
         _used = 0;
     }
 
-    /// <summary>A stretch of its own, outside any arena: pinned and aligned, of undefined content.</summary>
+    /// <summary>Memory outside any arena: pinned and aligned, with undefined content.</summary>
     public static unsafe Memory Allocate(long bytes)
     {
         byte[] buffer = GC.AllocateUninitializedArray<byte>(checked((int)(Round(bytes) + Simd.Alignment)), pinned: true);

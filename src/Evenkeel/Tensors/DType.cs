@@ -1,6 +1,8 @@
 namespace Evenkeel;
 
-/// <summary>The element type of a <see cref="Tensor"/>. It is a value, not a type parameter: a whole model changes it with one call.</summary>
+/// <summary>
+/// The element type of a <see cref="Tensor"/>. It is a value, not a type parameter, so one call changes a whole model.
+/// </summary>
 public enum DType
 {
     /// <summary>32-bit floating point (IEEE binary32), <see cref="float"/>.</summary>
@@ -9,7 +11,9 @@ public enum DType
     /// <summary>64-bit floating point (IEEE binary64), <see cref="double"/>; the type of gradient checks.</summary>
     Float64,
 
-    /// <summary>64-bit integers, <see cref="long"/>: storage of labels, indices and counters; no arithmetic.</summary>
+    /// <summary>
+    /// 64-bit integers, <see cref="long"/>: storage for labels, indices and counters, without arithmetic.
+    /// </summary>
     Int64,
 }
 
@@ -19,7 +23,7 @@ public static class DTypeExtensions
     /// <summary>Bytes of one element.</summary>
     public static int SizeInBytes(this DType dtype) => dtype == DType.Float32 ? 4 : 8;
 
-    /// <summary>True for the types that arithmetic and gradients are defined for.</summary>
+    /// <summary>True for the types with arithmetic and gradients.</summary>
     public static bool IsFloatingPoint(this DType dtype) => dtype != DType.Int64;
 
     /// <summary>The element type that stores <typeparamref name="T"/>.</summary>

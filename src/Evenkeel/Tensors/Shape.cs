@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace Evenkeel;
 
 /// <summary>
-/// The sizes of a tensor's dimensions, outermost first: up to six, a value that costs no allocation. Write it as a collection expression: <c>[32, 3, 28, 28]</c>.
+/// The sizes of a tensor's dimensions, outermost first, for up to six dimensions. It is a value and needs no
+/// allocation. Write it as a collection expression: <c>[32, 3, 28, 28]</c>.
 /// </summary>
 [CollectionBuilder(typeof(Shape), nameof(Create))]
 public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
@@ -20,11 +21,15 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
 
     private readonly Sizes _sizes;
 
-    // Less one, so that the default shape is that of a scalar, [].
+    // The count less one, so the default value is the shape of a scalar, [].
     private readonly int _countLessOne;
 
-    /// <summary>Creates a shape from its dimensions, outermost first; no dimension is a scalar's shape.</summary>
-    /// <exception cref="ArgumentException">More than six dimensions, a negative one, or more than 2³¹-1 elements.</exception>
+    /// <summary>
+    /// Creates a shape from its dimensions, outermost first. A shape without dimensions is that of a scalar.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// There are more than six dimensions or more than 2³¹-1 elements, or a dimension is negative.
+    /// </exception>
     public Shape(params ReadOnlySpan<int> dimensions)
     {
         if (dimensions.Length > MaxRank)
@@ -44,7 +49,9 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         _countLessOne = (int)count - 1;
     }
 
-    /// <summary>Whether sizes from a file, all of them 0 or more, make a shape: the constructor's conditions.</summary>
+    /// <summary>
+    /// Whether sizes from a file (all 0 or more) can be a shape, under the same conditions as in the constructor.
+    /// </summary>
     internal static bool Holds(ReadOnlySpan<long> dimensions)
     {
         if (dimensions.Length > MaxRank) return false;
@@ -66,7 +73,7 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
     /// <summary>Number of elements: the product of the dimensions, 1 for a scalar.</summary>
     public int Count => _countLessOne + 1;
 
-    /// <summary>The size of a dimension; negative indices count from the end, -1 is the innermost.</summary>
+    /// <summary>The size of a dimension. Negative indices count from the end; -1 is the innermost.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such dimension.</exception>
     public int this[int axis]
     {
@@ -79,7 +86,10 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         }
     }
 
-    /// <summary>The size of a dimension; <c>^1</c> is the innermost. (Without it the compiler would count from <see cref="Count"/>, the number of elements.)</summary>
+    /// <summary>
+    /// The size of a dimension; <c>^1</c> is the innermost. (Without this indexer the compiler would count from
+    /// <see cref="Count"/>, the number of elements.)
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such dimension.</exception>
     public int this[Index axis] => this[axis.IsFromEnd ? -axis.Value : axis.Value];
 
@@ -129,10 +139,10 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         return hash.ToHashCode();
     }
 
-    /// <summary>True where both shapes have the same dimensions.</summary>
+    /// <summary>True if both shapes have the same dimensions.</summary>
     public static bool operator ==(Shape left, Shape right) => left.Equals(right);
 
-    /// <summary>True where the shapes differ.</summary>
+    /// <summary>True if the shapes differ.</summary>
     public static bool operator !=(Shape left, Shape right) => !left.Equals(right);
 
     /// <summary>The dimensions in parentheses, as PyTorch and NumPy users write them: <c>(32, 3, 28, 28)</c>, <c>(5)</c>, <c>()</c>.</summary>

@@ -5,11 +5,13 @@ using System.Runtime.InteropServices;
 namespace Evenkeel;
 
 /// <summary>
-/// A dense array of numbers with a shape: contiguous, row-major (images are N, C, H, W). The element type is a value, <see cref="DType"/>.
+/// A dense array of numbers with a shape: contiguous, row-major (images are N, C, H, W). The element type is a value,
+/// <see cref="DType"/>.
 /// </summary>
 /// <remarks>
-/// A tensor made by <c>Zeros</c>, <c>From</c>, ... owns plain managed memory, and mathematics on it is plain mathematics. A tensor that rides on a
-/// <see cref="Tape"/> lives in the tape's memory until the tape's next <see cref="Tape.Reset"/>; touched later it throws, so <see cref="Clone"/> what is to be kept.
+/// A tensor made by <c>Zeros</c>, <c>From</c> and similar methods owns plain managed memory, and mathematics on it is
+/// plain mathematics. A tensor on a <see cref="Tape"/> lives in the tape's memory until the tape's next
+/// <see cref="Tape.Reset"/>. A later access throws, so <see cref="Clone"/> the tensors that you want to keep.
 /// </remarks>
 [DebuggerDisplay("{DebuggerText,nq}")]
 public sealed partial class Tensor
@@ -38,10 +40,10 @@ public sealed partial class Tensor
     /// <summary>Number of elements.</summary>
     public int Count => Shape.Count;
 
-    /// <summary>A new tensor of undefined content outside any tape.</summary>
+    /// <summary>A new tensor with undefined content outside any tape.</summary>
     internal static Tensor Empty(Shape shape, DType dtype) => new(Arena.Allocate(SizeInBytes(shape, dtype)), shape, dtype, arena: null);
 
-    /// <summary>A tensor of undefined content in an arena's current pass.</summary>
+    /// <summary>A tensor with undefined content in the current pass of an arena.</summary>
     internal static Tensor Rent(Arena arena, Shape shape, DType dtype) => new(arena.Rent(SizeInBytes(shape, dtype)), shape, dtype, arena);
 
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count) and pass.</summary>
@@ -51,7 +53,10 @@ public sealed partial class Tensor
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count).</summary>
     internal Tensor Alias(Shape shape) => Alias(shape, _arena);
 
-    /// <summary>A handle on some of this tensor's samples, without a copy and without a past: <paramref name="count"/> of the first axis from <paramref name="start"/> on.</summary>
+    /// <summary>
+    /// A handle on <paramref name="count"/> samples of this tensor, from <paramref name="start"/> on along the first
+    /// axis. It makes no copy, and no gradient flows through it.
+    /// </summary>
     internal Tensor Rows(int start, int count)
     {
         ThrowIfStale();
@@ -63,7 +68,8 @@ public sealed partial class Tensor
     }
 
     /// <summary>
-    /// Another handle on this tensor's memory that takes the bits as another type of the same size: how 64-bit integers go through ops that only move elements. No gradient flows through it.
+    /// Another handle on this tensor's memory that reads the bits as another type of the same size. With it 64-bit
+    /// integers go through ops that only move elements. No gradient flows through it.
     /// </summary>
     internal Tensor Reinterpret(DType dtype)
     {
@@ -73,9 +79,12 @@ public sealed partial class Tensor
     }
 
     /// <summary>
-    /// The elements, without a copy. The span holds the memory, so it may outlive the tensor and the tape; but a tape writes other values there after its next <see cref="Tape.Reset"/>.
+    /// The elements, without a copy. The span keeps the memory alive, so it may outlive the tensor and the tape. But a
+    /// tape writes other values there after its next <see cref="Tape.Reset"/>.
     /// </summary>
-    /// <typeparam name="T"><see cref="float"/>, <see cref="double"/> or <see cref="long"/>, as <see cref="DType"/> says.</typeparam>
+    /// <typeparam name="T">
+    /// <see cref="float"/>, <see cref="double"/> or <see cref="long"/>; it must fit <see cref="DType"/>.
+    /// </typeparam>
     /// <exception cref="InvalidOperationException">The element type differs, or the tensor belongs to a pass that is over.</exception>
     public Span<T> AsSpan<T>() where T : unmanaged
     {
@@ -85,8 +94,10 @@ public sealed partial class Tensor
     }
 
     /// <summary>
-    /// The address of the first element. It holds nothing: the memory is there for as long as a handle on it is reachable, and a local is not after its last use.
-    /// So this is for ops, which hold their tensors and are held while they run; all others write <c>fixed (T* p = tensor.AsSpan&lt;T&gt;())</c>.
+    /// The address of the first element. An address keeps no memory alive: the memory exists only while a handle on it
+    /// is reachable, and a local variable is not reachable after its last use. So this method is for ops only: they
+    /// hold their tensors, and are held while they run. All other code writes
+    /// <c>fixed (T* p = tensor.AsSpan&lt;T&gt;())</c>.
     /// </summary>
     internal unsafe T* Pointer<T>() where T : unmanaged
     {
@@ -114,10 +125,12 @@ public sealed partial class Tensor
         };
     }
 
-    /// <summary>An element of a floating-point tensor, by its place in memory, as a double.</summary>
+    /// <summary>An element of a floating-point tensor as a double; the index counts elements in memory.</summary>
     internal double ValueAt(int index) => DType == DType.Float64 ? AsSpan<double>()[index] : AsSpan<float>()[index];
 
-    /// <summary>A copy in memory of its own, outside any tape: it may be kept, and no gradient flows through it.</summary>
+    /// <summary>
+    /// A copy in memory of its own, outside any tape. It may be kept, and no gradient flows through it.
+    /// </summary>
     public Tensor Clone()
     {
         Tensor copy = Empty(Shape, DType);
@@ -125,12 +138,14 @@ public sealed partial class Tensor
         return copy;
     }
 
-    /// <summary>True where both handles are on the same memory.</summary>
+    /// <summary>True if both handles are on the same memory.</summary>
     internal bool SharesMemoryWith(Tensor other) => ReferenceEquals(_buffer, other._buffer) && _offset == other._offset;
 
     /// <summary>
-    /// A copy with another element type, outside any tape; integers become the nearest floating-point values. No gradient flows through it: where one would be lost
-    /// (a parameter's value, an activation that requires a gradient), the copy is for plain mathematics only and throws when it meets a tape, until it is <see cref="Detach"/>ed.
+    /// A copy with another element type, outside any tape. Integers become the nearest floating-point values. No
+    /// gradient flows through it. If this tensor has a gradient to lose (a parameter's value, an activation that
+    /// requires a gradient), the copy is for plain mathematics only: it throws when it meets a tape, until it is
+    /// <see cref="Detach"/>ed.
     /// </summary>
     public Tensor To(DType dtype)
     {
@@ -179,7 +194,7 @@ public sealed partial class Tensor
         _ => MemoryMarshal.AsBytes(AsSpan<long>()),
     };
 
-    /// <summary>Throws where this tensor belongs to a pass that is over.</summary>
+    /// <summary>Throws if this tensor belongs to a pass that is over.</summary>
     internal void ThrowIfStale()
     {
         if (_arena is not null && _arena.Epoch != _epoch) ThrowStale();
@@ -188,7 +203,7 @@ public sealed partial class Tensor
     /// <summary>Shape, element type and the first values.</summary>
     public override string ToString() => TensorPrinter.Print(this);
 
-    /// <summary>True where the pass this tensor belonged to is over.</summary>
+    /// <summary>True if the pass of this tensor is over.</summary>
     internal bool IsStale => _arena is not null && _arena.Epoch != _epoch;
 
     private string DebuggerText => IsStale ? $"Tensor {Shape} {DType}, of a pass that is over" : TensorPrinter.Line(this);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Evenkeel;
 
-/// <summary>Tensors as text: one line for the debugger, a nested listing for people.</summary>
+/// <summary>Prints tensors as text: one line for the debugger, a nested listing for people.</summary>
 internal static class TensorPrinter
 {
     private const int LineValues = 6;

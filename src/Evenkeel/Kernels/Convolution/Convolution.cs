@@ -6,20 +6,27 @@ namespace Evenkeel.Kernels;
 
 /// <summary>The three products of a convolution: forward, gradient of the input, gradient of the weights.</summary>
 /// <remarks>
-/// <para>Forward: a band of rows of an image is copied with its zeros (<see cref="Stage"/>), then a tile of results, filters by packs of neighbouring results, is a sum in registers: a weight times the pack under
-/// its tap. No column matrix is ever made. The gradient of the input is the same map with the roles of channels and filters exchanged and the taps in reverse order, one map for each phase of the stride.</para>
-/// <para>Every element is one FMA chain over its taps in the order (channel, row, column), cut into even chunks of at most <see cref="TapChunk"/>, which are added in order. Images are cut into chunks that
-/// depend on the shape only, and the sums over images and places are added in the order of the chunks. So the bits depend on the shape only.</para>
+/// <para>Forward: a band of rows of an image is copied with its zeros (<see cref="Stage"/>). A tile of results (filters
+/// by packs of neighbouring results) is a set of sums in registers. Each term is a weight times the pack under its tap.
+/// No column matrix is made. The gradient of the input is the same map with channels and filters exchanged and the taps
+/// in reverse order. There is one such map per phase of the stride.</para>
+/// <para>Every element is one FMA chain over its taps in the order (channel, row, column). The chain is cut into even
+/// chunks of at most <see cref="TapChunk"/>, which are added in order. Images are cut into chunks that depend on the
+/// shape only. The sums over images and places are added in the order of the chunks. So the bits depend on the shape
+/// only.</para>
 /// </remarks>
 internal static unsafe class Convolution
 {
-    /// <summary>Longest chunk of taps: what a tile reads stays in a first-level cache.</summary>
+    /// <summary>Longest chunk of taps: the values that a tile reads stay in a first-level cache.</summary>
     public const int TapChunk = 512;
 
-    /// <summary>Elements of a staged band, at most (a row of results at least): it stays in a second-level cache.</summary>
+    /// <summary>
+    /// The largest number of elements of a staged band (but a band has at least one row of results). It stays in a
+    /// second-level cache.
+    /// </summary>
     private const int BandElements = 1 << 17;
 
-    /// <summary>Multiplications and additions of a chunk of work, at least.</summary>
+    /// <summary>The smallest number of multiplications and additions per chunk of work.</summary>
     private const double ChunkWork = 500e3;
 
     /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
@@ -58,7 +65,7 @@ internal static unsafe class Convolution
         Run(ref job, scratch + OffsetCount(shape.Taps));
     }
 
-    /// <summary>dx, made of dy and the weights.</summary>
+    /// <summary>dx from dy and the weights.</summary>
     public static void InputGradient<T>(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (shape.Images == 0) return;
@@ -68,7 +75,7 @@ internal static unsafe class Convolution
             return;
         }
 
-        // A stride may step over pixels: no window sees them.
+        // A stride may skip pixels that no window covers. Their gradient is zero.
         if (shape.StrideHeight > 1 || shape.StrideWidth > 1) new Span<T>(dx, shape.Images * shape.Channels * shape.Plane).Clear();
         T* turned = scratch + OffsetCount(shape.GroupFilters * shape.Window);
         for (int rowPhase = 0; rowPhase < shape.StrideHeight; rowPhase++)
@@ -102,10 +109,10 @@ internal static unsafe class Convolution
         }
     }
 
-    /// <summary>Elements that a table of offsets takes, whatever their size.</summary>
+    /// <summary>Elements of memory that a table of offsets takes, for any element size.</summary>
     public static int OffsetCount(int taps) => Align(2 * taps);
 
-    /// <summary>Panels of two packs in which the results of a group fall.</summary>
+    /// <summary>Number of panels of two packs for the results of a group.</summary>
     public static int Panels<T>(int results) => DivideUp(results, 2 * Vector512<T>.Count);
 
     /// <summary>Rows of results that are computed from one staged band.</summary>
@@ -117,24 +124,30 @@ internal static unsafe class Convolution
         return rows;
     }
 
-    /// <summary>Units of work in a chunk.</summary>
+    /// <summary>Units of work per chunk.</summary>
     public static int UnitsPerChunk(double work) => (int)Math.Clamp(ChunkWork / Math.Max(1, work), 1, 64);
 
     public static int DivideUp(int x, int by) => (x + by - 1) / by;
 
     public static int Cut(int size, int index, int parts) => (int)((long)size * index / parts);
 
-    /// <summary>Multiplications of packs for an image with lanes along results: those between rows are lost; a single row of weights waits for the loads.</summary>
+    /// <summary>
+    /// Multiplications of packs per image with lanes along results. Those between rows are wasted. A single row of
+    /// weights waits for the loads.
+    /// </summary>
     private static double ResultCost<T>(in PlaneMap map, int results)
     {
         int bandRows = BandRows(map), width = Vector512<T>.Count, pitch = Stage.Create(map, bandRows, width, overrun: 0).Pitch;
         return (double)DivideUp(map.Rows, bandRows) * (results == 1 ? 2 : results) * DivideUp(((bandRows - 1) * pitch) + map.Columns, width) * (map.Taps + 2);
     }
 
-    /// <summary>Multiplications of packs for an image with lanes along filters: those beyond the last filter are lost, and the results must be transposed.</summary>
+    /// <summary>
+    /// Multiplications of packs per image with lanes along filters. Those beyond the last filter are wasted, and the
+    /// results must be transposed.
+    /// </summary>
     private static double FilterCost<T>(in PlaneMap map, int results) => (double)DivideUp(results, Vector512<T>.Count) * map.Rows * map.Columns * (map.Taps + 6);
 
-    /// <summary>Whether <see cref="ScatterJob{T}"/> makes the gradient of the input.</summary>
+    /// <summary>Whether <see cref="ScatterJob{T}"/> computes the gradient of the input.</summary>
     private static bool Scatters<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double scatter = ScatterJob<T>.Cost(shape), phases = 0;
@@ -196,7 +209,10 @@ internal static unsafe class Convolution
         }
     }
 
-    /// <summary>The weights of a phase, from (filter, channel, tap) to (channel, filter, tap from the last to the first).</summary>
+    /// <summary>
+    /// The weights of a phase, reordered from (filter, channel, tap) to (channel, filter, tap from the last to the
+    /// first).
+    /// </summary>
     private struct TurnJob<T> : IJob where T : unmanaged
     {
         public ConvolutionShape Sizes;

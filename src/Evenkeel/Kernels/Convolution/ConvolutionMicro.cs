@@ -5,12 +5,15 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The inner loops of <see cref="Convolution"/>: a tile of results, its sums in registers. Its sizes are type arguments, as in <see cref="GemmMicro"/>. Taps are addressed through a table of offsets (in bytes) into a <see cref="Stage"/>.
+/// The inner loops of <see cref="Convolution"/>: a tile of results with its sums in registers. The sizes of a tile are
+/// type arguments, as in <see cref="GemmMicro"/>. A table of offsets (in bytes) into a <see cref="Stage"/> addresses
+/// the taps.
 /// </summary>
 internal static unsafe class ConvolutionMicro
 {
     /// <summary>
-    /// Tiles of results, side by side: rows are filters, packs are neighbouring results. <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>, each one FMA chain in the order of t.
+    /// Tiles of results, side by side: rows are filters, packs are neighbouring results.
+    /// <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>. Each element is one FMA chain in the order of t.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Planes<T, TRows, TPacks>(nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
@@ -31,7 +34,8 @@ internal static unsafe class ConvolutionMicro
             Vector512<T> s60 = default, s61 = default, s62 = default, s63 = default;
             Vector512<T> s70 = default, s71 = default, s72 = default, s73 = default;
 
-            // A pointer for every second filter: the one between is addressed with the stride, and all fits the integer registers.
+            // There is a pointer for every second filter. The stride addresses the filter between, so all pointers fit
+            // the integer registers.
             T* w0 = w, w2 = w + (2 * wRow), w4 = w + (4 * wRow), w6 = w + (6 * wRow);
             for (nint* offset = table; offset < end; offset++)
             {
@@ -125,7 +129,9 @@ internal static unsafe class ConvolutionMicro
     }
 
     /// <summary>
-    /// A tile of results: rows are neighbouring results, lanes are filters. <c>c[i·2·width + lane] (+)= Σ_t x[offset t + i]·w[t·2·width + lane]</c>, each one FMA chain in the order of t.
+    /// A tile of results: rows are neighbouring results, lanes are filters.
+    /// <c>c[i·2·width + lane] (+)= Σ_t x[offset t + i]·w[t·2·width + lane]</c>.
+    /// Each element is one FMA chain in the order of t.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Filters<T, TRows, TPacks>(nint taps, nint* offsets, T* w, T* x, T* c, bool add)
@@ -228,8 +234,9 @@ internal static unsafe class ConvolutionMicro
     }
 
     /// <summary>
-    /// A tile of the gradient of the weights: rows are taps, lanes are filters. <c>c[i·cRow + lane] (+)= Σ x[offset i + row·pitch + column]·dy[(row·columns + column)·2·width + lane]</c> over a
-    /// block of results, each one FMA chain in their order.
+    /// A tile of the gradient of the weights: rows are taps, lanes are filters.
+    /// <c>c[i·cRow + lane] (+)= Σ x[offset i + row·pitch + column]·dy[(row·columns + column)·2·width + lane]</c> over a
+    /// block of results. Each element is one FMA chain in the order of the results.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Outer<T, TRows, TPacks>(nint rows, nint columns, T* x, nint* offsets, nint pitch, T* dy, T* c, bool add)
@@ -327,8 +334,9 @@ internal static unsafe class ConvolutionMicro
     }
 
     /// <summary>
-    /// A tile of the gradient of the weights: rows are filters, columns taps, lanes are neighbouring results. The lanes of <c>Σ dy[i·dyRow + q]·x[offset j + q]</c> are stored, or added, at
-    /// <c>c[i·cRow + j·width]</c>; somebody else adds them up.
+    /// A tile of the gradient of the weights: rows are filters, columns are taps, lanes are neighbouring results. The
+    /// lanes of <c>Σ dy[i·dyRow + q]·x[offset j + q]</c> are stored, or added, at <c>c[i·cRow + j·width]</c>. The
+    /// caller adds up the lanes later.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Lanes<T, TRows, TTaps>(nint length, T* dy, nint dyRow, T* x, nint* offsets, T* c, nint cRow, bool add)
@@ -415,8 +423,10 @@ internal static unsafe class ConvolutionMicro
     }
 
     /// <summary>
-    /// Tiles of the scattered gradient of the input, one for each of <paramref name="columns"/> neighbouring results: rows are results of a column, lanes are taps.
-    /// <c>c[i·cRow + lane] += Σ_p a[i·aRow + p·aColumn]·b[p·bRow + lane]</c>, each sum one FMA chain in the order of p; then a moves on by 1 and c by <paramref name="cStep"/>.
+    /// Tiles of the scattered gradient of the input, one per result of <paramref name="columns"/> neighbouring columns:
+    /// rows are results of a column, lanes are taps.
+    /// <c>c[i·cRow + lane] += Σ_p a[i·aRow + p·aColumn]·b[p·bRow + lane]</c>. Each sum is one FMA chain in the order of
+    /// p. For the next tile a advances by 1 and c by <paramref name="cStep"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scatter<T, TRows, TPacks>(nint columns, nint terms, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
@@ -439,7 +449,8 @@ internal static unsafe class ConvolutionMicro
             Vector512<T> s80 = default, s81 = default;
             Vector512<T> s90 = default, s91 = default;
 
-            // A pointer for every third row: those between are addressed with one and two strides, and all fits the integer registers.
+            // There is a pointer for every third row. One and two strides address the rows between, so all pointers fit
+            // the integer registers.
             T* a0 = a, a3 = a + (3 * aRow), a6 = a + (6 * aRow), a9 = a + (9 * aRow);
             T* from = b;
             for (nint left = terms; left > 0; left--, from += bRow)

@@ -1,12 +1,15 @@
 namespace Evenkeel.Kernels;
 
-/// <summary>The sizes of a convolution. Channels and filters are those of all groups; a window's position may begin <see cref="Top"/> rows above the input.</summary>
+/// <summary>
+/// The sizes of a convolution. Channels and filters are counted over all groups. A window may begin up to
+/// <see cref="Top"/> rows above the input.
+/// </summary>
 internal readonly record struct ConvolutionShape
 {
     /// <summary>Number of images.</summary>
     public int Images { get; init; }
 
-    /// <summary>Channels of the input, of all groups.</summary>
+    /// <summary>Channels of the input, over all groups.</summary>
     public int Channels { get; init; }
 
     /// <summary>Rows of an input plane.</summary>
@@ -15,7 +18,7 @@ internal readonly record struct ConvolutionShape
     /// <summary>Columns of an input plane.</summary>
     public int Width { get; init; }
 
-    /// <summary>Channels of the output, of all groups.</summary>
+    /// <summary>Channels of the output, over all groups.</summary>
     public int Filters { get; init; }
 
     /// <summary>Rows of the window.</summary>
@@ -32,7 +35,7 @@ internal readonly record struct ConvolutionShape
 
     public int DilationWidth { get; init; }
 
-    /// <summary>Rows of zeros above the input; those below follow from the size of the output.</summary>
+    /// <summary>Rows of zeros above the input. The size of the output determines those below.</summary>
     public int Top { get; init; }
 
     /// <summary>Columns of zeros left of the input.</summary>
@@ -46,16 +49,16 @@ internal readonly record struct ConvolutionShape
     /// <summary>Columns of an output plane.</summary>
     public int OutWidth { get; init; }
 
-    /// <summary>Channels of the input that a filter sees.</summary>
+    /// <summary>Channels of the input that a filter reads.</summary>
     public int GroupChannels => Channels / Groups;
 
-    /// <summary>Filters of a group.</summary>
+    /// <summary>Filters per group.</summary>
     public int GroupFilters => Filters / Groups;
 
     /// <summary>Places of the window.</summary>
     public int Window => KernelHeight * KernelWidth;
 
-    /// <summary>Weights of a filter: the terms of an output element.</summary>
+    /// <summary>Weights per filter: the terms of an output element.</summary>
     public int Taps => GroupChannels * Window;
 
     /// <summary>Values of an input plane.</summary>

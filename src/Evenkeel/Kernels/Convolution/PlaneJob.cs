@@ -5,20 +5,20 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>One <see cref="PlaneMap"/> over all images and groups: a chunk is some bands of rows.</summary>
+/// <summary>Computes one <see cref="PlaneMap"/> over all images and groups. A chunk is some bands of rows.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <summary>Packs of the longest tile.</summary>
     public const int MaxPacks = 4;
 
-    /// <summary>Rows of a tile of two packs, and of one of four: 16 of 32 registers.</summary>
+    /// <summary>Rows of a tile of two packs, and of a tile of four packs: both take 16 of 32 registers.</summary>
     private const int ShortRows = 8, LongRows = 4;
 
-    /// <summary>Rows of the tile of one pack where there are 16 registers and a pack takes two.</summary>
+    /// <summary>Rows of the tile of one pack if there are 16 registers and a pack takes two.</summary>
     private const int NarrowRows = 6;
 
-    /// <summary>Taps of tiles that go side by side.</summary>
+    /// <summary>Up to this number of taps, several tiles run side by side.</summary>
     private const int RunTaps = 256;
 
     /// <summary>Results of a tile with lanes along filters: 20 of 32 registers.</summary>
@@ -27,10 +27,13 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     public PlaneMap Map;
     public Stage Stage;
     public int Images, Groups, Results, BandRows, Bands, Units, PerChunk, ResultPlane, ResultWidth, RowStep, ColumnStep;
-    /// <summary>Whether lanes are filters, not neighbouring results; then the weights are panels of two packs: [group][panel][tap][lane].</summary>
+    /// <summary>
+    /// True if lanes are filters, false if they are neighbouring results. If true, the weights are panels of two packs:
+    /// [group][panel][tap][lane].
+    /// </summary>
     public bool AlongFilters;
 
-    /// <summary>Whether max(y, 0) is stored; results are then contiguous.</summary>
+    /// <summary>Whether max(y, 0) is stored. The results are then contiguous.</summary>
     public bool FuseReLU;
 
     public T* Source, SourceEnd, Weight, Bias, Result;
@@ -74,7 +77,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         }
     }
 
-    /// <summary>A ReLU over a band of all results, which has just been written and is in the cache.</summary>
+    /// <summary>A ReLU over a band of all results. The band has just been written, so it is in the cache.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Clip(T* result, int rows)
     {
@@ -89,12 +92,12 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
             }
 
             for (int j = 0; j <= count - width; j += width) Simd.Store(y + j, ReLUEpilogue.Apply(Simd.Load(y + j)));
-            // What the last pack overlaps is clipped twice, which changes nothing.
+            // The overlap of the last pack is clipped twice, which changes nothing.
             Simd.Store(y + count - width, ReLUEpilogue.Apply(Simd.Load(y + count - width)));
         }
     }
 
-    /// <summary>All sums of a band: chunks of taps, tiles of packs, tiles of filters.</summary>
+    /// <summary>All sums of a band: loops over chunks of taps, tiles of packs, tiles of filters.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Sum(T* stage, T* weight, T* sums, nint sumsRow, int length)
     {
@@ -106,7 +109,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         {
             int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
 
-            // With few taps several tiles go side by side: what they read stays in a first-level cache.
+            // With few taps several tiles run side by side: the values that they read stay in a first-level cache.
             int run = Math.Max(1, RunTaps / count);
             for (int pack = 0; pack < packs;)
             {
@@ -164,7 +167,10 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         }
     }
 
-    /// <summary>All results of a band with lanes along filters: panels of filters, chunks of taps, rows, tiles of a row.</summary>
+    /// <summary>
+    /// All results of a band with lanes along filters: loops over panels of filters, chunks of taps, rows, tiles of a
+    /// row.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void SumFilters(T* stage, T* weight, T* sums, T* result, int rows, T* bias)
     {
@@ -230,7 +236,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         }
     }
 
-    /// <summary>From the sums, whose rows are a pitch apart, to the result plane.</summary>
+    /// <summary>Copies the sums, whose rows lie a pitch apart, into the result plane.</summary>
     private readonly void CopyOut(T* sums, T* result, int rows, T bias)
     {
         int columns = Map.Columns, pitch = Stage.Pitch;
@@ -252,7 +258,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
             return;
         }
 
-        // A pack runs over into the next rows, which are written later; not behind the last one, which is somebody else's.
+        // A pack may run over into the next rows, which are written later. It must not run beyond the last row, because
+        // that memory belongs to another chunk.
         int free = resultRow == columns ? Math.Max(0, rows - ((Width + columns - 1) / columns) + 1) : 0;
         CopyShortRows(sums, pitch, result, resultRow, free, bias);
         Vector512<T> shift = Simd.Broadcast(bias);

@@ -1,9 +1,13 @@
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// A map from planes to planes whose results are sums over a window: result[i, j] = Σ_c,u,v w[c,u,v]·source[c, i·stride + u·dilation - top, j·stride + v·dilation - left], with zeros beside the source.
+/// A map from planes to planes whose results are sums over a window: result[i, j] = Σ_c,u,v w[c,u,v]·source[c, i·stride
+/// + u·dilation - top, j·stride + v·dilation - left], with zeros beside the source.
 /// </summary>
-/// <remarks>The forward pass is one; the gradient of the input is one for each place of a pixel between two steps of the window (its phase).</remarks>
+/// <remarks>
+/// The forward pass is one map. The gradient of the input is one map per phase: the place of a pixel between two steps
+/// of the window.
+/// </remarks>
 internal readonly record struct PlaneMap
 {
     public int Channels { get; init; }
@@ -24,25 +28,25 @@ internal readonly record struct PlaneMap
 
     public int DilationWidth { get; init; }
 
-    /// <summary>Rows of zeros above the source; rows of the source that no window sees where it is negative.</summary>
+    /// <summary>Rows of zeros above the source. If negative, no window reads the first -Top rows.</summary>
     public int Top { get; init; }
 
-    /// <summary>Columns of zeros left of the source, or less.</summary>
+    /// <summary>Columns of zeros left of the source. If negative, no window reads the first -Left columns.</summary>
     public int Left { get; init; }
 
     /// <summary>Rows of results.</summary>
     public int Rows { get; init; }
 
-    /// <summary>Results of a row.</summary>
+    /// <summary>Results per row.</summary>
     public int Columns { get; init; }
 
-    /// <summary>Terms of a result.</summary>
+    /// <summary>Terms per result.</summary>
     public int Taps => Channels * KernelHeight * KernelWidth;
 
-    /// <summary>Rows of the source, with those of zeros, under a number of rows of results.</summary>
+    /// <summary>Rows of the source, with the rows of zeros, under a number of rows of results.</summary>
     public int RowsUnder(int rows) => ((rows - 1) * StrideHeight) + ((KernelHeight - 1) * DilationHeight) + 1;
 
-    /// <summary>Columns of the source, with those of zeros, under a row of results.</summary>
+    /// <summary>Columns of the source, with the columns of zeros, under a row of results.</summary>
     public int ColumnsUnder => ((Columns - 1) * StrideWidth) + ((KernelWidth - 1) * DilationWidth) + 1;
 
     /// <summary>The forward pass of one group.</summary>
@@ -83,29 +87,30 @@ internal readonly record struct PlaneMap
 }
 
 /// <summary>
-/// Along one dimension: the pixels h ≡ phase - padding (mod stride), and the taps u that reach them.
+/// One phase along one dimension: the pixels h ≡ phase - padding (mod stride), and the taps u that reach them.
 /// </summary>
 /// <remarks>
-/// h + padding = i·stride + u·dilation, so a pixel is reached by the taps with u·dilation ≡ phase (mod stride), from i = (h + padding - u·dilation)/stride. These taps
-/// are equally far apart; with the last one first, i grows with the tap, as in a forward pass.
+/// h + padding = i·stride + u·dilation. So the taps with u·dilation ≡ phase (mod stride) reach a pixel,
+/// from i = (h + padding - u·dilation)/stride. These taps have equal distances. With the last tap first, i grows with
+/// the tap, as in a forward pass.
 /// </remarks>
 internal readonly record struct Phase
 {
     /// <summary>The first pixel.</summary>
     public int First { get; private init; }
 
-    /// <summary>Number of pixels, stride apart.</summary>
+    /// <summary>Number of pixels; they lie a stride apart.</summary>
     public int Count { get; private init; }
 
     /// <summary>Number of taps that reach them.</summary>
     public int Taps { get; private init; }
 
-    /// <summary>The largest of these taps; the others follow downwards, <see cref="TapStep"/> apart.</summary>
+    /// <summary>The largest of these taps. The others follow downwards, <see cref="TapStep"/> apart.</summary>
     public int LastTap { get; private init; }
 
     public int TapStep { get; private init; }
 
-    /// <summary>Distance, in windows, of the places from which neighbouring taps reach a pixel.</summary>
+    /// <summary>Distance, in windows, between the places from which neighbouring taps reach a pixel.</summary>
     public int Dilation { get; private init; }
 
     /// <summary>Zeros before the first window.</summary>

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>Puts planes whose values lie side by side one behind the other.</summary>
+/// <summary>Copies planes whose values lie side by side into planes that lie one after the other.</summary>
 internal static unsafe class PlaneTranspose
 {
     /// <summary><c>result[c·plane + p] = source[p·row + c] (+ bias[c])</c> for <paramref name="count"/> places of <paramref name="channels"/> channels.</summary>

@@ -5,11 +5,15 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>The gradient of the input where lanes of taps pay: dy times the weights of a row of taps is added to the row of the input that it came from.</summary>
+/// <summary>
+/// The gradient of the input for shapes in which lanes of taps are faster. dy times the weights of a row of taps is
+/// added to the row of the input that the taps read.
+/// </summary>
 /// <remarks>
-/// The gradient of an image is held with its channels side by side, zeros included: then the taps of a window's row, with all their channels, are one run of lanes, and no product with a zero is
-/// made beside the planes. A tile is some results of a column (their windows lie on different rows, so no addition waits for the one before) by one or two packs of lanes, with the filters as terms.
-/// A chunk is some images.
+/// The gradient of an image is held with its channels side by side and with its zeros. Then the taps of a window's row,
+/// with all their channels, are one run of lanes, and no product has a padding zero as a factor. A tile is some results
+/// of a column by one or two packs of lanes, with the filters as terms. The windows of these results lie on different
+/// rows, so no addition waits for the one before. A chunk is some images.
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
@@ -23,12 +27,14 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
 
     private static int Width => Vector512<T>.Count;
 
-    /// <summary>Rows of an image's gradient, zeros included.</summary>
+    /// <summary>Rows of an image's gradient, with the zeros.</summary>
     private readonly int Rows => ((_shape.OutHeight - 1) * _shape.StrideHeight) + ((_shape.KernelHeight - 1) * _shape.DilationHeight) + 1;
 
     private readonly int Columns => ((_shape.OutWidth - 1) * _shape.StrideWidth) + ((_shape.KernelWidth - 1) * _shape.DilationWidth) + 1;
 
-    /// <summary>Lanes of a run of taps: those of a row of the window, or with a dilation of one of its points.</summary>
+    /// <summary>
+    /// Lanes of a run of taps. A run is a row of the window; with a dilation it is one point of the window.
+    /// </summary>
     private readonly int Lanes => _shape.DilationWidth == 1 ? _shape.KernelWidth * _shape.GroupChannels : _shape.GroupChannels;
 
     /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
@@ -39,18 +45,18 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
         return shape.Filters * job._runs * job._packs * Width;
     }
 
-    /// <summary>What an image costs, in multiplications of packs, or infinity where the form does not apply.</summary>
+    /// <summary>The cost per image in multiplications of packs; infinity if the form does not apply.</summary>
     public static double Cost(in ConvolutionShape shape)
     {
         var job = new ScatterJob<T>();
         job.Plan(shape);
 
-        // An image is not cut into bands: it must be small, and there must be some.
+        // An image is not cut into bands. So the image must be small, and there must be several images.
         if (shape.Images < 8 || (long)job.Rows * job.Columns * shape.GroupChannels > 1 << 16) return double.PositiveInfinity;
         return shape.Groups * (((double)shape.OutPlane * job._runs * job._packs * (shape.GroupFilters + 4)) + (1.5 * shape.Plane * shape.GroupChannels));
     }
 
-    /// <summary>dx, made of dy and the weights.</summary>
+    /// <summary>dx from dy and the weights.</summary>
     public static void Run(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch)
     {
         var job = new ScatterJob<T>();
@@ -88,7 +94,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
         }
     }
 
-    /// <summary>Adds every product of dy and a run of taps where it belongs.</summary>
+    /// <summary>Adds each product of dy and a run of taps at its place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Add(T* dy, T* weight, T* sums)
     {
@@ -117,7 +123,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
                             continue;
                         }
 
-                        // Pack by pack within a column: the additions keep their order.
+                        // Pack by pack within a column, so the additions keep their order.
                         for (int j = 0; j < _shape.OutWidth; j++)
                         {
                             T* to = c + (j * step);
@@ -168,7 +174,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
         }
     }
 
-    /// <summary>Takes the gradient of the pixels out of the zeros around them, channel by channel.</summary>
+    /// <summary>Copies the gradient of the pixels, without the zeros around them, channel by channel.</summary>
     private readonly void CopyOut(T* sums, T* dx)
     {
         int channels = _shape.GroupChannels, rows = Rows, columns = Columns;
@@ -189,7 +195,7 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
         }
     }
 
-    /// <summary>The weights of a group as [run of taps][filter][lane], zero in the lanes behind a run.</summary>
+    /// <summary>The weights of a group as [run of taps][filter][lane]. The lanes behind a run are zero.</summary>
     private struct WeightsJob : IJob
     {
         public ScatterJob<T> Scatter;

@@ -4,32 +4,34 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The layout of a copy of source planes, or of a band of their rows, in which every tap reads with a fixed offset and neighbouring results read neighbouring values.
+/// The layout of a copy of source planes, or of a band of their rows. In it every tap reads at a fixed offset, and
+/// neighbouring results read neighbouring values.
 /// </summary>
 /// <remarks>
-/// <para>Rows lie one behind the other, <see cref="Pitch"/> apart, zeros beside the source included. Result (i, j) is number q = i·pitch + j, and its tap reads at q + offset: so packs of results run on
-/// over the ends of rows, and only the few results between two rows are computed for nothing.</para>
-/// <para>With a stride of 1 the zeros right of a row are those left of the next one. With a larger stride the rows and columns of a plane are dealt out to
-/// stride x stride smaller planes (phases), in which the window moves by 1.</para>
+/// <para>Rows lie one after the other, <see cref="Pitch"/> apart, with the zeros beside the source. Result (i, j) has
+/// number q = i·pitch + j, and its tap reads at q + offset. So packs of results run over the ends of rows, and only the
+/// few results between two rows are computed in vain.</para>
+/// <para>With a stride of 1 the zeros right of a row are those left of the next one. With a larger stride the rows and
+/// columns of a plane are split into stride x stride smaller planes (phases), in which the window moves by 1.</para>
 /// </remarks>
 internal readonly unsafe record struct Stage
 {
     private PlaneMap Map { get; init; }
 
-    /// <summary>From a row of results to the next.</summary>
+    /// <summary>Distance from a row of results to the next.</summary>
     public int Pitch { get; private init; }
 
     private int PhasePlane { get; init; }
 
     private nint ChannelStride { get; init; }
 
-    /// <summary>Elements of the copy, with room for a last pack that runs over.</summary>
+    /// <summary>Elements of the copy, with room for a last pack that runs over its end.</summary>
     public nint Count { get; private init; }
 
-    /// <param name="map">What is computed from the copy.</param>
+    /// <param name="map">The map that reads the copy.</param>
     /// <param name="rows">Rows of results that are computed from one copy.</param>
-    /// <param name="width">Elements of a pack.</param>
-    /// <param name="overrun">Elements that may be read, and ignored, behind the last result.</param>
+    /// <param name="width">Elements per pack.</param>
+    /// <param name="overrun">Elements behind the last result that may be read and are ignored.</param>
     public static Stage Create(in PlaneMap map, int rows, int width, int overrun)
     {
         int rowsUnder = map.RowsUnder(rows), columnsUnder = map.ColumnsUnder;
@@ -40,7 +42,7 @@ internal readonly unsafe record struct Stage
             : Math.Max(map.Width + Math.Max(map.Left, right), map.Columns);
         int phasePlane = DivideUp(rowsUnder, map.StrideHeight) * pitch;
 
-        // The last row's right zeros, and a pack that begins with the last result, stay within the channel.
+        // The zeros right of the last row, and a pack that begins with the last result, stay within the channel.
         nint channel = ((nint)phasePlane * map.StrideHeight * map.StrideWidth) + columnsUnder - Math.Min(columnsUnder, pitch) + width;
         return new Stage { Map = map, Pitch = pitch, PhasePlane = phasePlane, ChannelStride = channel, Count = (channel * map.Channels) + overrun + width };
     }
@@ -62,7 +64,10 @@ internal readonly unsafe record struct Stage
         }
     }
 
-    /// <summary>Copies what the results of rows <paramref name="row0"/> .. <paramref name="row0"/> + <paramref name="rows"/> - 1 are computed from.</summary>
+    /// <summary>
+    /// Copies the source of the results of rows <paramref name="row0"/> .. <paramref name="row0"/> +
+    /// <paramref name="rows"/> - 1.
+    /// </summary>
     /// <param name="source">The first channel.</param>
     /// <param name="end">The end of the memory that may be read.</param>
     /// <param name="target">The copy.</param>
@@ -79,7 +84,9 @@ internal readonly unsafe record struct Stage
         }
     }
 
-    /// <summary>Rows with their zeros, upwards: a pack may run over into what is written next.</summary>
+    /// <summary>
+    /// Copies rows with their zeros, in rising order: a pack may run over into the row that is written next.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CopyRows<T>(T* source, T* end, T* target, int top, int rows) where T : unmanaged
     {

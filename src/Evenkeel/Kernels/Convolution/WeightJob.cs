@@ -5,21 +5,26 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>The gradient of the weights: a chunk is some bands of rows of some images, for a block of filters.</summary>
+/// <summary>
+/// The gradient of the weights. A chunk is some bands of rows of some images, for a block of filters.
+/// </summary>
 /// <remarks>
-/// Two forms, by the shape. Lanes along filters: dy is transposed, a tap's value times a pack of filters; the sums are finished. Lanes along results, for few filters: dy is copied with the pitch of
-/// the stage and zeros between its rows, a filter's pack times the pack under a tap; the lanes are added at the very end.
-/// A chunk adds up its bands in order, and the chunks are added in order.
+/// There are two forms; the shape chooses. Lanes along filters: dy is transposed, and a term is a tap's value times a
+/// pack of filters. The sums are finished. Lanes along results, for few filters: dy is copied with the pitch of the
+/// stage and with zeros between its rows, and a term is a filter's pack times the pack under a tap. The lanes are added
+/// at the very end. A chunk adds up its bands in order, and the chunks are added in order.
 /// </remarks>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
 {
-    /// <summary>Results that are added up in one chain of the first form: two packs of them are a first-level cache.</summary>
+    /// <summary>
+    /// Results per chain of additions in the first form: two packs of them fill a first-level cache.
+    /// </summary>
     private const int ChainLength = 256;
 
     private const int MaxChunks = 16;
 
-    /// <summary>Elements of partial sums, at most, unless one chunk alone has more.</summary>
+    /// <summary>The largest number of elements of partial sums, unless one chunk alone has more.</summary>
     private const long PartialElements = 1 << 22;
 
     private PlaneMap _map;
@@ -33,7 +38,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
 
     private static int Width => Vector512<T>.Count;
 
-    /// <summary>Packs of two, in which the filters of a group fall.</summary>
+    /// <summary>Number of pairs of packs for the filters of a group.</summary>
     private readonly int Panels => Convolution.Panels<T>(_shape.GroupFilters);
 
     /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
@@ -44,7 +49,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         return (int)(Convolution.OffsetCount(shape.Taps) + (job._chunks * job._partialCount));
     }
 
-    /// <summary>dweight, made of dy and x.</summary>
+    /// <summary>dweight from dy and x.</summary>
     public static void Run(in ConvolutionShape shape, T* dy, T* x, T* dweight, T* scratch)
     {
         if (shape.Images == 0)
@@ -163,7 +168,9 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         }
     }
 
-    /// <summary>Copies rows of dy with the stage's pitch and zeros between them and behind the last one.</summary>
+    /// <summary>
+    /// Copies rows of dy with the stage's pitch, and with zeros between them and behind the last one.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Spread(T* from, T* end, T* dy, nint dyRow, int rows)
     {
@@ -182,7 +189,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
                     for (int j = 0; j < columns; j += width) Simd.Store(to + j, Simd.Load(source + j));
                 }
 
-                // The gap; behind the last row, all that the packs reach.
+                // The gap between rows. Behind the last row it is everything that the packs reach.
                 T* stop = row == rows - 1 ? dy + dyRow : to + pitch;
                 for (T* zero = to + columns; zero < stop; zero += width) Simd.Store(zero, Vector512<T>.Zero);
             }
@@ -275,7 +282,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
 
     private static nint Align(nint bytes) => (bytes + Simd.Alignment - 1) & -Simd.Alignment;
 
-    /// <summary>Adds the chunks' sums, and the lanes.</summary>
+    /// <summary>Adds the sums of the chunks, and then the lanes.</summary>
     private struct CombineJob : IJob
     {
         public WeightJob<T> Weights;

@@ -3,7 +3,10 @@ using System.Runtime.CompilerServices;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>The position of the largest value along the middle one of three dimensions; the first of equals, and the first NaN where there is one.</summary>
+/// <summary>
+/// The position of the largest value along the middle one of three dimensions. Of equal values the first one counts; if
+/// there is a NaN, the first NaN counts.
+/// </summary>
 internal static unsafe class ArgMax
 {
     private const int ChunkElements = 1 << 14;
@@ -38,7 +41,7 @@ internal static unsafe class ArgMax
                     {
                         T value = x[((long)l * Inner) + i];
 
-                        // False only where value is not above best: a NaN enters, and nothing replaces it.
+                        // False if value is not above best. A NaN replaces best, and nothing replaces a NaN.
                         if (value <= best || T.IsNaN(best)) continue;
                         best = value;
                         position = l;

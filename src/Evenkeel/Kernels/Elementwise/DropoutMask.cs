@@ -5,14 +5,17 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Random masks from Philox4x32-10, eight blocks at a time: element 32·g + 8·w + l is decided by word w of block 8·g + l, so each is a function of its position.
+/// Random masks from Philox4x32-10, eight blocks at a time. Word w of block 8·g + l decides element 32·g + 8·w + l, so
+/// each element is a function of its position.
 /// </summary>
 internal static unsafe class DropoutMask
 {
     private const int GroupElements = 32;
     private const int ChunkElements = 1 << 14;
 
-    /// <summary>mask[i] = 0 where the element's word is below <paramref name="threshold"/>, else <paramref name="kept"/>.</summary>
+    /// <summary>
+    /// mask[i] = 0 if the element's word is below <paramref name="threshold"/>, else <paramref name="kept"/>.
+    /// </summary>
     public static void Fill<T>(T* mask, int count, ulong key, ulong draw, ulong threshold, T kept) where T : unmanaged, IFloatingPointIeee754<T> =>
         Workers.Run((int)(((long)count + ChunkElements - 1) / ChunkElements), new Job<T> { Mask = mask, Count = count, Key = key, Draw = draw, Threshold = threshold, Kept = kept });
 
@@ -39,7 +42,7 @@ internal static unsafe class DropoutMask
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private readonly void Group(T* mask, ulong block)
         {
-            // 32-bit words in 64-bit lanes: a product of two words fits its lane.
+            // 32-bit words are held in 64-bit lanes: a product of two words fits its lane.
             Vector512<ulong> low = Vector512.Create(0xFFFFFFFFul);
             Vector512<ulong> counter = Vector512.Create(block) + Vector512<ulong>.Indices;
             Vector512<ulong> c0 = counter & low, c1 = counter >>> 32, c2 = Vector512.Create(Draw & 0xFFFFFFFF), c3 = Vector512.Create(Draw >> 32);

@@ -3,17 +3,21 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>What happens to y before it is stored: a type, so that the loop is compiled with it.</summary>
+/// <summary>
+/// A function of y that is applied before y is stored. It is a type, so the loop is compiled with it.
+/// </summary>
 internal interface IEpilogue
 {
     /// <summary>The value that is stored.</summary>
     static abstract Vector512<T> Apply<T>(Vector512<T> y);
 
-    /// <summary>dL/dy made of the gradient of the stored value; y is computed anew by the forward's own expression.</summary>
+    /// <summary>
+    /// dL/dy from the gradient of the stored value. y is computed again by the same expression as in the forward pass.
+    /// </summary>
     static abstract Vector512<T> Backward<T>(Vector512<T> y, Vector512<T> dy);
 }
 
-/// <summary>Nothing happens to y.</summary>
+/// <summary>Stores y unchanged.</summary>
 internal readonly struct NoEpilogue : IEpilogue
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -23,7 +27,9 @@ internal readonly struct NoEpilogue : IEpilogue
     public static Vector512<T> Backward<T>(Vector512<T> y, Vector512<T> dy) => dy;
 }
 
-/// <summary>A ReLU fused into the norm: the same bits as the two layers one after the other, also where y is NaN.</summary>
+/// <summary>
+/// A ReLU fused into the norm. It gives the same bits as the two layers one after the other, also if y is NaN.
+/// </summary>
 internal readonly struct ReLUEpilogue : IEpilogue
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

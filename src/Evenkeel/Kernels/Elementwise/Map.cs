@@ -5,24 +5,28 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// A formula of up to three operands on packs: a struct of one to three lines, whose loops are in <see cref="Map"/> and <see cref="Reduce"/>.
+/// A formula of up to three operands on packs: a struct of one to three lines. Its loops are in <see cref="Map"/> and
+/// <see cref="Reduce"/>.
 /// </summary>
 internal interface IFormula<T> where T : unmanaged
 {
-    /// <summary>Whether the second operand is read; where not, it is zero.</summary>
+    /// <summary>Whether the second operand is read; if not, it is zero.</summary>
     static abstract bool ReadsB { get; }
 
-    /// <summary>Whether the third operand is read; where not, it is zero.</summary>
+    /// <summary>Whether the third operand is read; if not, it is zero.</summary>
     static abstract bool ReadsC { get; }
 
     /// <summary>The formula's value for one pack of each operand.</summary>
     Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c);
 }
 
-/// <summary>Elementwise loops: y[i] = f(a[i], b[i], c[i]), contiguous or with broadcasting. y may be one of the operands that are not repeated.</summary>
+/// <summary>
+/// Elementwise loops: y[i] = f(a[i], b[i], c[i]), contiguous or with broadcasting. y may be one of the operands that
+/// are not repeated.
+/// </summary>
 internal static unsafe class Map
 {
-    /// <summary>Elements of a chunk: what is below runs on the calling thread.</summary>
+    /// <summary>Elements per chunk. A smaller operation runs on the calling thread.</summary>
     public const int ChunkElements = 1 << 15;
 
     /// <summary>y[i] = f(a[i], b[i], c[i]) for i below <paramref name="count"/>.</summary>
@@ -31,7 +35,7 @@ internal static unsafe class Map
         where TFormula : struct, IFormula<T> =>
         Workers.Run(Chunks(count), new ContiguousJob<T, TFormula> { A = a, B = b, C = c, Y = y, Count = count, Formula = formula });
 
-    /// <summary>y[i] = f(a[..], b[..], c[..]), where the plan says which element of each operand belongs to element i of y.</summary>
+    /// <summary>y[i] = f(a[..], b[..], c[..]). The plan gives the element of each operand for element i of y.</summary>
     public static void Broadcast<T, TFormula>(in BroadcastPlan plan, T* a, T* b, T* c, T* y, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TFormula : struct, IFormula<T> =>
@@ -66,8 +70,9 @@ internal static unsafe class Map
             return;
         }
 
-        // The last pack overlaps the one before it. It is loaded first, because y may be one of the operands. The formula stands once in the loop: a long one, like the
-        // sigmoid's, twice would be more than the JIT inlines where a pack is two halves.
+        // The last pack overlaps the one before it. It is loaded first, because y may be one of the operands. The
+        // formula stands only once in the loop. A long formula, like the sigmoid's, twice would be more than the JIT
+        // inlines if a pack is two halves.
         int last = count - width;
         Vector512<T> lastA = Simd.Load(a + last);
         Vector512<T> lastB = TFormula.ReadsB ? Simd.Load(b + last) : default;
@@ -84,7 +89,7 @@ internal static unsafe class Map
         }
     }
 
-    /// <summary>Fewer elements than a pack holds.</summary>
+    /// <summary>The loop for fewer elements than a pack holds.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Short<T, TFormula>(T* a, T* b, T* c, T* y, int count, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -118,7 +123,7 @@ internal static unsafe class Map
             }
         }
 
-        /// <summary>A run along the innermost dimension, where an operand either advances by one or stands still.</summary>
+        /// <summary>A run along the innermost dimension. Each operand advances by one or repeats one element.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Row(T* a, T* b, T* c, T* y, int length)
         {
@@ -156,8 +161,9 @@ internal static unsafe class Map
 }
 
 /// <summary>
-/// Which element of each of three operands belongs to an element of the result: dimensions of the result with the steps of the operands, 0 where an
-/// operand is repeated; dimensions that can be walked as one are merged.
+/// The element of each of three operands that belongs to an element of the result. It holds the dimensions of the
+/// result and the steps of the operands; a step is 0 if the operand is repeated. Dimensions that can be walked as one
+/// are merged.
 /// </summary>
 internal unsafe struct BroadcastPlan
 {
@@ -169,7 +175,7 @@ internal unsafe struct BroadcastPlan
     private fixed int _b[MaxRank];
     private fixed int _c[MaxRank];
 
-    /// <summary>Elements of the result.</summary>
+    /// <summary>Number of elements of the result.</summary>
     public int Count { get; private set; }
 
     /// <summary>Length of the innermost dimension, 1 or more.</summary>
@@ -213,7 +219,7 @@ internal unsafe struct BroadcastPlan
         return plan;
     }
 
-    /// <summary>Where the operands' elements for a run along the innermost dimension begin.</summary>
+    /// <summary>The first elements of the operands for a run along the innermost dimension.</summary>
     public readonly void Offsets(int row, out int a, out int b, out int c)
     {
         a = b = c = 0;

@@ -10,11 +10,13 @@ internal static unsafe class Permute
     private const int ChunkElements = 1 << 15;
 
     /// <summary>
-    /// y, of the given sizes and contiguous, from x, where <paramref name="steps"/> says how far x's elements lie apart along each dimension of y.
+    /// Fills y, contiguous and of the given sizes, from x. <paramref name="steps"/> holds the distances between x's
+    /// elements along each dimension of y.
     /// </summary>
     public static void Run<T>(T* x, T* y, ReadOnlySpan<int> sizes, ReadOnlySpan<int> steps) where T : unmanaged
     {
-        // The walk is over squares of two dimensions: y's innermost one and the one that is innermost in x, so that both sides use whole cache lines.
+        // The walk is over squares of two dimensions, the innermost one of y and the innermost one of x. So both sides
+        // use whole cache lines.
         int count = 1;
         foreach (int size in sizes) count *= size;
         if (count == 0) return;

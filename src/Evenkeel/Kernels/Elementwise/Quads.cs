@@ -5,13 +5,15 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>What a pooling over quads (two rows by two columns) does with one quad.</summary>
+/// <summary>The rule of a pooling for one quad (two rows by two columns).</summary>
 internal unsafe interface IQuadRule
 {
-    /// <summary>Eight quads of floats from sixteen columns of two rows: the results in the low halves of the lanes.</summary>
+    /// <summary>
+    /// Eight quads of floats from sixteen columns of two rows. The results are in the low halves of the lanes.
+    /// </summary>
     static abstract Vector512<ulong> Forward(Vector512<float> top, Vector512<float> bottom);
 
-    /// <summary>One quad of doubles; the result in the lower lane.</summary>
+    /// <summary>One quad of doubles. The result is in the lower lane.</summary>
     static abstract Vector128<double> Forward(Vector128<double> top, Vector128<double> bottom);
 
     /// <summary>One quad of floats.</summary>
@@ -20,10 +22,12 @@ internal unsafe interface IQuadRule
     /// <summary>Whether the gradient needs x.</summary>
     static abstract bool ReadsX { get; }
 
-    /// <summary>The gradients of eight quads; dy in the low halves of the lanes, zero in the high ones.</summary>
+    /// <summary>
+    /// The gradients of eight quads. dy is in the low halves of the lanes, and the high halves are zero.
+    /// </summary>
     static abstract void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom);
 
-    /// <summary>The gradients of one quad of doubles; dy in both lanes.</summary>
+    /// <summary>The gradients of one quad of doubles. dy is in both lanes.</summary>
     static abstract void Backward(Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop, out Vector128<double> dBottom);
 
     /// <summary>The gradients of one quad of floats.</summary>
@@ -31,11 +35,13 @@ internal unsafe interface IQuadRule
 }
 
 /// <summary>
-/// Pooling with windows of 2 x 2 side by side. A pair of neighbouring floats is a 64-bit lane: its left one is the low half, a shift brings the right one there.
+/// Pooling with windows of 2 x 2 side by side. A pair of neighbouring floats is one 64-bit lane. The left float is the
+/// low half; a shift moves the right one there.
 /// </summary>
 /// <remarks>
-/// Rows narrower than a pack are done by one pack that reads on into the next row and writes beyond its own results, which the next row then overwrites; the last rows of a
-/// chunk, where that would leave the chunk, are done one by one.
+/// A row narrower than a pack is done by one pack. The pack reads on into the next row and writes beyond its own
+/// results; the next row then overwrites them. The last rows of a chunk are done one by one if the pack would leave the
+/// chunk.
 /// </remarks>
 internal static unsafe class Quads
 {
@@ -48,7 +54,7 @@ internal static unsafe class Quads
         where TRule : struct, IQuadRule =>
         Workers.Run(planes.Chunks, new ForwardJob<T, TRule> { X = x, Y = y, Planes = planes });
 
-    /// <summary>dx from dy, and x where the rule reads it; the planes' sizes are even.</summary>
+    /// <summary>dx from dy, and from x if the rule reads it. The sizes of the planes are even.</summary>
     public static void Backward<T, TRule>(T* dy, T* x, T* dx, in PoolPlanes planes)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRule : struct, IQuadRule =>
@@ -68,7 +74,7 @@ internal static unsafe class Quads
             int rows = Planes.Rows.Output, width = Planes.Columns.Input, results = Planes.Columns.Output;
             if ((Planes.Rows.Input & 1) == 0)
             {
-                // Planes of an even height are one high plane.
+                // Planes of an even height can be walked as one high plane.
                 Plane(x, y, rows * count, width, results);
                 return;
             }
@@ -114,7 +120,10 @@ internal static unsafe class Quads
         }
     }
 
-    /// <summary>Rows of results, from the first on, for which a whole pack of each input row and half a pack of results lie inside the plane.</summary>
+    /// <summary>
+    /// The number of rows of results, from the first one, for which a whole pack of each input row and half a pack of
+    /// results lie inside the plane.
+    /// </summary>
     private static int SafeRows(int rows, int width, int results)
     {
         int byResults = rows - ((Half + results - 1) / results) + 1;
@@ -122,12 +131,13 @@ internal static unsafe class Quads
         return (2 * rows * width) - Pack - width < 0 ? 0 : Math.Max(0, Math.Min(byResults, byInputs));
     }
 
-    // The rule stands once in each loop: twice would be more than the JIT inlines where a pack is two halves.
+    // The rule stands only once in each loop: twice would be more than the JIT inlines if a pack is two halves.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ForwardRows<TRule>(float* x, float* y, int rows, int width, int results) where TRule : struct, IQuadRule
     {
-        // The last pack of a row overlaps the one before it; where the row is narrower than a pack there is one, from its start.
+        // The last pack of a row overlaps the one before it. If the row is narrower than a pack, there is only one
+        // pack, from the start of the row.
         int last = Math.Max(0, (2 * results) - Pack);
         for (int row = 0; row < rows; row++)
         {

@@ -8,9 +8,10 @@ namespace Evenkeel.Kernels;
 /// Sums of terms over some of a tensor's dimensions: result[k] = Σ f(a[i], b[i], c[k]) / divisor over all i that belong to k.
 /// </summary>
 /// <remarks>
-/// Lanes add up in T over at most 64 packs; then they are added in double, in index order. Long sums are cut into parts that depend on the shape only.
-/// Where that leaves the range of float, the part is summed again with every term in double: a sum is infinite or NaN only if one of its terms is.
-/// Two walks: rows, where the innermost dimension is summed, and columns, where it is kept.
+/// Lanes add up in T over at most 64 packs; then they are added in double, in index order. Long sums are cut into parts
+/// that depend on the shape only. If a part leaves the range of float, it is summed again with every term in double. So
+/// a sum is infinite or NaN only if one of its terms is. There are two walks: rows, if the innermost dimension is
+/// summed, and columns, if it is kept.
 /// </remarks>
 internal static unsafe class Reduce
 {
@@ -20,7 +21,7 @@ internal static unsafe class Reduce
     private const int MaxParts = 64;
     private const int MaxPartials = 4096;
 
-    /// <summary>Sums the formula's values; the third operand has one element for each element of the result.</summary>
+    /// <summary>Sums the formula's values. The third operand has one element per element of the result.</summary>
     public static void Sum<T, TFormula>(in ReductionPlan plan, T* a, T* b, T* c, T* result, double divisor, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TFormula : struct, IFormula<T>
@@ -75,7 +76,10 @@ internal static unsafe class Reduce
         }
     }
 
-    /// <summary>Σ f(a[i], b[i]) over all i that belong to a kept index, in double and in order: slow, for results that leave the range of T on the way.</summary>
+    /// <summary>
+    /// Σ f(a[i], b[i]) over all i that belong to a kept index, in double and in order. It is slow, for results whose
+    /// partial sums leave the range of T.
+    /// </summary>
     public static double SumSlowly<T>(in ReductionPlan plan, T* a, T* b, int kept, Func<double, double, double> term) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double total = 0;
@@ -88,7 +92,7 @@ internal static unsafe class Reduce
         return total;
     }
 
-    /// <summary>Fills y, of the full shape, with f(a[i], b[k], c[k]): the way back of a reduction.</summary>
+    /// <summary>Fills y, of the full shape, with f(a[i], b[k], c[k]): the reverse of a reduction.</summary>
     public static void Expand<T, TFormula>(in ReductionPlan plan, T* a, T* b, T* c, T* y, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TFormula : struct, IFormula<T> =>
@@ -206,7 +210,8 @@ internal static unsafe class Reduce
                 return;
             }
 
-            // The last pack of a row of columns overlaps the one before it: its columns are computed twice, with the same result.
+            // The last pack of a row of columns overlaps the one before it. Its columns are computed twice, with the
+            // same result.
             int end = Math.Min(inner, column + (ColumnPacks * width));
             if (end - column == ColumnPacks * width)
             {
@@ -279,7 +284,10 @@ internal static unsafe class Reduce
             Finish(total, k, Vector512<T>.Count, first, stop, part);
         }
 
-        /// <summary>Fewer columns than a pack: a full pack is read where the tensor goes on behind it; its surplus lanes are never stored.</summary>
+        /// <summary>
+        /// Fewer columns than a pack. A full pack is read if the tensor continues behind it; the surplus lanes are
+        /// never stored.
+        /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void NarrowColumns(int outer, int first, int stop, int part)
         {
@@ -332,7 +340,10 @@ internal static unsafe class Reduce
         private readonly double InRange(double total, int kept, int first, int stop) =>
             typeof(T) != typeof(float) || double.IsFinite(total) ? total : SumInDouble(kept, first, stop);
 
-        /// <summary>The sum over reduced indices first .. stop-1 for one kept index, each term widened before it is added: slow, for sums that leave the range of float on the way.</summary>
+        /// <summary>
+        /// The sum over reduced indices first .. stop-1 for one kept index. Each term is widened before it is added. It
+        /// is slow, for sums whose partial sums leave the range of float.
+        /// </summary>
         [MethodImpl(MethodImplOptions.NoInlining)]
         private readonly double SumInDouble(int kept, int first, int stop)
         {
@@ -350,16 +361,18 @@ internal static unsafe class Reduce
     }
 }
 
-/// <summary>A pack's worth of sums in double: two packs of doubles for a pack of floats, one for a pack of doubles.</summary>
+/// <summary>
+/// The sums of one pack in double: two packs of doubles for a pack of floats, one for a pack of doubles.
+/// </summary>
 internal struct Wide<T> where T : unmanaged
 {
-    /// <summary>The first lanes (all of them where T is double).</summary>
+    /// <summary>The first lanes (all of them if T is double).</summary>
     public Vector512<double> Low;
 
-    /// <summary>The other lanes, where T is float.</summary>
+    /// <summary>The other lanes, if T is float.</summary>
     public Vector512<double> High;
 
-    /// <summary>False where a lane is infinite or NaN.</summary>
+    /// <summary>False if a lane is infinite or NaN.</summary>
     public readonly bool IsFinite
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -392,7 +405,7 @@ internal struct Wide<T> where T : unmanaged
         }
     }
 
-    /// <summary>The sums over a divisor, rounded to T.</summary>
+    /// <summary>The sums divided by a divisor, rounded to T.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Vector512<T> Divide(double divisor)
     {

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// A shape with some of its dimensions reduced, as groups of neighbouring dimensions of the same kind. Kept indices count the result's elements in order,
-/// reduced indices those that are summed.
+/// A shape with some of its dimensions reduced, as groups of neighbouring dimensions of the same kind. Kept indices
+/// count the elements of the result in order. Reduced indices count the elements that are summed.
 /// </summary>
 internal unsafe struct ReductionPlan
 {
@@ -16,22 +16,22 @@ internal unsafe struct ReductionPlan
     private fixed int _steps[MaxRank];
     private fixed bool _reduced[MaxRank];
 
-    /// <summary>Elements of the tensor.</summary>
+    /// <summary>Number of elements of the tensor.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Elements of the result.</summary>
+    /// <summary>Number of elements of the result.</summary>
     public int Kept { get; private set; }
 
-    /// <summary>Elements that are summed for one of the result.</summary>
+    /// <summary>Number of elements that are summed per element of the result.</summary>
     public int Reduced { get; private set; }
 
     /// <summary>Length of the innermost group, which is contiguous.</summary>
     public readonly int Inner => _sizes[_groups - 1];
 
-    /// <summary>True where the innermost group is summed (rows), false where it is kept (columns).</summary>
+    /// <summary>True if the innermost group is summed (rows), false if it is kept (columns).</summary>
     public readonly bool InnerReduced => _reduced[_groups - 1];
 
-    /// <summary>The plan for a shape; bit i of <paramref name="reduced"/> says that dimension i is summed.</summary>
+    /// <summary>The plan for a shape. Dimension i is summed if bit i of <paramref name="reduced"/> is set.</summary>
     public static ReductionPlan Create(ReadOnlySpan<int> shape, uint reduced)
     {
         var plan = new ReductionPlan { Count = 1, Kept = 1, Reduced = 1 };
@@ -66,26 +66,29 @@ internal unsafe struct ReductionPlan
         return plan;
     }
 
-    /// <summary>Where a kept or reduced index begins; the innermost group is not counted.</summary>
+    /// <summary>The offset at which a kept or reduced index begins. It leaves out the innermost group.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Offset(int index, bool reduced)
     {
         int groups = reduced ? _reducedGroups : _keptGroups;
         if (groups == 0) return 0;
 
-        // Kinds alternate, so the outer groups of one kind are every second one, seen from the innermost.
+        // Kinds alternate. So the outer groups of one kind are every second one, counted from the innermost.
         int group = _groups - (reduced == _reduced[_groups - 1] ? 3 : 2);
         return groups == 1 ? index * _steps[group] : Offset(index, group);
     }
 
-    /// <summary>Where the element of a kept and a reduced index lies.</summary>
+    /// <summary>The offset of the element of a kept and a reduced index.</summary>
     public readonly int ElementAt(int kept, int reduced)
     {
         int inner = Inner, outer = InnerReduced ? kept : kept / inner, run = InnerReduced ? reduced / inner : reduced;
         return Offset(outer, reduced: false) + Offset(run, reduced: true) + (InnerReduced ? reduced - (run * inner) : kept - (outer * inner));
     }
 
-    /// <summary>The same walk as a broadcast: the first operand has the full shape, the other two one element for each of the result.</summary>
+    /// <summary>
+    /// The same walk as a broadcast. The first operand has the full shape; the other two have one element per element
+    /// of the result.
+    /// </summary>
     public readonly BroadcastPlan ToBroadcast()
     {
         Span<int> full = stackalloc int[MaxRank], kept = stackalloc int[MaxRank];

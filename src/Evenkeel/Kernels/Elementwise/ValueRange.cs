@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// What elementwise formulas need at the ends of a type's range: a look at whether a result got there, and the same formula in double.
+/// Helpers for elementwise formulas at the ends of a type's range: checks whether a result reached an end, and the same
+/// formulas in double.
 /// </summary>
 internal static unsafe class ValueRange
 {
@@ -13,15 +14,20 @@ internal static unsafe class ValueRange
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double Largest<T>() where T : unmanaged => typeof(T) == typeof(float) ? float.MaxValue : double.MaxValue;
 
-    /// <summary>The smallest number of T with all its digits: 2^-126 or 2^-1022.</summary>
+    /// <summary>The smallest number of T that keeps all digits: 2^-126 or 2^-1022.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double SmallestNormal<T>() where T : unmanaged => typeof(T) == typeof(float) ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
 
-    /// <summary>The first place, from <paramref name="start"/> on, of an infinity or NaN; -1 if there is none.</summary>
+    /// <summary>
+    /// The first place, from <paramref name="start"/> on, with an infinity or NaN; -1 if there is none.
+    /// </summary>
     public static int FirstNotFinite<T>(T* values, int count, int start) where T : unmanaged, IFloatingPointIeee754<T> =>
         FirstOutside(values, count, start, -T.CreateTruncating(Largest<T>()), T.CreateTruncating(Largest<T>()));
 
-    /// <summary>The first place, from <paramref name="start"/> on, of a value outside low .. high, or of NaN; -1 if there is none.</summary>
+    /// <summary>
+    /// The first place, from <paramref name="start"/> on, with a value outside low .. high, or with NaN; -1 if there is
+    /// none.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int FirstOutside<T>(T* values, int count, int start, T low, T high) where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -38,7 +44,7 @@ internal static unsafe class ValueRange
         return i < count ? i : -1;
     }
 
-    /// <summary>True if the magnitudes of all values are from least to most.</summary>
+    /// <summary>True if the magnitudes of all values lie from least to most.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Within<T>(T* values, int count, T least, T most) where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -55,13 +61,19 @@ internal static unsafe class ValueRange
         return all;
     }
 
-    /// <summary>The power of two that takes values up to <paramref name="peak"/> to 1 or less, as 2^-exponent; 0 if the peak is 0 or not finite.</summary>
+    /// <summary>
+    /// An exponent e: the factor 2^-e scales values up to <paramref name="peak"/> to 1 or less. It is 0 if the peak is
+    /// 0 or not finite.
+    /// </summary>
     public static int Exponent(double peak) => peak > 0 && double.IsFinite(peak) ? Math.ILogB(peak) + 1 : 0;
 
     /// <summary>x².</summary>
     public static double Square(double x) => x * x;
 
-    /// <summary>True if (x - center)·slope is not to be had in T: T does not hold the slope with all its digits, or x - center may overflow.</summary>
+    /// <summary>
+    /// True if T cannot hold (x - center)·slope on the way: T does not hold the slope with all its digits, or
+    /// x - center may overflow.
+    /// </summary>
     public static bool LosesProduct<T>(double slope, double center) where T : unmanaged, IFloatingPointIeee754<T>
     {
         double near = Largest<T>() * 1e-9;
@@ -69,7 +81,10 @@ internal static unsafe class ValueRange
         return (magnitude < SmallestNormal<T>() && slope != 0) || magnitude > Largest<T>() || Math.Abs(center) > near;
     }
 
-    /// <summary>(x - center - low)·slope in double, rounded once; the halves of x and center have a difference where they have none.</summary>
+    /// <summary>
+    /// (x - center - low)·slope in double, rounded once. The halves of x and center are subtracted if their difference
+    /// overflows.
+    /// </summary>
     public static T Product<T>(double x, double center, double low, double slope) where T : unmanaged, IFloatingPointIeee754<T> =>
         T.CreateTruncating((x / 2 - center / 2 - low / 2) * slope * 2);
 }

@@ -1,7 +1,8 @@
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The sizes of memory that loops are cut by, in bytes: those of an ordinary server core. They decide the speed; the results do not depend on them.
+/// The memory sizes, in bytes, by which loops are cut: those of an ordinary server core. They change the speed only,
+/// never a result.
 /// </summary>
 internal static class CacheSizes
 {
@@ -11,15 +12,19 @@ internal static class CacheSizes
     /// <summary>The first-level cache of a core.</summary>
     public const int FirstLevel = 32 << 10;
 
-    /// <summary>What one pass over a group may read, if the next pass is to find it in the second-level cache.</summary>
+    /// <summary>
+    /// The bytes that one pass over a group may read so that the next pass finds them in the second-level cache.
+    /// </summary>
     public const int SecondLevel = 512 << 10;
 
-    /// <summary>The same if two arrays are read.</summary>
+    /// <summary>The same for a pass that reads two arrays.</summary>
     public const int SecondLevelOfTwo = 384 << 10;
 
-    /// <summary>A matrix beyond this outgrows the second-level cache of every core.</summary>
+    /// <summary>A matrix larger than this does not fit the second-level cache of any core.</summary>
     public const int BeyondSecondLevel = 4 << 20;
 
-    /// <summary>An output beyond this is taken not to fit the last-level cache: it is stored past the caches.</summary>
+    /// <summary>
+    /// An output larger than this is assumed not to fit the last-level cache, so it is stored past the caches.
+    /// </summary>
     public const int LastLevel = 16_000_000;
 }

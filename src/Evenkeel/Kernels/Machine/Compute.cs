@@ -8,8 +8,9 @@ namespace Evenkeel;
 /// No result depends on it; any number of threads gives the same bits.
 /// </summary>
 /// <remarks>
-/// <para>One call computes with one pool of worker threads. Of several threads that call the library at the same time,
-/// one has the pool and the others compute alone. To run two models side by side, give each a part of the processor:
+/// <para>One call computes with one pool of worker threads. If several threads call the library at the same time, one
+/// of them has the pool and the others compute alone. To run two models side by side, give each a part of the
+/// processor:
 /// <code>
 /// Parallel.ForEach(models, model =>
 /// {
@@ -23,8 +24,8 @@ public static class Compute
     private static int s_threads = Environment.ProcessorCount;
 
     /// <summary>
-    /// Number of threads that compute, the caller included: from 1 to 1024. Default: the number of processors.
-    /// It holds for the process; within <see cref="UseThreads"/> it is read and set for that scope alone.
+    /// Number of threads that compute, with the caller: from 1 to 1024. Default: the number of processors. It holds for
+    /// the process. Inside a scope of <see cref="UseThreads"/> it holds for that scope only.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is below 1 or above 1024.</exception>
     public static int Threads
@@ -39,17 +40,17 @@ public static class Compute
     }
 
     /// <summary>
-    /// True if fused multiply-add is an instruction (x86 from 2013 on, every 64-bit ARM). Elsewhere it is computed in
-    /// software: the same bits, many times slower.
+    /// True if fused multiply-add is an instruction (x86 since 2013, every 64-bit ARM). If not, it is computed in
+    /// software, with the same bits, many times slower.
     /// </summary>
     public static bool HasFusedMultiplyAdd => Fma.IsSupported || AdvSimd.IsSupported;
 
     /// <summary>
-    /// Sets the number of threads for what this thread calls, and for the tasks and threads it starts, until the
-    /// result is disposed of. Other threads of the program are not concerned. Scopes may be nested.
+    /// Sets the number of threads for this thread, and for the tasks and threads that it starts, until the result is
+    /// disposed of. Other threads of the program keep their number. Scopes may be nested.
     /// </summary>
-    /// <param name="threads">Number of threads that compute, the caller included: from 1 to 1024.</param>
-    /// <returns>The scope; its end brings back the number of threads from before.</returns>
+    /// <param name="threads">Number of threads that compute, with the caller: from 1 to 1024.</param>
+    /// <returns>The scope. Its end restores the previous number of threads.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The number is below 1 or above 1024.</exception>
     public static IDisposable UseThreads(int threads)
     {

@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Arithmetic in double, one value or eight side by side: a formula over a table is written once for both. Eight lanes give the bits of eight single values.
+/// Arithmetic in double on one value or on eight side by side. A formula over a table is written once for both. Eight
+/// lanes give the same bits as eight single values.
 /// </summary>
 internal unsafe interface IReal<TSelf> where TSelf : struct, IReal<TSelf>
 {
@@ -12,22 +13,24 @@ internal unsafe interface IReal<TSelf> where TSelf : struct, IReal<TSelf>
 
     static abstract TSelf Load(double* p);
 
-    /// <summary>The value as a number of T, in double.</summary>
+    /// <summary>The value rounded to T, as a double.</summary>
     static abstract TSelf Round<T>(TSelf value) where T : unmanaged;
 
     static abstract TSelf Abs(TSelf value);
 
     static abstract TSelf Sqrt(TSelf value);
 
-    /// <summary><paramref name="then"/> where <paramref name="test"/> is 0, else <paramref name="otherwise"/>.</summary>
+    /// <summary><paramref name="then"/> if <paramref name="test"/> is 0, else <paramref name="otherwise"/>.</summary>
     static abstract TSelf WhereZero(TSelf test, TSelf then, TSelf otherwise);
 
-    /// <summary><paramref name="then"/> where a &gt; b, else <paramref name="otherwise"/>; a NaN is not greater than anything.</summary>
+    /// <summary>
+    /// <paramref name="then"/> if a &gt; b, else <paramref name="otherwise"/>. A NaN is greater than no number.
+    /// </summary>
     static abstract TSelf WhereGreater(TSelf a, TSelf b, TSelf then, TSelf otherwise);
 
     static abstract bool AnyGreater(TSelf a, TSelf b);
 
-    /// <summary>True if a is at most b everywhere; a NaN is not at most anything.</summary>
+    /// <summary>True if a ≤ b in every lane; false if one of them is NaN.</summary>
     static abstract bool AllAtMost(TSelf a, TSelf b);
 
     static abstract TSelf operator +(TSelf a, TSelf b);
@@ -107,7 +110,7 @@ internal readonly unsafe struct One(double value) : IReal<One>
 /// <summary>Eight doubles: a pack.</summary>
 internal readonly unsafe struct Eight(Vector512<double> value) : IReal<Eight>
 {
-    /// <summary>Values side by side.</summary>
+    /// <summary>Number of values side by side.</summary>
     public const int Count = 8;
 
     private readonly Vector512<double> _value = value;

@@ -6,20 +6,20 @@ using System.Runtime.Intrinsics.X86;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The machine model: a pack is a <see cref="Vector512{T}"/> (16 floats or 8 doubles) on every machine.
-/// The pack defines the answer, the hardware decides only the speed.
+/// The machine model: a pack is a <see cref="Vector512{T}"/> (16 floats or 8 doubles) on every machine. The pack
+/// determines the result. The hardware determines only the speed.
 /// </summary>
 /// <remarks>
-/// Kernels use only + - * /, sqrt, fused multiply-add, comparisons, conversions and bit operations: each of them is
-/// correctly rounded, so its bits are the same with AVX-512, AVX2, SSE or none. Memory is touched only through
-/// <c>Load</c> and <c>Store</c>, so that a 16-bit storage type can be added in one place.
+/// Kernels use only + - * /, sqrt, fused multiply-add, comparisons, conversions and bit operations. Each of them is
+/// correctly rounded, so its bits are the same with AVX-512, AVX2, SSE or none. Only <c>Load</c> and <c>Store</c> touch
+/// memory, so a 16-bit storage type can be added in one place.
 /// </remarks>
 internal static unsafe class Simd
 {
     /// <summary>Alignment of every buffer, in bytes: one pack, one cache line.</summary>
     public const int Alignment = 64;
 
-    /// <summary>The first address at or behind p that is aligned to a pack; for scratch on the stack.</summary>
+    /// <summary>The first address from p on that is aligned to a pack; for scratch memory on the stack.</summary>
     public static double* Align(double* p) => (double*)(((nint)p + Alignment - 1) & -Alignment);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -29,8 +29,9 @@ internal static unsafe class Simd
     public static void Store<T>(T* p, Vector512<T> v) where T : unmanaged => v.Store(p);
 
     /// <summary>
-    /// Stores past the caches; <paramref name="p"/> must be aligned to a pack. Pays only where the output outgrows the
-    /// last-level cache; the bits do not depend on it. Call <see cref="StreamFence"/> once after the last one.
+    /// Stores past the caches; <paramref name="p"/> must be aligned to a pack. It is faster only if the output is
+    /// larger than the last-level cache. The bits do not depend on it. Call <see cref="StreamFence"/> once after the
+    /// last store.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreStream<T>(T* p, Vector512<T> v) where T : unmanaged => v.StoreAlignedNonTemporal(p);
@@ -42,7 +43,10 @@ internal static unsafe class Simd
         else Thread.MemoryBarrier();
     }
 
-    /// <summary>Asks for a cache line in the second-level cache before it is needed, where hardware can be asked; never faults, whatever the address.</summary>
+    /// <summary>
+    /// Requests a cache line into the second-level cache before it is needed, if the hardware can do that. It never
+    /// faults, whatever the address.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Prefetch(void* p)
     {
@@ -66,8 +70,8 @@ internal static unsafe class Simd
     public static T Fma<T>(T a, T b, T c) where T : IFloatingPointIeee754<T> => T.FusedMultiplyAdd(a, b, c);
 
     /// <summary>
-    /// All ones in the last <paramref name="fresh"/> lanes, zero before: the lanes of an overlapping last pack that have
-    /// not been counted yet. 0 ≤ fresh ≤ pack width.
+    /// All ones in the last <paramref name="fresh"/> lanes, zero before. An overlapping last pack has these lanes still
+    /// to count. 0 ≤ fresh ≤ pack width.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> TailMask<T>(int fresh) where T : unmanaged
@@ -87,7 +91,8 @@ internal static unsafe class Simd
     }
 
     /// <summary>
-    /// Loads <paramref name="count"/> &lt; pack values and fills the other lanes with <paramref name="fill"/>; reads nothing past them.
+    /// Loads <paramref name="count"/> &lt; pack values and fills the other lanes with <paramref name="fill"/>. It reads
+    /// no memory beyond the values.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> LoadPartial<T>(T* p, int count, T fill = default) where T : unmanaged
@@ -97,7 +102,9 @@ internal static unsafe class Simd
         return buffer;
     }
 
-    /// <summary>Stores the first <paramref name="count"/> &lt; pack lanes; writes nothing past them.</summary>
+    /// <summary>
+    /// Stores the first <paramref name="count"/> &lt; pack lanes. It writes no memory beyond them.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StorePartial<T>(T* p, Vector512<T> v, int count) where T : unmanaged
     {
@@ -105,7 +112,9 @@ internal static unsafe class Simd
         Buffer.MemoryCopy(&buffer, p, (long)count * sizeof(T), (long)count * sizeof(T));
     }
 
-    /// <summary>The lanes added in double, in the fixed order of a halving tree: lane i with lane i + half.</summary>
+    /// <summary>
+    /// The sum of the lanes in double, in the fixed order of a halving tree: lane i with lane i + half.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double SumLanes<T>(Vector512<T> v)
     {

@@ -4,18 +4,19 @@ using static Evenkeel.Kernels.Simd;
 
 namespace Evenkeel.Kernels;
 
-// Double precision. Names ending in Low hold the part of a number that does not fit the double before it.
-// The longest bodies are calls: without AVX-512 each pack operation is two or four, and inlining all of them runs out of the
-// compiler's budget, which makes the code fifty times slower. With AVX-512 the time of such a call varies from process to process
-// by a factor of two to three (packs passed through a stack that is not aligned to them are the likely cause).
+// Double precision. A name that ends in Low holds the part of a number that does not fit the double before it.
+// The longest bodies are calls. Without AVX-512 each pack operation is two or four instructions, and inlining all
+// bodies exceeds the compiler's budget, which makes the code fifty times slower. With AVX-512 the time of such a call
+// varies between processes by a factor of two to three. The likely cause is that packs are passed on a stack that is
+// not aligned to them.
 internal static partial class VectorMath
 {
-    // 1.5·2^52: adding it rounds |v| < 2^51 to an integer, which is then in the low bits.
+    // 1.5·2^52: adding it rounds |v| < 2^51 to an integer. The low bits then hold the integer.
     private const double RoundDouble = 6755399441055744d;
     private const long RoundDoubleBits = 0x4338000000000000;
     private const double Log2E = 1.4426950408889634;
 
-    // Cody-Waite with a fused multiply-add, exact first step as in single precision.
+    // Cody-Waite with a fused multiply-add. The first step is exact, as in single precision.
     private const double Ln2 = 0.6931471805599453;
     private const double Ln2Low = 2.3190468138462996e-17;
 
@@ -23,7 +24,7 @@ internal static partial class VectorMath
     private const double Ln2Head = 0.6931471805582987;
     private const double Ln2Tail = 1.6465949582897082e-12;
 
-    /// <summary>n and r with x = n·ln 2 + r, |r| ≤ ln 2 / 2; n as its integer bits.</summary>
+    /// <summary>n and r with x = n·ln 2 + r, |r| ≤ ln 2 / 2. n is returned as its integer bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> ReduceExp(Vector512<double> x, out Vector512<long> n)
     {
@@ -33,7 +34,9 @@ internal static partial class VectorMath
         return Fma(k, C(-Ln2Low), Fma(k, C(-Ln2), x));
     }
 
-    /// <summary>e^r - 1 on |r| ≤ ln 2 / 2: r + r²·q(r), q of degree 10 fitted to (e^r - 1 - r)/r²; error 8e-19.</summary>
+    /// <summary>
+    /// e^r - 1 on |r| ≤ ln 2 / 2: r + r²·q(r). q has degree 10, fitted to (e^r - 1 - r)/r²; error 8e-19.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> Expm1Polynomial(Vector512<double> r)
     {
@@ -53,25 +56,27 @@ internal static partial class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> ExpDouble(Vector512<double> x) => ExpDouble(x, Vector512<double>.Zero);
 
-    /// <summary>e^(x + low), |low| far below 1.</summary>
+    /// <summary>e^(x + low); |low| is far below 1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> ExpDouble(Vector512<double> x, Vector512<double> low)
     {
-        // The clamp keeps both powers of two normal and lies beyond e^x = inf (709.79) and e^x = 0 (-745.14).
+        // The clamp keeps both powers of two normal. Its bounds lie beyond e^x = inf (709.79) and e^x = 0 (-745.14).
         x = Select(Vector512.LessThan(x, C(-747.0)), C(-747.0), x);
         x = Select(Vector512.GreaterThan(x, C(711.0)), C(711.0), x);
         Vector512<double> r = ReduceExp(x, out Vector512<long> n) + low;
         Vector512<double> p = Expm1Polynomial(r) + C(1.0);
 
-        // 2^n in two factors: the first product is exact, so a subnormal result is rounded once. The offset of 2048
-        // makes the halving a shift of unsigned numbers, which every machine has.
+        // 2^n is applied as two factors. The first product is exact, so a subnormal result is rounded once. The offset
+        // of 2048 makes the halving an unsigned shift, which every machine has.
         Vector512<long> half = (n + C(2048L)) >>> 1;
         Vector512<double> scale0 = ((half - C(1L)) << 52).AsDouble();
         Vector512<double> scale1 = ((n - half + C(2047L)) << 52).AsDouble();
         return p * scale0 * scale1;
     }
 
-    /// <summary>ln x = high + low to about 2^-64 of itself, for positive finite x; the sum of both rounds to high.</summary>
+    /// <summary>
+    /// ln x = high + low with a relative error of about 2^-64, for positive finite x. The sum of both rounds to high.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> LogParts(Vector512<double> x, out Vector512<double> low)
     {
@@ -86,7 +91,7 @@ internal static partial class VectorMath
         Vector512<double> tiny = Vector512.LessThan(x, C(2.2250738585072014e-308));
         Vector512<double> scaled = Select(tiny, x * C(18014398509481984d), x); // 2^54
 
-        // x = 2^e·m, m in [√½, √2); flipping the top bit adds 2048 to e, so that the shift may be unsigned.
+        // x = 2^e·m, m in [√½, √2). Flipping the top bit adds 2048 to e, so the shift can be unsigned.
         Vector512<long> bits = scaled.AsInt64() - C(0x3FE6A09E667F3BCD);
         Vector512<long> biased = (bits ^ C(long.MinValue)) >>> 52;
         Vector512<double> e = (biased + C(RoundDoubleBits)).AsDouble() - C(RoundDouble + 2048) - (tiny & C(54.0));
@@ -100,8 +105,9 @@ internal static partial class VectorMath
         Vector512<double> s = f * inverse;
         Vector512<double> sLow = Fma(-s, dLow, Fma(-s, d, f)) * inverse;
 
-        // ln m = 2·artanh(s) = 2s + s³·(2/3 + z·Q(z)), z = s²; Q of degree 6 fitted to the rest of the series, error 2^-66 of
-        // the whole. The rounding of zQ is 2^-59 of the bracket and the bracket 2^-7 of the whole, so Q needs one part only.
+        // ln m = 2·artanh(s) = 2s + s³·(2/3 + z·Q(z)), z = s². Q has degree 6, fitted to the rest of the series; error
+        // 2^-66 of the whole. The rounding of zQ is 2^-59 of the bracket and the bracket is 2^-7 of the whole, so one
+        // part is enough for Q.
         Vector512<double> z = s * s;
         Vector512<double> zLow = Fma(s, s, -z) + C(2.0) * s * sLow;
         Vector512<double> q = Fma(C(0.13197607490321767), z, C(0.1325668625864246));
@@ -117,7 +123,7 @@ internal static partial class VectorMath
         Vector512<double> c = s * b;
         Vector512<double> cLow = Fma(s, b, -c) + Fma(s, bLow, sLow * b);
 
-        // Sums in falling order of size, each rounding error kept; |e·ln 2| > |ln m| unless e = 0.
+        // The sums are in falling order of size, and each rounding error is kept. |e·ln 2| > |ln m| unless e = 0.
         Vector512<double> s2 = s + s;
         Vector512<double> g = s2 + c;
         Vector512<double> gLow = s2 - g + c + (sLow + sLow + cLow);
@@ -129,7 +135,7 @@ internal static partial class VectorMath
         result = high;
     }
 
-    /// <summary>Sets ln of 0, negative numbers, infinity and NaN.</summary>
+    /// <summary>Sets the logarithm of 0, negative numbers, infinity and NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> LogSpecial(Vector512<double> x, Vector512<double> y)
     {
@@ -175,7 +181,7 @@ internal static partial class VectorMath
         Vector512<double> sign = x & C(-0.0);
         Vector512<double> a = x ^ sign;
 
-        // |x| < 7/8: x + x·R(x²), R of degree 10 fitted to erf(x)/x - 1; error 4e-17.
+        // |x| < 7/8: x + x·R(x²). R has degree 10, fitted to erf(x)/x - 1; error 4e-17.
         Vector512<double> z = x * x;
         Vector512<double> p = Fma(C(1.04567807607669e-08), z, C(-1.5619260516137015e-07));
         p = Fma(p, z, C(1.6387376135307987e-06));
@@ -189,8 +195,8 @@ internal static partial class VectorMath
         p = Fma(p, z, C(0.12837916709551256));
         Vector512<double> near = Fma(x, p, x);
 
-        // else 1 + e^(-x²)·G(t), t = (|x| - 2)/(|x| + 2), G of degree 12 fitted to -e^(x²)·(1 - erf x) on [7/8, 6]; the error
-        // of the product is below 5e-18. erf is 1 from 5.93 on.
+        // Else 1 + e^(-x²)·G(t), t = (|x| - 2)/(|x| + 2). G has degree 12, fitted to -e^(x²)·(1 - erf x) on [7/8, 6];
+        // the error of the product is below 5e-18. erf is 1 from 5.93 on.
         Vector512<double> b = Select(Vector512.GreaterThan(a, C(6.0)), C(6.0), a);
         Vector512<double> t = (b - C(2.0)) / (b + C(2.0));
         Vector512<double> g = Fma(C(1.1497516189364236e-05), t, C(2.517942778857903e-05));
@@ -222,8 +228,9 @@ internal static partial class VectorMath
     {
         Vector512<double> x = xRef;
         Vector512<long> quarter = quarterRef;
-        // Cody-Waite, π/2 as three doubles: x - n·P1 is a multiple of 2^-53 below 1 and hence exact when fused; the product
-        // n·P2 and the difference from it are kept in two parts. Good to |x| = 2^30 and somewhat beyond.
+        // Cody-Waite with π/2 as three doubles. x - n·P1 is a multiple of 2^-53 below 1, so it is exact when fused. The
+        // product n·P2 and the difference from it are kept in two parts. This is accurate to |x| = 2^30 and a little
+        // beyond.
         Vector512<double> rounded = Fma(x, C(0.6366197723675814), C(RoundDouble));
         Vector512<long> n = rounded.AsInt64() + quarter;
         Vector512<double> k = rounded - C(RoundDouble);
@@ -231,10 +238,10 @@ internal static partial class VectorMath
         Vector512<double> w = k * C(6.123233995736766e-17);
         Vector512<double> wLow = Fma(k, C(-1.4973849048591698e-33), Fma(k, C(6.123233995736766e-17), -w));
         Vector512<double> r = first - w;
-        Vector512<double> back = first - r; // Knuth's two-sum: exact whichever of the two is larger
+        Vector512<double> back = first - r; // Knuth's two-sum: exact in either order of size
         Vector512<double> rLow = first - (r + back) + (back - w) - wLow;
 
-        // sin r = r + r³·S(r²), S of degree 5 fitted to (sin r/r - 1)/r²; error 8e-18.
+        // sin r = r + r³·S(r²). S has degree 5, fitted to (sin r/r - 1)/r²; error 8e-18.
         Vector512<double> z = r * r;
         Vector512<double> s = Fma(C(1.5896506527098608e-10), z, C(-2.505075334149342e-08));
         s = Fma(s, z, C(2.755731366295337e-06));
@@ -246,7 +253,7 @@ internal static partial class VectorMath
         Vector512<double> sine = r + Fma(r * z, s, rLow * w0);
         sine = Select(Vector512.Equals(r, Vector512<double>.Zero), r, sine); // sin(-0) = -0
 
-        // cos r = 1 - r²/2 + r⁴·C(r²), C of degree 5 fitted to (cos r - 1 + r²/2)/r⁴; error 2e-18.
+        // cos r = 1 - r²/2 + r⁴·C(r²). C has degree 5, fitted to (cos r - 1 + r²/2)/r⁴; error 2e-18.
         Vector512<double> c = Fma(C(-1.1359452807364191e-11), z, C(2.0875719659880147e-09));
         c = Fma(c, z, C(-2.755731432698862e-07));
         c = Fma(c, z, C(2.480158728939926e-05));
@@ -272,7 +279,7 @@ internal static partial class VectorMath
     {
         Vector512<double> x = xRef;
         Vector512<double> y = yRef;
-        // |x|^y = e^(y·ln|x|), the exponent in two parts.
+        // |x|^y = e^(y·ln|x|) with the exponent in two parts.
         Vector512<double> one = C(1.0), infinity = C(double.PositiveInfinity);
         Vector512<double> ax = Vector512.Abs(x), ay = Vector512.Abs(y);
         Vector512<double> log = LogSpecial(ax, LogParts(ax, out Vector512<double> logLow));
@@ -281,8 +288,8 @@ internal static partial class VectorMath
         pLow &= Vector512.LessThan(Vector512.Abs(p), C(1000.0)); // beyond, e^p is 0 or infinite, and the low part may be NaN
         Vector512<double> power = ExpDouble(p, pLow);
 
-        // y is an integer if adding and subtracting 2^52 keeps it, odd if the last bit of the sum is; from 2^52 on its own last
-        // bit, from 2^53 on it is even.
+        // y is an integer if adding and subtracting 2^52 does not change it. It is odd if the last bit of the sum is 1.
+        // From 2^52 on y's own last bit shows that; from 2^53 on y is even.
         Vector512<double> sum = ay + C(4503599627370496d);
         Vector512<double> large = Vector512.GreaterThanOrEqual(ay, C(4503599627370496d));
         Vector512<double> integer = large | Vector512.Equals(sum - C(4503599627370496d), ay);

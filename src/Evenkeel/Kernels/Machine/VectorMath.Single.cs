@@ -4,20 +4,20 @@ using static Evenkeel.Kernels.Simd;
 
 namespace Evenkeel.Kernels;
 
-// Single precision: direct polynomials, these are hot in training.
+// Single precision. Direct polynomials, because training calls these functions often.
 internal static partial class VectorMath
 {
-    // 1.5·2^23: adding it rounds |v| < 2^22 to an integer, which is then in the low bits.
+    // 1.5·2^23: adding it rounds |v| < 2^22 to an integer. The low bits then hold the integer.
     private const float RoundSingle = 12582912f;
     private const int RoundSingleBits = 0x4B400000;
     private const float Log2ESingle = 1.44269502f;
 
-    // Cody-Waite with a fused multiply-add: n·Ln2 is a multiple of 2^-24 and x - n·Ln2 is below 1/2, so the first
-    // step of the reduction is exact and only the second one rounds.
+    // Cody-Waite with a fused multiply-add. n·Ln2 is a multiple of 2^-24 and x - n·Ln2 is below 1/2. So the first step
+    // of the reduction is exact and only the second one rounds.
     private const float Ln2Single = 0.693147182f;
     private const float Ln2LowSingle = -1.90465421e-9f;
 
-    /// <summary>n and r with x = n·ln 2 + r, |r| ≤ ln 2 / 2; n as its integer bits.</summary>
+    /// <summary>n and r with x = n·ln 2 + r, |r| ≤ ln 2 / 2. n is returned as its integer bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> ReduceExp(Vector512<float> x, out Vector512<int> n)
     {
@@ -27,7 +27,9 @@ internal static partial class VectorMath
         return Fma(k, C(-Ln2LowSingle), Fma(k, C(-Ln2Single), x));
     }
 
-    /// <summary>e^r - 1 on |r| ≤ ln 2 / 2: r + r²·q(r), q of degree 4 fitted to (e^r - 1 - r)/r²; error 4e-9.</summary>
+    /// <summary>
+    /// e^r - 1 on |r| ≤ ln 2 / 2: r + r²·q(r). q has degree 4, fitted to (e^r - 1 - r)/r²; error 4e-9.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Expm1Polynomial(Vector512<float> r)
     {
@@ -41,13 +43,13 @@ internal static partial class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> ExpSingle(Vector512<float> x)
     {
-        // The clamp keeps both powers of two normal and lies beyond e^x = inf (88.73) and e^x = 0 (-103.98).
+        // The clamp keeps both powers of two normal. Its bounds lie beyond e^x = inf (88.73) and e^x = 0 (-103.98).
         x = Select(Vector512.LessThan(x, C(-105f)), C(-105f), x);
         x = Select(Vector512.GreaterThan(x, C(89f)), C(89f), x);
         Vector512<float> r = ReduceExp(x, out Vector512<int> n);
         Vector512<float> p = Expm1Polynomial(r) + C(1f);
 
-        // 2^n in two factors: the first product is exact, so a subnormal result is rounded once.
+        // 2^n is applied as two factors. The first product is exact, so a subnormal result is rounded once.
         Vector512<int> half = n >> 1;
         Vector512<float> scale0 = ((half + C(127)) << 23).AsSingle();
         Vector512<float> scale1 = ((n - half + C(127)) << 23).AsSingle();
@@ -60,12 +62,12 @@ internal static partial class VectorMath
         Vector512<float> tiny = Vector512.LessThan(x, C(1.17549435e-38f));
         Vector512<float> scaled = Select(tiny, x * C(8388608f), x);
 
-        // x = 2^e·m, m in [√½, √2): subtracting the bits of √½ makes the exponent field turn over there.
+        // x = 2^e·m, m in [√½, √2). After the bits of √½ are subtracted, the exponent field changes at √½.
         Vector512<int> bits = scaled.AsInt32() - C(0x3F3504F3);
         Vector512<float> e = Vector512.ConvertToSingle(bits >> 23) - (tiny & C(23f));
         Vector512<float> f = ((bits & C(0x007FFFFF)) + C(0x3F3504F3)).AsSingle() - C(1f);
 
-        // ln(1 + f) = f + f²·(-½ + f·P(f)), P of degree 7 fitted to (ln(1 + f) - f + f²/2)/f³; error 7e-9.
+        // ln(1 + f) = f + f²·(-½ + f·P(f)). P has degree 7, fitted to (ln(1 + f) - f + f²/2)/f³; error 7e-9.
         Vector512<float> p = Fma(C(-0.0763604045f), f, C(0.127635226f));
         p = Fma(p, f, C(-0.131605342f));
         p = Fma(p, f, C(0.142015263f));
@@ -84,7 +86,7 @@ internal static partial class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> TanhSingle(Vector512<float> x)
     {
-        // tanh|x| = u/(u + 2), u = e^(2|x|) - 1 = 2^n·(e^r - 1) + (2^n - 1): no cancellation, and n = 0 for small x.
+        // tanh|x| = u/(u + 2), u = e^(2|x|) - 1 = 2^n·(e^r - 1) + (2^n - 1). Nothing cancels, and n = 0 for small x.
         Vector512<float> sign = x & C(-0f);
         Vector512<float> a = x ^ sign;
         a = Select(Vector512.GreaterThan(a, C(10f)), C(10f), a); // tanh is 1 from 9.02 on
@@ -97,7 +99,7 @@ internal static partial class VectorMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> SigmoidSingle(Vector512<float> x)
     {
-        // With e = e^-|x| ≤ 1 nothing overflows: 1/(1 + e) above zero, e/(1 + e) below.
+        // With e = e^-|x| ≤ 1 nothing overflows: 1/(1 + e) for x above zero, e/(1 + e) below.
         Vector512<float> e = ExpSingle(x | C(-0f));
         return DivideBySum(Select(Vector512.LessThan(x, Vector512<float>.Zero), e, C(1f)), C(1f), e);
     }
@@ -108,7 +110,7 @@ internal static partial class VectorMath
         Vector512<float> sign = x & C(-0f);
         Vector512<float> a = x ^ sign;
 
-        // |x| < 7/8: x + x·R(x²), R of degree 5 fitted to erf(x)/x - 1; error 1.3e-8.
+        // |x| < 7/8: x + x·R(x²). R has degree 5, fitted to erf(x)/x - 1; error 1.3e-8.
         Vector512<float> z = x * x;
         Vector512<float> p = Fma(C(-0.000605031848f), z, C(0.0050044395f));
         p = Fma(p, z, C(-0.0267739557f));
@@ -117,7 +119,7 @@ internal static partial class VectorMath
         p = Fma(p, z, C(0.128379151f));
         Vector512<float> near = Fma(x, p, x);
 
-        // else 1 - e^l(|x|), l of degree 7 fitted to ln(1 - erf) on [7/8, 4]; error 6e-9. erf is 1 from 3.92 on.
+        // Else 1 - e^l(|x|). l has degree 7, fitted to ln(1 - erf) on [7/8, 4]; error 6e-9. erf is 1 from 3.92 on.
         Vector512<float> b = Select(Vector512.GreaterThan(a, C(4f)), C(4f), a);
         Vector512<float> l = Fma(C(-2.04516709e-05f), b, C(0.000427086256f));
         l = Fma(l, b, C(-0.00413565943f));

@@ -5,21 +5,27 @@ namespace Evenkeel.Kernels;
 
 /// <summary>
 /// Elementary functions on packs of <see cref="float"/> or <see cref="double"/>, and on single doubles, with the same
-/// bits on every machine: the library never calls <c>Math.Exp</c> and its like, whose last bit depends on the system.
+/// bits on every machine. The library never calls <c>Math.Exp</c> and similar functions, because their last bit depends
+/// on the system.
 /// </summary>
 /// <remarks>
 /// <para>Built from + - * /, fused multiply-add, comparisons, bit operations and conversions that cannot overflow.
 /// The arithmetic is in <c>VectorMath.Single.cs</c> and <c>VectorMath.Double.cs</c>.</para>
-/// <para>Polynomials: minimax fits of the remainder named beside each, by Remez exchange in 50-digit arithmetic with the
-/// relative error of the whole function as weight, then rounded to the working precision. The fitted degree is the
-/// smallest whose error stays well below half a unit in the last place (ulp).</para>
-/// <para>Rounding an exponent to an integer uses the addition of 1.5·2^(p-1), p the bits of the significand: the sum's low
-/// bits are the integer, on any hardware, and a NaN stays one.</para>
-/// <para>NaN in, NaN out, with its payload; infinities and signed zeros follow C's annex F; subnormal results are kept.</para>
+/// <para>The polynomials are minimax fits of the remainder that the comment beside each one names. They were made by
+/// Remez exchange in 50-digit arithmetic, with the relative error of the whole function as weight, then rounded to the
+/// working precision. The degree is the smallest whose error stays well below half a unit in the last place
+/// (ulp).</para>
+/// <para>An exponent is rounded to an integer by adding 1.5·2^(p-1), where p is the number of bits of the significand.
+/// The low bits of the sum are the integer on any hardware, and a NaN stays NaN.</para>
+/// <para>A NaN gives a NaN with the same payload. Infinities and signed zeros follow annex F of the C standard.
+/// Subnormal results are kept.</para>
 /// </remarks>
 internal static partial class VectorMath
 {
-    /// <summary>Largest |x| of <see cref="Sin(double)"/> and <see cref="Cos(double)"/>; beyond it they give NaN rather than noise.</summary>
+    /// <summary>
+    /// Largest |x| of <see cref="Sin(double)"/> and <see cref="Cos(double)"/>. Beyond it they give NaN, because the
+    /// result would be noise.
+    /// </summary>
     public const double MaxAngle = 1L << 30;
 
     /// <summary>e^x.</summary>
@@ -28,19 +34,19 @@ internal static partial class VectorMath
         ? ExpSingle(x.AsSingle()).As<float, T>()
         : ExpDouble(x.AsDouble()).As<double, T>();
 
-    /// <summary>Natural logarithm: -inf at 0, NaN below.</summary>
+    /// <summary>Natural logarithm: -inf at 0, NaN for negative numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Log<T>(Vector512<T> x) => typeof(T) == typeof(float)
         ? LogSingle(x.AsSingle()).As<float, T>()
         : LogDouble(x.AsDouble()).As<double, T>();
 
-    /// <summary>Hyperbolic tangent; accurate relative to itself down to the subnormals.</summary>
+    /// <summary>Hyperbolic tangent. The relative error stays small down to the subnormals.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Tanh<T>(Vector512<T> x) => typeof(T) == typeof(float)
         ? TanhSingle(x.AsSingle()).As<float, T>()
         : TanhDouble(x.AsDouble()).As<double, T>();
 
-    /// <summary>1 / (1 + e^-x); accurate relative to itself on both sides.</summary>
+    /// <summary>1 / (1 + e^-x). The relative error is small on both sides.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Sigmoid<T>(Vector512<T> x) => typeof(T) == typeof(float)
         ? SigmoidSingle(x.AsSingle()).As<float, T>()
@@ -74,7 +80,9 @@ internal static partial class VectorMath
             SinCosDouble(Vector512.WidenUpper(f), Vector512<long>.One)).As<float, T>();
     }
 
-    /// <summary>x^y with the special cases of C's <c>pow</c>: 1 where y is 0 or x is 1, NaN for x &lt; 0 unless y is an integer.</summary>
+    /// <summary>
+    /// x^y with the special cases of C's <c>pow</c>: 1 if y is 0 or x is 1; NaN if x &lt; 0, unless y is an integer.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Pow<T>(Vector512<T> x, Vector512<T> y)
     {
@@ -85,17 +93,21 @@ internal static partial class VectorMath
             PowDouble(Vector512.WidenUpper(fx), Vector512.WidenUpper(fy))).As<float, T>();
     }
 
-    /// <summary>The larger of a and b, NaN if either is, as PyTorch's <c>maximum</c>; b where they compare equal (±0).</summary>
+    /// <summary>
+    /// The larger of a and b; NaN if one of them is NaN, as PyTorch's <c>maximum</c>; b if they compare equal (±0).
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Max<T>(Vector512<T> a, Vector512<T> b) =>
         Vector512.ConditionalSelect(Vector512.GreaterThan(a, b) | ~Vector512.Equals(a, a), a, b);
 
-    /// <summary>The smaller of a and b, NaN if either is, as PyTorch's <c>minimum</c>; b where they compare equal (±0).</summary>
+    /// <summary>
+    /// The smaller of a and b; NaN if one of them is NaN, as PyTorch's <c>minimum</c>; b if they compare equal (±0).
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Min<T>(Vector512<T> a, Vector512<T> b) =>
         Vector512.ConditionalSelect(Vector512.LessThan(a, b) | ~Vector512.Equals(a, a), a, b);
 
-    /// <summary>e^x of one value: lane 0 of the pack version, so the same bits.</summary>
+    /// <summary>e^x of one value: lane 0 of the pack version, so the bits are the same.</summary>
     public static double Exp(double x) => ExpDouble(Vector512.Create(x)).ToScalar();
 
     /// <summary>Natural logarithm of one value: lane 0 of the pack version.</summary>
@@ -132,23 +144,26 @@ internal static partial class VectorMath
     private static Vector512<long> C(long value) => Vector512.Create(value);
 
     /// <summary>
-    /// a / (c + u) for 0 ≤ u, c a power of two: the rounding errors of the sum and of the quotient are taken back, so only that
-    /// of the last addition is left.
+    /// a / (c + u) for 0 ≤ u, c a power of two. The rounding errors of the sum and of the quotient are corrected, so
+    /// only the error of the last addition is left.
     /// </summary>
-    /// <remarks>With d = -(c + u) no operand of a fused operation is negated: the sign of a NaN would depend on how that is compiled.</remarks>
+    /// <remarks>
+    /// With d = -(c + u) no operand of a fused operation is negated. A negated operand would make the sign of a NaN
+    /// depend on how it is compiled.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<T> DivideBySum<T>(Vector512<T> a, Vector512<T> c, Vector512<T> u)
     {
         Vector512<T> minusC = -c;
         Vector512<T> d = minusC - u;
-        Vector512<T> dLow = minusC - d - u; // exact where u ≤ c; where u > c the quotient does not feel it
+        Vector512<T> dLow = minusC - d - u; // exact if u ≤ c; if u > c it does not change the quotient
         Vector512<T> inverse = -Vector512<T>.One / d;
         Vector512<T> t = a * inverse;
         Vector512<T> rest = Simd.Fma(t, dLow, Simd.Fma(t, d, a));
         return Simd.Fma(rest, inverse, t);
     }
 
-    /// <summary>mask ? a : b; a mask of comparisons has all bits of a lane alike.</summary>
+    /// <summary>mask ? a : b. A comparison sets all bits of a lane of the mask to the same value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<T> Select<T>(Vector512<T> mask, Vector512<T> a, Vector512<T> b) => Vector512.ConditionalSelect(mask, a, b);
 }

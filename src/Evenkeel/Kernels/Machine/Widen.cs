@@ -3,10 +3,10 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>Lanes of T going into lanes of double.</summary>
+/// <summary>Conversions between lanes of T and lanes of double.</summary>
 internal static class Widen
 {
-    /// <summary>low, high += the lower and the upper half of v; for double all of v goes into low.</summary>
+    /// <summary>low += the lower half of v and high += the upper half. For double all of v goes into low.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add<T>(Vector512<T> v, ref Vector512<double> low, ref Vector512<double> high) where T : unmanaged
     {
@@ -21,7 +21,7 @@ internal static class Widen
         }
     }
 
-    /// <summary>Two packs of doubles rounded to one pack of T; for double the first pack.</summary>
+    /// <summary>Two packs of doubles rounded to one pack of T. For double it is the first pack.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Narrow<T>(Vector512<double> low, Vector512<double> high) where T : unmanaged =>
         typeof(T) == typeof(float) ? Vector512.Narrow(low, high).As<float, T>() : low.As<double, T>();

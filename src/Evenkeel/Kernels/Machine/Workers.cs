@@ -4,10 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>A piece of work cut into chunks that do not depend on each other.</summary>
+/// <summary>Work cut into chunks that do not depend on each other.</summary>
 internal interface IJob
 {
-    /// <summary>Does chunk number <paramref name="chunk"/>.</summary>
+    /// <summary>Computes chunk number <paramref name="chunk"/>.</summary>
     void Invoke(int chunk);
 }
 
@@ -15,24 +15,31 @@ internal interface IJob
 /// The worker threads: a fork-join over numbered chunks.
 /// </summary>
 /// <remarks>
-/// <para>Chunks are claimed, so a late or preempted helper costs nothing: the caller does what nobody has claimed and waits only for
-/// helpers that have begun. Each thread claims from a range of its own first, the same range in every job of that size: what it wrote in one op is still in its
-/// cache in the next, and neighbouring chunks seldom share a cache line across threads. Then it helps with the others' ranges. A busy or nested pool runs the job inline. Helpers spin briefly for the next job, then park.</para>
-/// <para>The number of chunks of a job must depend on shapes only, never on <see cref="Compute.Threads"/>: then a result has the same bits for
-/// any number of threads.</para>
+/// <para>Threads claim chunks, so a late or preempted helper costs nothing: the caller computes the chunks that nobody
+/// has claimed and waits only for helpers that have begun. Each thread first claims from its own range, which is the
+/// same in every job of that size. So values that it wrote in one op are still in its cache in the next op, and threads
+/// rarely share a cache line. Then it claims from the ranges of the others. If the pool is busy or the call is nested,
+/// the job runs inline. Helpers spin briefly for the next job, then park.</para>
+/// <para>The number of chunks of a job must depend on shapes only, never on <see cref="Compute.Threads"/>. Then a
+/// result has the same bits for any number of threads.</para>
 /// </remarks>
 internal static unsafe class Workers
 {
-    /// <summary>Turns of <see cref="Thread.SpinWait"/> before a helper parks: some 75 µs, longer than the gap between two ops of a step.</summary>
+    /// <summary>
+    /// Turns of <see cref="Thread.SpinWait"/> before a helper parks: about 75 µs, longer than the gap between two ops
+    /// of a step.
+    /// </summary>
     private const int SpinTurns = 1000;
 
-    /// <summary>Iterations of one turn: how long a new job may go unseen, some 75 ns.</summary>
+    /// <summary>Iterations per turn. A new job may stay unseen for one turn, about 75 ns.</summary>
     private const int SpinIterations = 2;
 
-    /// <summary>Values (some 4 µs of a norm's work) up to which a fork costs more than it brings.</summary>
+    /// <summary>
+    /// Up to this number of values (about 4 µs of a norm's work) a fork costs more time than it saves.
+    /// </summary>
     private const int ForkValues = 1 << 13;
 
-    // State of the pool: generation (upper 32 bits) | open (bit 16) | helpers inside (lower 16 bits).
+    // State of the pool: generation (upper 32 bits) | open (bit 16) | number of helpers inside (lower 16 bits).
     private const long OpenBit = 1 << 16;
     private const long InsideMask = OpenBit - 1;
 
@@ -48,7 +55,7 @@ internal static unsafe class Workers
         [FieldOffset(280)] public int Threads;
     }
 
-    /// <summary>Ints from one range's counter to the next: a cache line of its own for each.</summary>
+    /// <summary>Ints between the counters of two ranges: each counter has a cache line of its own.</summary>
     private const int ClaimStride = 16;
 
     private static Shared s_shared;
@@ -59,10 +66,16 @@ internal static unsafe class Workers
 
     private static readonly SemaphoreSlim s_wake = new(0);
 
-    /// <summary>Called at the start of every job; null but in tests, which let a garbage collection fall between the taking of addresses and their use.</summary>
+    /// <summary>
+    /// Called at the start of every job; null except in tests. Tests use it to run a garbage collection after addresses
+    /// are taken and before they are used.
+    /// </summary>
     internal static Action? BeforeJob { get; set; }
 
-    /// <summary>Runs chunks 0 .. <paramref name="chunks"/>-1 of a job and returns when all are done; the first failure is rethrown.</summary>
+    /// <summary>
+    /// Runs chunks 0 .. <paramref name="chunks"/>-1 of a job and returns when all are done. The first failure is
+    /// rethrown.
+    /// </summary>
     internal static void Run<TJob>(int chunks, TJob job) where TJob : struct, IJob, allows ref struct
     {
         BeforeJob?.Invoke();
@@ -75,7 +88,7 @@ internal static unsafe class Workers
 
         try
         {
-            // The job lives in this frame, which outlives every helper inside: Close waits for them.
+            // The job lives in this frame. The frame outlives every helper inside, because Close waits for them.
             Fork(&Invoke<TJob>, Unsafe.AsPointer(ref job), chunks, helpers, threads);
         }
         finally
@@ -84,10 +97,13 @@ internal static unsafe class Workers
         }
     }
 
-    /// <summary>The same; on the calling thread alone if the whole work is so small that a fork costs more than it brings.</summary>
+    /// <summary>
+    /// Runs a job like the other overload, but on the calling thread alone if the work is so small that a fork costs
+    /// more than it saves.
+    /// </summary>
     /// <param name="chunks">Number of chunks.</param>
     /// <param name="job">The job.</param>
-    /// <param name="values">Values that all chunks together read.</param>
+    /// <param name="values">Number of values that all chunks together read.</param>
     internal static void Run<TJob>(int chunks, TJob job, long values) where TJob : struct, IJob, allows ref struct
     {
         if (values > ForkValues)
@@ -121,7 +137,7 @@ internal static unsafe class Workers
 
         Work(0);
 
-        // Close the door, then wait for those who are inside.
+        // Close the pool, then wait for the helpers that are inside.
         long state = Interlocked.Add(ref s_shared.State, -OpenBit);
         var spinner = new SpinWait();
         while ((state & InsideMask) != 0)
@@ -138,7 +154,10 @@ internal static unsafe class Workers
         }
     }
 
-    /// <summary>Claims and does chunks until none is left: of the thread's own range, then of the others'. After a failure the remaining chunks are dropped.</summary>
+    /// <summary>
+    /// Claims and computes chunks until none is left: first of the thread's own range, then of the other ranges. After
+    /// a failure the remaining chunks are dropped.
+    /// </summary>
     private static void Work(int thread)
     {
         int chunks = s_shared.Chunks, ranges = s_shared.Helpers + 1;
@@ -169,12 +188,12 @@ internal static unsafe class Workers
     private static void StartHelper()
     {
         int number = ++s_started;
-        // Helpers serve every caller, so they take nothing from the one that happens to start them.
+        // Helpers serve every caller, so they inherit no context from the caller that starts them.
         new Thread(() => Help(number), maxStackSize: 1 << 20) { IsBackground = true, Name = "Evenkeel worker" }
             .UnsafeStart();
     }
 
-    /// <summary>The life of helper number 1, 2, ...; the caller of a job is thread 0.</summary>
+    /// <summary>The loop of helper number 1, 2, and so on. The caller of a job is thread 0.</summary>
     private static void Help(int number)
     {
         long lastGeneration = -1;
@@ -185,7 +204,7 @@ internal static unsafe class Workers
             long generation = state >> 32;
             if ((state & OpenBit) != 0 && generation != lastGeneration)
             {
-                // Enter only through the open door of this very generation, and only where asked for.
+                // Enter only while this generation is open, and only if the job asks for this helper.
                 if (number <= s_shared.Helpers)
                 {
                     if (Interlocked.CompareExchange(ref s_shared.State, state + 1, state) != state) continue;
@@ -198,7 +217,7 @@ internal static unsafe class Workers
                 continue;
             }
 
-            // With more threads than processors a spinning helper only takes time from a working one.
+            // With more threads than processors, a spinning helper only takes time from a working one.
             if (turns++ < SpinTurns && s_shared.Threads <= Environment.ProcessorCount)
             {
                 Thread.SpinWait(SpinIterations);

@@ -9,52 +9,58 @@ namespace Evenkeel.Kernels;
 /// The matrix product C (+)= op(A)·op(B) (+ bias), row-major.
 /// </summary>
 /// <remarks>
-/// <para>Two forms, chosen from the shape and the transposes. The outer form keeps a tile of C in registers, lanes along the columns: an element
-/// is one FMA chain per chunk of k. The dot form, for few rows against Bᵀ with a long k, has its lanes along k and reads B as it lies.
-/// k is cut into even chunks fixed by k; their results are added in index order.</para>
-/// <para>So the bits of an element depend on the shape and the transposes only: not on the tile, which follows the hardware, not on the blocks
-/// of C that threads work on.</para>
-/// <para>The outer form follows K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34(3), 2008.</para>
+/// <para>There are two forms; the shape and the transposes choose. The outer form keeps a tile of C in registers, with
+/// the lanes along the columns: an element is one FMA chain per chunk of k. The dot form is for few rows against Bᵀ
+/// with a long k. Its lanes lie along k, and it reads B in place. k is cut into even chunks whose size depends on k
+/// only. The results of the chunks are added in index order.</para>
+/// <para>So the bits of an element depend on the shape and the transposes only. They do not depend on the tile, which
+/// follows the hardware, nor on the blocks of C that threads work on.</para>
+/// <para>The outer form follows K. Goto and R. van de Geijn, "Anatomy of high-performance matrix multiplication", ACM
+/// TOMS 34(3), 2008.</para>
 /// </remarks>
 internal static unsafe class Gemm
 {
-    /// <summary>Longest chunk of k in the outer form: two packs of 256 rows of B are a first-level cache.</summary>
+    /// <summary>Longest chunk of k in the outer form: two packs of 256 rows of B fill a first-level cache.</summary>
     private const int OuterChunk = 256;
 
-    /// <summary>Longest chunk of k in the dot form: five rows of A and five of B are a first-level cache.</summary>
+    /// <summary>Longest chunk of k in the dot form: five rows of A and five of B fill a first-level cache.</summary>
     private const int DotChunk = 768;
 
-    /// <summary>Products with fewer floating-point operations are not worth waking a thread.</summary>
+    /// <summary>A product with fewer floating-point operations is too small to wake a thread for.</summary>
     private const double ParallelFlops = 200e3;
 
-    /// <summary>Rows of a block of C.</summary>
+    /// <summary>Rows per block of C.</summary>
     private const int BlockRows = 256;
 
-    /// <summary>Panels of B copied at a time: a long stretch of each row, so that far-apart rows cost few misses.</summary>
+    /// <summary>
+    /// Panels of B that are copied at a time. They make a long stretch of each row, so rows that lie far apart cost few
+    /// misses.
+    /// </summary>
     private const int PanelGroup = 8;
 
-    /// <summary>Takes the tile of narrow registers on any hardware, for the tests: the bits do not change.</summary>
+    /// <summary>Takes the tile of narrow registers on any hardware. It is for tests; the bits do not change.</summary>
     public static bool ForceNarrow { get; set; }
 
-    /// <summary>True where the tiles are those of 32 registers of a pack.</summary>
+    /// <summary>True if the tiles are those for 32 registers of a pack each.</summary>
     public static bool IsWide => Vector512.IsHardwareAccelerated && !ForceNarrow;
 
     /// <summary>
-    /// C[m,n] = op(A)[m,k]·op(B)[k,n] (+ bias[n] on every row), or with <paramref name="accumulate"/> added to C.
+    /// C[m,n] = op(A)[m,k]·op(B)[k,n] (+ bias[n] on every row). With <paramref name="accumulate"/> the product is added
+    /// to C.
     /// </summary>
     /// <param name="transposeA">A is stored as [k,m].</param>
     /// <param name="transposeB">B is stored as [n,k].</param>
     /// <param name="m">Rows of C.</param>
     /// <param name="n">Columns of C.</param>
-    /// <param name="k">Terms of an element; with none C is zero (or bias).</param>
+    /// <param name="k">Terms per element. If it is 0, C is zero (or the bias).</param>
     /// <param name="a">A as stored.</param>
-    /// <param name="lda">Distance of two stored rows of A.</param>
+    /// <param name="lda">Distance between two stored rows of A.</param>
     /// <param name="b">B as stored.</param>
-    /// <param name="ldb">Distance of two stored rows of B.</param>
+    /// <param name="ldb">Distance between two stored rows of B.</param>
     /// <param name="c">C; must not overlap A, B or the bias.</param>
-    /// <param name="ldc">Distance of two rows of C.</param>
-    /// <param name="accumulate">Add to C instead of overwriting it.</param>
-    /// <param name="bias">A row added to every row, or null.</param>
+    /// <param name="ldc">Distance between two rows of C.</param>
+    /// <param name="accumulate">True adds to C; false overwrites it.</param>
+    /// <param name="bias">A row that is added to every row, or null.</param>
     public static void Run<T>(bool transposeA, bool transposeB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc, bool accumulate, T* bias = null)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -84,8 +90,9 @@ internal static unsafe class Gemm
         job.Dot = transposeB && !transposeA && k >= 256 && m <= 64;
         job.Columns = job.Dot ? DivideUp(n, GemmMicro.DotSide) : DivideUp(n, 2 * Vector512<T>.Count);
 
-        // Blocks of C: one a thread, some more where that is cheap and evens out late threads. A block copies its own rows of A and columns
-        // of B, so large blocks are square. The bits do not depend on any of this.
+        // C is cut into one block per thread, or a few more if that is cheap: more blocks even out late threads. A
+        // block copies its own rows of A and columns of B, so large blocks are square. The bits do not depend on any of
+        // this.
         double flops = 2.0 * m * n * k;
         int threads = Compute.Threads;
         int wanted = flops < ParallelFlops || threads == 1 ? 1 : (int)Math.Min(flops / (ParallelFlops / 2), flops < 20e6 ? threads : flops < 1e9 ? 2 * threads : 4 * threads);
@@ -106,7 +113,7 @@ internal static unsafe class Gemm
 
     private static int DivideUp(int x, int by) => (x + by - 1) / by;
 
-    /// <summary>The product with no terms.</summary>
+    /// <summary>The product with k = 0.</summary>
     private static void Fill<T>(int m, int n, T* c, int ldc, bool accumulate, T* bias) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (accumulate && bias == null) return;
@@ -145,7 +152,9 @@ internal static unsafe class Gemm
 
         private static int Cut(int size, int index, int parts) => (int)((long)size * index / parts);
 
-        /// <summary>The first column of pack number <paramref name="pack"/>; the last pack overlaps the one before it.</summary>
+        /// <summary>
+        /// The first column of pack number <paramref name="pack"/>. The last pack overlaps the one before it.
+        /// </summary>
         private readonly int PackColumn(int pack) => Math.Max(0, Math.Min(pack * Width, N - Width));
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -158,7 +167,8 @@ internal static unsafe class Gemm
             int maxRows = wide ? GemmMicro.WideRows : GemmMicro.NarrowRows;
             int tiles = DivideUp(rows, maxRows), small = rows / tiles, large = rows - (small * tiles);
 
-            // A is copied where its stride would make the rows of a tile compete for the same cache lines, and the copy is used often.
+            // A is copied if its stride makes the rows of a tile compete for the same cache lines and the copy is used
+            // often.
             bool packA = panel1 - panel0 >= 3 && LdA * sizeof(T) >= 2048;
             bool packB = TransposeB || N < Width || (rows > 12 && LdB * sizeof(T) >= 1024);
             nint aStride = TransposeA ? rows + Width : longest + Width;
@@ -246,7 +256,7 @@ internal static unsafe class Gemm
             }
         }
 
-        /// <summary>Writes a tile that ends with a part of a pack.</summary>
+        /// <summary>Writes a tile whose last pack is partial.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private readonly void Merge(int height, int count, int gap, T* tile, T* c, T* bias, bool add)
         {
@@ -282,8 +292,11 @@ internal static unsafe class Gemm
             }
         }
 
-        /// <summary>One tile of C by the kernel of its size.</summary>
-        /// <remarks>C's second pack lies <paramref name="gapC"/> behind the first, B's <paramref name="second"/>.</remarks>
+        /// <summary>Computes one tile of C with the kernel of its size.</summary>
+        /// <remarks>
+        /// The second pack of C lies <paramref name="gapC"/> behind the first, that of B <paramref name="second"/>
+        /// behind it.
+        /// </remarks>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Tile(bool wide, int rows, int packs, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c, nint cRow, nint gapC, T* bias, bool add)
         {

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>A number the JIT knows when it compiles a kernel, so that the branches on it cost nothing.</summary>
+/// <summary>A number that the JIT knows when it compiles a kernel, so branches on it cost nothing.</summary>
 internal interface ICount
 {
     static abstract int Value { get; }
@@ -101,24 +101,29 @@ internal readonly struct Count10 : ICount
 }
 
 /// <summary>
-/// The inner loops of <see cref="Gemm"/>: one tile of C, its sums in registers. Rows and packs of a tile are type arguments:
-/// one source gives every size, and the sums beyond it vanish when it is compiled.
+/// The inner loops of <see cref="Gemm"/>: one tile of C with its sums in registers. The rows and packs of a tile are
+/// type arguments. So one source gives every size, and the compiler removes the sums that a size does not use.
 /// </summary>
 internal static unsafe class GemmMicro
 {
-    /// <summary>Rows of the widest tile: 8 x 2 packs are 16 of 32 registers, twice what hides the latency of an FMA.</summary>
+    /// <summary>
+    /// Rows of the widest tile: 8 x 2 packs take 16 of 32 registers. That is twice the number that hides the latency of
+    /// an FMA.
+    /// </summary>
     public const int WideRows = 8;
 
-    /// <summary>Rows of the narrow tile of one pack: 6 packs are 12 of 16 registers where a pack takes two.</summary>
+    /// <summary>Rows of the narrow tile of one pack: if a pack takes two registers, 6 packs take 12 of 16.</summary>
     public const int NarrowRows = 6;
 
-    /// <summary>Columns of a dot-product tile, and its rows where there are 32 registers: 25 sums, 5 packs of B and one of A.</summary>
+    /// <summary>
+    /// Columns of a dot-product tile, and its rows if there are 32 registers: 25 sums, 5 packs of B and one of A.
+    /// </summary>
     public const int DotSide = 5;
 
     /// <summary>
-    /// C (+)= A·B (+ bias) over <paramref name="k"/> terms, each element one FMA chain in the order of k.
-    /// A's element (i, p) is <c>a[i·aRow + p·aColumn]</c>; the packs of B's row p are at <c>b + p·bRow</c> and <paramref name="second"/> behind, those of C
-    /// <paramref name="cSecond"/> apart.
+    /// C (+)= A·B (+ bias) over <paramref name="k"/> terms. Each element is one FMA chain in the order of k. Element
+    /// (i, p) of A is <c>a[i·aRow + p·aColumn]</c>. The packs of row p of B are at <c>b + p·bRow</c> and
+    /// <paramref name="second"/> behind it. The packs of C lie <paramref name="cSecond"/> apart.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile<T, TRows, TPacks>(nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c, nint cRow, nint cSecond, T* bias, bool add)
@@ -135,7 +140,8 @@ internal static unsafe class GemmMicro
         Vector512<T> s60 = default, s61 = default;
         Vector512<T> s70 = default, s71 = default;
 
-        // A pointer for every second row: the row between is addressed with the stride, and all fits the integer registers.
+        // There is a pointer for every second row. The stride addresses the row between, so all pointers fit the
+        // integer registers.
         T* a0 = a, a2 = a + (2 * aRow), a4 = a + (4 * aRow), a6 = a + (6 * aRow);
         T* p = b;
         for (nint left = k; left > 0; left--)
@@ -230,7 +236,8 @@ internal static unsafe class GemmMicro
 
     /// <summary>
     /// The dot products of TRows rows of A with five rows of B over <paramref name="k"/> ≥ one pack of terms, into
-    /// <c>result[5·i + j]</c>: lane l of a sum takes the terms l, l + width, ...; then the lanes are added as a halving tree.
+    /// <c>result[5·i + j]</c>. Lane l of a sum takes the terms l, l + width, and so on. Then the lanes are added as a
+    /// halving tree.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Dot<T, TRows>(nint k, T* a, nint aRow, T* b0, T* b1, T* b2, T* b3, T* b4, T* result)
@@ -298,7 +305,7 @@ internal static unsafe class GemmMicro
 
         if (p < k)
         {
-            // The last pack overlaps the one before; both factors are masked, since 0·∞ would not be 0.
+            // The last pack overlaps the one before it. Both factors are masked, because 0·∞ is not 0.
             Vector512<T> mask = Simd.TailMask<T>((int)(k - p));
             p = k - Vector512<T>.Count;
             Vector512<T> u0 = mask & Simd.Load(b0 + p), u1 = mask & Simd.Load(b1 + p), u2 = mask & Simd.Load(b2 + p), u3 = mask & Simd.Load(b3 + p), u4 = mask & Simd.Load(b4 + p);

@@ -4,12 +4,15 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>Copies of parts of A and B in the order the inner loops of <see cref="Gemm"/> read them.</summary>
+/// <summary>Copies parts of A and B into the order in which the inner loops of <see cref="Gemm"/> read them.</summary>
 internal static unsafe class GemmPacking
 {
     [ThreadStatic] private static byte[]? t_scratch;
 
-    /// <summary>At least <paramref name="bytes"/> bytes of the calling thread, pinned and aligned to a pack; kept for the next call.</summary>
+    /// <summary>
+    /// A buffer of the calling thread of at least <paramref name="bytes"/> bytes, pinned and aligned to a pack. It is
+    /// kept for the next call.
+    /// </summary>
     public static byte* Scratch(nint bytes)
     {
         byte[]? scratch = t_scratch;
@@ -38,9 +41,9 @@ internal static unsafe class GemmPacking
     }
 
     /// <summary>
-    /// Packs <paramref name="pack0"/> .. <paramref name="pack1"/> of <paramref name="k"/> rows of <paramref name="n"/> columns, two packs side by
-    /// side a panel; the last pack of a row ends with it. Rows narrower than a pack are read beyond their end as long as
-    /// <paramref name="readable"/> values are left.
+    /// Copies packs <paramref name="pack0"/> .. <paramref name="pack1"/> of <paramref name="k"/> rows of
+    /// <paramref name="n"/> columns. A panel holds two packs side by side. The last pack of a row ends where the row
+    /// ends. A row narrower than a pack is read beyond its end while <paramref name="readable"/> values are left.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Panels<T>(T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint panelStride, int k) where T : unmanaged
@@ -69,8 +72,8 @@ internal static unsafe class GemmPacking
     }
 
     /// <summary>
-    /// One pack of columns of op(B) = Bᵀ: <c>target[p·2·width + j] = b[j·bRow + p]</c>. Columns beyond <paramref name="columns"/>
-    /// repeat the last one; nobody reads their sums.
+    /// One pack of columns of op(B) = Bᵀ: <c>target[p·2·width + j] = b[j·bRow + p]</c>. Columns beyond
+    /// <paramref name="columns"/> repeat the last one; their sums are not used.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void TransposedPack<T>(T* b, nint bRow, int columns, T* target, int k) where T : unmanaged

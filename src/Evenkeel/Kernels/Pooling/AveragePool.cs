@@ -4,25 +4,28 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>The mean of each window: its sum over a divisor, which is the window's size with or without the padding it covers, or a number of the caller's.</summary>
+/// <summary>
+/// The mean of each window: its sum over a divisor. The divisor is the window's size, with or without the padding it
+/// covers, or a number from the caller.
+/// </summary>
 internal static unsafe class AveragePool
 {
     /// <summary>y from x.</summary>
     /// <param name="x">The planes.</param>
     /// <param name="y">The results.</param>
-    /// <param name="planes">What lies where.</param>
-    /// <param name="includePadding">Whether padding counts.</param>
-    /// <param name="divisor">What to divide by instead of a size; 0 for the size.</param>
+    /// <param name="planes">The sizes and the windows.</param>
+    /// <param name="includePadding">Whether padding counts in the size of a window.</param>
+    /// <param name="divisor">The divisor; 0 takes the size of the window.</param>
     public static void Forward<T>(T* x, T* y, in PoolPlanes planes, bool includePadding, int divisor) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (planes.IsQuads && divisor == 0) Quads.Forward<T, Rule>(x, y, planes);
         else Workers.Run(planes.Chunks, new ForwardJob<T> { X = x, Y = y, Planes = planes, IncludePadding = includePadding, Divisor = divisor });
     }
 
-    /// <summary>dx from dy: each input has a share of every window that takes it.</summary>
-    /// <param name="dy">The results' gradients.</param>
-    /// <param name="dx">The planes' gradients.</param>
-    /// <param name="planes">What lies where.</param>
+    /// <summary>dx from dy: each input gets a share of dy of every window that covers it.</summary>
+    /// <param name="dy">The gradients of the results.</param>
+    /// <param name="dx">The gradients of the planes.</param>
+    /// <param name="planes">The sizes and the windows.</param>
     /// <param name="includePadding">As in the forward pass.</param>
     /// <param name="divisor">As in the forward pass.</param>
     public static void Backward<T>(T* dy, T* dx, in PoolPlanes planes, bool includePadding, int divisor) where T : unmanaged, IFloatingPointIeee754<T>
@@ -53,7 +56,8 @@ internal static unsafe class AveragePool
                     {
                         Planes.Columns.Window(column, out int firstColumn, out int endColumn, out int paddedColumns);
 
-                        // In double, so that the mean of a whole plane is as good as that of a few values; row by row, so that one row's additions need not wait for the last one's.
+                        // The sum is in double, so the mean of a whole plane is as accurate as that of a few values. It
+                        // runs row by row, so the additions of one row do not wait for those of the last one.
                         double sum = 0;
                         for (int h = firstRow; h < endRow; h++)
                         {
@@ -107,7 +111,7 @@ internal static unsafe class AveragePool
         }
     }
 
-    /// <summary>What the sum of a window is divided by; 0 for a window without inputs, whose result is 0.</summary>
+    /// <summary>The divisor of a window's sum; 0 for a window without inputs, whose result is 0.</summary>
     private static long Size(int firstRow, int endRow, int paddedRows, int firstColumn, int endColumn, int paddedColumns, bool includePadding, int divisor)
     {
         if (firstRow >= endRow || firstColumn >= endColumn) return 0;
@@ -115,7 +119,9 @@ internal static unsafe class AveragePool
         return includePadding ? (long)paddedRows * paddedColumns : (long)(endRow - firstRow) * (endColumn - firstColumn);
     }
 
-    /// <summary>The columns' sums, added, over four; a quarter of dy to each.</summary>
+    /// <summary>
+    /// Forward: the sum of the columns' sums, divided by four. Backward: a quarter of dy for each input.
+    /// </summary>
     private readonly struct Rule : IQuadRule
     {
         public static bool ReadsX => false;
@@ -140,7 +146,7 @@ internal static unsafe class AveragePool
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom)
         {
-            // 0·0.25 is 0: the high halves stay clear.
+            // 0·0.25 is 0, so the high halves stay zero.
             Vector512<ulong> share = (dy.AsSingle() * Vector512.Create(0.25f)).AsUInt64();
             dTop = dBottom = share | (share << 32);
         }

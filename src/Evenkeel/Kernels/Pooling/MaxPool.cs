@@ -5,31 +5,36 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The largest value of each window. As in PyTorch a value takes the lead where it is larger than all before it, row by row, or NaN: the first of equal values wins, and the
-/// last NaN.
+/// The largest value of each window. The search runs row by row. As in PyTorch, a value becomes the winner if it is
+/// larger than all before it, or NaN. So the first of equal values wins, and the last NaN wins.
 /// </summary>
 internal static unsafe class MaxPool
 {
-    /// <summary>y and, where wanted, the winner's place in its plane (-1 for a window of padding alone).</summary>
+    /// <summary>
+    /// y and, if wanted, the place of each winner in its plane. The place is -1 if the window covers padding only.
+    /// </summary>
     /// <param name="x">The planes.</param>
     /// <param name="y">The results.</param>
-    /// <param name="winners">A place for each result, or null.</param>
-    /// <param name="planes">What lies where.</param>
+    /// <param name="winners">Receives one place per result, or null.</param>
+    /// <param name="planes">The sizes and the windows.</param>
     public static void Forward<T>(T* x, T* y, int* winners, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (planes.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, planes);
         else Workers.Run(planes.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Planes = planes });
     }
 
-    /// <summary>dx from dy: each goes to its window's winner, and those of overlapping windows add up in their order.</summary>
-    /// <param name="dy">The results' gradients.</param>
-    /// <param name="winners">What <see cref="Forward"/> found.</param>
-    /// <param name="dx">The planes' gradients.</param>
-    /// <param name="planes">What lies where.</param>
+    /// <summary>
+    /// dx from dy. Each dy goes to the winner of its window. If windows overlap, their values are added in the order of
+    /// the windows.
+    /// </summary>
+    /// <param name="dy">The gradients of the results.</param>
+    /// <param name="winners">The places that <see cref="Forward"/> found.</param>
+    /// <param name="dx">The gradients of the planes.</param>
+    /// <param name="planes">The sizes and the windows.</param>
     public static void Backward<T>(T* dy, int* winners, T* dx, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T> =>
         Workers.Run(planes.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Planes = planes });
 
-    /// <summary>dx for quads that cover the planes: the winners are found again in x.</summary>
+    /// <summary>dx for quads that cover the planes. The winners are searched again in x.</summary>
     public static void QuadsBackward<T>(T* dy, T* x, T* dx, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T> =>
         Quads.Backward<T, Rule>(dy, x, dx, planes);
 
@@ -103,7 +108,10 @@ internal static unsafe class MaxPool
         }
     }
 
-    /// <summary>Left against right in each row, then the rows' winners: the order row by row, as the upper one leads unless the lower one is larger or NaN.</summary>
+    /// <summary>
+    /// Compares left with right in each row, then the winners of the rows. That is the order row by row: the upper
+    /// winner stays unless the lower one is larger or NaN.
+    /// </summary>
     private readonly struct Rule : IQuadRule
     {
         public static bool ReadsX => true;
@@ -111,7 +119,8 @@ internal static unsafe class MaxPool
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<ulong> Forward(Vector512<float> top, Vector512<float> bottom)
         {
-            // By halves where a pack is two: spelled out, for the JIT would not inline as many calls as that takes.
+            // If a pack is two halves, each half is written out: the JIT would not inline as many calls as the pack
+            // needs.
             if (!Vector512.IsHardwareAccelerated)
                 return Vector512.Create(Half(top.GetLower(), bottom.GetLower()), Half(top.GetUpper(), bottom.GetUpper())).AsUInt64();
             Vector512<float> topRight = Right(top), bottomRight = Right(bottom);
@@ -151,7 +160,7 @@ internal static unsafe class MaxPool
             Vector512<float> upper = Vector512.ConditionalSelect(rightOfTop, topRight, top), lower = Vector512.ConditionalSelect(rightOfBottom, bottomRight, bottom);
             Vector512<ulong> below = Beats(lower, upper).AsUInt64();
 
-            // The masks' high halves mean nothing; dy's are zero.
+            // The high halves of the masks have no meaning; the high halves of dy are zero.
             Vector512<ulong> toTop = Vector512.AndNot(dy, below), toBottom = dy & below;
             dTop = Vector512.AndNot(toTop, rightOfTop.AsUInt64()) | ((toTop & rightOfTop.AsUInt64()) << 32);
             dBottom = Vector512.AndNot(toBottom, rightOfBottom.AsUInt64()) | ((toBottom & rightOfBottom.AsUInt64()) << 32);
@@ -160,7 +169,7 @@ internal static unsafe class MaxPool
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static void Backward(Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop, out Vector128<double> dBottom)
         {
-            // Masks of the lower lane, spread over both; the left place has what the right one has not.
+            // The mask of the lower lane, copied to both lanes. The left place gets dy if the right one does not.
             Vector128<double> topRight = Right(top), bottomRight = Right(bottom), rightOfTop = Beats(topRight, top), rightOfBottom = Beats(bottomRight, bottom);
             Vector128<double> below = Left(Beats(Vector128.ConditionalSelect(rightOfBottom, bottomRight, bottom), Vector128.ConditionalSelect(rightOfTop, topRight, top)));
             Vector128<double> left = Vector128.Create(-1L, 0L).AsDouble();

@@ -3,21 +3,27 @@ using System.Runtime.CompilerServices;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The windows of a pooling along one dimension: window o begins at o·stride - padding and takes every dilation-th place; or, where the kernel is 0 (adaptive),
-/// it reaches from floor(o·input/output) up to ceil((o + 1)·input/output).
+/// The windows of a pooling along one dimension. Window o begins at o·stride - padding and takes every dilation-th
+/// place. If the kernel is 0 (adaptive), it reaches from floor(o·input/output) to ceil((o + 1)·input/output).
 /// </summary>
 internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int Stride, int Pad, int Dilation)
 {
-    /// <summary>True where the windows are pairs side by side, and no input lies behind the last but perhaps one that no window takes.</summary>
+    /// <summary>
+    /// True if the windows are pairs side by side and at most one input lies behind the last pair. No window covers
+    /// that input.
+    /// </summary>
     public bool IsPairs => Kernel == 2 && Stride == 2 && Pad == 0 && Dilation == 1 && Output == Input / 2;
 
-    /// <summary>One window over the only place there is: the rows of a one-dimensional pooling.</summary>
+    /// <summary>One window over a single place: the rows of a one-dimensional pooling.</summary>
     public static PoolAxis Single => new(1, 1, 1, 1, 0, 1);
 
-    /// <summary>Windows that cut the input into as even parts as there are outputs.</summary>
+    /// <summary>Windows that cut the input into parts as even as possible, one per output.</summary>
     public static PoolAxis Adaptive(int input, int output) => new(input, output, 0, 0, 0, 1);
 
-    /// <summary>Window <paramref name="o"/> without dilation: the inputs from <paramref name="first"/> up to <paramref name="end"/>, and its size with the padding that it covers.</summary>
+    /// <summary>
+    /// Window <paramref name="o"/> without dilation: the inputs from <paramref name="first"/> up to
+    /// <paramref name="end"/>, and its size with the padding that it covers.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Window(int o, out int first, out int end, out int padded)
     {
@@ -36,7 +42,10 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
         end = Math.Min(end, Input);
     }
 
-    /// <summary>Window <paramref name="o"/> with dilation: from <paramref name="first"/> in steps up to below <paramref name="end"/>; no place where first is not below end.</summary>
+    /// <summary>
+    /// Window <paramref name="o"/> with dilation: from <paramref name="first"/> in steps up to below
+    /// <paramref name="end"/>. It has no place if first is not below end.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void DilatedWindow(int o, out int first, out int end)
     {
@@ -49,7 +58,7 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
 /// <summary>Pooling of planes (rows x columns, one after the other in memory).</summary>
 internal readonly record struct PoolPlanes(int Count, PoolAxis Rows, PoolAxis Columns)
 {
-    /// <summary>Elements of a chunk: enough to be worth a thread's while.</summary>
+    /// <summary>Elements per chunk: enough to be worth a thread.</summary>
     private const int ChunkElements = 1 << 14;
 
     /// <summary>Elements of an input plane.</summary>
@@ -58,14 +67,14 @@ internal readonly record struct PoolPlanes(int Count, PoolAxis Rows, PoolAxis Co
     /// <summary>Elements of an output plane.</summary>
     public int OutputSize => Rows.Output * Columns.Output;
 
-    /// <summary>Planes of a chunk.</summary>
+    /// <summary>Planes per chunk.</summary>
     public int PerChunk => Math.Max(1, ChunkElements / Math.Max(1, Math.Max(InputSize, OutputSize)));
 
     public int Chunks => (Count + PerChunk - 1) / PerChunk;
 
-    /// <summary>True where every window is two rows by two columns beside the next.</summary>
+    /// <summary>True if every window is two rows by two columns and the windows lie side by side.</summary>
     public bool IsQuads => Rows.IsPairs && Columns.IsPairs;
 
-    /// <summary>True where the windows of <see cref="IsQuads"/> cover every input.</summary>
+    /// <summary>True if the windows of <see cref="IsQuads"/> cover every input.</summary>
     public bool IsQuadsExactly => IsQuads && (Rows.Input & 1) == 0 && (Columns.Input & 1) == 0;
 }

@@ -3,19 +3,20 @@ using Evenkeel.Kernels;
 namespace Evenkeel.Optim;
 
 /// <summary>
-/// A linear rise from <c>warmup</c> counts, then half a cosine down to the smallest share at <c>total</c>: lr = lr₀·s, with s = t / warmup for t &lt; warmup,
-/// else s = min + (1 - min)·(1 + cos(π·(t - warmup) / (total - warmup))) / 2. After <c>total</c> it stays.
+/// A linear rise over <c>warmup</c> counts, then half a cosine down to the smallest share at <c>total</c>: lr = lr₀·s,
+/// with s = t / warmup for t &lt; warmup, else s = min + (1 - min)·(1 + cos(π·(t - warmup) / (total - warmup))) / 2.
+/// After <c>total</c> the rate stays the same.
 /// </summary>
 /// <remarks>
-/// The widespread "cosine schedule with warm-up", a <c>LambdaLR</c> in PyTorch's terms: with a warm-up the first step
-/// has rate 0. Without one it is <c>CosineAnnealingLR</c> in closed form. lr₀ is the base rate, see
+/// This is the common "cosine schedule with warm-up", a <c>LambdaLR</c> in PyTorch. With a warm-up the first step has
+/// rate 0. Without one it is <c>CosineAnnealingLR</c> in closed form. lr₀ is the base rate; see
 /// <see cref="LearningRateScheduler"/>.
 /// </remarks>
 public sealed class CosineWithWarmup : LearningRateScheduler
 {
-    /// <summary>Creates the schedule; the rates stay what they are until it starts.</summary>
+    /// <summary>Creates the schedule. The rates do not change until it starts.</summary>
     /// <param name="optimizer">The optimizer.</param>
-    /// <param name="warmup">Counts of the linear rise.</param>
+    /// <param name="warmup">Number of counts of the linear rise.</param>
     /// <param name="total">Count at which the smallest share is reached.</param>
     /// <param name="minimumShare">Smallest share of the initial learning rate. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException">warmup is negative or not below total, or the share is outside [0, 1].</exception>
@@ -32,7 +33,7 @@ public sealed class CosineWithWarmup : LearningRateScheduler
         Await();
     }
 
-    /// <summary>Counts of the linear rise.</summary>
+    /// <summary>Number of counts of the linear rise.</summary>
     public long Warmup { get; }
 
     /// <summary>Count at which the smallest share is reached.</summary>

@@ -1,6 +1,9 @@
 namespace Evenkeel.Optim;
 
-/// <summary>lr ← gamma·lr at every count: the <c>lr_decay</c> of CS231n's Solver. Semantics of <c>torch.optim.lr_scheduler.ExponentialLR</c>.</summary>
+/// <summary>
+/// lr ← gamma·lr at every count, the <c>lr_decay</c> of CS231n's Solver. Semantics of
+/// <c>torch.optim.lr_scheduler.ExponentialLR</c>.
+/// </summary>
 public sealed class ExponentialLR : LearningRateScheduler
 {
     /// <summary>Creates the schedule.</summary>

@@ -4,15 +4,17 @@ namespace Evenkeel.Optim;
 
 /// <summary>
 /// Changes the learning rate of an optimizer's groups over time. Call <see cref="Step"/> once per epoch, or once per
-/// training step: the count is the schedule's only notion of time.
+/// training step. A schedule knows the count only, not the time.
 /// </summary>
 /// <remarks>
-/// <para>Making a schedule changes nothing. It starts with the optimizer's next step, which takes the rates of count 0;
-/// with <see cref="Start"/> or <see cref="Step"/>, if one of them comes first; or where a loaded state stood. When it
-/// starts, the base rate of each group is its <see cref="ParameterGroup.InitialLearningRate"/>: the rate that was last
-/// given by hand, not one that another schedule has set. A group that joins later brings its own.</para>
-/// <para>Two schedules may share an optimizer. <see cref="StepLR"/> and <see cref="ExponentialLR"/> multiply the rate
-/// they find. <see cref="CosineWithWarmup"/> computes the rate from the base rate, whatever it finds.</para>
+/// <para>A new schedule changes nothing. It starts with the optimizer's next step, which uses the rates of count 0. It
+/// starts earlier with <see cref="Start"/> or <see cref="Step"/>. A schedule with a loaded state starts at the position
+/// of that state. When it starts, the base rate of each group is its <see cref="ParameterGroup.InitialLearningRate"/>:
+/// the rate that was last given by hand, not a rate that another schedule has set. A group that joins later has a base
+/// rate of its own.</para>
+/// <para>Two schedules may share an optimizer. <see cref="StepLR"/> and <see cref="ExponentialLR"/> multiply the
+/// current rate. <see cref="CosineWithWarmup"/> computes the rate from the base rate and ignores the current
+/// one.</para>
 /// </remarks>
 public abstract class LearningRateScheduler
 {
@@ -27,26 +29,26 @@ public abstract class LearningRateScheduler
     /// <summary>The optimizer whose groups are scheduled.</summary>
     public Optimizer Optimizer { get; }
 
-    /// <summary>How often <see cref="Step"/> has been called.</summary>
+    /// <summary>The number of calls of <see cref="Step"/>.</summary>
     public long Count { get; private set; }
 
-    /// <summary>Whether the schedule has set learning rates, or was loaded from one that had.</summary>
+    /// <summary>Whether the schedule has set learning rates, or was loaded from a schedule that had.</summary>
     public bool IsStarted => _baseRates is not null;
 
     private string Name => GetType().Name;
 
-    /// <summary>What the schedule was made with.</summary>
+    /// <summary>The settings with which the schedule was made.</summary>
     private protected abstract ReadOnlySpan<Setting> Settings { get; }
 
     /// <summary>
-    /// Sets the rates of count 0, as the optimizer's next step would; does nothing once it is started.
+    /// Sets the rates of count 0, as the optimizer's next step would. It does nothing if the schedule has started.
     /// </summary>
     public void Start()
     {
         if (!IsStarted) Apply();
     }
 
-    /// <summary>Moves on by one and sets the learning rates.</summary>
+    /// <summary>Advances the count by one and sets the learning rates.</summary>
     public void Step()
     {
         Count++;
@@ -54,8 +56,9 @@ public abstract class LearningRateScheduler
     }
 
     /// <summary>
-    /// The state as named tensors: <c>NAME.count</c>, <c>NAME.setting.SETTING</c> and, once it is started, the base
-    /// rates and the current rates of the groups, <c>NAME.base_rates</c> and <c>NAME.rates</c>.
+    /// The state as named tensors: <c>NAME.count</c> and <c>NAME.setting.SETTING</c>. Once the schedule has started,
+    /// the state also has the base rates and the current rates of the groups, <c>NAME.base_rates</c> and
+    /// <c>NAME.rates</c>.
     /// </summary>
     public StateDict StateDict()
     {
@@ -70,19 +73,21 @@ public abstract class LearningRateScheduler
     }
 
     /// <summary>
-    /// Takes over the state of a schedule of the same kind and settings, and sets the learning rates that it had set;
+    /// Loads the state of a schedule of the same kind and settings, and sets the learning rates that it had set. The
     /// base rates come from the state. All is checked before anything changes.
     /// </summary>
     /// <remarks>
-    /// A state of an earlier version is a count alone. Its settings are not compared, and the rates stay what they are:
-    /// load the optimizer's state of that version, which has them.
+    /// A state of an earlier version holds a count only. Its settings are not compared, and the rates do not change.
+    /// Load the optimizer's state of that version; it has the rates.
     /// </remarks>
     /// <exception cref="ArgumentException">
-    /// A key is missing or does not fit, a setting is another one (the text says which), or a number is out of range.
+    /// A key is missing or does not fit, a setting differs (the text names it), or a number is out of range.
     /// </exception>
     public void LoadStateDict(StateDict state) => Check(state)();
 
-    /// <summary>Checks a state and changes nothing; what is returned takes it over, and does not fail.</summary>
+    /// <summary>
+    /// Checks a state and changes nothing. The result loads the state, and does not fail.
+    /// </summary>
     internal Action Check(StateDict state)
     {
         ArgumentNullException.ThrowIfNull(state);
@@ -119,20 +124,20 @@ public abstract class LearningRateScheduler
     }
 
     /// <summary>
-    /// The last line of every constructor, once the arguments are checked: the optimizer's next step starts the
-    /// schedule.
+    /// The last line of every constructor, after the checks of the arguments. With it the optimizer's next step starts
+    /// the schedule.
     /// </summary>
     private protected void Await() => Optimizer.Await(this);
 
     /// <summary>The learning rate of a group.</summary>
     /// <param name="count">The count; 0 is the start.</param>
     /// <param name="baseRate">The group's base rate.</param>
-    /// <param name="rate">The rate it has had.</param>
+    /// <param name="rate">The group's current rate.</param>
     private protected abstract double RateAt(long count, double baseRate, double rate);
 
     private void Apply()
     {
-        // First, or a rate that is refused would have the optimizer wait for ever.
+        // This comes first. Otherwise a rate that is refused would make the optimizer wait for ever.
         Optimizer.AwaitNoMore(this);
         double[] baseRates = BaseRates();
         for (int g = 0; g < baseRates.Length; g++)
@@ -142,7 +147,7 @@ public abstract class LearningRateScheduler
         }
     }
 
-    /// <summary>The base rates of the groups that there are now.</summary>
+    /// <summary>The base rates of the current groups.</summary>
     private double[] BaseRates()
     {
         int known = _baseRates?.Length ?? 0;

@@ -5,9 +5,9 @@ public sealed class StepLR : LearningRateScheduler
 {
     /// <summary>Creates the schedule.</summary>
     /// <param name="optimizer">The optimizer.</param>
-    /// <param name="stepSize">Counts between two changes.</param>
+    /// <param name="stepSize">Number of counts between two changes.</param>
     /// <param name="gamma">The factor. Default: 0.1.</param>
-    /// <exception cref="ArgumentOutOfRangeException">stepSize is below 1, or gamma negative.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">stepSize is below 1, or gamma is negative.</exception>
     public StepLR(Optimizer optimizer, int stepSize, double gamma = 0.1)
         : base(optimizer)
     {
@@ -17,7 +17,7 @@ public sealed class StepLR : LearningRateScheduler
         Await();
     }
 
-    /// <summary>Counts between two changes.</summary>
+    /// <summary>Number of counts between two changes.</summary>
     public int StepSize { get; }
 
     /// <summary>The factor.</summary>
