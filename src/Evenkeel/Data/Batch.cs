@@ -62,7 +62,7 @@ internal sealed class BatchSlot
     private readonly Arena _turns = new()
     {
         StaleMessage = "DataLoader: this batch has been kept beyond its turn: the loader was asked for another one " +
-            "since, and uses its memory again. Use a batch before asking for the next one, or keep copies: " +
+            "since, and reuses its memory. Use a batch before asking for the next one, or keep copies: " +
             "loader.Select(batch => batch.Clone()).ToList().",
     };
 

@@ -126,8 +126,8 @@ public sealed class CsvDataset : IDataset
         }
 
         if (dropped > 0)
-            guesses.Add($"{dropped} of {table.RowCount} rows are left out, for a value is missing in them. Missing " +
-                "decides that.");
+            guesses.Add($"{dropped} of {table.RowCount} rows are left out, because a value is missing in them. " +
+                "Missing decides that.");
         return [.. rows];
     }
 
@@ -153,7 +153,7 @@ public sealed class CsvDataset : IDataset
             todo += "If the decimal sign is the other one, set DecimalComma. ";
         return new InvalidDataException(
             $"CsvDataset: expected a number, got {Show(cell)}{large} in {table.PlaceOf(row, column)}. {todo}" +
-            $"If the column \"{table.Columns[column]}\" is the label, set Label; if it is no feature, name it in " +
+            $"If the column \"{table.Columns[column]}\" is the label, set Label; if it is not a feature, name it in " +
             "Drop; if the cell means a missing value, name it in MissingValues.");
     }
 }

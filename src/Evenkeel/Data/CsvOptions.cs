@@ -76,9 +76,9 @@ public sealed record CsvOptions
     public IReadOnlyList<string>? ClassNames { get; init; }
 
     /// <summary>
-    /// The most classes that the labels may have. Null refuses labels that do not look like classes: if there are more
-    /// than ten different labels, numbers with fractions, more than a hundred numbers, or fewer than two samples per
-    /// class. Default: null.
+    /// The most classes that the labels may have. Null accepts up to ten different labels of any kind. If there are
+    /// more, it refuses numbers with fractions, more than a hundred numbers, and fewer than two samples per class.
+    /// Default: null.
     /// </summary>
     public int? MaxClasses { get; init; }
 

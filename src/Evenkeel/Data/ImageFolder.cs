@@ -95,7 +95,7 @@ public sealed class ImageFolder
     /// </summary>
     public IReadOnlyList<BadImage> Bad { get; }
 
-    /// <summary>The pictures whose files are faulty or cut. <see cref="Pictures"/> holds them too.</summary>
+    /// <summary>The pictures whose files are faulty or cut. <see cref="Images"/> holds them too.</summary>
     public IReadOnlyList<ImageWarning> Warnings { get; }
 
     /// <summary>Whether the pictures came from the cache.</summary>

@@ -74,7 +74,7 @@ internal sealed class FoldPlan
     private FoldedLayer Decide(string name, Module module, IReadOnlyDictionary<Module, string> unmovable)
     {
         if (module is not ITrackingNorm norm)
-            return Kept("its statistics are those of each sample, so it is no fixed map");
+            return Kept("its statistics are those of each sample, so it is not a fixed map");
         if (norm.Running is null) return Kept("it keeps no running statistics and normalizes by the batch's own in every mode");
         List<Call> calls = _calls.FindAll(call => ReferenceEquals(call.Module, module));
         if (calls.Count == 0) return Kept("it has no part in the pass");
@@ -118,7 +118,7 @@ internal sealed class FoldPlan
         }
 
         Call? source = _calls.Find(made => ReferenceEquals(made.Y, x) && IsLinear(made.Module));
-        if (source is null) return No($"what comes before it is no linear layer but {MakerOf(x)}", out reason);
+        if (source is null) return No($"what comes before it is not a linear layer but {MakerOf(x)}", out reason);
         if (Refusal(source.Module) is { } refusal) return No(refusal, out reason);
         (int channels, int outputs) = (norm.AxisOf(x.Shape), AxisOf(source.Module, x.Shape));
         if (channels != outputs) return No($"its channels are dimension {channels} of {x.Shape}, the outputs of {Label(source.Module)} dimension {outputs}", out reason);
@@ -157,7 +157,11 @@ internal sealed class FoldPlan
         }
 
         Call? target = _calls.Find(taken => ReferenceEquals(taken.X, y) && IsLinear(taken.Module));
-        if (target is null) return No($"what comes after it is no linear layer but {_trace.Consumers(y)[0].Name}", out reason);
+        if (target is null)
+        {
+            return No($"what comes after it is not a linear layer but {_trace.Consumers(y)[0].Name}", out reason);
+        }
+
         if (Refusal(target.Module) is { } refusal) return No(refusal, out reason);
         if (PadsWithZeros(target.Module)) return No($"{Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
         int axis = norm.AxisOf(call.Y.Shape);

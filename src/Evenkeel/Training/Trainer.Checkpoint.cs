@@ -102,7 +102,9 @@ public sealed partial class Trainer
         var best = new ModelSnapshot();
         if (position[3] >= 0) best.Read(Model, BestPrefix, state, checkValues);
         RandomStreamState random = ReadStream(state, StreamPrefix)
-            ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
+            ?? throw new ArgumentException(
+                $"Trainer.Resume: expected a random stream in {path}, got none. It is not a checkpoint of a trainer.",
+                nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
         List<(string Name, ITrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         CheckSchedule(archive, state, path);
@@ -230,7 +232,7 @@ public sealed partial class Trainer
     {
         if (!state.TryGetValue(key, out Tensor? value) || value.DType != dtype)
             throw new ArgumentException($"Trainer.Resume: expected the key '{key}' of {dtype} in {path}, got " +
-                $"{state.RawOf(key)?.ToString() ?? value?.DType.ToString() ?? "none"}. It is no checkpoint of a " +
+                $"{state.RawOf(key)?.ToString() ?? value?.DType.ToString() ?? "none"}. It is not a checkpoint of a " +
                 "trainer; Module.Load reads plain weights.", nameof(path));
         return value;
     }

@@ -64,7 +64,12 @@ public sealed partial class Trainer
         Options = options ?? new TrainerOptions();
         Options.Check();
         if (!loss.TakesClassLabels)
-            throw new ArgumentException($"Trainer: expected a loss of class labels, for the trainer measures accuracy and keeps the most accurate model; got {loss}, which may have other targets (a regression's). Train with a loop of your own (tape.Reset, Forward, Backward, optimizer.Step, optimizer.ZeroGrad) and judge by the loss on validation data. If {loss.GetType().Name} does take one class label per sample, override {nameof(Loss.TakesClassLabels)} in it to say so.", nameof(loss));
+            throw new ArgumentException(
+                "Trainer: expected a loss of class labels, because the trainer measures accuracy and keeps the most " +
+                $"accurate model; got {loss}, which may have other targets (a regression's). Train with a loop of " +
+                "your own (tape.Reset, Forward, Backward, optimizer.Step, optimizer.ZeroGrad) and judge by the loss " +
+                $"on validation data. If {loss.GetType().Name} does take one class label per sample, override " +
+                $"{nameof(Loss.TakesClassLabels)} in it to say so.", nameof(loss));
         Model = model;
         Optimizer = optimizer;
         Loss = loss;
