@@ -3,15 +3,17 @@ namespace Evenkeel.Lab;
 /// <summary>Finds what a user probably meant.</summary>
 internal static class NearestName
 {
-    /// <summary>The candidate with the fewest edits, or null where none is close enough to be a typing error.</summary>
+    /// <summary>The candidate with the fewest edits, or null if none is close enough to be a typing error.</summary>
     public static string? Find(string name, IEnumerable<string> candidates)
     {
         string? best = null;
         int fewest = int.MaxValue;
         foreach (string candidate in candidates)
         {
-            // A beginning or an inner word counts as near: "batchnorm" or "deep" is no typing error, but says what is meant.
-            int edits = name.Length >= 3 && candidate.Contains(name, StringComparison.OrdinalIgnoreCase) ? 1 : Edits(name, candidate);
+            // A beginning or an inner word counts as near: "batchnorm" or "deep" is no typing error, but says what is
+            // meant.
+            int edits = name.Length >= 3 && candidate.Contains(name, StringComparison.OrdinalIgnoreCase) ? 1
+                : Edits(name, candidate);
             if (edits < fewest) (best, fewest) = (candidate, edits);
         }
 
@@ -22,7 +24,10 @@ internal static class NearestName
     public static string Hint(string name, IEnumerable<string> candidates) =>
         Find(name, candidates) is { } nearest ? $" Did you mean {nearest}?" : "";
 
-    /// <summary>Insertions, deletions, replacements and swaps of neighbours that turn one name into the other, in any case of letters.</summary>
+    /// <summary>
+    /// Insertions, deletions, replacements and swaps of neighbours that turn one name into the other, in any case of
+    /// letters.
+    /// </summary>
     public static int Edits(string from, string to)
     {
         (from, to) = (from.ToLowerInvariant(), to.ToLowerInvariant());

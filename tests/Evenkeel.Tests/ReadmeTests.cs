@@ -1,12 +1,10 @@
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Surgery;
 using Evenkeel.Tests.Nn;
 using Evenkeel.Tests.Surgery;
-using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests;

@@ -12,13 +12,16 @@ internal enum BenchUnit
     Flops,
 }
 
-/// <summary>A convolution, written <c>256x1x28x28-6k5s1p2</c>: input, then out-channels, kernel, stride, padding.</summary>
+/// <summary>
+/// A convolution, written <c>256x1x28x28-6k5s1p2</c>: input, then out-channels, kernel, stride, padding.
+/// </summary>
 internal readonly record struct ConvolutionSpec(int[] Input, int OutChannels, int Kernel, int Stride, int Padding)
 {
     public static ConvolutionSpec Parse(string text)
     {
         int dash = text.IndexOf('-', StringComparison.Ordinal);
-        int[] numbers = [.. text[(dash + 1)..].Split('k', 's', 'p').Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
+        int[] numbers =
+            [.. text[(dash + 1)..].Split('k', 's', 'p').Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
         return new ConvolutionSpec(BenchCase.Dimensions(text[..dash]), numbers[0], numbers[1], numbers[2], numbers[3]);
     }
 
@@ -27,20 +30,26 @@ internal readonly record struct ConvolutionSpec(int[] Input, int OutChannels, in
     {
         get
         {
-            int height = ((Input[2] + (2 * Padding) - Kernel) / Stride) + 1, width = ((Input[3] + (2 * Padding) - Kernel) / Stride) + 1;
+            int height = ((Input[2] + (2 * Padding) - Kernel) / Stride) + 1,
+                width = ((Input[3] + (2 * Padding) - Kernel) / Stride) + 1;
             return 2.0 * Input[0] * OutChannels * height * width * Input[1] * Kernel * Kernel;
         }
     }
 }
 
-/// <summary>One case of the benchmark's vocabulary, which peers share: <c>layer/what/shape</c>, <c>matmul/MxNxK</c>, <c>step/net</c>; <c>infer/net</c> is our own.</summary>
+/// <summary>
+/// One case of the benchmark's vocabulary, which peers share: <c>layer/what/shape</c>, <c>matmul/MxNxK</c>,
+/// <c>step/net</c>; <c>infer/net</c> is our own.
+/// </summary>
 internal sealed record BenchCase(string Name)
 {
     /// <summary>All cases, in the order they are printed. Shapes are NC, NCL, NCHW or NCDHW; float32.</summary>
     public static IReadOnlyList<BenchCase> All { get; } =
     [
-        .. Cases("batchnorm/train-forward", "5x100", "50x100", "256x1024", "1000x5000", "256x6x28x28", "32x64x56x56", "16x256x14x14", "64x512x7x7", "8x32x16x32x32"),
-        .. Cases("batchnorm/forward-backward", "5x100", "50x100", "256x1024", "1000x5000", "256x6x28x28", "32x64x56x56", "16x256x14x14", "64x512x7x7", "8x32x16x32x32"),
+        .. Cases("batchnorm/train-forward", "5x100", "50x100", "256x1024", "1000x5000", "256x6x28x28", "32x64x56x56",
+            "16x256x14x14", "64x512x7x7", "8x32x16x32x32"),
+        .. Cases("batchnorm/forward-backward", "5x100", "50x100", "256x1024", "1000x5000", "256x6x28x28", "32x64x56x56",
+            "16x256x14x14", "64x512x7x7", "8x32x16x32x32"),
         .. Cases("batchnorm/eval-forward", "256x1024", "32x64x56x56"),
         .. Cases("batchnorm-relu/forward-backward", "32x64x56x56"),
         .. Cases("syncbatchnorm2/forward-backward", "32x64x56x56", "16x256x14x14"),
@@ -51,14 +60,19 @@ internal sealed record BenchCase(string Name)
         .. Cases("rmsnorm/forward", "512x768", "4096x1024"),
         .. Cases("rmsnorm/forward-backward", "512x768", "4096x1024"),
         .. Cases("matmul", "2048x2048x2048", "512x512x512", "50x100x3072", "3072x100x50", "256x120x400"),
-        .. Cases("conv2d/forward-backward", "256x1x28x28-6k5s1p2", "256x6x14x14-16k5s1p0", "32x64x56x56-64k3s1p1", "32x3x32x32-32k3s1p1"),
+        .. Cases("conv2d/forward-backward", "256x1x28x28-6k5s1p2", "256x6x14x14-16k5s1p0", "32x64x56x56-64k3s1p1",
+            "32x3x32x32-32k3s1p1"),
         .. Cases("infer", "lenet-relu-none-256", "lenet-relu-batchnorm-256", "lenet-relu-batchnorm-folded-256"),
-        .. Cases("step", "fcn-batchnorm-50", "fcn-none-50", "fcn-batchnorm-5", "lenet-sigmoid-batchnorm-256", "lenet-sigmoid-none-256", "lenet-relu-batchnorm-16"),
+        .. Cases("step", "fcn-batchnorm-50", "fcn-none-50", "fcn-batchnorm-5", "lenet-sigmoid-batchnorm-256",
+            "lenet-sigmoid-none-256", "lenet-relu-batchnorm-16"),
     ];
 
     private readonly string[] _parts = Name.Split('/');
 
-    /// <summary>batchnorm, batchnorm-relu, syncbatchnorm2 (two members, half a batch each), layernorm, groupnorm8, instancenorm, rmsnorm, matmul, conv2d, infer or step.</summary>
+    /// <summary>
+    /// batchnorm, batchnorm-relu, syncbatchnorm2 (two members, half a batch each), layernorm, groupnorm8, instancenorm,
+    /// rmsnorm, matmul, conv2d, infer or step.
+    /// </summary>
     public string Kind => _parts[0];
 
     /// <summary>train-forward, eval-forward, forward or forward-backward; empty for matmul, infer and step.</summary>
@@ -70,8 +84,10 @@ internal sealed record BenchCase(string Name)
     public BenchUnit Unit => Kind is "matmul" or "conv2d" or "infer" or "step" ? BenchUnit.Flops : BenchUnit.Bytes;
 
     /// <summary>
-    /// The work no implementation can avoid. A norm's forward pass reads x and writes y, its backward pass reads x and dy and writes dx; activations between
-    /// fused layers do not count. A product of m x k and k x n takes 2mnk operations; a training step takes the products of its layers, forward, for the weights and
+    /// The work no implementation can avoid. A norm's forward pass reads x and writes y, its backward pass reads x and
+    /// dy and writes dx; activations between
+    /// fused layers do not count. A product of m x k and k x n takes 2mnk operations; a training step takes the
+    /// products of its layers, forward, for the weights and
     /// for the inputs; inference the forward ones alone.
     /// </summary>
     public double Work => Kind switch
@@ -83,7 +99,8 @@ internal sealed record BenchCase(string Name)
         _ => Dimensions(Spec).Aggregate(4.0, (bytes, size) => bytes * size) * (What == "forward-backward" ? 5 : 2),
     };
 
-    public static int[] Dimensions(string text) => [.. text.Split('x').Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
+    public static int[] Dimensions(string text) =>
+        [.. text.Split('x').Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
 
     private static double StepFlops(string net)
     {
@@ -98,16 +115,19 @@ internal sealed record BenchCase(string Name)
         bool sigmoid = words[1] == "sigmoid";
         var first = ConvolutionSpec.Parse(sigmoid ? $"{batch}x1x28x28-6k5s1p2" : $"{batch}x3x32x32-6k5s1p0");
         var second = ConvolutionSpec.Parse($"{batch}x6x14x14-16k5s1p0");
-        return (2 * first.Flops) + (3 * second.Flops) + (6.0 * batch * ((400 * 120) + (120 * 84) + (84 * (sigmoid ? 10 : 2))));
+        return (2 * first.Flops) + (3 * second.Flops)
+            + (6.0 * batch * ((400 * 120) + (120 * 84) + (84 * (sigmoid ? 10 : 2))));
     }
 
     /// <summary>The products of LeNet's layers; its norms do not count, folded or not.</summary>
     private static double InferenceFlops(string net)
     {
         int batch = int.Parse(net.Split('-')[^1], CultureInfo.InvariantCulture);
-        double convolutions = ConvolutionSpec.Parse($"{batch}x3x32x32-6k5s1p0").Flops + ConvolutionSpec.Parse($"{batch}x6x14x14-16k5s1p0").Flops;
+        double convolutions = ConvolutionSpec.Parse($"{batch}x3x32x32-6k5s1p0").Flops
+            + ConvolutionSpec.Parse($"{batch}x6x14x14-16k5s1p0").Flops;
         return convolutions + (2.0 * batch * ((400 * 120) + (120 * 84) + (84 * 2)));
     }
 
-    private static IEnumerable<BenchCase> Cases(string prefix, params string[] specs) => specs.Select(spec => new BenchCase($"{prefix}/{spec}"));
+    private static IEnumerable<BenchCase> Cases(string prefix, params string[] specs) =>
+        specs.Select(spec => new BenchCase($"{prefix}/{spec}"));
 }

@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Cli.Bench;
 
 /// <summary>
-/// What the machine can do, measured in the same sitting as the cases: the rate of copying, which depends on how much is copied, and of fused multiply-adds.
+/// What the machine can do, measured in the same sitting as the cases: the rate of copying, which depends on how much
+/// is copied, and of fused multiply-adds.
 /// </summary>
 internal sealed class MachineSpeed(int threads)
 {
@@ -15,7 +16,10 @@ internal sealed class MachineSpeed(int threads)
     private readonly Dictionary<int, double> _copy = [];
     private double _fma;
 
-    /// <summary>Bytes a second, read and written, of copies that touch about <paramref name="workingSet"/> bytes; measured once a power of two.</summary>
+    /// <summary>
+    /// Bytes a second, read and written, of copies that touch about <paramref name="workingSet"/> bytes; measured once
+    /// a power of two.
+    /// </summary>
     public double CopyBytesPerSecond(double workingSet)
     {
         int exponent = Math.Clamp((int)Math.Round(Math.Log2(workingSet)), 14, 28);
@@ -57,7 +61,10 @@ internal sealed class MachineSpeed(int threads)
         return operations / clock.Elapsed.TotalSeconds;
     });
 
-    /// <summary>Ten independent chains: enough for two units of four cycles' latency, and few enough for the registers of every x64.</summary>
+    /// <summary>
+    /// Ten independent chains: enough for two units of four cycles' latency, and few enough for the registers of every
+    /// x64.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static double FmaLoop(float factor, int turns)
     {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
@@ -7,10 +6,12 @@ using Evenkeel.Surgery;
 
 namespace Evenkeel.Cli.Bench;
 
-/// <summary>The cases as a user would write them, through the public interface, with all gradients that a training step needs.</summary>
+/// <summary>
+/// The cases as a user would write them, through the public interface, with all gradients that a training step needs.
+/// </summary>
 internal static class Workloads
 {
-    /// <summary>One call of a case, or null where the layer does not exist yet.</summary>
+    /// <summary>One call of a case, or null if the layer does not exist yet.</summary>
     public static Action? Create(BenchCase one) => one.Kind switch
     {
         "batchnorm" => Norm(one, BatchNormFor(one)),
@@ -39,16 +40,23 @@ internal static class Workloads
         };
     }
 
-    /// <summary>Forward only, or forward and backward with the gradients of x, gamma and beta; x is a parameter, as PyTorch's leaf that requires a gradient.</summary>
-    private static Action Norm(BenchCase one, Module layer) => Norm(one, layer, new Shape(BenchCase.Dimensions(one.Spec)), group: null);
+    /// <summary>
+    /// Forward only, or forward and backward with the gradients of x, gamma and beta; x is a parameter, as PyTorch's
+    /// leaf that requires a gradient.
+    /// </summary>
+    private static Action Norm(BenchCase one, Module layer) =>
+        Norm(one, layer, new Shape(BenchCase.Dimensions(one.Spec)), group: null);
 
-    /// <summary>The same batch in equal parts, on as many threads; a part's gradients of gamma and beta are not added up.</summary>
+    /// <summary>
+    /// The same batch in equal parts, on as many threads; a part's gradients of gamma and beta are not added up.
+    /// </summary>
     private static Action Members(BenchCase one, int members)
     {
         int[] sizes = BenchCase.Dimensions(one.Spec);
         sizes[0] /= members;
         var group = new InProcessCollective(members);
-        Action[] parts = [.. group.Members.Select(member => Norm(one, new SyncBatchNorm(sizes[1]), new Shape(sizes), member))];
+        Action[] parts =
+            [.. group.Members.Select(member => Norm(one, new SyncBatchNorm(sizes[1]), new Shape(sizes), member))];
         Action<ICollective> work = member => parts[member.Rank]();
         return () => group.Run(work);
     }
@@ -112,7 +120,9 @@ internal static class Workloads
         };
     }
 
-    /// <summary>Forward, cross-entropy, backward and Adam on the lessons' six-layer net: <c>fcn-NORM-BATCH</c>.</summary>
+    /// <summary>
+    /// Forward, cross-entropy, backward and Adam on the lessons' six-layer net: <c>fcn-NORM-BATCH</c>.
+    /// </summary>
     private static Action FullyConnectedStep(string[] words)
     {
         int batch = int.Parse(words[2], CultureInfo.InvariantCulture), width = 3072;
@@ -130,7 +140,9 @@ internal static class Workloads
         return Step(model, new Adam(model.Parameters(), 1e-3), Tensor.RandomNormal([batch, 3072], random), random);
     }
 
-    /// <summary>Forward, cross-entropy, backward and SGD on the lessons' LeNets: <c>lenet-ACTIVATION-NORM-BATCH</c>.</summary>
+    /// <summary>
+    /// Forward, cross-entropy, backward and SGD on the lessons' LeNets: <c>lenet-ACTIVATION-NORM-BATCH</c>.
+    /// </summary>
     private static Action LeNetStep(string[] words)
     {
         int batch = int.Parse(words[3], CultureInfo.InvariantCulture);
@@ -139,10 +151,14 @@ internal static class Workloads
         bool sigmoid = words[1] == "sigmoid";
         LeNet model = sigmoid ? LeNet.Gray(norm: norm, random: random) : LeNet.Color(norm: norm, random: random);
         var optimizer = new SGD(model.Parameters(), 0.01, momentum: sigmoid ? 0 : 0.9);
-        return Step(model, optimizer, Tensor.RandomNormal(sigmoid ? [batch, 1, 28, 28] : [batch, 3, 32, 32], random), random);
+        return Step(model, optimizer,
+            Tensor.RandomNormal(sigmoid ? [batch, 1, 28, 28] : [batch, 3, 32, 32], random), random);
     }
 
-    /// <summary>The lesson's LeNet in Eval: <c>lenet-relu-NORM-BATCH</c>, or with its norms folded, <c>lenet-relu-batchnorm-folded-BATCH</c>.</summary>
+    /// <summary>
+    /// The lesson's LeNet in Eval: <c>lenet-relu-NORM-BATCH</c>, or with its norms folded,
+    /// <c>lenet-relu-batchnorm-folded-BATCH</c>.
+    /// </summary>
     private static Action LeNetInference(string[] words)
     {
         int batch = int.Parse(words[^1], CultureInfo.InvariantCulture);

@@ -1,7 +1,8 @@
 namespace Evenkeel.Cli.Bits;
 
 /// <summary>
-/// Every op of the library, in shapes that end in whole and in part packs, stay in one chunk and fall into several. The products are tiny:
+/// Every op of the library, in shapes that end in whole and in part packs, stay in one chunk and fall into several. The
+/// products are tiny:
 /// without hardware FMA each of their terms is emulated.
 /// </summary>
 internal static class BitsCatalog

@@ -4,7 +4,10 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Cli.Bits;
 
-/// <summary>A computation of one element type whose results are hashed; its inputs come from a stream that the case's name chooses.</summary>
+/// <summary>
+/// A computation of one element type whose results are hashed; its inputs come from a stream that the case's name
+/// chooses.
+/// </summary>
 internal sealed record BitsCase(string Name, Action<BitsProbe> Run)
 {
     /// <summary>The first 16 hexadecimal digits of the hash of all results.</summary>
@@ -26,7 +29,10 @@ internal sealed class BitsProbe(string name, DType dtype) : IDisposable
 
     public DType DType { get; } = dtype;
 
-    /// <summary>The case's stream; Philox is integers, so the draws themselves differ nowhere unless its normals do, which have a case of their own.</summary>
+    /// <summary>
+    /// The case's stream; Philox is integers, so the draws themselves differ nowhere unless its normals do, which have
+    /// a case of their own.
+    /// </summary>
     public Philox Random => _random;
 
     public Tensor Normal(params ReadOnlySpan<int> shape) => NormalAround(0, 1, shape);
@@ -53,14 +59,16 @@ internal sealed class BitsProbe(string name, DType dtype) : IDisposable
     }
 
     /// <summary>
-    /// One pass forward and one back with a random cotangent; hashes the result and the gradients of all inputs but labels.
+    /// One pass forward and one back with a random cotangent; hashes the result and the gradients of all inputs but
+    /// labels.
     /// </summary>
     public void Pass(Func<Tensor[], Tensor> op, params Tensor[] inputs) => Pass(Mode.Train, op, inputs);
 
     public void Pass(Mode mode, Func<Tensor[], Tensor> op, params Tensor[] inputs)
     {
         var tape = new Tape(mode, recordGradients: true) { Seed = 231 };
-        Tensor[] taped = [.. inputs.Select(input => input.DType == DType.Int64 ? input : tape.Input(input, requiresGradient: true))];
+        Tensor[] taped =
+            [.. inputs.Select(input => input.DType == DType.Int64 ? input : tape.Input(input, requiresGradient: true))];
         Tensor y = op(taped);
         Add("y", y);
         Tensor cotangent = Tensor.RandomNormal(y.Shape, _random, DType);
@@ -68,7 +76,8 @@ internal sealed class BitsProbe(string name, DType dtype) : IDisposable
         for (int i = 0; i < taped.Length; i++)
         {
             if (taped[i].DType == DType.Int64) continue;
-            Add($"d{i}", taped[i].Gradient ?? throw new InvalidOperationException($"bits: {name} gives no gradient to input {i}; there is nothing to compare."));
+            Add($"d{i}", taped[i].Gradient ?? throw new InvalidOperationException(
+                $"bits: {name} gives no gradient to input {i}; there is nothing to compare."));
         }
     }
 
@@ -99,7 +108,8 @@ internal sealed class BitsProbe(string name, DType dtype) : IDisposable
     /// <summary>A number that is no tensor, with all its bits.</summary>
     public void Add(string what, double value) => Add(what, Tensor.Scalar(value, DType.Float64));
 
-    public string Finish() => _added > 0 ? _hash.Finish() : throw new InvalidOperationException($"bits: {name} hashes nothing; there is nothing to compare.");
+    public string Finish() => _added > 0 ? _hash.Finish() : throw new InvalidOperationException(
+        $"bits: {name} hashes nothing; there is nothing to compare.");
 
     public void Dispose() => _hash.Dispose();
 

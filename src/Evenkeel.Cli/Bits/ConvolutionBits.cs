@@ -2,10 +2,14 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Cli.Bits;
 
-/// <summary>Convolutions: more and fewer filters than a pack, rows shorter and longer than one, more taps than a chunk, more images than one; stride, dilation and groups.</summary>
+/// <summary>
+/// Convolutions: more and fewer filters than a pack, rows shorter and longer than one, more taps than a chunk, more
+/// images than one; stride, dilation and groups.
+/// </summary>
 internal static class ConvolutionBits
 {
-    private static readonly (int[] Input, int[] Weight, Size2 Stride, Padding Padding, Size2 Dilation, int Groups)[] s_planes =
+    private static readonly (int[] Input, int[] Weight, Size2 Stride, Padding Padding, Size2 Dilation,
+        int Groups)[] s_planes =
     [
         ([3, 1, 9, 9], [6, 1, 5, 5], 1, 2, 1, 1),
         ([5, 3, 6, 6], [16, 3, 3, 3], 1, 0, 1, 1),
@@ -25,11 +29,17 @@ internal static class ConvolutionBits
     [
         .. s_planes.Select(plane => new BitsCase(
             $"conv2d/{ShapeName.Of(plane.Input)}-{ShapeName.Of(plane.Weight)}/s{plane.Stride.Height}p{plane.Padding}",
-            probe => probe.Pass(x => x[0].Conv2d(x[1], x[2], plane.Stride, plane.Padding, plane.Dilation, plane.Groups), probe.Normal(plane.Input), probe.Normal(plane.Weight), probe.Normal(plane.Weight[0])))),
+            probe => probe.Pass(x => x[0].Conv2d(x[1], x[2], plane.Stride, plane.Padding, plane.Dilation, plane.Groups),
+                probe.Normal(plane.Input), probe.Normal(plane.Weight), probe.Normal(plane.Weight[0])))),
         .. s_planes.Select(plane => new BitsCase(
-            $"conv2d/relu/{ShapeName.Of(plane.Input)}-{ShapeName.Of(plane.Weight)}/s{plane.Stride.Height}p{plane.Padding}",
-            probe => probe.Add("y", WithReLU(probe, plane.Input, plane.Weight, plane.Stride, plane.Padding, plane.Dilation, plane.Groups)))),
-        new("conv1d/2x4x21-6x4x3", probe => probe.Pass(x => x[0].Conv1d(x[1], x[2], stride: 2, padding: 1), probe.Normal(2, 4, 21), probe.Normal(6, 4, 3), probe.Normal(6))),
+            $"conv2d/relu/{ShapeName.Of(plane.Input)}-{ShapeName.Of(plane.Weight)}" +
+                $"/s{plane.Stride.Height}p{plane.Padding}",
+            probe => probe.Add("y",
+                WithReLU(probe, plane.Input, plane.Weight, plane.Stride, plane.Padding, plane.Dilation,
+                plane.Groups)))),
+        new("conv1d/2x4x21-6x4x3", probe =>
+            probe.Pass(x => x[0].Conv1d(x[1], x[2], stride: 2, padding: 1), probe.Normal(2, 4, 21),
+                probe.Normal(6, 4, 3), probe.Normal(6))),
     ];
 
     /// <summary>A convolution and ReLU in one pass over memory, as a network without gradients fuses them.</summary>

@@ -6,15 +6,22 @@ namespace Evenkeel.Cli.Bits;
 /// <summary>Batch, layer, group, instance and RMS normalization: forward, backward and running statistics.</summary>
 internal static class NormBits
 {
-    /// <summary>Matrices and planes below and above the size (16,384 elements) from which the threads share the work.</summary>
-    private static readonly int[][] s_batches = [[400, 65], [50, 100], [5, 7], [300, 60], [8, 6, 28, 28], [16, 33, 7, 7], [3, 5, 2, 2, 3], [4, 3, 130]];
+    /// <summary>
+    /// Matrices and planes below and above the size (16,384 elements) from which the threads share the work.
+    /// </summary>
+    private static readonly int[][] s_batches =
+        [[400, 65], [50, 100], [5, 7], [300, 60], [8, 6, 28, 28], [16, 33, 7, 7], [3, 5, 2, 2, 3], [4, 3, 130]];
 
     /// <summary>Inputs and how many of the last dimensions are normalized together.</summary>
-    private static readonly (int[] Shape, int Normalized)[] s_layers = [([50, 100], 1), ([5, 7], 1), ([301, 67], 1), ([3, 1100], 1), ([4, 6, 5, 7], 3), ([2, 9, 33], 2)];
+    private static readonly (int[] Shape, int Normalized)[] s_layers =
+        [([50, 100], 1), ([5, 7], 1), ([301, 67], 1), ([3, 1100], 1), ([4, 6, 5, 7], 3), ([2, 9, 33], 2)];
 
-    /// <summary>Inputs and groups: runs of a pack and more (planes), shorter ones (rows), one group, and one group a channel.</summary>
+    /// <summary>
+    /// Inputs and groups: runs of a pack and more (planes), shorter ones (rows), one group, and one group per channel.
+    /// </summary>
     private static readonly (int[] Shape, int Groups)[] s_groups =
-        [([16, 32, 14, 14], 8), ([8, 12, 7, 7], 3), ([2, 6, 28, 28], 1), ([3, 10, 5, 5], 10), ([50, 100], 10), ([5, 6], 3), ([40, 24, 3, 3], 4), ([7, 6, 2], 6)];
+        [([16, 32, 14, 14], 8), ([8, 12, 7, 7], 3), ([2, 6, 28, 28], 1), ([3, 10, 5, 5], 10), ([50, 100], 10),
+            ([5, 6], 3), ([40, 24, 3, 3], 4), ([7, 6, 2], 6)];
 
     /// <summary>Planes longer and shorter than a pack, and volumes.</summary>
     private static readonly int[][] s_instances = [[8, 6, 28, 28], [16, 33, 7, 7], [3, 5, 2, 2, 3], [4, 3, 130]];
@@ -23,40 +30,55 @@ internal static class NormBits
     [
         .. s_batches.SelectMany(shape => new[]
         {
-            Batch("train", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
-            Batch("train-relu", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: true, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
-            Batch("eval", shape, Mode.Eval, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
-            Batch("eval-relu", shape, Mode.Eval, RunningAverage.Torch(), fuseReLU: true, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
-            Batch("cs231n", shape, Mode.Train, Cs231n.Average, fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(2, 1.5, shape)),
-            Batch("cumulative-eps0", shape, Mode.Train, RunningAverage.Cumulative, fuseReLU: false, eps: 0, probe => probe.NormalAround(2, 1.5, shape)),
-            Batch("far-mean", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => probe.NormalAround(30_000, 0.25, shape)),
+            Batch("train", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe =>
+                probe.NormalAround(2, 1.5, shape)),
+            Batch("train-relu", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: true, eps: 1e-5, probe =>
+                probe.NormalAround(2, 1.5, shape)),
+            Batch("eval", shape, Mode.Eval, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe =>
+                probe.NormalAround(2, 1.5, shape)),
+            Batch("eval-relu", shape, Mode.Eval, RunningAverage.Torch(), fuseReLU: true, eps: 1e-5, probe =>
+                probe.NormalAround(2, 1.5, shape)),
+            Batch("cs231n", shape, Mode.Train, Cs231n.Average, fuseReLU: false, eps: 1e-5, probe =>
+                probe.NormalAround(2, 1.5, shape)),
+            Batch("cumulative-eps0", shape, Mode.Train, RunningAverage.Cumulative, fuseReLU: false, eps: 0, probe =>
+                probe.NormalAround(2, 1.5, shape)),
+            Batch("far-mean", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe =>
+                probe.NormalAround(30_000, 0.25, shape)),
             Form("ghost", shape, (x, running) => x[0].GhostBatchNorm(shape[0] / 2 + 1, x[1], x[2], running)),
             GhostWithReLU(shape, (shape[0] + 2) / 3 + 1),
-            Form("renorm", shape, (x, running) => x[0].BatchRenorm(x[1], x[2], running, RenormLimits.Constant(1.5, 0.5))),
+            Form("renorm", shape, (x, running) => x[0]
+                .BatchRenorm(x[1], x[2], running, RenormLimits.Constant(1.5, 0.5))),
             Form("pooled", shape, (x, running) => x[0].SyncBatchNorm(x[1], x[2], running, parts: [1, 0, shape[0] - 1])),
-            Batch("outlier", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe => WithOutliers(probe.Normal(shape))),
+            Batch("outlier", shape, Mode.Train, RunningAverage.Torch(), fuseReLU: false, eps: 1e-5, probe =>
+                WithOutliers(probe.Normal(shape))),
         }),
         .. s_batches.Select(shape => new BitsCase($"batchnorm/plain/{ShapeName.Of(shape)}", probe => probe.Pass(
             x => x[0].BatchNorm(null, null, null), probe.NormalAround(2, 1.5, shape)))),
         .. s_batches.Select(shape => new BitsCase($"batchnorm/masked/{ShapeName.Of(shape)}", probe =>
         {
-            var running = new RunningStatistics(shape[1], RunningAverage.Keep(0.99) with { Estimator = VarianceEstimator.Biased });
+            var running = new RunningStatistics(shape[1],
+                RunningAverage.Keep(0.99) with { Estimator = VarianceEstimator.Biased });
             running.Mean.To(probe.DType);
             running.Variance.To(probe.DType);
             Tensor mask = Tensor.Zeros(new Shape(shape).With(1, 1), DType.Float64);
             foreach (ref double weight in mask.AsSpan<double>()) weight = probe.Random.NextInt(4) == 0 ? 0 : 1;
-            probe.Pass(x => x[0].MaskedBatchNorm(mask, x[1], x[2], running), probe.NormalAround(2, 1.5, shape), probe.NormalAround(1, 1, shape[1]), probe.Normal(shape[1]));
+            probe.Pass(x => x[0].MaskedBatchNorm(mask, x[1], x[2], running), probe.NormalAround(2, 1.5, shape),
+                probe.NormalAround(1, 1, shape[1]), probe.Normal(shape[1]));
             probe.Add("mean", running.Mean.Value);
             probe.Add("variance", running.Variance.Value);
         })),
-        .. new[] { NormConvention.Keras, NormConvention.Torch with { ChannelAxis = 2 } }.Select(convention => new BitsCase($"batchnorm/axis{convention.ChannelAxis}/6x28x33x17", probe =>
+        .. new[] { NormConvention.Keras, NormConvention.Torch with { ChannelAxis = 2 } }.Select(convention =>
+            new BitsCase(
+            $"batchnorm/axis{convention.ChannelAxis}/6x28x33x17", probe =>
         {
             var layer = new BatchNormalization(convention.ChannelAxis < 0 ? 17 : 33, convention);
             layer.To(probe.DType);
             probe.Pass(x => layer.Forward(x[0]), probe.NormalAround(2, 1.5, 6, 28, 33, 17));
             foreach ((string key, Tensor tensor) in layer.StateDict()) probe.Add(key, tensor);
         })),
-        new("batchnorm/graph/16x33x7x7", probe => probe.Pass(x => GraphNorms.BatchNorm(x[0], x[1], x[2]), probe.NormalAround(2, 1.5, 16, 33, 7, 7), probe.Normal(33), probe.Normal(33))),
+        new("batchnorm/graph/16x33x7x7", probe =>
+            probe.Pass(x => GraphNorms.BatchNorm(x[0], x[1], x[2]), probe.NormalAround(2, 1.5, 16, 33, 7, 7),
+                probe.Normal(33), probe.Normal(33))),
         .. s_layers.SelectMany(layer => new[]
         {
             Layer("affine", layer.Shape, layer.Normalized, affine: true, fuseReLU: false),
@@ -65,18 +87,29 @@ internal static class NormBits
         }),
         .. s_groups.SelectMany(group => new[]
         {
-            Group("affine", group.Shape, group.Groups, fuseReLU: false, probe => probe.NormalAround(2, 1.5, group.Shape)),
+            Group("affine", group.Shape, group.Groups, fuseReLU: false, probe =>
+                probe.NormalAround(2, 1.5, group.Shape)),
             Group("relu", group.Shape, group.Groups, fuseReLU: true, probe => probe.NormalAround(2, 1.5, group.Shape)),
-            Group("far-mean", group.Shape, group.Groups, fuseReLU: false, probe => probe.NormalAround(30_000, 0.25, group.Shape)),
-            Group("outlier", group.Shape, group.Groups, fuseReLU: false, probe => WithOutliers(probe.Normal(group.Shape))),
+            Group("far-mean", group.Shape, group.Groups, fuseReLU: false, probe =>
+                probe.NormalAround(30_000, 0.25, group.Shape)),
+            Group("outlier", group.Shape, group.Groups, fuseReLU: false, probe =>
+                WithOutliers(probe.Normal(group.Shape))),
         }),
-        .. s_instances.SelectMany(shape => new[] { Instance("own", shape, tracks: false, Mode.Train), Instance("train", shape, tracks: true, Mode.Train), Instance("eval", shape, tracks: true, Mode.Eval) }),
-        .. s_layers.SelectMany(layer => new[] { Rms("affine", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1.5), Rms("relu", layer.Shape, layer.Normalized, fuseReLU: true, scale: 1.5), Rms("large", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1e20) }),
-        new("layernorm/graph/50x100", probe => probe.Pass(x => GraphNorms.LayerNorm(x[0], [100], x[1], x[2]), probe.NormalAround(2, 1.5, 50, 100), probe.Normal(100), probe.Normal(100))),
+        .. s_instances.SelectMany(shape =>
+            new[] { Instance("own", shape, tracks: false, Mode.Train),
+                Instance("train", shape, tracks: true, Mode.Train), Instance("eval", shape, tracks: true, Mode.Eval), }),
+        .. s_layers.SelectMany(layer =>
+            new[] { Rms("affine", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1.5),
+                Rms("relu", layer.Shape, layer.Normalized, fuseReLU: true, scale: 1.5),
+                Rms("large", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1e20), }),
+        new("layernorm/graph/50x100", probe =>
+            probe.Pass(x => GraphNorms.LayerNorm(x[0], [100], x[1], x[2]), probe.NormalAround(2, 1.5, 50, 100),
+                probe.Normal(100), probe.Normal(100))),
     ];
 
     /// <summary>Two passes: the second starts from the statistics of the first.</summary>
-    private static BitsCase Batch(string what, int[] shape, Mode mode, RunningAverage average, bool fuseReLU, double eps, Func<BitsProbe, Tensor> input) => new(
+    private static BitsCase Batch(string what, int[] shape, Mode mode, RunningAverage average, bool fuseReLU,
+        double eps, Func<BitsProbe, Tensor> input) => new(
         $"batchnorm/{what}/{ShapeName.Of(shape)}",
         probe =>
         {
@@ -93,7 +126,8 @@ internal static class NormBits
             Tensor gamma = probe.NormalAround(1, 1, channels), beta = probe.Normal(channels);
             for (int pass = 0; pass < (mode == Mode.Train ? 2 : 1); pass++)
             {
-                if (layer is null) probe.Pass(mode, x => x[0].BatchNorm(x[1], x[2], running, eps), input(probe), gamma, beta);
+                if (layer is null) probe.Pass(mode, x => x[0].BatchNorm(x[1], x[2], running, eps),
+                    input(probe), gamma, beta);
                 else probe.PassWithReLU(mode, layer, input(probe), gamma, beta);
             }
 
@@ -132,7 +166,8 @@ internal static class NormBits
         {
             RunningStatistics running = Running(probe, shape[1], RunningAverage.Torch());
             Tensor gamma = probe.NormalAround(1, 1, shape[1]), beta = probe.Normal(shape[1]);
-            for (int pass = 0; pass < 2; pass++) probe.Pass(x => norm(x, running), probe.NormalAround(2, 1.5, shape), gamma, beta);
+            for (int pass = 0; pass < 2; pass++) probe.Pass(x => norm(x, running),
+                probe.NormalAround(2, 1.5, shape), gamma, beta);
             Add(probe, running);
         });
 
@@ -168,7 +203,8 @@ internal static class NormBits
             else probe.Pass(x => x[0].LayerNorm(new Shape(last), x[1], x[2]), input, gamma, beta);
         });
 
-    private static BitsCase Group(string what, int[] shape, int groups, bool fuseReLU, Func<BitsProbe, Tensor> input) => new(
+    private static BitsCase Group(string what, int[] shape, int groups, bool fuseReLU, Func<BitsProbe, Tensor> input) =>
+        new(
         $"groupnorm{groups}/{what}/{ShapeName.Of(shape)}",
         probe =>
         {
@@ -185,7 +221,8 @@ internal static class NormBits
             running.Mean.To(probe.DType);
             running.Variance.To(probe.DType);
             Tensor gamma = probe.NormalAround(1, 1, shape[1]), beta = probe.Normal(shape[1]);
-            probe.Pass(mode, x => x[0].InstanceNorm(x[1], x[2], tracks ? running : null), probe.NormalAround(2, 1.5, shape), gamma, beta);
+            probe.Pass(mode, x => x[0].InstanceNorm(x[1], x[2], tracks ? running : null),
+                probe.NormalAround(2, 1.5, shape), gamma, beta);
             probe.Add("mean", running.Mean.Value);
             probe.Add("variance", running.Variance.Value);
         });

@@ -1,9 +1,13 @@
 namespace Evenkeel.Cli.Bits;
 
-/// <summary>Poolings: quads in wide, narrow and odd planes, in one chunk (16,384 elements) and in several, and windows of all settings.</summary>
+/// <summary>
+/// Poolings: quads in wide, narrow and odd planes, in one chunk (16,384 elements) and in several, and windows of all
+/// settings.
+/// </summary>
 internal static class PoolingBits
 {
-    private static readonly int[][] s_quads = [[8, 6, 28, 28], [16, 16, 10, 10], [3, 5, 2, 2], [2, 3, 7, 35], [5, 3, 6, 14]];
+    private static readonly int[][] s_quads =
+        [[8, 6, 28, 28], [16, 16, 10, 10], [3, 5, 2, 2], [2, 3, 7, 35], [5, 3, 6, 14]];
 
     private static readonly int[] s_images = [7, 9, 17, 19];
 
@@ -15,20 +19,27 @@ internal static class PoolingBits
             new($"avgpool2d/2/{ShapeName.Of(shape)}", probe => probe.Pass(x => x[0].AvgPool2d(2), probe.Normal(shape))),
         }),
         new("maxpool2d/3s2p1", probe => probe.Pass(x => x[0].MaxPool2d(3, 2, 1), probe.Normal(s_images))),
-        new("maxpool2d/3x2s1d2-ceil", probe => probe.Pass(x => x[0].MaxPool2d((3, 2), (1, 2), (1, 1), (2, 3), ceilMode: true), probe.Normal(s_images))),
+        new("maxpool2d/3x2s1d2-ceil", probe =>
+            probe.Pass(x => x[0].MaxPool2d((3, 2), (1, 2), (1, 1), (2, 3), ceilMode: true), probe.Normal(s_images))),
         new("avgpool2d/3s2p1", probe => probe.Pass(x => x[0].AvgPool2d(3, 2, 1), probe.Normal(s_images))),
-        new("avgpool2d/5x4-ceil-inside", probe => probe.Pass(x => x[0].AvgPool2d((5, 4), (3, 2), (2, 1), ceilMode: true, countIncludePad: false), probe.Normal(s_images))),
-        new("avgpool2d/2-divisor3", probe => probe.Pass(x => x[0].AvgPool2d(2, divisorOverride: 3), probe.Normal(s_images))),
+        new("avgpool2d/5x4-ceil-inside", probe =>
+            probe.Pass(x => x[0].AvgPool2d((5, 4), (3, 2), (2, 1), ceilMode: true, countIncludePad: false),
+                probe.Normal(s_images))),
+        new("avgpool2d/2-divisor3", probe =>
+            probe.Pass(x => x[0].AvgPool2d(2, divisorOverride: 3), probe.Normal(s_images))),
         new("maxpool1d/3s2p1", probe => probe.Pass(x => x[0].MaxPool1d(3, 2, 1), probe.Normal(5, 7, 67))),
         new("avgpool1d/3s2p1", probe => probe.Pass(x => x[0].AvgPool1d(3, 2, 1), probe.Normal(5, 7, 67))),
         new("adaptive-avgpool2d/1", probe => probe.Pass(x => x[0].AdaptiveAvgPool2d(1), probe.Normal(s_images))),
-        new("adaptive-avgpool2d/5x-", probe => probe.Pass(x => x[0].AdaptiveAvgPool2d((5, null)), probe.Normal(s_images))),
+        new("adaptive-avgpool2d/5x-", probe =>
+            probe.Pass(x => x[0].AdaptiveAvgPool2d((5, null)), probe.Normal(s_images))),
         new("dropout2d/0.3", probe => probe.Pass(x => x[0].Dropout2d(0.3), probe.Normal(s_images))),
         new("dropout2d/0.5/narrow", probe => probe.Pass(x => x[0].Dropout2d(), probe.Normal(9, 40, 3))),
         .. new int[][] { [3, 11, 5, 7], [4, 6, 3], [2, 70, 9, 33] }.SelectMany(shape => new BitsCase[]
         {
-            new($"local-response-norm/5/{ShapeName.Of(shape)}", probe => probe.Pass(x => x[0].LocalResponseNorm(5, alpha: 0.3), probe.Normal(shape))),
-            new($"local-response-norm/4/{ShapeName.Of(shape)}", probe => probe.Pass(x => x[0].LocalResponseNorm(4, 0.2, 0.6, 1.5), probe.Normal(shape))),
+            new($"local-response-norm/5/{ShapeName.Of(shape)}", probe =>
+                probe.Pass(x => x[0].LocalResponseNorm(5, alpha: 0.3), probe.Normal(shape))),
+            new($"local-response-norm/4/{ShapeName.Of(shape)}", probe =>
+                probe.Pass(x => x[0].LocalResponseNorm(4, 0.2, 0.6, 1.5), probe.Normal(shape))),
         }),
     ];
 }

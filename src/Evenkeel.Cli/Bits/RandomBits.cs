@@ -8,15 +8,20 @@ internal static class RandomBits
 {
     private const int Count = 1001;
 
-    private static readonly (string Name, Func<IRandomStream> Create)[] s_streams = [("philox", () => new Philox(231)), ("numpy", () => new NumPyRandomState(231)), ("torch", () => new TorchGenerator(231))];
+    private static readonly (string Name, Func<IRandomStream> Create)[] s_streams =
+        [("philox", () => new Philox(231)), ("numpy", () => new NumPyRandomState(231)),
+            ("torch", () => new TorchGenerator(231))];
 
     public static IEnumerable<BitsCase> Cases =>
     [
         .. s_streams.SelectMany(stream => new BitsCase[]
         {
-            new($"{stream.Name}/uniform", probe => probe.Add("y", Tensor.RandomUniform([Count], stream.Create(), probe.DType))),
-            new($"{stream.Name}/normal", probe => probe.Add("y", Tensor.RandomNormal([Count], stream.Create(), probe.DType))),
-            new($"{stream.Name}/permutation", probe => probe.Add("y", Tensor.Labels(stream.Create().Permutation(Count)))),
+            new($"{stream.Name}/uniform", probe =>
+                probe.Add("y", Tensor.RandomUniform([Count], stream.Create(), probe.DType))),
+            new($"{stream.Name}/normal", probe =>
+                probe.Add("y", Tensor.RandomNormal([Count], stream.Create(), probe.DType))),
+            new($"{stream.Name}/permutation", probe =>
+                probe.Add("y", Tensor.Labels(stream.Create().Permutation(Count)))),
             Scheme(stream, "default", Init.Default),
             Scheme(stream, "kaiming-normal", Init.KaimingNormal),
             Scheme(stream, "kaiming-uniform", Init.KaimingUniform),

@@ -16,14 +16,20 @@ internal static class BenchCommand
 
     public static Command Create()
     {
-        var filter = new Option<string?>("--filter") { Description = "only cases whose name contains TEXT", HelpName = "TEXT" };
+        var filter = new Option<string?>("--filter")
+        {
+            Description =
+            "only cases whose name contains TEXT",
+            HelpName = "TEXT",
+        };
         var seconds = new Option<double?>("--seconds")
         {
-            Description = "time a case (default: 0.4)",
+            Description = "seconds per case (default: 0.4)",
             HelpName = "S",
             CustomParser = result =>
             {
-                if (double.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && value is > 0 and <= 600) return value;
+                if (double.TryParse(result.Tokens[0].Value, NumberStyles.Float, CultureInfo.InvariantCulture,
+                    out double value) && value is > 0 and <= 600) return value;
                 result.AddError($"--seconds: expected a number above 0 and up to 600, got {result.Tokens[0].Value}.");
                 return null;
             },
@@ -36,11 +42,16 @@ internal static class BenchCommand
         };
         command.Do((parse, cancellation) =>
         {
-            BenchCase[] cases = [.. BenchCase.All.Where(one => one.Name.Contains(parse.GetValue(filter) ?? "", StringComparison.OrdinalIgnoreCase))];
+            BenchCase[] cases =
+                [.. BenchCase.All.Where(one =>
+                    one.Name.Contains(parse.GetValue(filter) ?? "", StringComparison.OrdinalIgnoreCase))];
             if (cases.Length == 0)
-                throw new LabException($"--filter: expected part of a case's name, got {parse.GetValue(filter)}. 'evenkeel bench --filter batchnorm' is an example.") { IsUsage = true };
+                throw new LabException($"--filter: expected part of a case's name, got {parse.GetValue(filter)}. " +
+                    "'evenkeel bench --filter batchnorm' is an example.")
+                { IsUsage = true };
             Options.WarnOfSlowHardware();
-            Run(cases, Options.UseThreads(parse.GetValue(threads)), parse.GetValue(seconds) ?? 0.4, parse.GetValue(json), cancellation);
+            Run(cases, Options.UseThreads(parse.GetValue(threads)), parse.GetValue(seconds) ?? 0.4,
+                parse.GetValue(json), cancellation);
             return ExitCode.Done;
         });
         return command;
@@ -73,9 +84,10 @@ internal static class BenchCommand
 
     private static void PrintHead(MachineSpeed machine, int threads, Ink ink)
     {
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"machine  {threads} {(threads == 1 ? "thread" : "threads")}, copy {machine.CopyBytesPerSecond(1 << 20) / 1e9:F0} GB/s at 1 MB, " +
-            $"{machine.CopyBytesPerSecond(1 << 27) / 1e9:F0} at 128 MB, FMA {machine.FlopsPerSecond / 1e9:F0} GFLOP/s"));
+        Console.WriteLine(
+            $"machine  {threads} {(threads == 1 ? "thread" : "threads")}, copy " +
+            $"{machine.CopyBytesPerSecond(1 << 20) / 1e9:F0} GB/s at 1 MB, " +
+            $"{machine.CopyBytesPerSecond(1 << 27) / 1e9:F0} at 128 MB, FMA {machine.FlopsPerSecond / 1e9:F0} GFLOP/s");
         Console.WriteLine();
         Console.WriteLine(ink.Dim($"{"case",-CaseWidth}  {"median µs",10}  {"rate",12}  {"share",5}"));
         Console.WriteLine(ink.Dim(new string(ink.Rule, CaseWidth + 33)));
@@ -83,9 +95,9 @@ internal static class BenchCommand
 
     private static string Line(BenchCase one, double median, double rate, double share, Ink ink)
     {
-        string rateText = string.Create(CultureInfo.InvariantCulture, $"{rate / 1e9:F1} {(one.Unit == BenchUnit.Bytes ? "GB/s  " : "GFLOP/s")}");
+        string rateText = $"{rate / 1e9:F1} {(one.Unit == BenchUnit.Bytes ? "GB/s  " : "GFLOP/s")}";
         string padded = rateText.PadLeft(one.Unit == BenchUnit.Bytes ? 12 : 13);
-        return string.Create(CultureInfo.InvariantCulture, $"{one.Name,-CaseWidth}  {median,10:N1} {padded,13}  {ink.Dim($"{share * 100,3:F0} %")}");
+        return $"{one.Name,-CaseWidth}  {median,10:N1} {padded,13}  {ink.Dim($"{share * 100,3:F0} %")}";
     }
 
     private static void PrintJson(BenchCase one, double median, int runs, int threads, double rate, double share)

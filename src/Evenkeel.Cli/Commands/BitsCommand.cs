@@ -7,7 +7,7 @@ using Evenkeel.Lab.Reports;
 
 namespace Evenkeel.Cli.Commands;
 
-/// <summary><c>evenkeel bits</c>: what two machines print alike where they compute alike.</summary>
+/// <summary><c>evenkeel bits</c>: two machines that compute the same bits print the same.</summary>
 internal static class BitsCommand
 {
     private const int CaseWidth = 48;
@@ -16,7 +16,8 @@ internal static class BitsCommand
     {
         Option<long?> threads = Options.Threads();
         Option<bool> json = Options.Json();
-        var command = new Command("bits", "A hash of the outputs and gradients of every op, to compare two machines.") { threads, json };
+        var command = new Command("bits", "Print a hash of the outputs and gradients of every op, to compare two " +
+            "machines.") { threads, json };
         command.Do((parse, cancellation) =>
         {
             Options.UseThreads(parse.GetValue(threads));

@@ -11,15 +11,25 @@ using Evenkeel.Lab.Running;
 
 namespace Evenkeel.Cli.Commands;
 
-/// <summary><c>evenkeel claims [ID...]</c>: the verdicts that a folder's results amount to; with names, runs what is missing and explains them.</summary>
+/// <summary>
+/// <c>evenkeel claims [ID...]</c>: the verdicts that a folder's results amount to; with names, runs what is missing and
+/// explains them.
+/// </summary>
 internal static class ClaimsCommand
 {
     public static Command Create()
     {
-        var ids = new Argument<string[]>("ID") { Description = "claims to run and explain; without any, all are listed with the verdicts of the results in --out", Arity = ArgumentArity.ZeroOrMore };
+        var ids = new Argument<string[]>("ID")
+        {
+            Description =
+            "claims to run and explain; without an ID, all are listed with the verdicts of the results in " +
+            "--out",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
         var options = new RunOptions();
         Option<bool> json = Options.Json();
-        var command = new Command("claims", "The claims of the lessons with their verdicts, or some of them run and explained.") { ids };
+        var command = new Command("claims", "List the claims of the lessons with their verdicts, or run and explain " +
+            "some of them.") { ids };
         options.AddTo(command);
         command.Add(json);
         ids.Validators.Add(result =>
@@ -29,7 +39,9 @@ internal static class ClaimsCommand
                 string id = token.Value;
                 if (id.StartsWith('-')) result.AddError(EvenkeelCommand.UnknownOption(id, command));
                 else if (ClaimCatalog.Find(id) is null)
-                    result.AddError($"unknown claim '{id}'.{NearestName.Hint(id, ClaimCatalog.All.Select(static claim => claim.Id))} 'evenkeel claims' shows all.");
+                    result.AddError("unknown claim " +
+                        $"'{id}'.{NearestName.Hint(id, ClaimCatalog.All.Select(static claim => claim.Id))} 'evenkeel " +
+                        "claims' shows all.");
             }
         });
         command.Do((parse, cancellation) =>
@@ -47,7 +59,8 @@ internal static class ClaimsCommand
     private static void List(ResultFolder folder, bool asJson)
     {
         IReadOnlyList<ResultRecord> records = folder.All();
-        foreach ((_, string path, string reason) in folder.Damaged()) Console.Error.WriteLine($"note: {path} is left aside: {reason}.");
+        foreach ((_, string path, string reason) in folder.Damaged()) Console.Error.WriteLine(
+            $"note: {path} is ignored: {reason}.");
         if (ResultMixture.Find(records) is { } mixture)
             Console.Error.WriteLine($"note: {folder.Root}: {mixture.Note}");
         IReadOnlyList<Finding> findings = ClaimCatalog.Judge(ResultFolder.EvidenceOf(records));
@@ -59,7 +72,8 @@ internal static class ClaimsCommand
 
         Print(Console.Out, Ink.ForOutput(), findings, records.Count == 0
             ? $"{folder.Root} holds no results."
-            : $"Judged by the results of {records.Count} of {ExperimentCatalog.All.Count} experiments in {folder.Root}.");
+            : $"Judged by the results of {records.Count} of {ExperimentCatalog.All.Count} experiments in " +
+                $"{folder.Root}.");
     }
 
     internal static void Print(TextWriter output, Ink ink, IReadOnlyList<Finding> findings, string source)
@@ -68,20 +82,25 @@ internal static class ClaimsCommand
         printer.PrintTable(findings);
         output.WriteLine();
         printer.PrintCounts(findings);
-        foreach (string line in TextTable.WrapText($"{source} 'evenkeel reproduce' runs and judges all, 'evenkeel claims {findings[0].Claim.Id}' one.", ink.Width)) output.WriteLine(ink.Dim(line));
+        foreach (string line in TextTable.WrapText($"{source} 'evenkeel reproduce' runs and judges all claims, " +
+            $"'evenkeel claims {findings[0].Claim.Id}' one of them.", ink.Width)) output.WriteLine(ink.Dim(line));
     }
 
     /// <summary>Runs what the claims need and the folder lacks, then explains them.</summary>
     private static void Explain(Laboratory laboratory, Claim[] claims, bool asJson)
     {
         laboratory.RequireTheseSettings();
-        Experiment[] experiments = [.. claims.SelectMany(static claim => claim.Experiments).Distinct(StringComparer.Ordinal).Select(static name => ExperimentCatalog.Find(name)!)];
+        Experiment[] experiments =
+            [.. claims.SelectMany(static claim => claim.Experiments).Distinct(StringComparer.Ordinal)
+                .Select(static name => ExperimentCatalog.Find(name)!)];
         foreach (Experiment experiment in experiments)
         {
-            if (experiment.Images is { } set) Console.Error.WriteLine($"{experiment.Name}: {laboratory.Data.Describe(set)}");
+            if (experiment.Images is { } set)
+                Console.Error.WriteLine($"{experiment.Name}: {laboratory.Data.Describe(set)}");
         }
 
-        ResultRecord[] records = [.. laboratory.Complete(experiments).Select(static completion => completion.RecordOrFailure())];
+        ResultRecord[] records =
+            [.. laboratory.Complete(experiments).Select(static completion => completion.RecordOrFailure())];
         Evidence evidence = ResultFolder.EvidenceOf(records);
         Finding[] findings = [.. claims.Select(claim => claim.Judge(evidence))];
         if (asJson)
@@ -91,7 +110,13 @@ internal static class ClaimsCommand
         }
 
         var printer = new ClaimPrinter(Console.Out, Ink.ForOutput());
-        foreach (Finding finding in findings) printer.Explain(finding, [.. records.Where(record => finding.Claim.Experiments.Contains(record.Experiment.Name, StringComparer.Ordinal))]);
+        foreach (Finding finding in findings)
+        {
+            printer.Explain(finding, [.. records.Where(record => IsOf(finding.Claim, record))]);
+        }
+
+        static bool IsOf(Claim claim, ResultRecord record) =>
+            claim.Experiments.Contains(record.Experiment.Name, StringComparer.Ordinal);
     }
 
     private static void PrintJson(IEnumerable<Finding> findings)

@@ -10,12 +10,14 @@ namespace Evenkeel.Cli.Commands;
 /// <summary><c>evenkeel data</c>: which images a run would use, and how to get them.</summary>
 internal static class DataCommand
 {
-    public static Command Create() => new("data", "The images that experiments use.") { List(), DataShowCommand.Create(), Fetch(), PathOf() };
+    public static Command Create() =>
+        new("data", "The images that experiments use.") { List(), DataShowCommand.Create(), Fetch(), PathOf() };
 
     private static Command List()
     {
         Option<string?> where = Options.Data();
-        var list = new Command("list", "The image sets that experiments use: what is there, how big, and from where.") { where };
+        var list = new Command("list", "List the image sets that experiments use: which are found, their size, and " +
+            "where they come from.") { where };
         list.Do((parse, _) =>
         {
             LabData data = LabData.Find(parse.GetValue(where), mayBeEmpty: true);
@@ -26,13 +28,15 @@ internal static class DataCommand
                 string? path = data.PathOf(set);
                 string use = data.Describe(set);
                 if (path is null && DataCatalog.EntryOf(set.Name) is { } entry)
-                    use += $"; 'evenkeel data fetch {entry.Name}' gets {DownloadDisplay.Size(entry.Bytes)} from {entry.Files[0].Address.Host}";
-                table.Add(path is null ? "" : ink.Holds, set.Name, path is null ? "" : DownloadDisplay.Size(set.SizeOf(path)), use);
+                    use += $"; 'evenkeel data fetch {entry.Name}' gets {DownloadDisplay.Size(entry.Bytes)} from " +
+                        $"{entry.Files[0].Address.Host}";
+                table.Add(path is null ? "" : ink.Holds, set.Name, path is null ? ""
+                    : DownloadDisplay.Size(set.SizeOf(path)), use);
             }
 
             foreach (string line in table.Lines(ink.Width, ink, indent: "")) Console.WriteLine(line);
             Console.WriteLine();
-            Console.WriteLine($"Downloads go to {DataCatalog.CacheFolder}");
+            Console.WriteLine($"Downloads are kept in {DataCatalog.CacheFolder}");
             return ExitCode.Done;
         });
         return list;
@@ -41,7 +45,8 @@ internal static class DataCommand
     private static Command PathOf()
     {
         Option<string?> where = Options.Data();
-        var path = new Command("path", "Print where the images of each set come from: a path, or 'embedded'.") { where };
+        var path = new Command("path", "Print where the images of each set come from: a path, or " +
+            "'embedded'.") { where };
         path.Do((parse, _) =>
         {
             LabData data = LabData.Find(parse.GetValue(where));
@@ -60,34 +65,46 @@ internal static class DataCommand
         };
         var where = new Option<string?>("--data")
         {
-            Description = $"folder to put them in; else {DataCatalog.Variable}, else the user's cache folder, where runs look for them",
+            Description =
+                $"folder to put them in (default: {DataCatalog.Variable}, then the user's cache folder, where runs " +
+                "find them)",
             HelpName = "DIR",
         };
         var from = new Option<Uri?>("--from")
         {
-            Description = "address of a folder that offers the same files, in place of the official one; the checksums stay",
+            Description =
+                "address of a folder with the same files, instead of the official one; checksums are verified all " +
+                "the same",
             HelpName = "URL",
             CustomParser = result =>
             {
                 string text = result.Tokens[0].Value;
-                if (Uri.TryCreate(text.EndsWith('/') ? text : text + "/", UriKind.Absolute, out Uri? address) && address.Scheme is "http" or "https") return address;
+                if (Uri.TryCreate(text.EndsWith('/') ? text : text + "/", UriKind.Absolute, out Uri? address)
+                    && address.Scheme is "http" or "https") return address;
                 result.AddError($"--from: expected an address that begins with http:// or https://, got {text}.");
                 return null;
             },
         };
-        var fetch = new Command("fetch", "Download image sets, check them, and keep them where runs find them; go on where an earlier attempt stopped.") { names, where, from };
+        var fetch = new Command("fetch", "Download image sets, verify them, and keep them where runs find them. An " +
+            "interrupted download continues.") { names, where, from };
         names.Validators.Add(result =>
         {
             foreach (Token token in result.Tokens)
             {
                 if (token.Value.StartsWith('-')) result.AddError(EvenkeelCommand.UnknownOption(token.Value, fetch));
                 else if (DataCatalog.EntryOf(token.Value) is null)
-                    result.AddError($"unknown set '{token.Value}'.{NearestName.Hint(token.Value, DataCatalog.Entries.Select(entry => entry.Name))} It can be {string.Join(" or ", DataCatalog.Entries.Select(entry => entry.Name))}.");
+                {
+                    string[] known = [.. DataCatalog.Entries.Select(static entry => entry.Name)];
+                    result.AddError(
+                        $"unknown set '{token.Value}'.{NearestName.Hint(token.Value, known)} " +
+                        $"It can be {string.Join(" or ", known)}.");
+                }
             }
         });
         fetch.Do((parse, cancellation) =>
         {
-            foreach (string name in parse.GetValue(names)!) Fetch(name, parse.GetValue(where), parse.GetValue(from), cancellation);
+            foreach (string name in parse.GetValue(names)!) Fetch(name, parse.GetValue(where), parse.GetValue(from),
+                cancellation);
             return ExitCode.Done;
         });
         return fetch;
@@ -98,13 +115,15 @@ internal static class DataCommand
         var display = new DownloadDisplay();
         try
         {
-            DataLocation found = DataCatalog.FetchAsync(name, folder, from, display, cancellation).GetAwaiter().GetResult();
+            DataLocation found = DataCatalog.FetchAsync(name, folder, from, display, cancellation)
+                .GetAwaiter().GetResult();
             Console.WriteLine($"{name}: {DownloadDisplay.Size(found.Bytes)} in {found.Path}");
         }
         catch (OperationCanceledException)
         {
             display.EndLine();
-            Console.Error.WriteLine($"evenkeel data fetch: what was received of {name} is kept; run it again to go on from there.");
+            Console.Error.WriteLine($"evenkeel data fetch: the part of {name} that was received is kept; the same " +
+                "command continues from there.");
             throw;
         }
         catch (Exception failure) when (failure is IOException or InvalidDataException or UnauthorizedAccessException)

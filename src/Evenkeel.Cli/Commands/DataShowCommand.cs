@@ -15,33 +15,57 @@ internal static class DataShowCommand
 
     public static Command Create()
     {
-        var name = new Argument<string>("NAME") { Description = $"{string.Join(", ", ShownSet.Names)}, or a folder with one folder of pictures a class" };
-        var file = new Option<string>("--out") { Description = "the picture to write, PNG", HelpName = "FILE", DefaultValueFactory = static _ => "sheet.png" };
-        var classes = new Option<string?>("--classes") { Description = "the classes to show, by name or number (default: all)", HelpName = "A,B" };
-        Option<long?> count = Options.Number("--count", 1, 1000, $"pictures a row (default: {DefaultCount}, of groups {GroupedCount})");
-        Option<long?> seed = Options.Number("--seed", 0, uint.MaxValue, "seed of a synthetic set; of a real one, which pictures (default: the first)");
-        var groups = new Option<bool>("--groups") { Description = "near-duplicates, a group a row, instead of classes" };
+        var name = new Argument<string>("NAME")
+        {
+            Description =
+            $"{string.Join(", ", ShownSet.Names)}, or a folder with one folder of pictures per class",
+        };
+        var file = new Option<string>("--out")
+        {
+            Description = "the picture to write, PNG",
+            HelpName = "FILE",
+            DefaultValueFactory = static _ => "sheet.png",
+        };
+        var classes = new Option<string?>("--classes")
+        {
+            Description =
+            "the classes to show, by name or number (default: all)",
+            HelpName = "A,B",
+        };
+        Option<long?> count = Options.Number("--count", 1, 1000, $"pictures per row (default: {DefaultCount}, with " +
+            $"--groups {GroupedCount})");
+        Option<long?> seed = Options.Number("--seed", 0, uint.MaxValue, "seed that draws a synthetic set, or picks " +
+            "pictures of a real one (default: the first ones)");
+        var groups = new Option<bool>("--groups")
+        {
+            Description =
+            "show near-duplicates, one group per row, instead of classes",
+        };
         Option<string?> data = Options.Data();
         Option<bool> skipBad = Options.SkipBad();
-        var show = new Command("show", "Draw a sheet of a set's pictures, a class a row, or of its near-duplicates.") { name, file, classes, count, seed, groups, data, skipBad };
+        var show = new Command("show", "Draw a sheet of a set's pictures, one class per row, or of its " +
+            "near-duplicates.") { name, file, classes, count, seed, groups, data, skipBad };
         show.Do((parse, cancellation) =>
         {
             bool isGrouped = parse.GetValue(groups);
             int perRow = (int)(parse.GetValue(count) ?? (isGrouped ? GroupedCount : DefaultCount));
-            ShownSet set = ShownSet.Open(parse.GetValue(name)!, parse.GetValue(data), (ulong)(parse.GetValue(seed) ?? (long)LabData.SyntheticSeed), isGrouped ? 50 : perRow, parse.GetValue(skipBad));
+            ShownSet set = ShownSet.Open(parse.GetValue(name)!, parse.GetValue(data),
+                (ulong)(parse.GetValue(seed) ?? (long)LabData.SyntheticSeed), isGrouped ? 50 : perRow,
+                parse.GetValue(skipBad));
             int[] labels = Chosen(set, parse.GetValue(classes));
             var sheet = new ContactSheet(perRow);
             if (isGrouped) AddGroups(sheet, set, labels, cancellation);
             else AddClasses(sheet, set, labels, perRow, parse.GetValue(seed), cancellation);
             Write(parse.GetValue(file)!, sheet.Draw(), set);
-            Note(set.Bad, "that cannot be decoded left out");
+            Note(set.Bad, "skipped, cannot be decoded");
             Note(set.Warnings, "decoded with a warning");
             return ExitCode.Done;
         });
         return show;
     }
 
-    private static void AddClasses(ContactSheet sheet, ShownSet set, int[] classes, int count, long? seed, CancellationToken cancellation)
+    private static void AddClasses(ContactSheet sheet, ShownSet set, int[] classes, int count, long? seed,
+        CancellationToken cancellation)
     {
         foreach (int label in classes)
         {
@@ -75,7 +99,8 @@ internal static class DataShowCommand
         NearDuplicates found = NearDuplicates.Find(images);
         string[] captions = [.. indices.Select(set.Caption)];
         Console.Write(found.ToTable(captions));
-        sheet.AddFlow(found.Duplicated.Select(group => (IReadOnlyList<(ByteImage, string)>)[.. group.Select(i => (images[i], captions[i]))]));
+        sheet.AddFlow(found.Duplicated.Select(group =>
+            (IReadOnlyList<(ByteImage, string)>)[.. group.Select(i => (images[i], captions[i]))]));
     }
 
     private static void Note(List<string> pictures, string what)
@@ -89,7 +114,9 @@ internal static class DataShowCommand
     {
         if (asked is null) return [.. Enumerable.Range(0, set.ClassNames.Count)];
         string[] words = asked.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (words.Length == 0) throw new LabException($"--classes: expected names or numbers of {string.Join(", ", set.ClassNames)}, got none.") { IsUsage = true };
+        if (words.Length == 0) throw new LabException("--classes: expected names or numbers of " +
+            $"{string.Join(", ", set.ClassNames)}, got none.")
+        { IsUsage = true };
         return Array.ConvertAll(words, word =>
         {
             for (int i = 0; i < set.ClassNames.Count; i++)
@@ -97,9 +124,13 @@ internal static class DataShowCommand
                 if (string.Equals(set.ClassNames[i], word, StringComparison.OrdinalIgnoreCase)) return i;
             }
 
-            return int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number < set.ClassNames.Count
+            return int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+                && number < set.ClassNames.Count
                 ? number
-                : throw new LabException($"--classes: expected names or numbers of {string.Join(", ", set.ClassNames)}, got {word}.{NearestName.Hint(word, set.ClassNames)}") { IsUsage = true };
+                : throw new LabException("--classes: expected names or numbers of " +
+                    $"{string.Join(", ", set.ClassNames)}, got " +
+                    $"{word}.{NearestName.Hint(word, set.ClassNames)}")
+                { IsUsage = true };
         });
     }
 

@@ -8,10 +8,16 @@ using Evenkeel.Lab;
 
 namespace Evenkeel.Cli.Commands;
 
-/// <summary>The command line: parses, runs, and turns every outcome into an exit code (0 done, 1 failed, 2 usage, 130 interrupted).</summary>
+/// <summary>
+/// The command line: parses, runs, and turns every outcome into an exit code (0 done, 1 failed, 2 usage, 130
+/// interrupted).
+/// </summary>
 internal static class EvenkeelCommand
 {
-    /// <summary>How long an experiment may take to notice Ctrl-C: a training step is far shorter, a numerical gradient may take a second.</summary>
+    /// <summary>
+    /// How long an experiment may take to notice Ctrl-C: a training step is far shorter, a numerical gradient may take
+    /// a second.
+    /// </summary>
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(5);
 
     private static Command Create()
@@ -19,7 +25,7 @@ internal static class EvenkeelCommand
         // Not a RootCommand: that one is named after the file, and the file may be run by "dotnet".
         var help = new HelpOption();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
-        return new Command("evenkeel", "The Evenkeel lab: what the lessons claim about normalization, run and measured.")
+        return new Command("evenkeel", "The Evenkeel lab: what lessons claim about normalization, run and measured.")
         {
             ListCommand.Create(),
             RunCommand.Create(),
@@ -45,7 +51,7 @@ internal static class EvenkeelCommand
         }
         catch (Exception e)
         {
-            // The last resort: standard output that can not be written (a full disk), a mistake of ours.
+            // The last resort: standard output that cannot be written (a full disk), a mistake of ours.
             return ReportUnforeseen(e);
         }
     }
@@ -56,11 +62,12 @@ internal static class EvenkeelCommand
         string message = Closed(e.Message.ReplaceLineEndings(" ").TrimEnd());
         try
         {
-            Console.Error.WriteLine(trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows where.");
+            Console.Error.WriteLine(trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows the " +
+                "stack trace.");
         }
         catch (IOException)
         {
-            // Standard error can not be written either; the exit code still says it.
+            // Standard error cannot be written either; the exit code still says it.
         }
 
         return ExitCode.Failed;
@@ -68,12 +75,14 @@ internal static class EvenkeelCommand
 
     private static async Task<int> ParseAndRunAsync(string[] args)
     {
-        // Numbers are written and read in one way, whatever the user's culture; libraries that ask the thread's get it too.
+        // Numbers are written and read in one way, whatever the user's culture; libraries that ask the thread's get it
+        // too.
         CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
         Command root = Create();
 
         // Errors are one line on standard error, also where a word of a message is not ASCII.
-        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected) Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected) Console.OutputEncoding =
+            new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         if (args.Length == 0)
         {
             await root.Parse(["--help"]).InvokeAsync();
@@ -89,10 +98,16 @@ internal static class EvenkeelCommand
             return ExitCode.Usage;
         }
 
-        return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = s_grace });
+        return await parse.InvokeAsync(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = s_grace,
+        });
     }
 
-    /// <summary>Runs a command's work on a thread of its own, so that Ctrl-C is heard, and reports what went wrong in one line.</summary>
+    /// <summary>
+    /// Runs a command's work on a thread of its own, so that Ctrl-C is heard, and reports what went wrong in one line.
+    /// </summary>
     public static void Do(this Command command, Func<ParseResult, CancellationToken, int> work)
     {
         command.SetAction((parse, cancellation) => Task.Run(
@@ -119,11 +134,14 @@ internal static class EvenkeelCommand
     private static string PathOf(CommandResult result)
     {
         var names = new List<string>();
-        for (CommandResult? at = result; at?.Parent is not null; at = at.Parent as CommandResult) names.Insert(0, at.Command.Name);
+        for (CommandResult? at = result; at?.Parent is not null; at = at.Parent as CommandResult) names.Insert(0,
+            at.Command.Name);
         return string.Join(' ', names);
     }
 
-    /// <summary>The first error in our own words; the parser's name neither the nearest command nor the nearest option.</summary>
+    /// <summary>
+    /// The first error in our own words; the parser's name neither the nearest command nor the nearest option.
+    /// </summary>
     private static string Explain(ParseResult parse)
     {
         Command command = parse.CommandResult.Command;
@@ -131,7 +149,8 @@ internal static class EvenkeelCommand
         {
             if (token.StartsWith('-')) return UnknownOption(token, command);
             if (command.Subcommands.Count > 0)
-                return $"unknown command '{token}'.{NearestName.Hint(token, command.Subcommands.Select(sub => sub.Name))}";
+                return "unknown command " +
+                    $"'{token}'.{NearestName.Hint(token, command.Subcommands.Select(sub => sub.Name))}";
         }
 
         return Closed(parse.Errors[0].Message);
@@ -150,9 +169,11 @@ internal static class EvenkeelCommand
             int code = help.Invoke(parseResult);
             string[] examples = parseResult.CommandResult.Command.Name switch
             {
-                "evenkeel" => ["evenkeel reproduce", "evenkeel run deep-net --data ~/data", "evenkeel bench --filter batchnorm"],
+                "evenkeel" => ["evenkeel reproduce", "evenkeel run deep-net --data " +
+                    "~/data", "evenkeel bench --filter batchnorm"],
                 "list" => ["evenkeel list --json"],
-                "run" => ["evenkeel run deep-net weight-scale --data ~/data --seed 0", "evenkeel run batch-size --quick --json"],
+                "run" => ["evenkeel run deep-net weight-scale --data ~/data --seed 0",
+                    "evenkeel run batch-size --quick --json"],
                 "reproduce" => ["evenkeel reproduce --data ~/data --out results", "evenkeel reproduce --quick"],
                 "report" => ["evenkeel report out"],
                 "claims" => ["evenkeel claims", "evenkeel claims C10 C12", "evenkeel claims C10 --quick --json"],
@@ -160,7 +181,8 @@ internal static class EvenkeelCommand
                 "bits" => ["evenkeel bits --threads 1", "DOTNET_EnableAVX512=0 evenkeel bits"],
                 "data" => ["evenkeel data list", "evenkeel data fetch fashion-mnist"],
                 "fetch" => ["evenkeel data fetch fashion-mnist", "evenkeel data fetch cifar-10 --data ~/data"],
-                "show" => ["evenkeel data show synthetic-fashion --out sheet.png", "evenkeel data show ~/photos --groups"],
+                "show" => ["evenkeel data show synthetic-fashion --out sheet.png",
+                    "evenkeel data show ~/photos --groups"],
                 _ => [],
             };
             TextWriter output = parseResult.InvocationConfiguration.Output;

@@ -14,7 +14,8 @@ internal static class ListCommand
     public static Command Create()
     {
         Option<bool> json = Options.Json();
-        var command = new Command("list", "The experiments and the claims: name, item of the lesson, what they look at or say.") { json };
+        var command = new Command("list", "List the experiments and the claims, with the items of the lessons they " +
+            "are from.") { json };
         command.Do((parse, _) =>
         {
             if (parse.GetValue(json)) PrintJson();
@@ -24,16 +25,21 @@ internal static class ListCommand
         return command;
     }
 
-    internal static void Print(TextWriter output, Ink ink, IEnumerable<Experiment> experiments, IEnumerable<Claim> claims)
+    internal static void Print(TextWriter output, Ink ink, IEnumerable<Experiment> experiments,
+        IEnumerable<Claim> claims)
     {
-        TextTable runs = new TextTable("experiment", "lesson", "what it looks at").Wrap(2), statements = new TextTable("claim", "lesson", "what it says").Wrap(2);
-        foreach (Experiment experiment in experiments) runs.Add(ink.Bold(experiment.Name), experiment.Lesson, experiment.Title);
+        TextTable runs = new TextTable("experiment", "lesson", "what it looks at").Wrap(2),
+            statements = new TextTable("claim", "lesson", "what it says").Wrap(2);
+        foreach (Experiment experiment in experiments) runs.Add(ink.Bold(experiment.Name), experiment.Lesson,
+            experiment.Title);
         foreach (Claim claim in claims) statements.Add(ink.Bold(claim.Id), claim.Lesson, claim.Statement);
         foreach (string line in runs.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
         output.WriteLine();
         foreach (string line in statements.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
         output.WriteLine();
-        string hint = "evenkeel run NAME runs an experiment, evenkeel reproduce all of them; evenkeel claims shows the verdicts, with ID it explains one.";
+        string hint =
+            "'evenkeel run NAME' runs an experiment, 'evenkeel reproduce' all of them. 'evenkeel claims' shows the " +
+            "verdicts, 'evenkeel claims ID' explains one.";
         foreach (string line in TextTable.WrapText(hint, ink.Width)) output.WriteLine(ink.Dim(line));
     }
 

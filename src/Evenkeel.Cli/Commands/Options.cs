@@ -10,34 +10,44 @@ internal static class Options
 {
     public static Option<string?> Data() => new("--data")
     {
-        Description = $"folder with image sets (cifar-10-binary.tar.gz, fashion-mnist, rmb); else {LabData.Variable}, else embedded synthetic images",
+        Description =
+            $"folder with image sets (cifar-10-binary.tar.gz, fashion-mnist, rmb); default: {LabData.Variable}, then " +
+            "the embedded images",
         HelpName = "DIR",
     };
 
     public static Option<string> Out() => new("--out")
     {
-        Description = "folder for the results, one NAME.json an experiment",
+        Description = "folder for the results, one NAME.json per experiment",
         HelpName = "DIR",
         DefaultValueFactory = _ => "out",
     };
 
     public static Option<bool> Quick() => new("--quick")
     {
-        Description = "fewer epochs, scales, samples and seeds: about a minute; claims say which need the full run",
+        Description =
+            "about a minute: fewer epochs, scales, samples and seeds; a claim that needs the full run says so",
     };
 
     public static Option<bool> SkipBad() => new("--skip-bad")
     {
-        Description = "go on without pictures that cannot be opened or decoded, and count them",
+        Description = "skip pictures that cannot be opened or decoded, and count them",
     };
 
-    public static Option<bool> Json() => new("--json") { Description = "print JSON objects, one a line, instead of tables" };
+    public static Option<bool> Json() => new("--json")
+    {
+        Description =
+        "print JSON, one object per line, instead of tables",
+    };
 
-    public static Option<long?> Seed() => Number("--seed", 0, uint.MaxValue, "seed of everything a run draws (default: the lesson's own)");
+    public static Option<long?> Seed() => Number("--seed", 0, uint.MaxValue,
+        "seed of all random numbers of a run (default: the lesson's)");
 
-    public static Option<long?> Threads() => Number("--threads", 1, 1024, "threads that compute (default: the number of processors); the results do not depend on it");
+    public static Option<long?> Threads() => Number("--threads", 1, 1024, "threads that compute (default: the number " +
+        "of processors); the results do not depend on it");
 
-    public static Option<long?> Epochs() => Number("--epochs", 1, 1_000_000, "epochs of each training (default: the lesson's)");
+    public static Option<long?> Epochs() => Number("--epochs", 1, 1_000_000,
+        "epochs of each training (default: the lesson's)");
 
     public static Option<DType?> ElementType() => new("--dtype")
     {
@@ -62,7 +72,8 @@ internal static class Options
     public static void WarnOfSlowHardware()
     {
         if (!Compute.HasFusedMultiplyAdd)
-            Console.Error.WriteLine("note: this processor has no fused multiply-add (or it is switched off): results are the same, but everything takes many times as long.");
+            Console.Error.WriteLine("note: this processor has no fused multiply-add (or it is switched off): results " +
+                "are the same, but everything takes many times longer.");
     }
 
     public static Option<long?> Number(string name, long least, long most, string description) => new(name)
@@ -70,9 +81,11 @@ internal static class Options
         Description = description,
         HelpName = "N",
         CustomParser = result =>
-            long.TryParse(result.Tokens[0].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value >= least && value <= most
+            long.TryParse(result.Tokens[0].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
+                out long value) && value >= least && value <= most
                 ? value
-                : Refuse<long?>(result, $"{name}: expected a whole number from {least} to {most}, got {result.Tokens[0].Value}."),
+                : Refuse<long?>(result, $"{name}: expected a whole number from {least} to {most}, got " +
+                    $"{result.Tokens[0].Value}."),
     };
 
     private static T? Refuse<T>(ArgumentResult result, string error)

@@ -9,14 +9,22 @@ using Evenkeel.Lab.Running;
 
 namespace Evenkeel.Cli.Commands;
 
-/// <summary><c>evenkeel reproduce</c>: every experiment in the lessons' order, with the seeds that claims need, then the verdicts; what the folder already holds is reused.</summary>
+/// <summary>
+/// <c>evenkeel reproduce</c>: every experiment in the lessons' order, with the seeds that claims need, then the
+/// verdicts; what the folder already holds is reused.
+/// </summary>
 internal static class ReproduceCommand
 {
     public static Command Create()
     {
         var options = new RunOptions();
-        var replace = new Option<bool>("--replace") { Description = "run anew what DIR holds of other settings or data, instead of refusing" };
-        var command = new Command("reproduce", "Run every experiment and judge every claim. What DIR already holds of the same settings, data and build is reused, so a stopped run goes on.");
+        var replace = new Option<bool>("--replace")
+        {
+            Description =
+            "replace results of other settings or data that DIR holds, instead of refusing it",
+        };
+        var command = new Command("reproduce", "Run every experiment and judge every claim. Results in DIR of the " +
+            "same settings, data and build are reused, so a stopped run continues.");
         options.AddTo(command);
         command.Add(replace);
         command.Do((parse, cancellation) =>
@@ -30,8 +38,9 @@ internal static class ReproduceCommand
             catch (OperationCanceledException)
             {
                 Console.Error.WriteLine(
-                    $"evenkeel reproduce: interrupted; finished experiments and seeds are kept in {laboratory.Folder.Root}. " +
-                    "The same command goes on from there.");
+                    "evenkeel reproduce: interrupted; finished experiments and seeds are kept in " +
+                    $"{laboratory.Folder.Root}. " +
+                    "The same command continues from there.");
                 return ExitCode.Interrupted;
             }
         });

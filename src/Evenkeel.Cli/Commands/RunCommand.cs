@@ -13,7 +13,12 @@ internal static class RunCommand
 {
     public static Command Create()
     {
-        var names = new Argument<string[]>("NAME") { Description = "experiments to run; 'evenkeel list' shows them", Arity = ArgumentArity.OneOrMore };
+        var names = new Argument<string[]>("NAME")
+        {
+            Description =
+            "experiments to run; 'evenkeel list' shows them",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var options = new RunOptions();
         Option<bool> json = Options.Json();
         var command = new Command("run", "Run experiments and save what they measure.") { names };
@@ -26,7 +31,9 @@ internal static class RunCommand
                 string name = token.Value;
                 if (name.StartsWith('-')) result.AddError(EvenkeelCommand.UnknownOption(name, command));
                 else if (ExperimentCatalog.Find(name) is null)
-                    result.AddError($"unknown experiment '{name}'.{NearestName.Hint(name, ExperimentCatalog.All.Select(e => e.Name))} 'evenkeel list' shows all.");
+                    result.AddError("unknown experiment " +
+                        $"'{name}'.{NearestName.Hint(name, ExperimentCatalog.All.Select(e => e.Name))} 'evenkeel " +
+                        "list' shows all.");
             }
         });
         command.Do((parse, cancellation) =>
@@ -40,7 +47,8 @@ internal static class RunCommand
             {
                 Experiment experiment = ExperimentCatalog.Find(name)!;
                 if (laboratory.OverridesDType(experiment))
-                    Console.Error.WriteLine($"{name}: runs in {experiment.OnlyDType.ToString()!.ToLowerInvariant()} only; --dtype is left aside.");
+                    Console.Error.WriteLine($"{name}: runs in {experiment.OnlyDType.ToString()!.ToLowerInvariant()} " +
+                        "only; --dtype is ignored.");
                 if (experiment.Images is { } set) Console.Error.WriteLine($"{name}: {laboratory.Data.Describe(set)}");
                 ResultRecord record = laboratory.Run(experiment);
                 if (asJson) Console.WriteLine(Encoding.UTF8.GetString(ResultJson.Write(record, indented: false)));
@@ -89,7 +97,8 @@ internal sealed class RunOptions
         folder.Prepare();
         Options.WarnOfSlowHardware();
         var request = new RunRequest(
-            parse.GetValue(_seed), Options.UseThreads(parse.GetValue(_threads)), parse.GetValue(_dtype), (int?)parse.GetValue(_epochs), parse.GetValue(_quick));
+            parse.GetValue(_seed), Options.UseThreads(parse.GetValue(_threads)), parse.GetValue(_dtype),
+                (int?)parse.GetValue(_epochs), parse.GetValue(_quick));
         return new Laboratory(request, data, folder, new ProgressDisplay(), cancellation);
     }
 }

@@ -11,7 +11,7 @@ internal static class BitmapFont
     /// <summary>Dots a letter is high.</summary>
     public const int Height = 7;
 
-    // From the space on, five columns a letter; bit 0 is the top dot.
+    // From the space on, five columns per letter; bit 0 is the top dot.
     private static readonly byte[] s_columns = Convert.FromHexString(
         "000000000000005F00000007000700147F147F14242A7F2A12231308646236495620500008070300" +
         "001C2241000041221C002A1C7F1C2A08083E08080050300000080808080800606000002010080402" +
@@ -38,7 +38,8 @@ internal static class BitmapFont
                 for (int row = 0; row < Height * scale; row++)
                 {
                     int py = y + row;
-                    if ((dots >> (row / scale) & 1) == 0 || (uint)px >= (uint)image.Width || (uint)py >= (uint)image.Height) continue;
+                    if ((dots >> (row / scale) & 1) == 0 || (uint)px >= (uint)image.Width
+                        || (uint)py >= (uint)image.Height) continue;
                     for (int c = 0; c < image.Channels; c++) image.Plane(c)[py * image.Width + px] = level;
                 }
             }

@@ -2,7 +2,9 @@ using Evenkeel.Data;
 
 namespace Evenkeel.Cli.Pictures;
 
-/// <summary>Many pictures as one: rows with a label each. Small pictures are enlarged dot by dot, large ones scaled down.</summary>
+/// <summary>
+/// Many pictures as one: rows with a label each. Small pictures are enlarged dot by dot, large ones scaled down.
+/// </summary>
 /// <param name="columns">Pictures beside each other; a longer row goes on below.</param>
 internal sealed class ContactSheet(int columns)
 {
@@ -17,7 +19,8 @@ internal sealed class ContactSheet(int columns)
     /// <param name="label">What stands before it.</param>
     /// <param name="images">The pictures.</param>
     /// <param name="captions">A word under each picture; null for none.</param>
-    public void Add(string label, IReadOnlyList<ByteImage> images, IReadOnlyList<string>? captions = null) => _rows.Add((label, images, captions));
+    public void Add(string label, IReadOnlyList<ByteImage> images, IReadOnlyList<string>? captions = null) =>
+        _rows.Add((label, images, captions));
 
     /// <summary>Adds groups without labels, several a row, with a gap between two.</summary>
     public void AddFlow(IEnumerable<IReadOnlyList<(ByteImage Image, string Caption)>> groups)
@@ -48,9 +51,11 @@ internal sealed class ContactSheet(int columns)
     public ByteImage Draw()
     {
         var cells = _rows.ConvertAll(static row => row.Images.Select(Fit).ToArray());
-        int box = cells.SelectMany(static row => row).Select(static cell => Math.Max(cell.Height, cell.Width)).DefaultIfEmpty(Box).Max();
+        int box = cells.SelectMany(static row => row).Select(static cell => Math.Max(cell.Height, cell.Width))
+            .DefaultIfEmpty(Box).Max();
         int cellHeight = box + Gap + (_rows.Any(static row => row.Captions is not null) ? Caption : 0);
-        int letters = _rows.Count == 0 ? 0 : _rows.Max(static row => row.Label.Length), label = letters == 0 ? 0 : letters * BitmapFont.Advance * LabelScale + Margin;
+        int letters = _rows.Count == 0 ? 0 : _rows.Max(static row => row.Label.Length), label = letters == 0 ? 0
+            : letters * BitmapFont.Advance * LabelScale + Margin;
         int wide = Math.Max(1, Math.Min(columns, _rows.Count == 0 ? 0 : _rows.Max(static row => row.Images.Count)));
         int lines = _rows.Sum(row => Lines(row.Images.Count));
         int height = 2 * Margin + Math.Max(lines, 1) * cellHeight, width = 2 * Margin + label + wide * (box + Gap);
@@ -59,13 +64,15 @@ internal sealed class ContactSheet(int columns)
         int y = Margin;
         for (int r = 0; r < _rows.Count; r++)
         {
-            BitmapFont.Write(sheet, _rows[r].Label, Margin, y + (box - BitmapFont.Height * LabelScale) / 2, LabelScale, Writing);
+            BitmapFont.Write(sheet, _rows[r].Label, Margin, y + (box - BitmapFont.Height * LabelScale) / 2,
+                LabelScale, Writing);
             for (int i = 0; i < cells[r].Length; i++)
             {
                 int left = Margin + label + i % columns * (box + Gap), top = y + i / columns * cellHeight;
                 Paste(sheet, cells[r][i], top, left);
                 if (_rows[r].Captions is { } captions)
-                    BitmapFont.Write(sheet, Cut(captions[i], box / BitmapFont.Advance), left, top + cells[r][i].Height + 2, 1, Writing);
+                    BitmapFont.Write(sheet, Cut(captions[i], box / BitmapFont.Advance), left,
+                        top + cells[r][i].Height + 2, 1, Writing);
             }
 
             y += Lines(cells[r].Length) * cellHeight;
@@ -83,7 +90,8 @@ internal sealed class ContactSheet(int columns)
     {
         int longest = Math.Max(image.Height, image.Width);
         if (longest > Box)
-            return ImageResize.Bilinear(image, Math.Max(1, image.Height * Box / longest), Math.Max(1, image.Width * Box / longest));
+            return ImageResize.Bilinear(image, Math.Max(1, image.Height * Box / longest),
+                Math.Max(1, image.Width * Box / longest));
         int times = Box / longest, height = image.Height * times, width = image.Width * times;
         var large = new ByteImage(new byte[image.Channels * height * width], image.Channels, height, width);
         for (int c = 0; c < image.Channels; c++)
@@ -100,7 +108,8 @@ internal sealed class ContactSheet(int columns)
         for (int c = 0; c < 3; c++)
         {
             Span<byte> from = image.Plane(image.Channels == 3 ? c : 0), to = sheet.Plane(c);
-            for (int y = 0; y < image.Height; y++) from.Slice(y * image.Width, image.Width).CopyTo(to[((top + y) * sheet.Width + left)..]);
+            for (int y = 0; y < image.Height; y++) from.Slice(y * image.Width, image.Width)
+                .CopyTo(to[((top + y) * sheet.Width + left)..]);
         }
     }
 }

@@ -25,11 +25,15 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
 
     private readonly ResultPrinter _text = new(output, ink);
 
-    /// <summary>Two lines a claim: what it says; its verdict, and the effect with its interval in the lesson's own case.</summary>
+    /// <summary>
+    /// Two lines per claim: what it says; its verdict, and the effect with its interval in the lesson's own case.
+    /// </summary>
     public void PrintTable(IReadOnlyList<Finding> findings)
     {
-        int sign = TextTable.Width(ink.Holds), indent = sign + 1 + IdWidth + Gap.Length, verdict = ink.Width - indent - Numbers("", "").Length;
-        string heading = $"{new string(' ', sign + 1)}{"claim and verdict".PadRight(ink.Width - sign - 1 - Numbers("", "").Length)}{Numbers("effect", "95 % interval")}";
+        int sign = TextTable.Width(ink.Holds), indent = sign + 1 + IdWidth + Gap.Length,
+            verdict = ink.Width - indent - Numbers("", "").Length;
+        string title = "claim and verdict".PadRight(ink.Width - sign - 1 - Numbers("", "").Length);
+        string heading = $"{new string(' ', sign + 1)}{title}{Numbers("effect", "95 % interval")}";
         output.WriteLine(ink.Dim(heading.TrimEnd()));
         output.WriteLine(ink.Dim(new string(ink.Rule, ink.Width)));
         foreach (Finding finding in findings)
@@ -40,7 +44,8 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
             {
                 // The numbers stand beside the first line; a long condition goes on below them.
                 string first = TextTable.WrapText(text, verdict)[0];
-                output.WriteLine(new string(' ', indent) + Paint(finding, first) + new string(' ', verdict - first.Length)
+                output.WriteLine(new string(' ', indent) + Paint(finding, first)
+                    + new string(' ', verdict - first.Length)
                     + Numbers(Number(finding.Cases[0].Interval.Mean), Text(finding.Cases[0].Interval)).TrimEnd());
                 text = text[first.Length..].TrimStart();
             }
@@ -60,7 +65,8 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
                 .Select(static group => group.Key.WhyNone is { } why
                     ? PageText.None(why, group.Count()) : $"{group.Count()} {Name(group.Key.Verdict, group.Count())}"),
         ];
-        _text.Hang("", "", $"{findings.Count} {(findings.Count == 1 ? "claim" : "claims")}: {string.Join(", ", counts)}.");
+        _text.Hang("", "", $"{findings.Count} {(findings.Count == 1 ? "claim" : "claims")}: " +
+            $"{string.Join(", ", counts)}.");
     }
 
     /// <summary>One claim in full: the lesson, the rule, the evidence, the verdict, what follows.</summary>
@@ -83,7 +89,10 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
         Labelled("It says", claim.Words);
         Labelled("Rule", claim.Rule);
         foreach (ResultRecord record in records)
-            Labelled("Run", $"{record.Experiment.Name} with {(record.Seeds.Count == 1 ? "seed" : "seeds")} {PageText.Seeds(record.Seeds)}, {ResultText.Describe(record.Settings)}{(record.Data is { } data ? $", {data.Name}" : "")}: {record.Experiment.Page}");
+            Labelled("Run", $"{record.Experiment.Name} with {(record.Seeds.Count == 1 ? "seed" : "seeds")} " +
+                $"{PageText.Seeds(record.Seeds)}, " +
+                $"{ResultText.Describe(record.Settings)}{(record.Data is { } data ? $", {data.Name}" : "")}: " +
+                $"{record.Experiment.Page}");
         output.WriteLine();
         PrintEvidence(finding);
         string why = finding.Missing.Count > 0 ? $": no results of {string.Join(", ", finding.Missing)}"
@@ -96,36 +105,47 @@ internal sealed class ClaimPrinter(TextWriter output, Ink ink)
     public string Sign(Finding finding) => ink.Sign(finding.Verdict);
 
     /// <summary>Three digits: what an interval over a few seeds can carry.</summary>
-    public static string Number(double value) => double.IsNaN(value) ? "-" : value.ToString("g3", CultureInfo.InvariantCulture);
+    public static string Number(double value) => double.IsNaN(value) ? "-"
+        : value.ToString("g3", CultureInfo.InvariantCulture);
 
     /// <summary>Both ends of an interval.</summary>
-    public static string Text(Interval interval) => double.IsNaN(interval.Low) ? "-" : Number(interval.Low) + Between + Number(interval.High);
+    public static string Text(Interval interval) => double.IsNaN(interval.Low) ? "-"
+        : Number(interval.Low) + Between + Number(interval.High);
 
     private void PrintEvidence(Finding finding)
     {
         if (finding.Cases.Count == 0) return;
         bool hasBars = ink.Width >= BarsFrom;
-        TextTable table = new TextTable(hasBars ? ["", "case", "effect", "95 % interval", "against the rule"] : ["", "case", "effect", "95 % interval"]).Wrap(1).Right(2);
+        TextTable table =
+            new TextTable(hasBars ? ["", "case", "effect", "95 % interval", "against the rule"]
+                : ["", "case", "effect", "95 % interval"]).Wrap(1).Right(2);
         var bar = new IntervalBar(finding.Cases, BarWidth, ink);
         foreach (JudgedCase judged in finding.Cases)
         {
-            string[] cells = [ink.Sign(judged.Verdict), judged.Case.Name, Number(judged.Interval.Mean), Text(judged.Interval)];
+            string[] cells =
+                [ink.Sign(judged.Verdict), judged.Case.Name, Number(judged.Interval.Mean), Text(judged.Interval)];
             table.Add(hasBars ? [.. cells, ink.In(judged.Verdict, bar.Draw(judged))] : cells);
         }
 
         foreach (string line in table.Lines(ink.Width, ink)) output.WriteLine(line);
         output.WriteLine();
         JudgedCase first = finding.Cases[0];
-        _text.Hang("  ", "", $"Seed by seed{(finding.Cases.Count > 1 ? $", {first.Case.Name}" : "")}: {string.Join(", ", first.Case.Values.Select(Number))}.", ink.Dim);
-        if (hasBars) _text.Hang("  ", "", $"{ink.Shade} is where the rule wants the effect, {ink.Dot} its {(first.Case.IsRatio ? "geometric mean" : "mean")}, {ink.Bar} the interval, {ink.Rule} what of it is outside.", ink.Dim);
+        _text.Hang("  ", "", $"Seed by seed{(finding.Cases.Count > 1 ? $", {first.Case.Name}" : "")}: " +
+            $"{string.Join(", ", first.Case.Values.Select(Number))}.", ink.Dim);
+        if (hasBars) _text.Hang("  ", "", $"{ink.Shade} is where the rule wants the effect; {ink.Dot} is its " +
+            $"{(first.Case.IsRatio ? "geometric mean" : "mean")}, {ink.Bar} its interval inside, {ink.Rule} " +
+            "outside.", ink.Dim);
         output.WriteLine();
     }
 
-    private void Labelled(string label, string text, Func<string, string>? paint = null) => _text.Hang("  ", ink.Bold(label.PadRight(8)), text, paint);
+    private void Labelled(string label, string text, Func<string, string>? paint = null) =>
+        _text.Hang("  ", ink.Bold(label.PadRight(8)), text, paint);
 
-    private string Paint(Finding finding, string text) => finding.Missing.Count > 0 ? ink.Dim(text) : ink.In(finding.Verdict, text);
+    private string Paint(Finding finding, string text) => finding.Missing.Count > 0 ? ink.Dim(text)
+        : ink.In(finding.Verdict, text);
 
-    private static string Numbers(string effect, string interval) => $"{Gap}{effect.PadLeft(NumberWidth)}{Gap}{interval.PadRight(IntervalWidth)}";
+    private static string Numbers(string effect, string interval) =>
+        $"{Gap}{effect.PadLeft(NumberWidth)}{Gap}{interval.PadRight(IntervalWidth)}";
 
     private static string Name(Verdict verdict, int count) => (verdict, count) switch
     {

@@ -4,7 +4,10 @@ using Evenkeel.Data;
 
 namespace Evenkeel.Cli.Terminal;
 
-/// <summary>Bytes, rate and time left of a download on standard error: one line that changes on a terminal, a plain line every few seconds elsewhere.</summary>
+/// <summary>
+/// Bytes, rate and time left of a download on standard error: one line that changes on a terminal, a plain line every
+/// few seconds elsewhere.
+/// </summary>
 internal sealed class DownloadDisplay : IProgress<DownloadProgress>
 {
     private readonly bool _plain = Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb";
@@ -19,7 +22,7 @@ internal sealed class DownloadDisplay : IProgress<DownloadProgress>
             EndLine();
             _file = value.File;
             _sinceBegun.Restart();
-            if (value.Resumed > 0) Line($"{value.File}: {Size(value.Resumed)} are there already, going on");
+            if (value.Resumed > 0) Line($"{value.File}: {Size(value.Resumed)} already downloaded, continuing");
         }
 
         bool done = value.Received == value.Total;
@@ -46,11 +49,13 @@ internal sealed class DownloadDisplay : IProgress<DownloadProgress>
     internal static string Text(DownloadProgress value, double seconds)
     {
         string text = $"{value.File}: {Size(value.Received)}";
-        if (value.Total is { } total && total > 0) text += string.Create(CultureInfo.InvariantCulture, $" of {Size(total)} ({100 * value.Received / total} %)");
+        if (value.Total is { } total && total > 0) text += string.Create(CultureInfo.InvariantCulture,
+            $" of {Size(total)} ({100 * value.Received / total} %)");
         double rate = (value.Received - value.Resumed) / Math.Max(seconds, 1e-3);
         if (rate < 1 || seconds < 0.2) return text;
         text += $", {Size((long)rate)}/s";
-        return value.Total is { } all && all > value.Received ? $"{text}, {Time((all - value.Received) / rate)} left" : text;
+        return value.Total is { } all && all > value.Received ? $"{text}, {Time((all - value.Received) / rate)} " +
+            "left" : text;
     }
 
     /// <summary>Decimal units, as downloads are advertised.</summary>

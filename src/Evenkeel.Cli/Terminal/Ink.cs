@@ -3,7 +3,9 @@ using Spectre.Console;
 
 namespace Evenkeel.Cli.Terminal;
 
-/// <summary>Colour and signs for a terminal; plain characters for a pipe, a file, <c>NO_COLOR</c> or a dumb terminal.</summary>
+/// <summary>
+/// Colour and signs for a terminal; plain characters for a pipe, a file, <c>NO_COLOR</c> or a dumb terminal.
+/// </summary>
 internal sealed class Ink
 {
     /// <summary>Widest line that is printed; a wider window is not filled, a line of that length reads badly.</summary>

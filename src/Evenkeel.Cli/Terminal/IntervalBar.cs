@@ -2,10 +2,15 @@ using Evenkeel.Lab.Claims;
 
 namespace Evenkeel.Cli.Terminal;
 
-/// <summary>Intervals against a bound as lines of text: where the effect must lie is shaded, the interval is a bar, thick within the bound and thin outside, its mean a point. All cases share one axis.</summary>
+/// <summary>
+/// Intervals against a bound as lines of text: where the effect must lie is shaded, the interval is a bar, thick within
+/// the bound and thin outside, its mean a point. All cases share one axis.
+/// </summary>
 internal sealed class IntervalBar
 {
-    /// <summary>From this ratio on, positive values lie on a logarithmic axis: on another one most of them would be one point.</summary>
+    /// <summary>
+    /// From this ratio on, positive values lie on a logarithmic axis: on another one most of them would be one point.
+    /// </summary>
     private const double LogFrom = 50;
 
     /// <summary>What an axis shows beyond its outermost value, as a share of its length.</summary>
@@ -20,7 +25,10 @@ internal sealed class IntervalBar
     public IntervalBar(IReadOnlyList<JudgedCase> cases, int width, Ink ink)
     {
         (_width, _ink) = (width, ink);
-        double[] values = [.. cases.SelectMany(static judged => (double[])[judged.Interval.Mean, judged.Interval.Low, judged.Interval.High, judged.Bound.Low, judged.Bound.High]).Where(double.IsFinite)];
+        double[] values =
+            [.. cases.SelectMany(static judged =>
+                (double[])[judged.Interval.Mean, judged.Interval.Low, judged.Interval.High, judged.Bound.Low,
+                    judged.Bound.High]).Where(double.IsFinite)];
         if (values.Length == 0) values = [0];
         _isLog = values.Min() > 0 && values.Max() / values.Min() >= LogFrom;
         (double low, double high) = (Place(values.Min()), Place(values.Max()));
@@ -34,10 +42,12 @@ internal sealed class IntervalBar
         Interval interval = judged.Interval;
         Bound bound = judged.Bound;
         (int from, int to) = (Column(bound.Low), Column(bound.High));
-        char[] line = [.. Enumerable.Range(0, _width).Select(i => i == from || i == to ? _ink.Edge : IsWithin(i) ? _ink.Shade : ' ')];
+        char[] line = [.. Enumerable.Range(0, _width)
+            .Select(i => i == from || i == to ? _ink.Edge : IsWithin(i) ? _ink.Shade : ' ')];
         if (double.IsFinite(interval.Low) && double.IsFinite(interval.High))
         {
-            for (int i = Column(interval.Low); i <= Column(interval.High); i++) line[i] = i == from || i == to ? _ink.Cross : IsWithin(i) ? _ink.Bar : _ink.Rule;
+            for (int i = Column(interval.Low); i <= Column(interval.High); i++) line[i] = i == from || i == to
+                ? _ink.Cross : IsWithin(i) ? _ink.Bar : _ink.Rule;
         }
 
         if (double.IsFinite(interval.Mean)) line[Column(interval.Mean)] = _ink.Dot;

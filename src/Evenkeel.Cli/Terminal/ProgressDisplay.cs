@@ -6,7 +6,10 @@ using Spectre.Console.Rendering;
 
 namespace Evenkeel.Cli.Terminal;
 
-/// <summary>Progress on standard error: a bar over the whole agenda with the time left on a terminal, one plain line an epoch, variant or seed elsewhere.</summary>
+/// <summary>
+/// Progress on standard error: a bar over the whole agenda with the time left on a terminal, one plain line an epoch,
+/// variant or seed elsewhere.
+/// </summary>
 internal sealed class ProgressDisplay : IRunDisplay
 {
     private const int BarWidth = 20;
@@ -16,13 +19,15 @@ internal sealed class ProgressDisplay : IRunDisplay
 
     public T Show<T>(Agenda agenda, Func<IProgressSink, T> work)
     {
-        bool isPlain = Console.IsErrorRedirected || string.Equals(Environment.GetEnvironmentVariable("TERM"), "dumb", StringComparison.Ordinal);
+        bool isPlain = Console.IsErrorRedirected
+            || string.Equals(Environment.GetEnvironmentVariable("TERM"), "dumb", StringComparison.Ordinal);
         return isPlain ? work(new Lines(Console.Error, agenda)) : ShowBar(agenda, work);
     }
 
     private static T ShowBar<T>(Agenda agenda, Func<IProgressSink, T> work)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        IAnsiConsole console =
+            AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         Progress progress = console.Progress();
         progress.AutoClear = true;
         progress.RefreshRate = TimeSpan.FromMilliseconds(200);
@@ -36,7 +41,8 @@ internal sealed class ProgressDisplay : IRunDisplay
     }
 
     /// <summary>The beginning of a text that is too long.</summary>
-    private static string Cut(string text, int room) => text.Length <= room ? text : room < 2 ? "" : text[..(room - 1)] + "…";
+    private static string Cut(string text, int room) => text.Length <= room ? text : room < 2 ? ""
+        : text[..(room - 1)] + "…";
 
     /// <summary>Progress in lines.</summary>
     internal sealed class Lines(TextWriter output, Agenda agenda) : IProgressSink
@@ -68,6 +74,7 @@ internal sealed class ProgressDisplay : IRunDisplay
     {
         protected override bool NoWrap => true;
 
-        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) => new Text(agenda.ToString().PadRight(AgendaWidth));
+        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
+            new Text(agenda.ToString().PadRight(AgendaWidth));
     }
 }

@@ -16,7 +16,8 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
         output.WriteLine(ink.Bold(experiment.Name) + ": " + experiment.Title
             + new string(' ', Math.Max(2, ink.Width - title.Length - lesson.Length)) + ink.Dim(lesson));
         string images = experiment.Images is { } set ? $", {data.Describe(set)}" : "";
-        foreach (string line in TextTable.WrapText($"seed {record.Settings.Seed}, {ResultText.Describe(record.Settings)}{images}", ink.Width)) output.WriteLine(ink.Dim(line));
+        foreach (string line in TextTable.WrapText($"seed {record.Settings.Seed}, " +
+            $"{ResultText.Describe(record.Settings)}{images}", ink.Width)) output.WriteLine(ink.Dim(line));
         foreach (ResultTable table in record.Result.Tables) Print(table);
         if (record.Result.Checks.Count > 0) output.WriteLine();
         foreach (Check check in record.Result.Checks) Print(check);
@@ -51,7 +52,8 @@ internal sealed class ResultPrinter(TextWriter output, Ink ink)
             else text.Wrap(i);
         }
 
-        foreach (IReadOnlyList<object?> row in table.Rows) text.Add([.. row.Select((cell, i) => ResultText.Cell(cell, table.Formats?[i]))]);
+        foreach (IReadOnlyList<object?> row in table.Rows) text.Add(
+            [.. row.Select((cell, i) => ResultText.Cell(cell, table.Formats?[i]))]);
         foreach (string line in text.Lines(ink.Width, ink)) output.WriteLine(line);
     }
 

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace Evenkeel.Cli.Terminal;
 
-/// <summary>A table for a terminal: numbers to the right, text to the left, headings over a rule, the widest text columns wrapped to fit.</summary>
+/// <summary>
+/// A table for a terminal: numbers to the right, text to the left, headings over a rule, the widest text columns
+/// wrapped to fit.
+/// </summary>
 internal sealed class TextTable(params string[] columns)
 {
     private const string Gap = "  ";
@@ -28,7 +31,9 @@ internal sealed class TextTable(params string[] columns)
 
     public void Add(params string[] cells) => _rows.Add(cells);
 
-    /// <summary>The lines of the table; none is longer than <paramref name="width"/> where the columns that wrap can give way.</summary>
+    /// <summary>
+    /// The lines of the table; none is longer than <paramref name="width"/> where the columns that wrap can give way.
+    /// </summary>
     public IEnumerable<string> Lines(int width, Ink ink, string indent = "  ")
     {
         int[] widths = Widths(width - indent.Length);
@@ -36,7 +41,9 @@ internal sealed class TextTable(params string[] columns)
         if (headed)
         {
             foreach (string line in Cells(columns, widths)) yield return indent + ink.Dim(line);
-            yield return indent + ink.Dim(string.Join(Gap, widths.Select((w, i) => new string(columns[i].Length > 0 ? ink.Rule : ' ', w))));
+            yield return indent
+                + ink.Dim(string.Join(Gap,
+                widths.Select((w, i) => new string(columns[i].Length > 0 ? ink.Rule : ' ', w))));
         }
 
         foreach (string[] row in _rows)
@@ -47,7 +54,8 @@ internal sealed class TextTable(params string[] columns)
 
     private int[] Widths(int available)
     {
-        int[] widths = [.. columns.Select((heading, i) => Math.Max(Width(heading), _rows.Count == 0 ? 0 : _rows.Max(row => Width(row[i]))))];
+        int[] widths = [.. columns.Select((heading, i) =>
+            Math.Max(Width(heading), _rows.Count == 0 ? 0 : _rows.Max(row => Width(row[i]))))];
         int excess = widths.Sum() + (Gap.Length * (columns.Length - 1)) - available;
         while (excess > 0)
         {
@@ -102,7 +110,9 @@ internal sealed class TextTable(params string[] columns)
         return width;
     }
 
-    /// <summary>Breaks a text at spaces into lines of at most <paramref name="width"/> columns; a longer word stays whole.</summary>
+    /// <summary>
+    /// Breaks a text at spaces into lines of at most <paramref name="width"/> columns; a longer word stays whole.
+    /// </summary>
     public static List<string> WrapText(string text, int width)
     {
         var lines = new List<string>();

@@ -31,13 +31,17 @@ internal sealed record Bound
     /// <summary>low &lt;= x &lt;= high.</summary>
     public static Bound Between(double low, double high) => new(low, high, isOpen: false);
 
-    /// <summary>Holds where the whole interval is within the bound, fails where all of it is outside, else undecided.</summary>
+    /// <summary>
+    /// Holds where the whole interval is within the bound, fails where all of it is outside, else undecided.
+    /// </summary>
     public Verdict Judge(Interval interval)
     {
         if (double.IsNaN(interval.Low) || double.IsNaN(interval.High)) return Verdict.Undecided;
-        bool within = _isOpen ? interval.Low > Low && interval.High < High : interval.Low >= Low && interval.High <= High;
+        bool within = _isOpen ? interval.Low > Low && interval.High < High : interval.Low >= Low
+            && interval.High <= High;
         if (within) return Verdict.Holds;
-        bool outside = _isOpen ? interval.High <= Low || interval.Low >= High : interval.High < Low || interval.Low > High;
+        bool outside = _isOpen ? interval.High <= Low || interval.Low >= High : interval.High < Low
+            || interval.Low > High;
         return outside ? Verdict.Fails : Verdict.Undecided;
     }
 

@@ -3,7 +3,8 @@ using Evenkeel.Lab.Experiments;
 namespace Evenkeel.Lab.Claims;
 
 /// <summary>
-/// A claim of the lessons, put so that a run can refute it; one file each. It trains nothing: it reads the figures of experiments, which <c>reproduce</c> runs for several seeds.
+/// A claim of the lessons, put so that a run can refute it; one file each. It trains nothing: it reads the figures of
+/// experiments, which <c>reproduce</c> runs for several seeds.
 /// A new one needs no registration: <see cref="ClaimCatalog"/> finds every class derived from this.
 /// </summary>
 internal abstract class Claim
@@ -38,16 +39,20 @@ internal abstract class Claim
     /// <summary>What the cases are, where there are several: <c>at batch sizes 5, 10 and 50</c>.</summary>
     protected virtual string? Cases => null;
 
-    /// <summary>The rule the verdict follows from, complete before the first run; put in words of its own where cases have bounds of their own.</summary>
+    /// <summary>
+    /// The rule the verdict follows from, complete before the first run; put in words of its own where cases have
+    /// bounds of their own.
+    /// </summary>
     public virtual string Rule => Cases is null
         ? $"{Effect}: the 95 % interval over the seeds lies {Bound}"
         : $"{Effect}, {Cases}: the 95 % interval over the seeds lies {Bound} in every case ({InPart})";
 
-    /// <summary>The effect in every case, one value a seed; the lesson's own case first.</summary>
+    /// <summary>The effect in every case, one value per seed; the lesson's own case first.</summary>
     protected abstract IEnumerable<Case> Measure(Evidence evidence);
 
     /// <summary>
-    /// Whether the cases are parts of the statement, each a sentence of its own (<c>no decay is needed</c>); else they are
+    /// Whether the cases are parts of the statement, each a sentence of its own (<c>no decay is needed</c>); else they
+    /// are
     /// what it is looked at for, each a noun (<c>batches of 50</c>).
     /// </summary>
     protected virtual bool HasParts => false;

@@ -4,14 +4,16 @@ namespace Evenkeel.Lab.Claims;
 
 /// <summary>One condition that a claim is looked at under, and what was measured there.</summary>
 /// <param name="Name">
-/// The condition in a few words that read on after "holds only for" and "holds, except for": <c>batches of 50</c>; or, if
+/// The condition in a few words that read on after "holds only for" and "holds, except for": <c>batches of 50</c>; or,
+/// if
 /// the claim has parts, the part as a sentence.
 /// </param>
-/// <param name="Values">The effect, one value a seed.</param>
+/// <param name="Values">The effect, one value per seed.</param>
 /// <param name="IsRatio">Whether values are factors: their mean is the geometric one.</param>
 /// <param name="Bound">A bound of its own; null for the claim's.</param>
 /// <param name="Effect">What is measured, if it is not the claim's effect.</param>
-internal sealed record Case(string Name, IReadOnlyList<double> Values, bool IsRatio = false, Bound? Bound = null, string? Effect = null);
+internal sealed record Case(string Name, IReadOnlyList<double> Values, bool IsRatio = false, Bound? Bound = null,
+    string? Effect = null);
 
 /// <summary>A case with its interval and verdict.</summary>
 internal sealed record JudgedCase(Case Case, Interval Interval, Bound Bound, Verdict Verdict);

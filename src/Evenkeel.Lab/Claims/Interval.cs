@@ -2,9 +2,12 @@ namespace Evenkeel.Lab.Claims;
 
 /// <summary>A mean over seeds with its 95 % interval.</summary>
 /// <remarks>
-/// Student's t: mean ± t·s/√n, s² the unbiased variance, t the 97.5 % quantile for n - 1 degrees of freedom. It covers the true mean in 95 of 100 repetitions where values
-/// are normal, and nearly so where they are symmetric (simulated with 3, 5 and 10 values: 92 to 95 where tails are light, as the uniform distribution's; 96 to 97 where they are heavy, as
-/// Laplace's); a bootstrap over five values covers it in some 85. Source: Student, "The Probable Error of a Mean", Biometrika 6, 1908.
+/// Student's t: mean ± t·s/√n, s² the unbiased variance, t the 97.5 % quantile for n - 1 degrees of freedom. It covers
+/// the true mean in 95 of 100 repetitions where values
+/// are normal, and nearly so where they are symmetric (simulated with 3, 5 and 10 values: 92 to 95 where tails are
+/// light, as the uniform distribution's; 96 to 97 where they are heavy, as
+/// Laplace's); a bootstrap over five values covers it in some 85. Source: Student, "The Probable Error of a Mean",
+/// Biometrika 6, 1908.
 /// </remarks>
 /// <param name="Mean">Mean of the values; their geometric mean where values are ratios.</param>
 /// <param name="Low">Lower end; NaN where there are fewer than two values, or one that is not finite.</param>
@@ -14,9 +17,12 @@ internal readonly record struct Interval(double Mean, double Low, double High)
     /// <summary>97.5 % quantiles of Student's distribution for 1 to 30 degrees of freedom.</summary>
     private static readonly double[] s_quantiles =
     [
-        12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836, 2.446911851, 2.364624252, 2.306004135, 2.262157163, 2.228138852,
-        2.200985160, 2.178812830, 2.160368656, 2.144786688, 2.131449546, 2.119905299, 2.109815578, 2.100922040, 2.093024054, 2.085963447,
-        2.079613845, 2.073873068, 2.068657610, 2.063898562, 2.059538553, 2.055529439, 2.051830516, 2.048407142, 2.045229642, 2.042272456,
+        12.706204736, 4.302652730, 3.182446305, 2.776445105, 2.570581836, 2.446911851, 2.364624252, 2.306004135,
+            2.262157163, 2.228138852,
+        2.200985160, 2.178812830, 2.160368656, 2.144786688, 2.131449546, 2.119905299, 2.109815578, 2.100922040,
+            2.093024054, 2.085963447,
+        2.079613845, 2.073873068, 2.068657610, 2.063898562, 2.059538553, 2.055529439, 2.051830516, 2.048407142,
+            2.045229642, 2.042272456,
     ];
 
     /// <summary>Interval of the mean of some values.</summary>
@@ -34,7 +40,9 @@ internal readonly record struct Interval(double Mean, double Low, double High)
         return new Interval(mean, mean - half, mean + half);
     }
 
-    /// <summary>Interval of the geometric mean of positive values: of the mean of their logarithms, taken back.</summary>
+    /// <summary>
+    /// Interval of the geometric mean of positive values: of the mean of their logarithms, taken back.
+    /// </summary>
     public static Interval OfRatio(IReadOnlyList<double> values)
     {
         if (values.Count == 0 || values.Any(static value => !(value > 0 && double.IsFinite(value)))) return Unknown;
@@ -47,14 +55,18 @@ internal readonly record struct Interval(double Mean, double Low, double High)
 
     private static Interval Unknown => new(double.NaN, double.NaN, double.NaN);
 
-    /// <summary>The 97.5 % quantile of Student's distribution; above 30 degrees of freedom by its expansion around the normal one, right to 2e-6.</summary>
+    /// <summary>
+    /// The 97.5 % quantile of Student's distribution; above 30 degrees of freedom by its expansion around the normal
+    /// one, right to 2e-6.
+    /// </summary>
     /// <remarks>Source: Abramowitz and Stegun, 26.7.5.</remarks>
     internal static double Quantile(int degrees)
     {
         if (degrees <= s_quantiles.Length) return s_quantiles[degrees - 1];
         const double z = 1.959963985;
         double z2 = z * z, n = degrees;
-        double first = z * (z2 + 1) / 4, second = z * ((((5 * z2) + 16) * z2) + 3) / 96, third = z * ((((((3 * z2) + 19) * z2) + 17) * z2) - 15) / 384;
+        double first = z * (z2 + 1) / 4, second = z * ((((5 * z2) + 16) * z2) + 3) / 96,
+            third = z * ((((((3 * z2) + 19) * z2) + 17) * z2) - 15) / 384;
         return z + ((first + ((second + (third / n)) / n)) / n);
     }
 }

@@ -7,13 +7,16 @@ namespace Evenkeel.Lab.Claims;
 /// <param name="Statement">What the answer says.</param>
 /// <param name="Effect">What is measured for each seed.</param>
 /// <param name="Bound">Where it must lie for the sentence to be true.</param>
-/// <param name="Values">The effect, one value a seed.</param>
+/// <param name="Values">The effect, one value per seed.</param>
 internal sealed record Point(string Statement, string Effect, Bound Bound, IReadOnlyList<double> Values);
 
 /// <summary>A point with its interval and verdict.</summary>
 internal sealed record JudgedPoint(Point Point, Interval Interval, Verdict Verdict);
 
-/// <summary>A question that the notebook asks its reader, answered by what was measured; one file each, found by <see cref="QuestionCatalog"/>.</summary>
+/// <summary>
+/// A question that the notebook asks its reader, answered by what was measured; one file each, found by <see
+/// cref="QuestionCatalog"/>.
+/// </summary>
 internal abstract class Question
 {
     /// <summary>Number of the question in the notebook.</summary>

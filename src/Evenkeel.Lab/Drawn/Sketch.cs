@@ -4,10 +4,12 @@ using Evenkeel.Random;
 namespace Evenkeel.Lab.Drawn;
 
 /// <summary>
-/// A small canvas on which the synthetic sets draw: filled polygons, ellipses and strokes with smooth edges, one to three channels of numbers.
+/// A small canvas on which the synthetic sets draw: filled polygons, ellipses and strokes with smooth edges, one to
+/// three channels of numbers.
 /// </summary>
 /// <remarks>
-/// A pixel counts four scan lines, each with the exact share it covers. Only + - * / and comparisons of doubles are used, so the bits are the same on every machine.
+/// A pixel counts four scan lines, each with the exact share it covers. Only + - * / and comparisons of doubles are
+/// used, so the bits are the same on every machine.
 /// Shapes are given in units of the figure (u to the right, v down) and placed by an affine map.
 /// </remarks>
 internal sealed class Sketch
@@ -46,7 +48,10 @@ internal sealed class Sketch
         (_top, _bottom) = (Height, 0);
     }
 
-    /// <summary>Where the figure lies: its origin in pixels, pixels a unit along u and v, turned (in turns) and then sheared along u.</summary>
+    /// <summary>
+    /// Where the figure lies: its origin in pixels, pixels per unit along u and v, turned (in turns) and then sheared
+    /// along u.
+    /// </summary>
     public void Place(double x, double y, double scaleU, double scaleV, double turn, double shear = 0)
     {
         (double sin, double cos) = ScalarMath.SinCosTurns(turn < 0 ? turn + 1 : turn);
@@ -71,7 +76,9 @@ internal sealed class Sketch
         return this;
     }
 
-    /// <summary>Covers a polygon and its mirror image at u = 0 as one shape: the corners of the right half, from top to bottom.</summary>
+    /// <summary>
+    /// Covers a polygon and its mirror image at u = 0 as one shape: the corners of the right half, from top to bottom.
+    /// </summary>
     public Sketch Mirrored(params ReadOnlySpan<double> corners)
     {
         int n = corners.Length / 2;
@@ -106,7 +113,10 @@ internal sealed class Sketch
         }
     }
 
-    /// <summary>Covers a line of segments, each as wide as given, through u, v, u, v, ...; segments overlap at their ends by half the width.</summary>
+    /// <summary>
+    /// Covers a line of segments, each as wide as given, through u, v, u, v, ...; segments overlap at their ends by
+    /// half the width.
+    /// </summary>
     public Sketch Stroke(double width, params ReadOnlySpan<double> points)
     {
         for (int i = 0; i + 3 < points.Length; i += 2)
@@ -161,7 +171,8 @@ internal sealed class Sketch
         (_top, _bottom) = (Height, 0);
     }
 
-    private void Corner(int i, double u, double v) => (_x[i], _y[i]) = (_x0 + _xu * u + _xv * v, _y0 + _yu * u + _yv * v);
+    private void Corner(int i, double u, double v) =>
+        (_x[i], _y[i]) = (_x0 + _xu * u + _xv * v, _y0 + _yu * u + _yv * v);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Cover(int n)

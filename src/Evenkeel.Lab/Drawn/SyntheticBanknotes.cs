@@ -6,15 +6,20 @@ using Evenkeel.Random;
 namespace Evenkeel.Lab.Drawn;
 
 /// <summary>
-/// Made-up photographs of two denominations of banknotes, "1" and "100", 3x64x64 bytes, in bursts of near-duplicates, so that the experiment on banknotes runs without a
+/// Made-up photographs of two denominations of banknotes, "1" and "100", 3x64x64 bytes, in bursts of near-duplicates,
+/// so that the experiment on banknotes runs without a
 /// download.
 /// </summary>
 /// <remarks>
-/// <para>A note has numerals, a guilloche of fine lines, a rosette, a portrait and a frame; it lies turned on a ground, under a light. Colours of paper, ink and ground are drawn
-/// alike for both classes, and the camera's exposure sets the mean colour of each photograph to one drawn alike: only the figures tell the classes apart.</para>
-/// <para>A burst is one note in one place, photographed one to six times by a hand that shakes: neighbours in the set, as in a folder of real photographs. A random split leaks
+/// <para>A note has numerals, a guilloche of fine lines, a rosette, a portrait and a frame; it lies turned on a ground,
+/// under a light. Colours of paper, ink and ground are drawn
+/// alike for both classes, and the camera's exposure sets the mean colour of each photograph to one drawn alike: only
+/// the figures tell the classes apart.</para>
+/// <para>A burst is one note in one place, photographed one to six times by a hand that shakes: neighbours in the set,
+/// as in a folder of real photographs. A random split leaks
 /// them from training to validation; a grouped one does not.</para>
-/// <para>Every photograph has random streams of its own (its burst's and its own) and is drawn with + - * / and square root only: the bits depend on the seed and the index, not
+/// <para>Every photograph has random streams of its own (its burst's and its own) and is drawn with + - * / and square
+/// root only: the bits depend on the seed and the index, not
 /// on the machine, the number of threads or how many photographs were asked for.</para>
 /// </remarks>
 internal static class SyntheticBanknotes
@@ -49,12 +54,14 @@ internal static class SyntheticBanknotes
 
         var pixels = new byte[count * ImageSize];
         Workers.Run(count, new DrawJob(random, pixels, labels, bursts));
-        return (new ImageSet(pixels, labels, 3, Side, Side, ClassNames, "synthetic banknotes", $"drawn from seed {seed}"), bursts);
+        return (new ImageSet(pixels, labels, 3, Side, Side, ClassNames, "synthetic banknotes",
+            $"drawn from seed {seed}"), bursts);
     }
 
     private readonly struct DrawJob(Philox random, byte[] pixels, int[] labels, int[] bursts) : IJob
     {
-        public void Invoke(int chunk) => new Photograph(random.Split("burst").Split((ulong)bursts[chunk]), random.Split("shot").Split((ulong)chunk))
+        public void Invoke(int chunk) =>
+            new Photograph(random.Split("burst").Split((ulong)bursts[chunk]), random.Split("shot").Split((ulong)chunk))
             .Take(labels[chunk], pixels.AsSpan(chunk * ImageSize, ImageSize));
     }
 
@@ -65,10 +72,12 @@ internal static class SyntheticBanknotes
 
         public void Take(int label, Span<byte> image)
         {
-            double x = 32 + Vary(0, 2.5) + Shake(0.5), y = 32 + Vary(0, 4.5) + Shake(0.5), size = Vary(26.5, 2.5) * (1 + Shake(0.012));
+            double x = 32 + Vary(0, 2.5) + Shake(0.5), y = 32 + Vary(0, 4.5) + Shake(0.5),
+                size = Vary(26.5, 2.5) * (1 + Shake(0.012));
             _sketch.Clear();
             _sketch.Place(x, y, size, size * Vary(1, 0.06), Vary(0, 0.032) + Shake(0.004), Vary(0, 0.1));
-            Span<double> paper = stackalloc double[3], ink = stackalloc double[3], tint = stackalloc double[3], dim = stackalloc double[3];
+            Span<double> paper = stackalloc double[3], ink = stackalloc double[3], tint = stackalloc double[3],
+                dim = stackalloc double[3];
             for (int c = 0; c < 3; c++)
             {
                 paper[c] = Between(165, 235);
@@ -82,7 +91,8 @@ internal static class SyntheticBanknotes
             Rectangle(0.03, 0.035, 1, 0.5).Shade(Vary(0.6, 0.15));
             Rectangle(0, 0, 1, 0.5).Paint(paper);
             Guilloche(paper, tint);
-            double side = (scene.NextUInt32() & 1) == 0 ? 1 : -1, portrait = side * Vary(0.66, 0.04), figures = -side * Vary(0.2, 0.05);
+            double side = (scene.NextUInt32() & 1) == 0 ? 1 : -1, portrait = side * Vary(0.66, 0.04),
+                figures = -side * Vary(0.2, 0.05);
             Portrait(portrait, tint, dim);
             Rosette(figures, Vary(0, 0.03), Vary(0.36, 0.04), tint);
             Frame(dim);
@@ -105,10 +115,12 @@ internal static class SyntheticBanknotes
                 for (int x = 0; x < Side; x++)
                 {
                     double along = (x + slope * y) / period + phase, across = (y - slope * x) / period + phase;
-                    double a = Math.Abs(along - Math.Floor(along) - 0.5) * 2, b = Math.Abs(across - Math.Floor(across) - 0.5) * 2;
+                    double a = Math.Abs(along - Math.Floor(along) - 0.5) * 2,
+                        b = Math.Abs(across - Math.Floor(across) - 0.5) * 2;
                     double pattern = kind switch { 0 => 0, 1 => a, 2 => a > 0.5 == b > 0.5 ? 1 : 0, _ => a * b };
                     double level = 1 - depth * pattern;
-                    (_sketch.Values[0][y * Side + x], _sketch.Values[1][y * Side + x], _sketch.Values[2][y * Side + x]) = (red * level, green * level, blue * level);
+                    (_sketch.Values[0][y * Side + x], _sketch.Values[1][y * Side + x],
+                        _sketch.Values[2][y * Side + x]) = (red * level, green * level, blue * level);
                 }
             }
         }
@@ -118,7 +130,8 @@ internal static class SyntheticBanknotes
         {
             const int Steps = 20;
             Span<double> line = stackalloc double[2 * (Steps + 1)];
-            double waves = Between(1, 2.5), swing = Between(0.03, 0.09), phase = Between(0, 1), gap = Between(0.14, 0.2);
+            double waves = Between(1, 2.5), swing = Between(0.03, 0.09), phase = Between(0, 1),
+                gap = Between(0.14, 0.2);
             for (int family = 0; family < 2; family++)
             {
                 for (double v = -0.42; v < 0.43; v += gap)
@@ -127,7 +140,8 @@ internal static class SyntheticBanknotes
                     {
                         double u = -0.95 + 1.9 * i / Steps, turns = waves * (u + 1) / 2 + phase + 0.5 * family;
                         line[2 * i] = u;
-                        line[2 * i + 1] = Math.Clamp(v + swing * ScalarMath.SinCosTurns(turns - Math.Floor(turns)).Sin, -0.48, 0.48);
+                        line[2 * i + 1] =
+                            Math.Clamp(v + swing * ScalarMath.SinCosTurns(turns - Math.Floor(turns)).Sin, -0.48, 0.48);
                     }
 
                     _sketch.Stroke(0.022, line);
@@ -152,7 +166,8 @@ internal static class SyntheticBanknotes
                 {
                     double turns = leaves * (i / (double)Steps) + 0.33 * ring;
                     (double sin, double cos) = ScalarMath.SinCosTurns(i / (double)Steps);
-                    double r = share * (1 - depth * (0.5 + 0.5 * ScalarMath.SinCosTurns(turns - Math.Floor(turns)).Cos));
+                    double r = share * (1
+                        - depth * (0.5 + 0.5 * ScalarMath.SinCosTurns(turns - Math.Floor(turns)).Cos));
                     line[2 * i] = u + 1.15 * r * cos;
                     line[2 * i + 1] = v + r * sin;
                 }
@@ -168,7 +183,8 @@ internal static class SyntheticBanknotes
         {
             double head = Vary(0.09, 0.015);
             _sketch.Ellipse(u, 0, 0.22, 0.36).Paint(tint);
-            _sketch.Ellipse(u, -0.07, head, head * 1.3).Polygon(u - 0.16, 0.25, u - 0.12, 0.12, u, 0.06, u + 0.12, 0.12, u + 0.16, 0.25, u, 0.33).Paint(dim);
+            _sketch.Ellipse(u, -0.07, head, head * 1.3)
+                .Polygon(u - 0.16, 0.25, u - 0.12, 0.12, u, 0.06, u + 0.12, 0.12, u + 0.16, 0.25, u, 0.33).Paint(dim);
             _sketch.Ellipse(u, 0, 0.235, 0.375, inner: 0.9).Paint(dim);
         }
 
@@ -180,10 +196,13 @@ internal static class SyntheticBanknotes
         {
             double wide = height * 0.5, step = 2 * wide + bold * 0.6, one = label == 0 ? u : u - step + 0.3 * wide;
             // The one: a stem with a flag and, at times, a foot.
-            _sketch.Polygon(one - bold * 0.5, v - height, one + bold * 0.5, v - height, one + bold * 0.5, v + height, one - bold * 0.5, v + height);
-            _sketch.Polygon(one - bold * 0.5, v - height, one - bold * 0.5, v - height + bold * 1.1, one - bold * 1.5, v - height + bold * 1.9, one - bold * 1.5, v - height + bold * 0.9);
+            _sketch.Polygon(one - bold * 0.5, v - height, one + bold * 0.5, v - height, one + bold * 0.5, v + height,
+                one - bold * 0.5, v + height);
+            _sketch.Polygon(one - bold * 0.5, v - height, one - bold * 0.5, v - height + bold * 1.1, one - bold * 1.5,
+                v - height + bold * 1.9, one - bold * 1.5, v - height + bold * 0.9);
             if (height > 0.2 && (scene.NextUInt32() & 1) == 0)
-                _sketch.Polygon(one - bold * 1.3, v + height - bold * 0.7, one + bold * 1.3, v + height - bold * 0.7, one + bold * 1.3, v + height, one - bold * 1.3, v + height);
+                _sketch.Polygon(one - bold * 1.3, v + height - bold * 0.7, one + bold * 1.3, v + height - bold * 0.7,
+                    one + bold * 1.3, v + height, one - bold * 1.3, v + height);
             if (label == 1)
             {
                 double inner = 1 - bold / wide * 0.85;
@@ -197,11 +216,14 @@ internal static class SyntheticBanknotes
         private Sketch Rectangle(double u, double v, double halfU, double halfV) =>
             _sketch.Polygon(u - halfU, v - halfV, u + halfU, v - halfV, u + halfU, v + halfV, u - halfU, v + halfV);
 
-        /// <summary>Light, noise, and the exposure: each channel is scaled to a mean that says nothing about the class.</summary>
+        /// <summary>
+        /// Light, noise, and the exposure: each channel is scaled to a mean that says nothing about the class.
+        /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Expose(Span<byte> image)
         {
-            double lightX = (Vary(0, 0.25) + Shake(0.02)) / 32, lightY = (Vary(0, 0.25) + Shake(0.02)) / 32, grain = Between(2, 7);
+            double lightX = (Vary(0, 0.25) + Shake(0.02)) / 32, lightY = (Vary(0, 0.25) + Shake(0.02)) / 32,
+                grain = Between(2, 7);
             double brightness = Between(95, 150);
             for (int c = 0; c < 3; c++)
             {
@@ -219,7 +241,8 @@ internal static class SyntheticBanknotes
                 {
                     bits = (i & 1) == 0 ? shot.NextUInt32() : bits >> 16;
                     double noise = ((int)((bits & 255) + ((bits >> 8) & 255)) - 255) / 255.0;
-                    image[c * Side * Side + i] = (byte)Math.Clamp((int)(gain * values[i] + grain * noise + 0.5), 0, 255);
+                    image[c * Side * Side + i] =
+                        (byte)Math.Clamp((int)(gain * values[i] + grain * noise + 0.5), 0, 255);
                 }
             }
         }

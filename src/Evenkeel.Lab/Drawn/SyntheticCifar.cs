@@ -6,14 +6,19 @@ using Evenkeel.Random;
 namespace Evenkeel.Lab.Drawn;
 
 /// <summary>
-/// A made-up image set of CIFAR-10's shape, so that everything runs without a download: 3x32x32 bytes, ten classes of figures.
+/// A made-up image set of CIFAR-10's shape, so that everything runs without a download: 3x32x32 bytes, ten classes of
+/// figures.
 /// </summary>
 /// <remarks>
-/// <para>Each image is one figure on a ground. Place, size, turn, colours of figure and ground, lighting and noise are random and say nothing about the
-/// class. The figure is as often darker than the ground as lighter, so the mean image of every class is the same and no linear
+/// <para>Each image is one figure on a ground. Place, size, turn, colours of figure and ground, lighting and noise are
+/// random and say nothing about the
+/// class. The figure is as often darker than the ground as lighter, so the mean image of every class is the same and no
+/// linear
 /// model of the pixels can do much; a small network can.</para>
-/// <para>Every image has a random stream of its own (<see cref="Philox.Split(ulong)"/>) and is drawn with + - * / and square root only: the bits depend on
-/// the seed, the part and the index, not on the machine, the number of threads or how many images were asked for.</para>
+/// <para>Every image has a random stream of its own (<see cref="Philox.Split(ulong)"/>) and is drawn with + - * / and
+/// square root only: the bits depend on
+/// the seed, the part and the index, not on the machine, the number of threads or how many images were asked
+/// for.</para>
 /// </remarks>
 internal static class SyntheticCifar
 {
@@ -22,14 +27,16 @@ internal static class SyntheticCifar
     private const int ImageSize = 3 * Plane;
     private const int ImagesPerChunk = 32;
 
-    // How much varies: chosen so that on 1000 images a linear model stays near chance on new ones, and five layers of 100 units with batch norm
+    // How much varies: chosen so that on 1000 images a linear model stays near chance on new ones, and five layers of
+    // 100 units with batch norm
     // reach some 70 % in ten epochs, above the same without. More shift or turn, and nothing small learns it.
     private const double Shift = 3.5, RadiusLow = 9, RadiusHigh = 12.5, Turn = 0.045;
     private const double ContrastLow = 50, ContrastHigh = 120, Light = 25, Noise = 3;
 
     /// <summary>The ten classes, by label.</summary>
     public static IReadOnlyList<string> ClassNames { get; } = Array.AsReadOnly(
-        ["circle", "ring", "square", "triangle", "cross", "star", "horizontal stripes", "vertical stripes", "diagonal stripes", "checkerboard"]);
+        ["circle", "ring", "square", "triangle", "cross", "star", "horizontal stripes", "vertical stripes",
+            "diagonal stripes", "checkerboard"]);
 
     private enum Figure
     {
@@ -45,17 +52,22 @@ internal static class SyntheticCifar
         Checkerboard,
     }
 
-    /// <summary>Draws a set: training, validation and test images, classes as equally frequent as the counts allow, in random order.</summary>
+    /// <summary>
+    /// Draws a set: training, validation and test images, classes as equally frequent as the counts allow, in random
+    /// order.
+    /// </summary>
     /// <param name="seed">Any number.</param>
     /// <param name="train">Training images, from 1 on.</param>
     /// <param name="validation">Validation images.</param>
     /// <param name="test">Test images.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A count is negative, or there is no training image, or there are more than 600,000 in a part.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A count is negative, or there is no training image, or there are
+    /// more than 600,000 in a part.</exception>
     public static Cifar10Split Create(ulong seed, int train, int validation, int test)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(train, 1);
         ImageSet trainSet = CreatePart(seed, "train", train);
-        return new Cifar10Split(trainSet, CreatePart(seed, "validation", validation), CreatePart(seed, "test", test), trainSet.MeanImage());
+        return new Cifar10Split(trainSet, CreatePart(seed, "validation", validation), CreatePart(seed, "test", test),
+            trainSet.MeanImage());
     }
 
     private static ImageSet CreatePart(ulong seed, string part, int count)
@@ -120,7 +132,8 @@ internal static class SyntheticCifar
             }
         }
 
-        // Four values of noise a word of random bits: the sum of two uniform nibbles is spread as a triangle from -15 to 15.
+        // Four values of noise a word of random bits: the sum of two uniform nibbles is spread as a triangle from -15
+        // to 15.
         uint bits = 0;
         for (int c = 0, at = 0; c < 3; c++)
         {
@@ -136,7 +149,8 @@ internal static class SyntheticCifar
     }
 
     /// <summary>
-    /// How much of a pixel the figure covers, 0 to 1: from the distance to its edge, in figure coordinates (u to the right, v down, the
+    /// How much of a pixel the figure covers, 0 to 1: from the distance to its edge, in figure coordinates (u to the
+    /// right, v down, the
     /// figure within about ±1).
     /// </summary>
     private static double Cover(Figure figure, double u, double v, double radius)
@@ -149,17 +163,21 @@ internal static class SyntheticCifar
             Figure.Ring => Soft(Math.Abs(Math.Sqrt(u * u + v * v) - 0.75) - 0.2, radius),
             Figure.Square => Soft(window + 0.1, radius),
             Figure.Triangle => Soft(Math.Max(0.8660254 * absU - 0.5 * v, v) - 0.55, radius),
-            Figure.Cross => Soft(Math.Min(Math.Max(absU - 0.26, absV - 0.95), Math.Max(absU - 0.95, absV - 0.26)), radius),
+            Figure.Cross =>
+                Soft(Math.Min(Math.Max(absU - 0.26, absV - 0.95), Math.Max(absU - 0.95, absV - 0.26)), radius),
             Figure.Star => Soft(Star(absU, v), radius),
             Figure.HorizontalStripes => Soft(Math.Max(Stripes(v), window), radius),
             Figure.VerticalStripes or Figure.DiagonalStripes => Soft(Math.Max(Stripes(u), window), radius),
-            _ => Checkers(Soft(Stripes(u - 0.18), radius), Soft(Stripes(v - 0.18), radius)) * Soft(window + 0.18, radius),
+            _ => Checkers(Soft(Stripes(u - 0.18), radius),
+                Soft(Stripes(v - 0.18), radius)) * Soft(window + 0.18, radius),
         };
     }
 
     private static double Soft(double distance, double radius) => Math.Min(Math.Max(0.5 - distance * radius, 0), 1);
 
-    /// <summary>Distance to the edge of bars 0.36 wide that repeat every 0.72: three in the window, one through the middle.</summary>
+    /// <summary>
+    /// Distance to the edge of bars 0.36 wide that repeat every 0.72: three in the window, one through the middle.
+    /// </summary>
     private static double Stripes(double t)
     {
         double scaled = t / 0.72;
@@ -169,11 +187,13 @@ internal static class SyntheticCifar
     private static double Checkers(double a, double b) => a + b - 2 * a * b;
 
     /// <summary>
-    /// A five-pointed star, point up: mirrored into one tenth of the plane at the lines through its points, where its edge is one line.
+    /// A five-pointed star, point up: mirrored into one tenth of the plane at the lines through its points, where its
+    /// edge is one line.
     /// </summary>
     private static double Star(double absU, double v)
     {
-        // Mirrors through the centre at 54 degrees to the horizontal on either side; their normals are (±0.809, -0.588).
+        // Mirrors through the centre at 54 degrees to the horizontal on either side; their normals are (±0.809,
+        // -0.588).
         double x = absU, y = -v;
         double d1 = Math.Max(0.809016994 * x - 0.587785252 * y, 0);
         x -= 2 * d1 * 0.809016994;
@@ -184,7 +204,8 @@ internal static class SyntheticCifar
         x = Math.Abs(x);
         y -= 1;
 
-        // The edge runs from the point, now the origin, to the notch, 0.45 from the centre; the distance is along its normal.
+        // The edge runs from the point, now the origin, to the notch, 0.45 from the centre; the distance is along its
+        // normal.
         const double NotchX = 0.45 * 0.587785252, NotchY = 0.45 * 0.809016994 - 1, Length = 0.688;
         return (NotchX * y - NotchY * x) / Length;
     }

@@ -2,7 +2,8 @@
 namespace Evenkeel.Lab.Experiments;
 
 /// <summary>
-/// One experiment of a lesson; one file each. A new one needs no registration: <see cref="ExperimentCatalog"/> finds every class derived from this.
+/// One experiment of a lesson; one file each. A new one needs no registration: <see cref="ExperimentCatalog"/> finds
+/// every class derived from this.
 /// </summary>
 internal abstract class Experiment
 {
@@ -18,7 +19,9 @@ internal abstract class Experiment
     /// <summary>What is done and what it shows, in two or three sentences.</summary>
     public abstract string Description { get; }
 
-    /// <summary>What is compared; figures and series are named <c>variant.figure</c> and <c>variant/quantity</c>.</summary>
+    /// <summary>
+    /// What is compared; figures and series are named <c>variant.figure</c> and <c>variant/quantity</c>.
+    /// </summary>
     public virtual IReadOnlyList<string> Variants => [];
 
     /// <summary>Where it is explained.</summary>
@@ -27,22 +30,24 @@ internal abstract class Experiment
     /// <summary>Seed of the lesson's own output.</summary>
     public virtual long LessonSeed => 231;
 
-    /// <summary>Epochs of the lesson and of a quick run; null where nothing is trained.</summary>
+    /// <summary>Epochs of the lesson and of a quick run; null if nothing is trained.</summary>
     public virtual (int Lesson, int Quick)? Epochs => null;
 
     /// <summary>Element type of the lesson's own output.</summary>
     public virtual DType LessonDType => DType.Float32;
 
-    /// <summary>The only element type that makes sense, or null where the user may choose.</summary>
+    /// <summary>The only element type that makes sense, or null if the user may choose.</summary>
     public virtual DType? OnlyDType => null;
 
-    /// <summary>The image set that is used; null where none is.</summary>
+    /// <summary>The image set that is used; null if none is.</summary>
     public virtual LabSet? Images => null;
 
-    /// <summary>True where figures are times: then nothing else runs beside it.</summary>
+    /// <summary>Whether figures are times: then nothing else runs beside it.</summary>
     public virtual bool IsTimed => false;
 
-    /// <summary>Seconds it takes on two cores, in full and quick, roughly: only the time left is reckoned from it.</summary>
+    /// <summary>
+    /// Seconds it takes on two cores, in full and quick, roughly: only the time left is reckoned from it.
+    /// </summary>
     public virtual (double Lesson, double Quick) Cost => (1, 0.3);
 
     /// <summary>Runs it. Results depend on the context's settings and data only.</summary>
@@ -52,7 +57,8 @@ internal abstract class Experiment
     public ExperimentResult Replicate(ExperimentContext context) => (ForClaims ?? Run)(context);
 
     /// <summary>
-    /// A shorter run that has the figures that claims read, measured as <see cref="Run"/> does; null if it takes the whole.
+    /// A shorter run that has the figures that claims read, measured as <see cref="Run"/> does; null if it takes the
+    /// whole.
     /// </summary>
     protected virtual Func<ExperimentContext, ExperimentResult>? ForClaims => null;
 
@@ -61,6 +67,8 @@ internal abstract class Experiment
     /// </summary>
     public abstract IReadOnlyList<Chart> Charts(ExperimentResult result);
 
-    /// <summary>What was measured, in at most 45 characters, from the figures of a result (which may come from a file).</summary>
+    /// <summary>
+    /// What was measured, in at most 45 characters, from the figures of a result (which may come from a file).
+    /// </summary>
     public abstract string Headline(IReadOnlyDictionary<string, double> figures);
 }

@@ -1,15 +1,18 @@
 namespace Evenkeel.Lab.Experiments;
 
-/// <summary>What a user set, as the experiment takes it; two runs with equal settings, data and build give the same bits.</summary>
+/// <summary>
+/// What a user set, as the experiment takes it; two runs with equal settings, data and build give the same bits.
+/// </summary>
 /// <param name="Seed">Seed of everything a run draws.</param>
 /// <param name="Threads">Threads that compute; the bits do not depend on it.</param>
 /// <param name="DType">Element type of the computation.</param>
-/// <param name="Epochs">Epochs of each training; null where nothing is trained.</param>
+/// <param name="Epochs">Epochs of each training; null if nothing is trained.</param>
 /// <param name="Quick">True for a short run that shows the same in less detail.</param>
 internal sealed record ExperimentSettings(long Seed, int Threads, DType DType, int? Epochs, bool Quick);
 
 /// <summary>What an experiment is given: settings, data, a place to report to, and a way to be stopped.</summary>
-internal sealed class ExperimentContext(ExperimentSettings settings, LabData data, IProgressSink progress, CancellationToken cancellation)
+internal sealed class ExperimentContext(ExperimentSettings settings, LabData data, IProgressSink progress,
+    CancellationToken cancellation)
 {
     public ExperimentSettings Settings { get; } = settings;
 
@@ -18,7 +21,8 @@ internal sealed class ExperimentContext(ExperimentSettings settings, LabData dat
     public DType DType => Settings.DType;
 
     /// <summary>Epochs of each training.</summary>
-    public int Epochs => Settings.Epochs ?? throw new InvalidOperationException("ExperimentContext: this experiment declares no epochs.");
+    public int Epochs => Settings.Epochs ?? throw new InvalidOperationException(
+        "ExperimentContext: this experiment declares no epochs.");
 
     public bool Quick => Settings.Quick;
 

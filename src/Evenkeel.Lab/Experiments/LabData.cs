@@ -15,7 +15,8 @@ namespace Evenkeel.Lab.Experiments;
 internal sealed record DataIdentity(string Name, string Source, string Identity);
 
 /// <summary>
-/// The images of a run. Each set is looked for by itself in <c>--data</c>, else <c>EVENKEEL_DATA</c>, else the cache of <c>data fetch</c>; an embedded synthetic set stands in for one that
+/// The images of a run. Each set is looked for by itself in <c>--data</c>, else <c>EVENKEEL_DATA</c>, else the cache of
+/// <c>data fetch</c>; an embedded synthetic set stands in for one that
 /// is not there. Found at once, loaded when first used, by one of several runs that need it at the same time.
 /// </summary>
 internal sealed class LabData
@@ -47,7 +48,7 @@ internal sealed class LabData
         ? found.Identity
         : new DataIdentity(set.Synthetic, "embedded", "synthetic-1");
 
-    /// <summary>Where the set is; null where the embedded one stands in for it.</summary>
+    /// <summary>Where the set is; null if the embedded one stands in for it.</summary>
     public string? PathOf(LabSet set) => _found.TryGetValue(set, out FoundSet? found) ? found.Path : null;
 
     /// <summary>One line for the user: which images, and why these.</summary>
@@ -64,8 +65,10 @@ internal sealed class LabData
 
     /// <summary>Finds the sets; loads nothing.</summary>
     /// <param name="option">The folder of <c>--data</c>, or null.</param>
-    /// <param name="mayBeEmpty">Whether the folder that the variable names may be empty or missing, as it is before the first download.</param>
-    /// <exception cref="LabException">The folder that was asked for is not there, or holds none of the sets.</exception>
+    /// <param name="mayBeEmpty">Whether the folder that the variable names may be empty or missing, as it is before the
+    /// first download.</param>
+    /// <exception cref="LabException">The folder that was asked for is not there, or holds none of the
+    /// sets.</exception>
     public static LabData Find(string? option, bool mayBeEmpty = false)
     {
         string? asked = option;
@@ -78,15 +81,20 @@ internal sealed class LabData
 
         if (asked is null) return new LabData(null, FindInCache());
         if (string.IsNullOrWhiteSpace(asked))
-            throw new LabException($"{origin}: expected a folder with image sets, got nothing. Leave it out to use the embedded images.") { IsUsage = true };
+            throw new LabException($"{origin}: expected a folder with image sets, got nothing. Leave it out to use " +
+                "the embedded images.")
+            { IsUsage = true };
         string path = Path.GetFullPath(asked);
         mayBeEmpty &= option is null;
         if (!File.Exists(path) && !Directory.Exists(path) && !mayBeEmpty)
-            throw new LabException($"{origin}: expected a folder with image sets, got {asked}, which does not exist. Leave it out to use the embedded images.") { IsUsage = true };
+            throw new LabException($"{origin}: expected a folder with image sets, got {asked}, which does not exist. " +
+                "Leave it out to use the embedded images.")
+            { IsUsage = true };
         try
         {
             Dictionary<LabSet, FoundSet> found = FindIn(path);
-            // The option names one folder and means it; the variable names the folder of downloads, which the user's own one backs.
+            // The option names one folder and means it; the variable names the folder of downloads, which the user's
+            // own one backs.
             if (option is null)
             {
                 foreach ((LabSet set, FoundSet other) in FindInCache()) found.TryAdd(set, other);
@@ -96,7 +104,8 @@ internal sealed class LabData
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LabException($"{origin}: expected a folder that can be read, got {asked} ({e.Message.TrimEnd('.')}). Change its permissions or choose another one.", e);
+            throw new LabException($"{origin}: expected a folder that can be read, got {asked} " +
+                $"({e.Message.TrimEnd('.')}). Change its permissions or choose another one.", e);
         }
 
         string expected = string.Join("; ", LabSet.All.Select(static set => set.Expected));
@@ -105,8 +114,10 @@ internal sealed class LabData
             "Give the folder that has them, or leave the option out to use the embedded images.");
     }
 
-    /// <summary>The first thousand training images of CIFAR-10 and a thousand for validation; loaded once a process.</summary>
-    /// <exception cref="LabException">The archive is damaged or can not be read.</exception>
+    /// <summary>
+    /// The first thousand training images of CIFAR-10 and a thousand for validation; loaded once a process.
+    /// </summary>
+    /// <exception cref="LabException">The archive is damaged or cannot be read.</exception>
     public SmallImages Small(ExperimentContext context)
     {
         lock (_loading)
@@ -116,18 +127,24 @@ internal sealed class LabData
                 LabSet.Cifar10,
                 (path, progress) => new SmallImages(path is null
                     ? SyntheticCifar.Create(SyntheticSeed, SmallCount, SmallCount, 0)
-                    : Cifar10.GetData(path, numTest: 0, keepTraining: SmallCount, progress: progress, cancellationToken: context.Cancellation)),
+                    : Cifar10.GetData(path, numTest: 0, keepTraining: SmallCount, progress: progress,
+                        cancellationToken: context.Cancellation)),
                 WarmUp.Start);
         }
     }
 
-    /// <summary>Fashion-MNIST, or so many of its first images; loaded once a process (the embedded images are drawn, so only as many as are asked for).</summary>
-    /// <exception cref="LabException">A file is damaged or can not be read.</exception>
-    public FashionImages Fashion(ExperimentContext context, int train = FashionImages.TrainCount, int test = FashionImages.TestCount)
+    /// <summary>
+    /// Fashion-MNIST, or so many of its first images; loaded once a process (the embedded images are drawn, so only as
+    /// many as are asked for).
+    /// </summary>
+    /// <exception cref="LabException">A file is damaged or cannot be read.</exception>
+    public FashionImages Fashion(ExperimentContext context, int train = FashionImages.TrainCount,
+        int test = FashionImages.TestCount)
     {
         lock (_loading)
         {
-            if (_fashion is null || _fashion.Train.Count < train || _fashion.Test.Count < test) _fashion = Load(context, LabSet.FashionMnist, LoadFashion, LeNetWarmUp.Start);
+            if (_fashion is null || _fashion.Train.Count < train || _fashion.Test.Count < test) _fashion =
+                Load(context, LabSet.FashionMnist, LoadFashion, LeNetWarmUp.Start);
             return _fashion.Take(train, test);
         }
 
@@ -145,7 +162,8 @@ internal sealed class LabData
     }
 
     /// <summary>The photographs of banknotes; loaded once a process.</summary>
-    /// <exception cref="LabException">A file is damaged or can not be read, or the library that decodes JPEG is missing.</exception>
+    /// <exception cref="LabException">A file is damaged or cannot be read, or the library that decodes JPEG is
+    /// missing.</exception>
     public BanknoteImages Notes(ExperimentContext context)
     {
         lock (_loading)
@@ -161,8 +179,11 @@ internal sealed class LabData
         }
     }
 
-    /// <summary>Loads a set while the code of the training is compiled; the clock of the experiment stands still.</summary>
-    private T Load<T>(ExperimentContext context, LabSet set, Func<string?, IProgress<double>, T> load, Func<DType, Task> warmUp)
+    /// <summary>
+    /// Loads a set while the code of the training is compiled; the clock of the experiment stands still.
+    /// </summary>
+    private T Load<T>(ExperimentContext context, LabSet set, Func<string?, IProgress<double>, T> load,
+        Func<DType, Task> warmUp)
     {
         var clock = Stopwatch.StartNew();
         Task compiled = warmUp(context.DType);
@@ -182,7 +203,10 @@ internal sealed class LabData
         }
     }
 
-    /// <summary>What <c>data fetch</c> has left in the user's cache folder. Nobody has asked for it, so a folder that can not be read is no error.</summary>
+    /// <summary>
+    /// What <c>data fetch</c> has left in the user's cache folder. Nobody has asked for it, so a folder that cannot be
+    /// read is no error.
+    /// </summary>
     private static Dictionary<LabSet, FoundSet> FindInCache()
     {
         try
@@ -225,6 +249,7 @@ internal sealed class LabData
 
     private sealed class LoadingProgress(ExperimentContext context, string what) : IProgress<double>
     {
-        public void Report(double value) => context.Report(0, string.Create(CultureInfo.InvariantCulture, $"loading {what}, {value * 100:F0} %"));
+        public void Report(double value) => context.Report(0, string.Create(CultureInfo.InvariantCulture,
+            $"loading {what}, {value * 100:F0} %"));
     }
 }

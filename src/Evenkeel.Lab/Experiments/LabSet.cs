@@ -3,7 +3,9 @@ using Evenkeel.Data;
 
 namespace Evenkeel.Lab.Experiments;
 
-/// <summary>An image set that experiments ask for: how it is called, what it looks like on disk, and what stands in for it.</summary>
+/// <summary>
+/// An image set that experiments ask for: how it is called, what it looks like on disk, and what stands in for it.
+/// </summary>
 internal sealed class LabSet
 {
     private static readonly string[] s_noteFolders = ["1", "100"];
@@ -37,7 +39,9 @@ internal sealed class LabSet
     /// <summary>The embedded set that is used where this one is not found.</summary>
     public string Synthetic { get; }
 
-    /// <summary>The archive or folder of the set: the path itself, or in it; null where it is neither. Does not look inside files.</summary>
+    /// <summary>
+    /// The archive or folder of the set: the path itself, or in it; null if it is neither. Does not look inside files.
+    /// </summary>
     public string? Locate(string path)
     {
         if (this == Banknotes) return LocateBanknotes(path);

@@ -1,6 +1,9 @@
 namespace Evenkeel.Lab.Experiments;
 
-/// <summary>A lesson: the letter its items begin with, what a reader calls it, and the page of this project that goes through it.</summary>
+/// <summary>
+/// A lesson: the letter its items begin with, what a reader calls it, and the page of this project that goes through
+/// it.
+/// </summary>
 /// <param name="Letter">The letter of <c>K9</c>.</param>
 /// <param name="Title">What it is about.</param>
 /// <param name="Page">Path in the repository; items are its anchors, in lower case.</param>
@@ -20,10 +23,12 @@ internal sealed record LessonName(char Letter, string Title, string Page)
 
     /// <summary>The lesson of an item.</summary>
     public static LessonName Of(string item) => All.FirstOrDefault(lesson => lesson.Letter == item[0])
-        ?? throw new ArgumentException($"LessonName.Of: expected an item that begins with {string.Join(", ", All.Select(static lesson => lesson.Letter))}, got '{item}'.", nameof(item));
+        ?? throw new ArgumentException("LessonName.Of: expected an item that begins with " +
+            $"{string.Join(", ", All.Select(static lesson => lesson.Letter))}, got '{item}'.", nameof(item));
 
     /// <summary>The items of a list such as <c>A2, D7, K9</c>.</summary>
-    public static string[] Items(string lesson) => lesson.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    public static string[] Items(string lesson) =>
+        lesson.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Where an item is explained.</summary>
     public string PageOf(string item) => $"{Page}#{item.ToLowerInvariant()}";

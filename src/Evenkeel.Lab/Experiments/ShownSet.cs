@@ -10,7 +10,8 @@ internal sealed class ShownSet
     private readonly Func<int, ByteImage> _image;
     private readonly Func<int, string> _caption;
 
-    private ShownSet(string title, IReadOnlyList<string> classNames, int[] labels, Func<int, ByteImage> image, Func<int, string> caption) =>
+    private ShownSet(string title, IReadOnlyList<string> classNames, int[] labels, Func<int, ByteImage> image,
+        Func<int, string> caption) =>
         (Title, ClassNames, Labels, _image, _caption) = (title, classNames, labels, image, caption);
 
     /// <summary>The names that are no folders.</summary>
@@ -44,7 +45,7 @@ internal sealed class ShownSet
         }
         catch (InvalidDataException e)
         {
-            if (!SkipBad) throw new LabException($"{e.Message} --skip-bad goes on without such files.", e);
+            if (!SkipBad) throw new LabException($"{e.Message} --skip-bad skips such files.", e);
             Bad.Add(Caption(index));
             return null;
         }
@@ -78,10 +79,14 @@ internal sealed class ShownSet
         {
             if (LabSet.All.FirstOrDefault(set => set.Name == name) is { } known)
             {
+                string drawn = known == LabSet.Cifar10 ? "cifar"
+                    : known == LabSet.FashionMnist ? "fashion" : "banknotes";
                 string path = LabData.Find(data).PathOf(known) ?? throw new LabException(
-                    $"expected {known.Title} in the folder of --data or {LabData.Variable} ({known.Expected}), found none. Give the folder, or show synthetic-{(known == LabSet.Cifar10 ? "cifar" : known == LabSet.FashionMnist ? "fashion" : "banknotes")}.");
+                    $"expected {known.Title} in the folder of --data or {LabData.Variable} ({known.Expected}), found " +
+                    $"none. Give the folder, or show synthetic-{drawn}.");
                 if (known == LabSet.FashionMnist) return Of(FashionMnist.Load(path).Train);
-                return known == LabSet.Cifar10 ? Of(Cifar10.Load(path, Cifar10Parts.Test).Test!) : Folder(path, skipBad);
+                return known == LabSet.Cifar10 ? Of(Cifar10.Load(path, Cifar10Parts.Test).Test!)
+                    : Folder(path, skipBad);
             }
 
             if (Directory.Exists(name)) return Folder(name, skipBad);
@@ -91,17 +96,21 @@ internal sealed class ShownSet
             throw new LabException(e.Message, e);
         }
 
-        throw new LabException($"unknown set '{name}'.{NearestName.Hint(name, Names)} It can be {string.Join(", ", Names)}, or a folder with one folder of pictures a class.") { IsUsage = true };
+        throw new LabException($"unknown set '{name}'.{NearestName.Hint(name, Names)} It can be " +
+            $"{string.Join(", ", Names)}, or a folder with one folder of pictures per class.")
+        { IsUsage = true };
     }
 
     private static ShownSet Of(ImageSet set) => new(set.Name, set.ClassNames, set.Labels.ToArray(),
-        index => new ByteImage(set.Image(index).ToArray(), set.Channels, set.Height, set.Width), static index => index.ToString(CultureInfo.InvariantCulture));
+        index => new ByteImage(set.Image(index).ToArray(), set.Channels, set.Height, set.Width), static index =>
+            index.ToString(CultureInfo.InvariantCulture));
 
     private static ShownSet Folder(string path, bool skipBad)
     {
         ImageFolderListing listing = ImageFolderListing.Of(path);
         if (listing.Files.Count == 0)
-            throw new LabException($"expected a folder with one folder of pictures a class, got {path}, which has none ({string.Join(", ", ImageFile.Extensions)} are read).");
+            throw new LabException($"expected a folder with one folder of pictures per class, got {path}, which has " +
+                $"none ({string.Join(", ", ImageFile.Extensions)} are read).");
         listing.RequirePictures();
         // Shorter names first: 1-2 before 1-10, so that bursts stay together.
         ImageFolderFile[] files = [.. listing.Files.OrderBy(static file => file.Label)

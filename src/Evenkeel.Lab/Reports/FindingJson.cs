@@ -4,7 +4,10 @@ using Evenkeel.Lab.Claims;
 
 namespace Evenkeel.Lab.Reports;
 
-/// <summary>A judged claim as one line of JSON, numbers as in <see cref="ResultJson"/>: effect and interval are those of the first case, which is the lesson's own; null where it was not run.</summary>
+/// <summary>
+/// A judged claim as one line of JSON, numbers as in <see cref="ResultJson"/>: effect and interval are those of the
+/// first case, which is the lesson's own; null if it was not run.
+/// </summary>
 internal static class FindingJson
 {
     public static byte[] Write(Finding finding)

@@ -6,7 +6,7 @@ using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Reports;
 
-/// <summary>The folder of results: one file an experiment, whole or not at all.</summary>
+/// <summary>The folder of results: one file per experiment, whole or not at all.</summary>
 internal sealed class ResultFolder(string path)
 {
     /// <summary>The folder, as the user has named it.</summary>
@@ -14,7 +14,10 @@ internal sealed class ResultFolder(string path)
 
     public string PathOf(string experiment) => Path.Combine(Root, experiment + ".json");
 
-    /// <summary>Makes the folder and tries to write in it, so that a run of minutes does not end in an error that could be told at once.</summary>
+    /// <summary>
+    /// Makes the folder and tries to write in it, so that a run of minutes does not end in an error that could be told
+    /// at once.
+    /// </summary>
     public void Prepare()
     {
         string probe = Path.Combine(Root, $".evenkeel-{Environment.ProcessId}.tmp");
@@ -24,15 +27,18 @@ internal sealed class ResultFolder(string path)
             File.WriteAllBytes(probe, [0]);
             File.Delete(probe);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             // A full disk has room for a name, not for the byte.
             TryDelete(probe);
-            throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). Choose another folder.", e);
+            throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). Choose another " +
+                "folder.", e);
         }
     }
 
-    public void Write(ResultRecord record) => WriteWhole(PathOf(record.Experiment.Name), file => file.Write(ResultJson.Write(record, indented: true)));
+    public void Write(ResultRecord record) =>
+        WriteWhole(PathOf(record.Experiment.Name), file => file.Write(ResultJson.Write(record, indented: true)));
 
     /// <summary>Writes a text into the folder or one below it.</summary>
     public void WriteFile(string name, string text)
@@ -44,13 +50,17 @@ internal sealed class ResultFolder(string path)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LabException($"expected a folder to write to, got {below} ({Reason(e)}). Remove what is in its place, or choose another folder.", e);
+            throw new LabException($"expected a folder to write to, got {below} ({Reason(e)}). Remove what is in its " +
+                "place, or choose another folder.", e);
         }
 
         WriteWhole(file, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
     }
 
-    /// <summary>Writes to a temporary name, then renames: whoever looks sees the old file or the new one, and a failure leaves no half of it.</summary>
+    /// <summary>
+    /// Writes to a temporary name, then renames: whoever looks sees the old file or the new one, and a failure leaves
+    /// no half of it.
+    /// </summary>
     public static void WriteWhole(string path, Action<Stream> write)
     {
         string temporary = $"{path}.{Environment.ProcessId}.tmp";
@@ -67,14 +77,15 @@ internal sealed class ResultFolder(string path)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
-            throw new LabException($"could not write {path} ({Reason(e)}). Free some space or choose another folder with --out; no partial file was left.", e)
+            throw new LabException($"could not write {path} ({Reason(e)}). Free some space or choose another folder " +
+                "with --out; no partial file was left.", e)
             {
                 EndsAll = true,
             };
         }
     }
 
-    /// <summary>The stored result of an experiment; null where there is none, or none that can be read.</summary>
+    /// <summary>The stored result of an experiment; null if there is none, or none that can be read.</summary>
     public ResultRecord? Find(Experiment experiment) => Read(experiment, out _);
 
     /// <summary>Files that carry the name of an experiment but hold no result of it, and why.</summary>
@@ -83,7 +94,8 @@ internal sealed class ResultFolder(string path)
         var damaged = new List<(Experiment, string, string)>();
         foreach (Experiment experiment in ExperimentCatalog.All)
         {
-            if (Read(experiment, out string? reason) is null && reason is not null) damaged.Add((experiment, PathOf(experiment.Name), reason));
+            if (Read(experiment, out string? reason) is null
+                && reason is not null) damaged.Add((experiment, PathOf(experiment.Name), reason));
         }
 
         return damaged;
@@ -102,7 +114,9 @@ internal sealed class ResultFolder(string path)
             quick.Select(static record => record.Experiment.Name).ToHashSet(StringComparer.Ordinal));
     }
 
-    /// <summary>Not one of our files, or a damaged one, is as good as none; whoever must know is told the reason.</summary>
+    /// <summary>
+    /// Not one of our files, or a damaged one, is as good as none; whoever must know is told the reason.
+    /// </summary>
     private ResultRecord? Read(Experiment experiment, out string? reason)
     {
         reason = null;
@@ -129,7 +143,8 @@ internal sealed class ResultFolder(string path)
         {
             File.Delete(file);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        catch (Exception e) when (
+            e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             // An earlier failure is the one to tell.
         }

@@ -7,7 +7,8 @@ using Evenkeel.Lab.Experiments;
 namespace Evenkeel.Lab.Reports;
 
 /// <summary>
-/// The file format of results. Numbers are written in full; NaN and the infinities, which JSON does not know, as the strings <c>NaN</c>, <c>Infinity</c>, <c>-Infinity</c>.
+/// The file format of results. Numbers are written in full; NaN and the infinities, which JSON does not know, as the
+/// strings <c>NaN</c>, <c>Infinity</c>, <c>-Infinity</c>.
 /// </summary>
 internal static class ResultJson
 {
@@ -83,20 +84,22 @@ internal static class ResultJson
     }
 
     /// <summary>Reads a number or one of the three strings.</summary>
-    public static double Number(JsonElement element) => element.ValueKind != JsonValueKind.String ? element.GetDouble() : element.GetString() switch
-    {
-        "Infinity" => double.PositiveInfinity,
-        "-Infinity" => double.NegativeInfinity,
-        "NaN" => double.NaN,
-        string other => throw new FormatException($"expected a number, got '{other}'"),
-        null => throw new FormatException("expected a number, got null"),
-    };
+    public static double Number(JsonElement element) => element.ValueKind != JsonValueKind.String ? element.GetDouble()
+        : element.GetString() switch
+        {
+            "Infinity" => double.PositiveInfinity,
+            "-Infinity" => double.NegativeInfinity,
+            "NaN" => double.NaN,
+            string other => throw new FormatException($"expected a number, got '{other}'"),
+            null => throw new FormatException("expected a number, got null"),
+        };
 
     public static JsonWriterOptions Options(bool indented) =>
         new() { Indented = indented, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Reads a result back, whole.</summary>
-    /// <exception cref="JsonException">It is not one of our files, or it is of an experiment that this version does not know.</exception>
+    /// <exception cref="JsonException">It is not one of our files, or it is of an experiment that this version does not
+    /// know.</exception>
     public static ResultRecord Read(ReadOnlySpan<byte> bytes)
     {
         try
@@ -109,20 +112,25 @@ internal static class ResultJson
         {
             throw new JsonException(e.Message, e);
         }
-        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException or OverflowException)
+        catch (Exception e) when (
+            e is InvalidOperationException or KeyNotFoundException or FormatException or ArgumentException
+                or OverflowException)
         {
             throw new JsonException($"not a result of this version ({e.Message.TrimEnd('.')})", e);
         }
     }
 
     /// <summary>holds, holds-if, fails, undecided.</summary>
-    public static string Name(Verdict verdict) => verdict == Verdict.HoldsInPart ? "holds-if" : verdict.ToString().ToLowerInvariant();
+    public static string Name(Verdict verdict) => verdict == Verdict.HoldsInPart ? "holds-if" : verdict.ToString()
+        .ToLowerInvariant();
 
     private static ResultRecord Record(JsonElement root)
     {
         string name = root.GetProperty("experiment").GetString()!;
-        Experiment experiment = ExperimentCatalog.Find(name) ?? throw new JsonException($"no experiment '{name}' in this version");
-        JsonElement settings = root.GetProperty("settings"), environment = root.GetProperty("environment"), data = root.GetProperty("data");
+        Experiment experiment = ExperimentCatalog.Find(name) ?? throw new JsonException(
+            $"no experiment '{name}' in this version");
+        JsonElement settings = root.GetProperty("settings"), environment = root.GetProperty("environment"),
+            data = root.GetProperty("data");
         var result = new ExperimentResult { WeightsHash = root.GetProperty("weightsHash").GetString() };
         foreach ((string figure, double value) in Figures(root)) result.Figures[figure] = value;
         foreach (JsonElement series in root.GetProperty("series").EnumerateArray()) result.Series.Add(Series(series));
@@ -130,7 +138,8 @@ internal static class ResultJson
         foreach (JsonElement check in root.GetProperty("claims").EnumerateArray())
         {
             result.Checks.Add(new Check(
-                check.GetProperty("id").GetString()!, check.GetProperty("statement").GetString()!, check.GetProperty("rule").GetString()!, check.GetProperty("measured").GetString()!,
+                check.GetProperty("id").GetString()!, check.GetProperty("statement").GetString()!,
+                    check.GetProperty("rule").GetString()!, check.GetProperty("measured").GetString()!,
                 Enum.GetValues<Verdict>().First(verdict => Name(verdict) == check.GetProperty("verdict").GetString())));
         }
 
@@ -139,22 +148,31 @@ internal static class ResultJson
             experiment,
             new ExperimentSettings(
                 settings.GetProperty("seed").GetInt64(), settings.GetProperty("threads").GetInt32(),
-                Enum.GetValues<DType>().First(type => type.ToString().Equals(settings.GetProperty("dtype").GetString(), StringComparison.OrdinalIgnoreCase)),
-                settings.GetProperty("epochs") is { ValueKind: JsonValueKind.Number } epochs ? epochs.GetInt32() : null, settings.GetProperty("quick").GetBoolean()),
+                Enum.GetValues<DType>()
+                    .First(type => type.ToString()
+                    .Equals(settings.GetProperty("dtype").GetString(), StringComparison.OrdinalIgnoreCase)),
+                settings.GetProperty("epochs") is { ValueKind: JsonValueKind.Number } epochs ? epochs.GetInt32() : null,
+                    settings.GetProperty("quick").GetBoolean()),
             new ResultEnvironment(
-                environment.GetProperty("version").GetString()!, environment.GetProperty("build").GetString()!, environment.GetProperty("runtime").GetString()!,
-                environment.GetProperty("system").GetString()!, environment.GetProperty("processors").GetInt32(), environment.GetProperty("instructions").GetString()!),
-            data.ValueKind == JsonValueKind.Null ? null : new DataIdentity(data.GetProperty("name").GetString()!, data.GetProperty("source").GetString()!, data.GetProperty("identity").GetString()!),
+                environment.GetProperty("version").GetString()!, environment.GetProperty("build").GetString()!,
+                    environment.GetProperty("runtime").GetString()!,
+                environment.GetProperty("system").GetString()!, environment.GetProperty("processors").GetInt32(),
+                    environment.GetProperty("instructions").GetString()!),
+            data.ValueKind == JsonValueKind.Null ? null
+                : new DataIdentity(data.GetProperty("name").GetString()!, data.GetProperty("source").GetString()!,
+                data.GetProperty("identity").GetString()!),
             Number(root.GetProperty("seconds")),
             result,
             [.. root.GetProperty("replicates").EnumerateArray().Select(static replicate => new Replicate(
-                replicate.GetProperty("seed").GetInt64(), Number(replicate.GetProperty("seconds")), Figures(replicate), replicate.GetProperty("weightsHash").GetString()))]);
+                replicate.GetProperty("seed").GetInt64(), Number(replicate.GetProperty("seconds")), Figures(replicate),
+                    replicate.GetProperty("weightsHash").GetString()))]);
     }
 
     private static Dictionary<string, double> Figures(JsonElement owner)
     {
         var figures = new Dictionary<string, double>(StringComparer.Ordinal);
-        foreach (JsonProperty figure in owner.GetProperty("figures").EnumerateObject()) figures[figure.Name] = Number(figure.Value);
+        foreach (JsonProperty figure in owner.GetProperty("figures").EnumerateObject()) figures[figure.Name] =
+            Number(figure.Value);
         return figures;
     }
 
@@ -164,7 +182,8 @@ internal static class ResultJson
     {
         string name = series.GetProperty("name").GetString()!;
         double[] x = Numbers(series.GetProperty("x")), y = Numbers(series.GetProperty("y"));
-        if (x.Length != y.Length) throw new FormatException($"series {name} has {x.Length} positions and {y.Length} values");
+        if (x.Length != y.Length) throw new FormatException($"series {name} has {x.Length} positions and {y.Length} " +
+            "values");
         return new Series(name, x, y);
     }
 
@@ -173,11 +192,14 @@ internal static class ResultJson
         var table = new ResultTable(
             stored.GetProperty("name").GetString()!,
             [.. stored.GetProperty("columns").EnumerateArray().Select(static column => column.GetString()!)],
-            [.. stored.GetProperty("rows").EnumerateArray().Select(static row => (IReadOnlyList<object?>)[.. row.EnumerateArray().Select(Cell)])],
-            stored.GetProperty("formats") is { ValueKind: JsonValueKind.Array } formats ? [.. formats.EnumerateArray().Select(static format => format.GetString())] : null);
+            [.. stored.GetProperty("rows").EnumerateArray()
+                .Select(static row => (IReadOnlyList<object?>)[.. row.EnumerateArray().Select(Cell)])],
+            stored.GetProperty("formats") is { ValueKind: JsonValueKind.Array } formats
+                ? [.. formats.EnumerateArray().Select(static format => format.GetString())] : null);
         int columns = table.Columns.Count;
         if ((table.Formats ?? table.Columns).Count != columns || table.Rows.Any(row => row.Count != columns))
-            throw new FormatException($"table '{table.Name}' has {columns} columns, and a row or formats of another number");
+            throw new FormatException($"table '{table.Name}' has {columns} columns, and a row or formats of another " +
+                "number");
         return table;
     }
 

@@ -3,12 +3,15 @@ using System.Globalization;
 namespace Evenkeel.Lab.Running;
 
 /// <summary>
-/// How far a run of several experiments is, and how long it will still take: planned costs in seconds, corrected by the speed that was seen so far. Pieces run one after another
+/// How far a run of several experiments is, and how long it will still take: planned costs in seconds, corrected by the
+/// speed that was seen so far. Pieces run one after another
 /// or side by side; time in which none runs does not count. The progress display asks from a thread of its own.
 /// </summary>
 internal sealed class Agenda(TimeProvider time)
 {
-    /// <summary>Share of the plan that the planned speed counts like: one quick experiment says little about the rest.</summary>
+    /// <summary>
+    /// Share of the plan that the planned speed counts like: one quick experiment says little about the rest.
+    /// </summary>
     private const double Trust = 0.05;
 
     private readonly Lock _lock = new();
@@ -44,7 +47,8 @@ internal sealed class Agenda(TimeProvider time)
             double done = _finished + _pieces.Sum(static piece => piece.Cost * piece.Share);
             double planned = Math.Max(_planned, _finished + _pieces.Sum(static piece => piece.Cost));
             if (planned <= 0) return (0, TimeSpan.Zero);
-            double seconds = _seconds + (_pieces.Count > 0 ? time.GetElapsedTime(_begun).TotalSeconds : 0), trust = Trust * planned;
+            double seconds = _seconds + (_pieces.Count > 0 ? time.GetElapsedTime(_begun).TotalSeconds : 0),
+                trust = Trust * planned;
             double speed = (seconds + trust) / (done + trust);
             return (done / planned, TimeSpan.FromSeconds((planned - done) * speed));
         }
@@ -65,7 +69,8 @@ internal sealed class Agenda(TimeProvider time)
     {
         (double done, TimeSpan left) = State();
         int seconds = (int)Math.Ceiling(left.TotalSeconds);
-        return string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(done * 100)} %, {(seconds < 60 ? "" : $"{seconds / 60} min ")}{seconds % 60} s left");
+        return string.Create(CultureInfo.InvariantCulture, $"{Math.Floor(done * 100)} %, " +
+            $"{(seconds < 60 ? "" : $"{seconds / 60} min ")}{seconds % 60} s left");
     }
 
     /// <summary>Something planned that has begun.</summary>

@@ -20,7 +20,9 @@ internal sealed record Completion(Experiment Experiment, ResultRecord? Record, d
     }
 }
 
-/// <summary>An experiment on its way: the runs that it lacks, what they have given so far, and whether one has failed.</summary>
+/// <summary>
+/// An experiment on its way: the runs that it lacks, what they have given so far, and whether one has failed.
+/// </summary>
 internal sealed class OpenExperiment : IDisposable
 {
     private readonly Lock _lock = new();
@@ -62,7 +64,8 @@ internal sealed class OpenExperiment : IDisposable
         Add(own.Seconds, () => _record = own with { Replicates = _early }, inOrder, store);
 
     /// <summary>The run of a further seed is done.</summary>
-    public void Add(Replicate replicate, Func<ResultRecord, ResultRecord> inOrder, Action<ResultRecord> store) => Add(replicate.Seconds, () =>
+    public void Add(Replicate replicate, Func<ResultRecord, ResultRecord> inOrder, Action<ResultRecord> store) =>
+        Add(replicate.Seconds, () =>
     {
         if (_record is null) _early.Add(replicate);
         else _record = _record with { Replicates = [.. _record.Replicates, replicate] };

@@ -5,10 +5,13 @@ using Evenkeel.Lab.Reports;
 
 namespace Evenkeel.Lab.Running;
 
-/// <summary>What the user asked for; null where the lesson decides.</summary>
+/// <summary>What the user asked for; null if the lesson decides.</summary>
 internal sealed record RunRequest(long? Seed, int Threads, DType? DType, int? Epochs, bool Quick);
 
-/// <summary>Runs experiments and stores their results; <c>run</c>, <c>reproduce</c> and <c>claims</c> differ in what they print and reuse.</summary>
+/// <summary>
+/// Runs experiments and stores their results; <c>run</c>, <c>reproduce</c> and <c>claims</c> differ in what they print
+/// and reuse.
+/// </summary>
 /// <param name="request">What the user asked for.</param>
 /// <param name="data">The images.</param>
 /// <param name="folder">Where results are stored, and found again.</param>
@@ -47,28 +50,37 @@ internal sealed class Laboratory(
     {
         if (!ClaimCatalog.Needs(experiment.Name)) return [];
         long first = SettingsOf(experiment).Seed;
-        return [.. Enumerable.Range(1, (request.Quick ? QuickSeeds : Seeds) - 1).Select(i => (first + i) % ((long)uint.MaxValue + 1))];
+        return [.. Enumerable.Range(1, (request.Quick ? QuickSeeds : Seeds) - 1)
+            .Select(i => (first + i) % ((long)uint.MaxValue + 1))];
     }
 
     /// <summary>The stored result, where it may stand for a new run: same settings, data and build.</summary>
     public ResultRecord? Reusable(Experiment experiment) =>
-        Folder.Find(experiment) is { } stored && HasTheseSettings(stored) && stored.Environment == ResultEnvironment.Current ? stored : null;
+        Folder.Find(experiment) is { } stored && HasTheseSettings(stored)
+            && stored.Environment == ResultEnvironment.Current ? stored : null;
 
-    /// <summary>Whether a stored result is of the settings and data that were asked for; its build may be another.</summary>
-    public bool HasTheseSettings(ResultRecord stored) => stored.Settings == SettingsOf(stored.Experiment) && stored.Data == DataOf(stored.Experiment);
+    /// <summary>
+    /// Whether a stored result is of the settings and data that were asked for; its build may be another.
+    /// </summary>
+    public bool HasTheseSettings(ResultRecord stored) => stored.Settings == SettingsOf(stored.Experiment)
+        && stored.Data == DataOf(stored.Experiment);
 
-    /// <summary>Refuses a folder that holds results of other settings or data: two in one folder would make one report of them.</summary>
+    /// <summary>
+    /// Refuses a folder that holds results of other settings or data: two in one folder would make one report of them.
+    /// </summary>
     /// <exception cref="LabException">It does.</exception>
     public void RequireTheseSettings()
     {
         ResultRecord? other = Folder.All().FirstOrDefault(stored => !HasTheseSettings(stored));
         if (other is null) return;
-        string was = Describe(other.Settings, other.Data), now = Describe(SettingsOf(other.Experiment), DataOf(other.Experiment));
+        string was = Describe(other.Settings, other.Data),
+            now = Describe(SettingsOf(other.Experiment), DataOf(other.Experiment));
         // The same files, changed since.
         if (was == now) (was, now) = ($"{was}, {other.Data?.Identity}", $"{now}, {DataOf(other.Experiment)?.Identity}");
         throw new LabException(
-            $"--out: the folder holds results of other settings: {other.Experiment.Name} was run with {was}; now {now} was asked for. " +
-            "Ask for the same, choose another folder with --out, or run everything anew with reproduce --replace.")
+            $"--out: the folder holds results of other settings: {other.Experiment.Name} was run with {was}, and you " +
+            $"ask for {now}. " +
+            "Ask for the same, choose another folder with --out, or replace its results with reproduce --replace.")
         {
             IsUsage = true,
         };
@@ -77,10 +89,14 @@ internal sealed class Laboratory(
     /// <summary>Puts runs on the agenda.</summary>
     public void PlanRuns(IEnumerable<Experiment> experiments) => Agenda.Plan(experiments.Sum(CostOfRun));
 
-    /// <summary>Runs one experiment under a progress display and stores its result; further seeds of the same settings stay.</summary>
+    /// <summary>
+    /// Runs one experiment under a progress display and stores its result; further seeds of the same settings stay.
+    /// </summary>
     public ResultRecord Run(Experiment experiment)
     {
-        ResultRecord record = display.Show(Agenda, sink => RunOwnSeed(experiment, sink, Reusable(experiment)?.Replicates ?? [], Cancellation));
+        ResultRecord record =
+            display.Show(Agenda, sink =>
+                RunOwnSeed(experiment, sink, Reusable(experiment)?.Replicates ?? [], Cancellation));
         Cancellation.ThrowIfCancellationRequested();
         Folder.Write(record);
         return record;
@@ -90,8 +106,10 @@ internal sealed class Laboratory(
     public Completion Complete(Experiment experiment) => Complete([experiment]).Single();
 
     /// <summary>
-    /// The results of experiments with every seed that claims need: what the folder has is reused, the rest is run and stored.
-    /// Runs of different seeds and experiments stand side by side, one per thread: small nets gain more from that than from
+    /// The results of experiments with every seed that claims need: what the folder has is reused, the rest is run and
+    /// stored.
+    /// Runs of different seeds and experiments stand side by side, one per thread: small nets gain more from that than
+    /// from
     /// many threads, and results do not depend on it. Experiments that measure times run alone, after all others.
     /// </summary>
     /// <param name="experiments">In the order in which runs begin.</param>
@@ -103,7 +121,8 @@ internal sealed class Laboratory(
 
     /// <summary>Adds the seeds that claims need and a result lacks, and stores each as it is done.</summary>
     public ResultRecord Replicate(ResultRecord record) =>
-        Complete([new OpenExperiment(record.Experiment, record, MissingSeeds(record.Experiment, record))]).Single().RecordOrFailure();
+        Complete([new OpenExperiment(record.Experiment, record, MissingSeeds(record.Experiment, record))]).Single()
+            .RecordOrFailure();
 
     private OpenExperiment Open(Experiment experiment)
     {
@@ -117,12 +136,14 @@ internal sealed class Laboratory(
         Agenda.Plan(experiments.Sum(one => CostOfRun(one.Experiment) * one.Runs.Count));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
         var relay = new ProgressRelay();
-        Task running = Task.Factory.StartNew(RunAll, stop.Token, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task running = Task.Factory.StartNew(RunAll, stop.Token, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
         try
         {
             foreach (OpenExperiment one in experiments)
             {
-                if (!one.Done.IsCompleted) display.Show(Agenda, sink => relay.Lend(sink, () => Task.WaitAny(one.Done, running)));
+                if (!one.Done.IsCompleted) display.Show(Agenda, sink =>
+                    relay.Lend(sink, () => Task.WaitAny(one.Done, running)));
                 if (!one.Done.IsCompleted) running.GetAwaiter().GetResult();
                 Cancellation.ThrowIfCancellationRequested();
                 yield return one.Completion();
@@ -139,21 +160,25 @@ internal sealed class Laboratory(
         {
             foreach (IGrouping<bool, OpenExperiment> group in experiments.GroupBy(static one => one.Experiment.IsTimed))
             {
-                (OpenExperiment One, long? Seed)[] runs = [.. group.SelectMany(static one => one.Runs.Select(seed => (one, seed)))];
+                (OpenExperiment One, long? Seed)[] runs =
+                    [.. group.SelectMany(static one => one.Runs.Select(seed => (one, seed)))];
                 int lanes = group.Key ? 1 : Math.Clamp(request.Threads, 1, Math.Max(1, runs.Length));
                 Lanes.Run(runs.Length, lanes, (i, token) => Do(runs[i].One, runs[i].Seed, relay, token), stop.Token);
             }
         }
     }
 
-    /// <summary>One run of an experiment, its own or of a further seed. A failure ends this experiment, not the others.</summary>
+    /// <summary>
+    /// One run of an experiment, its own or of a further seed. A failure ends this experiment, not the others.
+    /// </summary>
     private void Do(OpenExperiment one, long? seed, IProgressSink sink, CancellationToken token)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(token, one.Stopped);
         try
         {
             either.Token.ThrowIfCancellationRequested();
-            if (seed is { } further) one.Add(RunFurtherSeed(one.Experiment, further, sink, either.Token), InOrder, Folder.Write);
+            if (seed is { } further) one.Add(RunFurtherSeed(one.Experiment, further, sink, either.Token), InOrder,
+                Folder.Write);
             else one.Add(RunOwnSeed(one.Experiment, sink, [], either.Token), InOrder, Folder.Write);
         }
         catch (Exception e) when (e is not LabException { EndsAll: true } && !token.IsCancellationRequested)
@@ -162,12 +187,15 @@ internal sealed class Laboratory(
         }
     }
 
-    private ResultRecord RunOwnSeed(Experiment experiment, IProgressSink sink, IReadOnlyList<Replicate> known, CancellationToken token)
+    private ResultRecord RunOwnSeed(Experiment experiment, IProgressSink sink, IReadOnlyList<Replicate> known,
+        CancellationToken token)
     {
         ExperimentSettings settings = SettingsOf(experiment);
         using Agenda.Piece piece = Agenda.Begin(CostOfRun(experiment));
-        (ExperimentResult result, double seconds) = Measure(experiment.Run, settings, new PieceProgress(sink, piece, $"{experiment.Name}: "), token);
-        return new ResultRecord(experiment, settings, ResultEnvironment.Current, DataOf(experiment), seconds, result, known);
+        (ExperimentResult result, double seconds) =
+            Measure(experiment.Run, settings, new PieceProgress(sink, piece, $"{experiment.Name}: "), token);
+        return new ResultRecord(experiment, settings, ResultEnvironment.Current, DataOf(experiment), seconds,
+            result, known);
     }
 
     private Replicate RunFurtherSeed(Experiment experiment, long seed, IProgressSink sink, CancellationToken token)
@@ -176,7 +204,8 @@ internal sealed class Laboratory(
         string name = $"{experiment.Name}: seed {seed}";
         using Agenda.Piece piece = Agenda.Begin(CostOfRun(experiment));
         (ExperimentResult result, double seconds) =
-            Measure(experiment.Replicate, settings, new PieceProgress(sink, piece, name + ", ") { HasMilestones = false }, token);
+            Measure(experiment.Replicate, settings,
+                new PieceProgress(sink, piece, name + ", ") { HasMilestones = false }, token);
         sink.Report(1, $"{name} done", milestone: true);
         return new Replicate(seed, seconds, result.Figures, result.WeightsHash);
     }
@@ -185,7 +214,9 @@ internal sealed class Laboratory(
     private long[] MissingSeeds(Experiment experiment, ResultRecord? stored) =>
         [.. ReplicateSeeds(experiment).Except(stored?.Replicates.Select(static replicate => replicate.Seed) ?? [])];
 
-    /// <summary>Replicates in the order of their seeds, whichever was done first: two runs store the same file.</summary>
+    /// <summary>
+    /// Replicates in the order of their seeds, whichever was done first: two runs store the same file.
+    /// </summary>
     private ResultRecord InOrder(ResultRecord record)
     {
         List<long> order = [.. ReplicateSeeds(record.Experiment)];
@@ -196,11 +227,13 @@ internal sealed class Laboratory(
     private double CostOfRun(Experiment experiment) =>
         (request.Quick ? experiment.Cost.Quick : experiment.Cost.Lesson) / (1 + ReplicateSeeds(experiment).Count);
 
-    /// <summary>True where the user asked for an element type that the experiment can not have.</summary>
-    public bool OverridesDType(Experiment experiment) => request.DType is { } asked && experiment.OnlyDType is { } only && only != asked;
+    /// <summary>Whether the user asked for an element type that the experiment cannot have.</summary>
+    public bool OverridesDType(Experiment experiment) => request.DType is { } asked && experiment.OnlyDType is { } only
+        && only != asked;
 
     private (ExperimentResult Result, double Seconds) Measure(
-        Func<ExperimentContext, ExperimentResult> run, ExperimentSettings settings, IProgressSink progress, CancellationToken token)
+        Func<ExperimentContext, ExperimentResult> run, ExperimentSettings settings, IProgressSink progress,
+            CancellationToken token)
     {
         TimeSpan loadingBefore = Data.LoadingTime;
         var clock = Stopwatch.StartNew();
@@ -210,5 +243,6 @@ internal sealed class Laboratory(
     }
 
     private static string Describe(ExperimentSettings settings, DataIdentity? data) =>
-        $"seed {settings.Seed}, {ResultText.Describe(settings)}{(data is null ? "" : $", {data.Name} ({data.Source})")}";
+        $"seed {settings.Seed}, " +
+        $"{ResultText.Describe(settings)}{(data is null ? "" : $", {data.Name} ({data.Source})")}";
 }

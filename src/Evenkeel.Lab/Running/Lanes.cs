@@ -11,7 +11,8 @@ internal static class Lanes
     /// <param name="work">Takes the number of a piece and a token that stops it.</param>
     /// <param name="cancellationToken">Stops all.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public static void Run(int count, int lanes, Action<int, CancellationToken> work, CancellationToken cancellationToken)
+    public static void Run(int count, int lanes, Action<int, CancellationToken> work,
+        CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         int next = -1;

@@ -2,7 +2,9 @@ using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Running;
 
-/// <summary>Passes reports on to the display that is shown at the moment; between two displays they are dropped.</summary>
+/// <summary>
+/// Passes reports on to the display that is shown at the moment; between two displays they are dropped.
+/// </summary>
 internal sealed class ProgressRelay : IProgressSink
 {
     private readonly Lock _lock = new();
@@ -28,7 +30,9 @@ internal sealed class ProgressRelay : IProgressSink
     }
 }
 
-/// <summary>The progress of one run among others: its share goes to the agenda, and a prefix tells which run reports.</summary>
+/// <summary>
+/// The progress of one run among others: its share goes to the agenda, and a prefix tells which run reports.
+/// </summary>
 internal sealed class PieceProgress(IProgressSink sink, Agenda.Piece piece, string prefix) : IProgressSink
 {
     /// <summary>False if the milestones of this run are none of the whole.</summary>

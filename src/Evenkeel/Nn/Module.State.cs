@@ -155,7 +155,8 @@ public abstract partial class Module
 
     /// <summary>The running statistics of all norms that have some, by the name of the norm.</summary>
     internal IEnumerable<(string Name, RunningStatistics Running)> Statistics() =>
-        from entry in NamedModules() where entry.Module is ITrackingNorm { Running: not null }
+        from entry in NamedModules()
+        where entry.Module is ITrackingNorm { Running: not null }
         select (entry.Name, ((ITrackingNorm)entry.Module).Running!);
 
     /// <summary>The keys with the live tensors behind them, in the order of the state dict.</summary>

@@ -27,7 +27,7 @@ public sealed class GradientCheckTests
     }
 
     [Fact]
-    public void FindsAWrongGradientAndNamesItsEntry()
+    public void Finds_a_wrong_gradient_and_names_its_entry()
     {
         // The detached factor hides half of the derivative of x², but only where it is not multiplied by zero.
         Tensor mask = Tensor.From(0.0, 0, 1, 0);
@@ -41,7 +41,7 @@ public sealed class GradientCheckTests
     }
 
     [Fact]
-    public void ATrueZeroGradientIsNoError()
+    public void A_true_zero_gradient_is_no_error()
     {
         Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64) + 12;
         GradientCheckResult result = GradientCheck.Run((v, bias) => (v + bias) - (v + bias).Mean([0], keepDims: true), x, Tensor.Zeros([3], DType.Float64));
@@ -49,7 +49,7 @@ public sealed class GradientCheckTests
     }
 
     [Fact]
-    public void CoversAWholeNetworkAndRestoresIt()
+    public void Covers_a_whole_network_and_restores_it()
     {
         Parameter w1 = new(Tensor.RandomNormal([6, 5], new Philox(1), DType.Float64), "w1"), b1 = new(Tensor.Zeros([6], DType.Float64), "b1"), w2 = new(Tensor.RandomNormal([3, 6], new Philox(2), DType.Float64), "w2");
         Tensor x = Tensor.RandomNormal([4, 5], new Philox(3), DType.Float64), labels = Tensor.Labels(0, 1, 2, 1);
@@ -64,7 +64,7 @@ public sealed class GradientCheckTests
     }
 
     [Fact]
-    public void TheIdentityPassesForAHandleAndForAnAlias()
+    public void The_identity_passes_for_a_handle_and_for_an_alias()
     {
         Tensor x = Tensor.From(1.0, -2, 3, 4);
         foreach (Func<Tensor, Tensor> f in new Func<Tensor, Tensor>[] { v => v, v => v.Reshape(2, 2) })
@@ -76,7 +76,7 @@ public sealed class GradientCheckTests
     }
 
     [Fact]
-    public void TheNotebooksHelpers()
+    public void The_notebooks_helpers()
     {
         Tensor x = Tensor.From(1.0, -2, 3);
         Tensor analytic = x * 2;

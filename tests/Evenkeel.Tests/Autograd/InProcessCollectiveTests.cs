@@ -9,7 +9,7 @@ public sealed class InProcessCollectiveTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(8)]
-    public void EveryMemberGetsTheValuesOfAllInTheOrderOfTheRanks(int size)
+    public void Every_member_gets_the_values_of_all_in_the_order_of_the_ranks(int size)
     {
         using var group = new InProcessCollective(size);
         int wrong = 0, done = 0;
@@ -35,7 +35,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public void FewerMembersMayMeetThanThereAre()
+    public void Fewer_members_may_meet_than_there_are()
     {
         using var group = new InProcessCollective(4);
         double[] seen = [];
@@ -51,7 +51,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public void WhatAMemberThrowsReachesTheCallerAndNobodyHangs()
+    public void What_a_member_throws_reaches_the_caller_and_nobody_hangs()
     {
         using var group = new InProcessCollective(3);
         for (int attempt = 0; attempt < 20; attempt++)
@@ -70,7 +70,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public void AMemberThatFinishesEarlyIsNamed()
+    public void A_member_that_finishes_early_is_named()
     {
         using var group = new InProcessCollective(2);
         InvalidOperationException failure = Assert.Throws<InvalidOperationException>(() => group.Run(member =>
@@ -82,7 +82,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public void MembersThatDoDifferentThingsAreNamedWithWhatTheyDo()
+    public void Members_that_do_different_things_are_named_with_what_they_do()
     {
         using var group = new InProcessCollective(2);
         InvalidOperationException other = Assert.Throws<InvalidOperationException>(() => group.Run(member => Meet(member, member.Rank == 0 ? "bn1" : "bn2")));
@@ -95,7 +95,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public void SizesOutOfRangeAndDisposedGroupsAreRefused()
+    public void Sizes_out_of_range_and_disposed_groups_are_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new InProcessCollective(0));
         var group = new InProcessCollective(2);
@@ -105,7 +105,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public void MembersComputeAloneAndTheCallerDoesNotAfterwards()
+    public void Members_compute_alone_and_the_caller_does_not_afterwards()
     {
         using var group = new InProcessCollective(2);
         using IDisposable scope = Compute.UseThreads(3);
@@ -116,7 +116,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public async Task ARunInTheMiddleOfARunIsRefusedInsteadOfWaitingForItself()
+    public async Task A_run_in_the_middle_of_a_run_is_refused_instead_of_waiting_for_itself()
     {
         using var group = new InProcessCollective(2);
         using var other = new InProcessCollective(2);
@@ -143,7 +143,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public async Task AGroupThatIsDisposedOfInTheMiddleOfARunFinishesIt()
+    public async Task A_group_that_is_disposed_of_in_the_middle_of_a_run_finishes_it()
     {
         for (int attempt = 0; attempt < 50; attempt++)
         {
@@ -162,7 +162,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public async Task WhoeverRunsWhileAnotherThreadDisposesEitherRunsOrIsToldSo()
+    public async Task Whoever_runs_while_another_thread_disposes_either_runs_or_is_told_so()
     {
         for (int attempt = 0; attempt < 50; attempt++)
         {
@@ -190,7 +190,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public async Task EveryCallerGetsTheFailureOfItsOwnRun()
+    public async Task Every_caller_gets_the_failure_of_its_own_run()
     {
         using var group = new InProcessCollective(2);
         int wrong = 0;
@@ -218,7 +218,7 @@ public sealed class InProcessCollectiveTests
     }
 
     [Fact]
-    public async Task OutsideARunAMemberIsToldThatNobodyWouldCome()
+    public async Task Outside_a_run_a_member_is_told_that_nobody_would_come()
     {
         using var group = new InProcessCollective(2);
         for (int runs = 0; runs < 2; runs++)

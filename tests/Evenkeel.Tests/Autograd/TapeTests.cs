@@ -7,7 +7,7 @@ namespace Evenkeel.Tests;
 public sealed class TapeTests
 {
     [Fact]
-    public void MathematicsWithoutATapeIsPlain()
+    public void Mathematics_without_a_tape_is_plain()
     {
         Tensor y = ((Tensor.From(1.0, 2.0) + 1) * Tensor.From(3.0, 4.0)).Sum();
         Assert.Equal(18, y.Item());
@@ -17,7 +17,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void AKeptActivationThrowsAfterReset()
+    public void A_kept_activation_throws_after_Reset()
     {
         var tape = new Tape();
         Tensor y = tape.Input(Tensor.Ones([3])) * 2;
@@ -30,7 +30,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void ASecondBackwardThrows()
+    public void A_second_backward_throws()
     {
         var tape = new Tape();
         Tensor x = tape.Input(Tensor.Ones([3]), requiresGradient: true);
@@ -45,7 +45,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void BackwardWantsAScalarOrACotangent()
+    public void Backward_wants_a_scalar_or_a_cotangent()
     {
         var tape = new Tape();
         Tensor y = tape.Input(Tensor.Ones([3]), requiresGradient: true) * 2;
@@ -56,7 +56,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void AParametersGradientIsNeverSilentlyLost()
+    public void A_parameters_gradient_is_never_silently_lost()
     {
         var parameter = new Parameter(Tensor.Ones([3]), "weight");
         var tape = new Tape();
@@ -73,7 +73,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void AnOptionalOperandJoinsTheTapeOfAnyOther()
+    public void An_optional_operand_joins_the_tape_of_any_other()
     {
         Parameter weight = new(Tensor.Ones([2, 3])), bias = new(Tensor.Zeros([2]));
         var tape = new Tape();
@@ -82,7 +82,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void ParameterGradientsAddUpUntilZeroGrad()
+    public void Parameter_gradients_add_up_until_ZeroGrad()
     {
         var weight = new Parameter(Tensor.From(1.0, 2.0));
         var tape = new Tape();
@@ -101,7 +101,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void AParameterConvertedInTheMiddleOfAPassIsRefused()
+    public void A_parameter_converted_in_the_middle_of_a_pass_is_refused()
     {
         var parameter = new Parameter(Tensor.Ones([1000], DType.Float64), "weight");
         var tape = new Tape();
@@ -115,11 +115,11 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public unsafe void APointerOfAnotherTypeIsRefused() =>
+    public unsafe void A_pointer_of_another_type_is_refused() =>
         Assert.Throws<InvalidOperationException>(() => (nint)Tensor.Ones([3]).Pointer<double>());
 
     [Fact]
-    public void InputRefusesWhatWouldLoseAGradient()
+    public void Input_refuses_what_would_lose_a_gradient()
     {
         var parameter = new Parameter(Tensor.Ones([3], DType.Float64), "weight");
         var tape = new Tape();
@@ -138,7 +138,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void OperandsThatShareASlotAllContribute()
+    public void Operands_that_share_a_slot_all_contribute()
     {
         // The same values once through one parameter in every role, once through one parameter for each role.
         var shared = new Parameter(Tensor.From(0.5, -1, 2), "shared");
@@ -157,7 +157,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void APassGivenUpBetweenOpenAndCloseLeavesNoSlotOpen()
+    public void A_pass_given_up_between_Open_and_Close_leaves_no_slot_open()
     {
         var parameter = new Parameter(Tensor.Ones([3]));
         var tape = new Tape();
@@ -168,7 +168,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void TheCotangentOfAParameterIsItsGradient()
+    public void The_cotangent_of_a_parameter_is_its_gradient()
     {
         var parameter = new Parameter(Tensor.Ones([2], DType.Float64));
         var tape = new Tape();
@@ -183,7 +183,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void AnOpRefusedAfterTheBackwardPassLeavesNoTrace()
+    public void An_op_refused_after_the_backward_pass_leaves_no_trace()
     {
         var norm = new BatchNorm1d(3);
         var tape = new Tape();
@@ -198,7 +198,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void AStaleCotangentDoesNotSpendThePass()
+    public void A_stale_cotangent_does_not_spend_the_pass()
     {
         Tape tape = new(), other = new();
         Tensor cotangent = other.Input(Tensor.Ones([3]));
@@ -211,7 +211,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void FreezingAParameterInThePassLeavesEarlierOpsAsTheyWere()
+    public void Freezing_a_parameter_in_the_pass_leaves_earlier_ops_as_they_were()
     {
         var parameter = new Parameter(Tensor.Ones([3]));
         var tape = new Tape();
@@ -224,7 +224,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void ResetWorksFromAnyState()
+    public void Reset_works_from_any_state()
     {
         var tape = new Tape();
         tape.Reset();
@@ -241,7 +241,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void TwoTapesDoNotMix()
+    public void Two_tapes_do_not_mix()
     {
         Tensor a = new Tape().Input(Tensor.Ones([3])), b = new Tape().Input(Tensor.Ones([3]));
         Assert.StartsWith("Add: the operands ride on two different tapes.", Assert.Throws<InvalidOperationException>(() => a + b).Message, StringComparison.Ordinal);
@@ -249,7 +249,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void ASteadyStepAllocatesOnlyHandles()
+    public void A_steady_step_allocates_only_handles()
     {
         Parameter w1 = new(Tensor.RandomNormal([100, 64], new Philox(1)) * 0.1), b1 = new(Tensor.Zeros([100])), w2 = new(Tensor.RandomNormal([10, 100], new Philox(2)) * 0.1);
         Tensor batch = Tensor.RandomNormal([50, 64], new Philox(3)), labels = Tensor.Labels(new int[50]);
@@ -271,7 +271,7 @@ public sealed class TapeTests
     }
 
     [Fact]
-    public void TheSameBitsForAnyNumberOfThreads()
+    public void The_same_bits_for_any_number_of_threads()
     {
         Tensor x = Tensor.RandomNormal([300, 257], new Philox(1)), w = Tensor.RandomNormal([33, 257], new Philox(2)), scale = Tensor.RandomNormal([257], new Philox(3));
         Tensor labels = Tensor.Labels(new int[300]);

@@ -59,7 +59,7 @@ public sealed class BmpTests
     private static void Refuse(byte[] file, string expected) => ImageFileTests.Refuse(file, "BMP", expected);
 
     [Fact]
-    public void PixelsAreDecodedInTheirOrder()
+    public void Pixels_are_decoded_in_their_order()
     {
         // One pixel a row, blue first, each row filled to four bytes; the lowest row first.
         Check(File(1, 2, 24, [3, 2, 1, 0, 6, 5, 4, 0]), 3, 2, 1, [4, 1, 5, 2, 6, 3]);
@@ -76,7 +76,7 @@ public sealed class BmpTests
     }
 
     [Fact]
-    public void ColoursOfAnyNumberOfBitsBecomeBytes()
+    public void Colours_of_any_number_of_bits_become_bytes()
     {
         // Two pixels of 5, 5 and 5 bits: 1, 16, 31 and 31, 0, 2.
         byte[] pixels = [0x1F, 0x06, 0x02, 0x7C];
@@ -104,7 +104,7 @@ public sealed class BmpTests
     [InlineData(12)]
     [InlineData(16)]
     [InlineData(64)]
-    public void HeadersOfOS2AreRead(int header)
+    public void Headers_of_OS2_are_read(int header)
     {
         byte[] palette = header == 12 ? [0, 0, 255, 0, 255, 0] : s_two;
         Check(File(1, 1, 24, [3, 2, 1, 0], header: header), 3, 1, 1, [1, 2, 3]);
@@ -115,7 +115,7 @@ public sealed class BmpTests
     }
 
     [Fact]
-    public void RunsAreUnpacked()
+    public void Runs_are_unpacked()
     {
         byte[] gray = [.. Enumerable.Range(0, 16).SelectMany(v => new[] { (byte)v, (byte)v, (byte)v, (byte)0 })];
         // Rows from below: three of 5 and one of 6; four one by one; a step over two pixels, then one of 9.
@@ -139,7 +139,7 @@ public sealed class BmpTests
     }
 
     [Fact]
-    public void DamagedFilesAreNamed()
+    public void Damaged_files_are_named()
     {
         byte[] good = File(2, 2, 8, [0, 1, 0, 0, 1, 0, 0, 0], s_two);
         ImageFile.Decode(good, "test");

@@ -63,7 +63,7 @@ public sealed class Cifar10Fixture : IDisposable
 public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10Fixture>
 {
     [Fact]
-    public void ReadsTheArchiveTheFolderAndWhatHoldsThem()
+    public void Reads_the_archive_the_folder_and_what_holds_them()
     {
         foreach (string path in new[] { fixture.Archive, Path.GetDirectoryName(fixture.Archive)!, fixture.Batches, fixture.Folder })
         {
@@ -77,7 +77,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void ReadsOnlyThePartAskedFor()
+    public void Reads_only_the_part_asked_for()
     {
         Cifar10Data data = Cifar10.Load(fixture.Archive, Cifar10Parts.Test);
         Assert.Null(data.Train);
@@ -86,7 +86,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void SplitsAsTheNotebookDoes()
+    public void Splits_as_the_notebook_does()
     {
         foreach (string path in new[] { fixture.Archive, fixture.Batches })
         {
@@ -108,7 +108,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void UnusualSplits()
+    public void Unusual_splits()
     {
         Cifar10Split split = Cifar10.GetData(fixture.Batches, numTraining: 9999, numValidation: 2, numTest: 0);
         Check(split.Train, 0, 9999);
@@ -121,7 +121,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void TellsProgressAndCanBeCancelled()
+    public void Tells_progress_and_can_be_cancelled()
     {
         var told = new List<double>();
         Cifar10.Load(fixture.Archive, Cifar10Parts.All, new Immediate(told.Add));
@@ -134,7 +134,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void AMissingFile()
+    public void A_missing_file()
     {
         string path = Path.Combine(fixture.Folder, "absent");
         FileNotFoundException error = Assert.Throws<FileNotFoundException>(() => Cifar10.Load(path));
@@ -144,7 +144,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void NotAGzipFile()
+    public void Not_a_gzip_file()
     {
         string path = Path.Combine(fixture.Folder, "page.tar.gz");
         File.WriteAllText(path, "<html>404</html>");
@@ -154,7 +154,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void ATruncatedArchive()
+    public void A_truncated_archive()
     {
         byte[] whole = File.ReadAllBytes(fixture.Archive);
         foreach (int keep in new[] { 2, 10, 15, whole.Length / 10, whole.Length / 2, whole.Length * 9 / 10 })
@@ -167,7 +167,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void ADamagedArchive()
+    public void A_damaged_archive()
     {
         byte[] bytes = File.ReadAllBytes(fixture.Archive);
         bytes.AsSpan(bytes.Length / 3, 200).Fill(0xFF);
@@ -180,7 +180,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void AWrongRecordSize()
+    public void A_wrong_record_size()
     {
         string folder = fixture.NewFolder("sizes");
         File.WriteAllBytes(Path.Combine(folder, "data_batch_1.bin"), new byte[10000 * 3074]);
@@ -189,7 +189,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void ALabelOutOfRange()
+    public void A_label_out_of_range()
     {
         string folder = fixture.NewFolder("labels");
         var bytes = new byte[10000 * 3073];
@@ -200,7 +200,7 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     }
 
     [Fact]
-    public void AMissingBatch()
+    public void A_missing_batch()
     {
         string folder = fixture.NewFolder("missing");
         File.Copy(Path.Combine(fixture.Batches, Cifar10Fixture.Name(0)), Path.Combine(folder, Cifar10Fixture.Name(0)));

@@ -12,7 +12,7 @@ public sealed class CsvTests
     [InlineData("a\tb\r1\t2", '\t', true)]
     [InlineData("\n\n1|2\n\n1|2\n", '|', false)]
     [InlineData("1, 2\n 1 ,2", ',', false)]
-    public void SeparatorAndHeaderAreFound(string text, char separator, bool header)
+    public void Separator_and_header_are_found(string text, char separator, bool header)
     {
         CsvTable table = CsvTable.Parse(text, "test");
         Assert.Equal((separator, header), (table.Separator, table.HasHeader));
@@ -22,7 +22,7 @@ public sealed class CsvTests
     }
 
     [Fact]
-    public void QuotedFieldsMayHoldAnything()
+    public void Quoted_fields_may_hold_anything()
     {
         CsvTable table = CsvTable.Parse("name,\"the, value\"\n\"a \"\"b\"\"\nc\" ,  \" x \"\n\"\",y\n", "test.csv");
         Assert.Equal(["name", "the, value"], table.Columns);
@@ -34,7 +34,7 @@ public sealed class CsvTests
     }
 
     [Fact]
-    public void ATableBecomesSamples()
+    public void A_table_becomes_samples()
     {
         using var folder = new TempFolder();
         File.WriteAllText(folder.File("iris.csv"), "\uFEFFlength,kind,width\n5.1,setosa,3.5\n-7,virginica,1e-2\n6.25,setosa,.5\n");
@@ -53,7 +53,7 @@ public sealed class CsvTests
     }
 
     [Fact]
-    public void ClassesAreOrderedByNumberOrNameAndMayBeGiven()
+    public void Classes_are_ordered_by_number_or_name_and_may_be_given()
     {
         Assert.Equal(["2", "10"], CsvDataset.From(CsvTable.Parse("1,10\n2,2\n", "t")).ClassNames);
         Assert.Equal(["B", "a", "b"], CsvDataset.From(CsvTable.Parse("1,b\n2,a\n3,B\n", "t")).ClassNames);
@@ -75,14 +75,14 @@ public sealed class CsvTests
     [InlineData("1,a\n2,\n", "expected a label, got an empty cell in row 2 (line 2), column 2")]
     [InlineData("1,\"a\n2,b\n", "the quote that begins in line 1 of \"bad.csv\" does not end")]
     [InlineData("1,\"a\"b\n", "after the closing quote in line 1")]
-    public void BadFilesAreNamedWithRowAndColumn(string text, string expected)
+    public void Bad_files_are_named_with_row_and_column(string text, string expected)
     {
         string message = Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse(text, "bad.csv"))).Message;
         Assert.Contains(expected, message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void AnotherEncodingIsAnErrorAndNotOneClass()
+    public void Another_encoding_is_an_error_and_not_one_class()
     {
         using var folder = new Serialization.TempFolder();
         string path = folder.File("latin1.csv");
@@ -94,7 +94,7 @@ public sealed class CsvTests
     }
 
     [Fact]
-    public void ALabelThatIsNotThereIsNamed()
+    public void A_label_that_is_not_there_is_named()
     {
         CsvTable headed = CsvTable.Parse("a,b\n1,2\n", "t.csv"), bare = CsvTable.Parse("1,2\n", "t.csv");
         Check(headed, new CsvOptions { Label = "c" }, "the header has a, b");

@@ -60,7 +60,7 @@ public sealed class DamagedFilesTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void AChangedPictureIsDecodedOrRefusedWithItsName(string kind)
+    public void A_changed_picture_is_decoded_or_refused_with_its_name(string kind)
     {
         byte[] good = Pictures[kind];
         if (kind.Contains("JPEG", StringComparison.Ordinal)) ImageFileTests.RequireJpeg();
@@ -92,7 +92,7 @@ public sealed class DamagedFilesTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void AChangedIdxFileIsReadOrRefusedWithItsName(bool isPacked)
+    public void A_changed_IDX_file_is_read_or_refused_with_its_name(bool isPacked)
     {
         byte[] good = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 2, .. Enumerable.Range(0, 12).Select(v => (byte)v)];
         if (isPacked) good = Gzip(good);
@@ -119,7 +119,7 @@ public sealed class DamagedFilesTests : IDisposable
     }
 
     [Fact]
-    public void AChangedArchiveIsReadOrRefusedWithItsName()
+    public void A_changed_archive_is_read_or_refused_with_its_name()
     {
         byte[] good = TarHeader(), body = Gzip(new byte[10000 * 3073 + 2048]);
         var random = new System.Random(Seed);
@@ -161,7 +161,7 @@ public sealed class DamagedFilesTests : IDisposable
     [InlineData("80 7F FF FF FF FF FF FF FF FF FF FF", false)]
     [InlineData("80 00 00 00 7F FF FF FF FF FF FF FF", false)]
     [InlineData("2D 30 30 30 30 30 30 30 31 37 35 00", false)]
-    public void TheSizeOfAnEntryIsReadOrRefusedWithTheArchivesName(string size, bool isRight)
+    public void The_size_of_an_entry_is_read_or_refused_with_the_archives_name(string size, bool isRight)
     {
         byte[] header = TarHeader();
         Convert.FromHexString(size.Replace(" ", "", StringComparison.Ordinal)).CopyTo(header, 124);
@@ -184,7 +184,7 @@ public sealed class DamagedFilesTests : IDisposable
     /// other.
     /// </summary>
     [Fact]
-    public void APackedFileWithoutItsEndIsNoticed()
+    public void A_packed_file_without_its_end_is_noticed()
     {
         byte[] values = [0, 0, 8, 1, 0, 0, 0, 200, .. Enumerable.Range(0, 200).Select(v => (byte)(v * 7))];
         byte[] one = Gzip(values), two = [.. Gzip(values[..100]), .. Gzip(values[100..])];
@@ -219,7 +219,7 @@ public sealed class DamagedFilesTests : IDisposable
     }
 
     [Fact]
-    public void AnArchiveWithoutItsEndIsNoticed()
+    public void An_archive_without_its_end_is_noticed()
     {
         byte[] good = Gzip([.. TarHeader(), .. new byte[10000 * 3073 + 2048]]);
         string path = _folder.File("cut.tar.gz");

@@ -7,7 +7,7 @@ namespace Evenkeel.Tests.Data;
 public sealed class DataCatalogTests
 {
     [Fact]
-    public void KnowsTheOfficialAddressesAndChecksums()
+    public void Knows_the_official_addresses_and_checksums()
     {
         Assert.Equal(["fashion-mnist", "cifar-10"], DataCatalog.Entries.Select(entry => entry.Name));
         CatalogEntry fashion = DataCatalog.EntryOf("fashion-mnist")!;
@@ -20,7 +20,7 @@ public sealed class DataCatalogTests
     }
 
     [Fact]
-    public void FindsWhatIsThere()
+    public void Finds_what_is_there()
     {
         using var folder = new TempFolder();
         Assert.Null(DataCatalog.Find("cifar-10", folder.Path));
@@ -32,7 +32,7 @@ public sealed class DataCatalogTests
     }
 
     [Fact]
-    public void TheUsersFolderIsAnAbsolutePathOfOurOwn()
+    public void The_users_folder_is_an_absolute_path_of_our_own()
     {
         Assert.True(Path.IsPathFullyQualified(DataCatalog.UserFolder));
         Assert.Contains("evenkeel", Path.GetFileName(DataCatalog.UserFolder), StringComparison.Ordinal);

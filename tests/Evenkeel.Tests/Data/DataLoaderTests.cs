@@ -22,7 +22,7 @@ public sealed class DataLoaderTests
     [InlineData(17, 16, LastBatch.Merge, "17 samples in 1 batch of 17", 17)]
     [InlineData(1, 16, LastBatch.Merge, "1 sample in 1 batch of 1", 1)]
     [InlineData(7, 1, LastBatch.Error, "7 samples in 7 batches of 1", 7)]
-    public void ThePlanIsKnownBeforeTheFirstEpoch(int samples, int batchSize, LastBatch lastBatch, string text, int used)
+    public void The_plan_is_known_before_the_first_epoch(int samples, int batchSize, LastBatch lastBatch, string text, int used)
     {
         var plan = new BatchPlan(samples, batchSize, lastBatch);
         Assert.Equal((text, used), (plan.ToString(), plan.Used));
@@ -34,7 +34,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void ASingleSampleLeftOverIsRefusedBeforeTheFirstEpoch()
+    public void A_single_sample_left_over_is_refused_before_the_first_epoch()
     {
         ArgumentException error = Assert.Throws<ArgumentException>(() => new DataLoader(Numbers(33), 16, lastBatch: LastBatch.Error));
         Assert.Contains("33 samples in 2 batches of 16 and one of a single sample", error.Message, StringComparison.Ordinal);
@@ -48,7 +48,7 @@ public sealed class DataLoaderTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(3)]
-    public void EveryEpochVisitsEverySampleInItsOwnOrder(int workers)
+    public void Every_epoch_visits_every_sample_in_its_own_order(int workers)
     {
         using var loader = new DataLoader(Numbers(33), 8, shuffle: true, workers: workers, seed: 5);
         var orders = new List<int[]>();
@@ -79,7 +79,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void BatchesDoNotDependOnTheThreads()
+    public void Batches_do_not_depend_on_the_threads()
     {
         ImageSet images = SyntheticBanknotes.Create(2, 50).Images;
         var runs = new List<ulong>();
@@ -104,7 +104,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void EpochsAreAugmentedAnew()
+    public void Epochs_are_augmented_anew()
     {
         ImageSet images = SyntheticBanknotes.Create(2, 4).Images;
         using var loader = new DataLoader(new TransformedDataset(images, s_transforms), 4);
@@ -114,7 +114,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void AStreamGivesItsOwnPermutations()
+    public void A_stream_gives_its_own_permutations()
     {
         using var loader = new DataLoader(Numbers(20), 7, shuffle: true) { RandomStream = new NumPyRandomState(4), DType = DType.Float64 };
         var expected = new NumPyRandomState(4);
@@ -125,7 +125,7 @@ public sealed class DataLoaderTests
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(3)]
-    public void AFailureComesWhereItsBatchWouldHave(int workers)
+    public void A_failure_comes_where_its_batch_would_have(int workers)
     {
         using var loader = new DataLoader(new FailingSet(40, failsAt: 21), 4, workers: workers);
         int seen = 0;
@@ -138,7 +138,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void LeavingEarlyEndsTheThreads()
+    public void Leaving_early_ends_the_threads()
     {
         var set = new FailingSet(4000, failsAt: -1);
         using var loader = new DataLoader(set, 4, workers: 3);
@@ -156,7 +156,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void AnEnumerationEndsTheOneBeforeIt()
+    public void An_enumeration_ends_the_one_before_it()
     {
         using var loader = new DataLoader(Numbers(40), 4);
         using IEnumerator<Batch> first = loader.GetEnumerator();
@@ -173,7 +173,7 @@ public sealed class DataLoaderTests
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public void CancellationReachesTheLoop(int workers)
+    public void Cancellation_reaches_the_loop(int workers)
     {
         using var source = new CancellationTokenSource();
         using var loader = new DataLoader(Numbers(400), 4, workers: workers, cancellationToken: source.Token);
@@ -189,7 +189,7 @@ public sealed class DataLoaderTests
     }
 
     [Fact]
-    public void CancellationReachesALoopThatWaits()
+    public void Cancellation_reaches_a_loop_that_waits()
     {
         using var source = new CancellationTokenSource();
         using var release = new ManualResetEventSlim();
@@ -263,7 +263,7 @@ public sealed class DataLoaderTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public void ASteadyBatchAllocatesAlmostNothing(int workers)
+    public void A_steady_batch_allocates_almost_nothing(int workers)
     {
         using var loader = new DataLoader(new TransformedDataset(SyntheticFashion.Create(1, 640, 0).Train, [new ToTensor()]), 32, shuffle: true, workers: workers);
         foreach (Batch batch in loader) _ = batch.Inputs;

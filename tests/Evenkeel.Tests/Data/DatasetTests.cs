@@ -6,7 +6,7 @@ namespace Evenkeel.Tests.Data;
 public sealed class DatasetTests
 {
     [Fact]
-    public void ImagesAreReadInEitherTypeMinusTheMean()
+    public void Images_are_read_in_either_type_minus_the_mean()
     {
         byte[] pixels = [.. Enumerable.Range(0, 3 * 1 * 2 * 4).Select(static i => (byte)(i * 10))];
         var images = new ImageSet(pixels, [1, 0, 1], 1, 2, 4, ["a", "b"], "test", "test");
@@ -26,7 +26,7 @@ public sealed class DatasetTests
     }
 
     [Fact]
-    public void TensorsAreReadInEitherType()
+    public void Tensors_are_read_in_either_type()
     {
         var set = new TensorDataset(Tensor.From([1.5f, 2, 3, 4, 5, 6], [3, 2]), Tensor.Labels(7, 8, 9));
         Tensor single = Tensor.Zeros([2, 2]), whole = Tensor.Zeros([2, 2], DType.Float64);

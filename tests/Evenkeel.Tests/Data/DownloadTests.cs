@@ -59,7 +59,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task AFileComesWholeWithProgressAndOnlyOnce()
+    public async Task A_file_comes_whole_with_progress_and_only_once()
     {
         await FetchAsync();
         IsWhole();
@@ -71,7 +71,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task AnEarlierAttemptIsGoneOnWith()
+    public async Task An_earlier_attempt_is_gone_on_with()
     {
         PutPart(_content.AsSpan(0, 123_456));
         await FetchAsync();
@@ -81,7 +81,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task AServerThatIgnoresRangesStartsAnew()
+    public async Task A_server_that_ignores_ranges_starts_anew()
     {
         _server.IgnoreRange = true;
         PutPart(_content.AsSpan(0, 123_456));
@@ -93,7 +93,7 @@ public sealed class DownloadTests : IDisposable
     [Theory]
     [InlineData(300_000, 0)]
     [InlineData(300_007, 2)]
-    public async Task ACompletePartNeedsNoMoreAndATooLongOneStartsAnew(int length, int requests)
+    public async Task A_complete_part_needs_no_more_and_a_too_long_one_starts_anew(int length, int requests)
     {
         byte[] part = new byte[length];
         _content.AsSpan(0, Math.Min(length, 300_000)).CopyTo(part);
@@ -104,7 +104,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task ALineThatIsCutIsPickedUpAgain()
+    public async Task A_line_that_is_cut_is_picked_up_again()
     {
         _server.Cut = (70_000, 3);
         await FetchAsync();
@@ -114,7 +114,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task ALineThatIsCutTooOftenKeepsWhatCame()
+    public async Task A_line_that_is_cut_too_often_keeps_what_came()
     {
         _server.Cut = (20_000, 100);
         string message = (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message;
@@ -129,7 +129,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task AWrongChecksumRemovesThePartAndSaysSo()
+    public async Task A_wrong_checksum_removes_the_part_and_says_so()
     {
         string message = (await Assert.ThrowsAsync<InvalidDataException>(() => FetchAsync(md5: "00112233445566778899aabbccddeeff"))).Message;
         Assert.Contains("expected the published checksum (MD5 00112233445566778899aabbccddeeff) of set.bin", message, StringComparison.Ordinal);
@@ -144,7 +144,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task APartOfAnotherFileIsTriedOnceOnly()
+    public async Task A_part_of_another_file_is_tried_once_only()
     {
         PutPart(new byte[1000]);
         await Assert.ThrowsAsync<InvalidDataException>(() => FetchAsync(md5: "00112233445566778899aabbccddeeff"));
@@ -153,7 +153,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task ALineThatIsResetIsPickedUpAgain()
+    public async Task A_line_that_is_reset_is_picked_up_again()
     {
         _server.IsReset = true;
         _server.Cut = (70_000, 2);
@@ -168,7 +168,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task AnAnswerThatIsNoFileIsNamed()
+    public async Task An_answer_that_is_no_file_is_named()
     {
         Assert.Contains("answered 404 (Not Found)", (await Assert.ThrowsAsync<IOException>(() => FetchAsync(name: "other.bin"))).Message, StringComparison.Ordinal);
         _server.Status = "503 Busy";
@@ -178,7 +178,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task NoNetworkIsNamed()
+    public async Task No_network_is_named()
     {
         var closed = new TcpListener(IPAddress.Loopback, 0);
         closed.Start();
@@ -191,14 +191,14 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task AFolderThatCannotBeMadeIsNamed()
+    public async Task A_folder_that_cannot_be_made_is_named()
     {
         File.WriteAllText(_folder.File("sets"), "a file in its place");
         Assert.Contains($"\"{Part}\" cannot be made", (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task CancellingKeepsThePart()
+    public async Task Cancelling_keeps_the_part()
     {
         _server.HangAfter = 100_000;
         using var cancel = new CancellationTokenSource();
@@ -221,7 +221,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public async Task ACutOfTheCatalogNeverLeavesAFileWithItsName()
+    public async Task A_cut_of_the_catalog_never_leaves_a_file_with_its_name()
     {
         // The real names, but not the real content: every file is refused, none gets its name.
         _server.Put("train-images-idx3-ubyte.gz", _content);
@@ -233,7 +233,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public void TheCommandFetchesTheRealSetFromAMirror()
+    public void The_command_fetches_the_real_set_from_a_mirror()
     {
         string source = RealData.Require("fashion-mnist");
         foreach (string file in Directory.GetFiles(source, "*.gz")) _server.Put(Path.GetFileName(file), File.ReadAllBytes(file));
@@ -245,7 +245,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public void TheCommandSaysWhatIsWrong()
+    public void The_command_says_what_is_wrong()
     {
         using LabProcess absent = LabProcess.Run("data", "fetch", "cifar-10", "--from", _server.Address.ToString(), "--data", _folder.File("data"));
         Assert.Equal(1, absent.Process.ExitCode);
@@ -258,7 +258,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public void CtrlCKeepsThePartAndEndsWith130()
+    public void CtrlC_keeps_the_part_and_ends_with_130()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent with kill");
         _server.Put("cifar-10-binary.tar.gz", _content);
@@ -279,7 +279,7 @@ public sealed class DownloadTests : IDisposable
     }
 
     [Fact]
-    public void ProgressSaysBytesRateAndTimeLeft()
+    public void Progress_says_bytes_rate_and_time_left()
     {
         Assert.Equal("a: 12.0 MB of 26.4 MB (45 %), 2.0 MB/s, 8 s left", DownloadDisplay.Text(new DownloadProgress("a", 12_000_000, 26_400_000, 2_000_000), 5));
         Assert.Equal("a: 12.0 MB, 3.0 MB/s", DownloadDisplay.Text(new DownloadProgress("a", 12_000_000, null, 0), 4));

@@ -42,7 +42,7 @@ public sealed class IdxTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ReadsPlainAndPackedFilesWhateverTheirName(bool packed)
+    public void Reads_plain_and_packed_files_whatever_their_name(bool packed)
     {
         byte[] bytes = File([3, 2, 2]);
         IdxArray array = Idx.Read(Put("images", packed ? Gzip(bytes) : bytes));
@@ -54,7 +54,7 @@ public sealed class IdxTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ADamagedFileIsNamedWithWhatIsWrong(bool packed)
+    public void A_damaged_file_is_named_with_what_is_wrong(bool packed)
     {
         byte[] good = File([3, 2, 2]);
         Check([], "ends before it");
@@ -82,7 +82,7 @@ public sealed class IdxTests : IDisposable
     }
 
     [Fact]
-    public void ADamagedArchiveIsNamed()
+    public void A_damaged_archive_is_named()
     {
         byte[] packed = Gzip(File([300, 2, 2]));
         Assert.Equal(1200, Idx.Read(Put("whole.gz", packed)).Values.Length);
@@ -110,7 +110,7 @@ public sealed class IdxTests : IDisposable
     }
 
     [Fact]
-    public void ImagesAndLabelsMustFitEachOther()
+    public void Images_and_labels_must_fit_each_other()
     {
         string images = Put("images", File([3, 2, 2])), three = Put("three", File([3])), four = Put("four", File([4]));
         string[] names = ["a", "b", "c"];
@@ -147,7 +147,7 @@ public sealed class IdxTests : IDisposable
     [Theory]
     [InlineData("fashion-mnist", ".gz")]
     [InlineData("FashionMNIST/raw", "")]
-    public void FindsFashionMnistInItsFolderAndInWhatHoldsIt(string name, string suffix)
+    public void Finds_FashionMNIST_in_its_folder_and_in_what_holds_it(string name, string suffix)
     {
         Assert.False(FashionMnist.Exists(_folder.Path));
         Assert.Contains("data fetch fashion-mnist", Assert.Throws<FileNotFoundException>(() => FashionMnist.Load(_folder.Path)).Message, StringComparison.Ordinal);
@@ -166,14 +166,14 @@ public sealed class IdxTests : IDisposable
     }
 
     [Fact]
-    public void OtherImagesThanFashionMnistsAreRefused()
+    public void Other_images_than_FashionMNISTs_are_refused()
     {
         PutFashion("fashion-mnist", side: 20);
         Assert.Contains("expected images of 28x28, got 20x20", Assert.Throws<InvalidDataException>(() => FashionMnist.Load(_folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void ReadsTheRealSet()
+    public void Reads_the_real_set()
     {
         string path = RealData.Require("fashion-mnist");
         var clock = Stopwatch.StartNew();

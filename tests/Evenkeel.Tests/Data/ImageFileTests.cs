@@ -29,7 +29,7 @@ public sealed class ImageFileTests
     [InlineData(ColourJpeg, 3, 6, 11, 22305, new byte[] { 1, 7, 17, 24, 31, 38, 45, 50, 59, 65, 73, 10, 17, 25, 34, 39, 46, 54, 58, 67 })]
     [InlineData(ProgressiveJpeg, 3, 6, 11, 22305, new byte[] { 1, 7, 17, 24, 31, 38, 45, 50, 59, 65, 73, 10, 17, 25, 34, 39, 46, 54, 58, 67 })]
     [InlineData(InkJpeg, 3, 4, 5, 4165, new byte[] { 135, 114, 98, 78, 64, 125, 105, 89, 70, 57, 113, 94, 79, 61, 49, 106, 88, 74, 56, 44 })]
-    public void JpegIsDecodedAsPillowDoes(string file, int channels, int height, int width, int sum, byte[] first)
+    public void JPEG_is_decoded_as_Pillow_does(string file, int channels, int height, int width, int sum, byte[] first)
     {
         RequireJpeg();
         ByteImage image = ImageFile.Decode(Convert.FromBase64String(file), "test");
@@ -44,7 +44,7 @@ public sealed class ImageFileTests
     [InlineData(ColourJpeg)]
     [InlineData(ProgressiveJpeg)]
     [InlineData(InkJpeg)]
-    public void ATruncatedJpegIsDecodedWithAWarningOrRefusedWithItsName(string file)
+    public void A_truncated_JPEG_is_decoded_with_a_warning_or_refused_with_its_name(string file)
     {
         RequireJpeg();
         byte[] bytes = Convert.FromBase64String(file);
@@ -74,7 +74,7 @@ public sealed class ImageFileTests
     }
 
     [Fact]
-    public void AJpegWithForeignBytesBetweenItsMarkersIsDecodedWithAWarning()
+    public void A_JPEG_with_foreign_bytes_between_its_markers_is_decoded_with_a_warning()
     {
         RequireJpeg();
         byte[] bytes = Convert.FromBase64String(GrayJpeg);
@@ -86,7 +86,7 @@ public sealed class ImageFileTests
 
     /// <summary>The library says "warning" of it too, and leaves the picture unwritten.</summary>
     [Fact]
-    public void AJpegWithAnErrorAfterAWarningIsRefused()
+    public void A_JPEG_with_an_error_after_a_warning_is_refused()
     {
         RequireJpeg();
         byte[] bytes = Convert.FromBase64String(ProgressiveJpeg);
@@ -100,7 +100,7 @@ public sealed class ImageFileTests
 
     /// <summary>A chroma subsampling of 3 x 1 has no name in the library, and is decoded all the same.</summary>
     [Fact]
-    public void AJpegOfUnusualSubsamplingIsDecoded()
+    public void A_JPEG_of_unusual_subsampling_is_decoded()
     {
         RequireJpeg();
         byte[] bytes = Convert.FromBase64String(ColourJpeg);
@@ -111,7 +111,7 @@ public sealed class ImageFileTests
     }
 
     [Fact]
-    public void AHugeJpegIsRefusedBeforeAnythingIsAllocated()
+    public void A_huge_JPEG_is_refused_before_anything_is_allocated()
     {
         RequireJpeg();
         byte[] bytes = Convert.FromBase64String(ColourJpeg);
@@ -125,7 +125,7 @@ public sealed class ImageFileTests
     }
 
     [Fact]
-    public void AMissingLibraryIsAnErrorThatSaysHowToInstallIt()
+    public void A_missing_library_is_an_error_that_says_how_to_install_it()
     {
         Assert.Null(TurboJpeg.Load(["libevenkeel-has-no-such-library.so.0"]));
         string message = TurboJpeg.Missing("libturbojpeg.so.0").Message;
@@ -141,7 +141,7 @@ public sealed class ImageFileTests
     [InlineData("GIF89a", "got a GIF picture. Convert it to PNG")]
     [InlineData("RIFF....WEBP", "got a WebP picture")]
     [InlineData("P1 1 1 0", "got a picture of the PBM or PAM family")]
-    public void OtherFilesAreNamed(string content, string expected)
+    public void Other_files_are_named(string content, string expected)
     {
         using var folder = new TempFolder();
         string path = folder.File("a.png");
@@ -152,7 +152,7 @@ public sealed class ImageFileTests
     }
 
     [Fact]
-    public void AMissingFileIsNamed()
+    public void A_missing_file_is_named()
     {
         using var folder = new TempFolder();
         Assert.Contains("found no file", Assert.Throws<FileNotFoundException>(() => ImageFile.Read(folder.File("no.jpg"))).Message, StringComparison.Ordinal);
@@ -161,7 +161,7 @@ public sealed class ImageFileTests
     }
 
     [Fact]
-    public void NetpbmFilesAreDecoded()
+    public void Netpbm_files_are_decoded()
     {
         Check("P2\n# by hand\n3 1 # width, height\n255\n0 128\n255\n", 1, 1, 3, [0, 128, 255]);
         Check("P2 3 1 3 0 1 3", 1, 1, 3, [0, 85, 255]);
@@ -196,10 +196,10 @@ public sealed class ImageFileTests
     [InlineData("P2 2 1 9 5 10", "values up to 9, got 10 in row 0")]
     [InlineData("P2 2 1 9 5 x", "digits for the value")]
     [InlineData("P2 2 1 9 5     ", "ends before the value")]
-    public void DamagedNetpbmFilesAreNamed(string file, string expected) => Refuse(Encoding.Latin1.GetBytes(file), "PPM/PGM", expected);
+    public void Damaged_Netpbm_files_are_named(string file, string expected) => Refuse(Encoding.Latin1.GetBytes(file), "PPM/PGM", expected);
 
     [Fact]
-    public void AnOddPhotographIsDecodedAsPillowDoes()
+    public void An_odd_photograph_is_decoded_as_Pillow_does()
     {
         RequireJpeg();
         // Mean of each channel by Pillow 9.4 with libjpeg-turbo 2.1.5.

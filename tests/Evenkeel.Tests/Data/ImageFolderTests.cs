@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Tests.Serialization;
 using Xunit;
 
@@ -38,7 +37,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void ClassesAndPicturesComeInOrdinalOrder()
+    public void Classes_and_pictures_come_in_ordinal_order()
     {
         foreach (string name in new[] { "b/2.png", "b/10.PNG", "b/deep/1.png", "B/1.png", "1/x.png", "100/y.png" }) Put(name);
         PutText("b/notes.txt", "no picture");
@@ -56,7 +55,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void GrayAndColourBecomeTheSame()
+    public void Gray_and_colour_become_the_same()
     {
         Put("a/1.png", channels: 1);
         Put("a/2.png", value: 100);
@@ -70,7 +69,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void MixedSizesNeedASize()
+    public void Mixed_sizes_need_a_size()
     {
         Put("a/1.png");
         Put("a/2.png", height: 5, width: 4);
@@ -84,7 +83,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void FoldersThatAreNoSetAreNamed()
+    public void Folders_that_are_no_set_are_named()
     {
         Assert.Contains("found nothing", Assert.Throws<DirectoryNotFoundException>(() => ImageFolder.Load(Root, Options)).Message, StringComparison.Ordinal);
         Directory.CreateDirectory(Root);
@@ -103,7 +102,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void ABadPictureIsNamedOrSkippedAndListed()
+    public void A_bad_picture_is_named_or_skipped_and_listed()
     {
         for (int i = 0; i < 20; i++) Put($"a/{i:D2}.png");
         string bad = PutText("a/05.png", "GIF89a"), worse = PutText("a/15.png", "");
@@ -132,7 +131,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void TheCacheNoticesWhatChanged()
+    public void The_cache_notices_what_changed()
     {
         Put("a/1.png");
         Put("b/1.png", value: 9);
@@ -167,7 +166,7 @@ public sealed class ImageFolderTests : IDisposable
 
     /// <summary>A link keeps its own length and time when the file behind it changes.</summary>
     [Fact]
-    public void TheCacheNoticesAChangeBehindALink()
+    public void The_cache_notices_a_change_behind_a_link()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "links need a permission there");
         Put("a/1.png");
@@ -190,7 +189,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void AFileWhoseNameIsNotUtf8IsNamedOrSkipped()
+    public void A_file_whose_name_is_not_UTF8_is_named_or_skipped()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "other systems have no such names");
         Put("a/1.png");
@@ -219,7 +218,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void PicturesWithAWarningAreCountedAndNamed()
+    public void Pictures_with_a_warning_are_counted_and_named()
     {
         Put("a/1.png");
         string odd = Put("a/2.png");
@@ -238,7 +237,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void ADamagedCacheIsMadeAnew()
+    public void A_damaged_cache_is_made_anew()
     {
         Put("a/1.png");
         Put("b/1.png", value: 9);
@@ -272,7 +271,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void ACacheThatCannotBeWrittenOnlyCostsTime()
+    public void A_cache_that_cannot_be_written_only_costs_time()
     {
         Put("a/1.png");
         File.WriteAllText(_folder.File("file"), "");
@@ -280,7 +279,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void OptionsThatContradictEachOtherAreRefused()
+    public void Options_that_contradict_each_other_are_refused()
     {
         Put("a/1.png");
         foreach (ImageFolderOptions options in new[]
@@ -295,7 +294,7 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public void TheBanknotesAreDecodedAsPillowDoes()
+    public void The_banknotes_are_decoded_as_Pillow_does()
     {
         string path = RealData.Require("rmb");
         ImageFileTests.RequireJpeg();

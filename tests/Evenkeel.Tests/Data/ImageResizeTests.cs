@@ -8,7 +8,7 @@ namespace Evenkeel.Tests.Data;
 public sealed class ImageResizeTests
 {
     [Fact]
-    public void SmallPicturesAreThoseOfPillow()
+    public void Small_pictures_are_those_of_Pillow()
     {
         Assert.Equal([91, 198, 136, 137, 121, 178, 138, 145, 76, 122, 81, 165], ImageResize.Bilinear(Create(1, 5, 7, 7), 3, 4).Pixels);
         Assert.Equal(
@@ -29,7 +29,7 @@ public sealed class ImageResizeTests
     [InlineData(3, 32, 48, 32, 20, "38153cb676dcbb8d")]
     [InlineData(1, 28, 28, 29, 27, "32a7090aea1d13c0")]
     [InlineData(3, 237, 421, 33, 32, "a48aaa461ec68cd3")]
-    public void EveryBitIsPillows(int channels, int height, int width, int newHeight, int newWidth, string sha256)
+    public void Every_bit_is_Pillows(int channels, int height, int width, int newHeight, int newWidth, string sha256)
     {
         ByteImage scaled = ImageResize.Bilinear(Create(channels, height, width, (uint)(channels * height * width)), newHeight, newWidth);
         Assert.Equal((channels, newHeight, newWidth), (scaled.Channels, scaled.Height, scaled.Width));
@@ -37,7 +37,7 @@ public sealed class ImageResizeTests
     }
 
     [Fact]
-    public void TheSameSizeIsACopy()
+    public void The_same_size_is_a_copy()
     {
         ByteImage image = Create(3, 9, 8, 1), same = ImageResize.Bilinear(image, 9, 8);
         Assert.Equal(image.Pixels, same.Pixels);
@@ -46,7 +46,7 @@ public sealed class ImageResizeTests
 
     /// <summary>Rows first, as Pillow, this one would need 2.5 billion values between the passes.</summary>
     [Fact]
-    public void APictureOfOneDotByMillionsIsScaled()
+    public void A_picture_of_one_dot_by_millions_is_scaled()
     {
         var pixels = new byte[5_000_000];
         pixels.AsSpan(2_500_000).Fill(200);
@@ -57,7 +57,7 @@ public sealed class ImageResizeTests
     }
 
     [Fact]
-    public void SizesStartAtOne()
+    public void Sizes_start_at_one()
     {
         ByteImage image = Create(1, 2, 2, 1);
         Assert.Throws<ArgumentOutOfRangeException>(() => ImageResize.Bilinear(image, 0, 4));

@@ -9,7 +9,7 @@ public sealed class ImageSetTests
     private static readonly string[] s_names = ["a", "b", "c"];
 
     [Fact]
-    public void BatchesAreExactForEveryImageSize()
+    public void Batches_are_exact_for_every_image_size()
     {
         for (int size = 1; size <= 257; size++)
         {
@@ -35,7 +35,7 @@ public sealed class ImageSetTests
     }
 
     [Fact]
-    public void SlicesShareThePixels()
+    public void Slices_share_the_pixels()
     {
         ImageSet set = Create(10, 3, 2, 2);
         ImageSet slice = set.Slice(4, 3, "part").Slice(1, 2);
@@ -54,7 +54,7 @@ public sealed class ImageSetTests
     }
 
     [Fact]
-    public void TheMeanIsExact()
+    public void The_mean_is_exact()
     {
         // More images than fit 16-bit sums, all at the largest value but one.
         var pixels = new byte[600 * 17];
@@ -68,7 +68,7 @@ public sealed class ImageSetTests
     }
 
     [Fact]
-    public void WhatDoesNotFitIsRefused()
+    public void What_does_not_fit_is_refused()
     {
         Assert.StartsWith(
             "ImageSet: expected 2 x 1 x 2 x 2 pixel values for 2 labels, got 7.",

@@ -7,7 +7,7 @@ namespace Evenkeel.Tests.Data;
 public sealed class NearDuplicatesTests
 {
     [Fact]
-    public void BurstsAreFound()
+    public void Bursts_are_found()
     {
         (ImageSet images, int[] bursts) = SyntheticBanknotes.Create(3, 200);
         NearDuplicates found = NearDuplicates.Find(images);
@@ -28,7 +28,7 @@ public sealed class NearDuplicatesTests
     }
 
     [Fact]
-    public void CopiesOfAnySizeAreOneGroup()
+    public void Copies_of_any_size_are_one_group()
     {
         ByteImage note = Picture(0), other = Picture(9), gray = ImageResizeTests.Create(1, 30, 40, 3);
         NearDuplicates found = NearDuplicates.Find([note, other, ImageResize.Bilinear(note, 50, 70), gray, new ByteImage([.. gray.Pixels, .. gray.Pixels, .. gray.Pixels], 3, 30, 40), note]);
@@ -42,7 +42,7 @@ public sealed class NearDuplicatesTests
     }
 
     [Fact]
-    public void TheKnownCopiesAmongThePhotographsAreFound()
+    public void The_known_copies_among_the_photographs_are_found()
     {
         string folder = RealData.Require("rmb");
         string[] files = [.. Directory.EnumerateFiles(folder, "*.jpg", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];

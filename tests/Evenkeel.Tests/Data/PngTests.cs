@@ -9,7 +9,7 @@ namespace Evenkeel.Tests.Data;
 public sealed class PngTests
 {
     [Fact]
-    public void AWrittenPictureHasTheLayoutOfTheSpecification()
+    public void A_written_picture_has_the_layout_of_the_specification()
     {
         using var folder = new TempFolder();
         string path = folder.File("a.png");
@@ -30,7 +30,7 @@ public sealed class PngTests
     }
 
     [Fact]
-    public void WritingNamesWhatIsWrongAndKeepsWhatWasThere()
+    public void Writing_names_what_is_wrong_and_keeps_what_was_there()
     {
         using var folder = new TempFolder();
         var image = new ByteImage([1], 1, 1, 1);
@@ -124,7 +124,7 @@ public sealed class PngTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void EveryKindIsDecoded(int type, int bits, bool interlaced)
+    public void Every_kind_is_decoded(int type, int bits, bool interlaced)
     {
         byte[] palette = [.. Enumerable.Range(0, 3 << bits).Select(i => (byte)(i * 37))];
         foreach ((int height, int width) in new[] { (1, 1), (1, 9), (9, 1), (2, 3), (5, 5), (7, 8), (16, 17), (33, 21) })
@@ -152,7 +152,7 @@ public sealed class PngTests
     [InlineData(1, 37, 53)]
     [InlineData(3, 1, 300)]
     [InlineData(3, 64, 48)]
-    public void WhatIsWrittenIsReadBack(int channels, int height, int width)
+    public void What_is_written_is_read_back(int channels, int height, int width)
     {
         using var folder = new TempFolder();
         var pixels = new byte[channels * height * width];
@@ -164,7 +164,7 @@ public sealed class PngTests
     }
 
     [Fact]
-    public void AnyDamageIsNoticed()
+    public void Any_damage_is_noticed()
     {
         byte[] file = Encode(9, 7, 8, 2, true, (y, x, c) => y * 20 + x * 3 + c);
         byte[] pixels = ImageFile.Decode(file, "good").Pixels;
@@ -190,7 +190,7 @@ public sealed class PngTests
     }
 
     [Fact]
-    public void AWrongChecksumOfThePixelsIsCalledThat()
+    public void A_wrong_checksum_of_the_pixels_is_called_that()
     {
         byte[] header = Header(2, 2, 8, 0, false), end = Chunk("IEND", []), rows = Packed([0, 1, 2, 0, 3, 4]);
         for (int at = rows.Length - 4; at < rows.Length; at++)
@@ -211,7 +211,7 @@ public sealed class PngTests
     }
 
     [Fact]
-    public void WhatBreaksTheStandardIsNamed()
+    public void What_breaks_the_standard_is_named()
     {
         byte[] header = Header(2, 2, 8, 0, false), end = Chunk("IEND", []);
         byte[] rows = Packed([0, 1, 2, 0, 3, 4]);

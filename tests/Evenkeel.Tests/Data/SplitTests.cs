@@ -10,7 +10,7 @@ public sealed class SplitTests
     private static readonly double[] s_fractions = [0.8, 0.1, 0.1];
 
     [Fact]
-    public void TheLessonsPhotographsAreSplitAsItsScriptDoes()
+    public void The_lessons_photographs_are_split_as_its_script_does()
     {
         // int(134 * .8), int(134 * .9), the same of 132: 107 + 105, 13 + 13, 14 + 14.
         int[] labels = [.. Enumerable.Repeat(0, 134), .. Enumerable.Repeat(1, 132)];
@@ -24,7 +24,7 @@ public sealed class SplitTests
 
     /// <summary>Of any labels, groups, fractions and seed: parts are disjoint and complete, in order, groups whole, strata kept to one sample.</summary>
     [Fact]
-    public void EverySplitKeepsItsPromises()
+    public void Every_split_keeps_its_promises()
     {
         for (int trial = 0; trial < 300; trial++)
         {
@@ -58,7 +58,7 @@ public sealed class SplitTests
     }
 
     [Fact]
-    public void GroupsOfOneAreSplitAsEvenlyAsStrata()
+    public void Groups_of_one_are_split_as_evenly_as_strata()
     {
         int[] labels = [.. Enumerable.Range(0, 400).Select(static i => i % 4)], groups = [.. Enumerable.Range(0, 400)];
         int[][] parts = Split.Grouped(labels, groups, s_fractions);
@@ -66,7 +66,7 @@ public sealed class SplitTests
     }
 
     [Fact]
-    public void BurstsOfBanknotesStayTogetherAndBalanced()
+    public void Bursts_of_banknotes_stay_together_and_balanced()
     {
         (ImageSet images, int[] bursts) = SyntheticBanknotes.Create(1, 266);
         int[] labels = images.Labels.ToArray();
@@ -82,7 +82,7 @@ public sealed class SplitTests
     }
 
     [Fact]
-    public void BadFractionsAreRefused()
+    public void Bad_fractions_are_refused()
     {
         Assert.Contains("sum to 1", Assert.Throws<ArgumentException>(() => Split.Random(10, [0.8, 0.1])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Split.Random(10, [1.1, -0.1]));

@@ -11,7 +11,7 @@ namespace Evenkeel.Tests.Data;
 public sealed class TransformTests
 {
     [Fact]
-    public void GrayIsPillows()
+    public void Gray_is_Pillows()
     {
         // list(Image.convert("L")) of the 1x12 picture of seed 5.
         byte[] expected = [110, 166, 69, 205, 140, 92, 178, 52, 156, 132, 146, 110];
@@ -24,7 +24,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void ToTensorAndNormalizeAreTorchs()
+    public void ToTensor_and_Normalize_are_Torchs()
     {
         // torch.arange(256).to(float32).div(255), then .sub(0.485).div(0.229).
         byte[] all = [.. Enumerable.Range(0, 256).Select(static i => (byte)i)];
@@ -36,7 +36,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void EveryLengthIsConvertedAlike()
+    public void Every_length_is_converted_alike()
     {
         for (int n = 1; n <= 257; n++)
         {
@@ -50,7 +50,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void CropsTakeTheirPart()
+    public void Crops_take_their_part()
     {
         byte[] pixels = ImageResizeTests.Create(1, 5, 7, 3).Pixels;
         ImageBuffer image = Load(new ByteImage(pixels, 1, 5, 7));
@@ -83,7 +83,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void FlipsMirrorEveryChannel()
+    public void Flips_mirror_every_channel()
     {
         ImageBuffer image = Load(new ByteImage([1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16, 21, 22, 23, 24, 25, 26], 3, 2, 3));
         new RandomHorizontalFlip(1).Apply(image, new Philox(1));
@@ -107,7 +107,7 @@ public sealed class TransformTests
     [InlineData(20, 10, 10, 5)]
     [InlineData(10, 13, 5, 6)]
     [InlineData(7, 7, 5, 5)]
-    public void ResizeToASizeKeepsTheProportion(int height, int width, int newHeight, int newWidth)
+    public void Resize_to_a_size_keeps_the_proportion(int height, int width, int newHeight, int newWidth)
     {
         ImageBuffer image = Load(ImageResizeTests.Create(3, height, width, 1));
         new Resize(5).Apply(image, new Philox(1));
@@ -116,7 +116,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void WhatDoesNotFitIsRefused()
+    public void What_does_not_fit_is_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new RandomGrayscale(1.5));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Resize(0));
@@ -131,7 +131,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void MixedSizesNeedAResize()
+    public void Mixed_sizes_need_a_resize()
     {
         ByteImage[] images = [ImageResizeTests.Create(3, 9, 8, 1), ImageResizeTests.Create(3, 8, 9, 2)];
         var mixed = new TransformedDataset(images, [0, 1], [new ToTensor()]);
@@ -146,7 +146,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void ASampleDependsOnSeedEpochAndIndexOnly()
+    public void A_sample_depends_on_seed_epoch_and_index_only()
     {
         ImageSet set = SyntheticBanknotes.Create(1, 12).Images;
         Transform[] transforms = [new Resize(32, 32), new RandomCrop(32, padding: 4), new RandomGrayscale(0.5), new RandomHorizontalFlip(), new RandomVerticalFlip(), new ToTensor(), Normalize.ImageNet];
@@ -162,7 +162,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void ThePlainPathIsThePathOfTransforms()
+    public void The_plain_path_is_the_path_of_transforms()
     {
         // A transform that does nothing takes the set off its fast path.
         ImageSet set = SyntheticBanknotes.Create(1, 7).Images;
@@ -182,7 +182,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void ASubsetReadsItsOwnSamples()
+    public void A_subset_reads_its_own_samples()
     {
         var whole = new TensorDataset(Tensor.From([10f, 11, 12, 13, 14], [5, 1]), Tensor.Labels(0, 1, 2, 3, 4));
         var inner = new Subset(new Subset(whole, [4, 2, 0]), [2, 0]);
@@ -198,7 +198,7 @@ public sealed class TransformTests
     }
 
     [Fact]
-    public void NothingIsAllocatedASample()
+    public void Nothing_is_allocated_a_sample()
     {
         var set = new TransformedDataset(SyntheticBanknotes.Create(1, 8).Images, [new Resize(32, 32), new CenterCrop(28), new ToTensor(), Normalize.ImageNet]);
         Tensor batch = Tensor.Zeros([8, 3, 28, 28]);

@@ -14,7 +14,7 @@ public sealed class InspectTests
     private const int Width = 256;
 
     [Fact]
-    public void NothingIsLeftBehind()
+    public void Nothing_is_left_behind()
     {
         var norm = new BatchNorm1d(6);
         var network = new Sequential(new Linear(4, 6, random: new Philox(1)), norm, new ReLU(), new Dropout(0.5), new Linear(6, 2, random: new Philox(2)));
@@ -43,7 +43,7 @@ public sealed class InspectTests
     }
 
     [Fact]
-    public void TwentyLayersForetellWhereAHundredOverflow()
+    public void Twenty_layers_foretell_where_a_hundred_overflow()
     {
         // The lesson's network, N(0, 1), seed 1: PyTorch has its first NaN at layer 35.
         Linear[] linears = Linears(100, Init.Normal(), out Tensor x);
@@ -60,7 +60,7 @@ public sealed class InspectTests
     }
 
     [Fact]
-    public void TwentyLayersForetellWhereAHundredFade()
+    public void Twenty_layers_foretell_where_a_hundred_fade()
     {
         Linear[] linears = Linears(100, null, out Tensor x);
         InspectionReport prefix = Stack(linears[..20]).Inspect(x), whole = Stack(linears).Inspect(x);
@@ -74,7 +74,7 @@ public sealed class InspectTests
     }
 
     [Fact]
-    public void AHealthyNetworkGetsNoAdvice()
+    public void A_healthy_network_gets_no_advice()
     {
         InspectionReport kaiming = Stack(Linears(20, Init.KaimingNormal, out Tensor x)).Inspect(x);
         Assert.Empty(kaiming.Advice);
@@ -161,7 +161,7 @@ public sealed class InspectTests
     }
 
     [Fact]
-    public void SaturatedAndDeadLayersAreNamed()
+    public void Saturated_and_dead_layers_are_named()
     {
         var random = new TorchGenerator(1);
         var saturated = new Sequential(new Linear(Width, Width, random: random), new Tanh());
@@ -176,7 +176,7 @@ public sealed class InspectTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void ImagesAndConvolutionsAreLookedThroughToo(bool norm)
+    public void Images_and_convolutions_are_looked_through_too(bool norm)
     {
         var network = LeNet.Color(norm: norm ? NormKind.BatchNorm : null, random: new TorchGenerator(1));
         InspectionReport report = network.Inspect(Tensor.RandomNormal([4, 3, 32, 32], new Philox(1)));
@@ -187,7 +187,7 @@ public sealed class InspectTests
     }
 
     [Fact]
-    public void ScoresAfterSigmoidsAreNoGrowth()
+    public void Scores_after_sigmoids_are_no_growth()
     {
         // The scores have not been through a sigmoid: taken for a step like the others, they foretold an overflow, where every value lies between 0 and 1.
         InspectionReport report = LeNet.Gray(random: new Philox(1)).Inspect(Tensor.RandomNormal([4, 1, 28, 28], new Philox(2)));
@@ -205,7 +205,7 @@ public sealed class InspectTests
     }
 
     [Fact]
-    public void TheInitReportHasNoGainWhereThereIsNone()
+    public void The_init_report_has_no_gain_where_there_is_none()
     {
         InitReport report = new Sequential(new Linear(1, 1), new GELU(), new Linear(1, 3), new Softmax()).InitReport();
         Assert.Equal(0, report.Layers[0].MeasuredVariance);
@@ -214,7 +214,7 @@ public sealed class InspectTests
     }
 
     [Fact]
-    public void TheInitReportSaysWhatTheDefaultDoes()
+    public void The_init_report_says_what_the_default_does()
     {
         var network = new Sequential(new Linear(Width, Width, random: new TorchGenerator(1)), new ReLU(), new Linear(Width, 64, random: new TorchGenerator(2)), new BatchNorm1d(64), new ReLU(), new Linear(64, 2));
         InitReport report = network.InitReport();

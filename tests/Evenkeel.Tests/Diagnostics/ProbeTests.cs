@@ -12,7 +12,7 @@ public sealed class ProbeTests
         new Linear(6, 3, random: new Philox(2)));
 
     [Fact]
-    public void ActivationsOfLayersAnywhereInTheTree()
+    public void Activations_of_layers_anywhere_in_the_tree()
     {
         Sequential network = Network();
         Tensor x = Tensor.RandomNormal([8, 4], new Philox(3));
@@ -39,7 +39,7 @@ public sealed class ProbeTests
     }
 
     [Fact]
-    public void ModulesAreChosenByNameAndType()
+    public void Modules_are_chosen_by_name_and_type()
     {
         Sequential network = Network();
         using var probe = new ActivationProbe(network, (name, module) => module is ReLU || name.Length == 0);
@@ -49,7 +49,7 @@ public sealed class ProbeTests
     }
 
     [Fact]
-    public void GradientsAreReadWhenTheBackwardPassHasRun()
+    public void Gradients_are_read_when_the_backward_pass_has_run()
     {
         var network = new Sequential(new Linear(4, 3, bias: false, random: new Philox(1)), new ReLU());
         using var probe = new GradientProbe(network);
@@ -74,7 +74,7 @@ public sealed class ProbeTests
     }
 
     [Fact]
-    public void PassesWithoutABackwardOneLeaveNoGradients()
+    public void Passes_without_a_backward_one_leave_no_gradients()
     {
         Sequential network = Network();
         using var probe = new GradientProbe(network);

@@ -8,7 +8,7 @@ namespace Evenkeel.Tests.Diagnostics;
 public sealed class TensorStatisticsTests
 {
     [Fact]
-    public void OfAFewValues()
+    public void Of_a_few_values()
     {
         TensorStatistics seen = TensorStatistics.Of(Tensor.From([0f, 1f, 2f, 0f, -3f], [5]), bins: 5);
         Assert.Equal(5, seen.Count);
@@ -23,7 +23,7 @@ public sealed class TensorStatisticsTests
     }
 
     [Fact]
-    public void NonFiniteValuesAreCountedAndDoNotHideTheRest()
+    public void Non_finite_values_are_counted_and_do_not_hide_the_rest()
     {
         TensorStatistics seen = TensorStatistics.Of(Tensor.From([double.NaN, 1, double.PositiveInfinity, double.NegativeInfinity, 2]), bins: 2);
         Assert.Equal((1, 2, 3), (seen.NaNs, seen.Infinities, seen.NonFinite));
@@ -36,7 +36,7 @@ public sealed class TensorStatisticsTests
     }
 
     [Fact]
-    public void SaturationIsAFlatSlope()
+    public void Saturation_is_a_flat_slope()
     {
         // Slopes as shares of the largest: 1, 0.0396, 0.0396; of tanh 1, 0.0199.
         Assert.Equal(2.0 / 3, TensorStatistics.Of(Tensor.From([0.5, 0.99, 0.01]), new Sigmoid()).SaturatedShare);
@@ -45,14 +45,14 @@ public sealed class TensorStatisticsTests
     }
 
     [Fact]
-    public void SubnormalsAreKept()
+    public void Subnormals_are_kept()
     {
         float tiny = BitConverter.Int32BitsToSingle(3);
         Assert.Equal(2 * (double)tiny / Math.Sqrt(2), TensorStatistics.Of(Tensor.From([tiny, -tiny], [2])).Std, 1e-55);
     }
 
     [Fact]
-    public void BadArgumentsAreRefused()
+    public void Bad_arguments_are_refused()
     {
         Assert.Throws<ArgumentException>(() => TensorStatistics.Of(Tensor.Zeros([2], DType.Int64)));
         Assert.Throws<ArgumentOutOfRangeException>(() => TensorStatistics.Of(Tensor.Zeros([2]), bins: -1));
@@ -60,7 +60,7 @@ public sealed class TensorStatisticsTests
     }
 
     [Fact]
-    public void AConstantHasOneFullInterval()
+    public void A_constant_has_one_full_interval()
     {
         Assert.Equal([4, 0, 0], TensorStatistics.Of(Tensor.Ones([4]), bins: 3).Histogram!.Counts);
         Assert.Equal(1000, TensorStatistics.Of(Tensor.RandomNormal([1000], new Philox(1)), bins: 7).Histogram!.Counts.Sum());

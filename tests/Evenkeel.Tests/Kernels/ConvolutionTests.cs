@@ -53,7 +53,7 @@ public sealed class ConvolutionTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void AgreesWithTheNaiveTwin(int images, int channels, int height, int width, int filters, (int, int) kernel, (int, int) stride, (int, int) padding, (int, int) dilation, int groups)
+    public void Agrees_with_the_naive_twin(int images, int channels, int height, int width, int filters, (int, int) kernel, (int, int) stride, (int, int) padding, (int, int) dilation, int groups)
     {
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
         {

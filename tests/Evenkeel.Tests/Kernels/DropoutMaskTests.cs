@@ -7,7 +7,7 @@ namespace Evenkeel.Tests.Kernels;
 public sealed unsafe class DropoutMaskTests
 {
     [Fact]
-    public void IsPhiloxAtEveryLength()
+    public void Is_Philox_at_every_length()
     {
         const ulong Key = 0x123456789ABCDEF0, Draw = 0x0FEDCBA987654321, Threshold = 1ul << 30;
         for (int length = 0; length <= 257; length++)

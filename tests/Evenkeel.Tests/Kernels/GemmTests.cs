@@ -163,14 +163,14 @@ public sealed unsafe class GemmTests
     [InlineData(false, true)]
     [InlineData(true, false)]
     [InlineData(true, true)]
-    public void SumsTheProductsInFloat(bool transposeA, bool transposeB) => Sweep<float>(transposeA, transposeB);
+    public void Sums_the_products_in_float(bool transposeA, bool transposeB) => Sweep<float>(transposeA, transposeB);
 
     [Theory]
     [InlineData(false, false)]
     [InlineData(false, true)]
     [InlineData(true, false)]
     [InlineData(true, true)]
-    public void SumsTheProductsInDouble(bool transposeA, bool transposeB) => Sweep<double>(transposeA, transposeB);
+    public void Sums_the_products_in_double(bool transposeA, bool transposeB) => Sweep<double>(transposeA, transposeB);
 
     private static void SameBits<T>(Action<int> set, int settings) where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -194,7 +194,7 @@ public sealed unsafe class GemmTests
     }
 
     [Fact]
-    public void BitsDoNotDependOnTheNumberOfThreads()
+    public void Bits_do_not_depend_on_the_number_of_threads()
     {
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         int[] settings = [1, 2, 3, 8];
@@ -203,7 +203,7 @@ public sealed unsafe class GemmTests
     }
 
     [Fact]
-    public void BitsDoNotDependOnTheTile()
+    public void Bits_do_not_depend_on_the_tile()
     {
         try
         {
@@ -218,7 +218,7 @@ public sealed unsafe class GemmTests
 
     /// <summary>The written-out order of the outer form: chunks of at most 256 terms, an FMA chain each, added in order.</summary>
     [Fact]
-    public void OuterFormIsChainsOfChunksAddedInOrder()
+    public void Outer_form_is_chains_of_chunks_added_in_order()
     {
         const int M = 9, N = 21, K = 600;
         using var product = new Product<float>(false, false, M, N, K, 0);
@@ -242,7 +242,7 @@ public sealed unsafe class GemmTests
 
     /// <summary>The dot form: masked tails must not turn an infinity that was counted before into NaN.</summary>
     [Fact]
-    public void InfinityStaysInfinity()
+    public void Infinity_stays_infinity()
     {
         const int M = 3, N = 4, K = 259;
         using var product = new Product<float>(false, true, M, N, K, 0);
@@ -254,7 +254,7 @@ public sealed unsafe class GemmTests
     }
 
     [Fact]
-    public void SteadyStateAllocatesNothing()
+    public void Steady_state_allocates_nothing()
     {
         using var product = new Product<float>(false, true, 70, 90, 300, 0);
         using var c = new Stored<float>(70, 90, 0, 4);

@@ -8,13 +8,13 @@ namespace Evenkeel.Tests.Kernels;
 public sealed unsafe class MapTests
 {
     [Fact]
-    public void EveryLengthInFloat() => Sweep<float>();
+    public void Every_length_in_float() => Sweep<float>();
 
     [Fact]
-    public void EveryLengthInDouble() => Sweep<double>();
+    public void Every_length_in_double() => Sweep<double>();
 
     [Fact]
-    public void ARepeatedOperandAtEveryLength()
+    public void A_repeated_operand_at_every_length()
     {
         for (int length = 0; length <= 257; length++)
         {
@@ -27,7 +27,7 @@ public sealed unsafe class MapTests
     }
 
     [Fact]
-    public void InPlaceWithARepeatedOperand()
+    public void In_place_with_a_repeated_operand()
     {
         GuardedBuffer<float> a = new(3 * 50, 1), row = new(50, 2);
         float[] before = a.Values.ToArray();

@@ -12,13 +12,13 @@ public sealed unsafe class PlanesTests
     private static readonly int[] s_lengths = [.. Enumerable.Range(1, 257), 4095, 4096, 4200, 20_001];
 
     [Fact]
-    public void EveryLengthInFloat() => Sweep<float>(3e-6);
+    public void Every_length_in_float() => Sweep<float>(3e-6);
 
     [Fact]
-    public void EveryLengthInDouble() => Sweep<double>(1e-14);
+    public void Every_length_in_double() => Sweep<double>(1e-14);
 
     [Fact]
-    public void StoredPastTheCachesTheBitsAreTheSame()
+    public void Stored_past_the_caches_the_bits_are_the_same()
     {
         const int Length = 48;
         GuardedBuffer<float> x = new(Runs * Length, 1), rows = new(Constants<float>.Rows * Runs, 2);

@@ -8,10 +8,10 @@ namespace Evenkeel.Tests.Kernels;
 public sealed unsafe class ReduceTests
 {
     [Fact]
-    public void RowsAndColumnsOfEveryLengthInFloat() => Sweep<float>(3e-6);
+    public void Rows_and_columns_of_every_length_in_float() => Sweep<float>(3e-6);
 
     [Fact]
-    public void RowsAndColumnsOfEveryLengthInDouble() => Sweep<double>(1e-14);
+    public void Rows_and_columns_of_every_length_in_double() => Sweep<double>(1e-14);
 
     [Theory]
     [InlineData(new[] { 4096 }, 0b1)]
@@ -22,7 +22,7 @@ public sealed unsafe class ReduceTests
     [InlineData(new[] { 4, 7, 33, 5 }, 0b0101)]
     [InlineData(new[] { 4, 7, 33, 50 }, 0b1010)]
     [InlineData(new[] { 300_000 }, 0b1)]
-    public void ASumThatLeavesTheRangeOfFloatOnTheWayIsFinite(int[] shape, int reduced)
+    public void A_sum_that_leaves_the_range_of_float_on_the_way_is_finite(int[] shape, int reduced)
     {
         // Each kept index has a value of its own, so that a mix-up shows.
         ReductionPlan plan = ReductionPlan.Create(shape, (uint)reduced);
@@ -49,7 +49,7 @@ public sealed unsafe class ReduceTests
     }
 
     [Fact]
-    public void SoftmaxRowsOfEveryLength()
+    public void Softmax_rows_of_every_length()
     {
         for (int length = 1; length <= 257; length++)
         {

@@ -33,7 +33,7 @@ public sealed class VectorMathTests
     [InlineData("erf", -6, 6, UlpErf)]
     [InlineData("sin", -1e5, 1e5, UlpNarrowed)]
     [InlineData("cos", -1e5, 1e5, UlpNarrowed)]
-    public void SingleIsWithinUlps(string name, double low, double high, double tolerance)
+    public void Single_is_within_ulps(string name, double low, double high, double tolerance)
     {
         // Reference: Math in double, whose error is 2^-29 of a single's unit; erf from the double version, tested below.
         const uint step = 9973; // of 2^32 bit patterns: subnormals and both signs included
@@ -77,7 +77,7 @@ public sealed class VectorMathTests
     [InlineData("sin", -VectorMath.MaxAngle, VectorMath.MaxAngle, UlpSinCos)]
     [InlineData("cos", -10, 10, UlpSinCos)]
     [InlineData("cos", -VectorMath.MaxAngle, VectorMath.MaxAngle, UlpSinCos)]
-    public void DoubleIsWithinUlps(string name, double low, double high, double tolerance)
+    public void Double_is_within_ulps(string name, double low, double high, double tolerance)
     {
         const int count = 500;
         Function<double> f = Get<double>(name);
@@ -96,7 +96,7 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void DoublePowIsWithinUlps()
+    public void Double_Pow_is_within_ulps()
     {
         double worst = 0, atX = 0, atY = 0;
         for (int i = 1; i <= 600; i++)
@@ -111,7 +111,7 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void SinesNextToMultiplesOfHalfPiKeepTheirRelativeAccuracy()
+    public void Sines_next_to_multiples_of_half_pi_keep_their_relative_accuracy()
     {
         double worst = 0;
         for (int n = 1; n < 1 << 29; n = n * 3 / 2 + 1)
@@ -125,7 +125,7 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void SinglePowIsTheRoundedDoublePow()
+    public void Single_Pow_is_the_rounded_double_Pow()
     {
         for (int i = 0; i < 400; i++)
         {
@@ -170,7 +170,7 @@ public sealed class VectorMathTests
     [InlineData("erf", double.NaN, double.NaN)]
     [InlineData("sin", double.NaN, double.NaN)]
     [InlineData("cos", double.NaN, double.NaN)]
-    public void SpecialValues(string name, double x, double expected)
+    public void Special_values(string name, double x, double expected)
     {
         double y = Get<double>(name)(Vector512.Create(x)).ToScalar();
         float single = Get<float>(name)(Vector512.Create((float)x)).ToScalar();
@@ -179,7 +179,7 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void MinusZero()
+    public void Minus_zero()
     {
         Assert.Equal(1.0, VectorMath.Exp(-0.0));
         Assert.Equal(double.NegativeInfinity, VectorMath.Log(-0.0));
@@ -187,7 +187,7 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void SubnormalsAreKept()
+    public void Subnormals_are_kept()
     {
         Assert.Equal(double.Epsilon, VectorMath.Exp(-744.5));
         Assert.Equal(float.Epsilon, VectorMath.Exp(Vector512.Create(-103.5f)).ToScalar());
@@ -198,7 +198,7 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void PowFollowsC()
+    public void Pow_follows_C()
     {
         double[] values =
         [
@@ -218,7 +218,7 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void MaxAndMinPropagateNaN()
+    public void Max_and_Min_propagate_NaN()
     {
         AssertSame(double.NaN, VectorMath.Max(Vector512.Create(double.NaN), Vector512.Create(1.0)).ToScalar());
         AssertSame(double.NaN, VectorMath.Max(Vector512.Create(1.0), Vector512.Create(double.NaN)).ToScalar());
@@ -229,7 +229,7 @@ public sealed class VectorMathTests
     }
 
     [Fact]
-    public void BitsAreTheSameOnEveryMachine()
+    public void Bits_are_the_same_on_every_machine()
     {
         Assert.Equal((GoldenSingle, GoldenDouble), (Hash<float>(), Hash<double>()));
     }

@@ -156,7 +156,7 @@ public sealed class CommandLineTests
         WaitFor(() => replaced.Error.Contains(ExperimentCatalog.All[0].Name, StringComparison.Ordinal));
         Kill(replaced, "-INT");
         Assert.Equal(130, replaced.Wait(seconds: 60));
-        Assert.Contains($"interrupted; finished experiments and seeds are kept in {folder}. The same command goes on from there.", replaced.Error, StringComparison.Ordinal);
+        Assert.Contains($"interrupted; finished experiments and seeds are kept in {folder}. The same command continues from there.", replaced.Error, StringComparison.Ordinal);
         Assert.All(replaced.Output.Split('\n'), line => Assert.True(line.Length <= 80, line));
     }
 
@@ -305,7 +305,7 @@ public sealed class CommandLineTests
             using LabProcess other = LabProcess.Run("run", "scale-invariance", "--out", folder);
             using LabProcess list = LabProcess.Run("claims", "--out", folder);
             Assert.Equal(0, list.Process.ExitCode);
-            Assert.Contains("deep-net.json is left aside", list.Error, StringComparison.Ordinal);
+            Assert.Contains("deep-net.json is ignored", list.Error, StringComparison.Ordinal);
             Assert.Contains("Results of several settings", list.Error, StringComparison.Ordinal);
         }
         finally

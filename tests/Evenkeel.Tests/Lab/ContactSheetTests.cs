@@ -7,7 +7,7 @@ namespace Evenkeel.Tests.Lab;
 public sealed class ContactSheetTests
 {
     [Fact]
-    public void LettersAreDrawnDotByDot()
+    public void Letters_are_drawn_dot_by_dot()
     {
         var image = new ByteImage(new byte[8 * 6], 1, 8, 6);
         BitmapFont.Write(image, "1~", 0, 0, 1, 1);
@@ -29,7 +29,7 @@ public sealed class ContactSheetTests
     }
 
     [Fact]
-    public void RowsHoldTheirPictures()
+    public void Rows_hold_their_pictures()
     {
         var sheet = new ContactSheet(2);
         sheet.Add("a", [Plain(3, 32, 32, 200), Plain(1, 32, 32, 90), Plain(3, 300, 100, 10)]);
@@ -46,7 +46,7 @@ public sealed class ContactSheetTests
     }
 
     [Fact]
-    public void GroupsFlow()
+    public void Groups_flow()
     {
         var sheet = new ContactSheet(5);
         (ByteImage, string) one = (Plain(3, 96, 96, 255), "one");

@@ -53,9 +53,9 @@ public sealed class DataShowCommandTests
         using LabProcess strict = LabProcess.Run("data", "show", set, "--out", sheet);
         Assert.Equal(1, strict.Process.ExitCode);
         Assert.Contains("1.png\" cannot be decoded", strict.Error, StringComparison.Ordinal);
-        Assert.Contains("--skip-bad goes on without such files", strict.Error, StringComparison.Ordinal);
+        Assert.Contains("--skip-bad skips such files", strict.Error, StringComparison.Ordinal);
         using LabProcess lenient = LabProcess.Run("data", "show", set, "--out", sheet, "--skip-bad", "--count", "1");
-        Assert.Equal((0, "1 picture that cannot be decoded left out: 1.\n"), (lenient.Process.ExitCode, lenient.Error));
+        Assert.Equal((0, "1 picture skipped, cannot be decoded: 1.\n"), (lenient.Process.ExitCode, lenient.Error));
         Assert.StartsWith($"{sheet}: notes, ", lenient.Output, StringComparison.Ordinal);
     }
 
@@ -67,7 +67,7 @@ public sealed class DataShowCommandTests
     [InlineData("synthetic-fashion --count 0", 2, "--count: expected a whole number from 1 to 1000, got 0.")]
     [InlineData("fashion-mnist", 1, "found none. Give the folder, or show synthetic-fashion.")]
     [InlineData("synthetic-cifar --out missing/sheet.png", 1, "missing/sheet.png")]
-    [InlineData(".", 1, "expected a folder with one folder of pictures a class")]
+    [InlineData(".", 1, "expected a folder with one folder of pictures per class")]
     public void What_cannot_be_shown_is_said_in_one_line(string arguments, int code, string expected)
     {
         using LabProcess lab = LabProcess.Run(["data", "show", .. arguments.Split(' ')]);

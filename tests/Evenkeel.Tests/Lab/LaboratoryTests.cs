@@ -1,5 +1,4 @@
 using System.Text;
-using Evenkeel.Kernels;
 using Evenkeel.Lab;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;

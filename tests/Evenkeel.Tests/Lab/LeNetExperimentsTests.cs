@@ -4,7 +4,6 @@ using Evenkeel.Lab.Drawn;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Nn;
 using Evenkeel.Random;
-using Evenkeel.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

@@ -2,7 +2,6 @@ using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Experiments.Convnets;
 using Evenkeel.Lab.Experiments.Regularization;
-using Evenkeel.Surgery;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

@@ -7,7 +7,7 @@ namespace Evenkeel.Tests.Nn;
 public sealed class ConvolutionLayerTests
 {
     [Fact]
-    public void PrintsLikePyTorch()
+    public void Prints_like_PyTorch()
     {
         Assert.Equal("Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))", new Conv2d(1, 6, 5, padding: 2).ToString());
         Assert.Equal("Conv2d(4, 6, kernel_size=(3, 5), stride=(2, 1), padding=(0, 1), dilation=(1, 2), groups=2, bias=False)", new Conv2d(4, 6, (3, 5), (2, 1), (0, 1), (1, 2), 2, false).ToString());
@@ -19,7 +19,7 @@ public sealed class ConvolutionLayerTests
     }
 
     [Fact]
-    public void KeysAndShapesArePyTorchs()
+    public void Keys_and_shapes_are_PyTorchs()
     {
         var plane = new Conv2d(4, 6, (3, 5), groups: 2);
         Assert.Equal(["weight", "bias"], plane.StateDict().Keys);
@@ -32,7 +32,7 @@ public sealed class ConvolutionLayerTests
     }
 
     [Fact]
-    public void StartValuesAreUniformByTheFanIn()
+    public void Start_values_are_uniform_by_the_fan_in()
     {
         var layer = new Conv2d(8, 64, (3, 5), groups: 2, random: new Philox(3));
         double bound = 1 / Math.Sqrt(4 * 15);
@@ -45,7 +45,7 @@ public sealed class ConvolutionLayerTests
     }
 
     [Fact]
-    public void BadArgumentsAreErrors()
+    public void Bad_arguments_are_errors()
     {
         Fails<ArgumentOutOfRangeException>("Conv2d: expected 1 or more input channels, got 0.", () => new Conv2d(0, 6, 5));
         Fails<ArgumentOutOfRangeException>("Conv2d: expected 1 or more output channels, got -1.", () => new Conv2d(1, -1, 5));
@@ -72,7 +72,7 @@ public sealed class ConvolutionLayerTests
     [InlineData(4, 6, 3, 4, 2)]
     [InlineData(2, 2, 2, 3, 1)]
     [InlineData(2, 3, 3, 3, 1)]
-    public void AReLUInTheSamePassGivesTheSameBits(int channels, int filters, int kernel, int side, int groups)
+    public void A_ReLU_in_the_same_pass_gives_the_same_bits(int channels, int filters, int kernel, int side, int groups)
     {
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
         {

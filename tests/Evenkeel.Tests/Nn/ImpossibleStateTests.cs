@@ -23,7 +23,7 @@ public sealed class ImpossibleStateTests
 
     [Theory]
     [MemberData(nameof(Statistics))]
-    public void AnImpossibleStatisticIsRefusedWithLayerChannelAndValue(string name, double value)
+    public void An_impossible_statistic_is_refused_with_layer_channel_and_value(string name, double value)
     {
         Module[] norms =
         [
@@ -57,7 +57,7 @@ public sealed class ImpossibleStateTests
     }
 
     [Fact]
-    public void ANegativeCountOfBatchesIsRefused()
+    public void A_negative_count_of_batches_is_refused()
     {
         var network = new Sequential(new BatchNorm1d(2));
         StateDict state = network.StateDict();
@@ -67,7 +67,7 @@ public sealed class ImpossibleStateTests
     }
 
     [Fact]
-    public void AVarianceThatOverflowsInTheModelsTypeIsRefused()
+    public void A_variance_that_overflows_in_the_models_type_is_refused()
     {
         var network = new Sequential(new BatchNorm1d(2));
         StateDict state = network.StateDict();
@@ -87,7 +87,7 @@ public sealed class ImpossibleStateTests
 
     [Theory]
     [MemberData(nameof(Moments))]
-    public void AnImpossibleMomentIsRefusedWithParameterElementAndValue(string kind, string moment, double value)
+    public void An_impossible_moment_is_refused_with_parameter_element_and_value(string kind, string moment, double value)
     {
         Parameter[] parameters = [new(Tensor.Ones([2], DType.Float64), "first"),
             new(Tensor.Ones([2, 3], DType.Float64), "kernel")];
@@ -114,7 +114,7 @@ public sealed class ImpossibleStateTests
     }
 
     [Fact]
-    public void ImpossibleValuesAreTakenOnRequest()
+    public void Impossible_values_are_taken_on_request()
     {
         var network = new Sequential(new BatchNorm1d(2));
         StateDict state = network.StateDict();
@@ -131,7 +131,7 @@ public sealed class ImpossibleStateTests
     }
 
     [Fact]
-    public void EveryImpossibleNumberIsListedByItsLayer()
+    public void Every_impossible_number_is_listed_by_its_layer()
     {
         var network = new Sequential(new BatchNorm1d(2), new BatchNorm1d(3));
         StateDict state = network.StateDict();
@@ -144,7 +144,7 @@ public sealed class ImpossibleStateTests
     }
 
     [Fact]
-    public void ASecondMomentThatHasOverflowedIsLoaded()
+    public void A_second_moment_that_has_overflowed_is_loaded()
     {
         // The square of a finite gradient of 1e30; the element takes no steps, but the state is what training left.
         var parameter = new Parameter(Tensor.Ones([2]));
@@ -155,7 +155,7 @@ public sealed class ImpossibleStateTests
     }
 
     [Fact]
-    public void ALayerOfTheUsersOwnSaysWhatItsBuffersCanHold()
+    public void A_layer_of_the_users_own_says_what_its_buffers_can_hold()
     {
         var layer = new Scratch();
         StateDict state = layer.StateDict();

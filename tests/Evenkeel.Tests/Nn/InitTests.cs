@@ -23,7 +23,7 @@ public sealed class InitTests
 
     [Theory]
     [MemberData(nameof(Scales))]
-    public void ScalesAreTheFormulas(string name, double std)
+    public void Scales_are_the_formulas(string name, double std)
     {
         var init = (Init)typeof(Init).GetProperty(name)!.GetValue(null)!;
         float[] values = init.Create([300, 200], new Philox(1)).ToArray<float>();
@@ -47,7 +47,7 @@ public sealed class InitTests
     }
 
     [Fact]
-    public void GainsAreTorchs()
+    public void Gains_are_Torchs()
     {
         Assert.Equal(5.0 / 3, Init.Gain(Nonlinearity.Tanh));
         Assert.Equal(Math.Sqrt(2), Init.Gain(Nonlinearity.ReLU));
@@ -62,7 +62,7 @@ public sealed class InitTests
     }
 
     [Fact]
-    public void FansCountTheWindow()
+    public void Fans_count_the_window()
     {
         Assert.Equal((3 * 25, 6 * 25), Init.Fans([6, 3, 5, 5]));
         Assert.Contains("expected a weight of shape (out, in, ...)", Assert.Throws<ArgumentException>(() => Init.KaimingNormal.Create([3], new Philox(1))).Message, StringComparison.Ordinal);
@@ -72,7 +72,7 @@ public sealed class InitTests
     }
 
     [Fact]
-    public void DrawsInRowOrderFromAnyStream()
+    public void Draws_in_row_order_from_any_stream()
     {
         Tensor weight = Init.Normal(0.1).Create([2, 3], new NumPyRandomState(231), DType.Float64);
         double[] numpy = new NumPyRandomState(231).Randn(6);
@@ -85,7 +85,7 @@ public sealed class InitTests
     }
 
     [Fact]
-    public void BothElementTypesGetTheSameValues()
+    public void Both_element_types_get_the_same_values()
     {
         double[] wide = Init.KaimingNormal.Create([5, 7], new Philox(9), DType.Float64).ToArray<double>();
         float[] narrow = Init.KaimingNormal.Create([5, 7], new Philox(9)).ToArray<float>();
@@ -93,7 +93,7 @@ public sealed class InitTests
     }
 
     [Fact]
-    public void InitializeGivesEachModuleItsOwnStream()
+    public void Initialize_gives_each_module_its_own_stream()
     {
         var small = new Sequential(new Linear(3, 4), new FakeNorm(4), new Linear(4, 4));
         var large = new Sequential(new Linear(3, 40), new Linear(1, 1), new Linear(4, 4));
@@ -109,7 +109,7 @@ public sealed class InitTests
     }
 
     [Fact]
-    public void TheDefaultDrawsWeightThenBias()
+    public void The_default_draws_weight_then_bias()
     {
         var random = new Philox(4);
         var layer = new Linear(16, 3, random: random);
@@ -125,7 +125,7 @@ public sealed class InitTests
 
     /// <summary>Golden values of torch 1.13.1: <c>torch.manual_seed(1)</c>, then <c>nn.Linear(7, 5)</c>, <c>nn.Conv2d(3, 6, 5)</c>, <c>nn.Conv2d(8, 4, 3, groups=2, bias=False)</c> and <c>nn.Linear(2, 1, dtype=torch.float64)</c>.</summary>
     [Fact]
-    public void DefaultsAreTorchsBits()
+    public void Defaults_are_Torchs_bits()
     {
         var random = new TorchGenerator(1);
         var linear = new Linear(7, 5, random: random);
@@ -143,7 +143,7 @@ public sealed class InitTests
     [Theory]
     [InlineData(DType.Float32, new[] { 0xe214caafu, 0xae376c06u, 0x80c43d04u, 0x757adbb7u, 0xd9e2fcddu, 0xfe7749aeu }, new[] { -0.10776550322771072, -0.4566681981086731, 0.1230635717511177 })]
     [InlineData(DType.Float64, new[] { 0x097c45e8u, 0x00261141u, 0xb03b8df4u, 0x61d90a2bu, 0xc9a59591u, 0xdf1f215eu }, new[] { -0.14436674188948184, 0.06536288005896249, 0.1063511789979911 })]
-    public void SchemesAreTorchs(DType dtype, uint[] uniform, double[] normal)
+    public void Schemes_are_Torchs(DType dtype, uint[] uniform, double[] normal)
     {
         var random = new TorchGenerator(3);
         Assert.Equal(uniform[0], Crc(Draw(Init.XavierUniform)));
@@ -163,7 +163,7 @@ public sealed class InitTests
     }
 
     [Fact]
-    public void AModelMayDrawFromOneStream()
+    public void A_model_may_draw_from_one_stream()
     {
         var model = new Sequential(new Linear(3, 4), new FakeNorm(4), new Linear(4, 2));
         model.Initialize(Init.Default, new TorchGenerator(1));

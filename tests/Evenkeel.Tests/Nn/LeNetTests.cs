@@ -1,4 +1,3 @@
-using Evenkeel.Kernels;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
@@ -13,7 +12,7 @@ public sealed class LeNetTests
     private const long MaxBytes = 8192;
 
     [Fact]
-    public void TheNumbersOfParametersAreTheLessons()
+    public void The_numbers_of_parameters_are_the_lessons()
     {
         Assert.Equal(61_326, Count(LeNet.Color()));
         Assert.Equal(61_610, Count(LeNet.Color(norm: NormKind.BatchNorm)));
@@ -24,7 +23,7 @@ public sealed class LeNetTests
     }
 
     [Fact]
-    public void KeysAreThoseOfTheCoursesScript()
+    public void Keys_are_those_of_the_courses_script()
     {
         Assert.Equal(
             [
@@ -46,7 +45,7 @@ public sealed class LeNetTests
     }
 
     [Fact]
-    public void ImagesOfTheRightSizeGiveScores()
+    public void Images_of_the_right_size_give_scores()
     {
         Assert.Equal(new Shape(3, 2), LeNet.Color().Forward(Tensor.Zeros([3, 3, 32, 32])).Shape);
         Assert.Equal(new Shape(3, 10), LeNet.Gray().Forward(Tensor.Zeros([3, 1, 28, 28])).Shape);
@@ -63,7 +62,7 @@ public sealed class LeNetTests
     /// x = arange(2·3·32·32)·7 mod 11 / 11 in train mode.
     /// </summary>
     [Fact]
-    public void ASeedGivesTheWeightsOfTheCoursesScript()
+    public void A_seed_gives_the_weights_of_the_courses_script()
     {
         var random = new TorchGenerator(1);
         LeNet net = LeNet.Color(norm: NormKind.BatchNorm, random: random);
@@ -87,7 +86,7 @@ public sealed class LeNetTests
     }
 
     [Fact]
-    public void AnyNormFits()
+    public void Any_norm_fits()
     {
         foreach (LeNet model in new[] { LeNet.Color(norm: NormKind.LayerNorm, random: new Philox(1)), LeNet.Gray(classes: 2, NormKind.LayerNorm, new Philox(1)) })
         {
@@ -105,7 +104,7 @@ public sealed class LeNetTests
     [InlineData(true, false)]
     [InlineData(false, true)]
     [InlineData(false, false)]
-    public void ASteadyStepAllocatesNextToNothing(bool gray, bool norm)
+    public void A_steady_step_allocates_next_to_nothing(bool gray, bool norm)
     {
         Action step = Step(gray, norm, batch: 8, out _);
         for (int i = 0; i < 5; i++) step();
@@ -115,7 +114,7 @@ public sealed class LeNetTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void TrainingHasTheSameBitsForAnyNumberOfThreads(bool gray)
+    public void Training_has_the_same_bits_for_any_number_of_threads(bool gray)
     {
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         string? expected = null;
@@ -131,7 +130,7 @@ public sealed class LeNetTests
     }
 
     [Fact]
-    public void GradientsOfAWholeNetworkAreThoseOfDifferences()
+    public void Gradients_of_a_whole_network_are_those_of_differences()
     {
         // tanh and means: smooth everywhere, so that differences see no corners. Few classes, one image more than a batch norm needs.
         var net = new LeNet(new LeNetOptions { Channels = 1, Classes = 2, Padding = 2, Activation = Nonlinearity.Tanh, Pooling = LeNetPooling.Average, Norm = NormKind.BatchNorm }, new Philox(3));

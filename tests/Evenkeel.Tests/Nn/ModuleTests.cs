@@ -9,7 +9,7 @@ public sealed class ModuleTests
     private static Sequential Network() => new(new Linear(4, 3), new FakeNorm(3), new ReLU(), new Sequential(new Dropout(0.25), new Linear(3, 2, bias: false)));
 
     [Fact]
-    public void KeysArePyTorchsInPyTorchsOrder()
+    public void Keys_are_PyTorchs_in_PyTorchs_order()
     {
         Assert.Equal(
             ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked", "3.1.weight"],
@@ -21,7 +21,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void PrintsLikePyTorch()
+    public void Prints_like_PyTorch()
     {
         Assert.Equal(
             """
@@ -45,7 +45,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void SummaryIsATable()
+    public void Summary_is_a_table()
     {
         Sequential network = Network();
         network.NamedParameters()[0].Parameter.RequiresGradient = false;
@@ -72,7 +72,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void SummaryTakesItsHooksAwayWhenThePassFails()
+    public void Summary_takes_its_hooks_away_when_the_pass_fails()
     {
         Sequential network = Network();
         Assert.ThrowsAny<Exception>(() => network.Summary([5, 7]));
@@ -80,7 +80,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void TheLinearLayerWorksByHand()
+    public void The_linear_layer_works_by_hand()
     {
         var layer = new Linear(2, 3);
         layer.LoadStateDict(new StateDict { { "weight", Tensor.From(new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 } }) }, { "bias", Tensor.From(10f, 20f, 30f) } });
@@ -89,7 +89,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void TiedWeightsAreOneParameterUnderTwoKeys()
+    public void Tied_weights_are_one_parameter_under_two_keys()
     {
         var tied = new Tied();
         Assert.Equal(2, tied.Parameters().Count);
@@ -109,7 +109,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void ToConvertsInPlaceAndKeepsCounters()
+    public void To_converts_in_place_and_keeps_counters()
     {
         Sequential network = Network();
         var norm = (FakeNorm)network[1];
@@ -130,7 +130,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void PredictEqualsForwardInEvalForAnyChunk()
+    public void Predict_equals_Forward_in_Eval_for_any_chunk()
     {
         Sequential network = Network();
         Tensor x = Init.Normal().Create([11, 4], new Philox(5));
@@ -152,7 +152,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void HooksSeeInputAndOutputUntilDisposed()
+    public void Hooks_see_input_and_output_until_disposed()
     {
         var layer = new ReLU();
         var seen = new List<(Module, float, float)>();
@@ -165,7 +165,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void ANormAndItsReLUAreFusedUnlessOneIsHooked()
+    public void A_norm_and_its_ReLU_are_fused_unless_one_is_hooked()
     {
         var norm = new FakeNorm(2);
         var relu = new ReLU();
@@ -186,7 +186,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void ZeroGradMarksAllGradientsEmpty()
+    public void ZeroGrad_marks_all_gradients_empty()
     {
         Sequential network = Network();
         foreach (Parameter parameter in network.Parameters()) parameter.HasGradient = true;
@@ -195,7 +195,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void NamesAreChecked()
+    public void Names_are_checked()
     {
         foreach (string name in new[] { "a.b", "a/b", "" })
             Assert.ThrowsAny<ArgumentException>(() => new Sequential().Add(name, new ReLU()));
@@ -207,7 +207,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void LayersRefuseImpossibleSettings()
+    public void Layers_refuse_impossible_settings()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new Linear(0, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Linear(1, 0));
@@ -221,7 +221,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void FlattenMergesTheRest()
+    public void Flatten_merges_the_rest()
     {
         Tensor x = Tensor.Zeros([2, 3, 4, 5]);
         Assert.Equal(new Shape(2, 60), new Flatten().Forward(x).Shape);
@@ -233,7 +233,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void DropoutDoesNothingOutsideTrain()
+    public void Dropout_does_nothing_outside_Train()
     {
         Tensor x = Tensor.Ones([3]);
         Assert.Same(x, new Dropout().Forward(x));
@@ -245,7 +245,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void TheModelOfTheLessonsHasTheirLayers()
+    public void The_model_of_the_lessons_has_their_layers()
     {
         var network = new FullyConnected(12, [5, 4], 3, NormKind.None, dropout: 0.5);
         Assert.Equal(
@@ -269,7 +269,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void AGroupKindTakesTheLargestDivisorThatLeavesAGroupMoreThanOneValue()
+    public void A_group_kind_takes_the_largest_divisor_that_leaves_a_group_more_than_one_value()
     {
         NormKind kind = NormKind.GroupNorm(8);
         Assert.Equal("GroupNorm8", kind.Name);
@@ -286,7 +286,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void AnInstanceKindIsNullWhereThereIsNothingToNormalize()
+    public void An_instance_kind_is_null_where_there_is_nothing_to_normalize()
     {
         Assert.Null(NormKind.InstanceNorm.Create([10]));
         Assert.Null(NormKind.InstanceNorm.Create([10, 1, 1]));
@@ -299,7 +299,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void NormKindsMakeTheLayerOfTheRank()
+    public void Norm_kinds_make_the_layer_of_the_rank()
     {
         Assert.Null(NormKind.None.Create([3, 4, 4]));
         Assert.IsType<BatchNorm1d>(NormKind.BatchNorm.Create([3, 4]));

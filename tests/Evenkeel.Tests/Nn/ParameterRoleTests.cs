@@ -26,7 +26,7 @@ public sealed class ParameterRoleTests
 
     [Theory]
     [MemberData(nameof(Layers))]
-    public void EveryLayerSaysItsRoles(string name, string[] roles)
+    public void Every_layer_says_its_roles(string name, string[] roles)
     {
         Module layer = name switch
         {
@@ -52,7 +52,7 @@ public sealed class ParameterRoleTests
     }
 
     [Fact]
-    public void GammaAndBetaOfTwoDimensionsDoNotDecayWithTheWeights()
+    public void Gamma_and_beta_of_two_dimensions_do_not_decay_with_the_weights()
     {
         Module[] layers = [new LayerNorm([2, 3]), new RMSNorm([2, 3])];
         foreach (Module layer in layers)
@@ -76,7 +76,7 @@ public sealed class ParameterRoleTests
     }
 
     [Fact]
-    public void ThePenaltyIsOnWeightsAlone()
+    public void The_penalty_is_on_weights_alone()
     {
         // The loss of the first step, before anything has moved: only the penalty can make a difference.
         static (Module Model, double Loss) Train(double l2)
@@ -95,7 +95,7 @@ public sealed class ParameterRoleTests
     }
 
     [Fact]
-    public void StartValuesGoByRole()
+    public void Start_values_go_by_role()
     {
         var model = new Sequential(new ScratchLayerNorm(said: true), new ScratchLayerNorm(said: false), new Mixed());
         model.Initialize(Init.KaimingNormal, seed: 1);
@@ -113,7 +113,7 @@ public sealed class ParameterRoleTests
     }
 
     [Fact]
-    public void WhatNobodySaidIsTakenFromNameAndDimensions()
+    public void What_nobody_said_is_taken_from_name_and_dimensions()
     {
         Assert.Equal(ParameterRole.Weight, new Parameter(Tensor.Ones([2, 3])).Role);
         Assert.Equal(ParameterRole.Other, new Parameter(Tensor.Ones([2])).Role);
@@ -125,7 +125,7 @@ public sealed class ParameterRoleTests
     }
 
     [Fact]
-    public void ATiedParameterHasOneRole()
+    public void A_tied_parameter_has_one_role()
     {
         Parameter weight = new Linear(2, 3).Weight;
         Assert.Equal(ParameterRole.Weight, new Tied(weight, null).Parameters()[0].Role);
@@ -138,7 +138,7 @@ public sealed class ParameterRoleTests
     }
 
     [Fact]
-    public void ANormOfTwoDimensionsIsNoStepOfDepthAndHasNoStartValuesToReport()
+    public void A_norm_of_two_dimensions_is_no_step_of_depth_and_has_no_start_values_to_report()
     {
         var model = new Sequential(new Linear(6, 6), new Unflatten(1, [2, 3]), new LayerNorm([2, 3]), new Flatten(),
             new Linear(6, 2));
@@ -148,7 +148,7 @@ public sealed class ParameterRoleTests
     }
 
     [Fact]
-    public void AFoldedNormGivesItsLayerABias()
+    public void A_folded_norm_gives_its_layer_a_bias()
     {
         var model = new Sequential(new Linear(3, 4, bias: false), new BatchNorm1d(4), new Linear(4, 2));
         Module folded = model.Fold(Tensor.RandomNormal([5, 3], new Philox(1))).Model;

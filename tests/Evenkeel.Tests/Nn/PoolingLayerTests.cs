@@ -7,7 +7,7 @@ namespace Evenkeel.Tests.Nn;
 public sealed class PoolingLayerTests
 {
     [Fact]
-    public void LayersPrintLikePyTorch()
+    public void Layers_print_like_PyTorch()
     {
         Assert.Equal("MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)", new MaxPool2d(2).ToString());
         Assert.Equal("MaxPool2d(kernel_size=(2, 3), stride=(2, 3), padding=0, dilation=1, ceil_mode=True)", new MaxPool2d((2, 3), ceilMode: true).ToString());
@@ -23,7 +23,7 @@ public sealed class PoolingLayerTests
     }
 
     [Fact]
-    public void LayersAreTheirOps()
+    public void Layers_are_their_ops()
     {
         Tensor x = Tensor.RandomNormal([2, 3, 9, 8], new Philox(1)), row = x.Reshape(2, 3, 72);
         Assert.Equal(x.MaxPool2d(3, 2, 1, 2, true).ToArray<float>(), new MaxPool2d(3, 2, 1, 2, true).Forward(x).ToArray<float>());
@@ -36,7 +36,7 @@ public sealed class PoolingLayerTests
     }
 
     [Fact]
-    public void UnflattenIsFlattensInverse()
+    public void Unflatten_is_Flattens_inverse()
     {
         Tensor x = Tensor.RandomNormal([2, 12, 5], new Philox(1));
         Assert.Equal(new Shape(2, 3, 4, 5), new Unflatten(1, 3, 4).Forward(x).Shape);
@@ -54,7 +54,7 @@ public sealed class PoolingLayerTests
     }
 
     [Fact]
-    public void ChannelsAreDroppedWhole()
+    public void Channels_are_dropped_whole()
     {
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
         {
@@ -91,7 +91,7 @@ public sealed class PoolingLayerTests
 
     /// <summary>A residual block and branches side by side in plain C#, with their gradients.</summary>
     [Fact]
-    public void BranchesOfImagesArePlainCSharp()
+    public void Branches_of_images_are_plain_CSharp()
     {
         Tensor x = Tensor.RandomNormal([2, 3, 6, 6], new Philox(1), DType.Float64);
         var norm = new BatchNorm2d(3);

@@ -1,4 +1,3 @@
-using Evenkeel.Kernels;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
@@ -14,7 +13,7 @@ public sealed class ResNetTests
     private static readonly ResNetOptions s_tiny = new() { Channels = 1, Classes = 2, Side = 8, Blocks = 1, Width = 2 };
 
     [Fact]
-    public void TheNumbersOfParametersAreThePapers()
+    public void The_numbers_of_parameters_are_the_papers()
     {
         Assert.Equal(272_474, Count(new ResNet()));
         Assert.Equal(20, new ResNet().Depth);
@@ -27,7 +26,7 @@ public sealed class ResNetTests
     }
 
     [Fact]
-    public void KeysAreTorchvisions()
+    public void Keys_are_Torchvisions()
     {
         static string[] Norm(string name) => [$"{name}.weight", $"{name}.bias", $"{name}.running_mean", $"{name}.running_var", $"{name}.num_batches_tracked"];
         string[] layer1 = ["layer1.0.conv1.weight", .. Norm("layer1.0.bn1"), "layer1.0.conv2.weight", .. Norm("layer1.0.bn2")];
@@ -43,7 +42,7 @@ public sealed class ResNetTests
     [InlineData(8)]
     [InlineData(7)]
     [InlineData(32)]
-    public void ImagesOfItsSideGiveScores(int side)
+    public void Images_of_its_side_give_scores(int side)
     {
         ResNetOptions options = s_tiny with { Side = side, Classes = 5 };
         foreach (NormKind kind in (NormKind[])[NormKind.None, NormKind.BatchNorm, NormKind.LayerNorm])
@@ -58,7 +57,7 @@ public sealed class ResNetTests
     }
 
     [Fact]
-    public void WrongSizesAreRefused()
+    public void Wrong_sizes_are_refused()
     {
         Assert.StartsWith("ResNet: expected (N, 1, 8, 8), got (3, 1, 16, 16).", Assert.Throws<ArgumentException>(() => new ResNet(s_tiny).Forward(Tensor.Zeros([3, 1, 16, 16]))).Message, StringComparison.Ordinal);
         Assert.StartsWith("ResNet: expected 1 or more blocks a stage, got 0.", Assert.Throws<ArgumentOutOfRangeException>(() => new ResNet(s_tiny with { Blocks = 0 })).Message, StringComparison.Ordinal);
@@ -69,7 +68,7 @@ public sealed class ResNetTests
 
     /// <summary>The whole block from its parts, each a module of its own; and the same bits where a hook keeps norm and ReLU apart.</summary>
     [Fact]
-    public void ABlockIsItsFormula()
+    public void A_block_is_its_formula()
     {
         var block = new BasicBlock(3, 4, side: 6, stride: 2, NormKind.BatchNorm, new Philox(1));
         Tensor x = Init.Normal().Create([5, 3, 6, 6], new Philox(2));
@@ -85,7 +84,7 @@ public sealed class ResNetTests
     }
 
     [Fact]
-    public void StartValuesAreKaimings()
+    public void Start_values_are_Kaimings()
     {
         var net = new ResNet(random: new Philox(3));
         foreach ((string name, Parameter parameter) in net.NamedParameters().Where(static entry => entry.Parameter.Shape.Rank > 1))
@@ -100,7 +99,7 @@ public sealed class ResNetTests
     }
 
     [Fact]
-    public void GradientsOfAWholeNetworkAreThoseOfDifferences()
+    public void Gradients_of_a_whole_network_are_those_of_differences()
     {
         var net = new ResNet(s_tiny, new Philox(3));
         net.To(DType.Float64);
@@ -110,7 +109,7 @@ public sealed class ResNetTests
     }
 
     [Fact]
-    public void ASteadyStepAllocatesNextToNothing()
+    public void A_steady_step_allocates_next_to_nothing()
     {
         Action step = Step(batch: 8, out _);
         for (int i = 0; i < 5; i++) step();
@@ -118,7 +117,7 @@ public sealed class ResNetTests
     }
 
     [Fact]
-    public void TrainingHasTheSameBitsForAnyNumberOfThreads()
+    public void Training_has_the_same_bits_for_any_number_of_threads()
     {
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         string? expected = null;

@@ -8,7 +8,7 @@ public sealed class StateDictTests
     private static Sequential Network() => new(new Linear(2, 3), new FakeNorm(3));
 
     [Fact]
-    public void ASnapshotIsACopyAndLoadsBackBitForBit()
+    public void A_snapshot_is_a_copy_and_loads_back_bit_for_bit()
     {
         Sequential network = Network();
         StateDict snapshot = network.StateDict();
@@ -90,7 +90,7 @@ public sealed class StateDictTests
     }
 
     [Fact]
-    public void AStrictLoadListsEverythingAndChangesNothing()
+    public void A_strict_load_lists_everything_and_changes_nothing()
     {
         Sequential network = Network();
         StateDict state = network.StateDict();
@@ -121,7 +121,7 @@ public sealed class StateDictTests
     }
 
     [Fact]
-    public void OlderFilesMayLackTheBatchCounter()
+    public void Older_files_may_lack_the_batch_counter()
     {
         Sequential network = Network();
         StateDict state = network.StateDict();
@@ -132,7 +132,7 @@ public sealed class StateDictTests
     }
 
     [Fact]
-    public void ValuesAreConvertedToTheModelsType()
+    public void Values_are_converted_to_the_models_type()
     {
         Sequential network = Network();
         StateDict single = network.StateDict();
@@ -143,7 +143,7 @@ public sealed class StateDictTests
     }
 
     [Fact]
-    public void KeysAreChecked()
+    public void Keys_are_checked()
     {
         var state = new StateDict { { "a", Tensor.Scalar(1) } };
         Assert.Throws<ArgumentException>(() => state.Add("a", Tensor.Scalar(2)));

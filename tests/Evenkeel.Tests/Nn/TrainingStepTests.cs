@@ -10,7 +10,7 @@ public sealed class TrainingStepTests
     private const long MaxBytes = 8192;
 
     [Fact]
-    public void AFusedNetworkHasTheBitsOfThePlainOne()
+    public void A_fused_network_has_the_bits_of_the_plain_one()
     {
         var network = new FullyConnected(12, [10, 8], 4, NormKind.BatchNorm);
         network.Initialize(Init.KaimingNormal, seed: 1);
@@ -32,7 +32,7 @@ public sealed class TrainingStepTests
     }
 
     [Fact]
-    public void ASteadyStepAllocatesNextToNothing()
+    public void A_steady_step_allocates_next_to_nothing()
     {
         var network = new FullyConnected(32, [32, 32, 32], 10, NormKind.BatchNorm);
         Tensor x = Init.Normal().Create([8, 32], new Philox(2));
@@ -52,7 +52,7 @@ public sealed class TrainingStepTests
     }
 
     [Fact]
-    public void PredictDoesNotDisturbATrainingPass()
+    public void Predict_does_not_disturb_a_training_pass()
     {
         var network = new FullyConnected(5, [4], 3, NormKind.BatchNorm);
         Tensor x = Init.Normal().Create([6, 5], new Philox(2));

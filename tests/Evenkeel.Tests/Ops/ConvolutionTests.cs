@@ -13,7 +13,7 @@ public sealed class ConvolutionTests
     [InlineData(2, 3, 8, 7, 6, 2, 3, 3, 2, 2, 3, 2, 1, 3)]
     [InlineData(2, 3, 4, 3, 5, 1, 1, 1, 1, 0, 0, 1, 1, 1)]
     [InlineData(2, 2, 5, 7, 17, 2, 3, 1, 1, 0, 1, 1, 1, 1)]
-    public void GradientsOfPlanes(int n, int c, int h, int w, int filters, int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw, int groups) => Passes(GradientCheck.Run(
+    public void Gradients_of_planes(int n, int c, int h, int w, int filters, int kh, int kw, int sh, int sw, int ph, int pw, int dh, int dw, int groups) => Passes(GradientCheck.Run(
         t => t[0].Conv2d(t[1], t[2], (sh, sw), (ph, pw), (dh, dw), groups), [Random([n, c, h, w], 1), Random([filters, c / groups, kh, kw], 2), Random([filters], 3)]));
 
     [Theory]
@@ -21,7 +21,7 @@ public sealed class ConvolutionTests
     [InlineData(2, 2, 1, 1, 1)]
     [InlineData(3, 1, 2, 2, 2)]
     [InlineData(4, 3, 0, 1, 1)]
-    public void GradientsOfRows(int kernel, int stride, int padding, int dilation, int groups) => Passes(GradientCheck.Run(
+    public void Gradients_of_rows(int kernel, int stride, int padding, int dilation, int groups) => Passes(GradientCheck.Run(
         t => t[0].Conv1d(t[1], t[2], stride, padding, dilation, groups), [Random([2, 4, 11], 1), Random([6, 4 / groups, kernel], 2), Random([6], 3)]));
 
     [Theory]
@@ -30,7 +30,7 @@ public sealed class ConvolutionTests
     [InlineData(3, 1)]
     [InlineData(4, 1)]
     [InlineData(4, 3)]
-    public void SameKeepsTheSizeAndPutsTheExtraColumnAtTheEnd(int kernel, int dilation)
+    public void Same_keeps_the_size_and_puts_the_extra_column_at_the_end(int kernel, int dilation)
     {
         Tensor x = Random([2, 2, 6, 7], 1), weight = Random([3, 2, kernel, kernel], 2);
         Tensor y = x.Conv2d(weight, padding: Padding.Same, dilation: dilation);
@@ -48,7 +48,7 @@ public sealed class ConvolutionTests
     [Theory]
     [InlineData(1, new[] { 0.0, 5, 1 }, new[] { 1.0, 0, 2 })]
     [InlineData(2, new[] { 0.0, 1 }, new[] { 1.0, 2 })]
-    public void TheExampleOfTheDerivation(int stride, double[] y, double[] dy)
+    public void The_example_of_the_derivation(int stride, double[] y, double[] dy)
     {
         var tape = new Tape();
         Tensor x = tape.Input(Tensor.From([1.0, 3, 2, 4], [1, 4]), requiresGradient: true), weight = tape.Input(Tensor.From([2.0, -1], [1, 1, 2]), requiresGradient: true);
@@ -62,7 +62,7 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
-    public void RowsArePlanesOfOneRow()
+    public void Rows_are_planes_of_one_row()
     {
         Tensor x = Random([2, 4, 19], 1), weight = Random([6, 2, 3], 2), bias = Random([6], 3);
         Tensor y = x.Conv1d(weight, bias, stride: 2, padding: 3, dilation: 2, groups: 2);
@@ -71,7 +71,7 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
-    public void OneImageNeedsNoBatch()
+    public void One_image_needs_no_batch()
     {
         Tensor x = Random([2, 5, 6], 1), weight = Random([3, 2, 3, 3], 2), row = Random([2, 9], 3), rowWeight = Random([3, 2, 4], 4);
         Tensor y = x.Conv2d(weight, padding: 1);
@@ -83,7 +83,7 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
-    public void AWindowOfOnePointIsALinearMapOfTheChannels()
+    public void A_window_of_one_point_is_a_linear_map_of_the_channels()
     {
         Tensor x = Random([2, 5, 3, 4], 1), weight = Random([7, 5, 1, 1], 2), bias = Random([7], 3);
         Tensor twin = x.Permute(0, 2, 3, 1).Linear(weight.Reshape(7, 5), bias).Permute(0, 3, 1, 2);
@@ -91,7 +91,7 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
-    public void ANaNReachesTheWindowsThatSeeItAndNoOthers()
+    public void A_NaN_reaches_the_windows_that_see_it_and_no_others()
     {
         Tensor x = Tensor.Ones([1, 1, 40, 40]), weight = Tensor.Ones([1, 1, 3, 3]);
         x.AsSpan<float>()[(20 * 40) + 20] = float.NaN;
@@ -100,7 +100,7 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
-    public void AnEmptyBatchHasAnEmptyResultAndGradientsOfZero()
+    public void An_empty_batch_has_an_empty_result_and_gradients_of_zero()
     {
         var tape = new Tape();
         Tensor x = tape.Input(Tensor.Zeros([0, 2, 5, 5]), requiresGradient: true), weight = tape.Input(Random([3, 2, 3, 3], 1).To(DType.Float32), requiresGradient: true);
@@ -114,7 +114,7 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
-    public void AStepBeyondTheInputIsNoStep()
+    public void A_step_beyond_the_input_is_no_step()
     {
         // One window each way, whose steps are never taken: they must not cost memory, nor overflow.
         foreach (int stride in new[] { 6, 20_000, int.MaxValue })
@@ -136,7 +136,7 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
-    public void APaddedPlaneBeyondAnIntIsRefused()
+    public void A_padded_plane_beyond_an_int_is_refused()
     {
         // Each gave wrong values or read memory that is not there.
         Tensor x = Tensor.Zeros([1, 1, 8, 8]), weight = Tensor.Zeros([1, 1, 3, 3]);
@@ -146,7 +146,7 @@ public sealed class ConvolutionTests
     }
 
     [Fact]
-    public void ErrorsSayWhatIsExpected()
+    public void Errors_say_what_is_expected()
     {
         Tensor x = Tensor.Zeros([8, 3, 5, 6]), weight = Tensor.Zeros([4, 3, 3, 3]);
         Fails("Conv2d: expected an input of shape (N, 3, H, W) or (3, H, W) for a weight of shape (4, 3, 3, 3) and 1 group, got (8, 4, 5, 6).", () => Tensor.Zeros([8, 4, 5, 6]).Conv2d(weight));

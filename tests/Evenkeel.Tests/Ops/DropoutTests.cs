@@ -7,7 +7,7 @@ namespace Evenkeel.Tests;
 public sealed class DropoutTests
 {
     [Fact]
-    public void KeepsTheMeanAndDropsTheShare()
+    public void Keeps_the_mean_and_drops_the_share()
     {
         var tape = new Tape { Seed = 5 };
         float[] y = tape.Input(Tensor.Ones([100000])).Dropout(0.25).ToArray<float>();
@@ -36,7 +36,7 @@ public sealed class DropoutTests
     }
 
     [Fact]
-    public void IsTheIdentityInEvalAndWithoutATape()
+    public void Is_the_identity_in_Eval_and_without_a_tape()
     {
         Tensor x = Tensor.Ones([10]);
         Assert.Same(x, x.Dropout(0.5));
@@ -47,7 +47,7 @@ public sealed class DropoutTests
     }
 
     [Fact]
-    public void TheDrawIsNamedBySeedStepAndOp()
+    public void The_draw_is_named_by_seed_step_and_op()
     {
         Tensor x = Tensor.Ones([1000]);
         var tape = new Tape { Seed = 1 };
@@ -66,7 +66,7 @@ public sealed class DropoutTests
     }
 
     [Fact]
-    public void OpsThatDrawNothingDoNotChangeTheDraws()
+    public void Ops_that_draw_nothing_do_not_change_the_draws()
     {
         Tensor x = Tensor.Ones([1000]);
         var tape = new Tape { Seed = 1 };
@@ -77,7 +77,7 @@ public sealed class DropoutTests
     }
 
     [Fact]
-    public void GradientPassesTheSameMask()
+    public void Gradient_passes_the_same_mask()
     {
         GradientCheckResult result = GradientCheck.Run(v => v.Dropout(0.4) * v, Tensor.RandomNormal([6, 7], new Philox(1), DType.Float64));
         Assert.True(result.Passed, result.ToString());

@@ -18,7 +18,7 @@ public sealed class ElementwiseTests
 
     [Theory]
     [MemberData(nameof(Unary))]
-    public void ValueIsTheFormula(string name)
+    public void Value_is_the_formula(string name)
     {
         (Func<Tensor, Tensor> op, Func<double, double> formula) = UnaryOp(name);
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
@@ -30,7 +30,7 @@ public sealed class ElementwiseTests
 
     [Theory]
     [MemberData(nameof(Unary))]
-    public void GradientIsTheDerivative(string name)
+    public void Gradient_is_the_derivative(string name)
     {
         (Func<Tensor, Tensor> op, _) = UnaryOp(name);
         GradientCheckResult result = GradientCheck.Run(op, Inputs(name, [5, 7], DType.Float64));
@@ -39,7 +39,7 @@ public sealed class ElementwiseTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void BroadcastsLikeNumPy(string shapeA, string shapeB)
+    public void Broadcasts_like_NumPy(string shapeA, string shapeB)
     {
         foreach (string name in Binary)
         {
@@ -57,7 +57,7 @@ public sealed class ElementwiseTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void GradientsOfRepeatedOperandsAreSums(string shapeA, string shapeB)
+    public void Gradients_of_repeated_operands_are_sums(string shapeA, string shapeB)
     {
         if (Parse(shapeA).Count == 0) return;
         if (Parse(shapeA).Count > 300) (shapeA, shapeB) = (shapeA.Replace("40", "3", StringComparison.Ordinal), shapeB.Replace("40", "3", StringComparison.Ordinal));
@@ -70,7 +70,7 @@ public sealed class ElementwiseTests
     }
 
     [Fact]
-    public void OneTensorAsBothOperandsGetsBothContributions()
+    public void One_tensor_as_both_operands_gets_both_contributions()
     {
         Tensor x = Positive([4, 5], DType.Float64, 3);
         foreach (string name in new[] { "add", "sub", "mul", "div", "pow" })
@@ -84,14 +84,14 @@ public sealed class ElementwiseTests
     }
 
     [Fact]
-    public void GradientsOfSeveralConsumersAddUp()
+    public void Gradients_of_several_consumers_add_up()
     {
         GradientCheckResult result = GradientCheck.Run(v => ((v * v) + v.Exp()) / (v + 3.0) - (v.Sum([0], keepDims: true) * v.Tanh()), Positive([4, 5], DType.Float64, 3));
         Assert.True(result.Passed, result.ToString());
     }
 
     [Fact]
-    public void TiesShareTheGradient()
+    public void Ties_share_the_gradient()
     {
         var tape = new Tape();
         Tensor a = tape.Input(Tensor.From(1.0, 2.0, 3.0), requiresGradient: true), b = tape.Input(Tensor.From(2.0, 2.0, 2.0), requiresGradient: true);
@@ -101,7 +101,7 @@ public sealed class ElementwiseTests
     }
 
     [Fact]
-    public void SpecialValues()
+    public void Special_values()
     {
         Tensor x = Tensor.From(float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0f, 0f);
         Assert.Equal([float.NaN, float.PositiveInfinity, 0f, 0f, 0f], x.ReLU().ToArray<float>());
@@ -112,7 +112,7 @@ public sealed class ElementwiseTests
     }
 
     [Fact]
-    public void ErrorsSayWhatDoesNotFit()
+    public void Errors_say_what_does_not_fit()
     {
         Tensor a = Tensor.Zeros([5, 3]);
         Assert.Equal("Multiply: expected shapes that broadcast (dimensions, counted from the end, equal or 1), got (5, 3) and (4, 3). Reshape one of them, or keep reduced dimensions with keepDims: true.", Assert.Throws<ArgumentException>(() => a * Tensor.Zeros([4, 3])).Message);

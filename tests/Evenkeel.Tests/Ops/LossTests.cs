@@ -7,7 +7,7 @@ namespace Evenkeel.Tests;
 public sealed class LossTests
 {
     [Fact]
-    public void LabelsMayBeFilledAnewBeforeTheBackwardPass()
+    public void Labels_may_be_filled_anew_before_the_backward_pass()
     {
         foreach (Func<Tensor, Tensor, Tensor> loss in new Func<Tensor, Tensor, Tensor>[] { (x, y) => x.CrossEntropy(y), (x, y) => x.MultiClassHinge(y) })
         {
@@ -31,7 +31,7 @@ public sealed class LossTests
     [InlineData(7, 33)]
     [InlineData(3000, 16)]
     [InlineData(2, 2100)]
-    public void CrossEntropyIsTheMeanNegativeLogProbability(int samples, int classes)
+    public void Cross_entropy_is_the_mean_negative_log_probability(int samples, int classes)
     {
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
         {
@@ -57,7 +57,7 @@ public sealed class LossTests
     }
 
     [Fact]
-    public void GradientsOfTheLosses()
+    public void Gradients_of_the_losses()
     {
         (Tensor x, Tensor labels) = Batch(6, 5, DType.Float64);
         Passes(GradientCheck.Run(v => v.CrossEntropy(labels) * 3, x));
@@ -70,7 +70,7 @@ public sealed class LossTests
     }
 
     [Fact]
-    public void HingeAndSquareByHand()
+    public void Hinge_and_square_by_hand()
     {
         Tensor scores = Tensor.From(new float[,] { { 3.2f, 5.1f, -1.7f }, { 1.3f, 4.9f, 2.0f } });
         Assert.Equal((2.9 + 0) / 2, scores.MultiClassHinge(Tensor.Labels(0, 1)).Item(), Tolerances.Float32Roundoff);
@@ -78,7 +78,7 @@ public sealed class LossTests
     }
 
     [Fact]
-    public void FusedLossEqualsItsComposedTwin()
+    public void Fused_loss_equals_its_composed_twin()
     {
         (Tensor x, Tensor labels) = Batch(9, 7, DType.Float64);
         Tensor oneHot = Tensor.Zeros([9, 7], DType.Float64);
@@ -93,7 +93,7 @@ public sealed class LossTests
     }
 
     [Fact]
-    public void SoftmaxOfLargeScores()
+    public void Softmax_of_large_scores()
     {
         Assert.Equal([0.5f, 0.5f, 0f], Tensor.From(new[] { 1000f, 1000f, -1000f }, [1, 3]).Softmax().ToArray<float>());
         Close.To([-Math.Log(2), -Math.Log(2), -2000 - Math.Log(2)], Tensor.From(new[] { 1000f, 1000f, -1000f }, [1, 3]).LogSoftmax());
@@ -104,7 +104,7 @@ public sealed class LossTests
     }
 
     [Fact]
-    public void ErrorsNameValuePositionAndClasses()
+    public void Errors_name_value_position_and_classes()
     {
         Tensor x = Tensor.Zeros([4, 10]);
         Assert.Equal("CrossEntropy: expected labels from 0 to 9 (10 classes), got 10 at position 2. Check the number of outputs, and that labels count from 0.", Assert.Throws<ArgumentException>(() => x.CrossEntropy(Tensor.Labels(0, 9, 10, 1))).Message);

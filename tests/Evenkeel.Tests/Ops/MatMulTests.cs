@@ -7,7 +7,7 @@ namespace Evenkeel.Tests;
 public sealed class MatMulTests
 {
     [Fact]
-    public void OnlyTheResultsShapeMustBePossible()
+    public void Only_the_results_shape_must_be_possible()
     {
         // 100000 rows and 100000 columns at once would be too many elements.
         Tensor y = Tensor.Ones([1, 100_000]).MatMul(Tensor.Ones([1, 1]), transposeA: true);
@@ -20,7 +20,7 @@ public sealed class MatMulTests
     [InlineData(true, false)]
     [InlineData(false, true)]
     [InlineData(true, true)]
-    public void ValuesAndGradients(bool transposeA, bool transposeB)
+    public void Values_and_gradients(bool transposeA, bool transposeB)
     {
         (int m, int n, int k) = (4, 5, 3);
         Tensor a = Random(transposeA ? [k, m] : [m, k], 1), b = Random(transposeB ? [n, k] : [k, n], 2);
@@ -42,7 +42,7 @@ public sealed class MatMulTests
     }
 
     [Fact]
-    public void LinearIsTheAffineMapOfTheLastDimension()
+    public void Linear_is_the_affine_map_of_the_last_dimension()
     {
         Tensor x = Random([2, 3, 5], 1), weight = Random([4, 5], 2), bias = Random([4], 3);
         Tensor y = x.Linear(weight, bias);
@@ -55,10 +55,10 @@ public sealed class MatMulTests
     }
 
     [Fact]
-    public void ProductOfATensorWithItself() => Passes(GradientCheck.Run(v => v.MatMul(v, transposeB: true), Random([3, 4], 1)));
+    public void Product_of_a_tensor_with_itself() => Passes(GradientCheck.Run(v => v.MatMul(v, transposeB: true), Random([3, 4], 1)));
 
     [Fact]
-    public void ErrorsNameTheShapes()
+    public void Errors_name_the_shapes()
     {
         Tensor x = Tensor.Zeros([8, 20]);
         Assert.StartsWith("Linear: expected an input of shape (*, 30) for a weight of shape (5, 30), got (8, 20).", Assert.Throws<ArgumentException>(() => x.Linear(Tensor.Zeros([5, 30]))).Message, StringComparison.Ordinal);

@@ -33,7 +33,7 @@ public sealed class PoolingTests
     /// <summary>The planes fall into one chunk and into several; the values have ties, and the largest of a window may be negative.</summary>
     [Theory]
     [MemberData(nameof(Windows))]
-    public void MaxPoolIsTheNaiveOne(int[] sizes, bool ceil)
+    public void MaxPool_is_the_naive_one(int[] sizes, bool ceil)
     {
         NaivePool naive = Naive(sizes, ceil);
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
@@ -53,7 +53,7 @@ public sealed class PoolingTests
 
     [Theory]
     [MemberData(nameof(Windows))]
-    public void AvgPoolIsTheNaiveOne(int[] sizes, bool ceil)
+    public void AvgPool_is_the_naive_one(int[] sizes, bool ceil)
     {
         NaivePool naive = Naive(sizes, ceil) with { Dilation = (1, 1) };
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
@@ -73,7 +73,7 @@ public sealed class PoolingTests
 
     [Theory]
     [MemberData(nameof(Windows))]
-    public void GradientsAreThoseOfDifferences(int[] sizes, bool ceil)
+    public void Gradients_are_those_of_differences(int[] sizes, bool ceil)
     {
         NaivePool naive = Naive(sizes, ceil);
         if (naive.Height * naive.Width is 1 or > 130) return;
@@ -89,7 +89,7 @@ public sealed class PoolingTests
     }
 
     [Fact]
-    public void AWindowMayCountMorePlacesThanAnInt()
+    public void A_window_may_count_more_places_than_an_int()
     {
         // 65,537² = 2^32 + 2^17 + 1, most of it padding.
         var tape = new Tape();
@@ -100,7 +100,7 @@ public sealed class PoolingTests
     }
 
     [Fact]
-    public void QuadsOfAllWidthsAreTheNaiveOnes()
+    public void Quads_of_all_widths_are_the_naive_ones()
     {
         for (int width = 2; width <= 70; width++)
         {
@@ -123,7 +123,7 @@ public sealed class PoolingTests
     [Theory]
     [InlineData(DType.Float32)]
     [InlineData(DType.Float64)]
-    public void NaNPropagatesAndTheLastOneHasTheGradient(DType dtype)
+    public void NaN_propagates_and_the_last_one_has_the_gradient(DType dtype)
     {
         // Every place of NaNs in a quad, and infinities; the width has a pack and a rest.
         double[] values = [1, 2, double.NaN, double.NegativeInfinity, double.PositiveInfinity, 2, 0.0, -0.0];
@@ -145,7 +145,7 @@ public sealed class PoolingTests
     }
 
     [Fact]
-    public void OneDimensionIsARowOfTwo()
+    public void One_dimension_is_a_row_of_two()
     {
         Tensor x = Tensor.RandomNormal([3, 4, 23], new Philox(1), DType.Float64);
         foreach ((int kernel, int? stride, int padding, int dilation, bool ceil) in new (int, int?, int, int, bool)[] { (2, null, 0, 1, false), (3, 2, 1, 2, true), (5, 3, 2, 1, true) })
@@ -169,7 +169,7 @@ public sealed class PoolingTests
     [InlineData(4, 4, 1, 1)]
     [InlineData(2, 3, 5, 7)]
     [InlineData(6, 6, 3, 2)]
-    public void AdaptivePoolingCutsEvenly(int height, int width, int rows, int columns)
+    public void Adaptive_pooling_cuts_evenly(int height, int width, int rows, int columns)
     {
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
         {
@@ -183,7 +183,7 @@ public sealed class PoolingTests
     }
 
     [Fact]
-    public void AdaptivePoolingKeepsWhatIsNull()
+    public void Adaptive_pooling_keeps_what_is_null()
     {
         Tensor x = Tensor.RandomNormal([2, 3, 5, 7], new Philox(5));
         Assert.Equal(new Shape(2, 3, 5, 2), x.AdaptiveAvgPool2d((null, 2)).Shape);
@@ -192,7 +192,7 @@ public sealed class PoolingTests
     }
 
     [Fact]
-    public void AQuarterOfAPlaneOfFloatsHasTheBitsOfItsTail()
+    public void A_quarter_of_a_plane_of_floats_has_the_bits_of_its_tail()
     {
         // The last rows of a chunk are done one by one: the same values there and in the middle give the same bits.
         Tensor row = Tensor.RandomNormal([1, 10, 10], new Philox(6));
@@ -202,7 +202,7 @@ public sealed class PoolingTests
     }
 
     [Fact]
-    public void WhatCannotBePooledSaysWhy()
+    public void What_cannot_be_pooled_says_why()
     {
         Tensor x = Tensor.Zeros([2, 3, 5, 5]);
         Says<ArgumentException>("MaxPool2d: expected (N, C, H, W) or (C, H, W), got (5).", () => Tensor.Zeros([5]).MaxPool2d(2));
@@ -227,7 +227,7 @@ public sealed class PoolingTests
 
     /// <summary>Values from torch 1.13.1 for x = arange(30).reshape(1, 1, 5, 6)·7 mod 11.</summary>
     [Fact]
-    public void ValuesAreTorchs()
+    public void Values_are_Torchs()
     {
         Tensor x = Tensor.Zeros([1, 1, 5, 6]);
         for (int i = 0; i < 30; i++) x.AsSpan<float>()[i] = i * 7 % 11;

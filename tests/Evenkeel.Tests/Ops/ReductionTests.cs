@@ -7,7 +7,7 @@ namespace Evenkeel.Tests;
 public sealed class ReductionTests
 {
     [Fact]
-    public void AMeanOfLargeValuesIsFinite()
+    public void A_mean_of_large_values_is_finite()
     {
         Assert.Equal(1e37f, Tensor.Full([4096], 1e37).Mean().Item(), 1e31);
         Assert.Equal(1e36f, Tensor.Full([4096], 1e18).MeanSquaredError(Tensor.Zeros([4096])).Item(), 1e30);
@@ -21,7 +21,7 @@ public sealed class ReductionTests
     ];
 
     [Fact]
-    public void SumMeanAndVariance()
+    public void Sum_mean_and_variance()
     {
         foreach ((int[] shape, int[] axes) in s_cases)
         {
@@ -39,7 +39,7 @@ public sealed class ReductionTests
     }
 
     [Fact]
-    public void SumsAreAccurateInFloat32()
+    public void Sums_are_accurate_in_Float32()
     {
         Tensor x = Tensor.RandomUniform([1 << 20], new Philox(3));
         double exact = x.ToArray<float>().Sum(v => (double)v);
@@ -47,7 +47,7 @@ public sealed class ReductionTests
     }
 
     [Fact]
-    public void VarianceKeepsItsDigitsFarFromZero()
+    public void Variance_keeps_its_digits_far_from_zero()
     {
         Tensor x = (Tensor.RandomNormal([64, 8], new Philox(1)) * 0.01) + 1e4;
         Close.To(NaiveOps.Groups(x, [0]).Select(g => NaiveOps.Variance(g, 1) * 1e4).ToArray(), x.Variance([0]) * 1e4, 1e-5);
@@ -76,7 +76,7 @@ public sealed class ReductionTests
     }
 
     [Fact]
-    public void ShapesOfResults()
+    public void Shapes_of_results()
     {
         Tensor x = Tensor.Zeros([3, 4, 5]);
         Assert.Equal(new Shape([]), x.Sum().Shape);
@@ -90,7 +90,7 @@ public sealed class ReductionTests
     }
 
     [Fact]
-    public void MaximaGoToTheFirst()
+    public void Maxima_go_to_the_first()
     {
         Tensor x = Tensor.From(new double[,] { { 1, 3, 3 }, { 5, 5, 2 } });
         Assert.Equal([1L, 0L], x.ArgMax(-1).ToArray<long>());
@@ -122,7 +122,7 @@ public sealed class ReductionTests
     }
 
     [Fact]
-    public void ErrorsNameTheAxis()
+    public void Errors_name_the_axis()
     {
         Tensor x = Tensor.Zeros([3, 4]);
         Assert.StartsWith("Sum: expected an axis from -2 to 1 for shape (3, 4), got 2.", Assert.Throws<ArgumentOutOfRangeException>(() => x.Sum([2])).Message, StringComparison.Ordinal);

@@ -7,7 +7,7 @@ namespace Evenkeel.Tests;
 public sealed class ShapeOpTests
 {
     [Fact]
-    public void MovesOfIntegersKeepEveryBit()
+    public void Moves_of_integers_keep_every_bit()
     {
         // Among them the bits of NaNs, quiet and signalling.
         long[] values = [1, -1, long.MinValue, long.MaxValue, 0x7FF0000000000001, -0x000FFFFFFFFFFFFF];
@@ -32,7 +32,7 @@ public sealed class ShapeOpTests
     }
 
     [Fact]
-    public void ReshapeSharesMemory()
+    public void Reshape_shares_memory()
     {
         Tensor x = Counting([2, 6]);
         Tensor y = x.Reshape(3, -1);
@@ -56,7 +56,7 @@ public sealed class ShapeOpTests
     [InlineData(new[] { 2, 3, 1, 2, 3, 2 }, new[] { 5, 0, 4, 1, 3, 2 })]
     [InlineData(new[] { 7 }, new[] { 0 })]
     [InlineData(new[] { 300, 500 }, new[] { -1, 0 })]
-    public void PermuteMovesEachElement(int[] shape, int[] axes)
+    public void Permute_moves_each_element(int[] shape, int[] axes)
     {
         Tensor x = Counting(new Shape(shape));
         Tensor y = x.Permute(axes);
@@ -75,7 +75,7 @@ public sealed class ShapeOpTests
     }
 
     [Fact]
-    public void TransposeExchangesTwoDimensions()
+    public void Transpose_exchanges_two_dimensions()
     {
         Assert.Equal(new Shape([2, 5, 4, 3]), Tensor.Zeros([2, 3, 4, 5]).Transpose(1, -1).Shape);
         Assert.Equal([0.0, 3, 1, 4, 2, 5], Counting([2, 3]).Transpose(0, 1).ToArray<double>());
@@ -84,7 +84,7 @@ public sealed class ShapeOpTests
     }
 
     [Fact]
-    public void ConcatAndSliceAreInverse()
+    public void Concat_and_Slice_are_inverse()
     {
         Tensor a = Random([2, 3, 4]), b = Random([2, 2, 4]);
         Tensor y = Tensor.Concat([a, b], axis: 1);

@@ -6,7 +6,7 @@ namespace Evenkeel.Tests.Optim;
 public sealed class GradientClippingTests
 {
     [Fact]
-    public void NormMatchesPyTorch()
+    public void Norm_matches_PyTorch()
     {
         Parameter a = With([1f, -2, 3], [3]), b = With([4f, -5, 0.5f, 0.25f], [2, 2]), none = new(Tensor.Ones([2]));
         Assert.Equal(7.437237739562988, GradientClipping.Norm([a, none, b], 2), Tolerances.Float32Roundoff);
@@ -18,7 +18,7 @@ public sealed class GradientClippingTests
     }
 
     [Fact]
-    public void ASmallNormChangesNothing()
+    public void A_small_norm_changes_nothing()
     {
         Parameter a = With([1f, -2, 3], [3]);
         Assert.Equal(Math.Sqrt(14), GradientClipping.Norm([a], 100), Tolerances.Float64Ulps);
@@ -26,7 +26,7 @@ public sealed class GradientClippingTests
     }
 
     [Fact]
-    public void SquaresBeyondTheRangeOfFloatDoNotOverflow()
+    public void Squares_beyond_the_range_of_float_do_not_overflow()
     {
         Parameter a = With([3e30f, 4e30f], [2]);
         Assert.Equal(5e30, GradientClipping.Norm([a], 1), 1e24);
@@ -34,7 +34,7 @@ public sealed class GradientClippingTests
     }
 
     [Fact]
-    public void EveryLengthIsSummedOnce()
+    public void Every_length_is_summed_once()
     {
         for (int length = 1; length < 258; length++)
         {
@@ -49,7 +49,7 @@ public sealed class GradientClippingTests
     }
 
     [Fact]
-    public void ValueClampsAndKeepsNaN()
+    public void Value_clamps_and_keeps_NaN()
     {
         float[] values = [float.NaN, 5, -5, 0.5f, float.PositiveInfinity, float.NegativeInfinity, -1, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, -9];
         Parameter a = With(values, [values.Length]);
@@ -60,14 +60,14 @@ public sealed class GradientClippingTests
     }
 
     [Fact]
-    public void ArgumentsOutOfRangeAreRefused()
+    public void Arguments_out_of_range_are_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(static () => GradientClipping.Norm([], double.NaN));
         Assert.Throws<ArgumentOutOfRangeException>(static () => GradientClipping.Value([], -1));
     }
 
     [Fact]
-    public void ASequenceThatCanBeReadOnceIsClipped()
+    public void A_sequence_that_can_be_read_once_is_clipped()
     {
         Parameter a = With([3f, 0], [2]), b = With([4f], [1]);
         var queue = new Queue<Parameter>([a, b]);
@@ -82,7 +82,7 @@ public sealed class GradientClippingTests
     }
 
     [Fact]
-    public void AParameterNamedTwiceCountsAndIsScaledOnce()
+    public void A_parameter_named_twice_counts_and_is_scaled_once()
     {
         Parameter a = With([3f, 4], [2]);
         Assert.Equal(5, GradientClipping.Norm([a, a, a], 1), Tolerances.Float64Roundoff);
@@ -91,7 +91,7 @@ public sealed class GradientClippingTests
     }
 
     [Fact]
-    public void AMissingParameterIsRefusedBeforeAnyGradientChanges()
+    public void A_missing_parameter_is_refused_before_any_gradient_changes()
     {
         Parameter a = With([3f, 4], [2]);
         Assert.Contains("got null among them",

@@ -23,7 +23,7 @@ public sealed class OptimizerTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void SevenStepsMatchPyTorch(string name)
+    public void Seven_steps_match_PyTorch(string name)
     {
         double[] expected = (double[])typeof(OptimizerGolden).GetField(name)!.GetValue(null)!;
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
@@ -45,7 +45,7 @@ public sealed class OptimizerTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void ALoadedStateContinuesWithTheSameBits(string name)
+    public void A_loaded_state_continues_with_the_same_bits(string name)
     {
         Parameter straight = Weights(DType.Float32), first = Weights(DType.Float32);
         Optimizer whole = Create(name, [straight]), saved = Create(name, [first]);
@@ -62,7 +62,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void TheVelocityFormIsCs231nsAndDiffersOnlyWhenTheLearningRateChanges()
+    public void The_velocity_form_is_CS231ns_and_differs_only_when_the_learning_rate_changes()
     {
         Parameter a = Weights(DType.Float64), b = Weights(DType.Float64);
         double[] w = a.Value.ToArray<double>(), v = new double[Count];
@@ -90,7 +90,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void EveryLengthUpdatesEveryElementAndNoOther()
+    public void Every_length_updates_every_element_and_no_other()
     {
         foreach (int length in Enumerable.Range(0, 258).Concat([16383, 16384, 16385, 50001]))
         {
@@ -106,7 +106,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void APartialPackLeavesItsNeighboursAlone()
+    public void A_partial_pack_leaves_its_neighbours_alone()
     {
         for (int length = 1; length < 32; length++)
         {
@@ -126,7 +126,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void AParameterWithoutAGradientIsSkippedAndItsStepIsNotCounted()
+    public void A_parameter_without_a_gradient_is_skipped_and_its_step_is_not_counted()
     {
         Parameter late = Weights(DType.Float64), reference = Weights(DType.Float64), always = Weights(DType.Float64);
         var optimizer = new Adam([late, always]);
@@ -142,7 +142,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void TiedWeightsStepOnce()
+    public void Tied_weights_step_once()
     {
         Parameter parameter = Weights(DType.Float32), reference = Weights(DType.Float32);
         Step(new SGD([parameter, parameter], 0.1), parameter, 0);
@@ -151,7 +151,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void WeightDecayLeavesRankOneAloneOnRequest()
+    public void Weight_decay_leaves_rank_one_alone_on_request()
     {
         Parameter matrix = new(Tensor.Ones([2, 2])), bias = new(Tensor.Ones([2])), scale = new(Tensor.Scalar(1));
         var optimizer = new SGD([matrix, bias, scale], 1, weightDecay: 0.5, decayNormAndBias: false);
@@ -164,7 +164,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void GroupsKeepTheirOwnValuesAndTakeTheOthersFromTheOptimizer()
+    public void Groups_keep_their_own_values_and_take_the_others_from_the_optimizer()
     {
         Parameter a = new(Tensor.Ones([2])), b = new(Tensor.Ones([2]));
         ParameterGroup[] groups = [new([a], learningRate: 0.25), new([b], weightDecay: 0.5)];
@@ -175,7 +175,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void AModelConvertedAfterSomeStepsContinues()
+    public void A_model_converted_after_some_steps_continues()
     {
         Parameter parameter = Weights(DType.Float32), reference = Weights(DType.Float64);
         Adam optimizer = new([parameter]), other = new([reference]);
@@ -192,7 +192,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void TheBitsAreTheSameForAnyNumberOfThreads()
+    public void The_bits_are_the_same_for_any_number_of_threads()
     {
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         float[]? expected = null;
@@ -215,7 +215,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void AStepAllocatesNothing()
+    public void A_step_allocates_nothing()
     {
         Parameter a = new(Tensor.Ones([300, 300])), b = new(Tensor.Ones([300]));
         SetGradient(a, static i => i);
@@ -229,7 +229,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void ArgumentsAndStatesThatDoNotFitAreRefused()
+    public void Arguments_and_states_that_do_not_fit_are_refused()
     {
         Parameter parameter = Weights(DType.Float32);
         Assert.Throws<ArgumentException>(static () => new SGD(Array.Empty<Parameter>()));
@@ -249,7 +249,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void AStateWithImpossibleNumbersChangesNothing()
+    public void A_state_with_impossible_numbers_changes_nothing()
     {
         Parameter parameter = Weights(DType.Float32);
         var adam = new Adam([parameter], 0.5);
@@ -275,7 +275,7 @@ public sealed class OptimizerTests
 
     [Theory]
     [MemberData(nameof(OtherSettings))]
-    public void AStateOfOtherSettingsIsRefusedWithTheSettings(string name, string differences)
+    public void A_state_of_other_settings_is_refused_with_the_settings(string name, string differences)
     {
         Parameter parameter = Weights(DType.Float32), other = Weights(DType.Float32);
         Optimizer saved = Create(name, [parameter]), here = name switch
@@ -295,7 +295,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void ACentredStateOfAnEarlierVersionGoesOn()
+    public void A_centred_state_of_an_earlier_version_goes_on()
     {
         // That version kept the averages of g² and g.
         Parameter parameter = Weights(DType.Float64), straight = Weights(DType.Float64);
@@ -321,7 +321,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void ACentredStateOfAnEarlierVersionWithoutDigitsTakesNoWildStep()
+    public void A_centred_state_of_an_earlier_version_without_digits_takes_no_wild_step()
     {
         var parameter = new Parameter(Tensor.Zeros([1]));
         var optimizer = new RMSprop([parameter], centered: true);
@@ -338,7 +338,7 @@ public sealed class OptimizerTests
     }
 
     [Fact]
-    public void AnOptimizerReadsASequenceOfParametersOnce()
+    public void An_optimizer_reads_a_sequence_of_parameters_once()
     {
         Parameter a = new(Tensor.Ones([2, 2])), b = new(Tensor.Ones([2]), "bias");
         foreach (bool decays in new[] { true, false })

@@ -10,25 +10,25 @@ public sealed class SchedulerTests
     private const double Tolerance = 1e-15;
 
     [Fact]
-    public void StepLRMatchesPyTorch() =>
+    public void StepLR_matches_PyTorch() =>
         Check(static o => new StepLR(o, 3), [0.3, 0.3, 0.3, 0.03, 0.03, 0.03, 0.003, 0.003, 0.003]);
 
     [Fact]
-    public void ExponentialLRMatchesPyTorch() =>
+    public void ExponentialLR_matches_PyTorch() =>
         Check(static o => new ExponentialLR(o, 0.95), [0.3, 0.285, 0.27075, 0.25721249999999996, 0.24435187499999994, 0.23213428124999994, 0.22052756718749994]);
 
     [Fact]
-    public void CosineWithWarmupMatchesPyTorchsLambdaLR() =>
+    public void Cosine_with_warmup_matches_PyTorchs_LambdaLR() =>
         Check(static o => new CosineWithWarmup(o, 3, 10),
             [0.0, 0.09999999999999999, 0.19999999999999998, 0.3, 0.28514533018536287, 0.24352347027881002, 0.18337814009344713, 0.11662185990655284, 0.05647652972118997, 0.014854669814637143, 0.0, 0.0]);
 
     [Fact]
-    public void CosineWithoutWarmupMatchesPyTorchsCosineAnnealing() =>
+    public void Cosine_without_warmup_matches_PyTorchs_cosine_annealing() =>
         Check(static o => new CosineWithWarmup(o, 0, 8, minimumShare: 0.1),
             [0.3, 0.28972373688902375, 0.2604594154601839, 0.21666226336928715, 0.165, 0.11333773663071289, 0.0695405845398161, 0.04027626311097629, 0.03]);
 
     [Fact]
-    public void ALoadedStateContinues()
+    public void A_loaded_state_continues()
     {
         Optimizer whole = Optimizer(), first = Optimizer(), second = Optimizer();
         LearningRateScheduler straight = new StepLR(whole, 2, 0.5), saved = new StepLR(first, 2, 0.5);
@@ -43,7 +43,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void ArgumentsOutOfRangeAreRefused()
+    public void Arguments_out_of_range_are_refused()
     {
         Optimizer optimizer = Optimizer();
         Assert.Throws<ArgumentOutOfRangeException>(() => new StepLR(optimizer, 0));
@@ -54,7 +54,7 @@ public sealed class SchedulerTests
 
     [Theory]
     [MemberData(nameof(Schedules))]
-    public void MakingAScheduleChangesNoLearningRate(string name)
+    public void Making_a_schedule_changes_no_learning_rate(string name)
     {
         Optimizer optimizer = Optimizer();
         optimizer.LearningRate = 0.4;
@@ -64,7 +64,7 @@ public sealed class SchedulerTests
 
     [Theory]
     [MemberData(nameof(Schedules))]
-    public void AScheduleMadeAfterTheOptimizerWasLoadedGoesOnWhereItStood(string name)
+    public void A_schedule_made_after_the_optimizer_was_loaded_goes_on_where_it_stood(string name)
     {
         Optimizer first = Optimizer();
         LearningRateScheduler saved = Create(name, first);
@@ -87,7 +87,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void TheRateOfALoadedCosineIsThatOfItsCount()
+    public void The_rate_of_a_loaded_cosine_is_that_of_its_count()
     {
         Optimizer first = Optimizer();
         var saved = new CosineWithWarmup(first, 2, 10);
@@ -101,7 +101,7 @@ public sealed class SchedulerTests
 
     [Theory]
     [MemberData(nameof(Schedules))]
-    public void ARateSetByHandBeforeTheScheduleIsMadeIsItsBase(string name)
+    public void A_rate_set_by_hand_before_the_schedule_is_made_is_its_base(string name)
     {
         Optimizer byHand = new SGD([new Parameter(Tensor.Ones([1]))], 0.1),
             given = new SGD([new Parameter(Tensor.Ones([1]))], 0.4);
@@ -116,7 +116,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void TheOptimizersNextStepTakesTheRateOfCountZero()
+    public void The_optimizers_next_step_takes_the_rate_of_count_zero()
     {
         var parameter = new Parameter(Tensor.Ones([1]));
         var optimizer = new SGD([parameter], 0.25);
@@ -137,7 +137,7 @@ public sealed class SchedulerTests
 
     [Theory]
     [MemberData(nameof(Schedules))]
-    public void AScheduleThatIsRefusedNeverActs(string name)
+    public void A_schedule_that_is_refused_never_acts(string name)
     {
         Optimizer optimizer = Optimizer();
         Assert.Throws<ArgumentOutOfRangeException>(() => name switch
@@ -152,7 +152,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void AScheduleSavedBeforeItStartedIsStillWaitingWhenItIsLoaded()
+    public void A_schedule_saved_before_it_started_is_still_waiting_when_it_is_loaded()
     {
         Optimizer first = Optimizer(), second = Optimizer();
         var saved = new CosineWithWarmup(first, 2, 10);
@@ -172,7 +172,7 @@ public sealed class SchedulerTests
     [InlineData("exponential", "gamma 0.9 (here 0.8)")]
     [InlineData("cosine", "warmup 0 (here 1), minimum_share 0.1 (here 0)")]
     [InlineData("warm-up", "warmup 2 (here 3), total 10 (here 20)")]
-    public void AStateOfOtherSettingsIsRefusedWithTheSettings(string name, string differences)
+    public void A_state_of_other_settings_is_refused_with_the_settings(string name, string differences)
     {
         Optimizer first = Optimizer(), second = Optimizer();
         LearningRateScheduler saved = Create(name, first);
@@ -194,7 +194,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void GroupsKeepRatesAndBaseRatesOfTheirOwn()
+    public void Groups_keep_rates_and_base_rates_of_their_own()
     {
         static ParameterGroup Group(double? rate) => new([new Parameter(Tensor.Ones([1]))], rate);
         static SGD Make() => new([Group(0.1), Group(0.2)]);
@@ -220,7 +220,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void ASecondScheduleStartsFromTheRateGivenByHandNotFromTheFirstOnes()
+    public void A_second_schedule_starts_from_the_rate_given_by_hand_not_from_the_first_ones()
     {
         Optimizer optimizer = Optimizer();
         var first = new CosineWithWarmup(optimizer, 10, 20);
@@ -232,7 +232,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void TwoSchedulesAreSavedAndLoadedInAnyOrder()
+    public void Two_schedules_are_saved_and_loaded_in_any_order()
     {
         static (Optimizer Optimizer, LearningRateScheduler One, LearningRateScheduler Two) Make()
         {
@@ -263,7 +263,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void ARateChangedByHandOnTheWayIsPartOfTheState()
+    public void A_rate_changed_by_hand_on_the_way_is_part_of_the_state()
     {
         Optimizer first = Optimizer(), second = Optimizer();
         LearningRateScheduler saved = new StepLR(first, 2, 0.5), resumed = new StepLR(second, 2, 0.5);
@@ -275,7 +275,7 @@ public sealed class SchedulerTests
 
     [Theory]
     [MemberData(nameof(Schedules))]
-    public void AStateOfAnEarlierVersionIsACountBesideTheOptimizersRates(string name)
+    public void A_state_of_an_earlier_version_is_a_count_beside_the_optimizers_rates(string name)
     {
         Optimizer first = Optimizer(), second = Optimizer();
         LearningRateScheduler saved = Create(name, first);
@@ -296,7 +296,7 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void ImpossibleCountsAndRatesAreRefused()
+    public void Impossible_counts_and_rates_are_refused()
     {
         Optimizer optimizer = Optimizer();
         var schedule = new CosineWithWarmup(optimizer, 2, 10);

@@ -41,7 +41,7 @@ public sealed class SmallSecondMomentTests
     [Theory]
     [InlineData(DType.Float32)]
     [InlineData(DType.Float64)]
-    public void CentredRmspropFollowsTheVarianceOfNearlyConstantGradients(DType dtype)
+    public void Centred_RMSprop_follows_the_variance_of_nearly_constant_gradients(DType dtype)
     {
         const double alpha = 0.99, eps = 1e-8, rate = 1e-2;
         var parameter = new Parameter(Tensor.Zeros([1], dtype));
@@ -66,7 +66,7 @@ public sealed class SmallSecondMomentTests
 
     [Theory]
     [MemberData(nameof(Dividing))]
-    public void WithoutEpsAZeroGradientIsNoStep(string name, DType dtype)
+    public void Without_eps_a_zero_gradient_is_no_step(string name, DType dtype)
     {
         foreach (double eps in new[] { 0, 1e-50, double.Epsilon })
         {
@@ -91,7 +91,7 @@ public sealed class SmallSecondMomentTests
 
     [Theory]
     [MemberData(nameof(Dividing))]
-    public void WithoutEpsTheSmallestGradientsGiveNoStepOrOneOfTheRightSize(string name, DType dtype)
+    public void Without_eps_the_smallest_gradients_give_no_step_or_one_of_the_right_size(string name, DType dtype)
     {
         double[] gradients = dtype == DType.Float32
             ? [1e-45, 1e-42, 1e-39, 1e-38, 1e-30, 1e-25, 1e-23, 3e-23, 1e-22, 3e-22, 8e-22, 1e-21, 1.2e-21, 3e-21,
@@ -123,7 +123,7 @@ public sealed class SmallSecondMomentTests
 
     [Theory]
     [MemberData(nameof(Dividing))]
-    public void ANaNInTheGradientStaysVisible(string name, DType dtype)
+    public void A_NaN_in_the_gradient_stays_visible(string name, DType dtype)
     {
         foreach (double eps in new[] { 0, 1e-8 })
         {

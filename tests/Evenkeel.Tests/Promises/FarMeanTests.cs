@@ -3,7 +3,6 @@ using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
-using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests.Promises;

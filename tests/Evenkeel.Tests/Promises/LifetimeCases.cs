@@ -1,5 +1,4 @@
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;

@@ -1,5 +1,4 @@
 using System.Reflection;
-using Evenkeel.Kernels;
 using Evenkeel.Random;
 using Evenkeel.Tests.Lab;
 using Xunit;

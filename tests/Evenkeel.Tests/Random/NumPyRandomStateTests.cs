@@ -48,7 +48,7 @@ public sealed class NumPyRandomStateTests
     [InlineData(231u, long.MinValue, long.MaxValue, new long[] { 5192648547598042288, 1553384067329055177, -1351960549198368058 })]
     [InlineData(114514u, long.MinValue, long.MaxValue, new long[] { 3463484527514139003, 3249817085897040631, -1353779763808622965 })]
     [InlineData(0u, long.MinValue, long.MaxValue, new long[] { 900450186894289455, 3969543146641149120, 1895649597198586619 })]
-    public void RandIntOfRanges(uint seed, long low, long high, long[] expected) =>
+    public void RandInt_of_ranges(uint seed, long low, long high, long[] expected) =>
         Assert.Equal(expected, new NumPyRandomState(seed).RandInt(low, high, expected.Length));
 
     [Theory]
@@ -65,7 +65,7 @@ public sealed class NumPyRandomStateTests
     [InlineData(231u, new[] { 3, 10, 5, 1, 11, 9, 8, 2, 6, 4, 0, 7 }, new[] { 50, 80, 60, 20, 30, 10, 40, 0, 70 }, 0xd24d20cdu)]
     [InlineData(114514u, new[] { 2, 11, 9, 10, 0, 8, 4, 1, 5, 6, 7, 3 }, new[] { 0, 10, 40, 50, 60, 20, 70, 80, 30 }, 0x0ca7d492u)]
     [InlineData(0u, new[] { 6, 11, 4, 10, 2, 8, 1, 7, 9, 3, 0, 5 }, new[] { 70, 20, 10, 40, 80, 60, 30, 0, 50 }, 0xd5eaacacu)]
-    public void PermutationAndShuffle(uint seed, int[] permutation, int[] shuffled, uint checksumOfPermutation5000)
+    public void Permutation_and_shuffle(uint seed, int[] permutation, int[] shuffled, uint checksumOfPermutation5000)
     {
         Assert.Equal(permutation, new NumPyRandomState(seed).Permutation(12));
         int[] values = [0, 10, 20, 30, 40, 50, 60, 70, 80];
@@ -83,7 +83,7 @@ public sealed class NumPyRandomStateTests
 
     [Theory]
     [MemberData(nameof(Mixed))]
-    public void MixedCallsConsumeWhatNumPyConsumes(uint seed, double[] expected)
+    public void Mixed_calls_consume_what_NumPy_consumes(uint seed, double[] expected)
     {
         var random = new NumPyRandomState(seed);
         var got = new List<double>();
@@ -104,7 +104,7 @@ public sealed class NumPyRandomStateTests
     }
 
     [Fact]
-    public void TheNotebookDrawsItsLabelsAfterItsData()
+    public void The_notebook_draws_its_labels_after_its_data()
     {
         // In[7] of the notebook: X = randn(2, 15), then y = randint(10, size=2).
         foreach ((uint seed, long[] labels) in new[] { (231u, new long[] { 7, 0 }), (114514u, [2, 4]) })
@@ -116,7 +116,7 @@ public sealed class NumPyRandomStateTests
     }
 
     [Fact]
-    public void SeedStartsOverAndDropsTheKeptNormal()
+    public void Seed_starts_over_and_drops_the_kept_normal()
     {
         var random = new NumPyRandomState(231);
         random.NextNormal();
@@ -125,7 +125,7 @@ public sealed class NumPyRandomStateTests
     }
 
     [Fact]
-    public void BadArgumentsAreRefused()
+    public void Bad_arguments_are_refused()
     {
         var random = new NumPyRandomState(0);
         Assert.Throws<ArgumentOutOfRangeException>(() => random.NextInt(0));

@@ -10,11 +10,11 @@ public sealed class PhiloxTests
     [InlineData(0ul, 0ul, 0ul, 0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u)]
     [InlineData(ulong.MaxValue, ulong.MaxValue, ulong.MaxValue, 0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu)]
     [InlineData(0x85a308d3243f6a88ul, 0x0370734413198a2eul, 0x299f31d0a4093822ul, 0xd16cfe09u, 0x94fdcceb, 0x5001e420u, 0x24126ea1u)]
-    public void KnownAnswers(ulong counterLow, ulong counterHigh, ulong key, uint w0, uint w1, uint w2, uint w3) =>
+    public void Known_answers(ulong counterLow, ulong counterHigh, ulong key, uint w0, uint w1, uint w2, uint w3) =>
         Assert.Equal((w0, w1, w2, w3), Philox.Block(counterLow, counterHigh, key));
 
     [Fact]
-    public void TheStreamIsTheBlocksInOrder()
+    public void The_stream_is_the_blocks_in_order()
     {
         var random = new Philox(0x0123456789ABCDEF);
         for (ulong block = 0; block < 3; block++)
@@ -25,7 +25,7 @@ public sealed class PhiloxTests
     }
 
     [Fact]
-    public void SplitsDependOnNamesOnly()
+    public void Splits_depend_on_names_only()
     {
         var parent = new Philox(7);
         ulong first = parent.Split("weights").NextUInt64();
@@ -38,7 +38,7 @@ public sealed class PhiloxTests
     }
 
     [Fact]
-    public void SplitsDiffer()
+    public void Splits_differ()
     {
         var seen = new HashSet<ulong>();
         foreach (ulong seed in new ulong[] { 0, 1, ulong.MaxValue })
@@ -50,7 +50,7 @@ public sealed class PhiloxTests
     }
 
     [Fact]
-    public void GoldenValuesDoNotChange()
+    public void Golden_values_do_not_change()
     {
         // Pins the derived streams and the normal numbers: a change breaks every saved seed.
         var random = new Philox(42, "golden/values");
@@ -60,7 +60,7 @@ public sealed class PhiloxTests
     }
 
     [Fact]
-    public void NormalNumbersAreNormal()
+    public void Normal_numbers_are_normal()
     {
         const int Count = 400_000;
         var values = new double[Count];
@@ -76,7 +76,7 @@ public sealed class PhiloxTests
     }
 
     [Fact]
-    public void UniformNumbersFillTheirRange()
+    public void Uniform_numbers_fill_their_range()
     {
         var random = new Philox(2);
         var floats = new float[100_000];
@@ -91,7 +91,7 @@ public sealed class PhiloxTests
     }
 
     [Fact]
-    public void IntegersAreUnbiasedAndInRange()
+    public void Integers_are_unbiased_and_in_range()
     {
         var random = new Philox(3);
         var counts = new int[7];
@@ -107,7 +107,7 @@ public sealed class PhiloxTests
     }
 
     [Fact]
-    public void PermutationsArePermutations()
+    public void Permutations_are_permutations()
     {
         var random = new Philox(4);
         for (int n = 0; n < 50; n++) Assert.Equal(Enumerable.Range(0, n), random.Permutation(n).Order());
@@ -118,7 +118,7 @@ public sealed class PhiloxTests
     }
 
     [Fact]
-    public void EmptyNamesAreRefused()
+    public void Empty_names_are_refused()
     {
         Assert.Throws<ArgumentException>(() => new Philox(1).Split(""));
         Assert.Throws<ArgumentException>(() => new Philox(1, "a//b"));

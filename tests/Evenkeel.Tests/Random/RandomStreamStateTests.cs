@@ -9,7 +9,7 @@ public sealed class RandomStreamStateTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void ARestoredStreamContinuesWithTheSameBits(string kind)
+    public void A_restored_stream_continues_with_the_same_bits(string kind)
     {
         // Every position inside a block, with and without a kept normal number, and across the twister's 624 words.
         for (int warmUp = 0; warmUp < 1300; warmUp += warmUp < 20 ? 1 : 41)
@@ -33,7 +33,7 @@ public sealed class RandomStreamStateTests
     [Theory]
     [InlineData(Philox.Kind)]
     [InlineData(NumPyRandomState.Kind)]
-    public void BulkGivesWhatSingleCallsGive(string kind)
+    public void Bulk_gives_what_single_calls_give(string kind)
     {
         var doubles = new double[77];
         var floats = new float[77];
@@ -50,7 +50,7 @@ public sealed class RandomStreamStateTests
     }
 
     [Fact]
-    public void AStateOfAnotherKindIsRefused()
+    public void A_state_of_another_kind_is_refused()
     {
         ArgumentException error = Assert.Throws<ArgumentException>(() => new Philox(1).State = new NumPyRandomState(1).State);
         Assert.StartsWith("Philox: expected a state of kind \"philox4x32-10\", got \"numpy-mt19937\".", error.Message, StringComparison.Ordinal);
@@ -60,7 +60,7 @@ public sealed class RandomStreamStateTests
     }
 
     [Fact]
-    public void ADamagedStateIsRefused()
+    public void A_damaged_state_is_refused()
     {
         Assert.Throws<ArgumentException>(() => new RandomStreamState(Philox.Kind, [1, 2]).CreateStream());
         Assert.Throws<ArgumentException>(() => new RandomStreamState(Philox.Kind, [1, 2, 3, 5, 0, 0]).CreateStream());

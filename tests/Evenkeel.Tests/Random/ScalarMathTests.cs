@@ -8,7 +8,7 @@ public sealed class ScalarMathTests
 {
     // The checksums are of correctly rounded logarithms, computed with 45 decimal digits by Python's decimal module.
     [Fact]
-    public void LogIsCorrectlyRoundedOverTheUnitInterval()
+    public void Log_is_correctly_rounded_over_the_unit_interval()
     {
         var values = new double[20000];
         for (int i = 0; i < values.Length; i++) values[i] = ScalarMath.Log((i + 1) / 20001.0);
@@ -16,7 +16,7 @@ public sealed class ScalarMathTests
     }
 
     [Fact]
-    public void LogIsCorrectlyRoundedNearOne()
+    public void Log_is_correctly_rounded_near_one()
     {
         var values = new double[2001];
         for (int i = 0; i < values.Length; i++) values[i] = ScalarMath.Log(1.0 + (i - 1000) * Math.ScaleB(1.0, -40));
@@ -40,10 +40,10 @@ public sealed class ScalarMathTests
     [InlineData(-1.0, double.NaN)]
     [InlineData(double.NaN, double.NaN)]
     [InlineData(double.NegativeInfinity, double.NaN)]
-    public void LogOfSpecialValues(double x, double expected) => Assert.Equal(expected, ScalarMath.Log(x));
+    public void Log_of_special_values(double x, double expected) => Assert.Equal(expected, ScalarMath.Log(x));
 
     [Fact]
-    public void SineAndCosineAreWithinOneUnitInTheLastPlace()
+    public void Sine_and_cosine_are_within_one_unit_in_the_last_place()
     {
         double worst = 0;
         for (int i = 0; i <= 100000; i++)
@@ -58,7 +58,7 @@ public sealed class ScalarMathTests
     }
 
     [Fact]
-    public void SineAndCosineOfQuartersAreExact()
+    public void Sine_and_cosine_of_quarters_are_exact()
     {
         Assert.Equal((0.0, 1.0), ScalarMath.SinCosTurns(0));
         Assert.Equal((1.0, 0.0), ScalarMath.SinCosTurns(0.25));

@@ -20,7 +20,7 @@ public sealed class TorchGeneratorTests
     [InlineData(1ul, 0x7eae45b0u, 0x921a0aceu, 0x36e6d9c4u, 0x93795017u, 0x9f6d07c0u, 0x94b9dd9bu)]
     [InlineData(231ul, 0xee81bba6u, 0x3fa214abu, 0x98ce8516u, 0x6e7bead2u, 0xae42c734u, 0xa591084bu)]
     [InlineData(4294967295ul, 0x3f37dc22u, 0xb44e90efu, 0x6e6be9e1u, 0xa0531449u, 0xd744a5bcu, 0x8f38c605u)]
-    public void UniformNumbersAndIntegersAreTorchsBits(ulong seed, uint rand, uint randDouble, uint uniform, uint uniformDouble, uint permutation, uint integers)
+    public void Uniform_numbers_and_integers_are_Torchs_bits(ulong seed, uint rand, uint randDouble, uint uniform, uint uniformDouble, uint permutation, uint integers)
     {
         Assert.Equal(rand, Draw<float>(seed, static (random, values) => random.Fill(values)));
         Assert.Equal(randDouble, Draw<double>(seed, static (random, values) => random.Fill(values)));
@@ -48,7 +48,7 @@ public sealed class TorchGeneratorTests
 
     [Theory]
     [MemberData(nameof(Floats))]
-    public void NormalFloatsOfAnySize(ulong seed, float[] last, float[] middle, double after)
+    public void Normal_floats_of_any_size(ulong seed, float[] last, float[] middle, double after)
     {
         TorchGenerator random = new(seed), shifted = new(seed);
         for (int i = 0; i < s_sizes.Length; i++)
@@ -67,7 +67,7 @@ public sealed class TorchGeneratorTests
 
     [Theory]
     [MemberData(nameof(Doubles))]
-    public void NormalDoublesOfAnySize(ulong seed, double[] last, double[] middle, double after)
+    public void Normal_doubles_of_any_size(ulong seed, double[] last, double[] middle, double after)
     {
         TorchGenerator random = new(seed), shifted = new(seed);
         for (int i = 0; i < s_sizes.Length; i++)
@@ -85,7 +85,7 @@ public sealed class TorchGeneratorTests
     [Theory]
     [InlineData(1ul, new[] { 0.6613521575927734, 0.266924113035202, 0.06167725846171379, 0.5695084929466248, 0.4387779235839844, 0.6213173286854216, 0.8590085906714707, 3, 1, 2, 4, 0, 0.7055922746658325, -1.194824457168579, 6, 4, 3, 0.19152683168289042, -0.18600109219551086, -0.6446393132209778, 382386, 565490123064, 4114104208, 0.02502315863966942 })]
     [InlineData(7ul, new[] { -0.1467950940132141, 0.7861412763595581, 0.9468216300010681, 0.36531615257263184, 0.8512683510780334, -1.1143440212610307, 0.4457424104093978, 2, 3, 0, 1, 4, -0.7068324685096741, 0.021201377734541893, 5, 1, 8, 0.7458496408158991, -0.4375407099723816, -2.1085333824157715, 415161, 402026626430, 1599380055, -0.36019381880760193 })]
-    public void MixedCallsConsumeWhatTorchConsumes(ulong seed, double[] expected)
+    public void Mixed_calls_consume_what_Torch_consumes(ulong seed, double[] expected)
     {
         var random = new TorchGenerator(seed);
         var got = new List<double>();
@@ -120,7 +120,7 @@ public sealed class TorchGeneratorTests
     }
 
     [Fact]
-    public void OnlyTheLower32BitsOfTheSeedCount()
+    public void Only_the_lower_32_bits_of_the_seed_count()
     {
         Assert.Equal(new TorchGenerator(3).NextUInt32(), new TorchGenerator((1UL << 40) + 3).NextUInt32());
         var random = new TorchGenerator(1);
@@ -131,7 +131,7 @@ public sealed class TorchGeneratorTests
     }
 
     [Fact]
-    public void BadArgumentsAreRefused()
+    public void Bad_arguments_are_refused()
     {
         var random = new TorchGenerator(0);
         Assert.Throws<ArgumentOutOfRangeException>(() => random.NextInt(0));

@@ -10,7 +10,7 @@ public sealed class AtomicFileTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void WritesAndReplaces()
+    public void Writes_and_replaces()
     {
         string path = _folder.File("result.json");
         AtomicFile.WriteText(path, "first, longer");
@@ -20,7 +20,7 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void AFailureLeavesTheOldFileAndNothingElse()
+    public void A_failure_leaves_the_old_file_and_nothing_else()
     {
         string path = _folder.File("model.safetensors");
         AtomicFile.WriteText(path, "old");
@@ -42,7 +42,7 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void ARealFullDeviceIsReported()
+    public void A_real_full_device_is_reported()
     {
         Assert.SkipUnless(File.Exists("/dev/full"), "there is no /dev/full here");
         string path = _folder.File("model.safetensors");
@@ -60,7 +60,7 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void MissingFoldersAndFoldersAreNamed()
+    public void Missing_folders_and_folders_are_named()
     {
         Assert.Contains("does not exist. Create it first", Assert.Throws<DirectoryNotFoundException>(() => AtomicFile.WriteText(_folder.File("no/such.txt"), "")).Message, StringComparison.Ordinal);
         Assert.Contains("got the folder", Assert.Throws<IOException>(() => AtomicFile.WriteText(_folder.Path, "")).Message, StringComparison.Ordinal);
@@ -68,7 +68,7 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
-    public void ALinkStaysALink()
+    public void A_link_stays_a_link()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "links need rights there");
         AtomicFile.WriteText(_folder.File("target"), "old");

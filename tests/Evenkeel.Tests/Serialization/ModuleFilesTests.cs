@@ -18,7 +18,7 @@ public sealed class ModuleFilesTests : IDisposable
     }
 
     [Fact]
-    public void AModelComesBackBitForBit()
+    public void A_model_comes_back_bit_for_bit()
     {
         Sequential first = Network(1), second = Network(2);
         var norm = (BatchNorm1d)first[1];
@@ -39,7 +39,7 @@ public sealed class ModuleFilesTests : IDisposable
     }
 
     [Fact]
-    public void AFlippedByteIsNoticedAndAFileWithoutAChecksumIsRead()
+    public void A_flipped_byte_is_noticed_and_a_file_without_a_checksum_is_read()
     {
         string path = _folder.File("model.safetensors");
         Sequential network = Network(1);
@@ -59,7 +59,7 @@ public sealed class ModuleFilesTests : IDisposable
     }
 
     [Fact]
-    public void AnotherModelsFileIsRefusedOrReported()
+    public void Another_models_file_is_refused_or_reported()
     {
         new Linear(4, 3).Save(_folder.File("linear.safetensors"));
         Sequential network = Network(1);

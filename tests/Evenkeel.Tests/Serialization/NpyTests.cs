@@ -22,7 +22,7 @@ public sealed class NpyTests
     }
 
     [Fact]
-    public void RoundTripsBitForBit()
+    public void Round_trips_bit_for_bit()
     {
         foreach (Tensor tensor in new[] { Tensor.From(new float[,] { { 1, float.NaN, -0f }, { 3, 4, 5 } }), Tensor.From(Math.PI), Tensor.From([7L], []), Tensor.Zeros([2, 0, 3]) })
         {
@@ -33,7 +33,7 @@ public sealed class NpyTests
     }
 
     [Fact]
-    public void WritesWhatNumPyWrites()
+    public void Writes_what_NumPy_writes()
     {
         // numpy.save of numpy.array([1, 2], '<f4'), version 1.0.
         byte[] expected = [0x93, .. "NUMPY"u8, 1, 0, 0x76, 0, .. Encoding.ASCII.GetBytes("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }".PadRight(0x75) + "\n"), 0, 0, 0x80, 0x3F, 0, 0, 0, 0x40];
@@ -41,7 +41,7 @@ public sealed class NpyTests
     }
 
     [Fact]
-    public void ReadsVersionTwoAndOtherSpacing()
+    public void Reads_version_two_and_other_spacing()
     {
         Assert.Equal([1f], Read(File("{'shape':(1,),'fortran_order':True,'descr':'<f4'}\n", 2, 0, 0, 0x80, 0x3F)).ToArray<float>());
         Assert.Equal(0, Read(File("{'shape': (), 'fortran_order': False, 'descr': \"<f4\", }\n", 1, 0, 0, 0x80, 0x3F)).Shape.Rank);
@@ -119,7 +119,7 @@ public sealed class NpyTests
 
     [Theory]
     [MemberData(nameof(BadFiles), DisableDiscoveryEnumeration = true)]
-    public void BadFilesAreRefusedInWords(string message, byte[] bytes)
+    public void Bad_files_are_refused_in_words(string message, byte[] bytes)
     {
         var exception = Assert.Throws<InvalidDataException>(() => Read(bytes));
         Assert.StartsWith("Npy \"test\": expected ", exception.Message, StringComparison.Ordinal);
@@ -127,7 +127,7 @@ public sealed class NpyTests
     }
 
     [Fact]
-    public void EveryTruncationIsRefused()
+    public void Every_truncation_is_refused()
     {
         byte[] bytes = Written(Tensor.Ones([3, 5]));
         for (int length = 0; length < bytes.Length; length++) Assert.Throws<InvalidDataException>(() => Read(bytes[..length]));

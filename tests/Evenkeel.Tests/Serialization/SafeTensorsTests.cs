@@ -44,7 +44,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void RoundTripsBitForBitInOrder()
+    public void Round_trips_bit_for_bit_in_order()
     {
         TensorArchive archive = Mixed();
         string path = _folder.File("x.safetensors");
@@ -65,7 +65,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void EveryTensorIsAligned()
+    public void Every_tensor_is_aligned()
     {
         byte[] bytes = Written(Mixed());
         long header = BinaryPrimitives.ReadInt64LittleEndian(bytes);
@@ -77,7 +77,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void ReadsAFileWrittenByHand()
+    public void Reads_a_file_written_by_hand()
     {
         TensorArchive read = Read(Bytes(
             "{\"__metadata__\":{\"format\":\"pt\"},\"bn.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]},\"bn.num_batches_tracked\":{\"data_offsets\":[0,8],\"shape\":[],\"dtype\":\"I64\"}}   ",
@@ -88,7 +88,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void HalfPrecisionBecomesSingleWithoutLoss()
+    public void Half_precision_becomes_single_without_loss()
     {
         TensorArchive read = Read(Bytes("{\"h\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[4,6]}}", 0x00, 0x3E, 0x01, 0x00, 0xC0, 0xBF));
         Assert.Equal([1.5f, 5.9604645e-8f], read.Tensor("h").ToArray<float>());
@@ -96,7 +96,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void AnEmptyFileIsFine()
+    public void An_empty_file_is_fine()
     {
         Assert.Empty(Read(Bytes("{}")).Names);
         Assert.Empty(Read(Written(new TensorArchive())).Names);
@@ -146,7 +146,7 @@ public sealed class SafeTensorsTests : IDisposable
 
     [Theory]
     [MemberData(nameof(BadFiles), DisableDiscoveryEnumeration = true)]
-    public void BadFilesAreRefusedInWords(string what, string message, byte[] bytes)
+    public void Bad_files_are_refused_in_words(string what, string message, byte[] bytes)
     {
         var exception = Assert.Throws<InvalidDataException>(() => Read(bytes));
         Assert.StartsWith("SafeTensors \"test\": expected ", exception.Message, StringComparison.Ordinal);
@@ -221,7 +221,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void EveryTruncationIsRefused()
+    public void Every_truncation_is_refused()
     {
         byte[] bytes = Written(Mixed());
         for (int length = 0; length < bytes.Length; length++)
@@ -229,7 +229,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void NoChangedByteBreaksTheReader()
+    public void No_changed_byte_breaks_the_reader()
     {
         byte[] bytes = Written(Mixed());
         int header = (int)BinaryPrimitives.ReadInt64LittleEndian(bytes);
@@ -252,7 +252,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void ArchivesCheckNames()
+    public void Archives_check_names()
     {
         var archive = Mixed();
         Assert.Throws<ArgumentException>(() => archive.Add("b", Tensor.Scalar(1)));
@@ -264,7 +264,7 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void AStreamThatFailsHalfWayLeavesTheOldFile()
+    public void A_stream_that_fails_half_way_leaves_the_old_file()
     {
         string path = _folder.File("x.safetensors");
         SafeTensors.Write(path, Mixed());

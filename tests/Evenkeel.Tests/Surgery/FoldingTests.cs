@@ -1,4 +1,3 @@
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Surgery;

@@ -5,7 +5,7 @@ namespace Evenkeel.Tests;
 public sealed class TensorTests
 {
     [Fact]
-    public void MoreThanTwoGigabytesAreRefusedWithTheLimit()
+    public void More_than_two_gigabytes_are_refused_with_the_limit()
     {
         Assert.StartsWith(
             "Tensor: expected at most 2147483463 bytes (2 GB), got 2400000000 for Float32 of shape (600000000).",
@@ -16,7 +16,7 @@ public sealed class TensorTests
     }
 
     [Fact]
-    public void AnArrayWithoutElementsIsAnEmptyMatrix()
+    public void An_array_without_elements_is_an_empty_matrix()
     {
         Assert.Equal(new Shape([0, 3]), Tensor.From(new float[0, 3]).Shape);
         Assert.Equal(new Shape([2, 0]), Tensor.From(new double[2, 0]).Shape);
@@ -24,7 +24,7 @@ public sealed class TensorTests
     }
 
     [Fact]
-    public void TheDefaultShapeIsAScalars()
+    public void The_default_shape_is_a_scalars()
     {
         Assert.Equal(new Shape([]), default);
         Assert.Equal(1, default(Shape).Count);

@@ -19,7 +19,7 @@ public sealed class ReplicasTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(5)]
-    public void PartsWithPooledStatisticsAreTheOneLargeBatch(int count)
+    public void Parts_with_pooled_statistics_are_the_one_large_batch(int count)
     {
         Sequential model = Network(DType.Float64), whole = Network(DType.Float64);
         using var replicas = new Replicas(model, count, poolBatchStatistics: true);
@@ -35,7 +35,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void PartsOfAnySizeCountByTheirSamples()
+    public void Parts_of_any_size_count_by_their_samples()
     {
         Sequential model = Network(DType.Float64), whole = Network(DType.Float64);
         (Tensor inputs, Tensor targets) = Data(9, 1, DType.Float64);
@@ -48,7 +48,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void Float32PartsComeAsNearAsFloat32Does()
+    public void Float32_parts_come_as_near_as_Float32_does()
     {
         Sequential model = Network(DType.Float32), whole = Network(DType.Float32);
         (Tensor inputs, Tensor targets) = Data(16, 2, DType.Float32);
@@ -58,7 +58,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void OneCutGivesTheSameBitsEveryTime()
+    public void One_cut_gives_the_same_bits_every_time()
     {
         float[] Run()
         {
@@ -74,7 +74,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void GradientsAddUpOverSteps()
+    public void Gradients_add_up_over_steps()
     {
         Sequential model = Network(DType.Float64, norm: false), whole = Network(DType.Float64, norm: false);
         using var replicas = new Replicas(model, 2);
@@ -89,7 +89,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void WithoutPoolingTheModelKeepsTheStatisticsOfTheFirstPart()
+    public void Without_pooling_the_model_keeps_the_statistics_of_the_first_part()
     {
         Sequential model = Network(DType.Float64), first = Network(DType.Float64);
         (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float64);
@@ -100,7 +100,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void ALossThatIsNotFiniteLeavesNoTrace()
+    public void A_loss_that_is_not_finite_leaves_no_trace()
     {
         Sequential model = Network(DType.Float32);
         (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
@@ -114,7 +114,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void ARejectedStepLeavesNoTraceInTheStatistics()
+    public void A_rejected_step_leaves_no_trace_in_the_statistics()
     {
         Sequential model = Network(DType.Float32);
         (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
@@ -126,7 +126,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void WhatAPartThrowsReachesTheCallerAndTheNextBatchRuns()
+    public void What_a_part_throws_reaches_the_caller_and_the_next_batch_runs()
     {
         Sequential model = Network(DType.Float32);
         (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
@@ -141,7 +141,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void ABatchInTheMiddleOfAnotherIsRefusedBeforeItTouchesIt()
+    public void A_batch_in_the_middle_of_another_is_refused_before_it_touches_it()
     {
         Sequential model = Network(DType.Float32);
         (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
@@ -157,7 +157,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void ABatchOfAPassThatIsOverIsRefused()
+    public void A_batch_of_a_pass_that_is_over_is_refused()
     {
         (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
         var tape = new Tape();
@@ -168,7 +168,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void TheReplicasFollowTheModel()
+    public void The_replicas_follow_the_model()
     {
         Sequential model = Network(DType.Float32), whole = Network(DType.Float64);
         using var replicas = new Replicas(model, 2, poolBatchStatistics: true);
@@ -187,7 +187,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void PicturesOfSeveralSizesMakeOneBatch()
+    public void Pictures_of_several_sizes_make_one_batch()
     {
         var model = new Sequential(new Conv2d(1, 3, 3), new BatchNorm2d(3), new ReLU(), new AdaptiveAvgPool2d(1), new Flatten(), new Linear(3, 2));
         model.Initialize(Init.KaimingNormal, seed: 4);
@@ -204,7 +204,7 @@ public sealed class ReplicasTests
     }
 
     [Fact]
-    public void PartsThatDoNotFitAreRefused()
+    public void Parts_that_do_not_fit_are_refused()
     {
         Sequential model = Network(DType.Float32);
         using var replicas = new Replicas(model, 2);

@@ -55,7 +55,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void TheNotebooksOrderOfDrawsAndChecksIsKept()
+    public void The_notebooks_order_of_draws_and_checks_is_kept()
     {
         var stream = new RecordingStream();
         Trainer trainer = Create(Cs231n.Training(stream, epochs: 2, batchSize: 30), o => (o.TrainSamples, o.ValidationSamples) = (50, 10));
@@ -71,7 +71,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void AccuracyDrawsNothingWhereTheSetIsNotLargerThanTheSample()
+    public void Accuracy_draws_nothing_where_the_set_is_not_larger_than_the_sample()
     {
         var stream = new RecordingStream();
         Trainer trainer = Create(Cs231n.Training(stream, epochs: 1, batchSize: 50), static o => o.TrainSamples = 100);
@@ -80,7 +80,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ABatchLargerThanTheSetMakesOneIterationAnEpoch()
+    public void A_batch_larger_than_the_set_makes_one_iteration_an_epoch()
     {
         Trainer trainer = Create(Cs231n.Training(new NumPyRandomState(1), epochs: 3, batchSize: 500));
         History history = trainer.Fit(Samples(60, 1), Samples(40, 2));
@@ -89,7 +89,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ShuffledEpochsVisitEverySampleOnce()
+    public void Shuffled_epochs_visit_every_sample_once()
     {
         var data = new CountingSet(Samples(60, 1));
         Trainer trainer = Create(new TrainerOptions { Epochs = 2, BatchSize = 20, TrainSamples = 1 });
@@ -103,7 +103,7 @@ public sealed class TrainerTests : IDisposable
     [InlineData(61, LastBatch.Drop, "20 20", "61 samples in 3 batches of 20; 1 left out")]
     [InlineData(61, LastBatch.Merge, "20 21", "61 samples in 3 batches of 20, the last of 21")]
     [InlineData(62, LastBatch.Error, "20 2", "62 samples in 4 batches of 20, the last of 2")]
-    public void TheLastBatchFollowsItsPolicy(int samples, LastBatch policy, string sizes, string plan)
+    public void The_last_batch_follows_its_policy(int samples, LastBatch policy, string sizes, string plan)
     {
         var data = new CountingSet(Samples(samples, 1));
         Trainer trainer = Create(new TrainerOptions { Epochs = 2, BatchSize = 20, TrainSamples = 1, LastBatch = policy });
@@ -135,7 +135,7 @@ public sealed class TrainerTests : IDisposable
         new DataLoader(Samples(61, 1), 20).Plan, Create(new TrainerOptions { BatchSize = 20 }).Plan(Samples(61, 1)));
 
     [Fact]
-    public void ASingleSampleLeftOverIsRefusedBeforeTheFirstStep()
+    public void A_single_sample_left_over_is_refused_before_the_first_step()
     {
         Trainer trainer = Create(new TrainerOptions { BatchSize = 20, LastBatch = LastBatch.Error });
         Assert.Contains("single sample", Assert.Throws<ArgumentException>(() => trainer.Fit(Samples(61, 1), Samples(10, 2))).Message, StringComparison.Ordinal);
@@ -143,7 +143,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ACheckpointOfAnotherLastBatchIsRefused()
+    public void A_checkpoint_of_another_last_batch_is_refused()
     {
         string path = Path.Combine(_folder, "last.safetensors");
         Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1, LastBatch = LastBatch.Drop });
@@ -154,7 +154,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ASetThatChangesIsToldTheEpoch()
+    public void A_set_that_changes_is_told_the_epoch()
     {
         var data = new EpochSet(Samples(40, 1));
         Create(new TrainerOptions { Epochs = 3, BatchSize = 20, TrainSamples = 1 }).Fit(data, Samples(10, 2));
@@ -162,7 +162,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ATrainingIsThePlainLoop()
+    public void A_training_is_the_plain_loop()
     {
         TensorDataset training = Samples(200, 1), validation = Samples(40, 2);
         Trainer trainer = Create(Cs231n.Training(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
@@ -190,7 +190,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ATruncatedCheckpointChangesNothing()
+    public void A_truncated_checkpoint_changes_nothing()
     {
         string path = Path.Combine(_folder, "cut.safetensors");
         Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
@@ -204,7 +204,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ItLearns()
+    public void It_learns()
     {
         Trainer trainer = Create(new TrainerOptions { Epochs = 15, BatchSize = 25 });
         History history = trainer.Fit(Samples(500, 1), Samples(200, 2));
@@ -214,7 +214,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void TheBestModelIncludesTheRunningStatistics()
+    public void The_best_model_includes_the_running_statistics()
     {
         Trainer trainer = Create(new TrainerOptions { Epochs = 12, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
         TensorDataset validation = Samples(200, 2);
@@ -229,7 +229,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ThePenaltyIsThatOfTheNotebook()
+    public void The_penalty_is_that_of_the_notebook()
     {
         // 0.5·reg·ΣW² over matrices has the gradient reg·W: SGD's weight decay on parameters of rank 2.
         string Train(double l2, double decay, out History history)
@@ -248,7 +248,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void LearningRatesDecayAtTheEndOfAnEpochAndSchedulesStep()
+    public void Learning_rates_decay_at_the_end_of_an_epoch_and_schedules_step()
     {
         Module model = Model(DType.Float32, 0);
         var optimizer = new SGD(model.Parameters(), 1e-3);
@@ -265,7 +265,7 @@ public sealed class TrainerTests : IDisposable
     [Theory]
     [InlineData(Sampling.Shuffled, DType.Float32)]
     [InlineData(Sampling.WithReplacement, DType.Float64)]
-    public void AResumedRunEndsWithTheBitsOfAnUninterruptedOne(Sampling sampling, DType dtype)
+    public void A_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(Sampling sampling, DType dtype)
     {
         Trainer Make(int epochs, IRandomStream random) => CreateFull(dtype, new TrainerOptions
         {
@@ -367,7 +367,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ACancelledRunSavesItsLastStateAndResumesWithinTheEpoch()
+    public void A_cancelled_run_saves_its_last_state_and_resumes_within_the_epoch()
     {
         TensorDataset training = Samples(200, 1), validation = Samples(60, 2);
         TrainerOptions Options(string? path) => new() { Epochs = 4, BatchSize = 20, Seed = 3, ReportEvery = 1, CheckpointPath = path };
@@ -396,7 +396,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ACheckpointThatDoesNotFitChangesNothing()
+    public void A_checkpoint_that_does_not_fit_changes_nothing()
     {
         string path = Path.Combine(_folder, "a.safetensors");
         Trainer saved = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
@@ -413,7 +413,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void DivergenceNamesTheFirstLayerThatProducedIt()
+    public void Divergence_names_the_first_layer_that_produced_it()
     {
         var model = new Sequential(new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new ReLU(), new Linear(8, 4));
         var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50, Sampling = Sampling.WithReplacement });
@@ -426,7 +426,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void AStepThatIsBrokenOffHalfWayLeavesNoTrace()
+    public void A_step_that_is_broken_off_half_way_leaves_no_trace()
     {
         var norm = new GhostBatchNorm1d(8, 20);
         var model = new Sequential(new Linear(Features, 8), norm, new ReLU(), new Linear(8, 4));
@@ -453,7 +453,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ADataSetThatFailsTakesNothingBackOfTheStepBefore()
+    public void A_data_set_that_fails_takes_nothing_back_of_the_step_before()
     {
         var norm = new BatchNorm1d(8);
         var model = new Sequential(new Linear(Features, 8), norm, new Linear(8, 4));
@@ -463,7 +463,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void DivergenceNamesInputsAndSpoiltWeights()
+    public void Divergence_names_inputs_and_spoilt_weights()
     {
         float[] values = Samples(100, 1).Inputs().ToArray<float>();
         values[7] = float.PositiveInfinity;
@@ -480,7 +480,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void DivergenceMayEndTheRunOrSkipTheBatch()
+    public void Divergence_may_end_the_run_or_skip_the_batch()
     {
         Module model = new Sequential(new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new Linear(8, 4));
         var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50, NonFiniteLoss = NonFiniteLoss.EndRun });
@@ -501,7 +501,7 @@ public sealed class TrainerTests : IDisposable
     [Theory]
     [InlineData(null, DType.Float32)]
     [InlineData(1.0, DType.Float64)]
-    public void AFiniteLossWithAnInfiniteGradientLeavesTheWeightsAlone(double? maxGradientNorm, DType dtype)
+    public void A_finite_loss_with_an_infinite_gradient_leaves_the_weights_alone(double? maxGradientNorm, DType dtype)
     {
         Module model = Build();
         string before = WeightsHash.Of(model);
@@ -538,7 +538,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void AnUpdateOfStatisticsThatWasSkippedIsReportedThoughTheLossIsFinite()
+    public void An_update_of_statistics_that_was_skipped_is_reported_though_the_loss_is_finite()
     {
         var notes = new List<string?>();
         var model = new Sequential(new SideNorm(), new Linear(Features, 4));
@@ -550,7 +550,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void LookingForTheLayerCountsNoBatchTwice()
+    public void Looking_for_the_layer_counts_no_batch_twice()
     {
         var model = new Sequential(new Breaks(fromCall: 1), new BatchNorm1d(Features), new Linear(Features, 4));
         var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 100 });
@@ -563,7 +563,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ALaterFitForgetsAnEarlierDivergence()
+    public void A_later_fit_forgets_an_earlier_divergence()
     {
         var model = new Sequential(new Linear(Features, 4), new Breaks(fromCall: 2, toCall: 2));
         var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 25, NonFiniteLoss = NonFiniteLoss.EndRun });
@@ -575,7 +575,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void WeightsLoadedAfterATrainingAreKeptByTheNext()
+    public void Weights_loaded_after_a_training_are_kept_by_the_next()
     {
         Trainer trainer = Create(new TrainerOptions { Epochs = 6, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
         trainer.Fit(Samples(100, 1), Samples(100, 2));
@@ -592,7 +592,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void AFlippedByteIsNoticed()
+    public void A_flipped_byte_is_noticed()
     {
         string path = Path.Combine(_folder, "flipped.safetensors");
         Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
@@ -613,7 +613,7 @@ public sealed class TrainerTests : IDisposable
     [InlineData(2, -1)]
     [InlineData(3, 99)]
     [InlineData(4, -5)]
-    public void CountsThatCanNotBeAreRefused(int index, long value)
+    public void Counts_that_can_not_be_are_refused(int index, long value)
     {
         string path = Path.Combine(_folder, "counts.safetensors");
         Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 50 });
@@ -627,7 +627,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void AScheduleOfAnotherKindOrOfOtherSettingsIsNotResumed()
+    public void A_schedule_of_another_kind_or_of_other_settings_is_not_resumed()
     {
         string path = Path.Combine(_folder, "schedule.safetensors");
         Trainer saved = CreateScheduled(static o => new CosineWithWarmup(o, 2, 10));
@@ -658,7 +658,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void AScheduleOfAnotherOptimizerIsRefused()
+    public void A_schedule_of_another_optimizer_is_refused()
     {
         Sequential model = Model(DType.Float32, 0);
         var options = new TrainerOptions { Scheduler = new StepLR(new SGD(model.Parameters()), 2) };
@@ -669,7 +669,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ACheckpointOfAnEarlierVersionIsResumedWithTheSameBits()
+    public void A_checkpoint_of_an_earlier_version_is_resumed_with_the_same_bits()
     {
         string path = Path.Combine(_folder, "now.safetensors"), earlier = Path.Combine(_folder, "earlier.safetensors");
         TensorDataset training = Samples(100, 1), validation = Samples(40, 2);
@@ -706,7 +706,7 @@ public sealed class TrainerTests : IDisposable
     [InlineData("scheduler.StepLR.rates", -1, "expected a finite number of 0 or more, got -1")]
     [InlineData("trainer.best_accuracy", double.NaN, "expected accuracies from 0 to 1")]
     [InlineData("trainer.validation_accuracies", 1.5, "expected accuracies from 0 to 1")]
-    public void ACheckpointWithImpossibleNumbersChangesNothing(string key, double value, string problem)
+    public void A_checkpoint_with_impossible_numbers_changes_nothing(string key, double value, string problem)
     {
         string path = Path.Combine(_folder, "impossible.safetensors");
         Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 50 });
@@ -733,7 +733,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ARunOfOtherSettingsIsNotResumed()
+    public void A_run_of_other_settings_is_not_resumed()
     {
         string path = Path.Combine(_folder, "settings.safetensors");
         TrainerOptions Options() => new() { Epochs = 2, BatchSize = 20, Seed = 3 };
@@ -766,7 +766,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void ASteadyStepAllocatesLittleAndNoSlabGrows()
+    public void A_steady_step_allocates_little_and_no_slab_grows()
     {
         const int steps = 60;
         // The last hidden layers of the notebook's six-layer net, with a norm each.
@@ -804,7 +804,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void TheBitsAreTheSameForAnyNumberOfThreads()
+    public void The_bits_are_the_same_for_any_number_of_threads()
     {
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         var hashes = new HashSet<string>();
@@ -820,7 +820,7 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void OptionsOutOfRangeAreRefused()
+    public void Options_out_of_range_are_refused()
     {
         foreach (Action<TrainerOptions> change in new Action<TrainerOptions>[] { o => o.Epochs = 0, o => o.BatchSize = 0, o => o.TrainSamples = 0, o => o.L2 = -1, o => o.LearningRateDecay = double.NaN, o => o.MaxGradientNorm = -1, o => o.ReportEvery = 0 })
             Assert.Throws<ArgumentException>(() => Create(new TrainerOptions(), change));

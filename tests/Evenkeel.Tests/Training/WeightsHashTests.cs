@@ -7,7 +7,7 @@ namespace Evenkeel.Tests.Training;
 public sealed class WeightsHashTests
 {
     [Fact]
-    public void EveryBitOfWeightsAndStatisticsCounts()
+    public void Every_bit_of_weights_and_statistics_counts()
     {
         var model = new Sequential(new Linear(3, 2), new BatchNorm1d(2));
         foreach (Parameter parameter in model.Parameters()) parameter.Value.Fill(0.5);
@@ -26,7 +26,7 @@ public sealed class WeightsHashTests
     }
 
     [Fact]
-    public void SeveralModelsAndTensorsMakeOneHashInTheirOrder()
+    public void Several_models_and_tensors_make_one_hash_in_their_order()
     {
         var first = new Sequential(new Linear(3, 2));
         var second = new Sequential(new Linear(3, 2), new BatchNorm1d(2));

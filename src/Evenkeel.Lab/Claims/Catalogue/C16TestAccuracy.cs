@@ -16,7 +16,8 @@ internal sealed class C16TestAccuracy : Claim
 
     public override string Lesson => "D4";
 
-    public override string Words => "After the same ten passes over the data, LeNet with batch norm reaches a test accuracy of about 0.9.";
+    public override string Words =>
+        "After the same ten passes over the data, LeNet with batch norm reaches a test accuracy of about 0.9.";
 
     public override string Effect => "test accuracy after the last epoch";
 
@@ -25,9 +26,12 @@ internal sealed class C16TestAccuracy : Claim
 
     public override IReadOnlyList<string> Experiments => [Experiment];
 
-    public override string Practice => "At large learning rates do not trust a test by the moving averages: recompute the statistics on training images before you test, or lower the rate at the end.";
+    public override string Practice =>
+        "At large learning rates do not trust a test by the moving averages: recompute the statistics on training " +
+        "images before you test, or lower the rate at the end.";
 
-    protected override string Cases => "by the moving averages, as the lesson tests, and by exact statistics of the training images";
+    protected override string Cases =>
+        "by the moving averages, as the lesson tests, and by exact statistics of the training images";
 
     protected override IEnumerable<Case> Measure(Evidence evidence) =>
     [
@@ -37,9 +41,13 @@ internal sealed class C16TestAccuracy : Claim
 
     protected override string Remark(Evidence evidence)
     {
-        double[] moving = Accuracies(evidence, "batchnorm.finalTestAccuracy"), exact = Accuracies(evidence, "batchnorm.recalibratedTestAccuracy");
-        return string.Create(CultureInfo.InvariantCulture, $"The seeds end between {moving.Min():F3} and {moving.Max():F3} by the moving averages, between {exact.Min():F3} and {exact.Max():F3} by exact statistics of the same weights.");
+        double[] moving = Accuracies(evidence, "batchnorm.finalTestAccuracy"), exact = Accuracies(evidence,
+            "batchnorm.recalibratedTestAccuracy");
+        return string.Create(CultureInfo.InvariantCulture, $"The seeds end between {moving.Min():F3} and " +
+            $"{moving.Max():F3} by the moving averages, between {exact.Min():F3} and {exact.Max():F3} by exact " +
+            $"statistics of the same weights.");
     }
 
-    private static double[] Accuracies(Evidence evidence, string figure) => evidence.Values(Experiment, figures => double.IsNaN(figures[figure]) ? Guess : figures[figure]);
+    private static double[] Accuracies(Evidence evidence, string figure) =>
+        evidence.Values(Experiment, figures => double.IsNaN(figures[figure]) ? Guess : figures[figure]);
 }

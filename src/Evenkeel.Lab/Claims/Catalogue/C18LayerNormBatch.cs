@@ -14,15 +14,20 @@ internal sealed class C18LayerNormBatch : Claim
 
     public override string Lesson => "N16";
 
-    public override string Words => "Layer norm normalizes every sample by itself; compared with the experiment with batch norm, the batch size matters much less for the training accuracy.";
+    public override string Words =>
+        "Layer norm normalizes every sample by itself; compared with the experiment with batch norm, the batch size " +
+        "matters much less for the training accuracy.";
 
-    public override string Effect => "largest less smallest final training accuracy over batch sizes, layer norm's less batch norm's";
+    public override string Effect =>
+        "largest less smallest final training accuracy over batch sizes, layer norm's less batch norm's";
 
     public override Bound Bound => Bound.AtMost(-0.05);
 
     public override IReadOnlyList<string> Experiments => [Layer, Batch];
 
-    public override string Practice => "Where batches must be small, or their size changes between training runs, take layer norm (in convolutions group norm).";
+    public override string Practice =>
+        "Where batches must be small, or their size changes between training runs, take layer norm (in convolutions " +
+        "group norm).";
 
     protected override string Cases => "over batches of 5, 10 and 50, and over 10 and 50 alone";
 
@@ -34,13 +39,16 @@ internal sealed class C18LayerNormBatch : Claim
 
     protected override string Remark(Evidence evidence)
     {
-        double none = Interval.OfMean(evidence.Values(Batch, "none.spread")).Mean, layer = Interval.OfMean(evidence.Values(Layer, "layernorm.spread")).Mean;
-        return string.Create(CultureInfo.InvariantCulture, $"Equal epochs are fewer steps at larger batches: the spread is {layer:F2} with layer norm, and {none:F2} without any norm.");
+        double none = Interval.OfMean(evidence.Values(Batch, "none.spread")).Mean,
+            layer = Interval.OfMean(evidence.Values(Layer, "layernorm.spread")).Mean;
+        return string.Create(CultureInfo.InvariantCulture, $"Equal epochs are fewer steps at larger batches: the " +
+            $"spread is {layer:F2} with layer norm, and {none:F2} without any norm.");
     }
 
     private static double[] Pair(Evidence evidence, int[] sizes)
     {
-        double[] layer = evidence.Values(Layer, figures => Spread(figures, "layernorm", sizes)), batch = evidence.Values(Batch, figures => Spread(figures, "batchnorm", sizes));
+        double[] layer = evidence.Values(Layer, figures => Spread(figures, "layernorm", sizes)),
+            batch = evidence.Values(Batch, figures => Spread(figures, "batchnorm", sizes));
         return [.. layer.Zip(batch, static (of, less) => of - less)];
     }
 

@@ -11,9 +11,13 @@ internal sealed class Q4LayerNormLimits : Question
 
     public override string Lesson => "N16";
 
-    public override string Text => "Where may layer norm fail to work well: in a very deep net, with a very small feature dimension, under very strong regularization?";
+    public override string Text =>
+        "Where may layer norm fail to work well: in a very deep net, with a very small feature dimension, under very " +
+        "strong regularization?";
 
-    public override string LessonAnswer => "Not in deep nets (transformers are deep and use it); with very few features yes, their mean and deviation say too little; under very strong regularization yes.";
+    public override string LessonAnswer =>
+        "Not in deep nets (transformers are deep and use it); with very few features yes, their mean and deviation " +
+        "say too little; under very strong regularization yes.";
 
     public override IReadOnlyList<string> Experiments => [Sweep];
 
@@ -22,13 +26,20 @@ internal sealed class Q4LayerNormLimits : Question
     protected override IEnumerable<Point> Measure(Evidence evidence)
     {
         yield return new Point(
-            "A net 10 layers deep trains better with layer norm, from the notebook's weights", "training accuracy, layer norm less none, weights of 0.02", Bound.Above(0), Gain(evidence, LayerNormLimits.ByDepthFromSmall, 10));
+            "A net 10 layers deep trains better with layer norm, from the notebook's weights",
+            "training accuracy, layer norm less none, weights of 0.02", Bound.Above(0),
+            Gain(evidence, LayerNormLimits.ByDepthFromSmall, 10));
         yield return new Point(
-            "A net 30 layers deep trains no worse with layer norm, from weights that suit one without", "training accuracy, layer norm less none, Kaiming weights", Bound.AtLeast(0), Gain(evidence, LayerNormLimits.ByDepth, 30));
-        yield return new Point("With 2 features layer norm makes it worse", "training accuracy, layer norm less none", Bound.Below(0), Gain(evidence, LayerNormLimits.ByWidth, 2));
-        yield return new Point("Under L2 of 0.3 layer norm makes it worse", "training accuracy, layer norm less none", Bound.Below(0), Gain(evidence, LayerNormLimits.ByPenalty, 0.3));
+            "A net 30 layers deep trains no worse with layer norm, from weights that suit one without",
+            "training accuracy, layer norm less none, Kaiming weights", Bound.AtLeast(0),
+            Gain(evidence, LayerNormLimits.ByDepth, 30));
+        yield return new Point("With 2 features layer norm makes it worse", "training accuracy, layer norm less none",
+            Bound.Below(0), Gain(evidence, LayerNormLimits.ByWidth, 2));
+        yield return new Point("Under L2 of 0.3 layer norm makes it worse", "training accuracy, layer norm less none",
+            Bound.Below(0), Gain(evidence, LayerNormLimits.ByPenalty, 0.3));
     }
 
     private static double[] Gain(Evidence evidence, string what, double value) => evidence.Differences(
-        Sweep, $"{LayerNormLimits.Variant(FullyConnectedNet.LayerNorm, what, value)}.trainAccuracy", $"{LayerNormLimits.Variant(FullyConnectedNet.None, what, value)}.trainAccuracy");
+        Sweep, $"{LayerNormLimits.Variant(FullyConnectedNet.LayerNorm, what, value)}.trainAccuracy",
+            $"{LayerNormLimits.Variant(FullyConnectedNet.None, what, value)}.trainAccuracy");
 }

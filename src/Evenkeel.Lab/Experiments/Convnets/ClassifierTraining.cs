@@ -14,7 +14,8 @@ namespace Evenkeel.Lab.Experiments.Convnets;
 internal readonly record struct Score(double Loss, double Accuracy, int Right);
 
 /// <summary>
-/// A training loop as lessons A and D write it: shuffled batches, the last one as small as it comes, loss and accuracy of an epoch summed up while the weights change.
+/// A training loop as lessons A and D write it: shuffled batches, the last one as small as it comes, loss and accuracy
+/// of an epoch summed up while the weights change.
 /// </summary>
 /// <param name="model">The net.</param>
 /// <param name="optimizer">Its optimizer.</param>
@@ -34,11 +35,14 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
     public List<(int Images, int Right)> Answers { get; } = [];
 
     /// <summary>
-    /// Microseconds of the fastest step on a whole batch, without making the batch: whatever else the machine does can only make a step slower, so among many short ones the fastest is the truest.
+    /// Microseconds of the fastest step on a whole batch, without making the batch: whatever else the machine does can
+    /// only make a step slower, so among many short ones the fastest is the truest.
     /// </summary>
     public double FastestStepMicroseconds { get; private set; } = double.PositiveInfinity;
 
-    /// <summary>Training images a second of training, batches made included: no evaluation, no reading of files.</summary>
+    /// <summary>
+    /// Training images a second of training, batches made included: no evaluation, no reading of files.
+    /// </summary>
     public double ImagesPerSecond => _ticks == 0 ? 0 : _images * (double)Stopwatch.Frequency / _ticks;
 
     /// <summary>One epoch. NaN where a loss is not finite: the step is not taken, and the training is over.</summary>
@@ -70,7 +74,8 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
             value.Backward();
             optimizer.Step();
             optimizer.ZeroGrad();
-            if (batch.Count == batches.Plan.BatchSize) FastestStepMicroseconds = Math.Min(FastestStepMicroseconds, Stopwatch.GetElapsedTime(stepBegun).TotalMicroseconds);
+            if (batch.Count == batches.Plan.BatchSize) FastestStepMicroseconds =
+                Math.Min(FastestStepMicroseconds, Stopwatch.GetElapsedTime(stepBegun).TotalMicroseconds);
             report((double)samples / batches.Plan.Used);
         }
 
@@ -101,7 +106,8 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
     }
 
     private static int CountRight(Tensor scores, Tensor labels) =>
-        scores.DType == DType.Float64 ? CountRight<double>(scores, labels.AsSpan<long>()) : CountRight<float>(scores, labels.AsSpan<long>());
+        scores.DType == DType.Float64 ? CountRight<double>(scores, labels.AsSpan<long>())
+            : CountRight<float>(scores, labels.AsSpan<long>());
 
     private static int CountRight<T>(Tensor scores, ReadOnlySpan<long> labels) where T : unmanaged, INumber<T>
     {

@@ -7,8 +7,10 @@ namespace Evenkeel.Lab.Experiments.Convnets;
 /// <param name="Label">In charts and tables.</param>
 /// <param name="Kind">The norm.</param>
 /// <param name="DependsOnBatch">Whether its statistics, in training, are taken over several samples.</param>
-/// <param name="NeedsPlanes">Whether it leaves fully connected layers as they are: in a net of them it is no norm at all.</param>
-internal sealed record ComparedNorm(string Name, string Label, NormKind Kind, bool DependsOnBatch = false, bool NeedsPlanes = false)
+/// <param name="NeedsPlanes">Whether it leaves fully connected layers as they are: in a net of them it is no norm at
+/// all.</param>
+internal sealed record ComparedNorm(string Name, string Label, NormKind Kind, bool DependsOnBatch = false,
+    bool NeedsPlanes = false)
 {
     public const string None = "none";
     public const string Batch = "batchnorm";

@@ -5,12 +5,14 @@ using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
-using Evenkeel.Surgery;
 using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 
-/// <summary>Lesson D: LeNet with sigmoids on Fashion-MNIST, without batch norm, with the library's, with one written from primitives, and with the lesson's scalar gamma.</summary>
+/// <summary>
+/// Lesson D: LeNet with sigmoids on Fashion-MNIST, without batch norm, with the library's, with one written from
+/// primitives, and with the lesson's scalar gamma.
+/// </summary>
 internal sealed class FashionLeNet : Experiment
 {
     public const string None = "none";
@@ -20,11 +22,15 @@ internal sealed class FashionLeNet : Experiment
 
     private const int BatchSize = 256;
 
-    /// <summary>Whole batches: at this learning rate a last step on a few images spoils what an epoch has learned.</summary>
+    /// <summary>
+    /// Whole batches: at this learning rate a last step on a few images spoils what an epoch has learned.
+    /// </summary>
     private const int QuickTrain = 12 * BatchSize;
     private const int QuickTest = 1_000;
 
-    /// <summary>Training images that the statistics of an epoch's end are computed over; those of the last epoch see all.</summary>
+    /// <summary>
+    /// Training images that the statistics of an epoch's end are computed over; those of the last epoch see all.
+    /// </summary>
     private const int RecalibrationImages = 5_000;
 
     /// <summary>Steps of either net whose fastest one is its time, and the images of one.</summary>
@@ -41,7 +47,8 @@ internal sealed class FashionLeNet : Experiment
     public override string Lesson => "D5";
 
     public override string Description =>
-        "LeNet with sigmoids, batches of 256, SGD with lr 0.9 without batch norm and 1.0 with, ten epochs. Batch norm trains better; its moving averages are what makes test accuracy jump.";
+        "LeNet with sigmoids, batches of 256, SGD with lr 0.9 without batch norm and 1.0 with, ten epochs. Batch " +
+        "norm trains better; its moving averages are what makes test accuracy jump.";
 
     public override string Page => "docs/lessons/d-lenet-fashion-mnist.md#fashion-lenet";
 
@@ -64,7 +71,10 @@ internal sealed class FashionLeNet : Experiment
         return result;
     }
 
-    /// <summary>The net with batch norm alone, looked at after its last epoch alone: what a claim asks for, in a fraction of the time.</summary>
+    /// <summary>
+    /// The net with batch norm alone, looked at after its last epoch alone: what a claim asks for, in a fraction of the
+    /// time.
+    /// </summary>
     protected override Func<ExperimentContext, ExperimentResult>? ForClaims => RunForClaims;
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)
@@ -73,30 +83,43 @@ internal sealed class FashionLeNet : Experiment
         return
         [
             Animation(None, "LeNet without batch norm", (0.472, 0.823, 0.741), [], published + "."),
-            Animation(BatchNormed, "LeNet with batch norm", (0.273, 0.899, 0.807), [Curve.Lesson("test acc, the lesson's words", [0.9], first: LessonEpochs)],
+            Animation(BatchNormed, "LeNet with batch norm", (0.273, 0.899, 0.807), [Curve.Lesson(
+                "test acc, the lesson's words", [0.9], first: LessonEpochs)],
                 published + "; the lesson's text says about 0.9."),
-            new Chart("statistics", "The same weights, tested with moving averages and with exact statistics", new Axis("epoch"), new Axis("test accuracy", Max: 1),
-                [Curve.Of(result, $"{BatchNormed}/test-accuracy", "moving averages", Marker.Circle), Curve.Of(result, $"{BatchNormed}/recalibrated-test-accuracy", "exact statistics", Marker.Circle)]),
-            new Chart("train-accuracy", "Training accuracy of all four nets", new Axis("epoch"), new Axis("train acc", Min: 0, Max: 1),
+            new Chart("statistics", "The same weights, tested with moving averages and with exact statistics",
+                new Axis("epoch"), new Axis("test accuracy", Max: 1),
+                [Curve.Of(result, $"{BatchNormed}/test-accuracy", "moving averages", Marker.Circle),
+                    Curve.Of(result, $"{BatchNormed}/recalibrated-test-accuracy", "exact statistics", Marker.Circle)]),
+            new Chart("train-accuracy", "Training accuracy of all four nets", new Axis("epoch"),
+                new Axis("train acc", Min: 0, Max: 1),
                 [.. Variants.Select(variant => Curve.Of(result, $"{variant}/train-accuracy", variant, Marker.Circle))]),
         ];
 
-        Chart Animation(string variant, string title, (double Loss, double Train, double Test) last, Curve[] more, string note) => new(variant, title, new Axis("epoch"), new Axis("", Min: 0),
+        Chart Animation(string variant, string title, (double Loss, double Train, double Test) last, Curve[] more,
+            string note) => new(variant, title, new Axis("epoch"), new Axis("", Min: 0),
             [
-                Curve.Of(result, $"{variant}/train-loss", "train loss", Marker.Circle), Curve.Of(result, $"{variant}/train-accuracy", "train acc", Marker.Circle),
-                Curve.Of(result, $"{variant}/test-accuracy", "test acc", Marker.Circle), Curve.Lesson("train loss, published", [last.Loss], first: LessonEpochs),
-                Curve.Lesson("train acc, published", [last.Train], first: LessonEpochs), Curve.Lesson("test acc, published", [last.Test], first: LessonEpochs), .. more,
+                Curve.Of(result, $"{variant}/train-loss", "train loss", Marker.Circle),
+                    Curve.Of(result, $"{variant}/train-accuracy", "train acc", Marker.Circle),
+                Curve.Of(result, $"{variant}/test-accuracy", "test acc", Marker.Circle),
+                    Curve.Lesson("train loss, published", [last.Loss], first: LessonEpochs),
+                Curve.Lesson("train acc, published", [last.Train], first: LessonEpochs),
+                    Curve.Lesson("test acc, published", [last.Test], first: LessonEpochs), .. more,
             ],
             "The lesson's animation. " + note);
     }
 
     /// <summary>Figures and curves of some variants, without tables and claims.</summary>
-    internal static ExperimentResult Measure(ExperimentContext context, params IReadOnlyList<string> variants) => TrainAll(context, variants).Result;
+    internal static ExperimentResult Measure(ExperimentContext context, params IReadOnlyList<string> variants) =>
+        TrainAll(context, variants).Result;
 
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
+    public override string Headline(IReadOnlyDictionary<string, double> figures) =>
+        string.Create(CultureInfo.InvariantCulture,
         $"train {figures["batchnorm.finalTrainAccuracy"]:F3} with, {figures["none.finalTrainAccuracy"]:F3} without");
 
-    /// <summary>The net of a variant, with weights drawn as PyTorch draws them: every layer's default, then xavier_uniform over all weights again.</summary>
+    /// <summary>
+    /// The net of a variant, with weights drawn as PyTorch draws them: every layer's default, then xavier_uniform over
+    /// all weights again.
+    /// </summary>
     internal static Sequential Net(string variant, IRandomStream random)
     {
         return LessonLeNet.Create(random, Close);
@@ -124,7 +147,8 @@ internal sealed class FashionLeNet : Experiment
         return result;
     }
 
-    private static (ExperimentResult Result, List<Curves> Runs) TrainAll(ExperimentContext context, IReadOnlyList<string> variants, bool isBrief = false)
+    private static (ExperimentResult Result, List<Curves> Runs) TrainAll(ExperimentContext context,
+        IReadOnlyList<string> variants, bool isBrief = false)
     {
         FashionImages images = ImagesOf(context);
         var result = new ExperimentResult();
@@ -143,12 +167,16 @@ internal sealed class FashionLeNet : Experiment
         return (result, runs);
     }
 
-    private static FashionImages ImagesOf(ExperimentContext context) => context.Quick ? context.Data.Fashion(context, QuickTrain, QuickTest)
-        : context.Data.Fashion(context, context.Data.PathOf(LabSet.FashionMnist) is null ? FashionImages.EmbeddedTrainCount : FashionImages.TrainCount);
+    private static FashionImages ImagesOf(ExperimentContext context) => context.Quick
+        ? context.Data.Fashion(context, QuickTrain, QuickTest)
+        : context.Data.Fashion(context, context.Data.PathOf(LabSet.FashionMnist) is null
+            ? FashionImages.EmbeddedTrainCount : FashionImages.TrainCount);
 
     /// <summary>
-    /// What a training step takes without norm and with it: steps on a few images by turns, and the fastest of each net. Steps are so short that among many some are not interrupted by
-    /// whatever else the machine does, so the ratio of these times is steady where images a second of a whole training are not.
+    /// What a training step takes without norm and with it: steps on a few images by turns, and the fastest of each
+    /// net. Steps are so short that among many some are not interrupted by
+    /// whatever else the machine does, so the ratio of these times is steady where images a second of a whole training
+    /// are not.
     /// </summary>
     private static void AddStepTimes(ExperimentContext context, ExperimentResult result)
     {
@@ -180,7 +208,8 @@ internal sealed class FashionLeNet : Experiment
 
     private static (Tensor Inputs, Tensor Labels) FirstImages(ExperimentContext context)
     {
-        using DataLoader batches = ImagesOf(context).Take(TimedImages, 1).TrainInOrder(TimedImages, context.DType, context.Cancellation);
+        using DataLoader batches = ImagesOf(context).Take(TimedImages, 1)
+            .TrainInOrder(TimedImages, context.DType, context.Cancellation);
         foreach (Batch batch in batches) return (batch.Inputs.Clone(), batch.Labels.Clone());
         throw new InvalidOperationException("FashionLeNet: no images to time a step with.");
     }
@@ -188,15 +217,23 @@ internal sealed class FashionLeNet : Experiment
     /// <summary>The lesson's learning rates.</summary>
     private static double LearningRate(string variant) => variant == None ? 0.9 : 1.0;
 
-    private static Curves Train(ExperimentContext context, FashionImages images, string variant, (int Number, int Count) part, bool isBrief, WeightsHash hash)
+    private static Curves Train(ExperimentContext context, FashionImages images, string variant,
+        (int Number, int Count) part, bool isBrief, WeightsHash hash)
     {
-        // One stream a variant, from the same seed: the same start weights and the same batches in all of them, and PyTorch's.
+        // One stream per variant, from the same seed: the same start weights and the same batches in all of them, and
+        // PyTorch's.
         var random = new TorchGenerator((ulong)context.Seed);
         Sequential net = Net(variant, random);
         if (context.DType == DType.Float64) net.To(DType.Float64);
-        var curves = new Curves(variant, context.Epochs) { Parameters = net.Parameters().Sum(static parameter => parameter.Value.Count), FreshScale = FreshScale(net, images, context.DType) };
+        var curves = new Curves(variant, context.Epochs)
+        {
+            Parameters = net.Parameters()
+            .Sum(static parameter => parameter.Value.Count),
+            FreshScale = FreshScale(net, images, context.DType),
+        };
         var training = new ClassifierTraining(net, new SGD(net.Parameters(), LearningRate(variant)));
-        using DataLoader batches = images.Batches(BatchSize, random, context.DType, context.Cancellation), tests = images.TestBatches(context.DType, context.Cancellation);
+        using DataLoader batches = images.Batches(BatchSize, random, context.DType, context.Cancellation),
+            tests = images.TestBatches(context.DType, context.Cancellation);
         for (int epoch = 0; epoch < context.Epochs; epoch++)
         {
             int number = epoch;
@@ -209,7 +246,8 @@ internal sealed class FashionLeNet : Experiment
             if (isLast || !isBrief)
             {
                 test = training.Evaluate(tests);
-                recalibrated = Recalibrated(context, net, training, images, tests, isLast, test.Accuracy, hash, variant);
+                recalibrated = Recalibrated(context, net, training, images, tests, isLast, test.Accuracy,
+                    hash, variant);
             }
 
             curves.Add(train, test, recalibrated);
@@ -226,23 +264,31 @@ internal sealed class FashionLeNet : Experiment
     }
 
     /// <summary>
-    /// Test accuracy with exact statistics of training images instead of the moving averages; training then goes on with the moving averages, as if nobody had looked. The hash takes
+    /// Test accuracy with exact statistics of training images instead of the moving averages; training then goes on
+    /// with the moving averages, as if nobody had looked. The hash takes
     /// the net as training has left it.
     /// </summary>
     private static double Recalibrated(
-        ExperimentContext context, Module net, ClassifierTraining training, FashionImages images, DataLoader tests, bool isLast, double test, WeightsHash hash, string variant)
+        ExperimentContext context, Module net, ClassifierTraining training, FashionImages images, DataLoader tests,
+            bool isLast, double test, WeightsHash hash, string variant)
     {
         if (isLast) hash.Add(variant, net);
         if (variant == None) return test;
-        (StateBuffer Buffer, Tensor Kept)[] moving = [.. net.NamedBuffers().Select(static entry => (entry.Buffer, entry.Buffer.Value.Clone()))];
-        using (DataLoader batches = images.TrainInOrder(isLast ? images.Train.Count : Math.Min(RecalibrationImages, images.Train.Count / 2), context.DType, context.Cancellation))
+        (StateBuffer Buffer, Tensor Kept)[] moving =
+            [.. net.NamedBuffers().Select(static entry => (entry.Buffer, entry.Buffer.Value.Clone()))];
+        using (DataLoader batches =
+            images.TrainInOrder(isLast ? images.Train.Count : Math.Min(RecalibrationImages, images.Train.Count / 2),
+                context.DType, context.Cancellation))
             Recalibration.Run(net, batches);
         double accuracy = training.Evaluate(tests).Accuracy;
         foreach ((StateBuffer buffer, Tensor kept) in moving) buffer.Value.CopyFrom(kept);
         return accuracy;
     }
 
-    /// <summary>How much the first norm of an untrained net scales its input in use: 1 but for eps, unless the moving variance begins at 0.</summary>
+    /// <summary>
+    /// How much the first norm of an untrained net scales its input in use: 1 but for eps, unless the moving variance
+    /// begins at 0.
+    /// </summary>
     private static double FreshScale(Sequential net, FashionImages images, DType dtype)
     {
         double scale = double.NaN;
@@ -269,66 +315,98 @@ internal sealed class FashionLeNet : Experiment
 
     private static void Tell(ExperimentResult result, List<Curves> runs)
     {
-        result.Tables.Add(new ResultTable("After the last epoch (training accuracy as it runs over the epoch; test accuracy with the moving averages, and with exact statistics of the training images)",
+        result.Tables.Add(new ResultTable("After the last epoch (training accuracy as it runs over the epoch; test " +
+            "accuracy with the moving averages, and with exact statistics of the training images)",
             ["net", "parameters", "loss", "train", "test", "recalibrated", "images/s"],
-            [.. runs.Select(static run => (IReadOnlyList<object?>)[run.Variant, run.Parameters, run.Loss[^1], run.Train[^1], run.Test[^1], run.Variant == None ? null : run.Recalibrated[^1], run.ImagesPerSecond])],
+            [.. runs.Select(static run =>
+                (IReadOnlyList<object?>)[run.Variant, run.Parameters, run.Loss[^1], run.Train[^1], run.Test[^1],
+                    run.Variant == None ? null : run.Recalibrated[^1], run.ImagesPerSecond])],
             [null, "N0", "F3", "F3", "F3", "F3", "N0"]));
         Curves none = runs[0], norm = runs[1];
-        result.Tables.Add(new ResultTable("Accuracy after each epoch", ["epoch", "none: train", "test", "batchnorm: train", "test", "recalibrated"],
-            [.. Enumerable.Range(0, norm.Train.Count).Select(e => (IReadOnlyList<object?>)[e + 1, none.Train[e], none.Test[e], norm.Train[e], norm.Test[e], norm.Recalibrated[e]])],
+        result.Tables.Add(new ResultTable("Accuracy after each epoch",
+            ["epoch", "none: train", "test", "batchnorm: train", "test", "recalibrated"],
+            [.. Enumerable.Range(0, norm.Train.Count)
+                .Select(e => (IReadOnlyList<object?>)[e + 1, none.Train[e], none.Test[e], norm.Train[e], norm.Test[e],
+                norm.Recalibrated[e]])],
             [null, "F3", "F3", "F3", "F3", "F3"]));
         foreach (Curves run in runs.Where(static run => run.First is not null && run.Variant != Scratch))
         {
             (double[] gamma, double[] beta) = run.First!.Value;
-            string[] columns = ["", .. Enumerable.Range(1, gamma.Length).Select(static c => c.ToString(CultureInfo.InvariantCulture))];
-            result.Tables.Add(new ResultTable($"What the first norm has learned ({run.Variant}{(gamma.Length == 1 ? ": one value for six channels" : ", a channel each")})", columns,
-                [["gamma", .. gamma.Select(static value => (object?)value)], ["beta", .. beta.Select(static value => (object?)value)]], [null, .. gamma.Select(static _ => "F3")]));
+            string[] columns =
+                ["", .. Enumerable.Range(1, gamma.Length).Select(static c => c.ToString(CultureInfo.InvariantCulture))];
+            result.Tables.Add(new ResultTable("What the first norm has learned " +
+                $"({run.Variant}{(gamma.Length == 1 ? ": one value for six channels" : ", a channel each")})", columns,
+                [["gamma", .. gamma.Select(static value => (object?)value)],
+                    ["beta", .. beta.Select(static value => (object?)value)]],
+                    [null, .. gamma.Select(static _ => "F3")]));
         }
     }
 
     private static void Judge(ExperimentContext context, ExperimentResult result, List<Curves> runs)
     {
         Curves none = runs[0], norm = runs[1], scratch = runs[2], scalar = runs[3];
-        bool isLesson = context.Data.PathOf(LabSet.FashionMnist) is not null && context.Epochs == LessonEpochs && !context.Quick;
-        result.Checks.Add(Check.Judge("D7.faster", "Batch norm converges faster, epoch for epoch", "mean training accuracy over the epochs above the net's without",
-            Text($"mean over the epochs {norm.Train.Average():F3}, without {none.Train.Average():F3}"), norm.Train.Average() > none.Train.Average()));
+        bool isLesson = context.Data.PathOf(LabSet.FashionMnist) is not null && context.Epochs == LessonEpochs
+            && !context.Quick;
+        result.Checks.Add(Check.Judge("D7.faster", "Batch norm converges faster, epoch for epoch",
+            "mean training accuracy over the epochs above the net's without",
+            $"mean over the epochs {norm.Train.Average():F3}, without {none.Train.Average():F3}",
+                norm.Train.Average() > none.Train.Average()));
         double slower = result.Figures["batchnorm.stepMicroseconds"] / result.Figures["none.stepMicroseconds"];
-        result.Checks.Add(Check.Judge("D7.seconds", "It does not process more images a second", "a training step takes longer than the net's without (the fastest of many on 16 images, by turns)",
-            Text($"{slower:F2} times as long"), slower > 1));
-        result.Checks.Add(Lesson("D6.with", "Training accuracy is 0.90 with batch norm", "0.89 or more after ten epochs on Fashion-MNIST (published: 0.899 to 0.909)",
-            Text($"{norm.Train[^1]:F3}"), norm.Train[^1] >= 0.89));
-        result.Checks.Add(Lesson("D6.without", "Training accuracy is 0.82 without", "0.78 to 0.86 after ten epochs on Fashion-MNIST (published: 0.823)",
-            Text($"{none.Train[^1]:F3}"), none.Train[^1] is >= 0.78 and <= 0.86));
-        result.Checks.Add(Lesson("D4.test", "With batch norm test accuracy is about 0.9", "0.85 or more, which rounds to 0.9, with the moving averages after the last epoch",
-            Text($"{norm.Test[^1]:F3}; over the epochs {norm.Test.Min():F3} to {norm.Test.Max():F3}"), norm.Test[^1] >= 0.85));
+        result.Checks.Add(Check.Judge("D7.seconds", "It does not process more images per second",
+            "a training step takes longer than the net's without (the fastest of many on 16 images, by turns)",
+            $"{slower:F2} times as long", slower > 1));
+        result.Checks.Add(Lesson("D6.with", "Training accuracy is 0.90 with batch norm",
+            "0.89 or more after ten epochs on Fashion-MNIST (published: 0.899 to 0.909)",
+            $"{norm.Train[^1]:F3}", norm.Train[^1] >= 0.89));
+        result.Checks.Add(Lesson("D6.without", "Training accuracy is 0.82 without",
+            "0.78 to 0.86 after ten epochs on Fashion-MNIST (published: 0.823)",
+            $"{none.Train[^1]:F3}", none.Train[^1] is >= 0.78 and <= 0.86));
+        result.Checks.Add(Lesson("D4.test", "With batch norm test accuracy is about 0.9",
+            "0.85 or more, which rounds to 0.9, with the moving averages after the last epoch",
+            $"{norm.Test[^1]:F3}; over the epochs {norm.Test.Min():F3} to " +
+                $"{norm.Test.Max():F3}", norm.Test[^1] >= 0.85));
         double moving = Swing(norm.Test), exact = Swing(norm.Recalibrated);
-        result.Checks.Add(Judged("D4.swing", "Test accuracy jumps by its moving averages, more than by its weights", "mean change from epoch to epoch is smaller with exact statistics",
-            Text($"{moving:F3} with the moving averages, {exact:F3} with exact statistics"), exact < moving, norm.Test.Count > 2));
+        result.Checks.Add(Judged("D4.swing", "Test accuracy jumps by its moving averages, more than by its weights",
+            "mean change from epoch to epoch is smaller with exact statistics",
+            $"{moving:F3} with the moving averages, {exact:F3} with exact statistics", exact < moving,
+                norm.Test.Count > 2));
         double difference = Math.Abs(scratch.Train[^1] - norm.Train[^1]);
-        result.Checks.Add(Check.Judge("D1.scratch", "Batch norm from primitives trains like the library's", "final training accuracies differ by 0.02 at most",
-            Text($"{scratch.Train[^1]:F3} and {norm.Train[^1]:F3}"), difference <= 0.02));
-        result.Checks.Add(Check.Judge("E7.parameters", "The lesson's class has one gamma and one beta for all channels", "61,714 parameters, 61,706 without norm, 62,158 with values a channel",
-            Text($"{scalar.Parameters:N0}, {none.Parameters:N0}, {norm.Parameters:N0}"), (scalar.Parameters, none.Parameters, norm.Parameters, scratch.Parameters) == (61_714, 61_706, 62_158, 62_158)));
-        result.Checks.Add(Check.Judge("E7.fresh", "A moving variance that begins at 0 makes an untrained net in use multiply by 316", "the first norm scales its input by 1/sqrt(1e-5) = 316.2 (0.1 %), the library's by 1",
-            Text($"{scalar.FreshScale:F1}, library {norm.FreshScale:F3}"), Math.Abs(scalar.FreshScale - 316.22776601683796) < 0.32 && Math.Abs(norm.FreshScale - 1) < 1e-3));
-        result.Notes.Add("No epoch is picked by its test accuracy: figures are of the last one. See docs/lessons/d-lenet-fashion-mnist.md#moving-averages.");
-        result.Notes.Add("scalar is the lesson's class as printed; what its scalars cost, and its other traps, are in docs/lessons/d-lenet-fashion-mnist.md#e7.");
+        result.Checks.Add(Check.Judge("D1.scratch", "Batch norm from primitives trains like the library's",
+            "final training accuracies differ by 0.02 at most",
+            $"{scratch.Train[^1]:F3} and {norm.Train[^1]:F3}", difference <= 0.02));
+        result.Checks.Add(Check.Judge("E7.parameters", "The lesson's class has one gamma and one beta for all channels",
+            "61,714 parameters, 61,706 without norm, 62,158 with values per channel",
+            $"{scalar.Parameters:N0}, {none.Parameters:N0}, {norm.Parameters:N0}",
+                (scalar.Parameters, none.Parameters, norm.Parameters, scratch.Parameters) == (61_714, 61_706,
+                62_158, 62_158)));
+        result.Checks.Add(Check.Judge("E7.fresh", "A moving variance that begins at 0 makes an untrained net in use " +
+            "multiply by 316",
+            "the first norm scales its input by 1/sqrt(1e-5) = 316.2 (0.1 %), the library's by 1",
+            $"{scalar.FreshScale:F1}, library {norm.FreshScale:F3}",
+                Math.Abs(scalar.FreshScale - 316.22776601683796) < 0.32 && Math.Abs(norm.FreshScale - 1) < 1e-3));
+        result.Notes.Add("No epoch is picked by its test accuracy: figures are of the last one. See " +
+            "docs/lessons/d-lenet-fashion-mnist.md#moving-averages.");
+        result.Notes.Add("scalar is the lesson's class as printed; what its scalars cost, and its other traps, are " +
+            "in docs/lessons/d-lenet-fashion-mnist.md#e7.");
 
-        Check Lesson(string id, string statement, string rule, string measured, bool holds) => Judged(id, statement, rule, measured, holds, isLesson);
+        Check Lesson(string id, string statement, string rule, string measured, bool holds) =>
+            Judged(id, statement, rule, measured, holds, isLesson);
 
         static Check Judged(string id, string statement, string rule, string measured, bool holds, bool isJudged) =>
-            isJudged ? Check.Judge(id, statement, rule, measured, holds) : new Check(id, statement, rule, measured, Verdict.Undecided);
+            isJudged ? Check.Judge(id, statement, rule, measured, holds)
+                : new Check(id, statement, rule, measured, Verdict.Undecided);
     }
 
-    /// <summary>Mean absolute change from one epoch to the next, from the second epoch on: before that everything moves because the net learns.</summary>
+    /// <summary>
+    /// Mean absolute change from one epoch to the next, from the second epoch on: before that everything moves because
+    /// the net learns.
+    /// </summary>
     private static double Swing(List<double> values)
     {
         double sum = 0;
         for (int e = 2; e < values.Count; e++) sum += Math.Abs(values[e] - values[e - 1]);
         return sum / Math.Max(1, values.Count - 2);
     }
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>What the training of one variant leaves behind.</summary>
     private sealed class Curves(string variant, int epochs)

@@ -5,7 +5,10 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 
-/// <summary>Lesson D's exercise on its own net: the largest learning rate that still trains a LeNet, with and without batch norm.</summary>
+/// <summary>
+/// Lesson D's exercise on its own net: the largest learning rate that still trains a LeNet, with and without batch
+/// norm.
+/// </summary>
 internal sealed class LeNetLearningRate : Experiment
 {
     private const string None = "none";
@@ -17,7 +20,8 @@ internal sealed class LeNetLearningRate : Experiment
     private const double Trained = 0.3;
 
     private static readonly (string Variant, LeNetTrial Trial)[] s_nets =
-        [(None, new LeNetTrial(Nonlinearity.ReLU, NormPlace.Nowhere)), (BatchNormed, new LeNetTrial(Nonlinearity.ReLU, NormPlace.Before))];
+        [(None, new LeNetTrial(Nonlinearity.ReLU, NormPlace.Nowhere)),
+            (BatchNormed, new LeNetTrial(Nonlinearity.ReLU, NormPlace.Before))];
 
     public override string Name => "lenet-learning-rate";
 
@@ -26,7 +30,9 @@ internal sealed class LeNetLearningRate : Experiment
     public override string Lesson => "D8";
 
     public override string Description =>
-        "LeNet with ReLU on 2000 images, xavier_uniform_ weights, plain SGD, batches of 50, two epochs, at rates from 2^-6 to 2^5. A rate trains if losses are finite and 0.3 of the answers of the last epoch are right (guessing: 0.1).";
+        "LeNet with ReLU on 2000 images, xavier_uniform_ weights, plain SGD, batches of 50, two epochs, at rates " +
+        "from 2^-6 to 2^5. A rate trains if losses are finite and 0.3 of the answers of the last epoch are right " +
+        "(guessing: 0.1).";
 
     public override string Page => "docs/lessons/d-lenet-fashion-mnist.md#lenet-learning-rate";
 
@@ -43,13 +49,17 @@ internal sealed class LeNetLearningRate : Experiment
     public override ExperimentResult Run(ExperimentContext context)
     {
         (ExperimentResult result, LargestRate grid) = Measure(context, isWhole: true);
-        grid.Tell(result, "Training accuracy over the last epoch by learning rate (NaN: a loss was not finite)", "D8.larger-rate-lenet");
+        grid.Tell(result, "Training accuracy over the last epoch by learning rate (NaN: a loss was not " +
+            "finite)", "D8.larger-rate-lenet");
         result.Notes.Add($"The grid steps by factors of {(context.Quick ? 4 : 2)}: a largest rate is known to that.");
         return result;
     }
 
-    /// <summary>From the largest rate down, only as far as the largest that trains: all that a claim asks for.</summary>
-    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => context => Measure(context, isWhole: false).Result;
+    /// <summary>
+    /// From the largest rate down, only as far as the largest that trains: all that a claim asks for.
+    /// </summary>
+    protected override Func<ExperimentContext, ExperimentResult>? ForClaims => context =>
+        Measure(context, isWhole: false).Result;
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
 
@@ -76,13 +86,16 @@ internal sealed class LeNetLearningRate : Experiment
                 result.Figures[$"{variant}.largestRate"] = grid.Search(AccuracyAt);
             }
 
-            context.Report((double)number / s_nets.Length, string.Create(CultureInfo.InvariantCulture, $"{variant}, largest {result.Figures[$"{variant}.largestRate"]:G4}"), milestone: true);
+            context.Report((double)number / s_nets.Length, string.Create(CultureInfo.InvariantCulture,
+                $"{variant}, largest {result.Figures[$"{variant}.largestRate"]:G4}"), milestone: true);
 
             double AccuracyAt(int r)
             {
                 string state = string.Create(CultureInfo.InvariantCulture, $"{variant}, rate {grid.Rates[r]:G4}");
                 double share = (double)(isWhole ? r : 0) / grid.Rates.Length / s_nets.Length;
-                return trial.Train(context, images, grid.Rates[r], slowsDown: false, hash, string.Create(CultureInfo.InvariantCulture, $"{variant}-{grid.Rates[r]}"), _ => context.Report(first + share, state)).TrainAccuracy[^1];
+                return trial.Train(context, images, grid.Rates[r], slowsDown: false, hash,
+                    string.Create(CultureInfo.InvariantCulture, $"{variant}-{grid.Rates[r]}"), _ =>
+                    context.Report(first + share, state)).TrainAccuracy[^1];
             }
         }
 

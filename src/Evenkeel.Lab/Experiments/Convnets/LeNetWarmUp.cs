@@ -11,7 +11,10 @@ internal static class LeNetWarmUp
     private const int Images = 600;
     private const int BatchSize = 256;
 
-    /// <summary>Trains a net of every kind for some steps on images of noise, on another thread; wait for it before the clock starts.</summary>
+    /// <summary>
+    /// Trains a net of every kind for some steps on images of noise, on another thread; wait for it before the clock
+    /// starts.
+    /// </summary>
     public static Task Start(DType dtype) => Task.Run(() =>
     {
         byte[] pixels = new byte[Images * 784];
@@ -21,7 +24,8 @@ internal static class LeNetWarmUp
         for (int i = 0; i < Images; i++) labels[i] = i % 10;
         var set = new ImageSet(pixels, labels, 1, 28, 28, FashionMnist.ClassNames, "noise", "noise");
         var images = new FashionImages(set, set);
-        foreach (string variant in (ReadOnlySpan<string>)[FashionLeNet.None, FashionLeNet.BatchNormed, FashionLeNet.Scratch])
+        foreach (string variant in (ReadOnlySpan<string>)[FashionLeNet.None, FashionLeNet.BatchNormed,
+            FashionLeNet.Scratch])
         {
             Sequential net = FashionLeNet.Net(variant, random);
             if (dtype == DType.Float64) net.To(dtype);

@@ -1,15 +1,16 @@
 using Evenkeel.Data;
 using Evenkeel.Nn;
-using Evenkeel.Surgery;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
 
 /// <summary>
-/// Replaces the moving averages of all batch norms by the exact mean and variance of their inputs over given images, layer by layer in the order in which they run: each layer sees
+/// Replaces the moving averages of all batch norms by the exact mean and variance of their inputs over given images,
+/// layer by layer in the order in which they run: each layer sees
 /// the images through layers that already use their final statistics, as it will in use.
 /// </summary>
 /// <remarks>
-/// Pooled over batches b of n_b values, after Chan, Golub and LeVeque: mean = Σ n_b·mean_b/Σ n_b and Σ(x - mean)² = Σ [n_b·var_b + n_b·(mean_b - mean)²], accumulated in double one batch
+/// Pooled over batches b of n_b values, after Chan, Golub and LeVeque: mean = Σ n_b·mean_b/Σ n_b and Σ(x - mean)² = Σ
+/// [n_b·var_b + n_b·(mean_b - mean)²], accumulated in double one batch
 /// after the other. As many passes over the images as there are layers. Weights, gamma and beta stay.
 /// </remarks>
 internal static class Recalibration
@@ -18,7 +19,8 @@ internal static class Recalibration
     public static void Run(Module model, DataLoader batches)
     {
         var tape = new Tape(Mode.Eval);
-        foreach ((Module layer, StateBuffer mean, StateBuffer variance, bool isUnbiased) in LayersInOrder(model, batches, tape))
+        foreach ((Module layer, StateBuffer mean, StateBuffer variance, bool isUnbiased) in LayersInOrder(model,
+            batches, tape))
         {
             var pool = new PooledMoments(mean.Value.Count);
             using (layer.AddForwardHook((_, x, _) => pool.Add(x)))
@@ -34,7 +36,8 @@ internal static class Recalibration
         }
     }
 
-    private static List<(Module Layer, StateBuffer Mean, StateBuffer Variance, bool IsUnbiased)> LayersInOrder(Module model, DataLoader batches, Tape tape)
+    private static List<(Module Layer, StateBuffer Mean, StateBuffer Variance, bool IsUnbiased)> LayersInOrder(
+        Module model, DataLoader batches, Tape tape)
     {
         var order = new List<(Module, StateBuffer, StateBuffer, bool)>();
         var hooks = new List<IDisposable>();
@@ -42,11 +45,13 @@ internal static class Recalibration
         {
             (StateBuffer Mean, StateBuffer Variance, bool IsUnbiased)? statistics = module switch
             {
-                BatchNorm { Running: { } running } => (running.Mean, running.Variance, running.Average.Estimator == VarianceEstimator.Unbiased),
+                BatchNorm { Running: { } running } =>
+                    (running.Mean, running.Variance, running.Average.Estimator == VarianceEstimator.Unbiased),
                 ScratchBatchNorm scratch => (scratch.MovingMean, scratch.MovingVariance, false),
                 _ => null,
             };
-            if (statistics is { } found) hooks.Add(module.AddForwardHook((layer, _, _) => order.Add((layer, found.Mean, found.Variance, found.IsUnbiased))));
+            if (statistics is { } found) hooks.Add(module.AddForwardHook((layer, _, _) =>
+                order.Add((layer, found.Mean, found.Variance, found.IsUnbiased))));
         }
 
         foreach (Batch batch in batches)
@@ -60,7 +65,7 @@ internal static class Recalibration
         return order;
     }
 
-    /// <summary>Count, mean and squared deviations a channel, over batches.</summary>
+    /// <summary>Count, mean and squared deviations per channel, over batches.</summary>
     private sealed class PooledMoments(int channels)
     {
         private readonly double[] _mean = new double[channels];
@@ -92,7 +97,8 @@ internal static class Recalibration
             }
         }
 
-        private static double Value(Tensor tensor, int i) => tensor.DType == DType.Float64 ? tensor.AsSpan<double>()[i] : tensor.AsSpan<float>()[i];
+        private static double Value(Tensor tensor, int i) => tensor.DType == DType.Float64 ? tensor.AsSpan<double>()[i]
+            : tensor.AsSpan<float>()[i];
 
         private static void Set(Tensor tensor, int i, double value)
         {

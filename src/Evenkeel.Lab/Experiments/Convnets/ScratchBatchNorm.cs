@@ -5,12 +5,15 @@ using Evenkeel.Random;
 namespace Evenkeel.Lab.Experiments.Convnets;
 
 /// <summary>
-/// Lesson D's batch norm written from primitives, as a user would: <c>Y = (X - mean)/sqrt(var + eps)·gamma + beta</c>, for (N, C) over the batch and for (N, C, H, W) over batch and pixels.
+/// Lesson D's batch norm written from primitives, as a user would: <c>Y = (X - mean)/sqrt(var + eps)·gamma + beta</c>,
+/// for (N, C) over the batch and for (N, C, H, W) over batch and pixels.
 /// Nothing here knows how to go backward: the gradient comes from the operations.
 /// </summary>
 /// <remarks>
-/// Two things differ from the lesson's text, and are why it works: gamma and beta have a value a channel (the lesson's class has one for all, <c>scalar: true</c> here), and the mode is the tape's
-/// (the lesson takes it from <c>torch.is_grad_enabled()</c>, so nobody can look at training statistics without gradients).
+/// Two things differ from the lesson's text, and are why it works: gamma and beta have a value per channel (the
+/// lesson's class has one for all, <c>scalar: true</c> here), and the mode is the tape's
+/// (the lesson takes it from <c>torch.is_grad_enabled()</c>, so nobody can look at training statistics without
+/// gradients).
 /// </remarks>
 internal sealed class ScratchBatchNorm : Module, IInitializable
 {
@@ -23,7 +26,8 @@ internal sealed class ScratchBatchNorm : Module, IInitializable
 
     /// <param name="channels">C.</param>
     /// <param name="isSpatial">True for (N, C, H, W), false for (N, C).</param>
-    /// <param name="scalar">The lesson's class as printed: one gamma and one beta for all channels, and a moving variance that begins at 0.</param>
+    /// <param name="scalar">The lesson's class as printed: one gamma and one beta for all channels, and a moving
+    /// variance that begins at 0.</param>
     public ScratchBatchNorm(int channels, bool isSpatial, bool scalar = false)
     {
         Shape moments = isSpatial ? [1, channels, 1, 1] : [1, channels];
@@ -53,11 +57,13 @@ internal sealed class ScratchBatchNorm : Module, IInitializable
 
     protected override Tensor ForwardCore(Tensor x)
     {
-        if (x.Tape is not { Mode: Mode.Train }) return (x - MovingMean.Value) / (MovingVariance.Value + Eps).Sqrt() * Gamma + Beta;
+        if (x.Tape is not { Mode: Mode.Train }) return (x - MovingMean.Value) / (MovingVariance.Value + Eps)
+            .Sqrt() * Gamma + Beta;
         Tensor mean = x.Shape.Rank == 2 ? x.Mean([0], keepDims: true) : x.Mean([0, 2, 3], keepDims: true);
         Tensor centered = x - mean;
         Tensor squares = centered * centered;
-        Tensor variance = x.Shape.Rank == 2 ? squares.Mean([0], keepDims: true) : squares.Mean([0, 2, 3], keepDims: true);
+        Tensor variance = x.Shape.Rank == 2 ? squares.Mean([0], keepDims: true)
+            : squares.Mean([0, 2, 3], keepDims: true);
         Follow(MovingMean.Value, mean);
         Follow(MovingVariance.Value, variance);
         return centered / (variance + Eps).Sqrt() * Gamma + Beta;

@@ -13,7 +13,8 @@ internal sealed class DeepStack
     private readonly DeepMLP _network;
 
     /// <summary>
-    /// Makes the network in the lesson's order: all linear layers with PyTorch's default, then <paramref name="init"/> over them (null: the default stays), then the inputs.
+    /// Makes the network in the lesson's order: all linear layers with PyTorch's default, then <paramref name="init"/>
+    /// over them (null: the default stays), then the inputs.
     /// </summary>
     public DeepStack(TorchGenerator random, int layers, Init? init, bool batchNorm)
     {
@@ -40,7 +41,10 @@ internal sealed class DeepStack
     /// <summary>N(0, 1), drawn after the weights.</summary>
     public Tensor Inputs { get; }
 
-    /// <summary>A network with batch norm, with the same inputs and with these weights times a factor: what the same seed would draw, without drawing it again.</summary>
+    /// <summary>
+    /// A network with batch norm, with the same inputs and with these weights times a factor: what the same seed would
+    /// draw, without drawing it again.
+    /// </summary>
     public DeepStack WithBatchNorm(double scale = 1) => new(this, scale);
 
     /// <summary>The first layers as a network of their own, with the same weights.</summary>
@@ -66,12 +70,15 @@ internal sealed class DeepStack
     }
 
     /// <summary>
-    /// The same pass in float32 and in float64 from the same weights and inputs: for each layer the root mean square of the difference over the standard deviation. The network stays in float64.
+    /// The same pass in float32 and in float64 from the same weights and inputs: for each layer the root mean square of
+    /// the difference over the standard deviation. The network stays in float64.
     /// </summary>
     public double[] RoundingErrors()
     {
         var outputs = new List<Tensor>();
-        var hooks = Model.NamedModules().Where(entry => IsLastOfALayer(entry.Name, entry.Module)).Select(entry => entry.Module.AddForwardHook((_, _, y) => outputs.Add(y.To(DType.Float64).Clone()))).ToArray();
+        var hooks = Model.NamedModules().Where(entry => IsLastOfALayer(entry.Name, entry.Module))
+            .Select(entry => entry.Module.AddForwardHook((_, _, y) => outputs.Add(y.To(DType.Float64).Clone())))
+            .ToArray();
         Forward(Inputs);
         Model.To(DType.Float64);
         Forward(Inputs.To(DType.Float64));

@@ -17,7 +17,8 @@ internal sealed class BatchNormBackwardSpeed : Experiment
     public override string Lesson => "N8";
 
     public override string Description =>
-        "float64, 1000 samples of 5000 features: the backward pass through the graph of primitive operations and the one closed formula; the fastest of several passes by turns, forward pass not counted.";
+        "float64, 1000 samples of 5000 features: the backward pass through the graph of primitive operations and the " +
+        "one closed formula; the fastest of several passes by turns, forward pass not counted.";
 
     public override IReadOnlyList<string> Variants => ["graph", "closed-form"];
 
@@ -39,9 +40,12 @@ internal sealed class BatchNormBackwardSpeed : Experiment
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
         Dictionary<string, double[][]> gradients = [];
-        Dictionary<string, double> fastest = Variants.ToDictionary(static variant => variant, static _ => double.PositiveInfinity, StringComparer.Ordinal);
+        Dictionary<string, double> fastest =
+            Variants.ToDictionary(static variant => variant, static _ => double.PositiveInfinity,
+                StringComparer.Ordinal);
         Tape[] tapes = [.. Variants.Select(static _ => new Tape(Mode.Train))];
-        // By turns, so that whatever else the machine does meets both; the first pass makes memory and machine code and is not counted.
+        // By turns, so that whatever else the machine does meets both; the first pass makes memory and machine code and
+        // is not counted.
         for (int pass = 0; pass <= passes; pass++)
         {
             for (int v = 0; v < Variants.Count; v++)
@@ -56,11 +60,15 @@ internal sealed class BatchNormBackwardSpeed : Experiment
                 long start = Stopwatch.GetTimestamp();
                 y.Backward(dout);
                 // What else the machine does can only make a pass slower: the fastest is the truest.
-                if (pass > 0) fastest[variant] = Math.Min(fastest[variant], Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-                context.Report((pass + ((v + 1.0) / Variants.Count)) / (passes + 1), $"{variant} backward pass", milestone: pass == passes);
+                if (pass > 0) fastest[variant] =
+                    Math.Min(fastest[variant], Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                context.Report((pass + ((v + 1.0) / Variants.Count)) / (passes + 1), $"{variant} backward pass",
+                    milestone: pass == passes);
                 if (pass < passes) continue;
                 result.Figures[$"{variant}.milliseconds"] = fastest[variant];
-                gradients[variant] = [x.Gradient!.ToArray<double>(), gamma.Gradient!.ToArray<double>(), beta.Gradient!.ToArray<double>()];
+                gradients[variant] =
+                    [x.Gradient!.ToArray<double>(), gamma.Gradient!.ToArray<double>(),
+                        beta.Gradient!.ToArray<double>()];
                 hash.Add($"{variant}.dx", x.Gradient!);
             }
         }
@@ -82,19 +90,30 @@ internal sealed class BatchNormBackwardSpeed : Experiment
         double speedup = fastest["graph"] / fastest["closed-form"];
         result.Figures["speedup"] = speedup;
         result.Figures["difference.worst"] = worst;
-        result.Tables.Add(new ResultTable("Fastest backward pass", ["backward pass", "ms"], [["graph", fastest["graph"]], ["closed-form", fastest["closed-form"]]], [null, "F2"]));
-        result.Tables.Add(new ResultTable("How far the two differ", ["gradient", "of the largest", "of the entry"], rows, [null, "0.00e+00", "0.00e+00"]));
-        result.Checks.Add(Check.Judge("N8.equal", "Both give the same gradients", "largest difference <= 1e-10 of the largest entry", $"they differ by {NotebookMath.Short(worst)}", worst <= Allowed));
-        result.Checks.Add(Check.Judge("N8.faster", "The closed form is faster", "speedup > 1", string.Create(CultureInfo.InvariantCulture, $"{speedup:F1} times (the lesson printed 1.22)"), speedup > 1));
-        result.Notes.Add($"Relative to each entry the difference is up to {NotebookMath.Short(worstOfEntries)}: among five million entries some dx are nearly 0, and the order of a sum shows there. See {NotebookExperiment.Page}#n8.");
+        result.Tables.Add(new ResultTable("Fastest backward pass", ["backward pass", "ms"],
+            [["graph", fastest["graph"]], ["closed-form", fastest["closed-form"]]], [null, "F2"]));
+        result.Tables.Add(new ResultTable("How far the two differ", ["gradient", "of the largest", "of the entry"],
+            rows, [null, "0.00e+00", "0.00e+00"]));
+        result.Checks.Add(Check.Judge("N8.equal", "Both give the same gradients",
+            "largest difference <= 1e-10 of the largest entry", $"they differ by {NotebookMath.Short(worst)}",
+            worst <= Allowed));
+        result.Checks.Add(Check.Judge("N8.faster", "The closed form is faster", "speedup > 1",
+            string.Create(CultureInfo.InvariantCulture,
+            $"{speedup:F1} times (the lesson printed 1.22)"), speedup > 1));
+        result.Notes.Add($"Relative to each entry the difference is up to {NotebookMath.Short(worstOfEntries)}: " +
+            "among five million entries some dx are nearly 0, and the order of a sum shows there. See " +
+            $"{NotebookExperiment.Page}#n8.");
         result.WeightsHash = hash.Finish();
         return result;
     }
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) =>
     [
-        new Chart("milliseconds", "One backward pass", new Axis("", Categories: ["graph of primitive operations", "short formula"]), new Axis("milliseconds, the fastest of several"),
-            [new Curve("measured", [0, 1], [result.Figures["graph.milliseconds"], result.Figures["closed-form.milliseconds"]], HasLine: false)],
+        new Chart("milliseconds", "One backward pass", new Axis("", Categories: [
+            "graph of primitive operations", "short formula"]), new Axis(
+            "milliseconds, the fastest of several"),
+            [new Curve("measured", [0, 1],
+                [result.Figures["graph.milliseconds"], result.Figures["closed-form.milliseconds"]], HasLine: false)],
             "The lesson prints a ratio of 1.22, measured with NumPy.", ChartKind.Bar),
     ];
 
@@ -112,5 +131,6 @@ internal sealed class BatchNormBackwardSpeed : Experiment
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
-        string.Create(CultureInfo.InvariantCulture, $"equal to {NotebookMath.Short(figures["difference.worst"])}; closed form {figures["speedup"]:F1}x");
+        string.Create(CultureInfo.InvariantCulture, $"equal to {NotebookMath.Short(figures["difference.worst"])}; " +
+            $"closed form {figures["speedup"]:F1}x");
 }

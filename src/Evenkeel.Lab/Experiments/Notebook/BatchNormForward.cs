@@ -3,7 +3,9 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
-/// <summary>In[3]: batch norm in training mode gives every feature the mean beta and the standard deviation gamma.</summary>
+/// <summary>
+/// In[3]: batch norm in training mode gives every feature the mean beta and the standard deviation gamma.
+/// </summary>
 internal sealed class BatchNormForward : Experiment
 {
     public override string Name => "batchnorm-forward";
@@ -13,14 +15,16 @@ internal sealed class BatchNormForward : Experiment
     public override string Lesson => "N4";
 
     public override string Description =>
-        "Activations of a two-layer net, 200 samples of 3 features, before batch norm, after it with gamma 1 and beta 0, and after it with gamma 1 2 3 and beta 11 12 13.";
+        "Activations of a two-layer net, 200 samples of 3 features, before batch norm, after it with gamma 1 and " +
+        "beta 0, and after it with gamma 1 2 3 and beta 11 12 13.";
 
     public override DType LessonDType => DType.Float64;
 
     public override ExperimentResult Run(ExperimentContext context)
     {
         var random = new NumPyRandomState((uint)context.Seed);
-        Tensor x = random.Randn([200, 50], context.DType), w1 = random.Randn([50, 60], context.DType), w2 = random.Randn([60, 3], context.DType);
+        Tensor x = random.Randn([200, 50], context.DType), w1 = random.Randn([50, 60], context.DType),
+            w2 = random.Randn([60, 3], context.DType);
         var tape = new Tape(Mode.Train, recordGradients: false);
         Tensor a = NotebookMath.TwoLayers(x, w1, w2);
         Tensor plain = Normalize([1, 1, 1], [0, 0, 0]);
@@ -42,7 +46,8 @@ internal sealed class BatchNormForward : Experiment
         digits.Report(result, context, "N4.digits");
         double largest = after.Means.Max(Math.Abs), bound = context.DType == DType.Float64 ? 1e-14 : 1e-6;
         result.Figures["after.largestMean"] = largest;
-        result.Checks.Add(Check.Judge("N4.zero-mean", "Means are zero but for rounding", $"largest |mean| <= {NotebookMath.Short(bound)}", NotebookMath.Short(largest), largest <= bound));
+        result.Checks.Add(Check.Judge("N4.zero-mean", "Means are zero but for rounding",
+            $"largest |mean| <= {NotebookMath.Short(bound)}", NotebookMath.Short(largest), largest <= bound));
         result.Notes.Add(NotebookExperiment.OtherSeedNote);
         using var hash = new WeightsHash();
         hash.Add("plain", plain);
@@ -51,7 +56,8 @@ internal sealed class BatchNormForward : Experiment
         return result;
 
         Tensor Normalize(double[] gamma, double[] beta) =>
-            tape.Input(a).BatchNorm(Tensor.From(gamma).To(context.DType), Tensor.From(beta).To(context.DType), running: null).Clone();
+            tape.Input(a).BatchNorm(Tensor.From(gamma).To(context.DType), Tensor.From(beta).To(context.DType),
+                running: null).Clone();
     }
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
@@ -59,10 +65,11 @@ internal sealed class BatchNormForward : Experiment
     public override string Headline(IReadOnlyDictionary<string, double> figures) => PrintedDigits.Headline(figures);
 }
 
-/// <summary>Means and standard deviations as <c>print_mean_std</c> shows them, one row a quantity.</summary>
+/// <summary>Means and standard deviations as <c>print_mean_std</c> shows them, one row per quantity.</summary>
 internal static class MeanStdTable
 {
-    public static ResultTable Of(string name, string unit, params ReadOnlySpan<(string Stage, (double[] Means, double[] Stds) Values)> stages)
+    public static ResultTable Of(string name, string unit,
+        params ReadOnlySpan<(string Stage, (double[] Means, double[] Stds) Values)> stages)
     {
         int count = stages[0].Values.Means.Length;
         var rows = new List<IReadOnlyList<object?>>();

@@ -5,7 +5,10 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
-/// <summary>How fast the mean and the variance of a batch come near those of all images, on the inputs of a real net's first norm.</summary>
+/// <summary>
+/// How fast the mean and the variance of a batch come near those of all images, on the inputs of a real net's first
+/// norm.
+/// </summary>
 internal sealed class BatchStatistics : Experiment
 {
     private const int Units = 100;
@@ -14,7 +17,9 @@ internal sealed class BatchStatistics : Experiment
     private static readonly int[] s_sizes = [5, 10, 20, 50, 100, 200, 500];
 
     private static readonly (string Variant, string Label)[] s_variants =
-        [("mean", "batch mean"), ("variance", "batch variance"), ("mean-shuffled", "batch mean, drawn without replacement"), ("variance-shuffled", "batch variance, drawn without replacement")];
+        [("mean", "batch mean"), ("variance", "batch variance"),
+            ("mean-shuffled", "batch mean, drawn without replacement"),
+            ("variance-shuffled", "batch variance, drawn without replacement")];
 
     public override string Name => "batch-statistics";
 
@@ -23,7 +28,9 @@ internal sealed class BatchStatistics : Experiment
     public override string Lesson => "N13";
 
     public override string Description =>
-        "A linear layer of 100 on the small images. Batches of 5 to 500 of them, with and without replacement: how far the batch's mean and unbiased variance of a unit are from those of all images, root mean square over batches and units, and the slope of its logarithm against that of the batch size.";
+        "A linear layer of 100 on the small images. Batches of 5 to 500 of them, with and without replacement: how " +
+        "far the batch's mean and unbiased variance of a unit are from those of all images, root mean square over " +
+        "batches and units, and the slope of its logarithm against that of the batch size.";
 
     public override IReadOnlyList<string> Variants => [.. s_variants.Select(static variant => variant.Variant)];
 
@@ -50,7 +57,8 @@ internal sealed class BatchStatistics : Experiment
             int[] chosen = new int[size];
             for (int batch = 0; batch < batches; batch++)
             {
-                if (batch % 20 == 0) context.Report((s + ((double)batch / batches)) / s_sizes.Length, $"batches of {size}");
+                if (batch % 20 == 0) context.Report((s + ((double)batch / batches)) / s_sizes.Length,
+                    $"batches of {size}");
                 random.Choice(images.Count, chosen);
                 Add(chosen, errors[0], errors[1]);
                 // The first places of a shuffle, each swapped with one behind it.
@@ -76,7 +84,8 @@ internal sealed class BatchStatistics : Experiment
                         squares += deviation * deviation;
                     }
 
-                    double inStds = mean / stds[unit], ratio = (squares / (rows.Length - 1) / (stds[unit] * stds[unit])) - 1;
+                    double inStds = mean / stds[unit],
+                        ratio = (squares / (rows.Length - 1) / (stds[unit] * stds[unit])) - 1;
                     meanErrors[s] += inStds * inStds / (batches * Units);
                     varianceErrors[s] += ratio * ratio / (batches * Units);
                 }
@@ -93,32 +102,44 @@ internal sealed class BatchStatistics : Experiment
             for (int s = 0; s < s_sizes.Length; s++) result.Figures[$"{variant}.errorAt{s_sizes[s]}"] = roots[s];
         }
 
-        result.Tables.Add(new ResultTable("Distance from all images' statistics: of a mean in standard deviations, of a variance as a share",
+        result.Tables.Add(new ResultTable("Distance from all images' statistics: of a mean in standard deviations, " +
+            "of a variance as a share",
             ["batch", "mean", "variance", "mean, no replacement", "variance, no replacement", "1/√m"],
-            [.. s_sizes.Select((size, s) => (IReadOnlyList<object?>)[size, .. errors.Select(list => (object?)Math.Sqrt(list[s])), 1 / Math.Sqrt(size)])], [null, .. Enumerable.Repeat("F4", 5)]));
+            [.. s_sizes.Select((size, s) =>
+                (IReadOnlyList<object?>)[size, .. errors.Select(list => (object?)Math.Sqrt(list[s])),
+                    1 / Math.Sqrt(size)])], [null, .. Enumerable.Repeat("F4", 5)]));
         double meanSlope = result.Figures["mean.slope"], varianceSlope = result.Figures["variance.slope"];
-        result.Checks.Add(Check.Judge("N13.root", "Batch statistics converge as 1/√m", "slope of log distance against log m between -0.55 and -0.45, for the mean and the variance",
-            string.Create(CultureInfo.InvariantCulture, $"{meanSlope:F3} and {varianceSlope:F3}"), meanSlope is >= -0.55 and <= -0.45 && varianceSlope is >= -0.55 and <= -0.45));
-        result.Notes.Add($"Batches drawn without replacement come nearer, by √((N - m)/(N - 1)): a batch of all N images has the statistics of all. See {Page}.");
+        result.Checks.Add(Check.Judge("N13.root", "Batch statistics converge as 1/√m",
+            "slope of log distance against log m between -0.55 and -0.45, for the mean and the variance",
+            string.Create(CultureInfo.InvariantCulture, $"{meanSlope:F3} and {varianceSlope:F3}"),
+                meanSlope is >= -0.55 and <= -0.45 && varianceSlope is >= -0.55 and <= -0.45));
+        result.Notes.Add("Batches drawn without replacement come nearer, by √((N - m)/(N - 1)): a batch of all N " +
+            $"images has the statistics of all. See {Page}.");
         using var hash = new WeightsHash();
         hash.Add("outputs", z);
-        foreach ((string variant, _) in s_variants) hash.Add(variant, Tensor.From([.. result.Series.Single(series => series.Name == $"{variant}/error").Y]));
+        foreach ((string variant, _) in s_variants) hash.Add(variant,
+            Tensor.From([.. result.Series.Single(series => series.Name == $"{variant}/error").Y]));
         result.WeightsHash = hash.Finish();
         return result;
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
-        string.Create(CultureInfo.InvariantCulture, $"as m^{figures["mean.slope"]:F2} (mean) and m^{figures["variance.slope"]:F2} (variance)");
+        string.Create(CultureInfo.InvariantCulture, $"as m^{figures["mean.slope"]:F2} (mean) and " +
+            $"m^{figures["variance.slope"]:F2} (variance)");
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) =>
     [
-        new Chart("convergence", "Statistics of a batch against those of all images", new Axis("batch size m", IsLog: true), new Axis("distance, in standard deviations (mean) or as a share (variance)", IsLog: true),
+        new Chart("convergence", "Statistics of a batch against those of all images",
+            new Axis("batch size m", IsLog: true), new Axis(
+            "distance, in standard deviations (mean) or as a share (variance)", IsLog: true),
         [
             .. s_variants.Select(variant => Curve.Of(result, $"{variant.Variant}/error", variant.Label, Marker.Circle)),
-            new Curve("1/√m", [.. s_sizes.Select(static size => (double)size)], [.. s_sizes.Select(static size => 1 / Math.Sqrt(size))]),
+            new Curve("1/√m", [.. s_sizes.Select(static size => (double)size)],
+                [.. s_sizes.Select(static size => 1 / Math.Sqrt(size))]),
         ], "The notebook's batch sizes are 5, 10 and 50."),
     ];
 
     /// <summary>Slope of the best straight line through the logarithms.</summary>
-    private static double Slope(double[] x, double[] y) => TheoryMath.Line([.. x.Select(TheoryMath.Log)], [.. y.Select(TheoryMath.Log)]).Slope;
+    private static double Slope(double[] x, double[] y) =>
+        TheoryMath.Line([.. x.Select(TheoryMath.Log)], [.. y.Select(TheoryMath.Log)]).Slope;
 }

@@ -20,7 +20,8 @@ internal sealed class FcnGradient : Experiment
     public override string Lesson => "N9";
 
     public override string Description =>
-        "FullyConnectedNet 15-20-30-10 with batch norm, two samples, L2 regularization 0 and 3.14: the loss, and every gradient against centred differences with h = 1e-5.";
+        "FullyConnectedNet 15-20-30-10 with batch norm, two samples, L2 regularization 0 and 3.14: the loss, and " +
+        "every gradient against centred differences with h = 1e-5.";
 
     public override IReadOnlyList<string> Variants => ["reg-0", "reg-3.14"];
 
@@ -38,7 +39,9 @@ internal sealed class FcnGradient : Experiment
         for (int r = 0; r < s_regs.Length; r++)
         {
             double reg = s_regs[r];
-            FullyConnectedNet net = FullyConnectedNet.Create(random, 15, [20, 30], Classes, WeightScale, FullyConnectedNet.BatchNorm, DType.Float64);
+            FullyConnectedNet net =
+                FullyConnectedNet.Create(random, 15, [20, 30], Classes, WeightScale, FullyConnectedNet.BatchNorm,
+                    DType.Float64);
             hash.Add(Variants[r], net.Model);
             var tape = new Tape(Mode.Train);
             Tensor loss = Loss(tape);
@@ -53,7 +56,8 @@ internal sealed class FcnGradient : Experiment
                 context.Report((r + ((double)p / net.Parameters.Count)) / s_regs.Length, $"{Variants[r]} {name}");
                 double[] gradient = parameter.Gradient!.ToArray<double>();
                 double[] coarse = Numerical(parameter.Value, Step), fine = Numerical(parameter.Value, Step / 2);
-                double printed = NotebookMath.RelativeError(gradient, coarse), judged = Judged(gradient, coarse, fine, value);
+                double printed = NotebookMath.RelativeError(gradient, coarse),
+                    judged = Judged(gradient, coarse, fine, value);
                 result.Figures[$"{Variants[r]}.{name}Error"] = printed;
                 if (!errors.TryGetValue(name, out double[]? row)) errors[name] = row = new double[2 * s_regs.Length];
                 (row[2 * r], row[(2 * r) + 1]) = (printed, judged);
@@ -105,28 +109,41 @@ internal sealed class FcnGradient : Experiment
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) => Chart.ByQuantity(result);
 
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"losses {figures["reg-0.loss"]:F4}, {figures["reg-3.14.loss"]:F4}; errors <= {NotebookMath.Short(Math.Max(figures["reg-0.worstError"], figures["reg-3.14.worstError"]))}");
+    public override string Headline(IReadOnlyDictionary<string, double> figures) =>
+        string.Create(CultureInfo.InvariantCulture,
+        $"losses {figures["reg-0.loss"]:F4}, {figures["reg-3.14.loss"]:F4}; errors <= " +
+        $"{NotebookMath.Short(Math.Max(figures["reg-0.worstError"], figures["reg-3.14.worstError"]))}");
 
-    private static void Judge(ExperimentResult result, ExperimentContext context, Dictionary<string, double[]> errors, double[] twins)
+    private static void Judge(ExperimentResult result, ExperimentContext context, Dictionary<string, double[]> errors,
+        double[] twins)
     {
         double[] losses = [result.Figures["reg-0.loss"], result.Figures["reg-3.14.loss"]];
         result.Tables.Add(new ResultTable("Loss", ["regularization", "loss", "in plain loops", "published"],
-            [["0", losses[0], twins[0], Reference(0)], ["3.14", losses[1], twins[1], Reference(1)]], [null, "R", "R", "R"]));
-        result.Tables.Add(new ResultTable("Relative error of each gradient: as the lesson prints it, and beyond what the differences can tell",
+            [["0", losses[0], twins[0], Reference(0)], ["3.14", losses[1], twins[1], Reference(1)]],
+            [null, "R", "R", "R"]));
+        result.Tables.Add(new ResultTable("Relative error of each gradient: as the lesson prints it, and beyond what " +
+            "the differences can tell",
             ["parameter", "reg 0: printed", "beyond", "reg 3.14: printed", "beyond"],
-            [.. errors.Select(pair => (IReadOnlyList<object?>)[pair.Key, .. pair.Value.Select(error => (object?)error)])],
+            [.. errors.Select(pair =>
+                (IReadOnlyList<object?>)[pair.Key, .. pair.Value.Select(error => (object?)error)])],
             [null, "0.00e+00", "0.0e+00;;0", "0.00e+00", "0.0e+00;;0"]));
 
         double difference = 0;
-        for (int r = 0; r < losses.Length; r++) difference = Math.Max(difference, Math.Max(Math.Abs(losses[r] - twins[r]), Math.Abs(losses[r] - (Reference(r) ?? twins[r]))));
-        result.Checks.Add(Check.Judge("N9.loss", Reference(0) is null ? "The losses are those of plain loops" : "The losses are those of plain loops, and CS231n's published ones",
-            "both equal to 1e-10; published for seeds 231 and 114514", $"differ by at most {NotebookMath.Short(difference)}", difference <= 1e-10));
+        for (int r = 0; r < losses.Length; r++) difference =
+            Math.Max(difference,
+                Math.Max(Math.Abs(losses[r] - twins[r]), Math.Abs(losses[r] - (Reference(r) ?? twins[r]))));
+        result.Checks.Add(Check.Judge("N9.loss", Reference(0) is null ? "The losses are those of plain loops" :
+            "The losses are those of plain loops, and CS231n's published ones",
+            "both equal to 1e-10; published for seeds 231 and 114514",
+            $"differ by at most {NotebookMath.Short(difference)}", difference <= 1e-10));
 
         double weights = Worst('W'), biases = Worst('b'), norms = Math.Max(Worst('g'), Worst('B'));
-        result.Checks.Add(Check.Judge("N9.gradients", "Every gradient is inside the lesson's bounds", "relative error, beyond rounding and h² of the differences, of W <= 1e-4, of b, gamma and beta <= 1e-8",
-            $"W {NotebookMath.Short(weights)}, b {NotebookMath.Short(biases)}, gamma and beta {NotebookMath.Short(norms)}", weights <= 1e-4 && biases <= 1e-8 && norms <= 1e-8));
-        result.Notes.Add($"The losses printed in the lesson (2.0800, 5.8221) belong to no seed; those of seed 231 are CS231n's own. See {NotebookExperiment.Page}#n9.");
+        result.Checks.Add(Check.Judge("N9.gradients", "Every gradient is inside the lesson's bounds",
+            "relative error, beyond rounding and h² of the differences, of W <= 1e-4, of b, gamma and beta <= 1e-8",
+            $"W {NotebookMath.Short(weights)}, b {NotebookMath.Short(biases)}, gamma and beta " +
+            $"{NotebookMath.Short(norms)}", weights <= 1e-4 && biases <= 1e-8 && norms <= 1e-8));
+        result.Notes.Add("The losses printed in the lesson (2.0800, 5.8221) belong to no seed; those of seed 231 are " +
+            $"CS231n's own. See {NotebookExperiment.Page}#n9.");
 
         double? Reference(int reg) => context.Seed switch
         {
@@ -136,10 +153,15 @@ internal sealed class FcnGradient : Experiment
         };
 
         // b1 and beta1 begin alike.
-        double Worst(char kind) => errors.Where(pair => (pair.Key.StartsWith("beta", StringComparison.Ordinal) ? 'B' : pair.Key[0]) == kind).Max(pair => Math.Max(pair.Value[1], pair.Value[3]));
+        double Worst(char kind) =>
+            errors.Where(pair => (pair.Key.StartsWith("beta", StringComparison.Ordinal) ? 'B' : pair.Key[0]) == kind)
+                .Max(pair => Math.Max(pair.Value[1], pair.Value[3]));
     }
 
-    /// <summary>The loss once more, as a page of formulas has it: plain loops over doubles that share nothing with the library but the numbers they begin with.</summary>
+    /// <summary>
+    /// The loss once more, as a page of formulas has it: plain loops over doubles that share nothing with the library
+    /// but the numbers they begin with.
+    /// </summary>
     private static double PlainLoss(FullyConnectedNet net, Tensor x, Tensor labels, double reg)
     {
         const double eps = 1e-5;
@@ -169,7 +191,8 @@ internal sealed class FcnGradient : Experiment
             {
                 double mean = 0, variance = 0;
                 for (int n = 0; n < samples; n++) mean += values[(n * width) + c] / samples;
-                for (int n = 0; n < samples; n++) variance += (values[(n * width) + c] - mean) * (values[(n * width) + c] - mean) / samples;
+                for (int n = 0; n < samples; n++) variance += (values[(n * width) + c]
+                    - mean) * (values[(n * width) + c] - mean) / samples;
                 for (int n = 0; n < samples; n++)
                 {
                     double normalized = (values[(n * width) + c] - mean) / Math.Sqrt(variance + eps);
@@ -189,12 +212,15 @@ internal sealed class FcnGradient : Experiment
 
         return loss + penalty;
 
-        double[] Values(string name) => net.Parameters.First(entry => entry.Name == name).Parameter.Value.ToArray<double>();
+        double[] Values(string name) =>
+            net.Parameters.First(entry => entry.Name == name).Parameter.Value.ToArray<double>();
     }
 
     /// <summary>
-    /// The largest relative error beyond what the differences themselves can tell. A difference quotient of a loss L is uncertain by the loss's last bit over h,
-    /// so that a true zero (a bias before batch norm) is no error; and off by h² times the third derivative, which the pair h and h/2 removes.
+    /// The largest relative error beyond what the differences themselves can tell. A difference quotient of a loss L is
+    /// uncertain by the loss's last bit over h,
+    /// so that a true zero (a bias before batch norm) is no error; and off by h² times the third derivative, which the
+    /// pair h and h/2 removes.
     /// </summary>
     private static double Judged(double[] computed, double[] coarse, double[] fine, double loss)
     {

@@ -4,7 +4,8 @@ using Evenkeel.Random;
 namespace Evenkeel.Lab.Experiments.Notebook;
 
 /// <summary>
-/// The notebook's <c>FullyConnectedNet</c>: {linear, norm, ReLU, dropout} x (L-1), linear. Weights are drawn layer by layer, each as (in, out) in NumPy's order,
+/// The notebook's <c>FullyConnectedNet</c>: {linear, norm, ReLU, dropout} x (L-1), linear. Weights are drawn layer by
+/// layer, each as (in, out) in NumPy's order,
 /// biases and betas are 0, gammas 1; batch norm follows the notebook's running average.
 /// </summary>
 internal sealed class FullyConnectedNet
@@ -13,17 +14,24 @@ internal sealed class FullyConnectedNet
     public const string LayerNorm = "layernorm";
     public const string None = "none";
 
-    private FullyConnectedNet(Sequential model, IReadOnlyList<(string Name, Parameter Parameter)> parameters) => (Model, Parameters) = (model, parameters);
+    private FullyConnectedNet(Sequential model, IReadOnlyList<(string Name, Parameter Parameter)> parameters) =>
+        (Model, Parameters) = (model, parameters);
 
     /// <summary>The layers; <c>Sequential</c> fuses each norm with the ReLU behind it.</summary>
     public Sequential Model { get; }
 
-    /// <summary>All parameters under the notebook's names, sorted as it prints them: W1, W2, b1, beta1, gamma1, ...</summary>
+    /// <summary>
+    /// All parameters under the notebook's names, sorted as it prints them: W1, W2, b1, beta1, gamma1, ...
+    /// </summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> Parameters { get; }
 
-    /// <summary>Builds a net and draws its weights, <paramref name="weightScale"/>·randn; <paramref name="dropout"/> is the share that is dropped (the notebook names the share that is kept).</summary>
+    /// <summary>
+    /// Builds a net and draws its weights, <paramref name="weightScale"/>·randn; <paramref name="dropout"/> is the
+    /// share that is dropped (the notebook names the share that is kept).
+    /// </summary>
     public static FullyConnectedNet Create(
-        NumPyRandomState random, int inputs, ReadOnlySpan<int> hidden, int classes, double weightScale, string normalization, DType dtype, double dropout = 0)
+        NumPyRandomState random, int inputs, ReadOnlySpan<int> hidden, int classes, double weightScale,
+            string normalization, DType dtype, double dropout = 0)
     {
         var model = new Sequential();
         var parameters = new List<(string Name, Parameter Parameter)>();

@@ -13,14 +13,16 @@ internal sealed class LayerNormForward : Experiment
     public override string Lesson => "N15";
 
     public override string Description =>
-        "Activations of a two-layer net, 4 samples of 3 features, before layer norm, after it with gamma 1 and beta 0, and after it with gamma 3 and beta 5; statistics of each sample.";
+        "Activations of a two-layer net, 4 samples of 3 features, before layer norm, after it with gamma 1 and beta " +
+        "0, and after it with gamma 3 and beta 5; statistics of each sample.";
 
     public override DType LessonDType => DType.Float64;
 
     public override ExperimentResult Run(ExperimentContext context)
     {
         var random = new NumPyRandomState((uint)context.Seed);
-        Tensor x = random.Randn([4, 50], context.DType), w1 = random.Randn([50, 60], context.DType), w2 = random.Randn([60, 3], context.DType);
+        Tensor x = random.Randn([4, 50], context.DType), w1 = random.Randn([50, 60], context.DType),
+            w2 = random.Randn([60, 3], context.DType);
         Tensor a = NotebookMath.TwoLayers(x, w1, w2);
         Tensor plain = a.LayerNorm([3], Tensor.Ones([3], context.DType), Tensor.Zeros([3], context.DType));
         Tensor affine = a.LayerNorm([3], Tensor.Full([3], 3, context.DType), Tensor.Full([3], 5, context.DType));

@@ -8,7 +8,9 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
-/// <summary>Inline question 4: where layer norm may fail, in narrow layers, under strong regularization, in deep nets.</summary>
+/// <summary>
+/// Inline question 4: where layer norm may fail, in narrow layers, under strong regularization, in deep nets.
+/// </summary>
 internal sealed class LayerNormLimits : Experiment
 {
     private const int BatchSize = 50;
@@ -21,7 +23,8 @@ internal sealed class LayerNormLimits : Experiment
     private const int Width = 50;
     private const int Depth = 3;
 
-    public static IReadOnlyList<string> Norms { get; } = [FullyConnectedNet.None, FullyConnectedNet.LayerNorm, FullyConnectedNet.BatchNorm];
+    public static IReadOnlyList<string> Norms { get; } =
+        [FullyConnectedNet.None, FullyConnectedNet.LayerNorm, FullyConnectedNet.BatchNorm];
 
     public static IReadOnlyList<double> Widths { get; } = [2, 4, 8, 16, 64];
 
@@ -29,8 +32,11 @@ internal sealed class LayerNormLimits : Experiment
 
     public static IReadOnlyList<double> Depths { get; } = [3, 10, 30];
 
-    /// <summary>What is changed: the width, the strength of L2, the depth with Kaiming weights and with the notebook's.</summary>
-    public const string ByWidth = "width", ByPenalty = "l2", ByDepth = "depth", ByDepthFromSmall = "small-weights-depth";
+    /// <summary>
+    /// What is changed: the width, the strength of L2, the depth with Kaiming weights and with the notebook's.
+    /// </summary>
+    public const string ByWidth = "width", ByPenalty = "l2", ByDepth = "depth",
+        ByDepthFromSmall = "small-weights-depth";
 
     public override string Name => "layernorm-limits";
 
@@ -39,11 +45,16 @@ internal sealed class LayerNormLimits : Experiment
     public override string Lesson => "N16";
 
     public override string Description =>
-        "No norm, layer norm and batch norm on a thousand images, the notebook's Adam 1e-3: one hidden layer 2 to 64 wide; three layers of 50 with L2 strengths from 0 to 0.3; 3 to 30 layers of 50, from Kaiming weights and from the notebook's 0.02. Training accuracy.";
+        "No norm, layer norm and batch norm on a thousand images, the notebook's Adam 1e-3: one hidden layer 2 to 64 " +
+        "wide; three layers of 50 with L2 strengths from 0 to 0.3; 3 to 30 layers of 50, from Kaiming weights and " +
+        "from the notebook's 0.02. Training accuracy.";
 
     public override IReadOnlyList<string> Variants =>
-        [.. Norms.SelectMany(static norm => ((string What, IReadOnlyList<double> Values)[])[(ByWidth, Widths), (ByPenalty, Penalties), (ByDepth, Depths), (ByDepthFromSmall, Depths)],
-            static (norm, sweep) => sweep.Values.Select(value => Variant(norm, sweep.What, value))).SelectMany(static variants => variants)];
+        [.. Norms.SelectMany(static norm =>
+            ((string What, IReadOnlyList<double> Values)[])[(ByWidth, Widths), (ByPenalty, Penalties),
+                (ByDepth, Depths), (ByDepthFromSmall, Depths)],
+            static (norm, sweep) => sweep.Values.Select(value => Variant(norm, sweep.What, value)))
+                .SelectMany(static variants => variants)];
 
     public override (int Lesson, int Quick)? Epochs => (10, 4);
 
@@ -52,7 +63,8 @@ internal sealed class LayerNormLimits : Experiment
     public override (double Lesson, double Quick) Cost => (16, 5);
 
     /// <summary><c>layernorm-width2</c>: norm, what is changed, its value.</summary>
-    internal static string Variant(string norm, string what, double value) => string.Create(CultureInfo.InvariantCulture, $"{norm}-{what}{value}");
+    internal static string Variant(string norm, string what, double value) =>
+        string.Create(CultureInfo.InvariantCulture, $"{norm}-{what}{value}");
 
     public override ExperimentResult Run(ExperimentContext context)
     {
@@ -71,30 +83,36 @@ internal sealed class LayerNormLimits : Experiment
         result.WeightsHash = hash.Finish();
         AddTables(result);
         double narrow = result.Figures[$"{Variant(FullyConnectedNet.LayerNorm, ByWidth, 2)}.trainAccuracy"];
-        result.Checks.Add(Check.Judge("N16.two-features", "With two features layer norm leaves a sign, so a net of one layer tells two classes apart", "training accuracy at width 2 at most 0.25, of ten classes",
+        result.Checks.Add(Check.Judge("N16.two-features", "With two features layer norm leaves a sign, so a net of " +
+            "one layer tells two classes apart", "training accuracy at width 2 at most 0.25, of ten classes",
             narrow.ToString("F3", CultureInfo.InvariantCulture), narrow <= 0.25));
-        result.Notes.Add($"The nets are trained equally long, not to the end; batch norm stands beside them to tell what is layer norm's own. See {NotebookExperiment.Page}#layernorm-limits.");
+        result.Notes.Add("The nets are trained equally long, not to the end; batch norm stands beside them to tell " +
+            $"what is layer norm's own. See {NotebookExperiment.Page}#layernorm-limits.");
         return result;
 
-        void Sweep(string norm, string what, IReadOnlyList<double> values, Func<double, (int[] Hidden, double Penalty)> settings)
+        void Sweep(string norm, string what, IReadOnlyList<double> values,
+            Func<double, (int[] Hidden, double Penalty)> settings)
         {
             double[] accuracies = new double[values.Count];
             for (int v = 0; v < values.Count; v++)
             {
                 string variant = Variant(norm, what, values[v]);
                 // Three layers without a penalty are in both sweeps, and trained once.
-                if (what == ByDepth && values[v] == Depth) accuracies[v] = result.Figures[$"{Variant(norm, ByPenalty, 0)}.trainAccuracy"];
+                if (what == ByDepth && values[v] == Depth) accuracies[v] = result.Figures[
+                    $"{Variant(norm, ByPenalty, 0)}.trainAccuracy"];
                 else
                 {
                     context.Report((double)run++ / runs, variant);
                     (int[] hidden, double penalty) = settings(values[v]);
-                    accuracies[v] = Train(context, images, norm, hidden, penalty, what == ByDepthFromSmall, variant, hash);
+                    accuracies[v] =
+                        Train(context, images, norm, hidden, penalty, what == ByDepthFromSmall, variant, hash);
                 }
 
                 result.Figures[$"{variant}.trainAccuracy"] = accuracies[v];
             }
 
-            result.Series.Add(new Series($"{norm}/{what}-train-accuracy", what == ByPenalty ? [.. Enumerable.Range(0, values.Count).Select(static i => (double)i)] : values, accuracies));
+            result.Series.Add(new Series($"{norm}/{what}-train-accuracy", what == ByPenalty
+                ? [.. Enumerable.Range(0, values.Count).Select(static i => (double)i)] : values, accuracies));
         }
     }
 
@@ -109,8 +127,11 @@ internal sealed class LayerNormLimits : Experiment
             ]);
         return
         [
-            Plot(ByWidth, "Training accuracy by width, one hidden layer", new Axis("Features of the hidden layer", IsLog: true)),
-            Plot(ByPenalty, "Training accuracy by strength of L2", new Axis("L2 strength", Categories: [.. Penalties.Select(static penalty => penalty.ToString(CultureInfo.InvariantCulture))])),
+            Plot(ByWidth, "Training accuracy by width, one hidden layer",
+                new Axis("Features of the hidden layer", IsLog: true)),
+            Plot(ByPenalty, "Training accuracy by strength of L2",
+                new Axis("L2 strength",
+                Categories: [.. Penalties.Select(static penalty => penalty.ToString(CultureInfo.InvariantCulture))])),
             Plot(ByDepth, "Training accuracy by depth, Kaiming weights", new Axis("Hidden layers")),
             Plot(ByDepthFromSmall, "Training accuracy by depth, weights of 0.02", new Axis("Hidden layers")),
         ];
@@ -119,30 +140,44 @@ internal sealed class LayerNormLimits : Experiment
     public override string Headline(IReadOnlyDictionary<string, double> figures)
     {
         string Gain(string what, double value) =>
-            NotebookMath.Signed(figures[$"{Variant(FullyConnectedNet.LayerNorm, what, value)}.trainAccuracy"] - figures[$"{Variant(FullyConnectedNet.None, what, value)}.trainAccuracy"], 2);
-        return string.Create(CultureInfo.InvariantCulture, $"gains {Gain(ByWidth, Widths[0])} at 2 wide, {Gain(ByPenalty, Penalties[^1])} at L2 {Penalties[^1]}, {Gain(ByDepth, Depths[^1])} at {Depths[^1]} deep");
+            NotebookMath.Signed(figures[$"{Variant(FullyConnectedNet.LayerNorm, what, value)}.trainAccuracy"]
+                - figures[$"{Variant(FullyConnectedNet.None, what, value)}.trainAccuracy"], 2);
+        return string.Create(CultureInfo.InvariantCulture, $"gains {Gain(ByWidth, Widths[0])} at 2 wide, " +
+            $"{Gain(ByPenalty, Penalties[^1])} at L2 {Penalties[^1]}, {Gain(ByDepth, Depths[^1])} at {Depths[^1]} " +
+            $"deep");
     }
 
     private static void AddTables(ExperimentResult result)
     {
-        foreach ((string what, string title, IReadOnlyList<double> values) in (ReadOnlySpan<(string, string, IReadOnlyList<double>)>)
+        foreach ((string what, string title,
+            IReadOnlyList<double> values) in (ReadOnlySpan<(string, string, IReadOnlyList<double>)>)
             [
-                (ByWidth, "Training accuracy, one hidden layer", Widths), (ByPenalty, $"Training accuracy, {Depth} layers of {Width}", Penalties),
-                (ByDepth, $"Training accuracy, layers of {Width}, Kaiming weights", Depths), (ByDepthFromSmall, $"Training accuracy, layers of {Width}, weights of 0.02", Depths),
+                (ByWidth, "Training accuracy, one hidden layer", Widths), (ByPenalty,
+                    $"Training accuracy, {Depth} layers of {Width}", Penalties),
+                (ByDepth, $"Training accuracy, layers of {Width}, Kaiming weights", Depths),
+                (ByDepthFromSmall, $"Training accuracy, layers of {Width}, weights of 0.02", Depths),
             ])
         {
-            result.Tables.Add(new ResultTable(title, [what == ByDepthFromSmall ? ByDepth : what, "no norm", "layer norm", "batch norm"],
-                [.. values.Select(value => (IReadOnlyList<object?>)[value, .. Norms.Select(norm => (object?)result.Figures[$"{Variant(norm, what, value)}.trainAccuracy"])])], ["G3", "F3", "F3", "F3"]));
+            result.Tables.Add(new ResultTable(title,
+                [what == ByDepthFromSmall ? ByDepth : what, "no norm", "layer norm", "batch norm"],
+                [.. values.Select(value =>
+                    (IReadOnlyList<object?>)[value,
+                        .. Norms.Select(norm =>
+                        (object?)result.Figures[$"{Variant(norm, what, value)}.trainAccuracy"])])],
+                            ["G3", "F3", "F3", "F3"]));
         }
     }
 
     /// <summary>Training accuracy at the end, that of guessing where the loss was not finite.</summary>
-    private static double Train(ExperimentContext context, FewGarments images, string norm, int[] hidden, double penalty, bool isSmall, string variant, WeightsHash hash)
+    private static double Train(ExperimentContext context, FewGarments images, string norm, int[] hidden,
+        double penalty, bool isSmall, string variant, WeightsHash hash)
     {
         var random = new NumPyRandomState((uint)context.Seed);
-        FullyConnectedNet net = isSmall ? FullyConnectedNet.Create(random, images.Inputs, hidden, 10, SmallWeights, norm, context.DType)
+        FullyConnectedNet net = isSmall
+            ? FullyConnectedNet.Create(random, images.Inputs, hidden, 10, SmallWeights, norm, context.DType)
             : KaimingNet.Create(random, images.Inputs, hidden, norm, context.DType);
-        var training = new ClassifierTraining(net.Model, new Adam(net.Model.Parameters(), LearningRate, weightDecay: penalty, decayNormAndBias: false));
+        var training = new ClassifierTraining(net.Model,
+            new Adam(net.Model.Parameters(), LearningRate, weightDecay: penalty, decayNormAndBias: false));
         for (int epoch = 0; epoch < context.Epochs; epoch++)
         {
             if (!double.IsFinite(training.Epoch(images.Batches(BatchSize, random), static _ => { }).Loss)) return 0.1;

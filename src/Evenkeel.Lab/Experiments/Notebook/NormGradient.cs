@@ -3,13 +3,16 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
-/// <summary>In[5] and In[15]: the backward pass of a norm against numerical gradients, for the graph and for the closed form.</summary>
+/// <summary>
+/// In[5] and In[15]: the backward pass of a norm against numerical gradients, for the graph and for the closed form.
+/// </summary>
 internal abstract class NormGradient : Experiment
 {
     private const double Allowed = 1e-8;
 
     public override string Description =>
-        "x is 4 samples of 5 features, 5·randn + 12. dx, dgamma and dbeta of the graph of primitive operations and of the closed form, against centred differences with h = 1e-5.";
+        "x is 4 samples of 5 features, 5·randn + 12. dx, dgamma and dbeta of the graph of primitive operations and " +
+        "of the closed form, against centred differences with h = 1e-5.";
 
     public override IReadOnlyList<string> Variants => ["graph", "closed-form"];
 
@@ -37,7 +40,8 @@ internal abstract class NormGradient : Experiment
             var row = new List<object?> { variant };
             for (int i = 0; i < operands.Length; i++)
             {
-                double[] numerical = NotebookMath.NumericalGradient(() => Forward(variant), operands[i].Parameter.Value, dout);
+                double[] numerical =
+                    NotebookMath.NumericalGradient(() => Forward(variant), operands[i].Parameter.Value, dout);
                 double error = NotebookMath.RelativeError(numerical, computed[i]);
                 result.Figures[$"{variant}.{operands[i].Name}Error"] = error;
                 if (!(error <= worst)) worst = error;
@@ -47,8 +51,11 @@ internal abstract class NormGradient : Experiment
             rows.Add(row);
         }
 
-        result.Tables.Add(new ResultTable("Relative error against centred differences", ["backward pass", "dx", "dgamma", "dbeta"], rows, [null, "0.00e+00", "0.00e+00", "0.00e+00"]));
-        result.Checks.Add(Check.Judge($"{Lesson}.gradient", "Relative errors are at most 1e-8", "largest of dx, dgamma, dbeta of both backward passes <= 1e-8", $"largest {NotebookMath.Short(worst)}", worst <= Allowed));
+        result.Tables.Add(new ResultTable("Relative error against centred differences",
+            ["backward pass", "dx", "dgamma", "dbeta"], rows, [null, "0.00e+00", "0.00e+00", "0.00e+00"]));
+        result.Checks.Add(Check.Judge($"{Lesson}.gradient", "Relative errors are at most 1e-8",
+            "largest of dx, dgamma, dbeta of both backward passes <= 1e-8", $"largest {NotebookMath.Short(worst)}",
+            worst <= Allowed));
         result.Figures["worstError"] = worst;
         result.WeightsHash = hash.Finish();
         return result;
@@ -73,7 +80,9 @@ internal abstract class NormGradient : Experiment
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
         $"relative error <= {NotebookMath.Short(figures["worstError"])}";
 
-    /// <summary>The norm as a graph of primitive operations, or as the library's op with its closed-form backward pass.</summary>
+    /// <summary>
+    /// The norm as a graph of primitive operations, or as the library's op with its closed-form backward pass.
+    /// </summary>
     protected abstract Tensor Normalize(bool graph, Tensor x, Tensor gamma, Tensor beta);
 }
 

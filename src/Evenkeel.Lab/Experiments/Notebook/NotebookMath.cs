@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
-/// <summary>The notebook's helpers: relative error, means and standard deviations, numerical gradients, printed digits.</summary>
+/// <summary>
+/// The notebook's helpers: relative error, means and standard deviations, numerical gradients, printed digits.
+/// </summary>
 internal static class NotebookMath
 {
     /// <summary>Step of the notebook's centred differences.</summary>
@@ -12,7 +14,8 @@ internal static class NotebookMath
     public static double RelativeError(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
     {
         if (x.Length == 0 || x.Length != y.Length)
-            throw new ArgumentException($"RelativeError: expected as many values on both sides, and at least one, got {x.Length} and {y.Length}.", nameof(y));
+            throw new ArgumentException("RelativeError: expected as many values on both sides, and at least one, got " +
+                $"{x.Length} and {y.Length}.", nameof(y));
         double worst = 0;
         for (int i = 0; i < x.Length; i++)
         {
@@ -24,7 +27,9 @@ internal static class NotebookMath
         return worst;
     }
 
-    /// <summary>Mean and population standard deviation along an axis of a matrix, as <c>print_mean_std</c> shows them.</summary>
+    /// <summary>
+    /// Mean and population standard deviation along an axis of a matrix, as <c>print_mean_std</c> shows them.
+    /// </summary>
     public static (double[] Means, double[] Stds) MeanStd(Tensor matrix, int axis)
     {
         double[] values = matrix.To(DType.Float64).ToArray<double>();
@@ -45,7 +50,10 @@ internal static class NotebookMath
         double At(int group, int i) => axis == 0 ? values[(i * columns) + group] : values[(group * columns) + i];
     }
 
-    /// <summary><c>eval_numerical_gradient_array</c>: d(Σ f·cotangent)/dx by centred differences; <paramref name="f"/> reads the tensor that is moved.</summary>
+    /// <summary>
+    /// <c>eval_numerical_gradient_array</c>: d(Σ f·cotangent)/dx by centred differences; <paramref name="f"/> reads the
+    /// tensor that is moved.
+    /// </summary>
     public static double[] NumericalGradient(Func<Tensor> f, Tensor x, Tensor cotangent)
     {
         double[] weights = cotangent.ToArray<double>();
@@ -74,7 +82,8 @@ internal static class NotebookMath
     public static Tensor TwoLayers(Tensor x, Tensor w1, Tensor w2) => x.MatMul(w1).ReLU().MatMul(w2);
 
     /// <summary>Standard normal values in NumPy's order, in the element type of the run.</summary>
-    public static Tensor Randn(this Random.NumPyRandomState random, Shape shape, DType dtype, double scale = 1, double shift = 0)
+    public static Tensor Randn(this Random.NumPyRandomState random, Shape shape, DType dtype, double scale = 1,
+        double shift = 0)
     {
         double[] values = random.Randn(shape.Count);
         for (int i = 0; i < values.Length; i++) values[i] = (scale * values[i]) + shift;
@@ -89,11 +98,14 @@ internal static class NotebookMath
     public static string Signed(double value, int digits)
     {
         double rounded = Math.Round(value, digits, MidpointRounding.AwayFromZero);
-        return (rounded > 0 ? "+" : "") + (rounded == 0 ? 0 : rounded).ToString($"F{digits}", CultureInfo.InvariantCulture);
+        return (rounded > 0 ? "+" : "") + (rounded == 0 ? 0 : rounded)
+            .ToString($"F{digits}", CultureInfo.InvariantCulture);
     }
 }
 
-/// <summary>Compares measured values with those the lesson prints, digit by digit; NumPy prints eight decimals.</summary>
+/// <summary>
+/// Compares measured values with those the lesson prints, digit by digit; NumPy prints eight decimals.
+/// </summary>
 internal sealed class PrintedDigits
 {
     private int _equal;
@@ -105,7 +117,8 @@ internal sealed class PrintedDigits
         for (int i = 0; i < measured.Length; i++)
         {
             _all++;
-            string wanted = double.Parse(printed[i], CultureInfo.InvariantCulture).ToString("F8", CultureInfo.InvariantCulture);
+            string wanted = double.Parse(printed[i], CultureInfo.InvariantCulture)
+                .ToString("F8", CultureInfo.InvariantCulture);
             if (measured[i].ToString("F8", CultureInfo.InvariantCulture) == wanted) _equal++;
         }
     }
@@ -125,7 +138,8 @@ internal sealed class PrintedDigits
 
     /// <summary>What the figures of <see cref="Report"/> say.</summary>
     public static string Headline(IReadOnlyDictionary<string, double> figures) =>
-        string.Create(CultureInfo.InvariantCulture, $"{figures["printed.equal"]:F0} of {figures["printed.all"]:F0} printed numbers");
+        string.Create(CultureInfo.InvariantCulture, $"{figures["printed.equal"]:F0} of {figures["printed.all"]:F0} " +
+            $"printed numbers");
 }
 
 /// <summary>What the notebook's experiments share.</summary>
@@ -136,5 +150,6 @@ internal static class NotebookExperiment
 
     public const string Page = "docs/lessons/n-notebook.md";
 
-    public const string OtherSeedNote = $"The lesson's code says seed 114514; its printed output is of seed 231, which is used here. See {Page}#seed.";
+    public const string OtherSeedNote =
+        $"The lesson's code says seed 114514; its printed output is of seed 231, which is used here. See {Page}#seed.";
 }

@@ -7,7 +7,8 @@ using Evenkeel.Training;
 namespace Evenkeel.Lab.Experiments.Notebook;
 
 /// <summary>
-/// What a training has left behind: a loss a step, accuracies after the first step and after every epoch. Where it ended early because the loss was not finite,
+/// What a training has left behind: a loss per step, accuracies after the first step and after every epoch. Where it
+/// ended early because the loss was not finite,
 /// the rest is NaN: a curve has the same length in any case.
 /// </summary>
 internal sealed class TrainingCurves(History history, int steps, int checks)
@@ -50,11 +51,14 @@ internal readonly record struct NotebookProgress(TrainProgress Progress)
 
     public override string ToString() => EndsEpoch
         ? string.Create(CultureInfo.InvariantCulture,
-            $"epoch {Progress.Epoch}/{Progress.Epochs}, loss {Progress.Loss:F3}, train {Progress.TrainAccuracy:F3}, validation {Progress.ValidationAccuracy:F3}")
+            $"epoch {Progress.Epoch}/{Progress.Epochs}, loss {Progress.Loss:F3}, train {Progress.TrainAccuracy:F3}, " +
+            $"validation {Progress.ValidationAccuracy:F3}")
         : $"epoch {Math.Min(Progress.Epoch + 1, Progress.Epochs)}/{Progress.Epochs}";
 }
 
-/// <summary>The notebook's trainings: Adam, softmax loss, batches drawn with replacement, accuracy on all of the small images.</summary>
+/// <summary>
+/// The notebook's trainings: Adam, softmax loss, batches drawn with replacement, accuracy on all of the small images.
+/// </summary>
 internal static class NotebookTraining
 {
     /// <summary>Steps of an epoch: as many batches as fit, at least one.</summary>
@@ -65,17 +69,20 @@ internal static class NotebookTraining
     /// <param name="net">The net.</param>
     /// <param name="batchSize">Images a step.</param>
     /// <param name="learningRate">Adam's.</param>
-    /// <param name="random">The notebook's stream; it ends where it would have ended if no loss had been infinite.</param>
+    /// <param name="random">The notebook's stream; it ends where it would have ended if no loss had been
+    /// infinite.</param>
     /// <param name="report">Gets the share that is done and where the training stands.</param>
     public static TrainingCurves Train(
-        ExperimentContext context, FullyConnectedNet net, int batchSize, double learningRate, NumPyRandomState random, Action<double, NotebookProgress> report)
+        ExperimentContext context, FullyConnectedNet net, int batchSize, double learningRate, NumPyRandomState random,
+            Action<double, NotebookProgress> report)
     {
         SmallImages images = context.Data.Small(context);
         var options = Cs231n.Training(random, context.Epochs, batchSize);
         options.TrainSamples = null;
         options.RestoreBestModel = false;
         options.NonFiniteLoss = NonFiniteLoss.EndRun;
-        var trainer = new Trainer(net.Model, new Adam(net.Model.Parameters(), learningRate), new CrossEntropyLoss(), options);
+        var trainer = new Trainer(net.Model, new Adam(net.Model.Parameters(), learningRate),
+            new CrossEntropyLoss(), options);
         History history = trainer.Fit(images.Train, images.Validation, new Reporter(report), context.Cancellation);
         int perEpoch = StepsPerEpoch(images.Train.Count, batchSize), steps = context.Epochs * perEpoch;
         Skip(random, images.Train.Count, steps - history.Losses.Count, batchSize);
@@ -93,6 +100,7 @@ internal static class NotebookTraining
     /// <summary>Reports at once, in the thread that trains: it may throw to stop the training.</summary>
     internal sealed class Reporter(Action<double, NotebookProgress> report) : IProgress<TrainProgress>
     {
-        public void Report(TrainProgress value) => report((double)value.Iteration / value.TotalIterations, new NotebookProgress(value));
+        public void Report(TrainProgress value) =>
+            report((double)value.Iteration / value.TotalIterations, new NotebookProgress(value));
     }
 }

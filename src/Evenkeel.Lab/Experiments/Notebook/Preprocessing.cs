@@ -5,7 +5,10 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
-/// <summary>Inline question 3, which of four steps of preprocessing are like batch norm and which like layer norm: found out by changing inputs and looking which outputs change.</summary>
+/// <summary>
+/// Inline question 3, which of four steps of preprocessing are like batch norm and which like layer norm: found out by
+/// changing inputs and looking which outputs change.
+/// </summary>
 internal sealed class Preprocessing : Experiment
 {
     private const int Count = 20;
@@ -25,7 +28,9 @@ internal sealed class Preprocessing : Experiment
         Place,
     }
 
-    /// <summary>What a step does to a value, given its group's mean and variance and the number of its values.</summary>
+    /// <summary>
+    /// What a step does to a value, given its group's mean and variance and the number of its values.
+    /// </summary>
     private delegate double Formula(double value, double mean, double variance, int count);
 
     private static readonly (string Variant, string Label, Group Group, Formula Formula, string Lesson)[] s_steps =
@@ -45,7 +50,10 @@ internal sealed class Preprocessing : Experiment
     public override string Lesson => "N14";
 
     public override string Description =>
-        "Four steps of preprocessing, batch norm and layer norm on 20 images. Does an image's output depend on the other images? On the other rows of its own? Does it stay when each image, or each value over the set, is scaled or shifted? Like batch norm is what depends on other images; like layer norm what depends on all of its own image and on no other.";
+        "Four steps of preprocessing, batch norm and layer norm on 20 images. Does an image's output depend on the " +
+        "other images? On the other rows of its own? Does it stay when each image, or each value over the set, is " +
+        "scaled or shifted? Like batch norm is what depends on other images; like layer norm what depends on all of " +
+        "its own image and on no other.";
 
     public override IReadOnlyList<string> Variants => [.. s_steps.Select(static step => step.Variant)];
 
@@ -72,8 +80,10 @@ internal sealed class Preprocessing : Experiment
 
         double[] imageFactors = random.Rand(Count), placeFactors = random.Rand(size);
         double[] Changed(Func<double, int, double> change) => [.. x.Select(change)];
-        double[] scaledImages = Changed((value, i) => value * (0.25 + (0.75 * imageFactors[i / size]))), shiftedImages = Changed((value, i) => value + (0.5 * imageFactors[i / size]));
-        double[] scaledPlaces = Changed((value, i) => value * (0.25 + (0.75 * placeFactors[i % size]))), shiftedPlaces = Changed((value, i) => value + (0.5 * placeFactors[i % size]));
+        double[] scaledImages = Changed((value, i) => value * (0.25 + (0.75 * imageFactors[i / size]))),
+            shiftedImages = Changed((value, i) => value + (0.5 * imageFactors[i / size]));
+        double[] scaledPlaces = Changed((value, i) => value * (0.25 + (0.75 * placeFactors[i % size]))),
+            shiftedPlaces = Changed((value, i) => value + (0.5 * placeFactors[i % size]));
 
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
@@ -90,7 +100,8 @@ internal sealed class Preprocessing : Experiment
             [
                 ("dependsOnOthers", Change(others, i => i < size)),
                 ("dependsOnOtherRows", Change(row, i => i < size && RowOf(i) == middle)),
-                ("dependsOnOwnRow", Change(column, i => i < size && RowOf(i) == middle && i % set.Width == set.Width / 2)),
+                ("dependsOnOwnRow",
+                    Change(column, i => i < size && RowOf(i) == middle && i % set.Width == set.Width / 2)),
                 ("changesWithSampleScale", Change(scaledImages, static _ => true)),
                 ("changesWithSampleShift", Change(shiftedImages, static _ => true)),
                 ("changesWithFeatureScale", Change(scaledPlaces, static _ => true)),
@@ -102,15 +113,20 @@ internal sealed class Preprocessing : Experiment
             result.Figures[$"{variant}.isLayerLike"] = isLayerLike ? 1 : 0;
             string like = isBatchLike ? "batch norm" : isLayerLike ? "layer norm" : "neither";
             if (like == lesson) right++;
-            rows.Add([label, .. figures.Select(static figure => (object?)(figure.Value > Rounding ? "yes" : "no")), like]);
+            rows.Add([label,
+                .. figures.Select(static figure => (object?)(figure.Value > Rounding ? "yes" : "no")), like]);
         }
 
         result.Tables.Add(new ResultTable("Does the output depend on / change with ...?",
-            ["step", "other images", "other rows", "own row", "image·c", "image+c", "place·c", "place+c", "like"], rows));
+            ["step", "other images", "other rows", "own row", "image·c", "image+c", "place·c", "place+c", "like"],
+            rows));
         result.Checks.Add(Check.Judge("N14.answers", "The notebook's answers: neither, layer norm, batch norm, neither",
-            "depends on other images: batch norm; on all of its own image and no other: layer norm; else neither; the two norms themselves too",
-            string.Create(CultureInfo.InvariantCulture, $"{right} of {s_steps.Length} as the notebook says"), right == s_steps.Length));
-        result.Notes.Add($"None of the four is quite a norm: minus the mean image leaves every scale, and an image of sum 1 still moves when it is shifted. See {Page}.");
+            "depends on other images: batch norm; on all of its own image and no other: layer norm; else neither; " +
+            "the two norms themselves too",
+            string.Create(CultureInfo.InvariantCulture, $"{right} of {s_steps.Length} as the notebook " +
+                $"says"), right == s_steps.Length));
+        result.Notes.Add("None of the four is quite a norm: minus the mean image leaves every scale, and an image of " +
+            $"sum 1 still moves when it is shifted. See {Page}.");
         result.WeightsHash = hash.Finish();
         return result;
 
@@ -119,7 +135,8 @@ internal sealed class Preprocessing : Experiment
 
     public override string Headline(IReadOnlyDictionary<string, double> figures)
     {
-        string Like(string variant) => figures[$"{variant}.isBatchLike"] == 1 ? "BN" : figures[$"{variant}.isLayerLike"] == 1 ? "LN" : "neither";
+        string Like(string variant) => figures[$"{variant}.isBatchLike"] == 1 ? "BN"
+            : figures[$"{variant}.isLayerLike"] == 1 ? "LN" : "neither";
         return $"1 {Like("rgb-row")}, 2 {Like("image")}, 3 {Like("mean-image")}, 4 {Like("threshold")}";
     }
 
@@ -127,22 +144,33 @@ internal sealed class Preprocessing : Experiment
     {
         (string Figure, string Label)[] looks =
         [
-            ("dependsOnOthers", "other images"), ("dependsOnOtherRows", "other rows"), ("dependsOnOwnRow", "own row"), ("changesWithSampleScale", "image·c"),
-            ("changesWithSampleShift", "image+c"), ("changesWithFeatureScale", "place·c"), ("changesWithFeatureShift", "place+c"),
+            ("dependsOnOthers", "other images"), ("dependsOnOtherRows", "other rows"), ("dependsOnOwnRow", "own row"),
+            ("changesWithSampleScale", "image·c"),
+            ("changesWithSampleShift", "image+c"), ("changesWithFeatureScale", "place·c"),
+            ("changesWithFeatureShift", "place+c"),
         ];
         double[] places = [.. Enumerable.Range(0, looks.Length).Select(static i => (double)i)];
         return
         [
-            new Chart("changes", "What changes the output of a step", new Axis("", Categories: [.. looks.Select(static look => look.Label)]), new Axis("largest change, as a share of the largest output"),
-                [.. s_steps.Select(step => new Curve(step.Label, places, [.. looks.Select(look => result.Figures[$"{step.Variant}.{look.Figure}"])], HasLine: false))],
-                "Like batch norm: other images matter. Like layer norm: the whole image matters, and no other. c is another number for each image, or for each place over all images.", ChartKind.Bar),
+            new Chart("changes", "What changes the output of a step",
+                new Axis("", Categories: [.. looks.Select(static look => look.Label)]), new Axis(
+                "largest change, as a share of the largest output"),
+                [.. s_steps.Select(step =>
+                    new Curve(step.Label, places,
+                        [.. looks.Select(look => result.Figures[$"{step.Variant}.{look.Figure}"])], HasLine: false))],
+                "Like batch norm: other images matter. Like layer norm: the whole image matters, and no other. c is " +
+                "another number for each image, or for each place over all images.", ChartKind.Bar),
         ];
     }
 
-    private static double ToSumOne(double value, double mean, double variance, int count) => mean == 0 ? 0 : value / (mean * count);
+    private static double ToSumOne(double value, double mean, double variance, int count) => mean == 0 ? 0
+        : value / (mean * count);
 
-    /// <summary>A norm without eps, so that it is invariant to scale: a place or an image of one value throughout gives 0.</summary>
-    private static double Standardize(double value, double mean, double variance, int count) => variance < 1e-20 ? 0 : (value - mean) / Math.Sqrt(variance);
+    /// <summary>
+    /// A norm without eps, so that it is invariant to scale: a place or an image of one value throughout gives 0.
+    /// </summary>
+    private static double Standardize(double value, double mean, double variance, int count) => variance < 1e-20 ? 0
+        : (value - mean) / Math.Sqrt(variance);
 
     /// <summary>Some images by chance, values 0 to 1.</summary>
     private static double[] Draw(ImageSet set, NumPyRandomState random)
@@ -176,8 +204,10 @@ internal sealed class Preprocessing : Experiment
         }
 
         for (int g = 0; g < x.Length; g++) means[g] /= Math.Max(counts[g], 1);
-        for (int i = 0; i < x.Length; i++) variances[GroupOf(i)] += (x[i] - means[GroupOf(i)]) * (x[i] - means[GroupOf(i)]) / counts[GroupOf(i)];
-        return [.. x.Select((value, i) => formula(value, means[GroupOf(i)], variances[GroupOf(i)], counts[GroupOf(i)]))];
+        for (int i = 0; i < x.Length; i++) variances[GroupOf(i)] += (x[i] - means[GroupOf(i)]) * (x[i]
+            - means[GroupOf(i)]) / counts[GroupOf(i)];
+        return [.. x.Select((value, i) =>
+            formula(value, means[GroupOf(i)], variances[GroupOf(i)], counts[GroupOf(i)]))];
     }
 
     /// <summary>The largest change over some places, as a share of the largest output.</summary>

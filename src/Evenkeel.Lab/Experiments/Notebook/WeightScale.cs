@@ -4,7 +4,9 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
-/// <summary>In[10] and In[11]: how much the scale of the initial weights matters, with and without batch norm.</summary>
+/// <summary>
+/// In[10] and In[11]: how much the scale of the initial weights matters, with and without batch norm.
+/// </summary>
 internal sealed class WeightScale : Experiment
 {
     private const int BatchSize = 50;
@@ -13,14 +15,17 @@ internal sealed class WeightScale : Experiment
     /// <summary>Twice the loss of ten equal guesses, ln 10, and a little: nothing that learns stays above it.</summary>
     private const double Diverged = 5;
 
-    /// <summary>Best training accuracy from which on a scale counts as one that works, on ten classes where guessing gives 0.1.</summary>
+    /// <summary>
+    /// Best training accuracy from which on a scale counts as one that works, on ten classes where guessing gives 0.1.
+    /// </summary>
     private const double Trained = 0.25;
 
     /// <summary>Share of the best accuracy of both nets from which on a scale counts as one that works well.</summary>
     private const double TrainedWell = 0.8;
 
     /// <summary>
-    /// The scales of a full run that claims look at, closer where accuracies change fast: enough for the width of a range, and less than half of the time for further seeds.
+    /// The scales of a full run that claims look at, closer where accuracies change fast: enough for the width of a
+    /// range, and less than half of the time for further seeds.
     /// </summary>
     private static readonly int[] s_claimed = [0, 4, 8, 10, 12, 14, 16, 19];
 
@@ -42,7 +47,8 @@ internal sealed class WeightScale : Experiment
     public override string Lesson => "N11";
 
     public override string Description =>
-        "Eight hidden layers of 50, initial weights of 20 scales from 1e-4 to 1, with and without batch norm. Without it most scales do not train or explode; with it every one trains, though not equally well.";
+        "Eight hidden layers of 50, initial weights of 20 scales from 1e-4 to 1, with and without batch norm. " +
+        "Without it most scales do not train or explode; with it every one trains, though not equally well.";
 
     public override IReadOnlyList<string> Variants => [FullyConnectedNet.BatchNorm, FullyConnectedNet.None];
 
@@ -73,12 +79,16 @@ internal sealed class WeightScale : Experiment
         }
 
         int[] claimed = Claimed(context);
-        AddWidths(result, claimed, [.. histories.Select(variant => claimed.Select(s => variant[s]).ToArray())], scales.Length);
+        AddWidths(result, claimed, [.. histories.Select(variant => claimed.Select(s => variant[s]).ToArray())],
+            scales.Length);
         Judge(result, scales);
         return result;
     }
 
-    /// <summary>Some of the scales, with the weights and batches that <see cref="Run"/> would give them: the same widths to the last bit.</summary>
+    /// <summary>
+    /// Some of the scales, with the weights and batches that <see cref="Run"/> would give them: the same widths to the
+    /// last bit.
+    /// </summary>
     protected override Func<ExperimentContext, ExperimentResult>? ForClaims => RunForClaims;
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)
@@ -86,18 +96,26 @@ internal sealed class WeightScale : Experiment
         const string note = "The lesson's plot; it prints no numbers of it.";
         return
         [
-            Plot("best-validation-accuracy", "Best val accuracy vs weight initialization scale", new Axis("Best val accuracy")),
-            Plot("best-train-accuracy", "Best train accuracy vs weight initialization scale", new Axis("Best training accuracy")),
-            Plot("final-loss", "Final training loss vs weight initialization scale", new Axis("Final training loss", Min: 1, Max: 3.5),
-                note + " Mean of the last 100 steps; the axis ends at 3.5, as the lesson's does, and what is above is in the table."),
+            Plot("best-validation-accuracy", "Best val accuracy vs weight initialization " +
+                "scale", new Axis("Best val accuracy")),
+            Plot("best-train-accuracy", "Best train accuracy vs weight initialization " +
+                "scale", new Axis("Best training accuracy")),
+            Plot("final-loss", "Final training loss vs weight initialization scale",
+                new Axis("Final training loss", Min: 1, Max: 3.5),
+                note + " Mean of the last 100 steps; the axis ends at 3.5, as the lesson's does, and what is above " +
+                    "is in the table."),
         ];
 
-        Chart Plot(string quantity, string title, Axis y, string text = note) => new(quantity, title, new Axis("Weight initialization scale", IsLog: true), y,
-            [Curve.Of(result, $"none/{quantity}", "baseline", Marker.Circle), Curve.Of(result, $"batchnorm/{quantity}", "batchnorm", Marker.Circle)], text);
+        Chart Plot(string quantity, string title, Axis y, string text = note) =>
+            new(quantity, title, new Axis("Weight initialization scale", IsLog: true), y,
+            [Curve.Of(result, $"none/{quantity}", "baseline", Marker.Circle),
+                Curve.Of(result, $"batchnorm/{quantity}", "batchnorm", Marker.Circle)], text);
     }
 
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"better at {figures["scalesWon"]:F0} of {figures["scales"]:F0} scales, {(figures["batchnorm.largestFinalLoss"] < Diverged ? "never diverges" : "diverges")}");
+    public override string Headline(IReadOnlyDictionary<string, double> figures) =>
+        string.Create(CultureInfo.InvariantCulture,
+        $"better at {figures["scalesWon"]:F0} of {figures["scales"]:F0} scales, " +
+        $"{(figures["batchnorm.largestFinalLoss"] < Diverged ? "never diverges" : "diverges")}");
 
     /// <summary><c>np.logspace(-4, 0, count)</c> for 20, or 5 for a quick run.</summary>
     public static double[] Scales(int count) => count == 5 ? [1e-4, 1e-3, 1e-2, 1e-1, 1] : [.. s_scales];
@@ -113,8 +131,12 @@ internal sealed class WeightScale : Experiment
 
     private static int[] Claimed(ExperimentContext context) => context.Quick ? [0, 1, 2, 3, 4] : s_claimed;
 
-    /// <summary>Trains both nets at the chosen scales; the notebook's stream goes on through all of them. By variant, then by scale.</summary>
-    private TrainingCurves[][] TrainAll(ExperimentContext context, double[] scales, int[] chosen, ExperimentResult result)
+    /// <summary>
+    /// Trains both nets at the chosen scales; the notebook's stream goes on through all of them. By variant, then by
+    /// scale.
+    /// </summary>
+    private TrainingCurves[][] TrainAll(ExperimentContext context, double[] scales, int[] chosen,
+        ExperimentResult result)
     {
         SmallImages images = context.Data.Small(context);
         var random = new NumPyRandomState((uint)context.Seed);
@@ -125,18 +147,24 @@ internal sealed class WeightScale : Experiment
             if (!chosen.Contains(s))
             {
                 foreach (string _ in Variants) FullyConnectedNet.Skip(random, images.Pixels, s_hidden, 10);
-                foreach (string _ in Variants) NotebookTraining.Skip(random, images.Train.Count, context.Epochs * NotebookTraining.StepsPerEpoch(images.Train.Count, BatchSize), BatchSize);
+                foreach (string _ in Variants) NotebookTraining.Skip(random, images.Train.Count,
+                    context.Epochs * NotebookTraining.StepsPerEpoch(images.Train.Count, BatchSize), BatchSize);
                 continue;
             }
 
-            FullyConnectedNet[] nets = [.. Variants.Select(norm => FullyConnectedNet.Create(random, images.Pixels, s_hidden, 10, scales[s], norm, context.DType))];
+            FullyConnectedNet[] nets =
+                [.. Variants.Select(norm =>
+                    FullyConnectedNet.Create(random, images.Pixels, s_hidden, 10, scales[s], norm, context.DType))];
             for (int v = 0; v < nets.Length; v++)
             {
                 double number = (s * nets.Length) + v, count = scales.Length * nets.Length;
-                string state = string.Create(CultureInfo.InvariantCulture, $"scale {s + 1}/{scales.Length} ({scales[s]:0.0e+00}), {Variants[v]}");
-                histories[v].Add(NotebookTraining.Train(context, nets[v], BatchSize, LearningRate, random, (done, _) => context.Report((number + done) / count, state)));
+                string state = string.Create(CultureInfo.InvariantCulture, $"scale {s + 1}/{scales.Length} " +
+                    $"({scales[s]:0.0e+00}), {Variants[v]}");
+                histories[v].Add(NotebookTraining.Train(context, nets[v], BatchSize, LearningRate, random, (done, _) =>
+                    context.Report((number + done) / count, state)));
                 hash.Add($"{Variants[v]}-{s}", nets[v].Model);
-                context.Report((number + 1) / count, string.Create(CultureInfo.InvariantCulture, $"{state}, train {histories[v][^1].TrainAccuracy[^1]:F3}"), milestone: true);
+                context.Report((number + 1) / count, string.Create(CultureInfo.InvariantCulture,
+                    $"{state}, train {histories[v][^1].TrainAccuracy[^1]:F3}"), milestone: true);
             }
         }
 
@@ -147,7 +175,9 @@ internal sealed class WeightScale : Experiment
     private void AddWidths(ExperimentResult result, int[] chosen, TrainingCurves[][] histories, int scales)
     {
         double[] decades = [.. chosen.Select(s => 4.0 * s / (scales - 1))];
-        double[][] best = [.. histories.Select(static variant => variant.Select(static history => history.TrainAccuracy.Max()).ToArray())];
+        double[][] best =
+            [.. histories.Select(static variant =>
+                variant.Select(static history => history.TrainAccuracy.Max()).ToArray())];
         double well = TrainedWell * best.Max(static accuracies => accuracies.Max());
         for (int v = 0; v < Variants.Count; v++)
         {
@@ -155,7 +185,9 @@ internal sealed class WeightScale : Experiment
             result.Figures[$"{Variants[v]}.decadesTrainedWell"] = Width(decades, best[v], well);
             result.Figures[$"{Variants[v]}.worstScaleAccuracy"] = best[v].Min();
             result.Figures[$"{Variants[v]}.bestScaleAccuracy"] = best[v].Max();
-            result.Figures[$"{Variants[v]}.worstScaleLoss"] = histories[v].Max(static history => double.IsNaN(history.FinalLoss()) ? double.PositiveInfinity : history.FinalLoss());
+            result.Figures[$"{Variants[v]}.worstScaleLoss"] = histories[v]
+                .Max(static history => double.IsNaN(history.FinalLoss()) ? double.PositiveInfinity
+                : history.FinalLoss());
         }
     }
 
@@ -176,21 +208,34 @@ internal sealed class WeightScale : Experiment
     private static void Judge(ExperimentResult result, double[] scales)
     {
         IReadOnlyList<double> Values(string name) => result.Series.First(series => series.Name == name).Y;
-        IReadOnlyList<double> bnTrain = Values("batchnorm/best-train-accuracy"), bnValidation = Values("batchnorm/best-validation-accuracy"), bnLoss = Values("batchnorm/final-loss");
-        IReadOnlyList<double> train = Values("none/best-train-accuracy"), validation = Values("none/best-validation-accuracy"), loss = Values("none/final-loss");
+        IReadOnlyList<double> bnTrain = Values("batchnorm/best-train-accuracy"), bnValidation = Values(
+            "batchnorm/best-validation-accuracy"), bnLoss = Values("batchnorm/final-loss");
+        IReadOnlyList<double> train = Values("none/best-train-accuracy"), validation = Values(
+            "none/best-validation-accuracy"), loss = Values("none/final-loss");
         result.Tables.Add(new ResultTable("Best accuracies and mean loss of the last 100 steps",
             ["scale", "batch norm: train", "val", "loss", "none: train", "val", "loss"],
-            [.. scales.Select((scale, i) => (IReadOnlyList<object?>)[scale, bnTrain[i], bnValidation[i], bnLoss[i], train[i], validation[i], loss[i]])],
+            [.. scales.Select((scale, i) =>
+                (IReadOnlyList<object?>)[scale, bnTrain[i], bnValidation[i], bnLoss[i], train[i],
+                    validation[i], loss[i]])],
             ["0.0e+00", "F3", "F3", "G4", "F3", "F3", "G4"]));
-        int won = scales.Where((_, i) => bnValidation[i] > validation[i]).Count(), stuck = train.Count(accuracy => !(accuracy >= Trained)), needed = scales.Length >= 20 ? scales.Length * 4 / 5 : (scales.Length / 2) + 1;
+        int won = scales.Where((_, i) => bnValidation[i] > validation[i]).Count(),
+            stuck = train.Count(accuracy => !(accuracy >= Trained)), needed = scales.Length >= 20
+            ? scales.Length * 4 / 5 : (scales.Length / 2) + 1;
         result.Figures["scalesWon"] = won;
         result.Figures["scales"] = scales.Length;
         double largest = result.Figures["batchnorm.largestFinalLoss"];
-        result.Checks.Add(Check.Judge("N11.never-diverges", "With batch norm no scale diverges", $"mean loss of the last 100 steps below {Diverged} at every scale", string.Create(CultureInfo.InvariantCulture, $"largest {largest:G3}"), largest < Diverged));
-        result.Checks.Add(Check.Judge("N11.wins", "Batch norm validates better at most scales", $"best validation accuracy higher at {needed} or more of {scales.Length} scales", $"{won} of {scales.Length}", won >= needed));
-        result.Checks.Add(Check.Judge("N12.matters-without", "Without batch norm wrong scales do not train", "best training accuracy below 0.25 at a fourth of the scales or more", $"{stuck} of {scales.Length} scales", 4 * stuck >= scales.Length));
+        result.Checks.Add(Check.Judge("N11.never-diverges", "With batch norm no scale diverges",
+            $"mean loss of the last 100 steps below {Diverged} at every scale",
+                string.Create(CultureInfo.InvariantCulture, $"largest {largest:G3}"), largest < Diverged));
+        result.Checks.Add(Check.Judge("N11.wins", "Batch norm validates better at most scales",
+            $"best validation accuracy higher at {needed} or more of {scales.Length} scales",
+                $"{won} of {scales.Length}", won >= needed));
+        result.Checks.Add(Check.Judge("N12.matters-without", "Without batch norm wrong scales do not train",
+            "best training accuracy below 0.25 at a fourth of the scales or more", $"{stuck} of {scales.Length} scales",
+            4 * stuck >= scales.Length));
         double spread = bnTrain.Max() - bnTrain.Min();
-        result.Checks.Add(Check.Judge("N12.still-helps", "A good scale still helps with batch norm", "best training accuracies differ by more than 0.1 between scales",
+        result.Checks.Add(Check.Judge("N12.still-helps", "A good scale still helps with batch norm",
+            "best training accuracies differ by more than 0.1 between scales",
             string.Create(CultureInfo.InvariantCulture, $"{bnTrain.Min():F3} to {bnTrain.Max():F3}"), spread > 0.1));
     }
 }

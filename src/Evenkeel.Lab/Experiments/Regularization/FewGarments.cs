@@ -5,8 +5,10 @@ using Evenkeel.Random;
 namespace Evenkeel.Lab.Experiments.Regularization;
 
 /// <summary>
-/// Few training images, which a net soon knows by heart: others for every seed, out of the first five thousand of Fashion-MNIST. Two further sets come from its test images: one to choose a
-/// setting by, one to report what the choice is worth; a best of several that is reported on the images it was chosen by is too good.
+/// Few training images, which a net soon knows by heart: others for every seed, out of the first five thousand of
+/// Fashion-MNIST. Two further sets come from its test images: one to choose a
+/// setting by, one to report what the choice is worth; a best of several that is reported on the images it was chosen
+/// by is too good.
 /// </summary>
 internal sealed class FewGarments
 {
@@ -20,7 +22,8 @@ internal sealed class FewGarments
 
     private readonly ExperimentContext _context;
 
-    private FewGarments(ExperimentContext context, IDataset train, IDataset choice, IDataset test) => (_context, Train, Choice, Test) = (context, train, choice, test);
+    private FewGarments(ExperimentContext context, IDataset train, IDataset choice, IDataset test) =>
+        (_context, Train, Choice, Test) = (context, train, choice, test);
 
     /// <summary>The images that nets are trained on, as rows; mean image 0, variance 1 over all.</summary>
     public IDataset Train { get; }
@@ -37,7 +40,8 @@ internal sealed class FewGarments
     /// <param name="context">Seed, data and type.</param>
     /// <param name="held">Held-out images; null: all, and fewer in a quick run.</param>
     /// <param name="count">Training images.</param>
-    public static FewGarments Draw(ExperimentContext context, int? held = null, int count = TrainCount) => Draw(context, held ?? (context.Quick ? QuickHeld : FashionImages.TestCount), count);
+    public static FewGarments Draw(ExperimentContext context, int? held = null, int count = TrainCount) =>
+        Draw(context, held ?? (context.Quick ? QuickHeld : FashionImages.TestCount), count);
 
     private static FewGarments Draw(ExperimentContext context, int held, int count)
     {
@@ -55,11 +59,15 @@ internal sealed class FewGarments
 
     /// <summary>The training images in a new random order each epoch.</summary>
     public DataLoader Batches(int batchSize, IRandomStream random) =>
-        new(Train, batchSize, shuffle: true, workers: 0, cancellationToken: _context.Cancellation) { RandomStream = random, DType = _context.DType };
+        new(Train, batchSize, shuffle: true, workers: 0,
+            cancellationToken: _context.Cancellation)
+        { RandomStream = random, DType = _context.DType };
 
     /// <summary>One of the sets in its order, to evaluate on.</summary>
     public DataLoader InOrder(IDataset set) =>
-        new(set, EvaluationBatch, lastBatch: LastBatch.Keep, workers: 0, cancellationToken: _context.Cancellation) { DType = _context.DType };
+        new(set, EvaluationBatch, lastBatch: LastBatch.Keep, workers: 0,
+            cancellationToken: _context.Cancellation)
+        { DType = _context.DType };
 
     private static TensorDataset Set(float[] rows, ImageSet images, int[] indices)
     {
@@ -87,7 +95,8 @@ internal sealed class FewGarments
             for (int i = 0; i < count; i++) sum += train[(i * Pixels) + p];
             double own = sum / count;
             mean[p] = (float)own;
-            for (int i = 0; i < count; i++) squares += (train[(i * Pixels) + p] - own) * (train[(i * Pixels) + p] - own);
+            for (int i = 0; i < count; i++) squares += (train[(i * Pixels) + p]
+                - own) * (train[(i * Pixels) + p] - own);
         }
 
         float scale = (float)(1 / Math.Sqrt(squares / train.Length));

@@ -9,14 +9,19 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Regularization;
 
-/// <summary>A sweep of weight decay with and without batch norm, and what decay is where the scale of weights does not count: a learning rate.</summary>
+/// <summary>
+/// A sweep of weight decay with and without batch norm, and what decay is where the scale of weights does not count: a
+/// learning rate.
+/// </summary>
 internal sealed class WeightDecay : Experiment
 {
     private const int BatchSize = 50;
     private const double LearningRate = 0.05;
     private const int EquivalenceEpochs = 1;
 
-    /// <summary>Small steps, so that rounding is not amplified on the way; decay that is strong in so few of them.</summary>
+    /// <summary>
+    /// Small steps, so that rounding is not amplified on the way; decay that is strong in so few of them.
+    /// </summary>
     private const double EquivalenceRate = 0.02;
     private const double EquivalenceDecay = 1;
     private const int EquivalenceImages = 250;
@@ -34,13 +39,16 @@ internal sealed class WeightDecay : Experiment
     public override string Lesson => "A2";
 
     public override string Description =>
-        "Three hidden layers of 100 on a thousand images, plain SGD: decays 0 to 0.1 with and without batch norm; the effective learning rate lr/|w|² that each ends with; and the run with decay repeated without, by a learning rate that grows.";
+        "Three hidden layers of 100 on a thousand images, plain SGD: decays 0 to 0.1 with and without batch norm; " +
+        "the effective learning rate lr/|w|² that each ends with; and the run with decay repeated without, by a " +
+        "learning rate that grows.";
 
     public override string Page => "docs/lessons/a-initialization-and-banknotes.md#weight-decay";
 
     public override long LessonSeed => 1;
 
-    public override IReadOnlyList<string> Variants => [.. Norms.SelectMany(static norm => Decays.Select(decay => Variant(norm, decay)))];
+    public override IReadOnlyList<string> Variants =>
+        [.. Norms.SelectMany(static norm => Decays.Select(decay => Variant(norm, decay)))];
 
     public override (int Lesson, int Quick)? Epochs => (40, 8);
 
@@ -49,7 +57,8 @@ internal sealed class WeightDecay : Experiment
     public override (double Lesson, double Quick) Cost => (20, 4);
 
     /// <summary><c>batchnorm-0.01</c>: norm and decay.</summary>
-    internal static string Variant(string norm, double decay) => string.Create(CultureInfo.InvariantCulture, $"{norm}-{decay}");
+    internal static string Variant(string norm, double decay) =>
+        string.Create(CultureInfo.InvariantCulture, $"{norm}-{decay}");
 
     public override ExperimentResult Run(ExperimentContext context)
     {
@@ -65,20 +74,27 @@ internal sealed class WeightDecay : Experiment
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)
     {
-        var decays = new Axis("Weight decay", Categories: [.. Decays.Select(static decay => decay.ToString(CultureInfo.InvariantCulture))]);
+        var decays = new Axis("Weight decay",
+            Categories: [.. Decays.Select(static decay => decay.ToString(CultureInfo.InvariantCulture))]);
         Chart Plot(string set, string title, string label, bool isLog, string? note) => new(
             set, title, decays, new Axis(label, isLog),
-            [.. Norms.Select(norm => Curve.Of(result, $"{norm}/{set}", norm == FullyConnectedNet.None ? "no norm" : "batch norm", norm == FullyConnectedNet.None ? Marker.Triangle : Marker.Circle))], note);
+            [.. Norms.Select(norm =>
+                Curve.Of(result, $"{norm}/{set}", norm == FullyConnectedNet.None ? "no norm" : "batch norm",
+                    norm == FullyConnectedNet.None ? Marker.Triangle : Marker.Circle))], note);
         return
         [
             Plot("test-accuracy", "Test accuracy by weight decay", "Test accuracy", isLog: false, note: null),
             Plot("train-accuracy", "Training accuracy by weight decay", "Training accuracy", isLog: false, note: null),
-            Plot("effective-rate", "Effective learning rate at the end", "lr/|w|², mean over hidden units", isLog: true, "The scale of w counts for nothing before batch norm: decay acts through this rate. Without a norm it is no learning rate, only the size of the weights."),
+            Plot("effective-rate", "Effective learning rate at the end", "lr/|w|², mean over hidden units", isLog: true,
+                "The scale of w counts for nothing before batch norm: decay acts through this rate. Without a norm " +
+                "it is no learning rate, only the size of the weights."),
         ];
     }
 
-    public override string Headline(IReadOnlyDictionary<string, double> figures) => string.Create(CultureInfo.InvariantCulture,
-        $"best decay {figures["batchnorm.bestDecay"]} with BN ({NotebookMath.Signed(figures["batchnorm.gain"], 3)}), {figures["none.bestDecay"]} without ({NotebookMath.Signed(figures["none.gain"], 3)})");
+    public override string Headline(IReadOnlyDictionary<string, double> figures) =>
+        string.Create(CultureInfo.InvariantCulture,
+        $"best decay {figures["batchnorm.bestDecay"]} with BN ({NotebookMath.Signed(figures["batchnorm.gain"], 3)}), " +
+        $"{figures["none.bestDecay"]} without ({NotebookMath.Signed(figures["none.gain"], 3)})");
 
     private static void Sweep(ExperimentContext context, FewGarments images, ExperimentResult result, WeightsHash hash)
     {
@@ -88,22 +104,27 @@ internal sealed class WeightDecay : Experiment
         foreach (string norm in Norms)
         {
             var choices = new Score[Decays.Count];
-            double[] tests = new double[Decays.Count], trains = new double[Decays.Count], effective = new double[Decays.Count];
+            double[] tests = new double[Decays.Count], trains = new double[Decays.Count],
+                effective = new double[Decays.Count];
             for (int d = 0; d < Decays.Count; d++)
             {
                 string variant = Variant(norm, Decays[d]);
                 var random = new NumPyRandomState((uint)context.Seed);
                 FullyConnectedNet net = KaimingNet.Create(random, images.Inputs, s_hidden, norm, context.DType);
-                var optimizer = new SGD(net.Model.Parameters(), LearningRate, weightDecay: Decays[d], decayNormAndBias: false);
+                var optimizer =
+                    new SGD(net.Model.Parameters(), LearningRate, weightDecay: Decays[d], decayNormAndBias: false);
                 var training = new ClassifierTraining(net.Model, optimizer);
                 for (int epoch = 0; epoch < context.Epochs; epoch++)
                 {
                     training.Epoch(images.Batches(BatchSize, random), static _ => { });
-                    context.Report(0.95 * (run + ((epoch + 1.0) / context.Epochs)) / runs, string.Create(CultureInfo.InvariantCulture, $"{variant}, epoch {epoch + 1}/{context.Epochs}"));
+                    context.Report(0.95 * (run + ((epoch + 1.0) / context.Epochs)) / runs,
+                        string.Create(CultureInfo.InvariantCulture,
+                        $"{variant}, epoch {epoch + 1}/{context.Epochs}"));
                 }
 
                 run++;
-                Score train = training.Evaluate(images.InOrder(images.Train)), test = training.Evaluate(images.InOrder(images.Test));
+                Score train = training.Evaluate(images.InOrder(images.Train)),
+                    test = training.Evaluate(images.InOrder(images.Test));
                 choices[d] = training.Evaluate(images.InOrder(images.Choice));
                 (trains[d], tests[d], effective[d]) = (train.Accuracy, test.Accuracy, EffectiveRate(net));
                 result.Figures[$"{variant}.trainAccuracy"] = train.Accuracy;
@@ -122,11 +143,15 @@ internal sealed class WeightDecay : Experiment
             result.Series.Add(new Series($"{norm}/effective-rate", positions, effective));
         }
 
-        result.Tables.Add(new ResultTable("After training; the best decay is chosen by the accuracy on images of its own (choice)", ["norm", "decay", "train", "test", "choice", "lr/|w|²"], rows,
+        result.Tables.Add(new ResultTable("After training; the best decay is chosen by the accuracy on images of its " +
+            "own (choice)", ["norm", "decay", "train", "test", "choice", "lr/|w|²"], rows,
             [null, "G3", "F3", "F3", "F3", "G3"]));
     }
 
-    /// <summary>lr/|w|², w a row of weights (one unit), averaged over the units of hidden layers: the learning rate of a unit whose scale does not count, as that of a w of length 1.</summary>
+    /// <summary>
+    /// lr/|w|², w a row of weights (one unit), averaged over the units of hidden layers: the learning rate of a unit
+    /// whose scale does not count, as that of a w of length 1.
+    /// </summary>
     private static double EffectiveRate(FullyConnectedNet net)
     {
         double sum = 0;
@@ -148,32 +173,43 @@ internal sealed class WeightDecay : Experiment
 
     /// <summary>The weights before a norm: all but the last.</summary>
     private static IEnumerable<(string Name, Parameter Parameter)> Hidden(FullyConnectedNet net) =>
-        net.Parameters.Where(static named => named.Name[0] == 'W' && named.Name != string.Create(CultureInfo.InvariantCulture, $"W{s_hidden.Length + 1}"));
+        net.Parameters.Where(static named => named.Name[0] == 'W'
+            && named.Name != string.Create(CultureInfo.InvariantCulture, $"W{s_hidden.Length + 1}"));
 
     /// <summary>
-    /// With v = w/a^t, a = 1 - lr·decay, the step w ← a·w - lr·g(w) is v ← v - lr·a^-(2t+1)·g(v) if g(w) = g(v)/a^t, as it is before a norm: the same net without decay, by a learning rate
+    /// With v = w/a^t, a = 1 - lr·decay, the step w ← a·w - lr·g(w) is v ← v - lr·a^-(2t+1)·g(v) if g(w) = g(v)/a^t, as
+    /// it is before a norm: the same net without decay, by a learning rate
     /// that grows. Source: Li and Arora, "An exponential learning rate schedule for deep learning", 2020.
     /// </summary>
-    private static void Equivalence(ExperimentContext context, FewGarments images, ExperimentResult result, WeightsHash hash)
+    private static void Equivalence(ExperimentContext context, FewGarments images, ExperimentResult result,
+        WeightsHash hash)
     {
         context.Report(0.95, "decay as a learning rate");
         double shrink = 1 - (EquivalenceRate * EquivalenceDecay), inverse = 1 / shrink;
-        Tensor decayed = Train("decay", EquivalenceDecay, growth: 1), grown = Train("growing-rate", 0, inverse), plain = Train("constant-rate", 0, growth: 1);
+        Tensor decayed = Train("decay", EquivalenceDecay, growth: 1), grown = Train("growing-rate", 0, inverse),
+            plain = Train("constant-rate", 0, growth: 1);
         double scale = NotebookMath.MeanStd(decayed.Reshape(decayed.Count, 1), axis: 0).Stds[0];
-        double difference = TheoryMath.LargestDifference(decayed, grown) / scale, without = TheoryMath.LargestDifference(decayed, plain) / scale;
+        double difference = TheoryMath.LargestDifference(decayed, grown) / scale,
+            without = TheoryMath.LargestDifference(decayed, plain) / scale;
         result.Figures["equivalence.difference"] = difference;
         result.Figures["equivalence.withoutDecay"] = without;
-        result.Checks.Add(Check.Judge("A2.decay-is-a-rate", "Decay of weights before a norm is a learning rate that grows", $"after {EquivalenceEpochs} epochs outputs differ by at most 5 % of what leaving the decay out changes",
-            string.Create(CultureInfo.InvariantCulture, $"by {NotebookMath.Short(difference)} deviations; without decay by {without:F2}"), difference <= 0.05 * without));
+        result.Checks.Add(Check.Judge("A2.decay-is-a-rate", "Decay of weights before a norm is a learning rate that " +
+            "grows",
+            $"after {EquivalenceEpochs} epochs outputs differ by at most 5 % of what leaving the decay out changes",
+            string.Create(CultureInfo.InvariantCulture, $"by {NotebookMath.Short(difference)} deviations; without " +
+                $"decay by {without:F2}"), difference <= 0.05 * without));
 
-        // Outputs for the same images with the statistics of these images: running averages over steps of different scale would not be the same.
+        // Outputs for the same images with the statistics of these images: running averages over steps of different
+        // scale would not be the same.
         Tensor Train(string name, double decay, double growth)
         {
             var random = new NumPyRandomState((uint)context.Seed);
             (Sequential net, Parameter[] hidden) = SmoothNet(random, images.Inputs, context.DType);
             var group = new ParameterGroup(hidden, EquivalenceRate * growth, decay);
-            var training = new ClassifierTraining(net, new SGD([group, new ParameterGroup(net.Parameters().Except(hidden))], EquivalenceRate));
-            for (int epoch = 0; epoch < EquivalenceEpochs; epoch++) training.Epoch(images.Batches(BatchSize, random), _ => group.LearningRate *= growth * growth);
+            var training = new ClassifierTraining(net,
+                new SGD([group, new ParameterGroup(net.Parameters().Except(hidden))], EquivalenceRate));
+            for (int epoch = 0; epoch < EquivalenceEpochs; epoch++) training.Epoch(images.Batches(BatchSize, random),
+                _ => group.LearningRate *= growth * growth);
             hash.Add(name, net);
             var inputs = Tensor.Zeros([EquivalenceImages, images.Inputs], context.DType);
             images.Test.CopyTo([.. Enumerable.Range(0, EquivalenceImages)], inputs);
@@ -183,7 +219,8 @@ internal sealed class WeightDecay : Experiment
     }
 
     /// <summary>
-    /// The net with tanh for ReLU, and its weights before norms. Equal but for eps means differences of 1e-6, and where one of them carries a value across ReLU's kink, the gradient jumps: that
+    /// The net with tanh for ReLU, and its weights before norms. Equal but for eps means differences of 1e-6, and where
+    /// one of them carries a value across ReLU's kink, the gradient jumps: that
     /// happens to one seed in five.
     /// </summary>
     private static (Sequential Net, Parameter[] Hidden) SmoothNet(NumPyRandomState random, int inputs, DType dtype)
@@ -210,8 +247,10 @@ internal sealed class WeightDecay : Experiment
 
     private static void Judge(ExperimentResult result)
     {
-        double none = result.Figures[$"{Variant(FullyConnectedNet.BatchNorm, 0)}.effectiveRate"], most = result.Figures[$"{Variant(FullyConnectedNet.BatchNorm, Decays[^1])}.effectiveRate"];
-        result.Checks.Add(Check.Judge("A2.effective-rate", "Before a norm decay raises the effective learning rate", $"lr/|w|² at the end at least twice as large with decay {Decays[^1]} as with none",
+        double none = result.Figures[$"{Variant(FullyConnectedNet.BatchNorm, 0)}.effectiveRate"], most = result.Figures[
+            $"{Variant(FullyConnectedNet.BatchNorm, Decays[^1])}.effectiveRate"];
+        result.Checks.Add(Check.Judge("A2.effective-rate", "Before a norm decay raises the effective learning rate",
+            $"lr/|w|² at the end at least twice as large with decay {Decays[^1]} as with none",
             string.Create(CultureInfo.InvariantCulture, $"{most:G3} against {none:G3}"), most >= 2 * none));
     }
 }

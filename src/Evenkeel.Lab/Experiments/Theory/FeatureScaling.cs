@@ -6,7 +6,10 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Theory;
 
-/// <summary>A linear model of 39 features before and after scaling them to mean 0 and variance 1: the shape of its loss, and the learning rates it allows.</summary>
+/// <summary>
+/// A linear model of 39 features before and after scaling them to mean 0 and variance 1: the shape of its loss, and the
+/// learning rates it allows.
+/// </summary>
 internal sealed class FeatureScaling : TheoryExperiment
 {
     private const int Features = 39;
@@ -18,7 +21,9 @@ internal sealed class FeatureScaling : TheoryExperiment
     /// <summary>Where the curves are sampled: 1, 2, 5 times powers of ten.</summary>
     private static readonly int[] s_checks = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000];
 
-    /// <summary>Samples with a column of ones behind them (the bias is the last weight), and what is to be predicted.</summary>
+    /// <summary>
+    /// Samples with a column of ones behind them (the bias is the last weight), and what is to be predicted.
+    /// </summary>
     private sealed record Problem(Tensor X, Tensor Y, double[] Eigenvalues)
     {
         public double Condition => Eigenvalues[^1] / Eigenvalues[0];
@@ -34,7 +39,9 @@ internal sealed class FeatureScaling : TheoryExperiment
     public override string Lesson => "K1";
 
     public override string Description =>
-        "Linear regression on 39 features of standard deviations 0.1 to 100, and on the same features minus mean, over standard deviation. Condition number of the Hessian, gradient descent just below and just above 2/(largest eigenvalue), and the steps it takes.";
+        "Linear regression on 39 features of standard deviations 0.1 to 100, and on the same features minus mean, " +
+        "over standard deviation. Condition number of the Hessian, gradient descent just below and just above " +
+        "2/(largest eigenvalue), and the steps it takes.";
 
     public override IReadOnlyList<string> Variants => [Raw, Scaled];
 
@@ -44,7 +51,9 @@ internal sealed class FeatureScaling : TheoryExperiment
 
     public override ExperimentResult Run(ExperimentContext context) => Run(context, isWhole: true);
 
-    /// <summary>The curvatures without the descents: claims read no more, and they are seven eighths of the time.</summary>
+    /// <summary>
+    /// The curvatures without the descents: claims read no more, and they are seven eighths of the time.
+    /// </summary>
     protected override Func<ExperimentContext, ExperimentResult>? ForClaims => context => Run(context, isWhole: false);
 
     private ExperimentResult Run(ExperimentContext context, bool isWhole)
@@ -58,7 +67,11 @@ internal sealed class FeatureScaling : TheoryExperiment
         var rows = new List<IReadOnlyList<object?>>();
         // The optimum is the same function in both cases; it is found where the equations are well behaved.
         double optimum = LeastSquares(scaled, y, samples);
-        var problems = new Dictionary<string, Problem>(StringComparer.Ordinal) { [Raw] = Pose(x, y, samples), [Scaled] = Pose(scaled, y, samples) };
+        var problems = new Dictionary<string, Problem>(StringComparer.Ordinal)
+        {
+            [Raw] = Pose(x, y, samples),
+            [Scaled] = Pose(scaled, y, samples),
+        };
         int part = 0;
         foreach ((string variant, Problem problem) in problems)
         {
@@ -76,13 +89,16 @@ internal sealed class FeatureScaling : TheoryExperiment
             double[] excess = [.. curve.Select(loss => (loss - optimum) / (start - optimum))];
             int needed = Array.FindIndex(excess, value => value <= 0.01);
             int[] checks = [.. s_checks.Where(check => check <= steps)];
-            result.Series.Add(new Series($"{variant}/excess-loss", [.. checks.Select(check => (double)check)], [.. checks.Select(check => excess[check])]));
+            result.Series.Add(new Series($"{variant}/excess-loss", [.. checks.Select(check => (double)check)],
+                [.. checks.Select(check => excess[check])]));
             result.AddSeries($"{variant}/eigenvalues", problem.Eigenvalues, first: 1);
             result.Figures[$"{variant}.below"] = below / start;
             result.Figures[$"{variant}.above"] = above / start;
             result.Figures[$"{variant}.steps"] = needed < 0 ? double.PositiveInfinity : needed;
             result.Figures[$"{variant}.excessLoss"] = excess[^1];
-            rows.Add([variant, problem.Eigenvalues[0], problem.Eigenvalues[^1], problem.Condition, problem.LargestRate, below / start, above / start, needed < 0 ? $"> {steps}" : needed.ToString(CultureInfo.InvariantCulture)]);
+            rows.Add([variant, problem.Eigenvalues[0], problem.Eigenvalues[^1], problem.Condition, problem.LargestRate,
+                below / start, above / start, needed < 0 ? $"> {steps}"
+                : needed.ToString(CultureInfo.InvariantCulture)]);
             context.Report(progress + 0.5, $"{variant} done", milestone: true);
         }
 
@@ -91,23 +107,34 @@ internal sealed class FeatureScaling : TheoryExperiment
         Surface(context, result);
         result.WeightsHash = hash.Finish();
         if (!isWhole) return result;
-        result.Tables.Add(new ResultTable("Hessian, and loss over its start after 1000 steps at 0.99 and 1.01 of 2/(largest eigenvalue)",
-            ["features", "smallest", "largest", "condition", "rate", "0.99", "1.01", "steps"], rows, [null, "G3", "G3", "G3", "G3", "0e+00", "0e+00", null]));
+        result.Tables.Add(new ResultTable("Hessian, and loss over its start after 1000 steps at 0.99 and 1.01 of " +
+            "2/(largest eigenvalue)",
+            ["features", "smallest", "largest", "condition", "rate", "0.99", "1.01", "steps"], rows,
+            [null, "G3", "G3", "G3", "G3", "0e+00", "0e+00", null]));
         Judge(result, problems, largestMean, largestVariance, steps);
-        result.Notes.Add($"'steps' is how many steps at 1/(largest eigenvalue) leave 1 % of the loss above the optimum. Scale test data by the training set's means and deviations, and leave constant features out (0/0). See {Page}.");
+        result.Notes.Add("'steps' is how many steps at 1/(largest eigenvalue) leave 1 % of the loss above the " +
+            "optimum. Scale test data by the training set's means and deviations, and leave constant features out " +
+            $"(0/0). See {Page}.");
         return result;
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
-        string.Create(CultureInfo.InvariantCulture, $"condition {NotebookMath.Short(figures["raw.condition"])} to {figures["scaled.condition"]:F1}, lr x {NotebookMath.Short(figures["scaled.largestRate"] / figures["raw.largestRate"])}");
+        string.Create(CultureInfo.InvariantCulture, $"condition {NotebookMath.Short(figures["raw.condition"])} to " +
+            $"{figures["scaled.condition"]:F1}, lr x " +
+            $"{NotebookMath.Short(figures["scaled.largestRate"] / figures["raw.largestRate"])}");
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)
     {
         Chart Surface(string variant, string title) => new($"surface-{variant}", title, new Axis("w1"), new Axis("w2"),
         [
-            .. Enumerable.Range(1, Contours).Select(c => Curve.Of(result, $"{variant}/contour-{c}", $"{100 * c * c / (Contours * Contours)} % of the start's loss")),
+            .. Enumerable.Range(1, Contours).Select(c => Curve.Of(result, $"{variant}/contour-{c}",
+                $"{100 * c * c / (Contours * Contours)} % of the start's loss")),
             Curve.Of(result, $"{variant}/path", "gradient descent from (0, 0)", Marker.Circle),
-        ], $"The lesson's picture: contours of the loss over two weights, and twenty steps at 1.9/(largest eigenvalue). {(variant == Raw ? "The second feature is a hundred times the first: mind the axes, w1 spans a hundred times what w2 does." : "Both axes span the same.")}");
+        ], "The lesson's picture: contours of the loss over two weights, and twenty steps at 1.9/(largest " +
+            "eigenvalue). " + (variant == Raw
+                ? "The second feature is a hundred times the first: mind the axes, w1 spans a hundred times what w2 " +
+                    "does."
+                : "Both axes span the same."));
         Curve AfterStart(string variant, string label)
         {
             Curve all = Curve.Of(result, $"{variant}/excess-loss", label, Marker.Circle);
@@ -118,38 +145,60 @@ internal sealed class FeatureScaling : TheoryExperiment
         [
             Surface(Raw, "Error surface before scaling"),
             Surface(Scaled, "Error surface after scaling"),
-            new Chart("excess-loss", "39 features: what is left of the loss above the optimum", new Axis("steps at 1/(largest eigenvalue)", IsLog: true), new Axis("share of the loss above the optimum", IsLog: true, Min: 1e-6),
+            new Chart("excess-loss", "39 features: what is left of the loss above the optimum",
+                new Axis("steps at 1/(largest eigenvalue)", IsLog: true),
+                new Axis("share of the loss above the optimum", IsLog: true, Min: 1e-6),
                 [AfterStart(Raw, "before scaling"), AfterStart(Scaled, "after scaling")]),
-            new Chart("curvatures", "39 features: curvatures of the loss", new Axis("eigenvalue of the Hessian, by size"), new Axis("curvature", IsLog: true),
-                [Curve.Of(result, $"{Raw}/eigenvalues", "before scaling"), Curve.Of(result, $"{Scaled}/eigenvalues", "after scaling"), Curve.Of(result, "correlated/eigenvalues", "after scaling, features of correlation 0.9")]),
+            new Chart("curvatures", "39 features: curvatures of the loss",
+                new Axis("eigenvalue of the Hessian, by size"), new Axis("curvature", IsLog: true),
+                [Curve.Of(result, $"{Raw}/eigenvalues", "before scaling"),
+                    Curve.Of(result, $"{Scaled}/eigenvalues", "after scaling"),
+                    Curve.Of(result, "correlated/eigenvalues", "after scaling, features of correlation 0.9")]),
         ];
     }
 
-    private static void Judge(ExperimentResult result, Dictionary<string, Problem> problems, double largestMean, double largestVariance, int steps)
+    private static void Judge(ExperimentResult result, Dictionary<string, Problem> problems, double largestMean,
+        double largestVariance, int steps)
     {
         Dictionary<string, double> figures = result.Figures;
-        result.Checks.Add(Check.Judge("K1.zero-one", "39 means and deviations give 39 features of mean 0 and variance 1", "largest |mean| <= 1e-12 and |variance - 1| <= 1e-12",
-            $"{NotebookMath.Short(largestMean)} and {NotebookMath.Short(largestVariance)}", largestMean <= 1e-12 && largestVariance <= 1e-12));
-        result.Checks.Add(Check.Judge("K1.rounder", "Scaling makes the ellipses of the loss near circular", "condition number of the Hessian at most 10 after scaling, and a hundredth of that before or less",
-            string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Short(problems[Raw].Condition)} before, {problems[Scaled].Condition:F2} after"),
+        result.Checks.Add(Check.Judge("K1.zero-one", "39 means and deviations give 39 features of mean 0 and " +
+            "variance 1", "largest |mean| <= 1e-12 and |variance - 1| <= 1e-12",
+            $"{NotebookMath.Short(largestMean)} and {NotebookMath.Short(largestVariance)}", largestMean <= 1e-12
+                && largestVariance <= 1e-12));
+        result.Checks.Add(Check.Judge("K1.rounder", "Scaling makes the ellipses of the loss near circular",
+            "condition number of the Hessian at most 10 after scaling, and a hundredth of that before or less",
+            string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Short(problems[Raw].Condition)} before, " +
+                $"{problems[Scaled].Condition:F2} after"),
             problems[Scaled].Condition <= 10 && problems[Scaled].Condition <= 0.01 * problems[Raw].Condition));
         bool bound = problems.Keys.All(variant => figures[$"{variant}.below"] < 1 && figures[$"{variant}.above"] > 1);
-        result.Checks.Add(Check.Judge("K1.largest-rate", "The largest stable learning rate is 2/(largest eigenvalue)", "after 1000 steps the loss is below its start at 0.99 of it and above at 1.01, with both kinds of features",
-            $"raw {NotebookMath.Short(figures["raw.below"])} and {NotebookMath.Short(figures["raw.above"])}, scaled {NotebookMath.Short(figures["scaled.below"])} and {NotebookMath.Short(figures["scaled.above"])} of the start", bound));
+        result.Checks.Add(Check.Judge("K1.largest-rate", "The largest stable learning rate is 2/(largest eigenvalue)",
+            "after 1000 steps the loss is below its start at 0.99 of it and above at 1.01, with both kinds of features",
+            $"raw {NotebookMath.Short(figures["raw.below"])} and {NotebookMath.Short(figures["raw.above"])}, scaled " +
+            $"{NotebookMath.Short(figures["scaled.below"])} and {NotebookMath.Short(figures["scaled.above"])} of the " +
+            "start", bound));
         double gain = figures["scaled.rateGain"];
-        result.Checks.Add(Check.Judge("K1.larger-rate", "Scaled features allow a larger learning rate", "largest stable rate after scaling at least 10 times that before",
+        result.Checks.Add(Check.Judge("K1.larger-rate", "Scaled features allow a larger learning rate",
+            "largest stable rate after scaling at least 10 times that before",
             string.Create(CultureInfo.InvariantCulture, $"{gain:F0} times"), gain >= 10));
         string Steps(string variant) => double.IsInfinity(figures[$"{variant}.steps"])
-            ? string.Create(CultureInfo.InvariantCulture, $"more than {steps} (then {figures[$"{variant}.excessLoss"] * 100:F0} % are left)")
+            ? string.Create(CultureInfo.InvariantCulture, $"more than {steps} (then " +
+                $"{figures[$"{variant}.excessLoss"] * 100:F0} % are left)")
             : string.Create(CultureInfo.InvariantCulture, $"{figures[$"{variant}.steps"]:F0}");
-        result.Checks.Add(Check.Judge("K1.one-rate", "After scaling one learning rate fits every direction", "at most 100 steps at 1/(largest eigenvalue) leave 1 % of the loss above the optimum; ten times as many do not without",
-            $"{Steps(Scaled)} steps after scaling, {Steps(Raw)} before", figures["scaled.steps"] <= 100 && figures["raw.steps"] > 1000));
+        result.Checks.Add(Check.Judge("K1.one-rate", "After scaling one learning rate fits every direction",
+            "at most 100 steps at 1/(largest eigenvalue) leave 1 % of the loss above the optimum; ten times as many " +
+            "do not without",
+            $"{Steps(Scaled)} steps after scaling, {Steps(Raw)} before", figures["scaled.steps"] <= 100
+                && figures["raw.steps"] > 1000));
     }
 
-    /// <summary>39 independent features: deviations 0.1·1.2^i (0.1 to 102), means of that order; each counts as much for y as any other.</summary>
+    /// <summary>
+    /// 39 independent features: deviations 0.1·1.2^i (0.1 to 102), means of that order; each counts as much for y as
+    /// any other.
+    /// </summary>
     private static double[] Draw(NumPyRandomState random, int samples, out double[] y)
     {
-        double[] means = new double[Features], stds = new double[Features], weights = random.Randn(Features), centres = random.Randn(Features);
+        double[] means = new double[Features], stds = new double[Features], weights = random.Randn(Features),
+            centres = random.Randn(Features);
         double scale = 0.1;
         for (int f = 0; f < Features; f++, scale *= 1.2)
         {
@@ -174,7 +223,9 @@ internal sealed class FeatureScaling : TheoryExperiment
         return x;
     }
 
-    /// <summary>The classic scaling, (x - m)/sigma a feature; says how far the result is from mean 0 and variance 1.</summary>
+    /// <summary>
+    /// The classic scaling, (x - m)/sigma a feature; says how far the result is from mean 0 and variance 1.
+    /// </summary>
     private static double[] Standardize(double[] x, int samples, out double largestMean, out double largestVariance)
     {
         (double[] means, double[] stds) = NotebookMath.MeanStd(Tensor.From(x, [samples, Features]), axis: 0);
@@ -205,7 +256,9 @@ internal sealed class FeatureScaling : TheoryExperiment
         return wide;
     }
 
-    /// <summary>Second derivatives of the mean squared error of a linear model: (2/R)·XᵀX. They do not depend on the weights.</summary>
+    /// <summary>
+    /// Second derivatives of the mean squared error of a linear model: (2/R)·XᵀX. They do not depend on the weights.
+    /// </summary>
     private static double[] Hessian(double[] x, int samples, int columns)
     {
         double[] h = new double[columns * columns];
@@ -244,15 +297,22 @@ internal sealed class FeatureScaling : TheoryExperiment
         return loss / samples;
     }
 
-    /// <summary>Gradient descent from 0 at a share of the largest stable rate; the loss before the first step and after each goes into <paramref name="curve"/>.</summary>
-    private static double LossAt(Problem problem, ExperimentContext context, double share, int steps, List<double>? curve, double progress, out Tensor weights)
+    /// <summary>
+    /// Gradient descent from 0 at a share of the largest stable rate; the loss before the first step and after each
+    /// goes into <paramref name="curve"/>.
+    /// </summary>
+    private static double LossAt(Problem problem, ExperimentContext context, double share, int steps,
+        List<double>? curve, double progress, out Tensor weights)
     {
         var weight = new Parameter(Tensor.Zeros([1, Features + 1], DType.Float64), "weight");
         var optimizer = new SGD([weight], Math.Max(share, 0.5) * problem.LargestRate);
         var tape = new Tape();
         for (int step = 0; ; step++)
         {
-            if (step % 100 == 0) context.Report(progress + (0.35 * step / Math.Max(steps, 1) * (curve is null ? 0.1 : 1)), string.Create(CultureInfo.InvariantCulture, $"step {step} of {steps} at {share} of the largest rate"));
+            if (step % 100 == 0) context.Report(progress
+                + (0.35 * step / Math.Max(steps, 1) * (curve is null ? 0.1 : 1)),
+                string.Create(CultureInfo.InvariantCulture,
+                $"step {step} of {steps} at {share} of the largest rate"));
             tape.Reset();
             Tensor loss = tape.Input(problem.X).Linear(tape.Watch(weight)).MeanSquaredError(tape.Input(problem.Y));
             double value = loss.Item();
@@ -269,22 +329,33 @@ internal sealed class FeatureScaling : TheoryExperiment
         }
     }
 
-    /// <summary>What scaling leaves: features of mean 0 and variance 1 that share a common part have an ellipse that is longer by what they share.</summary>
+    /// <summary>
+    /// What scaling leaves: features of mean 0 and variance 1 that share a common part have an ellipse that is longer
+    /// by what they share.
+    /// </summary>
     private static void Correlated(double[] scaled, double[] common, int samples, ExperimentResult result)
     {
         double own = Math.Sqrt(1 - Correlation), shared = Math.Sqrt(Correlation);
         double[] x = new double[scaled.Length];
         for (int i = 0; i < x.Length; i++) x[i] = (own * scaled[i]) + (shared * common[i / Features]);
         x = Standardize(x, samples, out _, out _);
-        double[] eigenvalues = SymmetricMatrix.Eigenvalues(Hessian(WithOnes(x, samples), samples, Features + 1), Features + 1);
-        double condition = eigenvalues[^1] / eigenvalues[0], expected = (1 + ((Features - 1) * Correlation)) / (1 - Correlation);
+        double[] eigenvalues =
+            SymmetricMatrix.Eigenvalues(Hessian(WithOnes(x, samples), samples, Features + 1), Features + 1);
+        double condition = eigenvalues[^1] / eigenvalues[0],
+            expected = (1 + ((Features - 1) * Correlation)) / (1 - Correlation);
         result.Figures["correlated.condition"] = condition;
         result.AddSeries("correlated/eigenvalues", eigenvalues, first: 1);
-        result.Checks.Add(Check.Judge("K1.correlated", "Scaling does not take correlation out", $"39 scaled features of correlation {Correlation.ToString(CultureInfo.InvariantCulture)}: condition number above 100; independent of the sample it is (1 + 38r)/(1 - r)",
-            string.Create(CultureInfo.InvariantCulture, $"{condition:F0}, of the distribution {expected:F0}"), condition > 100));
+        result.Checks.Add(Check.Judge("K1.correlated", "Scaling does not take correlation out",
+            $"39 scaled features of correlation {Correlation.ToString(CultureInfo.InvariantCulture)}: condition " +
+            "number above 100; independent of the sample it is (1 + 38r)/(1 - r)",
+            string.Create(CultureInfo.InvariantCulture, $"{condition:F0}, of the distribution " +
+                $"{expected:F0}"), condition > 100));
     }
 
-    /// <summary>The lesson's picture: two features, one a hundred times the other; contours of the loss over the two weights, and the way descent takes.</summary>
+    /// <summary>
+    /// The lesson's picture: two features, one a hundred times the other; contours of the loss over the two weights,
+    /// and the way descent takes.
+    /// </summary>
     private static void Surface(ExperimentContext context, ExperimentResult result)
     {
         const int samples = 200, points = 64;
@@ -304,7 +375,9 @@ internal sealed class FeatureScaling : TheoryExperiment
             double[] h = Hessian(x, samples, 2), eigenvalues = SymmetricMatrix.Eigenvalues(h, 2);
             // h = L·Lᵀ; w = wanted + sqrt(2c)·L⁻ᵀ·(cos, sin) has the loss c above the optimum.
             double l11 = Math.Sqrt(h[0]), l21 = h[2] / l11, l22 = Math.Sqrt(h[3] - (l21 * l21));
-            double largest = 0.5 * ((wanted[0] * wanted[0] * h[0]) + (2 * wanted[0] * wanted[1] * h[1]) + (wanted[1] * wanted[1] * h[3]));
+            double largest =
+                0.5 * ((wanted[0] * wanted[0] * h[0]) + (2 * wanted[0] * wanted[1] * h[1])
+                    + (wanted[1] * wanted[1] * h[3]));
             for (int c = 1; c <= Contours; c++)
             {
                 double[] w1 = new double[points + 1], w2 = new double[points + 1];
@@ -336,11 +409,13 @@ internal sealed class FeatureScaling : TheoryExperiment
             rows.Add([variant, eigenvalues[^1] / eigenvalues[0], longest, path1[^1], path2[^1]]);
         }
 
-        result.Tables.Add(new ResultTable("Two features, the second 100 times the first; descent for 20 steps at 1.9/(largest eigenvalue) towards (1, 1)",
+        result.Tables.Add(new ResultTable("Two features, the second 100 times the first; descent for 20 steps at " +
+            "1.9/(largest eigenvalue) towards (1, 1)",
             ["features", "condition", "long over short axis", "w1", "w2"], rows, [null, "G5", "F2", "F4", "F4"]));
     }
 
-    // A 64th of a turn by halving a quarter four times, cos(t/2) = sqrt((1 + cos t)/2): square roots give the same bits on every system.
+    // A 64th of a turn by halving a quarter four times, cos(t/2) = sqrt((1 + cos t)/2): square roots give the same bits
+    // on every system.
     private static readonly (double Cos, double Sin) s_turn = HalfAngles();
 
     private static (double Cos, double Sin) HalfAngles()

@@ -6,7 +6,10 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Theory;
 
-/// <summary>gamma and beta can undo the normalization: exactly with gamma² = var + eps, not quite with the lesson's gamma² = var.</summary>
+/// <summary>
+/// gamma and beta can undo the normalization: exactly with gamma² = var + eps, not quite with the lesson's gamma² =
+/// var.
+/// </summary>
 internal sealed class IdentityRecovery : TheoryExperiment
 {
     private const double Eps = 1e-5;
@@ -23,7 +26,9 @@ internal sealed class IdentityRecovery : TheoryExperiment
     public override string Lesson => "K6";
 
     public override string Description =>
-        "BN(x) with beta = mean and gamma = sqrt(var + eps), then with the lesson's gamma = sqrt(var), for inputs of six scales; gamma and beta learned from 1 and 0; and how straight sigmoid and tanh are where normalized inputs lie.";
+        "BN(x) with beta = mean and gamma = sqrt(var + eps), then with the lesson's gamma = sqrt(var), for inputs of " +
+        "six scales; gamma and beta learned from 1 and 0; and how straight sigmoid and tanh are where normalized " +
+        "inputs lie.";
 
     public override IReadOnlyList<string> Variants => ["exact", "lesson", "learned"];
 
@@ -34,14 +39,17 @@ internal sealed class IdentityRecovery : TheoryExperiment
         var result = new ExperimentResult();
         using var hash = new WeightsHash();
         var tape = new Tape(Mode.Train, recordGradients: false);
-        double[] exact = new double[s_scales.Length], lesson = new double[s_scales.Length], theory = new double[s_scales.Length];
+        double[] exact = new double[s_scales.Length], lesson = new double[s_scales.Length],
+            theory = new double[s_scales.Length];
         for (int s = 0; s < s_scales.Length; s++)
         {
-            context.Report(0.5 * s / s_scales.Length, string.Create(CultureInfo.InvariantCulture, $"scale {s_scales[s]}"));
+            context.Report(0.5 * s / s_scales.Length,
+                string.Create(CultureInfo.InvariantCulture, $"scale {s_scales[s]}"));
             Tensor x = (unit * s_scales[s]).To(context.DType);
             (double[] means, double[] stds) = NotebookMath.MeanStd(x, axis: 0);
             Tensor Restore(Func<double, double> gamma) => tape.Input(x).BatchNorm(
-                Tensor.From<double>([.. stds.Select(std => gamma(std * std))]).To(context.DType), Tensor.From(means).To(context.DType), running: null, Eps).Clone();
+                Tensor.From<double>([.. stds.Select(std => gamma(std * std))]).To(context.DType), Tensor.From(means)
+                    .To(context.DType), running: null, Eps).Clone();
             Tensor withEps = Restore(static variance => Math.Sqrt(variance + Eps)), without = Restore(Math.Sqrt);
             hash.Add($"exact-{s}", withEps);
             hash.Add($"lesson-{s}", without);
@@ -53,20 +61,26 @@ internal sealed class IdentityRecovery : TheoryExperiment
         result.Series.Add(new Series("exact/largest-change", s_scales, exact));
         result.Series.Add(new Series("lesson/largest-change", s_scales, lesson));
         result.Series.Add(new Series("theory/largest-change", s_scales, theory));
-        result.Tables.Add(new ResultTable("Largest |BN(x) - x|, as a share of the scale of x", ["scale of x", "gamma² = var + eps", "gamma² = var", "theory"],
-            [.. s_scales.Select((scale, s) => (IReadOnlyList<object?>)[scale, exact[s], lesson[s], theory[s]])], ["G3", "0.0e+00", "0.0e+00", "0.0e+00"]));
+        result.Tables.Add(new ResultTable("Largest |BN(x) - x|, as a share of the scale of x",
+            ["scale of x", "gamma² = var + eps", "gamma² = var", "theory"],
+            [.. s_scales.Select((scale, s) => (IReadOnlyList<object?>)[scale, exact[s], lesson[s], theory[s]])],
+            ["G3", "0.0e+00", "0.0e+00", "0.0e+00"]));
         int one = Array.IndexOf(s_scales, 1);
         result.Figures["exact.largestChange"] = exact[one];
         result.Figures["lesson.largestChange"] = lesson[one];
         result.Figures["theory.largestChange"] = theory[one];
         result.Figures["lesson.largestChangeSmall"] = lesson[0];
-        result.Checks.Add(Check.Judge("K6.identity", "With gamma² = var + eps and beta = mean batch norm is the identity", "largest change at scale 1 <= 1e-6",
+        result.Checks.Add(Check.Judge("K6.identity", "With gamma² = var + eps and beta = mean batch norm is the " +
+            "identity", "largest change at scale 1 <= 1e-6",
             NotebookMath.Short(exact[one]), exact[one] <= 1e-6));
-        result.Checks.Add(Check.Judge("K6.lesson-gamma", "The lesson's gamma² = var gives the identity", "largest change at scale 1 <= 1e-6",
-            $"{NotebookMath.Short(lesson[one])} at scale 1, {NotebookMath.Short(lesson[0])} of the scale at {NotebookMath.Short(s_scales[0])}", lesson[one] <= 1e-6));
+        result.Checks.Add(Check.Judge("K6.lesson-gamma", "The lesson's gamma² = var gives the " +
+            "identity", "largest change at scale 1 <= 1e-6",
+            $"{NotebookMath.Short(lesson[one])} at scale 1, {NotebookMath.Short(lesson[0])} of the scale at " +
+            $"{NotebookMath.Short(s_scales[0])}", lesson[one] <= 1e-6));
         Learn(context, unit, result, hash);
         StraightPart(context, random, result);
-        result.Notes.Add($"The lesson leaves eps out: with gamma² = var the output is mean + (x - mean)·sqrt(var/(var + eps)). See {Page}.");
+        result.Notes.Add("The lesson leaves eps out: with gamma² = var the output is mean + (x - mean)·sqrt(var/(var " +
+            $"+ eps)). See {Page}.");
         result.WeightsHash = hash.Finish();
         return result;
     }
@@ -78,18 +92,27 @@ internal sealed class IdentityRecovery : TheoryExperiment
         [
             new Chart("identity", "gamma and beta undo the normalization", new Axis("scale of x", IsLog: true), off,
             [
-                Curve.Of(result, "exact/largest-change", "gamma² = var + eps", Marker.Circle), Curve.Of(result, "lesson/largest-change", "gamma² = var, as the lesson has it", Marker.Square),
+                Curve.Of(result, "exact/largest-change", "gamma² = var + eps", Marker.Circle),
+                    Curve.Of(result, "lesson/largest-change",
+                    "gamma² = var, as the lesson has it", Marker.Square),
                 Curve.Of(result, "theory/largest-change", "what eps explains"),
             ], "The lesson says the second is the identity."),
-            new Chart("learned", "gamma and beta learned from 1 and 0", new Axis("step"), new Axis("largest |BN(x) - x|", IsLog: true), [Curve.Of(result, "learned/largest-change", "gradient descent")]),
-            new Chart("straight-part", "How straight are sigmoid and tanh where inputs lie?", new Axis("standard deviation of the inputs", IsLog: true), new Axis("share of the variance a straight line explains"),
-                [Curve.Of(result, "sigmoid/straightness", "sigmoid", Marker.Circle), Curve.Of(result, "tanh/straightness", "tanh", Marker.Square), Curve.Of(result, "normal/inside-one", "share of inputs within ±1", Marker.Triangle)],
+            new Chart("learned", "gamma and beta learned from 1 and 0", new Axis("step"),
+                new Axis("largest |BN(x) - x|", IsLog: true),
+                [Curve.Of(result, "learned/largest-change", "gradient descent")]),
+            new Chart("straight-part", "How straight are sigmoid and tanh where inputs lie?",
+                new Axis("standard deviation of the inputs", IsLog: true),
+                new Axis("share of the variance a straight line explains"),
+                [Curve.Of(result, "sigmoid/straightness", "sigmoid", Marker.Circle),
+                    Curve.Of(result, "tanh/straightness", "tanh", Marker.Square),
+                    Curve.Of(result, "normal/inside-one", "share of inputs within ±1", Marker.Triangle)],
                 "Normalized inputs have a standard deviation of 1."),
         ];
     }
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
-        $"off by {NotebookMath.Short(figures["exact.largestChange"])}; {NotebookMath.Short(figures["lesson.largestChange"])} as the lesson has it";
+        $"off by {NotebookMath.Short(figures["exact.largestChange"])}; " +
+        $"{NotebookMath.Short(figures["lesson.largestChange"])} as the lesson has it";
 
     /// <summary>What the lesson's gamma leaves out: max |x - mean|·(1 - sqrt(v/(v + eps))).</summary>
     private static double Predicted(Tensor x, double[] means, double[] stds)
@@ -100,13 +123,16 @@ internal sealed class IdentityRecovery : TheoryExperiment
         {
             int feature = i % Features;
             double variance = stds[feature] * stds[feature];
-            largest = Math.Max(largest, Math.Abs(values[i] - means[feature]) * (1 - Math.Sqrt(variance / (variance + Eps))));
+            largest = Math.Max(largest,
+                Math.Abs(values[i] - means[feature]) * (1 - Math.Sqrt(variance / (variance + Eps))));
         }
 
         return largest;
     }
 
-    /// <summary>Gradient descent on the mean squared difference between BN(x) and x: does it find the identity by itself?</summary>
+    /// <summary>
+    /// Gradient descent on the mean squared difference between BN(x) and x: does it find the identity by itself?
+    /// </summary>
     private static void Learn(ExperimentContext context, Tensor unit, ExperimentResult result, WeightsHash hash)
     {
         const int steps = 60;
@@ -141,21 +167,27 @@ internal sealed class IdentityRecovery : TheoryExperiment
 
         double[] learned = gamma.Value.To(DType.Float64).ToArray<double>();
         double off = 0;
-        for (int f = 0; f < Features; f++) off = Math.Max(off, Math.Abs((learned[f] / Math.Sqrt((stds[f] * stds[f]) + Eps)) - 1));
+        for (int f = 0; f < Features; f++) off =
+            Math.Max(off, Math.Abs((learned[f] / Math.Sqrt((stds[f] * stds[f]) + Eps)) - 1));
         result.AddSeries("learned/largest-change", errors);
         result.Figures["learned.largestChange"] = errors[^1];
         result.Figures["learned.gammaError"] = off;
-        result.Checks.Add(Check.Judge("K6.learned", "gamma and beta are learnable: descent finds the identity", $"after {steps} steps every gamma within 1e-5 of sqrt(var + eps), relative",
-            string.Create(CultureInfo.InvariantCulture, $"largest relative difference {NotebookMath.Short(off)}; |BN(x) - x| from {errors[0]:F1} to {NotebookMath.Short(errors[^1])}"), off <= 1e-5));
+        result.Checks.Add(Check.Judge("K6.learned", "gamma and beta are learnable: descent finds the identity",
+            $"after {steps} steps every gamma within 1e-5 of sqrt(var + eps), relative",
+            string.Create(CultureInfo.InvariantCulture, $"largest relative difference {NotebookMath.Short(off)}; " +
+                $"|BN(x) - x| from {errors[0]:F1} to {NotebookMath.Short(errors[^1])}"), off <= 1e-5));
         hash.Add("gamma", gamma.Value);
         hash.Add("beta", beta.Value);
     }
 
-    /// <summary>The lesson's reason for gamma and beta: normalized inputs lie where sigmoid and tanh are nearly straight.</summary>
+    /// <summary>
+    /// The lesson's reason for gamma and beta: normalized inputs lie where sigmoid and tanh are nearly straight.
+    /// </summary>
     private static void StraightPart(ExperimentContext context, NumPyRandomState random, ExperimentResult result)
     {
         Tensor z = random.Randn([context.Quick ? 2000 : 20000], DType.Float64);
-        double[] insides = new double[s_widths.Length], sigmoid = new double[s_widths.Length], tanh = new double[s_widths.Length];
+        double[] insides = new double[s_widths.Length], sigmoid = new double[s_widths.Length],
+            tanh = new double[s_widths.Length];
         var rows = new List<IReadOnlyList<object?>>();
         for (int w = 0; w < s_widths.Length; w++)
         {
@@ -173,14 +205,18 @@ internal sealed class IdentityRecovery : TheoryExperiment
         result.Series.Add(new Series("normal/inside-one", s_widths, insides));
         result.Series.Add(new Series("sigmoid/straightness", s_widths, sigmoid));
         result.Series.Add(new Series("tanh/straightness", s_widths, tanh));
-        result.Tables.Add(new ResultTable("Share of the variance that the best straight line explains", ["std of z", "|z| < 1", "sigmoid(z)", "tanh(z)"], rows, ["G3", "F3", "F4", "F4"]));
+        result.Tables.Add(new ResultTable("Share of the variance that the best straight line explains",
+            ["std of z", "|z| < 1", "sigmoid(z)", "tanh(z)"], rows, ["G3", "F3", "F4", "F4"]));
         int one = Array.IndexOf(s_widths, 1);
         result.Figures["normal.insideOne"] = insides[one];
         result.Figures["sigmoid.straightness"] = sigmoid[one];
         result.Figures["tanh.straightness"] = tanh[one];
-        foreach ((string name, double value) in (ReadOnlySpan<(string, double)>)[("sigmoid", sigmoid[one]), ("tanh", tanh[one])])
+        foreach ((string name, double value) in (ReadOnlySpan<(string, double)>)[("sigmoid", sigmoid[one]),
+            ("tanh", tanh[one])])
         {
-            result.Checks.Add(Check.Judge($"K6.straight-{name}", $"Normalized inputs lie on the straight part of {name}", "a straight line explains 0.99 or more of the variance at std 1",
+            result.Checks.Add(Check.Judge($"K6.straight-{name}", "Normalized inputs lie on the straight part of " +
+                $"{name}",
+                "a straight line explains 0.99 or more of the variance at std 1",
                 value.ToString("F4", CultureInfo.InvariantCulture), value >= 0.99));
         }
     }

@@ -7,7 +7,9 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Theory;
 
-/// <summary>The largest learning rate that still trains, with and without batch norm: SGD over a grid of rates.</summary>
+/// <summary>
+/// The largest learning rate that still trains, with and without batch norm: SGD over a grid of rates.
+/// </summary>
 internal sealed class LearningRate : TheoryExperiment
 {
     private const int BatchSize = 50;
@@ -22,7 +24,9 @@ internal sealed class LearningRate : TheoryExperiment
     public override string Lesson => "D8";
 
     public override string Description =>
-        "Five hidden layers of 100, Kaiming weights, plain SGD without momentum, batches of 50, on standardized images. Rates from 2^-8 to 2^6; a rate trains if the net ends with a training accuracy of 0.3 or more (guessing: 0.1) and finite losses.";
+        "Five hidden layers of 100, Kaiming weights, plain SGD without momentum, batches of 50, on standardized " +
+        "images. Rates from 2^-8 to 2^6; a rate trains if the net ends with a training accuracy of 0.3 or more " +
+        "(guessing: 0.1) and finite losses.";
 
     public override IReadOnlyList<string> Variants => [FullyConnectedNet.None, FullyConnectedNet.BatchNorm];
 
@@ -45,7 +49,8 @@ internal sealed class LearningRate : TheoryExperiment
             double[] accuracies = new double[rates.Length];
             for (int r = 0; r < rates.Length; r++)
             {
-                context.Report((double)run++ / runs, string.Create(CultureInfo.InvariantCulture, $"{variant}, rate {rates[r]:G4}"));
+                context.Report((double)run++ / runs, string.Create(CultureInfo.InvariantCulture,
+                    $"{variant}, rate {rates[r]:G4}"));
                 accuracies[r] = Train(context, images, variant, rates[r], hash);
             }
 
@@ -54,16 +59,20 @@ internal sealed class LearningRate : TheoryExperiment
             int best = Array.IndexOf(accuracies, accuracies.Max());
             result.Figures[$"{variant}.bestTrainAccuracy"] = accuracies[best];
             result.Figures[$"{variant}.bestRate"] = rates[best];
-            context.Report((double)run / runs, string.Create(CultureInfo.InvariantCulture, $"{variant}, largest {grid.Of(accuracies):G4}"), milestone: true);
+            context.Report((double)run / runs, string.Create(CultureInfo.InvariantCulture,
+                $"{variant}, largest {grid.Of(accuracies):G4}"), milestone: true);
         }
 
         result.WeightsHash = hash.Finish();
         Judge(result, grid);
-        result.Notes.Add($"The grid steps by factors of {(context.Quick ? 4 : 2)}: a largest rate is known to that. The largest rate that trains is not the rate that trains best. See {Page}.");
+        result.Notes.Add($"The grid steps by factors of {(context.Quick ? 4 : 2)}: a largest rate is known to that. " +
+            $"The largest rate that trains is not the rate that trains best. See {Page}.");
         return result;
     }
 
-    /// <summary>From the largest rate down, only as far as the largest that trains: all that a claim asks for.</summary>
+    /// <summary>
+    /// From the largest rate down, only as far as the largest that trains: all that a claim asks for.
+    /// </summary>
     protected override Func<ExperimentContext, ExperimentResult>? ForClaims => RunForClaims;
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) => [LargestRate.ChartOf(result)];
@@ -82,7 +91,8 @@ internal sealed class LearningRate : TheoryExperiment
             double done = (double)number++ / Variants.Count;
             AddLargest(result, variant, grid.Search(r =>
             {
-                context.Report(done, string.Create(CultureInfo.InvariantCulture, $"{variant}, rate {grid.Rates[r]:G4}"));
+                context.Report(done, string.Create(CultureInfo.InvariantCulture,
+                    $"{variant}, rate {grid.Rates[r]:G4}"));
                 return Train(context, images, variant, grid.Rates[r], hash);
             }));
         }
@@ -97,20 +107,25 @@ internal sealed class LearningRate : TheoryExperiment
     private static void AddLargest(ExperimentResult result, string variant, double largest)
     {
         result.Figures[$"{variant}.largestRate"] = largest;
-        if (variant == FullyConnectedNet.BatchNorm) result.Figures["ratio"] = largest / result.Figures["none.largestRate"];
+        if (variant == FullyConnectedNet.BatchNorm) result.Figures["ratio"] =
+            largest / result.Figures["none.largestRate"];
     }
 
     private static void Judge(ExperimentResult result, LargestRate grid)
     {
         grid.Tell(result, "Training accuracy by learning rate (NaN: a loss was not finite)", "D8.larger-rate");
         Dictionary<string, double> figures = result.Figures;
-        result.Checks.Add(Check.Judge("D8.best-rate", "And the rate that trains best is larger too", "rate of the best training accuracy larger with batch norm",
-            string.Create(CultureInfo.InvariantCulture, $"{figures["batchnorm.bestRate"]:G4} ({figures["batchnorm.bestTrainAccuracy"]:F3}) with, {figures["none.bestRate"]:G4} ({figures["none.bestTrainAccuracy"]:F3}) without"),
+        result.Checks.Add(Check.Judge("D8.best-rate", "And the rate that trains best is larger too",
+            "rate of the best training accuracy larger with batch norm",
+            string.Create(CultureInfo.InvariantCulture, $"{figures["batchnorm.bestRate"]:G4} " +
+                $"({figures["batchnorm.bestTrainAccuracy"]:F3}) with, {figures["none.bestRate"]:G4} " +
+                $"({figures["none.bestTrainAccuracy"]:F3}) without"),
             figures["batchnorm.bestRate"] > figures["none.bestRate"]));
     }
 
     /// <summary>Training accuracy at the end; NaN where a loss was not finite.</summary>
-    private static double Train(ExperimentContext context, StandardizedImages images, string norm, double rate, WeightsHash hash)
+    private static double Train(ExperimentContext context, StandardizedImages images, string norm, double rate,
+        WeightsHash hash)
     {
         var random = new NumPyRandomState((uint)context.Seed);
         FullyConnectedNet net = KaimingNet.Create(random, images.SampleShape.Count, norm, context.DType);
@@ -122,6 +137,7 @@ internal sealed class LearningRate : TheoryExperiment
         History history = trainer.Fit(images, images.Few, progress: null, context.Cancellation);
         hash.Add(string.Create(CultureInfo.InvariantCulture, $"{norm}-{rate}"), net.Model);
         int steps = context.Epochs * NotebookTraining.StepsPerEpoch(images.Count, BatchSize);
-        return history.Losses.Count == steps && history.Losses.All(double.IsFinite) ? history.TrainAccuracies[^1] : double.NaN;
+        return history.Losses.Count == steps && history.Losses.All(double.IsFinite) ? history.TrainAccuracies[^1]
+            : double.NaN;
     }
 }

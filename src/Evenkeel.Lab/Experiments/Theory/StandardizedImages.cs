@@ -4,7 +4,9 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Lab.Experiments.Theory;
 
-/// <summary>Images whose pixels have mean 0 (the mean image is subtracted already) and variance 1 over all, as rows of float32.</summary>
+/// <summary>
+/// Images whose pixels have mean 0 (the mean image is subtracted already) and variance 1 over all, as rows of float32.
+/// </summary>
 internal sealed class StandardizedImages(float[] values, long[] labels, int pixels) : IDataset
 {
     public int Count => labels.Length;
@@ -46,7 +48,8 @@ internal sealed class StandardizedImages(float[] values, long[] labels, int pixe
         if (batch.DType == DType.Float32)
         {
             Span<float> rows = batch.AsSpan<float>();
-            for (int i = 0; i < indices.Length; i++) values.AsSpan(indices[i] * pixels, pixels).CopyTo(rows[(i * pixels)..]);
+            for (int i = 0; i < indices.Length; i++) values.AsSpan(indices[i] * pixels, pixels)
+                .CopyTo(rows[(i * pixels)..]);
             return;
         }
 
@@ -63,7 +66,9 @@ internal sealed class StandardizedImages(float[] values, long[] labels, int pixe
     }
 }
 
-/// <summary>The net of the learning-rate and the covariate-shift experiments: five hidden layers of 100 with Kaiming weights.</summary>
+/// <summary>
+/// The net of the learning-rate and the covariate-shift experiments: five hidden layers of 100 with Kaiming weights.
+/// </summary>
 internal static class KaimingNet
 {
     public const int HiddenLayers = 5;
@@ -71,15 +76,18 @@ internal static class KaimingNet
     private const int Hidden = 100;
 
     /// <summary>
-    /// At variance 2/in the output of a ReLU layer has the size of its input. The notebook's small weights would make the net without norm look worse than it is.
+    /// At variance 2/in the output of a ReLU layer has the size of its input. The notebook's small weights would make
+    /// the net without norm look worse than it is.
     /// </summary>
     public static FullyConnectedNet Create(NumPyRandomState random, int inputs, string norm, DType dtype) =>
         Create(random, inputs, [.. Enumerable.Repeat(Hidden, HiddenLayers)], norm, dtype);
 
     /// <summary>The same for other hidden layers, and with dropout behind each ReLU.</summary>
-    public static FullyConnectedNet Create(NumPyRandomState random, int inputs, ReadOnlySpan<int> hidden, string norm, DType dtype, double dropout = 0)
+    public static FullyConnectedNet Create(NumPyRandomState random, int inputs, ReadOnlySpan<int> hidden, string norm,
+        DType dtype, double dropout = 0)
     {
-        FullyConnectedNet net = FullyConnectedNet.Create(random, inputs, hidden, 10, weightScale: 1, norm, dtype, dropout);
+        FullyConnectedNet net =
+            FullyConnectedNet.Create(random, inputs, hidden, 10, weightScale: 1, norm, dtype, dropout);
         foreach ((string name, Parameter parameter) in net.Parameters)
         {
             if (name[0] == 'W') parameter.Value.CopyFrom(parameter.Value * Math.Sqrt(2.0 / parameter.Shape[1]));

@@ -1,12 +1,16 @@
 namespace Evenkeel.Lab.Experiments.Theory;
 
-/// <summary>Eigenvalues and solutions of small symmetric matrices, row by row in a list; only + - * / and square roots, so the bits are the same everywhere.</summary>
+/// <summary>
+/// Eigenvalues and solutions of small symmetric matrices, row by row in a list; only + - * / and square roots, so the
+/// bits are the same everywhere.
+/// </summary>
 internal static class SymmetricMatrix
 {
     private const int MaxSweeps = 60;
 
     /// <summary>
-    /// All eigenvalues, the smallest first, by Jacobi's method: a plane rotation takes out one entry beside the diagonal at a time, sweep after sweep,
+    /// All eigenvalues, the smallest first, by Jacobi's method: a plane rotation takes out one entry beside the
+    /// diagonal at a time, sweep after sweep,
     /// until none is left that counts. Source: G. H. Golub, C. F. Van Loan, "Matrix Computations", 8.5.
     /// </summary>
     public static double[] Eigenvalues(double[] matrix, int n)
@@ -20,7 +24,8 @@ internal static class SymmetricMatrix
                 for (int q = p + 1; q < n; q++)
                 {
                     double beside = a[(p * n) + q], app = a[(p * n) + p], aqq = a[(q * n) + q];
-                    // Against the two diagonal entries of its own, so that small eigenvalues keep their digits beside large ones.
+                    // Against the two diagonal entries of its own, so that small eigenvalues keep their digits beside
+                    // large ones.
                     if (Math.Abs(beside) <= 1e-17 * Math.Sqrt(Math.Abs(app * aqq))) continue;
                     turned = true;
                     double theta = (aqq - app) / (2 * beside);

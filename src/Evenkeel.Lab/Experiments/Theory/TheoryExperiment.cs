@@ -1,6 +1,8 @@
 namespace Evenkeel.Lab.Experiments.Theory;
 
-/// <summary>What the experiments of lesson K share: its page, and seed 1 (the lesson names none; lessons A and B use 1).</summary>
+/// <summary>
+/// What the experiments of lesson K share: its page, and seed 1 (the lesson names none; lessons A and B use 1).
+/// </summary>
 internal abstract class TheoryExperiment : Experiment
 {
     public sealed override string Page => $"docs/lessons/k-theory.md#{Name}";
@@ -8,11 +10,14 @@ internal abstract class TheoryExperiment : Experiment
     public sealed override long LessonSeed => 1;
 }
 
-/// <summary>Small measures over tensors and lists; sums run in index order in double, so their bits depend on nothing else.</summary>
+/// <summary>
+/// Small measures over tensors and lists; sums run in index order in double, so their bits depend on nothing else.
+/// </summary>
 internal static class TheoryMath
 {
     /// <summary>Largest |a - b|, NaN where one is.</summary>
-    public static double LargestDifference(Tensor a, Tensor b) => (a.To(DType.Float64) - b.To(DType.Float64)).Abs().Max().Item();
+    public static double LargestDifference(Tensor a, Tensor b) => (a.To(DType.Float64) - b.To(DType.Float64)).Abs()
+        .Max().Item();
 
     /// <summary>Largest |x|.</summary>
     public static double Largest(Tensor x) => x.To(DType.Float64).Abs().Max().Item();
@@ -25,7 +30,9 @@ internal static class TheoryMath
         return Math.Sqrt(sum);
     }
 
-    /// <summary>Natural logarithm, with the same bits on every system, which those of <see cref="Math"/> need not have.</summary>
+    /// <summary>
+    /// Natural logarithm, with the same bits on every system, which those of <see cref="Math"/> need not have.
+    /// </summary>
     public static double Log(double x) => Tensor.From([x]).Log().Item();
 
     /// <summary>e to the power of x, with the same bits on every system.</summary>
@@ -40,7 +47,9 @@ internal static class TheoryMath
         return (double)right / predicted.Length;
     }
 
-    /// <summary>Squared correlation of two lists: the share of the variance of one that a straight line of the other explains.</summary>
+    /// <summary>
+    /// Squared correlation of two lists: the share of the variance of one that a straight line of the other explains.
+    /// </summary>
     public static double SquaredCorrelation(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
     {
         (_, _, double xx, double yy, double xy) = Moments(x, y);
@@ -55,7 +64,8 @@ internal static class TheoryMath
     }
 
     /// <summary>Means of two lists, and the sums of the products of their deviations.</summary>
-    private static (double MeanX, double MeanY, double XX, double YY, double XY) Moments(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    private static (double MeanX, double MeanY, double XX, double YY, double XY) Moments(ReadOnlySpan<double> x,
+        ReadOnlySpan<double> y)
     {
         double meanX = 0, meanY = 0, xx = 0, yy = 0, xy = 0;
         for (int i = 0; i < x.Length; i++)

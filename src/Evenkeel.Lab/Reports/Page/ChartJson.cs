@@ -7,7 +7,8 @@ using Evenkeel.Lab.Experiments;
 namespace Evenkeel.Lab.Reports.Page;
 
 /// <summary>
-/// What the script of the page draws (<c>web/src/chart.ts</c> reads it): numbers of five digits, and long curves thinned. The CSV files have every point and digit.
+/// What the script of the page draws (<c>web/src/chart.ts</c> reads it): numbers of five digits, and long curves
+/// thinned. The CSV files have every point and digit.
 /// </summary>
 internal static class ChartJson
 {
@@ -16,7 +17,10 @@ internal static class ChartJson
 
     private const int Stretches = 120;
 
-    /// <summary>A JSON array. The default encoder writes <c>&lt;</c> as <c>\u003C</c>, so that no text can end the script element around it.</summary>
+    /// <summary>
+    /// A JSON array. The default encoder writes <c>&lt;</c> as <c>\u003C</c>, so that no text can end the script
+    /// element around it.
+    /// </summary>
     public static string Write(IEnumerable<PageChart> charts)
     {
         var buffer = new ArrayBufferWriter<byte>();
@@ -34,7 +38,8 @@ internal static class ChartJson
     public static bool IsThinned(Curve curve) => curve.X.Count > LongCurve && curve.IsAscending;
 
     /// <summary>
-    /// The least and the greatest value of each stretch of a long curve, in their order: peaks stay, and a gap stays a gap. Curves that do not run from left to right stay as they are.
+    /// The least and the greatest value of each stretch of a long curve, in their order: peaks stay, and a gap stays a
+    /// gap. Curves that do not run from left to right stay as they are.
     /// </summary>
     public static (IReadOnlyList<double> X, IReadOnlyList<double> Y) Thin(Curve curve)
     {
@@ -43,7 +48,8 @@ internal static class ChartJson
         var kept = new SortedSet<int> { 0, n - 1 };
         for (int stretch = 0; stretch < Stretches; stretch++)
         {
-            int first = (int)((long)n * stretch / Stretches), end = (int)((long)n * (stretch + 1) / Stretches), least = -1, most = -1, gap = -1;
+            int first = (int)((long)n * stretch / Stretches), end = (int)((long)n * (stretch + 1) / Stretches),
+                least = -1, most = -1, gap = -1;
             for (int i = first; i < end; i++)
             {
                 if (!double.IsFinite(curve.Y[i])) gap = gap < 0 ? i : gap;
@@ -163,5 +169,6 @@ internal static class ChartJson
 
     private static string Word(double value) => double.IsNaN(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity";
 
-    private static double FiveDigits(double value) => double.Parse(value.ToString("G5", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+    private static double FiveDigits(double value) =>
+        double.Parse(value.ToString("G5", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
 }

@@ -80,7 +80,8 @@ internal static partial class DocumentPages
             else
             {
                 int level = heading.Groups["marks"].Length;
-                html.Append(CultureInfo.InvariantCulture, $"<h{level} id=\"{IdOf(heading.Groups["text"].Value)}\">{text}</h{level}>\n");
+                string id = IdOf(heading.Groups["text"].Value);
+                html.Append(CultureInfo.InvariantCulture, $"<h{level} id=\"{id}\">{text}</h{level}>\n");
             }
         }
 

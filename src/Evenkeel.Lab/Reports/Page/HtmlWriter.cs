@@ -2,12 +2,17 @@ using System.Text;
 
 namespace Evenkeel.Lab.Reports.Page;
 
-/// <summary>Writes HTML: every text and every value of an attribute is escaped, and elements close in the order they were opened.</summary>
+/// <summary>
+/// Writes HTML: every text and every value of an attribute is escaped, and elements close in the order they were
+/// opened.
+/// </summary>
 internal sealed class HtmlWriter
 {
     private readonly StringBuilder _html = new();
 
-    /// <summary>Opens an element; disposing what is returned closes it. An attribute that is null is left out.</summary>
+    /// <summary>
+    /// Opens an element; disposing what is returned closes it. An attribute that is null is left out.
+    /// </summary>
     public Scope Open(string name, params ReadOnlySpan<(string Name, string? Value)> attributes)
     {
         Start(name, attributes);
@@ -23,7 +28,8 @@ internal sealed class HtmlWriter
     }
 
     /// <summary>An element without content, which HTML does not close: <c>meta</c>.</summary>
-    public void Void(string name, params ReadOnlySpan<(string Name, string? Value)> attributes) => Start(name, attributes);
+    public void Void(string name, params ReadOnlySpan<(string Name, string? Value)> attributes) =>
+        Start(name, attributes);
 
     public void Text(string text)
     {

@@ -2,12 +2,15 @@ using Evenkeel.Lab.Experiments;
 
 namespace Evenkeel.Lab.Reports.Page;
 
-/// <summary>How the page introduces a lesson; a lesson and its script, which one document explains, share a section.</summary>
+/// <summary>
+/// How the page introduces a lesson; a lesson and its script, which one document explains, share a section.
+/// </summary>
 /// <param name="Lesson">Its letter, title and document.</param>
 /// <param name="ShortTitle">For the table of contents.</param>
 /// <param name="Introduction">What it is, and what it says, in our words.</param>
 /// <param name="Derivations">The mathematics it rests on.</param>
-internal sealed record LessonGuide(LessonName Lesson, string ShortTitle, string Introduction, IReadOnlyList<string> Derivations)
+internal sealed record LessonGuide(LessonName Lesson, string ShortTitle, string Introduction,
+    IReadOnlyList<string> Derivations)
 {
     private const string BatchNorm = "docs/derivations/batch-norm.md", Convolution = "docs/derivations/convolution.md";
 
@@ -15,16 +18,23 @@ internal sealed record LessonGuide(LessonName Lesson, string ShortTitle, string 
     public static IReadOnlyList<LessonGuide> All { get; } =
     [
         new(LessonName.Of("A"), "A, B: start values",
-            "What batch norm is for, why the weights of a deep net need care at the start and how batch norm takes that care over: the spread of activations through a hundred layers, examples in one, two and three dimensions that a hand can check, and a LeNet that tells banknotes apart.",
+            "What batch norm is for, why the weights of a deep net need care at the start and how batch norm takes " +
+            "that care over: the spread of activations through a hundred layers, examples in one, two and three " +
+            "dimensions that a hand can check, and a LeNet that tells banknotes apart.",
             [BatchNorm, Convolution]),
         new(LessonName.Of("D"), "D: LeNet",
-            "Batch norm written from primitives and put into a LeNet with sigmoids: faster training at a larger learning rate, and what its moving averages do at test time.",
+            "Batch norm written from primitives and put into a LeNet with sigmoids: faster training at a larger " +
+            "learning rate, and what its moving averages do at test time.",
             [BatchNorm, Convolution]),
         new(LessonName.Of("K"), "K: theory",
-            "Why scaled features round the surface of a loss, and what normalizing inside the net is said to do: to hold the distribution of inputs still, to need no bias and no tuned scale of weights, to keep gradients alive through saturating activations.",
+            "Why scaled features round the surface of a loss, and what normalizing inside the net is said to do: to " +
+            "hold the distribution of inputs still, to need no bias and no tuned scale of weights, to keep gradients " +
+            "alive through saturating activations.",
             [BatchNorm, "docs/derivations/invariance.md", "docs/derivations/feature-scaling.md"]),
         new(LessonName.Of("N"), "N: notebook",
-            "Batch norm and layer norm programmed by hand, forward and backward, each checked against printed numbers and numerical gradients; then what they do to a six-layer net, to the scale of its weights and to its batch size.",
+            "Batch norm and layer norm programmed by hand, forward and backward, each checked against printed " +
+            "numbers and numerical gradients; then what they do to a six-layer net, to the scale of its weights and " +
+            "to its batch size.",
             [BatchNorm, "docs/derivations/layer-norm.md"]),
     ];
 
@@ -36,7 +46,8 @@ internal sealed record LessonGuide(LessonName Lesson, string ShortTitle, string 
     {
         get
         {
-            char[] letters = [.. LessonName.All.Where(lesson => lesson.Page == Lesson.Page).Select(static lesson => lesson.Letter)];
+            char[] letters =
+                [.. LessonName.All.Where(lesson => lesson.Page == Lesson.Page).Select(static lesson => lesson.Letter)];
             return $"{(letters.Length == 1 ? "Lesson" : "Lessons")} {string.Join(" and ", letters)}: {Lesson.Title}";
         }
     }

@@ -43,7 +43,8 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
                 }
             }
 
-            foreach (ResultRecord record in results.Records.Where(record => LessonGuide.Of(record.Experiment.Lesson) == lesson)) WriteExperiment(record);
+            foreach (ResultRecord record in results.Records.Where(record =>
+                LessonGuide.Of(record.Experiment.Lesson) == lesson)) WriteExperiment(record);
             foreach (Finding finding in claims) WriteClaim(finding);
         }
     }
@@ -59,7 +60,10 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
                 html.Element("code", experiment.Name);
                 html.Text($", item {experiment.Lesson}, explained in ");
                 DocumentPages.WriteText(html, experiment.Page);
-                string[] readers = [.. results.Findings.Where(finding => finding.Claim.Experiments.Contains(experiment.Name, StringComparer.Ordinal)).Select(static finding => finding.Claim.Id)];
+                string[] readers =
+                    [.. results.Findings.Where(finding =>
+                        finding.Claim.Experiments.Contains(experiment.Name, StringComparer.Ordinal))
+                            .Select(static finding => finding.Claim.Id)];
                 if (readers.Length > 0)
                 {
                     html.Text(readers.Length == 1 ? "; read by the claim " : "; read by the claims ");
@@ -68,8 +72,10 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             }
 
             html.Element("p", experiment.Description);
-            foreach (PageChart chart in results.Charts.Where(chart => chart.Experiment == experiment)) FigureElement.Write(html, chart);
-            foreach (ResultTable table in record.Result.Tables) TableElement.Write(html, table.Columns, table.Rows, table.Formats, table.Name);
+            foreach (PageChart chart in results.Charts.Where(chart =>
+                chart.Experiment == experiment)) FigureElement.Write(html, chart);
+            foreach (ResultTable table in record.Result.Tables) TableElement.Write(html, table.Columns, table.Rows,
+                table.Formats, table.Name);
             WriteChecks(record.Result.Checks);
             if (record.Result.Notes.Count > 0)
             {
@@ -96,7 +102,8 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             using (html.Open("thead"))
             using (html.Open("tr"))
             {
-                foreach (string heading in (string[])["statement", "", "measured", "rule", "item"]) html.Element("th", heading);
+                foreach (string heading in (string[])["statement", "", "measured", "rule", "item"]) html.Element("th",
+                    heading);
             }
 
             using (html.Open("tbody"))
@@ -124,15 +131,16 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
             using (html.Open("dl"))
             {
                 ExperimentSettings settings = record.Settings;
-                Definition("Settings", string.Create(CultureInfo.InvariantCulture,
-                    $"seed {settings.Seed}, {PageText.Count(settings.Threads, "thread")}, {PageText.DType(settings.DType)}{(settings.Epochs is { } epochs ? ", " + PageText.Count(epochs, "epoch") : "")}{(settings.Quick ? ", quick" : "")}"));
+                Definition("Settings", $"seed {settings.Seed}, {ResultText.Describe(settings)}");
                 if (record.Data is { } data) Definition("Data", $"{data.Name} ({data.Source}; {data.Identity})");
                 Definition("Took", PageText.Duration(record.Seconds));
                 if (record.Result.WeightsHash is { } hash) Definition("Weights, SHA-256", hash);
                 foreach (Replicate replicate in record.Replicates)
-                    Definition(string.Create(CultureInfo.InvariantCulture, $"Seed {replicate.Seed}"), $"{PageText.Duration(replicate.Seconds)}, {replicate.WeightsHash}");
+                    Definition(string.Create(CultureInfo.InvariantCulture, $"Seed {replicate.Seed}"),
+                        $"{PageText.Duration(replicate.Seconds)}, {replicate.WeightsHash}");
                 html.Element("dt", "All figures");
-                using (html.Open("dd")) html.Element("a", $"{record.Experiment.Name}.json", ("href", $"{record.Experiment.Name}.json"));
+                using (html.Open("dd")) html.Element("a", $"{record.Experiment.Name}.json",
+                    ("href", $"{record.Experiment.Name}.json"));
             }
         }
     }
@@ -166,7 +174,8 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
                 Definition("In practice", claim.Practice);
             }
 
-            if (finding.Missing.Count > 0) html.Element("p", $"Not judged: there are no results of {string.Join(", ", finding.Missing)}.", ("class", "note"));
+            if (finding.Missing.Count > 0) html.Element("p", "Not judged: there are no results of " +
+                $"{string.Join(", ", finding.Missing)}.", ("class", "note"));
             if (finding.NeedsFullRun)
             {
                 string why = $"No verdict yet: {Finding.QuickReason}. 'evenkeel reproduce' without --quick judges it.";
@@ -178,7 +187,10 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
         }
     }
 
-    /// <summary>Where the items of a list are explained: <c>docs/lessons/k-theory.md#k9</c>; the path is said once for those of one page.</summary>
+    /// <summary>
+    /// Where the items of a list are explained: <c>docs/lessons/k-theory.md#k9</c>; the path is said once for those of
+    /// one page.
+    /// </summary>
     private void WritePages(string items)
     {
         string? page = null;
@@ -197,10 +209,12 @@ internal sealed class LessonSection(HtmlWriter html, ReportResults results)
         string seeds = PageText.Count(finding.Seeds, "seed");
         if (finding.Cases.Count == 1) return $"{PageText.Effect(finding.Cases[0].Interval)} over {seeds}";
         int holding = finding.Cases.Count(static judged => judged.Verdict == Verdict.Holds);
-        return string.Create(CultureInfo.InvariantCulture, $"{holding} of {finding.Cases.Count} cases hold over {seeds}; {finding.Cases[0].Case.Name}: {PageText.Effect(finding.Cases[0].Interval)}");
+        return string.Create(CultureInfo.InvariantCulture, $"{holding} of {finding.Cases.Count} cases hold over " +
+            $"{seeds}; {finding.Cases[0].Case.Name}: {PageText.Effect(finding.Cases[0].Interval)}");
     }
 
-    private void WriteBadge(Verdict verdict, string text) => html.Element("span", text, ("class", $"verdict {PageText.Class(verdict)}"));
+    private void WriteBadge(Verdict verdict, string text) => html.Element("span", text, ("class",
+        $"verdict {PageText.Class(verdict)}"));
 
     private void Definition(string term, string text)
     {

@@ -1,6 +1,9 @@
 namespace Evenkeel.Lab.Reports.Page;
 
-/// <summary>Links within the page: to claims (C10) and experiments (deep-net). What the page does not have is named without a link.</summary>
+/// <summary>
+/// Links within the page: to claims (C10) and experiments (deep-net). What the page does not have is named without a
+/// link.
+/// </summary>
 internal sealed class Links(HtmlWriter html, ReportResults results)
 {
     /// <summary>The place of an experiment.</summary>
@@ -19,7 +22,8 @@ internal sealed class Links(HtmlWriter html, ReportResults results)
     public void Write(string name)
     {
         if (results.Findings.Any(finding => finding.Claim.Id == name)) html.Element("a", name, ("href", "#" + name));
-        else if (results.Records.Any(record => record.Experiment.Name == name)) html.Element("a", name, ("href", "#" + IdOf(name)));
+        else if (results.Records.Any(record => record.Experiment.Name == name)) html.Element("a", name,
+            ("href", "#" + IdOf(name)));
         else html.Text(name);
     }
 }

@@ -2,7 +2,9 @@ using System.Text;
 
 namespace Evenkeel.Lab.Reports.Page;
 
-/// <summary>Writes the page and the CSV files of its charts into a folder of results, from nothing but these results.</summary>
+/// <summary>
+/// Writes the page and the CSV files of its charts into a folder of results, from nothing but these results.
+/// </summary>
 internal static class Report
 {
     /// <summary>
@@ -19,7 +21,8 @@ internal static class Report
         ReportResults results = ReportResults.Read(folder);
         if (results.Mixture is { } mixture) warn?.Invoke($"note: {folder.Root}: {mixture.Note}");
         string html = new ReportPage(results, style, script).Write();
-        foreach (PageChart chart in results.Charts) folder.WriteFile(FigureElement.CsvPath(chart), ChartData.Of(chart).ToCsv());
+        foreach (PageChart chart in results.Charts) folder.WriteFile(FigureElement.CsvPath(chart),
+            ChartData.Of(chart).ToCsv());
         DocumentPages.Write(folder);
         // Last: whoever sees the page finds the files it links to.
         folder.WriteFile("index.html", html);

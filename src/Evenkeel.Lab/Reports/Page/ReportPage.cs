@@ -5,12 +5,13 @@ using Evenkeel.Lab.Experiments;
 namespace Evenkeel.Lab.Reports.Page;
 
 /// <summary>
-/// The page <c>index.html</c>: the verdicts on one screen, then a section a lesson. Style and script are in it, so it opens without a network; without the script its tables say the same.
+/// The page <c>index.html</c>: the verdicts on one screen, then a section per lesson. Style and script are in it, so it
+/// opens without a network; without the script its tables say the same.
 /// Nothing in it comes from a clock: the same results make the same bytes.
 /// </summary>
 /// <param name="results">What it is made of.</param>
 /// <param name="style">The style sheet; null leaves the page to the browser's own.</param>
-/// <param name="script">The script that draws the charts; null where the lab was built without it.</param>
+/// <param name="script">The script that draws the charts; null if the lab was built without it.</param>
 internal sealed class ReportPage(ReportResults results, string? style, string? script)
 {
     private const string Title = "What batch norm does, measured";
@@ -30,7 +31,8 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
                 using (_html.Open("header", ("class", "hero")))
                 {
                     _html.Element("h1", Title);
-                    _html.Element("p", $"{PageText.Count(results.Findings.Count, "claim")} of the lessons, each judged by a rule that was written before the run.");
+                    _html.Element("p", $"{PageText.Count(results.Findings.Count, "claim")} of the lessons, each " +
+                        "judged by a rule that was written before the run.");
                 }
 
                 WriteContents();
@@ -43,10 +45,12 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
                 }
 
                 WriteFooter();
-                using (_html.Open("script", ("type", "application/json"), ("id", "charts"))) _html.Raw(ChartJson.Write(results.Charts));
+                using (_html.Open("script", ("type", "application/json"),
+                    ("id", "charts"))) _html.Raw(ChartJson.Write(results.Charts));
                 if (script is not null)
                 {
-                    using (_html.Open("script")) _html.Raw(script.Replace("</script", "<\\/script", StringComparison.OrdinalIgnoreCase));
+                    using (_html.Open("script")) _html.Raw(script.Replace("</script", "<\\/script",
+                        StringComparison.OrdinalIgnoreCase));
                 }
             }
         }
@@ -76,7 +80,8 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
         using (_html.Open("ul"))
         {
             Item("summary", "Summary");
-            foreach (LessonGuide lesson in LessonGuide.All.Where(results.Has)) Item(LessonSection.IdOf(lesson), lesson.ShortTitle);
+            foreach (LessonGuide lesson in LessonGuide.All.Where(results.Has)) Item(LessonSection.IdOf(lesson),
+                lesson.ShortTitle);
             if (QuestionCatalog.All.Count > 0) Item("questions", "Questions");
         }
 
@@ -97,7 +102,8 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
             {
                 using (_html.Open("article", ("class", "claim"), ("id", $"question-{question.Number}")))
                 {
-                    _html.Element("h3", string.Create(CultureInfo.InvariantCulture, $"{question.Number}. {question.Text}"));
+                    _html.Element("h3", string.Create(CultureInfo.InvariantCulture,
+                        $"{question.Number}. {question.Text}"));
                     using (_html.Open("dl"))
                     {
                         Definition("Lesson", question.Lesson);
@@ -126,7 +132,8 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
     {
         if (points.Count == 0)
         {
-            _html.Element("p", $"Not answered: there are no results of {string.Join(", ", question.Experiments)}.", ("class", "note"));
+            _html.Element("p", "Not answered: there are no results of " +
+                $"{string.Join(", ", question.Experiments)}.", ("class", "note"));
             return;
         }
 
@@ -136,7 +143,9 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
             using (_html.Open("thead"))
             using (_html.Open("tr"))
             {
-                foreach (string heading in (string[])["what the runs say", "", "measured", "true where", "mean [95 %]", ""]) _html.Element("th", heading, ("class", heading.StartsWith("mean", StringComparison.Ordinal) ? "num" : null));
+                foreach (string heading in (string[])["what the runs say", "", "measured", "true where", "mean [95 %]",
+                    ""]) _html.Element("th", heading,
+                    ("class", heading.StartsWith("mean", StringComparison.Ordinal) ? "num" : null));
             }
 
             using (_html.Open("tbody"))
@@ -146,11 +155,16 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
                     using (_html.Open("tr"))
                     {
                         _html.Element("td", point.Point.Statement);
-                        using (_html.Open("td")) _html.Element("span", point.Verdict switch { Verdict.Holds => "yes", Verdict.Fails => "no", _ => "undecided" }, ("class", $"verdict {PageText.Class(point.Verdict)}"));
+                        using (_html.Open("td")) _html.Element("span",
+                            point.Verdict switch { Verdict.Holds => "yes", Verdict.Fails => "no", _ => "undecided" },
+                            ("class",
+                            $"verdict {PageText.Class(point.Verdict)}"));
                         _html.Element("td", point.Point.Effect);
                         _html.Element("td", point.Point.Bound.ToString());
                         _html.Element("td", PageText.Effect(point.Interval), ("class", "num"));
-                        using (_html.Open("td")) IntervalDrawing.Write(_html, [new JudgedCase(new Case(point.Point.Statement, point.Point.Values), point.Interval, point.Point.Bound, point.Verdict)]);
+                        using (_html.Open("td")) IntervalDrawing.Write(_html,
+                            [new JudgedCase(new Case(point.Point.Statement, point.Point.Values), point.Interval,
+                            point.Point.Bound, point.Verdict)]);
                     }
                 }
             }
@@ -161,10 +175,14 @@ internal sealed class ReportPage(ReportResults results, string? style, string? s
     {
         using (_html.Open("footer"))
         {
-            _html.Element("p", "Made by evenkeel from the stored results beside this page: a file NAME.json an experiment, a file charts/ID.csv a chart. 'evenkeel report' makes the page again. "
-                + "The page needs no network. The documents it links to are in the folder docs.");
+            _html.Element("p",
+                "Made by evenkeel from the stored results beside this page: one file NAME.json per experiment, one " +
+                "file charts/ID.csv per chart. 'evenkeel report' makes the page again. " +
+                "The page needs no network. The documents it links to are in the folder docs.");
             if (results.IsThinned)
-                _html.Element("p", string.Create(CultureInfo.InvariantCulture, $"Curves of more than {ChartJson.LongCurve} points are drawn by the least and greatest value of each stretch; tables and CSV files say which rows they have."));
+                _html.Element("p", string.Create(CultureInfo.InvariantCulture,
+                    $"Curves of more than {ChartJson.LongCurve} points are drawn by the least and greatest value of " +
+                    $"each stretch; tables and CSV files say which rows they have."));
         }
     }
 }

@@ -5,8 +5,8 @@ namespace Evenkeel;
 /// <summary>What a pass has done to running statistics, so that it can be taken back.</summary>
 internal struct RunningUpdate
 {
-    private RunningStatistics? _running;
-    private Tensor? _previous;
+    private readonly RunningStatistics? _running;
+    private readonly Tensor? _previous;
     private int _updates;
 
     /// <summary>The statistics before the pass have the shape (2, C): mean, then variance.</summary>

@@ -1,5 +1,4 @@
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Lab.Drawn;
 using Evenkeel.Tests.Random;
 using Xunit;
@@ -9,7 +8,7 @@ namespace Evenkeel.Tests.Lab.Drawn;
 public sealed class SyntheticCifarTests
 {
     [Fact]
-    public void HasTheShapeOfCifar10AndBalancedClasses()
+    public void Has_the_shape_of_Cifar10_and_balanced_classes()
     {
         Cifar10Split split = SyntheticCifar.Create(1, 1000, 200, 50);
         foreach ((ImageSet set, int count) in new[] { (split.Train, 1000), (split.Validation, 200), (split.Test, 50) })
@@ -24,7 +23,7 @@ public sealed class SyntheticCifarTests
     }
 
     [Fact]
-    public void TheBitsAreFixed()
+    public void The_bits_are_fixed()
     {
         // A change here changes every result on the synthetic set.
         Cifar10Split split = SyntheticCifar.Create(231, 200, 100, 100);
@@ -38,7 +37,7 @@ public sealed class SyntheticCifarTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(8)]
-    public void TheBitsDoNotDependOnThreads(int threads)
+    public void The_bits_do_not_depend_on_threads(int threads)
     {
         byte[] expected = SyntheticCifar.Create(5, 300, 0, 0).Train.Pixels.ToArray();
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
@@ -47,7 +46,7 @@ public sealed class SyntheticCifarTests
     }
 
     [Fact]
-    public void ALongerSetBeginsWithTheShorterOne()
+    public void A_longer_set_begins_with_the_shorter_one()
     {
         ImageSet shorter = SyntheticCifar.Create(5, 33, 0, 0).Train, longer = SyntheticCifar.Create(5, 300, 7, 0).Train;
         Assert.Equal(shorter.Pixels.ToArray(), longer.Slice(0, 33).Pixels.ToArray());
@@ -55,7 +54,7 @@ public sealed class SyntheticCifarTests
     }
 
     [Fact]
-    public void SeedsAndPartsDiffer()
+    public void Seeds_and_parts_differ()
     {
         Cifar10Split split = SyntheticCifar.Create(1, 20, 20, 20);
         Assert.False(split.Train.Pixels.SequenceEqual(split.Validation.Pixels));
@@ -64,7 +63,7 @@ public sealed class SyntheticCifarTests
     }
 
     [Fact]
-    public void TheNearestClassMeanIsNearChance()
+    public void The_nearest_class_mean_is_near_chance()
     {
         // The simplest linear classifier; it shows that brightness says nothing about the class.
         Cifar10Split split = SyntheticCifar.Create(1, 3000, 300, 0);
@@ -87,7 +86,7 @@ public sealed class SyntheticCifarTests
     }
 
     [Fact]
-    public void BadCountsAreRefused()
+    public void Bad_counts_are_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => SyntheticCifar.Create(1, 0, 1, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => SyntheticCifar.Create(1, 1, -1, 1));

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using Evenkeel.Data;
-using Evenkeel.Kernels;
 using Evenkeel.Lab.Drawn;
 using Xunit;
 
@@ -10,7 +9,7 @@ namespace Evenkeel.Tests.Lab.Drawn;
 public sealed class SyntheticSetsTests
 {
     [Fact]
-    public void GarmentsHaveTheShapeOfFashionMnist()
+    public void Garments_have_the_shape_of_FashionMNIST()
     {
         (ImageSet train, ImageSet test) = SyntheticFashion.Create(1, 500, 100);
         Assert.Equal((500, 1, 28, 28, 10), (train.Count, train.Channels, train.Height, train.Width, train.ClassNames.Count));
@@ -23,7 +22,7 @@ public sealed class SyntheticSetsTests
     }
 
     [Fact]
-    public void BanknotesComeInBursts()
+    public void Banknotes_come_in_bursts()
     {
         (ImageSet images, int[] bursts) = SyntheticBanknotes.Create(1, 400);
         Assert.Equal((400, 3, 64, 64), (images.Count, images.Channels, images.Height, images.Width));
@@ -45,7 +44,7 @@ public sealed class SyntheticSetsTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void TheBitsAreFixedForAnyThreads(int threads)
+    public void The_bits_are_fixed_for_any_threads(int threads)
     {
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         Compute.Threads = threads;
@@ -54,7 +53,7 @@ public sealed class SyntheticSetsTests
     }
 
     [Fact]
-    public void ALongerSetBeginsWithTheShorterOne()
+    public void A_longer_set_begins_with_the_shorter_one()
     {
         Assert.Equal(Hash(SyntheticFashion.Create(5, 33, 0).Train), Hash(SyntheticFashion.Create(5, 200, 9).Train.Slice(0, 33)));
         (ImageSet images, int[] bursts) = SyntheticBanknotes.Create(5, 33);
@@ -65,7 +64,7 @@ public sealed class SyntheticSetsTests
     }
 
     [Fact]
-    public void ColourDoesNotTellTheNotesApart()
+    public void Colour_does_not_tell_the_notes_apart()
     {
         // Nearest class mean of the mean colour and the spread of each channel: what colour alone would give.
         (ImageSet train, _) = SyntheticBanknotes.Create(1, 1200);
@@ -83,7 +82,7 @@ public sealed class SyntheticSetsTests
     }
 
     [Fact]
-    public void BadCountsAreRefused()
+    public void Bad_counts_are_refused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => SyntheticFashion.Create(1, -1, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => SyntheticFashion.Create(1, 1, 600_001));

@@ -1,9 +1,7 @@
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
-using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests.Nn.Normalization;

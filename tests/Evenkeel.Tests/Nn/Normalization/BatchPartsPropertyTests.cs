@@ -1,7 +1,6 @@
 using Evenkeel.Nn;
 using Evenkeel.Surgery;
 using Evenkeel.Tests.Reference;
-using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests.Nn.Normalization;

@@ -40,7 +40,7 @@ public sealed class BatchNormTests
 
     /// <summary>The numbers of docs/derivations/batch-norm.md, worked out by hand.</summary>
     [Fact]
-    public void TheExampleOfTheDerivationIsRight()
+    public void The_example_of_the_derivation_is_right()
     {
         // Centred differences are good to nine digits: see there.
         const double rounding = 1e-15, differences = 1e-9;

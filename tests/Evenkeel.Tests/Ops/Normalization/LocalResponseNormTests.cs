@@ -14,7 +14,7 @@ public sealed class LocalResponseNormTests
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void IsTheFormula(int[] shape, int size, double beta)
+    public void Is_the_formula(int[] shape, int size, double beta)
     {
         const double alpha = 0.4, k = 1.25;
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
@@ -43,7 +43,7 @@ public sealed class LocalResponseNormTests
 
     /// <summary>Values from torch 1.13.1: LocalResponseNorm(4, alpha=0.5) of arange(12).reshape(1, 6, 2)/4 - 1.</summary>
     [Fact]
-    public void ValuesAreTorchs()
+    public void Values_are_Torchs()
     {
         Tensor x = Tensor.Zeros([1, 6, 2]);
         for (int i = 0; i < 12; i++) x.AsSpan<float>()[i] = (i / 4f) - 1;
@@ -51,7 +51,7 @@ public sealed class LocalResponseNormTests
     }
 
     [Fact]
-    public void BadSettingsAreErrors()
+    public void Bad_settings_are_errors()
     {
         Assert.StartsWith("LocalResponseNorm: expected a window of 1 or more channels, got 0.", Assert.Throws<ArgumentOutOfRangeException>(() => new LocalResponseNorm(0)).Message, StringComparison.Ordinal);
         Assert.StartsWith("LocalResponseNorm: expected finite constants", Assert.Throws<ArgumentOutOfRangeException>(() => new LocalResponseNorm(5, double.NaN)).Message, StringComparison.Ordinal);

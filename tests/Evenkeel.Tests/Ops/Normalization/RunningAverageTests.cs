@@ -2,7 +2,6 @@ using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
 using Evenkeel.Surgery;
-using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
