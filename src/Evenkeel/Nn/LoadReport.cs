@@ -47,7 +47,7 @@ public enum LoadStatus
 public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, Shape? Got)
 {
     /// <summary>
-    /// What a file has under the key, if no tensor holds it, for example <c>BOOL of shape (2, 3)</c>; else null.
+    /// What a file has under the key, if no tensor holds it, for example <c>BOOL of shape (2, 3)</c>; otherwise null.
     /// </summary>
     public string? GotType { get; init; }
 

@@ -129,7 +129,7 @@ internal static class CsvGuess
         return fractions || (numbers >= 3 && Counting(rows[1], cells, out _) == 0);
     }
 
-    /// <summary>How many numbers a line has if each is the number of its column; else 0.</summary>
+    /// <summary>How many numbers a line has if each is the number of its column; otherwise 0.</summary>
     private static int Counting(string[] row, CsvCells cells, out int[] columns)
     {
         columns = [.. Enumerable.Range(0, row.Length).Where(i => cells.TryNumber(row[i], out _))];
