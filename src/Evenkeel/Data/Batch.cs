@@ -1,9 +1,9 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Samples and their labels. A loader's batch is valid until the loader is asked for another one; then its memory is
-/// used again,
-/// and touching the batch or its tensors throws. <see cref="Clone"/> what is to be kept.
+/// Samples and their labels. A batch of a loader is valid until the loader is asked for the next one. The loader then
+/// reuses its memory, and any use of the batch or its tensors throws. <see cref="Clone"/> makes a copy that may be
+/// kept.
 /// </summary>
 public sealed class Batch
 {
@@ -39,7 +39,7 @@ public sealed class Batch
         }
     }
 
-    /// <summary>A copy in memory of its own: it may be kept.</summary>
+    /// <summary>A copy in memory of its own. It may be kept.</summary>
     /// <exception cref="InvalidOperationException">The loader has been asked for another batch since.</exception>
     public Batch Clone() => new(Number, _inputs.Clone(), _labels.Clone(), Indices.ToArray());
 
@@ -54,16 +54,15 @@ public sealed class Batch
 }
 
 /// <summary>
-/// Memory of one batch at a time. A batch gets handles on it at its turn; when the turn is over they are stale, as the
-/// tensors of
-/// a tape's last pass are.
+/// The memory of one batch at a time. A batch gets handles on it for its turn. The handles are stale when the turn is
+/// over, like the tensors of a tape's last pass.
 /// </summary>
 internal sealed class BatchSlot
 {
     private readonly Arena _turns = new()
     {
         StaleMessage = "DataLoader: this batch has been kept beyond its turn: the loader was asked for another one " +
-            "since, and uses its memory again. Use a batch before asking for the next one, or keep copies: " +
+            "since, and reuses its memory. Use a batch before asking for the next one, or keep copies: " +
             "loader.Select(batch => batch.Clone()).ToList().",
     };
 
@@ -88,7 +87,7 @@ internal sealed class BatchSlot
 
     private bool IsLast => _number == _plan.Batches - 1;
 
-    /// <summary>Makes a batch; by the thread that has claimed it.</summary>
+    /// <summary>Makes a batch. Called by the thread that has claimed it.</summary>
     public void Fill(IDataset dataset, int[] order, int number)
     {
         _number = number;
@@ -98,14 +97,14 @@ internal sealed class BatchSlot
         dataset.CopyLabelsTo(indices, (IsLast ? _lastLabels : _labels).AsSpan<long>());
     }
 
-    /// <summary>The batch, for the one who asked for it.</summary>
+    /// <summary>The batch, for the caller who asked for it.</summary>
     public Batch BeginTurn()
     {
         Tensor inputs = IsLast ? _lastInputs : _inputs, labels = IsLast ? _lastLabels : _labels;
         return new Batch(_number, inputs.Alias(inputs.Shape, _turns), labels.Alias(labels.Shape, _turns), _indices);
     }
 
-    /// <summary>Makes what the turn has handed out throw from now on.</summary>
+    /// <summary>Ends the turn: its batch and tensors throw from now on.</summary>
     public void EndTurn() => _turns.Rewind();
 
     private static Shape WithBatch(Shape sample, int count)

@@ -1,7 +1,8 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// One picture as it was decoded: bytes from 0 to 255, (C, H, W) row-major; one channel is gray, three are red, green, blue. What decoders give and transforms take.
+/// One picture as it was decoded: bytes from 0 to 255, (C, H, W) row-major. One channel is gray; three channels are
+/// red, green and blue. Decoders return it, and transforms take it.
 /// </summary>
 public sealed class ByteImage
 {
@@ -36,8 +37,8 @@ public sealed class ByteImage
     public int Width { get; }
 
     /// <summary>
-    /// What the decoder found wrong with the file though it has every pixel (a wrong checksum of a comment, a JPEG that
-    /// ends early); null where it found nothing.
+    /// What is wrong with the file although the picture could be decoded, for example a wrong checksum of a comment, or
+    /// a JPEG that ends early. Null if nothing is wrong.
     /// </summary>
     public string? Warning { get; init; }
 

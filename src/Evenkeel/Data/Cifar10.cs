@@ -19,13 +19,16 @@ public enum Cifar10Parts
     All = Train | Test,
 }
 
-/// <summary>CIFAR-10 as its authors divide it; a part that was not asked for is null.</summary>
+/// <summary>CIFAR-10 in the parts of its authors. A part that was not asked for is null.</summary>
 /// <param name="Train">50,000 training images.</param>
 /// <param name="Test">10,000 test images.</param>
 /// <param name="Origin">Whether the checksums are those of CIFAR-10.</param>
 public sealed record Cifar10Data(ImageSet? Train, ImageSet? Test, DataOrigin Origin);
 
-/// <summary>Training, validation and test images, and the mean of the training part (of the whole of it, even where only some images are kept).</summary>
+/// <summary>
+/// Training, validation and test images, and the mean of the whole training part, even if only some of its images are
+/// kept.
+/// </summary>
 /// <param name="Train">Training images.</param>
 /// <param name="Validation">Validation images.</param>
 /// <param name="Test">Test images.</param>
@@ -33,13 +36,14 @@ public sealed record Cifar10Data(ImageSet? Train, ImageSet? Test, DataOrigin Ori
 public sealed record Cifar10Split(ImageSet Train, ImageSet Validation, ImageSet Test, float[] MeanImage);
 
 /// <summary>
-/// Reads CIFAR-10 (Krizhevsky 2009) in its binary layout: 60,000 colour images of 3x32x32 in ten classes, six files of 10,000 records of one
-/// label byte and 3072 pixel bytes.
+/// Reads CIFAR-10 (Krizhevsky 2009) in its binary layout: 60,000 colour images of 3x32x32 in ten classes. Each of the
+/// six files has 10,000 records of one label byte and 3072 pixel bytes.
 /// </summary>
 /// <remarks>
-/// A path is the archive <c>cifar-10-binary.tar.gz</c> as downloaded, the folder <c>cifar-10-batches-bin</c> out of it, or a folder
-/// that holds either. An archive is streamed straight into the arrays of the sets, to its end: there its checksum is.
-/// Sets are named "CIFAR-10 train" if the checksums are the published ones, else "CIFAR-10 train (unverified)".
+/// A path is the archive <c>cifar-10-binary.tar.gz</c> as downloaded, the folder <c>cifar-10-batches-bin</c> from it,
+/// or a folder that holds either. An archive is streamed straight into the arrays of the sets. It is read to its end,
+/// because its checksum stands there. Sets are named "CIFAR-10 train" if the checksums are the published ones,
+/// otherwise "CIFAR-10 train (unverified)".
 /// </remarks>
 public static class Cifar10
 {
@@ -67,7 +71,9 @@ public static class Cifar10
     public static IReadOnlyList<string> ClassNames { get; } =
         Array.AsReadOnly(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]);
 
-    /// <summary>Whether <see cref="Load"/> would find the archive or the folder there; does not look inside.</summary>
+    /// <summary>
+    /// Whether <see cref="Load"/> would find the archive or the folder there. It does not look inside.
+    /// </summary>
     public static bool Exists(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -75,12 +81,16 @@ public static class Cifar10
     }
 
     /// <summary>Reads whole parts of the set.</summary>
-    /// <param name="path">The archive, the folder out of it, or a folder that holds either.</param>
+    /// <param name="path">The archive, the folder from it, or a folder that holds either.</param>
     /// <param name="parts">What to read.</param>
-    /// <param name="progress">Told the share of the input read, 0 to 1.</param>
+    /// <param name="progress">Receives the share of the input read, 0 to 1.</param>
     /// <param name="cancellationToken">Stops reading.</param>
-    /// <exception cref="FileNotFoundException">There is no CIFAR-10 at <paramref name="path"/>, or a batch file is missing.</exception>
-    /// <exception cref="InvalidDataException">The archive is not a gzip file, is truncated or damaged, a batch has the wrong size, or a label is above 9.</exception>
+    /// <exception cref="FileNotFoundException">
+    /// There is no CIFAR-10 at <paramref name="path"/>, or a batch file is missing.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// The archive is not a gzip file, is truncated or damaged, a batch has the wrong size, or a label is above 9.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static Cifar10Data Load(
         string path, Cifar10Parts parts = Cifar10Parts.All, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
@@ -94,22 +104,28 @@ public static class Cifar10
     }
 
     /// <summary>
-    /// The split of CS231n's <c>get_CIFAR10_data</c>: the first <paramref name="numTraining"/> training images train, the next
-    /// <paramref name="numValidation"/> validate, the first <paramref name="numTest"/> test images test; the mean image is the training part's.
+    /// The split of CS231n's <c>get_CIFAR10_data</c>: the first <paramref name="numTraining"/> training images for
+    /// training, the next <paramref name="numValidation"/> for validation, and the first <paramref name="numTest"/>
+    /// test images for testing. The mean image is that of the training part.
     /// </summary>
-    /// <param name="path">The archive, the folder out of it, or a folder that holds either.</param>
-    /// <param name="numTraining">Training images, from 1 on.</param>
+    /// <param name="path">The archive, the folder from it, or a folder that holds either.</param>
+    /// <param name="numTraining">Number of training images, 1 or more.</param>
     /// <param name="numValidation">Validation images.</param>
     /// <param name="numTest">Test images.</param>
     /// <param name="keepTraining">
-    /// Training images to keep in memory, from the first on; the mean is of all <paramref name="numTraining"/>. The notebook's small nets train on
-    /// the first 1000: 3 MB instead of 150. Null keeps all.
+    /// Number of training images to keep in memory, from the first on. The mean is over all
+    /// <paramref name="numTraining"/>. The notebook's small nets train on the first 1000, which takes 3 MB instead of
+    /// 150. Null keeps all.
     /// </param>
-    /// <param name="progress">Told the share of the input read, 0 to 1.</param>
+    /// <param name="progress">Receives the share of the input read, 0 to 1.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     /// <exception cref="ArgumentOutOfRangeException">The set does not have that many images.</exception>
-    /// <exception cref="FileNotFoundException">There is no CIFAR-10 at <paramref name="path"/>, or a batch file is missing.</exception>
-    /// <exception cref="InvalidDataException">The archive is not a gzip file, is truncated or damaged, a batch has the wrong size, or a label is above 9.</exception>
+    /// <exception cref="FileNotFoundException">
+    /// There is no CIFAR-10 at <paramref name="path"/>, or a batch file is missing.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// The archive is not a gzip file, is truncated or damaged, a batch has the wrong size, or a label is above 9.
+    /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static Cifar10Split GetData(
         string path, int numTraining = 49000, int numValidation = 1000, int numTest = 1000, int? keepTraining = null,
@@ -136,10 +152,13 @@ public static class Cifar10
             test.ToSet(origin.Part("test"), source), mean.ToArray());
     }
 
-    /// <summary>Records start .. start+count-1 of the 60,000 (the test batch follows the training ones), read into their final arrays.</summary>
+    /// <summary>
+    /// Records start to start + count - 1 of the 60,000, read into their final arrays. The test batch follows the
+    /// training batches.
+    /// </summary>
     private sealed class Part(int start, int count)
     {
-        // Every record is written before the set is made; a missing one is an error.
+        // Every record is written before the set is made. A missing record is an error.
         private readonly byte[] _pixels = GC.AllocateUninitializedArray<byte>(count * ImageSize);
         private readonly int[] _labels = new int[count];
 
@@ -169,7 +188,7 @@ public static class Cifar10
     }
 
     /// <summary>
-    /// The files of an archive or folder that <see cref="Locate"/> found; fewer than six if some are missing.
+    /// The files of an archive or folder that <see cref="Locate"/> found. There are fewer than six if some are missing.
     /// </summary>
     internal static IReadOnlyList<string> FilesOf(string found) =>
         File.Exists(found) ? [found] : [.. s_batchNames.Select(name => Path.Combine(found, name)).Where(File.Exists)];
@@ -185,7 +204,7 @@ public static class Cifar10
                 $"{(OtherVersion(path) is { } other ? $"another version of the set: {other}" : "none")}. " +
             "Download the binary version of CIFAR-10, or give the folder that has it.", path);
 
-        // Per batch: how many records from its start on are needed.
+        // For each batch: how many records from its start are needed.
         Span<int> needed = stackalloc int[s_batchNames.Length];
         for (int batch = 0; batch < needed.Length; batch++)
         {
@@ -199,7 +218,7 @@ public static class Cifar10
             needed[batch] = Math.Max(last - first, 0);
         }
 
-        // Beside the reading, which takes longer.
+        // Runs at the same time as the reading, which takes longer.
         var identified = Task.Run(() => OriginOf(found), cancellationToken);
         var reader = new BatchReader(parts, mean, meanCount, cancellationToken);
         if (Directory.Exists(found)) ReadFolder(found, reader, needed, progress);
@@ -207,7 +226,7 @@ public static class Cifar10
         return (found, identified.GetAwaiter().GetResult());
     }
 
-    /// <summary>What lies there in place of the binary version, by its name.</summary>
+    /// <summary>The other version of the set that lies there instead of the binary one, by its name.</summary>
     private static string? OtherVersion(string path) => Array.Find(
         ["cifar-10-batches-py", "cifar-10-python.tar.gz", "data_batch_1", "cifar-100-binary", "cifar-100-binary.tar.gz",
             "cifar-100-python", "cifar-100-python.tar.gz"],
@@ -254,7 +273,7 @@ public static class Cifar10
                 missing--;
             }
 
-            // The checksum of it all is at the end.
+            // The checksum of the whole archive is at its end.
             reader.Skip(gzip);
         }
         catch (Exception failure)
@@ -278,8 +297,8 @@ public static class Cifar10
     }
 
     /// <summary>
-    /// The next entry. Of a damaged header the platform's reader throws whatever its arithmetic does, an overflow for a
-    /// size of FF 7F.
+    /// The next entry. For a damaged header the platform's reader throws whatever its arithmetic throws, for example an
+    /// overflow for a size of FF 7F.
     /// </summary>
     private static TarEntry? NextEntry(TarReader tar)
     {
@@ -307,7 +326,7 @@ public static class Cifar10
                     : "Is it the binary version of CIFAR-10 (not CIFAR-100, not the Python version)?"));
     }
 
-    /// <summary>Splits the records of a batch file into labels and images, a block of records at a time.</summary>
+    /// <summary>Splits the records of a batch file into labels and images, one block of records at a time.</summary>
     private sealed class BatchReader(ReadOnlySpan<Part?> parts, ImageMean? mean, int meanCount, CancellationToken cancellationToken)
     {
         private const int BlockRecords = 64;
@@ -339,7 +358,7 @@ public static class Cifar10
             }
         }
 
-        /// <summary>Reads what is left of a stream, for what its end says.</summary>
+        /// <summary>Reads the rest of a stream, so that its checksum is verified at the end.</summary>
         public void Skip(Stream stream)
         {
             while (stream.Read(_block) > 0) cancellationToken.ThrowIfCancellationRequested();

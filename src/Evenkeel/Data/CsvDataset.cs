@@ -1,11 +1,9 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Samples from a CSV file: one column is the label, every other one that is not dropped is a numeric feature. Classes
-/// are
-/// numbered by the order of their values if all are numbers (0.0 before 2.0 before 10.0), else by the ordinal order of
-/// their
-/// names. Where the options leave something open, <see cref="Guesses"/> says what was found.
+/// Samples from a CSV file. One column is the label; every other column is a numeric feature, unless it is dropped.
+/// Classes are numbered in the order of their values if all are numbers (0.0 before 2.0 before 10.0), otherwise in the
+/// ordinal order of their names. <see cref="Guesses"/> says what was found if the options leave something open.
 /// </summary>
 public sealed class CsvDataset : IDataset
 {
@@ -36,9 +34,9 @@ public sealed class CsvDataset : IDataset
     public string Source { get; }
 
     /// <summary>
-    /// What was found by looking at the file (those of the table, the label, the classes), what was left out, and what
-    /// looks odd;
-    /// a sentence each, with the option that overrides it. Empty only if the options say everything.
+    /// What was found by looking at the file (the guesses of the table, the label, the classes), what was left out, and
+    /// what looks odd. Each is one sentence that names the option that overrides it. Empty only if the options say
+    /// everything.
     /// </summary>
     public IReadOnlyList<string> Guesses { get; }
 
@@ -50,12 +48,11 @@ public sealed class CsvDataset : IDataset
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file: UTF-8, or UTF-16 with a byte-order mark.</param>
-    /// <param name="options">How; null finds everything by looking at the file.</param>
+    /// <param name="options">How to read the file. Null finds everything by looking at it.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">
-    /// The table is empty or ragged (see <see cref="CsvTable.Read"/>), has no such column, a missing value or a feature
-    /// that is no
-    /// number (row and column are named), or its labels are no classes.
+    /// The table is empty or ragged (see <see cref="CsvTable.Read"/>), lacks a named column, has a missing value or a
+    /// feature that is not a number (row and column are named), or its labels are not classes.
     /// </exception>
     public static CsvDataset Load(string path, CsvOptions? options = null)
     {
@@ -65,7 +62,7 @@ public sealed class CsvDataset : IDataset
 
     /// <summary>Takes samples from a table; see <see cref="Load"/>.</summary>
     /// <param name="table">The table.</param>
-    /// <param name="options">Which columns, and what becomes of them; null for the defaults.</param>
+    /// <param name="options">Which columns to take, and how to read them. Null takes the defaults.</param>
     /// <exception cref="ArgumentException">The options contradict each other.</exception>
     /// <exception cref="InvalidDataException">As <see cref="Load"/>.</exception>
     public static CsvDataset From(CsvTable table, CsvOptions? options = null)
@@ -101,7 +98,7 @@ public sealed class CsvDataset : IDataset
     /// <inheritdoc/>
     public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => _samples.CopyLabelsTo(indices, labels);
 
-    /// <summary>A cell for an error.</summary>
+    /// <summary>A cell as an error shows it.</summary>
     internal static string Show(string cell) =>
         cell.Length == 0 ? "an empty cell" : $"\"{(cell.Length > 40 ? cell[..40] + "..." : cell)}\"";
 
@@ -129,8 +126,8 @@ public sealed class CsvDataset : IDataset
         }
 
         if (dropped > 0)
-            guesses.Add($"{dropped} of {table.RowCount} rows are left out, for a value is missing in them. Missing " +
-                "decides that.");
+            guesses.Add($"{dropped} of {table.RowCount} rows are left out, because a value is missing in them. " +
+                "Missing decides that.");
         return [.. rows];
     }
 
@@ -156,7 +153,7 @@ public sealed class CsvDataset : IDataset
             todo += "If the decimal sign is the other one, set DecimalComma. ";
         return new InvalidDataException(
             $"CsvDataset: expected a number, got {Show(cell)}{large} in {table.PlaceOf(row, column)}. {todo}" +
-            $"If the column \"{table.Columns[column]}\" is the label, set Label; if it is no feature, name it in " +
+            $"If the column \"{table.Columns[column]}\" is the label, set Label; if it is not a feature, name it in " +
             "Drop; if the cell means a missing value, name it in MissingValues.");
     }
 }

@@ -1,10 +1,9 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// A table of text cells from a CSV file: fields between separators, in double quotes where they hold separators, line
-/// breaks
-/// or (doubled) quotes. Spaces around a field without quotes are dropped, empty lines passed over. A first line
-/// <c>sep=;</c>, as spreadsheets write it, names the separator. Source: RFC 4180.
+/// A table of text cells from a CSV file. A field that holds separators, line breaks or (doubled) quotes stands in
+/// double quotes. Spaces around a field without quotes are dropped. Empty lines are skipped. A first line <c>sep=;</c>,
+/// as spreadsheets write it, names the separator. Source: RFC 4180.
 /// </summary>
 public sealed class CsvTable
 {
@@ -35,15 +34,16 @@ public sealed class CsvTable
     public bool DecimalComma => _cells.DecimalComma;
 
     /// <summary>
-    /// The names of the columns: the header's; a column without one is called by its number, "column 1", "column 2",
-    /// ...
+    /// The names of the columns in the header. A column without a name is called by its number: "column 1", "column 2".
     /// </summary>
     public IReadOnlyList<string> Columns { get; }
 
-    /// <summary>Number of rows, the header not counted.</summary>
+    /// <summary>Number of rows, without the header.</summary>
     public int RowCount => _rows.Count;
 
-    /// <summary>What was found by looking at the file, a sentence each, with the option that overrides it.</summary>
+    /// <summary>
+    /// What was found by looking at the file. Each is one sentence that names the option that overrides it.
+    /// </summary>
     public IReadOnlyList<string> Guesses { get; }
 
     /// <summary>The cell of a row and a column, both from 0.</summary>
@@ -52,21 +52,23 @@ public sealed class CsvTable
     /// <summary>Whether a cell is empty or one of the values that mean "no value".</summary>
     public bool IsMissing(int row, int column) => _cells.IsMissing(_rows[row][column]);
 
-    /// <summary>Whether a cell is a finite number, and which.</summary>
+    /// <summary>Whether a cell is a finite number; if so, its value.</summary>
     public bool TryNumber(int row, int column, out double value) => _cells.TryNumber(_rows[row][column], out value);
 
-    /// <summary>Where a cell is, for errors: <c>row 3 (line 4), column 2 "width" of "iris.csv"</c>. Rows are counted from 1 without the header.</summary>
+    /// <summary>
+    /// Where a cell is, for errors: <c>row 3 (line 4), column 2 "width" of "iris.csv"</c>. Rows are counted from 1
+    /// without the header.
+    /// </summary>
     public string PlaceOf(int row, int column) =>
         $"row {row + 1} (line {_lines[row]}), column {column + 1}{(HasHeader ? $" \"{Columns[column]}\"" : "")} of \"{Source}\"";
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file: UTF-8, or UTF-16 with a byte-order mark.</param>
-    /// <param name="options">How; null finds everything by looking at the file.</param>
+    /// <param name="options">How to read the file. Null finds everything by looking at it.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">
-    /// It is empty, has no row, a row of another number of fields (named), quotes that do not end, or another encoding
-    /// (line
-    /// and byte are named).
+    /// It is empty, has no row, has a row with another number of fields (the line is named), has quotes that do not
+    /// end, or has another encoding (line and byte are named).
     /// </exception>
     public static CsvTable Read(string path, CsvOptions? options = null)
     {
@@ -78,7 +80,7 @@ public sealed class CsvTable
     /// <summary>Reads a text; see <see cref="Read"/>.</summary>
     /// <param name="text">The content of a file.</param>
     /// <param name="name">What errors call it.</param>
-    /// <param name="options">How; null finds everything by looking at the text.</param>
+    /// <param name="options">How to read the text. Null finds everything by looking at it.</param>
     /// <exception cref="ArgumentException">The separator is a quote or a line break.</exception>
     /// <exception cref="InvalidDataException">As <see cref="Read"/>.</exception>
     public static CsvTable Parse(string text, string name, CsvOptions? options = null)
@@ -136,7 +138,9 @@ public sealed class CsvTable
         return new CsvTable(name, separator, header, cells, rows, lines, guesses);
     }
 
-    /// <summary>The column of that name, or -1; the first one where several have it.</summary>
+    /// <summary>
+    /// The index of the column of that name, or -1. If several columns have the name, it is the first one.
+    /// </summary>
     public int ColumnOf(string name)
     {
         for (int i = 0; i < Columns.Count; i++)
@@ -147,7 +151,7 @@ public sealed class CsvTable
         return -1;
     }
 
-    /// <summary>A number's text as the invariant culture has it.</summary>
+    /// <summary>A number's text in the form of the invariant culture.</summary>
     internal string Invariant(string cell) => _cells.Invariant(cell);
 
     /// <summary>

@@ -1,19 +1,22 @@
 namespace Evenkeel.Data;
 
 /// <summary>A file of a data set as its authors offer it.</summary>
-/// <param name="Name">The file's name, with the folder it lies in below the folder of data sets: <c>fashion-mnist/train-images-idx3-ubyte.gz</c>.</param>
+/// <param name="Name">
+/// The file's name, with its folder below the folder of data sets: <c>fashion-mnist/train-images-idx3-ubyte.gz</c>.
+/// </param>
 /// <param name="Address">Where it is offered.</param>
-/// <param name="Md5">The checksum published with it, hexadecimal: it guards the download, and tells which set a local
-/// file is.</param>
+/// <param name="Md5">
+/// The checksum published with it, hexadecimal. It verifies the download, and identifies the set of a local file.
+/// </param>
 /// <param name="Bytes">Its size.</param>
 public sealed record CatalogFile(string Name, Uri Address, string Md5, long Bytes);
 
 /// <summary>A data set that the catalog knows.</summary>
-/// <param name="Name">What commands call it: <c>fashion-mnist</c>.</param>
-/// <param name="Title">What readers call it: Fashion-MNIST.</param>
+/// <param name="Name">Its name in commands: <c>fashion-mnist</c>.</param>
+/// <param name="Title">Its name for readers: Fashion-MNIST.</param>
 /// <param name="Summary">What is in it, in a few words.</param>
-/// <param name="Terms">Licence, or what its authors ask for.</param>
-/// <param name="Files">What there is to download.</param>
+/// <param name="Terms">The licence, or what its authors ask for.</param>
+/// <param name="Files">The files to download.</param>
 public sealed record CatalogEntry(string Name, string Title, string Summary, string Terms, IReadOnlyList<CatalogFile> Files)
 {
     /// <summary>Size of the download.</summary>
@@ -24,11 +27,12 @@ public sealed record CatalogEntry(string Name, string Title, string Summary, str
 /// <param name="Name">The set.</param>
 /// <param name="Path">Its archive or folder.</param>
 /// <param name="Bytes">Size of its files.</param>
-/// <param name="Root">The folder of data sets it was found in.</param>
+/// <param name="Root">The folder of data sets in which it was found.</param>
 public sealed record DataLocation(string Name, string Path, long Bytes, string Root);
 
 /// <summary>
-/// The data sets that can be downloaded, and where they are kept: the folder named by <c>EVENKEEL_DATA</c>, else the user's cache folder.
+/// The data sets that can be downloaded, and the folder where they are kept. That is the folder named by
+/// <c>EVENKEEL_DATA</c>, otherwise the user's cache folder.
 /// </summary>
 public static class DataCatalog
 {
@@ -53,39 +57,46 @@ public static class DataCatalog
         ]),
     ]);
 
-    /// <summary>Where downloads go: <c>EVENKEEL_DATA</c> if it is set, else <see cref="UserFolder"/>. It need not exist.</summary>
+    /// <summary>
+    /// The folder for downloads: <c>EVENKEEL_DATA</c> if it is set, otherwise <see cref="UserFolder"/>. It need not
+    /// exist.
+    /// </summary>
     public static string CacheFolder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? Path.GetFullPath(named) : UserFolder;
 
     /// <summary>
-    /// The user's cache folder: <c>XDG_CACHE_HOME/evenkeel</c> where that is set (an absolute path), else <c>~/.cache/evenkeel</c>, on macOS
-    /// <c>~/Library/Caches/evenkeel</c>, on Windows <c>%LOCALAPPDATA%\evenkeel</c>. It need not exist.
+    /// The user's cache folder: <c>XDG_CACHE_HOME/evenkeel</c> if that is set to an absolute path, otherwise
+    /// <c>~/.cache/evenkeel</c>, on macOS <c>~/Library/Caches/evenkeel</c>, on Windows <c>%LOCALAPPDATA%\evenkeel</c>.
+    /// It need not exist.
     /// </summary>
     public static string UserFolder
     {
         get
         {
             const string name = "evenkeel";
-            // A relative path is to be ignored: XDG Base Directory Specification.
+            // A relative path must be ignored. Source: XDG Base Directory Specification.
             if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache && Path.IsPathFullyQualified(cache)) return Path.Combine(cache, name);
             string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
             if (OperatingSystem.IsWindows())
                 home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
-            // Without a home (a bare container) the system's folder for temporary files has to do.
+            // Without a home folder (in a bare container), the system's folder for temporary files is used.
             if (home.Length == 0) return Path.Combine(Path.GetTempPath(), $"{name}-{Environment.UserName}");
             if (OperatingSystem.IsWindows()) return Path.Combine(home, name);
             return OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches", name) : Path.Combine(home, ".cache", name);
         }
     }
 
-    /// <summary>The entry of that name; null where there is none.</summary>
+    /// <summary>The entry of that name; null if there is none.</summary>
     public static CatalogEntry? EntryOf(string name) => Entries.FirstOrDefault(entry => entry.Name == name);
 
     /// <summary>
-    /// Finds a set by its files; does not look inside them. A set of several files counts as found when one is there: a missing one is an error that names it when the
-    /// set is loaded, not another set in silence.
+    /// Finds a set by its files. It does not look inside them. A set of several files counts as found if at least one
+    /// is there. A missing file is an error that names it when the set is loaded; no other set is taken instead.
     /// </summary>
     /// <param name="name">The set, as <see cref="Entries"/> names it.</param>
-    /// <param name="root">The folder to look in, or the archive or folder of the set itself; null for <see cref="CacheFolder"/>, then <see cref="UserFolder"/>.</param>
+    /// <param name="root">
+    /// The folder to look in, or the archive or folder of the set itself. Null looks in <see cref="CacheFolder"/>, then
+    /// in <see cref="UserFolder"/>.
+    /// </param>
     /// <returns>Where it is, or null.</returns>
     /// <exception cref="ArgumentException">The catalog has no such set.</exception>
     public static DataLocation? Find(string name, string? root = null)
@@ -95,9 +106,9 @@ public static class DataCatalog
         return FindIn(name, CacheFolder) ?? FindIn(name, UserFolder);
     }
 
-    /// <summary>The files that are read for a set: no others in the same folder.</summary>
+    /// <summary>The files that are read for a set, without other files in the same folder.</summary>
     /// <param name="name">The set, as <see cref="Entries"/> names it.</param>
-    /// <param name="path">Its archive or folder, as <see cref="Find"/> says.</param>
+    /// <param name="path">Its archive or folder, as <see cref="Find"/> returns it.</param>
     /// <exception cref="ArgumentException">The catalog has no such set.</exception>
     public static IReadOnlyList<string> FilesOf(string name, string path)
     {
@@ -111,30 +122,38 @@ public static class DataCatalog
     }
 
     /// <summary>
-    /// Which set the files are, by their published checksums and not by their names. It reads files that have the size
-    /// of known
-    /// ones: 0.1 s for Fashion-MNIST, 0.3 s for CIFAR-10.
+    /// Which set the files are, judged by their published checksums and not by their names. It reads the files that
+    /// have the size of known ones, which takes 0.1 s for Fashion-MNIST and 0.3 s for CIFAR-10.
     /// </summary>
     /// <param name="name">The set that the names of the files claim, as <see cref="Entries"/> names it.</param>
-    /// <param name="path">Its archive or folder, as <see cref="Find"/> says.</param>
+    /// <param name="path">Its archive or folder, as <see cref="Find"/> returns it.</param>
     /// <exception cref="ArgumentException">The catalog has no such set.</exception>
     public static DataOrigin OriginOf(string name, string path) =>
         DataOrigin.Of(EntryOf(name)?.Title ?? throw Unknown(name), FilesOf(name, path));
 
     /// <summary>
-    /// Downloads a set from its official address, file by file: what is there already is left alone, an attempt that was cut short goes on where it stopped, and a file
-    /// gets its name only when its published checksum is right.
+    /// Downloads a set from its official address, file by file. A file that is already there is left alone. An
+    /// interrupted download continues where it stopped. A file gets its name only if its published checksum is right.
     /// </summary>
     /// <param name="name">The set, as <see cref="Entries"/> names it.</param>
-    /// <param name="folder">The folder of data sets to put it in, made if need be; null for <see cref="CacheFolder"/>.</param>
-    /// <param name="mirror">Another place that offers the same files under the same names; null for the official address. The checksums stay.</param>
-    /// <param name="progress">Told the bytes of each file.</param>
-    /// <param name="cancellationToken">Stops; what was received stays for the next time.</param>
+    /// <param name="folder">
+    /// The folder of data sets to put it in. It is created if it is missing. Null takes <see cref="CacheFolder"/>.
+    /// </param>
+    /// <param name="mirror">
+    /// Another place that offers the same files under the same names. Null takes the official address. The checksums
+    /// stay the same.
+    /// </param>
+    /// <param name="progress">Receives the number of bytes of each file.</param>
+    /// <param name="cancellationToken">
+    /// Stops the download. The bytes received so far are kept for the next attempt.
+    /// </param>
     /// <returns>Where the set is.</returns>
     /// <exception cref="ArgumentException">The catalog has no such set.</exception>
-    /// <exception cref="IOException">No network, an answer that is no file, a full disk, or another process that downloads the same file.</exception>
+    /// <exception cref="IOException">
+    /// There is no network, the answer is not a file, the disk is full, or another process downloads the same file.
+    /// </exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
-    /// <exception cref="InvalidDataException">A checksum is wrong; what was received is removed.</exception>
+    /// <exception cref="InvalidDataException">A checksum is wrong. The received bytes are removed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static async Task<DataLocation> FetchAsync(
         string name, string? folder = null, Uri? mirror = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default)

@@ -5,17 +5,18 @@ using Evenkeel.Random;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Goes through a data set in batches, PyTorch's <c>DataLoader</c>: each <c>foreach</c> is one epoch. Batches are made ahead of their use by threads in the background; their content
-/// and order depend on the seeds and the epoch only, never on the number of threads.
+/// Goes through a data set in batches, like PyTorch's <c>DataLoader</c>. Each <c>foreach</c> is one epoch. Threads in
+/// the background make batches before they are needed. Content and order of the batches depend only on the seeds and
+/// the epoch, never on the number of threads.
 /// </summary>
 /// <remarks>
-/// <para>The memory of batches is recycled: a batch is valid until the loader is asked for another one, and throws if
-/// it is used later (<see cref="Tape.Input"/> copies it,
-/// <see cref="Batch.Clone"/> keeps it: <c>loader.Select(batch => batch.Clone()).ToList()</c>). What goes wrong in the
-/// background is thrown where the batch would have come. Leaving the loop early ends the threads. One enumeration at a
-/// time: where another one begins first, asking this one for more is an error.</para>
-/// <para>The order of epoch e is a permutation by the stream (seed, e). With <see cref="RandomStream"/> each epoch takes <see cref="IRandomStream.Permutation"/> of it instead, as
-/// PyTorch does with its generator.</para>
+/// <para>The memory of batches is reused. A batch is valid until the loader is asked for the next one, and throws if
+/// it is used later. <see cref="Tape.Input"/> copies it, and <see cref="Batch.Clone"/> makes a copy that may be kept:
+/// <c>loader.Select(batch => batch.Clone()).ToList()</c>. An error in the background is thrown when the failed batch is
+/// asked for. Leaving the loop early ends the threads. Only one enumeration runs at a time: if another one begins,
+/// asking the older one for more is an error.</para>
+/// <para>The order of epoch e is a permutation drawn from the stream (seed, e). If <see cref="RandomStream"/> is set,
+/// each epoch takes its <see cref="IRandomStream.Permutation"/> instead, as PyTorch does with its generator.</para>
 /// </remarks>
 public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 {
@@ -27,16 +28,20 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     private Epoch? _running;
     private int _epoch;
 
-    /// <summary>Binds a data set to how it is read.</summary>
+    /// <summary>Makes a loader for a data set.</summary>
     /// <param name="dataset">The samples.</param>
-    /// <param name="batchSize">Samples a batch.</param>
+    /// <param name="batchSize">Samples per batch.</param>
     /// <param name="shuffle">Whether each epoch has a random order of its own. Default: false.</param>
-    /// <param name="lastBatch">What becomes of samples that do not fill a last batch. Default: Merge.</param>
-    /// <param name="workers">Threads that make batches in the background; 0 makes each when it is asked for, on all workers.
-    /// Default: 1.</param>
+    /// <param name="lastBatch">What happens to samples that do not fill a last batch. Default: Merge.</param>
+    /// <param name="workers">
+    /// Number of threads that make batches in the background. With 0, each batch is made when it is asked for, on all
+    /// workers. Default: 1.
+    /// </param>
     /// <param name="seed">Seed of the orders. Default: 0.</param>
-    /// <param name="cancellationToken">Ends every enumeration: the next batch that is asked for throws.</param>
-    /// <exception cref="ArgumentException">There are no samples, or a single one would be left over and <paramref name="lastBatch"/> refuses it.</exception>
+    /// <param name="cancellationToken">Ends every enumeration: the next request for a batch throws.</param>
+    /// <exception cref="ArgumentException">
+    /// There are no samples, or a single sample would be left over and <paramref name="lastBatch"/> refuses it.
+    /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public DataLoader(
         IDataset dataset, int batchSize, bool shuffle = false, LastBatch lastBatch = LastBatch.Merge, int workers = 1, ulong seed = 0,
@@ -55,24 +60,30 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>The samples.</summary>
     public IDataset Dataset { get; }
 
-    /// <summary>How an epoch is cut into batches: known before the first one, and printed it says so (<c>60000 samples in 235 batches of 256, the last of 96</c>).</summary>
+    /// <summary>
+    /// How an epoch is cut into batches. The plan is known before the first batch. It prints as <c>60000 samples in 235
+    /// batches of 256, the last of 96</c>.
+    /// </summary>
     public BatchPlan Plan { get; }
 
-    /// <summary>Threads that make batches in the background.</summary>
+    /// <summary>Number of threads that make batches in the background.</summary>
     public int Workers { get; }
 
-    /// <summary>Batches that are made ahead, at least one a thread. Default: 2.</summary>
+    /// <summary>Number of batches that are made ahead, at least one per thread. Default: 2.</summary>
     public int Prefetch { get; init; } = 2;
 
     /// <summary>The element type of <see cref="Batch.Inputs"/>: Float32 or Float64. Default: Float32.</summary>
     public DType DType { get; init; } = DType.Float32;
 
     /// <summary>
-    /// A stream that shuffled orders are drawn from, one permutation an epoch, instead of the seed's. Default: null.
+    /// The stream from which shuffled orders are drawn, one permutation per epoch, instead of the seed's stream.
+    /// Default: null.
     /// </summary>
     public IRandomStream? RandomStream { get; init; }
 
-    /// <summary>The number of the epoch that the next enumeration goes through, counted from 0; set it to continue a training.</summary>
+    /// <summary>
+    /// The number of the epoch of the next enumeration, counted from 0. Set it to continue a training.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int NextEpoch
     {
@@ -85,7 +96,9 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     }
 
     /// <summary>Begins the next epoch.</summary>
-    /// <exception cref="OperationCanceledException">The loader's token was cancelled (thrown where a batch is asked for).</exception>
+    /// <exception cref="OperationCanceledException">
+    /// The loader's token was cancelled. Thrown when a batch is asked for.
+    /// </exception>
     public IEnumerator<Batch> GetEnumerator()
     {
         _running?.Displace();
@@ -100,7 +113,10 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         return epoch;
     }
 
-    /// <summary>Ends an enumeration that is under way. A loop that is left ends its own; a loader that is never disposed leaks nothing.</summary>
+    /// <summary>
+    /// Ends a running enumeration. A loop that is left ends its own enumeration. A loader that is never disposed leaks
+    /// nothing.
+    /// </summary>
     public void Dispose() => _running?.Dispose();
 
     /// <inheritdoc/>
@@ -123,7 +139,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     }
 
     /// <summary>
-    /// One enumeration: threads claim batches in order and fill the slots, a ring; the batch that the caller holds keeps its slot until the next is asked for.
+    /// One enumeration. Threads claim batches in order and fill a ring of slots. The batch that the caller holds keeps
+    /// its slot until the next one is asked for.
     /// </summary>
     private sealed class Epoch : IEnumerator<Batch>
     {
@@ -173,7 +190,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
                 return false;
             }
 
-            // The slot of the batch before the current one was given back when the current one was asked for; now the current one's is.
+            // Gives back the slot of the current batch. The slot of the batch before it was given back when the current
+            // one was asked for.
             if (_current >= 0)
             {
                 _batch = null;
@@ -190,7 +208,10 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
         public void Reset() => throw new NotSupportedException("DataLoader: an epoch goes one way; begin another enumeration.");
 
-        /// <summary>Ends it in favour of another one. A loop that stopped in silence would train on a part of the set.</summary>
+        /// <summary>
+        /// Ends it because another one begins. Its next request is an error: a loop that stopped silently would train
+        /// on a part of the set.
+        /// </summary>
         public void Displace()
         {
             _isDisplaced = !_isOver;
@@ -233,10 +254,10 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             throw new OperationCanceledException($"DataLoader: cancelled after {_current + 1} of {_loader.Plan.Batches} batches.", _loader._cancellationToken);
         }
 
-        /// <summary>The life of a thread: wait for a free slot, claim the next batch, make it.</summary>
+        /// <summary>The loop of a thread: it waits for a free slot, claims the next batch, and makes it.</summary>
         private void Fill()
         {
-            // The workers are training meanwhile.
+            // The workers train at the same time.
             using IDisposable alone = Compute.UseThreads(1);
             while (true)
             {

@@ -3,15 +3,14 @@ using System.Security.Cryptography;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Which published data set some files are. Several sets come under the same names of files (MNIST, Fashion-MNIST and
-/// KMNIST
-/// do), so only published checksums tell which one it is.
+/// The published data set that files belong to. Several sets have files of the same names (MNIST, Fashion-MNIST and
+/// KMNIST), so only the published checksums identify the set.
 /// </summary>
-/// <param name="Title">The set that the checksums prove, else the one that the names of the files claim.</param>
+/// <param name="Title">The set that the checksums prove, otherwise the one that the names of the files claim.</param>
 /// <param name="IsVerified">Whether every file has the published checksum.</param>
 public sealed record DataOrigin(string Title, bool IsVerified)
 {
-    /// <summary>The names of the classes of the verified set; null where nobody but the reader knows them.</summary>
+    /// <summary>The names of the classes of the verified set; null if only the reader knows them.</summary>
     internal IReadOnlyList<string>? ClassNames { get; init; }
 
     /// <summary><c>Fashion-MNIST</c>, or <c>Fashion-MNIST (unverified)</c>.</summary>
@@ -21,13 +20,13 @@ public sealed record DataOrigin(string Title, bool IsVerified)
     internal string Part(string name) => $"{Title} {name}{(IsVerified ? "" : " (unverified)")}";
 
     /// <summary>
-    /// Looks which set the files are. Their sizes are compared first, so that only files that can be of a known set are
-    /// read.
-    /// Files that cannot be read prove nothing.
+    /// Finds the set that the files belong to. Their sizes are compared first, so only files that may belong to a known
+    /// set are read. Files that cannot be read prove nothing.
     /// </summary>
     /// <param name="claimed">The set that the names of the files claim.</param>
-    /// <param name="files">The files that are read for it; the name of each (without <c>.gz</c>) says which part it
-    /// is.</param>
+    /// <param name="files">
+    /// The files that are read for it. The name of each, without <c>.gz</c>, says which part it is.
+    /// </param>
     internal static DataOrigin Of(string claimed, IReadOnlyList<string> files)
     {
         try
@@ -40,7 +39,7 @@ public sealed record DataOrigin(string Title, bool IsVerified)
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            // Who reads the files in full says what is wrong with them.
+            // The reader of the whole file reports what is wrong with it.
         }
 
         return new DataOrigin(claimed, IsVerified: false);
@@ -50,9 +49,8 @@ public sealed record DataOrigin(string Title, bool IsVerified)
     private sealed record KnownSet(string Title, IReadOnlyList<string>? ClassNames, IReadOnlyList<KnownPart> Parts)
     {
         /// <summary>
-        /// Checksums: of the catalog; LeCun, Cortes, Burges for MNIST and Clanuwat et al. for KMNIST as torchvision
-        /// checks them; of
-        /// unpacked files, those that several programs publish.
+        /// Sources of the checksums: the catalog; for MNIST (LeCun, Cortes, Burges) and KMNIST (Clanuwat et al.), those
+        /// that torchvision checks; for unpacked files, those that several programs publish.
         /// </summary>
         public static IReadOnlyList<KnownSet> All { get; } =
         [
@@ -93,8 +91,8 @@ public sealed record DataOrigin(string Title, bool IsVerified)
         ];
 
         /// <summary>
-        /// Whether the files are this set's, all of them. Sizes first, then checksums, the small files' before the
-        /// large ones'.
+        /// Whether all files belong to this set. Sizes are compared first, then checksums, those of small files before
+        /// those of large ones.
         /// </summary>
         public bool Holds(IReadOnlyList<string> files)
         {
@@ -133,7 +131,7 @@ public sealed record DataOrigin(string Title, bool IsVerified)
             new(name, [(Cifar10.RecordsPerBatch * Cifar10.RecordSize, md5)]);
     }
 
-    /// <summary>A file of a set: its name, and the sizes and checksums that it is published with.</summary>
+    /// <summary>A file of a set: its name, and the sizes and checksums published with it.</summary>
     private sealed record KnownPart(string? Name, IReadOnlyList<(long? Bytes, string Md5)> Forms)
     {
         public bool MayBe(long bytes) => Forms.Any(form => form.Bytes is null || form.Bytes == bytes);
@@ -143,7 +141,7 @@ public sealed record DataOrigin(string Title, bool IsVerified)
             using var stream = new FileStream(
                 file.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1,
                 FileOptions.SequentialScan);
-            // As Download does it: the checksum that is published is the one to compare with.
+            // MD5 is what is published, as in Download.
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
             var buffer = new byte[1 << 18];
             for (int got; (got = stream.Read(buffer)) > 0;) hash.AppendData(buffer.AsSpan(0, got));

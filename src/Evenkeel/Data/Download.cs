@@ -3,15 +3,16 @@ using System.Security.Cryptography;
 
 namespace Evenkeel.Data;
 
-/// <summary>How far a download is.</summary>
+/// <summary>The progress of a download.</summary>
 /// <param name="File">The file, as the catalog names it.</param>
-/// <param name="Received">Bytes there, those of an earlier attempt included.</param>
-/// <param name="Total">Bytes in all, if the server says it.</param>
-/// <param name="Resumed">Bytes that were there before this attempt: what a rate must leave out.</param>
+/// <param name="Received">Bytes received so far, including those of an earlier attempt.</param>
+/// <param name="Total">Total bytes, if the server says it.</param>
+/// <param name="Resumed">Bytes received before this attempt. A rate must leave them out.</param>
 public readonly record struct DownloadProgress(string File, long Received, long? Total, long Resumed);
 
 /// <summary>
-/// Downloads one file: into <c>NAME.part</c>, going on where an earlier attempt stopped, then checks its published checksum and renames it.
+/// Downloads one file into <c>NAME.part</c>, and continues where an earlier attempt stopped. Then it checks the
+/// published checksum and renames the file.
 /// </summary>
 internal sealed class Download(HttpClient client, Uri address, string name, string target, string md5, IProgress<DownloadProgress>? progress)
 {
@@ -23,13 +24,19 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
 
     private string Part => target + ".part";
 
-    /// <summary>A client for downloads: patient with slow servers, not with dead ones. An address of this machine is never asked through a proxy.</summary>
+    /// <summary>
+    /// A client for downloads. It waits for slow servers, but not for dead ones. An address of this machine is never
+    /// reached through a proxy.
+    /// </summary>
     public static HttpClient CreateClient(Uri address) =>
         new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(20), UseProxy = !address.IsLoopback }) { Timeout = Timeout.InfiniteTimeSpan };
 
-    /// <summary>Makes the file be there; does nothing if it is.</summary>
-    /// <exception cref="IOException">No network, an answer that is no file, a full disk, another process at it: the message says which and what is left.</exception>
-    /// <exception cref="InvalidDataException">The checksum is wrong; what was received is removed.</exception>
+    /// <summary>Downloads the file if it is not there.</summary>
+    /// <exception cref="IOException">
+    /// There is no network, the answer is not a file, the disk is full, or another process downloads the file. The
+    /// message says which, and what is kept.
+    /// </exception>
+    /// <exception cref="InvalidDataException">The checksum is wrong. The received bytes are removed.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         if (File.Exists(target)) return;
@@ -37,7 +44,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            // Not shared: a second process fails here, and the file of the first one stays whole.
+            // The file is not shared: a second process fails here, and the file of the first one stays whole.
             part = new FileStream(Part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 1);
         }
         catch (IOException failure) when (File.Exists(Part))
@@ -78,13 +85,14 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.MD5);
         await HashAsync(part, hash, cancellationToken);
-        // An attempt that was ended between the last byte and the new name: nothing to ask for. Were a part of that kind written to, a process that renames it now would give away half a file.
+        // An earlier attempt ended between the last byte and the renaming, so there is nothing to ask for. Such a part
+        // must not be written to: another process that renames it now would publish half a file.
         if (IsRight(hash)) return;
         await ReceiveRestAsync(part, hash, cancellationToken);
         if (IsRight(hash)) return;
         if (_goesOn)
         {
-            // The first bytes may be of an older file, or of another address: once more, from the start.
+            // The first bytes may come from an older file or another address. The download is repeated from the start.
             StartAnew(part, hash);
             await ReceiveRestAsync(part, hash, cancellationToken);
             if (IsRight(hash)) return;
@@ -112,7 +120,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
             }
             catch (Exception failure) when (failure is HttpRequestException or HttpIOException or TimeoutException)
             {
-                // A line that was cut is picked up again, as long as something came through it.
+                // An interrupted connection is opened again as long as each attempt receives something.
                 if (part.Position > before && cuts < CutRetries) continue;
                 string kept = part.Position > 0 ? $" {part.Position} bytes are kept; run it again to go on from there." : " Is there a network?";
                 throw new IOException($"Data: {address} could not be downloaded ({Innermost(failure).TrimEnd('.')}).{kept}", failure);
@@ -120,7 +128,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         }
     }
 
-    /// <summary>One request, from where the part ends.</summary>
+    /// <summary>One request, from the end of the part.</summary>
     private async Task AttemptAsync(FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
     {
         using var stalled = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -147,7 +155,10 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         }
     }
 
-    /// <summary>Asks for the rest; sets the part back to its start where the server sends the whole. Null where nothing is left to ask for.</summary>
+    /// <summary>
+    /// Asks for the rest of the file. If the server sends the whole file, the part is reset to its start. Null if
+    /// nothing is left to ask for.
+    /// </summary>
     private async Task<HttpResponseMessage?> RequestAsync(FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
     {
         while (true)
@@ -163,11 +174,11 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
                         _goesOn = true;
                         return Keep(ref response);
                     case HttpStatusCode.OK:
-                        // The server knows no ranges: from the start.
+                        // The server does not support ranges. The file comes from its start.
                         StartAnew(part, hash);
                         return Keep(ref response);
                     case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable when part.Position > 0:
-                        // Nothing behind the end of the part: it is complete, or of no use.
+                        // Nothing follows the end of the part: it is complete, or useless.
                         if (IsRight(hash)) return null;
                         StartAnew(part, hash);
                         continue;
@@ -197,7 +208,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         _goesOn = false;
     }
 
-    /// <summary>A line that is reset is a plain IOException: here it is told from a disk that is full.</summary>
+    /// <summary>A reset connection is a plain IOException. Here it is distinguished from a full disk.</summary>
     private async Task<int> ReadAsync(Stream body, CancellationToken cancellationToken)
     {
         try
@@ -215,7 +226,7 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         for (int got; (got = await part.ReadAsync(_buffer, cancellationToken)) > 0;) hash.AppendData(_buffer.AsSpan(0, got));
     }
 
-    /// <summary>Not cancelled in the middle: the checksum must know every byte that is in the file.</summary>
+    /// <summary>This is not cancelled in the middle: the checksum must cover every byte of the file.</summary>
     private async Task WriteAsync(FileStream part, ReadOnlyMemory<byte> bytes)
     {
         long before = part.Position;

@@ -1,21 +1,20 @@
 namespace Evenkeel.Data;
 
-/// <summary>Fashion-MNIST as its authors divide it.</summary>
+/// <summary>Fashion-MNIST in the parts of its authors.</summary>
 /// <param name="Train">60,000 training images.</param>
 /// <param name="Test">10,000 test images.</param>
 /// <param name="Origin">Which set the files are: MNIST and KMNIST have files of the same names.</param>
 public sealed record FashionMnistData(ImageSet Train, ImageSet Test, DataOrigin Origin);
 
 /// <summary>
-/// Reads Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747): gray pictures of garments, 28x28, ten classes, four IDX files.
+/// Reads Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747): gray pictures of garments, 28x28, ten classes,
+/// four IDX files.
 /// </summary>
 /// <remarks>
-/// A path is the folder of the four files, or a folder that has it under the name <c>fashion-mnist</c> or as torchvision leaves it
-/// (<c>FashionMNIST/raw</c>). Each file may be compressed (<c>.gz</c>, as downloaded) or plain. The names say nothing
-/// of the set:
-/// files with the published checksums of MNIST or KMNIST are read under that name and with those classes, files of
-/// unknown
-/// checksums as "Fashion-MNIST train (unverified)".
+/// A path is the folder of the four files, or a folder that has it as <c>fashion-mnist</c> or, from torchvision, as
+/// <c>FashionMNIST/raw</c>. Each file may be compressed (<c>.gz</c>, as downloaded) or plain. The names of the files do
+/// not identify the set. Files with the published checksums of MNIST or KMNIST get that name and those classes. Files
+/// with unknown checksums are called "Fashion-MNIST train (unverified)".
 /// </remarks>
 public static class FashionMnist
 {
@@ -34,7 +33,10 @@ public static class FashionMnist
     public static IReadOnlyList<string> ClassNames { get; } = Array.AsReadOnly(
         ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]);
 
-    /// <summary>Whether <see cref="Load"/> would find at least one of the files there (a missing one is then an error that names it); does not look inside.</summary>
+    /// <summary>
+    /// Whether <see cref="Load"/> would find at least one of the files there. A missing one is then an error that names
+    /// it. It does not look inside.
+    /// </summary>
     public static bool Exists(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -43,15 +45,20 @@ public static class FashionMnist
 
     /// <summary>Reads the whole set.</summary>
     /// <param name="path">The folder of the files, or a folder that has it.</param>
-    /// <exception cref="FileNotFoundException">There is no Fashion-MNIST at <paramref name="path"/>, or one of the files is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is truncated or damaged, holds another number of values than its header says, or no images of 28x28.</exception>
+    /// <exception cref="FileNotFoundException">
+    /// There is no Fashion-MNIST at <paramref name="path"/>, or one of the files is missing.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is truncated or damaged, holds another number of values than its header says, or does not hold images of
+    /// 28x28.
+    /// </exception>
     public static FashionMnistData Load(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string folder = Locate(path) ?? throw new FileNotFoundException(
             $"FashionMnist: expected {s_fileNames[0]}.gz and three more, or the folder {FolderName} with them, at \"{path}\", found none. " +
             "Get them with 'evenkeel data fetch fashion-mnist', or give the folder that has them.", path);
-        // Beside the reading, which takes longer.
+        // Runs at the same time as the reading, which takes longer.
         var identified = Task.Run(() => OriginOf(folder));
         ImageSet test = ReadPart(folder, 2), train = ReadPart(folder, 0);
         DataOrigin origin = identified.GetAwaiter().GetResult();
@@ -60,11 +67,13 @@ public static class FashionMnist
             train.As(origin.Part("train"), classes), test.As(origin.Part("test"), classes), origin);
     }
 
-    /// <summary>The files of a folder that <see cref="Load"/> reads; fewer than four if some are missing.</summary>
+    /// <summary>
+    /// The files of a folder that <see cref="Load"/> reads. There are fewer than four if some are missing.
+    /// </summary>
     internal static IReadOnlyList<string> FilesOf(string folder) =>
         [.. s_fileNames.Select(name => FileIn(folder, name)).OfType<string>()];
 
-    /// <summary>Which set the files of a folder are.</summary>
+    /// <summary>The set that the files of a folder belong to.</summary>
     internal static DataOrigin OriginOf(string folder) => DataOrigin.Of("Fashion-MNIST", FilesOf(folder));
 
     internal static string? Locate(string path)

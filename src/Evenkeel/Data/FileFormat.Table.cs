@@ -41,7 +41,7 @@ public sealed partial record FileFormat
     private static readonly FileFormat s_savedModelFolder = new("the folder of a model of TensorFlow (SavedModel)",
         s_savedModel.Remedy);
 
-    /// <summary>Whether it is a table in text, whose first bytes may look like a picture's.</summary>
+    /// <summary>Whether the file is a table in text. The first bytes of one may look like those of a picture.</summary>
     internal bool IsTable => ReferenceEquals(this, s_table);
 
     private static readonly FileFormat s_empty = new("an empty file", GetAgain) { IsText = true };
@@ -55,10 +55,7 @@ public sealed partial record FileFormat
         "If it is a table, save it as CSV in UTF-8.")
     { IsText = true };
 
-    /// <summary>
-    /// Files that are no text. In the order of their strength: what is told by many bytes comes before what is told by
-    /// few.
-    /// </summary>
+    /// <summary>Files that are not text. Formats with long signatures come before formats with short ones.</summary>
     private static readonly Row[] s_binary =
     [
         new("a safetensors file", "SafeTensors.Read reads it, and Module.Load reads a model's weights from it.",
@@ -133,7 +130,7 @@ public sealed partial record FileFormat
         new("a BMP picture", ReadsPictures, static (in file) => file.Has(0, "BM"u8) && file.Has(6, [0, 0, 0, 0])
             && file.Head.Length > 14),
 
-        // Archives; what is in a gzip file is looked at elsewhere.
+        // Archives. The content of a gzip file is looked at elsewhere.
         new(s_cifar10Python, static (in file) => IsTar(file) && file.Has(0, "cifar-10-batches-py"u8)),
         new(s_cifar100Python, static (in file) => IsTar(file) && file.Has(0, "cifar-100-python"u8)),
         new(s_cifar10Archive, static (in file) => IsTar(file) && file.Has(0, "cifar-10-batches-bin"u8)),
@@ -146,7 +143,7 @@ public sealed partial record FileFormat
         new("a 7z archive", Unpack, 0, [.. "7z"u8, 0xBC, 0xAF, 0x27, 0x1C]),
         new("a RAR archive", Unpack, 0, [.. "Rar!"u8, 0x1A, 0x07]),
 
-        // What is told by few bytes.
+        // Formats with short signatures.
         new(s_savedModel, static (in file) => file.Head is [8, 1, 0x12, ..]),
         new("an ONNX file", "Take the model that it was made of, and write its weights in Python: {w.name: " +
             "onnx.numpy_helper.to_array(w) for w in model.graph.initializer} is what safetensors.numpy.save_file " +
@@ -157,7 +154,7 @@ public sealed partial record FileFormat
     ];
 
     /// <summary>
-    /// Files that are text, or begin as text does: a table whose first column is called PAR1 is no Parquet file.
+    /// Files that are text, or begin like text: a table whose first column is called PAR1 is not a Parquet file.
     /// </summary>
     private static readonly Row[] s_textual =
     [
@@ -197,7 +194,8 @@ public sealed partial record FileFormat
     ];
 
     /// <summary>
-    /// Whether it is text that may be a table. JSON, a web page and the like, which have rows of their own, are not.
+    /// Whether the file is text that may be a table. JSON, web pages and similar formats are not: they have their own
+    /// rows here.
     /// </summary>
     internal bool IsText { get; private init; }
 
@@ -207,7 +205,7 @@ public sealed partial record FileFormat
         file.Head.Length > 8 && BinaryPrimitives.ReadUInt64LittleEndian(file.Head) is >= 2 and <= 100_000_000
             && file.Head[8] == (byte)'{';
 
-    /// <summary>Protocols 2 to 5 say so in their first two bytes; the older ones are text.</summary>
+    /// <summary>The first two bytes of protocols 2 to 5 say so. The older protocols are text.</summary>
     private static bool IsPickle(in Sample file) => file.Head is [0x80, >= 2 and <= 5, ..];
 
     /// <summary>
@@ -224,8 +222,8 @@ public sealed partial record FileFormat
     private static bool IsTar(in Sample file) => file.Has(257, "ustar"u8);
 
     /// <summary>
-    /// Protocol Buffers have no signature: field 1 (ir_version, a small number), then the producer's name, or the
-    /// graph, or another of ModelProto's fields.
+    /// Protocol Buffers have no signature. Field 1 (ir_version, a small number) comes first, then the producer's name,
+    /// the graph, or another field of ModelProto.
     /// </summary>
     private static bool IsOnnx(in Sample file)
     {
@@ -263,7 +261,7 @@ public sealed partial record FileFormat
 
     private delegate bool Test(in Sample file);
 
-    /// <summary>One format and how it is told.</summary>
+    /// <summary>One format and how it is recognized.</summary>
     private sealed class Row(FileFormat format, Test fits)
     {
         public Row(string name, string remedy, Test fits)
@@ -271,7 +269,7 @@ public sealed partial record FileFormat
         {
         }
 
-        /// <summary>A format that is told by bytes at one place.</summary>
+        /// <summary>A format that is recognized by bytes at one place.</summary>
         public Row(string name, string remedy, int offset, ReadOnlySpan<byte> signature)
             : this(new FileFormat(name, remedy), At(offset, signature.ToArray()))
         {

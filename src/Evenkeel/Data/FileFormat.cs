@@ -4,8 +4,8 @@ using System.Text;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// What kind of file something is, judged by its bytes and not by its name, in words for an error: readers that meet a
-/// file of another kind name it and say what to do.
+/// The kind of a file, judged by its bytes and not by its name. Readers that get a file of another kind name that kind
+/// in their error and say what to do.
 /// </summary>
 /// <param name="Name">With its article, for example <c>a PyTorch file (.pt or .pth: a zip archive of
 /// pickles)</c>.</param>
@@ -13,29 +13,31 @@ namespace Evenkeel.Data;
 /// <remarks>A new format is a row of the table in <c>FileFormat.Table.cs</c>.</remarks>
 public sealed partial record FileFormat(string Name, string Remedy)
 {
-    /// <summary>The bytes from the beginning that are looked at.</summary>
+    /// <summary>Number of bytes at the beginning that are looked at.</summary>
     private const int HeadBytes = 4096;
 
-    /// <summary>The bytes at the end of a zip archive that are looked at: its list of files stands there.</summary>
+    /// <summary>
+    /// Number of bytes at the end of a zip archive that are looked at. Its list of files stands there.
+    /// </summary>
     private const int TailBytes = 1 << 16;
 
     /// <summary>
-    /// What is at a path: one of the known formats, an empty file, a folder; null if it is none of them.
+    /// The kind of what is at a path: a known format, an empty file or a folder. Null if it is none of them.
     /// </summary>
     /// <exception cref="IOException">There is nothing at <paramref name="path"/>, or it cannot be read.</exception>
     public static FileFormat? Of(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path)) return OfFolder(path);
-        // A pipe has no length, and what is read from it is lost to the reader: it is not even opened.
+        // A pipe is not opened: it has no length, and bytes read here would be lost to the reader.
         if (new FileInfo(path) is { Exists: true, Length: 0 }) return s_empty;
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
         return stream.CanSeek ? Of(stream) : null;
     }
 
     /// <summary>
-    /// What a stream that can seek holds, from <paramref name="origin"/> on; the position afterwards is what it was
-    /// before.
+    /// The kind of what a stream that can seek holds from <paramref name="origin"/> on. The position of the stream is
+    /// restored.
     /// </summary>
     internal static FileFormat? Of(Stream stream, long origin = 0)
     {
@@ -55,18 +57,18 @@ public sealed partial record FileFormat(string Name, string Remedy)
         return Of(new Sample(head, tail));
     }
 
-    /// <summary>What the content of a file that is in memory is.</summary>
+    /// <summary>The kind of a file whose content is in memory.</summary>
     internal static FileFormat? Of(ReadOnlySpan<byte> bytes) =>
         Of(new Sample(bytes[..Math.Min(bytes.Length, HeadBytes)], bytes[Math.Max(0, bytes.Length - TailBytes)..]));
 
     /// <summary>
-    /// The error of a reader that was given a file of another kind; it says what was expected, what the file is, and
+    /// The error of a reader that was given a file of another kind. It says what was expected, what the file is, and
     /// what to do.
     /// </summary>
     /// <param name="reader">What the error begins with, for example <c>SafeTensors</c>.</param>
     /// <param name="file">What errors call the file.</param>
     /// <param name="expected">With its article, for example <c>a safetensors file</c>.</param>
-    /// <param name="stream">The file's content; it can seek.</param>
+    /// <param name="stream">The file's content. It must be able to seek.</param>
     /// <param name="origin">Where in the stream the file begins.</param>
     internal static InvalidDataException Wrong(string reader, string file, string expected, Stream stream,
         long origin = 0)
@@ -91,14 +93,14 @@ public sealed partial record FileFormat(string Name, string Remedy)
         : "It is of another kind, or damaged; get it again.";
 
     /// <summary>
-    /// Opens a file for a reader that goes back and forth in it; folders and pipes are refused in words.
+    /// Opens a file for a reader that seeks in it. Folders and pipes are refused with an error that names them.
     /// </summary>
     /// <param name="reader">What errors begin with, for example <c>SafeTensors</c>.</param>
     /// <param name="path">The file.</param>
     /// <param name="expected">With its article, for example <c>a safetensors file</c>.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
-    /// <exception cref="InvalidDataException">The path is that of a folder or a pipe.</exception>
+    /// <exception cref="InvalidDataException">The path is a folder or a pipe.</exception>
     internal static FileStream Open(string reader, string path, string expected)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -113,7 +115,7 @@ public sealed partial record FileFormat(string Name, string Remedy)
             "Write its content into a file first."));
     }
 
-    /// <summary>What to call a file that none of the rows knows.</summary>
+    /// <summary>The name for a file that no row recognizes.</summary>
     internal static string Unknown(ReadOnlySpan<byte> bytes) => bytes.IsEmpty ? "an empty file"
         : $"a file that begins with the bytes {Convert.ToHexStringLower(bytes[..Math.Min(bytes.Length, 8)])}";
 
@@ -137,7 +139,7 @@ public sealed partial record FileFormat(string Name, string Remedy)
         return null;
     }
 
-    /// <summary>What a gzip file has in it decides what to do with it.</summary>
+    /// <summary>The content of a gzip file decides what to do with it.</summary>
     private static FileFormat OfGzip(ReadOnlySpan<byte> head)
     {
         byte[] content = new byte[HeadBytes];
@@ -149,7 +151,7 @@ public sealed partial record FileFormat(string Name, string Remedy)
         }
         catch (InvalidDataException)
         {
-            // The head ends in the middle of the stream; what came before it is enough.
+            // The head ends in the middle of the packed stream. The bytes unpacked so far are enough.
         }
 
         FileFormat? inner = length == 0 ? null : Of(new Sample(content.AsSpan(0, length), []));
@@ -160,7 +162,7 @@ public sealed partial record FileFormat(string Name, string Remedy)
         return new FileFormat($"{inner.Name}, compressed by gzip", remedy);
     }
 
-    /// <summary>Text has no signature: it is text if it is valid UTF-8 without control characters.</summary>
+    /// <summary>Text has no signature. A file is text if it is valid UTF-8 without control characters.</summary>
     private static bool IsPlainText(ReadOnlySpan<byte> head)
     {
         // The head may end inside a character.
@@ -179,7 +181,7 @@ public sealed partial record FileFormat(string Name, string Remedy)
         return System.Text.Unicode.Utf8.IsValid(head[..end]);
     }
 
-    /// <summary>The first line of a text says most: a server's refusal is often saved in the place of a file.</summary>
+    /// <summary>The first line of a text says most: the refusal of a server is often saved instead of a file.</summary>
     private static FileFormat OfText(ReadOnlySpan<byte> text)
     {
         if (text.StartsWith(ByteOrderMark)) text = text[ByteOrderMark.Length..];
@@ -206,7 +208,7 @@ public sealed partial record FileFormat(string Name, string Remedy)
         }
     }
 
-    /// <summary>The parts of a file that the rows look at.</summary>
+    /// <summary>The parts of a file that the rows of the table look at.</summary>
     /// <param name="head">The beginning.</param>
     /// <param name="tail">The end, if the file is a zip archive.</param>
     private readonly ref struct Sample(ReadOnlySpan<byte> head, ReadOnlySpan<byte> tail)
@@ -219,7 +221,7 @@ public sealed partial record FileFormat(string Name, string Remedy)
             && Head[offset..].StartsWith(signature);
 
         /// <summary>
-        /// Whether the archive lists such a name; the names stand in front of the files' contents too.
+        /// Whether the archive lists such a name. The names also stand before the contents of the files.
         /// </summary>
         public bool IsZipWith(ReadOnlySpan<byte> name) => Head.StartsWith("PK"u8)
             && (Head.IndexOf(name) >= 0 || Tail.IndexOf(name) >= 0);

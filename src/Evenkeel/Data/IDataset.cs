@@ -12,26 +12,33 @@ public interface IDataset
     /// <summary>The shape of one sample, without the batch axis.</summary>
     Shape SampleShape { get; }
 
-    /// <summary>Writes samples into a batch of shape (indices, <see cref="SampleShape"/>) of Float32 or Float64. Called once a step: it should not allocate. Several loader threads may call it at once, for different batches.</summary>
+    /// <summary>
+    /// Writes samples into a batch of shape (indices, <see cref="SampleShape"/>) of Float32 or Float64. Called once per
+    /// step: it should not allocate. Several loader threads may call it at once, for different batches.
+    /// </summary>
     void CopyTo(ReadOnlySpan<int> indices, Tensor batch);
 
     /// <summary>Writes the class labels of samples.</summary>
     void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels);
 }
 
-/// <summary>Images that stay bytes until a batch needs them; each is read as values from 0 to 255 minus the mean image.</summary>
+/// <summary>
+/// Images that stay bytes until a batch needs them. Each is read as values from 0 to 255 minus the mean image.
+/// </summary>
 public sealed class ImageDataset : IDataset
 {
-    /// <summary>Values a chunk of work converts: some 2 µs.</summary>
+    /// <summary>Number of values that a chunk of work converts, which takes about 2 µs.</summary>
     private const int ChunkValues = 1 << 14;
 
     private readonly float[] _mean;
     private readonly int _size;
 
-    /// <summary>Reads batches from an image set.</summary>
+    /// <summary>Makes a data set of an image set.</summary>
     /// <param name="images">The images.</param>
-    /// <param name="meanImage">C·H·W values to subtract, of the training part; null for none.</param>
-    /// <param name="flatten">True for samples of shape (C·H·W), as models of linear layers take them; false for (C, H, W).</param>
+    /// <param name="meanImage">C·H·W values of the training part to subtract; null subtracts nothing.</param>
+    /// <param name="flatten">
+    /// True gives samples of shape (C·H·W), for models of linear layers; false gives (C, H, W).
+    /// </param>
     /// <exception cref="ArgumentException">The mean image has another size.</exception>
     public ImageDataset(ImageSet images, float[]? meanImage = null, bool flatten = false)
     {
@@ -99,7 +106,7 @@ public sealed class ImageDataset : IDataset
     }
 }
 
-/// <summary>Samples and labels that are tensors already.</summary>
+/// <summary>Samples and labels that are already tensors.</summary>
 public sealed class TensorDataset : IDataset
 {
     private readonly Tensor _inputs;
@@ -108,7 +115,7 @@ public sealed class TensorDataset : IDataset
 
     /// <summary>Keeps both tensors, which must lie outside any tape.</summary>
     /// <param name="inputs">Samples along axis 0, Float32 or Float64.</param>
-    /// <param name="labels">One class label a sample, Int64.</param>
+    /// <param name="labels">One class label per sample, Int64.</param>
     /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
     public TensorDataset(Tensor inputs, Tensor labels)
     {

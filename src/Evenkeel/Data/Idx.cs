@@ -4,7 +4,7 @@ namespace Evenkeel.Data;
 
 /// <summary>The content of an IDX file of bytes.</summary>
 /// <param name="Values">All values, row-major.</param>
-/// <param name="Sizes">The size of each axis, the number of samples first.</param>
+/// <param name="Sizes">The size of each axis. The number of samples comes first.</param>
 public sealed record IdxArray(byte[] Values, IReadOnlyList<int> Sizes)
 {
     /// <summary>For example <c>60000x28x28</c>.</summary>
@@ -12,21 +12,27 @@ public sealed record IdxArray(byte[] Values, IReadOnlyList<int> Sizes)
 }
 
 /// <summary>
-/// Reads IDX, the format of MNIST and its successors: a magic number (two zero bytes, the type, the number of axes), the size of each axis, the values; every
-/// integer has 32 bits, the highest first. The file may be plain or compressed by gzip, judged by its first bytes and not by its name.
-/// Source: LeCun, Cortes, Burges, "The MNIST database of handwritten digits", section on file formats.
+/// Reads IDX, the format of MNIST and its successors: a magic number (two zero bytes, the type, the number of axes),
+/// the size of each axis, the values; every integer has 32 bits, the highest byte first. The file may be plain or
+/// compressed by gzip; its first bytes decide, not its name. Source: LeCun, Cortes, Burges, "The MNIST database of
+/// handwritten digits", section on file formats.
 /// </summary>
 public static class Idx
 {
     private const byte ByteType = 0x08;
     private const int MaxAxes = 4;
 
-    /// <summary>gzip's deflate makes at most 1032 bytes of one, so a header that promises more than that is wrong before anything is allocated.</summary>
+    /// <summary>
+    /// gzip's deflate expands one byte to at most 1032 bytes. A header that promises more is refused before anything is
+    /// allocated.
+    /// </summary>
     private const int MaxGzipRatio = 1032;
 
     /// <summary>Reads a file of bytes with one to four axes.</summary>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">It is no IDX file of bytes, is truncated or damaged, or holds another number of values than its header says.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is not an IDX file of bytes, is truncated or damaged, or holds another number of values than its header says.
+    /// </exception>
     public static IdxArray Read(string path)
     {
         using FileStream file = FileFormat.Open("Idx", path, "an IDX file");
@@ -47,11 +53,13 @@ public static class Idx
 
     /// <summary>Reads gray images (N, 1, rows, columns) and their labels.</summary>
     /// <param name="images">A file with the axes samples, rows, columns.</param>
-    /// <param name="labels">A file with one axis, one label a sample.</param>
+    /// <param name="labels">A file with one axis, one label per sample.</param>
     /// <param name="classNames">The names of the classes, by label.</param>
     /// <param name="name">The name of the set, for reports.</param>
     /// <exception cref="FileNotFoundException">A file is missing.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged, has other axes, the numbers of images and labels differ, or a label names no class.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged, has other axes, the numbers of images and labels differ, or a label names no class.
+    /// </exception>
     public static ImageSet ReadImages(string images, string labels, IReadOnlyList<string> classNames, string name)
     {
         ArgumentNullException.ThrowIfNull(classNames);
@@ -104,7 +112,7 @@ public static class Idx
                 throw new InvalidDataException($"Idx: the header of \"{path}\" promises more values than the file can hold: truncated, or no IDX file. Get it again.");
         }
 
-        // Every byte is read before the array is given away; a missing one is an error.
+        // Every byte is read before the array is returned. A missing byte is an error.
         byte[] values = GC.AllocateUninitializedArray<byte>((int)count);
         int got = stream.ReadAtLeast(values, values.Length, throwOnEndOfStream: false);
         string promised = $"{string.Join('x', sizes)} = {count} values";

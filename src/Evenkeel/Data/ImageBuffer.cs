@@ -1,8 +1,8 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// A picture on its way through transforms: bytes (C, H, W) until <see cref="ToTensor"/>, floats from there on. Its memory is reused from picture to picture, so that transforms
-/// allocate nothing.
+/// A picture on its way through transforms: bytes (C, H, W) until <see cref="ToTensor"/>, floats afterwards. Its memory
+/// is reused from picture to picture, so transforms allocate nothing.
 /// </summary>
 public sealed class ImageBuffer
 {
@@ -20,17 +20,17 @@ public sealed class ImageBuffer
     /// <summary>W in pixels.</summary>
     public int Width { get; private set; }
 
-    /// <summary>True once the picture is floats.</summary>
+    /// <summary>True if the picture is floats.</summary>
     public bool IsTensor { get; private set; }
 
     /// <summary>The bytes, (C, H, W).</summary>
-    /// <exception cref="InvalidOperationException">The picture is floats already.</exception>
+    /// <exception cref="InvalidOperationException">The picture is already floats.</exception>
     public Span<byte> Pixels => IsTensor
         ? throw new InvalidOperationException("ImageBuffer: expected a picture of bytes, got one of floats. Put this transform before ToTensor.")
         : _pixels.AsSpan(0, Size);
 
     /// <summary>The floats, (C, H, W).</summary>
-    /// <exception cref="InvalidOperationException">The picture is bytes still.</exception>
+    /// <exception cref="InvalidOperationException">The picture is still bytes.</exception>
     public Span<float> Values => IsTensor
         ? _values.AsSpan(0, Size)
         : throw new InvalidOperationException("ImageBuffer: expected a picture of floats, got one of bytes. Put this transform after ToTensor.");
@@ -47,7 +47,10 @@ public sealed class ImageBuffer
         End();
     }
 
-    /// <summary>Room for the transformed picture, of undefined content; <see cref="Pixels"/> stay as they are until <see cref="End"/>.</summary>
+    /// <summary>
+    /// Room for the transformed picture, with undefined content. <see cref="Pixels"/> stay as they are until
+    /// <see cref="End"/>.
+    /// </summary>
     public Span<byte> Begin(int channels, int height, int width)
     {
         int size = checked(channels * height * width);
@@ -56,14 +59,14 @@ public sealed class ImageBuffer
         return _next.AsSpan(0, size);
     }
 
-    /// <summary>The picture is now what was written into the room that <see cref="Begin"/> gave.</summary>
+    /// <summary>Makes the picture what was written into the room that <see cref="Begin"/> returned.</summary>
     public void End()
     {
         (_pixels, _next) = (_next, _pixels);
         (Channels, Height, Width) = _nextSize;
     }
 
-    /// <summary>The picture becomes floats, of undefined content; the bytes are given.</summary>
+    /// <summary>Makes the picture floats, with undefined content, and returns the bytes.</summary>
     internal ReadOnlySpan<byte> BeginTensor()
     {
         ReadOnlySpan<byte> pixels = Pixels;

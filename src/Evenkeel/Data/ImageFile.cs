@@ -1,20 +1,24 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Reads and writes pictures. It reads JPEG (through libturbojpeg, which must be installed), PNG, BMP and PPM/PGM, judged by their first bytes and not by
-/// their name; it writes PNG.
+/// Reads and writes pictures. It reads JPEG (through libturbojpeg, which must be installed), PNG, BMP and PPM/PGM. The
+/// first bytes of a file decide on its format, not its name. It writes PNG.
 /// </summary>
 /// <remarks>
-/// <para>A picture becomes 8 bits a value: gray where the file is gray, else red, green, blue. Alpha and transparency are dropped, not composited, as
-/// Pillow's <c>convert("RGB")</c> does; 16 bits are scaled by 255/65535 and rounded. An Exif orientation is not applied, as Pillow does not
-/// unless asked: a photograph comes as the sensor wrote it. Colour profiles and gamma are ignored.</para>
-/// <para>A file that is odd or cut but has a picture all the same is decoded, and the picture says what is wrong:
-/// <see cref="ByteImage.Warning"/>.</para>
-/// <para>A file may be hostile: nothing is allocated from a header that promises more than <see cref="MaxPixels"/> or than the file can hold.</para>
+/// <para>A picture has 8 bits per value: gray if the file is gray, otherwise red, green, blue. Alpha and transparency
+/// are dropped, not composited, as in Pillow's <c>convert("RGB")</c>. Values of 16 bits are scaled by 255/65535 and
+/// rounded. An Exif orientation is not applied, as in Pillow: a photograph comes as the sensor wrote it. Colour
+/// profiles and gamma are ignored.</para>
+/// <para>A file that is faulty or cut is decoded if it still has a picture. <see cref="ByteImage.Warning"/> says what
+/// is wrong.</para>
+/// <para>A file may be hostile: nothing is allocated if the header promises more than <see cref="MaxPixels"/>, or more
+/// than the file can hold.</para>
 /// </remarks>
 public static class ImageFile
 {
-    /// <summary>The largest picture that is decoded, height times width: 100 million pixels, 300 MB in colour.</summary>
+    /// <summary>
+    /// The largest picture that is decoded, height times width: 100 million pixels, 300 MB in colour.
+    /// </summary>
     public const int MaxPixels = 100_000_000;
 
     private const int MaxFileBytes = 1 << 30;
@@ -29,10 +33,13 @@ public static class ImageFile
 
     /// <summary>Decodes a picture.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="FileNotFoundException">There is no such file, or the picture is a JPEG and libturbojpeg is not installed.</exception>
+    /// <exception cref="FileNotFoundException">
+    /// There is no such file, or the picture is a JPEG and libturbojpeg is not installed.
+    /// </exception>
     /// <exception cref="InvalidDataException">
-    /// It is no picture of a known format, is truncated or damaged, or too large; or it is listed in its folder but
-    /// cannot be opened: a link to nothing, or a name that is not UTF-8. The message names the file and the reason.
+    /// It is not a picture of a known format, is truncated or damaged, or is too large. Or its folder lists it but it
+    /// cannot be opened, because it is a link to nothing or its name is not UTF-8. The message names the file and the
+    /// reason.
     /// </exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static ByteImage Read(string path)
@@ -48,7 +55,9 @@ public static class ImageFile
     /// <param name="bytes">The content of a file.</param>
     /// <param name="name">What errors call it.</param>
     /// <exception cref="FileNotFoundException">The picture is a JPEG and libturbojpeg is not installed.</exception>
-    /// <exception cref="InvalidDataException">It is no picture of a known format, is truncated or damaged, or too large.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is not a picture of a known format, is truncated or damaged, or is too large.
+    /// </exception>
     public static ByteImage Decode(ReadOnlySpan<byte> bytes, string name)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -75,10 +84,12 @@ public static class ImageFile
         }
     }
 
-    /// <summary>Writes a PNG file, 8 bits a value, gray or colour as the picture is; as a whole or not at all.</summary>
+    /// <summary>
+    /// Writes a PNG file as a whole or not at all: 8 bits per value, gray or colour like the picture.
+    /// </summary>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="image">The picture.</param>
-    /// <exception cref="IOException">The file could not be written; what was there before is unchanged.</exception>
+    /// <exception cref="IOException">The file could not be written. An older file stays unchanged.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder or the old file may not be written.</exception>
     public static void WritePng(string path, ByteImage image)
     {
@@ -101,7 +112,7 @@ public static class ImageFile
     internal static void CheckSize(long width, long height)
     {
         if (width < 1 || height < 1) throw new InvalidDataException($"expected a width and a height of at least 1, got {width} x {height}");
-        // Both may be near 2^32: divide, do not multiply.
+        // Both may be near 2^32, so the check divides instead of multiplying.
         if (height > MaxPixels / width) throw new InvalidDataException($"expected at most {MaxPixels} pixels, got {width} x {height}");
     }
 
@@ -119,14 +130,14 @@ public static class ImageFile
         }
         catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
         {
-            // A link exists, whatever it leads to.
+            // A link exists even if its target does not.
             throw Missing(path);
         }
     }
 
     /// <summary>
-    /// A listing of a folder names files that are not there: links to nothing, and names whose bytes are no UTF-8,
-    /// which it gives with U+FFFD in place of them.
+    /// A listing of a folder may name files that cannot be opened: links to nothing, and names whose bytes are not
+    /// UTF-8. Such bytes are listed as U+FFFD.
     /// </summary>
     private static Exception Missing(string path)
     {

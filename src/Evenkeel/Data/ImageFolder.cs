@@ -4,40 +4,41 @@ namespace Evenkeel.Data;
 public sealed record ImageFolderOptions
 {
     /// <summary>
-    /// The height that every picture is scaled to (bilinear with antialias, as Pillow does it); null leaves pictures as
-    /// they are. Goes with <see cref="Width"/>. Default: null.
+    /// The height to which every picture is scaled (bilinear with antialias, as in Pillow). Null leaves pictures as
+    /// they are. It must be set together with <see cref="Width"/>. Default: null.
     /// </summary>
     public int? Height { get; init; }
 
-    /// <summary>The width that every picture is scaled to. Default: null.</summary>
+    /// <summary>The width to which every picture is scaled. Default: null.</summary>
     public int? Width { get; init; }
 
     /// <summary>
-    /// Another way to prepare each decoded picture, in place of <see cref="Height"/> and <see cref="Width"/>; called
-    /// from several threads. A function has no name to be found by, so the result is not cached. Default: null.
+    /// A function that prepares each decoded picture, instead of <see cref="Height"/> and <see cref="Width"/>. Several
+    /// threads call it. The result is not cached, because a function has no name by which it could be found again.
+    /// Default: null.
     /// </summary>
     public Func<ByteImage, ByteImage>? Prepare { get; init; }
 
     /// <summary>
-    /// 3 makes gray pictures colour, 1 makes colour pictures gray (Pillow's 0.299 R + 0.587 G + 0.114 B); null leaves
+    /// 3 makes gray pictures colour, 1 makes colour pictures gray (Pillow's 0.299 R + 0.587 G + 0.114 B). Null leaves
     /// them as they are. Default: 3.
     /// </summary>
     public int? Channels { get; init; } = 3;
 
     /// <summary>
-    /// True goes on when a picture cannot be opened or decoded, and lists it in <see cref="ImageFolder.Bad"/>; false is
-    /// an error that names it. Default: false.
+    /// What happens if a picture cannot be opened or decoded: true leaves it out and lists it in
+    /// <see cref="ImageFolder.Bad"/>; false throws an error that names it. Default: false.
     /// </summary>
     public bool SkipBad { get; init; }
 
     /// <summary>
-    /// Whether decoded pictures are kept in a file, so that the next load takes milliseconds. Default: true.
+    /// Whether decoded pictures are kept in a file. The next load then takes milliseconds. Default: true.
     /// </summary>
     public bool Cache { get; init; } = true;
 
     /// <summary>
-    /// Where that file is kept; null for <c>image-folders</c> in the user's cache folder
-    /// (<see cref="DataCatalog.UserFolder"/>), never beside the sources. Default: null.
+    /// The folder of that file. Null takes <c>image-folders</c> in the user's cache folder
+    /// (<see cref="DataCatalog.UserFolder"/>). The file is never beside the sources. Default: null.
     /// </summary>
     public string? CacheFolder { get; init; }
 }
@@ -53,20 +54,21 @@ public sealed record FolderImage(string File, int Label, ByteImage Image);
 /// <param name="Reason">Why.</param>
 public sealed record BadImage(string File, string Reason);
 
-/// <summary>A file that was decoded though something is wrong with it: <see cref="ByteImage.Warning"/>.</summary>
+/// <summary>A file that was decoded although something is wrong with it: <see cref="ByteImage.Warning"/>.</summary>
 /// <param name="File">The file, relative to the folder, with forward slashes.</param>
 /// <param name="Text">What is wrong.</param>
 public sealed record ImageWarning(string File, string Text);
 
 /// <summary>
-/// Labelled pictures of any size from a folder with one sub-folder a class. Classes are numbered by the ordinal order of their names, pictures come class by class in the
-/// ordinal order of their paths (<c>1-10.jpg</c> before <c>1-2.jpg</c>), whatever the system lists first and however many threads decode.
+/// Labelled pictures of any size from a folder with one sub-folder per class. Classes are numbered in the ordinal order
+/// of their names. Pictures come class by class, in the ordinal order of their paths (<c>1-10.jpg</c> before
+/// <c>1-2.jpg</c>). This order does not depend on the system's listing or on the number of threads.
 /// </summary>
 /// <remarks>
-/// Which files belong to a folder is the rule of <see cref="ImageFolderListing"/>: pictures may lie deeper inside a
-/// class, and what systems leave behind is passed over. The lessons'
-/// RMBDataset takes only <c>.jpg</c>, in the order of the system. Decoded pictures are cached as one file under the folder's path and the options; it is made anew
-/// when a source is added, removed or changed (length or time), or when it is damaged.
+/// <see cref="ImageFolderListing"/> decides which files belong to a folder: pictures may lie deeper inside a class, and
+/// files that systems leave behind are skipped. The lessons' RMBDataset takes only <c>.jpg</c>, in the order of the
+/// system. Decoded pictures are cached in one file per folder path and options. It is made again if a source is added,
+/// removed or changed (length or time), or if the cache file is damaged.
 /// </remarks>
 public sealed class ImageFolder
 {
@@ -75,7 +77,7 @@ public sealed class ImageFolder
         IReadOnlyList<ImageWarning> warnings, bool fromCache) =>
         (Listing, Images, Bad, Warnings, FromCache) = (listing, images, bad, warnings, fromCache);
 
-    /// <summary>The files that were read, those that were passed over, and the identity of the folder.</summary>
+    /// <summary>The files that were read, those that were skipped, and the identity of the folder.</summary>
     public ImageFolderListing Listing { get; }
 
     /// <summary>The folder, as a full path.</summary>
@@ -87,10 +89,13 @@ public sealed class ImageFolder
     /// <summary>The pictures.</summary>
     public IReadOnlyList<FolderImage> Images { get; }
 
-    /// <summary>The files that were left out because they could not be decoded; empty unless <see cref="ImageFolderOptions.SkipBad"/> is set.</summary>
+    /// <summary>
+    /// The files that were left out because they could not be decoded. Empty unless
+    /// <see cref="ImageFolderOptions.SkipBad"/> is set.
+    /// </summary>
     public IReadOnlyList<BadImage> Bad { get; }
 
-    /// <summary>The pictures whose files are odd or cut; they are among the others.</summary>
+    /// <summary>The pictures whose files are faulty or cut. <see cref="Images"/> holds them too.</summary>
     public IReadOnlyList<ImageWarning> Warnings { get; }
 
     /// <summary>Whether the pictures came from the cache.</summary>
@@ -101,12 +106,13 @@ public sealed class ImageFolder
 
     /// <summary>Reads a folder of class folders.</summary>
     /// <param name="path">The folder.</param>
-    /// <param name="options">How; null for the defaults.</param>
-    /// <param name="progress">Told the share of the pictures decoded, 0 to 1.</param>
+    /// <param name="options">How to read the pictures. Null takes the defaults.</param>
+    /// <param name="progress">Receives the share of the pictures that are decoded, 0 to 1.</param>
     /// <param name="cancellationToken">Stops decoding.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="InvalidDataException">
-    /// No class folder, an empty one, or a picture that cannot be opened or decoded (the first in order is named).
+    /// There is no class folder, a class folder is empty, or a picture cannot be opened or decoded (the first in order
+    /// is named).
     /// </exception>
     /// <exception cref="FileNotFoundException">There are JPEG files and libturbojpeg is not installed.</exception>
     /// <exception cref="ArgumentException">The options contradict each other.</exception>
@@ -132,8 +138,10 @@ public sealed class ImageFolder
     }
 
     /// <summary>All pictures as one set (N, C, H, W).</summary>
-    /// <param name="name">The name of the set; null for the folder's.</param>
-    /// <exception cref="InvalidDataException">The pictures differ in size or channels; two of them are named.</exception>
+    /// <param name="name">The name of the set. Null takes the folder's name.</param>
+    /// <exception cref="InvalidDataException">
+    /// The pictures differ in size or channels; two of them are named.
+    /// </exception>
     public ImageSet ToSet(string? name = null)
     {
         ByteImage first = Images[0].Image;
@@ -193,7 +201,7 @@ public sealed class ImageFolder
             catch (Exception failure)
             {
                 failures[i] = failure;
-                // Break lets every earlier picture be finished: the first failure in order is always the same one.
+                // Break lets every earlier picture finish, so the first failure in order is always the same one.
                 if (!options.SkipBad || failure is not InvalidDataException) state.Break();
             }
         });

@@ -8,29 +8,27 @@ namespace Evenkeel.Data;
 /// <param name="Path">Where it is.</param>
 /// <param name="Name">Its path inside the folder, with forward slashes: <c>100/100-9.jpg</c>.</param>
 /// <param name="Label">Its class.</param>
-/// <param name="Bytes">Its length, of a link that of the file behind it; 0 if that cannot be told.</param>
-/// <param name="Time">When it was changed, of a link when the file behind it was; the default if that cannot be
-/// told.</param>
+/// <param name="Bytes">Its length. For a link, it is the length of the target. 0 if it cannot be found.</param>
+/// <param name="Time">
+/// The time of its last change. For a link, it is the time of the target. The default value if it cannot be found.
+/// </param>
 public sealed record ImageFolderFile(string Path, string Name, int Label, long Bytes, DateTime Time);
 
 /// <summary>
 /// The picture files of a folder with one sub-folder per class, in their fixed order: class by class, in the ordinal
-/// order of
-/// their paths. It is the one rule of what belongs to such a folder: what is shown, what is trained on, and what
-/// <see cref="Identity"/> counts.
+/// order of their paths. This is the only place that decides which files belong to such a folder. The same files are
+/// shown, trained on, and counted by <see cref="Identity"/>.
 /// </summary>
 /// <remarks>
 /// <para>A picture is a file whose name ends as one (<see cref="ImageFile.Extensions"/>), in a class folder or up to
-/// eight
-/// folders deeper.</para>
-/// <para>Passed over are files with other endings, pictures beside the class folders, and what systems leave behind:
-/// names that
-/// begin with a dot, <c>__MACOSX</c>, <c>@eaDir</c>, <c>$RECYCLE.BIN</c>, <c>System Volume Information</c> and
-/// <c>lost+found</c>, and what Windows marks as hidden.</para>
+/// eight folders deeper.</para>
+/// <para>These are skipped: files with other endings, pictures beside the class folders, files that Windows marks as
+/// hidden, and what systems leave behind: names that begin with a dot, <c>__MACOSX</c>, <c>@eaDir</c>,
+/// <c>$RECYCLE.BIN</c>, <c>System Volume Information</c> and <c>lost+found</c>.</para>
 /// </remarks>
 public sealed class ImageFolderListing
 {
-    /// <summary>A depth ends the walk where links go round in a circle.</summary>
+    /// <summary>A limit on the depth ends the walk if links form a circle.</summary>
     private const int MostDepth = 8;
 
     private const FileAttributes Hidden = FileAttributes.Hidden | FileAttributes.System;
@@ -63,20 +61,19 @@ public sealed class ImageFolderListing
     /// <summary>The pictures.</summary>
     public IReadOnlyList<ImageFolderFile> Files { get; }
 
-    /// <summary>What is passed over, as paths inside the folder; folders end in a slash.</summary>
+    /// <summary>What is skipped, as paths inside the folder. Folders end in a slash.</summary>
     public IReadOnlyList<string> PassedOver { get; }
 
     /// <summary>Size of the pictures' files.</summary>
     public long Bytes => Files.Sum(static file => file.Bytes);
 
     /// <summary>
-    /// A text that changes when a picture or a class is added, removed, renamed or changed (length or time), and for
-    /// nothing
-    /// else: <c>266 files, 31415926 bytes, sha256 0123456789abcdef</c>.
+    /// A text that changes if a picture or a class is added, removed, renamed or changed (length or time), and never
+    /// otherwise: <c>266 files, 31415926 bytes, sha256 0123456789abcdef</c>.
     /// </summary>
     public string Identity { get; }
 
-    /// <summary>The whole hash that <see cref="Identity"/> shows a part of.</summary>
+    /// <summary>The whole hash, of which <see cref="Identity"/> shows a part.</summary>
     internal byte[] Fingerprint { get; }
 
     /// <summary>Lists a folder. It opens no file.</summary>
@@ -117,8 +114,8 @@ public sealed class ImageFolderListing
         return new ImageFolderListing(root, [.. classes.Select(static folder => folder.Name)], files, passedOver);
     }
 
-    /// <summary>Refuses a folder without classes, or with one that has no pictures.</summary>
-    /// <exception cref="InvalidDataException">There is no class folder, or one without pictures.</exception>
+    /// <summary>Refuses a folder without classes, or with a class that has no pictures.</summary>
+    /// <exception cref="InvalidDataException">There is no class folder, or a class folder has no pictures.</exception>
     public void RequirePictures()
     {
         string endings = string.Join(", ", ImageFile.Extensions);
@@ -158,7 +155,7 @@ public sealed class ImageFolderListing
         }
     }
 
-    /// <summary>The file that a link leads to; null if that cannot be told, as when links go in a circle.</summary>
+    /// <summary>The target of a link. Null if it cannot be found, for example if links form a circle.</summary>
     private static FileInfo? Behind(FileInfo link)
     {
         try
@@ -179,12 +176,12 @@ public sealed class ImageFolderListing
         Path.GetRelativePath(root, entry.FullName).Replace('\\', '/') + (entry is DirectoryInfo ? "/" : "");
 
     /// <summary>
-    /// Of a link, length and time are those of the file behind it, or a cache would not notice that it has changed;
-    /// reading says where there is none.
+    /// For a link, length and time are those of its target. Otherwise a cache would not notice a changed target. A
+    /// missing target is reported when the file is read.
     /// </summary>
     private static ImageFolderFile Entry(string root, FileInfo file, int label)
     {
-        // A name that is not UTF-8 cannot be asked for anything.
+        // Nothing can be found out about a file whose name is not UTF-8.
         bool isLink = file.Exists && file.Attributes.HasFlag(FileAttributes.ReparsePoint);
         FileInfo? source = isLink ? Behind(file) : file;
         (long length, DateTime time) = source is { Exists: true } ? (source.Length, source.LastWriteTimeUtc) : (0, default);

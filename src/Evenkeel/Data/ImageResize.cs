@@ -2,18 +2,19 @@ using System.Runtime.CompilerServices;
 
 namespace Evenkeel.Data;
 
-/// <summary>Scales pictures as Pillow does, bit for bit, so that a network sees what it sees in Python.</summary>
+/// <summary>Scales pictures like Pillow, bit for bit, so that a network gets the same input as in Python.</summary>
 public static class ImageResize
 {
-    /// <summary>Bits after the point of a weight: 8 of a value, 2 to spare, the rest of 32.</summary>
+    /// <summary>Fraction bits of a weight: the 32 bits less 8 for a value and 2 spare ones.</summary>
     private const int PrecisionBits = 32 - 8 - 2;
 
-    /// <summary>Values between the passes that a thread holds without asking for another way.</summary>
+    /// <summary>Number of values between the passes above which the other order of the passes is considered.</summary>
     private const long MostBetween = 4L * ImageFile.MaxPixels;
 
     /// <summary>
-    /// Bilinear scaling with antialias, Pillow's <c>Image.resize((width, height), BILINEAR)</c> and torchvision's <c>Resize</c> of a picture: each value is a mean under a triangle
-    /// as wide as the scale (at least 1 to either side).
+    /// Bilinear scaling with antialias, as in Pillow's <c>Image.resize((width, height), BILINEAR)</c> and torchvision's
+    /// <c>Resize</c> of a picture. Each value is a mean weighted by a triangle as wide as the scale (at least 1 to
+    /// either side).
     /// </summary>
     /// <param name="image">The picture.</param>
     /// <param name="height">The new height.</param>
@@ -21,9 +22,10 @@ public static class ImageResize
     /// <returns>A new picture.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
     /// <remarks>
-    /// It works on the caller's thread: pictures go in parallel. Two passes, along the rows and then along the columns, each rounded to bytes; weights are doubles that sum to 1, rounded to 22 bits. A pass that would leave its size as
-    /// it is does nothing. Where the first pass would make more than 400 million values, the columns come first if that makes fewer: a picture a dot wide and a million high. Source:
-    /// Pillow's Resample.c.
+    /// It runs on the caller's thread; several pictures may be scaled in parallel. There are two passes, along the rows
+    /// and then along the columns, and each rounds to bytes. The weights are doubles that sum to 1, rounded to 22 bits.
+    /// A pass whose size does not change is skipped. If the first pass would make more than 400 million values, the
+    /// columns come first if that makes fewer, as for a picture of one pixel by a million. Source: Pillow's Resample.c.
     /// </remarks>
     public static ByteImage Bilinear(ByteImage image, int height, int width)
     {
@@ -62,7 +64,7 @@ public static class ImageResize
         image.End();
     }
 
-    /// <summary>A thread's last two: pictures of one size need both again and again.</summary>
+    /// <summary>The last two tables of a thread. Pictures of one size need the same two again and again.</summary>
     [ThreadStatic]
     private static (Weights? Newer, Weights? Older) t_weights;
 
@@ -75,7 +77,10 @@ public static class ImageResize
         return weights;
     }
 
-    /// <summary>For each place along the new axis: where its weights begin along the old one, how many, and their fixed-point values.</summary>
+    /// <summary>
+    /// For each place along the new axis: where its weights begin along the old one, how many, and their fixed-point
+    /// values.
+    /// </summary>
     private sealed class Weights
     {
         public Weights(int from, int to)

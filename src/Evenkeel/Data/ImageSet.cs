@@ -7,15 +7,16 @@ using Evenkeel.Kernels;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Labelled images as they are stored: one byte a value, (N, C, H, W) row-major. They become floats when a batch needs them
-/// (<see cref="CopyTo"/>), so a data set takes a quarter of the memory. Immutable; a <see cref="Slice"/> shares the pixels.
+/// Labelled images as they are stored: one byte per value, (N, C, H, W) row-major. They become floats when a batch
+/// needs them (<see cref="CopyTo"/>), so a data set takes a quarter of the memory. A set is immutable. A
+/// <see cref="Slice"/> shares the pixels.
 /// </summary>
 public sealed class ImageSet
 {
     private readonly ReadOnlyMemory<byte> _pixels;
     private readonly ReadOnlyMemory<int> _labels;
 
-    /// <summary>A set over the given arrays, which are kept, not copied: do not change them afterwards.</summary>
+    /// <summary>Makes a set over the given arrays. They are kept, not copied: do not change them afterwards.</summary>
     /// <param name="pixels">N·C·H·W values.</param>
     /// <param name="labels">N labels, each an index into <paramref name="classNames"/>.</param>
     /// <param name="channels">C.</param>
@@ -61,7 +62,7 @@ public sealed class ImageSet
     /// <summary>Width W in pixels.</summary>
     public int Width { get; }
 
-    /// <summary>Values an image: C·H·W.</summary>
+    /// <summary>Values per image: C·H·W.</summary>
     public int ImageSize => Channels * Height * Width;
 
     /// <summary>The names of the classes.</summary>
@@ -80,15 +81,19 @@ public sealed class ImageSet
     public ReadOnlySpan<int> Labels => _labels.Span;
 
     /// <summary>The values of one image, (C, H, W).</summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="index"/> is not below <see cref="Count"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="index"/> is not below <see cref="Count"/>.
+    /// </exception>
     public ReadOnlySpan<byte> Image(int index)
     {
         CheckIndex(index);
         return _pixels.Span.Slice(index * ImageSize, ImageSize);
     }
 
-    /// <summary>The images from <paramref name="start"/> on, <paramref name="count"/> of them; shares the pixels.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">The range leaves the set.</exception>
+    /// <summary>
+    /// <paramref name="count"/> images from <paramref name="start"/> on. The result shares the pixels.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range is not inside the set.</exception>
     public ImageSet Slice(int start, int count, string? name = null)
     {
         if ((uint)start > (uint)Count || (uint)count > (uint)(Count - start))
@@ -97,18 +102,21 @@ public sealed class ImageSet
             _pixels.Slice(start * ImageSize, count * ImageSize), _labels.Slice(start, count), Channels, Height, Width, ClassNames, name ?? Name, Source);
     }
 
-    /// <summary>The same images under another name, with other names of the classes (as many).</summary>
+    /// <summary>
+    /// The same images under another name, with other names of the classes. Their number must be the same.
+    /// </summary>
     internal ImageSet As(string name, IReadOnlyList<string> classNames) =>
         new(_pixels, _labels, Channels, Height, Width, classNames, name, Source);
 
     /// <summary>
-    /// Makes a batch: the images of the given indices as floats from 0 to 255, minus the mean image. Exact: a byte is a float.
+    /// Makes a batch: the images of the given indices as floats from 0 to 255, minus the mean image. A byte converts to
+    /// a float without rounding.
     /// </summary>
-    /// <param name="indices">Indices of images, in the order of the batch; repetition is allowed.</param>
+    /// <param name="indices">Indices of images, in the order of the batch. They may repeat.</param>
     /// <param name="destination">indices.Length · C·H·W values, (N, C, H, W).</param>
     /// <param name="meanImage">C·H·W values to subtract from each image, or empty for none.</param>
     /// <exception cref="ArgumentException">A length does not fit.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">An index leaves the set.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An index is not inside the set.</exception>
     public void CopyTo(ReadOnlySpan<int> indices, Span<float> destination, ReadOnlySpan<float> meanImage = default)
     {
         int size = ImageSize;
@@ -119,7 +127,7 @@ public sealed class ImageSet
             Convert(pixels.Slice(indices[i] * size, size), destination.Slice(i * size, size), meanImage);
     }
 
-    /// <summary>All images in order, as <see cref="CopyTo"/> gives them.</summary>
+    /// <summary>All images in order, as <see cref="CopyTo"/> writes them.</summary>
     /// <exception cref="ArgumentException">A length does not fit.</exception>
     public void CopyAllTo(Span<float> destination, ReadOnlySpan<float> meanImage = default)
     {
@@ -130,8 +138,10 @@ public sealed class ImageSet
     }
 
     /// <summary>The labels of the given indices.</summary>
-    /// <exception cref="ArgumentException"><paramref name="destination"/> is not as long as <paramref name="indices"/>.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">An index leaves the set.</exception>
+    /// <exception cref="ArgumentException">
+    /// <paramref name="destination"/> is not as long as <paramref name="indices"/>.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">An index is not inside the set.</exception>
     public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<int> destination)
     {
         if (destination.Length != indices.Length)
@@ -145,7 +155,8 @@ public sealed class ImageSet
     }
 
     /// <summary>
-    /// The mean over all images, (C, H, W): integer sums, one division in double, rounded to float; so it does not depend on any order.
+    /// The mean over all images, (C, H, W). The sums are integers, and one division in double is rounded to float, so
+    /// the result does not depend on any order.
     /// </summary>
     /// <exception cref="InvalidOperationException">The set is empty.</exception>
     public float[] MeanImage()
@@ -173,7 +184,9 @@ public sealed class ImageSet
             throw new ArgumentException($"ImageSet.CopyTo: expected a mean image of {ImageSize} values or none, got {mean}.", nameof(mean));
     }
 
-    /// <summary>destination = source - mean; without a mean, destination = source. The last pack overlaps the one before it.</summary>
+    /// <summary>
+    /// destination = source - mean; without a mean, destination = source. The last pack overlaps the one before it.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal static unsafe void Convert(ReadOnlySpan<byte> source, Span<float> destination, ReadOnlySpan<float> mean)
     {
@@ -206,7 +219,7 @@ public sealed class ImageSet
         }
     }
 
-    /// <summary>16 bytes as 16 floats; the instruction differs by machine, the values do not.</summary>
+    /// <summary>16 bytes as 16 floats. The instruction depends on the machine; the values do not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe Vector512<float> Widen(byte* p)
     {
@@ -226,7 +239,7 @@ public sealed class ImageSet
     }
 }
 
-/// <summary>Adds up images in integers: 16 bits for up to 256 images, then 64.</summary>
+/// <summary>Adds up images in integers: 16 bits for up to 256 images, then 64 bits.</summary>
 internal sealed class ImageMean(int size)
 {
     private readonly ushort[] _partial = new ushort[size];

@@ -1,6 +1,9 @@
 namespace Evenkeel.Data;
 
-/// <summary>What becomes of the samples that do not fill a last batch. Batch norm cannot normalize a batch of one sample, so a single one left over has policies of its own.</summary>
+/// <summary>
+/// What happens to the samples that do not fill a last batch. Batch norm cannot normalize a batch of one sample, so
+/// there are special policies for a single sample left over.
+/// </summary>
 public enum LastBatch
 {
     /// <summary>A short last batch is used; a single sample left over joins the batch before it.</summary>
@@ -15,19 +18,26 @@ public enum LastBatch
     /// <summary>A short last batch is used; a single sample left over is an error before the first epoch.</summary>
     Error,
 
-    /// <summary>A short last batch is used, of a single sample too; for models without batch norm.</summary>
+    /// <summary>
+    /// A short last batch is used, even if it is a single sample. This is for models without batch norm.
+    /// </summary>
     Keep,
 }
 
-/// <summary>How an epoch is cut into batches, known before the first one. A set smaller than a batch is one batch.</summary>
+/// <summary>
+/// How an epoch is cut into batches, known before the first one. A set smaller than a batch is one batch.
+/// </summary>
 public readonly record struct BatchPlan
 {
     /// <summary>Plans an epoch.</summary>
-    /// <param name="samples">Samples in the set, from 1 on.</param>
-    /// <param name="batchSize">Samples a batch, from 1 on.</param>
-    /// <param name="lastBatch">What becomes of the samples that do not fill a batch.</param>
+    /// <param name="samples">Samples in the set, 1 or more.</param>
+    /// <param name="batchSize">Samples per batch, 1 or more.</param>
+    /// <param name="lastBatch">What happens to the samples that do not fill a batch.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is below 1.</exception>
-    /// <exception cref="ArgumentException">A single sample is left over and the policy refuses it, or it would be the whole epoch and be left out.</exception>
+    /// <exception cref="ArgumentException">
+    /// A single sample is left over and the policy refuses it. Or the single sample is the whole epoch and the policy
+    /// leaves it out.
+    /// </exception>
     public BatchPlan(int samples, int batchSize, LastBatch lastBatch = LastBatch.Merge)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(samples, 1);
@@ -51,13 +61,13 @@ public readonly record struct BatchPlan
     /// <summary>Samples in the set.</summary>
     public int Samples { get; }
 
-    /// <summary>Samples a batch, as asked for.</summary>
+    /// <summary>Samples per batch, as asked for.</summary>
     public int BatchSize { get; }
 
     /// <summary>The policy.</summary>
     public LastBatch LastBatch { get; }
 
-    /// <summary>Batches an epoch.</summary>
+    /// <summary>Batches per epoch.</summary>
     public int Batches { get; }
 
     /// <summary>Samples in the last batch.</summary>
@@ -69,7 +79,9 @@ public readonly record struct BatchPlan
     /// <summary>Samples in the largest batch.</summary>
     public int LargestSize => Batches == 1 ? LastSize : Math.Max(BatchSize, LastSize);
 
-    /// <summary>True where the last batch holds a single sample, and others do not: batch norm will fail on it.</summary>
+    /// <summary>
+    /// True if the last batch holds a single sample and the others hold more. Batch norm fails on it.
+    /// </summary>
     public bool EndsWithSingle => LastSize == 1 && BatchSize > 1;
 
     /// <summary>Samples in a batch.</summary>

@@ -6,18 +6,22 @@ using Evenkeel.Kernels;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Finds pictures that show the same thing in the same place: copies, and photographs taken in a row. Two are near-duplicates where the directions of their brightness agree (a
-/// perceptual hash of 128 bits) and their colours are close everywhere; groups are what such pairs connect.
+/// Finds pictures that show the same thing in the same place: copies, and photographs taken in a row. Two pictures are
+/// near-duplicates if the directions of their brightness agree (a perceptual hash of 128 bits) and their colours are
+/// close everywhere. A group holds all pictures that such pairs connect.
 /// </summary>
 /// <remarks>
-/// <para>The hash: scaled to 72x72, gray, scaled to 9 columns by 8 rows and to 8 by 9; a bit says whether a value is above its left, or its upper, neighbour ("dHash", once in
-/// each direction). The finer check: the mean distance of red, green and blue at 16x16, in levels of 255.</para>
-/// <para>The limits were chosen on photographs of banknotes, looking at the groups: at 24 bits a third of the bursts fall apart, at 32 chains of alike scans run together; without the
-/// check of colours, pictures of different classes join. Turned pictures are not found, for in a burst the camera hardly turns.</para>
+/// <para>The hash: scaled to 72x72, gray, scaled to 9 columns by 8 rows and to 8 by 9; each bit says whether a value is
+/// larger than its left or its upper neighbour ("dHash", once in each direction). The finer check: the mean distance of
+/// red, green and blue at 16x16, in levels of 255.</para>
+/// <para>The limits were chosen by looking at the groups of photographs of banknotes. At 24 bits, a third of the bursts
+/// fall apart. At 32 bits, chains of similar scans become one group. Without the check of colours, pictures of
+/// different classes become one group. Rotated pictures are not found, because the camera hardly turns in a
+/// burst.</para>
 /// </remarks>
 public sealed class NearDuplicates
 {
-    /// <summary>The default limit of the hash: bits of 128 that may differ.</summary>
+    /// <summary>The default limit of the hash: how many of its 128 bits may differ.</summary>
     public const int DefaultThreshold = 30;
 
     /// <summary>The default limit of the finer check: the mean distance of colours, in levels of 255.</summary>
@@ -39,10 +43,13 @@ public sealed class NearDuplicates
         Duplicated = [.. members.Where(static group => group.Count > 1).Select(static group => (IReadOnlyList<int>)group)];
     }
 
-    /// <summary>The group of each picture, counted from 0 in the order of first members; a picture without a near-duplicate is a group of its own.</summary>
+    /// <summary>
+    /// The group of each picture, counted from 0 in the order of first members. A picture without a near-duplicate is a
+    /// group of its own.
+    /// </summary>
     public IReadOnlyList<int> Groups { get; }
 
-    /// <summary>Number of groups, those of a single picture included.</summary>
+    /// <summary>Number of groups, including those of a single picture.</summary>
     public int GroupCount { get; }
 
     /// <summary>The groups of two pictures or more: the indices of their members.</summary>
@@ -50,7 +57,7 @@ public sealed class NearDuplicates
 
     /// <summary>Compares every picture with every other one.</summary>
     /// <param name="images">The pictures, of any sizes.</param>
-    /// <param name="threshold">Bits of 128 that may differ.</param>
+    /// <param name="threshold">How many of the 128 bits may differ.</param>
     /// <param name="colourThreshold">The mean distance of colours that is still close, in levels of 255.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is negative.</exception>
     public static NearDuplicates Find(IReadOnlyList<ByteImage> images, int threshold = DefaultThreshold, double colourThreshold = DefaultColourThreshold)
@@ -72,7 +79,7 @@ public sealed class NearDuplicates
             }
         }
 
-        // The root is the first member, so it has its number before the others ask for it.
+        // The root is the first member, so it gets its number before the other members need it.
         var groups = new int[images.Count];
         int count = 0;
         for (int i = 0; i < groups.Length; i++)
@@ -86,7 +93,7 @@ public sealed class NearDuplicates
 
     /// <summary>Compares the images of a set.</summary>
     /// <param name="images">The images.</param>
-    /// <param name="threshold">Bits of 128 that may differ.</param>
+    /// <param name="threshold">How many of the 128 bits may differ.</param>
     /// <param name="colourThreshold">The mean distance of colours that is still close, in levels of 255.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is negative.</exception>
     public static NearDuplicates Find(ImageSet images, int threshold = DefaultThreshold, double colourThreshold = DefaultColourThreshold)
@@ -97,8 +104,8 @@ public sealed class NearDuplicates
         return Find(pictures, threshold, colourThreshold);
     }
 
-    /// <summary>The groups as a table: one line for each of two pictures or more.</summary>
-    /// <param name="names">A name for each picture; null for their numbers.</param>
+    /// <summary>The groups as a table, with one line for each group of two pictures or more.</summary>
+    /// <param name="names">A name for each picture. Null shows their numbers.</param>
     public string ToTable(IReadOnlyList<string>? names = null)
     {
         var text = new StringBuilder();
@@ -122,7 +129,7 @@ public sealed class NearDuplicates
         return i;
     }
 
-    /// <summary>What is compared of a picture.</summary>
+    /// <summary>The values of a picture that are compared.</summary>
     private sealed record Fingerprint(ulong Across, ulong Down, byte[] Colours)
     {
         public static Fingerprint Of(ByteImage picture)

@@ -3,11 +3,11 @@ using System.IO.Compression;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Unpacks gzip or zlib, and notices a missing end. The platform's readers take the end of the file for the end of the
-/// data, so a file that is cut inside its checksum passes. Here the file is followed by bytes that end no packed data
-/// (FF): they are ignored after whole data, else they make the checksum wrong.
+/// Unpacks gzip or zlib, and notices a missing end. The platform's readers take the end of the file as the end of the
+/// data, so they accept a file that is cut inside its checksum. Here, bytes that no packed data ends with (FF) follow
+/// the file. After complete data they are ignored; otherwise they make the checksum wrong.
 /// </summary>
-/// <remarks>The end is judged when it is reached: read until nothing comes.</remarks>
+/// <remarks>The end is verified when it is reached. The caller must read until nothing comes.</remarks>
 internal sealed class PackedStream : Stream
 {
     private readonly Source _source;
@@ -32,14 +32,14 @@ internal sealed class PackedStream : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Of gzip: one member or several, each with its CRC-32 and its length.</summary>
+    /// <summary>Unpacks gzip: one or several members, each with its CRC-32 and its length.</summary>
     public static PackedStream Gzip(Stream file)
     {
         var source = new Source(file);
         return new PackedStream(source, new GZipStream(source, CompressionMode.Decompress));
     }
 
-    /// <summary>Of zlib, with its Adler-32.</summary>
+    /// <summary>Unpacks zlib, with its Adler-32.</summary>
     public static PackedStream ZLib(Stream file)
     {
         var source = new Source(file);
@@ -57,7 +57,7 @@ internal sealed class PackedStream : Stream
         catch (Exception failure) when (!_source.HasFailed)
         {
             IsDamaged = true;
-            // The platform speaks of "an unsupported compression method" whatever is wrong.
+            // The platform reports "an unsupported compression method" for every fault.
             string wrong = _source.IsPastEnd ? "ends too early: truncated" : "or its checksum is wrong: damaged";
             throw new InvalidDataException($"the packed data {wrong}", failure);
         }

@@ -4,10 +4,13 @@ using Evenkeel.Kernels;
 
 namespace Evenkeel.Data;
 
-/// <summary>The loops over pixels that transforms share. All are exact or correctly rounded operations, so no order of them changes a bit.</summary>
+/// <summary>
+/// The loops over pixels that transforms share. All operations are exact or correctly rounded, so their order does not
+/// change a bit.
+/// </summary>
 internal static class PixelMath
 {
-    /// <summary>The part from (top, left) on; what lies outside the picture is 0.</summary>
+    /// <summary>The part from (top, left) on. Values outside the picture are 0.</summary>
     public static void Crop(ImageBuffer image, int top, int left, int height, int width)
     {
         ReadOnlySpan<byte> from = image.Pixels;
@@ -34,7 +37,7 @@ internal static class PixelMath
         image.End();
     }
 
-    /// <summary>Three channels become their luma, three times; one channel stays.</summary>
+    /// <summary>Three channels become three copies of their luma. One channel stays as it is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gray(Span<byte> pixels, int channels)
     {

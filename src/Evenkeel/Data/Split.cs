@@ -3,17 +3,20 @@ using Evenkeel.Random;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Divides a set into parts, for example .8/.1/.1 for training, validation and test. Each gives the indices of each part in ascending order: every sample is in exactly one part, and
-/// the same seed gives the same parts on every machine. <see cref="Subset"/> makes data sets of them.
+/// Divides a set into parts, for example .8/.1/.1 for training, validation and test. Each method returns the indices of
+/// each part in ascending order. Every sample is in exactly one part. The same seed gives the same parts on every
+/// machine. <see cref="Subset"/> makes data sets of them.
 /// </summary>
 public static class Split
 {
-    /// <summary>Orders that a grouped split tries; the best balanced one is kept.</summary>
+    /// <summary>Number of orders that a grouped split tries. The best balanced one is kept.</summary>
     private const int Trials = 64;
 
     /// <summary>Splits at random.</summary>
-    /// <param name="count">Samples, numbered from 0.</param>
-    /// <param name="fractions">The share of each part; they sum to 1. Part k ends at ⌊count · (f₀ + ... + f_k)⌋ of a random order.</param>
+    /// <param name="count">Number of samples.</param>
+    /// <param name="fractions">
+    /// The share of each part. The shares sum to 1. Part k ends at ⌊count · (f₀ + ... + f_k)⌋ of a random order.
+    /// </param>
     /// <param name="seed">Any number.</param>
     /// <exception cref="ArgumentException">The fractions are not all above 0, or do not sum to 1.</exception>
     public static int[][] Random(int count, ReadOnlySpan<double> fractions, ulong seed = 0)
@@ -26,11 +29,19 @@ public static class Split
         return Sorted(parts);
     }
 
-    /// <summary>Splits every class by itself at random, so that each part has the classes in the same proportions, as <c>1_split_dataset.py</c> of the banknote lesson does.</summary>
+    /// <summary>
+    /// Splits every class at random by itself, like <c>1_split_dataset.py</c> of the banknote lesson. Each part then
+    /// has the classes in the same proportions.
+    /// </summary>
     /// <param name="labels">The class of each sample, from 0 on.</param>
-    /// <param name="fractions">The share of each part; they sum to 1. In each class of n samples, part k ends at ⌊n · (f₀ + ... + f_k)⌋ of a random order.</param>
+    /// <param name="fractions">
+    /// The share of each part. The shares sum to 1. In each class of n samples, part k ends at ⌊n · (f₀ + ... + f_k)⌋
+    /// of a random order.
+    /// </param>
     /// <param name="seed">Any number.</param>
-    /// <exception cref="ArgumentException">The fractions are not all above 0 or do not sum to 1, or a label is negative.</exception>
+    /// <exception cref="ArgumentException">
+    /// The fractions are not all above 0 or do not sum to 1, or a label is negative.
+    /// </exception>
     public static int[][] Stratified(ReadOnlySpan<int> labels, ReadOnlySpan<double> fractions, ulong seed = 0)
     {
         Check(fractions);
@@ -55,18 +66,22 @@ public static class Split
     }
 
     /// <summary>
-    /// Splits groups, so that no group is in two parts: near-duplicates of a training image must not be among the images that judge the training. The parts come as near to their
-    /// shares of every class as whole groups allow.
+    /// Splits groups, so that no group is in two parts. A near-duplicate of a training image must not be among the
+    /// validation or test images. The parts are as close to their shares of every class as whole groups allow.
     /// </summary>
     /// <param name="labels">The class of each sample, from 0 on.</param>
     /// <param name="groups">The group of each sample, any numbers (<see cref="NearDuplicates.Groups"/>).</param>
-    /// <param name="fractions">The share of each part; they sum to 1.</param>
+    /// <param name="fractions">The share of each part. The shares sum to 1.</param>
     /// <param name="seed">Any number.</param>
     /// <remarks>
-    /// Groups are dealt in a random order, each to the part where Σ (n - t)² / t over parts and classes stays smallest, n being the samples of a class that a part has and t those it
-    /// should have; the best of 64 orders is kept.
+    /// Groups are assigned in a random order. Each goes to the part for which Σ (n - t)² / t over parts and classes
+    /// stays smallest. There n is the number of samples of a class that a part has, and t the number that it should
+    /// have. The best of 64 orders is kept.
     /// </remarks>
-    /// <exception cref="ArgumentException">The fractions are not all above 0 or do not sum to 1, a label is negative, or there are not as many groups as labels.</exception>
+    /// <exception cref="ArgumentException">
+    /// The fractions are not all above 0 or do not sum to 1, a label is negative, or there are not as many groups as
+    /// labels.
+    /// </exception>
     public static int[][] Grouped(ReadOnlySpan<int> labels, ReadOnlySpan<int> groups, ReadOnlySpan<double> fractions, ulong seed = 0)
     {
         Check(fractions);

@@ -3,20 +3,19 @@ using Evenkeel.Random;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Small data sets made of a formula and a seed, in the manner of scikit-learn's <c>make_moons</c>: for examples, tests
-/// and first tries.
+/// Small data sets made from a formula and a seed, similar to scikit-learn's <c>make_moons</c>. They are for examples,
+/// tests and first tries.
 /// </summary>
 /// <remarks>
 /// <para>Each set is Float32. Sample i belongs to class i modulo the number of classes, so any part of a set is
-/// balanced. Positions and
-/// noise come from <see cref="Philox"/>; a longer set of the same seed begins with the shorter one, and another seed
-/// gives other
-/// samples of the same distribution: one seed for training, another for validation.</para>
-/// <para>The bits depend on the arguments only, not on the machine.</para>
+/// balanced. Positions and noise come from <see cref="Philox"/>. A longer set of the same seed begins with the shorter
+/// one. Another seed gives other samples of the same distribution: take one seed for training and another for
+/// validation.</para>
+/// <para>The bits depend only on the arguments, not on the machine.</para>
 /// </remarks>
 public static class Synthetic
 {
-    /// <summary>Where the arms of <see cref="Spirals"/> begin: at the origin they would meet.</summary>
+    /// <summary>The radius at which the arms of <see cref="Spirals"/> begin. At the origin they would meet.</summary>
     private const double InnerRadius = 0.1;
 
     /// <summary>The centres of <see cref="Blobs"/> lie within plus and minus this.</summary>
@@ -30,7 +29,7 @@ public static class Synthetic
     /// <param name="noise">Standard deviation of the normal noise that is added to both coordinates, 0 or more.</param>
     /// <param name="seed">Any number.</param>
     /// <returns>Inputs of shape (N, 2), labels 0 and 1.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">An argument is outside of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
     public static TensorDataset Moons(int samples, double noise = 0.1, ulong seed = 0)
     {
         Philox random = Begin(samples, noise, "moons", seed);
@@ -50,7 +49,7 @@ public static class Synthetic
     /// <param name="factor">Radius of the inner circle, above 0 and below 1.</param>
     /// <param name="seed">Any number.</param>
     /// <returns>Inputs of shape (N, 2), labels 0 (outer) and 1 (inner).</returns>
-    /// <exception cref="ArgumentOutOfRangeException">An argument is outside of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
     public static TensorDataset Circles(int samples, double noise = 0.1, double factor = 0.5, ulong seed = 0)
     {
         Philox random = Begin(samples, noise, "circles", seed);
@@ -74,7 +73,7 @@ public static class Synthetic
     /// <param name="noise">Standard deviation of the normal noise that is added to both coordinates, 0 or more.</param>
     /// <param name="seed">Any number.</param>
     /// <returns>Inputs of shape (N, 2), labels 0 to arms - 1.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">An argument is outside of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
     public static TensorDataset Spirals(int samples, int arms = 3, double noise = 0.03, ulong seed = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(arms, 2);
@@ -95,9 +94,10 @@ public static class Synthetic
     /// <param name="spread">Standard deviation of a cloud in each feature, 0 or more.</param>
     /// <param name="seed">Any number; it also decides the centres.</param>
     /// <returns>Inputs of shape (N, F), labels 0 to classes - 1.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">An argument is outside of its range.</exception>
-    /// <remarks>Another seed has other centres: for a validation part, make one set and cut it with <see
-    /// cref="Split"/>.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
+    /// <remarks>
+    /// Another seed has other centres. For a validation part, make one set and divide it with <see cref="Split"/>.
+    /// </remarks>
     public static TensorDataset Blobs(int samples, int classes = 3, int features = 2, double spread = 1, ulong seed = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(classes, 2);
@@ -129,7 +129,7 @@ public static class Synthetic
     /// <param name="seed">Any number; it also decides w.</param>
     /// <returns>Inputs of shape (N, F), targets of shape (N, 1), and the weights w of shape (F, 1) that a fit should
     /// find.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">An argument is outside of its range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
     public static (Tensor Inputs, Tensor Targets, Tensor Weights) Regression(
         int samples, int features = 1, double noise = 0.1, ulong seed = 0)
     {
@@ -163,7 +163,7 @@ public static class Synthetic
     }
 
     /// <summary>
-    /// Points in the plane, one after the other: first its place, then the noise of its two coordinates.
+    /// Points in the plane. For each point, its position is drawn first, then the noise of its two coordinates.
     /// </summary>
     private static TensorDataset InPlane(
         int samples, int classes, double noise, Philox random, Func<int, (double X, double Y)> place)

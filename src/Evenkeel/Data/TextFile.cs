@@ -6,8 +6,7 @@ namespace Evenkeel.Data;
 
 /// <summary>
 /// Decodes text strictly: UTF-8 with or without a byte-order mark, and UTF-16 with one. Another encoding is an error
-/// that
-/// names line and byte, never a replacement character: with those, two names could become one.
+/// that names line and byte. It never gives replacement characters, because they could make two different names equal.
 /// </summary>
 public static class TextFile
 {
@@ -15,11 +14,9 @@ public static class TextFile
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="reader">Who reads it, as errors begin: <c>CsvTable</c>.</param>
+    /// <param name="reader">The name of the reader, with which errors begin: <c>CsvTable</c>.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
-    /// <exception cref="InvalidDataException">
-    /// It is larger than 1 GB, or as <see cref="Decode"/>.
-    /// </exception>
+    /// <exception cref="InvalidDataException">It is larger than 1 GB, or <see cref="Decode"/> refuses it.</exception>
     public static string Read(string path, string reader = nameof(TextFile))
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -35,10 +32,10 @@ public static class TextFile
         return Decode(File.ReadAllBytes(path), path, reader);
     }
 
-    /// <summary>Decodes the content of a file; its byte-order mark is no part of the text.</summary>
+    /// <summary>Decodes the content of a file. Its byte-order mark is not part of the text.</summary>
     /// <param name="bytes">The content.</param>
     /// <param name="name">What errors call it.</param>
-    /// <param name="reader">Who reads it, as errors begin.</param>
+    /// <param name="reader">The name of the reader, with which errors begin.</param>
     /// <exception cref="InvalidDataException">
     /// It is neither UTF-8 nor UTF-16 with a byte-order mark, or it holds a zero character. Line and byte are named,
     /// both counted from 1.
@@ -91,7 +88,7 @@ public static class TextFile
 
         string text = (isBigEndian ? Encoding.BigEndianUnicode : Encoding.Unicode).GetString(bytes[2..]);
         int line = 1;
-        // Encoding replaces half a pair by U+FFFD, so the bytes are looked at.
+        // Encoding replaces half a surrogate pair by U+FFFD, so the bytes are checked.
         for (int i = 2; i < bytes.Length; i += 2)
         {
             char letter = Letter(bytes, i, isBigEndian);
@@ -115,7 +112,7 @@ public static class TextFile
     private static char Letter(ReadOnlySpan<byte> bytes, int at, bool isBigEndian) =>
         (char)(isBigEndian ? bytes[at] << 8 | bytes[at + 1] : bytes[at + 1] << 8 | bytes[at]);
 
-    /// <summary>Where a byte is. The byte-order mark counts in the file, not in its first line.</summary>
+    /// <summary>The place of a byte. The byte-order mark counts as bytes of the file, not of its first line.</summary>
     private static string PlaceOf(ReadOnlySpan<byte> bytes, int at, int mark)
     {
         ReadOnlySpan<byte> before = bytes[..at];

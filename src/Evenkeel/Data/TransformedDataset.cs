@@ -4,19 +4,22 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Data;
 
-/// <summary>A data set whose samples differ from epoch to epoch. Trainers and loaders say which epoch it is before they read.</summary>
+/// <summary>
+/// A data set whose samples differ from epoch to epoch. Trainers and loaders say which epoch it is before they read.
+/// </summary>
 public interface IEpochDataset : IDataset
 {
-    /// <summary>The number of the epoch, counted from 0. Not to be set while samples are read.</summary>
+    /// <summary>The number of the epoch, counted from 0. Do not set it while samples are read.</summary>
     int Epoch { get; set; }
 }
 
 /// <summary>
-/// Images and what is done to each before a network sees it. A sample is a function of (seed, epoch, its index): the same on every machine, in any order, on any number of threads.
+/// Images and the transforms that are applied to each before a network sees it. A sample is a function of (seed, epoch,
+/// its index). It is the same on every machine, in any order, and on any number of threads.
 /// </summary>
 public sealed class TransformedDataset : IEpochDataset
 {
-    /// <summary>Values a chunk of plain conversion handles: some 2 µs.</summary>
+    /// <summary>Number of values that a chunk of plain conversion handles, which takes about 2 µs.</summary>
     private const int ChunkValues = 1 << 14;
 
     [ThreadStatic]
@@ -36,7 +39,7 @@ public sealed class TransformedDataset : IEpochDataset
 
     /// <summary>Transforms the images of a set.</summary>
     /// <param name="images">The images.</param>
-    /// <param name="transforms">In their order; <see cref="ToTensor"/> among them.</param>
+    /// <param name="transforms">The transforms in their order. <see cref="ToTensor"/> must be among them.</param>
     /// <param name="seed">Seed of the random transforms.</param>
     /// <exception cref="ArgumentException">There are no images, or the transforms do not fit them.</exception>
     public TransformedDataset(ImageSet images, IReadOnlyList<Transform> transforms, ulong seed = 0)
@@ -47,9 +50,14 @@ public sealed class TransformedDataset : IEpochDataset
     /// <summary>Transforms pictures of any sizes.</summary>
     /// <param name="images">The pictures.</param>
     /// <param name="labels">A class label for each, from 0 on.</param>
-    /// <param name="transforms">In their order; <see cref="ToTensor"/> among them, and a <see cref="Resize"/> or crop where sizes differ.</param>
+    /// <param name="transforms">
+    /// The transforms in their order. <see cref="ToTensor"/> must be among them, and a <see cref="Resize"/> or crop if
+    /// sizes differ.
+    /// </param>
     /// <param name="seed">Seed of the random transforms.</param>
-    /// <exception cref="ArgumentException">There are no pictures, not as many labels, or the transforms do not fit them.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are no pictures, there are not as many labels as pictures, or the transforms do not fit them.
+    /// </exception>
     public TransformedDataset(IReadOnlyList<ByteImage> images, IReadOnlyList<int> labels, IReadOnlyList<Transform> transforms, ulong seed = 0)
         : this(transforms, seed, null, images ?? throw new ArgumentNullException(nameof(images)), [.. labels ?? throw new ArgumentNullException(nameof(labels))])
     {
@@ -95,7 +103,7 @@ public sealed class TransformedDataset : IEpochDataset
     }
 
     /// <inheritdoc/>
-    /// <exception cref="ArgumentException">A picture comes out of the transforms in another shape than the first one.</exception>
+    /// <exception cref="ArgumentException">A transformed picture has another shape than the first one.</exception>
     public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
@@ -212,7 +220,7 @@ public sealed class Subset : IEpochDataset
     /// <summary>The given samples, in the given order.</summary>
     /// <param name="dataset">The whole set.</param>
     /// <param name="indices">Indices into it.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An index leaves the set.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An index is not inside the set.</exception>
     public Subset(IDataset dataset, ReadOnlySpan<int> indices)
     {
         ArgumentNullException.ThrowIfNull(dataset);
@@ -234,7 +242,7 @@ public sealed class Subset : IEpochDataset
     /// <inheritdoc/>
     public Shape SampleShape => _dataset.SampleShape;
 
-    /// <summary>The epoch of the whole set, where it has one.</summary>
+    /// <summary>The epoch of the whole set, if it has one.</summary>
     public int Epoch
     {
         get => (_dataset as IEpochDataset)?.Epoch ?? 0;
@@ -252,7 +260,7 @@ public sealed class Subset : IEpochDataset
 
     private ReadOnlySpan<int> Inner(ReadOnlySpan<int> indices)
     {
-        // A subset of a subset uses the memory again, in place: what it reads at i it writes at i.
+        // A subset of a subset reuses the memory in place: it reads at i and writes at i.
         if (t_indices is null || t_indices.Length < indices.Length) t_indices = new int[indices.Length];
         Span<int> inner = t_indices.AsSpan(0, indices.Length);
         for (int i = 0; i < indices.Length; i++) inner[i] = _indices[indices[i]];

@@ -3,8 +3,9 @@ using Evenkeel.Random;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// A step from a stored picture to what a network sees; torchvision's names. A random one draws the same number of numbers for every picture, from a stream of the picture's own
-/// that is split by (seed, epoch, sample): the result is the same whatever the order and the number of threads.
+/// A step from a stored picture to what a network sees. The names are torchvision's. A random transform draws the same
+/// count of numbers for every picture. Each picture has its own stream, split by (seed, epoch, sample), so the result
+/// does not depend on the order or the number of threads.
 /// </summary>
 public abstract class Transform
 {
@@ -13,17 +14,17 @@ public abstract class Transform
 
     /// <summary>Changes the picture.</summary>
     /// <param name="image">The picture.</param>
-    /// <param name="random">Where random transforms draw from.</param>
+    /// <param name="random">The stream from which random transforms draw.</param>
     public abstract void Apply(ImageBuffer image, IRandomStream random);
 
-    /// <summary>A share from 0 to 1, or an error.</summary>
+    /// <summary>Checks that a share is from 0 to 1.</summary>
     private protected static double Share(double p, string transform) => p is >= 0 and <= 1
         ? p
         : throw new ArgumentOutOfRangeException(nameof(p), $"{transform}: expected a probability from 0 to 1, got {p}.");
 }
 
 /// <summary>Several transforms, one after the other.</summary>
-/// <param name="transforms">In their order.</param>
+/// <param name="transforms">The transforms in their order.</param>
 public sealed class Compose(params IReadOnlyList<Transform> transforms) : Transform
 {
     /// <summary>The transforms, in their order.</summary>
@@ -42,13 +43,15 @@ public sealed class Compose(params IReadOnlyList<Transform> transforms) : Transf
     public override string ToString() => $"Compose({string.Join(", ", Transforms)})";
 }
 
-/// <summary>Scales a picture: bilinear with antialias, bit for bit as Pillow and so torchvision do (<see cref="ImageResize"/>).</summary>
+/// <summary>
+/// Scales a picture: bilinear with antialias, bit for bit as Pillow and so torchvision do (<see cref="ImageResize"/>).
+/// </summary>
 public sealed class Resize : Transform
 {
     private readonly int _height;
     private readonly int? _width;
 
-    /// <summary>To this height and width, whatever the picture's.</summary>
+    /// <summary>Scales to this height and width, whatever the picture's size.</summary>
     public Resize(int height, int width)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
@@ -56,7 +59,7 @@ public sealed class Resize : Transform
         (_height, _width) = (height, width);
     }
 
-    /// <summary>So that the shorter side has this size; the longer one keeps its proportion, rounded down.</summary>
+    /// <summary>Scales the shorter side to this size. The longer side keeps its proportion, rounded down.</summary>
     public Resize(int size)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
@@ -104,7 +107,10 @@ public sealed class CenterCrop : Transform
         PixelMath.Crop(image, Middle(image.Height, _height), Middle(image.Width, _width), _height, _width);
     }
 
-    /// <summary>Halves are rounded to even, as Python's round; a margin is as large as torchvision's, which puts the smaller half first.</summary>
+    /// <summary>
+    /// Halves are rounded to even, as in Python's round. A margin is as large as torchvision's, which puts the smaller
+    /// half first.
+    /// </summary>
     private static int Middle(int size, int part) => part <= size ? (int)Math.Round((size - part) / 2.0) : -((part - size) / 2);
 
     /// <inheritdoc/>
@@ -156,7 +162,10 @@ public sealed class RandomCrop : Transform
     public override string ToString() => $"RandomCrop({_height}, {_width}, padding: {_padding})";
 }
 
-/// <summary>With probability p makes a picture gray but keeps its three channels: each (19595·R + 38470·G + 7471·B + 32768) >> 16, Pillow's ITU-R 601-2 luma.</summary>
+/// <summary>
+/// Makes a picture gray with probability p, but keeps its three channels: each (19595·R + 38470·G + 7471·B + 32768) >>
+/// 16, Pillow's ITU-R 601-2 luma.
+/// </summary>
 /// <param name="p">From 0 to 1.</param>
 public sealed class RandomGrayscale(double p = 0.1) : Transform
 {
@@ -177,7 +186,7 @@ public sealed class RandomGrayscale(double p = 0.1) : Transform
     public override string ToString() => $"RandomGrayscale({_p})";
 }
 
-/// <summary>With probability p swaps left and right.</summary>
+/// <summary>Swaps left and right with probability p.</summary>
 /// <param name="p">From 0 to 1.</param>
 public sealed class RandomHorizontalFlip(double p = 0.5) : Transform
 {
@@ -200,7 +209,7 @@ public sealed class RandomHorizontalFlip(double p = 0.5) : Transform
     public override string ToString() => $"RandomHorizontalFlip({_p})";
 }
 
-/// <summary>With probability p swaps top and bottom.</summary>
+/// <summary>Swaps top and bottom with probability p.</summary>
 /// <param name="p">From 0 to 1.</param>
 public sealed class RandomVerticalFlip(double p = 0.5) : Transform
 {
@@ -231,7 +240,9 @@ public sealed class RandomVerticalFlip(double p = 0.5) : Transform
     public override string ToString() => $"RandomVerticalFlip({_p})";
 }
 
-/// <summary>Bytes become floats from 0 to 1: x / 255 in single precision, torchvision's <c>ToTensor</c> bit for bit.</summary>
+/// <summary>
+/// Bytes become floats from 0 to 1: x / 255 in single precision, torchvision's <c>ToTensor</c> bit for bit.
+/// </summary>
 public sealed class ToTensor : Transform
 {
     /// <inheritdoc/>
@@ -246,15 +257,17 @@ public sealed class ToTensor : Transform
     public override string ToString() => "ToTensor";
 }
 
-/// <summary>Each channel becomes (x - mean) / std in single precision, torchvision's <c>Normalize</c> bit for bit.</summary>
+/// <summary>
+/// Each channel becomes (x - mean) / std in single precision, torchvision's <c>Normalize</c> bit for bit.
+/// </summary>
 public sealed class Normalize : Transform
 {
     private readonly float[] _mean;
     private readonly float[] _std;
 
-    /// <summary>With a mean and a standard deviation a channel, or one for all.</summary>
-    /// <param name="mean">Means.</param>
-    /// <param name="std">Standard deviations, above 0.</param>
+    /// <summary>Takes one mean and one standard deviation per channel, or one for all.</summary>
+    /// <param name="mean">The means.</param>
+    /// <param name="std">The standard deviations, above 0.</param>
     /// <exception cref="ArgumentException">The lengths differ, or a standard deviation is not above 0.</exception>
     public Normalize(ReadOnlySpan<float> mean, ReadOnlySpan<float> std)
     {

@@ -1,12 +1,12 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Writes a file as a whole or not at all: into a temporary file beside it, then renamed. Data may not use Serialization, and what it writes can be made again,
-/// so nothing is flushed to the disk.
+/// Writes a file as a whole or not at all: it writes a temporary file beside it, then renames it. Nothing is flushed to
+/// the disk, because what Data writes can be made again. Data may not use Serialization.
 /// </summary>
 internal static class WholeFile
 {
-    /// <summary>Writes <paramref name="path"/>; if <paramref name="write"/> throws, what was there before stays.</summary>
+    /// <summary>Writes <paramref name="path"/>. If <paramref name="write"/> throws, the old file stays.</summary>
     public static void Write(string path, Action<Stream> write)
     {
         string target = Path.GetFullPath(path);
@@ -24,7 +24,9 @@ internal static class WholeFile
         }
     }
 
-    /// <summary>Removes a file if it can be removed: for cleaning up while another error is on its way.</summary>
+    /// <summary>
+    /// Removes a file if possible. It never throws, because it cleans up while another error is thrown.
+    /// </summary>
     public static void Remove(string path)
     {
         try
@@ -33,7 +35,7 @@ internal static class WholeFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // The first error is the one to report.
+            // The first error is the one to report, so this one is ignored.
         }
     }
 }

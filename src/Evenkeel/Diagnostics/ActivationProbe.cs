@@ -3,7 +3,8 @@ using Evenkeel.Nn;
 namespace Evenkeel.Diagnostics;
 
 /// <summary>
-/// Records the statistics of the outputs of modules, in each forward pass, until it is disposed. Hooked modules are not fused with their neighbours, so the outputs are each layer's own.
+/// Records the statistics of the outputs of modules in each forward pass, until it is disposed. Modules with a hook are
+/// not fused with their neighbours, so each output is that of the layer itself.
 /// </summary>
 public sealed class ActivationProbe : IDisposable
 {
@@ -12,8 +13,10 @@ public sealed class ActivationProbe : IDisposable
 
     /// <summary>Hooks modules anywhere in a network.</summary>
     /// <param name="model">The network, or a single module.</param>
-    /// <param name="choose">Which modules, by dotted name and module; null for all without children (the layers).</param>
-    /// <param name="bins">Number of intervals of the histograms; 0 for none.</param>
+    /// <param name="choose">
+    /// Chooses modules by dotted name and module. Null takes all modules without children (the layers).
+    /// </param>
+    /// <param name="bins">Number of intervals of the histograms. 0 makes none.</param>
     public ActivationProbe(Module model, Func<string, Module, bool>? choose = null, int bins = 0)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -26,13 +29,13 @@ public sealed class ActivationProbe : IDisposable
         }
     }
 
-    /// <summary>One record a module and pass, in the order in which the modules ran.</summary>
+    /// <summary>One record per module and pass, in the order in which the modules ran.</summary>
     public IReadOnlyList<LayerStatistics> Records => _records;
 
     /// <summary>Forgets all records.</summary>
     public void Clear() => _records.Clear();
 
-    /// <summary>Removes the hooks; the records stay.</summary>
+    /// <summary>Removes the hooks. The records stay.</summary>
     public void Dispose()
     {
         foreach (IDisposable hook in _hooks) hook.Dispose();

@@ -3,10 +3,11 @@ using Evenkeel.Nn;
 namespace Evenkeel.Diagnostics;
 
 /// <summary>
-/// Records the statistics of dL/dy, y the output of a module, after each backward pass, until it is disposed.
+/// Records the statistics of dL/dy after each backward pass, until it is disposed. y is the output of a module.
 /// </summary>
 /// <remarks>
-/// The probe notes the outputs in the forward pass and reads their gradients once the tape's backward pass has run, before anything is taken back. Outputs that no gradient reaches leave no record.
+/// The probe notes the outputs in the forward pass. It reads their gradients after the tape's backward pass, before
+/// their memory is reused. Outputs that no gradient reaches leave no record.
 /// </remarks>
 public sealed class GradientProbe : IDisposable
 {
@@ -32,13 +33,13 @@ public sealed class GradientProbe : IDisposable
         }
     }
 
-    /// <summary>One record a module and pass, in the order in which the modules ran forward.</summary>
+    /// <summary>One record per module and pass, in the order in which the modules ran forward.</summary>
     public IReadOnlyList<LayerStatistics> Records => _records;
 
     /// <summary>Forgets all records.</summary>
     public void Clear() => _records.Clear();
 
-    /// <summary>Removes the hooks; the records stay.</summary>
+    /// <summary>Removes the hooks. The records stay.</summary>
     public void Dispose()
     {
         foreach (IDisposable hook in _hooks) hook.Dispose();
@@ -51,7 +52,7 @@ public sealed class GradientProbe : IDisposable
         if (output.Tape is not { } tape || !output.RequiresGradient) return;
         if (_pass != (tape, tape.Step))
         {
-            // The last pass may have ended without a backward one.
+            // The last forward pass may have had no backward pass.
             _pending.Clear();
             _pass = (tape, tape.Step);
             tape.AfterBackward(_collect);

@@ -8,15 +8,19 @@ namespace Evenkeel.Diagnostics;
 /// <param name="Name">Dotted name of the layer.</param>
 /// <param name="Type">Type of the layer.</param>
 /// <param name="Shape">Shape of the weight.</param>
-/// <param name="FanIn">Inputs of one output.</param>
-/// <param name="FanOut">Outputs of one input.</param>
-/// <param name="Distribution">What the scheme draws from: <c>U(±0.0625)</c>.</param>
+/// <param name="FanIn">Number of inputs of one output.</param>
+/// <param name="FanOut">Number of outputs of one input.</param>
+/// <param name="Distribution">The distribution from which the scheme draws: <c>U(±0.0625)</c>.</param>
 /// <param name="ExpectedVariance">Variance of that distribution.</param>
-/// <param name="MeasuredVariance">Variance of the values that are there, about their mean.</param>
-/// <param name="Through">What follows: the name of an activation, or <c>normalization</c>, or <c>nothing</c>.</param>
+/// <param name="MeasuredVariance">Variance of the actual values about their mean.</param>
+/// <param name="Through">
+/// What follows the weight: the name of an activation, or <c>normalization</c>, or <c>nothing</c>.
+/// </param>
 /// <param name="Gain">
-/// The expected factor of the signal's root mean square through this layer: √(fan_in·E[w²]·s), s = 1 without an activation and ½(1 + slope²) for ReLU and LeakyReLU; for tanh and
-/// sigmoid the factor of a small signal, s = 1 and 1/16. Null where a normalization layer sets the scale, or where the factor depends on it (GELU, softmax).
+/// The expected factor of the signal's root mean square through this layer: √(fan_in·E[w²]·s), with s = 1 without an
+/// activation and s = ½(1 + slope²) for ReLU and LeakyReLU. For tanh and sigmoid it is the factor of a small signal,
+/// with s = 1 and s = 1/16. Null if a normalization layer sets the scale, or if the factor depends on the scale (GELU,
+/// softmax).
 /// </param>
 public sealed record InitLayer(string Name, string Type, Shape Shape, int FanIn, int FanOut, string Distribution, double ExpectedVariance, double MeasuredVariance, string Through, double? Gain)
 {
@@ -24,7 +28,10 @@ public sealed record InitLayer(string Name, string Type, Shape Shape, int FanIn,
     public override string ToString() => InvariantText.Of(nameof(InitLayer), PrintMembers);
 }
 
-/// <summary>What the start values of a network are, and what they do to a signal: one row a weight. <see cref="ToString"/> is a table.</summary>
+/// <summary>
+/// What the start values of a network are, and how they change a signal: one row per weight. <see cref="ToString"/> is
+/// a table.
+/// </summary>
 public sealed class InitReport
 {
     internal InitReport(IReadOnlyList<InitLayer> layers) => Layers = layers;
@@ -53,8 +60,11 @@ public static class InitReporting
 {
     /// <summary>Reports on the start values of every weight in a network.</summary>
     /// <param name="model">A network that has not been trained yet.</param>
-    /// <param name="init">The scheme they were drawn by; null for the layers' own default.</param>
-    /// <param name="through">What follows each weight, for networks whose activations are not registered as modules (or not next to their weights); null: the module that follows in the order of registration.</param>
+    /// <param name="init">The scheme that drew them. Null means the layers' own default.</param>
+    /// <param name="through">
+    /// What follows each weight, for networks whose activations are not registered as modules (or not next to their
+    /// weights). Null takes the module that follows in the order of registration.
+    /// </param>
     public static InitReport InitReport(this Module model, Init? init = null, Nonlinearity? through = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -79,7 +89,7 @@ public static class InitReporting
         return new InitReport(layers);
     }
 
-    /// <summary>What stands between a weight and the next one: a normalization layer, an activation, or nothing.</summary>
+    /// <summary>What is between a weight and the next one: a normalization layer, an activation, or nothing.</summary>
     private static (string Name, double? Factor) Next(Module[] leaves, int weight)
     {
         for (int i = weight + 1; weight >= 0 && i < leaves.Length && !Inspection.HasWeight(leaves[i]); i++)

@@ -3,18 +3,22 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Diagnostics;
 
-/// <summary>Looks through a network before it is trained.</summary>
+/// <summary>Inspects a network before it is trained.</summary>
 public static class Inspection
 {
     /// <summary>
-    /// One forward and one backward pass: how large activations and gradients are in each layer, where they leave float32's range or will in a deeper network of this kind, and what to do about it.
+    /// Runs one forward and one backward pass. The report says how large activations and gradients are in each layer,
+    /// where they leave float32's range here or in a deeper network of this kind, and what to do about it.
     /// </summary>
     /// <remarks>
-    /// The pass runs in Train. The gradient that enters at the output is random, N(0, 1) for each value: with the sum of the outputs as a loss, the gradient through a normalization layer would be 0.
-    /// Weights, their gradients and running statistics stay as they are. Not for a network that another thread is training.
+    /// The pass runs in Train. The gradient that enters at the output is random, N(0, 1) for each value: with the sum
+    /// of the outputs as a loss, the gradient through a normalization layer would be 0. Weights, their gradients and
+    /// running statistics stay as they are. Do not call it while another thread trains the network.
     /// </remarks>
     /// <param name="model">The network.</param>
-    /// <param name="inputs">A batch of inputs like those of the training; with batch norm, two samples or more.</param>
+    /// <param name="inputs">
+    /// A batch of inputs like those of the training. With batch norm, it needs two samples or more.
+    /// </param>
     /// <param name="seed">Seed of the gradient at the output and of dropout.</param>
     public static InspectionReport Inspect(this Module model, Tensor inputs, ulong seed = 0)
     {
@@ -57,7 +61,7 @@ public static class Inspection
         }
     }
 
-    /// <summary>Whether a module multiplies by a weight of its own: the steps by which depth is counted.</summary>
+    /// <summary>Whether a module multiplies by a weight of its own. Depth counts such modules.</summary>
     internal static bool HasWeight(Module module)
     {
         foreach ((_, Parameter parameter) in module.OwnParameters)
@@ -68,10 +72,13 @@ public static class Inspection
         return false;
     }
 
-    /// <summary>Whether the scale of a module's output is its own, whatever that of its input.</summary>
+    /// <summary>Whether the scale of a module's output does not depend on that of its input.</summary>
     internal static bool SetsScale(Module module) => module is INormalization and not LocalResponseNorm;
 
-    /// <summary>The share of channels that are 0 in every sample. Channels are dimension 1 of images and the last one of sequences; the larger share counts.</summary>
+    /// <summary>
+    /// The share of channels that are 0 in every sample. Channels are dimension 1 of images and the last dimension of
+    /// sequences. The larger share counts.
+    /// </summary>
     private static double? DeadShare(Tensor y)
     {
         if (y.Shape.Rank < 2 || y.Count == 0) return null;

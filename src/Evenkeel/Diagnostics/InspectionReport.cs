@@ -8,10 +8,13 @@ namespace Evenkeel.Diagnostics;
 /// <param name="Name">Dotted name.</param>
 /// <param name="Type">Type of the module.</param>
 /// <param name="Shape">Shape of the output.</param>
-/// <param name="HasWeight">Whether it multiplies by a weight; such layers are counted, from 0, as the depth.</param>
+/// <param name="HasWeight">Whether it multiplies by a weight. The depth counts such layers, from 0.</param>
 /// <param name="Activation">The output.</param>
-/// <param name="Gradient">The gradient of the output; null where none arrives.</param>
-/// <param name="DeadShare">Of a ReLU: the share of channels (dimension 1, or the last one if that is more) that are 0 in every sample; null for other layers.</param>
+/// <param name="Gradient">The gradient of the output; null if none arrives.</param>
+/// <param name="DeadShare">
+/// For a ReLU: the share of channels (dimension 1, or the last one if its share is larger) that are 0 in every sample.
+/// Null for other layers.
+/// </param>
 public sealed record InspectedLayer(string Name, string Type, Shape Shape, bool HasWeight, TensorStatistics Activation, TensorStatistics? Gradient, double? DeadShare)
 {
     /// <inheritdoc/>
@@ -20,33 +23,45 @@ public sealed record InspectedLayer(string Name, string Type, Shape Shape, bool 
     /// <summary>Whether the scale of its output does not depend on that of its input.</summary>
     internal bool SetsScale { get; init; }
 
-    /// <summary>Whether it takes means or maxima of neighbours, which thins the gradient and is no loss of depth.</summary>
+    /// <summary>
+    /// Whether it takes means or maxima of neighbours. This makes the gradient smaller, but is not an effect of depth.
+    /// </summary>
     internal bool Pools { get; init; }
 
-    /// <summary>The square root of the sum of squares of the gradient: what a layer with Kaiming's start values hands on, whatever its sizes.</summary>
+    /// <summary>
+    /// The square root of the sum of squares of the gradient. A layer with Kaiming's start values keeps it, whatever
+    /// its sizes.
+    /// </summary>
     internal double GradientNorm => Gradient is { } g ? Math.Sqrt(((g.Count > 1 ? g.Std * g.Std * (g.Count - 1) / g.Count : 0) + (g.Mean * g.Mean)) * g.Count) : double.NaN;
 }
 
-/// <summary>Where float32 ends.</summary>
-/// <param name="Overflows">True where values grow past float32's largest number; false where all of them fall below its smallest normal one, 1.2e-38, and fade.</param>
-/// <param name="Layer">The depth, counted in layers with weights from 0; of gradients, counted from the output back.</param>
-/// <param name="Name">The layer, where it happened in this network; null for a forecast.</param>
+/// <summary>The place where values leave float32's range.</summary>
+/// <param name="Overflows">
+/// True if values grow past float32's largest number; false if all of them fall below its smallest normal number,
+/// 1.2e-38.
+/// </param>
+/// <param name="Layer">
+/// The depth, counted in layers with weights from 0. For gradients, it is counted from the output back.
+/// </param>
+/// <param name="Name">The layer, if it happened in this network; null for a forecast.</param>
 public sealed record RangeEnd(bool Overflows, int Layer, string? Name)
 {
-    /// <summary>True where it happened in this network, false for a deeper one of this kind.</summary>
+    /// <summary>True if it happened in this network; false if it is a forecast for a deeper one of this kind.</summary>
     public bool Happened => Name is not null;
 }
 
-/// <summary>What <see cref="Inspection.Inspect"/> has seen; <see cref="ToString"/> is a table.</summary>
+/// <summary>What <see cref="Inspection.Inspect"/> has measured. <see cref="ToString"/> is a table.</summary>
 public sealed class InspectionReport
 {
-    /// <summary>Within this factor a layer, up or down, scale counts as kept.</summary>
+    /// <summary>The scale counts as kept if it changes per layer by at most this factor, up or down.</summary>
     private const double Steady = 1.1;
 
-    /// <summary>Less than this from the first layer to the last is the ordinary difference between layers, not a drift.</summary>
+    /// <summary>
+    /// A smaller change from the first layer to the last is an ordinary difference between layers, not a drift.
+    /// </summary>
     private const double Drift = 10;
 
-    /// <summary>A forecast further away than this many layers says nothing.</summary>
+    /// <summary>A forecast for more layers than this says nothing.</summary>
     private const double Horizon = 10_000;
 
     private const double SmallestNormal = 1.1754943508222875e-38;
@@ -61,7 +76,8 @@ public sealed class InspectionReport
         var forward = new List<Stage>();
         for (int i = 0; i < layers.Count; i++)
         {
-            // A stage begins at a layer with a weight and ends before the next one: its scale is what goes into that.
+            // A stage begins at a layer with a weight and ends before the next one. Its scale is that of the input of
+            // the next one.
             TensorStatistics values = layers[i].Activation;
             if (layers[i].HasWeight) forward.Add(new Stage(layers[i].Name, values));
             else if (forward.Count > 0) forward[^1] = forward[^1].With(values);
@@ -70,16 +86,18 @@ public sealed class InspectionReport
         List<Stage> backward = Backward(layers, withPooling: true);
         _isNormalized = IsNormalized(layers);
 
-        // A last weight that nothing follows (the scores of a classifier) ends the chain: its output has not been through what the others have.
+        // A last weight that nothing follows (the scores of a classifier) ends the chain, because its output has not
+        // passed through an activation like the others.
         List<Stage> chain = forward is [.., { IsAlone: false }, { IsAlone: true }] ? forward[..^1] : forward;
         ActivationFactor = Factor(chain);
-        // A fall that pooling explains is no fall; a norm after it may give the gradient back, so it is no growth either.
+        // A decrease that pooling explains does not count. A norm after the pooling may restore the gradient, so an
+        // increase does not count either.
         double gradient = Factor(backward);
         GradientFactor = gradient >= 1 ? gradient : Math.Min(1, Factor(Backward(layers, withPooling: false)));
         bool activationsDrift = !_isNormalized && Drifts(ActivationFactor, chain.Count), gradientsDrift = Drifts(GradientFactor, backward.Count);
         ActivationEnd = End(forward, ActivationFactor, activationsDrift);
 
-        // Sigmoids and tanhs are bounded: no depth makes their outputs overflow.
+        // Sigmoids and tanhs are bounded, so no depth makes their outputs overflow.
         if (ActivationEnd is { Happened: false, Overflows: true } && layers.Any(static layer => layer.Activation.SaturatedShare is not null)) ActivationEnd = null;
         bool finite = !layers.Any(static layer => layer.Activation.NonFinite > 0);
         GradientEnd = finite ? End(backward, GradientFactor, gradientsDrift) : null;
@@ -89,27 +107,31 @@ public sealed class InspectionReport
     /// <summary>All layers in the order of the forward pass.</summary>
     public IReadOnlyList<InspectedLayer> Layers { get; }
 
-    /// <summary>The factor by which the standard deviation changes from one layer with a weight to the next: the geometric mean over all of them, but for a last one that no other layer follows while one follows the others; NaN below two.</summary>
+    /// <summary>
+    /// The factor by which the standard deviation changes from one layer with a weight to the next: the geometric mean
+    /// over all of them. The last weight does not count if no other layer follows it but one follows the others. NaN if
+    /// there are fewer than two.
+    /// </summary>
     public double ActivationFactor { get; }
 
     /// <summary>
-    /// The factor by which the gradient's norm, √Σg², changes from what goes into the last layer with a weight to what goes
-    /// into the first but one: the geometric mean. Pooling thins a gradient; as far as that explains a fall, it is 1. NaN
-    /// below two such layers.
+    /// The factor by which the gradient's norm, √Σg², changes from what goes into the last layer with a weight to what
+    /// goes into the second one: the geometric mean. Pooling makes a gradient smaller; if that explains a decrease, the
+    /// factor is 1. NaN if there are fewer than two such layers.
     /// </summary>
     public double GradientFactor { get; }
 
     /// <summary>
-    /// Where activations leave float32's range: the exact layer where it happens here, else a forecast from
-    /// <see cref="ActivationFactor"/>; null if scale is kept, if a normalization layer sets it after each weight, or if it
-    /// changes by less than ten times in all.
+    /// Where activations leave float32's range: the exact layer if it happens in this network, otherwise a forecast
+    /// from <see cref="ActivationFactor"/>. Null if the scale is kept, if a normalization layer sets it after each
+    /// weight, or if it changes by less than ten times in all.
     /// </summary>
     public RangeEnd? ActivationEnd { get; }
 
-    /// <summary>The same of the gradients, counted from the output back.</summary>
+    /// <summary>The same for the gradients, counted from the output back.</summary>
     public RangeEnd? GradientEnd { get; }
 
-    /// <summary>What to do, one sentence each; empty where nothing is wrong.</summary>
+    /// <summary>What to do, one sentence each; empty if nothing is wrong.</summary>
     public IReadOnlyList<string> Advice { get; }
 
     /// <summary>A table, the forecast, and the advice.</summary>
@@ -144,11 +166,17 @@ public sealed class InspectionReport
         return last < 1 || !(stages[0].Std > 0) ? double.NaN : VectorMath.Exp((VectorMath.Log(stages[last].Std) - VectorMath.Log(stages[0].Std)) / last);
     }
 
-    /// <summary>Whether a factor per layer is a trend: beyond what counts as kept, and not the difference of a few layers.</summary>
+    /// <summary>
+    /// Whether a factor per layer is a trend: it is larger than what counts as kept, and more than the difference of a
+    /// few layers.
+    /// </summary>
     private static bool Drifts(double factor, int stages) =>
         (factor > Steady || factor < 1 / Steady) && Math.Abs(VectorMath.Log(factor)) * (stages - 1) > VectorMath.Log(Drift);
 
-    /// <summary>The gradients of what each stage hands on, from the output back, as they are or as they would be without pooling.</summary>
+    /// <summary>
+    /// The gradients of the outputs of each stage, from the output back, as they are or as they would be without
+    /// pooling.
+    /// </summary>
     private static List<Stage> Backward(IReadOnlyList<InspectedLayer> layers, bool withPooling)
     {
         var backward = new List<Stage>();
@@ -216,10 +244,10 @@ public sealed class InspectionReport
             advice.Add($"Gradients fall to {TextGrid.Number(GradientFactor)} of themselves per layer on their way back: the first layers will hardly learn; {(_isNormalized ? "a normalization layer follows each weight, so look for gammas near 0 and for saturated activations" : remedy)}.");
         else if (finite && gradientsDrift && !(activationsDrift && ActivationFactor > 1))
             advice.Add($"Gradients grow {TextGrid.Number(GradientFactor)} times per layer on their way back: use a smaller learning rate, clip them, or use fewer layers.");
-        // A sigmoid at the end that is sure of its answers is what a training is for.
+        // A saturated sigmoid at the end is not a fault: it is sure of its answers, which is the aim of a training.
         if (Worst(layer => layer.Type == nameof(Nn.Sigmoid) && ReferenceEquals(layer, Layers[^1]) ? null : layer.Activation.SaturatedShare) is { } flat && flat.Activation.SaturatedShare > 0.5)
             advice.Add($"{TextGrid.Share(flat.Activation.SaturatedShare)} of the outputs of {flat.Name} ({flat.Type}) are saturated, where hardly a gradient passes: {(_isNormalized ? "look at gamma and beta of the normalization layer before it" : "use smaller start values (Init.XavierNormal) or a normalization layer before it")}.");
-        // Many zeros are no fault of a ReLU whose channels each answer to some samples.
+        // Many zeros are not a fault if every channel of the ReLU is positive for some samples.
         if (Worst(static layer => layer.DeadShare > 0.5 ? layer.Activation.ZeroShare : null) is { } dead && dead.Activation.ZeroShare > 0.9)
             advice.Add($"{TextGrid.Share(dead.Activation.ZeroShare)} of the outputs of {dead.Name} ({dead.Type}) are 0, and {TextGrid.Share(dead.DeadShare)} of its channels are 0 in every sample: check the biases before it{(_isNormalized ? " (beta of a normalization layer)" : ", or normalize its inputs")}.");
         return advice;
@@ -227,7 +255,10 @@ public sealed class InspectionReport
         InspectedLayer? Worst(Func<InspectedLayer, double?> share) => Layers.Where(layer => share(layer) is not null).MaxBy(layer => share(layer));
     }
 
-    /// <summary>A weight and what follows it up to the next: largest magnitude of all outputs, std of the last one, whether the weight's is the only one.</summary>
+    /// <summary>
+    /// A weight and the layers up to the next weight: the largest magnitude of all their outputs, the std of the last
+    /// output, and whether the weight is alone.
+    /// </summary>
     private readonly record struct Stage(string Name, double Std, double Peak, bool IsAlone)
     {
         public Stage(string name, TensorStatistics values) : this(name, values.Std, PeakOf(values), true)

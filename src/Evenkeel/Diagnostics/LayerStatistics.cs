@@ -1,6 +1,6 @@
 namespace Evenkeel.Diagnostics;
 
-/// <summary>What a probe saw of one module in one pass.</summary>
+/// <summary>What a probe recorded of one module in one pass.</summary>
 /// <param name="Name">The module's dotted name in the network; empty for the network itself.</param>
 /// <param name="Type">The module's type.</param>
 /// <param name="Shape">The shape of its output (and of the output's gradient).</param>

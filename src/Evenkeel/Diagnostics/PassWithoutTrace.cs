@@ -2,14 +2,17 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Diagnostics;
 
-/// <summary>Lets a network run in Train for a look at it, and puts back what the pass does outside its tape: running statistics, their counts, and which parameters want gradients.</summary>
+/// <summary>
+/// Lets a network run in Train for an inspection, and restores what the pass changes outside its tape: running
+/// statistics, their counts, and which parameters want gradients.
+/// </summary>
 internal sealed class PassWithoutTrace : IDisposable
 {
     private readonly List<(RunningStatistics Running, long Skipped)> _statistics = [];
     private readonly List<Parameter> _frozen = [];
     private readonly Tape _tape;
 
-    /// <summary>Remembers the network's state; until disposal no parameter gets a gradient.</summary>
+    /// <summary>Saves the network's state. No parameter gets a gradient until disposal.</summary>
     public PassWithoutTrace(Module model, Tape tape)
     {
         _tape = tape;
@@ -31,7 +34,7 @@ internal sealed class PassWithoutTrace : IDisposable
         _tape.Reject();
         _tape.Reset();
         foreach (Parameter parameter in _frozen) parameter.RequiresGradient = true;
-        // A batch that is only looked at does not count.
+        // A batch of an inspection does not count.
         foreach ((RunningStatistics running, long skipped) in _statistics) running.SkippedBatches = skipped;
     }
 }

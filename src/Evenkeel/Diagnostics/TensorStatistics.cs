@@ -3,40 +3,46 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Diagnostics;
 
-/// <summary>Equal intervals between the smallest and the largest finite value, and how many values fall into each.</summary>
+/// <summary>
+/// Equal intervals between the smallest and the largest finite value, and how many values fall into each.
+/// </summary>
 /// <param name="Low">The smallest finite value: the lower end of the first interval.</param>
 /// <param name="High">The largest finite value: the upper end of the last interval.</param>
-/// <param name="Counts">Finite values in each interval.</param>
+/// <param name="Counts">Number of finite values in each interval.</param>
 public sealed record Histogram(double Low, double High, IReadOnlyList<long> Counts)
 {
     /// <inheritdoc/>
     public override string ToString() => InvariantText.Of(nameof(Histogram), PrintMembers);
 }
 
-/// <summary>What the values of a tensor look like. Sums are made in double, in the order of the elements.</summary>
+/// <summary>What the values of a tensor look like. Sums are taken in double, in the order of the elements.</summary>
 /// <param name="Count">Number of values.</param>
-/// <param name="Mean">Σx/n over all values, as <c>x.mean()</c>; NaN where one is.</param>
-/// <param name="Std">√(Σ(x - mean)²/(n - 1)) over all values, as <c>x.std()</c>; NaN below two values, and where a value is not finite.</param>
-/// <param name="Min">The smallest value that is not NaN; NaN where there is none.</param>
-/// <param name="Max">The largest value that is not NaN; NaN where there is none.</param>
-/// <param name="ZeroShare">Share of values that are exactly 0: what ReLU has cut off.</param>
+/// <param name="Mean">Σx/n over all values, as <c>x.mean()</c>; NaN if a value is NaN.</param>
+/// <param name="Std">
+/// √(Σ(x - mean)²/(n - 1)) over all values, as <c>x.std()</c>; NaN if there are fewer than two values, or if a value is
+/// not finite.
+/// </param>
+/// <param name="Min">The smallest value that is not NaN; NaN if there is none.</param>
+/// <param name="Max">The largest value that is not NaN; NaN if there is none.</param>
+/// <param name="ZeroShare">Share of values that are exactly 0, for example those that a ReLU cut off.</param>
 /// <param name="SaturatedShare">
-/// Share of values where the function that made them is flat: its slope is below 5 % of its largest. For a sigmoid's output y that is 4·y·(1 - y) &lt; 0.05 (beyond
-/// 0.0127 and 0.9873), for tanh's 1 - y² &lt; 0.05 (beyond ±0.9747). Null for other functions.
+/// Share of values at which the function that made them is flat: its slope is below 5 % of its largest slope. For a
+/// sigmoid's output y that is 4·y·(1 - y) &lt; 0.05 (beyond 0.0127 and 0.9873), for tanh's 1 - y² &lt; 0.05 (beyond
+/// ±0.9747). Null for other functions.
 /// </param>
 /// <param name="NaNs">Number of NaNs.</param>
 /// <param name="Infinities">Number of infinities of both signs.</param>
-/// <param name="Histogram">The distribution; null where no intervals were asked for, or no value is finite.</param>
+/// <param name="Histogram">The distribution; null if no intervals were asked for, or if no value is finite.</param>
 public sealed record TensorStatistics(
     long Count, double Mean, double Std, double Min, double Max, double ZeroShare, double? SaturatedShare, long NaNs, long Infinities, Histogram? Histogram)
 {
-    /// <summary>A function whose slope is below this share of its largest counts as saturated.</summary>
+    /// <summary>A function counts as saturated if its slope is below this share of its largest slope.</summary>
     public const double FlatSlope = 0.05;
 
     /// <summary>Number of values that are NaN or infinite.</summary>
     public long NonFinite => NaNs + Infinities;
 
-    /// <summary>The largest magnitude; NaN where all values are.</summary>
+    /// <summary>The largest magnitude; NaN if all values are NaN.</summary>
     public double Peak => Math.Max(Math.Abs(Min), Math.Abs(Max));
 
     /// <inheritdoc/>
@@ -44,8 +50,10 @@ public sealed record TensorStatistics(
 
     /// <summary>Looks at all values of a tensor.</summary>
     /// <param name="tensor">Floating-point values.</param>
-    /// <param name="madeBy">The module whose output they are; decides the rule of <see cref="SaturatedShare"/>.</param>
-    /// <param name="bins">Number of intervals of the histogram; 0 for none.</param>
+    /// <param name="madeBy">
+    /// The module whose output they are. It decides the rule of <see cref="SaturatedShare"/>.
+    /// </param>
+    /// <param name="bins">Number of intervals of the histogram. 0 makes none.</param>
     /// <exception cref="ArgumentException">The tensor holds integers.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="bins"/> is negative.</exception>
     public static TensorStatistics Of(Tensor tensor, Module? madeBy = null, int bins = 0)
@@ -88,7 +96,8 @@ public sealed record TensorStatistics(
         }
 
         long count = values.Length;
-        // In units of a power of two: the squares of doubles would leave their range, and the result is the same.
+        // Computed in units of a power of two, because the squares of doubles may leave their range. The result is the
+        // same.
         int exponent = Kernels.ValueRange.Exponent(Math.Max(-finiteLow, finiteHigh));
         double mean = sum / count, squares = 0;
         if (!double.IsFinite(mean) && nans + infinities == 0)

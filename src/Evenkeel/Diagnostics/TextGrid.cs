@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Evenkeel.Diagnostics;
 
-/// <summary>Rows of text under headings, the first columns to the left, the others to the right.</summary>
+/// <summary>Rows of text under headings. The first columns are aligned to the left, the others to the right.</summary>
 internal sealed class TextGrid(int leftColumns, params string[] headings)
 {
     private readonly List<string[]> _rows = [headings];
@@ -24,6 +24,6 @@ internal sealed class TextGrid(int leftColumns, params string[] headings)
     /// <summary>Four significant digits.</summary>
     public static string Number(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
-    /// <summary>Per cent with one decimal; a dash for nothing.</summary>
+    /// <summary>Per cent with one decimal; a dash for null.</summary>
     public static string Share(double? value) => value is { } share ? (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + "%" : "-";
 }

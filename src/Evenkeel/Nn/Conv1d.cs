@@ -8,18 +8,29 @@ namespace Evenkeel.Nn;
 /// </summary>
 public sealed class Conv1d : Module, IFusesReLU
 {
-    /// <summary>Creates the layer with PyTorch's arguments and default start values, U(±1/√fan_in) with fan_in = in/groups·k for the weight, then the bias.</summary>
+    /// <summary>
+    /// Creates the layer with PyTorch's arguments and default start values, U(±1/√fan_in) with fan_in = in/groups·k for
+    /// the weight, then the bias.
+    /// </summary>
     /// <param name="inChannels">Channels of the input.</param>
     /// <param name="outChannels">Channels of the output.</param>
     /// <param name="kernelSize">Size of the window.</param>
     /// <param name="stride">Step of the window.</param>
     /// <param name="padding">Zeros at both ends, or <see cref="Padding.Same"/>.</param>
     /// <param name="dilation">Distance of the window's points.</param>
-    /// <param name="groups">Number of groups the channels fall into; as many as channels for a depthwise convolution.</param>
-    /// <param name="bias">False where a normalization layer follows: it would take the bias out again.</param>
-    /// <param name="random">Where the start values are drawn from. Null: from a stream of the layer's own, by the order in which layers are made in the process.</param>
+    /// <param name="groups">
+    /// Number of groups of channels. A depthwise convolution has as many groups as channels.
+    /// </param>
+    /// <param name="bias">False if a normalization layer follows: it removes the bias again.</param>
+    /// <param name="random">
+    /// The stream of the start values. Null: a stream of the layer's own, which depends on the order in which layers
+    /// are made in the process.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or the padding negative.</exception>
-    /// <exception cref="ArgumentException">The groups do not divide the channels, <see cref="Padding.Same"/> meets a stride, or the padding is not one number.</exception>
+    /// <exception cref="ArgumentException">
+    /// The groups do not divide the channels, <see cref="Padding.Same"/> meets a stride, or the padding is not one
+    /// number.
+    /// </exception>
     public Conv1d(int inChannels, int outChannels, int kernelSize, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1, bool bias = true, IRandomStream? random = null)
     {
         if (kernelSize < 1)
@@ -62,7 +73,7 @@ public sealed class Conv1d : Module, IFusesReLU
     /// <summary>Distance of the window's points.</summary>
     public int Dilation { get; }
 
-    /// <summary>Number of groups the channels fall into.</summary>
+    /// <summary>Number of groups of channels.</summary>
     public int Groups { get; }
 
     /// <summary>W, shape (out, in/groups, k).</summary>
@@ -71,11 +82,17 @@ public sealed class Conv1d : Module, IFusesReLU
     /// <summary>b, shape (out); null without a bias.</summary>
     public Parameter? Bias { get; }
 
-    /// <summary>Whether the layer computes with the standardized weight; null, as it is at first, for the raw one.</summary>
+    /// <summary>
+    /// The standardization of the weight that the layer computes with. Null, the default, uses the raw weight.
+    /// </summary>
     /// <exception cref="ArgumentException">A filter has a single weight.</exception>
     public WeightStandardization? WeightStandardization { get; set => field = Nn.WeightStandardization.Checked("Conv1d", value, Weight.Shape); }
 
-    /// <summary>Writes the standardized weight into <see cref="Weight"/> and ends the standardization: the same outputs, bit for bit, without the work; from now on the layer trains as a plain one. Where there is none, nothing happens.</summary>
+    /// <summary>
+    /// Writes the standardized weight into <see cref="Weight"/> and ends the standardization. The outputs stay the
+    /// same, bit for bit, without the work. From now on the layer trains like a plain one. Without a standardization it
+    /// does nothing.
+    /// </summary>
     public void BakeWeightStandardization()
     {
         Nn.WeightStandardization.Bake(WeightStandardization, Weight);

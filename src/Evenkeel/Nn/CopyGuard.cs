@@ -9,7 +9,9 @@ namespace Evenkeel.Nn;
 /// </summary>
 internal static class CopyGuard
 {
-    /// <summary>No field of the copy holds an object of the original that leads to modules of the original.</summary>
+    /// <summary>
+    /// Checks that no field of the copy holds an object of the original that leads to modules of the original.
+    /// </summary>
     /// <exception cref="InvalidOperationException">A field does; the text names it.</exception>
     public static void Refuse(Module module, Module copy)
     {
@@ -49,7 +51,7 @@ internal static class CopyGuard
             if (!seen.Add(type) || type.IsPrimitive || type.IsEnum || type.IsAssignableTo(typeof(Delegate))) continue;
             if (type.HasElementType) open.Push(type.GetElementType()!);
             foreach (Type argument in type.GetGenericArguments()) open.Push(argument);
-            // The framework's own types hold something of a network only as their type arguments say.
+            // The framework's own types hold parts of a network only if their type arguments say so.
             for (Type? t = type; t is not null && t.Assembly != typeof(object).Assembly; t = t.BaseType)
             {
                 foreach (FieldInfo field in ModuleCopier.DeclaredBy(t)) open.Push(field.FieldType);

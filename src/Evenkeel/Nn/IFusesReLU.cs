@@ -1,7 +1,8 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// A module that can apply a following ReLU in its own pass over memory (normalization layers, and convolutions where no gradient is wanted). <see cref="Sequential"/> uses it where it sees the pair.
+/// A module that can apply a following ReLU in its own pass over memory (normalization layers, and convolutions if no
+/// gradient is wanted). <see cref="Sequential"/> uses it if the two stand next to each other.
 /// </summary>
 internal interface IFusesReLU
 {

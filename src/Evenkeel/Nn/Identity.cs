@@ -1,6 +1,8 @@
 namespace Evenkeel.Nn;
 
-/// <summary>Passes its input on, of two the first: what stands in the place of a layer that was removed.</summary>
+/// <summary>
+/// Returns its input; with two inputs, the first one. It stands in the place of a layer that was removed.
+/// </summary>
 public sealed class Identity : Module
 {
     /// <inheritdoc/>

@@ -31,11 +31,13 @@ public enum Nonlinearity
 /// <see cref="Tensor.Ones"/> and <see cref="Tensor.Zeros"/>.
 /// </summary>
 /// <remarks>
-/// Symbols: a weight has shape (out, in, k...); fan_in = in·Πk, fan_out = out·Πk; U(±b) is uniform in [-b, b), N(0, s²) normal. Numbers are drawn
-/// row by row; Philox and NumPy's stream draw them in double and round, so that a model has the same start values in both element types. With a
-/// <see cref="TorchGenerator"/> they are those that PyTorch draws from the same seed in the same order: uniform ones to the last bit, normal ones as that class says. As in PyTorch, a variance of 1/fan_in keeps the scale of a linear
-/// layer's output; ReLU halves it, hence the gain √2. PyTorch's default, U(±1/√fan_in), has the variance 1/(3·fan_in): through ReLU layers the scale falls by √(1/6) = 0.408 a layer.
-/// Sources: Glorot and Bengio 2010; He et al. 2015; torch.nn.init.
+/// Symbols: a weight has shape (out, in, k...); fan_in = in·Πk, fan_out = out·Πk; U(±b) is uniform in [-b, b), N(0, s²)
+/// normal. Numbers are drawn row by row; Philox and NumPy's stream draw them in double and round, so that a model has
+/// the same start values in both element types. With a <see cref="TorchGenerator"/> they are those that PyTorch draws
+/// from the same seed in the same order: uniform ones to the last bit, normal ones as that class says. As in PyTorch, a
+/// variance of 1/fan_in keeps the scale of a linear layer's output; ReLU halves it, hence the gain √2. PyTorch's
+/// default, U(±1/√fan_in), has the variance 1/(3·fan_in): through ReLU layers the scale falls by √(1/6) = 0.408 per
+/// layer. Sources: Glorot and Bengio 2010; He et al. 2015; torch.nn.init.
 /// </remarks>
 public sealed class Init
 {
@@ -51,7 +53,10 @@ public sealed class Init
         KaimingNormal,
     }
 
-    /// <summary>PyTorch draws its default by kaiming_uniform with a = √5: the gain of LeakyReLU with that slope, √(1/3) but for rounding.</summary>
+    /// <summary>
+    /// PyTorch draws its default by kaiming_uniform with a = √5: the gain of LeakyReLU with that slope, √(1/3) but for
+    /// rounding.
+    /// </summary>
     private static readonly double s_defaultGain = Gain(Nonlinearity.LeakyReLU, Math.Sqrt(5));
 
     private readonly Kind _kind;
@@ -92,7 +97,7 @@ public sealed class Init
         ? new(Kind.Uniform, low, high)
         : throw new ArgumentOutOfRangeException(nameof(high), $"Init.Uniform: expected finite bounds, low <= high, got [{low}, {high}).");
 
-    /// <summary>The gain of a nonlinearity, as <c>torch.nn.init.calculate_gain</c> gives it.</summary>
+    /// <summary>The gain of a nonlinearity, equal to <c>torch.nn.init.calculate_gain</c>.</summary>
     /// <param name="nonlinearity">The function after the layer.</param>
     /// <param name="negativeSlope">The slope of LeakyReLU for x &lt; 0.</param>
     public static double Gain(Nonlinearity nonlinearity, double negativeSlope = 0.01) => nonlinearity switch
@@ -114,7 +119,10 @@ public sealed class Init
         ? new(_kind, _a, _b, gain, _fanOut)
         : throw new InvalidOperationException($"{this}: expected Xavier's or Kaiming's values for a gain. Put the scale into its own argument.");
 
-    /// <summary>Kaiming's values with fan_out for fan_in: keeps the scale of the gradients instead of that of the activations.</summary>
+    /// <summary>
+    /// Kaiming's values with fan_out instead of fan_in: they keep the scale of the gradients instead of that of the
+    /// activations.
+    /// </summary>
     /// <exception cref="InvalidOperationException">These are not Kaiming's values.</exception>
     public Init WithFanOut() => _kind >= Kind.KaimingUniform
         ? new(_kind, _a, _b, _gain, fanOut: true)
@@ -133,7 +141,7 @@ public sealed class Init
 
     /// <summary>Draws all elements of a tensor, in row-major order.</summary>
     /// <param name="tensor">A floating-point tensor; for Default, Xavier and Kaiming of shape (out, in, ...).</param>
-    /// <param name="random">Where the numbers come from; constants take none.</param>
+    /// <param name="random">The stream of the numbers. Constants draw none.</param>
     /// <exception cref="ArgumentException">The tensor is a vector where fans are needed, or holds integers.</exception>
     public void Fill(Tensor tensor, IRandomStream random)
     {
@@ -154,7 +162,8 @@ public sealed class Init
     }
 
     /// <summary>
-    /// The standard deviation of the drawn numbers for a weight of that shape, in PyTorch's order of operations, so that the last bit is PyTorch's too.
+    /// The standard deviation of the drawn numbers for a weight of that shape, in PyTorch's order of operations, so
+    /// that the last bit is PyTorch's too.
     /// </summary>
     internal double Std(Shape weight) => _kind switch
     {
@@ -177,7 +186,9 @@ public sealed class Init
         _ => 0,
     };
 
-    /// <summary>What a weight of that shape is drawn from, with numbers: <c>U(±0.0625)</c>, <c>N(0, 0.0884²)</c>.</summary>
+    /// <summary>
+    /// The distribution of a weight of that shape, with numbers: <c>U(±0.0625)</c>, <c>N(0, 0.0884²)</c>.
+    /// </summary>
     internal string Distribution(Shape weight) => _kind switch
     {
         Kind.Constant => Text(_a),
@@ -195,7 +206,10 @@ public sealed class Init
         return tensor;
     }
 
-    /// <summary>The rule for the bias of a layer with a weight: 0, except with <see cref="Default"/>, which draws it from U(±1/√fan_in).</summary>
+    /// <summary>
+    /// The rule for the bias of a layer with a weight: 0, except with <see cref="Default"/>, which draws it from
+    /// U(±1/√fan_in).
+    /// </summary>
     internal void FillBias(Tensor bias, Shape weight, IRandomStream random)
     {
         if (_kind == Kind.Default) FillSymmetric(bias, random, 1 / Math.Sqrt(Math.Max(1, Fans(weight).FanIn)));

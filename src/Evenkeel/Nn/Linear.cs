@@ -7,11 +7,16 @@ namespace Evenkeel.Nn;
 /// </summary>
 public sealed class Linear : Module
 {
-    /// <summary>Creates the layer with PyTorch's default start values, U(±1/√in) for the weight, then the bias.</summary>
+    /// <summary>
+    /// Creates the layer with PyTorch's default start values, U(±1/√in) for the weight, then the bias.
+    /// </summary>
     /// <param name="inFeatures">Size of an input row.</param>
     /// <param name="outFeatures">Size of an output row.</param>
-    /// <param name="bias">False where a normalization layer follows: it would take the bias out again.</param>
-    /// <param name="random">Where the start values are drawn from. Null: from a stream of the layer's own, by the order in which layers are made in the process.</param>
+    /// <param name="bias">False if a normalization layer follows: it removes the bias again.</param>
+    /// <param name="random">
+    /// The stream of the start values. Null: a stream of the layer's own, which depends on the order in which layers
+    /// are made in the process.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
     public Linear(int inFeatures, int outFeatures, bool bias = true, IRandomStream? random = null)
     {
@@ -40,11 +45,17 @@ public sealed class Linear : Module
     /// <summary>b, shape (out); null without a bias.</summary>
     public Parameter? Bias { get; }
 
-    /// <summary>Whether the layer computes with the standardized weight; null, as it is at first, for the raw one.</summary>
+    /// <summary>
+    /// The standardization of the weight that the layer computes with. Null, the default, uses the raw weight.
+    /// </summary>
     /// <exception cref="ArgumentException">A filter has a single weight.</exception>
     public WeightStandardization? WeightStandardization { get; set => field = Nn.WeightStandardization.Checked("Linear", value, Weight.Shape); }
 
-    /// <summary>Writes the standardized weight into <see cref="Weight"/> and ends the standardization: the same outputs, bit for bit, without the work; from now on the layer trains as a plain one. Where there is none, nothing happens.</summary>
+    /// <summary>
+    /// Writes the standardized weight into <see cref="Weight"/> and ends the standardization. The outputs stay the
+    /// same, bit for bit, without the work. From now on the layer trains like a plain one. Without a standardization it
+    /// does nothing.
+    /// </summary>
     public void BakeWeightStandardization()
     {
         Nn.WeightStandardization.Bake(WeightStandardization, Weight);

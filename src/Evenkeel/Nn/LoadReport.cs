@@ -2,25 +2,31 @@ using System.Text;
 
 namespace Evenkeel.Nn;
 
-/// <summary>What became of one key when a state dict was loaded.</summary>
+/// <summary>What happened to one key when a state dict was loaded.</summary>
 public enum LoadStatus
 {
     /// <summary>The value was copied into the model.</summary>
     Loaded,
 
-    /// <summary>The model has the key, the state dict has not; older files may lack it, so the model keeps its value and nothing is wrong.</summary>
+    /// <summary>
+    /// The model has the key, the state dict does not. Older files may lack it, so the model keeps its value and
+    /// nothing is wrong.
+    /// </summary>
     KeptDefault,
 
-    /// <summary>The state dict lacks the key but has another one of the same tensor (tied weights, a module registered twice), which was loaded.</summary>
+    /// <summary>
+    /// The state dict lacks the key but has another one of the same tensor (tied weights, a module registered twice),
+    /// which was loaded.
+    /// </summary>
     Tied,
 
     /// <summary>The state dict has different values under the keys of one tensor: none of them was loaded.</summary>
     TiedDifferently,
 
-    /// <summary>The model has the key, the state dict has not.</summary>
+    /// <summary>The model has the key, the state dict does not.</summary>
     Missing,
 
-    /// <summary>The state dict has the key, the model has not.</summary>
+    /// <summary>The state dict has the key, the model does not.</summary>
     Unexpected,
 
     /// <summary>Both have the key, with different shapes.</summary>
@@ -35,20 +41,20 @@ public enum LoadStatus
 
 /// <summary>One line of a <see cref="LoadReport"/>.</summary>
 /// <param name="Key">The dotted key.</param>
-/// <param name="Status">What became of it.</param>
+/// <param name="Status">What happened to it.</param>
 /// <param name="Expected">The model's shape; null for unexpected keys.</param>
 /// <param name="Got">The state dict's shape; null for missing keys, and for values that no tensor holds.</param>
 public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, Shape? Got)
 {
     /// <summary>
-    /// What a file has under the key, if no tensor holds it, for example <c>BOOL of shape (2, 3)</c>; else null.
+    /// What a file has under the key, if no tensor holds it, for example <c>BOOL of shape (2, 3)</c>; otherwise null.
     /// </summary>
     public string? GotType { get; init; }
 
-    /// <summary>Whether a strict load passes over it.</summary>
+    /// <summary>Whether a strict load accepts it.</summary>
     internal bool IsFine => Status is LoadStatus.Loaded or LoadStatus.Tied or LoadStatus.KeptDefault;
 
-    /// <summary>The key and what became of it, with shapes where they matter.</summary>
+    /// <summary>The key and what happened to it, with shapes if they matter.</summary>
     public override string ToString() => Status switch
     {
         LoadStatus.Loaded => $"{Key}: loaded {Expected}",
@@ -64,15 +70,17 @@ public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, S
     };
 }
 
-/// <summary>What <see cref="Module.LoadStateDict"/> did with each key: the model's keys in order, then unexpected ones.</summary>
+/// <summary>
+/// What <see cref="Module.LoadStateDict"/> did with each key: the model's keys in order, then unexpected ones.
+/// </summary>
 public sealed class LoadReport
 {
     internal LoadReport(IReadOnlyList<LoadEntry> entries) => Entries = entries;
 
-    /// <summary>One entry a key.</summary>
+    /// <summary>One entry per key.</summary>
     public IReadOnlyList<LoadEntry> Entries { get; }
 
-    /// <summary>True where every key was loaded or may be missing.</summary>
+    /// <summary>True if every key was loaded or may be missing.</summary>
     public bool IsComplete => Entries.All(static entry => entry.IsFine);
 
     /// <summary>The keys with one status, in order.</summary>
@@ -106,7 +114,7 @@ public sealed class LoadReport
                     return $"The missing keys are there with {there} before them: pass {pass} to take it off.";
                 }
 
-                // The other way round: the model is wrapped, the state dict is of what is in it.
+                // The other way round: the model is wrapped, and the state dict belongs to the wrapped model.
                 if (Prefixes(unexpected, missing).FirstOrDefault() is { } inner)
                     return $"The unexpected keys are the model's without \"{inner}\" before them: load them into " +
                         "that part of the model.";
@@ -119,8 +127,8 @@ public sealed class LoadReport
     }
 
     /// <summary>
-    /// What stands before each of <paramref name="keys"/> in <paramref name="longer"/>; several for a file that has
-    /// several models, none if one key is not there.
+    /// The prefixes of <paramref name="keys"/> in <paramref name="longer"/>. There are several if a file has several
+    /// models, and none if a key is missing.
     /// </summary>
     private static IEnumerable<string> Prefixes(string[] keys, string[] longer)
     {
@@ -131,7 +139,7 @@ public sealed class LoadReport
             .Where(prefix => keys.All(key => there.Contains(prefix + key))).Order(StringComparer.Ordinal);
     }
 
-    /// <summary>How many keys were loaded, one line for each that was not, and what to do if it is none.</summary>
+    /// <summary>How many keys were loaded, one line for each that was not, and what to do if none was loaded.</summary>
     public override string ToString()
     {
         int loaded = Entries.Count(static entry => entry.Status is LoadStatus.Loaded or LoadStatus.Tied);

@@ -11,18 +11,18 @@ public abstract partial class Module
     /// <paramref name="substitute"/> some modules are replaced on the way.
     /// </summary>
     /// <remarks>
-    /// <para>Copied are what each module has registered (parameters, buffers, running statistics, modules), and of its
-    /// fields modules, parameters, buffers, running statistics, plain tensors and random streams, registered or not,
-    /// and arrays and lists of them. What is one object in this network is one object in the copy: tied weights stay
-    /// tied, a shared module stays shared. Element types and <see cref="Parameter.RequiresGradient"/> are kept;
-    /// gradients and hooks are not copied.</para>
-    /// <para>What else a field holds (a record of options, a function) is shared with the copy. If that holds modules,
-    /// parameters or tensors, as a dictionary, a tuple, a closure or a helper class may, the module overrides
-    /// <see cref="CopyState"/>; without it the copy is refused.</para>
+    /// <para>Everything that a module has registered is copied: parameters, buffers, running statistics, modules. The
+    /// same objects in its fields, plain tensors and random streams are copied too, registered or not, and so are
+    /// arrays and lists of them. One object in this network is one object in the copy: tied weights stay tied, a shared
+    /// module stays shared. Element types and <see cref="Parameter.RequiresGradient"/> are kept; gradients and hooks
+    /// are not copied.</para>
+    /// <para>Any other object in a field (a record of options, a function) is shared with the copy. It may hold
+    /// modules, parameters or tensors, for example as a dictionary, a tuple, a closure or a helper class. The module
+    /// then overrides <see cref="CopyState"/>; without it the copy is refused.</para>
     /// </remarks>
     /// <param name="substitute">
-    /// Called once for each module, parents first; what it returns stands in the copy wherever the module stood, as it
-    /// is, and nothing below the replaced module is looked at. Null keeps the module.
+    /// Called once for each module, parents first. The module that it returns stands in the copy, unchanged, wherever
+    /// the original stood. Modules below the replaced one are not visited. Null keeps the module.
     /// </param>
     /// <exception cref="InvalidOperationException">
     /// The type of a field, an array or a list does not admit a substitute, or a field holds modules in a way that is
@@ -52,7 +52,9 @@ public abstract partial class Module
     ///     _heads = _heads.ToDictionary(head => head.Key, head => copier.Copy(head.Value));
     /// </code>
     /// </remarks>
-    /// <param name="copier">Says what stands in the copy for a module, a parameter or a tensor of the original.</param>
+    /// <param name="copier">
+    /// Returns what stands in the copy for a module, a parameter or a tensor of the original.
+    /// </param>
     protected virtual void CopyState(ModuleCopier copier)
     {
     }

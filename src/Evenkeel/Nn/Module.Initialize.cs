@@ -2,11 +2,13 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Nn;
 
-/// <summary>A module with a rule of its own for start values: normalization layers return to gamma = 1, beta = 0.</summary>
+/// <summary>
+/// A module with a rule of its own for start values: normalization layers return to gamma = 1, beta = 0.
+/// </summary>
 public interface IInitializable
 {
     /// <summary>Sets the module's own parameters and buffers (not its children's) to start values.</summary>
-    /// <param name="init">What the caller asked for.</param>
+    /// <param name="init">The start values that the caller asked for.</param>
     /// <param name="random">The module's own stream.</param>
     void SetStartValues(Init init, IRandomStream random);
 }
@@ -15,15 +17,15 @@ public abstract partial class Module
 {
     /// <summary>
     /// Sets the start values of the whole network, by the role of each parameter (<see cref="Parameter.Role"/>).
-    /// Weights
-    /// are drawn by <paramref name="init"/>. A bias becomes 0; with <see cref="Init.Default"/> it is drawn as PyTorch
-    /// does. Modules with a rule of their own (<see cref="IInitializable"/>: normalization layers) follow it. All other
-    /// parameters stay as they are, and so does a weight of one dimension if <paramref name="init"/> needs fan-in and
-    /// fan-out.
+    /// Weights are drawn by <paramref name="init"/>. A bias becomes 0; with <see cref="Init.Default"/> it is drawn as
+    /// PyTorch does. Modules with a rule of their own (<see cref="IInitializable"/>: normalization layers) follow it.
+    /// All other parameters stay as they are, and so does a weight of one dimension if <paramref name="init"/> needs
+    /// fan-in and fan-out.
     /// </summary>
     /// <param name="init">For example <see cref="Init.KaimingNormal"/>.</param>
     /// <param name="seed">
-    /// Seed of the draw. Each module draws from its own stream, named by its place in the network, so its values do not depend on its neighbours.
+    /// Seed of the draw. Each module draws from its own stream, named by its place in the network, so its values do not
+    /// depend on its neighbours.
     /// </param>
     public void Initialize(Init init, ulong seed)
     {
@@ -37,11 +39,12 @@ public abstract partial class Module
     }
 
     /// <summary>
-    /// Sets the start values of the whole network as <see cref="Initialize(Init, ulong)"/> does, but draws all from one stream, module after module in the order of <see cref="NamedModules"/>: what a loop over
-    /// <c>model.modules()</c> does in PyTorch, whose numbers it gives with a <see cref="TorchGenerator"/>.
+    /// Sets the start values of the whole network as <see cref="Initialize(Init, ulong)"/> does, but draws all from one
+    /// stream, module after module in the order of <see cref="NamedModules"/>: what a loop over <c>model.modules()</c>
+    /// does in PyTorch, whose numbers it gives with a <see cref="TorchGenerator"/>.
     /// </summary>
     /// <param name="init">For example <see cref="Init.KaimingNormal"/>.</param>
-    /// <param name="random">Where all numbers come from.</param>
+    /// <param name="random">The stream of all numbers.</param>
     public void Initialize(Init init, IRandomStream random)
     {
         ArgumentNullException.ThrowIfNull(init);

@@ -27,8 +27,8 @@ public abstract partial class Module
     /// </remarks>
     /// <param name="x">Samples along axis 0, outside or on any tape.</param>
     /// <param name="chunk">
-    /// Samples computed at a time: bounds the memory. The same chunk gives the same bits; with another one the last bits may
-    /// differ, for the order of a matrix product's sums may depend on its rows.
+    /// Number of samples computed at a time. It limits the memory. The same chunk gives the same bits. Another chunk
+    /// may change the last bits, because the order of a matrix product's sums may depend on its rows.
     /// </param>
     /// <param name="cancellationToken">Ends the call between two chunks.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
@@ -36,7 +36,9 @@ public abstract partial class Module
     /// A batch norm has no running statistics, or the answer to a sample depends on the others in its chunk for another
     /// reason.
     /// </exception>
-    /// <exception cref="ArgumentException">There are no samples, the chunk is below 1, or the module does not keep axis 0.</exception>
+    /// <exception cref="ArgumentException">
+    /// There are no samples, the chunk is below 1, or the module does not keep axis 0.
+    /// </exception>
     public Tensor Predict(Tensor x, int chunk = 256, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(x);
@@ -145,14 +147,16 @@ public abstract partial class Module
 
     private static int RowBytes(Tensor x) => x.Count / x.Shape[0] * x.DType.SizeInBytes();
 
-    /// <summary>What the Predict methods have to know of a network, gathered without allocating.</summary>
+    /// <summary>What the Predict methods need to know about a network. It is gathered without allocating.</summary>
     private struct NetworkLook(int rank)
     {
         public bool HasHooks;
         public bool HasOwnLayers;
         public bool HasNormWithoutStatistics;
 
-        /// <summary>Which modules these are, in which order, and the rank of their input: 0 is no network's.</summary>
+        /// <summary>
+        /// A number for the modules, their order, and the rank of their input. No network has the number 0.
+        /// </summary>
         public long Mark = rank + 1;
 
         public readonly bool IsToBeTried(long known) => HasOwnLayers && !HasHooks && Mark != known;
@@ -167,7 +171,10 @@ public abstract partial class Module
         foreach ((_, Module child) in module._children) Look(child, ref network);
     }
 
-    /// <summary>Whether the answer to the first sample is the same beside copies of itself; false as well if the others are copies already, so that nothing can be seen.</summary>
+    /// <summary>
+    /// Whether the answer to the first sample is the same beside copies of itself; false as well if the others are
+    /// copies already, so that nothing can be seen.
+    /// </summary>
     private bool SamplesAreIndependent(Tape tape, Tensor x, Tensor? second, int count, Tensor answers)
     {
         if (!HasAnother(x, count) && (second is null || !HasAnother(second, count))) return false;
@@ -190,7 +197,7 @@ public abstract partial class Module
             $"The layers that are not the library's own are {OwnLayers()}. Keep running statistics for Eval in them (a buffer that Train updates), or use Forward with the whole batch that is meant.");
     }
 
-    /// <summary>By what share of its largest value the first row has changed; 0 within √ε of the type.</summary>
+    /// <summary>The change of the first row, as a share of its largest value; 0 within √ε of the type.</summary>
     private static double Change(Tensor before, Tensor after)
     {
         if (!before.DType.IsFloatingPoint() || after.DType != before.DType) return before.Bytes().SequenceEqual(after.Bytes()[..before.Bytes().Length]) ? 0 : 1;

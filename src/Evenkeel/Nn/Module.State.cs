@@ -5,7 +5,8 @@ namespace Evenkeel.Nn;
 public abstract partial class Module
 {
     /// <summary>
-    /// Converts all parameters and all floating-point buffers to another element type, in place: parameters and buffers keep their identity, integer buffers stay.
+    /// Converts all parameters and all floating-point buffers to another element type, in place: parameters and buffers
+    /// keep their identity, integer buffers stay.
     /// </summary>
     /// <exception cref="ArgumentException"><paramref name="dtype"/> is not a floating-point type.</exception>
     public void To(DType dtype)
@@ -17,8 +18,9 @@ public abstract partial class Module
     }
 
     /// <summary>
-    /// A snapshot of all parameters and buffers under PyTorch's keys and in its order: own parameters, own buffers, then the children's. The tensors are
-    /// copies: training on does not change them. Tied weights appear under each of their keys.
+    /// A snapshot of all parameters and buffers under PyTorch's keys and in its order: own parameters, own buffers,
+    /// then the children's. The tensors are copies: training on does not change them. Tied weights appear under each of
+    /// their keys.
     /// </summary>
     public StateDict StateDict()
     {
@@ -29,26 +31,28 @@ public abstract partial class Module
     }
 
     /// <summary>
-    /// Copies values into parameters and buffers by key, converting between Float32 and Float64 as needed. Everything is checked before the first write.
-    /// Of a tensor with several keys (tied weights) one is enough, and different values under them do not fit.
+    /// Copies values into parameters and buffers by key, converting between Float32 and Float64 as needed. Everything
+    /// is checked before the first write. For a tensor with several keys (tied weights) one key is enough. Different
+    /// values under its keys do not fit.
     /// </summary>
     /// <param name="state">Values by key, as <see cref="StateDict()"/> or a file gives them.</param>
     /// <param name="strict">
-    /// True: any missing or unexpected key and any wrong shape or type throws, and nothing is changed. False: what fits is loaded, and the report says what did not.
+    /// True: any missing or unexpected key and any wrong shape or type throws, and nothing is changed. False: what fits
+    /// is loaded, and the report says what did not.
     /// </param>
     /// <param name="checkValues">
-    /// Whether numbers that no training leaves behind are refused, strict or not: a running variance that is negative
-    /// or not finite, a running mean that is not finite, a negative count (<see cref="StateBuffer.Range"/>). False takes
+    /// Whether numbers that no training can produce are refused, strict or not: a running variance that is negative or
+    /// not finite, a running mean that is not finite, a negative count (<see cref="StateBuffer.Range"/>). False takes
     /// them as they are.
     /// </param>
     /// <param name="prefix">
     /// What the state dict has before the model's keys, for example <c>module.</c> of PyTorch's <c>DataParallel</c>. It
-    /// is taken off; keys without it are not looked at.
+    /// is removed; keys without it are ignored.
     /// </param>
-    /// <returns>What became of each key.</returns>
+    /// <returns>What happened to each key.</returns>
     /// <exception cref="ArgumentException">
-    /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is
-    /// impossible. The message lists all of it, and nothing was changed.
+    /// <paramref name="strict"/> is set and something does not fit, or <paramref name="checkValues"/> is set and a
+    /// number is impossible. The message lists everything that is wrong, and nothing was changed.
     /// </exception>
     public LoadReport LoadStateDict(
         StateDict state, bool strict = true, bool checkValues = true, string prefix = "")
@@ -130,7 +134,9 @@ public abstract partial class Module
         return report;
     }
 
-    /// <summary>One tensor under several keys: one value is enough, and all that are there have to be the same.</summary>
+    /// <summary>
+    /// One tensor under several keys: one value is enough, and all that are there have to be the same.
+    /// </summary>
     private static void SettleTies(List<StateEntry> own, List<LoadEntry> entries, List<(Tensor From, Tensor To)> writes)
     {
         foreach (IGrouping<Tensor, int> keys in Enumerable.Range(0, own.Count).GroupBy(i => own[i].Live, ReferenceEqualityComparer.Instance as IEqualityComparer<Tensor>))
@@ -178,7 +184,9 @@ public abstract partial class Module
     /// <summary>A key, the tensor behind it, whether files may lack it, and which numbers it can hold.</summary>
     internal readonly record struct StateEntry(string Key, Tensor Live, bool Optional, StateRange Range)
     {
-        /// <summary>What errors call one of its elements: a vector of statistics has a channel at each place.</summary>
+        /// <summary>
+        /// The name of one of its elements in errors: a vector of statistics has one channel per element.
+        /// </summary>
         public string Place => Live.Shape.Rank == 1 ? "channel" : "element";
     }
 }

@@ -6,7 +6,8 @@ namespace Evenkeel.Nn;
 public abstract partial class Module
 {
     /// <summary>
-    /// A table of the network: layer (with a mark where a norm is frozen), output shape, number of parameters, and totals. Runs one pass in Eval on zeros; weights and statistics stay as they are.
+    /// A table of the network: layer (with a mark if a norm is frozen), output shape, number of parameters, and totals.
+    /// Runs one pass in Eval on zeros; weights and statistics stay as they are.
     /// </summary>
     /// <param name="inputShape">The shape of the input with its batch axis, for example [1, 3, 32, 32].</param>
     public string Summary(Shape inputShape) => SummaryOf(inputShape, null);
@@ -57,7 +58,7 @@ public abstract partial class Module
             string label = name.Length == 0 ? module.TypeName : $"{new string(' ', 2 * depth)}{name[(name.LastIndexOf('.') + 1)..]}: {module.TypeName}";
             if (module is ITrackingNorm { State: var state and not NormState.Active })
                 label += state == NormState.Frozen ? " (frozen)" : " (statistics frozen)";
-            // A module with no part in the pass has no output; one with nothing to train shows it by a dash.
+            // A module that the pass does not run has no output. A module with nothing to train shows a dash.
             rows.Add((label, shapes.TryGetValue(module, out Shape shape) ? shape.ToString() : "-", module._parameters.Count == 0 ? "-" : own.ToString("N0", CultureInfo.InvariantCulture)));
         }
 

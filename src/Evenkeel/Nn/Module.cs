@@ -3,11 +3,13 @@ using System.Diagnostics.CodeAnalysis;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// A layer or a network: parameters, buffers and child modules under names, and a forward pass. Names are PyTorch's, so state dicts are too.
+/// A layer or a network: parameters, buffers and child modules under names, and a forward pass. Names are PyTorch's, so
+/// state dicts are too.
 /// </summary>
 /// <remarks>
-/// A module holds weights and statistics only; what a pass needs lives in the ops of the tape that the input rides on. So a module may run twice in
-/// one pass, weights may be tied, and there is no train/eval switch: <see cref="Mode"/> is the tape's. Without a tape a module runs in Eval.
+/// A module holds only weights and statistics. The data of a pass are in the ops of the input's tape. Therefore a
+/// module may run twice in one pass, and weights may be tied. There is no train/eval switch: <see cref="Mode"/> belongs
+/// to the tape. Without a tape a module runs in Eval.
 /// </remarks>
 public abstract partial class Module
 {
@@ -26,10 +28,15 @@ public abstract partial class Module
     /// <summary>The buffers of this module itself, without its children's.</summary>
     internal OrderedDictionary<string, StateBuffer> OwnBuffers => _buffers;
 
-    /// <summary>True where a hook wants to see this module's output; such a module is never fused with its neighbour.</summary>
+    /// <summary>
+    /// True if a hook wants to see this module's output. Such a module is never fused with its neighbour.
+    /// </summary>
     internal bool HasHooks => _hooks.Length != 0;
 
-    /// <summary>Runs the module on <paramref name="x"/>, then its hooks. Mode and recording are those of <c>x.Tape</c>; without a tape it is plain Eval.</summary>
+    /// <summary>
+    /// Runs the module on <paramref name="x"/>, then its hooks. Mode and recording are those of <c>x.Tape</c>; without
+    /// a tape it is plain Eval.
+    /// </summary>
     /// <param name="x">The input, in the shape the module's own documentation states.</param>
     public Tensor Forward(Tensor x)
     {
@@ -68,7 +75,7 @@ public abstract partial class Module
     protected abstract Tensor ForwardCore(Tensor x);
 
     /// <summary>
-    /// Computes the output of a module that takes two inputs; one that takes no single one derives from
+    /// Computes the output of a module that takes two inputs; one that takes no single input derives from
     /// <see cref="TwoInputModule"/>. Called by <see cref="Forward(Tensor, Tensor)"/>.
     /// </summary>
     /// <param name="x">The first input.</param>
@@ -100,7 +107,10 @@ public abstract partial class Module
         return parameters;
     }
 
-    /// <summary>All parameters with their dotted keys (<c>0.weight</c>), distinct by reference: a tied weight comes under its first key.</summary>
+    /// <summary>
+    /// All parameters with their dotted keys (<c>0.weight</c>), distinct by reference: a tied weight comes under its
+    /// first key.
+    /// </summary>
     public IReadOnlyList<(string Name, Parameter Parameter)> NamedParameters()
     {
         var result = new List<(string, Parameter)>();
@@ -132,7 +142,10 @@ public abstract partial class Module
         return result;
     }
 
-    /// <summary>This module (under the empty name) and all below it with their dotted names, parents first, distinct by reference.</summary>
+    /// <summary>
+    /// This module (under the empty name) and all below it with their dotted names, parents first, distinct by
+    /// reference.
+    /// </summary>
     public IReadOnlyList<(string Name, Module Module)> NamedModules()
     {
         var result = new List<(string, Module)>();
@@ -150,7 +163,8 @@ public abstract partial class Module
     /// <summary>Marks the gradients of all parameters empty.</summary>
     public void ZeroGrad()
     {
-        // A shared parameter is visited twice, which does no harm; nothing is allocated, for this may run each step.
+        // A shared parameter is visited twice, which does no harm. Nothing is allocated, because this may run in each
+        // step.
         foreach ((_, Parameter parameter) in _parameters) parameter.ZeroGrad();
         foreach ((_, Module child) in _children) child.ZeroGrad();
     }
@@ -158,9 +172,12 @@ public abstract partial class Module
     /// <summary>Adds a trainable tensor; its memory becomes the parameter's.</summary>
     /// <param name="name">The last part of its state-dict key, for example <c>weight</c>.</param>
     /// <param name="value">The start value, for example <c>Tensor.Ones([features])</c>.</param>
-    /// <param name="role">What it is to this layer; null: what its name and shape suggest, see
-    /// <see cref="Parameter.Role"/>.</param>
-    /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'; or the value is no plain floating-point tensor.</exception>
+    /// <param name="role">
+    /// Its role in this layer. Null takes what its name and shape suggest, see <see cref="Parameter.Role"/>.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// The name is empty, taken or holds a '.' or '/'; or the value is not a plain floating-point tensor.
+    /// </exception>
     protected Parameter Register(string name, Tensor value, ParameterRole? role = null)
     {
         CheckName(name);
@@ -172,7 +189,7 @@ public abstract partial class Module
     /// <summary>Adds a parameter that exists already: two layers that register the same one share (tie) it.</summary>
     /// <param name="name">The last part of its state-dict key in this module.</param>
     /// <param name="parameter">The parameter.</param>
-    /// <param name="role">What it is to this layer; null: what it is already.</param>
+    /// <param name="role">Its role in this layer. Null keeps the role that it has.</param>
     /// <exception cref="ArgumentException">
     /// The name is empty, taken or holds a '.' or '/'; or the parameter was given another role before.
     /// </exception>
@@ -187,7 +204,9 @@ public abstract partial class Module
     }
 
     /// <summary>Adds a child module; its keys begin with <paramref name="name"/> and a dot.</summary>
-    /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'; or the child contains this module.</exception>
+    /// <exception cref="ArgumentException">
+    /// The name is empty, taken or holds a '.' or '/'; or the child contains this module.
+    /// </exception>
     protected T Register<T>(string name, T module) where T : Module
     {
         ArgumentNullException.ThrowIfNull(module);
@@ -205,9 +224,14 @@ public abstract partial class Module
     /// <summary>Adds a tensor that is saved with the module but not trained; its memory becomes the buffer's.</summary>
     /// <param name="name">The last part of its state-dict key, for example <c>running_mean</c>.</param>
     /// <param name="value">The start value. Floating-point buffers follow <see cref="To"/>, integers stay.</param>
-    /// <param name="optional">True where older files lack it (<c>num_batches_tracked</c>): it then keeps its value instead of failing a strict load.</param>
+    /// <param name="optional">
+    /// True if older files may lack it (<c>num_batches_tracked</c>). It then keeps its value, and a strict load does
+    /// not fail.
+    /// </param>
     /// <param name="range">The numbers it can hold; <see cref="LoadStateDict"/> refuses others.</param>
-    /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'; or the tensor is not a plain one.</exception>
+    /// <exception cref="ArgumentException">
+    /// The name is empty, taken or holds a '.' or '/'; or the tensor is not a plain one.
+    /// </exception>
     protected StateBuffer RegisterBuffer(string name, Tensor value, bool optional = false,
         StateRange range = StateRange.Any) =>
         RegisterBuffer(name, new StateBuffer(value, name, range), optional);
@@ -240,7 +264,7 @@ public abstract partial class Module
         return running;
     }
 
-    /// <summary>The module's type without its type arguments: what errors and printouts call it.</summary>
+    /// <summary>The module's type without its type arguments: its name in errors and printouts.</summary>
     internal string TypeName
     {
         get
@@ -251,7 +275,10 @@ public abstract partial class Module
         }
     }
 
-    /// <summary>The module as PyTorch prints it: children nested, one a line. Layers without children say their settings instead.</summary>
+    /// <summary>
+    /// The module as PyTorch prints it: children nested, one per line. Layers without children say their settings
+    /// instead.
+    /// </summary>
     public override string ToString()
     {
         if (_children.Count == 0) return $"{TypeName}()";
@@ -262,7 +289,7 @@ public abstract partial class Module
         return text.Append(')').ToString();
     }
 
-    /// <summary>What errors call this module of a network: its dotted name and its type.</summary>
+    /// <summary>The name of this module in errors: its dotted name and its type.</summary>
     internal string Label(string name) => name.Length == 0 ? TypeName : $"{name} ({TypeName})";
 
     internal static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";

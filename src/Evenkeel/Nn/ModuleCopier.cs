@@ -7,15 +7,16 @@ using Evenkeel.Random;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// One copy of a network, as <see cref="Module.Clone"/> makes it. What is met twice is copied once: what is one object
-/// in the network is one in the copy.
+/// One copy of a network, as <see cref="Module.Clone"/> makes it. An object that is met twice is copied once: one
+/// object in the network is one object in the copy.
 /// </summary>
 /// <remarks>
-/// <para>Copied are what a module has registered, and of its fields modules, parameters, buffers, running statistics,
-/// plain tensors and random streams (registered or not), and arrays and lists of them. Every other object is shared
-/// with the copy. If one of those holds modules, parameters or tensors, as a dictionary, a tuple, a function or a
-/// helper class may, the copy is refused unless <see cref="Module.CopyState"/> has put something else there.</para>
-/// <para>What an object that is no list may hold is read from the declared types of its fields: an <c>object</c> or a
+/// <para>Everything that a module has registered is copied. Modules, parameters, buffers, running statistics, plain
+/// tensors and random streams in its fields are copied too, registered or not, and so are arrays and lists of them.
+/// Every other object is shared with the copy. If one of those holds modules, parameters or tensors, as a dictionary, a
+/// tuple, a function or a helper class may, the copy is refused unless <see cref="Module.CopyState"/> has put something
+/// else there.</para>
+/// <para>What an object other than a list may hold is read from the declared types of its fields: an <c>object</c> or a
 /// function inside a helper class is not looked into.</para>
 /// </remarks>
 public sealed class ModuleCopier
@@ -31,15 +32,15 @@ public sealed class ModuleCopier
     private string _place = "";
 
     /// <param name="substitute">
-    /// What stands in the copy for a module, made with what this copier makes of its parameters and buffers; null for
-    /// the module's copy.
+    /// Makes the module that stands in the copy for a module, from this copier's copies of its parameters and buffers.
+    /// Null takes the copy of the module.
     /// </param>
     /// <param name="sharesWeights">Whether the copy's parameters share the memory of the network's.</param>
     internal ModuleCopier(Func<Module, ModuleCopier, Module?>? substitute, bool sharesWeights) =>
         (_substitute, _sharesWeights) = (substitute, sharesWeights);
 
     /// <summary>The module that stands in the copy for a module of the network.</summary>
-    /// <exception cref="InvalidOperationException">A substitute is no <typeparamref name="T"/>.</exception>
+    /// <exception cref="InvalidOperationException">A substitute is not a <typeparamref name="T"/>.</exception>
     public T Copy<T>(T module) where T : Module
     {
         ArgumentNullException.ThrowIfNull(module);
@@ -145,7 +146,9 @@ public sealed class ModuleCopier
         return isCopied;
     }
 
-    /// <summary>The copy of what is copied wherever a field or a list holds it; null for everything else.</summary>
+    /// <summary>
+    /// The copy of an object of a kind that is copied in any field or list; null for every other object.
+    /// </summary>
     private object? CopyOrNull(object value) => value switch
     {
         Module module => Once(module, CopyModule),

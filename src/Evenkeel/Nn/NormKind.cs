@@ -1,6 +1,9 @@
 namespace Evenkeel.Nn;
 
-/// <summary>Which normalization a network uses: a value to pass around, so that a model swaps it by one argument. Two are equal if their names are.</summary>
+/// <summary>
+/// Which normalization a network uses: a value to pass around, so that a model swaps it by one argument. Two are equal
+/// if their names are.
+/// </summary>
 public sealed class NormKind : IEquatable<NormKind>
 {
     private readonly Func<Shape, Module?> _create;
@@ -25,11 +28,14 @@ public sealed class NormKind : IEquatable<NormKind>
     public static NormKind RMSNorm { get; } = new("RMSNorm", static sample => new RMSNorm(sample));
 
     /// <summary>
-    /// <see cref="InstanceNorm1d"/>, 2d or 3d, as the rank asks for, with gamma and beta (<c>affine: true</c>) like the other kinds and without running statistics.
+    /// <see cref="InstanceNorm1d"/>, 2d or 3d, as the rank asks for, with gamma and beta (<c>affine: true</c>) like the
+    /// other kinds and without running statistics.
     /// </summary>
     /// <remarks>
-    /// Where a sample has no spatial dimensions, (C), or a single spatial value, an instance is one number and there is nothing to normalize: there the layer is null, as for <see cref="None"/>.
-    /// So the convolutions of a network are normalized and its fully connected layers are not, and a network of fully connected layers is not normalized at all.
+    /// If a sample has no spatial dimensions, (C), or a single spatial value, an instance is one number and there is
+    /// nothing to normalize. The layer is then null, as for <see cref="None"/>. So the convolutions of a network are
+    /// normalized and its fully connected layers are not, and a network of fully connected layers is not normalized at
+    /// all.
     /// </remarks>
     public static NormKind InstanceNorm { get; } = new("InstanceNorm", static sample => sample.Count == sample[0] ? null : sample.Rank switch
     {
@@ -41,11 +47,14 @@ public sealed class NormKind : IEquatable<NormKind>
     /// <summary>The name, as tables and settings show it.</summary>
     public string Name { get; }
 
-    /// <summary><see cref="Nn.GroupNorm"/> with <paramref name="groups"/> groups, or with fewer where the channels ask for it.</summary>
+    /// <summary>
+    /// <see cref="Nn.GroupNorm"/> with <paramref name="groups"/> groups, or with fewer if the channels require it.
+    /// </summary>
     /// <param name="groups">Number of groups, at most.</param>
     /// <returns>
-    /// A kind that takes, for each layer, the largest divisor of its channels up to <paramref name="groups"/> that leaves more than one value a group: with 8 groups, 16 channels of an image make
-    /// 8 groups of 2, 6 channels 6 groups of 1 (each has its pixels), and the 10 values of a fully connected layer 5 groups of 2.
+    /// A kind that takes, for each layer, the largest divisor of its channels up to <paramref name="groups"/> that
+    /// leaves more than one value per group: with 8 groups, 16 channels of an image make 8 groups of 2, 6 channels 6
+    /// groups of 1 (each has its pixels), and the 10 values of a fully connected layer 5 groups of 2.
     /// </returns>
     /// <exception cref="ArgumentOutOfRangeException">Less than one group.</exception>
     public static NormKind GroupNorm(int groups)
@@ -54,8 +63,13 @@ public sealed class NormKind : IEquatable<NormKind>
         return new NormKind($"GroupNorm{groups}", sample => new GroupNorm(Groups(groups, sample), sample[0]));
     }
 
-    /// <summary>A layer of this kind; null for <see cref="None"/>, and for <see cref="InstanceNorm"/> where there is nothing to normalize.</summary>
-    /// <param name="sample">The shape of one sample where the layer stands: (C), (C, L), (C, H, W) or (C, D, H, W).</param>
+    /// <summary>
+    /// A layer of this kind; null for <see cref="None"/>, and for <see cref="InstanceNorm"/> if there is nothing to
+    /// normalize.
+    /// </summary>
+    /// <param name="sample">
+    /// The shape of one sample where the layer stands: (C), (C, L), (C, H, W) or (C, D, H, W).
+    /// </param>
     /// <exception cref="ArgumentException">There is no such layer.</exception>
     public Module? Create(Shape sample) => sample.Rank is >= 1 and <= 4
         ? _create(sample)

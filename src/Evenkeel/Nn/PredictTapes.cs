@@ -4,8 +4,8 @@ namespace Evenkeel.Nn;
 /// The tapes that a module keeps between calls of Predict: a call takes one, or makes one, and gives it back.
 /// </summary>
 /// <remarks>
-/// They belong to the module, so they go when it goes, and hold on to no other network's parameters. At most one per
-/// processor is kept, and none above <see cref="KeptBytes"/>: what a larger call has used is the garbage collector's again.
+/// They belong to the module, so they are collected with it, and they keep no other network's parameters alive. At most
+/// one per processor is kept, and none above <see cref="KeptBytes"/>: the garbage collector takes a larger one.
 /// </remarks>
 internal sealed class PredictTapes
 {
@@ -25,7 +25,9 @@ internal sealed class PredictTapes
         return Tape.Small(Mode.Eval);
     }
 
-    /// <summary>Keeps a tape for a later call, if there is room for it. What was computed on it is over.</summary>
+    /// <summary>
+    /// Keeps a tape for a later call, if there is room for it. Tensors computed on it are no longer valid.
+    /// </summary>
     public void Return(Tape tape)
     {
         if (tape.CapacityInBytes > KeptBytes) return;

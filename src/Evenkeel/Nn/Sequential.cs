@@ -6,7 +6,9 @@ namespace Evenkeel.Nn;
 /// Modules run one after the other, named <c>0</c>, <c>1</c>, ... as in PyTorch: y = fₙ(...f₁(x)).
 /// </summary>
 /// <remarks>
-/// A normalization layer followed by a <see cref="ReLU"/> runs as one op (same bits, one pass over memory less) unless one of the two is hooked; where no gradient is wanted, so does a convolution. An <see cref="Identity"/> between them is stepped over.
+/// A normalization layer followed by a <see cref="ReLU"/> runs as one op (same bits, one pass over memory less) unless
+/// one of the two is hooked. So does a convolution if no gradient is wanted. An <see cref="Identity"/> between them is
+/// skipped.
 /// </remarks>
 public sealed class Sequential : Module, IReadOnlyList<Module>
 {

@@ -8,10 +8,13 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
 {
     private readonly OrderedDictionary<string, Tensor> _tensors = new(StringComparer.Ordinal);
 
-    // What a file has under keys of its own but no tensor holds; null for none, as in nearly all files.
+    // The values of a file that no tensor can hold, by key. Null if there are none, as in nearly all files.
     private OrderedDictionary<string, RawKind>? _raw;
 
-    /// <summary>By the name of a norm: how much of start values is in its running statistics. Files of other programs do not have it.</summary>
+    /// <summary>
+    /// For each norm, by name: the share of start values in its running statistics. Files of other programs do not have
+    /// it.
+    /// </summary>
     internal Dictionary<string, double> StartValuesLeft { get; } = new(StringComparer.Ordinal);
 
     /// <summary>Number of keys.</summary>
@@ -36,7 +39,7 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     }
 
     /// <summary>Appends a tensor.</summary>
-    /// <exception cref="ArgumentException">The key is there already.</exception>
+    /// <exception cref="ArgumentException">The key already exists.</exception>
     public void Add(string key, Tensor value)
     {
         ArgumentNullException.ThrowIfNull(key);
@@ -47,27 +50,27 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     }
 
     /// <summary>
-    /// Removes a key; false where there was none. It also removes a key of a file whose values no tensor holds, so that
-    /// <see cref="Module.LoadStateDict"/> does not miss them.
+    /// Removes a key. Returns false if there was none. It also removes a key of a file whose values no tensor holds, so
+    /// that <see cref="Module.LoadStateDict"/> does not miss them.
     /// </summary>
     public bool Remove(string key)
     {
-        // Both, whatever the first finds.
+        // Both are removed, whatever the first finds.
         bool isRaw = _raw?.Remove(key) ?? false;
         return _tensors.Remove(key) || isRaw;
     }
 
-    /// <summary>True where the key is there.</summary>
+    /// <summary>True if the key exists.</summary>
     public bool ContainsKey(string key) => _tensors.ContainsKey(key);
 
     /// <summary>Finds a tensor by key.</summary>
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => _tensors.TryGetValue(key, out value);
 
-    /// <summary>Keys of a file whose values no tensor holds, and what they are.</summary>
+    /// <summary>Keys of a file whose values no tensor can hold, and what they are.</summary>
     internal IEnumerable<KeyValuePair<string, RawKind>> Raw => _raw ?? Enumerable.Empty<KeyValuePair<string,
         RawKind>>();
 
-    /// <summary>What a file has under a key, if no tensor holds it; else null.</summary>
+    /// <summary>What a file has under a key if no tensor can hold it; otherwise null.</summary>
     internal RawKind? RawOf(string key) => _raw is not null && _raw.TryGetValue(key, out RawKind? kind) ? kind : null;
 
     /// <summary>Notes a key of a file whose values no tensor holds.</summary>
@@ -98,7 +101,8 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     }
 
     /// <summary>
-    /// The name of a norm without a prefix of keys; null if it has another. The norm that the prefix leads to has no name.
+    /// The name of a norm without a prefix of keys; null if it has another. The norm that the prefix leads to has no
+    /// name.
     /// </summary>
     internal static string? NameUnder(string prefix, string name) =>
         name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : $"{name}." == prefix ? "" : null;

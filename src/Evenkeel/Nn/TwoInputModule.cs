@@ -19,7 +19,7 @@ namespace Evenkeel.Nn;
 /// </example>
 public abstract class TwoInputModule : Module
 {
-    /// <summary>There is no pass with a single input.</summary>
+    /// <summary>A pass with a single input is an error.</summary>
     /// <exception cref="NotSupportedException">Always.</exception>
     protected sealed override Tensor ForwardCore(Tensor x) => throw new NotSupportedException(
         $"{TypeName}.Forward: expected two inputs, got one of shape {x.Shape}. Call Forward(x, second); in a "

@@ -1,7 +1,8 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Splits one dimension into several: with dim 1 and sizes (C, H, W), (N, C·H·W) becomes (N, C, H, W). No values are copied. Source: torch.nn.Unflatten.
+/// Splits one dimension into several: with dim 1 and sizes (C, H, W), (N, C·H·W) becomes (N, C, H, W). No values are
+/// copied. Source: torch.nn.Unflatten.
 /// </summary>
 public sealed class Unflatten : Module
 {
@@ -9,7 +10,9 @@ public sealed class Unflatten : Module
 
     /// <summary>Creates the layer.</summary>
     /// <param name="dim">The dimension to split; negative ones count from the end.</param>
-    /// <param name="unflattenedSize">What it becomes; one of the sizes may be -1 and takes what is left.</param>
+    /// <param name="unflattenedSize">
+    /// The sizes of the new dimensions. One of them may be -1 and takes what is left.
+    /// </param>
     /// <exception cref="ArgumentException">No sizes, one below 1 that is not -1, or several of -1.</exception>
     public Unflatten(int dim, params ReadOnlySpan<int> unflattenedSize)
     {
@@ -30,7 +33,7 @@ public sealed class Unflatten : Module
     /// <summary>The dimension to split.</summary>
     public int Dim { get; }
 
-    /// <summary>What it becomes.</summary>
+    /// <summary>The sizes of the new dimensions.</summary>
     public IReadOnlyList<int> UnflattenedSize => _sizes;
 
     /// <inheritdoc/>
@@ -41,7 +44,7 @@ public sealed class Unflatten : Module
             throw new ArgumentException($"Unflatten: expected dimension {Dim} and at most {Shape.MaxRank} dimensions in the result, got shape {x.Shape} and {_sizes.Length} sizes.", nameof(x));
         Span<int> sizes = stackalloc int[rank - 1 + _sizes.Length];
 
-        // No product beyond what a dimension can be: more is as wrong as one more.
+        // The product stops beyond the largest dimension, because any larger size is wrong as well.
         long product = 1;
         for (int i = 0; i < dim; i++) sizes[i] = x.Shape[i];
         for (int i = 0; i < _sizes.Length; i++)

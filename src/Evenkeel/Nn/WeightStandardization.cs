@@ -1,7 +1,9 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Weight standardization: a layer computes with Ŵ = (W - mean)/sqrt(var + eps) instead of W, mean and (biased) variance of each output filter's own weights. Set it on a layer: <c>new Conv2d(16, 32, 3, bias: false) { WeightStandardization = new() }</c>.
+/// Weight standardization: a layer computes with Ŵ = (W - mean)/sqrt(var + eps) instead of W, mean and (biased)
+/// variance of each output filter's own weights. Set it on a layer: <c>new Conv2d(16, 32, 3, bias: false) {
+/// WeightStandardization = new() }</c>.
 /// </summary>
 /// <remarks>
 /// <para>W stays what is trained and saved: the state dict's <c>weight</c> is the raw one, and this setting is part of the code, not of the file. Shifting a filter, or scaling it, changes nothing (up to eps), so the scale of the start
@@ -14,7 +16,10 @@ namespace Evenkeel.Nn;
 public sealed record WeightStandardization
 {
     /// <summary>Creates the setting.</summary>
-    /// <param name="eps">Added to the variance of a filter, which is 1/(3·fan-in) in PyTorch's start values; 0 or more. With 0 a constant filter becomes 0.</param>
+    /// <param name="eps">
+    /// Added to the variance of a filter, which is 1/(3·fan-in) in PyTorch's start values; 0 or more. With 0 a constant
+    /// filter becomes 0.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A negative, infinite or NaN eps.</exception>
     public WeightStandardization(double eps = 1e-6)
     {
@@ -22,7 +27,7 @@ public sealed record WeightStandardization
         Eps = eps;
     }
 
-    /// <summary>What is added to the variance.</summary>
+    /// <summary>The value that is added to the variance.</summary>
     public double Eps { get; }
 
     /// <inheritdoc/>
@@ -45,6 +50,6 @@ public sealed record WeightStandardization
         ? setting
         : throw new ArgumentException($"{layer}: expected two or more weights a filter to standardize, got a weight of shape {weight}; a single one minus its mean is 0 whatever it is. Leave WeightStandardization null here.");
 
-    /// <summary>What a layer's printout adds.</summary>
+    /// <summary>The text that a layer's printout adds.</summary>
     internal static string Text(WeightStandardization? setting) => setting is null ? "" : $", weight_standardization={PythonNumber.Format(setting.Eps)}";
 }

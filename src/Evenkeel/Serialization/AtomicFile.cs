@@ -1,14 +1,22 @@
 namespace Evenkeel.Serialization;
 
 /// <summary>
-/// Writes a file as a whole or not at all: into a temporary file of the same folder, flushed to the disk, then renamed over the old one.
+/// Writes a file as a whole or not at all. It writes a temporary file in the same folder, flushes it to the disk, and
+/// renames it over the old file.
 /// </summary>
 public static class AtomicFile
 {
-    /// <summary>Writes <paramref name="path"/>; a reader sees the old file or the complete new one, whatever happens in between.</summary>
+    /// <summary>
+    /// Writes <paramref name="path"/>. A reader sees the old file or the complete new one, whatever happens in between.
+    /// </summary>
     /// <param name="path">The file; its folder must exist.</param>
-    /// <param name="write">Writes the content. If it throws, the temporary file is removed and the old file stays.</param>
-    /// <exception cref="IOException">The folder is missing, the disk is full, ...; the message names the path.</exception>
+    /// <param name="write">
+    /// Writes the content. If it throws, the temporary file is removed and the old file stays.
+    /// </param>
+    /// <exception cref="IOException">
+    /// The file could not be written, for example because the folder is missing or the disk is full. The message names
+    /// the path.
+    /// </exception>
     /// <exception cref="UnauthorizedAccessException">The folder or the old file may not be written.</exception>
     public static void Write(string path, Action<Stream> write)
     {
@@ -59,7 +67,7 @@ public static class AtomicFile
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // The first error is the one to report.
+            // The first error is the one to report, so this one is ignored.
         }
     }
 }

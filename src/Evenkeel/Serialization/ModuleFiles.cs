@@ -2,18 +2,18 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Serialization;
 
-/// <summary>Models to and from files: <c>model.Save(path)</c>, <c>model.Load(path)</c>.</summary>
+/// <summary>Writes models to files and reads them: <c>model.Save(path)</c>, <c>model.Load(path)</c>.</summary>
 public static class ModuleFiles
 {
     extension(Module module)
     {
         /// <summary>
-        /// Writes all parameters and buffers under PyTorch's keys as a safetensors file, which <c>safetensors.torch.load_file</c> reads; as a whole or not at all.
-        /// Tied weights are written under each of their keys. The state of norms (<see cref="NormState"/>) and
-        /// checksums go into the metadata, which other programs pass over;
-        /// a file that another program writes with the same metadata is read like any other.
+        /// Writes all parameters and buffers under PyTorch's keys as a safetensors file, as a whole or not at all.
+        /// <c>safetensors.torch.load_file</c> reads the file. Tied weights are written under each of their keys. The
+        /// state of norms (<see cref="NormState"/>) and checksums go into the metadata, which other programs ignore. A
+        /// file that another program writes with the same metadata is read like any other.
         /// </summary>
-        /// <exception cref="IOException">The file could not be written; what was there before is unchanged.</exception>
+        /// <exception cref="IOException">The file could not be written. An older file stays unchanged.</exception>
         public void Save(string path)
         {
             ArgumentNullException.ThrowIfNull(module);
@@ -24,26 +24,29 @@ public static class ModuleFiles
             SafeTensors.WriteSealed(path, archive);
         }
 
-        /// <summary>Reads a safetensors file of parameters and buffers into the model; see <see cref="Module.LoadStateDict"/>.</summary>
+        /// <summary>
+        /// Reads a safetensors file of parameters and buffers into the model; see <see cref="Module.LoadStateDict"/>.
+        /// </summary>
         /// <remarks>
-        /// Norms that were frozen when the file was written are frozen afterwards, unless their statistics did not fit (not <paramref name="strict"/>): start values are not worth freezing. A file thaws nothing:
-        /// what is frozen stays so until <see cref="NormFreezing.Unfreeze"/>.
+        /// Norms that were frozen when the file was written are frozen afterwards. The exception is a norm whose
+        /// statistics did not fit (without <paramref name="strict"/>), because frozen start values would be useless. A
+        /// file unfreezes nothing: a frozen norm stays frozen until <see cref="NormFreezing.Unfreeze"/>.
         /// </remarks>
         /// <param name="path">The file.</param>
         /// <param name="strict">See <see cref="Module.LoadStateDict"/>.</param>
         /// <param name="checkValues">See <see cref="Module.LoadStateDict"/>.</param>
         /// <param name="prefix">
-        /// What the file has before the model's keys. It is taken off; keys without it are not looked at:
-        /// <c>module.</c> for a model that PyTorch's <c>DataParallel</c> wrapped,
-        /// <c>model.</c> or <c>best.</c> for the last or the best model in a checkpoint of a trainer.
+        /// The prefix that the file has before the model's keys. It is removed; keys without it are ignored. Use
+        /// <c>module.</c> for a model that PyTorch's <c>DataParallel</c> wrapped, and <c>model.</c> or <c>best.</c> for
+        /// the last or the best model in a checkpoint of a trainer.
         /// </param>
-        /// <returns>What became of each key.</returns>
+        /// <returns>What happened to each key.</returns>
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
         /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file; the message says
         /// what it is.</exception>
         /// <exception cref="ArgumentException">
-        /// <paramref name="strict"/>, and something does not fit; or <paramref name="checkValues"/>, and a number is
-        /// impossible. The model is unchanged.
+        /// <paramref name="strict"/> is set and something does not fit, or <paramref name="checkValues"/> is set and a
+        /// number is impossible. The model is unchanged.
         /// </exception>
         public LoadReport Load(string path, bool strict = true, bool checkValues = true, string prefix = "")
         {

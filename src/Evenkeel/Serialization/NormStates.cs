@@ -4,9 +4,9 @@ using Evenkeel.Nn;
 namespace Evenkeel.Serialization;
 
 /// <summary>
-/// What norms are beside their tensors, among the strings of a safetensors file: their states,
-/// <c>evenkeel.norm_state.features.1</c> = <c>Frozen</c>, and how much of start values is in their statistics,
-/// <c>evenkeel.start_values_left.features.1</c> = <c>0.0042</c>.
+/// What the strings of a safetensors file say about norms: their states, <c>evenkeel.norm_state.features.1</c> =
+/// <c>Frozen</c>, and the share of start values in their statistics, <c>evenkeel.start_values_left.features.1</c> =
+/// <c>0.0042</c>.
 /// </summary>
 internal static class NormStates
 {
@@ -26,22 +26,23 @@ internal static class NormStates
             metadata[StartValuesPrefix + name] = running.StartValuesLeft.ToString("R", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>What a trainer's checkpoint is called among the strings of the file.</summary>
+    /// <summary>The string that marks a file as a trainer's checkpoint.</summary>
     public const string KindKey = "evenkeel", Checkpoint = "trainer checkpoint";
 
     /// <summary>
-    /// What the names of norms have before them in a file whose keys have <paramref name="prefix"/>. A trainer's checkpoint
-    /// puts a prefix before its keys, but not before the names.
+    /// The prefix of the names of norms in a file whose keys have <paramref name="prefix"/>. A trainer's checkpoint
+    /// puts a prefix before its keys, but not before these names.
     /// </summary>
     public static string PrefixOfNames(IDictionary<string, string> metadata, string prefix) =>
         metadata.TryGetValue(KindKey, out string? kind) && kind == Checkpoint ? "" : prefix;
 
     /// <summary>
-    /// Hands what the file says about start values to a state dict of its tensors. What is no share from 0 to 1 is not known.
+    /// Passes what the file says about start values to a state dict of its tensors. A value that is not a share from 0
+    /// to 1 counts as unknown.
     /// </summary>
     /// <param name="metadata">The strings of the file.</param>
     /// <param name="state">The tensors of the file.</param>
-    /// <param name="before">What the keys have before them and the names do not.</param>
+    /// <param name="before">The prefix that the keys have and the names do not.</param>
     public static void ReadStartValuesLeft(IDictionary<string, string> metadata, StateDict state, string before = "")
     {
         foreach ((string key, string text) in metadata)
@@ -51,8 +52,11 @@ internal static class NormStates
         }
     }
 
-    /// <summary>The states that the file has for layers of the model; files of other programs and of earlier versions have none. Nothing is changed yet.</summary>
-    /// <exception cref="InvalidDataException">A state is none of the three.</exception>
+    /// <summary>
+    /// The states that the file has for layers of the model. Files of other programs and of earlier versions have none.
+    /// The model is not changed here.
+    /// </summary>
+    /// <exception cref="InvalidDataException">A state is not one of the three.</exception>
     public static List<(string Name, ITrackingNorm Norm, NormState State)> Read(
         Module model, IDictionary<string, string> metadata, string path, string prefix = "")
     {

@@ -5,14 +5,17 @@ using Evenkeel.Data;
 namespace Evenkeel.Serialization;
 
 /// <summary>
-/// Reads and writes NumPy's npy files: the bytes 93 'NUMPY', a version, the header's length, a Python dictionary with <c>descr</c>, <c>fortran_order</c> and
-/// <c>shape</c>, then the values. Types: <c>&lt;f4</c>, <c>&lt;f8</c>, <c>&lt;i8</c>. Source: numpy.lib.format.
+/// Reads and writes NumPy's npy files: the bytes 93 'NUMPY', a version, the header's length, a Python dictionary with
+/// <c>descr</c>, <c>fortran_order</c> and <c>shape</c>, then the values. Types: <c>&lt;f4</c>, <c>&lt;f8</c>,
+/// <c>&lt;i8</c>. Source: numpy.lib.format.
 /// </summary>
 public static class Npy
 {
     private const string Kind = "an npy file";
 
-    /// <summary>Headers of plain numbers take some hundred bytes; NumPy itself refuses more than 10,000.</summary>
+    /// <summary>
+    /// The header of an array of numbers takes about a hundred bytes. NumPy itself refuses more than 10,000.
+    /// </summary>
     private const int MaxHeaderBytes = 1 << 16;
 
     // A u8 literal would encode 0x93 as two bytes.
@@ -34,7 +37,7 @@ public static class Npy
         string descr = tensor.DType switch { DType.Float32 => "<f4", DType.Float64 => "<f8", _ => "<i8" };
         string shape = string.Join(", ", tensor.Shape.ToArray()) + (tensor.Shape.Rank == 1 ? "," : "");
         string header = $"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}";
-        // Magic, version and length take 10 bytes; the header ends with a line break at a multiple of 64.
+        // Magic, version and length take 10 bytes. The header ends with a line break at a multiple of 64.
         int length = ((10 + header.Length + 1 + 63) & ~63) - 10;
         Span<byte> start = stackalloc byte[10];
         Magic.CopyTo(start);
@@ -48,8 +51,10 @@ public static class Npy
 
     /// <summary>Reads a file of version 1.0, 2.0 or 3.0.</summary>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    /// <exception cref="InvalidDataException">It is truncated, damaged, of another type, or not an npy file; the
-    /// message says what to do with a file of another kind.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is truncated, damaged, of another type, or not an npy file. The message says what to do with a file of
+    /// another kind.
+    /// </exception>
     public static Tensor Read(string path)
     {
         using FileStream stream = FileFormat.Open("Npy", path, Kind);
@@ -59,7 +64,9 @@ public static class Npy
     /// <summary>Reads to the end of a stream that can seek.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="name">What errors call it.</param>
-    /// <exception cref="InvalidDataException">It is truncated, damaged, of another type, or not in the npy format.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is truncated, damaged, of another type, or not in the npy format.
+    /// </exception>
     public static Tensor Read(Stream stream, string name = "stream")
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -83,8 +90,8 @@ public static class Npy
         if (stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) < start.Length
             || !start.StartsWith(Magic))
             throw FileFormat.Wrong("Npy", name, $"{Kind} (it begins with the bytes 93 'NUMPY')", stream, origin);
-        // Version 3.0 is 2.0 with UTF-8 in the place of Latin-1, for names of fields, which no file that can be read
-        // here has.
+        // Version 3.0 is version 2.0 with UTF-8 instead of Latin-1, for names of fields. No file that can be read here
+        // has fields.
         int lengthBytes = start[6] switch
         {
             1 => 2,

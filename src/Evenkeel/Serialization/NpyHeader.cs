@@ -4,8 +4,8 @@ namespace Evenkeel.Serialization;
 
 /// <summary>
 /// The dictionary in the header of an npy file, a literal of Python as NumPy's <c>ast.literal_eval</c> takes it: three
-/// keys in any order, single or double quotes, spaces and line breaks between all
-/// parts, a comma after the last item, and numbers with the L of Python 2.
+/// keys in any order, single or double quotes, spaces and line breaks between all parts, a comma after the last item,
+/// and numbers with the L of Python 2.
 /// </summary>
 internal sealed class NpyHeader
 {
@@ -66,7 +66,7 @@ internal sealed class NpyHeader
         return new Shape([.. sizes.Select(static size => (int)size)]);
     }
 
-    /// <summary>The type's name; a list of fields is named as it stands.</summary>
+    /// <summary>The type's name. A list of fields is returned as its text.</summary>
     private string Descr()
     {
         if (Next() is '[' or '(' or '{')
@@ -97,7 +97,7 @@ internal sealed class NpyHeader
         {
             if (Next() is null) throw Bad("expected a value of 'shape' in the header, got its end");
             string word = Word();
-            // The L is Python 2's, for numbers that it held as long.
+            // Python 2 writes an L behind numbers of its type long.
             if (!long.TryParse(word.EndsWith('L') ? word[..^1] : word, NumberStyles.None, CultureInfo.InvariantCulture,
                 out long size))
                 throw Bad($"expected dimensions from 0 to {int.MaxValue}, got {Shown(_text[begin..])}");
@@ -107,14 +107,14 @@ internal sealed class NpyHeader
                 $"{Shown(_text[begin..])}");
         }
 
-        // To Python (3) is a number in parentheses; a tuple of one is (3,).
+        // In Python, (3) is a number in parentheses; a tuple of one item is (3,).
         return sizes.Count != 1 || isTuple ? [.. sizes] : throw Bad("expected a shape in parentheses with a comma " +
             $"after a single size, got ({sizes[0]})");
     }
 
     private string Text(string what)
     {
-        // Python 2 marked some as text.
+        // Python 2 marks some strings with a prefix.
         if (Next() is 'u' or 'U' && _at + 1 < _text.Length && _text[_at + 1] is '\'' or '"') _at++;
         if (Next() is not ('\'' or '"')) throw Bad($"expected {what}, got {Shown(_text[_at..])}");
         char quote = _text[_at++];
@@ -148,7 +148,7 @@ internal sealed class NpyHeader
         return true;
     }
 
-    /// <summary>The next character that is no white space; null at the end.</summary>
+    /// <summary>The next character that is not white space; null at the end.</summary>
     private char? Next()
     {
         while (_at < _text.Length && _text[_at] is ' ' or '\t' or '\n' or '\r' or '\f') _at++;

@@ -5,19 +5,20 @@ using Evenkeel.Data;
 namespace Evenkeel.Serialization;
 
 /// <summary>
-/// Reads and writes safetensors files: 8 bytes N (little-endian), N bytes of JSON that say what lies where, then the values, little-endian and row-major.
+/// Reads and writes safetensors files. A file has 8 bytes for N (little-endian), N bytes of JSON that give the place of
+/// each tensor, then the values, little-endian and row-major.
 /// </summary>
 /// <remarks>
-/// Written types: F32, F64, I64, and U8 for blocks of bytes; the large types come first, so every tensor is aligned to
-/// its element. Also read: F16 and BF16, which become Float32 without loss. Tensors of all other types, and those
-/// of more than six dimensions, are kept as bytes and written again as they were (<see cref="TensorArchive.Bytes"/>).
-/// The reader trusts nothing: names, sizes and places are checked before memory is taken.
-/// Models and checkpoints are written with checksums, see <see cref="SafeTensorsSeal"/>.
-/// Source: the format's description at github.com/huggingface/safetensors.
+/// Types that are written: F32, F64, I64, and U8 for blocks of bytes. The large types come first, so every tensor is
+/// aligned to its element. F16 and BF16 are also read, and become Float32 without loss. Tensors of all other types, and
+/// those of more than six dimensions, are kept as bytes and written again unchanged
+/// (<see cref="TensorArchive.Bytes"/>). The reader checks names, sizes and places before it allocates memory. Models
+/// and checkpoints are written with checksums, see <see cref="SafeTensorsSeal"/>. Source: the format's description at
+/// github.com/huggingface/safetensors.
 /// </remarks>
 public static class SafeTensors
 {
-    /// <summary>The header's key for strings.</summary>
+    /// <summary>The header's key for the strings.</summary>
     internal const string MetadataName = "__metadata__";
 
     /// <summary>The largest header the format allows.</summary>
@@ -43,7 +44,7 @@ public static class SafeTensors
     }
 
     /// <summary>
-    /// Writes a file with checksums, so that a flipped bit is noticed when it is read; see
+    /// Writes a file with checksums, so that a flipped bit is noticed when the file is read; see
     /// <see cref="Write(string, TensorArchive)"/>.
     /// </summary>
     internal static void WriteSealed(string path, TensorArchive archive)
@@ -69,8 +70,10 @@ public static class SafeTensors
 
     /// <summary>Reads a file.</summary>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-    /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file; the message says
-    /// what was expected, what came, and what to do with a file of another kind.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is truncated, damaged, or not a safetensors file. The message says what was expected, what came, and what to
+    /// do with a file of another kind.
+    /// </exception>
     public static TensorArchive Read(string path)
     {
         using FileStream stream = FileFormat.Open("SafeTensors", path, Kind);

@@ -3,9 +3,9 @@ using System.Text.Unicode;
 
 namespace Evenkeel.Serialization;
 
-/// <summary>One line of a header: what lies at which bytes after it.</summary>
+/// <summary>One entry of a header: a tensor and its place in the data.</summary>
 /// <param name="Name">The name.</param>
-/// <param name="Type">The type as the format calls it.</param>
+/// <param name="Type">The format's name of the type.</param>
 /// <param name="Dimensions">The sizes of the dimensions as the file has them.</param>
 /// <param name="Begin">The first byte, counted from the end of the header.</param>
 /// <param name="End">The byte after the last.</param>
@@ -25,8 +25,8 @@ internal readonly record struct SafeTensorsEntry(string Name, string Type, long[
 internal static class SafeTensorsHeader
 {
     /// <summary>
-    /// The bits of one element, of the types that the format had in 2025. Later ones are taken as they come: only the
-    /// place of their bytes is checked.
+    /// The bits of one element, for the types that the format had in 2025. For later types only the place of their
+    /// bytes is checked.
     /// </summary>
     private static readonly Dictionary<string, int> s_bits = new(StringComparer.Ordinal)
     {
@@ -73,8 +73,8 @@ internal static class SafeTensorsHeader
     }
 
     /// <summary>
-    /// Gives each entry the place that the writer gives it: large elements before small ones; there may be no holes, so
-    /// this order is what aligns them.
+    /// Gives each entry its place in a file that is written: large elements before small ones. Holes are not allowed,
+    /// so this order aligns the entries.
     /// </summary>
     public static List<SafeTensorsEntry> Place(IReadOnlyList<SafeTensorsEntry> entries)
     {
@@ -94,7 +94,7 @@ internal static class SafeTensorsHeader
         return [.. placed];
     }
 
-    /// <summary>Whether the entries stand as Python's safetensors orders them: by type, then by name.</summary>
+    /// <summary>Whether the entries are in the order of Python's safetensors: by type, then by name.</summary>
     public static bool HasPythonsOrder(IReadOnlyList<SafeTensorsEntry> entries)
     {
         for (int i = 1; i < entries.Count; i++)
@@ -110,7 +110,9 @@ internal static class SafeTensorsHeader
         static int Rank(string type) => Array.IndexOf(["I64", "F64", "F32", "U8"], type);
     }
 
-    /// <summary>The header in the archive's order, padded with spaces so that the data begins at a multiple of 8.</summary>
+    /// <summary>
+    /// The header in the archive's order, padded with spaces so that the data begins at a multiple of 8.
+    /// </summary>
     public static byte[] Write(IDictionary<string, string> metadata, IReadOnlyList<SafeTensorsEntry> entries)
     {
         using var buffer = new MemoryStream();
@@ -155,8 +157,8 @@ internal static class SafeTensorsHeader
     }
 
     /// <summary>
-    /// Parses and checks a header against the number of data bytes that follow it. After it every entry fits into
-    /// memory as far as the platform's limits go.
+    /// Parses a header and checks it against the number of data bytes that follow it. Every entry that it returns fits
+    /// the limits of the platform.
     /// </summary>
     /// <returns>The entries in the header's order.</returns>
     public static List<SafeTensorsEntry> Read(ReadOnlyMemory<byte> header, long dataBytes, string file, IDictionary<string, string> metadata)
@@ -181,7 +183,8 @@ internal static class SafeTensorsHeader
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Broken escapes (half a surrogate pair) only show when a string is decoded, as InvalidOperationException.
+            // A broken escape (half a surrogate pair) is found only when the string is decoded. It is then an
+            // InvalidOperationException.
             throw new InvalidDataException($"SafeTensors \"{file}\": expected a header in JSON, got text that is not ({exception.Message}) This is not a safetensors file, or it is damaged.", exception);
         }
     }
@@ -242,7 +245,7 @@ internal static class SafeTensorsHeader
         return entry;
     }
 
-    /// <summary>The bytes that a tensor takes; the largest integer for all that are more.</summary>
+    /// <summary>The number of bytes of a tensor. The largest integer stands for all larger numbers.</summary>
     private static long BytesOf(long[] sizes, int bits)
     {
         if (sizes.Contains(0)) return 0;
@@ -257,7 +260,7 @@ internal static class SafeTensorsHeader
         return (long)((product + 7) / 8);
     }
 
-    /// <summary>The entries must cover the data without holes, overlaps or a rest.</summary>
+    /// <summary>Checks that the entries cover the data without holes, overlaps or a rest.</summary>
     private static void CheckCoverage(List<SafeTensorsEntry> entries, long dataBytes, string file)
     {
         SafeTensorsEntry[] sorted = [.. entries];

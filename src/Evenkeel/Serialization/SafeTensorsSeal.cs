@@ -4,24 +4,24 @@ using System.Text;
 namespace Evenkeel.Serialization;
 
 /// <summary>
-/// Checksums in a safetensors file that tell a damaged file from one that another program has written anew.
+/// Checksums in a safetensors file. They distinguish a damaged file from one that another program has written again.
 /// </summary>
 /// <remarks>
-/// Other programs copy a file's strings (<c>__metadata__</c>) into the files that they write, whose tensors may be new;
-/// a checksum among the strings proves nothing there. So a sealed header carries a mark that nobody copies, for it is
-/// no part of the content: a space behind the first brace. <list type="bullet">
+/// Other programs copy a file's strings (<c>__metadata__</c>) into the files that they write. The tensors of such a
+/// file may be new, so a checksum among the strings proves nothing there. Therefore a sealed header carries a mark that
+/// no program copies, because it is not part of the content: a space behind the first brace. <list type="bullet">
 /// <item>With the mark the file is as Evenkeel wrote it, or damaged: <c>evenkeel.sha256</c> (of all bytes after the
 /// header) and <c>evenkeel.header.sha256</c> (of the header, with zeros in the place of its own digits) must be there
 /// and right. No single changed bit removes the mark and leaves JSON.</item>
-/// <item>Without it the header is another program's, and the strings prove nothing.</item>
-/// <item>Earlier versions wrote <c>evenkeel.sha256</c> alone, and no mark. If the header is to the byte what they
-/// wrote, the data must fit, unless the tensors stand in the order of Python's safetensors (by type and name), which
-/// writes the same bytes then. Hardly a network of ours is in that order, for <c>weight</c> comes before <c>bias</c>.
-/// </item></list>
+/// <item>Without the mark, another program has written the header, and the strings prove nothing.</item>
+/// <item>Earlier versions wrote <c>evenkeel.sha256</c> alone, and no mark. If the header has exactly the bytes that
+/// they wrote, the checksum of the data must be right. The exception is a file whose tensors are in the order of
+/// Python's safetensors (by type and name), which then writes the same bytes. Few networks of ours have that order,
+/// because <c>weight</c> comes before <c>bias</c>. </item></list>
 /// </remarks>
 internal static class SafeTensorsSeal
 {
-    /// <summary>The key for the SHA-256 of all bytes after the header; versions before the mark check it too.</summary>
+    /// <summary>The key for the SHA-256 of all bytes after the header. Versions before the mark check it too.</summary>
     internal const string DataName = "evenkeel.sha256";
 
     /// <summary>The key for the SHA-256 of the header, which holds that of the data.</summary>
@@ -33,7 +33,7 @@ internal static class SafeTensorsSeal
 
     private static ReadOnlySpan<byte> Mark => "{ "u8;
 
-    /// <summary>The header with the mark and both checksums; the archive's own strings stay as they are.</summary>
+    /// <summary>The header with the mark and both checksums. The archive's own strings stay as they are.</summary>
     public static byte[] Write(IDictionary<string, string> metadata, IReadOnlyList<SafeTensorsEntry> entries,
         string dataHash)
     {
@@ -53,8 +53,8 @@ internal static class SafeTensorsSeal
     }
 
     /// <summary>
-    /// Checks a file that has been parsed, and takes the checksums out of its strings: they are of this file, and the
-    /// archive may be changed and written anew.
+    /// Checks a file that has been parsed, and removes the checksums from its strings. They belong to this file, and
+    /// the archive may be changed and written again.
     /// </summary>
     /// <param name="stream">The file, at the end of its header.</param>
     /// <param name="header">The header.</param>
@@ -66,7 +66,7 @@ internal static class SafeTensorsSeal
         Stream stream, byte[] header, IReadOnlyList<SafeTensorsEntry> entries, IDictionary<string, string> metadata,
         string file)
     {
-        // A space there is no mark if another program puts it: its file has no checksum of ours.
+        // The space is not a mark if another program wrote it: its file has no checksum of ours.
         bool isMarked = header.AsSpan().StartsWith(Mark)
             && (metadata.ContainsKey(HeaderName) || metadata.ContainsKey(DataName));
         bool isOlder = !isMarked && IsOfEarlierVersion(header, entries, metadata);
@@ -109,8 +109,8 @@ internal static class SafeTensorsSeal
     }
 
     /// <summary>
-    /// Where the digits of the header's checksum are; -1 if they are not there. A name cannot hold this text: its
-    /// quotes would be escaped.
+    /// The place of the digits of the header's checksum; -1 if they are not there. A name cannot hold this text,
+    /// because its quotes would be escaped.
     /// </summary>
     private static int PlaceOfHash(ReadOnlySpan<byte> header)
     {

@@ -4,14 +4,14 @@ namespace Evenkeel.Serialization;
 
 /// <summary>
 /// The content of a safetensors file: tensors and blocks of bytes under names, in order, and a map of strings. Model
-/// files hold tensors. Values of types that a <see cref="Evenkeel.Tensor"/> cannot hold (bytes, BOOL, I32, 8-bit
-/// floats, ...) are blocks: their bytes, type and shape are kept and written again as they were.
+/// files hold tensors. Values of types that a <see cref="Evenkeel.Tensor"/> cannot hold (for example bytes, BOOL, I32
+/// and 8-bit floats) are blocks. Their bytes, type and shape are kept and written again unchanged.
 /// </summary>
 public sealed class TensorArchive
 {
     private readonly OrderedDictionary<string, Item> _items = new(StringComparer.Ordinal);
 
-    /// <summary>What is stored under one name: a tensor, or the raw bytes of values of another kind.</summary>
+    /// <summary>What is stored under one name: a tensor, or the raw bytes of values of another type.</summary>
     internal readonly record struct Item(Tensor? Tensor, RawBlock? Raw)
     {
         public ReadOnlySpan<byte> Content => Tensor is not null ? Tensor.Bytes() : Raw!.Bytes;
@@ -28,14 +28,14 @@ public sealed class TensorArchive
 
     internal OrderedDictionary<string, Item> Items => _items;
 
-    /// <summary>What errors call the file that the archive came from; empty if it came from none.</summary>
+    /// <summary>The name in errors of the file that the archive came from. Empty if it came from no file.</summary>
     internal string Source { get; init; } = "";
 
     /// <summary>Whether there is a tensor or a block of that name.</summary>
     public bool Contains(string name) => _items.ContainsKey(name);
 
-    /// <summary>Appends a tensor; it is written as it stands when the archive is written.</summary>
-    /// <exception cref="ArgumentException">The name is taken, or <c>__metadata__</c>.</exception>
+    /// <summary>Appends a tensor. Its values are those at the time when the archive is written.</summary>
+    /// <exception cref="ArgumentException">The name is already used, or is <c>__metadata__</c>.</exception>
     public void Add(string name, Tensor tensor)
     {
         ArgumentNullException.ThrowIfNull(tensor);
@@ -43,7 +43,7 @@ public sealed class TensorArchive
     }
 
     /// <summary>Appends a block of bytes (U8) with one dimension.</summary>
-    /// <exception cref="ArgumentException">The name is taken, or <c>__metadata__</c>.</exception>
+    /// <exception cref="ArgumentException">The name is already used, or is <c>__metadata__</c>.</exception>
     public void Add(string name, byte[] bytes)
     {
         ArgumentNullException.ThrowIfNull(bytes);
@@ -62,7 +62,7 @@ public sealed class TensorArchive
     internal void Add(string name, byte[] bytes, string type, long[] shape) =>
         Add(name, new Item(null, new RawBlock(bytes, new RawKind(type, shape))));
 
-    /// <summary>The tensor of a name.</summary>
+    /// <summary>The tensor under a name.</summary>
     /// <exception cref="InvalidDataException">There is none, or its values are of a type that a tensor cannot
     /// hold.</exception>
     public Tensor Tensor(string name)
@@ -74,7 +74,7 @@ public sealed class TensorArchive
     }
 
     /// <summary>
-    /// The bytes of a name that is no tensor: a block of bytes, or values of a type that a tensor cannot hold,
+    /// The bytes under a name that is not a tensor: a block of bytes, or values of a type that a tensor cannot hold,
     /// little-endian and row-major.
     /// </summary>
     /// <exception cref="InvalidDataException">There is none, or it is a tensor.</exception>
@@ -82,8 +82,8 @@ public sealed class TensorArchive
         ?? throw Bad($"expected \"{name}\" to be bytes (U8), got a tensor. Read it with Tensor(name).");
 
     /// <summary>
-    /// The type of a name's values as the format calls it: <c>F32</c>, <c>F64</c>, <c>I64</c>, or for
-    /// <see cref="Bytes"/> what the file says, for example <c>U8</c> or <c>BOOL</c>.
+    /// The format's name for the type of a name's values: <c>F32</c>, <c>F64</c>, <c>I64</c>, or for
+    /// <see cref="Bytes"/> the type in the file, for example <c>U8</c> or <c>BOOL</c>.
     /// </summary>
     /// <exception cref="InvalidDataException">There is no such name.</exception>
     public string TypeOf(string name)
@@ -101,9 +101,9 @@ public sealed class TensorArchive
     }
 
     /// <summary>
-    /// The tensors whose names begin with <paramref name="prefix"/>, without it, as a state dict. Values that no tensor
-    /// holds are not among them, but
-    /// <see cref="Module.LoadStateDict"/> knows of them: a strict load refuses them by name.
+    /// The tensors whose names begin with <paramref name="prefix"/>, as a state dict whose keys have no prefix. Values
+    /// that no tensor can hold are not among them, but <see cref="Module.LoadStateDict"/> knows their names: a strict
+    /// load refuses them by name.
     /// </summary>
     public StateDict StateDict(string prefix = "")
     {

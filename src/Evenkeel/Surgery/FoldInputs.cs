@@ -2,9 +2,9 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Surgery;
 
-/// <summary>The inputs that a network is traced and compared on.</summary>
-/// <param name="First">The input, or the first of two.</param>
-/// <param name="Second">The second input; null for a network of one.</param>
+/// <summary>The inputs on which a network is traced and compared.</summary>
+/// <param name="First">The input, or the first of two inputs.</param>
+/// <param name="Second">The second input; null for a network with one input.</param>
 internal sealed record FoldInputs(Tensor First, Tensor? Second)
 {
     /// <summary>The network's output in Eval.</summary>

@@ -3,7 +3,8 @@ using Evenkeel.Nn;
 namespace Evenkeel.Surgery;
 
 /// <summary>
-/// Decides for each norm of a network where it goes, by the data flow of one traced pass, and keeps the weights that result.
+/// Decides for each norm of a network into which layer it goes, from the data flow of one traced pass. It keeps the
+/// resulting weights.
 /// </summary>
 internal sealed class FoldPlan
 {
@@ -16,7 +17,10 @@ internal sealed class FoldPlan
     private readonly Dictionary<Module, Call> _folded = new(ReferenceEqualityComparer.Instance);
     private readonly Tensor _output;
 
-    /// <summary>Runs one pass in Eval and decides. <paramref name="unmovable"/> are norms that the network's fields do not let go, each with the reason.</summary>
+    /// <summary>
+    /// Runs one pass in Eval and decides. <paramref name="unmovable"/> holds the norms that the fields of the network
+    /// do not allow to be replaced, each with the reason.
+    /// </summary>
     public FoldPlan(Module model, FoldInputs inputs, IReadOnlyDictionary<Module, string> unmovable)
     {
         IReadOnlyList<(string Name, Module Module)> modules = model.NamedModules();
@@ -28,7 +32,7 @@ internal sealed class FoldPlan
                 _names.Add(module, name);
                 if (module.HasHooks) _hooked.Add(module);
                 foreach ((_, Parameter parameter) in module.OwnParameters) _owners[parameter] = _owners.GetValueOrDefault(parameter) + 1;
-                // Hooked modules are not fused: each op is its own layer's.
+                // Modules with a hook are not fused, so each op belongs to exactly one layer.
                 hooks.Add(module.AddForwardHook((layer, x, y) => _calls.Add(new Call(layer, x, y))));
             }
 
@@ -41,7 +45,7 @@ internal sealed class FoldPlan
 
         var layers = new Dictionary<Module, FoldedLayer>(ReferenceEqualityComparer.Instance);
         bool isNew = true;
-        // Once more after each success: a norm may follow one that is no longer there.
+        // Repeated after each success: a norm may follow one that has been folded.
         while (isNew)
         {
             isNew = false;
@@ -57,20 +61,20 @@ internal sealed class FoldPlan
         Layers = [.. from entry in modules where layers.ContainsKey(entry.Module) select layers[entry.Module]];
     }
 
-    /// <summary>All norms and what becomes of them.</summary>
+    /// <summary>All norms and what happens to them.</summary>
     public IReadOnlyList<FoldedLayer> Layers { get; }
 
-    /// <summary>The norms that go.</summary>
+    /// <summary>The norms that are folded.</summary>
     public IReadOnlyCollection<Module> Folded => _folded.Keys;
 
-    /// <summary>What stands in the folded network in a module's place; null for the module's copy.</summary>
+    /// <summary>What stands in the folded network in place of a module; null takes the copy of the module.</summary>
     public Module? Substitute(Module module, DType dtype) =>
         _folded.ContainsKey(module) ? new Identity() : _weights.TryGetValue(module, out FoldableWeights? weights) ? weights.ToLayer(dtype) : null;
 
     private FoldedLayer Decide(string name, Module module, IReadOnlyDictionary<Module, string> unmovable)
     {
         if (module is not ITrackingNorm norm)
-            return Kept("its statistics are those of each sample, so it is no fixed map");
+            return Kept("its statistics are those of each sample, so it is not a fixed map");
         if (norm.Running is null) return Kept("it keeps no running statistics and normalizes by the batch's own in every mode");
         List<Call> calls = _calls.FindAll(call => ReferenceEquals(call.Module, module));
         if (calls.Count == 0) return Kept("it has no part in the pass");
@@ -100,7 +104,7 @@ internal sealed class FoldPlan
         FoldedLayer Kept(string why) => new(name, module.TypeName, FoldStatus.Kept, null, why, null);
     }
 
-    /// <summary>The linear layer whose output only this norm takes; else why there is none.</summary>
+    /// <summary>The linear layer whose output only this norm takes; otherwise the reason why there is none.</summary>
     private Module? LayerBefore(ITrackingNorm norm, Call call, out string reason)
     {
         Tensor x = call.X;
@@ -114,7 +118,7 @@ internal sealed class FoldPlan
         }
 
         Call? source = _calls.Find(made => ReferenceEquals(made.Y, x) && IsLinear(made.Module));
-        if (source is null) return No($"what comes before it is no linear layer but {MakerOf(x)}", out reason);
+        if (source is null) return No($"what comes before it is not a linear layer but {MakerOf(x)}", out reason);
         if (Refusal(source.Module) is { } refusal) return No(refusal, out reason);
         (int channels, int outputs) = (norm.AxisOf(x.Shape), AxisOf(source.Module, x.Shape));
         if (channels != outputs) return No($"its channels are dimension {channels} of {x.Shape}, the outputs of {Label(source.Module)} dimension {outputs}", out reason);
@@ -122,7 +126,10 @@ internal sealed class FoldPlan
         return source.Module;
     }
 
-    /// <summary>The linear layer that alone takes this norm's output, unpadded, directly or flattened; else why there is none.</summary>
+    /// <summary>
+    /// The linear layer that alone takes this norm's output, unpadded, directly or flattened; otherwise the reason why
+    /// there is none.
+    /// </summary>
     private Module? LayerAfter(ITrackingNorm norm, Call call, out string reason)
     {
         Tensor y = call.Y;
@@ -150,7 +157,11 @@ internal sealed class FoldPlan
         }
 
         Call? target = _calls.Find(taken => ReferenceEquals(taken.X, y) && IsLinear(taken.Module));
-        if (target is null) return No($"what comes after it is no linear layer but {_trace.Consumers(y)[0].Name}", out reason);
+        if (target is null)
+        {
+            return No($"what comes after it is not a linear layer but {_trace.Consumers(y)[0].Name}", out reason);
+        }
+
         if (Refusal(target.Module) is { } refusal) return No(refusal, out reason);
         if (PadsWithZeros(target.Module)) return No($"{Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
         int axis = norm.AxisOf(call.Y.Shape);
@@ -160,7 +171,7 @@ internal sealed class FoldPlan
         return target.Module;
     }
 
-    /// <summary>Why a linear layer cannot take a norm; null where it can.</summary>
+    /// <summary>The reason why a linear layer cannot take a norm; null if it can.</summary>
     private string? Refusal(Module layer)
     {
         int calls = _calls.Count(call => ReferenceEquals(call.Module, layer));
@@ -197,7 +208,7 @@ internal sealed class FoldPlan
         _ => false,
     };
 
-    /// <summary>Who made a tensor: the innermost module that returned it, else the op.</summary>
+    /// <summary>What made a tensor: the innermost module that returned it, otherwise the op.</summary>
     private string MakerOf(Tensor x)
     {
         TracedOp? op = _trace.Maker(x);

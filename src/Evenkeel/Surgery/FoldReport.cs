@@ -5,7 +5,7 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Surgery;
 
-/// <summary>What became of a norm.</summary>
+/// <summary>What happened to a norm.</summary>
 public enum FoldStatus
 {
     /// <summary>It is part of the linear layer before it.</summary>
@@ -18,24 +18,29 @@ public enum FoldStatus
     Kept,
 }
 
-/// <summary>A norm of the network and what became of it.</summary>
+/// <summary>A norm of the network and what happened to it.</summary>
 /// <param name="Name">Dotted name.</param>
 /// <param name="Type">Type of the module.</param>
 /// <param name="Status">Folded or kept.</param>
-/// <param name="Target">The dotted name of the layer that it is part of now; null where it was kept.</param>
-/// <param name="Reason">Why it was kept; null where it was folded.</param>
-/// <param name="Warning">What to know about it all the same; null for nothing.</param>
+/// <param name="Target">The dotted name of the layer that it is now part of; null if it was kept.</param>
+/// <param name="Reason">Why it was kept; null if it was folded.</param>
+/// <param name="Warning">A warning about it; null if there is none.</param>
 public sealed record FoldedLayer(string Name, string Type, FoldStatus Status, string? Target, string? Reason, string? Warning);
 
-/// <summary>How far the folded network's outputs are from the original's, over the inputs given, in one element type.</summary>
+/// <summary>
+/// How far the folded network's outputs are from the original's, over the inputs given, in one element type.
+/// </summary>
 /// <param name="DType">The type both compute in.</param>
 /// <param name="Outputs">Number of values compared: those that are finite in both.</param>
 /// <param name="LargestOutput">The largest |y| of the original: the scale.</param>
 /// <param name="MaxDifference">The largest |difference|.</param>
-/// <param name="MaxUlps">The largest difference in units in the last place of the output itself: large for outputs near 0, which are small differences of large numbers.</param>
+/// <param name="MaxUlps">
+/// The largest difference in units in the last place of the output itself: It is large for outputs near 0, which are
+/// small differences of large numbers.
+/// </param>
 public sealed record FoldProof(DType DType, int Outputs, double LargestOutput, double MaxDifference, double MaxUlps)
 {
-    /// <summary>The largest difference as a share of the largest output; 0 where there is no difference.</summary>
+    /// <summary>The largest difference as a share of the largest output; 0 if there is no difference.</summary>
     public double RelativeDifference => MaxDifference == 0 ? 0 : MaxDifference / LargestOutput;
 
     /// <summary>The largest difference in units in the last place of the largest output.</summary>
@@ -53,7 +58,7 @@ public sealed record FoldProof(DType DType, int Outputs, double LargestOutput, d
         for (int i = 0; i < expected.Count; i++)
         {
             double y = expected.ValueAt(i), d = Math.Abs(y - got.ValueAt(i));
-            // Both NaN, or the same infinity, are alike; Math.Max keeps any other NaN.
+            // Two NaNs, or the same infinity twice, count as equal. Math.Max keeps any other NaN.
             if (double.IsNaN(d) && y.Equals(got.ValueAt(i))) continue;
             compared++;
             largest = Math.Max(largest, Math.Abs(y));
@@ -70,11 +75,13 @@ public sealed record FoldProof(DType DType, int Outputs, double LargestOutput, d
         : (double)MathF.BitIncrement(MathF.Abs((float)y)) - MathF.Abs((float)y);
 }
 
-/// <summary>A folded network, what became of each norm, and the proof that it computes the same.</summary>
+/// <summary>A folded network, what happened to each norm, and the proof that it computes the same.</summary>
 /// <param name="Model">The new network; the original is unchanged.</param>
 /// <param name="Layers">All norms, in the order of <see cref="Module.NamedModules"/>.</param>
 /// <param name="Proof">The two networks compared in their element type.</param>
-/// <param name="Float64Proof">Original and folded network compared in Float64: the folding itself, without the rounding of the network's type.</param>
+/// <param name="Float64Proof">
+/// Original and folded network compared in Float64: the folding itself, without the rounding of the network's type.
+/// </param>
 public sealed record FoldResult(Module Model, IReadOnlyList<FoldedLayer> Layers, FoldProof Proof, FoldProof Float64Proof)
 {
     /// <summary>A table of the norms, and the proofs.</summary>

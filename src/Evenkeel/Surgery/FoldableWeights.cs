@@ -44,8 +44,9 @@ internal sealed class FoldableWeights
     }
 
     /// <summary>
-    /// The norm of the inputs: b' = b + Σ W·(beta - mean·s) over the weights of an output, then W' = W·s, s along the inputs. An input channel has as many weights of an output as the kernel has points, or,
-    /// where planes were flattened for a linear layer, as a plane has.
+    /// The norm of the inputs: b' = b + Σ W·(beta - mean·s) over the weights of an output, then W' = W·s, s along the
+    /// inputs. For each output, an input channel has as many weights as the kernel has points, or as a plane has points
+    /// if planes were flattened for a linear layer.
     /// </summary>
     public void NormalizeInputs(FixedMap norm)
     {
@@ -62,10 +63,10 @@ internal sealed class FoldableWeights
         }
     }
 
-    /// <summary>A new layer of these weights, with a bias whether or not there was one, and without weight standardization.</summary>
+    /// <summary>A new layer with these weights, always with a bias, and without weight standardization.</summary>
     public Module ToLayer(DType dtype)
     {
-        // The start values are overwritten: a stream of no consequence.
+        // The start values are overwritten, so any stream will do.
         var random = new Philox(0);
         Module layer = _layer switch
         {
@@ -78,13 +79,15 @@ internal sealed class FoldableWeights
         weight.Value.CopyFrom(Tensor.From(_weight, weight.Shape).To(dtype));
         bias.Value.CopyFrom(Tensor.From(_bias, bias.Shape).To(dtype));
         weight.RequiresGradient = WeightOf(_layer).RequiresGradient;
-        // A bias that was not there before is part of what the weight was.
+        // A bias that is new comes from the weight, so it is frozen like the weight.
         bias.RequiresGradient = _layer.OwnParameters.TryGetValue("bias", out Parameter? old) ? old.RequiresGradient : weight.RequiresGradient;
         return layer;
     }
 }
 
-/// <summary>A norm with fixed statistics: y = (x - mean)·s + beta channel by channel, s = gamma/sqrt(var + eps).</summary>
+/// <summary>
+/// A norm with fixed statistics: y = (x - mean)·s + beta channel by channel, s = gamma/sqrt(var + eps).
+/// </summary>
 /// <param name="Mean">The running mean.</param>
 /// <param name="Scale">s.</param>
 /// <param name="Beta">beta.</param>

@@ -5,29 +5,44 @@ namespace Evenkeel.Surgery;
 /// <summary>Makes norms part of the layers next to them, for inference.</summary>
 public static class Folding
 {
-    /// <summary>What rounding may do to the outputs of a network in Float64, as a share of the largest.</summary>
+    /// <summary>The largest difference that rounding may make in Float64, as a share of the largest output.</summary>
     private const double Float64Bound = 1e-9;
 
     /// <summary>
-    /// A new network without the norms that are fixed maps in Eval: each is multiplied into the linear layer or convolution before it, or into the one after it where that is exact. The same outputs to rounding, for less work.
+    /// A new network without the norms that are fixed maps in Eval: each is multiplied into the linear layer or
+    /// convolution before it, or into the one after it if that is exact. The outputs are the same up to rounding, with
+    /// less work.
     /// </summary>
     /// <remarks>
-    /// <para>With running statistics a batch norm is y = (x - mean)·s + beta, s = gamma/sqrt(var + eps). After y = W·x + b it goes into W' = W·s (along the outputs) and b' = (b - mean)·s + beta; a layer without a bias
-    /// gets one. Before W·y + b it goes into W' = W·s (along the inputs) and b' = b + Σ W·(beta - mean·s), which is exact where no zeros are padded between the two, through a flattening too. All in double, rounded once.
-    /// In the norm's place stands an <see cref="Identity"/>. Weight standardization is baked in with it.</para>
-    /// <para>What is next to what is read from the data flow of one pass over the inputs, not from the order in which modules were registered. A norm is kept, and the report says why, where it has no running
-    /// statistics or depends on the sample, its input or the layer is used elsewhere too, a module runs twice or shares its weights, a hook looks, or no linear layer is next to it.</para>
-    /// <para>The result is for inference. Trained, it is a network without those norms: no statistics are taken, and what was a scale and a direction of a filter is one weight again.</para>
-    /// <para>Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2018, section 3.2.</para>
+    /// <para>With running statistics a batch norm is y = (x - mean)·s + beta, s = gamma/sqrt(var + eps). After y = W·x
+    /// + b it goes into W' = W·s (along the outputs) and b' = (b - mean)·s + beta; a layer without a bias gets one.
+    /// Before W·y + b it goes into W' = W·s (along the inputs) and b' = b + Σ W·(beta - mean·s), which is exact if no
+    /// zeros are padded between the two, also through a flattening. Everything is computed in double and rounded once.
+    /// An <see cref="Identity"/> replaces the norm. Weight standardization is baked in as well.</para>
+    /// <para>The data flow of one pass over the inputs shows which layers are neighbours, not the order in which
+    /// modules were registered. A norm is kept, and the report says why, if it has no running statistics or depends on
+    /// the sample, if its input or the layer is used elsewhere too, if a module runs twice or shares its weights, if it
+    /// has a hook, or if no linear layer is next to it.</para>
+    /// <para>The result is for inference. If it is trained, it is a network without those norms: no statistics are
+    /// taken, and the scale and the direction of a filter are one weight again.</para>
+    /// <para>Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
+    /// Inference", 2018, section 3.2.</para>
     /// </remarks>
-    /// <param name="model">The network; it stays as it is.</param>
+    /// <param name="model">The network. It stays as it is.</param>
     /// <param name="inputs">A batch of inputs for the trace and for the proof, outside any tape.</param>
-    /// <param name="bound">The largest difference of outputs that passes, as a share of the largest output. Null: 1e-4 in Float32, 1e-9 in Float64.</param>
-    /// <returns>The new network, what became of each norm, and by how much outputs differ, in the network's type and in Float64.</returns>
+    /// <param name="bound">
+    /// The largest difference of outputs that passes, as a share of the largest output. Null: 1e-4 in Float32, 1e-9 in
+    /// Float64.
+    /// </param>
+    /// <returns>
+    /// The new network, what became of each norm, and by how much outputs differ, in the network's type and in Float64.
+    /// </returns>
     /// <exception cref="ArgumentException">The inputs are empty.</exception>
     /// <exception cref="InvalidOperationException">
-    /// No output is a number other than 0, so nothing can be compared. The outputs differ by more than <paramref name="bound"/>, or by more than 1e-9 of the largest in Float64: a module looks at values past the operations of the tape, or the network is not deterministic in Eval.
-    /// Or a copy converted to Float64 cannot run: a module has a constant tensor that is no buffer, or reads values as float.
+    /// No output is a number other than 0, so nothing can be compared. The outputs differ by more than
+    /// <paramref name="bound"/>, or by more than 1e-9 of the largest in Float64: a module looks at values past the
+    /// operations of the tape, or the network is not deterministic in Eval. Or a copy converted to Float64 cannot run:
+    /// a module has a constant tensor that is not a buffer, or reads values as float.
     /// </exception>
     public static FoldResult Fold(this Module model, Tensor inputs, double? bound = null)
     {
@@ -37,7 +52,7 @@ public static class Folding
     }
 
     /// <summary>The same for a network of two inputs.</summary>
-    /// <param name="model">The network; it stays as it is.</param>
+    /// <param name="model">The network. It stays as it is.</param>
     /// <param name="inputs">A batch of first inputs for the trace and for the proof, outside any tape.</param>
     /// <param name="second">The batch of second inputs.</param>
     /// <param name="bound">
@@ -67,7 +82,7 @@ public static class Folding
         Module folded = model.Clone(module => plan.Substitute(module, dtype));
         FoldProof proof = Compare(model, folded, inputs);
 
-        // In double throughout: original weights widened, folded ones as they were before they were rounded.
+        // Everything is in double: the original weights are widened, and the folded ones are those before rounding.
         Module wide = model.Clone(), foldedWide = model.Clone(module => plan.Substitute(module, DType.Float64));
         wide.To(DType.Float64);
         foldedWide.To(DType.Float64);
@@ -95,7 +110,7 @@ public static class Folding
         return new FoldResult(folded, plan.Layers, proof, wideProof);
     }
 
-    /// <summary>A plan whose substitutes the network's fields admit.</summary>
+    /// <summary>A plan whose substitutes fit the fields of the network.</summary>
     private static FoldPlan PlanFor(Module model, FoldInputs inputs)
     {
         var plan = new FoldPlan(model, inputs, new Dictionary<Module, string>());

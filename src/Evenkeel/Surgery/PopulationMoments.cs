@@ -4,10 +4,12 @@ using Evenkeel.Kernels;
 namespace Evenkeel.Surgery;
 
 /// <summary>
-/// Count, mean and squared deviations of each channel over any number of batches, in double and in the batches' order: the moments that batch norm takes of each batch, pooled.
+/// Count, mean and squared deviations of each channel over any number of batches, in double and in the order of the
+/// batches. They pool the moments that batch norm takes of each batch.
 /// </summary>
 /// <remarks>
-/// With <paramref name="perSample"/>, as instance norm tracks them, the variance is the mean of the samples' own: the spread of their means is left out, and an unbiased one loses a degree of freedom per sample.
+/// With <paramref name="perSample"/>, as instance norm tracks them, the variance is the mean of the samples' own
+/// variances. The spread of their means is left out, and an unbiased variance loses one degree of freedom per sample.
 /// </remarks>
 internal sealed class PopulationMoments(int channels, double eps, bool perSample)
 {
@@ -25,7 +27,7 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
     /// <summary>The variance of a channel: divided by n, or by n - 1.</summary>
     public double Variance(int channel, VarianceEstimator estimator) => _pools[channel].Squares / (estimator == VarianceEstimator.Unbiased ? Freedom : Count);
 
-    /// <summary>n - 1, or as many ones less as there are samples; above 0 if there is a variance.</summary>
+    /// <summary>n - 1, or n minus the number of samples; above 0 if there is a variance.</summary>
     public double Freedom => Count - (perSample ? Samples : 1);
 
     /// <summary>Adds a batch (N, C) or (N, C, …).</summary>

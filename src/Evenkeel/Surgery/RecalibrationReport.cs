@@ -14,10 +14,13 @@ public enum RecalibrationStatus
     /// <summary>Left alone: the layer is frozen.</summary>
     Frozen,
 
-    /// <summary>Left alone: no sample came through it.</summary>
+    /// <summary>Left alone: no sample reached it.</summary>
     NotReached,
 
-    /// <summary>A batch norm without running statistics (<c>trackRunningStats: false</c>): there is nothing to write. It normalizes by the batches of the recalibration, as it does in use by those it meets there.</summary>
+    /// <summary>
+    /// A batch norm without running statistics (<c>trackRunningStats: false</c>): there is nothing to write. It
+    /// normalizes by the current batch, in the recalibration and in use.
+    /// </summary>
     NoStatistics,
 }
 
@@ -25,15 +28,20 @@ public enum RecalibrationStatus
 /// <param name="Name">Dotted name.</param>
 /// <param name="Type">Type of the module.</param>
 /// <param name="Status">What was done.</param>
-/// <param name="Count">Values a channel that were pooled.</param>
-/// <param name="MeanShift">For each channel (running mean before - mean of the data)/sqrt(variance of the data + eps): in standard deviations. Empty where the layer was left alone.</param>
-/// <param name="VarianceRatio">For each channel (running variance before + eps)/(variance of the data + eps); 1 is no change.</param>
+/// <param name="Count">Number of values per channel that were pooled.</param>
+/// <param name="MeanShift">
+/// For each channel (running mean before - mean of the data)/sqrt(variance of the data + eps), in standard deviations.
+/// Empty if the layer was left alone.
+/// </param>
+/// <param name="VarianceRatio">
+/// For each channel (running variance before + eps)/(variance of the data + eps); 1 is no change.
+/// </param>
 public sealed record RecalibratedLayer(string Name, string Type, RecalibrationStatus Status, double Count, IReadOnlyList<double> MeanShift, IReadOnlyList<double> VarianceRatio)
 {
     /// <inheritdoc/>
     public override string ToString() => InvariantText.Of(nameof(RecalibratedLayer), PrintMembers);
 
-    /// <summary>The largest |<see cref="MeanShift"/>| of a channel; 0 where the layer was left alone.</summary>
+    /// <summary>The largest |<see cref="MeanShift"/>| of a channel; 0 if the layer was left alone.</summary>
     public double LargestMeanShift
     {
         get
@@ -44,7 +52,9 @@ public sealed record RecalibratedLayer(string Name, string Type, RecalibrationSt
         }
     }
 
-    /// <summary>The smallest and the largest <see cref="VarianceRatio"/> of a channel; 1 and 1 where the layer was left alone.</summary>
+    /// <summary>
+    /// The smallest and the largest <see cref="VarianceRatio"/> of a channel; 1 and 1 if the layer was left alone.
+    /// </summary>
     public (double Smallest, double Largest) VarianceRatioRange
     {
         get
@@ -57,11 +67,17 @@ public sealed record RecalibratedLayer(string Name, string Type, RecalibrationSt
     }
 }
 
-/// <summary>What a recalibration has done and found; <see cref="ToString"/> is a table.</summary>
-/// <param name="Layers">All layers with running statistics, in the order in which they run; those that no sample reached come behind them, and last the batch norms that keep none.</param>
+/// <summary>What a recalibration has done and found. <see cref="ToString"/> is a table.</summary>
+/// <param name="Layers">
+/// All layers with running statistics, in the order in which they run; those that no sample reached come behind them,
+/// and last the batch norms that keep none.
+/// </param>
 /// <param name="Plan">How the data were cut into batches.</param>
-/// <param name="AccuracyBefore">Share of right answers on <see cref="RecalibrationOptions.Check"/> with the old statistics; null where there is nothing to check on.</param>
-/// <param name="AccuracyAfter">The same with the new ones.</param>
+/// <param name="AccuracyBefore">
+/// Share of correct answers on <see cref="RecalibrationOptions.Check"/> with the old statistics; null if there is no
+/// check.
+/// </param>
+/// <param name="AccuracyAfter">The same with the new statistics.</param>
 public sealed record RecalibrationReport(IReadOnlyList<RecalibratedLayer> Layers, BatchPlan Plan, double? AccuracyBefore, double? AccuracyAfter)
 {
     /// <summary>A table of the layers, and the accuracies.</summary>

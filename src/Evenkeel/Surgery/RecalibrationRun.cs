@@ -4,7 +4,9 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Surgery;
 
-/// <summary>One recalibration: finds the layers, runs the passes, writes the statistics, and puts everything back where it fails.</summary>
+/// <summary>
+/// One recalibration: finds the layers, runs the passes, writes the statistics, and restores everything if it fails.
+/// </summary>
 internal sealed class RecalibrationRun(Module model, IDataset data, RecalibrationOptions options, IProgress<RecalibrationProgress>? progress, CancellationToken cancellationToken)
 {
     private readonly BatchPlan _plan = new(data.Count, options.BatchSize);
@@ -26,7 +28,8 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                 for (int i = 0; i < open.Count; i++)
                 {
                     Pass(tape, [open[i]], i + 1, open.Count);
-                    // As one batch of all data would: the layers after this one see it normalized by the biased variance. The convention's own is written at the end.
+                    // As with one batch of all data, the layers after this one see its output normalized by the biased
+                    // variance. The variance of the layer's convention is written at the end.
                     open[i].Write(open[i].InBatch, _plan.Batches);
                 }
             }
@@ -59,7 +62,9 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         }
     }
 
-    /// <summary>The element type that the model computes in; of norms alone, that of their statistics.</summary>
+    /// <summary>
+    /// The element type that the model computes in. For a model of norms alone, it is that of their statistics.
+    /// </summary>
     private static DType TypeOf(Module model)
     {
         foreach (Module.StateEntry entry in model.StateEntries())
@@ -157,7 +162,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         return accuracy.Measure(options.Check, indices, cancellationToken);
     }
 
-    /// <summary>A layer with running statistics, what they were, and what is pooled.</summary>
+    /// <summary>A layer with running statistics, their old values, and the pooled moments.</summary>
     private sealed class Layer(string name, Module module, ITrackingNorm norm, RunningStatistics running)
     {
         private readonly Tensor _mean = running.Mean.Value.Clone();
@@ -174,7 +179,10 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
 
         public bool IsFrozen => running.IsFrozen;
 
-        /// <summary>The variance that the layer normalizes a batch by. Instance norm, whose training statistics are no fixed map, is as in use.</summary>
+        /// <summary>
+        /// The variance that the layer normalizes a batch by. Instance norm normalizes as in use, because its training
+        /// statistics are not a fixed map.
+        /// </summary>
         public VarianceEstimator InBatch => norm.IsPerSample ? running.Average.Estimator : VarianceEstimator.Biased;
 
         public void Add(Tensor x) => _pool.Add(norm.AsPlanes(x));
@@ -197,7 +205,8 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                     throw new InvalidOperationException($"Recalibrate: expected statistics of {Label} that fit {running.Mean.Value.DType}, got mean {_pool.Mean(c)} and variance {_pool.Variance(c, estimator)} in channel {c}. Scale its inputs, or convert the model to Float64; the network was left as it was.");
             }
 
-            // A cumulative average goes on from the batches that are in it. Elsewhere the count says how long a training has gone on (the limits of renormalization open by it), and does not go back.
+            // A cumulative average continues from the batches that are in it. For other averages the count says how
+            // long the training has lasted (the limits of renormalization open by it), so it is never lowered.
             running.NumBatchesTracked.Value.Fill(running.Average.IsCumulative ? batches : Math.Max(batches, _batches.Item()));
             running.SkippedBatches = _skipped;
             running.BeginWith(startValuesLeft: 0);
@@ -226,7 +235,7 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
             {
                 double variance = _pool.Variance(c, running.Average.Estimator) + norm.Eps;
                 double difference = _mean.ValueAt(c) - _pool.Mean(c), old = _variance.ValueAt(c) + norm.Eps;
-                // A constant channel without eps: nothing is off where the running values agree.
+                // A constant channel without eps: there is no shift if the running values agree.
                 shift[c] = difference == 0 ? 0 : difference / Math.Sqrt(variance);
                 ratio[c] = old == variance ? 1 : old / variance;
             }

@@ -18,19 +18,21 @@ public static class SyncConversion
         /// The network; it stays as it is. As in <see cref="Module.Clone"/>, what is shared stays shared, and hooks are
         /// not copied.
         /// </param>
-        /// <param name="keep">True for a module that is to be copied as it is, with all in it. Null: none.</param>
+        /// <param name="keep">
+        /// True for a module that is copied as it is, with all modules in it. Null: no module.
+        /// </param>
         /// <remarks>
-        /// <para>Converted are <see cref="BatchNorm1d"/>, 2d and 3d, <see cref="BatchNormalization"/> of any convention
-        /// and channel axis, and batch renormalization, whose r and d are then those of the group; each keeps its
-        /// parameters, statistics, element type, and what of it is frozen, and <c>ConvertBack</c> makes it again. Norms
-        /// that treat each sample by itself (layer, group, instance and RMS norm) have nothing to gather and are
+        /// <para>These are converted: <see cref="BatchNorm1d"/>, 2d and 3d, <see cref="BatchNormalization"/> of any
+        /// convention and channel axis, and batch renormalization, whose r and d are then those of the group. Each
+        /// keeps its parameters, statistics, element type and state, and <c>ConvertBack</c> restores it. Norms that
+        /// treat each sample by itself (layer, group, instance and RMS norm) have nothing to gather and are
         /// copied.</para>
         /// <para>A ghost batch norm (<see cref="BatchNorm.VirtualBatchSize"/>) is refused: its statistics are those of
         /// virtual batches, which are each member's own.</para>
         /// </remarks>
         /// <exception cref="InvalidOperationException">
-        /// The network holds a ghost batch norm that is not kept; or a field of the network holds a batch norm by its
-        /// own type, so that no other can stand there. The text names it.
+        /// The network holds a ghost batch norm that is not kept; or the type of a field admits only the batch norm
+        /// that it holds. The text names it.
         /// </exception>
         public static Module ConvertFrom(Module model, Func<Module, bool>? keep = null)
         {
@@ -56,8 +58,7 @@ public static class SyncConversion
         /// <see cref="BatchNormalization"/> of its convention, which takes the same inputs.
         /// </remarks>
         /// <exception cref="InvalidOperationException">
-        /// A field of the network holds a <see cref="SyncBatchNorm"/> by its own type, so that no other can stand
-        /// there; the text names it.
+        /// The type of a field admits only a <see cref="SyncBatchNorm"/>. The text names it.
         /// </exception>
         public static Module ConvertBack(Module model)
         {
@@ -82,7 +83,7 @@ public static class SyncConversion
             + "VirtualBatchSize: > 0 } to leave it as it is, or put a BatchNorm layer in its place.");
     }
 
-    /// <summary>The layer that a synchronized one was before, or is alone.</summary>
+    /// <summary>The layer that a synchronized one was before, or the one that it equals without a group.</summary>
     private static BatchNorm Alone(SyncBatchNorm sync, ModuleCopier copier) => (sync.Dimensions, sync.Limits) switch
     {
         (1, null) => new BatchNorm1d(sync, copier),
@@ -94,7 +95,7 @@ public static class SyncConversion
         _ => new BatchNormalization(sync, copier),
     };
 
-    /// <summary>The modules that are not looked at: those that are kept, and all in them.</summary>
+    /// <summary>The modules that are not converted: those that are kept, and all modules in them.</summary>
     private static HashSet<Module> Kept(Module model, Func<Module, bool>? keep)
     {
         var kept = new HashSet<Module>(ReferenceEqualityComparer.Instance);

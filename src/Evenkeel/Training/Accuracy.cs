@@ -4,7 +4,7 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Training;
 
-/// <summary>Counts right answers in Eval, in chunks, on a tape that is kept between checks.</summary>
+/// <summary>Counts correct answers in Eval, in chunks. The tape is kept between checks.</summary>
 internal sealed class Accuracy(Module model, DType dtype, int chunk)
 {
     private readonly Tape _tape = new(Mode.Eval);
@@ -18,7 +18,10 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
         return _indices.AsSpan(0, count);
     }
 
-    /// <summary>The share of the samples whose highest score is that of their label; of equal scores the first counts, and a NaN counts as highest, as in NumPy's argmax.</summary>
+    /// <summary>
+    /// The share of the samples whose highest score is that of their label. Among equal scores the first counts. A NaN
+    /// counts as the highest, as in NumPy's argmax.
+    /// </summary>
     public double Measure(IDataset data, ReadOnlySpan<int> indices, CancellationToken cancellationToken)
     {
         long right = 0;
@@ -40,7 +43,10 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
         return (double)right / indices.Length;
     }
 
-    /// <summary>A prediction of one number is right for any label 0, and a label beyond the scores is never met: neither is an accuracy.</summary>
+    /// <summary>
+    /// A prediction of one number would be correct for every label 0, and a label beyond the scores would never be.
+    /// Neither gives an accuracy, so both are errors.
+    /// </summary>
     private void CheckLabels(ReadOnlySpan<int> samples, int classes)
     {
         if (classes < 2)

@@ -3,7 +3,10 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Training;
 
-/// <summary>Chooses the samples of each iteration, as the options say: the plan of an epoch, its order, and where the stream stood when that was drawn.</summary>
+/// <summary>
+/// Chooses the samples of each iteration, as the options say. It holds the plan of an epoch, its order, and the state
+/// of the stream when the order was drawn.
+/// </summary>
 internal sealed class BatchSource(TrainerOptions options, IRandomStream random)
 {
     private int[] _indices = [];
@@ -12,23 +15,31 @@ internal sealed class BatchSource(TrainerOptions options, IRandomStream random)
     private Tensor? _last;
     private int _count;
 
-    /// <summary>How an epoch is cut. Batches drawn with replacement are all of one size, whatever the set's.</summary>
+    /// <summary>
+    /// How an epoch is cut into batches. Batches drawn with replacement all have the same size, whatever the size of
+    /// the set.
+    /// </summary>
     public BatchPlan Plan { get; private set; }
 
-    /// <summary>Where the stream stood before the order of the current epoch; null before the first.</summary>
+    /// <summary>
+    /// The state of the stream before the order of the current epoch was drawn; null before the first epoch.
+    /// </summary>
     public RandomStreamState? OrderState { get; set; }
 
-    /// <summary>The samples of the iteration that <see cref="Draw"/> was called for.</summary>
+    /// <summary>The samples of the iteration for which <see cref="Draw"/> was called.</summary>
     public ReadOnlySpan<int> Indices => _indices.AsSpan(0, _count);
 
     /// <summary>Their labels.</summary>
     public Tensor Labels { get; private set; } = Tensor.Zeros([0], DType.Int64);
 
-    /// <summary>The plan of a training on a set; nothing is drawn.</summary>
+    /// <summary>The plan of a training on a set. Nothing is drawn.</summary>
     public static BatchPlan PlanOf(TrainerOptions options, IDataset training) =>
         new(training.Count, options.BatchSize, options.Sampling == Sampling.Shuffled ? options.LastBatch : LastBatch.Drop);
 
-    /// <summary>Gets ready for a set. Within an epoch that was resumed, its order is drawn again from where the stream stood, which then goes on from where it stands.</summary>
+    /// <summary>
+    /// Prepares for a set. Inside a resumed epoch, its order is drawn again from the saved state of the stream. The
+    /// stream then returns to its current state.
+    /// </summary>
     public void Begin(IDataset training, long iteration)
     {
         Plan = PlanOf(options, training);

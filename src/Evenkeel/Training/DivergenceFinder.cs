@@ -4,10 +4,12 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Training;
 
-/// <summary>Finds the first layer whose output is not finite, by running the forward pass again with a hook on every module.</summary>
+/// <summary>
+/// Finds the first layer whose output is not finite. It runs the forward pass again with a hook on every module.
+/// </summary>
 internal static class DivergenceFinder
 {
-    /// <summary>Names the layer, and whether its own weights are already not finite.</summary>
+    /// <summary>Returns the name of the layer, and whether its own weights are already not finite.</summary>
     public static (string Layer, string Detail) Find(Module model, Tensor inputs, ulong seed, long randomStep)
     {
         if (!IsFinite(inputs)) return ("the inputs", "");

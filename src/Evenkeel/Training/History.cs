@@ -1,13 +1,21 @@
 namespace Evenkeel.Training;
 
-/// <summary>What a training has seen: losses an iteration, accuracies a check.</summary>
+/// <summary>What a training has measured: one loss per iteration, and two accuracies per check.</summary>
 public sealed class History
 {
-    /// <summary>The loss of each iteration, L2 penalty included. A skipped batch leaves its NaN or infinity, and so does, at the end, the step that ended a run early.</summary>
+    /// <summary>
+    /// The loss of each iteration, including the L2 penalty. A skipped batch leaves its NaN or infinity here. So does
+    /// the step that ended a run early, as the last loss.
+    /// </summary>
     public IReadOnlyList<double> Losses => LossList;
 
-    /// <summary>Accuracy on training samples: after the first iteration, at the end of each epoch and after the last iteration; so epochs + 1 values.</summary>
-    /// <remarks>Where an epoch is a single iteration, the first check and the end of the first epoch are one.</remarks>
+    /// <summary>
+    /// Accuracy on training samples: after the first iteration, at the end of each epoch and after the last iteration.
+    /// These are epochs + 1 values.
+    /// </summary>
+    /// <remarks>
+    /// If an epoch is a single iteration, the first check and the end of the first epoch are the same check.
+    /// </remarks>
     public IReadOnlyList<double> TrainAccuracies => TrainList;
 
     /// <summary>Accuracy on validation samples, at the same moments.</summary>
@@ -16,25 +24,30 @@ public sealed class History
     /// <summary>The best accuracy on validation samples; NaN before the first check.</summary>
     public double BestValidationAccuracy { get; internal set; } = double.NaN;
 
-    /// <summary>Epochs that were complete when the best model was found; -1 where there is none.</summary>
+    /// <summary>Number of epochs that were complete when the best model was found; -1 if there is none.</summary>
     public int BestEpoch { get; internal set; } = -1;
 
-    /// <summary>Batches with a non-finite loss or gradient that were skipped (<see cref="NonFiniteLoss.SkipBatch"/>).</summary>
+    /// <summary>
+    /// Number of batches with a non-finite loss or gradient that were skipped (<see cref="NonFiniteLoss.SkipBatch"/>).
+    /// </summary>
     public int SkippedBatches { get; internal set; }
 
-    /// <summary>True where the last run ended early because the loss or a gradient was NaN or infinite (<see cref="NonFiniteLoss.EndRun"/>).</summary>
+    /// <summary>
+    /// True if the last run ended early because the loss or a gradient was NaN or infinite
+    /// (<see cref="NonFiniteLoss.EndRun"/>).
+    /// </summary>
     public bool Diverged => Divergence is not null;
 
-    /// <summary>Where and why the last run ended early; null where it did not.</summary>
+    /// <summary>Where and why the last run ended early; null if it did not.</summary>
     public DivergedException? Divergence { get; internal set; }
 
-    /// <summary>Seconds of training in this call of <see cref="Trainer.Fit"/>, evaluation not counted.</summary>
+    /// <summary>Seconds of training in this call of <see cref="Trainer.Fit"/>, without evaluation.</summary>
     public double TrainingSeconds { get; internal set; }
 
     /// <summary>Seconds of evaluation in this call of <see cref="Trainer.Fit"/>.</summary>
     public double EvaluationSeconds { get; internal set; }
 
-    /// <summary>Training examples a second of training in this call of <see cref="Trainer.Fit"/>.</summary>
+    /// <summary>Training examples per second of training in this call of <see cref="Trainer.Fit"/>.</summary>
     public double ExamplesPerSecond { get; internal set; }
 
     internal List<double> LossList { get; private set; } = [];
@@ -43,7 +56,7 @@ public sealed class History
 
     internal List<double> ValidationList { get; private set; } = [];
 
-    /// <summary>What has been seen so far, apart from what comes later.</summary>
+    /// <summary>A copy of what has been measured so far. Later iterations do not change it.</summary>
     internal History Copy()
     {
         var copy = (History)MemberwiseClone();

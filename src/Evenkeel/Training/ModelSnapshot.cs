@@ -2,7 +2,7 @@ using Evenkeel.Nn;
 
 namespace Evenkeel.Training;
 
-/// <summary>A copy of all weights and statistics of a model, in memory that is reused by the next copy.</summary>
+/// <summary>A copy of all weights and statistics of a model. The next copy reuses its memory.</summary>
 internal sealed class ModelSnapshot
 {
     private readonly List<Tensor> _tensors = [];

@@ -4,17 +4,26 @@ using Evenkeel.Nn;
 namespace Evenkeel.Training;
 
 /// <summary>
-/// Several replicas of one network, each on a thread of its own with its part of a batch: one logical batch that comes in parts, computed in lockstep.
+/// Several replicas of one network, each on its own thread with its part of a batch. Together they compute one logical
+/// batch in lockstep.
 /// </summary>
 /// <remarks>
-/// <para>The replicas share the model's weights and have gradients of their own, which are added to the model's in the order of the parts: the result depends on how the batch is cut, not on the threads.
-/// The loss of the whole is Σ nᵢ·lossᵢ / Σ nᵢ for parts of nᵢ samples, as if a mean loss had been taken of one batch.</para>
-/// <para>Statistics of batch norm: a <see cref="SyncBatchNorm"/> takes them over all parts; every other batch norm over its own part, and then the model keeps those of part 0, as in PyTorch's DistributedDataParallel.
-/// With <c>poolBatchStatistics</c> every batch norm takes them over all parts, so that forward pass, gradients and running statistics are those of the one large batch, up to rounding: micro-batches without the error that gradient accumulation brings to batch norm.
-/// Ghost batch norms and instance norms never look beyond their part; of their running statistics the model keeps those of part 0.</para>
-/// <para>All parts are alive at once, for a statistic of the whole batch needs all of it: micro-batches in lockstep take the memory of the whole batch. They serve batches that cannot be stacked (images of several sizes), and threads.
-/// Hooks are not called on the replicas of the parts after the first. Weights, element type, <see cref="Parameter.RequiresGradient"/> and <see cref="NormState"/> are set on the model; the replicas follow.</para>
-/// <para>Source: Peng et al., "MegDet", CVPR 2018 (statistics over devices); PyTorch's <see cref="SyncBatchNorm"/>.</para>
+/// <para>The replicas share the model's weights and have their own gradients. These are added to the model's gradients
+/// in the order of the parts, so the result depends on how the batch is cut, not on the threads. The loss of the whole
+/// batch is Σ nᵢ·lossᵢ / Σ nᵢ for parts of nᵢ samples, which is the mean loss of one batch.</para>
+/// <para>Statistics of batch norm: a <see cref="SyncBatchNorm"/> takes them over all parts. Every other batch norm
+/// takes them over its own part, and the model keeps those of part 0, as in PyTorch's DistributedDataParallel. With
+/// <c>poolBatchStatistics</c> every batch norm takes them over all parts. Forward pass, gradients and running
+/// statistics are then those of the one large batch, up to rounding. Gradient accumulation over micro-batches would not
+/// give that. Ghost batch norms and instance norms never look beyond their part; the model keeps their running
+/// statistics of part 0.</para>
+/// <para>All parts are in memory at once, because a statistic of the whole batch needs all of it. Micro-batches in
+/// lockstep therefore take the memory of the whole batch. They are useful for batches that cannot be stacked (images of
+/// several sizes), and for threads. Hooks are not called on the replicas of the parts after the first. Weights, element
+/// type, <see cref="Parameter.RequiresGradient"/> and <see cref="NormState"/> are set on the model, and the replicas
+/// follow.</para>
+/// <para>Source: Peng et al., "MegDet", CVPR 2018 (statistics over devices); PyTorch's
+/// <see cref="SyncBatchNorm"/>.</para>
 /// </remarks>
 public sealed class Replicas : IDisposable
 {
@@ -22,10 +31,12 @@ public sealed class Replicas : IDisposable
     private readonly Replica[] _replicas;
     private int _isBusy;
 
-    /// <summary>Makes the replicas. The first is the model itself.</summary>
+    /// <summary>Makes the replicas. The first one is the model itself.</summary>
     /// <param name="model">The model whose gradients are wanted.</param>
-    /// <param name="count">Most parts a batch comes in; each has a thread.</param>
-    /// <param name="poolBatchStatistics">True to have every batch norm take its statistics over all parts, not only <see cref="SyncBatchNorm"/>.</param>
+    /// <param name="count">The most parts of a batch. Each part has its own thread.</param>
+    /// <param name="poolBatchStatistics">
+    /// True if every batch norm takes its statistics over all parts, not only <see cref="SyncBatchNorm"/>.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is not from 1 to 1024.</exception>
     public Replicas(Module model, int count, bool poolBatchStatistics = false)
     {
@@ -40,17 +51,18 @@ public sealed class Replicas : IDisposable
         }
     }
 
-    /// <summary>The model: its weights are every replica's, and it receives the gradients.</summary>
+    /// <summary>The model. Every replica uses its weights, and it receives the gradients.</summary>
     public Module Model { get; }
 
-    /// <summary>Most parts a batch comes in.</summary>
+    /// <summary>The most parts of a batch.</summary>
     public int Count => _replicas.Length;
 
-    /// <summary>Seed of everything random in a pass (dropout), from which every replica derives its own.</summary>
+    /// <summary>Seed of everything random in a pass (dropout). Every replica derives its own seed from it.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>
-    /// Runs forward and backward passes over one batch, cut into <see cref="Count"/> parts of consecutive samples as equal as can be, and adds the gradients to the model's.
+    /// Runs forward and backward passes over one batch, cut into <see cref="Count"/> parts of consecutive samples, as
+    /// equal as possible, and adds the gradients to the model's.
     /// </summary>
     /// <inheritdoc cref="Accumulate(IReadOnlyList{MicroBatch}, Loss)"/>
     public double Accumulate(Tensor inputs, Tensor targets, Loss loss)
@@ -70,15 +82,27 @@ public sealed class Replicas : IDisposable
         return Accumulate(cut, loss);
     }
 
-    /// <summary>Runs forward and backward passes over all parts of one batch in lockstep, and adds the gradients of the batch's loss to the model's.</summary>
-    /// <param name="parts">1 to <see cref="Count"/> parts, each with its own number of samples and, where the model allows, sizes.</param>
+    /// <summary>
+    /// Runs forward and backward passes over all parts of one batch in lockstep, and adds the gradients of the batch's
+    /// loss to the model's.
+    /// </summary>
+    /// <param name="parts">
+    /// 1 to <see cref="Count"/> parts. Each has its own number of samples and, if the model allows it, its own sizes.
+    /// </param>
     /// <param name="loss">A loss that is a mean over samples.</param>
-    /// <returns>The loss of the whole batch. Where it is not finite there is no backward pass: no gradient is added, and running statistics are as they were.</returns>
-    /// <exception cref="ArgumentException">No parts, more than <see cref="Count"/>, or one without samples.</exception>
+    /// <returns>
+    /// The loss of the whole batch. If it is not finite, there is no backward pass: no gradient is added, and running
+    /// statistics stay as they were.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// There are no parts, more than <see cref="Count"/>, or a part without samples.
+    /// </exception>
     /// <exception cref="InvalidOperationException">Another batch is under way.</exception>
     /// <remarks>
-    /// What a replica throws reaches the caller, with running statistics as they were; after a failure in the backward pass the model's gradients are marked empty, for they hold part of a batch.
-    /// A step to be rejected later (a gradient overflowed) is taken out of the running statistics by <see cref="Reject"/>.
+    /// An exception of a replica reaches the caller, and running statistics stay as they were. After a failure in the
+    /// backward pass the model's gradients are marked empty, because they hold only a part of the batch. If a step is
+    /// rejected later (for example because a gradient overflowed), <see cref="Reject"/> takes it out of the running
+    /// statistics.
     /// </remarks>
     public double Accumulate(IReadOnlyList<MicroBatch> parts, Loss loss)
     {
@@ -97,7 +121,10 @@ public sealed class Replicas : IDisposable
         }
     }
 
-    /// <summary>Takes back what the last pass has done to running statistics, as if it had not been: for a step that is rejected afterwards.</summary>
+    /// <summary>
+    /// Restores the running statistics to what they were before the last pass. This is for a step that is rejected
+    /// afterwards.
+    /// </summary>
     public void Reject()
     {
         foreach (Replica replica in _replicas) replica.Reject();
@@ -164,7 +191,7 @@ public sealed class Replicas : IDisposable
         private readonly ITrackingNorm[] _norms =
             [.. module.NamedModules().Select(static named => named.Module).OfType<ITrackingNorm>()];
 
-        /// <summary>Follows the model: its weights are shared, what its buffers say is copied.</summary>
+        /// <summary>Follows the model: its weights are shared, and the values of its buffers are copied.</summary>
         public void Begin(Replica? model, ulong seed)
         {
             tape.Reset();
@@ -227,7 +254,7 @@ public sealed class Replicas : IDisposable
 
 /// <summary>One part of a logical batch.</summary>
 /// <param name="Inputs">Samples along the first axis.</param>
-/// <param name="Targets">What the loss compares the prediction with, one a sample.</param>
+/// <param name="Targets">What the loss compares the prediction with, one per sample.</param>
 public readonly record struct MicroBatch(Tensor Inputs, Tensor Targets)
 {
     /// <summary>Number of samples.</summary>

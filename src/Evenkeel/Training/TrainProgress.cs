@@ -1,16 +1,18 @@
 namespace Evenkeel.Training;
 
-/// <summary>Where a training stands. A value: reporting it costs no memory.</summary>
+/// <summary>The progress of a training. It is a value, so a report allocates no memory.</summary>
 /// <param name="Epoch">Epochs completed.</param>
-/// <param name="Epochs">Epochs in all.</param>
+/// <param name="Epochs">Total number of epochs.</param>
 /// <param name="Iteration">Iterations completed.</param>
-/// <param name="TotalIterations">Iterations in all.</param>
+/// <param name="TotalIterations">Total number of iterations.</param>
 /// <param name="Loss">Loss of the last iteration, with the L2 penalty.</param>
 /// <param name="TrainAccuracy">Last accuracy on training samples; NaN before the first check.</param>
 /// <param name="ValidationAccuracy">Last accuracy on validation samples; NaN before the first check.</param>
-/// <param name="ExamplesPerSecond">Training examples a second of training, evaluation not counted.</param>
-/// <param name="IsAccuracyNew">True where the accuracies have just been checked.</param>
-/// <param name="Note">Something the user should know, for example <c>skipped 2 non-finite batches</c>; null for nothing.</param>
+/// <param name="ExamplesPerSecond">Training examples per second of training, without evaluation.</param>
+/// <param name="IsAccuracyNew">True if the accuracies have just been checked.</param>
+/// <param name="Note">
+/// Something the user should know, for example <c>skipped 2 non-finite batches</c>; null if there is nothing.
+/// </param>
 public readonly record struct TrainProgress(
     int Epoch,
     int Epochs,

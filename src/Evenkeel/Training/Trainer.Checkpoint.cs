@@ -15,7 +15,7 @@ public sealed partial class Trainer
     private const string LossKey = "trainer.losses", TrainKey = "trainer.train_accuracies", ValidationKey = "trainer.validation_accuracies";
     private const string SettingPrefix = "trainer.setting.";
 
-    // Checkpoints without it come from runs that left out what does not fill a batch.
+    // Checkpoints without this entry come from runs that left out samples that do not fill a batch.
     private const string LastBatchName = "last batch";
     private const string ScheduleByName = "schedule by";
     private const string SamplesKey = "trainer.samples";
@@ -23,10 +23,11 @@ public sealed partial class Trainer
     private const long FormatVersion = 2;
 
     /// <summary>
-    /// Writes everything a continued run needs into one safetensors file: weights, running statistics, which norms are frozen, the best model, optimizer, schedule, random stream, position and histories.
-    /// It is written under a temporary name and then renamed, so a half file never has the final name.
+    /// Writes everything a continued run needs into one safetensors file: weights, running statistics, which norms are
+    /// frozen, the best model, optimizer, schedule, random stream, position and histories. It is written under a
+    /// temporary name and then renamed, so an incomplete file never has the final name.
     /// </summary>
-    /// <param name="path">The file, for example <c>run.safetensors</c>. Its folder is made where it is missing.</param>
+    /// <param name="path">The file, for example <c>run.safetensors</c>. Its folder is created if it is missing.</param>
     public void SaveCheckpoint(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -51,28 +52,34 @@ public sealed partial class Trainer
             archive.Metadata[SettingPrefix + ScheduleByName] = Options.ScheduleBy.ToString();
         archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
         if (_isCheckDue) archive.Metadata[CheckDueKey] = "true";
-        // With the best model in place, what is left of start values is its own, and not the last model's.
+        // When the best model is in place, the current share of start values belongs to it, not to the last model.
         NormStates.Write(Model, archive.Metadata, withStartValues: !ShowsBest);
         archive.Add("", state);
         SafeTensors.WriteSealed(path, archive);
     }
 
     /// <summary>
-    /// Takes over a checkpoint of a trainer built in the same way; the next <see cref="Fit"/> continues with the same bits. The file is read and checked before anything changes.
+    /// Loads a checkpoint of a trainer that was built in the same way. The next <see cref="Fit"/> continues with the
+    /// same bits. The file is read and checked before anything changes.
     /// </summary>
     /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
     /// <param name="checkValues">
-    /// Whether impossible statistics and moments are refused, see <see cref="Module.LoadStateDict"/> and
-    /// <see cref="Evenkeel.Optim.Optimizer.LoadStateDict"/>; false takes them as they are.
+    /// Whether impossible statistics and moments are refused; see <see cref="Module.LoadStateDict"/> and
+    /// <see cref="Evenkeel.Optim.Optimizer.LoadStateDict"/>. False takes them as they are.
     /// </param>
     /// <remarks>
-    /// Batch size, sampling, seed, L2 penalty, optimizer, schedule and their settings must be those of the run that was
-    /// saved, and the next <see cref="Fit"/> must be given as many samples; the epochs in all may grow. Learning rates,
-    /// their base, weight decay and the state of norms (<see cref="NormState"/>) come from the checkpoint. Checkpoints
-    /// of earlier versions do not have the settings of optimizer and schedule; these are then not compared.
+    /// Batch size, sampling, seed, L2 penalty, optimizer, schedule and their settings must be those of the saved run.
+    /// The next <see cref="Fit"/> must get the same number of samples. The total number of epochs may grow. Learning
+    /// rates, their base, weight decay and the state of norms (<see cref="NormState"/>) come from the checkpoint.
+    /// Checkpoints of earlier versions lack the settings of optimizer and schedule. They are then not compared.
     /// </remarks>
-    /// <exception cref="ArgumentException">The file is no trainer checkpoint, or belongs to a trainer of other settings (the message names them), another model, optimizer, schedule or kind of stream.</exception>
-    /// <exception cref="InvalidDataException">The file is truncated or damaged: its checksum, a count or a length is wrong.</exception>
+    /// <exception cref="ArgumentException">
+    /// The file is not a trainer checkpoint, or it belongs to a trainer with other settings (the message names them),
+    /// another model, optimizer, schedule or kind of stream.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// The file is truncated or damaged: its checksum, a count or a length is wrong.
+    /// </exception>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public void Resume(string path, bool checkValues = true)
     {
@@ -95,14 +102,16 @@ public sealed partial class Trainer
         var best = new ModelSnapshot();
         if (position[3] >= 0) best.Read(Model, BestPrefix, state, checkValues);
         RandomStreamState random = ReadStream(state, StreamPrefix)
-            ?? throw new ArgumentException($"Trainer.Resume: expected a random stream in {path}, got none. It is no checkpoint of a trainer.", nameof(path));
+            ?? throw new ArgumentException(
+                $"Trainer.Resume: expected a random stream in {path}, got none. It is not a checkpoint of a trainer.",
+                nameof(path));
         RandomStreamState? order = ReadStream(state, OrderPrefix);
         List<(string Name, ITrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         CheckSchedule(archive, state, path);
         Action takeOptimizer = Optimizer.Check(state.Under(OptimizerPrefix), checkValues);
         Action? takeSchedule = Options.Scheduler?.Check(state.Under(SchedulerPrefix));
 
-        // The stream's own check comes last, as it sets the stream. From here on nothing fails.
+        // The stream's own check comes last, because it sets the stream. Nothing fails after this point.
         _random.State = random;
         takeOptimizer();
         takeSchedule?.Invoke();
@@ -123,7 +132,7 @@ public sealed partial class Trainer
         History = history;
     }
 
-    /// <summary>What must not change between the parts of a run, in words.</summary>
+    /// <summary>The settings that must not change between the parts of a run, as text.</summary>
     private (string Name, string Value)[] Settings() =>
     [
         ("optimizer", Optimizer.Name),
@@ -148,10 +157,12 @@ public sealed partial class Trainer
             throw new ArgumentException($"Trainer.Resume: expected the settings of this trainer in {path}, got {string.Join(", ", differences)}. Build the trainer as it was when the checkpoint was saved, or load its weights alone into a new run.", nameof(path));
     }
 
-    /// <summary>A run that had a schedule goes on with one of that kind, and one without goes on without.</summary>
+    /// <summary>
+    /// A run with a schedule continues with one of the same kind. A run without one continues without one.
+    /// </summary>
     private void CheckSchedule(TensorArchive archive, StateDict state, string path)
     {
-        // scheduler.StepLR.count has the kind in its name.
+        // The key scheduler.StepLR.count, for example, contains the kind.
         string? key = state.Keys.FirstOrDefault(static k => k.StartsWith(SchedulerPrefix, StringComparison.Ordinal));
         string saved = key?.Split('.')[1] ?? "none", here = Options.Scheduler?.GetType().Name ?? "none";
         if (saved != here)
@@ -221,7 +232,7 @@ public sealed partial class Trainer
     {
         if (!state.TryGetValue(key, out Tensor? value) || value.DType != dtype)
             throw new ArgumentException($"Trainer.Resume: expected the key '{key}' of {dtype} in {path}, got " +
-                $"{state.RawOf(key)?.ToString() ?? value?.DType.ToString() ?? "none"}. It is no checkpoint of a " +
+                $"{state.RawOf(key)?.ToString() ?? value?.DType.ToString() ?? "none"}. It is not a checkpoint of a " +
                 "trainer; Module.Load reads plain weights.", nameof(path));
         return value;
     }

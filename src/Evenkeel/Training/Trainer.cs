@@ -8,13 +8,16 @@ using Evenkeel.Random;
 namespace Evenkeel.Training;
 
 /// <summary>
-/// Trains a classifier: batches, forward, loss, backward, step; accuracy checks; the best model; checkpoints.
+/// Trains a classifier: batches, forward, loss, backward, step. It checks accuracies, keeps the best model, and writes
+/// checkpoints.
 /// </summary>
 /// <remarks>
-/// <para>The best model includes the running statistics, so it scores in use what it scored when it was found.</para>
-/// <para>The order of an iteration: draw the batch; forward; penalty; backward; clip; step; at the end of an epoch the learning-rate decay and the schedule; then, after the first iteration, at
-/// the end of an epoch and after the last iteration, the accuracies, the best model, a checkpoint.</para>
-/// <para>A run resumed from a checkpoint ends with the bits of one that was never interrupted.</para>
+/// <para>The best model includes the running statistics, so its accuracy later is the one with which it was
+/// found.</para>
+/// <para>The order of an iteration: draw the batch, forward, penalty, backward, clip, step. At the end of an epoch, the
+/// learning-rate decay and the schedule follow. After the first iteration, at the end of each epoch and after the last
+/// iteration, the accuracies, the best model and a checkpoint follow.</para>
+/// <para>A run resumed from a checkpoint ends with the same bits as a run that was never interrupted.</para>
 /// </remarks>
 public sealed partial class Trainer
 {
@@ -32,7 +35,7 @@ public sealed partial class Trainer
     private long _iteration;
     private int _epoch;
 
-    // An accuracy check was cancelled; the next call of Fit begins with it.
+    // True if an accuracy check was cancelled. The next call of Fit begins with it.
     private bool _isCheckDue;
     private double _bestAccuracy = double.NegativeInfinity;
     private string? _note;
@@ -43,11 +46,14 @@ public sealed partial class Trainer
     private int _samples;
     private int? _resumedSamples;
 
-    /// <summary>Binds what is trained to how it is trained.</summary>
+    /// <summary>Makes a trainer for a model.</summary>
     /// <param name="model">The model: scores (N, classes) for samples (N, ...).</param>
     /// <param name="optimizer">The optimizer over the model's parameters.</param>
-    /// <param name="loss">A loss of scores and class labels (<see cref="Loss.TakesClassLabels"/>), for accuracy decides which model is best.</param>
-    /// <param name="options">Settings; null takes the defaults.</param>
+    /// <param name="loss">
+    /// A loss of scores and class labels (<see cref="Loss.TakesClassLabels"/>), because the accuracy decides which
+    /// model is best.
+    /// </param>
+    /// <param name="options">The settings. Null takes the defaults.</param>
     /// <exception cref="ArgumentException">An option is out of range, the loss takes no class labels, the model has no
     /// parameters, or the schedule belongs to another optimizer.</exception>
     public Trainer(Module model, Optimizer optimizer, Loss loss, TrainerOptions? options = null)
@@ -58,7 +64,12 @@ public sealed partial class Trainer
         Options = options ?? new TrainerOptions();
         Options.Check();
         if (!loss.TakesClassLabels)
-            throw new ArgumentException($"Trainer: expected a loss of class labels, for the trainer measures accuracy and keeps the most accurate model; got {loss}, which may have other targets (a regression's). Train with a loop of your own (tape.Reset, Forward, Backward, optimizer.Step, optimizer.ZeroGrad) and judge by the loss on validation data. If {loss.GetType().Name} does take one class label per sample, override {nameof(Loss.TakesClassLabels)} in it to say so.", nameof(loss));
+            throw new ArgumentException(
+                "Trainer: expected a loss of class labels, because the trainer measures accuracy and keeps the most " +
+                $"accurate model; got {loss}, which may have other targets (a regression's). Train with a loop of " +
+                "your own (tape.Reset, Forward, Backward, optimizer.Step, optimizer.ZeroGrad) and judge by the loss " +
+                $"on validation data. If {loss.GetType().Name} does take one class label per sample, override " +
+                $"{nameof(Loss.TakesClassLabels)} in it to say so.", nameof(loss));
         Model = model;
         Optimizer = optimizer;
         Loss = loss;
@@ -92,28 +103,44 @@ public sealed partial class Trainer
     /// <summary>The settings.</summary>
     public TrainerOptions Options { get; }
 
-    /// <summary>What the training has seen so far, resumed parts included.</summary>
+    /// <summary>What the training has measured so far, including resumed parts.</summary>
     public History History { get; private set; } = new();
 
-    /// <summary>Iterations completed, resumed ones included.</summary>
+    /// <summary>Iterations completed, including resumed ones.</summary>
     public long Iteration => _iteration;
 
-    /// <summary>Epochs completed, resumed ones included.</summary>
+    /// <summary>Epochs completed, including resumed ones.</summary>
     public int Epoch => _epoch;
 
-    /// <summary>Bytes of the training tape; a steady step leaves them as they are.</summary>
+    /// <summary>
+    /// Bytes of the training tape. They do not grow from step to step once every batch size has occurred.
+    /// </summary>
     public long TapeCapacityInBytes => _tape.CapacityInBytes;
 
     /// <summary>
-    /// Trains up to <see cref="TrainerOptions.Epochs"/> epochs, from the start or from where the trainer stands. At the end the model is the best one found, if the options ask for it.
+    /// Trains up to <see cref="TrainerOptions.Epochs"/> epochs, from the start, or from the trainer's current position.
+    /// At the end the model is the best one found, if the options ask for it.
     /// </summary>
     /// <param name="training">The samples to learn from.</param>
     /// <param name="validation">The samples that decide which model is best.</param>
-    /// <param name="progress">Gets a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at each accuracy check.</param>
-    /// <param name="cancellationToken">Ends the run between two iterations, or in the middle of an accuracy check: the model keeps its last weights, <c>PATH_last.safetensors</c> is written where the options have a path, the best model stays at hand (<see cref="RestoreBestModel"/>).</param>
-    /// <returns>What the training has seen up to here, earlier calls included; a later call does not change it.</returns>
-    /// <exception cref="DivergedException">The loss or a gradient is NaN or infinite, and the options ask to throw; the weights are those before that step.</exception>
-    /// <exception cref="ArgumentException">There are no samples, not as many as the resumed run has learned from, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.</exception>
+    /// <param name="progress">
+    /// Receives a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at each accuracy check.
+    /// </param>
+    /// <param name="cancellationToken">
+    /// Ends the run between two iterations, or in the middle of an accuracy check. The model keeps its last weights.
+    /// <c>PATH_last.safetensors</c> is written if the options have a path. <see cref="RestoreBestModel"/> can still
+    /// restore the best model.
+    /// </param>
+    /// <returns>
+    /// What the training has measured so far, including earlier calls. A later call does not change it.
+    /// </returns>
+    /// <exception cref="DivergedException">
+    /// The loss or a gradient is NaN or infinite, and the options ask to throw. The weights are those before that step.
+    /// </exception>
+    /// <exception cref="ArgumentException">
+    /// There are no samples, their number differs from that of the resumed run, or
+    /// <see cref="TrainerOptions.LastBatch"/> refuses the last batch.
+    /// </exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public History Fit(IDataset training, IDataset validation, IProgress<TrainProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -126,7 +153,8 @@ public sealed partial class Trainer
         if (_resumedSamples is { } samples && samples != training.Count)
             throw new ArgumentException($"Trainer.Fit: expected the {samples} training samples of the resumed run, got {training.Count}. Continue with the same set, or start a new trainer from the weights alone.", nameof(training));
 
-        // An earlier call has put the best model back; training goes on from the last one. Weights that have come in since are the user's, and stay.
+        // An earlier call has restored the best model. Training continues from the last one. If the user has changed
+        // the weights since then, they stay.
         bool isForeign = !_last.IsEmpty && !ShowsBest;
         if (ShowsBest) _last.PutBack(Model);
         _last.Clear();
@@ -172,7 +200,10 @@ public sealed partial class Trainer
         return History.Copy();
     }
 
-    /// <summary>Puts the best model found so far, running statistics included, into <see cref="Model"/>; false where there is none. A later <see cref="Fit"/> goes on from the last model.</summary>
+    /// <summary>
+    /// Puts the best model found so far, including running statistics, into <see cref="Model"/>. Returns false if there
+    /// is none. A later <see cref="Fit"/> continues from the last model.
+    /// </summary>
     public bool RestoreBestModel()
     {
         if (_best.IsEmpty) return false;
@@ -181,16 +212,18 @@ public sealed partial class Trainer
         return true;
     }
 
-    /// <summary>True while the model is the best one, put back, and the last one is kept aside.</summary>
+    /// <summary>True while the best model is restored and the last one is kept separately.</summary>
     private bool ShowsBest => !_last.IsEmpty && _best.Matches(Model);
 
-    /// <summary>The loss that ended a run belongs to a step that was not taken.</summary>
+    /// <summary>The loss that ended a run belongs to a step that did not happen.</summary>
     private void DropLossesFrom(long iteration)
     {
         if (History.LossList.Count > iteration) History.LossList.RemoveRange((int)iteration, History.LossList.Count - (int)iteration);
     }
 
-    /// <summary>The share of samples the model classifies right, in Eval. Draws no random numbers.</summary>
+    /// <summary>
+    /// The share of samples that the model classifies correctly, in Eval. It draws no random numbers.
+    /// </summary>
     /// <param name="data">The samples.</param>
     /// <param name="cancellationToken">Ends the count between two batches.</param>
     /// <exception cref="ArgumentException">There are no samples.</exception>
@@ -202,8 +235,13 @@ public sealed partial class Trainer
         return MeasureAccuracy(data, samples: null, cancellationToken);
     }
 
-    /// <summary>How <see cref="Fit"/> would cut an epoch of this set into batches: the forecast before the first one, printed as <c>60000 samples in 234 batches of 256; 96 left out</c>.</summary>
-    /// <exception cref="ArgumentException">There are no samples, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.</exception>
+    /// <summary>
+    /// How <see cref="Fit"/> would cut an epoch of this set into batches. It prints as <c>60000 samples in 234 batches
+    /// of 256; 96 left out</c>.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// There are no samples, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.
+    /// </exception>
     public BatchPlan Plan(IDataset training)
     {
         ArgumentNullException.ThrowIfNull(training);
@@ -237,7 +275,10 @@ public sealed partial class Trainer
         _samples = training.Count;
     }
 
-    /// <summary>One iteration; false where the run ends because the loss or a gradient is not finite. One that is broken off half way, by a layer, a loss, a hook or the data set, leaves no trace in running statistics and gradients.</summary>
+    /// <summary>
+    /// Runs one iteration. Returns false if the run ends because the loss or a gradient is not finite. If a layer, a
+    /// loss, a hook or the data set throws, the iteration leaves no trace in running statistics and gradients.
+    /// </summary>
     private bool Step(IDataset training)
     {
         try
@@ -254,7 +295,8 @@ public sealed partial class Trainer
 
     private bool TryStep(IDataset training)
     {
-        // Before the data set is asked: where it throws, the tape must not hold the step before, which was taken.
+        // This comes before the data set is read. If the data set throws, the tape must not hold the previous step,
+        // because that step is valid.
         _tape.Reset();
         if (training is IEpochDataset changing) changing.Epoch = _epoch;
         _batches.Draw(training, _iteration);
@@ -292,7 +334,10 @@ public sealed partial class Trainer
         return squares;
     }
 
-    /// <summary>The squared norm of all gradients; and the parameter nearest to the loss whose gradient is not finite, for it was the first in the backward pass.</summary>
+    /// <summary>
+    /// The squared norm of all gradients, and the parameter nearest to the loss whose gradient is not finite. It was
+    /// the first one in the backward pass.
+    /// </summary>
     private double SumOfSquares(out string? spoilt)
     {
         spoilt = null;
@@ -302,7 +347,7 @@ public sealed partial class Trainer
             if (_parameters[i].Gradient is not { } gradient) continue;
             double own = GradientKernels.SumOfSquares(gradient);
             squares += own;
-            // Squares of finite doubles may overflow; then the values themselves decide.
+            // Squares of finite doubles may overflow. The values themselves decide then.
             if (!double.IsFinite(own) && !DivergenceFinder.IsFinite(gradient)) spoilt = _names[i];
         }
 
@@ -358,8 +403,8 @@ public sealed partial class Trainer
     }
 
     /// <summary>
-    /// Measures both accuracies. A check that is cancelled leaves no trace, not even in the random stream, and is done
-    /// when the run goes on: it has the bits of one that was never interrupted.
+    /// Measures both accuracies. A cancelled check leaves no trace, not even in the random stream. It is repeated when
+    /// the run continues, so the run has the same bits as one that was never interrupted.
     /// </summary>
     private void CheckAccuracy(IDataset training, IDataset validation, CancellationToken cancellationToken)
     {
@@ -420,7 +465,9 @@ public sealed partial class Trainer
         isAccuracyNew,
         Note());
 
-    /// <summary>Says what was skipped: whole steps, or updates of running statistics where the loss stayed finite all the same.</summary>
+    /// <summary>
+    /// Says what was skipped: whole steps, or only updates of running statistics if the loss stayed finite.
+    /// </summary>
     private string? Note()
     {
         long updates = 0;

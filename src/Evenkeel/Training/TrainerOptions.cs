@@ -7,7 +7,10 @@ namespace Evenkeel.Training;
 /// <summary>How the samples of a batch are chosen.</summary>
 public enum Sampling
 {
-    /// <summary>Each epoch goes through the samples in a new random order; <see cref="TrainerOptions.LastBatch"/> says what becomes of those that do not fill a last batch.</summary>
+    /// <summary>
+    /// Each epoch goes through the samples in a new random order. <see cref="TrainerOptions.LastBatch"/> says what
+    /// happens to samples that do not fill a last batch.
+    /// </summary>
     Shuffled,
 
     /// <summary>Each batch is drawn anew with replacement, as <c>np.random.choice(N, batch)</c> does.</summary>
@@ -17,13 +20,19 @@ public enum Sampling
 /// <summary>What to do when the loss, or the gradient of a parameter, is NaN or infinite.</summary>
 public enum NonFiniteLoss
 {
-    /// <summary>Throw a <see cref="DivergedException"/> that names the first layer with non-finite output, or the parameter.</summary>
+    /// <summary>
+    /// Throw a <see cref="DivergedException"/> that names the first layer with non-finite output, or the parameter.
+    /// </summary>
     Throw,
 
-    /// <summary>End the run; <see cref="History.Divergence"/> says where. For experiments that study divergence.</summary>
+    /// <summary>
+    /// End the run. <see cref="History.Divergence"/> says where. This is for experiments that study divergence.
+    /// </summary>
     EndRun,
 
-    /// <summary>Undo the step, running statistics included, count it in <see cref="History.SkippedBatches"/>, and go on.</summary>
+    /// <summary>
+    /// Undo the step, including running statistics, count it in <see cref="History.SkippedBatches"/>, and continue.
+    /// </summary>
     SkipBatch,
 }
 
@@ -40,16 +49,17 @@ public enum ScheduleBy
 /// <summary>Settings of a <see cref="Trainer"/>.</summary>
 public sealed class TrainerOptions
 {
-    /// <summary>Epochs in all, those before a resumed checkpoint included. Default: 10.</summary>
+    /// <summary>Total number of epochs, including those before a resumed checkpoint. Default: 10.</summary>
     public int Epochs { get; set; } = 10;
 
-    /// <summary>Samples a batch. <see cref="Trainer.Plan"/> says what that makes of a set. Default: 100.</summary>
+    /// <summary>Samples per batch. <see cref="Trainer.Plan"/> says how it cuts a set. Default: 100.</summary>
     public int BatchSize { get; set; } = 100;
 
     /// <summary>
-    /// What becomes of samples that do not fill a last batch, where samples are shuffled. Batches drawn with replacement
-    /// have one size, and an epoch has max(N / batch, 1), rounded down. Default: Merge, as for a loader: every sample
-    /// is used, as in PyTorch, and none is a batch by itself, which batch norm could not normalize.
+    /// What happens to samples that do not fill a last batch, if samples are shuffled. Batches drawn with replacement
+    /// all have the same size, and an epoch has max(N / batch, 1) of them, rounded down. Default: Merge, as for a
+    /// loader. Every sample is used, as in PyTorch, and no sample is a batch by itself, which batch norm could not
+    /// normalize.
     /// </summary>
     public LastBatch LastBatch { get; set; } = LastBatch.Merge;
 
@@ -57,30 +67,32 @@ public sealed class TrainerOptions
     public Sampling Sampling { get; set; } = Sampling.Shuffled;
 
     /// <summary>
-    /// The stream that batches and accuracy samples are drawn from; null makes a <see cref="Philox"/> of <see cref="Seed"/>. Draws, in order: the batch of the iteration
-    /// (or, shuffled, the order at the start of an epoch); at a check, training samples, then validation samples, each only where the set is larger than the number asked for.
-    /// Default: null.
+    /// The stream from which batches and accuracy samples are drawn. Null makes a <see cref="Philox"/> of
+    /// <see cref="Seed"/>. The draws, in order: the batch of the iteration (or, if shuffled, the order at the start of
+    /// an epoch); at a check, training samples, then validation samples, each only if the set is larger than the number
+    /// asked for. Default: null.
     /// </summary>
     public IRandomStream? RandomStream { get; set; }
 
-    /// <summary>Seed of dropout, and of the stream where none is given. Default: 0.</summary>
+    /// <summary>Seed of dropout, and of the stream if none is given. Default: 0.</summary>
     public ulong Seed { get; set; }
 
     /// <summary>
-    /// Samples, drawn with replacement, of an accuracy check on a larger training set; null checks all. Default: 1000.
+    /// Number of samples, drawn with replacement, of an accuracy check on a larger training set. Null checks all.
+    /// Default: 1000.
     /// </summary>
     public int? TrainSamples { get; set; } = 1000;
 
     /// <summary>
-    /// Samples, drawn with replacement, of an accuracy check on a larger validation set; null checks all.
+    /// Number of samples, drawn with replacement, of an accuracy check on a larger validation set. Null checks all.
     /// Default: null.
     /// </summary>
     public int? ValidationSamples { get; set; }
 
     /// <summary>
-    /// Samples evaluated at a time: bounds the memory. The same size gives the same bits; with another one the last bits of the scores may differ, for the order of a matrix
-    /// product's sums may depend on its rows. A batch norm without running statistics normalizes over these samples.
-    /// Default: 256.
+    /// Number of samples evaluated at a time. It limits the memory. The same size gives the same bits. Another size may
+    /// change the last bits of the scores, because the order of a matrix product's sums may depend on its rows. A batch
+    /// norm without running statistics normalizes over these samples. Default: 256.
     /// </summary>
     public int EvaluationBatchSize { get; set; } = 256;
 
@@ -88,7 +100,7 @@ public sealed class TrainerOptions
     public double LearningRateDecay { get; set; } = 1;
 
     /// <summary>
-    /// A schedule of the learning rate, made for the trainer's optimizer; null for none. Default: null.
+    /// A schedule of the learning rate, made for the trainer's optimizer. Null uses none. Default: null.
     /// </summary>
     public LearningRateScheduler? Scheduler { get; set; }
 
@@ -97,12 +109,13 @@ public sealed class TrainerOptions
 
     /// <summary>
     /// Strength of the penalty 0.5·L2·ΣW² over the parameters whose role is <see cref="ParameterRole.Weight"/> (not
-    /// biases, gamma or beta), added to the loss and, as L2·W, to the gradients. CS231n's <c>reg</c>. Default: 0.
+    /// biases, gamma or beta). The penalty is added to the loss and, as L2·W, to the gradients. CS231n's <c>reg</c>.
+    /// Default: 0.
     /// </summary>
     public double L2 { get; set; }
 
     /// <summary>
-    /// Gradients are scaled down to this norm, L2 penalty included; null does not clip. Default: null.
+    /// Gradients, including the L2 penalty, are scaled down to this norm. Null does not clip. Default: null.
     /// </summary>
     public double? MaxGradientNorm { get; set; }
 
@@ -110,18 +123,18 @@ public sealed class TrainerOptions
     public NonFiniteLoss NonFiniteLoss { get; set; }
 
     /// <summary>
-    /// Whether the model with the best validation accuracy, running statistics included, is put back at the end.
+    /// Whether the model with the best validation accuracy, including running statistics, is restored at the end.
     /// Default: true.
     /// </summary>
     public bool RestoreBestModel { get; set; } = true;
 
     /// <summary>
-    /// Where checkpoints go: <c>PATH_epoch_N.safetensors</c> at each accuracy check, <c>PATH_last.safetensors</c> when cancelled; null writes none.
-    /// Default: null.
+    /// The PATH of checkpoints: <c>PATH_epoch_N.safetensors</c> at each accuracy check, and
+    /// <c>PATH_last.safetensors</c> when cancelled. Null writes none. Default: null.
     /// </summary>
     public string? CheckpointPath { get; set; }
 
-    /// <summary>Iterations between two progress reports; each accuracy check reports as well. Default: 10.</summary>
+    /// <summary>Iterations between two progress reports. Each accuracy check reports as well. Default: 10.</summary>
     public int ReportEvery { get; set; } = 10;
 
     internal void Check()

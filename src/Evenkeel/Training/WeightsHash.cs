@@ -5,9 +5,12 @@ using Evenkeel.Nn;
 namespace Evenkeel.Training;
 
 /// <summary>
-/// A name for every bit of a model, of several models or of tensors: SHA-256 in 64 lower-case hexadecimal digits. Equal hashes mean equal names, shapes, weights and statistics.
+/// A hash over every bit of a model, of several models or of tensors: SHA-256 in 64 lower-case hexadecimal digits.
+/// Equal hashes mean equal names, shapes, weights and statistics.
 /// </summary>
-/// <remarks>Each tensor counts as the line <c>name element-type shape</c> in UTF-8, then its bytes (little-endian).</remarks>
+/// <remarks>
+/// Each tensor counts as the line <c>name element-type shape</c> in UTF-8, then its bytes (little-endian).
+/// </remarks>
 public sealed class WeightsHash : IDisposable
 {
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -21,12 +24,12 @@ public sealed class WeightsHash : IDisposable
     }
 
     /// <summary>Adds all parameters, then all buffers of a model, as <c>name.key</c>.</summary>
-    /// <param name="name">What tells this model from the others.</param>
+    /// <param name="name">The name that distinguishes this model from the others.</param>
     /// <param name="model">The model.</param>
     public void Add(string name, Module model) => AddState($"{name}.", model);
 
-    /// <summary>Adds one tensor: an output, a gradient.</summary>
-    /// <param name="name">What tells this tensor from the others.</param>
+    /// <summary>Adds one tensor, for example an output or a gradient.</summary>
+    /// <param name="name">The name that distinguishes this tensor from the others.</param>
     /// <param name="tensor">The tensor.</param>
     public void Add(string name, Tensor tensor)
     {
@@ -35,10 +38,10 @@ public sealed class WeightsHash : IDisposable
         _hash.AppendData(tensor.Bytes());
     }
 
-    /// <summary>The hash of all that was added, in its order; what is added next begins a new hash.</summary>
+    /// <summary>The hash of everything that was added, in this order. The next addition begins a new hash.</summary>
     public string Finish() => Convert.ToHexStringLower(_hash.GetHashAndReset());
 
-    /// <summary>Gives back what the system keeps for the hash.</summary>
+    /// <summary>Releases the system's resources for the hash.</summary>
     public void Dispose() => _hash.Dispose();
 
     private void AddState(string prefix, Module model)

@@ -180,7 +180,7 @@ public sealed class CsvGuessTests
         Assert.Contains("Missing = DropRow", message, StringComparison.Ordinal);
         CsvDataset set = CsvDataset.From(CsvTable.Parse(text, "t"), new CsvOptions { Missing = MissingValue.DropRow });
         Assert.Equal([1f, 4], set.Inputs.ToArray<float>());
-        Assert.Contains("2 of 4 rows are left out, for a value is missing in them. Missing decides that.", set.Guesses);
+        Assert.Contains("2 of 4 rows are left out, because a value is missing in them. Missing decides that.", set.Guesses);
         // -999 by option; a class that is called None by option.
         var options = new CsvOptions { MissingValues = ["-999"], Missing = MissingValue.DropRow };
         Assert.Equal(["None", "x"],

@@ -155,14 +155,17 @@ public sealed class FoldingTests
 
     public static TheoryData<string, string> Kept => new()
     {
-        { "relu", "what comes before it is no linear layer but 0 (ReLU); its output is the network's" },
-        { "relu both", "what comes before it is no linear layer but the network's input; what comes after it is no linear layer but ReLU" },
-        { "padding", "what comes before it is no linear layer but the network's input; 1 (Conv2d) after it pads with zeros, which the norm would not leave zero" },
+        { "relu", "what comes before it is not a linear layer but 0 (ReLU); its output is the network's" },
+        { "relu both", "what comes before it is not a linear layer but the network's input; what comes after it is " +
+            "not a linear layer but ReLU" },
+        { "padding", "what comes before it is not a linear layer but the network's input; 1 (Conv2d) after it pads " +
+            "with zeros, which the norm would not leave zero" },
         { "no statistics", "it keeps no running statistics and normalizes by the batch's own in every mode" },
-        { "layer norm", "its statistics are those of each sample, so it is no fixed map" },
-        { "group norm", "its statistics are those of each sample, so it is no fixed map" },
-        { "channels last flat", "what comes before it is no linear layer but the network's input; its channels are not the inputs of 2 (Linear), whose input has shape (4, 15)" },
-        { "branch", "its input is used elsewhere too, by Add; what comes after it is no linear layer but Add" },
+        { "layer norm", "its statistics are those of each sample, so it is not a fixed map" },
+        { "group norm", "its statistics are those of each sample, so it is not a fixed map" },
+        { "channels last flat", "what comes before it is not a linear layer but the network's input; its channels " +
+            "are not the inputs of 2 (Linear), whose input has shape (4, 15)" },
+        { "branch", "its input is used elsewhere too, by Add; what comes after it is not a linear layer but Add" },
         { "twice", "layer (Linear) runs 2 times in a pass" },
         { "norm twice", "it runs 2 times in a pass" },
         { "tied", "the weight of layer (Linear) is used elsewhere too; its output is the network's" },

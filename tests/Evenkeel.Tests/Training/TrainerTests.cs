@@ -34,7 +34,8 @@ public sealed class TrainerTests : IDisposable
         foreach (Loss loss in new Loss[] { new MSELoss(), new RegressionLoss(takesLabels: false) })
         {
             string message = Assert.Throws<ArgumentException>(() => new Trainer(model, optimizer, loss)).Message;
-            Assert.StartsWith("Trainer: expected a loss of class labels, for the trainer measures accuracy", message, StringComparison.Ordinal);
+            Assert.StartsWith("Trainer: expected a loss of class labels, because the trainer measures accuracy", message,
+                StringComparison.Ordinal);
             Assert.Contains("override TakesClassLabels", message, StringComparison.Ordinal);
         }
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Evenkeel.Data;
 
-/// <summary>What the cells of a table mean: which are no value, and which are numbers.</summary>
+/// <summary>What the cells of a table mean: which ones mean "no value", and which ones are numbers.</summary>
 internal sealed class CsvCells(IReadOnlyList<string>? missing, bool decimalComma)
 {
     private readonly HashSet<string> _missing = new(missing ?? CsvOptions.DefaultMissingValues, StringComparer.Ordinal);
@@ -13,14 +13,16 @@ internal sealed class CsvCells(IReadOnlyList<string>? missing, bool decimalComma
     /// <summary>Whether a cell means "no value". An empty one always does.</summary>
     public bool IsMissing(string cell) => cell.Length == 0 || _missing.Contains(cell);
 
-    /// <summary>Whether a cell is a finite number, and which.</summary>
+    /// <summary>Whether a cell is a finite number; if so, its value.</summary>
     public bool TryNumber(string cell, out double value) => double.TryParse(
         Invariant(cell), NumberStyles.Float, CultureInfo.InvariantCulture, out value) && double.IsFinite(value);
 
-    /// <summary>A number's text as the invariant culture has it; empty if it has the other decimal sign.</summary>
+    /// <summary>A number's text in the form of the invariant culture. Empty if it has the other decimal sign.</summary>
     public string Invariant(string cell) => !decimalComma ? cell : cell.Contains('.') ? "" : cell.Replace(',', '.');
 
-    /// <summary>Whether a number could have a comma between thousands: 1,234 but neither 0,234 nor 1,23.</summary>
+    /// <summary>
+    /// Whether the comma of a number may separate thousands: in 1,234 it may, in 0,234 and 1,23 it may not.
+    /// </summary>
     public static bool MayBeThousands(string cell)
     {
         ReadOnlySpan<char> digits = cell.AsSpan().TrimStart("+-");

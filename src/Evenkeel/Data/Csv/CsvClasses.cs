@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace Evenkeel.Data;
 
-/// <summary>The classes of a label column: which there are, in which order, and which a cell is.</summary>
+/// <summary>The classes of a label column in their order, and the class of each cell.</summary>
 internal sealed class CsvClasses
 {
-    /// <summary>Up to here, any labels are taken for classes.</summary>
+    /// <summary>Up to this number of different labels, any labels are taken as classes.</summary>
     private const int Few = 10;
 
-    /// <summary>Beyond this, labels that are numbers are taken for quantities.</summary>
+    /// <summary>Beyond this number of different labels, labels that are numbers are taken as quantities.</summary>
     private const int ManyNumbers = 100;
 
     private readonly CsvTable _table;
@@ -36,7 +36,7 @@ internal sealed class CsvClasses
             return new CsvClasses(table, column, given, given.All(name => TryNumber(table, name, out _)));
         HashSet<string> texts = new(rows.Select(row => table[row, column]), StringComparer.Ordinal);
         bool areNumbers = texts.All(text => TryNumber(table, text, out _));
-        // Spellings of one number are one class, called by the shortest.
+        // Different spellings of one number are one class. The shortest spelling is its name.
         string[][] spellings = [.. texts
             .GroupBy(text => areNumbers ? NumberKey(table, text) : text, StringComparer.Ordinal)
             .Select(static same => same
@@ -63,7 +63,7 @@ internal sealed class CsvClasses
     }
 
     /// <summary>The class of a row's label.</summary>
-    /// <exception cref="InvalidDataException">It is none of the classes.</exception>
+    /// <exception cref="InvalidDataException">The label is not one of the classes.</exception>
     public int LabelOf(int row)
     {
         string cell = _table[row, _column];
@@ -81,12 +81,13 @@ internal sealed class CsvClasses
         && double.IsFinite(value);
 
     /// <summary>
-    /// A text that is the same for two spellings of one number and no others; what is no number stays itself.
+    /// A text that two spellings of one number share, and that different numbers do not. A cell that is not a number is
+    /// its own text.
     /// </summary>
     private static string NumberKey(CsvTable table, string text)
     {
         if (!TryNumber(table, text, out double value)) return text;
-        // A decimal tells numbers of up to 28 digits apart, which a double does not; its range is smaller.
+        // A decimal distinguishes numbers of up to 28 digits. A double does not, but its range is larger.
         CultureInfo invariant = CultureInfo.InvariantCulture;
         bool isDecimal = decimal.TryParse(table.Invariant(text), NumberStyles.Float, invariant, out decimal exact)
             && (exact != 0 || value == 0);

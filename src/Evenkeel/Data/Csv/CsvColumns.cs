@@ -3,7 +3,7 @@ namespace Evenkeel.Data;
 /// <summary>Which columns of a table are the label and the features.</summary>
 internal sealed record CsvColumns(int Label, int[] Features)
 {
-    /// <summary>Float32 has every whole number up to here, beyond only some.</summary>
+    /// <summary>Float32 holds every whole number up to here. Beyond, it holds only some.</summary>
     private const double LastExactWhole = 1 << 24;
 
     public static CsvColumns Of(CsvTable table, CsvOptions options, List<string> guesses)
@@ -34,8 +34,7 @@ internal sealed record CsvColumns(int Label, int[] Features)
     }
 
     /// <summary>
-    /// Says what a user would like to know of features that are numbers: one that counts the rows, one that loses
-    /// digits.
+    /// Adds guesses about features that look odd: a feature that counts the rows, and one that loses digits in Float32.
     /// </summary>
     public static void NoteOddities(CsvTable table, CsvColumns columns, int[] rows, List<string> guesses)
     {

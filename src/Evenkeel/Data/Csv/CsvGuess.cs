@@ -1,14 +1,14 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// What a table says about itself where the options do not: its separator, its decimal sign, its header.
+/// Finds what the options leave open by looking at the table: its separator, its decimal sign, its header.
 /// </summary>
 internal static class CsvGuess
 {
-    /// <summary>Rows that a separator is tried on.</summary>
+    /// <summary>Number of rows on which a separator is tried.</summary>
     private const int SeparatorRows = 100;
 
-    /// <summary>Rows below the first one that its cells are compared with.</summary>
+    /// <summary>Number of rows below the first one with which its cells are compared.</summary>
     private const int HeaderRows = 1000;
 
     private const string Candidates = ",;\t|";
@@ -21,8 +21,8 @@ internal static class CsvGuess
 
     /// <summary>
     /// The candidate that gives most rows the same number of fields, and fields that are numbers or hold no other
-    /// candidate:
-    /// <c>1,5;2,5</c> is two numbers, not <c>1</c>, <c>5;2</c> and <c>5</c>. Quoted separators are part of a text.
+    /// candidate: <c>1,5;2,5</c> is two numbers, not <c>1</c>, <c>5;2</c> and <c>5</c>. Quoted separators are part of a
+    /// text.
     /// </summary>
     public static char Separator(string text, int begin, string name, List<string> guesses)
     {
@@ -50,9 +50,8 @@ internal static class CsvGuess
     }
 
     /// <summary>
-    /// A comma where numbers with commas are there and none with points. Where each could be thousands (1,234), nothing
-    /// is
-    /// decided: the cells are no numbers then.
+    /// True if there are numbers with commas and none with points. If every comma may separate thousands (1,234),
+    /// nothing is decided, and the cells are not numbers.
     /// </summary>
     public static bool DecimalComma(List<string[]> rows, List<string> guesses)
     {
@@ -75,11 +74,9 @@ internal static class CsvGuess
     }
 
     /// <summary>
-    /// Whether the first line names the columns. A text above numbers says so, and so do numbers that count the columns
-    /// (0, 1,
-    /// 2) above other numbers. A number above numbers says no, and so does a text that comes again below. If nothing
-    /// speaks,
-    /// it is a header if all its cells are different texts.
+    /// Whether the first line names the columns. It does if a text stands above numbers, or numbers that count the
+    /// columns (0, 1, 2) stand above other numbers. It does not if a number stands above numbers, or a text occurs
+    /// again below. If none of this is the case, it is a header if all its cells are different texts.
     /// </summary>
     public static bool Header(List<string[]> rows, CsvCells cells, IEnumerable<string> named, List<string> guesses)
     {
@@ -120,8 +117,7 @@ internal static class CsvGuess
 
     /// <summary>
     /// Whether the numbers of the first line are those of their columns, from 0 or 1 on, and the next line is of
-    /// another kind:
-    /// two such numbers above fractions, or three above numbers that do not count.
+    /// another kind: two such numbers above fractions, or three above numbers that do not count.
     /// </summary>
     private static bool CountsColumns(List<string[]> rows, CsvCells cells)
     {
@@ -133,7 +129,7 @@ internal static class CsvGuess
         return fractions || (numbers >= 3 && Counting(rows[1], cells, out _) == 0);
     }
 
-    /// <summary>How many numbers a line has if each is the number of its column; else 0.</summary>
+    /// <summary>How many numbers a line has if each is the number of its column; otherwise 0.</summary>
     private static int Counting(string[] row, CsvCells cells, out int[] columns)
     {
         columns = [.. Enumerable.Range(0, row.Length).Where(i => cells.TryNumber(row[i], out _))];
@@ -157,14 +153,15 @@ internal static class CsvGuess
         }
         catch (InvalidDataException)
         {
-            // A wrong separator meets quotes where it expects none. A wrong file is refused when it is read in full.
+            // With a wrong separator, quotes appear in unexpected places. A wrong file is refused later, when it is
+            // read in full.
             rows.Add([""]);
         }
 
         return rows;
     }
 
-    /// <summary>A number with either decimal sign is no name, whichever the table has.</summary>
+    /// <summary>A number with either decimal sign is not a name, whichever decimal sign the table has.</summary>
     private static bool LooksLikeNumber(string cell) =>
         s_points.TryNumber(cell, out _) || s_commas.TryNumber(cell, out _);
 
@@ -189,7 +186,7 @@ internal static class CsvGuess
                 }
             }
 
-            // A few typing errors do not make texts of numbers.
+            // A few typing errors do not turn a column of numbers into one of texts.
             IsNumeric = numbers > 9 * texts;
         }
 

@@ -4,11 +4,11 @@ using System.Numerics;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Decodes BMP: 1, 2, 4 and 8 bits with a palette (gray where every colour of the palette is), plain or as runs (RLE4,
-/// RLE8); 16, 24 and 32 bits with the usual places of the colours or those of the file's masks; rows from the bottom up
-/// or from the top down; headers of Windows and OS/2. Alpha is dropped. A colour v of n bits becomes
-/// round(v · 255 / (2ⁿ - 1)). Source: Microsoft, "Bitmap Storage", BITMAPINFOHEADER and BITMAPV4HEADER; IBM, OS/2
-/// "Bitmap File Format".
+/// Decodes BMP. Pixels of 1, 2, 4 and 8 bits have a palette and are stored plain or as runs (RLE4, RLE8); the picture
+/// is gray if every colour of the palette is. Pixels of 16, 24 and 32 bits have the usual places of the colours, or
+/// those of the file's masks. Rows go from the bottom up or from the top down. Headers are those of Windows and OS/2.
+/// Alpha is dropped. A colour v of n bits becomes round(v · 255 / (2ⁿ - 1)). Source: Microsoft, "Bitmap Storage",
+/// BITMAPINFOHEADER and BITMAPV4HEADER; IBM, OS/2 "Bitmap File Format".
 /// </summary>
 internal static class BmpReader
 {
@@ -27,11 +27,11 @@ internal static class BmpReader
         uint[] masks = isIndexed ? [] : MasksOf(bytes, h);
         string? warning = null;
         ReadOnlySpan<byte> rows = h.Start < bytes.Length ? bytes[(int)h.Start..] : [];
-        // Indices one after the other, a byte each, in place of runs.
+        // Single indices, one byte each, instead of runs.
         if (hasRuns) rows = Unpack(rows, h, ref warning);
         int bits = hasRuns ? 8 : h.Bits;
         long rowBytes = ((long)h.Width * bits + 7) / 8, stride = hasRuns ? rowBytes : (rowBytes + 3) / 4 * 4;
-        // Some programs leave out what fills up the last row.
+        // Some programs leave out the padding of the last row.
         long needed = stride * (h.Height - 1) + rowBytes;
         if (needed > rows.Length)
             throw new InvalidDataException(
@@ -82,7 +82,7 @@ internal static class BmpReader
         ImageFile.CheckSize(width, Math.Abs(height));
         if (bits is not (1 or 2 or 4 or 8 or 16 or 24 or 32))
             throw new InvalidDataException($"expected 1, 2, 4, 8, 16, 24 or 32 bits a pixel, got {bits}");
-        // To OS/2, 3 and 4 are a fax code and runs of 24 bits.
+        // In OS/2, 3 and 4 mean a fax code and runs of 24 bits.
         bool isKnown = compression switch
         {
             Plain => true,
@@ -160,7 +160,7 @@ internal static class BmpReader
     {
         int size = h.Size == CoreHeader ? 3 : 4, start = FileHeader + h.Size;
         long colours = h.Colours == 0 ? 1 << h.Bits : Math.Min(h.Colours, 1 << h.Bits);
-        // The oldest header cannot say that the palette is shorter: the pixels begin where it ends.
+        // The oldest header cannot say that the palette is shorter. The pixels begin where the palette ends.
         if (h.Start > start) colours = Math.Min(colours, (h.Start - start) / size);
         if (colours * size > bytes.Length - start) throw new InvalidDataException("the file ends inside its palette: truncated");
         byte[][] palette = [new byte[colours], new byte[colours], new byte[colours]];
@@ -173,7 +173,7 @@ internal static class BmpReader
     }
 
     /// <summary>
-    /// The bits of a pixel that hold red, green and blue; those of the file follow the first 40 bytes of its header.
+    /// The bits of a pixel that hold red, green and blue. The file's own masks follow the first 40 bytes of its header.
     /// </summary>
     private static uint[] MasksOf(ReadOnlySpan<byte> bytes, Header h)
     {
@@ -194,13 +194,13 @@ internal static class BmpReader
     }
 
     /// <summary>
-    /// Unpacks runs: a count and an index (RLE8) or two that alternate (RLE4); after a count of 0, the end of a row
-    /// (0), of the picture (1), a step to the right and up (2), or as many indices one by one. What no run reaches has
-    /// index 0.
+    /// Unpacks runs. A run is a count and an index (RLE8), or a count and two indices that alternate (RLE4). After a
+    /// count of 0, the next byte means the end of a row (0), the end of the picture (1), a step to the right and up
+    /// (2), or that many single indices (3 and more). A pixel that no run reaches has index 0.
     /// </summary>
     private static byte[] Unpack(ReadOnlySpan<byte> runs, Header h, ref string? warning)
     {
-        // Two bytes make at most 255 pixels.
+        // Two bytes describe at most 255 pixels.
         if ((long)h.Width * h.Height > runs.Length * 128L)
             throw new InvalidDataException(
                 $"{runs.Length} bytes of runs cannot hold {h.Width} x {h.Height} pixels: truncated");
@@ -226,7 +226,7 @@ internal static class BmpReader
                 int length = isWide ? value : (value + 1) / 2;
                 Expect(length, runs);
                 Put(runs.Slice(at, length), value, ref warning);
-                // Filled up to an even number of bytes.
+                // The indices are padded to an even number of bytes.
                 at += length + (length & 1);
             }
         }

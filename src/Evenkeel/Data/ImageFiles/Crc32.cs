@@ -1,11 +1,17 @@
 namespace Evenkeel.Data;
 
-/// <summary>The checksum of PNG's chunks: CRC-32 with the reflected polynomial 0xEDB88320, as in ISO 3309. Four tables take four bytes a step.</summary>
+/// <summary>
+/// The checksum of PNG's chunks: CRC-32 with the reflected polynomial 0xEDB88320, as in ISO 3309. Four tables process
+/// four bytes per step.
+/// </summary>
 internal static class Crc32
 {
     private static readonly uint[][] s_tables = CreateTables();
 
-    /// <summary>The checksum of <paramref name="bytes"/> following data whose checksum is <paramref name="crc"/>; 0 to begin.</summary>
+    /// <summary>
+    /// The checksum of <paramref name="bytes"/> after data whose checksum is <paramref name="crc"/>. The first call
+    /// takes 0.
+    /// </summary>
     public static uint Append(uint crc, ReadOnlySpan<byte> bytes)
     {
         uint[] t0 = s_tables[0], t1 = s_tables[1], t2 = s_tables[2], t3 = s_tables[3];

@@ -6,13 +6,14 @@ using System.Text;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// The decoded pictures of a folder in one file. Its name comes from the folder's path and the options, so that a changed folder replaces its old file; its content
-/// is used only if the fingerprint of the sources (names, lengths, times, options) and the checksum of the content are right.
+/// The decoded pictures of a folder in one file. The name of the file comes from the folder's path and the options, so
+/// a changed folder replaces its old file. The content is used only if the fingerprint of the sources (names, lengths,
+/// times, options) and the checksum of the content are right.
 /// </summary>
 /// <remarks>
-/// Layout, little-endian: "EVKLIMGS", a version of 32 bits, the fingerprint (32 bytes), the SHA-256 of all that follows (32 bytes), the length of the
-/// table of 32 bits, the table (file, label, channels, height, width of each picture; file and reason of each bad one;
-/// file and text of each warning), the pixels one after the other.
+/// Layout, little-endian: "EVKLIMGS", a version of 32 bits, the fingerprint (32 bytes), the SHA-256 of all that follows
+/// (32 bytes), the length of the table of 32 bits, the table (file, label, channels, height, width of each picture;
+/// file and reason of each bad one; file and text of each warning), the pixels one after the other.
 /// </remarks>
 internal sealed class ImageFolderCache
 {
@@ -39,7 +40,7 @@ internal sealed class ImageFolderCache
         return new ImageFolderCache(file, listing, fingerprint);
     }
 
-    /// <summary>The pictures, or null where there is no file, or an outdated or damaged one.</summary>
+    /// <summary>The pictures. Null if there is no file, or if the file is outdated or damaged.</summary>
     public ImageFolder? Read()
     {
         try
@@ -54,7 +55,9 @@ internal sealed class ImageFolderCache
         }
     }
 
-    /// <summary>Keeps the pictures. A folder that cannot be written costs time the next time, nothing else.</summary>
+    /// <summary>
+    /// Keeps the pictures. If the folder cannot be written, the next load decodes again; nothing else is lost.
+    /// </summary>
     public void Write(ImageFolder folder)
     {
         try
@@ -151,7 +154,9 @@ internal sealed class ImageFolderCache
         return new ImageFolder(_listing, images, bad, warnings, fromCache: true);
     }
 
-    /// <summary>A damaged number must not become an allocation: every entry takes at least a byte of the table.</summary>
+    /// <summary>
+    /// A damaged number must not become a large allocation. Every entry takes at least one byte of the table.
+    /// </summary>
     private static int Bounded(int count, int length) =>
         count >= 0 && count <= length ? count : throw new FormatException("a count that the table cannot hold");
 }

@@ -1,16 +1,18 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Decodes JPEG through libturbojpeg with its exact defaults (accurate DCT, smooth chroma upsampling), which are also Pillow's. Gray stays gray; CMYK
-/// becomes red, green, blue as Pillow converts it. Where the library warns (a premature end: the rest of the picture is
-/// gray), the picture carries the warning.
+/// Decodes JPEG through libturbojpeg with its exact defaults (accurate DCT, smooth chroma upsampling), which are also
+/// Pillow's. Gray stays gray; CMYK becomes red, green, blue as Pillow converts it. If the library warns, the picture
+/// carries the warning. After a premature end, for example, the rest of the picture is gray.
 /// </summary>
 internal static unsafe class JpegReader
 {
     private const int Rgb = 0, Gray = 6, Cmyk = 11;
     private const int GrayColours = 2, CmykColours = 3, YcckColours = 4;
 
-    /// <summary>Refuse a progressive file of more than 500 scans, which takes minutes to decode and shows nothing.</summary>
+    /// <summary>
+    /// Refuses a progressive file of more than 500 scans. Such a file takes minutes to decode and shows nothing.
+    /// </summary>
     private const int LimitScans = 32768;
 
     public static ByteImage Read(ReadOnlySpan<byte> bytes)
@@ -23,7 +25,8 @@ internal static unsafe class JpegReader
             fixed (byte* source = bytes)
             {
                 int width = 0, height = 0, subsampling, colours = -1;
-                // It also fails on a subsampling that has no name, after it has said what decoding needs.
+                // The call also fails on a subsampling that has no name. It has then already returned what decoding
+                // needs.
                 int failed = library.DecompressHeader(
                     decoder, source, bytes.Length, &width, &height, &subsampling, &colours);
                 if (failed != 0 && (width < 1 || height < 1 || colours < 0))
@@ -48,9 +51,9 @@ internal static unsafe class JpegReader
     }
 
     /// <summary>
-    /// Writes all pixels and returns the library's last warning. After a warning the library does not say whether an
-    /// error came too and left the rest of the picture as it was; so such a picture is decoded over two different
-    /// values, of which none may be left.
+    /// Writes all pixels and returns the library's last warning. After a warning, the library does not say whether an
+    /// error followed and left pixels unwritten. Such a picture is therefore decoded twice, over two different values.
+    /// A pixel that differs afterwards was not written, and the picture is refused.
     /// </summary>
     private static string? Decompress(
         TurboJpeg library, void* decoder, byte* source, int length,
@@ -84,7 +87,10 @@ internal static unsafe class JpegReader
         return new ByteImage(planes, 3, height, width) { Warning = warning };
     }
 
-    /// <summary>Cyan, magenta, yellow and black, stored inverted as Adobe does (255 is no ink): with ink c and light k = 255 - black, a colour is k - c·k/255.</summary>
+    /// <summary>
+    /// Cyan, magenta, yellow and black, stored inverted as Adobe does (255 is no ink): with ink c and light k = 255 -
+    /// black, a colour is k - c·k/255.
+    /// </summary>
     private static ByteImage PlanesOfInk(byte[] pixels, int height, int width, string? warning)
     {
         int plane = height * width;

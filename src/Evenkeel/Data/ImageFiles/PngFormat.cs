@@ -1,6 +1,8 @@
 namespace Evenkeel.Data;
 
-/// <summary>What reading and writing PNG share. Source: W3C, Portable Network Graphics (PNG) Specification, second edition.</summary>
+/// <summary>
+/// What reading and writing PNG share. Source: W3C, Portable Network Graphics (PNG) Specification, second edition.
+/// </summary>
 internal static class PngFormat
 {
     public static ReadOnlySpan<byte> Signature => [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A];

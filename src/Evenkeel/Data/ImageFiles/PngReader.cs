@@ -4,18 +4,18 @@ using System.IO.Compression;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Decodes PNG: every colour type, 1 to 16 bits, interlaced or not. Alpha and transparent colours are dropped. Every
-/// chunk's checksum is verified: of a chunk that pixels need, a wrong one is an error, of another one a warning.
+/// Decodes PNG: every colour type, 1 to 16 bits, interlaced or not. Alpha and transparent colours are dropped. The
+/// checksum of every chunk is verified. A wrong one is an error if the pixels need the chunk, otherwise a warning.
 /// Source: W3C, Portable Network Graphics (PNG) Specification, second edition.
 /// </summary>
 internal static class PngReader
 {
-    /// <summary>Bytes of data behind the pixels that are read to find the checksum.</summary>
+    /// <summary>Number of bytes behind the pixels that are read to find the checksum.</summary>
     private const int MostSurplus = 1 << 24;
 
     private const int Gray = 0, Colour = 2, Palette = 3, GrayAlpha = 4, ColourAlpha = 6;
 
-    /// <summary>deflate makes at most 1032 bytes of one.</summary>
+    /// <summary>deflate expands one byte to at most 1032 bytes.</summary>
     private const int MaxRatio = 1032;
 
     /// <summary>Where the pixels of the seven passes of an interlaced picture begin, and their distances.</summary>
@@ -29,10 +29,10 @@ internal static class PngReader
 
     private readonly record struct Header(int Width, int Height, int Bits, int Type, bool Interlaced)
     {
-        /// <summary>Values a pixel as stored.</summary>
+        /// <summary>Stored values per pixel.</summary>
         public int Samples => Type switch { Gray or Palette => 1, GrayAlpha => 2, Colour => 3, _ => 4 };
 
-        /// <summary>Bytes from one pixel to the next, for the filters: at least one.</summary>
+        /// <summary>Bytes from one pixel to the next, as the filters count them: at least one.</summary>
         public int PixelBytes => Math.Max(1, Samples * Bits / 8);
 
         public int RowBytes(int width) => (int)(((long)width * Samples * Bits + 7) / 8);
@@ -68,7 +68,7 @@ internal static class PngReader
         try
         {
             ReadRows(zlib, h, palette, new ByteImage(pixels, channels, h.Height, h.Width));
-            // To the end of the data, where its checksum is.
+            // Reads to the end of the data, where its checksum is.
             if (zlib.ReadByte() >= 0)
             {
                 warning ??= "there is more data than pixels";
@@ -83,7 +83,7 @@ internal static class PngReader
         return new ByteImage(pixels, channels, h.Height, h.Width) { Warning = warning };
     }
 
-    /// <summary>Reads on to the checksum, but not for ever: a small file may hold a great many zeros.</summary>
+    /// <summary>Reads on to the checksum, up to a limit: a small file may expand to a great many zeros.</summary>
     private static void Drain(PackedStream zlib)
     {
         byte[] surplus = new byte[1 << 16];
@@ -94,7 +94,7 @@ internal static class PngReader
     }
 
     /// <summary>
-    /// What the platform does not tell from damaged data: another packing, or one that needs a dictionary.
+    /// Cases that the platform reports as damaged data: another compression method, or one that needs a dictionary.
     /// </summary>
     private static void CheckPacking(ReadOnlySpan<byte> packed)
     {
@@ -106,7 +106,7 @@ internal static class PngReader
         }
     }
 
-    /// <summary>Whether the rows can be unpacked without a look at their checksum.</summary>
+    /// <summary>Whether the rows can be unpacked if their checksum is ignored.</summary>
     private static bool HasAllRows(
         MemoryStream packed, Header h, ReadOnlySpan<byte> palette, byte[] pixels, int channels)
     {
@@ -151,7 +151,9 @@ internal static class PngReader
         return new Header((int)width, (int)height, bits, type, data[12] == 1);
     }
 
-    /// <summary>Reads the rows of one pass (of the whole picture where it is not interlaced) and puts their pixels in place.</summary>
+    /// <summary>
+    /// Reads the rows of one pass and puts their pixels in place. A picture that is not interlaced is one pass.
+    /// </summary>
     private static void ReadPass(Stream stream, Header h, ReadOnlySpan<byte> palette, ByteImage image, int x0, int y0, int stepX, int stepY)
     {
         int width = (h.Width - x0 + stepX - 1) / stepX, height = (h.Height - y0 + stepY - 1) / stepY;
@@ -228,7 +230,7 @@ internal static class PngReader
         }
     }
 
-    /// <summary>Value x of a row of 1, 2, 4 or 8 bits a value, the highest bits first.</summary>
+    /// <summary>Value x of a row of 1, 2, 4 or 8 bits per value, the highest bits first.</summary>
     private static int Bits(byte[] row, int x, int bits)
     {
         long at = (long)x * bits;
@@ -254,7 +256,7 @@ internal static class PngReader
         return data;
     }
 
-    /// <summary>A small first letter marks what may be ignored.</summary>
+    /// <summary>A small first letter marks a chunk that may be ignored.</summary>
     private static bool IsAncillary(uint type) => (type >> 24 & 0x20) != 0;
 
     private static uint Name(ReadOnlySpan<byte> letters) => BinaryPrimitives.ReadUInt32BigEndian(letters);

@@ -3,7 +3,10 @@ using System.IO.Compression;
 
 namespace Evenkeel.Data;
 
-/// <summary>Writes PNG: 8 bits a value, gray or colour, each row with the filter whose residuals are smallest in sum.</summary>
+/// <summary>
+/// Writes PNG: 8 bits per value, gray or colour. Each row has the filter whose residuals have the smallest sum of
+/// absolute values.
+/// </summary>
 internal static class PngWriter
 {
     public static void Write(Stream stream, ByteImage image)
@@ -49,7 +52,10 @@ internal static class PngWriter
         }
     }
 
-    /// <summary>The row as differences to a prediction, after the number of the filter; returns the sum of their absolute values.</summary>
+    /// <summary>
+    /// Writes the number of the filter, then the row as differences from a prediction. Returns the sum of their
+    /// absolute values.
+    /// </summary>
     private static long Filter(int filter, byte[] row, byte[] above, int pixel, byte[] filtered)
     {
         filtered[0] = (byte)filter;

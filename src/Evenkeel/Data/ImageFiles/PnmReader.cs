@@ -1,8 +1,8 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Decodes PGM and PPM, as text (P2, P3) and as bytes (P5, P6), with any largest value from 1 to 65535: v becomes round(v · 255 / largest).
-/// Source: Netpbm, the pages pgm(5) and ppm(5).
+/// Decodes PGM and PPM, as text (P2, P3) and as bytes (P5, P6), with any largest value from 1 to 65535: v becomes
+/// round(v · 255 / largest). Source: Netpbm, the pages pgm(5) and ppm(5).
 /// </summary>
 internal static class PnmReader
 {
@@ -16,7 +16,7 @@ internal static class PnmReader
         if (largest is < 1 or > 65535) throw new InvalidDataException($"expected a largest value from 1 to 65535, got {largest}");
         long count = channels * width * height;
         int size = largest > 255 ? 2 : 1;
-        // In text every value takes a digit and, but for the last, a space.
+        // In text, every value takes at least one digit and, except for the last, one space.
         long needed = text ? 2 * count - 1 : count * size;
         if (!text)
         {

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Evenkeel.Data;
 
 /// <summary>
-/// The few functions of libturbojpeg that decoding needs, looked up when the first JPEG is read. The names are those of version 2, which version 3 keeps.
-/// Source: turbojpeg.h of libjpeg-turbo.
+/// The few functions of libturbojpeg that decoding needs. They are looked up when the first JPEG is read. The names are
+/// those of version 2, which version 3 keeps. Source: turbojpeg.h of libjpeg-turbo.
 /// </summary>
 internal sealed unsafe class TurboJpeg
 {
@@ -44,7 +44,9 @@ internal sealed unsafe class TurboJpeg
         "ImageFile: JPEG is decoded by libturbojpeg, which is not installed or not found. Debian and Ubuntu: apt install libturbojpeg0 (on some releases libturbojpeg). " +
         "Fedora: dnf install turbojpeg. macOS: brew install jpeg-turbo. Windows: install libjpeg-turbo from https://libjpeg-turbo.org and put the folder of turbojpeg.dll into PATH.", name);
 
-    /// <summary>The first of the names that can be loaded and has what is needed; null where there is none.</summary>
+    /// <summary>
+    /// The first library of these names that can be loaded and has what is needed. Null if there is none.
+    /// </summary>
     public static TurboJpeg? Load(ReadOnlySpan<string> names)
     {
         foreach (string name in names)
@@ -56,7 +58,7 @@ internal sealed unsafe class TurboJpeg
             }
             catch (EntryPointNotFoundException)
             {
-                // Too old, or another library of that name: the next one may do.
+                // The library is too old, or another one of that name. The next name is tried.
                 NativeLibrary.Free(library);
             }
         }

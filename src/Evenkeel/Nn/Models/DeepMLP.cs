@@ -3,7 +3,8 @@ using Evenkeel.Random;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// The lessons' stack to see what start values and normalization do to the scale of a signal: depth times {Linear(width, width) without bias - [norm] - ReLU}, every layer as wide as its input.
+/// The lessons' stack, which shows what start values and normalization do to the scale of a signal: depth times
+/// {Linear(width, width) without bias - [norm] - ReLU}, every layer as wide as its input.
 /// </summary>
 /// <remarks>
 /// <para>Input and output: (N, width). State-dict keys: <c>linears.0.weight</c>, ..., <c>bns.0.weight</c>, ...; all linear layers are made first, then all norms, as in the course's script.</para>
@@ -17,7 +18,9 @@ public sealed class DeepMLP : Module
     /// <param name="width">Values of a row, in every layer.</param>
     /// <param name="depth">Number of linear layers.</param>
     /// <param name="norm">The normalization between Linear and ReLU; null is <see cref="NormKind.None"/>.</param>
-    /// <param name="random">Where all layers draw their start values from, in their order; null: from streams of their own.</param>
+    /// <param name="random">
+    /// The stream from which all layers draw their start values, in their order. Null: each layer has its own stream.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">The width or the depth is below 1.</exception>
     public DeepMLP(int width = 256, int depth = 100, NormKind? norm = null, IRandomStream? random = null)
     {
@@ -44,7 +47,7 @@ public sealed class DeepMLP : Module
     /// <summary>The linear layers, for hooks and start values; they are not run one after the other.</summary>
     public Sequential Linears { get; }
 
-    /// <summary>The norms, one a linear layer, or none; they are not run one after the other.</summary>
+    /// <summary>The norms, one per linear layer, or none. They are not run one after the other.</summary>
     public Sequential Norms { get; }
 
     /// <summary>The ReLUs, whose outputs the lesson looks at; they are not run one after the other.</summary>
@@ -52,7 +55,7 @@ public sealed class DeepMLP : Module
 
     /// <summary>The script's <c>initialize()</c>: draws the weights of all linear layers.</summary>
     /// <param name="init">N(0, 1) in its first method, <see cref="Init.KaimingNormal"/> in its second.</param>
-    /// <param name="random">Where the layers draw from, in their order.</param>
+    /// <param name="random">The stream from which the layers draw, in their order.</param>
     public void InitializeWeights(Init init, IRandomStream random)
     {
         ArgumentNullException.ThrowIfNull(init);

@@ -1,20 +1,23 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// The classifier of the lessons: {Linear - [norm] - ReLU - [dropout]} for each hidden layer, then Linear to the class scores. The layers are named
-/// <c>0</c>, <c>1</c>, ... as in a <see cref="Sequential"/>. Input (N, inputDim), or (N, ...) with as many values a sample; output (N, classes).
+/// The classifier of the lessons: {Linear - [norm] - ReLU - [dropout]} for each hidden layer, then Linear to the class
+/// scores. The layers are named <c>0</c>, <c>1</c>, ... as in a <see cref="Sequential"/>. Input (N, inputDim), or (N,
+/// ...) with as many values per sample; output (N, classes).
 /// </summary>
 public sealed class FullyConnected : Module
 {
     private readonly Sequential _layers = [];
 
     /// <summary>Creates the network with PyTorch's default start values.</summary>
-    /// <param name="inputDim">Values a sample.</param>
+    /// <param name="inputDim">Values per sample.</param>
     /// <param name="hiddenDims">Width of each hidden layer; none makes a linear classifier.</param>
     /// <param name="classes">Number of scores.</param>
     /// <param name="norm">The normalization between Linear and ReLU; null is <see cref="NormKind.None"/>.</param>
     /// <param name="dropout">Probability of an element to be dropped after each ReLU; 0 leaves the layers out.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A width is below 1, or <paramref name="dropout"/> is not from 0 to 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A width is below 1, or <paramref name="dropout"/> is not from 0 to 1.
+    /// </exception>
     public FullyConnected(int inputDim, int[] hiddenDims, int classes, NormKind? norm = null, double dropout = 0)
     {
         ArgumentNullException.ThrowIfNull(hiddenDims);
@@ -32,7 +35,7 @@ public sealed class FullyConnected : Module
         Add(new Linear(width, classes));
     }
 
-    /// <summary>Values a sample.</summary>
+    /// <summary>Values per sample.</summary>
     public int InputDim { get; }
 
     /// <summary>The layers in order.</summary>
@@ -44,7 +47,8 @@ public sealed class FullyConnected : Module
 
     private void Add(Module layer)
     {
-        // Registered here, not through the chain, so that keys are "0.weight" without a prefix; the chain brings the fused pairs.
+        // Registered here, not through the chain, so that keys are "0.weight" without a prefix. The chain fuses the
+        // pairs.
         Register(_layers.Count.ToString(), layer);
         _layers.Add(layer);
     }

@@ -12,7 +12,9 @@ public enum LeNetPooling
     Average,
 }
 
-/// <summary>What differs between the LeNets of the lessons; <see cref="LeNet.Color"/> and <see cref="LeNet.Gray"/> are the two of them.</summary>
+/// <summary>
+/// The differences between the two LeNets of the lessons, <see cref="LeNet.Color"/> and <see cref="LeNet.Gray"/>.
+/// </summary>
 public sealed record LeNetOptions
 {
     /// <summary>Channels of an image. Default: 3.</summary>
@@ -30,25 +32,28 @@ public sealed record LeNetOptions
     /// <summary>The function after each layer but the last: ReLU, Sigmoid or Tanh. Default: ReLU.</summary>
     public Nonlinearity Activation { get; init; } = Nonlinearity.ReLU;
 
-    /// <summary>What follows the function after each convolution. Default: Max.</summary>
+    /// <summary>The pooling that follows the function after each convolution. Default: Max.</summary>
     public LeNetPooling Pooling { get; init; } = LeNetPooling.Max;
 
     /// <summary>The normalization before the function; null is <see cref="NormKind.None"/>. Default: null.</summary>
     public NormKind? Norm { get; init; }
 
     /// <summary>
-    /// Whether there is one before the function of the second fully connected layer too. Default: false.
+    /// Whether there is also a norm before the function of the second fully connected layer. Default: false.
     /// </summary>
     public bool NormAfterSecondLinear { get; init; }
 }
 
 /// <summary>
-/// LeNet as the lessons build it: Conv(6, 5x5) - [norm] - f - pool - Conv(16, 5x5) - [norm] - f - pool - Linear(120) - [norm] - f - Linear(84) - [norm] - f - Linear(classes).
+/// LeNet as the lessons build it: Conv(6, 5x5) - [norm] - f - pool - Conv(16, 5x5) - [norm] - f - pool - Linear(120) -
+/// [norm] - f - Linear(84) - [norm] - f - Linear(classes).
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, channels, 32, 32), or 28 x 28 where the first convolution is padded by 2; output: (N, classes). The layers are made in the order conv1, bn1, conv2, bn2, fc1, bn3, fc2, bn4,
-/// fc3, which are the state dict's names whatever the kind of norm, and all draw their start values (PyTorch's defaults) from one stream.</para>
-/// <para>Sources: LeCun et al. 1998; <see cref="Color"/>: the course's LeNet and LeNet_bn for banknotes; <see cref="Gray"/>: Dive into Deep Learning's LeNet for Fashion-MNIST.</para>
+/// <para>Input: (N, channels, 32, 32), or 28 x 28 if the first convolution is padded by 2; output: (N, classes). The
+/// layers are made in the order conv1, bn1, conv2, bn2, fc1, bn3, fc2, bn4, fc3, which are the state dict's names
+/// whatever the kind of norm, and all draw their start values (PyTorch's defaults) from one stream.</para>
+/// <para>Sources: LeCun et al. 1998; <see cref="Color"/>: the course's LeNet and LeNet_bn for banknotes;
+/// <see cref="Gray"/>: Dive into Deep Learning's LeNet for Fashion-MNIST.</para>
 /// </remarks>
 public sealed class LeNet : Module
 {
@@ -57,9 +62,14 @@ public sealed class LeNet : Module
     private readonly Sequential _layers = [];
 
     /// <summary>Creates a network of these options.</summary>
-    /// <param name="options">What differs from <see cref="Color"/>'s.</param>
-    /// <param name="random">Where all layers draw their start values from, in their order; null: from streams of their own.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number of channels or classes is below 1, the padding negative, or the function none of those that the options name.</exception>
+    /// <param name="options">The options. Their defaults are those of <see cref="Color"/>.</param>
+    /// <param name="random">
+    /// The stream from which all layers draw their start values, in their order. Null: each layer has its own stream.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A number of channels or classes is below 1, the padding negative, or the function none of those that the options
+    /// name.
+    /// </exception>
     public LeNet(LeNetOptions options, IRandomStream? random = null)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -80,15 +90,16 @@ public sealed class LeNet : Module
         Add("fc3", new Linear(84, options.Classes, random: random));
     }
 
-    /// <summary>What the network was made of.</summary>
+    /// <summary>The options of the network.</summary>
     public LeNetOptions Options { get; }
 
     /// <summary>The layers in order.</summary>
     public IReadOnlyList<Module> Layers => _layers;
 
     /// <summary>
-    /// The course's network for photographs of banknotes: colour images of 32 x 32 pixels, ReLU and max pooling; a norm comes after both convolutions and the first fully connected layer.
-    /// 61,326 parameters for two classes, 61,610 with batch norm.
+    /// The course's network for photographs of banknotes: colour images of 32 x 32 pixels, ReLU and max pooling; a norm
+    /// comes after both convolutions and the first fully connected layer. 61,326 parameters for two classes, 61,610
+    /// with batch norm.
     /// </summary>
     /// <param name="classes">Number of scores.</param>
     /// <param name="norm">The normalization before each function; null is none.</param>
@@ -98,8 +109,8 @@ public sealed class LeNet : Module
         new(new LeNetOptions { Classes = classes, Norm = norm }, random);
 
     /// <summary>
-    /// Dive into Deep Learning's network for Fashion-MNIST: gray images of 28 x 28 pixels, sigmoids and average pooling; a norm comes after every layer but the last. 61,706 parameters for ten
-    /// classes, 62,158 with batch norm.
+    /// Dive into Deep Learning's network for Fashion-MNIST: gray images of 28 x 28 pixels, sigmoids and average
+    /// pooling; a norm comes after every layer but the last. 61,706 parameters for ten classes, 62,158 with batch norm.
     /// </summary>
     /// <inheritdoc cref="Color"/>
     public static LeNet Gray(int classes = 10, NormKind? norm = null, IRandomStream? random = null) => new(
@@ -107,9 +118,10 @@ public sealed class LeNet : Module
         random);
 
     /// <summary>
-    /// The course's start values: convolutions from <see cref="Init.XavierNormal"/>, fully connected layers from N(0, <paramref name="linearStd"/>²), biases 0, norms at gamma 1 and beta 0.
+    /// The course's start values: convolutions from <see cref="Init.XavierNormal"/>, fully connected layers from N(0,
+    /// <paramref name="linearStd"/>²), biases 0, norms at gamma 1 and beta 0.
     /// </summary>
-    /// <param name="random">Where the layers draw from, in their order.</param>
+    /// <param name="random">The stream from which the layers draw, in their order.</param>
     /// <param name="linearStd">0.1 in the course's LeNet; its LeNet_bn has 1, ten times as much.</param>
     public void InitializeWeights(IRandomStream random, double linearStd = 0.1)
     {
@@ -124,9 +136,10 @@ public sealed class LeNet : Module
     }
 
     /// <summary>
-    /// Dive into Deep Learning's start values: the weights of convolutions and fully connected layers from <see cref="Init.XavierUniform"/>; biases and norms stay as they are.
+    /// Dive into Deep Learning's start values: the weights of convolutions and fully connected layers from
+    /// <see cref="Init.XavierUniform"/>; biases and norms stay as they are.
     /// </summary>
-    /// <param name="random">Where the layers draw from, in their order.</param>
+    /// <param name="random">The stream from which the layers draw, in their order.</param>
     public void InitializeXavierUniform(IRandomStream random)
     {
         ArgumentNullException.ThrowIfNull(random);
@@ -167,7 +180,7 @@ public sealed class LeNet : Module
 
     private void Add(string name, Module layer)
     {
-        // Registered here, so that keys have no prefix; the chain brings the fused pairs.
+        // Registered here, so that keys have no prefix. The chain fuses the pairs.
         Register(name, layer);
         _layers.Add(name, layer);
     }

@@ -21,15 +21,16 @@ public sealed record ResNetOptions
     public int Width { get; init; } = 16;
 
     /// <summary>
-    /// The normalization after each convolution. With <see cref="NormKind.None"/> convolutions have a bias in its
-    /// place. Default: BatchNorm.
+    /// The normalization after each convolution. With <see cref="NormKind.None"/> convolutions have a bias instead.
+    /// Default: BatchNorm.
     /// </summary>
     public NormKind Norm { get; init; } = NormKind.BatchNorm;
 }
 
 /// <summary>
-/// The residual network for small images: Conv(3x3) - norm - ReLU, three stages of n <see cref="BasicBlock"/>s with 16, 32 and 64 channels, of which the second and the third begin with stride 2, the
-/// mean of each plane, Linear. With 3, 5, 7, 9 blocks it is ResNet-20, 32, 44, 56.
+/// The residual network for small images: Conv(3x3) - norm - ReLU, three stages of n <see cref="BasicBlock"/>s with 16,
+/// 32 and 64 channels, of which the second and the third begin with stride 2, the mean of each plane, Linear. With 3,
+/// 5, 7, 9 blocks it is ResNet-20, 32, 44, 56.
 /// </summary>
 /// <remarks>
 /// <para>Input: (N, channels, side, side); output: (N, classes). Keys are torchvision's: <c>conv1</c>, <c>bn1</c>, <c>layer1.0.conv1</c>, ..., <c>layer2.0.downsample.0</c>, ..., <c>fc</c>,
@@ -47,8 +48,13 @@ public sealed class ResNet : Module
 
     /// <summary>Creates a network of these options.</summary>
     /// <param name="options">Its size and norm; null: ResNet-20 with batch norm.</param>
-    /// <param name="random">Where the start values are drawn from: PyTorch's defaults layer by layer, then all weights again; null: a stream of its own.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A size or a number of channels, classes or blocks is below 1.</exception>
+    /// <param name="random">
+    /// Where the start values are drawn from: PyTorch's defaults layer by layer, then all weights again; null: a stream
+    /// of its own.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size or a number of channels, classes or blocks is below 1.
+    /// </exception>
     /// <exception cref="ArgumentException">The norm does not fit the channels.</exception>
     public ResNet(ResNetOptions? options = null, IRandomStream? random = null)
     {
@@ -83,7 +89,7 @@ public sealed class ResNet : Module
         Initialize(Init.KaimingNormal, random);
     }
 
-    /// <summary>What the network was made of.</summary>
+    /// <summary>The options of the network.</summary>
     public ResNetOptions Options { get; }
 
     /// <summary>Layers with weights on the way from input to output: 6n + 2.</summary>
@@ -99,14 +105,15 @@ public sealed class ResNet : Module
 
     private void Add(string name, Module layer)
     {
-        // Registered here, so that keys have no prefix; the chain brings the fused pairs.
+        // Registered here, so that keys have no prefix. The chain fuses the pairs.
         Register(name, layer);
         _layers.Add(name, layer);
     }
 }
 
 /// <summary>
-/// The block of a <see cref="ResNet"/>: y = ReLU(f(x) + s(x)), f = Conv(3x3, stride) - norm - ReLU - Conv(3x3) - norm; the shortcut s is x itself, or Conv(1x1, stride) - norm where the shape changes.
+/// The block of a <see cref="ResNet"/>: y = ReLU(f(x) + s(x)), f = Conv(3x3, stride) - norm - ReLU - Conv(3x3) - norm;
+/// the shortcut s is x itself, or Conv(1x1, stride) - norm if the shape changes.
 /// </summary>
 /// <remarks>
 /// <para>Input: (N, in, side, side); output: (N, out, side', side'), side' = ⌊(side - 1)/stride⌋ + 1. Keys: <c>conv1</c>, <c>bn1</c>, <c>conv2</c>, <c>bn2</c>, <c>downsample.0</c>, <c>downsample.1</c>.</para>
@@ -124,8 +131,12 @@ public sealed class BasicBlock : Module
     /// <param name="side">Rows and columns of the input.</param>
     /// <param name="stride">Steps of the first convolution.</param>
     /// <param name="norm">The normalization after each convolution; null is <see cref="NormKind.None"/>.</param>
-    /// <param name="random">Where all layers draw their start values from, in their order; null: from streams of their own.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number of channels, the side or the stride is below 1.</exception>
+    /// <param name="random">
+    /// The stream from which all layers draw their start values, in their order. Null: each layer has its own stream.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A number of channels, the side or the stride is below 1.
+    /// </exception>
     public BasicBlock(int inChannels, int outChannels, int side, int stride = 1, NormKind? norm = null, IRandomStream? random = null)
     {
         if (side < 1) throw new ArgumentOutOfRangeException(nameof(side), $"BasicBlock: expected planes of 1 or more pixels a side, got {side}.");

@@ -4,7 +4,7 @@ using Evenkeel.Random;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// What the batch norms share: y = gamma·(x - mean)/sqrt(var + eps) + beta, channel by channel. The layers are
+/// What all batch norms share: y = gamma·(x - mean)/sqrt(var + eps) + beta, channel by channel. The layers are
 /// <see cref="BatchNorm1d"/>, 2d and 3d, <see cref="BatchNormalization"/>, <see cref="GhostBatchNorm1d"/>, 2d and 3d,
 /// <see cref="BatchRenorm1d"/>, 2d and 3d, and <see cref="SyncBatchNorm"/>.
 /// </summary>
@@ -80,7 +80,10 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable, INormaliza
     /// <inheritdoc/>
     public NormState State { get; private set; }
 
-    /// <summary>Whose batch norm it is: average, eps, channel axis, and what one value per channel is.</summary>
+    /// <summary>
+    /// The library whose batch norm the layer computes: average, eps, channel axis, and what one value per channel
+    /// gives.
+    /// </summary>
     public NormConvention Convention { get; }
 
     /// <summary>
@@ -89,7 +92,7 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable, INormaliza
     public int VirtualBatchSize => Form.VirtualBatchSize;
 
     /// <summary>
-    /// How large r and d may be after how many batches in a batch renormalization; null in the other layers.
+    /// The limits of r and d of a batch renormalization, by the number of batches; null in the other layers.
     /// </summary>
     public RenormLimits? Limits => Form.Limits;
 
@@ -160,7 +163,7 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable, INormaliza
         int channels = !takes ? 0 : axis < shape.Rank ? shape[axis] : 1;
         if (!takes || channels != NumFeatures) throw WrongShape(x, takes ? channels : null);
         Tensor planes = AsPlanes(x);
-        // Without running statistics the batch's own are meant, in every mode.
+        // Without running statistics the batch's own are used in every mode.
         bool? training = TrackRunningStats ? null : true;
         BatchForm form = mask is null ? Form : Form with { Mask = MaskOf(mask, x, axis, planes) };
         Tensor y = planes.NormalizeBatch(

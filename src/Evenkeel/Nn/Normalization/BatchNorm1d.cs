@@ -49,7 +49,7 @@ public sealed class BatchNorm1d : BatchNorm
     /// the input's last dimension.
     /// </summary>
     /// <param name="numFeatures">Number of channels C, 1 or more.</param>
-    /// <param name="convention">Whose batch norm it is, for example <c>NormConvention.Keras</c>.</param>
+    /// <param name="convention">The library whose batch norm it is, for example <c>NormConvention.Keras</c>.</param>
     /// <param name="useScale">Whether gamma is learned, which is the default; without it it is 1.</param>
     /// <param name="useBias">Whether beta is learned, which is the default; without it it is 0.</param>
     /// <param name="trackRunningStats">

@@ -1,8 +1,8 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Batch normalization of any rank and any channel axis, in a library's convention (the name is that of Keras and ONNX): y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and variance over all
-/// dimensions but the channels'.
+/// Batch normalization of any rank and any channel axis, in a library's convention (the name is that of Keras and
+/// ONNX): y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and variance over all dimensions but the channels'.
 /// </summary>
 /// <remarks>
 /// <para>The channel axis costs nothing: (N, H, W, C) is (N·H·W, C) in memory, and any other axis is a reshape to
@@ -16,12 +16,13 @@ namespace Evenkeel.Nn;
 /// <para>Modes, running statistics, state-dict keys and source: see <see cref="BatchNorm"/>; the conventions:
 /// <see cref="NormConvention"/>.</para>
 /// </remarks>
-/// <example><c>new BatchNormalization(16, NormConvention.Keras)</c> is <c>keras.layers.BatchNormalization()</c> on inputs (N, ..., 16).</example>
+/// <example><c>new BatchNormalization(16, NormConvention.Keras)</c> is <c>keras.layers.BatchNormalization()</c> on
+/// inputs (N, ..., 16).</example>
 public sealed class BatchNormalization : BatchNorm
 {
     /// <summary>Creates the layer.</summary>
     /// <param name="numFeatures">Number of channels C, 1 or more.</param>
-    /// <param name="convention">Whose batch norm it is.</param>
+    /// <param name="convention">The library whose batch norm it is.</param>
     /// <param name="useScale">
     /// Whether gamma is learned, which is the default; without it it is 1 (<c>scale</c> in Keras, <c>use_scale</c> in
     /// Flax).

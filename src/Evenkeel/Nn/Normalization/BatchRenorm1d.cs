@@ -27,13 +27,13 @@ public sealed class BatchRenorm1d : BatchNorm
     /// <param name="eps">Added to the variances; 0 or more. The default is 1e-5.</param>
     /// <param name="momentum">
     /// Weight of the new value in the running statistics, in [0, 1]; null for the plain mean over all batches. The
-    /// default is the paper's 0.01, smaller than batch norm's 0.1, for training leans on the statistics.
+    /// default is the paper's 0.01, smaller than batch norm's 0.1, because training uses the statistics.
     /// </param>
     /// <param name="affine">
     /// Whether gamma and beta are learned, which is the default; without them they are 1 and 0.
     /// </param>
     /// <param name="limits">
-    /// How large r and d may be after how many batches; null, the default, for the paper's schedule.
+    /// The limits of r and d, by the number of batches. Null, the default, takes the paper's schedule.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">
     /// No features, a negative or NaN eps, or a momentum outside [0, 1].
@@ -55,7 +55,7 @@ public sealed class BatchRenorm1d : BatchNorm
     /// Whether gamma and beta are learned, which is the default; without them they are 1 and 0.
     /// </param>
     /// <param name="limits">
-    /// How large r and d may be after how many batches; null, the default, for the paper's schedule.
+    /// The limits of r and d, by the number of batches. Null, the default, takes the paper's schedule.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">No features, or a negative or NaN eps.</exception>
     public BatchRenorm1d(int numFeatures, RunningAverage average, double eps = 1e-5, bool affine = true,

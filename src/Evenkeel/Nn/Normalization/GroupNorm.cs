@@ -4,12 +4,16 @@ using Evenkeel.Random;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Group normalization: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and (biased) variance of each sample's groups of C/G neighbouring channels.
+/// Group normalization: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and (biased) variance of each sample's groups
+/// of C/G neighbouring channels.
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, C) or (N, C, ...), or with channels last (N, ..., C), which are moved to dimension 1 and back; output: the same shape. No running statistics: train and eval are the same, and a batch of one is fine. One group normalizes a sample as a whole, C groups each channel by itself.</para>
-/// <para>A group needs more than one value: with exactly one the output would be beta whatever the input. PyTorch says so for a batch of one only; here it is an error for every batch.</para>
-/// <para>State-dict keys: <c>weight</c> (gamma) and <c>bias</c> (beta), one value a channel.</para>
+/// <para>Input: (N, C) or (N, C, ...), or with channels last (N, ..., C), which are moved to dimension 1 and back;
+/// output: the same shape. No running statistics: train and eval are the same, and a batch of one is fine. One group
+/// normalizes a sample as a whole, C groups each channel by itself.</para>
+/// <para>A group needs more than one value: with exactly one the output would be beta whatever the input. PyTorch says
+/// so for a batch of one only; here it is an error for every batch.</para>
+/// <para>State-dict keys: <c>weight</c> (gamma) and <c>bias</c> (beta), one value per channel.</para>
 /// <para>Source: Wu and He, "Group Normalization", ECCV 2018; semantics of PyTorch's <c>torch.nn.GroupNorm</c>.</para>
 /// </remarks>
 public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalization
@@ -19,8 +23,13 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalizati
     /// <param name="numChannels">Number of channels C, a multiple of the groups.</param>
     /// <param name="eps">Added to the variance; 0 or more.</param>
     /// <param name="affine">Whether gamma and beta are learned; without them they are 1 and 0.</param>
-    /// <param name="channelAxis">The dimension of the channels: 1, as in PyTorch, or another one but 0; negative ones count from the end, -1 is channels last.</param>
-    /// <exception cref="ArgumentOutOfRangeException">No groups, no channels, a negative or NaN eps, or channels in dimension 0.</exception>
+    /// <param name="channelAxis">
+    /// The dimension of the channels: 1, as in PyTorch, or another one except 0; negative ones count from the end, -1
+    /// is channels last.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// No groups, no channels, a negative or NaN eps, or channels in dimension 0.
+    /// </exception>
     /// <exception cref="ArgumentException">The groups do not divide the channels.</exception>
     public GroupNorm(int numGroups, int numChannels, double eps = 1e-5, bool affine = true, int channelAxis = 1)
     {
@@ -44,16 +53,16 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalizati
     /// <summary>Number of channels C.</summary>
     public int NumChannels { get; }
 
-    /// <summary>What is added to the variance.</summary>
+    /// <summary>The value that is added to the variance.</summary>
     public double Eps { get; }
 
     /// <summary>The dimension of the channels; negative ones count from the end.</summary>
     public int ChannelAxis { get; }
 
-    /// <summary>gamma, one value a channel, 1 at first; null where <c>affine: false</c>.</summary>
+    /// <summary>gamma, one value per channel, 1 at first; null with <c>affine: false</c>.</summary>
     public Parameter? Weight { get; }
 
-    /// <summary>beta, one value a channel, 0 at first; null where <c>affine: false</c>.</summary>
+    /// <summary>beta, one value per channel, 0 at first; null with <c>affine: false</c>.</summary>
     public Parameter? Bias { get; }
 
     /// <summary>PyTorch's spelling of the settings.</summary>
@@ -62,7 +71,7 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalizati
     /// <inheritdoc/>
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, fuseReLU: true);
 
-    /// <summary>Whatever the scheme: gamma 1, beta 0.</summary>
+    /// <summary>Whatever the scheme is, gamma becomes 1 and beta 0.</summary>
     void IInitializable.SetStartValues(Init init, IRandomStream random)
     {
         Weight?.Value.Fill(1);

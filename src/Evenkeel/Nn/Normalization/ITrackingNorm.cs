@@ -4,7 +4,7 @@ namespace Evenkeel.Nn;
 /// A norm that can keep running statistics: the layers of <see cref="BatchNorm"/> and of <see cref="InstanceNorm"/>.
 /// </summary>
 /// <remarks>
-/// <para>Three ideas have three names. <see cref="Mode"/> belongs to the tape: what this pass is for.
+/// <para>Three ideas have three names. <see cref="Mode"/> belongs to the tape, and says what this pass is for.
 /// <see cref="TrackRunningStats"/> is decided when the layer is made and never changes: whether there are statistics at
 /// all. <see cref="State"/> belongs to the layer and stays until another call changes it: whether training may move
 /// them.</para>
@@ -19,7 +19,7 @@ public interface ITrackingNorm
     /// <summary>Number of channels C.</summary>
     int NumFeatures { get; }
 
-    /// <summary>What is added to the variance.</summary>
+    /// <summary>The value that is added to the variance.</summary>
     double Eps { get; }
 
     /// <summary>gamma, one value per channel, 1 at first; null if there is none.</summary>

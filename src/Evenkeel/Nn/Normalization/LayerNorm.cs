@@ -3,7 +3,8 @@ using Evenkeel.Random;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Layer normalization over the trailing dimensions: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and (biased) variance of each sample's own values.
+/// Layer normalization over the trailing dimensions: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and (biased)
+/// variance of each sample's own values.
 /// </summary>
 /// <remarks>
 /// <para>Input: (*, normalizedShape); output: the same shape. No running statistics: train and eval are the same, and a batch of one is fine.</para>
@@ -13,10 +14,12 @@ namespace Evenkeel.Nn;
 public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalization
 {
     /// <summary>Creates the layer with PyTorch's arguments.</summary>
-    /// <param name="normalizedShape">The trailing dimensions that are normalized together, for example <c>[768]</c> or <c>[6, 3, 4]</c>.</param>
+    /// <param name="normalizedShape">
+    /// The trailing dimensions that are normalized together, for example <c>[768]</c> or <c>[6, 3, 4]</c>.
+    /// </param>
     /// <param name="eps">Added to the variance; 0 or more.</param>
     /// <param name="elementwiseAffine">Whether gamma and beta are learned; without them they are 1 and 0.</param>
-    /// <param name="bias">Whether beta is learned, where <paramref name="elementwiseAffine"/>.</param>
+    /// <param name="bias">Whether beta is learned, if <paramref name="elementwiseAffine"/> is true.</param>
     /// <exception cref="ArgumentException">An empty normalized shape, or one with a zero.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A negative or NaN eps.</exception>
     public LayerNorm(Shape normalizedShape, double eps = 1e-5, bool elementwiseAffine = true, bool bias = true)
@@ -45,13 +48,13 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalizati
     /// <summary>The trailing dimensions that are normalized together.</summary>
     public Shape NormalizedShape { get; }
 
-    /// <summary>What is added to the variance.</summary>
+    /// <summary>The value that is added to the variance.</summary>
     public double Eps { get; }
 
-    /// <summary>gamma, of the normalized shape, 1 at first; null where <c>elementwiseAffine: false</c>.</summary>
+    /// <summary>gamma, of the normalized shape, 1 at first; null with <c>elementwiseAffine: false</c>.</summary>
     public Parameter? Weight { get; }
 
-    /// <summary>beta, of the normalized shape, 0 at first; null where there is none.</summary>
+    /// <summary>beta, of the normalized shape, 0 at first; null if there is none.</summary>
     public Parameter? Bias { get; }
 
     /// <summary>PyTorch's spelling of the settings.</summary>
@@ -64,7 +67,7 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalizati
     /// <inheritdoc/>
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => x.FusedLayerNorm(NormalizedShape, Weight, Bias, Eps, fuseReLU: true);
 
-    /// <summary>Whatever the scheme: gamma 1, beta 0.</summary>
+    /// <summary>Whatever the scheme is, gamma becomes 1 and beta 0.</summary>
     void IInitializable.SetStartValues(Init init, IRandomStream random)
     {
         Weight?.Value.Fill(1);

@@ -1,7 +1,8 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Local response normalization across channels: y[c] = x[c]/(k + (alpha/size)·Σ x[c']²)^beta, the sum over the size channels around c.
+/// Local response normalization across channels: y[c] = x[c]/(k + (alpha/size)·Σ x[c']²)^beta, the sum over the size
+/// channels around c.
 /// </summary>
 /// <remarks>
 /// <para>Input: (N, C, ...) with at least three dimensions; output: the same shape. Nothing is learned, and train and eval are the same.</para>
@@ -13,7 +14,7 @@ public sealed class LocalResponseNorm : Module, INormalization
     /// <param name="size">Channels of a window, 1 or more: size/2 of them (rounded down) before c.</param>
     /// <param name="alpha">Weight of the mean square.</param>
     /// <param name="beta">The power.</param>
-    /// <param name="k">What is added to the mean square.</param>
+    /// <param name="k">The value that is added to the mean square.</param>
     /// <exception cref="ArgumentOutOfRangeException">The size is below 1, or a constant is not finite.</exception>
     public LocalResponseNorm(int size, double alpha = 1e-4, double beta = 0.75, double k = 1)
     {
@@ -30,7 +31,7 @@ public sealed class LocalResponseNorm : Module, INormalization
     /// <summary>The power.</summary>
     public double Beta { get; }
 
-    /// <summary>What is added to the mean square.</summary>
+    /// <summary>The value that is added to the mean square.</summary>
     public double K { get; }
 
     /// <inheritdoc/>

@@ -2,7 +2,7 @@ using System.Numerics;
 
 namespace Evenkeel.Nn;
 
-/// <summary>Which ranks of input a batch norm takes.</summary>
+/// <summary>The ranks of input that a batch norm takes.</summary>
 public readonly record struct RankRule
 {
     private readonly uint _ranks;
@@ -34,7 +34,8 @@ public readonly record struct RankRule
 }
 
 /// <summary>
-/// What a library means by batch normalization: the running average, eps, the channel axis, the ranks, one value per channel. A layer made with it computes what that library computes.
+/// What a library means by batch normalization: the running average, eps, the channel axis, the ranks, one value per
+/// channel. A layer made with it computes what that library computes.
 /// </summary>
 /// <remarks>
 /// <para>A layer obeys what changes numbers or refuses inputs: <see cref="Average"/> (with its estimator and start
@@ -93,8 +94,8 @@ public sealed record NormConvention
     };
 
     /// <summary>
-    /// ONNX: the operator BatchNormalization-15. Running statistics are inputs there, so it has no start values of its own:
-    /// write them into <see cref="BatchNorm.Running"/>.
+    /// ONNX: the operator BatchNormalization-15. Running statistics are inputs there, so it has no start values of its
+    /// own: write them into <see cref="BatchNorm.Running"/>.
     /// </summary>
     public static NormConvention Onnx { get; } = new()
     {
@@ -118,16 +119,19 @@ public sealed record NormConvention
     /// <summary>How running statistics follow the batches: which weight, which variance, which start values.</summary>
     public required RunningAverage Average { get; init; }
 
-    /// <summary>What is added to the variance.</summary>
+    /// <summary>The value that is added to the variance.</summary>
     public required double Eps { get; init; }
 
-    /// <summary>The dimension of the channels: 1 (channels first) or -1 (channels last), or any other; negative ones count from the end.</summary>
+    /// <summary>
+    /// The dimension of the channels: 1 (channels first) or -1 (channels last), or any other; negative ones count from
+    /// the end.
+    /// </summary>
     public required int ChannelAxis { get; init; }
 
     /// <summary>The ranks of input that are taken.</summary>
     public required RankRule Ranks { get; init; }
 
-    /// <summary>What one value per channel is in training.</summary>
+    /// <summary>What one value per channel gives in training.</summary>
     public required SingleValue SingleValue { get; init; }
 
     /// <summary>eps of the library's layer norm.</summary>
@@ -136,20 +140,27 @@ public sealed record NormConvention
     /// <summary>eps of the library's group norm.</summary>
     public required double GroupNormEps { get; init; }
 
-    /// <summary>Groups of the library's group norm unless said otherwise; null where they must be said.</summary>
+    /// <summary>The default number of groups of the library's group norm; null if the number must be given.</summary>
     public int? GroupNormGroups { get; init; }
 
     /// <summary>eps of the library's RMS norm; null is the machine epsilon of the input's type (PyTorch).</summary>
     public double? RMSNormEps { get; init; }
 
     /// <summary>A layer norm with this library's eps.</summary>
-    /// <param name="normalizedShape">The trailing dimensions that are normalized together. Keras and Flax normalize the last one alone, whatever the rank: <c>[channels]</c> on channels-last data.</param>
+    /// <param name="normalizedShape">
+    /// The trailing dimensions that are normalized together. Keras and Flax normalize the last one alone, whatever the
+    /// rank: <c>[channels]</c> on channels-last data.
+    /// </param>
     public LayerNorm LayerNorm(Shape normalizedShape) => new(normalizedShape, LayerNormEps);
 
-    /// <summary>A group norm with this library's eps, number of groups and channel axis: (N, ..., C) in Keras and Flax.</summary>
+    /// <summary>
+    /// A group norm with this library's eps, number of groups and channel axis: (N, ..., C) in Keras and Flax.
+    /// </summary>
     /// <param name="numChannels">Number of channels C.</param>
     /// <param name="numGroups">Number of groups; null is the library's own.</param>
-    /// <exception cref="ArgumentException">The library has no number of its own, or the channels do not divide into the groups.</exception>
+    /// <exception cref="ArgumentException">
+    /// The library has no number of its own, or the channels do not divide into the groups.
+    /// </exception>
     public GroupNorm GroupNorm(int numChannels, int? numGroups = null) => new(
         numGroups ?? GroupNormGroups ?? throw new ArgumentException($"NormConvention.GroupNorm: expected a number of groups, for {Name} has none of its own, got null. Pass numGroups; 32 is the usual one.", nameof(numGroups)),
         numChannels, GroupNormEps, affine: true, ChannelAxis);

@@ -6,12 +6,12 @@ public static class NormFreezing
     extension(ITrackingNorm norm)
     {
         /// <summary>
-        /// Makes all of the layer constant: it normalizes with its running statistics in every mode, and statistics,
+        /// Makes the whole layer constant: it normalizes with its running statistics in every mode, and statistics,
         /// gamma and beta stay as they are whatever the optimizer and its weight decay do.
         /// </summary>
         /// <remarks>
-        /// gamma and beta want no gradient from now on, and gradients that they have are marked empty. One that is tied
-        /// to another layer's is constant there too.
+        /// gamma and beta want no gradient from now on, and their gradients are marked empty. A gamma or beta that is
+        /// tied to another layer is constant there too.
         /// </remarks>
         /// <exception cref="InvalidOperationException">The layer keeps no running statistics.</exception>
         public void Freeze() => norm.Set(NormState.Frozen, nameof(Freeze));
@@ -35,7 +35,8 @@ public static class NormFreezing
         internal Tensor? Beta => norm.Constant(norm.Bias);
 
         /// <summary>
-        /// What a layer's printout adds to its settings: the state, unless it is <see cref="NormState.Active"/>.
+        /// The text that a layer's printout adds to its settings: the state, unless it is
+        /// <see cref="NormState.Active"/>.
         /// </summary>
         internal string StateText => norm.State == NormState.Active ? "" : $", state={norm.State}";
 
@@ -62,7 +63,9 @@ public static class NormFreezing
             norm.Keep(state);
         }
 
-        /// <summary>Whatever the scheme: gamma 1, beta 0, running statistics at their start values.</summary>
+        /// <summary>
+        /// Whatever the scheme is, gamma becomes 1, beta 0, and running statistics their start values.
+        /// </summary>
         internal void SetStartValues()
         {
             norm.Weight?.Value.Fill(1);
@@ -70,7 +73,7 @@ public static class NormFreezing
             norm.Running?.Reset();
         }
 
-        /// <summary>A loop that lets all parameters of a model learn does not thaw a frozen layer.</summary>
+        /// <summary>A loop that sets all parameters of a model to learn does not unfreeze a frozen layer.</summary>
         private Tensor? Constant(Parameter? parameter) =>
             norm.State == NormState.Frozen && parameter is { RequiresGradient: true }
                 ? parameter.Value.Detach()
@@ -78,13 +81,13 @@ public static class NormFreezing
     }
 
     /// <summary>
-    /// Freezes every norm of the network that keeps running statistics (see <see cref="Freeze"/>): what fine-tuning
-    /// a trained network on small batches asks for.
+    /// Freezes every norm of the network that keeps running statistics (see <see cref="Freeze"/>). Fine-tuning of a
+    /// trained network on small batches needs this.
     /// </summary>
     /// <param name="model">The network.</param>
     /// <returns>
-    /// How many layers it was. Norms that treat each sample by itself and keep no statistics (layer norm, group
-    /// norm) stay as they are.
+    /// The number of layers. Norms that treat each sample by itself and keep no statistics (layer norm, group norm)
+    /// stay as they are.
     /// </returns>
     /// <exception cref="InvalidOperationException">
     /// A batch norm keeps no running statistics, so its output would depend on the batch all the same; nothing was
@@ -97,7 +100,7 @@ public static class NormFreezing
     /// <see cref="FreezeStatistics"/>.
     /// </summary>
     /// <param name="model">The network.</param>
-    /// <returns>How many layers it was.</returns>
+    /// <returns>The number of layers.</returns>
     /// <exception cref="InvalidOperationException">
     /// A batch norm keeps no running statistics, so its output would depend on the batch all the same; nothing was
     /// changed.

@@ -4,8 +4,9 @@ namespace Evenkeel.Nn;
 /// The mean of each window: y[o] = (1/n)·Σ x[o·stride - padding + j], 0 ≤ j &lt; kernel.
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, C, L) or (C, L); output: the same with L replaced by floor((L + 2·padding - kernel)/stride) + 1. n is the kernel size, less what reaches beyond the padding
-/// (ceil mode), and less the padding where that does not count.</para>
+/// <para>Input: (N, C, L) or (C, L); output: the same with L replaced by floor((L + 2·padding - kernel)/stride) + 1. n
+/// is the kernel size, less what reaches beyond the padding (ceil mode), and less the padding if that does not
+/// count.</para>
 /// <para>Source: torch.nn.AvgPool1d.</para>
 /// </remarks>
 public sealed class AvgPool1d : Module
