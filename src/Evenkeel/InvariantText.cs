@@ -10,11 +10,14 @@ internal static class InvariantText
     public static string List<T>(ReadOnlySpan<T> values) where T : IFormattable
     {
         var text = new StringBuilder();
-        foreach (T value in values) text.Append(text.Length == 0 ? "" : ", ").Append(value.ToString(null, CultureInfo.InvariantCulture));
+        foreach (T value in values)
+            text.Append(text.Length == 0 ? "" : ", ").Append(value.ToString(null, CultureInfo.InvariantCulture));
         return text.ToString();
     }
 
-    /// <summary>What the compiler writes as a record's text, <c>Name { A = 1, B = 2 }</c>, from the members that it prints.</summary>
+    /// <summary>
+    /// What the compiler writes as a record's text, <c>Name { A = 1, B = 2 }</c>, from the members that it prints.
+    /// </summary>
     public static string Of(string name, Func<StringBuilder, bool> printMembers)
     {
         CultureInfo culture = CultureInfo.CurrentCulture;

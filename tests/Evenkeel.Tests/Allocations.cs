@@ -6,7 +6,8 @@ internal static class Allocations
     private const int Attempts = 5;
 
     /// <summary>
-    /// The fewest bytes of several attempts: a garbage collection in between gives up what is left of the thread's allocation buffer, and that is counted as allocated.
+    /// The fewest bytes of several attempts: a garbage collection in between gives up what is left of the thread's
+    /// allocation buffer, and that is counted as allocated.
     /// </summary>
     public static long Of(Action work)
     {

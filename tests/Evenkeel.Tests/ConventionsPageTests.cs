@@ -21,18 +21,22 @@ public sealed class ConventionsPageTests
         for (int i = 1; i < parts.Length; i += 2)
         {
             Assert.StartsWith("csharp\n", parts[i], StringComparison.Ordinal);
-            lines.AddRange(parts[i].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[1..]);
+            lines.AddRange(
+                parts[i].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[1..]);
         }
 
         lines.AddRange(Rows("| to have | write |").Select(row => row[1].Trim('`')));
         Assert.True(lines.Count > 15);
-        Assert.All(lines, line => Assert.Contains(line.Replace("Console.WriteLine(", "Show(", StringComparison.Ordinal), source, StringComparison.Ordinal));
+        Assert.All(lines, line => Assert.Contains(
+            line.Replace("Console.WriteLine(", "Show(", StringComparison.Ordinal), source, StringComparison.Ordinal));
     }
 
     [Fact]
     public void The_lines_make_the_layers_they_promise()
     {
-        RunningAverage notebook = RunningAverage.Keep(0.9) with { Estimator = VarianceEstimator.Biased, InitialVariance = 0 };
+        RunningAverage notebook = RunningAverage.Keep(
+            0.9) with
+        { Estimator = VarianceEstimator.Biased, InitialVariance = 0, };
         Module[] layers =
         [
             new BatchNorm2d(16),
@@ -49,23 +53,29 @@ public sealed class ConventionsPageTests
         ];
         string[] prints =
         [
-            "eps=1e-05, momentum=0.1, affine=True", "momentum=None", "eps=0.001, momentum=0.01, variance=biased, affine=True", "scale=False, bias=True", "eps=0.001, momentum=0.01, affine=True",
-            "eps=1e-05, momentum=0.01, variance=biased", "eps=1e-05, momentum=0.1, variance=biased", "convention=ONNX", "convention=ONNX", "convention=ONNX", "eps=0.001, momentum=0.01, variance=biased",
+            "eps=1e-05, momentum=0.1, affine=True",
+            "momentum=None", "eps=0.001, momentum=0.01, variance=biased, affine=True", "scale=False, bias=True",
+            "eps=0.001, momentum=0.01, affine=True",
+            "eps=1e-05, momentum=0.01, variance=biased", "eps=1e-05, momentum=0.1, variance=biased", "convention=ONNX",
+            "convention=ONNX", "convention=ONNX", "eps=0.001, momentum=0.01, variance=biased",
         ];
-        for (int i = 0; i < layers.Length; i++) Assert.Contains(prints[i], layers[i].ToString(), StringComparison.Ordinal);
+        for (int i = 0; i < layers.Length; i++)
+            Assert.Contains(prints[i], layers[i].ToString(), StringComparison.Ordinal);
         Assert.Equal(VarianceEstimator.Unbiased, ((BatchNorm)layers[4]).Average.Estimator);
         Assert.Equal(CourseConventions.Cs231n.Average, ((BatchNorm)layers[7]).Average);
         Assert.Equal(CourseConventions.D2l.Average, ((BatchNorm)layers[8]).Average);
         Assert.Equal(0, ((BatchNorm)layers[9]).Average.InitialVariance);
         Assert.Equal(layers.Length, Rows("| to have | write |").Count);
-        Assert.Equal(new Shape(2, 5, 5, 16), new BatchNorm2d(16, NormConvention.Keras).Forward(Tensor.Zeros([2, 5, 5, 16])).Shape);
+        Assert.Equal(new Shape(2, 5, 5, 16),
+            new BatchNorm2d(16, NormConvention.Keras).Forward(Tensor.Zeros([2, 5, 5, 16])).Shape);
     }
 
     [Fact]
     public void The_blocks_of_code_run()
     {
         var keras = new BatchNormalization(16, NormConvention.Keras);
-        var byHand = new BatchNorm2d(16, RunningAverage.Keep(0.99) with { Estimator = VarianceEstimator.Biased }, eps: 1e-3);
+        var byHand = new BatchNorm2d(
+            16, RunningAverage.Keep(0.99) with { Estimator = VarianceEstimator.Biased }, eps: 1e-3);
         Show(keras.Average.Describe());
         Assert.Equal(keras.Average, byHand.Average);
         Assert.Equal(keras.Eps, byHand.Eps);
@@ -97,18 +107,26 @@ public sealed class ConventionsPageTests
         {
             NormConvention convention = CourseConventions.Columns[i];
             (double mean, double variance, double y) = AfterThreeBatches(convention);
-            Assert.Equal([Six(mean), Six(variance), Six(y), convention.Average.HalfLife.ToString("F1", CultureInfo.InvariantCulture)], rows[i][1..]);
+            Assert.Equal(
+                [Six(mean),
+                    Six(variance), Six(y), convention.Average.HalfLife.ToString("F1", CultureInfo.InvariantCulture)],
+                rows[i][1..]);
         }
 
-        Assert.Contains($"gives {Six(AfterThreeBatches(NormConvention.Torch with { Average = RunningAverage.Cumulative }).Y)}.", s_page, StringComparison.Ordinal);
-        Assert.Contains($"remembers {AfterThreeBatches(NormConvention.Torch with { Average = RunningAverage.Torch(0.99) }).Mean.ToString("F4", CultureInfo.InvariantCulture)} ", s_page, StringComparison.Ordinal);
+        Assert.Contains(
+            $"gives {Six(AfterThreeBatches(NormConvention.Torch with { Average = RunningAverage.Cumulative }).Y)}.",
+            s_page, StringComparison.Ordinal);
+        Assert.Contains(
+            $"remembers {AfterThreeBatches(NormConvention.Torch with { Average = RunningAverage.Torch(0.99) }).Mean.ToString("F4", CultureInfo.InvariantCulture)} ",
+            s_page, StringComparison.Ordinal);
         static string Six(double value) => value.ToString("F6", CultureInfo.InvariantCulture);
     }
 
     [Fact]
     public void The_table_says_what_the_presets_are()
     {
-        Dictionary<string, string[]> table = Rows("| | PyTorch | Keras | Flax | ONNX | CS231n | D2L |").ToDictionary(row => row[0], row => row[1..]);
+        Dictionary<string, string[]> table = Rows("| | PyTorch | Keras | Flax | ONNX | CS231n | D2L |")
+            .ToDictionary(row => row[0], row => row[1..]);
         for (int i = 0; i < CourseConventions.Columns.Count; i++)
         {
             NormConvention convention = CourseConventions.Columns[i];
@@ -120,7 +138,8 @@ public sealed class ConventionsPageTests
             // ONNX takes the statistics as inputs.
             string start = $"{convention.Average.InitialMean}, {convention.Average.InitialVariance}";
             Assert.Equal(convention == NormConvention.Onnx ? "inputs" : start, Cell("start values: mean, variance"));
-            Assert.Equal(convention.SingleValue.ToString(), Cell("one value per channel in training").Split(' ')[0], ignoreCase: true);
+            Assert.Equal(convention.SingleValue.ToString(),
+                Cell("one value per channel in training").Split(' ')[0], ignoreCase: true);
 
             string Cell(string row) => table[row][i].Replace("**", "", StringComparison.Ordinal);
         }
@@ -138,8 +157,13 @@ public sealed class ConventionsPageTests
         var layer = new BatchNormalization(1, convention);
         layer.To(DType.Float64);
         for (int first = 1; first <= 3; first++)
-            layer.Forward(new Tape(Mode.Train).Input(Tensor.From([first, first + 1.0, first + 2.0, first + 3.0], [4, 1])));
-        return (layer.Running!.Mean.Value.Item(), layer.Running.Variance.Value.Item(), layer.Forward(Tensor.From([4.0], [1, 1])).Item());
+        {
+            layer.Forward(
+                new Tape(Mode.Train).Input(Tensor.From([first, first + 1.0, first + 2.0, first + 3.0], [4, 1])));
+        }
+
+        return (layer.Running!.Mean.Value.Item(),
+            layer.Running.Variance.Value.Item(), layer.Forward(Tensor.From([4.0], [1, 1])).Item());
     }
 
     /// <summary>The cells of the rows of the table that begins with this heading.</summary>
@@ -148,10 +172,12 @@ public sealed class ConventionsPageTests
         string[] lines = s_page.Split('\n');
         int start = Array.FindIndex(lines, line => line.StartsWith(heading, StringComparison.Ordinal));
         Assert.True(start >= 0, heading);
-        return [.. lines.Skip(start + 2).TakeWhile(line => line.StartsWith('|')).Select(line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())];
+        return [.. lines.Skip(start + 2).TakeWhile(line => line.StartsWith('|')).Select(
+            line => line.Trim('|').Split('|').Select(cell => cell.Trim()).ToArray())];
     }
 
-    private static string ThisFile([CallerFilePath] string path = "") => File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
+    private static string ThisFile([CallerFilePath] string path = "") =>
+        File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
 
     private static string Text(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path]));
 

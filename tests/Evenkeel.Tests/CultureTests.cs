@@ -14,8 +14,8 @@ using Xunit;
 namespace Evenkeel.Tests;
 
 /// <summary>
-/// What is written and read does not follow the thread's culture. The cultures are made by hand, so that the tests need no
-/// culture data: the number formats of German and of Arabic (Saudi Arabia).
+/// What is written and read does not follow the thread's culture. The cultures are made by hand, so that the tests need
+/// no culture data: the number formats of German and of Arabic (Saudi Arabia).
 /// </summary>
 public sealed class CultureTests
 {
@@ -80,19 +80,23 @@ public sealed class CultureTests
     {
         // The text that the compiler gives a record asks the thread's culture; nested records count as their own.
         Type[] numbers = [typeof(double), typeof(float), typeof(double?), typeof(float?)];
-        var records = typeof(Tensor).Assembly.GetExportedTypes().Where(static type => type.GetMethod("PrintMembers", BindingFlags.Instance | BindingFlags.NonPublic) is not null).ToList();
+        var records = typeof(Tensor).Assembly.GetExportedTypes().Where(static type => type.GetMethod(
+            "PrintMembers", BindingFlags.Instance | BindingFlags.NonPublic) is not null).ToList();
         Assert.True(records.Count > 15);
         foreach (Type record in records)
         {
-            bool hasNumbers = record.GetProperties(BindingFlags.Instance | BindingFlags.Public).Any(property => numbers.Contains(property.PropertyType));
+            bool hasNumbers = record.GetProperties(BindingFlags.Instance | BindingFlags.Public)
+                .Any(property => numbers.Contains(property.PropertyType));
             bool isGenerated = record.GetMethod("ToString", [])!.IsDefined(typeof(CompilerGeneratedAttribute));
-            Assert.False(hasNumbers && isGenerated, $"{record.Name} prints numbers by the text that the compiler gives it: override ToString with InvariantText.Of.");
+            Assert.False(hasNumbers && isGenerated, $"{record.Name} prints numbers by the text that the compiler gives "
+                + $"it: override ToString with InvariantText.Of.");
         }
     }
 
     private static IEnumerable<string> Texts()
     {
-        var model = new Sequential(new Linear(40, 300, random: new Philox(1)), new BatchNorm1d(300, momentum: 0.25), new LeakyReLU(0.125), new Dropout(0.5), new Linear(300, 5, random: new Philox(2)));
+        var model = new Sequential(new Linear(40, 300, random: new Philox(1)), new BatchNorm1d(300, momentum: 0.25),
+            new LeakyReLU(0.125), new Dropout(0.5), new Linear(300, 5, random: new Philox(2)));
         Tensor x = Tensor.RandomNormal([6, 40], new Philox(3));
         yield return Tensor.From([-1.5, 1e-7, 12345.678, double.NaN, double.NegativeInfinity], [5]).ToString();
         yield return model.ToString();
@@ -129,9 +133,13 @@ public sealed class CultureTests
     {
         var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
         NumberFormatInfo numbers = culture.NumberFormat;
-        (numbers.NumberDecimalSeparator, numbers.NumberGroupSeparator, numbers.NegativeSign) = name == "de-DE" ? (",", ".", "-") : ("\u066B", "\u066C", "\u061C-");
-        (numbers.PercentDecimalSeparator, numbers.PercentGroupSeparator) = (numbers.NumberDecimalSeparator, numbers.NumberGroupSeparator);
-        if (name == "ar-SA") (numbers.NaNSymbol, numbers.PercentSymbol) = ("\u0644\u064A\u0633\u00A0\u0631\u0642\u0645", "\u066A\u061C");
+        (numbers.NumberDecimalSeparator, numbers.NumberGroupSeparator, numbers.NegativeSign) = name == "de-DE"
+            ? (",", ".", "-")
+            : ("\u066B", "\u066C", "\u061C-");
+        (numbers.PercentDecimalSeparator, numbers.PercentGroupSeparator) =
+            (numbers.NumberDecimalSeparator, numbers.NumberGroupSeparator);
+        if (name == "ar-SA")
+            (numbers.NaNSymbol, numbers.PercentSymbol) = ("\u0644\u064A\u0633\u00A0\u0631\u0642\u0645", "\u066A\u061C");
         else (numbers.PositiveInfinitySymbol, numbers.NegativeInfinitySymbol) = ("\u221E", "-\u221E");
         return culture;
     }

@@ -26,16 +26,20 @@ public sealed partial class DefaultsTests
         Assert.All(options, type =>
         {
             object values = Activator.CreateInstance(type)!;
-            foreach (PropertyInfo property in type.GetProperties().Where(property => property.SetMethod is { IsPublic: true }))
+            foreach (PropertyInfo property in
+                type.GetProperties().Where(property => property.SetMethod is { IsPublic: true }))
+            {
                 AssertSays($"P:{type.FullName}.{property.Name}", "summary", property.GetValue(values));
+            }
         });
     }
 
     [Fact]
     public void Every_setting_of_a_loader_an_optimizer_and_a_schedule_says_its_default()
     {
-        Type[] types = [typeof(DataLoader), .. s_types.Where(type =>
-            !type.IsAbstract && (type.IsSubclassOf(typeof(Optimizer)) || type.IsSubclassOf(typeof(LearningRateScheduler))))];
+        Type[] types =
+            [typeof(DataLoader), .. s_types.Where(type => !type.IsAbstract
+                && (type.IsSubclassOf(typeof(Optimizer)) || type.IsSubclassOf(typeof(LearningRateScheduler))))];
         Assert.True(types.Length >= 8);
         int compared = 0;
         foreach (ConstructorInfo constructor in types.SelectMany(type => type.GetConstructors()))
@@ -47,11 +51,15 @@ public sealed partial class DefaultsTests
             XElement? member = s_documentation
                 .Where(entry => entry.Key.StartsWith(start, StringComparison.Ordinal))
                 .Select(entry => entry.Value)
-                .FirstOrDefault(entry => arguments.All(argument => entry.Elements("param").Any(param => param.Attribute("name")!.Value == argument.Name)));
+                .FirstOrDefault(entry => arguments.All(
+                    argument => entry.Elements("param").Any(param => param.Attribute("name")!.Value == argument.Name)));
             if (member is null) continue;
-            foreach (ParameterInfo argument in arguments.Where(argument => argument.HasDefaultValue && argument.ParameterType != typeof(CancellationToken)))
+            foreach (ParameterInfo argument in arguments.Where(
+                argument => argument.HasDefaultValue && argument.ParameterType != typeof(CancellationToken)))
             {
-                object? value = argument.ParameterType.IsEnum ? Enum.ToObject(argument.ParameterType, argument.DefaultValue!) : argument.DefaultValue;
+                object? value = argument.ParameterType.IsEnum
+                    ? Enum.ToObject(argument.ParameterType, argument.DefaultValue!)
+                    : argument.DefaultValue;
                 AssertSays(member.Attribute("name")!.Value, $"param:{argument.Name}", value);
                 compared++;
             }
@@ -59,8 +67,12 @@ public sealed partial class DefaultsTests
 
         Assert.True(compared > 25, $"{compared} compared");
         var loader = new DataLoader(new TensorDataset(Tensor.Zeros([2, 1]), Tensor.Labels(0, 1)), 1);
-        foreach (string name in new[] { nameof(DataLoader.Prefetch), nameof(DataLoader.DType), nameof(DataLoader.RandomStream) })
-            AssertSays($"P:{typeof(DataLoader).FullName}.{name}", "summary", typeof(DataLoader).GetProperty(name)!.GetValue(loader));
+        foreach (string name in
+            new[] { nameof(DataLoader.Prefetch), nameof(DataLoader.DType), nameof(DataLoader.RandomStream) })
+        {
+            AssertSays($"P:{typeof(DataLoader).FullName}.{name}",
+                "summary", typeof(DataLoader).GetProperty(name)!.GetValue(loader));
+        }
     }
 
     private static void AssertSays(string member, string part, object? value)
@@ -72,9 +84,10 @@ public sealed partial class DefaultsTests
         Match said = Said().Match(text);
         string where = $"{member} {part}";
         Assert.True(said.Success, $"{where}: expected 'Default: {Text(value)}.', got none");
-        bool isTrue = double.TryParse(said.Groups[1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
-            ? number.Equals(Convert.ToDouble(value, CultureInfo.InvariantCulture))
-            : said.Groups[1].Value == Text(value);
+        bool isTrue =
+            double.TryParse(said.Groups[1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+                ? number.Equals(Convert.ToDouble(value, CultureInfo.InvariantCulture))
+                : said.Groups[1].Value == Text(value);
         Assert.True(isTrue, $"{where}: expected 'Default: {Text(value)}.', got {said.Value}");
     }
 

@@ -20,15 +20,19 @@ public sealed class OperationsPageTests
         for (int i = 1; i < parts.Length; i += 2)
         {
             Assert.StartsWith("csharp\n", parts[i], StringComparison.Ordinal);
-            Assert.All(parts[i].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[1..], line => Assert.Contains(line, source, StringComparison.Ordinal));
+            Assert.All(
+                parts[i].Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)[1..],
+                line => Assert.Contains(line, source, StringComparison.Ordinal));
         }
     }
 
     [Fact]
     public void The_blocks_of_code_run()
     {
-        var model = new Sequential(new Linear(4, 3, random: new Philox(1)), new BatchNorm1d(3), new Linear(3, 2, random: new Philox(2)));
-        Module withLayerNorm = model.Clone(module => module is BatchNorm1d norm ? new LayerNorm(norm.NumFeatures) : null);
+        var model = new Sequential(
+            new Linear(4, 3, random: new Philox(1)), new BatchNorm1d(3), new Linear(3, 2, random: new Philox(2)));
+        Module withLayerNorm = model.Clone(
+            module => module is BatchNorm1d norm ? new LayerNorm(norm.NumFeatures) : null);
         Assert.IsType<LayerNorm>(((Sequential)withLayerNorm)[1]);
 
         var optimizer = new SGD(model.Parameters(), 0.1);
@@ -101,7 +105,8 @@ public sealed class OperationsPageTests
         protected override Tensor ForwardCore(Tensor x) => x;
     }
 
-    private static string ThisFile([CallerFilePath] string path = "") => File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
+    private static string ThisFile([CallerFilePath] string path = "") =>
+        File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
 
     private static string Root
     {

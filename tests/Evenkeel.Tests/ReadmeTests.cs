@@ -32,7 +32,8 @@ public sealed class ReadmeTests
     [Fact]
     public void Every_sample_is_one_short_file_in_the_README_and_says_what_it_prints()
     {
-        string[] samples = [.. Directory.GetFiles(Path.Combine(Root, "samples"), "*.cs").Select(path => Path.GetFileName(path))];
+        string[] samples = [.. Directory.GetFiles(Path.Combine(Root, "samples"), "*.cs")
+            .Select(path => Path.GetFileName(path))];
         Assert.InRange(samples.Length, 9, 40);
         foreach (string sample in samples)
         {
@@ -48,7 +49,8 @@ public sealed class ReadmeTests
     public void The_layer_of_your_own_is_the_one_below()
     {
         string source = Text("tests", "Evenkeel.Tests", "Nn", "ScratchBatchNorm.cs");
-        Assert.Contains(source[source.IndexOf("public sealed class", StringComparison.Ordinal)..].Trim(), Text("README.md"), StringComparison.Ordinal);
+        Assert.Contains(source[source.IndexOf("public sealed class", StringComparison.Ordinal)..].Trim(),
+            Text("README.md"), StringComparison.Ordinal);
 
         ScratchBatchNorm scratch = new(4);
         BatchNorm1d fused = new(4, RunningAverage.Keep(0.9) with { Estimator = VarianceEstimator.Biased });
@@ -69,7 +71,8 @@ public sealed class ReadmeTests
 
         static void Equal(Tensor expected, Tensor got)
         {
-            for (int i = 0; i < expected.Count; i++) Assert.Equal(expected.AsSpan<float>()[i], got.AsSpan<float>()[i], ScratchRounding);
+            for (int i = 0; i < expected.Count; i++)
+                Assert.Equal(expected.AsSpan<float>()[i], got.AsSpan<float>()[i], ScratchRounding);
         }
     }
 
@@ -77,7 +80,8 @@ public sealed class ReadmeTests
     public void What_to_do_after_training_is_the_code_below()
     {
         string source = Text("tests", "Evenkeel.Tests", "Surgery", "AfterTraining.cs");
-        Assert.Contains(source[source.IndexOf("public static class", StringComparison.Ordinal)..].Trim(), Text("README.md"), StringComparison.Ordinal);
+        Assert.Contains(source[source.IndexOf("public static class", StringComparison.Ordinal)..].Trim(),
+            Text("README.md"), StringComparison.Ordinal);
 
         LeNet model = LeNet.Gray(norm: NormKind.BatchNorm, random: new Philox(1));
         Tensor images = Tensor.RandomNormal([12, 1, 28, 28], new Philox(2));
@@ -94,7 +98,8 @@ public sealed class ReadmeTests
     {
         string readme = Text("README.md");
         Assert.NotEmpty(ExperimentCatalog.All);
-        Assert.All(ExperimentCatalog.All, experiment => Assert.Contains($"`{experiment.Name}`", readme, StringComparison.Ordinal));
+        Assert.All(ExperimentCatalog.All,
+            experiment => Assert.Contains($"`{experiment.Name}`", readme, StringComparison.Ordinal));
     }
 
     private static string Text(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path]));

@@ -3,8 +3,8 @@ using Xunit;
 namespace Evenkeel.Tests;
 
 /// <summary>
-/// Where tests find real data: the folder in EVENKEEL_DATA, else <c>../shared/data</c> beside the repository. Without it such tests are
-/// skipped with a reason.
+/// Where tests find real data: the folder in EVENKEEL_DATA, else <c>../shared/data</c> beside the repository. Without
+/// it such tests are skipped with a reason.
 /// </summary>
 public static class RealData
 {
@@ -17,7 +17,8 @@ public static class RealData
     public static string Require(string relativePath)
     {
         string? path = Folder is null ? null : Path.Combine(Folder, relativePath);
-        Assert.SkipUnless(path is not null && Path.Exists(path), $"no {relativePath}: set EVENKEEL_DATA to the folder that has it");
+        Assert.SkipUnless(
+            path is not null && Path.Exists(path), $"no {relativePath}: set EVENKEEL_DATA to the folder that has it");
         return path!;
     }
 

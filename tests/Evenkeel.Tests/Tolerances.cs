@@ -1,6 +1,8 @@
 namespace Evenkeel.Tests;
 
-/// <summary>How far two results may be apart that differ by roundings alone. A unit is that of numbers near 1.</summary>
+/// <summary>
+/// How far two results may be apart that differ by roundings alone. A unit is that of numbers near 1.
+/// </summary>
 internal static class Tolerances
 {
     /// <summary>One or two operations in Float64: at most four units, 2^-52 = 2.2e-16 each.</summary>
@@ -9,7 +11,9 @@ internal static class Tolerances
     /// <summary>A short formula in Float64: some tens of units, 2^-52 each.</summary>
     public const double Float64Steps = 1e-14;
 
-    /// <summary>Sums of up to some hundred terms in Float64, added in two orders: some hundred units, 2^-52 each.</summary>
+    /// <summary>
+    /// Sums of up to some hundred terms in Float64, added in two orders: some hundred units, 2^-52 each.
+    /// </summary>
     public const double Float64Sums = 1e-13;
 
     /// <summary>

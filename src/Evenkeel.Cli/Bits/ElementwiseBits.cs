@@ -62,7 +62,8 @@ internal static class ElementwiseBits
             probe.Pass(x => Tensor.Concat(x, 1), probe.Normal(3, 5, 7), probe.Normal(3, 2, 7), probe.Normal(3, 9, 7))),
         new("stack/axis1", probe =>
             probe.Pass(x => Tensor.Stack(x, 1), probe.Normal(3, 5), probe.Normal(3, 5), probe.Normal(3, 5))),
-        new("split/axis1", probe => probe.Pass(x => Tensor.Concat(x[0].Split(4, 1).AsSpan(1), 1), probe.Normal(3, 17, 5))),
+        new("split/axis1",
+            probe => probe.Pass(x => Tensor.Concat(x[0].Split(4, 1).AsSpan(1), 1), probe.Normal(3, 17, 5))),
         new("flatten", probe => probe.Pass(x => x[0].Flatten(1), probe.Normal(3, 5, 7))),
         new("index", probe => probe.Pass(x => x[0][1..3, ^2, ..^1], probe.Normal(4, 17, 5))),
         new("where/broadcast", probe =>

@@ -95,9 +95,11 @@ internal static class NormBits
             Group("outlier", group.Shape, group.Groups, fuseReLU: false, probe =>
                 WithOutliers(probe.Normal(group.Shape))),
         }),
-        .. s_instances.SelectMany(shape =>
-            new[] { Instance("own", shape, tracks: false, Mode.Train),
-                Instance("train", shape, tracks: true, Mode.Train), Instance("eval", shape, tracks: true, Mode.Eval), }),
+        .. s_instances.SelectMany(shape => new[]
+        {
+            Instance("own", shape, tracks: false, Mode.Train),
+            Instance("train", shape, tracks: true, Mode.Train), Instance("eval", shape, tracks: true, Mode.Eval),
+        }),
         .. s_layers.SelectMany(layer =>
             new[] { Rms("affine", layer.Shape, layer.Normalized, fuseReLU: false, scale: 1.5),
                 Rms("relu", layer.Shape, layer.Normalized, fuseReLU: true, scale: 1.5),

@@ -52,12 +52,15 @@ public sealed record GradientCheckOptions
 /// Why the check fails although no derivative was found wrong: it has compared nothing. Otherwise null.
 /// </param>
 public sealed record GradientCheckResult(
-    double MaxRelativeError, bool Passed, string WorstName, int WorstIndex, double Analytic, double Numeric, int Entries, int AboveFloor, double Floor, string? Reason = null)
+    double MaxRelativeError, bool Passed, string WorstName, int WorstIndex, double Analytic, double Numeric,
+    int Entries, int AboveFloor, double Floor, string? Reason = null)
 {
     /// <summary>One line: verdict, error, and the worst entry, or why nothing could be compared.</summary>
     public override string ToString() => Reason is not null
         ? $"FAILED: {Reason}"
-        : string.Create(CultureInfo.InvariantCulture, $"{(Passed ? "passed" : "FAILED")}: max relative error {MaxRelativeError:g3} over {Entries} derivatives, {AboveFloor} of them above {Floor:g3}, at {WorstName}[{WorstIndex}]: analytic {Analytic:r}, numeric {Numeric:r}");
+        : string.Create(CultureInfo.InvariantCulture, $"{(Passed ? "passed" : "FAILED")}: max relative "
+            + $"error {MaxRelativeError:g3} over {Entries} derivatives, {AboveFloor} of them above {Floor:g3}, "
+            + $"at {WorstName}[{WorstIndex}]: analytic {Analytic:r}, numeric {Numeric:r}");
 }
 
 /// <summary>
@@ -83,26 +86,33 @@ public static class GradientCheck
     /// <param name="x">The point at which gradients are checked. The check uses a copy in float64.</param>
     /// <param name="options">Step, tolerance, floor, seed and mode; null takes the defaults.</param>
     /// <param name="cancellationToken">Ends the check between two derivatives.</param>
-    public static GradientCheckResult Run(Func<Tensor, Tensor> f, Tensor x, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
+    public static GradientCheckResult Run(
+        Func<Tensor, Tensor> f, Tensor x, GradientCheckOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
         return Run(inputs => f(inputs[0]), [x], options, cancellationToken);
     }
 
     /// <summary>Checks the gradients with respect to two inputs.</summary>
-    public static GradientCheckResult Run(Func<Tensor, Tensor, Tensor> f, Tensor a, Tensor b, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
+    public static GradientCheckResult Run(
+        Func<Tensor, Tensor, Tensor> f, Tensor a, Tensor b, GradientCheckOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
         return Run(inputs => f(inputs[0], inputs[1]), [a, b], options, cancellationToken);
     }
 
     /// <summary>Checks the gradients with respect to several inputs.</summary>
-    public static GradientCheckResult Run(Func<Tensor[], Tensor> f, Tensor[] inputs, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
+    public static GradientCheckResult Run(
+        Func<Tensor[], Tensor> f, Tensor[] inputs, GradientCheckOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
         ArgumentNullException.ThrowIfNull(inputs);
         var parameters = new Parameter[inputs.Length];
-        for (int i = 0; i < inputs.Length; i++) parameters[i] = new Parameter(inputs[i].To(DType.Float64), $"input {i}");
+        for (int i = 0; i < inputs.Length; i++)
+            parameters[i] = new Parameter(inputs[i].To(DType.Float64), $"input {i}");
         return Parameters(
             tape =>
             {
@@ -129,7 +139,9 @@ public static class GradientCheck
     /// <param name="options">Step, tolerance, floor, seed and mode; null takes the defaults.</param>
     /// <param name="cancellationToken">Ends the check between two derivatives.</param>
     /// <exception cref="ArgumentException">A parameter is not of type Float64.</exception>
-    public static GradientCheckResult Parameters(Func<Tape, Tensor> loss, IEnumerable<Parameter> parameters, GradientCheckOptions? options = null, CancellationToken cancellationToken = default)
+    public static GradientCheckResult Parameters(
+        Func<Tape, Tensor> loss, IEnumerable<Parameter> parameters, GradientCheckOptions? options = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(loss);
         ArgumentNullException.ThrowIfNull(parameters);
@@ -138,21 +150,30 @@ public static class GradientCheck
         foreach (Parameter parameter in all)
         {
             if (parameter.DType != DType.Float64)
-                throw new ArgumentException($"GradientCheck: expected parameters of type Float64, got {parameter}. Call model.To(DType.Float64) first.", nameof(parameters));
+            {
+                throw new ArgumentException(
+                    $"GradientCheck: expected parameters of type Float64, got {parameter}. "
+                    + $"Call model.To(DType.Float64) first.",
+                    nameof(parameters));
+            }
+
             parameter.ZeroGrad();
         }
 
         if (Array.TrueForAll(all, static parameter => !parameter.RequiresGradient || parameter.Value.Count == 0))
         {
             return new GradientCheckResult(0, false, "", 0, 0, 0, 0, 0, 0,
-                all.Length == 0 ? "there is no parameter to differentiate by, so nothing was compared. Pass model.Parameters()."
-                : $"all {all.Length} parameters are frozen or empty, so nothing was compared. "
-                    + "Set RequiresGradient of the parameters to check.");
+                all.Length == 0
+                    ? "there is no parameter to differentiate by, so nothing was compared. Pass model.Parameters()."
+                    : $"all {all.Length} parameters are frozen or empty, so nothing was compared. "
+                        + "Set RequiresGradient of the parameters to check.");
         }
 
         var tape = new Tape(options.Mode, recordGradients: true) { Seed = options.Seed, RandomStep = 0 };
         Tensor result = loss(tape);
-        Tensor cotangent = result.Count == 1 ? Tensor.Ones(result.Shape, DType.Float64) : Tensor.RandomNormal(result.Shape, new Philox(options.Seed, "cotangent"), DType.Float64);
+        Tensor cotangent = result.Count == 1
+            ? Tensor.Ones(result.Shape, DType.Float64)
+            : Tensor.RandomNormal(result.Shape, new Philox(options.Seed, "cotangent"), DType.Float64);
         result.Backward(cotangent);
         tape.Reject();
         var analytic = new Tensor?[all.Length];
@@ -175,13 +196,18 @@ public static class GradientCheck
         var numeric = new Tensor?[all.Length];
         for (int i = 0; i < all.Length; i++)
         {
-            if (all[i].RequiresGradient) numeric[i] = NumericalGradient(Value, all[i].Value, cotangent, options.Step, ref size, cancellationToken);
+            if (all[i].RequiresGradient)
+            {
+                numeric[i] = NumericalGradient(
+                    Value, all[i].Value, cotangent, options.Step, ref size, cancellationToken);
+            }
         }
 
         return Judge(all, analytic, numeric, size, options);
     }
 
-    private static GradientCheckResult Judge(Parameter[] all, Tensor?[] analytic, Tensor?[] numeric, double size, GradientCheckOptions options)
+    private static GradientCheckResult Judge(
+        Parameter[] all, Tensor?[] analytic, Tensor?[] numeric, double size, GradientCheckOptions options)
     {
         double floor = options.Floor * size;
         GradientCheckResult? worst = null;
@@ -199,8 +225,12 @@ public static class GradientCheck
                 double error = difference <= floor ? 0 : difference / (Math.Abs(a) + Math.Abs(n));
                 largest = Math.Max(largest, Math.Abs(a));
                 if (!(Math.Max(Math.Abs(a), Math.Abs(n)) <= floor)) ownAbove++;
-                if (worst is null || error > worst.MaxRelativeError || (double.IsNaN(error) && !double.IsNaN(worst.MaxRelativeError)))
-                    worst = new GradientCheckResult(error, error <= options.Tolerance, NameOf(all[i], i), k, a, n, 0, 0, floor);
+                if (worst is null || error > worst.MaxRelativeError
+                    || (double.IsNaN(error) && !double.IsNaN(worst.MaxRelativeError)))
+                {
+                    worst = new GradientCheckResult(
+                        error, error <= options.Tolerance, NameOf(all[i], i), k, a, n, 0, 0, floor);
+                }
             }
 
             entries += differences.Count;
@@ -220,7 +250,13 @@ public static class GradientCheck
                 + $"most {floor:g3}, which central differences cannot tell from 0 for a function of size {size:g3}, ")
                 + "so nothing was compared. Check at another point, or a function that depends on the parameters more."
             : hidden;
-        return worst with { Entries = entries, AboveFloor = above, Reason = reason, Passed = worst.Passed && reason is null };
+        return worst with
+        {
+            Entries = entries,
+            AboveFloor = above,
+            Reason = reason,
+            Passed = worst.Passed && reason is null,
+        };
     }
 
     /// <summary>
@@ -232,7 +268,9 @@ public static class GradientCheck
     /// <param name="cotangent">dL/df, with the shape of f.</param>
     /// <param name="step">h.</param>
     /// <param name="cancellationToken">Ends the work between two derivatives.</param>
-    public static Tensor NumericalGradient(Func<Tensor, Tensor> f, Tensor x, Tensor cotangent, double step = 1e-5, CancellationToken cancellationToken = default)
+    public static Tensor NumericalGradient(
+        Func<Tensor, Tensor> f, Tensor x, Tensor cotangent, double step = 1e-5,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
         double size = 0;
@@ -247,7 +285,8 @@ public static class GradientCheck
     /// <param name="x">The float64 tensor to differentiate by.</param>
     /// <param name="step">h.</param>
     /// <param name="cancellationToken">Ends the work between two derivatives.</param>
-    public static Tensor NumericalGradient(Func<Tensor, double> f, Tensor x, double step = 1e-5, CancellationToken cancellationToken = default)
+    public static Tensor NumericalGradient(
+        Func<Tensor, double> f, Tensor x, double step = 1e-5, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(f);
         ArgumentNullException.ThrowIfNull(x);
@@ -276,8 +315,17 @@ public static class GradientCheck
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(y);
         if (x.Shape != y.Shape)
-            throw new ArgumentException($"GradientCheck.RelativeError: expected tensors of one shape, got {x.Shape} and {y.Shape}.", nameof(y));
-        if (x.Count == 0) throw new ArgumentException($"GradientCheck.RelativeError: expected values to compare, got none (shape {x.Shape}).", nameof(x));
+        {
+            throw new ArgumentException(
+                $"GradientCheck.RelativeError: expected tensors of one shape, got {x.Shape} and {y.Shape}.", nameof(y));
+        }
+
+        if (x.Count == 0)
+        {
+            throw new ArgumentException(
+                $"GradientCheck.RelativeError: expected values to compare, got none (shape {x.Shape}).", nameof(x));
+        }
+
         ReadOnlySpan<double> a = x.To(DType.Float64).AsSpan<double>(), b = y.To(DType.Float64).AsSpan<double>();
         double worst = 0;
         for (int i = 0; i < a.Length; i++)
@@ -293,7 +341,8 @@ public static class GradientCheck
     /// <summary>
     /// The central differences. <paramref name="size"/> grows to the largest √Σ(cotangent·f)² of all points.
     /// </summary>
-    private static Tensor NumericalGradient(Func<Tensor> f, Tensor x, Tensor cotangent, double step, ref double size, CancellationToken cancellationToken)
+    private static Tensor NumericalGradient(
+        Func<Tensor> f, Tensor x, Tensor cotangent, double step, ref double size, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(cotangent);
@@ -310,7 +359,13 @@ public static class GradientCheck
             double[] minus = Values(f()).ToArray(); // A copy: f may return x itself.
             values[k] = old;
             if (plus.Length != weights.Length)
-                throw new ArgumentException($"GradientCheck: expected a cotangent of {plus.Length} elements like the function's value, got {weights.Length}.", nameof(cotangent));
+            {
+                throw new ArgumentException(
+                    $"GradientCheck: expected a cotangent of {plus.Length} elements like the function's "
+                    + $"value, got {weights.Length}.",
+                    nameof(cotangent));
+            }
+
             double sum = 0, plusSquares = 0, minusSquares = 0;
             for (int i = 0; i < plus.Length; i++)
             {
@@ -328,7 +383,11 @@ public static class GradientCheck
 
     private static Span<double> Values(Tensor x) => x.DType == DType.Float64
         ? x.AsSpan<double>()
-        : throw new ArgumentException($"GradientCheck: expected values of type Float64, got {x.DType} of shape {x.Shape}. Float32 is too coarse for differences; convert with To(DType.Float64).", nameof(x));
+        : throw new ArgumentException(
+            $"GradientCheck: expected values of type Float64, got {x.DType} of shape {x.Shape}. "
+            + $"Float32 is too coarse for differences; convert with To(DType.Float64).",
+            nameof(x));
 
-    private static string NameOf(Parameter parameter, int index) => parameter.Name.Length > 0 ? parameter.Name : $"parameter {index}";
+    private static string NameOf(Parameter parameter, int index) =>
+        parameter.Name.Length > 0 ? parameter.Name : $"parameter {index}";
 }

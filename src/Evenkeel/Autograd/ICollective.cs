@@ -26,6 +26,8 @@ public interface ICollective
     /// </param>
     /// <param name="own">This member's values. Every member gives the same number of values.</param>
     /// <param name="all">Receives <see cref="Size"/> times as many values.</param>
-    /// <exception cref="InvalidOperationException">The members do different things, one of them has failed, or one has finished its pass.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The members do different things, one of them has failed, or one has finished its pass.
+    /// </exception>
     void AllGather(string operation, ReadOnlySpan<double> own, Span<double> all);
 }

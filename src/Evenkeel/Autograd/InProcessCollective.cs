@@ -90,9 +90,18 @@ public sealed class InProcessCollective : IDisposable
         ArgumentNullException.ThrowIfNull(work);
         int count = members ?? Size;
         if (count < 1 || count > Size)
-            throw new ArgumentOutOfRangeException(nameof(members), $"InProcessCollective.Run: expected 1 to {Size} members, got {count}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(members), $"InProcessCollective.Run: expected 1 to {Size} members, got {count}.");
+        }
+
         if (ReferenceEquals(t_group, this))
-            throw new InvalidOperationException("InProcessCollective.Run: expected a thread that does no work of this group, got one of its members in the middle of a run; the two runs would wait for each other. Make another group for the inner one.");
+        {
+            throw new InvalidOperationException(
+                "InProcessCollective.Run: expected a thread that does no work of this group, got one of its members in "
+                + "the middle of a run; the two runs would wait for each other. Make another group for the inner one.");
+        }
+
         lock (_running)
         {
             lock (_ending)
@@ -145,7 +154,12 @@ public sealed class InProcessCollective : IDisposable
         for (; _started < Size; _started++)
         {
             int rank = _started;
-            new Thread(() => Live(rank)) { IsBackground = true, Name = string.Create(CultureInfo.InvariantCulture, $"Evenkeel member {rank}") }.Start();
+            new Thread(() => Live(rank))
+            {
+                IsBackground = true,
+                Name = string.Create(
+                CultureInfo.InvariantCulture, $"Evenkeel member {rank}"),
+            }.Start();
         }
     }
 
@@ -209,11 +223,13 @@ public sealed class InProcessCollective : IDisposable
 
         public int Size => rendezvous.Count;
 
-        public void AllGather(string operation, ReadOnlySpan<double> own, Span<double> all) => rendezvous.Exchange(rank, operation, own, all);
+        public void AllGather(string operation, ReadOnlySpan<double> own, Span<double> all) =>
+            rendezvous.Exchange(rank, operation, own, all);
     }
 
     /// <summary>The exception of members that are stopped because another member broke the group.</summary>
-    private sealed class BrokenGroupException(string message, Exception? cause) : InvalidOperationException(message, cause);
+    private sealed class BrokenGroupException(string message, Exception? cause)
+        : InvalidOperationException(message, cause);
 
     /// <summary>
     /// The meeting point of the members. Two sets of buffers hold the values of one meeting and of the next. So a
@@ -258,7 +274,12 @@ public sealed class InProcessCollective : IDisposable
         public void Exchange(int rank, string operation, ReadOnlySpan<double> own, Span<double> all)
         {
             if (all.Length != own.Length * Count)
-                throw new ArgumentException($"{operation}: expected room for {Count} times {own.Length} values, got {all.Length}.", nameof(all));
+            {
+                throw new ArgumentException(
+                    $"{operation}: expected room for {Count} times {own.Length} values, got {all.Length}.",
+                    nameof(all));
+            }
+
             long meeting = Volatile.Read(ref _meeting);
             double[][] buffers = (meeting & 1) == 0 ? _even : _odd;
             if (buffers[rank].Length < own.Length) buffers[rank] = new double[own.Length];
@@ -270,7 +291,8 @@ public sealed class InProcessCollective : IDisposable
             }
 
             Await(meeting, operation);
-            for (int member = 0; member < Count; member++) buffers[member].AsSpan(0, own.Length).CopyTo(all[(member * own.Length)..]);
+            for (int member = 0; member < Count; member++)
+                buffers[member].AsSpan(0, own.Length).CopyTo(all[(member * own.Length)..]);
         }
 
         public void Leave(int rank, Exception? failure)
@@ -278,8 +300,15 @@ public sealed class InProcessCollective : IDisposable
             lock (_gate)
             {
                 if (++_left == Count) _broken = s_closed;
-                else if (failure is not null and not BrokenGroupException) Break(new BrokenGroupException($"member {rank} of {Count} has failed: {failure.Message}", failure));
-                else if (_arrived > 0) Break(new BrokenGroupException($"member {rank} of {Count} has finished while member {_first} waits in {_operation}; all members must run the same layers.", null));
+                else if (failure is not null and not BrokenGroupException)
+                    Break(new BrokenGroupException($"member {rank} of {Count} has failed: {failure.Message}", failure));
+                else if (_arrived > 0)
+                {
+                    Break(new BrokenGroupException(
+                        $"member {rank} of {Count} has finished while member {_first} waits in {_operation}; "
+                        + $"all members must run the same layers.",
+                        null));
+                }
             }
         }
 
@@ -287,11 +316,18 @@ public sealed class InProcessCollective : IDisposable
         {
             if (_left > 0)
             {
-                Break(new BrokenGroupException($"member {rank} of {Count} came to {operation} when another had finished; all members must run the same layers.", null));
+                Break(new BrokenGroupException(
+                    $"member {rank} of {Count} came to {operation} when another had finished; "
+                    + $"all members must run the same layers.",
+                    null));
             }
-            else if (_arrived > 0 && (length != _length || !string.Equals(operation, _operation, StringComparison.Ordinal)))
+            else if (_arrived > 0
+                && (length != _length || !string.Equals(operation, _operation, StringComparison.Ordinal)))
             {
-                Break(new BrokenGroupException($"member {_first} of {Count} waits in {_operation} with {_length} values and member {rank} came to {operation} with {length}; all members must run the same layers in the same order.", null));
+                Break(new BrokenGroupException(
+                    $"member {_first} of {Count} waits in {_operation} with {_length} values and member {rank} came to "
+                    + $"{operation} with {length}; all members must run the same layers in the same order.",
+                    null));
             }
 
             ThrowIfBroken(operation);
@@ -305,7 +341,8 @@ public sealed class InProcessCollective : IDisposable
         private void Await(long meeting, string operation)
         {
             int turns = Count <= Environment.ProcessorCount ? SpinTurns : 0;
-            for (int turn = 0; turn < turns && Volatile.Read(ref _meeting) == meeting && _broken is null; turn++) Thread.SpinWait(2);
+            for (int turn = 0; turn < turns && Volatile.Read(ref _meeting) == meeting && _broken is null; turn++)
+                Thread.SpinWait(2);
             if (Volatile.Read(ref _meeting) != meeting) return;
             lock (_gate)
             {
@@ -325,7 +362,8 @@ public sealed class InProcessCollective : IDisposable
         /// </summary>
         private void ThrowIfBroken(string operation)
         {
-            if (_broken is { } broken) throw new BrokenGroupException($"{operation}: {broken.Message}", broken.InnerException);
+            if (_broken is { } broken)
+                throw new BrokenGroupException($"{operation}: {broken.Message}", broken.InnerException);
         }
 
         private static double[][] Buffers(int size)

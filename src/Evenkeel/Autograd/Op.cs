@@ -59,9 +59,17 @@ internal abstract class Op
         Check(op, a);
         Check(op, b);
         if (a.DType != b.DType)
-            throw new ArgumentException($"{op}: expected operands of one element type, got {a.DType} and {b.DType}. Convert one of them with To(DType).");
+        {
+            throw new ArgumentException($"{op}: expected operands of one element type, got {a.DType} and {b.DType}. "
+                + $"Convert one of them with To(DType).");
+        }
+
         if (a.Tape is not null && b.Tape is not null && a.Tape != b.Tape)
-            throw new InvalidOperationException($"{op}: the operands ride on two different tapes. Clone() one of them and enter it through tape.Input.");
+        {
+            throw new InvalidOperationException($"{op}: the operands ride on two different tapes. "
+                + $"Clone() one of them and enter it through tape.Input.");
+        }
+
         Tape? tape = a.Tape ?? b.Tape;
         if (tape is not null)
         {
@@ -84,7 +92,10 @@ internal abstract class Op
         Tensor first = reference;
         Tape? joined = Join(op, ref first, ref tensor);
         if (joined != tape && joined is not null)
-            throw new InvalidOperationException($"{op}: a parameter rides on a tape that the input does not. Enter the input through tape.Input.");
+        {
+            throw new InvalidOperationException(
+                $"{op}: a parameter rides on a tape that the input does not. Enter the input through tape.Input.");
+        }
 
         // The reference may be plain although another operand rides on the tape.
         if (tape is not null)
@@ -130,11 +141,19 @@ internal abstract class Op
         bool fromParameter = IsFromParameter(a) || IsFromParameter(b) || IsFromParameter(c);
         Output = Memory(shape, dtype);
         if (_tape is null) Output.IsDetachedFromParameter = fromParameter;
-        else Output.On(_tape, _tape.RecordGradients && (a.RequiresGradient || b is { RequiresGradient: true } || c is { RequiresGradient: true }));
+        else
+        {
+            Output.On(_tape, _tape.RecordGradients
+                && (a.RequiresGradient || b is { RequiresGradient: true } || c is { RequiresGradient: true }));
+        }
+
         _tape?.Trace?.Note(Name, Output, a, b, c);
     }
 
-    /// <summary>Like <see cref="Bind(Shape, DType, Tensor, Tensor?, Tensor?)"/>, but the result is another handle on the operand's memory.</summary>
+    /// <summary>
+    /// Like <see cref="Bind(Shape, DType, Tensor, Tensor?, Tensor?)"/>, but the result is another
+    /// handle on the operand's memory.
+    /// </summary>
     protected void BindAlias(Shape shape, Tensor a)
     {
         Output = a.Alias(shape);
@@ -225,7 +244,8 @@ internal abstract class Op
     /// scratch memory, also another operand of this op with the same slot. The result is null if no gradient is wanted.
     /// The op must write all of it before <see cref="Close{T}"/>.
     /// </summary>
-    protected Tensor? Open(Tensor? operand) => operand is { RequiresGradient: true } ? _tape!.OpenGradient(operand) : null;
+    protected Tensor? Open(Tensor? operand) =>
+        operand is { RequiresGradient: true } ? _tape!.OpenGradient(operand) : null;
 
     /// <summary>
     /// Closes a gradient opened with <see cref="Open"/>: marks the slot filled, or adds a later contribution to it.
@@ -236,7 +256,8 @@ internal abstract class Op
         if (operand is not null && written is not null) _tape!.CloseGradient<T>(operand, written);
     }
 
-    private Tensor Memory(Shape shape, DType dtype) => _tape is null ? Tensor.Empty(shape, dtype) : _tape.NewTensor(shape, dtype);
+    private Tensor Memory(Shape shape, DType dtype) =>
+        _tape is null ? Tensor.Empty(shape, dtype) : _tape.NewTensor(shape, dtype);
 
     private static bool IsFromParameter(Tensor? operand) => operand is { IsFromParameter: true };
 
@@ -250,19 +271,29 @@ internal abstract class Op
         }
 
         if (operand.IsDetachedFromParameter)
-            throw new InvalidOperationException($"{op}: an operand of shape {operand.Shape} was computed from a parameter without a tape, or converted with To, so its gradient would be lost. Compute it from tape.Watch(parameter), or Detach() it to say that no gradient is wanted.");
+        {
+            throw new InvalidOperationException($"{op}: an operand of shape {operand.Shape} was "
+                + $"computed from a parameter without a tape, or converted with To, so its gradient would be lost. "
+                + $"Compute it from tape.Watch(parameter), or Detach() it to say that no gradient is wanted.");
+        }
     }
 
     private static void CheckNotSpent(string op, Tensor operand)
     {
         if (operand is { RequiresGradient: true, Tape.IsSpent: true })
-            throw new InvalidOperationException($"{op}: the backward pass of this step has run; nothing can be added to it. Call tape.Reset() and start the next pass.");
+        {
+            throw new InvalidOperationException($"{op}: the backward pass of this step has run; "
+                + $"nothing can be added to it. Call tape.Reset() and start the next pass.");
+        }
     }
 
     private static void Check(string op, Tensor operand)
     {
         operand.ThrowIfStale();
         if (!operand.DType.IsFloatingPoint())
-            throw new ArgumentException($"{op}: expected floating-point values, got {operand.DType} of shape {operand.Shape}. Convert it with To(DType.Float32).");
+        {
+            throw new ArgumentException($"{op}: expected floating-point values, got {operand.DType} of shape "
+                + $"{operand.Shape}. Convert it with To(DType.Float32).");
+        }
     }
 }

@@ -45,9 +45,18 @@ public sealed partial class Parameter
     {
         ArgumentNullException.ThrowIfNull(value);
         if (value.Tape is not null)
-            throw new ArgumentException("Parameter: expected a tensor outside any tape, got an activation. Clone() it first.", nameof(value));
+        {
+            throw new ArgumentException(
+                "Parameter: expected a tensor outside any tape, got an activation. Clone() it first.", nameof(value));
+        }
+
         if (!value.DType.IsFloatingPoint())
-            throw new ArgumentException($"Parameter: expected a floating-point tensor, got {value.DType}. Convert it with To(DType).", nameof(value));
+        {
+            throw new ArgumentException(
+                $"Parameter: expected a floating-point tensor, got {value.DType}. Convert it with To(DType).",
+                nameof(value));
+        }
+
         Value = Owned(value);
         Name = name;
         _role = role;

@@ -19,7 +19,13 @@ public sealed class StateBuffer
         ArgumentNullException.ThrowIfNull(value);
         ArgumentNullException.ThrowIfNull(name);
         if (value.Tape is not null || value.Parameter is not null)
-            throw new ArgumentException("StateBuffer: expected a tensor outside any tape and of no parameter, got one that belongs to either. Clone() it first.", nameof(value));
+        {
+            throw new ArgumentException(
+                "StateBuffer: expected a tensor outside any tape and of no parameter, "
+                + "got one that belongs to either. Clone() it first.",
+                nameof(value));
+        }
+
         Value = value;
         Name = name;
         Range = range;

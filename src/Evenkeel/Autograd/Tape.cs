@@ -119,7 +119,12 @@ public sealed class Tape
         ArgumentNullException.ThrowIfNull(values);
         values.ThrowIfStale();
         if (values.IsFromParameter || values.RequiresGradient)
-            throw new InvalidOperationException($"Tape.Input: expected data, got values of shape {values.Shape} that belong to a parameter or were computed from one; a copy would lose its gradient. Join the parameter with tape.Watch(parameter), or Detach() the values to say that no gradient is wanted.");
+        {
+            throw new InvalidOperationException($"Tape.Input: expected data, got values of shape {values.Shape} "
+                + $"that belong to a parameter or were computed from one; a copy would lose its gradient. Join the "
+                + $"parameter with tape.Watch(parameter), or Detach() the values to say that no gradient is wanted.");
+        }
+
         Tensor input = NewTensor(values.Shape, values.DType).On(this, requiresGradient && RecordGradients);
         input.CopyFrom(values);
         return input;
@@ -133,8 +138,8 @@ public sealed class Tape
     {
         ArgumentNullException.ThrowIfNull(parameter);
         bool wanted = RecordGradients && parameter.RequiresGradient;
-        if (_watched.TryGetValue(parameter, out Tensor? handle) && handle.DType == parameter.DType && handle.SharesMemoryWith(parameter.Value)
-            && (handle.IsStale || handle.RequiresGradient == wanted))
+        if (_watched.TryGetValue(parameter, out Tensor? handle) && handle.DType == parameter.DType
+            && handle.SharesMemoryWith(parameter.Value) && (handle.IsStale || handle.RequiresGradient == wanted))
         {
             // A handle of this pass never changes: ops that hold it have already decided by it.
             handle.Renew(_arena, wanted);
@@ -158,7 +163,8 @@ public sealed class Tape
     }
 
     /// <summary>Memory of this pass with undefined content, not yet on the graph.</summary>
-    internal Tensor NewTensor(Shape shape, DType dtype) => Tensor.Rent(_arena, shape, dtype).On(this, requiresGradient: false);
+    internal Tensor NewTensor(Shape shape, DType dtype) =>
+        Tensor.Rent(_arena, shape, dtype).On(this, requiresGradient: false);
 
     /// <summary>An op object to bind: a recycled one if there is one, else a new one.</summary>
     internal TOp RentOp<TOp>() where TOp : Op, new()
@@ -206,7 +212,11 @@ public sealed class Tape
         }
 
         if (!operand.HasGradient)
-            throw new InvalidOperationException($"Tape: expected the first contribution to a gradient of shape {slot.Shape} to be closed before a later one. Close operands in the order they were opened in.");
+        {
+            throw new InvalidOperationException($"Tape: expected the first contribution to a gradient of shape "
+                + $"{slot.Shape} to be closed before a later one. Close operands in the order they were opened in.");
+        }
+
         fixed (T* from = written.AsSpan<T>(), to = slot.AsSpan<T>()) Accumulate.Add(from, to, slot.Count);
     }
 
@@ -227,11 +237,23 @@ public sealed class Tape
         result.ThrowIfStale();
         cotangent?.ThrowIfStale();
         if (!RecordGradients)
-            throw new InvalidOperationException($"Backward: this tape ({Mode}) records no gradients. Create it with new Tape(Mode.{Mode}, recordGradients: true).");
+        {
+            throw new InvalidOperationException($"Backward: this tape ({Mode}) records no gradients. "
+                + $"Create it with new Tape(Mode.{Mode}, recordGradients: true).");
+        }
+
         if (IsSpent)
-            throw new InvalidOperationException("Backward: the backward pass of this step has already run. Call tape.Reset() and compute the result again; add several losses before one Backward().");
+        {
+            throw new InvalidOperationException("Backward: the backward pass of this step has already run. "
+                + "Call tape.Reset() and compute the result again; add several losses before one Backward().");
+        }
+
         if (!result.RequiresGradient)
-            throw new InvalidOperationException("Backward: this result depends on no parameter and no input with requiresGradient: true; there is nothing to differentiate.");
+        {
+            throw new InvalidOperationException("Backward: this result depends on no parameter and no input with "
+                + "requiresGradient: true; there is nothing to differentiate.");
+        }
+
         IsSpent = true;
         if (result.Parameter is not null)
         {
@@ -259,7 +281,12 @@ public sealed class Tape
     private static Tensor Slot(Tensor operand)
     {
         if (operand.Parameter is { } parameter && parameter.DType != operand.DType)
-            throw new InvalidOperationException($"Backward: expected the parameter {parameter} to be of type {operand.DType} as in the forward pass; it was converted to another type in the middle of a pass. Reset the tape and compute the pass again.");
+        {
+            throw new InvalidOperationException($"Backward: expected the parameter {parameter} to be of type "
+                + $"{operand.DType} as in the forward pass; it was converted to another type in the middle of a pass. "
+                + $"Reset the tape and compute the pass again.");
+        }
+
         return operand.GradientMemory;
     }
 }

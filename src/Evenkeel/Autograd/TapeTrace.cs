@@ -27,7 +27,8 @@ internal sealed class TapeTrace
     public TracedOp? Maker(Tensor tensor) => _makers.GetValueOrDefault(tensor);
 
     /// <summary>The ops that take a tensor. An op appears once per operand that is this tensor.</summary>
-    public IReadOnlyList<TracedOp> Consumers(Tensor tensor) => _consumers.TryGetValue(tensor, out List<TracedOp>? consumers) ? consumers : [];
+    public IReadOnlyList<TracedOp> Consumers(Tensor tensor) =>
+        _consumers.TryGetValue(tensor, out List<TracedOp>? consumers) ? consumers : [];
 
     /// <summary>The number of operands that are this parameter.</summary>
     public int Uses(Parameter parameter) => _uses.GetValueOrDefault(parameter);
@@ -45,7 +46,8 @@ internal sealed class TapeTrace
             if (operand is null) continue;
             taken.Add(operand);
             if (operand.Parameter is { } parameter) _uses[parameter] = Uses(parameter) + 1;
-            if (!_consumers.TryGetValue(operand, out List<TracedOp>? consumers)) _consumers.Add(operand, consumers = []);
+            if (!_consumers.TryGetValue(operand, out List<TracedOp>? consumers))
+                _consumers.Add(operand, consumers = []);
             consumers.Add(op);
         }
     }

@@ -65,7 +65,8 @@ public sealed partial class Tensor
     /// <summary>
     /// The memory of the gradient. A parameter has its own. An activation rents it from its tape at the first use.
     /// </summary>
-    internal Tensor GradientMemory => Parameter is { } parameter ? parameter.GradientMemory : _gradient ??= Tape!.NewTensor(Shape, DType);
+    internal Tensor GradientMemory =>
+        Parameter is { } parameter ? parameter.GradientMemory : _gradient ??= Tape!.NewTensor(Shape, DType);
 
     /// <summary>
     /// Takes a cotangent as the gradient without a copy. Nobody adds to it: the ops that follow the result on the tape
@@ -83,7 +84,11 @@ public sealed partial class Tensor
     public void Backward()
     {
         if (Count != 1)
-            throw new InvalidOperationException($"Backward: expected a single value (a loss), got shape {Shape}. Reduce it (Sum, Mean) or call Backward(cotangent) with a tensor of that shape.");
+        {
+            throw new InvalidOperationException($"Backward: expected a single value (a loss), got shape {Shape}. "
+                + $"Reduce it (Sum, Mean) or call Backward(cotangent) with a tensor of that shape.");
+        }
+
         RequireTape().Backward(this, cotangent: null);
     }
 
@@ -97,10 +102,16 @@ public sealed partial class Tensor
     {
         ArgumentNullException.ThrowIfNull(cotangent);
         if (cotangent.Shape != Shape || cotangent.DType != DType)
-            throw new ArgumentException($"Backward: expected a cotangent of {DType} with shape {Shape}, got {cotangent.DType} with shape {cotangent.Shape}.", nameof(cotangent));
+        {
+            throw new ArgumentException(
+                $"Backward: expected a cotangent of {DType} with shape {Shape}, "
+                + $"got {cotangent.DType} with shape {cotangent.Shape}.",
+                nameof(cotangent));
+        }
+
         RequireTape().Backward(this, cotangent);
     }
 
-    private Tape RequireTape() => Tape ?? throw new InvalidOperationException(
-        "Backward: expected a result computed on a tape, got a plain tensor. Enter the inputs through tape.Input(...) or tape.Watch(...).");
+    private Tape RequireTape() => Tape ?? throw new InvalidOperationException("Backward: expected a result computed on "
+        + "a tape, got a plain tensor. Enter the inputs through tape.Input(...) or tape.Watch(...).");
 }

@@ -16,11 +16,19 @@ public sealed class ByteImage
     {
         ArgumentNullException.ThrowIfNull(pixels);
         if (channels is not (1 or 3))
-            throw new ArgumentOutOfRangeException(nameof(channels), $"ByteImage: expected 1 channel (gray) or 3 (red, green, blue), got {channels}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(channels), $"ByteImage: expected 1 channel (gray) or 3 (red, green, blue), got {channels}.");
+        }
+
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         if (pixels.Length != (long)channels * height * width)
-            throw new ArgumentException($"ByteImage: expected {channels} x {height} x {width} values, got {pixels.Length}.", nameof(pixels));
+        {
+            throw new ArgumentException(
+                $"ByteImage: expected {channels} x {height} x {width} values, got {pixels.Length}.", nameof(pixels));
+        }
+
         (Pixels, Channels, Height, Width) = (pixels, channels, height, width);
     }
 

@@ -65,7 +65,10 @@ public static class Cifar10
     private const int TrainBatches = TrainCount / RecordsPerBatch;
 
     private static readonly string[] s_batchNames =
-        ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin"];
+    [
+        "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
+        "test_batch.bin",
+    ];
 
     /// <summary>The ten classes, by label.</summary>
     public static IReadOnlyList<string> ClassNames { get; } =
@@ -93,7 +96,8 @@ public static class Cifar10
     /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static Cifar10Data Load(
-        string path, Cifar10Parts parts = Cifar10Parts.All, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+        string path, Cifar10Parts parts = Cifar10Parts.All, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         Part? train = parts.HasFlag(Cifar10Parts.Train) ? new Part(0, TrainCount) : null;
@@ -134,7 +138,8 @@ public static class Cifar10
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentOutOfRangeException.ThrowIfLessThan(numTraining, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(numValidation);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)numTraining + numValidation, TrainCount, nameof(numTraining));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(
+            (long)numTraining + numValidation, TrainCount, nameof(numTraining));
         ArgumentOutOfRangeException.ThrowIfNegative(numTest);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(numTest, TestCount);
         int keep = keepTraining ?? numTraining;
@@ -197,7 +202,8 @@ public static class Cifar10
     internal static DataOrigin OriginOf(string found) => DataOrigin.Of("CIFAR-10", FilesOf(found));
 
     private static (string Source, DataOrigin Origin) Read(
-        string path, ReadOnlySpan<Part?> parts, ImageMean? mean, int meanCount, IProgress<double>? progress, CancellationToken cancellationToken)
+        string path, ReadOnlySpan<Part?> parts, ImageMean? mean, int meanCount, IProgress<double>? progress,
+        CancellationToken cancellationToken)
     {
         string found = Locate(path) ?? throw new FileNotFoundException(
             $"Cifar10: expected {ArchiveName}, the folder {FolderName} or a folder with either at \"{path}\", found " +
@@ -208,11 +214,15 @@ public static class Cifar10
         Span<int> needed = stackalloc int[s_batchNames.Length];
         for (int batch = 0; batch < needed.Length; batch++)
         {
-            int first = batch * RecordsPerBatch, last = batch < TrainBatches ? Math.Min(meanCount, first + RecordsPerBatch) : 0;
+            int first = batch * RecordsPerBatch,
+                last = batch < TrainBatches ? Math.Min(meanCount, first + RecordsPerBatch) : 0;
             foreach (Part? part in parts)
             {
-                if (part is not null && part.Start < part.End && part.Start < first + RecordsPerBatch && part.End > first)
+                if (part is not null && part.Start < part.End && part.Start < first + RecordsPerBatch
+                    && part.End > first)
+                {
                     last = Math.Max(last, Math.Min(part.End, first + RecordsPerBatch));
+                }
             }
 
             needed[batch] = Math.Max(last - first, 0);
@@ -232,14 +242,16 @@ public static class Cifar10
             "cifar-100-python", "cifar-100-python.tar.gz"],
         name => Path.Exists(Path.Combine(path, name)));
 
-    private static void ReadFolder(string folder, BatchReader reader, ReadOnlySpan<int> needed, IProgress<double>? progress)
+    private static void ReadFolder(
+        string folder, BatchReader reader, ReadOnlySpan<int> needed, IProgress<double>? progress)
     {
         for (int batch = 0; batch < needed.Length; batch++)
         {
             if (needed[batch] == 0) continue;
             string file = Path.Combine(folder, s_batchNames[batch]);
             if (!File.Exists(file)) throw MissingBatch(folder, s_batchNames[batch]);
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1, FileOptions.SequentialScan);
+            using var stream = new FileStream(
+                file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1, FileOptions.SequentialScan);
             CheckSize(file, stream.Length);
             reader.Read(file, stream, batch, needed[batch]);
             progress?.Report((batch + 1.0) / needed.Length);
@@ -248,12 +260,14 @@ public static class Cifar10
         progress?.Report(1);
     }
 
-    private static void ReadArchive(string archive, BatchReader reader, ReadOnlySpan<int> needed, IProgress<double>? progress)
+    private static void ReadArchive(
+        string archive, BatchReader reader, ReadOnlySpan<int> needed, IProgress<double>? progress)
     {
         int missing = 0;
         foreach (int count in needed) missing += count > 0 ? 1 : 0;
         Span<bool> seen = stackalloc bool[needed.Length];
-        using var file = new FileStream(archive, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.SequentialScan);
+        using var file = new FileStream(
+            archive, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.SequentialScan);
         if (file.ReadByte() != 0x1F || file.ReadByte() != 0x8B)
             throw new InvalidDataException("Cifar10: expected a gzip archive, got another kind of file: " +
                 $"\"{archive}\". {FileFormat.Sentence(archive)} Give {ArchiveName} as downloaded.");
@@ -315,19 +329,25 @@ public static class Cifar10
     private static bool IsOurs(Exception failure) => failure.Message.StartsWith("Cifar10:", StringComparison.Ordinal);
 
     private static FileNotFoundException MissingBatch(string where, string name) => new(
-        $"Cifar10: expected the batch file {name} in \"{where}\", found none. The download is incomplete; get it again.", name);
+        $"Cifar10: expected the batch file {name} in \"{where}\", found none. "
+        + $"The download is incomplete; get it again.",
+        name);
 
     private static void CheckSize(string file, long length)
     {
         if (length != (long)RecordsPerBatch * RecordSize)
+        {
             throw new InvalidDataException(
-                $"Cifar10: expected {RecordsPerBatch} records of {RecordSize} bytes = {RecordsPerBatch * RecordSize} bytes, got {length} bytes in \"{file}\". " +
-                (File.Exists(file) && FileFormat.Of(file) is { } format ? $"It is {format.Name}. {format.Remedy}"
+                $"Cifar10: expected {RecordsPerBatch} records of {RecordSize} bytes = {RecordsPerBatch * RecordSize} "
+                + $"bytes, got {length} bytes in \"{file}\". " + (File.Exists(file) && FileFormat.Of(file) is { } format
+                    ? $"It is {format.Name}. {format.Remedy}"
                     : "Is it the binary version of CIFAR-10 (not CIFAR-100, not the Python version)?"));
+        }
     }
 
     /// <summary>Splits the records of a batch file into labels and images, one block of records at a time.</summary>
-    private sealed class BatchReader(ReadOnlySpan<Part?> parts, ImageMean? mean, int meanCount, CancellationToken cancellationToken)
+    private sealed class BatchReader(
+        ReadOnlySpan<Part?> parts, ImageMean? mean, int meanCount, CancellationToken cancellationToken)
     {
         private const int BlockRecords = 64;
         private readonly Part?[] _parts = parts.ToArray();
@@ -341,14 +361,23 @@ public static class Cifar10
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 int records = Math.Min(BlockRecords, count - done);
-                int bytes = records * RecordSize, got = stream.ReadAtLeast(_block.AsSpan(0, bytes), bytes, throwOnEndOfStream: false);
+                int bytes = records * RecordSize,
+                    got = stream.ReadAtLeast(_block.AsSpan(0, bytes), bytes, throwOnEndOfStream: false);
                 if (got < bytes)
-                    throw new InvalidDataException($"Cifar10: the data ends inside record {done + got / RecordSize} of \"{file}\": truncated. Download it again.");
+                {
+                    throw new InvalidDataException($"Cifar10: the data ends inside record {done + got / RecordSize} of "
+                        + $"\"{file}\": truncated. Download it again.");
+                }
+
                 for (int i = 0; i < records; i++)
                 {
                     int label = _block[i * RecordSize], record = batch * RecordsPerBatch + done + i;
                     if (label >= ClassNames.Count)
-                        throw new InvalidDataException($"Cifar10: expected labels from 0 to 9, got {label} in record {done + i} of \"{file}\".");
+                    {
+                        throw new InvalidDataException(
+                            $"Cifar10: expected labels from 0 to 9, got {label} in record {done + i} of \"{file}\".");
+                    }
+
                     ReadOnlySpan<byte> image = _block.AsSpan(i * RecordSize + 1, ImageSize);
                     if (record < meanCount) mean?.Add(image);
                     foreach (Part? part in _parts) part?.Put(record, label, image);

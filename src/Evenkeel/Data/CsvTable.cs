@@ -60,7 +60,8 @@ public sealed class CsvTable
     /// without the header.
     /// </summary>
     public string PlaceOf(int row, int column) =>
-        $"row {row + 1} (line {_lines[row]}), column {column + 1}{(HasHeader ? $" \"{Columns[column]}\"" : "")} of \"{Source}\"";
+        $"row {row + 1} (line {_lines[row]}), column "
+        + $"{column + 1}{(HasHeader ? $" \"{Columns[column]}\"" : "")} of \"{Source}\"";
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file: UTF-8, or UTF-16 with a byte-order mark.</param>
@@ -111,7 +112,8 @@ public sealed class CsvTable
             lines.Add(parser.RowLine);
         }
 
-        if (rows.Count == 0) throw new InvalidDataException($"CsvTable: expected at least one row, \"{name}\" is empty.");
+        if (rows.Count == 0)
+            throw new InvalidDataException($"CsvTable: expected at least one row, \"{name}\" is empty.");
         var cells = new CsvCells(options.MissingValues, options.DecimalComma ?? CsvGuess.DecimalComma(rows, guesses));
         string[]? header = null;
         if (options.Header ?? CsvGuess.Header(rows, cells, options.Named, guesses))

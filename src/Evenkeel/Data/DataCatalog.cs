@@ -17,7 +17,8 @@ public sealed record CatalogFile(string Name, Uri Address, string Md5, long Byte
 /// <param name="Summary">What is in it, in a few words.</param>
 /// <param name="Terms">The licence, or what its authors ask for.</param>
 /// <param name="Files">The files to download.</param>
-public sealed record CatalogEntry(string Name, string Title, string Summary, string Terms, IReadOnlyList<CatalogFile> Files)
+public sealed record CatalogEntry(
+    string Name, string Title, string Summary, string Terms, IReadOnlyList<CatalogFile> Files)
 {
     /// <summary>Size of the download.</summary>
     public long Bytes => Files.Sum(static file => file.Bytes);
@@ -51,17 +52,19 @@ public static class DataCatalog
             Fashion(2, "bef4ecab320f06d8554ea6380940ec79", 4_422_102),
             Fashion(3, "bb300cfdad3c16e7a12a480ee83cd310", 5_148),
         ]),
-        new("cifar-10", "CIFAR-10", "60,000 of 3x32x32, ten classes", "no licence stated; its authors ask to be cited (Krizhevsky 2009)",
-        [
-            new(Cifar10.ArchiveName, new Uri("https://www.cs.toronto.edu/~kriz/" + Cifar10.ArchiveName), "c32a1d4ab5d03f1284b67883e8d87530", 170_052_171),
-        ]),
+        new("cifar-10", "CIFAR-10",
+            "60,000 of 3x32x32, ten classes", "no licence stated; its authors ask to be cited (Krizhevsky 2009)", [
+                new(Cifar10.ArchiveName, new Uri("https://www.cs.toronto.edu/~kriz/" + Cifar10.ArchiveName),
+                    "c32a1d4ab5d03f1284b67883e8d87530", 170_052_171),
+            ]),
     ]);
 
     /// <summary>
     /// The folder for downloads: <c>EVENKEEL_DATA</c> if it is set, otherwise <see cref="UserFolder"/>. It need not
     /// exist.
     /// </summary>
-    public static string CacheFolder => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? Path.GetFullPath(named) : UserFolder;
+    public static string CacheFolder =>
+        Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? Path.GetFullPath(named) : UserFolder;
 
     /// <summary>
     /// The user's cache folder: <c>XDG_CACHE_HOME/evenkeel</c> if that is set to an absolute path, otherwise
@@ -74,14 +77,26 @@ public static class DataCatalog
         {
             const string name = "evenkeel";
             // A relative path must be ignored. Source: XDG Base Directory Specification.
-            if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache && Path.IsPathFullyQualified(cache)) return Path.Combine(cache, name);
-            string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
+            if (Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } cache
+                && Path.IsPathFullyQualified(cache))
+            {
+                return Path.Combine(cache, name);
+            }
+
+            string home = Environment.GetFolderPath(
+                Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
             if (OperatingSystem.IsWindows())
-                home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+            {
+                home = Environment.GetFolderPath(
+                    Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+            }
+
             // Without a home folder (in a bare container), the system's folder for temporary files is used.
             if (home.Length == 0) return Path.Combine(Path.GetTempPath(), $"{name}-{Environment.UserName}");
             if (OperatingSystem.IsWindows()) return Path.Combine(home, name);
-            return OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches", name) : Path.Combine(home, ".cache", name);
+            return OperatingSystem.IsMacOS()
+                ? Path.Combine(home, "Library", "Caches", name)
+                : Path.Combine(home, ".cache", name);
         }
     }
 
@@ -156,7 +171,8 @@ public static class DataCatalog
     /// <exception cref="InvalidDataException">A checksum is wrong. The received bytes are removed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static async Task<DataLocation> FetchAsync(
-        string name, string? folder = null, Uri? mirror = null, IProgress<DownloadProgress>? progress = null, CancellationToken cancellationToken = default)
+        string name, string? folder = null, Uri? mirror = null, IProgress<DownloadProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         CatalogEntry entry = EntryOf(name) ?? throw Unknown(name);
@@ -165,14 +181,16 @@ public static class DataCatalog
         {
             Uri address = mirror is null ? file.Address : new Uri(mirror, Path.GetFileName(file.Name));
             using HttpClient client = Download.CreateClient(address);
-            await new Download(client, address, file.Name, Path.Combine(root, file.Name), file.Md5, progress).RunAsync(cancellationToken);
+            await new Download(client, address, file.Name, Path.Combine(root, file.Name), file.Md5, progress)
+                .RunAsync(cancellationToken);
         }
 
         return FindIn(name, root)!;
     }
 
-    private static ArgumentException Unknown(string name) =>
-        new($"DataCatalog: expected one of {string.Join(", ", Entries.Select(static entry => entry.Name))}, got {name}.", nameof(name));
+    private static ArgumentException Unknown(string name) => new(
+        $"DataCatalog: expected one of {string.Join(", ", Entries.Select(static entry => entry.Name))}, got {name}.",
+        nameof(name));
 
     private static DataLocation? FindIn(string name, string root)
     {

@@ -44,13 +44,14 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A number is out of range.</exception>
     public DataLoader(
-        IDataset dataset, int batchSize, bool shuffle = false, LastBatch lastBatch = LastBatch.Merge, int workers = 1, ulong seed = 0,
-        CancellationToken cancellationToken = default)
+        IDataset dataset, int batchSize, bool shuffle = false, LastBatch lastBatch = LastBatch.Merge, int workers = 1,
+        ulong seed = 0, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(dataset);
         ArgumentOutOfRangeException.ThrowIfNegative(workers);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(workers, 256);
-        if (dataset.Count < 1) throw new ArgumentException("DataLoader: expected a data set with samples, got none.", nameof(dataset));
+        if (dataset.Count < 1)
+            throw new ArgumentException("DataLoader: expected a data set with samples, got none.", nameof(dataset));
         Plan = new BatchPlan(dataset.Count, batchSize, lastBatch);
         (Dataset, Workers, _shuffle) = (dataset, workers, shuffle);
         _orders = new Philox(seed, "loader");
@@ -181,7 +182,12 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
         public bool MoveNext()
         {
-            if (_isDisplaced) throw new InvalidOperationException("DataLoader: expected one enumeration at a time, another one has begun before this one was over. Finish one first, or make a second loader.");
+            if (_isDisplaced)
+            {
+                throw new InvalidOperationException("DataLoader: expected one enumeration at a time, "
+                    + "another one has begun before this one was over. Finish one first, or make a second loader.");
+            }
+
             if (_isOver) return false;
             if (_loader._cancellationToken.IsCancellationRequested) Cancel();
             if (_current + 1 >= _loader.Plan.Batches)
@@ -206,7 +212,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             return true;
         }
 
-        public void Reset() => throw new NotSupportedException("DataLoader: an epoch goes one way; begin another enumeration.");
+        public void Reset() =>
+            throw new NotSupportedException("DataLoader: an epoch goes one way; begin another enumeration.");
 
         /// <summary>
         /// Ends it because another one begins. Its next request is an error: a loop that stopped silently would train
@@ -251,7 +258,9 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         private void Cancel()
         {
             Dispose();
-            throw new OperationCanceledException($"DataLoader: cancelled after {_current + 1} of {_loader.Plan.Batches} batches.", _loader._cancellationToken);
+            throw new OperationCanceledException(
+                $"DataLoader: cancelled after {_current + 1} of {_loader.Plan.Batches} batches.",
+                _loader._cancellationToken);
         }
 
         /// <summary>The loop of a thread: it waits for a free slot, claims the next batch, and makes it.</summary>

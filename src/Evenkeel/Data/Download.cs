@@ -14,7 +14,8 @@ public readonly record struct DownloadProgress(string File, long Received, long?
 /// Downloads one file into <c>NAME.part</c>, and continues where an earlier attempt stopped. Then it checks the
 /// published checksum and renames the file.
 /// </summary>
-internal sealed class Download(HttpClient client, Uri address, string name, string target, string md5, IProgress<DownloadProgress>? progress)
+internal sealed class Download(
+    HttpClient client, Uri address, string name, string target, string md5, IProgress<DownloadProgress>? progress)
 {
     private const int CutRetries = 4;
     private static readonly TimeSpan s_stall = TimeSpan.FromSeconds(60);
@@ -29,7 +30,10 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     /// reached through a proxy.
     /// </summary>
     public static HttpClient CreateClient(Uri address) =>
-        new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(20), UseProxy = !address.IsLoopback }) { Timeout = Timeout.InfiniteTimeSpan };
+        new(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(20), UseProxy = !address.IsLoopback })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
 
     /// <summary>Downloads the file if it is not there.</summary>
     /// <exception cref="IOException">
@@ -49,12 +53,18 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         }
         catch (IOException failure) when (File.Exists(Part))
         {
-            throw new IOException($"Data: \"{Part}\" is in use; is another process downloading it? Wait for that one. ({failure.Message})", failure);
+            throw new IOException(
+                $"Data: \"{Part}\" is in use; is another process downloading it? "
+                + $"Wait for that one. ({failure.Message})",
+                failure);
         }
 
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"Data: \"{Part}\" cannot be made ({failure.Message.TrimEnd('.')}). Choose another folder, or change its permissions.", failure);
+            throw new IOException(
+                $"Data: \"{Part}\" cannot be made ({failure.Message.TrimEnd('.')}). "
+                + $"Choose another folder, or change its permissions.",
+                failure);
         }
 
         bool whole;
@@ -103,7 +113,8 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         part.SetLength(0);
         await part.DisposeAsync();
         WholeFile.Remove(Part);
-        throw new InvalidDataException($"Data: expected the published checksum (MD5 {md5}) of {name}, got {got} over {length} bytes from {address}. What was received is removed; try again later.");
+        throw new InvalidDataException($"Data: expected the published checksum (MD5 {md5}) of {name}, "
+            + $"got {got} over {length} bytes from {address}. What was received is removed; try again later.");
     }
 
     private bool IsRight(IncrementalHash hash) => Convert.ToHexStringLower(hash.GetCurrentHash()) == md5;
@@ -122,8 +133,11 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
             {
                 // An interrupted connection is opened again as long as each attempt receives something.
                 if (part.Position > before && cuts < CutRetries) continue;
-                string kept = part.Position > 0 ? $" {part.Position} bytes are kept; run it again to go on from there." : " Is there a network?";
-                throw new IOException($"Data: {address} could not be downloaded ({Innermost(failure).TrimEnd('.')}).{kept}", failure);
+                string kept = part.Position > 0
+                    ? $" {part.Position} bytes are kept; run it again to go on from there."
+                    : " Is there a network?";
+                throw new IOException(
+                    $"Data: {address} could not be downloaded ({Innermost(failure).TrimEnd('.')}).{kept}", failure);
             }
         }
     }
@@ -159,31 +173,38 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
     /// Asks for the rest of the file. If the server sends the whole file, the part is reset to its start. Null if
     /// nothing is left to ask for.
     /// </summary>
-    private async Task<HttpResponseMessage?> RequestAsync(FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage?> RequestAsync(
+        FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
     {
         while (true)
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, address);
-            if (part.Position > 0) request.Headers.Range = new System.Net.Http.Headers.RangeHeaderValue(part.Position, null);
-            HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            if (part.Position > 0)
+                request.Headers.Range = new System.Net.Http.Headers.RangeHeaderValue(part.Position, null);
+            HttpResponseMessage response = await client.SendAsync(
+                request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
             try
             {
                 switch (response.StatusCode)
                 {
-                    case HttpStatusCode.PartialContent when part.Position > 0 && response.Content.Headers.ContentRange?.From == part.Position:
+                    case HttpStatusCode.PartialContent when part.Position > 0
+                        && response.Content.Headers.ContentRange?.From == part.Position:
                         _goesOn = true;
                         return Keep(ref response);
                     case HttpStatusCode.OK:
                         // The server does not support ranges. The file comes from its start.
                         StartAnew(part, hash);
                         return Keep(ref response);
-                    case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable when part.Position > 0:
+                    case HttpStatusCode.PartialContent or HttpStatusCode.RequestedRangeNotSatisfiable
+                        when part.Position > 0:
                         // Nothing follows the end of the part: it is complete, or useless.
                         if (IsRight(hash)) return null;
                         StartAnew(part, hash);
                         continue;
                     default:
-                        throw new IOException($"Data: the server answered {(int)response.StatusCode} ({response.ReasonPhrase}) to {address}. Nothing was changed; try again later, or get the file by another way.");
+                        throw new IOException(
+                            $"Data: the server answered {(int)response.StatusCode} ({response.ReasonPhrase}) to "
+                            + $"{address}. Nothing was changed; try again later, or get the file by another way.");
                 }
             }
             finally
@@ -223,7 +244,8 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
 
     private async Task HashAsync(FileStream part, IncrementalHash hash, CancellationToken cancellationToken)
     {
-        for (int got; (got = await part.ReadAsync(_buffer, cancellationToken)) > 0;) hash.AppendData(_buffer.AsSpan(0, got));
+        for (int got; (got = await part.ReadAsync(_buffer, cancellationToken)) > 0;)
+            hash.AppendData(_buffer.AsSpan(0, got));
     }
 
     /// <summary>This is not cancelled in the middle: the checksum must cover every byte of the file.</summary>
@@ -236,7 +258,10 @@ internal sealed class Download(HttpClient client, Uri address, string name, stri
         }
         catch (IOException failure)
         {
-            throw new IOException($"Data: \"{Part}\" could not be written ({failure.Message.TrimEnd('.')}). {before} bytes are kept; free some space and run it again to go on from there.", failure);
+            throw new IOException(
+                $"Data: \"{Part}\" could not be written ({failure.Message.TrimEnd('.')}). "
+                + $"{before} bytes are kept; free some space and run it again to go on from there.",
+                failure);
         }
     }
 

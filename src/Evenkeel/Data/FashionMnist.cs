@@ -24,7 +24,8 @@ public static class FashionMnist
     /// <summary>Height and width of an image.</summary>
     public const int Side = 28;
 
-    private static readonly string[] s_fileNames = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+    private static readonly string[] s_fileNames =
+        ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
     /// <summary>The four files, without <c>.gz</c>: training images and labels, test images and labels.</summary>
     public static IReadOnlyList<string> FileNames { get; } = Array.AsReadOnly(s_fileNames);
@@ -56,8 +57,10 @@ public static class FashionMnist
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string folder = Locate(path) ?? throw new FileNotFoundException(
-            $"FashionMnist: expected {s_fileNames[0]}.gz and three more, or the folder {FolderName} with them, at \"{path}\", found none. " +
-            "Get them with 'evenkeel data fetch fashion-mnist', or give the folder that has them.", path);
+            $"FashionMnist: expected {s_fileNames[0]}.gz and three more, or the folder {FolderName} with them, "
+            + $"at \"{path}\", found none. "
+            + "Get them with 'evenkeel data fetch fashion-mnist', or give the folder that has them.",
+            path);
         // Runs at the same time as the reading, which takes longer.
         var identified = Task.Run(() => OriginOf(folder));
         ImageSet test = ReadPart(folder, 2), train = ReadPart(folder, 0);
@@ -78,7 +81,8 @@ public static class FashionMnist
 
     internal static string? Locate(string path)
     {
-        foreach (string folder in (string[])[path, Path.Combine(path, FolderName), Path.Combine(path, "FashionMNIST", "raw")])
+        foreach (string folder in
+            (string[])[path, Path.Combine(path, FolderName), Path.Combine(path, "FashionMNIST", "raw")])
         {
             if (s_fileNames.Any(name => FileIn(folder, name) is not null)) return folder;
         }
@@ -92,12 +96,19 @@ public static class FashionMnist
             Require(folder, s_fileNames[first]), Require(folder, s_fileNames[first + 1]), ClassNames,
             s_fileNames[first]);
         if (set.Height != Side || set.Width != Side)
-            throw new InvalidDataException($"FashionMnist: expected images of {Side}x{Side}, got {set.Height}x{set.Width} in \"{set.Source}\".");
+        {
+            throw new InvalidDataException(
+                $"FashionMnist: expected images of {Side}x{Side}, got {set.Height}x{set.Width} in \"{set.Source}\".");
+        }
+
         return set;
     }
 
-    private static string Require(string folder, string name) => FileIn(folder, name) ?? throw new FileNotFoundException(
-        $"FashionMnist: expected {name}.gz (or {name}) in \"{folder}\", found neither. The download is incomplete; get it again.", Path.Combine(folder, name));
+    private static string Require(string folder, string name) =>
+        FileIn(folder, name) ?? throw new FileNotFoundException(
+            $"FashionMnist: expected {name}.gz (or {name}) in \"{folder}\", found neither. "
+            + $"The download is incomplete; get it again.",
+            Path.Combine(folder, name));
 
     private static string? FileIn(string folder, string name)
     {

@@ -44,7 +44,12 @@ public sealed class ImageDataset : IDataset
     {
         ArgumentNullException.ThrowIfNull(images);
         if (meanImage is not null && meanImage.Length != images.ImageSize)
-            throw new ArgumentException($"ImageDataset: expected a mean image of {images.ImageSize} values, got {meanImage.Length}.", nameof(meanImage));
+        {
+            throw new ArgumentException(
+                $"ImageDataset: expected a mean image of {images.ImageSize} values, got {meanImage.Length}.",
+                nameof(meanImage));
+        }
+
         Images = images;
         _mean = meanImage ?? [];
         _size = images.ImageSize;
@@ -67,7 +72,8 @@ public sealed class ImageDataset : IDataset
         if (batch.DType == DType.Float32)
         {
             int perChunk = Math.Max(1, ChunkValues / _size);
-            Workers.Run((indices.Length + perChunk - 1) / perChunk, new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
+            Workers.Run((indices.Length + perChunk - 1) / perChunk,
+                new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
             return;
         }
 
@@ -122,11 +128,28 @@ public sealed class TensorDataset : IDataset
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(labels);
         if (inputs.Tape is not null || labels.Tape is not null)
-            throw new ArgumentException("TensorDataset: expected tensors outside any tape, got an activation. Clone() it first.", nameof(inputs));
+        {
+            throw new ArgumentException(
+                "TensorDataset: expected tensors outside any tape, got an activation. Clone() it first.",
+                nameof(inputs));
+        }
+
         if (inputs.Shape.Rank < 1 || !inputs.DType.IsFloatingPoint())
-            throw new ArgumentException($"TensorDataset: expected inputs of floating-point values with samples along axis 0, got {inputs.DType} of shape {inputs.Shape}.", nameof(inputs));
+        {
+            throw new ArgumentException(
+                $"TensorDataset: expected inputs of floating-point values with samples along axis 0, "
+                + $"got {inputs.DType} of shape {inputs.Shape}.",
+                nameof(inputs));
+        }
+
         if (labels.DType != DType.Int64 || labels.Shape.Rank != 1 || labels.Count != inputs.Shape[0])
-            throw new ArgumentException($"TensorDataset: expected {inputs.Shape[0]} labels of Int64, got {labels.DType} of shape {labels.Shape}. Tensor.Labels makes them of integers.", nameof(labels));
+        {
+            throw new ArgumentException(
+                $"TensorDataset: expected {inputs.Shape[0]} labels of Int64, "
+                + $"got {labels.DType} of shape {labels.Shape}. Tensor.Labels makes them of integers.",
+                nameof(labels));
+        }
+
         _inputs = inputs;
         _labels = labels;
         Span<int> sizes = stackalloc int[inputs.Shape.Rank];
@@ -155,7 +178,8 @@ public sealed class TensorDataset : IDataset
         {
             int bytes = _size * batch.DType.SizeInBytes();
             Span<byte> source = _inputs.Bytes(), target = batch.Bytes();
-            for (int i = 0; i < indices.Length; i++) source.Slice(indices[i] * bytes, bytes).CopyTo(target[(i * bytes)..]);
+            for (int i = 0; i < indices.Length; i++)
+                source.Slice(indices[i] * bytes, bytes).CopyTo(target[(i * bytes)..]);
             return;
         }
 

@@ -65,19 +65,38 @@ public static class Idx
         ArgumentNullException.ThrowIfNull(classNames);
         IdxArray pixels = Read(images), classes = Read(labels);
         if (pixels.Sizes.Count != 3)
-            throw new InvalidDataException($"Idx: expected images (3 axes: samples, rows, columns), got {pixels.Sizes.Count} axes ({pixels}) in \"{images}\".{Swapped(pixels)}");
+        {
+            throw new InvalidDataException($"Idx: expected images (3 axes: samples, rows, columns), "
+                + $"got {pixels.Sizes.Count} axes ({pixels}) in \"{images}\".{Swapped(pixels)}");
+        }
+
         if (classes.Sizes.Count != 1)
-            throw new InvalidDataException($"Idx: expected labels (1 axis), got {classes.Sizes.Count} axes ({classes}) in \"{labels}\".");
+        {
+            throw new InvalidDataException(
+                $"Idx: expected labels (1 axis), got {classes.Sizes.Count} axes ({classes}) in \"{labels}\".");
+        }
+
         if (pixels.Sizes[0] != classes.Sizes[0])
-            throw new InvalidDataException($"Idx: expected one label an image, got {pixels.Sizes[0]} images in \"{images}\" and {classes.Sizes[0]} labels in \"{labels}\".");
+        {
+            throw new InvalidDataException($"Idx: expected one label an image, got {pixels.Sizes[0]} images in "
+                + $"\"{images}\" and {classes.Sizes[0]} labels in \"{labels}\".");
+        }
+
         if (pixels.Values.Length == 0)
-            throw new InvalidDataException($"Idx: expected at least one image of at least one pixel, got {pixels} in \"{images}\".");
+        {
+            throw new InvalidDataException(
+                $"Idx: expected at least one image of at least one pixel, got {pixels} in \"{images}\".");
+        }
+
         var numbers = new int[classes.Values.Length];
         for (int i = 0; i < numbers.Length; i++)
         {
             numbers[i] = classes.Values[i];
             if (numbers[i] >= classNames.Count)
-                throw new InvalidDataException($"Idx: expected labels from 0 to {classNames.Count - 1}, got {numbers[i]} for sample {i} in \"{labels}\".");
+            {
+                throw new InvalidDataException($"Idx: expected labels from 0 to {classNames.Count - 1}, "
+                    + $"got {numbers[i]} for sample {i} in \"{labels}\".");
+            }
         }
 
         return new ImageSet(pixels.Values, numbers, 1, pixels.Sizes[1], pixels.Sizes[2], classNames, name, images);
@@ -89,27 +108,43 @@ public static class Idx
     {
         Span<byte> number = stackalloc byte[4];
         if (stream.ReadAtLeast(number, 4, throwOnEndOfStream: false) < 4)
-            throw new InvalidDataException($"Idx: expected a magic number, \"{path}\" ends before it: truncated. Get it again.");
+        {
+            throw new InvalidDataException(
+                $"Idx: expected a magic number, \"{path}\" ends before it: truncated. Get it again.");
+        }
+
         if (number[0] != 0 || number[1] != 0)
             throw new InvalidDataException(
                 $"Idx: expected a magic number 0000{ByteType:x2}.. (IDX, bytes), got " +
                     $"{Convert.ToHexStringLower(number)} in \"{path}\". {FileFormat.Sentence(path)}");
         if (number[2] != ByteType)
-            throw new InvalidDataException($"Idx: expected values of type 08 (bytes), got type {number[2]:x2} in \"{path}\".");
+        {
+            throw new InvalidDataException(
+                $"Idx: expected values of type 08 (bytes), got type {number[2]:x2} in \"{path}\".");
+        }
+
         int axes = number[3];
-        if (axes is < 1 or > MaxAxes) throw new InvalidDataException($"Idx: expected 1 to {MaxAxes} axes, got {axes} in \"{path}\".");
+        if (axes is < 1 or > MaxAxes)
+            throw new InvalidDataException($"Idx: expected 1 to {MaxAxes} axes, got {axes} in \"{path}\".");
         var sizes = new int[axes];
         long count = 1;
         for (int i = 0; i < axes; i++)
         {
             if (stream.ReadAtLeast(number, 4, throwOnEndOfStream: false) < 4)
-                throw new InvalidDataException($"Idx: expected the sizes of {axes} axes, \"{path}\" ends inside them: truncated. Get it again.");
+            {
+                throw new InvalidDataException(
+                    $"Idx: expected the sizes of {axes} axes, \"{path}\" ends inside them: truncated. Get it again.");
+            }
+
             uint size = BinaryPrimitives.ReadUInt32BigEndian(number);
             // Sizes stay below 2^31 and their product below 2^31 · 2^31, so it does not overflow.
             count = size > int.MaxValue || count > int.MaxValue ? long.MaxValue : count * size;
             sizes[i] = (int)size;
             if (count > most || count > Array.MaxLength)
-                throw new InvalidDataException($"Idx: the header of \"{path}\" promises more values than the file can hold: truncated, or no IDX file. Get it again.");
+            {
+                throw new InvalidDataException($"Idx: the header of \"{path}\" promises more values than the file can "
+                    + $"hold: truncated, or no IDX file. Get it again.");
+            }
         }
 
         // Every byte is read before the array is returned. A missing byte is an error.
@@ -117,9 +152,17 @@ public static class Idx
         int got = stream.ReadAtLeast(values, values.Length, throwOnEndOfStream: false);
         string promised = $"{string.Join('x', sizes)} = {count} values";
         if (got < values.Length)
-            throw new InvalidDataException($"Idx: expected {promised} by its header, \"{path}\" holds {got}: truncated, or its count is wrong. Get it again.");
+        {
+            throw new InvalidDataException($"Idx: expected {promised} by its header, \"{path}\" holds {got}: "
+                + $"truncated, or its count is wrong. Get it again.");
+        }
+
         if (stream.ReadByte() >= 0)
-            throw new InvalidDataException($"Idx: expected {promised} by its header, \"{path}\" holds more: its count is wrong. Get it again.");
+        {
+            throw new InvalidDataException(
+                $"Idx: expected {promised} by its header, \"{path}\" holds more: its count is wrong. Get it again.");
+        }
+
         return new IdxArray(values, sizes);
     }
 }

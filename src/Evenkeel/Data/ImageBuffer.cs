@@ -26,14 +26,16 @@ public sealed class ImageBuffer
     /// <summary>The bytes, (C, H, W).</summary>
     /// <exception cref="InvalidOperationException">The picture is already floats.</exception>
     public Span<byte> Pixels => IsTensor
-        ? throw new InvalidOperationException("ImageBuffer: expected a picture of bytes, got one of floats. Put this transform before ToTensor.")
+        ? throw new InvalidOperationException(
+            "ImageBuffer: expected a picture of bytes, got one of floats. Put this transform before ToTensor.")
         : _pixels.AsSpan(0, Size);
 
     /// <summary>The floats, (C, H, W).</summary>
     /// <exception cref="InvalidOperationException">The picture is still bytes.</exception>
     public Span<float> Values => IsTensor
         ? _values.AsSpan(0, Size)
-        : throw new InvalidOperationException("ImageBuffer: expected a picture of floats, got one of bytes. Put this transform after ToTensor.");
+        : throw new InvalidOperationException(
+            "ImageBuffer: expected a picture of floats, got one of bytes. Put this transform after ToTensor.");
 
     private int Size => Channels * Height * Width;
 
@@ -41,7 +43,11 @@ public sealed class ImageBuffer
     public void Load(ReadOnlySpan<byte> pixels, int channels, int height, int width)
     {
         if (pixels.Length != (long)channels * height * width)
-            throw new ArgumentException($"ImageBuffer: expected {channels} x {height} x {width} values, got {pixels.Length}.", nameof(pixels));
+        {
+            throw new ArgumentException(
+                $"ImageBuffer: expected {channels} x {height} x {width} values, got {pixels.Length}.", nameof(pixels));
+        }
+
         IsTensor = false;
         pixels.CopyTo(Begin(channels, height, width));
         End();

@@ -29,7 +29,8 @@ public static class ImageFile
     public static IReadOnlyList<string> Extensions { get; } = Array.AsReadOnly(s_extensions);
 
     /// <summary>Whether a file's name ends as a picture's does; upper case counts as lower case.</summary>
-    public static bool HasImageName(string path) => s_extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
+    public static bool HasImageName(string path) =>
+        s_extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Decodes a picture.</summary>
     /// <param name="path">The file.</param>
@@ -80,7 +81,8 @@ public static class ImageFile
         catch (InvalidDataException failure)
         {
             string kind = format is "JPEG" or "PNG" or "BMP" or "PPM/PGM" ? $" as {format}" : "";
-            throw new InvalidDataException($"ImageFile: \"{name}\" cannot be decoded{kind}: {failure.Message.TrimEnd('.')}.", failure);
+            throw new InvalidDataException(
+                $"ImageFile: \"{name}\" cannot be decoded{kind}: {failure.Message.TrimEnd('.')}.", failure);
         }
     }
 
@@ -95,25 +97,40 @@ public static class ImageFile
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(image);
-        if (Directory.Exists(path)) throw new IOException($"ImageFile: expected the path of a file, got the folder \"{path}\". Add a file name.");
+        if (Directory.Exists(path))
+        {
+            throw new IOException(
+                $"ImageFile: expected the path of a file, got the folder \"{path}\". Add a file name.");
+        }
+
         string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
-        if (!Directory.Exists(folder)) throw new DirectoryNotFoundException($"ImageFile: the folder of \"{path}\" does not exist. Create it first.");
+        if (!Directory.Exists(folder))
+        {
+            throw new DirectoryNotFoundException(
+                $"ImageFile: the folder of \"{path}\" does not exist. Create it first.");
+        }
+
         try
         {
             WholeFile.Write(path, stream => PngWriter.Write(stream, image));
         }
         catch (IOException exception)
         {
-            throw new IOException($"ImageFile: \"{path}\" could not be written ({exception.Message}). What was there before is unchanged.", exception);
+            throw new IOException(
+                $"ImageFile: \"{path}\" could not be written ({exception.Message}). "
+                + $"What was there before is unchanged.",
+                exception);
         }
     }
 
     /// <summary>Refuses sizes that no picture has, before anything is allocated for them.</summary>
     internal static void CheckSize(long width, long height)
     {
-        if (width < 1 || height < 1) throw new InvalidDataException($"expected a width and a height of at least 1, got {width} x {height}");
+        if (width < 1 || height < 1)
+            throw new InvalidDataException($"expected a width and a height of at least 1, got {width} x {height}");
         // Both may be near 2^32, so the check divides instead of multiplying.
-        if (height > MaxPixels / width) throw new InvalidDataException($"expected at most {MaxPixels} pixels, got {width} x {height}");
+        if (height > MaxPixels / width)
+            throw new InvalidDataException($"expected at most {MaxPixels} pixels, got {width} x {height}");
     }
 
     private static byte[] ReadBytes(string path)

@@ -118,14 +118,17 @@ public sealed class ImageFolder
     /// <exception cref="ArgumentException">The options contradict each other.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static ImageFolder Load(
-        string path, ImageFolderOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+        string path, ImageFolderOptions? options = null, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         options ??= new ImageFolderOptions();
         CheckOptions(options);
         ImageFolderListing listing = ImageFolderListing.Of(path);
         listing.RequirePictures();
-        ImageFolderCache? cache = options.Cache && options.Prepare is null ? ImageFolderCache.For(listing, options) : null;
+        ImageFolderCache? cache = options.Cache && options.Prepare is null
+            ? ImageFolderCache.For(listing, options)
+            : null;
         if (cache?.Read() is { } cached)
         {
             progress?.Report(1);
@@ -147,20 +150,29 @@ public sealed class ImageFolder
         ByteImage first = Images[0].Image;
         int size = first.Pixels.Length;
         if ((long)size * Count > Array.MaxLength)
-            throw new InvalidDataException($"ImageFolder: {Count} pictures of {first} make more than {Array.MaxLength} values. Scale them to a smaller size.");
+        {
+            throw new InvalidDataException($"ImageFolder: {Count} pictures of {first} make more than {Array.MaxLength} "
+                + $"values. Scale them to a smaller size.");
+        }
+
         var pixels = GC.AllocateUninitializedArray<byte>(size * Count);
         var labels = new int[Count];
         for (int i = 0; i < Count; i++)
         {
             ByteImage image = Images[i].Image;
             if ((image.Channels, image.Height, image.Width) != (first.Channels, first.Height, first.Width))
+            {
                 throw new InvalidDataException(
-                    $"ImageFolder: expected pictures of one size in \"{Root}\", got {first} ({Images[0].File}) and {image} ({Images[i].File}). Give a height and a width to scale them to.");
+                    $"ImageFolder: expected pictures of one size in \"{Root}\", got {first} ({Images[0].File}) and "
+                    + $"{image} ({Images[i].File}). Give a height and a width to scale them to.");
+            }
+
             image.Pixels.CopyTo(pixels, (long)i * size);
             labels[i] = Images[i].Label;
         }
 
-        return new ImageSet(pixels, labels, first.Channels, first.Height, first.Width, ClassNames, name ?? Path.GetFileName(Root), Root);
+        return new ImageSet(pixels,
+            labels, first.Channels, first.Height, first.Width, ClassNames, name ?? Path.GetFileName(Root), Root);
     }
 
     /// <summary>For example <c>rmb: 266 pictures, 2 classes</c>.</summary>
@@ -171,12 +183,32 @@ public sealed class ImageFolder
     private static void CheckOptions(ImageFolderOptions options)
     {
         if (options.Height is null != options.Width is null)
-            throw new ArgumentException("ImageFolder: expected a height and a width, or neither, got only one of them.", nameof(options));
-        if (options.Height is < 1 || options.Width is < 1 || (long)(options.Height ?? 1) * (options.Width ?? 1) > ImageFile.MaxPixels)
-            throw new ArgumentException($"ImageFolder: expected a size from 1 x 1 to {ImageFile.MaxPixels} pixels, got {options.Height} x {options.Width}.", nameof(options));
+        {
+            throw new ArgumentException(
+                "ImageFolder: expected a height and a width, or neither, got only one of them.", nameof(options));
+        }
+
+        if (options.Height is < 1 || options.Width is < 1
+            || (long)(options.Height ?? 1) * (options.Width ?? 1) > ImageFile.MaxPixels)
+        {
+            throw new ArgumentException(
+                $"ImageFolder: expected a size from 1 x 1 to {ImageFile.MaxPixels} pixels, "
+                + $"got {options.Height} x {options.Width}.",
+                nameof(options));
+        }
+
         if (options.Prepare is not null && options.Height is not null)
-            throw new ArgumentException("ImageFolder: expected a size or a function that prepares pictures, got both. Let the function scale.", nameof(options));
-        if (options.Channels is not (null or 1 or 3)) throw new ArgumentException($"ImageFolder: expected 1 or 3 channels, got {options.Channels}.", nameof(options));
+        {
+            throw new ArgumentException(
+                "ImageFolder: expected a size or a function that prepares pictures, got both. Let the function scale.",
+                nameof(options));
+        }
+
+        if (options.Channels is not (null or 1 or 3))
+        {
+            throw new ArgumentException(
+                $"ImageFolder: expected 1 or 3 channels, got {options.Channels}.", nameof(options));
+        }
     }
 
     private static ImageFolder Decode(
@@ -188,7 +220,8 @@ public sealed class ImageFolder
         var failures = new Exception?[files.Count];
         var warnings = new string?[files.Count];
         int done = 0;
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Compute.Threads, CancellationToken = cancellationToken };
+        var parallel =
+            new ParallelOptions { MaxDegreeOfParallelism = Compute.Threads, CancellationToken = cancellationToken };
         Parallel.For(0, files.Count, parallel, (i, state) =>
         {
             try
@@ -218,17 +251,27 @@ public sealed class ImageFolder
             }
 
             Exception failure = failures[i]!;
-            if (failure is not InvalidDataException) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+            if (failure is not InvalidDataException)
+                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
             if (!options.SkipBad)
-                throw new InvalidDataException($"{failure.Message} (SkipBad, on the command line --skip-bad, goes on without such files.)", failure);
+            {
+                throw new InvalidDataException(
+                    $"{failure.Message} (SkipBad, on the command line --skip-bad, goes on without such files.)",
+                    failure);
+            }
+
             bad.Add(new BadImage(files[i].Name, failure.InnerException?.Message ?? failure.Message));
         }
 
         for (int label = 0; label < listing.ClassNames.Count; label++)
         {
             if (!kept.Exists(image => image.Label == label))
+            {
                 throw new InvalidDataException(
-                    $"ImageFolder: expected at least one picture of class {listing.ClassNames[label]} that can be decoded, found none in \"{Path.Combine(listing.Root, listing.ClassNames[label])}\" (first: {bad.First(b => files.First(f => f.Name == b.File).Label == label).Reason}).");
+                    $"ImageFolder: expected at least one picture of class {listing.ClassNames[label]} that can "
+                    + $"be decoded, found none in \"{Path.Combine(listing.Root, listing.ClassNames[label])}\" (first: "
+                    + $"{bad.First(b => files.First(f => f.Name == b.File).Label == label).Reason}).");
+            }
         }
 
         return new ImageFolder(listing, kept, bad, odd, fromCache: false);
@@ -236,12 +279,14 @@ public sealed class ImageFolder
 
     private static ByteImage Prepare(ByteImage image, ImageFolderOptions options)
     {
-        if (options.Channels is { } channels && channels != image.Channels) image = channels == 3 ? Colour(image) : Gray(image);
+        if (options.Channels is { } channels && channels != image.Channels)
+            image = channels == 3 ? Colour(image) : Gray(image);
         if (options.Prepare is { } prepare) return prepare(image);
         return options is { Height: { } height, Width: { } width } ? ImageResize.Bilinear(image, height, width) : image;
     }
 
-    private static ByteImage Colour(ByteImage gray) => new([.. gray.Pixels, .. gray.Pixels, .. gray.Pixels], 3, gray.Height, gray.Width);
+    private static ByteImage Colour(ByteImage gray) =>
+        new([.. gray.Pixels, .. gray.Pixels, .. gray.Pixels], 3, gray.Height, gray.Width);
 
     private static ByteImage Gray(ByteImage colour)
     {

@@ -184,7 +184,9 @@ public sealed class ImageFolderListing
         // Nothing can be found out about a file whose name is not UTF-8.
         bool isLink = file.Exists && file.Attributes.HasFlag(FileAttributes.ReparsePoint);
         FileInfo? source = isLink ? Behind(file) : file;
-        (long length, DateTime time) = source is { Exists: true } ? (source.Length, source.LastWriteTimeUtc) : (0, default);
+        (long length, DateTime time) = source is { Exists: true }
+            ? (source.Length, source.LastWriteTimeUtc)
+            : (0, default);
         return new ImageFolderFile(file.FullName, NameOf(root, file), label, length, time);
     }
 }

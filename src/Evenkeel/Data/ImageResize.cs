@@ -33,7 +33,11 @@ public static class ImageResize
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         if ((long)image.Channels * height * width > Array.MaxLength)
-            throw new ArgumentOutOfRangeException(nameof(height), $"ImageResize: expected a size that fits into memory, got {height} x {width}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(height), $"ImageResize: expected a size that fits into memory, got {height} x {width}.");
+        }
+
         var buffer = new ImageBuffer();
         buffer.Load(image.Pixels, image.Channels, image.Height, image.Width);
         Scale(buffer, height, width);
@@ -43,13 +47,15 @@ public static class ImageResize
     /// <summary>The same in the memory of a buffer.</summary>
     internal static void Scale(ImageBuffer image, int height, int width)
     {
-        long rowsFirst = (long)image.Channels * image.Height * width, columnsFirst = (long)image.Channels * height * image.Width;
+        long rowsFirst = (long)image.Channels * image.Height * width,
+            columnsFirst = (long)image.Channels * height * image.Width;
         bool isTooTall = rowsFirst > MostBetween && columnsFirst < rowsFirst;
         if (isTooTall) ScaleHeight(image, height);
         if (width != image.Width)
         {
             ReadOnlySpan<byte> pixels = image.Pixels;
-            ScaleRows(pixels, image.Begin(image.Channels, image.Height, width), image.Width, WeightsOf(image.Width, width));
+            ScaleRows(
+                pixels, image.Begin(image.Channels, image.Height, width), image.Width, WeightsOf(image.Width, width));
             image.End();
         }
 
@@ -60,7 +66,8 @@ public static class ImageResize
     {
         if (height == image.Height) return;
         ReadOnlySpan<byte> pixels = image.Pixels;
-        ScaleColumns(pixels, image.Begin(image.Channels, height, image.Width), image.Height, height, image.Width, WeightsOf(image.Height, height));
+        ScaleColumns(pixels, image.Begin(image.Channels, height, image.Width),
+            image.Height, height, image.Width, WeightsOf(image.Height, height));
         image.End();
     }
 
@@ -72,7 +79,9 @@ public static class ImageResize
     {
         (Weights? newer, Weights? older) = t_weights;
         if (newer is not null && newer.From == from && newer.Start.Length == to) return newer;
-        Weights weights = older is not null && older.From == from && older.Start.Length == to ? older : new Weights(from, to);
+        Weights weights = older is not null && older.From == from && older.Start.Length == to
+            ? older
+            : new Weights(from, to);
         t_weights = (weights, newer);
         return weights;
     }
@@ -146,7 +155,8 @@ public static class ImageResize
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScaleColumns(ReadOnlySpan<byte> source, Span<byte> target, int from, int to, int width, Weights weights)
+    private static void ScaleColumns(
+        ReadOnlySpan<byte> source, Span<byte> target, int from, int to, int width, Weights weights)
     {
         int planes = source.Length / (from * width);
         for (int i = 0; i < planes * to; i++)

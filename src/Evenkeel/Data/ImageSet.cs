@@ -26,28 +26,43 @@ public sealed class ImageSet
     /// <param name="name">The name of the set, for reports.</param>
     /// <param name="source">Where it came from, for reports.</param>
     /// <exception cref="ArgumentException">The sizes do not fit each other, or a label names no class.</exception>
-    public ImageSet(byte[] pixels, int[] labels, int channels, int height, int width, IReadOnlyList<string> classNames, string name, string source)
-        : this((ReadOnlyMemory<byte>)(pixels ?? throw new ArgumentNullException(nameof(pixels))),
-            labels ?? throw new ArgumentNullException(nameof(labels)), channels, height, width, classNames, name, source)
+    public ImageSet(
+        byte[] pixels, int[] labels, int channels, int height, int width, IReadOnlyList<string> classNames, string name,
+        string source)
+        : this(
+            (ReadOnlyMemory<byte>)(pixels ?? throw new ArgumentNullException(nameof(pixels))),
+            labels ?? throw new ArgumentNullException(nameof(labels)), channels, height, width, classNames, name,
+            source)
     {
         ArgumentNullException.ThrowIfNull(classNames);
         ArgumentOutOfRangeException.ThrowIfLessThan(channels, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
         if (pixels.Length != (long)labels.Length * channels * height * width)
+        {
             throw new ArgumentException(
-                $"ImageSet: expected {labels.Length} x {channels} x {height} x {width} pixel values for {labels.Length} labels, got {pixels.Length}.", nameof(pixels));
+                $"ImageSet: expected {labels.Length} x {channels} x {height} x {width} pixel values for "
+                + $"{labels.Length} labels, got {pixels.Length}.",
+                nameof(pixels));
+        }
+
         for (int i = 0; i < labels.Length; i++)
         {
             if ((uint)labels[i] >= (uint)classNames.Count)
-                throw new ArgumentException($"ImageSet: expected labels from 0 to {classNames.Count - 1}, got {labels[i]} for sample {i}.", nameof(labels));
+            {
+                throw new ArgumentException(
+                    $"ImageSet: expected labels from 0 to {classNames.Count - 1}, got {labels[i]} for sample {i}.",
+                    nameof(labels));
+            }
         }
     }
 
     private ImageSet(
-        ReadOnlyMemory<byte> pixels, ReadOnlyMemory<int> labels, int channels, int height, int width, IReadOnlyList<string> classNames, string name, string source)
+        ReadOnlyMemory<byte> pixels, ReadOnlyMemory<int> labels, int channels, int height, int width,
+        IReadOnlyList<string> classNames, string name, string source)
     {
-        (_pixels, _labels, Channels, Height, Width, ClassNames, Name, Source) = (pixels, labels, channels, height, width, classNames, name, source);
+        (_pixels, _labels, Channels, Height, Width, ClassNames, Name, Source) =
+            (pixels, labels, channels, height, width, classNames, name, source);
     }
 
     /// <summary>Number of images N.</summary>
@@ -97,9 +112,14 @@ public sealed class ImageSet
     public ImageSet Slice(int start, int count, string? name = null)
     {
         if ((uint)start > (uint)Count || (uint)count > (uint)(Count - start))
-            throw new ArgumentOutOfRangeException(nameof(count), $"ImageSet: expected a range inside the {Count} images, got {count} from {start} on.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(count), $"ImageSet: expected a range inside the {Count} images, got {count} from {start} on.");
+        }
+
         return new ImageSet(
-            _pixels.Slice(start * ImageSize, count * ImageSize), _labels.Slice(start, count), Channels, Height, Width, ClassNames, name ?? Name, Source);
+            _pixels.Slice(start * ImageSize, count * ImageSize), _labels.Slice(start, count), Channels, Height, Width,
+            ClassNames, name ?? Name, Source);
     }
 
     /// <summary>
@@ -134,7 +154,8 @@ public sealed class ImageSet
         int size = ImageSize;
         CheckLengths(Count, destination.Length, meanImage.Length);
         ReadOnlySpan<byte> pixels = _pixels.Span;
-        for (int i = 0; i < Count; i++) Convert(pixels.Slice(i * size, size), destination.Slice(i * size, size), meanImage);
+        for (int i = 0; i < Count; i++)
+            Convert(pixels.Slice(i * size, size), destination.Slice(i * size, size), meanImage);
     }
 
     /// <summary>The labels of the given indices.</summary>
@@ -145,7 +166,12 @@ public sealed class ImageSet
     public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<int> destination)
     {
         if (destination.Length != indices.Length)
-            throw new ArgumentException($"ImageSet.CopyLabelsTo: expected room for {indices.Length} labels, got {destination.Length}.", nameof(destination));
+        {
+            throw new ArgumentException(
+                $"ImageSet.CopyLabelsTo: expected room for {indices.Length} labels, got {destination.Length}.",
+                nameof(destination));
+        }
+
         ReadOnlySpan<int> labels = _labels.Span;
         for (int i = 0; i < indices.Length; i++)
         {
@@ -161,7 +187,8 @@ public sealed class ImageSet
     /// <exception cref="InvalidOperationException">The set is empty.</exception>
     public float[] MeanImage()
     {
-        if (Count == 0) throw new InvalidOperationException("ImageSet.MeanImage: expected at least one image, got an empty set.");
+        if (Count == 0)
+            throw new InvalidOperationException("ImageSet.MeanImage: expected at least one image, got an empty set.");
         var mean = new ImageMean(ImageSize);
         for (int i = 0; i < Count; i++) mean.Add(Image(i));
         return mean.ToArray();
@@ -173,15 +200,26 @@ public sealed class ImageSet
     private void CheckIndex(int index)
     {
         if ((uint)index >= (uint)Count)
-            throw new ArgumentOutOfRangeException(nameof(index), $"ImageSet: expected an index from 0 to {Count - 1}, got {index}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(index), $"ImageSet: expected an index from 0 to {Count - 1}, got {index}.");
+        }
     }
 
     private void CheckLengths(int count, int destination, int mean)
     {
         if (destination != (long)count * ImageSize)
-            throw new ArgumentException($"ImageSet.CopyTo: expected room for {count} x {ImageSize} values, got {destination}.", nameof(destination));
+        {
+            throw new ArgumentException(
+                $"ImageSet.CopyTo: expected room for {count} x {ImageSize} values, got {destination}.",
+                nameof(destination));
+        }
+
         if (mean != 0 && mean != ImageSize)
-            throw new ArgumentException($"ImageSet.CopyTo: expected a mean image of {ImageSize} values or none, got {mean}.", nameof(mean));
+        {
+            throw new ArgumentException(
+                $"ImageSet.CopyTo: expected a mean image of {ImageSize} values or none, got {mean}.", nameof(mean));
+        }
     }
 
     /// <summary>
@@ -227,7 +265,8 @@ public sealed class ImageSet
         if (Avx2.IsSupported)
         {
             return Vector512.Create(
-                Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p)), Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p + 8)));
+                Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p)),
+                Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(p + 8)));
         }
 
         (Vector128<ushort> low, Vector128<ushort> high) = Vector128.Widen(Vector128.Load(p));

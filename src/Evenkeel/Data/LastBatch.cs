@@ -48,12 +48,15 @@ public readonly record struct BatchPlan
         if (isSingle && (lastBatch == LastBatch.Error || (lastBatch == LastBatch.DropSingle && whole == 0)))
         {
             throw new ArgumentException(
-                $"BatchPlan: expected a last batch of more than one sample, which batch norm needs, got {samples} samples in {whole} batches of {batchSize} and one of a single sample. " +
-                "Choose another batch size, or merge (LastBatch.Merge) or drop (LastBatch.DropSingle) it.", nameof(lastBatch));
+                $"BatchPlan: expected a last batch of more than one sample, which batch norm needs, "
+                + $"got {samples} samples in {whole} batches of {batchSize} and one of a single sample. "
+                + "Choose another batch size, or merge (LastBatch.Merge) or drop (LastBatch.DropSingle) it.",
+                nameof(lastBatch));
         }
 
         if (whole == 0) (Batches, LastSize) = (1, left);
-        else if (left == 0 || lastBatch == LastBatch.Drop || (isSingle && lastBatch == LastBatch.DropSingle)) (Batches, LastSize) = (whole, batchSize);
+        else if (left == 0 || lastBatch == LastBatch.Drop || (isSingle && lastBatch == LastBatch.DropSingle))
+            (Batches, LastSize) = (whole, batchSize);
         else if (isSingle && lastBatch == LastBatch.Merge) (Batches, LastSize) = (whole, batchSize + 1);
         else (Batches, LastSize) = (whole + 1, left);
     }
@@ -92,7 +95,8 @@ public readonly record struct BatchPlan
     public override string ToString()
     {
         if (Batches == 0) return "no samples";
-        string text = $"{Samples} {(Samples == 1 ? "sample" : "samples")} in {Batches} {(Batches == 1 ? "batch" : "batches")} of {(Batches == 1 ? LastSize : BatchSize)}";
+        string text = $"{Samples} {(Samples == 1 ? "sample" : "samples")} in {Batches} "
+            + $"{(Batches == 1 ? "batch" : "batches")} of {(Batches == 1 ? LastSize : BatchSize)}";
         if (Batches > 1 && LastSize != BatchSize) text += $", the last of {LastSize}";
         return Used == Samples ? text : $"{text}; {Samples - Used} left out";
     }

@@ -40,7 +40,8 @@ public sealed class NearDuplicates
         }
 
         GroupCount = members.Count;
-        Duplicated = [.. members.Where(static group => group.Count > 1).Select(static group => (IReadOnlyList<int>)group)];
+        Duplicated = [.. members.Where(static group => group.Count > 1)
+            .Select(static group => (IReadOnlyList<int>)group)];
     }
 
     /// <summary>
@@ -60,11 +61,18 @@ public sealed class NearDuplicates
     /// <param name="threshold">How many of the 128 bits may differ.</param>
     /// <param name="colourThreshold">The mean distance of colours that is still close, in levels of 255.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is negative.</exception>
-    public static NearDuplicates Find(IReadOnlyList<ByteImage> images, int threshold = DefaultThreshold, double colourThreshold = DefaultColourThreshold)
+    public static NearDuplicates Find(
+        IReadOnlyList<ByteImage> images, int threshold = DefaultThreshold,
+        double colourThreshold = DefaultColourThreshold)
     {
         ArgumentNullException.ThrowIfNull(images);
         ArgumentOutOfRangeException.ThrowIfNegative(threshold);
-        if (!(colourThreshold >= 0)) throw new ArgumentOutOfRangeException(nameof(colourThreshold), $"NearDuplicates: expected a limit of 0 or more, got {colourThreshold}.");
+        if (!(colourThreshold >= 0))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(colourThreshold), $"NearDuplicates: expected a limit of 0 or more, got {colourThreshold}.");
+        }
+
         var prints = new Fingerprint[images.Count];
         Workers.Run(images.Count, new PrintJob(images, prints));
         var parents = new int[images.Count];
@@ -96,11 +104,13 @@ public sealed class NearDuplicates
     /// <param name="threshold">How many of the 128 bits may differ.</param>
     /// <param name="colourThreshold">The mean distance of colours that is still close, in levels of 255.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit is negative.</exception>
-    public static NearDuplicates Find(ImageSet images, int threshold = DefaultThreshold, double colourThreshold = DefaultColourThreshold)
+    public static NearDuplicates Find(
+        ImageSet images, int threshold = DefaultThreshold, double colourThreshold = DefaultColourThreshold)
     {
         ArgumentNullException.ThrowIfNull(images);
         var pictures = new ByteImage[images.Count];
-        for (int i = 0; i < pictures.Length; i++) pictures[i] = new ByteImage(images.Image(i).ToArray(), images.Channels, images.Height, images.Width);
+        for (int i = 0; i < pictures.Length; i++)
+            pictures[i] = new ByteImage(images.Image(i).ToArray(), images.Channels, images.Height, images.Width);
         return Find(pictures, threshold, colourThreshold);
     }
 
@@ -121,7 +131,9 @@ public sealed class NearDuplicates
 
     /// <summary>For example <c>266 pictures in 189 groups; 46 groups of near-duplicates hold 123 of them</c>.</summary>
     public override string ToString() =>
-        $"{Groups.Count} pictures in {GroupCount} groups; {Duplicated.Count} {(Duplicated.Count == 1 ? "group" : "groups")} of near-duplicates hold {Duplicated.Sum(static group => group.Count)} of them";
+        $"{Groups.Count} pictures in {GroupCount} groups; "
+        + $"{Duplicated.Count} {(Duplicated.Count == 1 ? "group" : "groups")} of near-duplicates hold "
+        + $"{Duplicated.Sum(static group => group.Count)} of them";
 
     private static int Root(int[] parents, int i)
     {
@@ -134,7 +146,8 @@ public sealed class NearDuplicates
     {
         public static Fingerprint Of(ByteImage picture)
         {
-            ByteImage image = ImageResize.Bilinear(picture, Middle, Middle), thumb = ImageResize.Bilinear(image, Thumb, Thumb);
+            ByteImage image = ImageResize.Bilinear(picture, Middle, Middle),
+                thumb = ImageResize.Bilinear(image, Thumb, Thumb);
             byte[] pixels = image.Pixels;
             PixelMath.Gray(pixels, image.Channels);
             var gray = new ByteImage(pixels[..(Middle * Middle)], 1, Middle, Middle);
@@ -148,12 +161,14 @@ public sealed class NearDuplicates
             }
 
             // Gray pictures are compared with colour ones as three equal channels.
-            return new Fingerprint(right, below, picture.Channels == 3 ? thumb.Pixels : [.. thumb.Pixels, .. thumb.Pixels, .. thumb.Pixels]);
+            return new Fingerprint(right,
+                below, picture.Channels == 3 ? thumb.Pixels : [.. thumb.Pixels, .. thumb.Pixels, .. thumb.Pixels]);
         }
 
         public bool IsNear(Fingerprint other, int threshold, double colourThreshold)
         {
-            if (BitOperations.PopCount(Across ^ other.Across) + BitOperations.PopCount(Down ^ other.Down) > threshold) return false;
+            if (BitOperations.PopCount(Across ^ other.Across) + BitOperations.PopCount(Down ^ other.Down) > threshold)
+                return false;
             int sum = 0;
             for (int i = 0; i < Colours.Length; i++) sum += Math.Abs(Colours[i] - other.Colours[i]);
             return sum <= colourThreshold * Colours.Length;

@@ -48,14 +48,20 @@ internal static class PixelMath
     }
 
     /// <summary>Pillow's <c>convert("L")</c>: ITU-R 601-2 in 16-bit fixed point, rounded.</summary>
-    public static byte Luma(byte red, byte green, byte blue) => (byte)((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16);
+    public static byte Luma(byte red, byte green, byte blue) =>
+        (byte)((19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16);
 
     /// <summary>values = pixels / 255. The last pack overlaps the one before it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void ToUnit(ReadOnlySpan<byte> pixels, Span<float> values)
     {
         int n = pixels.Length;
-        if (values.Length != n) throw new ArgumentException($"ToTensor: expected room for {n} values, got {values.Length}.", nameof(values));
+        if (values.Length != n)
+        {
+            throw new ArgumentException(
+                $"ToTensor: expected room for {n} values, got {values.Length}.", nameof(values));
+        }
+
         if (n < 16)
         {
             for (int i = 0; i < n; i++) values[i] = pixels[i] / 255f;

@@ -82,12 +82,18 @@ public static class Split
     /// The fractions are not all above 0 or do not sum to 1, a label is negative, or there are not as many groups as
     /// labels.
     /// </exception>
-    public static int[][] Grouped(ReadOnlySpan<int> labels, ReadOnlySpan<int> groups, ReadOnlySpan<double> fractions, ulong seed = 0)
+    public static int[][] Grouped(
+        ReadOnlySpan<int> labels, ReadOnlySpan<int> groups, ReadOnlySpan<double> fractions, ulong seed = 0)
     {
         Check(fractions);
         int classes = Classes(labels);
         if (groups.Length != labels.Length)
-            throw new ArgumentException($"Split.Grouped: expected the group of each of {labels.Length} samples, got {groups.Length}.", nameof(groups));
+        {
+            throw new ArgumentException(
+                $"Split.Grouped: expected the group of each of {labels.Length} samples, got {groups.Length}.",
+                nameof(groups));
+        }
+
         var numbers = new Dictionary<int, int>();
         var group = new int[labels.Length];
         for (int i = 0; i < group.Length; i++)
@@ -108,7 +114,8 @@ public static class Split
         double lowest = double.PositiveInfinity;
         for (int trial = 0; trial < Trials; trial++)
         {
-            (int[] part, double cost) = DealGroups(random.Split((ulong)trial).Permutation(numbers.Count), sizes, target, fractions.Length, classes);
+            (int[] part, double cost) = DealGroups(
+                random.Split((ulong)trial).Permutation(numbers.Count), sizes, target, fractions.Length, classes);
             if (cost < lowest) (best, lowest) = (part, cost);
         }
 
@@ -118,7 +125,8 @@ public static class Split
         return Sorted(parts);
     }
 
-    private static (int[] Part, double Cost) DealGroups(int[] order, int[] sizes, double[] target, int parts, int classes)
+    private static (int[] Part, double Cost) DealGroups(
+        int[] order, int[] sizes, double[] target, int parts, int classes)
     {
         var part = new int[order.Length];
         var has = new double[target.Length];
@@ -144,7 +152,8 @@ public static class Split
         }
 
         double cost = 0;
-        for (int i = 0; i < has.Length; i++) cost += target[i] > 0 ? (has[i] - target[i]) * (has[i] - target[i]) / target[i] : 0;
+        for (int i = 0; i < has.Length; i++)
+            cost += target[i] > 0 ? (has[i] - target[i]) * (has[i] - target[i]) / target[i] : 0;
         return (part, cost);
     }
 
@@ -173,7 +182,8 @@ public static class Split
         int most = -1;
         foreach (int label in labels)
         {
-            if (label < 0) throw new ArgumentException($"Split: expected labels from 0 on, got {label}.", nameof(labels));
+            if (label < 0)
+                throw new ArgumentException($"Split: expected labels from 0 on, got {label}.", nameof(labels));
             most = Math.Max(most, label);
         }
 
@@ -185,10 +195,12 @@ public static class Split
         double sum = 0;
         foreach (double fraction in fractions)
         {
-            if (!(fraction > 0)) throw new ArgumentException($"Split: expected fractions above 0, got {fraction}.", nameof(fractions));
+            if (!(fraction > 0))
+                throw new ArgumentException($"Split: expected fractions above 0, got {fraction}.", nameof(fractions));
             sum += fraction;
         }
 
-        if (!(Math.Abs(sum - 1) < 1e-9)) throw new ArgumentException($"Split: expected fractions that sum to 1, got {sum}.", nameof(fractions));
+        if (!(Math.Abs(sum - 1) < 1e-9))
+            throw new ArgumentException($"Split: expected fractions that sum to 1, got {sum}.", nameof(fractions));
     }
 }

@@ -58,14 +58,21 @@ public sealed class TransformedDataset : IEpochDataset
     /// <exception cref="ArgumentException">
     /// There are no pictures, there are not as many labels as pictures, or the transforms do not fit them.
     /// </exception>
-    public TransformedDataset(IReadOnlyList<ByteImage> images, IReadOnlyList<int> labels, IReadOnlyList<Transform> transforms, ulong seed = 0)
-        : this(transforms, seed, null, images ?? throw new ArgumentNullException(nameof(images)), [.. labels ?? throw new ArgumentNullException(nameof(labels))])
+    public TransformedDataset(
+        IReadOnlyList<ByteImage> images, IReadOnlyList<int> labels, IReadOnlyList<Transform> transforms, ulong seed = 0)
+        : this(transforms, seed, null, images ?? throw new ArgumentNullException(nameof(images)),
+            [.. labels ?? throw new ArgumentNullException(nameof(labels))])
     {
         if (images.Count != labels.Count)
-            throw new ArgumentException($"TransformedDataset: expected a label for each of {images.Count} pictures, got {labels.Count}.", nameof(labels));
+        {
+            throw new ArgumentException(
+                $"TransformedDataset: expected a label for each of {images.Count} pictures, got {labels.Count}.",
+                nameof(labels));
+        }
     }
 
-    private TransformedDataset(IReadOnlyList<Transform> transforms, ulong seed, ImageSet? set, IReadOnlyList<ByteImage> images, int[] labels)
+    private TransformedDataset(
+        IReadOnlyList<Transform> transforms, ulong seed, ImageSet? set, IReadOnlyList<ByteImage> images, int[] labels)
     {
         ArgumentNullException.ThrowIfNull(transforms);
         _transforms = [.. Flat(transforms)];
@@ -78,7 +85,13 @@ public sealed class TransformedDataset : IEpochDataset
         _ofEpoch = _random.Split(0UL);
         ImageBuffer first = Make(0);
         if (!first.IsTensor)
-            throw new ArgumentException($"TransformedDataset: expected transforms that end in floats, got [{string.Join(", ", (object[])_transforms)}]. Add ToTensor.", nameof(transforms));
+        {
+            throw new ArgumentException(
+                $"TransformedDataset: expected transforms that end in floats, "
+                + $"got [{string.Join(", ", (object[])_transforms)}]. Add ToTensor.",
+                nameof(transforms));
+        }
+
         SampleShape = [first.Channels, first.Height, first.Width];
         _size = SampleShape.Count;
     }
@@ -108,12 +121,24 @@ public sealed class TransformedDataset : IEpochDataset
     {
         ArgumentNullException.ThrowIfNull(batch);
         if (batch.Count != (long)indices.Length * _size)
-            throw new ArgumentException($"TransformedDataset: expected a batch of ({indices.Length}, {SampleShape}), got {batch.Shape}.", nameof(batch));
-        int perChunk = _isPlain ? Math.Max(1, ChunkValues / _size) : 1, chunks = (indices.Length + perChunk - 1) / perChunk;
+        {
+            throw new ArgumentException(
+                $"TransformedDataset: expected a batch of ({indices.Length}, {SampleShape}), got {batch.Shape}.",
+                nameof(batch));
+        }
+
+        int perChunk = _isPlain ? Math.Max(1, ChunkValues / _size) : 1,
+            chunks = (indices.Length + perChunk - 1) / perChunk;
         if (batch.DType == DType.Float32)
-            Workers.Run(chunks, new SingleJob { Set = this, Indices = indices, Target = batch.AsSpan<float>(), Rows = perChunk });
+        {
+            Workers.Run(chunks,
+                new SingleJob { Set = this, Indices = indices, Target = batch.AsSpan<float>(), Rows = perChunk });
+        }
         else
-            Workers.Run(chunks, new DoubleJob { Set = this, Indices = indices, Target = batch.AsSpan<double>(), Rows = perChunk });
+        {
+            Workers.Run(chunks,
+                new DoubleJob { Set = this, Indices = indices, Target = batch.AsSpan<double>(), Rows = perChunk });
+        }
     }
 
     /// <inheritdoc/>
@@ -134,11 +159,12 @@ public sealed class TransformedDataset : IEpochDataset
         }
 
         ImageBuffer image = Make(index);
-        if (!image.IsTensor || image.Channels != SampleShape[0] || image.Height != SampleShape[1] || image.Width != SampleShape[2])
+        if (!image.IsTensor || image.Channels != SampleShape[0] || image.Height != SampleShape[1]
+            || image.Width != SampleShape[2])
         {
-            throw new ArgumentException(
-                $"TransformedDataset: expected every sample in the shape of the first, {SampleShape}, got ({image.Channels}, {image.Height}, {image.Width}) for sample {index}. " +
-                "Pictures of different sizes need a Resize(height, width) or a crop.");
+            throw new ArgumentException($"TransformedDataset: expected every sample in the shape of the first, "
+                + $"{SampleShape}, got ({image.Channels}, {image.Height}, {image.Width}) for sample {index}. "
+                + "Pictures of different sizes need a Resize(height, width) or a crop.");
         }
 
         image.Values.CopyTo(target);
@@ -227,7 +253,10 @@ public sealed class Subset : IEpochDataset
         foreach (int index in indices)
         {
             if ((uint)index >= (uint)dataset.Count)
-                throw new ArgumentOutOfRangeException(nameof(indices), $"Subset: expected indices from 0 to {dataset.Count - 1}, got {index}.");
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(indices), $"Subset: expected indices from 0 to {dataset.Count - 1}, got {index}.");
+            }
         }
 
         (_dataset, _indices) = (dataset, indices.ToArray());
@@ -256,7 +285,8 @@ public sealed class Subset : IEpochDataset
     public void CopyTo(ReadOnlySpan<int> indices, Tensor batch) => _dataset.CopyTo(Inner(indices), batch);
 
     /// <inheritdoc/>
-    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => _dataset.CopyLabelsTo(Inner(indices), labels);
+    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) =>
+        _dataset.CopyLabelsTo(Inner(indices), labels);
 
     private ReadOnlySpan<int> Inner(ReadOnlySpan<int> indices)
     {

@@ -20,7 +20,8 @@ public abstract class Transform
     /// <summary>Checks that a share is from 0 to 1.</summary>
     private protected static double Share(double p, string transform) => p is >= 0 and <= 1
         ? p
-        : throw new ArgumentOutOfRangeException(nameof(p), $"{transform}: expected a probability from 0 to 1, got {p}.");
+        : throw new ArgumentOutOfRangeException(
+            nameof(p), $"{transform}: expected a probability from 0 to 1, got {p}.");
 }
 
 /// <summary>Several transforms, one after the other.</summary>
@@ -111,7 +112,8 @@ public sealed class CenterCrop : Transform
     /// Halves are rounded to even, as in Python's round. A margin is as large as torchvision's, which puts the smaller
     /// half first.
     /// </summary>
-    private static int Middle(int size, int part) => part <= size ? (int)Math.Round((size - part) / 2.0) : -((part - size) / 2);
+    private static int Middle(int size, int part) =>
+        part <= size ? (int)Math.Round((size - part) / 2.0) : -((part - size) / 2);
 
     /// <inheritdoc/>
     public override string ToString() => $"CenterCrop({_height}, {_width})";
@@ -151,7 +153,9 @@ public sealed class RandomCrop : Transform
         if (rows < 0 || columns < 0)
         {
             throw new ArgumentException(
-                $"RandomCrop: expected a picture of at least {_height} x {_width} with padding, got {image.Height + 2 * _padding} x {image.Width + 2 * _padding}. Resize it first, or pad more.", nameof(image));
+                $"RandomCrop: expected a picture of at least {_height} x {_width} with padding, "
+                + $"got {image.Height + 2 * _padding} x {image.Width + 2 * _padding}. Resize it first, or pad more.",
+                nameof(image));
         }
 
         int top = random.NextInt(rows + 1), left = random.NextInt(columns + 1);
@@ -272,10 +276,20 @@ public sealed class Normalize : Transform
     public Normalize(ReadOnlySpan<float> mean, ReadOnlySpan<float> std)
     {
         if (mean.Length != std.Length || mean.IsEmpty)
-            throw new ArgumentException($"Normalize: expected as many means as standard deviations, from one on, got {mean.Length} and {std.Length}.", nameof(mean));
+        {
+            throw new ArgumentException(
+                $"Normalize: expected as many means as standard deviations, from one on, "
+                + $"got {mean.Length} and {std.Length}.",
+                nameof(mean));
+        }
+
         foreach (float value in std)
         {
-            if (!(value > 0)) throw new ArgumentException($"Normalize: expected standard deviations above 0, got {value}.", nameof(std));
+            if (!(value > 0))
+            {
+                throw new ArgumentException(
+                    $"Normalize: expected standard deviations above 0, got {value}.", nameof(std));
+            }
         }
 
         (_mean, _std) = (mean.ToArray(), std.ToArray());
@@ -294,7 +308,11 @@ public sealed class Normalize : Transform
     internal void Apply(Span<float> values, int channels)
     {
         if (_mean.Length != 1 && _mean.Length != channels)
-            throw new ArgumentException($"Normalize: expected a picture of {_mean.Length} channels, got {channels}.", nameof(channels));
+        {
+            throw new ArgumentException(
+                $"Normalize: expected a picture of {_mean.Length} channels, got {channels}.", nameof(channels));
+        }
+
         int plane = values.Length / channels;
         for (int c = 0; c < channels; c++)
         {
@@ -304,5 +322,6 @@ public sealed class Normalize : Transform
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"Normalize([{InvariantText.List<float>(_mean)}], [{InvariantText.List<float>(_std)}])";
+    public override string ToString() =>
+        $"Normalize([{InvariantText.List<float>(_mean)}], [{InvariantText.List<float>(_std)}])";
 }

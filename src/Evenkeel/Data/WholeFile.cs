@@ -10,11 +10,17 @@ internal static class WholeFile
     public static void Write(string path, Action<Stream> write)
     {
         string target = Path.GetFullPath(path);
-        string folder = Path.GetDirectoryName(target) ?? throw new IOException($"expected the path of a file, got \"{path}\".");
+        string folder = Path.GetDirectoryName(target)
+            ?? throw new IOException($"expected the path of a file, got \"{path}\".");
         string temporary = Path.Combine(folder, $".{Path.GetFileName(target)}.{Path.GetRandomFileName()}.tmp");
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16)) write(stream);
+            using (var stream = new FileStream(
+                temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            {
+                write(stream);
+            }
+
             File.Move(temporary, target, overwrite: true);
         }
         catch

@@ -24,8 +24,8 @@ public sealed class ActivationProbe : IDisposable
         foreach ((string name, Module module) in model.NamedModules())
         {
             if (!(choose?.Invoke(name, module) ?? module.Children.Count == 0)) continue;
-            _hooks.Add(module.AddForwardHook((layer, _, y) => _records.Add(
-                new LayerStatistics(name, layer.TypeName, y.Shape, y.Tape?.Step ?? 0, TensorStatistics.Of(y, layer, bins)))));
+            _hooks.Add(module.AddForwardHook((layer, _, y) => _records.Add(new LayerStatistics(
+                name, layer.TypeName, y.Shape, y.Tape?.Step ?? 0, TensorStatistics.Of(y, layer, bins)))));
         }
     }
 

@@ -66,7 +66,10 @@ public sealed class GradientProbe : IDisposable
         foreach ((string name, Module module, Tensor output) in _pending)
         {
             if (output.Gradient is { } gradient)
-                _records.Add(new LayerStatistics(name, module.TypeName, output.Shape, _pass.Step, TensorStatistics.Of(gradient, bins: _bins)));
+            {
+                _records.Add(new LayerStatistics(
+                    name, module.TypeName, output.Shape, _pass.Step, TensorStatistics.Of(gradient, bins: _bins)));
+            }
         }
 
         _pending.Clear();

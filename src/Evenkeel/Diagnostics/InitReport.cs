@@ -22,7 +22,9 @@ namespace Evenkeel.Diagnostics;
 /// with s = 1 and s = 1/16. Null if a normalization layer sets the scale, or if the factor depends on the scale (GELU,
 /// softmax).
 /// </param>
-public sealed record InitLayer(string Name, string Type, Shape Shape, int FanIn, int FanOut, string Distribution, double ExpectedVariance, double MeasuredVariance, string Through, double? Gain)
+public sealed record InitLayer(
+    string Name, string Type, Shape Shape, int FanIn, int FanOut, string Distribution, double ExpectedVariance,
+    double MeasuredVariance, string Through, double? Gain)
 {
     /// <inheritdoc/>
     public override string ToString() => InvariantText.Of(nameof(InitLayer), PrintMembers);
@@ -42,16 +44,22 @@ public sealed class InitReport
     /// <summary>The table.</summary>
     public override string ToString()
     {
-        var grid = new TextGrid(3, "Layer", "Type", "Weight", "fan in", "fan out", "drawn from", "variance", "measured", "then", "gain");
+        var grid = new TextGrid(
+            3, "Layer", "Type", "Weight", "fan in", "fan out", "drawn from", "variance", "measured", "then", "gain");
         foreach (InitLayer layer in Layers)
         {
-            grid.Add(layer.Name, layer.Type, layer.Shape.ToString(), layer.FanIn.ToString(CultureInfo.InvariantCulture), layer.FanOut.ToString(CultureInfo.InvariantCulture), layer.Distribution,
-                TextGrid.Number(layer.ExpectedVariance), TextGrid.Number(layer.MeasuredVariance), layer.Through, layer.Gain is { } gain ? gain.ToString("0.000", CultureInfo.InvariantCulture) : "-");
+            grid.Add(
+                layer.Name, layer.Type, layer.Shape.ToString(), layer.FanIn.ToString(CultureInfo.InvariantCulture),
+                layer.FanOut.ToString(CultureInfo.InvariantCulture), layer.Distribution,
+                TextGrid.Number(layer.ExpectedVariance), TextGrid.Number(layer.MeasuredVariance), layer.Through,
+                layer.Gain is { } gain ? gain.ToString("0.000", CultureInfo.InvariantCulture) : "-");
         }
 
         var text = new StringBuilder();
         grid.AppendTo(text);
-        return text.Append("Gain: expected factor of the root mean square of a signal through the layer and what follows; 1 keeps its scale.\n").ToString();
+        return text.Append("Gain: expected factor of the root mean square of a signal through the layer and what "
+            + "follows; 1 keeps its scale.\n")
+            .ToString();
     }
 }
 
@@ -69,7 +77,8 @@ public static class InitReporting
     {
         ArgumentNullException.ThrowIfNull(model);
         init ??= Init.Default;
-        Module[] leaves = [.. model.NamedModules().Where(static entry => entry.Module.Children.Count == 0).Select(static entry => entry.Module)];
+        Module[] leaves = [.. model.NamedModules().Where(static entry => entry.Module.Children.Count == 0).Select(
+            static entry => entry.Module)];
         var layers = new List<InitLayer>();
         foreach ((string name, Module module) in model.NamedModules())
         {
@@ -79,10 +88,14 @@ public static class InitReporting
                 if (parameter.Role != ParameterRole.Weight || parameter.Shape.Rank < 2) continue;
                 (int fanIn, int fanOut) = Init.Fans(parameter.Shape);
                 double std = init.Std(parameter.Shape);
-                (string next, double? factor) = through is { } given ? (given.ToString(), FactorOf(given)) : Next(leaves, Array.IndexOf(leaves, module));
+                (string next, double? factor) = through is { } given
+                    ? (given.ToString(), FactorOf(given))
+                    : Next(leaves, Array.IndexOf(leaves, module));
                 TensorStatistics values = TensorStatistics.Of(parameter.Value);
-                layers.Add(new InitLayer(name, module.TypeName, parameter.Shape, fanIn, fanOut, init.Distribution(parameter.Shape), std * std,
-                    values.Count > 1 ? values.Std * values.Std * (values.Count - 1) / values.Count : 0, next, factor is { } s ? Math.Sqrt(fanIn * (std * std + init.Mean * init.Mean) * s) : null));
+                layers.Add(new InitLayer(
+                    name, module.TypeName, parameter.Shape, fanIn, fanOut, init.Distribution(parameter.Shape),
+                    std * std, values.Count > 1 ? values.Std * values.Std * (values.Count - 1) / values.Count : 0, next,
+                    factor is { } s ? Math.Sqrt(fanIn * (std * std + init.Mean * init.Mean) * s) : null));
             }
         }
 

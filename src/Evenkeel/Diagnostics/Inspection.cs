@@ -46,7 +46,9 @@ public static class Inspection
                 LayerStatistics seen = activations.Records[i];
                 (Module module, Tensor y) = gradients[i];
                 layers[i] = new InspectedLayer(
-                    seen.Name, seen.Type, seen.Shape, HasWeight(module), seen.Values, y.Gradient is { } gradient ? TensorStatistics.Of(gradient) : null, module is ReLU ? DeadShare(y) : null)
+                    seen.Name, seen.Type, seen.Shape, HasWeight(module), seen.Values,
+                    y.Gradient is { } gradient ? TensorStatistics.Of(gradient) : null,
+                    module is ReLU ? DeadShare(y) : null)
                 {
                     SetsScale = SetsScale(module),
                     Pools = module is AvgPool1d or AvgPool2d or AdaptiveAvgPool2d or MaxPool1d or MaxPool2d,

@@ -15,7 +15,9 @@ namespace Evenkeel.Diagnostics;
 /// For a ReLU: the share of channels (dimension 1, or the last one if its share is larger) that are 0 in every sample.
 /// Null for other layers.
 /// </param>
-public sealed record InspectedLayer(string Name, string Type, Shape Shape, bool HasWeight, TensorStatistics Activation, TensorStatistics? Gradient, double? DeadShare)
+public sealed record InspectedLayer(
+    string Name, string Type, Shape Shape, bool HasWeight, TensorStatistics Activation, TensorStatistics? Gradient,
+    double? DeadShare)
 {
     /// <inheritdoc/>
     public override string ToString() => InvariantText.Of(nameof(InspectedLayer), PrintMembers);
@@ -32,7 +34,9 @@ public sealed record InspectedLayer(string Name, string Type, Shape Shape, bool 
     /// The square root of the sum of squares of the gradient. A layer with Kaiming's start values keeps it, whatever
     /// its sizes.
     /// </summary>
-    internal double GradientNorm => Gradient is { } g ? Math.Sqrt(((g.Count > 1 ? g.Std * g.Std * (g.Count - 1) / g.Count : 0) + (g.Mean * g.Mean)) * g.Count) : double.NaN;
+    internal double GradientNorm => Gradient is { } g
+        ? Math.Sqrt(((g.Count > 1 ? g.Std * g.Std * (g.Count - 1) / g.Count : 0) + (g.Mean * g.Mean)) * g.Count)
+        : double.NaN;
 }
 
 /// <summary>The place where values leave float32's range.</summary>
@@ -94,11 +98,17 @@ public sealed class InspectionReport
         // increase does not count either.
         double gradient = Factor(backward);
         GradientFactor = gradient >= 1 ? gradient : Math.Min(1, Factor(Backward(layers, withPooling: false)));
-        bool activationsDrift = !_isNormalized && Drifts(ActivationFactor, chain.Count), gradientsDrift = Drifts(GradientFactor, backward.Count);
+        bool activationsDrift = !_isNormalized && Drifts(ActivationFactor, chain.Count),
+            gradientsDrift = Drifts(GradientFactor, backward.Count);
         ActivationEnd = End(forward, ActivationFactor, activationsDrift);
 
         // Sigmoids and tanhs are bounded, so no depth makes their outputs overflow.
-        if (ActivationEnd is { Happened: false, Overflows: true } && layers.Any(static layer => layer.Activation.SaturatedShare is not null)) ActivationEnd = null;
+        if (ActivationEnd is { Happened: false, Overflows: true }
+            && layers.Any(static layer => layer.Activation.SaturatedShare is not null))
+        {
+            ActivationEnd = null;
+        }
+
         bool finite = !layers.Any(static layer => layer.Activation.NonFinite > 0);
         GradientEnd = finite ? End(backward, GradientFactor, gradientsDrift) : null;
         Advice = Advise(finite, activationsDrift, gradientsDrift);
@@ -140,15 +150,24 @@ public sealed class InspectionReport
         var grid = new TextGrid(3, "Layer", "Type", "Output", "std", "gradient std", "zeros", "saturated", "NaN/Inf");
         foreach (InspectedLayer layer in Layers)
         {
-            grid.Add(layer.Name, layer.Type, layer.Shape.ToString(), TextGrid.Number(layer.Activation.Std), layer.Gradient is { } gradient ? TextGrid.Number(gradient.Std) : "-",
-                TextGrid.Share(layer.Activation.ZeroShare), TextGrid.Share(layer.Activation.SaturatedShare), layer.Activation.NonFinite.ToString("N0", CultureInfo.InvariantCulture));
+            grid.Add(
+                layer.Name, layer.Type, layer.Shape.ToString(), TextGrid.Number(layer.Activation.Std),
+                layer.Gradient is { } gradient ? TextGrid.Number(gradient.Std) : "-",
+                TextGrid.Share(layer.Activation.ZeroShare), TextGrid.Share(layer.Activation.SaturatedShare),
+                layer.Activation.NonFinite.ToString("N0", CultureInfo.InvariantCulture));
         }
 
         var text = new StringBuilder($"{_model}, input {_input}\n");
         grid.AppendTo(text);
         text.Append("Saturated: the slope of the sigmoid or tanh is below 5 % of its largest.\n");
-        if (!double.IsNaN(ActivationFactor)) text.Append($"Activations: x{TextGrid.Number(ActivationFactor)} per layer. {Say(ActivationEnd, "")}\n");
-        if (!double.IsNaN(GradientFactor)) text.Append($"Gradients: x{TextGrid.Number(GradientFactor)} per layer, from the output back. {Say(GradientEnd, " before the output")}\n");
+        if (!double.IsNaN(ActivationFactor))
+            text.Append($"Activations: x{TextGrid.Number(ActivationFactor)} per layer. {Say(ActivationEnd, "")}\n");
+        if (!double.IsNaN(GradientFactor))
+        {
+            text.Append($"Gradients: x{TextGrid.Number(GradientFactor)} per layer, from the output back. "
+                + $"{Say(GradientEnd, " before the output")}\n");
+        }
+
         foreach (string advice in Advice) text.Append("- ").Append(advice).Append('\n');
         return text.ToString();
     }
@@ -156,22 +175,26 @@ public sealed class InspectionReport
     private static string Say(RangeEnd? end, string where) => end switch
     {
         null => "They stay inside float32's range.",
-        { Happened: true } => $"float32 {(end.Overflows ? "overflows" : "fades into subnormal numbers")} at layer {end.Layer}{where} ({end.Name}).",
-        _ => $"float32 would {(end.Overflows ? "overflow" : "fade into subnormal numbers")} at about layer {end.Layer}{where}.",
+        { Happened: true } => $"float32 {(end.Overflows ? "overflows" : "fades into subnormal numbers")} at layer "
+            + $"{end.Layer}{where} ({end.Name}).",
+        _ => $"float32 would {(end.Overflows ? "overflow" : "fade into subnormal numbers")} at about "
+            + $"layer {end.Layer}{where}.",
     };
 
     private static double Factor(List<Stage> stages)
     {
         int last = stages.FindLastIndex(static stage => double.IsFinite(stage.Std) && stage.Std > 0);
-        return last < 1 || !(stages[0].Std > 0) ? double.NaN : VectorMath.Exp((VectorMath.Log(stages[last].Std) - VectorMath.Log(stages[0].Std)) / last);
+        return last < 1 || !(stages[0].Std > 0)
+            ? double.NaN
+            : VectorMath.Exp((VectorMath.Log(stages[last].Std) - VectorMath.Log(stages[0].Std)) / last);
     }
 
     /// <summary>
     /// Whether a factor per layer is a trend: it is larger than what counts as kept, and more than the difference of a
     /// few layers.
     /// </summary>
-    private static bool Drifts(double factor, int stages) =>
-        (factor > Steady || factor < 1 / Steady) && Math.Abs(VectorMath.Log(factor)) * (stages - 1) > VectorMath.Log(Drift);
+    private static bool Drifts(double factor, int stages) => (factor > Steady || factor < 1 / Steady)
+        && Math.Abs(VectorMath.Log(factor)) * (stages - 1) > VectorMath.Log(Drift);
 
     /// <summary>
     /// The gradients of the outputs of each stage, from the output back, as they are or as they would be without
@@ -185,7 +208,12 @@ public sealed class InspectionReport
         for (int i = layers.Count - 1; i >= 0; i--)
         {
             if (last is null) (last, norm) = (layers[i], layers[i].GradientNorm / pooled);
-            if (!withPooling && layers[i].Pools && i > 0 && layers[i - 1].GradientNorm / layers[i].GradientNorm is > 0 and < double.PositiveInfinity and var ratio) pooled *= ratio;
+            if (!withPooling && layers[i].Pools && i > 0 && layers[i - 1].GradientNorm / layers[i].GradientNorm is > 0
+                and < double.PositiveInfinity and var ratio)
+            {
+                pooled *= ratio;
+            }
+
             if (!layers[i].HasWeight) continue;
             if (last.Gradient is { } gradient) backward.Add(new Stage(layers[i].Name, gradient) with { Std = norm });
             last = null;
@@ -235,24 +263,52 @@ public sealed class InspectionReport
         if (!finite)
         {
             InspectedLayer first = Layers.First(static layer => layer.Activation.NonFinite > 0);
-            advice.Add($"{first.Name} ({first.Type}) is the first layer whose output is not finite: {first.Activation.NaNs} NaNs, {first.Activation.Infinities} infinities.");
+            advice.Add($"{first.Name} ({first.Type}) is the first layer whose output is not finite: "
+                + $"{first.Activation.NaNs} NaNs, {first.Activation.Infinities} infinities.");
         }
 
-        const string remedy = "use Init.KaimingNormal (Init.XavierNormal for sigmoid and tanh), or a normalization layer after each weight";
-        if (activationsDrift) advice.Add($"The std of activations {(ActivationFactor < 1 ? $"falls to {TextGrid.Number(ActivationFactor)} of itself" : $"grows {TextGrid.Number(ActivationFactor)} times")} per layer: {remedy}.");
+        const string remedy = "use Init.KaimingNormal (Init.XavierNormal for sigmoid and tanh), "
+            + "or a normalization layer after each weight";
+        if (activationsDrift)
+        {
+            advice.Add($"The std of activations "
+                + $"{(ActivationFactor < 1 ? $"falls to {TextGrid.Number(ActivationFactor)} of itself" : $"grows {TextGrid.Number(ActivationFactor)} times")} "
+                + $"per layer: {remedy}.");
+        }
+
         if (finite && gradientsDrift && GradientFactor < 1)
-            advice.Add($"Gradients fall to {TextGrid.Number(GradientFactor)} of themselves per layer on their way back: the first layers will hardly learn; {(_isNormalized ? "a normalization layer follows each weight, so look for gammas near 0 and for saturated activations" : remedy)}.");
+        {
+            advice.Add(
+                $"Gradients fall to {TextGrid.Number(GradientFactor)} of themselves per layer on their way back: the first layers will hardly learn; {(_isNormalized ? "a normalization layer follows each weight, so look for gammas near 0 and for saturated activations" : remedy)}.");
+        }
         else if (finite && gradientsDrift && !(activationsDrift && ActivationFactor > 1))
-            advice.Add($"Gradients grow {TextGrid.Number(GradientFactor)} times per layer on their way back: use a smaller learning rate, clip them, or use fewer layers.");
+        {
+            advice.Add($"Gradients grow {TextGrid.Number(GradientFactor)} times per layer on their way back: "
+                + $"use a smaller learning rate, clip them, or use fewer layers.");
+        }
+
         // A saturated sigmoid at the end is not a fault: it is sure of its answers, which is the aim of a training.
-        if (Worst(layer => layer.Type == nameof(Nn.Sigmoid) && ReferenceEquals(layer, Layers[^1]) ? null : layer.Activation.SaturatedShare) is { } flat && flat.Activation.SaturatedShare > 0.5)
-            advice.Add($"{TextGrid.Share(flat.Activation.SaturatedShare)} of the outputs of {flat.Name} ({flat.Type}) are saturated, where hardly a gradient passes: {(_isNormalized ? "look at gamma and beta of the normalization layer before it" : "use smaller start values (Init.XavierNormal) or a normalization layer before it")}.");
+        if (Worst(layer => layer.Type == nameof(Nn.Sigmoid) && ReferenceEquals(layer, Layers[^1])
+            ? null
+            : layer.Activation.SaturatedShare) is { } flat && flat.Activation.SaturatedShare > 0.5)
+        {
+            advice.Add(
+                $"{TextGrid.Share(flat.Activation.SaturatedShare)} of the outputs of {flat.Name} ({flat.Type}) are saturated, where hardly a gradient passes: {(_isNormalized ? "look at gamma and beta of the normalization layer before it" : "use smaller start values (Init.XavierNormal) or a normalization layer before it")}.");
+        }
+
         // Many zeros are not a fault if every channel of the ReLU is positive for some samples.
-        if (Worst(static layer => layer.DeadShare > 0.5 ? layer.Activation.ZeroShare : null) is { } dead && dead.Activation.ZeroShare > 0.9)
-            advice.Add($"{TextGrid.Share(dead.Activation.ZeroShare)} of the outputs of {dead.Name} ({dead.Type}) are 0, and {TextGrid.Share(dead.DeadShare)} of its channels are 0 in every sample: check the biases before it{(_isNormalized ? " (beta of a normalization layer)" : ", or normalize its inputs")}.");
+        if (Worst(static layer => layer.DeadShare > 0.5 ? layer.Activation.ZeroShare : null) is { } dead
+            && dead.Activation.ZeroShare > 0.9)
+        {
+            advice.Add($"{TextGrid.Share(dead.Activation.ZeroShare)} of the outputs of {dead.Name} ({dead.Type}) are "
+                + $"0, and {TextGrid.Share(dead.DeadShare)} of its channels are 0 in every sample: check the biases "
+                + $"before it{(_isNormalized ? " (beta of a normalization layer)" : ", or normalize its inputs")}.");
+        }
+
         return advice;
 
-        InspectedLayer? Worst(Func<InspectedLayer, double?> share) => Layers.Where(layer => share(layer) is not null).MaxBy(layer => share(layer));
+        InspectedLayer? Worst(Func<InspectedLayer, double?> share) =>
+            Layers.Where(layer => share(layer) is not null).MaxBy(layer => share(layer));
     }
 
     /// <summary>

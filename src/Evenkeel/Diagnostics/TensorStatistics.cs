@@ -34,7 +34,8 @@ public sealed record Histogram(double Low, double High, IReadOnlyList<long> Coun
 /// <param name="Infinities">Number of infinities of both signs.</param>
 /// <param name="Histogram">The distribution; null if no intervals were asked for, or if no value is finite.</param>
 public sealed record TensorStatistics(
-    long Count, double Mean, double Std, double Min, double Max, double ZeroShare, double? SaturatedShare, long NaNs, long Infinities, Histogram? Histogram)
+    long Count, double Mean, double Std, double Min, double Max, double ZeroShare, double? SaturatedShare, long NaNs,
+    long Infinities, Histogram? Histogram)
 {
     /// <summary>A function counts as saturated if its slope is below this share of its largest slope.</summary>
     public const double FlatSlope = 0.05;
@@ -64,13 +65,17 @@ public sealed record TensorStatistics(
         {
             DType.Float32 => Of<float>(tensor.AsSpan<float>(), madeBy, bins),
             DType.Float64 => Of<double>(tensor.AsSpan<double>(), madeBy, bins),
-            _ => throw new ArgumentException($"TensorStatistics: expected floating-point values, got {tensor.DType} of shape {tensor.Shape}.", nameof(tensor)),
+            _ => throw new ArgumentException(
+                $"TensorStatistics: expected floating-point values, got {tensor.DType} of shape {tensor.Shape}.",
+                nameof(tensor)),
         };
     }
 
-    private static TensorStatistics Of<T>(ReadOnlySpan<T> values, Module? madeBy, int bins) where T : unmanaged, IFloatingPointIeee754<T>
+    private static TensorStatistics Of<T>(ReadOnlySpan<T> values, Module? madeBy, int bins)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double sum = 0, low = double.PositiveInfinity, high = double.NegativeInfinity, finiteLow = low, finiteHigh = high;
+        double sum = 0, low = double.PositiveInfinity, high = double.NegativeInfinity, finiteLow = low,
+            finiteHigh = high;
         long zeros = 0, nans = 0, infinities = 0;
         foreach (T value in values)
         {
@@ -116,12 +121,14 @@ public sealed record TensorStatistics(
 
         bool none = low > high;
         return new TensorStatistics(
-            count, mean, count > 1 ? Math.ScaleB(Math.Sqrt(squares / (count - 1)), exponent) : double.NaN, none ? double.NaN : low, none ? double.NaN : high,
+            count, mean, count > 1 ? Math.ScaleB(Math.Sqrt(squares / (count - 1)), exponent) : double.NaN,
+            none ? double.NaN : low, none ? double.NaN : high,
             count == 0 ? 0 : (double)zeros / count, Saturated(values, madeBy), nans, infinities,
             bins == 0 || finiteLow > finiteHigh ? null : Distribute(values, finiteLow, finiteHigh, bins));
     }
 
-    private static double? Saturated<T>(ReadOnlySpan<T> values, Module? madeBy) where T : unmanaged, IFloatingPointIeee754<T>
+    private static double? Saturated<T>(ReadOnlySpan<T> values, Module? madeBy)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         bool sigmoid = madeBy is Sigmoid;
         if (!sigmoid && madeBy is not Tanh) return null;
@@ -135,7 +142,8 @@ public sealed record TensorStatistics(
         return values.Length == 0 ? 0 : (double)flat / values.Length;
     }
 
-    private static Histogram Distribute<T>(ReadOnlySpan<T> values, double low, double high, int bins) where T : unmanaged, IFloatingPointIeee754<T>
+    private static Histogram Distribute<T>(ReadOnlySpan<T> values, double low, double high, int bins)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         var counts = new long[bins];
         double scale = high > low ? bins / (high - low) : 0;

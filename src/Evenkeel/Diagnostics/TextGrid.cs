@@ -15,7 +15,8 @@ internal sealed class TextGrid(int leftColumns, params string[] headings)
         int[] widths = [.. headings.Select((_, column) => _rows.Max(row => row[column].Length))];
         for (int r = 0; r < _rows.Count; r++)
         {
-            string line = string.Join("  ", _rows[r].Select((cell, column) => column < leftColumns ? cell.PadRight(widths[column]) : cell.PadLeft(widths[column])));
+            string line = string.Join("  ", _rows[r].Select(
+                (cell, column) => column < leftColumns ? cell.PadRight(widths[column]) : cell.PadLeft(widths[column])));
             text.Append(line.TrimEnd()).Append('\n');
             if (r == 0) text.Append('-', widths.Sum() + 2 * (widths.Length - 1)).Append('\n');
         }
@@ -25,5 +26,6 @@ internal sealed class TextGrid(int leftColumns, params string[] headings)
     public static string Number(double value) => value.ToString("G4", CultureInfo.InvariantCulture);
 
     /// <summary>Per cent with one decimal; a dash for null.</summary>
-    public static string Share(double? value) => value is { } share ? (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + "%" : "-";
+    public static string Share(double? value) =>
+        value is { } share ? (100 * share).ToString("0.0", CultureInfo.InvariantCulture) + "%" : "-";
 }

@@ -31,23 +31,47 @@ public sealed class Conv1d : Module, IFusesReLU
     /// The groups do not divide the channels, <see cref="Padding.Same"/> meets a stride, or the padding is not one
     /// number.
     /// </exception>
-    public Conv1d(int inChannels, int outChannels, int kernelSize, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1, bool bias = true, IRandomStream? random = null)
+    public Conv1d(
+        int inChannels, int outChannels, int kernelSize, int stride = 1, Padding padding = default, int dilation = 1,
+        int groups = 1, bool bias = true, IRandomStream? random = null)
     {
         if (kernelSize < 1)
-            throw new ArgumentOutOfRangeException(nameof(kernelSize), $"Conv1d: expected a kernel of 1 or more, got {kernelSize}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(kernelSize), $"Conv1d: expected a kernel of 1 or more, got {kernelSize}.");
+        }
+
         if (stride < 1)
-            throw new ArgumentOutOfRangeException(nameof(stride), $"Conv1d: expected a stride of 1 or more, got {stride}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(stride), $"Conv1d: expected a stride of 1 or more, got {stride}.");
+        }
+
         if (dilation < 1)
-            throw new ArgumentOutOfRangeException(nameof(dilation), $"Conv1d: expected a dilation of 1 or more, got {dilation}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(dilation), $"Conv1d: expected a dilation of 1 or more, got {dilation}.");
+        }
+
         if (padding.Size.Width < 0)
-            throw new ArgumentOutOfRangeException(nameof(padding), $"Conv1d: expected a padding of 0 or more, got {padding.Size.Width}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(padding), $"Conv1d: expected a padding of 0 or more, got {padding.Size.Width}.");
+        }
+
         if (padding.Size.Height != padding.Size.Width)
             throw new ArgumentException($"Conv1d: expected one padding for both ends, got {padding}.", nameof(padding));
         if (padding.IsSame && stride != 1)
-            throw new ArgumentException($"Conv1d: expected a stride of 1 with Padding.Same, got {stride}. Give the padding as a number.", nameof(padding));
+        {
+            throw new ArgumentException(
+                $"Conv1d: expected a stride of 1 with Padding.Same, got {stride}. Give the padding as a number.",
+                nameof(padding));
+        }
+
         ConvolutionArguments.CheckChannels("Conv1d", inChannels, outChannels, groups);
         random ??= DefaultStreams.Next();
-        (InChannels, OutChannels, KernelSize, Stride, Padding, Dilation, Groups) = (inChannels, outChannels, kernelSize, stride, padding, dilation, groups);
+        (InChannels, OutChannels, KernelSize, Stride, Padding, Dilation, Groups) =
+            (inChannels, outChannels, kernelSize, stride, padding, dilation, groups);
         Weight = Register("weight", Init.Default.Create([outChannels, inChannels / groups, kernelSize], random),
             ParameterRole.Weight);
         if (!bias) return;
@@ -86,7 +110,11 @@ public sealed class Conv1d : Module, IFusesReLU
     /// The standardization of the weight that the layer computes with. Null, the default, uses the raw weight.
     /// </summary>
     /// <exception cref="ArgumentException">A filter has a single weight.</exception>
-    public WeightStandardization? WeightStandardization { get; set => field = Nn.WeightStandardization.Checked("Conv1d", value, Weight.Shape); }
+    public WeightStandardization? WeightStandardization
+    {
+        get; set =>
+        field = Nn.WeightStandardization.Checked("Conv1d", value, Weight.Shape);
+    }
 
     /// <summary>
     /// Writes the standardized weight into <see cref="Weight"/> and ends the standardization. The outputs stay the
@@ -108,11 +136,16 @@ public sealed class Conv1d : Module, IFusesReLU
     /// <inheritdoc/>
     public override string ToString()
     {
-        string padding = Padding.IsSame ? ", padding=same" : Padding == default ? "" : $", padding=({Padding.Size.Width},)", dilation = Dilation == 1 ? "" : $", dilation=({Dilation},)";
+        string padding = Padding.IsSame ? ", padding=same"
+            : Padding == default ? ""
+            : $", padding=({Padding.Size.Width},)", dilation = Dilation == 1 ? "" : $", dilation=({Dilation},)";
         string groups = Groups == 1 ? "" : $", groups={Groups}", bias = Bias is null ? ", bias=False" : "";
-        return $"Conv1d({InChannels}, {OutChannels}, kernel_size=({KernelSize},), stride=({Stride},){padding}{dilation}{groups}{bias}{Nn.WeightStandardization.Text(WeightStandardization)})";
+        return $"Conv1d({InChannels}, {OutChannels}, kernel_size=({KernelSize},), "
+            + $"stride=({Stride},){padding}{dilation}{groups}{bias}"
+            + $"{Nn.WeightStandardization.Text(WeightStandardization)})";
     }
 
     private Tensor Convolve(Tensor x, bool fuseReLU) =>
-        x.FusedConv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias, Stride, Padding, Dilation, Groups, fuseReLU);
+        x.FusedConv1d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape),
+            Bias, Stride, Padding, Dilation, Groups, fuseReLU);
 }

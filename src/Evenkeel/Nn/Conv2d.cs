@@ -31,22 +31,45 @@ public sealed class Conv2d : Module, IFusesReLU
     /// The groups do not divide the channels, or <see cref="Padding.Same"/> meets a stride.
     /// </exception>
     public Conv2d(
-        int inChannels, int outChannels, Size2 kernelSize, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1, bool bias = true, IRandomStream? random = null)
+        int inChannels, int outChannels, Size2 kernelSize, Size2? stride = null, Padding padding = default,
+        Size2? dilation = null, int groups = 1, bool bias = true, IRandomStream? random = null)
     {
         (Size2 steps, Size2 distances) = (stride ?? 1, dilation ?? 1);
         if (Math.Min(kernelSize.Height, kernelSize.Width) < 1)
-            throw new ArgumentOutOfRangeException(nameof(kernelSize), $"Conv2d: expected a kernel of 1 or more, got {kernelSize}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(kernelSize), $"Conv2d: expected a kernel of 1 or more, got {kernelSize}.");
+        }
+
         if (Math.Min(steps.Height, steps.Width) < 1)
-            throw new ArgumentOutOfRangeException(nameof(stride), $"Conv2d: expected a stride of 1 or more, got {steps}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(stride), $"Conv2d: expected a stride of 1 or more, got {steps}.");
+        }
+
         if (Math.Min(distances.Height, distances.Width) < 1)
-            throw new ArgumentOutOfRangeException(nameof(dilation), $"Conv2d: expected a dilation of 1 or more, got {distances}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(dilation), $"Conv2d: expected a dilation of 1 or more, got {distances}.");
+        }
+
         if (Math.Min(padding.Size.Height, padding.Size.Width) < 0)
-            throw new ArgumentOutOfRangeException(nameof(padding), $"Conv2d: expected a padding of 0 or more, got {padding}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(padding), $"Conv2d: expected a padding of 0 or more, got {padding}.");
+        }
+
         if (padding.IsSame && steps != 1)
-            throw new ArgumentException($"Conv2d: expected a stride of 1 with Padding.Same, got {steps}. Give the padding as numbers.", nameof(padding));
+        {
+            throw new ArgumentException(
+                $"Conv2d: expected a stride of 1 with Padding.Same, got {steps}. Give the padding as numbers.",
+                nameof(padding));
+        }
+
         ConvolutionArguments.CheckChannels("Conv2d", inChannels, outChannels, groups);
         random ??= DefaultStreams.Next();
-        (InChannels, OutChannels, KernelSize, Stride, Padding, Dilation, Groups) = (inChannels, outChannels, kernelSize, steps, padding, distances, groups);
+        (InChannels, OutChannels, KernelSize, Stride, Padding, Dilation, Groups) =
+            (inChannels, outChannels, kernelSize, steps, padding, distances, groups);
         Weight = Register("weight",
             Init.Default.Create([outChannels, inChannels / groups, kernelSize.Height, kernelSize.Width], random),
             ParameterRole.Weight);
@@ -86,7 +109,11 @@ public sealed class Conv2d : Module, IFusesReLU
     /// The standardization of the weight that the layer computes with. Null, the default, uses the raw weight.
     /// </summary>
     /// <exception cref="ArgumentException">A filter has a single weight.</exception>
-    public WeightStandardization? WeightStandardization { get; set => field = Nn.WeightStandardization.Checked("Conv2d", value, Weight.Shape); }
+    public WeightStandardization? WeightStandardization
+    {
+        get; set =>
+        field = Nn.WeightStandardization.Checked("Conv2d", value, Weight.Shape);
+    }
 
     /// <summary>
     /// Writes the standardized weight into <see cref="Weight"/> and ends the standardization. The outputs stay the
@@ -108,11 +135,15 @@ public sealed class Conv2d : Module, IFusesReLU
     /// <inheritdoc/>
     public override string ToString()
     {
-        string padding = Padding == default ? "" : $", padding={Padding}", dilation = Dilation == 1 ? "" : $", dilation={Dilation}";
+        string padding = Padding == default ? "" : $", padding={Padding}",
+            dilation = Dilation == 1 ? "" : $", dilation={Dilation}";
         string groups = Groups == 1 ? "" : $", groups={Groups}", bias = Bias is null ? ", bias=False" : "";
-        return $"Conv2d({InChannels}, {OutChannels}, kernel_size={KernelSize}, stride={Stride}{padding}{dilation}{groups}{bias}{Nn.WeightStandardization.Text(WeightStandardization)})";
+        return $"Conv2d({InChannels}, {OutChannels}, kernel_size={KernelSize}, "
+            + $"stride={Stride}{padding}{dilation}{groups}{bias}"
+            + $"{Nn.WeightStandardization.Text(WeightStandardization)})";
     }
 
     private Tensor Convolve(Tensor x, bool fuseReLU) =>
-        x.FusedConv2d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias, Stride, Padding, Dilation, Groups, fuseReLU);
+        x.FusedConv2d(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape),
+            Bias, Stride, Padding, Dilation, Groups, fuseReLU);
 }

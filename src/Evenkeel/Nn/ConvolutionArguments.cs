@@ -8,14 +8,29 @@ internal static class ConvolutionArguments
     public static void CheckChannels(string layer, int inChannels, int outChannels, int groups)
     {
         if (inChannels < 1)
-            throw new ArgumentOutOfRangeException(nameof(inChannels), $"{layer}: expected 1 or more input channels, got {inChannels}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(inChannels), $"{layer}: expected 1 or more input channels, got {inChannels}.");
+        }
+
         if (outChannels < 1)
-            throw new ArgumentOutOfRangeException(nameof(outChannels), $"{layer}: expected 1 or more output channels, got {outChannels}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(outChannels), $"{layer}: expected 1 or more output channels, got {outChannels}.");
+        }
+
         if (groups < 1)
             throw new ArgumentOutOfRangeException(nameof(groups), $"{layer}: expected 1 or more groups, got {groups}.");
         if (inChannels % groups != 0)
-            throw new ArgumentException($"{layer}: expected input channels that {groups} groups divide, got {inChannels}.", nameof(groups));
+        {
+            throw new ArgumentException(
+                $"{layer}: expected input channels that {groups} groups divide, got {inChannels}.", nameof(groups));
+        }
+
         if (outChannels % groups != 0)
-            throw new ArgumentException($"{layer}: expected output channels that {groups} groups divide, got {outChannels}.", nameof(groups));
+        {
+            throw new ArgumentException(
+                $"{layer}: expected output channels that {groups} groups divide, got {outChannels}.", nameof(groups));
+        }
     }
 }

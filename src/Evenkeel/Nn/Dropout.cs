@@ -1,8 +1,9 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// In Train sets each element to 0 with probability p and scales the others by 1/(1-p), so that the expectation stays; in Eval y = x. The draw is a function of
-/// the tape's seed, the step and the op's place. Source: Srivastava et al. 2014; torch.nn.Dropout.
+/// In Train sets each element to 0 with probability p and scales the others by 1/(1-p), so that the expectation
+/// stays; in Eval y = x. The draw is a function of the tape's seed, the step and the op's place. Source: Srivastava
+/// et al. 2014; torch.nn.Dropout.
 /// </summary>
 public sealed class Dropout : Module
 {
@@ -12,7 +13,12 @@ public sealed class Dropout : Module
     public Dropout(double p = 0.5)
     {
         if (!(p is >= 0 and <= 1))
-            throw new ArgumentOutOfRangeException(nameof(p), $"Dropout: expected the probability of a dropped element from 0 to 1, got {p}. (PyTorch's p: what is dropped, not what is kept.)");
+        {
+            throw new ArgumentOutOfRangeException(nameof(p),
+                $"Dropout: expected the probability of a dropped element from 0 to 1, got {p}. "
+                + $"(PyTorch's p: what is dropped, not what is kept.)");
+        }
+
         P = p;
     }
 

@@ -1,8 +1,10 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// In Train sets each whole channel of a sample to 0 with probability p and scales the others by 1/(1-p), so that the expectation stays; in Eval y = x. Input: (N, C, H, W) or (N, C, L).
-/// The draw is a function of the tape's seed, the step and the op's place. Source: Tompson et al. 2015; torch.nn.Dropout2d.
+/// In Train sets each whole channel of a sample to 0 with probability p and scales the others by 1/(1-p), so that the
+/// expectation stays; in Eval y = x. Input: (N, C, H, W) or (N, C, L).
+/// The draw is a function of the tape's seed, the step and the op's place. Source: Tompson et al.
+/// 2015; torch.nn.Dropout2d.
 /// </summary>
 public sealed class Dropout2d : Module
 {
@@ -12,7 +14,12 @@ public sealed class Dropout2d : Module
     public Dropout2d(double p = 0.5)
     {
         if (!(p is >= 0 and <= 1))
-            throw new ArgumentOutOfRangeException(nameof(p), $"Dropout2d: expected the probability of a dropped channel from 0 to 1, got {p}. (PyTorch's p: what is dropped, not what is kept.)");
+        {
+            throw new ArgumentOutOfRangeException(nameof(p),
+                $"Dropout2d: expected the probability of a dropped channel from 0 to 1, got {p}. "
+                + $"(PyTorch's p: what is dropped, not what is kept.)");
+        }
+
         P = p;
     }
 

@@ -65,7 +65,8 @@ public sealed class Init
     private readonly double _gain;
     private readonly bool _fanOut;
 
-    private Init(Kind kind, double a = 0, double b = 0, double gain = 1, bool fanOut = false) => (_kind, _a, _b, _gain, _fanOut) = (kind, a, b, gain, fanOut);
+    private Init(Kind kind, double a = 0, double b = 0, double gain = 1, bool fanOut = false) =>
+        (_kind, _a, _b, _gain, _fanOut) = (kind, a, b, gain, fanOut);
 
     /// <summary>PyTorch's default of <c>Linear</c> and <c>Conv</c>: weights and biases from U(±1/√fan_in).</summary>
     public static Init Default { get; } = new(Kind.Default);
@@ -89,13 +90,15 @@ public sealed class Init
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="std"/> is negative or NaN.</exception>
     public static Init Normal(double std = 1, double mean = 0) => std >= 0
         ? new(Kind.Normal, mean, std)
-        : throw new ArgumentOutOfRangeException(nameof(std), $"Init.Normal: expected a standard deviation of 0 or more, got {std}.");
+        : throw new ArgumentOutOfRangeException(
+            nameof(std), $"Init.Normal: expected a standard deviation of 0 or more, got {std}.");
 
     /// <summary>Uniform in [low, high).</summary>
     /// <exception cref="ArgumentOutOfRangeException">The interval is empty or not finite.</exception>
     public static Init Uniform(double low, double high) => double.IsFinite(high - low) && low <= high
         ? new(Kind.Uniform, low, high)
-        : throw new ArgumentOutOfRangeException(nameof(high), $"Init.Uniform: expected finite bounds, low <= high, got [{low}, {high}).");
+        : throw new ArgumentOutOfRangeException(
+            nameof(high), $"Init.Uniform: expected finite bounds, low <= high, got [{low}, {high}).");
 
     /// <summary>The gain of a nonlinearity, equal to <c>torch.nn.init.calculate_gain</c>.</summary>
     /// <param name="nonlinearity">The function after the layer.</param>
@@ -111,13 +114,15 @@ public sealed class Init
 
     /// <summary>Xavier's or Kaiming's values with the gain of another nonlinearity.</summary>
     /// <exception cref="InvalidOperationException">This kind of start values has no gain.</exception>
-    public Init For(Nonlinearity nonlinearity, double negativeSlope = 0.01) => WithGain(Gain(nonlinearity, negativeSlope));
+    public Init For(Nonlinearity nonlinearity, double negativeSlope = 0.01) =>
+        WithGain(Gain(nonlinearity, negativeSlope));
 
     /// <summary>Xavier's or Kaiming's values with a gain g of one's own.</summary>
     /// <exception cref="InvalidOperationException">This kind of start values has no gain.</exception>
     public Init WithGain(double gain) => _kind >= Kind.XavierUniform
         ? new(_kind, _a, _b, gain, _fanOut)
-        : throw new InvalidOperationException($"{this}: expected Xavier's or Kaiming's values for a gain. Put the scale into its own argument.");
+        : throw new InvalidOperationException(
+            $"{this}: expected Xavier's or Kaiming's values for a gain. Put the scale into its own argument.");
 
     /// <summary>
     /// Kaiming's values with fan_out instead of fan_in: they keep the scale of the gradients instead of that of the
@@ -133,7 +138,13 @@ public sealed class Init
     public static (int FanIn, int FanOut) Fans(Shape weight)
     {
         if (weight.Rank < 2)
-            throw new ArgumentException($"Init: expected a weight of shape (out, in, ...) to take fan_in and fan_out from, got {weight}. Use Normal, Uniform or Constant for vectors.", nameof(weight));
+        {
+            throw new ArgumentException(
+                $"Init: expected a weight of shape (out, in, ...) to take fan_in and fan_out from, got {weight}. "
+                + $"Use Normal, Uniform or Constant for vectors.",
+                nameof(weight));
+        }
+
         int window = 1;
         for (int axis = 2; axis < weight.Rank; axis++) window *= weight[axis];
         return (weight[1] * window, weight[0] * window);
@@ -148,7 +159,12 @@ public sealed class Init
         ArgumentNullException.ThrowIfNull(tensor);
         ArgumentNullException.ThrowIfNull(random);
         if (!tensor.DType.IsFloatingPoint())
-            throw new ArgumentException($"{this}: expected a floating-point tensor, got {tensor.DType} of shape {tensor.Shape}.", nameof(tensor));
+        {
+            throw new ArgumentException(
+                $"{this}: expected a floating-point tensor, got {tensor.DType} of shape {tensor.Shape}.",
+                nameof(tensor));
+        }
+
         switch (_kind)
         {
             case Kind.Constant: tensor.Fill(_a); break;
@@ -239,7 +255,8 @@ public sealed class Init
         return Math.Max(1, (long)fanIn + fanOut);
     }
 
-    private static void FillSymmetric(Tensor tensor, IRandomStream random, double bound) => FillUniform(tensor, random, -bound, bound);
+    private static void FillSymmetric(Tensor tensor, IRandomStream random, double bound) =>
+        FillUniform(tensor, random, -bound, bound);
 
     private static void FillUniform(Tensor tensor, IRandomStream random, double low, double high)
     {

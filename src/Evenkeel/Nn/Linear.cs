@@ -21,9 +21,17 @@ public sealed class Linear : Module
     public Linear(int inFeatures, int outFeatures, bool bias = true, IRandomStream? random = null)
     {
         if (inFeatures < 1)
-            throw new ArgumentOutOfRangeException(nameof(inFeatures), $"Linear: expected 1 or more input features, got {inFeatures}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(inFeatures), $"Linear: expected 1 or more input features, got {inFeatures}.");
+        }
+
         if (outFeatures < 1)
-            throw new ArgumentOutOfRangeException(nameof(outFeatures), $"Linear: expected 1 or more output features, got {outFeatures}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(outFeatures), $"Linear: expected 1 or more output features, got {outFeatures}.");
+        }
+
         random ??= DefaultStreams.Next();
         InFeatures = inFeatures;
         OutFeatures = outFeatures;
@@ -49,7 +57,11 @@ public sealed class Linear : Module
     /// The standardization of the weight that the layer computes with. Null, the default, uses the raw weight.
     /// </summary>
     /// <exception cref="ArgumentException">A filter has a single weight.</exception>
-    public WeightStandardization? WeightStandardization { get; set => field = Nn.WeightStandardization.Checked("Linear", value, Weight.Shape); }
+    public WeightStandardization? WeightStandardization
+    {
+        get; set =>
+        field = Nn.WeightStandardization.Checked("Linear", value, Weight.Shape);
+    }
 
     /// <summary>
     /// Writes the standardized weight into <see cref="Weight"/> and ends the standardization. The outputs stay the
@@ -63,8 +75,11 @@ public sealed class Linear : Module
     }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => x.Linear(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias);
+    protected override Tensor ForwardCore(Tensor x) =>
+        x.Linear(Nn.WeightStandardization.Apply(WeightStandardization, Weight, x.Tape), Bias);
 
     /// <inheritdoc/>
-    public override string ToString() => $"Linear(in_features={InFeatures}, out_features={OutFeatures}, bias={PythonNumber.Format(Bias is not null)}{Nn.WeightStandardization.Text(WeightStandardization)})";
+    public override string ToString() =>
+        $"Linear(in_features={InFeatures}, out_features={OutFeatures}, "
+        + $"bias={PythonNumber.Format(Bias is not null)}{Nn.WeightStandardization.Text(WeightStandardization)})";
 }

@@ -60,7 +60,9 @@ public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, S
         LoadStatus.Loaded => $"{Key}: loaded {Expected}",
         LoadStatus.KeptDefault => $"{Key}: not in the state dict (older files lack it), the model's value stays",
         LoadStatus.Tied => $"{Key}: loaded {Expected} under another key of the same tensor",
-        LoadStatus.TiedDifferently => $"{Key}: the model has one tensor under this and another key, the state dict has different values there; untie them in the model, or make the values equal",
+        LoadStatus.TiedDifferently =>
+            $"{Key}: the model has one tensor under this and another key, the state dict has different values there; "
+            + $"untie them in the model, or make the values equal",
         LoadStatus.Missing => $"{Key}: missing, expected shape {Expected}",
         LoadStatus.Unexpected => $"{Key}: unexpected, got {GotType ?? $"shape {Got}"}",
         LoadStatus.ShapeMismatch => $"{Key}: expected shape {Expected}, got {Got}",
@@ -84,7 +86,8 @@ public sealed class LoadReport
     public bool IsComplete => Entries.All(static entry => entry.IsFine);
 
     /// <summary>The keys with one status, in order.</summary>
-    public IReadOnlyList<string> KeysWith(LoadStatus status) => [.. Entries.Where(entry => entry.Status == status).Select(static entry => entry.Key)];
+    public IReadOnlyList<string> KeysWith(LoadStatus status) =>
+        [.. Entries.Where(entry => entry.Status == status).Select(static entry => entry.Key)];
 
     /// <summary>One line for each key that was not loaded, each ended by a line break.</summary>
     internal string Problems()

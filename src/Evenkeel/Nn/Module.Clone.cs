@@ -28,8 +28,8 @@ public abstract partial class Module
     /// The type of a field, an array or a list does not admit a substitute, or a field holds modules in a way that is
     /// not copied; the text names the field and its type.
     /// </exception>
-    public Module Clone(Func<Module, Module?>? substitute = null) =>
-        new ModuleCopier(substitute is null ? null : (module, _) => substitute(module), sharesWeights: false).Copy(this);
+    public Module Clone(Func<Module, Module?>? substitute = null) => new ModuleCopier(
+        substitute is null ? null : (module, _) => substitute(module), sharesWeights: false).Copy(this);
 
     /// <summary>
     /// A copy as <see cref="Clone"/> makes it, but whose parameters share the memory of this network's: a replica for
@@ -81,7 +81,8 @@ public abstract partial class Module
         OrderedDictionary<string, Module> children = _children;
         (_parameters, _buffers, _children) =
             (new(StringComparer.Ordinal), new(StringComparer.Ordinal), new(StringComparer.Ordinal));
-        if (_optionalBuffers is not null) _optionalBuffers = new HashSet<string>(_optionalBuffers, StringComparer.Ordinal);
+        if (_optionalBuffers is not null)
+            _optionalBuffers = new HashSet<string>(_optionalBuffers, StringComparer.Ordinal);
         foreach ((string name, Parameter parameter) in parameters) _parameters.Add(name, copier.Copy(parameter));
         foreach ((string name, StateBuffer buffer) in buffers) _buffers.Add(name, copier.Copy(buffer));
         foreach ((string name, Module child) in children) _children.Add(name, copier.Copy(child));

@@ -16,14 +16,14 @@ public abstract partial class Module
     /// <para>Any number of threads may call it on one module at a time, and each gets the bits that it would get alone,
     /// while nobody changes the module (trains it, loads into it, converts it) and as long as the user's own layers
     /// write no fields in their forward pass.</para>
-    /// <para>The module keeps the tapes for the next call, so a call allocates little more than its answer: at most one tape
-    /// per processor, each of at most 8 MB; a larger one is let go. An activation that a layer keeps is over when the
-    /// call returns; <see cref="Tensor.Clone"/> it within the pass. If a hook looks, the tape is a new one.</para>
-    /// <para>The library's own layers treat each sample by itself in Eval. A network with layers of the user's own is tried
-    /// in its first call with two samples or more, and again once its layers change: the first chunk is computed a second
-    /// time with copies of the first sample in place of all others, and the answer to the first sample has to stay as it
-    /// is, to √ε of its largest value. A layer whose output has no effect at that time (a gamma of 0) is not noticed, and
-    /// a network that is random in Eval, or that a hook looks at, is not tried.</para>
+    /// <para>The module keeps the tapes for the next call, so a call allocates little more than its answer: at most one
+    /// tape per processor, each of at most 8 MB; a larger one is let go. An activation that a layer keeps is over when
+    /// the call returns; <see cref="Tensor.Clone"/> it within the pass. If a hook looks, the tape is a new one.</para>
+    /// <para>The library's own layers treat each sample by itself in Eval. A network with layers of the user's own is
+    /// tried in its first call with two samples or more, and again once its layers change: the first chunk is computed
+    /// a second time with copies of the first sample in place of all others, and the answer to the first sample has to
+    /// stay as it is, to √ε of its largest value. A layer whose output has no effect at that time (a gamma of 0) is not
+    /// noticed, and a network that is random in Eval, or that a hook looks at, is not tried.</para>
     /// </remarks>
     /// <param name="x">Samples along axis 0, outside or on any tape.</param>
     /// <param name="chunk">
@@ -193,14 +193,18 @@ public abstract partial class Module
         if (Change(asBefore, second is null ? Forward(again) : Forward(again, Entered(tape, second, 0, count))) != 0)
             return true;
         throw new InvalidOperationException(
-            $"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got an answer to the first sample that changes by {change.ToString("G2", CultureInfo.InvariantCulture)} of its largest value with the other samples of the chunk. " +
-            $"The layers that are not the library's own are {OwnLayers()}. Keep running statistics for Eval in them (a buffer that Train updates), or use Forward with the whole batch that is meant.");
+            $"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got an answer to the first "
+            + $"sample that changes by {change.ToString("G2", CultureInfo.InvariantCulture)} of its largest value "
+            + $"with the other samples of the chunk. The layers that are not the library's own are {OwnLayers()}. "
+            + $"Keep running statistics for Eval in them (a buffer that Train updates), "
+            + $"or use Forward with the whole batch that is meant.");
     }
 
     /// <summary>The change of the first row, as a share of its largest value; 0 within √ε of the type.</summary>
     private static double Change(Tensor before, Tensor after)
     {
-        if (!before.DType.IsFloatingPoint() || after.DType != before.DType) return before.Bytes().SequenceEqual(after.Bytes()[..before.Bytes().Length]) ? 0 : 1;
+        if (!before.DType.IsFloatingPoint() || after.DType != before.DType)
+            return before.Bytes().SequenceEqual(after.Bytes()[..before.Bytes().Length]) ? 0 : 1;
         double largest = 0, change = 0;
         for (int i = 0; i < before.Count; i++)
         {
@@ -210,8 +214,11 @@ public abstract partial class Module
             change = Math.Max(change, Math.Abs(b - a));
         }
 
-        for (int i = 0; i < before.Count; i++) largest = Math.Max(largest, Math.Max(Math.Abs(before.ValueAt(i)), Math.Abs(after.ValueAt(i))));
-        double tolerance = before.DType == DType.Float64 ? Math.Sqrt(double.BitIncrement(1) - 1) : Math.Sqrt(float.BitIncrement(1) - 1);
+        for (int i = 0; i < before.Count; i++)
+            largest = Math.Max(largest, Math.Max(Math.Abs(before.ValueAt(i)), Math.Abs(after.ValueAt(i))));
+        double tolerance = before.DType == DType.Float64
+            ? Math.Sqrt(double.BitIncrement(1) - 1)
+            : Math.Sqrt(float.BitIncrement(1) - 1);
         return change <= tolerance * largest ? 0 : change / largest;
     }
 

@@ -12,7 +12,12 @@ public abstract partial class Module
     public void To(DType dtype)
     {
         if (!dtype.IsFloatingPoint())
-            throw new ArgumentException($"{TypeName}.To: expected a floating-point type, got {dtype}. Networks compute in Float32 or Float64.", nameof(dtype));
+        {
+            throw new ArgumentException(
+                $"{TypeName}.To: expected a floating-point type, got {dtype}. Networks compute in Float32 or Float64.",
+                nameof(dtype));
+        }
+
         foreach ((_, Parameter parameter) in NamedParameters()) parameter.To(dtype);
         foreach ((_, StateBuffer buffer) in NamedBuffers()) buffer.To(dtype);
     }
@@ -26,7 +31,8 @@ public abstract partial class Module
     {
         var snapshot = new StateDict();
         foreach (StateEntry entry in StateEntries()) snapshot.Add(entry.Key, entry.Live.Clone());
-        foreach ((string name, RunningStatistics running) in Statistics()) snapshot.StartValuesLeft[name] = running.StartValuesLeft;
+        foreach ((string name, RunningStatistics running) in Statistics())
+            snapshot.StartValuesLeft[name] = running.StartValuesLeft;
         return snapshot;
     }
 
@@ -77,7 +83,8 @@ public abstract partial class Module
             }
             else if (!state.TryGetValue(entry.Key, out Tensor? value))
             {
-                entries.Add(new LoadEntry(entry.Key, entry.Optional ? LoadStatus.KeptDefault : LoadStatus.Missing, live.Shape, null));
+                entries.Add(new LoadEntry(
+                    entry.Key, entry.Optional ? LoadStatus.KeptDefault : LoadStatus.Missing, live.Shape, null));
             }
             else if (value.Shape != live.Shape)
             {
@@ -128,7 +135,8 @@ public abstract partial class Module
         HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded), .. report.KeysWith(LoadStatus.Tied)];
         foreach ((string name, RunningStatistics running) in Statistics())
         {
-            if (loaded.Contains(Join(name, running.Mean.Name))) running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
+            if (loaded.Contains(Join(name, running.Mean.Name)))
+                running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
         }
 
         return report;
@@ -139,7 +147,8 @@ public abstract partial class Module
     /// </summary>
     private static void SettleTies(List<StateEntry> own, List<LoadEntry> entries, List<(Tensor From, Tensor To)> writes)
     {
-        foreach (IGrouping<Tensor, int> keys in Enumerable.Range(0, own.Count).GroupBy(i => own[i].Live, ReferenceEqualityComparer.Instance as IEqualityComparer<Tensor>))
+        foreach (IGrouping<Tensor, int> keys in Enumerable.Range(0, own.Count)
+            .GroupBy(i => own[i].Live, ReferenceEqualityComparer.Instance as IEqualityComparer<Tensor>))
         {
             Tensor[] values = [.. from write in writes where ReferenceEquals(write.To, keys.Key) select write.From];
             if (values.Length == 0 || keys.Count() == 1) continue;
@@ -147,8 +156,10 @@ public abstract partial class Module
             if (!agree) writes.RemoveAll(write => ReferenceEquals(write.To, keys.Key));
             foreach (int i in keys)
             {
-                if (entries[i].Status == LoadStatus.Loaded && !agree) entries[i] = entries[i] with { Status = LoadStatus.TiedDifferently };
-                if (entries[i].Status is LoadStatus.Missing or LoadStatus.KeptDefault && agree) entries[i] = entries[i] with { Status = LoadStatus.Tied };
+                if (entries[i].Status == LoadStatus.Loaded && !agree)
+                    entries[i] = entries[i] with { Status = LoadStatus.TiedDifferently };
+                if (entries[i].Status is LoadStatus.Missing or LoadStatus.KeptDefault && agree)
+                    entries[i] = entries[i] with { Status = LoadStatus.Tied };
             }
         }
     }

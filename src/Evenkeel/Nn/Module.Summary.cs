@@ -24,7 +24,8 @@ public abstract partial class Module
         var hooks = new List<IDisposable>(modules.Count);
         try
         {
-            foreach ((_, Module module) in modules) hooks.Add(module.AddForwardHook((layer, _, y) => shapes.TryAdd(layer, y.Shape)));
+            foreach ((_, Module module) in modules)
+                hooks.Add(module.AddForwardHook((layer, _, y) => shapes.TryAdd(layer, y.Shape)));
             IReadOnlyList<Parameter> parameters = Parameters();
             DType dtype = parameters.Count == 0 ? DType.Float32 : parameters[0].DType;
             var tape = new Tape(Mode.Eval);
@@ -55,11 +56,14 @@ public abstract partial class Module
             }
 
             int depth = name.Length == 0 ? 0 : 1 + name.AsSpan().Count('.');
-            string label = name.Length == 0 ? module.TypeName : $"{new string(' ', 2 * depth)}{name[(name.LastIndexOf('.') + 1)..]}: {module.TypeName}";
+            string label = name.Length == 0
+                ? module.TypeName
+                : $"{new string(' ', 2 * depth)}{name[(name.LastIndexOf('.') + 1)..]}: {module.TypeName}";
             if (module is ITrackingNorm { State: var state and not NormState.Active })
                 label += state == NormState.Frozen ? " (frozen)" : " (statistics frozen)";
             // A module that the pass does not run has no output. A module with nothing to train shows a dash.
-            rows.Add((label, shapes.TryGetValue(module, out Shape shape) ? shape.ToString() : "-", module._parameters.Count == 0 ? "-" : own.ToString("N0", CultureInfo.InvariantCulture)));
+            rows.Add((label, shapes.TryGetValue(module, out Shape shape) ? shape.ToString() : "-",
+                module._parameters.Count == 0 ? "-" : own.ToString("N0", CultureInfo.InvariantCulture)));
         }
 
         long total = 0, trainable = 0, buffered = 0;
@@ -71,18 +75,21 @@ public abstract partial class Module
 
         foreach ((_, StateBuffer buffer) in NamedBuffers()) buffered += buffer.Value.Count;
 
-        int first = rows.Max(static row => row.Layer.Length), second = rows.Max(static row => row.Shape.Length), third = rows.Max(static row => row.Parameters.Length);
+        int first = rows.Max(static row => row.Layer.Length), second = rows.Max(static row => row.Shape.Length),
+            third = rows.Max(static row => row.Parameters.Length);
         string rule = new string('-', first + second + third + 4) + "\n";
         var text = new StringBuilder();
         text.Append(TypeName).Append(", ").Append(inputs).Append('\n').Append(rule);
         for (int i = 0; i < rows.Count; i++)
         {
-            text.Append(rows[i].Layer.PadRight(first)).Append("  ").Append(rows[i].Shape.PadRight(second)).Append("  ").Append(rows[i].Parameters.PadLeft(third)).Append('\n');
+            text.Append(rows[i].Layer.PadRight(first)).Append("  ").Append(rows[i].Shape.PadRight(second)).Append(
+                "  ").Append(rows[i].Parameters.PadLeft(third)).Append('\n');
             if (i == 0) text.Append(rule);
         }
 
         return text.Append(rule)
-            .Append(CultureInfo.InvariantCulture, $"Parameters: {total:N0} (trainable {trainable:N0}, non-trainable {total - trainable:N0})\n")
+            .Append(CultureInfo.InvariantCulture,
+                $"Parameters: {total:N0} (trainable {trainable:N0}, non-trainable {total - trainable:N0})\n")
             .Append(CultureInfo.InvariantCulture, $"Buffers: {buffered:N0} values\n")
             .ToString();
     }

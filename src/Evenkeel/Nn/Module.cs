@@ -214,7 +214,12 @@ public abstract partial class Module
         foreach ((_, Module inner) in module.NamedModules())
         {
             if (ReferenceEquals(inner, this))
-                throw new ArgumentException($"{TypeName}: the module registered as \"{name}\" contains this one; a network cannot contain itself. Register a new module.", nameof(module));
+            {
+                throw new ArgumentException(
+                    $"{TypeName}: the module registered as \"{name}\" contains this one; "
+                    + $"a network cannot contain itself. Register a new module.",
+                    nameof(module));
+            }
         }
 
         _children.Add(name, module);
@@ -285,7 +290,11 @@ public abstract partial class Module
         var text = new System.Text.StringBuilder();
         text.Append(TypeName).Append("(\n");
         foreach ((string name, Module child) in _children)
-            text.Append("  (").Append(name).Append("): ").Append(child.ToString().Replace("\n", "\n  ", StringComparison.Ordinal)).Append('\n');
+        {
+            text.Append("  (").Append(name).Append("): ").Append(
+                child.ToString().Replace("\n", "\n  ", StringComparison.Ordinal)).Append('\n');
+        }
+
         return text.Append(')').ToString();
     }
 
@@ -298,9 +307,17 @@ public abstract partial class Module
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         if (name.AsSpan().ContainsAny('.', '/'))
-            throw new ArgumentException($"{TypeName}: expected a name without '.' and '/' (they separate the levels of a key), got \"{name}\".", nameof(name));
+        {
+            throw new ArgumentException(
+                $"{TypeName}: expected a name without '.' and '/' (they separate the levels of a key), got \"{name}\".",
+                nameof(name));
+        }
+
         if (_parameters.ContainsKey(name) || _buffers.ContainsKey(name) || _children.ContainsKey(name))
-            throw new ArgumentException($"{TypeName}: the name \"{name}\" is registered already. Choose another one.", nameof(name));
+        {
+            throw new ArgumentException(
+                $"{TypeName}: the name \"{name}\" is registered already. Choose another one.", nameof(name));
+        }
     }
 
     private sealed class HookHandle(Module module, Action<Module, Tensor, Tensor> entry) : IDisposable

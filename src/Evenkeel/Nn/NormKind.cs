@@ -37,12 +37,14 @@ public sealed class NormKind : IEquatable<NormKind>
     /// normalized and its fully connected layers are not, and a network of fully connected layers is not normalized at
     /// all.
     /// </remarks>
-    public static NormKind InstanceNorm { get; } = new("InstanceNorm", static sample => sample.Count == sample[0] ? null : sample.Rank switch
-    {
-        2 => new InstanceNorm1d(sample[0], affine: true),
-        3 => new InstanceNorm2d(sample[0], affine: true),
-        _ => new InstanceNorm3d(sample[0], affine: true),
-    });
+    public static NormKind InstanceNorm { get; } = new("InstanceNorm", static sample => sample.Count == sample[0]
+        ? null
+        : sample.Rank switch
+        {
+            2 => new InstanceNorm1d(sample[0], affine: true),
+            3 => new InstanceNorm2d(sample[0], affine: true),
+            _ => new InstanceNorm3d(sample[0], affine: true),
+        });
 
     /// <summary>The name, as tables and settings show it.</summary>
     public string Name { get; }
@@ -59,7 +61,12 @@ public sealed class NormKind : IEquatable<NormKind>
     /// <exception cref="ArgumentOutOfRangeException">Less than one group.</exception>
     public static NormKind GroupNorm(int groups)
     {
-        if (groups <= 0) throw new ArgumentOutOfRangeException(nameof(groups), $"NormKind.GroupNorm: expected at least one group, got {groups}.");
+        if (groups <= 0)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(groups), $"NormKind.GroupNorm: expected at least one group, got {groups}.");
+        }
+
         return new NormKind($"GroupNorm{groups}", sample => new GroupNorm(Groups(groups, sample), sample[0]));
     }
 
@@ -73,7 +80,9 @@ public sealed class NormKind : IEquatable<NormKind>
     /// <exception cref="ArgumentException">There is no such layer.</exception>
     public Module? Create(Shape sample) => sample.Rank is >= 1 and <= 4
         ? _create(sample)
-        : throw new ArgumentException($"NormKind.{Name}: expected the shape of a sample, (C), (C, L), (C, H, W) or (C, D, H, W), got {sample}.", nameof(sample));
+        : throw new ArgumentException(
+            $"NormKind.{Name}: expected the shape of a sample, (C), (C, L), (C, H, W) or (C, D, H, W), got {sample}.",
+            nameof(sample));
 
     /// <inheritdoc/>
     public bool Equals(NormKind? other) => other is not null && other.Name == Name;

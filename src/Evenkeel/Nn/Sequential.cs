@@ -46,7 +46,8 @@ public sealed class Sequential : Module, IReadOnlyList<Module>
             Module module = modules[i];
             int next = i + 1;
             while (next < modules.Length && modules[next] is Identity { HasHooks: false }) next++;
-            if (module is IFusesReLU layer && next < modules.Length && modules[next] is ReLU relu && !module.HasHooks && !relu.HasHooks)
+            if (module is IFusesReLU layer && next < modules.Length && modules[next] is ReLU relu && !module.HasHooks
+                && !relu.HasHooks)
             {
                 x = layer.ForwardWithReLU(x);
                 i = next;

@@ -29,7 +29,8 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     {
         get => _tensors.TryGetValue(key, out Tensor? value)
             ? value
-            : throw new KeyNotFoundException($"StateDict: there is no key \"{key}\" among {Count}: {string.Join(", ", _tensors.Keys.Take(8))}{(Count > 8 ? ", ..." : "")}.");
+            : throw new KeyNotFoundException($"StateDict: there is no key \"{key}\" among {Count}: "
+                + $"{string.Join(", ", _tensors.Keys.Take(8))}{(Count > 8 ? ", ..." : "")}.");
         set
         {
             ArgumentNullException.ThrowIfNull(value);
@@ -45,7 +46,12 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(value);
         if (!_tensors.TryAdd(key, value))
-            throw new ArgumentException($"StateDict: the key \"{key}\" is there already. Set it through the indexer to replace it.", nameof(key));
+        {
+            throw new ArgumentException(
+                $"StateDict: the key \"{key}\" is there already. Set it through the indexer to replace it.",
+                nameof(key));
+        }
+
         _raw?.Remove(key);
     }
 
@@ -64,7 +70,8 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     public bool ContainsKey(string key) => _tensors.ContainsKey(key);
 
     /// <summary>Finds a tensor by key.</summary>
-    public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) => _tensors.TryGetValue(key, out value);
+    public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) =>
+        _tensors.TryGetValue(key, out value);
 
     /// <summary>Keys of a file whose values no tensor can hold, and what they are.</summary>
     internal IEnumerable<KeyValuePair<string, RawKind>> Raw => _raw ?? Enumerable.Empty<KeyValuePair<string,

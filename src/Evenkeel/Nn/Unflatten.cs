@@ -17,12 +17,23 @@ public sealed class Unflatten : Module
     public Unflatten(int dim, params ReadOnlySpan<int> unflattenedSize)
     {
         if (unflattenedSize.Length is 0 or > Shape.MaxRank)
-            throw new ArgumentException($"Unflatten: expected 1 to {Shape.MaxRank} sizes, got {unflattenedSize.Length}.", nameof(unflattenedSize));
+        {
+            throw new ArgumentException(
+                $"Unflatten: expected 1 to {Shape.MaxRank} sizes, got {unflattenedSize.Length}.",
+                nameof(unflattenedSize));
+        }
+
         bool open = false;
         foreach (int size in unflattenedSize)
         {
             if (size < 1 && (size != -1 || open))
-                throw new ArgumentException($"Unflatten: expected sizes of 1 or more, at most one of them -1 for what is left, got ({InvariantText.List(unflattenedSize)}).", nameof(unflattenedSize));
+            {
+                throw new ArgumentException(
+                    $"Unflatten: expected sizes of 1 or more, at most one of them -1 for what is left, "
+                    + $"got ({InvariantText.List(unflattenedSize)}).",
+                    nameof(unflattenedSize));
+            }
+
             open |= size == -1;
         }
 
@@ -41,7 +52,13 @@ public sealed class Unflatten : Module
     {
         int rank = x.Shape.Rank, dim = Dim < 0 ? Dim + rank : Dim, open = -1;
         if ((uint)dim >= (uint)rank || rank - 1 + _sizes.Length > Shape.MaxRank)
-            throw new ArgumentException($"Unflatten: expected dimension {Dim} and at most {Shape.MaxRank} dimensions in the result, got shape {x.Shape} and {_sizes.Length} sizes.", nameof(x));
+        {
+            throw new ArgumentException(
+                $"Unflatten: expected dimension {Dim} and at most {Shape.MaxRank} dimensions in the result, "
+                + $"got shape {x.Shape} and {_sizes.Length} sizes.",
+                nameof(x));
+        }
+
         Span<int> sizes = stackalloc int[rank - 1 + _sizes.Length];
 
         // The product stops beyond the largest dimension, because any larger size is wrong as well.
@@ -56,11 +73,18 @@ public sealed class Unflatten : Module
 
         for (int i = dim + 1; i < rank; i++) sizes[i - 1 + _sizes.Length] = x.Shape[i];
         if (open >= 0 ? x.Shape[dim] % product != 0 : x.Shape[dim] != product)
-            throw new ArgumentException($"Unflatten: expected sizes whose product is {x.Shape[dim]}, dimension {Dim} of shape {x.Shape}, got ({InvariantText.List<int>(_sizes)}).", nameof(x));
+        {
+            throw new ArgumentException(
+                $"Unflatten: expected sizes whose product is {x.Shape[dim]}, dimension {Dim} of shape {x.Shape}, "
+                + $"got ({InvariantText.List<int>(_sizes)}).",
+                nameof(x));
+        }
+
         if (open >= 0) sizes[open] = (int)(x.Shape[dim] / product);
         return x.Reshape(new Shape(sizes));
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"Unflatten(dim={Dim}, unflattened_size=({InvariantText.List<int>(_sizes)}{(_sizes.Length == 1 ? "," : "")}))";
+    public override string ToString() =>
+        $"Unflatten(dim={Dim}, unflattened_size=({InvariantText.List<int>(_sizes)}{(_sizes.Length == 1 ? "," : "")}))";
 }

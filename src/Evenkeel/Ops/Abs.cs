@@ -25,11 +25,15 @@ internal sealed class AbsOp : UnaryElementwise<AbsOp.Formula>
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             Vector512.Abs(x);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
-            Vector512.ConditionalSelect(Vector512.GreaterThan(x, default), dy, Vector512.ConditionalSelect(Vector512.LessThan(x, default), -dy, x * default(Vector512<T>)));
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            Vector512.ConditionalSelect(Vector512.GreaterThan(x, default),
+                dy, Vector512.ConditionalSelect(Vector512.LessThan(x, default), -dy, x * default(Vector512<T>)));
     }
 }

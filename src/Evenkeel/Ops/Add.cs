@@ -29,13 +29,19 @@ internal sealed class AddOp : BinaryElementwise<AddOp.Formula>
         public static bool ReadsOperands => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => a + b;
+        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            a + b;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => dy;
+        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            dy;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => dy;
+        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            dy;
     }
 }
 
@@ -54,10 +60,14 @@ internal sealed class AddScalarOp : UnaryElementwise<AddScalarOp.Formula>
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> => x + p;
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            x + p;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             dy;
     }
 }

@@ -25,7 +25,11 @@ public sealed partial class Tensor
         Op.Join("ArgMax", ref x);
         axis = Broadcasting.Axis("ArgMax", Shape, axis);
         if (Shape[axis] == 0)
-            throw new ArgumentException($"ArgMax: expected at least one element along axis {axis}, got shape {Shape}. The maximum of nothing is undefined.");
+        {
+            throw new ArgumentException($"ArgMax: expected at least one element along axis {axis}, got shape {Shape}. "
+                + $"The maximum of nothing is undefined.");
+        }
+
         Tensor index = Empty(Broadcasting.Reduced(Shape, 1u << axis, keepDims), DType.Int64);
         (int outer, int length, int inner) = Broadcasting.Around(Shape, axis);
         if (DType == DType.Float64) Search(AsSpan<double>());

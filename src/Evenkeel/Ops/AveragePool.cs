@@ -16,8 +16,11 @@ public sealed partial class Tensor
     /// The input has another rank, or the kernel is larger than the padded input.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public Tensor AvgPool1d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true) =>
-        AveragePoolOp.Apply("AvgPool1d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool1d"), countIncludePad, divisorOverride: null);
+    public Tensor AvgPool1d(
+        int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true) =>
+        AveragePoolOp.Apply(
+            "AvgPool1d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool1d"),
+            countIncludePad, divisorOverride: null);
 
     /// <summary>The mean of each window, for (N, C, H, W) or (C, H, W).</summary>
     /// <param name="kernelSize">Rows and columns per window.</param>
@@ -34,8 +37,12 @@ public sealed partial class Tensor
     /// The input has another rank, or the kernel is larger than the padded input.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public Tensor AvgPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null) =>
-        AveragePoolOp.Apply("AvgPool2d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool2d"), countIncludePad, divisorOverride);
+    public Tensor AvgPool2d(
+        Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int? divisorOverride = null) =>
+        AveragePoolOp.Apply(
+            "AvgPool2d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool2d"),
+            countIncludePad, divisorOverride);
 
     /// <summary>
     /// Means of (N, C, H, W) or (C, H, W) over a square of windows of sizes as even as possible, one per output. Output
@@ -53,7 +60,8 @@ public sealed partial class Tensor
     /// <param name="outputSize">Rows and columns of the output, 1 or more; null keeps the input's.</param>
     /// <exception cref="ArgumentException">The input has another rank, or its planes are empty.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
-    public Tensor AdaptiveAvgPool2d((int? Height, int? Width) outputSize) => AveragePoolOp.ApplyAdaptive(this, outputSize);
+    public Tensor AdaptiveAvgPool2d((int? Height, int? Width) outputSize) =>
+        AveragePoolOp.ApplyAdaptive(this, outputSize);
 }
 
 /// <summary>y[o] = Σ_{i in window o} x[i] / n(o); dx[i] = Σ_{o: i in window o} dy[o] / n(o).</summary>
@@ -82,22 +90,37 @@ internal sealed unsafe class AveragePoolOp : Op
         PoolSettings.CheckRank("AdaptiveAvgPool2d", x.Shape, spatial: 2);
         (int rows, int columns) = (x.Shape[^2], x.Shape[^1]);
         if (rows == 0 || columns == 0)
-            throw new ArgumentException($"AdaptiveAvgPool2d: expected planes of at least one value, got {x.Shape}. The mean of nothing is undefined.", nameof(x));
-        var planes = new PoolPlanes(x.Count / rows / columns, PoolAxis.Adaptive(rows, size.Height ?? rows), PoolAxis.Adaptive(columns, size.Width ?? columns));
-        return Run(tape, x, planes, x.Shape.With(-2, planes.Rows.Output).With(-1, planes.Columns.Output), includePadding: false, divisor: 0);
+        {
+            throw new ArgumentException(
+                $"AdaptiveAvgPool2d: expected planes of at least one value, got {x.Shape}. "
+                + $"The mean of nothing is undefined.",
+                nameof(x));
+        }
+
+        var planes = new PoolPlanes(x.Count / rows / columns,
+            PoolAxis.Adaptive(rows, size.Height ?? rows), PoolAxis.Adaptive(columns, size.Width ?? columns));
+        return Run(tape, x, planes,
+            x.Shape.With(-2, planes.Rows.Output).With(-1, planes.Columns.Output), includePadding: false, divisor: 0);
     }
 
     /// <summary>Checks the divisor. The layer's constructor calls it too.</summary>
     public static void CheckDivisor(string name, int? divisorOverride)
     {
-        if (divisorOverride == 0) throw new ArgumentOutOfRangeException(nameof(divisorOverride), $"{name}: expected a divisor other than 0, got 0. Leave it out to divide by the number of values.");
+        if (divisorOverride == 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(divisorOverride),
+                $"{name}: expected a divisor other than 0, got 0. Leave it out to divide by the number of values.");
+        }
     }
 
     /// <inheritdoc cref="CheckDivisor"/>
     public static void CheckAdaptive((int? Height, int? Width) size)
     {
         if (size.Height < 1 || size.Width < 1)
-            throw new ArgumentOutOfRangeException(nameof(size), $"AdaptiveAvgPool2d: expected an output of 1 or more rows and columns (null keeps the input's), got {size}.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(size), $"AdaptiveAvgPool2d: expected an output of 1 or more "
+                + $"rows and columns (null keeps the input's), got {size}.");
+        }
     }
 
     /// <inheritdoc/>
@@ -108,7 +131,8 @@ internal sealed unsafe class AveragePoolOp : Op
     }
 
     /// <inheritdoc/>
-    protected override void Forward<T>() => AveragePool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), _planes, _includePadding, _divisor);
+    protected override void Forward<T>() =>
+        AveragePool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), _planes, _includePadding, _divisor);
 
     /// <inheritdoc/>
     protected override void Backward<T>()

@@ -15,10 +15,12 @@ internal interface IBinaryFormula
     static abstract Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T>;
 
     /// <summary>dy·∂f/∂a.</summary>
-    static abstract Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T>;
+    static abstract Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+        where T : unmanaged, IFloatingPointIeee754<T>;
 
     /// <summary>dy·∂f/∂b.</summary>
-    static abstract Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T>;
+    static abstract Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+        where T : unmanaged, IFloatingPointIeee754<T>;
 }
 
 /// <summary>
@@ -58,7 +60,8 @@ internal abstract unsafe class BinaryElementwise<TFormula> : Op where TFormula :
     {
         T* a = _a.Pointer<T>(), b = _b.Pointer<T>(), y = Output.Pointer<T>();
         if (_a.Shape == _b.Shape) Map.Run(a, b, b, y, Output.Count, default(Value<T>));
-        else Map.Broadcast(Broadcasting.Plan(Output.Shape, _a.Shape, _b.Shape, _b.Shape), a, b, b, y, default(Value<T>));
+        else
+            Map.Broadcast(Broadcasting.Plan(Output.Shape, _a.Shape, _b.Shape, _b.Shape), a, b, b, y, default(Value<T>));
     }
 
     /// <inheritdoc/>
@@ -88,14 +91,20 @@ internal abstract unsafe class BinaryElementwise<TFormula> : Op where TFormula :
         if (own.Count == Output.Count)
         {
             if (other.Count == Output.Count) Map.Run(dy, a, b, gradient.Pointer<T>(), gradient.Count, default(TTerm));
-            else Map.Broadcast(Broadcasting.Plan(shape, shape, _a.Shape, _b.Shape), dy, a, b, gradient.Pointer<T>(), default(TTerm));
+            else
+            {
+                Map.Broadcast(Broadcasting.Plan(shape, shape, _a.Shape, _b.Shape),
+                    dy, a, b, gradient.Pointer<T>(), default(TTerm));
+            }
+
             return;
         }
 
         ReductionPlan plan = Broadcasting.Reduction(shape, own.Shape);
         if (other.Count == Output.Count || !TFormula.ReadsOperands)
         {
-            Reduce.Sum(plan, dy, TFormula.ReadsOperands ? other.Pointer<T>() : dy, own.Pointer<T>(), gradient.Pointer<T>(), 1, default(TSummed));
+            Reduce.Sum(plan, dy, TFormula.ReadsOperands ? other.Pointer<T>() : dy,
+                own.Pointer<T>(), gradient.Pointer<T>(), 1, default(TSummed));
             return;
         }
 

@@ -18,7 +18,12 @@ internal static class Broadcasting
         {
             int sizeA = i <= a.Rank ? a[-i] : 1, sizeB = i <= b.Rank ? b[-i] : 1;
             if (sizeA != sizeB && sizeA != 1 && sizeB != 1)
-                throw new ArgumentException($"{op}: expected shapes that broadcast (dimensions, counted from the end, equal or 1), got {a} and {b}. Reshape one of them, or keep reduced dimensions with keepDims: true.");
+            {
+                throw new ArgumentException(
+                    $"{op}: expected shapes that broadcast (dimensions, counted from the end, equal or 1), "
+                    + $"got {a} and {b}. Reshape one of them, or keep reduced dimensions with keepDims: true.");
+            }
+
             sizes[^i] = sizeA == 1 ? sizeB : sizeA;
         }
 
@@ -29,7 +34,8 @@ internal static class Broadcasting
     public static BroadcastPlan Plan(Shape y, Shape a, Shape b, Shape c)
     {
         Span<int> sizes = stackalloc int[4 * Evenkeel.Shape.MaxRank];
-        Span<int> sizesY = Copy(y, sizes), sizesA = Copy(a, sizes[6..]), sizesB = Copy(b, sizes[12..]), sizesC = Copy(c, sizes[18..]);
+        Span<int> sizesY = Copy(y, sizes), sizesA = Copy(a, sizes[6..]), sizesB = Copy(b, sizes[12..]),
+            sizesC = Copy(c, sizes[18..]);
         return BroadcastPlan.Create(sizesY, sizesA, sizesB, sizesC);
     }
 
@@ -65,7 +71,12 @@ internal static class Broadcasting
         foreach (int axis in axes)
         {
             uint bit = 1u << Axis(op, shape, axis);
-            if ((bits & bit) != 0) throw new ArgumentException($"{op}: expected each axis once, got axis {axis} twice for shape {shape}.", nameof(axes));
+            if ((bits & bit) != 0)
+            {
+                throw new ArgumentException(
+                    $"{op}: expected each axis once, got axis {axis} twice for shape {shape}.", nameof(axes));
+            }
+
             bits |= bit;
         }
 
@@ -78,7 +89,11 @@ internal static class Broadcasting
     {
         int positive = axis < 0 ? axis + shape.Rank : axis;
         if ((uint)positive >= (uint)shape.Rank)
-            throw new ArgumentOutOfRangeException(nameof(axis), $"{op}: expected an axis from {-shape.Rank} to {shape.Rank - 1} for shape {shape}, got {axis}.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(axis),
+                $"{op}: expected an axis from {-shape.Rank} to {shape.Rank - 1} for shape {shape}, got {axis}.");
+        }
+
         return positive;
     }
 

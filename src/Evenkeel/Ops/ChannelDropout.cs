@@ -20,9 +20,17 @@ public sealed partial class Tensor
     public Tensor Dropout2d(double probability = 0.5)
     {
         if (!(probability >= 0 && probability <= 1))
-            throw new ArgumentOutOfRangeException(nameof(probability), $"Dropout2d: expected a probability from 0 to 1, got {probability}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(probability), $"Dropout2d: expected a probability from 0 to 1, got {probability}.");
+        }
+
         if (Shape.Rank is not (3 or 4))
-            throw new ArgumentException($"Dropout2d: expected (N, C, H, W) or (N, C, L), got {Shape}. Use Dropout for values that are not in channels.");
+        {
+            throw new ArgumentException($"Dropout2d: expected (N, C, H, W) or (N, C, L), got {Shape}. "
+                + $"Use Dropout for values that are not in channels.");
+        }
+
         return Tape is { Mode: Mode.Train } && probability > 0 ? ChannelDropoutOp.Apply(this, probability) : this;
     }
 }
@@ -65,7 +73,8 @@ internal sealed unsafe class ChannelDropoutOp : Op
             return;
         }
 
-        DropoutMask.Fill(_mask.Pointer<T>(), _mask.Count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(1 / (1 - _probability)));
+        DropoutMask.Fill(_mask.Pointer<T>(), _mask.Count,
+            _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(1 / (1 - _probability)));
         Mask(_x.Pointer<T>(), Output.Pointer<T>());
     }
 

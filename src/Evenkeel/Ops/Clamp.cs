@@ -31,11 +31,15 @@ internal sealed class ClampOp : UnaryElementwise<ClampOp.Formula>
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
-            Vector512.ConditionalSelect(Vector512.LessThan(x, p), p, Vector512.ConditionalSelect(Vector512.GreaterThan(x, q), q, x));
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            Vector512.ConditionalSelect(
+                Vector512.LessThan(x, p), p, Vector512.ConditionalSelect(Vector512.GreaterThan(x, q), q, x));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             dy & Vector512.GreaterThanOrEqual(x, p) & Vector512.LessThanOrEqual(x, q);
     }
 }

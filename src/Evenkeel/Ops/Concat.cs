@@ -2,7 +2,9 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>Tensors one after the other along one dimension; all other dimensions must agree. The result is a copy.</summary>
+    /// <summary>
+    /// Tensors one after the other along one dimension; all other dimensions must agree. The result is a copy.
+    /// </summary>
     /// <param name="tensors">One tensor or more.</param>
     /// <param name="axis">The dimension; negative ones count from the end. Default: 0.</param>
     /// <exception cref="ArgumentException">
@@ -22,7 +24,8 @@ internal sealed unsafe class ConcatOp : Op
 
     public static Tensor Apply(ReadOnlySpan<Tensor> tensors, int axis)
     {
-        if (tensors.IsEmpty) throw new ArgumentException("Concat: expected at least one tensor, got none.", nameof(tensors));
+        if (tensors.IsEmpty)
+            throw new ArgumentException("Concat: expected at least one tensor, got none.", nameof(tensors));
         var operands = new Tensor[tensors.Length];
         tensors.CopyTo(operands);
         if (Array.TrueForAll(operands, static operand => operand is { DType: DType.Int64 }))
@@ -39,12 +42,23 @@ internal sealed unsafe class ConcatOp : Op
         {
             Shape shape = operand.Shape;
             if (shape.Rank != first.Rank || shape.With(axis, 0) != first.With(axis, 0))
-                throw new ArgumentException($"Concat: expected shapes that agree in all dimensions but axis {axis}, got {first} and {shape}.", nameof(tensors));
+            {
+                throw new ArgumentException(
+                    $"Concat: expected shapes that agree in all dimensions but axis {axis}, got {first} and {shape}.",
+                    nameof(tensors));
+            }
+
             length += shape[axis];
         }
 
         if (length > int.MaxValue)
-            throw new ArgumentException($"Concat: expected at most {int.MaxValue} entries along axis {axis}, got {length}. Concatenate fewer tensors.", nameof(tensors));
+        {
+            throw new ArgumentException(
+                $"Concat: expected at most {int.MaxValue} entries along axis {axis}, got {length}. "
+                + $"Concatenate fewer tensors.",
+                nameof(tensors));
+        }
+
         Shape result = first.With(axis, (int)length);
         ConcatOp op = Rent<ConcatOp>(tape);
         (op._operands, op._axis) = (operands, axis);

@@ -18,7 +18,9 @@ public sealed partial class Tensor
     /// The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than
     /// the padded input.
     /// </exception>
-    public Tensor Conv2d(Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null, int groups = 1) =>
+    public Tensor Conv2d(
+        Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default, Size2? dilation = null,
+        int groups = 1) =>
         ConvolutionOp.Apply(rank: 4, this, weight, bias, stride ?? 1, padding, dilation ?? 1, groups, fuseReLU: false);
 
     /// <summary>
@@ -35,7 +37,9 @@ public sealed partial class Tensor
     /// The shapes or element types do not fit, a size is below 1, the padding is negative, or the window is larger than
     /// the padded input.
     /// </exception>
-    public Tensor Conv1d(Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1, int groups = 1) =>
+    public Tensor Conv1d(
+        Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int dilation = 1,
+        int groups = 1) =>
         ConvolutionOp.Apply(rank: 3, this, weight, bias, (1, stride), padding, (1, dilation), groups, fuseReLU: false);
 
     /// <summary>
@@ -115,7 +119,8 @@ internal sealed unsafe class ConvolutionOp : Op
     protected override void Forward<T>()
     {
         Tensor scratch = NewTensor([Convolution.ForwardScratch<T>(_shape)], Output.DType);
-        Convolution.Forward(_shape, _x.Pointer<T>(), _weight.Pointer<T>(), _bias is null ? null : _bias.Pointer<T>(), Output.Pointer<T>(), scratch.Pointer<T>(), _fuseReLU);
+        Convolution.Forward(_shape, _x.Pointer<T>(), _weight.Pointer<T>(),
+            _bias is null ? null : _bias.Pointer<T>(), Output.Pointer<T>(), scratch.Pointer<T>(), _fuseReLU);
     }
 
     /// <inheritdoc/>
@@ -132,7 +137,8 @@ internal sealed unsafe class ConvolutionOp : Op
         if (Open(_bias) is { } dbias)
         {
             ReadOnlySpan<int> shape = [_shape.Images, _shape.Filters, _shape.OutPlane];
-            Reduce.Sum(ReductionPlan.Create(shape, reduced: 0b101), dy, dy, dy, dbias.Pointer<T>(), 1, default(Identity<T>));
+            Reduce.Sum(
+                ReductionPlan.Create(shape, reduced: 0b101), dy, dy, dy, dbias.Pointer<T>(), 1, default(Identity<T>));
             Close<T>(_bias, dbias);
         }
 
@@ -150,48 +156,82 @@ internal sealed unsafe class ConvolutionOp : Op
         string name = NameOf(rank);
         (string sizes, string window) = rank == 4 ? ("H, W", "kh, kw") : ("L", "k");
         if (weight.Rank != rank)
-            throw new ArgumentException($"{name}: expected a weight of shape (out, in/groups, {window}), got {weight}.");
+        {
+            throw new ArgumentException(
+                $"{name}: expected a weight of shape (out, in/groups, {window}), got {weight}.");
+        }
+
         for (int axis = 0; axis < rank; axis++)
         {
             if (weight[axis] < 1)
                 throw new ArgumentException($"{name}: expected a weight with sizes of 1 or more, got {weight}.");
         }
 
-        if (stride.Height < 1 || stride.Width < 1) throw new ArgumentException($"{name}: expected a stride of 1 or more, got {Text(rank, stride)}.");
-        if (dilation.Height < 1 || dilation.Width < 1) throw new ArgumentException($"{name}: expected a dilation of 1 or more, got {Text(rank, dilation)}.");
-        if (padding.Size.Height < 0 || padding.Size.Width < 0) throw new ArgumentException($"{name}: expected a padding of 0 or more, got {padding}. Cut the input with Slice.");
-        if (rank == 3 && padding.Size.Height != padding.Size.Width) throw new ArgumentException($"{name}: expected one padding for both ends, got {padding}.");
-        if (padding.IsSame && stride is not (1, 1)) throw new ArgumentException($"{name}: expected a stride of 1 with Padding.Same, got {Text(rank, stride)}. Give the padding as numbers.");
+        if (stride.Height < 1 || stride.Width < 1)
+            throw new ArgumentException($"{name}: expected a stride of 1 or more, got {Text(rank, stride)}.");
+        if (dilation.Height < 1 || dilation.Width < 1)
+            throw new ArgumentException($"{name}: expected a dilation of 1 or more, got {Text(rank, dilation)}.");
+        if (padding.Size.Height < 0 || padding.Size.Width < 0)
+        {
+            throw new ArgumentException(
+                $"{name}: expected a padding of 0 or more, got {padding}. Cut the input with Slice.");
+        }
+
+        if (rank == 3 && padding.Size.Height != padding.Size.Width)
+            throw new ArgumentException($"{name}: expected one padding for both ends, got {padding}.");
+        if (padding.IsSame && stride is not (1, 1))
+        {
+            throw new ArgumentException($"{name}: expected a stride of 1 with Padding.Same, got {Text(rank, stride)}. "
+                + $"Give the padding as numbers.");
+        }
+
         if (groups < 1) throw new ArgumentException($"{name}: expected 1 or more groups, got {groups}.");
         if (weight[0] % groups != 0)
-            throw new ArgumentException($"{name}: expected a number of filters that {groups} groups divide, got {weight[0]} of a weight of shape {weight}.");
+        {
+            throw new ArgumentException($"{name}: expected a number of filters that {groups} groups divide, "
+                + $"got {weight[0]} of a weight of shape {weight}.");
+        }
+
         int channels = weight[1] * groups;
         if ((x.Rank != rank && x.Rank != rank - 1) || x[1 - rank] != channels)
         {
-            throw new ArgumentException($"{name}: expected an input of shape (N, {channels}, {sizes}) or ({channels}, {sizes}) for a weight of shape {weight} and {groups} {(groups == 1 ? "group" : "groups")}, got {x}. "
-                + (x.Rank == rank || x.Rank == rank - 1 ? "The channels come before the sizes of a plane: Permute the input, or make the layer for its channels." : "Reshape the input."));
+            throw new ArgumentException(
+                $"{name}: expected an input of shape (N, {channels}, {sizes}) or ({channels}, {sizes}) for a weight of "
+                + $"shape {weight} and {groups} {(groups == 1 ? "group" : "groups")}, got {x}. "
+                + (x.Rank == rank || x.Rank == rank - 1 ? "The channels come before the sizes of a plane: "
+                    + "Permute the input, or make the layer for its channels." : "Reshape the input."));
         }
 
         if (bias is not null && (bias.Shape.Rank != 1 || bias.Shape[0] != weight[0]))
-            throw new ArgumentException($"{name}: expected a bias of shape ({weight[0]}) for a weight of shape {weight}, got {bias.Shape}.");
+        {
+            throw new ArgumentException(
+                $"{name}: expected a bias of shape ({weight[0]}) for a weight of shape {weight}, got {bias.Shape}.");
+        }
 
         (int height, int width) = (rank == 4 ? x[-2] : 1, x[-1]);
         (int kernelHeight, int kernelWidth) = (rank == 4 ? weight[2] : 1, weight[-1]);
-        long spanHeight = ((long)dilation.Height * (kernelHeight - 1)) + 1, spanWidth = ((long)dilation.Width * (kernelWidth - 1)) + 1;
-        long padHeight = padding.IsSame ? spanHeight - 1 : rank == 4 ? 2L * padding.Size.Height : 0, padWidth = padding.IsSame ? spanWidth - 1 : 2L * padding.Size.Width;
+        long spanHeight = ((long)dilation.Height * (kernelHeight - 1)) + 1,
+            spanWidth = ((long)dilation.Width * (kernelWidth - 1)) + 1;
+        long padHeight = padding.IsSame ? spanHeight - 1 : rank == 4 ? 2L * padding.Size.Height : 0,
+            padWidth = padding.IsSame ? spanWidth - 1 : 2L * padding.Size.Width;
         if (height < 1 || width < 1)
             throw new ArgumentException($"{name}: expected an input with sizes of 1 or more except for N, got {x}.");
         if (height + padHeight < spanHeight || width + padWidth < spanWidth)
         {
-            string padded = rank == 4 ? $"({height + padHeight}, {width + padWidth})" : $"({width + padWidth})", span = rank == 4 ? $"({spanHeight}, {spanWidth})" : $"({spanWidth})";
-            throw new ArgumentException($"{name}: expected an input that, padded, is as large as the window of {span} or larger, got {padded} from an input of shape {x}. Use a smaller kernel, or more padding.");
+            string padded = rank == 4 ? $"({height + padHeight}, {width + padWidth})" : $"({width + padWidth})",
+                span = rank == 4 ? $"({spanHeight}, {spanWidth})" : $"({spanWidth})";
+            throw new ArgumentException($"{name}: expected an input that, padded, is as large as the window of {span} "
+                + $"or larger, got {padded} from an input of shape {x}. Use a smaller kernel, or more padding.");
         }
 
         // Kernels count the places of a padded plane, plus those of one step, in an int.
-        long outHeight = ((height + padHeight - spanHeight) / stride.Height) + 1, outWidth = ((width + padWidth - spanWidth) / stride.Width) + 1;
-        if (((double)height + padHeight + (outHeight > 1 ? stride.Height : 1)) * ((double)width + padWidth + (outWidth > 1 ? stride.Width : 1)) > int.MaxValue - 1024)
+        long outHeight = ((height + padHeight - spanHeight) / stride.Height) + 1,
+            outWidth = ((width + padWidth - spanWidth) / stride.Width) + 1;
+        if (((double)height + padHeight + (outHeight > 1 ? stride.Height : 1))
+            * ((double)width + padWidth + (outWidth > 1 ? stride.Width : 1)) > int.MaxValue - 1024)
         {
-            throw new ArgumentException($"{name}: expected padded planes of fewer than 2^31 values, got {(rank == 4 ? $"({height + padHeight}, {width + padWidth})" : $"({width + padWidth})")} "
+            throw new ArgumentException($"{name}: expected padded planes of fewer than 2^31 values, "
+                + $"got {(rank == 4 ? $"({height + padHeight}, {width + padWidth})" : $"({width + padWidth})")} "
                 + $"from an input of shape {x}. Use less padding.");
         }
 

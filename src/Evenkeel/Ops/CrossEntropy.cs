@@ -12,7 +12,9 @@ public sealed partial class Tensor
     /// softmax(x[n])[label[n]].
     /// </summary>
     /// <param name="labels">N class numbers from 0 to C - 1, of type Int64; they are copied.</param>
-    /// <exception cref="ArgumentException">A shape or type differs, the batch is empty, or a label is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// A shape or type differs, the batch is empty, or a label is out of range.
+    /// </exception>
     public Tensor CrossEntropy(Tensor labels) => CrossEntropyOp.Apply(this, labels);
 }
 
@@ -60,7 +62,8 @@ internal sealed unsafe class CrossEntropyOp : Op
     protected override void Forward<T>()
     {
         int samples = _x.Shape[0], classes = _x.Shape[1];
-        SoftmaxRows.CrossEntropy(_x.Pointer<T>(), _labels.Pointer<long>(), _probabilities.Pointer<T>(), _losses.Pointer<double>(), samples, classes);
+        SoftmaxRows.CrossEntropy(_x.Pointer<T>(),
+            _labels.Pointer<long>(), _probabilities.Pointer<T>(), _losses.Pointer<double>(), samples, classes);
         double total = 0;
         foreach (double loss in _losses.AsSpan<double>()) total += loss;
         *Output.Pointer<T>() = T.CreateTruncating(total / samples);

@@ -29,14 +29,18 @@ internal sealed class DivideOp : BinaryElementwise<DivideOp.Formula>
         public static bool ReadsOperands => true;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => a / b;
+        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            a / b;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             dy / b;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             -(dy / b) * (a / b);
     }
 }
@@ -56,10 +60,14 @@ internal sealed class DivideByScalarOp : UnaryElementwise<DivideByScalarOp.Formu
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> => x / p;
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            x / p;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             dy / p;
     }
 }
@@ -79,10 +87,14 @@ internal sealed class DivideScalarOp : UnaryElementwise<DivideScalarOp.Formula>
         public static bool ReadsY => true;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> => p / x;
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            p / x;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             -dy * (y / x);
     }
 }

@@ -21,7 +21,11 @@ public sealed partial class Tensor
     public Tensor Dropout(double probability = 0.5)
     {
         if (!(probability >= 0 && probability <= 1))
-            throw new ArgumentOutOfRangeException(nameof(probability), $"Dropout: expected a probability from 0 to 1, got {probability}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(probability), $"Dropout: expected a probability from 0 to 1, got {probability}.");
+        }
+
         return Tape is { Mode: Mode.Train } && probability > 0 ? DropoutOp.Apply(this, probability) : this;
     }
 }
@@ -68,7 +72,8 @@ internal sealed unsafe class DropoutOp : Op
 
         T* mask = _mask.Pointer<T>(), x = _x.Pointer<T>();
         int count = Output.Count;
-        DropoutMask.Fill(mask, count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(1 / (1 - _probability)));
+        DropoutMask.Fill(mask,
+            count, _seed, _draw, (ulong)(_probability * 4294967296.0), T.CreateTruncating(1 / (1 - _probability)));
         Map.Run(x, mask, mask, Output.Pointer<T>(), count, default(Masked<T>));
     }
 

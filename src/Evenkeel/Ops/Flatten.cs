@@ -16,7 +16,11 @@ public sealed partial class Tensor
         if (Shape.Rank == 0 && startAxis is 0 or -1 && endAxis is 0 or -1) return Reshape(new Shape(1));
         int start = Broadcasting.Axis("Flatten", Shape, startAxis), end = Broadcasting.Axis("Flatten", Shape, endAxis);
         if (start > end)
-            throw new ArgumentOutOfRangeException(nameof(startAxis), $"Flatten: expected a start axis that is not behind the end axis for shape {Shape}, got {startAxis} and {endAxis}.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(startAxis), $"Flatten: expected a start axis that is not "
+                + $"behind the end axis for shape {Shape}, got {startAxis} and {endAxis}.");
+        }
+
         Span<int> sizes = stackalloc int[Shape.Rank - (end - start)];
         for (int i = 0; i < start; i++) sizes[i] = Shape[i];
         sizes[start] = 1;

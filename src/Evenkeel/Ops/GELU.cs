@@ -33,24 +33,31 @@ internal sealed class GELUOp : UnaryElementwise<GELUOp.Formula>
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T>
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T>
         {
             Vector512<T> half = Vector512.Create(T.CreateTruncating(0.5));
             return x * (half + (half * VectorMath.Erf(x * Vector512.Create(T.CreateTruncating(0.70710678118654752)))));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T>
         {
             Vector512<T> half = Vector512.Create(T.CreateTruncating(0.5));
-            Vector512<T> cdf = half + (half * VectorMath.Erf(x * Vector512.Create(T.CreateTruncating(0.70710678118654752))));
-            Vector512<T> pdf = VectorMath.Exp(-half * x * x) * Vector512.Create(T.CreateTruncating(0.39894228040143268));
+            Vector512<T> cdf =
+                half + (half * VectorMath.Erf(x * Vector512.Create(T.CreateTruncating(0.70710678118654752))));
+            Vector512<T> pdf =
+                VectorMath.Exp(-half * x * x) * Vector512.Create(T.CreateTruncating(0.39894228040143268));
             return dy * (cdf + (x * pdf));
         }
     }
 }
 
-/// <summary>y = x·(1 + t)/2, t = tanh(u), u = k·(x + c·x³); dx = dy·((1 + t)/2 + x·(1 - t²)/2·k·(1 + 3·c·x²)).</summary>
+/// <summary>
+/// y = x·(1 + t)/2, t = tanh(u), u = k·(x + c·x³); dx = dy·((1 + t)/2 + x·(1 - t²)/2·k·(1 + 3·c·x²)).
+/// </summary>
 internal sealed class GELUTanhOp : UnaryElementwise<GELUTanhOp.Formula>
 {
     /// <inheritdoc/>
@@ -65,24 +72,29 @@ internal sealed class GELUTanhOp : UnaryElementwise<GELUTanhOp.Formula>
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T>
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T>
         {
             Vector512<T> half = Vector512.Create(T.CreateTruncating(0.5));
             return x * (half + (half * VectorMath.Tanh(Inner(x))));
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T>
         {
             Vector512<T> half = Vector512.Create(T.CreateTruncating(0.5)), one = Vector512.Create(T.One);
             Vector512<T> t = VectorMath.Tanh(Inner(x));
-            Vector512<T> slope = Vector512.Create(T.CreateTruncating(0.79788456080286536)) * (one + (Vector512.Create(T.CreateTruncating(3 * 0.044715)) * x * x));
+            Vector512<T> slope = Vector512.Create(T.CreateTruncating(0.79788456080286536))
+                * (one + (Vector512.Create(T.CreateTruncating(3 * 0.044715)) * x * x));
             return dy * ((half + (half * t)) + (half * x * (one - (t * t)) * slope));
         }
 
         /// <summary>u = k·(x + c·x³), k = √(2/π), c = 0.044715.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static Vector512<T> Inner<T>(Vector512<T> x) where T : unmanaged, IFloatingPointIeee754<T> =>
-            Vector512.Create(T.CreateTruncating(0.79788456080286536)) * (x + (Vector512.Create(T.CreateTruncating(0.044715)) * x * x * x));
+            Vector512.Create(T.CreateTruncating(0.79788456080286536))
+            * (x + (Vector512.Create(T.CreateTruncating(0.044715)) * x * x * x));
     }
 }

@@ -38,15 +38,30 @@ internal sealed class GatherOp : Op
         Tape? tape = Join("Gather", ref x);
         axis = Broadcasting.Axis("Gather", x.Shape, axis);
         if (index.DType != DType.Int64)
-            throw new ArgumentException($"Gather: expected positions of type Int64, got {index.DType}. Convert them with To(DType.Int64).", nameof(index));
+        {
+            throw new ArgumentException(
+                $"Gather: expected positions of type Int64, got {index.DType}. Convert them with To(DType.Int64).",
+                nameof(index));
+        }
+
         bool fits = index.Shape.Rank == x.Shape.Rank;
         for (int i = 0; fits && i < x.Shape.Rank; i++) fits = i == axis || index.Shape[i] <= x.Shape[i];
         if (!fits)
-            throw new ArgumentException($"Gather: expected an index of rank {x.Shape.Rank}, no larger than {x.Shape} but along axis {axis}, got {index.Shape}.", nameof(index));
+        {
+            throw new ArgumentException(
+                $"Gather: expected an index of rank {x.Shape.Rank}, "
+                + $"no larger than {x.Shape} but along axis {axis}, got {index.Shape}.",
+                nameof(index));
+        }
+
         foreach (long position in index.AsSpan<long>())
         {
             if (position < 0 || position >= x.Shape[axis])
-                throw new ArgumentOutOfRangeException(nameof(index), $"Gather: expected positions from 0 to {x.Shape[axis] - 1} along axis {axis} of shape {x.Shape}, got {position}.");
+            {
+                throw new ArgumentOutOfRangeException(nameof(index),
+                    $"Gather: expected positions from 0 to {x.Shape[axis] - 1} along axis {axis} of shape "
+                    + $"{x.Shape}, got {position}.");
+            }
         }
 
         GatherOp op = Rent<GatherOp>(tape);

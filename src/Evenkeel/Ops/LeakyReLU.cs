@@ -7,7 +7,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// x if x &gt; 0, else slope·x, element by element. NaN stays NaN, and the derivative there is the slope, as in PyTorch.
+    /// x if x &gt; 0, else slope·x, element by element. NaN stays NaN, and the derivative there is
+    /// the slope, as in PyTorch.
     /// </summary>
     public Tensor LeakyReLU(double slope = 0.01) => LeakyReLUOp.Apply(this, slope);
 }
@@ -27,11 +28,14 @@ internal sealed class LeakyReLUOp : UnaryElementwise<LeakyReLUOp.Formula>
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             Vector512.ConditionalSelect(Vector512.GreaterThan(x, default), x, p * x);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             Vector512.ConditionalSelect(Vector512.GreaterThan(x, default), dy, p * dy);
     }
 }

@@ -38,9 +38,18 @@ internal sealed unsafe class LinearOp : Op
             throw new ArgumentException($"Linear: expected a weight of shape (out, in), got {weight.Shape}.");
         int outputs = weight.Shape[0], inputs = weight.Shape[1];
         if (x.Shape.Rank == 0 || x.Shape[-1] != inputs)
-            throw new ArgumentException($"Linear: expected an input of shape (*, {inputs}) for a weight of shape {weight.Shape}, got {x.Shape}. The last dimension holds the features; Flatten or Reshape the input.");
+        {
+            throw new ArgumentException(
+                $"Linear: expected an input of shape (*, {inputs}) for a weight of shape {weight.Shape}, "
+                + $"got {x.Shape}. The last dimension holds the features; Flatten or Reshape the input.");
+        }
+
         if (bias is not null && (bias.Shape.Rank != 1 || bias.Shape[0] != outputs))
-            throw new ArgumentException($"Linear: expected a bias of shape ({outputs}) for a weight of shape {weight.Shape}, got {bias.Shape}.");
+        {
+            throw new ArgumentException($"Linear: expected a bias of shape ({outputs}) for a weight of shape "
+                + $"{weight.Shape}, got {bias.Shape}.");
+        }
+
         Shape shape = x.Shape.With(-1, outputs);
         LinearOp op = Rent<LinearOp>(tape);
         (op._x, op._weight, op._bias) = (x, weight, bias);
@@ -60,8 +69,8 @@ internal sealed unsafe class LinearOp : Op
 
     /// <inheritdoc/>
     protected override void Forward<T>() => Gemm.Run(
-        transposeA: false, transposeB: true, _rows, _out, _in, _x.Pointer<T>(), _in, _weight.Pointer<T>(), _in, Output.Pointer<T>(), _out,
-        accumulate: false, _bias is null ? null : _bias.Pointer<T>());
+        transposeA: false, transposeB: true, _rows, _out, _in, _x.Pointer<T>(), _in, _weight.Pointer<T>(), _in,
+        Output.Pointer<T>(), _out, accumulate: false, _bias is null ? null : _bias.Pointer<T>());
 
     /// <inheritdoc/>
     protected override void Backward<T>()
@@ -69,20 +78,23 @@ internal sealed unsafe class LinearOp : Op
         T* dy = Dy.Pointer<T>();
         if (Open(_weight) is { } dweight)
         {
-            Gemm.Run(transposeA: true, transposeB: false, _out, _in, _rows, dy, _out, _x.Pointer<T>(), _in, dweight.Pointer<T>(), _in, accumulate: false);
+            Gemm.Run(transposeA: true, transposeB: false,
+                _out, _in, _rows, dy, _out, _x.Pointer<T>(), _in, dweight.Pointer<T>(), _in, accumulate: false);
             Close<T>(_weight, dweight);
         }
 
         if (Open(_bias) is { } dbias)
         {
             ReadOnlySpan<int> shape = [_rows, _out];
-            Reduce.Sum(ReductionPlan.Create(shape, reduced: 0b01), dy, dy, dy, dbias.Pointer<T>(), 1, default(Identity<T>));
+            Reduce.Sum(
+                ReductionPlan.Create(shape, reduced: 0b01), dy, dy, dy, dbias.Pointer<T>(), 1, default(Identity<T>));
             Close<T>(_bias, dbias);
         }
 
         if (Open(_x) is { } dx)
         {
-            Gemm.Run(transposeA: false, transposeB: false, _rows, _in, _out, dy, _out, _weight.Pointer<T>(), _in, dx.Pointer<T>(), _in, accumulate: false);
+            Gemm.Run(transposeA: false, transposeB: false,
+                _rows, _in, _out, dy, _out, _weight.Pointer<T>(), _in, dx.Pointer<T>(), _in, accumulate: false);
             Close<T>(_x, dx);
         }
     }

@@ -50,7 +50,13 @@ internal sealed unsafe class LocalResponseNormOp : Op
     {
         Tape? tape = Join("LocalResponseNorm", ref x);
         if (x.Shape.Rank < 3)
-            throw new ArgumentException($"LocalResponseNorm: expected (N, C, ...) with at least one more dimension, got {x.Shape}. Add dimensions of size 1 with Reshape.", nameof(x));
+        {
+            throw new ArgumentException(
+                $"LocalResponseNorm: expected (N, C, ...) with at least one more dimension, got {x.Shape}. "
+                + $"Add dimensions of size 1 with Reshape.",
+                nameof(x));
+        }
+
         LocalResponseNormOp op = Rent<LocalResponseNormOp>(tape);
         (op._x, op._size, op._alpha, op._beta, op._k) = (x, size, alpha, beta, k);
         op._d = op.NewTensor(x.Shape, x.DType);
@@ -61,9 +67,17 @@ internal sealed unsafe class LocalResponseNormOp : Op
     /// <summary>Checks the settings. The layer's constructor calls it too.</summary>
     public static void Check(int size, double alpha, double beta, double k)
     {
-        if (size < 1) throw new ArgumentOutOfRangeException(nameof(size), $"LocalResponseNorm: expected a window of 1 or more channels, got {size}.");
+        if (size < 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(size), $"LocalResponseNorm: expected a window of 1 or more channels, got {size}.");
+        }
+
         if (!double.IsFinite(alpha) || !double.IsFinite(beta) || !double.IsFinite(k))
-            throw new ArgumentOutOfRangeException(nameof(alpha), $"LocalResponseNorm: expected finite constants, got alpha {alpha}, beta {beta} and k {k}.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(alpha),
+                $"LocalResponseNorm: expected finite constants, got alpha {alpha}, beta {beta} and k {k}.");
+        }
     }
 
     /// <inheritdoc/>
@@ -74,14 +88,16 @@ internal sealed unsafe class LocalResponseNormOp : Op
     }
 
     /// <inheritdoc/>
-    protected override void Forward<T>() => ResponseNorm.Forward(_x.Pointer<T>(), _d.Pointer<T>(), Output.Pointer<T>(), Walk, _beta, _k);
+    protected override void Forward<T>() =>
+        ResponseNorm.Forward(_x.Pointer<T>(), _d.Pointer<T>(), Output.Pointer<T>(), Walk, _beta, _k);
 
     /// <inheritdoc/>
     protected override void Backward<T>()
     {
         if (Open(_x) is not { } dx) return;
         Tensor products = NewTensor(_x.Shape, _x.DType);
-        ResponseNorm.Backward(_x.Pointer<T>(), _d.Pointer<T>(), Output.Pointer<T>(), Dy.Pointer<T>(), products.Pointer<T>(), dx.Pointer<T>(), Walk, _beta, _k);
+        ResponseNorm.Backward(_x.Pointer<T>(), _d.Pointer<T>(),
+            Output.Pointer<T>(), Dy.Pointer<T>(), products.Pointer<T>(), dx.Pointer<T>(), Walk, _beta, _k);
         Close<T>(_x, dx);
     }
 
@@ -90,7 +106,8 @@ internal sealed unsafe class LocalResponseNormOp : Op
         get
         {
             int samples = _x.Shape[0], channels = _x.Shape[1];
-            return new ChannelWindows(samples, channels, _x.Count == 0 ? 0 : _x.Count / samples / channels, _size / 2, (_size - 1) / 2, _alpha / _size);
+            return new ChannelWindows(samples, channels,
+                _x.Count == 0 ? 0 : _x.Count / samples / channels, _size / 2, (_size - 1) / 2, _alpha / _size);
         }
     }
 }

@@ -13,7 +13,9 @@ public sealed partial class Tensor
     {
         axis = Broadcasting.Axis("LogSoftmax", Shape, axis);
         int last = Shape.Rank - 1;
-        return axis == last ? LogSoftmaxOp.Apply(this) : LogSoftmaxOp.Apply(Transpose(axis, last)).Transpose(axis, last);
+        return axis == last
+            ? LogSoftmaxOp.Apply(this)
+            : LogSoftmaxOp.Apply(Transpose(axis, last)).Transpose(axis, last);
     }
 }
 
@@ -48,7 +50,8 @@ internal sealed unsafe class LogSoftmaxOp : Op
     }
 
     /// <inheritdoc/>
-    protected override void Forward<T>() => SoftmaxRows.LogSoftmax(_x.Pointer<T>(), Output.Pointer<T>(), _rows, _columns);
+    protected override void Forward<T>() =>
+        SoftmaxRows.LogSoftmax(_x.Pointer<T>(), Output.Pointer<T>(), _rows, _columns);
 
     /// <inheritdoc/>
     protected override void Backward<T>()

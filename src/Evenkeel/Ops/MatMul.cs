@@ -10,7 +10,8 @@ public sealed partial class Tensor
     /// all matrices of the other.
     /// </summary>
     /// <exception cref="ArgumentException">The shapes or element types do not fit.</exception>
-    public Tensor MatMul(Tensor other, bool transposeA = false, bool transposeB = false) => MatMulOp.Apply(this, other, transposeA, transposeB);
+    public Tensor MatMul(Tensor other, bool transposeA = false, bool transposeB = false) =>
+        MatMulOp.Apply(this, other, transposeA, transposeB);
 }
 
 /// <summary>
@@ -40,16 +41,29 @@ internal sealed unsafe class MatMulOp : Op
         Tape? tape = Join("MatMul", ref a, ref b);
         Shape shapeA = a.Shape, shapeB = b.Shape;
         if (shapeA.Rank < 2 || shapeB.Rank < 2)
-            throw new ArgumentException($"MatMul: expected matrices (two dimensions or more), got {shapeA} and {shapeB}. Reshape a vector to a matrix of one row or column.");
+        {
+            throw new ArgumentException($"MatMul: expected matrices (two dimensions or more), "
+                + $"got {shapeA} and {shapeB}. Reshape a vector to a matrix of one row or column.");
+        }
+
         int m = shapeA[transposeA ? -1 : -2], k = shapeA[transposeA ? -2 : -1];
         int n = shapeB[transposeB ? -2 : -1], inner = shapeB[transposeB ? -1 : -2];
         if (k != inner)
-            throw new ArgumentException($"MatMul: expected inner dimensions to agree, got {k} of {shapeA}{(transposeA ? " transposed" : "")} and {inner} of {shapeB}{(transposeB ? " transposed" : "")}. Set transposeA or transposeB, or swap the operands.");
+        {
+            throw new ArgumentException($"MatMul: expected inner dimensions to agree, "
+                + $"got {k} of {shapeA}{(transposeA ? " transposed" : "")} and {inner} of "
+                + $"{shapeB}{(transposeB ? " transposed" : "")}. Set transposeA or transposeB, or swap the operands.");
+        }
+
         Shape leading = shapeA.Rank >= shapeB.Rank ? shapeA : shapeB;
         bool same = shapeA.Rank == shapeB.Rank;
         for (int i = 0; same && i < leading.Rank - 2; i++) same = shapeA[i] == shapeB[i];
         if (!same && shapeA.Rank != 2 && shapeB.Rank != 2)
-            throw new ArgumentException($"MatMul: expected the same leading dimensions, or one operand that is a plain matrix, got {shapeA} and {shapeB}.");
+        {
+            throw new ArgumentException($"MatMul: expected the same leading dimensions, "
+                + $"or one operand that is a plain matrix, got {shapeA} and {shapeB}.");
+        }
+
         Span<int> sizes = stackalloc int[leading.Rank];
         leading.CopyTo(sizes);
         (sizes[^2], sizes[^1]) = (m, n);
@@ -76,7 +90,10 @@ internal sealed unsafe class MatMulOp : Op
     {
         T* a = _a.Pointer<T>(), b = _b.Pointer<T>(), y = Output.Pointer<T>();
         for (int i = 0; i < _batch; i++)
-            Gemm.Run(_transposeA, _transposeB, _m, _n, _k, a + (i * _stepA), LdA, b + (i * _stepB), LdB, y + (i * _m * _n), _n, accumulate: false);
+        {
+            Gemm.Run(_transposeA, _transposeB,
+                _m, _n, _k, a + (i * _stepA), LdA, b + (i * _stepB), LdB, y + (i * _m * _n), _n, accumulate: false);
+        }
     }
 
     /// <inheritdoc/>

@@ -38,7 +38,11 @@ internal sealed unsafe class MaxOp : Op
         Tape? tape = Join("Max", ref x);
         axis = Broadcasting.Axis("Max", x.Shape, axis);
         if (x.Shape[axis] == 0)
-            throw new ArgumentException($"Max: expected at least one element along axis {axis}, got shape {x.Shape}. The maximum of nothing is undefined.");
+        {
+            throw new ArgumentException($"Max: expected at least one element along axis {axis}, got shape {x.Shape}. "
+                + $"The maximum of nothing is undefined.");
+        }
+
         Shape shape = Broadcasting.Reduced(x.Shape, 1u << axis, keepDims);
         MaxOp op = Rent<MaxOp>(tape);
         op._x = x;
@@ -82,5 +86,6 @@ internal sealed unsafe class MaxOp : Op
         Close<T>(_x, opened);
     }
 
-    private long SourceIndex(int o, int i, long* index) => ((((long)o * _length) + index[(o * _inner) + i]) * _inner) + i;
+    private long SourceIndex(int o, int i, long* index) =>
+        ((((long)o * _length) + index[(o * _inner) + i]) * _inner) + i;
 }

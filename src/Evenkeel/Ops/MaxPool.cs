@@ -17,8 +17,10 @@ public sealed partial class Tensor
     /// The input has another rank, or the kernel is larger than the padded input.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public Tensor MaxPool1d(int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false) =>
-        MaxPoolOp.Apply("MaxPool1d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool1d"));
+    public Tensor MaxPool1d(
+        int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false) =>
+        MaxPoolOp.Apply(
+            "MaxPool1d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool1d"));
 
     /// <summary>
     /// The largest value of each window, for (N, C, H, W) or (C, H, W). It is NaN if the window has a NaN, and never
@@ -33,8 +35,11 @@ public sealed partial class Tensor
     /// The input has another rank, or the kernel is larger than the padded input.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public Tensor MaxPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, Size2? dilation = null, bool ceilMode = false) =>
-        MaxPoolOp.Apply("MaxPool2d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool2d"));
+    public Tensor MaxPool2d(
+        Size2 kernelSize, Size2? stride = null, Size2 padding = default, Size2? dilation = null,
+        bool ceilMode = false) =>
+        MaxPoolOp.Apply(
+            "MaxPool2d", this, PoolSettings.Of(kernelSize, stride, padding, dilation, ceilMode).Checked("MaxPool2d"));
 }
 
 /// <summary>

@@ -19,7 +19,9 @@ public sealed partial class Tensor
     public Tensor Mean(ReadOnlySpan<int> axes = default, bool keepDims = false) => MeanOp.Apply(this, axes, keepDims);
 }
 
-/// <summary>y[k] = Σ x[i] / m over the m elements that belong to k. Each x is used once with factor 1/m: dx[i] = dy[k]/m.</summary>
+/// <summary>
+/// y[k] = Σ x[i] / m over the m elements that belong to k. Each x is used once with factor 1/m: dx[i] = dy[k]/m.
+/// </summary>
 internal sealed unsafe class MeanOp : Op
 {
     private Tensor _x = null!;

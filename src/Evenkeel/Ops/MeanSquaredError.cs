@@ -35,7 +35,11 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
             throw new ArgumentException($"MeanSquaredError: expected a target of shape {x.Shape} like the input, "
                 + $"got {target.Shape}. Reshape one of them; this loss does not broadcast.");
         if (x.Count == 0)
-            throw new ArgumentException($"MeanSquaredError: expected at least one element, got shape {x.Shape}. Skip empty batches.");
+        {
+            throw new ArgumentException(
+                $"MeanSquaredError: expected at least one element, got shape {x.Shape}. Skip empty batches.");
+        }
+
         MeanSquaredErrorOp op = Rent<MeanSquaredErrorOp>(tape);
         (op._x, op._target) = (x, target);
         op.Bind([], x.DType, x, target);
@@ -67,9 +71,11 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
         T* x = _x.Pointer<T>(), target = _target.Pointer<T>();
         // The difference of the halves is finite, also if the difference of the values overflows.
         double peak = 0;
-        for (int i = 0; i < _x.Count; i++) peak = Math.Max(peak, Math.Abs(double.CreateTruncating(x[i]) / 2 - double.CreateTruncating(target[i]) / 2));
+        for (int i = 0; i < _x.Count; i++)
+            peak = Math.Max(peak, Math.Abs(double.CreateTruncating(x[i]) / 2 - double.CreateTruncating(target[i]) / 2));
         int exponent = ValueRange.Exponent(peak);
-        double squares = Reduce.SumSlowly(plan, x, target, 0, (a, b) => ValueRange.Square(Math.ScaleB(a / 2 - b / 2, -exponent)));
+        double squares = Reduce.SumSlowly(
+            plan, x, target, 0, (a, b) => ValueRange.Square(Math.ScaleB(a / 2 - b / 2, -exponent)));
         return T.CreateTruncating(Math.ScaleB(squares / _x.Count, 2 * exponent + 2));
     }
 
@@ -89,7 +95,11 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
         Map.Run(x, target, target, result, gradient.Count, new ScaledDifference<T>(T.CreateTruncating(scale)));
         bool isLost = _overflowed || ValueRange.LosesProduct<T>(scale, center: 0);
         for (int i = 0; i < gradient.Count && isLost; i++)
-            result[i] = ValueRange.Product<T>(double.CreateTruncating(x[i]), double.CreateTruncating(target[i]), 0, scale);
+        {
+            result[i] = ValueRange.Product<T>(
+                double.CreateTruncating(x[i]), double.CreateTruncating(target[i]), 0, scale);
+        }
+
         Close<T>(operand, gradient);
     }
 

@@ -12,7 +12,9 @@ public sealed partial class Tensor
     /// as well.
     /// </summary>
     /// <param name="labels">N class numbers from 0 to C - 1, of type Int64; they are copied.</param>
-    /// <exception cref="ArgumentException">A shape or type differs, the batch is empty, or a label is out of range.</exception>
+    /// <exception cref="ArgumentException">
+    /// A shape or type differs, the batch is empty, or a label is out of range.
+    /// </exception>
     public Tensor MultiClassHinge(Tensor labels) => MultiClassHingeOp.Apply(this, labels);
 }
 

@@ -5,11 +5,16 @@ namespace Evenkeel;
 
 public sealed partial class Tensor
 {
-    /// <summary>A copy with the dimensions in another order: dimension i of the result is dimension axes[i] of this tensor.</summary>
+    /// <summary>
+    /// A copy with the dimensions in another order: dimension i of the result is dimension axes[i] of this tensor.
+    /// </summary>
     /// <exception cref="ArgumentException">The axes do not name each dimension exactly once.</exception>
     public Tensor Permute(params ReadOnlySpan<int> axes) => PermuteOp.Apply("Permute", this, axes);
 
-    /// <summary>A copy with two dimensions exchanged; (0, 1) is the transpose of a matrix. <see cref="MatMul"/> has flags that need no copy.</summary>
+    /// <summary>
+    /// A copy with two dimensions exchanged; (0, 1) is the transpose of a matrix. <see cref="MatMul"/>
+    /// has flags that need no copy.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">An axis does not exist.</exception>
     public Tensor Transpose(int axis0, int axis1)
     {
@@ -48,7 +53,13 @@ internal sealed unsafe class PermuteOp : Op
         }
 
         if (axes.Length != rank || BitOperations.PopCount(seen) != rank)
-            throw new ArgumentException($"{name}: expected each of the {rank} dimensions of shape {x.Shape} once, got ({InvariantText.List(axes)}).", nameof(axes));
+        {
+            throw new ArgumentException(
+                $"{name}: expected each of the {rank} dimensions of shape {x.Shape} once, "
+                + $"got ({InvariantText.List(axes)}).",
+                nameof(axes));
+        }
+
         PermuteOp op = Rent<PermuteOp>(tape);
         (op._x, op._axes) = (x, new Shape(order[..rank]));
         op.Bind(new Shape(sizes[..rank]), x.DType, x);
@@ -63,7 +74,8 @@ internal sealed unsafe class PermuteOp : Op
     }
 
     /// <inheritdoc/>
-    protected override void Forward<T>() => Copy(_x.Pointer<T>(), _x.Shape, Output.Pointer<T>(), Output.Shape, inverse: false);
+    protected override void Forward<T>() =>
+        Copy(_x.Pointer<T>(), _x.Shape, Output.Pointer<T>(), Output.Shape, inverse: false);
 
     /// <inheritdoc/>
     protected override void Backward<T>()
@@ -76,7 +88,8 @@ internal sealed unsafe class PermuteOp : Op
     private void Copy<T>(T* from, Shape fromShape, T* to, Shape toShape, bool inverse) where T : unmanaged
     {
         int rank = fromShape.Rank;
-        Span<int> sizes = stackalloc int[Shape.MaxRank], steps = stackalloc int[Shape.MaxRank], own = stackalloc int[Shape.MaxRank];
+        Span<int> sizes = stackalloc int[Shape.MaxRank], steps = stackalloc int[Shape.MaxRank],
+            own = stackalloc int[Shape.MaxRank];
         toShape.CopyTo(sizes);
         int step = 1;
         for (int i = rank - 1; i >= 0; i--)

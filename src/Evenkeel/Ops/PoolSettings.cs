@@ -7,7 +7,8 @@ namespace Evenkeel;
 /// floor((in + 2·padding - dilation·(kernel - 1) - 1)/stride) + 1. In ceiling mode it is the ceiling instead of the
 /// floor. The last window may then begin inside the input or the padding before it, but not in the padding behind it.
 /// </summary>
-internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 Stride, Size2 Padding, Size2 Dilation, bool CeilMode)
+internal readonly record struct PoolSettings(
+    int Spatial, Size2 Kernel, Size2 Stride, Size2 Padding, Size2 Dilation, bool CeilMode)
 {
     /// <summary>The settings of one dimension: windows over a single row.</summary>
     public static PoolSettings Of(int kernel, int? stride, int padding, int dilation, bool ceilMode) =>
@@ -28,9 +29,11 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
         AtLeastOne(name, "kernel size", Kernel);
         AtLeastOne(name, "stride", Stride);
         AtLeastOne(name, "dilation", Dilation);
-        if (Padding.Height < 0 || Padding.Width < 0 || Padding.Height > Kernel.Height / 2 || Padding.Width > Kernel.Width / 2)
+        if (Padding.Height < 0 || Padding.Width < 0 || Padding.Height > Kernel.Height / 2
+            || Padding.Width > Kernel.Width / 2)
         {
-            throw new ArgumentOutOfRangeException(null, $"{name}: expected a padding from 0 to half the kernel size ({Text(Half(Kernel))}), got {Text(Padding)}. "
+            throw new ArgumentOutOfRangeException(null, $"{name}: expected a padding from 0 to half the kernel size "
+                + $"({Text(Half(Kernel))}), got {Text(Padding)}. "
                 + "More padding would make windows without input values; pad the input itself instead.");
         }
 
@@ -48,12 +51,17 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
         int rows = Spatial == 1 ? 1 : x[^2];
         if (x[^1] == 0 || rows == 0)
             throw new ArgumentException($"{name}: expected planes of at least one value, got {x}.", nameof(x));
-        int height = OutputSize(rows, Kernel.Height, Stride.Height, Padding.Height, Dilation.Height), width = OutputSize(x[^1], Kernel.Width, Stride.Width, Padding.Width, Dilation.Width);
+        int height = OutputSize(rows, Kernel.Height, Stride.Height, Padding.Height, Dilation.Height),
+            width = OutputSize(x[^1], Kernel.Width, Stride.Width, Padding.Width, Dilation.Width);
         if (height < 1 || width < 1)
         {
-            throw new ArgumentException($"{name}: expected planes of at least {Text(Least(Kernel.Height, Dilation.Height, Padding.Height), Least(Kernel.Width, Dilation.Width, Padding.Width))} "
-                + $"for a kernel of {Text(Kernel)} with padding {Text(Padding)} and dilation {Text(Dilation)}, got {x}. "
-                + "Use a smaller kernel or larger images, or pool less often before.", nameof(x));
+            throw new ArgumentException(
+                $"{name}: expected planes of at least "
+                + $"{Text(Least(Kernel.Height, Dilation.Height, Padding.Height), Least(Kernel.Width, Dilation.Width, Padding.Width))} "
+                + $"for a kernel of {Text(Kernel)} with padding {Text(Padding)} and dilation "
+                + $"{Text(Dilation)}, got {x}. "
+                + "Use a smaller kernel or larger images, or pool less often before.",
+                nameof(x));
         }
 
         output = Spatial == 1 ? x.With(-1, width) : x.With(-2, height).With(-1, width);
@@ -67,7 +75,12 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
     public static void CheckRank(string name, Shape x, int spatial)
     {
         if (x.Rank != spatial + 1 && x.Rank != spatial + 2)
-            throw new ArgumentException($"{name}: expected {(spatial == 1 ? "(N, C, L) or (C, L)" : "(N, C, H, W) or (C, H, W)")}, got {x}. Reshape it, or use the layer of that rank.", nameof(x));
+        {
+            throw new ArgumentException(
+                $"{name}: expected {(spatial == 1 ? "(N, C, L) or (C, L)" : "(N, C, H, W) or (C, H, W)")}, got {x}. "
+                + $"Reshape it, or use the layer of that rank.",
+                nameof(x));
+        }
     }
 
     private int OutputSize(int input, int kernel, int stride, int padding, int dilation)
@@ -79,7 +92,8 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
         return (int)size;
     }
 
-    private static long Least(int kernel, int dilation, int padding) => Math.Max(1, ((long)dilation * (kernel - 1)) + 1 - (2L * padding));
+    private static long Least(int kernel, int dilation, int padding) =>
+        Math.Max(1, ((long)dilation * (kernel - 1)) + 1 - (2L * padding));
 
     private static Size2 Half(Size2 size) => new(size.Height / 2, size.Width / 2);
 
@@ -91,5 +105,6 @@ internal readonly record struct PoolSettings(int Spatial, Size2 Kernel, Size2 St
 
     private string Text(Size2 pair) => Text(pair.Height, pair.Width);
 
-    private string Text(long height, long width) => Spatial == 1 || height == width ? $"{width}" : $"{height} x {width}";
+    private string Text(long height, long width) =>
+        Spatial == 1 || height == width ? $"{width}" : $"{height} x {width}";
 }

@@ -38,11 +38,14 @@ internal sealed class PowScalarOp : UnaryElementwise<PowScalarOp.Formula>
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             VectorMath.Pow(x, p);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             Vector512.ConditionalSelect(Vector512.Equals(p, default), default, dy * (p * VectorMath.Pow(x, q)));
     }
 }
@@ -62,14 +65,20 @@ internal sealed class PowOp : BinaryElementwise<PowOp.Formula>
         public static bool ReadsOperands => true;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => VectorMath.Pow(a, b);
+        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            VectorMath.Pow(a, b);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
-            Vector512.ConditionalSelect(Vector512.Equals(b, default), default, dy * (b * VectorMath.Pow(a, b - Vector512.Create(T.One))));
+        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            Vector512.ConditionalSelect(
+                Vector512.Equals(b, default), default, dy * (b * VectorMath.Pow(a, b - Vector512.Create(T.One))));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
-            Vector512.ConditionalSelect(Vector512.Equals(a, default) & Vector512.GreaterThanOrEqual(b, default), default, dy * (VectorMath.Pow(a, b) * VectorMath.Log(a)));
+        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            Vector512.ConditionalSelect(Vector512.Equals(a, default) & Vector512.GreaterThanOrEqual(b, default),
+                default, dy * (VectorMath.Pow(a, b) * VectorMath.Log(a)));
     }
 }

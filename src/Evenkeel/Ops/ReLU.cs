@@ -7,7 +7,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// max(x, 0), element by element. The derivative at 0 is 0. NaN stays NaN, and the derivative there is 1, as in PyTorch.
+    /// max(x, 0), element by element. The derivative at 0 is 0. NaN stays NaN, and the derivative
+    /// there is 1, as in PyTorch.
     /// </summary>
     public Tensor ReLU() => ReLUOp.Apply(this);
 }
@@ -27,11 +28,14 @@ internal sealed class ReLUOp : UnaryElementwise<ReLUOp.Formula>
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             Vector512.ConditionalSelect(Vector512.LessThanOrEqual(x, default), default, x);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             Vector512.AndNot(dy, Vector512.LessThanOrEqual(x, default));
     }
 }

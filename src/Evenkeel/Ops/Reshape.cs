@@ -15,13 +15,25 @@ public sealed partial class Tensor
         int open = dimensions.IndexOf(-1);
         if (open < 0) return Reshape(new Shape(dimensions));
         if (dimensions.Length > Shape.MaxRank || dimensions[(open + 1)..].Contains(-1))
-            throw new ArgumentException($"Reshape: expected at most {Shape.MaxRank} dimensions and one of them -1, got ({InvariantText.List(dimensions)}).", nameof(dimensions));
+        {
+            throw new ArgumentException(
+                $"Reshape: expected at most {Shape.MaxRank} dimensions and one of them -1, "
+                + $"got ({InvariantText.List(dimensions)}).",
+                nameof(dimensions));
+        }
+
         Span<int> sizes = stackalloc int[dimensions.Length];
         dimensions.CopyTo(sizes);
         sizes[open] = 1;
         int known = new Shape(sizes).Count;
         if (known == 0 || Count % known != 0)
-            throw new ArgumentException($"Reshape: expected dimensions whose product divides {Count}, the elements of shape {Shape}, got ({InvariantText.List(dimensions)}).", nameof(dimensions));
+        {
+            throw new ArgumentException(
+                $"Reshape: expected dimensions whose product divides {Count}, the elements of shape {Shape}, "
+                + $"got ({InvariantText.List(dimensions)}).",
+                nameof(dimensions));
+        }
+
         sizes[open] = Count / known;
         return Reshape(new Shape(sizes));
     }
@@ -46,7 +58,12 @@ internal sealed class ReshapeOp : Op
         if (x.DType == DType.Int64) return Apply(x.Reinterpret(DType.Float64), shape).Reinterpret(DType.Int64);
         Tape? tape = Join("Reshape", ref x);
         if (shape.Count != x.Count)
-            throw new ArgumentException($"Reshape: expected a shape of {x.Count} elements like {x.Shape}, got {shape} of {shape.Count}.", nameof(shape));
+        {
+            throw new ArgumentException(
+                $"Reshape: expected a shape of {x.Count} elements like {x.Shape}, got {shape} of {shape.Count}.",
+                nameof(shape));
+        }
+
         ReshapeOp op = Rent<ReshapeOp>(tape);
         op._x = x;
         op.BindAlias(shape, x);

@@ -20,7 +20,9 @@ public sealed partial class Tensor
     [IndexerName("Part")]
     public Tensor this[params ReadOnlySpan<TensorIndex> indices] => SliceOp.Apply(this, indices);
 
-    /// <summary>A copy of <paramref name="length"/> entries along one dimension, from <paramref name="start"/> on.</summary>
+    /// <summary>
+    /// A copy of <paramref name="length"/> entries along one dimension, from <paramref name="start"/> on.
+    /// </summary>
     /// <param name="axis">The dimension; negative ones count from the end.</param>
     /// <param name="start">The first entry.</param>
     /// <param name="length">Number of entries.</param>
@@ -43,7 +45,12 @@ internal sealed unsafe class SliceOp : Op
     {
         Shape shape = x.Shape;
         if (indices.Length == 0 || indices.Length > shape.Rank)
-            throw new ArgumentException($"Tensor[...]: expected 1 to {shape.Rank} indices for shape {shape}, got {indices.Length}.", nameof(indices));
+        {
+            throw new ArgumentException(
+                $"Tensor[...]: expected 1 to {shape.Rank} indices for shape {shape}, got {indices.Length}.",
+                nameof(indices));
+        }
+
         Span<int> sizes = stackalloc int[Shape.MaxRank];
         int rank = 0;
         for (int axis = 0; axis < shape.Rank; axis++)
@@ -51,7 +58,11 @@ internal sealed unsafe class SliceOp : Op
             TensorIndex index = axis < indices.Length ? indices[axis] : Range.All;
             int length = index.In(shape[axis]).Length;
             if (length < 0)
-                throw new ArgumentOutOfRangeException(nameof(indices), $"Tensor[...]: expected an index inside 0 .. {shape[axis]} along axis {axis} of shape {shape}, got {index}.");
+            {
+                throw new ArgumentOutOfRangeException(nameof(indices), $"Tensor[...]: expected an index inside 0 .. "
+                    + $"{shape[axis]} along axis {axis} of shape {shape}, got {index}.");
+            }
+
             if (!index.IsPosition) sizes[rank++] = length;
         }
 
@@ -69,11 +80,16 @@ internal sealed unsafe class SliceOp : Op
 
     public static Tensor Apply(Tensor x, int axis, int start, int length)
     {
-        if (x.DType == DType.Int64) return Apply(x.Reinterpret(DType.Float64), axis, start, length).Reinterpret(DType.Int64);
+        if (x.DType == DType.Int64)
+            return Apply(x.Reinterpret(DType.Float64), axis, start, length).Reinterpret(DType.Int64);
         Tape? tape = Join("Slice", ref x);
         axis = Broadcasting.Axis("Slice", x.Shape, axis);
         if (start < 0 || length < 0 || start > x.Shape[axis] - length)
-            throw new ArgumentOutOfRangeException(nameof(start), $"Slice: expected a range inside 0 .. {x.Shape[axis]} along axis {axis} of shape {x.Shape}, got start {start} and length {length}.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(start), $"Slice: expected a range inside 0 .. {x.Shape[axis]} "
+                + $"along axis {axis} of shape {x.Shape}, got start {start} and length {length}.");
+        }
+
         SliceOp op = Rent<SliceOp>(tape);
         (op._x, op._start, op._length) = (x, start, length);
         (op._outer, op._full, op._inner) = Broadcasting.Around(x.Shape, axis);

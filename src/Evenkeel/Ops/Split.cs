@@ -12,7 +12,12 @@ public sealed partial class Tensor
     public Tensor[] Split(int size, int axis = 0)
     {
         axis = Broadcasting.Axis("Split", Shape, axis);
-        if (size < 1) throw new ArgumentOutOfRangeException(nameof(size), $"Split: expected pieces of 1 or more entries, got {size}.");
+        if (size < 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(size), $"Split: expected pieces of 1 or more entries, got {size}.");
+        }
+
         int length = Shape[axis];
 
         // An empty dimension gives one empty piece, as in PyTorch.
@@ -42,7 +47,13 @@ public sealed partial class Tensor
         }
 
         if (isNegative || sum != Shape[axis])
-            throw new ArgumentException($"Split: expected sizes of 0 or more with the sum {Shape[axis]} along axis {axis} of shape {Shape}, got ({InvariantText.List(sizes)}).", nameof(sizes));
+        {
+            throw new ArgumentException(
+                $"Split: expected sizes of 0 or more with the sum {Shape[axis]} along axis {axis} of shape {Shape}, "
+                + $"got ({InvariantText.List(sizes)}).",
+                nameof(sizes));
+        }
+
         var pieces = new Tensor[sizes.Length];
         int start = 0;
         for (int i = 0; i < pieces.Length; i++)

@@ -25,11 +25,14 @@ internal sealed class SqrtOp : UnaryElementwise<SqrtOp.Formula>
         public static bool ReadsY => true;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             Vector512.Sqrt(x);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             dy / (y + y);
     }
 }

@@ -15,14 +15,25 @@ public sealed partial class Tensor
     /// <exception cref="ArgumentOutOfRangeException">The result has no such dimension.</exception>
     public static Tensor Stack(ReadOnlySpan<Tensor> tensors, int axis = 0)
     {
-        if (tensors.IsEmpty) throw new ArgumentException("Stack: expected at least one tensor, got none.", nameof(tensors));
+        if (tensors.IsEmpty)
+            throw new ArgumentException("Stack: expected at least one tensor, got none.", nameof(tensors));
         ArgumentNullException.ThrowIfNull(tensors[0], nameof(tensors));
         Shape first = tensors[0].Shape;
         if (first.Rank == Shape.MaxRank)
-            throw new ArgumentException($"Stack: expected tensors of at most {Shape.MaxRank - 1} dimensions, as the result has one more, got {first}.", nameof(tensors));
+        {
+            throw new ArgumentException(
+                $"Stack: expected tensors of at most {Shape.MaxRank - 1} dimensions, "
+                + $"as the result has one more, got {first}.",
+                nameof(tensors));
+        }
+
         Span<int> sizes = stackalloc int[first.Rank + 1];
         if (axis < -sizes.Length || axis >= sizes.Length)
-            throw new ArgumentOutOfRangeException(nameof(axis), $"Stack: expected an axis from {-sizes.Length} to {first.Rank} for tensors of shape {first}, got {axis}.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(axis), $"Stack: expected an axis from {-sizes.Length} to "
+                + $"{first.Rank} for tensors of shape {first}, got {axis}.");
+        }
+
         int at = axis < 0 ? axis + sizes.Length : axis;
         for (int i = 0; i < sizes.Length; i++) sizes[i] = i == at ? 1 : first[i < at ? i : i - 1];
         var wider = new Shape(sizes);
@@ -31,7 +42,11 @@ public sealed partial class Tensor
         {
             ArgumentNullException.ThrowIfNull(tensors[i], nameof(tensors));
             if (tensors[i].Shape != first)
-                throw new ArgumentException($"Stack: expected tensors of one shape, got {first} and {tensors[i].Shape}.", nameof(tensors));
+            {
+                throw new ArgumentException(
+                    $"Stack: expected tensors of one shape, got {first} and {tensors[i].Shape}.", nameof(tensors));
+            }
+
             layers[i] = tensors[i];
         }
 

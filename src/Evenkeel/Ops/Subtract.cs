@@ -29,13 +29,18 @@ internal sealed class SubtractOp : BinaryElementwise<SubtractOp.Formula>
         public static bool ReadsOperands => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => a - b;
+        public static Vector512<T> Value<T>(Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            a - b;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> => dy;
+        public static Vector512<T> GradientA<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            dy;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> GradientB<T>(Vector512<T> dy, Vector512<T> a, Vector512<T> b)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             -dy;
     }
 }
@@ -55,10 +60,14 @@ internal sealed class SubtractFromScalarOp : UnaryElementwise<SubtractFromScalar
         public static bool ReadsY => false;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> => p - x;
+        public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
+            p - x;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T> =>
+        public static Vector512<T> Gradient<T>(
+            Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+            where T : unmanaged, IFloatingPointIeee754<T> =>
             -dy;
     }
 }

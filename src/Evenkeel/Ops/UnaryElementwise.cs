@@ -15,10 +15,13 @@ internal interface IUnaryFormula
     static abstract bool ReadsY { get; }
 
     /// <summary>f(x).</summary>
-    static abstract Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T>;
+    static abstract Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
+        where T : unmanaged, IFloatingPointIeee754<T>;
 
     /// <summary>dy·f'(x).</summary>
-    static abstract Vector512<T> Gradient<T>(Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q) where T : unmanaged, IFloatingPointIeee754<T>;
+    static abstract Vector512<T> Gradient<T>(
+        Vector512<T> dy, Vector512<T> x, Vector512<T> y, Vector512<T> p, Vector512<T> q)
+        where T : unmanaged, IFloatingPointIeee754<T>;
 }
 
 /// <summary>The base of all ops y = f(x). The op's file has the formula and its derivative.</summary>
@@ -28,7 +31,8 @@ internal abstract unsafe class UnaryElementwise<TFormula> : Op where TFormula : 
     private double _p, _q;
 
     /// <summary>Applies the op. Constants are rounded to the element type.</summary>
-    protected static Tensor Apply<TOp>(string name, Tensor x, double p = 0, double q = 0) where TOp : UnaryElementwise<TFormula>, new()
+    protected static Tensor Apply<TOp>(string name, Tensor x, double p = 0, double q = 0)
+        where TOp : UnaryElementwise<TFormula>, new()
     {
         Tape? tape = Join(name, ref x);
         TOp op = Rent<TOp>(tape);
@@ -48,14 +52,16 @@ internal abstract unsafe class UnaryElementwise<TFormula> : Op where TFormula : 
     protected sealed override void Forward<T>()
     {
         T* x = _x.Pointer<T>();
-        Map.Run(x, x, x, Output.Pointer<T>(), Output.Count, new Value<T>(T.CreateTruncating(_p), T.CreateTruncating(_q)));
+        Map.Run(
+            x, x, x, Output.Pointer<T>(), Output.Count, new Value<T>(T.CreateTruncating(_p), T.CreateTruncating(_q)));
     }
 
     /// <inheritdoc/>
     protected sealed override void Backward<T>()
     {
         if (Open(_x) is not { } dx) return;
-        Map.Run(Dy.Pointer<T>(), _x.Pointer<T>(), Output.Pointer<T>(), dx.Pointer<T>(), dx.Count, new Gradient<T>(T.CreateTruncating(_p), T.CreateTruncating(_q)));
+        Map.Run(Dy.Pointer<T>(), _x.Pointer<T>(), Output.Pointer<T>(),
+            dx.Pointer<T>(), dx.Count, new Gradient<T>(T.CreateTruncating(_p), T.CreateTruncating(_q)));
         Close<T>(_x, dx);
     }
 
@@ -80,6 +86,7 @@ internal abstract unsafe class UnaryElementwise<TFormula> : Op where TFormula : 
         public static bool ReadsC => TFormula.ReadsY;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) => TFormula.Gradient(a, b, c, _p, _q);
+        public Vector512<T> Invoke(Vector512<T> a, Vector512<T> b, Vector512<T> c) =>
+            TFormula.Gradient(a, b, c, _p, _q);
     }
 }

@@ -20,8 +20,11 @@ public sealed partial class Tensor
     /// 1 (as in torch.var) gives the unbiased estimate, which is NaN if m is 1. 0 (as in numpy.var and inside
     /// normalization) gives the biased one.
     /// </param>
-    /// <exception cref="ArgumentException">An axis does not exist or is given twice, or the correction is neither 0 nor 1.</exception>
-    public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepDims = false, int correction = 1) => VarianceOp.Apply(this, axes, keepDims, correction);
+    /// <exception cref="ArgumentException">
+    /// An axis does not exist or is given twice, or the correction is neither 0 nor 1.
+    /// </exception>
+    public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepDims = false, int correction = 1) =>
+        VarianceOp.Apply(this, axes, keepDims, correction);
 }
 
 /// <summary>
@@ -49,7 +52,12 @@ internal sealed unsafe class VarianceOp : Op
     {
         Tape? tape = Join("Variance", ref x);
         if (correction is not (0 or 1))
-            throw new ArgumentException($"Variance: expected a correction of 0 (biased) or 1 (unbiased), got {correction}.", nameof(correction));
+        {
+            throw new ArgumentException(
+                $"Variance: expected a correction of 0 (biased) or 1 (unbiased), got {correction}.",
+                nameof(correction));
+        }
+
         uint reduced = Broadcasting.Axes("Variance", x.Shape, axes);
         Shape shape = Broadcasting.Reduced(x.Shape, reduced, keepDims);
         VarianceOp op = Rent<VarianceOp>(tape);
@@ -77,7 +85,11 @@ internal sealed unsafe class VarianceOp : Op
         Reduce.Sum(_plan, x, x, mean, low, m, default(Deviation<T>));
         Reduce.Sum(_plan, x, x, mean, y, _divisor, default(SquaredDeviation<T>));
         Map.Run(y, low, low, y, Output.Count, new WithoutLowPart<T>(T.CreateTruncating(m / _divisor)));
-        for (int k = ValueRange.FirstNotFinite(y, Output.Count, 0); k >= 0 && m > 0; k = ValueRange.FirstNotFinite(y, Output.Count, k + 1)) y[k] = Slowly<T>(k);
+        for (int k = ValueRange.FirstNotFinite(y, Output.Count, 0); k >= 0
+            && m > 0; k = ValueRange.FirstNotFinite(y, Output.Count, k + 1))
+        {
+            y[k] = Slowly<T>(k);
+        }
     }
 
     /// <summary>
@@ -98,10 +110,12 @@ internal sealed unsafe class VarianceOp : Op
         int exponent = ValueRange.Exponent(peak);
         double mean = Reduce.SumSlowly(plan, x, x, kept, (value, _) => Math.ScaleB(value, -exponent)) / m;
         double low = Reduce.SumSlowly(plan, x, x, kept, (value, _) => Math.ScaleB(value, -exponent) - mean) / m;
-        double squares = Reduce.SumSlowly(plan, x, x, kept, (value, _) => ValueRange.Square(Math.ScaleB(value, -exponent) - mean - low));
+        double squares = Reduce.SumSlowly(
+            plan, x, x, kept, (value, _) => ValueRange.Square(Math.ScaleB(value, -exponent) - mean - low));
         // This is the mean that the backward pass subtracts.
         _mean.Pointer<T>()[kept] = T.CreateTruncating(Math.ScaleB(mean, exponent));
-        _low.Pointer<T>()[kept] = T.CreateTruncating(Math.ScaleB(mean - Math.ScaleB(double.CreateTruncating(_mean.Pointer<T>()[kept]), -exponent) + low, exponent));
+        _low.Pointer<T>()[kept] = T.CreateTruncating(Math.ScaleB(
+            mean - Math.ScaleB(double.CreateTruncating(_mean.Pointer<T>()[kept]), -exponent) + low, exponent));
         return T.CreateTruncating(Math.ScaleB(squares / _divisor, 2 * exponent));
     }
 
@@ -109,7 +123,8 @@ internal sealed unsafe class VarianceOp : Op
     protected override void Backward<T>()
     {
         if (Open(_x) is not { } opened) return;
-        T* x = _x.Pointer<T>(), mean = _mean.Pointer<T>(), low = _low.Pointer<T>(), dy = Dy.Pointer<T>(), dx = opened.Pointer<T>();
+        T* x = _x.Pointer<T>(), mean = _mean.Pointer<T>(), low = _low.Pointer<T>(), dy = Dy.Pointer<T>(),
+            dx = opened.Pointer<T>();
         Reduce.Expand(_plan, x, mean, low, dx, default(ExactDeviation<T>));
         Reduce.Expand(_plan, dx, dy, dy, dx, new ScaledProduct<T>(T.CreateTruncating(2 / _divisor)));
         for (int k = 0; k < _plan.Kept; k++)
@@ -119,7 +134,8 @@ internal sealed unsafe class VarianceOp : Op
             for (int r = 0; r < _plan.Reduced; r++)
             {
                 int at = _plan.ElementAt(k, r);
-                dx[at] = ValueRange.Product<T>(double.CreateTruncating(x[at]), center, double.CreateTruncating(low[k]), slope);
+                dx[at] = ValueRange.Product<T>(
+                    double.CreateTruncating(x[at]), center, double.CreateTruncating(low[k]), slope);
             }
         }
 

@@ -37,7 +37,11 @@ internal sealed unsafe class WhereOp : Op
     {
         ArgumentNullException.ThrowIfNull(condition);
         if (a is { DType: DType.Int64 } && b is { DType: DType.Int64 })
-            return Apply(condition, a.Reinterpret(DType.Float64), b.Reinterpret(DType.Float64)).Reinterpret(DType.Int64);
+        {
+            return Apply(condition, a.Reinterpret(DType.Float64), b.Reinterpret(DType.Float64))
+                .Reinterpret(DType.Int64);
+        }
+
         Tape? tape = Join("Where", ref a, ref b);
         condition.ThrowIfStale();
         Shape shape = Broadcasting.Shape("Where", Broadcasting.Shape("Where", a.Shape, b.Shape), condition.Shape);
@@ -58,7 +62,8 @@ internal sealed unsafe class WhereOp : Op
     protected override void Forward<T>()
     {
         BroadcastPlan plan = Broadcasting.Plan(Output.Shape, _a.Shape, _b.Shape, _condition.Shape);
-        Map.Broadcast(plan, _a.Pointer<T>(), _b.Pointer<T>(), _condition.Pointer<T>(), Output.Pointer<T>(), default(Choice<T>));
+        Map.Broadcast(
+            plan, _a.Pointer<T>(), _b.Pointer<T>(), _condition.Pointer<T>(), Output.Pointer<T>(), default(Choice<T>));
     }
 
     /// <inheritdoc/>
@@ -85,8 +90,13 @@ internal sealed unsafe class WhereOp : Op
         bool isRepeated = gradient.Count != Output.Count;
         T* dy = Dy.Pointer<T>(), condition = _condition.Pointer<T>();
         T* terms = isRepeated ? NewTensor(shape, Output.DType).Pointer<T>() : gradient.Pointer<T>();
-        Map.Broadcast(Broadcasting.Plan(shape, shape, _condition.Shape, _condition.Shape), dy, condition, condition, terms, default(TTerm));
-        if (isRepeated) Reduce.Sum(Broadcasting.Reduction(shape, gradient.Shape), terms, terms, terms, gradient.Pointer<T>(), 1, default(Identity<T>));
+        Map.Broadcast(Broadcasting.Plan(shape, shape, _condition.Shape, _condition.Shape),
+            dy, condition, condition, terms, default(TTerm));
+        if (isRepeated)
+        {
+            Reduce.Sum(Broadcasting.Reduction(shape, gradient.Shape),
+                terms, terms, terms, gradient.Pointer<T>(), 1, default(Identity<T>));
+        }
     }
 
     private readonly struct Choice<T> : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>

@@ -29,7 +29,9 @@ public sealed class Adam : Optimizer
     /// False applies weight decay to weights only (see <see cref="Parameter.Role"/>). Default: true.
     /// </param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
-    public Adam(IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 0, bool decayNormAndBias = true)
+    public Adam(
+        IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999,
+        double eps = 1e-8, double weightDecay = 0, bool decayNormAndBias = true)
         : base(learningRate, weightDecay)
     {
         _update = new AdamUpdate(nameof(Adam), beta1, beta2, eps, decoupled: false);
@@ -40,7 +42,9 @@ public sealed class Adam : Optimizer
     /// Optimizes groups of parameters. A group without a value of its own takes that of the argument.
     /// </summary>
     /// <inheritdoc cref="Adam(IEnumerable{Parameter}, double, double, double, double, double, bool)"/>
-    public Adam(IEnumerable<ParameterGroup> groups, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 0)
+    public Adam(
+        IEnumerable<ParameterGroup> groups, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999,
+        double eps = 1e-8, double weightDecay = 0)
         : base(learningRate, weightDecay)
     {
         _update = new AdamUpdate(nameof(Adam), beta1, beta2, eps, decoupled: false);
@@ -63,7 +67,8 @@ public sealed class Adam : Optimizer
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry) =>
         _update.Prepare(group, Power(Beta1, step), Power(Beta2, step), ref entry);
 
-    private protected override void Update(in UpdateEntry entry, int offset, int count) => _update.Run(entry, offset, count);
+    private protected override void Update(in UpdateEntry entry, int offset, int count) =>
+        _update.Run(entry, offset, count);
 }
 
 /// <summary>
@@ -93,7 +98,9 @@ public sealed class AdamW : Optimizer
     /// False applies weight decay to weights only (see <see cref="Parameter.Role"/>). Default: true.
     /// </param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
-    public AdamW(IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 1e-2, bool decayNormAndBias = true)
+    public AdamW(
+        IEnumerable<Parameter> parameters, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999,
+        double eps = 1e-8, double weightDecay = 1e-2, bool decayNormAndBias = true)
         : base(learningRate, weightDecay)
     {
         _update = new AdamUpdate(nameof(AdamW), beta1, beta2, eps, decoupled: true);
@@ -104,7 +111,9 @@ public sealed class AdamW : Optimizer
     /// Optimizes groups of parameters. A group without a value of its own takes that of the argument.
     /// </summary>
     /// <inheritdoc cref="AdamW(IEnumerable{Parameter}, double, double, double, double, double, bool)"/>
-    public AdamW(IEnumerable<ParameterGroup> groups, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8, double weightDecay = 1e-2)
+    public AdamW(
+        IEnumerable<ParameterGroup> groups, double learningRate = 1e-3, double beta1 = 0.9, double beta2 = 0.999,
+        double eps = 1e-8, double weightDecay = 1e-2)
         : base(learningRate, weightDecay)
     {
         _update = new AdamUpdate(nameof(AdamW), beta1, beta2, eps, decoupled: true);
@@ -127,5 +136,6 @@ public sealed class AdamW : Optimizer
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry) =>
         _update.Prepare(group, Power(Beta1, step), Power(Beta2, step), ref entry);
 
-    private protected override void Update(in UpdateEntry entry, int offset, int count) => _update.Run(entry, offset, count);
+    private protected override void Update(in UpdateEntry entry, int offset, int count) =>
+        _update.Run(entry, offset, count);
 }

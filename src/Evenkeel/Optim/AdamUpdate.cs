@@ -63,7 +63,8 @@ internal sealed class AdamUpdate
             Nothing = Simd.Broadcast(RootDivision.Nothing<T>(Eps)),
         };
         Vector512<T> decay = Simd.Broadcast(T.CreateTruncating(entry.Decay));
-        if (_decoupled) UpdateLoop.Run<T, Decoupled<T>>(entry, offset, count, new() { Moments = moments, Keep = decay });
+        if (_decoupled)
+            UpdateLoop.Run<T, Decoupled<T>>(entry, offset, count, new() { Moments = moments, Keep = decay });
         else UpdateLoop.Run<T, Penalized<T>>(entry, offset, count, new() { Moments = moments, Decay = decay });
     }
 
@@ -89,7 +90,8 @@ internal sealed class AdamUpdate
         public static int States => 2;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
             w = Moments.Step(w, Simd.Fma(Decay, w, g), ref s0, ref s1);
     }
 
@@ -101,7 +103,8 @@ internal sealed class AdamUpdate
         public static int States => 2;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
             w = Moments.Step(w * Keep, g, ref s0, ref s1);
     }
 }

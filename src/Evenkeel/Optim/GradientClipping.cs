@@ -24,14 +24,20 @@ public static class GradientClipping
     {
         List<Parameter> distinct = ParameterGroup.Distinct(parameters, "GradientClipping.Norm");
         if (!(maxNorm >= 0))
-            throw new ArgumentOutOfRangeException(nameof(maxNorm), $"GradientClipping.Norm: expected maxNorm to be 0 or more, got {maxNorm}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(maxNorm), $"GradientClipping.Norm: expected maxNorm to be 0 or more, got {maxNorm}.");
+        }
+
         double squares = 0;
         foreach (Parameter parameter in distinct)
         {
             if (parameter.Gradient is { } gradient) squares += GradientKernels.SumOfSquares(gradient);
         }
 
-        double norm = squares is >= SmallestSquares and <= double.MaxValue ? Math.Sqrt(squares) : ScaledNorm(distinct, squares);
+        double norm = squares is >= SmallestSquares and <= double.MaxValue
+            ? Math.Sqrt(squares)
+            : ScaledNorm(distinct, squares);
         Scale(distinct, norm, maxNorm);
         return norm;
     }
@@ -48,14 +54,16 @@ public static class GradientClipping
         double peak = 0, sum = 0;
         foreach (Parameter parameter in parameters)
         {
-            for (int i = 0; i < (parameter.Gradient?.Count ?? 0); i++) peak = Math.Max(peak, Math.Abs(parameter.Gradient!.ValueAt(i)));
+            for (int i = 0; i < (parameter.Gradient?.Count ?? 0); i++)
+                peak = Math.Max(peak, Math.Abs(parameter.Gradient!.ValueAt(i)));
         }
 
         if (peak == 0 || !double.IsFinite(peak)) return Math.Sqrt(squares);
         int exponent = Kernels.ValueRange.Exponent(peak);
         foreach (Parameter parameter in parameters)
         {
-            for (int i = 0; i < (parameter.Gradient?.Count ?? 0); i++) sum += Kernels.ValueRange.Square(Math.ScaleB(parameter.Gradient!.ValueAt(i), -exponent));
+            for (int i = 0; i < (parameter.Gradient?.Count ?? 0); i++)
+                sum += Kernels.ValueRange.Square(Math.ScaleB(parameter.Gradient!.ValueAt(i), -exponent));
         }
 
         return Math.ScaleB(Math.Sqrt(sum), exponent);
@@ -88,7 +96,11 @@ public static class GradientClipping
     {
         List<Parameter> distinct = ParameterGroup.Distinct(parameters, "GradientClipping.Value");
         if (!(limit >= 0))
-            throw new ArgumentOutOfRangeException(nameof(limit), $"GradientClipping.Value: expected limit to be 0 or more, got {limit}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(limit), $"GradientClipping.Value: expected limit to be 0 or more, got {limit}.");
+        }
+
         foreach (Parameter parameter in distinct)
         {
             if (parameter.Gradient is { } gradient) GradientKernels.Clamp(gradient, limit);

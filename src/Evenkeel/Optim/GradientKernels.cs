@@ -39,18 +39,26 @@ internal static unsafe class GradientKernels
     public static void Clamp(Tensor x, double limit) => Dispatch(Pass.Clamp, x, x, limit);
 
     /// <summary>gradient ← gradient + strength·weight; returns Σ weight².</summary>
-    public static double AddPenalty(Tensor weight, Tensor gradient, double strength) => Dispatch(Pass.Penalty, weight, gradient, strength);
+    public static double AddPenalty(Tensor weight, Tensor gradient, double strength) =>
+        Dispatch(Pass.Penalty, weight, gradient, strength);
 
-    private static double Dispatch(Pass pass, Tensor x, Tensor y, double scalar) =>
-        x.DType == DType.Float64 ? Run(pass, x.AsSpan<double>(), y.AsSpan<double>(), scalar) : Run(pass, x.AsSpan<float>(), y.AsSpan<float>(), scalar);
+    private static double Dispatch(Pass pass, Tensor x, Tensor y, double scalar) => x.DType == DType.Float64
+        ? Run(pass, x.AsSpan<double>(), y.AsSpan<double>(), scalar)
+        : Run(pass, x.AsSpan<float>(), y.AsSpan<float>(), scalar);
 
-    private static double Run<T>(Pass pass, Span<T> xs, Span<T> ys, double scalar) where T : unmanaged, IFloatingPointIeee754<T>
+    private static double Run<T>(Pass pass, Span<T> xs, Span<T> ys, double scalar)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int chunks = (xs.Length + ChunkElements - 1) / ChunkElements;
         double[] partial = ArrayPool<double>.Shared.Rent(chunks);
         try
         {
-            fixed (T* x = xs, y = ys) Workers.Run(chunks, new Job<T> { Pass = pass, X = x, Y = y, Count = xs.Length, Scalar = scalar, Partial = partial });
+            fixed (T* x = xs, y = ys)
+            {
+                Workers.Run(chunks,
+                    new Job<T> { Pass = pass, X = x, Y = y, Count = xs.Length, Scalar = scalar, Partial = partial });
+            }
+
             double sum = 0;
             if (pass is Pass.SumOfSquares or Pass.Penalty)
             {
@@ -147,7 +155,8 @@ internal static unsafe class GradientKernels
                 return;
             }
 
-            Vector512<double> lower = Vector512.WidenLower(value.AsSingle()), upper = Vector512.WidenUpper(value.AsSingle());
+            Vector512<double> lower = Vector512.WidenLower(value.AsSingle()),
+                upper = Vector512.WidenUpper(value.AsSingle());
             low = Simd.Fma(lower, lower, low);
             high = Simd.Fma(upper, upper, high);
         }

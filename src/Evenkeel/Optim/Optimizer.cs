@@ -91,7 +91,11 @@ public abstract unsafe class Optimizer
         foreach (Parameter parameter in group.Parameters)
         {
             if (_seen.Contains(parameter))
-                throw new ArgumentException($"{Name}: expected each parameter in one group, got {parameter} in two. Leave it in one of them.", nameof(group));
+            {
+                throw new ArgumentException(
+                    $"{Name}: expected each parameter in one group, got {parameter} in two. Leave it in one of them.",
+                    nameof(group));
+            }
         }
 
         if (!group.IsLearningRateGiven) group.LearningRate = _defaultLearningRate;
@@ -210,7 +214,12 @@ public abstract unsafe class Optimizer
         foreach (double value in groups.AsSpan<double>())
         {
             if (!(value >= 0 && double.IsFinite(value)))
-                throw new ArgumentException($"{Name}: expected rates of 0 or more and finite in '{Name}.groups', got {value}. The state is damaged; load another one.", nameof(state));
+            {
+                throw new ArgumentException(
+                    $"{Name}: expected rates of 0 or more and finite in '{Name}.groups', got {value}. "
+                    + $"The state is damaged; load another one.",
+                    nameof(state));
+            }
         }
 
         ReadOnlySpan<StateSlot> slots = States;
@@ -265,7 +274,10 @@ public abstract unsafe class Optimizer
         ArgumentNullException.ThrowIfNull(groups);
         foreach (ParameterGroup group in groups) AddGroup(group);
         if (_parameters.Count == 0)
-            throw new ArgumentException($"{Name}: expected at least one parameter, got none. Pass model.Parameters().", nameof(groups));
+        {
+            throw new ArgumentException(
+                $"{Name}: expected at least one parameter, got none. Pass model.Parameters().", nameof(groups));
+        }
     }
 
     /// <inheritdoc cref="AddGroups"/>

@@ -45,15 +45,21 @@ public sealed class RMSprop : Optimizer
     /// False applies weight decay to weights only (see <see cref="Parameter.Role"/>). Default: true.
     /// </param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
-    public RMSprop(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8, double weightDecay = 0, double momentum = 0, bool centered = false, bool decayNormAndBias = true)
-        : this(learningRate, alpha, eps, weightDecay, momentum, centered) => AddParameters(parameters, decayNormAndBias);
+    public RMSprop(
+        IEnumerable<Parameter> parameters, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8,
+        double weightDecay = 0, double momentum = 0, bool centered = false, bool decayNormAndBias = true)
+        : this(learningRate, alpha, eps, weightDecay, momentum, centered) =>
+        AddParameters(parameters, decayNormAndBias);
 
     /// <summary>
     /// Optimizes groups of parameters. A group without a value of its own takes that of the argument.
     /// </summary>
     /// <inheritdoc cref="RMSprop(IEnumerable{Parameter}, double, double, double, double, double, bool, bool)"/>
-    public RMSprop(IEnumerable<ParameterGroup> groups, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8, double weightDecay = 0, double momentum = 0, bool centered = false)
-        : this(learningRate, alpha, eps, weightDecay, momentum, centered) => AddGroups(groups);
+    public RMSprop(
+        IEnumerable<ParameterGroup> groups, double learningRate = 1e-2, double alpha = 0.99, double eps = 1e-8,
+        double weightDecay = 0, double momentum = 0, bool centered = false)
+        : this(learningRate, alpha, eps, weightDecay, momentum, centered) =>
+        AddGroups(groups);
 
     private RMSprop(double learningRate, double alpha, double eps, double weightDecay, double momentum, bool centered)
         : base(learningRate, weightDecay)
@@ -147,7 +153,8 @@ public sealed class RMSprop : Optimizer
         public static int States => 1;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
         {
             g = Simd.Fma(Root.Decay, w, g);
             s0 = Simd.Fma(Root.Alpha, s0, Root.Fresh * g * g);
@@ -162,7 +169,8 @@ public sealed class RMSprop : Optimizer
         public static int States => 2;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
         {
             g = Simd.Fma(Root.Decay, w, g);
             s0 = Simd.Fma(Root.Alpha, s0, Root.Fresh * g * g);
@@ -179,7 +187,8 @@ public sealed class RMSprop : Optimizer
         public static int States => 3;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
         {
             g = Simd.Fma(Root.Decay, w, g);
             Vector512<T> d = g - s2;

@@ -33,24 +33,41 @@ public sealed class SGD : Optimizer
     /// False applies weight decay to weights only (see <see cref="Parameter.Role"/>). Default: true.
     /// </param>
     /// <exception cref="ArgumentException">A value is out of range, or there is no parameter.</exception>
-    public SGD(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double momentum = 0, double dampening = 0, double weightDecay = 0, bool nesterov = false, bool decayNormAndBias = true)
-        : this(learningRate, momentum, dampening, weightDecay, nesterov, velocityForm: false) => AddParameters(parameters, decayNormAndBias);
+    public SGD(
+        IEnumerable<Parameter> parameters, double learningRate = 1e-2, double momentum = 0, double dampening = 0,
+        double weightDecay = 0, bool nesterov = false, bool decayNormAndBias = true)
+        : this(learningRate, momentum, dampening, weightDecay, nesterov, velocityForm: false) =>
+        AddParameters(parameters, decayNormAndBias);
 
     /// <summary>
     /// Optimizes groups of parameters. A group without a value of its own takes that of the argument.
     /// </summary>
     /// <inheritdoc cref="SGD(IEnumerable{Parameter}, double, double, double, double, bool, bool)"/>
-    public SGD(IEnumerable<ParameterGroup> groups, double learningRate = 1e-2, double momentum = 0, double dampening = 0, double weightDecay = 0, bool nesterov = false)
-        : this(learningRate, momentum, dampening, weightDecay, nesterov, velocityForm: false) => AddGroups(groups);
+    public SGD(
+        IEnumerable<ParameterGroup> groups, double learningRate = 1e-2, double momentum = 0, double dampening = 0,
+        double weightDecay = 0, bool nesterov = false)
+        : this(learningRate, momentum, dampening, weightDecay, nesterov, velocityForm: false) =>
+        AddGroups(groups);
 
-    private SGD(double learningRate, double momentum, double dampening, double weightDecay, bool nesterov, bool velocityForm)
+    private SGD(
+        double learningRate, double momentum, double dampening, double weightDecay, bool nesterov, bool velocityForm)
         : base(learningRate, weightDecay)
     {
         Momentum = Guard.NotNegative(momentum, nameof(SGD), nameof(momentum));
         if (!double.IsFinite(dampening))
-            throw new ArgumentOutOfRangeException(nameof(dampening), $"SGD: expected a finite dampening, got {dampening}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(dampening), $"SGD: expected a finite dampening, got {dampening}.");
+        }
+
         if (nesterov && (momentum == 0 || dampening != 0))
-            throw new ArgumentException($"SGD: expected momentum above 0 and dampening 0 for nesterov, got momentum {momentum} and dampening {dampening}.", nameof(nesterov));
+        {
+            throw new ArgumentException(
+                $"SGD: expected momentum above 0 and dampening 0 for nesterov, "
+                + $"got momentum {momentum} and dampening {dampening}.",
+                nameof(nesterov));
+        }
+
         Dampening = dampening;
         Nesterov = nesterov;
         _velocityForm = velocityForm;
@@ -67,7 +84,8 @@ public sealed class SGD : Optimizer
 
     /// <summary>The velocity form of CS231n's <c>sgd_momentum</c>: v ← mu·v - lr·g, w ← w + v.</summary>
     /// <inheritdoc cref="SGD(IEnumerable{Parameter}, double, double, double, double, bool, bool)"/>
-    public static SGD Cs231n(IEnumerable<Parameter> parameters, double learningRate = 1e-2, double momentum = 0.9, double weightDecay = 0)
+    public static SGD Cs231n(
+        IEnumerable<Parameter> parameters, double learningRate = 1e-2, double momentum = 0.9, double weightDecay = 0)
     {
         var optimizer = new SGD(learningRate, momentum, dampening: 0, weightDecay, nesterov: false, velocityForm: true);
         optimizer.AddParameters(parameters, decayNormAndBias: true);
@@ -97,12 +115,21 @@ public sealed class SGD : Optimizer
 
     private void Update<T>(in UpdateEntry entry, int offset, int count) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Vector512<T> minusLr = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)), decay = Simd.Broadcast(T.CreateTruncating(entry.Decay));
-        Vector512<T> mu = Simd.Broadcast(T.CreateTruncating(Momentum)), fresh = Simd.Broadcast(T.CreateTruncating(entry.Correction));
-        if (Momentum == 0) UpdateLoop.Run<T, Plain<T>>(entry, offset, count, new() { MinusLr = minusLr, Decay = decay });
-        else if (_velocityForm) UpdateLoop.Run<T, Velocity<T>>(entry, offset, count, new() { MinusLr = minusLr, Decay = decay, Mu = mu });
-        else if (Nesterov) UpdateLoop.Run<T, LookAhead<T>>(entry, offset, count, new() { MinusLr = minusLr, Decay = decay, Mu = mu });
-        else UpdateLoop.Run<T, Heavy<T>>(entry, offset, count, new() { MinusLr = minusLr, Decay = decay, Mu = mu, Fresh = fresh });
+        Vector512<T> minusLr = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
+            decay = Simd.Broadcast(T.CreateTruncating(entry.Decay));
+        Vector512<T> mu = Simd.Broadcast(T.CreateTruncating(Momentum)),
+            fresh = Simd.Broadcast(T.CreateTruncating(entry.Correction));
+        if (Momentum == 0)
+            UpdateLoop.Run<T, Plain<T>>(entry, offset, count, new() { MinusLr = minusLr, Decay = decay });
+        else if (_velocityForm)
+            UpdateLoop.Run<T, Velocity<T>>(entry, offset, count, new() { MinusLr = minusLr, Decay = decay, Mu = mu });
+        else if (Nesterov)
+            UpdateLoop.Run<T, LookAhead<T>>(entry, offset, count, new() { MinusLr = minusLr, Decay = decay, Mu = mu });
+        else
+        {
+            UpdateLoop.Run<T, Heavy<T>>(
+                entry, offset, count, new() { MinusLr = minusLr, Decay = decay, Mu = mu, Fresh = fresh });
+        }
     }
 
     private struct Plain<T> : IUpdate<T> where T : unmanaged
@@ -112,7 +139,8 @@ public sealed class SGD : Optimizer
         public static int States => 0;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
             w = Simd.Fma(MinusLr, Simd.Fma(Decay, w, g), w);
     }
 
@@ -123,7 +151,8 @@ public sealed class SGD : Optimizer
         public static int States => 1;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
         {
             s0 = Simd.Fma(Mu, s0, Fresh * Simd.Fma(Decay, w, g));
             w = Simd.Fma(MinusLr, s0, w);
@@ -137,7 +166,8 @@ public sealed class SGD : Optimizer
         public static int States => 1;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
         {
             Vector512<T> decayed = Simd.Fma(Decay, w, g);
             s0 = Simd.Fma(Mu, s0, decayed);
@@ -152,7 +182,8 @@ public sealed class SGD : Optimizer
         public static int States => 1;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2)
         {
             s0 = Simd.Fma(Mu, s0, MinusLr * Simd.Fma(Decay, w, g));
             w += s0;

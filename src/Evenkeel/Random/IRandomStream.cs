@@ -39,7 +39,10 @@ public interface IRandomStream
     /// <summary>Fills with standard normal numbers: <see cref="NextNormal"/> for each.</summary>
     void FillNormal(Span<double> destination);
 
-    /// <summary>Fills with numbers uniform in [low, high): low + <see cref="NextDouble"/>·(high - low) for each, rounded to float.</summary>
+    /// <summary>
+    /// Fills with numbers uniform in [low, high): low + <see cref="NextDouble"/>·(high - low)
+    /// for each, rounded to float.
+    /// </summary>
     /// <param name="destination">The span to fill.</param>
     /// <param name="low">The lower bound.</param>
     /// <param name="high">The upper bound. Rounding to float may give the bound itself.</param>
@@ -49,7 +52,9 @@ public interface IRandomStream
         foreach (ref float value in destination) value = (float)(low + NextDouble() * width);
     }
 
-    /// <summary>Fills with numbers uniform in [low, high): low + <see cref="NextDouble"/>·(high - low) for each.</summary>
+    /// <summary>
+    /// Fills with numbers uniform in [low, high): low + <see cref="NextDouble"/>·(high - low) for each.
+    /// </summary>
     /// <inheritdoc cref="FillUniform(Span{float}, double, double)"/>
     void FillUniform(Span<double> destination, double low, double high)
     {
@@ -57,7 +62,9 @@ public interface IRandomStream
         foreach (ref double value in destination) value = low + NextDouble() * width;
     }
 
-    /// <summary>Fills with numbers of N(mean, std²): mean + <see cref="NextNormal"/>·std for each, rounded to float.</summary>
+    /// <summary>
+    /// Fills with numbers of N(mean, std²): mean + <see cref="NextNormal"/>·std for each, rounded to float.
+    /// </summary>
     /// <param name="destination">The span to fill.</param>
     /// <param name="mean">The mean.</param>
     /// <param name="std">The standard deviation.</param>
@@ -73,7 +80,9 @@ public interface IRandomStream
         foreach (ref double value in destination) value = mean + NextNormal() * std;
     }
 
-    /// <summary>Draws indices in [0, <paramref name="count"/>) with replacement: <see cref="NextInt"/> for each.</summary>
+    /// <summary>
+    /// Draws indices in [0, <paramref name="count"/>) with replacement: <see cref="NextInt"/> for each.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
     void Choice(int count, Span<int> destination)
     {

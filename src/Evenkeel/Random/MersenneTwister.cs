@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace Evenkeel.Random;
 
 /// <summary>
-/// mt19937 (Matsumoto and Nishimura 1998): the generator under NumPy's and PyTorch's streams. Period 2^19937 - 1, words of 32 bits.
+/// mt19937 (Matsumoto and Nishimura 1998): the generator under NumPy's and PyTorch's streams. Period
+/// 2^19937 - 1, words of 32 bits.
 /// </summary>
 internal sealed class MersenneTwister
 {
@@ -59,8 +60,12 @@ internal sealed class MersenneTwister
     {
         ArgumentNullException.ThrowIfNull(state);
         ReadOnlySpan<ulong> words = state.Expect(owner, kind, Length + 3);
-        if (words[Length] > Length || words[Length + 1] > 1 || words[..Length].ContainsAnyExceptInRange(0ul, uint.MaxValue))
+        if (words[Length] > Length || words[Length + 1] > 1
+            || words[..Length].ContainsAnyExceptInRange(0ul, uint.MaxValue))
+        {
             throw new ArgumentException($"{owner}: the state's numbers are out of range. The checkpoint is damaged.");
+        }
+
         for (int i = 0; i < Length; i++) _key[i] = (uint)words[i];
         _position = (int)words[Length];
         return words[Length + 1] == 0 ? null : BitConverter.UInt64BitsToDouble(words[Length + 2]);
@@ -71,7 +76,8 @@ internal sealed class MersenneTwister
     {
         uint[] key = _key;
         for (int i = 0; i < Length - Middle; i++) key[i] = key[i + Middle] ^ Twist(key[i], key[i + 1]);
-        for (int i = Length - Middle; i < Length - 1; i++) key[i] = key[i + Middle - Length] ^ Twist(key[i], key[i + 1]);
+        for (int i = Length - Middle; i < Length - 1; i++)
+            key[i] = key[i + Middle - Length] ^ Twist(key[i], key[i + 1]);
         key[Length - 1] = key[Middle - 1] ^ Twist(key[Length - 1], key[0]);
         _position = 0;
     }

@@ -136,7 +136,9 @@ public sealed class NumPyRandomState : IRandomStream
     /// <c>np.random.randint(low, high)</c>: an integer in [low, high). A range of up to 2^32 takes one draw of 32 bits
     /// per trial, a larger one two.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="high"/> is not above <paramref name="low"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="high"/> is not above <paramref name="low"/>.
+    /// </exception>
     public long RandInt(long low, long high)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(high, low);
@@ -144,7 +146,9 @@ public sealed class NumPyRandomState : IRandomStream
     }
 
     /// <summary><c>np.random.randint(low, high, size)</c>.</summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="high"/> is not above <paramref name="low"/>.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="high"/> is not above <paramref name="low"/>.
+    /// </exception>
     public long[] RandInt(long low, long high, int size)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(high, low);

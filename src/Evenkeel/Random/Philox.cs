@@ -5,7 +5,8 @@ using System.Text;
 namespace Evenkeel.Random;
 
 /// <summary>
-/// The default random stream: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011).
+/// The default random stream: Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers:
+/// as easy as 1, 2, 3", 2011).
 /// </summary>
 /// <remarks>
 /// <para>It is counter-based: block i of a stream is a fixed function of the stream's name and i, so it costs nothing
@@ -169,7 +170,8 @@ public sealed class Philox : IRandomStream
     /// <exception cref="ArgumentException">The new state is of another kind of stream, or damaged.</exception>
     public RandomStreamState State
     {
-        get => new(Kind, [_key, _stream, _block, (ulong)_used, _hasNormal ? 1u : 0u, BitConverter.DoubleToUInt64Bits(_hasNormal ? _normal : 0)]);
+        get => new(Kind, [_key, _stream,
+            _block, (ulong)_used, _hasNormal ? 1u : 0u, BitConverter.DoubleToUInt64Bits(_hasNormal ? _normal : 0)]);
         set
         {
             ArgumentNullException.ThrowIfNull(value);
@@ -194,9 +196,11 @@ public sealed class Philox : IRandomStream
     /// The Philox function: four words from a counter of 128 bits and a key of 64 bits, in ten rounds.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal static (uint Word0, uint Word1, uint Word2, uint Word3) Block(ulong counterLow, ulong counterHigh, ulong key)
+    internal static (uint Word0, uint Word1, uint Word2, uint Word3) Block(
+        ulong counterLow, ulong counterHigh, ulong key)
     {
-        uint c0 = (uint)counterLow, c1 = (uint)(counterLow >> 32), c2 = (uint)counterHigh, c3 = (uint)(counterHigh >> 32);
+        uint c0 = (uint)counterLow, c1 = (uint)(counterLow >> 32), c2 = (uint)counterHigh,
+            c3 = (uint)(counterHigh >> 32);
         uint k0 = (uint)key, k1 = (uint)(key >> 32);
         for (int round = 0; round < 10; round++)
         {
@@ -230,7 +234,12 @@ public sealed class Philox : IRandomStream
         foreach (Range part in path.AsSpan().Split('/'))
         {
             ReadOnlySpan<char> name = path.AsSpan()[part];
-            if (name.IsEmpty) throw new ArgumentException($"Philox: a stream name is empty in \"{path}\". Names are separated by single '/'.", nameof(path));
+            if (name.IsEmpty)
+            {
+                throw new ArgumentException(
+                    $"Philox: a stream name is empty in \"{path}\". Names are separated by single '/'.", nameof(path));
+            }
+
             id = DeriveChild(id, name);
         }
 

@@ -6,7 +6,10 @@ public sealed class RandomStreamState
     private readonly ulong[] _words;
 
     /// <summary>A state read back from a checkpoint.</summary>
-    /// <param name="kind">The kind of stream, <see cref="Philox.Kind"/>, <see cref="NumPyRandomState.Kind"/> or <see cref="TorchGenerator.Kind"/>.</param>
+    /// <param name="kind">
+    /// The kind of stream, <see cref="Philox.Kind"/>, <see cref="NumPyRandomState.Kind"/> or
+    /// <see cref="TorchGenerator.Kind"/>.
+    /// </param>
     /// <param name="words">The numbers of the stream. They are copied.</param>
     public RandomStreamState(string kind, ReadOnlySpan<ulong> words)
     {
@@ -30,9 +33,9 @@ public sealed class RandomStreamState
             Philox.Kind => new Philox(0),
             NumPyRandomState.Kind => new NumPyRandomState(0),
             TorchGenerator.Kind => new TorchGenerator(0),
-            _ => throw new ArgumentException(
-                $"RandomStreamState: unknown kind \"{Kind}\"; expected \"{Philox.Kind}\", \"{NumPyRandomState.Kind}\" or \"{TorchGenerator.Kind}\". " +
-                "Was the checkpoint written by a newer version?"),
+            _ => throw new ArgumentException($"RandomStreamState: unknown kind \"{Kind}\"; expected \"{Philox.Kind}\", "
+                + $"\"{NumPyRandomState.Kind}\" or \"{TorchGenerator.Kind}\". "
+                + "Was the checkpoint written by a newer version?"),
         };
         stream.State = this;
         return stream;
@@ -42,9 +45,17 @@ public sealed class RandomStreamState
     internal ReadOnlySpan<ulong> Expect(string owner, string kind, int count)
     {
         if (!string.Equals(Kind, kind, StringComparison.Ordinal))
-            throw new ArgumentException($"{owner}: expected a state of kind \"{kind}\", got \"{Kind}\". Restore it into the kind of stream that wrote it.");
+        {
+            throw new ArgumentException($"{owner}: expected a state of kind \"{kind}\", got \"{Kind}\". "
+                + $"Restore it into the kind of stream that wrote it.");
+        }
+
         if (_words.Length != count)
-            throw new ArgumentException($"{owner}: expected a state of {count} words, got {_words.Length}. The checkpoint is damaged or of another version.");
+        {
+            throw new ArgumentException($"{owner}: expected a state of {count} words, got {_words.Length}. "
+                + $"The checkpoint is damaged or of another version.");
+        }
+
         return _words;
     }
 }

@@ -76,7 +76,8 @@ internal static class ScalarMath
         double sum = TwoSum(scaled, entry.LogHigh, out double e0);
         sum = TwoSum(sum, r, out double e1);
         sum = TwoSum(sum, -0.5 * square, out double e2);
-        double low = square * r * series - 0.5 * squareLow - r * productLow + productLow + entry.LogLow + scaledLow + e0 + e1 + e2;
+        double low = square * r * series - 0.5 * squareLow - r * productLow + productLow + entry.LogLow + scaledLow + e0
+            + e1 + e2;
         return sum + low;
     }
 
@@ -139,7 +140,9 @@ internal static class ScalarMath
         var table = new LogEntry[TableSize];
         for (int i = 0; i < TableSize; i++)
         {
-            double middle = i == UnitIndex ? 1.0 : BitConverter.Int64BitsToDouble(Origin + ((long)i << IndexShift) + (1L << (IndexShift - 1)));
+            double middle = i == UnitIndex
+                ? 1.0
+                : BitConverter.Int64BitsToDouble(Origin + ((long)i << IndexShift) + (1L << (IndexShift - 1)));
             double inverse = Math.Round(4096.0 / middle) / 4096.0;
             (double high, double low) = LogTwoDoubles(inverse);
             table[i] = new LogEntry(inverse, -high, -low);

@@ -65,7 +65,9 @@ public sealed class TorchGenerator : IRandomStream
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float NextSingle() => (_twister.Next() & 0xFFFFFF) * SingleUnit;
 
-    /// <summary>A uniform double in [0, 1), <c>torch.rand(1, dtype=torch.float64)</c>: the lower 53 bits of two draws.</summary>
+    /// <summary>
+    /// A uniform double in [0, 1), <c>torch.rand(1, dtype=torch.float64)</c>: the lower 53 bits of two draws.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public double NextDouble() => (NextUInt64() & 0x1FFFFFFFFFFFFF) * DoubleUnit;
 
@@ -99,8 +101,13 @@ public sealed class TorchGenerator : IRandomStream
         return (int)(_twister.Next() % (uint)exclusiveMax);
     }
 
-    /// <summary><c>torch.randint(low, high, (1,))</c>: an integer in [low, high). A range below 2^32 takes one draw, a larger one two.</summary>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="high"/> is not above <paramref name="low"/>.</exception>
+    /// <summary>
+    /// <c>torch.randint(low, high, (1,))</c>: an integer in [low, high). A range below 2^32 takes
+    /// one draw, a larger one two.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// <paramref name="high"/> is not above <paramref name="low"/>.
+    /// </exception>
     public long RandInt(long low, long high)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(high, low);
@@ -193,7 +200,10 @@ public sealed class TorchGenerator : IRandomStream
         }
     }
 
-    /// <summary>Puts the values in the order of <c>torch.randperm(values.Length)</c>: Fisher-Yates from the front, with remainders of single draws.</summary>
+    /// <summary>
+    /// Puts the values in the order of <c>torch.randperm(values.Length)</c>: Fisher-Yates from the front, with
+    /// remainders of single draws.
+    /// </summary>
     public void Shuffle(Span<int> values)
     {
         for (int i = 0; i < values.Length - 1; i++)

@@ -24,16 +24,27 @@ public static class AtomicFile
         ArgumentNullException.ThrowIfNull(write);
         string target = Path.GetFullPath(path);
         // A link stays a link: the file behind it is replaced.
-        if (new FileInfo(target).LinkTarget is not null) target = File.ResolveLinkTarget(target, returnFinalTarget: true)!.FullName;
-        string folder = Path.GetDirectoryName(target) ?? throw new IOException($"AtomicFile: expected the path of a file, got \"{path}\".");
+        if (new FileInfo(target).LinkTarget is not null)
+            target = File.ResolveLinkTarget(target, returnFinalTarget: true)!.FullName;
+        string folder = Path.GetDirectoryName(target)
+            ?? throw new IOException($"AtomicFile: expected the path of a file, got \"{path}\".");
         if (Directory.Exists(target))
-            throw new IOException($"AtomicFile: expected the path of a file, got the folder \"{path}\". Add a file name.");
+        {
+            throw new IOException(
+                $"AtomicFile: expected the path of a file, got the folder \"{path}\". Add a file name.");
+        }
+
         if (!Directory.Exists(folder))
-            throw new DirectoryNotFoundException($"AtomicFile: the folder \"{folder}\" of \"{path}\" does not exist. Create it first.");
+        {
+            throw new DirectoryNotFoundException(
+                $"AtomicFile: the folder \"{folder}\" of \"{path}\" does not exist. Create it first.");
+        }
+
         string temporary = Path.Combine(folder, $".{Path.GetFileName(target)}.{Path.GetRandomFileName()}.tmp");
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            using (var stream = new FileStream(
+                temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
@@ -45,9 +56,21 @@ public static class AtomicFile
         {
             Remove(temporary);
             if (exception is UnauthorizedAccessException)
-                throw new UnauthorizedAccessException($"AtomicFile: \"{path}\" may not be written ({exception.Message}). Choose another folder or change its permissions.", exception);
+            {
+                throw new UnauthorizedAccessException(
+                    $"AtomicFile: \"{path}\" may not be written ({exception.Message}). "
+                    + $"Choose another folder or change its permissions.",
+                    exception);
+            }
+
             if (exception is IOException)
-                throw new IOException($"AtomicFile: \"{path}\" could not be written ({exception.Message}). What was there before is unchanged; free some space or choose another folder.", exception);
+            {
+                throw new IOException(
+                    $"AtomicFile: \"{path}\" could not be written ({exception.Message}). "
+                    + $"What was there before is unchanged; free some space or choose another folder.",
+                    exception);
+            }
+
             throw;
         }
     }

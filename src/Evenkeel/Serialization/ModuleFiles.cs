@@ -61,7 +61,8 @@ public static class ModuleFiles
             HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded), .. report.KeysWith(LoadStatus.Tied)];
             foreach ((string name, ITrackingNorm norm, NormState state) in states)
             {
-                if (state != NormState.Active && loaded.Contains(Module.Join(name, norm.Running!.Mean.Name))) norm.Set(state, nameof(Load));
+                if (state != NormState.Active && loaded.Contains(Module.Join(name, norm.Running!.Mean.Name)))
+                    norm.Set(state, nameof(Load));
             }
 
             return report;

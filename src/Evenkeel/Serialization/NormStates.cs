@@ -47,8 +47,12 @@ internal static class NormStates
     {
         foreach ((string key, string text) in metadata)
         {
-            if (key.StartsWith(StartValuesPrefix, StringComparison.Ordinal) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double left) && left is >= 0 and <= 1)
+            if (key.StartsWith(StartValuesPrefix, StringComparison.Ordinal)
+                && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double left)
+                && left is >= 0 and <= 1)
+            {
                 state.StartValuesLeft[before + key[StartValuesPrefix.Length..]] = left;
+            }
         }
     }
 
@@ -77,7 +81,9 @@ internal static class NormStates
                 nameof(NormState.Active) => NormState.Active,
                 nameof(NormState.FrozenStatistics) => NormState.FrozenStatistics,
                 nameof(NormState.Frozen) => NormState.Frozen,
-                _ => throw new InvalidDataException($"{path}: expected the state of {name} to be Active, FrozenStatistics or Frozen, got \"{text}\". A later version wrote the file, or it is damaged; remove the entry \"{Prefix}{name}\" from its metadata or fetch it again."),
+                _ => throw new InvalidDataException($"{path}: expected the state of {name} to be Active, "
+                    + $"FrozenStatistics or Frozen, got \"{text}\". A later version wrote the file, or it is damaged; "
+                    + $"remove the entry \"{Prefix}{name}\" from its metadata or fetch it again."),
             };
             states.Add((name, norm, state));
         }

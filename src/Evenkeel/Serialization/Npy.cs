@@ -71,7 +71,12 @@ public static class Npy
     {
         ArgumentNullException.ThrowIfNull(stream);
         if (!stream.CanSeek)
-            throw new ArgumentException("Npy: expected a stream that can seek (its length is checked first). Copy it into a MemoryStream.", nameof(stream));
+        {
+            throw new ArgumentException(
+                "Npy: expected a stream that can seek (its length is checked first). Copy it into a MemoryStream.",
+                nameof(stream));
+        }
+
         try
         {
             return ReadChecked(stream, name);
@@ -99,11 +104,19 @@ public static class Npy
             _ => throw Bad(name, $"expected version 1.0, 2.0 or 3.0, got {start[6]}.{start[7]}",
                 "Save it with a plain numpy.save."),
         };
-        if (available < 8 + lengthBytes) throw Bad(name, "expected the header's length, got the end of the file", "The file is truncated.");
+        if (available < 8 + lengthBytes)
+            throw Bad(name, "expected the header's length, got the end of the file", "The file is truncated.");
         stream.ReadExactly(start[..lengthBytes]);
-        long length = lengthBytes == 2 ? BinaryPrimitives.ReadUInt16LittleEndian(start) : BinaryPrimitives.ReadUInt32LittleEndian(start);
+        long length = lengthBytes == 2
+            ? BinaryPrimitives.ReadUInt16LittleEndian(start)
+            : BinaryPrimitives.ReadUInt32LittleEndian(start);
         long data = available - 8 - lengthBytes - length;
-        if (data < 0) throw Bad(name, $"expected a header of {length} bytes, got {available - 8 - lengthBytes}", "The file is truncated.");
+        if (data < 0)
+        {
+            throw Bad(name,
+                $"expected a header of {length} bytes, got {available - 8 - lengthBytes}", "The file is truncated.");
+        }
+
         if (length > MaxHeaderBytes) throw Bad(name, $"expected a header of at most {MaxHeaderBytes} bytes, got " +
             $"{length}", "The header is damaged, or the array is not of plain numbers.");
         byte[] header = new byte[length];
@@ -111,7 +124,11 @@ public static class Npy
         (DType dtype, Shape shape) = NpyHeader.Parse(Encoding.Latin1.GetString(header), name);
         long expected = (long)shape.Count * dtype.SizeInBytes();
         if (data != expected)
-            throw Bad(name, $"expected {expected} bytes of data for {dtype} of shape {shape}, got {data}", data < expected ? "The file is truncated." : "There is something after the data: the file is damaged.");
+        {
+            throw Bad(name, $"expected {expected} bytes of data for {dtype} of shape {shape}, got {data}",
+                data < expected ? "The file is truncated." : "There is something after the data: the file is damaged.");
+        }
+
         if (expected > Arena.MaxBytes) throw Bad(name, $"expected at most {Arena.MaxBytes} bytes for one tensor, got " +
             $"{expected} for {dtype} of shape {shape}", "Split it in NumPy.");
         Tensor tensor = Tensor.Empty(shape, dtype);

@@ -88,7 +88,13 @@ public static class SafeTensors
     {
         ArgumentNullException.ThrowIfNull(stream);
         if (!stream.CanSeek)
-            throw new ArgumentException("SafeTensors: expected a stream that can seek (its length is checked first). Copy it into a MemoryStream.", nameof(stream));
+        {
+            throw new ArgumentException(
+                "SafeTensors: expected a stream that can seek (its length is checked first). "
+                + "Copy it into a MemoryStream.",
+                nameof(stream));
+        }
+
         try
         {
             return ReadChecked(stream, name);
@@ -149,7 +155,9 @@ public static class SafeTensors
             for (int i = 0; i < wide.Length; i++)
             {
                 ushort bits = BinaryPrimitives.ReadUInt16LittleEndian(narrow.AsSpan(2 * i));
-                wide[i] = entry.Type == "F16" ? (float)BitConverter.UInt16BitsToHalf(bits) : BitConverter.UInt32BitsToSingle((uint)bits << 16);
+                wide[i] = entry.Type == "F16"
+                    ? (float)BitConverter.UInt16BitsToHalf(bits)
+                    : BitConverter.UInt32BitsToSingle((uint)bits << 16);
             }
         }
         else

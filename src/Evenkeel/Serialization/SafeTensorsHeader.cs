@@ -52,7 +52,8 @@ internal static class SafeTensorsHeader
         ["C64"] = 64,
     };
 
-    public static InvalidDataException Bad(string file, string what, string remedy) => new($"SafeTensors \"{file}\": {what}. {remedy}");
+    public static InvalidDataException Bad(string file, string what, string remedy) =>
+        new($"SafeTensors \"{file}\": {what}. {remedy}");
 
     public static string TypeOf(DType dtype) =>
         dtype switch { DType.Float32 => "F32", DType.Float64 => "F64", _ => "I64" };
@@ -161,10 +162,15 @@ internal static class SafeTensorsHeader
     /// the limits of the platform.
     /// </summary>
     /// <returns>The entries in the header's order.</returns>
-    public static List<SafeTensorsEntry> Read(ReadOnlyMemory<byte> header, long dataBytes, string file, IDictionary<string, string> metadata)
+    public static List<SafeTensorsEntry> Read(
+        ReadOnlyMemory<byte> header, long dataBytes, string file, IDictionary<string, string> metadata)
     {
         if (!Utf8.IsValid(header.Span))
-            throw Bad(file, "expected a header in UTF-8, got bytes that are not", "This is not a safetensors file, or it is damaged.");
+        {
+            throw Bad(file, "expected a header in UTF-8, got bytes that are not",
+                "This is not a safetensors file, or it is damaged.");
+        }
+
         try
         {
             using JsonDocument document = JsonDocument.Parse(header);
@@ -173,7 +179,11 @@ internal static class SafeTensorsHeader
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
             {
                 if (!names.Add(property.Name))
-                    throw Bad(file, $"expected each name once, got \"{property.Name}\" twice", "The file was written wrongly; save it again.");
+                {
+                    throw Bad(file, $"expected each name once, got \"{property.Name}\" twice",
+                        "The file was written wrongly; save it again.");
+                }
+
                 if (property.Name == SafeTensors.MetadataName) ReadMetadata(property.Value, file, metadata);
                 else entries.Add(ReadEntry(property.Name, property.Value, dataBytes, file));
             }
@@ -185,7 +195,10 @@ internal static class SafeTensorsHeader
         {
             // A broken escape (half a surrogate pair) is found only when the string is decoded. It is then an
             // InvalidOperationException.
-            throw new InvalidDataException($"SafeTensors \"{file}\": expected a header in JSON, got text that is not ({exception.Message}) This is not a safetensors file, or it is damaged.", exception);
+            throw new InvalidDataException(
+                $"SafeTensors \"{file}\": expected a header in JSON, "
+                + $"got text that is not ({exception.Message}) This is not a safetensors file, or it is damaged.",
+                exception);
         }
     }
 
@@ -194,13 +207,27 @@ internal static class SafeTensorsHeader
     private static void ReadMetadata(JsonElement element, string file, IDictionary<string, string> metadata)
     {
         if (element.ValueKind != JsonValueKind.Object)
-            throw Bad(file, $"expected {SafeTensors.MetadataName} to be an object of strings, got {element.ValueKind}", "The file was written wrongly.");
+        {
+            throw Bad(file, $"expected {SafeTensors.MetadataName} to be an object of strings, got {element.ValueKind}",
+                "The file was written wrongly.");
+        }
+
         foreach (JsonProperty property in element.EnumerateObject())
         {
             if (property.Value.ValueKind != JsonValueKind.String)
-                throw Bad(file, $"expected strings in {SafeTensors.MetadataName}, got {property.Value.ValueKind} for \"{property.Name}\"", "The file was written wrongly.");
+            {
+                throw Bad(
+                    file,
+                    $"expected strings in {SafeTensors.MetadataName}, "
+                    + $"got {property.Value.ValueKind} for \"{property.Name}\"",
+                    "The file was written wrongly.");
+            }
+
             if (!metadata.TryAdd(property.Name, property.Value.GetString()!))
-                throw Bad(file, $"expected each key of {SafeTensors.MetadataName} once, got \"{property.Name}\" twice", "The file was written wrongly.");
+            {
+                throw Bad(file, $"expected each key of {SafeTensors.MetadataName} once, got \"{property.Name}\" twice",
+                    "The file was written wrongly.");
+            }
         }
     }
 
@@ -210,8 +237,12 @@ internal static class SafeTensorsHeader
         if (element.ValueKind != JsonValueKind.Object
             || !element.TryGetProperty("dtype", out JsonElement dtype) || dtype.ValueKind != JsonValueKind.String
             || !element.TryGetProperty("shape", out JsonElement shape) || shape.ValueKind != JsonValueKind.Array
-            || !element.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
+            || !element.TryGetProperty("data_offsets", out JsonElement offsets)
+            || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
+        {
             throw Bad(file, $"expected dtype, shape and two data_offsets for \"{name}\", got {Short(element)}", Remedy);
+        }
+
         string type = dtype.GetString()!;
         long[] sizes = new long[shape.GetArrayLength()];
         int rank = 0;
@@ -223,10 +254,20 @@ internal static class SafeTensorsHeader
         }
 
         if (offsets[0].ValueKind != JsonValueKind.Number || !offsets[0].TryGetInt64(out long begin)
-            || offsets[1].ValueKind != JsonValueKind.Number || !offsets[1].TryGetInt64(out long end) || begin < 0 || end < begin)
-            throw Bad(file, $"expected data_offsets [begin, end] with 0 <= begin <= end for \"{name}\", got {Short(offsets)}", Remedy);
+            || offsets[1].ValueKind != JsonValueKind.Number || !offsets[1].TryGetInt64(out long end) || begin < 0
+            || end < begin)
+        {
+            throw Bad(
+                file, $"expected data_offsets [begin, end] with 0 <= begin <= end for \"{name}\", got {Short(offsets)}",
+                Remedy);
+        }
+
         if (end > dataBytes)
-            throw Bad(file, $"expected {end} bytes of data or more (for \"{name}\"), got {dataBytes}", "The file is truncated; fetch or save it again.");
+        {
+            throw Bad(file, $"expected {end} bytes of data or more (for \"{name}\"), got {dataBytes}",
+                "The file is truncated; fetch or save it again.");
+        }
+
         if (s_bits.TryGetValue(type, out int bits) && BytesOf(sizes, bits) is var needed && needed != end - begin)
         {
             throw needed / bits * 8 > int.MaxValue
@@ -264,19 +305,31 @@ internal static class SafeTensorsHeader
     private static void CheckCoverage(List<SafeTensorsEntry> entries, long dataBytes, string file)
     {
         SafeTensorsEntry[] sorted = [.. entries];
-        Array.Sort(sorted, static (left, right) => left.Begin != right.Begin ? left.Begin.CompareTo(right.Begin) : left.End.CompareTo(right.End));
+        Array.Sort(sorted, static (left, right) => left.Begin != right.Begin
+            ? left.Begin.CompareTo(right.Begin)
+            : left.End.CompareTo(right.End));
         long covered = 0;
         string previous = "the header";
         foreach (SafeTensorsEntry entry in sorted)
         {
             if (entry.Begin != covered)
-                throw Bad(file, $"expected \"{entry.Name}\" to begin at byte {covered}, where {previous} ends, got {entry.Begin}: the data {(entry.Begin < covered ? "overlap" : "have a hole")}", "The file is damaged or was written wrongly; fetch or save it again.");
+            {
+                throw Bad(
+                    file,
+                    $"expected \"{entry.Name}\" to begin at byte {covered}, where {previous} ends, "
+                    + $"got {entry.Begin}: the data {(entry.Begin < covered ? "overlap" : "have a hole")}",
+                    "The file is damaged or was written wrongly; fetch or save it again.");
+            }
+
             covered = entry.End;
             previous = $"\"{entry.Name}\"";
         }
 
         if (covered != dataBytes)
-            throw Bad(file, $"expected {covered} bytes of data, got {dataBytes}", "There is something after the last tensor: the file is damaged, or two files were joined.");
+        {
+            throw Bad(file, $"expected {covered} bytes of data, got {dataBytes}",
+                "There is something after the last tensor: the file is damaged, or two files were joined.");
+        }
     }
 
     private static string Short(JsonElement element)

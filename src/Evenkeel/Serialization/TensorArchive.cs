@@ -123,9 +123,16 @@ public sealed class TensorArchive
     {
         ArgumentNullException.ThrowIfNull(name);
         if (name == SafeTensors.MetadataName)
-            throw new ArgumentException($"TensorArchive: the name \"{name}\" is the format's own. Put strings into Metadata.", nameof(name));
+        {
+            throw new ArgumentException(
+                $"TensorArchive: the name \"{name}\" is the format's own. Put strings into Metadata.", nameof(name));
+        }
+
         if (!_items.TryAdd(name, item))
-            throw new ArgumentException($"TensorArchive: the name \"{name}\" is there already. Choose another one.", nameof(name));
+        {
+            throw new ArgumentException(
+                $"TensorArchive: the name \"{name}\" is there already. Choose another one.", nameof(name));
+        }
     }
 
     private Item Find(string name) => _items.TryGetValue(name, out Item item)

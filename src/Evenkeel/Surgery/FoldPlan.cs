@@ -31,7 +31,8 @@ internal sealed class FoldPlan
             {
                 _names.Add(module, name);
                 if (module.HasHooks) _hooked.Add(module);
-                foreach ((_, Parameter parameter) in module.OwnParameters) _owners[parameter] = _owners.GetValueOrDefault(parameter) + 1;
+                foreach ((_, Parameter parameter) in module.OwnParameters)
+                    _owners[parameter] = _owners.GetValueOrDefault(parameter) + 1;
                 // Modules with a hook are not fused, so each op belongs to exactly one layer.
                 hooks.Add(module.AddForwardHook((layer, x, y) => _calls.Add(new Call(layer, x, y))));
             }
@@ -51,7 +52,12 @@ internal sealed class FoldPlan
             isNew = false;
             foreach ((string name, Module module) in modules)
             {
-                if (module is not INormalization || (layers.TryGetValue(module, out FoldedLayer? known) && known.Status != FoldStatus.Kept)) continue;
+                if (module is not INormalization
+                    || (layers.TryGetValue(module, out FoldedLayer? known) && known.Status != FoldStatus.Kept))
+                {
+                    continue;
+                }
+
                 FoldedLayer layer = Decide(name, module, unmovable);
                 layers[module] = layer;
                 isNew |= layer.Status != FoldStatus.Kept;
@@ -68,14 +74,16 @@ internal sealed class FoldPlan
     public IReadOnlyCollection<Module> Folded => _folded.Keys;
 
     /// <summary>What stands in the folded network in place of a module; null takes the copy of the module.</summary>
-    public Module? Substitute(Module module, DType dtype) =>
-        _folded.ContainsKey(module) ? new Identity() : _weights.TryGetValue(module, out FoldableWeights? weights) ? weights.ToLayer(dtype) : null;
+    public Module? Substitute(Module module, DType dtype) => _folded.ContainsKey(module) ? new Identity()
+        : _weights.TryGetValue(module, out FoldableWeights? weights) ? weights.ToLayer(dtype)
+        : null;
 
     private FoldedLayer Decide(string name, Module module, IReadOnlyDictionary<Module, string> unmovable)
     {
         if (module is not ITrackingNorm norm)
             return Kept("its statistics are those of each sample, so it is not a fixed map");
-        if (norm.Running is null) return Kept("it keeps no running statistics and normalizes by the batch's own in every mode");
+        if (norm.Running is null)
+            return Kept("it keeps no running statistics and normalizes by the batch's own in every mode");
         List<Call> calls = _calls.FindAll(call => ReferenceEquals(call.Module, module));
         if (calls.Count == 0) return Kept("it has no part in the pass");
         if (calls.Count > 1) return Kept($"it runs {calls.Count} times in a pass");
@@ -84,7 +92,8 @@ internal sealed class FoldPlan
         FixedMap map = FixedMap.Of(norm);
         if (!map.IsFinite) return Kept("its running statistics, gamma or beta are not finite");
         string? warning = norm.Running.NumBatchesTracked.Value.Item() == 0
-            ? "it has seen no batch (num_batches_tracked is 0); its running statistics are start values, or come from a file that does not count"
+            ? "it has seen no batch (num_batches_tracked is 0); its running statistics are start values, "
+                + "or come from a file that does not count"
             : null;
 
         Module? before = LayerBefore(norm, calls[0], out string reason);
@@ -111,7 +120,8 @@ internal sealed class FoldPlan
         while (true)
         {
             if (ReferenceEquals(x, _output)) return No("its input is the network's output too", out reason);
-            if (_trace.Consumers(x).Count != 1) return No($"its input is used elsewhere too, by {OthersThan(call, x)}", out reason);
+            if (_trace.Consumers(x).Count != 1)
+                return No($"its input is used elsewhere too, by {OthersThan(call, x)}", out reason);
             Call? earlier = _folded.Values.FirstOrDefault(folded => ReferenceEquals(folded.Y, x));
             if (earlier is null) break;
             x = earlier.X;
@@ -121,7 +131,14 @@ internal sealed class FoldPlan
         if (source is null) return No($"what comes before it is not a linear layer but {MakerOf(x)}", out reason);
         if (Refusal(source.Module) is { } refusal) return No(refusal, out reason);
         (int channels, int outputs) = (norm.AxisOf(x.Shape), AxisOf(source.Module, x.Shape));
-        if (channels != outputs) return No($"its channels are dimension {channels} of {x.Shape}, the outputs of {Label(source.Module)} dimension {outputs}", out reason);
+        if (channels != outputs)
+        {
+            return No(
+                $"its channels are dimension {channels} of {x.Shape}, "
+                + $"the outputs of {Label(source.Module)} dimension {outputs}",
+                out reason);
+        }
+
         reason = "";
         return source.Module;
     }
@@ -138,7 +155,12 @@ internal sealed class FoldPlan
         {
             if (ReferenceEquals(y, _output)) return No("its output is the network's", out reason);
             IReadOnlyList<TracedOp> consumers = _trace.Consumers(y);
-            if (consumers.Count != 1) return No(consumers.Count == 0 ? "no layer takes its output" : "its output goes several ways", out reason);
+            if (consumers.Count != 1)
+            {
+                return No(
+                    consumers.Count == 0 ? "no layer takes its output" : "its output goes several ways", out reason);
+            }
+
             if (_folded.Values.FirstOrDefault(folded => ReferenceEquals(folded.X, y)) is { } later)
             {
                 y = later.Y;
@@ -163,10 +185,19 @@ internal sealed class FoldPlan
         }
 
         if (Refusal(target.Module) is { } refusal) return No(refusal, out reason);
-        if (PadsWithZeros(target.Module)) return No($"{Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
+        if (PadsWithZeros(target.Module))
+        {
+            return No(
+                $"{Label(target.Module)} after it pads with zeros, which the norm would not leave zero", out reason);
+        }
+
         int axis = norm.AxisOf(call.Y.Shape);
         if (isFlat ? axis != 1 || target.Module is not Linear : axis != AxisOf(target.Module, y.Shape))
-            return No($"its channels are not the inputs of {Label(target.Module)}, whose input has shape {y.Shape}", out reason);
+        {
+            return No($"its channels are not the inputs of {Label(target.Module)}, whose input has shape {y.Shape}",
+                out reason);
+        }
+
         reason = "";
         return target.Module;
     }
@@ -179,7 +210,8 @@ internal sealed class FoldPlan
         if (_hooked.Contains(layer)) return $"a hook looks at {Label(layer)}; dispose the hook first";
         foreach ((string name, Parameter parameter) in layer.OwnParameters)
         {
-            if (_owners[parameter] > 1 || _trace.Uses(parameter) > 1) return $"the {name} of {Label(layer)} is used elsewhere too";
+            if (_owners[parameter] > 1 || _trace.Uses(parameter) > 1)
+                return $"the {name} of {Label(layer)} is used elsewhere too";
         }
 
         return null;
@@ -187,7 +219,8 @@ internal sealed class FoldPlan
 
     private FoldableWeights Weights(Module layer)
     {
-        if (!_weights.TryGetValue(layer, out FoldableWeights? weights)) _weights.Add(layer, weights = new FoldableWeights(layer));
+        if (!_weights.TryGetValue(layer, out FoldableWeights? weights))
+            _weights.Add(layer, weights = new FoldableWeights(layer));
         return weights;
     }
 
@@ -219,12 +252,16 @@ internal sealed class FoldPlan
 
     private string OthersThan(Call call, Tensor x)
     {
-        IEnumerable<string> others = from op in _trace.Consumers(x) where !ReferenceEquals(op.Output, call.Y) select op.Name;
+        IEnumerable<string> others = from op in _trace.Consumers(x)
+                                     where !ReferenceEquals(
+            op.Output, call.Y)
+                                     select op.Name;
         string text = string.Join(", ", others.Distinct(StringComparer.Ordinal));
         return text.Length == 0 ? "the same layer" : text;
     }
 
-    private string Label(Module module) => $"{(_names[module].Length == 0 ? "the network itself" : _names[module])} ({module.TypeName})";
+    private string Label(Module module) =>
+        $"{(_names[module].Length == 0 ? "the network itself" : _names[module])} ({module.TypeName})";
 
     private static Module? No(string why, out string reason)
     {

@@ -25,7 +25,8 @@ public enum FoldStatus
 /// <param name="Target">The dotted name of the layer that it is now part of; null if it was kept.</param>
 /// <param name="Reason">Why it was kept; null if it was folded.</param>
 /// <param name="Warning">A warning about it; null if there is none.</param>
-public sealed record FoldedLayer(string Name, string Type, FoldStatus Status, string? Target, string? Reason, string? Warning);
+public sealed record FoldedLayer(
+    string Name, string Type, FoldStatus Status, string? Target, string? Reason, string? Warning);
 
 /// <summary>
 /// How far the folded network's outputs are from the original's, over the inputs given, in one element type.
@@ -48,7 +49,8 @@ public sealed record FoldProof(DType DType, int Outputs, double LargestOutput, d
 
     /// <summary>One line.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{DType}: {Outputs} outputs up to {LargestOutput:G4} differ by at most {MaxDifference:G4}: {RelativeDifference:G4} or {UlpsOfLargest:G4} ulp of the largest, {MaxUlps:G4} ulp of the output itself");
+        $"{DType}: {Outputs} outputs up to {LargestOutput:G4} differ by at most {MaxDifference:G4}: "
+        + $"{RelativeDifference:G4} or {UlpsOfLargest:G4} ulp of the largest, {MaxUlps:G4} ulp of the output itself");
 
     /// <summary>Compares two outputs of one shape.</summary>
     internal static FoldProof Of(Tensor expected, Tensor got)
@@ -82,7 +84,8 @@ public sealed record FoldProof(DType DType, int Outputs, double LargestOutput, d
 /// <param name="Float64Proof">
 /// Original and folded network compared in Float64: the folding itself, without the rounding of the network's type.
 /// </param>
-public sealed record FoldResult(Module Model, IReadOnlyList<FoldedLayer> Layers, FoldProof Proof, FoldProof Float64Proof)
+public sealed record FoldResult(
+    Module Model, IReadOnlyList<FoldedLayer> Layers, FoldProof Proof, FoldProof Float64Proof)
 {
     /// <summary>A table of the norms, and the proofs.</summary>
     public override string ToString()
@@ -90,7 +93,12 @@ public sealed record FoldResult(Module Model, IReadOnlyList<FoldedLayer> Layers,
         var grid = new TextGrid(3, "Layer", "Type", "Now");
         foreach (FoldedLayer layer in Layers)
         {
-            string now = layer.Status switch { FoldStatus.IntoLayerBefore => $"in {layer.Target}, before it", FoldStatus.IntoLayerAfter => $"in {layer.Target}, after it", _ => $"kept: {layer.Reason}" };
+            string now = layer.Status switch
+            {
+                FoldStatus.IntoLayerBefore => $"in {layer.Target}, before it",
+                FoldStatus.IntoLayerAfter => $"in {layer.Target}, after it",
+                _ => $"kept: {layer.Reason}",
+            };
             grid.Add(layer.Name, layer.Type, layer.Warning is null ? now : $"{now} (warning: {layer.Warning})");
         }
 

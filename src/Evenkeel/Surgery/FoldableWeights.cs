@@ -26,7 +26,9 @@ internal sealed class FoldableWeights
         };
         var wide = new Parameter(weight.Value.To(DType.Float64).Detach());
         _weight = WeightStandardization.Apply(standardization, wide, tape: null).ToArray<double>();
-        _bias = layer.OwnParameters.TryGetValue("bias", out Parameter? bias) ? bias.Value.To(DType.Float64).ToArray<double>() : new double[weight.Shape[0]];
+        _bias = layer.OwnParameters.TryGetValue("bias", out Parameter? bias)
+            ? bias.Value.To(DType.Float64).ToArray<double>()
+            : new double[weight.Shape[0]];
     }
 
     /// <summary>W.</summary>
@@ -70,8 +72,10 @@ internal sealed class FoldableWeights
         var random = new Philox(0);
         Module layer = _layer switch
         {
-            Conv2d c => new Conv2d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups, bias: true, random),
-            Conv1d c => new Conv1d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups, bias: true, random),
+            Conv2d c => new Conv2d(c.InChannels,
+                c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups, bias: true, random),
+            Conv1d c => new Conv1d(c.InChannels,
+                c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups, bias: true, random),
             _ => new Linear(((Linear)_layer).InFeatures, ((Linear)_layer).OutFeatures, bias: true, random),
         };
         layer.To(dtype);
@@ -80,7 +84,9 @@ internal sealed class FoldableWeights
         bias.Value.CopyFrom(Tensor.From(_bias, bias.Shape).To(dtype));
         weight.RequiresGradient = WeightOf(_layer).RequiresGradient;
         // A bias that is new comes from the weight, so it is frozen like the weight.
-        bias.RequiresGradient = _layer.OwnParameters.TryGetValue("bias", out Parameter? old) ? old.RequiresGradient : weight.RequiresGradient;
+        bias.RequiresGradient = _layer.OwnParameters.TryGetValue("bias", out Parameter? old)
+            ? old.RequiresGradient
+            : weight.RequiresGradient;
         return layer;
     }
 }

@@ -102,8 +102,16 @@ public static class Folding
         }
 
         if (plan.Folded.Count > 0 && (proof.Outputs == 0 || proof is { LargestOutput: 0, MaxDifference: 0 }))
-            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs to compare the two networks by, got {(proof.Outputs == 0 ? "none that is a number" : "zeros only, which many networks would give")}; nothing would be proved. Pass some real inputs, and look for the first layer without a signal with Inspect.");
-        Require(model, wideProof, Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");
+        {
+            throw new InvalidOperationException(
+                $"{model.TypeName}.Fold: expected outputs to compare the two networks by, got "
+                + $"{(proof.Outputs == 0 ? "none that is a number" : "zeros only, which many networks would give")}; "
+                + $"nothing would be proved. Pass some real inputs, "
+                + $"and look for the first layer without a signal with Inspect.");
+        }
+
+        Require(model, wideProof,
+            Float64Bound, "a module looks at values past the operations of the tape, or is not deterministic in Eval");
         Require(model, proof, bound ?? (dtype == DType.Float64 ? Float64Bound : 1e-4),
             "in Float64 it does compute the same, so rounding does this: a running variance near 0, or a scale that is "
             + "taken back later. Pass a larger bound if that will do");
@@ -119,7 +127,9 @@ public static class Folding
         {
             try
             {
-                new ModuleCopier((module, _) => ReferenceEquals(module, norm) ? new Identity() : null, sharesWeights: true).Copy(model);
+                new ModuleCopier(
+                    (module, _) => ReferenceEquals(module, norm) ? new Identity() : null, sharesWeights: true)
+                    .Copy(model);
             }
             catch (InvalidOperationException refused)
             {
@@ -135,12 +145,16 @@ public static class Folding
         Tensor expected = inputs.Run(model), got = inputs.Run(folded);
         return expected.Shape == got.Shape
             ? FoldProof.Of(expected, got)
-            : throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs of shape {expected.Shape} from the folded network, got {got.Shape}. A module decides by the values or types of its layers.");
+            : throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs of shape {expected.Shape} "
+                + $"from the folded network, got {got.Shape}. A module decides by the values or types of its layers.");
     }
 
     private static void Require(Module model, FoldProof proof, double bound, string cause)
     {
         if (!(proof.RelativeDifference <= bound))
-            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs within {bound:g3} of the largest, got {proof}. The folded network does not compute the same: {cause}.");
+        {
+            throw new InvalidOperationException($"{model.TypeName}.Fold: expected outputs within {bound:g3} of the "
+                + $"largest, got {proof}. The folded network does not compute the same: {cause}.");
+        }
     }
 }

@@ -25,7 +25,8 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
     public double Mean(int channel) => _pools[channel].Pivot + _pools[channel].Low;
 
     /// <summary>The variance of a channel: divided by n, or by n - 1.</summary>
-    public double Variance(int channel, VarianceEstimator estimator) => _pools[channel].Squares / (estimator == VarianceEstimator.Unbiased ? Freedom : Count);
+    public double Variance(int channel, VarianceEstimator estimator) =>
+        _pools[channel].Squares / (estimator == VarianceEstimator.Unbiased ? Freedom : Count);
 
     /// <summary>n - 1, or n minus the number of samples; above 0 if there is a variance.</summary>
     public double Freedom => Count - (perSample ? Samples : 1);
@@ -70,7 +71,8 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
                 for (int c = 0; c < channels; c++)
                 {
                     Moments moments = batch.Moments(c).Unscaled;
-                    _pools[c].Add((double)samples * shape.Spatial, moments.Pivot, moments.Low, moments.Variance, spread: !perSample);
+                    _pools[c].Add((double)samples * shape.Spatial,
+                        moments.Pivot, moments.Low, moments.Variance, spread: !perSample);
                 }
             }
         }
@@ -80,11 +82,12 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, Step<T, TLayout, TGroups>>(layout, new(batch, eps, layout, start, samples), 0, channels)
-            .Run((long)samples * spatial);
+        new ChannelJob<TLayout, TGroups, Step<T, TLayout, TGroups>>(
+            layout, new(batch, eps, layout, start, samples), 0, channels).Run((long)samples * spatial);
 
     /// <summary>The statistics of some channels of some samples.</summary>
-    private readonly struct Step<T, TLayout, TGroups>(NormTable batch, double eps, TLayout layout, int start, int samples) : IChannelStep
+    private readonly struct Step<T, TLayout, TGroups>(
+        NormTable batch, double eps, TLayout layout, int start, int samples) : IChannelStep
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups>

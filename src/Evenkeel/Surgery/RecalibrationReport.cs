@@ -36,7 +36,9 @@ public enum RecalibrationStatus
 /// <param name="VarianceRatio">
 /// For each channel (running variance before + eps)/(variance of the data + eps); 1 is no change.
 /// </param>
-public sealed record RecalibratedLayer(string Name, string Type, RecalibrationStatus Status, double Count, IReadOnlyList<double> MeanShift, IReadOnlyList<double> VarianceRatio)
+public sealed record RecalibratedLayer(
+    string Name, string Type, RecalibrationStatus Status, double Count, IReadOnlyList<double> MeanShift,
+    IReadOnlyList<double> VarianceRatio)
 {
     /// <inheritdoc/>
     public override string ToString() => InvariantText.Of(nameof(RecalibratedLayer), PrintMembers);
@@ -61,7 +63,8 @@ public sealed record RecalibratedLayer(string Name, string Type, RecalibrationSt
         {
             if (VarianceRatio.Count == 0) return (1, 1);
             (double smallest, double largest) = (VarianceRatio[0], VarianceRatio[0]);
-            foreach (double ratio in VarianceRatio) (smallest, largest) = (Math.Min(smallest, ratio), Math.Max(largest, ratio));
+            foreach (double ratio in VarianceRatio)
+                (smallest, largest) = (Math.Min(smallest, ratio), Math.Max(largest, ratio));
             return (smallest, largest);
         }
     }
@@ -78,7 +81,8 @@ public sealed record RecalibratedLayer(string Name, string Type, RecalibrationSt
 /// check.
 /// </param>
 /// <param name="AccuracyAfter">The same with the new statistics.</param>
-public sealed record RecalibrationReport(IReadOnlyList<RecalibratedLayer> Layers, BatchPlan Plan, double? AccuracyBefore, double? AccuracyAfter)
+public sealed record RecalibrationReport(
+    IReadOnlyList<RecalibratedLayer> Layers, BatchPlan Plan, double? AccuracyBefore, double? AccuracyAfter)
 {
     /// <summary>A table of the layers, and the accuracies.</summary>
     public override string ToString()
@@ -88,15 +92,30 @@ public sealed record RecalibrationReport(IReadOnlyList<RecalibratedLayer> Layers
         {
             (double smallest, double largest) = layer.VarianceRatioRange;
             bool isDone = layer.Status == RecalibrationStatus.Recalibrated;
-            grid.Add(layer.Name, layer.Type, layer.Status switch { RecalibrationStatus.Frozen => "frozen, left alone", RecalibrationStatus.NotReached => "not reached", RecalibrationStatus.NoStatistics => "keeps no statistics", _ => "recalibrated" },
+            grid.Add(
+                layer.Name, layer.Type,
+                layer.Status switch
+                {
+                    RecalibrationStatus.Frozen => "frozen, left alone",
+                    RecalibrationStatus.NotReached => "not reached",
+                    RecalibrationStatus.NoStatistics => "keeps no statistics",
+                    _ => "recalibrated",
+                },
                 isDone ? layer.Count.ToString("N0", CultureInfo.InvariantCulture) : "-",
-                isDone ? TextGrid.Number(layer.LargestMeanShift) : "-", isDone ? $"{TextGrid.Number(smallest)} to {TextGrid.Number(largest)}" : "-");
+                isDone ? TextGrid.Number(layer.LargestMeanShift) : "-",
+                isDone ? $"{TextGrid.Number(smallest)} to {TextGrid.Number(largest)}" : "-");
         }
 
         var text = new StringBuilder($"{Plan}\n");
         grid.AppendTo(text);
-        if (!Layers.Any(static layer => layer.Status == RecalibrationStatus.Recalibrated)) text.Append("Nothing was recalibrated: no layer that samples reach keeps running statistics and is not frozen.\n");
-        if (AccuracyBefore is not null) text.Append($"Accuracy: {TextGrid.Share(AccuracyBefore)} before, {TextGrid.Share(AccuracyAfter)} after\n");
+        if (!Layers.Any(static layer => layer.Status == RecalibrationStatus.Recalibrated))
+        {
+            text.Append(
+                "Nothing was recalibrated: no layer that samples reach keeps running statistics and is not frozen.\n");
+        }
+
+        if (AccuracyBefore is not null)
+            text.Append($"Accuracy: {TextGrid.Share(AccuracyBefore)} before, {TextGrid.Share(AccuracyAfter)} after\n");
         return text.ToString();
     }
 }

@@ -7,7 +7,9 @@ namespace Evenkeel.Surgery;
 /// <summary>
 /// One recalibration: finds the layers, runs the passes, writes the statistics, and restores everything if it fails.
 /// </summary>
-internal sealed class RecalibrationRun(Module model, IDataset data, RecalibrationOptions options, IProgress<RecalibrationProgress>? progress, CancellationToken cancellationToken)
+internal sealed class RecalibrationRun(
+    Module model, IDataset data, RecalibrationOptions options, IProgress<RecalibrationProgress>? progress,
+    CancellationToken cancellationToken)
 {
     private readonly BatchPlan _plan = new(data.Count, options.BatchSize);
     private readonly DType _dtype = TypeOf(model);
@@ -135,7 +137,8 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
                 }
 
                 foreach (Layer layer in watched) layer.Check(batch);
-                progress?.Report(new RecalibrationProgress(pass, passes, batch == _plan.Batches - 1 ? _plan.Used : (batch + 1) * _plan.BatchSize, _plan.Used));
+                progress?.Report(new RecalibrationProgress(
+                    pass, passes, batch == _plan.Batches - 1 ? _plan.Used : (batch + 1) * _plan.BatchSize, _plan.Used));
             }
         }
         finally
@@ -190,24 +193,40 @@ internal sealed class RecalibrationRun(Module model, IDataset data, Recalibratio
         public void Check(int batch)
         {
             if (_pool.FirstNotFinite() is var channel and >= 0)
-                throw new InvalidOperationException($"Recalibrate: expected finite inputs of {Label}, got a NaN or an infinity in channel {channel} of batch {batch + 1} (or values whose squares exceed a double's range). Look for it with an ActivationProbe; the network was left as it was.");
+            {
+                throw new InvalidOperationException($"Recalibrate: expected finite inputs of {Label}, got a NaN or an "
+                    + $"infinity in channel {channel} of batch {batch + 1} (or values whose squares exceed a double's "
+                    + $"range). Look for it with an ActivationProbe; the network was left as it was.");
+            }
         }
 
         public void Write(VarianceEstimator estimator, int batches)
         {
             if (estimator == VarianceEstimator.Unbiased && _pool.Freedom <= 0)
-                throw new ArgumentException($"Recalibrate: expected more than one value per channel at {Label}, got {_pool.Count}; a single one has no variance. Use more samples; the network was left as it was.");
+            {
+                throw new ArgumentException(
+                    $"Recalibrate: expected more than one value per channel at {Label}, got {_pool.Count}; "
+                    + $"a single one has no variance. Use more samples; the network was left as it was.");
+            }
+
             for (int c = 0; c < running.Mean.Value.Count; c++)
             {
                 Set(running.Mean.Value, c, _pool.Mean(c));
                 Set(running.Variance.Value, c, _pool.Variance(c, estimator));
-                if (!double.IsFinite(running.Mean.Value.ValueAt(c)) || !double.IsFinite(running.Variance.Value.ValueAt(c)))
-                    throw new InvalidOperationException($"Recalibrate: expected statistics of {Label} that fit {running.Mean.Value.DType}, got mean {_pool.Mean(c)} and variance {_pool.Variance(c, estimator)} in channel {c}. Scale its inputs, or convert the model to Float64; the network was left as it was.");
+                if (!double.IsFinite(running.Mean.Value.ValueAt(c))
+                    || !double.IsFinite(running.Variance.Value.ValueAt(c)))
+                {
+                    throw new InvalidOperationException(
+                        $"Recalibrate: expected statistics of {Label} that fit {running.Mean.Value.DType}, "
+                        + $"got mean {_pool.Mean(c)} and variance {_pool.Variance(c, estimator)} in channel {c}. "
+                        + $"Scale its inputs, or convert the model to Float64; the network was left as it was.");
+                }
             }
 
             // A cumulative average continues from the batches that are in it. For other averages the count says how
             // long the training has lasted (the limits of renormalization open by it), so it is never lowered.
-            running.NumBatchesTracked.Value.Fill(running.Average.IsCumulative ? batches : Math.Max(batches, _batches.Item()));
+            running.NumBatchesTracked.Value.Fill(
+                running.Average.IsCumulative ? batches : Math.Max(batches, _batches.Item()));
             running.SkippedBatches = _skipped;
             running.BeginWith(startValuesLeft: 0);
         }

@@ -88,14 +88,24 @@ public static class Recalibrator
     /// </exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static RecalibrationReport Recalibrate(
-        this Module model, IDataset data, RecalibrationOptions? options = null, IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)
+        this Module model, IDataset data, RecalibrationOptions? options = null,
+        IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         options ??= new RecalibrationOptions();
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchSize, 1);
-        if (data.Count == 0) throw new ArgumentException("Recalibrate: expected a data set with samples, got none.", nameof(data));
-        if (options.Check is { Count: 0 }) throw new ArgumentException($"Recalibrate: expected samples in {nameof(RecalibrationOptions)}.{nameof(RecalibrationOptions.Check)}, got none; there would be no accuracy. Pass a set with samples, or null.", nameof(options));
+        if (data.Count == 0)
+            throw new ArgumentException("Recalibrate: expected a data set with samples, got none.", nameof(data));
+        if (options.Check is { Count: 0 })
+        {
+            throw new ArgumentException(
+                $"Recalibrate: "
+                + $"expected samples in {nameof(RecalibrationOptions)}.{nameof(RecalibrationOptions.Check)}, got none; "
+                + $"there would be no accuracy. Pass a set with samples, or null.",
+                nameof(options));
+        }
+
         return new RecalibrationRun(model, data, options, progress, cancellationToken).Run();
     }
 
@@ -107,9 +117,12 @@ public static class Recalibrator
     /// <param name="cancellationToken">Ends it between two batches.</param>
     /// <inheritdoc cref="Recalibrate(Module, IDataset, RecalibrationOptions?, IProgress{RecalibrationProgress}?, CancellationToken)" path="/returns|/exception"/>
     public static RecalibrationReport Recalibrate(
-        this Module model, Tensor inputs, RecalibrationOptions? options = null, IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)
+        this Module model, Tensor inputs, RecalibrationOptions? options = null,
+        IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(inputs);
-        return Recalibrate(model, new TensorDataset(inputs, Tensor.Zeros([inputs.Shape.Rank == 0 ? 0 : inputs.Shape[0]], DType.Int64)), options, progress, cancellationToken);
+        return Recalibrate(
+            model, new TensorDataset(inputs, Tensor.Zeros([inputs.Shape.Rank == 0 ? 0 : inputs.Shape[0]], DType.Int64)),
+            options, progress, cancellationToken);
     }
 }

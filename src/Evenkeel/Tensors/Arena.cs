@@ -74,7 +74,8 @@ internal sealed class Arena(int firstSlabBytes = 1 << 20)
     /// <summary>Memory outside any arena: pinned and aligned, with undefined content.</summary>
     public static unsafe Memory Allocate(long bytes)
     {
-        byte[] buffer = GC.AllocateUninitializedArray<byte>(checked((int)(Round(bytes) + Simd.Alignment)), pinned: true);
+        byte[] buffer = GC.AllocateUninitializedArray<byte>(
+            checked((int)(Round(bytes) + Simd.Alignment)), pinned: true);
         nint start = (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref buffer[0]);
         return new Memory(buffer, (int)(-start & (Simd.Alignment - 1)), Round(bytes));
     }

@@ -30,7 +30,8 @@ public static class DTypeExtensions
     /// <exception cref="NotSupportedException"><typeparamref name="T"/> is not float, double or long.</exception>
     internal static DType Of<T>() where T : unmanaged =>
         typeof(T) == typeof(float) ? DType.Float32
-        : typeof(T) == typeof(double) ? DType.Float64
-        : typeof(T) == typeof(long) ? DType.Int64
-        : throw new NotSupportedException($"Tensor: expected elements of type float, double or long, got {typeof(T).Name}. Convert the values first.");
+            : typeof(T) == typeof(double) ? DType.Float64
+            : typeof(T) == typeof(long) ? DType.Int64
+            : throw new NotSupportedException($"Tensor: expected elements of type float, double or long, "
+                + $"got {typeof(T).Name}. Convert the values first.");
 }

@@ -33,17 +33,33 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
     public Shape(params ReadOnlySpan<int> dimensions)
     {
         if (dimensions.Length > MaxRank)
-            throw new ArgumentException($"Shape: expected at most {MaxRank} dimensions, got {dimensions.Length}. Merge some of them with Reshape.", nameof(dimensions));
+        {
+            throw new ArgumentException(
+                $"Shape: expected at most {MaxRank} dimensions, got {dimensions.Length}. "
+                + $"Merge some of them with Reshape.",
+                nameof(dimensions));
+        }
+
         long count = 1;
         Rank = dimensions.Length;
         for (int i = 0; i < dimensions.Length; i++)
         {
             if (dimensions[i] < 0)
-                throw new ArgumentException($"Shape: expected dimensions of 0 or more, got {dimensions[i]} at position {i}.", nameof(dimensions));
+            {
+                throw new ArgumentException(
+                    $"Shape: expected dimensions of 0 or more, got {dimensions[i]} at position {i}.",
+                    nameof(dimensions));
+            }
+
             _sizes[i] = dimensions[i];
             count *= dimensions[i];
             if (count > int.MaxValue)
-                throw new ArgumentException($"Shape: expected at most {int.MaxValue} elements, got ({string.Join(", ", dimensions.ToArray())}). Split the batch.", nameof(dimensions));
+            {
+                throw new ArgumentException(
+                    $"Shape: expected at most {int.MaxValue} elements, "
+                    + $"got ({string.Join(", ", dimensions.ToArray())}). Split the batch.",
+                    nameof(dimensions));
+            }
         }
 
         _countLessOne = (int)count - 1;
@@ -81,7 +97,11 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         {
             int i = axis < 0 ? axis + Rank : axis;
             if ((uint)i >= (uint)Rank)
-                throw new ArgumentOutOfRangeException(nameof(axis), $"Shape: expected an axis from {-Rank} to {Rank - 1} for shape {this}, got {axis}.");
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(axis), $"Shape: expected an axis from {-Rank} to {Rank - 1} for shape {this}, got {axis}.");
+            }
+
             return _sizes[i];
         }
     }
@@ -145,7 +165,10 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
     /// <summary>True if the shapes differ.</summary>
     public static bool operator !=(Shape left, Shape right) => !left.Equals(right);
 
-    /// <summary>The dimensions in parentheses, as PyTorch and NumPy users write them: <c>(32, 3, 28, 28)</c>, <c>(5)</c>, <c>()</c>.</summary>
+    /// <summary>
+    /// The dimensions in parentheses, as PyTorch and NumPy users write them:
+    /// <c>(32, 3, 28, 28)</c>, <c>(5)</c>, <c>()</c>.
+    /// </summary>
     public override string ToString() => $"({string.Join(", ", ToArray())})";
 
     /// <inheritdoc/>

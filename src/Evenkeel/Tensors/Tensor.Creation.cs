@@ -33,7 +33,11 @@ public sealed partial class Tensor
     {
         DType dtype = DTypeExtensions.Of<T>();
         if (values.Length != shape.Count)
-            throw new ArgumentException($"Tensor.From: expected {shape.Count} values for shape {shape}, got {values.Length}.", nameof(values));
+        {
+            throw new ArgumentException(
+                $"Tensor.From: expected {shape.Count} values for shape {shape}, got {values.Length}.", nameof(values));
+        }
+
         Tensor tensor = Empty(shape, dtype);
         values.CopyTo(tensor.AsSpan<T>());
         return tensor;
@@ -43,14 +47,16 @@ public sealed partial class Tensor
     public static Tensor From<T>(T[] values, Shape shape) where T : unmanaged => From((ReadOnlySpan<T>)values, shape);
 
     /// <summary>A copy of an array as a vector.</summary>
-    public static Tensor From<T>(params T[] values) where T : unmanaged => From((ReadOnlySpan<T>)values, [values.Length]);
+    public static Tensor From<T>(params T[] values) where T : unmanaged =>
+        From((ReadOnlySpan<T>)values, [values.Length]);
 
     /// <summary>A copy of a two-dimensional array as a matrix.</summary>
     public static Tensor From<T>(T[,] values) where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(values);
         ref T first = ref Unsafe.As<byte, T>(ref MemoryMarshal.GetArrayDataReference((Array)values));
-        return From(MemoryMarshal.CreateReadOnlySpan(ref first, values.Length), [values.GetLength(0), values.GetLength(1)]);
+        return From(
+            MemoryMarshal.CreateReadOnlySpan(ref first, values.Length), [values.GetLength(0), values.GetLength(1)]);
     }
 
     /// <summary>Class labels as a vector of 64-bit integers.</summary>

@@ -41,10 +41,12 @@ public sealed partial class Tensor
     public int Count => Shape.Count;
 
     /// <summary>A new tensor with undefined content outside any tape.</summary>
-    internal static Tensor Empty(Shape shape, DType dtype) => new(Arena.Allocate(SizeInBytes(shape, dtype)), shape, dtype, arena: null);
+    internal static Tensor Empty(Shape shape, DType dtype) =>
+        new(Arena.Allocate(SizeInBytes(shape, dtype)), shape, dtype, arena: null);
 
     /// <summary>A tensor with undefined content in the current pass of an arena.</summary>
-    internal static Tensor Rent(Arena arena, Shape shape, DType dtype) => new(arena.Rent(SizeInBytes(shape, dtype)), shape, dtype, arena);
+    internal static Tensor Rent(Arena arena, Shape shape, DType dtype) =>
+        new(arena.Rent(SizeInBytes(shape, dtype)), shape, dtype, arena);
 
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count) and pass.</summary>
     internal Tensor Alias(Shape shape, Arena? arena) =>
@@ -85,7 +87,9 @@ public sealed partial class Tensor
     /// <typeparam name="T">
     /// <see cref="float"/>, <see cref="double"/> or <see cref="long"/>; it must fit <see cref="DType"/>.
     /// </typeparam>
-    /// <exception cref="InvalidOperationException">The element type differs, or the tensor belongs to a pass that is over.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The element type differs, or the tensor belongs to a pass that is over.
+    /// </exception>
     public Span<T> AsSpan<T>() where T : unmanaged
     {
         ThrowIfStale();
@@ -108,7 +112,9 @@ public sealed partial class Tensor
     }
 
     /// <summary>The elements in a new array.</summary>
-    /// <exception cref="InvalidOperationException">The element type differs, or the tensor belongs to a pass that is over.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The element type differs, or the tensor belongs to a pass that is over.
+    /// </exception>
     public T[] ToArray<T>() where T : unmanaged => AsSpan<T>().ToArray();
 
     /// <summary>The value of a tensor of one element, as a double.</summary>
@@ -116,7 +122,11 @@ public sealed partial class Tensor
     public double Item()
     {
         if (Count != 1)
-            throw new InvalidOperationException($"Tensor.Item: expected a tensor of one element, got shape {Shape}. Reduce it (Sum, Mean) or use ToArray.");
+        {
+            throw new InvalidOperationException($"Tensor.Item: expected a tensor of one element, got shape {Shape}. "
+                + $"Reduce it (Sum, Mean) or use ToArray.");
+        }
+
         return DType switch
         {
             DType.Float32 => AsSpan<float>()[0],
@@ -182,7 +192,12 @@ public sealed partial class Tensor
     {
         ArgumentNullException.ThrowIfNull(source);
         if (source.Shape != Shape || source.DType != DType)
-            throw new ArgumentException($"Tensor.CopyFrom: expected {DType} of shape {Shape}, got {source.DType} of shape {source.Shape}.", nameof(source));
+        {
+            throw new ArgumentException(
+                $"Tensor.CopyFrom: expected {DType} of shape {Shape}, got {source.DType} of shape {source.Shape}.",
+                nameof(source));
+        }
+
         source.Bytes().CopyTo(Bytes());
     }
 
@@ -206,21 +221,25 @@ public sealed partial class Tensor
     /// <summary>True if the pass of this tensor is over.</summary>
     internal bool IsStale => _arena is not null && _arena.Epoch != _epoch;
 
-    private string DebuggerText => IsStale ? $"Tensor {Shape} {DType}, of a pass that is over" : TensorPrinter.Line(this);
+    private string DebuggerText =>
+        IsStale ? $"Tensor {Shape} {DType}, of a pass that is over" : TensorPrinter.Line(this);
 
     private static long SizeInBytes(Shape shape, DType dtype)
     {
         long bytes = (long)shape.Count * dtype.SizeInBytes();
         return bytes <= Arena.MaxBytes
             ? bytes
-            : throw new ArgumentException($"Tensor: expected at most {Arena.MaxBytes} bytes (2 GB), got {bytes} for {dtype} of shape {shape}. Split the batch, or store the values in several tensors.");
+            : throw new ArgumentException($"Tensor: expected at most {Arena.MaxBytes} bytes (2 GB), got {bytes} for "
+                + $"{dtype} of shape {shape}. Split the batch, or store the values in several tensors.");
     }
 
     private ref byte Start => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_buffer), _offset);
 
-    private void ThrowStale() => throw new InvalidOperationException(
-        _arena!.StaleMessage ?? $"Tensor: this activation of shape {Shape} belonged to step {_epoch} of its tape, which is now at step {_arena.Epoch}; its memory has been reused. Clone() it within its step to keep it.");
+    private void ThrowStale() => throw new InvalidOperationException(_arena!.StaleMessage
+        ?? $"Tensor: this activation of shape {Shape} belonged to step {_epoch} of its tape, which is now at step "
+            + $"{_arena.Epoch}; its memory has been reused. Clone() it within its step to keep it.");
 
-    private void ThrowWrongType<T>() => throw new InvalidOperationException(
-        $"Tensor: expected to be read as {(DType == DType.Float32 ? "float" : DType == DType.Float64 ? "double" : "long")} ({DType}), got {typeof(T).Name}. Convert it with To(DType).");
+    private void ThrowWrongType<T>() => throw new InvalidOperationException($"Tensor: expected "
+        + $"to be read as {(DType == DType.Float32 ? "float" : DType == DType.Float64 ? "double" : "long")} ({DType}), "
+        + $"got {typeof(T).Name}. Convert it with To(DType).");
 }

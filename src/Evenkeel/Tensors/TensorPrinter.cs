@@ -14,7 +14,8 @@ internal static class TensorPrinter
     public static string Line(Tensor tensor)
     {
         var text = new StringBuilder($"Tensor {tensor.Shape} {tensor.DType} [");
-        for (int i = 0; i < Math.Min(LineValues, tensor.Count); i++) text.Append(i == 0 ? "" : ", ").Append(Value(tensor, i));
+        for (int i = 0; i < Math.Min(LineValues, tensor.Count); i++)
+            text.Append(i == 0 ? "" : ", ").Append(Value(tensor, i));
         return text.Append(tensor.Count > LineValues ? ", ...]" : "]").ToString();
     }
 

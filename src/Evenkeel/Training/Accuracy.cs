@@ -35,9 +35,15 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
             data.CopyLabelsTo(part, _labels);
             Tensor scores = model.Forward(batch);
             if (scores.Shape.Rank != 2 || scores.Shape[0] != part.Length)
-                throw new ArgumentException($"Accuracy: expected a model that gives scores of shape ({part.Length}, classes), got {scores.Shape}. End it with a Linear layer to the number of classes.");
+            {
+                throw new ArgumentException($"Accuracy: expected a model that gives scores of shape ({part.Length}, "
+                    + $"classes), got {scores.Shape}. End it with a Linear layer to the number of classes.");
+            }
+
             CheckLabels(part, scores.Shape[1]);
-            right += scores.DType == DType.Float64 ? CountRight<double>(scores, _labels) : CountRight<float>(scores, _labels);
+            right += scores.DType == DType.Float64
+                ? CountRight<double>(scores, _labels)
+                : CountRight<float>(scores, _labels);
         }
 
         return (double)right / indices.Length;
@@ -50,15 +56,24 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
     private void CheckLabels(ReadOnlySpan<int> samples, int classes)
     {
         if (classes < 2)
-            throw new ArgumentException($"Accuracy: expected a model with scores for two classes or more, got {classes} value per sample. The accuracy of a regression says nothing; judge it by its loss.");
+        {
+            throw new ArgumentException($"Accuracy: expected a model with scores for two classes or more, "
+                + $"got {classes} value per sample. The accuracy of a regression says nothing; judge it by its loss.");
+        }
+
         for (int i = 0; i < samples.Length; i++)
         {
             if (_labels[i] < 0 || _labels[i] >= classes)
-                throw new ArgumentException($"Accuracy: expected class labels from 0 to {classes - 1} for a model of {classes} scores, got {_labels[i]} for sample {samples[i]}. Give the model a score per class, or check what the labels are.");
+            {
+                throw new ArgumentException($"Accuracy: expected class labels from 0 to "
+                    + $"{classes - 1} for a model of {classes} scores, got {_labels[i]} for sample {samples[i]}. "
+                    + $"Give the model a score per class, or check what the labels are.");
+            }
         }
     }
 
-    private static int CountRight<T>(Tensor scores, ReadOnlySpan<long> labels) where T : unmanaged, IFloatingPointIeee754<T>
+    private static int CountRight<T>(Tensor scores, ReadOnlySpan<long> labels)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int right = 0, classes = scores.Shape[1];
         ReadOnlySpan<T> all = scores.AsSpan<T>();

@@ -33,8 +33,8 @@ internal sealed class BatchSource(TrainerOptions options, IRandomStream random)
     public Tensor Labels { get; private set; } = Tensor.Zeros([0], DType.Int64);
 
     /// <summary>The plan of a training on a set. Nothing is drawn.</summary>
-    public static BatchPlan PlanOf(TrainerOptions options, IDataset training) =>
-        new(training.Count, options.BatchSize, options.Sampling == Sampling.Shuffled ? options.LastBatch : LastBatch.Drop);
+    public static BatchPlan PlanOf(TrainerOptions options, IDataset training) => new(
+        training.Count, options.BatchSize, options.Sampling == Sampling.Shuffled ? options.LastBatch : LastBatch.Drop);
 
     /// <summary>
     /// Prepares for a set. Inside a resumed epoch, its order is drawn again from the saved state of the stream. The

@@ -11,7 +11,9 @@ public sealed class DivergedException : Exception
     /// <param name="loss">The loss.</param>
     /// <param name="detail">Further facts for the message.</param>
     public DivergedException(long step, string layer, double loss, string detail = "")
-        : base($"Trainer: expected a finite loss, got {loss} at iteration {step}; the first values that are not finite come from {layer}{detail}. Lower the learning rate, clip the gradients (MaxGradientNorm), or check the data.")
+        : base($"Trainer: expected a finite loss, got {loss} at iteration {step}; "
+            + $"the first values that are not finite come from {layer}{detail}. "
+            + $"Lower the learning rate, clip the gradients (MaxGradientNorm), or check the data.")
     {
         Step = step;
         Layer = layer;
@@ -46,6 +48,8 @@ public sealed class DivergedException : Exception
     public double Loss { get; }
 
     internal static DivergedException OfGradient(long step, string parameter, double loss) => new(
-        $"Trainer: expected finite gradients, got NaN or infinity in that of {parameter} at iteration {step}, where the loss is {loss}; the step was not taken. Lower the learning rate or the scale of the weights, or check the data.",
+        $"Trainer: expected finite gradients, got NaN or infinity in that of {parameter} at iteration {step}, "
+        + $"where the loss is {loss}; the step was not taken. "
+        + $"Lower the learning rate or the scale of the weights, or check the data.",
         step, parameter, loss);
 }

@@ -21,7 +21,11 @@ internal static class DivergenceFinder
         try
         {
             foreach ((string name, Module module) in model.NamedModules())
-                handles.Add(module.AddForwardHook((m, _, y) => first = first is null && !IsFinite(y) ? (name, m) : first));
+            {
+                handles.Add(
+                    module.AddForwardHook((m, _, y) => first = first is null && !IsFinite(y) ? (name, m) : first));
+            }
+
             model.Forward(tape.Input(inputs));
         }
         finally
@@ -33,7 +37,8 @@ internal static class DivergenceFinder
         string layer = found.Name.Length == 0 ? found.Module.TypeName : $"{found.Name} ({found.Module.TypeName})";
         foreach ((string name, Parameter parameter) in found.Module.NamedParameters())
         {
-            if (!IsFinite(parameter.Value)) return (layer, $", whose {name} is already not finite: an earlier update went wrong");
+            if (!IsFinite(parameter.Value))
+                return (layer, $", whose {name} is already not finite: an earlier update went wrong");
         }
 
         return (layer, "");

@@ -24,7 +24,11 @@ internal sealed class ModelSnapshot
     public void PutBack(Module model)
     {
         List<Module.StateEntry> state = model.StateEntries();
-        for (int i = 0; i < state.Count; i++) state[i].Live.CopyFrom(_tensors[i].DType == state[i].Live.DType ? _tensors[i] : _tensors[i].To(state[i].Live.DType));
+        for (int i = 0; i < state.Count; i++)
+        {
+            state[i].Live
+                .CopyFrom(_tensors[i].DType == state[i].Live.DType ? _tensors[i] : _tensors[i].To(state[i].Live.DType));
+        }
     }
 
     public void Clear() => _tensors.Clear();
@@ -38,7 +42,8 @@ internal sealed class ModelSnapshot
         {
             Tensor live = state[i].Live, copy = _tensors[i];
             if (copy.Shape != live.Shape) return false;
-            if (!(copy.DType == live.DType ? copy : copy.To(live.DType)).Bytes().SequenceEqual(live.Bytes())) return false;
+            if (!(copy.DType == live.DType ? copy : copy.To(live.DType)).Bytes().SequenceEqual(live.Bytes()))
+                return false;
         }
 
         return true;
@@ -57,8 +62,15 @@ internal sealed class ModelSnapshot
         _tensors.Clear();
         foreach (Module.StateEntry entry in model.StateEntries())
         {
-            if (!source.TryGetValue(prefix + entry.Key, out Tensor? value) || value.Shape != entry.Live.Shape || value.DType != entry.Live.DType)
-                throw new ArgumentException($"Trainer.Resume: expected '{prefix}{entry.Key}' as {entry.Live.DType} of shape {entry.Live.Shape}, got {(value is null ? "nothing" : $"{value.DType} of shape {value.Shape}")}. Build the model as it was when the checkpoint was saved.");
+            if (!source.TryGetValue(prefix + entry.Key, out Tensor? value) || value.Shape != entry.Live.Shape
+                || value.DType != entry.Live.DType)
+            {
+                throw new ArgumentException($"Trainer.Resume: expected '{prefix}{entry.Key}' "
+                    + $"as {entry.Live.DType} of shape {entry.Live.Shape}, "
+                    + $"got {(value is null ? "nothing" : $"{value.DType} of shape {value.Shape}")}. "
+                    + $"Build the model as it was when the checkpoint was saved.");
+            }
+
             if (checkValues && StateRanges.Problem(entry.Range, value, value, entry.Place) is { } problem)
             {
                 throw new ArgumentException(

@@ -69,8 +69,15 @@ public sealed class Replicas : IDisposable
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(targets);
-        if (inputs.Shape.Rank == 0 || targets.Shape.Rank == 0 || inputs.Shape[0] != targets.Shape[0] || inputs.Shape[0] == 0)
-            throw new ArgumentException($"Replicas: expected inputs and targets of as many samples, at least one, along their first axis, got shapes {inputs.Shape} and {targets.Shape}.", nameof(targets));
+        if (inputs.Shape.Rank == 0 || targets.Shape.Rank == 0 || inputs.Shape[0] != targets.Shape[0]
+            || inputs.Shape[0] == 0)
+        {
+            throw new ArgumentException(
+                $"Replicas: expected inputs and targets of as many samples, at least one, along their first axis, "
+                + $"got shapes {inputs.Shape} and {targets.Shape}.",
+                nameof(targets));
+        }
+
         int samples = inputs.Shape[0], parts = Math.Min(Count, samples);
         var cut = new MicroBatch[parts];
         for (int part = 0; part < parts; part++)
@@ -110,7 +117,12 @@ public sealed class Replicas : IDisposable
         ArgumentNullException.ThrowIfNull(loss);
         long samples = Check(parts);
         if (Interlocked.Exchange(ref _isBusy, 1) != 0)
-            throw new InvalidOperationException("Replicas.Accumulate: expected one batch at a time, got another in the middle of a pass (from another thread, or from a hook of the model). Wait until the first is done, or make Replicas of another copy of the model.");
+        {
+            throw new InvalidOperationException("Replicas.Accumulate: expected one batch at a time, "
+                + "got another in the middle of a pass (from another thread, or from a hook of the model). "
+                + "Wait until the first is done, or make Replicas of another copy of the model.");
+        }
+
         try
         {
             return Accumulate(parts, loss, samples);
@@ -135,7 +147,8 @@ public sealed class Replicas : IDisposable
 
     private double Accumulate(IReadOnlyList<MicroBatch> parts, Loss loss, long samples)
     {
-        for (int rank = 0; rank < Count; rank++) _replicas[rank].Begin(rank == 0 ? null : _replicas[0], Seed + ((ulong)rank * 0x9E3779B97F4A7C15));
+        for (int rank = 0; rank < Count; rank++)
+            _replicas[rank].Begin(rank == 0 ? null : _replicas[0], Seed + ((ulong)rank * 0x9E3779B97F4A7C15));
         double value = 0;
         bool isBackward = false;
         try
@@ -170,12 +183,24 @@ public sealed class Replicas : IDisposable
     private long Check(IReadOnlyList<MicroBatch> parts)
     {
         if (parts.Count < 1 || parts.Count > Count)
-            throw new ArgumentException($"Replicas: expected 1 to {Count} parts, got {parts.Count}. Make as many replicas as a batch has parts at most.", nameof(parts));
+        {
+            throw new ArgumentException(
+                $"Replicas: expected 1 to {Count} parts, got {parts.Count}. "
+                + $"Make as many replicas as a batch has parts at most.",
+                nameof(parts));
+        }
+
         long samples = 0;
         for (int part = 0; part < parts.Count; part++)
         {
             if (parts[part].Count == 0)
-                throw new ArgumentException($"Replicas: expected samples in every part, got none in part {part} (inputs of shape {parts[part].Inputs.Shape}). Leave the part out.", nameof(parts));
+            {
+                throw new ArgumentException(
+                    $"Replicas: expected samples in every part, "
+                    + $"got none in part {part} (inputs of shape {parts[part].Inputs.Shape}). Leave the part out.",
+                    nameof(parts));
+            }
+
             samples += parts[part].Count;
         }
 
@@ -224,7 +249,8 @@ public sealed class Replicas : IDisposable
             return result.Item() * (part.Count / (double)samples);
         }
 
-        public static void Backward(Tensor result, double share) => result.Backward(Tensor.Full(result.Shape, share, result.DType));
+        public static void Backward(Tensor result, double share) =>
+            result.Backward(Tensor.Full(result.Shape, share, result.DType));
 
         public unsafe void AddGradientsTo(Replica model)
         {
@@ -239,11 +265,13 @@ public sealed class Replicas : IDisposable
                 }
                 else if (sum.DType == DType.Float64)
                 {
-                    fixed (double* from = gradient.AsSpan<double>(), to = sum.AsSpan<double>()) Kernels.Accumulate.Add(from, to, sum.Count);
+                    fixed (double* from = gradient.AsSpan<double>(), to = sum.AsSpan<double>())
+                        Kernels.Accumulate.Add(from, to, sum.Count);
                 }
                 else
                 {
-                    fixed (float* from = gradient.AsSpan<float>(), to = sum.AsSpan<float>()) Kernels.Accumulate.Add(from, to, sum.Count);
+                    fixed (float* from = gradient.AsSpan<float>(), to = sum.AsSpan<float>())
+                        Kernels.Accumulate.Add(from, to, sum.Count);
                 }
             }
         }

@@ -9,10 +9,12 @@ namespace Evenkeel.Training;
 
 public sealed partial class Trainer
 {
-    private const string ModelPrefix = "model.", BestPrefix = "best.", OptimizerPrefix = "optimizer.", SchedulerPrefix = "scheduler.";
+    private const string ModelPrefix = "model.", BestPrefix = "best.", OptimizerPrefix = "optimizer.",
+        SchedulerPrefix = "scheduler.";
     private const string StreamPrefix = "random.", OrderPrefix = "random_order.";
     private const string PositionKey = "trainer.position", AccuracyKey = "trainer.best_accuracy";
-    private const string LossKey = "trainer.losses", TrainKey = "trainer.train_accuracies", ValidationKey = "trainer.validation_accuracies";
+    private const string LossKey = "trainer.losses", TrainKey = "trainer.train_accuracies",
+        ValidationKey = "trainer.validation_accuracies";
     private const string SettingPrefix = "trainer.setting.";
 
     // Checkpoints without this entry come from runs that left out samples that do not fill a batch.
@@ -39,7 +41,8 @@ public sealed partial class Trainer
         if (Options.Scheduler is { } scheduler) AddAll(state, SchedulerPrefix, scheduler.StateDict());
         AddStream(state, StreamPrefix, _random.State);
         if (_batches.OrderState is { } order) AddStream(state, OrderPrefix, order);
-        state.Add(PositionKey, Tensor.From([FormatVersion, _iteration, _epoch, History.BestEpoch, History.SkippedBatches], [5]));
+        state.Add(PositionKey,
+            Tensor.From([FormatVersion, _iteration, _epoch, History.BestEpoch, History.SkippedBatches], [5]));
         state.Add(AccuracyKey, Tensor.Scalar(_bestAccuracy, DType.Float64));
         AddList(state, LossKey, History.LossList.GetRange(0, (int)Math.Min(_iteration, History.LossList.Count)));
         AddList(state, TrainKey, History.TrainList);
@@ -88,10 +91,21 @@ public sealed partial class Trainer
         StateDict state = archive.StateDict();
         long[] position = Need(state, path, PositionKey, DType.Int64).ToArray<long>();
         if (position.Length != 5 || position[0] != FormatVersion)
-            throw new ArgumentException($"Trainer.Resume: expected a checkpoint of version {FormatVersion} in {path}, got version {(position.Length > 0 ? position[0] : 0)}. Use the version of the library that wrote it.", nameof(path));
+        {
+            throw new ArgumentException(
+                $"Trainer.Resume: expected a checkpoint of version {FormatVersion} in {path}, got version "
+                + $"{(position.Length > 0 ? position[0] : 0)}. Use the version of the library that wrote it.",
+                nameof(path));
+        }
+
         CheckSettings(archive, path, position[2]);
         double bestAccuracy = Need(state, path, AccuracyKey, DType.Float64).Item();
-        var history = new History { BestEpoch = (int)position[3], SkippedBatches = (int)position[4], BestValidationAccuracy = double.IsFinite(bestAccuracy) ? bestAccuracy : double.NaN };
+        var history = new History
+        {
+            BestEpoch = (int)position[3],
+            SkippedBatches = (int)position[4],
+            BestValidationAccuracy = double.IsFinite(bestAccuracy) ? bestAccuracy : double.NaN,
+        };
         history.LossList.AddRange(Need(state, path, LossKey, DType.Float64).AsSpan<double>());
         history.TrainList.AddRange(Need(state, path, TrainKey, DType.Float64).AsSpan<double>());
         history.ValidationList.AddRange(Need(state, path, ValidationKey, DType.Float64).AsSpan<double>());
@@ -118,7 +132,8 @@ public sealed partial class Trainer
         model.PutBack(Model);
         foreach ((_, ITrackingNorm norm, NormState normState) in norms) norm.Set(normState, nameof(Resume));
         NormStates.ReadStartValuesLeft(archive.Metadata, state);
-        foreach ((string name, RunningStatistics running) in Model.Statistics()) running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
+        foreach ((string name, RunningStatistics running) in Model.Statistics())
+            running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
         _last.Clear();
         _best = best;
         _batches.OrderState = order;
@@ -126,7 +141,10 @@ public sealed partial class Trainer
         _iteration = position[1];
         _epoch = (int)position[2];
         _isCheckDue = archive.Metadata.ContainsKey(CheckDueKey);
-        _resumedSamples = archive.Metadata.TryGetValue(SamplesKey, out string? samples) && int.TryParse(samples, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0 ? count : null;
+        _resumedSamples = archive.Metadata.TryGetValue(SamplesKey, out string? samples)
+            && int.TryParse(samples, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0
+            ? count
+            : null;
         _note = null;
         _noted = 0;
         History = history;
@@ -148,13 +166,20 @@ public sealed partial class Trainer
         var differences = new List<string>();
         foreach ((string name, string value) in Settings())
         {
-            if (!archive.Metadata.TryGetValue(SettingPrefix + name, out string? saved)) saved = name == LastBatchName ? nameof(LastBatch.Drop) : "nothing";
+            if (!archive.Metadata.TryGetValue(SettingPrefix + name, out string? saved))
+                saved = name == LastBatchName ? nameof(LastBatch.Drop) : "nothing";
             if (saved != value) differences.Add($"{name} {saved} (here {value})");
         }
 
         if (epochs > Options.Epochs) differences.Add($"{epochs} epochs done (here {Options.Epochs} in all)");
         if (differences.Count > 0)
-            throw new ArgumentException($"Trainer.Resume: expected the settings of this trainer in {path}, got {string.Join(", ", differences)}. Build the trainer as it was when the checkpoint was saved, or load its weights alone into a new run.", nameof(path));
+        {
+            throw new ArgumentException(
+                $"Trainer.Resume: expected the settings of this trainer in {path}, "
+                + $"got {string.Join(", ", differences)}. Build the trainer as it was when the checkpoint was saved, "
+                + $"or load its weights alone into a new run.",
+                nameof(path));
+        }
     }
 
     /// <summary>
@@ -185,11 +210,21 @@ public sealed partial class Trainer
     private static void CheckCounts(long[] position, History history, string path)
     {
         (long iteration, long epoch, long best, long skipped) = (position[1], position[2], position[3], position[4]);
-        if (iteration < 0 || epoch < 0 || epoch > iteration || best < -1 || best > epoch || skipped < 0 || skipped > iteration)
-            throw new InvalidDataException($"Trainer.Resume: expected iteration >= epoch >= best epoch >= -1 and skipped batches from 0 to iteration in {path}, got iteration {iteration}, epoch {epoch}, best epoch {best}, skipped {skipped}. The checkpoint is damaged; use an earlier one.");
+        if (iteration < 0 || epoch < 0 || epoch > iteration || best < -1 || best > epoch || skipped < 0
+            || skipped > iteration)
+        {
+            throw new InvalidDataException($"Trainer.Resume: expected iteration >= epoch >= best epoch "
+                + $">= -1 and skipped batches from 0 to iteration in {path}, got iteration {iteration}, epoch {epoch}, "
+                + $"best epoch {best}, skipped {skipped}. The checkpoint is damaged; use an earlier one.");
+        }
+
         int losses = history.LossList.Count, train = history.TrainList.Count, validation = history.ValidationList.Count;
         if (losses != iteration || train != validation || train > iteration)
-            throw new InvalidDataException($"Trainer.Resume: expected {iteration} losses and as many training as validation accuracies in {path}, got {losses}, {train} and {validation}. The checkpoint is damaged; use an earlier one.");
+        {
+            throw new InvalidDataException(
+                $"Trainer.Resume: expected {iteration} losses and as many training as validation accuracies in {path}, "
+                + $"got {losses}, {train} and {validation}. The checkpoint is damaged; use an earlier one.");
+        }
     }
 
     /// <summary>A best accuracy of NaN would never be beaten.</summary>
@@ -212,17 +247,21 @@ public sealed partial class Trainer
         foreach ((string key, Tensor value) in source) target.Add(prefix + key, value);
     }
 
-    private static void AddList(StateDict target, string key, List<double> values) => target.Add(key, Tensor.From((ReadOnlySpan<double>)CollectionsMarshal.AsSpan(values), [values.Count]));
+    private static void AddList(StateDict target, string key, List<double> values) =>
+        target.Add(key, Tensor.From((ReadOnlySpan<double>)CollectionsMarshal.AsSpan(values), [values.Count]));
 
-    private static void AddStream(StateDict target, string prefix, RandomStreamState stream) =>
-        target.Add(prefix + stream.Kind, Tensor.From(MemoryMarshal.Cast<ulong, long>(stream.Words), [stream.Words.Length]));
+    private static void AddStream(StateDict target, string prefix, RandomStreamState stream) => target.Add(
+        prefix + stream.Kind, Tensor.From(MemoryMarshal.Cast<ulong, long>(stream.Words), [stream.Words.Length]));
 
     private static RandomStreamState? ReadStream(StateDict state, string prefix)
     {
         foreach ((string key, Tensor value) in state)
         {
             if (key.StartsWith(prefix, StringComparison.Ordinal) && value.DType == DType.Int64)
-                return new RandomStreamState(key[prefix.Length..], MemoryMarshal.Cast<long, ulong>(value.AsSpan<long>()));
+            {
+                return new RandomStreamState(
+                    key[prefix.Length..], MemoryMarshal.Cast<long, ulong>(value.AsSpan<long>()));
+            }
         }
 
         return null;

@@ -77,7 +77,8 @@ public sealed partial class Trainer
         IReadOnlyList<(string Name, Parameter Parameter)> named = model.NamedParameters();
         _parameters = [.. named.Select(static entry => entry.Parameter)];
         _names = [.. named.Select(static entry => entry.Name)];
-        if (_parameters.Length == 0) throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
+        if (_parameters.Length == 0)
+            throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
         _weights = Array.FindAll(_parameters, static parameter => parameter.Role == ParameterRole.Weight);
         foreach ((_, Module module) in model.NamedModules())
         {
@@ -142,16 +143,29 @@ public sealed partial class Trainer
     /// <see cref="TrainerOptions.LastBatch"/> refuses the last batch.
     /// </exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public History Fit(IDataset training, IDataset validation, IProgress<TrainProgress>? progress = null, CancellationToken cancellationToken = default)
+    public History Fit(
+        IDataset training, IDataset validation, IProgress<TrainProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(validation);
         Options.Check();
         CheckSchedule();
         if (training.Count < 1 || validation.Count < 1)
-            throw new ArgumentException($"Trainer.Fit: expected samples, got {training.Count} for training and {validation.Count} for validation.", nameof(training));
+        {
+            throw new ArgumentException(
+                $"Trainer.Fit: expected samples, got {training.Count} for training and "
+                + $"{validation.Count} for validation.",
+                nameof(training));
+        }
+
         if (_resumedSamples is { } samples && samples != training.Count)
-            throw new ArgumentException($"Trainer.Fit: expected the {samples} training samples of the resumed run, got {training.Count}. Continue with the same set, or start a new trainer from the weights alone.", nameof(training));
+        {
+            throw new ArgumentException(
+                $"Trainer.Fit: expected the {samples} training samples of the resumed run, got {training.Count}. "
+                + $"Continue with the same set, or start a new trainer from the weights alone.",
+                nameof(training));
+        }
 
         // An earlier call has restored the best model. Training continues from the last one. If the user has changed
         // the weights since then, they stay.
@@ -185,7 +199,8 @@ public sealed partial class Trainer
                 CheckAccuracy(training, validation, cancellationToken);
             }
 
-            if (progress is not null && (check || _iteration % Options.ReportEvery == 0)) progress.Report(Progress(total, check));
+            if (progress is not null && (check || _iteration % Options.ReportEvery == 0))
+                progress.Report(Progress(total, check));
         }
 
         History.TrainingSeconds = _trainingTicks / (double)Stopwatch.Frequency;
@@ -218,7 +233,8 @@ public sealed partial class Trainer
     /// <summary>The loss that ended a run belongs to a step that did not happen.</summary>
     private void DropLossesFrom(long iteration)
     {
-        if (History.LossList.Count > iteration) History.LossList.RemoveRange((int)iteration, History.LossList.Count - (int)iteration);
+        if (History.LossList.Count > iteration)
+            History.LossList.RemoveRange((int)iteration, History.LossList.Count - (int)iteration);
     }
 
     /// <summary>
@@ -475,7 +491,8 @@ public sealed partial class Trainer
         long skipped = History.SkippedBatches;
         if (skipped + updates == _noted) return _note;
         _noted = skipped + updates;
-        string batches = $"{skipped} non-finite {(skipped == 1 ? "batch" : "batches")}", statistics = $"{updates} non-finite {(updates == 1 ? "update" : "updates")} of running statistics";
+        string batches = $"{skipped} non-finite {(skipped == 1 ? "batch" : "batches")}",
+            statistics = $"{updates} non-finite {(updates == 1 ? "update" : "updates")} of running statistics";
         _note = $"skipped {(skipped == 0 ? statistics : updates == 0 ? batches : $"{batches}, {statistics}")}";
         return _note;
     }
@@ -483,6 +500,9 @@ public sealed partial class Trainer
     private void Cancel(CancellationToken cancellationToken)
     {
         if (Options.CheckpointPath is { } path) SaveCheckpoint($"{path}_last.safetensors");
-        throw new OperationCanceledException($"Trainer: cancelled after {_iteration} iterations; the model has its last weights, and RestoreBestModel() puts the best ones back.", cancellationToken);
+        throw new OperationCanceledException(
+            $"Trainer: cancelled after {_iteration} iterations; the model has its last weights, "
+            + $"and RestoreBestModel() puts the best ones back.",
+            cancellationToken);
     }
 }

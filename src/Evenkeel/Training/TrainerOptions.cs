@@ -145,10 +145,19 @@ public sealed class TrainerOptions
         AtLeastOne(ReportEvery, nameof(ReportEvery));
         if (TrainSamples is { } train) AtLeastOne(train, nameof(TrainSamples));
         if (ValidationSamples is { } validation) AtLeastOne(validation, nameof(ValidationSamples));
-        if (L2 is not (>= 0 and < double.PositiveInfinity)) throw new ArgumentException($"TrainerOptions: expected {nameof(L2)} to be 0 or more and finite, got {L2}.");
+        if (L2 is not (>= 0 and < double.PositiveInfinity))
+            throw new ArgumentException($"TrainerOptions: expected {nameof(L2)} to be 0 or more and finite, got {L2}.");
         if (LearningRateDecay is not (>= 0 and < double.PositiveInfinity))
-            throw new ArgumentException($"TrainerOptions: expected {nameof(LearningRateDecay)} to be 0 or more and finite, got {LearningRateDecay}.");
-        if (MaxGradientNorm is { } norm && !(norm >= 0)) throw new ArgumentException($"TrainerOptions: expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.");
+        {
+            throw new ArgumentException($"TrainerOptions: expected {nameof(LearningRateDecay)} to be 0 or more and "
+                + $"finite, got {LearningRateDecay}.");
+        }
+
+        if (MaxGradientNorm is { } norm && !(norm >= 0))
+        {
+            throw new ArgumentException(
+                $"TrainerOptions: expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.");
+        }
     }
 
     private static void AtLeastOne(int value, string name)

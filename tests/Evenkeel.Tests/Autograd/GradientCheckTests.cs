@@ -23,7 +23,8 @@ public sealed class GradientCheckTests
         Assert.Equal(3, calls);
         Assert.Equal(x.ToArray<double>(), weight.ToArray<double>());
         Assert.Null(weight.Gradient);
-        Assert.Throws<OperationCanceledException>(() => GradientCheck.NumericalGradient(v => v.Square().Sum().Item(), x, cancellationToken: cancel.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => GradientCheck.NumericalGradient(v => v.Square().Sum().Item(), x, cancellationToken: cancel.Token));
     }
 
     [Fact]
@@ -31,7 +32,8 @@ public sealed class GradientCheckTests
     {
         // The detached factor hides half of the derivative of x², but only where it is not multiplied by zero.
         Tensor mask = Tensor.From(0.0, 0, 1, 0);
-        GradientCheckResult result = GradientCheck.Run(v => (v * v.Clone() * mask) + (v * 2), Tensor.From(1.0, 2, 3, 4));
+        GradientCheckResult result = GradientCheck.Run(
+            v => (v * v.Clone() * mask) + (v * 2), Tensor.From(1.0, 2, 3, 4));
         Assert.False(result.Passed);
         Assert.Equal("input 0", result.WorstName);
         Assert.Equal(2, result.WorstIndex);
@@ -44,23 +46,31 @@ public sealed class GradientCheckTests
     public void A_true_zero_gradient_is_no_error()
     {
         Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64) + 12;
-        GradientCheckResult result = GradientCheck.Run((v, bias) => (v + bias) - (v + bias).Mean([0], keepDims: true), x, Tensor.Zeros([3], DType.Float64));
+        GradientCheckResult result = GradientCheck.Run(
+            (v, bias) => (v + bias) - (v + bias).Mean([0], keepDims: true), x, Tensor.Zeros([3], DType.Float64));
         Assert.True(result.Passed, result.ToString());
     }
 
     [Fact]
     public void Covers_a_whole_network_and_restores_it()
     {
-        Parameter w1 = new(Tensor.RandomNormal([6, 5], new Philox(1), DType.Float64), "w1"), b1 = new(Tensor.Zeros([6], DType.Float64), "b1"), w2 = new(Tensor.RandomNormal([3, 6], new Philox(2), DType.Float64), "w2");
+        Parameter w1 = new(Tensor.RandomNormal([6, 5], new Philox(1), DType.Float64), "w1"),
+            b1 = new(Tensor.Zeros([6], DType.Float64), "b1"),
+            w2 = new(Tensor.RandomNormal([3, 6], new Philox(2), DType.Float64), "w2");
         Tensor x = Tensor.RandomNormal([4, 5], new Philox(3), DType.Float64), labels = Tensor.Labels(0, 1, 2, 1);
         double[] before = w1.Value.ToArray<double>();
-        GradientCheckResult result = GradientCheck.Parameters(tape => tape.Input(x).Linear(w1, b1).Tanh().Linear(w2).CrossEntropy(labels), [w1, b1, w2]);
+        GradientCheckResult result = GradientCheck.Parameters(
+            tape => tape.Input(x).Linear(w1, b1).Tanh().Linear(w2).CrossEntropy(labels), [w1, b1, w2]);
         Assert.True(result.Passed, result.ToString());
         Assert.Equal(30 + 6 + 18, result.Entries);
         Assert.Equal(before, w1.Value.ToArray<double>());
         Assert.Null(w1.Gradient);
         w1.To(DType.Float32);
-        Assert.StartsWith("GradientCheck: expected parameters of type Float64, got w1 (6, 5) Float32.", Assert.Throws<ArgumentException>(() => GradientCheck.Parameters(tape => tape.Watch(w1).Sum(), [w1])).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "GradientCheck: expected parameters of type Float64, got w1 (6, 5) Float32.",
+            Assert.Throws<ArgumentException>(
+                () => GradientCheck.Parameters(tape => tape.Watch(w1).Sum(), [w1])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -80,10 +90,16 @@ public sealed class GradientCheckTests
     {
         Tensor x = Tensor.From(1.0, -2, 3);
         Tensor analytic = x * 2;
-        Assert.InRange(GradientCheck.RelativeError(analytic, GradientCheck.NumericalGradient(v => v.Square().Sum().Item(), x)), 0, 1e-9);
+        Assert.InRange(
+            GradientCheck.RelativeError(analytic, GradientCheck.NumericalGradient(v => v.Square().Sum().Item(), x)), 0,
+            1e-9);
         Tensor cotangent = Tensor.From(1.0, 10, 100);
-        Assert.InRange(GradientCheck.RelativeError(analytic * cotangent, GradientCheck.NumericalGradient(v => v.Square(), x, cotangent)), 0, 1e-9);
-        Assert.Equal(2e-9 / 1e-8, GradientCheck.RelativeError(Tensor.From(2e-9), Tensor.From(0.0)), Tolerances.Float64Roundoff);
+        Assert.InRange(
+            GradientCheck.RelativeError(
+                analytic * cotangent, GradientCheck.NumericalGradient(v => v.Square(), x, cotangent)),
+            0, 1e-9);
+        Assert.Equal(
+            2e-9 / 1e-8, GradientCheck.RelativeError(Tensor.From(2e-9), Tensor.From(0.0)), Tolerances.Float64Roundoff);
         Assert.Equal([1.0, -2, 3], x.ToArray<double>());
     }
 
@@ -91,14 +107,23 @@ public sealed class GradientCheckTests
     public void A_check_of_nothing_fails_and_says_why()
     {
         Parameter w = new(Tensor.From(1.0, 2), "w");
-        Says("FAILED: there is no parameter to differentiate by", GradientCheck.Parameters(tape => tape.Watch(w).Sum(), []));
-        Says("FAILED: all 1 parameters are frozen or empty", GradientCheck.Parameters(tape => tape.Watch(w).Sum(), [new Parameter(Tensor.Zeros([0], DType.Float64))]));
+        Says("FAILED: there is no parameter to differentiate by",
+            GradientCheck.Parameters(tape => tape.Watch(w).Sum(), []));
+        Says("FAILED: all 1 parameters are frozen or empty",
+            GradientCheck.Parameters(tape => tape.Watch(w).Sum(), [new Parameter(Tensor.Zeros([0], DType.Float64))]));
         w.RequiresGradient = false;
-        Says("FAILED: all 1 parameters are frozen or empty", GradientCheck.Parameters(tape => tape.Watch(w).Sum(), [w]));
+        Says(
+            "FAILED: all 1 parameters are frozen or empty", GradientCheck.Parameters(tape => tape.Watch(w).Sum(), [w]));
         // A function that does not move where it is looked at.
-        Says("FAILED: all 4 derivatives are at most", GradientCheck.Run(v => v.ReLU() + 1, Tensor.From(-1.0, -2, -3, -4)));
-        Says("FAILED: all 4 derivatives are at most 0", GradientCheck.Run(v => v.ReLU(), Tensor.From(-1.0, -2, -3, -4)));
-        Assert.Contains("expected values to compare, got none", Assert.Throws<ArgumentException>(() => GradientCheck.RelativeError(Tensor.Zeros([0, 3]), Tensor.Zeros([0, 3]))).Message, StringComparison.Ordinal);
+        Says("FAILED: all 4 derivatives are at most",
+            GradientCheck.Run(v => v.ReLU() + 1, Tensor.From(-1.0, -2, -3, -4)));
+        Says(
+            "FAILED: all 4 derivatives are at most 0", GradientCheck.Run(v => v.ReLU(), Tensor.From(-1.0, -2, -3, -4)));
+        Assert.Contains(
+            "expected values to compare, got none",
+            Assert.Throws<ArgumentException>(
+                () => GradientCheck.RelativeError(Tensor.Zeros([0, 3]), Tensor.Zeros([0, 3]))).Message,
+            StringComparison.Ordinal);
 
         static void Says(string text, GradientCheckResult result)
         {
@@ -115,8 +140,10 @@ public sealed class GradientCheckTests
     [InlineData(1e10)]
     public void The_floor_scales_with_the_function(double gamma)
     {
-        Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64), scale = Tensor.Full([3], gamma, DType.Float64);
-        GradientCheckResult right = GradientCheck.Run((Tensor v) => v.BatchNorm(scale, Tensor.Zeros([3], DType.Float64), running: null), x);
+        Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64),
+            scale = Tensor.Full([3], gamma, DType.Float64);
+        GradientCheckResult right = GradientCheck.Run(
+            (Tensor v) => v.BatchNorm(scale, Tensor.Zeros([3], DType.Float64), running: null), x);
         Assert.True(right.Passed, right.ToString());
         Assert.Equal(24, right.AboveFloor);
         // dx of the wrong sign: y is batch norm's, its gradient that of minus batch norm.
@@ -133,12 +160,17 @@ public sealed class GradientCheckTests
     [Fact]
     public void A_parameter_too_small_beside_the_others_to_be_checked_is_named()
     {
-        Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64), gamma = Tensor.Full([3], 1e-10, DType.Float64), beta = Tensor.Ones([3], DType.Float64);
-        GradientCheckResult result = GradientCheck.Run((Tensor[] v) => v[0].BatchNorm(v[1], v[2], running: null), [x, gamma, beta]);
+        Tensor x = Tensor.RandomNormal([8, 3], new Philox(1), DType.Float64),
+            gamma = Tensor.Full([3], 1e-10, DType.Float64), beta = Tensor.Ones([3], DType.Float64);
+        GradientCheckResult result = GradientCheck.Run(
+            (Tensor[] v) => v[0].BatchNorm(v[1], v[2], running: null), [x, gamma, beta]);
         Assert.False(result.Passed);
-        Assert.StartsWith("FAILED: the derivatives by input 0 are at most ", result.ToString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "FAILED: the derivatives by input 0 are at most ", result.ToString(), StringComparison.Ordinal);
         // A derivative that is truly 0 is no such case: a bias before batch norm.
-        GradientCheckResult bias = GradientCheck.Run((v, b) => (v + b).BatchNorm(Tensor.Ones([3], DType.Float64), beta, running: null), x, Tensor.Zeros([3], DType.Float64));
+        GradientCheckResult bias = GradientCheck.Run(
+            (v, b) => (v + b).BatchNorm(Tensor.Ones([3], DType.Float64), beta, running: null), x,
+            Tensor.Zeros([3], DType.Float64));
         Assert.True(bias.Passed, bias.ToString());
         Assert.Equal(24, bias.AboveFloor);
         Assert.Equal(27, bias.Entries);

@@ -85,13 +85,15 @@ public sealed class InProcessCollectiveTests
     public void Members_that_do_different_things_are_named_with_what_they_do()
     {
         using var group = new InProcessCollective(2);
-        InvalidOperationException other = Assert.Throws<InvalidOperationException>(() => group.Run(member => Meet(member, member.Rank == 0 ? "bn1" : "bn2")));
+        InvalidOperationException other = Assert.Throws<InvalidOperationException>(
+            () => group.Run(member => Meet(member, member.Rank == 0 ? "bn1" : "bn2")));
         Assert.Contains("bn1 with 1", other.Message, StringComparison.Ordinal);
         Assert.Contains("bn2 with 1", other.Message, StringComparison.Ordinal);
         InvalidOperationException longer = Assert.Throws<InvalidOperationException>(() => group.Run(member =>
             member.AllGather("bn", new double[1 + member.Rank], new double[2 * (1 + member.Rank)])));
         Assert.Contains("in the same order", longer.Message, StringComparison.Ordinal);
-        Assert.Throws<ArgumentException>(() => group.Run(member => member.AllGather("bn", new double[1], new double[1])));
+        Assert.Throws<ArgumentException>(
+            () => group.Run(member => member.AllGather("bn", new double[1], new double[1])));
     }
 
     [Fact]
@@ -232,7 +234,9 @@ public sealed class InProcessCollectiveTests
     }
 
     /// <summary>What hangs is to fail.</summary>
-    private static Task InTime(Action action) => Task.Run(action, TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+    private static Task InTime(Action action) => Task.Run(action, TestContext.Current.CancellationToken)
+        .WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
-    private static void Meet(ICollective member, string operation) => member.AllGather(operation, [member.Rank], new double[member.Size]);
+    private static void Meet(ICollective member, string operation) =>
+        member.AllGather(operation, [member.Rank], new double[member.Size]);
 }

@@ -8,10 +8,12 @@ namespace Evenkeel.Tests.Autograd;
 /// <summary>A parameter is used like a tensor: in operators, methods and arguments.</summary>
 public sealed class ParameterTests
 {
-    private const BindingFlags Own = BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
+    private const BindingFlags Own =
+        BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
     /// <summary>
-    /// To converts a parameter in place; Backward starts at a loss. The tape's part and the gradient are Parameter's own.
+    /// To converts a parameter in place; Backward starts at a loss. The tape's part and the
+    /// gradient are Parameter's own.
     /// </summary>
     private static readonly string[] s_different = ["To", "Backward", "ToString"];
 
@@ -21,16 +23,21 @@ public sealed class ParameterTests
     [Fact]
     public void Every_operator_of_a_tensor_takes_parameters()
     {
-        MethodInfo[] operators = [.. typeof(Tensor).GetMethods(Own).Where(method => method.Name.StartsWith("op_", StringComparison.Ordinal))];
+        MethodInfo[] operators = [.. typeof(Tensor).GetMethods(Own)
+            .Where(method => method.Name.StartsWith("op_", StringComparison.Ordinal))];
         Assert.True(operators.Length >= 13);
         Assert.All(operators, tensor =>
         {
-            Type[] operands = [.. tensor.GetParameters().Select(operand => operand.ParameterType == typeof(Tensor) ? typeof(Parameter) : operand.ParameterType)];
+            Type[] operands = [.. tensor.GetParameters().Select(
+                operand => operand.ParameterType == typeof(Tensor) ? typeof(Parameter) : operand.ParameterType)];
             MethodInfo? own = typeof(Parameter).GetMethod(tensor.Name, Own, operands);
-            Assert.True(own is not null, $"Parameter has no {tensor.Name}({string.Join(", ", operands.Select(type => type.Name))})");
+            Assert.True(own is not null,
+                $"Parameter has no {tensor.Name}({string.Join(", ", operands.Select(type => type.Name))})");
             object[] parameters = [.. operands.Select(type => type == typeof(Parameter) ? (object)_gamma : 2.5)];
-            object[] tensors = [.. parameters.Select(operand => operand is Parameter parameter ? parameter.Value : operand)];
-            Assert.Equal(((Tensor)tensor.Invoke(null, tensors)!).ToArray<float>(), ((Tensor)own.Invoke(null, parameters)!).ToArray<float>());
+            object[] tensors = [.. parameters.Select(
+                operand => operand is Parameter parameter ? parameter.Value : operand)];
+            Assert.Equal(((Tensor)tensor.Invoke(null, tensors)!).ToArray<float>(),
+                ((Tensor)own.Invoke(null, parameters)!).ToArray<float>());
         });
     }
 
@@ -45,10 +52,11 @@ public sealed class ParameterTests
     [Fact]
     public void Methods_without_arguments_give_what_the_value_gives()
     {
-        MethodInfo[] methods = [.. typeof(Tensor).GetMethods(Own).Where(method => !method.IsStatic && !method.IsSpecialName && method.ReturnType == typeof(Tensor) && method.GetParameters().Length == 0)];
+        MethodInfo[] methods = [.. typeof(Tensor).GetMethods(Own).Where(method => !method.IsStatic
+            && !method.IsSpecialName && method.ReturnType == typeof(Tensor) && method.GetParameters().Length == 0)];
         Assert.Contains(methods, method => method.Name == "Square");
-        Assert.All(methods, method => Assert.Equal(
-            Values(method.Invoke(_gamma.Value, null)), Values(typeof(Parameter).GetMethod(method.Name, Own, [])!.Invoke(_gamma, null))));
+        Assert.All(methods, method => Assert.Equal(Values(method.Invoke(_gamma.Value, null)),
+            Values(typeof(Parameter).GetMethod(method.Name, Own, [])!.Invoke(_gamma, null))));
 
         static double[] Values(object? tensor) => ((Tensor)tensor!).To(DType.Float64).ToArray<double>();
     }
@@ -95,12 +103,14 @@ public sealed class ParameterTests
 
         tape.Reset();
         Tensor again = tape.Input(Tensor.Ones([4, 3]));
-        Assert.Contains("tape.Watch(parameter)", Assert.Throws<InvalidOperationException>(() => again * _gamma.Square()).Message, StringComparison.Ordinal);
+        Assert.Contains("tape.Watch(parameter)",
+            Assert.Throws<InvalidOperationException>(() => again * _gamma.Square()).Message, StringComparison.Ordinal);
         Assert.True((again * tape.Watch(_gamma).Square()).RequiresGradient);
     }
 
     /// <summary>Name, type and default of each argument.</summary>
     private static string[] Signatures(Type type) => [.. type.GetMethods(Own)
         .Where(method => !method.IsStatic && !method.IsSpecialName && !s_different.Contains(method.Name))
-        .Select(method => $"{method.ReturnType} {method.Name}({string.Join(", ", method.GetParameters().Select(argument => $"{argument.ParameterType} {argument.Name} = {argument.RawDefaultValue}"))})")];
+        .Select(method =>
+            $"{method.ReturnType} {method.Name}({string.Join(", ", method.GetParameters().Select(argument => $"{argument.ParameterType} {argument.Name} = {argument.RawDefaultValue}"))})")];
 }

@@ -13,7 +13,8 @@ public sealed class TapeTests
         Assert.Equal(18, y.Item());
         Assert.Null(y.Tape);
         Assert.False(y.RequiresGradient);
-        Assert.StartsWith("Backward: expected a result computed on a tape, got a plain tensor.", Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Backward: expected a result computed on a tape, got a plain tensor.",
+            Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -24,7 +25,9 @@ public sealed class TapeTests
         Tensor kept = y.Clone();
         tape.Reset();
         Assert.Equal([2f, 2f, 2f], kept.ToArray<float>());
-        Assert.StartsWith("Tensor: this activation of shape (3) belonged to step 0 of its tape, which is now at step 1;", Assert.Throws<InvalidOperationException>(() => y + 1).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Tensor: this activation of shape (3) belonged to step 0 of its tape, which is now at step 1;",
+            Assert.Throws<InvalidOperationException>(() => y + 1).Message, StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => tape.Input(Tensor.Ones([3])) + y);
         Assert.Throws<InvalidOperationException>(() => y.Reshape(3, 1));
     }
@@ -36,8 +39,10 @@ public sealed class TapeTests
         Tensor x = tape.Input(Tensor.Ones([3]), requiresGradient: true);
         Tensor loss = x.Square().Sum();
         loss.Backward();
-        Assert.StartsWith("Backward: the backward pass of this step has already run.", Assert.Throws<InvalidOperationException>(loss.Backward).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Exp: the backward pass of this step has run;", Assert.Throws<InvalidOperationException>(() => x.Exp()).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Backward: the backward pass of this step has already run.",
+            Assert.Throws<InvalidOperationException>(loss.Backward).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Exp: the backward pass of this step has run;",
+            Assert.Throws<InvalidOperationException>(() => x.Exp()).Message, StringComparison.Ordinal);
         tape.Reset();
         x = tape.Input(Tensor.Ones([3]), requiresGradient: true);
         x.Square().Sum().Backward();
@@ -49,10 +54,19 @@ public sealed class TapeTests
     {
         var tape = new Tape();
         Tensor y = tape.Input(Tensor.Ones([3]), requiresGradient: true) * 2;
-        Assert.StartsWith("Backward: expected a single value (a loss), got shape (3).", Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Backward: expected a cotangent of Float32 with shape (3), got Float32 with shape (2).", Assert.Throws<ArgumentException>(() => y.Backward(Tensor.Ones([2]))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Backward: this result depends on no parameter", Assert.Throws<InvalidOperationException>(tape.Input(Tensor.Ones([1])).Backward).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Backward: this tape (Eval) records no gradients.", Assert.Throws<InvalidOperationException>(new Tape(Mode.Eval).Input(Tensor.Ones([1]), true).Backward).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Backward: expected a single value (a loss), got shape (3).",
+            Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Backward: expected a cotangent of Float32 with shape (3), got Float32 with shape (2).",
+            Assert.Throws<ArgumentException>(() => y.Backward(Tensor.Ones([2]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Backward: this result depends on no parameter",
+            Assert.Throws<InvalidOperationException>(tape.Input(Tensor.Ones([1])).Backward).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Backward: this tape (Eval) records no gradients.",
+            Assert.Throws<InvalidOperationException>(
+                new Tape(Mode.Eval).Input(Tensor.Ones([1]), true).Backward).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -61,11 +75,14 @@ public sealed class TapeTests
         var parameter = new Parameter(Tensor.Ones([3]), "weight");
         var tape = new Tape();
         Tensor x = tape.Input(Tensor.Ones([3]));
-        foreach (Func<Tensor, Tensor> early in new Func<Tensor, Tensor>[] { w => w * 2, w => w.Reshape(3), w => Tensor.Concat([w]), w => w.Sum() })
+        foreach (Func<Tensor, Tensor> early in
+            new Func<Tensor, Tensor>[] { w => w * 2, w => w.Reshape(3), w => Tensor.Concat([w]), w => w.Sum() })
         {
             Tensor computed = early(parameter);
-            Assert.Contains("was computed from a parameter without a tape", Assert.Throws<InvalidOperationException>(() => x * computed).Message, StringComparison.Ordinal);
-            Assert.Equal(early(Tensor.Ones([3])).ToArray<float>(), (x * computed.Detach()).ToArray<float>()[..computed.Count]);
+            Assert.Contains("was computed from a parameter without a tape",
+                Assert.Throws<InvalidOperationException>(() => x * computed).Message, StringComparison.Ordinal);
+            Assert.Equal(
+                early(Tensor.Ones([3])).ToArray<float>(), (x * computed.Detach()).ToArray<float>()[..computed.Count]);
         }
 
         (x * parameter).Sum().Backward();
@@ -107,7 +124,8 @@ public sealed class TapeTests
         var tape = new Tape();
         Tensor y = (tape.Watch(parameter) * 2.0).Sum();
         parameter.To(DType.Float32);
-        Assert.Contains("it was converted to another type in the middle of a pass. Reset the tape", Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
+        Assert.Contains("it was converted to another type in the middle of a pass. Reset the tape",
+            Assert.Throws<InvalidOperationException>(y.Backward).Message, StringComparison.Ordinal);
         Assert.Null(parameter.Gradient);
         tape.Reset();
         (tape.Watch(parameter) * 2.0).Sum().Backward();
@@ -123,9 +141,12 @@ public sealed class TapeTests
     {
         var parameter = new Parameter(Tensor.Ones([3], DType.Float64), "weight");
         var tape = new Tape();
-        foreach (Tensor values in new[] { parameter, parameter.Value * 2, parameter.Value.To(DType.Float32), (parameter.Value * 2).To(DType.Float32), tape.Watch(parameter), tape.Watch(parameter) * 2, (tape.Watch(parameter) * 2).To(DType.Float32) })
+        foreach (Tensor values in new[] {
+            parameter, parameter.Value * 2, parameter.Value.To(DType.Float32), (parameter.Value * 2).To(DType.Float32),
+            tape.Watch(parameter), tape.Watch(parameter) * 2, (tape.Watch(parameter) * 2).To(DType.Float32), })
         {
-            Assert.StartsWith("Tape.Input: expected data, got values of shape (3) that belong to a parameter", Assert.Throws<InvalidOperationException>(() => tape.Input(values)).Message, StringComparison.Ordinal);
+            Assert.StartsWith("Tape.Input: expected data, got values of shape (3) that belong to a parameter",
+                Assert.Throws<InvalidOperationException>(() => tape.Input(values)).Message, StringComparison.Ordinal);
             Assert.Equal(values.DType, tape.Input(values.Detach()).DType);
             tape.Input(values.Clone());
         }
@@ -191,7 +212,9 @@ public sealed class TapeTests
         float[] mean = norm.Running!.Mean.Value.ToArray<float>();
         long tracked = norm.Running!.NumBatchesTracked.Value.AsSpan<long>()[0];
         Tensor more = tape.Input(Tensor.RandomNormal([8, 3], new Philox(2)));
-        Assert.StartsWith("BatchNorm", Assert.Throws<InvalidOperationException>(object? () => norm.Forward(more)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "BatchNorm", Assert.Throws<InvalidOperationException>(object? () => norm.Forward(more)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(mean, norm.Running!.Mean.Value.ToArray<float>());
         Assert.Equal(tracked, norm.Running!.NumBatchesTracked.Value.AsSpan<long>()[0]);
         Assert.Equal(8 * 3, (more + 1).Count);
@@ -244,14 +267,16 @@ public sealed class TapeTests
     public void Two_tapes_do_not_mix()
     {
         Tensor a = new Tape().Input(Tensor.Ones([3])), b = new Tape().Input(Tensor.Ones([3]));
-        Assert.StartsWith("Add: the operands ride on two different tapes.", Assert.Throws<InvalidOperationException>(() => a + b).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Add: the operands ride on two different tapes.",
+            Assert.Throws<InvalidOperationException>(() => a + b).Message, StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => Tensor.Concat([a, b]));
     }
 
     [Fact]
     public void A_steady_step_allocates_only_handles()
     {
-        Parameter w1 = new(Tensor.RandomNormal([100, 64], new Philox(1)) * 0.1), b1 = new(Tensor.Zeros([100])), w2 = new(Tensor.RandomNormal([10, 100], new Philox(2)) * 0.1);
+        Parameter w1 = new(Tensor.RandomNormal([100, 64], new Philox(1)) * 0.1), b1 = new(Tensor.Zeros([100])),
+            w2 = new(Tensor.RandomNormal([10, 100], new Philox(2)) * 0.1);
         Tensor batch = Tensor.RandomNormal([50, 64], new Philox(3)), labels = Tensor.Labels(new int[50]);
         var tape = new Tape();
         void Step()
@@ -266,14 +291,16 @@ public sealed class TapeTests
         for (int i = 0; i < 5; i++) Step();
         long capacity = tape.CapacityInBytes, before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 10; i++) Step();
-        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before <= 10 * 4096, $"{(GC.GetAllocatedBytesForCurrentThread() - before) / 10} bytes a step");
+        Assert.True(GC.GetAllocatedBytesForCurrentThread() - before <= 10 * 4096,
+            $"{(GC.GetAllocatedBytesForCurrentThread() - before) / 10} bytes a step");
         Assert.Equal(capacity, tape.CapacityInBytes);
     }
 
     [Fact]
     public void The_same_bits_for_any_number_of_threads()
     {
-        Tensor x = Tensor.RandomNormal([300, 257], new Philox(1)), w = Tensor.RandomNormal([33, 257], new Philox(2)), scale = Tensor.RandomNormal([257], new Philox(3));
+        Tensor x = Tensor.RandomNormal([300, 257], new Philox(1)), w = Tensor.RandomNormal([33, 257], new Philox(2)),
+            scale = Tensor.RandomNormal([257], new Philox(3));
         Tensor labels = Tensor.Labels(new int[300]);
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         byte[]? expected = null;
@@ -281,7 +308,8 @@ public sealed class TapeTests
         {
             Compute.Threads = count;
             var tape = new Tape { Seed = 1 };
-            Tensor a = tape.Input(x, requiresGradient: true), b = tape.Input(w, requiresGradient: true), s = tape.Input(scale, requiresGradient: true);
+            Tensor a = tape.Input(x, requiresGradient: true), b = tape.Input(w, requiresGradient: true),
+                s = tape.Input(scale, requiresGradient: true);
             Tensor centered = a - a.Mean([0], keepDims: true);
             Tensor hidden = (centered / (a.Variance([0], keepDims: true) + 1e-5).Sqrt() * s).GELU().Dropout(0.2);
             Tensor loss = hidden.Linear(b).CrossEntropy(labels) + hidden.Transpose(0, 1).Softmax().Square().Sum();

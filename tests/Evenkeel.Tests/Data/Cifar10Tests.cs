@@ -5,7 +5,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Data;
 
-/// <summary>A made-up archive in CIFAR-10's layout: its pixels are a simple function of their place, so they compress to almost nothing.</summary>
+/// <summary>
+/// A made-up archive in CIFAR-10's layout: its pixels are a simple function of their place, so they
+/// compress to almost nothing.
+/// </summary>
 public sealed class Cifar10Fixture : IDisposable
 {
     public Cifar10Fixture()
@@ -51,8 +54,12 @@ public sealed class Cifar10Fixture : IDisposable
         using var gzip = new GZipStream(File.Create(path), CompressionLevel.Fastest);
         using var tar = new TarWriter(gzip, TarEntryFormat.Ustar);
         tar.WriteEntry(new UstarTarEntry(TarEntryType.Directory, Cifar10.FolderName + "/"));
-        tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, Cifar10.FolderName + "/batches.meta.txt") { DataStream = new MemoryStream("airplane\n"u8.ToArray()) });
-        foreach (int batch in batches) tar.WriteEntry(Path.Combine(Batches, Name(batch)), $"{Cifar10.FolderName}/{Name(batch)}");
+        tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, Cifar10.FolderName + "/batches.meta.txt")
+        {
+            DataStream = new MemoryStream("airplane\n"u8.ToArray()),
+        });
+        foreach (int batch in batches)
+            tar.WriteEntry(Path.Combine(Batches, Name(batch)), $"{Cifar10.FolderName}/{Name(batch)}");
     }
 
     public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(Folder, name)).FullName;
@@ -65,7 +72,8 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     [Fact]
     public void Reads_the_archive_the_folder_and_what_holds_them()
     {
-        foreach (string path in new[] { fixture.Archive, Path.GetDirectoryName(fixture.Archive)!, fixture.Batches, fixture.Folder })
+        foreach (string path in
+            new[] { fixture.Archive, Path.GetDirectoryName(fixture.Archive)!, fixture.Batches, fixture.Folder })
         {
             Assert.True(Cifar10.Exists(path));
             Cifar10Data data = Cifar10.Load(path);
@@ -117,7 +125,8 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
         Assert.Throws<ArgumentOutOfRangeException>(() => Cifar10.GetData(fixture.Batches, numTraining: 49001));
         Assert.Throws<ArgumentOutOfRangeException>(() => Cifar10.GetData(fixture.Batches, numTraining: 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => Cifar10.GetData(fixture.Batches, numTest: 10001));
-        Assert.Throws<ArgumentOutOfRangeException>(() => Cifar10.GetData(fixture.Batches, numTraining: 10, keepTraining: 11));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => Cifar10.GetData(fixture.Batches, numTraining: 10, keepTraining: 11));
     }
 
     [Fact]
@@ -130,7 +139,8 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
         Assert.True(told.Count > 10);
 
         using var source = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => Cifar10.Load(fixture.Archive, Cifar10Parts.All, new Immediate(_ => source.Cancel()), source.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => Cifar10.Load(fixture.Archive, Cifar10Parts.All, new Immediate(_ => source.Cancel()), source.Token));
     }
 
     [Fact]
@@ -148,7 +158,8 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
     {
         string path = Path.Combine(fixture.Folder, "page.tar.gz");
         File.WriteAllText(path, "<html>404</html>");
-        Assert.Contains("expected a gzip archive", Assert.Throws<InvalidDataException>(() => Cifar10.Load(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected a gzip archive",
+            Assert.Throws<InvalidDataException>(() => Cifar10.Load(path)).Message, StringComparison.Ordinal);
         File.WriteAllText(path, "");
         Assert.Throws<InvalidDataException>(() => Cifar10.Load(path));
     }
@@ -175,7 +186,8 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
         File.WriteAllBytes(path, bytes);
         Assert.Throws<InvalidDataException>(() => Cifar10.Load(path));
         // A gzip file with something else inside.
-        using (var gzip = new GZipStream(File.Create(path), CompressionLevel.Fastest)) gzip.Write(new byte[5000].Select((_, i) => (byte)(i * 7 + 1)).ToArray());
+        using (var gzip = new GZipStream(File.Create(path), CompressionLevel.Fastest))
+            gzip.Write(new byte[5000].Select((_, i) => (byte)(i * 7 + 1)).ToArray());
         Assert.Throws<InvalidDataException>(() => Cifar10.Load(path));
     }
 
@@ -185,7 +197,8 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
         string folder = fixture.NewFolder("sizes");
         File.WriteAllBytes(Path.Combine(folder, "data_batch_1.bin"), new byte[10000 * 3074]);
         InvalidDataException error = Assert.Throws<InvalidDataException>(() => Cifar10.Load(folder));
-        Assert.Contains("expected 10000 records of 3073 bytes = 30730000 bytes, got 30740000 bytes", error.Message, StringComparison.Ordinal);
+        Assert.Contains("expected 10000 records of 3073 bytes = 30730000 bytes, got 30740000 bytes",
+            error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -223,7 +236,12 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
         foreach (int label in split.Train.Labels) classes[label]++;
         Assert.All(classes, c => Assert.InRange(c, 60, 140));
         // The channel means of CIFAR-10, published as 125.3, 123.0, 113.9.
-        double[] means = [split.MeanImage.Take(1024).Average(v => (double)v), split.MeanImage.Skip(1024).Take(1024).Average(v => (double)v), split.MeanImage.Skip(2048).Average(v => (double)v)];
+        double[] means =
+        [
+            split.MeanImage.Take(1024).Average(v => (double)v),
+            split.MeanImage.Skip(1024).Take(1024).Average(v => (double)v),
+            split.MeanImage.Skip(2048).Average(v => (double)v),
+        ];
         Assert.InRange(means[0], 124.8, 125.8);
         Assert.InRange(means[1], 122.5, 123.5);
         Assert.InRange(means[2], 113.4, 114.4);
@@ -235,8 +253,11 @@ public sealed class Cifar10Tests(Cifar10Fixture fixture) : IClassFixture<Cifar10
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<byte> image = set.Image(i);
-            if (set.Labels[i] != Cifar10Fixture.Label(start + i) || image[0] != Cifar10Fixture.Pixel(start + i) || image[3070] != image[0] || image[3071] != 255)
+            if (set.Labels[i] != Cifar10Fixture.Label(start + i) || image[0] != Cifar10Fixture.Pixel(start + i)
+                || image[3070] != image[0] || image[3071] != 255)
+            {
                 Assert.Fail($"sample {i} is not record {start + i}");
+            }
         }
     }
 

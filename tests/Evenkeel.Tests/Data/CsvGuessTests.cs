@@ -96,7 +96,9 @@ public sealed class CsvGuessTests
     {
         CsvDataset set = CsvDataset.From(CsvTable.Parse("w;h;k\n1,5;-2,25e1;a\n3;4,5;b\n", "t"));
         Assert.Equal([1.5f, -22.5f, 3, 4.5f], set.Inputs.ToArray<float>());
-        Assert.Contains("Numbers have a decimal comma: some are written as 1,5, none has a point. DecimalComma overrides it.", set.Guesses);
+        Assert.Contains(
+            "Numbers have a decimal comma: some are written as 1,5, none has a point. DecimalComma overrides it.",
+            set.Guesses);
         Assert.True(CsvTable.Parse("\"1,5\",a\n\"2,5\",b\n", "t").DecimalComma);
         Assert.False(CsvTable.Parse("1,5;a\n2.5;b\n", "t").DecimalComma);
         // 1,234 may be one thousand or one and a quarter: nothing is decided until the user does.
@@ -180,7 +182,8 @@ public sealed class CsvGuessTests
         Assert.Contains("Missing = DropRow", message, StringComparison.Ordinal);
         CsvDataset set = CsvDataset.From(CsvTable.Parse(text, "t"), new CsvOptions { Missing = MissingValue.DropRow });
         Assert.Equal([1f, 4], set.Inputs.ToArray<float>());
-        Assert.Contains("2 of 4 rows are left out, because a value is missing in them. Missing decides that.", set.Guesses);
+        Assert.Contains(
+            "2 of 4 rows are left out, because a value is missing in them. Missing decides that.", set.Guesses);
         // -999 by option; a class that is called None by option.
         var options = new CsvOptions { MissingValues = ["-999"], Missing = MissingValue.DropRow };
         Assert.Equal(["None", "x"],
@@ -245,7 +248,8 @@ public sealed class CsvGuessTests
                 "The label is \"k\", the last column. Label or LabelIndex overrides it.",
                 "There are 2 classes, in the order of their names: a, b. ClassNames overrides it.",
                 "The feature \"id\" counts the rows. If it is a number of the row, name it in Drop.",
-                "The feature \"w\" holds whole numbers that Float32 rounds, so that different ones may become one. Name it in Drop, or make it smaller.",
+                "The feature \"w\" holds whole numbers that Float32 rounds, so that different ones may become one. "
+                + "Name it in Drop, or make it smaller.",
             ],
             set.Guesses);
         var all = new CsvOptions

@@ -37,7 +37,8 @@ public sealed class CsvTests
     public void A_table_becomes_samples()
     {
         using var folder = new TempFolder();
-        File.WriteAllText(folder.File("iris.csv"), "\uFEFFlength,kind,width\n5.1,setosa,3.5\n-7,virginica,1e-2\n6.25,setosa,.5\n");
+        File.WriteAllText(
+            folder.File("iris.csv"), "\uFEFFlength,kind,width\n5.1,setosa,3.5\n-7,virginica,1e-2\n6.25,setosa,.5\n");
         CsvDataset set = CsvDataset.Load(folder.File("iris.csv"), new CsvOptions { Label = "kind" });
         Assert.Equal(["setosa", "virginica"], set.ClassNames);
         Assert.Equal(["length", "width"], set.FeatureNames);
@@ -57,7 +58,8 @@ public sealed class CsvTests
     {
         Assert.Equal(["2", "10"], CsvDataset.From(CsvTable.Parse("1,10\n2,2\n", "t")).ClassNames);
         Assert.Equal(["B", "a", "b"], CsvDataset.From(CsvTable.Parse("1,b\n2,a\n3,B\n", "t")).ClassNames);
-        CsvDataset test = CsvDataset.From(CsvTable.Parse("b,1\n", "t"), new CsvOptions { LabelIndex = 0, ClassNames = ["a", "b", "c"] });
+        CsvDataset test = CsvDataset.From(
+            CsvTable.Parse("b,1\n", "t"), new CsvOptions { LabelIndex = 0, ClassNames = ["a", "b", "c"] });
         Assert.Equal([1L], test.Labels.ToArray<long>());
     }
 
@@ -77,7 +79,8 @@ public sealed class CsvTests
     [InlineData("1,\"a\"b\n", "after the closing quote in line 1")]
     public void Bad_files_are_named_with_row_and_column(string text, string expected)
     {
-        string message = Assert.Throws<InvalidDataException>(() => CsvDataset.From(CsvTable.Parse(text, "bad.csv"))).Message;
+        string message = Assert.Throws<InvalidDataException>(
+            () => CsvDataset.From(CsvTable.Parse(text, "bad.csv"))).Message;
         Assert.Contains(expected, message, StringComparison.Ordinal);
     }
 
@@ -100,10 +103,13 @@ public sealed class CsvTests
         Check(headed, new CsvOptions { Label = "c" }, "the header has a, b");
         Check(bare, new CsvOptions { Label = "c" }, "the file has no header");
         Check(bare, new CsvOptions { LabelIndex = 2 }, "from 0 to 1, got 2");
-        Check(bare, new CsvOptions { ClassNames = ["x"] }, "expected one of the classes x, got \"2\" in row 1 (line 1), column 2");
+        Check(bare, new CsvOptions { ClassNames = ["x"] },
+            "expected one of the classes x, got \"2\" in row 1 (line 1), column 2");
         Assert.Throws<FileNotFoundException>(() => CsvDataset.Load("/no/such/file.csv"));
 
         static void Check(CsvTable table, CsvOptions options, string expected) =>
-            Assert.Contains(expected, Assert.Throws<InvalidDataException>(() => CsvDataset.From(table, options)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                expected, Assert.Throws<InvalidDataException>(() => CsvDataset.From(table, options)).Message,
+                StringComparison.Ordinal);
     }
 }

@@ -11,11 +11,14 @@ public sealed class DataCatalogTests
     {
         Assert.Equal(["fashion-mnist", "cifar-10"], DataCatalog.Entries.Select(entry => entry.Name));
         CatalogEntry fashion = DataCatalog.EntryOf("fashion-mnist")!;
-        Assert.Equal("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz", fashion.Files[3].Address.AbsoluteUri);
+        Assert.Equal("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/t10k-labels-idx1-ubyte.gz",
+            fashion.Files[3].Address.AbsoluteUri);
         Assert.Equal("fashion-mnist/t10k-labels-idx1-ubyte.gz", fashion.Files[3].Name);
         Assert.Equal(30_878_645, fashion.Bytes);
-        Assert.Equal("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", DataCatalog.EntryOf("cifar-10")!.Files[0].Address.AbsoluteUri);
-        Assert.All(DataCatalog.Entries.SelectMany(entry => entry.Files), file => Assert.Matches("^[0-9a-f]{32}$", file.Md5));
+        Assert.Equal("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            DataCatalog.EntryOf("cifar-10")!.Files[0].Address.AbsoluteUri);
+        Assert.All(
+            DataCatalog.Entries.SelectMany(entry => entry.Files), file => Assert.Matches("^[0-9a-f]{32}$", file.Md5));
         Assert.Null(DataCatalog.EntryOf("imagenet"));
     }
 
@@ -28,7 +31,10 @@ public sealed class DataCatalogTests
         File.WriteAllBytes(folder.File("cifar-10-binary.tar.gz"), new byte[5]);
         DataLocation found = DataCatalog.Find("cifar-10", folder.Path)!;
         Assert.Equal(new DataLocation("cifar-10", folder.File("cifar-10-binary.tar.gz"), 5, folder.Path), found);
-        Assert.Contains("expected one of fashion-mnist, cifar-10, got mnist", Assert.Throws<ArgumentException>(() => DataCatalog.Find("mnist", folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected one of fashion-mnist, cifar-10, got mnist",
+            Assert.Throws<ArgumentException>(() => DataCatalog.Find("mnist", folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -8,7 +8,8 @@ namespace Evenkeel.Tests.Data;
 
 public sealed class DataLoaderTests
 {
-    private static readonly Transform[] s_transforms = [new Resize(32, 32), new RandomCrop(32, padding: 4), new RandomGrayscale(0.8), new ToTensor()];
+    private static readonly Transform[] s_transforms =
+        [new Resize(32, 32), new RandomCrop(32, padding: 4), new RandomGrayscale(0.8), new ToTensor()];
 
     [Theory]
     [InlineData(60000, 256, LastBatch.Merge, "60000 samples in 235 batches of 256, the last of 96", 60000)]
@@ -22,7 +23,8 @@ public sealed class DataLoaderTests
     [InlineData(17, 16, LastBatch.Merge, "17 samples in 1 batch of 17", 17)]
     [InlineData(1, 16, LastBatch.Merge, "1 sample in 1 batch of 1", 1)]
     [InlineData(7, 1, LastBatch.Error, "7 samples in 7 batches of 1", 7)]
-    public void The_plan_is_known_before_the_first_epoch(int samples, int batchSize, LastBatch lastBatch, string text, int used)
+    public void The_plan_is_known_before_the_first_epoch(
+        int samples, int batchSize, LastBatch lastBatch, string text, int used)
     {
         var plan = new BatchPlan(samples, batchSize, lastBatch);
         Assert.Equal((text, used), (plan.ToString(), plan.Used));
@@ -36,8 +38,10 @@ public sealed class DataLoaderTests
     [Fact]
     public void A_single_sample_left_over_is_refused_before_the_first_epoch()
     {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => new DataLoader(Numbers(33), 16, lastBatch: LastBatch.Error));
-        Assert.Contains("33 samples in 2 batches of 16 and one of a single sample", error.Message, StringComparison.Ordinal);
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => new DataLoader(Numbers(33), 16, lastBatch: LastBatch.Error));
+        Assert.Contains(
+            "33 samples in 2 batches of 16 and one of a single sample", error.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new BatchPlan(1, 16, LastBatch.DropSingle));
         Assert.Throws<ArgumentOutOfRangeException>(() => new BatchPlan(0, 16));
         Assert.Throws<ArgumentOutOfRangeException>(() => new DataLoader(Numbers(3), 0));
@@ -85,14 +89,17 @@ public sealed class DataLoaderTests
         var runs = new List<ulong>();
         foreach (int workers in new[] { 0, 1, 3 })
         {
-            using var loader = new DataLoader(new TransformedDataset(images, s_transforms, seed: 9), 16, shuffle: true, workers: workers, seed: 9);
+            using var loader = new DataLoader(
+                new TransformedDataset(images, s_transforms, seed: 9), 16, shuffle: true, workers: workers, seed: 9);
             ulong hash = 14695981039346656037;
             for (int epoch = 0; epoch < 3; epoch++)
             {
                 foreach (Batch batch in loader)
                 {
-                    foreach (byte b in MemoryMarshal.AsBytes(batch.Inputs.AsSpan<float>())) hash = unchecked((hash ^ b) * 1099511628211);
-                    foreach (long label in batch.Labels.AsSpan<long>()) hash = unchecked((hash ^ (ulong)label) * 1099511628211);
+                    foreach (byte b in MemoryMarshal.AsBytes(batch.Inputs.AsSpan<float>()))
+                        hash = unchecked((hash ^ b) * 1099511628211);
+                    foreach (long label in batch.Labels.AsSpan<long>())
+                        hash = unchecked((hash ^ (ulong)label) * 1099511628211);
                 }
             }
 
@@ -116,9 +123,17 @@ public sealed class DataLoaderTests
     [Fact]
     public void A_stream_gives_its_own_permutations()
     {
-        using var loader = new DataLoader(Numbers(20), 7, shuffle: true) { RandomStream = new NumPyRandomState(4), DType = DType.Float64 };
+        using var loader = new DataLoader(Numbers(20), 7, shuffle: true)
+        {
+            RandomStream = new NumPyRandomState(4),
+            DType = DType.Float64,
+        };
         var expected = new NumPyRandomState(4);
-        for (int epoch = 0; epoch < 2; epoch++) Assert.Equal(expected.Permutation(20).Select(static i => (double)i), loader.SelectMany(static batch => batch.Inputs.ToArray<double>()));
+        for (int epoch = 0; epoch < 2; epoch++)
+        {
+            Assert.Equal(expected.Permutation(20).Select(static i => (double)i),
+                loader.SelectMany(static batch => batch.Inputs.ToArray<double>()));
+        }
     }
 
     [Theory]
@@ -165,7 +180,8 @@ public sealed class DataLoaderTests
         Assert.Equal(0, first.Current.Number);
         Assert.Equal(10, loader.Count());
         // In silence, a loop within a loop would end the outer one after its first batch.
-        Assert.Contains("one enumeration at a time", Assert.Throws<InvalidOperationException>(() => first.MoveNext()).Message, StringComparison.Ordinal);
+        Assert.Contains("one enumeration at a time",
+            Assert.Throws<InvalidOperationException>(() => first.MoveNext()).Message, StringComparison.Ordinal);
         Assert.Throws<InvalidOperationException>(() => first.Current);
         Assert.Throws<NotSupportedException>(first.Reset);
     }
@@ -193,7 +209,9 @@ public sealed class DataLoaderTests
     {
         using var source = new CancellationTokenSource();
         using var release = new ManualResetEventSlim();
-        using var loader = new DataLoader(new FailingSet(8, failsAt: -1) { Before = i => release.Wait(i >= 4 ? -1 : 0) }, 4, cancellationToken: source.Token);
+        using var loader = new DataLoader(
+            new FailingSet(8, failsAt: -1) { Before = i => release.Wait(i >= 4 ? -1 : 0) }, 4,
+            cancellationToken: source.Token);
         int seen = 0;
         Assert.Throws<OperationCanceledException>(() =>
         {
@@ -265,7 +283,9 @@ public sealed class DataLoaderTests
     [InlineData(1)]
     public void A_steady_batch_allocates_almost_nothing(int workers)
     {
-        using var loader = new DataLoader(new TransformedDataset(SyntheticFashion.Create(1, 640, 0).Train, [new ToTensor()]), 32, shuffle: true, workers: workers);
+        using var loader = new DataLoader(
+            new TransformedDataset(SyntheticFashion.Create(1, 640, 0).Train, [new ToTensor()]), 32, shuffle: true,
+            workers: workers);
         foreach (Batch batch in loader) _ = batch.Inputs;
         using IEnumerator<Batch> epoch = loader.GetEnumerator();
         epoch.MoveNext();
@@ -273,7 +293,8 @@ public sealed class DataLoaderTests
     }
 
     private static TensorDataset Numbers(int count) => new(
-        Tensor.From([.. Enumerable.Range(0, count).Select(static i => (float)i)], [count, 1]), Tensor.Labels([.. Enumerable.Range(0, count).Select(static i => i % 3)]));
+        Tensor.From([.. Enumerable.Range(0, count).Select(static i => (float)i)], [count, 1]),
+        Tensor.Labels([.. Enumerable.Range(0, count).Select(static i => i % 3)]));
 
     private sealed class FailingSet(int count, int failsAt) : IDataset
     {

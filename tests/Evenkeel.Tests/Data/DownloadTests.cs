@@ -33,7 +33,8 @@ public sealed class DownloadTests : IDisposable
 
     private string Part => Target + ".part";
 
-    private string[] Left => [.. Directory.GetFiles(_folder.File("sets")).Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
+    private string[] Left =>
+        [.. Directory.GetFiles(_folder.File("sets")).Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
 
     private sealed class Recorder(List<DownloadProgress> list) : IProgress<DownloadProgress>
     {
@@ -43,7 +44,10 @@ public sealed class DownloadTests : IDisposable
     private Task FetchAsync(string? md5 = null, string name = "set.bin", CancellationToken cancellation = default)
     {
         var address = new Uri(_server.Address, name);
-        return new Download(Download.CreateClient(address), address, name, Target, md5 ?? Convert.ToHexStringLower(CryptographicOperations.HashData(HashAlgorithmName.MD5, _content)), new Recorder(_progress)).RunAsync(cancellation);
+        return new Download(
+            Download.CreateClient(address), address, name,
+            Target, md5 ?? Convert.ToHexStringLower(CryptographicOperations.HashData(HashAlgorithmName.MD5, _content)),
+            new Recorder(_progress)).RunAsync(cancellation);
     }
 
     private void PutPart(ReadOnlySpan<byte> bytes)
@@ -131,8 +135,10 @@ public sealed class DownloadTests : IDisposable
     [Fact]
     public async Task A_wrong_checksum_removes_the_part_and_says_so()
     {
-        string message = (await Assert.ThrowsAsync<InvalidDataException>(() => FetchAsync(md5: "00112233445566778899aabbccddeeff"))).Message;
-        Assert.Contains("expected the published checksum (MD5 00112233445566778899aabbccddeeff) of set.bin", message, StringComparison.Ordinal);
+        string message = (await Assert.ThrowsAsync<InvalidDataException>(
+            () => FetchAsync(md5: "00112233445566778899aabbccddeeff"))).Message;
+        Assert.Contains("expected the published checksum (MD5 00112233445566778899aabbccddeeff) of set.bin",
+            message, StringComparison.Ordinal);
         Assert.Contains("is removed", message, StringComparison.Ordinal);
         Assert.Empty(Left);
 
@@ -170,10 +176,14 @@ public sealed class DownloadTests : IDisposable
     [Fact]
     public async Task An_answer_that_is_no_file_is_named()
     {
-        Assert.Contains("answered 404 (Not Found)", (await Assert.ThrowsAsync<IOException>(() => FetchAsync(name: "other.bin"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "answered 404 (Not Found)",
+            (await Assert.ThrowsAsync<IOException>(() => FetchAsync(name: "other.bin"))).Message,
+            StringComparison.Ordinal);
         _server.Status = "503 Busy";
         PutPart(_content.AsSpan(0, 1000));
-        Assert.Contains("answered 503 (Busy)", (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains("answered 503 (Busy)",
+            (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message, StringComparison.Ordinal);
         Assert.Equal(1000, new FileInfo(Part).Length);
     }
 
@@ -185,7 +195,8 @@ public sealed class DownloadTests : IDisposable
         var address = new Uri($"http://127.0.0.1:{((IPEndPoint)closed.LocalEndpoint).Port}/set.bin");
         closed.Stop();
         var download = new Download(Download.CreateClient(address), address, "set.bin", Target, "", null);
-        string message = (await Assert.ThrowsAsync<IOException>(() => download.RunAsync(CancellationToken.None))).Message;
+        string message = (await Assert.ThrowsAsync<IOException>(
+            () => download.RunAsync(CancellationToken.None))).Message;
         Assert.Contains("Is there a network?", message, StringComparison.Ordinal);
         Assert.Contains(address.ToString(), message, StringComparison.Ordinal);
     }
@@ -194,7 +205,8 @@ public sealed class DownloadTests : IDisposable
     public async Task A_folder_that_cannot_be_made_is_named()
     {
         File.WriteAllText(_folder.File("sets"), "a file in its place");
-        Assert.Contains($"\"{Part}\" cannot be made", (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains($"\"{Part}\" cannot be made",
+            (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -211,7 +223,8 @@ public sealed class DownloadTests : IDisposable
         }
 
         // A second process meanwhile.
-        Assert.Contains("is another process downloading it?", (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message, StringComparison.Ordinal);
+        Assert.Contains("is another process downloading it?",
+            (await Assert.ThrowsAsync<IOException>(() => FetchAsync())).Message, StringComparison.Ordinal);
         cancel.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fetch);
         Assert.Equal(_content[..100_000], File.ReadAllBytes(Part));
@@ -226,18 +239,22 @@ public sealed class DownloadTests : IDisposable
         // The real names, but not the real content: every file is refused, none gets its name.
         _server.Put("train-images-idx3-ubyte.gz", _content);
         InvalidDataException failure = await Assert.ThrowsAsync<InvalidDataException>(
-            () => DataCatalog.FetchAsync("fashion-mnist", _folder.File("data"), _server.Address, cancellationToken: TestContext.Current.CancellationToken));
+            () => DataCatalog.FetchAsync("fashion-mnist",
+                _folder.File("data"), _server.Address, cancellationToken: TestContext.Current.CancellationToken));
         Assert.Contains("8d4fb7e6c68d591d4c3dfef9ec88bf0d", failure.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(_folder.File("data"), "*", SearchOption.AllDirectories));
-        await Assert.ThrowsAsync<ArgumentException>(() => DataCatalog.FetchAsync("mnist", _folder.Path, cancellationToken: TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ArgumentException>(() => DataCatalog.FetchAsync(
+            "mnist", _folder.Path, cancellationToken: TestContext.Current.CancellationToken));
     }
 
     [Fact]
     public void The_command_fetches_the_real_set_from_a_mirror()
     {
         string source = RealData.Require("fashion-mnist");
-        foreach (string file in Directory.GetFiles(source, "*.gz")) _server.Put(Path.GetFileName(file), File.ReadAllBytes(file));
-        using LabProcess lab = LabProcess.Run("data", "fetch", "fashion-mnist", "--from", _server.Address.ToString(), "--data", _folder.File("data"));
+        foreach (string file in Directory.GetFiles(source, "*.gz"))
+            _server.Put(Path.GetFileName(file), File.ReadAllBytes(file));
+        using LabProcess lab = LabProcess.Run(
+            "data", "fetch", "fashion-mnist", "--from", _server.Address.ToString(), "--data", _folder.File("data"));
         Assert.Equal("", lab.Process.ExitCode == 0 ? "" : lab.Error);
         Assert.Contains("fashion-mnist: 30.9 MB in ", lab.Output, StringComparison.Ordinal);
         Assert.Contains("train-images-idx3-ubyte.gz: 26.4 MB of 26.4 MB (100 %)", lab.Error, StringComparison.Ordinal);
@@ -247,7 +264,8 @@ public sealed class DownloadTests : IDisposable
     [Fact]
     public void The_command_says_what_is_wrong()
     {
-        using LabProcess absent = LabProcess.Run("data", "fetch", "cifar-10", "--from", _server.Address.ToString(), "--data", _folder.File("data"));
+        using LabProcess absent = LabProcess.Run(
+            "data", "fetch", "cifar-10", "--from", _server.Address.ToString(), "--data", _folder.File("data"));
         Assert.Equal(1, absent.Process.ExitCode);
         Assert.Contains("answered 404 (Not Found)", absent.Error, StringComparison.Ordinal);
         Assert.Empty(absent.Output);
@@ -263,7 +281,8 @@ public sealed class DownloadTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent with kill");
         _server.Put("cifar-10-binary.tar.gz", _content);
         _server.HangAfter = 100_000;
-        using LabProcess lab = LabProcess.Start("data", "fetch", "cifar-10", "--from", _server.Address.ToString(), "--data", _folder.File("data"));
+        using LabProcess lab = LabProcess.Start(
+            "data", "fetch", "cifar-10", "--from", _server.Address.ToString(), "--data", _folder.File("data"));
         string part = _folder.File("data/cifar-10-binary.tar.gz.part");
         var clock = Stopwatch.StartNew();
         while (!File.Exists(part) || new FileInfo(part).Length < 100_000)
@@ -281,9 +300,11 @@ public sealed class DownloadTests : IDisposable
     [Fact]
     public void Progress_says_bytes_rate_and_time_left()
     {
-        Assert.Equal("a: 12.0 MB of 26.4 MB (45 %), 2.0 MB/s, 8 s left", DownloadDisplay.Text(new DownloadProgress("a", 12_000_000, 26_400_000, 2_000_000), 5));
+        Assert.Equal("a: 12.0 MB of 26.4 MB (45 %), 2.0 MB/s, 8 s left",
+            DownloadDisplay.Text(new DownloadProgress("a", 12_000_000, 26_400_000, 2_000_000), 5));
         Assert.Equal("a: 12.0 MB, 3.0 MB/s", DownloadDisplay.Text(new DownloadProgress("a", 12_000_000, null, 0), 4));
-        Assert.Equal("a: 170.0 MB of 1.7 GB (10 %), 1.0 MB/s, 26 min left", DownloadDisplay.Text(new DownloadProgress("a", 170_000_000, 1_700_000_000, 0), 170));
+        Assert.Equal("a: 170.0 MB of 1.7 GB (10 %), 1.0 MB/s, 26 min left",
+            DownloadDisplay.Text(new DownloadProgress("a", 170_000_000, 1_700_000_000, 0), 170));
         Assert.Equal("a: 0 B of 5.1 kB (0 %)", DownloadDisplay.Text(new DownloadProgress("a", 0, 5148, 0), 0));
     }
 }

@@ -67,7 +67,8 @@ public sealed class IdxTests : IDisposable
         Check([0, 0, 8, 0, 0], "expected 1 to 4 axes, got 0");
         Check("P5 3 2 255 ......"u8.ToArray(), "expected a magic number 000008..", "It is a PPM or PGM picture");
         // Sizes whose product would not fit into memory, a long, or the file: nothing is allocated.
-        Check([0, 0, 8, 3, 0x7F, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF], "promises more values than the file can hold");
+        Check([0, 0, 8, 3, 0x7F, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF, 0x7F, 0xFF, 0xFF, 0xFF],
+            "promises more values than the file can hold");
         Check([0, 0, 8, 1, 0xFF, 0xFF, 0xFF, 0xFF], "promises more values than the file can hold");
         Check([0, 0, 8, 1, 0x70, 0, 0, 0, 1, 2, 3], "promises more values than the file can hold");
 
@@ -89,7 +90,8 @@ public sealed class IdxTests : IDisposable
         for (int length = 2; length < packed.Length; length++)
         {
             string path = Put("cut.gz", packed[..length]);
-            Assert.Contains(path, Assert.Throws<InvalidDataException>(() => Idx.Read(path)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                path, Assert.Throws<InvalidDataException>(() => Idx.Read(path)).Message, StringComparison.Ordinal);
         }
 
         for (int at = 2; at < packed.Length; at++)
@@ -119,11 +121,16 @@ public sealed class IdxTests : IDisposable
         Assert.Equal([0, 1, 2], set.Labels.ToArray());
         Assert.Equal(images, set.Source);
         Expect("3 images", "4 labels", () => Idx.ReadImages(images, four, names, "test"));
-        Expect("Are images and labels swapped?", "3 axes: samples, rows, columns", () => Idx.ReadImages(three, images, names, "test"));
+        Expect("Are images and labels swapped?",
+            "3 axes: samples, rows, columns", () => Idx.ReadImages(three, images, names, "test"));
         Expect("expected labels (1 axis)", images, () => Idx.ReadImages(images, images, names, "test"));
-        Expect("expected labels from 0 to 1, got 2 for sample 2", three, () => Idx.ReadImages(images, three, names[..2], "test"));
-        Expect("at least one image", "0x2x2", () => Idx.ReadImages(Put("none", File([0, 2, 2])), Put("no", File([0])), names, "test"));
-        Assert.Contains("found none", Assert.Throws<FileNotFoundException>(() => Idx.Read(_folder.File("absent"))).Message, StringComparison.Ordinal);
+        Expect("expected labels from 0 to 1, got 2 for sample 2",
+            three, () => Idx.ReadImages(images, three, names[..2], "test"));
+        Expect("at least one image",
+            "0x2x2", () => Idx.ReadImages(Put("none", File([0, 2, 2])), Put("no", File([0])), names, "test"));
+        Assert.Contains(
+            "found none", Assert.Throws<FileNotFoundException>(() => Idx.Read(_folder.File("absent"))).Message,
+            StringComparison.Ordinal);
 
         static void Expect(string first, string second, Func<ImageSet> read)
         {
@@ -137,7 +144,8 @@ public sealed class IdxTests : IDisposable
     {
         Directory.CreateDirectory(_folder.File(folder));
         Put($"{folder}/train-images-idx3-ubyte{suffix}", Pack(File([train, side, side])));
-        Put($"{folder}/train-labels-idx1-ubyte", new byte[] { 0, 0, 8, 1, 0, 0, 0, (byte)train }.Concat(new byte[train]).ToArray());
+        Put($"{folder}/train-labels-idx1-ubyte",
+            new byte[] { 0, 0, 8, 1, 0, 0, 0, (byte)train }.Concat(new byte[train]).ToArray());
         Put($"{folder}/t10k-images-idx3-ubyte{suffix}", Pack(File([test, side, side])));
         Put($"{folder}/t10k-labels-idx1-ubyte", File([test]));
 
@@ -150,7 +158,10 @@ public sealed class IdxTests : IDisposable
     public void Finds_FashionMNIST_in_its_folder_and_in_what_holds_it(string name, string suffix)
     {
         Assert.False(FashionMnist.Exists(_folder.Path));
-        Assert.Contains("data fetch fashion-mnist", Assert.Throws<FileNotFoundException>(() => FashionMnist.Load(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "data fetch fashion-mnist",
+            Assert.Throws<FileNotFoundException>(() => FashionMnist.Load(_folder.Path)).Message,
+            StringComparison.Ordinal);
         PutFashion(name, suffix: suffix);
         foreach (string path in new[] { _folder.Path, _folder.File(name) })
         {
@@ -162,14 +173,20 @@ public sealed class IdxTests : IDisposable
 
         Assert.Equal(_folder.File(name), DataCatalog.Find("fashion-mnist", _folder.Path)!.Path);
         System.IO.File.Delete(_folder.File($"{name}/t10k-labels-idx1-ubyte"));
-        Assert.Contains("t10k-labels-idx1-ubyte.gz", Assert.Throws<FileNotFoundException>(() => FashionMnist.Load(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "t10k-labels-idx1-ubyte.gz",
+            Assert.Throws<FileNotFoundException>(() => FashionMnist.Load(_folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Other_images_than_FashionMNISTs_are_refused()
     {
         PutFashion("fashion-mnist", side: 20);
-        Assert.Contains("expected images of 28x28, got 20x20", Assert.Throws<InvalidDataException>(() => FashionMnist.Load(_folder.Path)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected images of 28x28, got 20x20",
+            Assert.Throws<InvalidDataException>(() => FashionMnist.Load(_folder.Path)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]

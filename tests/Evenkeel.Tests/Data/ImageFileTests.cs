@@ -9,26 +9,51 @@ namespace Evenkeel.Tests.Data;
 public sealed class ImageFileTests
 {
     internal static void RequireJpeg() =>
-        Assert.SkipUnless(TurboJpeg.IsAvailable, "libturbojpeg is not installed (Debian: apt install libturbojpeg0), so JPEG cannot be decoded");
+        Assert.SkipUnless(TurboJpeg.IsAvailable,
+            "libturbojpeg is not installed (Debian: apt install libturbojpeg0), so JPEG cannot be decoded");
 
-    // Made with Pillow 9.4 of smooth patterns (x·(7 + 3c) + y·(11 - 2c) + 40c) mod 256; the expected values are Pillow's np.array(image.convert(mode)).
+    // Made with Pillow 9.4 of smooth patterns (x·(7 + 3c) + y·(11 - 2c) + 40c) mod 256; the expected values are
+    // Pillow's np.array(image.convert(mode)).
     internal const string GrayJpeg =
-        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/wAALCAAFAAkBAREA/8QAFQABAQAAAAAAAAAAAAAAAAAABgf/xAAcEAABAwUAAAAAAAAAAAAAAAAABAWhBhUhIlH/2gAIAQEAAD8AjtPs6fXECqzp+Qf/2Q==";
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/"
+        + "2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/"
+        + "wAALCAAFAAkBAREA/8QAFQABAQAAAAAAAAAAAAAAAAAABgf/xAAcEAABAwUAAAAAAAAAAAAAAAAABAWhBhUhIlH/"
+        + "2gAIAQEAAD8AjtPs6fXECqzp+Qf/2Q==";
 
     internal const string ColourJpeg =
-        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCj/wAARCAAGAAsDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAAYH/8QAHBAAAQMFAAAAAAAAAAAAAAAAAAMFMQIEBhMi/8QAFAEBAAAAAAAAAAAAAAAAAAAABv/EABkRAAIDAQAAAAAAAAAAAAAAAAABAgMRBP/aAAwDAQACEQMRAD8Ak8UZEuINNtmRLRREACjnk8Dl6Wn/2Q==";
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/"
+        + "2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/"
+        + "2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCj/"
+        + "wAARCAAGAAsDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAAYH/"
+        + "8QAHBAAAQMFAAAAAAAAAAAAAAAAAAMFMQIEBhMi/8QAFAEBAAAAAAAAAAAAAAAAAAAABv/EABkRAAIDAQAAAAAAAAAAAAAAAAABAgMRBP/"
+        + "aAAwDAQACEQMRAD8Ak8UZEuINNtmRLRREACjnk8Dl6Wn/2Q==";
 
     internal const string ProgressiveJpeg =
-        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCj/wgARCAAGAAsDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAAUG/8QAFAEBAAAAAAAAAAAAAAAAAAAABf/aAAwDAQACEAMQAAABk6YUN//EABkQAAIDAQAAAAAAAAAAAAAAAAEDAAIEEf/aAAgBAQABBQLKkSqRz//EABURAQEAAAAAAAAAAAAAAAAAAAAC/9oACAEDAQE/Abf/xAAWEQADAAAAAAAAAAAAAAAAAAAAAQP/2gAIAQIBAT8Bmz//xAAUEAEAAAAAAAAAAAAAAAAAAAAQ/9oACAEBAAY/Aj//xAAWEAEBAQAAAAAAAAAAAAAAAAAAESH/2gAIAQEAAT8hzIr/2gAMAwEAAgADAAAAEHf/xAAWEQEBAQAAAAAAAAAAAAAAAAABABH/2gAIAQMBAT8QJt//xAAWEQADAAAAAAAAAAAAAAAAAAAAARH/2gAIAQIBAT8QZD//xAAXEAEAAwAAAAAAAAAAAAAAAAAAMUFR/9oACAEBAAE/EM9X4f/Z";
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/"
+        + "2wBDAAYEBQYFBAYGBQYHBwYIChAKCgkJChQODwwQFxQYGBcUFhYaHSUfGhsjHBYWICwgIyYnKSopGR8tMC0oMCUoKSj/"
+        + "2wBDAQcHBwoIChMKChMoGhYaKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCj/"
+        + "wgARCAAGAAsDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAAUG/8QAFAEBAAAAAAAAAAAAAAAAAAAABf/"
+        + "aAAwDAQACEAMQAAABk6YUN//EABkQAAIDAQAAAAAAAAAAAAAAAAEDAAIEEf/"
+        + "aAAgBAQABBQLKkSqRz//EABURAQEAAAAAAAAAAAAAAAAAAAAC/9oACAEDAQE/Abf/xAAWEQADAAAAAAAAAAAAAAAAAAAAAQP/"
+        + "2gAIAQIBAT8Bmz//xAAUEAEAAAAAAAAAAAAAAAAAAAAQ/9oACAEBAAY/Aj//xAAWEAEBAQAAAAAAAAAAAAAAAAAAESH/2gAIAQEAAT8hzIr/"
+        + "2gAMAwEAAgADAAAAEHf/xAAWEQEBAQAAAAAAAAAAAAAAAAABABH/2gAIAQMBAT8QJt//xAAWEQADAAAAAAAAAAAAAAAAAAAAARH/"
+        + "2gAIAQIBAT8QZD//xAAXEAEAAwAAAAAAAAAAAAAAAAAAMUFR/9oACAEBAAE/EM9X4f/Z";
 
     internal const string InkJpeg =
-        "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwADAgIDAgIDAwMDBAMDBAUIBQUEBAUKBwcGCAwKDAwLCgsLDQ4SEA0OEQ4LCxAWEBETFBUVFQwPFxgWFBgSFBUU/8AAFAgABAAFBEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAgEB//EACEQAAAEBQUAAAAAAAAAAAAAAAABBlEEBQcVIwIDFiKx/9oADgRDAE0AWQBLAAA/AG6plRMLgeZxtK3UMbdjyuI6jzqKvp5HB+qvMt/kmru/o//Z";
+        "/9j/7gAOQWRvYmUAZAAAAAAA/"
+        + "9sAQwADAgIDAgIDAwMDBAMDBAUIBQUEBAUKBwcGCAwKDAwLCgsLDQ4SEA0OEQ4LCxAWEBETFBUVFQwPFxgWFBgSFBUU/"
+        + "8AAFAgABAAFBEMRAE0RAFkRAEsRAP/EABYAAQEBAAAAAAAAAAAAAAAAAAgEB//EACEQAAAEBQUAAAAAAAAAAAAAAAABBlEEBQcVIwIDFiKx/"
+        + "9oADgRDAE0AWQBLAAA/AG6plRMLgeZxtK3UMbdjyuI6jzqKvp5HB+qvMt/kmru/o//Z";
 
     [Theory]
-    [InlineData(GrayJpeg, 1, 5, 9, 2237, new byte[] { 0, 6, 14, 21, 27, 34, 42, 48, 56, 12, 17, 25, 32, 39, 46, 54, 60, 67, 23, 28 })]
-    [InlineData(ColourJpeg, 3, 6, 11, 22305, new byte[] { 1, 7, 17, 24, 31, 38, 45, 50, 59, 65, 73, 10, 17, 25, 34, 39, 46, 54, 58, 67 })]
-    [InlineData(ProgressiveJpeg, 3, 6, 11, 22305, new byte[] { 1, 7, 17, 24, 31, 38, 45, 50, 59, 65, 73, 10, 17, 25, 34, 39, 46, 54, 58, 67 })]
-    [InlineData(InkJpeg, 3, 4, 5, 4165, new byte[] { 135, 114, 98, 78, 64, 125, 105, 89, 70, 57, 113, 94, 79, 61, 49, 106, 88, 74, 56, 44 })]
+    [InlineData(GrayJpeg,
+        1, 5, 9, 2237, new byte[] { 0, 6, 14, 21, 27, 34, 42, 48, 56, 12, 17, 25, 32, 39, 46, 54, 60, 67, 23, 28 })]
+    [InlineData(ColourJpeg,
+        3, 6, 11, 22305, new byte[] { 1, 7, 17, 24, 31, 38, 45, 50, 59, 65, 73, 10, 17, 25, 34, 39, 46, 54, 58, 67 })]
+    [InlineData(ProgressiveJpeg,
+        3, 6, 11, 22305, new byte[] { 1, 7, 17, 24, 31, 38, 45, 50, 59, 65, 73, 10, 17, 25, 34, 39, 46, 54, 58, 67 })]
+    [InlineData(InkJpeg, 3, 4,
+        5, 4165, new byte[] { 135, 114, 98, 78, 64, 125, 105, 89, 70, 57, 113, 94, 79, 61, 49, 106, 88, 74, 56, 44 })]
     public void JPEG_is_decoded_as_Pillow_does(string file, int channels, int height, int width, int sum, byte[] first)
     {
         RequireJpeg();
@@ -129,8 +154,11 @@ public sealed class ImageFileTests
     {
         Assert.Null(TurboJpeg.Load(["libevenkeel-has-no-such-library.so.0"]));
         string message = TurboJpeg.Missing("libturbojpeg.so.0").Message;
-        foreach (string hint in new[] { "apt install libturbojpeg0", "brew install jpeg-turbo", "Windows", "turbojpeg.dll" })
+        foreach (string hint in
+            new[] { "apt install libturbojpeg0", "brew install jpeg-turbo", "Windows", "turbojpeg.dll" })
+        {
             Assert.Contains(hint, message, StringComparison.Ordinal);
+        }
     }
 
     [Theory]
@@ -155,7 +183,9 @@ public sealed class ImageFileTests
     public void A_missing_file_is_named()
     {
         using var folder = new TempFolder();
-        Assert.Contains("found no file", Assert.Throws<FileNotFoundException>(() => ImageFile.Read(folder.File("no.jpg"))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "found no file", Assert.Throws<FileNotFoundException>(() => ImageFile.Read(folder.File("no.jpg"))).Message,
+            StringComparison.Ordinal);
         Assert.True(ImageFile.HasImageName("a/B.JPG"));
         Assert.False(ImageFile.HasImageName("a/b.txt"));
     }
@@ -196,7 +226,8 @@ public sealed class ImageFileTests
     [InlineData("P2 2 1 9 5 10", "values up to 9, got 10 in row 0")]
     [InlineData("P2 2 1 9 5 x", "digits for the value")]
     [InlineData("P2 2 1 9 5     ", "ends before the value")]
-    public void Damaged_Netpbm_files_are_named(string file, string expected) => Refuse(Encoding.Latin1.GetBytes(file), "PPM/PGM", expected);
+    public void Damaged_Netpbm_files_are_named(string file, string expected) =>
+        Refuse(Encoding.Latin1.GetBytes(file), "PPM/PGM", expected);
 
     [Fact]
     public void An_odd_photograph_is_decoded_as_Pillow_does()
@@ -217,7 +248,8 @@ public sealed class ImageFileTests
     internal static void Refuse(byte[] file, string format, string expected)
     {
         string message = Assert.Throws<InvalidDataException>(() => ImageFile.Decode(file, "some file")).Message;
-        Assert.StartsWith($"ImageFile: \"some file\" cannot be decoded as {format}: ", message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"ImageFile: \"some file\" cannot be decoded as {format}: ", message, StringComparison.Ordinal);
         Assert.Contains(expected, message, StringComparison.Ordinal);
     }
 }

@@ -39,14 +39,16 @@ public sealed class ImageFolderTests : IDisposable
     [Fact]
     public void Classes_and_pictures_come_in_ordinal_order()
     {
-        foreach (string name in new[] { "b/2.png", "b/10.PNG", "b/deep/1.png", "B/1.png", "1/x.png", "100/y.png" }) Put(name);
+        foreach (string name in new[] { "b/2.png", "b/10.PNG", "b/deep/1.png", "B/1.png", "1/x.png", "100/y.png" })
+            Put(name);
         PutText("b/notes.txt", "no picture");
         PutText("b/.hidden.png", "no picture");
         PutText(".git/x.png", "no class");
         PutText("loose.png", "in no class");
         ImageFolder folder = ImageFolder.Load(Root, Options);
         Assert.Equal(["1", "100", "B", "b"], folder.ClassNames);
-        Assert.Equal(["1/x.png", "100/y.png", "B/1.png", "b/10.PNG", "b/2.png", "b/deep/1.png"], folder.Images.Select(image => image.File));
+        Assert.Equal(["1/x.png", "100/y.png", "B/1.png", "b/10.PNG", "b/2.png", "b/deep/1.png"],
+            folder.Images.Select(image => image.File));
         Assert.Equal([0, 1, 2, 3, 3, 3], folder.Images.Select(image => image.Label));
         Assert.Equal("set: 6 pictures, 4 classes", folder.ToString());
         ImageSet set = folder.ToSet();
@@ -59,11 +61,14 @@ public sealed class ImageFolderTests : IDisposable
     {
         Put("a/1.png", channels: 1);
         Put("a/2.png", value: 100);
-        ImageFolder colour = ImageFolder.Load(Root, Options), gray = ImageFolder.Load(Root, Options with { Channels = 1 }), as_is = ImageFolder.Load(Root, Options with { Channels = null });
+        ImageFolder colour = ImageFolder.Load(Root, Options),
+            gray = ImageFolder.Load(Root, Options with { Channels = 1 }),
+            as_is = ImageFolder.Load(Root, Options with { Channels = null });
         Assert.Equal([3, 3], colour.Images.Select(image => image.Image.Channels));
         Assert.Equal([1, 1], gray.Images.Select(image => image.Image.Channels));
         Assert.Equal([1, 3], as_is.Images.Select(image => image.Image.Channels));
-        Assert.Equal([.. Enumerable.Repeat(Enumerable.Range(1, 6).Select(v => (byte)v), 3).SelectMany(v => v)], colour.Images[0].Image.Pixels);
+        Assert.Equal([.. Enumerable.Repeat(Enumerable.Range(1, 6).Select(v => (byte)v), 3).SelectMany(v => v)],
+            colour.Images[0].Image.Pixels);
         // 0.299 · 100 + 0.587 · 106 + 0.114 · 112
         Assert.Equal(105, gray.Images[1].Image.Pixels[0]);
     }
@@ -74,18 +79,23 @@ public sealed class ImageFolderTests : IDisposable
         Put("a/1.png");
         Put("a/2.png", height: 5, width: 4);
         string message = Assert.Throws<InvalidDataException>(() => ImageFolder.Load(Root, Options).ToSet()).Message;
-        foreach (string part in new[] { "3x2x3 (a/1.png)", "3x5x4 (a/2.png)", "Give a height and a width" }) Assert.Contains(part, message, StringComparison.Ordinal);
+        foreach (string part in new[] { "3x2x3 (a/1.png)", "3x5x4 (a/2.png)", "Give a height and a width" })
+            Assert.Contains(part, message, StringComparison.Ordinal);
         ImageSet set = ImageFolder.Load(Root, Options with { Height = 4, Width = 6 }).ToSet("scaled");
         Assert.Equal((2, 4, 6, "scaled"), (set.Count, set.Height, set.Width, set.Name));
-        Assert.Equal(ImageResize.Bilinear(ImageFile.Read(Path.Combine(Root, "a/2.png")), 4, 6).Pixels, set.Image(1).ToArray());
-        ImageFolder prepared = ImageFolder.Load(Root, Options with { Prepare = image => new ByteImage([image.Pixels[0]], 1, 1, 1) });
+        Assert.Equal(
+            ImageResize.Bilinear(ImageFile.Read(Path.Combine(Root, "a/2.png")), 4, 6).Pixels, set.Image(1).ToArray());
+        ImageFolder prepared = ImageFolder.Load(
+            Root, Options with { Prepare = image => new ByteImage([image.Pixels[0]], 1, 1, 1) });
         Assert.Equal((2, 1, 1), (prepared.ToSet().Count, prepared.ToSet().Height, prepared.ToSet().Width));
     }
 
     [Fact]
     public void Folders_that_are_no_set_are_named()
     {
-        Assert.Contains("found nothing", Assert.Throws<DirectoryNotFoundException>(() => ImageFolder.Load(Root, Options)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "found nothing", Assert.Throws<DirectoryNotFoundException>(() => ImageFolder.Load(Root, Options)).Message,
+            StringComparison.Ordinal);
         Directory.CreateDirectory(Root);
         Check("expected one sub-folder per class", "found none.");
         PutText("1.jpg", "x");
@@ -126,7 +136,10 @@ public sealed class ImageFolderTests : IDisposable
         }
 
         PutText("b/1.png", "x");
-        Assert.Contains("at least one picture of class b", Assert.Throws<InvalidDataException>(() => ImageFolder.Load(Root, Options with { SkipBad = true })).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "at least one picture of class b",
+            Assert.Throws<InvalidDataException>(() => ImageFolder.Load(Root, Options with { SkipBad = true })).Message,
+            StringComparison.Ordinal);
         Assert.True(File.Exists(worse));
     }
 
@@ -157,11 +170,13 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(2, Directory.GetFiles(_folder.File("cache")).Length);
         ImageFolder.Load(Root, Options with { Cache = false, CacheFolder = _folder.File("none") });
         Assert.False(Directory.Exists(_folder.File("none")));
-        Assert.DoesNotContain(Directory.GetFiles(Root, "*", SearchOption.AllDirectories), file => !file.EndsWith(".png", StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.GetFiles(Root, "*", SearchOption.AllDirectories),
+            file => !file.EndsWith(".png", StringComparison.Ordinal));
 
         ImageFolder Load() => ImageFolder.Load(Root, Options);
 
-        static void Check(int count, ImageFolder folder) => Assert.Equal((count, false), (folder.Count, folder.FromCache));
+        static void Check(int count, ImageFolder folder) =>
+            Assert.Equal((count, false), (folder.Count, folder.FromCache));
     }
 
     /// <summary>A link keeps its own length and time when the file behind it changes.</summary>
@@ -266,7 +281,8 @@ public sealed class ImageFolderTests : IDisposable
         void Same(ImageFolder folder)
         {
             Assert.False(folder.FromCache);
-            Assert.Equal(first.Images.Select(image => image.Image.Pixels), folder.Images.Select(image => image.Image.Pixels));
+            Assert.Equal(
+                first.Images.Select(image => image.Image.Pixels), folder.Images.Select(image => image.Image.Pixels));
         }
     }
 
@@ -284,13 +300,18 @@ public sealed class ImageFolderTests : IDisposable
         Put("a/1.png");
         foreach (ImageFolderOptions options in new[]
         {
-            Options with { Height = 3 }, Options with { Height = 0, Width = 3 }, Options with { Height = 100_000, Width = 100_000 }, Options with { Channels = 2 },
+            Options with { Height = 3 }, Options with { Height = 0, Width = 3 },
+            Options with { Height = 100_000, Width = 100_000 }, Options with { Channels = 2 },
             Options with { Height = 3, Width = 3, Prepare = image => image },
         })
+        {
             Assert.Throws<ArgumentException>(() => ImageFolder.Load(Root, options));
+        }
+
         using var cancelled = new CancellationTokenSource();
         cancelled.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() => ImageFolder.Load(Root, Options, cancellationToken: cancelled.Token));
+        Assert.ThrowsAny<OperationCanceledException>(
+            () => ImageFolder.Load(Root, Options, cancellationToken: cancelled.Token));
     }
 
     [Fact]
@@ -301,15 +322,18 @@ public sealed class ImageFolderTests : IDisposable
         var clock = Stopwatch.StartNew();
         ImageFolder folder = ImageFolder.Load(path, Options);
         double decoded = clock.Elapsed.TotalSeconds;
-        Assert.Equal((266, 134, 132), (folder.Count, folder.Images.Count(image => image.Label == 0), folder.Images.Count(image => image.Label == 1)));
+        Assert.Equal((266, 134, 132), (folder.Count,
+            folder.Images.Count(image => image.Label == 0), folder.Images.Count(image => image.Label == 1)));
         Assert.Equal(["1", "100"], folder.ClassNames);
         Assert.Equal("1/1-1.jpg", folder.Images[0].File);
         Assert.Equal("3x2368x4208", folder.Images.Single(image => image.File == "100/100-9.jpg").Image.ToString());
 
-        // SHA-256 of all planes in this order, by Pillow 9.4 with libjpeg-turbo 2.1.5: np.array(image.convert("RGB")).transpose(2, 0, 1).
+        // SHA-256 of all planes in this order, by Pillow 9.4 with libjpeg-turbo 2.1.5:
+        // np.array(image.convert("RGB")).transpose(2, 0, 1).
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (FolderImage image in folder.Images) hash.AppendData(image.Image.Pixels);
-        Assert.Equal("50d42c16825c9492eeed0309344c531b38c5a0a19dd7b84cae874f9135f99247", Convert.ToHexStringLower(hash.GetHashAndReset()));
+        Assert.Equal("50d42c16825c9492eeed0309344c531b38c5a0a19dd7b84cae874f9135f99247",
+            Convert.ToHexStringLower(hash.GetHashAndReset()));
 
         clock.Restart();
         Assert.True(ImageFolder.Load(path, Options).FromCache);
@@ -322,11 +346,12 @@ public sealed class ImageFolderTests : IDisposable
         double again = clock.Elapsed.TotalSeconds;
         Assert.True(small.FromCache);
         Assert.Equal(set.Pixels.ToArray(), small.ToSet().Pixels.ToArray());
-        TestContext.Current.SendDiagnosticMessage(
-            $"266 photographs: decoded in {decoded:F2} s, from the cache in {whole * 1e3:F0} ms; scaled to 32x32 in {scaled:F2} s, from the cache in {again * 1e3:F1} ms");
+        TestContext.Current.SendDiagnosticMessage($"266 photographs: decoded in {decoded:F2} s, from the cache in "
+            + $"{whole * 1e3:F0} ms; scaled to 32x32 in {scaled:F2} s, from the cache in {again * 1e3:F1} ms");
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         Compute.Threads = 1;
-        Assert.Equal(set.Pixels.ToArray(), ImageFolder.Load(path, Options with { Height = 32, Width = 32, Cache = false }).ToSet().Pixels.ToArray());
+        Assert.Equal(set.Pixels.ToArray(),
+            ImageFolder.Load(path, Options with { Height = 32, Width = 32, Cache = false }).ToSet().Pixels.ToArray());
 
         Assert.True(again < 1, $"{again:F2} s from the cache");
     }

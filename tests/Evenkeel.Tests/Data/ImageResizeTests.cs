@@ -4,16 +4,21 @@ using Xunit;
 
 namespace Evenkeel.Tests.Data;
 
-/// <summary>Golden values from Pillow 9.4: <c>Image.resize((width, height), Image.BILINEAR)</c> of the picture that <see cref="Create"/> draws, as planes.</summary>
+/// <summary>
+/// Golden values from Pillow 9.4: <c>Image.resize((width, height), Image.BILINEAR)</c> of the picture that
+/// <see cref="Create"/> draws, as planes.
+/// </summary>
 public sealed class ImageResizeTests
 {
     [Fact]
     public void Small_pictures_are_those_of_Pillow()
     {
-        Assert.Equal([91, 198, 136, 137, 121, 178, 138, 145, 76, 122, 81, 165], ImageResize.Bilinear(Create(1, 5, 7, 7), 3, 4).Pixels);
+        Assert.Equal([91, 198, 136, 137, 121, 178, 138, 145, 76, 122, 81, 165],
+            ImageResize.Bilinear(Create(1, 5, 7, 7), 3, 4).Pixels);
         Assert.Equal(
-            [61, 90, 166, 229, 195, 160, 187, 223, 237, 37, 69, 153, 221, 176, 130, 124, 125, 125, 13, 49, 143, 219, 172, 124, 85, 48, 34,
-            16, 54, 156, 244, 234, 224, 181, 133, 115, 66, 88, 145, 196, 199, 201, 188, 173, 168, 115, 119, 130, 141, 147, 153, 171, 191, 199],
+            [61, 90, 166, 229, 195, 160, 187, 223, 237, 37, 69, 153, 221, 176, 130, 124, 125, 125, 13, 49, 143, 219,
+                172, 124, 85, 48, 34, 16, 54, 156, 244, 234, 224, 181, 133, 115, 66, 88, 145, 196, 199, 201, 188, 173,
+                168, 115, 119, 130, 141, 147, 153, 171, 191, 199],
             ImageResize.Bilinear(Create(1, 4, 4, 7), 6, 9).Pixels);
         Assert.Equal([161, 147, 111, 94, 167, 139], ImageResize.Bilinear(Create(1, 3, 5, 7), 3, 2).Pixels);
         Assert.Equal([88, 204, 93, 159], ImageResize.Bilinear(Create(1, 6, 2, 7), 2, 2).Pixels);
@@ -31,7 +36,8 @@ public sealed class ImageResizeTests
     [InlineData(3, 237, 421, 33, 32, "a48aaa461ec68cd3")]
     public void Every_bit_is_Pillows(int channels, int height, int width, int newHeight, int newWidth, string sha256)
     {
-        ByteImage scaled = ImageResize.Bilinear(Create(channels, height, width, (uint)(channels * height * width)), newHeight, newWidth);
+        ByteImage scaled = ImageResize.Bilinear(
+            Create(channels, height, width, (uint)(channels * height * width)), newHeight, newWidth);
         Assert.Equal((channels, newHeight, newWidth), (scaled.Channels, scaled.Height, scaled.Width));
         Assert.StartsWith(sha256, Convert.ToHexStringLower(SHA256.HashData(scaled.Pixels)), StringComparison.Ordinal);
     }
@@ -69,7 +75,8 @@ public sealed class ImageResizeTests
     internal static ByteImage Create(int channels, int height, int width, uint seed)
     {
         var pixels = new byte[channels * height * width];
-        foreach (ref byte pixel in pixels.AsSpan()) pixel = (byte)((seed = unchecked(seed * 1664525 + 1013904223)) >> 24);
+        foreach (ref byte pixel in pixels.AsSpan())
+            pixel = (byte)((seed = unchecked(seed * 1664525 + 1013904223)) >> 24);
         return new ByteImage(pixels, channels, height, width);
     }
 }

@@ -42,7 +42,8 @@ public sealed class ImageSetTests
         Assert.Equal(2, slice.Count);
         Assert.Equal("part", slice.Name);
         Assert.True(System.Runtime.CompilerServices.Unsafe.AreSame(
-            ref System.Runtime.InteropServices.MemoryMarshal.GetReference(set.Image(5)), ref System.Runtime.InteropServices.MemoryMarshal.GetReference(slice.Pixels)));
+            ref System.Runtime.InteropServices.MemoryMarshal.GetReference(set.Image(5)),
+            ref System.Runtime.InteropServices.MemoryMarshal.GetReference(slice.Pixels)));
         Assert.Equal(set.Labels.Slice(5, 2).ToArray(), slice.Labels.ToArray());
         var labels = new int[2];
         slice.CopyLabelsTo([1, 0], labels);
@@ -72,7 +73,9 @@ public sealed class ImageSetTests
     {
         Assert.StartsWith(
             "ImageSet: expected 2 x 1 x 2 x 2 pixel values for 2 labels, got 7.",
-            Assert.Throws<ArgumentException>(() => new ImageSet(new byte[7], new int[2], 1, 2, 2, s_names, "", "")).Message, StringComparison.Ordinal);
+            Assert.Throws<ArgumentException>(
+                () => new ImageSet(new byte[7], new int[2], 1, 2, 2, s_names, "", "")).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new ImageSet(new byte[8], [0, 3], 1, 2, 2, s_names, "", ""));
         Assert.Throws<ArgumentException>(() => new ImageSet(new byte[8], [0, -1], 1, 2, 2, s_names, "", ""));
         Assert.Throws<ArgumentOutOfRangeException>(() => new ImageSet([], [], 0, 2, 2, s_names, "", ""));

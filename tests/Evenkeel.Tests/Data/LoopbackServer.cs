@@ -60,7 +60,8 @@ internal sealed class LoopbackServer : IDisposable
                 _ = ServeAsync(client);
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException or SocketException)
+        catch (Exception exception)
+            when (exception is OperationCanceledException or ObjectDisposedException or SocketException)
         {
         }
     }
@@ -76,7 +77,8 @@ internal sealed class LoopbackServer : IDisposable
                 string path = (await reader.ReadLineAsync(_stop.Token))!.Split(' ')[1], range = "";
                 while (await reader.ReadLineAsync(_stop.Token) is { Length: > 0 } line)
                 {
-                    if (line.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase)) range = line["Range: bytes=".Length..];
+                    if (line.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase))
+                        range = line["Range: bytes=".Length..];
                 }
 
                 lock (Requests) Requests.Add($"{path} {range}".TrimEnd());
@@ -88,11 +90,16 @@ internal sealed class LoopbackServer : IDisposable
                 {
                     from = int.Parse(range.TrimEnd('-'), CultureInfo.InvariantCulture);
                     status = from < file.Length ? "206 Partial Content" : "416 Range Not Satisfiable";
-                    headers = from < file.Length ? $"Content-Range: bytes {from}-{file.Length - 1}/{file.Length}\r\n" : $"Content-Range: bytes */{file.Length}\r\n";
+                    headers = from < file.Length
+                        ? $"Content-Range: bytes {from}-{file.Length - 1}/{file.Length}\r\n"
+                        : $"Content-Range: bytes */{file.Length}\r\n";
                 }
 
                 byte[] body = status[0] == '2' ? file[from..] : [];
-                await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: {body.Length}\r\n{headers}Connection: close\r\n\r\n"), _stop.Token);
+                await stream.WriteAsync(
+                    Encoding.ASCII.GetBytes(
+                        $"HTTP/1.1 {status}\r\nContent-Length: {body.Length}\r\n{headers}Connection: close\r\n\r\n"),
+                    _stop.Token);
                 int send = body.Length;
                 bool isCut = Cut.Times > 0 && Cut.Bytes < send;
                 if (isCut) (send, Cut) = (Cut.Bytes, (Cut.Bytes, Cut.Times - 1));
@@ -113,7 +120,8 @@ internal sealed class LoopbackServer : IDisposable
 
                 if (HangAfter is not null) await Task.Delay(Timeout.Infinite, _stop.Token);
             }
-            catch (Exception exception) when (exception is IOException or OperationCanceledException or SocketException or ObjectDisposedException)
+            catch (Exception exception) when (exception is IOException or OperationCanceledException or SocketException
+                or ObjectDisposedException)
             {
                 // The client went away, or the test is over.
             }

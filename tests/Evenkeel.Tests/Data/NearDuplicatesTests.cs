@@ -31,11 +31,13 @@ public sealed class NearDuplicatesTests
     public void Copies_of_any_size_are_one_group()
     {
         ByteImage note = Picture(0), other = Picture(9), gray = ImageResizeTests.Create(1, 30, 40, 3);
-        NearDuplicates found = NearDuplicates.Find([note, other, ImageResize.Bilinear(note, 50, 70), gray, new ByteImage([.. gray.Pixels, .. gray.Pixels, .. gray.Pixels], 3, 30, 40), note]);
+        NearDuplicates found = NearDuplicates.Find([note, other, ImageResize.Bilinear(note, 50, 70),
+            gray, new ByteImage([.. gray.Pixels, .. gray.Pixels, .. gray.Pixels], 3, 30, 40), note]);
         Assert.Equal([0, 1, 0, 2, 2, 0], found.Groups);
         Assert.Equal(3, found.GroupCount);
         Assert.Equal([[0, 2, 5], [3, 4]], found.Duplicated);
-        Assert.Equal("6 pictures in 3 groups; 2 groups of near-duplicates hold 5 of them\n   3  a, c, f\n   2  d, e\n", found.ToTable(["a", "b", "c", "d", "e", "f"]));
+        Assert.Equal("6 pictures in 3 groups; 2 groups of near-duplicates hold 5 of them\n   3  a, c, f\n   2  d, e\n",
+            found.ToTable(["a", "b", "c", "d", "e", "f"]));
         Assert.Equal(0, NearDuplicates.Find([]).GroupCount);
         Assert.Throws<ArgumentOutOfRangeException>(() => NearDuplicates.Find([note], -1));
         Assert.Throws<ArgumentOutOfRangeException>(() => NearDuplicates.Find([note], 3, double.NaN));
@@ -45,7 +47,8 @@ public sealed class NearDuplicatesTests
     public void The_known_copies_among_the_photographs_are_found()
     {
         string folder = RealData.Require("rmb");
-        string[] files = [.. Directory.EnumerateFiles(folder, "*.jpg", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        string[] files = [.. Directory.EnumerateFiles(folder, "*.jpg", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal)];
         ByteImage[] images;
         try
         {
@@ -59,7 +62,8 @@ public sealed class NearDuplicatesTests
 
         NearDuplicates found = NearDuplicates.Find(images);
         int[][] copies = [[10, 11, 19], [12, 20], [13, 22], [14, 15, 24, 25], [115, 116]];
-        int GroupOf(string name) => found.Groups[Array.FindIndex(files, file => Path.GetFileNameWithoutExtension(file) == name)];
+        int GroupOf(string name) =>
+            found.Groups[Array.FindIndex(files, file => Path.GetFileNameWithoutExtension(file) == name)];
         foreach (int[] same in copies) Assert.Single(same.Select(number => GroupOf($"100-{number}")).Distinct());
 
         // Judged by eye: bursts, and notes that are alike but were taken elsewhere.

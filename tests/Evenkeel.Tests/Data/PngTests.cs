@@ -17,7 +17,8 @@ public sealed class PngTests
         byte[] bytes = File.ReadAllBytes(path);
         Assert.Equal([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A], bytes[..8]);
         // IHDR: 3 x 2, 8 bits, gray; the checksum as Python's zlib.crc32 gives it.
-        Assert.Equal([0, 0, 0, 13, (byte)'I', (byte)'H', (byte)'D', (byte)'R', 0, 0, 0, 3, 0, 0, 0, 2, 8, 0, 0, 0, 0], bytes[8..29]);
+        Assert.Equal([0, 0, 0, 13, (byte)'I', (byte)'H', (byte)'D', (byte)'R', 0, 0, 0, 3, 0, 0, 0, 2, 8, 0, 0, 0, 0],
+            bytes[8..29]);
         Assert.Equal(0xB81F39C6u, BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(29)));
         int length = BinaryPrimitives.ReadInt32BigEndian(bytes.AsSpan(33));
         using var zlib = new ZLibStream(new MemoryStream(bytes, 41, length), CompressionMode.Decompress);
@@ -34,12 +35,18 @@ public sealed class PngTests
     {
         using var folder = new TempFolder();
         var image = new ByteImage([1], 1, 1, 1);
-        Assert.Contains("does not exist", Assert.Throws<DirectoryNotFoundException>(() => ImageFile.WritePng(folder.File("no/a.png"), image)).Message, StringComparison.Ordinal);
-        Assert.Contains("got the folder", Assert.Throws<IOException>(() => ImageFile.WritePng(folder.Path, image)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist",
+            Assert.Throws<DirectoryNotFoundException>(() => ImageFile.WritePng(folder.File("no/a.png"), image)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("got the folder",
+            Assert.Throws<IOException>(() => ImageFile.WritePng(folder.Path, image)).Message, StringComparison.Ordinal);
         Assert.Empty(folder.Names);
     }
 
-    /// <summary>Writes PNG of any kind, its rows with the five filters in turn: independent of the library's reader.</summary>
+    /// <summary>
+    /// Writes PNG of any kind, its rows with the five filters in turn: independent of the library's reader.
+    /// </summary>
     internal static byte[] Encode(
         int width, int height, int bits, int type, bool interlaced,
         Func<int, int, int, int> sample, byte[]? palette = null)
@@ -58,18 +65,22 @@ public sealed class PngTests
                 var text = new System.Text.StringBuilder();
                 for (int x = x0; x < width; x += stepX)
                 {
-                    for (int c = 0; c < samples; c++) text.Append(Convert.ToString(sample(y, x, c), 2).PadLeft(bits, '0'));
+                    for (int c = 0; c < samples; c++)
+                        text.Append(Convert.ToString(sample(y, x, c), 2).PadLeft(bits, '0'));
                 }
 
                 while (text.Length % 8 != 0) text.Append('0');
-                byte[] row = [.. Enumerable.Range(0, text.Length / 8).Select(i => Convert.ToByte(text.ToString(8 * i, 8), 2))];
+                byte[] row = [.. Enumerable.Range(0, text.Length / 8)
+                    .Select(i => Convert.ToByte(text.ToString(8 * i, 8), 2))];
                 int pixel = Math.Max(1, samples * bits / 8), filter = n % 5;
                 raw.WriteByte((byte)filter);
                 for (int i = 0; i < row.Length; i++)
                 {
-                    int a = i < pixel ? 0 : row[i - pixel], b = above?[i] ?? 0, c = i < pixel ? 0 : above?[i - pixel] ?? 0;
+                    int a = i < pixel ? 0 : row[i - pixel], b = above?[i] ?? 0,
+                        c = i < pixel ? 0 : above?[i - pixel] ?? 0;
                     int p = a + b - c, nearest = new[] { a, b, c }.MinBy(v => Math.Abs(p - v));
-                    raw.WriteByte((byte)(row[i] - (filter switch { 0 => 0, 1 => a, 2 => b, 3 => (a + b) / 2, _ => nearest })));
+                    raw.WriteByte(
+                        (byte)(row[i] - (filter switch { 0 => 0, 1 => a, 2 => b, 3 => (a + b) / 2, _ => nearest })));
                 }
 
                 above = row;
@@ -79,11 +90,14 @@ public sealed class PngTests
         using var packed = new MemoryStream();
         using (var zlib = new ZLibStream(packed, CompressionLevel.Optimal, leaveOpen: true)) zlib.Write(raw.ToArray());
         byte[] data = packed.ToArray();
-        return Join(Header(width, height, bits, type, interlaced), palette is null ? [] : Chunk("PLTE", palette), Chunk("tEXt", "a\0b"u8.ToArray()),
+        return Join(
+            Header(width, height, bits, type, interlaced),
+            palette is null ? [] : Chunk("PLTE", palette), Chunk("tEXt", "a\0b"u8.ToArray()),
             Chunk("IDAT", data[..(data.Length / 2)]), Chunk("IDAT", data[(data.Length / 2)..]), Chunk("IEND", []));
     }
 
-    private static byte[] Join(params byte[][] chunks) => [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, .. chunks.SelectMany(chunk => chunk)];
+    private static byte[] Join(params byte[][] chunks) =>
+        [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, .. chunks.SelectMany(chunk => chunk)];
 
     private static byte[] Header(int width, int height, int bits, int type, bool interlaced)
     {
@@ -100,7 +114,8 @@ public sealed class PngTests
         BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
         System.Text.Encoding.ASCII.GetBytes(type, chunk.AsSpan(4));
         data.CopyTo(chunk, 8);
-        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(8 + data.Length), Crc32.Append(0, chunk.AsSpan(4, 4 + data.Length)));
+        BinaryPrimitives.WriteUInt32BigEndian(
+            chunk.AsSpan(8 + data.Length), Crc32.Append(0, chunk.AsSpan(4, 4 + data.Length)));
         return chunk;
     }
 
@@ -109,7 +124,8 @@ public sealed class PngTests
         get
         {
             var kinds = new TheoryData<int, int, bool>();
-            foreach ((int type, int[] depths) in new[] { (0, new[] { 1, 2, 4, 8, 16 }), (2, [8, 16]), (3, [1, 2, 4, 8]), (4, [8, 16]), (6, [8, 16]) })
+            foreach ((int type, int[] depths) in
+                new[] { (0, new[] { 1, 2, 4, 8, 16 }), (2, [8, 16]), (3, [1, 2, 4, 8]), (4, [8, 16]), (6, [8, 16]) })
             {
                 foreach (int bits in depths)
                 {
@@ -129,8 +145,10 @@ public sealed class PngTests
         byte[] palette = [.. Enumerable.Range(0, 3 << bits).Select(i => (byte)(i * 37))];
         foreach ((int height, int width) in new[] { (1, 1), (1, 9), (9, 1), (2, 3), (5, 5), (7, 8), (16, 17), (33, 21) })
         {
-            int Sample(int y, int x, int c) => (int)((uint)(y * 7919 + x * 104729 + c * 31337 + x * y * 17) * 2654435761u >> (32 - bits));
-            ByteImage image = ImageFile.Decode(Encode(width, height, bits, type, interlaced, Sample, type == 3 ? palette : null), "test");
+            int Sample(int y, int x, int c) =>
+                (int)((uint)(y * 7919 + x * 104729 + c * 31337 + x * y * 17) * 2654435761u >> (32 - bits));
+            ByteImage image = ImageFile.Decode(
+                Encode(width, height, bits, type, interlaced, Sample, type == 3 ? palette : null), "test");
             int channels = type is 0 or 4 ? 1 : 3;
             Assert.Equal((channels, height, width), (image.Channels, image.Height, image.Width));
             for (int c = 0; c < channels; c++)
@@ -139,8 +157,12 @@ public sealed class PngTests
                 {
                     for (int x = 0; x < width; x++)
                     {
-                        int expected = type == 3 ? palette[3 * Sample(y, x, 0) + c] : (int)Math.Round(Sample(y, x, c) * 255.0 / ((1 << bits) - 1));
-                        Assert.True(expected == image.Plane(c)[y * width + x], $"{height}x{width}, channel {c}, row {y}, column {x}: {expected} became {image.Plane(c)[y * width + x]}");
+                        int expected = type == 3
+                            ? palette[3 * Sample(y, x, 0) + c]
+                            : (int)Math.Round(Sample(y, x, c) * 255.0 / ((1 << bits) - 1));
+                        Assert.True(expected == image.Plane(c)[y * width + x],
+                            $"{height}x{width}, channel {c}, row {y}, "
+                            + $"column {x}: {expected} became {image.Plane(c)[y * width + x]}");
                     }
                 }
             }
@@ -156,7 +178,8 @@ public sealed class PngTests
     {
         using var folder = new TempFolder();
         var pixels = new byte[channels * height * width];
-        for (int i = 0; i < pixels.Length; i++) pixels[i] = (byte)(i % width * 3 + i / width * 5 + (i * 2654435761L >> 29));
+        for (int i = 0; i < pixels.Length; i++)
+            pixels[i] = (byte)(i % width * 3 + i / width * 5 + (i * 2654435761L >> 29));
         ImageFile.WritePng(folder.File("a.png"), new ByteImage(pixels, channels, height, width));
         ByteImage image = ImageFile.Read(folder.File("a.png"));
         Assert.Equal((channels, height, width), (image.Channels, image.Height, image.Width));
@@ -233,10 +256,13 @@ public sealed class PngTests
         Refuse("at most 100000000 pixels, got 4294967295 x 2", Header(-1, 2, 8, 0, false), Chunk("IDAT", rows), end);
         Refuse("cannot hold 9000 x 9000 pixels", Header(9000, 9000, 16, 6, false), Chunk("IDAT", rows), end);
         Refuse("expected a palette (the chunk PLTE), found none", Header(2, 2, 8, 3, false), Chunk("IDAT", rows), end);
-        Refuse("one of the palette's 2 colours, got number 2 in row 0", Header(2, 2, 8, 3, false), Chunk("PLTE", new byte[6]), Chunk("IDAT", rows), end);
-        Refuse("a palette of up to 256 colours, got 4 bytes", header, Chunk("PLTE", new byte[4]), Chunk("IDAT", rows), end);
+        Refuse("one of the palette's 2 colours, got number 2 in row 0",
+            Header(2, 2, 8, 3, false), Chunk("PLTE", new byte[6]), Chunk("IDAT", rows), end);
+        Refuse("a palette of up to 256 colours, got 4 bytes",
+            header, Chunk("PLTE", new byte[4]), Chunk("IDAT", rows), end);
 
-        static void Refuse(string expected, params byte[][] chunks) => ImageFileTests.Refuse(Join(chunks), "PNG", expected);
+        static void Refuse(string expected, params byte[][] chunks) =>
+            ImageFileTests.Refuse(Join(chunks), "PNG", expected);
     }
 
     private static byte[] Packed(byte[] raw)

@@ -22,7 +22,10 @@ public sealed class SplitTests
         Assert.Equal([8, 1, 1], Split.Random(10, s_fractions).Select(static part => part.Length));
     }
 
-    /// <summary>Of any labels, groups, fractions and seed: parts are disjoint and complete, in order, groups whole, strata kept to one sample.</summary>
+    /// <summary>
+    /// Of any labels, groups, fractions and seed: parts are disjoint and complete, in order, groups whole,
+    /// strata kept to one sample.
+    /// </summary>
     [Fact]
     public void Every_split_keeps_its_promises()
     {
@@ -37,7 +40,9 @@ public sealed class SplitTests
             random.Choice(1 + random.NextInt(60), groups);
             ulong seed = random.NextUInt64();
 
-            int[][] shuffled = Split.Random(count, fractions, seed), stratified = Split.Stratified(labels, fractions, seed), grouped = Split.Grouped(labels, groups, fractions, seed);
+            int[][] shuffled = Split.Random(count, fractions, seed),
+                stratified = Split.Stratified(labels, fractions, seed),
+                grouped = Split.Grouped(labels, groups, fractions, seed);
             foreach (int[][] parts in new[] { shuffled, stratified, grouped })
             {
                 Assert.Equal(fractions.Length, parts.Length);
@@ -49,10 +54,14 @@ public sealed class SplitTests
             {
                 Assert.InRange(shuffled[p].Length - count * fractions[p], -1.01, fractions.Length);
                 for (int c = 0; c < classes; c++)
-                    Assert.InRange(stratified[p].Count(i => labels[i] == c) - labels.Count(l => l == c) * fractions[p], -1.01, fractions.Length);
+                {
+                    Assert.InRange(stratified[p].Count(i => labels[i] == c) - labels.Count(l => l == c) * fractions[p],
+                        -1.01, fractions.Length);
+                }
             }
 
-            Assert.All(Enumerable.Range(0, count).GroupBy(i => groups[i]), members => Assert.Single(grouped, part => part.Intersect(members).Any()));
+            Assert.All(Enumerable.Range(0, count).GroupBy(i => groups[i]),
+                members => Assert.Single(grouped, part => part.Intersect(members).Any()));
             Assert.Equal(grouped, Split.Grouped(labels, groups, fractions, seed));
         }
     }
@@ -76,7 +85,8 @@ public sealed class SplitTests
             for (int c = 0; c < 2; c++)
             {
                 int all = labels.Count(l => l == c);
-                for (int p = 0; p < 3; p++) Assert.InRange(parts[p].Count(i => labels[i] == c) - all * s_fractions[p], -3, 3);
+                for (int p = 0; p < 3; p++)
+                    Assert.InRange(parts[p].Count(i => labels[i] == c) - all * s_fractions[p], -3, 3);
             }
         }
     }
@@ -84,7 +94,8 @@ public sealed class SplitTests
     [Fact]
     public void Bad_fractions_are_refused()
     {
-        Assert.Contains("sum to 1", Assert.Throws<ArgumentException>(() => Split.Random(10, [0.8, 0.1])).Message, StringComparison.Ordinal);
+        Assert.Contains("sum to 1",
+            Assert.Throws<ArgumentException>(() => Split.Random(10, [0.8, 0.1])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Split.Random(10, [1.1, -0.1]));
         Assert.Throws<ArgumentException>(() => Split.Random(10, []));
         Assert.Throws<ArgumentException>(() => Split.Stratified([0, -1], s_fractions));

@@ -19,7 +19,10 @@ public sealed class TextFileTests
         File.WriteAllBytes(path, bytes);
         string message = Assert.Throws<InvalidDataException>(() => CsvDataset.Load(path)).Message;
         int at = (mark ? 3 : 0) + 7;
-        Assert.StartsWith($"CsvTable: expected UTF-8, \"{path}\" holds the byte E9 in line 2 (byte 3 of the line, byte {at} of the file)", message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"CsvTable: expected UTF-8, \"{path}\" holds the byte E9 in line 2 (byte 3 of the "
+            + $"line, byte {at} of the file)",
+            message, StringComparison.Ordinal);
         Assert.Contains("Save it as UTF-8", message, StringComparison.Ordinal);
     }
 

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace Evenkeel.Tests.Data;
 
-/// <summary>Golden values from Pillow 9.4 and PyTorch 1.13, for the pictures that <see cref="ImageResizeTests.Create"/> draws.</summary>
+/// <summary>
+/// Golden values from Pillow 9.4 and PyTorch 1.13, for the pictures that <see cref="ImageResizeTests.Create"/> draws.
+/// </summary>
 public sealed class TransformTests
 {
     [Fact]
@@ -85,7 +87,8 @@ public sealed class TransformTests
     [Fact]
     public void Flips_mirror_every_channel()
     {
-        ImageBuffer image = Load(new ByteImage([1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16, 21, 22, 23, 24, 25, 26], 3, 2, 3));
+        ImageBuffer image = Load(
+            new ByteImage([1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16, 21, 22, 23, 24, 25, 26], 3, 2, 3));
         new RandomHorizontalFlip(1).Apply(image, new Philox(1));
         Assert.Equal([3, 2, 1, 6, 5, 4, 13, 12, 11, 16, 15, 14, 23, 22, 21, 26, 25, 24], image.Pixels.ToArray());
         new RandomVerticalFlip(1).Apply(image, new Philox(1));
@@ -112,7 +115,8 @@ public sealed class TransformTests
         ImageBuffer image = Load(ImageResizeTests.Create(3, height, width, 1));
         new Resize(5).Apply(image, new Philox(1));
         Assert.Equal((newHeight, newWidth), (image.Height, image.Width));
-        Assert.Equal(ImageResize.Bilinear(ImageResizeTests.Create(3, height, width, 1), newHeight, newWidth).Pixels, image.Pixels.ToArray());
+        Assert.Equal(ImageResize.Bilinear(ImageResizeTests.Create(3, height, width, 1), newHeight, newWidth).Pixels,
+            image.Pixels.ToArray());
     }
 
     [Fact]
@@ -122,12 +126,31 @@ public sealed class TransformTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new Resize(0));
         Assert.Throws<ArgumentException>(() => new Normalize([0f, 0f], [1f]));
         Assert.Throws<ArgumentException>(() => new Normalize([0f], [0f]));
-        Assert.Contains("Resize it first", Assert.Throws<ArgumentException>(() => new RandomCrop(5).Apply(Load(ImageResizeTests.Create(1, 4, 9, 1)), new Philox(1))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Resize it first",
+            Assert.Throws<ArgumentException>(
+                () => new RandomCrop(5).Apply(Load(ImageResizeTests.Create(1, 4, 9, 1)), new Philox(1))).Message,
+            StringComparison.Ordinal);
         ImageSet set = SyntheticFashion.Create(1, 4, 0).Train;
-        Assert.Contains("Add ToTensor", Assert.Throws<ArgumentException>(() => new TransformedDataset(set, [new Resize(8, 8)])).Message, StringComparison.Ordinal);
-        Assert.Contains("before ToTensor", Assert.Throws<InvalidOperationException>(() => new TransformedDataset(set, [new ToTensor(), new Resize(8, 8)])).Message, StringComparison.Ordinal);
-        Assert.Contains("after ToTensor", Assert.Throws<InvalidOperationException>(() => new TransformedDataset(set, [Normalize.ImageNet, new ToTensor()])).Message, StringComparison.Ordinal);
-        Assert.Contains("3 channels", Assert.Throws<ArgumentException>(() => new TransformedDataset(set, [new ToTensor(), Normalize.ImageNet])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Add ToTensor",
+            Assert.Throws<ArgumentException>(() => new TransformedDataset(set, [new Resize(8, 8)])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "before ToTensor",
+            Assert.Throws<InvalidOperationException>(
+                () => new TransformedDataset(set, [new ToTensor(), new Resize(8, 8)])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "after ToTensor",
+            Assert.Throws<InvalidOperationException>(
+                () => new TransformedDataset(set, [Normalize.ImageNet, new ToTensor()])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "3 channels",
+            Assert.Throws<ArgumentException>(
+                () => new TransformedDataset(set, [new ToTensor(), Normalize.ImageNet])).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -135,7 +158,8 @@ public sealed class TransformTests
     {
         ByteImage[] images = [ImageResizeTests.Create(3, 9, 8, 1), ImageResizeTests.Create(3, 8, 9, 2)];
         var mixed = new TransformedDataset(images, [0, 1], [new ToTensor()]);
-        ArgumentException error = Assert.Throws<ArgumentException>(() => mixed.CopyTo([0, 1], Tensor.Zeros([2, 3, 9, 8])));
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => mixed.CopyTo([0, 1], Tensor.Zeros([2, 3, 9, 8])));
         Assert.Contains("sample 1", error.Message, StringComparison.Ordinal);
         Assert.Contains("Resize(height, width)", error.Message, StringComparison.Ordinal);
         var resized = new TransformedDataset(images, [0, 1], [new Compose(new Resize(4, 4), new ToTensor())]);
@@ -149,11 +173,18 @@ public sealed class TransformTests
     public void A_sample_depends_on_seed_epoch_and_index_only()
     {
         ImageSet set = SyntheticBanknotes.Create(1, 12).Images;
-        Transform[] transforms = [new Resize(32, 32), new RandomCrop(32, padding: 4), new RandomGrayscale(0.5), new RandomHorizontalFlip(), new RandomVerticalFlip(), new ToTensor(), Normalize.ImageNet];
-        TransformedDataset a = new(set, transforms, seed: 3), b = new(set, transforms, seed: 3), other = new(set, transforms, seed: 4);
-        float[] forward = Read(a, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]), backward = Read(b, [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+        Transform[] transforms =
+        [
+            new Resize(32, 32), new RandomCrop(32, padding: 4), new RandomGrayscale(0.5), new RandomHorizontalFlip(),
+            new RandomVerticalFlip(), new ToTensor(), Normalize.ImageNet,
+        ];
+        TransformedDataset a = new(set, transforms, seed: 3), b = new(set, transforms, seed: 3),
+            other = new(set, transforms, seed: 4);
+        float[] forward = Read(a, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+            backward = Read(b, [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
         const int Size = 3 * 32 * 32;
-        for (int i = 0; i < 12; i++) Assert.Equal(forward.AsSpan(i * Size, Size), backward.AsSpan((11 - i) * Size, Size));
+        for (int i = 0; i < 12; i++)
+            Assert.Equal(forward.AsSpan(i * Size, Size), backward.AsSpan((11 - i) * Size, Size));
         Assert.NotEqual(forward, Read(other, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]));
         b.Epoch = 1;
         Assert.NotEqual(Read(a, [5]), Read(b, [5]));
@@ -192,7 +223,8 @@ public sealed class TransformTests
         inner.CopyLabelsTo([1, 0], labels);
         Assert.Equal([4L, 0L], labels);
         Assert.Throws<ArgumentOutOfRangeException>(() => new Subset(whole, [5]));
-        var changing = new TransformedDataset(SyntheticFashion.Create(1, 3, 0).Train, [new RandomCrop(28, padding: 3), new ToTensor()]);
+        var changing = new TransformedDataset(
+            SyntheticFashion.Create(1, 3, 0).Train, [new RandomCrop(28, padding: 3), new ToTensor()]);
         new Subset(changing, [1]).Epoch = 7;
         Assert.Equal(7, changing.Epoch);
     }
@@ -200,7 +232,8 @@ public sealed class TransformTests
     [Fact]
     public void Nothing_is_allocated_a_sample()
     {
-        var set = new TransformedDataset(SyntheticBanknotes.Create(1, 8).Images, [new Resize(32, 32), new CenterCrop(28), new ToTensor(), Normalize.ImageNet]);
+        var set = new TransformedDataset(SyntheticBanknotes.Create(1, 8).Images,
+            [new Resize(32, 32), new CenterCrop(28), new ToTensor(), Normalize.ImageNet]);
         Tensor batch = Tensor.Zeros([8, 3, 28, 28]);
         int[] indices = [0, 1, 2, 3, 4, 5, 6, 7];
         set.CopyTo(indices, batch);
@@ -224,5 +257,6 @@ public sealed class TransformTests
         return buffer;
     }
 
-    private static string Hash(ReadOnlySpan<float> values) => Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(values)))[..16];
+    private static string Hash(ReadOnlySpan<float> values) =>
+        Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(values)))[..16];
 }

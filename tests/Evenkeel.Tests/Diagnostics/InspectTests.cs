@@ -17,7 +17,8 @@ public sealed class InspectTests
     public void Nothing_is_left_behind()
     {
         var norm = new BatchNorm1d(6);
-        var network = new Sequential(new Linear(4, 6, random: new Philox(1)), norm, new ReLU(), new Dropout(0.5), new Linear(6, 2, random: new Philox(2)));
+        var network = new Sequential(new Linear(4, 6, random: new Philox(1)),
+            norm, new ReLU(), new Dropout(0.5), new Linear(6, 2, random: new Philox(2)));
         Parameter weight = network.Parameters()[0], frozen = network.Parameters()[^1];
         var tape = new Tape(Mode.Train);
         Tensor x = Tensor.RandomNormal([8, 4], new Philox(3));
@@ -37,7 +38,8 @@ public sealed class InspectTests
         Assert.Equal(0, norm.Running.SkippedBatches);
         Assert.Equal(5, report.Layers.Count);
         Assert.All(report.Layers, static layer => Assert.NotNull(layer.Gradient));
-        Assert.Contains("0 (Linear) is the first layer whose output is not finite", broken.ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "0 (Linear) is the first layer whose output is not finite", broken.ToString(), StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => network.Inspect(Tensor.Zeros([8, 5])));
         Assert.True(weight.RequiresGradient);
     }
@@ -66,11 +68,14 @@ public sealed class InspectTests
         InspectionReport prefix = Stack(linears[..20]).Inspect(x), whole = Stack(linears).Inspect(x);
         Assert.InRange(prefix.ActivationFactor, 0.38, 0.43);
         Assert.InRange(prefix.GradientFactor, 0.36, 0.46);
-        Assert.False(prefix.ActivationEnd!.Overflows || prefix.ActivationEnd.Happened || whole.ActivationEnd!.Overflows);
+        Assert.False(
+            prefix.ActivationEnd!.Overflows || prefix.ActivationEnd.Happened || whole.ActivationEnd!.Overflows);
         Assert.True(whole.ActivationEnd!.Happened);
         Assert.InRange(prefix.ActivationEnd.Layer, whole.ActivationEnd.Layer - 3, whole.ActivationEnd.Layer + 3);
-        Assert.Contains(prefix.Advice, static advice => advice.Contains("std of activations falls to 0.4", StringComparison.Ordinal));
-        Assert.Contains(prefix.Advice, static advice => advice.Contains("Gradients fall to 0.4", StringComparison.Ordinal));
+        Assert.Contains(prefix.Advice,
+            static advice => advice.Contains("std of activations falls to 0.4", StringComparison.Ordinal));
+        Assert.Contains(
+            prefix.Advice, static advice => advice.Contains("Gradients fall to 0.4", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -84,7 +89,11 @@ public sealed class InspectTests
         Assert.Contains("0", kaiming.Layers[0].Name, StringComparison.Ordinal);
     }
 
-    public static TheoryData<string> Healthy => ["LeNet with batch norm", "LeNet with sigmoids and batch norm", "LeNet with group norm", "LeNet", "ResNet", "MLP with batch norm", "MLP with layer norm", "MLP", "deep MLP with a norm written by hand"];
+    public static TheoryData<string> Healthy =>
+    [
+        "LeNet with batch norm", "LeNet with sigmoids and batch norm", "LeNet with group norm", "LeNet", "ResNet",
+        "MLP with batch norm", "MLP with layer norm", "MLP", "deep MLP with a norm written by hand",
+    ];
 
     [Theory]
     [MemberData(nameof(Healthy))]
@@ -102,7 +111,8 @@ public sealed class InspectTests
     [Fact]
     public void Pooling_is_no_loss_of_the_networks_gradient()
     {
-        // Averages over 2x2 halve the norm of the gradient; the norms after them give it back as far as the std has fallen.
+        // Averages over 2x2 halve the norm of the gradient; the norms after them give it back as
+        // far as the std has fallen.
         var random = new Philox(1);
         var pooled = new Sequential();
         for (int i = 0; i < 5; i++)
@@ -126,7 +136,8 @@ public sealed class InspectTests
         { "large start values", "std of activations grows" },
         { "sigmoids without a norm", "Gradients fall to" },
         { "gammas near 0", "look for gammas near 0" },
-        { "dead channels behind a norm", "its channels are 0 in every sample: check the biases before it (beta of a normalization layer)" },
+        { "dead channels behind a norm",
+            "its channels are 0 in every sample: check the biases before it (beta of a normalization layer)" },
         { "saturated behind a norm", "look at gamma and beta of the normalization layer before it" },
         { "deep batch norm without shortcuts", "Gradients grow" },
     };
@@ -136,7 +147,8 @@ public sealed class InspectTests
     public void A_fault_is_still_told(string fault, string advice)
     {
         var random = new TorchGenerator(1);
-        bool hasNorm = fault is "gammas near 0" or "dead channels behind a norm" or "saturated behind a norm" or "deep batch norm without shortcuts";
+        bool hasNorm = fault is "gammas near 0" or "dead channels behind a norm" or "saturated behind a norm"
+            or "deep batch norm without shortcuts";
         var model = new Sequential();
         for (int i = 0; i < (fault == "deep batch norm without shortcuts" ? 60 : 6); i++)
         {
@@ -146,7 +158,14 @@ public sealed class InspectTests
         }
 
         model.Add(new Linear(Width, 10, random: random));
-        model.Initialize(fault switch { "small start values" => Init.Normal(0.01), "large start values" => Init.Normal(1), _ => Init.KaimingNormal }, random);
+        model.Initialize(
+            fault switch
+            {
+                "small start values" => Init.Normal(0.01),
+                "large start values" => Init.Normal(1),
+                _ => Init.KaimingNormal,
+            },
+            random);
         foreach (BatchNorm1d norm in model.OfType<BatchNorm1d>())
         {
             if (fault == "gammas near 0") norm.Weight!.Value.Fill(0.05);
@@ -154,7 +173,8 @@ public sealed class InspectTests
             if (fault == "saturated behind a norm") norm.Weight!.Value.Fill(20);
         }
 
-        // With gamma 0.05 the next norm takes the scale back, and the gradient grows as it fell: only a bias keeps the fall.
+        // With gamma 0.05 the next norm takes the scale back, and the gradient grows as it fell:
+        // only a bias keeps the fall.
         if (fault == "gammas near 0") model = WithResidualScale(random);
         InspectionReport report = model.Inspect(Tensor.RandomNormal([32, Width], random));
         Assert.True(report.Advice.Any(text => text.Contains(advice, StringComparison.Ordinal)), report.ToString());
@@ -167,10 +187,12 @@ public sealed class InspectTests
         var saturated = new Sequential(new Linear(Width, Width, random: random), new Tanh());
         saturated.Initialize(Init.Normal(), random);
         Tensor x = Tensor.RandomNormal([16, Width], random);
-        Assert.Contains(saturated.Inspect(x).Advice, static advice => advice.Contains("of 1 (Tanh) are saturated", StringComparison.Ordinal));
+        Assert.Contains(saturated.Inspect(x).Advice,
+            static advice => advice.Contains("of 1 (Tanh) are saturated", StringComparison.Ordinal));
         var dead = new Linear(Width, Width, random: random);
         dead.Bias!.Value.Fill(-100);
-        Assert.Contains(new Sequential(dead, new ReLU()).Inspect(x).Advice, static advice => advice.Contains("100.0% of the outputs of 1 (ReLU) are 0", StringComparison.Ordinal));
+        Assert.Contains(new Sequential(dead, new ReLU()).Inspect(x).Advice,
+            static advice => advice.Contains("100.0% of the outputs of 1 (ReLU) are 0", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -181,17 +203,22 @@ public sealed class InspectTests
         var network = LeNet.Color(norm: norm ? NormKind.BatchNorm : null, random: new TorchGenerator(1));
         InspectionReport report = network.Inspect(Tensor.RandomNormal([4, 3, 32, 32], new Philox(1)));
         Assert.Equal(5, report.Layers.Count(static layer => layer.HasWeight));
-        Assert.All(report.Layers, static layer => Assert.True(layer.Activation.Std > 0 && layer.Gradient?.Std > 0, layer.Name));
+        Assert.All(report.Layers,
+            static layer => Assert.True(layer.Activation.Std > 0 && layer.Gradient?.Std > 0, layer.Name));
         Assert.Equal(new Shape(4, 6, 28, 28), report.Layers[0].Shape);
-        Assert.Equal((75, 150, "U(±0.1155)"), (network.InitReport().Layers[0].FanIn, network.InitReport().Layers[0].FanOut, network.InitReport().Layers[0].Distribution));
+        Assert.Equal((75, 150, "U(±0.1155)"), (network.InitReport().Layers[0].FanIn,
+            network.InitReport().Layers[0].FanOut, network.InitReport().Layers[0].Distribution));
     }
 
     [Fact]
     public void Scores_after_sigmoids_are_no_growth()
     {
-        // The scores have not been through a sigmoid: taken for a step like the others, they foretold an overflow, where every value lies between 0 and 1.
-        InspectionReport report = LeNet.Gray(random: new Philox(1)).Inspect(Tensor.RandomNormal([4, 1, 28, 28], new Philox(2)));
-        double[] std = [.. report.Layers.Where(static layer => layer.Name is "pool1" or "act4").Select(static layer => layer.Activation.Std)];
+        // The scores have not been through a sigmoid: taken for a step like the others, they foretold an overflow,
+        // where every value lies between 0 and 1.
+        InspectionReport report = LeNet.Gray(random: new Philox(1))
+            .Inspect(Tensor.RandomNormal([4, 1, 28, 28], new Philox(2)));
+        double[] std = [.. report.Layers.Where(static layer => layer.Name is "pool1" or "act4")
+            .Select(static layer => layer.Activation.Std)];
         Assert.Equal(Math.Pow(std[1] / std[0], 1.0 / 3), report.ActivationFactor, 1e-9);
         Assert.Null(report.ActivationEnd);
         // A sigmoid's slope is 1/4 at most.
@@ -216,11 +243,13 @@ public sealed class InspectTests
     [Fact]
     public void The_init_report_says_what_the_default_does()
     {
-        var network = new Sequential(new Linear(Width, Width, random: new TorchGenerator(1)), new ReLU(), new Linear(Width, 64, random: new TorchGenerator(2)), new BatchNorm1d(64), new ReLU(), new Linear(64, 2));
+        var network = new Sequential(new Linear(Width, Width, random: new TorchGenerator(1)), new ReLU(),
+            new Linear(Width, 64, random: new TorchGenerator(2)), new BatchNorm1d(64), new ReLU(), new Linear(64, 2));
         InitReport report = network.InitReport();
         Assert.Equal(3, report.Layers.Count);
         InitLayer first = report.Layers[0];
-        Assert.Equal(("0", "Linear", "U(±0.0625)", Width, Width, "ReLU"), (first.Name, first.Type, first.Distribution, first.FanIn, first.FanOut, first.Through));
+        Assert.Equal(("0", "Linear", "U(±0.0625)", Width, Width, "ReLU"),
+            (first.Name, first.Type, first.Distribution, first.FanIn, first.FanOut, first.Through));
         Assert.Equal(1.0 / (3 * Width), first.ExpectedVariance, Tolerances.Float64Ulps);
         Assert.InRange(first.MeasuredVariance / first.ExpectedVariance, 0.98, 1.02);
         Assert.Equal(Math.Sqrt(1.0 / 6), first.Gain!.Value, Tolerances.Float64Roundoff);
@@ -232,7 +261,8 @@ public sealed class InspectTests
         InitLayer kaiming = network.InitReport(Init.KaimingNormal).Layers[0];
         Assert.Equal("N(0, 0.08839²)", kaiming.Distribution);
         Assert.Equal(1, kaiming.Gain!.Value, Tolerances.Float64Roundoff);
-        Assert.Equal(Math.Sqrt(2), network.InitReport(Init.KaimingNormal, Nonlinearity.Linear).Layers[1].Gain!.Value, Tolerances.Float64Roundoff);
+        Assert.Equal(Math.Sqrt(2), network.InitReport(Init.KaimingNormal, Nonlinearity.Linear).Layers[1].Gain!.Value,
+            Tolerances.Float64Roundoff);
     }
 
     private static Linear[] Linears(int count, Init? init, out Tensor inputs)
@@ -257,7 +287,10 @@ public sealed class InspectTests
         return stack;
     }
 
-    /// <summary>Norms before the activation, whose gammas are small and whose betas are not: what passes is constant, and the gradient is lost.</summary>
+    /// <summary>
+    /// Norms before the activation, whose gammas are small and whose betas are not: what passes is constant,
+    /// and the gradient is lost.
+    /// </summary>
     private static Sequential WithResidualScale(TorchGenerator random)
     {
         var model = new Sequential();
@@ -279,9 +312,11 @@ public sealed class InspectTests
         var random = new Philox(1);
         (Module model, Shape sample) = kind switch
         {
-            "LeNet with batch norm" => ((Module)LeNet.Color(classes: 10, norm: NormKind.BatchNorm, random: random), new Shape(3, 32, 32)),
+            "LeNet with batch norm" =>
+                ((Module)LeNet.Color(classes: 10, norm: NormKind.BatchNorm, random: random), new Shape(3, 32, 32)),
             "LeNet with sigmoids and batch norm" => (LeNet.Gray(norm: NormKind.BatchNorm, random: random), [1, 28, 28]),
-            "LeNet with group norm" => (LeNet.Color(classes: 10, norm: NormKind.GroupNorm(2), random: random), [3, 32, 32]),
+            "LeNet with group norm" =>
+                (LeNet.Color(classes: 10, norm: NormKind.GroupNorm(2), random: random), [3, 32, 32]),
             "LeNet" => (LeNet.Color(classes: 10, random: random), [3, 32, 32]),
             "ResNet" => (new ResNet(new ResNetOptions { Blocks = 1, Width = 4, Side = 8 }, random), [3, 8, 8]),
             "MLP with batch norm" => (new FullyConnected(30, [40, 40, 40, 40, 40], 10, NormKind.BatchNorm), [30]),
@@ -312,16 +347,20 @@ public sealed class InspectTests
     {
         const int count = 200;
         var random = new Philox(7);
-        Tensor means = Tensor.RandomNormal([10, sample.Count], random), noise = Tensor.RandomNormal([count, sample.Count], random);
+        Tensor means = Tensor.RandomNormal([10, sample.Count], random),
+            noise = Tensor.RandomNormal([count, sample.Count], random);
         Span<float> values = noise.AsSpan<float>();
-        for (int i = 0; i < values.Length; i++) values[i] += means.AsSpan<float>()[(i / sample.Count % 10 * sample.Count) + (i % sample.Count)];
+        for (int i = 0; i < values.Length; i++)
+            values[i] += means.AsSpan<float>()[(i / sample.Count % 10 * sample.Count) + (i % sample.Count)];
         Tensor inputs = noise.Reshape([count, .. sample.ToArray()]);
-        return (new TensorDataset(inputs, Tensor.Labels([.. Enumerable.Range(0, count).Select(static i => i % 10)])), inputs.Slice(0, 0, 64));
+        return (new TensorDataset(inputs, Tensor.Labels([.. Enumerable.Range(0, count).Select(static i => i % 10)])),
+            inputs.Slice(0, 0, 64));
     }
 
     private static void Train(Module model, IDataset data)
     {
-        var trainer = new Trainer(model, new Adam(model.Parameters(), 3e-3), new CrossEntropyLoss(), new TrainerOptions { Epochs = 15, BatchSize = 20 });
+        var trainer = new Trainer(model, new Adam(model.Parameters(), 3e-3),
+            new CrossEntropyLoss(), new TrainerOptions { Epochs = 15, BatchSize = 20 });
         Assert.InRange(trainer.Fit(data, data).BestValidationAccuracy, 0.8, 1);
     }
 }

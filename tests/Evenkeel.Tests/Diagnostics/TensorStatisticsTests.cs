@@ -25,7 +25,8 @@ public sealed class TensorStatisticsTests
     [Fact]
     public void Non_finite_values_are_counted_and_do_not_hide_the_rest()
     {
-        TensorStatistics seen = TensorStatistics.Of(Tensor.From([double.NaN, 1, double.PositiveInfinity, double.NegativeInfinity, 2]), bins: 2);
+        TensorStatistics seen = TensorStatistics.Of(
+            Tensor.From([double.NaN, 1, double.PositiveInfinity, double.NegativeInfinity, 2]), bins: 2);
         Assert.Equal((1, 2, 3), (seen.NaNs, seen.Infinities, seen.NonFinite));
         Assert.True(double.IsNaN(seen.Mean) && double.IsNaN(seen.Std));
         Assert.Equal(double.PositiveInfinity, seen.Max);
@@ -63,6 +64,7 @@ public sealed class TensorStatisticsTests
     public void A_constant_has_one_full_interval()
     {
         Assert.Equal([4, 0, 0], TensorStatistics.Of(Tensor.Ones([4]), bins: 3).Histogram!.Counts);
-        Assert.Equal(1000, TensorStatistics.Of(Tensor.RandomNormal([1000], new Philox(1)), bins: 7).Histogram!.Counts.Sum());
+        Assert.Equal(
+            1000, TensorStatistics.Of(Tensor.RandomNormal([1000], new Philox(1)), bins: 7).Histogram!.Counts.Sum());
     }
 }

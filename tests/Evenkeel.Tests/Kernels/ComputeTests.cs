@@ -57,7 +57,9 @@ public sealed class ComputeTests
     [InlineData(1025)]
     public void Numbers_of_threads_that_cannot_be_are_refused(int threads)
     {
-        Assert.Contains("1 to 1024", Assert.Throws<ArgumentOutOfRangeException>(() => Compute.UseThreads(threads)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1 to 1024", Assert.Throws<ArgumentOutOfRangeException>(() => Compute.UseThreads(threads)).Message,
+            StringComparison.Ordinal);
         Assert.Equal("value", Assert.Throws<ArgumentOutOfRangeException>(() => Compute.Threads = threads).ParamName);
     }
 
@@ -82,7 +84,8 @@ public sealed class ComputeTests
     private static Sequential Model(ulong seed)
     {
         var model = new Sequential(
-            new Conv2d(3, 8, 3, padding: 1), new BatchNorm2d(8), new ReLU(), new Flatten(), new Linear(8 * 16 * 16, 10));
+            new Conv2d(3, 8, 3, padding: 1), new BatchNorm2d(8), new ReLU(), new Flatten(),
+            new Linear(8 * 16 * 16, 10));
         model.Initialize(Init.KaimingNormal, seed);
         return model;
     }

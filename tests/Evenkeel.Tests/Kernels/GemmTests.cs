@@ -14,11 +14,13 @@ public sealed unsafe class GemmTests
     private static readonly int[] Sizes = [0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 50, 100];
     private static readonly int[] Terms = [0, 1, 5, 16, 17, 50, 100, 257, 600];
 
-    // The shapes of every path: blocks in both directions, copies of A and B, several chunks, the dot form with its tails.
+    // The shapes of every path: blocks in both directions, copies of A and B, several chunks,
+    // the dot form with its tails.
     private static readonly (int M, int N, int K)[] Shapes =
     [
         (50, 100, 3072), (5, 100, 3072), (1, 100, 3072), (64, 13, 1030), (65, 13, 1030), (3, 1, 256), (7, 33, 1551),
-        (300, 520, 300), (520, 70, 513), (100, 3072, 50), (100, 3072, 5), (17, 1024, 260), (50, 10, 100), (33, 7, 1000), (261, 3, 31),
+        (300, 520, 300), (520, 70, 513), (100, 3072, 50), (100, 3072, 5), (17, 1024, 260), (50, 10, 100), (33, 7, 1000),
+        (261, 3, 31),
     ];
 
     /// <summary>A stored matrix with rows apart and guards before, between and after them.</summary>
@@ -40,7 +42,8 @@ public sealed unsafe class GemmTests
                 for (int j = 0; j < columns; j++)
                 {
                     state = (state * 1664525u) + 1013904223u;
-                    Values[Guard + (i * Stride) + j] = T.CreateChecked(((int)(state >> 9) - (1 << 22)) / (double)(1 << 22));
+                    Values[Guard + (i * Stride) + j] = T.CreateChecked(
+                        ((int)(state >> 9) - (1 << 22)) / (double)(1 << 22));
                 }
             }
 
@@ -57,7 +60,11 @@ public sealed unsafe class GemmTests
             {
                 int offset = at - Guard;
                 bool inside = offset >= 0 && offset < Rows * Stride && offset % Stride < Columns;
-                if (!inside && !T.IsNaN(Values[at])) Assert.Fail($"guard value {offset} of a [{Rows},{Columns}] matrix with stride {Stride} was written");
+                if (!inside && !T.IsNaN(Values[at]))
+                {
+                    Assert.Fail(
+                        $"guard value {offset} of a [{Rows},{Columns}] matrix with stride {Stride} was written");
+                }
             }
         }
 
@@ -108,7 +115,8 @@ public sealed unsafe class GemmTests
                     for (int j = 0; j < N; j++) c[i, j] = T.NaN;
             }
 
-            Gemm.Run(TransposeA, TransposeB, M, N, K, A.Pointer, A.Stride, B.Pointer, B.Stride, c.Pointer, c.Stride, accumulate, bias ? Bias.Pointer : null);
+            Gemm.Run(TransposeA, TransposeB, M, N, K,
+                A.Pointer, A.Stride, B.Pointer, B.Stride, c.Pointer, c.Stride, accumulate, bias ? Bias.Pointer : null);
             return c;
         }
 
@@ -120,12 +128,16 @@ public sealed unsafe class GemmTests
             {
                 for (int j = 0; j < N; j++)
                 {
-                    double add = (accumulate ? double.CreateChecked(before[i, j]) : 0) + (bias ? double.CreateChecked(Bias[0, j]) : 0);
+                    double add = (accumulate ? double.CreateChecked(before[i, j]) : 0)
+                        + (bias ? double.CreateChecked(Bias[0, j]) : 0);
                     double expected = Exact[(i * N) + j] + add;
                     double bound = unit * ((Math.Sqrt(K) + 4) * Magnitude[(i * N) + j] + 4);
                     double got = double.CreateChecked(c[i, j]);
                     if (!(Math.Abs(got - expected) <= bound))
-                        Assert.Fail($"{typeof(T).Name} m={M} n={N} k={K} transposes {TransposeA},{TransposeB} accumulate={accumulate} bias={bias}: c[{i},{j}] is {got}, expected {expected}");
+                    {
+                        Assert.Fail($"{typeof(T).Name} m={M} n={N} k={K} transposes {TransposeA},{TransposeB} "
+                            + $"accumulate={accumulate} bias={bias}: c[{i},{j}] is {got}, expected {expected}");
+                    }
                 }
             }
 
@@ -140,7 +152,8 @@ public sealed unsafe class GemmTests
         }
     }
 
-    private static void CheckAll<T>(bool transposeA, bool transposeB, int m, int n, int k) where T : unmanaged, IFloatingPointIeee754<T>
+    private static void CheckAll<T>(bool transposeA, bool transposeB, int m, int n, int k)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int extra = (m + n + k) % 3;
         using var product = new Product<T>(transposeA, transposeB, m, n, k, extra);
@@ -174,7 +187,9 @@ public sealed unsafe class GemmTests
 
     private static void SameBits<T>(Action<int> set, int settings) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        (int, int, int)[] shapes = [.. Shapes, .. from m in new[] { 1, 5, 9, 33, 50 } from n in new[] { 2, 10, 17, 33, 100 } from k in new[] { 5, 100, 257, 600 } select (m, n, k)];
+        (int, int, int)[] shapes =
+            [.. Shapes, .. from m in new[] { 1, 5, 9, 33, 50 } from n in new[] { 2, 10, 17, 33, 100 } from k in new[] {
+                5, 100, 257, 600, } select (m, n, k)];
         foreach ((int m, int n, int k) in shapes)
         {
             for (int transposes = 0; transposes < 4; transposes++)
@@ -186,8 +201,10 @@ public sealed unsafe class GemmTests
                 {
                     set(setting);
                     using Stored<T> got = product.Run(accumulate: true, bias: true, 2);
-                    bool same = MemoryMarshal.AsBytes(expected.Values.AsSpan()).SequenceEqual(MemoryMarshal.AsBytes(got.Values.AsSpan()));
-                    Assert.True(same, $"{typeof(T).Name} m={m} n={n} k={k} transposes {transposes} setting {setting}: other bits");
+                    bool same = MemoryMarshal.AsBytes(expected.Values.AsSpan())
+                        .SequenceEqual(MemoryMarshal.AsBytes(got.Values.AsSpan()));
+                    Assert.True(same,
+                        $"{typeof(T).Name} m={m} n={n} k={k} transposes {transposes} setting {setting}: other bits");
                 }
             }
         }
@@ -216,7 +233,9 @@ public sealed unsafe class GemmTests
         }
     }
 
-    /// <summary>The written-out order of the outer form: chunks of at most 256 terms, an FMA chain each, added in order.</summary>
+    /// <summary>
+    /// The written-out order of the outer form: chunks of at most 256 terms, an FMA chain each, added in order.
+    /// </summary>
     [Fact]
     public void Outer_form_is_chains_of_chunks_added_in_order()
     {
@@ -231,7 +250,8 @@ public sealed unsafe class GemmTests
                 for (int chunk = 0; chunk < 3; chunk++)
                 {
                     float part = 0;
-                    for (int p = chunk * 200; p < (chunk + 1) * 200; p++) part = MathF.FusedMultiplyAdd(product.A[i, p], product.B[p, j], part);
+                    for (int p = chunk * 200; p < (chunk + 1) * 200; p++)
+                        part = MathF.FusedMultiplyAdd(product.A[i, p], product.B[p, j], part);
                     sum = chunk == 0 ? part + product.Bias[0, j] : sum + part;
                 }
 
@@ -263,7 +283,8 @@ public sealed unsafe class GemmTests
         Again();
         Assert.Equal(0, Allocations.Of(Again));
 
-        void Again() => Gemm.Run(false, true, 70, 90, 300, product.A.Pointer, 300, product.B.Pointer, 300, c.Pointer, 90, accumulate: false);
+        void Again() => Gemm.Run(
+            false, true, 70, 90, 300, product.A.Pointer, 300, product.B.Pointer, 300, c.Pointer, 90, accumulate: false);
     }
 }
 

@@ -3,7 +3,8 @@ using Xunit;
 namespace Evenkeel.Tests.Kernels;
 
 /// <summary>
-/// A buffer with a pack of guard values on both sides: NaN, so that an overread shows in the result, and a written guard is found by <see cref="Check"/>.
+/// A buffer with a pack of guard values on both sides: NaN, so that an overread shows in the result, and a written
+/// guard is found by <see cref="Check"/>.
 /// </summary>
 internal sealed unsafe class GuardedBuffer<T> where T : unmanaged, System.Numerics.IFloatingPointIeee754<T>
 {
@@ -30,6 +31,9 @@ internal sealed unsafe class GuardedBuffer<T> where T : unmanaged, System.Numeri
     public void Check()
     {
         for (int i = 0; i < Guard; i++)
-            Assert.True(T.IsNaN(_values[i]) && T.IsNaN(_values[^(i + 1)]), $"A guard was overwritten at length {Count}.");
+        {
+            Assert.True(
+                T.IsNaN(_values[i]) && T.IsNaN(_values[^(i + 1)]), $"A guard was overwritten at length {Count}.");
+        }
     }
 }

@@ -18,10 +18,12 @@ public sealed unsafe class MapTests
     {
         for (int length = 0; length <= 257; length++)
         {
-            GuardedBuffer<float> a = new(3 * length, 1), row = new(length, 2), column = new(3, 3), y = new(3 * length, 4);
+            GuardedBuffer<float> a = new(3 * length, 1), row = new(length, 2), column = new(3, 3),
+                y = new(3 * length, 4);
             BroadcastPlan plan = BroadcastPlan.Create([3, length], [3, length], [length], [3, 1]);
             Map.Broadcast(plan, a.Pointer, row.Pointer, column.Pointer, y.Pointer, default(Formula<float>));
-            for (int i = 0; i < 3 * length; i++) Assert.Equal((a.Values[i] * row.Values[i % length]) - column.Values[i / length], y.Values[i]);
+            for (int i = 0; i < 3 * length; i++)
+                Assert.Equal((a.Values[i] * row.Values[i % length]) - column.Values[i / length], y.Values[i]);
             y.Check();
         }
     }

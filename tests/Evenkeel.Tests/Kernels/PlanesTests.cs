@@ -4,7 +4,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Kernels;
 
-/// <summary>The loops over runs with constants of their own, at every length from 1 to 257 and beyond a block, with guards at both ends.</summary>
+/// <summary>
+/// The loops over runs with constants of their own, at every length from 1 to 257 and beyond a block,
+/// with guards at both ends.
+/// </summary>
 public sealed unsafe class PlanesTests
 {
     private const int Runs = 3;
@@ -22,9 +25,12 @@ public sealed unsafe class PlanesTests
     {
         const int Length = 48;
         GuardedBuffer<float> x = new(Runs * Length, 1), rows = new(Constants<float>.Rows * Runs, 2);
-        Tensor plain = Tensor.Empty([Runs, Length], DType.Float32), streamed = Tensor.Empty([Runs, Length], DType.Float32);
-        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer, plain.Pointer<float>(), Runs, Length, new Constants<float>(rows.Pointer, Runs), ahead: 0, stream: false);
-        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer, streamed.Pointer<float>(), Runs, Length, new Constants<float>(rows.Pointer, Runs), ahead: 0, stream: true);
+        Tensor plain = Tensor.Empty([Runs, Length], DType.Float32),
+            streamed = Tensor.Empty([Runs, Length], DType.Float32);
+        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer,
+            plain.Pointer<float>(), Runs, Length, new Constants<float>(rows.Pointer, Runs), ahead: 0, stream: false);
+        Planes.Map<float, Normalize<float, NoEpilogue>>(x.Pointer, x.Pointer,
+            streamed.Pointer<float>(), Runs, Length, new Constants<float>(rows.Pointer, Runs), ahead: 0, stream: true);
         Simd.StreamFence();
         Assert.Equal(plain.ToArray<float>(), streamed.ToArray<float>());
     }
@@ -33,11 +39,13 @@ public sealed unsafe class PlanesTests
     {
         foreach (int length in s_lengths)
         {
-            GuardedBuffer<T> x = new(Runs * length, 1), dy = new(Runs * length, 2), y = new(Runs * length, 3), rows = new(Constants<T>.Rows * Runs, 4);
+            GuardedBuffer<T> x = new(Runs * length, 1), dy = new(Runs * length, 2), y = new(Runs * length, 3),
+                rows = new(Constants<T>.Rows * Runs, 4);
             GuardedBuffer<double> sums = new(Runs, 5), products = new(Runs, 6), pivots = new(Runs, 7);
             var constants = new Constants<T>(rows.Pointer, Runs);
 
-            Planes.Sum<T, Cotangent<T, NoEpilogue>>(x.Pointer, dy.Pointer, Runs, length, constants, sums.Pointer, products.Pointer);
+            Planes.Sum<T, Cotangent<T, NoEpilogue>>(
+                x.Pointer, dy.Pointer, Runs, length, constants, sums.Pointer, products.Pointer);
             for (int run = 0; run < Runs; run++)
             {
                 double sum = 0, product = 0;
@@ -53,10 +61,14 @@ public sealed unsafe class PlanesTests
 
             foreach (bool stream in new[] { false, true })
             {
-                Planes.Map<T, Normalize<T, NoEpilogue>>(x.Pointer, x.Pointer, y.Pointer, Runs, length, constants, ahead: 0, stream);
-                Each((run, i) => (Double(x, i) - Constant(constants.Pivot, run)) * Constant(constants.Scale, run) + Constant(constants.Shift, run));
-                Planes.Map<T, InputGradient<T, NoEpilogue>>(x.Pointer, dy.Pointer, y.Pointer, Runs, length, constants, ahead: length, stream);
-                Each((run, i) => Constant(constants.Scale, run) * Double(dy, i) + Constant(constants.B, run) * (Double(x, i) - Constant(constants.Pivot, run)) + Constant(constants.C, run));
+                Planes.Map<T, Normalize<T, NoEpilogue>>(
+                    x.Pointer, x.Pointer, y.Pointer, Runs, length, constants, ahead: 0, stream);
+                Each((run, i) => (Double(x, i) - Constant(constants.Pivot, run)) * Constant(constants.Scale, run)
+                    + Constant(constants.Shift, run));
+                Planes.Map<T, InputGradient<T, NoEpilogue>>(
+                    x.Pointer, dy.Pointer, y.Pointer, Runs, length, constants, ahead: length, stream);
+                Each((run, i) => Constant(constants.Scale, run) * Double(dy, i) + Constant(
+                    constants.B, run) * (Double(x, i) - Constant(constants.Pivot, run)) + Constant(constants.C, run));
             }
 
             Planes.SampleMeans(x.Pointer, Runs, length, pivots.Pointer);
@@ -74,7 +86,8 @@ public sealed unsafe class PlanesTests
             static double Constant(T* row, int run) => double.CreateTruncating(row[run]);
 
             void Near(double expected, double actual, double scale) =>
-                Assert.True(Math.Abs(expected - actual) <= tolerance * scale, $"length {length}: expected {expected:R}, got {actual:R}");
+                Assert.True(Math.Abs(expected - actual) <= tolerance * scale,
+                    $"length {length}: expected {expected:R}, got {actual:R}");
 
             void Each(Func<int, int, double> expected)
             {
@@ -83,5 +96,6 @@ public sealed unsafe class PlanesTests
         }
     }
 
-    private static double Double<T>(GuardedBuffer<T> buffer, int i) where T : unmanaged, IFloatingPointIeee754<T> => double.CreateTruncating(buffer.Values[i]);
+    private static double Double<T>(GuardedBuffer<T> buffer, int i) where T : unmanaged, IFloatingPointIeee754<T> =>
+        double.CreateTruncating(buffer.Values[i]);
 }

@@ -37,14 +37,17 @@ public sealed unsafe class ReduceTests
         }
 
         float[] y = new float[plan.Kept];
-        fixed (float* source = x, result = y) Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
+        fixed (float* source = x, result = y)
+            Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
         for (int k = 0; k < y.Length; k++) Assert.Equal(expected[k], y[k], 1e-6 * expected[k]);
         x[count - 1] = float.PositiveInfinity;
-        fixed (float* source = x, result = y) Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
+        fixed (float* source = x, result = y)
+            Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
         for (int k = 0; k < y.Length - 1; k++) Assert.Equal(expected[k], y[k], 1e-6 * expected[k]);
         Assert.Equal(float.PositiveInfinity, y[^1]);
         x[count - 1] = float.NaN;
-        fixed (float* source = x, result = y) Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
+        fixed (float* source = x, result = y)
+            Reduce.Sum(plan, source, source, source, result, plan.Reduced, default(Identity<float>));
         Assert.Equal(float.NaN, y[^1]);
     }
 
@@ -53,13 +56,15 @@ public sealed unsafe class ReduceTests
     {
         for (int length = 1; length <= 257; length++)
         {
-            GuardedBuffer<float> x = new(3 * length, 1), y = new(3 * length, 2), z = new(3 * length, 3), dy = new(3 * length, 4), dx = new(3 * length, 5);
+            GuardedBuffer<float> x = new(3 * length, 1), y = new(3 * length, 2), z = new(3 * length, 3),
+                dy = new(3 * length, 4), dx = new(3 * length, 5);
             SoftmaxRows.Softmax(x.Pointer, y.Pointer, 3, length);
             SoftmaxRows.LogSoftmax(x.Pointer, z.Pointer, 3, length);
             SoftmaxRows.SoftmaxBackward(y.Pointer, dy.Pointer, dx.Pointer, 3, length);
             for (int r = 0; r < 3; r++)
             {
-                double[] expected = Reference.NaiveOps.Softmax(x.Values.Slice(r * length, length).ToArray().Select(v => (double)v).ToArray());
+                double[] expected = Reference.NaiveOps.Softmax(
+                    x.Values.Slice(r * length, length).ToArray().Select(v => (double)v).ToArray());
                 double dot = 0;
                 for (int i = 0; i < length; i++) dot += expected[i] * dy.Values[(r * length) + i];
                 for (int i = 0; i < length; i++)
@@ -85,7 +90,8 @@ public sealed unsafe class ReduceTests
             {
                 int[] shape = [2, 3, length];
                 ReductionPlan plan = ReductionPlan.Create(shape, reduced);
-                GuardedBuffer<T> a = new(6 * length, 1), b = new(6 * length, 2), c = new(plan.Kept, 3), y = new(plan.Kept, 4);
+                GuardedBuffer<T> a = new(6 * length, 1), b = new(6 * length, 2), c = new(plan.Kept, 3),
+                    y = new(plan.Kept, 4);
                 Reduce.Sum(plan, a.Pointer, b.Pointer, c.Pointer, y.Pointer, 2, default(Term<T>));
                 double[] expected = new double[plan.Kept];
                 for (int i = 0; i < a.Count; i++)
@@ -94,7 +100,12 @@ public sealed unsafe class ReduceTests
                     expected[k] += double.CreateTruncating(a.Values[i] * b.Values[i] * c.Values[k]) / 2;
                 }
 
-                for (int k = 0; k < expected.Length; k++) Assert.Equal(expected[k], double.CreateTruncating(y.Values[k]), tolerance * Math.Max(1, expected[k]));
+                for (int k = 0; k < expected.Length; k++)
+                {
+                    Assert.Equal(
+                        expected[k], double.CreateTruncating(y.Values[k]), tolerance * Math.Max(1, expected[k]));
+                }
+
                 y.Check();
             }
         }

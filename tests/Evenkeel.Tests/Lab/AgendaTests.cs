@@ -22,7 +22,8 @@ public sealed class AgendaTests
         Agenda.Piece piece = agenda.Begin(10);
         _clock.Advance(10);
         piece.Report(0.5);
-        // Half of 10 s took 10 s: twice as slow, held back by the 5 % of the plan (2 s) that the planned speed counts like.
+        // Half of 10 s took 10 s: twice as slow, held back by the 5 % of the plan (2 s) that the
+        // planned speed counts like.
         (double done, TimeSpan left) = agenda.State();
         Assert.Equal(5.0 / 40, done, Tolerances.Float64Roundoff);
         Assert.Equal(35 * 12.0 / 7, left.TotalSeconds, 1e-3);

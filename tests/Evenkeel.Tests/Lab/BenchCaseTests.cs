@@ -19,12 +19,19 @@ public sealed class BenchCaseTests
     [InlineData("matmul/2x3x4", 48)]
     [InlineData("conv2d/forward-backward/1x1x3x3-1k3s1p0", 3 * 2 * 9)]
     [InlineData("step/fcn-none-1", 2.0 * (2 * 307200 + 3 * 41000))]
-    public void Work_is_what_no_implementation_can_avoid(string name, double expected) => Assert.Equal(expected, new BenchCase(name).Work);
+    public void Work_is_what_no_implementation_can_avoid(string name, double expected) =>
+        Assert.Equal(expected, new BenchCase(name).Work);
 
     [Fact]
     public void Every_case_whose_layer_exists_runs()
     {
-        foreach (string name in (string[])["batchnorm/forward-backward/4x3x5x5", "batchnorm/eval-forward/4x3", "batchnorm-relu/forward-backward/4x3x5x5", "syncbatchnorm2/forward-backward/4x3x5x5", "layernorm/forward/4x8", "groupnorm8/forward-backward/2x16x3x3", "instancenorm/forward-backward/2x3x4x4", "rmsnorm/forward-backward/4x8", "matmul/3x4x5", "step/fcn-batchnorm-5", "step/lenet-sigmoid-batchnorm-4", "step/lenet-sigmoid-none-3", "step/lenet-relu-batchnorm-4", "infer/lenet-relu-batchnorm-2", "infer/lenet-relu-batchnorm-folded-2"])
+        foreach (string name in (string[])[
+            "batchnorm/forward-backward/4x3x5x5", "batchnorm/eval-forward/4x3",
+            "batchnorm-relu/forward-backward/4x3x5x5", "syncbatchnorm2/forward-backward/4x3x5x5",
+            "layernorm/forward/4x8", "groupnorm8/forward-backward/2x16x3x3", "instancenorm/forward-backward/2x3x4x4",
+            "rmsnorm/forward-backward/4x8", "matmul/3x4x5", "step/fcn-batchnorm-5", "step/lenet-sigmoid-batchnorm-4",
+            "step/lenet-sigmoid-none-3", "step/lenet-relu-batchnorm-4", "infer/lenet-relu-batchnorm-2",
+            "infer/lenet-relu-batchnorm-folded-2"])
         {
             Action? work = Workloads.Create(new BenchCase(name));
             Assert.NotNull(work);

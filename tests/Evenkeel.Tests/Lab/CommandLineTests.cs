@@ -14,8 +14,10 @@ public sealed class CommandLineTests
     [InlineData("1", 0)]
     public void Without_fused_multiply_add_the_lab_says_once_that_it_is_slow(string avx2, int times)
     {
-        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Fma.IsSupported, "no such instruction that could be switched off");
-        using LabProcess lab = LabProcess.Start(["run", "worked-example", "batchnorm-forward", "--quick"], ("DOTNET_EnableAVX2", avx2));
+        Assert.SkipUnless(
+            System.Runtime.Intrinsics.X86.Fma.IsSupported, "no such instruction that could be switched off");
+        using LabProcess lab = LabProcess.Start(
+            ["run", "worked-example", "batchnorm-forward", "--quick"], ("DOTNET_EnableAVX2", avx2));
         Assert.Equal(0, lab.Wait());
         Assert.Equal(times, lab.Error.Split("no fused multiply-add").Length - 1);
         Assert.DoesNotContain("fused", lab.Output, StringComparison.Ordinal);
@@ -48,7 +50,8 @@ public sealed class CommandLineTests
     [InlineData("rum", "Did you mean run?")]
     [InlineData("bench --seconds -1", "--seconds: expected a number above 0")]
     [InlineData("bench --filter no-such-case", "--filter: expected part of a case's name")]
-    [InlineData("run deep-net --data no-such-folder", "--data: expected a folder with image sets, got no-such-folder, which does not exist")]
+    [InlineData("run deep-net --data no-such-folder",
+        "--data: expected a folder with image sets, got no-such-folder, which does not exist")]
     public void Wrong_usage_ends_with_2_and_one_line_that_says_why(string arguments, string expected)
     {
         using LabProcess lab = LabProcess.Run(arguments.Split(' '));
@@ -82,7 +85,8 @@ public sealed class CommandLineTests
     public void A_full_standard_output_ends_with_1_and_one_line(string command, bool debug)
     {
         Assert.SkipUnless(File.Exists("/dev/full"), "needs /dev/full");
-        using LabProcess lab = LabProcess.StartInShell("exec \"$0\" \"$@\" > /dev/full", [command], debug ? ("EVENKEEL_DEBUG", "1") : default);
+        using LabProcess lab = LabProcess.StartInShell(
+            "exec \"$0\" \"$@\" > /dev/full", [command], debug ? ("EVENKEEL_DEBUG", "1") : default);
         Assert.Equal(1, lab.Wait());
         Assert.StartsWith("evenkeel: ", lab.Error, StringComparison.Ordinal);
         Assert.Equal(debug, lab.Error.Contains("   at ", StringComparison.Ordinal));
@@ -117,11 +121,16 @@ public sealed class CommandLineTests
         using JsonDocument stored = JsonDocument.Parse(File.ReadAllText(lab.PathOf("out/batchnorm-forward.json")));
         Assert.True(JsonElement.DeepEquals(printed.RootElement, stored.RootElement));
         string[] members = [.. stored.RootElement.EnumerateObject().Select(member => member.Name)];
-        Assert.Equal(["experiment", "title", "lesson", "settings", "environment", "data", "seconds", "figures", "series", "tables", "claims", "notes", "weightsHash", "replicates"], members);
+        Assert.Equal(
+            ["experiment", "title", "lesson", "settings", "environment",
+                "data", "seconds", "figures", "series", "tables", "claims", "notes", "weightsHash", "replicates"],
+            members);
         Assert.Equal(231, stored.RootElement.GetProperty("settings").GetProperty("seed").GetInt64());
         Assert.Equal(JsonValueKind.Null, stored.RootElement.GetProperty("data").ValueKind);
-        Assert.All(stored.RootElement.GetProperty("claims").EnumerateArray(), claim => Assert.Equal("holds", claim.GetProperty("verdict").GetString()));
-        Assert.Equal(["batchnorm-forward.json", "batchnorm-gradient.json"], Directory.GetFiles(lab.PathOf("out")).Select(Path.GetFileName).Order());
+        Assert.All(stored.RootElement.GetProperty("claims").EnumerateArray(),
+            claim => Assert.Equal("holds", claim.GetProperty("verdict").GetString()));
+        Assert.Equal(["batchnorm-forward.json", "batchnorm-gradient.json"],
+            Directory.GetFiles(lab.PathOf("out")).Select(Path.GetFileName).Order());
     }
 
     [Fact]
@@ -146,7 +155,8 @@ public sealed class CommandLineTests
 
         using LabProcess refused = LabProcess.Run("reproduce", "--quick", "--out", folder);
         Assert.Equal(2, refused.Process.ExitCode);
-        Assert.Contains("the folder holds results of other settings: batchnorm-dimensions was run with seed 7", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("the folder holds results of other settings: batchnorm-dimensions was run with seed 7",
+            refused.Error, StringComparison.Ordinal);
         Assert.Contains("--replace", refused.Error, StringComparison.Ordinal);
         Assert.Empty(refused.Output);
         Assert.Equal(before, File.ReadAllBytes(file));
@@ -156,7 +166,9 @@ public sealed class CommandLineTests
         WaitFor(() => replaced.Error.Contains(ExperimentCatalog.All[0].Name, StringComparison.Ordinal));
         Kill(replaced, "-INT");
         Assert.Equal(130, replaced.Wait(seconds: 60));
-        Assert.Contains($"interrupted; finished experiments and seeds are kept in {folder}. The same command continues from there.", replaced.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"interrupted; finished experiments and seeds are kept in {folder}. The same command continues from there.",
+            replaced.Error, StringComparison.Ordinal);
         Assert.All(replaced.Output.Split('\n'), line => Assert.True(line.Length <= 80, line));
     }
 
@@ -165,7 +177,8 @@ public sealed class CommandLineTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are sent with kill");
         using LabProcess lab = LabProcess.Start("run", "batchnorm-forward", "weight-scale", "--epochs", "1000");
-        WaitFor(() => File.Exists(lab.PathOf("out/batchnorm-forward.json")) && lab.Output.Contains("batchnorm-forward.json", StringComparison.Ordinal));
+        WaitFor(() => File.Exists(lab.PathOf("out/batchnorm-forward.json"))
+            && lab.Output.Contains("batchnorm-forward.json", StringComparison.Ordinal));
         Thread.Sleep(300);
         Kill(lab, "-INT");
         Assert.Equal(130, lab.Wait(seconds: 20));
@@ -182,7 +195,8 @@ public sealed class CommandLineTests
         // Two experiments of milliseconds, then one of seconds.
         string[] command = ["claims", "C10", "C11", "C7", "--quick", "--json"];
         using LabProcess killed = LabProcess.Start(command);
-        string folder = killed.PathOf("out"), scale = Path.Combine(folder, "scale-invariance.json"), bias = Path.Combine(folder, "redundant-bias.json");
+        string folder = killed.PathOf("out"), scale = Path.Combine(folder, "scale-invariance.json"),
+            bias = Path.Combine(folder, "redundant-bias.json");
         WaitFor(() => killed.Error.Contains("init-depth: ", StringComparison.Ordinal));
         Kill(killed, signal);
         int code = killed.Wait(seconds: 60);
@@ -224,7 +238,10 @@ public sealed class CommandLineTests
         Assert.Equal(written, File.GetLastWriteTimeUtc(Path.Combine(folder, "scale-invariance.json")));
         using JsonDocument claim = JsonDocument.Parse(again.Output);
         string[] members = [.. claim.RootElement.EnumerateObject().Select(static member => member.Name)];
-        Assert.Equal(["id", "statement", "lesson", "rule", "verdict", "whyNone", "effect", "interval", "seeds", "condition", "cases"], members);
+        Assert.Equal(
+            ["id", "statement",
+                "lesson", "rule", "verdict", "whyNone", "effect", "interval", "seeds", "condition", "cases"],
+            members);
         Assert.Equal("holds-if", claim.RootElement.GetProperty("verdict").GetString());
         Assert.Equal("k >= 0.1", claim.RootElement.GetProperty("condition").GetString());
         Assert.Equal(3, claim.RootElement.GetProperty("seeds").GetInt32());
@@ -235,7 +252,8 @@ public sealed class CommandLineTests
         string[] lines = list.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(ClaimCatalog.All.Count, lines.Length);
         Assert.Contains(again.Output.TrimEnd('\n'), lines);
-        using JsonDocument other = JsonDocument.Parse(lines.First(static line => line.Contains("\"id\":\"C17\"", StringComparison.Ordinal)));
+        using JsonDocument other = JsonDocument.Parse(
+            lines.First(static line => line.Contains("\"id\":\"C17\"", StringComparison.Ordinal)));
         Assert.Equal(JsonValueKind.Null, other.RootElement.GetProperty("verdict").ValueKind);
         Assert.Equal(JsonValueKind.Null, other.RootElement.GetProperty("interval").ValueKind);
 
@@ -247,7 +265,8 @@ public sealed class CommandLineTests
     [Fact]
     public void Bench_prints_one_object_a_case()
     {
-        using LabProcess lab = LabProcess.Run("bench", "--filter", "batchnorm/train-forward/5x100", "--seconds", "0.01", "--threads", "1", "--json");
+        using LabProcess lab = LabProcess.Run(
+            "bench", "--filter", "batchnorm/train-forward/5x100", "--seconds", "0.01", "--threads", "1", "--json");
         Assert.Equal(0, lab.Process.ExitCode);
         using JsonDocument line = JsonDocument.Parse(lab.Output);
         Assert.Equal("batchnorm/train-forward/5x100", line.RootElement.GetProperty("case").GetString());

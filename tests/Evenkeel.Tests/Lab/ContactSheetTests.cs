@@ -11,7 +11,8 @@ public sealed class ContactSheetTests
     {
         var image = new ByteImage(new byte[8 * 6], 1, 8, 6);
         BitmapFont.Write(image, "1~", 0, 0, 1, 1);
-        string[] rows = [.. Enumerable.Range(0, 8).Select(y => string.Concat(Enumerable.Range(0, 6).Select(x => image.Pixels[y * 6 + x] == 0 ? '.' : '#')))];
+        string[] rows = [.. Enumerable.Range(0, 8)
+            .Select(y => string.Concat(Enumerable.Range(0, 6).Select(x => image.Pixels[y * 6 + x] == 0 ? '.' : '#')))];
         Assert.Equal(["..#...", ".##...", "..#...", "..#...", "..#...", "..#...", ".###..", "......"], rows);
 
         // Every letter that can be written has dots, but for the space; no two look alike.

@@ -49,7 +49,8 @@ public sealed class DataShowCommandTests
         Directory.CreateDirectory(Path.Combine(folder.Path, "notes", "a"));
         ImageFile.WritePng(Path.Combine(folder.Path, "notes", "a", "2.png"), new ByteImage(new byte[300], 3, 10, 10));
         File.WriteAllText(Path.Combine(folder.Path, "notes", "a", "1.png"), "no picture");
-        string sheet = Path.Combine(folder.Path, "sheet.png"), set = Path.Combine(folder.Path, "notes") + Path.DirectorySeparatorChar;
+        string sheet = Path.Combine(folder.Path, "sheet.png"),
+            set = Path.Combine(folder.Path, "notes") + Path.DirectorySeparatorChar;
         using LabProcess strict = LabProcess.Run("data", "show", set, "--out", sheet);
         Assert.Equal(1, strict.Process.ExitCode);
         Assert.Contains("1.png\" cannot be decoded", strict.Error, StringComparison.Ordinal);

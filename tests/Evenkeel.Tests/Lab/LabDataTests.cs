@@ -33,7 +33,9 @@ public sealed class LabDataTests : IDisposable
         LabData one = LabData.Find(_folder.Path);
         Assert.Equal(Where("cifar-10-binary.tar.gz"), one.PathOf(LabSet.Cifar10));
         Assert.Null(one.PathOf(LabSet.FashionMnist));
-        Assert.Equal($"synthetic garments (embedded; no Fashion-MNIST in {_folder.Path}: expected the folder fashion-mnist)", one.Describe(LabSet.FashionMnist));
+        Assert.Equal(
+            $"synthetic garments (embedded; no Fashion-MNIST in {_folder.Path}: expected the folder fashion-mnist)",
+            one.Describe(LabSet.FashionMnist));
         Assert.Null(one.PathOf(LabSet.Banknotes));
 
         Put("fashion-mnist/t10k-images-idx3-ubyte.gz");
@@ -56,7 +58,8 @@ public sealed class LabDataTests : IDisposable
     {
         foreach (string file in files.Split(' ')) Put(file);
         LabData data = LabData.Find(Where(asked));
-        Assert.All(LabSet.All, each => Assert.Equal(each.Name == set ? Path.TrimEndingDirectorySeparator(Where(asked)) : null, data.PathOf(each)));
+        Assert.All(LabSet.All, each => Assert.Equal(
+            each.Name == set ? Path.TrimEndingDirectorySeparator(Where(asked)) : null, data.PathOf(each)));
     }
 
     [Fact]
@@ -86,7 +89,9 @@ public sealed class LabDataTests : IDisposable
         using (LabProcess lab = LabProcess.Start(["data", "path"], ("EVENKEEL_DATA", Where("variable"))))
         {
             Assert.Equal(0, lab.Wait());
-            Assert.Equal($"cifar-10\t{Where("variable/cifar-10-batches-bin")}\nfashion-mnist\tembedded\nbanknotes\tembedded\n", lab.Output);
+            Assert.Equal(
+                $"cifar-10\t{Where("variable/cifar-10-batches-bin")}\nfashion-mnist\tembedded\nbanknotes\tembedded\n",
+                lab.Output);
         }
 
         Assert.SkipWhen(OperatingSystem.IsMacOS(), "the cache folder can not be moved");
@@ -95,23 +100,28 @@ public sealed class LabDataTests : IDisposable
         using (LabProcess lab = LabProcess.Start(["data", "path"], (folder, Where("cache"))))
         {
             Assert.Equal(0, lab.Wait());
-            Assert.Equal($"cifar-10\tembedded\nfashion-mnist\t{Where("cache/evenkeel/fashion-mnist")}\nbanknotes\tembedded\n", lab.Output);
+            Assert.Equal(
+                $"cifar-10\tembedded\nfashion-mnist\t{Where("cache/evenkeel/fashion-mnist")}\nbanknotes\tembedded\n",
+                lab.Output);
         }
 
-        // Before the first download the folder of downloads is empty, or not there yet: the list says so and how to fill it.
+        // Before the first download the folder of downloads is empty, or not there yet: the list
+        // says so and how to fill it.
         Directory.CreateDirectory(Where("empty"));
         foreach (string named in new[] { "empty", "not-yet" })
         {
             using LabProcess list = LabProcess.Start(["data", "list"], ("EVENKEEL_DATA", Where(named)));
             Assert.Equal((0, ""), (list.Wait(), list.Error));
-            Assert.Contains("evenkeel data fetch fashion-mnist", list.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
+            Assert.Contains(
+                "evenkeel data fetch fashion-mnist", list.Output.ReplaceLineEndings(" "), StringComparison.Ordinal);
             using LabProcess path = LabProcess.Start(["data", "path"], ("EVENKEEL_DATA", Where(named)));
             Assert.NotEqual(0, path.Wait());
             Assert.StartsWith("evenkeel data path: EVENKEEL_DATA: expected ", path.Error, StringComparison.Ordinal);
         }
 
         // A folder that was given is the only one that counts.
-        using LabProcess given = LabProcess.Start(["data", "path", "--data", Where("variable")], (folder, Where("cache")));
+        using LabProcess given = LabProcess.Start(
+            ["data", "path", "--data", Where("variable")], (folder, Where("cache")));
         Assert.Equal(0, given.Wait());
         Assert.Contains("fashion-mnist\tembedded", given.Output, StringComparison.Ordinal);
     }
@@ -126,19 +136,23 @@ public sealed class LabDataTests : IDisposable
         }
 
         Put("1/bad.png");
-        Assert.Contains("--skip-bad", Assert.Throws<InvalidDataException>(() => Notes(skipBad: false)).Message, StringComparison.Ordinal);
+        Assert.Contains("--skip-bad",
+            Assert.Throws<InvalidDataException>(() => Notes(skipBad: false)).Message, StringComparison.Ordinal);
         BanknoteImages notes = Notes(skipBad: true);
         Assert.Equal([0, 0, 1], notes.Images.Labels.ToArray());
         Assert.EndsWith("; 1 that cannot be decoded is left out (1/bad.png)", notes.Summary, StringComparison.Ordinal);
 
-        Assert.Contains("got 3: ", Assert.Throws<LabException>(() => notes.Split(isGrouped: false, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains("got 3: ",
+            Assert.Throws<LabException>(() => notes.Split(isGrouped: false, 1)).Message, StringComparison.Ordinal);
 
         // Another class would be a third output that the net does not have.
         Directory.CreateDirectory(Where("5"));
         ImageFile.WritePng(Where("5/d.png"), new ByteImage(new byte[300], 3, 10, 10));
-        Assert.Contains("got 1, 100, 5", Assert.Throws<InvalidDataException>(() => Notes(skipBad: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("got 1, 100, 5",
+            Assert.Throws<InvalidDataException>(() => Notes(skipBad: true)).Message, StringComparison.Ordinal);
 
-        BanknoteImages Notes(bool skipBad) => BanknoteImages.Load(_folder.Path, skipBad, new Progress<double>(), TestContext.Current.CancellationToken, cacheFolder: Where(".cache"));
+        BanknoteImages Notes(bool skipBad) => BanknoteImages.Load(_folder.Path,
+            skipBad, new Progress<double>(), TestContext.Current.CancellationToken, cacheFolder: Where(".cache"));
     }
 
     private string Where(string file) => Path.GetFullPath(Path.Combine(_folder.Path, file));

@@ -36,10 +36,14 @@ internal sealed class LabProcess : IDisposable
     public static LabProcess Start(params ReadOnlySpan<string> arguments) => Start(arguments, environment: default);
 
     /// <summary>Starts the lab with one more environment variable, for example a hardware level switched off.</summary>
-    public static LabProcess Start(ReadOnlySpan<string> arguments, (string Name, string Value) environment) => StartInShell(script: null, arguments, environment);
+    public static LabProcess Start(ReadOnlySpan<string> arguments, (string Name, string Value) environment) =>
+        StartInShell(script: null, arguments, environment);
 
-    /// <summary>Starts the lab by a line of shell, which finds the lab's command line in "$0" "$@": for redirections.</summary>
-    public static LabProcess StartInShell(string? script, ReadOnlySpan<string> arguments, (string Name, string Value) environment = default)
+    /// <summary>
+    /// Starts the lab by a line of shell, which finds the lab's command line in "$0" "$@": for redirections.
+    /// </summary>
+    public static LabProcess StartInShell(
+        string? script, ReadOnlySpan<string> arguments, (string Name, string Value) environment = default)
     {
         string folder = Directory.CreateTempSubdirectory("evenkeel-lab-").FullName;
         string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path ? path : "dotnet";

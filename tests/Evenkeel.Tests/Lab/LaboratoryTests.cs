@@ -8,7 +8,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Lab;
 
-/// <summary>Seeds that run side by side: the same results as one by one, for any number of threads, and nothing lost where one fails or the run is stopped.</summary>
+/// <summary>
+/// Seeds that run side by side: the same results as one by one, for any number of threads, and nothing lost where one
+/// fails or the run is stopped.
+/// </summary>
 public sealed class LaboratoryTests : IDisposable
 {
     /// <summary>Experiments that train in milliseconds and that claims read.</summary>
@@ -35,14 +38,17 @@ public sealed class LaboratoryTests : IDisposable
             Assert.Equal([seed + 1, seed + 2], record.Replicates.Select(static replicate => replicate.Seed));
             foreach (Replicate replicate in record.Replicates)
             {
-                ExperimentResult alone = experiment.Replicate(new ExperimentContext(record.Settings with { Seed = replicate.Seed }, LabData.Embedded, new Silence(), CancellationToken.None));
+                ExperimentResult alone = experiment.Replicate(new ExperimentContext(
+                    record.Settings with { Seed = replicate.Seed }, LabData.Embedded, new Silence(),
+                    CancellationToken.None));
                 Assert.Equal(alone.Figures, replicate.Figures);
                 Assert.Equal(alone.WeightsHash, replicate.WeightsHash);
             }
 
             Completion again = laboratory.Complete(experiment);
             Assert.Null(again.Seconds);
-            Assert.Equal(ResultJson.Write(record, indented: true), ResultJson.Write(again.RecordOrFailure(), indented: true));
+            Assert.Equal(
+                ResultJson.Write(record, indented: true), ResultJson.Write(again.RecordOrFailure(), indented: true));
         }
     }
 
@@ -61,7 +67,8 @@ public sealed class LaboratoryTests : IDisposable
             foreach (string experiment in s_cheap) laboratory.Complete(ExperimentCatalog.Find(experiment)!);
             // What is judged is what a file holds.
             Evidence evidence = ResultFolder.EvidenceOf(laboratory.Folder.All());
-            return string.Join('\n', claims.Select(claim => Encoding.UTF8.GetString(FindingJson.Write(claim.Judge(evidence)))));
+            return string.Join(
+                '\n', claims.Select(claim => Encoding.UTF8.GetString(FindingJson.Write(claim.Judge(evidence)))));
         }
     }
 
@@ -89,7 +96,8 @@ public sealed class LaboratoryTests : IDisposable
         Assert.Equal([2], kept.Replicates.Select(static replicate => replicate.Seed));
 
         Laboratory resumed = Open(threads: 1, quick: false);
-        ResultRecord whole = resumed.Replicate(kept with { Experiment = new Made((context, result) => seeds.Add(context.Seed)) });
+        ResultRecord whole = resumed.Replicate(
+            kept with { Experiment = new Made((context, result) => seeds.Add(context.Seed)) });
         Assert.Equal([1, 2, 3, 4, 5], seeds);
         Assert.Equal([2, 3, 4, 5], whole.Replicates.Select(static replicate => replicate.Seed));
         Assert.Equal(2, whole.Replicates[0].Figures["seed"]);
@@ -110,7 +118,8 @@ public sealed class LaboratoryTests : IDisposable
         });
         Laboratory laboratory = Open(threads, quick: false);
         ResultRecord record = laboratory.Run(experiment);
-        Assert.Equal("seed 3 is broken", Assert.Throws<InvalidDataException>(() => laboratory.Replicate(record)).Message);
+        Assert.Equal(
+            "seed 3 is broken", Assert.Throws<InvalidDataException>(() => laboratory.Replicate(record)).Message);
         Assert.Equal(before, Compute.Threads);
         Assert.Equal([2], Stored(laboratory).Replicates.Select(static replicate => replicate.Seed));
     }
@@ -135,10 +144,14 @@ public sealed class LaboratoryTests : IDisposable
     public void Runs_of_different_experiments_stand_side_by_side()
     {
         using var both = new Barrier(2);
-        Made Waiting(string name) => new((context, _) => Assert.True(both.SignalAndWait(TimeSpan.FromSeconds(20), context.Cancellation)), name: name);
-        Completion[] completions = [.. Open(threads: 2).Complete([Waiting("batchnorm-gradient"), Waiting("fcn-gradient")])];
+        Made Waiting(string name) => new(
+            (context, _) => Assert.True(both.SignalAndWait(TimeSpan.FromSeconds(20), context.Cancellation)),
+            name: name);
+        Completion[] completions = [.. Open(threads: 2)
+            .Complete([Waiting("batchnorm-gradient"), Waiting("fcn-gradient")])];
         Assert.All(completions, static completion => Assert.Null(completion.Failure));
-        Assert.Equal(["batchnorm-gradient", "fcn-gradient"], completions.Select(static completion => completion.Experiment.Name));
+        Assert.Equal(["batchnorm-gradient", "fcn-gradient"],
+            completions.Select(static completion => completion.Experiment.Name));
     }
 
     [Theory]
@@ -210,7 +223,10 @@ public sealed class LaboratoryTests : IDisposable
         Open(threads: 2).RequireTheseSettings();
         LabException refusal = Assert.Throws<LabException>(() => Open(threads: 2, quick: false).RequireTheseSettings());
         Assert.True(refusal.IsUsage);
-        Assert.Contains("scale-invariance was run with seed 1, 2 threads, float32, quick; now seed 1, 2 threads, float32 was asked for", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "scale-invariance was run with seed 1, 2 threads, float32, quick; "
+            + "now seed 1, 2 threads, float32 was asked for",
+            refusal.Message, StringComparison.Ordinal);
         Assert.Throws<LabException>(() => Open(threads: 1).RequireTheseSettings());
     }
 
@@ -220,13 +236,16 @@ public sealed class LaboratoryTests : IDisposable
         Laboratory laboratory = Open(threads: 2);
         Experiment experiment = ExperimentCatalog.Find("deep-net")!;
         DataIdentity data = laboratory.DataOf(experiment)! with { Identity = "changed" };
-        laboratory.Folder.Write(new ResultRecord(experiment, laboratory.SettingsOf(experiment), ResultEnvironment.Current, data, 1, new ExperimentResult(), []));
+        laboratory.Folder.Write(new ResultRecord(experiment,
+            laboratory.SettingsOf(experiment), ResultEnvironment.Current, data, 1, new ExperimentResult(), []));
         string refusal = Assert.Throws<LabException>(laboratory.RequireTheseSettings).Message;
         Assert.Contains($"{data.Name} (embedded), changed; now", refusal, StringComparison.Ordinal);
-        Assert.Contains($"{data.Name} (embedded), {laboratory.DataOf(experiment)!.Identity} was asked for", refusal, StringComparison.Ordinal);
+        Assert.Contains($"{data.Name} (embedded), {laboratory.DataOf(experiment)!.Identity} was asked for",
+            refusal, StringComparison.Ordinal);
     }
 
-    private Laboratory Open(int threads, string? folder = null, bool quick = true, CancellationToken cancellation = default)
+    private Laboratory Open(
+        int threads, string? folder = null, bool quick = true, CancellationToken cancellation = default)
     {
         var results = new ResultFolder(folder ?? _folder);
         results.Prepare();
@@ -234,7 +253,8 @@ public sealed class LaboratoryTests : IDisposable
         return new Laboratory(request, LabData.Embedded, results, new Silence(), cancellation);
     }
 
-    private static ResultRecord Stored(Laboratory laboratory) => laboratory.Folder.Find(ExperimentCatalog.Find("scale-invariance")!)!;
+    private static ResultRecord Stored(Laboratory laboratory) =>
+        laboratory.Folder.Find(ExperimentCatalog.Find("scale-invariance")!)!;
 
     private static void WaitToBeStopped(ExperimentContext context)
     {
@@ -243,7 +263,9 @@ public sealed class LaboratoryTests : IDisposable
     }
 
     /// <summary>An experiment that does what a test wants, under the name of one that claims read.</summary>
-    private sealed class Made(Action<ExperimentContext, ExperimentResult> run, bool isTimed = false, string name = "scale-invariance") : Experiment
+    private sealed class Made(
+        Action<ExperimentContext, ExperimentResult> run, bool isTimed = false, string name = "scale-invariance")
+        : Experiment
     {
         public override string Name => name;
 

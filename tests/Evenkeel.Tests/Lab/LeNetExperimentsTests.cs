@@ -20,7 +20,8 @@ public sealed class LeNetExperimentsTests
     {
         Shape shape = isSpatial ? [7, 3, 5, 4] : [9, 3];
         var random = new Philox(3);
-        Tensor x = Tensor.RandomNormal(shape, random, DType.Float64), cotangent = Tensor.RandomNormal(shape, random, DType.Float64);
+        Tensor x = Tensor.RandomNormal(shape, random, DType.Float64),
+            cotangent = Tensor.RandomNormal(shape, random, DType.Float64);
         var scratch = new ScratchBatchNorm(3, isSpatial);
         Module library = isSpatial ? new BatchNorm2d(3) : new BatchNorm1d(3);
         Module[] both = [scratch, library];
@@ -40,8 +41,10 @@ public sealed class LeNetExperimentsTests
         IReadOnlyList<Parameter> own = scratch.Parameters(), theirs = library.Parameters();
         for (int p = 0; p < 2; p++) Near(theirs[p].Gradient!.Reshape([3]), own[p].Gradient!.Reshape([3]), 1e-12);
 
-        // After one batch the moving averages are nine tenths of the start values and a tenth of the batch's, with the biased variance.
-        Tensor mean = isSpatial ? x.Mean([0, 2, 3]) : x.Mean([0]), variance = isSpatial ? x.Variance([0, 2, 3], correction: 0) : x.Variance([0], correction: 0);
+        // After one batch the moving averages are nine tenths of the start values and a tenth of the batch's,
+        // with the biased variance.
+        Tensor mean = isSpatial ? x.Mean([0, 2, 3]) : x.Mean([0]),
+            variance = isSpatial ? x.Variance([0, 2, 3], correction: 0) : x.Variance([0], correction: 0);
         Near(mean * 0.1, scratch.MovingMean.Value.Reshape([3]), 1e-12);
         Near((variance * 0.1) + 0.9, scratch.MovingVariance.Value.Reshape([3]), 1e-12);
     }
@@ -54,7 +57,8 @@ public sealed class LeNetExperimentsTests
         Assert.Equal(62_158, Count(FashionLeNet.Scratch));
         Assert.Equal(61_714, Count(FashionLeNet.Scalar));
 
-        static int Count(string variant) => FashionLeNet.Net(variant, new TorchGenerator(0)).Parameters().Sum(static parameter => parameter.Value.Count);
+        static int Count(string variant) => FashionLeNet.Net(variant, new TorchGenerator(0)).Parameters().Sum(
+            static parameter => parameter.Value.Count);
     }
 
     [Fact]
@@ -63,7 +67,8 @@ public sealed class LeNetExperimentsTests
         (ImageSet set, _) = SyntheticFashion.Create(4, 530, 0);
         var images = new FashionImages(set, set);
         Sequential net = FashionLeNet.Net(FashionLeNet.BatchNormed, new TorchGenerator(1));
-        using (DataLoader batches = images.TrainInOrder(530, DType.Float32, CancellationToken.None)) Recalibration.Run(net, batches);
+        using (DataLoader batches = images.TrainInOrder(530, DType.Float32, CancellationToken.None))
+            Recalibration.Run(net, batches);
 
         // All images at once, each layer on what the layers before it give in use.
         Tensor x = Tensor.Zeros([530, 1, 28, 28]);
@@ -92,11 +97,13 @@ public sealed class LeNetExperimentsTests
 
         static string[] Hashes(string threads)
         {
-            using LabProcess lab = LabProcess.Run("run", "fashion-lenet", "banknotes-lenet", "--quick", "--epochs", "1", "--json", "--threads", threads);
+            using LabProcess lab = LabProcess.Run(
+                "run", "fashion-lenet", "banknotes-lenet", "--quick", "--epochs", "1", "--json", "--threads", threads);
             Assert.True(lab.Process.ExitCode == 0, lab.Error);
             Assert.Contains("fashion-lenet: synthetic garments (embedded", lab.Error, StringComparison.Ordinal);
             Assert.Contains("banknotes-lenet: synthetic banknotes (embedded", lab.Error, StringComparison.Ordinal);
-            string[] hashes = [.. lab.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonElement.Parse(line).GetProperty("weightsHash").GetString()!)];
+            string[] hashes = [.. lab.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+                .Select(static line => JsonElement.Parse(line).GetProperty("weightsHash").GetString()!)];
             Assert.Equal(2, hashes.Length);
             return hashes;
         }
@@ -105,7 +112,9 @@ public sealed class LeNetExperimentsTests
     private static void Near(Tensor expected, Tensor actual, double tolerance)
     {
         Assert.Equal(expected.Shape, actual.Shape);
-        double[] wanted = expected.To(DType.Float64).ToArray<double>(), got = actual.To(DType.Float64).ToArray<double>();
-        for (int i = 0; i < wanted.Length; i++) Assert.Equal(wanted[i], got[i], tolerance * Math.Max(1, Math.Abs(wanted[i])));
+        double[] wanted = expected.To(DType.Float64).ToArray<double>(),
+            got = actual.To(DType.Float64).ToArray<double>();
+        for (int i = 0; i < wanted.Length; i++)
+            Assert.Equal(wanted[i], got[i], tolerance * Math.Max(1, Math.Abs(wanted[i])));
     }
 }

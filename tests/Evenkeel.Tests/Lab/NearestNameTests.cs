@@ -5,7 +5,8 @@ namespace Evenkeel.Tests.Lab;
 
 public sealed class NearestNameTests
 {
-    private static readonly string[] s_names = ["deep-net", "weight-scale", "batch-size", "layernorm-batch-size", "batchnorm-forward"];
+    private static readonly string[] s_names =
+        ["deep-net", "weight-scale", "batch-size", "layernorm-batch-size", "batchnorm-forward"];
 
     [Theory]
     [InlineData("deepnet", "deep-net")]
@@ -14,12 +15,14 @@ public sealed class NearestNameTests
     [InlineData("DEEP-NET", "deep-net")]
     [InlineData("scale", "weight-scale")]
     [InlineData("xyz", null)]
-    public void Finds_the_nearest_or_nothing(string typed, string? expected) => Assert.Equal(expected, NearestName.Find(typed, s_names));
+    public void Finds_the_nearest_or_nothing(string typed, string? expected) =>
+        Assert.Equal(expected, NearestName.Find(typed, s_names));
 
     [Theory]
     [InlineData("", "abc", 3)]
     [InlineData("abc", "abc", 0)]
     [InlineData("abc", "acb", 1)]
     [InlineData("kitten", "sitting", 3)]
-    public void Counts_edits(string from, string to, int expected) => Assert.Equal(expected, NearestName.Edits(from, to));
+    public void Counts_edits(string from, string to, int expected) =>
+        Assert.Equal(expected, NearestName.Edits(from, to));
 }

@@ -6,7 +6,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Lab;
 
-/// <summary>The experiments on other norms and on what is done around a norm, on tiny runs: claims find their figures, charts fit, and what is counted is counted rightly.</summary>
+/// <summary>
+/// The experiments on other norms and on what is done around a norm, on tiny runs: claims find their figures, charts
+/// fit, and what is counted is counted rightly.
+/// </summary>
 public sealed class NormExperimentsTests
 {
     private const int FewImages = 64;
@@ -16,7 +19,8 @@ public sealed class NormExperimentsTests
     {
         var experiment = new NormsCompared();
         ExperimentContext context = Context(experiment, epochs: 1);
-        ExperimentResult result = experiment.Compare(context, FewGarments.Draw(context, held: 30, count: FewImages), [NormsCompared.Tiny, NormsCompared.Ordinary]);
+        ExperimentResult result = experiment.Compare(context,
+            FewGarments.Draw(context, held: 30, count: FewImages), [NormsCompared.Tiny, NormsCompared.Ordinary]);
         Judge(experiment, result, "C28", "C29", "C30");
         Assert.Equal(experiment.Variants, result.Series.Select(static series => series.Name.Split('/')[0]).Distinct());
         Assert.Equal(3, result.Tables.Count);
@@ -36,7 +40,8 @@ public sealed class NormExperimentsTests
         Assert.Equal((7, 350), NormsCompared.ToHalf(halves));
         // Larger than the window: one step is enough.
         Assert.Equal((2, 512), NormsCompared.ToHalf([(256, 100), (256, 128), (256, 10)]));
-        // Never, also of a training that diverged after a step: no number of its own, for a small one would be a fast one.
+        // Never, also of a training that diverged after a step: no number of its own, for a
+        // small one would be a fast one.
         Assert.Null(NormsCompared.ToHalf([(50, 50)]));
         Assert.Null(NormsCompared.ToHalf([(256, 1), (256, 2), (88, 88)]));
     }
@@ -48,7 +53,8 @@ public sealed class NormExperimentsTests
         ExperimentContext context = Context(experiment, epochs: 2);
         Judge(experiment, RecalibrationSpread.Measure(context, context.Data.Fashion(context, 512, 200)), "C31");
         // The later half: from 0.9 to 0.5, to 0.6, to 0.9.
-        Assert.Equal((0.4 + 0.1 + 0.3) / 3, RecalibrationSpread.Swing([0.1, 0.9, 0.5, 0.6, 0.9]), Tolerances.Float64Roundoff);
+        Assert.Equal(
+            (0.4 + 0.1 + 0.3) / 3, RecalibrationSpread.Swing([0.1, 0.9, 0.5, 0.6, 0.9]), Tolerances.Float64Roundoff);
     }
 
     [Fact]
@@ -56,7 +62,8 @@ public sealed class NormExperimentsTests
     {
         var experiment = new FoldedNets();
         ExperimentContext context = Context(experiment, epochs: 1);
-        ExperimentResult result = FoldedNets.Fold(context, FewGarments.Draw(context, held: 30, count: FewImages), passes: 2);
+        ExperimentResult result = FoldedNets.Fold(
+            context, FewGarments.Draw(context, held: 30, count: FewImages), passes: 2);
         Judge(experiment, result, "C32");
         Assert.All(result.Checks, static check => Assert.Equal(Verdict.Holds, check.Verdict));
         Assert.Equal((4, 0), (result.Figures["lenet.folded"], result.Figures["lenet.kept"]));
@@ -68,18 +75,25 @@ public sealed class NormExperimentsTests
     {
         foreach (string claim in claims)
         {
-            Finding finding = ClaimCatalog.Find(claim)!.Judge(new Evidence(new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> { [experiment.Name] = [result.Figures, result.Figures] }));
+            Finding finding = ClaimCatalog.Find(claim)!
+                .Judge(new Evidence(new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>>
+                {
+                    [experiment.Name] = [result.Figures, result.Figures],
+                }));
             Assert.Equal(2, finding.Seeds);
             Assert.NotNull(finding.Remark);
-            Assert.All(finding.Cases, static judged => Assert.All(judged.Case.Values, static value => Assert.True(double.IsFinite(value))));
+            Assert.All(finding.Cases,
+                static judged => Assert.All(judged.Case.Values, static value => Assert.True(double.IsFinite(value))));
         }
 
-        Assert.All(experiment.Charts(result), static chart => Assert.All(chart.Curves, static curve => Assert.Equal(curve.X.Count, curve.Y.Count)));
+        Assert.All(experiment.Charts(result),
+            static chart => Assert.All(chart.Curves, static curve => Assert.Equal(curve.X.Count, curve.Y.Count)));
         Assert.NotEmpty(experiment.Charts(result));
         Assert.InRange(experiment.Headline(result.Figures).Length, 1, 45);
         Assert.NotNull(result.WeightsHash);
     }
 
     private static ExperimentContext Context(Experiment experiment, int epochs) =>
-        new(new ExperimentSettings(3, 1, experiment.LessonDType, epochs, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None);
+        new(new ExperimentSettings(3, 1, experiment.LessonDType, epochs, Quick: true),
+            LabData.Embedded, new Silence(), CancellationToken.None);
 }

@@ -47,12 +47,16 @@ public sealed class NotebookTrainingTests
         Assert.Throws<OperationCanceledException>(() => Train(1e-3, (_, _) => cancel.Cancel(), cancel.Token));
     }
 
-    private static (TrainingCurves Curves, string NextDraws) Train(double learningRate, Action<double, NotebookProgress>? report = null, CancellationToken cancellation = default)
+    private static (TrainingCurves Curves, string NextDraws) Train(
+        double learningRate, Action<double, NotebookProgress>? report = null, CancellationToken cancellation = default)
     {
-        var context = new ExperimentContext(new ExperimentSettings(231, 1, DType.Float32, Epochs, Quick: true), LabData.Embedded, new Silence(), cancellation);
+        var context = new ExperimentContext(new ExperimentSettings(231, 1, DType.Float32, Epochs, Quick: true),
+            LabData.Embedded, new Silence(), cancellation);
         var random = new NumPyRandomState(231);
-        FullyConnectedNet net = FullyConnectedNet.Create(random, 3072, [8], 10, 1e-2, FullyConnectedNet.None, DType.Float32);
-        TrainingCurves curves = NotebookTraining.Train(context, net, BatchSize, learningRate, random, report ?? ((_, _) => { }));
+        FullyConnectedNet net = FullyConnectedNet.Create(
+            random, 3072, [8], 10, 1e-2, FullyConnectedNet.None, DType.Float32);
+        TrainingCurves curves = NotebookTraining.Train(
+            context, net, BatchSize, learningRate, random, report ?? ((_, _) => { }));
         return (curves, string.Join(' ', random.Choice(1000, 5)));
     }
 }

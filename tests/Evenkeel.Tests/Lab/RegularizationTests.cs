@@ -5,7 +5,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Lab;
 
-/// <summary>The experiments on regularization, one epoch each: what claims read is there, curves and charts fit, and the mathematics of weight decay.</summary>
+/// <summary>
+/// The experiments on regularization, one epoch each: what claims read is there, curves and charts fit, and the
+/// mathematics of weight decay.
+/// </summary>
 public sealed class RegularizationTests
 {
     [Theory]
@@ -26,7 +29,8 @@ public sealed class RegularizationTests
     [Fact]
     public void Every_seed_has_training_images_of_its_own_and_the_same_images_to_test_on()
     {
-        FewGarments one = FewGarments.Draw(Context(ExperimentCatalog.Find("dropout")!, 1)), other = FewGarments.Draw(Context(ExperimentCatalog.Find("dropout")!, 2));
+        FewGarments one = FewGarments.Draw(Context(ExperimentCatalog.Find("dropout")!, 1)),
+            other = FewGarments.Draw(Context(ExperimentCatalog.Find("dropout")!, 2));
         Assert.Equal(FewGarments.TrainCount, one.Train.Count);
         Assert.Equal(1000, one.Choice.Count + one.Test.Count);
         long[] first = Labels(one.Train), second = Labels(other.Train);
@@ -43,12 +47,16 @@ public sealed class RegularizationTests
     {
         Experiment experiment = ExperimentCatalog.Find(name)!;
         ExperimentResult result = experiment.Run(Context(experiment, seed: 3));
-        var evidence = new Evidence(new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>> { [name] = [result.Figures, result.Figures] });
+        var evidence = new Evidence(new Dictionary<string, IReadOnlyList<IReadOnlyDictionary<string, double>>>
+        {
+            [name] = [result.Figures, result.Figures],
+        });
         Finding finding = ClaimCatalog.Find(claim)!.Judge(evidence);
         Assert.NotEmpty(finding.Cases);
         Assert.NotNull(finding.Remark);
         Assert.All(result.Figures.Values, static value => Assert.True(double.IsFinite(value)));
-        Assert.All(experiment.Charts(result).SelectMany(static chart => chart.Curves), static curve => Assert.Equal(curve.X.Count, curve.Y.Count));
+        Assert.All(experiment.Charts(result).SelectMany(static chart => chart.Curves),
+            static curve => Assert.Equal(curve.X.Count, curve.Y.Count));
         Assert.InRange(experiment.Headline(result.Figures).Length, 1, 80);
         Assert.NotNull(result.WeightsHash);
         return result;
@@ -62,5 +70,6 @@ public sealed class RegularizationTests
     }
 
     private static ExperimentContext Context(Experiment experiment, long seed) =>
-        new(new ExperimentSettings(seed, 1, experiment.LessonDType, 1, Quick: true), LabData.Embedded, new Silence(), CancellationToken.None);
+        new(new ExperimentSettings(seed, 1, experiment.LessonDType, 1, Quick: true),
+            LabData.Embedded, new Silence(), CancellationToken.None);
 }

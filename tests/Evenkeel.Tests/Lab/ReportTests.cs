@@ -11,13 +11,17 @@ using Xunit;
 
 namespace Evenkeel.Tests.Lab;
 
-/// <summary>The page and its CSV files: from results that were run here, and from made-up ones with everything in them that is hard to write.</summary>
+/// <summary>
+/// The page and its CSV files: from results that were run here, and from made-up ones with everything in
+/// them that is hard to write.
+/// </summary>
 public sealed partial class ReportTests : IDisposable
 {
     /// <summary>Everything that HTML, a script element, a CSV file and a file name must not take as it is.</summary>
     private const string Nasty = "<b>&\"it's\"</b></script><!--, a/b";
 
-    private static readonly Lazy<ResultRecord[]> s_run = new(() => [Run("worked-example"), Run("scale-invariance", replicates: 2), MadeUp()]);
+    private static readonly Lazy<ResultRecord[]> s_run = new(
+        () => [Run("worked-example"), Run("scale-invariance", replicates: 2), MadeUp()]);
 
     private readonly string _path = Directory.CreateTempSubdirectory("evenkeel-report-").FullName;
 
@@ -34,7 +38,9 @@ public sealed partial class ReportTests : IDisposable
         Assert.All(Address().Matches(html), match => Assert.Matches(known, match.Groups[1].Value));
         string[] ids = [.. Id().Matches(html).Select(match => match.Groups[1].Value)];
         Assert.Equal(ids.Length, ids.Distinct().Count());
-        Assert.All(Address().Matches(html).Select(match => match.Groups[1].Value).Where(address => address.StartsWith('#')), address => Assert.Contains(address[1..], ids));
+        Assert.All(
+            Address().Matches(html).Select(match => match.Groups[1].Value).Where(address => address.StartsWith('#')),
+            address => Assert.Contains(address[1..], ids));
         Assert.DoesNotContain("console.log('</script>')", html, StringComparison.Ordinal);
     }
 
@@ -75,10 +81,12 @@ public sealed partial class ReportTests : IDisposable
         Assert.DoesNotContain("<b>", html, StringComparison.Ordinal);
         Assert.DoesNotContain("<!--", html, StringComparison.Ordinal);
         // A note, a table's name, heading and cell, a check, the data, a curve.
-        Assert.True(Regex.Count(html, Regex.Escape("&lt;b&gt;&amp;&quot;it&#39;s&quot;&lt;/b&gt;&lt;/script&gt;")) >= 7);
+        Assert.True(
+            Regex.Count(html, Regex.Escape("&lt;b&gt;&amp;&quot;it&#39;s&quot;&lt;/b&gt;&lt;/script&gt;")) >= 7);
         Assert.Single(Regex.Matches(html, "</script>"));
         using JsonDocument charts = Charts(html);
-        Assert.Contains(charts.RootElement.EnumerateArray(), chart => chart.GetProperty("series").EnumerateArray().Any(series => series.GetProperty("name").GetString() == Nasty.Split('/')[0]));
+        Assert.Contains(charts.RootElement.EnumerateArray(), chart => chart.GetProperty("series").EnumerateArray().Any(
+            series => series.GetProperty("name").GetString() == Nasty.Split('/')[0]));
     }
 
     [Fact]
@@ -87,13 +95,14 @@ public sealed partial class ReportTests : IDisposable
         Write();
         Report.Write(Folder, "style", "script");
         Dictionary<string, byte[]> first = Files();
-        foreach (string file in first.Keys.Where(file => !file.EndsWith(".json", StringComparison.Ordinal))) File.Delete(Path.Combine(_path, file));
+        foreach (string file in first.Keys.Where(file => !file.EndsWith(".json", StringComparison.Ordinal)))
+            File.Delete(Path.Combine(_path, file));
         Report.Write(Folder, "style", "script");
         Assert.Equal(first.Keys.Order(), Files().Keys.Order());
         Assert.All(Files(), file => Assert.Equal(first[file.Key], file.Value));
 
-        Dictionary<string, byte[]> Files() =>
-            Directory.EnumerateFiles(_path, "*", SearchOption.AllDirectories).ToDictionary(file => Path.GetRelativePath(_path, file), File.ReadAllBytes);
+        Dictionary<string, byte[]> Files() => Directory.EnumerateFiles(_path, "*", SearchOption.AllDirectories)
+            .ToDictionary(file => Path.GetRelativePath(_path, file), File.ReadAllBytes);
     }
 
     [Fact]
@@ -101,9 +110,14 @@ public sealed partial class ReportTests : IDisposable
     {
         string html = Page(script: null);
         using JsonDocument charts = Charts(html);
-        string[] figures = [.. Figure().Matches(html).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal)];
-        Assert.Equal(figures, charts.RootElement.EnumerateArray().Select(chart => chart.GetProperty("id").GetString()).Order(StringComparer.Ordinal));
-        Assert.Equal(figures, Directory.GetFiles(Path.Combine(_path, "charts"), "*.csv").Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
+        string[] figures = [
+            .. Figure().Matches(html).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal)];
+        Assert.Equal(figures, charts.RootElement.EnumerateArray()
+            .Select(chart => chart.GetProperty("id").GetString())
+            .Order(StringComparer.Ordinal));
+        Assert.Equal(figures, Directory.GetFiles(Path.Combine(_path, "charts"), "*.csv")
+            .Select(Path.GetFileNameWithoutExtension)
+            .Order(StringComparer.Ordinal));
         Assert.Contains("C10", figures);
     }
 
@@ -113,12 +127,14 @@ public sealed partial class ReportTests : IDisposable
         string html = Page(script: null);
         foreach (Claim claim in ClaimCatalog.All)
         {
-            Assert.Contains($"<td class=\"id\"><a href=\"#{claim.Id}\">{claim.Id}</a> ", html, StringComparison.Ordinal);
+            Assert.Contains(
+                $"<td class=\"id\"><a href=\"#{claim.Id}\">{claim.Id}</a> ", html, StringComparison.Ordinal);
             Assert.Single(Regex.Matches(html, $"<article class=\"claim\" id=\"{claim.Id}\">"));
         }
 
         Assert.Equal(ClaimCatalog.All.Count, Regex.Count(html, "<tr data-verdict="));
-        Assert.Contains("<span class=\"verdict holds-if\">holds, except for k = 0.01 and k = 0.001</span>", html, StringComparison.Ordinal);
+        Assert.Contains("<span class=\"verdict holds-if\">holds, except for k = 0.01 and k = 0.001</span>",
+            html, StringComparison.Ordinal);
         Assert.Contains(">except for k = 0.01 and k = 0.001</span></td>", html, StringComparison.Ordinal);
         Assert.Contains("<span class=\"verdict undecided\">not run</span>", html, StringComparison.Ordinal);
     }
@@ -138,18 +154,23 @@ public sealed partial class ReportTests : IDisposable
     [Fact]
     public void Curves_of_the_same_positions_stand_side_by_side_and_others_below_each_other()
     {
-        Curve a = new("a", [0, 1], [0.1, double.NaN]), b = new("b, \"c\"", [0, 1], [1.0 / 3, double.NegativeInfinity]), c = new("c", [1, 2], [5, 6]);
-        Assert.Equal("epoch,a,\"b, \"\"c\"\"\"\r\n0,0.1,0.3333333333333333\r\n1,NaN,-Infinity\r\n", ChartData.Of(Of(a, b)).ToCsv());
+        Curve a = new("a", [0, 1], [0.1, double.NaN]), b = new("b, \"c\"", [0, 1], [1.0 / 3, double.NegativeInfinity]),
+            c = new("c", [1, 2], [5, 6]);
+        Assert.Equal("epoch,a,\"b, \"\"c\"\"\"\r\n0,0.1,0.3333333333333333\r\n1,NaN,-Infinity\r\n",
+            ChartData.Of(Of(a, b)).ToCsv());
         Assert.Equal("series,epoch,loss\r\na,0,0.1\r\na,1,NaN\r\nc,1,5\r\nc,2,6\r\n", ChartData.Of(Of(a, c)).ToCsv());
         Assert.Equal("epoch,a,c\r\n0,0.1,\r\n1,NaN,5\r\n2,,6\r\n", ChartData.Beside(Of(a, c)).ToCsv());
         Assert.Equal("epoch\r\n", ChartData.Of(Of()).ToCsv());
 
-        static PageChart Of(params Curve[] curves) => new("id", new Chart("id", "title", new Axis("epoch"), new Axis("loss"), curves));
+        static PageChart Of(params Curve[] curves) =>
+            new("id", new Chart("id", "title", new Axis("epoch"), new Axis("loss"), curves));
     }
 
     [Fact]
     public void Positions_with_names_are_named() =>
-        Assert.Equal("x,a\r\nnone,1\r\nLRN,2\r\n", ChartData.Of(new PageChart("id", new Chart("id", "title", new Axis("", Categories: ["none", "LRN"]), new Axis(""), [new Curve("a", [0, 1], [1, 2])], Kind: ChartKind.Bar))).ToCsv());
+        Assert.Equal("x,a\r\nnone,1\r\nLRN,2\r\n",
+            ChartData.Of(new PageChart("id", new Chart("id", "title", new Axis("", Categories: ["none", "LRN"]),
+                new Axis(""), [new Curve("a", [0, 1], [1, 2])], Kind: ChartKind.Bar))).ToCsv());
 
     [Fact]
     public void A_long_curve_keeps_its_ends_its_peaks_and_its_gaps()
@@ -172,14 +193,16 @@ public sealed partial class ReportTests : IDisposable
     public void The_picture_of_a_verdict_shows_every_case_within_its_frame()
     {
         var html = new HtmlWriter();
-        IntervalDrawing.Write(html, [Judge("a", 2e-6, 2.1e-6, 2.2e-6), Judge("b", 0.9, 1.1, 1), Judge("c", double.NaN, 1, 1)]);
+        IntervalDrawing.Write(
+            html, [Judge("a", 2e-6, 2.1e-6, 2.2e-6), Judge("b", 0.9, 1.1, 1), Judge("c", double.NaN, 1, 1)]);
         string svg = html.ToString();
         Assert.Contains("logarithmic", svg, StringComparison.Ordinal);
         Assert.Equal(2, Regex.Count(svg, "<g "));
         Assert.Contains("--tone:var(--holds)", svg, StringComparison.Ordinal);
         Assert.Contains("--tone:var(--fails)", svg, StringComparison.Ordinal);
         Assert.Equal(3, Regex.Count(svg, "class=\"seed\""));
-        Assert.All(Regex.Matches(svg, " (?:x1|x2|cx|x)=\"([^\"]*)\""), match => Assert.InRange(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), 0, 120));
+        Assert.All(Regex.Matches(svg, " (?:x1|x2|cx|x)=\"([^\"]*)\""),
+            match => Assert.InRange(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), 0, 120));
 
         html = new HtmlWriter();
         IntervalDrawing.Write(html, [Judge("nothing", double.NaN)]);
@@ -210,15 +233,18 @@ public sealed partial class ReportTests : IDisposable
     [InlineData(2.5e-5, 2e-5, 3.2e-5, "2.5e−5 [2e−5, 3.2e−5]")]
     [InlineData(250, 120.4, 410, "250 [120, 410]")]
     [InlineData(0.5, double.NaN, double.NaN, "0.5 [no interval]")]
-    public void An_effect_has_the_digits_of_its_interval(double mean, double low, double high, string text) => Assert.Equal(text, PageText.Effect(new Interval(mean, low, high)));
+    public void An_effect_has_the_digits_of_its_interval(double mean, double low, double high, string text) =>
+        Assert.Equal(text, PageText.Effect(new Interval(mean, low, high)));
 
     [Fact]
     public void A_folder_that_is_not_there_or_empty_is_refused()
     {
-        Assert.Contains("does not exist", Refusal(new ResultFolder(Path.Combine(_path, "none"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist", Refusal(new ResultFolder(Path.Combine(_path, "none"))), StringComparison.Ordinal);
         File.WriteAllText(Path.Combine(_path, "other.json"), "{}");
         Assert.Contains("found none", Refusal(Folder), StringComparison.Ordinal);
-        Assert.Contains("which is a file", Refusal(new ResultFolder(Path.Combine(_path, "other.json"))), StringComparison.Ordinal);
+        Assert.Contains(
+            "which is a file", Refusal(new ResultFolder(Path.Combine(_path, "other.json"))), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -229,7 +255,8 @@ public sealed partial class ReportTests : IDisposable
         File.Copy(Folder.PathOf("worked-example"), Folder.PathOf("weight-scale"));
         string refusal = Refusal(Folder);
         Assert.Contains(Folder.PathOf("batch-size"), refusal, StringComparison.Ordinal);
-        Assert.Contains($"{Folder.PathOf("weight-scale")} (it holds worked-example)", refusal, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{Folder.PathOf("weight-scale")} (it holds worked-example)", refusal, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -249,21 +276,37 @@ public sealed partial class ReportTests : IDisposable
         Assert.Null(ResultMixture.Find(s_run.Value));
 
         // A seed of the user's own: for all, or for none.
-        Assert.Null(ResultMixture.Find([example with { Settings = example.Settings with { Seed = 5 } }, scale with { Settings = scale.Settings with { Seed = 5 } }]));
-        Mixed("settings", "worked-example was run with seed 5, scale-invariance with seed 1", example with { Settings = example.Settings with { Seed = 5 } }, scale);
-        Mixed("settings", "worked-example was run with --quick, scale-invariance with no --quick", example, scale with { Settings = scale.Settings with { Quick = false } });
-        Mixed("settings", "worked-example was run with 1 thread, scale-invariance with 3 threads", example, scale with { Settings = scale.Settings with { Threads = 3 } });
-        ResultRecord deep = With("deep-net", new DataIdentity("a", "here", "1")), sweep = With("weight-scale", new DataIdentity("b", "there", "1"));
-        Mixed("settings", "deep-net was run with 99 epochs", deep with { Settings = deep.Settings with { Epochs = 99 } }, sweep);
+        Assert.Null(ResultMixture.Find([example with { Settings = example.Settings with { Seed = 5 } },
+            scale with { Settings = scale.Settings with { Seed = 5 } }]));
+        Mixed("settings", "worked-example was run with seed 5, scale-invariance with seed 1",
+            example with { Settings = example.Settings with { Seed = 5 } }, scale);
+        Mixed("settings", "worked-example was run with --quick, scale-invariance with no --quick",
+            example, scale with { Settings = scale.Settings with { Quick = false } });
+        Mixed("settings", "worked-example was run with 1 thread, scale-invariance with 3 threads",
+            example, scale with { Settings = scale.Settings with { Threads = 3 } });
+        ResultRecord deep = With("deep-net", new DataIdentity("a", "here", "1")),
+            sweep = With("weight-scale", new DataIdentity("b", "there", "1"));
+        Mixed("settings",
+            "deep-net was run with 99 epochs", deep with { Settings = deep.Settings with { Epochs = 99 } }, sweep);
         Mixed("data", "deep-net was run with a (here, 1), weight-scale with b (there, 1)", deep, sweep);
-        Mixed("builds", "build", example, scale with { Environment = scale.Environment with { Build = new string('0', 64) } });
-        Mixed("machines", "7 processors", example, scale with { Environment = scale.Environment with { Processors = 7 } });
+        Mixed("builds",
+            "build", example, scale with { Environment = scale.Environment with { Build = new string('0', 64) } });
+        Mixed("machines",
+            "7 processors", example, scale with { Environment = scale.Environment with { Processors = 7 } });
 
         ResultRecord With(string name, DataIdentity data)
         {
             Experiment experiment = ExperimentCatalog.Find(name)!;
             return new ResultRecord(
-                experiment, example.Settings with { Seed = experiment.LessonSeed, DType = experiment.LessonDType, Epochs = experiment.Epochs!.Value.Quick }, example.Environment, data, 1, new ExperimentResult(), []);
+                experiment,
+                example.Settings with
+                {
+                    Seed = experiment.LessonSeed,
+                    DType = experiment.LessonDType,
+                    Epochs =
+                    experiment.Epochs!.Value.Quick,
+                },
+                example.Environment, data, 1, new ExperimentResult(), []);
         }
 
         static void Mixed(string what, string explanation, params ResultRecord[] records)
@@ -342,7 +385,8 @@ public sealed partial class ReportTests : IDisposable
         foreach (ResultRecord record in s_run.Value) Folder.Write(record);
     }
 
-    private static string Refusal(ResultFolder folder) => Assert.Throws<LabException>(() => ReportResults.Read(folder)).Message;
+    private static string Refusal(ResultFolder folder) =>
+        Assert.Throws<LabException>(() => ReportResults.Read(folder)).Message;
 
     private static JsonDocument Charts(string html)
     {
@@ -370,10 +414,14 @@ public sealed partial class ReportTests : IDisposable
     {
         Experiment experiment = ExperimentCatalog.Find(name)!;
         ExperimentSettings settings = new(experiment.LessonSeed, 1, experiment.LessonDType, null, Quick: true);
-        return new ResultRecord(experiment, settings, ResultEnvironment.Current, null, 0.5, Measure(experiment.LessonSeed, experiment.Run),
-            [.. Enumerable.Range(1, replicates).Select(i => (Seed: settings.Seed + i, Result: Measure(settings.Seed + i, experiment.Replicate))).Select(run => new Replicate(run.Seed, 0.25, run.Result.Figures, run.Result.WeightsHash))]);
+        return new ResultRecord(
+            experiment, settings, ResultEnvironment.Current, null, 0.5, Measure(experiment.LessonSeed, experiment.Run),
+            [.. Enumerable.Range(1, replicates)
+                .Select(i => (Seed: settings.Seed + i, Result: Measure(settings.Seed + i, experiment.Replicate)))
+                .Select(run => new Replicate(run.Seed, 0.25, run.Result.Figures, run.Result.WeightsHash))]);
 
-        ExperimentResult Measure(long seed, Func<ExperimentContext, ExperimentResult> run) => run(new ExperimentContext(settings with { Seed = seed }, LabData.Embedded, new Silence(), CancellationToken.None));
+        ExperimentResult Measure(long seed, Func<ExperimentContext, ExperimentResult> run) => run(new ExperimentContext(
+            settings with { Seed = seed }, LabData.Embedded, new Silence(), CancellationToken.None));
     }
 
     /// <summary>A result with long curves, gaps and hard texts; its numbers mean nothing.</summary>
@@ -384,7 +432,8 @@ public sealed partial class ReportTests : IDisposable
         var result = new ExperimentResult { WeightsHash = new string('a', 64) };
         foreach (string variant in (string[])["batchnorm", "none"])
         {
-            foreach (string quantity in (string[])["train-accuracy", "validation-accuracy"]) result.AddSeries($"{variant}/{quantity}", [0.1, double.NaN, 0.5]);
+            foreach (string quantity in (string[])["train-accuracy", "validation-accuracy"])
+                result.AddSeries($"{variant}/{quantity}", [0.1, double.NaN, 0.5]);
             result.AddSeries($"{variant}/loss", [.. Enumerable.Range(0, 2000).Select(i => 1.0 / (1 + i))]);
         }
 
@@ -401,7 +450,8 @@ public sealed partial class ReportTests : IDisposable
     private static partial Regex Tag();
 
     /// <summary>Scripts and styles, whose content is no HTML.</summary>
-    [GeneratedRegex("(?<open><(?:script|style)[^>]*>).*?(?<close></(?:script|style)>)", RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("(?<open><(?:script|style)[^>]*>).*?(?<close></(?:script|style)>)",
+        RegexOptions.Singleline | RegexOptions.ExplicitCapture)]
     private static partial Regex Unread();
 
     [GeneratedRegex(" (?:href|src)=\"([^\"]*)\"")]

@@ -25,7 +25,8 @@ public sealed class ResultJsonTests
         Assert.Equal("Infinity", y[0].GetString());
         Assert.Equal("-Infinity", y[1].GetString());
         Assert.Equal(0.1, y[2].GetDouble());
-        Assert.Equal("[\"a\",2.5,3,null]", root.GetProperty("tables")[0].GetProperty("rows")[0].GetRawText().Replace(" ", "", StringComparison.Ordinal).Replace("\n", "", StringComparison.Ordinal));
+        Assert.Equal("[\"a\",2.5,3,null]", root.GetProperty("tables")[0].GetProperty("rows")[0].GetRawText().Replace(
+            " ", "", StringComparison.Ordinal).Replace("\n", "", StringComparison.Ordinal));
         Assert.Equal(double.NegativeInfinity, ResultJson.Number(y[1]));
     }
 
@@ -40,25 +41,30 @@ public sealed class ResultJsonTests
         result.Figures["smallest"] = double.Epsilon;
         result.Series.Add(new Series("v/loss", [1, 2, 3], [double.PositiveInfinity, double.NegativeInfinity, 0.1]));
         result.Series.Add(new Series("v/none", [], []));
-        result.Tables.Add(new ResultTable("a \"table\"", ["name", "value", "nothing"], [["é", 2.5, null], ["", double.NaN, null]], [null, "F2", null]));
+        result.Tables.Add(new ResultTable("a \"table\"",
+            ["name", "value", "nothing"], [["é", 2.5, null], ["", double.NaN, null]], [null, "F2", null]));
         result.Tables.Add(new ResultTable("no formats", ["count"], [[1234567.0]]));
         result.Checks.Add(new Check("N4", "statement", "rule", "measured", Verdict.Undecided));
         result.Checks.Add(Check.Judge("N5", "statement", "rule", "measured", holds: false));
         result.Notes.Add("one");
         result.Notes.Add("two");
-        var record = new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.1 + 0.2, result,
-        [
-            new Replicate(232, 1.5, new Dictionary<string, double> { ["third"] = -0.0, ["nan"] = double.PositiveInfinity }, "cd34"),
-            new Replicate(uint.MaxValue, 0, new Dictionary<string, double>(), null),
-        ]);
+        var record = new ResultRecord(
+            ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.1 + 0.2, result, [
+                new Replicate(232, 1.5,
+                    new Dictionary<string, double> { ["third"] = -0.0, ["nan"] = double.PositiveInfinity }, "cd34"),
+                new Replicate(uint.MaxValue, 0, new Dictionary<string, double>(), null),
+            ]);
         byte[] written = ResultJson.Write(record, indented);
 
         ResultRecord read = ResultJson.Read(written);
 
         Assert.Equal(written, ResultJson.Write(read, indented));
-        Assert.Equal((record.Experiment, record.Settings, record.Environment, record.Data, record.Seconds), (read.Experiment, read.Settings, read.Environment, read.Data, read.Seconds));
+        Assert.Equal((record.Experiment, record.Settings, record.Environment, record.Data, record.Seconds),
+            (read.Experiment, read.Settings, read.Environment, read.Data, read.Seconds));
         Assert.Equal(result.Figures, read.Result.Figures);
-        Assert.Equal(result.Series.Select(series => (series.Name, string.Join(' ', series.X), string.Join(' ', series.Y))), read.Result.Series.Select(series => (series.Name, string.Join(' ', series.X), string.Join(' ', series.Y))));
+        Assert.Equal(
+            result.Series.Select(series => (series.Name, string.Join(' ', series.X), string.Join(' ', series.Y))),
+            read.Result.Series.Select(series => (series.Name, string.Join(' ', series.X), string.Join(' ', series.Y))));
         Assert.Equal(result.Tables.Count, read.Result.Tables.Count);
         Assert.All(result.Tables.Zip(read.Result.Tables), pair =>
         {
@@ -70,14 +76,17 @@ public sealed class ResultJsonTests
         Assert.Equal(result.Checks, read.Result.Checks);
         Assert.Equal(result.Notes, read.Result.Notes);
         Assert.Equal(result.WeightsHash, read.Result.WeightsHash);
-        Assert.Equal(record.Replicates.Select(replicate => (replicate.Seed, replicate.Seconds, replicate.WeightsHash)), read.Replicates.Select(replicate => (replicate.Seed, replicate.Seconds, replicate.WeightsHash)));
+        Assert.Equal(record.Replicates.Select(replicate => (replicate.Seed, replicate.Seconds, replicate.WeightsHash)),
+            read.Replicates.Select(replicate => (replicate.Seed, replicate.Seconds, replicate.WeightsHash)));
         Assert.All(record.AllFigures.Zip(read.AllFigures), pair => Assert.Equal(pair.First, pair.Second));
     }
 
     [Fact]
     public void Nothing_is_read_back_as_nothing()
     {
-        var record = new ResultRecord(ExperimentCatalog.Find("batchnorm-forward")!, s_settings with { Epochs = null, Quick = true }, ResultEnvironment.Current, null, double.NaN, new ExperimentResult(), []);
+        var record = new ResultRecord(
+            ExperimentCatalog.Find("batchnorm-forward")!, s_settings with { Epochs = null, Quick = true },
+            ResultEnvironment.Current, null, double.NaN, new ExperimentResult(), []);
         ResultRecord read = ResultJson.Read(ResultJson.Write(record, indented: true));
         Assert.Null(read.Data);
         Assert.Null(read.Settings.Epochs);
@@ -128,7 +137,8 @@ public sealed class ResultJsonTests
     [InlineData("[]")]
     [InlineData("{\"experiment\":\"no-such-experiment\"}")]
     [InlineData("{\"experiment\":7}")]
-    public void What_is_no_result_is_refused(string text) => Assert.ThrowsAny<JsonException>(() => ResultJson.Read(Encoding.UTF8.GetBytes(text)));
+    public void What_is_no_result_is_refused(string text) =>
+        Assert.ThrowsAny<JsonException>(() => ResultJson.Read(Encoding.UTF8.GetBytes(text)));
 
     [Theory]
     [InlineData("\"seconds\":0.5", "\"seconds\":\"soon\"")]
@@ -142,9 +152,12 @@ public sealed class ResultJsonTests
         var result = new ExperimentResult();
         result.Checks.Add(new Check("N4", "statement", "rule", "measured", Verdict.Holds));
         string text = Encoding.UTF8.GetString(ResultJson.Write(
-            new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []), indented: false));
+            new ResultRecord(
+                ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []),
+            indented: false));
         Assert.Contains(whole, text, StringComparison.Ordinal);
-        Assert.ThrowsAny<JsonException>(() => ResultJson.Read(Encoding.UTF8.GetBytes(text.Replace(whole, damaged, StringComparison.Ordinal))));
+        Assert.ThrowsAny<JsonException>(
+            () => ResultJson.Read(Encoding.UTF8.GetBytes(text.Replace(whole, damaged, StringComparison.Ordinal))));
     }
 
     [Theory]
@@ -159,9 +172,12 @@ public sealed class ResultJsonTests
         result.Series.Add(new Series("v/loss", [1, 2], [3, 4]));
         result.Tables.Add(new ResultTable("t", ["name", "value"], [["a", 0.5]], [null, "F2"]));
         string text = Encoding.UTF8.GetString(ResultJson.Write(
-            new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []), indented: false));
+            new ResultRecord(
+                ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []),
+            indented: false));
         Assert.Contains(whole, text, StringComparison.Ordinal);
-        JsonException refusal = Assert.ThrowsAny<JsonException>(() => ResultJson.Read(Encoding.UTF8.GetBytes(text.Replace(whole, damaged, StringComparison.Ordinal))));
+        JsonException refusal = Assert.ThrowsAny<JsonException>(
+            () => ResultJson.Read(Encoding.UTF8.GetBytes(text.Replace(whole, damaged, StringComparison.Ordinal))));
         Assert.Contains(reason, refusal.Message, StringComparison.Ordinal);
     }
 
@@ -182,6 +198,9 @@ public sealed class ResultJsonTests
     {
         var result = new ExperimentResult();
         fill(result);
-        return JsonDocument.Parse(ResultJson.Write(new ResultRecord(ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []), indented: true));
+        return JsonDocument.Parse(ResultJson.Write(
+            new ResultRecord(
+                ExperimentCatalog.Find("deep-net")!, s_settings, ResultEnvironment.Current, s_data, 0.5, result, []),
+            indented: true));
     }
 }

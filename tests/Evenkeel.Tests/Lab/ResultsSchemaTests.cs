@@ -24,7 +24,8 @@ public sealed partial class ResultsSchemaTests
     public void So_is_every_key_of_a_judged_claim()
     {
         SortedSet<string> written = new(StringComparer.Ordinal);
-        using JsonDocument json = JsonDocument.Parse(FindingJson.Write(new MadeUpClaim().Judge(Claims.MadeUp.Evidence(("worked-example", new() { ["a"] = 1 })))));
+        using JsonDocument json = JsonDocument.Parse(FindingJson.Write(
+            new MadeUpClaim().Judge(Claims.MadeUp.Evidence(("worked-example", new() { ["a"] = 1 })))));
         AddKeys(json.RootElement, "", written);
         Assert.Equal(written, Documented("## claims --json").Order(StringComparer.Ordinal));
     }
@@ -34,12 +35,16 @@ public sealed partial class ResultsSchemaTests
     {
         Experiment experiment = ExperimentCatalog.Find("worked-example")!;
         var settings = new ExperimentSettings(experiment.LessonSeed, 1, DType.Float64, null, Quick: true);
-        ExperimentResult result = experiment.Run(new ExperimentContext(settings, LabData.Embedded, new Silence(), CancellationToken.None));
+        ExperimentResult result = experiment.Run(
+            new ExperimentContext(settings, LabData.Embedded, new Silence(), CancellationToken.None));
         return new ResultRecord(
-            experiment, settings, ResultEnvironment.Current, LabData.Embedded.Of(LabSet.Cifar10), 0.5, result, [new Replicate(2, 0.5, result.Figures, result.WeightsHash)]);
+            experiment, settings, ResultEnvironment.Current, LabData.Embedded.Of(LabSet.Cifar10), 0.5, result,
+            [new Replicate(2, 0.5, result.Figures, result.WeightsHash)]);
     }
 
-    /// <summary>Paths of all keys: <c>settings.seed</c>, <c>series[].name</c>. The names of figures are each experiment's own.</summary>
+    /// <summary>
+    /// Paths of all keys: <c>settings.seed</c>, <c>series[].name</c>. The names of figures are each experiment's own.
+    /// </summary>
     private static void AddKeys(JsonElement element, string path, SortedSet<string> keys)
     {
         if (element.ValueKind == JsonValueKind.Array)
@@ -61,13 +66,18 @@ public sealed partial class ResultsSchemaTests
     private static string[] Documented(string heading)
     {
         string? root = AppContext.BaseDirectory;
-        while (root is not null && !File.Exists(Path.Combine(root, "Evenkeel.slnx"))) root = Path.GetDirectoryName(root);
+        while (root is not null && !File.Exists(Path.Combine(root, "Evenkeel.slnx")))
+            root = Path.GetDirectoryName(root);
         Assert.SkipWhen(root is null, "the tests run outside the repository");
         string[] lines = File.ReadAllLines(Path.Combine(root!, "docs", "results-schema.md"));
         return
         [
-            .. lines.SkipWhile(line => line != heading).Skip(1).TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal))
-                .Select(line => Key().Match(line)).Where(match => match.Success).Select(match => match.Groups[1].Value),
+            .. lines.SkipWhile(line => line != heading)
+                .Skip(1)
+                .TakeWhile(line => !line.StartsWith("## ", StringComparison.Ordinal))
+                .Select(line => Key().Match(line))
+                .Where(match => match.Success)
+                .Select(match => match.Groups[1].Value),
         ];
     }
 
@@ -94,6 +104,7 @@ public sealed partial class ResultsSchemaTests
 
         protected override string? Remark(Evidence evidence) => null;
 
-        protected override IEnumerable<Case> Measure(Evidence evidence) => [new Case("always", evidence.Values("worked-example", "a"))];
+        protected override IEnumerable<Case> Measure(Evidence evidence) =>
+            [new Case("always", evidence.Values("worked-example", "a"))];
     }
 }

@@ -9,7 +9,8 @@ using Xunit;
 namespace Evenkeel.Tests.Lab;
 
 /// <summary>
-/// What the terminal shows, at 60, 80 and 100 columns, plain and with signs, and once in colour: compared with the texts in <c>Snapshots/</c>.
+/// What the terminal shows, at 60, 80 and 100 columns, plain and with signs, and once in colour: compared with the
+/// texts in <c>Snapshots/</c>.
 /// <c>EVENKEEL_SNAPSHOTS=write</c> writes them anew; then look at what has changed.
 /// </summary>
 public sealed class SnapshotTests
@@ -21,23 +22,34 @@ public sealed class SnapshotTests
     /// <summary>One claim of each verdict, and one that was not run.</summary>
     private static readonly Finding[] s_findings =
     [
-        Finding("C1", "Batch norm permits a larger learning rate", Bound.AtLeast(2), new Case("lesson's net", [16, 16, 32, 16, 8], IsRatio: true)),
+        Finding("C1", "Batch norm permits a larger learning rate",
+            Bound.AtLeast(2), new Case("lesson's net", [16, 16, 32, 16, 8], IsRatio: true)),
         Finding(
-            "C2", "With batch norm, weights need no careful initialization: none of the scales from 1e-4 to 1 keeps the net from training", Bound.AtLeast(0),
-            new Case("a scale of 0.1 and less", [0.1, 0.12, 0.14, 0.09, 0.11]), new Case("a scale above 0.1", [0.4, 0.2, -0.3, -0.1, 0]), new Case("any scale, with dropout", [0.2, 0.3, 0.25, 0.2, 0.2])),
-        Finding("C3", "A statement that fails", Bound.Below(1e-5), new Case("only case", [0.25, 0.26, 0.24, 0.25, 0.25])),
-        Finding("C14", "A statement that five seeds do not decide, for their interval crosses the bound", Bound.AtMost(-0.05), new Case("only case", [-0.41, -0.123456789, 0.31, 0.02, -1e-7])),
+            "C2",
+            "With batch norm, weights need no careful initialization: "
+            + "none of the scales from 1e-4 to 1 keeps the net from training",
+            Bound.AtLeast(0), new Case("a scale of 0.1 and less", [0.1, 0.12, 0.14, 0.09, 0.11]),
+            new Case("a scale above 0.1", [0.4, 0.2, -0.3, -0.1, 0]),
+            new Case("any scale, with dropout", [0.2, 0.3, 0.25, 0.2, 0.2])),
+        Finding(
+            "C3", "A statement that fails", Bound.Below(1e-5), new Case("only case", [0.25, 0.26, 0.24, 0.25, 0.25])),
+        Finding("C14", "A statement that five seeds do not decide, for their interval crosses the bound",
+            Bound.AtMost(-0.05), new Case("only case", [-0.41, -0.123456789, 0.31, 0.02, -1e-7])),
         Finding("C25", "A statement with one seed", Bound.Between(1, 2), new Case("only case", [1.5])),
         new Made("C27", "A statement that was not run", Bound.AtLeast(0), []).Judge(Claims.MadeUp.Evidence()),
     ];
 
     [Fact]
     public void List() => Compare("list", static (output, ink) => ListCommand.Print(
-        output, ink, ((string[])["init-depth", "fashion-lenet", "scale-invariance", "batchnorm-backward-speed"]).Select(static name => ExperimentCatalog.Find(name)!), s_findings.Select(static finding => finding.Claim)));
+        output, ink,
+        ((string[])["init-depth", "fashion-lenet", "scale-invariance", "batchnorm-backward-speed"]).Select(
+            static name => ExperimentCatalog.Find(name)!),
+        s_findings.Select(static finding => finding.Claim)));
 
     [Fact]
     public void Claims_not_run() => Compare("claims-not-run", static (output, ink) => ClaimsCommand.Print(
-        output, ink, [.. s_findings.Select(static finding => finding.Claim.Judge(Claims.MadeUp.Evidence()))], "out holds no results."));
+        output, ink, [.. s_findings.Select(static finding => finding.Claim.Judge(Claims.MadeUp.Evidence()))],
+        "out holds no results."));
 
     [Fact]
     public void Claims_of_a_folder() => Compare("claims", static (output, ink) => ClaimsCommand.Print(
@@ -47,7 +59,8 @@ public sealed class SnapshotTests
     public void Claim_explained() => Compare("claims-C10", static (output, ink) =>
     {
         ResultRecord record = Stored();
-        new ClaimPrinter(output, ink).Explain(ClaimCatalog.Find("C10")!.Judge(ResultFolder.EvidenceOf([record])), [record]);
+        new ClaimPrinter(
+            output, ink).Explain(ClaimCatalog.Find("C10")!.Judge(ResultFolder.EvidenceOf([record])), [record]);
     });
 
     [Fact]
@@ -75,7 +88,8 @@ public sealed class SnapshotTests
         var text = new StringBuilder();
         foreach (int width in (int[])[60, 80, 100])
         {
-            foreach (bool signs in (bool[])[false, true]) Add($"{width} columns, {(signs ? "signs" : "plain")}", Ink.Of(width, signs));
+            foreach (bool signs in (bool[])[false, true])
+                Add($"{width} columns, {(signs ? "signs" : "plain")}", Ink.Of(width, signs));
         }
 
         Add("80 columns, signs, colours", Ink.Of(80, signs: true, colour: true));
@@ -87,11 +101,13 @@ public sealed class SnapshotTests
         }
 
         Assert.True(File.Exists(path), $"no {path}: {Variable}=write makes it");
-        string[] expected = File.ReadAllText(path).ReplaceLineEndings("\n").Split('\n'), actual = text.ToString().Split('\n');
+        string[] expected = File.ReadAllText(path).ReplaceLineEndings("\n").Split('\n'),
+            actual = text.ToString().Split('\n');
         for (int i = 0; i < Math.Max(expected.Length, actual.Length); i++)
         {
             string was = i < expected.Length ? expected[i] : "(end)", now = i < actual.Length ? actual[i] : "(end)";
-            Assert.True(was == now, $"Snapshots/{name}.txt, line {i + 1}:\n  expected {was}\n  printed  {now}\nIf that is meant, {Variable}=write writes the file anew.");
+            Assert.True(was == now, $"Snapshots/{name}.txt, line {i + 1}:\n  expected {was}\n  printed  {now}\n"
+                + $"If that is meant, {Variable}=write writes the file anew.");
         }
 
         void Add(string heading, Ink ink)
@@ -108,7 +124,9 @@ public sealed class SnapshotTests
         }
     }
 
-    /// <summary>A result with made-up figures: the snapshot must not change with the last digit of a training.</summary>
+    /// <summary>
+    /// A result with made-up figures: the snapshot must not change with the last digit of a training.
+    /// </summary>
     private static ResultRecord Stored()
     {
         var result = new ExperimentResult { WeightsHash = "00" };
@@ -123,7 +141,8 @@ public sealed class SnapshotTests
     private static Dictionary<string, double> Figures(int seed)
     {
         var figures = new Dictionary<string, double>();
-        foreach ((string scale, double change) in ((string, double)[])[("1000", 2e-5), ("100", 2.5e-5), ("10", 2.4e-5), ("0.1", 2.6e-3), ("0.01", 0.24), ("0.001", 2.3)])
+        foreach ((string scale, double change) in ((string, double)[])[
+            ("1000", 2e-5), ("100", 2.5e-5), ("10", 2.4e-5), ("0.1", 2.6e-3), ("0.01", 0.24), ("0.001", 2.3)])
         {
             double measured = change * (1 + (0.05 * ((seed * 3 % 5) - 2)));
             figures[$"eps1e-5.changeAt{scale}"] = measured;
@@ -133,12 +152,14 @@ public sealed class SnapshotTests
         return figures;
     }
 
-    private static Finding Finding(string id, string statement, Bound bound, params Case[] cases) => new Made(id, statement, bound, cases).Judge(Claims.MadeUp.Evidence(("scale-invariance", [])));
+    private static Finding Finding(string id, string statement, Bound bound, params Case[] cases) =>
+        new Made(id, statement, bound, cases).Judge(Claims.MadeUp.Evidence(("scale-invariance", [])));
 
     private static string Root()
     {
         string? root = AppContext.BaseDirectory;
-        while (root is not null && !File.Exists(Path.Combine(root, "Evenkeel.slnx"))) root = Path.GetDirectoryName(root);
+        while (root is not null && !File.Exists(Path.Combine(root, "Evenkeel.slnx")))
+            root = Path.GetDirectoryName(root);
         Assert.SkipWhen(root is null, "the tests run outside the repository");
         return root!;
     }
@@ -151,7 +172,8 @@ public sealed class SnapshotTests
 
         public override string Lesson => "A2, K9";
 
-        public override string Words => "What the lesson says, in so many words that they do not fit into one line of eighty columns.";
+        public override string Words =>
+            "What the lesson says, in so many words that they do not fit into one line of eighty columns.";
 
         public override string Effect => "accuracy, with less without";
 
@@ -159,12 +181,14 @@ public sealed class SnapshotTests
 
         public override IReadOnlyList<string> Experiments => ["scale-invariance"];
 
-        public override string Practice => "What follows for whoever trains a network, and that is not always short either, as this shows.";
+        public override string Practice =>
+            "What follows for whoever trains a network, and that is not always short either, as this shows.";
 
         protected override string? Cases => cases.Length > 1 ? "at several scales" : null;
 
         protected override IEnumerable<Case> Measure(Evidence evidence) => cases;
 
-        protected override string? Remark(Evidence evidence) => cases.Length > 1 ? "Something else that the figures say." : null;
+        protected override string? Remark(Evidence evidence) =>
+            cases.Length > 1 ? "Something else that the figures say." : null;
     }
 }

@@ -4,7 +4,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Lab;
 
-/// <summary>Lesson K's experiments against its own numbers, closed forms and NumPy with the same draws (RandomState(1), NumPy 1.24).</summary>
+/// <summary>
+/// Lesson K's experiments against its own numbers, closed forms and NumPy with the same draws
+/// (RandomState(1), NumPy 1.24).
+/// </summary>
 public sealed class TheoryTests
 {
     /// <summary>float64 against NumPy: other orders of summation, small against any change of a formula.</summary>
@@ -17,12 +20,15 @@ public sealed class TheoryTests
     {
         ExperimentResult result = Run("worked-example", dtype);
         double[] z = [1.0, 1.5, 1.2, 0.9, 1.7, 3.1, 1.7, 2.1];
-        for (int i = 0; i < z.Length; i++) Assert.Equal((z[i] - 1.65) / Math.Sqrt(0.44 + 1e-8), result.Figures[$"layer.value{i + 1}"], tolerance);
-        string[] decimals = [.. Enumerable.Range(1, 8).Select(i => result.Figures[$"layer.value{i}"].ToString("F2", System.Globalization.CultureInfo.InvariantCulture))];
+        for (int i = 0; i < z.Length; i++)
+            Assert.Equal((z[i] - 1.65) / Math.Sqrt(0.44 + 1e-8), result.Figures[$"layer.value{i + 1}"], tolerance);
+        string[] decimals = [.. Enumerable.Range(1, 8).Select(
+            i => result.Figures[$"layer.value{i}"].ToString("F2", System.Globalization.CultureInfo.InvariantCulture))];
         Assert.Equal(["-0.98", "-0.23", "-0.68", "-1.13", "0.08", "2.19", "0.08", "0.68"], decimals);
         Assert.Equal(0.44 * 8 / 7, result.Figures["layer.runningVariance"], 1e-6);
         Assert.All(result.Checks, claim => Assert.Equal(Verdict.Holds, claim.Verdict));
-        Assert.Equal("7 of 7 printed; the missing one is 0.68", ExperimentCatalog.Find("worked-example")!.Headline(result.Figures));
+        Assert.Equal("7 of 7 printed; the missing one is 0.68",
+            ExperimentCatalog.Find("worked-example")!.Headline(result.Figures));
     }
 
     [Fact]
@@ -31,7 +37,8 @@ public sealed class TheoryTests
         ExperimentResult result = Run("identity-recovery");
         Assert.True(result.Figures["exact.largestChange"] <= 1e-6);
         Assert.InRange(result.Figures["lesson.largestChange"], 7e-6, 3e-5);
-        Assert.Equal(1.6916701964179823e-05, Run("identity-recovery", DType.Float64).Figures["lesson.largestChange"], Peer);
+        Assert.Equal(
+            1.6916701964179823e-05, Run("identity-recovery", DType.Float64).Figures["lesson.largestChange"], Peer);
         Assert.True(result.Figures["learned.gammaError"] <= 1e-5);
         Assert.Equal(Verdict.Holds, Of(result, "K6.identity"));
         Assert.Equal(Verdict.Fails, Of(result, "K6.lesson-gamma"));
@@ -115,7 +122,8 @@ public sealed class TheoryTests
     public void A_contour_has_the_same_loss_everywhere()
     {
         ExperimentResult result = Run("feature-scaling", DType.Float64);
-        Series contour = result.Series.Single(series => series.Name == "raw/contour-2"), outer = result.Series.Single(series => series.Name == "raw/contour-4");
+        Series contour = result.Series.Single(series => series.Name == "raw/contour-2"),
+            outer = result.Series.Single(series => series.Name == "raw/contour-4");
         Assert.Equal(65, contour.X.Count);
         // The contours are one ellipse about (1, 1) at several sizes, and each closes.
         Assert.Equal(contour.X[0], contour.X[^1], 1e-9);
@@ -133,7 +141,8 @@ public sealed class TheoryTests
     {
         ExperimentResult one = Run(name), other = Run(name, seed: 5);
         Assert.NotEqual(one.WeightsHash, other.WeightsHash);
-        Assert.Equal(one.Checks.Select(claim => (claim.Id, claim.Verdict)), other.Checks.Select(claim => (claim.Id, claim.Verdict)));
+        Assert.Equal(one.Checks.Select(claim => (claim.Id, claim.Verdict)),
+            other.Checks.Select(claim => (claim.Id, claim.Verdict)));
     }
 
     [Fact]
@@ -142,7 +151,8 @@ public sealed class TheoryTests
         ExperimentResult result = Run("covariate-shift", epochs: 2);
         Assert.Equal(Verdict.Holds, Of(result, "K2.less-drift"));
         Assert.True(result.Figures["batchnorm.drift"] < 0.3 * result.Figures["none.drift"]);
-        // Two draws of U(±0.5) for a mean differ by sqrt(2/12) = 0.41, root mean square; a unit's deviation behind noise and ReLU is near that of N(0, 1).
+        // Two draws of U(±0.5) for a mean differ by sqrt(2/12) = 0.41, root mean square; a unit's deviation behind
+        // noise and ReLU is near that of N(0, 1).
         Assert.InRange(result.Figures["noisy.drift"], 0.2, 0.8);
         Assert.Equal(4, result.Series.Single(series => series.Name == "noisy/drift-layer-6").Y.Count);
         Assert.Equal(5, result.Series.Single(series => series.Name == "none-small/shift-layer-2").Y.Count);
@@ -192,11 +202,20 @@ public sealed class TheoryTests
     public void Preprocessing_is_told_by_what_its_outputs_depend_on()
     {
         Dictionary<string, double> figures = Run("preprocessing").Figures;
-        // Other images, other rows, own row; scale and shift of an image, of a place over the set: 1 where the output changes.
+        // Other images, other rows, own row; scale and shift of an image, of a place over the set: 1
+        // where the output changes.
         (string Variant, string Changes)[] expected =
-            [("rgb-row", "0010111"), ("image", "0110111"), ("mean-image", "1001110"), ("threshold", "0001111"), ("batchnorm", "1001100"), ("layernorm", "0110011")];
-        string[] looks = ["dependsOnOthers", "dependsOnOtherRows", "dependsOnOwnRow", "changesWithSampleScale", "changesWithSampleShift", "changesWithFeatureScale", "changesWithFeatureShift"];
-        foreach ((string variant, string changes) in expected) Assert.Equal(changes, string.Concat(looks.Select(look => figures[$"{variant}.{look}"] > 1e-9 ? '1' : '0')));
+        [
+            ("rgb-row", "0010111"), ("image", "0110111"), ("mean-image", "1001110"), ("threshold", "0001111"),
+            ("batchnorm", "1001100"), ("layernorm", "0110011"),
+        ];
+        string[] looks =
+        [
+            "dependsOnOthers", "dependsOnOtherRows", "dependsOnOwnRow", "changesWithSampleScale",
+            "changesWithSampleShift", "changesWithFeatureScale", "changesWithFeatureShift",
+        ];
+        foreach ((string variant, string changes) in expected)
+            Assert.Equal(changes, string.Concat(looks.Select(look => figures[$"{variant}.{look}"] > 1e-9 ? '1' : '0')));
     }
 
     [Fact]
@@ -206,7 +225,8 @@ public sealed class TheoryTests
         Assert.Equal(Verdict.Holds, Of(result, "D8.larger-rate"));
         Assert.True(result.Figures["ratio"] >= 4);
         IReadOnlyList<double> none = result.Series.Single(series => series.Name == "none/train-accuracy").Y;
-        // The grid reaches past both limits: without norm the largest rate diverges, with it nothing is learned any more.
+        // The grid reaches past both limits: without norm the largest rate diverges, with it
+        // nothing is learned any more.
         Assert.True(double.IsNaN(none[^1]));
         Assert.False(result.Series.Single(series => series.Name == "batchnorm/train-accuracy").Y[^1] >= 0.3);
     }
@@ -234,17 +254,21 @@ public sealed class TheoryTests
         foreach (Experiment experiment in ExperimentCatalog.All.OfType<TheoryExperiment>())
         {
             var settings = new ExperimentSettings(1, 1, experiment.LessonDType, experiment.Epochs?.Quick, Quick: true);
-            Assert.Throws<OperationCanceledException>(() => experiment.Run(new ExperimentContext(settings, LabData.Embedded, new Silence(), cancel.Token)));
+            Assert.Throws<OperationCanceledException>(
+                () => experiment.Run(new ExperimentContext(settings, LabData.Embedded, new Silence(), cancel.Token)));
         }
     }
 
-    private static Verdict Of(ExperimentResult result, string claim) => result.Checks.Single(c => c.Id == claim).Verdict;
+    private static Verdict Of(ExperimentResult result, string claim) =>
+        result.Checks.Single(c => c.Id == claim).Verdict;
 
     private static ExperimentResult Run(string name, DType? dtype = null, long seed = 1, int? epochs = null)
     {
         Experiment experiment = ExperimentCatalog.Find(name)!;
-        var settings = new ExperimentSettings(seed, 1, experiment.OnlyDType ?? dtype ?? DType.Float32, epochs ?? experiment.Epochs?.Quick, Quick: true);
-        return experiment.Run(new ExperimentContext(settings, LabData.Embedded, new Silence(), TestContext.Current.CancellationToken));
+        var settings = new ExperimentSettings(
+            seed, 1, experiment.OnlyDType ?? dtype ?? DType.Float32, epochs ?? experiment.Epochs?.Quick, Quick: true);
+        return experiment.Run(
+            new ExperimentContext(settings, LabData.Embedded, new Silence(), TestContext.Current.CancellationToken));
     }
 
 }
@@ -275,7 +299,8 @@ public sealed class SymmetricMatrixTests
         }
 
         double[] values = SymmetricMatrix.Eigenvalues(matrix, n);
-        for (int k = 1; k <= n; k++) Assert.Equal(2 - (2 * Math.Cos(k * Math.PI / (n + 1))), values[k - 1], Tolerances.Float64Sums);
+        for (int k = 1; k <= n; k++)
+            Assert.Equal(2 - (2 * Math.Cos(k * Math.PI / (n + 1))), values[k - 1], Tolerances.Float64Sums);
     }
 
     [Fact]

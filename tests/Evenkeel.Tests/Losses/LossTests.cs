@@ -10,7 +10,8 @@ public sealed class LossTests
     [Fact]
     public void Cross_entropy_is_the_mean_of_minus_LogSoftmax()
     {
-        double first = Math.Log(Math.Exp(1) + Math.Exp(2) + Math.Exp(0.5)) - 2, second = Math.Log(Math.Exp(-1) + Math.Exp(3) + 1) - 0;
+        double first = Math.Log(Math.Exp(1) + Math.Exp(2) + Math.Exp(0.5)) - 2,
+            second = Math.Log(Math.Exp(-1) + Math.Exp(3) + 1) - 0;
         Check(new CrossEntropyLoss(), Tensor.Labels(1, 2), (first + second) / 2);
     }
 
@@ -19,7 +20,8 @@ public sealed class LossTests
     public void MultiClassHinge_is_the_notebooks_SVM_loss() => Check(new MultiClassHingeLoss(), Tensor.Labels(1, 2), 2);
 
     [Fact]
-    public void MSE_is_the_mean_of_squares() => Check(new MSELoss(), Tensor.From([0.0, 0, 0.5, 0, 0, 0], [2, 3]), (1 + 4 + 1 + 9) / 6.0);
+    public void MSE_is_the_mean_of_squares() =>
+        Check(new MSELoss(), Tensor.From([0.0, 0, 0.5, 0, 0, 0], [2, 3]), (1 + 4 + 1 + 9) / 6.0);
 
     private static void Check(Loss loss, Tensor target, double expected)
     {

@@ -9,13 +9,20 @@ public sealed class ConvolutionLayerTests
     [Fact]
     public void Prints_like_PyTorch()
     {
-        Assert.Equal("Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))", new Conv2d(1, 6, 5, padding: 2).ToString());
-        Assert.Equal("Conv2d(4, 6, kernel_size=(3, 5), stride=(2, 1), padding=(0, 1), dilation=(1, 2), groups=2, bias=False)", new Conv2d(4, 6, (3, 5), (2, 1), (0, 1), (1, 2), 2, false).ToString());
-        Assert.Equal("Conv2d(4, 6, kernel_size=(3, 3), stride=(1, 1), padding=same)", new Conv2d(4, 6, 3, padding: Padding.Same).ToString());
+        Assert.Equal("Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))",
+            new Conv2d(1, 6, 5, padding: 2).ToString());
+        Assert.Equal(
+            "Conv2d(4, 6, kernel_size=(3, 5), stride=(2, 1), padding=(0, 1), dilation=(1, 2), groups=2, bias=False)",
+            new Conv2d(4, 6, (3, 5), (2, 1), (0, 1), (1, 2), 2, false).ToString());
+        Assert.Equal("Conv2d(4, 6, kernel_size=(3, 3), stride=(1, 1), padding=same)",
+            new Conv2d(4, 6, 3, padding: Padding.Same).ToString());
         Assert.Equal("Conv2d(4, 6, kernel_size=(3, 3), stride=(1, 1))", new Conv2d(4, 6, 3).ToString());
-        Assert.Equal("Conv1d(1, 6, kernel_size=(5,), stride=(1,), padding=(2,))", new Conv1d(1, 6, 5, padding: 2).ToString());
-        Assert.Equal("Conv1d(4, 6, kernel_size=(3,), stride=(2,), dilation=(3,), groups=2, bias=False)", new Conv1d(4, 6, 3, 2, dilation: 3, groups: 2, bias: false).ToString());
-        Assert.Equal("Conv1d(4, 6, kernel_size=(3,), stride=(1,), padding=same)", new Conv1d(4, 6, 3, padding: Padding.Same).ToString());
+        Assert.Equal(
+            "Conv1d(1, 6, kernel_size=(5,), stride=(1,), padding=(2,))", new Conv1d(1, 6, 5, padding: 2).ToString());
+        Assert.Equal("Conv1d(4, 6, kernel_size=(3,), stride=(2,), dilation=(3,), groups=2, bias=False)",
+            new Conv1d(4, 6, 3, 2, dilation: 3, groups: 2, bias: false).ToString());
+        Assert.Equal("Conv1d(4, 6, kernel_size=(3,), stride=(1,), padding=same)",
+            new Conv1d(4, 6, 3, padding: Padding.Same).ToString());
     }
 
     [Fact]
@@ -47,23 +54,39 @@ public sealed class ConvolutionLayerTests
     [Fact]
     public void Bad_arguments_are_errors()
     {
-        Fails<ArgumentOutOfRangeException>("Conv2d: expected 1 or more input channels, got 0.", () => new Conv2d(0, 6, 5));
-        Fails<ArgumentOutOfRangeException>("Conv2d: expected 1 or more output channels, got -1.", () => new Conv2d(1, -1, 5));
-        Fails<ArgumentOutOfRangeException>("Conv2d: expected a kernel of 1 or more, got (3, 0).", () => new Conv2d(1, 6, (3, 0)));
-        Fails<ArgumentOutOfRangeException>("Conv2d: expected a stride of 1 or more, got (0, 0).", () => new Conv2d(1, 6, 3, 0));
-        Fails<ArgumentOutOfRangeException>("Conv2d: expected a dilation of 1 or more, got (0, 0).", () => new Conv2d(1, 6, 3, dilation: 0));
-        Fails<ArgumentOutOfRangeException>("Conv2d: expected a padding of 0 or more, got (-1, -1).", () => new Conv2d(1, 6, 3, padding: -1));
-        Fails<ArgumentOutOfRangeException>("Conv2d: expected 1 or more groups, got 0.", () => new Conv2d(1, 6, 3, groups: 0));
-        Fails<ArgumentException>("Conv2d: expected input channels that 2 groups divide, got 3.", () => new Conv2d(3, 6, 3, groups: 2));
-        Fails<ArgumentException>("Conv2d: expected output channels that 2 groups divide, got 5.", () => new Conv2d(4, 5, 3, groups: 2));
-        Fails<ArgumentException>("Conv2d: expected a stride of 1 with Padding.Same, got (2, 2).", () => new Conv2d(4, 5, 3, 2, Padding.Same));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv2d: expected 1 or more input channels, got 0.", () => new Conv2d(0, 6, 5));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv2d: expected 1 or more output channels, got -1.", () => new Conv2d(1, -1, 5));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv2d: expected a kernel of 1 or more, got (3, 0).", () => new Conv2d(1, 6, (3, 0)));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv2d: expected a stride of 1 or more, got (0, 0).", () => new Conv2d(1, 6, 3, 0));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv2d: expected a dilation of 1 or more, got (0, 0).", () => new Conv2d(1, 6, 3, dilation: 0));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv2d: expected a padding of 0 or more, got (-1, -1).", () => new Conv2d(1, 6, 3, padding: -1));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv2d: expected 1 or more groups, got 0.", () => new Conv2d(1, 6, 3, groups: 0));
+        Fails<ArgumentException>(
+            "Conv2d: expected input channels that 2 groups divide, got 3.", () => new Conv2d(3, 6, 3, groups: 2));
+        Fails<ArgumentException>(
+            "Conv2d: expected output channels that 2 groups divide, got 5.", () => new Conv2d(4, 5, 3, groups: 2));
+        Fails<ArgumentException>("Conv2d: expected a stride of 1 with Padding.Same, got (2, 2).",
+            () => new Conv2d(4, 5, 3, 2, Padding.Same));
         Fails<ArgumentOutOfRangeException>("Conv1d: expected a kernel of 1 or more, got 0.", () => new Conv1d(1, 6, 0));
-        Fails<ArgumentOutOfRangeException>("Conv1d: expected a stride of 1 or more, got 0.", () => new Conv1d(1, 6, 3, 0));
-        Fails<ArgumentOutOfRangeException>("Conv1d: expected a dilation of 1 or more, got 0.", () => new Conv1d(1, 6, 3, dilation: 0));
-        Fails<ArgumentOutOfRangeException>("Conv1d: expected a padding of 0 or more, got -1.", () => new Conv1d(1, 6, 3, padding: -1));
-        Fails<ArgumentException>("Conv1d: expected one padding for both ends, got (1, 2).", () => new Conv1d(1, 6, 3, padding: (1, 2)));
-        Fails<ArgumentException>("Conv1d: expected a stride of 1 with Padding.Same, got 2.", () => new Conv1d(4, 5, 3, 2, Padding.Same));
-        Fails<ArgumentException>("Conv2d: expected an input of shape (N, 4, H, W) or (4, H, W)", () => new Conv2d(4, 6, 3).Forward(Tensor.Zeros([2, 3, 8, 8])));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv1d: expected a stride of 1 or more, got 0.", () => new Conv1d(1, 6, 3, 0));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv1d: expected a dilation of 1 or more, got 0.", () => new Conv1d(1, 6, 3, dilation: 0));
+        Fails<ArgumentOutOfRangeException>(
+            "Conv1d: expected a padding of 0 or more, got -1.", () => new Conv1d(1, 6, 3, padding: -1));
+        Fails<ArgumentException>(
+            "Conv1d: expected one padding for both ends, got (1, 2).", () => new Conv1d(1, 6, 3, padding: (1, 2)));
+        Fails<ArgumentException>(
+            "Conv1d: expected a stride of 1 with Padding.Same, got 2.", () => new Conv1d(4, 5, 3, 2, Padding.Same));
+        Fails<ArgumentException>("Conv2d: expected an input of shape (N, 4, H, W) or (4, H, W)",
+            () => new Conv2d(4, 6, 3).Forward(Tensor.Zeros([2, 3, 8, 8])));
     }
 
     [Theory]
@@ -83,8 +106,10 @@ public sealed class ConvolutionLayerTests
             var rows = new Sequential(row, new ReLU());
             planes.To(dtype);
             rows.To(dtype);
-            Tensor x = Tensor.RandomNormal([3, channels, side, side], random, dtype), r = Tensor.RandomNormal([3, channels, side], random, dtype);
-            foreach ((Module model, Module layer, Tensor input) in new (Module, Module, Tensor)[] { (planes, plane, x), (rows, row, r) })
+            Tensor x = Tensor.RandomNormal([3, channels, side, side], random, dtype),
+                r = Tensor.RandomNormal([3, channels, side], random, dtype);
+            foreach ((Module model, Module layer, Tensor input) in
+                new (Module, Module, Tensor)[] { (planes, plane, x), (rows, row, r) })
             {
                 double[] apart = Reference.NaiveOps.Doubles(layer.Forward(input).ReLU());
                 Assert.Equal(apart, Reference.NaiveOps.Doubles(model.Forward(input)));

@@ -87,7 +87,8 @@ public sealed class ImpossibleStateTests
 
     [Theory]
     [MemberData(nameof(Moments))]
-    public void An_impossible_moment_is_refused_with_parameter_element_and_value(string kind, string moment, double value)
+    public void An_impossible_moment_is_refused_with_parameter_element_and_value(
+        string kind, string moment, double value)
     {
         Parameter[] parameters = [new(Tensor.Ones([2], DType.Float64), "first"),
             new(Tensor.Ones([2, 3], DType.Float64), "kernel")];

@@ -9,7 +9,8 @@ namespace Evenkeel.Tests.Nn;
 
 public sealed class InitTests
 {
-    // 60,000 draws: the sample's standard deviation is within 1.5 % of the true one by more than five of its own standard errors.
+    // 60,000 draws: the sample's standard deviation is within 1.5 % of the true one by more than five
+    // of its own standard errors.
     private const double SampleTolerance = 0.015;
 
     public static TheoryData<string, double> Scales => new()
@@ -40,8 +41,10 @@ public sealed class InitTests
     [Fact]
     public void Every_way_to_say_start_values_gives_an_Init()
     {
-        string[] others = [.. typeof(Init).GetMembers(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
-            .Where(member => member is PropertyInfo { PropertyType: var type } && type != typeof(Init) || member is MethodInfo { IsSpecialName: false } method && method.ReturnType != typeof(Init))
+        string[] others = [.. typeof(Init)
+            .GetMembers(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
+            .Where(member => member is PropertyInfo { PropertyType: var type } && type != typeof(Init)
+                || member is MethodInfo { IsSpecialName: false } method && method.ReturnType != typeof(Init))
             .Select(member => member.Name)];
         Assert.Equal([nameof(Init.Fans), nameof(Init.Gain)], others.Order(StringComparer.Ordinal));
     }
@@ -55,7 +58,8 @@ public sealed class InitTests
         Assert.Equal(0.75, Init.Gain(Nonlinearity.SELU));
         Assert.Equal(1, Init.Gain(Nonlinearity.Sigmoid));
         double[] plain = Init.XavierNormal.Create([2, 3], new Philox(1), DType.Float64).ToArray<double>();
-        double[] tanh = Init.XavierNormal.For(Nonlinearity.Tanh).Create([2, 3], new Philox(1), DType.Float64).ToArray<double>();
+        double[] tanh =
+            Init.XavierNormal.For(Nonlinearity.Tanh).Create([2, 3], new Philox(1), DType.Float64).ToArray<double>();
         for (int i = 0; i < plain.Length; i++) Assert.Equal(plain[i] * 5 / 3, tanh[i], 15);
         Assert.Throws<InvalidOperationException>(() => Init.Normal().For(Nonlinearity.ReLU));
         Assert.Throws<InvalidOperationException>(() => Init.XavierNormal.WithFanOut());
@@ -65,9 +69,13 @@ public sealed class InitTests
     public void Fans_count_the_window()
     {
         Assert.Equal((3 * 25, 6 * 25), Init.Fans([6, 3, 5, 5]));
-        Assert.Contains("expected a weight of shape (out, in, ...)", Assert.Throws<ArgumentException>(() => Init.KaimingNormal.Create([3], new Philox(1))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected a weight of shape (out, in, ...)",
+            Assert.Throws<ArgumentException>(() => Init.KaimingNormal.Create([3], new Philox(1))).Message,
+            StringComparison.Ordinal);
         double[] fanIn = Init.KaimingNormal.Create([6, 3, 5, 5], new Philox(1), DType.Float64).ToArray<double>();
-        double[] fanOut = Init.KaimingNormal.WithFanOut().Create([6, 3, 5, 5], new Philox(1), DType.Float64).ToArray<double>();
+        double[] fanOut =
+            Init.KaimingNormal.WithFanOut().Create([6, 3, 5, 5], new Philox(1), DType.Float64).ToArray<double>();
         Assert.Equal(fanIn[0] * Math.Sqrt(0.5), fanOut[0], 15);
     }
 
@@ -78,7 +86,8 @@ public sealed class InitTests
         double[] numpy = new NumPyRandomState(231).Randn(6);
         for (int i = 0; i < 6; i++) Assert.Equal(numpy[i] * 0.1, weight.AsSpan<double>()[i]);
         Assert.Equal([0.5f, 0.5f], Init.Constant(0.5).Create([2], new Philox(1)).ToArray<float>());
-        Assert.All(Init.Uniform(2, 3).Create([100], new Philox(1)).ToArray<float>(), static v => Assert.InRange(v, 2f, 3f));
+        Assert.All(
+            Init.Uniform(2, 3).Create([100], new Philox(1)).ToArray<float>(), static v => Assert.InRange(v, 2f, 3f));
         Assert.Throws<ArgumentOutOfRangeException>(() => Init.Uniform(3, 2));
         Assert.Throws<ArgumentOutOfRangeException>(() => Init.Normal(double.NaN));
         Assert.Throws<ArgumentException>(() => Init.Normal().Fill(Tensor.Zeros([2], DType.Int64), new Philox(1)));
@@ -103,7 +112,8 @@ public sealed class InitTests
         Assert.Equal(first["2.weight"].ToArray<float>(), large.StateDict()["2.weight"].ToArray<float>());
         Assert.Equal([0f, 0f, 0f, 0f], first["2.bias"].ToArray<float>());
         Assert.Equal([1f, 1f, 1f, 1f], first["1.weight"].ToArray<float>());
-        Assert.Equal(Init.KaimingNormal.Create([4, 4], new Philox(1, "2")).ToArray<float>(), first["2.weight"].ToArray<float>());
+        Assert.Equal(
+            Init.KaimingNormal.Create([4, 4], new Philox(1, "2")).ToArray<float>(), first["2.weight"].ToArray<float>());
         small.Initialize(Init.KaimingNormal, seed: 2);
         Assert.NotEqual(first["2.weight"].ToArray<float>(), small.StateDict()["2.weight"].ToArray<float>());
     }
@@ -123,26 +133,37 @@ public sealed class InitTests
         Assert.NotEqual(new Linear(4, 4).Weight.Value.ToArray<float>(), new Linear(4, 4).Weight.Value.ToArray<float>());
     }
 
-    /// <summary>Golden values of torch 1.13.1: <c>torch.manual_seed(1)</c>, then <c>nn.Linear(7, 5)</c>, <c>nn.Conv2d(3, 6, 5)</c>, <c>nn.Conv2d(8, 4, 3, groups=2, bias=False)</c> and <c>nn.Linear(2, 1, dtype=torch.float64)</c>.</summary>
+    /// <summary>
+    /// Golden values of torch 1.13.1: <c>torch.manual_seed(1)</c>, then <c>nn.Linear(7, 5)</c>,
+    /// <c>nn.Conv2d(3, 6, 5)</c>, <c>nn.Conv2d(8, 4, 3, groups=2, bias=False)</c> and
+    /// <c>nn.Linear(2, 1, dtype=torch.float64)</c>.
+    /// </summary>
     [Fact]
     public void Defaults_are_Torchs_bits()
     {
         var random = new TorchGenerator(1);
         var linear = new Linear(7, 5, random: random);
-        Assert.Equal([0.19475117325782776f, -0.1668252944946289f, -0.07327274978160858f], linear.Weight.Value.ToArray<float>()[..3]);
+        Assert.Equal([0.19475117325782776f, -0.1668252944946289f, -0.07327274978160858f],
+            linear.Weight.Value.ToArray<float>()[..3]);
         Assert.Equal(0x046c43aau, Crc(linear.Weight.Value));
         Assert.Equal(0x14010ff2u, Crc(linear.Bias!.Value));
         var convolution = new Conv2d(3, 6, 5, random: random);
         Assert.Equal(0x4152603bu, Crc(convolution.Weight.Value));
         Assert.Equal(0xa31afef8u, Crc(convolution.Bias!.Value));
         Assert.Equal(0x46f37a33u, Crc(new Conv2d(8, 4, 3, groups: 2, bias: false, random: random).Weight.Value));
-        Assert.Equal([0.22370613726551458, 0.6661249424448172], Init.Default.Create([1, 2], random, DType.Float64).ToArray<double>());
+        Assert.Equal([0.22370613726551458, 0.6661249424448172],
+            Init.Default.Create([1, 2], random, DType.Float64).ToArray<double>());
     }
 
-    /// <summary>Golden values of torch 1.13.1: <c>torch.manual_seed(3)</c>, then these in this order on a tensor (6, 3, 5, 5), in floats and, seeded anew, in doubles.</summary>
+    /// <summary>
+    /// Golden values of torch 1.13.1: <c>torch.manual_seed(3)</c>, then these in this order on a tensor (6, 3, 5, 5),
+    /// in floats and, seeded anew, in doubles.
+    /// </summary>
     [Theory]
-    [InlineData(DType.Float32, new[] { 0xe214caafu, 0xae376c06u, 0x80c43d04u, 0x757adbb7u, 0xd9e2fcddu, 0xfe7749aeu }, new[] { -0.10776550322771072, -0.4566681981086731, 0.1230635717511177 })]
-    [InlineData(DType.Float64, new[] { 0x097c45e8u, 0x00261141u, 0xb03b8df4u, 0x61d90a2bu, 0xc9a59591u, 0xdf1f215eu }, new[] { -0.14436674188948184, 0.06536288005896249, 0.1063511789979911 })]
+    [InlineData(DType.Float32, new[] { 0xe214caafu, 0xae376c06u, 0x80c43d04u, 0x757adbb7u, 0xd9e2fcddu, 0xfe7749aeu },
+        new[] { -0.10776550322771072, -0.4566681981086731, 0.1230635717511177 })]
+    [InlineData(DType.Float64, new[] { 0x097c45e8u, 0x00261141u, 0xb03b8df4u, 0x61d90a2bu, 0xc9a59591u, 0xdf1f215eu },
+        new[] { -0.14436674188948184, 0.06536288005896249, 0.1063511789979911 })]
     public void Schemes_are_Torchs(DType dtype, uint[] uniform, double[] normal)
     {
         var random = new TorchGenerator(3);

@@ -27,20 +27,23 @@ public sealed class LeNetTests
     {
         Assert.Equal(
             [
-                "conv1.weight", "conv1.bias", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var", "bn1.num_batches_tracked",
-                "conv2.weight", "conv2.bias", "bn2.weight", "bn2.bias", "bn2.running_mean", "bn2.running_var", "bn2.num_batches_tracked",
-                "fc1.weight", "fc1.bias", "bn3.weight", "bn3.bias", "bn3.running_mean", "bn3.running_var", "bn3.num_batches_tracked",
+                "conv1.weight", "conv1.bias", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var",
+                "bn1.num_batches_tracked", "conv2.weight", "conv2.bias", "bn2.weight", "bn2.bias", "bn2.running_mean",
+                "bn2.running_var", "bn2.num_batches_tracked", "fc1.weight", "fc1.bias", "bn3.weight",
+                "bn3.bias", "bn3.running_mean", "bn3.running_var", "bn3.num_batches_tracked",
                 "fc2.weight", "fc2.bias", "fc3.weight", "fc3.bias",
             ],
             LeNet.Color(norm: NormKind.BatchNorm).StateDict().Keys);
         Assert.Equal(
-            ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias", "fc3.weight", "fc3.bias"],
+            ["conv1.weight", "conv1.bias", "conv2.weight",
+                "conv2.bias", "fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias", "fc3.weight", "fc3.bias"],
             LeNet.Gray(norm: NormKind.None).StateDict().Keys);
         Assert.Equal(
             ["linears.0.weight", "linears.1.weight", "bns.0.weight", "bns.0.bias", "bns.1.weight", "bns.1.bias"],
             new DeepMLP(3, 2, NormKind.BatchNorm).NamedParameters().Select(static parameter => parameter.Name));
         Assert.Equal(
-            ["Conv2d", "BatchNorm2d", "Sigmoid", "AvgPool2d", "Conv2d", "BatchNorm2d", "Sigmoid", "AvgPool2d", "Flatten", "Linear", "BatchNorm1d", "Sigmoid", "Linear", "BatchNorm1d", "Sigmoid", "Linear"],
+            ["Conv2d", "BatchNorm2d", "Sigmoid", "AvgPool2d", "Conv2d", "BatchNorm2d", "Sigmoid", "AvgPool2d",
+                "Flatten", "Linear", "BatchNorm1d", "Sigmoid", "Linear", "BatchNorm1d", "Sigmoid", "Linear"],
             LeNet.Gray(norm: NormKind.BatchNorm).Layers.Select(static layer => layer.GetType().Name));
     }
 
@@ -49,17 +52,32 @@ public sealed class LeNetTests
     {
         Assert.Equal(new Shape(3, 2), LeNet.Color().Forward(Tensor.Zeros([3, 3, 32, 32])).Shape);
         Assert.Equal(new Shape(3, 10), LeNet.Gray().Forward(Tensor.Zeros([3, 1, 28, 28])).Shape);
-        var tanh = new LeNet(new LeNetOptions { Channels = 1, Activation = Nonlinearity.Tanh, Pooling = LeNetPooling.Average, Classes = 4 });
+        var tanh = new LeNet(new LeNetOptions
+        {
+            Channels = 1,
+            Activation = Nonlinearity.Tanh,
+            Pooling = LeNetPooling.Average,
+            Classes = 4,
+        });
         Assert.Equal(new Shape(1, 4), tanh.Forward(Tensor.Zeros([1, 1, 32, 32])).Shape);
-        Assert.StartsWith("LeNet: expected (N, 3, 32, 32), got (3, 1, 28, 28).", Assert.Throws<ArgumentException>(() => LeNet.Color().Forward(Tensor.Zeros([3, 1, 28, 28]))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("LeNet: expected ReLU, Sigmoid or Tanh", Assert.Throws<ArgumentOutOfRangeException>(() => new LeNet(new LeNetOptions { Activation = Nonlinearity.SELU })).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "LeNet: expected (N, 3, 32, 32), got (3, 1, 28, 28).",
+            Assert.Throws<ArgumentException>(() => LeNet.Color().Forward(Tensor.Zeros([3, 1, 28, 28]))).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "LeNet: expected ReLU, Sigmoid or Tanh",
+            Assert.Throws<ArgumentOutOfRangeException>(
+                () => new LeNet(new LeNetOptions { Activation = Nonlinearity.SELU })).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => LeNet.Color(classes: 0));
-        Assert.StartsWith("DeepMLP: expected 1 or more layers, got 0.", Assert.Throws<ArgumentOutOfRangeException>(() => new DeepMLP(depth: 0)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("DeepMLP: expected 1 or more layers, got 0.",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new DeepMLP(depth: 0)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>
-    /// From torch 1.13.1: torch.manual_seed(1), the course's LeNet_bn(2), then its initialize_weights; first and last values of conv1, conv2, fc1, fc3 before and after; then the scores of
-    /// x = arange(2·3·32·32)·7 mod 11 / 11 in train mode.
+    /// From torch 1.13.1: torch.manual_seed(1), the course's LeNet_bn(2), then its initialize_weights; first
+    /// and last values of conv1, conv2, fc1, fc3 before and after; then the scores of x = arange(2·3·32·32)·7
+    /// mod 11 / 11 in train mode.
     /// </summary>
     [Fact]
     public void A_seed_gives_the_weights_of_the_courses_script()
@@ -69,33 +87,40 @@ public sealed class LeNetTests
         Close.To(GoldenMade, Ends(net), NormalTolerance);
         net.InitializeWeights(random, linearStd: 1);
         Close.To(GoldenInitialized, Ends(net), NormalTolerance);
-        Assert.All(net.NamedParameters().Where(static p => p.Name.EndsWith("bias", StringComparison.Ordinal)), static p => Assert.All(p.Parameter.Value.ToArray<float>(), static value => Assert.Equal(0, value)));
+        Assert.All(net.NamedParameters().Where(static p => p.Name.EndsWith("bias", StringComparison.Ordinal)),
+            static p => Assert.All(p.Parameter.Value.ToArray<float>(), static value => Assert.Equal(0, value)));
         Tensor x = Tensor.Zeros([2, 3, 32, 32]);
         for (int i = 0; i < x.Count; i++) x.AsSpan<float>()[i] = (i * 7 % 11) / 11f;
         double[] scores = NaiveOps.Doubles(net.Forward(new Tape().Input(x)));
 
         // Thousands of float32 roundings on either side, through layers that enlarge by about ten.
-        for (int i = 0; i < scores.Length; i++) Assert.Equal(GoldenScores[i], scores[i], Math.Abs(GoldenScores[i]) * 2e-3);
+        for (int i = 0; i < scores.Length; i++)
+            Assert.Equal(GoldenScores[i], scores[i], Math.Abs(GoldenScores[i]) * 2e-3);
 
         // D5: xavier_uniform on conv1 draws within ±sqrt(6 / (25 + 150)).
         LeNet gray = LeNet.Gray();
         float bias = ((Conv2d)gray.Layers[0]).Bias!.Value.AsSpan<float>()[0];
         gray.InitializeXavierUniform(new TorchGenerator(2));
-        Assert.All(((Conv2d)gray.Layers[0]).Weight.Value.ToArray<float>(), value => Assert.InRange(value, -Math.Sqrt(6.0 / 175), Math.Sqrt(6.0 / 175)));
+        Assert.All(((Conv2d)gray.Layers[0]).Weight.Value.ToArray<float>(),
+            value => Assert.InRange(value, -Math.Sqrt(6.0 / 175), Math.Sqrt(6.0 / 175)));
         Assert.Equal(bias, ((Conv2d)gray.Layers[0]).Bias!.Value.AsSpan<float>()[0]);
     }
 
     [Fact]
     public void Any_norm_fits()
     {
-        foreach (LeNet model in new[] { LeNet.Color(norm: NormKind.LayerNorm, random: new Philox(1)), LeNet.Gray(classes: 2, NormKind.LayerNorm, new Philox(1)) })
+        foreach (LeNet model in new[] { LeNet.Color(norm: NormKind.LayerNorm, random: new Philox(1)),
+            LeNet.Gray(classes: 2, NormKind.LayerNorm, new Philox(1)), })
         {
             int side = 32 - (2 * model.Options.Padding);
             Assert.Equal(new Shape(6, 28, 28), Assert.IsType<LayerNorm>(model.Children["bn1"]).NormalizedShape);
             Assert.Equal(new Shape(16, 10, 10), Assert.IsType<LayerNorm>(model.Children["bn2"]).NormalizedShape);
             var tape = new Tape(Mode.Train);
-            model.Forward(tape.Input(Init.Normal().Create([3, model.Options.Channels, side, side], new Philox(2)))).CrossEntropy(Tensor.Labels(0, 1, 1)).Backward();
-            Assert.All(model.Parameters(), parameter => Assert.Contains(parameter.Gradient!.ToArray<float>(), static value => value != 0));
+            model.Forward(tape.Input(Init.Normal().Create([3, model.Options.Channels, side, side], new Philox(2))))
+                .CrossEntropy(Tensor.Labels(0, 1, 1))
+                .Backward();
+            Assert.All(model.Parameters(),
+                parameter => Assert.Contains(parameter.Gradient!.ToArray<float>(), static value => value != 0));
         }
     }
 
@@ -123,7 +148,8 @@ public sealed class LeNetTests
             Compute.Threads = count;
             Action step = Step(gray, norm: true, batch: 19, out LeNet net);
             for (int i = 0; i < 3; i++) step();
-            string bits = string.Join(' ', net.StateDict().Select(static entry => $"{entry.Key}:{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(entry.Value.Bytes()))}"));
+            string bits = string.Join(' ', net.StateDict().Select(static entry => $"{entry.Key}:"
+                + $"{Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(entry.Value.Bytes()))}"));
             expected ??= bits;
             Assert.Equal(expected, bits);
         }
@@ -132,20 +158,37 @@ public sealed class LeNetTests
     [Fact]
     public void Gradients_of_a_whole_network_are_those_of_differences()
     {
-        // tanh and means: smooth everywhere, so that differences see no corners. Few classes, one image more than a batch norm needs.
-        var net = new LeNet(new LeNetOptions { Channels = 1, Classes = 2, Padding = 2, Activation = Nonlinearity.Tanh, Pooling = LeNetPooling.Average, Norm = NormKind.BatchNorm }, new Philox(3));
+        // tanh and means: smooth everywhere, so that differences see no corners. Few classes, one image
+        // more than a batch norm needs.
+        var net = new LeNet(
+            new LeNetOptions
+            {
+                Channels = 1,
+                Classes = 2,
+                Padding = 2,
+                Activation = Nonlinearity.Tanh,
+                Pooling = LeNetPooling.Average,
+                Norm = NormKind.BatchNorm,
+            },
+            new Philox(3));
         net.To(DType.Float64);
         Tensor x = Tensor.RandomNormal([3, 1, 28, 28], new Philox(1), DType.Float64), labels = Tensor.Labels([0, 1, 0]);
         Parameter[] few = [.. net.Parameters().Where(static parameter => parameter.Shape.Count <= 150)];
-        GradientCheckResult result = GradientCheck.Parameters(tape => net.Forward(tape.Input(x)).CrossEntropy(labels), few);
+        GradientCheckResult result = GradientCheck.Parameters(
+            tape => net.Forward(tape.Input(x)).CrossEntropy(labels), few);
         Assert.True(result.Passed, result.ToString());
     }
 
     private static double NormalTolerance => 1e-6;
 
-    private static double[] GoldenMade => [0.0594974682, -0.102063514, -0.0404952951, 0.00273407251, 0.0114130853, 0.0451744013, -0.0566425584, -0.0939809978];
+    private static double[] GoldenMade =>
+    [
+        0.0594974682, -0.102063514, -0.0404952951, 0.00273407251, 0.0114130853, 0.0451744013, -0.0566425584,
+        -0.0939809978,
+    ];
 
-    private static double[] GoldenInitialized => [-0.0256625507, 0.133119851, -0.0190025847, 0.0294498689, 0.551173091, -0.25925833, -0.946192622, 0.573988259];
+    private static double[] GoldenInitialized =>
+        [-0.0256625507, 0.133119851, -0.0190025847, 0.0294498689, 0.551173091, -0.25925833, -0.946192622, 0.573988259];
 
     private static double[] GoldenScores => [-12.6943874, 27.5051308, 65.0801086, -23.2079849];
 

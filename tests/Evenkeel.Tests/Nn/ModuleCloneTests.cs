@@ -127,9 +127,14 @@ public sealed class ModuleCloneTests
     [Fact]
     public void A_substitute_that_a_field_does_not_admit_is_an_error_that_names_it()
     {
-        string text = Assert.Throws<InvalidOperationException>(() => new Tied(new Linear(4, 4)).Clone(module => module is Linear ? new Identity() : null)).Message;
-        Assert.Equal("Module.Clone: Tied.First admits a Linear only; the substitute Identity cannot stand there. Declare it with a type that admits both, for example Module, or replace the module that contains it.", text);
-        text = Assert.Throws<InvalidOperationException>(() => new User().Clone(module => module is Linear ? new Identity() : null)).Message;
+        string text = Assert.Throws<InvalidOperationException>(
+            () => new Tied(new Linear(4, 4)).Clone(module => module is Linear ? new Identity() : null)).Message;
+        Assert.Equal(
+            "Module.Clone: Tied.First admits a Linear only; the substitute Identity cannot stand there. "
+            + "Declare it with a type that admits both, for example Module, or replace the module that contains it.",
+            text);
+        text = Assert.Throws<InvalidOperationException>(
+            () => new User().Clone(module => module is Linear ? new Identity() : null)).Message;
         Assert.StartsWith("Module.Clone: User.Layers admits a Linear only", text, StringComparison.Ordinal);
     }
 
@@ -220,10 +225,14 @@ public sealed class ModuleCloneTests
         var random = new Philox(7);
         return name switch
         {
-            "LeNet" => (LeNet.Color(norm: NormKind.BatchNorm, random: random), Tensor.RandomNormal([4, 3, 32, 32], random)),
+            "LeNet" =>
+                (LeNet.Color(norm: NormKind.BatchNorm, random: random), Tensor.RandomNormal([4, 3, 32, 32], random)),
             "DeepMLP" => (new DeepMLP(8, 5, NormKind.BatchNorm, random), Tensor.RandomNormal([6, 8], random)),
-            "FullyConnected" => (new FullyConnected(8, [7, 6], 3, NormKind.LayerNorm), Tensor.RandomNormal([6, 8], random)),
-            "Sequential" => (new Sequential(new Conv1d(2, 3, 3, random: random), new BatchNorm1d(3), new ReLU(), new Flatten()), Tensor.RandomNormal([5, 2, 9], random)),
+            "FullyConnected" =>
+                (new FullyConnected(8, [7, 6], 3, NormKind.LayerNorm), Tensor.RandomNormal([6, 8], random)),
+            "Sequential" => (
+                new Sequential(new Conv1d(2, 3, 3, random: random), new BatchNorm1d(3), new ReLU(), new Flatten()),
+                Tensor.RandomNormal([5, 2, 9], random)),
             _ => (new User(), Tensor.RandomNormal([5, 3], random)),
         };
     }

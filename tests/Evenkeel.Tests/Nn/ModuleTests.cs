@@ -6,16 +6,20 @@ namespace Evenkeel.Tests.Nn;
 
 public sealed class ModuleTests
 {
-    private static Sequential Network() => new(new Linear(4, 3), new FakeNorm(3), new ReLU(), new Sequential(new Dropout(0.25), new Linear(3, 2, bias: false)));
+    private static Sequential Network() => new(new Linear(4, 3),
+        new FakeNorm(3), new ReLU(), new Sequential(new Dropout(0.25), new Linear(3, 2, bias: false)));
 
     [Fact]
     public void Keys_are_PyTorchs_in_PyTorchs_order()
     {
         Assert.Equal(
-            ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked", "3.1.weight"],
+            ["0.weight", "0.bias",
+                "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked", "3.1.weight"],
             Network().StateDict().Keys);
-        Assert.Equal(["0.weight", "0.bias", "1.weight", "1.bias", "3.1.weight"], Network().NamedParameters().Select(p => p.Name));
-        Assert.Equal(["1.running_mean", "1.running_var", "1.num_batches_tracked"], Network().NamedBuffers().Select(b => b.Name));
+        Assert.Equal(["0.weight", "0.bias", "1.weight", "1.bias", "3.1.weight"],
+            Network().NamedParameters().Select(p => p.Name));
+        Assert.Equal(
+            ["1.running_mean", "1.running_var", "1.num_batches_tracked"], Network().NamedBuffers().Select(b => b.Name));
         Assert.Equal(["", "0", "1", "2", "3", "3.0", "3.1"], Network().NamedModules().Select(m => m.Name));
         Assert.Equal(["0", "1", "2", "3"], Network().Children.Keys);
     }
@@ -83,7 +87,8 @@ public sealed class ModuleTests
     public void The_linear_layer_works_by_hand()
     {
         var layer = new Linear(2, 3);
-        layer.LoadStateDict(new StateDict { { "weight", Tensor.From(new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 } }) }, { "bias", Tensor.From(10f, 20f, 30f) } });
+        layer.LoadStateDict(new StateDict { { "weight", Tensor.From(new float[,] { { 1, 2 }, { 3, 4 }, { 5, 6 } }) }, {
+            "bias", Tensor.From(10f, 20f, 30f) }, });
         Assert.Equal([15f, 31f, 47f], layer.Forward(Tensor.From(new float[,] { { 1, 2 } })).ToArray<float>());
         Assert.Null(new Linear(2, 3, bias: false).Bias);
     }
@@ -126,7 +131,8 @@ public sealed class ModuleTests
         Assert.Equal(DType.Float64, network.Forward(Tensor.Ones([1, 4], DType.Float64)).DType);
         network.To(DType.Float32);
         Assert.Equal(0.1f, norm.Mean.Value.AsSpan<float>()[0]);
-        Assert.Contains("expected a floating-point type, got Int64", Assert.Throws<ArgumentException>(() => network.To(DType.Int64)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected a floating-point type, got Int64",
+            Assert.Throws<ArgumentException>(() => network.To(DType.Int64)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -146,9 +152,18 @@ public sealed class ModuleTests
 
         Assert.Throws<ArgumentOutOfRangeException>(() => network.Predict(x, 0));
         var untracked = new Sequential(new Linear(4, 3), new BatchNorm1d(3, trackRunningStats: false));
-        Assert.Contains("got 1 (BatchNorm1d) without running statistics: predictions would depend on the other samples of the chunk", Assert.Throws<InvalidOperationException>(() => untracked.Predict(x)).Message, StringComparison.Ordinal);
-        Assert.Contains("at least one sample", Assert.Throws<ArgumentException>(() => network.Predict(Tensor.Zeros([0, 4]))).Message, StringComparison.Ordinal);
-        Assert.Contains("one row per sample", Assert.Throws<ArgumentException>(() => new Lambda(_ => Tensor.Scalar(1)).Predict(x)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "got 1 (BatchNorm1d) without running statistics: "
+            + "predictions would depend on the other samples of the chunk",
+            Assert.Throws<InvalidOperationException>(() => untracked.Predict(x)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "at least one sample",
+            Assert.Throws<ArgumentException>(() => network.Predict(Tensor.Zeros([0, 4]))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "one row per sample",
+            Assert.Throws<ArgumentException>(() => new Lambda(_ => Tensor.Scalar(1)).Predict(x)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -156,7 +171,8 @@ public sealed class ModuleTests
     {
         var layer = new ReLU();
         var seen = new List<(Module, float, float)>();
-        IDisposable hook = layer.AddForwardHook((module, x, y) => seen.Add((module, x.AsSpan<float>()[0], y.AsSpan<float>()[0])));
+        IDisposable hook = layer.AddForwardHook(
+            (module, x, y) => seen.Add((module, x.AsSpan<float>()[0], y.AsSpan<float>()[0])));
         layer.Forward(Tensor.From(-2f));
         hook.Dispose();
         hook.Dispose();
@@ -199,11 +215,16 @@ public sealed class ModuleTests
     {
         foreach (string name in new[] { "a.b", "a/b", "" })
             Assert.ThrowsAny<ArgumentException>(() => new Sequential().Add(name, new ReLU()));
-        Assert.Contains("registered already", Assert.Throws<ArgumentException>(() => new Sequential { { "fc", new ReLU() }, { "fc", new ReLU() } }).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "registered already",
+            Assert.Throws<ArgumentException>(() => new Sequential { { "fc", new ReLU() }, { "fc", new ReLU() } }).Message,
+            StringComparison.Ordinal);
         var outer = new Sequential();
         var inner = new Sequential(outer);
-        Assert.Contains("cannot contain itself", Assert.Throws<ArgumentException>(() => outer.Add(inner)).Message, StringComparison.Ordinal);
-        Assert.Equal(["fc1.weight", "fc1.bias"], new Sequential { { "fc1", new Linear(1, 1) }, new ReLU() }.StateDict().Keys);
+        Assert.Contains("cannot contain itself",
+            Assert.Throws<ArgumentException>(() => outer.Add(inner)).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            ["fc1.weight", "fc1.bias"], new Sequential { { "fc1", new Linear(1, 1) }, new ReLU() }.StateDict().Keys);
     }
 
     [Fact]
@@ -275,7 +296,8 @@ public sealed class ModuleTests
         Assert.Equal("GroupNorm8", kind.Name);
         Assert.Equal(kind, NormKind.GroupNorm(8));
         Assert.NotEqual(kind, NormKind.GroupNorm(4));
-        foreach ((Shape sample, int groups) in new (Shape, int)[] { ([16, 4, 4], 8), ([6, 5], 6), ([20, 2, 2, 2], 5), ([7, 3, 3], 7), ([10], 5), ([8], 4), ([7], 1), ([120], 8), ([2], 1), ([1], 1), ([6, 1, 1], 3) })
+        foreach ((Shape sample, int groups) in new (Shape, int)[] { ([16, 4, 4], 8), ([6, 5], 6), ([20, 2, 2, 2], 5),
+            ([7, 3, 3], 7), ([10], 5), ([8], 4), ([7], 1), ([120], 8), ([2], 1), ([1], 1), ([6, 1, 1], 3), })
         {
             GroupNorm layer = Assert.IsType<GroupNorm>(kind.Create(sample));
             Assert.Equal(groups, layer.NumGroups);
@@ -306,7 +328,8 @@ public sealed class ModuleTests
         Assert.IsType<BatchNorm2d>(NormKind.BatchNorm.Create([3, 4, 4]));
         Assert.IsType<BatchNorm3d>(NormKind.BatchNorm.Create([3, 4, 4, 4]));
         Assert.Throws<ArgumentException>(() => NormKind.BatchNorm.Create([3, 4, 4, 4, 4]));
-        Assert.Equal(new Shape(3, 4, 4), Assert.IsType<LayerNorm>(NormKind.LayerNorm.Create([3, 4, 4])).NormalizedShape);
+        Assert.Equal(
+            new Shape(3, 4, 4), Assert.IsType<LayerNorm>(NormKind.LayerNorm.Create([3, 4, 4])).NormalizedShape);
         Assert.Equal("BatchNorm", NormKind.BatchNorm.ToString());
         Assert.Equal(new Shape(3, 4), Assert.IsType<RMSNorm>(NormKind.RMSNorm.Create([3, 4])).NormalizedShape);
     }

@@ -209,7 +209,8 @@ public sealed class ParameterRoleTests
 
     private sealed class BiasFirst : Module
     {
-        public BiasFirst() => (Bias, Weight) = (Register("bias", Tensor.Zeros([3])), Register("weight", Tensor.Ones([3, 4])));
+        public BiasFirst() =>
+            (Bias, Weight) = (Register("bias", Tensor.Zeros([3])), Register("weight", Tensor.Ones([3, 4])));
 
         public Parameter Bias { get; }
 

@@ -9,9 +9,12 @@ public sealed class PoolingLayerTests
     [Fact]
     public void Layers_print_like_PyTorch()
     {
-        Assert.Equal("MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)", new MaxPool2d(2).ToString());
-        Assert.Equal("MaxPool2d(kernel_size=(2, 3), stride=(2, 3), padding=0, dilation=1, ceil_mode=True)", new MaxPool2d((2, 3), ceilMode: true).ToString());
-        Assert.Equal("MaxPool1d(kernel_size=3, stride=3, padding=0, dilation=1, ceil_mode=False)", new MaxPool1d(3).ToString());
+        Assert.Equal(
+            "MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)", new MaxPool2d(2).ToString());
+        Assert.Equal("MaxPool2d(kernel_size=(2, 3), stride=(2, 3), padding=0, dilation=1, ceil_mode=True)",
+            new MaxPool2d((2, 3), ceilMode: true).ToString());
+        Assert.Equal(
+            "MaxPool1d(kernel_size=3, stride=3, padding=0, dilation=1, ceil_mode=False)", new MaxPool1d(3).ToString());
         Assert.Equal("AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,))", new AvgPool1d(2).ToString());
         Assert.Equal("AvgPool2d(kernel_size=2, stride=2, padding=1)", new AvgPool2d(2, padding: 1).ToString());
         Assert.Equal("AdaptiveAvgPool2d(output_size=5)", new AdaptiveAvgPool2d(5).ToString());
@@ -26,13 +29,20 @@ public sealed class PoolingLayerTests
     public void Layers_are_their_ops()
     {
         Tensor x = Tensor.RandomNormal([2, 3, 9, 8], new Philox(1)), row = x.Reshape(2, 3, 72);
-        Assert.Equal(x.MaxPool2d(3, 2, 1, 2, true).ToArray<float>(), new MaxPool2d(3, 2, 1, 2, true).Forward(x).ToArray<float>());
+        Assert.Equal(x.MaxPool2d(3, 2, 1, 2, true).ToArray<float>(),
+            new MaxPool2d(3, 2, 1, 2, true).Forward(x).ToArray<float>());
         Assert.Equal(x.MaxPool2d((3, 2)).ToArray<float>(), new MaxPool2d((3, 2)).Forward(x).ToArray<float>());
-        Assert.Equal(x.AvgPool2d(3, 2, 1, true, false, 5).ToArray<float>(), new AvgPool2d(3, 2, 1, true, false, 5).Forward(x).ToArray<float>());
-        Assert.Equal(row.MaxPool1d(3, 2, 1, 2, true).ToArray<float>(), new MaxPool1d(3, 2, 1, 2, true).Forward(row).ToArray<float>());
-        Assert.Equal(row.AvgPool1d(3, 2, 1, true, false).ToArray<float>(), new AvgPool1d(3, 2, 1, true, false).Forward(row).ToArray<float>());
-        Assert.Equal(x.AdaptiveAvgPool2d((2, null)).ToArray<float>(), new AdaptiveAvgPool2d((2, null)).Forward(x).ToArray<float>());
-        Assert.Equal((new Size2(3, 2), new Size2(3, 2), new Size2(0, 0), new Size2(1, 1)), (new MaxPool2d((3, 2)).KernelSize, new MaxPool2d((3, 2)).Stride, new MaxPool2d((3, 2)).Padding, new MaxPool2d((3, 2)).Dilation));
+        Assert.Equal(x.AvgPool2d(3, 2, 1, true, false, 5).ToArray<float>(),
+            new AvgPool2d(3, 2, 1, true, false, 5).Forward(x).ToArray<float>());
+        Assert.Equal(row.MaxPool1d(3, 2, 1, 2, true).ToArray<float>(),
+            new MaxPool1d(3, 2, 1, 2, true).Forward(row).ToArray<float>());
+        Assert.Equal(row.AvgPool1d(3, 2, 1, true, false).ToArray<float>(),
+            new AvgPool1d(3, 2, 1, true, false).Forward(row).ToArray<float>());
+        Assert.Equal(x.AdaptiveAvgPool2d((2, null)).ToArray<float>(),
+            new AdaptiveAvgPool2d((2, null)).Forward(x).ToArray<float>());
+        Assert.Equal((new Size2(3, 2), new Size2(3, 2), new Size2(0, 0), new Size2(1, 1)),
+            (new MaxPool2d((3, 2)).KernelSize,
+                new MaxPool2d((3, 2)).Stride, new MaxPool2d((3, 2)).Padding, new MaxPool2d((3, 2)).Dilation));
     }
 
     [Fact]
@@ -43,10 +53,22 @@ public sealed class PoolingLayerTests
         Assert.Equal(new Shape(2, 3, 4, 5), new Unflatten(-2, -1, 4).Forward(x).Shape);
         Assert.Equal(new Shape(2, 12, 5, 1), new Unflatten(-1, 5, 1).Forward(x).Shape);
         Assert.Equal(x.ToArray<float>(), new Flatten(1, 2).Forward(new Unflatten(1, 3, 4).Forward(x)).ToArray<float>());
-        Assert.Contains("expected sizes whose product is 12, dimension 1 of shape (2, 12, 5), got (5, 2)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 5, 2).Forward(x)).Message, StringComparison.Ordinal);
-        Assert.Contains("got (5, -1)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 5, -1).Forward(x)).Message, StringComparison.Ordinal);
-        Assert.Contains("got (65536, 65536, -1)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 65536, 65536, -1).Forward(x)).Message, StringComparison.Ordinal);
-        Assert.Contains("got (65536, 65536)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 65536, 65536).Forward(Tensor.Zeros([2, 0]))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected sizes whose product is 12, dimension 1 of shape (2, 12, 5), got (5, 2)",
+            Assert.Throws<ArgumentException>(() => new Unflatten(1, 5, 2).Forward(x)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "got (5, -1)", Assert.Throws<ArgumentException>(() => new Unflatten(1, 5, -1).Forward(x)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "got (65536, 65536, -1)",
+            Assert.Throws<ArgumentException>(() => new Unflatten(1, 65536, 65536, -1).Forward(x)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "got (65536, 65536)",
+            Assert.Throws<ArgumentException>(
+                () => new Unflatten(1, 65536, 65536).Forward(Tensor.Zeros([2, 0]))).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new Unflatten(3, 5, 1).Forward(x));
         Assert.Throws<ArgumentException>(() => new Unflatten(1));
         Assert.Throws<ArgumentException>(() => new Unflatten(1, -1, -1));
@@ -82,9 +104,11 @@ public sealed class PoolingLayerTests
         Assert.Same(plain, new Dropout2d().Forward(plain));
         Tensor eval = new Tape(Mode.Eval).Input(plain);
         Assert.Same(eval, new Dropout2d().Forward(eval));
-        GradientCheckResult result = GradientCheck.Run(v => v.Dropout2d(0.4) * v, Tensor.RandomNormal([3, 4, 2, 3], new Philox(1), DType.Float64));
+        GradientCheckResult result = GradientCheck.Run(
+            v => v.Dropout2d(0.4) * v, Tensor.RandomNormal([3, 4, 2, 3], new Philox(1), DType.Float64));
         Assert.True(result.Passed, result.ToString());
-        Assert.StartsWith("Dropout2d: expected (N, C, H, W) or (N, C, L), got (4, 3).", Assert.Throws<ArgumentException>(() => Tensor.Ones([4, 3]).Dropout2d()).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Dropout2d: expected (N, C, H, W) or (N, C, L), got (4, 3).",
+            Assert.Throws<ArgumentException>(() => Tensor.Ones([4, 3]).Dropout2d()).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new Dropout2d(1.01));
         Assert.Throws<ArgumentOutOfRangeException>(() => plain.Dropout2d(double.NaN));
     }
@@ -99,7 +123,8 @@ public sealed class PoolingLayerTests
         Tensor Block(Tensor input)
         {
             Tensor residual = input + norm.Forward(input).ReLU();
-            Tensor parallel = Tensor.Concat([residual.MaxPool2d(3, 1, 1), residual.AvgPool2d(3, 1, 1), residual], axis: 1);
+            Tensor parallel = Tensor.Concat(
+                [residual.MaxPool2d(3, 1, 1), residual.AvgPool2d(3, 1, 1), residual], axis: 1);
             return parallel.AdaptiveAvgPool2d((2, null));
         }
 

@@ -6,7 +6,9 @@ namespace Evenkeel.Tests.Nn;
 
 public sealed class PredictTests
 {
-    /// <summary>Some ten small objects of 100 bytes: handles of the activations, and the answer with its alignment.</summary>
+    /// <summary>
+    /// Some ten small objects of 100 bytes: handles of the activations, and the answer with its alignment.
+    /// </summary>
     private const long SmallCall = 2048;
 
     [Fact]
@@ -40,7 +42,8 @@ public sealed class PredictTests
     public void Many_threads_on_one_model_get_the_bits_of_one()
     {
         Sequential model = Mlp(20, 40, 5);
-        Tensor[] inputs = [.. Enumerable.Range(0, 8).Select(i => Tensor.RandomNormal([1 + (i * 37), 20], new Philox((ulong)i)))];
+        Tensor[] inputs = [.. Enumerable.Range(0, 8)
+            .Select(i => Tensor.RandomNormal([1 + (i * 37), 20], new Philox((ulong)i)))];
         float[][] expected = [.. inputs.Select(x => model.Predict(x, chunk: 64).ToArray<float>())];
         var wrong = new System.Collections.Concurrent.ConcurrentBag<int>();
         var threads = new Thread[8];
@@ -80,13 +83,15 @@ public sealed class PredictTests
     public void After_an_exception_in_the_middle_the_next_call_is_right()
     {
         bool fails = false;
-        var model = new Sequential(Mlp(4, 8, 4), new Lambda(v => fails ? throw new InvalidOperationException("half way") : v + 1));
+        var model = new Sequential(
+            Mlp(4, 8, 4), new Lambda(v => fails ? throw new InvalidOperationException("half way") : v + 1));
         Tensor x = Tensor.RandomNormal([5, 4], new Philox(5));
         float[] expected = model.Predict(x, chunk: 2).ToArray<float>();
         for (int call = 0; call < 3; call++)
         {
             fails = true;
-            Assert.Equal("half way", Assert.Throws<InvalidOperationException>(() => model.Predict(x, chunk: 2)).Message);
+            Assert.Equal(
+                "half way", Assert.Throws<InvalidOperationException>(() => model.Predict(x, chunk: 2)).Message);
             fails = false;
             Assert.Equal(expected, model.Predict(x, chunk: 2).ToArray<float>());
         }
@@ -105,7 +110,8 @@ public sealed class PredictTests
         tapes.Return(other);
         Assert.NotSame(other, tapes.Rent());
         for (int i = 0; i < Environment.ProcessorCount + 5; i++) tapes.Return(Tape.Small(Mode.Eval));
-        Assert.Equal(Environment.ProcessorCount, Enumerable.Range(0, Environment.ProcessorCount + 5).Count(_ => tapes.Rent().Step > 0));
+        Assert.Equal(Environment.ProcessorCount,
+            Enumerable.Range(0, Environment.ProcessorCount + 5).Count(_ => tapes.Rent().Step > 0));
     }
 
     [Fact]
@@ -137,7 +143,8 @@ public sealed class PredictTests
         var layer = new Lambda(v => kept = v * 2);
         Tensor x = Tensor.From(new float[,] { { 1 }, { 2 } });
         layer.Predict(x);
-        Assert.Contains("Clone() it within its step", Assert.Throws<InvalidOperationException>(() => kept!.ToArray<float>()).Message, StringComparison.Ordinal);
+        Assert.Contains("Clone() it within its step",
+            Assert.Throws<InvalidOperationException>(() => kept!.ToArray<float>()).Message, StringComparison.Ordinal);
         Tensor? seen = null;
         using IDisposable hook = layer.AddForwardHook((_, _, y) => seen = y);
         layer.Predict(x);
@@ -145,7 +152,10 @@ public sealed class PredictTests
         Assert.Equal([10f, 12], seen!.ToArray<float>());
     }
 
-    public static TheoryData<string> Dependent => ["batch norm by hand", "softmax over the batch", "rank in the batch", "one value of the batch", "the next sample"];
+    public static TheoryData<string> Dependent =>
+    [
+        "batch norm by hand", "softmax over the batch", "rank in the batch", "one value of the batch", "the next sample",
+    ];
 
     [Theory]
     [MemberData(nameof(Dependent))]
@@ -153,20 +163,26 @@ public sealed class PredictTests
     {
         Module layer = new Lambda(kind switch
         {
-            "batch norm by hand" => static v => (v - v.Mean([0], keepDims: true)) / ((v - v.Mean([0], keepDims: true)).Square().Mean([0], keepDims: true) + 1e-5).Sqrt(),
+            "batch norm by hand" => static v => (v - v.Mean([0], keepDims: true))
+                / ((v - v.Mean([0], keepDims: true)).Square().Mean([0], keepDims: true) + 1e-5).Sqrt(),
             "softmax over the batch" => static v => v.Softmax(0),
             "rank in the batch" => static v => v - v.Max(0, keepDims: true),
             "one value of the batch" => static v => v * v.Sum(),
             _ => static v => v + v.Slice(0, v.Shape[0] - 1, 1),
         });
-        var model = new Sequential(new Linear(6, 4, random: new Philox(1)), layer, new Linear(4, 3, random: new Philox(2)));
+        var model = new Sequential(
+            new Linear(6, 4, random: new Philox(1)), layer, new Linear(4, 3, random: new Philox(2)));
         foreach (DType dtype in new[] { DType.Float32, DType.Float64 })
         {
             model.To(dtype);
             Tensor x = Tensor.RandomNormal([7, 6], new Philox(3), dtype);
             string message = Assert.Throws<InvalidOperationException>(() => model.Predict(x)).Message;
-            Assert.StartsWith("Sequential.Predict: expected layers that treat each sample by itself in Eval, got an answer to the first sample that changes by ", message, StringComparison.Ordinal);
-            Assert.Contains("The layers that are not the library's own are 1 (Lambda).", message, StringComparison.Ordinal);
+            Assert.StartsWith(
+                "Sequential.Predict: expected layers that treat each sample by itself in Eval, "
+                + "got an answer to the first sample that changes by ",
+                message, StringComparison.Ordinal);
+            Assert.Contains(
+                "The layers that are not the library's own are 1 (Lambda).", message, StringComparison.Ordinal);
             // Refused again: a call that failed has proved nothing.
             Assert.Throws<InvalidOperationException>(() => model.Predict(x, chunk: 2));
         }
@@ -199,7 +215,8 @@ public sealed class PredictTests
 
         // One call a chunk, and one for the trial.
         Assert.Equal(Enumerable.Range(1, 69).Sum(static samples => (samples + 16) / 17) + 1, calls);
-        // The same answers to all samples prove nothing, and a layer that rounds with the whole batch's largest value is no alarm.
+        // The same answers to all samples prove nothing, and a layer that rounds with the whole batch's
+        // largest value is no alarm.
         var stable = new Lambda(static v =>
         {
             Tensor e = (v - v.Max()).Exp();
@@ -216,5 +233,6 @@ public sealed class PredictTests
     }
 
     private static Sequential Mlp(int inputs, int width, int outputs) => new(
-        new Linear(inputs, width, random: new Philox(1)), new BatchNorm1d(width), new ReLU(), new Linear(width, outputs, random: new Philox(2)));
+        new Linear(inputs, width, random: new Philox(1)), new BatchNorm1d(width), new ReLU(),
+        new Linear(width, outputs, random: new Philox(2)));
 }

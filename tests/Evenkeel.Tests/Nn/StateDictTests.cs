@@ -64,7 +64,8 @@ public sealed class StateDictTests
         Assert.Equal([3f, 3], model.Shared.Running!.Variance.Value.ToArray<float>());
         // Neither key is one too few.
         one.Remove(weight);
-        Assert.Contains("encoder: missing", Assert.Throws<ArgumentException>(() => model.LoadStateDict(one)).Message, StringComparison.Ordinal);
+        Assert.Contains("encoder: missing",
+            Assert.Throws<ArgumentException>(() => model.LoadStateDict(one)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -74,7 +75,9 @@ public sealed class StateDictTests
         StateDict state = model.StateDict();
         state["decoder"].Fill(2);
         string message = Assert.Throws<ArgumentException>(() => model.LoadStateDict(state)).Message;
-        Assert.Contains("encoder: the model has one tensor under this and another key, the state dict has different values there", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "encoder: the model has one tensor under this and another key, the state dict has different values there",
+            message, StringComparison.Ordinal);
         Assert.Contains("decoder: the model has one tensor", message, StringComparison.Ordinal);
         state["first.weight"].Fill(7);
         state["second.weight"].Fill(7);
@@ -103,11 +106,16 @@ public sealed class StateDictTests
         string message = Assert.Throws<ArgumentException>(() => network.LoadStateDict(state)).Message;
         foreach (string part in new[]
         {
-            "Sequential.LoadStateDict", "nothing was changed", "0.weight: expected shape (3, 2), got (3, 5)", "0.bias: missing, expected shape (3)",
+            "Sequential.LoadStateDict", "nothing was changed", "0.weight: expected shape (3, 2), got (3, 5)",
+            "0.bias: missing, expected shape (3)",
             "1.running_mean: expected and got integers", "2.weight: unexpected, got shape (7)", "strict: false",
         })
+        {
             Assert.Contains(part, message, StringComparison.Ordinal);
-        foreach ((string key, Tensor tensor) in network.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(before[key].Bytes()), key);
+        }
+
+        foreach ((string key, Tensor tensor) in network.StateDict())
+            Assert.True(tensor.Bytes().SequenceEqual(before[key].Bytes()), key);
 
         LoadReport report = network.LoadStateDict(state, strict: false);
         Assert.False(report.IsComplete);
@@ -115,7 +123,8 @@ public sealed class StateDictTests
         Assert.Equal(["1.running_mean"], report.KeysWith(LoadStatus.TypeMismatch));
         Assert.Equal(["0.bias"], report.KeysWith(LoadStatus.Missing));
         Assert.Equal(["2.weight"], report.KeysWith(LoadStatus.Unexpected));
-        Assert.Equal(["1.weight", "1.bias", "1.running_var", "1.num_batches_tracked"], report.KeysWith(LoadStatus.Loaded));
+        Assert.Equal(
+            ["1.weight", "1.bias", "1.running_var", "1.num_batches_tracked"], report.KeysWith(LoadStatus.Loaded));
         Assert.Equal([5f, 5f, 5f], network.StateDict()["1.bias"].ToArray<float>());
         Assert.StartsWith("4 of 7 keys loaded\n", report.ToString(), StringComparison.Ordinal);
     }
@@ -147,7 +156,8 @@ public sealed class StateDictTests
     {
         var state = new StateDict { { "a", Tensor.Scalar(1) } };
         Assert.Throws<ArgumentException>(() => state.Add("a", Tensor.Scalar(2)));
-        Assert.Contains("no key \"b\" among 1: a.", Assert.Throws<KeyNotFoundException>(() => state["b"]).Message, StringComparison.Ordinal);
+        Assert.Contains("no key \"b\" among 1: a.",
+            Assert.Throws<KeyNotFoundException>(() => state["b"]).Message, StringComparison.Ordinal);
         Assert.True(state.ContainsKey("a"));
     }
 }

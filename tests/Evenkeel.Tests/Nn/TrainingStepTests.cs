@@ -27,7 +27,8 @@ public sealed class TrainingStepTests
             Tensor y = network.Forward(tape.Input(x));
             network.ZeroGrad();
             y.Backward(Init.Normal().Create(y.Shape, new Philox(3)));
-            return [y.ToArray<float>(), .. network.Parameters().Select(static parameter => parameter.Gradient!.ToArray<float>())];
+            return [y.ToArray<float>(),
+                .. network.Parameters().Select(static parameter => parameter.Gradient!.ToArray<float>())];
         }
     }
 
@@ -61,7 +62,8 @@ public sealed class TrainingStepTests
         StateDict before = network.StateDict();
         float[] predicted = network.Predict(x, chunk: 4).ToArray<float>();
         Assert.Equal(network.Forward(new Tape(Mode.Eval).Input(x)).ToArray<float>(), predicted);
-        foreach ((string key, Tensor tensor) in network.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(before[key].Bytes()), key);
+        foreach ((string key, Tensor tensor) in network.StateDict())
+            Assert.True(tensor.Bytes().SequenceEqual(before[key].Bytes()), key);
         y.Backward(Tensor.Ones([6, 3]));
         Assert.All(network.Parameters(), static parameter => Assert.NotNull(parameter.Gradient));
     }

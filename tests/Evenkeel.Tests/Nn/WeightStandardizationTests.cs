@@ -50,8 +50,10 @@ public sealed class WeightStandardizationTests
         for (int o = 0; o < weight.Shape[0]; o++)
         {
             double sum = 0, product = 0, size = 0;
-            for (int i = o * m; i < (o + 1) * m; i++) (sum, product, size) = (sum + dw[i], product + dw[i] * w[i], size + Math.Abs(dw[i]));
-            Assert.True(Math.Abs(sum) <= 1e-13 * size && Math.Abs(product) <= 1e-13 * size, $"filter {o}: {sum}, {product} of {size}");
+            for (int i = o * m; i < (o + 1) * m; i++)
+                (sum, product, size) = (sum + dw[i], product + dw[i] * w[i], size + Math.Abs(dw[i]));
+            Assert.True(Math.Abs(sum) <= 1e-13 * size && Math.Abs(product) <= 1e-13 * size,
+                $"filter {o}: {sum}, {product} of {size}");
         }
     }
 
@@ -96,8 +98,11 @@ public sealed class WeightStandardizationTests
     [Fact]
     public void A_single_weight_cannot_be_standardized()
     {
-        string text = Assert.Throws<ArgumentException>(() => new Conv2d(4, 4, 1, groups: 4) { WeightStandardization = new() }).Message;
-        Assert.StartsWith("Conv2d: expected two or more weights a filter to standardize, got a weight of shape (4, 1, 1, 1)", text, StringComparison.Ordinal);
+        string text = Assert.Throws<ArgumentException>(
+            () => new Conv2d(4, 4, 1, groups: 4) { WeightStandardization = new() }).Message;
+        Assert.StartsWith(
+            "Conv2d: expected two or more weights a filter to standardize, got a weight of shape (4, 1, 1, 1)", text,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => new WeightStandardization(-1));
     }
 
@@ -125,10 +130,14 @@ public sealed class WeightStandardizationTests
         var setting = new WeightStandardization(eps);
         (Module layer, Shape shape) = name switch
         {
-            "Linear" => ((Module)new Linear(7, 5, random: random) { WeightStandardization = setting }, new Shape([3, 7])),
-            "Conv1d" => (new Conv1d(3, 4, 3, padding: 1, random: random) { WeightStandardization = setting }, [2, 3, 6]),
-            "Conv2d" => (new Conv2d(2, 3, 3, stride: 2, random: random) { WeightStandardization = setting }, [2, 2, 5, 6]),
-            _ => (new Conv2d(4, 6, (2, 3), groups: 2, random: random) { WeightStandardization = setting }, [2, 4, 4, 5]),
+            "Linear" =>
+                ((Module)new Linear(7, 5, random: random) { WeightStandardization = setting }, new Shape([3, 7])),
+            "Conv1d" =>
+                (new Conv1d(3, 4, 3, padding: 1, random: random) { WeightStandardization = setting }, [2, 3, 6]),
+            "Conv2d" =>
+                (new Conv2d(2, 3, 3, stride: 2, random: random) { WeightStandardization = setting }, [2, 2, 5, 6]),
+            _ =>
+                (new Conv2d(4, 6, (2, 3), groups: 2, random: random) { WeightStandardization = setting }, [2, 4, 4, 5]),
         };
         layer.To(DType.Float64);
         return (layer, Tensor.RandomNormal(shape, random, DType.Float64));

@@ -22,8 +22,10 @@ public sealed class DropoutTests
     [InlineData(DType.Float64)]
     public void Dropping_everything_gives_zeros_forward_and_back_whatever_was_there(DType dtype)
     {
-        Tensor values = Tensor.From([1.0, -2, double.PositiveInfinity, double.NaN, double.MaxValue, -0.0], [1, 2, 3]).To(dtype);
-        foreach (Func<Tensor, Tensor> drop in new Func<Tensor, Tensor>[] { x => x.Dropout(1), x => x.Dropout2d(1), new Dropout(1).Forward, new Dropout2d(1).Forward })
+        Tensor values = Tensor.From([1.0, -2, double.PositiveInfinity, double.NaN, double.MaxValue, -0.0], [1, 2, 3])
+            .To(dtype);
+        foreach (Func<Tensor, Tensor> drop in new Func<Tensor, Tensor>[] {
+            x => x.Dropout(1), x => x.Dropout2d(1), new Dropout(1).Forward, new Dropout2d(1).Forward, })
         {
             var tape = new Tape();
             Tensor x = tape.Input(values, requiresGradient: true), y = drop(x);
@@ -79,7 +81,8 @@ public sealed class DropoutTests
     [Fact]
     public void Gradient_passes_the_same_mask()
     {
-        GradientCheckResult result = GradientCheck.Run(v => v.Dropout(0.4) * v, Tensor.RandomNormal([6, 7], new Philox(1), DType.Float64));
+        GradientCheckResult result = GradientCheck.Run(
+            v => v.Dropout(0.4) * v, Tensor.RandomNormal([6, 7], new Philox(1), DType.Float64));
         Assert.True(result.Passed, result.ToString());
     }
 }

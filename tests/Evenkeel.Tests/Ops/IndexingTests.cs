@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Evenkeel.Tests;
 
-/// <summary>Ranges and positions, Stack, Split, Flatten, Where and Gather: PyTorch's results, shapes and errors.</summary>
+/// <summary>
+/// Ranges and positions, Stack, Split, Flatten, Where and Gather: PyTorch's results, shapes and errors.
+/// </summary>
 public sealed class IndexingTests
 {
     [Fact]
@@ -37,11 +39,16 @@ public sealed class IndexingTests
     public void Indices_that_leave_a_dimension_are_errors()
     {
         Tensor x = Counting(2, 3);
-        Assert.StartsWith("Tensor[...]: expected an index inside 0 .. 3 along axis 1 of shape (2, 3), got 0..4.", Assert.Throws<ArgumentOutOfRangeException>(() => x[.., ..4]).Message, StringComparison.Ordinal);
-        Assert.Contains("got 2.", Assert.Throws<ArgumentOutOfRangeException>(() => x[2]).Message, StringComparison.Ordinal);
-        Assert.Contains("got ^3.", Assert.Throws<ArgumentOutOfRangeException>(() => x[-3]).Message, StringComparison.Ordinal);
-        Assert.Contains("got 2..1.", Assert.Throws<ArgumentOutOfRangeException>(() => x[.., 2..1]).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Tensor[...]: expected 1 to 2 indices for shape (2, 3), got 3.", Assert.Throws<ArgumentException>(() => x[0, 0, 0]).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Tensor[...]: expected an index inside 0 .. 3 along axis 1 of shape (2, 3), got 0..4.",
+            Assert.Throws<ArgumentOutOfRangeException>(() => x[.., ..4]).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "got 2.", Assert.Throws<ArgumentOutOfRangeException>(() => x[2]).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "got ^3.", Assert.Throws<ArgumentOutOfRangeException>(() => x[-3]).Message, StringComparison.Ordinal);
+        Assert.Contains("got 2..1.",
+            Assert.Throws<ArgumentOutOfRangeException>(() => x[.., 2..1]).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Tensor[...]: expected 1 to 2 indices for shape (2, 3), got 3.",
+            Assert.Throws<ArgumentException>(() => x[0, 0, 0]).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Tensor.Scalar(1)[0]);
     }
 
@@ -62,16 +69,24 @@ public sealed class IndexingTests
     [Fact]
     public void Stack_takes_scalars_integers_and_parameters()
     {
-        Assert.Equal([1.0, 2], Tensor.Stack([Tensor.Scalar(1, DType.Float64), Tensor.Scalar(2, DType.Float64)]).ToArray<double>());
+        Assert.Equal([1.0, 2],
+            Tensor.Stack([Tensor.Scalar(1, DType.Float64), Tensor.Scalar(2, DType.Float64)]).ToArray<double>());
         Assert.Equal([1L, 2L], Tensor.Stack([Tensor.From(1L), Tensor.From(2L)]).ToArray<long>());
         var weight = new Parameter(Counting(3));
         var tape = new Tape();
         Tensor x = tape.Input(Counting(3));
         Tensor.Stack([weight, x]).Sum().Backward();
         Assert.Equal([1.0, 1, 1], weight.Gradient!.ToArray<double>());
-        Assert.StartsWith("Stack: expected tensors of one shape, got (3) and (2).", Assert.Throws<ArgumentException>(() => Tensor.Stack([Counting(3), Counting(2)])).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Stack: expected at least one tensor", Assert.Throws<ArgumentException>(() => Tensor.Stack([])).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Stack: expected an axis from -2 to 1", Assert.Throws<ArgumentOutOfRangeException>(() => Tensor.Stack([Counting(3)], 2)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Stack: expected tensors of one shape, got (3) and (2).",
+            Assert.Throws<ArgumentException>(() => Tensor.Stack([Counting(3), Counting(2)])).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith("Stack: expected at least one tensor",
+            Assert.Throws<ArgumentException>(() => Tensor.Stack([])).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Stack: expected an axis from -2 to 1",
+            Assert.Throws<ArgumentOutOfRangeException>(() => Tensor.Stack([Counting(3)], 2)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Tensor.Stack([Tensor.Ones([1, 1, 1, 1, 1, 1])]));
     }
 
@@ -86,7 +101,9 @@ public sealed class IndexingTests
         Assert.Single(Tensor.Zeros([0, 2]).Split(3));
         Assert.Equal(x.ToArray<double>(), Tensor.Concat(x.Split([3, 7], 1), 1).ToArray<double>());
         Passes(GradientCheck.Run(v => v.Split(4, 1) is var pieces ? pieces[0] * pieces[1] : v, x));
-        Assert.StartsWith("Split: expected sizes of 0 or more with the sum 10 along axis 1 of shape (2, 10), got (3, 6).", Assert.Throws<ArgumentException>(() => x.Split([3, 6], 1)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Split: expected sizes of 0 or more with the sum 10 along axis 1 of shape (2, 10), got (3, 6).",
+            Assert.Throws<ArgumentException>(() => x.Split([3, 6], 1)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => x.Split([11, -1], 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Split(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Split(2, axis: 2));
@@ -105,7 +122,8 @@ public sealed class IndexingTests
         x.Flatten(1).Fill(7);
         Assert.All(x.ToArray<double>(), static value => Assert.Equal(7, value));
         Passes(GradientCheck.Run(v => v.Flatten(1).Square(), Counting(2, 3, 2)));
-        Assert.StartsWith("Flatten: expected a start axis that is not behind the end axis", Assert.Throws<ArgumentOutOfRangeException>(() => x.Flatten(2, 1)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Flatten: expected a start axis that is not behind the end axis",
+            Assert.Throws<ArgumentOutOfRangeException>(() => x.Flatten(2, 1)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Flatten(4));
     }
 
@@ -116,13 +134,17 @@ public sealed class IndexingTests
     {
         // More than a pack, with broadcasting of each operand.
         const int rows = 7, columns = 37;
-        Tensor condition = Tensor.Labels([.. Enumerable.Range(0, rows * columns).Select(i => i % 3 == 0 ? 1 : 0)]).Reshape(rows, columns);
-        Tensor a = Tensor.RandomNormal([columns], new Philox(1), dtype), b = Tensor.RandomNormal([rows, 1], new Philox(2), dtype);
+        Tensor condition = Tensor.Labels([.. Enumerable.Range(0, rows * columns).Select(i => i % 3 == 0 ? 1 : 0)])
+            .Reshape(rows, columns);
+        Tensor a = Tensor.RandomNormal([columns], new Philox(1), dtype),
+            b = Tensor.RandomNormal([rows, 1], new Philox(2), dtype);
         Tensor y = Tensor.Where(condition, a, b);
         Assert.Equal(new Shape([rows, columns]), y.Shape);
-        double[] expected = [.. Enumerable.Range(0, rows * columns).Select(i => i % 3 == 0 ? a.ValueAt(i % columns) : b.ValueAt(i / columns))];
+        double[] expected = [.. Enumerable.Range(0, rows * columns)
+            .Select(i => i % 3 == 0 ? a.ValueAt(i % columns) : b.ValueAt(i / columns))];
         Assert.Equal(expected, y.To(DType.Float64).ToArray<double>());
-        Assert.Equal(y.To(DType.Float64).ToArray<double>(), Tensor.Where(condition.To(dtype), a, b).To(DType.Float64).ToArray<double>());
+        Assert.Equal(y.To(DType.Float64).ToArray<double>(),
+            Tensor.Where(condition.To(dtype), a, b).To(DType.Float64).ToArray<double>());
     }
 
     [Fact]
@@ -130,18 +152,22 @@ public sealed class IndexingTests
     {
         Tensor condition = Tensor.Labels(1, 0, 1);
         var tape = new Tape();
-        Tensor a = tape.Input(Tensor.From(1.0, double.NaN, 3), requiresGradient: true), b = tape.Input(Tensor.From(double.NaN), requiresGradient: true);
+        Tensor a = tape.Input(Tensor.From(1.0, double.NaN, 3), requiresGradient: true),
+            b = tape.Input(Tensor.From(double.NaN), requiresGradient: true);
         Tensor y = Tensor.Where(condition, a, b + tape.Input(Tensor.From(0.0, 5, 0)));
         Assert.Equal([1.0, double.NaN, 3], y.ToArray<double>());
         y.Backward(Tensor.From(10.0, 20, 30));
         Assert.Equal([10.0, 0, 30], a.Gradient!.ToArray<double>());
         Assert.Equal([20.0], b.Gradient!.ToArray<double>());
         Assert.Equal([1L, 5, 3], Tensor.Where(condition, Tensor.From(1L, 2, 3), Tensor.From(4L, 5, 6)).ToArray<long>());
-        Assert.Equal([1.0], Tensor.Where(Tensor.From(double.NaN), Tensor.From(1.0), Tensor.From(2.0)).ToArray<double>());
+        Assert.Equal(
+            [1.0], Tensor.Where(Tensor.From(double.NaN), Tensor.From(1.0), Tensor.From(2.0)).ToArray<double>());
         Passes(GradientCheck.Run((p, q) => Tensor.Where(condition, p, q), Counting(2, 3), Counting(2, 1)));
-        Passes(GradientCheck.Run((p, q) => Tensor.Where(Tensor.Labels(1, 0).Reshape(2, 1), p, q), Counting(3), Counting(1)));
+        Passes(GradientCheck.Run(
+            (p, q) => Tensor.Where(Tensor.Labels(1, 0).Reshape(2, 1), p, q), Counting(3), Counting(1)));
         Assert.Throws<ArgumentException>(() => Tensor.Where(condition, Tensor.Ones([2]), Tensor.Ones([2])));
-        Assert.Throws<ArgumentException>(() => Tensor.Where(condition, Tensor.Ones([3]), Tensor.Ones([3], DType.Float64)));
+        Assert.Throws<ArgumentException>(
+            () => Tensor.Where(condition, Tensor.Ones([3]), Tensor.Ones([3], DType.Float64)));
     }
 
     [Fact]
@@ -152,7 +178,8 @@ public sealed class IndexingTests
         Assert.Equal([0.0, 4], x.Gather(0, Indices([1, 2], 0, 1)).ToArray<double>());
         Assert.Equal([0.0, 4, 2, 3, 1, 5], x.Gather(-2, Indices([2, 3], 0, 1, 0, 1, 0, 1)).ToArray<double>());
         Tensor cube = Counting(2, 3, 4);
-        Assert.Equal([1.0 + 0, 2 + 4, 15 + 0, 12 + 4], cube.Gather(2, Indices([2, 2, 1], 1, 2, 3, 0)).ToArray<double>());
+        Assert.Equal(
+            [1.0 + 0, 2 + 4, 15 + 0, 12 + 4], cube.Gather(2, Indices([2, 2, 1], 1, 2, 3, 0)).ToArray<double>());
         Assert.Equal([7L, 5L], Tensor.From(5L, 6, 7).Gather(0, Indices([2], 2, 0)).ToArray<long>());
     }
 
@@ -172,10 +199,19 @@ public sealed class IndexingTests
     public void Gather_says_what_does_not_fit()
     {
         Tensor x = Counting(2, 3);
-        Assert.StartsWith("Gather: expected positions from 0 to 2 along axis 1 of shape (2, 3), got 3.", Assert.Throws<ArgumentOutOfRangeException>(() => x.Gather(1, Indices([1, 1], 3))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Gather: expected positions from 0 to 2 along axis 1 of shape (2, 3), got 3.",
+            Assert.Throws<ArgumentOutOfRangeException>(() => x.Gather(1, Indices([1, 1], 3))).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => x.Gather(1, Indices([1, 1], -1)));
-        Assert.StartsWith("Gather: expected an index of rank 2, no larger than (2, 3) but along axis 1, got (3, 1).", Assert.Throws<ArgumentException>(() => x.Gather(1, Indices([3, 1], 0, 0, 0))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Gather: expected positions of type Int64, got Float32.", Assert.Throws<ArgumentException>(() => x.Gather(1, Tensor.Zeros([2, 1]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Gather: expected an index of rank 2, no larger than (2, 3) but along axis 1, got (3, 1).",
+            Assert.Throws<ArgumentException>(() => x.Gather(1, Indices([3, 1], 0, 0, 0))).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Gather: expected positions of type Int64, got Float32.",
+            Assert.Throws<ArgumentException>(() => x.Gather(1, Tensor.Zeros([2, 1]))).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => x.Gather(1, Indices([1], 0)));
     }
 

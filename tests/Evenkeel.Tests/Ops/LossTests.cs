@@ -9,7 +9,8 @@ public sealed class LossTests
     [Fact]
     public void Labels_may_be_filled_anew_before_the_backward_pass()
     {
-        foreach (Func<Tensor, Tensor, Tensor> loss in new Func<Tensor, Tensor, Tensor>[] { (x, y) => x.CrossEntropy(y), (x, y) => x.MultiClassHinge(y) })
+        foreach (Func<Tensor, Tensor, Tensor> loss in
+            new Func<Tensor, Tensor, Tensor>[] { (x, y) => x.CrossEntropy(y), (x, y) => x.MultiClassHinge(y) })
         {
             Tensor labels = Tensor.Labels(0, 2);
             var tape = new Tape();
@@ -96,7 +97,8 @@ public sealed class LossTests
     public void Softmax_of_large_scores()
     {
         Assert.Equal([0.5f, 0.5f, 0f], Tensor.From(new[] { 1000f, 1000f, -1000f }, [1, 3]).Softmax().ToArray<float>());
-        Close.To([-Math.Log(2), -Math.Log(2), -2000 - Math.Log(2)], Tensor.From(new[] { 1000f, 1000f, -1000f }, [1, 3]).LogSoftmax());
+        Close.To([-Math.Log(2), -Math.Log(2), -2000 - Math.Log(2)],
+            Tensor.From(new[] { 1000f, 1000f, -1000f }, [1, 3]).LogSoftmax());
         Assert.Equal(0, Tensor.From(new[] { 1e30f, 0f }, [1, 2]).CrossEntropy(Tensor.Labels(0)).Item());
         Tensor x = Tensor.RandomNormal([4, 3, 5], new Philox(1));
         Close.To(NaiveOps.Doubles(Tensor.Ones([4, 5])), x.Softmax(1).Sum([1]), Tolerances.Float32Roundoff);
@@ -107,13 +109,32 @@ public sealed class LossTests
     public void Errors_name_value_position_and_classes()
     {
         Tensor x = Tensor.Zeros([4, 10]);
-        Assert.Equal("CrossEntropy: expected labels from 0 to 9 (10 classes), got 10 at position 2. Check the number of outputs, and that labels count from 0.", Assert.Throws<ArgumentException>(() => x.CrossEntropy(Tensor.Labels(0, 9, 10, 1))).Message);
-        Assert.StartsWith("MultiClassHinge: expected labels from 0 to 9 (10 classes), got -1 at position 0.", Assert.Throws<ArgumentException>(() => x.MultiClassHinge(Tensor.Labels(-1, 0, 0, 0))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("CrossEntropy: expected at least one sample, got an empty batch of shape (0, 10).", Assert.Throws<ArgumentException>(() => Tensor.Zeros([0, 10]).CrossEntropy(Tensor.Labels())).Message, StringComparison.Ordinal);
-        Assert.StartsWith("CrossEntropy: expected labels of shape (4)", Assert.Throws<ArgumentException>(() => x.CrossEntropy(Tensor.Labels(0))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("CrossEntropy: expected class labels of type Int64, got Float32", Assert.Throws<ArgumentException>(() => x.CrossEntropy(Tensor.Zeros([4]))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("CrossEntropy: expected scores of shape (N, classes), got (2, 2, 10).", Assert.Throws<ArgumentException>(() => Tensor.Zeros([2, 2, 10]).CrossEntropy(Tensor.Labels(0))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("MeanSquaredError: expected a target of shape (4, 10) like the input, got (4).", Assert.Throws<ArgumentException>(() => x.MeanSquaredError(Tensor.Zeros([4]))).Message, StringComparison.Ordinal);
+        Assert.Equal(
+            "CrossEntropy: expected labels from 0 to 9 (10 classes), got 10 at position 2. "
+            + "Check the number of outputs, and that labels count from 0.",
+            Assert.Throws<ArgumentException>(() => x.CrossEntropy(Tensor.Labels(0, 9, 10, 1))).Message);
+        Assert.StartsWith(
+            "MultiClassHinge: expected labels from 0 to 9 (10 classes), got -1 at position 0.",
+            Assert.Throws<ArgumentException>(() => x.MultiClassHinge(Tensor.Labels(-1, 0, 0, 0))).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "CrossEntropy: expected at least one sample, got an empty batch of shape (0, 10).",
+            Assert.Throws<ArgumentException>(() => Tensor.Zeros([0, 10]).CrossEntropy(Tensor.Labels())).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith("CrossEntropy: expected labels of shape (4)",
+            Assert.Throws<ArgumentException>(() => x.CrossEntropy(Tensor.Labels(0))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "CrossEntropy: expected class labels of type Int64, got Float32",
+            Assert.Throws<ArgumentException>(() => x.CrossEntropy(Tensor.Zeros([4]))).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "CrossEntropy: expected scores of shape (N, classes), got (2, 2, 10).",
+            Assert.Throws<ArgumentException>(() => Tensor.Zeros([2, 2, 10]).CrossEntropy(Tensor.Labels(0))).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "MeanSquaredError: expected a target of shape (4, 10) like the input, got (4).",
+            Assert.Throws<ArgumentException>(() => x.MeanSquaredError(Tensor.Zeros([4]))).Message,
+            StringComparison.Ordinal);
     }
 
     private static (Tensor X, Tensor Labels) Batch(int samples, int classes, DType dtype)

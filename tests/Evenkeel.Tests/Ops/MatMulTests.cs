@@ -35,7 +35,8 @@ public sealed class MatMulTests
             Tensor batched = left.MatMul(right, transposeA, transposeB);
             for (int i = 0; i < 2; i++)
             {
-                Tensor one = (left.Shape.Rank == 3 ? Entry(left, i) : left).MatMul(right.Shape.Rank == 3 ? Entry(right, i) : right, transposeA, transposeB);
+                Tensor one = (left.Shape.Rank == 3 ? Entry(left, i) : left)
+                    .MatMul(right.Shape.Rank == 3 ? Entry(right, i) : right, transposeA, transposeB);
                 Close.To(NaiveOps.Doubles(one), Entry(batched, i));
             }
         }
@@ -55,21 +56,33 @@ public sealed class MatMulTests
     }
 
     [Fact]
-    public void Product_of_a_tensor_with_itself() => Passes(GradientCheck.Run(v => v.MatMul(v, transposeB: true), Random([3, 4], 1)));
+    public void Product_of_a_tensor_with_itself() =>
+        Passes(GradientCheck.Run(v => v.MatMul(v, transposeB: true), Random([3, 4], 1)));
 
     [Fact]
     public void Errors_name_the_shapes()
     {
         Tensor x = Tensor.Zeros([8, 20]);
-        Assert.StartsWith("Linear: expected an input of shape (*, 30) for a weight of shape (5, 30), got (8, 20).", Assert.Throws<ArgumentException>(() => x.Linear(Tensor.Zeros([5, 30]))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Linear: expected a weight of shape (out, in), got (20).", Assert.Throws<ArgumentException>(() => x.Linear(Tensor.Zeros([20]))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Linear: expected a bias of shape (5)", Assert.Throws<ArgumentException>(() => x.Linear(Tensor.Zeros([5, 20]), Tensor.Zeros([4]))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("MatMul: expected inner dimensions to agree, got 20 of (8, 20) and 8 of (8, 20).", Assert.Throws<ArgumentException>(() => x.MatMul(x)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("MatMul: expected matrices", Assert.Throws<ArgumentException>(() => x.MatMul(Tensor.Zeros([20]))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("MatMul: expected the same leading dimensions", Assert.Throws<ArgumentException>(() => Tensor.Zeros([2, 3, 4]).MatMul(Tensor.Zeros([3, 4, 5]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Linear: expected an input of shape (*, 30) for a weight of shape (5, 30), got (8, 20).",
+            Assert.Throws<ArgumentException>(() => x.Linear(Tensor.Zeros([5, 30]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Linear: expected a weight of shape (out, in), got (20).",
+            Assert.Throws<ArgumentException>(() => x.Linear(Tensor.Zeros([20]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Linear: expected a bias of shape (5)",
+            Assert.Throws<ArgumentException>(() => x.Linear(Tensor.Zeros([5, 20]), Tensor.Zeros([4]))).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith("MatMul: expected inner dimensions to agree, got 20 of (8, 20) and 8 of (8, 20).",
+            Assert.Throws<ArgumentException>(() => x.MatMul(x)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("MatMul: expected matrices",
+            Assert.Throws<ArgumentException>(() => x.MatMul(Tensor.Zeros([20]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "MatMul: expected the same leading dimensions",
+            Assert.Throws<ArgumentException>(() => Tensor.Zeros([2, 3, 4]).MatMul(Tensor.Zeros([3, 4, 5]))).Message,
+            StringComparison.Ordinal);
     }
 
-    private static Tensor Random(Shape shape, ulong seed) => Tensor.RandomNormal(shape, new Philox(seed), DType.Float64);
+    private static Tensor Random(Shape shape, ulong seed) =>
+        Tensor.RandomNormal(shape, new Philox(seed), DType.Float64);
 
     private static Tensor Entry(Tensor x, int i) => x.Slice(0, i, 1).Reshape(x.Shape[1], x.Shape[2]);
 

@@ -4,7 +4,10 @@ using Xunit;
 
 namespace Evenkeel.Tests;
 
-/// <summary>Statistics and losses whose squares leave the range of the type although the results do not; and NaN in the backward pass.</summary>
+/// <summary>
+/// Statistics and losses whose squares leave the range of the type although the results do not; and
+/// NaN in the backward pass.
+/// </summary>
 public sealed class RangeTests
 {
     /// <summary>Half a unit in the last place, some times over; relative.</summary>
@@ -72,16 +75,25 @@ public sealed class RangeTests
         double[] many = new double[70000];
         many[12345] = 3e18;
         many[0] = 3e20;
-        Near("outlier", [Variance(many, 0)], Doubles(Tensor.From(many, [70000]).To(DType.Float32).Variance(correction: 0)), Float32Tolerance);
+        Near("outlier", [Variance(many, 0)],
+            Doubles(Tensor.From(many, [70000]).To(DType.Float32).Variance(correction: 0)), Float32Tolerance);
         Assert.Equal([double.PositiveInfinity], Doubles(Tensor.From([3e38, 0, 0], [3]).To(DType.Float32).Variance()));
-        Assert.Equal([double.PositiveInfinity], Doubles(Tensor.From([3e38, -3e38, 3e38], [3]).To(DType.Float32).Variance()));
+        Assert.Equal(
+            [double.PositiveInfinity], Doubles(Tensor.From([3e38, -3e38, 3e38], [3]).To(DType.Float32).Variance()));
         Assert.Equal([double.PositiveInfinity], Doubles(Tensor.From([1e200, -1e200], [2]).Variance()));
-        Near("float64", [Variance([1.2, -1, 0.1], 0) * 1e307], Doubles(Tensor.From([1.2e154, -1e154, 1e153], [3]).Variance(correction: 0)).Select(v => v / 10).ToArray(), Float64Tolerance);
+        Near(
+            "float64", [Variance([1.2, -1, 0.1], 0) * 1e307],
+            Doubles(Tensor.From([1.2e154, -1e154, 1e153], [3]).Variance(correction: 0)).Select(v => v / 10).ToArray(),
+            Float64Tolerance);
 
         // Rows and columns, of which one leaves the range.
         double[] rows = [1, 2, 6, 3e18, -3e18, 2.5e19];
-        Near("rows", [Variance([1, 2, 6], 1), Variance([3e18, -3e18, 2.5e19], 1)], Doubles(Tensor.From(rows, [2, 3]).To(DType.Float32).Variance([1])), Float32Tolerance);
-        Near("columns", [Variance([1, 2, 6], 1), Variance([3e18, -3e18, 2.5e19], 1)], Doubles(Tensor.From([1, 3e18, 2, -3e18, 6, 2.5e19], [3, 2]).To(DType.Float32).Variance([0])), Float32Tolerance);
+        Near("rows", [Variance([1, 2, 6], 1), Variance([3e18, -3e18, 2.5e19], 1)],
+            Doubles(Tensor.From(rows, [2, 3]).To(DType.Float32).Variance([1])), Float32Tolerance);
+        Near(
+            "columns", [Variance([1, 2, 6], 1), Variance([3e18, -3e18, 2.5e19], 1)],
+            Doubles(Tensor.From([1, 3e18, 2, -3e18, 6, 2.5e19], [3, 2]).To(DType.Float32).Variance([0])),
+            Float32Tolerance);
     }
 
     [Fact]
@@ -89,11 +101,14 @@ public sealed class RangeTests
     {
         // x - mean overflows; then the slope 2·dy/(m - 1) is a subnormal number of few digits.
         double[] far = [3e38, -3e38, -3e38, -3e38];
-        Near("float32", [1.125e38, -0.375e38, -0.375e38, -0.375e38], Gradient(far, [4], DType.Float32, t => t.Variance(correction: 0), [0.5]), Float32Tolerance);
+        Near("float32", [1.125e38, -0.375e38, -0.375e38, -0.375e38],
+            Gradient(far, [4], DType.Float32, t => t.Variance(correction: 0), [0.5]), Float32Tolerance);
         far = [1.6e308, -1.6e308, -1.6e308, -1.6e308];
-        Near("float64", [0.6e308, -0.2e308, -0.2e308, -0.2e308], Gradient(far, [4], DType.Float64, t => t.Variance(correction: 0), [0.5]), Float64Tolerance);
+        Near("float64", [0.6e308, -0.2e308, -0.2e308, -0.2e308],
+            Gradient(far, [4], DType.Float64, t => t.Variance(correction: 0), [0.5]), Float64Tolerance);
         double[] x = [1e30, -1e30, 0];
-        Near("small", [.. x.Select(value => value * (float)1e-42)], Gradient(x, [3], DType.Float32, t => t.Variance(), [1e-42]), Float32Tolerance);
+        Near("small", [.. x.Select(value => value * (float)1e-42)],
+            Gradient(x, [3], DType.Float32, t => t.Variance(), [1e-42]), Float32Tolerance);
     }
 
     [Fact]
@@ -101,14 +116,18 @@ public sealed class RangeTests
     {
         double[] x = [2.5e19, 0, 0, 0], zero = new double[4];
         Near("float32", [6.25e38 / 4], Doubles(Loss(x, zero, DType.Float32)), Float32Tolerance);
-        Near("float64", [1.5e154 * 0.375e154], Doubles(Loss([1.5e154, 0, 0, 0], zero, DType.Float64)), Float64Tolerance);
+        Near(
+            "float64", [1.5e154 * 0.375e154], Doubles(Loss([1.5e154, 0, 0, 0], zero, DType.Float64)), Float64Tolerance);
         Assert.Equal([double.PositiveInfinity], Doubles(Loss([3e38, 0, 0, 0], zero, DType.Float32)));
-        double[] gradient = Gradient([3e38, 0], [2], DType.Float32, t => t.MeanSquaredError(Tensor.From([-3e38, 0], [2]).To(DType.Float32)), [0.25]);
+        double[] gradient = Gradient([3e38, 0],
+            [2], DType.Float32, t => t.MeanSquaredError(Tensor.From([-3e38, 0], [2]).To(DType.Float32)), [0.25]);
         Near("gradient", [1.5e38, 0], gradient, Float32Tolerance);
-        gradient = Gradient([1e30, -1e30], [2], DType.Float32, t => t.MeanSquaredError(Tensor.From([0.0, 0], [2]).To(DType.Float32)), [(float)1e-40]);
+        gradient = Gradient([1e30, -1e30],
+            [2], DType.Float32, t => t.MeanSquaredError(Tensor.From([0.0, 0], [2]).To(DType.Float32)), [(float)1e-40]);
         Near("small", [1e-10, -1e-10], gradient, 1e-4);
 
-        static Tensor Loss(double[] x, double[] target, DType dtype) => Tensor.From(x, [4]).To(dtype).MeanSquaredError(Tensor.From(target, [4]).To(dtype));
+        static Tensor Loss(double[] x, double[] target, DType dtype) =>
+            Tensor.From(x, [4]).To(dtype).MeanSquaredError(Tensor.From(target, [4]).To(dtype));
     }
 
     [Theory]
@@ -122,7 +141,9 @@ public sealed class RangeTests
         foreach (int[] shape in new int[][] { [1, 3, 2], [1, 6, 1] })
         {
             (double[] y, double[] dx) = Run(x, shape, DType.Float64, 1);
-            foreach ((double scale, DType dtype, double tolerance) in new[] { (1e25, DType.Float32, 3e-6), (1e18, DType.Float32, 3e-6), (1e-20, DType.Float32, 3e-6), (1e200, DType.Float64, 1e-11), (1e-180, DType.Float64, 1e-11) })
+            foreach ((double scale, DType dtype, double tolerance) in
+                new[] { (1e25, DType.Float32, 3e-6), (1e18, DType.Float32, 3e-6),
+                    (1e-20, DType.Float32, 3e-6), (1e200, DType.Float64, 1e-11), (1e-180, DType.Float64, 1e-11), })
             {
                 (double[] ys, double[] dxs) = Run(x, shape, dtype, scale);
                 Near($"y {scale}", [.. y.Select(value => value * Math.Pow(scale, 1 - 2 * beta))], ys, tolerance);
@@ -133,7 +154,8 @@ public sealed class RangeTests
         (double[] Y, double[] Dx) Run(double[] x, int[] shape, DType dtype, double scale)
         {
             var tape = new Tape(Mode.Train);
-            Tensor input = tape.Input(Tensor.From([.. x.Select(value => value * scale)], new Shape(shape)).To(dtype), requiresGradient: true);
+            Tensor input = tape.Input(
+                Tensor.From([.. x.Select(value => value * scale)], new Shape(shape)).To(dtype), requiresGradient: true);
             Tensor y = input.LocalResponseNorm(3, Alpha, beta, k: 0);
             y.Backward(Tensor.From(dy, new Shape(shape)).To(dtype));
             return (Doubles(y), Doubles(input.Gradient!));
@@ -143,13 +165,15 @@ public sealed class RangeTests
     [Fact]
     public void The_norm_of_gradients_is_right_to_the_ends()
     {
-        foreach ((double size, DType dtype) in new[] { (1e-40, DType.Float32), (3e38, DType.Float32), (1e-200, DType.Float64), (1e200, DType.Float64), (1e-310, DType.Float64) })
+        foreach ((double size, DType dtype) in new[] { (1e-40, DType.Float32),
+            (3e38, DType.Float32), (1e-200, DType.Float64), (1e200, DType.Float64), (1e-310, DType.Float64), })
         {
             var parameter = new Parameter(Tensor.Zeros([2]).To(dtype), "w");
             var tape = new Tape(Mode.Train);
             tape.Watch(parameter).Backward(Tensor.From([0.75 * size, size], [2]).To(dtype));
             double norm = GradientClipping.Norm([parameter], double.PositiveInfinity);
-            Near("norm", [1.25 * size], [norm], dtype == DType.Float32 ? 1e-4 : size < 1e-300 ? 1e-12 : Float64Tolerance);
+            Near("norm",
+                [1.25 * size], [norm], dtype == DType.Float32 ? 1e-4 : size < 1e-300 ? 1e-12 : Float64Tolerance);
             if (size < 1) continue;
             GradientClipping.Norm([parameter], 1e-5);
             Near("clipped", [0.6e-5, 0.8e-5], Doubles(parameter.Gradient!), Float32Tolerance);
@@ -177,7 +201,12 @@ public sealed class RangeTests
 
             // The other operand gets its whole gradient too.
             if (name is not ("maximum" or "minimum")) continue;
-            double[] other = Gradient([1, double.NaN, 1, 1], [4], dtype, t => name == "maximum" ? Tensor.From(x, [4]).To(dtype).Maximum(t) : Tensor.From(x, [4]).To(dtype).Minimum(t), dy);
+            double[] other = Gradient(
+                [1, double.NaN, 1, 1], [4], dtype,
+                t => name == "maximum"
+                    ? Tensor.From(x, [4]).To(dtype).Maximum(t)
+                    : Tensor.From(x, [4]).To(dtype).Minimum(t),
+                dy);
             Assert.Equal(name == "maximum" ? [3, 5, 7, 0] : [3, 5, 0, 11], other);
         }
     }
@@ -238,7 +267,8 @@ public sealed class RangeTests
         double scale = expected.Max(Math.Abs);
         for (int i = 0; i < expected.Length; i++)
         {
-            if (!(Math.Abs(expected[i] - actual[i]) <= tolerance * scale)) Assert.Fail($"{what}[{i}]: expected {expected[i]:R}, got {actual[i]:R}");
+            if (!(Math.Abs(expected[i] - actual[i]) <= tolerance * scale))
+                Assert.Fail($"{what}[{i}]: expected {expected[i]:R}, got {actual[i]:R}");
         }
     }
 }

@@ -15,9 +15,11 @@ public sealed class ReductionTests
 
     private static readonly (int[] Shape, int[] Axes)[] s_cases =
     [
-        ([50, 10], [0]), ([50, 10], [1]), ([50, 10], []), ([300, 130], [0]), ([300, 130], [-1]), ([3, 4, 5], [1]), ([3, 4, 5], [0, 2]), ([3, 4, 5], [0, 1]),
-        ([8, 16, 7, 7], [0, 2, 3]), ([4, 3, 70, 5], [0, 2]), ([2, 3, 2, 3, 2, 20], [0, 2, 4]), ([2, 3, 2, 3, 2, 20], [1, 3, 5]), ([1], [0]), ([1, 5], [0]), ([5, 1], [1]),
-        ([200000], []), ([70000, 3], [0]), ([3, 70000], [1]), ([5, 2, 33000], [0, 2]), ([40000, 40], [0]), ([2, 20000, 17], [1]),
+        ([50, 10], [0]), ([50, 10], [1]), ([50, 10], []), ([300, 130], [0]), ([300, 130], [-1]), ([3, 4, 5], [1]),
+        ([3, 4, 5], [0, 2]), ([3, 4, 5], [0, 1]), ([8, 16, 7, 7], [0, 2, 3]), ([4, 3, 70, 5], [0, 2]),
+        ([2, 3, 2, 3, 2, 20], [0, 2, 4]), ([2, 3, 2, 3, 2, 20], [1, 3, 5]), ([1], [0]), ([1, 5], [0]), ([5, 1], [1]),
+        ([200000], []), ([70000, 3], [0]), ([3, 70000], [1]), ([5, 2, 33000], [0, 2]), ([40000, 40], [0]),
+        ([2, 20000, 17], [1]),
     ];
 
     [Fact]
@@ -50,7 +52,8 @@ public sealed class ReductionTests
     public void Variance_keeps_its_digits_far_from_zero()
     {
         Tensor x = (Tensor.RandomNormal([64, 8], new Philox(1)) * 0.01) + 1e4;
-        Close.To(NaiveOps.Groups(x, [0]).Select(g => NaiveOps.Variance(g, 1) * 1e4).ToArray(), x.Variance([0]) * 1e4, 1e-5);
+        Close.To(
+            NaiveOps.Groups(x, [0]).Select(g => NaiveOps.Variance(g, 1) * 1e4).ToArray(), x.Variance([0]) * 1e4, 1e-5);
         Close.To(new double[3], Tensor.Full([5, 3], 0.1f).Variance([0]), 0);
         Assert.True(double.IsNaN(Tensor.Ones([1]).Variance().Item()));
     }
@@ -109,7 +112,11 @@ public sealed class ReductionTests
     public void Without_an_axis_every_reduction_goes_over_everything()
     {
         Tensor x = Tensor.From(new double[,] { { 1, 3, 3 }, { 5, 8, 2 } });
-        (Tensor Result, double Expected)[] reductions = [(x.Sum(), 22), (x.Mean(), 22.0 / 6), (x.Variance(correction: 0), 112.0 / 6 - 22.0 / 6 * (22.0 / 6)), (x.Max(), 8), (x.ArgMax(), 4)];
+        (Tensor Result, double Expected)[] reductions =
+        [
+            (x.Sum(), 22), (x.Mean(), 22.0 / 6), (x.Variance(correction: 0), 112.0 / 6 - 22.0 / 6 * (22.0 / 6)),
+            (x.Max(), 8), (x.ArgMax(), 4),
+        ];
         Assert.All(reductions, reduction =>
         {
             Assert.Equal(new Shape([]), reduction.Result.Shape);
@@ -125,10 +132,14 @@ public sealed class ReductionTests
     public void Errors_name_the_axis()
     {
         Tensor x = Tensor.Zeros([3, 4]);
-        Assert.StartsWith("Sum: expected an axis from -2 to 1 for shape (3, 4), got 2.", Assert.Throws<ArgumentOutOfRangeException>(() => x.Sum([2])).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Mean: expected each axis once, got axis -1 twice", Assert.Throws<ArgumentException>(() => x.Mean([1, -1])).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Variance: expected a correction of 0 (biased) or 1 (unbiased), got 2.", Assert.Throws<ArgumentException>(() => x.Variance(correction: 2)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Max: expected at least one element along axis 0, got shape (0, 2).", Assert.Throws<ArgumentException>(() => Tensor.Zeros([0, 2]).Max(0)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Sum: expected an axis from -2 to 1 for shape (3, 4), got 2.",
+            Assert.Throws<ArgumentOutOfRangeException>(() => x.Sum([2])).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Mean: expected each axis once, got axis -1 twice",
+            Assert.Throws<ArgumentException>(() => x.Mean([1, -1])).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Variance: expected a correction of 0 (biased) or 1 (unbiased), got 2.",
+            Assert.Throws<ArgumentException>(() => x.Variance(correction: 2)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Max: expected at least one element along axis 0, got shape (0, 2).",
+            Assert.Throws<ArgumentException>(() => Tensor.Zeros([0, 2]).Max(0)).Message, StringComparison.Ordinal);
     }
 
     private static void Passes(GradientCheckResult result) => Assert.True(result.Passed, result.ToString());

@@ -16,7 +16,8 @@ public sealed class ShapeOpTests
             Assert.Equal(values, x.Reshape(3, 2).ToArray<long>());
             Assert.Equal(new Shape([3, 2]), x.Reshape(3, -1).Shape);
             Assert.Equal([values[1], values[2], values[4], values[5]], x.Slice(1, 1, 2).ToArray<long>());
-            Assert.Equal([values[0], values[3], values[1], values[4], values[2], values[5]], x.Transpose(0, 1).ToArray<long>());
+            Assert.Equal(
+                [values[0], values[3], values[1], values[4], values[2], values[5]], x.Transpose(0, 1).ToArray<long>());
             Assert.Equal([.. values, .. values], Tensor.Concat([x, x]).ToArray<long>());
             Assert.Same(x.Tape, x.Slice(0, 0, 1).Tape);
         }
@@ -24,7 +25,10 @@ public sealed class ShapeOpTests
         Tensor wide = Tensor.From(new long[70 * 33], [70, 33]);
         for (int i = 0; i < wide.Count; i++) wide.AsSpan<long>()[i] = 0x7FF0000000000000 + i;
         Assert.Equal(wide.ToArray<long>(), wide.Transpose(0, 1).Transpose(0, 1).ToArray<long>());
-        Assert.StartsWith("Concat: expected", Assert.Throws<ArgumentException>(() => Tensor.Concat([wide, Tensor.Ones([1, 33])])).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Concat: expected",
+            Assert.Throws<ArgumentException>(() => Tensor.Concat([wide, Tensor.Ones([1, 33])])).Message,
+            StringComparison.Ordinal);
         var tape = new Tape();
         Tensor stale = tape.Input(wide);
         tape.Reset();
@@ -42,9 +46,12 @@ public sealed class ShapeOpTests
         x.AsSpan<double>()[5] = 99;
         Assert.Equal(99, y.AsSpan<double>()[5]);
         Passes(GradientCheck.Run(v => (v.Reshape(3, 4) * v.Reshape([3, 4])).Reshape([-1]), Random([2, 6])));
-        Assert.StartsWith("Reshape: expected a shape of 12 elements like (2, 6), got (5, 2) of 10.", Assert.Throws<ArgumentException>(() => x.Reshape(5, 2)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Reshape: expected dimensions whose product divides 12", Assert.Throws<ArgumentException>(() => x.Reshape(5, -1)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Reshape: expected at most 6 dimensions and one of them -1", Assert.Throws<ArgumentException>(() => x.Reshape(-1, -1)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Reshape: expected a shape of 12 elements like (2, 6), got (5, 2) of 10.",
+            Assert.Throws<ArgumentException>(() => x.Reshape(5, 2)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Reshape: expected dimensions whose product divides 12",
+            Assert.Throws<ArgumentException>(() => x.Reshape(5, -1)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Reshape: expected at most 6 dimensions and one of them -1",
+            Assert.Throws<ArgumentException>(() => x.Reshape(-1, -1)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -79,7 +86,8 @@ public sealed class ShapeOpTests
     {
         Assert.Equal(new Shape([2, 5, 4, 3]), Tensor.Zeros([2, 3, 4, 5]).Transpose(1, -1).Shape);
         Assert.Equal([0.0, 3, 1, 4, 2, 5], Counting([2, 3]).Transpose(0, 1).ToArray<double>());
-        Assert.StartsWith("Permute: expected each of the 2 dimensions of shape (2, 3) once, got (0, 0).", Assert.Throws<ArgumentException>(() => Counting([2, 3]).Permute(0, 0)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Permute: expected each of the 2 dimensions of shape (2, 3) once, got (0, 0).",
+            Assert.Throws<ArgumentException>(() => Counting([2, 3]).Permute(0, 0)).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Counting([2, 3]).Permute(0));
     }
 
@@ -93,9 +101,13 @@ public sealed class ShapeOpTests
         Assert.Equal(b.ToArray<double>(), y.Slice(-2, 3, 2).ToArray<double>());
         Passes(GradientCheck.Run(v => Tensor.Concat([v[0], v[1], v[0]], axis: 1), [a, b]));
         Passes(GradientCheck.Run(v => v.Slice(1, 1, 2) * v.Slice(1, 0, 2), a));
-        Assert.StartsWith("Concat: expected shapes that agree in all dimensions but axis 0, got (2, 3, 4) and (2, 2, 4).", Assert.Throws<ArgumentException>(() => Tensor.Concat([a, b])).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Slice: expected a range inside 0 .. 3 along axis 1", Assert.Throws<ArgumentOutOfRangeException>(() => a.Slice(1, 2, 2)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("Concat: expected at least one tensor, got none.", Assert.Throws<ArgumentException>(() => Tensor.Concat([])).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Concat: expected shapes that agree in all dimensions but axis 0, got (2, 3, 4) and (2, 2, 4).",
+            Assert.Throws<ArgumentException>(() => Tensor.Concat([a, b])).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Slice: expected a range inside 0 .. 3 along axis 1",
+            Assert.Throws<ArgumentOutOfRangeException>(() => a.Slice(1, 2, 2)).Message, StringComparison.Ordinal);
+        Assert.StartsWith("Concat: expected at least one tensor, got none.",
+            Assert.Throws<ArgumentException>(() => Tensor.Concat([])).Message, StringComparison.Ordinal);
     }
 
     private static Tensor Counting(Shape shape)

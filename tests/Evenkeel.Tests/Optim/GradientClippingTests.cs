@@ -11,7 +11,11 @@ public sealed class GradientClippingTests
         Parameter a = With([1f, -2, 3], [3]), b = With([4f, -5, 0.5f, 0.25f], [2, 2]), none = new(Tensor.Ones([2]));
         Assert.Equal(7.437237739562988, GradientClipping.Norm([a, none, b], 2), Tolerances.Float32Roundoff);
         // torch.nn.utils.clip_grad_norm_, PyTorch 1.13.
-        float[] expected = [0.2689170241355896f, -0.5378340482711792f, 0.8067510724067688f, 1.0756680965423584f, -1.3445851802825928f, 0.1344585120677948f, 0.0672292560338974f];
+        float[] expected =
+        [
+            0.2689170241355896f, -0.5378340482711792f, 0.8067510724067688f, 1.0756680965423584f, -1.3445851802825928f,
+            0.1344585120677948f, 0.0672292560338974f,
+        ];
         float[] actual = [.. a.Gradient!.ToArray<float>(), .. b.Gradient!.ToArray<float>()];
         for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 2e-7f);
         Assert.Null(none.Gradient);
@@ -51,7 +55,10 @@ public sealed class GradientClippingTests
     [Fact]
     public void Value_clamps_and_keeps_NaN()
     {
-        float[] values = [float.NaN, 5, -5, 0.5f, float.PositiveInfinity, float.NegativeInfinity, -1, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, -9];
+        float[] values =
+        [
+            float.NaN, 5, -5, 0.5f, float.PositiveInfinity, float.NegativeInfinity, -1, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, -9,
+        ];
         Parameter a = With(values, [values.Length]);
         GradientClipping.Value([a], 1.5);
         float[] clipped = a.Gradient!.ToArray<float>();

@@ -6,7 +6,9 @@ namespace Evenkeel.Tests.Optim;
 
 public sealed class OptimizerTests
 {
-    /// <summary>Rounding of seven steps in float32, against PyTorch in float64; PyTorch's own float32 differs by up to 2.8e-7.</summary>
+    /// <summary>
+    /// Rounding of seven steps in float32, against PyTorch in float64; PyTorch's own float32 differs by up to 2.8e-7.
+    /// </summary>
     private const double SingleTolerance = 2e-6;
 
     /// <summary>Rounding of seven steps in float64.</summary>
@@ -16,9 +18,10 @@ public sealed class OptimizerTests
 
     public static TheoryData<string> Cases =>
     [
-        nameof(OptimizerGolden.Sgd), nameof(OptimizerGolden.SgdDecay), nameof(OptimizerGolden.SgdMomentum), nameof(OptimizerGolden.SgdDampening),
-        nameof(OptimizerGolden.SgdNesterov), nameof(OptimizerGolden.RmsProp), nameof(OptimizerGolden.RmsPropMomentum), nameof(OptimizerGolden.RmsPropCentered),
-        nameof(OptimizerGolden.Adam), nameof(OptimizerGolden.AdamDecay), nameof(OptimizerGolden.AdamW), nameof(OptimizerGolden.AdamWDecay),
+        nameof(OptimizerGolden.Sgd), nameof(OptimizerGolden.SgdDecay), nameof(OptimizerGolden.SgdMomentum),
+        nameof(OptimizerGolden.SgdDampening), nameof(OptimizerGolden.SgdNesterov), nameof(OptimizerGolden.RmsProp),
+        nameof(OptimizerGolden.RmsPropMomentum), nameof(OptimizerGolden.RmsPropCentered), nameof(OptimizerGolden.Adam),
+        nameof(OptimizerGolden.AdamDecay), nameof(OptimizerGolden.AdamW), nameof(OptimizerGolden.AdamWDecay),
     ];
 
     [Theory]
@@ -39,7 +42,10 @@ public sealed class OptimizerTests
             double[] actual = parameter.Value.To(DType.Float64).ToArray<double>();
             double tolerance = dtype == DType.Float32 ? SingleTolerance : DoubleTolerance;
             for (int i = 0; i < Count; i++)
-                Assert.True(Math.Abs(actual[i] - expected[i]) <= tolerance * Math.Max(1, Math.Abs(expected[i])), $"{name} {dtype} [{i}]: expected {expected[i]}, got {actual[i]}");
+            {
+                Assert.True(Math.Abs(actual[i] - expected[i]) <= tolerance * Math.Max(1, Math.Abs(expected[i])),
+                    $"{name} {dtype} [{i}]: expected {expected[i]}, got {actual[i]}");
+            }
         }
     }
 
@@ -71,7 +77,8 @@ public sealed class OptimizerTests
         {
             if (t == 4)
             {
-                for (int i = 0; i < Count; i++) Assert.Equal(b.Value.AsSpan<double>()[i], a.Value.AsSpan<double>()[i], DoubleTolerance);
+                for (int i = 0; i < Count; i++)
+                    Assert.Equal(b.Value.AsSpan<double>()[i], a.Value.AsSpan<double>()[i], DoubleTolerance);
                 notebook.LearningRate = torch.LearningRate = 0.05;
             }
 
@@ -188,7 +195,8 @@ public sealed class OptimizerTests
         parameter.To(DType.Float64);
         Step(optimizer, parameter, 3);
         Step(other, reference, 3);
-        for (int i = 0; i < Count; i++) Assert.Equal(reference.Value.AsSpan<double>()[i], parameter.Value.AsSpan<double>()[i], SingleTolerance);
+        for (int i = 0; i < Count; i++)
+            Assert.Equal(reference.Value.AsSpan<double>()[i], parameter.Value.AsSpan<double>()[i], SingleTolerance);
     }
 
     [Fact]
@@ -220,7 +228,8 @@ public sealed class OptimizerTests
         Parameter a = new(Tensor.Ones([300, 300])), b = new(Tensor.Ones([300]));
         SetGradient(a, static i => i);
         SetGradient(b, static i => i);
-        Optimizer[] optimizers = [new SGD([a, b], momentum: 0.9), new Adam([a, b]), new AdamW([a, b]), new RMSprop([a, b])];
+        Optimizer[] optimizers =
+            [new SGD([a, b], momentum: 0.9), new Adam([a, b]), new AdamW([a, b]), new RMSprop([a, b])];
         foreach (Optimizer optimizer in optimizers)
         {
             optimizer.Step();
@@ -243,8 +252,10 @@ public sealed class OptimizerTests
         var adam = new Adam([parameter]);
         var other = new Adam([new Parameter(Tensor.Ones([4]))]);
         Exception wrongShape = Assert.Throws<ArgumentException>(() => adam.LoadStateDict(other.StateDict()));
-        Assert.StartsWith("Adam: expected 'Adam.0.exp_avg' to be Float32 of shape (19), got Float32 of shape (4)", wrongShape.Message, StringComparison.Ordinal);
-        Exception wrongKind = Assert.Throws<ArgumentException>(() => new AdamW([parameter]).LoadStateDict(adam.StateDict()));
+        Assert.StartsWith("Adam: expected 'Adam.0.exp_avg' to be Float32 of shape (19), got Float32 of shape (4)",
+            wrongShape.Message, StringComparison.Ordinal);
+        Exception wrongKind = Assert.Throws<ArgumentException>(
+            () => new AdamW([parameter]).LoadStateDict(adam.StateDict()));
         Assert.Contains("another kind of optimizer", wrongKind.Message, StringComparison.Ordinal);
     }
 
@@ -258,8 +269,10 @@ public sealed class OptimizerTests
         negative["Adam.groups"].AsSpan<double>()[0] = 0.25;
         infinite["Adam.steps"].AsSpan<long>()[0] = 7;
         infinite["Adam.groups"].AsSpan<double>()[2] = double.PositiveInfinity;
-        Assert.Contains("expected counts of 0 or more", Assert.Throws<ArgumentException>(() => adam.LoadStateDict(negative)).Message, StringComparison.Ordinal);
-        Assert.Contains("expected rates of 0 or more and finite", Assert.Throws<ArgumentException>(() => adam.LoadStateDict(infinite)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected counts of 0 or more",
+            Assert.Throws<ArgumentException>(() => adam.LoadStateDict(negative)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected rates of 0 or more and finite",
+            Assert.Throws<ArgumentException>(() => adam.LoadStateDict(infinite)).Message, StringComparison.Ordinal);
         Assert.Equal(0.5, adam.LearningRate);
         Assert.Equal(0, adam.StateDict()["Adam.steps"].AsSpan<long>()[0]);
     }
@@ -389,7 +402,8 @@ public sealed class OptimizerTests
         nameof(OptimizerGolden.SgdNesterov) => new SGD(p, 0.1, momentum: 0.9, weightDecay: 0.05, nesterov: true),
         nameof(OptimizerGolden.RmsProp) => new RMSprop(p, 0.01, weightDecay: 0.05),
         nameof(OptimizerGolden.RmsPropMomentum) => new RMSprop(p, 0.01, alpha: 0.9, eps: 1e-6, momentum: 0.7),
-        nameof(OptimizerGolden.RmsPropCentered) => new RMSprop(p, 0.01, alpha: 0.9, eps: 1e-3, momentum: 0.7, centered: true),
+        nameof(OptimizerGolden.RmsPropCentered) =>
+            new RMSprop(p, 0.01, alpha: 0.9, eps: 1e-3, momentum: 0.7, centered: true),
         nameof(OptimizerGolden.Adam) => new Adam(p, 0.02),
         nameof(OptimizerGolden.AdamDecay) => new Adam(p, 0.02, 0.8, 0.95, 1e-6, weightDecay: 0.05),
         nameof(OptimizerGolden.AdamW) => new AdamW(p, 0.02),

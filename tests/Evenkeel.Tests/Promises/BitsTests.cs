@@ -4,10 +4,16 @@ using Xunit;
 
 namespace Evenkeel.Tests.Promises;
 
-/// <summary>The same bits for any number of threads and at every hardware level: whole trainings in processes of their own, compared by the hash of all weights and statistics.</summary>
+/// <summary>
+/// The same bits for any number of threads and at every hardware level: whole trainings in processes of their own,
+/// compared by the hash of all weights and statistics.
+/// </summary>
 public sealed class BitsTests
 {
-    /// <summary>Without hardware FMA a step is emulated, some hundred times slower: those runs are short, and the two go side by side.</summary>
+    /// <summary>
+    /// Without hardware FMA a step is emulated, some hundred times slower: those runs are short,
+    /// and the two go side by side.
+    /// </summary>
     private static readonly string[] s_emulated = ["DOTNET_EnableAVX2", "DOTNET_EnableHWIntrinsic"];
 
     [Theory]

@@ -6,7 +6,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Promises;
 
-/// <summary>What the lessons' LeNets must show on real images: Fashion-MNIST over three seeds, photographs of banknotes over five.</summary>
+/// <summary>
+/// What the lessons' LeNets must show on real images: Fashion-MNIST over three seeds,
+/// photographs of banknotes over five.
+/// </summary>
 public sealed class LeNetBarsTests
 {
     private static readonly long[] s_seeds = [0, 1, 2];
@@ -15,7 +18,8 @@ public sealed class LeNetBarsTests
     public void Fashion_mnist_with_batch_norm_trains_to_89_percent_and_tests_at_86_with_exact_statistics()
     {
         ExperimentResult[] results = Fashion(FashionLeNet.BatchNormed);
-        double train = results.Average(static result => result.Figures["batchnorm.finalTrainAccuracy"]), test = results.Average(static result => result.Figures["batchnorm.recalibratedTestAccuracy"]);
+        double train = results.Average(static result => result.Figures["batchnorm.finalTrainAccuracy"]),
+            test = results.Average(static result => result.Figures["batchnorm.recalibratedTestAccuracy"]);
         Assert.True(train >= 0.89, $"training accuracy {train:F4}");
         Assert.True(test >= 0.86, $"recalibrated test accuracy {test:F4}");
     }
@@ -28,14 +32,16 @@ public sealed class LeNetBarsTests
     }
 
     /// <summary>
-    /// Ten epochs are too few for 95 % (24 of 26 pictures in the median): the verdict must say so, and why. Fifteen reach it.
+    /// Ten epochs are too few for 95 % (24 of 26 pictures in the median): the verdict must say so,
+    /// and why. Fifteen reach it.
     /// </summary>
     [Fact]
     public void Banknotes_with_batch_norm_are_told_apart_at_95_percent_after_fifteen_epochs_and_the_lessons_ten_are_judged_honestly()
     {
         (double median, JsonElement ten) = Banknotes([]);
         Assert.True(median >= 0.88, $"median validation accuracy {median:F4} after ten epochs");
-        JsonElement claim = ten.GetProperty("claims").EnumerateArray().Single(static claim => claim.GetProperty("id").GetString() == "A18.accuracy");
+        JsonElement claim = ten.GetProperty("claims").EnumerateArray().Single(
+            static claim => claim.GetProperty("id").GetString() == "A18.accuracy");
         Assert.Equal(median >= 0.95 ? "holds" : "fails", claim.GetProperty("verdict").GetString());
         JsonElement figures = ten.GetProperty("figures");
         Assert.Equal(0, figures.GetProperty("batchnorm.leakedShare").GetDouble());
@@ -47,7 +53,8 @@ public sealed class LeNetBarsTests
 
     private static (double Median, JsonElement Result) Banknotes(string[] more)
     {
-        using LabProcess lab = LabProcess.Run(["run", "banknotes-lenet", "--json", "--data", RealData.Require("rmb"), .. more]);
+        using LabProcess lab = LabProcess.Run(
+            ["run", "banknotes-lenet", "--json", "--data", RealData.Require("rmb"), .. more]);
         Assert.SkipWhen(lab.Error.Contains("libturbojpeg", StringComparison.Ordinal), lab.Error);
         Assert.True(lab.Process.ExitCode == 0, lab.Error);
         JsonElement result = JsonElement.Parse(lab.Output);
@@ -58,6 +65,8 @@ public sealed class LeNetBarsTests
     {
         LabData data = LabData.Find(RealData.Require("fashion-mnist"));
         return [.. s_seeds.Select(seed => FashionLeNet.Measure(
-            new ExperimentContext(new ExperimentSettings(seed, 2, DType.Float32, 10, Quick: false), data, new Silence(), CancellationToken.None), variant))];
+            new ExperimentContext(new ExperimentSettings(seed, 2, DType.Float32, 10, Quick: false),
+                data, new Silence(), CancellationToken.None),
+            variant))];
     }
 }

@@ -11,7 +11,8 @@ using Evenkeel.Training;
 namespace Evenkeel.Tests.Promises;
 
 /// <summary>
-/// Computations whose operands nobody holds but the computation itself: what it is given are copies made for the call, and only the result is kept.
+/// Computations whose operands nobody holds but the computation itself: what it is given are copies made for the call,
+/// and only the result is kept.
 /// Each does enough work for a garbage collection to fall into it.
 /// </summary>
 internal static class LifetimeCases
@@ -76,7 +77,8 @@ internal static class LifetimeCases
         ("Concat", () => Tensor.Concat([X(Rows, 501), X(Rows, 499)], 1)),
         ("Conv1d", () => X(8, 16, 256).Conv1d(X(32, 16, 5), X(32), padding: 2)),
         ("Conv2d", () => X(4, 32, 32, 32).Conv2d(X(64, 32, 3, 3), X(64), padding: 1)),
-        ("Conv2d, strided", () => X(8, 16, 32, 32).FusedConv2d(X(32, 8, 3, 3), X(32), stride: 2, padding: 1, dilation: 1, groups: 2, fuseReLU: true)),
+        ("Conv2d, strided", () => X(8, 16, 32, 32)
+            .FusedConv2d(X(32, 8, 3, 3), X(32), stride: 2, padding: 1, dilation: 1, groups: 2, fuseReLU: true)),
         ("MaxPool1d", () => X(16, 16, 256).MaxPool1d(3, 2, 1)),
         ("MaxPool2d", () => Images().MaxPool2d(2)),
         ("MaxPool2d, overlapping", () => Images().MaxPool2d(3, 2, 1)),
@@ -85,12 +87,17 @@ internal static class LifetimeCases
         ("AdaptiveAvgPool2d", () => Images().AdaptiveAvgPool2d(5)),
         ("LocalResponseNorm", () => Images().LocalResponseNorm(5)),
         ("BatchNorm", () => Images().BatchNorm(X(16), X(16), Running(16))),
-        ("BatchNorm, training", () => Train(running => Images().BatchNorm(X(16), X(16), running, training: true, fuseReLU: true), 16)),
-        ("BatchNorm, training, columns", () => Train(running => X().BatchNorm(X(Columns), X(Columns), running, training: true), Columns)),
-        ("GhostBatchNorm", () => Train(running => Images().GhostBatchNorm(1, X(16), X(16), running, training: true), 16)),
-        ("SyncBatchNorm", () => Train(running => Images().SyncBatchNorm(X(16), X(16), running, training: true, parts: [1, 1]), 16)),
+        ("BatchNorm, training",
+            () => Train(running => Images().BatchNorm(X(16), X(16), running, training: true, fuseReLU: true), 16)),
+        ("BatchNorm, training, columns",
+            () => Train(running => X().BatchNorm(X(Columns), X(Columns), running, training: true), Columns)),
+        ("GhostBatchNorm",
+            () => Train(running => Images().GhostBatchNorm(1, X(16), X(16), running, training: true), 16)),
+        ("SyncBatchNorm",
+            () => Train(running => Images().SyncBatchNorm(X(16), X(16), running, training: true, parts: [1, 1]), 16)),
         ("BatchRenorm", () => Images().BatchRenorm(X(16), X(16), Running(16))),
-        ("MaskedBatchNorm", () => Train(running => Images().MaskedBatchNorm(Mask(2, 1, 32, 32), X(16), X(16), running, training: true), 16)),
+        ("MaskedBatchNorm", () => Train(
+            running => Images().MaskedBatchNorm(Mask(2, 1, 32, 32), X(16), X(16), running, training: true), 16)),
         ("LayerNorm", () => X().LayerNorm([Columns], X(Columns), X(Columns))),
         ("LayerNorm, plain", () => X().LayerNorm([Columns], null, null)),
         ("RMSNorm", () => X().RMSNorm([Columns], X(Columns))),
@@ -129,9 +136,12 @@ internal static class LifetimeCases
         ("GradientClipping.Norm", () => Clip(parameter => GradientClipping.Norm([parameter], 1))),
         ("GradientClipping.Value", () => Clip(parameter => GradientClipping.Value([parameter], 0.5))),
         ("Backward of a watched parameter", Watched),
-        ("Backward", () => Gradient(x => x.Conv2d(X(16, 8, 3, 3), X(16), padding: 1).ReLU().MaxPool2d(2).GroupNorm(4, X(16), X(16)).Mean(), 4, 8, 32, 32)),
+        ("Backward", () => Gradient(
+            x => x.Conv2d(X(16, 8, 3, 3), X(16), padding: 1).ReLU().MaxPool2d(2).GroupNorm(4, X(16), X(16)).Mean(), 4,
+            8, 32, 32)),
         ("Backward of a broadcast", () => Gradient(x => (X(128, 301) * x + x).Mean(), 301)),
-        ("GradientCheck", () => Tensor.Scalar(GradientCheck.Run(x => x.Tanh(), X(3, 7).To(DType.Float64)).Passed ? 1 : 0)),
+        ("GradientCheck",
+            () => Tensor.Scalar(GradientCheck.Run(x => x.Tanh(), X(3, 7).To(DType.Float64)).Passed ? 1 : 0)),
         ("Predict", () => Net().Predict(X(8, 3, 16, 16), 4)),
         ("Fold", () => Net().Fold(X(8, 3, 16, 16)).Model.Forward(X(4, 3, 16, 16))),
         ("Recalibrate", Recalibrated),
@@ -153,7 +163,8 @@ internal static class LifetimeCases
     /// <summary>A copy of values that are the same in every call.</summary>
     private static Tensor X(params ReadOnlySpan<int> shape) => Values(new Shape(shape), DType.Float32, 0).Clone();
 
-    private static Tensor Positive(params ReadOnlySpan<int> shape) => Values(new Shape(shape), DType.Float32, 1).Clone();
+    private static Tensor Positive(params ReadOnlySpan<int> shape) =>
+        Values(new Shape(shape), DType.Float32, 1).Clone();
 
     private static Tensor Labels(int count, int classes)
     {
@@ -189,7 +200,8 @@ internal static class LifetimeCases
         return Joined(y, running.Mean.Value, running.Variance.Value);
     }
 
-    private static Tensor Joined(params Tensor[] parts) => Tensor.Concat([.. parts.Select(part => part.Reshape(part.Count))], 0);
+    private static Tensor Joined(params Tensor[] parts) =>
+        Tensor.Concat([.. parts.Select(part => part.Reshape(part.Count))], 0);
 
     private static Tensor Made(Shape shape, Action<Tensor> make)
     {
@@ -198,7 +210,9 @@ internal static class LifetimeCases
         return y;
     }
 
-    /// <summary>The only handle on the memory is the span; what is computed meanwhile gives a collection its time.</summary>
+    /// <summary>
+    /// The only handle on the memory is the span; what is computed meanwhile gives a collection its time.
+    /// </summary>
     private static Tensor SpanAfterTensor()
     {
         Span<float> span = X().AsSpan<float>();
@@ -260,14 +274,16 @@ internal static class LifetimeCases
     {
         var random = new Philox(5);
         return new Sequential(
-            new Conv2d(3, 8, 3, padding: 1, random: random), new BatchNorm2d(8), new ReLU(), new MaxPool2d(2), new Flatten(), new Linear(8 * 64, 10, random: random));
+            new Conv2d(3, 8, 3, padding: 1, random: random), new BatchNorm2d(8), new ReLU(), new MaxPool2d(2),
+            new Flatten(), new Linear(8 * 64, 10, random: random));
     }
 
     private static Tensor Recalibrated()
     {
         Sequential net = Net();
         net.Recalibrate(X(8, 3, 16, 16), new RecalibrationOptions { BatchSize = 4 });
-        return Joined([.. net.NamedBuffers().Select(named => named.Buffer.Value).Where(value => value.DType == DType.Float32)]);
+        return Joined(
+            [.. net.NamedBuffers().Select(named => named.Buffer.Value).Where(value => value.DType == DType.Float32)]);
     }
 
     private static Tensor Replicated()
@@ -309,7 +325,8 @@ internal static class LifetimeCases
         for (int i = 0; i < pixels.Length; i++) pixels[i] = (byte)(i * 31);
         var image = new ImageBuffer();
         image.Load(pixels, 3, 128, 128);
-        new Compose(new Resize(96), new RandomCrop(80, 4), new RandomHorizontalFlip(), new RandomGrayscale(), new ToTensor(), Normalize.ImageNet).Apply(image, new Philox(3));
+        new Compose(new Resize(96), new RandomCrop(80, 4), new RandomHorizontalFlip(),
+            new RandomGrayscale(), new ToTensor(), Normalize.ImageNet).Apply(image, new Philox(3));
         return Tensor.From<float>(image.Values, [3, 80, 80]);
     }
 }

@@ -10,8 +10,8 @@ using Xunit;
 namespace Evenkeel.Tests.Promises;
 
 /// <summary>
-/// Memory lives for as long as somebody computes with it. In optimized code a local is dead after its last use: if nothing else holds the owner of an address, a garbage collection takes the memory
-/// while kernels still use it.
+/// Memory lives for as long as somebody computes with it. In optimized code a local is dead after its last use: if
+/// nothing else holds the owner of an address, a garbage collection takes the memory while kernels still use it.
 /// </summary>
 public sealed class LifetimeTests
 {
@@ -24,7 +24,9 @@ public sealed class LifetimeTests
     /// <summary>The runtime begins to count calls, and optimizes, when nothing new was compiled for 100 ms.</summary>
     private const int QuietMilliseconds = 300;
 
-    /// <summary>How long another thread collects at any time; it chooses the number of passes, and no result depends on it.</summary>
+    /// <summary>
+    /// How long another thread collects at any time; it chooses the number of passes, and no result depends on it.
+    /// </summary>
     private static readonly TimeSpan s_attack = TimeSpan.FromSeconds(2);
 
     /// <summary>An attack takes some ten seconds; a machine with other work takes longer.</summary>
@@ -33,10 +35,14 @@ public sealed class LifetimeTests
     /// <summary>Names the file in which <see cref="Attack"/> says where it is.</summary>
     private const string LogVariable = "EVENKEEL_TEST_LOG";
 
-    /// <summary>Names the cases that <see cref="Attack"/> runs, by the beginning of their names; without it there are all.</summary>
+    /// <summary>
+    /// Names the cases that <see cref="Attack"/> runs, by the beginning of their names; without it there are all.
+    /// </summary>
     private const string CaseVariable = "EVENKEEL_TEST_CASE";
 
-    /// <summary>0 has all code optimized at once, without what a profile tells: other code, in which other locals are dead.</summary>
+    /// <summary>
+    /// 0 has all code optimized at once, without what a profile tells: other code, in which other locals are dead.
+    /// </summary>
     private const string TieringVariable = "DOTNET_TieredCompilation";
 
     private const string Done = "done";
@@ -46,13 +52,16 @@ public sealed class LifetimeTests
         await Task.WhenAll(InProcess(tieredCompilation: "1"), InProcess(tieredCompilation: "0"));
 
     /// <summary>
-    /// Runs every case in optimized code while another thread collects. Run by itself: <c>--explicit only --filter-method "*.LifetimeTests.Attack"</c>.
+    /// Runs every case in optimized code while another thread collects. Run by itself:
+    /// <c>--explicit only --filter-method "*.LifetimeTests.Attack"</c>.
     /// </summary>
     [Fact(Explicit = true)]
     public void Attack()
     {
-        using var log = new FileStream(Environment.GetEnvironmentVariable(LogVariable) ?? Path.GetTempFileName(), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-        // Plain mathematics comes first, and by itself: how code is optimized, and which locals are dead in it, depends on what the process has run.
+        using var log = new FileStream(Environment.GetEnvironmentVariable(LogVariable) ?? Path.GetTempFileName(),
+            FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        // Plain mathematics comes first, and by itself: how code is optimized, and which locals are dead in it, depends
+        // on what the process has run.
         AttackAll(LifetimeCases.PlainOps, log);
         AttackAll(LifetimeCases.Others, log);
         Note(log, Done);
@@ -61,7 +70,8 @@ public sealed class LifetimeTests
     private static void AttackAll(IEnumerable<(string Name, Func<Tensor> Run)> family, FileStream log)
     {
         string? only = Environment.GetEnvironmentVariable(CaseVariable);
-        (string Name, Func<Tensor> Run)[] cases = [.. family.Where(one => only is null || one.Name.StartsWith(only, StringComparison.Ordinal))];
+        (string Name, Func<Tensor> Run)[] cases = [.. family.Where(
+            one => only is null || one.Name.StartsWith(only, StringComparison.Ordinal))];
         WarmUp(cases);
         byte[][] expected = [.. cases.Select(one => one.Run().Bytes().ToArray())];
         var collector = new Collector();
@@ -86,7 +96,8 @@ public sealed class LifetimeTests
                 Span<byte> actual = cases[i].Run().Bytes();
                 afterCase();
                 Assert.True(actual.SequenceEqual(expected[i]), $"{cases[i].Name}, {attack}: other values than without");
-                Assert.False(collector.HasSeenDamage, $"{cases[i].Name}, {attack}: it, or a case before it, has written into memory of somebody else");
+                Assert.False(collector.HasSeenDamage,
+                    $"{cases[i].Name}, {attack}: it, or a case before it, has written into memory of somebody else");
             }
         }
     }
@@ -97,10 +108,20 @@ public sealed class LifetimeTests
         string log = Path.GetTempFileName();
         try
         {
-            string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path ? path : "dotnet";
+            string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path
+                ? path
+                : "dotnet";
             string[] arguments =
-                [typeof(LifetimeTests).Assembly.Location, "--explicit", "only", "--filter-method", $"*.{nameof(LifetimeTests)}.{nameof(Attack)}", "--no-ansi", "--no-progress"];
-            var start = new ProcessStartInfo(host, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+            [
+                typeof(LifetimeTests).Assembly.Location, "--explicit", "only", "--filter-method",
+                $"*.{nameof(LifetimeTests)}.{nameof(Attack)}", "--no-ansi", "--no-progress",
+            ];
+            var start = new ProcessStartInfo(host, arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            };
             start.Environment[LogVariable] = log;
             start.Environment[TieringVariable] = tieredCompilation;
             start.Environment.Remove(CaseVariable);
@@ -111,9 +132,9 @@ public sealed class LifetimeTests
             bool ended = await Task.WhenAny(end, Task.Delay(s_limit, TestContext.Current.CancellationToken)) == end;
             if (!ended) child.Kill();
             string last = await File.ReadAllTextAsync(log, TestContext.Current.CancellationToken);
-            Assert.True(
-                ended && child.ExitCode == 0 && last == Done,
-                $"{TieringVariable}={tieredCompilation}: {(ended ? $"exit code {child.ExitCode}" : $"no end within {s_limit}")}, last at: {last}\n{await output}\n{await error}");
+            Assert.True(ended && child.ExitCode == 0 && last == Done, $"{TieringVariable}={tieredCompilation}: "
+                + $"{(ended ? $"exit code {child.ExitCode}" : $"no end within {s_limit}")}, last at: {last}\n"
+                + $"{await output}\n{await error}");
         }
         finally
         {
@@ -122,7 +143,8 @@ public sealed class LifetimeTests
     }
 
     /// <summary>
-    /// Runs until all that is called is optimized: until a round compiles nothing more. A method is counted 30 calls for its profile and 30 more after it, and counting begins in a quiet.
+    /// Runs until all that is called is optimized: until a round compiles nothing more. A method is counted 30 calls
+    /// for its profile and 30 more after it, and counting begins in a quiet.
     /// </summary>
     private static void WarmUp((string Name, Func<Tensor> Run)[] cases)
     {
@@ -145,11 +167,15 @@ public sealed class LifetimeTests
     public void Every_operation_on_plain_tensors_is_attacked()
     {
         string cases = File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", "Promises", "LifetimeCases.cs"));
-        MethodInfo[] methods = typeof(Tensor).GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly);
-        string[] ops = [.. methods.Where(method => !method.IsSpecialName && method.Name != nameof(ToString)).Select(method => method.Name).Distinct()];
+        MethodInfo[] methods = typeof(Tensor).GetMethods(
+            BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly);
+        string[] ops = [.. methods.Where(method => !method.IsSpecialName && method.Name != nameof(ToString))
+            .Select(method => method.Name)
+            .Distinct()];
         Assert.Contains("GELU", ops);
         Assert.All(ops, op => Assert.Matches($@"\.{op}(<\w+>)?\(", cases));
-        Type[] made = [.. typeof(Tensor).Assembly.GetExportedTypes().Where(type => !type.IsAbstract && (type.IsAssignableTo(typeof(Optimizer)) || type.IsAssignableTo(typeof(IRandomStream))))];
+        Type[] made = [.. typeof(Tensor).Assembly.GetExportedTypes().Where(type => !type.IsAbstract
+            && (type.IsAssignableTo(typeof(Optimizer)) || type.IsAssignableTo(typeof(IRandomStream))))];
         Assert.Contains(typeof(AdamW), made);
         Assert.All(made, type => Assert.Contains($"new {type.Name}(", cases, StringComparison.Ordinal));
     }
@@ -172,7 +198,8 @@ public sealed class LifetimeTests
     }
 
     /// <summary>
-    /// Collects, and takes what was freed: pinned arrays of 3,000 bytes, filled. Whoever reads memory that was freed reads the filling, and whoever writes into it is noticed.
+    /// Collects, and takes what was freed: pinned arrays of 3,000 bytes, filled. Whoever reads memory that was freed
+    /// reads the filling, and whoever writes into it is noticed.
     /// </summary>
     private sealed class Collector
     {
@@ -194,7 +221,8 @@ public sealed class LifetimeTests
         {
             GC.Collect(2);
             // The gaps; and some of what lay behind the last survivor, which is no gap any more.
-            long free = GC.GetGCMemoryInfo(GCKind.FullBlocking).GenerationInfo[PinnedHeap].FragmentationAfterBytes + BehindTheLast;
+            long free = GC.GetGCMemoryInfo(GCKind.FullBlocking).GenerationInfo[PinnedHeap].FragmentationAfterBytes
+                + BehindTheLast;
             for (long left = Math.Min(free / Bytes, most); left > 0; left--)
             {
                 byte[] taken = GC.AllocateUninitializedArray<byte>(Bytes, pinned: true);

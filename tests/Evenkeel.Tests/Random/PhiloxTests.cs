@@ -9,7 +9,8 @@ public sealed class PhiloxTests
     [Theory]
     [InlineData(0ul, 0ul, 0ul, 0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u)]
     [InlineData(ulong.MaxValue, ulong.MaxValue, ulong.MaxValue, 0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu)]
-    [InlineData(0x85a308d3243f6a88ul, 0x0370734413198a2eul, 0x299f31d0a4093822ul, 0xd16cfe09u, 0x94fdcceb, 0x5001e420u, 0x24126ea1u)]
+    [InlineData(0x85a308d3243f6a88ul,
+        0x0370734413198a2eul, 0x299f31d0a4093822ul, 0xd16cfe09u, 0x94fdcceb, 0x5001e420u, 0x24126ea1u)]
     public void Known_answers(ulong counterLow, ulong counterHigh, ulong key, uint w0, uint w1, uint w2, uint w3) =>
         Assert.Equal((w0, w1, w2, w3), Philox.Block(counterLow, counterHigh, key));
 
@@ -20,7 +21,8 @@ public sealed class PhiloxTests
         for (ulong block = 0; block < 3; block++)
         {
             (uint w0, uint w1, uint w2, uint w3) = Philox.Block(block, 0, 0x0123456789ABCDEF);
-            Assert.Equal([w0, w1, w2, w3], new[] { random.NextUInt32(), random.NextUInt32(), random.NextUInt32(), random.NextUInt32() });
+            Assert.Equal([w0, w1, w2, w3],
+                new[] { random.NextUInt32(), random.NextUInt32(), random.NextUInt32(), random.NextUInt32() });
         }
     }
 
@@ -43,9 +45,14 @@ public sealed class PhiloxTests
         var seen = new HashSet<ulong>();
         foreach (ulong seed in new ulong[] { 0, 1, ulong.MaxValue })
         {
-            foreach (string name in new[] { "", "a", "b", "ab", "a/b", "a\0", "layer1.weight", "layer10.weight", "layer1.weight2", "ä" })
+            foreach (string name in
+                new[] { "", "a", "b", "ab", "a/b", "a\0", "layer1.weight", "layer10.weight", "layer1.weight2", "ä" })
+            {
                 Assert.True(seen.Add(new Philox(seed, name).NextUInt64()), name);
-            for (ulong i = 0; i < 100; i++) Assert.True(seen.Add(new Philox(seed).Split(i).NextUInt64()), $"{seed} {i}");
+            }
+
+            for (ulong i = 0; i < 100; i++)
+                Assert.True(seen.Add(new Philox(seed).Split(i).NextUInt64()), $"{seed} {i}");
         }
     }
 

@@ -52,8 +52,10 @@ public sealed class RandomStreamStateTests
     [Fact]
     public void A_state_of_another_kind_is_refused()
     {
-        ArgumentException error = Assert.Throws<ArgumentException>(() => new Philox(1).State = new NumPyRandomState(1).State);
-        Assert.StartsWith("Philox: expected a state of kind \"philox4x32-10\", got \"numpy-mt19937\".", error.Message, StringComparison.Ordinal);
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => new Philox(1).State = new NumPyRandomState(1).State);
+        Assert.StartsWith("Philox: expected a state of kind \"philox4x32-10\", got \"numpy-mt19937\".",
+            error.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => new NumPyRandomState(1).State = new Philox(1).State);
         Assert.Throws<ArgumentException>(() => new TorchGenerator(1).State = new NumPyRandomState(1).State);
         Assert.Throws<ArgumentException>(() => new RandomStreamState("pcg64", [1]).CreateStream());
@@ -80,5 +82,8 @@ public sealed class RandomStreamStateTests
     };
 
     private static double[] Draw(IRandomStream stream) =>
-        [stream.NextNormal(), stream.NextUInt32(), stream.NextNormal(), stream.NextDouble(), stream.NextInt(10), stream.NextNormal(), stream.NextUInt64()];
+    [
+        stream.NextNormal(), stream.NextUInt32(), stream.NextNormal(), stream.NextDouble(), stream.NextInt(10),
+        stream.NextNormal(), stream.NextUInt64(),
+    ];
 }

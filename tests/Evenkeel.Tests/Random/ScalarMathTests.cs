@@ -67,7 +67,10 @@ public sealed class ScalarMathTests
         Assert.Equal((0.0, 1.0), ScalarMath.SinCosTurns(1));
     }
 
-    /// <summary>Error in units of the last place; values below 1e-9 are left to the test of exact quarters (decimal has 28 digits).</summary>
+    /// <summary>
+    /// Error in units of the last place; values below 1e-9 are left to the test of exact
+    /// quarters (decimal has 28 digits).
+    /// </summary>
     private static double Ulps(double value, decimal exact)
     {
         if (Math.Abs(value) < 1e-9) return Math.Abs(value - (double)exact) < 1e-24 ? 0 : double.PositiveInfinity;

@@ -20,7 +20,8 @@ internal static class Close
         {
             if (double.IsNaN(expected[i]) && double.IsNaN(values[i])) continue;
             if (expected[i] == values[i]) continue;
-            Assert.True(Math.Abs(expected[i] - values[i]) <= bound * Math.Max(1, Math.Abs(expected[i])), $"[{i}]: expected {expected[i]:r}, got {values[i]:r}");
+            Assert.True(Math.Abs(expected[i] - values[i]) <= bound * Math.Max(1, Math.Abs(expected[i])),
+                $"[{i}]: expected {expected[i]:r}, got {values[i]:r}");
         }
     }
 
@@ -34,7 +35,11 @@ internal static class Close
     public static void Within(double allowed, string what, double expected, double actual)
     {
         // Written so that a NaN fails too.
-        if (!(Math.Abs(expected - actual) <= allowed)) Assert.Fail($"{what}: expected {expected:R}, got {actual:R}, off by {Math.Abs(expected - actual):G3}; allowed {allowed:G3}");
+        if (!(Math.Abs(expected - actual) <= allowed))
+        {
+            Assert.Fail($"{what}: expected {expected:R}, got {actual:R}, "
+                + $"off by {Math.Abs(expected - actual):G3}; allowed {allowed:G3}");
+        }
     }
 
     /// <summary>The same numbers, not nearly; -0 is 0.</summary>

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Evenkeel.Tests.Reference;
 
 /// <summary>
-/// Elementary functions as integers with 1200 bits after the point, by their Taylor series: enough for every double to be
-/// exact and for every result tested to have a hundred correct bits.
+/// Elementary functions as integers with 1200 bits after the point, by their Taylor series: enough for every double to
+/// be exact and for every result tested to have a hundred correct bits.
 /// </summary>
 internal static class FixedPoint
 {

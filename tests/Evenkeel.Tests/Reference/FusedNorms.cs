@@ -4,7 +4,8 @@ namespace Evenkeel.Tests.Reference;
 internal static class FusedNorms
 {
     public static Tensor BatchNorm(
-        this Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, bool fuseReLU, double eps = 1e-5, bool? training = null) =>
+        this Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, bool fuseReLU, double eps = 1e-5,
+        bool? training = null) =>
         x.NormalizeBatch(default, gamma, beta, running, eps, fuseReLU, training);
 
     public static Tensor GhostBatchNorm(

@@ -1,6 +1,9 @@
 namespace Evenkeel.Tests.Reference;
 
-/// <summary>One case of a golden file: a layer's settings and the passes it goes through; tests/golden/generate.py says what the numbers mean.</summary>
+/// <summary>
+/// One case of a golden file: a layer's settings and the passes it goes through; tests/golden/generate.py
+/// says what the numbers mean.
+/// </summary>
 internal sealed record GoldenCase
 {
     public required string Name { get; init; }
@@ -56,7 +59,8 @@ internal sealed record GoldenCase
 
     public Shape ParameterShape => Normalized is null ? [Features] : new Shape(Normalized);
 
-    public bool Has(DType type) => Types is null || string.Equals(Types, type.ToString(), StringComparison.OrdinalIgnoreCase);
+    public bool Has(DType type) =>
+        Types is null || string.Equals(Types, type.ToString(), StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>One pass of a <see cref="GoldenCase"/>: its mode and its input.</summary>
@@ -77,7 +81,9 @@ internal sealed record GoldenPass
 
     public required int Count { get; init; }
 
-    /// <summary>The input, from uniform numbers in [0, 1): the arithmetic of `draw` in generate.py, operation for operation.</summary>
+    /// <summary>
+    /// The input, from uniform numbers in [0, 1): the arithmetic of `draw` in generate.py, operation for operation.
+    /// </summary>
     public double[] Input(double[] uniform)
     {
         ReadOnlySpan<double> spreads = [1.0, 0.1, 0.01, 0.001];

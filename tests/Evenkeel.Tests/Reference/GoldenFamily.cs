@@ -7,14 +7,19 @@ using Xunit;
 namespace Evenkeel.Tests.Reference;
 
 /// <summary>
-/// The golden values of one family of layers, and the comparison of our layers with them. What the files hold, where the inputs come from and what each number means: tests/golden/generate.py.
+/// The golden values of one family of layers, and the comparison of our layers with them. What the files hold, where
+/// the inputs come from and what each number means: tests/golden/generate.py.
 /// </summary>
 /// <remarks>
 /// A value may differ from PyTorch's float64 result by
-/// <para>tolerance·scale, scale being the largest term that it is a sum or difference of (tolerance 1e-12 in float64, 2e-6 in float32); there is no allowance for |mean| ≫ std:
+/// <para>tolerance·scale, scale being the largest term that it is a sum or difference of (tolerance 1e-12 in float64,
+/// 2e-6 in float32); there is no allowance for |mean| ≫ std:
 /// x - pivot is one rounding of the deviation itself, however large the mean;</para>
-/// <para>plus, where running statistics normalize (renormalization among them), one rounding of the running mean per update so far: it is a number of the element type, and an error of ε·|mean| in it moves the output by ε·|mean|·rstd·gamma;</para>
-/// <para>plus what PyTorch's float64 result is itself off by, which the generator has measured in 80-bit arithmetic: it holds the mean as one double, so that result has only digits up to std/|mean|.</para>
+/// <para>plus, where running statistics normalize (renormalization among them), one rounding of the running mean per
+/// update so far: it is a number of the element type, and an error of ε·|mean| in it moves the output by
+/// ε·|mean|·rstd·gamma;</para>
+/// <para>plus what PyTorch's float64 result is itself off by, which the generator has measured in 80-bit arithmetic: it
+/// holds the mean as one double, so that result has only digits up to std/|mean|.</para>
 /// </remarks>
 internal sealed class GoldenFamily
 {
@@ -33,7 +38,12 @@ internal sealed class GoldenFamily
         _create = create;
         using Stream json = Open(name + ".json");
         using var document = JsonDocument.Parse(json);
-        foreach (GoldenCase one in document.RootElement.GetProperty("cases").Deserialize<GoldenCase[]>(JsonSerializerOptions.Web)!) _cases.Add(one.Name, one);
+        foreach (GoldenCase one in
+            document.RootElement.GetProperty("cases").Deserialize<GoldenCase[]>(JsonSerializerOptions.Web)!)
+        {
+            _cases.Add(one.Name, one);
+        }
+
         using var npy = new MemoryStream();
         using Stream resource = Open(name + ".npy");
         resource.CopyTo(npy);
@@ -46,7 +56,8 @@ internal sealed class GoldenFamily
     public GoldenCase this[string name] => _cases[name];
 
     /// <summary>The names of some cases, as theory data.</summary>
-    public TheoryData<string> Where(Func<GoldenCase, bool> condition) => [.. _cases.Values.Where(condition).Select(one => one.Name)];
+    public TheoryData<string> Where(Func<GoldenCase, bool> condition) =>
+        [.. _cases.Values.Where(condition).Select(one => one.Name)];
 
     /// <summary>Runs a case and demands what its file says: numbers within their bounds, or a refusal.</summary>
     public void Check(string name)
@@ -62,7 +73,10 @@ internal sealed class GoldenFamily
         foreach (GoldenDeviation deviation in Deviations(one)) deviation.Check();
     }
 
-    /// <summary>Runs a case without eps in which PyTorch divides 0 by 0: every value is finite, and a group of one constant gives beta and has no input gradient.</summary>
+    /// <summary>
+    /// Runs a case without eps in which PyTorch divides 0 by 0: every value is finite, and a group of one constant
+    /// gives beta and has no input gradient.
+    /// </summary>
     public void CheckConstantGroupsGiveBeta(string name)
     {
         GoldenCase one = _cases[name];
@@ -71,7 +85,8 @@ internal sealed class GoldenFamily
             Module layer = _create(one);
             foreach (OrderedDictionary<string, double[]> pass in Passes(one, type, layer))
             {
-                foreach ((string quantity, double[] values) in pass) Assert.All(values, value => Assert.True(double.IsFinite(value), $"{type} {quantity}"));
+                foreach ((string quantity, double[] values) in pass)
+                    Assert.All(values, value => Assert.True(double.IsFinite(value), $"{type} {quantity}"));
                 if (one.Passes[0].Kind != "constant") continue;
                 Parameter? bias = layer.NamedParameters().FirstOrDefault(p => p.Name == "bias").Parameter;
                 double[] beta = bias is null ? [0] : NaiveOps.Doubles(bias.Value);
@@ -93,7 +108,8 @@ internal sealed class GoldenFamily
             List<OrderedDictionary<string, double[]>> passes = Passes(one, type);
             for (int p = 0; p < passes.Count; p++)
             {
-                if (one.Passes[p].Mode == "train") updates += one.Virtual == 0 ? 1 : (one.Passes[p].Shape[0] + one.Virtual - 1) / one.Virtual;
+                if (one.Passes[p].Mode == "train")
+                    updates += one.Virtual == 0 ? 1 : (one.Passes[p].Shape[0] + one.Virtual - 1) / one.Virtual;
                 OrderedDictionary<string, double[]> pass = passes[p];
                 double[] variance = pass.GetValueOrDefault("running_var", []);
                 foreach ((string quantity, double[] values) in pass)
@@ -103,14 +119,18 @@ internal sealed class GoldenFamily
                     if (quantity == "num_batches_tracked")
                     {
                         // An instance norm counts its batches; PyTorch's leaves the number at 0.
-                        Assert.Equal(one.Layer.StartsWith("InstanceNorm", StringComparison.Ordinal) ? updates : expected[0], values[0]);
+                        Assert.Equal(
+                            one.Layer.StartsWith("InstanceNorm", StringComparison.Ordinal) ? updates : expected[0],
+                            values[0]);
                         continue;
                     }
 
-                    double scale = _numbers[at], condition = _numbers[at + 1], error64 = _numbers[at + 2], error32 = _numbers[at + 3];
+                    double scale = _numbers[at], condition = _numbers[at + 1], error64 = _numbers[at + 2],
+                        error32 = _numbers[at + 3];
                     at += 4;
                     double tolerance = type == DType.Float64 ? Float64Tolerance : Float32Tolerance;
-                    double rounding = (type == DType.Float64 ? double.BitIncrement(1) - 1 : float.BitIncrement(1) - 1) / 2;
+                    double rounding =
+                        (type == DType.Float64 ? double.BitIncrement(1) - 1 : float.BitIncrement(1) - 1) / 2;
                     for (int i = 0; i < values.Length; i++)
                     {
                         double size = quantity switch
@@ -120,7 +140,8 @@ internal sealed class GoldenFamily
                             _ => scale,
                         };
                         double allowed = tolerance * size + updates * rounding * condition + error64;
-                        yield return new GoldenDeviation($"{one.Name}, {type}, pass {p + 1}: {quantity}[{i}]", values[i], expected[i], allowed, size, condition, error32, type);
+                        yield return new GoldenDeviation($"{one.Name}, {type}, pass {p + 1}: {quantity}[{i}]",
+                            values[i], expected[i], allowed, size, condition, error32, type);
                     }
                 }
             }
@@ -128,18 +149,22 @@ internal sealed class GoldenFamily
     }
 
     /// <summary>The results of our layer, pass by pass, in the order of the golden file.</summary>
-    public List<OrderedDictionary<string, double[]>> Passes(GoldenCase one, DType type) => Passes(one, type, _create(one));
+    public List<OrderedDictionary<string, double[]>> Passes(GoldenCase one, DType type) =>
+        Passes(one, type, _create(one));
 
     private static List<OrderedDictionary<string, double[]>> Passes(GoldenCase one, DType type, Module layer)
     {
         layer.To(type);
-        Dictionary<string, Parameter> parameters = layer.NamedParameters().ToDictionary(p => p.Name, p => p.Parameter, StringComparer.Ordinal);
-        Dictionary<string, StateBuffer> buffers = layer.NamedBuffers().ToDictionary(b => b.Name, b => b.Buffer, StringComparer.Ordinal);
+        Dictionary<string, Parameter> parameters = layer.NamedParameters()
+            .ToDictionary(p => p.Name, p => p.Parameter, StringComparer.Ordinal);
+        Dictionary<string, StateBuffer> buffers = layer.NamedBuffers()
+            .ToDictionary(b => b.Name, b => b.Buffer, StringComparer.Ordinal);
         var random = new NumPyRandomState(one.Seed);
         int count = one.ParameterShape.Count;
         // As in PyTorch's layers, gamma and beta come together; an RMS norm has no beta.
         if (one.Affine) Set(parameters["weight"].Value, Uniform(random, count, 3, -1));
-        if (one.Affine && parameters.TryGetValue("bias", out Parameter? bias)) Set(bias.Value, Uniform(random, count, 2, -1));
+        if (one.Affine && parameters.TryGetValue("bias", out Parameter? bias))
+            Set(bias.Value, Uniform(random, count, 2, -1));
         if (one.Given)
         {
             Set(buffers["running_mean"].Value, Uniform(random, count, 2, -1));
@@ -163,10 +188,15 @@ internal sealed class GoldenFamily
             Tensor y = layer.Forward(x);
             Assert.Equal(shape, y.Shape);
             y.Backward(Tensor.From(cotangent, shape).To(type));
-            var result = new OrderedDictionary<string, double[]> { ["y"] = NaiveOps.Doubles(y), ["dx"] = NaiveOps.Doubles(x.Gradient!) };
+            var result = new OrderedDictionary<string, double[]>
+            {
+                ["y"] = NaiveOps.Doubles(y),
+                ["dx"] = NaiveOps.Doubles(x.Gradient!),
+            };
             foreach ((string key, string gradient) in new[] { ("weight", "dgamma"), ("bias", "dbeta") })
             {
-                if (parameters.TryGetValue(key, out Parameter? parameter)) result.Add(gradient, NaiveOps.Doubles(parameter.Gradient!));
+                if (parameters.TryGetValue(key, out Parameter? parameter))
+                    result.Add(gradient, NaiveOps.Doubles(parameter.Gradient!));
             }
 
             foreach (string key in new[] { "running_mean", "running_var" })
@@ -174,7 +204,8 @@ internal sealed class GoldenFamily
                 if (buffers.TryGetValue(key, out StateBuffer? buffer)) result.Add(key, NaiveOps.Doubles(buffer.Value));
             }
 
-            if (buffers.TryGetValue("num_batches_tracked", out StateBuffer? batches)) result.Add("num_batches_tracked", [batches.Value.AsSpan<long>()[0]]);
+            if (buffers.TryGetValue("num_batches_tracked", out StateBuffer? batches))
+                result.Add("num_batches_tracked", [batches.Value.AsSpan<long>()[0]]);
             results.Add(result);
         }
 
@@ -182,7 +213,8 @@ internal sealed class GoldenFamily
     }
 
     private static Stream Open(string file) => typeof(GoldenFamily).Assembly.GetManifestResourceStream("golden/" + file)
-        ?? throw new InvalidDataException($"Golden values: expected golden/{file} among the resources, got none. Run tests/golden/generate.py.");
+        ?? throw new InvalidDataException(
+            $"Golden values: expected golden/{file} among the resources, got none. Run tests/golden/generate.py.");
 
     private static double[] Uniform(NumPyRandomState random, int count, double scale, double offset)
     {
@@ -198,7 +230,8 @@ internal sealed class GoldenFamily
         for (int i = 0; i < values.Length; i++) values[i] = (float)values[i];
     }
 
-    private static void Set(Tensor tensor, double[] values) => tensor.CopyFrom(Tensor.From(values, tensor.Shape).To(tensor.DType));
+    private static void Set(Tensor tensor, double[] values) =>
+        tensor.CopyFrom(Tensor.From(values, tensor.Shape).To(tensor.DType));
 }
 
 /// <summary>One value beside PyTorch's float64 one.</summary>
@@ -210,13 +243,19 @@ internal sealed class GoldenFamily
 /// <param name="Condition">How much a relative error of the running mean moves the value.</param>
 /// <param name="TorchFloat32Error">The largest error of PyTorch's float32 result of this quantity.</param>
 /// <param name="Type">The element type of ours.</param>
-internal readonly record struct GoldenDeviation(string What, double Actual, double Expected, double Allowed, double Size, double Condition, double TorchFloat32Error, DType Type)
+internal readonly record struct GoldenDeviation(
+    string What, double Actual, double Expected, double Allowed, double Size, double Condition,
+    double TorchFloat32Error, DType Type)
 {
     public double Error => Math.Abs(Actual - Expected);
 
     public void Check()
     {
         // Written so that a NaN fails too.
-        if (!(Error <= Allowed)) Assert.Fail($"{What}: expected {Expected:R}, got {Actual:R}, off by {Error:G3}; allowed {Allowed:G3} at size {Size:G3}");
+        if (!(Error <= Allowed))
+        {
+            Assert.Fail($"{What}: expected {Expected:R}, got {Actual:R}, off by {Error:G3}; "
+                + $"allowed {Allowed:G3} at size {Size:G3}");
+        }
     }
 }

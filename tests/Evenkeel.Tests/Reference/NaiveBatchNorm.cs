@@ -1,9 +1,12 @@
 namespace Evenkeel.Tests.Reference;
 
 /// <summary>
-/// Batch norm in plain double loops, over any channel axis and with a mask, whose running statistics follow by a rule that the caller writes down: the twin that the conventions are compared with.
+/// Batch norm in plain double loops, over any channel axis and with a mask, whose running statistics follow by a rule
+/// that the caller writes down: the twin that the conventions are compared with.
 /// </summary>
-internal sealed class NaiveBatchNorm(int channels, int axis, double eps, bool unbiased, double startMean, double startVariance, Func<double, double, int, double> follow)
+internal sealed class NaiveBatchNorm(
+    int channels, int axis, double eps, bool unbiased, double startMean, double startVariance,
+    Func<double, double, int, double> follow)
 {
     private int _batches;
 
@@ -34,16 +37,19 @@ internal sealed class NaiveBatchNorm(int channels, int axis, double eps, bool un
         for (int c = 0; c < channels; c++)
         {
             Mean[c] = follow(Mean[c], mean[c], _batches);
-            Variance[c] = follow(Variance[c], unbiased ? variance[c] * count[c] / (count[c] - 1) : variance[c], _batches);
+            Variance[c] = follow(
+                Variance[c], unbiased ? variance[c] * count[c] / (count[c] - 1) : variance[c], _batches);
         }
 
         return Normalize(x, shape, mean, variance, gamma, beta);
     }
 
     /// <summary>With the running statistics.</summary>
-    public double[] Eval(double[] x, int[] shape, double[]? gamma = null, double[]? beta = null) => Normalize(x, shape, Mean, Variance, gamma, beta);
+    public double[] Eval(double[] x, int[] shape, double[]? gamma = null, double[]? beta = null) =>
+        Normalize(x, shape, Mean, Variance, gamma, beta);
 
-    private double[] Normalize(double[] x, int[] shape, double[] mean, double[] variance, double[]? gamma, double[]? beta)
+    private double[] Normalize(
+        double[] x, int[] shape, double[] mean, double[] variance, double[]? gamma, double[]? beta)
     {
         double[] y = new double[x.Length];
         for (int i = 0; i < x.Length; i++)
@@ -55,7 +61,9 @@ internal sealed class NaiveBatchNorm(int channels, int axis, double eps, bool un
         return y;
     }
 
-    /// <summary>The channel of an element, and its place among the positions (the indices without the channel's).</summary>
+    /// <summary>
+    /// The channel of an element, and its place among the positions (the indices without the channel's).
+    /// </summary>
     private (int Channel, int Position) Place(int i, int[] shape)
     {
         if (shape.Length == 1) return (0, i);

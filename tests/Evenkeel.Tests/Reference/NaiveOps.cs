@@ -1,6 +1,8 @@
 namespace Evenkeel.Tests.Reference;
 
-/// <summary>The ops as index arithmetic in double precision: slow, plain, and written without the library's kernels.</summary>
+/// <summary>
+/// The ops as index arithmetic in double precision: slow, plain, and written without the library's kernels.
+/// </summary>
 internal static class NaiveOps
 {
     public static double[] Doubles(Tensor x) => x.To(DType.Float64).ToArray<double>();
@@ -20,7 +22,8 @@ internal static class NaiveOps
     public static double[][] Groups(Tensor x, int[] axes)
     {
         bool[] reduced = new bool[x.Shape.Rank];
-        for (int i = 0; i < reduced.Length; i++) reduced[i] = axes.Length == 0 || axes.Contains(i) || axes.Contains(i - reduced.Length);
+        for (int i = 0; i < reduced.Length; i++)
+            reduced[i] = axes.Length == 0 || axes.Contains(i) || axes.Contains(i - reduced.Length);
         int kept = 1;
         for (int i = 0; i < reduced.Length; i++) kept *= reduced[i] ? 1 : x.Shape[i];
         List<double>[] groups = Enumerable.Range(0, kept).Select(_ => new List<double>()).ToArray();
@@ -53,7 +56,11 @@ internal static class NaiveOps
         {
             for (int j = 0; j < n; j++)
             {
-                for (int p = 0; p < k; p++) y[(i * n) + j] += (transposeA ? a[(p * m) + i] : a[(i * k) + p]) * (transposeB ? b[(j * k) + p] : b[(p * n) + j]);
+                for (int p = 0; p < k; p++)
+                {
+                    y[(i * n) + j] +=
+                        (transposeA ? a[(p * m) + i] : a[(i * k) + p]) * (transposeB ? b[(j * k) + p] : b[(p * n) + j]);
+                }
             }
         }
 

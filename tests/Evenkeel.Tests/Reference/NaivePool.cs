@@ -1,7 +1,12 @@
 namespace Evenkeel.Tests.Reference;
 
-/// <summary>Poolings as PyTorch's documentation states them, value by value in double precision; planes of (..., H, W), one dimension as H = 1.</summary>
-internal sealed record NaivePool(int Height, int Width, (int H, int W) Kernel, (int H, int W) Stride, (int H, int W) Padding, (int H, int W) Dilation, bool Ceil)
+/// <summary>
+/// Poolings as PyTorch's documentation states them, value by value in double precision; planes of (..., H,
+/// W), one dimension as H = 1.
+/// </summary>
+internal sealed record NaivePool(
+    int Height, int Width, (int H, int W) Kernel, (int H, int W) Stride, (int H, int W) Padding,
+    (int H, int W) Dilation, bool Ceil)
 {
     public int Rows => Size(Height, Kernel.H, Stride.H, Padding.H, Dilation.H);
 
@@ -37,8 +42,10 @@ internal sealed record NaivePool(int Height, int Width, (int H, int W) Kernel, (
         double[] y = new double[planes * Rows * Columns], dx = new double[x.Length];
         Each(planes, (at, plane, row, column) =>
         {
-            (int H, int W)[] padded = [.. Places(row, column).Where(place => place.H < Height + Padding.H && place.W < Width + Padding.W)];
-            (int H, int W)[] inside = [.. padded.Where(place => place.H >= 0 && place.H < Height && place.W >= 0 && place.W < Width)];
+            (int H, int W)[] padded = [.. Places(row, column)
+                .Where(place => place.H < Height + Padding.H && place.W < Width + Padding.W)];
+            (int H, int W)[] inside = [.. padded.Where(
+                place => place.H >= 0 && place.H < Height && place.W >= 0 && place.W < Width)];
             int count = divisor ?? (includePad ? padded.Length : inside.Length);
             foreach ((int h, int w) in inside)
             {
@@ -51,7 +58,8 @@ internal sealed record NaivePool(int Height, int Width, (int H, int W) Kernel, (
     }
 
     /// <summary>Means over windows from floor(o·in/out) to ceil((o + 1)·in/out).</summary>
-    public static (double[] Y, double[] Dx) Adaptive(double[] x, double[] dy, int height, int width, int rows, int columns)
+    public static (double[] Y, double[] Dx) Adaptive(
+        double[] x, double[] dy, int height, int width, int rows, int columns)
     {
         int planes = x.Length / height / width;
         double[] y = new double[planes * rows * columns], dx = new double[x.Length];
@@ -59,7 +67,8 @@ internal sealed record NaivePool(int Height, int Width, (int H, int W) Kernel, (
         {
             int plane = at / (rows * columns), row = at / columns % rows, column = at % columns;
             int h0 = (int)Math.Floor((double)row * height / rows), h1 = (int)Math.Ceiling((row + 1.0) * height / rows);
-            int w0 = (int)Math.Floor((double)column * width / columns), w1 = (int)Math.Ceiling((column + 1.0) * width / columns);
+            int w0 = (int)Math.Floor((double)column * width / columns),
+                w1 = (int)Math.Ceiling((column + 1.0) * width / columns);
             for (int h = h0; h < h1; h++)
             {
                 for (int w = w0; w < w1; w++)
@@ -81,7 +90,8 @@ internal sealed record NaivePool(int Height, int Width, (int H, int W) Kernel, (
 
     private void Each(int planes, Action<int, int, int, int> visit)
     {
-        for (int at = 0; at < planes * Rows * Columns; at++) visit(at, at / (Rows * Columns), at / Columns % Rows, at % Columns);
+        for (int at = 0; at < planes * Rows * Columns; at++)
+            visit(at, at / (Rows * Columns), at / Columns % Rows, at % Columns);
     }
 
     private int Size(int input, int kernel, int stride, int padding, int dilation)

@@ -14,7 +14,11 @@ internal static class NormCompare
         {
             // Written so that a NaN fails too.
             if (!(Math.Abs(values[i] - expected[i]) <= tolerance * Math.Max(scale, Math.Abs(expected[i]))))
-                Assert.Fail($"{what}[{i}] of shape {actual.Shape}: expected {expected[i]:R}, got {values[i]:R}, off by {Math.Abs(values[i] - expected[i]):G3}; allowed {tolerance:G3} x {Math.Max(scale, Math.Abs(expected[i])):G4}");
+            {
+                Assert.Fail($"{what}[{i}] of shape {actual.Shape}: expected {expected[i]:R}, "
+                    + $"got {values[i]:R}, off by {Math.Abs(values[i] - expected[i]):G3}; "
+                    + $"allowed {tolerance:G3} x {Math.Max(scale, Math.Abs(expected[i])):G4}");
+            }
         }
     }
 }

@@ -62,8 +62,13 @@ public sealed class AtomicFileTests : IDisposable
     [Fact]
     public void Missing_folders_and_folders_are_named()
     {
-        Assert.Contains("does not exist. Create it first", Assert.Throws<DirectoryNotFoundException>(() => AtomicFile.WriteText(_folder.File("no/such.txt"), "")).Message, StringComparison.Ordinal);
-        Assert.Contains("got the folder", Assert.Throws<IOException>(() => AtomicFile.WriteText(_folder.Path, "")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist. Create it first",
+            Assert.Throws<DirectoryNotFoundException>(
+                () => AtomicFile.WriteText(_folder.File("no/such.txt"), "")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("got the folder",
+            Assert.Throws<IOException>(() => AtomicFile.WriteText(_folder.Path, "")).Message, StringComparison.Ordinal);
         Assert.Empty(_folder.Names);
     }
 

@@ -27,15 +27,20 @@ public sealed class ModuleFilesTests : IDisposable
         first.Save(_folder.File("model.safetensors"));
         Assert.True(second.Load(_folder.File("model.safetensors")).IsComplete);
         StateDict expected = first.StateDict();
-        foreach ((string key, Tensor tensor) in second.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(expected[key].Bytes()), key);
-        Assert.Equal(["0.weight", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked", "3.weight", "3.bias"], expected.Keys);
+        foreach ((string key, Tensor tensor) in second.StateDict())
+            Assert.True(tensor.Bytes().SequenceEqual(expected[key].Bytes()), key);
+        Assert.Equal(
+            ["0.weight",
+                "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked", "3.weight", "3.bias"],
+            expected.Keys);
         Assert.Equal("pt", SafeTensors.Read(_folder.File("model.safetensors")).Metadata["format"]);
 
         var wide = Network(3);
         wide.To(DType.Float64);
         wide.Load(_folder.File("model.safetensors"));
         wide.To(DType.Float32);
-        foreach ((string key, Tensor tensor) in wide.StateDict()) Assert.True(tensor.Bytes().SequenceEqual(expected[key].Bytes()), key);
+        foreach ((string key, Tensor tensor) in wide.StateDict())
+            Assert.True(tensor.Bytes().SequenceEqual(expected[key].Bytes()), key);
     }
 
     [Fact]
@@ -63,7 +68,11 @@ public sealed class ModuleFilesTests : IDisposable
     {
         new Linear(4, 3).Save(_folder.File("linear.safetensors"));
         Sequential network = Network(1);
-        Assert.Contains("weight: unexpected", Assert.Throws<ArgumentException>(() => network.Load(_folder.File("linear.safetensors"))).Message, StringComparison.Ordinal);
-        Assert.Equal(["weight", "bias"], network.Load(_folder.File("linear.safetensors"), strict: false).KeysWith(LoadStatus.Unexpected));
+        Assert.Contains(
+            "weight: unexpected",
+            Assert.Throws<ArgumentException>(() => network.Load(_folder.File("linear.safetensors"))).Message,
+            StringComparison.Ordinal);
+        Assert.Equal(["weight", "bias"],
+            network.Load(_folder.File("linear.safetensors"), strict: false).KeysWith(LoadStatus.Unexpected));
     }
 }

@@ -24,7 +24,8 @@ public sealed class NpyTests
     [Fact]
     public void Round_trips_bit_for_bit()
     {
-        foreach (Tensor tensor in new[] { Tensor.From(new float[,] { { 1, float.NaN, -0f }, { 3, 4, 5 } }), Tensor.From(Math.PI), Tensor.From([7L], []), Tensor.Zeros([2, 0, 3]) })
+        foreach (Tensor tensor in new[] { Tensor.From(new float[,] { { 1, float.NaN, -0f }, { 3, 4, 5 } }),
+            Tensor.From(Math.PI), Tensor.From([7L], []), Tensor.Zeros([2, 0, 3]), })
         {
             Tensor read = Read(Written(tensor));
             Assert.Equal((tensor.Shape, tensor.DType), (read.Shape, read.DType));
@@ -36,15 +37,23 @@ public sealed class NpyTests
     public void Writes_what_NumPy_writes()
     {
         // numpy.save of numpy.array([1, 2], '<f4'), version 1.0.
-        byte[] expected = [0x93, .. "NUMPY"u8, 1, 0, 0x76, 0, .. Encoding.ASCII.GetBytes("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }".PadRight(0x75) + "\n"), 0, 0, 0x80, 0x3F, 0, 0, 0, 0x40];
+        byte[] expected =
+        [
+            0x93, .. "NUMPY"u8, 1, 0, 0x76, 0,
+            .. Encoding.ASCII.GetBytes(
+                "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }".PadRight(0x75) + "\n"),
+            0, 0, 0x80, 0x3F, 0, 0, 0, 0x40,
+        ];
         Assert.Equal(expected, Written(Tensor.From(1f, 2f)));
     }
 
     [Fact]
     public void Reads_version_two_and_other_spacing()
     {
-        Assert.Equal([1f], Read(File("{'shape':(1,),'fortran_order':True,'descr':'<f4'}\n", 2, 0, 0, 0x80, 0x3F)).ToArray<float>());
-        Assert.Equal(0, Read(File("{'shape': (), 'fortran_order': False, 'descr': \"<f4\", }\n", 1, 0, 0, 0x80, 0x3F)).Shape.Rank);
+        Assert.Equal([1f],
+            Read(File("{'shape':(1,),'fortran_order':True,'descr':'<f4'}\n", 2, 0, 0, 0x80, 0x3F)).ToArray<float>());
+        Assert.Equal(0,
+            Read(File("{'shape': (), 'fortran_order': False, 'descr': \"<f4\", }\n", 1, 0, 0, 0x80, 0x3F)).Shape.Rank);
     }
 
     [Theory]
@@ -98,14 +107,16 @@ public sealed class NpyTests
         { "the header's length", [0x93, .. "NUMPY"u8, 1, 0, 5] },
         { "a header of 200 bytes, got 3", [0x93, .. "NUMPY"u8, 1, 0, 200, 0, 1, 2, 3] },
         { "expected 'descr'", File("{}", 1) },
-        { "'<f4', '<f8' or '<i8', got '>f4'", File("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0) },
+        { "'<f4', '<f8' or '<i8', got '>f4'",
+            File("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0) },
         { "got '|O'", File("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0) },
         { "row-major", File("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1), }", 1, 0, 0, 0, 0) },
         { "True or False", File("{'descr': '<f4', 'fortran_order': 0, 'shape': (1, 1), }", 1, 0, 0, 0, 0) },
         { "a value of 'shape'", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1", 1, 0, 0, 0, 0) },
         { "in parentheses", File("{'descr': '<f4', 'fortran_order': False, 'shape': 1}", 1, 0, 0, 0, 0) },
         { "dimensions from 0", File("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", 1, 0, 0, 0, 0) },
-        { "at most 6 dimensions", File("{'descr': '<f4', 'fortran_order': False, 'shape': (65536, 65536), }", 1, 0, 0, 0, 0) },
+        { "at most 6 dimensions",
+            File("{'descr': '<f4', 'fortran_order': False, 'shape': (65536, 65536), }", 1, 0, 0, 0, 0) },
         { "a comma after a single size, got (1)", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1), " +
             "}", 1, 0, 0, 0, 0) },
         { "got fields: [('a', '<f4')]", File("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), " +
@@ -113,7 +124,8 @@ public sealed class NpyTests
         { "'descr', 'fortran_order' and 'shape' in the header, got 'more'",
             File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", 1, 0, 0, 0, 0) },
         { "the end of the header", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", 1, 0, 0, 0, 0) },
-        { "expected 8 bytes of data", File("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 1, 0, 0, 0, 0) },
+        { "expected 8 bytes of data",
+            File("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 1, 0, 0, 0, 0) },
         { "after the data", File("{'descr': '<f4', 'fortran_order': False, 'shape': (), }", 1, 0, 0, 0, 0, 0) },
     };
 
@@ -130,6 +142,7 @@ public sealed class NpyTests
     public void Every_truncation_is_refused()
     {
         byte[] bytes = Written(Tensor.Ones([3, 5]));
-        for (int length = 0; length < bytes.Length; length++) Assert.Throws<InvalidDataException>(() => Read(bytes[..length]));
+        for (int length = 0; length < bytes.Length; length++)
+            Assert.Throws<InvalidDataException>(() => Read(bytes[..length]));
     }
 }

@@ -26,7 +26,8 @@ public sealed class SafeTensorsTests : IDisposable
     private static TensorArchive Mixed()
     {
         var archive = new TensorArchive();
-        archive.Add("a.weight", Tensor.From([1f, float.NaN, -0f, float.PositiveInfinity, float.Epsilon, 1e-45f], [2, 3]));
+        archive.Add(
+            "a.weight", Tensor.From([1f, float.NaN, -0f, float.PositiveInfinity, float.Epsilon, 1e-45f], [2, 3]));
         archive.Add("a.counter", Tensor.From([long.MinValue], []));
         archive.Add("state", [1, 2, 3]);
         archive.Add("b", Tensor.From(Math.PI, double.NegativeInfinity));
@@ -71,7 +72,10 @@ public sealed class SafeTensorsTests : IDisposable
         long header = BinaryPrimitives.ReadInt64LittleEndian(bytes);
         Assert.Equal(0, header % 8);
         string text = Encoding.UTF8.GetString(bytes, 8, (int)header);
-        Assert.StartsWith("{\"__metadata__\":{\"format\":\"pt\"},\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,48]},\"a.counter\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}", text, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "{\"__metadata__\":{\"format\":\"pt\"},\"a.weight\":{\"dtype\":\"F32\",\"shape\":[2,"
+            + "3],\"data_offsets\":[24,48]},\"a.counter\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]}",
+            text, StringComparison.Ordinal);
         Assert.Equal(long.MinValue, BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8 + (int)header)));
         Assert.Equal([1, 2, 3], bytes[^3..]);
     }
@@ -80,7 +84,8 @@ public sealed class SafeTensorsTests : IDisposable
     public void Reads_a_file_written_by_hand()
     {
         TensorArchive read = Read(Bytes(
-            "{\"__metadata__\":{\"format\":\"pt\"},\"bn.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,16]},\"bn.num_batches_tracked\":{\"data_offsets\":[0,8],\"shape\":[],\"dtype\":\"I64\"}}   ",
+            "{\"__metadata__\":{\"format\":\"pt\"},\"bn.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,"
+            + "16]},\"bn.num_batches_tracked\":{\"data_offsets\":[0,8],\"shape\":[],\"dtype\":\"I64\"}}   ",
             5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x3F, 0, 0, 0, 0xC0));
         Assert.Equal([1f, -2f], read.Tensor("bn.weight").ToArray<float>());
         Assert.Equal(5, read.Tensor("bn.num_batches_tracked").Item());
@@ -90,7 +95,10 @@ public sealed class SafeTensorsTests : IDisposable
     [Fact]
     public void Half_precision_becomes_single_without_loss()
     {
-        TensorArchive read = Read(Bytes("{\"h\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[4,6]}}", 0x00, 0x3E, 0x01, 0x00, 0xC0, 0xBF));
+        TensorArchive read = Read(Bytes(
+            "{\"h\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"BF16\","
+            + "\"shape\":[1],\"data_offsets\":[4,6]}}",
+            0x00, 0x3E, 0x01, 0x00, 0xC0, 0xBF));
         Assert.Equal([1.5f, 5.9604645e-8f], read.Tensor("h").ToArray<float>());
         Assert.Equal([-1.5f], read.Tensor("b").ToArray<float>());
     }
@@ -106,15 +114,18 @@ public sealed class SafeTensorsTests : IDisposable
     {
         { "no length", "at least 8 bytes", [1, 2, 3] },
         { "nothing", "at least 8 bytes", [] },
-        { "short header", "expected a header of 100 bytes, got 2 bytes", [100, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'}'] },
+        { "short header",
+            "expected a header of 100 bytes, got 2 bytes", [100, 0, 0, 0, 0, 0, 0, 0, (byte)'{', (byte)'}'] },
         { "huge header", "at most 100000000 bytes", [0, 0, 0, 0, 0, 0, 0, 0x80] },
         { "no header", "begins with '{'", Bytes("") },
         { "an array", "begins with '{'", Bytes("[]") },
         { "no JSON", "header in JSON", Bytes("{\"a\":") },
-        { "no UTF-8", "header in UTF-8", Bytes([(byte)'{', (byte)'"', 0xFF, (byte)'"', (byte)':', (byte)'1', (byte)'}']) },
+        { "no UTF-8",
+            "header in UTF-8", Bytes([(byte)'{', (byte)'"', 0xFF, (byte)'"', (byte)':', (byte)'1', (byte)'}']) },
         { "broken escape", "header in JSON", Bytes("{\"\\ud800\":{}}") },
         { "broken escape inside", "expected ", Bytes("{\"a\":{\"\\ud800\":1}}") },
-        { "twice", "\"a\" twice", Bytes(Entry("a", "F32", "[1]", "[0,4]") + "," + Entry("a", "F32", "[1]", "[4,8]"), 8) },
+        { "twice",
+            "\"a\" twice", Bytes(Entry("a", "F32", "[1]", "[0,4]") + "," + Entry("a", "F32", "[1]", "[4,8]"), 8) },
         { "metadata", "object of strings", Bytes("{\"__metadata__\":3}") },
         { "metadata value", "expected strings", Bytes("{\"__metadata__\":{\"a\":3}}") },
         { "metadata twice", "\"a\" twice", Bytes("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}") },
@@ -134,13 +145,17 @@ public sealed class SafeTensorsTests : IDisposable
         { "negative offsets", "0 <= begin <= end", Bytes(Entry("a", "F32", "[1]", "[-4,0]"), 4) },
         { "large offsets", "0 <= begin <= end", Bytes(Entry("a", "F32", "[1]", "[0,99999999999999999999]"), 4) },
         { "truncated data", "expected 400 bytes of data or more", Bytes(Entry("a", "F32", "[100]", "[0,400]"), 399) },
-        { "size", "expected 8 bytes for \"a\" of type F32 and shape [2], got 4", Bytes(Entry("a", "F32", "[2]", "[0,4]"), 4) },
-        { "overlap", "the data overlap", Bytes(Entry("a", "F32", "[2]", "[0,8]") + "," + Entry("b", "F32", "[2]", "[4,12]"), 12) },
-        { "hole", "the data have a hole", Bytes(Entry("a", "F32", "[1]", "[0,4]") + "," + Entry("b", "F32", "[1]", "[8,12]"), 12) },
+        { "size", "expected 8 bytes for \"a\" of type F32 and shape [2], got 4",
+            Bytes(Entry("a", "F32", "[2]", "[0,4]"), 4) },
+        { "overlap", "the data overlap",
+            Bytes(Entry("a", "F32", "[2]", "[0,8]") + "," + Entry("b", "F32", "[2]", "[4,12]"), 12) },
+        { "hole", "the data have a hole",
+            Bytes(Entry("a", "F32", "[1]", "[0,4]") + "," + Entry("b", "F32", "[1]", "[8,12]"), 12) },
         { "rest", "after the last tensor", Bytes(Entry("a", "F32", "[1]", "[0,4]"), 5) },
     };
 
-    private static string Entry(string name, string type, string shape, string offsets) => $"\"{name}\":{{\"dtype\":\"{type}\",\"shape\":{shape},\"data_offsets\":{offsets}}}";
+    private static string Entry(string name, string type, string shape, string offsets) =>
+        $"\"{name}\":{{\"dtype\":\"{type}\",\"shape\":{shape},\"data_offsets\":{offsets}}}";
 
     private static byte[] Bytes(string entries, int data) => Bytes("{" + entries + "}", new byte[data]);
 
@@ -257,9 +272,12 @@ public sealed class SafeTensorsTests : IDisposable
         var archive = Mixed();
         Assert.Throws<ArgumentException>(() => archive.Add("b", Tensor.Scalar(1)));
         Assert.Throws<ArgumentException>(() => archive.Add("__metadata__", Tensor.Scalar(1)));
-        Assert.Contains("got bytes", Assert.Throws<InvalidDataException>(() => archive.Tensor("state")).Message, StringComparison.Ordinal);
-        Assert.Contains("got a tensor", Assert.Throws<InvalidDataException>(() => archive.Bytes("b")).Message, StringComparison.Ordinal);
-        Assert.Contains("an entry \"c\" among 6", Assert.Throws<InvalidDataException>(() => archive.Bytes("c")).Message, StringComparison.Ordinal);
+        Assert.Contains("got bytes",
+            Assert.Throws<InvalidDataException>(() => archive.Tensor("state")).Message, StringComparison.Ordinal);
+        Assert.Contains("got a tensor",
+            Assert.Throws<InvalidDataException>(() => archive.Bytes("b")).Message, StringComparison.Ordinal);
+        Assert.Contains("an entry \"c\" among 6",
+            Assert.Throws<InvalidDataException>(() => archive.Bytes("c")).Message, StringComparison.Ordinal);
         Assert.Throws<FileNotFoundException>(() => SafeTensors.Read(_folder.File("nothing")));
     }
 
@@ -271,7 +289,8 @@ public sealed class SafeTensorsTests : IDisposable
         byte[] before = File.ReadAllBytes(path);
         var broken = new TensorArchive();
         broken.Add("weight", Tensor.Ones([100_000]));
-        Assert.Throws<IOException>(() => AtomicFile.Write(path, stream => SafeTensors.Write(new Limited(stream, 1000), broken)));
+        Assert.Throws<IOException>(
+            () => AtomicFile.Write(path, stream => SafeTensors.Write(new Limited(stream, 1000), broken)));
         Assert.Equal(before, File.ReadAllBytes(path));
         Assert.Equal(["x.safetensors"], _folder.Names);
     }

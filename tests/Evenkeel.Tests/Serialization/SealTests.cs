@@ -248,7 +248,8 @@ public sealed class SealTests : IDisposable
     {
         byte[] header = [.. "{ \"w\": {\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]} }"u8];
         string path = _folder.File("other.safetensors");
-        File.WriteAllBytes(path, [.. BitConverter.GetBytes((long)header.Length), .. header, .. BitConverter.GetBytes(1.5f)]);
+        File.WriteAllBytes(
+            path, [.. BitConverter.GetBytes((long)header.Length), .. header, .. BitConverter.GetBytes(1.5f)]);
         Assert.Equal([1.5f], SafeTensors.Read(path).Tensor("w").ToArray<float>());
     }
 }

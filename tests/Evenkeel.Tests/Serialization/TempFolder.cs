@@ -8,7 +8,8 @@ internal sealed class TempFolder : IDisposable
     public string Path { get; }
 
     /// <summary>The names of what is in it, sorted.</summary>
-    public string[] Names => [.. Directory.GetFileSystemEntries(Path).Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal)!];
+    public string[] Names =>
+        [.. Directory.GetFileSystemEntries(Path).Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal)!];
 
     public string File(string name) => System.IO.Path.Combine(Path, name);
 

@@ -20,7 +20,8 @@ public sealed class FoldingTests
         string before = WeightsHash.Of(model);
         FoldResult result = model.Fold(x);
         Assert.Equal(before, WeightsHash.Of(model));
-        Assert.Equal([("bn1", "conv1"), ("bn2", "conv2"), ("bn3", "fc1")], result.Layers.Select(layer => (layer.Name, layer.Target!)));
+        Assert.Equal([("bn1", "conv1"), ("bn2", "conv2"), ("bn3", "fc1")],
+            result.Layers.Select(layer => (layer.Name, layer.Target!)));
         Assert.All(result.Layers, layer => Assert.Equal(FoldStatus.IntoLayerBefore, layer.Status));
         Assert.All(result.Layers, layer => Assert.Null(layer.Warning));
         Assert.IsType<LeNet>(result.Model);
@@ -42,7 +43,8 @@ public sealed class FoldingTests
         FoldResult result = model.Fold(x);
         Assert.Equal(9, result.Layers.Count);
         Assert.All(result.Layers, layer => Assert.Equal(FoldStatus.IntoLayerBefore, layer.Status));
-        Assert.Equal("layer2.0.downsample.0", result.Layers.Single(layer => layer.Name == "layer2.0.downsample.1").Target);
+        Assert.Equal(
+            "layer2.0.downsample.0", result.Layers.Single(layer => layer.Name == "layer2.0.downsample.1").Target);
         Assert.Equal("layer2.0.conv2", result.Layers.Single(layer => layer.Name == "layer2.0.bn2").Target);
         Assert.DoesNotContain(result.Model.NamedModules(), entry => entry.Module is BatchNorm);
         Assert.InRange(result.Float64Proof.RelativeDifference, 0, Tolerances.Float64Roundoff);
@@ -55,10 +57,16 @@ public sealed class FoldingTests
     public void What_folding_makes_is_frozen_as_what_it_replaces(bool hasBias, bool isTrainable)
     {
         var random = new Philox(3);
-        foreach (Module layer in new Module[] { new Linear(4, 3, hasBias, random), new Conv1d(4, 3, 1, bias: hasBias, random: random), new Conv2d(4, 3, 1, bias: hasBias, random: random) })
+        foreach (Module layer in new Module[] { new Linear(4, 3, hasBias, random),
+            new Conv1d(4, 3, 1, bias: hasBias, random: random), new Conv2d(4, 3, 1, bias: hasBias, random: random), })
         {
             foreach (Parameter parameter in layer.Parameters()) parameter.RequiresGradient = isTrainable;
-            (Module norm, Shape input) = layer switch { Conv2d => (new BatchNorm2d(3), [5, 4, 2, 2]), Conv1d => (new BatchNorm1d(3), [5, 4, 2]), _ => ((Module)new BatchNorm1d(3), new Shape(5, 4)) };
+            (Module norm, Shape input) = layer switch
+            {
+                Conv2d => (new BatchNorm2d(3), [5, 4, 2, 2]),
+                Conv1d => (new BatchNorm1d(3), [5, 4, 2]),
+                _ => ((Module)new BatchNorm1d(3), new Shape(5, 4)),
+            };
             FoldResult result = new Sequential(layer, norm).Fold(Tensor.RandomNormal(input, random));
             Assert.Equal(FoldStatus.IntoLayerBefore, Assert.Single(result.Layers).Status);
             Assert.Equal(["0.weight", "0.bias"], result.Model.NamedParameters().Select(entry => entry.Name));
@@ -79,8 +87,14 @@ public sealed class FoldingTests
     public void A_proof_of_nothing_is_refused()
     {
         var model = new Sequential(new Linear(4, 3, bias: false, random: new Philox(1)), new BatchNorm1d(3));
-        Assert.Contains("got zeros only, which many networks would give", Assert.Throws<InvalidOperationException>(() => model.Fold(Tensor.Zeros([5, 4]))).Message, StringComparison.Ordinal);
-        Assert.Contains("got none that is a number", Assert.Throws<InvalidOperationException>(() => model.Fold(Tensor.Full([5, 4], double.NaN))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "got zeros only, which many networks would give",
+            Assert.Throws<InvalidOperationException>(() => model.Fold(Tensor.Zeros([5, 4]))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "got none that is a number",
+            Assert.Throws<InvalidOperationException>(() => model.Fold(Tensor.Full([5, 4], double.NaN))).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -112,7 +126,9 @@ public sealed class FoldingTests
 
     public static TheoryData<string> Foldable =>
     [
-        "conv1d", "grouped", "after conv", "after grouped", "flatten", "norm norm", "norm norm linear", "norm on both sides", "standardized", "no affine", "same padding of one pixel", "channels last", "channels last after", "instance norm", "dropout between", "dilated", "whole family", "before conv1d",
+        "conv1d", "grouped", "after conv", "after grouped", "flatten", "norm norm", "norm norm linear",
+        "norm on both sides", "standardized", "no affine", "same padding of one pixel", "channels last",
+        "channels last after", "instance norm", "dropout between", "dilated", "whole family", "before conv1d",
     ];
 
     [Theory]
@@ -122,24 +138,59 @@ public sealed class FoldingTests
         var random = new Philox(3);
         (Sequential model, Shape shape, FoldStatus[] expected) = name switch
         {
-            "conv1d" => (new Sequential(new Conv1d(2, 3, 3, padding: 1, random: random), new BatchNorm1d(3), new ReLU()), new Shape([4, 2, 6]), new[] { FoldStatus.IntoLayerBefore }),
-            "grouped" => (new Sequential(new Conv2d(4, 6, 3, stride: 2, padding: 1, groups: 2, bias: false, random: random), new BatchNorm2d(6)), [4, 4, 6, 5], [FoldStatus.IntoLayerBefore]),
-            "after conv" => (new Sequential(new BatchNorm2d(3), new Conv2d(3, 4, (2, 3), bias: false, random: random)), [4, 3, 6, 5], [FoldStatus.IntoLayerAfter]),
-            "after grouped" => (new Sequential(new BatchNorm2d(4), new Conv2d(4, 6, 3, groups: 2, random: random)), [4, 4, 6, 5], [FoldStatus.IntoLayerAfter]),
-            "flatten" => (new Sequential(new ReLU(), new BatchNorm2d(3), new Flatten(), new Linear(3 * 4, 5, random: random)), [4, 3, 2, 2], [FoldStatus.IntoLayerAfter]),
-            "norm norm" => (new Sequential(new Linear(4, 3, random: random), new BatchNorm1d(3), new BatchNorm1d(3)), [6, 4], [FoldStatus.IntoLayerBefore, FoldStatus.IntoLayerBefore]),
-            "norm norm linear" => (new Sequential(new BatchNorm1d(3), new BatchNorm1d(3), new Linear(3, 3, random: random)), [6, 3], [FoldStatus.IntoLayerAfter, FoldStatus.IntoLayerAfter]),
-            "norm on both sides" => (new Sequential(new BatchNorm1d(3), new Linear(3, 3, random: random), new BatchNorm1d(3)), [6, 3], [FoldStatus.IntoLayerAfter, FoldStatus.IntoLayerBefore]),
-            "standardized" => (new Sequential(new Conv2d(3, 4, 3, random: random) { WeightStandardization = new() }, new BatchNorm2d(4)), [4, 3, 6, 5], [FoldStatus.IntoLayerBefore]),
-            "no affine" => (new Sequential(new Linear(4, 3, random: random), new BatchNorm1d(3, affine: false)), [6, 4], [FoldStatus.IntoLayerBefore]),
-            "same padding of one pixel" => (new Sequential(new BatchNorm2d(3), new Conv2d(3, 2, 1, padding: Padding.Same, random: random)), [4, 3, 2, 2], [FoldStatus.IntoLayerAfter]),
-            "channels last" => (new Sequential(new Linear(4, 3, random: random), new BatchNormalization(3, NormConvention.Keras)), [5, 6, 4], [FoldStatus.IntoLayerBefore]),
-            "channels last after" => (new Sequential(new BatchNormalization(3, NormConvention.Keras), new Linear(3, 4, random: random)), [5, 2, 3], [FoldStatus.IntoLayerAfter]),
-            "instance norm" => (new Sequential(new Conv2d(3, 2, 3, random: random), new InstanceNorm2d(2, affine: true, trackRunningStats: true)), [4, 3, 5, 5], [FoldStatus.IntoLayerBefore]),
-            "dropout between" => (new Sequential(new Linear(4, 3, random: random), new Dropout(), new Identity(), new BatchNorm1d(3)), [6, 4], [FoldStatus.IntoLayerBefore]),
-            "dilated" => (new Sequential(new BatchNorm2d(4), new Conv2d(4, 6, 3, dilation: 2, groups: 2, random: random)), [4, 4, 7, 6], [FoldStatus.IntoLayerAfter]),
-            "whole family" => (new Sequential(new Linear(4, 3, random: random), new GhostBatchNorm1d(3, 2), new BatchRenorm1d(3), new SyncBatchNorm(3), Frozen(3)), [6, 4], [.. Enumerable.Repeat(FoldStatus.IntoLayerBefore, 4)]),
-            _ => (new Sequential(new BatchNorm1d(2), new Conv1d(2, 3, 2, random: random)), [4, 2, 5], [FoldStatus.IntoLayerAfter]),
+            "conv1d" => (
+                new Sequential(new Conv1d(2, 3, 3, padding: 1, random: random), new BatchNorm1d(3), new ReLU()),
+                new Shape([4, 2, 6]), new[] { FoldStatus.IntoLayerBefore }),
+            "grouped" => (
+                new Sequential(new Conv2d(4, 6, 3, stride: 2, padding: 1, groups: 2, bias: false, random: random),
+                    new BatchNorm2d(6)),
+                [4, 4, 6, 5], [FoldStatus.IntoLayerBefore]),
+            "after conv" => (new Sequential(new BatchNorm2d(3), new Conv2d(3, 4, (2, 3), bias: false, random: random)),
+                [4, 3, 6, 5], [FoldStatus.IntoLayerAfter]),
+            "after grouped" => (new Sequential(new BatchNorm2d(4), new Conv2d(4, 6, 3, groups: 2, random: random)),
+                [4, 4, 6, 5], [FoldStatus.IntoLayerAfter]),
+            "flatten" => (
+                new Sequential(new ReLU(), new BatchNorm2d(3), new Flatten(), new Linear(3 * 4, 5, random: random)),
+                [4, 3, 2, 2], [FoldStatus.IntoLayerAfter]),
+            "norm norm" => (new Sequential(new Linear(4, 3, random: random), new BatchNorm1d(3), new BatchNorm1d(3)),
+                [6, 4], [FoldStatus.IntoLayerBefore, FoldStatus.IntoLayerBefore]),
+            "norm norm linear" =>
+                (new Sequential(new BatchNorm1d(3), new BatchNorm1d(3), new Linear(3, 3, random: random)), [6, 3], [
+                    FoldStatus.IntoLayerAfter, FoldStatus.IntoLayerAfter]),
+            "norm on both sides" =>
+                (new Sequential(new BatchNorm1d(3), new Linear(3, 3, random: random), new BatchNorm1d(3)), [6, 3], [
+                    FoldStatus.IntoLayerAfter, FoldStatus.IntoLayerBefore]),
+            "standardized" => (
+                new Sequential(
+                    new Conv2d(3, 4, 3, random: random) { WeightStandardization = new() }, new BatchNorm2d(4)),
+                [4, 3, 6, 5], [FoldStatus.IntoLayerBefore]),
+            "no affine" => (new Sequential(new Linear(4, 3, random: random), new BatchNorm1d(3, affine: false)),
+                [6, 4], [FoldStatus.IntoLayerBefore]),
+            "same padding of one pixel" => (
+                new Sequential(new BatchNorm2d(3), new Conv2d(3, 2, 1, padding: Padding.Same, random: random)),
+                [4, 3, 2, 2], [FoldStatus.IntoLayerAfter]),
+            "channels last" => (
+                new Sequential(new Linear(4, 3, random: random), new BatchNormalization(3, NormConvention.Keras)),
+                [5, 6, 4], [FoldStatus.IntoLayerBefore]),
+            "channels last after" => (
+                new Sequential(new BatchNormalization(3, NormConvention.Keras), new Linear(3, 4, random: random)),
+                [5, 2, 3], [FoldStatus.IntoLayerAfter]),
+            "instance norm" => (
+                new Sequential(
+                    new Conv2d(3, 2, 3, random: random), new InstanceNorm2d(2, affine: true, trackRunningStats: true)),
+                [4, 3, 5, 5], [FoldStatus.IntoLayerBefore]),
+            "dropout between" => (
+                new Sequential(new Linear(4, 3, random: random), new Dropout(), new Identity(), new BatchNorm1d(3)),
+                [6, 4], [FoldStatus.IntoLayerBefore]),
+            "dilated" => (
+                new Sequential(new BatchNorm2d(4), new Conv2d(4, 6, 3, dilation: 2, groups: 2, random: random)),
+                [4, 4, 7, 6], [FoldStatus.IntoLayerAfter]),
+            "whole family" => (
+                new Sequential(new Linear(4, 3, random: random),
+                    new GhostBatchNorm1d(3, 2), new BatchRenorm1d(3), new SyncBatchNorm(3), Frozen(3)),
+                [6, 4], [.. Enumerable.Repeat(FoldStatus.IntoLayerBefore, 4)]),
+            _ => (new Sequential(new BatchNorm1d(2), new Conv1d(2, 3, 2, random: random)), [4, 2, 5], [
+                FoldStatus.IntoLayerAfter]),
         };
         Tensor x = Lived(model, shape, DType.Float32);
         FoldResult result = model.Fold(x);
@@ -170,8 +221,10 @@ public sealed class FoldingTests
         { "norm twice", "it runs 2 times in a pass" },
         { "tied", "the weight of layer (Linear) is used elsewhere too; its output is the network's" },
         { "hook", "a hook looks at 0 (Linear); dispose the hook first; its output is the network's" },
-        { "rows", "its channels are dimension 1 of (4, 3, 5), the outputs of 0 (Linear) dimension 2; its output is the network's" },
-        { "field", "Module.Clone: Typed.Norm admits a BatchNorm1d only; the substitute Identity cannot stand there. Declare it with a type that admits both, for example Module, or replace the module that contains it." },
+        { "rows", "its channels are dimension 1 of (4, 3, 5), the outputs of 0 (Linear) dimension 2; "
+            + "its output is the network's" },
+        { "field", "Module.Clone: Typed.Norm admits a BatchNorm1d only; the substitute Identity cannot stand there. "
+            + "Declare it with a type that admits both, for example Module, or replace the module that contains it." },
         { "not finite", "its running statistics, gamma or beta are not finite" },
         { "unused", "it has no part in the pass" },
     };
@@ -188,7 +241,8 @@ public sealed class FoldingTests
             "no statistics" => new Sequential(new Linear(5, 5), new BatchNorm1d(5, trackRunningStats: false)),
             "layer norm" => new Sequential(new Linear(5, 5), new LayerNorm(5)),
             "group norm" => new Sequential(new Linear(5, 5), new GroupNorm(1, 5)),
-            "channels last flat" => new Sequential(new BatchNormalization(5, NormConvention.Keras), new Flatten(), new Linear(15, 2)),
+            "channels last flat" =>
+                new Sequential(new BatchNormalization(5, NormConvention.Keras), new Flatten(), new Linear(15, 2)),
             "rows" => new Sequential(new Linear(5, 5), new BatchNorm1d(3)),
             "hook" or "not finite" => new Sequential(new Linear(5, 5), new BatchNorm1d(5)),
             "field" => new Typed(),
@@ -221,20 +275,29 @@ public sealed class FoldingTests
         var model = new Peeking(random);
         Tensor x = Lived(model, [4, 5], DType.Float32);
         string text = Assert.Throws<InvalidOperationException>(() => model.Fold(x)).Message;
-        Assert.StartsWith("Peeking.Fold: expected outputs within 1e-09 of the largest, got Float64: 20 outputs", text, StringComparison.Ordinal);
+        Assert.StartsWith("Peeking.Fold: expected outputs within 1e-09 of the largest, got Float64: 20 outputs",
+            text, StringComparison.Ordinal);
         Assert.Contains("looks at values past the operations of the tape", text, StringComparison.Ordinal);
         LeNet lenet = LeNet.Color(norm: NormKind.BatchNorm);
         Tensor images = Lived(lenet, [2, 3, 32, 32], DType.Float32);
-        Assert.Contains("rounding does this", Assert.Throws<InvalidOperationException>(() => lenet.Fold(images, bound: 1e-12)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "rounding does this",
+            Assert.Throws<InvalidOperationException>(() => lenet.Fold(images, bound: 1e-12)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_proof_needs_samples_and_a_network_that_can_be_converted()
     {
-        Assert.StartsWith("Sequential.Fold: expected inputs with samples, got shape (0, 3)", Assert.Throws<ArgumentException>(() => new Sequential(new Linear(3, 2), new BatchNorm1d(2)).Fold(Tensor.Zeros([0, 3]))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Sequential.Fold: expected inputs with samples, got shape (0, 3)",
+            Assert.Throws<ArgumentException>(
+                () => new Sequential(new Linear(3, 2), new BatchNorm1d(2)).Fold(Tensor.Zeros([0, 3]))).Message,
+            StringComparison.Ordinal);
         Tensor x = Tensor.RandomNormal([4, 5], new Philox(7));
         string text = Assert.Throws<InvalidOperationException>(() => new Shifted(asBuffer: false).Fold(x)).Message;
-        Assert.StartsWith("Shifted.Fold: expected a network that computes in Float64 too", text, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Shifted.Fold: expected a network that computes in Float64 too", text, StringComparison.Ordinal);
         Assert.Contains("Keep constant tensors as buffers (RegisterBuffer)", text, StringComparison.Ordinal);
         Assert.Equal(FoldStatus.IntoLayerBefore, Assert.Single(new Shifted(asBuffer: true).Fold(x).Layers).Status);
     }
@@ -369,7 +432,8 @@ public sealed class FoldingTests
         private readonly Module _layer;
         private readonly Module _norm;
 
-        public Peeking(Philox random) => (_layer, _norm) = (Register("layer", new Linear(5, 5, random: random)), Register("norm", new BatchNorm1d(5)));
+        public Peeking(Philox random) => (_layer, _norm) =
+            (Register("layer", new Linear(5, 5, random: random)), Register("norm", new BatchNorm1d(5)));
 
         protected override Tensor ForwardCore(Tensor x)
         {

@@ -36,8 +36,10 @@ public sealed class RecalibrationTests
                 continue;
             }
 
-            double[] wanted = NaiveOps.Doubles(expected[i].Buffer.Value), values = NaiveOps.Doubles(got[i].Buffer.Value);
-            for (int c = 0; c < wanted.Length; c++) worst = Math.Max(worst, Math.Abs(wanted[c] - values[c]) / Math.Max(1, Math.Abs(wanted[c])));
+            double[] wanted = NaiveOps.Doubles(expected[i].Buffer.Value),
+                values = NaiveOps.Doubles(got[i].Buffer.Value);
+            for (int c = 0; c < wanted.Length; c++)
+                worst = Math.Max(worst, Math.Abs(wanted[c] - values[c]) / Math.Max(1, Math.Abs(wanted[c])));
         }
 
         Assert.True(worst <= (dtype == DType.Float64 ? 1e-12 : 1e-6), $"off by {worst}");
@@ -51,7 +53,8 @@ public sealed class RecalibrationTests
     public void Eval_afterwards_is_train_on_the_whole_set_where_the_biased_variance_is_kept()
     {
         var model = new Sequential(
-            new Linear(5, 4, random: new Philox(1)), new BatchNorm1d(4, Cs231n.Average), new ReLU(), new Linear(4, 3, random: new Philox(2)), new BatchNorm1d(3, Cs231n.Average));
+            new Linear(5, 4, random: new Philox(1)), new BatchNorm1d(4, Cs231n.Average), new ReLU(),
+            new Linear(4, 3, random: new Philox(2)), new BatchNorm1d(3, Cs231n.Average));
         model.To(DType.Float64);
         Tensor x = Tensor.RandomNormal([40, 5], new Philox(3), DType.Float64);
         model.Recalibrate(x, new RecalibrationOptions { BatchSize = 7 });
@@ -72,7 +75,11 @@ public sealed class RecalibrationTests
             model.Recalibrate(x, new RecalibrationOptions { BatchSize = size });
             for (int i = 0; i < 12; i++)
             {
-                if (i % 3 != 2) Close.To(NaiveOps.Doubles(whole.NamedBuffers()[i].Buffer.Value), model.NamedBuffers()[i].Buffer.Value, Tolerances.Float64Roundoff);
+                if (i % 3 != 2)
+                {
+                    Close.To(NaiveOps.Doubles(whole.NamedBuffers()[i].Buffer.Value),
+                        model.NamedBuffers()[i].Buffer.Value, Tolerances.Float64Roundoff);
+                }
             }
         }
 
@@ -80,14 +87,20 @@ public sealed class RecalibrationTests
         string weights = WeightsHash.Of(fast);
         fast.Recalibrate(x, new RecalibrationOptions { BatchSize = 9, Order = RecalibrationOrder.AllAtOnce });
         Assert.NotEqual(weights, WeightsHash.Of(fast));
-        Close.To(NaiveOps.Doubles(whole.NamedBuffers()[0].Buffer.Value), fast.NamedBuffers()[0].Buffer.Value, Tolerances.Float64Roundoff);
-        Close.To(NaiveOps.Doubles(whole.NamedBuffers()[1].Buffer.Value), fast.NamedBuffers()[1].Buffer.Value, Tolerances.Float64Roundoff);
+        Close.To(NaiveOps.Doubles(whole.NamedBuffers()[0].Buffer.Value),
+            fast.NamedBuffers()[0].Buffer.Value, Tolerances.Float64Roundoff);
+        Close.To(NaiveOps.Doubles(whole.NamedBuffers()[1].Buffer.Value),
+            fast.NamedBuffers()[1].Buffer.Value, Tolerances.Float64Roundoff);
         // Later layers have seen batches of 9, each normalized by itself.
         Close.To(NaiveOps.Doubles(whole.NamedBuffers()[3].Buffer.Value), fast.NamedBuffers()[3].Buffer.Value, 0.3);
         // In one batch there is nothing to see differently.
         LeNet once = Model(DType.Float64);
         once.Recalibrate(x, new RecalibrationOptions { BatchSize = 1000, Order = RecalibrationOrder.AllAtOnce });
-        for (int i = 0; i < 12; i++) Close.To(NaiveOps.Doubles(whole.NamedBuffers()[i].Buffer.Value), once.NamedBuffers()[i].Buffer.Value, 1e-10);
+        for (int i = 0; i < 12; i++)
+        {
+            Close.To(
+                NaiveOps.Doubles(whole.NamedBuffers()[i].Buffer.Value), once.NamedBuffers()[i].Buffer.Value, 1e-10);
+        }
     }
 
     [Fact]
@@ -98,7 +111,8 @@ public sealed class RecalibrationTests
         var random = new Philox(5);
         double[] values = [.. Enumerable.Range(0, 1000).Select(_ => 1e8 + random.NextNormal() * 1e-2)];
         norm.Recalibrate(Tensor.From(values, [1000, 1]), new RecalibrationOptions { BatchSize = 10 });
-        double mean = 1e8 + values.Average(value => value - 1e8), variance = values.Average(value => (value - mean) * (value - mean));
+        double mean = 1e8 + values.Average(value => value - 1e8),
+            variance = values.Average(value => (value - mean) * (value - mean));
         Assert.Equal(mean, norm.Running!.Mean.Value.Item(), 1e-7);
         Assert.InRange(norm.Running.Variance.Value.Item() / variance, 1 - 1e-6, 1 + 1e-6);
     }
@@ -124,22 +138,30 @@ public sealed class RecalibrationTests
     {
         var model = new Sequential(new Linear(3, 2, random: new Philox(1)));
         Tensor x = Tensor.Ones([4, 3]);
-        Assert.Contains("Nothing was recalibrated: no layer that samples reach", model.Recalibrate(x).ToString(), StringComparison.Ordinal);
+        Assert.Contains("Nothing was recalibrated: no layer that samples reach",
+            model.Recalibrate(x).ToString(), StringComparison.Ordinal);
         var none = new TensorDataset(Tensor.Zeros([0, 3]), Tensor.Labels());
-        Assert.StartsWith("Recalibrate: expected samples in RecalibrationOptions.Check, got none", Assert.Throws<ArgumentException>(() => model.Recalibrate(x, new RecalibrationOptions { Check = none })).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Recalibrate: expected samples in RecalibrationOptions.Check, got none",
+            Assert.Throws<ArgumentException>(
+                () => model.Recalibrate(x, new RecalibrationOptions { Check = none })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Accuracy_is_measured_before_and_after_and_progress_told()
     {
         LeNet model = Model(DType.Float32);
-        var check = new TensorDataset(Images(DType.Float32), Tensor.Labels([.. Enumerable.Range(0, Samples).Select(i => i % 10)]));
+        var check = new TensorDataset(
+            Images(DType.Float32), Tensor.Labels([.. Enumerable.Range(0, Samples).Select(i => i % 10)]));
         var told = new List<RecalibrationProgress>();
-        RecalibrationReport report = model.Recalibrate(check, new RecalibrationOptions { BatchSize = 20, Check = check }, new Direct(told));
+        RecalibrationReport report = model.Recalibrate(
+            check, new RecalibrationOptions { BatchSize = 20, Check = check }, new Direct(told));
         Assert.Equal(4 * 3, told.Count);
         Assert.Equal(new RecalibrationProgress(4, 4, 45, 45), told[^1]);
         Assert.InRange(report.AccuracyBefore!.Value, 0, 1);
-        double right = model.Predict(Images(DType.Float32), 20).ArgMax(-1).ToArray<long>().Where((answer, i) => answer == i % 10).Count();
+        double right = model.Predict(Images(DType.Float32), 20).ArgMax(-1).ToArray<long>().Where(
+            (answer, i) => answer == i % 10).Count();
         Assert.Equal(right / Samples, report.AccuracyAfter);
         Assert.Contains("before", report.ToString(), StringComparison.Ordinal);
     }
@@ -154,13 +176,19 @@ public sealed class RecalibrationTests
             var options = new RecalibrationOptions { BatchSize = 20, Order = order };
             using var cancellation = new CancellationTokenSource();
             var told = new List<RecalibrationProgress>();
-            Assert.Throws<OperationCanceledException>(() => model.Recalibrate(Images(DType.Float32), options, new Direct(told, () => cancellation.Cancel(), after: order == RecalibrationOrder.AllAtOnce ? 2 : 7), cancellation.Token));
+            Assert.Throws<OperationCanceledException>(() => model.Recalibrate(
+                Images(DType.Float32), options,
+                new Direct(told, () => cancellation.Cancel(), after: order == RecalibrationOrder.AllAtOnce ? 2 : 7),
+                cancellation.Token));
             Assert.Equal(before, WeightsHash.Of(model));
 
             Tensor bad = Images(DType.Float32);
             bad.AsSpan<float>()[^1] = float.NaN;
             string text = Assert.Throws<InvalidOperationException>(() => model.Recalibrate(bad, options)).Message;
-            Assert.StartsWith("Recalibrate: expected finite inputs of bn1 (BatchNorm2d), got a NaN or an infinity in channel 0 of batch 3", text, StringComparison.Ordinal);
+            Assert.StartsWith(
+                "Recalibrate: expected finite inputs of bn1 (BatchNorm2d), "
+                + "got a NaN or an infinity in channel 0 of batch 3",
+                text, StringComparison.Ordinal);
             Assert.Equal(before, WeightsHash.Of(model));
             Assert.All(model.Layers.OfType<BatchNorm>(), norm => Assert.Equal(0, norm.Running!.SkippedBatches));
         }
@@ -175,7 +203,8 @@ public sealed class RecalibrationTests
         var renorm = new BatchRenorm1d(3);
         var cumulative = new BatchNorm1d(3, momentum: null);
         var model = new Sequential(renorm, cumulative);
-        foreach (RunningStatistics running in new[] { renorm.Running!, cumulative.Running! }) running.NumBatchesTracked.Value.Fill(6000);
+        foreach (RunningStatistics running in new[] { renorm.Running!, cumulative.Running! })
+            running.NumBatchesTracked.Value.Fill(6000);
         Tensor x = Tensor.RandomNormal([8, 3], new Philox(1));
         using var stopped = new CancellationTokenSource();
         stopped.Cancel();
@@ -221,7 +250,8 @@ public sealed class RecalibrationTests
         tracked.Forward(new Tape(Mode.Train).Input(x.Permute(0, 2, 1)));
         instance.Recalibrate(x.Permute(0, 2, 1), new RecalibrationOptions { BatchSize = 3 });
         Close.To(NaiveOps.Doubles(tracked.Running!.Mean.Value), instance.Running!.Mean.Value, Tolerances.Float64Sums);
-        Close.To(NaiveOps.Doubles(tracked.Running.Variance.Value), instance.Running.Variance.Value, Tolerances.Float64Sums);
+        Close.To(
+            NaiveOps.Doubles(tracked.Running.Variance.Value), instance.Running.Variance.Value, Tolerances.Float64Sums);
     }
 
     [Fact]
@@ -232,8 +262,12 @@ public sealed class RecalibrationTests
         frozen.FreezeStatistics();
         foreach (RecalibrationOrder order in Enum.GetValues<RecalibrationOrder>())
         {
-            RecalibrationReport report = model.Recalibrate(Images(DType.Float32), new RecalibrationOptions { Order = order });
-            Assert.Equal([RecalibrationStatus.Frozen, RecalibrationStatus.Recalibrated, RecalibrationStatus.Recalibrated, RecalibrationStatus.Recalibrated], report.Layers.Select(layer => layer.Status));
+            RecalibrationReport report = model.Recalibrate(
+                Images(DType.Float32), new RecalibrationOptions { Order = order });
+            Assert.Equal(
+                [RecalibrationStatus.Frozen, RecalibrationStatus.Recalibrated,
+                    RecalibrationStatus.Recalibrated, RecalibrationStatus.Recalibrated],
+                report.Layers.Select(layer => layer.Status));
             Assert.All(frozen.Running!.Mean.Value.ToArray<float>(), value => Assert.Equal(0, value));
             Assert.Equal(0, frozen.Running.NumBatchesTracked.Value.Item());
             Assert.Contains("frozen, left alone", report.ToString(), StringComparison.Ordinal);
@@ -272,11 +306,13 @@ public sealed class RecalibrationTests
         Tensor x = Tensor.RandomNormal([Samples, 1, 28, 28], new Philox(13));
         Span<float> values = x.AsSpan<float>();
         // Batches differ: later samples are brighter and have more contrast.
-        for (int i = 0; i < values.Length; i++) values[i] = values[i] * (1 + i / (28 * 28) * 0.05f) + i / (28 * 28) * 0.1f;
+        for (int i = 0; i < values.Length; i++)
+            values[i] = values[i] * (1 + i / (28 * 28) * 0.05f) + i / (28 * 28) * 0.1f;
         return dtype == DType.Float32 ? x : x.To(dtype);
     }
 
-    private sealed class Direct(List<RecalibrationProgress> told, Action? then = null, int after = 0) : IProgress<RecalibrationProgress>
+    private sealed class Direct(List<RecalibrationProgress> told, Action? then = null, int after = 0)
+        : IProgress<RecalibrationProgress>
     {
         public void Report(RecalibrationProgress value)
         {

@@ -7,7 +7,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Surgery;
 
-/// <summary>Every batch norm there is becomes a synchronized one with all that it has, and itself again; what cannot is refused by name.</summary>
+/// <summary>
+/// Every batch norm there is becomes a synchronized one with all that it has, and itself again; what
+/// cannot is refused by name.
+/// </summary>
 public sealed class SyncConversionTests
 {
     /// <summary>The same sums in another order.</summary>
@@ -20,17 +23,20 @@ public sealed class SyncConversionTests
         ["1d of sequences"] = (static () => new BatchNorm1d(3, RunningAverage.Keep(0.7)), [4, 3, 5]),
         ["2d"] = (static () => new BatchNorm2d(3, eps: 1e-2, momentum: 0.3), [4, 3, 2, 5]),
         ["2d, Keras"] = (static () => new BatchNorm2d(3, NormConvention.Keras, useBias: false), [4, 2, 5, 3]),
-        ["2d, no affine, no statistics"] = (static () => new BatchNorm2d(3, affine: false, trackRunningStats: false), [4, 3, 2, 5]),
+        ["2d, no affine, no statistics"] =
+            (static () => new BatchNorm2d(3, affine: false, trackRunningStats: false), [4, 3, 2, 5]),
         ["3d"] = (static () => new BatchNorm3d(3), [4, 3, 2, 2, 2]),
         ["PyTorch"] = (static () => new BatchNormalization(3, NormConvention.Torch), [4, 3, 6]),
         ["Keras"] = (static () => new BatchNormalization(3, NormConvention.Keras), [4, 6, 3]),
         ["Keras, no scale"] = (static () => new BatchNormalization(3, NormConvention.Keras, useScale: false), [4, 3]),
-        ["Flax, no statistics"] = (static () => new BatchNormalization(3, NormConvention.Flax, trackRunningStats: false), [4, 2, 2, 3]),
+        ["Flax, no statistics"] =
+            (static () => new BatchNormalization(3, NormConvention.Flax, trackRunningStats: false), [4, 2, 2, 3]),
         ["ONNX"] = (static () => new BatchNormalization(3, NormConvention.Onnx), [4, 3, 2]),
         ["ONNX, a vector"] = (static () => new BatchNormalization(1, NormConvention.Onnx), [8]),
         ["CS231n"] = (static () => new BatchNormalization(3, CourseConventions.Cs231n), [4, 3]),
         ["D2L"] = (static () => new BatchNormalization(3, CourseConventions.D2l), [4, 3, 2, 2]),
-        ["axis 2"] = (static () => new BatchNormalization(3, NormConvention.Torch with { ChannelAxis = 2 }), [4, 2, 3, 5]),
+        ["axis 2"] =
+            (static () => new BatchNormalization(3, NormConvention.Torch with { ChannelAxis = 2 }), [4, 2, 3, 5]),
         ["renorm 1d"] = (static () => new BatchRenorm1d(3, limits: Open()), [4, 3]),
         ["renorm 2d"] = (static () => new BatchRenorm2d(3, limits: Open()), [4, 3, 2, 5]),
         ["renorm 3d"] = (static () => new BatchRenorm3d(3, limits: Open(), affine: false), [4, 3, 2, 2, 2]),
@@ -51,12 +57,17 @@ public sealed class SyncConversionTests
         Module[] members = [sync, sync.Clone()];
         double[][] halves = new double[2][];
         int samples = x.Shape[0] / 2;
-        group.Run(member => halves[member.Rank] = members[member.Rank].Forward(
-            new Tape(Mode.Train) { Collective = member }.Input(x.Slice(0, member.Rank * samples, samples))).ToArray<double>());
+        group.Run(member => halves[member.Rank] = members[member.Rank]
+            .Forward(new Tape(Mode.Train) { Collective = member }.Input(x.Slice(0, member.Rank * samples, samples)))
+            .ToArray<double>());
         Pass.AssertClose(expected, [.. halves[0], .. halves[1]], Tolerance, "y");
         foreach ((string key, Tensor value) in whole.StateDict())
         {
-            if (value.DType == DType.Float64) Pass.AssertClose(value.ToArray<double>(), members[1].StateDict()[key].ToArray<double>(), Tolerance, key);
+            if (value.DType == DType.Float64)
+            {
+                Pass.AssertClose(
+                    value.ToArray<double>(), members[1].StateDict()[key].ToArray<double>(), Tolerance, key);
+            }
         }
     }
 
@@ -76,7 +87,8 @@ public sealed class SyncConversionTests
             var back = (BatchNorm)SyncBatchNorm.ConvertBack(sync);
             Assert.Equal(layer.GetType(), back.GetType());
             Assert.Equal(layer.ToString(), back.ToString());
-            Assert.Equal(layer.ToString().Replace(layer.TypeName, "SyncBatchNorm", StringComparison.Ordinal), sync.ToString());
+            Assert.Equal(
+                layer.ToString().Replace(layer.TypeName, "SyncBatchNorm", StringComparison.Ordinal), sync.ToString());
             foreach (BatchNorm copy in new[] { sync, back })
             {
                 Assert.Equal(layer.Convention, copy.Convention);
@@ -90,11 +102,13 @@ public sealed class SyncConversionTests
                 foreach ((string key, Tensor value) in expected)
                 {
                     Assert.Equal(value.DType, actual[key].DType);
-                    Assert.Equal(value.To(DType.Float64).ToArray<double>(), actual[key].To(DType.Float64).ToArray<double>());
+                    Assert.Equal(
+                        value.To(DType.Float64).ToArray<double>(), actual[key].To(DType.Float64).ToArray<double>());
                 }
 
                 // Alone it is the layer, bit for bit, and training one does not move another.
-                Assert.Equal(layer.Clone().Forward(new Tape(Mode.Train).Input(x)).ToArray<double>(), copy.Forward(new Tape(Mode.Train).Input(x)).ToArray<double>());
+                Assert.Equal(layer.Clone().Forward(new Tape(Mode.Train).Input(x)).ToArray<double>(),
+                    copy.Forward(new Tape(Mode.Train).Input(x)).ToArray<double>());
                 if (layer.Running is not null) Assert.NotSame(layer.Running, copy.Running);
                 if (layer.Weight is not null) Assert.NotSame(layer.Weight, copy.Weight);
             }
@@ -104,14 +118,18 @@ public sealed class SyncConversionTests
     [Fact]
     public void Every_batch_norm_of_the_library_is_converted_or_refused_by_name()
     {
-        Type[] family = [.. typeof(Module).Assembly.GetTypes().Where(static type => type.IsSubclassOf(typeof(BatchNorm)) && !type.IsAbstract)];
-        var converted = new HashSet<Type>(s_layers.Values.Select(static layer => layer.Make().GetType())) { typeof(SyncBatchNorm) };
+        Type[] family = [.. typeof(Module).Assembly.GetTypes()
+            .Where(static type => type.IsSubclassOf(typeof(BatchNorm)) && !type.IsAbstract)];
+        var converted =
+            new HashSet<Type>(s_layers.Values.Select(static layer => layer.Make().GetType())) { typeof(SyncBatchNorm) };
         foreach (Type type in family.Where(type => !converted.Contains(type)))
         {
             // numFeatures and virtualBatchSize; the rest has default values.
             var layer = (BatchNorm)Activator.CreateInstance(type, [3, 2, 1e-5, 0.1, true, true])!;
-            string text = Assert.Throws<InvalidOperationException>(() => SyncBatchNorm.ConvertFrom(new Sequential(new ReLU(), layer))).Message;
-            Assert.Contains($"got 1 ({type.Name}), whose are those of virtual batches of 2 samples", text, StringComparison.Ordinal);
+            string text = Assert.Throws<InvalidOperationException>(
+                () => SyncBatchNorm.ConvertFrom(new Sequential(new ReLU(), layer))).Message;
+            Assert.Contains($"got 1 ({type.Name}), whose are those of virtual batches of 2 samples",
+                text, StringComparison.Ordinal);
             Assert.Contains("Pass keep:", text, StringComparison.Ordinal);
             Module kept = SyncBatchNorm.ConvertFrom(
                 new Sequential(new ReLU(), layer), static module => module is BatchNorm { VirtualBatchSize: > 0 });
@@ -129,7 +147,8 @@ public sealed class SyncConversionTests
         foreach (int[] shape in new int[][] { [4, 3], [4, 3, 2], [4, 3, 2, 2], [4, 3, 2, 2, 2] })
         {
             Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(1));
-            Assert.Equal(sync.Clone().Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(), alone.Clone().Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
+            Assert.Equal(sync.Clone().Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(),
+                alone.Clone().Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
         }
     }
 
@@ -137,7 +156,8 @@ public sealed class SyncConversionTests
     public void What_is_nested_shared_or_tied_stays_so_and_hooks_stay_behind()
     {
         var shared = new BatchNormalization(4, NormConvention.Keras);
-        var network = new Sequential(new Tied(shared), shared, new Sequential(new ReLU(), shared, new Tied(shared)), new GroupNorm(2, 4), new LayerNorm([4]));
+        var network = new Sequential(new Tied(shared),
+            shared, new Sequential(new ReLU(), shared, new Tied(shared)), new GroupNorm(2, 4), new LayerNorm([4]));
         int calls = 0;
         using IDisposable hook = shared.AddForwardHook((_, _, _) => calls++);
         var sync = (Sequential)SyncBatchNorm.ConvertFrom(network);
@@ -151,7 +171,8 @@ public sealed class SyncConversionTests
         Assert.False(sync[1].HasHooks);
         Assert.True(shared.HasHooks);
         Tensor x = Tensor.RandomNormal([6, 4], new Philox(2));
-        Assert.Equal(network.Clone().Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(), sync.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
+        Assert.Equal(network.Clone().Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(),
+            sync.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
         var back = (Sequential)SyncBatchNorm.ConvertBack(sync);
         Assert.Same(back[1], ((Sequential)back[2])[1]);
         Assert.IsType<BatchNormalization>(back[1]);
@@ -172,9 +193,11 @@ public sealed class SyncConversionTests
         double[][] halves = new double[2][];
         using var group = new InProcessCollective(2);
         group.Run(member => halves[member.Rank] = members[member.Rank].Forward(
-            new Tape(Mode.Train) { Collective = member }.Input(x.Slice(0, member.Rank * 2, 2)), mask.Slice(0, member.Rank * 2, 2)).ToArray<double>());
+            new Tape(Mode.Train) { Collective = member }.Input(x.Slice(0, member.Rank * 2, 2)),
+            mask.Slice(0, member.Rank * 2, 2)).ToArray<double>());
         Pass.AssertClose(expected, [.. halves[0], .. halves[1]], Tolerance, "y");
-        Pass.AssertClose(layer.Running!.Variance.Value.ToArray<double>(), members[1].Running!.Variance.Value.ToArray<double>(), Tolerance, "running_var");
+        Pass.AssertClose(layer.Running!.Variance.Value.ToArray<double>(),
+            members[1].Running!.Variance.Value.ToArray<double>(), Tolerance, "running_var");
     }
 
     [Fact]
@@ -190,7 +213,8 @@ public sealed class SyncConversionTests
     {
         Module sync = SyncBatchNorm.ConvertFrom(new BatchNormalization(3, NormConvention.Keras));
         string text = Assert.Throws<ArgumentException>(() => sync.Forward(Tensor.Zeros([4, 3, 5]))).Message;
-        Assert.Contains("SyncBatchNorm: expected 3 channels as dimension -1 (Keras), got (4, 3, 5)", text, StringComparison.Ordinal);
+        Assert.Contains("SyncBatchNorm: expected 3 channels as dimension -1 (Keras), got (4, 3, 5)",
+            text, StringComparison.Ordinal);
     }
 
     private static RenormLimits Open() => RenormLimits.Constant(3, 5);

@@ -53,7 +53,8 @@ public sealed class ReplicasTests
         Sequential model = Network(DType.Float32), whole = Network(DType.Float32);
         (Tensor inputs, Tensor targets) = Data(16, 2, DType.Float32);
         using var replicas = new Replicas(model, 4, poolBatchStatistics: true);
-        Assert.Equal(Train(whole, inputs, targets), replicas.Accumulate(inputs, targets, s_loss), Tolerances.Float32Roundoff);
+        Assert.Equal(
+            Train(whole, inputs, targets), replicas.Accumulate(inputs, targets, s_loss), Tolerances.Float32Roundoff);
         AssertSame(whole, model, 2e-6);
     }
 
@@ -96,7 +97,8 @@ public sealed class ReplicasTests
         using var replicas = new Replicas(model, 2);
         replicas.Accumulate(inputs, targets, s_loss);
         Train(first, inputs.Slice(0, 0, 4), targets.Slice(0, 0, 4));
-        Assert.Equal(((BatchNorm2d)first[1]).Running!.Mean.Value.ToArray<double>(), ((BatchNorm2d)model[1]).Running!.Mean.Value.ToArray<double>());
+        Assert.Equal(((BatchNorm2d)first[1]).Running!.Mean.Value.ToArray<double>(),
+            ((BatchNorm2d)model[1]).Running!.Mean.Value.ToArray<double>());
     }
 
     [Fact]
@@ -134,7 +136,8 @@ public sealed class ReplicasTests
         StateDict before = model.StateDict();
         Tensor wrong = Tensor.Zeros([4], DType.Int64);
         wrong.Fill(99);
-        Assert.ThrowsAny<ArgumentException>(() => replicas.Accumulate([Part(inputs, targets, 0, 4), new MicroBatch(inputs.Slice(0, 4, 4), wrong)], s_loss));
+        Assert.ThrowsAny<ArgumentException>(() => replicas.Accumulate(
+            [Part(inputs, targets, 0, 4), new MicroBatch(inputs.Slice(0, 4, 4), wrong)], s_loss));
         AssertSameState(before, model.StateDict());
         Assert.All(model.Parameters(), static parameter => Assert.Null(parameter.Gradient));
         Assert.True(double.IsFinite(replicas.Accumulate(inputs, targets, s_loss)));
@@ -147,8 +150,14 @@ public sealed class ReplicasTests
         (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
         using var replicas = new Replicas(model, 2, poolBatchStatistics: true);
         InvalidOperationException? refused = null;
-        using (model[2].AddForwardHook((_, _, _) => refused ??= Assert.Throws<InvalidOperationException>(() => replicas.Accumulate(inputs, targets, s_loss)))) replicas.Accumulate(inputs, targets, s_loss);
-        Assert.StartsWith("Replicas.Accumulate: expected one batch at a time", refused!.Message, StringComparison.Ordinal);
+        using (model[2].AddForwardHook((_, _, _) => refused ??= Assert.Throws<InvalidOperationException>(
+            () => replicas.Accumulate(inputs, targets, s_loss))))
+        {
+            replicas.Accumulate(inputs, targets, s_loss);
+        }
+
+        Assert.StartsWith(
+            "Replicas.Accumulate: expected one batch at a time", refused!.Message, StringComparison.Ordinal);
 
         Sequential whole = Network(DType.Float32);
         Train(whole, inputs, targets);
@@ -189,15 +198,21 @@ public sealed class ReplicasTests
     [Fact]
     public void Pictures_of_several_sizes_make_one_batch()
     {
-        var model = new Sequential(new Conv2d(1, 3, 3), new BatchNorm2d(3), new ReLU(), new AdaptiveAvgPool2d(1), new Flatten(), new Linear(3, 2));
+        var model = new Sequential(new Conv2d(1, 3, 3),
+            new BatchNorm2d(3), new ReLU(), new AdaptiveAvgPool2d(1), new Flatten(), new Linear(3, 2));
         model.Initialize(Init.KaimingNormal, seed: 4);
         model.To(DType.Float64);
         using var replicas = new Replicas(model, 2, poolBatchStatistics: true);
         var random = new Philox(8);
-        Tensor small = Tensor.RandomNormal([2, 1, 6, 6], random, DType.Float64), large = Tensor.RandomNormal([3, 1, 9, 7], random, DType.Float64);
+        Tensor small = Tensor.RandomNormal([2, 1, 6, 6], random, DType.Float64),
+            large = Tensor.RandomNormal([3, 1, 9, 7], random, DType.Float64);
         double[] values = [.. ChannelOf(model[0].Forward(small), 1), .. ChannelOf(model[0].Forward(large), 1)];
-        replicas.Accumulate([new MicroBatch(small, Tensor.Zeros([2], DType.Int64)), new MicroBatch(large, Tensor.Zeros([3], DType.Int64))], s_loss);
-        double mean = values.Average(), variance = values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1);
+        replicas.Accumulate(
+            [new MicroBatch(small, Tensor.Zeros([2], DType.Int64)),
+                new MicroBatch(large, Tensor.Zeros([3], DType.Int64))],
+            s_loss);
+        double mean = values.Average(),
+            variance = values.Sum(value => (value - mean) * (value - mean)) / (values.Length - 1);
         RunningStatistics running = ((BatchNorm2d)model[1]).Running!;
         Assert.Equal(0.1 * mean, running.Mean.Value.ToArray<double>()[1], Tolerances.Float64Sums);
         Assert.Equal(0.9 + (0.1 * variance), running.Variance.Value.ToArray<double>()[1], Tolerances.Float64Sums);
@@ -210,15 +225,23 @@ public sealed class ReplicasTests
         using var replicas = new Replicas(model, 2);
         (Tensor inputs, Tensor targets) = Data(8, 3, DType.Float32);
         MicroBatch part = Part(inputs, targets, 0, 4);
-        Assert.Contains("1 to 2 parts, got 3", Assert.Throws<ArgumentException>(() => replicas.Accumulate([part, part, part], s_loss)).Message, StringComparison.Ordinal);
-        Assert.Contains("none in part 1", Assert.Throws<ArgumentException>(() => replicas.Accumulate([part, Part(inputs, targets, 0, 0)], s_loss)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1 to 2 parts, got 3",
+            Assert.Throws<ArgumentException>(() => replicas.Accumulate([part, part, part], s_loss)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "none in part 1",
+            Assert.Throws<ArgumentException>(
+                () => replicas.Accumulate([part, Part(inputs, targets, 0, 0)], s_loss)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => replicas.Accumulate([], s_loss));
         Assert.Throws<ArgumentException>(() => replicas.Accumulate(inputs, Tensor.Zeros([7], DType.Int64), s_loss));
     }
 
     private static Sequential Network(DType dtype, bool norm = true)
     {
-        var model = new Sequential(new Conv2d(1, 4, 3), norm ? new BatchNorm2d(4) : new Identity(), new ReLU(), new Flatten(), new Linear(4 * 16, 5), norm ? new BatchNorm1d(5) : new Identity(), new Linear(5, 3));
+        var model = new Sequential(new Conv2d(1, 4, 3), norm ? new BatchNorm2d(4) : new Identity(), new ReLU(),
+            new Flatten(), new Linear(4 * 16, 5), norm ? new BatchNorm1d(5) : new Identity(), new Linear(5, 3));
         model.Initialize(Init.KaimingNormal, seed: 1);
         model.To(dtype);
         return model;
@@ -226,12 +249,14 @@ public sealed class ReplicasTests
 
     private static (Tensor Inputs, Tensor Targets) Data(int count, int seed, DType dtype)
     {
-        Tensor inputs = Tensor.RandomNormal([count, 1, 6, 6], new Philox((ulong)seed + 100), dtype) + 1.5, targets = Tensor.Zeros([count], DType.Int64);
+        Tensor inputs = Tensor.RandomNormal([count, 1, 6, 6], new Philox((ulong)seed + 100), dtype) + 1.5,
+            targets = Tensor.Zeros([count], DType.Int64);
         for (int i = 0; i < count; i++) targets.AsSpan<long>()[i] = i % 3;
         return (inputs, targets);
     }
 
-    private static MicroBatch Part(Tensor inputs, Tensor targets, int start, int count) => new(inputs.Slice(0, start, count), targets.Slice(0, start, count));
+    private static MicroBatch Part(Tensor inputs, Tensor targets, int start, int count) =>
+        new(inputs.Slice(0, start, count), targets.Slice(0, start, count));
 
     private static double Train(Sequential model, Tensor inputs, Tensor targets)
     {
@@ -255,14 +280,18 @@ public sealed class ReplicasTests
 
     private static void AssertSame(Sequential expected, Sequential actual, double bound = OtherOrder)
     {
-        foreach (((string name, Parameter left), (_, Parameter right)) in expected.NamedParameters().Zip(actual.NamedParameters()))
+        foreach (((string name, Parameter left), (_, Parameter right)) in expected.NamedParameters()
+            .Zip(actual.NamedParameters()))
         {
             Assert.Equal(left.Gradient is null, right.Gradient is null);
             if (left.Gradient is not null) AssertNear(name, left.Gradient, right.Gradient!, bound);
         }
 
-        foreach (((string name, StateBuffer left), (_, StateBuffer right)) in expected.NamedBuffers().Zip(actual.NamedBuffers()))
+        foreach (((string name, StateBuffer left), (_, StateBuffer right)) in expected.NamedBuffers()
+            .Zip(actual.NamedBuffers()))
+        {
             AssertNear(name, left.Value, right.Value, bound);
+        }
     }
 
     private static void AssertNear(string name, Tensor expected, Tensor actual, double bound)

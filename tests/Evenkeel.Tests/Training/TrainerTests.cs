@@ -23,7 +23,8 @@ public sealed class TrainerTests : IDisposable
     {
         public override bool TakesClassLabels => takesLabels;
 
-        public override Tensor Forward(Tensor prediction, Tensor target) => prediction.MeanSquaredError(target.To(DType.Float32).Reshape(target.Count, 1));
+        public override Tensor Forward(Tensor prediction, Tensor target) =>
+            prediction.MeanSquaredError(target.To(DType.Float32).Reshape(target.Count, 1));
     }
 
     [Fact]
@@ -34,15 +35,22 @@ public sealed class TrainerTests : IDisposable
         foreach (Loss loss in new Loss[] { new MSELoss(), new RegressionLoss(takesLabels: false) })
         {
             string message = Assert.Throws<ArgumentException>(() => new Trainer(model, optimizer, loss)).Message;
-            Assert.StartsWith("Trainer: expected a loss of class labels, because the trainer measures accuracy", message,
+            Assert.StartsWith(
+                "Trainer: expected a loss of class labels, because the trainer measures accuracy", message,
                 StringComparison.Ordinal);
             Assert.Contains("override TakesClassLabels", message, StringComparison.Ordinal);
         }
 
         // Who says that it takes labels is trained, but one number per sample has no accuracy.
-        var trainer = new Trainer(model, optimizer, new RegressionLoss(takesLabels: true), new TrainerOptions { Epochs = 1, BatchSize = 10 });
-        Assert.Contains("expected a model with scores for two classes or more, got 1 value per sample", Assert.Throws<ArgumentException>(() => trainer.Evaluate(Samples(20, 1))).Message, StringComparison.Ordinal);
-        Assert.Contains("expected a model with scores for two classes or more", Assert.Throws<ArgumentException>(() => model.Recalibrate(Samples(20, 1), new RecalibrationOptions { Check = Samples(20, 1) })).Message, StringComparison.Ordinal);
+        var trainer = new Trainer(
+            model, optimizer, new RegressionLoss(takesLabels: true), new TrainerOptions { Epochs = 1, BatchSize = 10 });
+        Assert.Contains("expected a model with scores for two classes or more, got 1 value per sample",
+            Assert.Throws<ArgumentException>(() => trainer.Evaluate(Samples(20, 1))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected a model with scores for two classes or more",
+            Assert.Throws<ArgumentException>(
+                () => model.Recalibrate(Samples(20, 1), new RecalibrationOptions { Check = Samples(20, 1) })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -51,19 +59,23 @@ public sealed class TrainerTests : IDisposable
         var model = new Sequential(new Linear(2, 3, random: new Philox(1)));
         var trainer = new Trainer(model, new SGD(model.Parameters(), 0.1), new CrossEntropyLoss());
         var data = new TensorDataset(Tensor.Zeros([4, 2]), Tensor.Labels(0, 2, 3, 1));
-        Assert.Contains("expected class labels from 0 to 2 for a model of 3 scores, got 3 for sample 2.", Assert.Throws<ArgumentException>(() => trainer.Evaluate(data)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected class labels from 0 to 2 for a model of 3 scores, got 3 for sample 2.",
+            Assert.Throws<ArgumentException>(() => trainer.Evaluate(data)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_notebooks_order_of_draws_and_checks_is_kept()
     {
         var stream = new RecordingStream();
-        Trainer trainer = Create(Cs231n.Training(stream, epochs: 2, batchSize: 30), o => (o.TrainSamples, o.ValidationSamples) = (50, 10));
+        Trainer trainer = Create(
+            Cs231n.Training(stream, epochs: 2, batchSize: 30), o => (o.TrainSamples, o.ValidationSamples) = (50, 10));
         History history = trainer.Fit(Samples(100, 1), Samples(40, 2));
 
-        // max(100 / 30, 1) = 3 iterations an epoch; checks after the first, at each epoch's end, and the last (which is one of them).
+        // max(100 / 30, 1) = 3 iterations an epoch; checks after the first, at each epoch's end, and the
+        // last (which is one of them).
         string[] batch = ["100:30"], check = ["100:50", "40:10"];
-        Assert.Equal([.. batch, .. check, .. batch, .. batch, .. check, .. batch, .. batch, .. batch, .. check], stream.Calls);
+        Assert.Equal(
+            [.. batch, .. check, .. batch, .. batch, .. check, .. batch, .. batch, .. batch, .. check], stream.Calls);
         Assert.Equal(6, history.Losses.Count);
         Assert.Equal(3, history.TrainAccuracies.Count);
         Assert.Equal(3, history.ValidationAccuracies.Count);
@@ -95,7 +107,12 @@ public sealed class TrainerTests : IDisposable
         Trainer trainer = Create(new TrainerOptions { Epochs = 2, BatchSize = 20, TrainSamples = 1 });
         trainer.Fit(data, Samples(10, 2));
         Assert.Equal(6, data.Batches.Count);
-        foreach (int epoch in new[] { 0, 1 }) Assert.Equal(Enumerable.Range(0, 60), data.Batches.Skip(3 * epoch).Take(3).SelectMany(static b => b).Order());
+        foreach (int epoch in new[] { 0, 1 })
+        {
+            Assert.Equal(
+                Enumerable.Range(0, 60), data.Batches.Skip(3 * epoch).Take(3).SelectMany(static b => b).Order());
+        }
+
         Assert.NotEqual(data.Batches[0], data.Batches[3]);
     }
 
@@ -106,7 +123,8 @@ public sealed class TrainerTests : IDisposable
     public void The_last_batch_follows_its_policy(int samples, LastBatch policy, string sizes, string plan)
     {
         var data = new CountingSet(Samples(samples, 1));
-        Trainer trainer = Create(new TrainerOptions { Epochs = 2, BatchSize = 20, TrainSamples = 1, LastBatch = policy });
+        Trainer trainer = Create(
+            new TrainerOptions { Epochs = 2, BatchSize = 20, TrainSamples = 1, LastBatch = policy });
         Assert.Equal(plan, trainer.Plan(data).ToString());
         History history = trainer.Fit(data, Samples(10, 2));
         int batches = trainer.Plan(data).Batches;
@@ -138,7 +156,10 @@ public sealed class TrainerTests : IDisposable
     public void A_single_sample_left_over_is_refused_before_the_first_step()
     {
         Trainer trainer = Create(new TrainerOptions { BatchSize = 20, LastBatch = LastBatch.Error });
-        Assert.Contains("single sample", Assert.Throws<ArgumentException>(() => trainer.Fit(Samples(61, 1), Samples(10, 2))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "single sample",
+            Assert.Throws<ArgumentException>(() => trainer.Fit(Samples(61, 1), Samples(10, 2))).Message,
+            StringComparison.Ordinal);
         Assert.Empty(trainer.History.Losses);
     }
 
@@ -150,7 +171,8 @@ public sealed class TrainerTests : IDisposable
         trainer.Fit(Samples(130, 1), Samples(40, 2));
         trainer.SaveCheckpoint(path);
         Trainer other = CreateFull(DType.Float32, new TrainerOptions { Epochs = 1 });
-        Assert.Contains("last batch Drop (here Merge)", Assert.Throws<ArgumentException>(() => other.Resume(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("last batch Drop (here Merge)",
+            Assert.Throws<ArgumentException>(() => other.Resume(path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -165,7 +187,8 @@ public sealed class TrainerTests : IDisposable
     public void A_training_is_the_plain_loop()
     {
         TensorDataset training = Samples(200, 1), validation = Samples(40, 2);
-        Trainer trainer = Create(Cs231n.Training(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
+        Trainer trainer = Create(
+            Cs231n.Training(new NumPyRandomState(4), epochs: 3, batchSize: 40), static o => o.RestoreBestModel = false);
         trainer.Fit(training, validation);
 
         Sequential model = Model(DType.Float32, 0);
@@ -216,16 +239,19 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void The_best_model_includes_the_running_statistics()
     {
-        Trainer trainer = Create(new TrainerOptions { Epochs = 12, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
+        Trainer trainer = Create(
+            new TrainerOptions { Epochs = 12, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
         TensorDataset validation = Samples(200, 2);
         var lastHash = "";
-        History history = trainer.Fit(Samples(200, 1), validation, new Report(p => lastHash = p.Iteration == p.TotalIterations ? WeightsHash.Of(trainer.Model) : ""));
+        History history = trainer.Fit(Samples(200, 1), validation,
+            new Report(p => lastHash = p.Iteration == p.TotalIterations ? WeightsHash.Of(trainer.Model) : ""));
         Assert.InRange(history.BestEpoch, 0, 11);
         Assert.Equal(history.BestValidationAccuracy, history.ValidationAccuracies.Max());
         Assert.True(history.ValidationAccuracies[^1] < history.BestValidationAccuracy);
         Assert.Equal(history.BestValidationAccuracy, trainer.Evaluate(validation));
         Assert.NotEqual(lastHash, WeightsHash.Of(trainer.Model));
-        Assert.Equal(history.BestEpoch == 0 ? 1 : history.BestEpoch * 20, trainer.Model.StateDict()["1.num_batches_tracked"].Item());
+        Assert.Equal(history.BestEpoch == 0 ? 1 : history.BestEpoch * 20,
+            trainer.Model.StateDict()["1.num_batches_tracked"].Item());
     }
 
     [Fact]
@@ -236,13 +262,15 @@ public sealed class TrainerTests : IDisposable
         {
             Module model = Model(DType.Float32, dropout: 0);
             var optimizer = new SGD(model.Parameters(), 0.05, weightDecay: decay, decayNormAndBias: false);
-            var trainer = new Trainer(model, optimizer, new CrossEntropyLoss(), new TrainerOptions { Epochs = 2, BatchSize = 25, L2 = l2, RestoreBestModel = false });
+            var trainer = new Trainer(model, optimizer, new CrossEntropyLoss(),
+                new TrainerOptions { Epochs = 2, BatchSize = 25, L2 = l2, RestoreBestModel = false });
             history = trainer.Fit(Samples(100, 1), Samples(40, 2));
             return WeightsHash.Of(model);
         }
 
         Module start = Model(DType.Float32, dropout: 0);
-        double squares = start.Parameters().Where(static p => p.Shape.Rank == 2).Sum(static p => p.Value.ToArray<float>().Sum(static w => (double)w * w));
+        double squares = start.Parameters().Where(static p => p.Shape.Rank == 2).Sum(
+            static p => p.Value.ToArray<float>().Sum(static w => (double)w * w));
         Assert.Equal(Train(0, 0.3, out History plain), Train(0.3, 0, out History penalized));
         Assert.Equal(plain.Losses[0] + (0.5 * 0.3 * squares), penalized.Losses[0], Tolerances.Float64Roundoff);
     }
@@ -252,12 +280,15 @@ public sealed class TrainerTests : IDisposable
     {
         Module model = Model(DType.Float32, 0);
         var optimizer = new SGD(model.Parameters(), 1e-3);
-        new Trainer(model, optimizer, new CrossEntropyLoss(), new TrainerOptions { Epochs = 3, LearningRateDecay = 0.5 }).Fit(Samples(200, 1), Samples(40, 2));
+        new Trainer(model, optimizer, new CrossEntropyLoss(),
+            new TrainerOptions { Epochs = 3, LearningRateDecay = 0.5 }).Fit(Samples(200, 1), Samples(40, 2));
         Assert.Equal(1e-3 / 8, optimizer.LearningRate);
 
         var other = new SGD(model.Parameters(), 1e-3);
         var scheduler = new ExponentialLR(other, 0.5);
-        new Trainer(model, other, new CrossEntropyLoss(), new TrainerOptions { Epochs = 2, Scheduler = scheduler, ScheduleBy = ScheduleBy.Iteration }).Fit(Samples(200, 1), Samples(40, 2));
+        new Trainer(model, other, new CrossEntropyLoss(),
+            new TrainerOptions { Epochs = 2, Scheduler = scheduler, ScheduleBy = ScheduleBy.Iteration })
+            .Fit(Samples(200, 1), Samples(40, 2));
         Assert.Equal(4, scheduler.Count);
         Assert.Equal(1e-3 / 16, other.LearningRate);
     }
@@ -306,7 +337,15 @@ public sealed class TrainerTests : IDisposable
     public void An_accuracy_check_that_is_cancelled_is_done_when_the_run_goes_on(int cancelledAt)
     {
         TensorDataset training = Samples(200, 1), validation = Samples(60, 2);
-        TrainerOptions Options(string? path) => new() { Epochs = 4, BatchSize = 20, TrainSamples = 40, EvaluationBatchSize = 20, Seed = 3, CheckpointPath = path };
+        TrainerOptions Options(string? path) => new()
+        {
+            Epochs = 4,
+            BatchSize = 20,
+            TrainSamples = 40,
+            EvaluationBatchSize = 20,
+            Seed = 3,
+            CheckpointPath = path,
+        };
         Trainer whole = CreateFull(DType.Float32, Options(null));
         whole.Fit(training, validation);
 
@@ -317,7 +356,8 @@ public sealed class TrainerTests : IDisposable
         {
             if (reads == cancelledAt) cancel.Cancel();
         });
-        Assert.Throws<OperationCanceledException>(() => cancelled.Fit(training, watched, cancellationToken: cancel.Token));
+        Assert.Throws<OperationCanceledException>(
+            () => cancelled.Fit(training, watched, cancellationToken: cancel.Token));
         Assert.Equal(cancelledAt, watched.Reads);
         int checks = (cancelledAt - 1) / 3;
         Assert.Equal(checks, cancelled.History.ValidationAccuracies.Count);
@@ -370,14 +410,16 @@ public sealed class TrainerTests : IDisposable
     public void A_cancelled_run_saves_its_last_state_and_resumes_within_the_epoch()
     {
         TensorDataset training = Samples(200, 1), validation = Samples(60, 2);
-        TrainerOptions Options(string? path) => new() { Epochs = 4, BatchSize = 20, Seed = 3, ReportEvery = 1, CheckpointPath = path };
+        TrainerOptions Options(string? path) =>
+            new() { Epochs = 4, BatchSize = 20, Seed = 3, ReportEvery = 1, CheckpointPath = path };
         Trainer whole = CreateFull(DType.Float32, Options(null));
         whole.Fit(training, validation);
 
         string path = Path.Combine(_folder, "new", "run");
         using var cancel = new CancellationTokenSource();
         Trainer cancelled = CreateFull(DType.Float32, Options(path));
-        Assert.Throws<OperationCanceledException>(() => cancelled.Fit(training, validation, new Report(p => { if (p.Iteration == 23) cancel.Cancel(); }), cancel.Token));
+        Assert.Throws<OperationCanceledException>(() => cancelled.Fit(
+            training, validation, new Report(p => { if (p.Iteration == 23) cancel.Cancel(); }), cancel.Token));
         Assert.Equal(23, cancelled.Iteration);
         string last = WeightsHash.Of(cancelled.Model);
         Assert.True(cancelled.RestoreBestModel());
@@ -392,7 +434,9 @@ public sealed class TrainerTests : IDisposable
         // The trainer itself goes on as well, from the last model rather than from the best one.
         cancelled.Fit(training, validation);
         Assert.Equal(WeightsHash.Of(whole.Model), WeightsHash.Of(cancelled.Model));
-        Assert.Equal(["run_epoch_0", "run_epoch_1", "run_epoch_2", "run_epoch_3", "run_epoch_4", "run_last"], Directory.GetFiles(Path.Combine(_folder, "new")).Select(Path.GetFileNameWithoutExtension).Order(StringComparer.Ordinal));
+        Assert.Equal(["run_epoch_0", "run_epoch_1", "run_epoch_2", "run_epoch_3", "run_epoch_4", "run_last"],
+            Directory.GetFiles(Path.Combine(_folder, "new")).Select(Path.GetFileNameWithoutExtension).Order(
+                StringComparer.Ordinal));
     }
 
     [Fact]
@@ -405,22 +449,30 @@ public sealed class TrainerTests : IDisposable
 
         Module model = Model(DType.Float32, 0.2);
         string before = WeightsHash.Of(model);
-        Assert.Throws<ArgumentException>(() => new Trainer(model, new SGD(model.Parameters(), momentum: 0.9), new CrossEntropyLoss()).Resume(path));
+        Assert.Throws<ArgumentException>(
+            () => new Trainer(model, new SGD(model.Parameters(), momentum: 0.9), new CrossEntropyLoss()).Resume(path));
         Assert.Equal(before, WeightsHash.Of(model));
         var other = new Sequential(new Linear(3, 2));
-        Exception wrong = Assert.Throws<ArgumentException>(() => new Trainer(other, new Adam(other.Parameters()), new CrossEntropyLoss()).Resume(path));
+        Exception wrong = Assert.Throws<ArgumentException>(
+            () => new Trainer(other, new Adam(other.Parameters()), new CrossEntropyLoss()).Resume(path));
         Assert.Contains("model.0.weight", wrong.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Divergence_names_the_first_layer_that_produced_it()
     {
-        var model = new Sequential(new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new ReLU(), new Linear(8, 4));
-        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50, Sampling = Sampling.WithReplacement });
-        DivergedException diverged = Assert.Throws<DivergedException>(() => trainer.Fit(Samples(500, 1), Samples(40, 2)));
+        var model = new Sequential(
+            new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new ReLU(), new Linear(8, 4));
+        var trainer = new Trainer(model, new SGD(model.Parameters()),
+            new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50, Sampling = Sampling.WithReplacement });
+        DivergedException diverged = Assert.Throws<DivergedException>(
+            () => trainer.Fit(Samples(500, 1), Samples(40, 2)));
         Assert.Equal("2 (Breaks)", diverged.Layer);
         Assert.Equal(3, diverged.Step);
-        Assert.StartsWith("Trainer: expected a finite loss, got NaN at iteration 3; the first values that are not finite come from 2 (Breaks).", diverged.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Trainer: expected a finite loss, got NaN at iteration 3; "
+            + "the first values that are not finite come from 2 (Breaks).",
+            diverged.Message, StringComparison.Ordinal);
         // The rejected pass and the search leave no trace in the running statistics.
         Assert.Equal(2, model.StateDict()["1.num_batches_tracked"].Item());
     }
@@ -430,7 +482,8 @@ public sealed class TrainerTests : IDisposable
     {
         var norm = new GhostBatchNorm1d(8, 20);
         var model = new Sequential(new Linear(Features, 8), norm, new ReLU(), new Linear(8, 4));
-        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50 });
+        var trainer = new Trainer(
+            model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50 });
         string before = "";
         int calls = 0;
         using (model[3].AddForwardHook((_, _, y) =>
@@ -457,8 +510,10 @@ public sealed class TrainerTests : IDisposable
     {
         var norm = new BatchNorm1d(8);
         var model = new Sequential(new Linear(Features, 8), norm, new Linear(8, 4));
-        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50 });
-        Assert.Throws<IOException>(() => trainer.Fit(new FailingSet(Samples(500, 1), () => norm.Running!.NumBatchesTracked.Value.Item() == 3), Samples(40, 2)));
+        var trainer = new Trainer(
+            model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50 });
+        Assert.Throws<IOException>(() => trainer.Fit(
+            new FailingSet(Samples(500, 1), () => norm.Running!.NumBatchesTracked.Value.Item() == 3), Samples(40, 2)));
         Assert.Equal(3, norm.Running!.NumBatchesTracked.Value.Item());
     }
 
@@ -482,8 +537,10 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void Divergence_may_end_the_run_or_skip_the_batch()
     {
-        Module model = new Sequential(new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new Linear(8, 4));
-        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50, NonFiniteLoss = NonFiniteLoss.EndRun });
+        Module model = new Sequential(
+            new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new Linear(8, 4));
+        var trainer = new Trainer(model, new SGD(model.Parameters()),
+            new CrossEntropyLoss(), new TrainerOptions { BatchSize = 50, NonFiniteLoss = NonFiniteLoss.EndRun });
         History history = trainer.Fit(Samples(500, 1), Samples(40, 2));
         Assert.True(history.Diverged);
         Assert.Equal(3, history.Divergence!.Step);
@@ -491,10 +548,20 @@ public sealed class TrainerTests : IDisposable
 
         model = new Sequential(new Linear(Features, 8), new BatchNorm1d(8), new Breaks(fromCall: 3), new Linear(8, 4));
         var notes = new List<string?>();
-        var skipping = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 50, NonFiniteLoss = NonFiniteLoss.SkipBatch, ReportEvery = 1, RestoreBestModel = false });
+        var skipping = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions
+        {
+            Epochs = 1,
+            BatchSize = 50,
+            NonFiniteLoss = NonFiniteLoss.SkipBatch,
+            ReportEvery = 1,
+            RestoreBestModel = false,
+        });
         history = skipping.Fit(Samples(300, 1), Samples(40, 2), new Report(p => notes.Add(p.Note)));
         Assert.Equal(4, history.SkippedBatches);
-        Assert.Equal([null, null, "skipped 1 non-finite batch", "skipped 2 non-finite batches", "skipped 3 non-finite batches", "skipped 4 non-finite batches"], notes);
+        Assert.Equal(
+            [null, null, "skipped 1 non-finite batch",
+                "skipped 2 non-finite batches", "skipped 3 non-finite batches", "skipped 4 non-finite batches"],
+            notes);
         Assert.Equal(2, model.StateDict()["1.num_batches_tracked"].Item());
     }
 
@@ -505,11 +572,13 @@ public sealed class TrainerTests : IDisposable
     {
         Module model = Build();
         string before = WeightsHash.Of(model);
-        DivergedException thrown = Assert.Throws<DivergedException>(() => Make(NonFiniteLoss.Throw).Fit(Samples(200, 1), Samples(40, 2)));
+        DivergedException thrown = Assert.Throws<DivergedException>(
+            () => Make(NonFiniteLoss.Throw).Fit(Samples(200, 1), Samples(40, 2)));
         Assert.Equal("0.weight", thrown.Parameter);
         Assert.Equal("the gradient of 0.weight", thrown.Layer);
         Assert.True(double.IsFinite(thrown.Loss));
-        Assert.StartsWith("Trainer: expected finite gradients, got NaN or infinity in that of 0.weight at iteration 1", thrown.Message, StringComparison.Ordinal);
+        Assert.StartsWith("Trainer: expected finite gradients, got NaN or infinity in that of 0.weight at iteration 1",
+            thrown.Message, StringComparison.Ordinal);
         Assert.Equal(before, WeightsHash.Of(model));
 
         History ended = Make(NonFiniteLoss.EndRun).Fit(Samples(200, 1), Samples(40, 2));
@@ -523,14 +592,21 @@ public sealed class TrainerTests : IDisposable
         Trainer Make(NonFiniteLoss policy)
         {
             model = Build();
-            return new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 50, NonFiniteLoss = policy, MaxGradientNorm = maxGradientNorm });
+            return new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions
+            {
+                Epochs = 1,
+                BatchSize = 50,
+                NonFiniteLoss = policy,
+                MaxGradientNorm = maxGradientNorm,
+            });
         }
 
         // Running statistics on the way, so that an update that is not taken back would show in the hash.
         Module Build()
         {
             var random = new Philox(3);
-            var built = new Sequential(new Linear(Features, 4, bias: false), new BatchNorm1d(4, affine: false), new SteepBehind());
+            var built = new Sequential(
+                new Linear(Features, 4, bias: false), new BatchNorm1d(4, affine: false), new SteepBehind());
             random.FillNormal(built.Parameters()[0].Value.AsSpan<float>());
             built.To(dtype);
             return built;
@@ -542,18 +618,22 @@ public sealed class TrainerTests : IDisposable
     {
         var notes = new List<string?>();
         var model = new Sequential(new SideNorm(), new Linear(Features, 4));
-        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 50, ReportEvery = 1, RestoreBestModel = false });
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(),
+            new TrainerOptions { Epochs = 1, BatchSize = 50, ReportEvery = 1, RestoreBestModel = false });
         History history = trainer.Fit(Samples(100, 1), Samples(40, 2), new Report(p => notes.Add(p.Note)));
         Assert.All(history.Losses, static loss => Assert.True(double.IsFinite(loss)));
         Assert.Equal(0, history.SkippedBatches);
-        Assert.Equal(["skipped 1 non-finite update of running statistics", "skipped 2 non-finite updates of running statistics"], notes);
+        Assert.Equal(
+            ["skipped 1 non-finite update of running statistics", "skipped 2 non-finite updates of running statistics"],
+            notes);
     }
 
     [Fact]
     public void Looking_for_the_layer_counts_no_batch_twice()
     {
         var model = new Sequential(new Breaks(fromCall: 1), new BatchNorm1d(Features), new Linear(Features, 4));
-        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 100 });
+        var trainer = new Trainer(
+            model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { BatchSize = 100 });
         Assert.Throws<DivergedException>(() => trainer.Fit(Samples(100, 1), Samples(40, 2)));
         var norm = (BatchNorm1d)model[1];
         Assert.Equal(1, norm.Running!.SkippedBatches);
@@ -566,7 +646,8 @@ public sealed class TrainerTests : IDisposable
     public void A_later_fit_forgets_an_earlier_divergence()
     {
         var model = new Sequential(new Linear(Features, 4), new Breaks(fromCall: 2, toCall: 2));
-        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 25, NonFiniteLoss = NonFiniteLoss.EndRun });
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(),
+            new TrainerOptions { Epochs = 1, BatchSize = 25, NonFiniteLoss = NonFiniteLoss.EndRun });
         Assert.True(trainer.Fit(Samples(100, 1), Samples(40, 2)).Diverged);
         History history = trainer.Fit(Samples(100, 1), Samples(40, 2));
         Assert.False(history.Diverged);
@@ -577,7 +658,8 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void Weights_loaded_after_a_training_are_kept_by_the_next()
     {
-        Trainer trainer = Create(new TrainerOptions { Epochs = 6, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
+        Trainer trainer = Create(
+            new TrainerOptions { Epochs = 6, BatchSize = 10, LearningRateDecay = 1.5 }, learningRate: 0.05);
         trainer.Fit(Samples(100, 1), Samples(100, 2));
         StateDict own = Model(DType.Float32, 0).StateDict();
         trainer.Model.LoadStateDict(own);
@@ -761,7 +843,8 @@ public sealed class TrainerTests : IDisposable
         Trainer resumed = CreateFull(DType.Float32, more);
         resumed.Resume(path);
         Exception others = Assert.Throws<ArgumentException>(() => resumed.Fit(Samples(120, 1), Samples(40, 2)));
-        Assert.Contains("expected the 100 training samples of the resumed run, got 120", others.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected the 100 training samples of the resumed run, got 120", others.Message, StringComparison.Ordinal);
         Assert.Equal(15, resumed.Fit(Samples(100, 1), Samples(40, 2)).Losses.Count);
     }
 
@@ -781,7 +864,8 @@ public sealed class TrainerTests : IDisposable
         }
 
         model.Add(new Linear(width, 4));
-        var trainer = new Trainer(model, new Adam(model.Parameters()), new CrossEntropyLoss(), Cs231n.Training(new NumPyRandomState(1), 1, 50));
+        var trainer = new Trainer(model,
+            new Adam(model.Parameters()), new CrossEntropyLoss(), Cs231n.Training(new NumPyRandomState(1), 1, 50));
         trainer.Options.ReportEvery = 1;
         trainer.Options.L2 = 1e-3;
         trainer.Options.MaxGradientNorm = 10;
@@ -798,7 +882,8 @@ public sealed class TrainerTests : IDisposable
             Assert.Equal(capacity[5], capacity[i]);
         }
 
-        // The median: a garbage collection in a step counts what is left of the thread's allocation buffer as allocated.
+        // The median: a garbage collection in a step counts what is left of the thread's
+        // allocation buffer as allocated.
         perStep.Sort();
         Assert.InRange(perStep[perStep.Count / 2], 0, 8192);
     }
@@ -811,7 +896,8 @@ public sealed class TrainerTests : IDisposable
         foreach (int count in new[] { 1, 2, 3, 8 })
         {
             Compute.Threads = count;
-            Trainer trainer = CreateFull(DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 64, L2 = 1e-3, MaxGradientNorm = 0.5 });
+            Trainer trainer = CreateFull(
+                DType.Float32, new TrainerOptions { Epochs = 2, BatchSize = 64, L2 = 1e-3, MaxGradientNorm = 0.5 });
             trainer.Fit(Samples(300, 1), Samples(40, 2));
             hashes.Add(WeightsHash.Of(trainer.Model));
         }
@@ -822,10 +908,16 @@ public sealed class TrainerTests : IDisposable
     [Fact]
     public void Options_out_of_range_are_refused()
     {
-        foreach (Action<TrainerOptions> change in new Action<TrainerOptions>[] { o => o.Epochs = 0, o => o.BatchSize = 0, o => o.TrainSamples = 0, o => o.L2 = -1, o => o.LearningRateDecay = double.NaN, o => o.MaxGradientNorm = -1, o => o.ReportEvery = 0 })
+        foreach (Action<TrainerOptions> change in new Action<TrainerOptions>[] {
+            o => o.Epochs = 0, o => o.BatchSize = 0, o => o.TrainSamples = 0, o => o.L2 = -1,
+            o => o.LearningRateDecay = double.NaN, o => o.MaxGradientNorm = -1, o => o.ReportEvery = 0, })
+        {
             Assert.Throws<ArgumentException>(() => Create(new TrainerOptions(), change));
+        }
+
         Assert.Throws<ArgumentException>(static () => new TensorDataset(Tensor.Ones([3, 2]), Tensor.Labels(1, 2)));
-        Assert.Throws<ArgumentException>(() => Create(new TrainerOptions()).Fit(new TensorDataset(Tensor.Ones([0, Features]), Tensor.Labels()), Samples(4, 1)));
+        Assert.Throws<ArgumentException>(() => Create(new TrainerOptions())
+            .Fit(new TensorDataset(Tensor.Ones([0, Features]), Tensor.Labels()), Samples(4, 1)));
     }
 
     internal static TensorDataset Samples(int count, ulong seed)
@@ -863,7 +955,8 @@ public sealed class TrainerTests : IDisposable
         return model;
     }
 
-    private static Trainer Create(TrainerOptions options, Action<TrainerOptions>? change = null, double learningRate = 0.01)
+    private static Trainer Create(
+        TrainerOptions options, Action<TrainerOptions>? change = null, double learningRate = 0.01)
     {
         change?.Invoke(options);
         Sequential model = Model(DType.Float32, 0);

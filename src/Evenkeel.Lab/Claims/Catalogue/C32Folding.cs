@@ -51,11 +51,11 @@ internal sealed class C32Folding : Claim
         double same = evidence.Values(Folding, static figures =>
             Math.Min(figures["lenet.sameAnswers"], figures["resnet.sameAnswers"])).Min();
         double folded = Mean("after-activation.folded"), kept = Mean("after-activation.kept");
-        return $"Microseconds per image: LeNet {Mean("lenet.microsecondsAnImage"):F1} and " +
-            $"{Mean("lenet.foldedMicrosecondsAnImage"):F1}, ResNet {Mean("resnet.microsecondsAnImage"):F1} and " +
-            $"{Mean("resnet.foldedMicrosecondsAnImage"):F1}. Scores differ by up to {ulps:F1} units in the last place " +
-            $"of the largest; a share of {same:F4} of the answers at least is the same. With norms behind the " +
-            $"activations {folded:F0} of {folded + kept:F0} fold.";
+        return $"Microseconds per image: LeNet {Mean("lenet.microsecondsAnImage"):F1} and "
+            + $"{Mean("lenet.foldedMicrosecondsAnImage"):F1}, ResNet {Mean("resnet.microsecondsAnImage"):F1} and "
+            + $"{Mean("resnet.foldedMicrosecondsAnImage"):F1}. Scores differ by up to {ulps:F1} units in the last "
+            + $"place of the largest; a share of {same:F4} of the answers at least is the same. With norms behind the "
+            + $"activations {folded:F0} of {folded + kept:F0} fold.";
 
         double Mean(string figure) => evidence.Values(Folding, figure).Average();
     }

@@ -95,7 +95,8 @@ internal static partial class DocumentPages
         string.Concat(heading.ToLowerInvariant().Replace(' ', '-')
             .Where(static letter => char.IsLetterOrDigit(letter) || letter is '-' or '_'));
 
-    [GeneratedRegex(@"(?<path>docs/[\w/-]+\.md)(#[\w-]+)?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"(?<path>docs/[\w/-]+\.md)(#[\w-]+)?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex DocumentPath();
 
     [GeneratedRegex("^(?<marks>#{1,6}) (?<text>.+)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

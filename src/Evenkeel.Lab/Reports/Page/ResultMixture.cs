@@ -47,7 +47,8 @@ internal sealed record ResultMixture(string Of, string Explanation)
         string what, IReadOnlyList<ResultRecord> records,
         Func<ResultRecord, string> describe, Func<ResultRecord, string>? identify = null)
     {
-        ResultRecord[][] groups = [.. records.GroupBy(identify ?? describe, StringComparer.Ordinal).Select(static group => group.ToArray())];
+        ResultRecord[][] groups = [.. records.GroupBy(identify ?? describe, StringComparer.Ordinal)
+            .Select(static group => group.ToArray())];
         if (groups.Length < 2) return null;
         ResultRecord[] odd = groups.MinBy(static group => group.Length)!;
         ResultRecord[] rest = [.. records.Except(odd)];

@@ -162,7 +162,8 @@ internal static class BmpReader
         long colours = h.Colours == 0 ? 1 << h.Bits : Math.Min(h.Colours, 1 << h.Bits);
         // The oldest header cannot say that the palette is shorter. The pixels begin where the palette ends.
         if (h.Start > start) colours = Math.Min(colours, (h.Start - start) / size);
-        if (colours * size > bytes.Length - start) throw new InvalidDataException("the file ends inside its palette: truncated");
+        if (colours * size > bytes.Length - start)
+            throw new InvalidDataException("the file ends inside its palette: truncated");
         byte[][] palette = [new byte[colours], new byte[colours], new byte[colours]];
         for (int i = 0; i < colours; i++)
         {

@@ -39,7 +39,8 @@ internal static class Crc32
 
         for (int table = 1; table < 4; table++)
         {
-            for (int n = 0; n < 256; n++) tables[table][n] = tables[0][tables[table - 1][n] & 0xFF] ^ tables[table - 1][n] >> 8;
+            for (int n = 0; n < 256; n++)
+                tables[table][n] = tables[0][tables[table - 1][n] & 0xFF] ^ tables[table - 1][n] >> 8;
         }
 
         return tables;

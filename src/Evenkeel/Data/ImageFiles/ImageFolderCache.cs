@@ -31,9 +31,11 @@ internal sealed class ImageFolderCache
 
     public static ImageFolderCache For(ImageFolderListing listing, ImageFolderOptions options)
     {
-        string key = string.Create(CultureInfo.InvariantCulture, $"{options.Height}x{options.Width}, channels {options.Channels}, skip {options.SkipBad}");
+        string key = string.Create(CultureInfo.InvariantCulture,
+            $"{options.Height}x{options.Width}, channels {options.Channels}, skip {options.SkipBad}");
         string folder = options.CacheFolder ?? Path.Combine(DataCatalog.UserFolder, "image-folders");
-        string name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{listing.Root}\n{key}")).AsSpan(0, 8));
+        string name = Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.UTF8.GetBytes($"{listing.Root}\n{key}")).AsSpan(0, 8));
         byte[] fingerprint = SHA256.HashData(
             [.. Encoding.UTF8.GetBytes($"{Version}\n{key}\n"), .. listing.Fingerprint]);
         string file = Path.Combine(folder, $"{Path.GetFileName(listing.Root)}-{name}.images");
@@ -46,10 +48,12 @@ internal sealed class ImageFolderCache
         try
         {
             if (!File.Exists(_file)) return null;
-            using var stream = new FileStream(_file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.SequentialScan);
+            using var stream = new FileStream(
+                _file, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1 << 16, FileOptions.SequentialScan);
             return Read(stream);
         }
-        catch (Exception failure) when (failure is IOException or InvalidDataException or UnauthorizedAccessException or FormatException)
+        catch (Exception failure)
+            when (failure is IOException or InvalidDataException or UnauthorizedAccessException or FormatException)
         {
             return null;
         }
@@ -123,7 +127,12 @@ internal sealed class ImageFolderCache
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
         stream.ReadExactly(header);
-        if (!header.StartsWith(Magic) || BinaryPrimitives.ReadInt32LittleEndian(header[8..]) != Version || !header.Slice(12, 32).SequenceEqual(_fingerprint)) return null;
+        if (!header.StartsWith(Magic) || BinaryPrimitives.ReadInt32LittleEndian(header[8..]) != Version
+            || !header.Slice(12, 32).SequenceEqual(_fingerprint))
+        {
+            return null;
+        }
+
         int length = BinaryPrimitives.ReadInt32LittleEndian(header[76..]);
         if (length < 0 || length > stream.Length - HeaderBytes) return null;
         var table = new byte[length];
@@ -136,9 +145,11 @@ internal sealed class ImageFolderCache
         for (int i = 0; i < images.Length; i++)
         {
             string file = reader.ReadString();
-            int label = reader.ReadInt32(), channels = reader.ReadInt32(), height = reader.ReadInt32(), width = reader.ReadInt32();
+            int label = reader.ReadInt32(), channels = reader.ReadInt32(), height = reader.ReadInt32(),
+                width = reader.ReadInt32();
             ImageFile.CheckSize(width, height);
-            if (channels is not (1 or 3) || (long)channels * height * width > stream.Length - stream.Position) return null;
+            if (channels is not (1 or 3) || (long)channels * height * width > stream.Length - stream.Position)
+                return null;
             byte[] pixels = GC.AllocateUninitializedArray<byte>(channels * height * width);
             stream.ReadExactly(pixels);
             hash.AppendData(pixels);
@@ -150,7 +161,8 @@ internal sealed class ImageFolderCache
         var warnings = new ImageWarning[Bounded(reader.ReadInt32(), length)];
         for (int i = 0; i < warnings.Length; i++)
             warnings[i] = new ImageWarning(reader.ReadString(), reader.ReadString());
-        if (stream.Position != stream.Length || !hash.GetHashAndReset().AsSpan().SequenceEqual(header.Slice(44, 32))) return null;
+        if (stream.Position != stream.Length || !hash.GetHashAndReset().AsSpan().SequenceEqual(header.Slice(44, 32)))
+            return null;
         return new ImageFolder(_listing, images, bad, warnings, fromCache: true);
     }
 

@@ -19,7 +19,8 @@ internal static unsafe class JpegReader
     {
         TurboJpeg library = TurboJpeg.Library;
         void* decoder = library.InitDecompress();
-        if (decoder == null) throw new InvalidOperationException($"libturbojpeg cannot make a decoder ({library.ErrorOf(null)}).");
+        if (decoder == null)
+            throw new InvalidOperationException($"libturbojpeg cannot make a decoder ({library.ErrorOf(null)}).");
         try
         {
             fixed (byte* source = bytes)
@@ -32,7 +33,8 @@ internal static unsafe class JpegReader
                 if (failed != 0 && (width < 1 || height < 1 || colours < 0))
                     throw new InvalidDataException(library.ErrorOf(decoder));
                 ImageFile.CheckSize(width, height);
-                (int format, int stored) = colours switch { GrayColours => (Gray, 1), CmykColours or YcckColours => (Cmyk, 4), _ => (Rgb, 3) };
+                (int format, int stored) =
+                    colours switch { GrayColours => (Gray, 1), CmykColours or YcckColours => (Cmyk, 4), _ => (Rgb, 3) };
                 byte[] pixels = GC.AllocateUninitializedArray<byte>(checked(stored * width * height));
                 string? warning = Decompress(
                     library, decoder, source, bytes.Length, pixels, width, stored, height, format);
@@ -82,8 +84,10 @@ internal static unsafe class JpegReader
     {
         int plane = height * width;
         byte[] planes = GC.AllocateUninitializedArray<byte>(3 * plane);
-        Span<byte> red = planes.AsSpan(0, plane), green = planes.AsSpan(plane, plane), blue = planes.AsSpan(2 * plane, plane);
-        for (int i = 0, at = 0; i < red.Length; i++, at += 3) (red[i], green[i], blue[i]) = (pixels[at], pixels[at + 1], pixels[at + 2]);
+        Span<byte> red = planes.AsSpan(0, plane), green = planes.AsSpan(plane, plane),
+            blue = planes.AsSpan(2 * plane, plane);
+        for (int i = 0, at = 0; i < red.Length; i++, at += 3)
+            (red[i], green[i], blue[i]) = (pixels[at], pixels[at + 1], pixels[at + 2]);
         return new ByteImage(planes, 3, height, width) { Warning = warning };
     }
 

@@ -47,9 +47,19 @@ internal static class PngReader
         for (ReadOnlySpan<byte> rest = bytes[PngFormat.Signature.Length..]; ;)
         {
             ReadOnlySpan<byte> data = NextChunk(ref rest, out uint type, ref warning);
-            if (header is null && type != Name("IHDR"u8)) throw new InvalidDataException("expected the chunk IHDR first");
-            if (type == Name("IHDR"u8)) header = header is null ? ReadHeader(data) : throw new InvalidDataException("expected one chunk IHDR, got two");
-            else if (type == Name("PLTE"u8)) palette = data.Length % 3 == 0 && data.Length <= 768 ? data : throw new InvalidDataException($"expected a palette of up to 256 colours, got {data.Length} bytes");
+            if (header is null && type != Name("IHDR"u8))
+                throw new InvalidDataException("expected the chunk IHDR first");
+            if (type == Name("IHDR"u8))
+            {
+                header = header is null
+                    ? ReadHeader(data)
+                    : throw new InvalidDataException("expected one chunk IHDR, got two");
+            }
+            else if (type == Name("PLTE"u8))
+            {
+                palette = data.Length % 3 == 0 && data.Length <= 768 ? data : throw new InvalidDataException(
+                    $"expected a palette of up to 256 colours, got {data.Length} bytes");
+            }
             else if (type == Name("IDAT"u8)) packed.Write(data);
             else if (type == Name("IEND"u8)) break;
             else if (!IsAncillary(type))
@@ -57,7 +67,8 @@ internal static class PngReader
         }
 
         Header h = header!.Value;
-        if (h.Type == Palette && palette.IsEmpty) throw new InvalidDataException("expected a palette (the chunk PLTE), found none");
+        if (h.Type == Palette && palette.IsEmpty)
+            throw new InvalidDataException("expected a palette (the chunk PLTE), found none");
         if ((long)h.RowBytes(h.Width) * h.Height > packed.Length * MaxRatio)
             throw new InvalidDataException($"{packed.Length} bytes of data cannot hold {h.Width} x {h.Height} pixels");
         CheckPacking(packed.GetBuffer().AsSpan(0, (int)packed.Length));
@@ -77,7 +88,8 @@ internal static class PngReader
         }
         catch (InvalidDataException failure) when (zlib.IsDamaged && HasAllRows(packed, h, palette, pixels, channels))
         {
-            throw new InvalidDataException("the checksum of the pixels (Adler-32) is wrong or missing: damaged", failure);
+            throw new InvalidDataException(
+                "the checksum of the pixels (Adler-32) is wrong or missing: damaged", failure);
         }
 
         return new ByteImage(pixels, channels, h.Height, h.Width) { Warning = warning };
@@ -136,7 +148,8 @@ internal static class PngReader
     private static Header ReadHeader(ReadOnlySpan<byte> data)
     {
         if (data.Length != 13) throw new InvalidDataException($"expected a header of 13 bytes, got {data.Length}");
-        long width = BinaryPrimitives.ReadUInt32BigEndian(data), height = BinaryPrimitives.ReadUInt32BigEndian(data[4..]);
+        long width = BinaryPrimitives.ReadUInt32BigEndian(data),
+            height = BinaryPrimitives.ReadUInt32BigEndian(data[4..]);
         ImageFile.CheckSize(width, height);
         int bits = data[8], type = data[9];
         bool known = type switch
@@ -146,15 +159,26 @@ internal static class PngReader
             Colour or GrayAlpha or ColourAlpha => bits is 8 or 16,
             _ => false,
         };
-        if (!known) throw new InvalidDataException($"expected a colour type and depth of the standard, got type {type} with {bits} bits");
-        if (data[10] != 0 || data[11] != 0 || data[12] > 1) throw new InvalidDataException($"expected the standard's compression, filter and interlace methods, got {data[10]}, {data[11]}, {data[12]}");
+        if (!known)
+        {
+            throw new InvalidDataException(
+                $"expected a colour type and depth of the standard, got type {type} with {bits} bits");
+        }
+
+        if (data[10] != 0 || data[11] != 0 || data[12] > 1)
+        {
+            throw new InvalidDataException($"expected the standard's compression, filter and interlace methods, "
+                + $"got {data[10]}, {data[11]}, {data[12]}");
+        }
+
         return new Header((int)width, (int)height, bits, type, data[12] == 1);
     }
 
     /// <summary>
     /// Reads the rows of one pass and puts their pixels in place. A picture that is not interlaced is one pass.
     /// </summary>
-    private static void ReadPass(Stream stream, Header h, ReadOnlySpan<byte> palette, ByteImage image, int x0, int y0, int stepX, int stepY)
+    private static void ReadPass(
+        Stream stream, Header h, ReadOnlySpan<byte> palette, ByteImage image, int x0, int y0, int stepX, int stepY)
     {
         int width = (h.Width - x0 + stepX - 1) / stepX, height = (h.Height - y0 + stepY - 1) / stepY;
         if (width <= 0 || height <= 0) return;
@@ -184,11 +208,13 @@ internal static class PngReader
                 for (int i = 0; i < row.Length; i++) row[i] += above[i];
                 break;
             case 3:
-                for (int i = 0; i < row.Length; i++) row[i] += (byte)(((i < pixel ? 0 : row[i - pixel]) + above[i]) >> 1);
+                for (int i = 0; i < row.Length; i++)
+                    row[i] += (byte)(((i < pixel ? 0 : row[i - pixel]) + above[i]) >> 1);
                 break;
             case 4:
                 for (int i = 0; i < Math.Min(pixel, row.Length); i++) row[i] += above[i];
-                for (int i = pixel; i < row.Length; i++) row[i] += (byte)PngFormat.Paeth(row[i - pixel], above[i], above[i - pixel]);
+                for (int i = pixel; i < row.Length; i++)
+                    row[i] += (byte)PngFormat.Paeth(row[i - pixel], above[i], above[i - pixel]);
                 break;
             default:
                 throw new InvalidDataException($"expected a filter from 0 to 4, got {filter}");
@@ -196,7 +222,8 @@ internal static class PngReader
     }
 
     /// <summary>Writes a row's pixels into the planes, one channel after the other.</summary>
-    private static void Put(Header h, byte[] row, byte[] values, ReadOnlySpan<byte> palette, ByteImage image, int y, int x0, int stepX)
+    private static void Put(
+        Header h, byte[] row, byte[] values, ReadOnlySpan<byte> palette, ByteImage image, int y, int x0, int stepX)
     {
         for (int c = 0; c < image.Channels; c++)
         {
@@ -205,7 +232,12 @@ internal static class PngReader
                 for (int x = 0; x < values.Length; x++)
                 {
                     int index = 3 * Bits(row, x, h.Bits);
-                    if (index >= palette.Length) throw new InvalidDataException($"expected one of the palette's {palette.Length / 3} colours, got number {index / 3} in row {y}");
+                    if (index >= palette.Length)
+                    {
+                        throw new InvalidDataException($"expected one of the palette's {palette.Length / 3} colours, "
+                            + $"got number {index / 3} in row {y}");
+                    }
+
                     values[x] = palette[index + c];
                 }
             }
@@ -221,7 +253,8 @@ internal static class PngReader
             else
             {
                 // round(v · 255 / 65535), exactly
-                for (int x = 0, at = 2 * c; x < values.Length; x++, at += 2 * h.Samples) values[x] = (byte)(((row[at] << 8 | row[at + 1]) * 255 + 32895) >> 16);
+                for (int x = 0, at = 2 * c; x < values.Length; x++, at += 2 * h.Samples)
+                    values[x] = (byte)(((row[at] << 8 | row[at + 1]) * 255 + 32895) >> 16);
             }
 
             Span<byte> target = image.Plane(c).Slice(y * h.Width, h.Width);
@@ -243,9 +276,11 @@ internal static class PngReader
         if (rest.Length < 12) throw new InvalidDataException("the file ends before the chunk IEND: truncated");
         uint length = BinaryPrimitives.ReadUInt32BigEndian(rest);
         type = BinaryPrimitives.ReadUInt32BigEndian(rest[4..]);
-        if (length > (uint)rest.Length - 12) throw new InvalidDataException($"the file ends inside the chunk {Text(type)}: truncated");
+        if (length > (uint)rest.Length - 12)
+            throw new InvalidDataException($"the file ends inside the chunk {Text(type)}: truncated");
         ReadOnlySpan<byte> data = rest.Slice(8, (int)length);
-        if (Crc32.Append(0, rest.Slice(4, (int)length + 4)) != BinaryPrimitives.ReadUInt32BigEndian(rest[((int)length + 8)..]))
+        if (Crc32.Append(0, rest.Slice(4, (int)length + 4)) != BinaryPrimitives.ReadUInt32BigEndian(
+            rest[((int)length + 8)..]))
         {
             if (!IsAncillary(type))
                 throw new InvalidDataException($"the checksum of the chunk {Text(type)} is wrong: damaged");

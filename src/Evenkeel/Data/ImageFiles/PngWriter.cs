@@ -29,7 +29,8 @@ internal static class PngWriter
     private static void WriteRows(Stream stream, ByteImage image)
     {
         int channels = image.Channels, width = image.Width, length = channels * width;
-        byte[] row = new byte[length], above = new byte[length], best = new byte[length + 1], tried = new byte[length + 1];
+        byte[] row = new byte[length], above = new byte[length], best = new byte[length + 1],
+            tried = new byte[length + 1];
         for (int y = 0; y < image.Height; y++)
         {
             for (int c = 0; c < channels; c++)

@@ -13,19 +13,25 @@ internal static class PnmReader
         long width = Number(bytes, ref at, "width"), height = Number(bytes, ref at, "height");
         int largest = Number(bytes, ref at, "largest value");
         ImageFile.CheckSize(width, height);
-        if (largest is < 1 or > 65535) throw new InvalidDataException($"expected a largest value from 1 to 65535, got {largest}");
+        if (largest is < 1 or > 65535)
+            throw new InvalidDataException($"expected a largest value from 1 to 65535, got {largest}");
         long count = channels * width * height;
         int size = largest > 255 ? 2 : 1;
         // In text, every value takes at least one digit and, except for the last, one space.
         long needed = text ? 2 * count - 1 : count * size;
         if (!text)
         {
-            if (at >= bytes.Length || !IsSpace(bytes[at])) throw new InvalidDataException("expected a space or line break after the largest value");
+            if (at >= bytes.Length || !IsSpace(bytes[at]))
+                throw new InvalidDataException("expected a space or line break after the largest value");
             at++;
         }
 
         if (needed > bytes.Length - at)
-            throw new InvalidDataException($"{width} x {height} pixels take at least {needed} bytes, the file holds {bytes.Length - at}: truncated");
+        {
+            throw new InvalidDataException($"{width} x {height} pixels take at least {needed} bytes, "
+                + $"the file holds {bytes.Length - at}: truncated");
+        }
+
         var image = new ByteImage(GC.AllocateUninitializedArray<byte>((int)count), channels, (int)height, (int)width);
         byte[] pixels = image.Pixels;
         int plane = (int)(width * height);
@@ -41,7 +47,8 @@ internal static class PnmReader
                     at += size;
                 }
 
-                if (value > largest) throw new InvalidDataException($"expected values up to {largest}, got {value} in row {i / width}");
+                if (value > largest)
+                    throw new InvalidDataException($"expected values up to {largest}, got {value} in row {i / width}");
                 pixels[c * plane + i] = largest == 255 ? (byte)value : (byte)((value * 255 + largest / 2) / largest);
             }
         }
@@ -67,12 +74,19 @@ internal static class PnmReader
         for (; at < bytes.Length && bytes[at] is >= (byte)'0' and <= (byte)'9'; at++)
         {
             number = number * 10 + (bytes[at] - '0');
-            if (number > int.MaxValue) throw new InvalidDataException($"expected a {what} below 2^31, got a larger one");
+            if (number > int.MaxValue)
+                throw new InvalidDataException($"expected a {what} below 2^31, got a larger one");
         }
 
-        if (at == begin) throw new InvalidDataException($"expected digits for the {what}, got the byte {bytes[at]:x2} at place {at}");
+        if (at == begin)
+        {
+            throw new InvalidDataException(
+                $"expected digits for the {what}, got the byte {bytes[at]:x2} at place {at}");
+        }
+
         return (int)number;
     }
 
-    private static bool IsSpace(byte value) => value is (byte)' ' or (byte)'\t' or (byte)'\n' or (byte)'\r' or 0x0B or 0x0C;
+    private static bool IsSpace(byte value) =>
+        value is (byte)' ' or (byte)'\t' or (byte)'\n' or (byte)'\r' or 0x0B or 0x0C;
 }

@@ -10,9 +10,10 @@ internal sealed unsafe class TurboJpeg
 {
     private static readonly string[] s_names = OperatingSystem.IsWindows()
         ? ["turbojpeg.dll", "libturbojpeg.dll", @"C:\libjpeg-turbo64\bin\turbojpeg.dll"]
-        : OperatingSystem.IsMacOS()
-            ? ["libturbojpeg.dylib", "libturbojpeg.0.dylib", "/opt/homebrew/lib/libturbojpeg.dylib", "/usr/local/lib/libturbojpeg.dylib", "/opt/local/lib/libturbojpeg.dylib"]
-            : ["libturbojpeg.so.0", "libturbojpeg.so"];
+        : OperatingSystem.IsMacOS() ? [
+            "libturbojpeg.dylib", "libturbojpeg.0.dylib", "/opt/homebrew/lib/libturbojpeg.dylib",
+            "/usr/local/lib/libturbojpeg.dylib", "/opt/local/lib/libturbojpeg.dylib"]
+        : ["libturbojpeg.so.0", "libturbojpeg.so"];
 
     private static readonly Lazy<TurboJpeg?> s_library = new(() => Load(s_names));
 
@@ -26,8 +27,12 @@ internal sealed unsafe class TurboJpeg
     private TurboJpeg(nint library)
     {
         _init = (delegate* unmanaged[Cdecl]<void*>)NativeLibrary.GetExport(library, "tjInitDecompress");
-        _header = (delegate* unmanaged[Cdecl]<void*, byte*, CULong, int*, int*, int*, int*, int>)NativeLibrary.GetExport(library, "tjDecompressHeader3");
-        _decompress = (delegate* unmanaged[Cdecl]<void*, byte*, CULong, byte*, int, int, int, int, int, int>)NativeLibrary.GetExport(library, "tjDecompress2");
+        _header =
+            (delegate* unmanaged[Cdecl]<void*, byte*, CULong, int*, int*, int*, int*, int>)NativeLibrary.GetExport(
+                library, "tjDecompressHeader3");
+        _decompress =
+            (delegate* unmanaged[Cdecl]<void*, byte*, CULong, byte*, int, int, int, int, int, int>)NativeLibrary.GetExport(
+                library, "tjDecompress2");
         _error = (delegate* unmanaged[Cdecl]<void*, byte*>)NativeLibrary.GetExport(library, "tjGetErrorStr2");
         _errorCode = (delegate* unmanaged[Cdecl]<void*, int>)NativeLibrary.GetExport(library, "tjGetErrorCode");
         _destroy = (delegate* unmanaged[Cdecl]<void*, int>)NativeLibrary.GetExport(library, "tjDestroy");
@@ -41,8 +46,11 @@ internal sealed unsafe class TurboJpeg
     public static TurboJpeg Library => s_library.Value ?? throw Missing(s_names[0]);
 
     public static FileNotFoundException Missing(string name) => new(
-        "ImageFile: JPEG is decoded by libturbojpeg, which is not installed or not found. Debian and Ubuntu: apt install libturbojpeg0 (on some releases libturbojpeg). " +
-        "Fedora: dnf install turbojpeg. macOS: brew install jpeg-turbo. Windows: install libjpeg-turbo from https://libjpeg-turbo.org and put the folder of turbojpeg.dll into PATH.", name);
+        "ImageFile: JPEG is decoded by libturbojpeg, which is not installed or not found. "
+        + "Debian and Ubuntu: apt install libturbojpeg0 (on some releases libturbojpeg). "
+        + "Fedora: dnf install turbojpeg. macOS: brew install jpeg-turbo. Windows: "
+        + "install libjpeg-turbo from https://libjpeg-turbo.org and put the folder of turbojpeg.dll into PATH.",
+        name);
 
     /// <summary>
     /// The first library of these names that can be loaded and has what is needed. Null if there is none.
@@ -68,10 +76,13 @@ internal sealed unsafe class TurboJpeg
 
     public void* InitDecompress() => _init();
 
-    public int DecompressHeader(void* decoder, byte* source, int length, int* width, int* height, int* subsampling, int* colours) =>
+    public int DecompressHeader(
+        void* decoder, byte* source, int length, int* width, int* height, int* subsampling, int* colours) =>
         _header(decoder, source, new CULong((uint)length), width, height, subsampling, colours);
 
-    public int Decompress(void* decoder, byte* source, int length, byte* target, int width, int pitch, int height, int format, int flags) =>
+    public int Decompress(
+        void* decoder, byte* source, int length, byte* target, int width, int pitch, int height, int format,
+        int flags) =>
         _decompress(decoder, source, new CULong((uint)length), target, width, pitch, height, format, flags);
 
     public string ErrorOf(void* decoder) => Marshal.PtrToStringUTF8((nint)_error(decoder)) ?? "unknown error";

@@ -30,18 +30,22 @@ internal static unsafe class Convolution
     private const double ChunkWork = 500e3;
 
     /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
-    public static int ForwardScratch<T>(in ConvolutionShape shape) => OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
+    public static int ForwardScratch<T>(in ConvolutionShape shape) =>
+        OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
 
     /// <summary>Elements of scratch memory that <see cref="InputGradient"/> needs.</summary>
     public static int InputScratch<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (Scatters<T>(shape)) return ScatterJob<T>.ScratchCount(shape);
         int taps = shape.GroupFilters * shape.Window;
-        return OffsetCount(taps) + Align(shape.Filters * shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupChannels, taps);
+        return OffsetCount(taps) + Align(shape.Filters * shape.Taps) + PanelCount<T>(
+            shape.Groups, shape.GroupChannels, taps);
     }
 
     /// <summary>y = x ⋆ weight + bias, or max(y, 0).</summary>
-    public static void Forward<T>(in ConvolutionShape shape, T* x, T* weight, T* bias, T* y, T* scratch, bool fuseReLU = false) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void Forward<T>(
+        in ConvolutionShape shape, T* x, T* weight, T* bias, T* y, T* scratch, bool fuseReLU = false)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (shape.Images == 0) return;
         var job = new PlaneJob<T>
@@ -66,7 +70,8 @@ internal static unsafe class Convolution
     }
 
     /// <summary>dx from dy and the weights.</summary>
-    public static void InputGradient<T>(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void InputGradient<T>(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (shape.Images == 0) return;
         if (Scatters<T>(shape))
@@ -76,17 +81,21 @@ internal static unsafe class Convolution
         }
 
         // A stride may skip pixels that no window covers. Their gradient is zero.
-        if (shape.StrideHeight > 1 || shape.StrideWidth > 1) new Span<T>(dx, shape.Images * shape.Channels * shape.Plane).Clear();
+        if (shape.StrideHeight > 1 || shape.StrideWidth > 1)
+            new Span<T>(dx, shape.Images * shape.Channels * shape.Plane).Clear();
         T* turned = scratch + OffsetCount(shape.GroupFilters * shape.Window);
         for (int rowPhase = 0; rowPhase < shape.StrideHeight; rowPhase++)
         {
-            var rows = Phase.Create(rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
+            var rows = Phase.Create(
+                rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
             if (rows.Count == 0 || rows.Taps == 0) continue;
             for (int columnPhase = 0; columnPhase < shape.StrideWidth; columnPhase++)
             {
-                var columns = Phase.Create(columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
+                var columns = Phase.Create(
+                    columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
                 if (columns.Count == 0 || columns.Taps == 0) continue;
-                Workers.Run(shape.Channels, new TurnJob<T> { Sizes = shape, Rows = rows, Columns = columns, Weight = weight, Turned = turned });
+                Workers.Run(shape.Channels,
+                    new TurnJob<T> { Sizes = shape, Rows = rows, Columns = columns, Weight = weight, Turned = turned });
                 var job = new PlaneJob<T>
                 {
                     Map = PlaneMap.Backward(shape, rows, columns),
@@ -137,15 +146,18 @@ internal static unsafe class Convolution
     /// </summary>
     private static double ResultCost<T>(in PlaneMap map, int results)
     {
-        int bandRows = BandRows(map), width = Vector512<T>.Count, pitch = Stage.Create(map, bandRows, width, overrun: 0).Pitch;
-        return (double)DivideUp(map.Rows, bandRows) * (results == 1 ? 2 : results) * DivideUp(((bandRows - 1) * pitch) + map.Columns, width) * (map.Taps + 2);
+        int bandRows = BandRows(map), width = Vector512<T>.Count,
+            pitch = Stage.Create(map, bandRows, width, overrun: 0).Pitch;
+        return (double)DivideUp(map.Rows, bandRows) * (results == 1 ? 2 : results) * DivideUp(
+            ((bandRows - 1) * pitch) + map.Columns, width) * (map.Taps + 2);
     }
 
     /// <summary>
     /// Multiplications of packs per image with lanes along filters. Those beyond the last filter are wasted, and the
     /// results must be transposed.
     /// </summary>
-    private static double FilterCost<T>(in PlaneMap map, int results) => (double)DivideUp(results, Vector512<T>.Count) * map.Rows * map.Columns * (map.Taps + 6);
+    private static double FilterCost<T>(in PlaneMap map, int results) =>
+        (double)DivideUp(results, Vector512<T>.Count) * map.Rows * map.Columns * (map.Taps + 6);
 
     /// <summary>Whether <see cref="ScatterJob{T}"/> computes the gradient of the input.</summary>
     private static bool Scatters<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
@@ -153,15 +165,18 @@ internal static unsafe class Convolution
         double scatter = ScatterJob<T>.Cost(shape), phases = 0;
         for (int rowPhase = 0; rowPhase < shape.StrideHeight && phases <= scatter; rowPhase++)
         {
-            var rows = Phase.Create(rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
+            var rows = Phase.Create(
+                rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
             if (rows.Count == 0 || rows.Taps == 0) continue;
             for (int columnPhase = 0; columnPhase < shape.StrideWidth; columnPhase++)
             {
-                var columns = Phase.Create(columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
+                var columns = Phase.Create(
+                    columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
                 if (columns.Count == 0 || columns.Taps == 0) continue;
                 PlaneMap map = PlaneMap.Backward(shape, rows, columns);
                 double one = ResultCost<T>(map, shape.GroupChannels);
-                if (shape is { StrideHeight: 1, StrideWidth: 1 }) one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));
+                if (shape is { StrideHeight: 1, StrideWidth: 1 })
+                    one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));
                 phases += shape.Groups * one;
             }
         }
@@ -171,7 +186,8 @@ internal static unsafe class Convolution
 
     private static int Align(int count) => (count + 15) / 16 * 16;
 
-    private static int PanelCount<T>(int groups, int results, int taps) => groups * Panels<T>(results) * taps * 2 * Vector512<T>.Count;
+    private static int PanelCount<T>(int groups, int results, int taps) =>
+        groups * Panels<T>(results) * taps * 2 * Vector512<T>.Count;
 
     private static void Run<T>(ref PlaneJob<T> job, T* panels) where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -187,7 +203,8 @@ internal static unsafe class Convolution
         if (job is { RowStep: 1, ColumnStep: 1 } && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Results))
         {
             job.AlongFilters = true;
-            Workers.Run(job.Groups * Panels<T>(job.Results), new PanelJob<T> { Weight = job.Weight, Target = panels, Results = job.Results, Taps = map.Taps });
+            Workers.Run(job.Groups * Panels<T>(job.Results),
+                new PanelJob<T> { Weight = job.Weight, Target = panels, Results = job.Results, Taps = map.Taps });
             job.Weight = panels;
         }
 
@@ -202,10 +219,16 @@ internal static unsafe class Convolution
 
         public readonly void Invoke(int chunk)
         {
-            int width = Vector512<T>.Count, panels = Panels<T>(Results), group = chunk / panels, filter = chunk % panels * 2 * width;
-            T* from = Weight + ((((nint)group * Results) + filter) * Taps), to = Target + ((nint)chunk * Taps * 2 * width);
+            int width = Vector512<T>.Count, panels = Panels<T>(Results), group = chunk / panels,
+                filter = chunk % panels * 2 * width;
+            T* from = Weight + ((((nint)group * Results) + filter) * Taps),
+                to = Target + ((nint)chunk * Taps * 2 * width);
             GemmPacking.TransposedPack(from, Taps, Math.Min(width, Results - filter), to, Taps);
-            if (Results - filter > width) GemmPacking.TransposedPack(from + ((nint)width * Taps), Taps, Math.Min(width, Results - filter - width), to + width, Taps);
+            if (Results - filter > width)
+            {
+                GemmPacking.TransposedPack(
+                    from + ((nint)width * Taps), Taps, Math.Min(width, Results - filter - width), to + width, Taps);
+            }
         }
     }
 
@@ -222,14 +245,16 @@ internal static unsafe class Convolution
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
-            int group = chunk / Sizes.GroupChannels, channel = chunk % Sizes.GroupChannels, window = Rows.Taps * Columns.Taps;
+            int group = chunk / Sizes.GroupChannels, channel = chunk % Sizes.GroupChannels,
+                window = Rows.Taps * Columns.Taps;
             T* to = Turned + ((nint)chunk * Sizes.GroupFilters * window);
             T* from = Weight + ((nint)group * Sizes.GroupFilters * Sizes.Taps) + ((nint)channel * Sizes.Window);
             for (int filter = 0; filter < Sizes.GroupFilters; filter++, from += Sizes.Taps)
             {
                 for (int u = Rows.LastTap, i = 0; i < Rows.Taps; i++, u -= Rows.TapStep)
                 {
-                    for (int v = Columns.LastTap, j = 0; j < Columns.Taps; j++, v -= Columns.TapStep) *to++ = from[(u * Sizes.KernelWidth) + v];
+                    for (int v = Columns.LastTap, j = 0; j < Columns.Taps; j++, v -= Columns.TapStep)
+                        *to++ = from[(u * Sizes.KernelWidth) + v];
                 }
             }
         }

@@ -16,7 +16,8 @@ internal static unsafe class ConvolutionMicro
     /// <c>c[i·cRow + j] (+)= Σ_t w[i·wRow + t]·x[offset t + j]</c>. Each element is one FMA chain in the order of t.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Planes<T, TRows, TPacks>(nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
+    public static void Planes<T, TRows, TPacks>(
+        nint tiles, nint taps, nint* table, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TPacks : ICount
@@ -41,7 +42,8 @@ internal static unsafe class ConvolutionMicro
             {
                 T* at = (T*)((byte*)x + *offset);
                 Vector512<T> x0 = Simd.Load(at), x1 = TPacks.Value > 1 ? Simd.Load(at + width) : default;
-                Vector512<T> x2 = TPacks.Value > 2 ? Simd.Load(at + (2 * width)) : default, x3 = TPacks.Value > 3 ? Simd.Load(at + (3 * width)) : default;
+                Vector512<T> x2 = TPacks.Value > 2 ? Simd.Load(at + (2 * width)) : default,
+                    x3 = TPacks.Value > 3 ? Simd.Load(at + (3 * width)) : default;
                 Vector512<T> v0 = Simd.Broadcast(*w0);
                 s00 = Simd.Fma(v0, x0, s00);
                 if (TPacks.Value > 1) s01 = Simd.Fma(v0, x1, s01);
@@ -239,7 +241,8 @@ internal static unsafe class ConvolutionMicro
     /// block of results. Each element is one FMA chain in the order of the results.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Outer<T, TRows, TPacks>(nint rows, nint columns, T* x, nint* offsets, nint pitch, T* dy, T* c, bool add)
+    public static void Outer<T, TRows, TPacks>(
+        nint rows, nint columns, T* x, nint* offsets, nint pitch, T* dy, T* c, bool add)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TPacks : ICount
@@ -339,7 +342,8 @@ internal static unsafe class ConvolutionMicro
     /// caller adds up the lanes later.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Lanes<T, TRows, TTaps>(nint length, T* dy, nint dyRow, T* x, nint* offsets, T* c, nint cRow, bool add)
+    public static void Lanes<T, TRows, TTaps>(
+        nint length, T* dy, nint dyRow, T* x, nint* offsets, T* c, nint cRow, bool add)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TTaps : ICount
@@ -429,7 +433,8 @@ internal static unsafe class ConvolutionMicro
     /// p. For the next tile a advances by 1 and c by <paramref name="cStep"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scatter<T, TRows, TPacks>(nint columns, nint terms, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
+    public static void Scatter<T, TRows, TPacks>(
+        nint columns, nint terms, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TPacks : ICount
@@ -543,7 +548,8 @@ internal static unsafe class ConvolutionMicro
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<T, TPacks>(T* c, Vector512<T> v0, Vector512<T> v1, Vector512<T> v2, Vector512<T> v3, bool add)
+    private static void Put<T, TPacks>(
+        T* c, Vector512<T> v0, Vector512<T> v1, Vector512<T> v2, Vector512<T> v3, bool add)
         where T : unmanaged
         where TPacks : ICount
     {

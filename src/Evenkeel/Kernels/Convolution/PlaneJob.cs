@@ -60,12 +60,14 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                 Stage.Copy(Source + (plane * Map.Channels * Map.Height * Map.Width), SourceEnd, stage, row0, rows);
                 if (AlongFilters)
                 {
-                    SumFilters(stage, Weight + ((nint)group * Convolution.Panels<T>(Results) * Map.Taps * 2 * Width), sums, result, rows, Bias == null ? null : Bias + (group * Results));
+                    SumFilters(stage, Weight + ((nint)group * Convolution.Panels<T>(Results) * Map.Taps * 2 * Width),
+                        sums, result, rows, Bias == null ? null : Bias + (group * Results));
                     if (FuseReLU) Clip(result, rows);
                     continue;
                 }
 
-                Sum(stage, Weight + ((nint)group * Results * Map.Taps), sums, sumsRow, ((rows - 1) * Stage.Pitch) + Map.Columns);
+                Sum(stage, Weight + ((nint)group * Results * Map.Taps),
+                    sums, sumsRow, ((rows - 1) * Stage.Pitch) + Map.Columns);
                 for (int i = 0; i < Results; i++)
                 {
                     T bias = Bias == null ? T.Zero : Bias[(group * Results) + i];
@@ -102,7 +104,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     private readonly void Sum(T* stage, T* weight, T* sums, nint sumsRow, int length)
     {
         bool wide = Gemm.IsWide;
-        int packs = Convolution.DivideUp(length, Width), taps = Map.Taps, chunks = Convolution.DivideUp(taps, Convolution.TapChunk);
+        int packs = Convolution.DivideUp(length, Width), taps = Map.Taps,
+            chunks = Convolution.DivideUp(taps, Convolution.TapChunk);
         int tilePacks = !wide ? 1 : Results <= LongRows ? 4 : 2;
         int tiles = Convolution.DivideUp(Results, !wide ? NarrowRows : tilePacks == 4 ? LongRows : ShortRows);
         for (int chunk = 0; chunk < chunks; chunk++)
@@ -113,11 +116,13 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
             int run = Math.Max(1, RunTaps / count);
             for (int pack = 0; pack < packs;)
             {
-                int here = packs - pack >= tilePacks ? tilePacks : packs - pack >= 2 ? 2 : 1, side = Math.Min(run, (packs - pack) / here);
+                int here = packs - pack >= tilePacks ? tilePacks : packs - pack >= 2 ? 2 : 1,
+                    side = Math.Min(run, (packs - pack) / here);
                 for (int tile = 0; tile < tiles; tile++)
                 {
                     int i = Convolution.Cut(Results, tile, tiles), rows = Convolution.Cut(Results, tile + 1, tiles) - i;
-                    Tiles(here, rows, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps, stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
+                    Tiles(here, rows, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps,
+                        stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
                 }
 
                 pack += here * side;
@@ -126,16 +131,25 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles(int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
+    private static void Tiles(
+        int packs, int rows, nint tiles, nint taps, nint* offsets, T* w, nint wRow, T* x, T* c, nint cRow, bool add)
     {
         if (packs == 4)
         {
             switch (rows)
             {
-                case 1: ConvolutionMicro.Planes<T, Count1, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 2: ConvolutionMicro.Planes<T, Count2, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 3: ConvolutionMicro.Planes<T, Count3, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                default: ConvolutionMicro.Planes<T, Count4, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 1:
+                    ConvolutionMicro.Planes<T, Count1, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 2:
+                    ConvolutionMicro.Planes<T, Count2, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 3:
+                    ConvolutionMicro.Planes<T, Count3, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                default:
+                    ConvolutionMicro.Planes<T, Count4, Count4>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
             }
         }
 
@@ -143,14 +157,30 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         {
             switch (rows)
             {
-                case 1: ConvolutionMicro.Planes<T, Count1, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 2: ConvolutionMicro.Planes<T, Count2, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 3: ConvolutionMicro.Planes<T, Count3, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 4: ConvolutionMicro.Planes<T, Count4, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 5: ConvolutionMicro.Planes<T, Count5, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 6: ConvolutionMicro.Planes<T, Count6, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                case 7: ConvolutionMicro.Planes<T, Count7, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
-                default: ConvolutionMicro.Planes<T, Count8, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add); return;
+                case 1:
+                    ConvolutionMicro.Planes<T, Count1, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 2:
+                    ConvolutionMicro.Planes<T, Count2, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 3:
+                    ConvolutionMicro.Planes<T, Count3, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 4:
+                    ConvolutionMicro.Planes<T, Count4, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 5:
+                    ConvolutionMicro.Planes<T, Count5, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 6:
+                    ConvolutionMicro.Planes<T, Count6, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                case 7:
+                    ConvolutionMicro.Planes<T, Count7, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
+                default:
+                    ConvolutionMicro.Planes<T, Count8, Count2>(tiles, taps, offsets, w, wRow, x, c, cRow, add);
+                    return;
             }
         }
 
@@ -188,8 +218,10 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                 {
                     for (int tile = 0; tile < tiles; tile++)
                     {
-                        int j = Convolution.Cut(columns, tile, tiles), here = Convolution.Cut(columns, tile + 1, tiles) - j;
-                        T* x = stage + ((nint)row * Stage.Pitch) + j, c = sums + ((((nint)row * columns) + j) * 2 * Width);
+                        int j = Convolution.Cut(columns, tile, tiles),
+                            here = Convolution.Cut(columns, tile + 1, tiles) - j;
+                        T* x = stage + ((nint)row * Stage.Pitch) + j,
+                            c = sums + ((((nint)row * columns) + j) * 2 * Width);
                         FilterTile(two && wide ? 2 : 1, here, count, Offsets + t0, w, x, c, chunk > 0);
                         if (two && !wide) FilterTile(1, here, count, Offsets + t0, w + Width, x, c + Width, chunk > 0);
                     }
@@ -197,7 +229,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
             }
 
             int end = Math.Min(Results, filter + (2 * Width));
-            PlaneTranspose.Run(sums, 2 * Width, rows * columns, end - filter, result + ((nint)filter * ResultPlane), ResultPlane, bias == null ? null : bias + filter);
+            PlaneTranspose.Run(sums, 2 * Width, rows * columns,
+                end - filter, result + ((nint)filter * ResultPlane), ResultPlane, bias == null ? null : bias + filter);
         }
     }
 
@@ -263,7 +296,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         int free = resultRow == columns ? Math.Max(0, rows - ((Width + columns - 1) / columns) + 1) : 0;
         CopyShortRows(sums, pitch, result, resultRow, free, bias);
         Vector512<T> shift = Simd.Broadcast(bias);
-        for (int i = free; i < rows; i++) Simd.StorePartial(result + (i * resultRow), Simd.Load(sums + ((nint)i * pitch)) + shift, columns);
+        for (int i = free; i < rows; i++)
+            Simd.StorePartial(result + (i * resultRow), Simd.Load(sums + ((nint)i * pitch)) + shift, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

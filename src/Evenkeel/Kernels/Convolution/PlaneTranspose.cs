@@ -8,9 +8,13 @@ namespace Evenkeel.Kernels;
 /// <summary>Copies planes whose values lie side by side into planes that lie one after the other.</summary>
 internal static unsafe class PlaneTranspose
 {
-    /// <summary><c>result[c·plane + p] = source[p·row + c] (+ bias[c])</c> for <paramref name="count"/> places of <paramref name="channels"/> channels.</summary>
+    /// <summary>
+    /// <c>result[c·plane + p] = source[p·row + c] (+ bias[c])</c> for <paramref name="count"/> places of
+    /// <paramref name="channels"/> channels.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<T>(T* source, nint row, int count, int channels, T* result, nint plane, T* bias) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void Run<T>(T* source, nint row, int count, int channels, T* result, nint plane, T* bias)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int channel = 0;
         if (sizeof(T) == 4 && Sse.IsSupported)
@@ -21,11 +25,17 @@ internal static unsafe class PlaneTranspose
                 float* r0 = (float*)(result + (channel * plane)), r1 = r0 + plane, r2 = r1 + plane, r3 = r2 + plane;
                 float* b = (float*)(bias + channel);
                 Vector128<float> b0 = default, b1 = default, b2 = default, b3 = default;
-                if (bias != null) (b0, b1, b2, b3) = (Vector128.Create(b[0]), Vector128.Create(b[1]), Vector128.Create(b[2]), Vector128.Create(b[3]));
+                if (bias != null)
+                {
+                    (b0, b1, b2, b3) = (
+                        Vector128.Create(b[0]), Vector128.Create(b[1]), Vector128.Create(b[2]), Vector128.Create(b[3]));
+                }
+
                 int p = 0;
                 for (; p <= count - 4; p += 4, s += 4 * row)
                 {
-                    Vector128<float> v0 = Vector128.Load(s), v1 = Vector128.Load(s + row), v2 = Vector128.Load(s + (2 * row)), v3 = Vector128.Load(s + (3 * row));
+                    Vector128<float> v0 = Vector128.Load(s), v1 = Vector128.Load(s + row),
+                        v2 = Vector128.Load(s + (2 * row)), v3 = Vector128.Load(s + (3 * row));
                     Vector128<float> low01 = Sse.UnpackLow(v0, v1), high01 = Sse.UnpackHigh(v0, v1);
                     Vector128<float> low23 = Sse.UnpackLow(v2, v3), high23 = Sse.UnpackHigh(v2, v3);
                     (Sse.MoveLowToHigh(low01, low23) + b0).Store(r0 + p);

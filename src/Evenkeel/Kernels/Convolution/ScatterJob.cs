@@ -28,14 +28,17 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
     private static int Width => Vector512<T>.Count;
 
     /// <summary>Rows of an image's gradient, with the zeros.</summary>
-    private readonly int Rows => ((_shape.OutHeight - 1) * _shape.StrideHeight) + ((_shape.KernelHeight - 1) * _shape.DilationHeight) + 1;
+    private readonly int Rows =>
+        ((_shape.OutHeight - 1) * _shape.StrideHeight) + ((_shape.KernelHeight - 1) * _shape.DilationHeight) + 1;
 
-    private readonly int Columns => ((_shape.OutWidth - 1) * _shape.StrideWidth) + ((_shape.KernelWidth - 1) * _shape.DilationWidth) + 1;
+    private readonly int Columns =>
+        ((_shape.OutWidth - 1) * _shape.StrideWidth) + ((_shape.KernelWidth - 1) * _shape.DilationWidth) + 1;
 
     /// <summary>
     /// Lanes of a run of taps. A run is a row of the window; with a dilation it is one point of the window.
     /// </summary>
-    private readonly int Lanes => _shape.DilationWidth == 1 ? _shape.KernelWidth * _shape.GroupChannels : _shape.GroupChannels;
+    private readonly int Lanes =>
+        _shape.DilationWidth == 1 ? _shape.KernelWidth * _shape.GroupChannels : _shape.GroupChannels;
 
     /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
     public static int ScratchCount(in ConvolutionShape shape)
@@ -52,8 +55,10 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
         job.Plan(shape);
 
         // An image is not cut into bands. So the image must be small, and there must be several images.
-        if (shape.Images < 8 || (long)job.Rows * job.Columns * shape.GroupChannels > 1 << 16) return double.PositiveInfinity;
-        return shape.Groups * (((double)shape.OutPlane * job._runs * job._packs * (shape.GroupFilters + 4)) + (1.5 * shape.Plane * shape.GroupChannels));
+        if (shape.Images < 8 || (long)job.Rows * job.Columns * shape.GroupChannels > 1 << 16)
+            return double.PositiveInfinity;
+        return shape.Groups * (((double)shape.OutPlane * job._runs * job._packs * (shape.GroupFilters + 4))
+            + (1.5 * shape.Plane * shape.GroupChannels));
     }
 
     /// <summary>dx from dy and the weights.</summary>
@@ -88,7 +93,8 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
             {
                 nint plane = ((nint)image * _shape.Groups) + group;
                 new Span<T>(sums, (int)count).Clear();
-                Add(_dy + (plane * _shape.GroupFilters * _shape.OutPlane), _weight + ((nint)group * _shape.GroupFilters * _runs * _packs * Width), sums);
+                Add(_dy + (plane * _shape.GroupFilters * _shape.OutPlane),
+                    _weight + ((nint)group * _shape.GroupFilters * _runs * _packs * Width), sums);
                 CopyOut(sums, _dx + (plane * channels * _shape.Plane));
             }
         }
@@ -101,7 +107,8 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
         bool wide = Gemm.IsWide;
         int filters = _shape.GroupFilters, chunks = Convolution.DivideUp(filters, Convolution.TapChunk);
         int tiles = Convolution.DivideUp(_shape.OutHeight, wide ? WideRows : GemmMicro.NarrowRows);
-        nint row = (nint)Columns * _shape.GroupChannels, step = (nint)_shape.StrideWidth * _shape.GroupChannels, cRow = row * _shape.StrideHeight, bRow = (nint)_packs * Width;
+        nint row = (nint)Columns * _shape.GroupChannels, step = (nint)_shape.StrideWidth * _shape.GroupChannels,
+            cRow = row * _shape.StrideHeight, bRow = (nint)_packs * Width;
         for (int run = 0; run < _runs; run++, weight += filters * bRow)
         {
             (int u, int v) = _shape.DilationWidth == 1 ? (run, 0) : Math.DivRem(run, _shape.KernelWidth);
@@ -111,15 +118,19 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
                 int packs = Math.Min(2, _packs - pack);
                 for (int chunk = 0; chunk < chunks; chunk++)
                 {
-                    int o = Convolution.Cut(filters, chunk, chunks), count = Convolution.Cut(filters, chunk + 1, chunks) - o;
+                    int o = Convolution.Cut(filters, chunk, chunks),
+                        count = Convolution.Cut(filters, chunk + 1, chunks) - o;
                     T* b = weight + (o * bRow) + ((nint)pack * Width);
                     for (int tile = 0; tile < tiles; tile++)
                     {
-                        int i = Convolution.Cut(_shape.OutHeight, tile, tiles), rows = Convolution.Cut(_shape.OutHeight, tile + 1, tiles) - i;
-                        T* a = dy + ((nint)o * _shape.OutPlane) + ((nint)i * _shape.OutWidth), c = at + (i * cRow) + ((nint)pack * Width);
+                        int i = Convolution.Cut(_shape.OutHeight, tile, tiles),
+                            rows = Convolution.Cut(_shape.OutHeight, tile + 1, tiles) - i;
+                        T* a = dy + ((nint)o * _shape.OutPlane) + ((nint)i * _shape.OutWidth),
+                            c = at + (i * cRow) + ((nint)pack * Width);
                         if (packs == 1 || wide)
                         {
-                            Tiles(packs, rows, _shape.OutWidth, count, a, _shape.OutWidth, _shape.OutPlane, b, bRow, c, cRow, step);
+                            Tiles(packs, rows,
+                                _shape.OutWidth, count, a, _shape.OutWidth, _shape.OutPlane, b, bRow, c, cRow, step);
                             continue;
                         }
 
@@ -128,7 +139,8 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
                         {
                             T* to = c + (j * step);
                             Tiles(1, rows, 1, count, a + j, _shape.OutWidth, _shape.OutPlane, b, bRow, to, cRow, step);
-                            Tiles(1, rows, 1, count, a + j, _shape.OutWidth, _shape.OutPlane, b + Width, bRow, to + Width, cRow, step);
+                            Tiles(1, rows, 1, count,
+                                a + j, _shape.OutWidth, _shape.OutPlane, b + Width, bRow, to + Width, cRow, step);
                         }
                     }
                 }
@@ -140,37 +152,79 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
 
     /// <summary>The tiles of neighbouring columns of results.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tiles(int packs, int rows, nint columns, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow, nint cStep)
+    private static void Tiles(
+        int packs, int rows, nint columns, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, T* c, nint cRow,
+        nint cStep)
     {
         if (packs == 2)
         {
             switch (rows)
             {
-                case 1: ConvolutionMicro.Scatter<T, Count1, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                case 2: ConvolutionMicro.Scatter<T, Count2, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                case 3: ConvolutionMicro.Scatter<T, Count3, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                case 4: ConvolutionMicro.Scatter<T, Count4, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                case 5: ConvolutionMicro.Scatter<T, Count5, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                case 6: ConvolutionMicro.Scatter<T, Count6, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                case 7: ConvolutionMicro.Scatter<T, Count7, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                case 8: ConvolutionMicro.Scatter<T, Count8, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                case 9: ConvolutionMicro.Scatter<T, Count9, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-                default: ConvolutionMicro.Scatter<T, Count10, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+                case 1:
+                    ConvolutionMicro.Scatter<T, Count1, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                case 2:
+                    ConvolutionMicro.Scatter<T, Count2, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                case 3:
+                    ConvolutionMicro.Scatter<T, Count3, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                case 4:
+                    ConvolutionMicro.Scatter<T, Count4, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                case 5:
+                    ConvolutionMicro.Scatter<T, Count5, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                case 6:
+                    ConvolutionMicro.Scatter<T, Count6, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                case 7:
+                    ConvolutionMicro.Scatter<T, Count7, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                case 8:
+                    ConvolutionMicro.Scatter<T, Count8, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                case 9:
+                    ConvolutionMicro.Scatter<T, Count9, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
+                default:
+                    ConvolutionMicro.Scatter<T, Count10, Count2>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                    return;
             }
         }
 
         switch (rows)
         {
-            case 1: ConvolutionMicro.Scatter<T, Count1, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            case 2: ConvolutionMicro.Scatter<T, Count2, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            case 3: ConvolutionMicro.Scatter<T, Count3, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            case 4: ConvolutionMicro.Scatter<T, Count4, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            case 5: ConvolutionMicro.Scatter<T, Count5, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            case 6: ConvolutionMicro.Scatter<T, Count6, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            case 7: ConvolutionMicro.Scatter<T, Count7, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            case 8: ConvolutionMicro.Scatter<T, Count8, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            case 9: ConvolutionMicro.Scatter<T, Count9, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
-            default: ConvolutionMicro.Scatter<T, Count10, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep); return;
+            case 1:
+                ConvolutionMicro.Scatter<T, Count1, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            case 2:
+                ConvolutionMicro.Scatter<T, Count2, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            case 3:
+                ConvolutionMicro.Scatter<T, Count3, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            case 4:
+                ConvolutionMicro.Scatter<T, Count4, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            case 5:
+                ConvolutionMicro.Scatter<T, Count5, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            case 6:
+                ConvolutionMicro.Scatter<T, Count6, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            case 7:
+                ConvolutionMicro.Scatter<T, Count7, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            case 8:
+                ConvolutionMicro.Scatter<T, Count8, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            case 9:
+                ConvolutionMicro.Scatter<T, Count9, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
+            default:
+                ConvolutionMicro.Scatter<T, Count10, Count1>(columns, k, a, aRow, aColumn, b, bRow, c, cRow, cStep);
+                return;
         }
     }
 
@@ -190,8 +244,14 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
             T* to = dx + ((nint)row * _shape.Width);
             int from = row + _shape.Top;
             int seen = from < rows ? Math.Max(0, width) : 0;
-            if (seen > 0) PlaneTranspose.Run(sums + ((((nint)from * columns) + _shape.Left) * channels), channels, seen, channels, to, _shape.Plane, null);
-            for (int channel = 0; seen < _shape.Width && channel < channels; channel++) new Span<T>(to + ((nint)channel * _shape.Plane) + seen, _shape.Width - seen).Clear();
+            if (seen > 0)
+            {
+                PlaneTranspose.Run(sums + ((((nint)from * columns) + _shape.Left) * channels),
+                    channels, seen, channels, to, _shape.Plane, null);
+            }
+
+            for (int channel = 0; seen < _shape.Width && channel < channels; channel++)
+                new Span<T>(to + ((nint)channel * _shape.Plane) + seen, _shape.Width - seen).Clear();
         }
     }
 
@@ -207,7 +267,8 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
             ConvolutionShape shape = Scatter._shape;
             int runs = Scatter._runs, points = shape.Window / runs;
             nint row = (nint)Scatter._packs * Width;
-            T* to = Scatter._weight + ((nint)group * shape.GroupFilters * runs * row), from = Weight + ((nint)group * shape.GroupFilters * shape.Taps);
+            T* to = Scatter._weight + ((nint)group * shape.GroupFilters * runs * row),
+                from = Weight + ((nint)group * shape.GroupFilters * shape.Taps);
             new Span<T>(to, (int)(shape.GroupFilters * runs * row)).Clear();
             for (int run = 0; run < runs; run++)
             {
@@ -216,7 +277,10 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
                     for (int point = 0; point < points; point++)
                     {
                         for (int channel = 0; channel < shape.GroupChannels; channel++)
-                            to[(point * shape.GroupChannels) + channel] = from[((nint)filter * shape.Taps) + (channel * shape.Window) + (run * points) + point];
+                        {
+                            to[(point * shape.GroupChannels) + channel] =
+                                from[((nint)filter * shape.Taps) + (channel * shape.Window) + (run * points) + point];
+                        }
                     }
                 }
             }

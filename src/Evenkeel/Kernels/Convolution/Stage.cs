@@ -43,11 +43,22 @@ internal readonly unsafe record struct Stage
         int phasePlane = DivideUp(rowsUnder, map.StrideHeight) * pitch;
 
         // The zeros right of the last row, and a pack that begins with the last result, stay within the channel.
-        nint channel = ((nint)phasePlane * map.StrideHeight * map.StrideWidth) + columnsUnder - Math.Min(columnsUnder, pitch) + width;
-        return new Stage { Map = map, Pitch = pitch, PhasePlane = phasePlane, ChannelStride = channel, Count = (channel * map.Channels) + overrun + width };
+        nint channel = ((nint)phasePlane * map.StrideHeight * map.StrideWidth) + columnsUnder
+            - Math.Min(columnsUnder, pitch) + width;
+        return new Stage
+        {
+            Map = map,
+            Pitch = pitch,
+            PhasePlane = phasePlane,
+            ChannelStride = channel,
+            Count =
+            (channel * map.Channels) + overrun + width,
+        };
     }
 
-    /// <summary>Fills the table of the taps' offsets, in bytes, in the order (channel, row, column) of the weights.</summary>
+    /// <summary>
+    /// Fills the table of the taps' offsets, in bytes, in the order (channel, row, column) of the weights.
+    /// </summary>
     public void Offsets(nint* offsets, int elementSize)
     {
         for (int c = 0; c < Map.Channels; c++)
@@ -58,7 +69,9 @@ internal readonly unsafe record struct Stage
                 for (int v = 0; v < Map.KernelWidth; v++)
                 {
                     (int column, int columnPhase) = Math.DivRem(v * Map.DilationWidth, Map.StrideWidth);
-                    *offsets++ = elementSize * ((c * ChannelStride) + ((nint)((rowPhase * Map.StrideWidth) + columnPhase) * PhasePlane) + ((nint)row * Pitch) + column);
+                    *offsets++ = elementSize
+                        * ((c * ChannelStride) + ((nint)((rowPhase * Map.StrideWidth) + columnPhase) * PhasePlane)
+                            + ((nint)row * Pitch) + column);
                 }
             }
         }
@@ -91,7 +104,8 @@ internal readonly unsafe record struct Stage
     private void CopyRows<T>(T* source, T* end, T* target, int top, int rows) where T : unmanaged
     {
         int width = Vector512<T>.Count, pitch = Pitch;
-        int skip = Math.Max(0, -Map.Left), left = Math.Min(Math.Max(0, Map.Left), pitch), length = Math.Max(0, Math.Min(Map.Width - skip, pitch - left)), gap = pitch - left - length;
+        int skip = Math.Max(0, -Map.Left), left = Math.Min(Math.Max(0, Map.Left), pitch),
+            length = Math.Max(0, Math.Min(Map.Width - skip, pitch - left)), gap = pitch - left - length;
         int first = Math.Max(0, Math.Min(rows, top)), last = Math.Max(first, Math.Min(rows, top + Map.Height));
         T* to = target;
         T* stop = target + ((nint)first * pitch) + left;
@@ -129,7 +143,8 @@ internal readonly unsafe record struct Stage
             T* from = source + ((nint)(row - top) * Map.Width);
             for (int phase = 0; phase < Map.StrideWidth; phase++)
             {
-                T* to = target + (((nint)(rowPhase * Map.StrideWidth) + phase) * PhasePlane) + ((nint)stagedRow * Pitch);
+                T* to =
+                    target + (((nint)(rowPhase * Map.StrideWidth) + phase) * PhasePlane) + ((nint)stagedRow * Pitch);
                 int column = phase;
                 while (column < Map.Left)
                 {

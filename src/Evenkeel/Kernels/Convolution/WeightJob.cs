@@ -68,7 +68,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         job._stage.Offsets(job._offsets, sizeof(T));
         Workers.Run(job._chunks * job._blocks, job);
         int filters = Math.Max(1, (1 << 15) / Math.Max(1, shape.Taps));
-        Workers.Run(Convolution.DivideUp(shape.Filters, filters), new CombineJob { Weights = job, Target = dweight, PerChunk = filters });
+        Workers.Run(Convolution.DivideUp(shape.Filters, filters),
+            new CombineJob { Weights = job, Target = dweight, PerChunk = filters });
     }
 
     private void Plan(in ConvolutionShape shape)
@@ -96,7 +97,9 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         nint dyRow = Convolution.DivideUp(_bandRows * _stage.Pitch, Width) * Width;
         int chainRows = Math.Clamp(ChainLength / _map.Columns, 1, _bandRows);
         int panel0 = Convolution.Cut(Panels, block, _blocks), panel1 = Convolution.Cut(Panels, block + 1, _blocks);
-        nint dyCount = _alongResults ? (dyRow * _shape.GroupFilters) + Width : 2 * Width * (nint)chainRows * _map.Columns;
+        nint dyCount = _alongResults
+            ? (dyRow * _shape.GroupFilters) + Width
+            : 2 * Width * (nint)chainRows * _map.Columns;
         byte* scratch = GemmPacking.Scratch(stageBytes + (dyCount * sizeof(T)));
         T* stage = (T*)scratch, dy = (T*)(scratch + stageBytes);
         T* partial = _partials + (chunk * _partialCount);
@@ -104,7 +107,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         for (int unit = first; unit < end; unit++)
         {
             int image = unit / _bands, band = unit % _bands;
-            int row0 = Convolution.Cut(_map.Rows, band, _bands), rows = Convolution.Cut(_map.Rows, band + 1, _bands) - row0;
+            int row0 = Convolution.Cut(_map.Rows, band, _bands),
+                rows = Convolution.Cut(_map.Rows, band + 1, _bands) - row0;
             for (int group = 0; group < _shape.Groups; group++)
             {
                 nint plane = ((nint)image * _shape.Groups) + group;
@@ -118,7 +122,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void AlongFilters(T* stage, T* from, T* dy, int rows, int chainRows, T* sums, int panel0, int panel1, bool add)
+    private readonly void AlongFilters(
+        T* stage, T* from, T* dy, int rows, int chainRows, T* sums, int panel0, int panel1, bool add)
     {
         bool wide = Gemm.IsWide;
         int taps = _map.Taps, columns = _map.Columns, tiles = Convolution.DivideUp(taps, wide ? 8 : 6);
@@ -131,7 +136,12 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
                 T* dyRows = from + ((nint)filter * _shape.OutPlane) + ((nint)row * columns);
                 GemmPacking.TransposedPack(dyRows, _shape.OutPlane, Math.Min(filters, Width), dy, here * columns);
                 bool two = filters > Width;
-                if (two) GemmPacking.TransposedPack(dyRows + ((nint)Width * _shape.OutPlane), _shape.OutPlane, Math.Min(filters - Width, Width), dy + Width, here * columns);
+                if (two)
+                {
+                    GemmPacking.TransposedPack(dyRows + ((nint)Width * _shape.OutPlane),
+                        _shape.OutPlane, Math.Min(filters - Width, Width), dy + Width, here * columns);
+                }
+
                 T* target = sums + ((nint)panel * taps * 2 * Width);
                 for (int tile = 0; tile < tiles; tile++)
                 {
@@ -154,16 +164,21 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     private readonly void AlongResults(T* stage, T* from, T* dy, nint dyRow, int rows, T* sums, bool add)
     {
         bool wide = Gemm.IsWide;
-        int taps = _map.Taps, filters = _shape.GroupFilters, length = Convolution.DivideUp(((rows - 1) * _stage.Pitch) + _map.Columns, Width) * Width;
+        int taps = _map.Taps, filters = _shape.GroupFilters,
+            length = Convolution.DivideUp(((rows - 1) * _stage.Pitch) + _map.Columns, Width) * Width;
         Spread(from, _dy + ((nint)_shape.Images * _shape.Filters * _shape.OutPlane), dy, dyRow, rows);
-        int tapTiles = Convolution.DivideUp(taps, wide ? 4 : 3), filterTiles = Convolution.DivideUp(filters, wide ? 6 : 2);
+        int tapTiles = Convolution.DivideUp(taps, wide ? 4 : 3),
+            filterTiles = Convolution.DivideUp(filters, wide ? 6 : 2);
         for (int filterTile = 0; filterTile < filterTiles; filterTile++)
         {
-            int o = Convolution.Cut(filters, filterTile, filterTiles), height = Convolution.Cut(filters, filterTile + 1, filterTiles) - o;
+            int o = Convolution.Cut(filters, filterTile, filterTiles),
+                height = Convolution.Cut(filters, filterTile + 1, filterTiles) - o;
             for (int tapTile = 0; tapTile < tapTiles; tapTile++)
             {
-                int t = Convolution.Cut(taps, tapTile, tapTiles), count = Convolution.Cut(taps, tapTile + 1, tapTiles) - t;
-                Lanes(count, height, length, dy + (o * dyRow), dyRow, stage, _offsets + t, sums + ((((nint)o * taps) + t) * Width), (nint)taps * Width, add);
+                int t = Convolution.Cut(taps, tapTile, tapTiles),
+                    count = Convolution.Cut(taps, tapTile + 1, tapTiles) - t;
+                Lanes(count, height, length, dy + (o * dyRow),
+                    dyRow, stage, _offsets + t, sums + ((((nint)o * taps) + t) * Width), (nint)taps * Width, add);
             }
         }
     }
@@ -197,38 +212,72 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Outer(int packs, int rows, nint resultRows, nint columns, T* x, nint* offsets, nint pitch, T* dy, T* c, bool add)
+    private static void Outer(
+        int packs, int rows, nint resultRows, nint columns, T* x, nint* offsets, nint pitch, T* dy, T* c, bool add)
     {
         if (packs == 2)
         {
             switch (rows)
             {
-                case 1: ConvolutionMicro.Outer<T, Count1, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-                case 2: ConvolutionMicro.Outer<T, Count2, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-                case 3: ConvolutionMicro.Outer<T, Count3, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-                case 4: ConvolutionMicro.Outer<T, Count4, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-                case 5: ConvolutionMicro.Outer<T, Count5, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-                case 6: ConvolutionMicro.Outer<T, Count6, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-                case 7: ConvolutionMicro.Outer<T, Count7, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-                default: ConvolutionMicro.Outer<T, Count8, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+                case 1:
+                    ConvolutionMicro.Outer<T, Count1, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                    return;
+                case 2:
+                    ConvolutionMicro.Outer<T, Count2, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                    return;
+                case 3:
+                    ConvolutionMicro.Outer<T, Count3, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                    return;
+                case 4:
+                    ConvolutionMicro.Outer<T, Count4, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                    return;
+                case 5:
+                    ConvolutionMicro.Outer<T, Count5, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                    return;
+                case 6:
+                    ConvolutionMicro.Outer<T, Count6, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                    return;
+                case 7:
+                    ConvolutionMicro.Outer<T, Count7, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                    return;
+                default:
+                    ConvolutionMicro.Outer<T, Count8, Count2>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                    return;
             }
         }
 
         switch (rows)
         {
-            case 1: ConvolutionMicro.Outer<T, Count1, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-            case 2: ConvolutionMicro.Outer<T, Count2, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-            case 3: ConvolutionMicro.Outer<T, Count3, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-            case 4: ConvolutionMicro.Outer<T, Count4, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-            case 5: ConvolutionMicro.Outer<T, Count5, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-            case 6: ConvolutionMicro.Outer<T, Count6, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-            case 7: ConvolutionMicro.Outer<T, Count7, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
-            default: ConvolutionMicro.Outer<T, Count8, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add); return;
+            case 1:
+                ConvolutionMicro.Outer<T, Count1, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                return;
+            case 2:
+                ConvolutionMicro.Outer<T, Count2, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                return;
+            case 3:
+                ConvolutionMicro.Outer<T, Count3, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                return;
+            case 4:
+                ConvolutionMicro.Outer<T, Count4, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                return;
+            case 5:
+                ConvolutionMicro.Outer<T, Count5, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                return;
+            case 6:
+                ConvolutionMicro.Outer<T, Count6, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                return;
+            case 7:
+                ConvolutionMicro.Outer<T, Count7, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                return;
+            default:
+                ConvolutionMicro.Outer<T, Count8, Count1>(resultRows, columns, x, offsets, pitch, dy, c, add);
+                return;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Lanes(int taps, int rows, nint length, T* dy, nint dyRow, T* x, nint* offsets, T* c, nint cRow, bool add)
+    private static void Lanes(
+        int taps, int rows, nint length, T* dy, nint dyRow, T* x, nint* offsets, T* c, nint cRow, bool add)
     {
         if (taps == 4)
         {
@@ -297,9 +346,15 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
             for (int filter = chunk * PerChunk; filter < end; filter++)
             {
                 int group = filter / shape.GroupFilters, o = filter % shape.GroupFilters;
-                T* partial = Weights._partials + (group * (count / shape.Groups)), target = Target + ((nint)filter * taps);
-                if (Weights._alongResults) AddLanes(partial + ((nint)o * taps * Width), Weights._chunks, count, taps, target);
-                else AddFilter(partial + ((nint)(o / (2 * Width)) * taps * 2 * Width) + (o % (2 * Width)), Weights._chunks, count, taps, target);
+                T* partial = Weights._partials + (group * (count / shape.Groups)),
+                    target = Target + ((nint)filter * taps);
+                if (Weights._alongResults)
+                    AddLanes(partial + ((nint)o * taps * Width), Weights._chunks, count, taps, target);
+                else
+                {
+                    AddFilter(partial + ((nint)(o / (2 * Width)) * taps * 2 * Width) + (o % (2 * Width)),
+                        Weights._chunks, count, taps, target);
+                }
             }
         }
 

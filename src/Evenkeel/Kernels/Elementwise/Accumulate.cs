@@ -10,7 +10,8 @@ internal static unsafe class Accumulate
     private const int ChunkElements = 1 << 15;
 
     public static void Add<T>(T* source, T* destination, int count) where T : unmanaged, IFloatingPointIeee754<T> =>
-        Workers.Run((count + ChunkElements - 1) / ChunkElements, new Job<T> { Source = source, Destination = destination, Count = count });
+        Workers.Run((count + ChunkElements - 1) / ChunkElements,
+            new Job<T> { Source = source, Destination = destination, Count = count });
 
     private struct Job<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -24,11 +25,13 @@ internal static unsafe class Accumulate
             int width = Vector512<T>.Count;
             int i = chunk * ChunkElements;
             int end = Math.Min(Count, i + ChunkElements);
-            for (; i <= end - width; i += width) Simd.Store(Destination + i, Simd.Load(Destination + i) + Simd.Load(Source + i));
+            for (; i <= end - width; i += width)
+                Simd.Store(Destination + i, Simd.Load(Destination + i) + Simd.Load(Source + i));
             if (i < end)
             {
                 int rest = end - i;
-                Simd.StorePartial(Destination + i, Simd.LoadPartial(Destination + i, rest) + Simd.LoadPartial(Source + i, rest), rest);
+                Simd.StorePartial(Destination + i,
+                    Simd.LoadPartial(Destination + i, rest) + Simd.LoadPartial(Source + i, rest), rest);
             }
         }
     }

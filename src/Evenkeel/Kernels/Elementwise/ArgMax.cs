@@ -12,11 +12,13 @@ internal static unsafe class ArgMax
     private const int ChunkElements = 1 << 14;
 
     /// <summary>index[o, i] = argmax over l of x[o, l, i]; <paramref name="length"/> is 1 or more.</summary>
-    public static void Run<T>(T* x, long* index, int outer, int length, int inner) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void Run<T>(T* x, long* index, int outer, int length, int inner)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (outer == 0 || inner == 0) return;
         int perChunk = (int)Math.Max(1, ChunkElements / ((long)length * inner));
-        Workers.Run((outer + perChunk - 1) / perChunk, new Job<T> { X = x, Index = index, Outer = outer, Length = length, Inner = inner, PerChunk = perChunk });
+        Workers.Run((outer + perChunk - 1) / perChunk,
+            new Job<T> { X = x, Index = index, Outer = outer, Length = length, Inner = inner, PerChunk = perChunk });
     }
 
     private struct Job<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>

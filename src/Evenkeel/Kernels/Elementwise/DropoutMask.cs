@@ -16,8 +16,10 @@ internal static unsafe class DropoutMask
     /// <summary>
     /// mask[i] = 0 if the element's word is below <paramref name="threshold"/>, else <paramref name="kept"/>.
     /// </summary>
-    public static void Fill<T>(T* mask, int count, ulong key, ulong draw, ulong threshold, T kept) where T : unmanaged, IFloatingPointIeee754<T> =>
-        Workers.Run((int)(((long)count + ChunkElements - 1) / ChunkElements), new Job<T> { Mask = mask, Count = count, Key = key, Draw = draw, Threshold = threshold, Kept = kept });
+    public static void Fill<T>(T* mask, int count, ulong key, ulong draw, ulong threshold, T kept)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
+        Workers.Run((int)(((long)count + ChunkElements - 1) / ChunkElements),
+            new Job<T> { Mask = mask, Count = count, Key = key, Draw = draw, Threshold = threshold, Kept = kept });
 
     private struct Job<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -45,7 +47,8 @@ internal static unsafe class DropoutMask
             // 32-bit words are held in 64-bit lanes: a product of two words fits its lane.
             Vector512<ulong> low = Vector512.Create(0xFFFFFFFFul);
             Vector512<ulong> counter = Vector512.Create(block) + Vector512<ulong>.Indices;
-            Vector512<ulong> c0 = counter & low, c1 = counter >>> 32, c2 = Vector512.Create(Draw & 0xFFFFFFFF), c3 = Vector512.Create(Draw >> 32);
+            Vector512<ulong> c0 = counter & low, c1 = counter >>> 32, c2 = Vector512.Create(Draw & 0xFFFFFFFF),
+                c3 = Vector512.Create(Draw >> 32);
             uint k0 = (uint)Key, k1 = (uint)(Key >> 32);
             for (int round = 0; round < 10; round++)
             {

@@ -33,8 +33,10 @@ internal readonly struct NoEpilogue : IEpilogue
 internal readonly struct ReLUEpilogue : IEpilogue
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Apply<T>(Vector512<T> y) => Vector512.AndNot(y, Vector512.LessThanOrEqual(y, Vector512<T>.Zero));
+    public static Vector512<T> Apply<T>(Vector512<T> y) =>
+        Vector512.AndNot(y, Vector512.LessThanOrEqual(y, Vector512<T>.Zero));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Backward<T>(Vector512<T> y, Vector512<T> dy) => Vector512.AndNot(dy, Vector512.LessThanOrEqual(y, Vector512<T>.Zero));
+    public static Vector512<T> Backward<T>(Vector512<T> y, Vector512<T> dy) =>
+        Vector512.AndNot(dy, Vector512.LessThanOrEqual(y, Vector512<T>.Zero));
 }

@@ -33,13 +33,15 @@ internal static unsafe class Map
     public static void Run<T, TFormula>(T* a, T* b, T* c, T* y, int count, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TFormula : struct, IFormula<T> =>
-        Workers.Run(Chunks(count), new ContiguousJob<T, TFormula> { A = a, B = b, C = c, Y = y, Count = count, Formula = formula });
+        Workers.Run(Chunks(count),
+            new ContiguousJob<T, TFormula> { A = a, B = b, C = c, Y = y, Count = count, Formula = formula });
 
     /// <summary>y[i] = f(a[..], b[..], c[..]). The plan gives the element of each operand for element i of y.</summary>
     public static void Broadcast<T, TFormula>(in BroadcastPlan plan, T* a, T* b, T* c, T* y, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TFormula : struct, IFormula<T> =>
-        Workers.Run(Chunks(plan.Count), new BroadcastJob<T, TFormula> { Plan = plan, A = a, B = b, C = c, Y = y, Formula = formula });
+        Workers.Run(Chunks(plan.Count),
+            new BroadcastJob<T, TFormula> { Plan = plan, A = a, B = b, C = c, Y = y, Formula = formula });
 
     private static int Chunks(int count) => (int)(((long)count + ChunkElements - 1) / ChunkElements);
 
@@ -118,7 +120,8 @@ internal static unsafe class Map
                 int row = i / inner, column = i - (row * inner);
                 int length = Math.Min(inner - column, end - i);
                 Plan.Offsets(row, out int a, out int b, out int c);
-                Row(A + a + (column * Plan.InnerA), B + b + (column * Plan.InnerB), C + c + (column * Plan.InnerC), Y + i, length);
+                Row(A + a + (column * Plan.InnerA),
+                    B + b + (column * Plan.InnerB), C + c + (column * Plan.InnerC), Y + i, length);
                 i += length;
             }
         }
@@ -190,8 +193,11 @@ internal unsafe struct BroadcastPlan
     /// <summary>Step of operand c along the innermost dimension: 0 or 1.</summary>
     public readonly int InnerC => _c[_rank - 1];
 
-    /// <summary>The plan for a result of shape <paramref name="y"/>; the operands' shapes must broadcast to it.</summary>
-    public static BroadcastPlan Create(ReadOnlySpan<int> y, ReadOnlySpan<int> a, ReadOnlySpan<int> b, ReadOnlySpan<int> c)
+    /// <summary>
+    /// The plan for a result of shape <paramref name="y"/>; the operands' shapes must broadcast to it.
+    /// </summary>
+    public static BroadcastPlan Create(
+        ReadOnlySpan<int> y, ReadOnlySpan<int> a, ReadOnlySpan<int> b, ReadOnlySpan<int> c)
     {
         var plan = new BroadcastPlan { Count = 1 };
         Span<int> stepsA = stackalloc int[MaxRank], stepsB = stackalloc int[MaxRank], stepsC = stackalloc int[MaxRank];
@@ -203,7 +209,8 @@ internal unsafe struct BroadcastPlan
             plan.Count *= y[i];
             if (y[i] == 1) continue;
             int last = plan._rank - 1;
-            if (last >= 0 && plan._a[last] == stepsA[i] * y[i] && plan._b[last] == stepsB[i] * y[i] && plan._c[last] == stepsC[i] * y[i])
+            if (last >= 0 && plan._a[last] == stepsA[i] * y[i] && plan._b[last] == stepsB[i] * y[i]
+                && plan._c[last] == stepsC[i] * y[i])
             {
                 plan._sizes[last] *= y[i];
                 (plan._a[last], plan._b[last], plan._c[last]) = (stepsA[i], stepsB[i], stepsC[i]);

@@ -81,7 +81,11 @@ internal static unsafe class Permute
                 if (ColumnStep == 1)
                 {
                     for (int row = firstRow; row < endRow; row++)
-                        Buffer.MemoryCopy(x + ((long)row * RowStepX), y + ((long)row * RowStepY), (long)Columns * sizeof(T), (long)Columns * sizeof(T));
+                    {
+                        Buffer.MemoryCopy(x + ((long)row * RowStepX),
+                            y + ((long)row * RowStepY), (long)Columns * sizeof(T), (long)Columns * sizeof(T));
+                    }
+
                     continue;
                 }
 
@@ -92,7 +96,8 @@ internal static unsafe class Permute
                     {
                         T* from = x + ((long)row * RowStepX);
                         T* to = y + ((long)row * RowStepY);
-                        for (int column = first; column < endColumn; column++) to[column] = from[(long)column * ColumnStep];
+                        for (int column = first; column < endColumn; column++)
+                            to[column] = from[(long)column * ColumnStep];
                     }
                 }
             }

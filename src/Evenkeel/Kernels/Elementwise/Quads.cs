@@ -25,10 +25,14 @@ internal unsafe interface IQuadRule
     /// <summary>
     /// The gradients of eight quads. dy is in the low halves of the lanes, and the high halves are zero.
     /// </summary>
-    static abstract void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom);
+    static abstract void Backward(
+        Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop,
+        out Vector512<ulong> dBottom);
 
     /// <summary>The gradients of one quad of doubles. dy is in both lanes.</summary>
-    static abstract void Backward(Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop, out Vector128<double> dBottom);
+    static abstract void Backward(
+        Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop,
+        out Vector128<double> dBottom);
 
     /// <summary>The gradients of one quad of floats.</summary>
     static abstract void Backward(float dy, float* top, float* bottom, float* dTop, float* dBottom);
@@ -79,7 +83,11 @@ internal static unsafe class Quads
                 return;
             }
 
-            for (int plane = 0; plane < count; plane++) Plane(x + ((long)plane * Planes.InputSize), y + ((long)plane * Planes.OutputSize), rows, width, results);
+            for (int plane = 0; plane < count; plane++)
+            {
+                Plane(
+                    x + ((long)plane * Planes.InputSize), y + ((long)plane * Planes.OutputSize), rows, width, results);
+            }
         }
 
         private static void Plane(T* x, T* y, int rows, int width, int results)
@@ -106,7 +114,8 @@ internal static unsafe class Quads
         public readonly void Invoke(int chunk)
         {
             int first = chunk * Planes.PerChunk, count = Math.Min(Planes.PerChunk, Planes.Count - first);
-            T* dy = Dy + ((long)first * Planes.OutputSize), x = X + ((long)first * Planes.InputSize), dx = Dx + ((long)first * Planes.InputSize);
+            T* dy = Dy + ((long)first * Planes.OutputSize), x = X + ((long)first * Planes.InputSize),
+                dx = Dx + ((long)first * Planes.InputSize);
             int rows = Planes.Rows.Output * count, width = Planes.Columns.Input, results = Planes.Columns.Output;
             if (rows == 0 || results == 0) return;
             int done = 0;
@@ -134,7 +143,8 @@ internal static unsafe class Quads
     // The rule stands only once in each loop: twice would be more than the JIT inlines if a pack is two halves.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ForwardRows<TRule>(float* x, float* y, int rows, int width, int results) where TRule : struct, IQuadRule
+    private static void ForwardRows<TRule>(float* x, float* y, int rows, int width, int results)
+        where TRule : struct, IQuadRule
     {
         // The last pack of a row overlaps the one before it. If the row is narrower than a pack, there is only one
         // pack, from the start of the row.
@@ -144,7 +154,8 @@ internal static unsafe class Quads
             for (int i = 0; ; i += Pack)
             {
                 int at = Math.Min(i, last);
-                Vector256.Store(LowHalves(TRule.Forward(Simd.Load(x + at), Simd.Load(x + width + at))), (uint*)y + (at / 2));
+                Vector256.Store(
+                    LowHalves(TRule.Forward(Simd.Load(x + at), Simd.Load(x + width + at))), (uint*)y + (at / 2));
                 if (i >= last) break;
             }
 
@@ -154,7 +165,8 @@ internal static unsafe class Quads
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void BackwardRows<TRule>(float* dy, float* x, float* dx, int rows, int width, int results) where TRule : struct, IQuadRule
+    private static void BackwardRows<TRule>(float* dy, float* x, float* dx, int rows, int width, int results)
+        where TRule : struct, IQuadRule
     {
         int last = Math.Max(0, width - Pack);
         for (int row = 0; row < rows; row++)
@@ -163,7 +175,8 @@ internal static unsafe class Quads
             {
                 int at = Math.Min(i, last);
                 TRule.Backward(
-                    Widened((uint*)dy + (at / 2)), TRule.ReadsX ? Simd.Load(x + at) : default, TRule.ReadsX ? Simd.Load(x + width + at) : default,
+                    Widened((uint*)dy + (at / 2)), TRule.ReadsX ? Simd.Load(x + at) : default,
+                    TRule.ReadsX ? Simd.Load(x + width + at) : default,
                     out Vector512<ulong> dTop, out Vector512<ulong> dBottom);
                 Simd.Store(dx + at, dTop.AsSingle());
                 Simd.Store(dx + width + at, dBottom.AsSingle());
@@ -188,8 +201,17 @@ internal static unsafe class Quads
             T* to = y + ((long)row * results);
             for (int i = 0; i < results; i++)
             {
-                if (typeof(T) == typeof(double)) *(double*)(to + i) = TRule.Forward(Vector128.Load((double*)(top + (2 * i))), Vector128.Load((double*)(bottom + (2 * i)))).ToScalar();
-                else *(float*)(to + i) = TRule.Forward(((float*)top)[2 * i], ((float*)top)[(2 * i) + 1], ((float*)bottom)[2 * i], ((float*)bottom)[(2 * i) + 1]);
+                if (typeof(T) == typeof(double))
+                {
+                    *(double*)(to + i) = TRule
+                        .Forward(Vector128.Load((double*)(top + (2 * i))), Vector128.Load((double*)(bottom + (2 * i))))
+                        .ToScalar();
+                }
+                else
+                {
+                    *(float*)(to + i) = TRule.Forward(((float*)top)[2 * i],
+                        ((float*)top)[(2 * i) + 1], ((float*)bottom)[2 * i], ((float*)bottom)[(2 * i) + 1]);
+                }
             }
         }
     }
@@ -211,14 +233,17 @@ internal static unsafe class Quads
                 if (typeof(T) == typeof(double))
                 {
                     TRule.Backward(
-                        Vector128.Create(((double*)from)[i]), TRule.ReadsX ? Vector128.Load((double*)(top + (2 * i))) : default, TRule.ReadsX ? Vector128.Load((double*)(bottom + (2 * i))) : default,
+                        Vector128.Create(((double*)from)[i]),
+                        TRule.ReadsX ? Vector128.Load((double*)(top + (2 * i))) : default,
+                        TRule.ReadsX ? Vector128.Load((double*)(bottom + (2 * i))) : default,
                         out Vector128<double> toTop, out Vector128<double> toBottom);
                     toTop.Store((double*)(dTop + (2 * i)));
                     toBottom.Store((double*)(dBottom + (2 * i)));
                 }
                 else
                 {
-                    TRule.Backward(((float*)from)[i], (float*)top + (2 * i), (float*)bottom + (2 * i), (float*)dTop + (2 * i), (float*)dBottom + (2 * i));
+                    TRule.Backward(((float*)from)[i], (float*)top + (2 * i),
+                        (float*)bottom + (2 * i), (float*)dTop + (2 * i), (float*)dBottom + (2 * i));
                 }
             }
         }

@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Sums of terms over some of a tensor's dimensions: result[k] = Σ f(a[i], b[i], c[k]) / divisor over all i that belong to k.
+/// Sums of terms over some of a tensor's dimensions: result[k] = Σ f(a[i], b[i], c[k]) / divisor
+/// over all i that belong to k.
 /// </summary>
 /// <remarks>
 /// Lanes add up in T over at most 64 packs; then they are added in double, in index order. Long sums are cut into parts
@@ -22,7 +23,8 @@ internal static unsafe class Reduce
     private const int MaxPartials = 4096;
 
     /// <summary>Sums the formula's values. The third operand has one element per element of the result.</summary>
-    public static void Sum<T, TFormula>(in ReductionPlan plan, T* a, T* b, T* c, T* result, double divisor, TFormula formula)
+    public static void Sum<T, TFormula>(
+        in ReductionPlan plan, T* a, T* b, T* c, T* result, double divisor, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TFormula : struct, IFormula<T>
     {
@@ -36,7 +38,8 @@ internal static unsafe class Reduce
         int width = Vector512<T>.Count;
         int block = plan.InnerReduced ? 1 : Math.Min(plan.Inner, ColumnPacks * width);
         long elements = (long)plan.Reduced * block;
-        int parts = (int)Math.Min(Math.Min((elements + ChunkElements - 1) / ChunkElements, MaxParts), Math.Max(1, MaxPartials / plan.Kept));
+        int parts = (int)Math.Min(
+            Math.Min((elements + ChunkElements - 1) / ChunkElements, MaxParts), Math.Max(1, MaxPartials / plan.Kept));
         int round = plan.InnerReduced ? BlockPacks * width : BlockPacks;
         int length = plan.Reduced;
         if (parts > 1)
@@ -80,7 +83,8 @@ internal static unsafe class Reduce
     /// Σ f(a[i], b[i]) over all i that belong to a kept index, in double and in order. It is slow, for results whose
     /// partial sums leave the range of T.
     /// </summary>
-    public static double SumSlowly<T>(in ReductionPlan plan, T* a, T* b, int kept, Func<double, double, double> term) where T : unmanaged, IFloatingPointIeee754<T>
+    public static double SumSlowly<T>(in ReductionPlan plan, T* a, T* b, int kept, Func<double, double, double> term)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         double total = 0;
         for (int r = 0; r < plan.Reduced; r++)
@@ -115,7 +119,8 @@ internal static unsafe class Reduce
             for (int task = chunk * TasksPerChunk; task < end; task++)
             {
                 int rest = task / Parts, part = task - (rest * Parts);
-                int first = part * PartLength, stop = Math.Min(Plan.Reduced, first + Math.Min(PartLength, Plan.Reduced - first));
+                int first = part * PartLength,
+                    stop = Math.Min(Plan.Reduced, first + Math.Min(PartLength, Plan.Reduced - first));
                 if (Plan.InnerReduced)
                 {
                     double total = InRange(Row(rest, first, stop), rest, first, stop);
@@ -157,9 +162,12 @@ internal static unsafe class Reduce
                     for (; i <= end - (4 * width); i += 4 * width)
                     {
                         sum0 += formula.Invoke(Simd.Load(a + i), TFormula.ReadsB ? Simd.Load(b + i) : default, c);
-                        sum1 += formula.Invoke(Simd.Load(a + i + width), TFormula.ReadsB ? Simd.Load(b + i + width) : default, c);
-                        sum2 += formula.Invoke(Simd.Load(a + i + (2 * width)), TFormula.ReadsB ? Simd.Load(b + i + (2 * width)) : default, c);
-                        sum3 += formula.Invoke(Simd.Load(a + i + (3 * width)), TFormula.ReadsB ? Simd.Load(b + i + (3 * width)) : default, c);
+                        sum1 += formula.Invoke(
+                            Simd.Load(a + i + width), TFormula.ReadsB ? Simd.Load(b + i + width) : default, c);
+                        sum2 += formula.Invoke(Simd.Load(a + i + (2 * width)),
+                            TFormula.ReadsB ? Simd.Load(b + i + (2 * width)) : default, c);
+                        sum3 += formula.Invoke(Simd.Load(a + i + (3 * width)),
+                            TFormula.ReadsB ? Simd.Load(b + i + (3 * width)) : default, c);
                         packs += 4;
                     }
 
@@ -176,12 +184,14 @@ internal static unsafe class Reduce
                     int fresh = length - i;
                     if (length >= width)
                     {
-                        Vector512<T> tail = formula.Invoke(Simd.Load(a + length - width), TFormula.ReadsB ? Simd.Load(b + length - width) : default, c);
+                        Vector512<T> tail = formula.Invoke(Simd.Load(a + length - width),
+                            TFormula.ReadsB ? Simd.Load(b + length - width) : default, c);
                         sum1 += tail & Simd.TailMask<T>(fresh);
                     }
                     else
                     {
-                        Vector512<T> tail = formula.Invoke(Simd.LoadPartial(a, fresh), TFormula.ReadsB ? Simd.LoadPartial(b, fresh) : default, c);
+                        Vector512<T> tail = formula.Invoke(
+                            Simd.LoadPartial(a, fresh), TFormula.ReadsB ? Simd.LoadPartial(b, fresh) : default, c);
                         sum1 += tail & Simd.HeadMask<T>(fresh);
                     }
 
@@ -199,7 +209,9 @@ internal static unsafe class Reduce
             return total + Simd.SumLanes((sum0 + sum1) + (sum2 + sum3));
         }
 
-        /// <summary>Up to four packs of columns, beginning at <paramref name="column"/>, over reduced indices first .. stop-1.</summary>
+        /// <summary>
+        /// Up to four packs of columns, beginning at <paramref name="column"/>, over reduced indices first .. stop-1.
+        /// </summary>
         private void Block(int outer, int column, int first, int stop, int part)
         {
             int width = Vector512<T>.Count;
@@ -230,7 +242,12 @@ internal static unsafe class Reduce
             int origin = Plan.Offset(outer, reduced: false) + column;
             T* c = C + (outer * Plan.Inner) + column;
             Vector512<T> c0 = default, c1 = default, c2 = default, c3 = default;
-            if (TFormula.ReadsC) (c0, c1, c2, c3) = (Simd.Load(c), Simd.Load(c + width), Simd.Load(c + (2 * width)), Simd.Load(c + (3 * width)));
+            if (TFormula.ReadsC)
+            {
+                (c0, c1, c2, c3) =
+                    (Simd.Load(c), Simd.Load(c + width), Simd.Load(c + (2 * width)), Simd.Load(c + (3 * width)));
+            }
+
             Wide<T> total0 = default, total1 = default, total2 = default, total3 = default;
             for (int r = first; r < stop;)
             {
@@ -243,8 +260,10 @@ internal static unsafe class Reduce
                     T* b = B + offset;
                     sum0 += formula.Invoke(Simd.Load(a), TFormula.ReadsB ? Simd.Load(b) : default, c0);
                     sum1 += formula.Invoke(Simd.Load(a + width), TFormula.ReadsB ? Simd.Load(b + width) : default, c1);
-                    sum2 += formula.Invoke(Simd.Load(a + (2 * width)), TFormula.ReadsB ? Simd.Load(b + (2 * width)) : default, c2);
-                    sum3 += formula.Invoke(Simd.Load(a + (3 * width)), TFormula.ReadsB ? Simd.Load(b + (3 * width)) : default, c3);
+                    sum2 += formula.Invoke(
+                        Simd.Load(a + (2 * width)), TFormula.ReadsB ? Simd.Load(b + (2 * width)) : default, c2);
+                    sum3 += formula.Invoke(
+                        Simd.Load(a + (3 * width)), TFormula.ReadsB ? Simd.Load(b + (3 * width)) : default, c3);
                 }
 
                 total0.Add(sum0);
@@ -308,7 +327,8 @@ internal static unsafe class Reduce
                     int offset = origin + Plan.Offset(r, reduced: true);
                     sum += offset <= lastFull
                         ? formula.Invoke(Simd.Load(A + offset), TFormula.ReadsB ? Simd.Load(B + offset) : default, c)
-                        : formula.Invoke(Simd.LoadPartial(A + offset, inner), TFormula.ReadsB ? Simd.LoadPartial(B + offset, inner) : default, c);
+                        : formula.Invoke(Simd.LoadPartial(A + offset, inner),
+                            TFormula.ReadsB ? Simd.LoadPartial(B + offset, inner) : default, c);
                 }
 
                 total.Add(sum);
@@ -353,7 +373,8 @@ internal static unsafe class Reduce
             for (int r = first; r < stop; r++)
             {
                 int offset = Plan.ElementAt(kept, r);
-                total += double.CreateTruncating(formula.Invoke(Simd.Broadcast(A[offset]), TFormula.ReadsB ? Simd.Broadcast(B[offset]) : default, c)[0]);
+                total += double.CreateTruncating(formula.Invoke(
+                    Simd.Broadcast(A[offset]), TFormula.ReadsB ? Simd.Broadcast(B[offset]) : default, c)[0]);
             }
 
             return total;
@@ -382,7 +403,8 @@ internal struct Wide<T> where T : unmanaged
     /// <summary>One sum.</summary>
     public double this[int lane]
     {
-        readonly get => lane < Vector512<double>.Count ? Low.GetElement(lane) : High.GetElement(lane - Vector512<double>.Count);
+        readonly get =>
+            lane < Vector512<double>.Count ? Low.GetElement(lane) : High.GetElement(lane - Vector512<double>.Count);
         set
         {
             if (lane < Vector512<double>.Count) Low = Low.WithElement(lane, value);
@@ -410,6 +432,8 @@ internal struct Wide<T> where T : unmanaged
     public readonly Vector512<T> Divide(double divisor)
     {
         Vector512<double> by = Vector512.Create(divisor);
-        return typeof(T) == typeof(float) ? Vector512.Narrow(Low / by, High / by).As<float, T>() : (Low / by).As<double, T>();
+        return typeof(T) == typeof(float)
+            ? Vector512.Narrow(Low / by, High / by).As<float, T>()
+            : (Low / by).As<double, T>();
     }
 }

@@ -82,7 +82,8 @@ internal unsafe struct ReductionPlan
     public readonly int ElementAt(int kept, int reduced)
     {
         int inner = Inner, outer = InnerReduced ? kept : kept / inner, run = InnerReduced ? reduced / inner : reduced;
-        return Offset(outer, reduced: false) + Offset(run, reduced: true) + (InnerReduced ? reduced - (run * inner) : kept - (outer * inner));
+        return Offset(outer, reduced: false) + Offset(run, reduced: true)
+            + (InnerReduced ? reduced - (run * inner) : kept - (outer * inner));
     }
 
     /// <summary>

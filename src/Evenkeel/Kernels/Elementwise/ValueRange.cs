@@ -12,16 +12,19 @@ internal static unsafe class ValueRange
 {
     /// <summary>The largest number of T.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Largest<T>() where T : unmanaged => typeof(T) == typeof(float) ? float.MaxValue : double.MaxValue;
+    public static double Largest<T>() where T : unmanaged =>
+        typeof(T) == typeof(float) ? float.MaxValue : double.MaxValue;
 
     /// <summary>The smallest number of T that keeps all digits: 2^-126 or 2^-1022.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double SmallestNormal<T>() where T : unmanaged => typeof(T) == typeof(float) ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
+    public static double SmallestNormal<T>() where T : unmanaged =>
+        typeof(T) == typeof(float) ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
 
     /// <summary>
     /// The first place, from <paramref name="start"/> on, with an infinity or NaN; -1 if there is none.
     /// </summary>
-    public static int FirstNotFinite<T>(T* values, int count, int start) where T : unmanaged, IFloatingPointIeee754<T> =>
+    public static int FirstNotFinite<T>(T* values, int count, int start)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
         FirstOutside(values, count, start, -T.CreateTruncating(Largest<T>()), T.CreateTruncating(Largest<T>()));
 
     /// <summary>
@@ -29,7 +32,8 @@ internal static unsafe class ValueRange
     /// none.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static int FirstOutside<T>(T* values, int count, int start, T low, T high) where T : unmanaged, IFloatingPointIeee754<T>
+    public static int FirstOutside<T>(T* values, int count, int start, T low, T high)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int i = start, width = Vector512<T>.Count;
         Vector512<T> lows = Simd.Broadcast(low), highs = Simd.Broadcast(high);
@@ -53,7 +57,8 @@ internal static unsafe class ValueRange
         for (; i <= count - width; i += width)
         {
             Vector512<T> magnitude = Vector512.Abs(Simd.Load(values + i));
-            if (!Vector512.GreaterThanOrEqualAll(magnitude, leasts) || !Vector512.LessThanOrEqualAll(magnitude, mosts)) return false;
+            if (!Vector512.GreaterThanOrEqualAll(magnitude, leasts) || !Vector512.LessThanOrEqualAll(magnitude, mosts))
+                return false;
         }
 
         bool all = true;
@@ -85,6 +90,7 @@ internal static unsafe class ValueRange
     /// (x - center - low)·slope in double, rounded once. The halves of x and center are subtracted if their difference
     /// overflows.
     /// </summary>
-    public static T Product<T>(double x, double center, double low, double slope) where T : unmanaged, IFloatingPointIeee754<T> =>
+    public static T Product<T>(double x, double center, double low, double slope)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
         T.CreateTruncating((x / 2 - center / 2 - low / 2) * slope * 2);
 }

@@ -61,7 +61,8 @@ internal readonly unsafe struct One(double value) : IReal<One>
     public static One Load(double* p) => new(*p);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static One Round<T>(One value) where T : unmanaged => typeof(T) == typeof(float) ? new((float)value._value) : value;
+    public static One Round<T>(One value) where T : unmanaged =>
+        typeof(T) == typeof(float) ? new((float)value._value) : value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static One Abs(One value) => new(Math.Abs(value._value));
@@ -131,8 +132,8 @@ internal readonly unsafe struct Eight(Vector512<double> value) : IReal<Eight>
     public static Eight Sqrt(Eight value) => new(Vector512.Sqrt(value._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Eight WhereZero(Eight test, Eight then, Eight otherwise) =>
-        new(Vector512.ConditionalSelect(Vector512.Equals(test._value, Vector512<double>.Zero), then._value, otherwise._value));
+    public static Eight WhereZero(Eight test, Eight then, Eight otherwise) => new(Vector512.ConditionalSelect(
+        Vector512.Equals(test._value, Vector512<double>.Zero), then._value, otherwise._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Eight WhereGreater(Eight a, Eight b, Eight then, Eight otherwise) =>

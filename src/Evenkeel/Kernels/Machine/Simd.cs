@@ -77,8 +77,14 @@ internal static unsafe class Simd
     public static Vector512<T> TailMask<T>(int fresh) where T : unmanaged
     {
         if (sizeof(T) == 4)
-            return Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(Vector512<int>.Count - fresh)).As<int, T>();
-        return Vector512.GreaterThanOrEqual(Vector512<long>.Indices, Vector512.Create((long)(Vector512<long>.Count - fresh))).As<long, T>();
+        {
+            return Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(Vector512<int>.Count - fresh))
+                .As<int, T>();
+        }
+
+        return Vector512
+            .GreaterThanOrEqual(Vector512<long>.Indices, Vector512.Create((long)(Vector512<long>.Count - fresh)))
+            .As<long, T>();
     }
 
     /// <summary>All ones in the first <paramref name="count"/> lanes, zero after.</summary>

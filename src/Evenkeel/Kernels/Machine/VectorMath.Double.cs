@@ -224,7 +224,8 @@ internal static partial class VectorMath
     }
 
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
-    private static void SinCosCall(in Vector512<double> xRef, in Vector512<long> quarterRef, out Vector512<double> result)
+    private static void SinCosCall(
+        in Vector512<double> xRef, in Vector512<long> quarterRef, out Vector512<double> result)
     {
         Vector512<double> x = xRef;
         Vector512<long> quarter = quarterRef;
@@ -285,7 +286,8 @@ internal static partial class VectorMath
         Vector512<double> log = LogSpecial(ax, LogParts(ax, out Vector512<double> logLow));
         Vector512<double> p = y * log;
         Vector512<double> pLow = Fma(y, logLow, Fma(y, log, -p));
-        pLow &= Vector512.LessThan(Vector512.Abs(p), C(1000.0)); // beyond, e^p is 0 or infinite, and the low part may be NaN
+        // beyond, e^p is 0 or infinite, and the low part may be NaN
+        pLow &= Vector512.LessThan(Vector512.Abs(p), C(1000.0));
         Vector512<double> power = ExpDouble(p, pLow);
 
         // y is an integer if adding and subtracting 2^52 does not change it. It is odd if the last bit of the sum is 1.
@@ -294,7 +296,8 @@ internal static partial class VectorMath
         Vector512<double> large = Vector512.GreaterThanOrEqual(ay, C(4503599627370496d));
         Vector512<double> integer = large | Vector512.Equals(sum - C(4503599627370496d), ay);
         Vector512<long> last = Select(large, ay, sum).AsInt64() << 63;
-        Vector512<double> odd = last.AsDouble() & integer & Vector512.LessThan(ay, C(9007199254740992d)); // -0 if odd, else +0
+        // -0 if odd, else +0
+        Vector512<double> odd = last.AsDouble() & integer & Vector512.LessThan(ay, C(9007199254740992d));
         power ^= odd & x;
 
         Vector512<double> negative = Vector512.LessThan(x, Vector512<double>.Zero) & Vector512.LessThan(ax, infinity);

@@ -129,7 +129,8 @@ internal static partial class VectorMath
     public static double Erf(double x) => ErfDouble(Vector512.Create(x)).ToScalar();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Narrow(Vector512<double> low, Vector512<double> high) => Vector512.Narrow(low, high);
+    private static Vector512<float> Narrow(Vector512<double> low, Vector512<double> high) =>
+        Vector512.Narrow(low, high);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> C(float value) => Vector512.Create(value);
@@ -165,5 +166,6 @@ internal static partial class VectorMath
 
     /// <summary>mask ? a : b. A comparison sets all bits of a lane of the mask to the same value.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<T> Select<T>(Vector512<T> mask, Vector512<T> a, Vector512<T> b) => Vector512.ConditionalSelect(mask, a, b);
+    private static Vector512<T> Select<T>(Vector512<T> mask, Vector512<T> a, Vector512<T> b) =>
+        Vector512.ConditionalSelect(mask, a, b);
 }

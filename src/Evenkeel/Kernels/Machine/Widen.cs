@@ -28,7 +28,8 @@ internal static class Widen
 
     /// <summary>The nearest number of T.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static double Round<T>(double value) where T : unmanaged => typeof(T) == typeof(float) ? (float)value : value;
+    public static double Round<T>(double value) where T : unmanaged =>
+        typeof(T) == typeof(float) ? (float)value : value;
 
     /// <summary>Values of T as doubles.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -38,7 +39,8 @@ internal static class Widen
         for (; i <= count - Vector512<double>.Count; i += Vector512<double>.Count)
         {
             Vector512<double> wide = typeof(T) == typeof(float)
-                ? Vector512.Create(Vector256.WidenLower(Vector256.Load((float*)values + i)), Vector256.WidenUpper(Vector256.Load((float*)values + i)))
+                ? Vector512.Create(Vector256.WidenLower(Vector256.Load((float*)values + i)),
+                    Vector256.WidenUpper(Vector256.Load((float*)values + i)))
                 : Simd.Load((double*)values + i);
             Simd.Store(result + i, wide);
         }

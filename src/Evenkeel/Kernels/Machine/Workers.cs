@@ -129,7 +129,8 @@ internal static unsafe class Workers
         s_shared.Threads = threads;
         int ranges = helpers + 1;
         if (s_claims.Length < ranges * ClaimStride) s_claims = new int[ranges * ClaimStride];
-        for (int range = 0; range < ranges; range++) s_claims[range * ClaimStride] = (int)((long)chunks * range / ranges);
+        for (int range = 0; range < ranges; range++)
+            s_claims[range * ClaimStride] = (int)((long)chunks * range / ranges);
         long opened = (((s_shared.State >> 32) + 1) << 32) | OpenBit;
         Interlocked.Exchange(ref s_shared.State, opened);
         int parked = Volatile.Read(ref s_shared.Parked);

@@ -61,7 +61,9 @@ internal static unsafe class Gemm
     /// <param name="ldc">Distance between two rows of C.</param>
     /// <param name="accumulate">True adds to C; false overwrites it.</param>
     /// <param name="bias">A row that is added to every row, or null.</param>
-    public static void Run<T>(bool transposeA, bool transposeB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc, bool accumulate, T* bias = null)
+    public static void Run<T>(
+        bool transposeA, bool transposeB, int m, int n, int k, T* a, int lda, T* b, int ldb, T* c, int ldc,
+        bool accumulate, T* bias = null)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (m <= 0 || n <= 0) return;
@@ -95,12 +97,14 @@ internal static unsafe class Gemm
         // this.
         double flops = 2.0 * m * n * k;
         int threads = Compute.Threads;
-        int wanted = flops < ParallelFlops || threads == 1 ? 1 : (int)Math.Min(flops / (ParallelFlops / 2), flops < 20e6 ? threads : flops < 1e9 ? 2 * threads : 4 * threads);
+        int wanted = flops < ParallelFlops || threads == 1 ? 1 : (int)Math.Min(
+            flops / (ParallelFlops / 2), flops < 20e6 ? threads : flops < 1e9 ? 2 * threads : 4 * threads);
         int rowBlocks = job.Dot ? 1 : DivideUp(m, BlockRows), columnBlocks = 1;
         while (rowBlocks * columnBlocks < wanted)
         {
             bool canCutRows = !job.Dot && m / rowBlocks >= 16, canCutColumns = job.Columns / columnBlocks >= 2;
-            if (canCutRows && (n / columnBlocks < 256 || m / rowBlocks >= n / columnBlocks || !canCutColumns)) rowBlocks *= 2;
+            if (canCutRows && (n / columnBlocks < 256 || m / rowBlocks >= n / columnBlocks || !canCutColumns))
+                rowBlocks *= 2;
             else if (canCutColumns) columnBlocks *= 2;
             else break;
         }
@@ -114,7 +118,8 @@ internal static unsafe class Gemm
     private static int DivideUp(int x, int by) => (x + by - 1) / by;
 
     /// <summary>The product with k = 0.</summary>
-    private static void Fill<T>(int m, int n, T* c, int ldc, bool accumulate, T* bias) where T : unmanaged, IFloatingPointIeee754<T>
+    private static void Fill<T>(int m, int n, T* c, int ldc, bool accumulate, T* bias)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (accumulate && bias == null) return;
         for (int i = 0; i < m; i++)
@@ -145,7 +150,8 @@ internal static unsafe class Gemm
         {
             int rowBlock = chunk / ColumnBlocks, columnBlock = chunk % ColumnBlocks;
             int row0 = Cut(M, rowBlock, RowBlocks), row1 = Cut(M, rowBlock + 1, RowBlocks);
-            int column0 = Cut(Columns, columnBlock, ColumnBlocks), column1 = Cut(Columns, columnBlock + 1, ColumnBlocks);
+            int column0 = Cut(Columns, columnBlock, ColumnBlocks),
+                column1 = Cut(Columns, columnBlock + 1, ColumnBlocks);
             if (Dot) InvokeDot(column0, column1);
             else InvokeOuter(row0, row1, column0, column1);
         }
@@ -208,7 +214,8 @@ internal static unsafe class Gemm
                     nint bRow = LdB, second = gap;
                     if (packB)
                     {
-                        if ((panel - panel0) % PanelGroup == 0) PackPanels(panel, Math.Min(panel1, panel + PanelGroup), p0, k, panelB, panelStride);
+                        if ((panel - panel0) % PanelGroup == 0)
+                            PackPanels(panel, Math.Min(panel1, panel + PanelGroup), p0, k, panelB, panelStride);
                         b = panelB + ((panel - panel0) % PanelGroup * panelStride);
                         bRow = 2 * Width;
                         second = Width;
@@ -222,12 +229,14 @@ internal static unsafe class Gemm
                         T* biasHere = bias == null ? null : bias + column;
                         if (isTail)
                         {
-                            Tile(wide, height, count, k, ai, aRow, aColumn, b, bRow, second, tile, 2 * Width, Width, null, false);
+                            Tile(wide, height,
+                                count, k, ai, aRow, aColumn, b, bRow, second, tile, 2 * Width, Width, null, false);
                             Merge(height, count, gap, tile, c, biasHere, add);
                         }
                         else
                         {
-                            Tile(wide, height, count, k, ai, aRow, aColumn, b, bRow, second, c, LdC, gap, biasHere, add);
+                            Tile(
+                                wide, height, count, k, ai, aRow, aColumn, b, bRow, second, c, LdC, gap, biasHere, add);
                         }
 
                         ai += height * aRow;
@@ -245,14 +254,19 @@ internal static unsafe class Gemm
             if (!TransposeB)
             {
                 int pack1 = Math.Min(packs, 2 * panel1) - 1;
-                GemmPacking.Panels(B + (p0 * LdB), LdB, N, ((K - 1 - p0) * LdB) + N, 2 * panel0, pack1, target, panelStride, k);
+                GemmPacking.Panels(
+                    B + (p0 * LdB), LdB, N, ((K - 1 - p0) * LdB) + N, 2 * panel0, pack1, target, panelStride, k);
                 return;
             }
 
             for (int panel = panel0; panel < panel1; panel++, target += panelStride)
             {
                 GemmPacking.TransposedPack(B + (PackColumn(2 * panel) * LdB) + p0, LdB, columns, target, k);
-                if ((2 * panel) + 1 < packs) GemmPacking.TransposedPack(B + (PackColumn((2 * panel) + 1) * LdB) + p0, LdB, columns, target + Width, k);
+                if ((2 * panel) + 1 < packs)
+                {
+                    GemmPacking.TransposedPack(
+                        B + (PackColumn((2 * panel) + 1) * LdB) + p0, LdB, columns, target + Width, k);
+                }
             }
         }
 
@@ -298,20 +312,46 @@ internal static unsafe class Gemm
         /// behind it.
         /// </remarks>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Tile(bool wide, int rows, int packs, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c, nint cRow, nint gapC, T* bias, bool add)
+        private static void Tile(
+            bool wide, int rows, int packs, nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c,
+            nint cRow, nint gapC, T* bias, bool add)
         {
             if (packs == 2 && wide)
             {
                 switch (rows)
                 {
-                    case 1: GemmMicro.Tile<T, Count1, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
-                    case 2: GemmMicro.Tile<T, Count2, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
-                    case 3: GemmMicro.Tile<T, Count3, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
-                    case 4: GemmMicro.Tile<T, Count4, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
-                    case 5: GemmMicro.Tile<T, Count5, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
-                    case 6: GemmMicro.Tile<T, Count6, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
-                    case 7: GemmMicro.Tile<T, Count7, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
-                    default: GemmMicro.Tile<T, Count8, Count2>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); return;
+                    case 1:
+                        GemmMicro.Tile<T, Count1, Count2>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        return;
+                    case 2:
+                        GemmMicro.Tile<T, Count2, Count2>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        return;
+                    case 3:
+                        GemmMicro.Tile<T, Count3, Count2>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        return;
+                    case 4:
+                        GemmMicro.Tile<T, Count4, Count2>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        return;
+                    case 5:
+                        GemmMicro.Tile<T, Count5, Count2>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        return;
+                    case 6:
+                        GemmMicro.Tile<T, Count6, Count2>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        return;
+                    case 7:
+                        GemmMicro.Tile<T, Count7, Count2>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        return;
+                    default:
+                        GemmMicro.Tile<T, Count8, Count2>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        return;
                 }
             }
 
@@ -319,14 +359,38 @@ internal static unsafe class Gemm
             {
                 switch (rows)
                 {
-                    case 1: GemmMicro.Tile<T, Count1, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
-                    case 2: GemmMicro.Tile<T, Count2, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
-                    case 3: GemmMicro.Tile<T, Count3, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
-                    case 4: GemmMicro.Tile<T, Count4, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
-                    case 5: GemmMicro.Tile<T, Count5, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
-                    case 6: GemmMicro.Tile<T, Count6, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
-                    case 7: GemmMicro.Tile<T, Count7, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
-                    default: GemmMicro.Tile<T, Count8, Count1>(k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add); break;
+                    case 1:
+                        GemmMicro.Tile<T, Count1, Count1>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        break;
+                    case 2:
+                        GemmMicro.Tile<T, Count2, Count1>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        break;
+                    case 3:
+                        GemmMicro.Tile<T, Count3, Count1>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        break;
+                    case 4:
+                        GemmMicro.Tile<T, Count4, Count1>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        break;
+                    case 5:
+                        GemmMicro.Tile<T, Count5, Count1>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        break;
+                    case 6:
+                        GemmMicro.Tile<T, Count6, Count1>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        break;
+                    case 7:
+                        GemmMicro.Tile<T, Count7, Count1>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        break;
+                    default:
+                        GemmMicro.Tile<T, Count8, Count1>(
+                            k, a, aRow, aColumn, b, bRow, second, c, cRow, gapC, bias, add);
+                        break;
                 }
 
                 b += second;

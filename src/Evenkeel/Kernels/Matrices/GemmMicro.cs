@@ -126,7 +126,9 @@ internal static unsafe class GemmMicro
     /// <paramref name="second"/> behind it. The packs of C lie <paramref name="cSecond"/> apart.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Tile<T, TRows, TPacks>(nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c, nint cRow, nint cSecond, T* bias, bool add)
+    public static void Tile<T, TRows, TPacks>(
+        nint k, T* a, nint aRow, nint aColumn, T* b, nint bRow, nint second, T* c, nint cRow, nint cSecond, T* bias,
+        bool add)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRows : ICount
         where TPacks : ICount
@@ -254,7 +256,8 @@ internal static unsafe class GemmMicro
         nint p = 0;
         for (; p < whole; p += Vector512<T>.Count)
         {
-            Vector512<T> v0 = Simd.Load(b0 + p), v1 = Simd.Load(b1 + p), v2 = Simd.Load(b2 + p), v3 = Simd.Load(b3 + p), v4 = Simd.Load(b4 + p);
+            Vector512<T> v0 = Simd.Load(b0 + p), v1 = Simd.Load(b1 + p), v2 = Simd.Load(b2 + p), v3 = Simd.Load(b3 + p),
+                v4 = Simd.Load(b4 + p);
             Vector512<T> x0 = Simd.Load(a0 + p);
             s00 = Simd.Fma(x0, v0, s00);
             s01 = Simd.Fma(x0, v1, s01);
@@ -308,7 +311,8 @@ internal static unsafe class GemmMicro
             // The last pack overlaps the one before it. Both factors are masked, because 0·∞ is not 0.
             Vector512<T> mask = Simd.TailMask<T>((int)(k - p));
             p = k - Vector512<T>.Count;
-            Vector512<T> u0 = mask & Simd.Load(b0 + p), u1 = mask & Simd.Load(b1 + p), u2 = mask & Simd.Load(b2 + p), u3 = mask & Simd.Load(b3 + p), u4 = mask & Simd.Load(b4 + p);
+            Vector512<T> u0 = mask & Simd.Load(b0 + p), u1 = mask & Simd.Load(b1 + p), u2 = mask & Simd.Load(b2 + p),
+                u3 = mask & Simd.Load(b3 + p), u4 = mask & Simd.Load(b4 + p);
             Vector512<T> x0 = mask & Simd.Load(a0 + p);
             s00 = Simd.Fma(x0, u0, s00);
             s01 = Simd.Fma(x0, u1, s01);
@@ -365,7 +369,9 @@ internal static unsafe class GemmMicro
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add<T>(T* result, Vector512<T> v0, Vector512<T> v1, Vector512<T> v2, Vector512<T> v3, Vector512<T> v4) where T : unmanaged
+    private static void Add<T>(
+        T* result, Vector512<T> v0, Vector512<T> v1, Vector512<T> v2, Vector512<T> v3, Vector512<T> v4)
+        where T : unmanaged
     {
         result[0] = Add(v0);
         result[1] = Add(v1);
@@ -379,7 +385,8 @@ internal static unsafe class GemmMicro
     {
         Vector256<T> half = v.GetLower() + v.GetUpper();
         Vector128<T> quarter = half.GetLower() + half.GetUpper();
-        if (sizeof(T) == 8) return (quarter + Vector128.Shuffle(quarter.AsInt64(), Vector128.Create(1L, 0)).As<long, T>()).ToScalar();
+        if (sizeof(T) == 8)
+            return (quarter + Vector128.Shuffle(quarter.AsInt64(), Vector128.Create(1L, 0)).As<long, T>()).ToScalar();
         quarter += Vector128.Shuffle(quarter.AsInt32(), Vector128.Create(2, 3, 0, 1)).As<int, T>();
         return (quarter + Vector128.Shuffle(quarter.AsInt32(), Vector128.Create(1, 0, 3, 2)).As<int, T>()).ToScalar();
     }

@@ -24,7 +24,8 @@ internal static unsafe class GemmPacking
 
     /// <summary>Copies <paramref name="rows"/> rows of <paramref name="length"/> values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rows<T>(T* source, nint sourceRow, T* target, nint targetRow, int rows, int length) where T : unmanaged
+    public static void Rows<T>(T* source, nint sourceRow, T* target, nint targetRow, int rows, int length)
+        where T : unmanaged
     {
         int width = Vector512<T>.Count;
         for (int row = 0; row < rows; row++, source += sourceRow, target += targetRow)
@@ -46,7 +47,9 @@ internal static unsafe class GemmPacking
     /// ends. A row narrower than a pack is read beyond its end while <paramref name="readable"/> values are left.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Panels<T>(T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint panelStride, int k) where T : unmanaged
+    public static void Panels<T>(
+        T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint panelStride, int k)
+        where T : unmanaged
     {
         int width = Vector512<T>.Count;
         for (int p = 0; p < k; p++, b += bRow, target += 2 * width, readable -= bRow)
@@ -92,7 +95,8 @@ internal static unsafe class GemmPacking
                 int p = 0;
                 for (; p <= k - 4; p += 4, t += 4 * row)
                 {
-                    Vector128<float> v0 = Vector128.Load(b0 + p), v1 = Vector128.Load(b1 + p), v2 = Vector128.Load(b2 + p), v3 = Vector128.Load(b3 + p);
+                    Vector128<float> v0 = Vector128.Load(b0 + p), v1 = Vector128.Load(b1 + p),
+                        v2 = Vector128.Load(b2 + p), v3 = Vector128.Load(b3 + p);
                     Vector128<float> low01 = Sse.UnpackLow(v0, v1), high01 = Sse.UnpackHigh(v0, v1);
                     Vector128<float> low23 = Sse.UnpackLow(v2, v3), high23 = Sse.UnpackHigh(v2, v3);
                     Sse.MoveLowToHigh(low01, low23).Store(t);

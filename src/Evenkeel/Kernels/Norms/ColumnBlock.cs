@@ -3,8 +3,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Neighbouring columns that go together: a whole stripe, or one pack of what is left of the matrix. The last pack overlaps the one before it; a matrix of
-/// fewer columns than a pack is one partial pack.
+/// Neighbouring columns that go together: a whole stripe, or one pack of what is left of the matrix. The last pack
+/// overlaps the one before it; a matrix of fewer columns than a pack is one partial pack.
 /// </summary>
 /// <param name="Start">The first column.</param>
 /// <param name="Lanes">Number of columns; 0 behind the last block.</param>

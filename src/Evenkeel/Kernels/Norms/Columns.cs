@@ -5,28 +5,40 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Loops over the columns of a row-major matrix: every lane is a column of its own, so packs run down the rows. Four packs (a stripe) go together where there
-/// are enough columns, for whole cache lines and independent chains; a single pack does the rest, in the same order of additions.
+/// Loops over the columns of a row-major matrix: every lane is a column of its own, so packs run down the rows. Four
+/// packs (a stripe) go together where there are enough columns, for whole cache lines and independent chains; a single
+/// pack does the rest, in the same order of additions.
 /// </summary>
 internal static unsafe class Columns
 {
     /// <summary>Columns of a stripe of four packs.</summary>
     public static int StripeColumns<T>() where T : unmanaged => 4 * Vector512<T>.Count;
 
-    /// <summary>How many rows ahead a stripe is asked for, in a matrix larger than the second-level cache: its rows are far apart, which no hardware prefetcher follows.</summary>
+    /// <summary>
+    /// How many rows ahead a stripe is asked for, in a matrix larger than the second-level cache: its rows are far
+    /// apart, which no hardware prefetcher follows.
+    /// </summary>
     private const int PrefetchRows = 16;
 
     /// <summary>Rows a lane accumulates in T before it goes into double.</summary>
     private const int BlockRows = 64;
 
-    /// <summary>Σu (row 0 of <paramref name="sums"/>) and Σu·w (row 1) of each column of a stripe, or of a single pack.</summary>
-    /// <param name="lanes">Columns: a stripe's, a pack's, or fewer where the matrix has fewer columns than a pack.</param>
-    public static void Sum<T, TTerm>(T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products)
+    /// <summary>
+    /// Σu (row 0 of <paramref name="sums"/>) and Σu·w (row 1) of each column of a stripe, or of a single pack.
+    /// </summary>
+    /// <param name="lanes">
+    /// Columns: a stripe's, a pack's, or fewer where the matrix has fewer columns than a pack.
+    /// </param>
+    public static void Sum<T, TTerm>(
+        T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T> => Sum<T, TTerm, NoMask<T>>(x, dy, rows, stride, lanes, constants, sums, products, default);
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T> =>
+        Sum<T, TTerm, NoMask<T>>(x, dy, rows, stride, lanes, constants, sums, products, default);
 
     /// <inheritdoc cref="Sum{T, TTerm}"/>
-    public static void Sum<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products, TMask mask)
+    public static void Sum<T, TTerm, TMask>(
+        T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products,
+        TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -43,7 +55,8 @@ internal static unsafe class Columns
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumPack<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, Constants<T> constants, double* sums, double* products, TMask mask)
+    private static void SumPack<T, TTerm, TMask>(
+        T* x, T* dy, int rows, nint stride, Constants<T> constants, double* sums, double* products, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -72,7 +85,9 @@ internal static unsafe class Columns
     }
 
     /// <summary>A matrix of fewer columns than a pack.</summary>
-    private static void SumPartial<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products, TMask mask)
+    private static void SumPartial<T, TTerm, TMask>(
+        T* x, T* dy, int rows, nint stride, int lanes, Constants<T> constants, double* sums, double* products,
+        TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -102,11 +117,13 @@ internal static unsafe class Columns
     /// <summary>result = map(x, dy) down a stripe of columns, or a single pack.</summary>
     public static void Map<T, TMap>(T* x, T* dy, T* result, int rows, nint stride, int lanes, Constants<T> constants)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>, IGroupwise<TMap, T> => Map<T, TMap, NoMask<T>>(x, dy, result, rows, stride, lanes, constants, default);
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T> =>
+        Map<T, TMap, NoMask<T>>(x, dy, result, rows, stride, lanes, constants, default);
 
     /// <inheritdoc cref="Map{T, TMap}"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Map<T, TMap, TMask>(T* x, T* dy, T* result, int rows, nint stride, int lanes, Constants<T> constants, TMask mask)
+    public static void Map<T, TMap, TMask>(
+        T* x, T* dy, T* result, int rows, nint stride, int lanes, Constants<T> constants, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>, IGroupwise<TMap, T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -115,7 +132,9 @@ internal static unsafe class Columns
         TMap m0 = TMap.Of<GroupPerLane>(constants);
         if (lanes == 4 * width)
         {
-            TMap m1 = TMap.Of<GroupPerLane>(constants.From(width)), m2 = TMap.Of<GroupPerLane>(constants.From(2 * width)), m3 = TMap.Of<GroupPerLane>(constants.From(3 * width));
+            TMap m1 = TMap.Of<GroupPerLane>(constants.From(width)),
+                m2 = TMap.Of<GroupPerLane>(constants.From(2 * width)),
+                m3 = TMap.Of<GroupPerLane>(constants.From(3 * width));
             for (int row = 0; row < rows; row++)
             {
                 T* from = x + row * stride;
@@ -137,7 +156,8 @@ internal static unsafe class Columns
             for (int row = 0; row < rows; row++)
             {
                 Vector512<T> v = Simd.Load(x + row * stride), d = TMap.UsesDy ? Simd.Load(dy + row * stride) : default;
-                Simd.Store(result + row * stride, TMask.IsNone ? m0.Invoke(v, d) : m0.Invoke(v, d, mask.Run(row).Load(0)));
+                Simd.Store(
+                    result + row * stride, TMask.IsNone ? m0.Invoke(v, d) : m0.Invoke(v, d, mask.Run(row).Load(0)));
             }
         }
         else
@@ -147,15 +167,18 @@ internal static unsafe class Columns
     }
 
     /// <summary>A matrix of fewer columns than a pack.</summary>
-    private static void MapPartial<T, TMap, TMask>(T* x, T* dy, T* result, int rows, nint stride, int lanes, TMap map, TMask mask)
+    private static void MapPartial<T, TMap, TMask>(
+        T* x, T* dy, T* result, int rows, nint stride, int lanes, TMap map, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         for (int row = 0; row < rows; row++)
         {
-            Vector512<T> v = Simd.LoadPartial(x + row * stride, lanes), d = TMap.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default;
-            Simd.StorePartial(result + row * stride, TMask.IsNone ? map.Invoke(v, d) : map.Invoke(v, d, mask.Run(row).Load(0)), lanes);
+            Vector512<T> v = Simd.LoadPartial(x + row * stride, lanes),
+                d = TMap.UsesDy ? Simd.LoadPartial(dy + row * stride, lanes) : default;
+            Simd.StorePartial(result + row * stride,
+                TMask.IsNone ? map.Invoke(v, d) : map.Invoke(v, d, mask.Run(row).Load(0)), lanes);
         }
     }
 
@@ -164,20 +187,24 @@ internal static unsafe class Columns
         rows * stride * sizeof(T) > CacheSizes.BeyondSecondLevel ? PrefetchRows * stride : 0;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumStripe<T, TTerm, TMask>(T* x, T* dy, int rows, nint stride, Constants<T> constants, double* sums, double* products, TMask mask)
+    private static void SumStripe<T, TTerm, TMask>(
+        T* x, T* dy, int rows, nint stride, Constants<T> constants, double* sums, double* products, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
         nint ahead = Ahead<T>(rows, stride);
-        TTerm t0 = TTerm.Of<GroupPerLane>(constants), t1 = TTerm.Of<GroupPerLane>(constants.From(width)), t2 = TTerm.Of<GroupPerLane>(constants.From(2 * width)), t3 = TTerm.Of<GroupPerLane>(constants.From(3 * width));
+        TTerm t0 = TTerm.Of<GroupPerLane>(constants), t1 = TTerm.Of<GroupPerLane>(constants.From(width)),
+            t2 = TTerm.Of<GroupPerLane>(constants.From(2 * width)),
+            t3 = TTerm.Of<GroupPerLane>(constants.From(3 * width));
         new Span<double>(sums, 4 * width).Clear();
         if (TTerm.HasProduct) new Span<double>(products, 4 * width).Clear();
         for (int block = 0; block < rows; block += BlockRows)
         {
             int end = Math.Min(rows, block + BlockRows);
-            Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+            Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default,
+                p2 = default, p3 = default;
             for (int row = block; row < end; row++)
             {
                 T* at = x + row * stride;
@@ -191,7 +218,8 @@ internal static unsafe class Columns
                     }
                 }
 
-                Vector512<T> w0 = t0.W(Simd.Load(at)), w1 = t1.W(Simd.Load(at + width)), w2 = t2.W(Simd.Load(at + 2 * width)), w3 = t3.W(Simd.Load(at + 3 * width));
+                Vector512<T> w0 = t0.W(Simd.Load(at)), w1 = t1.W(Simd.Load(at + width)),
+                    w2 = t2.W(Simd.Load(at + 2 * width)), w3 = t3.W(Simd.Load(at + 3 * width));
                 if (!TMask.IsNone)
                 {
                     Vector512<T> counts = mask.Run(row).Load(0);
@@ -238,7 +266,8 @@ internal static unsafe class Columns
         if (typeof(T) == typeof(float))
         {
             Simd.Store(sums, Simd.Load(sums) + Vector512.WidenLower(v.AsSingle()));
-            Simd.Store(sums + Vector512<double>.Count, Simd.Load(sums + Vector512<double>.Count) + Vector512.WidenUpper(v.AsSingle()));
+            Simd.Store(sums + Vector512<double>.Count,
+                Simd.Load(sums + Vector512<double>.Count) + Vector512.WidenUpper(v.AsSingle()));
         }
         else
         {

@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// What the formulas of some groups are made with: numbers of T, one row per constant, one place per group. See <c>NormTheorem</c>, which writes them.
+/// What the formulas of some groups are made with: numbers of T, one row per constant, one place per group. See
+/// <c>NormTheorem</c>, which writes them.
 /// </summary>
 /// <param name="rows">The first row, of pivots.</param>
 /// <param name="stride">Values from a row to the next.</param>
@@ -31,7 +32,10 @@ internal readonly unsafe struct Constants<T>(T* rows, nint stride) where T : unm
 /// <summary>A term or a map whose constants differ from group to group.</summary>
 internal interface IGroupwise<TSelf, T> where T : unmanaged
 {
-    /// <summary>The formula from the first of some constants (all lanes are one group's), or from a pack of them (a lane is a group).</summary>
+    /// <summary>
+    /// The formula from the first of some constants (all lanes are one group's), or from a pack of
+    /// them (a lane is a group).
+    /// </summary>
     static abstract TSelf Of<TLanes>(Constants<T> constants) where TLanes : struct, ILanes;
 }
 

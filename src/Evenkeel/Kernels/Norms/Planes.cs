@@ -5,15 +5,19 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Loops over neighbouring runs of equal length (the planes of a sample), each with constants of its own: where <see cref="Segments"/> treats one group that lies
-/// in many runs, these treat many groups of one run. All runs are one call: a plane of 7x7 is four packs, and a call would cost more than they do.
+/// Loops over neighbouring runs of equal length (the planes of a sample), each with constants of its own: where
+/// <see cref="Segments"/> treats one group that lies in many runs, these treat many groups of one run. All runs are one
+/// call: a plane of 7x7 is four packs, and a call would cost more than they do.
 /// </summary>
 internal static unsafe class Planes
 {
     /// <summary>Packs a lane accumulates in T before it goes into double, as in <see cref="Segments"/>.</summary>
     private const int BlockPacks = 64;
 
-    /// <summary>Packs of the sample whose mean is a run's first pivot: one for every so many packs of the run, at most <see cref="MaxSamples"/>.</summary>
+    /// <summary>
+    /// Packs of the sample whose mean is a run's first pivot: one for every so many packs of the run, at most
+    /// <see cref="MaxSamples"/>.
+    /// </summary>
     private const int SampleEvery = 8;
     private const int MaxSamples = 8;
 
@@ -21,10 +25,14 @@ internal static unsafe class Planes
     /// <param name="constants">A place per run.</param>
     /// <param name="sums">Receives Σu, one value a run.</param>
     /// <param name="products">Receives Σu·w, one value a run.</param>
-    /// <remarks>The frame ends at a multiple of 32, as that of the sum in <see cref="Segments"/> does and for its reason; two arguments of SumLong are on it.</remarks>
+    /// <remarks>
+    /// The frame ends at a multiple of 32, as that of the sum in <see cref="Segments"/> does and for its reason; two
+    /// arguments of SumLong are on it.
+    /// </remarks>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Sum<T, TTerm>(T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
+    public static void Sum<T, TTerm>(
+        T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
@@ -48,28 +56,43 @@ internal static unsafe class Planes
         SumLong<T, TTerm>(x, dy, runs, length, constants, sums, products);
     }
 
-    /// <summary>result = map(x, dy) over every run; <paramref name="result"/> must not be the memory of x or dy: overlapping packs read them twice.</summary>
+    /// <summary>
+    /// result = map(x, dy) over every run; <paramref name="result"/> must not be the memory of x or dy:
+    /// overlapping packs read them twice.
+    /// </summary>
     /// <param name="constants">A place per run.</param>
-    /// <param name="ahead">Elements from a value to the one that is asked for while it is mapped (where x is the only input): the length of a chunk of runs, if the next chunk follows.</param>
-    /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned; call <see cref="Simd.StreamFence"/> after the last map of a chunk.</param>
-    public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead, bool stream)
+    /// <param name="ahead">
+    /// Elements from a value to the one that is asked for while it is mapped (where x is the only input): the length of
+    /// a chunk of runs, if the next chunk follows.
+    /// </param>
+    /// <param name="stream">
+    /// Store past the caches: for results that outgrow them. Used only where every run is aligned; call
+    /// <see cref="Simd.StreamFence"/> after the last map of a chunk.
+    /// </param>
+    public static void Map<T, TMap>(
+        T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>, IGroupwise<TMap, T>
     {
         int width = Vector512<T>.Count;
         if (length < width) MapShort<T, TMap>(x, dy, result, runs, length, constants);
-        else if (stream && length % width == 0 && (nint)result % Simd.Alignment == 0) MapStream<T, TMap>(x, dy, result, runs, length, constants, ahead);
+        else if (stream && length % width == 0 && (nint)result % Simd.Alignment == 0)
+            MapStream<T, TMap>(x, dy, result, runs, length, constants, ahead);
         else MapLong<T, TMap>(x, dy, result, runs, length, constants, ahead);
     }
 
-    /// <summary>The mean of a sample of each run (all of it where it is shorter than a pack), rounded to T: its first pivot.</summary>
+    /// <summary>
+    /// The mean of a sample of each run (all of it where it is shorter than a pack), rounded to T: its first pivot.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SampleMeans<T>(T* x, int runs, int length, double* pivots) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void SampleMeans<T>(T* x, int runs, int length, double* pivots)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int width = Vector512<T>.Count;
         if (length < width)
         {
-            for (int run = 0; run < runs; run++) pivots[run] = Widen.Round<T>(Simd.SumLanes(Simd.LoadPartial(x + (nint)run * length, length)) / length);
+            for (int run = 0; run < runs; run++)
+                pivots[run] = Widen.Round<T>(Simd.SumLanes(Simd.LoadPartial(x + (nint)run * length, length)) / length);
             return;
         }
 
@@ -89,7 +112,8 @@ internal static unsafe class Planes
     // No call stands in the loops below: one would force what they keep in registers out of them.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumLong<T, TTerm>(T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
+    private static void SumLong<T, TTerm>(
+        T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
@@ -100,7 +124,8 @@ internal static unsafe class Planes
             TTerm term = TTerm.Of<GroupPerPack>(constants.From(run));
             T* xr = x + (nint)run * length;
             T* dyr = TTerm.UsesDy ? dy + (nint)run * length : x;
-            Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+            Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default,
+                p2 = default, p3 = default;
             Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
             int i = 0;
             while (i <= length - 4 * width)
@@ -138,7 +163,8 @@ internal static unsafe class Planes
     }
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
-    private static void SumShort<T, TTerm>(T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
+    private static void SumShort<T, TTerm>(
+        T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
@@ -155,7 +181,8 @@ internal static unsafe class Planes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapStream<T, TMap>(T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead)
+    private static void MapStream<T, TMap>(
+        T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>, IGroupwise<TMap, T>
     {
@@ -175,7 +202,8 @@ internal static unsafe class Planes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapLong<T, TMap>(T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead)
+    private static void MapLong<T, TMap>(
+        T* x, T* dy, T* result, int runs, int length, Constants<T> constants, int ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>, IGroupwise<TMap, T>
     {
@@ -189,7 +217,8 @@ internal static unsafe class Planes
             int i = 0;
             for (; i <= length - 2 * width; i += 2 * width)
             {
-                // Memory is walked from end to end, which the hardware follows; with two inputs asking costs more than it brings (measured).
+                // Memory is walked from end to end, which the hardware follows; with two inputs asking costs more
+                // than it brings (measured).
                 if (!TMap.UsesDy)
                 {
                     Simd.Prefetch(xr + ahead + i);
@@ -197,7 +226,8 @@ internal static unsafe class Planes
                 }
 
                 Vector512<T> r0 = map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default);
-                Vector512<T> r1 = map.Invoke(Simd.Load(xr + i + width), TMap.UsesDy ? Simd.Load(dyr + i + width) : default);
+                Vector512<T> r1 = map.Invoke(
+                    Simd.Load(xr + i + width), TMap.UsesDy ? Simd.Load(dyr + i + width) : default);
                 Simd.Store(rr + i, r0);
                 Simd.Store(rr + i + width, r1);
             }
@@ -220,7 +250,10 @@ internal static unsafe class Planes
         {
             TMap map = TMap.Of<GroupPerPack>(constants.From(run));
             nint at = (nint)run * length;
-            Simd.StorePartial(result + at, map.Invoke(Simd.LoadPartial(x + at, length), TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default), length);
+            Simd.StorePartial(
+                result + at,
+                map.Invoke(Simd.LoadPartial(x + at, length), TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default),
+                length);
         }
     }
 
@@ -236,7 +269,9 @@ internal static unsafe class Planes
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Flush<T>(ref Vector512<T> a0, ref Vector512<T> a1, ref Vector512<T> a2, ref Vector512<T> a3, ref Vector512<double> low, ref Vector512<double> high)
+    private static void Flush<T>(
+        ref Vector512<T> a0, ref Vector512<T> a1, ref Vector512<T> a2, ref Vector512<T> a3, ref Vector512<double> low,
+        ref Vector512<double> high)
         where T : unmanaged
     {
         Widen.Add((a0 + a1) + (a2 + a3), ref low, ref high);

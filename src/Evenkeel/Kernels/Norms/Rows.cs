@@ -7,12 +7,16 @@ namespace Evenkeel.Kernels;
 /// <summary>What a norm over rows consists of: a type, so that the loops are compiled with it.</summary>
 internal interface IRowNorm
 {
-    /// <summary>False: nothing is subtracted and nothing added. There is no mean, so the pivot, the offset and the constant part of dx are 0, and no beta.</summary>
+    /// <summary>
+    /// False: nothing is subtracted and nothing added. There is no mean, so the pivot, the offset and the constant part
+    /// of dx are 0, and no beta.
+    /// </summary>
     static abstract bool HasMean { get; }
 }
 
 /// <summary>
-/// The loops of a norm over the rows of a matrix, whose gamma and beta belong to the columns. One row at a time; it stays in the first-level cache between passes, and while it is written the next one is asked for.
+/// The loops of a norm over the rows of a matrix, whose gamma and beta belong to the columns. One row at a time; it
+/// stays in the first-level cache between passes, and while it is written the next one is asked for.
 /// </summary>
 internal static unsafe class Rows
 {
@@ -20,29 +24,34 @@ internal static unsafe class Rows
     private const int BlockSteps = 32;
 
     /// <summary>The constants of one row: xhat = (x - Pivot)·Rstd + Offset, Offset = -low·rstd.</summary>
-    internal readonly record struct Row<T>(Vector512<T> Pivot, Vector512<T> Rstd, Vector512<T> Offset) where T : unmanaged
+    internal readonly record struct Row<T>(Vector512<T> Pivot, Vector512<T> Rstd, Vector512<T> Offset)
+        where T : unmanaged
     {
         /// <summary>The constants of a row, from its pivot, scale (rstd) and shift (offset).</summary>
         public static unsafe Row<T> Of(Constants<T> constants) =>
             new(Simd.Broadcast(*constants.Pivot), Simd.Broadcast(*constants.Scale), Simd.Broadcast(*constants.Shift));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Vector512<T> XHat<TNorm>(Vector512<T> x) where TNorm : struct, IRowNorm => TNorm.HasMean ? Simd.Fma(x - Pivot, Rstd, Offset) : x * Rstd;
+        public Vector512<T> XHat<TNorm>(Vector512<T> x) where TNorm : struct, IRowNorm =>
+            TNorm.HasMean ? Simd.Fma(x - Pivot, Rstd, Offset) : x * Rstd;
 
         /// <summary>What the epilogue is applied to.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector512<T> Y<TNorm>(Vector512<T> xhat, Vector512<T> gamma, Vector512<T> beta) where TNorm : struct, IRowNorm =>
+        public static Vector512<T> Y<TNorm>(Vector512<T> xhat, Vector512<T> gamma, Vector512<T> beta)
+            where TNorm : struct, IRowNorm =>
             TNorm.HasMean ? Simd.Fma(xhat, gamma, beta) : xhat * gamma;
 
         /// <summary>dx = rstd·g + b·(x - pivot) + c.</summary>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public Vector512<T> Gradient<TNorm>(Vector512<T> x, Vector512<T> g, Vector512<T> b, Vector512<T> c) where TNorm : struct, IRowNorm =>
+        public Vector512<T> Gradient<TNorm>(Vector512<T> x, Vector512<T> g, Vector512<T> b, Vector512<T> c)
+            where TNorm : struct, IRowNorm =>
             Simd.Fma(Rstd, g, TNorm.HasMean ? Simd.Fma(b, x - Pivot, c) : b * x);
     }
 
     /// <summary>y = epilogue(xhat·gamma + beta).</summary>
     /// <param name="stream">Store past the caches; only where y is aligned to a pack and a row is whole packs.</param>
-    public static void Normalize<T, TNorm, TEpilogue>(T* x, T* gamma, T* beta, T* y, int length, Row<T> row, bool stream)
+    public static void Normalize<T, TNorm, TEpilogue>(
+        T* x, T* gamma, T* beta, T* y, int length, Row<T> row, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
@@ -53,19 +62,23 @@ internal static unsafe class Rows
             return;
         }
 
-        Vector512<T> value = Row<T>.Y<TNorm>(row.XHat<TNorm>(Simd.LoadPartial(x, length)), Simd.LoadPartial(gamma, length), TNorm.HasMean ? Simd.LoadPartial(beta, length) : default);
+        Vector512<T> value = Row<T>.Y<TNorm>(row.XHat<TNorm>(Simd.LoadPartial(x, length)),
+            Simd.LoadPartial(gamma, length), TNorm.HasMean ? Simd.LoadPartial(beta, length) : default);
         Simd.StorePartial(y, TEpilogue.Apply(value), length);
     }
 
     /// <summary>
-    /// Σg and Σg·xhat of a row, g = gamma·dy; adds dy·xhat to <paramref name="dgamma"/> and dy to <paramref name="dbeta"/>, column by column.
+    /// Σg and Σg·xhat of a row, g = gamma·dy; adds dy·xhat to <paramref name="dgamma"/> and dy to
+    /// <paramref name="dbeta"/>, column by column.
     /// </summary>
-    public static (double Sum, double ProductSum) Cotangent<T, TNorm, TEpilogue>(T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, int length, Row<T> row)
+    public static (double Sum, double ProductSum) Cotangent<T, TNorm, TEpilogue>(
+        T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, int length, Row<T> row)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
     {
-        if (length >= Vector512<T>.Count) return CotangentLong<T, TNorm, TEpilogue>(x, dy, gamma, beta, dgamma, dbeta, length, row);
+        if (length >= Vector512<T>.Count)
+            return CotangentLong<T, TNorm, TEpilogue>(x, dy, gamma, beta, dgamma, dbeta, length, row);
         Vector512<T> gammas = Simd.LoadPartial(gamma, length);
         Vector512<T> xhat = row.XHat<TNorm>(Simd.LoadPartial(x, length));
         Vector512<T> y = Row<T>.Y<TNorm>(xhat, gammas, TNorm.HasMean ? Simd.LoadPartial(beta, length) : default);
@@ -78,7 +91,8 @@ internal static unsafe class Rows
 
     /// <summary>dx = rstd·g + b·(x - pivot) + c.</summary>
     /// <param name="stream">Store past the caches; only where dx is aligned to a pack and a row is whole packs.</param>
-    public static void Gradient<T, TNorm, TEpilogue>(T* x, T* dy, T* gamma, T* beta, T* dx, int length, Row<T> row, Vector512<T> b, Vector512<T> c, bool stream)
+    public static void Gradient<T, TNorm, TEpilogue>(
+        T* x, T* dy, T* gamma, T* beta, T* dx, int length, Row<T> row, Vector512<T> b, Vector512<T> c, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
@@ -90,7 +104,8 @@ internal static unsafe class Rows
         }
 
         Vector512<T> xs = Simd.LoadPartial(x, length), gammas = Simd.LoadPartial(gamma, length);
-        Vector512<T> y = Row<T>.Y<TNorm>(row.XHat<TNorm>(xs), gammas, TNorm.HasMean ? Simd.LoadPartial(beta, length) : default);
+        Vector512<T> y = Row<T>.Y<TNorm>(
+            row.XHat<TNorm>(xs), gammas, TNorm.HasMean ? Simd.LoadPartial(beta, length) : default);
         Vector512<T> fresh = TEpilogue.Backward(y, Simd.LoadPartial(dy, length));
         Simd.StorePartial(dx, row.Gradient<TNorm>(xs, fresh * gammas, b, c), length);
     }
@@ -98,7 +113,8 @@ internal static unsafe class Rows
     // No call stands in the loops below: one would force what they keep in registers out of them.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void NormalizeLong<T, TNorm, TEpilogue>(T* x, T* gamma, T* beta, T* y, int length, Row<T> argument, bool stream)
+    private static void NormalizeLong<T, TNorm, TEpilogue>(
+        T* x, T* gamma, T* beta, T* y, int length, Row<T> argument, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
@@ -110,7 +126,8 @@ internal static unsafe class Rows
             for (int i = 0; i < length; i += width)
             {
                 Simd.Prefetch(x + length + i);
-                Simd.StoreStream(y + i, TEpilogue.Apply(Row<T>.Y<TNorm>(row.XHat<TNorm>(Simd.Load(x + i)), Simd.Load(gamma + i), TNorm.HasMean ? Simd.Load(beta + i) : default)));
+                Simd.StoreStream(y + i, TEpilogue.Apply(Row<T>.Y<TNorm>(row.XHat<TNorm>(Simd.Load(x + i)),
+                    Simd.Load(gamma + i), TNorm.HasMean ? Simd.Load(beta + i) : default)));
             }
 
             return;
@@ -119,12 +136,14 @@ internal static unsafe class Rows
         for (int i = 0; i < length; i += width)
         {
             int at = Math.Min(i, length - width);
-            Simd.Store(y + at, TEpilogue.Apply(Row<T>.Y<TNorm>(row.XHat<TNorm>(Simd.Load(x + at)), Simd.Load(gamma + at), TNorm.HasMean ? Simd.Load(beta + at) : default)));
+            Simd.Store(y + at, TEpilogue.Apply(Row<T>.Y<TNorm>(row.XHat<TNorm>(Simd.Load(x + at)),
+                Simd.Load(gamma + at), TNorm.HasMean ? Simd.Load(beta + at) : default)));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static (double Sum, double ProductSum) CotangentLong<T, TNorm, TEpilogue>(T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, int length, Row<T> argument)
+    private static (double Sum, double ProductSum) CotangentLong<T, TNorm, TEpilogue>(
+        T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, int length, Row<T> argument)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
@@ -140,9 +159,11 @@ internal static unsafe class Rows
             int end = Math.Min(length - 2 * width, i + (BlockSteps - 1) * 2 * width);
             for (; i <= end; i += 2 * width)
             {
-                Step<T, TNorm, TEpilogue>(x + i, dy + i, gamma + i, beta + i, dgamma + i, dbeta + i, row, all, ref s0, ref p0);
+                Step<T, TNorm, TEpilogue>(
+                    x + i, dy + i, gamma + i, beta + i, dgamma + i, dbeta + i, row, all, ref s0, ref p0);
                 int j = i + width;
-                Step<T, TNorm, TEpilogue>(x + j, dy + j, gamma + j, beta + j, dgamma + j, dbeta + j, row, all, ref s1, ref p1);
+                Step<T, TNorm, TEpilogue>(
+                    x + j, dy + j, gamma + j, beta + j, dgamma + j, dbeta + j, row, all, ref s1, ref p1);
             }
 
             Widen.Add(s0 + s1, ref sumLow, ref sumHigh);
@@ -154,7 +175,8 @@ internal static unsafe class Rows
         for (; i < length; i += width)
         {
             int j = Math.Min(i, length - width);
-            Step<T, TNorm, TEpilogue>(x + j, dy + j, gamma + j, beta + j, dgamma + j, dbeta + j, row, Simd.TailMask<T>(Math.Min(width, length - i)), ref s0, ref p0);
+            Step<T, TNorm, TEpilogue>(x + j, dy + j, gamma + j,
+                beta + j, dgamma + j, dbeta + j, row, Simd.TailMask<T>(Math.Min(width, length - i)), ref s0, ref p0);
         }
 
         Widen.Add(s0 + s1, ref sumLow, ref sumHigh);
@@ -163,7 +185,8 @@ internal static unsafe class Rows
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void GradientLong<T, TNorm, TEpilogue>(T* x, T* dy, T* gamma, T* beta, T* dx, int length, Row<T> argument, Vector512<T> b, Vector512<T> c, bool stream)
+    private static void GradientLong<T, TNorm, TEpilogue>(
+        T* x, T* dy, T* gamma, T* beta, T* dx, int length, Row<T> argument, Vector512<T> b, Vector512<T> c, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
@@ -177,7 +200,8 @@ internal static unsafe class Rows
             Simd.Prefetch(x + length + i);
             Simd.Prefetch(dy + length + i);
             Vector512<T> xs = Simd.Load(x + at), gammas = Simd.Load(gamma + at);
-            Vector512<T> y = Row<T>.Y<TNorm>(row.XHat<TNorm>(xs), gammas, TNorm.HasMean ? Simd.Load(beta + at) : default);
+            Vector512<T> y = Row<T>.Y<TNorm>(
+                row.XHat<TNorm>(xs), gammas, TNorm.HasMean ? Simd.Load(beta + at) : default);
             Vector512<T> fresh = TEpilogue.Backward(y, Simd.Load(dy + at));
             Vector512<T> gradient = row.Gradient<TNorm>(xs, fresh * gammas, slope, offset);
             if (stream) Simd.StoreStream(dx + at, gradient);
@@ -187,7 +211,8 @@ internal static unsafe class Rows
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Step<T, TNorm, TEpilogue>(
-        T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, Row<T> row, Vector512<T> mask, ref Vector512<T> sum, ref Vector512<T> product)
+        T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, Row<T> row, Vector512<T> mask, ref Vector512<T> sum,
+        ref Vector512<T> product)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue

@@ -31,34 +31,45 @@ internal interface IMap<T> where T : unmanaged
     /// <summary>The formula.</summary>
     Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy);
 
-    /// <summary>The formula where the statistics are those of the lanes of <paramref name="counts"/> alone: all ones or zero.</summary>
+    /// <summary>
+    /// The formula where the statistics are those of the lanes of <paramref name="counts"/> alone: all ones or zero.
+    /// </summary>
     Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy, Vector512<T> counts);
 }
 
 /// <summary>
-/// Loops over a group of elements that lies in memory as equally long runs at a fixed distance: a channel of NC… (one run a sample), a row of a matrix (one run).
+/// Loops over a group of elements that lies in memory as equally long runs at a fixed distance: a channel of NC… (one
+/// run a sample), a row of a matrix (one run).
 /// </summary>
 /// <remarks>
-/// Sums: four packs of lanes accumulate in T over at most <see cref="BlockPacks"/> packs each, then go into double lanes; the order depends on the group's
-/// shape only. A run ends with one overlapping pack whose already counted lanes are masked off; runs shorter than a pack are loaded partially.
+/// Sums: four packs of lanes accumulate in T over at most <see cref="BlockPacks"/> packs each, then go into double
+/// lanes; the order depends on the group's shape only. A run ends with one overlapping pack whose already counted lanes
+/// are masked off; runs shorter than a pack are loaded partially.
 /// </remarks>
 internal static unsafe class Segments
 {
-    /// <summary>Packs a lane accumulates in T before it goes into double: bounds the rounding error by 64 half-ulps of the partial sum.</summary>
+    /// <summary>
+    /// Packs a lane accumulates in T before it goes into double: bounds the rounding error by 64
+    /// half-ulps of the partial sum.
+    /// </summary>
     private const int BlockPacks = 64;
 
-    public static (double Sum, double ProductSum) Sum<T, TTerm>(T* x, T* dy, int runs, nint stride, int length, TTerm term)
+    public static (double Sum, double ProductSum) Sum<T, TTerm>(
+        T* x, T* dy, int runs, nint stride, int length, TTerm term)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T> => Sum(x, dy, runs, stride, length, term, default(NoMask<T>));
+        where TTerm : struct, ITerm<T> =>
+        Sum(x, dy, runs, stride, length, term, default(NoMask<T>));
 
     /// <inheritdoc cref="Segments"/>
     /// <remarks>
-    /// With 256-bit registers SumLong has more accumulators than registers and keeps some on the stack. Frames are aligned to 16 bytes, and where the caller's ends at an odd multiple of 16
-    /// half of them straddle cache lines: the sum takes twice as long. So this frame ends at a multiple of 32.
+    /// With 256-bit registers SumLong has more accumulators than registers and keeps some on the stack. Frames are
+    /// aligned to 16 bytes, and where the caller's ends at an odd multiple of 16 half of them straddle cache lines: the
+    /// sum takes twice as long. So this frame ends at a multiple of 32.
     /// </remarks>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static (double Sum, double ProductSum) Sum<T, TTerm, TMask>(T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
+    public static (double Sum, double ProductSum) Sum<T, TTerm, TMask>(
+        T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -80,7 +91,8 @@ internal static unsafe class Segments
     }
 
     /// <summary>
-    /// The mean of a sample: one pack each of up to <paramref name="packs"/> evenly spaced runs, or evenly spaced packs of a single run. 0 where nothing in it counts: any number is a pivot, and a poor one moves.
+    /// The mean of a sample: one pack each of up to <paramref name="packs"/> evenly spaced runs, or evenly spaced packs
+    /// of a single run. 0 where nothing in it counts: any number is a pivot, and a poor one moves.
     /// </summary>
     public static double SampleMean<T, TMask>(T* x, int runs, nint stride, int length, int packs, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -112,14 +124,16 @@ internal static unsafe class Segments
 
     // No call stands in this method: one would force the accumulators out of their registers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static (double Sum, double ProductSum) SumLong<T, TTerm, TMask>(T* x, T* dy, int runs, nint stride, int length, TTerm argument, TMask mask)
+    private static (double Sum, double ProductSum) SumLong<T, TTerm, TMask>(
+        T* x, T* dy, int runs, nint stride, int length, TTerm argument, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         TTerm term = argument;
         int width = Vector512<T>.Count;
-        Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default, p3 = default;
+        Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default,
+            p3 = default;
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
         Vector512<T> tail = Simd.TailMask<T>(length % width);
         int counted = 0;
@@ -134,7 +148,8 @@ internal static unsafe class Segments
                 int end = Math.Min(length - 4 * width, i + (BlockPacks - 1 - counted) * 4 * width);
                 if (!Vector512.IsHardwareAccelerated && !TTerm.UsesDy)
                 {
-                    // Two packs at a time: with narrower registers the accumulators of four do not fit, and go over the stack. The order of a sum's terms is the same.
+                    // Two packs at a time: with narrower registers the accumulators of four do not fit, and go over the
+                    // stack. The order of a sum's terms is the same.
                     int from = i;
                     for (; i <= end; i += 4 * width)
                     {
@@ -227,7 +242,8 @@ internal static unsafe class Segments
     }
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
-    private static (double Sum, double ProductSum) SumShort<T, TTerm, TMask>(T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
+    private static (double Sum, double ProductSum) SumShort<T, TTerm, TMask>(
+        T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -253,29 +269,42 @@ internal static unsafe class Segments
         return (Simd.SumLanes(sumLow + sumHigh), TTerm.HasProduct ? Simd.SumLanes(productLow + productHigh) : 0);
     }
 
-    /// <summary>result = map(x, dy) over the group; <paramref name="result"/> must not be the memory of x or dy: overlapping packs read them twice.</summary>
-    /// <param name="ahead">What lies behind each run belongs to the next group (the next channel): ask for it while this one is mapped.</param>
-    /// <param name="stream">Store past the caches: for results that outgrow them. Used only where every run is aligned; call <see cref="Simd.StreamFence"/> after the last map of a chunk.</param>
-    public static void Map<T, TMap>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream, bool ahead)
+    /// <summary>
+    /// result = map(x, dy) over the group; <paramref name="result"/> must not be the memory of x or dy:
+    /// overlapping packs read them twice.
+    /// </summary>
+    /// <param name="ahead">
+    /// What lies behind each run belongs to the next group (the next channel): ask for it while this one is mapped.
+    /// </param>
+    /// <param name="stream">
+    /// Store past the caches: for results that outgrow them. Used only where every run is aligned; call
+    /// <see cref="Simd.StreamFence"/> after the last map of a chunk.
+    /// </param>
+    public static void Map<T, TMap>(
+        T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T> => Map(x, dy, result, runs, stride, length, map, default(NoMask<T>), stream, ahead);
+        where TMap : struct, IMap<T> =>
+        Map(x, dy, result, runs, stride, length, map, default(NoMask<T>), stream, ahead);
 
     /// <inheritdoc cref="Map{T, TMap}(T*, T*, T*, int, nint, int, TMap, bool, bool)"/>
-    public static void Map<T, TMap, TMask>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, TMask mask, bool stream, bool ahead)
+    public static void Map<T, TMap, TMask>(
+        T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, TMask mask, bool stream, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
         if (length < width) MapShort(x, dy, result, runs, stride, length, map, mask);
-        else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0) MapStream(x, dy, result, runs, stride, length, map, mask, ahead);
+        else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0)
+            MapStream(x, dy, result, runs, stride, length, map, mask, ahead);
         else MapLong(x, dy, result, runs, stride, length, map, mask, ahead);
     }
 
     // next: from a pack to the one that is asked for. Without "ahead" it is the pack itself, which costs nothing.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapStream<T, TMap, TMask>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, TMask mask, bool ahead)
+    private static void MapStream<T, TMap, TMask>(
+        T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, TMask mask, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -294,13 +323,15 @@ internal static unsafe class Segments
                 Simd.Prefetch(xr + next + i);
                 if (TMap.UsesDy) Simd.Prefetch(dyr + next + i);
                 Vector512<T> d = TMap.UsesDy ? Simd.Load(dyr + i) : default;
-                Simd.StoreStream(rr + i, TMask.IsNone ? map.Invoke(Simd.Load(xr + i), d) : map.Invoke(Simd.Load(xr + i), d, counts.Load(i)));
+                Simd.StoreStream(rr + i,
+                    TMask.IsNone ? map.Invoke(Simd.Load(xr + i), d) : map.Invoke(Simd.Load(xr + i), d, counts.Load(i)));
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MapLong<T, TMap, TMask>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, TMask mask, bool ahead)
+    private static void MapLong<T, TMap, TMask>(
+        T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, TMask mask, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -338,13 +369,16 @@ internal static unsafe class Segments
             {
                 int at = Math.Min(i, length - width);
                 Vector512<T> d = TMap.UsesDy ? Simd.Load(dyr + at) : default;
-                Simd.Store(rr + at, TMask.IsNone ? map.Invoke(Simd.Load(xr + at), d) : map.Invoke(Simd.Load(xr + at), d, counts.Load(at)));
+                Simd.Store(rr + at, TMask.IsNone
+                    ? map.Invoke(Simd.Load(xr + at), d)
+                    : map.Invoke(Simd.Load(xr + at), d, counts.Load(at)));
             }
         }
     }
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
-    private static void MapShort<T, TMap, TMask>(T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, TMask mask)
+    private static void MapShort<T, TMap, TMask>(
+        T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -352,13 +386,16 @@ internal static unsafe class Segments
         for (int run = 0; run < runs; run++)
         {
             nint at = run * stride;
-            Vector512<T> v = Simd.LoadPartial(x + at, length), d = TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default;
-            Simd.StorePartial(result + at, TMask.IsNone ? map.Invoke(v, d) : map.Invoke(v, d, mask.Run(run).Load(0)), length);
+            Vector512<T> v = Simd.LoadPartial(x + at, length),
+                d = TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default;
+            Simd.StorePartial(
+                result + at, TMask.IsNone ? map.Invoke(v, d) : map.Invoke(v, d, mask.Run(run).Load(0)), length);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<T, TTerm, TMask>(TTerm term, TMask counts, T* x, T* dy, int i, ref Vector512<T> sum, ref Vector512<T> product)
+    private static void Step<T, TTerm, TMask>(
+        TTerm term, TMask counts, T* x, T* dy, int i, ref Vector512<T> sum, ref Vector512<T> product)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>
         where TMask : struct, IPositionMask<T, TMask>
@@ -371,7 +408,9 @@ internal static unsafe class Segments
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Flush<T>(ref Vector512<T> a0, ref Vector512<T> a1, ref Vector512<T> a2, ref Vector512<T> a3, ref Vector512<double> low, ref Vector512<double> high)
+    private static void Flush<T>(
+        ref Vector512<T> a0, ref Vector512<T> a1, ref Vector512<T> a2, ref Vector512<T> a3, ref Vector512<double> low,
+        ref Vector512<double> high)
         where T : unmanaged
     {
         Widen.Add((a0 + a1) + (a2 + a3), ref low, ref high);

@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// Softmax and its relatives along the innermost dimension. The largest score is subtracted first, so that no exponential overflows.
+/// Softmax and its relatives along the innermost dimension. The largest score is subtracted first, so that
+/// no exponential overflows.
 /// </summary>
 /// <remarks>Sums of exponentials add up in lanes over at most 64 packs, and the packs' sums in double.</remarks>
 internal static unsafe class SoftmaxRows
@@ -32,18 +33,22 @@ internal static unsafe class SoftmaxRows
         Run(x, null, y, null, rows, columns, Result.Logarithms);
 
     /// <summary>y = softmax(x), losses[r] = -ln y[r, labels[r]] for each row.</summary>
-    public static void CrossEntropy<T>(T* x, long* labels, T* y, double* losses, int rows, int columns) where T : unmanaged, IFloatingPointIeee754<T> =>
+    public static void CrossEntropy<T>(T* x, long* labels, T* y, double* losses, int rows, int columns)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
         Run(x, labels, y, losses, rows, columns, Result.Probabilities);
 
     /// <summary>dx = y·(dy - Σ dy·y) for each row: the way back through softmax.</summary>
-    public static void SoftmaxBackward<T>(T* y, T* dy, T* dx, int rows, int columns) where T : unmanaged, IFloatingPointIeee754<T> =>
+    public static void SoftmaxBackward<T>(T* y, T* dy, T* dx, int rows, int columns)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
         Back(y, dy, dx, rows, columns, Result.Probabilities);
 
     /// <summary>dx = dy - exp(y)·Σ dy for each row: the way back through log-softmax.</summary>
-    public static void LogSoftmaxBackward<T>(T* y, T* dy, T* dx, int rows, int columns) where T : unmanaged, IFloatingPointIeee754<T> =>
+    public static void LogSoftmaxBackward<T>(T* y, T* dy, T* dx, int rows, int columns)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
         Back(y, dy, dx, rows, columns, Result.Logarithms);
 
-    private static void Run<T>(T* x, long* labels, T* y, double* losses, int rows, int columns, Result result) where T : unmanaged, IFloatingPointIeee754<T>
+    private static void Run<T>(T* x, long* labels, T* y, double* losses, int rows, int columns, Result result)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (rows == 0 || columns == 0) return;
         int rowsPerChunk = Math.Max(1, ChunkElements / columns);
@@ -60,7 +65,8 @@ internal static unsafe class SoftmaxRows
         });
     }
 
-    private static void Back<T>(T* y, T* dy, T* dx, int rows, int columns, Result result) where T : unmanaged, IFloatingPointIeee754<T>
+    private static void Back<T>(T* y, T* dy, T* dx, int rows, int columns, Result result)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (rows == 0 || columns == 0) return;
         int rowsPerChunk = Math.Max(1, ChunkElements / columns);
@@ -103,7 +109,10 @@ internal static unsafe class SoftmaxRows
                 if (Result == Result.Probabilities) Divide(y, Columns, T.CreateTruncating(1 / sum));
                 else Shift(x, y, Columns, max, T.CreateTruncating(VectorMath.Log(sum)));
                 if (Labels is not null)
-                    Losses[row] = VectorMath.Log(sum) - (double.CreateTruncating(x[Labels[row]]) - double.CreateTruncating(max));
+                {
+                    Losses[row] =
+                        VectorMath.Log(sum) - (double.CreateTruncating(x[Labels[row]]) - double.CreateTruncating(max));
+                }
             }
         }
 
@@ -117,7 +126,10 @@ internal static unsafe class SoftmaxRows
             double sum = Simd.SumLanes(e);
             StoreUpTo(y, e * Simd.Broadcast(T.CreateTruncating(1 / sum)), Columns);
             if (Labels is not null)
-                Losses[row] = VectorMath.Log(sum) - (double.CreateTruncating(x[Labels[row]]) - double.CreateTruncating(max));
+            {
+                Losses[row] =
+                    VectorMath.Log(sum) - (double.CreateTruncating(x[Labels[row]]) - double.CreateTruncating(max));
+            }
         }
     }
 

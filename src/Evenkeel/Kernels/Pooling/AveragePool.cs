@@ -16,10 +16,21 @@ internal static unsafe class AveragePool
     /// <param name="planes">The sizes and the windows.</param>
     /// <param name="includePadding">Whether padding counts in the size of a window.</param>
     /// <param name="divisor">The divisor; 0 takes the size of the window.</param>
-    public static void Forward<T>(T* x, T* y, in PoolPlanes planes, bool includePadding, int divisor) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void Forward<T>(T* x, T* y, in PoolPlanes planes, bool includePadding, int divisor)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (planes.IsQuads && divisor == 0) Quads.Forward<T, Rule>(x, y, planes);
-        else Workers.Run(planes.Chunks, new ForwardJob<T> { X = x, Y = y, Planes = planes, IncludePadding = includePadding, Divisor = divisor });
+        else
+        {
+            Workers.Run(planes.Chunks, new ForwardJob<T>
+            {
+                X = x,
+                Y = y,
+                Planes = planes,
+                IncludePadding = includePadding,
+                Divisor = divisor,
+            });
+        }
     }
 
     /// <summary>dx from dy: each input gets a share of dy of every window that covers it.</summary>
@@ -28,10 +39,21 @@ internal static unsafe class AveragePool
     /// <param name="planes">The sizes and the windows.</param>
     /// <param name="includePadding">As in the forward pass.</param>
     /// <param name="divisor">As in the forward pass.</param>
-    public static void Backward<T>(T* dy, T* dx, in PoolPlanes planes, bool includePadding, int divisor) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void Backward<T>(T* dy, T* dx, in PoolPlanes planes, bool includePadding, int divisor)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (planes.IsQuadsExactly && divisor == 0) Quads.Backward<T, Rule>(dy, dx, dx, planes);
-        else Workers.Run(planes.Chunks, new BackwardJob<T> { Dy = dy, Dx = dx, Planes = planes, IncludePadding = includePadding, Divisor = divisor });
+        else
+        {
+            Workers.Run(planes.Chunks, new BackwardJob<T>
+            {
+                Dy = dy,
+                Dx = dx,
+                Planes = planes,
+                IncludePadding = includePadding,
+                Divisor = divisor,
+            });
+        }
     }
 
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
@@ -63,11 +85,13 @@ internal static unsafe class AveragePool
                         {
                             T* from = x + ((long)h * width);
                             double rowSum = 0;
-                            for (int w = firstColumn; w < endColumn; w++) rowSum += typeof(T) == typeof(float) ? *(float*)(from + w) : *(double*)(from + w);
+                            for (int w = firstColumn; w < endColumn; w++)
+                                rowSum += typeof(T) == typeof(float) ? *(float*)(from + w) : *(double*)(from + w);
                             sum += rowSum;
                         }
 
-                        long size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
+                        long size = Size(firstRow,
+                            endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
                         *y = size == 0 ? T.Zero : T.CreateTruncating(sum / size);
                     }
                 }
@@ -97,7 +121,8 @@ internal static unsafe class AveragePool
                     for (int column = 0; column < Planes.Columns.Output; column++, dy++)
                     {
                         Planes.Columns.Window(column, out int firstColumn, out int endColumn, out int paddedColumns);
-                        long size = Size(firstRow, endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
+                        long size = Size(firstRow,
+                            endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
                         if (size == 0) continue;
                         T share = *dy / T.CreateTruncating(size);
                         for (int h = firstRow; h < endRow; h++)
@@ -112,11 +137,15 @@ internal static unsafe class AveragePool
     }
 
     /// <summary>The divisor of a window's sum; 0 for a window without inputs, whose result is 0.</summary>
-    private static long Size(int firstRow, int endRow, int paddedRows, int firstColumn, int endColumn, int paddedColumns, bool includePadding, int divisor)
+    private static long Size(
+        int firstRow, int endRow, int paddedRows, int firstColumn, int endColumn, int paddedColumns,
+        bool includePadding, int divisor)
     {
         if (firstRow >= endRow || firstColumn >= endColumn) return 0;
         if (divisor != 0) return divisor;
-        return includePadding ? (long)paddedRows * paddedColumns : (long)(endRow - firstRow) * (endColumn - firstColumn);
+        return includePadding
+            ? (long)paddedRows * paddedColumns
+            : (long)(endRow - firstRow) * (endColumn - firstColumn);
     }
 
     /// <summary>
@@ -141,10 +170,13 @@ internal static unsafe class AveragePool
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static float Forward(float topLeft, float topRight, float bottomLeft, float bottomRight) => ((topLeft + bottomLeft) + (topRight + bottomRight)) * 0.25f;
+        public static float Forward(float topLeft, float topRight, float bottomLeft, float bottomRight) =>
+            ((topLeft + bottomLeft) + (topRight + bottomRight)) * 0.25f;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom)
+        public static void Backward(
+            Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop,
+            out Vector512<ulong> dBottom)
         {
             // 0·0.25 is 0, so the high halves stay zero.
             Vector512<ulong> share = (dy.AsSingle() * Vector512.Create(0.25f)).AsUInt64();
@@ -152,10 +184,13 @@ internal static unsafe class AveragePool
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Backward(Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop, out Vector128<double> dBottom) =>
+        public static void Backward(
+            Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop,
+            out Vector128<double> dBottom) =>
             dTop = dBottom = dy * Vector128.Create(0.25);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Backward(float dy, float* top, float* bottom, float* dTop, float* dBottom) => dTop[0] = dTop[1] = dBottom[0] = dBottom[1] = dy * 0.25f;
+        public static void Backward(float dy, float* top, float* bottom, float* dTop, float* dBottom) =>
+            dTop[0] = dTop[1] = dBottom[0] = dBottom[1] = dy * 0.25f;
     }
 }

@@ -17,7 +17,8 @@ internal static unsafe class MaxPool
     /// <param name="y">The results.</param>
     /// <param name="winners">Receives one place per result, or null.</param>
     /// <param name="planes">The sizes and the windows.</param>
-    public static void Forward<T>(T* x, T* y, int* winners, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T>
+    public static void Forward<T>(T* x, T* y, int* winners, in PoolPlanes planes)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (planes.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, planes);
         else Workers.Run(planes.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Planes = planes });
@@ -31,11 +32,13 @@ internal static unsafe class MaxPool
     /// <param name="winners">The places that <see cref="Forward"/> found.</param>
     /// <param name="dx">The gradients of the planes.</param>
     /// <param name="planes">The sizes and the windows.</param>
-    public static void Backward<T>(T* dy, int* winners, T* dx, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T> =>
+    public static void Backward<T>(T* dy, int* winners, T* dx, in PoolPlanes planes)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
         Workers.Run(planes.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Planes = planes });
 
     /// <summary>dx for quads that cover the planes. The winners are searched again in x.</summary>
-    public static void QuadsBackward<T>(T* dy, T* x, T* dx, in PoolPlanes planes) where T : unmanaged, IFloatingPointIeee754<T> =>
+    public static void QuadsBackward<T>(T* dy, T* x, T* dx, in PoolPlanes planes)
+        where T : unmanaged, IFloatingPointIeee754<T> =>
         Quads.Backward<T, Rule>(dy, x, dx, planes);
 
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
@@ -57,7 +60,8 @@ internal static unsafe class MaxPool
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private static void Plane(T* x, T* y, int* winners, in PoolPlanes planes)
         {
-            int width = planes.Columns.Input, rowStep = planes.Rows.Dilation, columnStep = planes.Columns.Dilation, at = 0;
+            int width = planes.Columns.Input, rowStep = planes.Rows.Dilation, columnStep = planes.Columns.Dilation,
+                at = 0;
             for (int row = 0; row < planes.Rows.Output; row++)
             {
                 planes.Rows.DilatedWindow(row, out int firstRow, out int endRow);
@@ -122,56 +126,77 @@ internal static unsafe class MaxPool
             // If a pack is two halves, each half is written out: the JIT would not inline as many calls as the pack
             // needs.
             if (!Vector512.IsHardwareAccelerated)
-                return Vector512.Create(Half(top.GetLower(), bottom.GetLower()), Half(top.GetUpper(), bottom.GetUpper())).AsUInt64();
+            {
+                return Vector512
+                    .Create(Half(top.GetLower(), bottom.GetLower()), Half(top.GetUpper(), bottom.GetUpper()))
+                    .AsUInt64();
+            }
+
             Vector512<float> topRight = Right(top), bottomRight = Right(bottom);
-            Vector512<float> upper = Vector512.ConditionalSelect(Beats(topRight, top), topRight, top), lower = Vector512.ConditionalSelect(Beats(bottomRight, bottom), bottomRight, bottom);
+            Vector512<float> upper = Vector512.ConditionalSelect(Beats(topRight, top), topRight, top),
+                lower = Vector512.ConditionalSelect(Beats(bottomRight, bottom), bottomRight, bottom);
             return Vector512.ConditionalSelect(Beats(lower, upper), lower, upper).AsUInt64();
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static Vector256<float> Half(Vector256<float> top, Vector256<float> bottom)
         {
-            Vector256<float> topRight = (top.AsUInt64() >>> 32).AsSingle(), bottomRight = (bottom.AsUInt64() >>> 32).AsSingle();
-            Vector256<float> upper = Vector256.ConditionalSelect(Vector256.GreaterThan(topRight, top) | ~Vector256.Equals(topRight, topRight), topRight, top);
-            Vector256<float> lower = Vector256.ConditionalSelect(Vector256.GreaterThan(bottomRight, bottom) | ~Vector256.Equals(bottomRight, bottomRight), bottomRight, bottom);
-            return Vector256.ConditionalSelect(Vector256.GreaterThan(lower, upper) | ~Vector256.Equals(lower, lower), lower, upper);
+            Vector256<float> topRight = (top.AsUInt64() >>> 32).AsSingle(),
+                bottomRight = (bottom.AsUInt64() >>> 32).AsSingle();
+            Vector256<float> upper = Vector256.ConditionalSelect(
+                Vector256.GreaterThan(topRight, top) | ~Vector256.Equals(topRight, topRight), topRight, top);
+            Vector256<float> lower = Vector256.ConditionalSelect(
+                Vector256.GreaterThan(bottomRight, bottom) | ~Vector256.Equals(bottomRight, bottomRight), bottomRight,
+                bottom);
+            return Vector256.ConditionalSelect(
+                Vector256.GreaterThan(lower, upper) | ~Vector256.Equals(lower, lower), lower, upper);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector128<double> Forward(Vector128<double> top, Vector128<double> bottom)
         {
             Vector128<double> topRight = Right(top), bottomRight = Right(bottom);
-            Vector128<double> upper = Vector128.ConditionalSelect(Beats(topRight, top), topRight, top), lower = Vector128.ConditionalSelect(Beats(bottomRight, bottom), bottomRight, bottom);
+            Vector128<double> upper = Vector128.ConditionalSelect(Beats(topRight, top), topRight, top),
+                lower = Vector128.ConditionalSelect(Beats(bottomRight, bottom), bottomRight, bottom);
             return Vector128.ConditionalSelect(Beats(lower, upper), lower, upper);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static float Forward(float topLeft, float topRight, float bottomLeft, float bottomRight)
         {
-            float upper = Beats(topRight, topLeft) ? topRight : topLeft, lower = Beats(bottomRight, bottomLeft) ? bottomRight : bottomLeft;
+            float upper = Beats(topRight, topLeft) ? topRight : topLeft,
+                lower = Beats(bottomRight, bottomLeft) ? bottomRight : bottomLeft;
             return Beats(lower, upper) ? lower : upper;
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Backward(Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop, out Vector512<ulong> dBottom)
+        public static void Backward(
+            Vector512<ulong> dy, Vector512<float> top, Vector512<float> bottom, out Vector512<ulong> dTop,
+            out Vector512<ulong> dBottom)
         {
             Vector512<float> topRight = Right(top), bottomRight = Right(bottom);
             Vector512<float> rightOfTop = Beats(topRight, top), rightOfBottom = Beats(bottomRight, bottom);
-            Vector512<float> upper = Vector512.ConditionalSelect(rightOfTop, topRight, top), lower = Vector512.ConditionalSelect(rightOfBottom, bottomRight, bottom);
+            Vector512<float> upper = Vector512.ConditionalSelect(rightOfTop, topRight, top),
+                lower = Vector512.ConditionalSelect(rightOfBottom, bottomRight, bottom);
             Vector512<ulong> below = Beats(lower, upper).AsUInt64();
 
             // The high halves of the masks have no meaning; the high halves of dy are zero.
             Vector512<ulong> toTop = Vector512.AndNot(dy, below), toBottom = dy & below;
             dTop = Vector512.AndNot(toTop, rightOfTop.AsUInt64()) | ((toTop & rightOfTop.AsUInt64()) << 32);
-            dBottom = Vector512.AndNot(toBottom, rightOfBottom.AsUInt64()) | ((toBottom & rightOfBottom.AsUInt64()) << 32);
+            dBottom =
+                Vector512.AndNot(toBottom, rightOfBottom.AsUInt64()) | ((toBottom & rightOfBottom.AsUInt64()) << 32);
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static void Backward(Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop, out Vector128<double> dBottom)
+        public static void Backward(
+            Vector128<double> dy, Vector128<double> top, Vector128<double> bottom, out Vector128<double> dTop,
+            out Vector128<double> dBottom)
         {
             // The mask of the lower lane, copied to both lanes. The left place gets dy if the right one does not.
-            Vector128<double> topRight = Right(top), bottomRight = Right(bottom), rightOfTop = Beats(topRight, top), rightOfBottom = Beats(bottomRight, bottom);
-            Vector128<double> below = Left(Beats(Vector128.ConditionalSelect(rightOfBottom, bottomRight, bottom), Vector128.ConditionalSelect(rightOfTop, topRight, top)));
+            Vector128<double> topRight = Right(top), bottomRight = Right(bottom), rightOfTop = Beats(topRight, top),
+                rightOfBottom = Beats(bottomRight, bottom);
+            Vector128<double> below = Left(Beats(Vector128.ConditionalSelect(rightOfBottom, bottomRight, bottom),
+                Vector128.ConditionalSelect(rightOfTop, topRight, top)));
             Vector128<double> left = Vector128.Create(-1L, 0L).AsDouble();
             dTop = Vector128.AndNot(dy, below) & (Left(rightOfTop) ^ left);
             dBottom = dy & below & (Left(rightOfBottom) ^ left);
@@ -192,16 +217,20 @@ internal static unsafe class MaxPool
         private static Vector512<float> Right(Vector512<float> pairs) => (pairs.AsUInt64() >>> 32).AsSingle();
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static Vector512<float> Beats(Vector512<float> later, Vector512<float> earlier) => Vector512.GreaterThan(later, earlier) | ~Vector512.Equals(later, later);
+        private static Vector512<float> Beats(Vector512<float> later, Vector512<float> earlier) =>
+            Vector512.GreaterThan(later, earlier) | ~Vector512.Equals(later, later);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static Vector128<double> Right(Vector128<double> pair) => Vector128.Shuffle(pair, Vector128.Create(1L, 1L));
+        private static Vector128<double> Right(Vector128<double> pair) =>
+            Vector128.Shuffle(pair, Vector128.Create(1L, 1L));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static Vector128<double> Left(Vector128<double> pair) => Vector128.Shuffle(pair, Vector128.Create(0L, 0L));
+        private static Vector128<double> Left(Vector128<double> pair) =>
+            Vector128.Shuffle(pair, Vector128.Create(0L, 0L));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static Vector128<double> Beats(Vector128<double> later, Vector128<double> earlier) => Vector128.GreaterThan(later, earlier) | ~Vector128.Equals(later, later);
+        private static Vector128<double> Beats(Vector128<double> later, Vector128<double> earlier) =>
+            Vector128.GreaterThan(later, earlier) | ~Vector128.Equals(later, later);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static bool Beats(float later, float earlier) => later > earlier || float.IsNaN(later);

@@ -9,7 +9,11 @@ public sealed class LeakyReLU : Module
     public LeakyReLU(double negativeSlope = 0.01)
     {
         if (!double.IsFinite(negativeSlope))
-            throw new ArgumentOutOfRangeException(nameof(negativeSlope), $"LeakyReLU: expected a finite slope, got {negativeSlope}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(negativeSlope), $"LeakyReLU: expected a finite slope, got {negativeSlope}.");
+        }
+
         NegativeSlope = negativeSlope;
     }
 

@@ -1,6 +1,9 @@
 namespace Evenkeel.Nn;
 
-/// <summary>yᵢ = xᵢ - ln Σⱼ e^xⱼ along one axis: the logarithm of <see cref="Softmax"/>, without its loss of precision. Source: torch.nn.LogSoftmax.</summary>
+/// <summary>
+/// yᵢ = xᵢ - ln Σⱼ e^xⱼ along one axis: the logarithm of <see cref="Softmax"/>, without its loss of precision.
+/// Source: torch.nn.LogSoftmax.
+/// </summary>
 public sealed class LogSoftmax : Module
 {
     /// <summary>Creates the layer.</summary>

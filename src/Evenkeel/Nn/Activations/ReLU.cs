@@ -1,6 +1,9 @@
 namespace Evenkeel.Nn;
 
-/// <summary>Rectified linear unit, y = max(x, 0), for tensors of any shape. The derivative is 0 at 0 and 1 at NaN, as in PyTorch.</summary>
+/// <summary>
+/// Rectified linear unit, y = max(x, 0), for tensors of any shape. The derivative is 0 at 0
+/// and 1 at NaN, as in PyTorch.
+/// </summary>
 public sealed class ReLU : Module
 {
     /// <inheritdoc/>

@@ -7,7 +7,8 @@ namespace Evenkeel.Nn;
 /// {Linear(width, width) without bias - [norm] - ReLU}, every layer as wide as its input.
 /// </summary>
 /// <remarks>
-/// <para>Input and output: (N, width). State-dict keys: <c>linears.0.weight</c>, ..., <c>bns.0.weight</c>, ...; all linear layers are made first, then all norms, as in the course's script.</para>
+/// <para>Input and output: (N, width). State-dict keys: <c>linears.0.weight</c>, ..., <c>bns.0.weight</c>, ...; all
+/// linear layers are made first, then all norms, as in the course's script.</para>
 /// <para>Source: the course's bn_and_initialize.py.</para>
 /// </remarks>
 public sealed class DeepMLP : Module
@@ -24,7 +25,8 @@ public sealed class DeepMLP : Module
     /// <exception cref="ArgumentOutOfRangeException">The width or the depth is below 1.</exception>
     public DeepMLP(int width = 256, int depth = 100, NormKind? norm = null, IRandomStream? random = null)
     {
-        if (depth < 1) throw new ArgumentOutOfRangeException(nameof(depth), $"DeepMLP: expected 1 or more layers, got {depth}.");
+        if (depth < 1)
+            throw new ArgumentOutOfRangeException(nameof(depth), $"DeepMLP: expected 1 or more layers, got {depth}.");
         Linears = Register("linears", new Sequential());
         for (int i = 0; i < depth; i++) Linears.Add(new Linear(width, width, bias: false, random: random));
         Norms = new Sequential();

@@ -74,7 +74,11 @@ public sealed class LeNet : Module
     {
         ArgumentNullException.ThrowIfNull(options);
         if (options.Activation is not (Nonlinearity.ReLU or Nonlinearity.Sigmoid or Nonlinearity.Tanh))
-            throw new ArgumentOutOfRangeException(nameof(options), $"LeNet: expected ReLU, Sigmoid or Tanh after its layers, got {options.Activation}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), $"LeNet: expected ReLU, Sigmoid or Tanh after its layers, got {options.Activation}.");
+        }
+
         Options = options;
         Add("conv1", new Conv2d(options.Channels, 6, Kernel, padding: options.Padding, random: random));
         AddRest("1", [6, 28, 28]);
@@ -114,7 +118,16 @@ public sealed class LeNet : Module
     /// </summary>
     /// <inheritdoc cref="Color"/>
     public static LeNet Gray(int classes = 10, NormKind? norm = null, IRandomStream? random = null) => new(
-        new LeNetOptions { Channels = 1, Classes = classes, Padding = 2, Activation = Nonlinearity.Sigmoid, Pooling = LeNetPooling.Average, Norm = norm, NormAfterSecondLinear = true },
+        new LeNetOptions
+        {
+            Channels = 1,
+            Classes = classes,
+            Padding = 2,
+            Activation = Nonlinearity.Sigmoid,
+            Pooling = LeNetPooling.Average,
+            Norm = norm,
+            NormAfterSecondLinear = true,
+        },
         random);
 
     /// <summary>
@@ -155,7 +168,13 @@ public sealed class LeNet : Module
     {
         int side = 32 - (2 * Options.Padding);
         if (x.Shape.Rank != 4 || x.Shape[1] != Options.Channels || x.Shape[2] != side || x.Shape[3] != side)
-            throw new ArgumentException($"LeNet: expected (N, {Options.Channels}, {side}, {side}), got {x.Shape}. Resize the images, or create the network with their channels and padding.", nameof(x));
+        {
+            throw new ArgumentException(
+                $"LeNet: expected (N, {Options.Channels}, {side}, {side}), got {x.Shape}. "
+                + $"Resize the images, or create the network with their channels and padding.",
+                nameof(x));
+        }
+
         return _layers.Forward(x);
     }
 

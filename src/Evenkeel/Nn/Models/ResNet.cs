@@ -33,11 +33,13 @@ public sealed record ResNetOptions
 /// 5, 7, 9 blocks it is ResNet-20, 32, 44, 56.
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, channels, side, side); output: (N, classes). Keys are torchvision's: <c>conv1</c>, <c>bn1</c>, <c>layer1.0.conv1</c>, ..., <c>layer2.0.downsample.0</c>, ..., <c>fc</c>,
-/// whatever the kind of norm.</para>
-/// <para>Where a stage begins, a 1x1 convolution with stride 2 and a norm take the shortcut to its shape (the paper's option B, a layer like any other; its option A, every second pixel and zeros for
-/// the new channels, has 2,752 parameters less in all and is about as good). ResNet-20 for ten classes has 272,474 parameters.</para>
-/// <para>Start values: <see cref="Init.KaimingNormal"/>, biases 0, norms at gamma 1 and beta 0. Without a norm each block adds the variance of its two convolutions to that of its shortcut, so keep such nets short.</para>
+/// <para>Input: (N, channels, side, side); output: (N, classes). Keys are torchvision's: <c>conv1</c>, <c>bn1</c>,
+/// <c>layer1.0.conv1</c>, ..., <c>layer2.0.downsample.0</c>, ..., <c>fc</c>, whatever the kind of norm.</para>
+/// <para>Where a stage begins, a 1x1 convolution with stride 2 and a norm take the shortcut to its shape (the paper's
+/// option B, a layer like any other; its option A, every second pixel and zeros for the new channels, has 2,752
+/// parameters less in all and is about as good). ResNet-20 for ten classes has 272,474 parameters.</para>
+/// <para>Start values: <see cref="Init.KaimingNormal"/>, biases 0, norms at gamma 1 and beta 0. Without a norm each
+/// block adds the variance of its two convolutions to that of its shortcut, so keep such nets short.</para>
 /// <para>Source: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2015, section 4.2.</para>
 /// </remarks>
 public sealed class ResNet : Module
@@ -59,8 +61,18 @@ public sealed class ResNet : Module
     public ResNet(ResNetOptions? options = null, IRandomStream? random = null)
     {
         Options = options ?? new ResNetOptions();
-        if (Options.Blocks < 1) throw new ArgumentOutOfRangeException(nameof(options), $"ResNet: expected 1 or more blocks a stage, got {Options.Blocks}.");
-        if (Options.Side < 1) throw new ArgumentOutOfRangeException(nameof(options), $"ResNet: expected images of 1 or more pixels a side, got {Options.Side}.");
+        if (Options.Blocks < 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), $"ResNet: expected 1 or more blocks a stage, got {Options.Blocks}.");
+        }
+
+        if (Options.Side < 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), $"ResNet: expected images of 1 or more pixels a side, got {Options.Side}.");
+        }
+
         ArgumentNullException.ThrowIfNull(Options.Norm);
         random ??= DefaultStreams.Next();
         (int channels, int side) = (Options.Width, Options.Side);
@@ -98,8 +110,15 @@ public sealed class ResNet : Module
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x)
     {
-        if (x.Shape.Rank != 4 || x.Shape[1] != Options.Channels || x.Shape[2] != Options.Side || x.Shape[3] != Options.Side)
-            throw new ArgumentException($"ResNet: expected (N, {Options.Channels}, {Options.Side}, {Options.Side}), got {x.Shape}. Resize the images, or create the network with their channels and side.", nameof(x));
+        if (x.Shape.Rank != 4 || x.Shape[1] != Options.Channels || x.Shape[2] != Options.Side
+            || x.Shape[3] != Options.Side)
+        {
+            throw new ArgumentException(
+                $"ResNet: expected (N, {Options.Channels}, {Options.Side}, {Options.Side}), got {x.Shape}. "
+                + $"Resize the images, or create the network with their channels and side.",
+                nameof(x));
+        }
+
         return _layers.Forward(x);
     }
 
@@ -116,7 +135,8 @@ public sealed class ResNet : Module
 /// the shortcut s is x itself, or Conv(1x1, stride) - norm if the shape changes.
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, in, side, side); output: (N, out, side', side'), side' = ⌊(side - 1)/stride⌋ + 1. Keys: <c>conv1</c>, <c>bn1</c>, <c>conv2</c>, <c>bn2</c>, <c>downsample.0</c>, <c>downsample.1</c>.</para>
+/// <para>Input: (N, in, side, side); output: (N, out, side', side'), side' = ⌊(side - 1)/stride⌋ + 1. Keys:
+/// <c>conv1</c>, <c>bn1</c>, <c>conv2</c>, <c>bn2</c>, <c>downsample.0</c>, <c>downsample.1</c>.</para>
 /// <para>Source: He et al. 2015, figure 2; torchvision's BasicBlock.</para>
 /// </remarks>
 public sealed class BasicBlock : Module
@@ -137,10 +157,21 @@ public sealed class BasicBlock : Module
     /// <exception cref="ArgumentOutOfRangeException">
     /// A number of channels, the side or the stride is below 1.
     /// </exception>
-    public BasicBlock(int inChannels, int outChannels, int side, int stride = 1, NormKind? norm = null, IRandomStream? random = null)
+    public BasicBlock(
+        int inChannels, int outChannels, int side, int stride = 1, NormKind? norm = null, IRandomStream? random = null)
     {
-        if (side < 1) throw new ArgumentOutOfRangeException(nameof(side), $"BasicBlock: expected planes of 1 or more pixels a side, got {side}.");
-        if (stride < 1) throw new ArgumentOutOfRangeException(nameof(stride), $"BasicBlock: expected a stride of 1 or more, got {stride}.");
+        if (side < 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(side), $"BasicBlock: expected planes of 1 or more pixels a side, got {side}.");
+        }
+
+        if (stride < 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(stride), $"BasicBlock: expected a stride of 1 or more, got {stride}.");
+        }
+
         int outSide = OutSide(side, stride);
         AddConvolution("1", inChannels, stride);
         Register("relu", _relu);
@@ -148,7 +179,8 @@ public sealed class BasicBlock : Module
         AddConvolution("2", outChannels, 1);
         if (inChannels == outChannels && stride == 1) return;
         Module? last = Norm();
-        _shortcut = Register("downsample", new Sequential(new Conv2d(inChannels, outChannels, 1, stride, bias: last is null, random: random)));
+        _shortcut = Register("downsample",
+            new Sequential(new Conv2d(inChannels, outChannels, 1, stride, bias: last is null, random: random)));
         if (last is not null) _shortcut.Add(last);
 
         Module? Norm() => norm?.Create([outChannels, outSide, outSide]);
@@ -156,7 +188,8 @@ public sealed class BasicBlock : Module
         void AddConvolution(string number, int channels, int steps)
         {
             Module? after = Norm();
-            Add($"conv{number}", new Conv2d(channels, outChannels, 3, steps, padding: 1, bias: after is null, random: random));
+            Add($"conv{number}",
+                new Conv2d(channels, outChannels, 3, steps, padding: 1, bias: after is null, random: random));
             if (after is not null) Add($"bn{number}", after);
         }
 
@@ -171,5 +204,6 @@ public sealed class BasicBlock : Module
     internal static int OutSide(int side, int stride) => ((side - 1) / stride) + 1;
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => _relu.Forward(_residual.Forward(x) + (_shortcut?.Forward(x) ?? x));
+    protected override Tensor ForwardCore(Tensor x) =>
+        _relu.Forward(_residual.Forward(x) + (_shortcut?.Forward(x) ?? x));
 }

@@ -34,13 +34,28 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalizati
     public GroupNorm(int numGroups, int numChannels, double eps = 1e-5, bool affine = true, int channelAxis = 1)
     {
         if (channelAxis == 0)
-            throw new ArgumentOutOfRangeException(nameof(channelAxis), "GroupNorm: expected the channels in another dimension than 0, which holds the samples. 1 is PyTorch's, -1 is channels last.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(channelAxis),
+                "GroupNorm: expected the channels in another dimension than 0, which holds the samples. "
+                + "1 is PyTorch's, -1 is channels last.");
+        }
+
         if (numGroups <= 0)
-            throw new ArgumentOutOfRangeException(nameof(numGroups), $"GroupNorm: expected at least one group, got {numGroups}. 1 normalizes a sample as a whole.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(numGroups),
+                $"GroupNorm: expected at least one group, got {numGroups}. 1 normalizes a sample as a whole.");
+        }
+
         NormChecks.Features("GroupNorm", numChannels);
         NormChecks.Eps("GroupNorm", eps);
         if (numChannels % numGroups != 0)
-            throw new ArgumentException($"GroupNorm: expected a number of channels that is a multiple of the groups, got {numChannels} channels and {numGroups} groups. Use a number of groups that divides {numChannels}.", nameof(numChannels));
+        {
+            throw new ArgumentException(
+                $"GroupNorm: expected a number of channels that is a multiple of the groups, got {numChannels} "
+                + $"channels and {numGroups} groups. Use a number of groups that divides {numChannels}.",
+                nameof(numChannels));
+        }
+
         (NumGroups, NumChannels, Eps, ChannelAxis) = (numGroups, numChannels, eps, channelAxis);
         if (!affine) return;
         Weight = Register("weight", Tensor.Ones([numChannels]), ParameterRole.NormScale);
@@ -66,7 +81,10 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalizati
     public Parameter? Bias { get; }
 
     /// <summary>PyTorch's spelling of the settings.</summary>
-    public override string ToString() => $"GroupNorm({NumGroups}, {NumChannels}, eps={PythonNumber.Format(Eps)}, affine={PythonNumber.Format(Weight is not null)}{(ChannelAxis == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", channel_axis={ChannelAxis}"))})";
+    public override string ToString() =>
+        $"GroupNorm({NumGroups}, {NumChannels}, eps={PythonNumber.Format(Eps)}, "
+        + $"affine={PythonNumber.Format(Weight is not null)}"
+        + $"{(ChannelAxis == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $", channel_axis={ChannelAxis}"))})";
 
     /// <inheritdoc/>
     Tensor IFusesReLU.ForwardWithReLU(Tensor x) => Normalize(x, fuseReLU: true);
@@ -88,7 +106,8 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalizati
         if (!hasAxis || x.Shape[axis] != NumChannels)
         {
             string remedy = hasAxis
-                ? $"The channels are dimension {ChannelAxis}; create the layer with {x.Shape[axis]} channels or fix the layer before it."
+                ? $"The channels are dimension {ChannelAxis}; "
+                    + $"create the layer with {x.Shape[axis]} channels or fix the layer before it."
                 : "Add the missing dimensions with Reshape.";
             string expected = ChannelAxis switch
             {

@@ -7,9 +7,11 @@ namespace Evenkeel.Nn;
 /// variance of each sample's own values.
 /// </summary>
 /// <remarks>
-/// <para>Input: (*, normalizedShape); output: the same shape. No running statistics: train and eval are the same, and a batch of one is fine.</para>
+/// <para>Input: (*, normalizedShape); output: the same shape. No running statistics: train and eval are the same, and a
+/// batch of one is fine.</para>
 /// <para>State-dict keys: <c>weight</c> (gamma) and <c>bias</c> (beta), of the normalized shape.</para>
-/// <para>Source: Ba, Kiros and Hinton, "Layer Normalization", 2016; semantics of PyTorch's <c>torch.nn.LayerNorm</c>.</para>
+/// <para>Source: Ba, Kiros and Hinton, "Layer Normalization", 2016; semantics of PyTorch's
+/// <c>torch.nn.LayerNorm</c>.</para>
 /// </remarks>
 public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalization
 {
@@ -25,7 +27,12 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalizati
     public LayerNorm(Shape normalizedShape, double eps = 1e-5, bool elementwiseAffine = true, bool bias = true)
     {
         if (normalizedShape.Rank == 0)
-            throw new ArgumentException("LayerNorm: expected the trailing dimensions to normalize, got none. Pass for example [768].", nameof(normalizedShape));
+        {
+            throw new ArgumentException(
+                "LayerNorm: expected the trailing dimensions to normalize, got none. Pass for example [768].",
+                nameof(normalizedShape));
+        }
+
         NormChecks.Features("LayerNorm", normalizedShape.Count);
         NormChecks.Eps("LayerNorm", eps);
         NormalizedShape = normalizedShape;
@@ -61,7 +68,8 @@ public sealed class LayerNorm : Module, IFusesReLU, IInitializable, INormalizati
     public override string ToString()
     {
         string shape = string.Join(", ", NormalizedShape.ToArray());
-        return $"LayerNorm(({shape}{(NormalizedShape.Rank == 1 ? "," : "")}), eps={PythonNumber.Format(Eps)}, elementwise_affine={PythonNumber.Format(Weight is not null)})";
+        return $"LayerNorm(({shape}{(NormalizedShape.Rank == 1 ? "," : "")}), eps={PythonNumber.Format(Eps)}, "
+            + $"elementwise_affine={PythonNumber.Format(Weight is not null)})";
     }
 
     /// <inheritdoc/>

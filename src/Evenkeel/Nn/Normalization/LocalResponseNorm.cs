@@ -5,8 +5,10 @@ namespace Evenkeel.Nn;
 /// channels around c.
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, C, ...) with at least three dimensions; output: the same shape. Nothing is learned, and train and eval are the same.</para>
-/// <para>Source: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks", 2012; torch.nn.LocalResponseNorm.</para>
+/// <para>Input: (N, C, ...) with at least three dimensions; output: the same shape. Nothing is learned, and train and
+/// eval are the same.</para>
+/// <para>Source: Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural Networks",
+/// 2012; torch.nn.LocalResponseNorm.</para>
 /// </remarks>
 public sealed class LocalResponseNorm : Module, INormalization
 {
@@ -39,5 +41,6 @@ public sealed class LocalResponseNorm : Module, INormalization
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"LocalResponseNorm({Size}, alpha={PythonNumber.Format(Alpha)}, beta={PythonNumber.Format(Beta)}, k={PythonNumber.Format(K)})";
+        $"LocalResponseNorm({Size}, alpha={PythonNumber.Format(Alpha)}, beta={PythonNumber.Format(Beta)}, "
+        + $"k={PythonNumber.Format(K)})";
 }

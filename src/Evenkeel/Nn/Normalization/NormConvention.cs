@@ -29,7 +29,8 @@ public readonly record struct RankRule
         int first = BitOperations.TrailingZeroCount(_ranks);
         if (this == From(first)) return $"rank {first} or more";
         uint ranks = _ranks;
-        return $"rank {string.Join(" or ", Enumerable.Range(0, Shape.MaxRank + 1).Where(rank => (ranks >> rank & 1) != 0))}";
+        return $"rank "
+            + $"{string.Join(" or ", Enumerable.Range(0, Shape.MaxRank + 1).Where(rank => (ranks >> rank & 1) != 0))}";
     }
 }
 
@@ -41,8 +42,10 @@ public readonly record struct RankRule
 /// <para>A layer obeys what changes numbers or refuses inputs: <see cref="Average"/> (with its estimator and start
 /// values), <see cref="Eps"/>, <see cref="ChannelAxis"/>, <see cref="Ranks"/> (of <see cref="BatchNormalization"/>; the
 /// layers with PyTorch's names keep their own) and <see cref="SingleValue"/>.</para>
-/// <para>All of them normalize with the biased variance of the batch. A convention is a value: <c>NormConvention.Keras with { Eps = 1e-5 }</c> is another one.</para>
-/// <para>docs/conventions.md compares the libraries, also in what they lack, and works three batches through each.</para>
+/// <para>All of them normalize with the biased variance of the batch. A convention is a value:
+/// <c>NormConvention.Keras with { Eps = 1e-5 }</c> is another one.</para>
+/// <para>docs/conventions.md compares the libraries, also in what they lack, and works three
+/// batches through each.</para>
 /// </remarks>
 public sealed record NormConvention
 {
@@ -162,7 +165,10 @@ public sealed record NormConvention
     /// The library has no number of its own, or the channels do not divide into the groups.
     /// </exception>
     public GroupNorm GroupNorm(int numChannels, int? numGroups = null) => new(
-        numGroups ?? GroupNormGroups ?? throw new ArgumentException($"NormConvention.GroupNorm: expected a number of groups, for {Name} has none of its own, got null. Pass numGroups; 32 is the usual one.", nameof(numGroups)),
+        numGroups ?? GroupNormGroups ?? throw new ArgumentException(
+            $"NormConvention.GroupNorm: expected a number of groups, for {Name} has none of its own, got null. "
+            + $"Pass numGroups; 32 is the usual one.",
+            nameof(numGroups)),
         numChannels, GroupNormEps, affine: true, ChannelAxis);
 
     /// <summary>An RMS norm with this library's eps.</summary>

@@ -7,9 +7,11 @@ namespace Evenkeel.Nn;
 /// sample's own values. Layer norm without the mean and without beta.
 /// </summary>
 /// <remarks>
-/// <para>Input: (*, normalizedShape); output: the same shape. No running statistics: train and eval are the same, and a batch of one is fine.</para>
+/// <para>Input: (*, normalizedShape); output: the same shape. No running statistics: train and eval are the same, and a
+/// batch of one is fine.</para>
 /// <para>State-dict key: <c>weight</c> (gamma), of the normalized shape.</para>
-/// <para>Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019; semantics of PyTorch's <c>torch.nn.RMSNorm</c>.</para>
+/// <para>Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019; semantics of PyTorch's
+/// <c>torch.nn.RMSNorm</c>.</para>
 /// </remarks>
 public sealed class RMSNorm : Module, IFusesReLU, IInitializable, INormalization
 {
@@ -27,7 +29,12 @@ public sealed class RMSNorm : Module, IFusesReLU, IInitializable, INormalization
     public RMSNorm(Shape normalizedShape, double? eps = null, bool elementwiseAffine = true)
     {
         if (normalizedShape.Rank == 0)
-            throw new ArgumentException("RMSNorm: expected the trailing dimensions to normalize, got none. Pass for example [768].", nameof(normalizedShape));
+        {
+            throw new ArgumentException(
+                "RMSNorm: expected the trailing dimensions to normalize, got none. Pass for example [768].",
+                nameof(normalizedShape));
+        }
+
         NormChecks.Features("RMSNorm", normalizedShape.Count);
         if (eps is { } added) NormChecks.Eps("RMSNorm", added);
         NormalizedShape = normalizedShape;
@@ -59,7 +66,9 @@ public sealed class RMSNorm : Module, IFusesReLU, IInitializable, INormalization
     public override string ToString()
     {
         string shape = string.Join(", ", NormalizedShape.ToArray());
-        return $"RMSNorm(({shape}{(NormalizedShape.Rank == 1 ? "," : "")}), eps={(Eps is { } eps ? PythonNumber.Format(eps) : "None")}, elementwise_affine={PythonNumber.Format(Weight is not null)})";
+        return $"RMSNorm(({shape}{(NormalizedShape.Rank == 1 ? "," : "")}), "
+            + $"eps={(Eps is { } eps ? PythonNumber.Format(eps) : "None")}, "
+            + $"elementwise_affine={PythonNumber.Format(Weight is not null)})";
     }
 
     /// <inheritdoc/>

@@ -1,21 +1,31 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Batch normalization over the batches of a whole group: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and variance over every dimension but the second, of all members' batches together.
+/// Batch normalization over the batches of a whole group: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and
+/// variance over every dimension but the second, of all members' batches together.
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, C) or (N, C, ...) of any rank; output: the same shape. The group is <see cref="Tape.Collective"/>; without one, or in a group of one, the layer is batch norm, bit for bit.
-/// Batches of members may have different numbers of samples, one or none among them, and different spatial sizes: every value counts once.</para>
-/// <para>Members pool count, mean and Σ(x-mean)² in the forward pass and Σdy and Σdy·xhat in the backward pass, in the order of their ranks, so that all have the same bits; R members give the bits
-/// of one process that does the same batch in the same R parts. The running statistics follow the pooled ones, with the pooled count in n/(n-1): they stay alike on all members.
-/// The gradients of gamma and beta are a member's own share; summed over the members they are the whole gradient. A batch that is not finite on one member is skipped by all.</para>
-/// <para>In <see cref="Mode.Eval"/> nothing is gathered: a layer without running statistics takes those of the member's own batch there, as in PyTorch. A plain batch norm does the same in training on a tape with <see cref="Tape.PoolsBatchStatistics"/>.</para>
+/// <para>Input: (N, C) or (N, C, ...) of any rank; output: the same shape. The group is <see cref="Tape.Collective"/>;
+/// without one, or in a group of one, the layer is batch norm, bit for bit.
+/// Batches of members may have different numbers of samples, one or none among them, and different spatial sizes: every
+/// value counts once.</para>
+/// <para>Members pool count, mean and Σ(x-mean)² in the forward pass and Σdy and Σdy·xhat in the backward pass, in the
+/// order of their ranks, so that all have the same bits; R members give the bits of one process that does the same
+/// batch in the same R parts. The running statistics follow the pooled ones, with the pooled count in n/(n-1): they
+/// stay alike on all members.
+/// The gradients of gamma and beta are a member's own share; summed over the members they are the whole gradient. A
+/// batch that is not finite on one member is skipped by all.</para>
+/// <para>In <see cref="Mode.Eval"/> nothing is gathered: a layer without running statistics takes those of the member's
+/// own batch there, as in PyTorch. A plain batch norm does the same in training on a tape with
+/// <see cref="Tape.PoolsBatchStatistics"/>.</para>
 /// <para><c>Forward(x, mask)</c> takes a mask as <see cref="BatchNormalization"/> does; the statistics are those of the
 /// ones of all members, and a member's mask may have no 1 if another's has.</para>
 /// <para><c>SyncBatchNorm.ConvertFrom(model)</c> of the namespace <c>Evenkeel.Surgery</c> synchronizes the batch norms
 /// of a network, and <c>SyncBatchNorm.ConvertBack(model)</c> makes them what they were.</para>
-/// <para>State-dict keys are batch norm's: <c>weight</c>, <c>bias</c>, <c>running_mean</c>, <c>running_var</c>, <c>num_batches_tracked</c>.</para>
-/// <para>Source: semantics of PyTorch's <c>torch.nn.SyncBatchNorm</c>; the moments are pooled after Chan, Golub and LeVeque, 1979.</para>
+/// <para>State-dict keys are batch norm's: <c>weight</c>, <c>bias</c>, <c>running_mean</c>, <c>running_var</c>,
+/// <c>num_batches_tracked</c>.</para>
+/// <para>Source: semantics of PyTorch's <c>torch.nn.SyncBatchNorm</c>; the moments are pooled after Chan, Golub
+/// and LeVeque, 1979.</para>
 /// </remarks>
 public sealed class SyncBatchNorm : BatchNorm
 {

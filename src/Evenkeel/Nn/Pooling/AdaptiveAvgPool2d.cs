@@ -1,8 +1,9 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// Means over as even windows as there are outputs: output o takes the rows from floor(o·H/out) up to ceil((o + 1)·H/out), and columns alike. With an output of 1 it is the mean of
-/// each plane, so that a network takes images of any size.
+/// Means over as even windows as there are outputs: output o takes the rows from floor(o·H/out) up to
+/// ceil((o + 1)·H/out), and columns alike. With an output of 1 it is the mean of each plane, so that a
+/// network takes images of any size.
 /// </summary>
 /// <remarks>
 /// <para>Input: (N, C, H, W) or (C, H, W); output: the same with H and W replaced by the output size.</para>
@@ -36,7 +37,8 @@ public sealed class AdaptiveAvgPool2d : Module
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"AdaptiveAvgPool2d(output_size={(_pair ? $"({Text(OutputSize.Height)}, {Text(OutputSize.Width)})" : Text(OutputSize.Width))})";
+        $"AdaptiveAvgPool2d(output_size="
+        + $"{(_pair ? $"({Text(OutputSize.Height)}, {Text(OutputSize.Width)})" : Text(OutputSize.Width))})";
 
     private static string Text(int? size) => size is { } value ? $"{value}" : "None";
 }

@@ -20,7 +20,8 @@ public sealed class AvgPool1d : Module
     /// <param name="ceilMode">Whether a last window may reach beyond the end: the output size is rounded up.</param>
     /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public AvgPool1d(int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true)
+    public AvgPool1d(
+        int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true)
     {
         _settings = PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool1d");
         CountIncludePad = countIncludePad;
@@ -42,8 +43,10 @@ public sealed class AvgPool1d : Module
     public bool CountIncludePad { get; }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => AveragePoolOp.Apply("AvgPool1d", x, _settings, CountIncludePad, divisorOverride: null);
+    protected override Tensor ForwardCore(Tensor x) =>
+        AveragePoolOp.Apply("AvgPool1d", x, _settings, CountIncludePad, divisorOverride: null);
 
     /// <summary>PyTorch's spelling of the settings.</summary>
-    public override string ToString() => $"AvgPool1d(kernel_size=({KernelSize},), stride=({Stride},), padding=({Padding},))";
+    public override string ToString() =>
+        $"AvgPool1d(kernel_size=({KernelSize},), stride=({Stride},), padding=({Padding},))";
 }

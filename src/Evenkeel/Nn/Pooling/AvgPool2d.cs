@@ -25,7 +25,9 @@ public sealed class AvgPool2d : Module
     /// The divisor of the sums, instead of the number of values. Any whole number except 0.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
-    public AvgPool2d(Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false, bool countIncludePad = true, int? divisorOverride = null)
+    public AvgPool2d(
+        Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int? divisorOverride = null)
     {
         _settings = PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool2d");
         AveragePoolOp.CheckDivisor("AvgPool2d", divisorOverride);
@@ -52,9 +54,11 @@ public sealed class AvgPool2d : Module
     public int? DivisorOverride { get; }
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => AveragePoolOp.Apply("AvgPool2d", x, _settings, CountIncludePad, DivisorOverride);
+    protected override Tensor ForwardCore(Tensor x) =>
+        AveragePoolOp.Apply("AvgPool2d", x, _settings, CountIncludePad, DivisorOverride);
 
     /// <summary>PyTorch's spelling of the settings.</summary>
     public override string ToString() =>
-        $"AvgPool2d(kernel_size={PoolText.Format(KernelSize)}, stride={PoolText.Format(Stride)}, padding={PoolText.Format(Padding)})";
+        $"AvgPool2d(kernel_size={PoolText.Format(KernelSize)}, stride={PoolText.Format(Stride)}, "
+        + $"padding={PoolText.Format(Padding)})";
 }

@@ -4,7 +4,8 @@ namespace Evenkeel.Nn;
 /// The largest value of each window: y[o] = max x[o·stride - padding + j·dilation], 0 ≤ j &lt; kernel.
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, C, L) or (C, L); output: the same with L replaced by floor((in + 2·padding - dilation·(kernel - 1) - 1)/stride) + 1. Padding never wins; NaN does.
+/// <para>Input: (N, C, L) or (C, L); output: the same with L replaced by floor((in + 2·padding - dilation·(kernel - 1)
+/// - 1)/stride) + 1. Padding never wins; NaN does.
 /// The gradient goes to the first of equal values.</para>
 /// <para>Source: torch.nn.MaxPool1d.</para>
 /// </remarks>
@@ -42,5 +43,6 @@ public sealed class MaxPool1d : Module
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"MaxPool1d(kernel_size={KernelSize}, stride={Stride}, padding={Padding}, dilation={Dilation}, ceil_mode={PythonNumber.Format(CeilMode)})";
+        $"MaxPool1d(kernel_size={KernelSize}, stride={Stride}, padding={Padding}, dilation={Dilation}, "
+        + $"ceil_mode={PythonNumber.Format(CeilMode)})";
 }

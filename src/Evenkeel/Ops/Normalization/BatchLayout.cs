@@ -19,7 +19,9 @@ internal interface IBatchLayout<TGroups>
     /// <summary>The next ones before channel <paramref name="end"/>; no lanes behind the last.</summary>
     ColumnBlock Next(ColumnBlock channels, int end);
 
-    /// <summary>From the batch's first value to the first one of these channels in sample <paramref name="start"/>.</summary>
+    /// <summary>
+    /// From the batch's first value to the first one of these channels in sample <paramref name="start"/>.
+    /// </summary>
     nint Offset(ColumnBlock channels, int start);
 
     /// <summary>These channels in some samples.</summary>
@@ -32,11 +34,15 @@ internal interface IBatchLayout<TGroups>
 /// <param name="spatial">S.</param>
 /// <param name="stream">Store past the caches.</param>
 /// <param name="mask">Which positions count in the statistics; a run has one sample's.</param>
-internal readonly unsafe struct BatchPlanes<T, TMask>(T* x, int channels, int spatial, bool stream, TMask mask) : IBatchLayout<SegmentGroup<T, TMask>>
+internal readonly unsafe struct BatchPlanes<T, TMask>(T* x, int channels, int spatial, bool stream, TMask mask)
+    : IBatchLayout<SegmentGroup<T, TMask>>
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMask : struct, IPositionMask<T, TMask>
 {
-    /// <summary>So many neighbouring channels that their planes fill a memory page: they share pages, and two threads seldom write to one cache line.</summary>
+    /// <summary>
+    /// So many neighbouring channels that their planes fill a memory page: they share pages, and two threads
+    /// seldom write to one cache line.
+    /// </summary>
     public int ChannelsPerChunk => Math.Max(1, CacheSizes.Page / sizeof(T) / spatial);
 
     public bool Streams => stream;
@@ -51,7 +57,8 @@ internal readonly unsafe struct BatchPlanes<T, TMask>(T* x, int channels, int sp
     {
         // This channel and the next one fit the second-level cache together.
         bool ahead = (long)samples * spatial * sizeof(T) <= CacheSizes.SecondLevel;
-        return new(x + Offset(block, start), new Runs(0, samples, (nint)channels * spatial, spatial), mask.Run(start), stream, ahead);
+        return new(x + Offset(block, start),
+            new Runs(0, samples, (nint)channels * spatial, spatial), mask.Run(start), stream, ahead);
     }
 }
 
@@ -59,7 +66,8 @@ internal readonly unsafe struct BatchPlanes<T, TMask>(T* x, int channels, int sp
 /// <param name="x">The batch.</param>
 /// <param name="channels">C.</param>
 /// <param name="mask">Which samples count in the statistics.</param>
-internal readonly unsafe struct BatchColumns<T, TMask>(T* x, int channels, TMask mask) : IBatchLayout<ColumnGroups<T, TMask>>
+internal readonly unsafe struct BatchColumns<T, TMask>(T* x, int channels, TMask mask)
+    : IBatchLayout<ColumnGroups<T, TMask>>
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMask : struct, IPositionMask<T, TMask>
 {
@@ -106,7 +114,8 @@ internal readonly struct ChannelJob<TLayout, TGroups, TStep>(TLayout layout, TSt
         double* memory = stackalloc double[NormTable.ChunkDoubles];
         NormTable table = NormTable.Chunk(memory);
         int perChunk = layout.ChannelsPerChunk, first = from + chunk * perChunk, end = Math.Min(to, first + perChunk);
-        for (ColumnBlock channels = layout.First(first); channels.Lanes > 0; channels = layout.Next(channels, end)) step.Invoke(channels, table);
+        for (ColumnBlock channels = layout.First(first); channels.Lanes > 0; channels = layout.Next(channels, end))
+            step.Invoke(channels, table);
         // What was stored past the caches is visible before the chunk counts as done.
         if (layout.Streams) Simd.StreamFence();
     }

@@ -4,15 +4,18 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// Batch normalization of (N, C) or (N, C, …) with the statistics of the whole batch. Its other forms are made of the same steps (<see cref="NormSteps{T, TGroups, TEpilogue}"/>):
-/// <see cref="PartedBatchNorm{TEpilogue}"/> for a batch in parts, <see cref="FixedNorm{TEpilogue}"/> for running statistics.
+/// Batch normalization of (N, C) or (N, C, …) with the statistics of the whole batch. Its other forms are made of the
+/// same steps (<see cref="NormSteps{T, TGroups, TEpilogue}"/>):
+/// <see cref="PartedBatchNorm{TEpilogue}"/> for a batch in parts,
+/// <see cref="FixedNorm{TEpilogue}"/> for running statistics.
 /// </summary>
 /// <remarks>
 /// Group: the m = N·S values of a channel (S = product of the spatial sizes).
-/// <para>Forward: mean = Σx/m; var = Σ(x-mean)²/m; rstd = 1/sqrt(var+eps); xhat = (x-mean)·rstd; y = gamma·xhat + beta.</para>
-/// <para>Backward. y depends on x directly, through mean and through var: dbeta = Σdy, dgamma = Σdy·xhat. With g = gamma·dy,
-/// dL/dvar = -½·rstd²·Σg·xhat and dL/dmean = -rstd·Σg (the path mean→var vanishes, Σ(x-mean) = 0), so
-/// dx = rstd·g + dL/dvar·2(x-mean)/m + dL/dmean/m = rstd·(g - mean(g) - xhat·mean(g·xhat)).</para>
+/// <para>Forward: mean = Σx/m; var = Σ(x-mean)²/m; rstd = 1/sqrt(var+eps); xhat = (x-mean)·rstd; y =
+/// gamma·xhat + beta.</para>
+/// <para>Backward. y depends on x directly, through mean and through var: dbeta = Σdy, dgamma = Σdy·xhat. With g =
+/// gamma·dy, dL/dvar = -½·rstd²·Σg·xhat and dL/dmean = -rstd·Σg (the path mean→var vanishes, Σ(x-mean) = 0), so dx =
+/// rstd·g + dL/dvar·2(x-mean)/m + dL/dmean/m = rstd·(g - mean(g) - xhat·mean(g·xhat)).</para>
 /// <para>The full derivation is in docs/derivations/batch-norm.md.</para>
 /// </remarks>
 internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
@@ -41,14 +44,24 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         op.Bind(x.Shape, x.DType, x, gamma, beta);
         int channels = op._shape.Channels;
         op._statistics = op.NewTensor([NormTable.StatisticsRows, channels], DType.Float64);
-        op._update = new(running, tape is null || running is null ? null : op.NewTensor(RunningUpdate.PreviousShape(channels), x.DType));
+        op._update = new(running,
+            tape is null || running is null ? null : op.NewTensor(RunningUpdate.PreviousShape(channels), x.DType));
         return op.Execute();
     }
 
     protected override void Forward<T>()
     {
-        if (_shape.IsMatrix) Forward<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(_shape.Columns(_x.Pointer<T>(), default(NoMask<T>)));
-        else Forward<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(_shape.Planes(_x.Pointer<T>(), default(NoMask<T>)));
+        if (_shape.IsMatrix)
+        {
+            Forward<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
+                _shape.Columns(_x.Pointer<T>(), default(NoMask<T>)));
+        }
+        else
+        {
+            Forward<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
+                _shape.Planes(_x.Pointer<T>(), default(NoMask<T>)));
+        }
+
         _update.Follow<T>(NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape), _shape.Values);
     }
 
@@ -57,8 +70,17 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         _dx = Open(_x);
         _dgamma = Open(_gamma);
         _dbeta = Open(_beta);
-        if (_shape.IsMatrix) Backward<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(_shape.Columns(_x.Pointer<T>(), default(NoMask<T>)));
-        else Backward<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(_shape.Planes(_x.Pointer<T>(), default(NoMask<T>)));
+        if (_shape.IsMatrix)
+        {
+            Backward<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
+                _shape.Columns(_x.Pointer<T>(), default(NoMask<T>)));
+        }
+        else
+        {
+            Backward<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
+                _shape.Planes(_x.Pointer<T>(), default(NoMask<T>)));
+        }
+
         if (_x.Count == 0)
         {
             _dgamma?.Fill(0);
@@ -79,7 +101,8 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         TGroups x = layout.Groups(channels, 0, _shape.Samples);
         table.LoadParameters(At<T>(_gamma, channels), At<T>(_beta, channels), x.Count);
         NormSteps<T, TGroups, TEpilogue>.Measure(x, table, _shape.Values, _eps);
-        table.CopyStatistics(NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(channels.Start), x.Count);
+        table.CopyStatistics(
+            NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(channels.Start), x.Count);
         NormSteps<T, TGroups, TEpilogue>.Normalize(x, table, Output.Pointer<T>() + layout.Offset(channels, 0));
     }
 
@@ -91,12 +114,16 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         TGroups x = layout.Groups(channels, 0, _shape.Samples);
         T* dy = Dy.Pointer<T>() + layout.Offset(channels, 0);
-        NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(channels.Start).CopyStatistics(table, x.Count);
+        NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(channels.Start).CopyStatistics(
+            table, x.Count);
         table.LoadParameters(At<T>(_gamma, channels), At<T>(_beta, channels), x.Count);
         bool held = NormSteps<T, TGroups, TEpilogue>.SumCotangents(x, table, dy);
         table.SaveGradients(At<T>(_dgamma, channels), At<T>(_dbeta, channels), x.Count);
         if (_dx is not null)
-            NormSteps<T, TGroups, TEpilogue>.Gradient(x, table, dy, _dx.Pointer<T>() + layout.Offset(channels, 0), _shape.Values, held);
+        {
+            NormSteps<T, TGroups, TEpilogue>.Gradient(
+                x, table, dy, _dx.Pointer<T>() + layout.Offset(channels, 0), _shape.Values, held);
+        }
     }
 
     public override void Recycle()
@@ -109,26 +136,30 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
     public override void Undo() => _update.Undo();
 
-    private static T* At<T>(Tensor? parameter, ColumnBlock channels) where T : unmanaged => parameter is null ? null : parameter.Pointer<T>() + channels.Start;
+    private static T* At<T>(Tensor? parameter, ColumnBlock channels) where T : unmanaged =>
+        parameter is null ? null : parameter.Pointer<T>() + channels.Start;
 
     private void Forward<T, TLayout, TGroups>(TLayout layout)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, ForwardStep<T, TLayout, TGroups>>(layout, new(this, layout), 0, _shape.Channels).Run(_shape.Values);
+        new ChannelJob<TLayout, TGroups, ForwardStep<T, TLayout, TGroups>>(
+            layout, new(this, layout), 0, _shape.Channels).Run(_shape.Values);
 
     private void Backward<T, TLayout, TGroups>(TLayout layout)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, BackwardStep<T, TLayout, TGroups>>(layout, new(this, layout), 0, _shape.Channels).Run(_shape.Values);
+        new ChannelJob<TLayout, TGroups, BackwardStep<T, TLayout, TGroups>>(
+            layout, new(this, layout), 0, _shape.Channels).Run(_shape.Values);
 
     private readonly struct ForwardStep<T, TLayout, TGroups>(BatchNorm<TEpilogue> op, TLayout layout) : IChannelStep
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups>
     {
-        public void Invoke(ColumnBlock channels, NormTable table) => op.Forward<T, TLayout, TGroups>(layout, channels, table);
+        public void Invoke(ColumnBlock channels, NormTable table) =>
+            op.Forward<T, TLayout, TGroups>(layout, channels, table);
     }
 
     private readonly struct BackwardStep<T, TLayout, TGroups>(BatchNorm<TEpilogue> op, TLayout layout) : IChannelStep
@@ -136,12 +167,14 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups>
     {
-        public void Invoke(ColumnBlock channels, NormTable table) => op.Backward<T, TLayout, TGroups>(layout, channels, table);
+        public void Invoke(ColumnBlock channels, NormTable table) =>
+            op.Backward<T, TLayout, TGroups>(layout, channels, table);
     }
 }
 
 /// <summary>
-/// The steps that all norms over channels and planes are made of: between two passes over memory the theorem runs over the table. A step at a time for some groups, which are still in the cache in the next one.
+/// The steps that all norms over channels and planes are made of: between two passes over memory the theorem runs over
+/// the table. A step at a time for some groups, which are still in the cache in the next one.
 /// </summary>
 internal static unsafe class NormSteps<T, TGroups, TEpilogue>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -153,7 +186,8 @@ internal static unsafe class NormSteps<T, TGroups, TEpilogue>
     /// <param name="table">Receives them.</param>
     /// <param name="m">Values per group that count.</param>
     /// <param name="eps">Added to the variance.</param>
-    public static void Measure(TGroups x, NormTable table, double m, double eps) => NormTheorem.Moments(x, table, table.Rounded<T>(), m, eps);
+    public static void Measure(TGroups x, NormTable table, double m, double eps) =>
+        NormTheorem.Moments(x, table, table.Rounded<T>(), m, eps);
 
     /// <summary>y = (x - pivot)·scale + shift.</summary>
     /// <param name="x">The groups.</param>
@@ -177,7 +211,8 @@ internal static unsafe class NormSteps<T, TGroups, TEpilogue>
         Constants<T> constants = table.Rounded<T>();
         bool held = NormTheorem.Affine(table, constants, x.Count);
         x.Sum<Cotangent<T, TEpilogue>>(dy, constants, table.SumDy, table.SumDyXHat);
-        if (!NormTheorem.Sums<T>(table, x.Count, x.Values) || !held) ScaledGroups<T, TGroups, TEpilogue>.Sums(x, table, constants, dy);
+        if (!NormTheorem.Sums<T>(table, x.Count, x.Values) || !held)
+            ScaledGroups<T, TGroups, TEpilogue>.Sums(x, table, constants, dy);
         return held;
     }
 
@@ -200,19 +235,29 @@ internal static unsafe class NormSteps<T, TGroups, TEpilogue>
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Batch normalization over every dimension but the second: y = gamma·(x - mean)/sqrt(var + eps) + beta for each channel. The functional form; see <c>BatchNorm2d</c>.
+    /// Batch normalization over every dimension but the second: y = gamma·(x - mean)/sqrt(var + eps) + beta for each
+    /// channel. The functional form; see <c>BatchNorm2d</c>.
     /// </summary>
     /// <param name="gamma">Scale, one value per channel; null means 1.</param>
     /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="running">Statistics that follow the batches and that eval mode uses; null for none.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant channel gives beta.</param>
     /// <param name="training">
-    /// True: the batch's own statistics, which <paramref name="running"/> then follows; false: <paramref name="running"/>; null: as the tape's mode says, and without a tape it is Eval. Frozen statistics are used in either case.
+    /// True: the batch's own statistics, which <paramref name="running"/> then follows; false:
+    /// <paramref name="running"/>; null: as the tape's mode says, and without a tape it is Eval. Frozen
+    /// statistics are used in either case.
     /// </param>
     /// <param name="singleValue">What one value per channel is if the batch's own statistics are used.</param>
-    /// <exception cref="ArgumentException">Wrong rank, channel counts that disagree, one value per channel if that is an error, or no running statistics if they are needed.</exception>
-    /// <remarks>Source: Ioffe and Szegedy, ICML 2015. An empty batch gives an empty result. On a tape that pools batch statistics it is <see cref="SyncBatchNorm"/>.</remarks>
+    /// <exception cref="ArgumentException">
+    /// Wrong rank, channel counts that disagree, one value per channel if that is an error, or no running
+    /// statistics if they are needed.
+    /// </exception>
+    /// <remarks>
+    /// Source: Ioffe and Szegedy, ICML 2015. An empty batch gives an empty result. On a tape that pools batch
+    /// statistics it is <see cref="SyncBatchNorm"/>.
+    /// </remarks>
     public Tensor BatchNorm(
-        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null, SingleValue singleValue = SingleValue.Error) =>
+        Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null,
+        SingleValue singleValue = SingleValue.Error) =>
         NormalizeBatch(default, gamma, beta, running, eps, fuseReLU: false, training, singleValue);
 }

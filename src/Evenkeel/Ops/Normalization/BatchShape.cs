@@ -31,5 +31,6 @@ internal readonly record struct BatchShape(int Samples, int Channels, int Spatia
     public unsafe BatchPlanes<T, TMask> Planes<T, TMask>(T* x, TMask mask, double together = 0)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMask : struct, IPositionMask<T, TMask> =>
-        new(x, Channels, Spatial, Math.Max(together, (double)Values * Channels) * sizeof(T) >= CacheSizes.LastLevel, mask);
+        new(x,
+            Channels, Spatial, Math.Max(together, (double)Values * Channels) * sizeof(T) >= CacheSizes.LastLevel, mask);
 }

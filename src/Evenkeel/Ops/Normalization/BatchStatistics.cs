@@ -6,13 +6,16 @@ namespace Evenkeel;
 /// <summary>A part of a batch: some samples, and where their statistics and sums are.</summary>
 /// <param name="Start">The first sample.</param>
 /// <param name="Samples">Number of samples.</param>
-/// <param name="Count">m: the values per channel that the statistics are of; more than this part's if they are pooled.</param>
+/// <param name="Count">
+/// m: the values per channel that the statistics are of; more than this part's if they are pooled.
+/// </param>
 /// <param name="Statistics">Rows of statistics, a place per channel.</param>
 /// <param name="Sums">Rows of sums, a place per channel.</param>
 internal readonly record struct BatchPart(int Start, int Samples, double Count, NormTable Statistics, NormTable Sums);
 
 /// <summary>
-/// The statistics of a batch that may come in parts: those of each part; and if the batch is pooled, those of all parts of all members, combined in their order.
+/// The statistics of a batch that may come in parts: those of each part; and if the batch is pooled, those of all parts
+/// of all members, combined in their order.
 /// </summary>
 /// <remarks>How two sets of moments become one: <see cref="PooledMoments"/>.</remarks>
 internal sealed unsafe class BatchStatistics
@@ -27,7 +30,8 @@ internal sealed unsafe class BatchStatistics
     private int _samples;
     private int _spatial;
 
-    // The parts of this batch: part p ends before sample _ends[p] and has _values[p] values per channel. And the values of every part of every member.
+    // The parts of this batch: part p ends before sample _ends[p] and has _values[p] values per channel. And the values
+    // of every part of every member.
     private int[] _ends = new int[1];
     private double[] _values = new double[1];
     private double[] _counts = [];
@@ -43,7 +47,9 @@ internal sealed unsafe class BatchStatistics
     /// <summary>True where all parts have the statistics of the whole; else each has its own.</summary>
     public bool IsPooled { get; private set; }
 
-    /// <summary>A batch in runs of <paramref name="size"/> samples, each with its own statistics; in one part where that is 0.</summary>
+    /// <summary>
+    /// A batch in runs of <paramref name="size"/> samples, each with its own statistics; in one part where that is 0.
+    /// </summary>
     public void CutIntoRuns(int size, int samples, int spatial)
     {
         int parts = size == 0 || samples == 0 ? 1 : (int)(((long)samples + size - 1) / size);
@@ -52,7 +58,10 @@ internal sealed unsafe class BatchStatistics
         CountValues();
     }
 
-    /// <summary>A batch in parts of given sizes, whose statistics are those of all parts, and of the parts of all <paramref name="members"/>. No sizes: one part.</summary>
+    /// <summary>
+    /// A batch in parts of given sizes, whose statistics are those of all parts, and of the parts of all
+    /// <paramref name="members"/>. No sizes: one part.
+    /// </summary>
     public void Pool(ReadOnlySpan<int> sizes, ICollective? members, int samples, int spatial)
     {
         Begin(Math.Max(1, sizes.Length), samples, spatial);
@@ -63,15 +72,21 @@ internal sealed unsafe class BatchStatistics
         CountValues();
     }
 
-    /// <summary>Leaves positions out: each part has the values that count under the mask, whose bits are written.</summary>
+    /// <summary>
+    /// Leaves positions out: each part has the values that count under the mask, whose bits are written.
+    /// </summary>
     /// <param name="mask">Zeros and ones, one for each position.</param>
     /// <param name="bits">Receives them as bits of its type, see <see cref="MaskBits"/>.</param>
     public void CountUnder(Tensor mask, Tensor bits)
     {
-        for (int p = 0; p < Parts; p++) _values[p] = PositionMask.Write(mask, bits, Start(p) * _spatial, Length(p) * _spatial);
+        for (int p = 0; p < Parts; p++)
+            _values[p] = PositionMask.Write(mask, bits, Start(p) * _spatial, Length(p) * _spatial);
     }
 
-    /// <summary>The shape of the memory that <see cref="Bind"/> wants: the rows of each part, and behind them those of the whole.</summary>
+    /// <summary>
+    /// The shape of the memory that <see cref="Bind"/> wants: the rows of each part, and
+    /// behind them those of the whole.
+    /// </summary>
     public Shape RowsShape(int channels) => [Parts + (IsPooled ? 1 : 0), NormTable.PartRows, channels];
 
     public void Bind(Tensor rows)
@@ -81,7 +96,8 @@ internal sealed unsafe class BatchStatistics
         // Nothing is measured or summed over a part without samples: its rows are zero from the start.
         for (int p = 0; IsPooled && p < Parts; p++)
         {
-            if (Length(p) == 0) rows.AsSpan<double>().Slice(p * NormTable.PartRows * _channels, NormTable.PartRows * _channels).Clear();
+            if (Length(p) == 0)
+                rows.AsSpan<double>().Slice(p * NormTable.PartRows * _channels, NormTable.PartRows * _channels).Clear();
         }
     }
 
@@ -95,13 +111,15 @@ internal sealed unsafe class BatchStatistics
     public BatchPart Part(int p) => new(Start(p), Length(p), _values[p], Table(p), Table(p));
 
     /// <summary>A part whose sums are its own; its statistics are those that it was normalized with.</summary>
-    public BatchPart PartToSum(int p) => IsPooled ? new(Start(p), Length(p), _pooledCount, Table(Parts), Table(p)) : Part(p);
+    public BatchPart PartToSum(int p) =>
+        IsPooled ? new(Start(p), Length(p), _pooledCount, Table(Parts), Table(p)) : Part(p);
 
     /// <summary>The whole batch, pooled.</summary>
     public BatchPart Whole => new(0, _samples, _pooledCount, Table(Parts), Table(Parts));
 
     /// <summary>
-    /// Tells all members how many values there are, and settles how many channels go together: as few as the member with the least cache asks for. <see cref="int.MaxValue"/> is no limit.
+    /// Tells all members how many values there are, and settles how many channels go together: as few as the member
+    /// with the least cache asks for. <see cref="int.MaxValue"/> is no limit.
     /// </summary>
     /// <returns>The values per channel of the whole, and the channels that are gathered together.</returns>
     public (double Count, int Channels) Agree(int channelsAtOnce)
@@ -114,7 +132,8 @@ internal sealed unsafe class BatchStatistics
         if (_counts.Length < members * Parts) _counts = new double[members * Parts];
         _pooledCount = 0;
         for (int k = 0; k < members * Parts; k++) _pooledCount += _counts[k] = all[k / Parts * (Parts + 1) + k % Parts];
-        for (int member = 0; member < members; member++) channelsAtOnce = Math.Min(channelsAtOnce, (int)all[member * (Parts + 1) + Parts]);
+        for (int member = 0; member < members; member++)
+            channelsAtOnce = Math.Min(channelsAtOnce, (int)all[member * (Parts + 1) + Parts]);
         return (_pooledCount, channelsAtOnce);
     }
 
@@ -140,13 +159,17 @@ internal sealed unsafe class BatchStatistics
 
                 double pivot = Widen.Round<T>(pool.Pivot + pool.Low);
                 var moments = new Moments(pivot, pool.Pivot - pivot + pool.Low, pool.Squares / pool.Count);
-                if (!inRange || NormRange.IsOutOfRange<double>(moments.Variance, eps)) moments = PoolScaled<T>(gathered, width, c, eps);
+                if (!inRange || NormRange.IsOutOfRange<double>(moments.Variance, eps))
+                    moments = PoolScaled<T>(gathered, width, c, eps);
                 whole.Set(c, moments, eps);
             }
         }
     }
 
-    /// <summary>The same for one channel in units of a power of two: if a part's statistics are, or the whole's squares leave the range of double.</summary>
+    /// <summary>
+    /// The same for one channel in units of a power of two: if a part's statistics are, or the whole's squares
+    /// leave the range of double.
+    /// </summary>
     private Moments PoolScaled<T>(double* gathered, int width, int c, double eps) where T : unmanaged
     {
         int exponent = eps > 0 ? (Math.ILogB(eps) >> 1) + 1 : int.MinValue;
@@ -166,7 +189,8 @@ internal sealed unsafe class BatchStatistics
             if (_counts[k] == 0) continue;
             Moments part = Gathered(gathered, k, width).Moments(c);
             int own = part.Exponent - exponent;
-            pool.Add(_counts[k], Math.ScaleB(part.Pivot, -exponent), Math.ScaleB(part.Low, own), Math.ScaleB(part.Variance, 2 * own));
+            pool.Add(_counts[k],
+                Math.ScaleB(part.Pivot, -exponent), Math.ScaleB(part.Low, own), Math.ScaleB(part.Variance, 2 * own));
         }
 
         // A NaN has no units: the channel is NaN by the ordinary formulas.
@@ -174,9 +198,11 @@ internal sealed unsafe class BatchStatistics
         double pivot = Widen.Round<T>(Math.ScaleB(pool.Pivot + pool.Low, exponent));
         return pool.Squares == 0
             ? new Moments(pivot, 0, 0)
-            : new Moments(pivot, pool.Pivot - Math.ScaleB(pivot, -exponent) + pool.Low, pool.Squares / pool.Count, exponent);
+            : new Moments(
+                pivot, pool.Pivot - Math.ScaleB(pivot, -exponent) + pool.Low, pool.Squares / pool.Count, exponent);
 
-        static int Exponent(double value, int own) => value == 0 || !double.IsFinite(value) ? int.MinValue : Math.ILogB(value) + 1 + own;
+        static int Exponent(double value, int own) =>
+            value == 0 || !double.IsFinite(value) ? int.MinValue : Math.ILogB(value) + 1 + own;
     }
 
     /// <summary>Makes Σdy and Σdy·xhat of the whole out of those of all parts, for some channels.</summary>
@@ -203,7 +229,8 @@ internal sealed unsafe class BatchStatistics
     private int PartsOfAll => Parts * (_members?.Size ?? 1);
 
     /// <summary>The gathered statistics of a part.</summary>
-    private static NormTable Gathered(double* all, int part, int width) => new(all + (nint)part * GivenRows * width, width);
+    private static NormTable Gathered(double* all, int part, int width) =>
+        new(all + (nint)part * GivenRows * width, width);
 
     private void Begin(int parts, int samples, int spatial)
     {
@@ -232,7 +259,10 @@ internal sealed unsafe class BatchStatistics
         for (int p = 0; p < Parts; p++)
         {
             for (int i = 0; i < rows; i++)
-                _rows.AsSpan<double>().Slice(((p * NormTable.PartRows) + row + i) * _channels + from, width).CopyTo(own[((p * rows + i) * width)..]);
+            {
+                _rows.AsSpan<double>().Slice(((p * NormTable.PartRows) + row + i) * _channels + from, width).CopyTo(
+                    own[((p * rows + i) * width)..]);
+            }
         }
 
         return Gather(operation, own.Length);

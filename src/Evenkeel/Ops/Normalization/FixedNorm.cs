@@ -4,10 +4,12 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// Batch normalization with fixed statistics, as in eval or frozen: y = (x - mean)·gamma·rstd + beta with the running mean and variance.
+/// Batch normalization with fixed statistics, as in eval or frozen: y = (x - mean)·gamma·rstd + beta with the
+/// running mean and variance.
 /// </summary>
 /// <remarks>
-/// Nothing ties the values of a channel together: samples are mapped as they lie in memory. Backward: mean and rstd are constants, so dx = gamma·rstd·dy; dbeta = Σdy and dgamma = Σdy·xhat as ever.
+/// Nothing ties the values of a channel together: samples are mapped as they lie in memory. Backward: mean and rstd are
+/// constants, so dx = gamma·rstd·dy; dbeta = Σdy and dgamma = Σdy·xhat as ever.
 /// <para>The running mean is the pivot, and low is 0.</para>
 /// </remarks>
 internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
@@ -36,7 +38,8 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         JoinOptional("BatchNorm", tape, x, ref gamma);
         JoinOptional("BatchNorm", tape, x, ref beta);
         var op = Rent<FixedNorm<TEpilogue>>(tape);
-        (op._x, op._gamma, op._beta, op._running, op._shape, op._eps) = (x, gamma, beta, running, BatchShape.Of(x), eps);
+        (op._x, op._gamma, op._beta, op._running, op._shape, op._eps) =
+            (x, gamma, beta, running, BatchShape.Of(x), eps);
         op.Bind(x.Shape, x.DType, x, gamma, beta);
         int channels = op._shape.Channels, places = (channels + PackValues - 1) / PackValues * PackValues;
         op._table = op.NewTensor([NormTable.Rows, channels], DType.Float64);
@@ -49,11 +52,20 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         int channels = _shape.Channels;
         NormTable table = NormTable.Of(_table.Pointer<double>(), _table.Shape);
         ReadOnlySpan<T> means = _running.Mean.Value.AsSpan<T>(), variances = _running.Variance.Value.AsSpan<T>();
-        for (int c = 0; c < channels; c++) table.Set(c, new Moments(double.CreateTruncating(means[c]), 0, double.CreateTruncating(variances[c])), _eps);
+        for (int c = 0; c < channels; c++)
+        {
+            table.Set(
+                c, new Moments(double.CreateTruncating(means[c]), 0, double.CreateTruncating(variances[c])), _eps);
+        }
+
         table.LoadParameters(At<T>(_gamma, default), At<T>(_beta, default), channels);
         _constants.Fill(0);
         _held = NormTheorem.Affine(table, Made<T>(), channels);
-        if (_shape.IsMatrix) ForEach<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(_shape.Columns(_x.Pointer<T>(), default(NoMask<T>)), isForward: true);
+        if (_shape.IsMatrix)
+        {
+            ForEach<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
+                _shape.Columns(_x.Pointer<T>(), default(NoMask<T>)), isForward: true);
+        }
         else if (_x.Count > 0) Workers.Run(_shape.Samples, new SampleJob<T>(this), _x.Count);
         if (_held || _x.Count == 0) return;
         BatchPlanes<T, NoMask<T>> layout = _shape.Planes(_x.Pointer<T>(), default(NoMask<T>));
@@ -61,7 +73,8 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         {
             var channel = new ColumnBlock(c, 1);
             T* y = Output.Pointer<T>() + layout.Offset(channel, 0);
-            ScaledGroups<T, SegmentGroup<T, NoMask<T>>, TEpilogue>.Map(layout.Groups(channel, 0, _shape.Samples), table.From(c), y);
+            ScaledGroups<T, SegmentGroup<T, NoMask<T>>, TEpilogue>.Map(
+                layout.Groups(channel, 0, _shape.Samples), table.From(c), y);
         }
     }
 
@@ -70,8 +83,17 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         _dx = Open(_x);
         _dgamma = Open(_gamma);
         _dbeta = Open(_beta);
-        if (_shape.IsMatrix) ForEach<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(_shape.Columns(_x.Pointer<T>(), default(NoMask<T>)), isForward: false);
-        else ForEach<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(_shape.Planes(_x.Pointer<T>(), default(NoMask<T>)), isForward: false);
+        if (_shape.IsMatrix)
+        {
+            ForEach<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
+                _shape.Columns(_x.Pointer<T>(), default(NoMask<T>)), isForward: false);
+        }
+        else
+        {
+            ForEach<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
+                _shape.Planes(_x.Pointer<T>(), default(NoMask<T>)), isForward: false);
+        }
+
         if (_x.Count == 0)
         {
             _dgamma?.Fill(0);
@@ -118,16 +140,19 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, ChannelStep<T, TLayout, TGroups>>(layout, new(this, layout, isForward), 0, _shape.Channels).Run(_shape.Values);
+        new ChannelJob<TLayout, TGroups, ChannelStep<T, TLayout, TGroups>>(
+            layout, new(this, layout, isForward), 0, _shape.Channels).Run(_shape.Values);
 
     private Constants<T> Made<T>() where T : unmanaged => new(_constants.Pointer<T>(), _constants.Shape[-1]);
 
-    private static T* At<T>(Tensor? parameter, ColumnBlock channels) where T : unmanaged => parameter is null ? null : parameter.Pointer<T>() + channels.Start;
+    private static T* At<T>(Tensor? parameter, ColumnBlock channels) where T : unmanaged =>
+        parameter is null ? null : parameter.Pointer<T>() + channels.Start;
 
     /// <summary>Values of the larger pack.</summary>
     private static int PackValues => System.Runtime.Intrinsics.Vector512<float>.Count;
 
-    private readonly struct ChannelStep<T, TLayout, TGroups>(FixedNorm<TEpilogue> op, TLayout layout, bool isForward) : IChannelStep
+    private readonly struct ChannelStep<T, TLayout, TGroups>(FixedNorm<TEpilogue> op, TLayout layout, bool isForward)
+        : IChannelStep
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups>
@@ -141,7 +166,8 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
             }
 
             TGroups x = layout.Groups(channels, 0, op._shape.Samples);
-            x.Map<Normalize<T, TEpilogue>>(null, op.Output.Pointer<T>() + layout.Offset(channels, 0), op.Made<T>().From(channels.Start));
+            x.Map<Normalize<T, TEpilogue>>(
+                null, op.Output.Pointer<T>() + layout.Offset(channels, 0), op.Made<T>().From(channels.Start));
         }
     }
 

@@ -9,17 +9,24 @@ namespace Evenkeel;
 /// Group normalization of (N, C, …), and instance normalization, whose groups are single channels: one op, whole.
 /// </summary>
 /// <remarks>
-/// Group: the m = K·S values of K = C/G neighbouring channels in one sample (S = product of the spatial sizes); they lie together in memory. gamma and beta have one value a channel.
-/// <para>Forward: mean = Σx/m; var = Σ(x-mean)²/m; rstd = 1/sqrt(var+eps); xhat = (x-mean)·rstd; y = gamma·xhat + beta. Train and eval are the same.</para>
-/// <para>Backward. For the run of S values of sample n and channel c: dbeta_nc = Σdy and dgamma_nc = Σdy·xhat. The parameters' gradients are their sums over n, in order and in double.
-/// With g = gamma·dy, gamma is constant in a run, so the two means of the theorem come from the same sums: mean(g) = Σ gamma_c·dbeta_nc/m and mean(g·xhat) = Σ gamma_c·dgamma_nc/m over the
-/// group's K channels, and dx = rstd·(g - mean(g) - xhat·mean(g·xhat)).</para>
-/// <para>Walk: planes, some neighbouring groups at a time, which stay in the first-level cache between passes. Where a run is shorter than a pack, <see cref="RowNorm{TStatistics, TEpilogue}"/> walks
-/// the groups as rows instead (see <see cref="Tensor.GroupNorm"/>). The full derivation is in docs/derivations/group-norm.md.</para>
+/// Group: the m = K·S values of K = C/G neighbouring channels in one sample (S = product of the spatial sizes); they
+/// lie together in memory. gamma and beta have one value a channel.
+/// <para>Forward: mean = Σx/m; var = Σ(x-mean)²/m; rstd = 1/sqrt(var+eps); xhat = (x-mean)·rstd; y = gamma·xhat + beta.
+/// Train and eval are the same.</para>
+/// <para>Backward. For the run of S values of sample n and channel c: dbeta_nc = Σdy and dgamma_nc = Σdy·xhat. The
+/// parameters' gradients are their sums over n, in order and in double.
+/// With g = gamma·dy, gamma is constant in a run, so the two means of the theorem come from the same sums: mean(g) = Σ
+/// gamma_c·dbeta_nc/m and mean(g·xhat) = Σ gamma_c·dgamma_nc/m over the group's K channels, and dx = rstd·(g - mean(g)
+/// - xhat·mean(g·xhat)).</para>
+/// <para>Walk: planes, some neighbouring groups at a time, which stay in the first-level cache between passes. Where a
+/// run is shorter than a pack, <see cref="RowNorm{TStatistics, TEpilogue}"/> walks the groups as rows instead (see
+/// <see cref="Tensor.GroupNorm"/>). The full derivation is in docs/derivations/group-norm.md.</para>
 /// </remarks>
 internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
 {
-    /// <summary>Values of a chunk, as far as whole groups allow: x and dy of it fit the first-level cache together.</summary>
+    /// <summary>
+    /// Values of a chunk, as far as whole groups allow: x and dy of it fit the first-level cache together.
+    /// </summary>
     private const int ChunkValues = CacheSizes.FirstLevel / 2 / sizeof(float);
 
     private string _name = "";
@@ -30,7 +37,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private RunningUpdate _update;
     private RunningStatistics? _running;
 
-    // mean, var and rstd of every group. gamma and beta in double, from channel 0 on and again from channel 0, so that any runs of a table have theirs side by side.
+    // mean, var and rstd of every group. gamma and beta in double, from channel 0 on and again from channel 0, so that
+    // any runs of a table have theirs side by side.
     private Tensor _statistics = null!;
     private Tensor _parameters = null!;
 
@@ -51,20 +59,24 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <param name="beta">Shift; null means 0.</param>
     /// <param name="running">Statistics that follow the instances' own; only if groups are single channels.</param>
     /// <param name="eps">Added to the variance.</param>
-    public static Tensor Apply(string name, Tensor x, int groups, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps)
+    public static Tensor Apply(
+        string name, Tensor x, int groups, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps)
     {
         Tape? tape = Join(name, ref x);
         JoinOptional(name, tape, x, ref gamma);
         JoinOptional(name, tape, x, ref beta);
         var op = Rent<GroupNorm<TEpilogue>>(tape);
         var shape = BatchShape.Of(x);
-        (op._name, op._x, op._gamma, op._beta, op._running, op._eps, op._shape) = (name, x, gamma, beta, running, eps, shape);
+        (op._name, op._x, op._gamma, op._beta, op._running, op._eps, op._shape) =
+            (name, x, gamma, beta, running, eps, shape);
         op._groups = x.Shape[0] * groups;
         op._perGroup = groups == 0 ? 0 : shape.Channels / groups;
         op.Bind(x.Shape, x.DType, x, gamma, beta);
         op._statistics = op.NewTensor([NormTable.StatisticsRows, op._groups], DType.Float64);
         op._parameters = op.NewTensor([2, shape.Channels + NormTable.Width], DType.Float64);
-        op._update = new(running, tape is null || running is null ? null : op.NewTensor(RunningUpdate.PreviousShape(shape.Channels), x.DType));
+        op._update = new(running, tape is null || running is null
+            ? null
+            : op.NewTensor(RunningUpdate.PreviousShape(shape.Channels), x.DType));
         return op.Execute();
     }
 
@@ -101,7 +113,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     public override void Undo() => _update.Undo();
 
     /// <summary>y of some neighbouring groups: moments of the groups, then a map of their runs.</summary>
-    private void ForwardGroups<T>(int first, int end, NormTable groups, NormTable runs) where T : unmanaged, IFloatingPointIeee754<T>
+    private void ForwardGroups<T>(int first, int end, NormTable groups, NormTable runs)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         var x = new PlaneGroups<T>(_x.Pointer<T>() + (nint)first * Length, end - first, Length);
         NormSteps<T, PlaneGroups<T>, TEpilogue>.Measure(x, groups, Length, _eps);
@@ -116,8 +129,11 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         if (Streams<T>()) Simd.StreamFence();
     }
 
-    /// <summary>dbeta and dgamma of the runs of some neighbouring groups; from them the slopes of the groups, and dx.</summary>
-    private void BackwardGroups<T>(int first, int end, NormTable groups, NormTable runs) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <summary>
+    /// dbeta and dgamma of the runs of some neighbouring groups; from them the slopes of the groups, and dx.
+    /// </summary>
+    private void BackwardGroups<T>(int first, int end, NormTable groups, NormTable runs)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int count = end - first;
         T* dy = Dy.Pointer<T>();
@@ -171,14 +187,18 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>True if what is written outgrows the last-level cache.</summary>
     private bool Streams<T>() where T : unmanaged => (long)_x.Count * sizeof(T) >= CacheSizes.LastLevel;
 
-    /// <summary>The runs from <paramref name="run"/> on that a table has room for, up to the last of group <paramref name="end"/> - 1.</summary>
+    /// <summary>
+    /// The runs from <paramref name="run"/> on that a table has room for, up to the last of group
+    /// <paramref name="end"/> - 1.
+    /// </summary>
     private PlaneGroups<T> Runs<T>(int run, int end, out nint offset) where T : unmanaged, IFloatingPointIeee754<T>
     {
         offset = (nint)run * _shape.Spatial;
         // A chunk and the next fit the second-level cache together.
         int ahead = GroupsPerChunk * Length;
         if ((long)ahead * sizeof(T) > CacheSizes.SecondLevel / 2) ahead = 0;
-        return new(_x.Pointer<T>() + offset, Math.Min(NormTable.Width, end * _perGroup - run), _shape.Spatial, Streams<T>(), ahead);
+        return new(_x.Pointer<T>() + offset,
+            Math.Min(NormTable.Width, end * _perGroup - run), _shape.Spatial, Streams<T>(), ahead);
     }
 
     private void LoadParameters<T>() where T : unmanaged, IFloatingPointIeee754<T>
@@ -188,8 +208,10 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         gammas.Fill(1);
         betas.Clear();
         if (channels == 0) return;
-        for (int i = 0; _gamma is not null && i < places; i++) gammas[i] = double.CreateTruncating(_gamma.AsSpan<T>()[i % channels]);
-        for (int i = 0; _beta is not null && i < places; i++) betas[i] = double.CreateTruncating(_beta.AsSpan<T>()[i % channels]);
+        for (int i = 0; _gamma is not null && i < places; i++)
+            gammas[i] = double.CreateTruncating(_gamma.AsSpan<T>()[i % channels]);
+        for (int i = 0; _beta is not null && i < places; i++)
+            betas[i] = double.CreateTruncating(_beta.AsSpan<T>()[i % channels]);
     }
 
     /// <summary>A table for some runs: the statistics of their groups, and gamma and beta of their channels.</summary>
@@ -197,7 +219,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     {
         ReadOnlySpan<double> parameters = _parameters.AsSpan<double>();
         parameters.Slice(run % _shape.Channels, count).CopyTo(new Span<double>(runs.Gamma, count));
-        parameters.Slice(parameters.Length / 2 + run % _shape.Channels, count).CopyTo(new Span<double>(runs.Beta, count));
+        parameters.Slice(parameters.Length / 2 + run % _shape.Channels, count)
+            .CopyTo(new Span<double>(runs.Beta, count));
         if (_perGroup == 1)
         {
             groups.From(run - first).CopyStatistics(runs, count);
@@ -208,7 +231,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     }
 
     /// <summary>The slopes of some runs: those of their groups.</summary>
-    private void SpreadSlopes<T>(Constants<T> groups, int first, int run, int count, Constants<T> runs) where T : unmanaged
+    private void SpreadSlopes<T>(Constants<T> groups, int first, int run, int count, Constants<T> runs)
+        where T : unmanaged
     {
         for (int i = 0; i < count; i++)
         {
@@ -218,7 +242,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         }
     }
 
-    /// <summary>Keeps dbeta and dgamma of some runs, and adds Σ gamma·dbeta and Σ gamma·dgamma to those of their groups.</summary>
+    /// <summary>
+    /// Keeps dbeta and dgamma of some runs, and adds Σ gamma·dbeta and Σ gamma·dgamma to those of their groups.
+    /// </summary>
     private void AddRuns(NormTable runs, int first, int run, int count, NormTable groups)
     {
         Span<double> sums = _sums.AsSpan<double>();
@@ -257,8 +283,10 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>dx of a group on the slow path, if T does not hold its formula.</summary>
     private void ScaledGradient<T>(int group, NormTable table) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        ReadOnlySpan<double> sums = _sums.AsSpan<double>(), dbeta = sums.Slice(group * _perGroup, _perGroup), dgamma = sums.Slice(sums.Length / 2 + group * _perGroup, _perGroup);
-        ReadOnlySpan<double> gammas = _parameters.AsSpan<double>()[..(_parameters.Count / 2)], betas = _parameters.AsSpan<double>()[(_parameters.Count / 2)..];
+        ReadOnlySpan<double> sums = _sums.AsSpan<double>(), dbeta = sums.Slice(group * _perGroup, _perGroup),
+            dgamma = sums.Slice(sums.Length / 2 + group * _perGroup, _perGroup);
+        ReadOnlySpan<double> gammas = _parameters.AsSpan<double>()[..(_parameters.Count / 2)],
+            betas = _parameters.AsSpan<double>()[(_parameters.Count / 2)..];
         int channel = group * _perGroup % _shape.Channels;
         double largest = 0, path = 0, sum = 0, product = 0, rstd = *table.Rstd;
         bool inRange = true;
@@ -283,8 +311,10 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         {
             double gamma = gammas[channel + k];
             nint offset = ((nint)group * _perGroup + k) * _shape.Spatial;
-            var norm = new ScaledNorm<T, TEpilogue>(table.Moments(0), Math.Abs(rstd), gamma, betas[channel + k], IsInRange(gamma), inTwoSteps: false);
-            norm.Gradient(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset, _dx!.Pointer<T>() + offset, 1, 0, _shape.Spatial, sum / Length, product / Length, exponent);
+            var norm = new ScaledNorm<T, TEpilogue>(
+                table.Moments(0), Math.Abs(rstd), gamma, betas[channel + k], IsInRange(gamma), inTwoSteps: false);
+            norm.Gradient(_x.Pointer<T>() + offset, Dy.Pointer<T>() + offset,
+                _dx!.Pointer<T>() + offset, 1, 0, _shape.Spatial, sum / Length, product / Length, exponent);
         }
 
         bool IsInRange(double gamma) => *table.Exponent == 0 && !NormRange.LosesScale<T>(gamma, rstd);
@@ -297,7 +327,8 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         if (gradient is null) return;
         T* result = gradient.Pointer<T>();
         double* sums = _sums.Pointer<double>() + row * _groups * _perGroup;
-        int width = Vector512<double>.Count, samples = _shape.Values == 0 ? 0 : _shape.Samples, lanes = Math.Min(width, _shape.Channels);
+        int width = Vector512<double>.Count, samples = _shape.Values == 0 ? 0 : _shape.Samples,
+            lanes = Math.Min(width, _shape.Channels);
         for (int c = 0; c < _shape.Channels; c += width)
         {
             // The last pack overlaps; a channel's sum does not depend on the pack it is in.
@@ -313,13 +344,16 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         }
     }
 
-    /// <summary>The running statistics follow the mean over the samples of the instances' means and variances.</summary>
+    /// <summary>
+    /// The running statistics follow the mean over the samples of the instances' means and variances.
+    /// </summary>
     private void Follow<T>() where T : unmanaged, IFloatingPointIeee754<T>
     {
         int channels = _shape.Channels;
         Tensor pooled = NewTensor([NormTable.StatisticsRows, channels], DType.Float64);
         pooled.Fill(0);
-        NormTable instances = NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape), mean = NormTable.Of(pooled.Pointer<double>(), pooled.Shape);
+        NormTable instances = NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape),
+            mean = NormTable.Of(pooled.Pointer<double>(), pooled.Shape);
         for (int group = 0; group < _groups; group++)
         {
             Moments instance = instances.Moments(group).Unscaled;
@@ -341,15 +375,23 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Group normalization: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and (biased) variance of each sample's groups of C/groups neighbouring channels. The functional form; see <c>GroupNorm</c>.
+    /// Group normalization: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and (biased) variance of each sample's
+    /// groups of C/groups neighbouring channels. The functional form; see <c>GroupNorm</c>.
     /// </summary>
-    /// <param name="groups">Number of groups G the channels are cut into; C is a multiple of it. 1 normalizes a sample as a whole, C each channel by itself.</param>
+    /// <param name="groups">
+    /// Number of groups G the channels are cut into; C is a multiple of it. 1 normalizes a sample as a whole,
+    /// C each channel by itself.
+    /// </param>
     /// <param name="gamma">Scale, one value a channel; null means 1.</param>
     /// <param name="beta">Shift, one value a channel; null means 0.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant group gives beta.</param>
-    /// <exception cref="ArgumentException">Not (N, C, ...), channels that the groups do not divide, a gamma or beta of another size, or groups of one value.</exception>
+    /// <exception cref="ArgumentException">
+    /// Not (N, C, ...), channels that the groups do not divide, a gamma or beta of another
+    /// size, or groups of one value.
+    /// </exception>
     /// <remarks>
-    /// A group of one value has no spread: the output would be beta whatever the input, and nothing could be learned through it, so it is refused (PyTorch refuses it for N = 1 only).
+    /// A group of one value has no spread: the output would be beta whatever the input, and nothing could be learned
+    /// through it, so it is refused (PyTorch refuses it for N = 1 only).
     /// <para>Source: Wu and He, "Group Normalization", ECCV 2018.</para>
     /// </remarks>
     public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>

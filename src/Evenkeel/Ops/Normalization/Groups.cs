@@ -3,14 +3,19 @@ using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
-/// <summary>Where the values of a group lie: equally long runs at a fixed distance, from the walk's first value on.</summary>
+/// <summary>
+/// Where the values of a group lie: equally long runs at a fixed distance, from the walk's first value on.
+/// </summary>
 internal readonly record struct Runs(nint Start, int Count, nint Stride, int Length);
 
 /// <summary>
-/// Some groups of x as a loop walks them: it sums terms and maps values, and knows no norm. <see cref="SegmentGroup{T, TMask}"/> is one group in many runs,
-/// <see cref="PlaneGroups{T}"/> are many groups of one run each, <see cref="ColumnGroups{T, TMask}"/> are neighbouring columns.
+/// Some groups of x as a loop walks them: it sums terms and maps values, and knows no norm.
+/// <see cref="SegmentGroup{T, TMask}"/> is one group in many runs, <see cref="PlaneGroups{T}"/> are many groups of one
+/// run each, <see cref="ColumnGroups{T, TMask}"/> are neighbouring columns.
 /// </summary>
-internal unsafe interface IGroups<T, TSelf> where T : unmanaged, IFloatingPointIeee754<T> where TSelf : struct, IGroups<T, TSelf>
+internal unsafe interface IGroups<T, TSelf>
+    where T : unmanaged, IFloatingPointIeee754<T>
+    where TSelf : struct, IGroups<T, TSelf>
 {
     /// <summary>The first value.</summary>
     T* X { get; }
@@ -32,8 +37,11 @@ internal unsafe interface IGroups<T, TSelf> where T : unmanaged, IFloatingPointI
     /// <summary>The means of a small sample of each group, as numbers of T: the first pivots.</summary>
     void SampleMeans(double* pivots);
 
-    /// <summary>Σu and Σu·w of each group: terms of x alone over the values that count in the statistics, terms of dy over all.</summary>
-    void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products) where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>;
+    /// <summary>
+    /// Σu and Σu·w of each group: terms of x alone over the values that count in the statistics, terms of dy over all.
+    /// </summary>
+    void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products)
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>;
 
     /// <summary>result = map(x, dy).</summary>
     void Map<TMap>(T* dy, T* result, Constants<T> constants) where TMap : struct, IMap<T>, IGroupwise<TMap, T>;
@@ -42,7 +50,9 @@ internal unsafe interface IGroups<T, TSelf> where T : unmanaged, IFloatingPointI
     Moments Scaled(int group, double m, double eps);
 
     /// <summary>dx of a group on the slow path.</summary>
-    void ScaledGradient<TEpilogue>(int group, in ScaledNorm<T, TEpilogue> norm, T* dy, T* dx, double meanG, double meanGXHat, int k) where TEpilogue : struct, IEpilogue;
+    void ScaledGradient<TEpilogue>(
+        int group, in ScaledNorm<T, TEpilogue> norm, T* dy, T* dx, double meanG, double meanGXHat, int k)
+        where TEpilogue : struct, IEpilogue;
 }
 
 /// <summary>One group in many runs: a channel of (N, C, …), a row of a matrix.</summary>
@@ -50,8 +60,11 @@ internal unsafe interface IGroups<T, TSelf> where T : unmanaged, IFloatingPointI
 /// <param name="runs">Where the values lie.</param>
 /// <param name="mask">Which of them count in the statistics.</param>
 /// <param name="stream">Store past the caches.</param>
-/// <param name="ahead">The next group lies behind each run, and fits the second-level cache together with this one.</param>
-internal readonly unsafe struct SegmentGroup<T, TMask>(T* x, Runs runs, TMask mask, bool stream = false, bool ahead = false) : IGroups<T, SegmentGroup<T, TMask>>
+/// <param name="ahead">
+/// The next group lies behind each run, and fits the second-level cache together with this one.
+/// </param>
+internal readonly unsafe struct SegmentGroup<T, TMask>(
+    T* x, Runs runs, TMask mask, bool stream = false, bool ahead = false) : IGroups<T, SegmentGroup<T, TMask>>
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMask : struct, IPositionMask<T, TMask>
 {
@@ -67,20 +80,26 @@ internal readonly unsafe struct SegmentGroup<T, TMask>(T* x, Runs runs, TMask ma
 
     public Runs Where(int group) => runs;
 
-    public void SampleMeans(double* pivots) =>
-        *pivots = Widen.Round<T>(Segments.SampleMean(x, runs.Count, runs.Stride, runs.Length, NormTheorem.SamplePacks, mask));
+    public void SampleMeans(double* pivots) => *pivots = Widen.Round<T>(
+        Segments.SampleMean(x, runs.Count, runs.Stride, runs.Length, NormTheorem.SamplePacks, mask));
 
-    public void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products) where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T> =>
+    public void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products)
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T> =>
         (*sums, *products) = TTerm.UsesDy
-            ? Segments.Sum(x, dy, runs.Count, runs.Stride, runs.Length, TTerm.Of<GroupPerPack>(constants), default(NoMask<T>))
+            ? Segments.Sum(
+                x, dy, runs.Count, runs.Stride, runs.Length, TTerm.Of<GroupPerPack>(constants), default(NoMask<T>))
             : Segments.Sum(x, x, runs.Count, runs.Stride, runs.Length, TTerm.Of<GroupPerPack>(constants), mask);
 
     public void Map<TMap>(T* dy, T* result, Constants<T> constants) where TMap : struct, IMap<T>, IGroupwise<TMap, T> =>
-        Segments.Map(x, dy, result, runs.Count, runs.Stride, runs.Length, TMap.Of<GroupPerPack>(constants), mask, stream, ahead);
+        Segments.Map(
+            x, dy, result, runs.Count, runs.Stride, runs.Length, TMap.Of<GroupPerPack>(constants), mask, stream, ahead);
 
-    public Moments Scaled(int group, double m, double eps) => Moments.Scaled(x, runs.Count, runs.Stride, runs.Length, m, eps, hasMean: true, mask);
+    public Moments Scaled(int group, double m, double eps) =>
+        Moments.Scaled(x, runs.Count, runs.Stride, runs.Length, m, eps, hasMean: true, mask);
 
-    public void ScaledGradient<TEpilogue>(int group, in ScaledNorm<T, TEpilogue> norm, T* dy, T* dx, double meanG, double meanGXHat, int k) where TEpilogue : struct, IEpilogue =>
+    public void ScaledGradient<TEpilogue>(
+        int group, in ScaledNorm<T, TEpilogue> norm, T* dy, T* dx, double meanG, double meanGXHat, int k)
+        where TEpilogue : struct, IEpilogue =>
         norm.Gradient(x, dy, dx, runs.Count, runs.Stride, runs.Length, meanG, meanGXHat, k, mask);
 }
 
@@ -90,7 +109,8 @@ internal readonly unsafe struct SegmentGroup<T, TMask>(T* x, Runs runs, TMask ma
 /// <param name="length">Values of a group.</param>
 /// <param name="stream">Store past the caches.</param>
 /// <param name="ahead">Elements from a value to the one that is asked for; 0 for none.</param>
-internal readonly unsafe struct PlaneGroups<T>(T* x, int count, int length, bool stream = false, int ahead = 0) : IGroups<T, PlaneGroups<T>>
+internal readonly unsafe struct PlaneGroups<T>(T* x, int count, int length, bool stream = false, int ahead = 0)
+    : IGroups<T, PlaneGroups<T>>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     public T* X => x;
@@ -107,15 +127,19 @@ internal readonly unsafe struct PlaneGroups<T>(T* x, int count, int length, bool
 
     public void SampleMeans(double* pivots) => Planes.SampleMeans(x, count, length, pivots);
 
-    public void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products) where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T> =>
+    public void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products)
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T> =>
         Planes.Sum<T, TTerm>(x, dy, count, length, constants, sums, products);
 
     public void Map<TMap>(T* dy, T* result, Constants<T> constants) where TMap : struct, IMap<T>, IGroupwise<TMap, T> =>
         Planes.Map<T, TMap>(x, dy, result, count, length, constants, ahead, stream);
 
-    public Moments Scaled(int group, double m, double eps) => Moments.Scaled(x + (nint)group * length, 1, 0, length, m, eps, hasMean: true, default(NoMask<T>));
+    public Moments Scaled(int group, double m, double eps) =>
+        Moments.Scaled(x + (nint)group * length, 1, 0, length, m, eps, hasMean: true, default(NoMask<T>));
 
-    public void ScaledGradient<TEpilogue>(int group, in ScaledNorm<T, TEpilogue> norm, T* dy, T* dx, double meanG, double meanGXHat, int k) where TEpilogue : struct, IEpilogue
+    public void ScaledGradient<TEpilogue>(
+        int group, in ScaledNorm<T, TEpilogue> norm, T* dy, T* dx, double meanG, double meanGXHat, int k)
+        where TEpilogue : struct, IEpilogue
     {
         nint at = (nint)group * length;
         norm.Gradient(x + at, dy + at, dx + at, 1, 0, length, meanG, meanGXHat, k, default(NoMask<T>));
@@ -128,7 +152,8 @@ internal readonly unsafe struct PlaneGroups<T>(T* x, int count, int length, bool
 /// <param name="stride">From a row to the next.</param>
 /// <param name="lanes">Number of groups: a stripe, a pack, or fewer if the matrix has fewer columns.</param>
 /// <param name="mask">Which rows count in the statistics.</param>
-internal readonly unsafe struct ColumnGroups<T, TMask>(T* x, int rows, nint stride, int lanes, TMask mask) : IGroups<T, ColumnGroups<T, TMask>>
+internal readonly unsafe struct ColumnGroups<T, TMask>(T* x, int rows, nint stride, int lanes, TMask mask)
+    : IGroups<T, ColumnGroups<T, TMask>>
     where T : unmanaged, IFloatingPointIeee754<T>
     where TMask : struct, IPositionMask<T, TMask>
 {
@@ -154,17 +179,22 @@ internal readonly unsafe struct ColumnGroups<T, TMask>(T* x, int rows, nint stri
         for (int lane = 0; lane < lanes; lane++) pivots[lane] = Widen.Round<T>(pivots[lane] / Math.Max(1, counted));
     }
 
-    public void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products) where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
+    public void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products)
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
-        if (TTerm.UsesDy) Columns.Sum<T, TTerm, NoMask<T>>(x, dy, rows, stride, lanes, constants, sums, products, default);
+        if (TTerm.UsesDy)
+            Columns.Sum<T, TTerm, NoMask<T>>(x, dy, rows, stride, lanes, constants, sums, products, default);
         else Columns.Sum<T, TTerm, TMask>(x, x, rows, stride, lanes, constants, sums, products, mask);
     }
 
     public void Map<TMap>(T* dy, T* result, Constants<T> constants) where TMap : struct, IMap<T>, IGroupwise<TMap, T> =>
         Columns.Map<T, TMap, TMask>(x, dy, result, rows, stride, lanes, constants, mask);
 
-    public Moments Scaled(int group, double m, double eps) => Moments.Scaled(x + group, rows, stride, 1, m, eps, hasMean: true, mask);
+    public Moments Scaled(int group, double m, double eps) =>
+        Moments.Scaled(x + group, rows, stride, 1, m, eps, hasMean: true, mask);
 
-    public void ScaledGradient<TEpilogue>(int group, in ScaledNorm<T, TEpilogue> norm, T* dy, T* dx, double meanG, double meanGXHat, int k) where TEpilogue : struct, IEpilogue =>
+    public void ScaledGradient<TEpilogue>(
+        int group, in ScaledNorm<T, TEpilogue> norm, T* dy, T* dx, double meanG, double meanGXHat, int k)
+        where TEpilogue : struct, IEpilogue =>
         norm.Gradient(x + group, dy + group, dx + group, rows, stride, 1, meanG, meanGXHat, k, mask);
 }

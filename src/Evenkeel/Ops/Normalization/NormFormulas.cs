@@ -4,7 +4,8 @@ using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
-// The formulas of the norms: structs of one to three lines, which the loops of Segments, Planes and Columns take as types. Their constants are made by NormTheorem.
+// The formulas of the norms: structs of one to three lines, which the loops of Segments, Planes and Columns take as
+// types. Their constants are made by NormTheorem.
 
 /// <summary>Σx.</summary>
 internal readonly struct Value<T> : ITerm<T>, IGroupwise<Value<T>, T> where T : unmanaged
@@ -37,14 +38,16 @@ internal readonly struct Square<T> : ITerm<T> where T : unmanaged
 }
 
 /// <summary>Σd and Σd², d = x - pivot.</summary>
-internal readonly unsafe struct Deviation<T>(Vector512<T> pivot) : ITerm<T>, IGroupwise<Deviation<T>, T> where T : unmanaged
+internal readonly unsafe struct Deviation<T>(Vector512<T> pivot) : ITerm<T>, IGroupwise<Deviation<T>, T>
+    where T : unmanaged
 {
     public static bool UsesDy => false;
 
     public static bool HasProduct => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Deviation<T> Of<TLanes>(Constants<T> constants) where TLanes : struct, ILanes => new(TLanes.Load(constants.Pivot));
+    public static Deviation<T> Of<TLanes>(Constants<T> constants) where TLanes : struct, ILanes =>
+        new(TLanes.Load(constants.Pivot));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> W(Vector512<T> x) => x - pivot;
@@ -78,11 +81,13 @@ internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vect
 
     /// <summary>The gradient before the epilogue, whose input is computed anew from x - pivot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> Dy(Vector512<T> centered, Vector512<T> dy) => TEpilogue.Backward(Simd.Fma(centered, scale, shift), dy);
+    public Vector512<T> Dy(Vector512<T> centered, Vector512<T> dy) =>
+        TEpilogue.Backward(Simd.Fma(centered, scale, shift), dy);
 }
 
 /// <summary>Σdy and Σdy·(x - pivot): dbeta, and what dgamma is made of.</summary>
-internal readonly struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> forward) : ITerm<T>, IGroupwise<Cotangent<T, TEpilogue>, T>
+internal readonly struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> forward)
+    : ITerm<T>, IGroupwise<Cotangent<T, TEpilogue>, T>
     where T : unmanaged
     where TEpilogue : struct, IEpilogue
 {
@@ -102,7 +107,8 @@ internal readonly struct Cotangent<T, TEpilogue>(Normalize<T, TEpilogue> forward
 }
 
 /// <summary>Σ|dy|, dy behind the epilogue.</summary>
-internal readonly struct Magnitude<T, TEpilogue>(Normalize<T, TEpilogue> forward) : ITerm<T>, IGroupwise<Magnitude<T, TEpilogue>, T>
+internal readonly struct Magnitude<T, TEpilogue>(Normalize<T, TEpilogue> forward)
+    : ITerm<T>, IGroupwise<Magnitude<T, TEpilogue>, T>
     where T : unmanaged
     where TEpilogue : struct, IEpilogue
 {
@@ -121,8 +127,11 @@ internal readonly struct Magnitude<T, TEpilogue>(Normalize<T, TEpilogue> forward
     public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => Vector512.Abs(forward.Dy(w, dy));
 }
 
-/// <summary>dx = a·dy + b·(x-pivot) + c, a = gamma·rstd; b and c are those of <see cref="NormTheorem.Slopes{T}"/>.</summary>
-internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilogue> forward, Vector512<T> a, Vector512<T> b, Vector512<T> c)
+/// <summary>
+/// dx = a·dy + b·(x-pivot) + c, a = gamma·rstd; b and c are those of <see cref="NormTheorem.Slopes{T}"/>.
+/// </summary>
+internal readonly unsafe struct InputGradient<T, TEpilogue>(
+    Normalize<T, TEpilogue> forward, Vector512<T> a, Vector512<T> b, Vector512<T> c)
     : IMap<T>, IGroupwise<InputGradient<T, TEpilogue>, T>
     where T : unmanaged
     where TEpilogue : struct, IEpilogue
@@ -131,7 +140,8 @@ internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilog
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static InputGradient<T, TEpilogue> Of<TLanes>(Constants<T> constants) where TLanes : struct, ILanes => new(
-        Normalize<T, TEpilogue>.Of<TLanes>(constants), TLanes.Load(constants.Scale), TLanes.Load(constants.B), TLanes.Load(constants.C));
+        Normalize<T, TEpilogue>.Of<TLanes>(constants), TLanes.Load(constants.Scale), TLanes.Load(constants.B),
+        TLanes.Load(constants.C));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy)
@@ -140,7 +150,9 @@ internal readonly unsafe struct InputGradient<T, TEpilogue>(Normalize<T, TEpilog
         return Simd.Fma(a, forward.Dy(centered, dy), Simd.Fma(b, centered, c));
     }
 
-    /// <summary>The statistics, through which b and c come, are no functions of a position that they leave out.</summary>
+    /// <summary>
+    /// The statistics, through which b and c come, are no functions of a position that they leave out.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy, Vector512<T> counts)
     {

@@ -4,11 +4,13 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// What is known of some groups: one row of doubles per quantity, one place per group. The one numbering that all norms share.
+/// What is known of some groups: one row of doubles per quantity, one place per group. The one
+/// numbering that all norms share.
 /// </summary>
 /// <remarks>
-/// A chunk of work has a table of its own on the stack, for at most <see cref="Width"/> groups. What the backward pass or other parts of the batch need is copied to
-/// a table that the op keeps, which has the first rows only: <see cref="StatisticsRows"/>, or <see cref="PartRows"/>.
+/// A chunk of work has a table of its own on the stack, for at most <see cref="Width"/> groups. What the backward pass
+/// or other parts of the batch need is copied to a table that the op keeps, which has the first rows only:
+/// <see cref="StatisticsRows"/>, or <see cref="PartRows"/>.
 /// </remarks>
 /// <param name="rows">The first row.</param>
 /// <param name="stride">Doubles from a row to the next.</param>
@@ -20,7 +22,9 @@ internal readonly unsafe struct NormTable(double* rows, nint stride)
     /// <summary>The rows of statistics: <see cref="Pivot"/> to <see cref="Rstd"/>.</summary>
     public const int StatisticsRows = 5;
 
-    /// <summary>The rows of statistics and of what belongs to a part of a batch: <see cref="Pivot"/> to <see cref="D"/>.</summary>
+    /// <summary>
+    /// The rows of statistics and of what belongs to a part of a batch: <see cref="Pivot"/> to <see cref="D"/>.
+    /// </summary>
     public const int PartRows = 9;
 
     /// <summary>All rows.</summary>
@@ -38,7 +42,10 @@ internal readonly unsafe struct NormTable(double* rows, nint stride)
     /// <summary>The biased variance. Before that: Σ(x - pivot)².</summary>
     public double* Variance => rows + 2 * stride;
 
-    /// <summary>Low, the variance and rstd are in units of 2^this, 4^this and 2^-this; 0 for all but the ends of the range. See <see cref="Moments"/>.</summary>
+    /// <summary>
+    /// Low, the variance and rstd are in units of 2^this, 4^this and 2^-this; 0 for all but the ends of the range.
+    /// See <see cref="Moments"/>.
+    /// </summary>
     public double* Exponent => rows + 3 * stride;
 
     /// <summary>1/sqrt(var + eps); negative if the exponent is not 0, so that one look tells.</summary>
@@ -47,7 +54,9 @@ internal readonly unsafe struct NormTable(double* rows, nint stride)
     /// <summary>Σdy, which is dbeta; in norms over groups of many gammas Σ gamma·dy.</summary>
     public double* SumDy => rows + 5 * stride;
 
-    /// <summary>Σdy·xhat, which is dgamma; in norms over groups of many gammas Σ gamma·dy·xhat. Before that: Σdy·(x - pivot).</summary>
+    /// <summary>
+    /// Σdy·xhat, which is dgamma; in norms over groups of many gammas Σ gamma·dy·xhat. Before that: Σdy·(x - pivot).
+    /// </summary>
     public double* SumDyXHat => rows + 6 * stride;
 
     /// <summary>Renormalization's factor.</summary>

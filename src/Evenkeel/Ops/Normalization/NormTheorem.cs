@@ -5,22 +5,31 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// The theorem that all norms share, over a table of groups: moments, the terms of y, the sums of the backward pass, the slopes of dx. In double, eight groups at a time.
+/// The theorem that all norms share, over a table of groups: moments, the terms of y, the sums of the backward pass,
+/// the slopes of dx. In double, eight groups at a time.
 /// </summary>
 /// <remarks>
-/// <para>Statistics over a group of m elements: mean = Σx/m, var = Σ(x-mean)²/m, rstd = 1/sqrt(var+eps), xhat = (x-mean)·rstd, y = gamma·xhat + beta.</para>
-/// <para>With g = gamma·dy: dx = rstd·(g - mean(g) - xhat·mean(g·xhat)); dgamma = Σ dy·xhat and dbeta = Σ dy over the positions that share the parameter.
+/// <para>Statistics over a group of m elements: mean = Σx/m, var = Σ(x-mean)²/m, rstd = 1/sqrt(var+eps), xhat =
+/// (x-mean)·rstd, y = gamma·xhat + beta.</para>
+/// <para>With g = gamma·dy: dx = rstd·(g - mean(g) - xhat·mean(g·xhat)); dgamma = Σ dy·xhat and dbeta = Σ dy over the
+/// positions that share the parameter.
 /// Batch, layer, group and instance norm differ only in which elements form a group; RMS norm has no mean(g).</para>
-/// <para>How the mean is held: mean = pivot + low, where pivot is a number of the element type near it and low = Σ(x-pivot)/m a double. Then x - pivot is (nearly) exact
-/// where |mean| ≫ std, var = Σ(x-pivot)²/m - low² cancels nothing, and y = (x-pivot)·scale + (beta - low·scale) keeps all digits.
-/// The first pivot is the mean of a small sample of the group, so one pass usually does. If it turns out to be off by more than the std, it is moved to
-/// pivot + low and the deviations are summed again; a constant channel ends with x - pivot = 0 exactly.</para>
-/// <para>Walks (<see cref="IGroups{T, TSelf}"/>) only sum and map, with the formulas of NormFormulas.cs. Every step says whether T holds what it has made; if not,
-/// <see cref="ScaledGroups{T, TGroups, TEpilogue}"/> does the groups that it does not hold again.</para>
+/// <para>How the mean is held: mean = pivot + low, where pivot is a number of the element type near it and low =
+/// Σ(x-pivot)/m a double. Then x - pivot is (nearly) exact where |mean| ≫ std, var = Σ(x-pivot)²/m - low² cancels
+/// nothing, and y = (x-pivot)·scale + (beta - low·scale) keeps all digits.
+/// The first pivot is the mean of a small sample of the group, so one pass usually does. If it turns out to be off by
+/// more than the std, it is moved to pivot + low and the deviations are summed again; a constant channel ends with x -
+/// pivot = 0 exactly.</para>
+/// <para>Walks (<see cref="IGroups{T, TSelf}"/>) only sum and map, with the formulas of NormFormulas.cs. Every step
+/// says whether T holds what it has made; if not, <see cref="ScaledGroups{T, TGroups, TEpilogue}"/> does the groups
+/// that it does not hold again.</para>
 /// </remarks>
 internal static unsafe class NormTheorem
 {
-    /// <summary>Pivots of a group before its statistics are taken as they are: the mean of the sample, and at most three moves towards the mean.</summary>
+    /// <summary>
+    /// Pivots of a group before its statistics are taken as they are: the mean of the sample, and at most
+    /// three moves towards the mean.
+    /// </summary>
     public const int MaxPivots = 4;
 
     /// <summary>Packs of the sample whose mean is the first pivot, for a group in runs; 128 floats.</summary>
@@ -29,7 +38,9 @@ internal static unsafe class NormTheorem
     /// <summary>Rows of the sample whose means are the first pivots, for columns.</summary>
     public const int SampleRows = 16;
 
-    /// <summary>1/sqrt(var+eps); 0 where var+eps is 0: a constant channel without eps gives beta, and its gradient vanishes.</summary>
+    /// <summary>
+    /// 1/sqrt(var+eps); 0 where var+eps is 0: a constant channel without eps gives beta, and its gradient vanishes.
+    /// </summary>
     public static double Rstd(double variance, double eps) => variance + eps == 0 ? 0 : 1 / Math.Sqrt(variance + eps);
 
     /// <summary>The distance from 1 to the next number of the type: 2^-23 or 2^-52.</summary>
@@ -76,8 +87,9 @@ internal static unsafe class NormTheorem
     }
 
     /// <summary>
-    /// b and c of dx = a·dy + b·(x-pivot) + c: the theorem with everything that is constant in a group multiplied out. With a = gamma·rstd and the sums of dy (one gamma per group),
-    /// or a = rstd and the sums of g = gamma·dy: b = -a·rstd·Σdy·xhat/m, c = -a·Σdy/m - b·low.
+    /// b and c of dx = a·dy + b·(x-pivot) + c: the theorem with everything that is constant in a group multiplied out.
+    /// With a = gamma·rstd and the sums of dy (one gamma per group), or a = rstd and the sums of g = gamma·dy: b =
+    /// -a·rstd·Σdy·xhat/m, c = -a·Σdy/m - b·low.
     /// </summary>
     /// <param name="t">The sums; receives b and c.</param>
     /// <param name="a">The factor of each group, <see cref="NormTable.Scale"/> or <see cref="NormTable.Rstd"/>.</param>
@@ -85,12 +97,15 @@ internal static unsafe class NormTheorem
     /// <param name="groups">Number of groups.</param>
     /// <param name="m">Values per group that the statistics are of.</param>
     /// <returns>False if T may not hold the slopes of a group.</returns>
-    public static bool Slopes<T>(NormTable t, double* a, Constants<T> constants, int groups, double m) where T : unmanaged
+    public static bool Slopes<T>(NormTable t, double* a, Constants<T> constants, int groups, double m)
+        where T : unmanaged
     {
         return ForEach(new SlopesStep<T>(t, a, constants, m), groups);
     }
 
-    /// <summary>Moves the pivots that are too far from the mean, and sums the deviations of those groups again.</summary>
+    /// <summary>
+    /// Moves the pivots that are too far from the mean, and sums the deviations of those groups again.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void MovePivots<T, TGroups>(TGroups x, NormTable t, Constants<T> constants, double m)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -115,13 +130,18 @@ internal static unsafe class NormTheorem
         return !ForEach(new MoveStep<T>(t, constants), groups);
     }
 
-    /// <summary>low and var of some groups from Σd and Σd². True if a pivot is far: |low| &gt; std; up to there var = Σd²/m - low² loses one bit at most.</summary>
+    /// <summary>
+    /// low and var of some groups from Σd and Σd². True if a pivot is far: |low| &gt; std; up to there var = Σd²/m -
+    /// low² loses one bit at most.
+    /// </summary>
     private static bool Deviations(NormTable t, int groups, double m)
     {
         return !ForEach(new DeviationsStep(t, m), groups);
     }
 
-    /// <summary>Does a step for some groups, eight at a time while there are so many. False if it has said so of any.</summary>
+    /// <summary>
+    /// Does a step for some groups, eight at a time while there are so many. False if it has said so of any.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool ForEach<TStep>(TStep step, int groups) where TStep : struct, IStep
     {
@@ -187,7 +207,8 @@ internal static unsafe class NormTheorem
             TReal variance = TReal.Load(t.Variance), sum = variance + TReal.Create(eps), zero = TReal.Create(0);
             TReal.WhereZero(sum, zero, TReal.Create(1) / TReal.Sqrt(sum)).Store(t.Rstd);
             zero.Store(t.Exponent);
-            return TReal.AllAtMost(TReal.Create(NormRange.LeastVariance<T>(eps)), variance) && TReal.AllAtMost(variance, TReal.Create(double.MaxValue));
+            return TReal.AllAtMost(TReal.Create(NormRange.LeastVariance<T>(eps)), variance)
+                && TReal.AllAtMost(variance, TReal.Create(double.MaxValue));
         }
     }
 
@@ -215,16 +236,19 @@ internal static unsafe class NormTheorem
         {
             NormTable t = table.From(group);
             TReal rstd = TReal.Load(t.Rstd), zero = TReal.Create(0), least = rstd * TReal.Create(smallest);
-            TReal product = rstd * (TReal.Load(t.SumDyXHat) - TReal.Load(t.Low) * TReal.Load(t.SumDy)), magnitude = TReal.Abs(product);
+            TReal product = rstd * (TReal.Load(t.SumDyXHat) - TReal.Load(t.Low) * TReal.Load(t.SumDy)),
+                magnitude = TReal.Abs(product);
             product.Store(t.SumDyXHat);
             // Terms underflow only if rstd is large and x is not constant.
             least = TReal.WhereGreater(rstd, TReal.Create(1), least, zero);
             least = TReal.WhereGreater(TReal.Load(t.Variance), zero, least, zero);
-            return TReal.AllAtMost(magnitude, TReal.Create(double.MaxValue)) && !TReal.AnyGreater(zero, rstd) && !TReal.AnyGreater(least, magnitude);
+            return TReal.AllAtMost(magnitude, TReal.Create(double.MaxValue)) && !TReal.AnyGreater(zero, rstd)
+                && !TReal.AnyGreater(least, magnitude);
         }
     }
 
-    private readonly struct SlopesStep<T>(NormTable table, double* factor, Constants<T> constants, double m) : IStep where T : unmanaged
+    private readonly struct SlopesStep<T>(NormTable table, double* factor, Constants<T> constants, double m) : IStep
+        where T : unmanaged
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>
@@ -237,15 +261,21 @@ internal static unsafe class NormTheorem
             c.Store(t.C);
             b.StoreAs(constants.B + group);
             c.StoreAs(constants.C + group);
-            return !Leaves<T, TReal>(b, TReal.WhereZero(a, TReal.Create(0), product)) && TReal.AllAtMost(TReal.Abs(c), TReal.Create(ValueRange.Largest<T>()));
+            return !Leaves<T, TReal>(b, TReal.WhereZero(a, TReal.Create(0), product))
+                && TReal.AllAtMost(TReal.Abs(c), TReal.Create(ValueRange.Largest<T>()));
         }
     }
 
-    /// <summary>True if T does not hold a value with all its digits, though another one is not 0: what <see cref="NormRange"/> decides closely.</summary>
+    /// <summary>
+    /// True if T does not hold a value with all its digits, though another one is not 0: what
+    /// <see cref="NormRange"/> decides closely.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Leaves<T, TReal>(TReal value, TReal other) where T : unmanaged where TReal : struct, IReal<TReal>
+    private static bool Leaves<T, TReal>(
+        TReal value, TReal other) where T : unmanaged where TReal : struct, IReal<TReal>
     {
         TReal magnitude = TReal.Abs(value), most = TReal.Create(ValueRange.Largest<T>());
-        return TReal.AnyGreater(magnitude, most) || TReal.AnyGreater(TReal.Create(ValueRange.SmallestNormal<T>()), TReal.WhereZero(other, most, magnitude));
+        return TReal.AnyGreater(magnitude, most)
+            || TReal.AnyGreater(TReal.Create(ValueRange.SmallestNormal<T>()), TReal.WhereZero(other, most, magnitude));
     }
 }

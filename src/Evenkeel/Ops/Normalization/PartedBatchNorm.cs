@@ -4,15 +4,18 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// Batch normalization in its other forms: the steps of <see cref="BatchNorm{TEpilogue}"/>, with something between them.
+/// Batch normalization in its other forms: the steps of <see cref="BatchNorm{TEpilogue}"/>,
+/// with something between them.
 /// </summary>
 /// <remarks>
-/// <para>Ghost: each part of the batch is a group, and goes through the steps by itself. dgamma and dbeta are the sums of the parts' own.</para>
-/// <para>Pooled: all parts, and those of all members of a collective, are one group. m, mean, var, Σdy and Σdy·xhat are put together between the two passes
-/// (<see cref="BatchStatistics"/>); dgamma and dbeta stay this tape's share.</para>
-/// <para>Renorm: gamma·r and beta + gamma·d stand for gamma and beta, r and d being constants (<see cref="RenormCorrection"/>).</para>
-/// <para>Masked: positions are left out of mean and var, and of m. Then dL/dvar and dL/dmean reach the positions that count alone, and dx = rstd·g at the others. y, Σdy and
-/// Σdy·xhat are of all positions.</para>
+/// <para>Ghost: each part of the batch is a group, and goes through the steps by itself. dgamma and dbeta are the sums
+/// of the parts' own.</para>
+/// <para>Pooled: all parts, and those of all members of a collective, are one group. m, mean, var, Σdy and Σdy·xhat are
+/// put together between the two passes (<see cref="BatchStatistics"/>); dgamma and dbeta stay this tape's share.</para>
+/// <para>Renorm: gamma·r and beta + gamma·d stand for gamma and beta, r and d being constants
+/// (<see cref="RenormCorrection"/>).</para>
+/// <para>Masked: positions are left out of mean and var, and of m. Then dL/dvar and dL/dmean reach the positions that
+/// count alone, and dx = rstd·g at the others. y, Σdy and Σdy·xhat are of all positions.</para>
 /// </remarks>
 internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
 {
@@ -26,7 +29,8 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
     private RunningUpdate _update;
     private RenormCorrection? _correction;
 
-    // Pooled: channels that are gathered together, and whether a member has more than one value of a channel per sample.
+    // Pooled: channels that are gathered together, and whether a member has more than one
+    // value of a channel per sample.
     private int _channelsAtOnce;
     private bool _hasPlanes;
 
@@ -35,7 +39,9 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
 
     public override string Name => "BatchNorm";
 
-    public static Tensor Apply(Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, BatchForm form, ReadOnlySpan<int> parts, double eps)
+    public static Tensor Apply(
+        Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running, BatchForm form, ReadOnlySpan<int> parts,
+        double eps)
     {
         Tape? tape = Join("BatchNorm", ref x);
         JoinOptional("BatchNorm", tape, x, ref gamma);
@@ -55,7 +61,9 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
             op._statistics.CountUnder(mask, op._mask);
         }
 
-        op._update = new(running, tape is null || running is null ? null : op.NewTensor(RunningUpdate.PreviousShape(shape.Channels), x.DType));
+        op._update = new(running, tape is null || running is null
+            ? null
+            : op.NewTensor(RunningUpdate.PreviousShape(shape.Channels), x.DType));
         return op.Execute();
     }
 
@@ -66,7 +74,8 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
         Walk<T>(isForward: true);
         // Virtual batches are followed one by one.
         if (_statistics.IsPooled) _update.Follow<T>(_statistics.Whole.Statistics, _statistics.Whole.Count);
-        for (int p = 0; p < _statistics.Parts && !_statistics.IsPooled; p++) _update.Follow<T>(_statistics.Part(p).Statistics, _statistics.Part(p).Count);
+        for (int p = 0; p < _statistics.Parts && !_statistics.IsPooled; p++)
+            _update.Follow<T>(_statistics.Part(p).Statistics, _statistics.Part(p).Count);
     }
 
     protected override void Backward<T>()
@@ -99,16 +108,34 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
 
     public override void Undo() => _update.Undo();
 
-    /// <summary>The passes: by columns if all members have a matrix, else by planes; under the mask, if there is one.</summary>
+    /// <summary>
+    /// The passes: by columns if all members have a matrix, else by planes; under the mask, if there is one.
+    /// </summary>
     private void Walk<T>(bool isForward) where T : unmanaged, IFloatingPointIeee754<T>
     {
         T* x = _x.Pointer<T>();
         double together = _statistics.IsPooled ? _statistics.Whole.Count * _shape.Channels : 0;
         bool isMatrix = _shape.IsMatrix && !(_statistics.IsPooled && _hasPlanes);
-        if (_mask is null && isMatrix) Walk<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(_shape.Columns(x, default(NoMask<T>)), isForward);
-        else if (_mask is null) Walk<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(_shape.Planes(x, default(NoMask<T>), together), isForward);
-        else if (isMatrix) Walk<T, BatchColumns<T, RowMask<T>>, ColumnGroups<T, RowMask<T>>>(_shape.Columns(x, new RowMask<T>(_mask.Pointer<T>(), 1)), isForward);
-        else Walk<T, BatchPlanes<T, RunMask<T>>, SegmentGroup<T, RunMask<T>>>(_shape.Planes(x, new RunMask<T>(_mask.Pointer<T>(), _shape.Spatial), together), isForward);
+        if (_mask is null && isMatrix)
+        {
+            Walk<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
+                _shape.Columns(x, default(NoMask<T>)), isForward);
+        }
+        else if (_mask is null)
+        {
+            Walk<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
+                _shape.Planes(x, default(NoMask<T>), together), isForward);
+        }
+        else if (isMatrix)
+        {
+            Walk<T, BatchColumns<T, RowMask<T>>, ColumnGroups<T, RowMask<T>>>(
+                _shape.Columns(x, new RowMask<T>(_mask.Pointer<T>(), 1)), isForward);
+        }
+        else
+        {
+            Walk<T, BatchPlanes<T, RunMask<T>>, SegmentGroup<T, RunMask<T>>>(
+                _shape.Planes(x, new RunMask<T>(_mask.Pointer<T>(), _shape.Spatial), together), isForward);
+        }
     }
 
     private void Walk<T, TLayout, TGroups>(TLayout layout, bool isForward)
@@ -145,7 +172,8 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, ChannelStep<T, TLayout, TGroups>>(layout, new(this, layout, step), from, to).Run(_shape.Values);
+        new ChannelJob<TLayout, TGroups, ChannelStep<T, TLayout, TGroups>>(layout, new(this, layout, step), from, to)
+            .Run(_shape.Values);
 
     private enum Step
     {
@@ -160,7 +188,8 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
         Gradient,
     }
 
-    private readonly struct ChannelStep<T, TLayout, TGroups>(PartedBatchNorm<TEpilogue> op, TLayout layout, Step step) : IChannelStep
+    private readonly struct ChannelStep<T, TLayout, TGroups>(PartedBatchNorm<TEpilogue> op, TLayout layout, Step step)
+        : IChannelStep
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups>
@@ -169,7 +198,8 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
 
         public void Invoke(ColumnBlock channels, NormTable table)
         {
-            if (step == Step.Apply) Normalize(channels, _statistics.Whole, Load(channels, _statistics.Whole, table), table);
+            if (step == Step.Apply)
+                Normalize(channels, _statistics.Whole, Load(channels, _statistics.Whole, table), table);
             else if (step == Step.Gradient) Gradient(channels, table);
             else ForParts(channels, table);
             if (step is Step.Backward or Step.SumCotangents) SaveGradients(channels, table);
@@ -204,7 +234,8 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
         }
 
         private void Normalize(ColumnBlock channels, in BatchPart part, TGroups x, NormTable table) =>
-            NormSteps<T, TGroups, TEpilogue>.Normalize(x, table, op.Output.Pointer<T>() + layout.Offset(channels, part.Start));
+            NormSteps<T, TGroups, TEpilogue>.Normalize(
+                x, table, op.Output.Pointer<T>() + layout.Offset(channels, part.Start));
 
         /// <summary>Σdy and Σdy·xhat of a part; and dx, unless they are pooled first.</summary>
         private void Backward(ColumnBlock channels, in BatchPart part, NormTable table)
@@ -227,7 +258,8 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
             nint offset = layout.Offset(channels, 0);
             whole.Sums.From(channels.Start).CopySums(table, x.Count);
             bool held = NormTheorem.Affine(table, table.Rounded<T>(), x.Count);
-            NormSteps<T, TGroups, TEpilogue>.Gradient(x, table, op.Dy.Pointer<T>() + offset, op._dx.Pointer<T>() + offset, whole.Count, held);
+            NormSteps<T, TGroups, TEpilogue>.Gradient(
+                x, table, op.Dy.Pointer<T>() + offset, op._dx.Pointer<T>() + offset, whole.Count, held);
         }
 
         /// <summary>dgamma and dbeta: the sums of all parts, as renormalization changes them.</summary>
@@ -266,20 +298,28 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
             return table;
         }
 
-        private static T* At(Tensor? parameter, ColumnBlock channels) => parameter is null ? null : parameter.Pointer<T>() + channels.Start;
+        private static T* At(Tensor? parameter, ColumnBlock channels) =>
+            parameter is null ? null : parameter.Pointer<T>() + channels.Start;
     }
 
-    /// <summary>Members agree on the number of values and on how many channels go together: all of them in one, if that keeps x in the cache.</summary>
+    /// <summary>
+    /// Members agree on the number of values and on how many channels go together: all of them in one, if
+    /// that keeps x in the cache.
+    /// </summary>
     private void Agree<T>() where T : unmanaged, IFloatingPointIeee754<T>
     {
         long channelBytes = (long)_shape.Values * sizeof(T);
         int threads = Compute.Threads;
-        // A matrix sets no limit. The walk depends on whether there is one, but not on which: that is a matter of threads, which must not change the bits.
-        int atOnce = _shape.Spatial <= 1 ? int.MaxValue : (int)Math.Clamp((long)threads * CacheSizes.SecondLevelOfTwo / channelBytes, 1, _shape.Channels);
+        // A matrix sets no limit. The walk depends on whether there is one, but not on which: that is a matter of
+        // threads, which must not change the bits.
+        int atOnce = _shape.Spatial <= 1
+            ? int.MaxValue
+            : (int)Math.Clamp((long)threads * CacheSizes.SecondLevelOfTwo / channelBytes, 1, _shape.Channels);
         (double count, atOnce) = _statistics.Agree(atOnce);
         _hasPlanes = atOnce < int.MaxValue;
         _channelsAtOnce = Math.Min(atOnce, _shape.Channels);
         if (_mask is not null && count == 0) NormChecks.NothingUnderMasks(_form.Name, _x, Tape?.Collective?.Size ?? 1);
-        if (_form.SingleValue == SingleValue.Error) NormChecks.MoreThanOneValueInGroup(_form.Name, _x, count, Tape?.Collective?.Size ?? 1);
+        if (_form.SingleValue == SingleValue.Error)
+            NormChecks.MoreThanOneValueInGroup(_form.Name, _x, count, Tape?.Collective?.Size ?? 1);
     }
 }

@@ -4,9 +4,12 @@ namespace Evenkeel;
 /// The statistics of several sets of values together, added one by one.
 /// </summary>
 /// <remarks>
-/// Two sets of n and n' values with means mean and mean' have together (Chan, Golub and LeVeque, 1979), with delta = mean' - mean:
-/// mean + delta·n'/(n+n') and Σ(x-mean)² = their two sums + delta²·n·n'/(n+n'). Nothing large is subtracted from something large, as E[x²]-E[x]² would.
-/// <para>The mean is held as pivot + low here too, so that no digits are lost where |mean| ≫ std: delta is taken of the pivots and of the lows.</para>
+/// Two sets of n and n' values with means mean and mean' have together (Chan, Golub and LeVeque, 1979),
+/// with delta = mean' - mean:
+/// mean + delta·n'/(n+n') and Σ(x-mean)² = their two sums + delta²·n·n'/(n+n'). Nothing large is subtracted from
+/// something large, as E[x²]-E[x]² would.
+/// <para>The mean is held as pivot + low here too, so that no digits are lost where |mean| ≫ std: delta is taken of the
+/// pivots and of the lows.</para>
 /// </remarks>
 internal struct PooledMoments
 {

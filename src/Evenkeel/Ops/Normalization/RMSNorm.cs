@@ -4,20 +4,24 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// Root mean square normalization over the trailing dimensions: what <see cref="RowNorm{TStatistics, TEpilogue}"/> takes from a row.
+/// Root mean square normalization over the trailing dimensions: what
+/// <see cref="RowNorm{TStatistics, TEpilogue}"/> takes from a row.
 /// </summary>
 /// <remarks>
-/// Group: the m values of a row, m = product of the normalized sizes; gamma has that shape. No mean is subtracted, and there is no beta.
+/// Group: the m values of a row, m = product of the normalized sizes; gamma has that shape. No mean is
+/// subtracted, and there is no beta.
 /// <para>Forward: rms² = Σx²/m; r = 1/sqrt(rms²+eps); xhat = x·r; y = gamma·xhat. Train and eval are the same.</para>
-/// <para>Backward. y depends on x directly and through r. With g = gamma·dy: dL/dr = Σg·x, dr/dx = -r³·x/m, so
-/// dx = r·g - r³·x·Σ(g·x)/m = r·(g - xhat·mean(g·xhat)): the theorem of all norms without mean(g). dgamma = Σ dy·xhat over the rows.</para>
+/// <para>Backward. y depends on x directly and through r. With g = gamma·dy: dL/dr = Σg·x, dr/dx = -r³·x/m, so dx
+/// = r·g - r³·x·Σ(g·x)/m = r·(g - xhat·mean(g·xhat)): the theorem of all norms without mean(g). dgamma = Σ
+/// dy·xhat over the rows.</para>
 /// <para>The full derivation is in docs/derivations/rms-norm.md.</para>
 /// </remarks>
 internal readonly struct RootMeanSquare : IRowStatistics
 {
     public static bool HasMean => false;
 
-    public static unsafe void Measure<T>(T* x, int length, NormTable row, double eps) where T : unmanaged, IFloatingPointIeee754<T>
+    public static unsafe void Measure<T>(T* x, int length, NormTable row, double eps)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         double meanSquare = Segments.Sum(x, x, 1, 0, length, default(Square<T>)).Sum / length;
         Moments moments = NormRange.IsOutOfRange<T>(meanSquare, eps)
@@ -30,12 +34,20 @@ internal readonly struct RootMeanSquare : IRowStatistics
 public sealed partial class Tensor
 {
     /// <summary>
-    /// Root mean square normalization over the trailing dimensions: y = gamma·x/sqrt(mean(x²) + eps) for each row. The functional form; see <c>RMSNorm</c>.
+    /// Root mean square normalization over the trailing dimensions: y = gamma·x/sqrt(mean(x²) + eps) for each row. The
+    /// functional form; see <c>RMSNorm</c>.
     /// </summary>
-    /// <param name="normalizedShape">The trailing dimensions that are normalized together; exactly the input's last ones.</param>
+    /// <param name="normalizedShape">
+    /// The trailing dimensions that are normalized together; exactly the input's last ones.
+    /// </param>
     /// <param name="gamma">Scale of that shape; null means 1.</param>
-    /// <param name="eps">Added to the mean square; 0 or more. With 0 a row of zeros gives 0. Null is the machine epsilon of the input's type: 2^-23 for float32, 2^-52 for float64.</param>
-    /// <exception cref="ArgumentException">The input's trailing dimensions are not <paramref name="normalizedShape"/>, or gamma has another shape.</exception>
+    /// <param name="eps">
+    /// Added to the mean square; 0 or more. With 0 a row of zeros gives 0. Null is the machine epsilon of the input's
+    /// type: 2^-23 for float32, 2^-52 for float64.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// The input's trailing dimensions are not <paramref name="normalizedShape"/>, or gamma has another shape.
+    /// </exception>
     /// <remarks>Source: Zhang and Sennrich, "Root Mean Square Layer Normalization", NeurIPS 2019.</remarks>
     public Tensor RMSNorm(Shape normalizedShape, Tensor? gamma, double? eps = null) =>
         FusedRMSNorm(normalizedShape, gamma, eps, fuseReLU: false);

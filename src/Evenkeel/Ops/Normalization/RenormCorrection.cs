@@ -3,9 +3,13 @@ using System.Numerics;
 namespace Evenkeel;
 
 /// <summary>
-/// r and d of batch renormalization: y = gamma·(xhat·r + d) + beta is batch norm with gamma' = gamma·r and beta' = beta + gamma·d.
+/// r and d of batch renormalization: y = gamma·(xhat·r + d) + beta is batch norm with gamma' = gamma·r
+/// and beta' = beta + gamma·d.
 /// </summary>
-/// <remarks>r = clip(std/std_running, 1/rmax, rmax) and d = clip((mean - mean_running)/std_running, -dmax, dmax), with the running statistics before the batch.</remarks>
+/// <remarks>
+/// r = clip(std/std_running, 1/rmax, rmax) and d = clip((mean - mean_running)/std_running, -dmax, dmax), with the
+/// running statistics before the batch.
+/// </remarks>
 internal sealed unsafe class RenormCorrection(RunningStatistics running, RenormLimits limits, double eps)
 {
     private readonly double _rMax = limits.RMax(running.NumBatchesTracked.Value.AsSpan<long>()[0]);
@@ -17,7 +21,8 @@ internal sealed unsafe class RenormCorrection(RunningStatistics running, RenormL
     /// <param name="channels">Their number.</param>
     public void Find<T>(NormTable table, int first, int channels) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        ReadOnlySpan<T> means = running.Mean.Value.AsSpan<T>().Slice(first, channels), variances = running.Variance.Value.AsSpan<T>().Slice(first, channels);
+        ReadOnlySpan<T> means = running.Mean.Value.AsSpan<T>().Slice(first, channels),
+            variances = running.Variance.Value.AsSpan<T>().Slice(first, channels);
         for (int c = 0; c < channels; c++)
         {
             double rstd = NormTheorem.Rstd(double.CreateTruncating(variances[c]), eps);
@@ -26,11 +31,13 @@ internal sealed unsafe class RenormCorrection(RunningStatistics running, RenormL
                 ? Math.Sqrt(moments.Variance + eps)
                 : Math.ScaleB(Math.Sqrt(moments.Variance + Math.ScaleB(eps, -2 * moments.Exponent)), moments.Exponent);
             table.R[c] = Math.Clamp(Times(std, rstd), 1 / _rMax, _rMax);
-            table.D[c] = Math.Clamp(Times(moments.Pivot - double.CreateTruncating(means[c]) + moments.Unscaled.Low, rstd), -_dMax, _dMax);
+            table.D[c] = Math.Clamp(
+                Times(moments.Pivot - double.CreateTruncating(means[c]) + moments.Unscaled.Low, rstd), -_dMax, _dMax);
         }
 
         // Rstd is 0 where the running variance and eps are: there anything but 0 is beyond the limits.
-        static double Times(double value, double rstd) => rstd == 0 && value != 0 ? value * double.PositiveInfinity : value * rstd;
+        static double Times(double value, double rstd) =>
+            rstd == 0 && value != 0 ? value * double.PositiveInfinity : value * rstd;
     }
 
     /// <summary>gamma' and beta' in the place of gamma and beta.</summary>

@@ -3,9 +3,13 @@ using System.Globalization;
 namespace Evenkeel;
 
 /// <summary>
-/// The limits of batch renormalization as they grow with the number of batches seen: plain batch norm at first (r = 1, d = 0), then each limit rises along a straight line.
+/// The limits of batch renormalization as they grow with the number of batches seen: plain batch norm at first (r = 1,
+/// d = 0), then each limit rises along a straight line.
 /// </summary>
-/// <remarks>Source: Ioffe, "Batch Renormalization", NeurIPS 2017, section 4: plain for 5000 steps, r to 3 at step 40,000, d to 5 at step 25,000. A short training needs a shorter schedule.</remarks>
+/// <remarks>
+/// Source: Ioffe, "Batch Renormalization", NeurIPS 2017, section 4: plain for 5000 steps, r to 3 at step 40,000, d to 5
+/// at step 25,000. A short training needs a shorter schedule.
+/// </remarks>
 /// <example><c>RenormLimits.Paper with { PlainBatches = 100, RReachedAt = 800, DReachedAt = 500 }</c></example>
 public sealed record RenormLimits
 {
@@ -13,7 +17,8 @@ public sealed record RenormLimits
     private readonly double _r = 1, _d;
 
     /// <summary>The paper's schedule.</summary>
-    public static RenormLimits Paper { get; } = new() { PlainBatches = 5_000, R = 3, RReachedAt = 40_000, D = 5, DReachedAt = 25_000 };
+    public static RenormLimits Paper { get; } =
+        new() { PlainBatches = 5_000, R = 3, RReachedAt = 40_000, D = 5, DReachedAt = 25_000 };
 
     /// <summary>The same limits from the first batch on; <c>Constant(1, 0)</c> is plain batch norm.</summary>
     /// <param name="r">1 or more.</param>
@@ -28,7 +33,10 @@ public sealed record RenormLimits
     public double R
     {
         get => _r;
-        init => _r = value >= 1 && double.IsFinite(value) ? value : throw new ArgumentOutOfRangeException(nameof(R), $"RenormLimits: expected a finite limit of r of 1 or more, got {value}. With 1 the scale is plain batch norm's.");
+        init => _r = value >= 1 && double.IsFinite(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(R), $"RenormLimits: expected a finite limit of r of 1 or "
+                + $"more, got {value}. With 1 the scale is plain batch norm's.");
     }
 
     /// <summary>Batches after which the limit of r is reached.</summary>
@@ -38,7 +46,10 @@ public sealed record RenormLimits
     public double D
     {
         get => _d;
-        init => _d = value >= 0 && double.IsFinite(value) ? value : throw new ArgumentOutOfRangeException(nameof(D), $"RenormLimits: expected a finite limit of d of 0 or more, got {value}. With 0 the shift is plain batch norm's.");
+        init => _d = value >= 0 && double.IsFinite(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(D), $"RenormLimits: expected a finite limit of d of 0 or "
+                + $"more, got {value}. With 0 the shift is plain batch norm's.");
     }
 
     /// <summary>Batches after which the limit of d is reached.</summary>
@@ -54,10 +65,12 @@ public sealed record RenormLimits
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"r_max={R}, d_max={D}");
 
     /// <summary>From 0 to 1.</summary>
-    private double Risen(long batches, long reachedAt) =>
-        batches < PlainBatches ? 0 : batches >= reachedAt ? 1 : (double)(batches - PlainBatches) / (reachedAt - PlainBatches);
+    private double Risen(long batches, long reachedAt) => batches < PlainBatches ? 0
+        : batches >= reachedAt ? 1
+        : (double)(batches - PlainBatches) / (reachedAt - PlainBatches);
 
     private static long Count(long value, string name) => value >= 0
         ? value
-        : throw new ArgumentOutOfRangeException(name, $"RenormLimits: expected a number of batches of 0 or more for {name}, got {value}.");
+        : throw new ArgumentOutOfRangeException(
+            name, $"RenormLimits: expected a number of batches of 0 or more for {name}, got {value}.");
 }

@@ -8,13 +8,16 @@ namespace Evenkeel;
 /// <summary>The statistics that a norm over rows takes from one row.</summary>
 internal interface IRowStatistics : IRowNorm
 {
-    /// <summary>What is subtracted, as pivot and low part, the square of what is divided by, without eps, and 1/sqrt(it + eps).</summary>
-    static abstract unsafe void Measure<T>(T* x, int length, NormTable row, double eps) where T : unmanaged, IFloatingPointIeee754<T>;
+    /// <summary>
+    /// What is subtracted, as pivot and low part, the square of what is divided by, without eps, and 1/sqrt(it + eps).
+    /// </summary>
+    static abstract unsafe void Measure<T>(T* x, int length, NormTable row, double eps)
+        where T : unmanaged, IFloatingPointIeee754<T>;
 }
 
 /// <summary>
-/// A tensor as rows that are normalized one by one. <see cref="Parts"/> neighbouring rows use up gamma and beta, each a part of it, and
-/// <see cref="Repeat"/> neighbouring values of a row share one gamma and one beta.
+/// A tensor as rows that are normalized one by one. <see cref="Parts"/> neighbouring rows use up gamma and beta, each a
+/// part of it, and <see cref="Repeat"/> neighbouring values of a row share one gamma and one beta.
 /// </summary>
 /// <param name="Rows">Number of rows: a multiple of the parts.</param>
 /// <param name="Length">Values of a row: a multiple of the repeats.</param>
@@ -29,11 +32,13 @@ internal readonly record struct RowShape(int Rows, int Length, int Parts = 1, in
 }
 
 /// <summary>
-/// A norm over rows with gamma and beta along them: layer norm, RMS norm, and group norm where its channels have too few values for planes. One op, whole;
+/// A norm over rows with gamma and beta along them: layer norm, RMS norm, and group norm where its channels have too
+/// few values for planes. One op, whole;
 /// the formulas are at <see cref="MeanAndVariance"/> and <see cref="RootMeanSquare"/>.
 /// </summary>
 /// <remarks>
-/// The sums of dgamma and dbeta go down the rows in chunks of 16 or 32 (times the parts) in T; the chunks are added in double in their order.
+/// The sums of dgamma and dbeta go down the rows in chunks of 16 or 32 (times the parts) in T; the chunks are added
+/// in double in their order.
 /// </remarks>
 internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     where TStatistics : struct, IRowStatistics
@@ -109,7 +114,10 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
 
     private int Chunks => (_shape.Rows + ChunkRows - 1) / ChunkRows;
 
-    /// <summary>gamma or beta with a value for every position of the rows that use it up: itself, constants where there is none, or each value as often as it is shared.</summary>
+    /// <summary>
+    /// gamma or beta with a value for every position of the rows that use it up: itself, constants where there is none,
+    /// or each value as often as it is shared.
+    /// </summary>
     private Tensor Along<T>(Tensor? values, double missing) where T : unmanaged
     {
         if (values is not null && _shape.Repeat == 1) return values;
@@ -120,7 +128,8 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             return along;
         }
 
-        for (int i = 0; i < values.Count; i++) new Span<T>(along.Pointer<T>() + (nint)i * _shape.Repeat, _shape.Repeat).Fill(values.Pointer<T>()[i]);
+        for (int i = 0; i < values.Count; i++)
+            new Span<T>(along.Pointer<T>() + (nint)i * _shape.Repeat, _shape.Repeat).Fill(values.Pointer<T>()[i]);
         return along;
     }
 
@@ -154,7 +163,8 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             int stripe = chunk % Stripes;
             if (Op._shape.Repeat > 1)
             {
-                Op.AddRepeated(partials, gradient.Pointer<T>(), gradient.Count * stripe / Stripes, gradient.Count * (stripe + 1) / Stripes);
+                Op.AddRepeated(partials,
+                    gradient.Pointer<T>(), gradient.Count * stripe / Stripes, gradient.Count * (stripe + 1) / Stripes);
                 return;
             }
 
@@ -180,7 +190,10 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             TStatistics.Measure(x, length, table, _eps);
             table.CopyStatistics(kept.From(r), 1);
             if (NormTheorem.Affine(table, constants, 1))
-                Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part, _betas.Pointer<T>() + part, y, length, Rows.Row<T>.Of(constants), stream);
+            {
+                Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part,
+                    _betas.Pointer<T>() + part, y, length, Rows.Row<T>.Of(constants), stream);
+            }
             else
                 MapScaled(x, y, part, table);
         }
@@ -218,18 +231,26 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             }
 
             Rows.Row<T> row = Rows.Row<T>.Of(constants);
-            (double sum, double product) = Rows.Cotangent<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dgammas + part, dbetas + part, length, row);
+            (double sum, double product) = Rows.Cotangent<T, TStatistics, TEpilogue>(
+                x, dy, gamma, beta, dgammas + part, dbetas + part, length, row);
             if (dx is null) continue;
             (*table.SumDy, *table.SumDyXHat) = (TStatistics.HasMean ? sum : 0, product);
             bool held = NormTheorem.Slopes(table, table.Rstd, constants, 1, length) && Math.Abs(product) >= smallest;
             if (!held && Loses(sum, x, dy, part, table)) ScaledGradient(x, dy, dx, part, table);
-            else Rows.Gradient<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dx, length, row, Simd.Broadcast(*constants.B), Simd.Broadcast(*constants.C), stream);
+            else
+            {
+                Rows.Gradient<T, TStatistics, TEpilogue>(x, dy,
+                    gamma, beta, dx, length, row, Simd.Broadcast(*constants.B), Simd.Broadcast(*constants.C), stream);
+            }
         }
 
         if (stream) Simd.StreamFence();
     }
 
-    /// <summary>A table for one row: gamma and beta belong to the columns, so xhat = (x - pivot)·scale + shift is what the theorem's y is.</summary>
+    /// <summary>
+    /// A table for one row: gamma and beta belong to the columns, so xhat = (x - pivot)·scale + shift
+    /// is what the theorem's y is.
+    /// </summary>
     private static NormTable RowTable(double* memory)
     {
         NormTable table = NormTable.Chunk(memory);
@@ -237,9 +258,12 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         return table;
     }
 
-    /// <summary>gradient[j] = Σ over the chunks of partials[chunk, j], in double and in order, for some packs of columns.</summary>
+    /// <summary>
+    /// gradient[j] = Σ over the chunks of partials[chunk, j], in double and in order, for some packs of columns.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AddPartials<T>(T* partials, T* gradient, int firstPack, int endPack) where T : unmanaged, IFloatingPointIeee754<T>
+    private void AddPartials<T>(T* partials, T* gradient, int firstPack, int endPack)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int width = Vector512<T>.Count, columns = _shape.Period;
         nint stride = 2 * (nint)columns;
@@ -263,7 +287,8 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
 
     /// <summary>The same where neighbouring columns share a parameter: gradient[i] is the sum over them too.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AddRepeated<T>(T* partials, T* gradient, int first, int end) where T : unmanaged, IFloatingPointIeee754<T>
+    private void AddRepeated<T>(T* partials, T* gradient, int first, int end)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         nint stride = 2 * (nint)_shape.Period;
         for (int i = first; i < end; i++)
@@ -280,10 +305,11 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     }
 
     /// <summary>
-    /// True if dx of a row in range does not come out of Σg and Σg·xhat summed in T, or of b and c: they overflowed (or dy is not finite),
-    /// or what they are made of underflowed, which rstd or the deviations would have made up for.
+    /// True if dx of a row in range does not come out of Σg and Σg·xhat summed in T, or of b and c: they overflowed (or
+    /// dy is not finite), or what they are made of underflowed, which rstd or the deviations would have made up for.
     /// </summary>
-    private bool Loses<T>(double sum, T* x, T* dy, nint part, NormTable row) where T : unmanaged, IFloatingPointIeee754<T>
+    private bool Loses<T>(double sum, T* x, T* dy, nint part, NormTable row)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         double rstd = *row.Rstd, product = *row.SumDyXHat;
         if (!double.IsFinite(rstd)) return false;
@@ -293,7 +319,11 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         if (!new ReadOnlySpan<T>(dy, _shape.Length).ContainsAnyExcept(T.Zero)) return false;
         double magnitude = 0;
         for (int i = 0; i < _shape.Length; i++)
-            magnitude += Math.Abs(double.CreateTruncating(_gammas.Pointer<T>()[part + i]) * Scaled<T>(row, part + i).Sums(x + i, dy + i, 1, 0, 1).Sum);
+        {
+            magnitude += Math.Abs(double.CreateTruncating(_gammas.Pointer<T>()[part + i]) * Scaled<T>(row, part + i)
+                .Sums(x + i, dy + i, 1, 0, 1).Sum);
+        }
+
         return magnitude > 0 && magnitude < smallest;
     }
 
@@ -302,7 +332,8 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     {
         double gamma = double.CreateTruncating(_gammas.Pointer<T>()[at]), rstd = *row.Rstd;
         double beta = TStatistics.HasMean ? double.CreateTruncating(_betas.Pointer<T>()[at]) : 0;
-        bool inRange = *row.Exponent == 0 && !(rstd > ValueRange.Largest<T>() || (rstd < ValueRange.SmallestNormal<T>() && rstd > 0));
+        bool inRange = *row.Exponent == 0
+            && !(rstd > ValueRange.Largest<T>() || (rstd < ValueRange.SmallestNormal<T>() && rstd > 0));
         return new(row.Moments(0), Math.Abs(rstd), gamma, beta, inRange, inTwoSteps: true);
     }
 
@@ -313,7 +344,8 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     }
 
     /// <summary>What a row adds to dgamma and dbeta, on the slow path.</summary>
-    private void ScaledSums<T>(T* x, T* dy, T* dgammas, T* dbetas, nint part, NormTable row) where T : unmanaged, IFloatingPointIeee754<T>
+    private void ScaledSums<T>(T* x, T* dy, T* dgammas, T* dbetas, nint part, NormTable row)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         for (int i = 0; i < _shape.Length; i++)
         {
@@ -324,11 +356,13 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
     }
 
     /// <summary>dx of a row on the slow path.</summary>
-    private void ScaledGradient<T>(T* x, T* dy, T* dx, nint part, NormTable row) where T : unmanaged, IFloatingPointIeee754<T>
+    private void ScaledGradient<T>(T* x, T* dy, T* dx, nint part, NormTable row)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         double largest = 0, meanG = 0, meanGXHat = 0;
         T* gammas = _gammas.Pointer<T>() + part;
-        for (int i = 0; i < _shape.Length; i++) largest = Math.Max(largest, Math.Abs(double.CreateTruncating(gammas[i])));
+        for (int i = 0; i < _shape.Length; i++)
+            largest = Math.Max(largest, Math.Abs(double.CreateTruncating(gammas[i])));
         int k = ScaledNorm<T, TEpilogue>.GammaExponent(largest);
         for (int i = 0; i < _shape.Length; i++)
         {
@@ -338,6 +372,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             meanGXHat += gamma * product / _shape.Length;
         }
 
-        for (int i = 0; i < _shape.Length; i++) Scaled<T>(row, part + i).Gradient(x + i, dy + i, dx + i, 1, 0, 1, meanG, meanGXHat, k);
+        for (int i = 0; i < _shape.Length; i++)
+            Scaled<T>(row, part + i).Gradient(x + i, dy + i, dx + i, 1, 0, 1, meanG, meanGXHat, k);
     }
 }

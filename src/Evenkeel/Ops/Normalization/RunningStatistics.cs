@@ -6,9 +6,11 @@ namespace Evenkeel;
 /// The running mean and variance of a normalization layer, and the rule by which they follow the batches.
 /// </summary>
 /// <remarks>
-/// <para>A batch with a NaN or an infinity is not followed: the update is skipped as a whole and counted, so that one overflow does not poison the statistics for good. Neither is a batch of one value per channel
-/// where the unbiased variance is tracked, for one value has none.</para>
-/// <para>An empty batch (N = 0) counts in <see cref="NumBatchesTracked"/> and changes nothing else, as in PyTorch; a cumulative average then gives the next batch a smaller weight.</para>
+/// <para>A batch with a NaN or an infinity is not followed: the update is skipped as a whole and counted, so that one
+/// overflow does not poison the statistics for good. Neither is a batch of one value per channel where the unbiased
+/// variance is tracked, for one value has none.</para>
+/// <para>An empty batch (N = 0) counts in <see cref="NumBatchesTracked"/> and changes nothing else, as in PyTorch; a
+/// cumulative average then gives the next batch a smaller weight.</para>
 /// </remarks>
 public sealed class RunningStatistics
 {
@@ -47,8 +49,10 @@ public sealed class RunningStatistics
         {
             long batches = NumBatchesTracked.Value.AsSpan<long>()[0] - Origin.Batches;
             if (batches <= 0) return Origin.StartValuesLeft;
-            // A cumulative average gives each batch and each start the same weight: what came from elsewhere counts as its batches.
-            if (Average.IsCumulative) return Origin.Batches == 0 ? 0 : Origin.StartValuesLeft * Origin.Batches / (Origin.Batches + batches);
+            // A cumulative average gives each batch and each start the same weight: what came from
+            // elsewhere counts as its batches.
+            if (Average.IsCumulative)
+                return Origin.Batches == 0 ? 0 : Origin.StartValuesLeft * Origin.Batches / (Origin.Batches + batches);
             double left = Origin.StartValuesLeft;
             for (double factor = 1 - Average.WeightOfNew; batches > 0; batches >>= 1, factor *= factor)
             {
@@ -59,21 +63,29 @@ public sealed class RunningStatistics
         }
     }
 
-    /// <summary>Where this layer's own average has begun: how much of start values was in the statistics then, and the count of batches. Loading and recalibrating begin anew.</summary>
+    /// <summary>
+    /// Where this layer's own average has begun: how much of start values was in the statistics then, and the count of
+    /// batches. Loading and recalibrating begin anew.
+    /// </summary>
     internal (double StartValuesLeft, long Batches) Origin { get; private set; } = (1, 0);
 
     /// <summary>Says how much of start values is in the statistics as they are now; NaN for unknown.</summary>
-    internal void BeginWith(double startValuesLeft) => Origin = (startValuesLeft, NumBatchesTracked.Value.AsSpan<long>()[0]);
+    internal void BeginWith(double startValuesLeft) =>
+        Origin = (startValuesLeft, NumBatchesTracked.Value.AsSpan<long>()[0]);
 
     /// <summary>Takes over statistics that have been copied here, with their past.</summary>
     internal void BeginAs((double StartValuesLeft, long Batches) origin) => Origin = origin;
 
-    /// <summary>Number of batches whose update was skipped because their statistics were not finite, or not as numbers of the statistics' type.</summary>
+    /// <summary>
+    /// Number of batches whose update was skipped because their statistics were not finite, or not as
+    /// numbers of the statistics' type.
+    /// </summary>
     public long SkippedBatches { get; internal set; }
 
     /// <summary>
-    /// True while the statistics are constants: a pass in training mode too normalizes with them, as in eval, and does not update them. Layers set it (<c>Freeze</c>, <c>FreezeStatistics</c>); it is
-    /// sticky, whatever the mode of a tape.
+    /// True while the statistics are constants: a pass in training mode too normalizes with them, as in eval,
+    /// and does not update them. Layers set it (<c>Freeze</c>, <c>FreezeStatistics</c>); it is sticky,
+    /// whatever the mode of a tape.
     /// </summary>
     public bool IsFrozen { get; internal set; }
 
@@ -88,7 +100,8 @@ public sealed class RunningStatistics
     }
 
     /// <summary>
-    /// The one rule of all norms that keep statistics: whether a pass normalizes with the batch's own statistics (and the running ones follow them), or with <paramref name="running"/> as they stand.
+    /// The one rule of all norms that keep statistics: whether a pass normalizes with the batch's own statistics (and
+    /// the running ones follow them), or with <paramref name="running"/> as they stand.
     /// </summary>
     /// <param name="op">The op, for the error.</param>
     /// <param name="tape">The tape of the pass; without one it is Eval.</param>
@@ -99,16 +112,25 @@ public sealed class RunningStatistics
     {
         bool fromBatch = (training ?? tape is { Mode: Mode.Train }) && running is not { IsFrozen: true };
         if (!fromBatch && running is null)
-            throw new ArgumentException($"{op}: expected running statistics in Mode.Eval ({(tape is null ? "the input rides on no tape, which is Eval" : "the tape's mode")}), got none. Pass the layer's RunningStatistics, run on a tape in Mode.Train, or pass training: true to normalize with the batch's own in every mode.");
+        {
+            throw new ArgumentException($"{op}: expected running statistics in Mode.Eval "
+                + $"({(tape is null ? "the input rides on no tape, which is Eval" : "the tape's mode")}), got none. "
+                + $"Pass the layer's RunningStatistics, run on a tape in Mode.Train, or pass training: "
+                + $"true to normalize with the batch's own in every mode.");
+        }
+
         return fromBatch;
     }
 
     /// <summary>Follows a batch as <see cref="Average"/> says.</summary>
     /// <param name="batch">The batch's statistics, a place per channel.</param>
     /// <param name="m">Values per channel in the batch.</param>
-    /// <param name="previous">Receives the old values, mean then variance, so that the update can be taken back; may be empty.</param>
+    /// <param name="previous">
+    /// Receives the old values, mean then variance, so that the update can be taken back; may be empty.
+    /// </param>
     /// <returns>False if the update was skipped: the batch was not finite, or has no unbiased variance.</returns>
-    internal unsafe bool Update<T>(NormTable batch, double m, Span<T> previous) where T : unmanaged, IFloatingPointIeee754<T>
+    internal unsafe bool Update<T>(NormTable batch, double m, Span<T> previous)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         int features = Mean.Value.Count;
         Span<T> mean = Mean.Value.AsSpan<T>(), variance = Variance.Value.AsSpan<T>();
@@ -118,7 +140,12 @@ public sealed class RunningStatistics
         for (int c = 0; c < features && !isEmpty; c++)
         {
             Moments moments = batch.Moments(c).Unscaled;
-            if (T.IsFinite(T.CreateTruncating(moments.Mean)) && T.IsFinite(T.CreateTruncating(moments.Variance * correction))) continue;
+            if (T.IsFinite(T.CreateTruncating(moments.Mean))
+                && T.IsFinite(T.CreateTruncating(moments.Variance * correction)))
+            {
+                continue;
+            }
+
             SkippedBatches++;
             return false;
         }
@@ -136,13 +163,17 @@ public sealed class RunningStatistics
         {
             Moments moments = batch.Moments(c).Unscaled;
             mean[c] = T.CreateTruncating((1 - weight) * double.CreateTruncating(mean[c]) + weight * moments.Mean);
-            variance[c] = T.CreateTruncating((1 - weight) * double.CreateTruncating(variance[c]) + weight * (moments.Variance * correction));
+            variance[c] = T.CreateTruncating(
+                (1 - weight) * double.CreateTruncating(variance[c]) + weight * (moments.Variance * correction));
         }
 
         return true;
     }
 
-    /// <summary>Takes the last <paramref name="updates"/> updates back; <paramref name="previous"/> are the values before the first of them.</summary>
+    /// <summary>
+    /// Takes the last <paramref name="updates"/> updates back; <paramref name="previous"/> are the values
+    /// before the first of them.
+    /// </summary>
     internal void Restore<T>(ReadOnlySpan<T> previous, int updates) where T : unmanaged
     {
         int features = Mean.Value.Count;

@@ -4,8 +4,14 @@ using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
-/// <summary>The steps of a norm again, for those groups of a walk whose formulas T does not hold: by <see cref="ScaledNorm{T, TEpilogue}"/>.</summary>
-/// <remarks>What the loops have stored past the caches is visible before it is stored again. Whether a group is done again depends on it alone: neighbours may be done by another thread too.</remarks>
+/// <summary>
+/// The steps of a norm again, for those groups of a walk whose formulas T does not hold: by
+/// <see cref="ScaledNorm{T, TEpilogue}"/>.
+/// </summary>
+/// <remarks>
+/// What the loops have stored past the caches is visible before it is stored again. Whether a group is done again
+/// depends on it alone: neighbours may be done by another thread too.
+/// </remarks>
 internal static unsafe class ScaledGroups<T, TGroups, TEpilogue>
     where T : unmanaged, IFloatingPointIeee754<T>
     where TGroups : struct, IGroups<T, TGroups>
@@ -36,9 +42,11 @@ internal static unsafe class ScaledGroups<T, TGroups, TEpilogue>
             bool inRange = IsInRange(t, g);
             double product = t.SumDyXHat[g], rstd = t.Rstd[g];
             if (inRange && !NormRange.LosesSums<T>(product, rstd, t.Variance[g], x.Values)) continue;
-            if (inRange && double.IsFinite(product) && !NormRange.Underflows<T>(magnitudes[g], rstd, x.Values)) continue;
+            if (inRange && double.IsFinite(product) && !NormRange.Underflows<T>(magnitudes[g], rstd, x.Values))
+                continue;
             Runs at = x.Where(g);
-            (t.SumDy[g], t.SumDyXHat[g]) = Norm(t, g).Sums(x.X + at.Start, dy + at.Start, at.Count, at.Stride, at.Length);
+            (t.SumDy[g], t.SumDyXHat[g]) = Norm(t, g)
+                .Sums(x.X + at.Start, dy + at.Start, at.Count, at.Stride, at.Length);
         }
     }
 
@@ -56,10 +64,16 @@ internal static unsafe class ScaledGroups<T, TGroups, TEpilogue>
         {
             double gamma = t.Gamma[g];
             bool isFixed = double.IsInfinity(m);
-            if (IsInRange(t, g) && (isFixed || !NormRange.LosesSlopes<T>(t.B[g], t.C[g], t.Rstd[g], gamma == 0 ? 0 : t.SumDyXHat[g]))) continue;
+            if (IsInRange(t, g)
+                && (isFixed || !NormRange.LosesSlopes<T>(t.B[g], t.C[g], t.Rstd[g], gamma == 0 ? 0 : t.SumDyXHat[g])))
+            {
+                continue;
+            }
+
             int k = ScaledNorm<T, TEpilogue>.GammaExponent(Math.Abs(gamma));
             double share = Math.ScaleB(gamma, -k) / m;
-            x.ScaledGradient(g, Norm(t, g), dy, dx, isFixed ? 0 : share * t.SumDy[g], isFixed ? 0 : share * t.SumDyXHat[g], k);
+            x.ScaledGradient(
+                g, Norm(t, g), dy, dx, isFixed ? 0 : share * t.SumDy[g], isFixed ? 0 : share * t.SumDyXHat[g], k);
         }
     }
 
@@ -68,5 +82,6 @@ internal static unsafe class ScaledGroups<T, TGroups, TEpilogue>
         new(t.Moments(g), Math.Abs(t.Rstd[g]), t.Gamma[g], t.Beta[g], IsInRange(t, g), inTwoSteps: false);
 
     /// <summary>True if T holds y = (x-pivot)·scale + shift of a group.</summary>
-    private static bool IsInRange(NormTable t, int g) => t.Exponent[g] == 0 && !NormRange.LosesScale<T>(t.Gamma[g], t.Rstd[g]);
+    private static bool IsInRange(NormTable t, int g) =>
+        t.Exponent[g] == 0 && !NormRange.LosesScale<T>(t.Gamma[g], t.Rstd[g]);
 }

@@ -5,16 +5,18 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// The theorem of <see cref="NormTheorem"/> value by value, in double and in units of a power of two: the slow second path, which all
-/// norms share, for the rare group whose statistics or slopes leave the range of T.
+/// The theorem of <see cref="NormTheorem"/> value by value, in double and in units of a power of two: the slow second
+/// path, which all norms share, for the rare group whose statistics or slopes leave the range of T.
 /// </summary>
 /// <remarks>
-/// <para>Scaling by a power of two is exact. With X = x·2^-e: xhat = (X - pivot·2^-e - low)·rstd, y = gamma·xhat + beta, and
-/// dx = 2^(k-e)·rstd·(g - mean(g) - xhat·mean(g·xhat)) with g = gamma·2^-k·dy. Nothing here over- or underflows that the result does not:
+/// <para>Scaling by a power of two is exact. With X = x·2^-e: xhat = (X - pivot·2^-e - low)·rstd, y = gamma·xhat +
+/// beta, and dx = 2^(k-e)·rstd·(g - mean(g) - xhat·mean(g·xhat)) with g = gamma·2^-k·dy. Nothing here over- or
+/// underflows that the result does not:
 /// the last factor is applied last. e is <see cref="Moments.Exponent"/>, k that of the group's largest gamma.</para>
-/// <para>One value of this type holds the constants of the values that share a gamma: a channel, a run of a group, one place of a row.</para>
-/// <para>The ReLU's mask is made from the y that the forward pass stored: by this path's formula, or by T's own where the forward pass
-/// was in range and only the backward pass is not.</para>
+/// <para>One value of this type holds the constants of the values that share a gamma: a channel, a run of a group,
+/// one place of a row.</para>
+/// <para>The ReLU's mask is made from the y that the forward pass stored: by this path's formula, or by T's own where
+/// the forward pass was in range and only the backward pass is not.</para>
 /// </remarks>
 internal readonly struct ScaledNorm<T, TEpilogue>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -32,7 +34,9 @@ internal readonly struct ScaledNorm<T, TEpilogue>
     /// <param name="gamma">The scale of these values.</param>
     /// <param name="beta">The shift of these values.</param>
     /// <param name="inRange">Whether the forward pass was T's own.</param>
-    /// <param name="inTwoSteps">Whether T's own y is xhat·gamma + beta (rows), and not (x - pivot)·(gamma·rstd) + shift.</param>
+    /// <param name="inTwoSteps">
+    /// Whether T's own y is xhat·gamma + beta (rows), and not (x - pivot)·(gamma·rstd) + shift.
+    /// </param>
     public ScaledNorm(in Moments moments, double rstd, double gamma, double beta, bool inRange, bool inTwoSteps)
     {
         (_exponent, _low, _rstd, _gamma, _beta, _inRange) = (moments.Exponent, moments.Low, rstd, gamma, beta, inRange);
@@ -53,7 +57,8 @@ internal readonly struct ScaledNorm<T, TEpilogue>
     {
         for (int run = 0; run < runs; run++)
         {
-            for (nint i = run * stride; i < run * stride + length; i++) y[i] = TEpilogue.Apply(Vector512.Create(Y(x[i])))[0];
+            for (nint i = run * stride; i < run * stride + length; i++)
+                y[i] = TEpilogue.Apply(Vector512.Create(Y(x[i])))[0];
         }
     }
 
@@ -76,15 +81,20 @@ internal readonly struct ScaledNorm<T, TEpilogue>
 
     /// <summary>dx = 2^(k-e)·rstd·(g - mean(g) - xhat·mean(g·xhat)).</summary>
     /// <inheritdoc cref="Gradient{TMask}"/>
-    public unsafe void Gradient(T* x, T* dy, T* dx, int runs, nint stride, int length, double meanG, double meanGXHat, int k) =>
+    public unsafe void Gradient(
+        T* x, T* dy, T* dx, int runs, nint stride, int length, double meanG, double meanGXHat, int k) =>
         Gradient(x, dy, dx, runs, stride, length, meanG, meanGXHat, k, default(NoMask<T>));
 
-    /// <summary>dx = 2^(k-e)·rstd·(g - mean(g) - xhat·mean(g·xhat)); 2^(k-e)·rstd·g where a value does not count in the statistics.</summary>
+    /// <summary>
+    /// dx = 2^(k-e)·rstd·(g - mean(g) - xhat·mean(g·xhat)); 2^(k-e)·rstd·g where a value does
+    /// not count in the statistics.
+    /// </summary>
     /// <param name="meanG">mean(g) over the group; 0 where the statistics are fixed.</param>
     /// <param name="meanGXHat">mean(g·xhat) over the group; 0 where the statistics are fixed.</param>
     /// <param name="k">g is gamma·2^-k·dy.</param>
     /// <param name="mask">Which values count in the statistics.</param>
-    public unsafe void Gradient<TMask>(T* x, T* dy, T* dx, int runs, nint stride, int length, double meanG, double meanGXHat, int k, TMask mask)
+    public unsafe void Gradient<TMask>(
+        T* x, T* dy, T* dx, int runs, nint stride, int length, double meanG, double meanGXHat, int k, TMask mask)
         where TMask : struct, IPositionMask<T, TMask>
     {
         double gamma = Math.ScaleB(_gamma, -k);
@@ -102,7 +112,8 @@ internal readonly struct ScaledNorm<T, TEpilogue>
     }
 
     /// <summary>k for a group whose largest |gamma| is given: then |gamma·2^-k| is below 1.</summary>
-    public static int GammaExponent(double largest) => largest > 0 && double.IsFinite(largest) ? Math.ILogB(largest) + 1 : 0;
+    public static int GammaExponent(double largest) =>
+        largest > 0 && double.IsFinite(largest) ? Math.ILogB(largest) + 1 : 0;
 
     /// <summary>(x - mean)·rstd.</summary>
     private double XHat(T x) => (double.CreateTruncating(x) * _unit * _unit2 - _pivot - _low) * _rstd;
@@ -111,7 +122,8 @@ internal readonly struct ScaledNorm<T, TEpilogue>
         ? Simd.Fma(Simd.Fma(x - _ownPivot, _inner, _offset), _outer, _added)
         : T.CreateTruncating(_gamma * XHat(x) + _beta);
 
-    private double Fresh(T x, T dy) => double.CreateTruncating(TEpilogue.Backward(Vector512.Create(Y(x)), Vector512.Create(dy))[0]);
+    private double Fresh(T x, T dy) =>
+        double.CreateTruncating(TEpilogue.Backward(Vector512.Create(Y(x)), Vector512.Create(dy))[0]);
 
     /// <summary>a·b·2^exponent, where a·b alone may leave the range of double.</summary>
     private static double Product(double a, double b, int exponent)

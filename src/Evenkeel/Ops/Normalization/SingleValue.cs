@@ -1,6 +1,9 @@
 namespace Evenkeel;
 
-/// <summary>What a batch norm does in training with one value per channel, for example a batch of one vector: its variance is 0, and nothing of it is left after the normalization.</summary>
+/// <summary>
+/// What a batch norm does in training with one value per channel, for example a batch of one vector: its variance is 0,
+/// and nothing of it is left after the normalization.
+/// </summary>
 public enum SingleValue
 {
     /// <summary>It is refused: PyTorch.</summary>

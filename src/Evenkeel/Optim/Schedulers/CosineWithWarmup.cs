@@ -19,14 +19,24 @@ public sealed class CosineWithWarmup : LearningRateScheduler
     /// <param name="warmup">Number of counts of the linear rise.</param>
     /// <param name="total">Count at which the smallest share is reached.</param>
     /// <param name="minimumShare">Smallest share of the initial learning rate. Default: 0.</param>
-    /// <exception cref="ArgumentOutOfRangeException">warmup is negative or not below total, or the share is outside [0, 1].</exception>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// warmup is negative or not below total, or the share is outside [0, 1].
+    /// </exception>
     public CosineWithWarmup(Optimizer optimizer, long warmup, long total, double minimumShare = 0)
         : base(optimizer)
     {
         if (warmup < 0 || warmup >= total)
-            throw new ArgumentOutOfRangeException(nameof(warmup), $"CosineWithWarmup: expected 0 <= warmup < total, got warmup {warmup} and total {total}.");
+        {
+            throw new ArgumentOutOfRangeException(nameof(warmup),
+                $"CosineWithWarmup: expected 0 <= warmup < total, got warmup {warmup} and total {total}.");
+        }
+
         if (minimumShare is not (>= 0 and <= 1))
-            throw new ArgumentOutOfRangeException(nameof(minimumShare), $"CosineWithWarmup: expected minimumShare from 0 to 1, got {minimumShare}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(minimumShare), $"CosineWithWarmup: expected minimumShare from 0 to 1, got {minimumShare}.");
+        }
+
         Warmup = warmup;
         Total = total;
         MinimumShare = minimumShare;

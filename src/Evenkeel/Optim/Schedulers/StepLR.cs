@@ -11,7 +11,12 @@ public sealed class StepLR : LearningRateScheduler
     public StepLR(Optimizer optimizer, int stepSize, double gamma = 0.1)
         : base(optimizer)
     {
-        if (stepSize < 1) throw new ArgumentOutOfRangeException(nameof(stepSize), $"StepLR: expected stepSize of 1 or more, got {stepSize}.");
+        if (stepSize < 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(stepSize), $"StepLR: expected stepSize of 1 or more, got {stepSize}.");
+        }
+
         StepSize = stepSize;
         Gamma = Guard.NotNegative(gamma, nameof(StepLR), nameof(gamma));
         Await();

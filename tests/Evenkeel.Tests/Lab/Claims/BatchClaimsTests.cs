@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Evenkeel.Tests.Lab.Claims;
 
-/// <summary>Claims on batch sizes, fed with made-up figures: the verdict must follow from the sign of what is measured.</summary>
+/// <summary>
+/// Claims on batch sizes, fed with made-up figures: the verdict must follow from the sign of what is measured.
+/// </summary>
 public sealed class BatchClaimsTests
 {
     [Theory]
@@ -13,7 +15,8 @@ public sealed class BatchClaimsTests
     [InlineData(0.8, 0.6, 0.4, 0.6, 0.3, "fails")]
     [InlineData(0.4, 0.6, 0.8, 0.3, 0.3, "holds, except for no norm against batch norm at 5")]
     [InlineData(0.4, 0.6, 0.8, 0.6, null, "holds")]
-    public void C17_wants_larger_batches_to_help_and_none_ahead_at_five(double five, double ten, double fifty, double none, double? noneAtEqualUpdates, string verdict)
+    public void C17_wants_larger_batches_to_help_and_none_ahead_at_five(
+        double five, double ten, double fifty, double none, double? noneAtEqualUpdates, string verdict)
     {
         var figures = new Dictionary<string, double>
         {
@@ -73,15 +76,18 @@ public sealed class BatchClaimsTests
     public void The_notebooks_plots_have_its_labels()
     {
         var result = new ExperimentResult();
-        foreach (string variant in ExperimentCatalog.Find("batch-size")!.Variants.Concat(ExperimentCatalog.Find("layernorm-batch-size")!.Variants))
+        foreach (string variant in ExperimentCatalog.Find("batch-size")!.Variants
+            .Concat(ExperimentCatalog.Find("layernorm-batch-size")!.Variants))
         {
             result.AddSeries($"{variant}/train-accuracy", [0.1, 0.2]);
             result.AddSeries($"{variant}/validation-accuracy", [0.1, 0.2]);
         }
 
-        IReadOnlyList<Chart> batch = ExperimentCatalog.Find("batch-size")!.Charts(result), layer = ExperimentCatalog.Find("layernorm-batch-size")!.Charts(result);
+        IReadOnlyList<Chart> batch = ExperimentCatalog.Find("batch-size")!.Charts(result),
+            layer = ExperimentCatalog.Find("layernorm-batch-size")!.Charts(result);
         Assert.Equal("Training accuracy (Batch Normalization)", batch[0].Title);
-        Assert.Equal(["with_norm5", "with_norm10", "with_norm50", "baseline5"], batch[0].Curves.Select(static curve => curve.Label));
+        Assert.Equal(["with_norm5", "with_norm10", "with_norm50", "baseline5"],
+            batch[0].Curves.Select(static curve => curve.Label));
         Assert.Equal("Validation accuracy (Layer Normalization)", layer[1].Title);
         Assert.Equal(["with_norm5", "with_norm10", "with_norm50"], layer[1].Curves.Select(static curve => curve.Label));
     }

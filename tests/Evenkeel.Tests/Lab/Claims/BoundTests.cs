@@ -51,7 +51,8 @@ public sealed class BoundTests
     [InlineData(">=", double.NaN, double.NaN, Verdict.Undecided)]
     [InlineData("<", double.NaN, 0, Verdict.Undecided)]
     [InlineData(">", 3, double.NaN, Verdict.Undecided)]
-    public void An_interval_holds_within_fails_outside_and_leaves_undecided_between(string bound, double low, double high, object verdict) =>
+    public void An_interval_holds_within_fails_outside_and_leaves_undecided_between(
+        string bound, double low, double high, object verdict) =>
         Assert.Equal(verdict, s_bounds[bound].Judge(new Interval((low + high) / 2, low, high)));
 
     [Fact]

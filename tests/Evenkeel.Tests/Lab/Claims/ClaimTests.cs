@@ -66,7 +66,8 @@ public sealed class ClaimTests
     [Fact]
     public void A_case_may_have_a_bound_of_its_own_and_may_be_a_ratio()
     {
-        Finding finding = new Made(new Case("other bound", s_fails, Bound: Bound.AtMost(0.5)), new Case("ratio", [1.5, 2, 2.67], IsRatio: true)).Judge(Evidence("made"));
+        Finding finding = new Made(new Case("other bound", s_fails, Bound: Bound.AtMost(0.5)),
+            new Case("ratio", [1.5, 2, 2.67], IsRatio: true)).Judge(Evidence("made"));
         Assert.Equal("holds only for other bound", finding.VerdictText);
         Assert.Equal(Bound.AtMost(0.5), finding.Cases[0].Bound);
         Assert.Equal(2, finding.Cases[1].Interval.Mean, 0.01);
@@ -87,15 +88,18 @@ public sealed class ClaimTests
     [Fact]
     public void A_figure_that_is_not_there_is_an_error_that_names_it()
     {
-        LabException error = Assert.Throws<LabException>(() => new C10WeightScale().Judge(Evidence("scale-invariance")));
-        Assert.Contains("C10 needs what the results of scale-invariance do not have", error.Message, StringComparison.Ordinal);
+        LabException error = Assert.Throws<LabException>(
+            () => new C10WeightScale().Judge(Evidence("scale-invariance")));
+        Assert.Contains(
+            "C10 needs what the results of scale-invariance do not have", error.Message, StringComparison.Ordinal);
         Assert.Contains("eps1e-5.changeAt10", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_rule_is_complete_before_the_run()
     {
-        Assert.Equal("effect: the 95 % interval over the seeds lies at or above 1", new Made(new Case("case", s_holds)).Rule);
+        Assert.Equal(
+            "effect: the 95 % interval over the seeds lies at or above 1", new Made(new Case("case", s_holds)).Rule);
         Assert.All(ClaimCatalog.All, claim =>
         {
             Assert.Matches("^C[0-9]+$", claim.Id);
@@ -108,10 +112,11 @@ public sealed class ClaimTests
         Assert.Equal(ClaimCatalog.All.Count, ClaimCatalog.All.Select(claim => claim.Id).Distinct().Count());
     }
 
-    private static void Judged(string verdict, params double[][] cases) =>
-        Assert.Equal(verdict, new Made([.. cases.Select((values, i) => new Case($"case {i + 1}", values))]).Judge(Evidence("made")).VerdictText);
+    private static void Judged(string verdict, params double[][] cases) => Assert.Equal(verdict, new Made(
+        [.. cases.Select((values, i) => new Case($"case {i + 1}", values))]).Judge(Evidence("made")).VerdictText);
 
-    private static Evidence Evidence(string experiment) => MadeUp.Evidence((experiment, new Dictionary<string, double>()));
+    private static Evidence Evidence(string experiment) =>
+        MadeUp.Evidence((experiment, new Dictionary<string, double>()));
 
     private sealed class Made(params Case[] cases) : Claim
     {

@@ -12,7 +12,8 @@ public sealed class IntervalTests
     public void The_table_of_quantiles_inverts_Students_distribution()
     {
         // Ten digits are printed: an error of 5e-10 in t moves the probability by a tenth of that.
-        for (int degrees = 1; degrees <= 30; degrees++) Assert.Equal(0.95, Central(Interval.Quantile(degrees), degrees), 1e-10);
+        for (int degrees = 1; degrees <= 30; degrees++)
+            Assert.Equal(0.95, Central(Interval.Quantile(degrees), degrees), 1e-10);
     }
 
     [Theory]
@@ -38,7 +39,8 @@ public sealed class IntervalTests
     [Fact]
     public void Quantiles_fall_towards_the_normal_one()
     {
-        for (int degrees = 2; degrees <= 200; degrees++) Assert.InRange(Interval.Quantile(degrees), 1.95996, Interval.Quantile(degrees - 1));
+        for (int degrees = 2; degrees <= 200; degrees++)
+            Assert.InRange(Interval.Quantile(degrees), 1.95996, Interval.Quantile(degrees - 1));
         Assert.Equal(1.959963985, Interval.Quantile(1_000_000), 1e-5);
     }
 
@@ -136,7 +138,8 @@ public sealed class IntervalTests
     [Fact]
     public void What_is_not_finite_has_no_interval()
     {
-        foreach (double[] values in (double[][])[[], [1, double.NaN, 2], [double.NaN, 1, 2], [1, double.PositiveInfinity], [double.PositiveInfinity, double.PositiveInfinity]])
+        foreach (double[] values in (double[][])[[], [1, double.NaN, 2],
+            [double.NaN, 1, 2], [1, double.PositiveInfinity], [double.PositiveInfinity, double.PositiveInfinity]])
         {
             foreach (Interval interval in (Interval[])[Interval.OfMean(values), Interval.OfRatio(values)])
             {
@@ -165,7 +168,10 @@ public sealed class IntervalTests
         };
     }
 
-    /// <summary>P(|T| &lt;= t) for whole degrees of freedom, as a finite sum in the angle with tan = t/√ν. Source: Abramowitz and Stegun, 26.7.3 and 26.7.4.</summary>
+    /// <summary>
+    /// P(|T| &lt;= t) for whole degrees of freedom, as a finite sum in the angle with tan = t/√ν. Source: Abramowitz
+    /// and Stegun, 26.7.3 and 26.7.4.
+    /// </summary>
     private static double Central(double t, int degrees)
     {
         double angle = Math.Atan(t / Math.Sqrt(degrees)), sine = Math.Sin(angle), cosine = Math.Cos(angle);

@@ -13,7 +13,8 @@ public sealed class SyntheticCifarTests
         Cifar10Split split = SyntheticCifar.Create(1, 1000, 200, 50);
         foreach ((ImageSet set, int count) in new[] { (split.Train, 1000), (split.Validation, 200), (split.Test, 50) })
         {
-            Assert.Equal((count, 3, 32, 32, 10), (set.Count, set.Channels, set.Height, set.Width, set.ClassNames.Count));
+            Assert.Equal(
+                (count, 3, 32, 32, 10), (set.Count, set.Channels, set.Height, set.Width, set.ClassNames.Count));
             var classes = new int[10];
             foreach (int label in set.Labels) classes[label]++;
             Assert.All(classes, c => Assert.Equal(count / 10, c));
@@ -29,7 +30,8 @@ public sealed class SyntheticCifarTests
         Cifar10Split split = SyntheticCifar.Create(231, 200, 100, 100);
         Assert.Equal(
             (TrainChecksum, ValidationChecksum, TestChecksum),
-            (Checksum.Crc32(split.Train.Pixels), Checksum.Crc32(split.Validation.Pixels), Checksum.Crc32(split.Test.Pixels)));
+            (Checksum.Crc32(split.Train.Pixels),
+                Checksum.Crc32(split.Validation.Pixels), Checksum.Crc32(split.Test.Pixels)));
     }
 
     [Theory]

@@ -12,7 +12,8 @@ public sealed class SyntheticSetsTests
     public void Garments_have_the_shape_of_FashionMNIST()
     {
         (ImageSet train, ImageSet test) = SyntheticFashion.Create(1, 500, 100);
-        Assert.Equal((500, 1, 28, 28, 10), (train.Count, train.Channels, train.Height, train.Width, train.ClassNames.Count));
+        Assert.Equal(
+            (500, 1, 28, 28, 10), (train.Count, train.Channels, train.Height, train.Width, train.ClassNames.Count));
         Assert.Equal(("Ankle boot", 100), (test.ClassNames[9], test.Count));
         var classes = new int[10];
         foreach (int label in train.Labels) classes[label]++;
@@ -39,7 +40,9 @@ public sealed class SyntheticSetsTests
         Assert.InRange(images.Labels.ToArray().Sum(), 150, 250);
     }
 
-    /// <summary>A change here changes every result on these sets. Made with, and without, hardware intrinsics.</summary>
+    /// <summary>
+    /// A change here changes every result on these sets. Made with, and without, hardware intrinsics.
+    /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -48,14 +51,17 @@ public sealed class SyntheticSetsTests
     {
         using IDisposable scope = Compute.UseThreads(Compute.Threads);
         Compute.Threads = threads;
-        Assert.Equal("688d75b2024b9d7eb6c0009c96529410b08065a20601ae5fa5a15dff66320909", Hash(SyntheticFashion.Create(7, 100, 0).Train));
-        Assert.Equal("fef214c1351116e700d0d57d143b815418f3b5913cd171cbeda8a4bdf49158ff", Hash(SyntheticBanknotes.Create(7, 40).Images));
+        Assert.Equal("688d75b2024b9d7eb6c0009c96529410b08065a20601ae5fa5a15dff66320909",
+            Hash(SyntheticFashion.Create(7, 100, 0).Train));
+        Assert.Equal("fef214c1351116e700d0d57d143b815418f3b5913cd171cbeda8a4bdf49158ff",
+            Hash(SyntheticBanknotes.Create(7, 40).Images));
     }
 
     [Fact]
     public void A_longer_set_begins_with_the_shorter_one()
     {
-        Assert.Equal(Hash(SyntheticFashion.Create(5, 33, 0).Train), Hash(SyntheticFashion.Create(5, 200, 9).Train.Slice(0, 33)));
+        Assert.Equal(
+            Hash(SyntheticFashion.Create(5, 33, 0).Train), Hash(SyntheticFashion.Create(5, 200, 9).Train.Slice(0, 33)));
         (ImageSet images, int[] bursts) = SyntheticBanknotes.Create(5, 33);
         (ImageSet more, int[] moreBursts) = SyntheticBanknotes.Create(5, 90);
         Assert.Equal(Hash(images), Hash(more.Slice(0, 33)));
@@ -70,7 +76,12 @@ public sealed class SyntheticSetsTests
         (ImageSet train, _) = SyntheticBanknotes.Create(1, 1200);
         (ImageSet test, _) = SyntheticBanknotes.Create(2, 600);
         var means = new double[2][];
-        for (int c = 0; c < 2; c++) means[c] = Mean(Enumerable.Range(0, train.Count).Where(i => train.Labels[i] == c).Select(i => Colour(train.Image(i))));
+        for (int c = 0; c < 2; c++)
+        {
+            means[c] = Mean(
+                Enumerable.Range(0, train.Count).Where(i => train.Labels[i] == c).Select(i => Colour(train.Image(i))));
+        }
+
         int right = 0;
         for (int i = 0; i < test.Count; i++)
         {
@@ -101,7 +112,8 @@ public sealed class SyntheticSetsTests
         for (int c = 0; c < 3; c++)
         {
             double sum = 0, squares = 0;
-            foreach (byte value in image.Slice(c * plane, plane)) (sum, squares) = (sum + value, squares + value * value);
+            foreach (byte value in image.Slice(c * plane, plane))
+                (sum, squares) = (sum + value, squares + value * value);
             (colour[c], colour[c + 3]) = (sum / plane, Math.Sqrt(squares / plane - sum / plane * (sum / plane)));
         }
 

@@ -4,14 +4,19 @@ using Xunit;
 
 namespace Evenkeel.Tests.Nn.Normalization;
 
-/// <summary>The edges of PyTorch's batch norm, matched or mended: empty batches, one value a channel, wrong shapes, odd settings; and what each error says.</summary>
+/// <summary>
+/// The edges of PyTorch's batch norm, matched or mended: empty batches, one value a channel, wrong shapes, odd
+/// settings; and what each error says.
+/// </summary>
 public sealed class BatchNormEdgeTests
 {
-    private static Tensor Train(Module layer, params int[] shape) => layer.Forward(new Tape(Mode.Train).Input(Tensor.RandomNormal(new Shape(shape), new Philox(1))));
+    private static Tensor Train(Module layer, params int[] shape) =>
+        layer.Forward(new Tape(Mode.Train).Input(Tensor.RandomNormal(new Shape(shape), new Philox(1))));
 
     private static string Refused(Action action) => Assert.Throws<ArgumentException>(action).Message;
 
-    private static void Says(string text, params string[] parts) => Assert.All(parts, part => Assert.Contains(part, text, StringComparison.Ordinal));
+    private static void Says(string text, params string[] parts) =>
+        Assert.All(parts, part => Assert.Contains(part, text, StringComparison.Ordinal));
 
     // PyTorch: "Expected more than 1 value per channel when training, got input size torch.Size([1, 5])".
 
@@ -25,12 +30,16 @@ public sealed class BatchNormEdgeTests
     public void One_value_a_channel_is_refused_where_the_batchs_statistics_are_needed(string kind, int[] shape)
     {
         string text = Refused(() => Train(Layer(kind, shape[1]), shape));
-        Says(text, "BatchNorm: expected more than one value per channel, got shape " + new Shape(shape), "needed in training mode", "one value has no spread",
-            "Use a larger batch, drop or merge a last batch of one sample, run in Mode.Eval, freeze the layer, or use LayerNorm.");
+        Says(
+            text, "BatchNorm: expected more than one value per channel, got shape " + new Shape(shape),
+            "needed in training mode", "one value has no spread",
+            "Use a larger batch, drop or merge a last batch of one sample, run in Mode.Eval, "
+            + "freeze the layer, or use LayerNorm.");
 
         // In eval the text blames the missing statistics, not a training that there is none of.
         text = Refused(() => Layer(kind, shape[1], tracked: false).Forward(Tensor.Zeros(new Shape(shape))));
-        Says(text, "expected more than one value per channel", "keeps no running statistics (trackRunningStats: false)", "track running statistics");
+        Says(text, "expected more than one value per channel",
+            "keeps no running statistics (trackRunningStats: false)", "track running statistics");
         Assert.DoesNotContain("training", text, StringComparison.Ordinal);
 
         Assert.Equal(new Shape(shape), Layer(kind, shape[1]).Forward(Tensor.Zeros(new Shape(shape))).Shape);
@@ -38,7 +47,8 @@ public sealed class BatchNormEdgeTests
         if (shape.Length > 2) Assert.Equal(new Shape(shape), Train(Layer(kind, shape[1]), shape).Shape);
     }
 
-    // PyTorch: "expected 2D or 3D input (got 1D input)", "expected 4D input (got 3D input)", "running_mean should contain 5 elements not 4".
+    // PyTorch: "expected 2D or 3D input (got 1D input)", "expected 4D input (got 3D input)", "running_mean should
+    // contain 5 elements not 4".
 
     [Theory]
     [InlineData("1d", new[] { 5 }, "BatchNorm1d: expected (N, 5) or (N, 5, L), got (5).")]
@@ -51,7 +61,8 @@ public sealed class BatchNormEdgeTests
     {
         string text = Refused(() => Train(Layer(kind, 5), shape));
         Assert.StartsWith(start, text, StringComparison.Ordinal);
-        Says(text, "Use the layer of that rank (BatchNorm1d for (N, C) and (N, C, L), 2d for images, 3d for volumes), or Reshape.");
+        Says(text, "Use the layer of that rank (BatchNorm1d for (N, C) and (N, C, L), 2d for images, "
+            + "3d for volumes), or Reshape.");
     }
 
     [Theory]
@@ -60,9 +71,11 @@ public sealed class BatchNormEdgeTests
     [InlineData("3d", new[] { 2, 4, 3, 3, 3 })]
     public void A_wrong_channel_count_is_refused_with_the_remedy(string kind, int[] shape)
     {
-        Says(Refused(() => Train(Layer(kind, 5), shape)), $"BatchNorm{kind}: expected (N, 5", $"got {new Shape(shape)}", "The channels are dimension 1; create the layer with 4 features or fix the layer before it.");
+        Says(Refused(() => Train(Layer(kind, 5), shape)), $"BatchNorm{kind}: expected (N, 5", $"got {new Shape(shape)}",
+            "The channels are dimension 1; create the layer with 4 features or fix the layer before it.");
         var running = new RunningStatistics(5, RunningAverage.Torch());
-        Says(Refused(() => Tensor.Zeros(new Shape(shape)).BatchNorm(null, null, running)), "BatchNorm: expected running_mean of shape (4)", "got (5)", "Create the layer with 4 features");
+        Says(Refused(() => Tensor.Zeros(new Shape(shape)).BatchNorm(null, null, running)),
+            "BatchNorm: expected running_mean of shape (4)", "got (5)", "Create the layer with 4 features");
     }
 
     [Theory]
@@ -100,13 +113,21 @@ public sealed class BatchNormEdgeTests
     [Fact]
     public void Settings_that_cannot_work_are_refused_when_the_layer_is_made()
     {
-        Says(Range(() => new BatchNorm2d(0)), "BatchNorm2d: expected at least one feature, got 0. Pass the number of channels C");
+        Says(Range(() => new BatchNorm2d(0)),
+            "BatchNorm2d: expected at least one feature, got 0. Pass the number of channels C");
         Says(Range(() => new BatchNorm1d(-3)), "BatchNorm1d: expected at least one feature, got -3");
         foreach (double eps in new[] { -1, double.NaN, double.PositiveInfinity })
-            Says(Range(() => new BatchNorm3d(4, eps)), "BatchNorm3d: expected a finite eps of 0 or more, got", "The usual value is 1e-5; with 0 a constant channel gives beta.");
+        {
+            Says(Range(() => new BatchNorm3d(4, eps)), "BatchNorm3d: expected a finite eps of 0 or more, got",
+                "The usual value is 1e-5; with 0 a constant channel gives beta.");
+        }
+
         foreach (double momentum in new[] { 2, -0.1, double.NaN })
         {
-            Says(Range(() => new BatchNorm2d(4, momentum: momentum)), "RunningAverage: expected a weight from 0 to 1, got", "PyTorch's momentum 0.1 weighs the new value, Torch(0.1)",
+            Says(
+                Range(() => new BatchNorm2d(4, momentum: momentum)),
+                "RunningAverage: expected a weight from 0 to 1, got",
+                "PyTorch's momentum 0.1 weighs the new value, Torch(0.1)",
                 "the 0.99 of Keras and Flax weigh the old one, Keep(0.9) and Keep(0.99)");
         }
 
@@ -118,7 +139,8 @@ public sealed class BatchNormEdgeTests
     {
         var layer = new BatchNorm1d(2, eps: 0);
         layer.Bias!.Value.Fill(0.75);
-        float[] y = layer.Forward(new Tape(Mode.Train).Input(Tensor.From([3f, 1, 3, 2, 3, 3], [3, 2]))).ToArray<float>();
+        float[] y = layer.Forward(new Tape(Mode.Train).Input(Tensor.From([3f, 1, 3, 2, 3, 3], [3, 2])))
+            .ToArray<float>();
         Assert.Equal([0.75f, 0.75f, 0.75f], [y[0], y[2], y[4]]);
         Assert.Equal(0.75f, y[3]);
     }
@@ -139,10 +161,15 @@ public sealed class BatchNormEdgeTests
     public void The_functional_form_needs_statistics_in_eval_or_to_be_told()
     {
         Tensor x = Tensor.RandomNormal([6, 3], new Philox(2));
-        Says(Refused(() => x.BatchNorm(null, null, running: null)), "BatchNorm: expected running statistics in Mode.Eval", "rides on no tape, which is Eval", "Pass the layer's RunningStatistics",
+        Says(
+            Refused(() => x.BatchNorm(null, null, running: null)),
+            "BatchNorm: expected running statistics in Mode.Eval", "rides on no tape, which is Eval",
+            "Pass the layer's RunningStatistics",
             "or pass training: true to normalize with the batch's own in every mode");
-        Says(Refused(() => new Tape(Mode.Eval).Input(x).BatchNorm(null, null, running: null)), "Mode.Eval (the tape's mode), got none");
-        Says(Refused(() => new Tape(Mode.Train).Input(x).BatchNorm(null, null, running: null, training: false)), "expected running statistics");
+        Says(Refused(() => new Tape(Mode.Eval).Input(x).BatchNorm(null, null, running: null)),
+            "Mode.Eval (the tape's mode), got none");
+        Says(Refused(() => new Tape(Mode.Train).Input(x).BatchNorm(null, null, running: null, training: false)),
+            "expected running statistics");
 
         float[] own = new Tape(Mode.Train).Input(x).BatchNorm(null, null, running: null).ToArray<float>();
         Assert.Equal(own, x.BatchNorm(null, null, running: null, training: true).ToArray<float>());
@@ -157,7 +184,8 @@ public sealed class BatchNormEdgeTests
     [Fact]
     public void Parameters_and_input_have_one_type()
     {
-        Says(Refused(() => new BatchNorm1d(3).Forward(Tensor.Zeros([4, 3], DType.Float64))), "expected gamma (weight) of the input's type Float64, got Float32", "model.To(DType.Float64)");
+        Says(Refused(() => new BatchNorm1d(3).Forward(Tensor.Zeros([4, 3], DType.Float64))),
+            "expected gamma (weight) of the input's type Float64, got Float32", "model.To(DType.Float64)");
     }
 
     private static BatchNorm Layer(string kind, int features, bool tracked = true) => kind switch

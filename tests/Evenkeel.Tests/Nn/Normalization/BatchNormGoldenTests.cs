@@ -24,5 +24,6 @@ public sealed class BatchNormGoldenTests
 
     [Theory]
     [MemberData(nameof(Different))]
-    public void Settings_that_PyTorch_takes_without_a_word_are_refused(string name) => Assert.ThrowsAny<ArgumentException>(() => Family.Passes(Family[name], DType.Float64));
+    public void Settings_that_PyTorch_takes_without_a_word_are_refused(string name) =>
+        Assert.ThrowsAny<ArgumentException>(() => Family.Passes(Family[name], DType.Float64));
 }

@@ -6,7 +6,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Nn.Normalization;
 
-/// <summary>Batch norm over any axis: the layers with PyTorch's names in other conventions, the fusion, the state, what is refused.</summary>
+/// <summary>
+/// Batch norm over any axis: the layers with PyTorch's names in other conventions, the fusion,
+/// the state, what is refused.
+/// </summary>
 public sealed class BatchNormalizationTests
 {
     [Theory]
@@ -20,7 +23,11 @@ public sealed class BatchNormalizationTests
     {
         int channelAxis = axis < 0 ? axis + 4 : axis;
         Tensor x = Tensor.RandomNormal([5, 4, 3, 6], new Philox(1), DType.Float64);
-        int[] order = [channelAxis == 0 ? 1 : 0, channelAxis, .. Enumerable.Range(0, 4).Where(d => d != channelAxis && d != (channelAxis == 0 ? 1 : 0))];
+        int[] order =
+        [
+            channelAxis == 0 ? 1 : 0, channelAxis,
+            .. Enumerable.Range(0, 4).Where(d => d != channelAxis && d != (channelAxis == 0 ? 1 : 0)),
+        ];
         int[] back = [.. Enumerable.Range(0, 4).Select(d => Array.IndexOf(order, d))];
         var any = new BatchNormalization(x.Shape[channelAxis], NormConvention.Torch with { ChannelAxis = axis });
         var first = new BatchNorm2d(x.Shape[channelAxis]);
@@ -28,8 +35,10 @@ public sealed class BatchNormalizationTests
         first.To(DType.Float64);
         double[] expected = first.Forward(new Tape(Mode.Train).Input(x.Permute(order))).Permute(back).ToArray<double>();
         Close.To(expected, any.Forward(new Tape(Mode.Train).Input(x)), Tolerances.Float64Roundoff);
-        Close.To(first.Running!.Variance.Value.ToArray<double>(), any.Running!.Variance.Value, Tolerances.Float64Roundoff);
-        Close.To(first.Forward(x.Permute(order)).Permute(back).ToArray<double>(), any.Forward(x), Tolerances.Float64Roundoff);
+        Close.To(
+            first.Running!.Variance.Value.ToArray<double>(), any.Running!.Variance.Value, Tolerances.Float64Roundoff);
+        Close.To(first.Forward(x.Permute(order)).Permute(back).ToArray<double>(),
+            any.Forward(x), Tolerances.Float64Roundoff);
     }
 
     [Fact]
@@ -38,17 +47,24 @@ public sealed class BatchNormalizationTests
         Tensor images = Tensor.RandomNormal([4, 5, 6, 3], new Philox(2));
         var layer = new BatchNorm2d(3, NormConvention.Keras, useScale: false);
         var any = new BatchNormalization(3, NormConvention.Keras, useScale: false);
-        Assert.Equal(any.Forward(new Tape(Mode.Train).Input(images)).ToArray<float>(), layer.Forward(new Tape(Mode.Train).Input(images)).ToArray<float>());
+        Assert.Equal(any.Forward(new Tape(Mode.Train).Input(images)).ToArray<float>(),
+            layer.Forward(new Tape(Mode.Train).Input(images)).ToArray<float>());
         Assert.Equal(["bias", "running_mean", "running_var", "num_batches_tracked"], layer.StateDict().Keys);
-        Assert.Equal("BatchNorm2d(3, eps=0.001, momentum=0.01, variance=biased, scale=False, bias=True, track_running_stats=True, convention=Keras)", layer.ToString());
+        Assert.Equal(
+            "BatchNorm2d(3, eps=0.001, momentum=0.01, variance=biased, scale=False, bias=True, "
+            + "track_running_stats=True, convention=Keras)",
+            layer.ToString());
         string text = Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.Zeros([4, 3, 5, 6]))).Message;
         Assert.Contains("BatchNorm2d: expected 3 channels as dimension -1 (Keras)", text, StringComparison.Ordinal);
         Assert.Contains("create the layer with 6 features", text, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.Zeros([4, 3])));
-        Assert.Equal(new Shape(2, 7, 3), new BatchNorm1d(3, NormConvention.Flax).Forward(Tensor.Zeros([2, 7, 3])).Shape);
-        Assert.Equal(new Shape(2, 3, 2, 2, 2), new BatchNorm3d(3, CourseConventions.D2l).Forward(Tensor.Zeros([2, 3, 2, 2, 2])).Shape);
+        Assert.Equal(
+            new Shape(2, 7, 3), new BatchNorm1d(3, NormConvention.Flax).Forward(Tensor.Zeros([2, 7, 3])).Shape);
+        Assert.Equal(new Shape(2, 3, 2, 2, 2),
+            new BatchNorm3d(3, CourseConventions.D2l).Forward(Tensor.Zeros([2, 3, 2, 2, 2])).Shape);
         Assert.Throws<ArgumentNullException>(() => new BatchNorm1d(3, (NormConvention)null!));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new BatchNormalization(3, NormConvention.Torch with { Eps = -1 }));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => new BatchNormalization(3, NormConvention.Torch with { Eps = -1 }));
     }
 
     [Fact]
@@ -57,9 +73,11 @@ public sealed class BatchNormalizationTests
         Tensor x = Tensor.RandomNormal([4, 3, 5, 6], new Philox(3));
         var preset = new BatchNormalization(3, NormConvention.Torch);
         var layer = new BatchNorm2d(3);
-        Assert.Equal(layer.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(), preset.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
+        Assert.Equal(layer.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(),
+            preset.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
         Assert.Equal(layer.Running!.Variance.Value.ToArray<float>(), preset.Running!.Variance.Value.ToArray<float>());
-        Assert.Equal(layer.ToString().Replace("BatchNorm2d", "BatchNormalization", StringComparison.Ordinal), preset.ToString());
+        Assert.Equal(
+            layer.ToString().Replace("BatchNorm2d", "BatchNormalization", StringComparison.Ordinal), preset.ToString());
     }
 
     [Fact]
@@ -113,11 +131,15 @@ public sealed class BatchNormalizationTests
         var network = new Sequential(new Conv2d(2, 4, 1), new BatchNormalization(4, NormConvention.Keras));
         FoldResult result = network.Fold(Tensor.RandomNormal([3, 2, 4, 4], new Philox(8)));
         Assert.Equal(FoldStatus.Kept, result.Layers[0].Status);
-        Assert.Contains("its channels are dimension 3 of (3, 4, 4, 4), the outputs of 0 (Conv2d) dimension 1", result.Layers[0].Reason, StringComparison.Ordinal);
+        Assert.Contains("its channels are dimension 3 of (3, 4, 4, 4), the outputs of 0 (Conv2d) dimension 1",
+            result.Layers[0].Reason, StringComparison.Ordinal);
         Assert.Equal(0, result.Proof.MaxDifference);
-        FoldResult firstAxis = new Sequential(new Conv2d(2, 4, 1), new BatchNormalization(4, NormConvention.Keras with { ChannelAxis = 1 })).Fold(Tensor.RandomNormal([3, 2, 4, 4], new Philox(8)));
+        FoldResult firstAxis = new Sequential(
+            new Conv2d(2, 4, 1), new BatchNormalization(4, NormConvention.Keras with { ChannelAxis = 1 }))
+            .Fold(Tensor.RandomNormal([3, 2, 4, 4], new Philox(8)));
         Assert.Equal(FoldStatus.IntoLayerBefore, firstAxis.Layers[0].Status);
-        FoldResult matrix = new Sequential(new Linear(2, 4), new BatchNormalization(4, NormConvention.Keras)).Fold(Tensor.RandomNormal([3, 2], new Philox(9)));
+        FoldResult matrix = new Sequential(new Linear(2, 4), new BatchNormalization(4, NormConvention.Keras))
+            .Fold(Tensor.RandomNormal([3, 2], new Philox(9)));
         Assert.Equal(FoldStatus.IntoLayerBefore, matrix.Layers[0].Status);
     }
 
@@ -126,20 +148,28 @@ public sealed class BatchNormalizationTests
     {
         var layer = new BatchNormalization(3, NormConvention.Keras);
         Tensor x = Tensor.RandomNormal([2, 4, 3], new Philox(6));
-        Says("expected a mask of shape (2, 4) for an input of shape (2, 4, 3)", "Leave the channel axis out", Tensor.Ones([2, 4, 3]));
-        Says("expected a mask of zeros and ones, got 0.5", "1 marks the positions that count", Tensor.Full([2, 4], 0.5));
+        Says("expected a mask of shape (2, 4) for an input of shape (2, 4, 3)",
+            "Leave the channel axis out", Tensor.Ones([2, 4, 3]));
+        Says(
+            "expected a mask of zeros and ones, got 0.5", "1 marks the positions that count", Tensor.Full([2, 4], 0.5));
         Says("expected a mask with at least one 1, got none of 8", "Drop the batch", Tensor.Zeros([2, 4]));
         Tensor one = Tensor.Zeros([2, 4]);
         one.AsSpan<float>()[3] = 1;
         var strict = new BatchNormalization(3, NormConvention.Keras with { SingleValue = SingleValue.Error });
-        Assert.Contains("under the mask, got exactly one", Assert.Throws<ArgumentException>(() => strict.Forward(new Tape(Mode.Train).Input(x), one)).Message, StringComparison.Ordinal);
-        Assert.All(layer.Forward(new Tape(Mode.Train).Input(x), one).ToArray<float>()[9..12], value => Assert.Equal(0, value));
+        Assert.Contains(
+            "under the mask, got exactly one",
+            Assert.Throws<ArgumentException>(() => strict.Forward(new Tape(Mode.Train).Input(x), one)).Message,
+            StringComparison.Ordinal);
+        Assert.All(
+            layer.Forward(new Tape(Mode.Train).Input(x), one).ToArray<float>()[9..12], value => Assert.Equal(0, value));
         // Labels-like masks of integers are fine.
-        Assert.Equal(x.Shape, layer.Forward(new Tape(Mode.Train).Input(x), Tensor.From([1L, 0, 1, 1, 0, 0, 1, 1], [2, 4])).Shape);
+        Assert.Equal(x.Shape,
+            layer.Forward(new Tape(Mode.Train).Input(x), Tensor.From([1L, 0, 1, 1, 0, 0, 1, 1], [2, 4])).Shape);
 
         void Says(string what, string remedy, Tensor mask)
         {
-            string text = Assert.Throws<ArgumentException>(() => layer.Forward(new Tape(Mode.Train).Input(x), mask)).Message;
+            string text = Assert.Throws<ArgumentException>(
+                () => layer.Forward(new Tape(Mode.Train).Input(x), mask)).Message;
             Assert.Contains(what, text, StringComparison.Ordinal);
             Assert.Contains(remedy, text, StringComparison.Ordinal);
         }
@@ -150,11 +180,17 @@ public sealed class BatchNormalizationTests
     {
         Tensor x = Tensor.RandomNormal([2, 4, 3], new Philox(6)), mask = Tensor.Ones([2, 1, 3]);
         // More channels than the input has would be written over the memory behind the batch's.
-        string wide = Assert.Throws<ArgumentException>(() => new Tape(Mode.Train).Input(x).MaskedBatchNorm(mask, null, null, new RunningStatistics(5, RunningAverage.Torch()))).Message;
-        Assert.StartsWith("MaskedBatchNorm: expected running_mean of shape (4) for an input of shape (2, 4, 3)", wide, StringComparison.Ordinal);
+        string wide = Assert.Throws<ArgumentException>(() => new Tape(Mode.Train).Input(x).MaskedBatchNorm(
+            mask, null, null, new RunningStatistics(5, RunningAverage.Torch()))).Message;
+        Assert.StartsWith("MaskedBatchNorm: expected running_mean of shape (4) for an input of shape (2, 4, 3)",
+            wide, StringComparison.Ordinal);
         var wrongType = new RunningStatistics(4, RunningAverage.Torch());
         wrongType.Variance.To(DType.Float64);
-        Assert.Contains("expected running_var of the input's type Float32", Assert.Throws<ArgumentException>(() => new Tape(Mode.Train).Input(x).MaskedBatchNorm(mask, null, null, wrongType)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected running_var of the input's type Float32",
+            Assert.Throws<ArgumentException>(
+                () => new Tape(Mode.Train).Input(x).MaskedBatchNorm(mask, null, null, wrongType)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -174,7 +210,8 @@ public sealed class BatchNormalizationTests
     public void A_vector_is_one_channel_in_ONNX_alone()
     {
         Tensor x = Tensor.From([1f, 2, 3, 4], [4]);
-        float[] y = new BatchNormalization(1, NormConvention.Onnx).Forward(new Tape(Mode.Train).Input(x)).ToArray<float>();
+        float[] y = new BatchNormalization(
+            1, NormConvention.Onnx).Forward(new Tape(Mode.Train).Input(x)).ToArray<float>();
         Assert.Equal(-1.3416355f, y[0], 1e-6f);
         Assert.Throws<ArgumentException>(() => new BatchNormalization(4, NormConvention.Onnx).Forward(x));
         Assert.Throws<ArgumentException>(() => new BatchNormalization(1, NormConvention.Keras).Forward(x));
@@ -187,7 +224,8 @@ public sealed class BatchNormalizationTests
     public void One_value_with_the_unbiased_variance_is_beta_and_is_not_followed()
     {
         var layer = new BatchNormalization(2, NormConvention.Torch with { SingleValue = SingleValue.Beta });
-        Assert.Equal([0f, 0f], layer.Forward(new Tape(Mode.Train).Input(Tensor.From([5f, 6], [1, 2]))).ToArray<float>());
+        Assert.Equal(
+            [0f, 0f], layer.Forward(new Tape(Mode.Train).Input(Tensor.From([5f, 6], [1, 2]))).ToArray<float>());
         Assert.Equal(1, layer.Running!.SkippedBatches);
         Assert.Equal([0f, 0f], layer.Running.Mean.Value.ToArray<float>());
     }

@@ -9,9 +9,12 @@ public sealed class BatchRenormGoldenTests
 {
     internal static readonly GoldenFamily Family = new("batch-renorm", one => one.Layer switch
     {
-        "BatchRenorm1d" => new BatchRenorm1d(one.Features, one.Eps!.Value, one.Momentum, one.Affine, RenormLimits.Constant(one.Limits![0], one.Limits[1])),
-        "BatchRenorm2d" => new BatchRenorm2d(one.Features, one.Eps!.Value, one.Momentum, one.Affine, RenormLimits.Constant(one.Limits![0], one.Limits[1])),
-        _ => new BatchRenorm3d(one.Features, one.Eps!.Value, one.Momentum, one.Affine, RenormLimits.Constant(one.Limits![0], one.Limits[1])),
+        "BatchRenorm1d" => new BatchRenorm1d(one.Features,
+            one.Eps!.Value, one.Momentum, one.Affine, RenormLimits.Constant(one.Limits![0], one.Limits[1])),
+        "BatchRenorm2d" => new BatchRenorm2d(one.Features,
+            one.Eps!.Value, one.Momentum, one.Affine, RenormLimits.Constant(one.Limits![0], one.Limits[1])),
+        _ => new BatchRenorm3d(one.Features,
+            one.Eps!.Value, one.Momentum, one.Affine, RenormLimits.Constant(one.Limits![0], one.Limits[1])),
     });
 
     public static TheoryData<string> Same => Family.Where(one => one.Differs is null);

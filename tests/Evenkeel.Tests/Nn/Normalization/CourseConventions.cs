@@ -18,7 +18,8 @@ internal static class CourseConventions
     };
 
     /// <summary>"Dive into Deep Learning", the layer from scratch: rows and images.</summary>
-    public static NormConvention D2l { get; } = NormConvention.Onnx with { Name = "D2L", Ranks = RankRule.Of(2, 4), RMSNormEps = null };
+    public static NormConvention D2l { get; } =
+        NormConvention.Onnx with { Name = "D2L", Ranks = RankRule.Of(2, 4), RMSNormEps = null };
 
     /// <summary>The library's presets, then the courses': the columns of the page's tables.</summary>
     public static IReadOnlyList<NormConvention> Columns { get; } = [.. NormConvention.All, Cs231n, D2l];

@@ -9,10 +9,14 @@ using Xunit;
 
 namespace Evenkeel.Tests.Nn.Normalization;
 
-/// <summary>Everything that treats norms otherwise than other layers, on every norm of the library: none is passed over.</summary>
+/// <summary>
+/// Everything that treats norms otherwise than other layers, on every norm of the library: none is passed over.
+/// </summary>
 public sealed class EveryNormTests
 {
-    /// <summary>Every norm, over 4 channels of the rank it takes, with running statistics where it can have them.</summary>
+    /// <summary>
+    /// Every norm, over 4 channels of the rank it takes, with running statistics where it can have them.
+    /// </summary>
     private static readonly Dictionary<Type, (Func<Module> Make, int[] Shape)> s_norms = new()
     {
         [typeof(BatchNorm1d)] = (static () => new BatchNorm1d(4), [6, 4]),
@@ -26,9 +30,12 @@ public sealed class EveryNormTests
         [typeof(BatchRenorm1d)] = (static () => new BatchRenorm1d(4), [6, 4]),
         [typeof(BatchRenorm2d)] = (static () => new BatchRenorm2d(4), [6, 4, 3, 3]),
         [typeof(BatchRenorm3d)] = (static () => new BatchRenorm3d(4), [6, 4, 2, 2, 2]),
-        [typeof(InstanceNorm1d)] = (static () => new InstanceNorm1d(4, affine: true, trackRunningStats: true), [6, 4, 5]),
-        [typeof(InstanceNorm2d)] = (static () => new InstanceNorm2d(4, affine: true, trackRunningStats: true), [6, 4, 3, 3]),
-        [typeof(InstanceNorm3d)] = (static () => new InstanceNorm3d(4, affine: true, trackRunningStats: true), [6, 4, 2, 2, 2]),
+        [typeof(InstanceNorm1d)] =
+            (static () => new InstanceNorm1d(4, affine: true, trackRunningStats: true), [6, 4, 5]),
+        [typeof(InstanceNorm2d)] =
+            (static () => new InstanceNorm2d(4, affine: true, trackRunningStats: true), [6, 4, 3, 3]),
+        [typeof(InstanceNorm3d)] =
+            (static () => new InstanceNorm3d(4, affine: true, trackRunningStats: true), [6, 4, 2, 2, 2]),
         [typeof(GroupNorm)] = (static () => new GroupNorm(2, 4), [6, 4]),
         [typeof(LayerNorm)] = (static () => new LayerNorm([4]), [6, 4]),
         [typeof(RMSNorm)] = (static () => new RMSNorm([4]), [6, 4]),
@@ -37,8 +44,9 @@ public sealed class EveryNormTests
 
     private static readonly HashSet<Type> s_others =
     [
-        typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Sequential), typeof(Identity), typeof(Flatten), typeof(Unflatten), typeof(Dropout), typeof(Dropout2d),
-        typeof(ReLU), typeof(LeakyReLU), typeof(GELU), typeof(Sigmoid), typeof(Tanh), typeof(Softmax), typeof(LogSoftmax),
+        typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Sequential), typeof(Identity), typeof(Flatten),
+        typeof(Unflatten), typeof(Dropout), typeof(Dropout2d), typeof(ReLU), typeof(LeakyReLU), typeof(GELU),
+        typeof(Sigmoid), typeof(Tanh), typeof(Softmax), typeof(LogSoftmax),
         typeof(MaxPool1d), typeof(MaxPool2d), typeof(AvgPool1d), typeof(AvgPool2d), typeof(AdaptiveAvgPool2d),
         typeof(FullyConnected), typeof(DeepMLP), typeof(LeNet), typeof(ResNet), typeof(BasicBlock),
     ];
@@ -52,8 +60,10 @@ public sealed class EveryNormTests
     [Fact]
     public void Every_module_of_the_library_is_a_norm_or_is_none()
     {
-        Type[] all = [.. typeof(Module).Assembly.GetTypes().Where(static type => type.IsSubclassOf(typeof(Module)) && !type.IsAbstract)];
-        string[] unknown = [.. all.Where(type => !s_norms.ContainsKey(type) && !s_others.Contains(type)).Select(static type => type.Name)];
+        Type[] all = [.. typeof(Module).Assembly.GetTypes()
+            .Where(static type => type.IsSubclassOf(typeof(Module)) && !type.IsAbstract)];
+        string[] unknown = [.. all.Where(type => !s_norms.ContainsKey(type) && !s_others.Contains(type))
+            .Select(static type => type.Name)];
         Assert.True(unknown.Length == 0, $"say here whether these are norms: {string.Join(", ", unknown)}");
         foreach (Type type in all) Assert.Equal(s_norms.ContainsKey(type), type.IsAssignableTo(typeof(INormalization)));
     }
@@ -74,7 +84,8 @@ public sealed class EveryNormTests
     public void Folding_says_what_becomes_of_it(Type type)
     {
         (Func<Module> make, int[] shape) = s_norms[type];
-        FoldResult result = new Sequential(make(), new ReLU()).Fold(Tensor.RandomNormal(new Shape(shape), new Philox(1)));
+        FoldResult result = new Sequential(
+            make(), new ReLU()).Fold(Tensor.RandomNormal(new Shape(shape), new Philox(1)));
         FoldedLayer layer = Assert.Single(result.Layers);
         Assert.Equal((type.Name, FoldStatus.Kept), (layer.Type, layer.Status));
         Assert.NotEmpty(layer.Reason!);
@@ -95,7 +106,8 @@ public sealed class EveryNormTests
 
         Assert.Equal(norm.ToString(), copy.ToString());
         Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(1));
-        Assert.Equal(norm.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(), copy.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
+        Assert.Equal(norm.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(),
+            copy.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
     }
 
     [Theory]
@@ -103,11 +115,13 @@ public sealed class EveryNormTests
     public void Start_values_are_its_own(Type type)
     {
         Module norm = s_norms[type].Make();
-        string[] before = [.. norm.StateDict().Select(static entry => string.Join(' ', entry.Value.To(DType.Float64).ToArray<double>()))];
+        string[] before = [.. norm.StateDict()
+            .Select(static entry => string.Join(' ', entry.Value.To(DType.Float64).ToArray<double>()))];
         foreach ((_, Parameter parameter) in norm.NamedParameters()) parameter.Value.Fill(7);
         foreach ((_, StateBuffer buffer) in norm.NamedBuffers()) buffer.Value.Fill(7);
         norm.Initialize(Init.KaimingNormal, seed: 1);
-        Assert.Equal(before, norm.StateDict().Select(static entry => string.Join(' ', entry.Value.To(DType.Float64).ToArray<double>())));
+        Assert.Equal(before,
+            norm.StateDict().Select(static entry => string.Join(' ', entry.Value.To(DType.Float64).ToArray<double>())));
     }
 
     [Theory]
@@ -158,14 +172,17 @@ public sealed class EveryNormTests
         Tensor x = Tensor.RandomNormal([6, 4], new Philox(1));
         foreach (BatchNorm norm in new BatchNorm[]
         {
-            new BatchNorm1d(4, trackRunningStats: false), new BatchNormalization(4, NormConvention.Keras, trackRunningStats: false),
+            new BatchNorm1d(4, trackRunningStats: false),
+            new BatchNormalization(4, NormConvention.Keras, trackRunningStats: false),
             new SyncBatchNorm(4, trackRunningStats: false), new GhostBatchNorm1d(4, 3, trackRunningStats: false),
         })
         {
             var network = new Sequential(new Linear(4, 4), norm);
             string named = $"1 ({norm.TypeName})";
-            Assert.Contains(named, Assert.Throws<InvalidOperationException>(() => network.Predict(x)).Message, StringComparison.Ordinal);
-            Assert.Contains(named, Assert.Throws<InvalidOperationException>(() => network.FreezeNorms()).Message, StringComparison.Ordinal);
+            Assert.Contains(named,
+                Assert.Throws<InvalidOperationException>(() => network.Predict(x)).Message, StringComparison.Ordinal);
+            Assert.Contains(named, Assert.Throws<InvalidOperationException>(() => network.FreezeNorms()).Message,
+                StringComparison.Ordinal);
             FoldedLayer folded = Assert.Single(network.Fold(x).Layers);
             Assert.Contains("it keeps no running statistics", folded.Reason, StringComparison.Ordinal);
             RecalibrationReport report = network.Recalibrate(x);

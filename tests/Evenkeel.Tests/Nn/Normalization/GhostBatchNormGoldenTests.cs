@@ -9,8 +9,10 @@ public sealed class GhostBatchNormGoldenTests
 {
     internal static readonly GoldenFamily Family = new("ghost-batch-norm", one => one.Layer switch
     {
-        "GhostBatchNorm1d" => new GhostBatchNorm1d(one.Features, one.Virtual, one.Eps!.Value, one.Momentum, one.Affine, one.Track),
-        "GhostBatchNorm2d" => new GhostBatchNorm2d(one.Features, one.Virtual, one.Eps!.Value, one.Momentum, one.Affine, one.Track),
+        "GhostBatchNorm1d" =>
+            new GhostBatchNorm1d(one.Features, one.Virtual, one.Eps!.Value, one.Momentum, one.Affine, one.Track),
+        "GhostBatchNorm2d" =>
+            new GhostBatchNorm2d(one.Features, one.Virtual, one.Eps!.Value, one.Momentum, one.Affine, one.Track),
         _ => new GhostBatchNorm3d(one.Features, one.Virtual, one.Eps!.Value, one.Momentum, one.Affine, one.Track),
     });
 

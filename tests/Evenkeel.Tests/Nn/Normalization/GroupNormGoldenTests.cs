@@ -7,7 +7,8 @@ namespace Evenkeel.Tests.Nn.Normalization;
 /// <summary>Group norm against PyTorch: outputs, gradients, and what both refuse.</summary>
 public sealed class GroupNormGoldenTests
 {
-    internal static readonly GoldenFamily Family = new("group-norm", one => new GroupNorm(one.Groups, one.Features, one.Eps!.Value, one.Affine));
+    internal static readonly GoldenFamily Family = new(
+        "group-norm", one => new GroupNorm(one.Groups, one.Features, one.Eps!.Value, one.Affine));
 
     public static TheoryData<string> Same => Family.Where(one => one.Differs is null);
 
@@ -21,9 +22,11 @@ public sealed class GroupNormGoldenTests
 
     [Theory]
     [MemberData(nameof(Constant))]
-    public void Without_eps_a_constant_group_gives_beta_where_PyTorch_divides_by_zero(string name) => Family.CheckConstantGroupsGiveBeta(name);
+    public void Without_eps_a_constant_group_gives_beta_where_PyTorch_divides_by_zero(string name) =>
+        Family.CheckConstantGroupsGiveBeta(name);
 
     [Theory]
     [MemberData(nameof(OneValue))]
-    public void One_value_a_group_is_refused_for_any_batch(string name) => Assert.Throws<ArgumentException>(() => Family.Passes(Family[name], DType.Float64));
+    public void One_value_a_group_is_refused_for_any_batch(string name) =>
+        Assert.Throws<ArgumentException>(() => Family.Passes(Family[name], DType.Float64));
 }

@@ -7,7 +7,8 @@ namespace Evenkeel.Tests.Nn.Normalization;
 /// <summary>Layer norm against PyTorch: outputs, gradients, and what both refuse.</summary>
 public sealed class LayerNormGoldenTests
 {
-    internal static readonly GoldenFamily Family = new("layer-norm", one => new LayerNorm(one.ParameterShape, one.Eps!.Value, one.Affine));
+    internal static readonly GoldenFamily Family = new(
+        "layer-norm", one => new LayerNorm(one.ParameterShape, one.Eps!.Value, one.Affine));
 
     public static TheoryData<string> Same => Family.Where(one => one.Differs is null);
 
@@ -19,5 +20,6 @@ public sealed class LayerNormGoldenTests
 
     [Theory]
     [MemberData(nameof(Different))]
-    public void Without_eps_a_constant_row_gives_beta_where_PyTorch_divides_by_zero(string name) => Family.CheckConstantGroupsGiveBeta(name);
+    public void Without_eps_a_constant_row_gives_beta_where_PyTorch_divides_by_zero(string name) =>
+        Family.CheckConstantGroupsGiveBeta(name);
 }

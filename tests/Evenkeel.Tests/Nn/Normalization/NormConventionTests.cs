@@ -7,8 +7,9 @@ using Xunit;
 namespace Evenkeel.Tests.Nn.Normalization;
 
 /// <summary>
-/// Every cell of the table of conventions (docs/conventions.md): a row is a property, a column a library. What a library does is written down here from its documentation, in float64 and on its own, and the
-/// layer made with the preset must do the same.
+/// Every cell of the table of conventions (docs/conventions.md): a row is a property, a column a library. What a
+/// library does is written down here from its documentation, in float64 and on its own, and the layer made with
+/// the preset must do the same.
 /// </summary>
 public sealed class NormConventionTests
 {
@@ -37,9 +38,11 @@ public sealed class NormConventionTests
 
         public bool HasMask { get; init; }
 
-        public NaiveBatchNorm Twin(int channels = 3, Func<double, double, int, double>? follow = null) => new(channels, Axis, Eps, Unbiased, 0, StartVariance, follow ?? Follow);
+        public NaiveBatchNorm Twin(int channels = 3, Func<double, double, int, double>? follow = null) =>
+            new(channels, Axis, Eps, Unbiased, 0, StartVariance, follow ?? Follow);
 
-        public BatchNormalization Layer(int channels = 3, bool useScale = true, bool useBias = true, bool tracked = true)
+        public BatchNormalization Layer(
+            int channels = 3, bool useScale = true, bool useBias = true, bool tracked = true)
         {
             var layer = new BatchNormalization(channels, Convention, useScale, useBias, tracked);
             layer.To(DType.Float64);
@@ -75,11 +78,22 @@ public sealed class NormConventionTests
             HasMask = true,
         },
         // running_mean = input_mean·momentum + current_mean·(1 - momentum), momentum 0.9; population variance.
-        ["ONNX"] = new(NormConvention.Onnx) { Follow = (old, value, _) => old * 0.9 + value * (1 - 0.9), Ranks = [1, 2, 3, 4, 5, 6] },
+        ["ONNX"] = new(NormConvention.Onnx)
+        {
+            Follow = (old, value, _) => old * 0.9 + value * (1 - 0.9),
+            Ranks = [1, 2, 3, 4, 5, 6],
+        },
         // running_mean = momentum·running_mean + (1 - momentum)·sample_mean, momentum 0.9; both start at 0; (N, D).
-        ["CS231n"] = new(CourseConventions.Cs231n) { Follow = (old, value, _) => 0.9 * old + (1 - 0.9) * value, StartVariance = 0, Shape = [40, 3], Ranks = [2] },
+        ["CS231n"] = new(CourseConventions.Cs231n)
+        {
+            Follow = (old, value, _) => 0.9 * old + (1 - 0.9) * value,
+            StartVariance = 0,
+            Shape = [40, 3],
+            Ranks = [2],
+        },
         // moving_mean = momentum·moving_mean + (1.0 - momentum)·mean, momentum 0.9; (N, C) and (N, C, H, W).
-        ["D2L"] = new(CourseConventions.D2l) { Follow = (old, value, _) => 0.9 * old + (1.0 - 0.9) * value, Ranks = [2, 4] },
+        ["D2L"] =
+            new(CourseConventions.D2l) { Follow = (old, value, _) => 0.9 * old + (1.0 - 0.9) * value, Ranks = [2, 4] },
     };
 
     private static readonly Dictionary<string, Action<Column>> s_rows = new()
@@ -123,7 +137,9 @@ public sealed class NormConventionTests
     {
         Assert.Equal(s_columns.Keys, CourseConventions.Columns.Select(convention => convention.Name));
         Assert.All(s_columns.Values, column => Assert.Contains(column.Convention, CourseConventions.Columns));
-        Assert.Equal(NormConvention.All.Count, typeof(NormConvention).GetProperties(BindingFlags.Public | BindingFlags.Static).Count(property => property.PropertyType == typeof(NormConvention)));
+        Assert.Equal(NormConvention.All.Count,
+            typeof(NormConvention).GetProperties(BindingFlags.Public | BindingFlags.Static)
+                .Count(property => property.PropertyType == typeof(NormConvention)));
     }
 
     [Fact]
@@ -131,17 +147,23 @@ public sealed class NormConventionTests
     {
         (NormConvention Convention, double LayerNorm, double GroupNorm, int? Groups, double? RMSNorm)[] defaults =
         [
-            (NormConvention.Torch, 1e-5, 1e-5, null, null), (NormConvention.Keras, 1e-3, 1e-3, 32, 1e-6), (NormConvention.Flax, 1e-6, 1e-6, 32, 1e-6), (NormConvention.Onnx, 1e-5, 1e-5, null, 1e-5),
+            (NormConvention.Torch, 1e-5, 1e-5, null, null), (NormConvention.Keras, 1e-3, 1e-3, 32, 1e-6),
+            (NormConvention.Flax, 1e-6, 1e-6, 32, 1e-6), (NormConvention.Onnx, 1e-5, 1e-5, null, 1e-5),
             (CourseConventions.Cs231n, 1e-5, 1e-5, null, null), (CourseConventions.D2l, 1e-5, 1e-5, null, null),
         ];
-        foreach ((NormConvention convention, double layerNorm, double groupNorm, int? groups, double? rmsNorm) in defaults)
+        foreach ((
+            NormConvention convention, double layerNorm, double groupNorm, int? groups, double? rmsNorm) in defaults)
         {
             Assert.Equal(layerNorm, convention.LayerNorm([64]).Eps);
             Assert.Equal(groupNorm, convention.GroupNorm(64, 8).Eps);
             Assert.Equal(rmsNorm, convention.RMSNorm([64]).Eps);
             Assert.Equal(convention.ChannelAxis, convention.GroupNorm(64, 8).ChannelAxis);
             if (groups is { } number) Assert.Equal(number, convention.GroupNorm(64).NumGroups);
-            else Assert.Contains("expected a number of groups", Assert.Throws<ArgumentException>(() => convention.GroupNorm(64)).Message, StringComparison.Ordinal);
+            else
+            {
+                Assert.Contains("expected a number of groups",
+                    Assert.Throws<ArgumentException>(() => convention.GroupNorm(64)).Message, StringComparison.Ordinal);
+            }
         }
     }
 
@@ -155,7 +177,8 @@ public sealed class NormConventionTests
         Tensor x = Tensor.RandomNormal(shape, new Philox(1), dtype);
         GroupNorm layer = NormConvention.Keras.GroupNorm(8, 4);
         layer.To(dtype);
-        Tensor gamma = Tensor.RandomNormal([8], new Philox(2), dtype), beta = Tensor.RandomNormal([8], new Philox(3), dtype);
+        Tensor gamma = Tensor.RandomNormal([8], new Philox(2), dtype),
+            beta = Tensor.RandomNormal([8], new Philox(3), dtype);
         layer.Weight!.Value.CopyFrom(gamma);
         layer.Bias!.Value.CopyFrom(beta);
         Tensor y = layer.Forward(x);
@@ -164,19 +187,33 @@ public sealed class NormConventionTests
         {
             for (int g = 0; g < 4; g++)
             {
-                int[] members = [.. Enumerable.Range(0, 15).SelectMany(position => new[] { 0, 1 }.Select(c => (((n * 15) + position) * 8) + (g * 2) + c))];
-                double mean = members.Average(x.ValueAt), variance = members.Average(i => Math.Pow(x.ValueAt(i) - mean, 2));
-                foreach (int i in members) Assert.Equal((gamma.ValueAt(i % 8) * (x.ValueAt(i) - mean) / Math.Sqrt(variance + 1e-3)) + beta.ValueAt(i % 8), y.ValueAt(i), rounding * 10);
+                int[] members = [.. Enumerable.Range(0, 15)
+                    .SelectMany(position => new[] { 0, 1 }.Select(c => (((n * 15) + position) * 8) + (g * 2) + c))];
+                double mean = members.Average(x.ValueAt),
+                    variance = members.Average(i => Math.Pow(x.ValueAt(i) - mean, 2));
+                foreach (int i in members)
+                {
+                    Assert.Equal(
+                        (gamma.ValueAt(i % 8) * (x.ValueAt(i) - mean) / Math.Sqrt(variance + 1e-3))
+                        + beta.ValueAt(i % 8),
+                        y.ValueAt(i), rounding * 10);
+                }
             }
         }
 
         Assert.Contains("channel_axis=-1", layer.ToString(), StringComparison.Ordinal);
-        Assert.Equal("GroupNorm: expected (N, ..., 8), got (2, 8, 3, 5). The channels are dimension -1; create the layer with 5 channels or fix the layer before it.", Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.Zeros([2, 8, 3, 5]))).Message);
-        GradientCheckResult gradient = GradientCheck.Run(v => new GroupNorm(2, 4, channelAxis: -1, affine: false).Forward(v), Tensor.RandomNormal([2, 3, 4], new Philox(4), DType.Float64));
+        Assert.Equal(
+            "GroupNorm: expected (N, ..., 8), got (2, 8, 3, 5). "
+            + "The channels are dimension -1; create the layer with 5 channels or fix the layer before it.",
+            Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.Zeros([2, 8, 3, 5]))).Message);
+        GradientCheckResult gradient = GradientCheck.Run(
+            v => new GroupNorm(2, 4, channelAxis: -1, affine: false).Forward(v),
+            Tensor.RandomNormal([2, 3, 4], new Philox(4), DType.Float64));
         Assert.True(gradient.Passed, gradient.ToString());
         // Another axis, and channels first as ever.
         Tensor middle = Tensor.RandomNormal([2, 3, 4, 5], new Philox(5));
-        Assert.Equal(new GroupNorm(2, 4).Forward(middle.Permute(0, 2, 1, 3)).Permute(0, 2, 1, 3).ToArray<float>(), new GroupNorm(2, 4, channelAxis: 2).Forward(middle).ToArray<float>());
+        Assert.Equal(new GroupNorm(2, 4).Forward(middle.Permute(0, 2, 1, 3)).Permute(0, 2, 1, 3).ToArray<float>(),
+            new GroupNorm(2, 4, channelAxis: 2).Forward(middle).ToArray<float>());
         Assert.Equal("GroupNorm(2, 4, eps=1e-05, affine=True)", NormConvention.Torch.GroupNorm(4, 2).ToString());
         Assert.Throws<ArgumentOutOfRangeException>(() => new GroupNorm(2, 4, channelAxis: 0));
     }
@@ -250,12 +287,14 @@ public sealed class NormConventionTests
         Assert.Equal(new Shape(column.Shape), y.Shape);
         Close.To(twin.Train(x, column.Shape, gamma, beta), y, Tolerance);
         Close.To(twin.Mean, layer.Running!.Mean.Value, Tolerance);
-        Close.To(twin.Eval(x, column.Shape, gamma, beta), layer.Forward(Tensor.From(x, new Shape(column.Shape))), Tolerance);
+        Close.To(
+            twin.Eval(x, column.Shape, gamma, beta), layer.Forward(Tensor.From(x, new Shape(column.Shape))), Tolerance);
 
         // The gradient too is that of the channels' axis.
         y.Backward(Tensor.From(dy, new Shape(column.Shape)));
         (int C, int After) = Layout(column);
-        (_, double[] dx, double[] dgamma, double[] dbeta, _) = NaiveNorm.Run(x, dy, gamma, beta, column.Eps, i => i / After % C, i => i / After % C);
+        (_, double[] dx, double[] dgamma, double[] dbeta, _) = NaiveNorm.Run(
+            x, dy, gamma, beta, column.Eps, i => i / After % C, i => i / After % C);
         Close.To(dx, input.Gradient!, 1e-11);
         Close.To(dgamma, layer.Weight!.Gradient!, 1e-11);
         Close.To(dbeta, layer.Bias!.Gradient!, 1e-11);
@@ -265,9 +304,11 @@ public sealed class NormConventionTests
     {
         double[] x = Values(column.Shape, 3);
         // What a library cannot leave out, it gets as a constant: gamma 1 and beta 0 change no bit.
-        Tensor constant = Train(column.Layer(), x, column.Shape), off = Train(column.Layer(useScale: false, useBias: false), x, column.Shape);
+        Tensor constant = Train(column.Layer(), x, column.Shape),
+            off = Train(column.Layer(useScale: false, useBias: false), x, column.Shape);
         Assert.Equal(constant.ToArray<double>(), off.ToArray<double>());
-        Assert.Equal(["running_mean", "running_var", "num_batches_tracked"], column.Layer(useScale: false, useBias: false).StateDict().Keys);
+        Assert.Equal(["running_mean", "running_var", "num_batches_tracked"],
+            column.Layer(useScale: false, useBias: false).StateDict().Keys);
 
         BatchNormalization scale = column.Layer(useBias: false), bias = column.Layer(useScale: false);
         Assert.Null(scale.Bias);
@@ -278,13 +319,17 @@ public sealed class NormConventionTests
         Close.To([.. plain.Select(value => 2 * value)], Train(scale, x, column.Shape), Tolerance);
         Close.To([.. plain.Select(value => value + 3)], Train(bias, x, column.Shape), Tolerance);
         Assert.Contains("scale=True, bias=False", scale.ToString(), StringComparison.Ordinal);
-        Assert.Contains("affine=False", column.Layer(useScale: false, useBias: false).ToString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "affine=False", column.Layer(useScale: false, useBias: false).ToString(), StringComparison.Ordinal);
     }
 
     private static void CumulativeAverage(Column column)
     {
         // PyTorch has it (momentum=None); for the others it is an addition of ours that keeps their estimator.
-        NormConvention cumulative = column.Convention with { Average = RunningAverage.Cumulative with { Estimator = column.Convention.Average.Estimator } };
+        NormConvention cumulative = column.Convention with
+        {
+            Average = RunningAverage.Cumulative with { Estimator = column.Convention.Average.Estimator },
+        };
         var layer = new BatchNormalization(1, cumulative);
         layer.To(DType.Float64);
         NaiveBatchNorm twin = column.Twin(1, (old, value, batch) => old + (value - old) / batch);
@@ -311,7 +356,8 @@ public sealed class NormConventionTests
         BatchNormalization layer = column.Layer();
         NaiveBatchNorm twin = column.Twin();
         Close.To(twin.Train(x, column.Shape), Train(layer, x, column.Shape), Tolerance);
-        Close.To(twin.Eval(x, column.Shape), layer.Forward(new Tape(Mode.Eval).Input(Tensor.From(x, new Shape(column.Shape)))), Tolerance);
+        Close.To(twin.Eval(x, column.Shape),
+            layer.Forward(new Tape(Mode.Eval).Input(Tensor.From(x, new Shape(column.Shape)))), Tolerance);
         Close.To(twin.Mean, layer.Running!.Mean.Value, Tolerance);
         if (column.Convention == NormConvention.Keras)
         {
@@ -355,8 +401,10 @@ public sealed class NormConventionTests
         }
 
         Close.To([0.5, -1, 7], Train(layer, [1, 2, 3], [1, 3]), 0);
-        Close.To([column.Follow(0, 1, 1), column.Follow(0, 2, 1), column.Follow(0, 3, 1)], layer.Running!.Mean.Value, Tolerance);
-        Close.To([.. Enumerable.Repeat(column.Follow(column.StartVariance, 0, 1), 3)], layer.Running.Variance.Value, Tolerance);
+        Close.To([column.Follow(0, 1, 1), column.Follow(0, 2, 1), column.Follow(0, 3, 1)],
+            layer.Running!.Mean.Value, Tolerance);
+        Close.To([.. Enumerable.Repeat(column.Follow(column.StartVariance, 0, 1), 3)],
+            layer.Running.Variance.Value, Tolerance);
     }
 
     private static void RankChecks(Column column)
@@ -373,12 +421,17 @@ public sealed class NormConventionTests
                 Close.To(column.Twin(channels).Train(x, shape), Train(column.Layer(channels), x, shape), Tolerance);
                 if (rank == 1) continue;
                 string wrong = Assert.Throws<ArgumentException>(() => Train(column.Layer(5), x, shape)).Message;
-                Assert.Contains($"5 channels as dimension {column.Axis} ({column.Convention.Name}), got {new Shape(shape)}. The channels are dimension {column.Axis}; create the layer with 2 features", wrong, StringComparison.Ordinal);
+                Assert.Contains(
+                    $"5 channels as dimension {column.Axis} ({column.Convention.Name}), got {new Shape(shape)}. "
+                    + $"The channels are dimension {column.Axis}; create the layer with 2 features",
+                    wrong, StringComparison.Ordinal);
             }
             else
             {
                 string text = Assert.Throws<ArgumentException>(() => Train(column.Layer(channels), x, shape)).Message;
-                Assert.StartsWith($"BatchNormalization: expected an input of {column.Convention.Ranks} with {channels} channels", text, StringComparison.Ordinal);
+                Assert.StartsWith(
+                    $"BatchNormalization: expected an input of {column.Convention.Ranks} with {channels} channels",
+                    text, StringComparison.Ordinal);
             }
         }
     }
@@ -394,7 +447,8 @@ public sealed class NormConventionTests
         Fill(layer, gamma, beta);
         var tape = new Tape(Mode.Train);
         Tensor weights = Tensor.From(mask, new Shape(positions));
-        Close.To(twin.Train(x, shape, gamma, beta, mask), layer.Forward(tape.Input(Tensor.From(x, new Shape(shape))), weights), Tolerance);
+        Close.To(twin.Train(x, shape, gamma, beta, mask),
+            layer.Forward(tape.Input(Tensor.From(x, new Shape(shape))), weights), Tolerance);
         Close.To(twin.Mean, layer.Running!.Mean.Value, Tolerance);
         Close.To(twin.Variance, layer.Running.Variance.Value, Tolerance);
         tape.Reject();
@@ -403,15 +457,19 @@ public sealed class NormConventionTests
 
         // A mask of ones is none; in eval none changes anything.
         Close.To(
-            Train(column.Layer(), x, shape).ToArray<double>(), column.Layer().Forward(tape.Input(Tensor.From(x, new Shape(shape))), Tensor.Ones(new Shape(positions))), Tolerance);
-        Assert.Equal(layer.Forward(Tensor.From(x, new Shape(shape))).ToArray<double>(), layer.Forward(Tensor.From(x, new Shape(shape)), weights).ToArray<double>());
+            Train(column.Layer(), x, shape).ToArray<double>(),
+            column.Layer().Forward(tape.Input(Tensor.From(x, new Shape(shape))), Tensor.Ones(new Shape(positions))),
+            Tolerance);
+        Assert.Equal(layer.Forward(Tensor.From(x, new Shape(shape))).ToArray<double>(),
+            layer.Forward(Tensor.From(x, new Shape(shape)), weights).ToArray<double>());
         Assert.True(GradientCheck.Run(
             v => layer.Forward(v[0], weights), [Tensor.From(x, new Shape(shape))]).Passed);
     }
 
     private static void LowPrecision(Column column)
     {
-        // Float32 with a mean 10,000 spreads away, where E[x²] - E[x]² has no digit left: centred sums, in double between blocks.
+        // Float32 with a mean 10,000 spreads away, where E[x²] - E[x]² has no digit left: centred sums,
+        // in double between blocks.
         double[] x = [.. Values(column.Shape, 9).Select(value => (double)(float)(100 + 0.01 * value))];
         var layer = new BatchNormalization(3, column.Convention);
         NaiveBatchNorm twin = column.Twin();
@@ -421,7 +479,10 @@ public sealed class NormConventionTests
         Close.To(expected, y, 4e-6);
         Close.To(twin.Variance, layer.Running!.Variance.Value, 4e-7);
         // Mixed types are an error that names both.
-        Assert.Contains("of the input's type Float64, got Float32", Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.From(x, new Shape(column.Shape)))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "of the input's type Float64, got Float32",
+            Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.From(x, new Shape(column.Shape)))).Message,
+            StringComparison.Ordinal);
     }
 
     private static void ThreeBatches(BatchNormalization layer, NaiveBatchNorm twin, int batch)
@@ -431,9 +492,11 @@ public sealed class NormConventionTests
         twin.Train(x, [4, 1]);
     }
 
-    private static Tensor Train(BatchNorm layer, double[] x, int[] shape) => layer.Forward(new Tape(Mode.Train).Input(Tensor.From(x, new Shape(shape))));
+    private static Tensor Train(BatchNorm layer, double[] x, int[] shape) =>
+        layer.Forward(new Tape(Mode.Train).Input(Tensor.From(x, new Shape(shape))));
 
-    private static double[] Values(int[] shape, ulong seed) => Tensor.RandomNormal(new Shape(shape), new Philox(seed), DType.Float64).ToArray<double>();
+    private static double[] Values(int[] shape, ulong seed) =>
+        Tensor.RandomNormal(new Shape(shape), new Philox(seed), DType.Float64).ToArray<double>();
 
     private static void Fill(BatchNorm layer, double[] gamma, double[] beta)
     {
@@ -444,7 +507,8 @@ public sealed class NormConventionTests
     private static (int Channels, int After) Layout(Column column)
     {
         int after = 1;
-        for (int d = column.Axis < 0 ? column.Shape.Length : column.Axis + 1; d < column.Shape.Length; d++) after *= column.Shape[d];
+        for (int d = column.Axis < 0 ? column.Shape.Length : column.Axis + 1; d < column.Shape.Length; d++)
+            after *= column.Shape[d];
         return (3, after);
     }
 }

@@ -10,7 +10,9 @@ using Xunit;
 
 namespace Evenkeel.Tests.Nn.Normalization;
 
-/// <summary>Frozen norms: what is constant, what still learns, that no mode undoes it, and that it is seen and saved.</summary>
+/// <summary>
+/// Frozen norms: what is constant, what still learns, that no mode undoes it, and that it is seen and saved.
+/// </summary>
 public sealed class NormStateTests : IDisposable
 {
     private readonly TempFolder _folder = new();
@@ -31,7 +33,9 @@ public sealed class NormStateTests : IDisposable
     {
         tape.Reset();
         optimizer.ZeroGrad();
-        network.Forward(tape.Input(Tensor.RandomNormal([8, 4], new Philox(seed)))).CrossEntropy(Tensor.Labels([0, 1, 0, 1, 1, 0, 0, 1])).Backward();
+        network.Forward(tape.Input(Tensor.RandomNormal([8, 4], new Philox(seed))))
+            .CrossEntropy(Tensor.Labels([0, 1, 0, 1, 1, 0, 0, 1]))
+            .Backward();
         optimizer.Step();
     }
 
@@ -39,7 +43,8 @@ public sealed class NormStateTests : IDisposable
     [InlineData(NormState.Active, true, true)]
     [InlineData(NormState.FrozenStatistics, false, true)]
     [InlineData(NormState.Frozen, false, false)]
-    public void Training_changes_what_the_state_allows_and_nothing_else(NormState state, bool statisticsMove, bool affineMoves)
+    public void Training_changes_what_the_state_allows_and_nothing_else(
+        NormState state, bool statisticsMove, bool affineMoves)
     {
         Sequential network = Network(1);
         var norm = (BatchNorm1d)network[1];
@@ -59,7 +64,8 @@ public sealed class NormStateTests : IDisposable
         StateDict before = network.StateDict();
         for (ulong i = 2; i < 5; i++) Step(network, optimizer, tape, i);
         StateDict after = network.StateDict();
-        foreach (string key in new[] { "1.running_mean", "1.running_var", "1.num_batches_tracked" }) Assert.Equal(statisticsMove, Moved(key));
+        foreach (string key in new[] { "1.running_mean", "1.running_var", "1.num_batches_tracked" })
+            Assert.Equal(statisticsMove, Moved(key));
         foreach (string key in new[] { "1.weight", "1.bias" }) Assert.Equal(affineMoves, Moved(key));
         Assert.True(Moved("0.weight"));
         Assert.Equal(affineMoves, norm.Weight!.Gradient is not null);
@@ -78,7 +84,8 @@ public sealed class NormStateTests : IDisposable
         Assert.Equal(1, network.FreezeNorms());
         Assert.Equal(eval, network.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>());
         // A single sample is fine too: no batch statistics are needed.
-        Assert.Equal(eval[..2], network.Forward(new Tape(Mode.Train).Input(Tensor.From(x.ToArray<float>()[..4], [1, 4]))).ToArray<float>());
+        Assert.Equal(eval[..2],
+            network.Forward(new Tape(Mode.Train).Input(Tensor.From(x.ToArray<float>()[..4], [1, 4]))).ToArray<float>());
     }
 
     [Fact]
@@ -95,7 +102,8 @@ public sealed class NormStateTests : IDisposable
             var tape = new Tape(Mode.Train);
             Tensor x = tape.Input(Tensor.RandomNormal([5, 3], new Philox(2), DType.Float64), requiresGradient: true);
             norm.Forward(x).Backward(Tensor.Ones([5, 3], DType.Float64));
-            foreach (double dx in x.Gradient!.ToArray<double>()) Assert.Equal(1.5 / Math.Sqrt(4 + 1e-5), dx, Tolerances.Float64Ulps);
+            foreach (double dx in x.Gradient!.ToArray<double>())
+                Assert.Equal(1.5 / Math.Sqrt(4 + 1e-5), dx, Tolerances.Float64Ulps);
             Assert.Equal(frozen, norm.Bias!.Gradient is null);
             if (!frozen) Assert.Equal([5.0, 5, 5], norm.Bias.Gradient!.ToArray<double>());
         }
@@ -151,7 +159,8 @@ public sealed class NormStateTests : IDisposable
         Sequential network = Network(1);
         Assert.DoesNotContain("state", network.ToString(), StringComparison.Ordinal);
         network.FreezeNorms();
-        Assert.Equal("BatchNorm1d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, state=Frozen)", network[1].ToString());
+        Assert.Equal("BatchNorm1d(3, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, state=Frozen)",
+            network[1].ToString());
         string summary = network.Summary([2, 4]);
         Assert.Contains("1: BatchNorm1d (frozen)", summary, StringComparison.Ordinal);
         Assert.Contains("non-trainable 6", summary, StringComparison.Ordinal);
@@ -174,7 +183,10 @@ public sealed class NormStateTests : IDisposable
         TensorArchive archive = SafeTensors.Read(path);
         Assert.Equal(state.ToString(), archive.Metadata["evenkeel.norm_state.1"]);
         // The tensors are PyTorch's, all of them and no other.
-        Assert.Equal(["0.weight", "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked", "3.weight", "3.bias"], archive.Names);
+        Assert.Equal(
+            ["0.weight",
+                "1.weight", "1.bias", "1.running_mean", "1.running_var", "1.num_batches_tracked", "3.weight", "3.bias"],
+            archive.Names);
 
         Sequential second = Network(2);
         Assert.True(second.Load(path).IsComplete);
@@ -187,7 +199,8 @@ public sealed class NormStateTests : IDisposable
 
         archive.Metadata["evenkeel.norm_state.1"] = "Melted";
         SafeTensors.Write(path, archive);
-        Assert.Contains("expected the state of 1 to be Active, FrozenStatistics or Frozen, got \"Melted\"", Assert.Throws<InvalidDataException>(() => Network(4).Load(path)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected the state of 1 to be Active, FrozenStatistics or Frozen, got \"Melted\"",
+            Assert.Throws<InvalidDataException>(() => Network(4).Load(path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -222,8 +235,10 @@ public sealed class NormStateTests : IDisposable
             Assert.Equal(state, ((BatchNorm1d)second[1]).State);
         }
 
-        static Trainer Trained(Module model) => new(model, new SGD(model.Parameters(), 0.1), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 4 });
-        static IDataset Data() => new TensorDataset(Tensor.RandomNormal([8, 4], new Philox(5)), Tensor.Labels([0, 1, 0, 1, 1, 0, 0, 1]));
+        static Trainer Trained(Module model) => new(model,
+            new SGD(model.Parameters(), 0.1), new CrossEntropyLoss(), new TrainerOptions { Epochs = 1, BatchSize = 4 });
+        static IDataset Data() =>
+            new TensorDataset(Tensor.RandomNormal([8, 4], new Philox(5)), Tensor.Labels([0, 1, 0, 1, 1, 0, 0, 1]));
     }
 
     [Fact]
@@ -231,7 +246,8 @@ public sealed class NormStateTests : IDisposable
     {
         BatchNorm[] family =
         [
-            new BatchNorm1d(3), new BatchNormalization(3, NormConvention.Keras), new GhostBatchNorm1d(3, 4), new BatchRenorm1d(3, limits: RenormLimits.Constant(3, 5)), new SyncBatchNorm(3),
+            new BatchNorm1d(3), new BatchNormalization(3, NormConvention.Keras), new GhostBatchNorm1d(3, 4),
+            new BatchRenorm1d(3, limits: RenormLimits.Constant(3, 5)), new SyncBatchNorm(3),
         ];
         Tensor x = Tensor.RandomNormal([9, 3], new Philox(7)) * 2f;
         foreach (BatchNorm norm in family)
@@ -270,7 +286,8 @@ public sealed class NormStateTests : IDisposable
         Assert.Null(norm.Weight!.Gradient);
         Assert.Equal(0, norm.Running.NumBatchesTracked.Value.AsSpan<long>()[0]);
         Assert.EndsWith("track_running_stats=True, state=Frozen)", norm.ToString(), StringComparison.Ordinal);
-        Assert.Contains("InstanceNorm1d.Freeze: expected a layer with running statistics", Assert.Throws<InvalidOperationException>(new InstanceNorm1d(3).Freeze).Message, StringComparison.Ordinal);
+        Assert.Contains("InstanceNorm1d.Freeze: expected a layer with running statistics",
+            Assert.Throws<InvalidOperationException>(new InstanceNorm1d(3).Freeze).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -278,15 +295,18 @@ public sealed class NormStateTests : IDisposable
     {
         var norm = new BatchNorm2d(3, trackRunningStats: false);
         string text = Assert.Throws<InvalidOperationException>(norm.Freeze).Message;
-        Assert.Contains("BatchNorm2d.Freeze: expected a layer with running statistics, got one without", text, StringComparison.Ordinal);
+        Assert.Contains("BatchNorm2d.Freeze: expected a layer with running statistics, got one without",
+            text, StringComparison.Ordinal);
         Assert.Contains("batch's own in every mode", text, StringComparison.Ordinal);
         Assert.Contains("Create it with trackRunningStats: true", text, StringComparison.Ordinal);
-        Assert.Contains("BatchNorm2d.FreezeStatistics", Assert.Throws<InvalidOperationException>(norm.FreezeStatistics).Message, StringComparison.Ordinal);
+        Assert.Contains("BatchNorm2d.FreezeStatistics",
+            Assert.Throws<InvalidOperationException>(norm.FreezeStatistics).Message, StringComparison.Ordinal);
         norm.Unfreeze();
 
         // A model's norms are frozen together or not at all.
         var network = new Sequential(new BatchNorm2d(3), norm);
-        Assert.Contains("got 1 (BatchNorm2d) without", Assert.Throws<InvalidOperationException>(() => network.FreezeNorms()).Message, StringComparison.Ordinal);
+        Assert.Contains("got 1 (BatchNorm2d) without",
+            Assert.Throws<InvalidOperationException>(() => network.FreezeNorms()).Message, StringComparison.Ordinal);
         Assert.Equal(NormState.Active, ((BatchNorm2d)network[0]).State);
         Assert.Equal(0, new Sequential(new LayerNorm(3), new Linear(3, 2)).FreezeNorms());
     }

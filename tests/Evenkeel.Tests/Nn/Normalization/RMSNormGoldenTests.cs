@@ -4,10 +4,13 @@ using Xunit;
 
 namespace Evenkeel.Tests.Nn.Normalization;
 
-/// <summary>RMS norm against its formula in PyTorch, whose 1.13 has no such layer: outputs, gradients, and what is refused.</summary>
+/// <summary>
+/// RMS norm against its formula in PyTorch, whose 1.13 has no such layer: outputs, gradients, and what is refused.
+/// </summary>
 public sealed class RMSNormGoldenTests
 {
-    internal static readonly GoldenFamily Family = new("rms-norm", one => new RMSNorm(one.ParameterShape, one.Eps, one.Affine));
+    internal static readonly GoldenFamily Family = new(
+        "rms-norm", one => new RMSNorm(one.ParameterShape, one.Eps, one.Affine));
 
     public static TheoryData<string> Same => Family.Where(one => one.Differs is null);
 
@@ -19,5 +22,6 @@ public sealed class RMSNormGoldenTests
 
     [Theory]
     [MemberData(nameof(Different))]
-    public void Without_eps_a_row_of_zeros_gives_zeros_where_PyTorch_divides_by_zero(string name) => Family.CheckConstantGroupsGiveBeta(name);
+    public void Without_eps_a_row_of_zeros_gives_zeros_where_PyTorch_divides_by_zero(string name) =>
+        Family.CheckConstantGroupsGiveBeta(name);
 }

@@ -98,7 +98,8 @@ public sealed class BatchNormTests
         double[] y = Normalized(x), z = Normalized(scaled);
         for (int i = 0; i < y.Length; i++) Assert.Equal(y[i], z[i], Tolerances.Float64Roundoff);
 
-        static double[] Normalized(Tensor x) => new Tape(Mode.Train).Input(x).BatchNorm(null, null, null, eps: 0).ToArray<double>();
+        static double[] Normalized(Tensor x) =>
+            new Tape(Mode.Train).Input(x).BatchNorm(null, null, null, eps: 0).ToArray<double>();
     }
 
     [Fact]
@@ -113,9 +114,14 @@ public sealed class BatchNormTests
             for (int j = 0; j < c; j++)
                 for (int k = 0; k < l; k++)
                     transposed[((i * l) + k) * c + j] = values[((i * c) + j) * l + k];
-        double[] planes = new Tape(Mode.Train).Input(Tensor.From(values, [n, c, l])).BatchNorm(null, null, null).ToArray<double>();
-        double[] columns = new Tape(Mode.Train).Input(Tensor.From(transposed, [n * l, c])).BatchNorm(null, null, null).ToArray<double>();
-        double[] rows = new Tape(Mode.Train).Input(Tensor.From(values, [n, c, l]).Permute(1, 0, 2).Reshape([c, n * l])).LayerNorm([n * l], null, null).ToArray<double>();
+        double[] planes = new Tape(
+            Mode.Train).Input(Tensor.From(values, [n, c, l])).BatchNorm(null, null, null).ToArray<double>();
+        double[] columns = new Tape(
+            Mode.Train).Input(Tensor.From(transposed, [n * l, c])).BatchNorm(null, null, null).ToArray<double>();
+        double[] rows = new Tape(Mode.Train)
+            .Input(Tensor.From(values, [n, c, l]).Permute(1, 0, 2).Reshape([c, n * l]))
+            .LayerNorm([n * l], null, null)
+            .ToArray<double>();
         for (int i = 0; i < n; i++)
         {
             for (int j = 0; j < c; j++)
@@ -148,7 +154,9 @@ public sealed class BatchNormTests
                 var gamma = new Parameter(Tensor.RandomNormal([shape[1]], new Philox(6)));
                 var beta = new Parameter(Tensor.RandomNormal([shape[1]], new Philox(7)));
                 Tensor input = tape.Input(x, requiresGradient: true);
-                Tensor y = fuse ? input.BatchNorm(gamma, beta, null, fuseReLU: true) : input.BatchNorm(gamma, beta, null).ReLU();
+                Tensor y = fuse
+                    ? input.BatchNorm(gamma, beta, null, fuseReLU: true)
+                    : input.BatchNorm(gamma, beta, null).ReLU();
                 y.Backward(dy);
                 return (y.ToArray<float>(), input.Gradient!.ToArray<float>(), gamma.Gradient!.ToArray<float>());
             }
@@ -180,7 +188,9 @@ public sealed class BatchNormTests
             Tensor gamma = Tensor.RandomNormal([shape[1]], new Philox(10), DType.Float64);
             Tensor beta = Tensor.RandomNormal([shape[1]], new Philox(11), DType.Float64);
             Assert.True(GradientCheck.Run(v => v[0].BatchNorm(v[1], v[2], null), [x, gamma, beta]).Passed);
-            Assert.True(GradientCheck.Run(v => v[0].LayerNorm(new Shape(shape[1..]), v[1], v[2]), [x, Tensor.RandomNormal(new Shape(shape[1..]), new Philox(12), DType.Float64), Tensor.Zeros(new Shape(shape[1..]), DType.Float64)]).Passed);
+            Assert.True(GradientCheck.Run(v => v[0].LayerNorm(new Shape(shape[1..]), v[1], v[2]), [
+                x, Tensor.RandomNormal(new Shape(shape[1..]), new Philox(12), DType.Float64),
+                Tensor.Zeros(new Shape(shape[1..]), DType.Float64)]).Passed);
         }
     }
 
@@ -195,7 +205,8 @@ public sealed class BatchNormTests
         Tensor x = tape.Input(Tensor.RandomNormal([5, 3], new Philox(13), DType.Float64), requiresGradient: true);
         Tensor y = layer.Forward(x);
         y.Backward(Tensor.Ones([5, 3], DType.Float64));
-        foreach (double value in x.Gradient!.ToArray<double>()) Assert.Equal(1 / Math.Sqrt(4 + 1e-5), value, Tolerances.Float64Ulps);
+        foreach (double value in x.Gradient!.ToArray<double>())
+            Assert.Equal(1 / Math.Sqrt(4 + 1e-5), value, Tolerances.Float64Ulps);
         Assert.Equal(5, layer.Bias!.Gradient!.ToArray<double>()[0]);
         Assert.Equal(0, layer.Running.NumBatchesTracked.Value.AsSpan<long>()[0]);
     }
@@ -239,15 +250,19 @@ public sealed class BatchNormTests
         Tensor x = Tensor.RandomNormal([16, 3], new Philox(14));
         Assert.Equal(layer.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>(), layer.Forward(x).ToArray<float>());
         Assert.Equal(["weight", "bias"], layer.StateDict().Keys);
-        Assert.Equal(["weight", "bias", "running_mean", "running_var", "num_batches_tracked"], new BatchNorm1d(3).StateDict().Keys);
-        Assert.Equal(["running_mean", "running_var", "num_batches_tracked"], new BatchNorm1d(3, affine: false).StateDict().Keys);
+        Assert.Equal(["weight", "bias", "running_mean", "running_var", "num_batches_tracked"],
+            new BatchNorm1d(3).StateDict().Keys);
+        Assert.Equal(
+            ["running_mean", "running_var", "num_batches_tracked"], new BatchNorm1d(3, affine: false).StateDict().Keys);
     }
 
     [Fact]
     public void It_prints_like_PyTorch()
     {
-        Assert.Equal("BatchNorm1d(100, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)", new BatchNorm1d(100).ToString());
-        Assert.Equal("BatchNorm2d(3, eps=0.001, momentum=None, affine=False, track_running_stats=False)", new BatchNorm2d(3, 1e-3, null, affine: false, trackRunningStats: false).ToString());
+        Assert.Equal("BatchNorm1d(100, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True)",
+            new BatchNorm1d(100).ToString());
+        Assert.Equal("BatchNorm2d(3, eps=0.001, momentum=None, affine=False, track_running_stats=False)",
+            new BatchNorm2d(3, 1e-3, null, affine: false, trackRunningStats: false).ToString());
         Assert.Equal("LayerNorm((6, 3, 4), eps=1e-05, elementwise_affine=True)", new LayerNorm([6, 3, 4]).ToString());
         Assert.Equal("LayerNorm((768,), eps=1e-05, elementwise_affine=True)", new LayerNorm(768).ToString());
     }
@@ -255,11 +270,16 @@ public sealed class BatchNormTests
     [Fact]
     public void Wrong_ranks_and_channel_counts_are_refused_with_the_remedy()
     {
-        Assert.Contains("BatchNorm2d: expected (N, 64, H, W), got (8, 3, 32, 32)", Refused(() => new BatchNorm2d(64).Forward(Tensor.Zeros([8, 3, 32, 32]))), StringComparison.Ordinal);
-        Assert.Contains("create the layer with 3 features", Refused(() => new BatchNorm2d(64).Forward(Tensor.Zeros([8, 3, 32, 32]))), StringComparison.Ordinal);
-        Assert.Contains("BatchNorm1d: expected (N, 4) or (N, 4, L), got (2, 4, 3, 3)", Refused(() => new BatchNorm1d(4).Forward(Tensor.Zeros([2, 4, 3, 3]))), StringComparison.Ordinal);
-        Assert.Contains("BatchNorm3d: expected (N, 4, D, H, W), got (4)", Refused(() => new BatchNorm3d(4).Forward(Tensor.Zeros([4]))), StringComparison.Ordinal);
-        Assert.Contains("last dimensions are (6, 3), got shape (8, 6, 4)", Refused(() => new LayerNorm([6, 3]).Forward(Tensor.Zeros([8, 6, 4]))), StringComparison.Ordinal);
+        Assert.Contains("BatchNorm2d: expected (N, 64, H, W), got (8, 3, 32, 32)",
+            Refused(() => new BatchNorm2d(64).Forward(Tensor.Zeros([8, 3, 32, 32]))), StringComparison.Ordinal);
+        Assert.Contains("create the layer with 3 features",
+            Refused(() => new BatchNorm2d(64).Forward(Tensor.Zeros([8, 3, 32, 32]))), StringComparison.Ordinal);
+        Assert.Contains("BatchNorm1d: expected (N, 4) or (N, 4, L), got (2, 4, 3, 3)",
+            Refused(() => new BatchNorm1d(4).Forward(Tensor.Zeros([2, 4, 3, 3]))), StringComparison.Ordinal);
+        Assert.Contains("BatchNorm3d: expected (N, 4, D, H, W), got (4)",
+            Refused(() => new BatchNorm3d(4).Forward(Tensor.Zeros([4]))), StringComparison.Ordinal);
+        Assert.Contains("last dimensions are (6, 3), got shape (8, 6, 4)",
+            Refused(() => new LayerNorm([6, 3]).Forward(Tensor.Zeros([8, 6, 4]))), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -267,10 +287,12 @@ public sealed class BatchNormTests
     {
         foreach (int[] shape in new int[][] { [1, 5], [1, 5, 1] })
         {
-            string training = Refused(() => new BatchNorm1d(5).Forward(new Tape(Mode.Train).Input(Tensor.Zeros(new Shape(shape)))));
+            string training = Refused(
+                () => new BatchNorm1d(5).Forward(new Tape(Mode.Train).Input(Tensor.Zeros(new Shape(shape)))));
             Assert.Contains("training mode", training, StringComparison.Ordinal);
             Assert.Contains("LayerNorm", training, StringComparison.Ordinal);
-            string untracked = Refused(() => new BatchNorm1d(5, trackRunningStats: false).Forward(Tensor.Zeros(new Shape(shape))));
+            string untracked = Refused(
+                () => new BatchNorm1d(5, trackRunningStats: false).Forward(Tensor.Zeros(new Shape(shape))));
             Assert.Contains("trackRunningStats: false", untracked, StringComparison.Ordinal);
         }
 
@@ -290,7 +312,8 @@ public sealed class BatchNormTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new LayerNorm(4, eps: -1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new LayerNorm(0));
         Assert.Throws<ArgumentException>(() => new LayerNorm([]));
-        Assert.Contains("model.To(DType.Float64)", Refused(() => new BatchNorm1d(3).Forward(Tensor.Zeros([4, 3], DType.Float64))), StringComparison.Ordinal);
+        Assert.Contains("model.To(DType.Float64)",
+            Refused(() => new BatchNorm1d(3).Forward(Tensor.Zeros([4, 3], DType.Float64))), StringComparison.Ordinal);
     }
 
     private static string Refused(Action action) => Assert.Throws<ArgumentException>(action).Message;

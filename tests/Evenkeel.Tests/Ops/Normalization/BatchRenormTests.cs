@@ -34,7 +34,8 @@ public sealed class BatchRenormTests
         {
             foreach (bool fuse in new[] { false, true })
             {
-                Pass fused = Pass.Run(shape, (x, gamma, beta, running) => x.BatchRenorm(gamma, beta, running, RenormLimits.Constant(r, d), fuseReLU: fuse));
+                Pass fused = Pass.Run(shape, (x, gamma, beta, running) => x.BatchRenorm(
+                    gamma, beta, running, RenormLimits.Constant(r, d), fuseReLU: fuse));
                 Pass graph = Pass.Run(shape, (x, gamma, beta, running) =>
                 {
                     Tensor y = Graph(x, gamma, beta, running, r, d);
@@ -54,7 +55,8 @@ public sealed class BatchRenormTests
         Tensor x = Pass.Data([9, 4, 5, 5], 1, DType.Float64) * 1.5 + 2.0;
         RunningStatistics running = Pass.Running(4, DType.Float64);
         double[] eval = x.BatchNorm(null, null, running).ToArray<double>();
-        double[] train = new Tape(Mode.Train).Input(x).BatchRenorm(null, null, running, RenormLimits.Constant(1e9, 1e9)).ToArray<double>();
+        double[] train = new Tape(
+            Mode.Train).Input(x).BatchRenorm(null, null, running, RenormLimits.Constant(1e9, 1e9)).ToArray<double>();
         Pass.AssertClose(eval, train, Tolerances.Float64Roundoff, "y");
     }
 
@@ -68,15 +70,18 @@ public sealed class BatchRenormTests
             var running = new RunningStatistics(3, Cs231n.Average);
             running.Mean.To(DType.Float64);
             running.Variance.To(DType.Float64);
-            Tensor y = new Tape(Mode.Train).Input(Tensor.From(x, new Shape(shape))).BatchRenorm(null, null, running, RenormLimits.Constant(3, 0.5), eps: 0);
-            Pass.AssertClose(shape.Length == 2 ? [-2.5, 2.5, 0, 3.5, -3.5, 0] : [-2.5, 3.5, 2.5, -3.5, 0, 0], y.ToArray<double>(), Tolerances.Float64Steps, "y");
+            Tensor y = new Tape(Mode.Train).Input(Tensor.From(x, new Shape(shape))).BatchRenorm(
+                null, null, running, RenormLimits.Constant(3, 0.5), eps: 0);
+            Pass.AssertClose(shape.Length == 2 ? [-2.5, 2.5, 0, 3.5, -3.5, 0] : [-2.5, 3.5, 2.5, -3.5, 0, 0],
+                y.ToArray<double>(), Tolerances.Float64Steps, "y");
         }
     }
 
     [Fact]
     public void Gradients_match_differences_where_r_and_d_are_constants()
     {
-        // Held at their limits r and d do not move with x, so plain differences see them as the backward pass does: constants.
+        // Held at their limits r and d do not move with x, so plain differences see them as the
+        // backward pass does: constants.
         foreach (int[] shape in new int[][] { [6, 5], [4, 3, 4] })
         {
             var running = new RunningStatistics(shape[1], RunningAverage.Torch(0));
@@ -85,8 +90,10 @@ public sealed class BatchRenormTests
             running.Mean.Value.Fill(-20);
             running.Variance.Value.Fill(0.01);
             Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(1), DType.Float64);
-            Tensor gamma = Tensor.RandomNormal([shape[1]], new Philox(2), DType.Float64), beta = Tensor.RandomNormal([shape[1]], new Philox(3), DType.Float64);
-            Assert.True(GradientCheck.Run(v => v[0].BatchRenorm(v[1], v[2], running, RenormLimits.Constant(1.25, 0.5)), [x, gamma, beta]).Passed);
+            Tensor gamma = Tensor.RandomNormal([shape[1]], new Philox(2), DType.Float64),
+                beta = Tensor.RandomNormal([shape[1]], new Philox(3), DType.Float64);
+            Assert.True(GradientCheck.Run(
+                v => v[0].BatchRenorm(v[1], v[2], running, RenormLimits.Constant(1.25, 0.5)), [x, gamma, beta]).Passed);
         }
     }
 
@@ -112,7 +119,8 @@ public sealed class BatchRenormTests
     [Fact]
     public void The_layer_follows_the_schedule_by_the_batches_it_has_tracked()
     {
-        var layer = new BatchRenorm1d(3, limits: RenormLimits.Constant(3, 5) with { PlainBatches = 2, RReachedAt = 2, DReachedAt = 2 });
+        var layer = new BatchRenorm1d(
+            3, limits: RenormLimits.Constant(3, 5) with { PlainBatches = 2, RReachedAt = 2, DReachedAt = 2 });
         layer.To(DType.Float64);
         var plain = new BatchNorm1d(3, momentum: 0.01);
         plain.To(DType.Float64);
@@ -132,13 +140,17 @@ public sealed class BatchRenormTests
     [Fact]
     public void The_layers_print_and_save_like_batch_norm()
     {
-        Assert.Equal("BatchRenorm2d(64, r_max=3, d_max=5, eps=1e-05, momentum=0.01, affine=True, track_running_stats=True)", new BatchRenorm2d(64).ToString());
-        Assert.Equal(["weight", "bias", "running_mean", "running_var", "num_batches_tracked"], new BatchRenorm3d(4).StateDict().Keys);
+        Assert.Equal(
+            "BatchRenorm2d(64, r_max=3, d_max=5, eps=1e-05, momentum=0.01, affine=True, track_running_stats=True)",
+            new BatchRenorm2d(64).ToString());
+        Assert.Equal(["weight", "bias", "running_mean", "running_var", "num_batches_tracked"],
+            new BatchRenorm3d(4).StateDict().Keys);
         Assert.Throws<ArgumentNullException>(() => Tensor.Zeros([4, 3]).BatchRenorm(null, null, null!));
     }
 
     /// <summary>The same from primitive ops; r and d are worked out aside and enter as data.</summary>
-    private static Tensor Graph(Tensor x, Tensor gamma, Tensor beta, RunningStatistics running, double rMax, double dMax)
+    private static Tensor Graph(
+        Tensor x, Tensor gamma, Tensor beta, RunningStatistics running, double rMax, double dMax)
     {
         const double eps = 1e-5;
         int channels = x.Shape[1];
@@ -149,11 +161,13 @@ public sealed class BatchRenormTests
         {
             double mean = 0, variance = 0, std = Math.Sqrt(running.Variance.Value.ToArray<double>()[c] + eps);
             for (int i = 0; i < values.Length; i++) if (i / spatial % channels == c) mean += values[i] / m;
-            for (int i = 0; i < values.Length; i++) if (i / spatial % channels == c) variance += (values[i] - mean) * (values[i] - mean) / m;
+            for (int i = 0; i < values.Length; i++)
+                if (i / spatial % channels == c) variance += (values[i] - mean) * (values[i] - mean) / m;
             r[c] = Math.Clamp(Math.Sqrt(variance + eps) / std, 1 / rMax, rMax);
             d[c] = Math.Clamp((mean - running.Mean.Value.ToArray<double>()[c]) / std, -dMax, dMax);
         }
 
-        return GraphNorms.BatchNorm(x, gamma * x.Tape!.Input(Tensor.From(r, [channels])), beta + gamma * x.Tape.Input(Tensor.From(d, [channels])), eps);
+        return GraphNorms.BatchNorm(x, gamma * x.Tape!.Input(Tensor.From(r, [channels])),
+            beta + gamma * x.Tape.Input(Tensor.From(d, [channels])), eps);
     }
 }

@@ -3,13 +3,16 @@ using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
 
-/// <summary>The fused norms against the same norms composed from primitive ops, whose gradients nobody has derived.</summary>
+/// <summary>
+/// The fused norms against the same norms composed from primitive ops, whose gradients nobody has derived.
+/// </summary>
 public sealed class GraphNormsTests
 {
     /// <summary>Rounding of double arithmetic over some thousand terms, relative to the largest value.</summary>
     private const double Tolerance = 1e-12;
 
-    public static TheoryData<int[]> Shapes => new([2, 1], [5, 100], [50, 100], [7, 3], [130, 80], [3, 5, 1], [4, 7, 17], [4, 3, 7, 7], [2, 5, 1, 3], [2, 3, 2, 3, 4]);
+    public static TheoryData<int[]> Shapes => new([2, 1],
+        [5, 100], [50, 100], [7, 3], [130, 80], [3, 5, 1], [4, 7, 17], [4, 3, 7, 7], [2, 5, 1, 3], [2, 3, 2, 3, 4]);
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -44,7 +47,8 @@ public sealed class GraphNormsTests
     {
         Shape channels = [shape[1]];
         int perChannel = new Shape(shape).Count / shape[0] / shape[1];
-        foreach (int groups in Enumerable.Range(1, shape[1]).Where(groups => shape[1] % groups == 0 && shape[1] * perChannel > groups))
+        foreach (int groups in
+            Enumerable.Range(1, shape[1]).Where(groups => shape[1] % groups == 0 && shape[1] * perChannel > groups))
         {
             foreach (bool affine in new[] { true, false })
             {
@@ -91,7 +95,10 @@ public sealed class GraphNormsTests
     public void What_does_not_fit_is_refused()
     {
         Tensor x = Normal([4, 3], 1);
-        Assert.StartsWith("GraphNorms.BatchNorm: expected a batch (N, C)", Assert.Throws<ArgumentException>(() => GraphNorms.BatchNorm(Normal([4], 1), null, null)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "GraphNorms.BatchNorm: expected a batch (N, C)",
+            Assert.Throws<ArgumentException>(() => GraphNorms.BatchNorm(Normal([4], 1), null, null)).Message,
+            StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => GraphNorms.BatchNorm(x, Normal([4], 1), null));
         Assert.Throws<ArgumentException>(() => GraphNorms.BatchNorm(Normal([1, 3], 1), null, null));
         Assert.Throws<ArgumentException>(() => GraphNorms.LayerNorm(x, [4], null, null));
@@ -103,9 +110,12 @@ public sealed class GraphNormsTests
         Assert.Throws<ArgumentException>(() => GraphNorms.RMSNorm(x, [4], null));
     }
 
-    private static void Compare(int[] shape, Shape affineShape, bool affine, Func<Tensor, Tensor?, Tensor?, Tensor> fused, Func<Tensor, Tensor?, Tensor?, Tensor> graph)
+    private static void Compare(
+        int[] shape, Shape affineShape, bool affine, Func<Tensor, Tensor?, Tensor?, Tensor> fused,
+        Func<Tensor, Tensor?, Tensor?, Tensor> graph)
     {
-        Tensor x = Normal(new Shape(shape), 1) * 5 + 12, gamma = Normal(affineShape, 2), beta = Normal(affineShape, 3), cotangent = Normal(new Shape(shape), 4);
+        Tensor x = Normal(new Shape(shape), 1) * 5 + 12, gamma = Normal(affineShape, 2), beta = Normal(affineShape, 3),
+            cotangent = Normal(new Shape(shape), 4);
         double[][] expected = Run(graph), actual = Run(fused);
         string[] names = ["y", "dx", "dgamma", "dbeta"];
         for (int i = 0; i < expected.Length; i++) Near(names[i], expected[i], actual[i]);
@@ -114,7 +124,8 @@ public sealed class GraphNormsTests
         {
             var tape = new Tape(Mode.Train);
             Tensor input = tape.Input(x, requiresGradient: true);
-            Tensor? scale = affine ? tape.Input(gamma, requiresGradient: true) : null, shift = affine ? tape.Input(beta, requiresGradient: true) : null;
+            Tensor? scale = affine ? tape.Input(gamma, requiresGradient: true) : null,
+                shift = affine ? tape.Input(beta, requiresGradient: true) : null;
             Tensor y = norm(input, scale, shift);
             y.Backward(cotangent);
             Tensor?[] all = [y, input.Gradient, scale?.Gradient, shift?.Gradient];
@@ -127,8 +138,12 @@ public sealed class GraphNormsTests
         Assert.Equal(expected.Length, actual.Length);
         double bound = Tolerance * Math.Max(1, expected.Max(Math.Abs));
         for (int i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= bound, $"{name}[{i}]: expected {expected[i]:r}, got {actual[i]:r}");
+        {
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= bound,
+                $"{name}[{i}]: expected {expected[i]:r}, got {actual[i]:r}");
+        }
     }
 
-    private static Tensor Normal(Shape shape, ulong seed) => Tensor.RandomNormal(shape, new Philox(seed), DType.Float64);
+    private static Tensor Normal(Shape shape, ulong seed) =>
+        Tensor.RandomNormal(shape, new Philox(seed), DType.Float64);
 }

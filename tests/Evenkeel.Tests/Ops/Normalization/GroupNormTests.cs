@@ -17,11 +17,16 @@ public sealed class GroupNormTests
     /// <summary>Rounding of double arithmetic over some thousand terms.</summary>
     private const double DoubleTolerance = 1e-11;
 
-    /// <summary>Shapes and groups: runs of a pack and more (planes), shorter ones (rows), groups of one channel, and chunks of one and of many groups.</summary>
+    /// <summary>
+    /// Shapes and groups: runs of a pack and more (planes), shorter ones (rows), groups of one channel, and chunks
+    /// of one and of many groups.
+    /// </summary>
     public static TheoryData<string, int> Cases => new()
     {
-        { "2x4x4x4", 2 }, { "3x6x7x7", 3 }, { "2x6x5x5", 6 }, { "2x6x17", 1 }, { "3x4x3x3x3", 2 }, { "2x8x70x70", 2 }, { "5x12x14x14", 4 }, { "2x140x4x4", 2 }, { "1x2x1x16", 2 },
-        { "4x6", 2 }, { "5x40", 8 }, { "3x64", 2 }, { "33x20", 1 }, { "4x6x2", 3 }, { "4x6x2x2", 2 }, { "3x10x3x3", 5 }, { "3x10x3x3", 10 }, { "2x3x2", 3 }, { "600x4x3", 2 }, { "40x8x15", 2 },
+        { "2x4x4x4", 2 }, { "3x6x7x7", 3 }, { "2x6x5x5", 6 }, { "2x6x17", 1 }, { "3x4x3x3x3", 2 },
+        { "2x8x70x70", 2 }, { "5x12x14x14", 4 }, { "2x140x4x4", 2 }, { "1x2x1x16", 2 },
+        { "4x6", 2 }, { "5x40", 8 }, { "3x64", 2 }, { "33x20", 1 }, { "4x6x2", 3 }, { "4x6x2x2", 2 }, { "3x10x3x3", 5 },
+        { "3x10x3x3", 10 }, { "2x3x2", 3 }, { "600x4x3", 2 }, { "40x8x15", 2 },
     };
 
     [Theory]
@@ -77,7 +82,10 @@ public sealed class GroupNormTests
         Assert.True(GradientCheck.Run(v => v[0].Tape!.Input(x).GroupNorm(groups, v[0], v[1]), [gamma, beta]).Passed);
     }
 
-    /// <summary>The numbers of docs/derivations/group-norm.md, worked out by hand; as (1, 2, 2) they walk rows, repeated to (1, 2, 16) planes.</summary>
+    /// <summary>
+    /// The numbers of docs/derivations/group-norm.md, worked out by hand; as (1, 2, 2) they walk rows,
+    /// repeated to (1, 2, 16) planes.
+    /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(8)]
@@ -104,19 +112,25 @@ public sealed class GroupNormTests
         {
             Tensor x = Random(shape, 6);
             Near(x.LayerNorm(new Shape(shape[1..]), null, null), x.GroupNorm(1, null, null));
-            if (shape.Length > 2) Assert.Equal(x.InstanceNorm(null, null).ToArray<double>(), x.GroupNorm(shape[1], null, null).ToArray<double>());
+            if (shape.Length > 2)
+            {
+                Assert.Equal(
+                    x.InstanceNorm(null, null).ToArray<double>(), x.GroupNorm(shape[1], null, null).ToArray<double>());
+            }
         }
     }
 
     [Fact]
     public void Planes_and_rows_agree()
     {
-        // (N, C, S) with S below a pack walks rows. Each value three times over is S·3, which walks planes, and has the same statistics.
+        // (N, C, S) with S below a pack walks rows. Each value three times over is S·3, which walks planes,
+        // and has the same statistics.
         foreach (int s in new[] { 4, 5, 7 })
         {
             Tensor x = Random([3, 6, s, 1], 7);
             Tensor wide = x * Tensor.Ones([1, 1, 1, 3], DType.Float64);
-            double[] rows = x.GroupNorm(2, null, null).ToArray<double>(), planes = wide.GroupNorm(2, null, null).ToArray<double>();
+            double[] rows = x.GroupNorm(2, null, null).ToArray<double>(),
+                planes = wide.GroupNorm(2, null, null).ToArray<double>();
             for (int i = 0; i < planes.Length; i++) Assert.Equal(rows[i / 3], planes[i], Tolerances.Float64Sums);
         }
     }
@@ -129,7 +143,9 @@ public sealed class GroupNormTests
             Tensor x = Random(shape, 8);
             int sample = x.Count / 5;
             double[] all = x.GroupNorm(4, null, null).ToArray<double>();
-            double[] third = Tensor.From(x.ToArray<double>()[(2 * sample)..(3 * sample)], new Shape([1, .. shape[1..]])).GroupNorm(4, null, null).ToArray<double>();
+            double[] third = Tensor.From(x.ToArray<double>()[(2 * sample)..(3 * sample)], new Shape([1, .. shape[1..]]))
+                .GroupNorm(4, null, null)
+                .ToArray<double>();
             Assert.Equal(all[(2 * sample)..(3 * sample)], third);
         }
     }
@@ -137,9 +153,11 @@ public sealed class GroupNormTests
     [Fact]
     public void Fused_with_ReLU_it_gives_the_bits_of_the_pair()
     {
-        foreach ((int[] shape, int groups) in new[] { (new[] { 5, 8, 6, 6 }, 4), ([33, 70], 7), ([4, 6, 3], 2), ([3, 6, 5, 5], 6) })
+        foreach ((int[] shape, int groups) in
+            new[] { (new[] { 5, 8, 6, 6 }, 4), ([33, 70], 7), ([4, 6, 3], 2), ([3, 6, 5, 5], 6) })
         {
-            Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(9)), dy = Tensor.RandomNormal(new Shape(shape), new Philox(10));
+            Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(9)),
+                dy = Tensor.RandomNormal(new Shape(shape), new Philox(10));
             (float[] Y, float[] Dx, float[] Dgamma) fused = Run(fuse: true), pair = Run(fuse: false);
             Assert.Equal(pair.Y, fused.Y);
             Assert.Equal(pair.Dx, fused.Dx);
@@ -151,7 +169,9 @@ public sealed class GroupNormTests
                 var gamma = new Parameter(Tensor.RandomNormal([shape[1]], new Philox(11)));
                 var beta = new Parameter(Tensor.RandomNormal([shape[1]], new Philox(12)));
                 Tensor input = tape.Input(x, requiresGradient: true);
-                Tensor y = fuse ? input.FusedGroupNorm(groups, gamma, beta, 1e-5, fuseReLU: true) : input.GroupNorm(groups, gamma, beta).ReLU();
+                Tensor y = fuse
+                    ? input.FusedGroupNorm(groups, gamma, beta, 1e-5, fuseReLU: true)
+                    : input.GroupNorm(groups, gamma, beta).ReLU();
                 y.Backward(dy);
                 return (y.ToArray<float>(), input.Gradient!.ToArray<float>(), gamma.Gradient!.ToArray<float>());
             }
@@ -165,7 +185,8 @@ public sealed class GroupNormTests
         {
             foreach (double eps in new[] { 1e-5, 0 })
             {
-                Tensor y = Tensor.Full(new Shape(shape), 0.1).GroupNorm(2, Tensor.Full([4], 2), Tensor.Full([4], 0.75), eps);
+                Tensor y = Tensor.Full(new Shape(shape), 0.1)
+                    .GroupNorm(2, Tensor.Full([4], 2), Tensor.Full([4], 0.75), eps);
                 Assert.All(y.ToArray<float>(), value => Assert.Equal(0.75f, value));
             }
         }
@@ -186,7 +207,11 @@ public sealed class GroupNormTests
     public void A_steady_step_allocates_only_handles()
     {
         var tape = new Tape(Mode.Train);
-        Module[] layers = [new GroupNorm(2, 4), new GroupNorm(2, 4, affine: false), new InstanceNorm2d(4, affine: true, trackRunningStats: true), new RMSNorm([4, 6, 6])];
+        Module[] layers =
+        [
+            new GroupNorm(2, 4), new GroupNorm(2, 4, affine: false),
+            new InstanceNorm2d(4, affine: true, trackRunningStats: true), new RMSNorm([4, 6, 6]),
+        ];
         Tensor x = Tensor.RandomNormal([8, 4, 6, 6], new Philox(16));
         for (int step = 0; step < 5; step++) Step();
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -211,7 +236,8 @@ public sealed class GroupNormTests
         Assert.Equal(["weight", "bias"], new GroupNorm(2, 4).StateDict().Keys);
         Assert.Empty(new GroupNorm(2, 4, affine: false).StateDict().Keys);
         var tape = new Tape(Mode.Train);
-        new Sequential(new GroupNorm(2, 4), new ReLU()).Forward(tape.Input(Tensor.RandomNormal([2, 4, 5, 5], new Philox(1))));
+        new Sequential(
+            new GroupNorm(2, 4), new ReLU()).Forward(tape.Input(Tensor.RandomNormal([2, 4, 5, 5], new Philox(1))));
         Assert.Equal(1, tape.OpCount);
     }
 
@@ -221,10 +247,14 @@ public sealed class GroupNormTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new GroupNorm(0, 4));
         Assert.Throws<ArgumentOutOfRangeException>(() => new GroupNorm(2, 0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new GroupNorm(2, 4, eps: -1));
-        Assert.Contains("multiple of the groups, got 6 channels and 4 groups", Refused(() => _ = new GroupNorm(4, 6)), StringComparison.Ordinal);
-        Assert.Contains("GroupNorm: expected (N, 4) or (N, 4, ...), got (2, 6, 3)", Refused(() => new GroupNorm(2, 4).Forward(Tensor.Zeros([2, 6, 3]))), StringComparison.Ordinal);
-        Assert.Contains("got (4)", Refused(() => new GroupNorm(2, 4).Forward(Tensor.Zeros([4]))), StringComparison.Ordinal);
-        Assert.Contains("multiple of the 4 groups", Refused(() => Tensor.Zeros([2, 6]).GroupNorm(4, null, null)), StringComparison.Ordinal);
+        Assert.Contains("multiple of the groups, got 6 channels and 4 groups",
+            Refused(() => _ = new GroupNorm(4, 6)), StringComparison.Ordinal);
+        Assert.Contains("GroupNorm: expected (N, 4) or (N, 4, ...), got (2, 6, 3)",
+            Refused(() => new GroupNorm(2, 4).Forward(Tensor.Zeros([2, 6, 3]))), StringComparison.Ordinal);
+        Assert.Contains(
+            "got (4)", Refused(() => new GroupNorm(2, 4).Forward(Tensor.Zeros([4]))), StringComparison.Ordinal);
+        Assert.Contains("multiple of the 4 groups",
+            Refused(() => Tensor.Zeros([2, 6]).GroupNorm(4, null, null)), StringComparison.Ordinal);
         foreach (int[] shape in new int[][] { [1, 4], [2, 4], [2, 4, 1, 1] })
         {
             string message = Refused(() => new GroupNorm(4, 4).Forward(Tensor.Zeros(new Shape(shape))));
@@ -237,7 +267,8 @@ public sealed class GroupNormTests
 
     private static void Compare(int[] shape, int groups, DType dtype, double[] x, bool relu, double tolerance)
     {
-        int channels = shape[1], spatial = shape[2..].Aggregate(1, (a, b) => a * b), length = channels / groups * spatial;
+        int channels = shape[1], spatial = shape[2..].Aggregate(1, (a, b) => a * b),
+            length = channels / groups * spatial;
         double[] gamma = Normal(channels, 13, 1, 0), beta = Normal(channels, 14, 1, 0), dy = Normal(x.Length, 15, 1, 0);
         var twin = NaiveNorm.Run(x, dy, gamma, beta, 1e-5, i => i / length, i => i / spatial % channels, relu);
         var tape = new Tape(Mode.Train);
@@ -252,11 +283,13 @@ public sealed class GroupNormTests
         NormCompare.Close("dbeta", betas.Gradient!, twin.Dbeta, 4 * tolerance, twin.Dbeta.Max(Math.Abs));
     }
 
-    private static void Near(Tensor expected, Tensor actual) => NormCompare.Close("y", actual, expected.ToArray<double>(), Tolerances.Float64Sums, 1);
+    private static void Near(Tensor expected, Tensor actual) =>
+        NormCompare.Close("y", actual, expected.ToArray<double>(), Tolerances.Float64Sums, 1);
 
     private static int[] Parse(string text) => Array.ConvertAll(text.Split('x'), int.Parse);
 
-    private static Tensor Random(int[] shape, ulong seed) => Tensor.RandomNormal(new Shape(shape), new Philox(seed), DType.Float64);
+    private static Tensor Random(int[] shape, ulong seed) =>
+        Tensor.RandomNormal(new Shape(shape), new Philox(seed), DType.Float64);
 
     private static double[] Normal(int count, ulong seed, double std, double mean)
     {

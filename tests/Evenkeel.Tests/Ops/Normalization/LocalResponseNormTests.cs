@@ -9,7 +9,8 @@ public sealed class LocalResponseNormTests
 {
     public static TheoryData<int[], int, double> Cases => new()
     {
-        { [2, 7, 5, 5], 5, 0.75 }, { [3, 4, 3], 3, 0.75 }, { [1, 9, 4, 9], 4, 0.6 }, { [2, 3, 2, 2], 2, 1.3 }, { [2, 1, 17], 5, 0.75 }, { [1, 6, 2, 3, 7], 1, 0.5 }, { [2, 2, 33], 9, 2 },
+        { [2, 7, 5, 5], 5, 0.75 }, { [3, 4, 3], 3, 0.75 }, { [1, 9, 4, 9], 4, 0.6 }, { [2, 3, 2, 2], 2, 1.3 },
+        { [2, 1, 17], 5, 0.75 }, { [1, 6, 2, 3, 7], 1, 0.5 }, { [2, 2, 33], 9, 2 },
     };
 
     [Theory]
@@ -37,11 +38,14 @@ public sealed class LocalResponseNormTests
             Close.To(expected, x.LocalResponseNorm(size, alpha, beta, k));
         }
 
-        GradientCheckResult result = GradientCheck.Run(v => v.LocalResponseNorm(size, alpha, beta, k), Tensor.RandomNormal(new Shape(shape), new Philox(2), DType.Float64));
+        GradientCheckResult result = GradientCheck.Run(v => v.LocalResponseNorm(size, alpha, beta, k),
+            Tensor.RandomNormal(new Shape(shape), new Philox(2), DType.Float64));
         Assert.True(result.Passed, result.ToString());
     }
 
-    /// <summary>Values from torch 1.13.1: LocalResponseNorm(4, alpha=0.5) of arange(12).reshape(1, 6, 2)/4 - 1.</summary>
+    /// <summary>
+    /// Values from torch 1.13.1: LocalResponseNorm(4, alpha=0.5) of arange(12).reshape(1, 6, 2)/4 - 1.
+    /// </summary>
     [Fact]
     public void Values_are_Torchs()
     {
@@ -53,12 +57,25 @@ public sealed class LocalResponseNormTests
     [Fact]
     public void Bad_settings_are_errors()
     {
-        Assert.StartsWith("LocalResponseNorm: expected a window of 1 or more channels, got 0.", Assert.Throws<ArgumentOutOfRangeException>(() => new LocalResponseNorm(0)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("LocalResponseNorm: expected finite constants", Assert.Throws<ArgumentOutOfRangeException>(() => new LocalResponseNorm(5, double.NaN)).Message, StringComparison.Ordinal);
-        Assert.StartsWith("LocalResponseNorm: expected (N, C, ...) with at least one more dimension, got (4, 3).", Assert.Throws<ArgumentException>(() => Tensor.Ones([4, 3]).LocalResponseNorm(5)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "LocalResponseNorm: expected a window of 1 or more channels, got 0.",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new LocalResponseNorm(0)).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "LocalResponseNorm: expected finite constants",
+            Assert.Throws<ArgumentOutOfRangeException>(() => new LocalResponseNorm(5, double.NaN)).Message,
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "LocalResponseNorm: expected (N, C, ...) with at least one more dimension, got (4, 3).",
+            Assert.Throws<ArgumentException>(() => Tensor.Ones([4, 3]).LocalResponseNorm(5)).Message,
+            StringComparison.Ordinal);
         Assert.Equal("LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0)", new LocalResponseNorm(5).ToString());
         Assert.Equal(new Shape(0, 3, 4), Tensor.Zeros([0, 3, 4]).LocalResponseNorm(5).Shape);
     }
 
-    private static double[] Golden => [-0.89683223, -0.70885825, -0.44841611, -0.23501003, 0, 0.22420806, 0.43953633, 0.62278169, 0.76171786, 0.85618103, 1.1425767, 1.2029115];
+    private static double[] Golden =>
+    [
+        -0.89683223, -0.70885825, -0.44841611, -0.23501003, 0, 0.22420806, 0.43953633, 0.62278169, 0.76171786,
+        0.85618103, 1.1425767, 1.2029115,
+    ];
 }

@@ -19,7 +19,10 @@ public sealed class MaskedBatchNormTests
     /// <summary>A tensor without its elements; the masks' bits are 4,000 and more.</summary>
     private const long HandleBytes = 256;
 
-    private static readonly string[] s_shapes = ["5x7", "64x40", "300x5", "130x80", "200x257", "4x6x9", "4x7x17", "3x6x49", "8x3x14x14", "3x2x70x70", "2x3x2x3x4"];
+    private static readonly string[] s_shapes =
+    [
+        "5x7", "64x40", "300x5", "130x80", "200x257", "4x6x9", "4x7x17", "3x6x49", "8x3x14x14", "3x2x70x70", "2x3x2x3x4",
+    ];
 
     private static readonly string[] s_masks = ["scattered", "second half", "last sample", "two positions"];
 
@@ -30,7 +33,8 @@ public sealed class MaskedBatchNormTests
         get
         {
             var data = new TheoryData<string, string>();
-            foreach (string kind in new[] { "ordinary", "1e6 and 1", "mean 1e4, std 0.01", "outlier", "subnormal", "constant", "large", "std 1e20", "std 1e35" })
+            foreach (string kind in new[] { "ordinary", "1e6 and 1",
+                "mean 1e4, std 0.01", "outlier", "subnormal", "constant", "large", "std 1e20", "std 1e35", })
             {
                 foreach (string mask in s_masks) data.Add(kind, mask);
             }
@@ -51,16 +55,21 @@ public sealed class MaskedBatchNormTests
             double[] dy = Doubles(shape, 2), gamma = Doubles([shape[1]], 3), beta = Doubles([shape[1]], 4);
             int channels = shape[1], spatial = shape[2..].Aggregate(1, static (a, b) => a * b);
             long[] ones = mask.ToArray<long>();
-            var twin = NaiveNorm.Run(x, dy, gamma, beta, 1e-5, i => i / spatial % channels, i => i / spatial % channels, counts: i => ones[(i / spatial / channels * spatial) + (i % spatial)] == 1);
+            var twin = NaiveNorm.Run(x, dy, gamma, beta, 1e-5, i => i / spatial % channels, i => i / spatial % channels,
+                counts: i => ones[(i / spatial / channels * spatial) + (i % spatial)] == 1);
             var tape = new Tape(Mode.Train);
-            Tensor input = tape.Input(Float(x, shape), requiresGradient: true), g = tape.Input(Float(gamma, [channels]), requiresGradient: true), b = tape.Input(Float(beta, [channels]), requiresGradient: true);
+            Tensor input = tape.Input(Float(x, shape), requiresGradient: true),
+                g = tape.Input(Float(gamma, [channels]), requiresGradient: true),
+                b = tape.Input(Float(beta, [channels]), requiresGradient: true);
             Tensor y = input.MaskedBatchNorm(mask, g, b, running: null);
             y.Backward(Float(dy, shape));
             double tolerance = kind == "ordinary" ? OrdinaryTolerance : HardTolerance;
             string what = $"{kind} under {masked} of {text}";
-            // Positions that are left out may be far from the rest: their size sets the scale, as an outlier's does in any norm.
+            // Positions that are left out may be far from the rest: their size sets the scale, as an
+            // outlier's does in any norm.
             AssertClose(twin.Y, y, tolerance, Math.Max(1, Largest(twin.Y)), $"y, {what}");
-            AssertClose(twin.Dx, input.Gradient!, Gradients * tolerance, twin.Scale * Math.Max(1, Largest(twin.Y)), $"dx, {what}");
+            AssertClose(twin.Dx,
+                input.Gradient!, Gradients * tolerance, twin.Scale * Math.Max(1, Largest(twin.Y)), $"dx, {what}");
             AssertClose(twin.Dgamma, g.Gradient!, Gradients * tolerance, Largest(twin.Dgamma), $"dgamma, {what}");
             AssertClose(twin.Dbeta, b.Gradient!, Gradients * tolerance, Largest(twin.Dbeta), $"dbeta, {what}");
         }
@@ -76,7 +85,8 @@ public sealed class MaskedBatchNormTests
         {
             foreach (string kind in new[] { "ordinary", "1e6 and 1", "outlier", "std 1e20", "std 1e35" })
             {
-                Tensor x = Tensor.From(Values(kind, shape), new Shape(shape)).To(dtype), dy = Pass.Data(shape, 2, dtype);
+                Tensor x = Tensor.From(Values(kind, shape), new Shape(shape)).To(dtype),
+                    dy = Pass.Data(shape, 2, dtype);
                 Pass.AssertSameBits(
                     Pass.Run(x, dy, static (x, gamma, beta, running) => x.BatchNorm(gamma, beta, running)),
                     Pass.Run(x, dy, (x, gamma, beta, running) => x.MaskedBatchNorm(ones, gamma, beta, running)));
@@ -103,7 +113,8 @@ public sealed class MaskedBatchNormTests
             {
                 // Three samples of two channels; the middle one is left out.
                 int[] shape = length == 1 ? [3, 2] : [3, 2, length];
-                Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(1)), mask = Tensor.Ones(new Shape(shape).With(1, 1));
+                Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(1)),
+                    mask = Tensor.Ones(new Shape(shape).With(1, 1));
                 x.AsSpan<float>()[(2 * length)..(4 * length)].Fill(garbage);
                 mask.AsSpan<float>()[length..(2 * length)].Clear();
                 var running = new RunningStatistics(2, RunningAverage.Cumulative);
@@ -111,10 +122,15 @@ public sealed class MaskedBatchNormTests
                 float[] kept = [.. x.ToArray<float>()[..(2 * length)], .. x.ToArray<float>()[(4 * length)..]];
                 var alone = new RunningStatistics(2, RunningAverage.Cumulative);
                 int[] two = length == 1 ? [2, 2] : [2, 2, length];
-                float[] expected = new Tape(Mode.Train).Input(Tensor.From(kept, new Shape(two))).BatchNorm(null, null, alone).ToArray<float>();
-                Close.To([.. expected.Select(static v => (double)v)], Tensor.From([.. y[..(2 * length)], .. y[(4 * length)..]], new Shape(two)).To(DType.Float64), OrdinaryTolerance);
+                float[] expected = new Tape(
+                    Mode.Train).Input(Tensor.From(kept, new Shape(two))).BatchNorm(null, null, alone).ToArray<float>();
+                Close.To(
+                    [.. expected.Select(static v => (double)v)],
+                    Tensor.From([.. y[..(2 * length)], .. y[(4 * length)..]], new Shape(two)).To(DType.Float64),
+                    OrdinaryTolerance);
                 Assert.Equal(0, running.SkippedBatches);
-                Close.To(alone.Variance.Value.To(DType.Float64).ToArray<double>(), running.Variance.Value.To(DType.Float64), OrdinaryTolerance);
+                Close.To(alone.Variance.Value.To(DType.Float64).ToArray<double>(),
+                    running.Variance.Value.To(DType.Float64), OrdinaryTolerance);
             }
         }
     }
@@ -123,7 +139,10 @@ public sealed class MaskedBatchNormTests
     public void A_channel_that_is_constant_under_the_mask_gives_beta_there_without_eps_too()
     {
         Tensor x = Tensor.From([3f, 3, 3, 8], [4, 1]), mask = Tensor.From([1f, 1, 1, 0], [4, 1]);
-        float[] y = new Tape(Mode.Train).Input(x).MaskedBatchNorm(mask, null, Tensor.Full([1], 0.75), running: null, eps: 0).ToArray<float>();
+        float[] y = new Tape(Mode.Train)
+            .Input(x)
+            .MaskedBatchNorm(mask, null, Tensor.Full([1], 0.75), running: null, eps: 0)
+            .ToArray<float>();
         Assert.Equal([0.75f, 0.75f, 0.75f, 0.75f], y);
     }
 
@@ -145,7 +164,9 @@ public sealed class MaskedBatchNormTests
         Tensor[] xs = Split(x, parts), dys = Split(dy, parts), masks = Split(mask, parts);
         var passes = new Pass[parts.Length];
         group.Run(member => passes[member.Rank] = Pass.Run(
-            xs[member.Rank], dys[member.Rank], (x, gamma, beta, running) => x.MaskedBatchNorm(masks[member.Rank], gamma, beta, running), member, poolsBatchStatistics: true));
+            xs[member.Rank], dys[member.Rank],
+            (x, gamma, beta, running) => x.MaskedBatchNorm(masks[member.Rank], gamma, beta, running), member,
+            poolsBatchStatistics: true));
         Pass.AssertClose(whole.Y, [.. passes.SelectMany(static pass => pass.Y)], Float64Tolerance, "y");
         Pass.AssertClose(whole.Dx, [.. passes.SelectMany(static pass => pass.Dx)], Float64Tolerance, "dx");
         Pass.AssertClose(whole.Variance, passes[0].Variance, Float64Tolerance, "running_var");
@@ -157,9 +178,12 @@ public sealed class MaskedBatchNormTests
     {
         using var group = new InProcessCollective(2);
         Tensor x = Pass.Data([2, 3], 1, DType.Float32);
-        string text = Assert.Throws<ArgumentException>(() => group.Run(member =>
-            new Tape(Mode.Train) { Collective = member, PoolsBatchStatistics = true }.Input(x).MaskedBatchNorm(Tensor.Zeros([2, 1]), null, null, null))).Message;
-        Assert.Contains("expected at least one 1 in the masks of all 2 members together, got none", text, StringComparison.Ordinal);
+        string text = Assert.Throws<ArgumentException>(
+            () => group.Run(member => new Tape(Mode.Train) { Collective = member, PoolsBatchStatistics = true }
+                .Input(x)
+                .MaskedBatchNorm(Tensor.Zeros([2, 1]), null, null, null))).Message;
+        Assert.Contains(
+            "expected at least one 1 in the masks of all 2 members together, got none", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -167,14 +191,17 @@ public sealed class MaskedBatchNormTests
     {
         foreach (int[] shape in new int[][] { [1000, 20], [16, 3, 100] })
         {
-            Tensor x = Pass.Data(shape, 1, DType.Float32), dy = Pass.Data(shape, 2, DType.Float32), mask = Mask("scattered", shape);
+            Tensor x = Pass.Data(shape, 1, DType.Float32), dy = Pass.Data(shape, 2, DType.Float32),
+                mask = Mask("scattered", shape);
             var running = new RunningStatistics(shape[1], RunningAverage.Torch());
             var tape = new Tape(Mode.Train);
             void Step(Tensor? under)
             {
                 tape.Reset();
                 Tensor input = tape.Input(x, requiresGradient: true);
-                Tensor y = under is null ? input.BatchNorm(null, null, running) : input.MaskedBatchNorm(under, null, null, running);
+                Tensor y = under is null
+                    ? input.BatchNorm(null, null, running)
+                    : input.MaskedBatchNorm(under, null, null, running);
                 y.Backward(dy);
             }
 
@@ -188,8 +215,10 @@ public sealed class MaskedBatchNormTests
         }
     }
 
-    private static float[] Train(float[] x, float[] mask) =>
-        new Tape(Mode.Train).Input(Tensor.From(x, [x.Length, 1])).MaskedBatchNorm(Tensor.From(mask, [x.Length, 1]), null, null, running: null).ToArray<float>();
+    private static float[] Train(float[] x, float[] mask) => new Tape(Mode.Train)
+        .Input(Tensor.From(x, [x.Length, 1]))
+        .MaskedBatchNorm(Tensor.From(mask, [x.Length, 1]), null, null, running: null)
+        .ToArray<float>();
 
     private static Tensor Mask(string kind, int[] shape)
     {
@@ -233,9 +262,11 @@ public sealed class MaskedBatchNormTests
         return x;
     }
 
-    private static double[] Doubles(int[] shape, ulong seed) => Array.ConvertAll(Pass.Data(shape, seed, DType.Float64).ToArray<double>(), static v => (double)(float)v);
+    private static double[] Doubles(int[] shape, ulong seed) =>
+        Array.ConvertAll(Pass.Data(shape, seed, DType.Float64).ToArray<double>(), static v => (double)(float)v);
 
-    private static Tensor Float(double[] values, int[] shape) => Tensor.From(values, new Shape(shape)).To(DType.Float32);
+    private static Tensor Float(double[] values, int[] shape) =>
+        Tensor.From(values, new Shape(shape)).To(DType.Float32);
 
     private static double Largest(double[] values) => values.Max(Math.Abs);
 
@@ -246,9 +277,14 @@ public sealed class MaskedBatchNormTests
         {
             // Written so that a NaN fails too.
             if (!(Math.Abs(values[i] - expected[i]) <= tolerance * Math.Max(scale, Math.Abs(expected[i]))))
-                Assert.Fail($"{what}: [{i}] expected {expected[i]:R}, got {values[i]:R}, off by {Math.Abs(values[i] - expected[i]):G3}; allowed {tolerance * Math.Max(scale, Math.Abs(expected[i])):G3}");
+            {
+                Assert.Fail($"{what}: [{i}] expected {expected[i]:R}, "
+                    + $"got {values[i]:R}, off by {Math.Abs(values[i] - expected[i]):G3}; "
+                    + $"allowed {tolerance * Math.Max(scale, Math.Abs(expected[i])):G3}");
+            }
         }
     }
 
-    private static Tensor[] Split(Tensor x, int[] parts) => [.. parts.Select((samples, i) => x.Slice(0, parts[..i].Sum(), samples))];
+    private static Tensor[] Split(Tensor x, int[] parts) =>
+        [.. parts.Select((samples, i) => x.Slice(0, parts[..i].Sum(), samples))];
 }

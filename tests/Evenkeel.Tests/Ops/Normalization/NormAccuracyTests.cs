@@ -5,13 +5,18 @@ using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
 
-/// <summary>Batch norm and layer norm against the naive double twin on the same inputs, in training mode, forward and backward.</summary>
+/// <summary>
+/// Batch norm and layer norm against the naive double twin on the same inputs, in training mode, forward and backward.
+/// </summary>
 public sealed class NormAccuracyTests
 {
     /// <summary>What is promised for ordinary float32 inputs, times max(1, |y|).</summary>
     private const double OrdinaryTolerance = 2e-6;
 
-    /// <summary>What is promised for hard float32 inputs (|mean| ≫ std, outliers, subnormals); PyTorch is off by 0.019 and 0.14 there.</summary>
+    /// <summary>
+    /// What is promised for hard float32 inputs (|mean| ≫ std, outliers, subnormals); PyTorch is
+    /// off by 0.019 and 0.14 there.
+    /// </summary>
     private const double HardTolerance = 1e-4;
 
     /// <summary>Rounding of double arithmetic over some thousand terms.</summary>
@@ -29,33 +34,45 @@ public sealed class NormAccuracyTests
     public void Batch_norm_float_matches_the_twin(string text)
     {
         int[] shape = Parse(text);
-        foreach (bool relu in new[] { false, true }) BatchNormErrors<float>(shape, DType.Float32, Normal(shape, 1), relu, OrdinaryTolerance, GradientTolerance(OrdinaryTolerance));
+        foreach (bool relu in new[] { false, true })
+        {
+            BatchNormErrors<float>(
+                shape, DType.Float32, Normal(shape, 1), relu, OrdinaryTolerance, GradientTolerance(OrdinaryTolerance));
+        }
     }
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Batch_norm_double_matches_the_twin(string text) => BatchNormErrors<double>(Parse(text), DType.Float64, Normal(Parse(text), 1), relu: false, DoubleTolerance, DoubleTolerance);
+    public void Batch_norm_double_matches_the_twin(string text) => BatchNormErrors<double>(
+        Parse(text), DType.Float64, Normal(Parse(text), 1), relu: false, DoubleTolerance, DoubleTolerance);
 
     [Theory]
     [MemberData(nameof(Shapes))]
     public void Layer_norm_float_matches_the_twin(string text)
     {
         int[] shape = Parse(text);
-        foreach (bool relu in new[] { false, true }) LayerNormErrors<float>(shape, DType.Float32, Normal(shape, 1), relu, OrdinaryTolerance, GradientTolerance(OrdinaryTolerance));
+        foreach (bool relu in new[] { false, true })
+        {
+            LayerNormErrors<float>(
+                shape, DType.Float32, Normal(shape, 1), relu, OrdinaryTolerance, GradientTolerance(OrdinaryTolerance));
+        }
     }
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Layer_norm_double_matches_the_twin(string text) => LayerNormErrors<double>(Parse(text), DType.Float64, Normal(Parse(text), 1), relu: false, DoubleTolerance, DoubleTolerance);
+    public void Layer_norm_double_matches_the_twin(string text) => LayerNormErrors<double>(
+        Parse(text), DType.Float64, Normal(Parse(text), 1), relu: false, DoubleTolerance, DoubleTolerance);
 
     public static TheoryData<string, string> HardCases
     {
         get
         {
             var data = new TheoryData<string, string>();
-            foreach (string kind in new[] { "mean 1e4, std 0.01", "mean 1e6, std 1", "first outlier 1e6", "subnormal", "constant", "large", "std 1e20" })
+            foreach (string kind in new[] { "mean 1e4, std 0.01",
+                "mean 1e6, std 1", "first outlier 1e6", "subnormal", "constant", "large", "std 1e20", })
             {
-                foreach (string shape in new[] { "64x40", "8x3x14x14", "300x5", "4x6x9", "3x2x70x70" }) data.Add(kind, shape);
+                foreach (string shape in new[] { "64x40", "8x3x14x14", "300x5", "4x6x9", "3x2x70x70" })
+                    data.Add(kind, shape);
             }
 
             return data;
@@ -87,14 +104,21 @@ public sealed class NormAccuracyTests
             double[] x = Array.ConvertAll(Normal(shape, 4), v => (double)(float)(scale * v));
             double[] ones = new double[channels], zeros = new double[channels];
             Array.Fill(ones, 1);
-            double[] expected = NaiveNorm.Run(x, new double[x.Length], ones, zeros, 0, i => i / spatial % channels, i => i / spatial % channels).Y;
+            double[] expected = NaiveNorm.Run(
+                x, new double[x.Length], ones, zeros, 0, i => i / spatial % channels, i => i / spatial % channels).Y;
             var tape = new Tape(Mode.Train);
-            Close("y", tape.Input(Tensor.From(x, new Shape(shape)).To(DType.Float32)).BatchNorm(null, null, null, eps: 0), expected, HardTolerance, 1);
+            Close(
+                "y", tape.Input(Tensor.From(x, new Shape(shape)).To(DType.Float32)).BatchNorm(null, null, null, eps: 0),
+                expected, HardTolerance, 1);
             int length = channels * spatial;
             double[] rowOnes = new double[length], rowZeros = new double[length];
             Array.Fill(rowOnes, 1);
             expected = NaiveNorm.Run(x, new double[x.Length], rowOnes, rowZeros, 0, i => i / length, i => i % length).Y;
-            Close("y", tape.Input(Tensor.From(x, new Shape(shape)).To(DType.Float32)).LayerNorm(new Shape(shape[1..]), null, null, eps: 0), expected, HardTolerance, 1);
+            Close(
+                "y",
+                tape.Input(Tensor.From(x, new Shape(shape)).To(DType.Float32))
+                    .LayerNorm(new Shape(shape[1..]), null, null, eps: 0),
+                expected, HardTolerance, 1);
         }
     }
 
@@ -118,7 +142,10 @@ public sealed class NormAccuracyTests
         Assert.All(norm.Forward(rows).ToArray<float>(), value => Assert.Equal(0f, value));
     }
 
-    /// <summary>dx is a difference of terms of size |gamma·dy|·rstd, dgamma and dbeta are sums: their largest values set the scale.</summary>
+    /// <summary>
+    /// dx is a difference of terms of size |gamma·dy|·rstd, dgamma and dbeta are sums: their
+    /// largest values set the scale.
+    /// </summary>
     private static double GradientTolerance(double forward) => 4 * forward;
 
     private static double[] Normal(int[] shape, ulong seed)
@@ -153,20 +180,25 @@ public sealed class NormAccuracyTests
 
     private static int Spatial(int[] shape) => shape[2..].Aggregate(1, (a, b) => a * b);
 
-    private static void BatchNormErrors<T>(int[] shape, DType dtype, double[] x, bool relu, double tolerance, double gradientTolerance) where T : unmanaged
+    private static void BatchNormErrors<T>(
+        int[] shape, DType dtype, double[] x, bool relu, double tolerance, double gradientTolerance) where T : unmanaged
     {
         int channels = shape[1], spatial = Spatial(shape);
         (double[] gamma, double[] beta, double[] dy) = Parameters(channels, x.Length);
-        var twin = NaiveNorm.Run(x, dy, gamma, beta, 1e-5, i => i / spatial % channels, i => i / spatial % channels, relu);
-        Compare<T>(new Shape(shape), [channels], dtype, x, dy, gamma, beta, twin, tolerance, gradientTolerance, (xs, g, b) => xs.BatchNorm(g, b, running: null, fuseReLU: relu));
+        var twin = NaiveNorm.Run(
+            x, dy, gamma, beta, 1e-5, i => i / spatial % channels, i => i / spatial % channels, relu);
+        Compare<T>(new Shape(shape), [channels], dtype, x, dy, gamma,
+            beta, twin, tolerance, gradientTolerance, (xs, g, b) => xs.BatchNorm(g, b, running: null, fuseReLU: relu));
     }
 
-    private static void LayerNormErrors<T>(int[] shape, DType dtype, double[] x, bool relu, double tolerance, double gradientTolerance) where T : unmanaged
+    private static void LayerNormErrors<T>(
+        int[] shape, DType dtype, double[] x, bool relu, double tolerance, double gradientTolerance) where T : unmanaged
     {
         int length = shape[1..].Aggregate(1, (a, b) => a * b);
         (double[] gamma, double[] beta, double[] dy) = Parameters(length, x.Length);
         var twin = NaiveNorm.Run(x, dy, gamma, beta, 1e-5, i => i / length, i => i % length, relu);
-        Compare<T>(new Shape(shape), new Shape(shape[1..]), dtype, x, dy, gamma, beta, twin, tolerance, gradientTolerance, (xs, g, b) => xs.FusedLayerNorm(new Shape(shape[1..]), g, b, 1e-5, fuseReLU: relu));
+        Compare<T>(new Shape(shape), new Shape(shape[1..]), dtype, x, dy, gamma, beta, twin, tolerance,
+            gradientTolerance, (xs, g, b) => xs.FusedLayerNorm(new Shape(shape[1..]), g, b, 1e-5, fuseReLU: relu));
     }
 
     private static (double[] Gamma, double[] Beta, double[] Dy) Parameters(int count, int elements)
@@ -176,12 +208,14 @@ public sealed class NormAccuracyTests
         random.FillNormal(gamma);
         random.FillNormal(beta);
         random.FillNormal(dy);
-        return (Array.ConvertAll(gamma, v => (double)(float)v), Array.ConvertAll(beta, v => (double)(float)v), Array.ConvertAll(dy, v => (double)(float)v));
+        return (Array.ConvertAll(gamma, v => (double)(float)v),
+            Array.ConvertAll(beta, v => (double)(float)v), Array.ConvertAll(dy, v => (double)(float)v));
     }
 
     private static void Compare<T>(
         Shape shape, Shape parameterShape, DType dtype, double[] x, double[] dy, double[] gamma, double[] beta,
-        (double[] Y, double[] Dx, double[] Dgamma, double[] Dbeta, double Scale) twin, double tolerance, double gradientTolerance, Func<Tensor, Tensor, Tensor, Tensor> norm) where T : unmanaged
+        (double[] Y, double[] Dx, double[] Dgamma, double[] Dbeta, double Scale) twin, double tolerance,
+        double gradientTolerance, Func<Tensor, Tensor, Tensor, Tensor> norm) where T : unmanaged
     {
         var tape = new Tape(Mode.Train);
         var gammas = new Parameter(Tensor.From(gamma, parameterShape).To(dtype), "gamma");
@@ -204,7 +238,11 @@ public sealed class NormAccuracyTests
         {
             // Written so that a NaN fails too.
             if (!(Math.Abs(values[i] - expected[i]) <= tolerance * Math.Max(scale, Math.Abs(expected[i]))))
-                Assert.Fail($"{what}[{i}] of shape {actual.Shape}: expected {expected[i]:R}, got {values[i]:R}, off by {Math.Abs(values[i] - expected[i]):G3}; allowed {tolerance:G3} x {Math.Max(scale, Math.Abs(expected[i])):G4}");
+            {
+                Assert.Fail($"{what}[{i}] of shape {actual.Shape}: expected {expected[i]:R}, "
+                    + $"got {values[i]:R}, off by {Math.Abs(values[i] - expected[i]):G3}; "
+                    + $"allowed {tolerance:G3} x {Math.Max(scale, Math.Abs(expected[i])):G4}");
+            }
         }
     }
 
@@ -214,7 +252,9 @@ public sealed class NormAccuracyTests
         public float[] Forward(Tensor x)
         {
             var tape = new Tape(Mode.Train);
-            return tape.Input(x).BatchNorm(Tensor.Full([shape[1]], 2), Tensor.Full([shape[1]], 0.75), running: null, eps).ToArray<float>();
+            return tape.Input(x)
+                .BatchNorm(Tensor.Full([shape[1]], 2), Tensor.Full([shape[1]], 0.75), running: null, eps)
+                .ToArray<float>();
         }
     }
 }

@@ -5,15 +5,17 @@ using Xunit;
 namespace Evenkeel.Tests.Ops.Normalization;
 
 /// <summary>
-/// Every norm from the smallest to the largest numbers of its type, forward and backward, against the naive double twin. The twin
-/// computes in units of powers of two, so it stays in the range of double where the op's numbers do not.
+/// Every norm from the smallest to the largest numbers of its type, forward and backward, against the naive double
+/// twin. The twin computes in units of powers of two, so it stays in the range of double where the op's numbers do not.
 /// </summary>
 public sealed class NormRangeTests
 {
     /// <summary>What is promised for hard float32 inputs; see <see cref="NormAccuracyTests"/>.</summary>
     private const double Float32Tolerance = 1e-5;
 
-    /// <summary>Rounding of double arithmetic over some thousand terms, of which an outlier of 1e5 takes some digits.</summary>
+    /// <summary>
+    /// Rounding of double arithmetic over some thousand terms, of which an outlier of 1e5 takes some digits.
+    /// </summary>
     private const double Float64Tolerance = 1e-10;
 
     /// <summary>Results among the subnormals are a few of their steps off.</summary>
@@ -25,8 +27,9 @@ public sealed class NormRangeTests
 
     /// <summary>Both layouts, groups of 2 to some hundred values, whole packs and rests of packs.</summary>
     public static TheoryData<string, string> Cases => Both(
-        "batch 2x3", "batch 5x70", "batch 12x130", "batch 3x5x1", "batch 2x3x2", "batch 3x2x7x7", "layer 3x2", "layer 5x70", "rms 3x2", "rms 5x70",
-        "group 3x4x1", "group 3x4x3", "group 2x6x7x7", "instance 2x3x2", "instance 2x12x7x7", "ghost 6x70", "ghost 6x3x4x5", "sync 7x70", "sync 7x3x4x5");
+        "batch 2x3", "batch 5x70", "batch 12x130", "batch 3x5x1", "batch 2x3x2", "batch 3x2x7x7", "layer 3x2",
+        "layer 5x70", "rms 3x2", "rms 5x70", "group 3x4x1", "group 3x4x3", "group 2x6x7x7", "instance 2x3x2",
+        "instance 2x12x7x7", "ghost 6x70", "ghost 6x3x4x5", "sync 7x70", "sync 7x3x4x5");
 
     /// <summary>Groups of some thousand values.</summary>
     public static TheoryData<string, string> Large => Both(
@@ -45,7 +48,8 @@ public sealed class NormRangeTests
                 {
                     Check(name, single, relu, pattern, magnitude, eps: 0, dyScale: 1, gammaScale: 1);
                     // eps matters at the small end; at the large one it must do no harm.
-                    if (magnitude < 1 || pattern == "outlier") Check(name, single, relu, pattern, magnitude, eps: 1e-5, dyScale: 1, gammaScale: 1);
+                    if (magnitude < 1 || pattern == "outlier")
+                        Check(name, single, relu, pattern, magnitude, eps: 1e-5, dyScale: 1, gammaScale: 1);
                 }
             }
         }
@@ -69,11 +73,15 @@ public sealed class NormRangeTests
     {
         bool single = type == "float32";
         double big = single ? 1e18 : 1e150;
-        (double Dy, double Gamma)[] scales = [(1 / big, 1), (1, 1 / big), (big, 1), (1, big), (1 / big, big), (1 / big / big, 1), (big, 1 / big)];
+        (double Dy, double Gamma)[] scales =
+            [(1 / big, 1), (1, 1 / big), (big, 1), (1, big), (1 / big, big), (1 / big / big, 1), (big, 1 / big)];
         foreach ((double dy, double gamma) in scales)
         {
-            foreach (double magnitude in single ? [1e-25, 1e-10, 1e-5, 1e5, 1e10, 1e25] : new[] { 1e-250, 1e-100, 1e-5, 1e5, 1e100, 1e250 })
+            foreach (double magnitude in
+                single ? [1e-25, 1e-10, 1e-5, 1e5, 1e10, 1e25] : new[] { 1e-250, 1e-100, 1e-5, 1e5, 1e100, 1e250 })
+            {
                 Check(name, single, relu: magnitude > 1, "normal", magnitude, eps: 0, dy, gamma);
+            }
         }
     }
 
@@ -89,12 +97,15 @@ public sealed class NormRangeTests
         return data;
     }
 
-    private static void Check(string name, bool single, bool relu, string pattern, double magnitude, double eps, double dyScale, double gammaScale)
+    private static void Check(
+        string name, bool single, bool relu, string pattern, double magnitude, double eps, double dyScale,
+        double gammaScale)
     {
         string kind = name.Split(' ')[0];
         int[] shape = Array.ConvertAll(name.Split(' ')[1].Split('x'), int.Parse);
         var dtype = single ? DType.Float32 : DType.Float64;
-        int channels = shape[1], spatial = shape[2..].Aggregate(1, (a, b) => a * b), sample = channels * spatial, groups = kind == "group" ? 2 : channels;
+        int channels = shape[1], spatial = shape[2..].Aggregate(1, (a, b) => a * b), sample = channels * spatial,
+            groups = kind == "group" ? 2 : channels;
         bool rows = kind is "layer" or "rms";
         int parameters = rows ? sample : channels;
         double[] x = Values(pattern, shape[0], sample, magnitude, single), dy = Normal(x.Length, 2, dyScale, single);
@@ -126,7 +137,8 @@ public sealed class NormRangeTests
             _ => input.BatchNorm(scale, shift, running: null, fuseReLU: relu, eps),
         };
         y.Backward(Tensor.From(dy, new Shape(shape)).To(dtype));
-        string what = $"{name} {dtype}{(relu ? " relu" : "")} {pattern} {magnitude:G2} eps {eps:G2} dy {dyScale:G2} gamma {gammaScale:G2}";
+        string what = $"{name} {dtype}{(relu ? " relu" : "")} {pattern} {magnitude:G2} eps {eps:G2} dy "
+            + $"{dyScale:G2} gamma {gammaScale:G2}";
         Close(what + " y", y, expected.Y, single, PerValue(expected.Y));
         double[] largest = new double[x.Length];
         for (int i = 0; i < x.Length; i++) largest[groupOf(i)] = Math.Max(largest[groupOf(i)], expected.Terms[i]);
@@ -136,18 +148,25 @@ public sealed class NormRangeTests
         if (kind != "rms") Close(what + " dbeta", shift.Gradient!, expected.Dbeta, single, _ => terms);
 
         // y is compared with the largest of gamma·xhat and beta.
-        Func<int, double> PerValue(double[] values) => i => Math.Max(Math.Abs(values[i]), Math.Max(Math.Abs(gamma[parameterOf(i)]), Math.Abs(beta[parameterOf(i)])));
+        Func<int, double> PerValue(double[] values) => i => Math.Max(
+            Math.Abs(values[i]), Math.Max(Math.Abs(gamma[parameterOf(i)]), Math.Abs(beta[parameterOf(i)])));
     }
 
-    /// <summary>The twin in units of powers of two: one for the x of each group, one for dy, one for gamma. Terms: the largest term dx is a difference of.</summary>
+    /// <summary>
+    /// The twin in units of powers of two: one for the x of each group, one for dy, one for gamma. Terms: the largest
+    /// term dx is a difference of.
+    /// </summary>
     private static (double[] Y, double[] Dx, double[] Dgamma, double[] Dbeta, double[] Terms) Twin(
-        double[] x, double[] dy, double[] gamma, double[] beta, double eps, Func<int, int> groupOf, Func<int, int> parameterOf, bool relu, bool rms, bool single)
+        double[] x, double[] dy, double[] gamma, double[] beta, double eps, Func<int, int> groupOf,
+        Func<int, int> parameterOf, bool relu, bool rms, bool single)
     {
-        int groups = Enumerable.Range(0, x.Length).Max(groupOf) + 1, j = Math.ILogB(dy.Max(Math.Abs)), k = Math.ILogB(gamma.Max(Math.Abs));
+        int groups = Enumerable.Range(0, x.Length).Max(groupOf) + 1, j = Math.ILogB(dy.Max(Math.Abs)),
+            k = Math.ILogB(gamma.Max(Math.Abs));
         double[] low = new double[groups], high = new double[groups];
         Array.Fill(low, double.PositiveInfinity);
         Array.Fill(high, double.NegativeInfinity);
-        for (int i = 0; i < x.Length; i++) (low[groupOf(i)], high[groupOf(i)]) = (Math.Min(low[groupOf(i)], x[i]), Math.Max(high[groupOf(i)], x[i]));
+        for (int i = 0; i < x.Length; i++)
+            (low[groupOf(i)], high[groupOf(i)]) = (Math.Min(low[groupOf(i)], x[i]), Math.Max(high[groupOf(i)], x[i]));
         // A constant group is as good as one of zeros.
         bool IsConstant(int g) => !rms && low[g] == high[g];
         int Exponent(int g)
@@ -157,10 +176,11 @@ public sealed class NormRangeTests
         }
 
         double[] scaled = new double[x.Length], terms = new double[x.Length], dx = new double[x.Length];
-        for (int i = 0; i < x.Length; i++) scaled[i] = IsConstant(groupOf(i)) ? 0 : Math.ScaleB(x[i], -Exponent(groupOf(i)));
+        for (int i = 0; i < x.Length; i++)
+            scaled[i] = IsConstant(groupOf(i)) ? 0 : Math.ScaleB(x[i], -Exponent(groupOf(i)));
         var naive = NaiveNorm.Run(
-            scaled, Scale(dy, -j), Scale(gamma, -k), Scale(beta, -k), eps, groupOf, parameterOf, relu, centered: !rms, Exponent,
-            y => single ? (float)Math.ScaleB(y, k) > 0 : y > 0);
+            scaled, Scale(dy, -j), Scale(gamma, -k), Scale(beta, -k), eps, groupOf, parameterOf, relu, centered: !rms,
+            Exponent, y => single ? (float)Math.ScaleB(y, k) > 0 : y > 0);
         for (int i = 0; i < x.Length; i++)
         {
             dx[i] = Math.ScaleB(naive.Dx[i], j + k - Exponent(groupOf(i)));
@@ -170,7 +190,8 @@ public sealed class NormRangeTests
         return (Scale(naive.Y, k), dx, Scale(naive.Dgamma, j), Scale(naive.Dbeta, j), terms);
     }
 
-    private static double[] Scale(double[] values, int exponent) => Array.ConvertAll(values, value => Math.ScaleB(value, exponent));
+    private static double[] Scale(double[] values, int exponent) =>
+        Array.ConvertAll(values, value => Math.ScaleB(value, exponent));
 
     private static double[] Normal(int count, ulong seed, double scale, bool single)
     {
@@ -204,7 +225,8 @@ public sealed class NormRangeTests
     private static void Close(string what, Tensor actual, double[] expected, bool single, Func<int, double> scale)
     {
         double[] values = actual.To(DType.Float64).ToArray<double>();
-        double tolerance = single ? Float32Tolerance : Float64Tolerance, step = Steps * (single ? float.Epsilon : double.Epsilon);
+        double tolerance = single ? Float32Tolerance : Float64Tolerance,
+            step = Steps * (single ? float.Epsilon : double.Epsilon);
         for (int i = 0; i < values.Length; i++)
         {
             double right = single ? (float)expected[i] : expected[i];
@@ -243,7 +265,8 @@ public sealed class NormRangeTests
             var tape = new Tape(Mode.Train);
             Tensor gamma = tape.Input(Tensor.Full([Channels], 1e37), requiresGradient: true);
             Tensor beta = tape.Input(Tensor.Zeros([Channels]), requiresGradient: true);
-            Tensor y = tape.Input(x, requiresGradient: true).BatchNorm(gamma, beta, running: null, eps: 1e-12, fuseReLU: true);
+            Tensor y = tape.Input(x, requiresGradient: true)
+                .BatchNorm(gamma, beta, running: null, eps: 1e-12, fuseReLU: true);
             y.Backward(Tensor.Ones(x.Shape));
             return (Pass.Doubles(gamma.Gradient!), Pass.Doubles(beta.Gradient!));
         }
@@ -254,9 +277,11 @@ public sealed class NormRangeTests
     {
         Tensor x = Pass.Data([4, 3, 8, 8], 1, DType.Float32);
         x.AsSpan<float>()[70] = float.NaN;
-        Pass whole = Pass.Run(x, Tensor.Ones(x.Shape), (input, gamma, beta, running) => input.BatchNorm(gamma, beta, running));
+        Pass whole = Pass.Run(
+            x, Tensor.Ones(x.Shape), (input, gamma, beta, running) => input.BatchNorm(gamma, beta, running));
         Pass parts = Pass.Run(
-            x, Tensor.Ones(x.Shape), (input, gamma, beta, running) => input.SyncBatchNorm(gamma, beta, running, parts: [2, 2]));
+            x, Tensor.Ones(x.Shape),
+            (input, gamma, beta, running) => input.SyncBatchNorm(gamma, beta, running, parts: [2, 2]));
         Assert.Equal(256, whole.Dbeta[1]);
         Assert.Equal(whole.Dbeta, parts.Dbeta);
     }

@@ -3,8 +3,11 @@ using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
 
-/// <summary>One forward and backward pass of a batch norm in training, with everything that comes out of it, in double.</summary>
-internal sealed record Pass(double[] Y, double[] Dx, double[] Dgamma, double[] Dbeta, double[] Mean, double[] Variance, long Batches)
+/// <summary>
+/// One forward and backward pass of a batch norm in training, with everything that comes out of it, in double.
+/// </summary>
+internal sealed record Pass(
+    double[] Y, double[] Dx, double[] Dgamma, double[] Dbeta, double[] Mean, double[] Variance, long Batches)
 {
     public delegate Tensor Norm(Tensor x, Tensor gamma, Tensor beta, RunningStatistics running);
 
@@ -16,20 +19,25 @@ internal sealed record Pass(double[] Y, double[] Dx, double[] Dgamma, double[] D
     }
 
     /// <summary>On given data.</summary>
-    public static Pass Run(Tensor x, Tensor dy, Norm norm, ICollective? members = null, bool poolsBatchStatistics = false)
+    public static Pass Run(
+        Tensor x, Tensor dy, Norm norm, ICollective? members = null, bool poolsBatchStatistics = false)
     {
         int channels = x.Shape[1];
         Tensor gamma = Data([channels], 3, x.DType), beta = Data([channels], 4, x.DType);
         RunningStatistics running = Running(channels, x.DType);
         var tape = new Tape(Mode.Train) { Collective = members, PoolsBatchStatistics = poolsBatchStatistics };
-        Tensor input = tape.Input(x, requiresGradient: true), scale = tape.Input(gamma, requiresGradient: true), shift = tape.Input(beta, requiresGradient: true);
+        Tensor input = tape.Input(x, requiresGradient: true), scale = tape.Input(gamma, requiresGradient: true),
+            shift = tape.Input(beta, requiresGradient: true);
         Tensor y = norm(input, scale, shift, running);
         y.Backward(dy);
-        return new Pass(Doubles(y), Doubles(input.Gradient!), Doubles(scale.Gradient!), Doubles(shift.Gradient!), Doubles(running.Mean.Value), Doubles(running.Variance.Value),
+        return new Pass(
+            Doubles(y), Doubles(input.Gradient!), Doubles(scale.Gradient!), Doubles(shift.Gradient!),
+            Doubles(running.Mean.Value), Doubles(running.Variance.Value),
             running.NumBatchesTracked.Value.AsSpan<long>()[0]);
     }
 
-    public static Tensor Data(int[] shape, ulong seed, DType dtype) => Tensor.RandomNormal(new Shape(shape), new Philox(seed), DType.Float64).To(dtype);
+    public static Tensor Data(int[] shape, ulong seed, DType dtype) =>
+        Tensor.RandomNormal(new Shape(shape), new Philox(seed), DType.Float64).To(dtype);
 
     /// <summary>Means around 1.8 and variances around 2, after 7 batches.</summary>
     public static RunningStatistics Running(int channels, DType dtype)
@@ -43,7 +51,9 @@ internal sealed record Pass(double[] Y, double[] Dx, double[] Dgamma, double[] D
         return running;
     }
 
-    public static double[] Doubles(Tensor tensor) => tensor.DType == DType.Float64 ? tensor.ToArray<double>() : [.. tensor.ToArray<float>().Select(static value => (double)value)];
+    public static double[] Doubles(Tensor tensor) => tensor.DType == DType.Float64
+        ? tensor.ToArray<double>()
+        : [.. tensor.ToArray<float>().Select(static value => (double)value)];
 
     public static void AssertSameBits(Pass expected, Pass actual)
     {
@@ -72,7 +82,8 @@ internal sealed record Pass(double[] Y, double[] Dx, double[] Dgamma, double[] D
         double scale = Math.Max(1, expected.Max(Math.Abs));
         for (int i = 0; i < expected.Length; i++)
         {
-            if (!(Math.Abs(expected[i] - actual[i]) <= tolerance * scale)) Assert.Fail($"{what}[{i}]: expected {expected[i]:R}, got {actual[i]:R}");
+            if (!(Math.Abs(expected[i] - actual[i]) <= tolerance * scale))
+                Assert.Fail($"{what}[{i}]: expected {expected[i]:R}, got {actual[i]:R}");
         }
     }
 }

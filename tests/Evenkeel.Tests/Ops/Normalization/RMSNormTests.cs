@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
 
-/// <summary>RMS norm against its formula and its relatives, at ordinary and extreme sizes, and what is refused.</summary>
+/// <summary>
+/// RMS norm against its formula and its relatives, at ordinary and extreme sizes, and what is refused.
+/// </summary>
 public sealed class RMSNormTests
 {
     /// <summary>What is promised for ordinary float32 inputs, times max(1, |y|).</summary>
@@ -14,7 +16,9 @@ public sealed class RMSNormTests
     /// <summary>Rounding of double arithmetic over some thousand terms.</summary>
     private const double DoubleTolerance = 1e-12;
 
-    public static TheoryData<int, int> Shapes => new() { { 1, 1 }, { 4, 2 }, { 5, 15 }, { 5, 16 }, { 3, 17 }, { 9, 64 }, { 50, 100 }, { 2, 257 }, { 600, 33 }, { 3, 5000 } };
+    public static TheoryData<int, int> Shapes =>
+        new() { { 1, 1 }, { 4, 2 }, { 5, 15 }, { 5, 16 }, { 3, 17 }, { 9, 64 }, { 50, 100 }, { 2, 257 }, { 600, 33 }, {
+            3, 5000 }, };
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -65,14 +69,16 @@ public sealed class RMSNormTests
     {
         Tensor x = Random([7, 40], 6);
         Tensor centered = x - x.Mean([1], keepDims: true);
-        NormCompare.Close("y", centered.RMSNorm([40], null, 1e-5), centered.LayerNorm([40], null, null).ToArray<double>(), DoubleTolerance, 1);
+        NormCompare.Close("y", centered.RMSNorm([40], null, 1e-5),
+            centered.LayerNorm([40], null, null).ToArray<double>(), DoubleTolerance, 1);
     }
 
     [Fact]
     public void It_does_not_change_when_a_row_is_scaled()
     {
         Tensor x = Random([7, 40], 7);
-        NormCompare.Close("y", (x * 3.5).RMSNorm([40], null, 0), x.RMSNorm([40], null, 0).ToArray<double>(), DoubleTolerance, 1);
+        NormCompare.Close(
+            "y", (x * 3.5).RMSNorm([40], null, 0), x.RMSNorm([40], null, 0).ToArray<double>(), DoubleTolerance, 1);
     }
 
     [Theory]
@@ -89,9 +95,15 @@ public sealed class RMSNormTests
             double[] y = Formula(x, Ones(length), x, length, 0).Y;
 
             // Subnormal numbers have few digits themselves, and so has 1/rms in their neighbourhood.
-            if (scale >= 1e-37) NormCompare.Close("y", Tensor.From(x, [3, length]).To(DType.Float32).RMSNorm([length], null, 0), y, 1e-4, 1);
+            if (scale >= 1e-37)
+            {
+                NormCompare.Close(
+                    "y", Tensor.From(x, [3, length]).To(DType.Float32).RMSNorm([length], null, 0), y, 1e-4, 1);
+            }
+
             double[] covered = Formula(x, Ones(length), x, length, 1e-5).Y;
-            NormCompare.Close("y", Tensor.From(x, [3, length]).To(DType.Float32).RMSNorm([length], null, 1e-5), covered, 1e-4, 1);
+            NormCompare.Close(
+                "y", Tensor.From(x, [3, length]).To(DType.Float32).RMSNorm([length], null, 1e-5), covered, 1e-4, 1);
         }
     }
 
@@ -111,7 +123,8 @@ public sealed class RMSNormTests
         foreach (int[] shape in new int[][] { [33, 70], [9, 5], [4, 3, 16] })
         {
             Shape last = [shape[^1]];
-            Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(9)), dy = Tensor.RandomNormal(new Shape(shape), new Philox(10));
+            Tensor x = Tensor.RandomNormal(new Shape(shape), new Philox(9)),
+                dy = Tensor.RandomNormal(new Shape(shape), new Philox(10));
             (float[] Y, float[] Dx, float[] Dgamma) fused = Run(fuse: true), pair = Run(fuse: false);
             Assert.Equal(pair.Y, fused.Y);
             Assert.Equal(pair.Dx, fused.Dx);
@@ -121,7 +134,9 @@ public sealed class RMSNormTests
             {
                 var gamma = new Parameter(Tensor.RandomNormal(last, new Philox(11)));
                 Tensor input = new Tape(Mode.Train).Input(x, requiresGradient: true);
-                Tensor y = fuse ? input.FusedRMSNorm(last, gamma, eps: null, fuseReLU: true) : input.RMSNorm(last, gamma).ReLU();
+                Tensor y = fuse
+                    ? input.FusedRMSNorm(last, gamma, eps: null, fuseReLU: true)
+                    : input.RMSNorm(last, gamma).ReLU();
                 y.Backward(dy);
                 return (y.ToArray<float>(), input.Gradient!.ToArray<float>(), gamma.Gradient!.ToArray<float>());
             }
@@ -132,7 +147,8 @@ public sealed class RMSNormTests
     public void The_layer_has_PyTorchs_key_and_text_and_is_fused()
     {
         Assert.Equal("RMSNorm((768,), eps=None, elementwise_affine=True)", new RMSNorm(768).ToString());
-        Assert.Equal("RMSNorm((6, 3), eps=1e-06, elementwise_affine=False)", new RMSNorm([6, 3], 1e-6, elementwiseAffine: false).ToString());
+        Assert.Equal("RMSNorm((6, 3), eps=1e-06, elementwise_affine=False)",
+            new RMSNorm([6, 3], 1e-6, elementwiseAffine: false).ToString());
         Assert.Equal(["weight"], new RMSNorm(4).StateDict().Keys);
         var tape = new Tape(Mode.Train);
         new Sequential(new RMSNorm(20), new ReLU()).Forward(tape.Input(Tensor.RandomNormal([3, 20], new Philox(1))));
@@ -145,11 +161,18 @@ public sealed class RMSNormTests
         Assert.Throws<ArgumentOutOfRangeException>(() => new RMSNorm(0));
         Assert.Throws<ArgumentOutOfRangeException>(() => new RMSNorm(3, eps: -1));
         Assert.Throws<ArgumentException>(() => new RMSNorm([]));
-        Assert.Contains("RMSNorm: expected an input whose last dimensions are (6, 3), got shape (8, 6, 4)", GroupNormTests.Refused(() => new RMSNorm([6, 3]).Forward(Tensor.Zeros([8, 6, 4]))), StringComparison.Ordinal);
-        Assert.Contains("model.To(DType.Float64)", GroupNormTests.Refused(() => new RMSNorm(3).Forward(Tensor.Zeros([4, 3], DType.Float64))), StringComparison.Ordinal);
+        Assert.Contains(
+            "RMSNorm: expected an input whose last dimensions are (6, 3), got shape (8, 6, 4)",
+            GroupNormTests.Refused(() => new RMSNorm([6, 3]).Forward(Tensor.Zeros([8, 6, 4]))),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "model.To(DType.Float64)",
+            GroupNormTests.Refused(() => new RMSNorm(3).Forward(Tensor.Zeros([4, 3], DType.Float64))),
+            StringComparison.Ordinal);
     }
 
-    private static (double[] Y, double[] Dx, double[] Dgamma, double Scale) Formula(double[] x, double[] gamma, double[] dy, int length, double eps)
+    private static (double[] Y, double[] Dx, double[] Dgamma, double Scale) Formula(
+        double[] x, double[] gamma, double[] dy, int length, double eps)
     {
         double[] y = new double[x.Length], dx = new double[x.Length], dgamma = new double[length];
         double scale = 0;
@@ -191,5 +214,6 @@ public sealed class RMSNormTests
         return Array.ConvertAll(values, v => (double)(float)(v + 0.5));
     }
 
-    private static Tensor Random(int[] shape, ulong seed) => Tensor.RandomNormal(new Shape(shape), new Philox(seed), DType.Float64);
+    private static Tensor Random(int[] shape, ulong seed) =>
+        Tensor.RandomNormal(new Shape(shape), new Philox(seed), DType.Float64);
 }

@@ -4,7 +4,10 @@ using Xunit;
 
 namespace Evenkeel.Tests.Ops.Normalization;
 
-/// <summary>A rejected pass leaves no trace in running statistics, whatever the form of the batch norm and however often it has updated them.</summary>
+/// <summary>
+/// A rejected pass leaves no trace in running statistics, whatever the form of the batch norm and however
+/// often it has updated them.
+/// </summary>
 public sealed class RejectedStatisticsTests
 {
     public static TheoryData<string> Layers => new("batch", "ghost", "renorm", "sync", "cumulative", "instance");
@@ -21,7 +24,8 @@ public sealed class RejectedStatisticsTests
         {
             tape.Reset();
             // The layer runs twice: its own output is a second batch.
-            Tensor y = layer.Forward(layer.Forward(tape.Input(Tensor.RandomNormal([10, 3, 2], new Philox(2)) * 3.0 + 5.0, requiresGradient: true)));
+            Tensor y = layer.Forward(layer.Forward(
+                tape.Input(Tensor.RandomNormal([10, 3, 2], new Philox(2)) * 3.0 + 5.0, requiresGradient: true)));
             Assert.NotEqual(before, State.Of(layer));
             if (attempt == 1) y.Mean().Backward();
             tape.Reject();
@@ -75,7 +79,8 @@ public sealed class RejectedStatisticsTests
         Assert.Throws<FormatException>(() => group.Run(member =>
         {
             Tape tape = tapes[member.Rank] = new Tape(Mode.Train) { Collective = member };
-            Tensor y = layers[member.Rank].Forward(tape.Input(Tensor.RandomNormal([4, 3], new Philox((ulong)member.Rank))));
+            Tensor y = layers[member.Rank]
+                .Forward(tape.Input(Tensor.RandomNormal([4, 3], new Philox((ulong)member.Rank))));
             if (member.Rank == 1) throw new FormatException("a bad picture");
             layers[member.Rank].Forward(y);
         }));

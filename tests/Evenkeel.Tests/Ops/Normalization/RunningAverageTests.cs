@@ -38,10 +38,19 @@ public sealed class RunningAverageTests
     public void It_says_what_it_does()
     {
         RunningAverage keras = RunningAverage.Keep(0.99) with { Estimator = VarianceEstimator.Biased };
-        Assert.Equal("0.99 of the old and 0.01 of the new at each batch; half of the old is left after 69 batches, 1 % after 458; biased variance; from mean 0 and variance 1", keras.Describe());
-        Assert.Equal("0.9 of the old and 0.1 of the new at each batch; half of the old is left after 6.6 batches, 1 % after 44; unbiased variance; from mean 0 and variance 1", RunningAverage.Torch().Describe());
-        Assert.Equal("the mean of all batches, each with the same weight; unbiased variance; from mean 0 and variance 1", RunningAverage.Cumulative.Describe());
-        Assert.StartsWith("the start values: no batch is followed", RunningAverage.Torch(0).Describe(), StringComparison.Ordinal);
+        Assert.Equal(
+            "0.99 of the old and 0.01 of the new at each batch; half of the old is left after 69 batches, "
+            + "1 % after 458; biased variance; from mean 0 and variance 1",
+            keras.Describe());
+        Assert.Equal(
+            "0.9 of the old and 0.1 of the new at each batch; half of the old is left after 6.6 batches, 1 % after 44; "
+            + "unbiased variance; from mean 0 and variance 1",
+            RunningAverage.Torch().Describe());
+        Assert.Equal(
+            "the mean of all batches, each with the same weight; unbiased variance; from mean 0 and variance 1",
+            RunningAverage.Cumulative.Describe());
+        Assert.StartsWith(
+            "the start values: no batch is followed", RunningAverage.Torch(0).Describe(), StringComparison.Ordinal);
         Assert.StartsWith("the last batch alone", RunningAverage.Torch(1).Describe(), StringComparison.Ordinal);
         Assert.Equal("0.01, variance=biased", keras.ToString());
     }
@@ -102,7 +111,8 @@ public sealed class RunningAverageTests
         cumulative.Forward(tape.Input(Tensor.RandomNormal([4, 2], new Philox(100))));
         Assert.Equal(left * 88 / 89, cumulative.Running.StartValuesLeft, Tolerances.Float64Roundoff);
 
-        // Recalibrated ones have none left, and a file says so; a file of another program says nothing, and nothing is made up.
+        // Recalibrated ones have none left, and a file says so; a file of another program says
+        // nothing, and nothing is made up.
         fast.Recalibrate(Tensor.RandomNormal([8, 2], new Philox(3)));
         fast.Save(path);
         var third = new BatchNorm1d(2);
@@ -120,7 +130,8 @@ public sealed class RunningAverageTests
     [Fact]
     public void Statistics_begin_at_the_start_values_and_return_to_them()
     {
-        var running = new RunningStatistics(2, RunningAverage.Keep(0.9) with { InitialMean = 0.5, InitialVariance = 3 });
+        var running = new RunningStatistics(
+            2, RunningAverage.Keep(0.9) with { InitialMean = 0.5, InitialVariance = 3 });
         Assert.Equal([0.5f, 0.5f], running.Mean.Value.ToArray<float>());
         Assert.Equal([3f, 3f], running.Variance.Value.ToArray<float>());
         running.Mean.Value.Fill(9);
