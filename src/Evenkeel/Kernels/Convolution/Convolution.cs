@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -48,6 +49,10 @@ internal static unsafe class Convolution
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (shape.Images == 0) return;
+        Debug.Assert(shape.IsSound);
+        Debug.Assert(Contracts.IsAligned(scratch));
+        Debug.Assert(Contracts.AreApart(x, (long)shape.Images * shape.Channels * shape.Plane,
+            y, (long)shape.Images * shape.Filters * shape.OutPlane), "y overlaps x");
         var job = new PlaneJob<T>
         {
             Map = PlaneMap.Forward(shape),
@@ -74,6 +79,10 @@ internal static unsafe class Convolution
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (shape.Images == 0) return;
+        Debug.Assert(shape.IsSound);
+        Debug.Assert(Contracts.IsAligned(scratch));
+        Debug.Assert(Contracts.AreApart(dx, (long)shape.Images * shape.Channels * shape.Plane,
+            dy, (long)shape.Images * shape.Filters * shape.OutPlane), "dx overlaps dy");
         if (Scatters<T>(shape))
         {
             ScatterJob<T>.Run(shape, dy, weight, dx, scratch);

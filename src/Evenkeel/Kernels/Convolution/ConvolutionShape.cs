@@ -49,6 +49,11 @@ internal readonly record struct ConvolutionShape
     /// <summary>Columns of an output plane.</summary>
     public int OutWidth { get; init; }
 
+    /// <summary>True if the numbers make sense: windows exist and move on, and the groups are whole.</summary>
+    public bool IsSound => Images >= 0 && Channels >= 1 && Filters >= 1 && Groups >= 1 && Channels % Groups == 0
+        && Filters % Groups == 0 && KernelHeight >= 1 && KernelWidth >= 1 && StrideHeight >= 1 && StrideWidth >= 1
+        && DilationHeight >= 1 && DilationWidth >= 1 && Top >= 0 && Left >= 0 && OutHeight >= 1 && OutWidth >= 1;
+
     /// <summary>Channels of the input that a filter reads.</summary>
     public int GroupChannels => Channels / Groups;
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Evenkeel.Kernels;
 
 /// <summary>
@@ -118,6 +120,8 @@ internal readonly record struct Phase
 
     public static Phase Create(int phase, int size, int kernel, int stride, int dilation, int padding)
     {
+        Debug.Assert(stride >= 1 && phase >= 0 && phase < stride);
+        Debug.Assert(kernel >= 1 && dilation >= 1 && padding >= 0);
         int firstTap = 0;
         while (firstTap < kernel && (int)((long)firstTap * dilation % stride) != phase) firstTap++;
         int common = Gcd(dilation, stride), step = stride / common;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -16,6 +17,8 @@ internal static unsafe class PlaneTranspose
     public static void Run<T>(T* source, nint row, int count, int channels, T* result, nint plane, T* bias)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Debug.Assert(count >= 0 && channels >= 0);
+        Debug.Assert(row >= channels && (plane >= count || channels <= 1), "places or planes overlap");
         int channel = 0;
         if (sizeof(T) == 4 && Sse.IsSupported)
         {

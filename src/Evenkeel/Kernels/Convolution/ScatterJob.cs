@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -64,6 +65,8 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
     /// <summary>dx from dy and the weights.</summary>
     public static void Run(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch)
     {
+        Debug.Assert(shape.IsSound);
+        Debug.Assert(Contracts.IsAligned(scratch));
         var job = new ScatterJob<T>();
         job.Plan(shape);
         job._dy = dy;

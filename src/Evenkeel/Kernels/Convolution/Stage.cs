@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -34,6 +35,8 @@ internal readonly unsafe record struct Stage
     /// <param name="overrun">Elements behind the last result that may be read and are ignored.</param>
     public static Stage Create(in PlaneMap map, int rows, int width, int overrun)
     {
+        Debug.Assert(rows >= 1 && rows <= map.Rows && map.Columns >= 1);
+        Debug.Assert(width >= 1 && overrun >= 0);
         int rowsUnder = map.RowsUnder(rows), columnsUnder = map.ColumnsUnder;
         bool isUnit = map is { StrideHeight: 1, StrideWidth: 1 };
         int right = columnsUnder - map.Left - map.Width;
@@ -89,6 +92,9 @@ internal readonly unsafe record struct Stage
     public void Copy<T>(T* source, T* end, T* target, int row0, int rows) where T : unmanaged
     {
         int top = Map.Top - (row0 * Map.StrideHeight), rowsUnder = Map.RowsUnder(rows);
+        Debug.Assert(row0 >= 0 && rows >= 1 && row0 + rows <= Map.Rows);
+        Debug.Assert(DivideUp(rowsUnder, Map.StrideHeight) * Pitch <= PhasePlane, "more rows than the stage holds");
+        Debug.Assert(source + ((nint)Map.Channels * Map.Height * Map.Width) <= end, "the source passes its end");
         bool isUnit = Map is { StrideHeight: 1, StrideWidth: 1 };
         for (int c = 0; c < Map.Channels; c++, source += (nint)Map.Height * Map.Width, target += ChannelStride)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -58,6 +59,10 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
             return;
         }
 
+        Debug.Assert(shape.IsSound);
+        Debug.Assert(Contracts.IsAligned(scratch));
+        Debug.Assert(Contracts.AreApart(dweight, (long)shape.Filters * shape.Taps,
+            x, (long)shape.Images * shape.Channels * shape.Plane), "dweight overlaps x");
         var job = new WeightJob<T>();
         job.Plan(shape);
         job._x = x;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -9,9 +10,13 @@ internal static unsafe class Accumulate
 {
     private const int ChunkElements = 1 << 15;
 
-    public static void Add<T>(T* source, T* destination, int count) where T : unmanaged, IFloatingPointIeee754<T> =>
+    public static void Add<T>(T* source, T* destination, int count) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Debug.Assert(count >= 0);
+        Debug.Assert(Contracts.AreSameOrApart(source, destination, count), "destination overlaps source");
         Workers.Run((count + ChunkElements - 1) / ChunkElements,
             new Job<T> { Source = source, Destination = destination, Count = count });
+    }
 
     private struct Job<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {

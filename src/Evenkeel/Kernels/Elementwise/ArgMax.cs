@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
@@ -15,7 +16,9 @@ internal static unsafe class ArgMax
     public static void Run<T>(T* x, long* index, int outer, int length, int inner)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Debug.Assert(outer >= 0 && inner >= 0);
         if (outer == 0 || inner == 0) return;
+        Debug.Assert(length >= 1, "no values have no largest one");
         int perChunk = (int)Math.Max(1, ChunkElements / ((long)length * inner));
         Workers.Run((outer + perChunk - 1) / perChunk,
             new Job<T> { X = x, Index = index, Outer = outer, Length = length, Inner = inner, PerChunk = perChunk });

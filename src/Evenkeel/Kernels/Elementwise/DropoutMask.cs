@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -17,9 +18,13 @@ internal static unsafe class DropoutMask
     /// mask[i] = 0 if the element's word is below <paramref name="threshold"/>, else <paramref name="kept"/>.
     /// </summary>
     public static void Fill<T>(T* mask, int count, ulong key, ulong draw, ulong threshold, T kept)
-        where T : unmanaged, IFloatingPointIeee754<T> =>
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Debug.Assert(count >= 0);
+        Debug.Assert(threshold <= 1ul << 32, "a word has 32 bits");
         Workers.Run((int)(((long)count + ChunkElements - 1) / ChunkElements),
             new Job<T> { Mask = mask, Count = count, Key = key, Draw = draw, Threshold = threshold, Kept = kept });
+    }
 
     private struct Job<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {

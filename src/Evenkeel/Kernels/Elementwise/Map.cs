@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
@@ -32,16 +34,27 @@ internal static unsafe class Map
     /// <summary>y[i] = f(a[i], b[i], c[i]) for i below <paramref name="count"/>.</summary>
     public static void Run<T, TFormula>(T* a, T* b, T* c, T* y, int count, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TFormula : struct, IFormula<T> =>
+        where TFormula : struct, IFormula<T>
+    {
+        Debug.Assert(count >= 0);
+        Debug.Assert(Contracts.AreSameOrApart(a, y, count), "y overlaps a");
+        Debug.Assert(!TFormula.ReadsB || Contracts.AreSameOrApart(b, y, count), "y overlaps b");
+        Debug.Assert(!TFormula.ReadsC || Contracts.AreSameOrApart(c, y, count), "y overlaps c");
         Workers.Run(Chunks(count),
             new ContiguousJob<T, TFormula> { A = a, B = b, C = c, Y = y, Count = count, Formula = formula });
+    }
 
     /// <summary>y[i] = f(a[..], b[..], c[..]). The plan gives the element of each operand for element i of y.</summary>
     public static void Broadcast<T, TFormula>(in BroadcastPlan plan, T* a, T* b, T* c, T* y, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TFormula : struct, IFormula<T> =>
+        where TFormula : struct, IFormula<T>
+    {
+        Debug.Assert(y != a || !plan.RepeatsA, "y is a, which is repeated");
+        Debug.Assert(!TFormula.ReadsB || y != b || !plan.RepeatsB, "y is b, which is repeated");
+        Debug.Assert(!TFormula.ReadsC || y != c || !plan.RepeatsC, "y is c, which is repeated");
         Workers.Run(Chunks(plan.Count),
             new BroadcastJob<T, TFormula> { Plan = plan, A = a, B = b, C = c, Y = y, Formula = formula });
+    }
 
     private static int Chunks(int count) => (int)(((long)count + ChunkElements - 1) / ChunkElements);
 
@@ -193,12 +206,25 @@ internal unsafe struct BroadcastPlan
     /// <summary>Step of operand c along the innermost dimension: 0 or 1.</summary>
     public readonly int InnerC => _c[_rank - 1];
 
+    /// <summary>True if an element of operand a belongs to several elements of the result.</summary>
+    public readonly bool RepeatsA => Repeats(MemoryMarshal.CreateReadOnlySpan(in _a[0], _rank));
+
+    /// <summary>True if an element of operand b belongs to several elements of the result.</summary>
+    public readonly bool RepeatsB => Repeats(MemoryMarshal.CreateReadOnlySpan(in _b[0], _rank));
+
+    /// <summary>True if an element of operand c belongs to several elements of the result.</summary>
+    public readonly bool RepeatsC => Repeats(MemoryMarshal.CreateReadOnlySpan(in _c[0], _rank));
+
     /// <summary>
     /// The plan for a result of shape <paramref name="y"/>; the operands' shapes must broadcast to it.
     /// </summary>
     public static BroadcastPlan Create(
         ReadOnlySpan<int> y, ReadOnlySpan<int> a, ReadOnlySpan<int> b, ReadOnlySpan<int> c)
     {
+        Debug.Assert(y.Length <= MaxRank);
+        Debug.Assert(BroadcastsTo(y, a), "a does not broadcast to y");
+        Debug.Assert(BroadcastsTo(y, b), "b does not broadcast to y");
+        Debug.Assert(BroadcastsTo(y, c), "c does not broadcast to y");
         var plan = new BroadcastPlan { Count = 1 };
         Span<int> stepsA = stackalloc int[MaxRank], stepsB = stackalloc int[MaxRank], stepsC = stackalloc int[MaxRank];
         Steps(y.Length, a, stepsA);
@@ -239,6 +265,22 @@ internal unsafe struct BroadcastPlan
             c += index * _c[i];
             row = next;
         }
+    }
+
+    private readonly bool Repeats(ReadOnlySpan<int> steps)
+    {
+        bool repeats = false;
+        for (int i = 0; i < steps.Length; i++) repeats |= steps[i] == 0 && _sizes[i] > 1;
+        return repeats && Count > 0;
+    }
+
+    private static bool BroadcastsTo(ReadOnlySpan<int> y, ReadOnlySpan<int> operand)
+    {
+        if (operand.Length > y.Length) return false;
+        ReadOnlySpan<int> trailing = y[^operand.Length..];
+        for (int i = 0; i < operand.Length; i++)
+            if (operand[i] != 1 && operand[i] != trailing[i]) return false;
+        return true;
     }
 
     private static void Steps(int rank, ReadOnlySpan<int> shape, Span<int> steps)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Evenkeel.Kernels;
@@ -19,6 +20,8 @@ internal static unsafe class Permute
         // use whole cache lines.
         int count = 1;
         foreach (int size in sizes) count *= size;
+        Debug.Assert(sizes.Length == steps.Length);
+        Debug.Assert(Contracts.AreApart(x, 1, y, count), "y overlaps x");
         if (count == 0) return;
         var job = new Job<T> { X = x, Y = y, Columns = 1, Rows = 1 };
         int columns = -1, rows = -1;
@@ -56,6 +59,7 @@ internal static unsafe class Permute
 
         public void Add(int size, int stepX, int stepY)
         {
+            Debug.Assert(_rank < MaxRank);
             (_sizes[_rank], _stepsX[_rank], _stepsY[_rank]) = (size, stepX, stepY);
             _rank++;
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -55,14 +56,25 @@ internal static unsafe class Quads
     /// <summary>y from x.</summary>
     public static void Forward<T, TRule>(T* x, T* y, in PoolPlanes planes)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TRule : struct, IQuadRule =>
+        where TRule : struct, IQuadRule
+    {
+        Debug.Assert(planes.IsSound && planes.IsQuads);
+        Debug.Assert(Contracts.AreApart(
+            x, (long)planes.Count * planes.InputSize, y, (long)planes.Count * planes.OutputSize), "y overlaps x");
         Workers.Run(planes.Chunks, new ForwardJob<T, TRule> { X = x, Y = y, Planes = planes });
+    }
 
     /// <summary>dx from dy, and from x if the rule reads it. The sizes of the planes are even.</summary>
     public static void Backward<T, TRule>(T* dy, T* x, T* dx, in PoolPlanes planes)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TRule : struct, IQuadRule =>
+        where TRule : struct, IQuadRule
+    {
+        Debug.Assert(planes.IsSound && planes.IsQuadsExactly, "some inputs belong to no quad");
+        Debug.Assert(Contracts.AreApart(
+            dx, (long)planes.Count * planes.InputSize, dy, (long)planes.Count * planes.OutputSize), "dx overlaps dy");
+        Debug.Assert(!TRule.ReadsX || x != dx, "dx is x");
         Workers.Run(planes.Chunks, new BackwardJob<T, TRule> { Dy = dy, X = x, Dx = dx, Planes = planes });
+    }
 
     private struct ForwardJob<T, TRule> : IJob
         where T : unmanaged, IFloatingPointIeee754<T>

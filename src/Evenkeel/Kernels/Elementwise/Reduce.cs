@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -28,6 +29,9 @@ internal static unsafe class Reduce
         where T : unmanaged, IFloatingPointIeee754<T>
         where TFormula : struct, IFormula<T>
     {
+        Debug.Assert(Contracts.AreApart(result, plan.Kept, a, plan.Count), "the result overlaps a");
+        Debug.Assert(!TFormula.ReadsB || Contracts.AreApart(result, plan.Kept, b, plan.Count), "the result overlaps b");
+        Debug.Assert(!TFormula.ReadsC || Contracts.AreApart(result, plan.Kept, c, plan.Kept), "the result overlaps c");
         if (plan.Kept == 0) return;
         if (plan.Reduced == 0)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Evenkeel.Kernels;
@@ -34,6 +35,8 @@ internal unsafe struct ReductionPlan
     /// <summary>The plan for a shape. Dimension i is summed if bit i of <paramref name="reduced"/> is set.</summary>
     public static ReductionPlan Create(ReadOnlySpan<int> shape, uint reduced)
     {
+        Debug.Assert(shape.Length <= MaxRank);
+        Debug.Assert(reduced >> shape.Length == 0, "a reduced dimension lies beyond the shape");
         var plan = new ReductionPlan { Count = 1, Kept = 1, Reduced = 1 };
         for (int i = 0; i < shape.Length; i++)
         {

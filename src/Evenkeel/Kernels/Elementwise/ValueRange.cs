@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -35,6 +36,8 @@ internal static unsafe class ValueRange
     public static int FirstOutside<T>(T* values, int count, int start, T low, T high)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Debug.Assert(start >= 0 && start <= count);
+        Debug.Assert(low <= high);
         int i = start, width = Vector512<T>.Count;
         Vector512<T> lows = Simd.Broadcast(low), highs = Simd.Broadcast(high);
         for (; i <= count - width; i += width)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -34,7 +35,11 @@ internal static unsafe class Simd
     /// last store.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void StoreStream<T>(T* p, Vector512<T> v) where T : unmanaged => v.StoreAlignedNonTemporal(p);
+    public static void StoreStream<T>(T* p, Vector512<T> v) where T : unmanaged
+    {
+        Debug.Assert(Contracts.IsAligned(p));
+        v.StoreAlignedNonTemporal(p);
+    }
 
     /// <summary>Orders non-temporal stores before the stores that follow.</summary>
     public static void StreamFence()
@@ -76,6 +81,7 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> TailMask<T>(int fresh) where T : unmanaged
     {
+        Debug.Assert(fresh >= 0 && fresh <= Vector512<T>.Count);
         if (sizeof(T) == 4)
         {
             return Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(Vector512<int>.Count - fresh))
@@ -103,6 +109,7 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> LoadPartial<T>(T* p, int count, T fill = default) where T : unmanaged
     {
+        Debug.Assert(count >= 0 && count <= Vector512<T>.Count);
         Vector512<T> buffer = Vector512.Create(fill);
         Buffer.MemoryCopy(p, &buffer, (long)count * sizeof(T), (long)count * sizeof(T));
         return buffer;
@@ -114,6 +121,7 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StorePartial<T>(T* p, Vector512<T> v, int count) where T : unmanaged
     {
+        Debug.Assert(count >= 0 && count <= Vector512<T>.Count);
         Vector512<T> buffer = v;
         Buffer.MemoryCopy(&buffer, p, (long)count * sizeof(T), (long)count * sizeof(T));
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -35,6 +36,7 @@ internal static class Widen
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void Copy<T>(T* values, double* result, int count) where T : unmanaged
     {
+        Debug.Assert(count >= 0);
         int i = 0;
         for (; i <= count - Vector512<double>.Count; i += Vector512<double>.Count)
         {
@@ -52,6 +54,7 @@ internal static class Widen
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void CopyBack<T>(double* values, T* result, int count) where T : unmanaged
     {
+        Debug.Assert(count >= 0);
         int i = 0;
         for (; i <= count - Eight.Count; i += Eight.Count) Eight.Load(values + i).StoreAs(result + i);
         for (; i < count; i++) One.Load(values + i).StoreAs(result + i);

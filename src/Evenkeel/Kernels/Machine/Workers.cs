@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
@@ -78,6 +79,7 @@ internal static unsafe class Workers
     /// </summary>
     internal static void Run<TJob>(int chunks, TJob job) where TJob : struct, IJob, allows ref struct
     {
+        Debug.Assert(chunks >= 0);
         BeforeJob?.Invoke();
         int threads = Compute.Threads, helpers = Math.Min(threads, chunks) - 1;
         if (helpers <= 0 || Interlocked.CompareExchange(ref s_busy, 1, 0) != 0)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -67,12 +68,21 @@ internal static unsafe class Gemm
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (m <= 0 || n <= 0) return;
+        long cCount = ((m - 1L) * ldc) + n;
+        Debug.Assert(ldc >= n, "the rows of C overlap");
+        Debug.Assert(Contracts.AreApart(c, cCount, bias, n), "C overlaps the bias");
         if (k <= 0)
         {
             Fill(m, n, c, ldc, accumulate, bias);
             return;
         }
 
+        (int aRows, int aColumns) = transposeA ? (k, m) : (m, k);
+        (int bRows, int bColumns) = transposeB ? (n, k) : (k, n);
+        Debug.Assert(lda >= aColumns, "the rows of A overlap");
+        Debug.Assert(ldb >= bColumns, "the rows of B overlap");
+        Debug.Assert(Contracts.AreApart(c, cCount, a, ((aRows - 1L) * lda) + aColumns), "C overlaps A");
+        Debug.Assert(Contracts.AreApart(c, cCount, b, ((bRows - 1L) * ldb) + bColumns), "C overlaps B");
         var job = new GemmJob<T>
         {
             TransposeA = transposeA,

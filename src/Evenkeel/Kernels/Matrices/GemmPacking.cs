@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -15,6 +16,7 @@ internal static unsafe class GemmPacking
     /// </summary>
     public static byte* Scratch(nint bytes)
     {
+        Debug.Assert(bytes >= 0 && bytes <= int.MaxValue - Simd.Alignment);
         byte[]? scratch = t_scratch;
         if (scratch == null || scratch.Length < bytes + Simd.Alignment)
             t_scratch = scratch = GC.AllocateUninitializedArray<byte>((int)(bytes + Simd.Alignment), pinned: true);
@@ -27,6 +29,7 @@ internal static unsafe class GemmPacking
     public static void Rows<T>(T* source, nint sourceRow, T* target, nint targetRow, int rows, int length)
         where T : unmanaged
     {
+        Debug.Assert(length >= 0 && targetRow >= length, "the rows of the target overlap");
         int width = Vector512<T>.Count;
         for (int row = 0; row < rows; row++, source += sourceRow, target += targetRow)
         {
@@ -51,6 +54,7 @@ internal static unsafe class GemmPacking
         T* b, nint bRow, int n, nint readable, int pack0, int pack1, T* target, nint panelStride, int k)
         where T : unmanaged
     {
+        Debug.Assert(n >= 1 && pack0 >= 0 && pack0 <= pack1);
         int width = Vector512<T>.Count;
         for (int p = 0; p < k; p++, b += bRow, target += 2 * width, readable -= bRow)
         {
@@ -82,6 +86,7 @@ internal static unsafe class GemmPacking
     public static void TransposedPack<T>(T* b, nint bRow, int columns, T* target, int k) where T : unmanaged
     {
         int width = Vector512<T>.Count;
+        Debug.Assert(columns >= 1 && columns <= width);
         nint row = 2 * width;
         if (sizeof(T) == 4 && Sse.IsSupported)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -19,6 +20,7 @@ internal static unsafe class AveragePool
     public static void Forward<T>(T* x, T* y, in PoolPlanes planes, bool includePadding, int divisor)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Debug.Assert(planes.IsSound);
         if (planes.IsQuads && divisor == 0) Quads.Forward<T, Rule>(x, y, planes);
         else
         {
@@ -42,6 +44,9 @@ internal static unsafe class AveragePool
     public static void Backward<T>(T* dy, T* dx, in PoolPlanes planes, bool includePadding, int divisor)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Debug.Assert(planes.IsSound);
+        Debug.Assert(Contracts.AreApart(
+            dx, (long)planes.Count * planes.InputSize, dy, (long)planes.Count * planes.OutputSize), "dx overlaps dy");
         if (planes.IsQuadsExactly && divisor == 0) Quads.Backward<T, Rule>(dy, dx, dx, planes);
         else
         {

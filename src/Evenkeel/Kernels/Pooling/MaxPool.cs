@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -20,6 +21,7 @@ internal static unsafe class MaxPool
     public static void Forward<T>(T* x, T* y, int* winners, in PoolPlanes planes)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
+        Debug.Assert(planes.IsSound);
         if (planes.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, planes);
         else Workers.Run(planes.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Planes = planes });
     }
@@ -33,8 +35,13 @@ internal static unsafe class MaxPool
     /// <param name="dx">The gradients of the planes.</param>
     /// <param name="planes">The sizes and the windows.</param>
     public static void Backward<T>(T* dy, int* winners, T* dx, in PoolPlanes planes)
-        where T : unmanaged, IFloatingPointIeee754<T> =>
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Debug.Assert(planes.IsSound);
+        Debug.Assert(Contracts.AreApart(
+            dx, (long)planes.Count * planes.InputSize, dy, (long)planes.Count * planes.OutputSize), "dx overlaps dy");
         Workers.Run(planes.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Planes = planes });
+    }
 
     /// <summary>dx for quads that cover the planes. The winners are searched again in x.</summary>
     public static void QuadsBackward<T>(T* dy, T* x, T* dx, in PoolPlanes planes)
@@ -106,6 +113,7 @@ internal static unsafe class MaxPool
                 new Span<T>(dx, Planes.InputSize).Clear();
                 for (int i = 0; i < size; i++)
                 {
+                    Debug.Assert(winners[i] >= -1 && winners[i] < Planes.InputSize, "a winner outside its plane");
                     if (winners[i] >= 0) dx[winners[i]] += dy[i];
                 }
             }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 
 namespace Evenkeel.Kernels;
@@ -13,6 +14,10 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
     /// that input.
     /// </summary>
     public bool IsPairs => Kernel == 2 && Stride == 2 && Pad == 0 && Dilation == 1 && Output == Input / 2;
+
+    /// <summary>True if the numbers make sense: windows exist and move on.</summary>
+    public bool IsSound => Input >= 0 && Output >= 0
+        && (Kernel == 0 || (Kernel >= 1 && Stride >= 1 && Pad >= 0 && Dilation >= 1));
 
     /// <summary>One window over a single place: the rows of a one-dimensional pooling.</summary>
     public static PoolAxis Single => new(1, 1, 1, 1, 0, 1);
@@ -35,6 +40,7 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
             return;
         }
 
+        Debug.Assert(Dilation == 1);
         first = (o * Stride) - Pad;
         end = Math.Min(first + Kernel, Input + Pad);
         padded = end - first;
@@ -49,6 +55,7 @@ internal readonly record struct PoolAxis(int Input, int Output, int Kernel, int 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void DilatedWindow(int o, out int first, out int end)
     {
+        Debug.Assert(Kernel >= 1, "an adaptive window has no dilation");
         first = (o * Stride) - Pad;
         end = Math.Min(first + ((Kernel - 1) * Dilation) + 1, Input);
         while (first < 0) first += Dilation;
@@ -60,6 +67,9 @@ internal readonly record struct PoolPlanes(int Count, PoolAxis Rows, PoolAxis Co
 {
     /// <summary>Elements per chunk: enough to be worth a thread.</summary>
     private const int ChunkElements = 1 << 14;
+
+    /// <summary>True if the numbers make sense.</summary>
+    public bool IsSound => Count >= 0 && Rows.IsSound && Columns.IsSound;
 
     /// <summary>Elements of an input plane.</summary>
     public int InputSize => Rows.Input * Columns.Input;

@@ -1,0 +1,109 @@
+using System.Numerics;
+using Evenkeel.Kernels;
+using Evenkeel.Tests.Reference;
+using Xunit;
+
+namespace Evenkeel.Tests.Kernels;
+
+/// <summary>
+/// The jobs of a convolution, each by itself: the map of planes, the scattered gradient of the input and the gradient
+/// of the weights. Rows of 1 to 257 values, and 1 to 257 lanes of filters or taps, against the naive twin, with guards
+/// at both ends of every operand, of the results and of the scratch memory.
+/// </summary>
+public sealed unsafe class ConvolutionJobTests
+{
+    /// <summary>Filters, kernel, stride, padding, dilation.</summary>
+    public static TheoryData<int, int, int, int, int> Windows => new()
+    {
+        { 1, 3, 1, 1, 1 }, { 3, 1, 1, 0, 1 }, { 2, 3, 2, 1, 1 }, { 7, 2, 1, 1, 2 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Windows))]
+    public void Rows_of_every_length(int filters, int kernel, int stride, int pad, int dilation)
+    {
+        for (int width = 1; width <= KernelSweep.Longest; width++)
+        {
+            ConvolutionShape? shape = ConvolutionStageTests.ShapeOf(
+                1, 2, 2, width, filters, kernel, stride, pad, dilation);
+            if (shape is null) continue;
+            if (width % 2 == 0 || width < 40) Check<float>(shape.Value, (Fence)(width / 2 % 2));
+            if (width % 2 != 0 || width < 40) Check<double>(shape.Value, (Fence)(width / 2 % 2));
+        }
+    }
+
+    [Fact]
+    public void Every_number_of_filters_in_float() => Filters<float>();
+
+    [Fact]
+    public void Every_number_of_filters_in_double() => Filters<double>();
+
+    [Fact]
+    public void Every_number_of_channels_in_float() => Channels<float>();
+
+    [Fact]
+    public void Every_number_of_channels_in_double() => Channels<double>();
+
+    private static void Filters<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        for (int filters = 1; filters <= KernelSweep.Longest; filters++)
+            Check<T>(ConvolutionStageTests.ShapeOf(2, 1, 3, 4, filters, 2, 1, 0, 1)!.Value, (Fence)(filters % 2));
+    }
+
+    private static void Channels<T>() where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        for (int channels = 1; channels <= KernelSweep.Longest; channels++)
+            Check<T>(ConvolutionStageTests.ShapeOf(2, channels, 2, 3, 2, 2, 1, 1, 1)!.Value, (Fence)(channels % 2));
+    }
+
+    private static void Check<T>(ConvolutionShape shape, Fence fence) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int inputs = shape.Images * shape.Channels * shape.Plane, weights = shape.Filters * shape.Taps,
+            outputs = shape.Images * shape.Filters * shape.OutPlane;
+        GuardedBuffer<T> x = new(inputs, 1, fence), weight = new(weights, 2, fence),
+            bias = new(shape.Filters, 3, fence), y = new(outputs, 4, fence),
+            dy = new(outputs, 5, fence), dx = new(inputs, 6, fence), dweight = new(weights, 7, fence);
+        for (int i = 0; i < weights; i++) weight.Values[i] -= T.One;
+        for (int i = 0; i < shape.Filters; i++) bias.Values[i] -= T.One;
+        var naive = new NaiveConvolution(
+            (shape.StrideHeight, shape.StrideWidth), (shape.Top, shape.Left),
+            (shape.DilationHeight, shape.DilationWidth), shape.Groups);
+        (double[] expectedY, double[] expectedDx, double[] expectedDweight, _) = naive.Run(
+            Tensor.From<T>(x.Values, [shape.Images, shape.Channels, shape.Height, shape.Width]),
+            Tensor.From<T>(weight.Values, [shape.Filters, shape.Channels, shape.KernelHeight, shape.KernelWidth]),
+            Tensor.From<T>(bias.Values, [shape.Filters]), i => dy[i], out Shape output);
+        Assert.Equal([shape.Images, shape.Filters, shape.OutHeight, shape.OutWidth], output);
+        string name = shape.ToString();
+
+        Scratch(Convolution.ForwardScratch<T>(shape), scratch =>
+            Convolution.Forward(shape, x.Pointer, weight.Pointer, bias.Pointer, y.Pointer, scratch.Pointer));
+        Near(expectedY, y, shape.Taps);
+        Scratch(Convolution.ForwardScratch<T>(shape), scratch => Convolution.Forward(
+            shape, x.Pointer, weight.Pointer, bias.Pointer, y.Pointer, scratch.Pointer, fuseReLU: true));
+        Near([.. expectedY.Select(value => Math.Max(0, value))], y, shape.Taps);
+        Scratch(Convolution.InputScratch<T>(shape), scratch =>
+            Convolution.InputGradient(shape, dy.Pointer, weight.Pointer, dx.Pointer, scratch.Pointer));
+        Near(expectedDx, dx, shape.Filters * shape.Window);
+        Scratch(ScatterJob<T>.ScratchCount(shape), scratch =>
+            ScatterJob<T>.Run(shape, dy.Pointer, weight.Pointer, dx.Pointer, scratch.Pointer));
+        Near(expectedDx, dx, shape.Filters * shape.Window);
+        Scratch(WeightJob<T>.ScratchCount(shape), scratch =>
+            WeightJob<T>.Run(shape, dy.Pointer, x.Pointer, dweight.Pointer, scratch.Pointer));
+        Near(expectedDweight, dweight, shape.Images * shape.OutPlane);
+
+        void Scratch(int count, Action<GuardedBuffer<T>> act)
+        {
+            var scratch = new GuardedBuffer<T>(count, 8, fence);
+            act(scratch);
+            scratch.Check();
+        }
+
+        void Near(double[] expected, GuardedBuffer<T> actual, int terms)
+        {
+            actual.Check();
+            for (int i = 0; i < expected.Length; i++)
+                KernelSweep.Near<T>(expected[i], actual[i], name, i, terms + 1);
+            actual.Values.Fill(T.NaN);
+        }
+    }
+}

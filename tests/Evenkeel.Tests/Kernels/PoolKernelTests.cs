@@ -1,0 +1,201 @@
+using System.Numerics;
+using Evenkeel.Kernels;
+using Xunit;
+
+namespace Evenkeel.Tests.Kernels;
+
+/// <summary>
+/// Maximum and mean pooling, forward and backward, of planes of 0 to 257 columns, against a loop over all inputs of all
+/// windows, with guards at both ends. Windows of two by two side by side go through <see cref="Quads"/>.
+/// </summary>
+public sealed unsafe class PoolKernelTests
+{
+    private const int Planes = 2;
+
+    /// <summary>Kernel, stride, padding.</summary>
+    public static TheoryData<int, int, int> Windows => new()
+    {
+        { 2, 2, 0 }, { 3, 2, 1 }, { 2, 1, 0 }, { 1, 1, 0 }, { 4, 3, 2 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Windows))]
+    public void Maxima_are_those_of_a_plain_loop(int kernel, int stride, int pad)
+    {
+        EachPlane(kernel, stride, pad, dilation: 1, Maxima<float>);
+        EachPlane(kernel, stride, pad, dilation: 1, Maxima<double>);
+        EachPlane(kernel, stride, pad, dilation: 2, Maxima<float>);
+    }
+
+    [Theory]
+    [MemberData(nameof(Windows))]
+    public void Means_are_those_of_a_plain_loop(int kernel, int stride, int pad)
+    {
+        EachPlane(kernel, stride, pad, dilation: 1,
+            (planes, fence) => Means<float>(planes, fence, includePadding: true, divisor: 0));
+        EachPlane(kernel, stride, pad, dilation: 1,
+            (planes, fence) => Means<double>(planes, fence, includePadding: false, divisor: 0));
+    }
+
+    [Fact]
+    public void Means_by_a_given_divisor_are_those_of_a_plain_loop() =>
+        EachPlane(3, 2, 1, 1, (planes, fence) => Means<float>(planes, fence, includePadding: false, divisor: 5));
+
+    [Fact]
+    public void Adaptive_means_are_those_of_a_plain_loop()
+    {
+        for (int columns = 1; columns <= KernelSweep.Longest; columns++)
+        {
+            var planes = new PoolPlanes(Planes, PoolAxis.Adaptive(3, 2), PoolAxis.Adaptive(columns, (columns + 4) / 3));
+            Means<float>(planes, (Fence)(columns % 2), includePadding: false, divisor: 0);
+            Means<double>(planes, (Fence)(columns % 2), includePadding: false, divisor: 0);
+        }
+    }
+
+    /// <summary>
+    /// Planes of 2 to 5 rows and every number of columns; both ends are fenced in turn.
+    /// </summary>
+    private static void EachPlane(int kernel, int stride, int pad, int dilation, Action<PoolPlanes, Fence> check)
+    {
+        int reach = ((kernel - 1) * dilation) + 1;
+        for (int columns = 0; columns <= KernelSweep.Longest; columns++)
+        {
+            // Rows even and odd, and each end fenced, in all pairs.
+            var planes = new PoolPlanes(Planes, Axis(2 + (columns / 2 % 4)), Axis(columns));
+            check(planes, (Fence)(columns / 8 % 2));
+            if (columns < 40) check(planes, (Fence)(1 - (columns / 8 % 2)));
+        }
+
+        PoolAxis Axis(int size) => new(
+            size, Math.Max(0, ((size + (2 * pad) - reach) / stride) + (size + (2 * pad) < reach ? 0 : 1)), kernel,
+            stride, pad, dilation);
+    }
+
+    private static void Maxima<T>(PoolPlanes planes, Fence fence) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        string name = planes.ToString();
+        int[][] windows = Inputs(planes);
+        int inputs = Planes * planes.InputSize, outputs = Planes * planes.OutputSize;
+        GuardedBuffer<T> x = new(inputs, 1, fence), y = new(outputs, 2, fence), dy = new(outputs, 3, fence),
+            dx = new(inputs, 4, fence);
+        GuardedBuffer<float> winners = new(outputs, 5, fence);
+
+        // Some equal values, and some NaN: the first of equal values wins, and the last NaN.
+        for (int i = 0; i < inputs; i++)
+        {
+            if (i % 3 == 1) x.Values[i] = T.One;
+            if (i % 31 is 5 or 6) x.Values[i] = T.NaN;
+        }
+
+        int[] expectedWinners = new int[outputs];
+        double[] expectedY = new double[outputs], expectedDx = new double[inputs];
+        for (int o = 0; o < outputs; o++)
+        {
+            double largest = double.NegativeInfinity;
+            int winner = -1, plane = o / planes.OutputSize * planes.InputSize;
+            foreach (int i in windows[o % planes.OutputSize])
+            {
+                double value = x[plane + i];
+                if (winner < 0 || value > largest || double.IsNaN(value)) (largest, winner) = (value, i);
+            }
+
+            (expectedY[o], expectedWinners[o]) = (largest, winner);
+            if (winner >= 0) expectedDx[plane + winner] += dy[o];
+        }
+
+        // Winners are ints in a buffer of floats: any bits but those of a NaN, which is no place.
+        int* places = (int*)winners.Pointer;
+        MaxPool.Forward(x.Pointer, y.Pointer, places, planes);
+        winners.Check();
+        Assert.Equal(expectedWinners, new ReadOnlySpan<int>(places, outputs).ToArray());
+        CheckY();
+        y.Values.Fill(T.Zero);
+        MaxPool.Forward(x.Pointer, y.Pointer, null, planes);
+        CheckY();
+        MaxPool.Backward(dy.Pointer, places, dx.Pointer, planes);
+        CheckDx();
+        if (!planes.IsQuadsExactly) return;
+        dx.Values.Fill(T.NaN);
+        MaxPool.QuadsBackward(dy.Pointer, x.Pointer, dx.Pointer, planes);
+        CheckDx();
+
+        void CheckY()
+        {
+            y.Check();
+            for (int o = 0; o < outputs; o++) Assert.True(expectedY[o].Equals(y[o]), name);
+        }
+
+        void CheckDx()
+        {
+            dx.Check();
+            for (int i = 0; i < inputs; i++) KernelSweep.Near<T>(expectedDx[i], dx[i], name, i, terms: 4);
+        }
+    }
+
+    private static void Means<T>(PoolPlanes planes, Fence fence, bool includePadding, int divisor)
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        string name = planes.ToString();
+        int[][] windows = Inputs(planes);
+        int inputs = Planes * planes.InputSize, outputs = Planes * planes.OutputSize;
+        GuardedBuffer<T> x = new(inputs, 1, fence), y = new(outputs, 2, fence), dy = new(outputs, 3, fence),
+            dx = new(inputs, 4, fence);
+        AveragePool.Forward(x.Pointer, y.Pointer, planes, includePadding, divisor);
+        AveragePool.Backward(dy.Pointer, dx.Pointer, planes, includePadding, divisor);
+        foreach (GuardedBuffer<T> buffer in new[] { x, y, dy, dx }) buffer.Check();
+        double[] expectedDx = new double[inputs];
+        for (int o = 0; o < outputs; o++)
+        {
+            int plane = o / planes.OutputSize * planes.InputSize;
+            int[] window = windows[o % planes.OutputSize];
+            double sum = 0, size = divisor != 0 ? divisor : includePadding ? Padded(planes, o) : window.Length;
+            foreach (int i in window)
+            {
+                sum += x[plane + i];
+                expectedDx[plane + i] += dy[o] / size;
+            }
+
+            KernelSweep.Near<T>(window.Length == 0 ? 0 : sum / size, y[o], name, o, terms: 2);
+        }
+
+        for (int i = 0; i < inputs; i++) KernelSweep.Near<T>(expectedDx[i], dx[i], name, i, terms: 4);
+    }
+
+    /// <summary>The inputs of each result of a plane, row by row.</summary>
+    private static int[][] Inputs(PoolPlanes planes)
+    {
+        int[][] rows = [.. Enumerable.Range(0, planes.Rows.Output).Select(o => Inputs(planes.Rows, o))],
+            columns = [.. Enumerable.Range(0, planes.Columns.Output).Select(o => Inputs(planes.Columns, o))],
+            inputs = new int[planes.OutputSize][];
+        for (int o = 0; o < inputs.Length; o++)
+        {
+            int[] hs = rows[o / columns.Length], ws = columns[o % columns.Length];
+            inputs[o] = new int[hs.Length * ws.Length];
+            for (int i = 0; i < inputs[o].Length; i++)
+                inputs[o][i] = (hs[i / ws.Length] * planes.Columns.Input) + ws[i % ws.Length];
+        }
+
+        return inputs;
+    }
+
+    /// <summary>The inputs of window <paramref name="o"/> along a dimension.</summary>
+    private static int[] Inputs(PoolAxis axis, int o)
+    {
+        // An input belongs to every adaptive part that it touches: i + 1 > o·input/output, i < (o + 1)·input/output.
+        IEnumerable<int> places = axis.Kernel == 0
+            ? Enumerable.Range(0, axis.Input)
+                .Where(i => (i + 1) * axis.Output > o * axis.Input && i * axis.Output < (o + 1) * axis.Input)
+            : Enumerable.Range(0, axis.Kernel).Select(u => (o * axis.Stride) - axis.Pad + (u * axis.Dilation));
+        return [.. places.Where(i => i >= 0 && i < axis.Input)];
+    }
+
+    /// <summary>The size of a window with the padding that it covers; it ends where the padding ends.</summary>
+    private static int Padded(PoolPlanes planes, int o)
+    {
+        return Size(planes.Rows, o / planes.Columns.Output % planes.Rows.Output)
+            * Size(planes.Columns, o % planes.Columns.Output);
+
+        static int Size(PoolAxis axis, int o) =>
+            Math.Min(axis.Kernel, axis.Input + (2 * axis.Pad) - (o * axis.Stride));
+    }
+}
