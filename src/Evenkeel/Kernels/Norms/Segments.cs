@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -74,6 +75,8 @@ internal static unsafe class Segments
         where TTerm : struct, ITerm<T>
         where TMask : struct, IPositionMask<T, TMask>
     {
+        Debug.Assert(runs >= 0 && length >= 0);
+        Debug.Assert(runs <= 1 || stride >= length, "the runs overlap");
         if (length < Vector512<T>.Count) return SumShort(x, dy, runs, stride, length, term, mask);
         if (!Vector512.IsHardwareAccelerated)
         {
@@ -294,6 +297,9 @@ internal static unsafe class Segments
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
+        Debug.Assert(runs >= 0 && length >= 0);
+        Debug.Assert(runs <= 1 || stride >= length, "the runs overlap");
+        Debug.Assert(Contracts.AreApart(result, ((runs - 1) * stride) + length, x, ((runs - 1) * stride) + length));
         if (length < width) MapShort(x, dy, result, runs, stride, length, map, mask);
         else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0)
             MapStream(x, dy, result, runs, stride, length, map, mask, ahead);
