@@ -19,7 +19,7 @@ Console.WriteLine(model.Predict(x));
 /// <summary>y = x·sigmoid(slope·x), with one slope per feature that is learned; a slope of 1 is SiLU.</summary>
 public sealed class Swish : Module
 {
-    public Swish(int features) => Slope = Register("slope", Init.Ones(features));
+    public Swish(int features) => Slope = Register("slope", Tensor.Ones([features]));
 
     public Parameter Slope { get; }
 

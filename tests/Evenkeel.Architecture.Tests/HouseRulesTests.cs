@@ -257,7 +257,8 @@ public sealed partial class HouseRulesTests
     /// A local tensor that is made by something else than the op's own <c>NewTensor</c> and <c>Open</c>.
     /// </summary>
     [GeneratedRegex(
-        @"\b(?:Tensor|var) (?<local>[a-z]\w*) = (?![^;]*\b(?:NewTensor|Open)\()[^;]*\b(?:Tensor\.[A-Z]\w*|Empty|Clone|To|Detach|[A-Z]\w+Op\.Apply)\(")]
+        @"\b(?:Tensor|var) (?<local>[a-z]\w*) = (?![^;]*\b(?:NewTensor|Open)\()"
+        + @"[^;]*\b(?:Tensor\.[A-Z]\w*|Empty|Clone|To|Detach|[A-Z]\w+Op\.Apply)\(")]
     private static partial Regex OwnMemory();
 
     /// <summary>
@@ -267,7 +268,9 @@ public sealed partial class HouseRulesTests
     private static partial Regex Identifier();
 
     [GeneratedRegex(
-        @"\b(?:Math|MathF|Vector512|Vector256|T)\.(?:Exp|Exp2|Log|Log2|Log10|Pow|Sin|Cos|SinCos|Tan|Tanh|Sinh|Cosh|Atan|Atan2|Cbrt)\b|\bTensorPrimitives\b|MultiplyAddEstimate|ReciprocalEstimate|ReciprocalSqrtEstimate")]
+        @"\b(?:Math|MathF|Vector512|Vector256|T)\.(?:Exp|Exp2|Log|Log2|Log10|Pow"
+        + @"|Sin|Cos|SinCos|Tan|Tanh|Sinh|Cosh|Atan|Atan2|Cbrt)\b"
+        + @"|\bTensorPrimitives\b|MultiplyAddEstimate|ReciprocalEstimate|ReciprocalSqrtEstimate")]
     private static partial Regex PlatformMathematics();
 
     [GeneratedRegex(@"//.*?$|/\*.*?\*/|@?\$*""""""[\s\S]*?""""""|\$?@?""(\\.|[^""\\])*""",
@@ -323,7 +326,8 @@ public sealed partial class HouseRulesTests
 
     /// <summary>A type at the top level of a file; a generic one is followed by its parameters.</summary>
     [GeneratedRegex(
-        @"^(?:public |internal |sealed |abstract |static |readonly |partial |unsafe |ref )*(?:class|struct|interface|enum|record struct|record class|record)\s+(?<name>[A-Z]\w+<?)",
+        @"^(?:public |internal |sealed |abstract |static |readonly |partial |unsafe |ref )*"
+        + @"(?:class|struct|interface|enum|record struct|record class|record)\s+(?<name>[A-Z]\w+<?)",
         RegexOptions.Multiline)]
     private static partial Regex Declaration();
 

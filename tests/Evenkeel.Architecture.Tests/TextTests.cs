@@ -12,7 +12,7 @@ public sealed partial class TextTests
     /// <summary>Fewer letters hold no reason.</summary>
     private const int ShortestReason = 40;
 
-    [Fact(Skip = "Lines over 120 columns are being broken; this is turned on when the last one is gone.")]
+    [Fact]
     public void No_line_of_code_or_prose_is_wider_than_120_columns()
     {
         var wide = new List<string>();

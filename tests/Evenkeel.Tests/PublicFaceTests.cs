@@ -26,7 +26,8 @@ public sealed class PublicFaceTests
         MethodBase[] cancellable = [.. s_methods.Where(method => method.GetParameters().Any(IsToken))];
         string[] expected =
         [
-            "Fit", "Evaluate", "Predict", "Recalibrate", "Parameters", "Run", "NumericalGradient", "FetchAsync", ".ctor",
+            "Fit", "Evaluate", "Predict", "Recalibrate", "Parameters", "Run", "NumericalGradient", "FetchAsync",
+            ".ctor",
         ];
         Assert.Empty(expected.Except(cancellable.Select(method => method.Name)));
         Assert.All(cancellable, method =>

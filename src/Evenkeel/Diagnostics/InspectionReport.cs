@@ -271,15 +271,18 @@ public sealed class InspectionReport
             + "or a normalization layer after each weight";
         if (activationsDrift)
         {
-            advice.Add($"The std of activations "
-                + $"{(ActivationFactor < 1 ? $"falls to {TextGrid.Number(ActivationFactor)} of itself" : $"grows {TextGrid.Number(ActivationFactor)} times")} "
-                + $"per layer: {remedy}.");
+            string factor = TextGrid.Number(ActivationFactor);
+            string change = ActivationFactor < 1 ? $"falls to {factor} of itself" : $"grows {factor} times";
+            advice.Add($"The std of activations {change} per layer: {remedy}.");
         }
 
         if (finite && gradientsDrift && GradientFactor < 1)
         {
-            advice.Add(
-                $"Gradients fall to {TextGrid.Number(GradientFactor)} of themselves per layer on their way back: the first layers will hardly learn; {(_isNormalized ? "a normalization layer follows each weight, so look for gammas near 0 and for saturated activations" : remedy)}.");
+            string cure = _isNormalized
+                ? "a normalization layer follows each weight, so look for gammas near 0 and for saturated activations"
+                : remedy;
+            advice.Add($"Gradients fall to {TextGrid.Number(GradientFactor)} of themselves per layer on their way "
+                + $"back: the first layers will hardly learn; {cure}.");
         }
         else if (finite && gradientsDrift && !(activationsDrift && ActivationFactor > 1))
         {
@@ -292,8 +295,11 @@ public sealed class InspectionReport
             ? null
             : layer.Activation.SaturatedShare) is { } flat && flat.Activation.SaturatedShare > 0.5)
         {
-            advice.Add(
-                $"{TextGrid.Share(flat.Activation.SaturatedShare)} of the outputs of {flat.Name} ({flat.Type}) are saturated, where hardly a gradient passes: {(_isNormalized ? "look at gamma and beta of the normalization layer before it" : "use smaller start values (Init.XavierNormal) or a normalization layer before it")}.");
+            string cure = _isNormalized
+                ? "look at gamma and beta of the normalization layer before it"
+                : "use smaller start values (Init.XavierNormal) or a normalization layer before it";
+            advice.Add($"{TextGrid.Share(flat.Activation.SaturatedShare)} of the outputs of {flat.Name} ({flat.Type}) "
+                + $"are saturated, where hardly a gradient passes: {cure}.");
         }
 
         // Many zeros are not a fault if every channel of the ReLU is positive for some samples.

@@ -50,7 +50,7 @@ public abstract partial class Module
     /// <param name="second">Samples of the second input along axis 0, as many.</param>
     /// <param name="chunk">Samples computed at a time; the default is 256.</param>
     /// <param name="cancellationToken">Ends the call between two chunks.</param>
-    /// <inheritdoc cref="Predict(Tensor, int, CancellationToken)"/>
+    /// <inheritdoc cref="Predict(Tensor, int, CancellationToken)" path="/remarks|/exception"/>
     public Tensor Predict(
         Tensor x, Tensor second, int chunk = 256, CancellationToken cancellationToken = default)
     {

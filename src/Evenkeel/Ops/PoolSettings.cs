@@ -55,9 +55,10 @@ internal readonly record struct PoolSettings(
             width = OutputSize(x[^1], Kernel.Width, Stride.Width, Padding.Width, Dilation.Width);
         if (height < 1 || width < 1)
         {
+            long leastHeight = Least(Kernel.Height, Dilation.Height, Padding.Height);
+            long leastWidth = Least(Kernel.Width, Dilation.Width, Padding.Width);
             throw new ArgumentException(
-                $"{name}: expected planes of at least "
-                + $"{Text(Least(Kernel.Height, Dilation.Height, Padding.Height), Least(Kernel.Width, Dilation.Width, Padding.Width))} "
+                $"{name}: expected planes of at least {Text(leastHeight, leastWidth)} "
                 + $"for a kernel of {Text(Kernel)} with padding {Text(Padding)} and dilation "
                 + $"{Text(Dilation)}, got {x}. "
                 + "Use a smaller kernel or larger images, or pool less often before.",

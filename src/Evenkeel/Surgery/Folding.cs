@@ -59,7 +59,7 @@ public static class Folding
     /// The largest difference of outputs that passes, as a share of the largest output. Null: 1e-4 in Float32, 1e-9 in
     /// Float64.
     /// </param>
-    /// <inheritdoc cref="Fold(Module, Tensor, double?)"/>
+    /// <inheritdoc cref="Fold(Module, Tensor, double?)" path="/remarks|/returns|/exception"/>
     public static FoldResult Fold(this Module model, Tensor inputs, Tensor second, double? bound = null)
     {
         ArgumentNullException.ThrowIfNull(model);

@@ -115,7 +115,17 @@ public static class Recalibrator
     /// <param name="options">The settings. Null takes the defaults.</param>
     /// <param name="progress">Receives a report after each batch.</param>
     /// <param name="cancellationToken">Ends it between two batches.</param>
-    /// <inheritdoc cref="Recalibrate(Module, IDataset, RecalibrationOptions?, IProgress{RecalibrationProgress}?, CancellationToken)" path="/returns|/exception"/>
+    /// <returns>
+    /// For each layer how far the running statistics were from the data's; frozen layers are left alone and say so.
+    /// </returns>
+    /// <exception cref="ArgumentException">
+    /// The inputs or the check have no samples, a layer has no more than one value per channel in them, or an input
+    /// does not have the shape that a layer takes.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">
+    /// A layer's inputs are not finite. After this error, a cancellation or any other failure the network is as it was.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static RecalibrationReport Recalibrate(
         this Module model, Tensor inputs, RecalibrationOptions? options = null,
         IProgress<RecalibrationProgress>? progress = null, CancellationToken cancellationToken = default)

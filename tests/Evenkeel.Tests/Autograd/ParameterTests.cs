@@ -111,6 +111,9 @@ public sealed class ParameterTests
     /// <summary>Name, type and default of each argument.</summary>
     private static string[] Signatures(Type type) => [.. type.GetMethods(Own)
         .Where(method => !method.IsStatic && !method.IsSpecialName && !s_different.Contains(method.Name))
-        .Select(method =>
-            $"{method.ReturnType} {method.Name}({string.Join(", ", method.GetParameters().Select(argument => $"{argument.ParameterType} {argument.Name} = {argument.RawDefaultValue}"))})")];
+        .Select(
+            method => $"{method.ReturnType} {method.Name}({string.Join(", ", method.GetParameters().Select(Text))})")];
+
+    private static string Text(ParameterInfo argument) =>
+        $"{argument.ParameterType} {argument.Name} = {argument.RawDefaultValue}";
 }

@@ -56,7 +56,7 @@ public sealed unsafe class RowsTests
 
             // Half of gamma is negative, so a ReLU passes about half of the values.
             for (int i = 0; i < length; i += 2) gamma.Values[i] = -gamma.Values[i];
-            Rows.Row<T> row = Rows.Row<T>.Of(new Constants<T>(numbers.Pointer, 1));
+            var row = new Constants<T>(numbers.Pointer, 1);
             (double pivot, double rstd, double offset) = TNorm.HasMean
                 ? (numbers[0], numbers[1], numbers[2])
                 : (0, numbers[1], 0);
@@ -86,13 +86,13 @@ public sealed unsafe class RowsTests
             Results(dgamma, i => dgammaBefore[i] + (Dy(i) * XHat(i)));
             if (TNorm.HasMean) Results(dbeta, i => dbetaBefore[i] + Dy(i));
 
-            const double B = -0.3, C = 0.2;
+            (double b, double c) = (numbers[3], numbers[4]);
             foreach (bool stream in streams ? new[] { false, true } : [false])
             {
                 Rows.Gradient<T, TNorm, TEpilogue>(x.Pointer, dy.Pointer, gamma.Pointer, betas, y.Pointer, length, row,
-                    Vector512.Create(T.CreateTruncating(B)), Vector512.Create(T.CreateTruncating(C)), stream);
+                    stream);
                 Simd.StreamFence();
-                Results(y, i => (rstd * gamma[i] * Dy(i)) + (B * (x[i] - pivot)) + (TNorm.HasMean ? C : 0));
+                Results(y, i => (rstd * gamma[i] * Dy(i)) + (b * (x[i] - pivot)) + (TNorm.HasMean ? c : 0));
             }
 
             double XHat(int i) => ((x[i] - pivot) * rstd) + offset;

@@ -141,17 +141,18 @@ public sealed unsafe class SegmentsTests
     {
         public void Run<T>(Group<T> g) where T : unmanaged, IFloatingPointIeee754<T>
         {
-            (double sum, double product) = Segments.Sum(g.X.Pointer, g.Dy.Pointer, g.Runs, g.Stride, g.Length,
-                Cotangent<T, NoEpilogue>.Of<GroupPerPack>(g.Constants));
+            (double sum, double product) = Segments.Sum<T, Cotangent<T, NoEpilogue>, NoMask<T>>(
+                g.X.Pointer, g.Dy.Pointer, g.Runs, g.Stride, g.Length, g.Constants, default);
             g.Near(g.Total((_, _, at) => g.Dy[at]), sum);
             g.Near(g.Total((_, _, at) => g.Dy[at] * (g.X[at] - g.Pivot)), product);
 
             // Terms of x alone read no dy: there is none.
-            (sum, product) = Segments.Sum(g.X.Pointer, null, g.Runs, g.Stride, g.Length,
-                Deviation<T>.Of<GroupPerPack>(g.Constants));
+            (sum, product) = Segments.Sum<T, Deviation<T>, NoMask<T>>(
+                g.X.Pointer, null, g.Runs, g.Stride, g.Length, g.Constants, default);
             g.Near(g.Total((_, _, at) => g.X[at] - g.Pivot), sum);
             g.Near(g.Total((_, _, at) => (g.X[at] - g.Pivot) * (g.X[at] - g.Pivot)), product);
-            (sum, product) = Segments.Sum(g.X.Pointer, null, g.Runs, g.Stride, g.Length, default(Square<T>));
+            (sum, product) = Segments.Sum<T, Square<T>, NoMask<T>>(
+                g.X.Pointer, null, g.Runs, g.Stride, g.Length, default, default);
             g.Near(g.Total((_, _, at) => g.X[at] * g.X[at]), sum);
             Assert.Equal(0, product);
         }
@@ -163,12 +164,11 @@ public sealed unsafe class SegmentsTests
         {
             GuardedBuffer<T> bits = KernelSweep.Mask<T>(g.Runs * g.Length, g.Length, out bool[] counts),
                 rowBits = KernelSweep.Mask<T>(g.Runs, g.Length, out bool[] runCounts);
-            Deviation<T> term = Deviation<T>.Of<GroupPerPack>(g.Constants);
-            (double sum, double product) = Segments.Sum(
-                g.X.Pointer, null, g.Runs, g.Stride, g.Length, term, new RunMask<T>(bits.Pointer, g.Length));
+            (double sum, double product) = Segments.Sum<T, Deviation<T>, RunMask<T>>(
+                g.X.Pointer, null, g.Runs, g.Stride, g.Length, g.Constants, new RunMask<T>(bits.Pointer, g.Length));
             Check((run, i) => counts[(run * g.Length) + i]);
-            (sum, product) = Segments.Sum(
-                g.X.Pointer, null, g.Runs, g.Stride, g.Length, term, new RowMask<T>(rowBits.Pointer, 1));
+            (sum, product) = Segments.Sum<T, Deviation<T>, RowMask<T>>(
+                g.X.Pointer, null, g.Runs, g.Stride, g.Length, g.Constants, new RowMask<T>(rowBits.Pointer, 1));
             Check((run, _) => runCounts[run]);
 
             void Check(Func<int, int, bool> isIn)
@@ -185,12 +185,14 @@ public sealed unsafe class SegmentsTests
         {
             foreach (bool stream in g.Streams)
             {
-                Segments.Map(g.X.Pointer, null, g.Result.Pointer, g.Runs, g.Stride, g.Length,
-                    Normalize<T, NoEpilogue>.Of<GroupPerPack>(g.Constants), stream, ahead: true);
+                Segments.Map<T, Normalize<T, NoEpilogue>, NoMask<T>>(
+                    g.X.Pointer, null, g.Result.Pointer, g.Runs, g.Stride, g.Length, g.Constants, default, stream,
+                    ahead: true);
                 Simd.StreamFence();
                 g.NearResults((_, _, at) => ((g.X[at] - g.Pivot) * g.Scale) + g.Shift);
-                Segments.Map(g.X.Pointer, g.Dy.Pointer, g.Result.Pointer, g.Runs, g.Stride, g.Length,
-                    InputGradient<T, NoEpilogue>.Of<GroupPerPack>(g.Constants), stream, ahead: false);
+                Segments.Map<T, InputGradient<T, NoEpilogue>, NoMask<T>>(
+                    g.X.Pointer, g.Dy.Pointer, g.Result.Pointer, g.Runs, g.Stride, g.Length, g.Constants, default,
+                    stream, ahead: false);
                 Simd.StreamFence();
                 g.NearResults((_, _, at) => g.Gradient(at, counts: true));
             }
@@ -204,8 +206,8 @@ public sealed unsafe class SegmentsTests
             GuardedBuffer<T> bits = KernelSweep.Mask<T>(g.Runs * g.Length, g.Length, out bool[] counts);
             foreach (bool stream in g.Streams)
             {
-                Segments.Map(g.X.Pointer, g.Dy.Pointer, g.Result.Pointer, g.Runs, g.Stride, g.Length,
-                    InputGradient<T, NoEpilogue>.Of<GroupPerPack>(g.Constants),
+                Segments.Map<T, InputGradient<T, NoEpilogue>, RunMask<T>>(
+                    g.X.Pointer, g.Dy.Pointer, g.Result.Pointer, g.Runs, g.Stride, g.Length, g.Constants,
                     new RunMask<T>(bits.Pointer, g.Length), stream, ahead: false);
                 Simd.StreamFence();
                 g.NearResults((run, i, at) => g.Gradient(at, counts[(run * g.Length) + i]));

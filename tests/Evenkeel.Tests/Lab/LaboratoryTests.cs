@@ -224,8 +224,8 @@ public sealed class LaboratoryTests : IDisposable
         LabException refusal = Assert.Throws<LabException>(() => Open(threads: 2, quick: false).RequireTheseSettings());
         Assert.True(refusal.IsUsage);
         Assert.Contains(
-            "scale-invariance was run with seed 1, 2 threads, float32, quick; "
-            + "now seed 1, 2 threads, float32 was asked for",
+            "scale-invariance was run with seed 1, 2 threads, float32, quick, "
+            + "and you ask for seed 1, 2 threads, float32. ",
             refusal.Message, StringComparison.Ordinal);
         Assert.Throws<LabException>(() => Open(threads: 1).RequireTheseSettings());
     }
@@ -239,9 +239,9 @@ public sealed class LaboratoryTests : IDisposable
         laboratory.Folder.Write(new ResultRecord(experiment,
             laboratory.SettingsOf(experiment), ResultEnvironment.Current, data, 1, new ExperimentResult(), []));
         string refusal = Assert.Throws<LabException>(laboratory.RequireTheseSettings).Message;
-        Assert.Contains($"{data.Name} (embedded), changed; now", refusal, StringComparison.Ordinal);
-        Assert.Contains($"{data.Name} (embedded), {laboratory.DataOf(experiment)!.Identity} was asked for",
-            refusal, StringComparison.Ordinal);
+        Assert.Contains($"{data.Name} (embedded), changed, and you ask for ", refusal, StringComparison.Ordinal);
+        string now = $"{data.Name} (embedded), {laboratory.DataOf(experiment)!.Identity}. Ask for the same";
+        Assert.Contains(now, refusal, StringComparison.Ordinal);
     }
 
     private Laboratory Open(

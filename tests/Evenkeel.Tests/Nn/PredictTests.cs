@@ -154,7 +154,8 @@ public sealed class PredictTests
 
     public static TheoryData<string> Dependent =>
     [
-        "batch norm by hand", "softmax over the batch", "rank in the batch", "one value of the batch", "the next sample",
+        "batch norm by hand", "softmax over the batch", "rank in the batch", "one value of the batch",
+        "the next sample",
     ];
 
     [Theory]

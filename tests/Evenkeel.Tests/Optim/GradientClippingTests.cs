@@ -57,7 +57,8 @@ public sealed class GradientClippingTests
     {
         float[] values =
         [
-            float.NaN, 5, -5, 0.5f, float.PositiveInfinity, float.NegativeInfinity, -1, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9, -9,
+            float.NaN, 5, -5, 0.5f, float.PositiveInfinity, float.NegativeInfinity, -1, 1, 0, 2, 3, 4, 5, 6, 7, 8, 9,
+            -9,
         ];
         Parameter a = With(values, [values.Length]);
         GradientClipping.Value([a], 1.5);

@@ -36,7 +36,7 @@ public sealed class LeNetBarsTests
     /// and why. Fifteen reach it.
     /// </summary>
     [Fact]
-    public void Banknotes_with_batch_norm_are_told_apart_at_95_percent_after_fifteen_epochs_and_the_lessons_ten_are_judged_honestly()
+    public void Batch_norm_tells_banknotes_apart_at_95_percent_after_fifteen_epochs_and_the_lessons_ten_are_judged()
     {
         (double median, JsonElement ten) = Banknotes([]);
         Assert.True(median >= 0.88, $"median validation accuracy {median:F4} after ten epochs");

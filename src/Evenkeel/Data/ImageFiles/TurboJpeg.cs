@@ -30,9 +30,8 @@ internal sealed unsafe class TurboJpeg
         _header =
             (delegate* unmanaged[Cdecl]<void*, byte*, CULong, int*, int*, int*, int*, int>)NativeLibrary.GetExport(
                 library, "tjDecompressHeader3");
-        _decompress =
-            (delegate* unmanaged[Cdecl]<void*, byte*, CULong, byte*, int, int, int, int, int, int>)NativeLibrary.GetExport(
-                library, "tjDecompress2");
+        nint decompress = NativeLibrary.GetExport(library, "tjDecompress2");
+        _decompress = (delegate* unmanaged[Cdecl]<void*, byte*, CULong, byte*, int, int, int, int, int, int>)decompress;
         _error = (delegate* unmanaged[Cdecl]<void*, byte*>)NativeLibrary.GetExport(library, "tjGetErrorStr2");
         _errorCode = (delegate* unmanaged[Cdecl]<void*, int>)NativeLibrary.GetExport(library, "tjGetErrorCode");
         _destroy = (delegate* unmanaged[Cdecl]<void*, int>)NativeLibrary.GetExport(library, "tjDestroy");

@@ -74,6 +74,19 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T Fma<T>(T a, T b, T c) where T : IFloatingPointIeee754<T> => T.FusedMultiplyAdd(a, b, c);
 
+    // The numbers of the lanes. Vector512.Indices counts them in a loop where registers are narrower.
+    private static Vector512<int> IntLanes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512.Create(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    }
+
+    private static Vector512<long> LongLanes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector512.Create(0L, 1, 2, 3, 4, 5, 6, 7);
+    }
+
     /// <summary>
     /// All ones in the last <paramref name="fresh"/> lanes, zero before. An overlapping last pack has these lanes still
     /// to count. 0 ≤ fresh ≤ pack width.
@@ -84,12 +97,11 @@ internal static unsafe class Simd
         Debug.Assert(fresh >= 0 && fresh <= Vector512<T>.Count);
         if (sizeof(T) == 4)
         {
-            return Vector512.GreaterThanOrEqual(Vector512<int>.Indices, Vector512.Create(Vector512<int>.Count - fresh))
-                .As<int, T>();
+            return Vector512.GreaterThanOrEqual(IntLanes, Vector512.Create(Vector512<int>.Count - fresh)).As<int, T>();
         }
 
         return Vector512
-            .GreaterThanOrEqual(Vector512<long>.Indices, Vector512.Create((long)(Vector512<long>.Count - fresh)))
+            .GreaterThanOrEqual(LongLanes, Vector512.Create((long)(Vector512<long>.Count - fresh)))
             .As<long, T>();
     }
 
@@ -98,8 +110,8 @@ internal static unsafe class Simd
     public static Vector512<T> HeadMask<T>(int count) where T : unmanaged
     {
         if (sizeof(T) == 4)
-            return Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).As<int, T>();
-        return Vector512.LessThan(Vector512<long>.Indices, Vector512.Create((long)count)).As<long, T>();
+            return Vector512.LessThan(IntLanes, Vector512.Create(count)).As<int, T>();
+        return Vector512.LessThan(LongLanes, Vector512.Create((long)count)).As<long, T>();
     }
 
     /// <summary>

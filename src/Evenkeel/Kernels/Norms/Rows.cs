@@ -29,6 +29,7 @@ internal static unsafe class Rows
         where T : unmanaged
     {
         /// <summary>The constants of a row, from its pivot, scale (rstd) and shift (offset).</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static unsafe Row<T> Of(Constants<T> constants) =>
             new(Simd.Broadcast(*constants.Pivot), Simd.Broadcast(*constants.Scale), Simd.Broadcast(*constants.Shift));
 
@@ -52,7 +53,7 @@ internal static unsafe class Rows
     /// <summary>y = epilogue(xhat·gamma + beta).</summary>
     /// <param name="stream">Store past the caches; only where y is aligned to a pack and a row is whole packs.</param>
     public static void Normalize<T, TNorm, TEpilogue>(
-        T* x, T* gamma, T* beta, T* y, int length, Row<T> row, bool stream)
+        T* x, T* gamma, T* beta, T* y, int length, Constants<T> constants, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
@@ -61,10 +62,11 @@ internal static unsafe class Rows
         Debug.Assert(!stream || (length % Vector512<T>.Count == 0 && Contracts.IsAligned(y)));
         if (length >= Vector512<T>.Count)
         {
-            NormalizeLong<T, TNorm, TEpilogue>(x, gamma, beta, y, length, row, stream);
+            NormalizeLong<T, TNorm, TEpilogue>(x, gamma, beta, y, length, constants, stream);
             return;
         }
 
+        var row = Row<T>.Of(constants);
         Vector512<T> value = Row<T>.Y<TNorm>(row.XHat<TNorm>(Simd.LoadPartial(x, length)),
             Simd.LoadPartial(gamma, length), TNorm.HasMean ? Simd.LoadPartial(beta, length) : default);
         Simd.StorePartial(y, TEpilogue.Apply(value), length);
@@ -75,14 +77,15 @@ internal static unsafe class Rows
     /// <paramref name="dbeta"/>, column by column.
     /// </summary>
     public static (double Sum, double ProductSum) Cotangent<T, TNorm, TEpilogue>(
-        T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, int length, Row<T> row)
+        T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, int length, Constants<T> constants)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
     {
         Debug.Assert(Contracts.AreApart(dgamma, length, dbeta, length), "dgamma overlaps dbeta");
         if (length >= Vector512<T>.Count)
-            return CotangentLong<T, TNorm, TEpilogue>(x, dy, gamma, beta, dgamma, dbeta, length, row);
+            return CotangentLong<T, TNorm, TEpilogue>(x, dy, gamma, beta, dgamma, dbeta, length, constants);
+        var row = Row<T>.Of(constants);
         Vector512<T> gammas = Simd.LoadPartial(gamma, length);
         Vector512<T> xhat = row.XHat<TNorm>(Simd.LoadPartial(x, length));
         Vector512<T> y = Row<T>.Y<TNorm>(xhat, gammas, TNorm.HasMean ? Simd.LoadPartial(beta, length) : default);
@@ -96,7 +99,7 @@ internal static unsafe class Rows
     /// <summary>dx = rstd·g + b·(x - pivot) + c.</summary>
     /// <param name="stream">Store past the caches; only where dx is aligned to a pack and a row is whole packs.</param>
     public static void Gradient<T, TNorm, TEpilogue>(
-        T* x, T* dy, T* gamma, T* beta, T* dx, int length, Row<T> row, Vector512<T> b, Vector512<T> c, bool stream)
+        T* x, T* dy, T* gamma, T* beta, T* dx, int length, Constants<T> constants, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
@@ -106,10 +109,12 @@ internal static unsafe class Rows
         Debug.Assert(!stream || (length % Vector512<T>.Count == 0 && Contracts.IsAligned(dx)));
         if (length >= Vector512<T>.Count)
         {
-            GradientLong<T, TNorm, TEpilogue>(x, dy, gamma, beta, dx, length, row, b, c, stream);
+            GradientLong<T, TNorm, TEpilogue>(x, dy, gamma, beta, dx, length, constants, stream);
             return;
         }
 
+        var row = Row<T>.Of(constants);
+        Vector512<T> b = Simd.Broadcast(*constants.B), c = Simd.Broadcast(*constants.C);
         Vector512<T> xs = Simd.LoadPartial(x, length), gammas = Simd.LoadPartial(gamma, length);
         Vector512<T> y = Row<T>.Y<TNorm>(
             row.XHat<TNorm>(xs), gammas, TNorm.HasMean ? Simd.LoadPartial(beta, length) : default);
@@ -121,12 +126,12 @@ internal static unsafe class Rows
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void NormalizeLong<T, TNorm, TEpilogue>(
-        T* x, T* gamma, T* beta, T* y, int length, Row<T> argument, bool stream)
+        T* x, T* gamma, T* beta, T* y, int length, Constants<T> constants, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
     {
-        Row<T> row = argument;
+        var row = Row<T>.Of(constants);
         int width = Vector512<T>.Count;
         if (stream)
         {
@@ -148,14 +153,15 @@ internal static unsafe class Rows
         }
     }
 
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (double Sum, double ProductSum) CotangentLong<T, TNorm, TEpilogue>(
-        T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, int length, Row<T> argument)
+        T* x, T* dy, T* gamma, T* beta, T* dgamma, T* dbeta, int length, Constants<T> constants)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
     {
-        Row<T> row = argument;
+        var row = Row<T>.Of(constants);
         int width = Vector512<T>.Count;
         Vector512<T> s0 = default, s1 = default, p0 = default, p1 = default;
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
@@ -193,13 +199,13 @@ internal static unsafe class Rows
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GradientLong<T, TNorm, TEpilogue>(
-        T* x, T* dy, T* gamma, T* beta, T* dx, int length, Row<T> argument, Vector512<T> b, Vector512<T> c, bool stream)
+        T* x, T* dy, T* gamma, T* beta, T* dx, int length, Constants<T> constants, bool stream)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
     {
-        Row<T> row = argument;
-        Vector512<T> slope = b, offset = c;
+        var row = Row<T>.Of(constants);
+        Vector512<T> b = Simd.Broadcast(*constants.B), c = Simd.Broadcast(*constants.C);
         int width = Vector512<T>.Count;
         for (int i = 0; i < length; i += width)
         {
@@ -210,7 +216,7 @@ internal static unsafe class Rows
             Vector512<T> y = Row<T>.Y<TNorm>(
                 row.XHat<TNorm>(xs), gammas, TNorm.HasMean ? Simd.Load(beta + at) : default);
             Vector512<T> fresh = TEpilogue.Backward(y, Simd.Load(dy + at));
-            Vector512<T> gradient = row.Gradient<TNorm>(xs, fresh * gammas, slope, offset);
+            Vector512<T> gradient = row.Gradient<TNorm>(xs, fresh * gammas, b, c);
             if (stream) Simd.StoreStream(dx + at, gradient);
             else Simd.Store(dx + at, gradient);
         }

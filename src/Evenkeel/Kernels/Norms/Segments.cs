@@ -55,42 +55,27 @@ internal static unsafe class Segments
     /// </summary>
     private const int BlockPacks = 64;
 
-    public static (double Sum, double ProductSum) Sum<T, TTerm>(
-        T* x, T* dy, int runs, nint stride, int length, TTerm term)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T> =>
-        Sum(x, dy, runs, stride, length, term, default(NoMask<T>));
+    /// <summary>
+    /// Steps of four packs before the other two packs' turn, where two are taken at a time: few, so that both walks
+    /// find the same memory near.
+    /// </summary>
+    private static int StepsAtATime => Vector512.IsHardwareAccelerated ? BlockPacks : 4;
 
-    /// <inheritdoc cref="Segments"/>
-    /// <remarks>
-    /// With 256-bit registers SumLong has more accumulators than registers and keeps some on the stack. Frames are
-    /// aligned to 16 bytes, and where the caller's ends at an odd multiple of 16 half of them straddle cache lines: the
-    /// sum takes twice as long. So this frame ends at a multiple of 32.
-    /// </remarks>
-    [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>Σu and Σu·w of the group.</summary>
+    /// <param name="constants">
+    /// What the term is made of. Not the term itself: packs as arguments are copied at each call.
+    /// </param>
     public static (double Sum, double ProductSum) Sum<T, TTerm, TMask>(
-        T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
+        T* x, T* dy, int runs, nint stride, int length, Constants<T> constants, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         Debug.Assert(runs >= 0 && length >= 0);
         Debug.Assert(runs <= 1 || stride >= length, "the runs overlap");
-        if (length < Vector512<T>.Count) return SumShort(x, dy, runs, stride, length, term, mask);
-        if (!Vector512.IsHardwareAccelerated)
-        {
-            // The size is 16; a constant one would become a local variable.
-            byte* end = stackalloc byte[16 - (runs >> 31)];
-            *end = 0;
-            if (((nint)end & 16) != 0)
-            {
-                byte* lower = stackalloc byte[16 - (runs >> 31)];
-                *lower = 0;
-            }
-        }
-
-        return SumLong(x, dy, runs, stride, length, term, mask);
+        return length < Vector512<T>.Count
+            ? SumShort<T, TTerm, TMask>(x, dy, runs, stride, length, constants, mask)
+            : SumLong<T, TTerm, TMask>(x, dy, runs, stride, length, constants, mask);
     }
 
     /// <summary>
@@ -126,14 +111,15 @@ internal static unsafe class Segments
     }
 
     // No call stands in this method: one would force the accumulators out of their registers.
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (double Sum, double ProductSum) SumLong<T, TTerm, TMask>(
-        T* x, T* dy, int runs, nint stride, int length, TTerm argument, TMask mask)
+        T* x, T* dy, int runs, nint stride, int length, Constants<T> constants, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
-        TTerm term = argument;
+        TTerm term = TTerm.Of<GroupPerPack>(constants);
         int width = Vector512<T>.Count;
         Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default, p2 = default,
             p3 = default;
@@ -148,17 +134,27 @@ internal static unsafe class Segments
             int i = 0;
             while (i <= length - 4 * width)
             {
-                int end = Math.Min(length - 4 * width, i + (BlockPacks - 1 - counted) * 4 * width);
-                if (!Vector512.IsHardwareAccelerated && !TTerm.UsesDy)
+                int steps = Math.Min(BlockPacks - counted, StepsAtATime);
+                int end = Math.Min(length - 4 * width, i + (steps - 1) * 4 * width);
+                if (Vector512.IsHardwareAccelerated)
+                {
+                    for (; i <= end; i += 4 * width, counted++)
+                    {
+                        Step(term, counts, xr, dyr, i, ref s0, ref p0);
+                        Step(term, counts, xr, dyr, i + width, ref s1, ref p1);
+                        Step(term, counts, xr, dyr, i + 2 * width, ref s2, ref p2);
+                        Step(term, counts, xr, dyr, i + 3 * width, ref s3, ref p3);
+                    }
+                }
+                else
                 {
                     // Two packs at a time: with narrower registers the accumulators of four do not fit, and go over the
                     // stack. The order of a sum's terms is the same.
                     int from = i;
-                    for (; i <= end; i += 4 * width)
+                    for (; i <= end; i += 4 * width, counted++)
                     {
                         Step(term, counts, xr, dyr, i, ref s0, ref p0);
                         Step(term, counts, xr, dyr, i + width, ref s1, ref p1);
-                        counted++;
                     }
 
                     for (i = from; i <= end; i += 4 * width)
@@ -166,39 +162,6 @@ internal static unsafe class Segments
                         Step(term, counts, xr, dyr, i + 2 * width, ref s2, ref p2);
                         Step(term, counts, xr, dyr, i + 3 * width, ref s3, ref p3);
                     }
-                }
-
-                for (; i <= end; i += 4 * width)
-                {
-                    Vector512<T> w0 = term.W(Simd.Load(xr + i));
-                    Vector512<T> w1 = term.W(Simd.Load(xr + i + width));
-                    Vector512<T> w2 = term.W(Simd.Load(xr + i + 2 * width));
-                    Vector512<T> w3 = term.W(Simd.Load(xr + i + 3 * width));
-                    if (!TMask.IsNone)
-                    {
-                        w0 &= counts.Load(i);
-                        w1 &= counts.Load(i + width);
-                        w2 &= counts.Load(i + 2 * width);
-                        w3 &= counts.Load(i + 3 * width);
-                    }
-
-                    Vector512<T> u0 = term.U(w0, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
-                    Vector512<T> u1 = term.U(w1, TTerm.UsesDy ? Simd.Load(dyr + i + width) : default);
-                    Vector512<T> u2 = term.U(w2, TTerm.UsesDy ? Simd.Load(dyr + i + 2 * width) : default);
-                    Vector512<T> u3 = term.U(w3, TTerm.UsesDy ? Simd.Load(dyr + i + 3 * width) : default);
-                    s0 += u0;
-                    s1 += u1;
-                    s2 += u2;
-                    s3 += u3;
-                    if (TTerm.HasProduct)
-                    {
-                        p0 = Simd.Fma(u0, w0, p0);
-                        p1 = Simd.Fma(u1, w1, p1);
-                        p2 = Simd.Fma(u2, w2, p2);
-                        p3 = Simd.Fma(u3, w3, p3);
-                    }
-
-                    counted++;
                 }
 
                 if (counted >= BlockPacks)
@@ -209,15 +172,7 @@ internal static unsafe class Segments
                 }
             }
 
-            for (; i <= length - width; i += width)
-            {
-                Vector512<T> w = term.W(Simd.Load(xr + i));
-                if (!TMask.IsNone) w &= counts.Load(i);
-                Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dyr + i) : default);
-                s1 += u;
-                if (TTerm.HasProduct) p1 = Simd.Fma(u, w, p1);
-            }
-
+            for (; i <= length - width; i += width) Step(term, counts, xr, dyr, i, ref s1, ref p1);
             if (i < length)
             {
                 Vector512<T> w = term.W(Simd.Load(xr + length - width));
@@ -246,11 +201,12 @@ internal static unsafe class Segments
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
     private static (double Sum, double ProductSum) SumShort<T, TTerm, TMask>(
-        T* x, T* dy, int runs, nint stride, int length, TTerm term, TMask mask)
+        T* x, T* dy, int runs, nint stride, int length, Constants<T> constants, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TTerm : struct, ITerm<T>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
+        TTerm term = TTerm.Of<GroupPerPack>(constants);
         Vector512<T> s = default, p = default, none = default;
         Vector512<double> sumLow = default, sumHigh = default, productLow = default, productHigh = default;
         Vector512<T> head = Simd.HeadMask<T>(length);
@@ -283,39 +239,33 @@ internal static unsafe class Segments
     /// Store past the caches: for results that outgrow them. Used only where every run is aligned; call
     /// <see cref="Simd.StreamFence"/> after the last map of a chunk.
     /// </param>
-    public static void Map<T, TMap>(
-        T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, bool stream, bool ahead)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T> =>
-        Map(x, dy, result, runs, stride, length, map, default(NoMask<T>), stream, ahead);
-
-    /// <inheritdoc cref="Map{T, TMap}(T*, T*, T*, int, nint, int, TMap, bool, bool)"/>
     public static void Map<T, TMap, TMask>(
-        T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, TMask mask, bool stream, bool ahead)
+        T* x, T* dy, T* result, int runs, nint stride, int length, Constants<T> constants, TMask mask, bool stream,
+        bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
         Debug.Assert(runs >= 0 && length >= 0);
         Debug.Assert(runs <= 1 || stride >= length, "the runs overlap");
         Debug.Assert(Contracts.AreApart(result, ((runs - 1) * stride) + length, x, ((runs - 1) * stride) + length));
-        if (length < width) MapShort(x, dy, result, runs, stride, length, map, mask);
+        if (length < width) MapShort<T, TMap, TMask>(x, dy, result, runs, stride, length, constants, mask);
         else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0)
-            MapStream(x, dy, result, runs, stride, length, map, mask, ahead);
-        else MapLong(x, dy, result, runs, stride, length, map, mask, ahead);
+            MapStream<T, TMap, TMask>(x, dy, result, runs, stride, length, constants, mask, ahead);
+        else MapLong<T, TMap, TMask>(x, dy, result, runs, stride, length, constants, mask, ahead);
     }
 
     // next: from a pack to the one that is asked for. Without "ahead" it is the pack itself, which costs nothing.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MapStream<T, TMap, TMask>(
-        T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, TMask mask, bool ahead)
+        T* x, T* dy, T* result, int runs, nint stride, int length, Constants<T> constants, TMask mask, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
-        TMap map = argument;
+        TMap map = TMap.Of<GroupPerPack>(constants);
         int next = ahead ? length : 0;
         int width = Vector512<T>.Count;
         for (int run = 0; run < runs; run++)
@@ -337,12 +287,12 @@ internal static unsafe class Segments
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MapLong<T, TMap, TMask>(
-        T* x, T* dy, T* result, int runs, nint stride, int length, TMap argument, TMask mask, bool ahead)
+        T* x, T* dy, T* result, int runs, nint stride, int length, Constants<T> constants, TMask mask, bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
-        TMap map = argument;
+        TMap map = TMap.Of<GroupPerPack>(constants);
         int next = ahead ? length : 0;
         int width = Vector512<T>.Count;
         for (int run = 0; run < runs; run++)
@@ -384,11 +334,12 @@ internal static unsafe class Segments
 
     /// <summary>Runs shorter than a pack: each is one partial pack.</summary>
     private static void MapShort<T, TMap, TMask>(
-        T* x, T* dy, T* result, int runs, nint stride, int length, TMap map, TMask mask)
+        T* x, T* dy, T* result, int runs, nint stride, int length, Constants<T> constants, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TMap : struct, IMap<T>
+        where TMap : struct, IMap<T>, IGroupwise<TMap, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
+        TMap map = TMap.Of<GroupPerPack>(constants);
         for (int run = 0; run < runs; run++)
         {
             nint at = run * stride;

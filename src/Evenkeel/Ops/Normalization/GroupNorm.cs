@@ -234,11 +234,13 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private void SpreadSlopes<T>(Constants<T> groups, int first, int run, int count, Constants<T> runs)
         where T : unmanaged
     {
+        int group = run / _perGroup - first, left = _perGroup - run % _perGroup;
         for (int i = 0; i < count; i++)
         {
-            int group = (run + i) / _perGroup - first;
             runs.B[i] = groups.B[group];
             runs.C[i] = groups.C[group];
+            if (--left > 0) continue;
+            (group, left) = (group + 1, _perGroup);
         }
     }
 
@@ -250,11 +252,13 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         Span<double> sums = _sums.AsSpan<double>();
         new ReadOnlySpan<double>(runs.SumDy, count).CopyTo(sums[run..]);
         new ReadOnlySpan<double>(runs.SumDyXHat, count).CopyTo(sums[(sums.Length / 2 + run)..]);
+        int group = run / _perGroup - first, left = _perGroup - run % _perGroup;
         for (int i = 0; i < count; i++)
         {
-            int group = (run + i) / _perGroup - first;
             groups.SumDy[group] += runs.Gamma[i] * runs.SumDy[i];
             groups.SumDyXHat[group] += runs.Gamma[i] * runs.SumDyXHat[i];
+            if (--left > 0) continue;
+            (group, left) = (group + 1, _perGroup);
         }
     }
 

@@ -86,13 +86,12 @@ internal readonly unsafe struct SegmentGroup<T, TMask>(
     public void Sum<TTerm>(T* dy, Constants<T> constants, double* sums, double* products)
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T> =>
         (*sums, *products) = TTerm.UsesDy
-            ? Segments.Sum(
-                x, dy, runs.Count, runs.Stride, runs.Length, TTerm.Of<GroupPerPack>(constants), default(NoMask<T>))
-            : Segments.Sum(x, x, runs.Count, runs.Stride, runs.Length, TTerm.Of<GroupPerPack>(constants), mask);
+            ? Segments.Sum<T, TTerm, NoMask<T>>(x, dy, runs.Count, runs.Stride, runs.Length, constants, default)
+            : Segments.Sum<T, TTerm, TMask>(x, x, runs.Count, runs.Stride, runs.Length, constants, mask);
 
     public void Map<TMap>(T* dy, T* result, Constants<T> constants) where TMap : struct, IMap<T>, IGroupwise<TMap, T> =>
-        Segments.Map(
-            x, dy, result, runs.Count, runs.Stride, runs.Length, TMap.Of<GroupPerPack>(constants), mask, stream, ahead);
+        Segments.Map<T, TMap, TMask>(
+            x, dy, result, runs.Count, runs.Stride, runs.Length, constants, mask, stream, ahead);
 
     public Moments Scaled(int group, double m, double eps) =>
         Moments.Scaled(x, runs.Count, runs.Stride, runs.Length, m, eps, hasMean: true, mask);

@@ -24,11 +24,13 @@ internal readonly struct Value<T> : ITerm<T>, IGroupwise<Value<T>, T> where T : 
 }
 
 /// <summary>Σx².</summary>
-internal readonly struct Square<T> : ITerm<T> where T : unmanaged
+internal readonly struct Square<T> : ITerm<T>, IGroupwise<Square<T>, T> where T : unmanaged
 {
     public static bool UsesDy => false;
 
     public static bool HasProduct => false;
+
+    public static Square<T> Of<TLanes>(Constants<T> constants) where TLanes : struct, ILanes => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> W(Vector512<T> x) => x;

@@ -23,7 +23,7 @@ internal readonly struct RootMeanSquare : IRowStatistics
     public static unsafe void Measure<T>(T* x, int length, NormTable row, double eps)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double meanSquare = Segments.Sum(x, x, 1, 0, length, default(Square<T>)).Sum / length;
+        double meanSquare = Segments.Sum<T, Square<T>, NoMask<T>>(x, x, 1, 0, length, default, default).Sum / length;
         Moments moments = NormRange.IsOutOfRange<T>(meanSquare, eps)
             ? Moments.Scaled(x, 1, 0, length, length, eps, hasMean: false, default(NoMask<T>))
             : new Moments(0, 0, meanSquare);

@@ -192,7 +192,7 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
             if (NormTheorem.Affine(table, constants, 1))
             {
                 Rows.Normalize<T, TStatistics, TEpilogue>(x, _gammas.Pointer<T>() + part,
-                    _betas.Pointer<T>() + part, y, length, Rows.Row<T>.Of(constants), stream);
+                    _betas.Pointer<T>() + part, y, length, constants, stream);
             }
             else
                 MapScaled(x, y, part, table);
@@ -230,17 +230,15 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
                 continue;
             }
 
-            Rows.Row<T> row = Rows.Row<T>.Of(constants);
             (double sum, double product) = Rows.Cotangent<T, TStatistics, TEpilogue>(
-                x, dy, gamma, beta, dgammas + part, dbetas + part, length, row);
+                x, dy, gamma, beta, dgammas + part, dbetas + part, length, constants);
             if (dx is null) continue;
             (*table.SumDy, *table.SumDyXHat) = (TStatistics.HasMean ? sum : 0, product);
             bool held = NormTheorem.Slopes(table, table.Rstd, constants, 1, length) && Math.Abs(product) >= smallest;
             if (!held && Loses(sum, x, dy, part, table)) ScaledGradient(x, dy, dx, part, table);
             else
             {
-                Rows.Gradient<T, TStatistics, TEpilogue>(x, dy,
-                    gamma, beta, dx, length, row, Simd.Broadcast(*constants.B), Simd.Broadcast(*constants.C), stream);
+                Rows.Gradient<T, TStatistics, TEpilogue>(x, dy, gamma, beta, dx, length, constants, stream);
             }
         }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Evenkeel.Random;
 
 namespace Evenkeel;
@@ -107,23 +106,21 @@ public readonly record struct RunningAverage
             { IsCumulative: true } => "the mean of all batches, each with the same weight",
             { WeightOfNew: 0 } => "the start values: no batch is followed",
             { WeightOfNew: 1 } => "the last batch alone",
-            _ => Text(
-                $"{1 - WeightOfNew:G6} of the old and {WeightOfNew:G6} of the new at each batch; half of the old is left after {Batches(HalfLife)} batches, 1 % after {Batches(BatchesUntil(0.01))}"),
+            _ => $"{1 - WeightOfNew:G6} of the old and {WeightOfNew:G6} of the new at each batch; "
+                + $"half of the old is left after {Batches(HalfLife)} batches, 1 % after {Batches(BatchesUntil(0.01))}",
         };
-        return Text(
-            $"{rule}; {(Estimator == VarianceEstimator.Biased ? "biased" : "unbiased")} variance; from mean {InitialMean} and variance {InitialVariance}");
+        string estimator = Estimator == VarianceEstimator.Biased ? "biased" : "unbiased";
+        return $"{rule}; {estimator} variance; from mean {InitialMean} and variance {InitialVariance}";
     }
 
     /// <summary>The convention in its own words.</summary>
     public override string ToString()
     {
-        string text = IsCumulative ? "None" : Text($"{WeightOfNew:G6}");
+        string text = IsCumulative ? "None" : $"{WeightOfNew:G6}";
         return Estimator == VarianceEstimator.Biased ? text + ", variance=biased" : text;
     }
 
-    private static string Batches(double count) => count < 10 ? Text($"{count:0.0}") : Text($"{count:0}");
-
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    private static string Batches(double count) => count < 10 ? $"{count:0.0}" : $"{count:0}";
 
     private static double Check(double weight, string name) => weight is >= 0 and <= 1
         ? weight
