@@ -86,12 +86,13 @@ public sealed unsafe class RowsTests
             Results(dgamma, i => dgammaBefore[i] + (Dy(i) * XHat(i)));
             if (TNorm.HasMean) Results(dbeta, i => dbetaBefore[i] + Dy(i));
 
+            (double b, double c) = (numbers[3], numbers[4]);
             foreach (bool stream in streams ? new[] { false, true } : [false])
             {
                 Rows.Gradient<T, TNorm, TEpilogue>(x.Pointer, dy.Pointer, gamma.Pointer, betas, y.Pointer, length, row,
                     stream);
                 Simd.StreamFence();
-                Results(y, i => (rstd * gamma[i] * Dy(i)) + (numbers[3] * (x[i] - pivot)) + (TNorm.HasMean ? numbers[4] : 0));
+                Results(y, i => (rstd * gamma[i] * Dy(i)) + (b * (x[i] - pivot)) + (TNorm.HasMean ? c : 0));
             }
 
             double XHat(int i) => ((x[i] - pivot) * rstd) + offset;

@@ -152,7 +152,7 @@ public sealed unsafe class SegmentsTests
             g.Near(g.Total((_, _, at) => g.X[at] - g.Pivot), sum);
             g.Near(g.Total((_, _, at) => (g.X[at] - g.Pivot) * (g.X[at] - g.Pivot)), product);
             (sum, product) = Segments.Sum<T, Square<T>, NoMask<T>>(
-                g.X.Pointer, null, g.Runs, g.Stride, g.Length, g.Constants, default);
+                g.X.Pointer, null, g.Runs, g.Stride, g.Length, default, default);
             g.Near(g.Total((_, _, at) => g.X[at] * g.X[at]), sum);
             Assert.Equal(0, product);
         }
@@ -185,12 +185,14 @@ public sealed unsafe class SegmentsTests
         {
             foreach (bool stream in g.Streams)
             {
-                Segments.Map<T, Normalize<T, NoEpilogue>, NoMask<T>>(g.X.Pointer, null, g.Result.Pointer, g.Runs, g.Stride,
-                    g.Length, g.Constants, default, stream, ahead: true);
+                Segments.Map<T, Normalize<T, NoEpilogue>, NoMask<T>>(
+                    g.X.Pointer, null, g.Result.Pointer, g.Runs, g.Stride, g.Length, g.Constants, default, stream,
+                    ahead: true);
                 Simd.StreamFence();
                 g.NearResults((_, _, at) => ((g.X[at] - g.Pivot) * g.Scale) + g.Shift);
-                Segments.Map<T, InputGradient<T, NoEpilogue>, NoMask<T>>(g.X.Pointer, g.Dy.Pointer, g.Result.Pointer, g.Runs, g.Stride,
-                    g.Length, g.Constants, default, stream, ahead: false);
+                Segments.Map<T, InputGradient<T, NoEpilogue>, NoMask<T>>(
+                    g.X.Pointer, g.Dy.Pointer, g.Result.Pointer, g.Runs, g.Stride, g.Length, g.Constants, default,
+                    stream, ahead: false);
                 Simd.StreamFence();
                 g.NearResults((_, _, at) => g.Gradient(at, counts: true));
             }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -44,6 +45,8 @@ internal static unsafe class Columns
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
+        Debug.Assert(lanes == 4 * width || (lanes >= 1 && lanes <= width), "a stripe, a pack or a part of one");
+        Debug.Assert(rows <= 1 || stride >= lanes, "the rows overlap");
         if (lanes == 4 * width)
         {
             SumStripe<T, TTerm, TMask>(x, dy, rows, stride, constants, sums, products, mask);
@@ -129,6 +132,9 @@ internal static unsafe class Columns
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
+        Debug.Assert(lanes == 4 * width || (lanes >= 1 && lanes <= width), "a stripe, a pack or a part of one");
+        Debug.Assert(rows <= 1 || stride >= lanes, "the rows overlap");
+        Debug.Assert(Contracts.AreApart(result, ((rows - 1) * stride) + lanes, x, ((rows - 1) * stride) + lanes));
         TMap m0 = TMap.Of<GroupPerLane>(constants);
         if (lanes == 4 * width)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -36,6 +37,7 @@ internal static unsafe class Planes
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
     {
+        Debug.Assert(runs >= 0 && length >= 0);
         if (length < Vector512<T>.Count)
         {
             SumShort<T, TTerm>(x, dy, runs, length, constants, sums, products);
@@ -75,6 +77,8 @@ internal static unsafe class Planes
         where TMap : struct, IMap<T>, IGroupwise<TMap, T>
     {
         int width = Vector512<T>.Count;
+        Debug.Assert(runs >= 0 && length >= 0 && ahead >= 0);
+        Debug.Assert(Contracts.AreApart(result, (long)runs * length, x, (long)runs * length), "the result overlaps x");
         if (length < width) MapShort<T, TMap>(x, dy, result, runs, length, constants);
         else if (stream && length % width == 0 && (nint)result % Simd.Alignment == 0)
             MapStream<T, TMap>(x, dy, result, runs, length, constants, ahead);
@@ -89,6 +93,7 @@ internal static unsafe class Planes
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         int width = Vector512<T>.Count;
+        Debug.Assert(runs >= 0 && length >= 1, "no values have no mean");
         if (length < width)
         {
             for (int run = 0; run < runs; run++)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -9,7 +10,14 @@ namespace Evenkeel.Kernels;
 /// <paramref name="After"/> it; the squares' weight.
 /// </summary>
 internal readonly record struct ChannelWindows(
-    int Samples, int Channels, int Values, int Before, int After, double Weight);
+    int Samples, int Channels, int Values, int Before, int After, double Weight)
+{
+    /// <summary>Number of values.</summary>
+    public long Count => (long)Samples * Channels * Values;
+
+    /// <summary>True if the numbers make sense.</summary>
+    public bool IsSound => Samples >= 0 && Channels >= 0 && Values >= 0 && Before >= 0 && After >= 0;
+}
 
 /// <summary>
 /// Local response normalization: a sum over neighbouring channels, walked along each channel's values.
@@ -22,16 +30,25 @@ internal static unsafe class ResponseNorm
 {
     /// <summary>d = k + weight·Σ x² over the windows, y = x·d^-beta.</summary>
     public static void Forward<T>(T* x, T* d, T* y, ChannelWindows windows, double beta, double k)
-        where T : unmanaged, IFloatingPointIeee754<T> =>
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Debug.Assert(windows.IsSound);
+        Debug.Assert(Contracts.AreApart(x, windows.Count, d, windows.Count), "d overlaps x");
+        Debug.Assert(Contracts.AreApart(x, windows.Count, y, windows.Count), "y overlaps x");
         Workers.Run(windows.Values == 0 ? 0 : windows.Samples,
             new ForwardJob<T> { X = x, D = d, Y = y, Windows = windows, Beta = beta, K = k });
+    }
 
     /// <summary>
     /// dx = dy·d^-beta - 2·beta·weight·x·Σ products over the mirrored windows; products = dy·y/d are scratch memory.
     /// </summary>
     public static void Backward<T>(
         T* x, T* d, T* y, T* dy, T* products, T* dx, ChannelWindows windows, double beta, double k)
-        where T : unmanaged, IFloatingPointIeee754<T> =>
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        Debug.Assert(windows.IsSound);
+        Debug.Assert(Contracts.AreApart(x, windows.Count, dx, windows.Count), "dx overlaps x");
+        Debug.Assert(Contracts.AreApart(dy, windows.Count, dx, windows.Count), "dx overlaps dy");
         Workers.Run(windows.Values == 0 ? 0 : windows.Samples, new BackwardJob<T>
         {
             X = x,
@@ -44,6 +61,7 @@ internal static unsafe class ResponseNorm
             Beta = beta,
             K = k,
         });
+    }
 
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -57,6 +58,8 @@ internal static unsafe class Rows
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
     {
+        Debug.Assert(Contracts.AreApart(y, length, x, length), "y overlaps x");
+        Debug.Assert(!stream || (length % Vector512<T>.Count == 0 && Contracts.IsAligned(y)));
         if (length >= Vector512<T>.Count)
         {
             NormalizeLong<T, TNorm, TEpilogue>(x, gamma, beta, y, length, constants, stream);
@@ -79,6 +82,7 @@ internal static unsafe class Rows
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
     {
+        Debug.Assert(Contracts.AreApart(dgamma, length, dbeta, length), "dgamma overlaps dbeta");
         if (length >= Vector512<T>.Count)
             return CotangentLong<T, TNorm, TEpilogue>(x, dy, gamma, beta, dgamma, dbeta, length, constants);
         var row = Row<T>.Of(constants);
@@ -100,6 +104,9 @@ internal static unsafe class Rows
         where TNorm : struct, IRowNorm
         where TEpilogue : struct, IEpilogue
     {
+        Debug.Assert(Contracts.AreApart(dx, length, x, length), "dx overlaps x");
+        Debug.Assert(Contracts.AreApart(dx, length, dy, length), "dx overlaps dy");
+        Debug.Assert(!stream || (length % Vector512<T>.Count == 0 && Contracts.IsAligned(dx)));
         if (length >= Vector512<T>.Count)
         {
             GradientLong<T, TNorm, TEpilogue>(x, dy, gamma, beta, dx, length, constants, stream);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
@@ -68,9 +69,14 @@ internal static unsafe class Segments
         T* x, T* dy, int runs, nint stride, int length, Constants<T> constants, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
-        where TMask : struct, IPositionMask<T, TMask> => length < Vector512<T>.Count
+        where TMask : struct, IPositionMask<T, TMask>
+    {
+        Debug.Assert(runs >= 0 && length >= 0);
+        Debug.Assert(runs <= 1 || stride >= length, "the runs overlap");
+        return length < Vector512<T>.Count
             ? SumShort<T, TTerm, TMask>(x, dy, runs, stride, length, constants, mask)
             : SumLong<T, TTerm, TMask>(x, dy, runs, stride, length, constants, mask);
+    }
 
     /// <summary>
     /// The mean of a sample: one pack each of up to <paramref name="packs"/> evenly spaced runs, or evenly spaced packs
@@ -234,12 +240,16 @@ internal static unsafe class Segments
     /// <see cref="Simd.StreamFence"/> after the last map of a chunk.
     /// </param>
     public static void Map<T, TMap, TMask>(
-        T* x, T* dy, T* result, int runs, nint stride, int length, Constants<T> constants, TMask mask, bool stream, bool ahead)
+        T* x, T* dy, T* result, int runs, nint stride, int length, Constants<T> constants, TMask mask, bool stream,
+        bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>, IGroupwise<TMap, T>
         where TMask : struct, IPositionMask<T, TMask>
     {
         int width = Vector512<T>.Count;
+        Debug.Assert(runs >= 0 && length >= 0);
+        Debug.Assert(runs <= 1 || stride >= length, "the runs overlap");
+        Debug.Assert(Contracts.AreApart(result, ((runs - 1) * stride) + length, x, ((runs - 1) * stride) + length));
         if (length < width) MapShort<T, TMap, TMask>(x, dy, result, runs, stride, length, constants, mask);
         else if (stream && length % width == 0 && stride % width == 0 && (nint)result % Simd.Alignment == 0)
             MapStream<T, TMap, TMask>(x, dy, result, runs, stride, length, constants, mask, ahead);
