@@ -234,7 +234,8 @@ internal static unsafe class Segments
     /// <see cref="Simd.StreamFence"/> after the last map of a chunk.
     /// </param>
     public static void Map<T, TMap, TMask>(
-        T* x, T* dy, T* result, int runs, nint stride, int length, Constants<T> constants, TMask mask, bool stream, bool ahead)
+        T* x, T* dy, T* result, int runs, nint stride, int length, Constants<T> constants, TMask mask, bool stream,
+        bool ahead)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMap : struct, IMap<T>, IGroupwise<TMap, T>
         where TMask : struct, IPositionMask<T, TMask>
