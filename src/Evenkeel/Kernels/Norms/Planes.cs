@@ -27,8 +27,9 @@ internal static unsafe class Planes
     /// <param name="sums">Receives Σu, one value a run.</param>
     /// <param name="products">Receives Σu·w, one value a run.</param>
     /// <remarks>
-    /// The frame ends at a multiple of 32, as that of the sum in <see cref="Segments"/> does and for its reason; two
-    /// arguments of SumLong are on it.
+    /// With 256-bit registers SumLong keeps some accumulators on the stack. Frames are aligned to 16 bytes, and half of
+    /// those accumulators may straddle cache lines, which takes twice as long. So this frame ends at a multiple of 32;
+    /// two arguments of SumLong are on it.
     /// </remarks>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
