@@ -45,7 +45,7 @@ public abstract partial class Module
     private string SummaryTable(
         IReadOnlyList<(string Name, Module Module)> modules, Dictionary<Module, Shape> shapes, string inputs)
     {
-        var rows = new List<(string Layer, string Shape, string Parameters)>{("Layer", "Output shape", "Parameters")};
+        List<(string Layer, string Shape, string Parameters)> rows = [("Layer", "Output shape", "Parameters")];
         var counted = new HashSet<Parameter>(ReferenceEqualityComparer.Instance);
         foreach ((string name, Module module) in modules)
         {

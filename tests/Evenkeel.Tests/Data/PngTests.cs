@@ -143,7 +143,8 @@ public sealed class PngTests
     public void Every_kind_is_decoded(int type, int bits, bool interlaced)
     {
         byte[] palette = [.. Enumerable.Range(0, 3 << bits).Select(i => (byte)(i * 37))];
-        foreach ((int height, int width) in new[]{(1, 1), (1, 9), (9, 1), (2, 3), (5, 5), (7, 8), (16, 17), (33, 21)})
+        (int, int)[] sizes = [(1, 1), (1, 9), (9, 1), (2, 3), (5, 5), (7, 8), (16, 17), (33, 21)];
+        foreach ((int height, int width) in sizes)
         {
             int Sample(int y, int x, int c) =>
                 (int)((uint)(y * 7919 + x * 104729 + c * 31337 + x * y * 17) * 2654435761u >> (32 - bits));

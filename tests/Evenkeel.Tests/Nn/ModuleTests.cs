@@ -217,7 +217,8 @@ public sealed class ModuleTests
             Assert.ThrowsAny<ArgumentException>(() => new Sequential().Add(name, new ReLU()));
         Assert.Contains(
             "registered already",
-            Assert.Throws<ArgumentException>(() => new Sequential{{ "fc", new ReLU() }, { "fc", new ReLU() }}).Message,
+            Assert.Throws<ArgumentException>(
+                () => new Sequential { { "fc", new ReLU() }, { "fc", new ReLU() } }).Message,
             StringComparison.Ordinal);
         var outer = new Sequential();
         var inner = new Sequential(outer);

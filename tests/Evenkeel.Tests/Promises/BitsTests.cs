@@ -23,7 +23,8 @@ public sealed class BitsTests
     {
         string[] run = ["run", "deep-net", "--json", "--epochs", "3", "--dtype", dtype];
         string expected = Hash([.. run, "--threads", "1"]);
-        foreach (string threads in new[]{"2", "3", "8"}) Assert.Equal(expected, Hash([.. run, "--threads", threads]));
+        string[] counts = ["2", "3", "8"];
+        foreach (string threads in counts) Assert.Equal(expected, Hash([.. run, "--threads", threads]));
         Assert.Equal(expected, Hash([.. run, "--threads", "2"], ("DOTNET_EnableAVX512", "0")));
     }
 

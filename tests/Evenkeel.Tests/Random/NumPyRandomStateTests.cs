@@ -16,7 +16,8 @@ public sealed class NumPyRandomStateTests
         new[] { 0.6877558739955388, 0.6761729409303582, 0.42661144753437275, 0.7830323648093837, 0.7883749081318308 },
         0x97d67518u)]
     [InlineData(
-        0u, new[]{0.5488135039273248, 0.7151893663724195, 0.6027633760716439, 0.5448831829968969, 0.4236547993389047},
+        0u,
+        new[] { 0.5488135039273248, 0.7151893663724195, 0.6027633760716439, 0.5448831829968969, 0.4236547993389047 },
         0x19070621u)]
     public void Rand(uint seed, double[] first, uint checksumOf1000)
     {
@@ -64,7 +65,8 @@ public sealed class NumPyRandomStateTests
     [InlineData(114514u, 0, (1L << 32) + 1, new long[] { 974333579, 4102478206, 935520541 })]
     [InlineData(0u, 0, (1L << 32) + 1, new long[] { 2546248239, 1277901399, 243580376 })]
     [InlineData(
-        231u, long.MinValue, long.MaxValue, new long[]{5192648547598042288, 1553384067329055177, -1351960549198368058})]
+        231u, long.MinValue, long.MaxValue,
+        new long[] { 5192648547598042288, 1553384067329055177, -1351960549198368058 })]
     [InlineData(114514u,
         long.MinValue, long.MaxValue, new long[] { 3463484527514139003, 3249817085897040631, -1353779763808622965 })]
     [InlineData(
@@ -87,8 +89,11 @@ public sealed class NumPyRandomStateTests
     [InlineData(
         231u, new[] { 3, 10, 5, 1, 11, 9, 8, 2, 6, 4, 0, 7 }, new[] { 50, 80, 60, 20, 30, 10, 40, 0, 70 }, 0xd24d20cdu)]
     [InlineData(
-        114514u, new[] { 2, 11, 9, 10, 0, 8, 4, 1, 5, 6, 7, 3 }, new[]{0, 10, 40, 50, 60, 20, 70, 80, 30}, 0x0ca7d492u)]
-    [InlineData(0u, new[]{6, 11, 4, 10, 2, 8, 1, 7, 9, 3, 0, 5}, new[]{70, 20, 10, 40, 80, 60, 30, 0, 50}, 0xd5eaacacu)]
+        114514u, new[] { 2, 11, 9, 10, 0, 8, 4, 1, 5, 6, 7, 3 }, new[] { 0, 10, 40, 50, 60, 20, 70, 80, 30 },
+        0x0ca7d492u)]
+    [InlineData(
+        0u, new[] { 6, 11, 4, 10, 2, 8, 1, 7, 9, 3, 0, 5 }, new[] { 70, 20, 10, 40, 80, 60, 30, 0, 50 },
+        0xd5eaacacu)]
     public void Permutation_and_shuffle(uint seed, int[] permutation, int[] shuffled, uint checksumOfPermutation5000)
     {
         Assert.Equal(permutation, new NumPyRandomState(seed).Permutation(12));

@@ -250,7 +250,12 @@ public sealed class FoldingTests
         };
         if (name == "hook") ((Sequential)model)[0].AddForwardHook((_, _, _) => { });
         if (name == "not finite") ((BatchNorm1d)((Sequential)model)[1]).Running!.Variance.Value.Fill(double.NaN);
-        Shape shape = name switch { "padding" => [4, 5, 6, 6], "rows" or "channels last flat" =>[4, 3, 5], _ =>[4, 5] };
+        Shape shape = name switch
+        {
+            "padding" => [4, 5, 6, 6],
+            "rows" or "channels last flat" => [4, 3, 5],
+            _ => [4, 5],
+        };
         Tensor x = Tensor.RandomNormal(shape, new Philox(5));
         FoldResult result = model.Fold(x);
         FoldedLayer layer = result.Layers[^1];

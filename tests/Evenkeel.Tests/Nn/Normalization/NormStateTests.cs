@@ -137,7 +137,8 @@ public sealed class NormStateTests : IDisposable
         Assert.NotNull(norm.Weight.Gradient);
         Assert.NotEqual(0.25f, norm.Running.Mean.Value.ToArray<float>()[0]);
 
-        byte[] Bytes() =>[.. network.StateDict()["1.running_mean"].Bytes(), .. network.StateDict()["1.weight"].Bytes()];
+        byte[] Bytes() =>
+            [.. network.StateDict()["1.running_mean"].Bytes(), .. network.StateDict()["1.weight"].Bytes()];
     }
 
     [Fact]
