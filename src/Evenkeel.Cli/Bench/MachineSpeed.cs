@@ -17,8 +17,8 @@ internal sealed class MachineSpeed(int threads)
     private double _fma;
 
     /// <summary>
-    /// Bytes a second, read and written, of copies that touch about <paramref name="workingSet"/> bytes; measured once
-    /// a power of two.
+    /// Bytes per second, read and written, of copies that touch about <paramref name="workingSet"/> bytes. Measured
+    /// once a power of two.
     /// </summary>
     public double CopyBytesPerSecond(double workingSet)
     {
@@ -27,7 +27,7 @@ internal sealed class MachineSpeed(int threads)
         return rate;
     }
 
-    /// <summary>Operations a second of float32 fused multiply-adds (two each) on values in registers.</summary>
+    /// <summary>Operations per second of float32 fused multiply-adds (two each) on values in registers.</summary>
     public double FlopsPerSecond => _fma > 0 ? _fma : _fma = Best(MeasureFma);
 
     private double MeasureCopy(long workingSet)

@@ -22,7 +22,7 @@ internal sealed class ContactSheet(int columns)
     public void Add(string label, IReadOnlyList<ByteImage> images, IReadOnlyList<string>? captions = null) =>
         _rows.Add((label, images, captions));
 
-    /// <summary>Adds groups without labels, several a row, with a gap between two.</summary>
+    /// <summary>Adds groups without labels, several per row, with a gap between two.</summary>
     public void AddFlow(IEnumerable<IReadOnlyList<(ByteImage Image, string Caption)>> groups)
     {
         var images = new List<ByteImage>();

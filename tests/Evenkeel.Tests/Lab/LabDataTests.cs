@@ -94,7 +94,7 @@ public sealed class LabDataTests : IDisposable
                 lab.Output);
         }
 
-        Assert.SkipWhen(OperatingSystem.IsMacOS(), "the cache folder can not be moved");
+        Assert.SkipWhen(OperatingSystem.IsMacOS(), "the cache folder cannot be moved");
         string folder = OperatingSystem.IsWindows() ? "LOCALAPPDATA" : "XDG_CACHE_HOME";
         Put("cache/evenkeel/fashion-mnist/train-images-idx3-ubyte.gz");
         using (LabProcess lab = LabProcess.Start(["data", "path"], (folder, Where("cache"))))

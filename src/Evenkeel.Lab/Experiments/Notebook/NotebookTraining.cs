@@ -67,7 +67,7 @@ internal static class NotebookTraining
     /// <summary>Trains a net for the context's epochs on the small images.</summary>
     /// <param name="context">Epochs, data, cancellation.</param>
     /// <param name="net">The net.</param>
-    /// <param name="batchSize">Images a step.</param>
+    /// <param name="batchSize">Images per step.</param>
     /// <param name="learningRate">Adam's.</param>
     /// <param name="random">The notebook's stream; it ends where it would have ended if no loss had been
     /// infinite.</param>

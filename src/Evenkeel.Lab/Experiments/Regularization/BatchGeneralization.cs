@@ -19,7 +19,7 @@ namespace Evenkeel.Lab.Experiments.Regularization;
 /// </summary>
 internal sealed class BatchGeneralization : Experiment
 {
-    /// <summary>Images a step, where the batch of the statistics alone changes.</summary>
+    /// <summary>Images per step, if the batch of the statistics alone changes.</summary>
     private const int GradientBatch = 500;
 
     private const double Momentum = 0.9;

@@ -24,8 +24,8 @@ internal static unsafe class Planes
 
     /// <summary>Σu and Σu·w of every run.</summary>
     /// <param name="constants">A place per run.</param>
-    /// <param name="sums">Receives Σu, one value a run.</param>
-    /// <param name="products">Receives Σu·w, one value a run.</param>
+    /// <param name="sums">Receives Σu, one value per run.</param>
+    /// <param name="products">Receives Σu·w, one value per run.</param>
     /// <remarks>
     /// With 256-bit registers SumLong keeps some accumulators on the stack. Frames are aligned to 16 bytes, and half of
     /// those accumulators may straddle cache lines, which takes twice as long. So this frame ends at a multiple of 32;

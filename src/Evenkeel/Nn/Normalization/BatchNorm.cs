@@ -209,7 +209,8 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable, INormaliza
         {
             throw new ArgumentException(
                 $"{TypeName}: expected a mask of shape {expected} for an input of shape {x.Shape} with the channels as "
-                + $"dimension {Convention.ChannelAxis}, one value a position, got {mask.Shape}. Leave the channel axis "
+                + $"dimension {Convention.ChannelAxis}, one value per position, got {mask.Shape}. "
+                + "Leave the channel axis "
                 + "out of the mask.");
         }
 

@@ -100,8 +100,8 @@ public sealed partial class Tensor
     /// <see cref="BatchNorm"/> does a batch. The functional form; see <c>GhostBatchNorm2d</c>.
     /// </summary>
     /// <param name="virtualBatchSize">Samples of a virtual batch, 1 or more; the last one takes what is left.</param>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="running">
     /// Statistics that follow the virtual batches one by one, and that eval mode uses; null where there are none.
     /// </param>
@@ -111,7 +111,7 @@ public sealed partial class Tensor
     /// see <see cref="BatchNorm"/>.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// Wrong rank, channel counts that disagree, or a virtual batch with one value a channel where
+    /// Wrong rank, channel counts that disagree, or a virtual batch with one value per channel where
     /// its statistics are needed.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">
@@ -134,8 +134,8 @@ public sealed partial class Tensor
     /// Batch normalization over the batches of a whole group: mean and variance are those of all members of
     /// <see cref="Tape.Collective"/>. The functional form; see <c>SyncBatchNorm</c>.
     /// </summary>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="running">
     /// Statistics that follow the group's batches and that eval mode uses; null where there are none.
     /// </param>
@@ -150,8 +150,8 @@ public sealed partial class Tensor
     /// Every member has the same number of parts.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// Wrong rank, channel counts that disagree, parts that are not the batch, or not more than one value a channel in
-    /// the whole group where its statistics are needed.
+    /// Wrong rank, channel counts that disagree, parts that are not the batch, or not more than one value per channel
+    /// in the whole group where its statistics are needed.
     /// </exception>
     /// <remarks>
     /// Without a collective, in one of a single member, and on a tape in <see cref="Mode.Eval"/> it is
@@ -170,15 +170,15 @@ public sealed partial class Tensor
     /// Batch renormalization: batch norm corrected by r and d towards what the running statistics give, y = gamma·((x -
     /// mean)/std·r + d) + beta. The functional form; see <c>BatchRenorm2d</c>.
     /// </summary>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="running">
     /// Statistics that follow the batches, that eval mode uses, and that training corrects towards.
     /// </param>
     /// <param name="limits">How large r and d may be after how many batches; null for the paper's.</param>
     /// <param name="eps">Added to both variances; 0 or more.</param>
     /// <exception cref="ArgumentException">
-    /// Wrong rank, channel counts that disagree, or not more than one value a channel where the
+    /// Wrong rank, channel counts that disagree, or not more than one value per channel where the
     /// batch's statistics are needed.
     /// </exception>
     /// <remarks>

@@ -20,13 +20,13 @@ public static class GraphNorms
 {
     /// <summary>Batch normalization of (N, C) or (N, C, ...) with the batch's own statistics in every mode.</summary>
     /// <param name="x">The input.</param>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="eps">
     /// Added to the variance; 0 or more. With 0 a constant channel gives NaN, where the fused op gives beta.
     /// </param>
     /// <exception cref="ArgumentException">
-    /// Wrong rank, channel counts that disagree, or not more than one value a channel.
+    /// Wrong rank, channel counts that disagree, or not more than one value per channel.
     /// </exception>
     public static Tensor BatchNorm(Tensor x, Tensor? gamma, Tensor? beta, double eps = 1e-5)
     {
@@ -77,8 +77,8 @@ public static class GraphNorms
     /// <summary>Group normalization of (N, C) or (N, C, ...).</summary>
     /// <param name="x">The input.</param>
     /// <param name="groups">Number of groups; the channels are a multiple of it.</param>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="eps">
     /// Added to the variance; 0 or more. With 0 a constant group gives NaN, where the fused op gives beta.
     /// </param>
@@ -95,8 +95,8 @@ public static class GraphNorms
 
     /// <summary>Instance normalization of (N, C, ...) with the instances' own statistics in every mode.</summary>
     /// <param name="x">The input, with spatial dimensions.</param>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="eps">
     /// Added to the variance; 0 or more. With 0 a constant instance gives NaN, where the fused op gives beta.
     /// </param>

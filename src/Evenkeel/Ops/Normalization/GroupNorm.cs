@@ -10,7 +10,7 @@ namespace Evenkeel;
 /// </summary>
 /// <remarks>
 /// Group: the m = K·S values of K = C/G neighbouring channels in one sample (S = product of the spatial sizes); they
-/// lie together in memory. gamma and beta have one value a channel.
+/// lie together in memory. gamma and beta have one value per channel.
 /// <para>Forward: mean = Σx/m; var = Σ(x-mean)²/m; rstd = 1/sqrt(var+eps); xhat = (x-mean)·rstd; y = gamma·xhat + beta.
 /// Train and eval are the same.</para>
 /// <para>Backward. For the run of S values of sample n and channel c: dbeta_nc = Σdy and dgamma_nc = Σdy·xhat. The
@@ -386,8 +386,8 @@ public sealed partial class Tensor
     /// Number of groups G the channels are cut into; C is a multiple of it. 1 normalizes a sample as a whole,
     /// C each channel by itself.
     /// </param>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="eps">Added to the variance; 0 or more. With 0 a constant group gives beta.</param>
     /// <exception cref="ArgumentException">
     /// Not (N, C, ...), channels that the groups do not divide, a gamma or beta of another

@@ -8,8 +8,8 @@ public sealed partial class Tensor
     /// Instance normalization: y = gamma·(x - mean)/sqrt(var + eps) + beta, mean and (biased) variance of each channel
     /// of each sample. The functional form; see <c>InstanceNorm2d</c>.
     /// </summary>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="running">Statistics that follow the mean over the batch of the instances' means and variances, and
     /// that eval mode uses, or, frozen, every mode (there it is batch norm with fixed statistics);
     /// null: the instances' own are used in every mode.</param>

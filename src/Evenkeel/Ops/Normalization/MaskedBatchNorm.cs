@@ -13,8 +13,8 @@ public sealed partial class Tensor
     /// 0 or 1 for each position: the input's shape with 1 for the channels, (N, 1) or (N, 1, ...). It is
     /// plain data, outside any tape.
     /// </param>
-    /// <param name="gamma">Scale, one value a channel; null means 1.</param>
-    /// <param name="beta">Shift, one value a channel; null means 0.</param>
+    /// <param name="gamma">Scale, one value per channel; null means 1.</param>
+    /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="running">
     /// Statistics that follow the batches and that eval mode uses; null where there are none.
     /// </param>

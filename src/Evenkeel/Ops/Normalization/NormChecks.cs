@@ -33,7 +33,7 @@ internal static class NormChecks
         }
     }
 
-    /// <summary>What a norm over a batch has one value a channel of.</summary>
+    /// <summary>What a norm over a batch has one value per channel of.</summary>
     public static void PerChannel(string op, Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics? running = null)
     {
         int channels = x.Shape[1];
@@ -112,7 +112,7 @@ internal static class NormChecks
     }
 
     /// <summary>
-    /// A group norm's input: (N, C, ...) whose channels the groups divide, with more than one value a group.
+    /// A group norm's input: (N, C, ...) whose channels the groups divide, with more than one value per group.
     /// </summary>
     public static void Groups(string op, Tensor x, int groups, Tensor? gamma, Tensor? beta, double eps)
     {

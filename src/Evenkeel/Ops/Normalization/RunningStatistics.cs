@@ -27,10 +27,10 @@ public sealed class RunningStatistics
     /// <summary>The rule of the updates.</summary>
     public RunningAverage Average { get; }
 
-    /// <summary>The running mean, one value a channel; <c>running_mean</c> in a state dict.</summary>
+    /// <summary>The running mean, one value per channel; <c>running_mean</c> in a state dict.</summary>
     public StateBuffer Mean { get; }
 
-    /// <summary>The running variance, one value a channel; <c>running_var</c> in a state dict.</summary>
+    /// <summary>The running variance, one value per channel; <c>running_var</c> in a state dict.</summary>
     public StateBuffer Variance { get; }
 
     /// <summary>Number of updates (a scalar of type Int64); <c>num_batches_tracked</c> in a state dict.</summary>

@@ -5,7 +5,7 @@ using Xunit;
 namespace Evenkeel.Tests.Nn.Normalization;
 
 /// <summary>
-/// The edges of PyTorch's batch norm, matched or mended: empty batches, one value a channel, wrong shapes, odd
+/// The edges of PyTorch's batch norm, matched or mended: empty batches, one value per channel, wrong shapes, odd
 /// settings; and what each error says.
 /// </summary>
 public sealed class BatchNormEdgeTests
