@@ -131,6 +131,15 @@ public sealed class Tape
     }
 
     /// <summary>
+    /// Puts plain data onto the tape without a copy. The caller must not write to them before the pass is over.
+    /// </summary>
+    internal Tensor Borrow(Tensor values)
+    {
+        values.ThrowIfStale();
+        return values.Alias(values.Shape, _arena).On(this, requiresGradient: false);
+    }
+
+    /// <summary>
     /// Joins a parameter to the pass without a copy. Every use of the result adds its gradient to
     /// <see cref="Parameter.Gradient"/>. Layers do this for their own parameters.
     /// </summary>

@@ -1,32 +1,34 @@
 namespace Evenkeel.Data;
 
 /// <summary>
-/// Samples and their labels. A batch of a loader is valid until the loader is asked for the next one. The loader then
+/// Samples and their targets. A batch of a loader is valid until the loader is asked for the next one. The loader then
 /// reuses its memory, and any use of the batch or its tensors throws. <see cref="Clone"/> makes a copy that may be
 /// kept.
 /// </summary>
 public sealed class Batch
 {
     private readonly Tensor _inputs;
-    private readonly Tensor _labels;
+    private readonly Tensor _targets;
     private readonly int[] _indices;
 
-    internal Batch(int number, Tensor inputs, Tensor labels, int[] indices) =>
-        (Number, _inputs, _labels, _indices) = (number, inputs, labels, indices);
+    internal Batch(int number, Tensor inputs, Tensor targets, int[] indices) =>
+        (Number, _inputs, _targets, _indices) = (number, inputs, targets, indices);
 
     /// <summary>The number of the batch in its epoch, counted from 0.</summary>
     public int Number { get; }
 
     /// <summary>Number of samples.</summary>
-    public int Count => _labels.Count;
+    public int Count => _targets.Shape[0];
 
     /// <summary>The samples, (<see cref="Count"/>, sample shape).</summary>
     /// <exception cref="InvalidOperationException">The loader has been asked for another batch since.</exception>
     public Tensor Inputs => InTurn(_inputs);
 
-    /// <summary>Their class labels, (<see cref="Count"/>) of Int64.</summary>
+    /// <summary>
+    /// Their targets, (<see cref="Count"/>, target shape): Int64 for class labels, otherwise the type of the inputs.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The loader has been asked for another batch since.</exception>
-    public Tensor Labels => InTurn(_labels);
+    public Tensor Targets => InTurn(_targets);
 
     /// <summary>Their indices in the data set.</summary>
     /// <exception cref="InvalidOperationException">The loader has been asked for another batch since.</exception>
@@ -34,14 +36,14 @@ public sealed class Batch
     {
         get
         {
-            _labels.ThrowIfStale();
+            _targets.ThrowIfStale();
             return _indices.AsSpan(0, Count);
         }
     }
 
     /// <summary>A copy in memory of its own. It may be kept.</summary>
     /// <exception cref="InvalidOperationException">The loader has been asked for another batch since.</exception>
-    public Batch Clone() => new(Number, _inputs.Clone(), _labels.Clone(), Indices.ToArray());
+    public Batch Clone() => new(Number, _inputs.Clone(), _targets.Clone(), Indices.ToArray());
 
     /// <summary>For example <c>batch 3: 256 samples</c>.</summary>
     public override string ToString() => $"batch {Number}: {Count} {(Count == 1 ? "sample" : "samples")}";
@@ -68,21 +70,23 @@ internal sealed class BatchSlot
 
     private readonly BatchPlan _plan;
     private readonly Tensor _inputs;
-    private readonly Tensor _labels;
+    private readonly Tensor _targets;
     private readonly Tensor _lastInputs;
-    private readonly Tensor _lastLabels;
+    private readonly Tensor _lastTargets;
     private readonly int[] _indices;
     private int _number;
 
-    public BatchSlot(Shape sample, BatchPlan plan, DType dtype)
+    public BatchSlot(IDataset dataset, BatchPlan plan, DType dtype)
     {
         _plan = plan;
         _indices = new int[plan.LargestSize];
-        Tensor inputs = Tensor.Zeros(WithBatch(sample, plan.LargestSize), dtype);
-        Tensor labels = Tensor.Zeros([plan.LargestSize], DType.Int64);
-        int first = plan.SizeOf(0);
-        (_inputs, _labels) = (inputs.Alias(WithBatch(sample, first)), labels.Alias([first]));
-        (_lastInputs, _lastLabels) = (inputs.Alias(WithBatch(sample, plan.LastSize)), labels.Alias([plan.LastSize]));
+        Tensor inputs = Tensor.Zeros(dataset.BatchShape(plan.LargestSize), dtype);
+        Tensor targets =
+            Tensor.Zeros(dataset.TargetBatchShape(plan.LargestSize), dataset.TargetTypeFor(dtype));
+        int first = plan.SizeOf(0), last = plan.LastSize;
+        (_inputs, _lastInputs) = (inputs.Alias(dataset.BatchShape(first)), inputs.Alias(dataset.BatchShape(last)));
+        (_targets, _lastTargets) =
+            (targets.Alias(dataset.TargetBatchShape(first)), targets.Alias(dataset.TargetBatchShape(last)));
     }
 
     private bool IsLast => _number == _plan.Batches - 1;
@@ -94,24 +98,16 @@ internal sealed class BatchSlot
         Span<int> indices = _indices.AsSpan(0, _plan.SizeOf(number));
         order.AsSpan(number * _plan.BatchSize, indices.Length).CopyTo(indices);
         dataset.CopyTo(indices, IsLast ? _lastInputs : _inputs);
-        dataset.CopyLabelsTo(indices, (IsLast ? _lastLabels : _labels).AsSpan<long>());
+        dataset.CopyTargetsTo(indices, IsLast ? _lastTargets : _targets);
     }
 
     /// <summary>The batch, for the caller who asked for it.</summary>
     public Batch BeginTurn()
     {
-        Tensor inputs = IsLast ? _lastInputs : _inputs, labels = IsLast ? _lastLabels : _labels;
-        return new Batch(_number, inputs.Alias(inputs.Shape, _turns), labels.Alias(labels.Shape, _turns), _indices);
+        Tensor inputs = IsLast ? _lastInputs : _inputs, targets = IsLast ? _lastTargets : _targets;
+        return new Batch(_number, inputs.Alias(inputs.Shape, _turns), targets.Alias(targets.Shape, _turns), _indices);
     }
 
     /// <summary>Ends the turn: its batch and tensors throw from now on.</summary>
     public void EndTurn() => _turns.Rewind();
-
-    private static Shape WithBatch(Shape sample, int count)
-    {
-        Span<int> sizes = stackalloc int[Shape.MaxRank + 1];
-        sizes[0] = count;
-        sample.CopyTo(sizes[1..]);
-        return new Shape(sizes[..(sample.Rank + 1)]);
-    }
 }

@@ -96,7 +96,7 @@ public sealed class CsvDataset : IDataset
     public void CopyTo(ReadOnlySpan<int> indices, Tensor batch) => _samples.CopyTo(indices, batch);
 
     /// <inheritdoc/>
-    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => _samples.CopyLabelsTo(indices, labels);
+    public void CopyTargetsTo(ReadOnlySpan<int> indices, Tensor targets) => _samples.CopyTargetsTo(indices, targets);
 
     /// <summary>A cell as an error shows it.</summary>
     internal static string Show(string cell) =>

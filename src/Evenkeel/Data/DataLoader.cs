@@ -15,18 +15,17 @@ namespace Evenkeel.Data;
 /// <c>loader.Select(batch => batch.Clone()).ToList()</c>. An error in the background is thrown when the failed batch is
 /// asked for. Leaving the loop early ends the threads. Only one enumeration runs at a time: if another one begins,
 /// asking the older one for more is an error.</para>
-/// <para>The order of epoch e is a permutation drawn from the stream (seed, e). If <see cref="RandomStream"/> is set,
-/// each epoch takes its <see cref="IRandomStream.Permutation"/> instead, as PyTorch does with its generator.</para>
+/// <para>A shuffled order of epoch e is a permutation drawn from the stream (seed, e). A <see cref="Sampler"/> chooses
+/// other orders. <see cref="Position"/> says where the loader stands, and continues there in another run.</para>
 /// </remarks>
 public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 {
-    private readonly bool _shuffle;
-    private readonly Philox _orders;
     private readonly CancellationToken _cancellationToken;
     private readonly List<BatchSlot> _slots = [];
     private int[] _order = [];
     private Epoch? _running;
     private int _epoch;
+    private int _firstBatch;
 
     /// <summary>Makes a loader for a data set.</summary>
     /// <param name="dataset">The samples.</param>
@@ -53,8 +52,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         if (dataset.Count < 1)
             throw new ArgumentException("DataLoader: expected a data set with samples, got none.", nameof(dataset));
         Plan = new BatchPlan(dataset.Count, batchSize, lastBatch);
-        (Dataset, Workers, _shuffle) = (dataset, workers, shuffle);
-        _orders = new Philox(seed, "loader");
+        (Dataset, Workers) = (dataset, workers);
+        Sampler = shuffle ? Sampler.Shuffled(seed) : Sampler.Sequential;
         _cancellationToken = cancellationToken;
     }
 
@@ -77,13 +76,15 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     public DType DType { get; init; } = DType.Float32;
 
     /// <summary>
-    /// The stream from which shuffled orders are drawn, one permutation per epoch, instead of the seed's stream.
-    /// Default: null.
+    /// Chooses the samples of each epoch and their order. It replaces what the constructor's <c>shuffle</c> and
+    /// <c>seed</c> say. Default: <see cref="Data.Sampler.Shuffled(ulong)"/> with the seed, or
+    /// <see cref="Data.Sampler.Sequential"/>.
     /// </summary>
-    public IRandomStream? RandomStream { get; init; }
+    public Sampler Sampler { get; init; }
 
     /// <summary>
-    /// The number of the epoch of the next enumeration, counted from 0. Set it to continue a training.
+    /// The number of the epoch of the next enumeration, counted from 0. Set it to continue a training at the beginning
+    /// of an epoch.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">It is negative.</exception>
     public int NextEpoch
@@ -92,7 +93,33 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         set
         {
             ArgumentOutOfRangeException.ThrowIfNegative(value);
-            _epoch = value;
+            (_epoch, _firstBatch) = (value, 0);
+        }
+    }
+
+    /// <summary>
+    /// Where the loader stands: behind the batch that the running enumeration has delivered last, or before the next
+    /// enumeration. If it is set, the next enumeration begins there and delivers the rest of that epoch.
+    /// </summary>
+    /// <exception cref="ArgumentException">The position lies outside the epoch, or its stream does not fit.</exception>
+    public LoaderPosition Position
+    {
+        get => _running is { IsOver: false } running
+            ? running.Position
+            : new LoaderPosition(_epoch, _firstBatch, Sampler.State);
+        set
+        {
+            ArgumentNullException.ThrowIfNull(value);
+            if (value.Epoch < 0 || value.Batch < 0 || value.Batch >= Plan.Batches)
+            {
+                throw new ArgumentException(
+                    $"DataLoader.Position: expected an epoch of 0 or more and a batch from 0 to {Plan.Batches - 1}, got "
+                    + $"epoch {value.Epoch} and batch {value.Batch}. The position belongs to another data set or batch "
+                    + "size.", nameof(value));
+            }
+
+            if (value.Stream is { } stream) Sampler.State = stream;
+            (_epoch, _firstBatch) = (value.Epoch, value.Batch);
         }
     }
 
@@ -100,16 +127,33 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <exception cref="OperationCanceledException">
     /// The loader's token was cancelled. Thrown when a batch is asked for.
     /// </exception>
-    public IEnumerator<Batch> GetEnumerator()
+    public IEnumerator<Batch> GetEnumerator() => Begin(setsEpoch: true, CancellationToken.None);
+
+    /// <summary>Begins the next epoch.</summary>
+    /// <param name="setsEpoch">
+    /// Whether the data set is told the number of the epoch. An evaluation does not: it may share the data set with a
+    /// training.
+    /// </param>
+    /// <param name="cancellationToken">Ends this enumeration, as the loader's token ends every one.</param>
+    internal IEnumerator<Batch> Begin(bool setsEpoch, CancellationToken cancellationToken)
     {
         _running?.Displace();
-        if (Dataset is IEpochDataset dataset) dataset.Epoch = _epoch;
-        Order();
+        if (setsEpoch && Dataset is IEpochDataset dataset) dataset.Epoch = _epoch;
+        var position = new LoaderPosition(_epoch, _firstBatch, Sampler.State);
+        _order = Sampler.Draw(Plan, _epoch);
+        if (_order.Length < Plan.Used)
+        {
+            throw new InvalidOperationException(
+                $"DataLoader: expected {Plan.Used} samples or more from {Sampler.GetType().Name}.Draw, "
+                + $"got {_order.Length}.");
+        }
+
         foreach (BatchSlot slot in _slots) slot.EndTurn();
         int slots = Workers == 0 ? 1 : Math.Max(Math.Max(Prefetch, Workers), 1) + 1;
-        while (_slots.Count < slots) _slots.Add(new BatchSlot(Dataset.SampleShape, Plan, DType));
+        while (_slots.Count < slots) _slots.Add(new BatchSlot(Dataset, Plan, DType));
         _epoch++;
-        var epoch = new Epoch(this, slots);
+        _firstBatch = 0;
+        var epoch = new Epoch(this, slots, position, cancellationToken);
         _running = epoch;
         return epoch;
     }
@@ -126,19 +170,6 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>For example <c>DataLoader(60000 samples in 235 batches of 256, the last of 96)</c>.</summary>
     public override string ToString() => $"DataLoader({Plan})";
 
-    private void Order()
-    {
-        if (_shuffle && RandomStream is { } stream)
-        {
-            _order = stream.Permutation(Dataset.Count);
-            return;
-        }
-
-        if (_order.Length != Dataset.Count) _order = new int[Dataset.Count];
-        for (int i = 0; i < _order.Length; i++) _order[i] = i;
-        if (_shuffle) _orders.Split((ulong)_epoch).Shuffle(_order);
-    }
-
     /// <summary>
     /// One enumeration. Threads claim batches in order and fill a ring of slots. The batch that the caller holds keeps
     /// its slot until the next one is asked for.
@@ -146,22 +177,26 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     private sealed class Epoch : IEnumerator<Batch>
     {
         private readonly DataLoader _loader;
+        private readonly LoaderPosition _begun;
+        private readonly CancellationToken _cancellationToken;
         private readonly Thread[] _threads;
         private readonly int[] _ready;
         private readonly Lock _gate = new();
         private readonly SemaphoreSlim _free;
         private readonly AutoResetEvent _arrived = new(false);
         private int _next;
-        private int _current = -1;
+        private int _current;
         private Batch? _batch;
         private volatile bool _isOver;
         private bool _isDisplaced;
         private int _failedAt = int.MaxValue;
         private ExceptionDispatchInfo? _failure;
 
-        public Epoch(DataLoader loader, int slots)
+        public Epoch(DataLoader loader, int slots, LoaderPosition begun, CancellationToken cancellationToken)
         {
-            _loader = loader;
+            (_loader, _begun, _cancellationToken) = (loader, begun, cancellationToken);
+            _next = begun.Batch;
+            _current = begun.Batch - 1;
             _ready = new int[slots];
             _ready.AsSpan().Fill(-1);
             _free = new SemaphoreSlim(slots - 1);
@@ -172,6 +207,13 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
                 _threads[i].Start();
             }
         }
+
+        public bool IsOver => _isOver;
+
+        /// <summary>Behind the batch that was delivered last.</summary>
+        public LoaderPosition Position => _current + 1 < _loader.Plan.Batches
+            ? _begun with { Batch = _current + 1 }
+            : new LoaderPosition(_begun.Epoch + 1, 0, _loader.Sampler.State);
 
         public Batch Current => _batch is { } batch && !_isOver
             ? batch
@@ -189,7 +231,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             }
 
             if (_isOver) return false;
-            if (_loader._cancellationToken.IsCancellationRequested) Cancel();
+            if (_loader._cancellationToken.IsCancellationRequested) Cancel(_loader._cancellationToken, _current + 1);
+            if (_cancellationToken.IsCancellationRequested) Cancel(_cancellationToken, _current + 1);
             if (_current + 1 >= _loader.Plan.Batches)
             {
                 Dispose();
@@ -198,7 +241,7 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
             // Gives back the slot of the current batch. The slot of the batch before it was given back when the current
             // one was asked for.
-            if (_current >= 0)
+            if (_current >= _begun.Batch)
             {
                 _batch = null;
                 Slot(_current).EndTurn();
@@ -247,20 +290,33 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
                     if (_failedAt <= batch) break;
                 }
 
-                if (!_loader._cancellationToken.CanBeCanceled) _arrived.WaitOne();
-                else if (WaitHandle.WaitAny([_arrived, _loader._cancellationToken.WaitHandle]) == 1) Cancel();
+                Wait();
             }
 
             Dispose();
             _failure!.Throw();
         }
 
-        private void Cancel()
+        /// <summary>Waits until a thread has made a batch or has failed, or a token is cancelled.</summary>
+        private void Wait()
+        {
+            CancellationToken first = _loader._cancellationToken, second = _cancellationToken;
+            if (!first.CanBeCanceled && !second.CanBeCanceled)
+            {
+                _arrived.WaitOne();
+                return;
+            }
+
+            // The handle of a token that cannot be cancelled is never set.
+            int signalled = WaitHandle.WaitAny([_arrived, first.WaitHandle, second.WaitHandle]);
+            if (signalled > 0) Cancel(signalled == 1 ? first : second, _current);
+        }
+
+        private void Cancel(CancellationToken cancellationToken, int delivered)
         {
             Dispose();
             throw new OperationCanceledException(
-                $"DataLoader: cancelled after {_current + 1} of {_loader.Plan.Batches} batches.",
-                _loader._cancellationToken);
+                $"DataLoader: cancelled after {delivered} of {_loader.Plan.Batches} batches.", cancellationToken);
         }
 
         /// <summary>The loop of a thread: it waits for a free slot, claims the next batch, and makes it.</summary>
@@ -297,3 +353,12 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
         }
     }
 }
+
+/// <summary>Where a <see cref="DataLoader"/> stands, as a checkpoint saves it.</summary>
+/// <param name="Epoch">The number of the epoch, counted from 0.</param>
+/// <param name="Batch">The number of the next batch in it, counted from 0.</param>
+/// <param name="Stream">
+/// The state of the sampler's stream before the order of this epoch was drawn. Null if the order depends on the epoch
+/// alone.
+/// </param>
+public sealed record LoaderPosition(int Epoch, int Batch, RandomStreamState? Stream = null);

@@ -1,9 +1,13 @@
-using System.Buffers;
-using Evenkeel.Kernels;
-
 namespace Evenkeel.Data;
 
-/// <summary>Labelled samples that become tensors when a batch needs them.</summary>
+/// <summary>
+/// Samples and their targets, which become tensors when a batch needs them. A target is a class label, a number, a
+/// vector or an image.
+/// </summary>
+/// <remarks>
+/// Read by <see cref="DataLoader"/>. Several loader threads may call the copying methods at once, for different
+/// batches. They are called once per step and should not allocate.
+/// </remarks>
 public interface IDataset
 {
     /// <summary>Number of samples.</summary>
@@ -13,191 +17,77 @@ public interface IDataset
     Shape SampleShape { get; }
 
     /// <summary>
-    /// Writes samples into a batch of shape (indices, <see cref="SampleShape"/>) of Float32 or Float64. Called once per
-    /// step: it should not allocate. Several loader threads may call it at once, for different batches.
+    /// The shape of one target, without the batch axis. Default: (), one class label or one number per sample.
     /// </summary>
+    Shape TargetShape => [];
+
+    /// <summary>
+    /// <see cref="DType.Int64"/> for class labels. A floating-point type for numbers; a batch then holds them in the
+    /// type of its inputs. Default: Int64.
+    /// </summary>
+    DType TargetType => DType.Int64;
+
+    /// <summary>
+    /// Writes samples into a batch of shape (indices, <see cref="SampleShape"/>) of Float32 or Float64.
+    /// </summary>
+    /// <param name="indices">The samples, from 0 to <see cref="Count"/> - 1.</param>
+    /// <param name="batch">Their place, in the order of the indices.</param>
     void CopyTo(ReadOnlySpan<int> indices, Tensor batch);
 
-    /// <summary>Writes the class labels of samples.</summary>
-    void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels);
+    /// <summary>
+    /// Writes the targets of samples into a batch of shape (indices, <see cref="TargetShape"/>), of Int64 for class
+    /// labels and otherwise of Float32 or Float64.
+    /// </summary>
+    /// <param name="indices">The samples, from 0 to <see cref="Count"/> - 1.</param>
+    /// <param name="targets">Their place, in the order of the indices.</param>
+    void CopyTargetsTo(ReadOnlySpan<int> indices, Tensor targets);
 }
 
-/// <summary>
-/// Images that stay bytes until a batch needs them. Each is read as values from 0 to 255 minus the mean image.
-/// </summary>
-public sealed class ImageDataset : IDataset
+/// <summary>What any data set can be asked.</summary>
+public static class DatasetExtensions
 {
-    /// <summary>Number of values that a chunk of work converts, which takes about 2 µs.</summary>
-    private const int ChunkValues = 1 << 14;
-
-    private readonly float[] _mean;
-    private readonly int _size;
-
-    /// <summary>Makes a data set of an image set.</summary>
-    /// <param name="images">The images.</param>
-    /// <param name="meanImage">C·H·W values of the training part to subtract; null subtracts nothing.</param>
-    /// <param name="flatten">
-    /// True gives samples of shape (C·H·W), for models of linear layers; false gives (C, H, W).
-    /// </param>
-    /// <exception cref="ArgumentException">The mean image has another size.</exception>
-    public ImageDataset(ImageSet images, float[]? meanImage = null, bool flatten = false)
+    /// <summary>The class labels of some samples.</summary>
+    /// <param name="dataset">A set of class labels.</param>
+    /// <param name="indices">The samples, from 0 to <see cref="IDataset.Count"/> - 1.</param>
+    /// <exception cref="ArgumentException">The targets are not one class label per sample.</exception>
+    public static long[] LabelsOf(this IDataset dataset, ReadOnlySpan<int> indices)
     {
-        ArgumentNullException.ThrowIfNull(images);
-        if (meanImage is not null && meanImage.Length != images.ImageSize)
+        ArgumentNullException.ThrowIfNull(dataset);
+        if (dataset.TargetType != DType.Int64 || dataset.TargetShape.Rank != 0)
         {
             throw new ArgumentException(
-                $"ImageDataset: expected a mean image of {images.ImageSize} values, got {meanImage.Length}.",
-                nameof(meanImage));
+                $"LabelsOf: expected a data set with one class label per sample, got targets of {dataset.TargetType} "
+                + $"of shape {dataset.TargetShape}. Read its targets with CopyTargetsTo.", nameof(dataset));
         }
 
-        Images = images;
-        _mean = meanImage ?? [];
-        _size = images.ImageSize;
-        SampleShape = flatten ? [images.ImageSize] : [images.Channels, images.Height, images.Width];
+        Tensor labels = Tensor.Zeros([indices.Length], DType.Int64);
+        dataset.CopyTargetsTo(indices, labels);
+        return labels.ToArray<long>();
     }
 
-    /// <summary>The images.</summary>
-    public ImageSet Images { get; }
-
-    /// <inheritdoc/>
-    public int Count => Images.Count;
-
-    /// <inheritdoc/>
-    public Shape SampleShape { get; }
-
-    /// <inheritdoc/>
-    public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
+    /// <summary>The class labels of all samples, in their order.</summary>
+    /// <inheritdoc cref="LabelsOf(IDataset, ReadOnlySpan{int})"/>
+    public static long[] LabelsOf(this IDataset dataset)
     {
-        ArgumentNullException.ThrowIfNull(batch);
-        if (batch.DType == DType.Float32)
-        {
-            int perChunk = Math.Max(1, ChunkValues / _size);
-            Workers.Run((indices.Length + perChunk - 1) / perChunk,
-                new Job { Set = this, Indices = indices, Destination = batch.AsSpan<float>(), Rows = perChunk });
-            return;
-        }
-
-        float[] rented = ArrayPool<float>.Shared.Rent(_size);
-        Span<float> values = rented.AsSpan(0, _size);
-        Span<double> rows = batch.AsSpan<double>();
-        for (int i = 0; i < indices.Length; i++)
-        {
-            Images.CopyTo(indices.Slice(i, 1), values, _mean);
-            Span<double> row = rows.Slice(i * _size, _size);
-            for (int j = 0; j < row.Length; j++) row[j] = values[j];
-        }
-
-        ArrayPool<float>.Shared.Return(rented);
+        ArgumentNullException.ThrowIfNull(dataset);
+        return dataset.LabelsOf([.. Enumerable.Range(0, dataset.Count)]);
     }
 
-    /// <inheritdoc/>
-    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels)
+    /// <summary>The shape of a batch of samples.</summary>
+    internal static Shape BatchShape(this IDataset dataset, int count) => WithBatch(dataset.SampleShape, count);
+
+    /// <summary>The shape of a batch of targets.</summary>
+    internal static Shape TargetBatchShape(this IDataset dataset, int count) => WithBatch(dataset.TargetShape, count);
+
+    /// <summary>The type of targets beside inputs of a type.</summary>
+    internal static DType TargetTypeFor(this IDataset dataset, DType inputs) =>
+        dataset.TargetType.IsFloatingPoint() ? inputs : dataset.TargetType;
+
+    private static Shape WithBatch(Shape one, int count)
     {
-        ReadOnlySpan<int> all = Images.Labels;
-        for (int i = 0; i < indices.Length; i++) labels[i] = all[indices[i]];
-    }
-
-    private ref struct Job : IJob
-    {
-        public ImageDataset Set;
-        public ReadOnlySpan<int> Indices;
-        public Span<float> Destination;
-        public int Rows;
-
-        public readonly void Invoke(int chunk)
-        {
-            int start = chunk * Rows, count = Math.Min(Rows, Indices.Length - start), size = Set._size;
-            Set.Images.CopyTo(Indices.Slice(start, count), Destination.Slice(start * size, count * size), Set._mean);
-        }
-    }
-}
-
-/// <summary>Samples and labels that are already tensors.</summary>
-public sealed class TensorDataset : IDataset
-{
-    private readonly Tensor _inputs;
-    private readonly Tensor _labels;
-    private readonly int _size;
-
-    /// <summary>Keeps both tensors, which must lie outside any tape.</summary>
-    /// <param name="inputs">Samples along axis 0, Float32 or Float64.</param>
-    /// <param name="labels">One class label per sample, Int64.</param>
-    /// <exception cref="ArgumentException">Shapes or types do not fit.</exception>
-    public TensorDataset(Tensor inputs, Tensor labels)
-    {
-        ArgumentNullException.ThrowIfNull(inputs);
-        ArgumentNullException.ThrowIfNull(labels);
-        if (inputs.Tape is not null || labels.Tape is not null)
-        {
-            throw new ArgumentException(
-                "TensorDataset: expected tensors outside any tape, got an activation. Clone() it first.",
-                nameof(inputs));
-        }
-
-        if (inputs.Shape.Rank < 1 || !inputs.DType.IsFloatingPoint())
-        {
-            throw new ArgumentException(
-                $"TensorDataset: expected inputs of floating-point values with samples along axis 0, "
-                + $"got {inputs.DType} of shape {inputs.Shape}.",
-                nameof(inputs));
-        }
-
-        if (labels.DType != DType.Int64 || labels.Shape.Rank != 1 || labels.Count != inputs.Shape[0])
-        {
-            throw new ArgumentException(
-                $"TensorDataset: expected {inputs.Shape[0]} labels of Int64, "
-                + $"got {labels.DType} of shape {labels.Shape}. Tensor.Labels makes them of integers.",
-                nameof(labels));
-        }
-
-        _inputs = inputs;
-        _labels = labels;
-        Span<int> sizes = stackalloc int[inputs.Shape.Rank];
-        inputs.Shape.CopyTo(sizes);
-        SampleShape = new Shape(sizes[1..]);
-        _size = SampleShape.Count;
-    }
-
-    /// <summary>All samples, along axis 0.</summary>
-    public Tensor Inputs => _inputs;
-
-    /// <summary>The class label of each sample, Int64.</summary>
-    public Tensor Labels => _labels;
-
-    /// <inheritdoc/>
-    public int Count => _labels.Count;
-
-    /// <inheritdoc/>
-    public Shape SampleShape { get; }
-
-    /// <inheritdoc/>
-    public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
-    {
-        ArgumentNullException.ThrowIfNull(batch);
-        if (batch.DType == _inputs.DType)
-        {
-            int bytes = _size * batch.DType.SizeInBytes();
-            Span<byte> source = _inputs.Bytes(), target = batch.Bytes();
-            for (int i = 0; i < indices.Length; i++)
-                source.Slice(indices[i] * bytes, bytes).CopyTo(target[(i * bytes)..]);
-            return;
-        }
-
-        for (int i = 0; i < indices.Length; i++)
-        {
-            int from = indices[i] * _size, to = i * _size;
-            for (int j = 0; j < _size; j++)
-            {
-                if (batch.DType == DType.Float64) batch.AsSpan<double>()[to + j] = _inputs.AsSpan<float>()[from + j];
-                else batch.AsSpan<float>()[to + j] = (float)_inputs.AsSpan<double>()[from + j];
-            }
-        }
-    }
-
-    /// <inheritdoc/>
-    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels)
-    {
-        Span<long> all = _labels.AsSpan<long>();
-        for (int i = 0; i < indices.Length; i++) labels[i] = all[indices[i]];
+        Span<int> sizes = stackalloc int[Shape.MaxRank + 1];
+        sizes[0] = count;
+        one.CopyTo(sizes[1..]);
+        return new Shape(sizes[..(one.Rank + 1)]);
     }
 }

@@ -142,9 +142,11 @@ public sealed class TransformedDataset : IEpochDataset
     }
 
     /// <inheritdoc/>
-    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels)
+    public void CopyTargetsTo(ReadOnlySpan<int> indices, Tensor targets)
     {
+        ArgumentNullException.ThrowIfNull(targets);
         ReadOnlySpan<int> all = _set is null ? _labels : _set.Labels;
+        Span<long> labels = targets.AsSpan<long>();
         for (int i = 0; i < indices.Length; i++) labels[i] = all[indices[i]];
     }
 
@@ -271,6 +273,12 @@ public sealed class Subset : IEpochDataset
     /// <inheritdoc/>
     public Shape SampleShape => _dataset.SampleShape;
 
+    /// <inheritdoc/>
+    public Shape TargetShape => _dataset.TargetShape;
+
+    /// <inheritdoc/>
+    public DType TargetType => _dataset.TargetType;
+
     /// <summary>The epoch of the whole set, if it has one.</summary>
     public int Epoch
     {
@@ -285,8 +293,8 @@ public sealed class Subset : IEpochDataset
     public void CopyTo(ReadOnlySpan<int> indices, Tensor batch) => _dataset.CopyTo(Inner(indices), batch);
 
     /// <inheritdoc/>
-    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) =>
-        _dataset.CopyLabelsTo(Inner(indices), labels);
+    public void CopyTargetsTo(ReadOnlySpan<int> indices, Tensor targets) =>
+        _dataset.CopyTargetsTo(Inner(indices), targets);
 
     private ReadOnlySpan<int> Inner(ReadOnlySpan<int> indices)
     {

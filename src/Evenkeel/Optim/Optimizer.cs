@@ -193,6 +193,22 @@ public abstract unsafe class Optimizer
     public void LoadStateDict(StateDict state, bool checkValues = true) => Check(state, checkValues)();
 
     /// <summary>
+    /// Prepares for steps that will be undone: schedules that wait for the first step go on waiting. The result brings
+    /// states, rates and schedules back.
+    /// </summary>
+    internal Action Snapshot()
+    {
+        LearningRateScheduler[] waiting = [.. _waiting];
+        _waiting.Clear();
+        Action restore = Check(StateDict(), checkValues: false);
+        return () =>
+        {
+            restore();
+            _waiting.AddRange(waiting);
+        };
+    }
+
+    /// <summary>
     /// Checks a state and changes nothing. The result loads the state, and does not fail.
     /// </summary>
     internal Action Check(StateDict state, bool checkValues)

@@ -18,7 +18,7 @@ internal sealed class RecalibrationRun(
     public RecalibrationReport Run()
     {
         List<Layer> layers = Find();
-        Accuracy? accuracy = options.Check is null ? null : new Accuracy(model, _dtype, options.BatchSize);
+        Evaluator? accuracy = options.Check is null ? null : new Evaluator(model, loss: null, [new Accuracy()]);
         try
         {
             double? before = Measure(accuracy);
@@ -152,17 +152,17 @@ internal sealed class RecalibrationRun(
         int size = _plan.SizeOf(batch);
         if (_indices.Length != size) _indices = new int[size];
         for (int i = 0; i < size; i++) _indices[i] = batch * _plan.BatchSize + i;
-        Tensor x = tape.NewTensor(Trainer.BatchShape(data, size), _dtype);
+        Tensor x = tape.NewTensor(data.BatchShape(size), _dtype);
         data.CopyTo(_indices, x);
         return x;
     }
 
-    private double? Measure(Accuracy? accuracy)
+    private double? Measure(Evaluator? accuracy)
     {
         if (accuracy is null) return null;
-        Span<int> indices = accuracy.Indices(options.Check!.Count);
-        for (int i = 0; i < indices.Length; i++) indices[i] = i;
-        return accuracy.Measure(options.Check, indices, cancellationToken);
+        using var samples = new DataLoader(
+            options.Check!, options.BatchSize, lastBatch: LastBatch.Keep, workers: 0) { DType = _dtype };
+        return accuracy.Measure(samples, cancellationToken).Values.Single();
     }
 
     /// <summary>A layer with running statistics, their old values, and the pooled moments.</summary>

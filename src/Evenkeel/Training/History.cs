@@ -1,6 +1,6 @@
 namespace Evenkeel.Training;
 
-/// <summary>What a training has measured: one loss per iteration, and two accuracies per check.</summary>
+/// <summary>What a training has measured: one loss per iteration, and one record per epoch.</summary>
 public sealed class History
 {
     /// <summary>
@@ -9,23 +9,22 @@ public sealed class History
     /// </summary>
     public IReadOnlyList<double> Losses => LossList;
 
+    /// <summary>One record per epoch.</summary>
+    public IReadOnlyList<EpochRecord> Epochs => EpochList;
+
+    /// <summary>The record of the last epoch; null before the end of the first one.</summary>
+    public EpochRecord? Last => EpochList.Count > 0 ? EpochList[^1] : null;
+
     /// <summary>
-    /// Accuracy on training samples: after the first iteration, at the end of each epoch and after the last iteration.
-    /// These are epochs + 1 values.
+    /// The record of the epoch whose model is the best by the monitored score. Null if no epoch has one.
     /// </summary>
-    /// <remarks>
-    /// If an epoch is a single iteration, the first check and the end of the first epoch are the same check.
-    /// </remarks>
-    public IReadOnlyList<double> TrainAccuracies => TrainList;
+    public EpochRecord? Best => BestAt >= 0 ? EpochList[BestAt] : null;
 
-    /// <summary>Accuracy on validation samples, at the same moments.</summary>
-    public IReadOnlyList<double> ValidationAccuracies => ValidationList;
+    /// <summary>The name of the score that decides which model is best, for example <c>accuracy</c>.</summary>
+    public string Monitor { get; internal set; } = Scores.LossName;
 
-    /// <summary>The best accuracy on validation samples; NaN before the first check.</summary>
-    public double BestValidationAccuracy { get; internal set; } = double.NaN;
-
-    /// <summary>Number of epochs that were complete when the best model was found; -1 if there is none.</summary>
-    public int BestEpoch { get; internal set; } = -1;
+    /// <summary>The monitored score of the best model; NaN before the end of the first epoch.</summary>
+    public double BestScore => Best is { } best ? Monitored(best) : double.NaN;
 
     /// <summary>
     /// Number of batches with a non-finite loss or gradient that were skipped (<see cref="NonFiniteLoss.SkipBatch"/>).
@@ -41,26 +40,44 @@ public sealed class History
     /// <summary>Where and why the last run ended early; null if it did not.</summary>
     public DivergedException? Divergence { get; internal set; }
 
-    /// <summary>Seconds of training in this call of <see cref="Trainer.Fit"/>, without evaluation.</summary>
+    /// <summary>
+    /// Why the last run was stopped before its last epoch, for example by <see cref="EarlyStopping"/>; null if it was
+    /// not.
+    /// </summary>
+    public string? StopReason { get; internal set; }
+
+    /// <summary>Seconds of training in this process, without evaluation.</summary>
     public double TrainingSeconds { get; internal set; }
 
-    /// <summary>Seconds of evaluation in this call of <see cref="Trainer.Fit"/>.</summary>
+    /// <summary>Seconds of evaluation in this process.</summary>
     public double EvaluationSeconds { get; internal set; }
 
-    /// <summary>Training examples per second of training in this call of <see cref="Trainer.Fit"/>.</summary>
+    /// <summary>Training examples per second of training in this process.</summary>
     public double ExamplesPerSecond { get; internal set; }
 
     internal List<double> LossList { get; private set; } = [];
 
-    internal List<double> TrainList { get; private set; } = [];
+    internal List<EpochRecord> EpochList { get; private set; } = [];
 
-    internal List<double> ValidationList { get; private set; } = [];
+    /// <summary>The place of the best epoch in <see cref="EpochList"/>; -1 if there is none.</summary>
+    internal int BestAt { get; set; } = -1;
+
+    /// <summary>
+    /// The monitored score of an epoch: on the validation set, else on samples of the training set, else the mean loss
+    /// of its iterations.
+    /// </summary>
+    /// <param name="record">A record of this history.</param>
+    public double Monitored(EpochRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        return (record.Validation ?? record.Training)?[Monitor] ?? record.TrainingLoss;
+    }
 
     /// <summary>A copy of what has been measured so far. Later iterations do not change it.</summary>
     internal History Copy()
     {
         var copy = (History)MemberwiseClone();
-        (copy.LossList, copy.TrainList, copy.ValidationList) = ([.. LossList], [.. TrainList], [.. ValidationList]);
+        (copy.LossList, copy.EpochList) = ([.. LossList], [.. EpochList]);
         return copy;
     }
 }

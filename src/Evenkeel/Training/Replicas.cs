@@ -61,6 +61,11 @@ public sealed class Replicas : IDisposable
     public ulong Seed { get; init; }
 
     /// <summary>
+    /// The step number by which random ops draw. A resumed training continues it. Null: the number of passes.
+    /// </summary>
+    internal long? RandomStep { get; set; }
+
+    /// <summary>
     /// Runs forward and backward passes over one batch, cut into <see cref="Count"/> parts of consecutive samples, as
     /// equal as possible, and adds the gradients to the model's.
     /// </summary>
@@ -148,7 +153,11 @@ public sealed class Replicas : IDisposable
     private double Accumulate(IReadOnlyList<MicroBatch> parts, Loss loss, long samples)
     {
         for (int rank = 0; rank < Count; rank++)
-            _replicas[rank].Begin(rank == 0 ? null : _replicas[0], Seed + ((ulong)rank * 0x9E3779B97F4A7C15));
+        {
+            ulong seed = Seed + ((ulong)rank * 0x9E3779B97F4A7C15);
+            _replicas[rank].Begin(rank == 0 ? null : _replicas[0], seed, RandomStep);
+        }
+
         double value = 0;
         bool isBackward = false;
         try
@@ -217,10 +226,11 @@ public sealed class Replicas : IDisposable
             [.. module.NamedModules().Select(static named => named.Module).OfType<ITrackingNorm>()];
 
         /// <summary>Follows the model: its weights are shared, and the values of its buffers are copied.</summary>
-        public void Begin(Replica? model, ulong seed)
+        public void Begin(Replica? model, ulong seed, long? randomStep)
         {
             tape.Reset();
             tape.Seed = seed;
+            tape.RandomStep = randomStep;
             if (model is null) return;
             for (int i = 0; i < _norms.Length; i++)
             {

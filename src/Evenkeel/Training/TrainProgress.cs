@@ -6,10 +6,9 @@ namespace Evenkeel.Training;
 /// <param name="Iteration">Iterations completed.</param>
 /// <param name="TotalIterations">Total number of iterations.</param>
 /// <param name="Loss">Loss of the last iteration, with the L2 penalty.</param>
-/// <param name="TrainAccuracy">Last accuracy on training samples; NaN before the first check.</param>
-/// <param name="ValidationAccuracy">Last accuracy on validation samples; NaN before the first check.</param>
+/// <param name="Last">The record of the last epoch; null before the end of the first one.</param>
 /// <param name="ExamplesPerSecond">Training examples per second of training, without evaluation.</param>
-/// <param name="IsAccuracyNew">True if the accuracies have just been checked.</param>
+/// <param name="IsEpochEnd">Whether an epoch has just ended, so that <paramref name="Last"/> is new.</param>
 /// <param name="Note">
 /// Something the user should know, for example <c>skipped 2 non-finite batches</c>; null if there is nothing.
 /// </param>
@@ -19,10 +18,9 @@ public readonly record struct TrainProgress(
     long Iteration,
     long TotalIterations,
     double Loss,
-    double TrainAccuracy,
-    double ValidationAccuracy,
+    EpochRecord? Last,
     double ExamplesPerSecond,
-    bool IsAccuracyNew,
+    bool IsEpochEnd,
     string? Note)
 {
     /// <inheritdoc/>

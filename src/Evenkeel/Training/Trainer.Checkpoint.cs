@@ -10,123 +10,167 @@ namespace Evenkeel.Training;
 public sealed partial class Trainer
 {
     private const string ModelPrefix = "model.", BestPrefix = "best.", OptimizerPrefix = "optimizer.",
-        SchedulerPrefix = "scheduler.";
-    private const string StreamPrefix = "random.", OrderPrefix = "random_order.";
-    private const string PositionKey = "trainer.position", AccuracyKey = "trainer.best_accuracy";
-    private const string LossKey = "trainer.losses", TrainKey = "trainer.train_accuracies",
-        ValidationKey = "trainer.validation_accuracies";
-    private const string SettingPrefix = "trainer.setting.";
-
-    // Checkpoints without this entry come from runs that left out samples that do not fill a batch.
-    private const string LastBatchName = "last batch";
-    private const string ScheduleByName = "schedule by";
-    private const string SamplesKey = "trainer.samples";
-    private const string CheckDueKey = "trainer.check_due";
-    private const long FormatVersion = 2;
+        SchedulerPrefix = "scheduler.", StreamPrefix = "random.", CallbackPrefix = "callback.";
+    private const string PositionKey = "trainer.position", LossKey = "trainer.losses";
+    private const string SettingPrefix = "trainer.setting.", ScheduleByName = "schedule by";
+    private const string EpochsKey = "trainer.epochs", PlanKey = "trainer.batches", DueKey = "trainer.evaluation_due";
+    private const long FormatVersion = 3;
 
     /// <summary>
     /// Writes everything a continued run needs into one safetensors file: weights, running statistics, which norms are
-    /// frozen, the best model, optimizer, schedule, random stream, position and histories. It is written under a
-    /// temporary name and then renamed, so an incomplete file never has the final name.
+    /// frozen, the best model, optimizer, schedule, callbacks, the place in the data and the state of its stream, and
+    /// the history. It is written under a temporary name and then renamed, so an incomplete file never has the final
+    /// name.
     /// </summary>
     /// <param name="path">The file, for example <c>run.safetensors</c>. Its folder is created if it is missing.</param>
+    /// <exception cref="IOException">The file could not be written. An older file stays unchanged.</exception>
     public void SaveCheckpoint(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         var state = new StateDict();
-        if (ShowsBest) _last.Write(Model, ModelPrefix, state);
+        if (Weights == ModelWeights.Best) _last.Write(Model, ModelPrefix, state);
         else AddAll(state, ModelPrefix, Model.StateDict());
         if (!_best.IsEmpty) _best.Write(Model, BestPrefix, state);
         AddAll(state, OptimizerPrefix, Optimizer.StateDict());
         if (Options.Scheduler is { } scheduler) AddAll(state, SchedulerPrefix, scheduler.StateDict());
-        AddStream(state, StreamPrefix, _random.State);
-        if (_batches.OrderState is { } order) AddStream(state, OrderPrefix, order);
-        state.Add(PositionKey,
-            Tensor.From([FormatVersion, _iteration, _epoch, History.BestEpoch, History.SkippedBatches], [5]));
-        state.Add(AccuracyKey, Tensor.Scalar(_bestAccuracy, DType.Float64));
+        for (int i = 0; i < Options.Callbacks.Count; i++)
+        {
+            if (Options.Callbacks[i].StateDict() is { } own) AddAll(state, KeyOf(i), own);
+        }
+
+        if (_position?.Stream is { } stream) AddStream(state, StreamPrefix, stream);
+        state.Add(
+            PositionKey,
+            Tensor.From(
+                [FormatVersion, _iteration, _epoch, _position?.Epoch ?? 0, _position?.Batch ?? 0, History.BestAt,
+                    History.SkippedBatches],
+                [7]));
         AddList(state, LossKey, History.LossList.GetRange(0, (int)Math.Min(_iteration, History.LossList.Count)));
-        AddList(state, TrainKey, History.TrainList);
-        AddList(state, ValidationKey, History.ValidationList);
         if (Path.GetDirectoryName(Path.GetFullPath(path)) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
         var archive = new TensorArchive();
         archive.Metadata[NormStates.KindKey] = NormStates.Checkpoint;
         foreach ((string name, string value) in Settings()) archive.Metadata[SettingPrefix + name] = value;
         if (Options.Scheduler is not null)
             archive.Metadata[SettingPrefix + ScheduleByName] = Options.ScheduleBy.ToString();
-        archive.Metadata[SamplesKey] = (_resumedSamples ?? _samples).ToString(CultureInfo.InvariantCulture);
-        if (_isCheckDue) archive.Metadata[CheckDueKey] = "true";
+        archive.Metadata[EpochsKey] = EpochRecordText.Write(History.EpochList);
+        if (_plan is not null) archive.Metadata[PlanKey] = _plan;
+        if (_isEvaluationDue) archive.Metadata[DueKey] = "true";
         // When the best model is in place, the current share of start values belongs to it, not to the last model.
-        NormStates.Write(Model, archive.Metadata, withStartValues: !ShowsBest);
+        NormStates.Write(Model, archive.Metadata, withStartValues: Weights == ModelWeights.Last);
         archive.Add("", state);
         SafeTensors.WriteSealed(path, archive);
     }
 
     /// <summary>
-    /// Loads a checkpoint of a trainer that was built in the same way. The next <see cref="Fit"/> continues with the
-    /// same bits. The file is read and checked before anything changes.
+    /// Loads a checkpoint of a trainer that was built in the same way. The next Fit continues with the same bits. The
+    /// file is read and checked before anything changes.
     /// </summary>
-    /// <param name="path">A file that <see cref="SaveCheckpoint"/> has written.</param>
+    /// <param name="path">
+    /// A file that <see cref="SaveCheckpoint"/> has written, or the folder of <see cref="Checkpoints"/>: the newest one
+    /// in it, or the newest that is not damaged.
+    /// </param>
     /// <param name="checkValues">
     /// Whether impossible statistics and moments are refused; see <see cref="Module.LoadStateDict"/> and
     /// <see cref="Evenkeel.Optim.Optimizer.LoadStateDict"/>. False takes them as they are.
     /// </param>
     /// <remarks>
-    /// Batch size, sampling, seed, L2 penalty, optimizer, schedule and their settings must be those of the saved run.
-    /// The next <see cref="Fit"/> must get the same number of samples. The total number of epochs may grow. Learning
-    /// rates, their base, weight decay and the state of norms (<see cref="NormState"/>) come from the checkpoint.
-    /// Checkpoints of earlier versions lack the settings of optimizer and schedule. They are then not compared.
+    /// Seed, L2 penalty, micro-batches, monitored score, optimizer, schedule and their settings must be those of the
+    /// saved run, and the next Fit must get the same samples in the same batches. The total number of epochs may grow.
+    /// Learning rates, their base, weight decay and the state of norms (<see cref="NormState"/>) come from the
+    /// checkpoint.
     /// </remarks>
     /// <exception cref="ArgumentException">
     /// The file is not a trainer checkpoint, or it belongs to a trainer with other settings (the message names them),
-    /// another model, optimizer, schedule or kind of stream.
+    /// another model, optimizer, schedule or callback.
     /// </exception>
     /// <exception cref="InvalidDataException">
     /// The file is truncated or damaged: its checksum, a count or a length is wrong.
     /// </exception>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    /// <exception cref="IOException">The file is missing or cannot be read, or a folder has no checkpoint.</exception>
     public void Resume(string path, bool checkValues = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (_isInFit)
+        {
+            throw new InvalidOperationException(
+                "Trainer.Resume: expected no training under way, got a call inside Fit. Resume before Fit.");
+        }
+
+        if (!Directory.Exists(path))
+        {
+            ResumeFrom(path, checkValues);
+            return;
+        }
+
+        string[] checkpoints = Checkpoints.All(path);
+        if (checkpoints.Length == 0)
+        {
+            throw new FileNotFoundException(
+                $"Trainer.Resume: expected a checkpoint (step-NUMBER.safetensors) in the folder \"{path}\", got none. "
+                + "Check the folder, or begin a new training.", path);
+        }
+
+        for (int i = checkpoints.Length - 1; ; i--)
+        {
+            try
+            {
+                ResumeFrom(checkpoints[i], checkValues);
+                return;
+            }
+            catch (InvalidDataException) when (i > 0)
+            {
+                // A damaged disk, not an interrupted run: the one before it is tried.
+            }
+        }
+    }
+
+    /// <summary>Writes the best model as plain weights, for <see cref="ModuleFiles.Load"/>.</summary>
+    internal void SaveBest(string path)
+    {
+        var state = new StateDict();
+        _best.Write(Model, "", state);
+        var archive = new TensorArchive();
+        archive.Metadata["format"] = "pt";
+        NormStates.Write(Model, archive.Metadata, withStartValues: false);
+        archive.Add("", state);
+        SafeTensors.WriteSealed(path, archive);
+    }
+
+    private void ResumeFrom(string path, bool checkValues)
+    {
         TensorArchive archive = SafeTensors.Read(path);
         StateDict state = archive.StateDict();
         long[] position = Need(state, path, PositionKey, DType.Int64).ToArray<long>();
-        if (position.Length != 5 || position[0] != FormatVersion)
+        if (position.Length < 1 || position[0] != FormatVersion || position.Length != 7)
         {
             throw new ArgumentException(
                 $"Trainer.Resume: expected a checkpoint of version {FormatVersion} in {path}, got version "
-                + $"{(position.Length > 0 ? position[0] : 0)}. Use the version of the library that wrote it.",
+                + $"{(position.Length > 0 ? position[0] : 0)}. Use the version of the library that wrote it, or load "
+                + "its weights alone with model.Load(path, prefix: \"model.\").",
                 nameof(path));
         }
 
         CheckSettings(archive, path, position[2]);
-        double bestAccuracy = Need(state, path, AccuracyKey, DType.Float64).Item();
         var history = new History
         {
-            BestEpoch = (int)position[3],
-            SkippedBatches = (int)position[4],
-            BestValidationAccuracy = double.IsFinite(bestAccuracy) ? bestAccuracy : double.NaN,
+            Monitor = History.Monitor,
+            BestAt = (int)position[5],
+            SkippedBatches = (int)position[6],
         };
         history.LossList.AddRange(Need(state, path, LossKey, DType.Float64).AsSpan<double>());
-        history.TrainList.AddRange(Need(state, path, TrainKey, DType.Float64).AsSpan<double>());
-        history.ValidationList.AddRange(Need(state, path, ValidationKey, DType.Float64).AsSpan<double>());
-        CheckCounts(position, history, path);
-        CheckAccuracies(bestAccuracy, history, path);
+        history.EpochList.AddRange(EpochRecordText.Read(Setting(archive, EpochsKey) ?? "", path));
+        bool isDue = archive.Metadata.ContainsKey(DueKey);
+        CheckCounts(position, history, isDue, path);
         var model = new ModelSnapshot();
         model.Read(Model, ModelPrefix, state, checkValues);
         var best = new ModelSnapshot();
-        if (position[3] >= 0) best.Read(Model, BestPrefix, state, checkValues);
-        RandomStreamState random = ReadStream(state, StreamPrefix)
-            ?? throw new ArgumentException(
-                $"Trainer.Resume: expected a random stream in {path}, got none. It is not a checkpoint of a trainer.",
-                nameof(path));
-        RandomStreamState? order = ReadStream(state, OrderPrefix);
+        if (history.BestAt >= 0) best.Read(Model, BestPrefix, state, checkValues);
         List<(string Name, ITrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
         CheckSchedule(archive, state, path);
         Action takeOptimizer = Optimizer.Check(state.Under(OptimizerPrefix), checkValues);
         Action? takeSchedule = Options.Scheduler?.Check(state.Under(SchedulerPrefix));
-
-        // The stream's own check comes last, because it sets the stream. Nothing fails after this point.
-        _random.State = random;
+        // The callbacks' own checks come last, because they take their state at once. Nothing fails after this point.
+        LoadCallbacks(state, path);
         takeOptimizer();
         takeSchedule?.Invoke();
         model.PutBack(Model);
@@ -136,15 +180,12 @@ public sealed partial class Trainer
             running.BeginWith(state.StartValuesLeft.GetValueOrDefault(name, double.NaN));
         _last.Clear();
         _best = best;
-        _batches.OrderState = order;
-        _bestAccuracy = bestAccuracy;
         _iteration = position[1];
         _epoch = (int)position[2];
-        _isCheckDue = archive.Metadata.ContainsKey(CheckDueKey);
-        _resumedSamples = archive.Metadata.TryGetValue(SamplesKey, out string? samples)
-            && int.TryParse(samples, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0
-            ? count
-            : null;
+        _position = new LoaderPosition((int)position[3], (int)position[4], ReadStream(state, StreamPrefix));
+        _plan = Setting(archive, PlanKey);
+        _isResumed = true;
+        _isEvaluationDue = isDue;
         _note = null;
         _noted = 0;
         History = history;
@@ -154,20 +195,22 @@ public sealed partial class Trainer
     private (string Name, string Value)[] Settings() =>
     [
         ("optimizer", Optimizer.Name),
-        ("batch size", Options.BatchSize.ToString(CultureInfo.InvariantCulture)),
-        ("sampling", Options.Sampling.ToString()),
-        (LastBatchName, Options.LastBatch.ToString()),
+        ("loss", Loss.ToString() ?? ""),
         ("seed", Options.Seed.ToString(CultureInfo.InvariantCulture)),
         ("L2", Options.L2.ToString("R", CultureInfo.InvariantCulture)),
+        ("micro-batches", Options.MicroBatches.ToString(CultureInfo.InvariantCulture)),
+        ("monitor", History.Monitor),
     ];
+
+    private static string? Setting(TensorArchive archive, string key) =>
+        archive.Metadata.TryGetValue(key, out string? value) ? value : null;
 
     private void CheckSettings(TensorArchive archive, string path, long epochs)
     {
         var differences = new List<string>();
         foreach ((string name, string value) in Settings())
         {
-            if (!archive.Metadata.TryGetValue(SettingPrefix + name, out string? saved))
-                saved = name == LastBatchName ? nameof(LastBatch.Drop) : "nothing";
+            string saved = Setting(archive, SettingPrefix + name) ?? "nothing";
             if (saved != value) differences.Add($"{name} {saved} (here {value})");
         }
 
@@ -207,40 +250,47 @@ public sealed partial class Trainer
         }
     }
 
-    private static void CheckCounts(long[] position, History history, string path)
+    private static void CheckCounts(long[] position, History history, bool isDue, string path)
     {
-        (long iteration, long epoch, long best, long skipped) = (position[1], position[2], position[3], position[4]);
-        if (iteration < 0 || epoch < 0 || epoch > iteration || best < -1 || best > epoch || skipped < 0
-            || skipped > iteration)
+        (long iteration, long epoch, long best, long skipped) = (position[1], position[2], position[5], position[6]);
+        if (iteration < 0 || epoch < 0 || epoch > iteration || best < -1 || best >= history.EpochList.Count
+            || skipped < 0 || skipped > iteration || position[3] < 0 || position[4] < 0)
         {
-            throw new InvalidDataException($"Trainer.Resume: expected iteration >= epoch >= best epoch "
+            throw new InvalidDataException($"Trainer.Resume: expected iteration >= epoch > best epoch "
                 + $">= -1 and skipped batches from 0 to iteration in {path}, got iteration {iteration}, epoch {epoch}, "
                 + $"best epoch {best}, skipped {skipped}. The checkpoint is damaged; use an earlier one.");
         }
 
-        int losses = history.LossList.Count, train = history.TrainList.Count, validation = history.ValidationList.Count;
-        if (losses != iteration || train != validation || train > iteration)
+        int losses = history.LossList.Count, records = history.EpochList.Count;
+        if (losses != iteration || records != epoch - (isDue ? 1 : 0))
         {
             throw new InvalidDataException(
-                $"Trainer.Resume: expected {iteration} losses and as many training as validation accuracies in {path}, "
-                + $"got {losses}, {train} and {validation}. The checkpoint is damaged; use an earlier one.");
+                $"Trainer.Resume: expected {iteration} losses and a record for each epoch that was evaluated in {path}, "
+                + $"got {losses} losses and {records} records. The checkpoint is damaged; use an earlier one.");
         }
     }
 
-    /// <summary>A best accuracy of NaN would never be beaten.</summary>
-    private static void CheckAccuracies(double best, History history, string path)
+    private void LoadCallbacks(StateDict state, string path)
     {
-        // Before the first check the best one is -infinity.
-        double[] known = double.IsNegativeInfinity(best) ? [] : [best];
-        foreach (double accuracy in (double[])[.. known, .. history.TrainList, .. history.ValidationList])
+        for (int i = 0; i < Options.Callbacks.Count; i++)
         {
-            if (accuracy is >= 0 and <= 1) continue;
-            string got = accuracy.ToString(CultureInfo.InvariantCulture);
-            throw new InvalidDataException(
-                $"Trainer.Resume: expected accuracies from 0 to 1 in {path}, got {got}. "
-                + "The checkpoint is damaged; use an earlier one.");
+            Callback callback = Options.Callbacks[i];
+            StateDict saved = state.Under(KeyOf(i));
+            bool isSaved = saved.Count > 0, isWanted = callback.StateDict() is not null;
+            if (isSaved != isWanted)
+            {
+                throw new ArgumentException(
+                    $"Trainer.Resume: expected the callbacks of this trainer in {path}, got "
+                    + $"{(isSaved ? "the state of another one" : "none")} for the callback {callback.Name} (number "
+                    + $"{i + 1}). Pass the callbacks as they were when the checkpoint was saved.", nameof(path));
+            }
+
+            if (isSaved) callback.LoadStateDict(saved);
         }
     }
+
+    private string KeyOf(int callback) => string.Create(
+        CultureInfo.InvariantCulture, $"{CallbackPrefix}{callback}.{Options.Callbacks[callback].Name}.");
 
     private static void AddAll(StateDict target, string prefix, StateDict source)
     {

@@ -7,55 +7,67 @@ using Evenkeel.Random;
 
 namespace Evenkeel.Training;
 
+/// <summary>Which weights a model has.</summary>
+public enum ModelWeights
+{
+    /// <summary>Those of the last step. A training goes on from them.</summary>
+    Last,
+
+    /// <summary>Those with the best monitored score at the end of an epoch, with their running statistics.</summary>
+    Best,
+}
+
 /// <summary>
-/// Trains a classifier: batches, forward, loss, backward, step. It checks accuracies, keeps the best model, and writes
-/// checkpoints.
+/// Trains a network for any task: batches, forward, loss, backward, step. At the end of each epoch it measures the
+/// metrics, keeps the best model, and writes checkpoints.
 /// </summary>
 /// <remarks>
-/// <para>The best model includes the running statistics, so its accuracy later is the one with which it was
-/// found.</para>
-/// <para>The order of an iteration: draw the batch, forward, penalty, backward, clip, step. At the end of an epoch, the
-/// learning-rate decay and the schedule follow. After the first iteration, at the end of each epoch and after the last
-/// iteration, the accuracies, the best model and a checkpoint follow.</para>
+/// <para>The order of an iteration: the next batch of the loader, forward, loss, backward, penalty, clip, step,
+/// schedule (by iteration), callbacks. At the end of an epoch: evaluation, record, best model, schedule (by epoch),
+/// callbacks, checkpoint.</para>
+/// <para>While Fit runs, the model has its last weights. When Fit returns, it has the best ones, or the last ones if
+/// <see cref="TrainerOptions.RestoreBestModel"/> is false or Fit throws. <see cref="Weights"/> says which, and
+/// <see cref="Restore"/> changes it. The next Fit goes on from the last ones. The best model includes the running
+/// statistics, so its score later is the one with which it was found.</para>
 /// <para>A run resumed from a checkpoint ends with the same bits as a run that was never interrupted.</para>
 /// </remarks>
 public sealed partial class Trainer
 {
-    private readonly Tape _tape = new(Mode.Train);
     private readonly DType _dtype;
-    private readonly Parameter[] _parameters;
-    private readonly string[] _names;
-    private readonly Parameter[] _weights;
-    private readonly List<RunningStatistics> _statistics = [];
-    private readonly Accuracy _accuracy;
-    private readonly IRandomStream _random;
+    private readonly Module[] _modules;
+    private readonly IReadOnlyList<Metric> _metrics;
+    private readonly Evaluator _evaluator;
     private ModelSnapshot _best = new();
     private readonly ModelSnapshot _last = new();
-    private readonly BatchSource _batches;
+    private TrainingStep? _step;
     private long _iteration;
     private int _epoch;
+    private bool _isInFit;
 
-    // True if an accuracy check was cancelled. The next call of Fit begins with it.
-    private bool _isCheckDue;
-    private double _bestAccuracy = double.NegativeInfinity;
+    // Where the training loader stands. Null before the first call of Fit.
+    private LoaderPosition? _position;
+
+    // How the training loader cuts and orders the samples.
+    private string? _plan;
+    private bool _isResumed;
+
+    // True if the evaluation at the end of an epoch was cancelled. The next call of Fit begins with it.
+    private bool _isEvaluationDue;
     private string? _note;
     private long _noted;
     private long _trainingTicks;
     private long _evaluationTicks;
     private long _examples;
-    private int _samples;
-    private int? _resumedSamples;
 
     /// <summary>Makes a trainer for a model.</summary>
-    /// <param name="model">The model: scores (N, classes) for samples (N, ...).</param>
+    /// <param name="model">The model: predictions for samples (N, ...).</param>
     /// <param name="optimizer">The optimizer over the model's parameters.</param>
-    /// <param name="loss">
-    /// A loss of scores and class labels (<see cref="Loss.TakesClassLabels"/>), because the accuracy decides which
-    /// model is best.
-    /// </param>
+    /// <param name="loss">The loss of predictions and targets.</param>
     /// <param name="options">The settings. Null takes the defaults.</param>
-    /// <exception cref="ArgumentException">An option is out of range, the loss takes no class labels, the model has no
-    /// parameters, or the schedule belongs to another optimizer.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of range, the monitored score is not measured, the model has no parameters, or the schedule
+    /// belongs to another optimizer.
+    /// </exception>
     public Trainer(Module model, Optimizer optimizer, Loss loss, TrainerOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -63,33 +75,19 @@ public sealed partial class Trainer
         ArgumentNullException.ThrowIfNull(loss);
         Options = options ?? new TrainerOptions();
         Options.Check();
-        if (!loss.TakesClassLabels)
-            throw new ArgumentException(
-                "Trainer: expected a loss of class labels, because the trainer measures accuracy and keeps the most " +
-                $"accurate model; got {loss}, which may have other targets (a regression's). Train with a loop of " +
-                "your own (tape.Reset, Forward, Backward, optimizer.Step, optimizer.ZeroGrad) and judge by the loss " +
-                $"on validation data. If {loss.GetType().Name} does take one class label per sample, override " +
-                $"{nameof(Loss.TakesClassLabels)} in it to say so.", nameof(loss));
         Model = model;
         Optimizer = optimizer;
         Loss = loss;
         CheckSchedule();
-        IReadOnlyList<(string Name, Parameter Parameter)> named = model.NamedParameters();
-        _parameters = [.. named.Select(static entry => entry.Parameter)];
-        _names = [.. named.Select(static entry => entry.Name)];
-        if (_parameters.Length == 0)
+        IReadOnlyList<Parameter> parameters = model.Parameters();
+        if (parameters.Count == 0)
             throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
-        _weights = Array.FindAll(_parameters, static parameter => parameter.Role == ParameterRole.Weight);
-        foreach ((_, Module module) in model.NamedModules())
-        {
-            if (module is ITrackingNorm { Running: { } running }) _statistics.Add(running);
-        }
-
-        _dtype = _parameters[0].DType;
-        _accuracy = new Accuracy(model, _dtype, Options.EvaluationBatchSize);
-        _random = Options.RandomStream ?? new Philox(Options.Seed, "trainer");
-        _batches = new BatchSource(Options, _random);
-        _tape.Seed = Options.Seed;
+        _dtype = parameters[0].DType;
+        _modules = [.. model.NamedModules().Select(static named => named.Module)];
+        _metrics = Options.Metrics ?? loss.DefaultMetrics();
+        History.Monitor = MonitoredName();
+        HigherIsBetter = _metrics.FirstOrDefault(metric => metric.Name == History.Monitor)?.HigherIsBetter ?? false;
+        _evaluator = new Evaluator(model, loss, _metrics);
     }
 
     /// <summary>The model.</summary>
@@ -107,30 +105,44 @@ public sealed partial class Trainer
     /// <summary>What the training has measured so far, including resumed parts.</summary>
     public History History { get; private set; } = new();
 
+    /// <summary>Whether a higher monitored score is a better one. A lower loss is better.</summary>
+    public bool HigherIsBetter { get; }
+
+    /// <summary>Which weights the model has, as far as this trainer has set them.</summary>
+    public ModelWeights Weights => _last.IsEmpty ? ModelWeights.Last : ModelWeights.Best;
+
     /// <summary>Iterations completed, including resumed ones.</summary>
     public long Iteration => _iteration;
 
     /// <summary>Epochs completed, including resumed ones.</summary>
     public int Epoch => _epoch;
 
+    /// <summary>Iterations of an epoch in the running or the last call of Fit; 0 before the first one.</summary>
+    public int StepsPerEpoch { get; private set; }
+
     /// <summary>
     /// Bytes of the training tape. They do not grow from step to step once every batch size has occurred.
     /// </summary>
-    public long TapeCapacityInBytes => _tape.CapacityInBytes;
+    public long TapeCapacityInBytes => _step?.CapacityInBytes ?? 0;
 
     /// <summary>
     /// Trains up to <see cref="TrainerOptions.Epochs"/> epochs, from the start, or from the trainer's current position.
     /// At the end the model is the best one found, if the options ask for it.
     /// </summary>
-    /// <param name="training">The samples to learn from.</param>
-    /// <param name="validation">The samples that decide which model is best.</param>
+    /// <param name="training">
+    /// The batches to learn from. The loader cuts and shuffles them, makes them ahead, and has the model's element
+    /// type.
+    /// </param>
+    /// <param name="validation">
+    /// The batches that decide which model is best. Null takes samples of the training set
+    /// (<see cref="TrainerOptions.Monitor"/>).
+    /// </param>
     /// <param name="progress">
-    /// Receives a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at each accuracy check.
+    /// Receives a report every <see cref="TrainerOptions.ReportEvery"/> iterations and at the end of each epoch.
     /// </param>
     /// <param name="cancellationToken">
-    /// Ends the run between two iterations, or in the middle of an accuracy check. The model keeps its last weights.
-    /// <c>PATH_last.safetensors</c> is written if the options have a path. <see cref="RestoreBestModel"/> can still
-    /// restore the best model.
+    /// Ends the run between two iterations, while it waits for a batch, or in the middle of an evaluation. The model
+    /// keeps its last weights. A checkpoint is written if the options have a place for it.
     /// </param>
     /// <returns>
     /// What the training has measured so far, including earlier calls. A later call does not change it.
@@ -139,138 +151,206 @@ public sealed partial class Trainer
     /// The loss or a gradient is NaN or infinite, and the options ask to throw. The weights are those before that step.
     /// </exception>
     /// <exception cref="ArgumentException">
-    /// There are no samples, their number differs from that of the resumed run, or
-    /// <see cref="TrainerOptions.LastBatch"/> refuses the last batch.
+    /// The number of samples differs from that of the resumed run, a loader has another element type than the model, or
+    /// the targets do not fit the loss.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">
+    /// A callback has thrown (it is the inner exception), the monitored metric is undefined for the data, or Fit is
+    /// called by a callback.
+    /// </exception>
+    /// <exception cref="IOException">
+    /// A checkpoint could not be written. The last one before it is unharmed, and Fit can be called again.
     /// </exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public History Fit(
-        IDataset training, IDataset validation, IProgress<TrainProgress>? progress = null,
+        DataLoader training, DataLoader? validation = null, IProgress<TrainProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(training);
-        ArgumentNullException.ThrowIfNull(validation);
         Options.Check();
         CheckSchedule();
-        if (training.Count < 1 || validation.Count < 1)
+        Check(training, nameof(training));
+        if (validation is not null) Check(validation, nameof(validation));
+        CheckPlan(training);
+        CheckMonitor(validation);
+        if (_isInFit)
         {
-            throw new ArgumentException(
-                $"Trainer.Fit: expected samples, got {training.Count} for training and "
-                + $"{validation.Count} for validation.",
-                nameof(training));
+            throw new InvalidOperationException(
+                "Trainer.Fit: expected one call at a time, got one inside another. A callback stops a training with "
+                + "Stop, and does not begin one.");
         }
 
-        if (_resumedSamples is { } samples && samples != training.Count)
+        _isInFit = true;
+        try
         {
-            throw new ArgumentException(
-                $"Trainer.Fit: expected the {samples} training samples of the resumed run, got {training.Count}. "
-                + $"Continue with the same set, or start a new trainer from the weights alone.",
-                nameof(training));
+            return new FitRun(this, training, validation, progress, cancellationToken).Run();
         }
-
-        // An earlier call has restored the best model. Training continues from the last one. If the user has changed
-        // the weights since then, they stay.
-        bool isForeign = !_last.IsEmpty && !ShowsBest;
-        if (ShowsBest) _last.PutBack(Model);
-        _last.Clear();
-        History.Divergence = null;
-        DropLossesFrom(_iteration);
-        long begun = _iteration;
-        _batches.Begin(training, _iteration);
-        int perEpoch = _batches.Plan.Batches;
-        long total = (long)Options.Epochs * perEpoch;
-        Begin(training, total);
-        if (_isCheckDue) CheckAccuracy(training, validation, cancellationToken);
-        for (; _iteration < total;)
+        finally
         {
-            if (cancellationToken.IsCancellationRequested) Cancel(cancellationToken);
-            long start = Stopwatch.GetTimestamp();
-            bool wentWell = Step(training);
-            _trainingTicks += Stopwatch.GetTimestamp() - start;
-            if (!wentWell) break;
-            _examples += _batches.Labels.Count;
-            bool first = _iteration == 0, last = _iteration == total - 1, epochEnd = (_iteration + 1) % perEpoch == 0;
-            _iteration++;
-            if (epochEnd) EndEpoch();
-            if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Iteration }) scheduler.Step();
-            bool check = first || last || epochEnd;
-            if (check)
-            {
-                _isCheckDue = true;
-                CheckAccuracy(training, validation, cancellationToken);
-            }
-
-            if (progress is not null && (check || _iteration % Options.ReportEvery == 0))
-                progress.Report(Progress(total, check));
+            _isInFit = false;
         }
-
-        History.TrainingSeconds = _trainingTicks / (double)Stopwatch.Frequency;
-        History.EvaluationSeconds = _evaluationTicks / (double)Stopwatch.Frequency;
-        History.ExamplesPerSecond = _trainingTicks == 0 ? 0 : _examples / History.TrainingSeconds;
-        if (Options.RestoreBestModel && !_best.IsEmpty && !(isForeign && _iteration == begun))
-        {
-            _last.Take(Model);
-            _best.PutBack(Model);
-        }
-
-        return History.Copy();
     }
 
     /// <summary>
-    /// Puts the best model found so far, including running statistics, into <see cref="Model"/>. Returns false if there
-    /// is none. A later <see cref="Fit"/> continues from the last model.
+    /// Trains on data sets: the same with loaders that the options describe (<see cref="TrainerOptions.BatchSize"/>,
+    /// <see cref="TrainerOptions.LastBatch"/>, <see cref="TrainerOptions.LoaderWorkers"/>,
+    /// <see cref="TrainerOptions.Seed"/>). The samples are shuffled in each epoch.
     /// </summary>
-    public bool RestoreBestModel()
+    /// <param name="training">The samples to learn from.</param>
+    /// <param name="validation">
+    /// The samples that decide which model is best. Null takes samples of the training set.
+    /// </param>
+    /// <param name="progress">Receives reports.</param>
+    /// <param name="cancellationToken">Ends the run.</param>
+    /// <returns>What the training has measured so far.</returns>
+    /// <exception cref="ArgumentException">
+    /// There are no samples, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.
+    /// </exception>
+    /// <inheritdoc cref="Fit(DataLoader, DataLoader?, IProgress{TrainProgress}?, CancellationToken)" path="/exception"/>
+    public History Fit(
+        IDataset training, IDataset? validation = null, IProgress<TrainProgress>? progress = null,
+        CancellationToken cancellationToken = default)
     {
-        if (_best.IsEmpty) return false;
-        if (!ShowsBest) _last.Take(Model);
-        _best.PutBack(Model);
-        return true;
-    }
-
-    /// <summary>True while the best model is restored and the last one is kept separately.</summary>
-    private bool ShowsBest => !_last.IsEmpty && _best.Matches(Model);
-
-    /// <summary>The loss that ended a run belongs to a step that did not happen.</summary>
-    private void DropLossesFrom(long iteration)
-    {
-        if (History.LossList.Count > iteration)
-            History.LossList.RemoveRange((int)iteration, History.LossList.Count - (int)iteration);
+        ArgumentNullException.ThrowIfNull(training);
+        Options.Check();
+        CheckNotEmpty(training, nameof(training));
+        if (validation is not null) CheckNotEmpty(validation, nameof(validation));
+        using DataLoader batches = Loader(training);
+        using DataLoader? checks = validation is null ? null : InOrder(validation);
+        return Fit(batches, checks, progress, cancellationToken);
     }
 
     /// <summary>
-    /// The share of samples that the model classifies correctly, in Eval. It draws no random numbers.
+    /// Puts the last or the best weights into <see cref="Model"/>, with their running statistics. A later Fit goes on
+    /// from the last ones in any case.
     /// </summary>
+    /// <param name="weights">Which ones.</param>
+    /// <exception cref="InvalidOperationException">
+    /// There is no best model yet: no epoch has ended. Or Fit is running.
+    /// </exception>
+    public void Restore(ModelWeights weights)
+    {
+        if (_isInFit)
+        {
+            throw new InvalidOperationException(
+                "Trainer.Restore: expected no training under way, got a call inside Fit. The model has its last weights "
+                + "until Fit returns.");
+        }
+
+        if (weights == ModelWeights.Best && _best.IsEmpty)
+        {
+            throw new InvalidOperationException(
+                "Trainer.Restore: expected a best model, got none, because no epoch has ended. Call Fit first.");
+        }
+
+        if (weights == Weights) return;
+        if (weights == ModelWeights.Best) PutBest();
+        else PutLast();
+    }
+
+    /// <summary>
+    /// Ends the running call of Fit after the current step. Callbacks call it. Fit returns as at the end of its epochs,
+    /// and <see cref="History.StopReason"/> says why.
+    /// </summary>
+    /// <param name="reason">Why, in words for the user.</param>
+    public void Stop(string reason)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(reason);
+        History.StopReason ??= reason;
+    }
+
+    /// <summary>The loss and the metrics of the model on all samples, in Eval. It draws no random numbers.</summary>
     /// <param name="data">The samples.</param>
-    /// <param name="cancellationToken">Ends the count between two batches.</param>
-    /// <exception cref="ArgumentException">There are no samples.</exception>
+    /// <param name="cancellationToken">Ends it between two batches.</param>
+    /// <exception cref="ArgumentException">There are no samples, or the targets do not fit the loss.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public double Evaluate(IDataset data, CancellationToken cancellationToken = default)
+    public Scores Evaluate(IDataset data, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(data);
-        if (data.Count < 1) throw new ArgumentException("Trainer.Evaluate: expected samples, got none.", nameof(data));
-        return MeasureAccuracy(data, samples: null, cancellationToken);
+        CheckNotEmpty(data, nameof(data));
+        using DataLoader loader = InOrder(data);
+        return _evaluator.Measure(loader, cancellationToken);
+    }
+
+    /// <summary>The loss and the metrics of the model on the batches of a loader, in Eval.</summary>
+    /// <param name="data">The batches. One epoch of the loader is used.</param>
+    /// <param name="cancellationToken">Ends it between two batches.</param>
+    /// <exception cref="ArgumentException">
+    /// The loader has another element type than the model, or the targets do not fit the loss.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public Scores Evaluate(DataLoader data, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        Check(data, nameof(data));
+        return _evaluator.Measure(data, cancellationToken);
     }
 
     /// <summary>
-    /// How <see cref="Fit"/> would cut an epoch of this set into batches. It prints as <c>60000 samples in 234 batches
-    /// of 256; 96 left out</c>.
+    /// How Fit would cut an epoch of this set into batches. It prints as <c>60000 samples in 235 batches of 256, the
+    /// last of 96</c>.
     /// </summary>
+    /// <param name="training">The set.</param>
     /// <exception cref="ArgumentException">
     /// There are no samples, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.
     /// </exception>
     public BatchPlan Plan(IDataset training)
     {
         ArgumentNullException.ThrowIfNull(training);
-        return BatchSource.PlanOf(Options, training);
+        CheckNotEmpty(training, nameof(training));
+        return new BatchPlan(training.Count, Options.BatchSize, Options.LastBatch);
     }
 
-    internal static Shape BatchShape(IDataset data, int count)
+    private DataLoader Loader(IDataset training) =>
+        new(training, Options.BatchSize, shuffle: true, Options.LastBatch, Options.LoaderWorkers, Options.Seed)
+        {
+            DType = _dtype,
+        };
+
+    /// <summary>All samples of a set in their order. The batches are made on all workers, between two of them.</summary>
+    private DataLoader InOrder(IDataset data) =>
+        new(data, Options.EvaluationBatchSize, lastBatch: LastBatch.Keep, workers: 0) { DType = _dtype };
+
+    /// <summary>The training samples whose scores are measured at the end of each epoch; null if there are none.</summary>
+    private DataLoader? TrainingSamples(IDataset training)
     {
-        Shape sample = data.SampleShape;
-        Span<int> sizes = stackalloc int[Shape.MaxRank + 1];
-        sizes[0] = count;
-        sample.CopyTo(sizes[1..]);
-        return new Shape(sizes[..(sample.Rank + 1)]);
+        int wanted = Options.TrainingSamples;
+        if (wanted == 0) return null;
+        if (wanted >= training.Count) return InOrder(training);
+        int[] drawn = new Philox(Options.Seed, "training samples").Permutation(training.Count);
+        Array.Resize(ref drawn, wanted);
+        Array.Sort(drawn);
+        return InOrder(new Subset(training, drawn));
+    }
+
+    private void PutBest()
+    {
+        _last.Take(Model);
+        _best.PutBack(Model);
+    }
+
+    private void PutLast()
+    {
+        _last.PutBack(Model);
+        _last.Clear();
+    }
+
+    private string MonitoredName()
+    {
+        string[] names = [.. _metrics.Select(static metric => metric.Name), Scores.LossName];
+        if (names.Distinct(StringComparer.Ordinal).Count() < names.Length)
+        {
+            throw new ArgumentException(
+                $"Trainer: expected metrics of different names, got {string.Join(", ", names)}. \"{Scores.LossName}\" "
+                + "is the loss itself.", nameof(TrainerOptions.Metrics));
+        }
+
+        if (Options.Monitor is not { } wanted) return names[0];
+        return names.Contains(wanted, StringComparer.Ordinal)
+            ? wanted
+            : throw new ArgumentException(
+                $"Trainer: expected {nameof(TrainerOptions.Monitor)} to be one of {string.Join(", ", names)}, got "
+                + $"\"{wanted}\". Add the metric to {nameof(TrainerOptions.Metrics)}.", nameof(TrainerOptions.Monitor));
     }
 
     private void CheckSchedule()
@@ -279,230 +359,46 @@ public sealed partial class Trainer
         throw new ArgumentException(
             $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} "
             + $"of another one ({schedule.Optimizer.Name}), which would change no rate of this run. "
-            + "Make the schedule with the optimizer that the trainer is given.");
+            + "Make the schedule with the optimizer that the trainer is given.", nameof(TrainerOptions.Scheduler));
     }
 
-    private void Begin(IDataset training, long total)
+    private void Check(DataLoader loader, string name)
     {
-        History.LossList.EnsureCapacity(checked((int)total));
-        History.TrainList.EnsureCapacity(Options.Epochs + 1);
-        History.ValidationList.EnsureCapacity(Options.Epochs + 1);
-        _trainingTicks = _evaluationTicks = _examples = 0;
-        _samples = training.Count;
-    }
-
-    /// <summary>
-    /// Runs one iteration. Returns false if the run ends because the loss or a gradient is not finite. If a layer, a
-    /// loss, a hook or the data set throws, the iteration leaves no trace in running statistics and gradients.
-    /// </summary>
-    private bool Step(IDataset training)
-    {
-        try
+        if (loader.DType != _dtype)
         {
-            return TryStep(training);
-        }
-        catch
-        {
-            _tape.Reject();
-            ClearGradients();
-            throw;
+            throw new ArgumentException(
+                $"Trainer: expected a loader of {_dtype}, the element type of the model, got {loader.DType}. Make it "
+                + $"with {{ DType = DType.{_dtype} }}.", name);
         }
     }
 
-    private bool TryStep(IDataset training)
+    private static void CheckNotEmpty(IDataset data, string name)
     {
-        // This comes before the data set is read. If the data set throws, the tape must not hold the previous step,
-        // because that step is valid.
-        _tape.Reset();
-        if (training is IEpochDataset changing) changing.Epoch = _epoch;
-        _batches.Draw(training, _iteration);
-        _tape.RandomStep = _iteration;
-        Tensor inputs = _tape.NewTensor(BatchShape(training, _batches.Labels.Count), _dtype);
-        training.CopyTo(_batches.Indices, inputs);
-        Tensor loss = Loss.Forward(Model.Forward(inputs), _batches.Labels);
-        double value = loss.Item();
-        if (double.IsFinite(value))
-        {
-            loss.Backward();
-            if (Options.L2 > 0) value += 0.5 * Options.L2 * AddPenalty();
-        }
-
-        History.LossList.Add(value);
-        if (!double.IsFinite(value)) return Reject(inputs, value, parameter: null);
-        // A finite loss may have infinite gradients, and one step along them would spoil the weights for good.
-        double squares = SumOfSquares(out string? spoilt);
-        if (spoilt is not null) return Reject(inputs, value, spoilt);
-        if (Options.MaxGradientNorm is { } norm) GradientClipping.Scale(_parameters, Math.Sqrt(squares), norm);
-        Optimizer.Step();
-        ClearGradients();
-        return true;
-    }
-
-    private double AddPenalty()
-    {
-        double squares = 0;
-        foreach (Parameter weight in _weights)
-        {
-            if (weight.Gradient is not { } gradient) continue;
-            squares += GradientKernels.AddPenalty(weight.Value, gradient, Options.L2);
-        }
-
-        return squares;
+        if (data.Count < 1) throw new ArgumentException("Trainer: expected samples, got a data set with none.", name);
     }
 
     /// <summary>
-    /// The squared norm of all gradients, and the parameter nearest to the loss whose gradient is not finite. It was
-    /// the first one in the backward pass.
+    /// A resumed run, and a run that goes on in the middle of an epoch, needs the batches of its first part.
     /// </summary>
-    private double SumOfSquares(out string? spoilt)
+    private void CheckPlan(DataLoader training)
     {
-        spoilt = null;
-        double squares = 0;
-        for (int i = 0; i < _parameters.Length; i++)
-        {
-            if (_parameters[i].Gradient is not { } gradient) continue;
-            double own = GradientKernels.SumOfSquares(gradient);
-            squares += own;
-            // Squares of finite doubles may overflow. The values themselves decide then.
-            if (!double.IsFinite(own) && !DivergenceFinder.IsFinite(gradient)) spoilt = _names[i];
-        }
-
-        return squares;
+        string plan = PlanText(training);
+        if (_plan is null || _plan == plan || (!_isResumed && _position is null or { Batch: 0 })) return;
+        throw new ArgumentException(
+            $"Trainer.Fit: expected the batches of the run so far ({_plan}), got {plan}. Continue with the same set, "
+            + "batch size and order, or start a new trainer from the weights alone.", nameof(training));
     }
 
-    private void ClearGradients()
+    private static string PlanText(DataLoader training) => $"{training.Plan}, {training.Sampler}";
+
+    /// <summary>A metric needs data to be measured on.</summary>
+    private void CheckMonitor(DataLoader? validation)
     {
-        foreach (Parameter parameter in _parameters) parameter.ZeroGrad();
-    }
-
-    private bool Reject(Tensor inputs, double loss, string? parameter)
-    {
-        _tape.Reject();
-        ClearGradients();
-        if (Options.NonFiniteLoss == NonFiniteLoss.SkipBatch)
-        {
-            History.SkippedBatches++;
-            return true;
-        }
-
-        DivergedException diverged;
-        if (parameter is not null)
-        {
-            diverged = DivergedException.OfGradient(_iteration + 1, parameter, loss);
-        }
-        else
-        {
-            (string layer, string detail) = DivergenceFinder.Find(Model, inputs, _tape.Seed, _iteration);
-            diverged = new DivergedException(_iteration + 1, layer, loss, detail);
-        }
-
-        if (Options.NonFiniteLoss == NonFiniteLoss.Throw)
-        {
-            DropLossesFrom(_iteration);
-            throw diverged;
-        }
-
-        History.Divergence = diverged;
-        return false;
-    }
-
-    private void EndEpoch()
-    {
-        _epoch++;
-        if (Options.LearningRateDecay != 1)
-        {
-            double decay = Options.LearningRateDecay;
-            foreach (ParameterGroup group in Optimizer.Groups) group.Schedule(group.LearningRate * decay);
-        }
-
-        if (Options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();
-    }
-
-    /// <summary>
-    /// Measures both accuracies. A cancelled check leaves no trace, not even in the random stream. It is repeated when
-    /// the run continues, so the run has the same bits as one that was never interrupted.
-    /// </summary>
-    private void CheckAccuracy(IDataset training, IDataset validation, CancellationToken cancellationToken)
-    {
-        long start = Stopwatch.GetTimestamp();
-        RandomStreamState draws = _random.State;
-        double trainAccuracy, accuracy;
-        try
-        {
-            trainAccuracy = MeasureAccuracy(training, Options.TrainSamples, cancellationToken);
-            accuracy = MeasureAccuracy(validation, Options.ValidationSamples, cancellationToken);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            _random.State = draws;
-            Cancel(cancellationToken);
-            throw;
-        }
-
-        _isCheckDue = false;
-        History.TrainList.Add(trainAccuracy);
-        History.ValidationList.Add(accuracy);
-        if (accuracy > _bestAccuracy)
-        {
-            History.BestValidationAccuracy = _bestAccuracy = accuracy;
-            History.BestEpoch = _epoch;
-            _best.Take(Model);
-        }
-
-        _evaluationTicks += Stopwatch.GetTimestamp() - start;
-        if (Options.CheckpointPath is { } path) SaveCheckpoint($"{path}_epoch_{_epoch}.safetensors");
-    }
-
-    private double MeasureAccuracy(IDataset data, int? samples, CancellationToken cancellationToken)
-    {
-        int count = samples is { } wanted && data.Count > wanted ? wanted : data.Count;
-        Span<int> indices = _accuracy.Indices(count);
-        if (count < data.Count)
-        {
-            _random.Choice(data.Count, indices);
-        }
-        else
-        {
-            for (int i = 0; i < count; i++) indices[i] = i;
-        }
-
-        return _accuracy.Measure(data, indices, cancellationToken);
-    }
-
-    private TrainProgress Progress(long total, bool isAccuracyNew) => new(
-        _epoch,
-        Options.Epochs,
-        _iteration,
-        total,
-        History.LossList[^1],
-        History.TrainList.Count > 0 ? History.TrainList[^1] : double.NaN,
-        History.ValidationList.Count > 0 ? History.ValidationList[^1] : double.NaN,
-        _trainingTicks == 0 ? 0 : _examples / (_trainingTicks / (double)Stopwatch.Frequency),
-        isAccuracyNew,
-        Note());
-
-    /// <summary>
-    /// Says what was skipped: whole steps, or only updates of running statistics if the loss stayed finite.
-    /// </summary>
-    private string? Note()
-    {
-        long updates = 0;
-        foreach (RunningStatistics running in _statistics) updates += running.SkippedBatches;
-        long skipped = History.SkippedBatches;
-        if (skipped + updates == _noted) return _note;
-        _noted = skipped + updates;
-        string batches = $"{skipped} non-finite {(skipped == 1 ? "batch" : "batches")}",
-            statistics = $"{updates} non-finite {(updates == 1 ? "update" : "updates")} of running statistics";
-        _note = $"skipped {(skipped == 0 ? statistics : updates == 0 ? batches : $"{batches}, {statistics}")}";
-        return _note;
-    }
-
-    private void Cancel(CancellationToken cancellationToken)
-    {
-        if (Options.CheckpointPath is { } path) SaveCheckpoint($"{path}_last.safetensors");
-        throw new OperationCanceledException(
-            $"Trainer: cancelled after {_iteration} iterations; the model has its last weights, "
-            + $"and RestoreBestModel() puts the best ones back.",
-            cancellationToken);
+        if (Options.Monitor is not { } name || name == Scores.LossName) return;
+        if (validation is not null || Options.TrainingSamples > 0) return;
+        throw new ArgumentException(
+            $"Trainer.Fit: expected data to measure \"{name}\" on, got neither a validation set nor "
+            + $"{nameof(TrainerOptions.TrainingSamples)}. Pass a validation set, or monitor \"{Scores.LossName}\".",
+            nameof(validation));
     }
 }

@@ -1,21 +1,9 @@
 using Evenkeel.Data;
+using Evenkeel.Losses;
+using Evenkeel.Nn;
 using Evenkeel.Optim;
-using Evenkeel.Random;
 
 namespace Evenkeel.Training;
-
-/// <summary>How the samples of a batch are chosen.</summary>
-public enum Sampling
-{
-    /// <summary>
-    /// Each epoch goes through the samples in a new random order. <see cref="TrainerOptions.LastBatch"/> says what
-    /// happens to samples that do not fill a last batch.
-    /// </summary>
-    Shuffled,
-
-    /// <summary>Each batch is drawn anew with replacement, as <c>np.random.choice(N, batch)</c> does.</summary>
-    WithReplacement,
-}
 
 /// <summary>What to do when the loss, or the gradient of a parameter, is NaN or infinite.</summary>
 public enum NonFiniteLoss
@@ -52,42 +40,54 @@ public sealed class TrainerOptions
     /// <summary>Total number of epochs, including those before a resumed checkpoint. Default: 10.</summary>
     public int Epochs { get; set; } = 10;
 
-    /// <summary>Samples per batch. <see cref="Trainer.Plan"/> says how it cuts a set. Default: 100.</summary>
+    /// <summary>
+    /// Samples per batch, if Fit is given a data set and not a loader. Default: 100.
+    /// </summary>
     public int BatchSize { get; set; } = 100;
 
     /// <summary>
-    /// What happens to samples that do not fill a last batch, if samples are shuffled. Batches drawn with replacement
-    /// all have the same size, and an epoch has max(N / batch, 1) of them, rounded down. Default: Merge, as for a
-    /// loader. Every sample is used, as in PyTorch, and no sample is a batch by itself, which batch norm could not
-    /// normalize.
+    /// What happens to samples that do not fill a last batch, if Fit is given a data set and not a loader. Default:
+    /// Merge, as for a loader. Every sample is used, as in PyTorch, and no sample is a batch by itself, which batch
+    /// norm could not normalize.
     /// </summary>
     public LastBatch LastBatch { get; set; } = LastBatch.Merge;
 
-    /// <summary>How the samples of a batch are chosen. Default: Shuffled.</summary>
-    public Sampling Sampling { get; set; } = Sampling.Shuffled;
+    /// <summary>
+    /// Number of threads that make batches in the background, if Fit is given a data set and not a loader. With 0, each
+    /// batch is made when it is asked for, on all workers. Default: 1.
+    /// </summary>
+    public int LoaderWorkers { get; set; } = 1;
 
     /// <summary>
-    /// The stream from which batches and accuracy samples are drawn. Null makes a <see cref="Philox"/> of
-    /// <see cref="Seed"/>. The draws, in order: the batch of the iteration (or, if shuffled, the order at the start of
-    /// an epoch); at a check, training samples, then validation samples, each only if the set is larger than the number
-    /// asked for. Default: null.
+    /// Seed of dropout, of the order of the samples, and of the choice of <see cref="TrainingSamples"/>. Default: 0.
     /// </summary>
-    public IRandomStream? RandomStream { get; set; }
-
-    /// <summary>Seed of dropout, and of the stream if none is given. Default: 0.</summary>
     public ulong Seed { get; set; }
 
     /// <summary>
-    /// Number of samples, drawn with replacement, of an accuracy check on a larger training set. Null checks all.
-    /// Default: 1000.
+    /// Into how many parts a batch is cut. The parts go through the network in lockstep, each on a thread of its own,
+    /// and batch norms take their statistics over all parts (<see cref="Replicas"/>). Forward pass, gradients and
+    /// running statistics are those of the whole batch, up to rounding. Default: 1.
     /// </summary>
-    public int? TrainSamples { get; set; } = 1000;
+    public int MicroBatches { get; set; } = 1;
 
     /// <summary>
-    /// Number of samples, drawn with replacement, of an accuracy check on a larger validation set. Null checks all.
-    /// Default: null.
+    /// What is measured at the end of each epoch, beside the loss. Null takes the metrics of the loss
+    /// (<see cref="Loss.DefaultMetrics"/>), for example the accuracy for class labels. Default: null.
     /// </summary>
-    public int? ValidationSamples { get; set; }
+    public IReadOnlyList<Metric>? Metrics { get; set; }
+
+    /// <summary>
+    /// The name of the score that decides which model is best: a metric's, or <see cref="Scores.LossName"/>. It is
+    /// taken on the validation set. Without one it is taken on samples of the training set, and without those it is the
+    /// mean training loss of the epoch. Null takes the first metric, or the loss if there is none. Default: null.
+    /// </summary>
+    public string? Monitor { get; set; }
+
+    /// <summary>
+    /// Number of training samples on which the scores are measured as well, in Eval, at the end of each epoch. They are
+    /// drawn once. A smaller set is measured as a whole; 0 measures none. Default: 1000.
+    /// </summary>
+    public int TrainingSamples { get; set; } = 1000;
 
     /// <summary>
     /// Number of samples evaluated at a time. It limits the memory. The same size gives the same bits. Another size may
@@ -96,8 +96,15 @@ public sealed class TrainerOptions
     /// </summary>
     public int EvaluationBatchSize { get; set; } = 256;
 
-    /// <summary>The learning rates are multiplied by this at the end of each epoch. Default: 1.</summary>
-    public double LearningRateDecay { get; set; } = 1;
+    /// <summary>
+    /// What else happens during the training, in this order. Default: empty.
+    /// </summary>
+    public IReadOnlyList<Callback> Callbacks { get; set; } = [];
+
+    /// <summary>
+    /// Which checkpoints are written, and where. Null writes none. Default: null.
+    /// </summary>
+    public Checkpoints? Checkpoints { get; set; }
 
     /// <summary>
     /// A schedule of the learning rate, made for the trainer's optimizer. Null uses none. Default: null.
@@ -123,45 +130,40 @@ public sealed class TrainerOptions
     public NonFiniteLoss NonFiniteLoss { get; set; }
 
     /// <summary>
-    /// Whether the model with the best validation accuracy, including running statistics, is restored at the end.
-    /// Default: true.
+    /// Whether the model with the best monitored score, including running statistics, is restored at the end. Default:
+    /// true.
     /// </summary>
     public bool RestoreBestModel { get; set; } = true;
 
-    /// <summary>
-    /// The PATH of checkpoints: <c>PATH_epoch_N.safetensors</c> at each accuracy check, and
-    /// <c>PATH_last.safetensors</c> when cancelled. Null writes none. Default: null.
-    /// </summary>
-    public string? CheckpointPath { get; set; }
-
-    /// <summary>Iterations between two progress reports. Each accuracy check reports as well. Default: 10.</summary>
+    /// <summary>Iterations between two progress reports. The end of an epoch reports as well. Default: 10.</summary>
     public int ReportEvery { get; set; } = 10;
 
     internal void Check()
     {
-        AtLeastOne(Epochs, nameof(Epochs));
-        AtLeastOne(BatchSize, nameof(BatchSize));
-        AtLeastOne(EvaluationBatchSize, nameof(EvaluationBatchSize));
-        AtLeastOne(ReportEvery, nameof(ReportEvery));
-        if (TrainSamples is { } train) AtLeastOne(train, nameof(TrainSamples));
-        if (ValidationSamples is { } validation) AtLeastOne(validation, nameof(ValidationSamples));
+        AtLeast(1, Epochs, nameof(Epochs));
+        AtLeast(1, BatchSize, nameof(BatchSize));
+        AtLeast(0, LoaderWorkers, nameof(LoaderWorkers));
+        AtLeast(1, MicroBatches, nameof(MicroBatches));
+        AtLeast(0, TrainingSamples, nameof(TrainingSamples));
+        AtLeast(1, EvaluationBatchSize, nameof(EvaluationBatchSize));
+        AtLeast(1, ReportEvery, nameof(ReportEvery));
         if (L2 is not (>= 0 and < double.PositiveInfinity))
-            throw new ArgumentException($"TrainerOptions: expected {nameof(L2)} to be 0 or more and finite, got {L2}.");
-        if (LearningRateDecay is not (>= 0 and < double.PositiveInfinity))
         {
-            throw new ArgumentException($"TrainerOptions: expected {nameof(LearningRateDecay)} to be 0 or more and "
-                + $"finite, got {LearningRateDecay}.");
+            throw new ArgumentException(
+                $"TrainerOptions: expected {nameof(L2)} to be 0 or more and finite, got {L2}.", nameof(L2));
         }
 
         if (MaxGradientNorm is { } norm && !(norm >= 0))
         {
             throw new ArgumentException(
-                $"TrainerOptions: expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.");
+                $"TrainerOptions: expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.",
+                nameof(MaxGradientNorm));
         }
     }
 
-    private static void AtLeastOne(int value, string name)
+    private static void AtLeast(int minimum, int value, string name)
     {
-        if (value < 1) throw new ArgumentException($"TrainerOptions: expected {name} of 1 or more, got {value}.");
+        if (value < minimum)
+            throw new ArgumentException($"TrainerOptions: expected {name} of {minimum} or more, got {value}.", name);
     }
 }

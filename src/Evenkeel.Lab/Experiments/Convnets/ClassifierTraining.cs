@@ -58,7 +58,7 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
             long stepBegun = Stopwatch.GetTimestamp();
             _tape.Reset();
             Tensor scores = model.Forward(_tape.Input(batch.Inputs));
-            Tensor value = _loss.Forward(scores, batch.Labels);
+            Tensor value = _loss.Forward(scores, batch.Targets);
             double own = value.Item();
             Losses.Add(own);
             if (!double.IsFinite(own))
@@ -68,7 +68,7 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
             }
 
             loss += own * batch.Count;
-            Answers.Add((batch.Count, CountRight(scores, batch.Labels)));
+            Answers.Add((batch.Count, CountRight(scores, batch.Targets)));
             right += Answers[^1].Right;
             samples += batch.Count;
             value.Backward();
@@ -95,10 +95,10 @@ internal sealed class ClassifierTraining(Module model, Optimizer optimizer, ulon
         {
             _evaluation.Reset();
             Tensor scores = model.Forward(_evaluation.Input(batch.Inputs));
-            double own = _loss.Forward(scores, batch.Labels).Item();
+            double own = _loss.Forward(scores, batch.Targets).Item();
             losses?.Add(own);
             loss += own * batch.Count;
-            right += CountRight(scores, batch.Labels);
+            right += CountRight(scores, batch.Targets);
             samples += batch.Count;
         }
 

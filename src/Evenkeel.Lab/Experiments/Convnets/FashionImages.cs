@@ -35,7 +35,7 @@ internal sealed class FashionImages(ImageSet train, ImageSet test)
     public DataLoader Batches(int batchSize, IRandomStream random, DType dtype, CancellationToken cancellation) =>
         new(Values(Train), batchSize, shuffle: true, cancellationToken: cancellation)
         {
-            RandomStream = random,
+            Sampler = Sampler.Shuffled(random),
             DType = dtype,
         };
 

@@ -210,7 +210,7 @@ internal sealed class FashionLeNet : Experiment
     {
         using DataLoader batches = ImagesOf(context).Take(TimedImages, 1)
             .TrainInOrder(TimedImages, context.DType, context.Cancellation);
-        foreach (Batch batch in batches) return (batch.Inputs.Clone(), batch.Labels.Clone());
+        foreach (Batch batch in batches) return (batch.Inputs.Clone(), batch.Targets.Clone());
         throw new InvalidOperationException("FashionLeNet: no images to time a step with.");
     }
 

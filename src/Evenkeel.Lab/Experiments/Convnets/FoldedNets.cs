@@ -91,7 +91,7 @@ internal sealed class FoldedNets : Experiment
             hash.Add($"{name}, folded", folded.Model);
             int kept = folded.Layers.Count(static layer => layer.Status == FoldStatus.Kept);
             long[] before = Answers(net, images, context.DType), after = Answers(folded.Model, images, context.DType),
-                labels = Labels(images.Test);
+                labels = images.Test.LabelsOf();
             (double whole, double less) = Times(context, net, folded.Model, images, passes);
             Set("folded", folded.Layers.Count - kept);
             Set("kept", kept);
@@ -179,13 +179,6 @@ internal sealed class FoldedNets : Experiment
         Tensor rows = Tensor.Zeros([Math.Min(count, set.Count), 784], dtype);
         set.CopyTo([.. Enumerable.Range(0, rows.Shape[0])], rows);
         return rows;
-    }
-
-    private static long[] Labels(IDataset set)
-    {
-        long[] labels = new long[set.Count];
-        set.CopyLabelsTo([.. Enumerable.Range(0, set.Count)], labels);
-        return labels;
     }
 
     private static double Share(long[] a, long[] b) => (double)a.Zip(b)

@@ -48,8 +48,8 @@ internal abstract class BatchSizeExperiment : Experiment
             FullyConnectedNet net =
                 FullyConnectedNet.Create(random, images.Pixels, Hidden, 10, WeightScale, norm, context.DType);
             TrainingCurves trained =
-                NotebookTraining.Train(context, net, size, LearningRate, random, (done, progress) =>
-                context.Report((before + (own * done)) / all, $"{variant}, {progress}", progress.EndsEpoch));
+                NotebookTraining.Train(context, net, size, LearningRate, random, progress =>
+                context.Report((before + (own * progress.Done)) / all, $"{variant}, {progress}", progress.EndsEpoch));
             trained.AddTo(result, variant);
             if (EpochsOfEqualUpdates(context.Epochs, images.Train.Count, size) is { } epoch) result.Figures[
                 $"{variant}.{EqualUpdates}"] = trained.TrainAccuracy[epoch];

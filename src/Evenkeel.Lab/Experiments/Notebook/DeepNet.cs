@@ -64,9 +64,9 @@ internal sealed class DeepNet : Experiment
         {
             string variant = Variants[v];
             int number = v;
-            histories[v] = NotebookTraining.Train(context, nets[v], BatchSize, LearningRate, random, (done, progress) =>
+            histories[v] = NotebookTraining.Train(context, nets[v], BatchSize, LearningRate, random, progress =>
                 context.Report(
-                (number + done) / nets.Length, $"{variant}, {progress}", progress.EndsEpoch));
+                (number + progress.Done) / nets.Length, $"{variant}, {progress}", progress.EndsEpoch));
             histories[v].AddTo(result, variant);
             hash.Add(variant, nets[v].Model);
             result.Figures[$"{variant}.epochsToTarget"] = EpochsTo(histories[v].TrainAccuracy, Target);

@@ -1,5 +1,3 @@
-using System.Globalization;
-using Evenkeel.Losses;
 using Evenkeel.Optim;
 using Evenkeel.Random;
 using Evenkeel.Training;
@@ -11,7 +9,7 @@ namespace Evenkeel.Lab.Experiments.Notebook;
 /// ended early because the loss was not finite,
 /// the rest is NaN: a curve has the same length in any case.
 /// </summary>
-internal sealed class TrainingCurves(History history, int steps, int checks)
+internal sealed class TrainingCurves(SolverHistory history, int steps, int checks)
 {
     public IReadOnlyList<double> Loss { get; } = Fill(history.Losses, steps);
 
@@ -43,19 +41,6 @@ internal sealed class TrainingCurves(History history, int steps, int checks)
         values.Count == count ? values : [.. values, .. Enumerable.Repeat(double.NaN, count - values.Count)];
 }
 
-/// <summary>Where a notebook training stands, as a line of progress says it.</summary>
-internal readonly record struct NotebookProgress(TrainProgress Progress)
-{
-    /// <summary>True with the accuracies at the end of an epoch.</summary>
-    public bool EndsEpoch => Progress.IsAccuracyNew && Progress.Epoch > 0;
-
-    public override string ToString() => EndsEpoch
-        ? string.Create(CultureInfo.InvariantCulture,
-            $"epoch {Progress.Epoch}/{Progress.Epochs}, loss {Progress.Loss:F3}, train {Progress.TrainAccuracy:F3}, " +
-            $"validation {Progress.ValidationAccuracy:F3}")
-        : $"epoch {Math.Min(Progress.Epoch + 1, Progress.Epochs)}/{Progress.Epochs}";
-}
-
 /// <summary>
 /// The notebook's trainings: Adam, softmax loss, batches drawn with replacement, accuracy on all of the small images.
 /// </summary>
@@ -71,22 +56,23 @@ internal static class NotebookTraining
     /// <param name="learningRate">Adam's.</param>
     /// <param name="random">The notebook's stream; it ends where it would have ended if no loss had been
     /// infinite.</param>
-    /// <param name="report">Gets the share that is done and where the training stands.</param>
+    /// <param name="report">Told where the training stands.</param>
     public static TrainingCurves Train(
         ExperimentContext context, FullyConnectedNet net, int batchSize, double learningRate, NumPyRandomState random,
-            Action<double, NotebookProgress> report)
+            Action<SolverProgress> report)
     {
         SmallImages images = context.Data.Small(context);
-        var options = Cs231n.Training(random, context.Epochs, batchSize);
-        options.TrainSamples = null;
-        options.RestoreBestModel = false;
-        options.NonFiniteLoss = NonFiniteLoss.EndRun;
-        var trainer = new Trainer(net.Model, new Adam(net.Model.Parameters(), learningRate),
-            new CrossEntropyLoss(), options);
-        History history = trainer.Fit(images.Train, images.Validation, new Reporter(report), context.Cancellation);
+        var solver =
+            new Solver(net.Model, new Adam(net.Model.Parameters(), learningRate), random, context.Epochs, batchSize)
+            {
+                NonFiniteLoss = NonFiniteLoss.EndRun,
+            };
+        SolverHistory history = solver.Train(images.Train, images.Validation, report, context.Cancellation);
         int perEpoch = StepsPerEpoch(images.Train.Count, batchSize), steps = context.Epochs * perEpoch;
-        Skip(random, images.Train.Count, steps - history.Losses.Count, batchSize);
-        // One check after the first step and one an epoch; they are the same where the first epoch is a single step.
+        // An epoch draws all its batches at its beginning.
+        int begun = (history.Losses.Count + perEpoch - 1) / perEpoch;
+        Skip(random, images.Train.Count, steps - begun * perEpoch, batchSize);
+        // One check after the first step and one per epoch; they are the same if the first epoch is a single step.
         return new TrainingCurves(history, steps, context.Epochs + (perEpoch > 1 ? 1 : 0));
     }
 
@@ -95,12 +81,5 @@ internal static class NotebookTraining
     {
         int[] chosen = new int[batchSize];
         for (int step = 0; step < steps; step++) random.Choice(images, chosen);
-    }
-
-    /// <summary>Reports at once, in the thread that trains: it may throw to stop the training.</summary>
-    internal sealed class Reporter(Action<double, NotebookProgress> report) : IProgress<TrainProgress>
-    {
-        public void Report(TrainProgress value) =>
-            report((double)value.Iteration / value.TotalIterations, new NotebookProgress(value));
     }
 }

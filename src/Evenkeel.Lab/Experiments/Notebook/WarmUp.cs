@@ -1,9 +1,7 @@
 using Evenkeel.Data;
 using Evenkeel.Lab.Drawn;
-using Evenkeel.Losses;
 using Evenkeel.Optim;
 using Evenkeel.Random;
-using Evenkeel.Training;
 
 namespace Evenkeel.Lab.Experiments.Notebook;
 
@@ -28,10 +26,8 @@ internal static class WarmUp
         {
             var random = new NumPyRandomState(0);
             FullyConnectedNet net = FullyConnectedNet.Create(random, images.Pixels, [100, 100], 10, 0.02, norm, dtype);
-            var options = Cs231n.Training(random, epochs: 1, batchSize: 50);
-            options.RestoreBestModel = false;
-            new Trainer(net.Model, new Adam(net.Model.Parameters(), 1e-3), new CrossEntropyLoss(), options)
-                .Fit(images.Train, images.Validation);
+            new Solver(net.Model, new Adam(net.Model.Parameters(), 1e-3), random, epochs: 1, batchSize: 50)
+                .Train(images.Train, images.Validation);
         }
     });
 }

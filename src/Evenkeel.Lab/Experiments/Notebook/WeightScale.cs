@@ -160,8 +160,8 @@ internal sealed class WeightScale : Experiment
                 double number = (s * nets.Length) + v, count = scales.Length * nets.Length;
                 string state = string.Create(CultureInfo.InvariantCulture, $"scale {s + 1}/{scales.Length} " +
                     $"({scales[s]:0.0e+00}), {Variants[v]}");
-                histories[v].Add(NotebookTraining.Train(context, nets[v], BatchSize, LearningRate, random, (done, _) =>
-                    context.Report((number + done) / count, state)));
+                histories[v].Add(NotebookTraining.Train(context, nets[v], BatchSize, LearningRate, random, progress =>
+                    context.Report((number + progress.Done) / count, state)));
                 hash.Add($"{Variants[v]}-{s}", nets[v].Model);
                 context.Report((number + 1) / count, string.Create(CultureInfo.InvariantCulture,
                     $"{state}, train {histories[v][^1].TrainAccuracy[^1]:F3}"), milestone: true);

@@ -140,7 +140,7 @@ internal sealed class BatchGeneralization : Experiment
             foreach (Batch drawn in images.Batches(batch, random))
             {
                 tape.Reset();
-                Tensor value = loss.Forward(net.Forward(tape.Input(drawn.Inputs)), drawn.Labels);
+                Tensor value = loss.Forward(net.Forward(tape.Input(drawn.Inputs)), drawn.Targets);
                 (accumulate == 1 ? value : value * (1.0 / accumulate)).Backward();
                 if (++passes % accumulate != 0) continue;
                 optimizer.Step();

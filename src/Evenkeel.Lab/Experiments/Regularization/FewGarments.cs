@@ -61,7 +61,7 @@ internal sealed class FewGarments
     public DataLoader Batches(int batchSize, IRandomStream random) =>
         new(Train, batchSize, shuffle: true, workers: 0,
             cancellationToken: _context.Cancellation)
-        { RandomStream = random, DType = _context.DType };
+        { Sampler = Sampler.Shuffled(random), DType = _context.DType };
 
     /// <summary>One of the sets in its order, to evaluate on.</summary>
     public DataLoader InOrder(IDataset set) =>

@@ -129,11 +129,10 @@ internal sealed class AffineCapacity : TheoryExperiment
             Net(context, [images.SampleShape.Count, .. Enumerable.Repeat(Hidden, HiddenLayers), 10], activation, affine,
                 (uint)context.Seed);
         // A stream of its own: all nets see the same batches.
-        var options = Cs231n.Training(new NumPyRandomState((uint)(context.Seed + 1000)), context.Epochs, BatchSize);
-        options.TrainSamples = null;
-        options.RestoreBestModel = false;
-        History history = new Trainer(net, new Adam(net.Parameters(), ImageRate), new CrossEntropyLoss(), options)
-            .Fit(images, images.Few, new NotebookTraining.Reporter((done, _) => report(done)), context.Cancellation);
+        var random = new NumPyRandomState((uint)(context.Seed + 1000));
+        SolverHistory history =
+            new Solver(net, new Adam(net.Parameters(), ImageRate), random, context.Epochs, BatchSize)
+                .Train(images, report: progress => report(progress.Done), cancellation: context.Cancellation);
         hash.Add(variant, net);
         result.AddSeries($"{variant}/train-accuracy", history.TrainAccuracies);
         result.Figures[$"{variant}.finalLoss"] =

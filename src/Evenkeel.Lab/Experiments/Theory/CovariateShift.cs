@@ -1,4 +1,5 @@
 using System.Globalization;
+using Evenkeel.Data;
 using Evenkeel.Lab.Experiments.Notebook;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
@@ -230,7 +231,6 @@ internal sealed class CovariateShift : TheoryExperiment
         (Tensor probe, _) = images.First(Math.Min(ProbeImages, images.Count), context.DType);
         var batch = Tensor.Zeros([BatchSize, pixels], context.DType);
         int[] chosen = new int[BatchSize];
-        long[] batchLabels = new long[BatchSize];
         var optimizer = new SGD(net.Model.Parameters(), rate);
         var tape = new Tape();
         var look = new Tape(Mode.Train, recordGradients: false);
@@ -243,7 +243,7 @@ internal sealed class CovariateShift : TheoryExperiment
         {
             random.Choice(images.Count, chosen);
             images.CopyTo(chosen, batch);
-            images.CopyLabelsTo(chosen, batchLabels);
+            long[] batchLabels = images.LabelsOf(chosen);
             tape.Reset();
             Tensor loss = Forward(net.Model, tape.Input(batch), used, moments: null)
                 .CrossEntropy(Tensor.From(batchLabels));

@@ -129,12 +129,11 @@ internal sealed class LearningRate : TheoryExperiment
     {
         var random = new NumPyRandomState((uint)context.Seed);
         FullyConnectedNet net = KaimingNet.Create(random, images.SampleShape.Count, norm, context.DType);
-        var options = Cs231n.Training(random, context.Epochs, BatchSize);
-        options.TrainSamples = null;
-        options.RestoreBestModel = false;
-        options.NonFiniteLoss = NonFiniteLoss.EndRun;
-        var trainer = new Trainer(net.Model, new SGD(net.Model.Parameters(), rate), new CrossEntropyLoss(), options);
-        History history = trainer.Fit(images, images.Few, progress: null, context.Cancellation);
+        var solver = new Solver(net.Model, new SGD(net.Model.Parameters(), rate), random, context.Epochs, BatchSize)
+        {
+            NonFiniteLoss = NonFiniteLoss.EndRun,
+        };
+        SolverHistory history = solver.Train(images, cancellation: context.Cancellation);
         hash.Add(string.Create(CultureInfo.InvariantCulture, $"{norm}-{rate}"), net.Model);
         int steps = context.Epochs * NotebookTraining.StepsPerEpoch(images.Count, BatchSize);
         return history.Losses.Count == steps && history.Losses.All(double.IsFinite) ? history.TrainAccuracies[^1]

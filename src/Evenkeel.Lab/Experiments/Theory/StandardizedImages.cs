@@ -13,18 +13,13 @@ internal sealed class StandardizedImages(float[] values, long[] labels, int pixe
 
     public Shape SampleShape => [pixels];
 
-    /// <summary>The first fifty, where a trainer wants something to validate on and nobody looks.</summary>
-    public StandardizedImages Few => new(values[..(50 * pixels)], labels[..50], pixels);
-
     /// <summary>The first of them in one tensor, with their labels.</summary>
     public (Tensor Images, long[] Labels) First(int count, DType dtype)
     {
         int[] indices = [.. Enumerable.Range(0, count)];
         var tensor = Tensor.Zeros([count, pixels], dtype);
-        long[] first = new long[count];
         CopyTo(indices, tensor);
-        CopyLabelsTo(indices, first);
-        return (tensor, first);
+        return (tensor, labels[..count]);
     }
 
     public static StandardizedImages Of(ImageDataset images)
@@ -32,15 +27,13 @@ internal sealed class StandardizedImages(float[] values, long[] labels, int pixe
         int pixels = images.Images.ImageSize;
         int[] all = [.. Enumerable.Range(0, images.Count)];
         var tensor = Tensor.Zeros([images.Count, pixels]);
-        long[] labels = new long[images.Count];
         images.CopyTo(all, tensor);
-        images.CopyLabelsTo(all, labels);
         float[] values = tensor.ToArray<float>();
         double squares = 0;
         foreach (float value in values) squares += (double)value * value;
         float scale = (float)(1 / Math.Sqrt(squares / values.Length));
         for (int i = 0; i < values.Length; i++) values[i] *= scale;
-        return new StandardizedImages(values, labels, pixels);
+        return new StandardizedImages(values, images.LabelsOf(), pixels);
     }
 
     public void CopyTo(ReadOnlySpan<int> indices, Tensor batch)
@@ -60,8 +53,9 @@ internal sealed class StandardizedImages(float[] values, long[] labels, int pixe
         }
     }
 
-    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> destination)
+    public void CopyTargetsTo(ReadOnlySpan<int> indices, Tensor targets)
     {
+        Span<long> destination = targets.AsSpan<long>();
         for (int i = 0; i < indices.Length; i++) destination[i] = labels[indices[i]];
     }
 }

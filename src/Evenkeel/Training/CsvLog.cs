@@ -1,0 +1,50 @@
+using System.Globalization;
+using System.Text;
+using Evenkeel.Serialization;
+
+namespace Evenkeel.Training;
+
+/// <summary>
+/// Writes a row per epoch into a CSV file: <c>epoch</c>, <c>iteration</c>, <c>learning_rate</c>, <c>loss</c>, and the
+/// scores as <c>training_accuracy</c>, <c>validation_loss</c> and so on. The columns are those of the first epoch.
+/// </summary>
+/// <remarks>
+/// The file is written anew at the end of each epoch, from the whole <see cref="Trainer.History"/>, as a whole or not
+/// at all. So a resumed run leaves the file of an undisturbed one.
+/// </remarks>
+/// <param name="path">The file; its folder must exist.</param>
+public sealed class CsvLog(string path) : Callback
+{
+    /// <summary>The file.</summary>
+    public string Path { get; } = path;
+
+    /// <inheritdoc/>
+    public override void OnEpochEnd(Trainer trainer, EpochRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(trainer);
+        IReadOnlyList<EpochRecord> epochs = trainer.History.Epochs;
+        string[] training = [.. epochs[0].Training?.Keys ?? []], validation = [.. epochs[0].Validation?.Keys ?? []];
+        var text = new StringBuilder("epoch,iteration,learning_rate,loss");
+        foreach (string name in training) text.Append(",training_").Append(Cell(name));
+        foreach (string name in validation) text.Append(",validation_").Append(Cell(name));
+        text.Append('\n');
+        foreach (EpochRecord epoch in epochs)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{epoch.Epoch},{epoch.Iteration},{epoch.LearningRate:R}");
+            text.Append(',').Append(Number(epoch.TrainingLoss));
+            foreach (string name in training) text.Append(',').Append(Number(ValueOf(epoch.Training, name)));
+            foreach (string name in validation) text.Append(',').Append(Number(ValueOf(epoch.Validation, name)));
+            text.Append('\n');
+        }
+
+        AtomicFile.WriteText(Path, text.ToString());
+    }
+
+    private static double ValueOf(Scores? scores, string name) =>
+        scores is not null && scores.TryGetValue(name, out double value) ? value : double.NaN;
+
+    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    private static string Cell(string name) =>
+        name.AsSpan().IndexOfAny(",\"\r\n") < 0 ? name : $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+}

@@ -1,0 +1,257 @@
+using System.Diagnostics;
+using Evenkeel.Data;
+using Evenkeel.Nn;
+using Evenkeel.Optim;
+
+namespace Evenkeel.Training;
+
+public sealed partial class Trainer
+{
+    /// <summary>One call of Fit: the loop over epochs and steps, and what happens between them.</summary>
+    private sealed class FitRun(
+        Trainer trainer, DataLoader training, DataLoader? validation, IProgress<TrainProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        private readonly TrainerOptions _options = trainer.Options;
+        private readonly long _total = (long)trainer.Options.Epochs * training.Plan.Batches;
+        private DataLoader? _trainingSamples;
+
+        private History History => trainer.History;
+
+        private bool IsOver => trainer._epoch >= _options.Epochs || History.StopReason is not null || History.Diverged;
+
+        public History Run()
+        {
+            bool isForeign = Begin();
+            long begun = trainer._iteration;
+            var end = FitEnd.Failed;
+            using (_options.Checkpoints?.Open(trainer))
+            {
+                try
+                {
+                    foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnFitBegin(trainer));
+                    if (trainer._isEvaluationDue) EndEpoch();
+                    while (!IsOver) RunEpoch();
+                    end = History.Diverged ? FitEnd.Diverged
+                        : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
+                }
+                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+                {
+                    end = FitEnd.Cancelled;
+                    string? saved = _options.Checkpoints?.Save(trainer);
+                    throw new OperationCanceledException(
+                        $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
+                        + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
+                        cancellationToken);
+                }
+                finally
+                {
+                    End();
+                    foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnFitEnd(trainer, end));
+                }
+            }
+
+            bool isUntouched = isForeign && trainer._iteration == begun;
+            if (_options.RestoreBestModel && !trainer._best.IsEmpty && !isUntouched) trainer.PutBest();
+            return History.Copy();
+        }
+
+        /// <summary>
+        /// Prepares the trainer. An earlier call may have restored the best model: training goes on from the last one.
+        /// If the user has changed the weights since then, they stay, and the result is true.
+        /// </summary>
+        private bool Begin()
+        {
+            bool isForeign = trainer.Weights == ModelWeights.Best && !trainer._best.Matches(trainer.Model);
+            if (isForeign) trainer._last.Clear();
+            else if (trainer.Weights == ModelWeights.Best) trainer.PutLast();
+
+            History.Divergence = null;
+            History.StopReason = null;
+            trainer.DropLossesFrom(trainer._iteration);
+            trainer._plan = PlanText(training);
+            trainer.StepsPerEpoch = training.Plan.Batches;
+            trainer._step = new TrainingStep(trainer.Model, trainer.Loss, trainer.Optimizer, _options);
+            _trainingSamples = trainer.TrainingSamples(training.Dataset);
+            if (trainer._position is { } position) training.Position = position;
+            return isForeign;
+        }
+
+        private void End()
+        {
+            trainer._step?.Dispose();
+            History.TrainingSeconds = trainer._trainingTicks / (double)Stopwatch.Frequency;
+            History.EvaluationSeconds = trainer._evaluationTicks / (double)Stopwatch.Frequency;
+            History.ExamplesPerSecond =
+                trainer._trainingTicks == 0 ? 0 : trainer._examples / History.TrainingSeconds;
+        }
+
+        /// <summary>Runs the rest of the current epoch, and evaluates if it comes to its end.</summary>
+        private void RunEpoch()
+        {
+            LoaderPosition begun = training.Position;
+            trainer._position = begun;
+            int batch = begun.Batch;
+            using IEnumerator<Batch> batches = training.Begin(setsEpoch: true, cancellationToken);
+            while (batch < training.Plan.Batches && !IsOver)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                long start = Stopwatch.GetTimestamp();
+                batches.MoveNext();
+                bool isTaken = Step(batches.Current);
+                trainer._trainingTicks += Stopwatch.GetTimestamp() - start;
+                if (!isTaken) return;
+                trainer._examples += batches.Current.Count;
+                trainer._iteration++;
+                batch++;
+                if (batch < training.Plan.Batches) trainer._position = begun with { Batch = batch };
+                if (_options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Iteration }) scheduler.Step();
+                foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnStepEnd(trainer));
+                if (batch == training.Plan.Batches) break;
+                _options.Checkpoints?.AfterStep(trainer);
+                if (trainer._iteration % _options.ReportEvery == 0) Report(isEpochEnd: false);
+            }
+
+            if (batch < training.Plan.Batches) return;
+            trainer._position = new LoaderPosition(begun.Epoch + 1, 0, training.Sampler.State);
+            trainer._epoch++;
+            trainer._isEvaluationDue = true;
+            EndEpoch();
+        }
+
+        /// <summary>Returns false if the run ends because the loss or a gradient is not finite.</summary>
+        private bool Step(Batch batch)
+        {
+            StepResult result = trainer._step!.Run(batch, trainer._iteration);
+            History.LossList.Add(result.Loss);
+            if (result.Problem is not { } problem) return true;
+            switch (_options.NonFiniteLoss)
+            {
+                case NonFiniteLoss.SkipBatch:
+                    History.SkippedBatches++;
+                    return true;
+                case NonFiniteLoss.EndRun:
+                    History.Divergence = problem;
+                    return false;
+                default:
+                    trainer.DropLossesFrom(trainer._iteration);
+                    throw problem;
+            }
+        }
+
+        /// <summary>
+        /// Evaluates and records the epoch that has ended. A cancelled evaluation leaves no trace. It is repeated when
+        /// the run continues.
+        /// </summary>
+        private void EndEpoch()
+        {
+            long start = Stopwatch.GetTimestamp();
+            Scores? ofTraining = Measure(_trainingSamples), ofValidation = Measure(validation);
+            var record = new EpochRecord(
+                trainer._epoch, trainer._iteration, MeanLoss(), trainer.Optimizer.LearningRate, ofTraining,
+                ofValidation);
+            double score = History.Monitored(record);
+            CheckScore(score, record);
+            History.EpochList.Add(record);
+            if (trainer.IsBetter(score))
+            {
+                History.BestAt = History.EpochList.Count - 1;
+                trainer._best.Take(trainer.Model);
+            }
+
+            trainer._evaluationTicks += Stopwatch.GetTimestamp() - start;
+            if (_options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();
+            trainer._isEvaluationDue = false;
+            foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnEpochEnd(trainer, record));
+            _options.Checkpoints?.AfterEpoch(trainer);
+            Report(isEpochEnd: true);
+        }
+
+        private Scores? Measure(DataLoader? data) =>
+            data is null ? null : trainer._evaluator.Measure(data, cancellationToken);
+
+        private double MeanLoss()
+        {
+            double sum = 0;
+            int count = 0;
+            for (int i = Math.Max(0, History.LossList.Count - training.Plan.Batches); i < History.LossList.Count; i++)
+            {
+                if (!double.IsFinite(History.LossList[i])) continue;
+                sum += History.LossList[i];
+                count++;
+            }
+
+            return count == 0 ? double.NaN : sum / count;
+        }
+
+        private void CheckScore(double score, EpochRecord record)
+        {
+            if (!double.IsNaN(score) || History.Monitor == Scores.LossName || record.Epoch > 1) return;
+            throw new InvalidOperationException(
+                $"Trainer: expected a number as the monitored metric \"{History.Monitor}\", got NaN after the first "
+                + "epoch. It is undefined for these data (for example, because they hold one class only). Monitor "
+                + "another score, or check the data.");
+        }
+
+        /// <summary>An exception of a callback says whose it is. The step before it is whole.</summary>
+        private void Call(Callback callback, Action<Callback> act)
+        {
+            try
+            {
+                act(callback);
+            }
+            catch (Exception exception) when (exception is not (OperationCanceledException or IOException))
+            {
+                throw new InvalidOperationException(
+                    $"Trainer: the callback {callback.Name} failed after iteration {trainer._iteration} (epoch "
+                    + $"{trainer._epoch} done): {exception.Message} The step itself is complete; mend the callback "
+                    + "and call Fit again to go on.", exception);
+            }
+        }
+
+        private void Report(bool isEpochEnd) => progress?.Report(new TrainProgress(
+            trainer._epoch,
+            _options.Epochs,
+            trainer._iteration,
+            _total,
+            History.LossList[^1],
+            History.Last,
+            trainer._trainingTicks == 0
+                ? 0
+                : trainer._examples / (trainer._trainingTicks / (double)Stopwatch.Frequency),
+            isEpochEnd,
+            trainer.Note()));
+    }
+
+    private bool IsBetter(double score) =>
+        !double.IsNaN(score)
+        && (double.IsNaN(History.BestScore)
+            || (HigherIsBetter ? score > History.BestScore : score < History.BestScore));
+
+    /// <summary>The loss that ended a run belongs to a step that did not happen.</summary>
+    private void DropLossesFrom(long iteration)
+    {
+        if (History.LossList.Count > iteration)
+            History.LossList.RemoveRange((int)iteration, History.LossList.Count - (int)iteration);
+    }
+
+    /// <summary>
+    /// Says what was skipped: whole steps, or only updates of running statistics if the loss stayed finite.
+    /// </summary>
+    private string? Note()
+    {
+        long updates = 0;
+        foreach (Module module in _modules)
+        {
+            if (module is ITrackingNorm { Running: { } running }) updates += running.SkippedBatches;
+        }
+
+        long skipped = History.SkippedBatches;
+        if (skipped + updates == _noted) return _note;
+        _noted = skipped + updates;
+        string batches = $"{skipped} non-finite {(skipped == 1 ? "batch" : "batches")}",
+            statistics = $"{updates} non-finite {(updates == 1 ? "update" : "updates")} of running statistics";
+        _note = $"skipped {(skipped == 0 ? statistics : updates == 0 ? batches : $"{batches}, {statistics}")}";
+        return _note;
+    }
+}

@@ -1,0 +1,158 @@
+using Evenkeel.Data;
+using Evenkeel.Losses;
+using Evenkeel.Nn;
+using Evenkeel.Optim;
+
+namespace Evenkeel.Training;
+
+/// <summary>
+/// One step on one batch: forward, loss, backward, penalty, clipping, and the update, if loss and gradients are finite.
+/// A step that is refused or throws leaves no trace in running statistics and gradients.
+/// </summary>
+internal sealed class TrainingStep : IDisposable
+{
+    private static readonly DivergedException s_skipped = new(0, "a skipped batch", double.NaN);
+
+    private readonly Module _model;
+    private readonly Loss _loss;
+    private readonly Optimizer _optimizer;
+    private readonly TrainerOptions _options;
+    private readonly Parameter[] _parameters;
+    private readonly string[] _names;
+    private readonly Parameter[] _weights;
+    private readonly Tape _tape = new(Mode.Train);
+    private readonly Replicas? _replicas;
+
+    public TrainingStep(Module model, Loss loss, Optimizer optimizer, TrainerOptions options)
+    {
+        (_model, _loss, _optimizer, _options) = (model, loss, optimizer, options);
+        IReadOnlyList<(string Name, Parameter Parameter)> named = model.NamedParameters();
+        _parameters = [.. named.Select(static entry => entry.Parameter)];
+        _names = [.. named.Select(static entry => entry.Name)];
+        _weights = Array.FindAll(_parameters, static parameter => parameter.Role == ParameterRole.Weight);
+        _tape.Seed = options.Seed;
+        if (options.MicroBatches > 1)
+        {
+            _replicas =
+                new Replicas(model, options.MicroBatches, poolBatchStatistics: true) { Seed = options.Seed };
+        }
+    }
+
+    /// <summary>Bytes of the tape; without those of micro-batches after the first.</summary>
+    public long CapacityInBytes => _tape.CapacityInBytes;
+
+    /// <summary>Runs a step.</summary>
+    /// <param name="batch">The batch.</param>
+    /// <param name="iteration">Iterations done so far. Dropout draws by it.</param>
+    /// <returns>
+    /// The loss with the penalty. <see cref="StepResult.Problem"/> says why the step was refused.
+    /// </returns>
+    public StepResult Run(Batch batch, long iteration)
+    {
+        try
+        {
+            return _replicas is null ? RunWhole(batch, iteration) : RunInParts(_replicas, batch, iteration);
+        }
+        catch
+        {
+            Undo();
+            throw;
+        }
+    }
+
+    public void Dispose() => _replicas?.Dispose();
+
+    private StepResult RunWhole(Batch batch, long iteration)
+    {
+        _tape.Reset();
+        _tape.RandomStep = iteration;
+        Tensor inputs = _tape.Borrow(batch.Inputs);
+        Tensor loss = _loss.Forward(_model.Forward(inputs), batch.Targets);
+        double value = loss.Item();
+        if (!double.IsFinite(value)) return Refuse(batch, value, iteration, parameter: null);
+        loss.Backward();
+        return Update(batch, value, iteration);
+    }
+
+    private StepResult RunInParts(Replicas replicas, Batch batch, long iteration)
+    {
+        replicas.RandomStep = iteration;
+        double value = replicas.Accumulate(batch.Inputs, batch.Targets, _loss);
+        return double.IsFinite(value)
+            ? Update(batch, value, iteration)
+            : Refuse(batch, value, iteration, parameter: null);
+    }
+
+    private StepResult Update(Batch batch, double loss, long iteration)
+    {
+        if (_options.L2 > 0) loss += 0.5 * _options.L2 * AddPenalty();
+        if (!double.IsFinite(loss)) return Refuse(batch, loss, iteration, parameter: null);
+        // A finite loss may have infinite gradients, and one step along them would spoil the weights for good.
+        double squares = SumOfSquares(out string? spoilt);
+        if (spoilt is not null) return Refuse(batch, loss, iteration, spoilt);
+        if (_options.MaxGradientNorm is { } norm) GradientClipping.Scale(_parameters, Math.Sqrt(squares), norm);
+        _optimizer.Step();
+        ClearGradients();
+        return new StepResult(loss, Problem: null);
+    }
+
+    private StepResult Refuse(Batch batch, double loss, long iteration, string? parameter)
+    {
+        Undo();
+        // The search for the layer is another pass. A batch that is skipped needs no explanation.
+        if (_options.NonFiniteLoss == NonFiniteLoss.SkipBatch) return new StepResult(loss, s_skipped);
+        if (parameter is not null)
+            return new StepResult(loss, DivergedException.OfGradient(iteration + 1, parameter, loss));
+        (string layer, string detail) = DivergenceFinder.Find(_model, batch.Inputs, _tape.Seed, iteration);
+        return new StepResult(loss, new DivergedException(iteration + 1, layer, loss, detail));
+    }
+
+    private void Undo()
+    {
+        if (_replicas is null) _tape.Reject();
+        else _replicas.Reject();
+        ClearGradients();
+    }
+
+    private double AddPenalty()
+    {
+        double squares = 0;
+        foreach (Parameter weight in _weights)
+        {
+            if (weight.Gradient is not { } gradient) continue;
+            squares += GradientKernels.AddPenalty(weight.Value, gradient, _options.L2);
+        }
+
+        return squares;
+    }
+
+    /// <summary>
+    /// The squared norm of all gradients, and the parameter nearest to the loss whose gradient is not finite. It was
+    /// the first one in the backward pass.
+    /// </summary>
+    private double SumOfSquares(out string? spoilt)
+    {
+        spoilt = null;
+        double squares = 0;
+        for (int i = 0; i < _parameters.Length; i++)
+        {
+            if (_parameters[i].Gradient is not { } gradient) continue;
+            double own = GradientKernels.SumOfSquares(gradient);
+            squares += own;
+            // Squares of finite doubles may overflow. The values themselves decide then.
+            if (!double.IsFinite(own) && !DivergenceFinder.IsFinite(gradient)) spoilt = _names[i];
+        }
+
+        return squares;
+    }
+
+    private void ClearGradients()
+    {
+        foreach (Parameter parameter in _parameters) parameter.ZeroGrad();
+    }
+}
+
+/// <summary>What a step did.</summary>
+/// <param name="Loss">The loss of the batch, with the penalty.</param>
+/// <param name="Problem">Why the step was refused; null if it was taken.</param>
+internal readonly record struct StepResult(double Loss, DivergedException? Problem);
