@@ -18,7 +18,7 @@ internal sealed class RecalibrationRun(
     public RecalibrationReport Run()
     {
         List<Layer> layers = Find();
-        Accuracy? accuracy = options.Check is null ? null : new Accuracy(model, _dtype, options.BatchSize);
+        AccuracyCheck? accuracy = options.Check is null ? null : new AccuracyCheck(model, _dtype, options.BatchSize);
         try
         {
             double? before = Measure(accuracy);
@@ -157,7 +157,7 @@ internal sealed class RecalibrationRun(
         return x;
     }
 
-    private double? Measure(Accuracy? accuracy)
+    private double? Measure(AccuracyCheck? accuracy)
     {
         if (accuracy is null) return null;
         Span<int> indices = accuracy.Indices(options.Check!.Count);

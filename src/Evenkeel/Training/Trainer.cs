@@ -27,7 +27,7 @@ public sealed partial class Trainer
     private readonly string[] _names;
     private readonly Parameter[] _weights;
     private readonly List<RunningStatistics> _statistics = [];
-    private readonly Accuracy _accuracy;
+    private readonly AccuracyCheck _accuracy;
     private readonly IRandomStream _random;
     private ModelSnapshot _best = new();
     private readonly ModelSnapshot _last = new();
@@ -86,7 +86,7 @@ public sealed partial class Trainer
         }
 
         _dtype = _parameters[0].DType;
-        _accuracy = new Accuracy(model, _dtype, Options.EvaluationBatchSize);
+        _accuracy = new AccuracyCheck(model, _dtype, Options.EvaluationBatchSize);
         _random = Options.RandomStream ?? new Philox(Options.Seed, "trainer");
         _batches = new BatchSource(Options, _random);
         _tape.Seed = Options.Seed;

@@ -5,7 +5,7 @@ using Evenkeel.Nn;
 namespace Evenkeel.Training;
 
 /// <summary>Counts correct answers in Eval, in chunks. The tape is kept between checks.</summary>
-internal sealed class Accuracy(Module model, DType dtype, int chunk)
+internal sealed class AccuracyCheck(Module model, DType dtype, int chunk)
 {
     private readonly Tape _tape = new(Mode.Eval);
     private int[] _indices = [];
