@@ -31,15 +31,7 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
     public static Tensor Apply(Tensor x, Tensor target)
     {
         Tape? tape = Join("MeanSquaredError", ref x, ref target);
-        if (x.Shape != target.Shape)
-            throw new ArgumentException($"MeanSquaredError: expected a target of shape {x.Shape} like the input, "
-                + $"got {target.Shape}. Reshape one of them; this loss does not broadcast.");
-        if (x.Count == 0)
-        {
-            throw new ArgumentException(
-                $"MeanSquaredError: expected at least one element, got shape {x.Shape}. Skip empty batches.");
-        }
-
+        NumberTargets.Check("MeanSquaredError", x, target);
         MeanSquaredErrorOp op = Rent<MeanSquaredErrorOp>(tape);
         (op._x, op._target) = (x, target);
         op.Bind([], x.DType, x, target);

@@ -93,6 +93,10 @@ public sealed partial class Parameter
         Tensor? gamma, Tensor? beta, RunningStatistics running, RenormLimits? limits = null, double eps = 1e-5) =>
         Value.BatchRenorm(gamma, beta, running, limits, eps);
 
+    /// <inheritdoc cref="Tensor.BinaryCrossEntropyWithLogits"/>
+    public Tensor BinaryCrossEntropyWithLogits(Tensor target, Tensor? weight = null, Tensor? posWeight = null) =>
+        Value.BinaryCrossEntropyWithLogits(target, weight, posWeight);
+
     /// <inheritdoc cref="Tensor.Clamp"/>
     public Tensor Clamp(double min, double max) => Value.Clamp(min, max);
 
@@ -115,7 +119,9 @@ public sealed partial class Parameter
     public void CopyFrom(Tensor source) => Value.CopyFrom(source);
 
     /// <inheritdoc cref="Tensor.CrossEntropy"/>
-    public Tensor CrossEntropy(Tensor labels) => Value.CrossEntropy(labels);
+    public Tensor CrossEntropy(
+        Tensor target, Tensor? weight = null, long ignoreIndex = -100, double labelSmoothing = 0) =>
+        Value.CrossEntropy(target, weight, ignoreIndex, labelSmoothing);
 
     /// <inheritdoc cref="Tensor.Detach"/>
     public Tensor Detach() => Value.Detach();
@@ -150,6 +156,12 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.GroupNorm"/>
     public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
         Value.GroupNorm(groups, gamma, beta, eps);
+
+    /// <inheritdoc cref="Tensor.Hinge"/>
+    public Tensor Hinge(Tensor target) => Value.Hinge(target);
+
+    /// <inheritdoc cref="Tensor.Huber"/>
+    public Tensor Huber(Tensor target, double delta = 1) => Value.Huber(target, delta);
 
     /// <inheritdoc cref="Tensor.InstanceNorm"/>
     public Tensor InstanceNorm(Tensor? gamma, Tensor? beta, RunningStatistics? running = null, double eps = 1e-5) =>
@@ -211,6 +223,9 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Mean"/>
     public Tensor Mean(ReadOnlySpan<int> axes = default, bool keepDims = false) => Value.Mean(axes, keepDims);
 
+    /// <inheritdoc cref="Tensor.MeanAbsoluteError"/>
+    public Tensor MeanAbsoluteError(Tensor target) => Value.MeanAbsoluteError(target);
+
     /// <inheritdoc cref="Tensor.MeanSquaredError"/>
     public Tensor MeanSquaredError(Tensor target) => Value.MeanSquaredError(target);
 
@@ -219,6 +234,10 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.MultiClassHinge"/>
     public Tensor MultiClassHinge(Tensor labels) => Value.MultiClassHinge(labels);
+
+    /// <inheritdoc cref="Tensor.NegativeLogLikelihood"/>
+    public Tensor NegativeLogLikelihood(Tensor labels, Tensor? weight = null, long ignoreIndex = -100) =>
+        Value.NegativeLogLikelihood(labels, weight, ignoreIndex);
 
     /// <inheritdoc cref="Tensor.Permute"/>
     public Tensor Permute(params ReadOnlySpan<int> axes) => Value.Permute(axes);
@@ -248,6 +267,9 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.Slice"/>
     public Tensor Slice(int axis, int start, int length) => Value.Slice(axis, start, length);
+
+    /// <inheritdoc cref="Tensor.SmoothL1"/>
+    public Tensor SmoothL1(Tensor target, double beta = 1) => Value.SmoothL1(target, beta);
 
     /// <inheritdoc cref="Tensor.Softmax"/>
     public Tensor Softmax(int axis = -1) => Value.Softmax(axis);

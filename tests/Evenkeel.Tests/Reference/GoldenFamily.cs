@@ -36,19 +36,14 @@ internal sealed class GoldenFamily
     public GoldenFamily(string name, Func<GoldenCase, Module> create)
     {
         _create = create;
-        using Stream json = Open(name + ".json");
-        using var document = JsonDocument.Parse(json);
+        using var document = JsonDocument.Parse(GoldenFiles.Open(name + ".json"));
         foreach (GoldenCase one in
             document.RootElement.GetProperty("cases").Deserialize<GoldenCase[]>(JsonSerializerOptions.Web)!)
         {
             _cases.Add(one.Name, one);
         }
 
-        using var npy = new MemoryStream();
-        using Stream resource = Open(name + ".npy");
-        resource.CopyTo(npy);
-        npy.Position = 0;
-        _numbers = Npy.Read(npy, name).ToArray<double>();
+        _numbers = Npy.Read(GoldenFiles.Open(name + ".npy"), name).ToArray<double>();
     }
 
     public IReadOnlyCollection<GoldenCase> Cases => _cases.Values;
@@ -211,10 +206,6 @@ internal sealed class GoldenFamily
 
         return results;
     }
-
-    private static Stream Open(string file) => typeof(GoldenFamily).Assembly.GetManifestResourceStream("golden/" + file)
-        ?? throw new InvalidDataException(
-            $"Golden values: expected golden/{file} among the resources, got none. Run tests/golden/generate.py.");
 
     private static double[] Uniform(NumPyRandomState random, int count, double scale, double offset)
     {

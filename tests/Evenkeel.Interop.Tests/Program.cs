@@ -1,0 +1,37 @@
+using Evenkeel.Interop.Tests;
+
+// One file per family. Each names its golden file, its cases and both sides of them.
+Family[] families = [Optimizers.Family];
+
+if (args is not (["check"] or ["generate"] or ["generate", _]))
+{
+    Console.Error.WriteLine("usage: generate [FOLDER] | check");
+    return 2;
+}
+
+if (NativeBinding.Load() is { } reason)
+{
+    Console.WriteLine($"skipped: PyTorch does not load here ({reason})");
+    return args[0] == "check" ? 0 : 1;
+}
+
+if (args[0] == "generate")
+{
+    string folder = args.Length > 1 ? args[1] : Path.Combine("tests", "golden");
+    foreach (Family family in families)
+    {
+        family.Write(folder);
+        Console.WriteLine($"{family.Name}: {family.Cases.Count} cases in {folder}");
+    }
+
+    return 0;
+}
+
+bool fits = true;
+foreach ((bool isFitting, string text) in families.SelectMany(static family => family.Check()))
+{
+    Console.WriteLine(text);
+    fits &= isFitting;
+}
+
+return fits ? 0 : 1;
