@@ -9,7 +9,8 @@ public abstract partial class Optimizer
     /// Everything that a continued run needs besides the parameters, as named tensors in a fixed order.
     /// <c>NAME.steps</c> has one count per parameter. <c>NAME.groups</c> has the learning rate, the rate that was given
     /// by hand, and the weight decay of each group. <c>NAME.setting.SETTING</c> has one number per setting.
-    /// <c>NAME.i.STATE</c> is a state tensor of parameter i. The tensors are copies.
+    /// <c>NAME.momenta</c> has the momentum of each group if a schedule has changed one. <c>NAME.i.STATE</c> is a state
+    /// tensor of parameter i. The tensors are copies.
     /// </summary>
     public StateDict StateDict()
     {
@@ -23,7 +24,15 @@ public abstract partial class Optimizer
         }
 
         state.Add($"{Name}.groups", Tensor.From(values, [_groups.Count, 3]));
-        StateSettings.Write(state, Name, Settings);
+        StateSettings.Write(state, Name, AllSettings);
+        if (_groups.Exists(group => group.Momentum != (GivenMomentum ?? 0)))
+            state.Add(MomentaKey, Tensor.From([.. _groups.Select(static group => group.Momentum)], [_groups.Count]));
+        if (HasMomentumProducts)
+        {
+            state.Add(ProductsKey,
+                Tensor.From([.. _entries.Select(static entry => entry.MomentumProduct)], [_entries.Length]));
+        }
+
         ReadOnlySpan<StateSlot> slots = States;
         for (int i = 0; i < _parameters.Count; i++)
         {
@@ -58,7 +67,9 @@ public abstract partial class Optimizer
         ArgumentNullException.ThrowIfNull(state);
         Tensor steps = Find(state, $"{Name}.steps", [_parameters.Count], DType.Int64);
         Tensor groups = Find(state, $"{Name}.groups", [_groups.Count, 3], DType.Float64);
-        StateSettings.Check(state, Name, Settings);
+        StateSettings.Check(state, Name, AllSettings);
+        Tensor? momenta = state.ContainsKey(MomentaKey) ? FindMomenta(state, MomentaKey, _groups.Count) : null,
+            products = HasMomentumProducts ? FindMomenta(state, ProductsKey, _parameters.Count) : null;
         foreach (long count in steps.AsSpan<long>())
         {
             if (count is < 0 or > StateRanges.LargestCount)
@@ -108,11 +119,35 @@ public abstract partial class Optimizer
                 _groups[g].LearningRate = values[3 * g + 1];
                 _groups[g].Schedule(values[3 * g]);
                 _groups[g].WeightDecay = values[3 * g + 2];
+                _groups[g].Momentum = momenta?.AsSpan<double>()[g] ?? GivenMomentum ?? 0;
             }
+
+            for (int i = 0; i < (products?.Count ?? 0); i++)
+                _entries[i].MomentumProduct = products!.AsSpan<double>()[i];
 
             for (int i = 0; i < _parameters.Count; i++) EnsureState(i);
             for (int s = 0; s < tensors.Length; s++) _state[s]!.CopyFrom(tensors[s]);
         };
+    }
+
+    private string MomentaKey => $"{Name}.momenta";
+
+    private string ProductsKey => $"{Name}.mu_products";
+
+    private Setting[] AllSettings => [.. Settings, new("maximize", Maximize)];
+
+    /// <summary>Finds momenta, or products of them.</summary>
+    private Tensor FindMomenta(StateDict state, string key, int count)
+    {
+        Tensor momenta = Find(state, key, [count], DType.Float64);
+        foreach (double value in momenta.AsSpan<double>())
+        {
+            if (value is >= 0 && double.IsFinite(value)) continue;
+            throw new ArgumentException($"{Name}: expected numbers of 0 or more and finite in '{key}', got {value}. "
+                + "The state is damaged; load another one.", nameof(state));
+        }
+
+        return momenta;
     }
 
     private string Key(int parameter, StateSlot slot) => $"{Name}.{parameter}.{slot.Name}";

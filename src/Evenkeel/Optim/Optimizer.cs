@@ -64,6 +64,21 @@ public abstract unsafe partial class Optimizer
         }
     }
 
+    /// <summary>
+    /// True steps along the gradients: it maximizes instead of minimizing. Weight decay still pulls weights to zero.
+    /// PyTorch's <c>maximize</c>. Default: false.
+    /// </summary>
+    public bool Maximize { get; init; }
+
+    /// <summary>
+    /// The momentum with which the optimizer was made (β1 for Adam and its kin); null if it has none. It is that of a
+    /// group until a schedule changes it.
+    /// </summary>
+    internal virtual double? GivenMomentum => null;
+
+    /// <summary>Whether <see cref="UpdateEntry.MomentumProduct"/> is part of the state.</summary>
+    private protected virtual bool HasMomentumProducts => false;
+
     /// <summary>The state tensors of a parameter.</summary>
     private protected abstract ReadOnlySpan<StateSlot> States { get; }
 
@@ -100,6 +115,7 @@ public abstract unsafe partial class Optimizer
         if (!group.IsLearningRateGiven) group.LearningRate = _defaultLearningRate;
         if (!group.IsWeightDecayGiven) group.WeightDecay = _defaultWeightDecay;
         group.IsLearningRateGiven = group.IsWeightDecayGiven = true;
+        group.Momentum = GivenMomentum ?? 0;
         _groups.Add(group);
         foreach (Parameter parameter in group.Parameters)
         {
@@ -131,6 +147,8 @@ public abstract unsafe partial class Optimizer
             EnsureState(i);
             if (parameter.DType == DType.Float64) Point<double>(ref entry, i, parameter.Value, gradient);
             else Point<float>(ref entry, i, parameter.Value, gradient);
+            entry.IsMaximized = Maximize;
+            entry.Momentum = _groupOf[i].Momentum;
             Prepare(_groupOf[i], ++_steps[i], ref entry);
         }
 
@@ -174,7 +192,7 @@ public abstract unsafe partial class Optimizer
         AddGroups(decayNormAndBias ? [new ParameterGroup(parameters)] : ParameterGroup.Split(parameters));
 
     /// <summary>base^exponent by squaring. It uses products only, so the bits are the same on every machine.</summary>
-    private protected static double Power(double x, long exponent)
+    internal static double Power(double x, long exponent)
     {
         double result = 1;
         for (; exponent > 0; exponent >>= 1, x *= x)
@@ -190,12 +208,15 @@ public abstract unsafe partial class Optimizer
     /// </summary>
     private void EnsureState(int parameter)
     {
-        int slots = States.Length;
+        ReadOnlySpan<StateSlot> slots = States;
         DType dtype = _parameters[parameter].DType;
-        for (int s = parameter * slots; s < (parameter + 1) * slots; s++)
+        if (_state.Length < _parameters.Count * slots.Length)
+            Array.Resize(ref _state, _parameters.Count * slots.Length);
+        for (int s = 0; s < slots.Length; s++)
         {
-            if (_state[s] is not { } state) _state[s] = Tensor.Zeros(_parameters[parameter].Shape, dtype);
-            else if (state.DType != dtype) _state[s] = state.To(dtype);
+            ref Tensor? state = ref _state[parameter * slots.Length + s];
+            if (state is null) state = Tensor.Full(_parameters[parameter].Shape, slots[s].Start, dtype);
+            else if (state.DType != dtype) state = state.To(dtype);
         }
     }
 
@@ -216,9 +237,10 @@ public abstract unsafe partial class Optimizer
     /// </summary>
     private void CutChunks()
     {
+        int known = _entries.Length;
         Array.Resize(ref _entries, _parameters.Count);
         Array.Resize(ref _steps, _parameters.Count);
-        Array.Resize(ref _state, _parameters.Count * States.Length);
+        for (int i = known; i < _entries.Length; i++) _entries[i].MomentumProduct = 1;
         var segments = new List<Segment>();
         var ends = new List<int>();
         int room = ChunkElements;
