@@ -12,7 +12,9 @@ namespace Evenkeel.Optim;
 /// <param name="FromEarlier">
 /// Makes the tensor from the tensors that earlier versions saved under a prefix. It returns null if they are not there.
 /// </param>
-internal sealed record StateSlot(string Name, StateRange Range, Func<StateDict, string, Tensor?>? FromEarlier = null);
+/// <param name="Start">The value of all elements before the first step.</param>
+internal sealed record StateSlot(
+    string Name, StateRange Range, Func<StateDict, string, Tensor?>? FromEarlier = null, double Start = 0);
 
 /// <summary>
 /// The addresses of a parameter's numbers in this step, and the scalars of its update. The optimizer gives them their
@@ -27,9 +29,22 @@ internal unsafe struct UpdateEntry
     public void* State1;
     public void* State2;
     public bool IsDouble;
+
+    /// <summary>The step goes along the gradient, not against it.</summary>
+    public bool IsMaximized;
+    public double Momentum;
     public double StepSize;
     public double Decay;
     public double Correction;
+
+    /// <summary>How the moments make a step (<see cref="AdamUpdate"/>), and the step size of the first moment.</summary>
+    public MomentStep MomentStep;
+    public double MomentStepSize;
+
+    /// <summary>
+    /// The product of the momenta of all steps so far, which is part of the state (<see cref="NAdam"/>).
+    /// </summary>
+    public double MomentumProduct;
 }
 
 /// <summary>
@@ -81,6 +96,8 @@ internal static unsafe class UpdateLoop
         T* state0 = TUpdate.States > 0 ? (T*)entry.State0 + offset : null;
         T* state1 = TUpdate.States > 1 ? (T*)entry.State1 + offset : null;
         T* state2 = TUpdate.States > 2 ? (T*)entry.State2 + offset : null;
+        // The sign of a zero is the bit that differs between a number and its negative.
+        Vector512<T> sign = Simd.Broadcast(entry.IsMaximized ? T.NegativeZero : T.Zero);
         int width = Vector512<T>.Count;
         int i = 0;
         for (; i <= count - width; i += width)
@@ -89,7 +106,7 @@ internal static unsafe class UpdateLoop
             Vector512<T> s0 = TUpdate.States > 0 ? Simd.Load(state0 + i) : default;
             Vector512<T> s1 = TUpdate.States > 1 ? Simd.Load(state1 + i) : default;
             Vector512<T> s2 = TUpdate.States > 2 ? Simd.Load(state2 + i) : default;
-            update.Invoke(ref w, Simd.Load(gradient + i), ref s0, ref s1, ref s2);
+            update.Invoke(ref w, Simd.Load(gradient + i) ^ sign, ref s0, ref s1, ref s2);
             Simd.Store(weight + i, w);
             if (TUpdate.States > 0) Simd.Store(state0 + i, s0);
             if (TUpdate.States > 1) Simd.Store(state1 + i, s1);
@@ -104,7 +121,7 @@ internal static unsafe class UpdateLoop
             Vector512<T> s0 = TUpdate.States > 0 ? Simd.LoadPartial(state0 + i, rest) : default;
             Vector512<T> s1 = TUpdate.States > 1 ? Simd.LoadPartial(state1 + i, rest) : default;
             Vector512<T> s2 = TUpdate.States > 2 ? Simd.LoadPartial(state2 + i, rest) : default;
-            update.Invoke(ref w, Simd.LoadPartial(gradient + i, rest), ref s0, ref s1, ref s2);
+            update.Invoke(ref w, Simd.LoadPartial(gradient + i, rest) ^ sign, ref s0, ref s1, ref s2);
             Simd.StorePartial(weight + i, w, rest);
             if (TUpdate.States > 0) Simd.StorePartial(state0 + i, s0, rest);
             if (TUpdate.States > 1) Simd.StorePartial(state1 + i, s1, rest);
