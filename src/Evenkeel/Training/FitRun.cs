@@ -32,6 +32,7 @@ public sealed partial class Trainer
                     foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnFitBegin(trainer));
                     if (trainer._isEvaluationDue) EndEpoch();
                     while (!IsOver) RunEpoch();
+                    _options.Checkpoints?.AfterFit(trainer);
                     end = History.Diverged ? FitEnd.Diverged
                         : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
                 }
@@ -85,8 +86,7 @@ public sealed partial class Trainer
             trainer._step?.Dispose();
             History.TrainingSeconds = trainer._trainingTicks / (double)Stopwatch.Frequency;
             History.EvaluationSeconds = trainer._evaluationTicks / (double)Stopwatch.Frequency;
-            History.ExamplesPerSecond =
-                trainer._trainingTicks == 0 ? 0 : trainer._examples / History.TrainingSeconds;
+            History.ExamplesPerSecond = trainer.ExamplesPerSecond;
         }
 
         /// <summary>Runs the rest of the current epoch, and evaluates if it comes to its end.</summary>
@@ -222,9 +222,7 @@ public sealed partial class Trainer
             _total,
             History.LossList[^1],
             History.Last,
-            trainer._trainingTicks == 0
-                ? 0
-                : trainer._examples / (trainer._trainingTicks / (double)Stopwatch.Frequency),
+            trainer.ExamplesPerSecond,
             isEpochEnd,
             trainer.Note()));
     }
