@@ -3,7 +3,9 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Evenkeel.Data;
+using Evenkeel.Losses;
 using Evenkeel.Optim;
+using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests;
@@ -35,12 +37,13 @@ public sealed partial class DefaultsTests
     }
 
     [Fact]
-    public void Every_setting_of_a_loader_an_optimizer_and_a_schedule_says_its_default()
+    public void Every_setting_of_a_loader_an_optimizer_a_schedule_a_loss_and_a_metric_says_its_default()
     {
         Type[] types =
             [typeof(DataLoader), .. s_types.Where(type => !type.IsAbstract
-                && (type.IsSubclassOf(typeof(Optimizer)) || type.IsSubclassOf(typeof(LearningRateScheduler))))];
-        Assert.True(types.Length >= 8);
+                && (type.IsSubclassOf(typeof(Optimizer)) || type.IsSubclassOf(typeof(LearningRateScheduler))
+                    || type.IsSubclassOf(typeof(Loss)) || type.IsSubclassOf(typeof(Metric))))];
+        Assert.True(types.Length >= 29);
         int compared = 0;
         foreach (ConstructorInfo constructor in types.SelectMany(type => type.GetConstructors()))
         {
@@ -65,7 +68,7 @@ public sealed partial class DefaultsTests
             }
         }
 
-        Assert.True(compared > 25, $"{compared} compared");
+        Assert.True(compared > 45, $"{compared} compared");
         var loader = new DataLoader(new TensorDataset(Tensor.Zeros([2, 1]), Tensor.Labels(0, 1)), 1);
         foreach (string name in new[] { nameof(DataLoader.Prefetch), nameof(DataLoader.DType) })
         {

@@ -62,7 +62,8 @@ public sealed class CombinedLoss : Loss
 
     /// <summary>The metrics of all parts, each name once.</summary>
     public override IReadOnlyList<Metric> DefaultMetrics() =>
-        [.. _parts.SelectMany(static part => part.Loss.DefaultMetrics()).DistinctBy(static metric => metric.Name)];
+        [.. _parts.SelectMany(static part => part.Loss.DefaultMetrics())
+            .DistinctBy(static metric => metric.Name, StringComparer.Ordinal)];
 
     /// <inheritdoc/>
     public override string ToString() =>
