@@ -39,7 +39,7 @@ public sealed partial class Trainer
                 catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
                 {
                     end = FitEnd.Cancelled;
-                    string? saved = _options.Checkpoints?.Save(trainer);
+                    string? saved = trainer._iteration > 0 ? _options.Checkpoints?.Save(trainer) : null;
                     throw new OperationCanceledException(
                         $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
                         + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
@@ -75,6 +75,9 @@ public sealed partial class Trainer
             trainer._step = new TrainingStep(trainer.Model, trainer.Loss, trainer.Optimizer, _options);
             _trainingSamples = trainer.TrainingSamples(training.Dataset);
             if (trainer._position is { } position) training.Position = position;
+            // The evaluation that is due sees the samples as they were in the epoch that has ended.
+            if (trainer._isEvaluationDue && training.Dataset is IEpochDataset dataset)
+                dataset.Epoch = training.Position.Epoch - 1;
             return isForeign;
         }
 
@@ -103,20 +106,23 @@ public sealed partial class Trainer
                 if (!isTaken) return;
                 trainer._examples += batches.Current.Count;
                 trainer._iteration++;
-                batch++;
-                if (batch < training.Plan.Batches) trainer._position = begun with { Batch = batch };
+                bool endsEpoch = ++batch == training.Plan.Batches;
+                // The step is done, whatever a callback does: the next call of Fit goes on behind it.
+                trainer._position = endsEpoch
+                    ? new LoaderPosition(begun.Epoch + 1, 0, training.Sampler.State)
+                    : begun with { Batch = batch };
+                if (endsEpoch) (trainer._epoch, trainer._isEvaluationDue) = (trainer._epoch + 1, true);
                 if (_options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Iteration }) scheduler.Step();
                 foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnStepEnd(trainer));
-                if (batch == training.Plan.Batches) break;
+                if (endsEpoch)
+                {
+                    EndEpoch();
+                    return;
+                }
+
                 _options.Checkpoints?.AfterStep(trainer);
                 if (trainer._iteration % _options.ReportEvery == 0) Report(isEpochEnd: false);
             }
-
-            if (batch < training.Plan.Batches) return;
-            trainer._position = new LoaderPosition(begun.Epoch + 1, 0, training.Sampler.State);
-            trainer._epoch++;
-            trainer._isEvaluationDue = true;
-            EndEpoch();
         }
 
         /// <summary>Returns false if the run ends because the loss or a gradient is not finite.</summary>
