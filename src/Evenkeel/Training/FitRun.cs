@@ -166,11 +166,18 @@ public sealed partial class Trainer
             }
 
             trainer._evaluationTicks += Stopwatch.GetTimestamp() - start;
-            if (_options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();
+            StepSchedule(score);
             trainer._isEvaluationDue = false;
             foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnEpochEnd(trainer, record));
             _options.Checkpoints?.AfterEpoch(trainer);
             Report(isEpochEnd: true);
+        }
+
+        private void StepSchedule(double score)
+        {
+            if (_options.ScheduleBy != ScheduleBy.Epoch) return;
+            if (_options.Scheduler is ReduceLROnPlateau plateau) plateau.Step(score);
+            else _options.Scheduler?.Step();
         }
 
         private Scores? Measure(DataLoader? data) =>

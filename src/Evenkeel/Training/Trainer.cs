@@ -78,7 +78,6 @@ public sealed partial class Trainer
         Model = model;
         Optimizer = optimizer;
         Loss = loss;
-        CheckSchedule();
         IReadOnlyList<Parameter> parameters = model.Parameters();
         if (parameters.Count == 0)
             throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
@@ -87,6 +86,7 @@ public sealed partial class Trainer
         _metrics = Options.Metrics ?? loss.DefaultMetrics();
         History.Monitor = MonitoredName();
         HigherIsBetter = _metrics.FirstOrDefault(metric => metric.Name == History.Monitor)?.HigherIsBetter ?? false;
+        CheckSchedule();
         _evaluator = new Evaluator(model, loss, _metrics);
     }
 
@@ -359,11 +359,29 @@ public sealed partial class Trainer
 
     private void CheckSchedule()
     {
-        if (Options.Scheduler is not { } schedule || ReferenceEquals(schedule.Optimizer, Optimizer)) return;
+        if (Options.Scheduler is not { } schedule) return;
+        if (!ReferenceEquals(schedule.Optimizer, Optimizer))
+        {
+            throw new ArgumentException(
+                $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} "
+                + $"of another one ({schedule.Optimizer.Name}), which would change no rate of this run. "
+                + "Make the schedule with the optimizer that the trainer is given.", nameof(TrainerOptions.Scheduler));
+        }
+
+        if (schedule is not ReduceLROnPlateau plateau) return;
+        if (Options.ScheduleBy == ScheduleBy.Iteration)
+        {
+            throw new ArgumentException(
+                "Trainer: expected ReduceLROnPlateau to step by epoch, because it follows the monitored score, got "
+                + "ScheduleBy.Iteration.", nameof(TrainerOptions.ScheduleBy));
+        }
+
+        PlateauMode wanted = HigherIsBetter ? PlateauMode.Max : PlateauMode.Min;
+        if (plateau.Mode == wanted) return;
         throw new ArgumentException(
-            $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} "
-            + $"of another one ({schedule.Optimizer.Name}), which would change no rate of this run. "
-            + "Make the schedule with the optimizer that the trainer is given.", nameof(TrainerOptions.Scheduler));
+            $"Trainer: expected ReduceLROnPlateau with the mode {wanted}, because {(HigherIsBetter ? "higher" : "lower")} "
+            + $"is better for the monitored score \"{History.Monitor}\", got {plateau.Mode}.",
+            nameof(TrainerOptions.Scheduler));
     }
 
     private void Check(DataLoader loader, string name)

@@ -107,7 +107,8 @@ public sealed class TrainerOptions
     public Checkpoints? Checkpoints { get; set; }
 
     /// <summary>
-    /// A schedule of the learning rate, made for the trainer's optimizer. Null uses none. Default: null.
+    /// A schedule of the learning rate, made for the trainer's optimizer. <see cref="ReduceLROnPlateau"/> gets the
+    /// monitored score. Null uses none. Default: null.
     /// </summary>
     public LearningRateScheduler? Scheduler { get; set; }
 
