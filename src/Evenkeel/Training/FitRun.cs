@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using Evenkeel.Data;
 using Evenkeel.Nn;
-using Evenkeel.Optim;
 
 namespace Evenkeel.Training;
 
@@ -36,13 +35,14 @@ public sealed partial class Trainer
                     end = History.Diverged ? FitEnd.Diverged
                         : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
                 }
-                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+                catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
                 {
                     end = FitEnd.Cancelled;
                     string? saved = trainer._iteration > 0 ? _options.Checkpoints?.Save(trainer) : null;
                     throw new OperationCanceledException(
                         $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
                         + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
+                        exception,
                         cancellationToken);
                 }
                 finally

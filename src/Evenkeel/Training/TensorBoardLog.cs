@@ -123,7 +123,7 @@ public sealed class TensorBoardLog : Callback, IDisposable
     /// <summary>A protocol-buffer message in the making.</summary>
     private sealed class Message
     {
-        private readonly MemoryStream _bytes = new();
+        private readonly List<byte> _bytes = [];
 
         public Message Integer(int field, long value)
         {
@@ -137,7 +137,7 @@ public sealed class TensorBoardLog : Callback, IDisposable
             Tag(field, wire: 1);
             Span<byte> bytes = stackalloc byte[8];
             BinaryPrimitives.WriteDoubleLittleEndian(bytes, value);
-            _bytes.Write(bytes);
+            _bytes.AddRange(bytes);
             return this;
         }
 
@@ -146,7 +146,7 @@ public sealed class TensorBoardLog : Callback, IDisposable
             Tag(field, wire: 5);
             Span<byte> bytes = stackalloc byte[4];
             BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
-            _bytes.Write(bytes);
+            _bytes.AddRange(bytes);
             return this;
         }
 
@@ -154,13 +154,13 @@ public sealed class TensorBoardLog : Callback, IDisposable
 
         public Message Bytes(int field, Message inner) => Bytes(field, inner.ToArray());
 
-        public byte[] ToArray() => _bytes.ToArray();
+        public byte[] ToArray() => [.. _bytes];
 
         private Message Bytes(int field, byte[] value)
         {
             Tag(field, wire: 2);
             Variable((ulong)value.Length);
-            _bytes.Write(value);
+            _bytes.AddRange(value);
             return this;
         }
 
@@ -168,8 +168,8 @@ public sealed class TensorBoardLog : Callback, IDisposable
 
         private void Variable(ulong value)
         {
-            for (; value >= 0x80; value >>= 7) _bytes.WriteByte((byte)(value | 0x80));
-            _bytes.WriteByte((byte)value);
+            for (; value >= 0x80; value >>= 7) _bytes.Add((byte)(value | 0x80));
+            _bytes.Add((byte)value);
         }
     }
 }

@@ -1,6 +1,5 @@
 using Evenkeel.Data;
 using Evenkeel.Losses;
-using Evenkeel.Nn;
 using Evenkeel.Optim;
 
 namespace Evenkeel.Training;
