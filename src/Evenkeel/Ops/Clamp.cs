@@ -22,7 +22,7 @@ internal sealed class ClampOp : UnaryElementwise<ClampOp.Formula>
 
     public static Tensor Apply(Tensor x, double min, double max) => min <= max
         ? Apply<ClampOp>("Clamp", x, min, max)
-        : throw new ArgumentException($"Clamp: expected min <= max, got {min} and {max}.");
+        : throw new ArgumentException($"Clamp: expected min <= max, got {min} and {max}.", nameof(min));
 
     internal readonly struct Formula : IUnaryFormula
     {

@@ -16,23 +16,24 @@ internal static class ClassLabels
         if (scores.Shape.Rank != 2)
         {
             throw new ArgumentException($"{op}: expected scores of shape (N, classes), got {scores.Shape}. "
-                + $"Reshape or permute them so that the classes come last.");
+                + $"Reshape or permute them so that the classes come last.", nameof(scores));
         }
 
         if (labels.DType != DType.Int64)
         {
             throw new ArgumentException($"{op}: expected class labels of type Int64, "
-                + $"got {labels.DType} of shape {labels.Shape}. Make them with Tensor.Labels(...) or From(long[]).");
+                + $"got {labels.DType} of shape {labels.Shape}. Make them with Tensor.Labels(...) or From(long[]).",
+                nameof(labels));
         }
 
         int samples = scores.Shape[0], classes = scores.Shape[1];
         if (labels.Shape.Rank != 1 || labels.Count != samples)
             throw new ArgumentException($"{op}: expected labels of shape ({samples}), one per row of the "
-                + $"scores {scores.Shape}, got {labels.Shape}.");
+                + $"scores {scores.Shape}, got {labels.Shape}.", nameof(labels));
         if (samples == 0)
         {
             throw new ArgumentException($"{op}: expected at least one sample, got an empty batch of shape "
-                + $"{scores.Shape}. Its mean loss is undefined; skip it.");
+                + $"{scores.Shape}. Its mean loss is undefined; skip it.", nameof(scores));
         }
 
         ReadOnlySpan<long> values = labels.AsSpan<long>();
@@ -41,7 +42,8 @@ internal static class ClassLabels
             if ((ulong)values[i] >= (ulong)classes)
             {
                 throw new ArgumentException($"{op}: expected labels from 0 to {classes - 1} ({classes} classes), "
-                    + $"got {values[i]} at position {i}. Check the number of outputs, and that labels count from 0.");
+                    + $"got {values[i]} at position {i}. Check the number of outputs, and that labels count from 0.",
+                    nameof(labels));
             }
         }
     }

@@ -43,7 +43,8 @@ internal sealed unsafe class MatMulOp : Op
         if (shapeA.Rank < 2 || shapeB.Rank < 2)
         {
             throw new ArgumentException($"MatMul: expected matrices (two dimensions or more), "
-                + $"got {shapeA} and {shapeB}. Reshape a vector to a matrix of one row or column.");
+                + $"got {shapeA} and {shapeB}. Reshape a vector to a matrix of one row or column.",
+                shapeA.Rank < 2 ? nameof(a) : nameof(b));
         }
 
         int m = shapeA[transposeA ? -1 : -2], k = shapeA[transposeA ? -2 : -1];
@@ -52,7 +53,8 @@ internal sealed unsafe class MatMulOp : Op
         {
             throw new ArgumentException($"MatMul: expected inner dimensions to agree, "
                 + $"got {k} of {shapeA}{(transposeA ? " transposed" : "")} and {inner} of "
-                + $"{shapeB}{(transposeB ? " transposed" : "")}. Set transposeA or transposeB, or swap the operands.");
+                + $"{shapeB}{(transposeB ? " transposed" : "")}. Set transposeA or transposeB, or swap the operands.",
+                nameof(b));
         }
 
         Shape leading = shapeA.Rank >= shapeB.Rank ? shapeA : shapeB;
@@ -61,7 +63,7 @@ internal sealed unsafe class MatMulOp : Op
         if (!same && shapeA.Rank != 2 && shapeB.Rank != 2)
         {
             throw new ArgumentException($"MatMul: expected the same leading dimensions, "
-                + $"or one operand that is a plain matrix, got {shapeA} and {shapeB}.");
+                + $"or one operand that is a plain matrix, got {shapeA} and {shapeB}.", nameof(b));
         }
 
         Span<int> sizes = stackalloc int[leading.Rank];

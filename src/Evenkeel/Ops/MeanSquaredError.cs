@@ -33,11 +33,12 @@ internal sealed unsafe class MeanSquaredErrorOp : Op
         Tape? tape = Join("MeanSquaredError", ref x, ref target);
         if (x.Shape != target.Shape)
             throw new ArgumentException($"MeanSquaredError: expected a target of shape {x.Shape} like the input, "
-                + $"got {target.Shape}. Reshape one of them; this loss does not broadcast.");
+                + $"got {target.Shape}. Reshape one of them; this loss does not broadcast.", nameof(target));
         if (x.Count == 0)
         {
             throw new ArgumentException(
-                $"MeanSquaredError: expected at least one element, got shape {x.Shape}. Skip empty batches.");
+                $"MeanSquaredError: expected at least one element, got shape {x.Shape}. Skip empty batches.",
+                nameof(x));
         }
 
         MeanSquaredErrorOp op = Rent<MeanSquaredErrorOp>(tape);

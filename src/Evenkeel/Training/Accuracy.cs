@@ -37,7 +37,8 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
             if (scores.Shape.Rank != 2 || scores.Shape[0] != part.Length)
             {
                 throw new ArgumentException($"Accuracy: expected a model that gives scores of shape ({part.Length}, "
-                    + $"classes), got {scores.Shape}. End it with a Linear layer to the number of classes.");
+                    + $"classes), got {scores.Shape}. End it with a Linear layer to the number of classes.",
+                    nameof(data));
             }
 
             CheckLabels(part, scores.Shape[1]);
@@ -58,7 +59,8 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
         if (classes < 2)
         {
             throw new ArgumentException($"Accuracy: expected a model with scores for two classes or more, "
-                + $"got {classes} value per sample. The accuracy of a regression says nothing; judge it by its loss.");
+                + $"got {classes} value per sample. The accuracy of a regression says nothing; judge it by its loss.",
+                nameof(classes));
         }
 
         for (int i = 0; i < samples.Length; i++)
@@ -67,7 +69,7 @@ internal sealed class Accuracy(Module model, DType dtype, int chunk)
             {
                 throw new ArgumentException($"Accuracy: expected class labels from 0 to "
                     + $"{classes - 1} for a model of {classes} scores, got {_labels[i]} for sample {samples[i]}. "
-                    + $"Give the model a score per class, or check what the labels are.");
+                    + $"Give the model a score per class, or check what the labels are.", nameof(samples));
             }
         }
     }

@@ -73,7 +73,7 @@ public sealed partial class Trainer
         Model = model;
         Optimizer = optimizer;
         Loss = loss;
-        CheckSchedule();
+        CheckSchedule(Options);
         IReadOnlyList<(string Name, Parameter Parameter)> named = model.NamedParameters();
         _parameters = [.. named.Select(static entry => entry.Parameter)];
         _names = [.. named.Select(static entry => entry.Name)];
@@ -150,7 +150,7 @@ public sealed partial class Trainer
         ArgumentNullException.ThrowIfNull(training);
         ArgumentNullException.ThrowIfNull(validation);
         Options.Check();
-        CheckSchedule();
+        CheckSchedule(Options);
         if (training.Count < 1 || validation.Count < 1)
         {
             throw new ArgumentException(
@@ -273,13 +273,13 @@ public sealed partial class Trainer
         return new Shape(sizes[..(sample.Rank + 1)]);
     }
 
-    private void CheckSchedule()
+    private void CheckSchedule(TrainerOptions options)
     {
-        if (Options.Scheduler is not { } schedule || ReferenceEquals(schedule.Optimizer, Optimizer)) return;
+        if (options.Scheduler is not { } schedule || ReferenceEquals(schedule.Optimizer, Optimizer)) return;
         throw new ArgumentException(
             $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} "
             + $"of another one ({schedule.Optimizer.Name}), which would change no rate of this run. "
-            + "Make the schedule with the optimizer that the trainer is given.");
+            + "Make the schedule with the optimizer that the trainer is given.", nameof(options));
     }
 
     private void Begin(IDataset training, long total)

@@ -145,23 +145,22 @@ public sealed class TrainerOptions
         AtLeastOne(ReportEvery, nameof(ReportEvery));
         if (TrainSamples is { } train) AtLeastOne(train, nameof(TrainSamples));
         if (ValidationSamples is { } validation) AtLeastOne(validation, nameof(ValidationSamples));
-        if (L2 is not (>= 0 and < double.PositiveInfinity))
-            throw new ArgumentException($"TrainerOptions: expected {nameof(L2)} to be 0 or more and finite, got {L2}.");
-        if (LearningRateDecay is not (>= 0 and < double.PositiveInfinity))
-        {
-            throw new ArgumentException($"TrainerOptions: expected {nameof(LearningRateDecay)} to be 0 or more and "
-                + $"finite, got {LearningRateDecay}.");
-        }
-
+        NotNegative(L2, nameof(L2));
+        NotNegative(LearningRateDecay, nameof(LearningRateDecay));
         if (MaxGradientNorm is { } norm && !(norm >= 0))
-        {
-            throw new ArgumentException(
-                $"TrainerOptions: expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.");
-        }
+            throw Refused($"expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.", nameof(MaxGradientNorm));
     }
 
     private static void AtLeastOne(int value, string name)
     {
-        if (value < 1) throw new ArgumentException($"TrainerOptions: expected {name} of 1 or more, got {value}.");
+        if (value < 1) throw Refused($"expected {name} of 1 or more, got {value}.", name);
     }
+
+    private static void NotNegative(double value, string name)
+    {
+        if (value is not (>= 0 and < double.PositiveInfinity))
+            throw Refused($"expected {name} to be 0 or more and finite, got {value}.", name);
+    }
+
+    private static ArgumentException Refused(string why, string name) => new($"TrainerOptions: {why}", name);
 }

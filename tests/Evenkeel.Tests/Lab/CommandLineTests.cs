@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Evenkeel.Cli.Commands;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Xunit;
@@ -91,6 +92,17 @@ public sealed class CommandLineTests
         Assert.StartsWith("evenkeel: ", lab.Error, StringComparison.Ordinal);
         Assert.Equal(debug, lab.Error.Contains("   at ", StringComparison.Ordinal));
         if (!debug) Assert.Single(lab.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public void Who_types_commands_reads_no_names_of_parameters()
+    {
+        Exception refused = Assert.Throws<ArgumentException>("x", () => Tensor.Ones([2]).BatchNorm(null, null, null));
+        Assert.EndsWith(" (Parameter 'x')", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(refused.Message[..^" (Parameter 'x')".Length], EvenkeelCommand.Plain(refused));
+        Assert.Equal(
+            "expected less Actual value was 3.",
+            EvenkeelCommand.Plain(new ArgumentOutOfRangeException("count", 3, "expected less")));
     }
 
     [Fact]

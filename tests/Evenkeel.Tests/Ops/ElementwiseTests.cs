@@ -182,7 +182,7 @@ public sealed class ElementwiseTests
         "muls" => (x => (x * 3) + (2 * x), x => 5 * x),
         "divs" => (x => x / 3, x => x / 3),
         "rdiv" => (x => 3 / x, x => 3 / x),
-        _ => throw new ArgumentException(name),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
     };
 
     private static (Func<Tensor, Tensor, Tensor> Op, Func<double, double, double> Formula) BinaryOp(string name) =>
@@ -195,7 +195,7 @@ public sealed class ElementwiseTests
             "max" => ((a, b) => a.Maximum(b), Math.Max),
             "min" => ((a, b) => a.Minimum(b), Math.Min),
             "pow" => ((a, b) => a.Pow(b), Math.Pow),
-            _ => throw new ArgumentException(name),
+            _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
         };
 
     /// <summary>

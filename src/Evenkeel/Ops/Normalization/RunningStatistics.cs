@@ -116,7 +116,7 @@ public sealed class RunningStatistics
             throw new ArgumentException($"{op}: expected running statistics in Mode.Eval "
                 + $"({(tape is null ? "the input rides on no tape, which is Eval" : "the tape's mode")}), got none. "
                 + $"Pass the layer's RunningStatistics, run on a tape in Mode.Train, or pass training: "
-                + $"true to normalize with the batch's own in every mode.");
+                + $"true to normalize with the batch's own in every mode.", nameof(running));
         }
 
         return fromBatch;

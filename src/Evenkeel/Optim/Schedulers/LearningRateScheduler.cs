@@ -100,7 +100,7 @@ public abstract class LearningRateScheduler
                 + "The state belongs to another kind of schedule.", nameof(state));
         }
 
-        Demand(key, count, StateRange.Count);
+        Demand(state, key, count, StateRange.Count);
         StateSettings.Check(state, Name, Settings);
         bool isEarlier = Settings.Length > 0 && !state.ContainsKey(StateSettings.Key(Name, Settings[0].Name));
         Tensor? baseRates = Rates(state, "base_rates"), rates = Rates(state, "rates");
@@ -173,13 +173,16 @@ public abstract class LearningRateScheduler
                 + "Make the schedule for an optimizer with the groups of the one that was saved.", nameof(state));
         }
 
-        Demand(key, rates, StateRange.Variance);
+        Demand(state, key, rates, StateRange.Variance);
         return rates;
     }
 
-    private void Demand(string key, Tensor values, StateRange range)
+    private void Demand(StateDict state, string key, Tensor values, StateRange range)
     {
         if (StateRanges.Problem(range, values, values, "group") is { } problem)
-            throw new ArgumentException($"{Name}: '{key}'{problem}. The state is damaged; load another one.");
+        {
+            throw new ArgumentException(
+                $"{Name}: '{key}'{problem}. The state is damaged; load another one.", nameof(state));
+        }
     }
 }

@@ -202,10 +202,11 @@ public sealed class NormConventionTests
         }
 
         Assert.Contains("channel_axis=-1", layer.ToString(), StringComparison.Ordinal);
-        Assert.Equal(
+        Assert.StartsWith(
             "GroupNorm: expected (N, ..., 8), got (2, 8, 3, 5). "
             + "The channels are dimension -1; create the layer with 5 channels or fix the layer before it.",
-            Assert.Throws<ArgumentException>(() => layer.Forward(Tensor.Zeros([2, 8, 3, 5]))).Message);
+            Assert.Throws<ArgumentException>("x", () => layer.Forward(Tensor.Zeros([2, 8, 3, 5]))).Message,
+            StringComparison.Ordinal);
         GradientCheckResult gradient = GradientCheck.Run(
             v => new GroupNorm(2, 4, channelAxis: -1, affine: false).Forward(v),
             Tensor.RandomNormal([2, 3, 4], new Philox(4), DType.Float64));
