@@ -16,9 +16,13 @@ public interface IDataset
     /// Writes samples into a batch of shape (indices, <see cref="SampleShape"/>) of Float32 or Float64. Called once per
     /// step: it should not allocate. Several loader threads may call it at once, for different batches.
     /// </summary>
+    /// <param name="indices">Positions in the set, in the order of the batch. They may repeat.</param>
+    /// <param name="batch">Where the samples go.</param>
     void CopyTo(ReadOnlySpan<int> indices, Tensor batch);
 
     /// <summary>Writes the class labels of samples.</summary>
+    /// <param name="indices">Positions in the set, in the order of the batch.</param>
+    /// <param name="labels">Where the labels go, one per index.</param>
     void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels);
 }
 

@@ -9,6 +9,9 @@ public sealed partial class Tensor
     /// is made. The leading dimensions must be the same in both, or one operand is a plain matrix, which is used for
     /// all matrices of the other.
     /// </summary>
+    /// <param name="other">The right operand b: (..., k, n), or (..., n, k) if it is transposed.</param>
+    /// <param name="transposeA">Whether this operand a is (..., k, m) instead of (..., m, k). Default: false.</param>
+    /// <param name="transposeB">Whether b is (..., n, k) instead of (..., k, n). Default: false.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit.</exception>
     public Tensor MatMul(Tensor other, bool transposeA = false, bool transposeB = false) =>
         MatMulOp.Apply(this, other, transposeA, transposeB);

@@ -128,6 +128,8 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
     }
 
     /// <summary>The same shape with one dimension replaced.</summary>
+    /// <param name="axis">The dimension; -1 is the last.</param>
+    /// <param name="size">Its new size, 0 or more.</param>
     public Shape With(int axis, int size)
     {
         Span<int> sizes = stackalloc int[Rank];

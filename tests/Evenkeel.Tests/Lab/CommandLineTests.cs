@@ -100,9 +100,9 @@ public sealed class CommandLineTests
         Exception refused = Assert.Throws<ArgumentException>("x", () => Tensor.Ones([2]).BatchNorm(null, null, null));
         Assert.EndsWith(" (Parameter 'x')", refused.Message, StringComparison.Ordinal);
         Assert.Equal(refused.Message[..^" (Parameter 'x')".Length], EvenkeelCommand.Plain(refused));
-        Assert.Equal(
-            "expected less Actual value was 3.",
-            EvenkeelCommand.Plain(new ArgumentOutOfRangeException("count", 3, "expected less")));
+        Assert.Equal("expected less Actual value was 3.", EvenkeelCommand.Plain(TooMany(3)));
+
+        static Exception TooMany(int count) => new ArgumentOutOfRangeException(nameof(count), count, "expected less");
     }
 
     [Fact]

@@ -74,7 +74,12 @@ public sealed class ResNet : Module
         }
 
         if (Options.Norm is null)
-            throw new ArgumentException("ResNet: expected a norm, got null. NormKind.None is no norm.", nameof(options));
+        {
+            throw new ArgumentException(
+                "ResNet: expected a kind of norm, got null. NormKind.None makes a network without norms.",
+                nameof(options));
+        }
+
         random ??= DefaultStreams.Next();
         (int channels, int side) = (Options.Width, Options.Side);
         Module? norm = Options.Norm.Create([channels, side, side]);

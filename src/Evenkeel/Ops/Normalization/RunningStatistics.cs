@@ -15,6 +15,8 @@ namespace Evenkeel;
 public sealed class RunningStatistics
 {
     /// <summary>Creates statistics for <paramref name="features"/> channels at their start values.</summary>
+    /// <param name="features">The number of channels C.</param>
+    /// <param name="average">How a batch enters the averages.</param>
     public RunningStatistics(int features, RunningAverage average)
     {
         Average = average;
