@@ -43,9 +43,9 @@ internal static class BenchCommand
                     one.Name.Contains(parse.GetValue(filter) ?? "", StringComparison.OrdinalIgnoreCase))];
             if (cases.Length == 0)
             {
-                throw new LabException(
+                throw LabException.Usage(
                     $"--filter: expected part of a case's name, got {parse.GetValue(filter)}. " +
-                    "'evenkeel bench --filter batchnorm' is an example.") { IsUsage = true };
+                    "'evenkeel bench --filter batchnorm' is an example.");
             }
 
             Options.WarnOfSlowHardware();

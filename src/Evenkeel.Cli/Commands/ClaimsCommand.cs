@@ -21,9 +21,8 @@ internal static class ClaimsCommand
     {
         var ids = new Argument<string[]>("ID")
         {
-            Description =
-            "claims to run and explain; without an ID, all are listed with the verdicts of the results in " +
-            "--out",
+            Description = "claims to run and explain; without an ID, all are listed with the verdicts of the " +
+                "results in --out",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var options = new RunOptions();

@@ -65,16 +65,14 @@ internal static class DataCommand
         };
         var where = new Option<string?>("--data")
         {
-            Description =
-                $"folder to put them in (default: {DataCatalog.Variable}, then the user's cache folder, where runs " +
-                "find them)",
+            Description = $"folder to put them in (default: {DataCatalog.Variable}, then the user's cache folder, " +
+                "where runs find them)",
             HelpName = "DIR",
         };
         var from = new Option<Uri?>("--from")
         {
-            Description =
-                "address of a folder with the same files, instead of the official one; checksums are verified all " +
-                "the same",
+            Description = "address of a folder with the same files, instead of the official one; " +
+                "checksums are verified all the same",
             HelpName = "URL",
             CustomParser = result =>
             {

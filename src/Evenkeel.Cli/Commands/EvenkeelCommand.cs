@@ -81,8 +81,8 @@ internal static class EvenkeelCommand
         Command root = Create();
 
         // Errors are one line on standard error, also where a word of a message is not ASCII.
-        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected) Console.OutputEncoding =
-            new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected)
+            Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         if (args.Length == 0)
         {
             await root.Parse(["--help"]).InvokeAsync();

@@ -171,8 +171,8 @@ internal static class ResultJson
     private static Dictionary<string, double> Figures(JsonElement owner)
     {
         var figures = new Dictionary<string, double>(StringComparer.Ordinal);
-        foreach (JsonProperty figure in owner.GetProperty("figures").EnumerateObject()) figures[figure.Name] =
-            Number(figure.Value);
+        foreach (JsonProperty figure in owner.GetProperty("figures").EnumerateObject())
+            figures[figure.Name] = Number(figure.Value);
         return figures;
     }
 

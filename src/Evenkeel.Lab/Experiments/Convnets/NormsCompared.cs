@@ -103,8 +103,8 @@ internal sealed class NormsCompared : Experiment
                 [null, null, "F3", "F3", "F3", "N0", "N0"]));
         }
 
-        foreach (ComparedNorm norm in ComparedNorm.All) result.Figures[$"{norm.Name}.mateEffect"] =
-            MateEffect(context, images, norm);
+        foreach (ComparedNorm norm in ComparedNorm.All)
+            result.Figures[$"{norm.Name}.mateEffect"] = MateEffect(context, images, norm);
         result.WeightsHash = hash.Finish();
         Judge(result);
         return result;

@@ -60,8 +60,8 @@ internal sealed class BatchNormBackwardSpeed : Experiment
                 long start = Stopwatch.GetTimestamp();
                 y.Backward(dout);
                 // What else the machine does can only make a pass slower: the fastest is the truest.
-                if (pass > 0) fastest[variant] =
-                    Math.Min(fastest[variant], Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                if (pass > 0)
+                    fastest[variant] = Math.Min(fastest[variant], Stopwatch.GetElapsedTime(start).TotalMilliseconds);
                 context.Report((pass + ((v + 1.0) / Variants.Count)) / (passes + 1), $"{variant} backward pass",
                     milestone: pass == passes);
                 if (pass < passes) continue;

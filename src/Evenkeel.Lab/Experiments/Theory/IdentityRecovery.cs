@@ -167,8 +167,8 @@ internal sealed class IdentityRecovery : TheoryExperiment
 
         double[] learned = gamma.Value.To(DType.Float64).ToArray<double>();
         double off = 0;
-        for (int f = 0; f < Features; f++) off =
-            Math.Max(off, Math.Abs((learned[f] / Math.Sqrt((stds[f] * stds[f]) + Eps)) - 1));
+        for (int f = 0; f < Features; f++)
+            off = Math.Max(off, Math.Abs((learned[f] / Math.Sqrt((stds[f] * stds[f]) + Eps)) - 1));
         result.AddSeries("learned/largest-change", errors);
         result.Figures["learned.largestChange"] = errors[^1];
         result.Figures["learned.gammaError"] = off;

@@ -107,8 +107,8 @@ internal sealed class LearningRate : TheoryExperiment
     private static void AddLargest(ExperimentResult result, string variant, double largest)
     {
         result.Figures[$"{variant}.largestRate"] = largest;
-        if (variant == FullyConnectedNet.BatchNorm) result.Figures["ratio"] =
-            largest / result.Figures["none.largestRate"];
+        if (variant == FullyConnectedNet.BatchNorm)
+            result.Figures["ratio"] = largest / result.Figures["none.largestRate"];
     }
 
     private static void Judge(ExperimentResult result, LargestRate grid)

@@ -168,8 +168,8 @@ internal sealed class RedundantBias : TheoryExperiment
                 else
                 {
                     gap = 0;
-                    for (int step = 0; step < steps; step++) gap =
-                        Math.Max(gap.Value, Math.Abs(losses[step] - reference[step]));
+                    for (int step = 0; step < steps; step++)
+                        gap = Math.Max(gap.Value, Math.Abs(losses[step] - reference[step]));
                     largestGap = Math.Max(largestGap, gap.Value);
                     result.Figures[$"none.{rule}LossGap"] = gap.Value;
                 }
