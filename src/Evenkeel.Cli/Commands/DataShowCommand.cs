@@ -30,8 +30,8 @@ internal static class DataShowCommand
             Description = "the classes to show, by name or number (default: all)",
             HelpName = "A,B",
         };
-        Option<long?> count = Options.Number("--count", 1, 1000, $"pictures per row (default: {DefaultCount}, with " +
-            $"--groups {GroupedCount})");
+        Option<long?> count = Options.Number("--count", 1, 1000, $"pictures per row (default: {DefaultCount}, " +
+            $"with --groups {GroupedCount})");
         Option<long?> seed = Options.Number("--seed", 0, uint.MaxValue, "seed that draws a synthetic set, or picks " +
             "pictures of a real one (default: the first ones)");
         var groups = new Option<bool>("--groups")

@@ -82,8 +82,8 @@ internal static class Options
             long.TryParse(result.Tokens[0].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
                 out long value) && value >= least && value <= most
                 ? value
-                : Refuse<long?>(result, $"{name}: expected a whole number from {least} to {most}, got " +
-                    $"{result.Tokens[0].Value}."),
+                : Refuse<long?>(result, $"{name}: expected a whole number from {least} to {most}, " +
+                    $"got {result.Tokens[0].Value}."),
     };
 
     private static T? Refuse<T>(ArgumentResult result, string error)

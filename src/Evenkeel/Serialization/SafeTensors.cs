@@ -94,8 +94,8 @@ public static class SafeTensors
         if (!stream.CanSeek)
         {
             throw new ArgumentException(
-                "SafeTensors: expected a stream that can seek (its length is checked first). "
-                + "Copy it into a MemoryStream.",
+                "SafeTensors: expected a stream that can seek "
+                + "(its length is checked first). Copy it into a MemoryStream.",
                 nameof(stream));
         }
 

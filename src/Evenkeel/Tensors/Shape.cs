@@ -35,8 +35,8 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         if (dimensions.Length > MaxRank)
         {
             throw new ArgumentException(
-                $"Shape: expected at most {MaxRank} dimensions, got {dimensions.Length}. "
-                + $"Merge some of them with Reshape.",
+                $"Shape: expected at most {MaxRank} dimensions, "
+                + $"got {dimensions.Length}. Merge some of them with Reshape.",
                 nameof(dimensions));
         }
 

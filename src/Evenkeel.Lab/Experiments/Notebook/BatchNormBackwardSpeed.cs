@@ -101,8 +101,8 @@ internal sealed class BatchNormBackwardSpeed : Experiment
             string.Create(CultureInfo.InvariantCulture,
             $"{speedup:F1} times (the lesson printed 1.22)"), speedup > 1));
         result.Notes.Add($"Relative to each entry the difference is up to {NotebookMath.Short(worstOfEntries)}: " +
-            "among five million entries some dx are nearly 0, and the order of a sum shows there. See " +
-            $"{NotebookExperiment.Page}#n8.");
+            "among five million entries some dx are nearly 0, and the order of a sum shows there. " +
+            $"See {NotebookExperiment.Page}#n8.");
         result.WeightsHash = hash.Finish();
         return result;
     }

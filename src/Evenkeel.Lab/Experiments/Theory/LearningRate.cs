@@ -25,8 +25,8 @@ internal sealed class LearningRate : TheoryExperiment
 
     public override string Description =>
         "Five hidden layers of 100, Kaiming weights, plain SGD without momentum, batches of 50, on standardized " +
-        "images. Rates from 2^-8 to 2^6; a rate trains if the net ends with a training accuracy of 0.3 or more " +
-        "(guessing: 0.1) and finite losses.";
+        "images. Rates from 2^-8 to 2^6; " +
+        "a rate trains if the net ends with a training accuracy of 0.3 or more (guessing: 0.1) and finite losses.";
 
     public override IReadOnlyList<string> Variants => [FullyConnectedNet.None, FullyConnectedNet.BatchNorm];
 
