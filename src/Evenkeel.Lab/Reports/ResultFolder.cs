@@ -32,8 +32,8 @@ internal sealed class ResultFolder(string path)
         {
             // A full disk has room for a name, not for the byte.
             TryDelete(probe);
-            throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). " +
-                "Choose another folder.", e);
+            throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). Choose another " +
+                "folder.", e);
         }
     }
 
@@ -50,8 +50,8 @@ internal sealed class ResultFolder(string path)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new LabException($"expected a folder to write to, got {below} ({Reason(e)}). " +
-                "Remove what is in its place, or choose another folder.", e);
+            throw new LabException($"expected a folder to write to, got {below} ({Reason(e)}). Remove what is in its " +
+                "place, or choose another folder.", e);
         }
 
         WriteWhole(file, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
