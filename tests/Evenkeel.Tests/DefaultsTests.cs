@@ -15,11 +15,6 @@ public sealed partial class DefaultsTests
 {
     private static readonly Type[] s_types = typeof(Tensor).Assembly.GetExportedTypes();
 
-    private static readonly Dictionary<string, XElement> s_documentation = XDocument
-        .Load(Path.ChangeExtension(typeof(Tensor).Assembly.Location, ".xml"))
-        .Descendants("member")
-        .ToDictionary(member => member.Attribute("name")!.Value, StringComparer.Ordinal);
-
     [Fact]
     public void Every_option_says_its_default()
     {
@@ -51,7 +46,7 @@ public sealed partial class DefaultsTests
             ParameterInfo[] arguments = constructor.GetParameters();
 
             // The other constructors inherit the text of the first.
-            XElement? member = s_documentation
+            XElement? member = LibraryDocumentation.Members
                 .Where(entry => entry.Key.StartsWith(start, StringComparison.Ordinal))
                 .Select(entry => entry.Value)
                 .FirstOrDefault(entry => arguments.All(
@@ -79,7 +74,7 @@ public sealed partial class DefaultsTests
 
     private static void AssertSays(string member, string part, object? value)
     {
-        XElement documentation = s_documentation[member];
+        XElement documentation = LibraryDocumentation.Members[member];
         string text = part.StartsWith("param:", StringComparison.Ordinal)
             ? documentation.Elements("param").Single(param => param.Attribute("name")!.Value == part[6..]).Value
             : documentation.Element(part)!.Value;

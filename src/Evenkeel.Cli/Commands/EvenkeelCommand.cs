@@ -59,11 +59,11 @@ internal static class EvenkeelCommand
     private static int ReportUnforeseen(Exception e)
     {
         bool trace = Environment.GetEnvironmentVariable(DebugVariable) == "1";
-        string message = Closed(e.Message.ReplaceLineEndings(" ").TrimEnd());
+        string message = Closed(Plain(e));
         try
         {
-            Console.Error.WriteLine(trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows the " +
-                "stack trace.");
+            Console.Error.WriteLine(
+                trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows the stack trace.");
         }
         catch (IOException)
         {
@@ -81,8 +81,8 @@ internal static class EvenkeelCommand
         Command root = Create();
 
         // Errors are one line on standard error, also where a word of a message is not ASCII.
-        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected) Console.OutputEncoding =
-            new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected)
+            Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         if (args.Length == 0)
         {
             await root.Parse(["--help"]).InvokeAsync();
@@ -154,6 +154,15 @@ internal static class EvenkeelCommand
         }
 
         return Closed(parse.Errors[0].Message);
+    }
+
+    /// <summary>A message in one line, without the name of a parameter, which says nothing to who calls none.</summary>
+    internal static string Plain(Exception e)
+    {
+        string message = e.Message.ReplaceLineEndings(" ").TrimEnd();
+        return e is ArgumentException { ParamName: { } name }
+            ? message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal)
+            : message;
     }
 
     /// <summary>A message as a sentence that another may follow.</summary>

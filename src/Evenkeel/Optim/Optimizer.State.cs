@@ -115,7 +115,7 @@ public abstract partial class Optimizer
             {
                 string key = Key(i, slots[s]);
                 Tensor? earlier = state.ContainsKey(key) ? null : slots[s].FromEarlier?.Invoke(state, $"{Name}.{i}.");
-                Tensor tensor = tensors[i * slots.Length + s] = Fitting(earlier ?? Find(state, key), key,
+                Tensor tensor = tensors[i * slots.Length + s] = Fitting(state, earlier ?? Find(state, key), key,
                     _parameters[i].Shape, _parameters[i].DType);
                 if (checkValues && StateRanges.Problem(slots[s].Range, tensor, tensor, "element") is { } problem)
                 {
@@ -169,17 +169,17 @@ public abstract partial class Optimizer
     private string Key(int parameter, StateSlot slot) => $"{Name}.{parameter}.{slot.Name}";
 
     private Tensor Find(StateDict state, string key, Shape shape, DType dtype) =>
-        Fitting(Find(state, key), key, shape, dtype);
+        Fitting(state, Find(state, key), key, shape, dtype);
 
     private Tensor Find(StateDict state, string key) => state.TryGetValue(key, out Tensor? tensor)
         ? tensor
         : throw new ArgumentException($"{Name}: expected the key '{key}', got none. The state belongs to another kind "
             + "of optimizer or to other parameters.", nameof(state));
 
-    private Tensor Fitting(Tensor tensor, string key, Shape shape, DType dtype) =>
+    private Tensor Fitting(StateDict state, Tensor tensor, string key, Shape shape, DType dtype) =>
         tensor.Shape == shape && tensor.DType == dtype
         ? tensor
         : throw new ArgumentException($"{Name}: expected '{key}' to be {dtype} of shape {shape}, got {tensor.DType} "
             + $"of shape {tensor.Shape}. Create the optimizer over the same parameters, in the same order and type, "
-            + "as the one that was saved.");
+            + "as the one that was saved.", nameof(state));
 }

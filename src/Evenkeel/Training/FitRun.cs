@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Evenkeel.Data;
 using Evenkeel.Nn;
+using Evenkeel.Optim;
 
 namespace Evenkeel.Training;
 

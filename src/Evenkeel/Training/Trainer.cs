@@ -84,9 +84,9 @@ public sealed partial class Trainer
         _dtype = parameters[0].DType;
         _modules = [.. model.NamedModules().Select(static named => named.Module)];
         _metrics = Options.Metrics ?? loss.DefaultMetrics();
-        History.Monitor = MonitoredName();
+        History.Monitor = MonitoredName(Options);
         HigherIsBetter = _metrics.FirstOrDefault(metric => metric.Name == History.Monitor)?.HigherIsBetter ?? false;
-        CheckSchedule();
+        CheckSchedule(Options);
         _evaluator = new Evaluator(model, loss, _metrics);
     }
 
@@ -172,7 +172,7 @@ public sealed partial class Trainer
     {
         ArgumentNullException.ThrowIfNull(training);
         Options.Check();
-        CheckSchedule();
+        CheckSchedule(Options);
         Check(training, nameof(training));
         if (validation is not null) Check(validation, nameof(validation));
         CheckPlan(training);
@@ -339,41 +339,41 @@ public sealed partial class Trainer
         _last.Clear();
     }
 
-    private string MonitoredName()
+    private string MonitoredName(TrainerOptions options)
     {
         string[] names = [.. _metrics.Select(static metric => metric.Name), Scores.LossName];
         if (names.Distinct(StringComparer.Ordinal).Count() < names.Length)
         {
             throw new ArgumentException(
                 $"Trainer: expected metrics of different names, got {string.Join(", ", names)}. \"{Scores.LossName}\" "
-                + "is the loss itself.", nameof(TrainerOptions.Metrics));
+                + "is the loss itself.", nameof(options));
         }
 
-        if (Options.Monitor is not { } wanted) return names[0];
+        if (options.Monitor is not { } wanted) return names[0];
         return names.Contains(wanted, StringComparer.Ordinal)
             ? wanted
             : throw new ArgumentException(
                 $"Trainer: expected {nameof(TrainerOptions.Monitor)} to be one of {string.Join(", ", names)}, got "
-                + $"\"{wanted}\". Add the metric to {nameof(TrainerOptions.Metrics)}.", nameof(TrainerOptions.Monitor));
+                + $"\"{wanted}\". Add the metric to {nameof(TrainerOptions.Metrics)}.", nameof(options));
     }
 
-    private void CheckSchedule()
+    private void CheckSchedule(TrainerOptions options)
     {
-        if (Options.Scheduler is not { } schedule) return;
+        if (options.Scheduler is not { } schedule) return;
         if (!ReferenceEquals(schedule.Optimizer, Optimizer))
         {
             throw new ArgumentException(
                 $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} "
                 + $"of another one ({schedule.Optimizer.Name}), which would change no rate of this run. "
-                + "Make the schedule with the optimizer that the trainer is given.", nameof(TrainerOptions.Scheduler));
+                + "Make the schedule with the optimizer that the trainer is given.", nameof(options));
         }
 
         if (schedule is not ReduceLROnPlateau plateau) return;
-        if (Options.ScheduleBy == ScheduleBy.Iteration)
+        if (options.ScheduleBy == ScheduleBy.Iteration)
         {
             throw new ArgumentException(
                 "Trainer: expected ReduceLROnPlateau to step by epoch, because it follows the monitored score, got "
-                + "ScheduleBy.Iteration.", nameof(TrainerOptions.ScheduleBy));
+                + "ScheduleBy.Iteration.", nameof(options));
         }
 
         PlateauMode wanted = HigherIsBetter ? PlateauMode.Max : PlateauMode.Min;
@@ -381,7 +381,7 @@ public sealed partial class Trainer
         throw new ArgumentException(
             $"Trainer: expected ReduceLROnPlateau with the mode {wanted}, because {(HigherIsBetter ? "higher" : "lower")} "
             + $"is better for the monitored score \"{History.Monitor}\", got {plateau.Mode}.",
-            nameof(TrainerOptions.Scheduler));
+            nameof(options));
     }
 
     private void Check(DataLoader loader, string name)

@@ -148,22 +148,15 @@ public sealed class TrainerOptions
         AtLeast(1, EvaluationBatchSize, nameof(EvaluationBatchSize));
         AtLeast(1, ReportEvery, nameof(ReportEvery));
         if (L2 is not (>= 0 and < double.PositiveInfinity))
-        {
-            throw new ArgumentException(
-                $"TrainerOptions: expected {nameof(L2)} to be 0 or more and finite, got {L2}.", nameof(L2));
-        }
-
+            throw Refused($"expected {nameof(L2)} to be 0 or more and finite, got {L2}.", nameof(L2));
         if (MaxGradientNorm is { } norm && !(norm >= 0))
-        {
-            throw new ArgumentException(
-                $"TrainerOptions: expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.",
-                nameof(MaxGradientNorm));
-        }
+            throw Refused($"expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.", nameof(MaxGradientNorm));
     }
 
     private static void AtLeast(int minimum, int value, string name)
     {
-        if (value < minimum)
-            throw new ArgumentException($"TrainerOptions: expected {name} of {minimum} or more, got {value}.", name);
+        if (value < minimum) throw Refused($"expected {name} of {minimum} or more, got {value}.", name);
     }
+
+    private static ArgumentException Refused(string why, string name) => new($"TrainerOptions: {why}", name);
 }

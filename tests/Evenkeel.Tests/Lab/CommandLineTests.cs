@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Evenkeel.Cli.Commands;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Xunit;
@@ -9,6 +10,17 @@ namespace Evenkeel.Tests.Lab;
 
 public sealed class CommandLineTests
 {
+    [Fact]
+    public void Who_types_commands_reads_no_names_of_parameters()
+    {
+        Exception refused = Assert.Throws<ArgumentException>("x", () => Tensor.Ones([2]).BatchNorm(null, null, null));
+        Assert.EndsWith(" (Parameter 'x')", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(refused.Message[..^" (Parameter 'x')".Length], EvenkeelCommand.Plain(refused));
+        Assert.Equal("expected less Actual value was 3.", EvenkeelCommand.Plain(TooMany(3)));
+
+        static Exception TooMany(int count) => new ArgumentOutOfRangeException(nameof(count), count, "expected less");
+    }
+
     [Theory]
     [InlineData("0", 1)]
     [InlineData("1", 0)]

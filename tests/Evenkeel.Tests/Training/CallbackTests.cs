@@ -2,7 +2,6 @@ using Evenkeel.Data;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
-using Evenkeel.Random;
 using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Xunit;

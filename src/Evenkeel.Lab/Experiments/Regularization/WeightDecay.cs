@@ -40,8 +40,8 @@ internal sealed class WeightDecay : Experiment
 
     public override string Description =>
         "Three hidden layers of 100 on a thousand images, plain SGD: decays 0 to 0.1 with and without batch norm; " +
-        "the effective learning rate lr/|w|² that each ends with; and the run with decay repeated without, by a " +
-        "learning rate that grows.";
+        "the effective learning rate lr/|w|² that each ends with; " +
+        "and the run with decay repeated without, by a learning rate that grows.";
 
     public override string Page => "docs/lessons/a-initialization-and-banknotes.md#weight-decay";
 

@@ -77,8 +77,8 @@ internal sealed record CsvColumns(int Label, int[] Features)
             if ((uint)index >= (uint)table.Columns.Count)
             {
                 throw new InvalidDataException(
-                    $"CsvDataset: expected the label's column from 0 to {table.Columns.Count - 1}, got {index} for " +
-                    $"\"{table.Source}\".");
+                    $"CsvDataset: expected the label's column from 0 to {table.Columns.Count - 1}, " +
+                    $"got {index} for \"{table.Source}\".");
             }
 
             return Unless(dropped, index, table, nameof(options));

@@ -52,9 +52,21 @@ public sealed class CyclicLR : LearningRateScheduler
     }
 
     /// <summary>Creates the schedule with rates per group.</summary>
-    /// <inheritdoc cref="CyclicLR(Optimizer, double, double, long, long?, CyclicMode, double, bool, double, double)"/>
+    /// <param name="optimizer">The optimizer.</param>
     /// <param name="baseLearningRates">The rates between the cycles, one per group of the optimizer.</param>
     /// <param name="maxLearningRates">The rates at the top of the first cycle, one per group.</param>
+    /// <param name="stepSizeUp">Number of steps in which the rate rises. Default: 2000.</param>
+    /// <param name="stepSizeDown">
+    /// Number of steps in which the rate falls; null takes <paramref name="stepSizeUp"/>. Default: null.
+    /// </param>
+    /// <param name="mode">How the height of the cycles changes. Default: Triangular.</param>
+    /// <param name="gamma">The factor per step of ExpRange. Default: 1.</param>
+    /// <param name="cycleMomentum">
+    /// Whether the momentum (β1 for Adam and its kin) is cycled as well. Default: true.
+    /// </param>
+    /// <param name="baseMomentum">The momentum at the top of a cycle. Default: 0.8.</param>
+    /// <param name="maxMomentum">The momentum between the cycles. Default: 0.9.</param>
+    /// <exception cref="ArgumentException">A value is out of range, or the optimizer has no momentum.</exception>
     public CyclicLR(
         Optimizer optimizer, IReadOnlyList<double> baseLearningRates, IReadOnlyList<double> maxLearningRates,
         long stepSizeUp = 2000, long? stepSizeDown = null, CyclicMode mode = CyclicMode.Triangular, double gamma = 1,
@@ -90,7 +102,7 @@ public sealed class CyclicLR : LearningRateScheduler
         CycleMomentum = cycleMomentum;
         BaseMomentum = Guard.BelowOne(baseMomentum, Name, nameof(baseMomentum));
         MaxMomentum = Guard.BelowOne(maxMomentum, Name, nameof(maxMomentum));
-        if (cycleMomentum) DemandMomentum();
+        if (cycleMomentum) DemandMomentum(optimizer);
         Await();
     }
 

@@ -131,7 +131,7 @@ public abstract class LearningRateScheduler
                 + "The state belongs to another kind of schedule.", nameof(state));
         }
 
-        Demand(key, count, StateRange.Count);
+        Demand(state, key, count, StateRange.Count);
         StateSettings.Check(state, Name, Settings);
         bool isEarlier = Settings.Length > 0 && !state.ContainsKey(StateSettings.Key(Name, Settings[0].Name));
         Tensor? baseRates = Rates(state, "base_rates"), rates = Rates(state, "rates");
@@ -181,11 +181,11 @@ public abstract class LearningRateScheduler
     }
 
     /// <summary>Demands an optimizer whose momentum can be changed.</summary>
-    private protected void DemandMomentum()
+    private protected void DemandMomentum(Optimizer optimizer)
     {
-        if (Optimizer.GivenMomentum is not null) return;
-        throw new ArgumentException($"{Name}: expected an optimizer with momentum, got {Optimizer.Name} without. "
-            + "Make it with a momentum above 0, or pass cycleMomentum: false.", "optimizer");
+        if (optimizer.GivenMomentum is not null) return;
+        throw new ArgumentException($"{Name}: expected an optimizer with momentum, got {optimizer.Name} without. "
+            + "Make it with a momentum above 0, or pass cycleMomentum: false.", nameof(optimizer));
     }
 
     /// <summary>Demands one value per group where a schedule takes a list.</summary>
@@ -276,13 +276,16 @@ public abstract class LearningRateScheduler
                 + "Make the schedule for an optimizer with the groups of the one that was saved.", nameof(state));
         }
 
-        Demand(key, rates, StateRange.Variance);
+        Demand(state, key, rates, StateRange.Variance);
         return rates;
     }
 
-    private void Demand(string key, Tensor values, StateRange range)
+    private void Demand(StateDict state, string key, Tensor values, StateRange range)
     {
         if (StateRanges.Problem(range, values, values, "group") is { } problem)
-            throw new ArgumentException($"{Name}: '{key}'{problem}. The state is damaged; load another one.");
+        {
+            throw new ArgumentException(
+                $"{Name}: '{key}'{problem}. The state is damaged; load another one.", nameof(state));
+        }
     }
 }

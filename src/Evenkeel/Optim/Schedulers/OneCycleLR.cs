@@ -64,9 +64,20 @@ public sealed class OneCycleLR : LearningRateScheduler
     }
 
     /// <summary>Creates the schedule with a largest rate per group.</summary>
-    /// <inheritdoc cref="OneCycleLR(Optimizer, double, long, double, AnnealStrategy, bool, double, double, double,
-    /// double, bool)"/>
+    /// <param name="optimizer">The optimizer.</param>
     /// <param name="maxLearningRates">The largest rates, one per group of the optimizer.</param>
+    /// <param name="totalSteps">Number of steps of the cycle.</param>
+    /// <param name="pctStart">The share of the steps in which the rate rises, from 0 to 1. Default: 0.3.</param>
+    /// <param name="annealStrategy">The curve between the rates. Default: Cos.</param>
+    /// <param name="cycleMomentum">
+    /// Whether the momentum (β1 for Adam and its kin) is cycled as well. Default: true.
+    /// </param>
+    /// <param name="baseMomentum">The momentum at the largest rate. Default: 0.85.</param>
+    /// <param name="maxMomentum">The momentum at the start and at the end. Default: 0.95.</param>
+    /// <param name="divFactor">The largest rate over that of the start. Default: 25.</param>
+    /// <param name="finalDivFactor">The rate of the start over that of the end. Default: 1e4.</param>
+    /// <param name="threePhase">Whether the rate first falls back to its start. Default: false.</param>
+    /// <exception cref="ArgumentException">A value is out of range, or the optimizer has no momentum.</exception>
     public OneCycleLR(
         Optimizer optimizer, IReadOnlyList<double> maxLearningRates, long totalSteps, double pctStart = 0.3,
         AnnealStrategy annealStrategy = AnnealStrategy.Cos, bool cycleMomentum = true, double baseMomentum = 0.85,
@@ -96,7 +107,7 @@ public sealed class OneCycleLR : LearningRateScheduler
         DivFactor = Guard.AboveZero(divFactor, Name, nameof(divFactor));
         FinalDivFactor = Guard.AboveZero(finalDivFactor, Name, nameof(finalDivFactor));
         ThreePhase = threePhase;
-        if (cycleMomentum) DemandMomentum();
+        if (cycleMomentum) DemandMomentum(optimizer);
         double rise = pctStart * totalSteps;
         _phases = threePhase
             ? [new(rise - 1, Level.Start, Level.Top), new(2 * pctStart * totalSteps - 2, Level.Top, Level.Start),
