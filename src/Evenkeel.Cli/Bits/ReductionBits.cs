@@ -16,7 +16,7 @@ internal static class ReductionBits
     /// <summary>Rows of classes; the last is more than one chunk (8,192 elements).</summary>
     private static readonly int[][] s_rows = [[5, 10], [7, 67], [3, 1100], [301, 33]];
 
-    /// <summary>Predictions and targets of losses of numbers; the last are more than one chunk (32,768 elements).</summary>
+    /// <summary>Predictions and targets of losses of numbers; the last are more than one chunk (32,768).</summary>
     private static readonly int[][] s_numbers = [[3, 67], [71, 517]];
 
     public static IEnumerable<BitsCase> Cases =>

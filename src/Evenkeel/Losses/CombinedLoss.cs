@@ -32,9 +32,9 @@ public sealed class CombinedLoss : Loss
                     $"CombinedLoss: expected finite weights, got {weight} for {loss}.", nameof(parts));
             }
 
-            Targets = Common(Targets, loss.Targets) ?? throw new ArgumentException($"CombinedLoss: expected losses that "
-                + $"take the same targets, got {Targets} before {loss}, which takes {loss.Targets}. Make one loss of "
-                + $"both with Loss.Of.", nameof(parts));
+            Targets = Common(Targets, loss.Targets) ?? throw new ArgumentException($"CombinedLoss: expected losses "
+                + $"that take the same targets, got {Targets} before {loss}, which takes {loss.Targets}. Make one loss "
+                + $"of both with Loss.Of.", nameof(parts));
         }
 
         _parts = parts.ToArray();

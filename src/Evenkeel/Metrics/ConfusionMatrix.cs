@@ -138,5 +138,6 @@ public sealed class ConfusionMatrix : Metric
     private int Check(int c) => (uint)c < (uint)Classes
         ? c
         : throw new ArgumentOutOfRangeException(nameof(c),
-            $"ConfusionMatrix: expected a class from 0 to {Classes - 1}, got {c}. Before the first batch there is none.");
+            $"ConfusionMatrix: expected a class from 0 to {Classes - 1}, got {c}. Before the first batch there is "
+            + $"none.");
 }

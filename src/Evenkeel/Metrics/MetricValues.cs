@@ -35,9 +35,9 @@ internal sealed class MetricValues
         ArgumentNullException.ThrowIfNull(target);
         if (prediction.Shape != target.Shape || !target.DType.IsFloatingPoint() || !prediction.DType.IsFloatingPoint())
         {
-            throw new ArgumentException($"{metric}: expected predictions and targets that are numbers of one shape, got "
-                + $"{prediction.DType} of shape {prediction.Shape} and {target.DType} of shape {target.Shape}. Reshape "
-                + $"the targets, or take Accuracy for class labels.", nameof(target));
+            throw new ArgumentException($"{metric}: expected predictions and targets that are numbers of one shape, "
+                + $"got {prediction.DType} of shape {prediction.Shape} and {target.DType} of shape {target.Shape}. "
+                + $"Reshape the targets, or take Accuracy for class labels.", nameof(target));
         }
     }
 

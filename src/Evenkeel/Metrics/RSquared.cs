@@ -39,8 +39,8 @@ public sealed class RSquared : Metric
         int samples = target.Shape.Rank == 0 ? 1 : target.Shape[0], outputs = target.Count / samples;
         if (_samples > 0 && outputs != _mean.Length)
         {
-            throw new ArgumentException($"RSquared: expected {_mean.Length} outputs per sample as in the batches before, "
-                + $"got shape {target.Shape}. Call Reset before another model.", nameof(target));
+            throw new ArgumentException($"RSquared: expected {_mean.Length} outputs per sample as in the batches "
+                + $"before, got shape {target.Shape}. Call Reset before another model.", nameof(target));
         }
 
         if (_mean.Length != outputs)

@@ -139,7 +139,8 @@ internal static class ClassLabels
     /// the mean. It is summed class by class.
     /// </summary>
     /// <exception cref="ArgumentException">It is 0.</exception>
-    public static double TotalWeight(string op, Tensor labels, int classes, Tensor weight, DType dtype, long ignoreIndex)
+    public static double TotalWeight(
+        string op, Tensor labels, int classes, Tensor weight, DType dtype, long ignoreIndex)
     {
         Span<int> counts = classes <= 256 ? stackalloc int[classes] : new int[classes];
         counts.Clear();

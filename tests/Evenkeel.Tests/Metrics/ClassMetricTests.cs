@@ -39,7 +39,8 @@ public sealed class ClassMetricTests
     public void The_first_of_equal_scores_counts_and_NaN_is_the_highest()
     {
         Tensor scores = Tensor.From(
-            [1, 1, 0, 0, float.NaN, 9, 9, float.NaN, float.NaN, float.NegativeInfinity, 0, float.PositiveInfinity], [4, 3]);
+            [1, 1, 0, 0, float.NaN, 9, 9, float.NaN, float.NaN, float.NegativeInfinity, 0, float.PositiveInfinity],
+            [4, 3]);
         Assert.Equal(1, Of(new Accuracy(), scores, Tensor.Labels(0, 1, 1, 2)));
         Assert.Equal(1, Of(new TopKAccuracy(1), scores, Tensor.Labels(0, 1, 1, 2)));
         Assert.Equal(0, Of(new Accuracy(), scores, Tensor.Labels(1, 2, 2, 1)));
@@ -250,8 +251,8 @@ public sealed class ClassMetricTests
             () => new Accuracy().Update(scores, Tensor.Labels(0, 4, 1)));
         Says("F1Score: expected class labels from 0 to 3 for scores of 4 classes, got -1 for sample 2 of the batch.",
             () => new F1Score().Update(scores, Tensor.Labels(0, 0, -1)));
-        Says("Accuracy: expected labels 0 or 1 for a prediction of one value per sample, which is the logit of class 1, "
-            + "got 3 for sample 0 of the batch. The Accuracy of a regression says nothing: judge it by "
+        Says("Accuracy: expected labels 0 or 1 for a prediction of one value per sample, which is the logit of class "
+            + "1, got 3 for sample 0 of the batch. The Accuracy of a regression says nothing: judge it by "
             + "RootMeanSquaredError.", () => new Accuracy().Update(Tensor.Zeros([3, 1]), Tensor.Labels(3, 0, 1)));
         Says("Accuracy: expected labels 0 or 1 for a prediction of one value per sample",
             () => new Accuracy().Update(Tensor.Zeros([3, 1]), Tensor.From([0.5f, 1.5f, 0], [3, 1])));
@@ -283,7 +284,8 @@ public sealed class ClassMetricTests
         Says("TopKAccuracy: expected a k of 1 or more, got 0.", () => _ = new TopKAccuracy(0));
         Says("Precision: expected a zeroDivision of 0, 1 or NaN, got 0.5.", () => _ = new Precision(zeroDivision: 0.5));
         Says("Recall: expected a known average, got 7.", () => _ = new Recall((ClassAverage)7));
-        Says("F1Score: expected a class from 0 on, or null for the average, got -1.", () => _ = new F1Score(ofClass: -1));
+        Says("F1Score: expected a class from 0 on, or null for the average, got -1.",
+            () => _ = new F1Score(ofClass: -1));
         Says("BinaryAccuracy: expected a finite threshold, got NaN.", () => _ = new BinaryAccuracy(double.NaN));
         Says("ConfusionMatrix: expected a class from 0 to -1, got 0.", () => _ = new ConfusionMatrix()[0, 0]);
 

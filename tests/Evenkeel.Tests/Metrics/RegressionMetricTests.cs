@@ -24,8 +24,8 @@ public sealed class RegressionMetricTests
         double spread = 0.125 * 0.125 + 3.375 * 3.375 + 0.875 * 0.875 + 4.125 * 4.125;
         Assert.Equal(1 - 1.5 / spread, Of(new RSquared(), prediction, target), Tolerances.Float64Ulps);
         Assert.Equal(0.948, Of(new RSquared(), prediction, target), 0.001);
-        Assert.Equal(["rmse", "mae", "r2"], new Metric[]
-            { new RootMeanSquaredError(), new MeanAbsoluteError(), new RSquared() }.Select(static metric => metric.Name));
+        Metric[] all = [new RootMeanSquaredError(), new MeanAbsoluteError(), new RSquared()];
+        Assert.Equal(["rmse", "mae", "r2"], all.Select(static metric => metric.Name));
         Assert.False(new RootMeanSquaredError().HigherIsBetter);
         Assert.False(new MeanAbsoluteError().HigherIsBetter);
         Assert.True(new RSquared().HigherIsBetter);
@@ -62,7 +62,8 @@ public sealed class RegressionMetricTests
     {
         double[] noise = new double[1000], small = new double[1000];
         var random = new Philox(2);
-        for (int i = 0; i < 1000; i++) (small[i], noise[i]) = (random.NextInt(1024) / 1024.0, random.NextInt(64) / 1024.0);
+        for (int i = 0; i < 1000; i++)
+            (small[i], noise[i]) = (random.NextInt(1024) / 1024.0, random.NextInt(64) / 1024.0);
         double near = Batches(0), far = Batches(1e9);
         Assert.InRange(near, 0.9, 0.999);
         Assert.Equal(near, far, 1e-9);
@@ -111,8 +112,8 @@ public sealed class RegressionMetricTests
     [Fact]
     public void Errors_name_the_metric_and_the_sample()
     {
-        Says("RootMeanSquaredError: expected predictions and targets that are numbers of one shape, got Float32 of shape "
-            + "(3, 1) and Float32 of shape (3). Reshape the targets, or take Accuracy for class labels.",
+        Says("RootMeanSquaredError: expected predictions and targets that are numbers of one shape, got Float32 of "
+            + "shape (3, 1) and Float32 of shape (3). Reshape the targets, or take Accuracy for class labels.",
             () => new RootMeanSquaredError().Update(Tensor.Zeros([3, 1]), Tensor.Zeros([3])));
         Says("MeanAbsoluteError: expected predictions and targets that are numbers of one shape, got Float32 of shape "
             + "(3) and Int64 of shape (3).",
