@@ -169,7 +169,8 @@ internal static class EvenkeelCommand
             if (given < argument.Arity.MinimumNumberOfValues) return $"expected {argument.Name}, got none.";
         }
 
-        foreach (OptionResult option in result.Children.OfType<OptionResult>())
+        // Options that are not on the line have a result too, of their default.
+        foreach (OptionResult option in result.Children.OfType<OptionResult>().Where(static o => !o.Implicit))
         {
             ArgumentArity arity = option.Option.Arity;
             int given = option.Tokens.Count;

@@ -47,7 +47,7 @@ public sealed class CommandLineTests
     [InlineData("run deep-net --seed x", "--seed: expected a whole number from 0")]
     [InlineData("run deep-net --dtype float16", "--dtype: expected float32 or float64, got float16.")]
     [InlineData("run", "evenkeel run: expected NAME, got none. See 'evenkeel run --help'.")]
-    [InlineData("data", "evenkeel data: expected a command (list, fetch, path, show), got none.")]
+    [InlineData("data", "evenkeel data: expected a command (list, show, fetch, path), got none.")]
     [InlineData("list extra", "evenkeel list: expected no further argument, got 'extra'.")]
     [InlineData("run deep-net --threads", "--threads: expected a value, got none.")]
     [InlineData("run deep-net --seed 1 --seed 2", "--seed: expected one value, got 2: 1, 2.")]
