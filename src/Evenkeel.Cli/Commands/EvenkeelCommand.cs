@@ -119,7 +119,8 @@ internal static class EvenkeelCommand
                 }
                 catch (OperationCanceledException)
                 {
-                    Console.Error.WriteLine("evenkeel: interrupted; finished results are kept.");
+                    Console.Error.WriteLine($"evenkeel {PathOf(parse.CommandResult)}: interrupted; what was finished "
+                        + "before is kept.");
                     return ExitCode.Interrupted;
                 }
                 catch (LabException e)
@@ -151,9 +152,35 @@ internal static class EvenkeelCommand
             if (command.Subcommands.Count > 0)
                 return "unknown command " +
                     $"'{token}'.{NearestName.Hint(token, command.Subcommands.Select(sub => sub.Name))}";
+            return $"expected no further argument, got '{token}'.";
         }
 
-        return Closed(parse.Errors[0].Message);
+        if (command.Subcommands.Count > 0)
+            return $"expected a command ({string.Join(", ", command.Subcommands.Select(sub => sub.Name))}), got none.";
+        return WrongCount(parse.CommandResult) ?? Closed(parse.Errors[0].Message);
+    }
+
+    /// <summary>What an argument or option has too few or too many values of; null if none has.</summary>
+    private static string? WrongCount(CommandResult result)
+    {
+        foreach (Argument argument in result.Command.Arguments)
+        {
+            int given = result.GetResult(argument)?.Tokens.Count ?? 0;
+            if (given < argument.Arity.MinimumNumberOfValues) return $"expected {argument.Name}, got none.";
+        }
+
+        // Options that are not on the line have a result too, of their default.
+        foreach (OptionResult option in result.Children.OfType<OptionResult>().Where(static o => !o.Implicit))
+        {
+            ArgumentArity arity = option.Option.Arity;
+            int given = option.Tokens.Count;
+            if (given < arity.MinimumNumberOfValues) return $"{option.Option.Name}: expected a value, got none.";
+            if (given > arity.MaximumNumberOfValues)
+                return $"{option.Option.Name}: expected one value, got {given}: " +
+                    $"{string.Join(", ", option.Tokens.Select(static token => token.Value))}.";
+        }
+
+        return null;
     }
 
     /// <summary>A message in one line, without the name of a parameter, which says nothing to who calls none.</summary>

@@ -58,7 +58,11 @@ public sealed class CommandLineTests
     [InlineData("run deep-net --epochs -1", "--epochs: expected a whole number from 1")]
     [InlineData("run deep-net --seed x", "--seed: expected a whole number from 0")]
     [InlineData("run deep-net --dtype float16", "--dtype: expected float32 or float64, got float16.")]
-    [InlineData("run", "Required argument")]
+    [InlineData("run", "evenkeel run: expected NAME, got none. See 'evenkeel run --help'.")]
+    [InlineData("data", "evenkeel data: expected a command (list, show, fetch, path), got none.")]
+    [InlineData("list extra", "evenkeel list: expected no further argument, got 'extra'.")]
+    [InlineData("run deep-net --threads", "--threads: expected a value, got none.")]
+    [InlineData("run deep-net --seed 1 --seed 2", "--seed: expected one value, got 2: 1, 2.")]
     [InlineData("rum", "Did you mean run?")]
     [InlineData("bench --seconds -1", "--seconds: expected a number above 0")]
     [InlineData("bench --filter no-such-case", "--filter: expected part of a case's name")]
@@ -105,15 +109,19 @@ public sealed class CommandLineTests
         if (!debug) Assert.Single(lab.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
-    [Fact]
-    public void An_out_folder_that_can_not_be_written_ends_with_1_before_anything_runs()
+    [Theory]
+    [InlineData("FILE", "FILE, which is a file")]
+    [InlineData("FILE/out/below", "FILE/out/below, but FILE is a file")]
+    [InlineData("", "nothing")]
+    public void An_out_folder_that_cannot_be_written_ends_with_1_before_anything_runs(string folder, string got)
     {
         string file = Path.GetTempFileName();
         try
         {
-            using LabProcess lab = LabProcess.Run("run", "batchnorm-forward", "--out", Path.Combine(file, "out"));
+            using LabProcess lab = LabProcess.Run("run", "batchnorm-forward", "--out", folder.Replace("FILE", file));
             Assert.Equal(1, lab.Process.ExitCode);
-            Assert.Contains("--out: expected a folder to write to", lab.Error, StringComparison.Ordinal);
+            Assert.Equal($"evenkeel run: --out: expected a folder to write to, got {got.Replace("FILE", file)}. "
+                + "Choose another folder.", lab.Error.Trim());
             Assert.Empty(lab.Output);
         }
         finally

@@ -115,8 +115,9 @@ public sealed class RunningStatistics
         bool fromBatch = (training ?? tape is { Mode: Mode.Train }) && running is not { IsFrozen: true };
         if (!fromBatch && running is null)
         {
-            throw new ArgumentException($"{op}: expected running statistics in Mode.Eval "
-                + $"({(tape is null ? "the input rides on no tape, which is Eval" : "the tape's mode")}), got none. "
+            string where = training is false ? "for training: false"
+                : $"in Mode.Eval ({(tape is null ? "the input rides on no tape, which is Eval" : "the tape's mode")})";
+            throw new ArgumentException($"{op}: expected running statistics {where}, got none. "
                 + $"Pass the layer's RunningStatistics, run on a tape in Mode.Train, or pass training: "
                 + $"true to normalize with the batch's own in every mode.", nameof(running));
         }

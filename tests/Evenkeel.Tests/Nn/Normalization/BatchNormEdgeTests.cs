@@ -169,7 +169,7 @@ public sealed class BatchNormEdgeTests
         Says(Refused(() => new Tape(Mode.Eval).Input(x).BatchNorm(null, null, running: null)),
             "Mode.Eval (the tape's mode), got none");
         Says(Refused(() => new Tape(Mode.Train).Input(x).BatchNorm(null, null, running: null, training: false)),
-            "expected running statistics");
+            "expected running statistics for training: false, got none");
 
         float[] own = new Tape(Mode.Train).Input(x).BatchNorm(null, null, running: null).ToArray<float>();
         Assert.Equal(own, x.BatchNorm(null, null, running: null, training: true).ToArray<float>());
