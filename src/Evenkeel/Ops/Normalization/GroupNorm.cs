@@ -172,13 +172,13 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Values of a group.</summary>
     private int Length => _perGroup * _shape.Spatial;
 
-    /// <summary>Groups of a chunk; eights, as the theorem takes them, if there are so many.</summary>
+    /// <summary>Groups of a chunk; the nearest number of eights, as the theorem takes them, if there are so many.</summary>
     private int GroupsPerChunk
     {
         get
         {
             int groups = Math.Clamp(ChunkValues / Length, 1, NormTable.Width);
-            return groups < Eight.Count ? groups : groups / Eight.Count * Eight.Count;
+            return groups < Eight.Count ? groups : (groups + Eight.Count / 2) / Eight.Count * Eight.Count;
         }
     }
 
