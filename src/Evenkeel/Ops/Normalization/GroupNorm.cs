@@ -172,7 +172,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Values of a group.</summary>
     private int Length => _perGroup * _shape.Spatial;
 
-    /// <summary>Groups of a chunk; the nearest number of eights, as the theorem takes them, if there are so many.</summary>
+    /// <summary>
+    /// Groups of a chunk; the nearest number of eights, as the theorem takes them, if there are so many.
+    /// </summary>
     private int GroupsPerChunk
     {
         get
