@@ -243,8 +243,8 @@ public sealed class TorchGenerator : IRandomStream
         Vector512<float> u = Simd.Load(values);
         Vector512<double> log = VectorMath.Log(Vector512.WidenLower(Vector512<float>.One - u));
         Vector512<double> angle = Vector512.WidenUpper(u * Simd.Broadcast((float)(2 * Math.PI)));
-        Vector512<float> r = Vector512.Sqrt(Vector512.Narrow(log, log) * Simd.Broadcast(-2f));
-        Vector512<float> cosSin = Vector512.Narrow(VectorMath.Cos(angle), VectorMath.Sin(angle));
+        Vector512<float> r = Vector512.Sqrt(Widen.Narrow(log, log) * Simd.Broadcast(-2f));
+        Vector512<float> cosSin = Widen.Narrow(VectorMath.Cos(angle), VectorMath.Sin(angle));
         Simd.Store(values, Simd.Fma(r * cosSin, Simd.Broadcast(std), Simd.Broadcast(mean)));
     }
 
