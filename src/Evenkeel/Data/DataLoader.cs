@@ -113,8 +113,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             if (value.Epoch < 0 || value.Batch < 0 || value.Batch >= Plan.Batches)
             {
                 throw new ArgumentException(
-                    $"DataLoader.Position: expected an epoch of 0 or more and a batch from 0 to {Plan.Batches - 1}, got "
-                    + $"epoch {value.Epoch} and batch {value.Batch}. The position belongs to another data set or batch "
+                    $"DataLoader.Position: expected an epoch of 0 or more and a batch from 0 to {Plan.Batches - 1}, "
+                    + $"got epoch {value.Epoch} and batch {value.Batch}. The position belongs to another data set or batch "
                     + "size.", nameof(value));
             }
 

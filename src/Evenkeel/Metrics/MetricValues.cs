@@ -52,7 +52,8 @@ internal sealed class MetricValues
 
     private static void ThrowNotFinite(string metric, Shape shape, int index, double value) =>
         throw new ArgumentException($"{metric}: expected finite targets, got {value} for sample "
-            + $"{ClassLabels.Place(shape, index)} of the batch. Remove the sample or fill in the value.", nameof(value));
+            + $"{ClassLabels.Place(shape, index)} of the batch. Remove the sample or fill in the value.",
+            nameof(value));
 
     private unsafe void Copy<T>(Tensor tensor) where T : unmanaged
     {

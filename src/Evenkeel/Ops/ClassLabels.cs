@@ -43,7 +43,8 @@ internal static class ClassLabels
         if (labels.DType != DType.Int64)
         {
             throw new ArgumentException($"{op}: expected class labels of type Int64, "
-                + $"got {labels.DType} of shape {labels.Shape}. Make them with Tensor.Labels(...) or From(long[]).", nameof(labels));
+                + $"got {labels.DType} of shape {labels.Shape}. Make them with Tensor.Labels(...) or From(long[]).",
+                nameof(labels));
         }
 
         Shape expected = ShapeFor(op, scores);
@@ -76,7 +77,8 @@ internal static class ClassLabels
         return counted > 0
             ? counted
             : throw new ArgumentException($"{op}: expected at least one label that counts, got {labels.Count} labels "
-                + $"that are all {ignoreIndex}, the ignored one. The mean loss is undefined; skip this batch.", nameof(labels));
+                + $"that are all {ignoreIndex}, the ignored one. The mean loss is undefined; skip this batch.",
+                nameof(labels));
     }
 
     /// <summary>Throws if there is no sample, because the mean over none is undefined.</summary>
@@ -159,7 +161,8 @@ internal static class ClassLabels
         return total > 0
             ? total
             : throw new ArgumentException($"{op}: expected a label whose class has a weight above 0, got "
-                + $"{labels.Count} labels of classes of weight 0. The mean loss is undefined; skip this batch.", nameof(labels));
+                + $"{labels.Count} labels of classes of weight 0. The mean loss is undefined; skip this batch.",
+                nameof(labels));
     }
 
     /// <summary>A position in a shape: the number itself, or all its coordinates.</summary>

@@ -37,7 +37,9 @@ internal unsafe struct UpdateEntry
     public double Decay;
     public double Correction;
 
-    /// <summary>How the moments make a step (<see cref="AdamUpdate"/>), and the step size of the first moment.</summary>
+    /// <summary>
+    /// How the moments make a step (<see cref="AdamUpdate"/>), and the step size of the first moment.
+    /// </summary>
     public MomentStep MomentStep;
     public double MomentStepSize;
 

@@ -82,8 +82,8 @@ public sealed class Checkpoints
             {
                 throw new InvalidOperationException(
                     $"Checkpoints: expected a folder without checkpoints for a new training, got {present.Length} in "
-                    + $"\"{Folder}\". Continue that training with trainer.Resume(Checkpoints.Latest(folder)), or choose "
-                    + "another folder.");
+                    + $"\"{Folder}\". Continue that training with trainer.Resume(\"{Folder}\"), or choose another "
+                    + "folder.");
             }
 
             foreach (string path in Directory.EnumerateFiles(Folder, $".*{Ending}.*.tmp")) File.Delete(path);
@@ -152,8 +152,8 @@ public sealed class Checkpoints
         if (EveryTime is { } time && time <= TimeSpan.Zero) Refuse(nameof(EveryTime), "a positive time", time);
     }
 
-    private static void Refuse(string name, string expected, object got) => throw new ArgumentException(
-        string.Create(CultureInfo.InvariantCulture, $"Checkpoints: expected {name} to be {expected}, got {got}."), name);
+    private static void Refuse(string name, string expected, object got) =>
+        throw new ArgumentException($"Checkpoints: expected {name} to be {expected}, got {got}.", name);
 
     private FileStream Lock()
     {
@@ -179,7 +179,8 @@ public sealed class Checkpoints
         {
             throw new IOException(
                 $"Checkpoints: expected the folder \"{Folder}\" for this training alone, got one in which another "
-                + "training runs (it holds the file \"lock\"). Wait until that one has ended, or choose another folder.",
+                + "training runs (it holds the file \"lock\"). Wait until that one has ended, or choose another "
+                + "folder.",
                 exception);
         }
     }

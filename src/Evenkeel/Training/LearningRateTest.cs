@@ -5,7 +5,9 @@ using Evenkeel.Optim;
 
 namespace Evenkeel.Training;
 
-/// <summary>The result of <see cref="Trainer.FindLearningRate"/>: what some steps at each learning rate achieve.</summary>
+/// <summary>
+/// The result of <see cref="Trainer.FindLearningRate"/>: what some steps at each learning rate achieve.
+/// </summary>
 /// <param name="Rates">The learning rates, each twice the one before.</param>
 /// <param name="Losses">
 /// The mean loss over the last quarter of the steps at each rate; infinite if a loss or a gradient was not finite.
@@ -37,9 +39,9 @@ public sealed partial class Trainer
     /// <exception cref="InvalidOperationException">Fit is running, or every rate diverges.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <remarks>
-    /// The usual range test (Smith, "Cyclical learning rates for training neural networks", 2017) raises the rate within
-    /// one training. The place of its smallest loss depends on chance and on the smoothing; trials from the same start
-    /// are nearer to the best rate of a sweep (docs/training.md has the figures).
+    /// The usual range test (Smith, "Cyclical learning rates for training neural networks", 2017) raises the rate
+    /// within one training. The place of its smallest loss depends on chance and on the smoothing; trials from the same
+    /// start are nearer to the best rate of a sweep (docs/training.md has the figures).
     /// </remarks>
     public LearningRateTest FindLearningRate(
         DataLoader training, double minimum = 1e-4, double maximum = 10, int steps = 25,

@@ -11,8 +11,8 @@ namespace Evenkeel.Training;
 /// </summary>
 /// <remarks>
 /// Each call of Fit writes a file of its own, <c>events.out.tfevents.SECONDS.HOST.PROCESS.NUMBER</c>. It begins with
-/// the mark of a restart, so TensorBoard drops what an interrupted run wrote beyond its last checkpoint. Format: records
-/// of TFRecord (length and data, each with a masked CRC-32C) that hold protocol-buffer messages of
+/// the mark of a restart, so TensorBoard drops what an interrupted run wrote beyond its last checkpoint. Format:
+/// records of TFRecord (length and data, each with a masked CRC-32C) that hold protocol-buffer messages of
 /// <c>tensorflow.Event</c>.
 /// </remarks>
 public sealed class TensorBoardLog : Callback, IDisposable
@@ -58,8 +58,9 @@ public sealed class TensorBoardLog : Callback, IDisposable
     public override void OnStepEnd(Trainer trainer)
     {
         ArgumentNullException.ThrowIfNull(trainer);
-        if (trainer.Iteration % EverySteps == 0)
-            Write(trainer.Iteration, ("train/loss", trainer.History.Losses[^1]), ("lr", trainer.Optimizer.LearningRate));
+        if (trainer.Iteration % EverySteps != 0) return;
+        double loss = trainer.History.Losses[^1], rate = trainer.Optimizer.LearningRate;
+        Write(trainer.Iteration, ("train/loss", loss), ("lr", rate));
     }
 
     /// <inheritdoc/>

@@ -265,8 +265,8 @@ public sealed partial class Trainer
         if (losses != iteration || records != epoch - (isDue ? 1 : 0))
         {
             throw new InvalidDataException(
-                $"Trainer.Resume: expected {iteration} losses and a record for each epoch that was evaluated in {path}, "
-                + $"got {losses} losses and {records} records. The checkpoint is damaged; use an earlier one.");
+                $"Trainer.Resume: expected {iteration} losses and a record for each epoch that was evaluated in "
+                + $"{path}, got {losses} losses and {records} records. The checkpoint is damaged; use an earlier one.");
         }
     }
 

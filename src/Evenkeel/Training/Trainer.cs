@@ -210,7 +210,8 @@ public sealed partial class Trainer
     /// <exception cref="ArgumentException">
     /// There are no samples, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.
     /// </exception>
-    /// <inheritdoc cref="Fit(DataLoader, DataLoader?, IProgress{TrainProgress}?, CancellationToken)" path="/exception"/>
+    /// <inheritdoc cref="Fit(DataLoader, DataLoader?, IProgress{TrainProgress}?, CancellationToken)"
+    /// path="/exception"/>
     public History Fit(
         IDataset training, IDataset? validation = null, IProgress<TrainProgress>? progress = null,
         CancellationToken cancellationToken = default)
@@ -237,8 +238,8 @@ public sealed partial class Trainer
         if (_isInFit)
         {
             throw new InvalidOperationException(
-                "Trainer.Restore: expected no training under way, got a call inside Fit. The model has its last weights "
-                + "until Fit returns.");
+                "Trainer.Restore: expected no training under way, got a call inside Fit. The model has its last "
+                + "weights until Fit returns.");
         }
 
         if (weights == ModelWeights.Best && _best.IsEmpty)
@@ -311,11 +312,15 @@ public sealed partial class Trainer
             DType = _dtype,
         };
 
-    /// <summary>All samples of a set in their order. The batches are made on all workers, between two of them.</summary>
+    /// <summary>
+    /// All samples of a set in their order. The batches are made on all workers, between two of them.
+    /// </summary>
     private DataLoader InOrder(IDataset data) =>
         new(data, Options.EvaluationBatchSize, lastBatch: LastBatch.Keep, workers: 0) { DType = _dtype };
 
-    /// <summary>The training samples whose scores are measured at the end of each epoch; null if there are none.</summary>
+    /// <summary>
+    /// The training samples whose scores are measured at the end of each epoch; null if there are none.
+    /// </summary>
     private DataLoader? TrainingSamples(IDataset training)
     {
         int wanted = Options.TrainingSamples;
@@ -379,8 +384,9 @@ public sealed partial class Trainer
         PlateauMode wanted = HigherIsBetter ? PlateauMode.Max : PlateauMode.Min;
         if (plateau.Mode == wanted) return;
         throw new ArgumentException(
-            $"Trainer: expected ReduceLROnPlateau with the mode {wanted}, because {(HigherIsBetter ? "higher" : "lower")} "
-            + $"is better for the monitored score \"{History.Monitor}\", got {plateau.Mode}.",
+            $"Trainer: expected ReduceLROnPlateau with the mode {wanted}, because "
+            + $"{(HigherIsBetter ? "higher" : "lower")} is better for the monitored score \"{History.Monitor}\", got "
+            + $"{plateau.Mode}.",
             nameof(options));
     }
 
