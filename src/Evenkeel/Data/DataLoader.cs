@@ -114,8 +114,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             {
                 throw new ArgumentException(
                     $"DataLoader.Position: expected an epoch of 0 or more and a batch from 0 to {Plan.Batches - 1}, "
-                    + $"got epoch {value.Epoch} and batch {value.Batch}. The position belongs to another data set or batch "
-                    + "size.", nameof(value));
+                    + $"got epoch {value.Epoch} and batch {value.Batch}. The position belongs to another data set or "
+                    + "batch size.", nameof(value));
             }
 
             if (value.Stream is { } stream) Sampler.State = stream;

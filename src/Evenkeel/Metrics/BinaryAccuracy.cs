@@ -55,7 +55,7 @@ public sealed class BinaryAccuracy : Metric
         }
 
         ReadOnlySpan<double> predictions = _predictions.Read(prediction), targets = _targets.Read(target);
-        MetricValues.CheckFinite("BinaryAccuracy", target.Shape, targets);
+        MetricValues.CheckFinite("BinaryAccuracy", target, targets);
         for (int i = 0; i < targets.Length; i++)
         {
             if (!(predictions[i] <= Threshold) == targets[i] > 0.5) _right++;

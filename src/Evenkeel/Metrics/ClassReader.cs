@@ -106,7 +106,7 @@ internal sealed class ClassReader(string metric, long ignoreIndex)
         if (target.Count != prediction.Count || target.Shape.Rank == 0 || target.Shape[0] != prediction.Shape[0])
             ThrowShape(prediction, target);
         ReadOnlySpan<double> values = _targets.Read(target);
-        MetricValues.CheckFinite(metric, target.Shape, values);
+        MetricValues.CheckFinite(metric, target, values);
         for (int i = 0; i < _count; i++)
         {
             if (isLogit && (values[i] < 0 || values[i] > 1)) ThrowLabel(target, i, values[i], isLogit);

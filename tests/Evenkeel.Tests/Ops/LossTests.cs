@@ -249,7 +249,8 @@ public sealed class LossTests
                 for (int k = 0; k < formulas.Length; k++)
                 {
                     double expected = NaiveOps.Doubles(x).Zip(NaiveOps.Doubles(t), formulas[k]).Sum() / count;
-                    Close.To([expected], Numbers[k](x, t), dtype == DType.Float32 ? 1e-6 : Tolerances.Float64Sums);
+                    Close.To([expected], Numbers[k](x, t),
+                        dtype == DType.Float32 ? Tolerances.Float32Roundoff : Tolerances.Float64Sums);
                 }
             }
         }
@@ -341,7 +342,7 @@ public sealed class LossTests
                 Tensor x = new Tape().Input(Tensor.From(logit).To(dtype), requiresGradient: true);
                 Tensor value = x.BinaryCrossEntropyWithLogits(Tensor.From(target).To(dtype));
                 value.Backward();
-                double tolerance = dtype == DType.Float32 ? 1e-6 : 1e-14;
+                double tolerance = dtype == DType.Float32 ? Tolerances.Float32Roundoff : Tolerances.Float64Steps;
                 Assert.Equal(loss, value.Item(), tolerance * Math.Abs(loss));
                 Assert.Equal(slope, x.Gradient!.Item(), tolerance * Math.Abs(slope));
             }
