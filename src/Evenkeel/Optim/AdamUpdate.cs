@@ -51,7 +51,15 @@ internal sealed class AdamUpdate
 
     private void Run<T>(in UpdateEntry entry, int offset, int count) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        var moments = new Moments<T>
+        if (PlainDivision.Serves<T>(Eps)) Run<T, PlainDivision>(entry, offset, count);
+        else Run<T, GuardedDivision>(entry, offset, count);
+    }
+
+    private void Run<T, TDivision>(in UpdateEntry entry, int offset, int count)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TDivision : struct, IRootDivision
+    {
+        var moments = new Moments<T, TDivision>
         {
             Beta1 = Simd.Broadcast(T.CreateTruncating(Beta1)),
             Fresh1 = Simd.Broadcast(T.CreateTruncating(1 - Beta1)),
@@ -60,17 +68,23 @@ internal sealed class AdamUpdate
             MinusStep = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             Correction = Simd.Broadcast(T.CreateTruncating(entry.Correction)),
             Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
-            Nothing = Simd.Broadcast(RootDivision.Nothing<T>(Eps)),
         };
         Vector512<T> decay = Simd.Broadcast(T.CreateTruncating(entry.Decay));
         if (_decoupled)
-            UpdateLoop.Run<T, Decoupled<T>>(entry, offset, count, new() { Moments = moments, Keep = decay });
-        else UpdateLoop.Run<T, Penalized<T>>(entry, offset, count, new() { Moments = moments, Decay = decay });
+        {
+            UpdateLoop.Run<T, Decoupled<T, TDivision>>(
+                entry, offset, count, new() { Moments = moments, Keep = decay });
+        }
+        else
+        {
+            UpdateLoop.Run<T, Penalized<T, TDivision>>(
+                entry, offset, count, new() { Moments = moments, Decay = decay });
+        }
     }
 
-    private struct Moments<T> where T : unmanaged
+    private struct Moments<T, TDivision> where T : unmanaged where TDivision : struct, IRootDivision
     {
-        public Vector512<T> Beta1, Fresh1, Beta2, Fresh2, MinusStep, Correction, Eps, Nothing;
+        public Vector512<T> Beta1, Fresh1, Beta2, Fresh2, MinusStep, Correction, Eps;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly Vector512<T> Step(Vector512<T> w, Vector512<T> g, ref Vector512<T> m, ref Vector512<T> v)
@@ -78,13 +92,15 @@ internal sealed class AdamUpdate
             m = Simd.Fma(Beta1, m, Fresh1 * g);
             v = Simd.Fma(Beta2, v, Fresh2 * g * g);
             Vector512<T> root = Simd.Fma(Vector512.Sqrt(v), Correction, Eps);
-            return Simd.Fma(MinusStep, RootDivision.Divide(m, root, Nothing), w);
+            return Simd.Fma(MinusStep, TDivision.Divide(m, root, Eps), w);
         }
     }
 
-    private struct Penalized<T> : IUpdate<T> where T : unmanaged
+    private struct Penalized<T, TDivision> : IUpdate<T>
+        where T : unmanaged
+        where TDivision : struct, IRootDivision
     {
-        public Moments<T> Moments;
+        public Moments<T, TDivision> Moments;
         public Vector512<T> Decay;
 
         public static int States => 2;
@@ -95,9 +111,11 @@ internal sealed class AdamUpdate
             w = Moments.Step(w, Simd.Fma(Decay, w, g), ref s0, ref s1);
     }
 
-    private struct Decoupled<T> : IUpdate<T> where T : unmanaged
+    private struct Decoupled<T, TDivision> : IUpdate<T>
+        where T : unmanaged
+        where TDivision : struct, IRootDivision
     {
-        public Moments<T> Moments;
+        public Moments<T, TDivision> Moments;
         public Vector512<T> Keep;
 
         public static int States => 2;
