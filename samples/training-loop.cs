@@ -25,7 +25,7 @@ for (int epoch = 1; epoch <= 20; epoch++)
     foreach (Batch batch in loader)
     {
         tape.Reset();
-        Tensor value = model.Forward(tape.Input(batch.Inputs)).CrossEntropy(batch.Labels);
+        Tensor value = model.Forward(tape.Input(batch.Inputs)).CrossEntropy(batch.Targets);
         value.Backward();
         optimizer.Step();
         optimizer.ZeroGrad();

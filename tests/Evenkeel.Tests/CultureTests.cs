@@ -98,6 +98,7 @@ public sealed class CultureTests
         var model = new Sequential(new Linear(40, 300, random: new Philox(1)), new BatchNorm1d(300, momentum: 0.25),
             new LeakyReLU(0.125), new Dropout(0.5), new Linear(300, 5, random: new Philox(2)));
         Tensor x = Tensor.RandomNormal([6, 40], new Philox(3));
+        var record = new EpochRecord(1, 4, -1.5, 1e-3, new Scores(["loss"], [0.25]), new Scores(["f1"], [double.NaN]));
         yield return Tensor.From([-1.5, 1e-7, 12345.678, double.NaN, double.NegativeInfinity], [5]).ToString();
         yield return model.ToString();
         yield return model.Summary([6, 40]);
@@ -115,7 +116,8 @@ public sealed class CultureTests
         yield return new WeightStandardization(0.5).ToString();
         yield return RunningAverage.Keep(0.99).Describe();
         yield return RenormLimits.Paper.ToString();
-        yield return new TrainProgress(1, 2, 3, 4, -1.5, 0.25, double.NaN, 1234.5, true, null).ToString();
+        yield return new TrainProgress(1, 2, 3, 4, -1.5, record, 1234.5, true, null).ToString();
+        yield return record.ToString();
         yield return new Normalize([0.5f, -0.25f], [0.125f, 1e-5f]).ToString();
         yield return new BatchPlan(60000, 256).ToString();
         yield return Bound.Between(-1.5, 0.25).ToString();

@@ -67,8 +67,7 @@ public sealed partial class DefaultsTests
 
         Assert.True(compared > 25, $"{compared} compared");
         var loader = new DataLoader(new TensorDataset(Tensor.Zeros([2, 1]), Tensor.Labels(0, 1)), 1);
-        foreach (string name in
-            new[] { nameof(DataLoader.Prefetch), nameof(DataLoader.DType), nameof(DataLoader.RandomStream) })
+        foreach (string name in new[] { nameof(DataLoader.Prefetch), nameof(DataLoader.DType) })
         {
             AssertSays($"P:{typeof(DataLoader).FullName}.{name}",
                 "summary", typeof(DataLoader).GetProperty(name)!.GetValue(loader));

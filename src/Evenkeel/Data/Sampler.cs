@@ -13,7 +13,7 @@ public abstract class Sampler
 
     /// <summary>A random order of all samples. That of epoch e is drawn from the stream (seed, e).</summary>
     /// <param name="seed">Seed of the orders. Default: 0.</param>
-    public static Sampler Shuffled(ulong seed = 0) => new ShuffledSampler(new Philox(seed, "loader"));
+    public static Sampler Shuffled(ulong seed = 0) => new ShuffledSampler(seed);
 
     /// <summary>
     /// A random order of all samples: the <see cref="IRandomStream.Permutation"/> that each epoch draws from a stream,
@@ -47,7 +47,7 @@ public abstract class Sampler
     public static Sampler Weighted(IReadOnlyList<double> weights, ulong seed = 0)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return new WeightedSampler(weights, new Philox(seed, "loader"));
+        return new WeightedSampler(weights, seed);
     }
 
     /// <summary>
@@ -81,14 +81,16 @@ public abstract class Sampler
         public override int[] Draw(BatchPlan plan, int epoch) => InOrder(plan.Samples);
     }
 
-    private sealed class ShuffledSampler(Philox orders) : Sampler
+    private sealed class ShuffledSampler(ulong seed) : Sampler
     {
-        public override string ToString() => "shuffled";
+        private readonly Philox _orders = new(seed, "loader");
+
+        public override string ToString() => $"shuffled with seed {seed}";
 
         public override int[] Draw(BatchPlan plan, int epoch)
         {
             int[] order = InOrder(plan.Samples);
-            orders.Split((ulong)epoch).Shuffle(order);
+            _orders.Split((ulong)epoch).Shuffle(order);
             return order;
         }
     }
@@ -130,13 +132,14 @@ public abstract class Sampler
     private sealed class WeightedSampler : Sampler
     {
         private readonly double[] _upTo;
+        private readonly ulong _seed;
         private readonly Philox _draws;
 
-        public override string ToString() => "drawn by weight";
+        public override string ToString() => $"drawn by weight with seed {_seed}";
 
-        public WeightedSampler(IReadOnlyList<double> weights, Philox draws)
+        public WeightedSampler(IReadOnlyList<double> weights, ulong seed)
         {
-            _draws = draws;
+            (_seed, _draws) = (seed, new Philox(seed, "loader"));
             _upTo = new double[weights.Count];
             double sum = 0;
             for (int i = 0; i < weights.Count; i++)

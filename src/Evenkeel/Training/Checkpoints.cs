@@ -5,8 +5,8 @@ using Evenkeel.Serialization;
 namespace Evenkeel.Training;
 
 /// <summary>
-/// Which checkpoints a training writes into a folder of its own: by epochs, by steps and by time. The last ones and the
-/// best model are kept.
+/// Which checkpoints a training writes into a folder of its own: by epochs, by steps and by time, and one at the end or
+/// when it is cancelled. The last ones and the best model are kept.
 /// </summary>
 /// <remarks>
 /// <para>The files are <c>step-00000120.safetensors</c> (everything that a continued run needs; see
@@ -108,12 +108,17 @@ public sealed class Checkpoints
         if (isDue) Save(trainer);
     }
 
-    /// <summary>Writes a checkpoint at the end of an epoch, if one is due. The last epoch always writes one.</summary>
+    /// <summary>Writes a checkpoint at the end of an epoch, if one is due.</summary>
     internal void AfterEpoch(Trainer trainer)
     {
-        bool isDue = (EveryEpochs > 0 && trainer.Epoch % EveryEpochs == 0) || trainer.Epoch == trainer.Options.Epochs;
-        if (isDue) Save(trainer);
+        if (EveryEpochs > 0 && trainer.Epoch % EveryEpochs == 0) Save(trainer);
         else AfterStep(trainer);
+    }
+
+    /// <summary>Writes a checkpoint at the end of Fit, unless the last one stands there.</summary>
+    internal void AfterFit(Trainer trainer)
+    {
+        if (trainer.Iteration > 0 && _lastSaved != trainer.Iteration) Save(trainer);
     }
 
     /// <summary>Writes a checkpoint, and removes those that are too many. Returns its path.</summary>

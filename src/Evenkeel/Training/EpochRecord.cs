@@ -7,7 +7,9 @@ namespace Evenkeel.Training;
 /// The mean loss of its iterations, while the weights change, with the L2 penalty. Infinite or NaN losses of skipped
 /// batches are left out.
 /// </param>
-/// <param name="LearningRate">The learning rate of the optimizer's first group in its last iteration.</param>
+/// <param name="LearningRate">
+/// The learning rate of the optimizer's first group at its end, before a schedule by epochs changes it.
+/// </param>
 /// <param name="Training">
 /// Scores in Eval on samples of the training set (<see cref="TrainerOptions.TrainingSamples"/>); null if none are
 /// measured.

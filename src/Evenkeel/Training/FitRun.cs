@@ -32,13 +32,14 @@ public sealed partial class Trainer
                     foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnFitBegin(trainer));
                     if (trainer._isEvaluationDue) EndEpoch();
                     while (!IsOver) RunEpoch();
+                    _options.Checkpoints?.AfterFit(trainer);
                     end = History.Diverged ? FitEnd.Diverged
                         : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
                 }
                 catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
                 {
                     end = FitEnd.Cancelled;
-                    string? saved = _options.Checkpoints?.Save(trainer);
+                    string? saved = trainer._iteration > 0 ? _options.Checkpoints?.Save(trainer) : null;
                     throw new OperationCanceledException(
                         $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
                         + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
@@ -74,6 +75,9 @@ public sealed partial class Trainer
             trainer._step = new TrainingStep(trainer.Model, trainer.Loss, trainer.Optimizer, _options);
             _trainingSamples = trainer.TrainingSamples(training.Dataset);
             if (trainer._position is { } position) training.Position = position;
+            // The evaluation that is due sees the samples as they were in the epoch that has ended.
+            if (trainer._isEvaluationDue && training.Dataset is IEpochDataset dataset)
+                dataset.Epoch = training.Position.Epoch - 1;
             return isForeign;
         }
 
@@ -82,8 +86,7 @@ public sealed partial class Trainer
             trainer._step?.Dispose();
             History.TrainingSeconds = trainer._trainingTicks / (double)Stopwatch.Frequency;
             History.EvaluationSeconds = trainer._evaluationTicks / (double)Stopwatch.Frequency;
-            History.ExamplesPerSecond =
-                trainer._trainingTicks == 0 ? 0 : trainer._examples / History.TrainingSeconds;
+            History.ExamplesPerSecond = trainer.ExamplesPerSecond;
         }
 
         /// <summary>Runs the rest of the current epoch, and evaluates if it comes to its end.</summary>
@@ -103,20 +106,23 @@ public sealed partial class Trainer
                 if (!isTaken) return;
                 trainer._examples += batches.Current.Count;
                 trainer._iteration++;
-                batch++;
-                if (batch < training.Plan.Batches) trainer._position = begun with { Batch = batch };
+                bool endsEpoch = ++batch == training.Plan.Batches;
+                // The step is done, whatever a callback does: the next call of Fit goes on behind it.
+                trainer._position = endsEpoch
+                    ? new LoaderPosition(begun.Epoch + 1, 0, training.Sampler.State)
+                    : begun with { Batch = batch };
+                if (endsEpoch) (trainer._epoch, trainer._isEvaluationDue) = (trainer._epoch + 1, true);
                 if (_options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Iteration }) scheduler.Step();
                 foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnStepEnd(trainer));
-                if (batch == training.Plan.Batches) break;
+                if (endsEpoch)
+                {
+                    EndEpoch();
+                    return;
+                }
+
                 _options.Checkpoints?.AfterStep(trainer);
                 if (trainer._iteration % _options.ReportEvery == 0) Report(isEpochEnd: false);
             }
-
-            if (batch < training.Plan.Batches) return;
-            trainer._position = new LoaderPosition(begun.Epoch + 1, 0, training.Sampler.State);
-            trainer._epoch++;
-            trainer._isEvaluationDue = true;
-            EndEpoch();
         }
 
         /// <summary>Returns false if the run ends because the loss or a gradient is not finite.</summary>
@@ -216,9 +222,7 @@ public sealed partial class Trainer
             _total,
             History.LossList[^1],
             History.Last,
-            trainer._trainingTicks == 0
-                ? 0
-                : trainer._examples / (trainer._trainingTicks / (double)Stopwatch.Frequency),
+            trainer.ExamplesPerSecond,
             isEpochEnd,
             trainer.Note()));
     }

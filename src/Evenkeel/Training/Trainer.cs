@@ -120,6 +120,10 @@ public sealed partial class Trainer
     /// <summary>Iterations of an epoch in the running or the last call of Fit; 0 before the first one.</summary>
     public int StepsPerEpoch { get; private set; }
 
+    /// <summary>Training examples per second of training so far in this process, without evaluation.</summary>
+    public double ExamplesPerSecond =>
+        _trainingTicks == 0 ? 0 : _examples / (_trainingTicks / (double)Stopwatch.Frequency);
+
     /// <summary>
     /// Bytes of the training tape. They do not grow from step to step once every batch size has occurred.
     /// </summary>

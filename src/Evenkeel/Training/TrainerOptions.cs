@@ -97,7 +97,7 @@ public sealed class TrainerOptions
     public int EvaluationBatchSize { get; set; } = 256;
 
     /// <summary>
-    /// What else happens during the training, in this order. Default: empty.
+    /// What else happens during the training, in this order. Default: none.
     /// </summary>
     public IReadOnlyList<Callback> Callbacks { get; set; } = [];
 

@@ -46,11 +46,9 @@ public sealed class CsvTests
         Assert.Equal([0L, 1, 0], set.Labels.ToArray<long>());
         Assert.Equal((3, new Shape(2)), (set.Count, set.SampleShape));
         Tensor batch = Tensor.Zeros([2, 2]);
-        var labels = new long[2];
         set.CopyTo([1, 0], batch);
-        set.CopyLabelsTo([1, 0], labels);
         Assert.Equal([-7, 0.01f, 5.1f, 3.5f], batch.ToArray<float>());
-        Assert.Equal([1L, 0], labels);
+        Assert.Equal([1L, 0], set.LabelsOf([1, 0]));
     }
 
     [Fact]

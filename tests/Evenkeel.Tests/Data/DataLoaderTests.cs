@@ -65,7 +65,7 @@ public sealed class DataLoaderTests
                 Assert.Equal((number, loader.Plan.SizeOf(number)), (batch.Number, batch.Count));
                 Assert.Equal([batch.Count, 1], batch.Inputs.Shape);
                 Assert.Equal(batch.Indices.ToArray().Select(static i => (float)i), batch.Inputs.ToArray<float>());
-                Assert.Equal(batch.Indices.ToArray().Select(static i => (long)i % 3), batch.Labels.ToArray<long>());
+                Assert.Equal(batch.Indices.ToArray().Select(static i => (long)i % 3), batch.Targets.ToArray<long>());
                 seen.AddRange(batch.Indices);
                 number++;
             }
@@ -98,7 +98,7 @@ public sealed class DataLoaderTests
                 {
                     foreach (byte b in MemoryMarshal.AsBytes(batch.Inputs.AsSpan<float>()))
                         hash = unchecked((hash ^ b) * 1099511628211);
-                    foreach (long label in batch.Labels.AsSpan<long>())
+                    foreach (long label in batch.Targets.AsSpan<long>())
                         hash = unchecked((hash ^ (ulong)label) * 1099511628211);
                 }
             }
@@ -123,9 +123,9 @@ public sealed class DataLoaderTests
     [Fact]
     public void A_stream_gives_its_own_permutations()
     {
-        using var loader = new DataLoader(Numbers(20), 7, shuffle: true)
+        using var loader = new DataLoader(Numbers(20), 7)
         {
-            RandomStream = new NumPyRandomState(4),
+            Sampler = Sampler.Shuffled(new NumPyRandomState(4)),
             DType = DType.Float64,
         };
         var expected = new NumPyRandomState(4);
@@ -245,7 +245,7 @@ public sealed class DataLoaderTests
             Assert.StartsWith("DataLoader: this batch has been kept beyond its turn", message,
                 StringComparison.Ordinal);
             Assert.Contains("batch.Clone()", message, StringComparison.Ordinal);
-            Assert.Throws<InvalidOperationException>(() => batch.Labels);
+            Assert.Throws<InvalidOperationException>(() => batch.Targets);
             Assert.Throws<InvalidOperationException>(() => batch.Indices.Length);
             Assert.Throws<InvalidOperationException>(batch.Clone);
         }
@@ -257,7 +257,7 @@ public sealed class DataLoaderTests
         Assert.Equal([0f, 1, 2], first.Inputs.ToArray<float>());
 
         List<Batch> copies = [.. loader.Select(static batch => batch.Clone())];
-        Assert.Throws<InvalidOperationException>(() => first.Labels);
+        Assert.Throws<InvalidOperationException>(() => first.Targets);
         Assert.Equal([0f, 1, 2, 3, 4, 5, 6], copies.SelectMany(static batch => batch.Inputs.ToArray<float>()));
         Assert.Equal([0, 1, 2, 3, 4, 5, 6], copies.SelectMany(static batch => batch.Indices.ToArray()));
     }
@@ -269,7 +269,7 @@ public sealed class DataLoaderTests
         using IEnumerator<Batch> epoch = loader.GetEnumerator();
         epoch.MoveNext();
         Tensor inputs = epoch.Current.Inputs, flat = inputs.Reshape([3]), copy = inputs + 0;
-        var set = new TensorDataset(inputs, epoch.Current.Labels);
+        var set = new TensorDataset(inputs, epoch.Current.Targets);
         epoch.MoveNext();
         foreach (Action use in (Action[])[() => inputs.ToArray<float>(), () => flat.ToArray<float>(),
             () => _ = inputs + 1, () => set.CopyTo([0], Tensor.Zeros([1, 1]))])
@@ -318,6 +318,6 @@ public sealed class DataLoaderTests
             }
         }
 
-        public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels) => labels.Clear();
+        public void CopyTargetsTo(ReadOnlySpan<int> indices, Tensor targets) => targets.AsSpan<long>().Clear();
     }
 }

@@ -19,9 +19,8 @@ public sealed class DatasetTests
         set.CopyTo([2, 0], whole);
         Assert.Equal(single.ToArray<float>().Select(static x => (double)x), whole.ToArray<double>());
         Assert.Equal(pixels[16] - mean[0], single.AsSpan<float>()[0]);
-        long[] labels = new long[2];
-        set.CopyLabelsTo([2, 1], labels);
-        Assert.Equal([1L, 0L], labels);
+        Assert.Equal([1L, 0L], set.LabelsOf([2, 1]));
+        Assert.Equal([1L, 0L, 1L], set.LabelsOf());
         Assert.Throws<ArgumentException>(() => new ImageDataset(images, new float[3]));
     }
 

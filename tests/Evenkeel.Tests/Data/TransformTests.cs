@@ -207,9 +207,8 @@ public sealed class TransformTests
             Assert.Equal(Read(plain, indices).Select(static x => (double)x), wide.ToArray<double>());
         }
 
-        var labels = new long[4];
-        new TransformedDataset(set, [new ToTensor()]).CopyLabelsTo(indices, labels);
-        Assert.Equal([set.Labels[3], set.Labels[0], set.Labels[6], set.Labels[6]], labels);
+        Assert.Equal([set.Labels[3], set.Labels[0], set.Labels[6], set.Labels[6]],
+            new TransformedDataset(set, [new ToTensor()]).LabelsOf(indices));
     }
 
     [Fact]
@@ -219,9 +218,7 @@ public sealed class TransformTests
         var inner = new Subset(new Subset(whole, [4, 2, 0]), [2, 0]);
         Assert.Equal((2, whole.SampleShape), (inner.Count, inner.SampleShape));
         Assert.Equal([14f, 10], Read(inner, [1, 0]));
-        var labels = new long[2];
-        inner.CopyLabelsTo([1, 0], labels);
-        Assert.Equal([4L, 0L], labels);
+        Assert.Equal([4L, 0L], inner.LabelsOf([1, 0]));
         Assert.Throws<ArgumentOutOfRangeException>(() => new Subset(whole, [5]));
         var changing = new TransformedDataset(
             SyntheticFashion.Create(1, 3, 0).Train, [new RandomCrop(28, padding: 3), new ToTensor()]);

@@ -33,9 +33,9 @@ public sealed class NotebookTrainingTests
     {
         var shares = new List<double>();
         var milestones = new List<string>();
-        Train(1e-3, (done, progress) =>
+        Train(1e-3, progress =>
         {
-            shares.Add(done);
+            shares.Add(progress.Done);
             if (progress.EndsEpoch) milestones.Add(progress.ToString());
         });
         Assert.Equal(1, shares[^1]);
@@ -44,11 +44,11 @@ public sealed class NotebookTrainingTests
         Assert.StartsWith("epoch 2/2, loss ", milestones[^1], StringComparison.Ordinal);
 
         using var cancel = new CancellationTokenSource();
-        Assert.Throws<OperationCanceledException>(() => Train(1e-3, (_, _) => cancel.Cancel(), cancel.Token));
+        Assert.Throws<OperationCanceledException>(() => Train(1e-3, _ => cancel.Cancel(), cancel.Token));
     }
 
     private static (TrainingCurves Curves, string NextDraws) Train(
-        double learningRate, Action<double, NotebookProgress>? report = null, CancellationToken cancellation = default)
+        double learningRate, Action<SolverProgress>? report = null, CancellationToken cancellation = default)
     {
         var context = new ExperimentContext(new ExperimentSettings(231, 1, DType.Float32, Epochs, Quick: true),
             LabData.Embedded, new Silence(), cancellation);
@@ -56,7 +56,7 @@ public sealed class NotebookTrainingTests
         FullyConnectedNet net = FullyConnectedNet.Create(
             random, 3072, [8], 10, 1e-2, FullyConnectedNet.None, DType.Float32);
         TrainingCurves curves = NotebookTraining.Train(
-            context, net, BatchSize, learningRate, random, report ?? ((_, _) => { }));
+            context, net, BatchSize, learningRate, random, report ?? (_ => { }));
         return (curves, string.Join(' ', random.Choice(1000, 5)));
     }
 }

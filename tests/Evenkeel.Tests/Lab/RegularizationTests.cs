@@ -1,3 +1,4 @@
+using Evenkeel.Data;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Experiments.Regularization;
@@ -33,9 +34,9 @@ public sealed class RegularizationTests
             other = FewGarments.Draw(Context(ExperimentCatalog.Find("dropout")!, 2));
         Assert.Equal(FewGarments.TrainCount, one.Train.Count);
         Assert.Equal(1000, one.Choice.Count + one.Test.Count);
-        long[] first = Labels(one.Train), second = Labels(other.Train);
+        long[] first = one.Train.LabelsOf(), second = other.Train.LabelsOf();
         Assert.NotEqual(first, second);
-        Assert.Equal(Labels(one.Test), Labels(other.Test));
+        Assert.Equal(one.Test.LabelsOf(), other.Test.LabelsOf());
 
         var rows = Tensor.Zeros([FewGarments.TrainCount, 784]);
         one.Train.CopyTo([.. Enumerable.Range(0, FewGarments.TrainCount)], rows);
@@ -60,13 +61,6 @@ public sealed class RegularizationTests
         Assert.InRange(experiment.Headline(result.Figures).Length, 1, 80);
         Assert.NotNull(result.WeightsHash);
         return result;
-    }
-
-    private static long[] Labels(Evenkeel.Data.IDataset set)
-    {
-        long[] labels = new long[set.Count];
-        set.CopyLabelsTo([.. Enumerable.Range(0, set.Count)], labels);
-        return labels;
     }
 
     private static ExperimentContext Context(Experiment experiment, long seed) =>
