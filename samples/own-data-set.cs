@@ -1,6 +1,6 @@
 #:project ../src/Evenkeel/Evenkeel.csproj
 // A data set of your own: a sample is made when a batch needs it. Does the picture have a bright column or a row?
-// Prints: best accuracy on 500 other pictures: 97.4 %
+// Prints: best accuracy on 500 other pictures: 97.2 %
 using Evenkeel;
 using Evenkeel.Data;
 using Evenkeel.Losses;
@@ -14,7 +14,7 @@ var model = new Sequential(new Conv2d(1, 8, kernelSize: 5, padding: 2, bias: fal
 model.Initialize(Init.KaimingNormal, seed: 1);
 var trainer = new Trainer(model, new Adam(model.Parameters(), 1e-2), new CrossEntropyLoss(), new() { Epochs = 5 });
 History history = trainer.Fit(new Bars(2000, seed: 1), new Bars(500, seed: 2));
-Console.WriteLine($"best accuracy on 500 other pictures: {history.BestValidationAccuracy:P1}");
+Console.WriteLine($"best accuracy on 500 other pictures: {history.BestScore:P1}");
 
 /// <summary>Noisy pictures of 16 x 16 pixels with a bright column (label 0) or a bright row (label 1).</summary>
 public sealed class Bars(int count, ulong seed) : IDataset
@@ -33,8 +33,8 @@ public sealed class Bars(int count, ulong seed) : IDataset
         }
     }
 
-    public void CopyLabelsTo(ReadOnlySpan<int> indices, Span<long> labels)
+    public void CopyTargetsTo(ReadOnlySpan<int> indices, Tensor targets)
     {
-        for (int i = 0; i < indices.Length; i++) labels[i] = indices[i] % 2;
+        for (int i = 0; i < indices.Length; i++) targets.AsSpan<long>()[i] = indices[i] % 2;
     }
 }

@@ -48,7 +48,7 @@ public sealed record CsvOptions
     /// </summary>
     public IReadOnlyList<string>? MissingValues { get; init; }
 
-    /// <summary>What happens to a row in which the label or a feature is missing. Default: Refuse.</summary>
+    /// <summary>What happens to a row in which a target or a feature is missing. Default: Refuse.</summary>
     public MissingValue Missing { get; init; }
 
     /// <summary>The name of the label's column. Default: null.</summary>
@@ -61,8 +61,14 @@ public sealed record CsvOptions
     public int? LabelIndex { get; init; }
 
     /// <summary>
+    /// The names of the columns whose numbers are the target (regression), in the order of the target's values. Null
+    /// takes the class labels of one column. Default: null.
+    /// </summary>
+    public IReadOnlyList<string>? Targets { get; init; }
+
+    /// <summary>
     /// The names of the feature columns, in the order of the samples' values. A test file needs those of its training
-    /// file. Null takes every column except the label and the dropped ones. Default: null.
+    /// file. Null takes every column except the target and the dropped ones. Default: null.
     /// </summary>
     public IReadOnlyList<string>? Features { get; init; }
 
@@ -83,5 +89,6 @@ public sealed record CsvOptions
     public int? MaxClasses { get; init; }
 
     /// <summary>Every column that the options name.</summary>
-    internal IEnumerable<string> Named => [.. Label is null ? [] : (string[])[Label], .. Features ?? [], .. Drop];
+    internal IEnumerable<string> Named =>
+        [.. Label is null ? [] : (string[])[Label], .. Targets ?? [], .. Features ?? [], .. Drop];
 }

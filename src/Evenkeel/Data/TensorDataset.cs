@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Evenkeel.Data;
 
 /// <summary>Samples and targets that are already tensors.</summary>
@@ -75,7 +77,7 @@ public sealed class TensorDataset : IDataset
         CopyRows(Targets, indices, targets);
     }
 
-    private static void CopyRows(Tensor rows, ReadOnlySpan<int> indices, Tensor batch)
+    internal static void CopyRows(Tensor rows, ReadOnlySpan<int> indices, Tensor batch)
     {
         int size = rows.Shape[0] == 0 ? 0 : rows.Count / rows.Shape[0];
         if (batch.DType == rows.DType)
@@ -87,18 +89,26 @@ public sealed class TensorDataset : IDataset
             return;
         }
 
+        if (batch.DType == DType.Float64)
+            Convert<float, double>(rows.AsSpan<float>(), batch.AsSpan<double>(), indices, size);
+        else
+            Convert<double, float>(rows.AsSpan<double>(), batch.AsSpan<float>(), indices, size);
+    }
+
+    private static void Convert<TFrom, TTo>(
+        ReadOnlySpan<TFrom> rows, Span<TTo> batch, ReadOnlySpan<int> indices, int size)
+        where TFrom : INumberBase<TFrom>
+        where TTo : INumberBase<TTo>
+    {
         for (int i = 0; i < indices.Length; i++)
         {
-            int from = indices[i] * size, to = i * size;
-            for (int j = 0; j < size; j++)
-            {
-                if (batch.DType == DType.Float64) batch.AsSpan<double>()[to + j] = rows.AsSpan<float>()[from + j];
-                else batch.AsSpan<float>()[to + j] = (float)rows.AsSpan<double>()[from + j];
-            }
+            ReadOnlySpan<TFrom> row = rows.Slice(indices[i] * size, size);
+            Span<TTo> target = batch.Slice(i * size, size);
+            for (int j = 0; j < row.Length; j++) target[j] = TTo.CreateTruncating(row[j]);
         }
     }
 
-    private static Shape OfOne(Shape all)
+    internal static Shape OfOne(Shape all)
     {
         Span<int> sizes = stackalloc int[all.Rank];
         all.CopyTo(sizes);

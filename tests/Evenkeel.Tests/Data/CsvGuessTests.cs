@@ -129,13 +129,13 @@ public sealed class CsvGuessTests
     {
         CsvDataset set = CsvDataset.From(CsvTable.Parse("1,0.0\n2,1\n3,0\n4,01\n5,-0\n", "t"));
         Assert.Equal(["0", "1"], set.ClassNames);
-        Assert.Equal([0L, 1, 0, 1, 0], set.Labels.ToArray<long>());
+        Assert.Equal([0L, 1, 0, 1, 0], set.Targets.ToArray<long>());
         Assert.Contains(set.Guesses,
             static guess => guess.Contains("are one class, for they are one number", StringComparison.Ordinal));
         // The classes of another file, written otherwise.
         CsvDataset test = CsvDataset.From(
             CsvTable.Parse("1,2\n2,10\n", "t"), new CsvOptions { ClassNames = ["0.0", "2.0", "10.0"] });
-        Assert.Equal([1L, 2], test.Labels.ToArray<long>());
+        Assert.Equal([1L, 2], test.Targets.ToArray<long>());
         Assert.Throws<ArgumentException>(
             () => CsvDataset.From(CsvTable.Parse("1,2\n", "t"), new CsvOptions { ClassNames = ["2", "2.0"] }));
         Assert.Contains(CsvDataset.From(CsvTable.Parse("1,yes\n2,Yes\n", "t")).Guesses,
@@ -193,7 +193,7 @@ public sealed class CsvGuessTests
             StringComparison.Ordinal);
         Assert.Equal([1L, 0], CsvDataset.From(
             CsvTable.Parse("1,None\n2,x\n", "t"), new CsvOptions { ClassNames = ["x", "None"] })
-            .Labels.ToArray<long>());
+            .Targets.ToArray<long>());
         Assert.Contains("got none in 1 rows",
             Assert.Throws<InvalidDataException>(
             () => CsvDataset.From(CsvTable.Parse("NA,a\n", "t"), options with { MissingValues = null })).Message,
@@ -266,6 +266,6 @@ public sealed class CsvGuessTests
         File.WriteAllText(folder.File("t.csv"), text.Replace("16777217", "9", StringComparison.Ordinal));
         CsvDataset said = CsvDataset.Load(folder.File("t.csv"), all);
         Assert.Empty(said.Guesses);
-        Assert.Equal([1L, 0, 1], said.Labels.ToArray<long>());
+        Assert.Equal([1L, 0, 1], said.Targets.ToArray<long>());
     }
 }

@@ -43,7 +43,7 @@ public sealed class CsvTests
         Assert.Equal(["setosa", "virginica"], set.ClassNames);
         Assert.Equal(["length", "width"], set.FeatureNames);
         Assert.Equal([5.1f, 3.5f, -7, 0.01f, 6.25f, 0.5f], set.Inputs.ToArray<float>());
-        Assert.Equal([0L, 1, 0], set.Labels.ToArray<long>());
+        Assert.Equal([0L, 1, 0], set.Targets.ToArray<long>());
         Assert.Equal((3, new Shape(2)), (set.Count, set.SampleShape));
         Tensor batch = Tensor.Zeros([2, 2]);
         set.CopyTo([1, 0], batch);
@@ -58,7 +58,7 @@ public sealed class CsvTests
         Assert.Equal(["B", "a", "b"], CsvDataset.From(CsvTable.Parse("1,b\n2,a\n3,B\n", "t")).ClassNames);
         CsvDataset test = CsvDataset.From(
             CsvTable.Parse("b,1\n", "t"), new CsvOptions { LabelIndex = 0, ClassNames = ["a", "b", "c"] });
-        Assert.Equal([1L], test.Labels.ToArray<long>());
+        Assert.Equal([1L], test.Targets.ToArray<long>());
     }
 
     [Theory]

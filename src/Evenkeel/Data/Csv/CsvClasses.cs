@@ -109,10 +109,12 @@ internal sealed class CsvClasses
         bool isQuantity = areNumbers && (names.Length > ManyNumbers
             || names.Any(name => TryNumber(table, name, out double value) && value != Math.Floor(value)));
         if (!isQuantity && names.Length * 2L <= samples) return;
-        string why = isQuantity ? "They look like a quantity to predict (regression), which CsvDataset does not do"
-            : "A class needs several samples";
+        string why = isQuantity
+            ? "They look like a quantity to predict (regression): name the column in Targets. If another column is the "
+                + "label, choose it with Label or LabelIndex"
+            : "A class needs several samples. Choose the label's column with Label or LabelIndex";
         throw new InvalidDataException(
-            $"CsvDataset: expected labels that name classes, got others: {what}. {why}. Choose the label's column " +
-            $"with Label or LabelIndex; or, if each is a class, set MaxClasses to {names.Length} or more.");
+            $"CsvDataset: expected labels that name classes, got others: {what}. {why}. If each is a class, set " +
+            $"MaxClasses to {names.Length} or more.");
     }
 }

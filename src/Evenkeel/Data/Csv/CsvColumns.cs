@@ -1,7 +1,10 @@
 namespace Evenkeel.Data;
 
-/// <summary>Which columns of a table are the label and the features.</summary>
-internal sealed record CsvColumns(int Label, int[] Features)
+/// <summary>Which columns of a table are the target and the features.</summary>
+/// <param name="Targets">The column of class labels, or the columns of numbers.</param>
+/// <param name="AreLabels">Whether the target is a class label.</param>
+/// <param name="Features">The columns of features.</param>
+internal sealed record CsvColumns(int[] Targets, bool AreLabels, int[] Features)
 {
     /// <summary>Float32 holds every whole number up to here. Beyond, it holds only some.</summary>
     private const double LastExactWhole = 1 << 24;
@@ -9,28 +12,32 @@ internal sealed record CsvColumns(int Label, int[] Features)
     public static CsvColumns Of(CsvTable table, CsvOptions options, List<string> guesses)
     {
         int[] dropped = [.. options.Drop.Select(name => Find(table, name, "to drop"))];
-        int label = LabelOf(table, options, dropped, guesses);
+        int[] targets = options.Targets is { } numbers
+            ? TargetsOf(table, numbers, options, dropped)
+            : [LabelOf(table, options, dropped, guesses)];
         int[] features = options.Features is { } names
             ? [.. names.Select(name => Find(table, name, "for a feature"))]
-            : [.. Enumerable.Range(0, table.Columns.Count).Where(i => i != label && !dropped.Contains(i))];
-        if (features.FirstOrDefault(i => i == label || dropped.Contains(i), -1) is >= 0 and int both)
+            : [.. Enumerable.Range(0, table.Columns.Count).Where(i => !targets.Contains(i) && !dropped.Contains(i))];
+        (string kind, string option) = options.Targets is null ? ("label", "Label") : ("target", "Targets");
+        if (features.FirstOrDefault(i => targets.Contains(i) || dropped.Contains(i), -1) is >= 0 and int both)
         {
             throw new ArgumentException(
-                $"CsvDataset: expected each column to be one of label, feature and dropped, got " +
-                $"\"{table.Columns[both]}\" as two of them. Take it out of Features, Label or Drop.", nameof(options));
+                $"CsvDataset: expected each column to be one of {kind}, feature and dropped, got " +
+                $"\"{table.Columns[both]}\" as two of them. Take it out of Features, {option} or Drop.",
+                nameof(options));
         }
 
         if (features.Length == 0)
         {
             throw new InvalidDataException(
-                $"CsvDataset: expected at least one feature beside the label \"{table.Columns[label]}\", " +
+                $"CsvDataset: expected at least one feature beside the {kind} \"{table.Columns[targets[0]]}\", " +
                 $"\"{table.Source}\" has none" +
                 (table.Columns.Count == 1
                     ? $". Is {CsvGuess.Show(table.Separator)} the separator?"
                     : " that is not dropped."));
         }
 
-        return new CsvColumns(label, features);
+        return new CsvColumns(targets, options.Targets is null, features);
     }
 
     /// <summary>
@@ -57,6 +64,48 @@ internal sealed record CsvColumns(int Label, int[] Features)
                 $"The feature \"{name}\" holds whole numbers that Float32 rounds, so that different ones may become " +
                 "one. Name it in Drop, or make it smaller.");
         }
+    }
+
+    /// <summary>The columns whose numbers are the target.</summary>
+    private static int[] TargetsOf(
+        CsvTable table, IReadOnlyList<string> names, CsvOptions options, int[] dropped)
+    {
+        if (names.Count == 0)
+        {
+            throw new ArgumentException(
+                "CsvDataset: expected the names of the target columns, got an empty list in Targets. Null takes the "
+                + "class labels of one column.", nameof(options));
+        }
+
+        string? other = options.Label is not null ? nameof(options.Label)
+            : options.LabelIndex is not null ? nameof(options.LabelIndex)
+            : options.ClassNames is not null ? nameof(options.ClassNames)
+            : options.MaxClasses is not null ? nameof(options.MaxClasses) : null;
+        if (other is not null)
+        {
+            throw new ArgumentException(
+                $"CsvDataset: expected numbers (Targets) or class labels as the target, got Targets and {other}. Leave "
+                + "out one of them.", nameof(options));
+        }
+
+        int[] targets = [.. names.Select(name => Find(table, name, "for a target"))];
+        for (int i = 0; i < targets.Length; i++)
+        {
+            if (Array.IndexOf(targets, targets[i]) < i)
+            {
+                throw new ArgumentException(
+                    $"CsvDataset: expected each target once, got \"{names[i]}\" twice in Targets.", nameof(options));
+            }
+
+            if (dropped.Contains(targets[i]))
+            {
+                throw new ArgumentException(
+                    $"CsvDataset: expected other columns in Targets than those to drop, got \"{names[i]}\" for both.",
+                    nameof(options));
+            }
+        }
+
+        return targets;
     }
 
     private static int LabelOf(CsvTable table, CsvOptions options, int[] dropped, List<string> guesses)
