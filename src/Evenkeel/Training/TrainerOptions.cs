@@ -65,7 +65,7 @@ public sealed class TrainerOptions
     /// <summary>
     /// Into how many parts a batch is cut. The parts go through the network in lockstep, each on a thread of its own,
     /// and batch norms take their statistics over all parts (<see cref="Replicas"/>). Forward pass, gradients and
-    /// running statistics are those of the whole batch, up to rounding. Default: 1.
+    /// running statistics are those of the whole batch, up to rounding, if the loss is a mean over samples. Default: 1.
     /// </summary>
     public int MicroBatches { get; set; } = 1;
 
