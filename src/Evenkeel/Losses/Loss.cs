@@ -14,11 +14,6 @@ public abstract class Loss
     /// </summary>
     public virtual TargetKind Targets => TargetKind.Any;
 
-    /// <summary>
-    /// True if the target may be one class label (Int64) per sample, which follows from <see cref="Targets"/>.
-    /// </summary>
-    public virtual bool TakesClassLabels => Targets is TargetKind.ClassLabels or TargetKind.ClassLabelsOrNumbers;
-
     /// <summary>How errors call this loss.</summary>
     private protected virtual string Title => GetType().Name;
 

@@ -75,8 +75,6 @@ public sealed class LossTests
         Assert.All(all, static one =>
         {
             Assert.Equal(one.Targets, one.Loss.Targets);
-            Assert.Equal(
-                one.Targets is TargetKind.ClassLabels or TargetKind.ClassLabelsOrNumbers, one.Loss.TakesClassLabels);
             Assert.Equal(one.Metrics, one.Loss.DefaultMetrics().Select(static metric => metric.Name));
             Assert.DoesNotContain(one.Loss.DefaultMetrics()
                 .Zip(one.Loss.DefaultMetrics(), ReferenceEquals), static same => same);
