@@ -20,6 +20,9 @@ public sealed class Checkpoints
 {
     private const string Prefix = "step-", Ending = ".safetensors", BestName = "best" + Ending, LockName = "lock";
 
+    /// <summary>The error EROFS of Linux and macOS.</summary>
+    private const int ReadOnlyFileSystem = 30;
+
     private long _lastSaved = -1;
     private int _bestSaved;
     private long _savedAt;
@@ -161,7 +164,8 @@ public sealed class Checkpoints
         {
             Directory.CreateDirectory(Folder);
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (
+            exception is UnauthorizedAccessException || exception.HResult == ReadOnlyFileSystem)
         {
             throw NotWritable(exception);
         }
@@ -171,7 +175,8 @@ public sealed class Checkpoints
         {
             return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (
+            exception is UnauthorizedAccessException || exception.HResult == ReadOnlyFileSystem)
         {
             throw NotWritable(exception);
         }
@@ -185,7 +190,7 @@ public sealed class Checkpoints
         }
     }
 
-    private UnauthorizedAccessException NotWritable(UnauthorizedAccessException exception) => new(
+    private UnauthorizedAccessException NotWritable(Exception exception) => new(
         $"Checkpoints: expected a folder that may be written, got \"{Folder}\" ({exception.Message}). Choose another "
         + "folder or change its permissions.", exception);
 
