@@ -88,8 +88,18 @@ internal static class RootDivision
 /// <summary>The one loop of all optimizers: reads weight, gradient and state, writes weight and state.</summary>
 internal static unsafe class UpdateLoop
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Run<T, TUpdate>(in UpdateEntry entry, int offset, int count, in TUpdate update)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TUpdate : struct, IUpdate<T>
+    {
+        if (entry.IsMaximized)
+            Sweep<T, Maximizing<T, TUpdate>>(entry, offset, count, new() { Update = update });
+        else Sweep<T, TUpdate>(entry, offset, count, update);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<T, TUpdate>(in UpdateEntry entry, int offset, int count, TUpdate update)
+    private static void Sweep<T, TUpdate>(in UpdateEntry entry, int offset, int count, TUpdate update)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TUpdate : struct, IUpdate<T>
     {
@@ -98,8 +108,6 @@ internal static unsafe class UpdateLoop
         T* state0 = TUpdate.States > 0 ? (T*)entry.State0 + offset : null;
         T* state1 = TUpdate.States > 1 ? (T*)entry.State1 + offset : null;
         T* state2 = TUpdate.States > 2 ? (T*)entry.State2 + offset : null;
-        // The sign of a zero is the bit that differs between a number and its negative.
-        Vector512<T> sign = Simd.Broadcast(entry.IsMaximized ? T.NegativeZero : T.Zero);
         int width = Vector512<T>.Count;
         int i = 0;
         for (; i <= count - width; i += width)
@@ -108,7 +116,7 @@ internal static unsafe class UpdateLoop
             Vector512<T> s0 = TUpdate.States > 0 ? Simd.Load(state0 + i) : default;
             Vector512<T> s1 = TUpdate.States > 1 ? Simd.Load(state1 + i) : default;
             Vector512<T> s2 = TUpdate.States > 2 ? Simd.Load(state2 + i) : default;
-            update.Invoke(ref w, Simd.Load(gradient + i) ^ sign, ref s0, ref s1, ref s2);
+            update.Invoke(ref w, Simd.Load(gradient + i), ref s0, ref s1, ref s2);
             Simd.Store(weight + i, w);
             if (TUpdate.States > 0) Simd.Store(state0 + i, s0);
             if (TUpdate.States > 1) Simd.Store(state1 + i, s1);
@@ -123,11 +131,24 @@ internal static unsafe class UpdateLoop
             Vector512<T> s0 = TUpdate.States > 0 ? Simd.LoadPartial(state0 + i, rest) : default;
             Vector512<T> s1 = TUpdate.States > 1 ? Simd.LoadPartial(state1 + i, rest) : default;
             Vector512<T> s2 = TUpdate.States > 2 ? Simd.LoadPartial(state2 + i, rest) : default;
-            update.Invoke(ref w, Simd.LoadPartial(gradient + i, rest) ^ sign, ref s0, ref s1, ref s2);
+            update.Invoke(ref w, Simd.LoadPartial(gradient + i, rest), ref s0, ref s1, ref s2);
             Simd.StorePartial(weight + i, w, rest);
             if (TUpdate.States > 0) Simd.StorePartial(state0 + i, s0, rest);
             if (TUpdate.States > 1) Simd.StorePartial(state1 + i, s1, rest);
             if (TUpdate.States > 2) Simd.StorePartial(state2 + i, s2, rest);
         }
+    }
+
+    /// <summary>An update with the negative gradient.</summary>
+    private struct Maximizing<T, TUpdate> : IUpdate<T> where T : unmanaged where TUpdate : struct, IUpdate<T>
+    {
+        public TUpdate Update;
+
+        public static int States => TUpdate.States;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
+            Update.Invoke(ref w, -g, ref s0, ref s1, ref s2);
     }
 }
