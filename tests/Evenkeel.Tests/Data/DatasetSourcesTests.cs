@@ -64,7 +64,7 @@ public sealed class DatasetSourcesTests
         {
             Assert.True(set.TargetType.IsFloatingPoint());
             Batch batch = Delivered(set, workers, dtype);
-            Assert.Equal(([3, 1], dtype), (batch.Targets.Shape.ToArray(), batch.Targets.DType));
+            Assert.Equal((new Shape(3, 1), dtype), (batch.Targets.Shape, batch.Targets.DType));
             Assert.Equal([0.5, -1, 7], batch.Targets.To(DType.Float64).ToArray<double>());
             AssertTable(batch.Inputs, dtype);
         }
@@ -302,7 +302,7 @@ public sealed class DatasetSourcesTests
 
     private static void AssertTable(Tensor inputs, DType dtype)
     {
-        Assert.Equal(([3, 2], dtype), (inputs.Shape.ToArray(), inputs.DType));
+        Assert.Equal((new Shape(3, 2), dtype), (inputs.Shape, inputs.DType));
         Assert.Equal(s_table.SelectMany(static row => row).Select(static value => (float)value),
             inputs.To(DType.Float32).ToArray<float>());
     }
