@@ -1,6 +1,6 @@
 #:project ../src/Evenkeel/Evenkeel.csproj
 // How long, how fast: a test for the learning rate, a schedule, early stopping, checkpoints that a run goes on from.
-// Prints: best validation accuracy 93.5 %
+// Prints: best validation accuracy 93.3 %
 using Evenkeel.Data;
 using Evenkeel.Losses;
 using Evenkeel.Nn;

@@ -10,4 +10,8 @@ internal sealed class LabException(string message, Exception? inner = null) : Ex
 
     /// <summary>Whether the other experiments fail too: results cannot be stored.</summary>
     public bool EndsAll { get; init; }
+
+    /// <summary>A request at fault.</summary>
+    /// <param name="message">What was expected, what came, and what to do.</param>
+    public static LabException Usage(string message) => new(message) { IsUsage = true };
 }

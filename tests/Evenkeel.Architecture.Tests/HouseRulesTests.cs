@@ -16,7 +16,7 @@ public sealed partial class HouseRulesTests
     /// <summary>The library's folders in dependency order: each may use only those before it.</summary>
     private static readonly string[] s_folders =
     [
-        "Kernels", "Random", "Tensors", "Autograd", "Ops", "Nn", "Losses", "Optim", "Diagnostics", "Data",
+        "Kernels", "Random", "Tensors", "Autograd", "Ops", "Nn", "Metrics", "Losses", "Optim", "Diagnostics", "Data",
         "Serialization", "Training", "Surgery",
     ];
 

@@ -171,7 +171,7 @@ public sealed partial class ModuleRulesTests
     {
         public int Other { get; } = other;
 
-        protected override void Nothing() => ArgumentOutOfRangeException.ThrowIfNegative(Other);
+        protected override void Nothing() => GC.KeepAlive(Other);
     }
 
     private sealed class Third : Second
@@ -187,6 +187,6 @@ public sealed partial class ModuleRulesTests
     private sealed class Working : First
     {
         public Working(int size)
-            : base(size) => ArgumentOutOfRangeException.ThrowIfNegative(Size);
+            : base(size) => ArgumentOutOfRangeException.ThrowIfNegative(size);
     }
 }

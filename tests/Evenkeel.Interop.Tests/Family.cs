@@ -65,7 +65,8 @@ internal sealed record Family(string Name, IReadOnlyList<Comparison> Cases)
             {
                 double distance = Distance(one.Ours(ours), Run(one.PyTorch, theirs));
                 largest = Math.Max(largest, distance);
-                if (!(distance <= tolerance)) yield return (false, $"{Name}, {one.Name}, {ours}: differs by {distance:g3}");
+                if (!(distance <= tolerance))
+                    yield return (false, $"{Name}, {one.Name}, {ours}: differs by {distance:g3}");
             }
 
             yield return (true, $"{Name}, {ours}: {Cases.Count} cases, largest distance {largest:g3}");

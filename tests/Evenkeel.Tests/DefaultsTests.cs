@@ -3,7 +3,9 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Evenkeel.Data;
+using Evenkeel.Losses;
 using Evenkeel.Optim;
+using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests;
@@ -12,11 +14,6 @@ namespace Evenkeel.Tests;
 public sealed partial class DefaultsTests
 {
     private static readonly Type[] s_types = typeof(Tensor).Assembly.GetExportedTypes();
-
-    private static readonly Dictionary<string, XElement> s_documentation = XDocument
-        .Load(Path.ChangeExtension(typeof(Tensor).Assembly.Location, ".xml"))
-        .Descendants("member")
-        .ToDictionary(member => member.Attribute("name")!.Value, StringComparer.Ordinal);
 
     [Fact]
     public void Every_option_says_its_default()
@@ -35,12 +32,13 @@ public sealed partial class DefaultsTests
     }
 
     [Fact]
-    public void Every_setting_of_a_loader_an_optimizer_and_a_schedule_says_its_default()
+    public void Every_setting_of_a_loader_an_optimizer_a_schedule_a_loss_and_a_metric_says_its_default()
     {
         Type[] types =
             [typeof(DataLoader), .. s_types.Where(type => !type.IsAbstract
-                && (type.IsSubclassOf(typeof(Optimizer)) || type.IsSubclassOf(typeof(LearningRateScheduler))))];
-        Assert.True(types.Length >= 8);
+                && (type.IsSubclassOf(typeof(Optimizer)) || type.IsSubclassOf(typeof(LearningRateScheduler))
+                    || type.IsSubclassOf(typeof(Loss)) || type.IsSubclassOf(typeof(Metric))))];
+        Assert.True(types.Length >= 29);
         int compared = 0;
         foreach (ConstructorInfo constructor in types.SelectMany(type => type.GetConstructors()))
         {
@@ -48,7 +46,7 @@ public sealed partial class DefaultsTests
             ParameterInfo[] arguments = constructor.GetParameters();
 
             // The other constructors inherit the text of the first.
-            XElement? member = s_documentation
+            XElement? member = LibraryDocumentation.Members
                 .Where(entry => entry.Key.StartsWith(start, StringComparison.Ordinal))
                 .Select(entry => entry.Value)
                 .FirstOrDefault(entry => arguments.All(
@@ -65,7 +63,7 @@ public sealed partial class DefaultsTests
             }
         }
 
-        Assert.True(compared > 25, $"{compared} compared");
+        Assert.True(compared > 45, $"{compared} compared");
         var loader = new DataLoader(new TensorDataset(Tensor.Zeros([2, 1]), Tensor.Labels(0, 1)), 1);
         foreach (string name in new[] { nameof(DataLoader.Prefetch), nameof(DataLoader.DType) })
         {
@@ -76,7 +74,7 @@ public sealed partial class DefaultsTests
 
     private static void AssertSays(string member, string part, object? value)
     {
-        XElement documentation = s_documentation[member];
+        XElement documentation = LibraryDocumentation.Members[member];
         string text = part.StartsWith("param:", StringComparison.Ordinal)
             ? documentation.Elements("param").Single(param => param.Attribute("name")!.Value == part[6..]).Value
             : documentation.Element(part)!.Value;

@@ -43,7 +43,7 @@ public sealed class OperationsPageTests
         double value = replicas.Accumulate(inputs, labels, loss);
         optimizer.Step();
         optimizer.ZeroGrad();
-        Assert.Equal(whole, value, 1e-6);
+        Assert.Equal(whole, value, Tolerances.Float32Roundoff);
 
         var norm = (BatchNorm1d)model[1];
         float[] before = norm.Running!.Mean.Value.ToArray<float>();

@@ -3,7 +3,7 @@ using Evenkeel.Optim;
 
 namespace Evenkeel.Cli.Bits;
 
-/// <summary>Three steps of every optimizer, and the clipping of gradients.</summary>
+/// <summary>Some steps of every optimizer, and the clipping of gradients.</summary>
 internal static class OptimizerBits
 {
     public static IEnumerable<BitsCase> Cases =>
@@ -18,15 +18,26 @@ internal static class OptimizerBits
         Steps("rmsprop-centered", parameters => new RMSprop(parameters, 0.01, momentum: 0.9, centered: true)),
         Steps("adam", parameters => new Adam(parameters, 0.01, weightDecay: 0.01)),
         Steps("adamw", parameters => new AdamW(parameters, 0.01)),
+        Steps("adam-amsgrad", parameters => new Adam(parameters, 0.01) { AmsGrad = true }),
+        Steps("adamw-maximize", parameters => new AdamW(parameters, 0.01) { Maximize = true }),
+        Steps("nadam", parameters => new NAdam(parameters, 0.01, weightDecay: 0.01)),
+        Steps("nadam-decoupled",
+            parameters => new NAdam(parameters, 0.01, weightDecay: 0.01) { DecoupledWeightDecay = true }),
+        // Steps are rectified from the sixth on.
+        Steps("radam", parameters => new RAdam(parameters, 0.01, weightDecay: 0.01), steps: 7),
+        Steps("radam-decoupled",
+            parameters => new RAdam(parameters, 0.01, weightDecay: 0.01) { DecoupledWeightDecay = true }, steps: 7),
+        Steps("adagrad",
+            parameters => new Adagrad(parameters, 0.01, weightDecay: 0.01) { LearningRateDecay = 0.1 }),
         new("clip-norm", probe => Clip(probe, parameters => probe.Add("norm", GradientClipping.Norm(parameters, 1.5)))),
         new("clip-value", probe => Clip(probe, parameters => GradientClipping.Value(parameters, 0.7))),
     ];
 
-    private static BitsCase Steps(string name, Func<Parameter[], Optimizer> create) => new(name, probe =>
+    private static BitsCase Steps(string name, Func<Parameter[], Optimizer> create, int steps = 3) => new(name, probe =>
     {
         Parameter[] parameters = Parameters(probe);
         Optimizer optimizer = create(parameters);
-        for (int step = 0; step < 3; step++)
+        for (int step = 0; step < steps; step++)
         {
             optimizer.ZeroGrad();
             SetGradients(probe, parameters);

@@ -16,6 +16,9 @@ internal static class ReductionBits
     /// <summary>Rows of classes; the last is more than one chunk (8,192 elements).</summary>
     private static readonly int[][] s_rows = [[5, 10], [7, 67], [3, 1100], [301, 33]];
 
+    /// <summary>Predictions and targets of losses of numbers; the last are more than one chunk (32,768).</summary>
+    private static readonly int[][] s_numbers = [[3, 67], [71, 517]];
+
     public static IEnumerable<BitsCase> Cases =>
     [
         .. Sums("sum", (x, axes) => x.Sum(axes)),
@@ -36,9 +39,36 @@ internal static class ReductionBits
         new("log-softmax/6x35x7/axis0", probe => probe.Pass(x => x[0].LogSoftmax(0), probe.Normal(6, 35, 7))),
         .. Rows("cross-entropy", (x, labels) => x.CrossEntropy(labels)),
         .. Rows("hinge", (x, labels) => x.MultiClassHinge(labels)),
-        .. new int[][] { [3, 67], [71, 517] }.Select(shape => new BitsCase(
-            $"mse/{ShapeName.Of(shape)}", probe =>
-                probe.Pass(x => x[0].MeanSquaredError(x[1]), probe.Normal(shape), probe.Normal(shape)))),
+        .. Numbers("mse", (x, target) => x.MeanSquaredError(target)),
+        .. Rows("nll", (x, labels) => x.NegativeLogLikelihood(labels)),
+        .. Rows("cross-entropy-smoothed", (x, labels) => x.CrossEntropy(labels, labelSmoothing: 0.1)),
+        .. s_rows.Select(shape => new BitsCase($"cross-entropy-weighted/{ShapeName.Of(shape)}", probe =>
+        {
+            Tensor weight = probe.Positive(shape[1]);
+            probe.Pass(x => x[0].CrossEntropy(x[1], weight, ignoreIndex: 0, labelSmoothing: 0.2),
+                probe.NormalAround(0, 3, shape), probe.Labels(shape[0], shape[1]));
+        })),
+        .. s_rows.Select(shape => new BitsCase($"cross-entropy-soft/{ShapeName.Of(shape)}", probe =>
+        {
+            Tensor target = probe.Positive(shape);
+            probe.Pass(x => x[0].CrossEntropy(target), probe.NormalAround(0, 3, shape));
+        })),
+        new("cross-entropy-soft/3x5x2x7", probe =>
+        {
+            Tensor target = probe.Positive(3, 5, 2, 7);
+            probe.Pass(x => x[0].CrossEntropy(target, labelSmoothing: 0.1), probe.NormalAround(0, 3, 3, 5, 2, 7));
+        }),
+        .. Numbers("mae", (x, target) => x.MeanAbsoluteError(target)),
+        .. Numbers("huber", (x, target) => x.Huber(target, 0.7)),
+        .. Numbers("smooth-l1", (x, target) => x.SmoothL1(target, 0.7)),
+        .. Numbers("binary-hinge", (x, target) => x.Hinge(target)),
+        .. Numbers("bce", (x, target) => x.BinaryCrossEntropyWithLogits(target)),
+        .. s_numbers.Select(shape => new BitsCase($"bce-weighted/{ShapeName.Of(shape)}", probe =>
+        {
+            Tensor weight = probe.Positive(shape[0], 1), posWeight = probe.Positive(shape[1]);
+            probe.Pass(x => x[0].BinaryCrossEntropyWithLogits(x[1], weight, posWeight),
+                probe.NormalAround(0, 3, shape), probe.Normal(shape));
+        })),
     ];
 
     private static IEnumerable<BitsCase> Sums(string name, Func<Tensor, int[], Tensor> op) =>
@@ -50,4 +80,8 @@ internal static class ReductionBits
         s_rows.Select(shape => new BitsCase(
         $"{name}/{ShapeName.Of(shape)}", probe =>
             probe.Pass(x => op(x[0], x[1]), probe.NormalAround(0, 3, shape), probe.Labels(shape[0], shape[1]))));
+
+    private static IEnumerable<BitsCase> Numbers(string name, Func<Tensor, Tensor, Tensor> op) =>
+        s_numbers.Select(shape => new BitsCase($"{name}/{ShapeName.Of(shape)}", probe =>
+            probe.Pass(x => op(x[0], x[1]), probe.Normal(shape), probe.Normal(shape))));
 }

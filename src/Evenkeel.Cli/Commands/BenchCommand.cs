@@ -1,11 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
-using System.Text.Json;
 using Evenkeel.Cli.Bench;
 using Evenkeel.Cli.Terminal;
 using Evenkeel.Lab;
-using Evenkeel.Lab.Reports;
 
 namespace Evenkeel.Cli.Commands;
 
@@ -18,8 +15,7 @@ internal static class BenchCommand
     {
         var filter = new Option<string?>("--filter")
         {
-            Description =
-            "only cases whose name contains TEXT",
+            Description = "only cases whose name contains TEXT",
             HelpName = "TEXT",
         };
         var seconds = new Option<double?>("--seconds")
@@ -46,9 +42,12 @@ internal static class BenchCommand
                 [.. BenchCase.All.Where(one =>
                     one.Name.Contains(parse.GetValue(filter) ?? "", StringComparison.OrdinalIgnoreCase))];
             if (cases.Length == 0)
-                throw new LabException($"--filter: expected part of a case's name, got {parse.GetValue(filter)}. " +
-                    "'evenkeel bench --filter batchnorm' is an example.")
-                { IsUsage = true };
+            {
+                throw LabException.Usage(
+                    $"--filter: expected part of a case's name, got {parse.GetValue(filter)}. " +
+                    "'evenkeel bench --filter batchnorm' is an example.");
+            }
+
             Options.WarnOfSlowHardware();
             Run(cases, Options.UseThreads(parse.GetValue(threads)), parse.GetValue(seconds) ?? 0.4,
                 parse.GetValue(json), cancellation);
@@ -100,21 +99,14 @@ internal static class BenchCommand
         return $"{one.Name,-CaseWidth}  {median,10:N1} {padded,13}  {ink.Dim($"{share * 100,3:F0} %")}";
     }
 
-    private static void PrintJson(BenchCase one, double median, int runs, int threads, double rate, double share)
-    {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, ResultJson.Options(indented: false)))
+    private static void PrintJson(
+        BenchCase one, double median, int runs, int threads, double rate, double share) => JsonLine.Print(json =>
         {
-            json.WriteStartObject();
             json.WriteString("case", one.Name);
             json.WriteNumber("median_us", median);
             json.WriteNumber("threads", threads);
             json.WriteNumber("runs", runs);
             json.WriteNumber(one.Unit == BenchUnit.Bytes ? "gb_per_s" : "gflop_per_s", rate / 1e9);
             json.WriteNumber("share", share);
-            json.WriteEndObject();
-        }
-
-        Console.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
-    }
+        });
 }

@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Evenkeel.Cli.Bits;
-using Evenkeel.Lab.Reports;
+using Evenkeel.Cli.Terminal;
 
 namespace Evenkeel.Cli.Commands;
 
@@ -16,8 +15,11 @@ internal static class BitsCommand
     {
         Option<long?> threads = Options.Threads();
         Option<bool> json = Options.Json();
-        var command = new Command("bits", "Print a hash of the outputs and gradients of every op, to compare two " +
-            "machines.") { threads, json };
+        var command = new Command(
+            "bits", "Print a hash of the outputs and gradients of every op, to compare two machines.")
+        {
+            threads, json,
+        };
         command.Do((parse, cancellation) =>
         {
             Options.UseThreads(parse.GetValue(threads));
@@ -52,17 +54,12 @@ internal static class BitsCommand
             return;
         }
 
-        using var buffer = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(buffer, ResultJson.Options(indented: false)))
+        JsonLine.Print(line =>
         {
-            writer.WriteStartObject();
-            writer.WriteString("case", name);
-            if (dtype.Length > 0) writer.WriteString("dtype", dtype);
-            else writer.WriteNull("dtype");
-            writer.WriteString("hash", hash);
-            writer.WriteEndObject();
-        }
-
-        Console.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
+            line.WriteString("case", name);
+            if (dtype.Length > 0) line.WriteString("dtype", dtype);
+            else line.WriteNull("dtype");
+            line.WriteString("hash", hash);
+        });
     }
 }

@@ -21,15 +21,14 @@ internal static class ClaimsCommand
     {
         var ids = new Argument<string[]>("ID")
         {
-            Description =
-            "claims to run and explain; without an ID, all are listed with the verdicts of the results in " +
-            "--out",
+            Description = "claims to run and explain; without an ID, " +
+                "all are listed with the verdicts of the results in --out",
             Arity = ArgumentArity.ZeroOrMore,
         };
         var options = new RunOptions();
         Option<bool> json = Options.Json();
-        var command = new Command("claims", "List the claims of the lessons with their verdicts, or run and explain " +
-            "some of them.") { ids };
+        var command = new Command("claims", "List the claims of the lessons with their verdicts, " +
+            "or run and explain some of them.") { ids };
         options.AddTo(command);
         command.Add(json);
         ids.Validators.Add(result =>

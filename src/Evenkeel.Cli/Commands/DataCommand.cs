@@ -16,8 +16,8 @@ internal static class DataCommand
     private static Command List()
     {
         Option<string?> where = Options.Data();
-        var list = new Command("list", "List the image sets that experiments use: which are found, their size, and " +
-            "where they come from.") { where };
+        var list = new Command("list", "List the image sets that experiments use: " +
+            "which are found, their size, and where they come from.") { where };
         list.Do((parse, _) =>
         {
             LabData data = LabData.Find(parse.GetValue(where), mayBeEmpty: true);
@@ -45,8 +45,8 @@ internal static class DataCommand
     private static Command PathOf()
     {
         Option<string?> where = Options.Data();
-        var path = new Command("path", "Print where the images of each set come from: a path, or " +
-            "'embedded'.") { where };
+        var path = new Command("path", "Print where the images of each set come from: " +
+            "a path, or 'embedded'.") { where };
         path.Do((parse, _) =>
         {
             LabData data = LabData.Find(parse.GetValue(where));
@@ -65,16 +65,14 @@ internal static class DataCommand
         };
         var where = new Option<string?>("--data")
         {
-            Description =
-                $"folder to put them in (default: {DataCatalog.Variable}, then the user's cache folder, where runs " +
-                "find them)",
+            Description = $"folder to put them in (default: {DataCatalog.Variable}, then the user's cache folder, " +
+                "where runs find them)",
             HelpName = "DIR",
         };
         var from = new Option<Uri?>("--from")
         {
-            Description =
-                "address of a folder with the same files, instead of the official one; checksums are verified all " +
-                "the same",
+            Description = "address of a folder with the same files, " +
+                "instead of the official one; checksums are verified all the same",
             HelpName = "URL",
             CustomParser = result =>
             {
@@ -122,8 +120,8 @@ internal static class DataCommand
         catch (OperationCanceledException)
         {
             display.EndLine();
-            Console.Error.WriteLine($"evenkeel data fetch: the part of {name} that was received is kept; the same " +
-                "command continues from there.");
+            Console.Error.WriteLine($"evenkeel data fetch: the part of {name} that was received is kept; " +
+                "the same command continues from there.");
             throw;
         }
         catch (Exception failure) when (failure is IOException or InvalidDataException or UnauthorizedAccessException)

@@ -17,8 +17,7 @@ internal static class DataShowCommand
     {
         var name = new Argument<string>("NAME")
         {
-            Description =
-            $"{string.Join(", ", ShownSet.Names)}, or a folder with one folder of pictures per class",
+            Description = $"{string.Join(", ", ShownSet.Names)}, or a folder with one folder of pictures per class",
         };
         var file = new Option<string>("--out")
         {
@@ -28,18 +27,16 @@ internal static class DataShowCommand
         };
         var classes = new Option<string?>("--classes")
         {
-            Description =
-            "the classes to show, by name or number (default: all)",
+            Description = "the classes to show, by name or number (default: all)",
             HelpName = "A,B",
         };
-        Option<long?> count = Options.Number("--count", 1, 1000, $"pictures per row (default: {DefaultCount}, with " +
-            $"--groups {GroupedCount})");
+        Option<long?> count = Options.Number("--count", 1, 1000, $"pictures per row (default: {DefaultCount}, " +
+            $"with --groups {GroupedCount})");
         Option<long?> seed = Options.Number("--seed", 0, uint.MaxValue, "seed that draws a synthetic set, or picks " +
             "pictures of a real one (default: the first ones)");
         var groups = new Option<bool>("--groups")
         {
-            Description =
-            "show near-duplicates, one group per row, instead of classes",
+            Description = "show near-duplicates, one group per row, instead of classes",
         };
         Option<string?> data = Options.Data();
         Option<bool> skipBad = Options.SkipBad();
@@ -114,9 +111,12 @@ internal static class DataShowCommand
     {
         if (asked is null) return [.. Enumerable.Range(0, set.ClassNames.Count)];
         string[] words = asked.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        if (words.Length == 0) throw new LabException("--classes: expected names or numbers of " +
-            $"{string.Join(", ", set.ClassNames)}, got none.")
-        { IsUsage = true };
+        if (words.Length == 0)
+        {
+            throw LabException.Usage(
+                $"--classes: expected names or numbers of {string.Join(", ", set.ClassNames)}, got none.");
+        }
+
         return Array.ConvertAll(words, word =>
         {
             for (int i = 0; i < set.ClassNames.Count; i++)
@@ -127,10 +127,9 @@ internal static class DataShowCommand
             return int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number)
                 && number < set.ClassNames.Count
                 ? number
-                : throw new LabException("--classes: expected names or numbers of " +
-                    $"{string.Join(", ", set.ClassNames)}, got " +
-                    $"{word}.{NearestName.Hint(word, set.ClassNames)}")
-                { IsUsage = true };
+                : throw LabException.Usage(
+                    $"--classes: expected names or numbers of {string.Join(", ", set.ClassNames)}, " +
+                    $"got {word}.{NearestName.Hint(word, set.ClassNames)}");
         });
     }
 

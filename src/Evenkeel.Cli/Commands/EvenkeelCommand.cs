@@ -59,11 +59,11 @@ internal static class EvenkeelCommand
     private static int ReportUnforeseen(Exception e)
     {
         bool trace = Environment.GetEnvironmentVariable(DebugVariable) == "1";
-        string message = Closed(e.Message.ReplaceLineEndings(" ").TrimEnd());
+        string message = Closed(Plain(e));
         try
         {
-            Console.Error.WriteLine(trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows the " +
-                "stack trace.");
+            Console.Error.WriteLine(
+                trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows the stack trace.");
         }
         catch (IOException)
         {
@@ -81,8 +81,8 @@ internal static class EvenkeelCommand
         Command root = Create();
 
         // Errors are one line on standard error, also where a word of a message is not ASCII.
-        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected) Console.OutputEncoding =
-            new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        if (!OperatingSystem.IsWindows() || Console.IsOutputRedirected)
+            Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         if (args.Length == 0)
         {
             await root.Parse(["--help"]).InvokeAsync();
@@ -119,7 +119,8 @@ internal static class EvenkeelCommand
                 }
                 catch (OperationCanceledException)
                 {
-                    Console.Error.WriteLine("evenkeel: interrupted; finished results are kept.");
+                    Console.Error.WriteLine($"evenkeel {PathOf(parse.CommandResult)}: interrupted; what was finished "
+                        + "before is kept.");
                     return ExitCode.Interrupted;
                 }
                 catch (LabException e)
@@ -151,9 +152,44 @@ internal static class EvenkeelCommand
             if (command.Subcommands.Count > 0)
                 return "unknown command " +
                     $"'{token}'.{NearestName.Hint(token, command.Subcommands.Select(sub => sub.Name))}";
+            return $"expected no further argument, got '{token}'.";
         }
 
-        return Closed(parse.Errors[0].Message);
+        if (command.Subcommands.Count > 0)
+            return $"expected a command ({string.Join(", ", command.Subcommands.Select(sub => sub.Name))}), got none.";
+        return WrongCount(parse.CommandResult) ?? Closed(parse.Errors[0].Message);
+    }
+
+    /// <summary>What an argument or option has too few or too many values of; null if none has.</summary>
+    private static string? WrongCount(CommandResult result)
+    {
+        foreach (Argument argument in result.Command.Arguments)
+        {
+            int given = result.GetResult(argument)?.Tokens.Count ?? 0;
+            if (given < argument.Arity.MinimumNumberOfValues) return $"expected {argument.Name}, got none.";
+        }
+
+        // Options that are not on the line have a result too, of their default.
+        foreach (OptionResult option in result.Children.OfType<OptionResult>().Where(static o => !o.Implicit))
+        {
+            ArgumentArity arity = option.Option.Arity;
+            int given = option.Tokens.Count;
+            if (given < arity.MinimumNumberOfValues) return $"{option.Option.Name}: expected a value, got none.";
+            if (given > arity.MaximumNumberOfValues)
+                return $"{option.Option.Name}: expected one value, got {given}: " +
+                    $"{string.Join(", ", option.Tokens.Select(static token => token.Value))}.";
+        }
+
+        return null;
+    }
+
+    /// <summary>A message in one line, without the name of a parameter, which says nothing to who calls none.</summary>
+    internal static string Plain(Exception e)
+    {
+        string message = e.Message.ReplaceLineEndings(" ").TrimEnd();
+        return e is ArgumentException { ParamName: { } name }
+            ? message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal)
+            : message;
     }
 
     /// <summary>A message as a sentence that another may follow.</summary>

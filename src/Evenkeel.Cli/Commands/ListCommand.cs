@@ -1,10 +1,8 @@
 using System.CommandLine;
-using System.Text;
 using System.Text.Json;
 using Evenkeel.Cli.Terminal;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
-using Evenkeel.Lab.Reports;
 
 namespace Evenkeel.Cli.Commands;
 
@@ -14,8 +12,8 @@ internal static class ListCommand
     public static Command Create()
     {
         Option<bool> json = Options.Json();
-        var command = new Command("list", "List the experiments and the claims, with the items of the lessons they " +
-            "are from.") { json };
+        var command = new Command(
+            "list", "List the experiments and the claims, with the items of the lessons they are from.") { json };
         command.Do((parse, _) =>
         {
             if (parse.GetValue(json)) PrintJson();
@@ -30,8 +28,8 @@ internal static class ListCommand
     {
         TextTable runs = new TextTable("experiment", "lesson", "what it looks at").Wrap(2),
             statements = new TextTable("claim", "lesson", "what it says").Wrap(2);
-        foreach (Experiment experiment in experiments) runs.Add(ink.Bold(experiment.Name), experiment.Lesson,
-            experiment.Title);
+        foreach (Experiment experiment in experiments)
+            runs.Add(ink.Bold(experiment.Name), experiment.Lesson, experiment.Title);
         foreach (Claim claim in claims) statements.Add(ink.Bold(claim.Id), claim.Lesson, claim.Statement);
         foreach (string line in runs.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
         output.WriteLine();
@@ -45,8 +43,8 @@ internal static class ListCommand
 
     private static void PrintJson()
     {
-        foreach (Experiment experiment in ExperimentCatalog.All) PrintObject(json => Write(json, experiment));
-        foreach (Claim claim in ClaimCatalog.All) PrintObject(json => Write(json, claim));
+        foreach (Experiment experiment in ExperimentCatalog.All) JsonLine.Print(json => Write(json, experiment));
+        foreach (Claim claim in ClaimCatalog.All) JsonLine.Print(json => Write(json, claim));
     }
 
     private static void Write(Utf8JsonWriter json, Experiment experiment)
@@ -71,18 +69,5 @@ internal static class ListCommand
         json.WriteStartArray("experiments");
         foreach (string experiment in claim.Experiments) json.WriteStringValue(experiment);
         json.WriteEndArray();
-    }
-
-    private static void PrintObject(Action<Utf8JsonWriter> members)
-    {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, ResultJson.Options(indented: false)))
-        {
-            json.WriteStartObject();
-            members(json);
-            json.WriteEndObject();
-        }
-
-        Console.WriteLine(Encoding.UTF8.GetString(buffer.ToArray()));
     }
 }

@@ -10,9 +10,8 @@ internal static class Options
 {
     public static Option<string?> Data() => new("--data")
     {
-        Description =
-            $"folder with image sets (cifar-10-binary.tar.gz, fashion-mnist, rmb); default: {LabData.Variable}, then " +
-            "the embedded images",
+        Description = "folder with image sets (cifar-10-binary.tar.gz, fashion-mnist, rmb); " +
+            $"default: {LabData.Variable}, then the embedded images",
         HelpName = "DIR",
     };
 
@@ -25,8 +24,8 @@ internal static class Options
 
     public static Option<bool> Quick() => new("--quick")
     {
-        Description =
-            "about a minute: fewer epochs, scales, samples and seeds; a claim that needs the full run says so",
+        Description = "about a minute: fewer epochs, scales, samples and seeds; " +
+            "a claim that needs the full run says so",
     };
 
     public static Option<bool> SkipBad() => new("--skip-bad")
@@ -36,8 +35,7 @@ internal static class Options
 
     public static Option<bool> Json() => new("--json")
     {
-        Description =
-        "print JSON, one object per line, instead of tables",
+        Description = "print JSON, one object per line, instead of tables",
     };
 
     public static Option<long?> Seed() => Number("--seed", 0, uint.MaxValue,
@@ -84,8 +82,8 @@ internal static class Options
             long.TryParse(result.Tokens[0].Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture,
                 out long value) && value >= least && value <= most
                 ? value
-                : Refuse<long?>(result, $"{name}: expected a whole number from {least} to {most}, got " +
-                    $"{result.Tokens[0].Value}."),
+                : Refuse<long?>(result, $"{name}: expected a whole number from {least} to {most}, " +
+                    $"got {result.Tokens[0].Value}."),
     };
 
     private static T? Refuse<T>(ArgumentResult result, string error)

@@ -11,8 +11,7 @@ internal static class ReportCommand
     {
         var folder = new Argument<string?>("DIR")
         {
-            Description =
-            "folder with results (default: out)",
+            Description = "folder with results (default: out)",
             Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string> named = Options.Out();

@@ -20,8 +20,7 @@ internal static class ReproduceCommand
         var options = new RunOptions();
         var replace = new Option<bool>("--replace")
         {
-            Description =
-            "replace results of other settings or data that DIR holds, instead of refusing it",
+            Description = "replace results of other settings or data that DIR holds, instead of refusing it",
         };
         var command = new Command("reproduce", "Run every experiment and judge every claim. Results in DIR of the " +
             "same settings, data and build are reused, so a stopped run continues.");

@@ -15,8 +15,7 @@ internal static class RunCommand
     {
         var names = new Argument<string[]>("NAME")
         {
-            Description =
-            "experiments to run; 'evenkeel list' shows them",
+            Description = "experiments to run; 'evenkeel list' shows them",
             Arity = ArgumentArity.OneOrMore,
         };
         var options = new RunOptions();

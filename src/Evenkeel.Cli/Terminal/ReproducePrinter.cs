@@ -59,7 +59,7 @@ internal sealed class ReproducePrinter(TextWriter output, Ink ink)
         claims.PrintCounts(findings);
         Check[] checks = [.. records.SelectMany(static record => record.Result.Checks)];
         output.WriteLine($"{checks.Count(static check => check.Verdict == Verdict.Holds)} of {checks.Length} checks " +
-            "of single runs hold.");
+            "of single runs hold; the page shows each.");
     }
 
     /// <summary>Where to read on.</summary>

@@ -39,8 +39,8 @@ internal sealed record Curve(string Label, IReadOnlyList<double> X, IReadOnlyLis
         bool hasLine = true)
     {
         Series found = result.Series.FirstOrDefault(candidate => candidate.Name == series)
-            ?? throw new LabException($"no series {series} among the results: they are of another version. Run the " +
-                "experiment again.");
+            ?? throw new LabException($"no series {series} among the results: they are of another version. " +
+                "Run the experiment again.");
         return new Curve(label, found.X, found.Y, marker, hasLine);
     }
 

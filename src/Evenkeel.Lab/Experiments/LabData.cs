@@ -81,15 +81,20 @@ internal sealed class LabData
 
         if (asked is null) return new LabData(null, FindInCache());
         if (string.IsNullOrWhiteSpace(asked))
-            throw new LabException($"{origin}: expected a folder with image sets, got nothing. Leave it out to use " +
-                "the embedded images.")
-            { IsUsage = true };
+        {
+            throw LabException.Usage(
+                $"{origin}: expected a folder with image sets, got nothing. Leave it out to use the embedded images.");
+        }
+
         string path = Path.GetFullPath(asked);
         mayBeEmpty &= option is null;
         if (!File.Exists(path) && !Directory.Exists(path) && !mayBeEmpty)
-            throw new LabException($"{origin}: expected a folder with image sets, got {asked}, which does not exist. " +
-                "Leave it out to use the embedded images.")
-            { IsUsage = true };
+        {
+            throw LabException.Usage(
+                $"{origin}: expected a folder with image sets, got {asked}, which does not exist. " +
+                "Leave it out to use the embedded images.");
+        }
+
         try
         {
             Dictionary<LabSet, FoundSet> found = FindIn(path);
@@ -143,8 +148,8 @@ internal sealed class LabData
     {
         lock (_loading)
         {
-            if (_fashion is null || _fashion.Train.Count < train || _fashion.Test.Count < test) _fashion =
-                Load(context, LabSet.FashionMnist, LoadFashion, LeNetWarmUp.Start);
+            if (_fashion is null || _fashion.Train.Count < train || _fashion.Test.Count < test)
+                _fashion = Load(context, LabSet.FashionMnist, LoadFashion, LeNetWarmUp.Start);
             return _fashion.Take(train, test);
         }
 

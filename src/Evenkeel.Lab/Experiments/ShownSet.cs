@@ -96,9 +96,9 @@ internal sealed class ShownSet
             throw new LabException(e.Message, e);
         }
 
-        throw new LabException($"unknown set '{name}'.{NearestName.Hint(name, Names)} It can be " +
-            $"{string.Join(", ", Names)}, or a folder with one folder of pictures per class.")
-        { IsUsage = true };
+        throw LabException.Usage(
+            $"unknown set '{name}'.{NearestName.Hint(name, Names)} It can be {string.Join(", ", Names)}, " +
+            "or a folder with one folder of pictures per class.");
     }
 
     private static ShownSet Of(ImageSet set) => new(set.Name, set.ClassNames, set.Labels.ToArray(),

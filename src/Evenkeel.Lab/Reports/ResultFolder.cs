@@ -32,9 +32,23 @@ internal sealed class ResultFolder(string path)
         {
             // A full disk has room for a name, not for the byte.
             TryDelete(probe);
-            throw new LabException($"--out: expected a folder to write to, got {Root} ({Reason(e)}). Choose another " +
+            throw new LabException($"--out: expected a folder to write to, got {Obstacle(e)}. Choose another " +
                 "folder.", e);
         }
+    }
+
+    /// <summary>The folder, and what is wrong with it.</summary>
+    private string Obstacle(Exception e)
+    {
+        if (Root.Length == 0) return "nothing";
+        for (string? at = Root; at is not null; at = Path.GetDirectoryName(at))
+        {
+            if (File.Exists(at)) return at == Root ? $"{Root}, which is a file" : $"{Root}, but {at} is a file";
+        }
+
+        return e is UnauthorizedAccessException
+            ? $"{Root}, where you have no permission to write"
+            : $"{Root} ({Reason(e)})";
     }
 
     public void Write(ResultRecord record) =>

@@ -171,8 +171,8 @@ internal static class ResultJson
     private static Dictionary<string, double> Figures(JsonElement owner)
     {
         var figures = new Dictionary<string, double>(StringComparer.Ordinal);
-        foreach (JsonProperty figure in owner.GetProperty("figures").EnumerateObject()) figures[figure.Name] =
-            Number(figure.Value);
+        foreach (JsonProperty figure in owner.GetProperty("figures").EnumerateObject())
+            figures[figure.Name] = Number(figure.Value);
         return figures;
     }
 
@@ -198,8 +198,8 @@ internal static class ResultJson
                 ? [.. formats.EnumerateArray().Select(static format => format.GetString())] : null);
         int columns = table.Columns.Count;
         if ((table.Formats ?? table.Columns).Count != columns || table.Rows.Any(row => row.Count != columns))
-            throw new FormatException($"table '{table.Name}' has {columns} columns, and a row or formats of another " +
-                "number");
+            throw new FormatException($"table '{table.Name}' has {columns} columns, " +
+                "and a row or formats of another number");
         return table;
     }
 

@@ -77,13 +77,10 @@ internal sealed class Laboratory(
             now = Describe(SettingsOf(other.Experiment), DataOf(other.Experiment));
         // The same files, changed since.
         if (was == now) (was, now) = ($"{was}, {other.Data?.Identity}", $"{now}, {DataOf(other.Experiment)?.Identity}");
-        throw new LabException(
+        throw LabException.Usage(
             $"--out: the folder holds results of other settings: {other.Experiment.Name} was run with {was}, and you " +
             $"ask for {now}. " +
-            "Ask for the same, choose another folder with --out, or replace its results with reproduce --replace.")
-        {
-            IsUsage = true,
-        };
+            "Ask for the same, choose another folder with --out, or replace its results with reproduce --replace.");
     }
 
     /// <summary>Puts runs on the agenda.</summary>

@@ -95,6 +95,11 @@ public static class GradientCheck
     }
 
     /// <summary>Checks the gradients with respect to two inputs.</summary>
+    /// <param name="f">A function of two taped tensors; it is called 2·(a.Count + b.Count) + 1 times.</param>
+    /// <param name="a">The first input where gradients are checked. The check uses a copy in float64.</param>
+    /// <param name="b">The second input, likewise.</param>
+    /// <param name="options">Step, tolerance, floor, seed and mode; null takes the defaults.</param>
+    /// <param name="cancellationToken">Ends the check between two derivatives.</param>
     public static GradientCheckResult Run(
         Func<Tensor, Tensor, Tensor> f, Tensor a, Tensor b, GradientCheckOptions? options = null,
         CancellationToken cancellationToken = default)
@@ -104,6 +109,10 @@ public static class GradientCheck
     }
 
     /// <summary>Checks the gradients with respect to several inputs.</summary>
+    /// <param name="f">A function of taped tensors, called twice per element of the inputs and once more.</param>
+    /// <param name="inputs">The inputs where gradients are checked. The check uses copies in float64.</param>
+    /// <param name="options">Step, tolerance, floor, seed and mode; null takes the defaults.</param>
+    /// <param name="cancellationToken">Ends the check between two derivatives.</param>
     public static GradientCheckResult Run(
         Func<Tensor[], Tensor> f, Tensor[] inputs, GradientCheckOptions? options = null,
         CancellationToken cancellationToken = default)
@@ -309,6 +318,8 @@ public static class GradientCheck
     }
 
     /// <summary>The notebook's <c>rel_error</c>: the largest |x - y|/max(1e-8, |x| + |y|).</summary>
+    /// <param name="x">One tensor.</param>
+    /// <param name="y">The other, of the same shape.</param>
     /// <exception cref="ArgumentException">The shapes differ, or there are no values.</exception>
     public static double RelativeError(Tensor x, Tensor y)
     {

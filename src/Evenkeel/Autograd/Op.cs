@@ -61,7 +61,7 @@ internal abstract class Op
         if (a.DType != b.DType)
         {
             throw new ArgumentException($"{op}: expected operands of one element type, got {a.DType} and {b.DType}. "
-                + $"Convert one of them with To(DType).");
+                + $"Convert one of them with To(DType).", nameof(b));
         }
 
         if (a.Tape is not null && b.Tape is not null && a.Tape != b.Tape)
@@ -293,7 +293,7 @@ internal abstract class Op
         if (!operand.DType.IsFloatingPoint())
         {
             throw new ArgumentException($"{op}: expected floating-point values, got {operand.DType} of shape "
-                + $"{operand.Shape}. Convert it with To(DType.Float32).");
+                + $"{operand.Shape}. Convert it with To(DType.Float32).", nameof(operand));
         }
     }
 }

@@ -150,8 +150,8 @@ public sealed class CsvDataset : IDataset
         }
 
         if (dropped > 0)
-            guesses.Add($"{dropped} of {table.RowCount} rows are left out, because a value is missing in them. " +
-                "Missing decides that.");
+            guesses.Add($"{dropped} of {table.RowCount} rows are left out, " +
+                "because a value is missing in them. Missing decides that.");
         return [.. rows];
     }
 

@@ -50,15 +50,22 @@ public sealed class CsvTable
     public string this[int row, int column] => _rows[row][column];
 
     /// <summary>Whether a cell is empty or one of the values that mean "no value".</summary>
+    /// <param name="row">The row, from 0, without the header.</param>
+    /// <param name="column">The column, from 0.</param>
     public bool IsMissing(int row, int column) => _cells.IsMissing(_rows[row][column]);
 
     /// <summary>Whether a cell is a finite number; if so, its value.</summary>
+    /// <param name="row">The row, from 0, without the header.</param>
+    /// <param name="column">The column, from 0.</param>
+    /// <param name="value">The number, or 0 if it is none.</param>
     public bool TryNumber(int row, int column, out double value) => _cells.TryNumber(_rows[row][column], out value);
 
     /// <summary>
     /// Where a cell is, for errors: <c>row 3 (line 4), column 2 "width" of "iris.csv"</c>. Rows are counted from 1
     /// without the header.
     /// </summary>
+    /// <param name="row">The row, from 0, without the header.</param>
+    /// <param name="column">The column, from 0.</param>
     public string PlaceOf(int row, int column) =>
         $"row {row + 1} (line {_lines[row]}), column "
         + $"{column + 1}{(HasHeader ? $" \"{Columns[column]}\"" : "")} of \"{Source}\"";

@@ -113,9 +113,9 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             if (value.Epoch < 0 || value.Batch < 0 || value.Batch >= Plan.Batches)
             {
                 throw new ArgumentException(
-                    $"DataLoader.Position: expected an epoch of 0 or more and a batch from 0 to {Plan.Batches - 1}, got "
-                    + $"epoch {value.Epoch} and batch {value.Batch}. The position belongs to another data set or batch "
-                    + "size.", nameof(value));
+                    $"DataLoader.Position: expected an epoch of 0 or more and a batch from 0 to {Plan.Batches - 1}, "
+                    + $"got epoch {value.Epoch} and batch {value.Batch}. The position belongs to another data set or "
+                    + "batch size.", nameof(value));
             }
 
             if (value.Stream is { } stream) Sampler.State = stream;
@@ -231,8 +231,8 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
             }
 
             if (_isOver) return false;
-            if (_loader._cancellationToken.IsCancellationRequested) Cancel(_loader._cancellationToken, _current + 1);
-            if (_cancellationToken.IsCancellationRequested) Cancel(_cancellationToken, _current + 1);
+            if (_loader._cancellationToken.IsCancellationRequested) Cancel(_current + 1, _loader._cancellationToken);
+            if (_cancellationToken.IsCancellationRequested) Cancel(_current + 1, _cancellationToken);
             if (_current + 1 >= _loader.Plan.Batches)
             {
                 Dispose();
@@ -309,10 +309,10 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
 
             // The handle of a token that cannot be cancelled is never set.
             int signalled = WaitHandle.WaitAny([_arrived, first.WaitHandle, second.WaitHandle]);
-            if (signalled > 0) Cancel(signalled == 1 ? first : second, _current);
+            if (signalled > 0) Cancel(_current, signalled == 1 ? first : second);
         }
 
-        private void Cancel(CancellationToken cancellationToken, int delivered)
+        private void Cancel(int delivered, CancellationToken cancellationToken)
         {
             Dispose();
             throw new OperationCanceledException(

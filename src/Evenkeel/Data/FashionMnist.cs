@@ -57,8 +57,8 @@ public static class FashionMnist
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         string folder = Locate(path) ?? throw new FileNotFoundException(
-            $"FashionMnist: expected {s_fileNames[0]}.gz and three more, or the folder {FolderName} with them, "
-            + $"at \"{path}\", found none. "
+            $"FashionMnist: expected {s_fileNames[0]}.gz and three more, "
+            + $"or the folder {FolderName} with them, at \"{path}\", found none. "
             + "Get them with 'evenkeel data fetch fashion-mnist', or give the folder that has them.",
             path);
         // Runs at the same time as the reading, which takes longer.

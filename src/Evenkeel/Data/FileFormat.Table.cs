@@ -19,8 +19,8 @@ public sealed partial record FileFormat
             "weights_only=True), \"model.safetensors\"); " +
         "a training checkpoint often has the weights in its entry \"state_dict\" or \"model\".";
 
-    private const string CifarBinary = "Take the binary version: cifar-10-binary.tar.gz ('evenkeel data fetch " +
-        "cifar-10' gets it).";
+    private const string CifarBinary = "Take the binary version: cifar-10-binary.tar.gz " +
+        "('evenkeel data fetch cifar-10' gets it).";
 
     private static readonly FileFormat s_idx = new("an IDX file (of the kind that MNIST comes in)",
         "Idx.Read reads it.");
@@ -29,8 +29,8 @@ public sealed partial record FileFormat
     private static readonly FileFormat s_cifar100Python = new("CIFAR-100's Python version (pickles)",
         $"It is another set than CIFAR-10. {CifarBinary}");
     private static readonly FileFormat s_cifar10Archive = new("CIFAR-10's binary version in an archive (.tar)",
-        "Cifar10.Load reads it compressed, as it was downloaded (cifar-10-binary.tar.gz), or unpacked into its " +
-        "folder.");
+        "Cifar10.Load reads it compressed, as it was downloaded (cifar-10-binary.tar.gz), " +
+        "or unpacked into its folder.");
     private static readonly FileFormat s_cifar100Archive = new("CIFAR-100's binary version",
         $"It is another set than CIFAR-10. {CifarBinary}");
     private static readonly FileFormat[] s_cifar = [s_cifar10Python, s_cifar100Python, s_cifar10Archive,
@@ -98,8 +98,8 @@ public sealed partial record FileFormat
             "numpy.save writes one of them.", 0, "MATLAB 5.0 MAT-file"u8),
         new("an HDF5 file (.h5, as Keras writes weights)", "Convert it in Python: h5py.File(\"x.h5\") gives its " +
             "arrays by name, and safetensors.numpy.save_file writes them.", IsHdf5),
-        new("a GGUF file (quantized weights of llama.cpp)", "Take the model's safetensors file, which its makers " +
-            "publish beside it.", 0, "GGUF"u8),
+        new("a GGUF file (quantized weights of llama.cpp)", "Take the model's safetensors file, " +
+            "which its makers publish beside it.", 0, "GGUF"u8),
         new("a TensorFlow Lite file (.tflite)", "Take the model that it was made of, and write its variables in " +
             "Python with safetensors.numpy.save_file.", 4, "TFL3"u8),
         new("a Parquet file", "Convert it in Python with pandas.read_parquet(\"x.parquet\").to_csv(\"x.csv\", " +

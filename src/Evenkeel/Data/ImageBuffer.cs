@@ -40,6 +40,10 @@ public sealed class ImageBuffer
     private int Size => Channels * Height * Width;
 
     /// <summary>Takes a copy of a picture.</summary>
+    /// <param name="pixels">C·H·W values, (C, H, W).</param>
+    /// <param name="channels">The number of channels C.</param>
+    /// <param name="height">The height H in pixels.</param>
+    /// <param name="width">The width W in pixels.</param>
     public void Load(ReadOnlySpan<byte> pixels, int channels, int height, int width)
     {
         if (pixels.Length != (long)channels * height * width)
@@ -57,6 +61,9 @@ public sealed class ImageBuffer
     /// Room for the transformed picture, with undefined content. <see cref="Pixels"/> stay as they are until
     /// <see cref="End"/>.
     /// </summary>
+    /// <param name="channels">The number of channels C.</param>
+    /// <param name="height">The height H in pixels.</param>
+    /// <param name="width">The width W in pixels.</param>
     public Span<byte> Begin(int channels, int height, int width)
     {
         int size = checked(channels * height * width);

@@ -108,6 +108,9 @@ public sealed class ImageSet
     /// <summary>
     /// <paramref name="count"/> images from <paramref name="start"/> on. The result shares the pixels.
     /// </summary>
+    /// <param name="start">The first image.</param>
+    /// <param name="count">The number of images.</param>
+    /// <param name="name">The name of the part. Null takes this name. Default: null.</param>
     /// <exception cref="ArgumentOutOfRangeException">The range is not inside the set.</exception>
     public ImageSet Slice(int start, int count, string? name = null)
     {
@@ -148,6 +151,8 @@ public sealed class ImageSet
     }
 
     /// <summary>All images in order, as <see cref="CopyTo"/> writes them.</summary>
+    /// <param name="destination"><see cref="Count"/> · C·H·W values, (N, C, H, W).</param>
+    /// <param name="meanImage">C·H·W values to subtract from each image, or empty for none.</param>
     /// <exception cref="ArgumentException">A length does not fit.</exception>
     public void CopyAllTo(Span<float> destination, ReadOnlySpan<float> meanImage = default)
     {

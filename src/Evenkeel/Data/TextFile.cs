@@ -60,8 +60,8 @@ public static class TextFile
             throw new InvalidDataException(
                 $"{reader}: expected UTF-8, \"{name}\" holds the byte {bytes[at]:X2} in {PlaceOf(bytes, at, mark)}, " +
                 "where no " +
-                "letter of UTF-8 has it. Save it as UTF-8; now it may be Windows-1252 or another encoding of one " +
-                "byte per letter.");
+                "letter of UTF-8 has it. Save it as UTF-8; " +
+                "now it may be Windows-1252 or another encoding of one byte per letter.");
         }
 
         if (text.IndexOf((byte)0) is >= 0 and int zero)

@@ -166,7 +166,7 @@ public sealed class TransformedDataset : IEpochDataset
         {
             throw new ArgumentException($"TransformedDataset: expected every sample in the shape of the first, "
                 + $"{SampleShape}, got ({image.Channels}, {image.Height}, {image.Width}) for sample {index}. "
-                + "Pictures of different sizes need a Resize(height, width) or a crop.");
+                + "Pictures of different sizes need a Resize(height, width) or a crop.", nameof(index));
         }
 
         image.Values.CopyTo(target);

@@ -53,6 +53,8 @@ public sealed class Resize : Transform
     private readonly int? _width;
 
     /// <summary>Scales to this height and width, whatever the picture's size.</summary>
+    /// <param name="height">The height in pixels, 1 or more.</param>
+    /// <param name="width">The width in pixels, 1 or more.</param>
     public Resize(int height, int width)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
@@ -88,6 +90,8 @@ public sealed class CenterCrop : Transform
     private readonly int _width;
 
     /// <summary>A part of this height and width.</summary>
+    /// <param name="height">The height in pixels, 1 or more.</param>
+    /// <param name="width">The width in pixels, 1 or more.</param>
     public CenterCrop(int height, int width)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
@@ -127,6 +131,9 @@ public sealed class RandomCrop : Transform
     private readonly int _padding;
 
     /// <summary>A part of this height and width.</summary>
+    /// <param name="height">The height in pixels, 1 or more.</param>
+    /// <param name="width">The width in pixels, 1 or more.</param>
+    /// <param name="padding">Black pixels around the picture before it is cut, 0 or more on each side.</param>
     public RandomCrop(int height, int width, int padding)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(height, 1);
@@ -136,6 +143,8 @@ public sealed class RandomCrop : Transform
     }
 
     /// <summary>A square part.</summary>
+    /// <param name="size">The height and width in pixels, 1 or more.</param>
+    /// <param name="padding">Black pixels around the picture, 0 or more on each side. Default: 0.</param>
     public RandomCrop(int size, int padding = 0)
         : this(size, size, padding)
     {

@@ -3,8 +3,8 @@ using Evenkeel.Training;
 namespace Evenkeel.Losses;
 
 /// <summary>
-/// Binary cross-entropy of logits x: the mean over all elements of -w·(p·t·ln σ(x) + (1-t)·ln(1 - σ(x))), with targets t
-/// from 0 to 1. For one yes or no per sample, or for several that do not exclude each other. Semantics of
+/// Binary cross-entropy of logits x: the mean over all elements of -w·(p·t·ln σ(x) + (1-t)·ln(1 - σ(x))), with targets
+/// t from 0 to 1. For one yes or no per sample, or for several that do not exclude each other. Semantics of
 /// <c>torch.nn.BCEWithLogitsLoss</c>.
 /// </summary>
 public sealed class BCEWithLogitsLoss : Loss
@@ -49,6 +49,7 @@ public sealed class BCEWithLogitsLoss : Loss
     /// <inheritdoc/>
     public override string ToString() => "BCEWithLogitsLoss(" + string.Join(", ", new[]
     {
-        _weight is null ? null : $"weight: {_weight.Shape}", _posWeight is null ? null : $"posWeight: {_posWeight.Shape}",
+        _weight is null ? null : $"weight: {_weight.Shape}",
+        _posWeight is null ? null : $"posWeight: {_posWeight.Shape}",
     }.Where(static option => option is not null)) + ")";
 }

@@ -32,9 +32,9 @@ public sealed class CombinedLoss : Loss
                     $"CombinedLoss: expected finite weights, got {weight} for {loss}.", nameof(parts));
             }
 
-            Targets = Common(Targets, loss.Targets) ?? throw new ArgumentException($"CombinedLoss: expected losses that "
-                + $"take the same targets, got {Targets} before {loss}, which takes {loss.Targets}. Make one loss of "
-                + $"both with Loss.Of.", nameof(parts));
+            Targets = Common(Targets, loss.Targets) ?? throw new ArgumentException($"CombinedLoss: expected losses "
+                + $"that take the same targets, got {Targets} before {loss}, which takes {loss.Targets}. Make one loss "
+                + $"of both with Loss.Of.", nameof(parts));
         }
 
         _parts = parts.ToArray();
@@ -62,7 +62,8 @@ public sealed class CombinedLoss : Loss
 
     /// <summary>The metrics of all parts, each name once.</summary>
     public override IReadOnlyList<Metric> DefaultMetrics() =>
-        [.. _parts.SelectMany(static part => part.Loss.DefaultMetrics()).DistinctBy(static metric => metric.Name)];
+        [.. _parts.SelectMany(static part => part.Loss.DefaultMetrics())
+            .DistinctBy(static metric => metric.Name, StringComparer.Ordinal)];
 
     /// <inheritdoc/>
     public override string ToString() =>

@@ -3,8 +3,8 @@ using Evenkeel.Training;
 namespace Evenkeel.Losses;
 
 /// <summary>
-/// Softmax cross-entropy. The target is class labels or probabilities: for labels, without options, the loss is the mean
-/// over the batch of -log softmax(logits)[label]. Semantics of <c>torch.nn.CrossEntropyLoss</c>.
+/// Softmax cross-entropy. The target is class labels or probabilities: for labels, without options, the loss is the
+/// mean over the batch of -log softmax(logits)[label]. Semantics of <c>torch.nn.CrossEntropyLoss</c>.
 /// </summary>
 /// <remarks>
 /// Class weights make rare classes count: the mean is Σ w[label]·loss/Σ w[label], so weights of one size, whatever it

@@ -28,8 +28,7 @@ public sealed class HuberLoss : Loss
     public override Tensor Forward(Tensor prediction, Tensor target)
     {
         CheckTarget(prediction, target);
-        CheckValues(target, double.MinValue, double.MaxValue);
-        return prediction.Huber(target, Delta);
+        return Explained(prediction.Huber(target, Delta), target);
     }
 
     /// <summary>

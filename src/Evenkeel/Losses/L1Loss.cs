@@ -16,8 +16,7 @@ public sealed class L1Loss : Loss
     public override Tensor Forward(Tensor prediction, Tensor target)
     {
         CheckTarget(prediction, target);
-        CheckValues(target, double.MinValue, double.MaxValue);
-        return prediction.MeanAbsoluteError(target);
+        return Explained(prediction.MeanAbsoluteError(target), target);
     }
 
     /// <summary>

@@ -14,11 +14,6 @@ public abstract class Loss
     /// </summary>
     public virtual TargetKind Targets => TargetKind.Any;
 
-    /// <summary>
-    /// True if the target may be one class label (Int64) per sample, which follows from <see cref="Targets"/>.
-    /// </summary>
-    public virtual bool TakesClassLabels => Targets is TargetKind.ClassLabels or TargetKind.ClassLabelsOrNumbers;
-
     /// <summary>How errors call this loss.</summary>
     private protected virtual string Title => GetType().Name;
 
@@ -48,8 +43,8 @@ public abstract class Loss
     public abstract Tensor Forward(Tensor prediction, Tensor target);
 
     /// <summary>
-    /// The metrics that judge a model of this loss if nothing else is said: new ones at each call, the first of which is
-    /// the most important. Default: none.
+    /// The metrics that judge a model of this loss if nothing else is said: new ones at each call, the first of which
+    /// is the most important. Default: none.
     /// </summary>
     public virtual IReadOnlyList<Metric> DefaultMetrics() => [];
 
@@ -69,8 +64,8 @@ public abstract class Loss
         if (!takesNumbers && !takesLabels) return;
         if (takesLabels && !takesNumbers && prediction.Shape.Rank < 2)
         {
-            throw new ArgumentException($"{Title}: expected a prediction with a score per class, of shape (N, classes), "
-                + $"got {prediction.Shape}. End the model with a Linear layer to the number of classes.",
+            throw new ArgumentException($"{Title}: expected a prediction with a score per class, of shape (N, "
+                + $"classes), got {prediction.Shape}. End the model with a Linear layer to the number of classes.",
                 nameof(prediction));
         }
 
@@ -85,16 +80,18 @@ public abstract class Loss
         }
 
         if (!isLabels && takesNumbers && target.Shape == prediction.Shape && target.DType == prediction.DType) return;
-        string expected = takesLabels ? $"class labels (Int64), one per sample of a prediction of {prediction.Shape}" : "";
+        string expected =
+            takesLabels ? $"class labels (Int64), one per sample of a prediction of {prediction.Shape}" : "";
         if (takesNumbers)
         {
-            expected += $"{(takesLabels ? ", or " : "")}numbers ({prediction.DType}) of shape {prediction.Shape} as the "
-                + $"prediction";
+            expected += $"{(takesLabels ? ", or " : "")}numbers ({prediction.DType}) of shape {prediction.Shape} as "
+                + $"the prediction";
         }
 
         string advice = isLabels
             ? "Class labels go with CrossEntropyLoss; numbers are made of them by To(DType.Float32) and Reshape"
-            : !takesNumbers ? "Numbers go with MSELoss, L1Loss or HuberLoss; class labels are made by Tensor.Labels(...)"
+            : !takesNumbers
+            ? "Numbers go with MSELoss, L1Loss or HuberLoss; class labels are made by Tensor.Labels(...)"
             : target.Shape == prediction.Shape ? "Convert the targets with To(DType)"
             : "Reshape the targets, or change the number of outputs; losses do not broadcast";
         throw new ArgumentException(
@@ -117,6 +114,16 @@ public abstract class Loss
         throw new ArgumentException($"{Title}: expected finite targets{range}, got {target.ValueAt(index)} for sample "
             + $"{ClassLabels.Place(target.Shape, index)} of the batch. Remove the sample or correct the value.",
             nameof(target));
+    }
+
+    /// <summary>
+    /// Returns the loss, unless it is not finite because a given target is not: then it throws. Such a target always
+    /// makes the loss of a difference infinite or NaN, so finite losses need no look at the targets.
+    /// </summary>
+    private protected Tensor Explained(Tensor loss, Tensor target)
+    {
+        if (!double.IsFinite(loss.Item())) CheckValues(target, double.MinValue, double.MaxValue);
+        return loss;
     }
 
     private static unsafe int FirstOutside<T>(Tensor target, double low, double high)

@@ -13,8 +13,7 @@ public sealed class MSELoss : Loss
     public override Tensor Forward(Tensor prediction, Tensor target)
     {
         CheckTarget(prediction, target);
-        CheckValues(target, double.MinValue, double.MaxValue);
-        return prediction.MeanSquaredError(target);
+        return Explained(prediction.MeanSquaredError(target), target);
     }
 
     /// <summary>

@@ -30,8 +30,7 @@ public sealed class SmoothL1Loss : Loss
     public override Tensor Forward(Tensor prediction, Tensor target)
     {
         CheckTarget(prediction, target);
-        CheckValues(target, double.MinValue, double.MaxValue);
-        return prediction.SmoothL1(target, Beta);
+        return Explained(prediction.SmoothL1(target, Beta), target);
     }
 
     /// <summary>

@@ -7,7 +7,8 @@ public enum TargetKind
     Any,
 
     /// <summary>
-    /// One class number per sample: Int64 of shape (N) for a prediction (N, C), and of (N, d1, ...) for (N, C, d1, ...).
+    /// One class number per sample: Int64 of shape (N) for a prediction (N, C), and of shape (N, d1, ...) for
+    /// (N, C, d1, ...).
     /// </summary>
     ClassLabels,
 

@@ -5,8 +5,8 @@ namespace Evenkeel.Training;
 /// several columns (labels that do not exclude each other).
 /// </summary>
 /// <remarks>
-/// Targets are numbers of the prediction's shape, of which those above 0.5 mean yes (so 0 and 1, or -1 and 1), or labels
-/// 0 and 1 of type Int64, one per element. A NaN in the prediction counts as above the threshold.
+/// Targets are numbers of the prediction's shape, of which those above 0.5 mean yes (so 0 and 1, or -1 and 1), or
+/// labels 0 and 1 of type Int64, one per element. A NaN in the prediction counts as above the threshold.
 /// </remarks>
 public sealed class BinaryAccuracy : Metric
 {
@@ -22,8 +22,8 @@ public sealed class BinaryAccuracy : Metric
     {
         if (!double.IsFinite(threshold))
         {
-            throw new ArgumentOutOfRangeException(nameof(threshold), $"BinaryAccuracy: expected a finite threshold, got "
-                + $"{threshold}. Take 0 for logits and 0.5 for probabilities.");
+            throw new ArgumentOutOfRangeException(nameof(threshold), $"BinaryAccuracy: expected a finite threshold, "
+                + $"got {threshold}. Take 0 for logits and 0.5 for probabilities.");
         }
 
         Threshold = threshold;
@@ -50,12 +50,12 @@ public sealed class BinaryAccuracy : Metric
         if (!fits || !prediction.DType.IsFloatingPoint())
         {
             throw new ArgumentException($"BinaryAccuracy: expected targets of shape {prediction.Shape}, one yes or no "
-                + $"per element of the prediction, got {target.DType} of shape {target.Shape} for {prediction.DType} of "
-                + $"shape {prediction.Shape}. Take Accuracy for scores of classes.", nameof(target));
+                + $"per element of the prediction, got {target.DType} of shape {target.Shape} for {prediction.DType} "
+                + $"of shape {prediction.Shape}. Take Accuracy for scores of classes.", nameof(target));
         }
 
         ReadOnlySpan<double> predictions = _predictions.Read(prediction), targets = _targets.Read(target);
-        MetricValues.CheckFinite("BinaryAccuracy", target.Shape, targets);
+        MetricValues.CheckFinite("BinaryAccuracy", target, targets);
         for (int i = 0; i < targets.Length; i++)
         {
             if (!(predictions[i] <= Threshold) == targets[i] > 0.5) _right++;

@@ -3,7 +3,9 @@ namespace Evenkeel.Training;
 /// <summary>How scores of classes become one number. The words are scikit-learn's.</summary>
 public enum ClassAverage
 {
-    /// <summary>The mean over the classes, each with the same weight: rare classes count as much as frequent ones.</summary>
+    /// <summary>
+    /// The mean over the classes, each with the same weight: rare classes count as much as frequent ones.
+    /// </summary>
     Macro,
 
     /// <summary>

@@ -34,8 +34,8 @@ internal sealed class ClassReader(string metric, long ignoreIndex)
         Shape shape = prediction.Shape;
         if (!prediction.DType.IsFloatingPoint() || shape.Rank == 0)
         {
-            throw new ArgumentException($"{metric}: expected scores of shape (N, classes), or one logit per sample, got "
-                + $"{prediction.DType} of shape {shape}. Give the output of the model, not its classes.",
+            throw new ArgumentException($"{metric}: expected scores of shape (N, classes), or one logit per sample, "
+                + $"got {prediction.DType} of shape {shape}. Give the output of the model, not its classes.",
                 nameof(prediction));
         }
 
@@ -106,7 +106,7 @@ internal sealed class ClassReader(string metric, long ignoreIndex)
         if (target.Count != prediction.Count || target.Shape.Rank == 0 || target.Shape[0] != prediction.Shape[0])
             ThrowShape(prediction, target);
         ReadOnlySpan<double> values = _targets.Read(target);
-        MetricValues.CheckFinite(metric, target.Shape, values);
+        MetricValues.CheckFinite(metric, target, values);
         for (int i = 0; i < _count; i++)
         {
             if (isLogit && (values[i] < 0 || values[i] > 1)) ThrowLabel(target, i, values[i], isLogit);
@@ -128,8 +128,8 @@ internal sealed class ClassReader(string metric, long ignoreIndex)
         string place = ClassLabels.Place(target.Shape, index);
         throw new ArgumentException(isLogit
             ? $"{metric}: expected labels 0 or 1 for a prediction of one value per sample, which is the logit of class "
-                + $"1, got {label} for sample {place} of the batch. The {metric} of a regression says nothing: judge it "
-                + $"by RootMeanSquaredError."
+                + $"1, got {label} for sample {place} of the batch. The {metric} of a regression says nothing: judge "
+                + $"it by RootMeanSquaredError."
             : $"{metric}: expected class labels from 0 to {Classes - 1} for scores of {Classes} classes, got {label} "
                 + $"for sample {place} of the batch. Give the model a score per class, or check what the labels are.",
             nameof(target));

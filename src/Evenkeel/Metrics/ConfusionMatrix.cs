@@ -99,10 +99,7 @@ public sealed class ConfusionMatrix : Metric
     {
         if (Classes == 0) return "ConfusionMatrix: no batch yet";
         string[] names = [.. Enumerable.Range(0, Classes).Select(Title)];
-        var rows = new List<string[]>
-        {
-            new[] { "true \\ predicted" }.Concat(names).Concat(["samples", "precision", "recall", "F1"]).ToArray(),
-        };
+        List<string[]> rows = [["true \\ predicted", .. names, "samples", "precision", "recall", "F1"]];
         for (int a = 0; a < Classes; a++)
         {
             rows.Add([names[a], .. Enumerable.Range(0, Classes).Select(p => Text(this[a, p])), Text(Support(a)),
@@ -141,5 +138,6 @@ public sealed class ConfusionMatrix : Metric
     private int Check(int c) => (uint)c < (uint)Classes
         ? c
         : throw new ArgumentOutOfRangeException(nameof(c),
-            $"ConfusionMatrix: expected a class from 0 to {Classes - 1}, got {c}. Before the first batch there is none.");
+            $"ConfusionMatrix: expected a class from 0 to {Classes - 1}, got {c}. Before the first batch there is "
+            + $"none.");
 }

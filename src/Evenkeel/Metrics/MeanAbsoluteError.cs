@@ -28,7 +28,7 @@ public sealed class MeanAbsoluteError : Metric
     {
         MetricValues.CheckPair("MeanAbsoluteError", prediction, target);
         ReadOnlySpan<double> predictions = _predictions.Read(prediction), targets = _targets.Read(target);
-        MetricValues.CheckFinite("MeanAbsoluteError", target.Shape, targets);
+        MetricValues.CheckFinite("MeanAbsoluteError", target, targets);
         double sum = 0;
         for (int i = 0; i < targets.Length; i++) sum += Math.Abs(predictions[i] - targets[i]);
         _sum += sum;

@@ -33,8 +33,8 @@ public abstract class Metric
     public abstract double Compute();
 
     /// <summary>
-    /// A metric of your own from a function of one batch. Its value is the mean over the samples: the function's values,
-    /// each weighted by the number of samples of its batch (the size of axis 0 of the prediction).
+    /// A metric of your own from a function of one batch. Its value is the mean over the samples: the function's
+    /// values, each weighted by the number of samples of its batch (the size of axis 0 of the prediction).
     /// </summary>
     /// <param name="name">The name in results and logs.</param>
     /// <param name="ofBatch">The mean over a batch, from prediction and target. NaN makes the whole value NaN.</param>

@@ -25,34 +25,32 @@ internal sealed class MetricValues
         return _values.AsSpan(0, count);
     }
 
-    /// <summary>
-    /// Throws if prediction and target do not have the same shape of floating-point numbers, or if a target is not
-    /// finite.
-    /// </summary>
+    /// <summary>Throws if prediction and target are not floating-point numbers of the same shape.</summary>
     public static void CheckPair(string metric, Tensor prediction, Tensor target)
     {
         ArgumentNullException.ThrowIfNull(prediction);
         ArgumentNullException.ThrowIfNull(target);
         if (prediction.Shape != target.Shape || !target.DType.IsFloatingPoint() || !prediction.DType.IsFloatingPoint())
         {
-            throw new ArgumentException($"{metric}: expected predictions and targets that are numbers of one shape, got "
-                + $"{prediction.DType} of shape {prediction.Shape} and {target.DType} of shape {target.Shape}. Reshape "
-                + $"the targets, or take Accuracy for class labels.", nameof(target));
+            throw new ArgumentException($"{metric}: expected predictions and targets that are numbers of one shape, "
+                + $"got {prediction.DType} of shape {prediction.Shape} and {target.DType} of shape {target.Shape}. "
+                + $"Reshape the targets, or take Accuracy for class labels.", nameof(target));
         }
     }
 
     /// <summary>Throws if a target is not finite.</summary>
-    public static void CheckFinite(string metric, Shape shape, ReadOnlySpan<double> targets)
+    public static void CheckFinite(string metric, Tensor target, ReadOnlySpan<double> values)
     {
-        for (int i = 0; i < targets.Length; i++)
+        for (int i = 0; i < values.Length; i++)
         {
-            if (!double.IsFinite(targets[i])) ThrowNotFinite(metric, shape, i, targets[i]);
+            if (!double.IsFinite(values[i])) ThrowNotFinite(metric, target, i, values[i]);
         }
     }
 
-    private static void ThrowNotFinite(string metric, Shape shape, int index, double value) =>
+    private static void ThrowNotFinite(string metric, Tensor target, int index, double value) =>
         throw new ArgumentException($"{metric}: expected finite targets, got {value} for sample "
-            + $"{ClassLabels.Place(shape, index)} of the batch. Remove the sample or fill in the value.");
+            + $"{ClassLabels.Place(target.Shape, index)} of the batch. Remove the sample or fill in the value.",
+            nameof(target));
 
     private unsafe void Copy<T>(Tensor tensor) where T : unmanaged
     {

@@ -8,15 +8,16 @@ namespace Evenkeel.Training;
 /// </summary>
 /// <remarks>
 /// The variance is pooled over the batches by the formula of Chan, Golub and LeVeque: with n and m values, means a and
-/// b and d = b - a, Σ(t-mean)² is the sum of both plus d²·n·m/(n+m). So targets with a large mean keep their digits. An
-/// output whose targets are all equal has R² 1 if they are all met, else 0, as in scikit-learn.
+/// b and d = b - a, Σ(t-mean)² is the sum of both plus d²·n·m/(n+m). The means are those of the distances from the
+/// first target, so targets with a large mean keep their digits. An output whose targets are all equal has R² 1 if they
+/// are all met, else 0, as in scikit-learn.
 /// </remarks>
 public sealed class RSquared : Metric
 {
     private readonly MetricValues _predictions = new(), _targets = new();
 
-    // Per output: the mean of the targets, Σ(t-mean)² and Σ(p-t)².
-    private double[] _mean = [], _spread = [], _errors = [];
+    // Per output: the first target, the mean of the targets less the first one, Σ(t-mean)² and Σ(p-t)².
+    private double[] _first = [], _mean = [], _spread = [], _errors = [];
     private long _samples;
 
     /// <summary><c>r2</c>.</summary>
@@ -39,14 +40,19 @@ public sealed class RSquared : Metric
         int samples = target.Shape.Rank == 0 ? 1 : target.Shape[0], outputs = target.Count / samples;
         if (_samples > 0 && outputs != _mean.Length)
         {
-            throw new ArgumentException($"RSquared: expected {_mean.Length} outputs per sample as in the batches before, "
-                + $"got shape {target.Shape}. Call Reset before another model.", nameof(target));
+            throw new ArgumentException($"RSquared: expected {_mean.Length} outputs per sample as in the batches "
+                + $"before, got shape {target.Shape}. Call Reset before another model.", nameof(target));
         }
 
         if (_mean.Length != outputs)
-            (_mean, _spread, _errors) = (new double[outputs], new double[outputs], new double[outputs]);
+        {
+            (_first, _mean) = (new double[outputs], new double[outputs]);
+            (_spread, _errors) = (new double[outputs], new double[outputs]);
+        }
+
         ReadOnlySpan<double> predictions = _predictions.Read(prediction), targets = _targets.Read(target);
-        MetricValues.CheckFinite("RSquared", target.Shape, targets);
+        MetricValues.CheckFinite("RSquared", target, targets);
+        if (_samples == 0) targets[..outputs].CopyTo(_first);
         for (int k = 0; k < outputs; k++) Pool(predictions, targets, k, samples);
         _samples += samples;
     }
@@ -68,13 +74,12 @@ public sealed class RSquared : Metric
 
     private void Pool(ReadOnlySpan<double> predictions, ReadOnlySpan<double> targets, int output, int samples)
     {
-        // The first target as pivot: the sum of the differences keeps the digits that a sum of targets would lose.
-        double pivot = targets[output], sum = 0, spread = 0, errors = 0;
-        for (int i = output; i < targets.Length; i += _mean.Length) sum += targets[i] - pivot;
-        double mean = pivot + (sum / samples);
+        double first = _first[output], sum = 0, spread = 0, errors = 0;
+        for (int i = output; i < targets.Length; i += _mean.Length) sum += targets[i] - first;
+        double mean = sum / samples;
         for (int i = output; i < targets.Length; i += _mean.Length)
         {
-            double deviation = targets[i] - mean, error = predictions[i] - targets[i];
+            double deviation = targets[i] - first - mean, error = predictions[i] - targets[i];
             spread += deviation * deviation;
             errors += error * error;
         }

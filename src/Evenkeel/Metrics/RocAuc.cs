@@ -97,7 +97,8 @@ public sealed class RocAuc(bool fromLogits = true, long ignoreIndex = -100) : Me
         if (fromLogits)
         {
             highest = double.NegativeInfinity;
-            for (int c = 0; c < classes; c++) highest = Math.Max(highest, scores[ClassReader.At(row, c, classes, places)]);
+            for (int c = 0; c < classes; c++)
+                highest = Math.Max(highest, scores[ClassReader.At(row, c, classes, places)]);
             sum = 0;
             for (int c = 0; c < classes; c++)
                 sum += VectorMath.Exp(scores[ClassReader.At(row, c, classes, places)] - highest);
@@ -111,8 +112,8 @@ public sealed class RocAuc(bool fromLogits = true, long ignoreIndex = -100) : Me
     }
 
     /// <summary>
-    /// Pairs of a positive and a negative sample in which the positive one has the higher score, by all pairs: in rising
-    /// order of the scores, group by group of equal ones.
+    /// Pairs of a positive and a negative sample in which the positive one has the higher score, by all pairs: in
+    /// rising order of the scores, group by group of equal ones.
     /// </summary>
     private double Area(double[] column, int positive)
     {

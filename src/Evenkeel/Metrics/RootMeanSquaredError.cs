@@ -28,7 +28,7 @@ public sealed class RootMeanSquaredError : Metric
     {
         MetricValues.CheckPair("RootMeanSquaredError", prediction, target);
         ReadOnlySpan<double> predictions = _predictions.Read(prediction), targets = _targets.Read(target);
-        MetricValues.CheckFinite("RootMeanSquaredError", target.Shape, targets);
+        MetricValues.CheckFinite("RootMeanSquaredError", target, targets);
         double squares = 0;
         for (int i = 0; i < targets.Length; i++)
         {

@@ -47,8 +47,9 @@ public sealed class TopKAccuracy : Metric
         ReadOnlySpan<int> actual = _classes.Actual;
         if (K > classes || scores.Length != actual.Length * classes)
         {
-            throw new ArgumentException($"TopKAccuracy: expected scores of {K} classes or more, one for each, got shape "
-                + $"{prediction.Shape}. Take a smaller k, or Accuracy for one logit per sample.", nameof(prediction));
+            throw new ArgumentException($"TopKAccuracy: expected scores of {K} classes or more, one for each, got "
+                + $"shape {prediction.Shape}. Take a smaller k, or Accuracy for one logit per sample.",
+                nameof(prediction));
         }
 
         int places = actual.Length == 0 ? 1 : actual.Length / prediction.Shape[0];

@@ -23,8 +23,8 @@ internal static class CopyGuard
             throw new InvalidOperationException(
                 "Module.Clone: expected modules, parameters and tensors in fields, arrays and lists, got "
                 + $"{module.TypeName}.{ModuleCopier.NameOf(field)} of type {ModuleCopier.NameOf(held.GetType())}, "
-                + "which holds some in another way; the copy would use the original's. Override CopyState in the "
-                + "module and set the field there.");
+                + "which holds some in another way; the copy would use the original's. "
+                + "Override CopyState in the module and set the field there.");
         }
     }
 

@@ -87,6 +87,8 @@ public sealed class Init
     public static Init Constant(double value) => new(Kind.Constant, value);
 
     /// <summary>N(mean, std²).</summary>
+    /// <param name="std">The standard deviation, 0 or more. Default: 1.</param>
+    /// <param name="mean">The mean. Default: 0.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="std"/> is negative or NaN.</exception>
     public static Init Normal(double std = 1, double mean = 0) => std >= 0
         ? new(Kind.Normal, mean, std)
@@ -94,6 +96,8 @@ public sealed class Init
             nameof(std), $"Init.Normal: expected a standard deviation of 0 or more, got {std}.");
 
     /// <summary>Uniform in [low, high).</summary>
+    /// <param name="low">The lower bound, which can be drawn.</param>
+    /// <param name="high">The upper bound, at least <paramref name="low"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">The interval is empty or not finite.</exception>
     public static Init Uniform(double low, double high) => double.IsFinite(high - low) && low <= high
         ? new(Kind.Uniform, low, high)
@@ -113,6 +117,8 @@ public sealed class Init
     };
 
     /// <summary>Xavier's or Kaiming's values with the gain of another nonlinearity.</summary>
+    /// <param name="nonlinearity">What follows the layer.</param>
+    /// <param name="negativeSlope">The slope of a leaky ReLU below 0; others have none. Default: 0.01.</param>
     /// <exception cref="InvalidOperationException">This kind of start values has no gain.</exception>
     public Init For(Nonlinearity nonlinearity, double negativeSlope = 0.01) =>
         WithGain(Gain(nonlinearity, negativeSlope));

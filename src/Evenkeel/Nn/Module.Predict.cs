@@ -73,8 +73,8 @@ public abstract partial class Module
         if (x.Shape.Rank == 0 || x.Shape[0] == 0)
         {
             throw new ArgumentException(
-                $"{TypeName}.Predict: expected at least one sample along axis 0, got shape {x.Shape}. Reshape a single "
-                + "sample to (1, ...).", name);
+                $"{TypeName}.Predict: expected at least one sample along axis 0, got shape {x.Shape}. "
+                + "Reshape a single sample to (1, ...).", name);
         }
 
         var network = new NetworkLook(x.Shape.Rank);

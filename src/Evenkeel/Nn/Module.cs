@@ -204,6 +204,8 @@ public abstract partial class Module
     }
 
     /// <summary>Adds a child module; its keys begin with <paramref name="name"/> and a dot.</summary>
+    /// <param name="name">The first part of its state-dict keys, for example <c>conv1</c>.</param>
+    /// <param name="module">The child.</param>
     /// <exception cref="ArgumentException">
     /// The name is empty, taken or holds a '.' or '/'; or the child contains this module.
     /// </exception>
@@ -242,6 +244,9 @@ public abstract partial class Module
         RegisterBuffer(name, new StateBuffer(value, name, range), optional);
 
     /// <summary>Adds a buffer that exists already, for example of running statistics that an op updates.</summary>
+    /// <param name="name">The last part of its state-dict key in this module.</param>
+    /// <param name="buffer">The buffer.</param>
+    /// <param name="optional">Whether older files may lack it, as above. Default: false.</param>
     /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'.</exception>
     protected StateBuffer RegisterBuffer(string name, StateBuffer buffer, bool optional = false)
     {

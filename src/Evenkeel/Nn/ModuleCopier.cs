@@ -183,8 +183,8 @@ public sealed class ModuleCopier
 
     private InvalidOperationException NotAdmitted(Type expected, object mapped) => new(
         $"Module.Clone: {_place} admits a {NameOf(expected)} only; the substitute {NameOf(mapped.GetType())} cannot "
-        + $"stand there. Declare it with a type that admits both, for example {nameof(Module)}, or replace the module "
-        + "that contains it.");
+        + $"stand there. Declare it with a type that admits both, for example {nameof(Module)}, "
+        + "or replace the module that contains it.");
 
     internal static string NameOf(Type type) => type.Name.Split('`')[0];
 

@@ -30,6 +30,8 @@ public sealed class Sequential : Module, IReadOnlyList<Module>
     public void Add(Module module) => Add(_modules.Length.ToString(), module);
 
     /// <summary>Appends a module under a name of its own.</summary>
+    /// <param name="name">The first part of its state-dict keys, for example <c>conv1</c>.</param>
+    /// <param name="module">The module.</param>
     /// <exception cref="ArgumentException">The name is empty, taken or holds a '.' or '/'.</exception>
     public void Add(string name, Module module)
     {

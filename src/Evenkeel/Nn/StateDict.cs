@@ -40,6 +40,8 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     }
 
     /// <summary>Appends a tensor.</summary>
+    /// <param name="key">The name, for example <c>0.weight</c>.</param>
+    /// <param name="value">The tensor; it is not copied.</param>
     /// <exception cref="ArgumentException">The key already exists.</exception>
     public void Add(string key, Tensor value)
     {
@@ -70,6 +72,8 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     public bool ContainsKey(string key) => _tensors.ContainsKey(key);
 
     /// <summary>Finds a tensor by key.</summary>
+    /// <param name="key">The name, for example <c>0.weight</c>.</param>
+    /// <param name="value">The tensor, or null if there is none.</param>
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out Tensor value) =>
         _tensors.TryGetValue(key, out value);
 

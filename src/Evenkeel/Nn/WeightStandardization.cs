@@ -58,7 +58,8 @@ public sealed record WeightStandardization
             ? setting
             : throw new ArgumentException(
                 $"{layer}: expected two or more weights a filter to standardize, got a weight of shape {weight}; "
-                + $"a single one minus its mean is 0 whatever it is. Leave WeightStandardization null here.");
+                + $"a single one minus its mean is 0 whatever it is. Leave WeightStandardization null here.",
+                nameof(weight));
 
     /// <summary>The text that a layer's printout adds.</summary>
     internal static string Text(WeightStandardization? setting) =>

@@ -27,7 +27,7 @@ public sealed partial class Tensor
         if (Shape[axis] == 0)
         {
             throw new ArgumentException($"ArgMax: expected at least one element along axis {axis}, got shape {Shape}. "
-                + $"The maximum of nothing is undefined.");
+                + $"The maximum of nothing is undefined.", nameof(axis));
         }
 
         Tensor index = Empty(Broadcasting.Reduced(Shape, 1u << axis, keepDims), DType.Int64);

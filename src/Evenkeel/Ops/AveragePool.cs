@@ -92,8 +92,8 @@ internal sealed unsafe class AveragePoolOp : Op
         if (rows == 0 || columns == 0)
         {
             throw new ArgumentException(
-                $"AdaptiveAvgPool2d: expected planes of at least one value, got {x.Shape}. "
-                + $"The mean of nothing is undefined.",
+                $"AdaptiveAvgPool2d: expected planes of at least one value, "
+                + $"got {x.Shape}. The mean of nothing is undefined.",
                 nameof(x));
         }
 

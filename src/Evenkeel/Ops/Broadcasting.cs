@@ -21,7 +21,8 @@ internal static class Broadcasting
             {
                 throw new ArgumentException(
                     $"{op}: expected shapes that broadcast (dimensions, counted from the end, equal or 1), "
-                    + $"got {a} and {b}. Reshape one of them, or keep reduced dimensions with keepDims: true.");
+                    + $"got {a} and {b}. Reshape one of them, or keep reduced dimensions with keepDims: true.",
+                    nameof(b));
             }
 
             sizes[^i] = sizeA == 1 ? sizeB : sizeA;

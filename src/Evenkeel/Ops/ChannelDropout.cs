@@ -25,12 +25,7 @@ public sealed partial class Tensor
                 nameof(probability), $"Dropout2d: expected a probability from 0 to 1, got {probability}.");
         }
 
-        if (Shape.Rank is not (3 or 4))
-        {
-            throw new ArgumentException($"Dropout2d: expected (N, C, H, W) or (N, C, L), got {Shape}. "
-                + $"Use Dropout for values that are not in channels.");
-        }
-
+        ChannelDropoutOp.Check(this);
         return Tape is { Mode: Mode.Train } && probability > 0 ? ChannelDropoutOp.Apply(this, probability) : this;
     }
 }
@@ -45,6 +40,15 @@ internal sealed unsafe class ChannelDropoutOp : Op
 
     /// <inheritdoc/>
     public override string Name => "Dropout2d";
+
+    public static void Check(Tensor x)
+    {
+        if (x.Shape.Rank is not (3 or 4))
+        {
+            throw new ArgumentException($"Dropout2d: expected (N, C, H, W) or (N, C, L), got {x.Shape}. "
+                + "Use Dropout for values that are not in channels.", nameof(x));
+        }
+    }
 
     public static Tensor Apply(Tensor x, double probability)
     {

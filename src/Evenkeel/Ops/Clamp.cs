@@ -10,6 +10,8 @@ public sealed partial class Tensor
     /// x limited to [min, max], element by element. The derivative is 1 inside and at the limits, and 0 outside. NaN
     /// stays NaN, and the derivative there is 0, as in PyTorch.
     /// </summary>
+    /// <param name="min">The lower limit. Negative infinity is none.</param>
+    /// <param name="max">The upper limit. Infinity is none.</param>
     /// <exception cref="ArgumentException">min is above max, or one of them is NaN.</exception>
     public Tensor Clamp(double min, double max) => ClampOp.Apply(this, min, max);
 }
@@ -22,7 +24,7 @@ internal sealed class ClampOp : UnaryElementwise<ClampOp.Formula>
 
     public static Tensor Apply(Tensor x, double min, double max) => min <= max
         ? Apply<ClampOp>("Clamp", x, min, max)
-        : throw new ArgumentException($"Clamp: expected min <= max, got {min} and {max}.");
+        : throw new ArgumentException($"Clamp: expected min <= max, got {min} and {max}.", nameof(min));
 
     internal readonly struct Formula : IUnaryFormula
     {

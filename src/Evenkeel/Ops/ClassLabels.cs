@@ -24,7 +24,7 @@ internal static class ClassLabels
         if (scores.Shape.Rank != 2)
         {
             throw new ArgumentException($"{op}: expected scores of shape (N, classes), got {scores.Shape}. "
-                + $"Reshape or permute them so that the classes come last.");
+                + $"Reshape or permute them so that the classes come last.", nameof(scores));
         }
 
         Check(op, scores, labels, ignoreIndex: null);
@@ -43,7 +43,8 @@ internal static class ClassLabels
         if (labels.DType != DType.Int64)
         {
             throw new ArgumentException($"{op}: expected class labels of type Int64, "
-                + $"got {labels.DType} of shape {labels.Shape}. Make them with Tensor.Labels(...) or From(long[]).");
+                + $"got {labels.DType} of shape {labels.Shape}. Make them with Tensor.Labels(...) or From(long[]).",
+                nameof(labels));
         }
 
         Shape expected = ShapeFor(op, scores);
@@ -51,7 +52,7 @@ internal static class ClassLabels
         {
             string each = scores.Shape.Rank == 2 ? "row of the scores" : "sample and place of the scores";
             throw new ArgumentException($"{op}: expected labels of shape {expected}, one per {each} {scores.Shape}, "
-                + $"got {labels.Shape}.");
+                + $"got {labels.Shape}.", nameof(labels));
         }
 
         CheckNotEmpty(op, scores);
@@ -68,7 +69,7 @@ internal static class ClassLabels
 
             throw new ArgumentException($"{op}: expected labels from 0 to {classes - 1} ({classes} classes), "
                 + $"got {values[i]} at position {Place(labels.Shape, i)}. Check the number of outputs, and that "
-                + $"labels count from 0.");
+                + $"labels count from 0.", nameof(labels));
         }
 
         // Otherwise a class has the ignored number, so every label is in range.
@@ -76,7 +77,8 @@ internal static class ClassLabels
         return counted > 0
             ? counted
             : throw new ArgumentException($"{op}: expected at least one label that counts, got {labels.Count} labels "
-                + $"that are all {ignoreIndex}, the ignored one. The mean loss is undefined; skip this batch.");
+                + $"that are all {ignoreIndex}, the ignored one. The mean loss is undefined; skip this batch.",
+                nameof(labels));
     }
 
     /// <summary>Throws if there is no sample, because the mean over none is undefined.</summary>
@@ -85,7 +87,7 @@ internal static class ClassLabels
         if (scores.Count == 0)
         {
             throw new ArgumentException($"{op}: expected at least one sample, got an empty batch of shape "
-                + $"{scores.Shape}. Its mean loss is undefined; skip it.");
+                + $"{scores.Shape}. Its mean loss is undefined; skip it.", nameof(scores));
         }
     }
 
@@ -95,7 +97,7 @@ internal static class ClassLabels
         if (scores.Shape.Rank < 2)
         {
             throw new ArgumentException($"{op}: expected scores of shape (N, classes) or (N, classes, ...), got "
-                + $"{scores.Shape}. Reshape or permute them so that the classes are axis 1.");
+                + $"{scores.Shape}. Reshape or permute them so that the classes are axis 1.", nameof(scores));
         }
 
         return Broadcasting.Reduced(scores.Shape, reduced: 1u << 1, keepDims: false);
@@ -139,7 +141,8 @@ internal static class ClassLabels
     /// the mean. It is summed class by class.
     /// </summary>
     /// <exception cref="ArgumentException">It is 0.</exception>
-    public static double TotalWeight(string op, Tensor labels, int classes, Tensor weight, DType dtype, long ignoreIndex)
+    public static double TotalWeight(
+        string op, Tensor labels, int classes, Tensor weight, DType dtype, long ignoreIndex)
     {
         Span<int> counts = classes <= 256 ? stackalloc int[classes] : new int[classes];
         counts.Clear();
@@ -158,7 +161,8 @@ internal static class ClassLabels
         return total > 0
             ? total
             : throw new ArgumentException($"{op}: expected a label whose class has a weight above 0, got "
-                + $"{labels.Count} labels of classes of weight 0. The mean loss is undefined; skip this batch.");
+                + $"{labels.Count} labels of classes of weight 0. The mean loss is undefined; skip this batch.",
+                nameof(labels));
     }
 
     /// <summary>A position in a shape: the number itself, or all its coordinates.</summary>

@@ -54,8 +54,8 @@ internal sealed unsafe class ConcatOp : Op
         if (length > int.MaxValue)
         {
             throw new ArgumentException(
-                $"Concat: expected at most {int.MaxValue} entries along axis {axis}, got {length}. "
-                + $"Concatenate fewer tensors.",
+                $"Concat: expected at most {int.MaxValue} entries along axis {axis}, "
+                + $"got {length}. Concatenate fewer tensors.",
                 nameof(tensors));
         }
 

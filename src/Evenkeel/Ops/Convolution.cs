@@ -158,38 +158,53 @@ internal sealed unsafe class ConvolutionOp : Op
         if (weight.Rank != rank)
         {
             throw new ArgumentException(
-                $"{name}: expected a weight of shape (out, in/groups, {window}), got {weight}.");
+                $"{name}: expected a weight of shape (out, in/groups, {window}), got {weight}.", nameof(weight));
         }
 
         for (int axis = 0; axis < rank; axis++)
         {
             if (weight[axis] < 1)
-                throw new ArgumentException($"{name}: expected a weight with sizes of 1 or more, got {weight}.");
+            {
+                throw new ArgumentException(
+                    $"{name}: expected a weight with sizes of 1 or more, got {weight}.", nameof(weight));
+            }
         }
 
         if (stride.Height < 1 || stride.Width < 1)
-            throw new ArgumentException($"{name}: expected a stride of 1 or more, got {Text(rank, stride)}.");
+        {
+            throw new ArgumentException(
+                $"{name}: expected a stride of 1 or more, got {Text(rank, stride)}.", nameof(stride));
+        }
+
         if (dilation.Height < 1 || dilation.Width < 1)
-            throw new ArgumentException($"{name}: expected a dilation of 1 or more, got {Text(rank, dilation)}.");
+        {
+            throw new ArgumentException(
+                $"{name}: expected a dilation of 1 or more, got {Text(rank, dilation)}.", nameof(dilation));
+        }
+
         if (padding.Size.Height < 0 || padding.Size.Width < 0)
         {
             throw new ArgumentException(
-                $"{name}: expected a padding of 0 or more, got {padding}. Cut the input with Slice.");
+                $"{name}: expected a padding of 0 or more, got {padding}. Cut the input with Slice.", nameof(padding));
         }
 
         if (rank == 3 && padding.Size.Height != padding.Size.Width)
-            throw new ArgumentException($"{name}: expected one padding for both ends, got {padding}.");
+            throw new ArgumentException($"{name}: expected one padding for both ends, got {padding}.", nameof(padding));
         if (padding.IsSame && stride is not (1, 1))
         {
             throw new ArgumentException($"{name}: expected a stride of 1 with Padding.Same, got {Text(rank, stride)}. "
-                + $"Give the padding as numbers.");
+                + $"Give the padding as numbers.", nameof(stride));
         }
 
-        if (groups < 1) throw new ArgumentException($"{name}: expected 1 or more groups, got {groups}.");
+        if (groups < 1)
+        {
+            throw new ArgumentException($"{name}: expected 1 or more groups, got {groups}.", nameof(groups));
+        }
+
         if (weight[0] % groups != 0)
         {
             throw new ArgumentException($"{name}: expected a number of filters that {groups} groups divide, "
-                + $"got {weight[0]} of a weight of shape {weight}.");
+                + $"got {weight[0]} of a weight of shape {weight}.", nameof(groups));
         }
 
         int channels = weight[1] * groups;
@@ -199,13 +214,14 @@ internal sealed unsafe class ConvolutionOp : Op
                 $"{name}: expected an input of shape (N, {channels}, {sizes}) or ({channels}, {sizes}) for a weight of "
                 + $"shape {weight} and {groups} {(groups == 1 ? "group" : "groups")}, got {x}. "
                 + (x.Rank == rank || x.Rank == rank - 1 ? "The channels come before the sizes of a plane: "
-                    + "Permute the input, or make the layer for its channels." : "Reshape the input."));
+                    + "Permute the input, or make the layer for its channels." : "Reshape the input."), nameof(x));
         }
 
         if (bias is not null && (bias.Shape.Rank != 1 || bias.Shape[0] != weight[0]))
         {
             throw new ArgumentException(
-                $"{name}: expected a bias of shape ({weight[0]}) for a weight of shape {weight}, got {bias.Shape}.");
+                $"{name}: expected a bias of shape ({weight[0]}) for a weight of shape {weight}, got {bias.Shape}.",
+                nameof(bias));
         }
 
         (int height, int width) = (rank == 4 ? x[-2] : 1, x[-1]);
@@ -215,13 +231,18 @@ internal sealed unsafe class ConvolutionOp : Op
         long padHeight = padding.IsSame ? spanHeight - 1 : rank == 4 ? 2L * padding.Size.Height : 0,
             padWidth = padding.IsSame ? spanWidth - 1 : 2L * padding.Size.Width;
         if (height < 1 || width < 1)
-            throw new ArgumentException($"{name}: expected an input with sizes of 1 or more except for N, got {x}.");
+        {
+            throw new ArgumentException(
+                $"{name}: expected an input with sizes of 1 or more except for N, got {x}.", nameof(x));
+        }
+
         if (height + padHeight < spanHeight || width + padWidth < spanWidth)
         {
             string padded = rank == 4 ? $"({height + padHeight}, {width + padWidth})" : $"({width + padWidth})",
                 span = rank == 4 ? $"({spanHeight}, {spanWidth})" : $"({spanWidth})";
             throw new ArgumentException($"{name}: expected an input that, padded, is as large as the window of {span} "
-                + $"or larger, got {padded} from an input of shape {x}. Use a smaller kernel, or more padding.");
+                + $"or larger, got {padded} from an input of shape {x}. Use a smaller kernel, or more padding.",
+                nameof(x));
         }
 
         // Kernels count the places of a padded plane, plus those of one step, in an int.
@@ -232,7 +253,7 @@ internal sealed unsafe class ConvolutionOp : Op
         {
             throw new ArgumentException($"{name}: expected padded planes of fewer than 2^31 values, "
                 + $"got {(rank == 4 ? $"({height + padHeight}, {width + padWidth})" : $"({width + padWidth})")} "
-                + $"from an input of shape {x}. Use less padding.");
+                + $"from an input of shape {x}. Use less padding.", nameof(padding));
         }
 
         // If the two sides are unequal, the larger one is at the end. A single window takes no step.

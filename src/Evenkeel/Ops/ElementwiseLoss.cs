@@ -127,13 +127,13 @@ internal static class NumberTargets
         if (x.Shape != target.Shape)
         {
             throw new ArgumentException($"{op}: expected a target of shape {x.Shape} like the input, "
-                + $"got {target.Shape}. Reshape one of them; this loss does not broadcast.");
+                + $"got {target.Shape}. Reshape one of them; this loss does not broadcast.", nameof(target));
         }
 
         if (x.Count == 0)
         {
             throw new ArgumentException(
-                $"{op}: expected at least one element, got shape {x.Shape}. Skip empty batches.");
+                $"{op}: expected at least one element, got shape {x.Shape}. Skip empty batches.", nameof(x));
         }
     }
 }

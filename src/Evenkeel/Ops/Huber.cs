@@ -7,8 +7,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// The Huber loss: the mean over all elements of d²/2 if |d| ≤ δ, else δ·(|d| - δ/2), with d = x - target: a scalar.
-    /// Large errors count in proportion, not squared (Huber 1964). Semantics of PyTorch's <c>huber_loss</c>.
+    /// The Huber loss: the mean over all elements of d²/2 if |d| ≤ δ, else δ·(|d| - δ/2), with d = x - target: a
+    /// scalar. Large errors count in proportion, not squared (Huber 1964). Semantics of PyTorch's <c>huber_loss</c>.
     /// </summary>
     /// <param name="target">Same shape and type as this tensor. It gets a gradient if it requires one.</param>
     /// <param name="delta">δ, a finite number above 0, in the unit of the targets. Default: 1.</param>

@@ -10,6 +10,7 @@ public sealed partial class Tensor
     /// x if x &gt; 0, else slope·x, element by element. NaN stays NaN, and the derivative there is
     /// the slope, as in PyTorch.
     /// </summary>
+    /// <param name="slope">The factor of negative values. Default: 0.01.</param>
     public Tensor LeakyReLU(double slope = 0.01) => LeakyReLUOp.Apply(this, slope);
 }
 

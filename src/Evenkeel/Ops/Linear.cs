@@ -35,19 +35,23 @@ internal sealed unsafe class LinearOp : Op
         Tape? tape = Join("Linear", ref x, ref weight);
         JoinOptional("Linear", tape, x, ref bias);
         if (weight.Shape.Rank != 2)
-            throw new ArgumentException($"Linear: expected a weight of shape (out, in), got {weight.Shape}.");
+        {
+            throw new ArgumentException(
+                $"Linear: expected a weight of shape (out, in), got {weight.Shape}.", nameof(weight));
+        }
+
         int outputs = weight.Shape[0], inputs = weight.Shape[1];
         if (x.Shape.Rank == 0 || x.Shape[-1] != inputs)
         {
             throw new ArgumentException(
                 $"Linear: expected an input of shape (*, {inputs}) for a weight of shape {weight.Shape}, "
-                + $"got {x.Shape}. The last dimension holds the features; Flatten or Reshape the input.");
+                + $"got {x.Shape}. The last dimension holds the features; Flatten or Reshape the input.", nameof(x));
         }
 
         if (bias is not null && (bias.Shape.Rank != 1 || bias.Shape[0] != outputs))
         {
             throw new ArgumentException($"Linear: expected a bias of shape ({outputs}) for a weight of shape "
-                + $"{weight.Shape}, got {bias.Shape}.");
+                + $"{weight.Shape}, got {bias.Shape}.", nameof(bias));
         }
 
         Shape shape = x.Shape.With(-1, outputs);

@@ -8,6 +8,7 @@ public sealed partial class Tensor
     /// ln softmax(x) along one dimension, computed in one step that cannot underflow. The last dimension is the
     /// fastest.
     /// </summary>
+    /// <param name="axis">The dimension along which the probabilities sum to 1; -1 is the last. Default: -1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The axis does not exist.</exception>
     public Tensor LogSoftmax(int axis = -1)
     {

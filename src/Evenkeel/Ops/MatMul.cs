@@ -9,6 +9,9 @@ public sealed partial class Tensor
     /// is made. The leading dimensions must be the same in both, or one operand is a plain matrix, which is used for
     /// all matrices of the other.
     /// </summary>
+    /// <param name="other">The right operand b: (..., k, n), or (..., n, k) if it is transposed.</param>
+    /// <param name="transposeA">Whether this operand a is (..., k, m) instead of (..., m, k). Default: false.</param>
+    /// <param name="transposeB">Whether b is (..., n, k) instead of (..., k, n). Default: false.</param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit.</exception>
     public Tensor MatMul(Tensor other, bool transposeA = false, bool transposeB = false) =>
         MatMulOp.Apply(this, other, transposeA, transposeB);
@@ -43,7 +46,8 @@ internal sealed unsafe class MatMulOp : Op
         if (shapeA.Rank < 2 || shapeB.Rank < 2)
         {
             throw new ArgumentException($"MatMul: expected matrices (two dimensions or more), "
-                + $"got {shapeA} and {shapeB}. Reshape a vector to a matrix of one row or column.");
+                + $"got {shapeA} and {shapeB}. Reshape a vector to a matrix of one row or column.",
+                shapeA.Rank < 2 ? nameof(a) : nameof(b));
         }
 
         int m = shapeA[transposeA ? -1 : -2], k = shapeA[transposeA ? -2 : -1];
@@ -52,7 +56,8 @@ internal sealed unsafe class MatMulOp : Op
         {
             throw new ArgumentException($"MatMul: expected inner dimensions to agree, "
                 + $"got {k} of {shapeA}{(transposeA ? " transposed" : "")} and {inner} of "
-                + $"{shapeB}{(transposeB ? " transposed" : "")}. Set transposeA or transposeB, or swap the operands.");
+                + $"{shapeB}{(transposeB ? " transposed" : "")}. Set transposeA or transposeB, or swap the operands.",
+                nameof(b));
         }
 
         Shape leading = shapeA.Rank >= shapeB.Rank ? shapeA : shapeB;
@@ -61,7 +66,7 @@ internal sealed unsafe class MatMulOp : Op
         if (!same && shapeA.Rank != 2 && shapeB.Rank != 2)
         {
             throw new ArgumentException($"MatMul: expected the same leading dimensions, "
-                + $"or one operand that is a plain matrix, got {shapeA} and {shapeB}.");
+                + $"or one operand that is a plain matrix, got {shapeA} and {shapeB}.", nameof(b));
         }
 
         Span<int> sizes = stackalloc int[leading.Rank];

@@ -40,7 +40,7 @@ internal sealed unsafe class MaxOp : Op
         if (x.Shape[axis] == 0)
         {
             throw new ArgumentException($"Max: expected at least one element along axis {axis}, got shape {x.Shape}. "
-                + $"The maximum of nothing is undefined.");
+                + $"The maximum of nothing is undefined.", nameof(axis));
         }
 
         Shape shape = Broadcasting.Reduced(x.Shape, 1u << axis, keepDims);

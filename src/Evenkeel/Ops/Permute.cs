@@ -15,6 +15,8 @@ public sealed partial class Tensor
     /// A copy with two dimensions exchanged; (0, 1) is the transpose of a matrix. <see cref="MatMul"/>
     /// has flags that need no copy.
     /// </summary>
+    /// <param name="axis0">The one dimension; -1 is the last.</param>
+    /// <param name="axis1">The other.</param>
     /// <exception cref="ArgumentOutOfRangeException">An axis does not exist.</exception>
     public Tensor Transpose(int axis0, int axis1)
     {

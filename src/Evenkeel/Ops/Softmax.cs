@@ -7,6 +7,7 @@ public sealed partial class Tensor
     /// <summary>
     /// exp(x_j) / Σ_k exp(x_k) along one dimension: probabilities. The last dimension is the fastest.
     /// </summary>
+    /// <param name="axis">The dimension along which the results sum to 1; -1 is the last. Default: -1.</param>
     /// <exception cref="ArgumentOutOfRangeException">The axis does not exist.</exception>
     public Tensor Softmax(int axis = -1)
     {

@@ -36,7 +36,9 @@ internal sealed unsafe class WeightedCrossEntropyOp : Op
     /// <inheritdoc/>
     public override string Name => "CrossEntropy";
 
-    /// <summary>The loss of scores (N, C, ...) for labels (N, ...) that <see cref="ClassLabels"/> has checked.</summary>
+    /// <summary>
+    /// The loss of scores (N, C, ...) for labels (N, ...) that <see cref="ClassLabels"/> has checked.
+    /// </summary>
     public static Tensor OfLabels(
         Tensor x, Tensor labels, Tensor? weight, long ignoreIndex, double labelSmoothing, int counted)
     {

@@ -8,6 +8,8 @@ namespace Evenkeel.Optim;
 /// <para>t counts the updates of each parameter and is 1 at the first one. eps is added outside the root, after the
 /// bias correction. CS231n's <c>adam</c> is the same formula with the same defaults. Weight decay is added to the
 /// gradient (an L2 penalty); <see cref="AdamW"/> applies it to the weight instead.</para>
+/// <para>With <see cref="AmsGrad"/> the largest v so far takes the place of v in the step (Reddi, Kale and Kumar, "On
+/// the convergence of Adam and beyond", 2018).</para>
 /// <para>Order of rounding: m and v each take one product and one fused multiply-add. The step is (lr / (1 - β1ᵗ)) · (m
 /// / (√v · (1 / √(1 - β2ᵗ)) + eps)). Its scalars are computed in double and rounded once to the element type.</para>
 /// <para>Source: Kingma and Ba, "Adam: a method for stochastic optimization", 2015.</para>
@@ -34,7 +36,7 @@ public sealed class Adam : Optimizer
         double eps = 1e-8, double weightDecay = 0, bool decayNormAndBias = true)
         : base(learningRate, weightDecay)
     {
-        _update = new AdamUpdate(nameof(Adam), beta1, beta2, eps, decoupled: false);
+        _update = new AdamUpdate(nameof(Adam), beta1, beta2, eps);
         AddParameters(parameters, decayNormAndBias);
     }
 
@@ -47,7 +49,7 @@ public sealed class Adam : Optimizer
         double eps = 1e-8, double weightDecay = 0)
         : base(learningRate, weightDecay)
     {
-        _update = new AdamUpdate(nameof(Adam), beta1, beta2, eps, decoupled: false);
+        _update = new AdamUpdate(nameof(Adam), beta1, beta2, eps);
         AddGroups(groups);
     }
 
@@ -60,12 +62,25 @@ public sealed class Adam : Optimizer
     /// <summary>Added to the root.</summary>
     public double Eps => _update.Eps;
 
-    private protected override ReadOnlySpan<StateSlot> States => AdamUpdate.States;
+    /// <summary>
+    /// True divides by the root of the largest v so far instead of v, so that steps do not grow again. PyTorch's
+    /// <c>amsgrad</c>. Default: false.
+    /// </summary>
+    public bool AmsGrad
+    {
+        get => _update.AmsGrad;
+        init => _update.AmsGrad = value;
+    }
 
-    private protected override ReadOnlySpan<Setting> Settings => _update.Settings;
+    internal override double? GivenMomentum => Beta1;
+
+    private protected override ReadOnlySpan<StateSlot> States => _update.States;
+
+    private protected override ReadOnlySpan<Setting> Settings =>
+        (Setting[])[.. _update.Settings, new("amsgrad", AmsGrad)];
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry) =>
-        _update.Prepare(group, Power(Beta1, step), Power(Beta2, step), ref entry);
+        _update.Prepare(group, Power(entry.Momentum, step), Power(Beta2, step), ref entry);
 
     private protected override void Update(in UpdateEntry entry, int offset, int count) =>
         _update.Run(entry, offset, count);
@@ -103,7 +118,7 @@ public sealed class AdamW : Optimizer
         double eps = 1e-8, double weightDecay = 1e-2, bool decayNormAndBias = true)
         : base(learningRate, weightDecay)
     {
-        _update = new AdamUpdate(nameof(AdamW), beta1, beta2, eps, decoupled: true);
+        _update = new AdamUpdate(nameof(AdamW), beta1, beta2, eps) { IsDecoupled = true };
         AddParameters(parameters, decayNormAndBias);
     }
 
@@ -116,7 +131,7 @@ public sealed class AdamW : Optimizer
         double eps = 1e-8, double weightDecay = 1e-2)
         : base(learningRate, weightDecay)
     {
-        _update = new AdamUpdate(nameof(AdamW), beta1, beta2, eps, decoupled: true);
+        _update = new AdamUpdate(nameof(AdamW), beta1, beta2, eps) { IsDecoupled = true };
         AddGroups(groups);
     }
 
@@ -129,12 +144,25 @@ public sealed class AdamW : Optimizer
     /// <summary>Added to the root.</summary>
     public double Eps => _update.Eps;
 
-    private protected override ReadOnlySpan<StateSlot> States => AdamUpdate.States;
+    /// <summary>
+    /// True divides by the root of the largest v so far instead of v, so that steps do not grow again. PyTorch's
+    /// <c>amsgrad</c>. Default: false.
+    /// </summary>
+    public bool AmsGrad
+    {
+        get => _update.AmsGrad;
+        init => _update.AmsGrad = value;
+    }
 
-    private protected override ReadOnlySpan<Setting> Settings => _update.Settings;
+    internal override double? GivenMomentum => Beta1;
+
+    private protected override ReadOnlySpan<StateSlot> States => _update.States;
+
+    private protected override ReadOnlySpan<Setting> Settings =>
+        (Setting[])[.. _update.Settings, new("amsgrad", AmsGrad)];
 
     private protected override void Prepare(ParameterGroup group, long step, ref UpdateEntry entry) =>
-        _update.Prepare(group, Power(Beta1, step), Power(Beta2, step), ref entry);
+        _update.Prepare(group, Power(entry.Momentum, step), Power(Beta2, step), ref entry);
 
     private protected override void Update(in UpdateEntry entry, int offset, int count) =>
         _update.Run(entry, offset, count);

@@ -13,4 +13,26 @@ internal static class Guard
         ? value
         : throw new ArgumentOutOfRangeException(
             argument, $"{owner}: expected {argument} from 0 to below 1, got {value}.");
+
+    public static double UpToOne(double value, string owner, string argument) => value is >= 0 and <= 1
+        ? value
+        : throw new ArgumentOutOfRangeException(
+            argument, $"{owner}: expected {argument} from 0 to 1, got {value}.");
+
+    /// <summary>A share that is divided by: above 0.</summary>
+    public static double ShareAboveZero(double value, string owner, string argument) => value is > 0 and <= 1
+        ? value
+        : throw new ArgumentOutOfRangeException(
+            argument, $"{owner}: expected {argument} above 0 and up to 1, got {value}.");
+
+    public static double AboveZero(double value, string owner, string argument) =>
+        value > 0 && double.IsFinite(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(
+                argument, $"{owner}: expected {argument} to be above 0 and finite, got {value}.");
+
+    public static long AtLeast(long value, long least, string owner, string argument) => value >= least
+        ? value
+        : throw new ArgumentOutOfRangeException(
+            argument, $"{owner}: expected {argument} of {least} or more, got {value}.");
 }

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Evenkeel.Kernels;
-using Evenkeel.Nn;
 
 namespace Evenkeel.Optim;
 
@@ -14,7 +13,7 @@ namespace Evenkeel.Optim;
 /// <para>The pass is cut into chunks that depend on the shapes only, and elements do not depend on each other. So the
 /// result has the same bits for any number of threads.</para>
 /// </remarks>
-public abstract unsafe class Optimizer
+public abstract unsafe partial class Optimizer
 {
     /// <summary>
     /// Elements per chunk: 64 KB per array in float32, so three or four arrays stay within a core's second-level cache.
@@ -65,6 +64,21 @@ public abstract unsafe class Optimizer
         }
     }
 
+    /// <summary>
+    /// True steps along the gradients: it maximizes instead of minimizing. Weight decay still pulls weights to zero.
+    /// PyTorch's <c>maximize</c>. Default: false.
+    /// </summary>
+    public bool Maximize { get; init; }
+
+    /// <summary>
+    /// The momentum with which the optimizer was made (β1 for Adam and its kin); null if it has none. It is that of a
+    /// group until a schedule changes it.
+    /// </summary>
+    internal virtual double? GivenMomentum => null;
+
+    /// <summary>Whether <see cref="UpdateEntry.MomentumProduct"/> is part of the state.</summary>
+    private protected virtual bool HasMomentumProducts => false;
+
     /// <summary>The state tensors of a parameter.</summary>
     private protected abstract ReadOnlySpan<StateSlot> States { get; }
 
@@ -101,6 +115,7 @@ public abstract unsafe class Optimizer
         if (!group.IsLearningRateGiven) group.LearningRate = _defaultLearningRate;
         if (!group.IsWeightDecayGiven) group.WeightDecay = _defaultWeightDecay;
         group.IsLearningRateGiven = group.IsWeightDecayGiven = true;
+        group.Momentum = GivenMomentum ?? 0;
         _groups.Add(group);
         foreach (Parameter parameter in group.Parameters)
         {
@@ -132,6 +147,8 @@ public abstract unsafe class Optimizer
             EnsureState(i);
             if (parameter.DType == DType.Float64) Point<double>(ref entry, i, parameter.Value, gradient);
             else Point<float>(ref entry, i, parameter.Value, gradient);
+            entry.IsMaximized = Maximize;
+            entry.Momentum = _groupOf[i].Momentum;
             Prepare(_groupOf[i], ++_steps[i], ref entry);
         }
 
@@ -145,132 +162,6 @@ public abstract unsafe class Optimizer
     public void ZeroGrad()
     {
         for (int i = 0; i < _parameters.Count; i++) _parameters[i].ZeroGrad();
-    }
-
-    /// <summary>
-    /// Everything that a continued run needs besides the parameters, as named tensors in a fixed order.
-    /// <c>NAME.steps</c> has one count per parameter. <c>NAME.groups</c> has the learning rate, the rate that was given
-    /// by hand, and the weight decay of each group. <c>NAME.setting.SETTING</c> has one number per setting.
-    /// <c>NAME.i.STATE</c> is a state tensor of parameter i. The tensors are copies.
-    /// </summary>
-    public StateDict StateDict()
-    {
-        var state = new StateDict { { $"{Name}.steps", Tensor.From(_steps, [_steps.Length]) } };
-        double[] values = new double[_groups.Count * 3];
-        for (int g = 0; g < _groups.Count; g++)
-        {
-            values[3 * g] = _groups[g].LearningRate;
-            values[3 * g + 1] = _groups[g].InitialLearningRate;
-            values[3 * g + 2] = _groups[g].WeightDecay;
-        }
-
-        state.Add($"{Name}.groups", Tensor.From(values, [_groups.Count, 3]));
-        StateSettings.Write(state, Name, Settings);
-        ReadOnlySpan<StateSlot> slots = States;
-        for (int i = 0; i < _parameters.Count; i++)
-        {
-            EnsureState(i);
-            for (int s = 0; s < slots.Length; s++) state.Add(Key(i, slots[s]), _state[i * slots.Length + s]!.Clone());
-        }
-
-        return state;
-    }
-
-    /// <summary>
-    /// Loads a state from <see cref="StateDict"/> of an optimizer of the same kind and settings over the same
-    /// parameters. Its learning rates and weight decay apply at once. All is checked before anything changes.
-    /// </summary>
-    /// <param name="state">The state. A state of an earlier version has no settings; they are then not
-    /// compared.</param>
-    /// <param name="checkValues">
-    /// True refuses moments that finite gradients cannot produce: NaN, a second moment below 0, an infinite mean. False
-    /// accepts them. Counts and rates are always checked. Default: true.
-    /// </param>
-    /// <exception cref="ArgumentException">
-    /// A key is missing, its shape or type does not fit, a setting differs (the text names it), or a number is out of
-    /// range (the text gives place and number). Nothing was changed.
-    /// </exception>
-    public void LoadStateDict(StateDict state, bool checkValues = true) => Check(state, checkValues)();
-
-    /// <summary>
-    /// Prepares for steps that will be undone: schedules that wait for the first step go on waiting. The result brings
-    /// states, rates and schedules back.
-    /// </summary>
-    internal Action Snapshot()
-    {
-        LearningRateScheduler[] waiting = [.. _waiting];
-        _waiting.Clear();
-        Action restore = Check(StateDict(), checkValues: false);
-        return () =>
-        {
-            restore();
-            _waiting.AddRange(waiting);
-        };
-    }
-
-    /// <summary>
-    /// Checks a state and changes nothing. The result loads the state, and does not fail.
-    /// </summary>
-    internal Action Check(StateDict state, bool checkValues)
-    {
-        ArgumentNullException.ThrowIfNull(state);
-        Tensor steps = Find(state, $"{Name}.steps", [_parameters.Count], DType.Int64);
-        Tensor groups = Find(state, $"{Name}.groups", [_groups.Count, 3], DType.Float64);
-        StateSettings.Check(state, Name, Settings);
-        foreach (long count in steps.AsSpan<long>())
-        {
-            if (count is < 0 or > StateRanges.LargestCount)
-            {
-                throw new ArgumentException(
-                    $"{Name}: expected counts of 0 or more, up to 2^53, in '{Name}.steps', got {count}. "
-                    + "The state is damaged; load another one.", nameof(state));
-            }
-        }
-
-        foreach (double value in groups.AsSpan<double>())
-        {
-            if (!(value >= 0 && double.IsFinite(value)))
-            {
-                throw new ArgumentException(
-                    $"{Name}: expected rates of 0 or more and finite in '{Name}.groups', got {value}. "
-                    + $"The state is damaged; load another one.",
-                    nameof(state));
-            }
-        }
-
-        ReadOnlySpan<StateSlot> slots = States;
-        var tensors = new Tensor[_parameters.Count * slots.Length];
-        for (int i = 0; i < _parameters.Count; i++)
-        {
-            for (int s = 0; s < slots.Length; s++)
-            {
-                string key = Key(i, slots[s]);
-                Tensor? earlier = state.ContainsKey(key) ? null : slots[s].FromEarlier?.Invoke(state, $"{Name}.{i}.");
-                Tensor tensor = tensors[i * slots.Length + s] = Fitting(earlier ?? Find(state, key), key,
-                    _parameters[i].Shape, _parameters[i].DType);
-                if (checkValues && StateRanges.Problem(slots[s].Range, tensor, tensor, "element") is { } problem)
-                {
-                    throw new ArgumentException(
-                        $"{Name}: '{key}' ({_parameters[i].Name}){problem}. A gradient was not finite, or the state is "
-                        + "damaged; load another one, or pass checkValues: false to take it as it is.", nameof(state));
-                }
-            }
-        }
-
-        return () =>
-        {
-            steps.AsSpan<long>().CopyTo(_steps);
-            ReadOnlySpan<double> values = groups.AsSpan<double>();
-            for (int g = 0; g < _groups.Count; g++)
-            {
-                _groups[g].LearningRate = values[3 * g + 1];
-                _groups[g].Schedule(values[3 * g]);
-                _groups[g].WeightDecay = values[3 * g + 2];
-            }
-
-            for (int i = 0; i < _parameters.Count; i++) EnsureState(i);
-            for (int s = 0; s < tensors.Length; s++) _state[s]!.CopyFrom(tensors[s]);
-        };
     }
 
     /// <summary>Registers a schedule that has not started yet.</summary>
@@ -301,7 +192,7 @@ public abstract unsafe class Optimizer
         AddGroups(decayNormAndBias ? [new ParameterGroup(parameters)] : ParameterGroup.Split(parameters));
 
     /// <summary>base^exponent by squaring. It uses products only, so the bits are the same on every machine.</summary>
-    private protected static double Power(double x, long exponent)
+    internal static double Power(double x, long exponent)
     {
         double result = 1;
         for (; exponent > 0; exponent >>= 1, x *= x)
@@ -312,34 +203,20 @@ public abstract unsafe class Optimizer
         return result;
     }
 
-    private string Key(int parameter, StateSlot slot) => $"{Name}.{parameter}.{slot.Name}";
-
-    private Tensor Find(StateDict state, string key, Shape shape, DType dtype) =>
-        Fitting(Find(state, key), key, shape, dtype);
-
-    private Tensor Find(StateDict state, string key) => state.TryGetValue(key, out Tensor? tensor)
-        ? tensor
-        : throw new ArgumentException($"{Name}: expected the key '{key}', got none. The state belongs to another kind "
-            + "of optimizer or to other parameters.", nameof(state));
-
-    private Tensor Fitting(Tensor tensor, string key, Shape shape, DType dtype) =>
-        tensor.Shape == shape && tensor.DType == dtype
-        ? tensor
-        : throw new ArgumentException($"{Name}: expected '{key}' to be {dtype} of shape {shape}, got {tensor.DType} "
-            + $"of shape {tensor.Shape}. Create the optimizer over the same parameters, in the same order and type, "
-            + "as the one that was saved.");
-
     /// <summary>
     /// Makes the state tensors of a parameter, or converts them after the parameter has changed its element type.
     /// </summary>
     private void EnsureState(int parameter)
     {
-        int slots = States.Length;
+        ReadOnlySpan<StateSlot> slots = States;
         DType dtype = _parameters[parameter].DType;
-        for (int s = parameter * slots; s < (parameter + 1) * slots; s++)
+        if (_state.Length < _parameters.Count * slots.Length)
+            Array.Resize(ref _state, _parameters.Count * slots.Length);
+        for (int s = 0; s < slots.Length; s++)
         {
-            if (_state[s] is not { } state) _state[s] = Tensor.Zeros(_parameters[parameter].Shape, dtype);
-            else if (state.DType != dtype) _state[s] = state.To(dtype);
+            ref Tensor? state = ref _state[parameter * slots.Length + s];
+            if (state is null) state = Tensor.Full(_parameters[parameter].Shape, slots[s].Start, dtype);
+            else if (state.DType != dtype) state = state.To(dtype);
         }
     }
 
@@ -360,9 +237,10 @@ public abstract unsafe class Optimizer
     /// </summary>
     private void CutChunks()
     {
+        int known = _entries.Length;
         Array.Resize(ref _entries, _parameters.Count);
         Array.Resize(ref _steps, _parameters.Count);
-        Array.Resize(ref _state, _parameters.Count * States.Length);
+        for (int i = known; i < _entries.Length; i++) _entries[i].MomentumProduct = 1;
         var segments = new List<Segment>();
         var ends = new List<int>();
         int room = ChunkElements;

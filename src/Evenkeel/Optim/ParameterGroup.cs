@@ -48,6 +48,13 @@ public sealed class ParameterGroup
     /// </summary>
     public double InitialLearningRate { get; private set; }
 
+    /// <summary>
+    /// The current momentum: mu of <see cref="SGD"/> and <see cref="RMSprop"/>, β1 of <see cref="Adam"/> and its kin; 0
+    /// if the optimizer has none. It is the optimizer's until <see cref="OneCycleLR"/> or <see cref="CyclicLR"/>
+    /// changes it.
+    /// </summary>
+    public double Momentum { get; internal set; }
+
     internal bool IsLearningRateGiven { get; set; }
 
     internal bool IsWeightDecayGiven { get; set; }

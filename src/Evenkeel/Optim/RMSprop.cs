@@ -82,6 +82,8 @@ public sealed class RMSprop : Optimizer
     /// <summary>Whether the root is that of the variance: without the mean gradient.</summary>
     public bool Centered { get; }
 
+    internal override double? GivenMomentum => Momentum == 0 ? null : Momentum;
+
     private protected override ReadOnlySpan<Setting> Settings =>
         new Setting[] { new("alpha", Alpha), new("eps", Eps), new("momentum", Momentum), new("centered", Centered) };
 
@@ -110,7 +112,7 @@ public sealed class RMSprop : Optimizer
             Nothing = Simd.Broadcast(RootDivision.Nothing<T>(Eps)),
             MinusLr = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             Decay = Simd.Broadcast(T.CreateTruncating(entry.Decay)),
-            Mu = Simd.Broadcast(T.CreateTruncating(Momentum)),
+            Mu = Simd.Broadcast(T.CreateTruncating(entry.Momentum)),
         };
         if (Centered) UpdateLoop.Run<T, Deviation<T>>(entry, offset, count, new() { Root = root });
         else if (Momentum > 0) UpdateLoop.Run<T, Heavy<T>>(entry, offset, count, new() { Root = root });

@@ -94,6 +94,8 @@ public sealed class SGD : Optimizer
 
     private static readonly StateSlot[] s_states = [new("momentum_buffer", StateRange.Finite)];
 
+    internal override double? GivenMomentum => Momentum == 0 ? null : Momentum;
+
     private protected override ReadOnlySpan<StateSlot> States => Momentum == 0 ? [] : s_states;
 
     private protected override ReadOnlySpan<Setting> Settings =>
@@ -117,7 +119,7 @@ public sealed class SGD : Optimizer
     {
         Vector512<T> minusLr = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             decay = Simd.Broadcast(T.CreateTruncating(entry.Decay));
-        Vector512<T> mu = Simd.Broadcast(T.CreateTruncating(Momentum)),
+        Vector512<T> mu = Simd.Broadcast(T.CreateTruncating(entry.Momentum)),
             fresh = Simd.Broadcast(T.CreateTruncating(entry.Correction));
         if (Momentum == 0)
             UpdateLoop.Run<T, Plain<T>>(entry, offset, count, new() { MinusLr = minusLr, Decay = decay });

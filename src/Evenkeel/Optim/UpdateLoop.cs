@@ -12,7 +12,9 @@ namespace Evenkeel.Optim;
 /// <param name="FromEarlier">
 /// Makes the tensor from the tensors that earlier versions saved under a prefix. It returns null if they are not there.
 /// </param>
-internal sealed record StateSlot(string Name, StateRange Range, Func<StateDict, string, Tensor?>? FromEarlier = null);
+/// <param name="Start">The value of all elements before the first step.</param>
+internal sealed record StateSlot(
+    string Name, StateRange Range, Func<StateDict, string, Tensor?>? FromEarlier = null, double Start = 0);
 
 /// <summary>
 /// The addresses of a parameter's numbers in this step, and the scalars of its update. The optimizer gives them their
@@ -27,9 +29,24 @@ internal unsafe struct UpdateEntry
     public void* State1;
     public void* State2;
     public bool IsDouble;
+
+    /// <summary>The step goes along the gradient, not against it.</summary>
+    public bool IsMaximized;
+    public double Momentum;
     public double StepSize;
     public double Decay;
     public double Correction;
+
+    /// <summary>
+    /// How the moments make a step (<see cref="AdamUpdate"/>), and the step size of the first moment.
+    /// </summary>
+    public MomentStep MomentStep;
+    public double MomentStepSize;
+
+    /// <summary>
+    /// The product of the momenta of all steps so far, which is part of the state (<see cref="NAdam"/>).
+    /// </summary>
+    public double MomentumProduct;
 }
 
 /// <summary>
@@ -71,8 +88,18 @@ internal static class RootDivision
 /// <summary>The one loop of all optimizers: reads weight, gradient and state, writes weight and state.</summary>
 internal static unsafe class UpdateLoop
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Run<T, TUpdate>(in UpdateEntry entry, int offset, int count, in TUpdate update)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TUpdate : struct, IUpdate<T>
+    {
+        if (entry.IsMaximized)
+            Sweep<T, Maximizing<T, TUpdate>>(entry, offset, count, new() { Update = update });
+        else Sweep<T, TUpdate>(entry, offset, count, update);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<T, TUpdate>(in UpdateEntry entry, int offset, int count, TUpdate update)
+    private static void Sweep<T, TUpdate>(in UpdateEntry entry, int offset, int count, TUpdate update)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TUpdate : struct, IUpdate<T>
     {
@@ -110,5 +137,18 @@ internal static unsafe class UpdateLoop
             if (TUpdate.States > 1) Simd.StorePartial(state1 + i, s1, rest);
             if (TUpdate.States > 2) Simd.StorePartial(state2 + i, s2, rest);
         }
+    }
+
+    /// <summary>An update with the negative gradient.</summary>
+    private struct Maximizing<T, TUpdate> : IUpdate<T> where T : unmanaged where TUpdate : struct, IUpdate<T>
+    {
+        public TUpdate Update;
+
+        public static int States => TUpdate.States;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly void Invoke(
+            ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2) =>
+            Update.Invoke(ref w, -g, ref s0, ref s1, ref s2);
     }
 }

@@ -83,6 +83,8 @@ public interface IRandomStream
     /// <summary>
     /// Draws indices in [0, <paramref name="count"/>) with replacement: <see cref="NextInt"/> for each.
     /// </summary>
+    /// <param name="count">The number of indices to draw from, 1 or more.</param>
+    /// <param name="destination">Where the indices go; its length is how many are drawn.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is below 1.</exception>
     void Choice(int count, Span<int> destination)
     {

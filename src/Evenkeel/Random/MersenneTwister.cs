@@ -59,11 +59,12 @@ internal sealed class MersenneTwister
     public double? Restore(RandomStreamState state, string owner, string kind)
     {
         ArgumentNullException.ThrowIfNull(state);
-        ReadOnlySpan<ulong> words = state.Expect(owner, kind, Length + 3);
+        ReadOnlySpan<ulong> words = RandomStreamState.Expect(state, owner, kind, Length + 3);
         if (words[Length] > Length || words[Length + 1] > 1
             || words[..Length].ContainsAnyExceptInRange(0ul, uint.MaxValue))
         {
-            throw new ArgumentException($"{owner}: the state's numbers are out of range. The checkpoint is damaged.");
+            throw new ArgumentException(
+                $"{owner}: the state's numbers are out of range. The checkpoint is damaged.", nameof(state));
         }
 
         for (int i = 0; i < Length; i++) _key[i] = (uint)words[i];

@@ -146,6 +146,9 @@ public sealed class NumPyRandomState : IRandomStream
     }
 
     /// <summary><c>np.random.randint(low, high, size)</c>.</summary>
+    /// <param name="low">The smallest value.</param>
+    /// <param name="high">The largest value plus 1.</param>
+    /// <param name="size">The number of values, 0 or more.</param>
     /// <exception cref="ArgumentOutOfRangeException">
     /// <paramref name="high"/> is not above <paramref name="low"/>.
     /// </exception>

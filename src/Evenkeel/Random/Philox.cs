@@ -175,9 +175,13 @@ public sealed class Philox : IRandomStream
         set
         {
             ArgumentNullException.ThrowIfNull(value);
-            ReadOnlySpan<ulong> words = value.Expect(nameof(Philox), Kind, 6);
+            ReadOnlySpan<ulong> words = RandomStreamState.Expect(value, nameof(Philox), Kind, 6);
             if (words[3] > 4 || words[4] > 1)
-                throw new ArgumentException("Philox: the state's numbers are out of range. The checkpoint is damaged.");
+            {
+                throw new ArgumentException(
+                    "Philox: the state's numbers are out of range. The checkpoint is damaged.", nameof(value));
+            }
+
             (_key, _stream, _block) = (words[0], words[1], words[2]);
             if (words[3] < 4)
             {

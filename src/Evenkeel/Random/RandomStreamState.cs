@@ -28,34 +28,38 @@ public sealed class RandomStreamState
     /// <exception cref="ArgumentException">The kind is unknown, or the words do not fit it.</exception>
     public IRandomStream CreateStream()
     {
-        IRandomStream stream = Kind switch
-        {
-            Philox.Kind => new Philox(0),
-            NumPyRandomState.Kind => new NumPyRandomState(0),
-            TorchGenerator.Kind => new TorchGenerator(0),
-            _ => throw new ArgumentException($"RandomStreamState: unknown kind \"{Kind}\"; expected \"{Philox.Kind}\", "
-                + $"\"{NumPyRandomState.Kind}\" or \"{TorchGenerator.Kind}\". "
-                + "Was the checkpoint written by a newer version?"),
-        };
+        IRandomStream stream = StreamOf(Kind);
         stream.State = this;
         return stream;
     }
 
-    /// <summary>The words, after a check that <paramref name="owner"/> can read the kind and the count.</summary>
-    internal ReadOnlySpan<ulong> Expect(string owner, string kind, int count)
+    /// <summary>
+    /// The words of a state, after a check that <paramref name="owner"/> can read the kind and the count.
+    /// </summary>
+    internal static ReadOnlySpan<ulong> Expect(RandomStreamState state, string owner, string kind, int count)
     {
-        if (!string.Equals(Kind, kind, StringComparison.Ordinal))
+        if (!string.Equals(state.Kind, kind, StringComparison.Ordinal))
         {
-            throw new ArgumentException($"{owner}: expected a state of kind \"{kind}\", got \"{Kind}\". "
-                + $"Restore it into the kind of stream that wrote it.");
+            throw new ArgumentException($"{owner}: expected a state of kind \"{kind}\", got \"{state.Kind}\". "
+                + "Restore it into the kind of stream that wrote it.", nameof(state));
         }
 
-        if (_words.Length != count)
+        if (state._words.Length != count)
         {
-            throw new ArgumentException($"{owner}: expected a state of {count} words, got {_words.Length}. "
-                + $"The checkpoint is damaged or of another version.");
+            throw new ArgumentException($"{owner}: expected a state of {count} words, got {state._words.Length}. "
+                + "The checkpoint is damaged or of another version.", nameof(state));
         }
 
-        return _words;
+        return state._words;
     }
+
+    private static IRandomStream StreamOf(string kind) => kind switch
+    {
+        Philox.Kind => new Philox(0),
+        NumPyRandomState.Kind => new NumPyRandomState(0),
+        TorchGenerator.Kind => new TorchGenerator(0),
+        _ => throw new ArgumentException($"RandomStreamState: unknown kind \"{kind}\"; expected \"{Philox.Kind}\", "
+            + $"\"{NumPyRandomState.Kind}\" or \"{TorchGenerator.Kind}\". "
+            + "Was the checkpoint written by a newer version?", nameof(kind)),
+    };
 }

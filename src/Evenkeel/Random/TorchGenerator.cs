@@ -139,6 +139,9 @@ public sealed class TorchGenerator : IRandomStream
     /// <c>tensor.uniform_(low, high)</c> of floats. Bounds and width are rounded to float, and u·width + low is rounded
     /// once.
     /// </summary>
+    /// <param name="destination">Where the values go.</param>
+    /// <param name="low">The lower bound, which can be drawn.</param>
+    /// <param name="high">The upper bound.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void FillUniform(Span<float> destination, double low, double high)
     {
@@ -147,6 +150,9 @@ public sealed class TorchGenerator : IRandomStream
     }
 
     /// <summary><c>tensor.uniform_(low, high)</c> of doubles: u·(high - low) + low, rounded once.</summary>
+    /// <param name="destination">Where the values go.</param>
+    /// <param name="low">The lower bound, which can be drawn.</param>
+    /// <param name="high">The upper bound.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void FillUniform(Span<double> destination, double low, double high)
     {
@@ -161,6 +167,9 @@ public sealed class TorchGenerator : IRandomStream
     public void FillNormal(Span<double> destination) => FillNormal(destination, 0, 1);
 
     /// <summary><c>tensor.normal_(mean, std)</c> of floats, contiguous.</summary>
+    /// <param name="destination">Where the values go.</param>
+    /// <param name="mean">The mean of the distribution.</param>
+    /// <param name="std">Its standard deviation.</param>
     public unsafe void FillNormal(Span<float> destination, double mean, double std)
     {
         if (destination.Length < Block)
@@ -181,6 +190,9 @@ public sealed class TorchGenerator : IRandomStream
     }
 
     /// <summary><c>tensor.normal_(mean, std)</c> of doubles, contiguous.</summary>
+    /// <param name="destination">Where the values go.</param>
+    /// <param name="mean">The mean of the distribution.</param>
+    /// <param name="std">Its standard deviation.</param>
     public unsafe void FillNormal(Span<double> destination, double mean, double std)
     {
         if (destination.Length < Block)
@@ -231,8 +243,8 @@ public sealed class TorchGenerator : IRandomStream
         Vector512<float> u = Simd.Load(values);
         Vector512<double> log = VectorMath.Log(Vector512.WidenLower(Vector512<float>.One - u));
         Vector512<double> angle = Vector512.WidenUpper(u * Simd.Broadcast((float)(2 * Math.PI)));
-        Vector512<float> r = Vector512.Sqrt(Vector512.Narrow(log, log) * Simd.Broadcast(-2f));
-        Vector512<float> cosSin = Vector512.Narrow(VectorMath.Cos(angle), VectorMath.Sin(angle));
+        Vector512<float> r = Vector512.Sqrt(Widen.Narrow(log, log) * Simd.Broadcast(-2f));
+        Vector512<float> cosSin = Widen.Narrow(VectorMath.Cos(angle), VectorMath.Sin(angle));
         Simd.Store(values, Simd.Fma(r * cosSin, Simd.Broadcast(std), Simd.Broadcast(mean)));
     }
 

@@ -76,6 +76,8 @@ public static class AtomicFile
     }
 
     /// <summary>Writes text as UTF-8 without a byte-order mark; see <see cref="Write"/>.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="text">All of its text.</param>
     public static void WriteText(string path, string text)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -23,6 +23,8 @@ public static class Npy
     private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
     /// <summary>Writes a file of version 1.0 as a whole or not at all.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="tensor">The array that is written.</param>
     /// <exception cref="IOException">The file could not be written; what was there before is unchanged.</exception>
     public static void Write(string path, Tensor tensor)
     {
@@ -31,6 +33,8 @@ public static class Npy
     }
 
     /// <summary>Writes version 1.0 to a stream, from its current position.</summary>
+    /// <param name="stream">The stream; it stays open.</param>
+    /// <param name="tensor">The array that is written.</param>
     public static void Write(Stream stream, Tensor tensor)
     {
         ArgumentNullException.ThrowIfNull(stream);

@@ -103,8 +103,8 @@ internal sealed class NpyHeader
                 throw Bad($"expected dimensions from 0 to {int.MaxValue}, got {Shown(_text[begin..])}");
             sizes.Add(size);
             isTuple = Take(',');
-            if (!isTuple && Next() != ')') throw Bad("expected a value of 'shape' in the header, got " +
-                $"{Shown(_text[begin..])}");
+            if (!isTuple && Next() != ')') throw Bad("expected a value of 'shape' in the header, " +
+                $"got {Shown(_text[begin..])}");
         }
 
         // In Python, (3) is a number in parentheses; a tuple of one item is (3,).

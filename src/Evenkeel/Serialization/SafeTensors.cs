@@ -27,6 +27,8 @@ public static class SafeTensors
     private const string Kind = "a safetensors file";
 
     /// <summary>Writes a file as a whole or not at all; see <see cref="AtomicFile"/>.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="archive">The tensors and the metadata that are written.</param>
     /// <exception cref="IOException">The file could not be written; what was there before is unchanged.</exception>
     public static void Write(string path, TensorArchive archive)
     {
@@ -35,6 +37,8 @@ public static class SafeTensors
     }
 
     /// <summary>Writes to a stream, from its current position.</summary>
+    /// <param name="stream">The stream; it stays open.</param>
+    /// <param name="archive">The tensors and the metadata that are written.</param>
     public static void Write(Stream stream, TensorArchive archive)
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -90,8 +94,8 @@ public static class SafeTensors
         if (!stream.CanSeek)
         {
             throw new ArgumentException(
-                "SafeTensors: expected a stream that can seek (its length is checked first). "
-                + "Copy it into a MemoryStream.",
+                "SafeTensors: expected a stream that can seek "
+                + "(its length is checked first). Copy it into a MemoryStream.",
                 nameof(stream));
         }
 

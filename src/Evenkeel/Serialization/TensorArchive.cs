@@ -35,6 +35,8 @@ public sealed class TensorArchive
     public bool Contains(string name) => _items.ContainsKey(name);
 
     /// <summary>Appends a tensor. Its values are those at the time when the archive is written.</summary>
+    /// <param name="name">The name in the archive.</param>
+    /// <param name="tensor">The tensor; it is not copied.</param>
     /// <exception cref="ArgumentException">The name is already used, or is <c>__metadata__</c>.</exception>
     public void Add(string name, Tensor tensor)
     {
@@ -43,6 +45,8 @@ public sealed class TensorArchive
     }
 
     /// <summary>Appends a block of bytes (U8) with one dimension.</summary>
+    /// <param name="name">The name in the archive.</param>
+    /// <param name="bytes">The bytes; they are not copied.</param>
     /// <exception cref="ArgumentException">The name is already used, or is <c>__metadata__</c>.</exception>
     public void Add(string name, byte[] bytes)
     {
@@ -51,6 +55,8 @@ public sealed class TensorArchive
     }
 
     /// <summary>Appends all tensors of a state dict, each name after <paramref name="prefix"/>.</summary>
+    /// <param name="prefix">What each name begins with, for example <c>model.</c>.</param>
+    /// <param name="state">The tensors; they are not copied.</param>
     public void Add(string prefix, StateDict state)
     {
         ArgumentNullException.ThrowIfNull(prefix);

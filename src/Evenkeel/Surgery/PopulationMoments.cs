@@ -62,12 +62,7 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
             NormTable batch = NormTable.Of(memory, _batch.Shape);
             for (int start = 0; start < shape.Samples; start += samples)
             {
-                if (shape.IsMatrix)
-                    Measure<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
-                        shape.Columns(values, default(NoMask<T>)), batch, start, samples, shape.Spatial);
-                else
-                    Measure<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
-                        shape.Planes(values, default(NoMask<T>)), batch, start, samples, shape.Spatial);
+                (shape with { Samples = samples }).ForEachChannel(values, new Step<T>(batch, eps, start, samples));
                 for (int c = 0; c < channels; c++)
                 {
                     Moments moments = batch.Moments(c).Unscaled;
@@ -78,21 +73,13 @@ internal sealed class PopulationMoments(int channels, double eps, bool perSample
         }
     }
 
-    private void Measure<T, TLayout, TGroups>(TLayout layout, NormTable batch, int start, int samples, int spatial)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, Step<T, TLayout, TGroups>>(
-            layout, new(batch, eps, layout, start, samples), 0, channels).Run((long)samples * spatial);
-
     /// <summary>The statistics of some channels of some samples.</summary>
-    private readonly struct Step<T, TLayout, TGroups>(
-        NormTable batch, double eps, TLayout layout, int start, int samples) : IChannelStep
+    private readonly struct Step<T>(NormTable batch, double eps, int start, int samples) : IChannelStep<T>
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups>
     {
-        public void Invoke(ColumnBlock channels, NormTable table)
+        public void Invoke<TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
+            where TLayout : struct, IBatchLayout<TGroups>
+            where TGroups : struct, IGroups<T, TGroups>
         {
             TGroups x = layout.Groups(channels, start, samples);
             NormTheorem.Moments(x, table, table.Rounded<T>(), x.Values, eps);

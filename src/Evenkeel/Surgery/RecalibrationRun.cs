@@ -206,7 +206,8 @@ internal sealed class RecalibrationRun(
             {
                 throw new ArgumentException(
                     $"Recalibrate: expected more than one value per channel at {Label}, got {_pool.Count}; "
-                    + $"a single one has no variance. Use more samples; the network was left as it was.");
+                    + $"a single one has no variance. Use more samples; the network was left as it was.",
+                    nameof(estimator));
             }
 
             for (int c = 0; c < running.Mean.Value.Count; c++)

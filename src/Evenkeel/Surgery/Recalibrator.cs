@@ -94,7 +94,12 @@ public static class Recalibrator
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         options ??= new RecalibrationOptions();
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchSize, 1);
+        if (options.BatchSize < 1)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), $"Recalibrate: expected batches of 1 or more samples, got {options.BatchSize}.");
+        }
+
         if (data.Count == 0)
             throw new ArgumentException("Recalibrate: expected a data set with samples, got none.", nameof(data));
         if (options.Check is { Count: 0 })

@@ -35,8 +35,8 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
         if (dimensions.Length > MaxRank)
         {
             throw new ArgumentException(
-                $"Shape: expected at most {MaxRank} dimensions, got {dimensions.Length}. "
-                + $"Merge some of them with Reshape.",
+                $"Shape: expected at most {MaxRank} dimensions, "
+                + $"got {dimensions.Length}. Merge some of them with Reshape.",
                 nameof(dimensions));
         }
 
@@ -128,6 +128,8 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
     }
 
     /// <summary>The same shape with one dimension replaced.</summary>
+    /// <param name="axis">The dimension; -1 is the last.</param>
+    /// <param name="size">Its new size, 0 or more.</param>
     public Shape With(int axis, int size)
     {
         Span<int> sizes = stackalloc int[Rank];

@@ -6,6 +6,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>A tensor of zeros.</summary>
+    /// <param name="shape">The sizes of the dimensions.</param>
+    /// <param name="dtype">The element type. Default: Float32.</param>
     public static Tensor Zeros(Shape shape, DType dtype = DType.Float32)
     {
         Tensor tensor = Empty(shape, dtype);
@@ -14,9 +16,14 @@ public sealed partial class Tensor
     }
 
     /// <summary>A tensor of ones.</summary>
+    /// <param name="shape">The sizes of the dimensions.</param>
+    /// <param name="dtype">The element type. Default: Float32.</param>
     public static Tensor Ones(Shape shape, DType dtype = DType.Float32) => Full(shape, 1, dtype);
 
     /// <summary>A tensor whose elements all have one value, rounded to the element type.</summary>
+    /// <param name="shape">The sizes of the dimensions.</param>
+    /// <param name="value">The value of all elements.</param>
+    /// <param name="dtype">The element type. Default: Float32.</param>
     public static Tensor Full(Shape shape, double value, DType dtype = DType.Float32)
     {
         Tensor tensor = Empty(shape, dtype);
@@ -25,9 +32,13 @@ public sealed partial class Tensor
     }
 
     /// <summary>A scalar: a tensor of rank 0.</summary>
+    /// <param name="value">The one value, rounded to the element type.</param>
+    /// <param name="dtype">The element type. Default: Float32.</param>
     public static Tensor Scalar(double value, DType dtype = DType.Float32) => Full([], value, dtype);
 
     /// <summary>A copy of <paramref name="values"/> (float, double or long) in the given shape.</summary>
+    /// <param name="values">Float, double or long values in row-major order.</param>
+    /// <param name="shape">The sizes of the dimensions, whose product is the number of values.</param>
     /// <exception cref="ArgumentException">The number of values is not the shape's count.</exception>
     public static Tensor From<T>(ReadOnlySpan<T> values, Shape shape) where T : unmanaged
     {
@@ -44,6 +55,8 @@ public sealed partial class Tensor
     }
 
     /// <summary>A copy of an array of float, double or long in the given shape.</summary>
+    /// <param name="values">The values in row-major order.</param>
+    /// <param name="shape">The sizes of the dimensions, whose product is the number of values.</param>
     public static Tensor From<T>(T[] values, Shape shape) where T : unmanaged => From((ReadOnlySpan<T>)values, shape);
 
     /// <summary>A copy of an array as a vector.</summary>

@@ -230,7 +230,7 @@ public sealed partial class Tensor
         return bytes <= Arena.MaxBytes
             ? bytes
             : throw new ArgumentException($"Tensor: expected at most {Arena.MaxBytes} bytes (2 GB), got {bytes} for "
-                + $"{dtype} of shape {shape}. Split the batch, or store the values in several tensors.");
+                + $"{dtype} of shape {shape}. Split the batch, or store the values in several tensors.", nameof(shape));
     }
 
     private ref byte Start => ref Unsafe.Add(ref MemoryMarshal.GetArrayDataReference(_buffer), _offset);

@@ -20,6 +20,9 @@ public sealed class Checkpoints
 {
     private const string Prefix = "step-", Ending = ".safetensors", BestName = "best" + Ending, LockName = "lock";
 
+    /// <summary>The error EROFS of Linux and macOS.</summary>
+    private const int ReadOnlyFileSystem = 30;
+
     private long _lastSaved = -1;
     private int _bestSaved;
     private long _savedAt;
@@ -82,8 +85,8 @@ public sealed class Checkpoints
             {
                 throw new InvalidOperationException(
                     $"Checkpoints: expected a folder without checkpoints for a new training, got {present.Length} in "
-                    + $"\"{Folder}\". Continue that training with trainer.Resume(Checkpoints.Latest(folder)), or choose "
-                    + "another folder.");
+                    + $"\"{Folder}\". Continue that training with trainer.Resume(\"{Folder}\"), or choose another "
+                    + "folder.");
             }
 
             foreach (string path in Directory.EnumerateFiles(Folder, $".*{Ending}.*.tmp")) File.Delete(path);
@@ -152,8 +155,8 @@ public sealed class Checkpoints
         if (EveryTime is { } time && time <= TimeSpan.Zero) Refuse(nameof(EveryTime), "a positive time", time);
     }
 
-    private static void Refuse(string name, string expected, object got) => throw new ArgumentException(
-        string.Create(CultureInfo.InvariantCulture, $"Checkpoints: expected {name} to be {expected}, got {got}."), name);
+    private static void Refuse(string name, string expected, object got) =>
+        throw new ArgumentException($"Checkpoints: expected {name} to be {expected}, got {got}.", name);
 
     private FileStream Lock()
     {
@@ -161,7 +164,8 @@ public sealed class Checkpoints
         {
             Directory.CreateDirectory(Folder);
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (
+            exception is UnauthorizedAccessException || exception.HResult == ReadOnlyFileSystem)
         {
             throw NotWritable(exception);
         }
@@ -171,7 +175,8 @@ public sealed class Checkpoints
         {
             return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (
+            exception is UnauthorizedAccessException || exception.HResult == ReadOnlyFileSystem)
         {
             throw NotWritable(exception);
         }
@@ -179,12 +184,13 @@ public sealed class Checkpoints
         {
             throw new IOException(
                 $"Checkpoints: expected the folder \"{Folder}\" for this training alone, got one in which another "
-                + "training runs (it holds the file \"lock\"). Wait until that one has ended, or choose another folder.",
+                + "training runs (it holds the file \"lock\"). Wait until that one has ended, or choose another "
+                + "folder.",
                 exception);
         }
     }
 
-    private UnauthorizedAccessException NotWritable(UnauthorizedAccessException exception) => new(
+    private UnauthorizedAccessException NotWritable(Exception exception) => new(
         $"Checkpoints: expected a folder that may be written, got \"{Folder}\" ({exception.Message}). Choose another "
         + "folder or change its permissions.", exception);
 

@@ -32,7 +32,10 @@ internal static class EpochRecordText
         return Encoding.UTF8.GetString(stream.ToArray());
     }
 
-    /// <exception cref="InvalidDataException">The text is not what <see cref="Write(IReadOnlyList{EpochRecord})"/> writes.</exception>
+    /// <summary>Reads what <see cref="Write(IReadOnlyList{EpochRecord})"/> has written.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="path">The file, for errors.</param>
+    /// <exception cref="InvalidDataException">The text is something else.</exception>
     public static List<EpochRecord> Read(string text, string path)
     {
         try

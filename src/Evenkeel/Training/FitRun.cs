@@ -36,13 +36,14 @@ public sealed partial class Trainer
                     end = History.Diverged ? FitEnd.Diverged
                         : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
                 }
-                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+                catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
                 {
                     end = FitEnd.Cancelled;
                     string? saved = trainer._iteration > 0 ? _options.Checkpoints?.Save(trainer) : null;
                     throw new OperationCanceledException(
                         $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
                         + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
+                        exception,
                         cancellationToken);
                 }
                 finally
@@ -166,11 +167,18 @@ public sealed partial class Trainer
             }
 
             trainer._evaluationTicks += Stopwatch.GetTimestamp() - start;
-            if (_options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Epoch }) scheduler.Step();
+            StepSchedule(score);
             trainer._isEvaluationDue = false;
             foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnEpochEnd(trainer, record));
             _options.Checkpoints?.AfterEpoch(trainer);
             Report(isEpochEnd: true);
+        }
+
+        private void StepSchedule(double score)
+        {
+            if (_options.ScheduleBy != ScheduleBy.Epoch) return;
+            if (_options.Scheduler is ReduceLROnPlateau plateau) plateau.Step(score);
+            else _options.Scheduler?.Step();
         }
 
         private Scores? Measure(DataLoader? data) =>

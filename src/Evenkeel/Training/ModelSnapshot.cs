@@ -68,14 +68,14 @@ internal sealed class ModelSnapshot
                 throw new ArgumentException($"Trainer.Resume: expected '{prefix}{entry.Key}' "
                     + $"as {entry.Live.DType} of shape {entry.Live.Shape}, "
                     + $"got {(value is null ? "nothing" : $"{value.DType} of shape {value.Shape}")}. "
-                    + $"Build the model as it was when the checkpoint was saved.");
+                    + $"Build the model as it was when the checkpoint was saved.", nameof(source));
             }
 
             if (checkValues && StateRanges.Problem(entry.Range, value, value, entry.Place) is { } problem)
             {
                 throw new ArgumentException(
                     $"Trainer.Resume: '{prefix}{entry.Key}'{problem}. No training leaves such a number; "
-                    + "use an earlier checkpoint, or pass checkValues: false to take it as it is.");
+                    + "use an earlier checkpoint, or pass checkValues: false to take it as it is.", nameof(source));
             }
 
             _tensors.Add(value.Clone());

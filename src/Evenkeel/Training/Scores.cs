@@ -57,8 +57,10 @@ public sealed class Scores : IReadOnlyDictionary<string, double>
     }
 
     /// <inheritdoc/>
-    public override string ToString() => string.Join(
-        ", ", this.Select(static entry => $"{entry.Key} {entry.Value.ToString("0.0000", CultureInfo.InvariantCulture)}"));
+    public override string ToString() =>
+        string.Join(", ", this.Select(static entry => $"{entry.Key} {Text(entry.Value)}"));
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private static string Text(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
 }

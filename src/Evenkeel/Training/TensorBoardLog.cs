@@ -11,8 +11,8 @@ namespace Evenkeel.Training;
 /// </summary>
 /// <remarks>
 /// Each call of Fit writes a file of its own, <c>events.out.tfevents.SECONDS.HOST.PROCESS.NUMBER</c>. It begins with
-/// the mark of a restart, so TensorBoard drops what an interrupted run wrote beyond its last checkpoint. Format: records
-/// of TFRecord (length and data, each with a masked CRC-32C) that hold protocol-buffer messages of
+/// the mark of a restart, so TensorBoard drops what an interrupted run wrote beyond its last checkpoint. Format:
+/// records of TFRecord (length and data, each with a masked CRC-32C) that hold protocol-buffer messages of
 /// <c>tensorflow.Event</c>.
 /// </remarks>
 public sealed class TensorBoardLog : Callback, IDisposable
@@ -58,8 +58,9 @@ public sealed class TensorBoardLog : Callback, IDisposable
     public override void OnStepEnd(Trainer trainer)
     {
         ArgumentNullException.ThrowIfNull(trainer);
-        if (trainer.Iteration % EverySteps == 0)
-            Write(trainer.Iteration, ("train/loss", trainer.History.Losses[^1]), ("lr", trainer.Optimizer.LearningRate));
+        if (trainer.Iteration % EverySteps != 0) return;
+        double loss = trainer.History.Losses[^1], rate = trainer.Optimizer.LearningRate;
+        Write(trainer.Iteration, ("train/loss", loss), ("lr", rate));
     }
 
     /// <inheritdoc/>
@@ -123,7 +124,7 @@ public sealed class TensorBoardLog : Callback, IDisposable
     /// <summary>A protocol-buffer message in the making.</summary>
     private sealed class Message
     {
-        private readonly MemoryStream _bytes = new();
+        private readonly List<byte> _bytes = [];
 
         public Message Integer(int field, long value)
         {
@@ -137,7 +138,7 @@ public sealed class TensorBoardLog : Callback, IDisposable
             Tag(field, wire: 1);
             Span<byte> bytes = stackalloc byte[8];
             BinaryPrimitives.WriteDoubleLittleEndian(bytes, value);
-            _bytes.Write(bytes);
+            _bytes.AddRange(bytes);
             return this;
         }
 
@@ -146,7 +147,7 @@ public sealed class TensorBoardLog : Callback, IDisposable
             Tag(field, wire: 5);
             Span<byte> bytes = stackalloc byte[4];
             BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
-            _bytes.Write(bytes);
+            _bytes.AddRange(bytes);
             return this;
         }
 
@@ -154,13 +155,13 @@ public sealed class TensorBoardLog : Callback, IDisposable
 
         public Message Bytes(int field, Message inner) => Bytes(field, inner.ToArray());
 
-        public byte[] ToArray() => _bytes.ToArray();
+        public byte[] ToArray() => [.. _bytes];
 
         private Message Bytes(int field, byte[] value)
         {
             Tag(field, wire: 2);
             Variable((ulong)value.Length);
-            _bytes.Write(value);
+            _bytes.AddRange(value);
             return this;
         }
 
@@ -168,8 +169,8 @@ public sealed class TensorBoardLog : Callback, IDisposable
 
         private void Variable(ulong value)
         {
-            for (; value >= 0x80; value >>= 7) _bytes.WriteByte((byte)(value | 0x80));
-            _bytes.WriteByte((byte)value);
+            for (; value >= 0x80; value >>= 7) _bytes.Add((byte)(value | 0x80));
+            _bytes.Add((byte)value);
         }
     }
 }

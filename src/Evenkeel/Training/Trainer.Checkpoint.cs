@@ -265,13 +265,24 @@ public sealed partial class Trainer
         if (losses != iteration || records != epoch - (isDue ? 1 : 0))
         {
             throw new InvalidDataException(
-                $"Trainer.Resume: expected {iteration} losses and a record for each epoch that was evaluated in {path}, "
-                + $"got {losses} losses and {records} records. The checkpoint is damaged; use an earlier one.");
+                $"Trainer.Resume: expected {iteration} losses and a record for each epoch that was evaluated in "
+                + $"{path}, got {losses} losses and {records} records. The checkpoint is damaged; use an earlier one.");
         }
     }
 
     private void LoadCallbacks(StateDict state, string path)
     {
+        string[] own = [.. Enumerable.Range(0, Options.Callbacks.Count).Select(KeyOf)];
+        string? foreign = state.Keys.FirstOrDefault(key => key.StartsWith(CallbackPrefix, StringComparison.Ordinal)
+            && !own.Any(prefix => key.StartsWith(prefix, StringComparison.Ordinal)));
+        if (foreign is not null)
+        {
+            throw new ArgumentException(
+                $"Trainer.Resume: expected the callbacks of this trainer in {path}, got the state of another one "
+                + $"({foreign.Split('.')[2]}). Pass the callbacks as they were when the checkpoint was saved, in their "
+                + "order.", nameof(path));
+        }
+
         for (int i = 0; i < Options.Callbacks.Count; i++)
         {
             Callback callback = Options.Callbacks[i];
@@ -281,7 +292,7 @@ public sealed partial class Trainer
             {
                 throw new ArgumentException(
                     $"Trainer.Resume: expected the callbacks of this trainer in {path}, got "
-                    + $"{(isSaved ? "the state of another one" : "none")} for the callback {callback.Name} (number "
+                    + $"{(isSaved ? "a state" : "none")} for the callback {callback.Name} (number "
                     + $"{i + 1}). Pass the callbacks as they were when the checkpoint was saved.", nameof(path));
             }
 

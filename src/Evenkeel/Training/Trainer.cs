@@ -78,15 +78,15 @@ public sealed partial class Trainer
         Model = model;
         Optimizer = optimizer;
         Loss = loss;
-        CheckSchedule();
         IReadOnlyList<Parameter> parameters = model.Parameters();
         if (parameters.Count == 0)
             throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
         _dtype = parameters[0].DType;
         _modules = [.. model.NamedModules().Select(static named => named.Module)];
         _metrics = Options.Metrics ?? loss.DefaultMetrics();
-        History.Monitor = MonitoredName();
+        History.Monitor = MonitoredName(Options);
         HigherIsBetter = _metrics.FirstOrDefault(metric => metric.Name == History.Monitor)?.HigherIsBetter ?? false;
+        CheckSchedule(Options);
         _evaluator = new Evaluator(model, loss, _metrics);
     }
 
@@ -172,7 +172,7 @@ public sealed partial class Trainer
     {
         ArgumentNullException.ThrowIfNull(training);
         Options.Check();
-        CheckSchedule();
+        CheckSchedule(Options);
         Check(training, nameof(training));
         if (validation is not null) Check(validation, nameof(validation));
         CheckPlan(training);
@@ -210,7 +210,8 @@ public sealed partial class Trainer
     /// <exception cref="ArgumentException">
     /// There are no samples, or <see cref="TrainerOptions.LastBatch"/> refuses the last batch.
     /// </exception>
-    /// <inheritdoc cref="Fit(DataLoader, DataLoader?, IProgress{TrainProgress}?, CancellationToken)" path="/exception"/>
+    /// <inheritdoc cref="Fit(DataLoader, DataLoader?, IProgress{TrainProgress}?, CancellationToken)"
+    /// path="/exception"/>
     public History Fit(
         IDataset training, IDataset? validation = null, IProgress<TrainProgress>? progress = null,
         CancellationToken cancellationToken = default)
@@ -237,8 +238,8 @@ public sealed partial class Trainer
         if (_isInFit)
         {
             throw new InvalidOperationException(
-                "Trainer.Restore: expected no training under way, got a call inside Fit. The model has its last weights "
-                + "until Fit returns.");
+                "Trainer.Restore: expected no training under way, got a call inside Fit. The model has its last "
+                + "weights until Fit returns.");
         }
 
         if (weights == ModelWeights.Best && _best.IsEmpty)
@@ -311,11 +312,15 @@ public sealed partial class Trainer
             DType = _dtype,
         };
 
-    /// <summary>All samples of a set in their order. The batches are made on all workers, between two of them.</summary>
+    /// <summary>
+    /// All samples of a set in their order. The batches are made on all workers, between two of them.
+    /// </summary>
     private DataLoader InOrder(IDataset data) =>
         new(data, Options.EvaluationBatchSize, lastBatch: LastBatch.Keep, workers: 0) { DType = _dtype };
 
-    /// <summary>The training samples whose scores are measured at the end of each epoch; null if there are none.</summary>
+    /// <summary>
+    /// The training samples whose scores are measured at the end of each epoch; null if there are none.
+    /// </summary>
     private DataLoader? TrainingSamples(IDataset training)
     {
         int wanted = Options.TrainingSamples;
@@ -339,31 +344,50 @@ public sealed partial class Trainer
         _last.Clear();
     }
 
-    private string MonitoredName()
+    private string MonitoredName(TrainerOptions options)
     {
         string[] names = [.. _metrics.Select(static metric => metric.Name), Scores.LossName];
         if (names.Distinct(StringComparer.Ordinal).Count() < names.Length)
         {
             throw new ArgumentException(
                 $"Trainer: expected metrics of different names, got {string.Join(", ", names)}. \"{Scores.LossName}\" "
-                + "is the loss itself.", nameof(TrainerOptions.Metrics));
+                + "is the loss itself.", nameof(options));
         }
 
-        if (Options.Monitor is not { } wanted) return names[0];
+        if (options.Monitor is not { } wanted) return names[0];
         return names.Contains(wanted, StringComparer.Ordinal)
             ? wanted
             : throw new ArgumentException(
                 $"Trainer: expected {nameof(TrainerOptions.Monitor)} to be one of {string.Join(", ", names)}, got "
-                + $"\"{wanted}\". Add the metric to {nameof(TrainerOptions.Metrics)}.", nameof(TrainerOptions.Monitor));
+                + $"\"{wanted}\". Add the metric to {nameof(TrainerOptions.Metrics)}.", nameof(options));
     }
 
-    private void CheckSchedule()
+    private void CheckSchedule(TrainerOptions options)
     {
-        if (Options.Scheduler is not { } schedule || ReferenceEquals(schedule.Optimizer, Optimizer)) return;
+        if (options.Scheduler is not { } schedule) return;
+        if (!ReferenceEquals(schedule.Optimizer, Optimizer))
+        {
+            throw new ArgumentException(
+                $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} "
+                + $"of another one ({schedule.Optimizer.Name}), which would change no rate of this run. "
+                + "Make the schedule with the optimizer that the trainer is given.", nameof(options));
+        }
+
+        if (schedule is not ReduceLROnPlateau plateau) return;
+        if (options.ScheduleBy == ScheduleBy.Iteration)
+        {
+            throw new ArgumentException(
+                "Trainer: expected ReduceLROnPlateau to step by epoch, because it follows the monitored score, got "
+                + "ScheduleBy.Iteration.", nameof(options));
+        }
+
+        PlateauMode wanted = HigherIsBetter ? PlateauMode.Max : PlateauMode.Min;
+        if (plateau.Mode == wanted) return;
         throw new ArgumentException(
-            $"Trainer: expected a schedule of the trainer's optimizer, got a {schedule.GetType().Name} "
-            + $"of another one ({schedule.Optimizer.Name}), which would change no rate of this run. "
-            + "Make the schedule with the optimizer that the trainer is given.", nameof(TrainerOptions.Scheduler));
+            $"Trainer: expected ReduceLROnPlateau with the mode {wanted}, because "
+            + $"{(HigherIsBetter ? "higher" : "lower")} is better for the monitored score \"{History.Monitor}\", got "
+            + $"{plateau.Mode}.",
+            nameof(options));
     }
 
     private void Check(DataLoader loader, string name)

@@ -1,6 +1,5 @@
 using Evenkeel.Data;
 using Evenkeel.Losses;
-using Evenkeel.Nn;
 using Evenkeel.Optim;
 
 namespace Evenkeel.Training;
@@ -66,7 +65,7 @@ public sealed class TrainerOptions
     /// <summary>
     /// Into how many parts a batch is cut. The parts go through the network in lockstep, each on a thread of its own,
     /// and batch norms take their statistics over all parts (<see cref="Replicas"/>). Forward pass, gradients and
-    /// running statistics are those of the whole batch, up to rounding. Default: 1.
+    /// running statistics are those of the whole batch, up to rounding, if the loss is a mean over samples. Default: 1.
     /// </summary>
     public int MicroBatches { get; set; } = 1;
 
@@ -107,7 +106,8 @@ public sealed class TrainerOptions
     public Checkpoints? Checkpoints { get; set; }
 
     /// <summary>
-    /// A schedule of the learning rate, made for the trainer's optimizer. Null uses none. Default: null.
+    /// A schedule of the learning rate, made for the trainer's optimizer. <see cref="ReduceLROnPlateau"/> gets the
+    /// monitored score. Null uses none. Default: null.
     /// </summary>
     public LearningRateScheduler? Scheduler { get; set; }
 
@@ -148,22 +148,15 @@ public sealed class TrainerOptions
         AtLeast(1, EvaluationBatchSize, nameof(EvaluationBatchSize));
         AtLeast(1, ReportEvery, nameof(ReportEvery));
         if (L2 is not (>= 0 and < double.PositiveInfinity))
-        {
-            throw new ArgumentException(
-                $"TrainerOptions: expected {nameof(L2)} to be 0 or more and finite, got {L2}.", nameof(L2));
-        }
-
+            throw Refused($"expected {nameof(L2)} to be 0 or more and finite, got {L2}.", nameof(L2));
         if (MaxGradientNorm is { } norm && !(norm >= 0))
-        {
-            throw new ArgumentException(
-                $"TrainerOptions: expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.",
-                nameof(MaxGradientNorm));
-        }
+            throw Refused($"expected {nameof(MaxGradientNorm)} to be 0 or more, got {norm}.", nameof(MaxGradientNorm));
     }
 
     private static void AtLeast(int minimum, int value, string name)
     {
-        if (value < minimum)
-            throw new ArgumentException($"TrainerOptions: expected {name} of {minimum} or more, got {value}.", name);
+        if (value < minimum) throw Refused($"expected {name} of {minimum} or more, got {value}.", name);
     }
+
+    private static ArgumentException Refused(string why, string name) => new($"TrainerOptions: {why}", name);
 }

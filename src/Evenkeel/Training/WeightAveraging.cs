@@ -95,7 +95,8 @@ public sealed unsafe class WeightAveraging : Callback
     public override StateDict? StateDict()
     {
         var state = new StateDict { { UpdatesKey, Tensor.From([Updates], [1]) } };
-        foreach (Module.StateEntry entry in Model.StateEntries()) state.Add(ModelPrefix + entry.Key, entry.Live.Clone());
+        foreach (Module.StateEntry entry in Model.StateEntries())
+            state.Add(ModelPrefix + entry.Key, entry.Live.Clone());
         return state;
     }
 
@@ -133,9 +134,14 @@ public sealed unsafe class WeightAveraging : Callback
         _followed = trained;
     }
 
-    private void Move<T>(Tensor from, Tensor to) where T : unmanaged, IFloatingPointIeee754<T> => Map.Run(
-        to.Pointer<T>(), from.Pointer<T>(), from.Pointer<T>(), to.Pointer<T>(), to.Count,
-        new Toward<T>(T.CreateTruncating(1 - Decay)));
+    private void Move<T>(Tensor from, Tensor to) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        fixed (T* weights = from.AsSpan<T>(), average = to.AsSpan<T>())
+        {
+            var formula = new Toward<T>(T.CreateTruncating(1 - Decay));
+            Map.Run(average, weights, weights, average, to.Count, formula);
+        }
+    }
 
     private readonly struct Toward<T>(T share) : IFormula<T> where T : unmanaged, IFloatingPointIeee754<T>
     {

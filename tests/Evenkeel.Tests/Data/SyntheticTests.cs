@@ -12,6 +12,9 @@ namespace Evenkeel.Tests.Data;
 /// </summary>
 public sealed class SyntheticTests
 {
+    /// <summary>Two products of a few units and their sum in Float32.</summary>
+    private const double OfProducts = 1e-5;
+
     private const int Many = 4000;
 
     /// <summary>
@@ -129,8 +132,8 @@ public sealed class SyntheticTests
         double[] noise = [.. (y - x.MatMul(w)).ToArray<float>().Select(static value => (double)value)];
         Assert.Equal(0.25, Math.Sqrt(noise.Average(static value => value * value)), 0.25 * OfDeviation);
         (Tensor exactX, Tensor exactY, Tensor exactW) = Synthetic.Regression(10, features: 2, noise: 0, seed: 6);
-        // Two products of a few units and their sum in float32.
-        Assert.All((exactY - exactX.MatMul(exactW)).ToArray<float>(), static value => Assert.Equal(0, value, 1e-5f));
+        Assert.All(
+            (exactY - exactX.MatMul(exactW)).ToArray<float>(), static value => Assert.Equal(0, value, OfProducts));
     }
 
     [Fact]

@@ -219,7 +219,7 @@ public sealed class InspectTests
             .Inspect(Tensor.RandomNormal([4, 1, 28, 28], new Philox(2)));
         double[] std = [.. report.Layers.Where(static layer => layer.Name is "pool1" or "act4")
             .Select(static layer => layer.Activation.Std)];
-        Assert.Equal(Math.Pow(std[1] / std[0], 1.0 / 3), report.ActivationFactor, 1e-9);
+        Assert.Equal(Math.Pow(std[1] / std[0], 1.0 / 3), report.ActivationFactor, Tolerances.Float64Roundoff);
         Assert.Null(report.ActivationEnd);
         // A sigmoid's slope is 1/4 at most.
         Assert.InRange(report.GradientFactor, 0.05, 0.25);

@@ -9,6 +9,11 @@ namespace Evenkeel.Tests.Kernels;
 /// </summary>
 public sealed class ConvolutionTests
 {
+    /// <summary>
+    /// Sums of up to 576 terms, or of all pixels, in Float32: their roundings are relative to the size of the terms.
+    /// </summary>
+    private const double OfTerms32 = 2e-5;
+
     // images, channels, height, width, filters, kernel, stride, padding, dilation, groups
     public static TheoryData<int, int, int, int, int, (int, int), (int, int), (int, int), (int, int), int> Shapes =>
         new()
@@ -81,8 +86,7 @@ public sealed class ConvolutionTests
                 Assert.Equal(shape, y.Shape);
                 y.Backward(dy);
 
-                // Sums of up to 576 terms, or of all pixels: their roundings are relative to the size of the terms.
-                double tolerance = dtype == DType.Float32 ? 2e-5 : 1e-13;
+                double tolerance = dtype == DType.Float32 ? OfTerms32 : Tolerances.Float64Sums;
                 Close.To(expected.Y, y, tolerance * Size(expected.Y));
                 if (pass == 0) Close.To(expected.Dx, input.Gradient!, tolerance * Size(expected.Dx));
                 Close.To(expected.Dweight, w.Gradient!, tolerance * Size(expected.Dweight));

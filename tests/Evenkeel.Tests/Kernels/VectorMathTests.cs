@@ -221,7 +221,9 @@ public sealed class VectorMathTests
                     AssertSame(expected, actual);
                 else
                 {
-                    Assert.True(Math.Abs(actual / expected - 1) < 1e-15 && Math.Sign(actual) == Math.Sign(expected),
+                    Assert.True(
+                        Math.Abs(actual / expected - 1) < Tolerances.Float64Ulps
+                        && Math.Sign(actual) == Math.Sign(expected),
                         $"{x}^{y}: {actual}");
                 }
             }

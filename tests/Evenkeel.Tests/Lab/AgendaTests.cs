@@ -5,6 +5,9 @@ namespace Evenkeel.Tests.Lab;
 
 public sealed class AgendaTests
 {
+    /// <summary>Seconds: a clock that is read to the millisecond.</summary>
+    private const double Milliseconds = 1e-3;
+
     private readonly Clock _clock = new();
 
     [Fact]
@@ -26,10 +29,10 @@ public sealed class AgendaTests
         // planned speed counts like.
         (double done, TimeSpan left) = agenda.State();
         Assert.Equal(5.0 / 40, done, Tolerances.Float64Roundoff);
-        Assert.Equal(35 * 12.0 / 7, left.TotalSeconds, 1e-3);
+        Assert.Equal(35 * 12.0 / 7, left.TotalSeconds, Milliseconds);
         _clock.Advance(10);
         piece.Dispose();
-        Assert.Equal(30 * 22.0 / 12, agenda.State().Left.TotalSeconds, 1e-3);
+        Assert.Equal(30 * 22.0 / 12, agenda.State().Left.TotalSeconds, Milliseconds);
         Assert.Equal("25 %, 55 s left", agenda.ToString());
     }
 
@@ -51,10 +54,10 @@ public sealed class AgendaTests
         first.Dispose();
         _clock.Advance(2);
         second.Report(0.5);
-        Assert.Equal(15.0 / 40, agenda.State().Done, 1e-12);
+        Assert.Equal(15.0 / 40, agenda.State().Done, Tolerances.Float64Roundoff);
         second.Dispose();
         // 20 s of the plan took 10 s; the planned speed counts like another 2 s.
-        Assert.Equal(20 * 12.0 / 22, agenda.State().Left.TotalSeconds, 1e-3);
+        Assert.Equal(20 * 12.0 / 22, agenda.State().Left.TotalSeconds, Milliseconds);
     }
 
     [Fact]

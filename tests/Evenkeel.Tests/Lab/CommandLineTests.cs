@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Evenkeel.Cli.Commands;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
 using Xunit;
@@ -9,6 +10,17 @@ namespace Evenkeel.Tests.Lab;
 
 public sealed class CommandLineTests
 {
+    [Fact]
+    public void Who_types_commands_reads_no_names_of_parameters()
+    {
+        Exception refused = Assert.Throws<ArgumentException>("x", () => Tensor.Ones([2]).BatchNorm(null, null, null));
+        Assert.EndsWith(" (Parameter 'x')", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(refused.Message[..^" (Parameter 'x')".Length], EvenkeelCommand.Plain(refused));
+        Assert.Equal("expected less Actual value was 3.", EvenkeelCommand.Plain(TooMany(3)));
+
+        static Exception TooMany(int count) => new ArgumentOutOfRangeException(nameof(count), count, "expected less");
+    }
+
     [Theory]
     [InlineData("0", 1)]
     [InlineData("1", 0)]
@@ -46,7 +58,11 @@ public sealed class CommandLineTests
     [InlineData("run deep-net --epochs -1", "--epochs: expected a whole number from 1")]
     [InlineData("run deep-net --seed x", "--seed: expected a whole number from 0")]
     [InlineData("run deep-net --dtype float16", "--dtype: expected float32 or float64, got float16.")]
-    [InlineData("run", "Required argument")]
+    [InlineData("run", "evenkeel run: expected NAME, got none. See 'evenkeel run --help'.")]
+    [InlineData("data", "evenkeel data: expected a command (list, show, fetch, path), got none.")]
+    [InlineData("list extra", "evenkeel list: expected no further argument, got 'extra'.")]
+    [InlineData("run deep-net --threads", "--threads: expected a value, got none.")]
+    [InlineData("run deep-net --seed 1 --seed 2", "--seed: expected one value, got 2: 1, 2.")]
     [InlineData("rum", "Did you mean run?")]
     [InlineData("bench --seconds -1", "--seconds: expected a number above 0")]
     [InlineData("bench --filter no-such-case", "--filter: expected part of a case's name")]
@@ -93,15 +109,19 @@ public sealed class CommandLineTests
         if (!debug) Assert.Single(lab.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
-    [Fact]
-    public void An_out_folder_that_can_not_be_written_ends_with_1_before_anything_runs()
+    [Theory]
+    [InlineData("FILE", "FILE, which is a file")]
+    [InlineData("FILE/out/below", "FILE/out/below, but FILE is a file")]
+    [InlineData("", "nothing")]
+    public void An_out_folder_that_cannot_be_written_ends_with_1_before_anything_runs(string folder, string got)
     {
         string file = Path.GetTempFileName();
         try
         {
-            using LabProcess lab = LabProcess.Run("run", "batchnorm-forward", "--out", Path.Combine(file, "out"));
+            using LabProcess lab = LabProcess.Run("run", "batchnorm-forward", "--out", folder.Replace("FILE", file));
             Assert.Equal(1, lab.Process.ExitCode);
-            Assert.Contains("--out: expected a folder to write to", lab.Error, StringComparison.Ordinal);
+            Assert.Equal($"evenkeel run: --out: expected a folder to write to, got {got.Replace("FILE", file)}. "
+                + "Choose another folder.", lab.Error.Trim());
             Assert.Empty(lab.Output);
         }
         finally

@@ -58,7 +58,7 @@ public sealed class ExperimentCatalogTests
         Assert.Equal(1e-4, scales[0]);
         Assert.Equal(1, scales[^1]);
         for (int i = 0; i < scales.Length; i++)
-            Assert.Equal(Math.Pow(10, -4 + (4.0 * i / 19)), scales[i], 1e-15 * scales[i]);
+            Assert.Equal(Math.Pow(10, -4 + (4.0 * i / 19)), scales[i], Tolerances.Float64Ulps * scales[i]);
     }
 
     [Fact]

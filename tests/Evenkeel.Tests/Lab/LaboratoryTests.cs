@@ -209,7 +209,7 @@ public sealed class LaboratoryTests : IDisposable
         Laboratory laboratory = Open(threads: 2);
         Experiment[] experiments = [.. s_cheap.Select(static name => ExperimentCatalog.Find(name)!)];
         Assert.Equal(experiments, laboratory.Complete(experiments).Select(static completion => completion.Experiment));
-        Assert.Equal(1, laboratory.Agenda.State().Done, 1e-9);
+        Assert.Equal(1, laboratory.Agenda.State().Done, Tolerances.Float64Roundoff);
 
         Laboratory again = Open(threads: 2);
         Assert.All(again.Complete(experiments), static completion => Assert.Null(completion.Seconds));

@@ -36,17 +36,18 @@ public sealed class LeNetExperimentsTests
             results.Add((y.Clone(), input.Gradient!.Clone()));
         }
 
-        Near(results[1].Y, results[0].Y, 1e-12);
-        Near(results[1].Dx, results[0].Dx, 1e-12);
+        Near(results[1].Y, results[0].Y, Tolerances.Float64Roundoff);
+        Near(results[1].Dx, results[0].Dx, Tolerances.Float64Roundoff);
         IReadOnlyList<Parameter> own = scratch.Parameters(), theirs = library.Parameters();
-        for (int p = 0; p < 2; p++) Near(theirs[p].Gradient!.Reshape([3]), own[p].Gradient!.Reshape([3]), 1e-12);
+        for (int p = 0; p < 2; p++)
+            Near(theirs[p].Gradient!.Reshape([3]), own[p].Gradient!.Reshape([3]), Tolerances.Float64Roundoff);
 
         // After one batch the moving averages are nine tenths of the start values and a tenth of the batch's,
         // with the biased variance.
         Tensor mean = isSpatial ? x.Mean([0, 2, 3]) : x.Mean([0]),
             variance = isSpatial ? x.Variance([0, 2, 3], correction: 0) : x.Variance([0], correction: 0);
-        Near(mean * 0.1, scratch.MovingMean.Value.Reshape([3]), 1e-12);
-        Near((variance * 0.1) + 0.9, scratch.MovingVariance.Value.Reshape([3]), 1e-12);
+        Near(mean * 0.1, scratch.MovingMean.Value.Reshape([3]), Tolerances.Float64Roundoff);
+        Near((variance * 0.1) + 0.9, scratch.MovingVariance.Value.Reshape([3]), Tolerances.Float64Roundoff);
     }
 
     [Fact]

@@ -303,8 +303,7 @@ public sealed partial class ReportTests : IDisposable
                 {
                     Seed = experiment.LessonSeed,
                     DType = experiment.LessonDType,
-                    Epochs =
-                    experiment.Epochs!.Value.Quick,
+                    Epochs = experiment.Epochs!.Value.Quick,
                 },
                 example.Environment, data, 1, new ExperimentResult(), []);
         }

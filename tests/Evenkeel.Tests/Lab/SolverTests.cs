@@ -1,4 +1,3 @@
-using Evenkeel.Data;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Nn;
 using Evenkeel.Optim;

@@ -89,7 +89,7 @@ public sealed class PoolingLayerTests
             for (int plane = 0; plane < 2000; plane++)
             {
                 double value = values[plane * 21];
-                Assert.True(value == 0 || Math.Abs(value - (1 / 0.75)) < 1e-6);
+                Assert.True(value == 0 || Math.Abs(value - (1 / 0.75)) < Tolerances.Float32Roundoff);
                 for (int i = 1; i < 21; i++) Assert.Equal(value, values[(plane * 21) + i]);
                 if (value == 0) dropped++;
             }

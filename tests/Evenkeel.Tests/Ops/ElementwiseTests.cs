@@ -30,7 +30,8 @@ public sealed class ElementwiseTests
         {
             Tensor x = Inputs(name, [257], dtype);
             Close.To(
-                NaiveOps.Doubles(x).Select(formula).ToArray(), op(x), dtype == DType.Float32 ? Close.Float32 : 1e-12);
+                NaiveOps.Doubles(x).Select(formula).ToArray(), op(x),
+                dtype == DType.Float32 ? Close.Float32 : Tolerances.Float64Roundoff);
         }
     }
 
@@ -56,7 +57,7 @@ public sealed class ElementwiseTests
                 (double[] expected, int[] shape) = NaiveOps.Broadcast(a, b, formula);
                 Tensor y = op(a, b);
                 Assert.Equal(new Shape(shape), y.Shape);
-                Close.To(expected, y, dtype == DType.Float32 ? Close.Float32 : 1e-12);
+                Close.To(expected, y, dtype == DType.Float32 ? Close.Float32 : Tolerances.Float64Roundoff);
             }
         }
     }
@@ -130,10 +131,10 @@ public sealed class ElementwiseTests
     public void Errors_say_what_does_not_fit()
     {
         Tensor a = Tensor.Zeros([5, 3]);
-        Assert.Equal(
-            "Multiply: expected shapes that broadcast (dimensions, counted from the end, equal or 1), got (5, "
-            + "3) and (4, 3). Reshape one of them, or keep reduced dimensions with keepDims: true.",
-            Assert.Throws<ArgumentException>(() => a * Tensor.Zeros([4, 3])).Message);
+        Assert.StartsWith(
+            "Multiply: expected shapes that broadcast (dimensions, counted from the end, equal or 1), got "
+            + "(5, 3) and (4, 3). Reshape one of them, or keep reduced dimensions with keepDims: true.",
+            Assert.Throws<ArgumentException>("b", () => a * Tensor.Zeros([4, 3])).Message, StringComparison.Ordinal);
         Assert.StartsWith(
             "Add: expected operands of one element type, got Float32 and Float64.",
             Assert.Throws<ArgumentException>(() => a + Tensor.Zeros([5, 3], DType.Float64)).Message,
@@ -182,7 +183,7 @@ public sealed class ElementwiseTests
         "muls" => (x => (x * 3) + (2 * x), x => 5 * x),
         "divs" => (x => x / 3, x => x / 3),
         "rdiv" => (x => 3 / x, x => 3 / x),
-        _ => throw new ArgumentException(name),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
     };
 
     private static (Func<Tensor, Tensor, Tensor> Op, Func<double, double, double> Formula) BinaryOp(string name) =>
@@ -195,7 +196,7 @@ public sealed class ElementwiseTests
             "max" => ((a, b) => a.Maximum(b), Math.Max),
             "min" => ((a, b) => a.Minimum(b), Math.Min),
             "pow" => ((a, b) => a.Pow(b), Math.Pow),
-            _ => throw new ArgumentException(name),
+            _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
         };
 
     /// <summary>

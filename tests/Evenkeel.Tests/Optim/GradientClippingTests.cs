@@ -17,7 +17,7 @@ public sealed class GradientClippingTests
             0.1344585120677948f, 0.0672292560338974f,
         ];
         float[] actual = [.. a.Gradient!.ToArray<float>(), .. b.Gradient!.ToArray<float>()];
-        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], 2e-7f);
+        for (int i = 0; i < expected.Length; i++) Assert.Equal(expected[i], actual[i], Tolerances.Float32Ulps);
         Assert.Null(none.Gradient);
     }
 
@@ -34,7 +34,7 @@ public sealed class GradientClippingTests
     {
         Parameter a = With([3e30f, 4e30f], [2]);
         Assert.Equal(5e30, GradientClipping.Norm([a], 1), 1e24);
-        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], 1e-6f);
+        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], Tolerances.Float32Roundoff);
     }
 
     [Fact]
@@ -80,8 +80,8 @@ public sealed class GradientClippingTests
         Parameter a = With([3f, 0], [2]), b = With([4f], [1]);
         var queue = new Queue<Parameter>([a, b]);
         Assert.Equal(5, GradientClipping.Norm(Drain(queue), 1), Tolerances.Float64Roundoff);
-        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], 1e-6f);
-        Assert.Equal(0.8f, b.Gradient!.AsSpan<float>()[0], 1e-6f);
+        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], Tolerances.Float32Roundoff);
+        Assert.Equal(0.8f, b.Gradient!.AsSpan<float>()[0], Tolerances.Float32Roundoff);
 
         static IEnumerable<Parameter> Drain(Queue<Parameter> queue)
         {
@@ -94,8 +94,8 @@ public sealed class GradientClippingTests
     {
         Parameter a = With([3f, 4], [2]);
         Assert.Equal(5, GradientClipping.Norm([a, a, a], 1), Tolerances.Float64Roundoff);
-        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], 1e-6f);
-        Assert.Equal(0.8f, a.Gradient!.AsSpan<float>()[1], 1e-6f);
+        Assert.Equal(0.6f, a.Gradient!.AsSpan<float>()[0], Tolerances.Float32Roundoff);
+        Assert.Equal(0.8f, a.Gradient!.AsSpan<float>()[1], Tolerances.Float32Roundoff);
     }
 
     [Fact]

@@ -45,16 +45,6 @@ public sealed class SchedulerTests
         Assert.Throws<ArgumentException>(() => new ExponentialLR(second, 0.5).LoadStateDict(saved.StateDict()));
     }
 
-    [Fact]
-    public void Arguments_out_of_range_are_refused()
-    {
-        Optimizer optimizer = Optimizer();
-        Assert.Throws<ArgumentOutOfRangeException>(() => new StepLR(optimizer, 0));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new ExponentialLR(optimizer, -1));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new CosineWithWarmup(optimizer, 5, 5));
-        Assert.Throws<ArgumentOutOfRangeException>(() => new CosineWithWarmup(optimizer, 0, 5, 2));
-    }
-
     [Theory]
     [MemberData(nameof(Schedules))]
     public void Making_a_schedule_changes_no_learning_rate(string name)
@@ -330,6 +320,213 @@ public sealed class SchedulerTests
 
         return state;
     }
+
+    public static TheoryData<string> GoldenCases => [.. ScheduleCases.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(GoldenCases))]
+    public void A_state_loaded_in_the_middle_continues_with_the_same_bits(string name)
+    {
+        Optimizer whole = ScheduleCases.Make(ScheduleCases.IsAdam(name)),
+            rest = ScheduleCases.Make(ScheduleCases.IsAdam(name));
+        LearningRateScheduler straight = ScheduleCases.All[name](whole), resumed = ScheduleCases.All[name](rest);
+        for (int t = 0; t < 25; t++) ScheduleCases.Step(straight, name, t);
+        rest.LoadStateDict(whole.StateDict());
+        resumed.LoadStateDict(straight.StateDict());
+        for (int t = 25; t < ScheduleCases.Steps; t++)
+        {
+            Assert.Equal(RatesOf(whole), RatesOf(rest));
+            ScheduleCases.Step(straight, name, t);
+            ScheduleCases.Step(resumed, name, t);
+        }
+
+        Assert.Equal(RatesOf(whole), RatesOf(rest));
+    }
+
+    [Theory]
+    [MemberData(nameof(GoldenCases))]
+    public void A_state_alone_brings_the_rates_and_the_momentum(string name)
+    {
+        Optimizer first = ScheduleCases.Make(ScheduleCases.IsAdam(name)),
+            second = ScheduleCases.Make(ScheduleCases.IsAdam(name));
+        LearningRateScheduler saved = ScheduleCases.All[name](first), loaded = ScheduleCases.All[name](second);
+        for (int t = 0; t < 17; t++) ScheduleCases.Step(saved, name, t);
+        loaded.LoadStateDict(saved.StateDict());
+        Assert.Equal(RatesOf(first), RatesOf(second));
+    }
+
+    [Theory]
+    [MemberData(nameof(GoldenCases))]
+    public void Making_any_schedule_changes_neither_rate_nor_momentum(string name)
+    {
+        Optimizer optimizer = ScheduleCases.Make(ScheduleCases.IsAdam(name));
+        double[] before = RatesOf(optimizer);
+        ScheduleCases.All[name](optimizer);
+        Assert.Equal(before, RatesOf(optimizer));
+    }
+
+    [Fact]
+    public void A_cycle_of_Adam_cycles_beta1_as_that_of_SGD_its_momentum()
+    {
+        Optimizer adam = ScheduleCases.Make(isAdam: true), sgd = ScheduleCases.Make(isAdam: false);
+        LearningRateScheduler one = new CyclicLR(adam, 0.02, 0.4, 6), other = new CyclicLR(sgd, 0.02, 0.4, 6);
+        for (int t = 0; t < 20; t++)
+        {
+            one.Step();
+            other.Step();
+            Assert.Equal(RatesOf(sgd), RatesOf(adam));
+        }
+
+        Assert.NotEqual(0.9, adam.Groups[0].Momentum);
+    }
+
+    [Fact]
+    public void After_its_last_step_a_cycle_keeps_its_smallest_rate()
+    {
+        Optimizer optimizer = ScheduleCases.Make(isAdam: false);
+        var schedule = new OneCycleLR(optimizer, 0.4, 10, annealStrategy: AnnealStrategy.Linear);
+        for (int t = 0; t < 30; t++) schedule.Step();
+        Assert.Equal(0.4 / 25 / 1e4, optimizer.LearningRate, Tolerance);
+        Assert.Equal(0.95, optimizer.Groups[0].Momentum, Tolerance);
+    }
+
+    [Fact]
+    public void The_parts_of_a_sequence_do_not_act_by_themselves()
+    {
+        Optimizer optimizer = Optimizer();
+        LearningRateScheduler[] parts = [new ConstantLR(optimizer, 0.1, 20), new ExponentialLR(optimizer, 0.5)];
+        var schedule = new SequentialLR(optimizer, parts, [2]);
+        optimizer.Step();
+        Assert.Equal(0.3 * 0.1, optimizer.LearningRate);
+        schedule.Step();
+        schedule.Step();
+        Assert.Equal(0.3, optimizer.LearningRate);
+        schedule.Step();
+        Assert.Equal(0.15, optimizer.LearningRate);
+        Assert.All(parts, static part => Assert.Equal((0L, false), (part.Count, part.IsStarted)));
+    }
+
+    [Fact]
+    public void A_value_that_is_no_number_is_no_better_value()
+    {
+        Optimizer optimizer = Optimizer();
+        var schedule = new ReduceLROnPlateau(optimizer, factor: 0.5, patience: 1);
+        schedule.Step(1);
+        schedule.Step(double.NaN);
+        Assert.Equal((0.3, 1), (optimizer.LearningRate, schedule.Best));
+        schedule.Step(double.NaN);
+        Assert.Equal(0.15, optimizer.LearningRate);
+    }
+
+    [Fact]
+    public void A_schedule_of_the_monitored_value_refuses_a_step_without_it()
+    {
+        var schedule = new ReduceLROnPlateau(Optimizer());
+        Assert.Equal("ReduceLROnPlateau: expected the monitored value, got none. Call Step(value) instead of Step().",
+            Assert.Throws<InvalidOperationException>(schedule.Step).Message);
+        Assert.Equal(0, schedule.Count);
+    }
+
+    [Theory]
+    [InlineData("best", double.NaN, "expected a number as 'best', got NaN")]
+    [InlineData("num_bad_epochs", -1, "expected counts of 0 or more as 'num_bad_epochs' and 'cooldown_counter', got -1 "
+        + "and 0")]
+    [InlineData("cooldown_counter", double.NaN, "expected counts of 0 or more as 'num_bad_epochs' and "
+        + "'cooldown_counter', got 1 and NaN")]
+    public void A_damaged_memory_of_values_is_refused(string key, double value, string message)
+    {
+        Optimizer optimizer = Optimizer();
+        var schedule = new ReduceLROnPlateau(optimizer);
+        schedule.Step(1);
+        schedule.Step(2);
+        StateDict state = schedule.StateDict();
+        state[$"ReduceLROnPlateau.{key}"].AsSpan<double>()[0] = value;
+        Assert.StartsWith($"ReduceLROnPlateau: {message}.",
+            Assert.Throws<ArgumentException>(() => schedule.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        state.Remove($"ReduceLROnPlateau.{key}");
+        Assert.StartsWith(
+            $"ReduceLROnPlateau: expected one number of Float64 under 'ReduceLROnPlateau.{key}', got none.",
+            Assert.Throws<ArgumentException>(() => schedule.LoadStateDict(state)).Message, StringComparison.Ordinal);
+        Assert.Equal(1, schedule.Best);
+    }
+
+    [Fact]
+    public void A_function_that_gives_no_rate_is_refused_at_its_count()
+    {
+        Optimizer optimizer = Optimizer();
+        var schedule = new LambdaLR(optimizer, static t => 1 - t);
+        schedule.Step();
+        Assert.Equal("LambdaLR: expected a factor of 0 or more and finite at count 2, got -1.",
+            Assert.Throws<InvalidOperationException>(schedule.Step).Message);
+        Assert.Equal(0, optimizer.LearningRate);
+    }
+
+    [Theory]
+    [InlineData("StepLR: expected stepSize of 1 or more, got 0.")]
+    [InlineData("ExponentialLR: expected gamma to be 0 or more and finite, got -1.")]
+    [InlineData("CosineWithWarmup: expected 0 <= warmup < total, got warmup 5 and total 5.")]
+    [InlineData("CosineWithWarmup: expected minimumShare from 0 to 1, got 2.")]
+    [InlineData("MultiStepLR: expected milestones of 1 or more, got 0.")]
+    [InlineData("ConstantLR: expected factor above 0 and up to 1, got 0.")]
+    [InlineData("ConstantLR: expected totalIters of 1 or more, got 0.")]
+    [InlineData("LinearLR: expected startFactor above 0 and up to 1, got 1.5.")]
+    [InlineData("LinearLR: expected endFactor from 0 to 1, got -0.1.")]
+    [InlineData("PolynomialLR: expected power to be above 0 and finite, got 0.")]
+    [InlineData("CosineAnnealingLR: expected tMax of 1 or more, got 0.")]
+    [InlineData("CosineAnnealingLR: expected etaMin to be 0 or more and finite, got NaN.")]
+    [InlineData("CosineAnnealingWarmRestarts: expected tMult of 1 or more, got 0.")]
+    [InlineData("LambdaLR: expected 1 functions, one per group, got 2.")]
+    [InlineData("ReduceLROnPlateau: expected factor from 0 to below 1, got 1.")]
+    [InlineData("ReduceLROnPlateau: expected patience of 0 or more, got -1.")]
+    [InlineData("ReduceLROnPlateau: expected threshold from 0 to below 1, got 1.")]
+    [InlineData("ReduceLROnPlateau: expected mode Min or Max, got 7.")]
+    [InlineData("OneCycleLR: expected maxLearningRate to be above 0 and finite, got 0.")]
+    [InlineData("OneCycleLR: expected maxLearningRates of 1 values, one per group, got 2.")]
+    [InlineData("OneCycleLR: expected totalSteps of 1 or more, got 0.")]
+    [InlineData("OneCycleLR: expected pctStart from 0 to 1, got 1.5.")]
+    [InlineData("OneCycleLR: expected maxMomentum from 0 to below 1, got 1.")]
+    [InlineData("OneCycleLR: expected divFactor to be above 0 and finite, got 0.")]
+    [InlineData("OneCycleLR: expected an optimizer with momentum, got SGD without. Make it with a momentum above 0, or "
+        + "pass cycleMomentum: false.")]
+    [InlineData("CyclicLR: expected an optimizer with momentum, got SGD without.")]
+    [InlineData("CyclicLR: expected stepSizeUp of 1 or more, got 0.")]
+    [InlineData("CyclicLR: expected gamma from 0 to 1, got 2.")]
+    [InlineData("SequentialLR: expected 1 milestones for 2 schedules, got 0.")]
+    [InlineData("SequentialLR: expected rising milestones from 1 on, got 5, 5.")]
+    [InlineData("SequentialLR: expected schedules of the same optimizer, got StepLR of another one at 0.")]
+    [InlineData("SequentialLR: expected schedules that step without a value, got ReduceLROnPlateau at 0.")]
+    [InlineData("SequentialLR: expected schedules that have not started, got StepLR that has at 0.")]
+    public void An_argument_out_of_range_is_refused_with_its_range(string message)
+    {
+        Optimizer o = Optimizer(), other = Optimizer(), heavy = ScheduleCases.Make(isAdam: false);
+        StepLR Part(Optimizer optimizer) => new(optimizer, 1);
+        var started = Part(o);
+        started.Step();
+        Func<object>[] bad =
+        [
+            () => new StepLR(o, 0), () => new ExponentialLR(o, -1), () => new CosineWithWarmup(o, 5, 5),
+            () => new CosineWithWarmup(o, 0, 5, 2), () => new MultiStepLR(o, [3, 0]), () => new ConstantLR(o, 0),
+            () => new ConstantLR(o, totalIters: 0), () => new LinearLR(o, 1.5), () => new LinearLR(o, 1, -0.1),
+            () => new PolynomialLR(o, power: 0), () => new CosineAnnealingLR(o, 0),
+            () => new CosineAnnealingLR(o, 5, double.NaN), () => new CosineAnnealingWarmRestarts(o, 5, 0),
+            () => new LambdaLR(o, [static _ => 1, static _ => 1]), () => new ReduceLROnPlateau(o, factor: 1),
+            () => new ReduceLROnPlateau(o, patience: -1), () => new ReduceLROnPlateau(o, threshold: 1),
+            () => new ReduceLROnPlateau(o, (PlateauMode)7), () => new OneCycleLR(heavy, 0, 10),
+            () => new OneCycleLR(o, [0.1, 0.2], 10, cycleMomentum: false), () => new OneCycleLR(heavy, 0.1, 0),
+            () => new OneCycleLR(heavy, 0.1, 10, 1.5), () => new OneCycleLR(heavy, 0.1, 10, maxMomentum: 1),
+            () => new OneCycleLR(heavy, 0.1, 10, divFactor: 0), () => new OneCycleLR(o, 0.1, 10),
+            () => new CyclicLR(o, 0.1, 0.2), () => new CyclicLR(heavy, 0.1, 0.2, 0),
+            () => new CyclicLR(heavy, 0.1, 0.2, gamma: 2), () => new SequentialLR(o, [Part(o), Part(o)], []),
+            () => new SequentialLR(o, [Part(o), Part(o), Part(o)], [5, 5]),
+            () => new SequentialLR(o, [Part(other)], []), () => new SequentialLR(o, [new ReduceLROnPlateau(o)], []),
+            () => new SequentialLR(o, [started], []),
+        ];
+        Assert.Single(bad, one => Assert.ThrowsAny<ArgumentException>(one).Message
+            .StartsWith(message, StringComparison.Ordinal));
+    }
+
+    private static double[] RatesOf(Optimizer optimizer) =>
+        [.. optimizer.Groups.SelectMany(static group => new[] { group.LearningRate, group.Momentum })];
 
     private static LearningRateScheduler Create(string name, Optimizer optimizer) => name switch
     {

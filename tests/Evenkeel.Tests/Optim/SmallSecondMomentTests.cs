@@ -28,7 +28,9 @@ public sealed class SmallSecondMomentTests
         get
         {
             var data = new TheoryData<string, DType>();
-            foreach (string name in new[] { "adam", "adamw", "plain", "momentum", "centred", "centred momentum" })
+            string[] names = ["adam", "adam amsgrad", "adamw", "nadam", "adagrad", "plain", "momentum", "centred",
+                "centred momentum"];
+            foreach (string name in names)
             {
                 data.Add(name, DType.Float32);
                 data.Add(name, DType.Float64);
@@ -98,8 +100,10 @@ public sealed class SmallSecondMomentTests
                 1e-20, 1e-19, 1e-15, 1e-5]
             : [5e-324, 1e-320, 1e-310, 1e-308, 1e-200, 1e-165, 1e-162, 3e-162, 5e-161, 7e-161, 1e-160, 1e-158, 1e-155,
                 1e-150, 1e-100, 1e-5];
-        // The step of the first gradient: lr for Adam, lr / √(1 - α) for RMSprop, lr / √(α(1 - α)) where it is centred.
-        double right = name.StartsWith("adam", StringComparison.Ordinal) ? 0.01
+        // The step of the first gradient: lr for Adam and Adagrad, lr / √(1 - α) for RMSprop, lr / √(α(1 - α)) where it
+        // is centred. NAdam's two momenta are 0.45, so that 0.1·0.45 / (1 - 0.45²) of the step is added.
+        double right = name.StartsWith("ada", StringComparison.Ordinal) ? 0.01
+            : name == "nadam" ? 0.01 * (1 + 0.1 * 0.45 / (1 - 0.45 * 0.45))
             : name.StartsWith("centred", StringComparison.Ordinal) ? 0.01 / Math.Sqrt(0.99 * 0.01) : 0.1;
         double normal = dtype == DType.Float32 ? 1.2e-38 : 2.3e-308;
         foreach (double eps in new[] { 0, 1e-50, dtype == DType.Float32 ? 1e-45 : double.Epsilon,
@@ -139,6 +143,9 @@ public sealed class SmallSecondMomentTests
     private static Optimizer Create(string name, Parameter parameter, double eps) => name switch
     {
         "adam" => new Adam([parameter], 0.01, eps: eps),
+        "adam amsgrad" => new Adam([parameter], 0.01, eps: eps) { AmsGrad = true },
+        "nadam" => new NAdam([parameter], 0.01, eps: eps),
+        "adagrad" => new Adagrad([parameter], 0.01, eps: eps),
         "adamw" => new AdamW([parameter], 0.01, eps: eps, weightDecay: 0),
         "plain" => new RMSprop([parameter], 0.01, eps: eps),
         "momentum" => new RMSprop([parameter], 0.01, eps: eps, momentum: 0.9),

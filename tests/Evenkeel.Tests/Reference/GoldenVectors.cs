@@ -5,8 +5,9 @@ using Xunit;
 namespace Evenkeel.Tests.Reference;
 
 /// <summary>
-/// The golden vectors of one family, by the names of their cases. tests/Evenkeel.Interop.Tests writes the files from
-/// PyTorch: FAMILY.json has the cases, FAMILY.npy has their numbers in Float64, one case after another.
+/// The golden vectors of one family, by the names of their cases. tests/Evenkeel.Interop.Tests and
+/// tests/golden/generate_schedules.py write the files from PyTorch: FAMILY.json has the cases, FAMILY.npy has their
+/// numbers in Float64, one case after another.
 /// </summary>
 internal sealed class GoldenVectors
 {

@@ -2,7 +2,6 @@ using Evenkeel.Data;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
-using Evenkeel.Random;
 using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Xunit;
@@ -375,6 +374,8 @@ public sealed class CallbackTests : IDisposable
             + "checkpoint was saved.", message, StringComparison.Ordinal);
         Assert.Equal(before, WeightsHash.Of(saved.Model));
         message = Assert.Throws<ArgumentException>(() => without.Resume(path)).Message;
-        Assert.Contains("Pass the callbacks as they were", message, StringComparison.Ordinal);
+        Assert.Contains("got the state of another one (WeightAveraging). Pass the callbacks as they were", message,
+            StringComparison.Ordinal);
+        Assert.Equal(0, without.Iteration);
     }
 }

@@ -55,7 +55,7 @@ public sealed class ReplicasTests
         using var replicas = new Replicas(model, 4, poolBatchStatistics: true);
         Assert.Equal(
             Train(whole, inputs, targets), replicas.Accumulate(inputs, targets, s_loss), Tolerances.Float32Roundoff);
-        AssertSame(whole, model, 2e-6);
+        AssertSame(whole, model, Tolerances.Float32Steps);
     }
 
     [Fact]
@@ -161,7 +161,7 @@ public sealed class ReplicasTests
 
         Sequential whole = Network(DType.Float32);
         Train(whole, inputs, targets);
-        AssertSame(whole, model, 2e-6);
+        AssertSame(whole, model, Tolerances.Float32Steps);
         Assert.True(double.IsFinite(replicas.Accumulate(inputs, targets, s_loss)));
     }
 

@@ -54,8 +54,8 @@ internal sealed class C03Dropout : Claim
         string Best(string norm)
         {
             double rate = DropoutGrid.Rates.Where(static rate => rate > 0).MaxBy(rate => Gain(norm, rate));
-            return string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Signed(Gain(norm, rate), 3)} (at " +
-                $"{rate})");
+            return string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Signed(Gain(norm, rate), 3)} " +
+                $"(at {rate})");
         }
 
         return $"The rate that suits best changes test accuracy by {Best(FullyConnectedNet.BatchNorm)} with batch " +

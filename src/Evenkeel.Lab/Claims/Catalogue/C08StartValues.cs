@@ -23,8 +23,8 @@ internal sealed class C08StartValues : Claim
         "layer 35; with Kaiming's it stays in scale.";
 
     public override string Effect =>
-        "growth of the standard deviation per layer over the expected one: √(1/6), √(n/2) and 1; and the first layer " +
-        "that is NaN over 35";
+        "growth of the standard deviation per layer over the expected one: √(1/6), √(n/2) and 1; " +
+        "and the first layer that is NaN over 35";
 
     public override Bound Bound => Bound.Between(0.97, 1.03);
 
@@ -32,8 +32,8 @@ internal sealed class C08StartValues : Claim
 
     public override string Practice =>
         "Without a norm, use Kaiming's start values before ReLU: PyTorch's default shrinks activations 2.4 times per " +
-        "layer, harmless in five layers and fatal in a hundred. Kaiming's keep the scale on average only: a single " +
-        "deep net drifts.";
+        "layer, harmless in five layers and fatal in a hundred. " +
+        "Kaiming's keep the scale on average only: a single deep net drifts.";
 
     protected override string Cases => "for PyTorch's default, N(0, 1) and Kaiming's, and for the layer";
 

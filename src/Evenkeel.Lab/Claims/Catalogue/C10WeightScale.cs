@@ -14,8 +14,8 @@ internal sealed class C10WeightScale : Claim
     public override string Lesson => "K9";
 
     public override string Words =>
-        "Multiplying W by k multiplies z, its mean and its deviation by k as well, so they cancel: the scale of the " +
-        "initial weights does not matter.";
+        "Multiplying W by k multiplies z, its mean and its deviation by k as well, so they cancel: " +
+        "the scale of the initial weights does not matter.";
 
     public override string Effect => "largest change of an output, in its standard deviations";
 

@@ -14,8 +14,8 @@ internal sealed class C11RedundantBias : Claim
     public override string Lesson => "K7";
 
     public override string Words =>
-        "BN(Wu + b) = BN(Wu): the bias is part of the mean, which is subtracted, so it may be left out; beta does " +
-        "its work.";
+        "BN(Wu + b) = BN(Wu): the bias is part of the mean, which is subtracted, so it may be left out; " +
+        "beta does its work.";
 
     public override string Effect =>
         "what the bias changes: an output at b of size 1, in standard deviations; its gradient over that in the same " +
@@ -27,8 +27,8 @@ internal sealed class C11RedundantBias : Claim
 
     public override string Practice =>
         "Write Linear(n, m, bias: false) and Conv2d(..., bias: false) before batch norm. A bias that is there all " +
-        "the same is not quite harmless: Adam turns the rounding noise of its gradient into steps, and weight decay " +
-        "and checkpoints see it.";
+        "the same is not quite harmless: " +
+        "Adam turns the rounding noise of its gradient into steps, and weight decay and checkpoints see it.";
 
     protected override string Cases => "for each";
 

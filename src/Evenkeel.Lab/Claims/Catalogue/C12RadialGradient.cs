@@ -26,8 +26,8 @@ internal sealed class C12RadialGradient : Claim
 
     public override string Practice =>
         "Plain SGD can only lengthen such weights, and longer weights have a smaller gradient: the effective " +
-        "learning rate falls by itself. Weight decay on them acts as a learning rate, not as a limit of what the net " +
-        "can express.";
+        "learning rate falls by itself. " +
+        "Weight decay on them acts as a learning rate, not as a limit of what the net can express.";
 
     protected override string Cases =>
         "for weights whose outputs have a deviation of 1, 10, 0.1, 0.01 and 0.001, eps 1e-5";

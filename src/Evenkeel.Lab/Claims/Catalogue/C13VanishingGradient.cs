@@ -18,8 +18,8 @@ internal sealed class C13VanishingGradient : Claim
     public override string Lesson => "K9";
 
     public override string Words =>
-        "Batch norm helps against vanishing gradients, above all with sigmoid and tanh: it keeps their inputs where " +
-        "they are steep.";
+        "Batch norm helps against vanishing gradients, above all with sigmoid and tanh: " +
+        "it keeps their inputs where they are steep.";
 
     public override string Effect =>
         "norm of the gradient of the first layer's weights over that of the last layer's, with batch norm";

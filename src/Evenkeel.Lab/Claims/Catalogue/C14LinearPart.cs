@@ -24,8 +24,8 @@ internal sealed class C14LinearPart : Claim
     public override string Lesson => "K6";
 
     public override string Words =>
-        "Normalized inputs lie where sigmoid and tanh are nearly linear, so the layer would lose its non-linearity; " +
-        "gamma and beta can bring it back.";
+        "Normalized inputs lie where sigmoid and tanh are nearly linear, " +
+        "so the layer would lose its non-linearity; gamma and beta can bring it back.";
 
     public override string Effect => "share of the variance of the activation's outputs that a straight line explains";
 

@@ -44,8 +44,8 @@ internal sealed class C16TestAccuracy : Claim
         double[] moving = Accuracies(evidence, "batchnorm.finalTestAccuracy"), exact = Accuracies(evidence,
             "batchnorm.recalibratedTestAccuracy");
         return string.Create(CultureInfo.InvariantCulture, $"The seeds end between {moving.Min():F3} and " +
-            $"{moving.Max():F3} by the moving averages, between {exact.Min():F3} and {exact.Max():F3} by exact " +
-            $"statistics of the same weights.");
+            $"{moving.Max():F3} by the moving averages, " +
+            $"between {exact.Min():F3} and {exact.Max():F3} by exact statistics of the same weights.");
     }
 
     private static double[] Accuracies(Evidence evidence, string figure) =>

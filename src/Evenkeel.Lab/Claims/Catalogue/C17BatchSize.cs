@@ -30,8 +30,8 @@ internal sealed class C17BatchSize : Claim
 
     protected override string Cases =>
         "batch norm at 10 less at 5 and at 50 less at 10 (equal epochs); the same of its lead over a net without " +
-        "norm of the same batch size (equal updates, so that more images per step are not counted for it); at 5 no " +
-        "norm less batch norm";
+        "norm of the same batch size (equal updates, so that more images per step are not counted for it); " +
+        "at 5 no norm less batch norm";
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {
@@ -55,8 +55,8 @@ internal sealed class C17BatchSize : Claim
             "Compared at equal epochs only: in a quick run no epoch ends at the same number of updates.";
         string Mean(int size) =>
             NotebookMath.Signed(Interval.OfMean(evidence.Values(Sweep, figures => Lead(figures, size))).Mean, 2);
-        return $"After equally many updates batch norm is ahead of no norm by {Mean(5)} at 5, {Mean(10)} at 10 and " +
-            $"{Mean(50)} at 50.";
+        return $"After equally many updates batch norm is ahead of no norm by {Mean(5)} at 5, " +
+            $"{Mean(10)} at 10 and {Mean(50)} at 50.";
     }
 
     /// <summary>What batch norm is ahead of no norm after equally many updates.</summary>

@@ -26,8 +26,8 @@ internal sealed class C18LayerNormBatch : Claim
     public override IReadOnlyList<string> Experiments => [Layer, Batch];
 
     public override string Practice =>
-        "Where batches must be small, or their size changes between training runs, take layer norm (in convolutions " +
-        "group norm).";
+        "Where batches must be small, or their size changes between training runs, " +
+        "take layer norm (in convolutions group norm).";
 
     protected override string Cases => "over batches of 5, 10 and 50, and over 10 and 50 alone";
 

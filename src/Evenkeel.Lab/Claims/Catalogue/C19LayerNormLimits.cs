@@ -27,12 +27,12 @@ internal sealed class C19LayerNormLimits : Claim
     public override string Practice =>
         "Normalize over as many features as there are: over two only a sign is left, over four not much more. A " +
         "penalty on weights before a norm does not shrink what comes out of it, so it is no reason to leave the norm " +
-        "out. In a deep net compare with good start values alone, and add residual connections, which transformers " +
-        "have around their norms.";
+        "out. In a deep net compare with good start values alone, and add residual connections, " +
+        "which transformers have around their norms.";
 
     protected override string Cases =>
-        "30 and 10 layers deep from the notebook's weights and from Kaiming's (at or above 0.05), 2 and 4 features " +
-        "wide, L2 strengths 0.1 and 0.3";
+        "30 and 10 layers deep from the notebook's weights and from Kaiming's (at or above 0.05), " +
+        "2 and 4 features wide, L2 strengths 0.1 and 0.3";
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {

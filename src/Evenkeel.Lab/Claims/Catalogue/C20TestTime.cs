@@ -34,8 +34,8 @@ internal sealed class C20TestTime : Claim
 
     public override string Practice =>
         "Running averages need some 5/(1 - keep) batches before they mean anything: 50 for 0.9, 500 for 0.99. After " +
-        "a short training recompute them over the training set before testing; a small batch makes both its own and " +
-        "the running statistics noisier.";
+        "a short training recompute them over the training set before testing; " +
+        "a small batch makes both its own and the running statistics noisier.";
 
     protected override string Cases =>
         "for running averages that keep 0.9, 0.5 and 0.99 of the old value, after 50 batches and 500";

@@ -16,8 +16,8 @@ internal sealed class C21CovariateShift : Claim
     public override string Id => "C21";
 
     public override string Statement =>
-        "Batch norm makes the inputs of layers move less (internal covariate shift), and therefore the net trains " +
-        "faster";
+        "Batch norm makes the inputs of layers move less (internal covariate shift), " +
+        "and therefore the net trains faster";
 
     public override string Lesson => "K2, K9";
 

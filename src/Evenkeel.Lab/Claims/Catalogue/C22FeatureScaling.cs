@@ -17,8 +17,8 @@ internal sealed class C22FeatureScaling : Claim
     public override string Id => "C22";
 
     public override string Statement =>
-        "Features scaled to mean 0 and variance 1 have a nearly circular error surface, which allows a larger " +
-        "learning rate";
+        "Features scaled to mean 0 and variance 1 have a nearly circular error surface, " +
+        "which allows a larger learning rate";
 
     public override string Lesson => "K1";
 
@@ -27,8 +27,8 @@ internal sealed class C22FeatureScaling : Claim
         "own; scaled features make it nearly a circle, and one rate fits all.";
 
     public override string Effect =>
-        "condition number of the Hessian of a linear model after scaling (the square of the longest over the " +
-        "shortest axis)";
+        "condition number of the Hessian of a linear model after scaling " +
+        "(the square of the longest over the shortest axis)";
 
     public override Bound Bound => Bound.AtMost(10);
 

@@ -16,8 +16,8 @@ internal sealed class C24Overfitting : Claim
     public override string Lesson => "K9, N1";
 
     public override string Words =>
-        "Mean and variance are held, so a test image that is shifted is brought back: overfitting is relieved " +
-        "somewhat.";
+        "Mean and variance are held, so a test image that is shifted is brought back: " +
+        "overfitting is relieved somewhat.";
 
     public override string Effect => "training less test accuracy, with batch norm less without";
 
@@ -30,8 +30,8 @@ internal sealed class C24Overfitting : Claim
         "faster also knows its images by heart sooner. More images, augmentation and early stopping are for that.";
 
     protected override string Cases =>
-        "after so many epochs that both nets know the training images by heart, and after the ten epochs of the " +
-        "notebook's net (validation accuracy)";
+        "after so many epochs that both nets know the training images by heart, " +
+        "and after the ten epochs of the notebook's net (validation accuracy)";
 
     protected override IEnumerable<Case> Measure(Evidence evidence)
     {

@@ -24,8 +24,8 @@ internal sealed class C25ShortBackward : Claim
         "back through the graph and is a little faster (1.22 times).";
 
     public override string Effect =>
-        "time of a backward pass through the graph over that of the short formula, 1000 samples of 5000 features " +
-        "(quick: 200 of 1000)";
+        "time of a backward pass through the graph over that of the short formula, " +
+        "1000 samples of 5000 features (quick: 200 of 1000)";
 
     public override Bound Bound => Bound.Above(1);
 

@@ -17,8 +17,8 @@ internal sealed class C26ModerateBatch : Claim
     public override string Lesson => "D8";
 
     public override string Words =>
-        "Batch norm works best with moderate batches of 50 to 100: there its statistics have the right amount of " +
-        "noise.";
+        "Batch norm works best with moderate batches of 50 to 100: " +
+        "there its statistics have the right amount of noise.";
 
     public override string Effect =>
         "test accuracy, mean of batches of 50 and 100 less that of two smaller or two larger sizes";
@@ -58,8 +58,8 @@ internal sealed class C26ModerateBatch : Claim
         {
             double Mean(int size) => Interval.OfMean(evidence.Values(Sweep, figures => Test(figures, kind, size))).Mean;
             int best = BatchGeneralization.Sizes.MaxBy(Mean), worst = BatchGeneralization.Sizes.MinBy(Mean);
-            return string.Create(CultureInfo.InvariantCulture, $"best at {best} ({Mean(best):F3}), worst at {worst} " +
-                $"({Mean(worst):F3})");
+            return string.Create(CultureInfo.InvariantCulture, $"best at {best} ({Mean(best):F3}), " +
+                $"worst at {worst} ({Mean(worst):F3})");
         }
 
         return $"Statistics alone: {Best("statistics")}; whole batch: {Best("batch")}.";

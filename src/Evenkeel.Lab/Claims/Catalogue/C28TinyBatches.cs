@@ -31,8 +31,8 @@ internal sealed class C28TinyBatches : Claim
     public override string Practice =>
         "Where memory leaves room for a few samples per step, take group norm in convolutions and layer norm in " +
         "rows, or take the statistics over several machines; freeze the statistics of a pretrained batch norm. The " +
-        "fewer values a channel has in a batch, the sooner batch norm suffers: rows before planes, late layers " +
-        "before early ones.";
+        "fewer values a channel has in a batch, the sooner batch norm suffers: " +
+        "rows before planes, late layers before early ones.";
 
     protected override string Cases => "in a small ResNet, in LeNet and in six linear layers";
 

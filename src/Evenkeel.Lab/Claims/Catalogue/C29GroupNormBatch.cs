@@ -23,8 +23,8 @@ internal sealed class C29GroupNormBatch : Claim
         "size, and its accuracy is the same over a wide range of batch sizes (Wu and He 2018).";
 
     public override string Effect =>
-        "test accuracy with batches of 2 less that with batches of 32, equally many images seen, Adam's rate as the " +
-        "square root of the batch";
+        "test accuracy with batches of 2 less that with batches of 32, equally many images seen, " +
+        "Adam's rate as the square root of the batch";
 
     public override Bound Bound => Bound.Between(-0.03, 0.03);
 

@@ -27,8 +27,8 @@ internal sealed class C30OrdinaryBatches : Claim
 
     public override string Practice =>
         "Where batches are of 32 or more and the net has convolutions, begin with batch norm: it also folds into the " +
-        "weights for use. Measure before you believe in a lead of a percent: it goes with the data, the rate and the " +
-        "length of the training.";
+        "weights for use. Measure before you believe in a lead of a percent: " +
+        "it goes with the data, the rate and the length of the training.";
 
     protected override string Cases => "in a small ResNet, in LeNet and in six linear layers";
 

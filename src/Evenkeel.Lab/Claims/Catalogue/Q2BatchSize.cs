@@ -12,8 +12,8 @@ internal sealed class Q2BatchSize : Question
     public override string Text => "How do batch norm and the batch size depend on each other, and why?";
 
     public override string LessonAnswer =>
-        "The larger the batch, the more batch norm helps: statistics of a larger batch are closer to those of all " +
-        "images, by the law of large numbers.";
+        "The larger the batch, the more batch norm helps: " +
+        "statistics of a larger batch are closer to those of all images, by the law of large numbers.";
 
     public override IReadOnlyList<string> Experiments => [Sweep];
 

@@ -14,8 +14,8 @@ internal sealed class Q3Preprocessing : Question
 
     public override string Text =>
         "Which of these is like batch norm, which like layer norm: scaling each row of pixels so that its RGB values " +
-        "sum to 1; scaling a whole image so; subtracting the mean image of the data set; setting pixels to 0 or 1 by " +
-        "a threshold?";
+        "sum to 1; scaling a whole image so; subtracting the mean image of the data set; " +
+        "setting pixels to 0 or 1 by a threshold?";
 
     public override string LessonAnswer =>
         "The first is neither (layer norm if a row is the whole input), the second is like layer norm, the third " +
@@ -33,13 +33,13 @@ internal sealed class Q3Preprocessing : Question
             Bound.AtMost(Rounding),
             evidence.Values(Steps, static f => f["rgb-row.dependsOnOthers"] + f["rgb-row.dependsOnOtherRows"]));
         yield return new Point(
-            "Images scaled by their sum: like layer norm, the image as a whole and no other counts, and its scale " +
-            "cancels", "1 if so", Bound.AtLeast(1),
+            "Images scaled by their sum: like layer norm, the image as a whole and no other counts, " +
+            "and its scale cancels", "1 if so", Bound.AtLeast(1),
             evidence.Values(Steps, static f => f["image.isLayerLike"] == 1 && f[
                 "image.changesWithSampleScale"] <= Rounding ? 1 : 0));
         yield return new Point(
-            "The mean image subtracted: like batch norm, other images count, and a shift of a pixel over the set " +
-            "cancels", "1 if so", Bound.AtLeast(1),
+            "The mean image subtracted: like batch norm, other images count, " +
+            "and a shift of a pixel over the set cancels", "1 if so", Bound.AtLeast(1),
             evidence.Values(Steps, static f => f["mean-image.isBatchLike"] == 1 && f[
                 "mean-image.changesWithFeatureShift"] <= Rounding ? 1 : 0));
         yield return new Point(

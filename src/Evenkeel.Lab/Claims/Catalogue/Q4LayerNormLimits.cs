@@ -12,8 +12,8 @@ internal sealed class Q4LayerNormLimits : Question
     public override string Lesson => "N16";
 
     public override string Text =>
-        "Where may layer norm fail to work well: in a very deep net, with a very small feature dimension, under very " +
-        "strong regularization?";
+        "Where may layer norm fail to work well: " +
+        "in a very deep net, with a very small feature dimension, under very strong regularization?";
 
     public override string LessonAnswer =>
         "Not in deep nets (transformers are deep and use it); with very few features yes, their mean and deviation " +

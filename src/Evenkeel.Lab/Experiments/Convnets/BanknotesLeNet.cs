@@ -181,8 +181,8 @@ internal sealed class BanknotesLeNet : Experiment
                 [null, "F3", "F3", "F3", "F3", "F3", "F3", "F3"]));
         }
 
-        result.Tables.Add(new ResultTable("Near-duplicates on one side: mean over the seeds after each epoch (loss " +
-            "while training, validation accuracy)",
+        result.Tables.Add(new ResultTable("Near-duplicates on one side: mean over the seeds after each epoch " +
+            "(loss while training, validation accuracy)",
             ["epoch", "none: loss", "accuracy", "init: loss", "accuracy", "batchnorm: loss", "accuracy"],
             [.. Enumerable.Range(0, first.Mean(static run => run.TrainLoss).Length).Select(e => (IReadOnlyList<object?>)
                 [e + 1, .. kinds.Take(3)
@@ -218,15 +218,15 @@ internal sealed class BanknotesLeNet : Experiment
             $"{loss[2]:F3}; init {loss[1]:F3}, none {loss[0]:F3}", loss[2] < loss[0] && loss[2] < loss[1]));
         result.Checks.Add(Check.Judge("A18.swings", "and with the smallest swings",
             "mean change of the loss from one iteration to the next below that of the initialized net",
-            $"{norm.Swing:F3}; init {init.Swing:F3} (none {none.Swing:F3}, which hardly learns at " +
-                "first)", norm.Swing < init.Swing));
+            $"{norm.Swing:F3}; init {init.Swing:F3} (none {none.Swing:F3}, " +
+                "which hardly learns at first)", norm.Swing < init.Swing));
         double start = none.Mean(static run => run.TrainLoss)[0];
         result.Checks.Add(Check.Judge("A18.coin", "The net as it comes stays near ln 2 at first",
             "training loss of the first epoch within 0.03 of 0.693", $"{start:F3}",
             Math.Abs(start - CoinLoss) < 0.03));
         bool isLesson = context.Data.PathOf(LabSet.Banknotes) is not null && !context.Quick && context.Epochs >= 10;
-        string reached = $"median {norm.Median:F3}, least {norm.Least:F3}, over all seeds {norm.Pooled:F3}, " +
-            $"test {norm.PooledTest:F3}";
+        string reached = $"median {norm.Median:F3}, least {norm.Least:F3}, " +
+            $"over all seeds {norm.Pooled:F3}, test {norm.PooledTest:F3}";
         result.Checks.Add(isLesson
             ? Check.Judge("A18.accuracy", "Validation accuracy goes to about 100 % with batch norm",
                 "median over the seeds 0.95 or more, near-duplicates on one side", reached, norm.Median >= 0.95)
@@ -240,8 +240,8 @@ internal sealed class BanknotesLeNet : Experiment
         }
 
         result.Checks.Add(Check.Judge("A18.leak", "A random split leaks near-duplicates into validation",
-            "a tenth of its validation pictures or more have one among the training pictures; none of the grouped " +
-            "split's",
+            "a tenth of its validation pictures or more have one among the training pictures; " +
+            "none of the grouped split's",
             $"{leaky.Leaked:P0}, grouped {norm.Leaked:P0}; accuracy over all seeds {leaky.Pooled:F3} against " +
                 $"{norm.Pooled:F3}", leaky.Leaked >= 0.1 && norm.Leaked == 0));
     }

@@ -252,7 +252,9 @@ internal sealed class FashionLeNet : Experiment
 
             curves.Add(train, test, recalibrated);
             context.Report(Done(epoch + 1), string.Create(CultureInfo.InvariantCulture,
-                $"{state}, loss {train.Loss:F3}, train {train.Accuracy:F3}, test {test.Accuracy:F3}"), milestone: true);
+                $"{state}, loss {train.Loss:F3}, train {train.Accuracy:F3}")
+                + (double.IsNaN(test.Accuracy) ? "" : FormattableString.Invariant($", test {test.Accuracy:F3}")),
+                milestone: true);
         }
 
         curves.ImagesPerSecond = training.ImagesPerSecond;

@@ -49,8 +49,8 @@ internal sealed class LeNetLearningRate : Experiment
     public override ExperimentResult Run(ExperimentContext context)
     {
         (ExperimentResult result, LargestRate grid) = Measure(context, isWhole: true);
-        grid.Tell(result, "Training accuracy over the last epoch by learning rate (NaN: a loss was not " +
-            "finite)", "D8.larger-rate-lenet");
+        grid.Tell(result, "Training accuracy over the last epoch by learning rate (NaN: " +
+            "a loss was not finite)", "D8.larger-rate-lenet");
         result.Notes.Add($"The grid steps by factors of {(context.Quick ? 4 : 2)}: a largest rate is known to that.");
         return result;
     }

@@ -20,8 +20,8 @@ internal sealed class NormPosition : Experiment
 
     public override string Description =>
         "LeNet on 4000 images, three epochs of batches of 50, with ReLU and max pooling (rate 0.1) and with sigmoids " +
-        "and average pooling (rate 1), the last epoch at a tenth of the rate: batch norm between each layer and its " +
-        "activation, or after the activation.";
+        "and average pooling (rate 1), the last epoch at a tenth of the rate: " +
+        "batch norm between each layer and its activation, or after the activation.";
 
     public override string Page => "docs/lessons/d-lenet-fashion-mnist.md#norm-position";
 

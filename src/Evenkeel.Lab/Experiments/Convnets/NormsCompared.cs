@@ -103,8 +103,8 @@ internal sealed class NormsCompared : Experiment
                 [null, null, "F3", "F3", "F3", "N0", "N0"]));
         }
 
-        foreach (ComparedNorm norm in ComparedNorm.All) result.Figures[$"{norm.Name}.mateEffect"] =
-            MateEffect(context, images, norm);
+        foreach (ComparedNorm norm in ComparedNorm.All)
+            result.Figures[$"{norm.Name}.mateEffect"] = MateEffect(context, images, norm);
         result.WeightsHash = hash.Finish();
         Judge(result);
         return result;
@@ -227,8 +227,8 @@ internal sealed class NormsCompared : Experiment
             .Max(norm => result.Figures[$"{norm.Name}.mateEffect"]);
         result.Checks.Add(Check.Judge("D8.mates", "Of the norms, only batch norm lets an image see the others in its " +
             "batch",
-            "scores of an image move by less than 1e-5 when the others are replaced, with batch norm by more than " +
-            "1e-3 (of its largest score)",
+            "scores of an image move by less than 1e-5 when the others are replaced, " +
+            "with batch norm by more than 1e-3 (of its largest score)",
             string.Create(CultureInfo.InvariantCulture, $"{others:0.0e+00}, with batch norm " +
                 $"{batch:0.0e+00}"), others < 1e-5 && batch > 1e-3));
         result.Notes.Add("One rate for all norms and nets: what each would gain from a rate of its own was not " +

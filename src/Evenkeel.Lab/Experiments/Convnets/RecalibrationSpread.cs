@@ -156,10 +156,10 @@ internal sealed class RecalibrationSpread : Experiment
             [null, .. s_variants.SelectMany(static _ => (string?[])["F3", "F3"])]));
         double moving = result.Figures["large.movingSwing"], exact = result.Figures["large.exactSwing"];
         result.Checks.Add(Check.Judge("D6.statistics", "Moving averages make test accuracy jump",
-            "at rate 1.0 the mean change from epoch to epoch, over the later half of them, is smaller with exact " +
-            "statistics",
-            string.Create(CultureInfo.InvariantCulture, $"{moving:F3} with moving averages, {exact:F3} with exact " +
-                $"statistics"), exact < moving));
+            "at rate 1.0 the mean change from epoch to epoch, over the later half of them, " +
+            "is smaller with exact statistics",
+            string.Create(CultureInfo.InvariantCulture, $"{moving:F3} with moving averages, " +
+                $"{exact:F3} with exact statistics"), exact < moving));
         result.Notes.Add("Weights, gamma and beta are the same in both tests; nothing is chosen by its test accuracy.");
 
         double At(string curve, int epoch) =>

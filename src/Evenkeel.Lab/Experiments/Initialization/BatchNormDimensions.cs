@@ -112,8 +112,8 @@ internal sealed class BatchNormDimensions : Experiment
             "and the division by √eps multiplies that by 316.");
         result.Notes.Add("The lesson calls track_running_stats the switch between training and testing. It only says " +
             "whether statistics are kept; the mode is the switch.");
-        result.Notes.Add("The running variance is that of the unbiased estimate, n/(n - 1) times the one that " +
-            "normalizes; here both are 0.");
+        result.Notes.Add("The running variance is that of the unbiased estimate, " +
+            "n/(n - 1) times the one that normalizes; here both are 0.");
         result.WeightsHash = hash.Finish();
         return result;
     }

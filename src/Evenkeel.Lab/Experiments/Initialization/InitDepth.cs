@@ -62,8 +62,8 @@ internal sealed class InitDepth : Experiment
 
     public override string Description =>
         "100 untrained layers of 256, Linear, batch norm or not, ReLU: the std of every layer's output for PyTorch's " +
-        "default, N(0, 1) and Kaiming's start values. Without batch norm only Kaiming's keep the scale; with it all " +
-        "do.";
+        "default, N(0, 1) and Kaiming's start values. " +
+        "Without batch norm only Kaiming's keep the scale; with it all do.";
 
     public override IReadOnlyList<string> Variants => [.. s_variants.Select(static variant => variant.Name)];
 
@@ -114,8 +114,8 @@ internal sealed class InitDepth : Experiment
         result.Notes.Add("The lesson says variance where its script prints x.std(), the standard deviation.");
         result.Notes.Add(string.Create(CultureInfo.InvariantCulture,
             $"N(0, 1) from layer {result.Figures["normal.firstPrintedInfinity"]:F0} to the first NaN: the values are " +
-            $"finite, and so is their std, computed in double here. PyTorch prints inf there, because its sum for " +
-            $"the mean is made in float32."));
+            $"finite, and so is their std, computed in double here. " +
+            $"PyTorch prints inf there, because its sum for the mean is made in float32."));
         result.Notes.Add("Layers are counted from 0, as the script prints them.");
         return result;
     }

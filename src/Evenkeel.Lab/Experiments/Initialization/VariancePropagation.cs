@@ -45,8 +45,8 @@ internal sealed class VariancePropagation : Experiment
 
     public override string Description =>
         "One linear layer of 16 to 1024 inputs with weights from N(0, 1) and N(0, 1/n), then 30 layers of 256 with " +
-        "std(W) = √(1/n) or √(2/n), without activation, with ReLU and with tanh, all from the same draws: std of " +
-        "every layer's output.";
+        "std(W) = √(1/n) or √(2/n), without activation, with ReLU and with tanh, all from the same draws: " +
+        "std of every layer's output.";
 
     public override IReadOnlyList<string> Variants => [.. s_stacks.Select(static stack => stack.Name)];
 
@@ -160,10 +160,10 @@ internal sealed class VariancePropagation : Experiment
             [result.Figures["linear-1-over-n.factor"], result.Figures["relu-1-over-n.factor"],
                 result.Figures["relu-2-over-n.factor"]];
         result.Checks.Add(Check.Judge("A4.one-over-n", "std(W) = √(1/n) keeps the scale",
-            "holds for a stack without activation: factor 1 to 3 %; through ReLU it is √(1/2), and √(2/n) keeps the " +
-            "scale",
-            string.Create(CultureInfo.InvariantCulture, $"linear {factors[0]:F3}; ReLU {factors[1]:F3}, with 2/n " +
-                $"{factors[2]:F3}"),
+            "holds for a stack without activation: factor 1 to 3 %; " +
+            "through ReLU it is √(1/2), and √(2/n) keeps the scale",
+            string.Create(CultureInfo.InvariantCulture, $"linear {factors[0]:F3}; ReLU {factors[1]:F3}, " +
+                $"with 2/n {factors[2]:F3}"),
             Near(factors[0], 1) && Near(factors[1], Math.Sqrt(0.5)) && Near(factors[2], 1)));
     }
 

@@ -60,8 +60,8 @@ internal sealed class BatchNormBackwardSpeed : Experiment
                 long start = Stopwatch.GetTimestamp();
                 y.Backward(dout);
                 // What else the machine does can only make a pass slower: the fastest is the truest.
-                if (pass > 0) fastest[variant] =
-                    Math.Min(fastest[variant], Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+                if (pass > 0)
+                    fastest[variant] = Math.Min(fastest[variant], Stopwatch.GetElapsedTime(start).TotalMilliseconds);
                 context.Report((pass + ((v + 1.0) / Variants.Count)) / (passes + 1), $"{variant} backward pass",
                     milestone: pass == passes);
                 if (pass < passes) continue;
@@ -101,8 +101,8 @@ internal sealed class BatchNormBackwardSpeed : Experiment
             string.Create(CultureInfo.InvariantCulture,
             $"{speedup:F1} times (the lesson printed 1.22)"), speedup > 1));
         result.Notes.Add($"Relative to each entry the difference is up to {NotebookMath.Short(worstOfEntries)}: " +
-            "among five million entries some dx are nearly 0, and the order of a sum shows there. See " +
-            $"{NotebookExperiment.Page}#n8.");
+            "among five million entries some dx are nearly 0, and the order of a sum shows there. " +
+            $"See {NotebookExperiment.Page}#n8.");
         result.WeightsHash = hash.Finish();
         return result;
     }

@@ -114,8 +114,8 @@ internal sealed class BatchNormTestTime : Experiment
                 new Axis("largest |mean| or |std - 1| of the test batch", IsLog: true),
                 [.. s_averages.Select(average =>
                     Curve.Of(result, $"{average.Variant}/error", average.Label, Marker.Circle))],
-                        "The lesson's pass is the curve of 0.9 at 50 batches. What all curves end at is the test " +
-                        "batch's own deviation."),
+                        "The lesson's pass is the curve of 0.9 at 50 batches. " +
+                        "What all curves end at is the test batch's own deviation."),
         ];
     }
 

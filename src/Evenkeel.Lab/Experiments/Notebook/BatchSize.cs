@@ -158,8 +158,8 @@ internal sealed class BatchSize : BatchSizeExperiment
         result.Checks.Add(Check.Judge("N13.small", "At batch 5 batch norm trains worse than no norm",
             "final training accuracy below the baseline's",
             string.Create(CultureInfo.InvariantCulture, $"{final[0]:F3} against {none:F3}"), final[0] < none));
-        result.Notes.Add("Equal epochs are not equal steps: batch 5 takes ten times as many as batch 50. See " +
-            $"{NotebookExperiment.Page}#n13.");
+        result.Notes.Add("Equal epochs are not equal steps: batch 5 takes ten times as many as batch 50. " +
+            $"See {NotebookExperiment.Page}#n13.");
         return result;
     }
 
@@ -220,8 +220,8 @@ internal sealed class LayerNormBatchSize : BatchSizeExperiment
 
     public override IReadOnlyList<Chart> Charts(ExperimentResult result) =>
         NotebookPlots(result, "Layer Normalization", FullyConnectedNet.LayerNorm, hasBaseline: false,
-            "The notebook's In[16]. Its baseline5 is the curve baseline5 of batch-size: the same training, which is " +
-            "not run twice.");
+            "The notebook's In[16]. Its baseline5 is the curve baseline5 of batch-size: " +
+            "the same training, which is not run twice.");
 
     public override string Headline(IReadOnlyDictionary<string, double> figures) =>
         string.Create(CultureInfo.InvariantCulture,

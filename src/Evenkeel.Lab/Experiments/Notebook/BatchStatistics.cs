@@ -102,8 +102,8 @@ internal sealed class BatchStatistics : Experiment
             for (int s = 0; s < s_sizes.Length; s++) result.Figures[$"{variant}.errorAt{s_sizes[s]}"] = roots[s];
         }
 
-        result.Tables.Add(new ResultTable("Distance from all images' statistics: of a mean in standard deviations, " +
-            "of a variance as a share",
+        result.Tables.Add(new ResultTable("Distance from all images' statistics: " +
+            "of a mean in standard deviations, of a variance as a share",
             ["batch", "mean", "variance", "mean, no replacement", "variance, no replacement", "1/√m"],
             [.. s_sizes.Select((size, s) =>
                 (IReadOnlyList<object?>)[size, .. errors.Select(list => (object?)Math.Sqrt(list[s])),

@@ -80,8 +80,8 @@ internal sealed class DeepNet : Experiment
     public override IReadOnlyList<Chart> Charts(ExperimentResult result)
     {
         const string note =
-            "The notebook's plot. Hollow points are what it prints; its images are CIFAR-10's official ones, so " +
-            "digits differ here even on CIFAR-10.";
+            "The notebook's plot. Hollow points are what it prints; " +
+            "its images are CIFAR-10's official ones, so digits differ here even on CIFAR-10.";
         return
         [
             new Chart("loss", "Training loss", new Axis("Iteration"), new Axis("loss"),

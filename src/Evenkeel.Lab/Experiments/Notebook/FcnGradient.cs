@@ -121,8 +121,8 @@ internal sealed class FcnGradient : Experiment
         result.Tables.Add(new ResultTable("Loss", ["regularization", "loss", "in plain loops", "published"],
             [["0", losses[0], twins[0], Reference(0)], ["3.14", losses[1], twins[1], Reference(1)]],
             [null, "R", "R", "R"]));
-        result.Tables.Add(new ResultTable("Relative error of each gradient: as the lesson prints it, and beyond what " +
-            "the differences can tell",
+        result.Tables.Add(new ResultTable("Relative error of each gradient: " +
+            "as the lesson prints it, and beyond what the differences can tell",
             ["parameter", "reg 0: printed", "beyond", "reg 3.14: printed", "beyond"],
             [.. errors.Select(pair =>
                 (IReadOnlyList<object?>)[pair.Key, .. pair.Value.Select(error => (object?)error)])],

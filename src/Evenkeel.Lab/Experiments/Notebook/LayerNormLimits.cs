@@ -143,8 +143,8 @@ internal sealed class LayerNormLimits : Experiment
             NotebookMath.Signed(figures[$"{Variant(FullyConnectedNet.LayerNorm, what, value)}.trainAccuracy"]
                 - figures[$"{Variant(FullyConnectedNet.None, what, value)}.trainAccuracy"], 2);
         return string.Create(CultureInfo.InvariantCulture, $"gains {Gain(ByWidth, Widths[0])} at 2 wide, " +
-            $"{Gain(ByPenalty, Penalties[^1])} at L2 {Penalties[^1]}, {Gain(ByDepth, Depths[^1])} at {Depths[^1]} " +
-            $"deep");
+            $"{Gain(ByPenalty, Penalties[^1])} at L2 {Penalties[^1]}, " +
+            $"{Gain(ByDepth, Depths[^1])} at {Depths[^1]} deep");
     }
 
     private static void AddTables(ExperimentResult result)

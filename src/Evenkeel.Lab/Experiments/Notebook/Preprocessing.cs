@@ -52,8 +52,8 @@ internal sealed class Preprocessing : Experiment
     public override string Description =>
         "Four steps of preprocessing, batch norm and layer norm on 20 images. Does an image's output depend on the " +
         "other images? On the other rows of its own? Does it stay when each image, or each value over the set, is " +
-        "scaled or shifted? Like batch norm is what depends on other images; like layer norm what depends on all of " +
-        "its own image and on no other.";
+        "scaled or shifted? Like batch norm is what depends on other images; " +
+        "like layer norm what depends on all of its own image and on no other.";
 
     public override IReadOnlyList<string> Variants => [.. s_steps.Select(static step => step.Variant)];
 
@@ -121,8 +121,8 @@ internal sealed class Preprocessing : Experiment
             ["step", "other images", "other rows", "own row", "image·c", "image+c", "place·c", "place+c", "like"],
             rows));
         result.Checks.Add(Check.Judge("N14.answers", "The notebook's answers: neither, layer norm, batch norm, neither",
-            "depends on other images: batch norm; on all of its own image and no other: layer norm; else neither; " +
-            "the two norms themselves too",
+            "depends on other images: batch norm; on all of its own image and no other: layer norm; " +
+            "else neither; the two norms themselves too",
             string.Create(CultureInfo.InvariantCulture, $"{right} of {s_steps.Length} as the notebook " +
                 $"says"), right == s_steps.Length));
         result.Notes.Add("None of the four is quite a norm: minus the mean image leaves every scale, and an image of " +

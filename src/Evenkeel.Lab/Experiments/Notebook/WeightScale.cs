@@ -102,8 +102,8 @@ internal sealed class WeightScale : Experiment
                 "scale", new Axis("Best training accuracy")),
             Plot("final-loss", "Final training loss vs weight initialization scale",
                 new Axis("Final training loss", Min: 1, Max: 3.5),
-                note + " Mean of the last 100 steps; the axis ends at 3.5, as the lesson's does, and what is above " +
-                    "is in the table."),
+                note + " Mean of the last 100 steps; the axis ends at 3.5, as the lesson's does, " +
+                    "and what is above is in the table."),
         ];
 
         Chart Plot(string quantity, string title, Axis y, string text = note) =>

@@ -95,8 +95,8 @@ internal sealed class BatchGeneralization : Experiment
             ["what changes", "batch", "epochs", "steps", "train", "test"], rows, [null, null, null, null, "F3", "F3"]));
         double[] reached = [.. Sizes.Select(size => result.Figures[$"batch-{size}.trainAccuracy"])];
         result.Checks.Add(Check.Judge("D8.matched", "The nets of the second sweep are equally well trained",
-            $"training accuracy of every batch size within 0.02 of the others', after at most {2 * context.Epochs} " +
-            "epochs",
+            $"training accuracy of every batch size within 0.02 of the others', " +
+            $"after at most {2 * context.Epochs} epochs",
             string.Create(CultureInfo.InvariantCulture, $"{reached.Min():F3} to {reached.Max():F3}"),
                 reached.Max() - reached.Min() <= 0.02));
         return result;

@@ -29,8 +29,8 @@ internal sealed class DropoutGrid : Experiment
 
     public override string Description =>
         "Three hidden layers of 100 on a thousand images, trained until they are known by heart: with and without " +
-        "batch norm, each with dropout 0, 0.1, 0.25 and 0.5 behind every ReLU. Test accuracy and the gap to training " +
-        "accuracy.";
+        "batch norm, each with dropout 0, 0.1, 0.25 and 0.5 behind every ReLU. " +
+        "Test accuracy and the gap to training accuracy.";
 
     public override string Page => "docs/lessons/d-lenet-fashion-mnist.md#dropout";
 

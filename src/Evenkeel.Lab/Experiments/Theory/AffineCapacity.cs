@@ -1,6 +1,5 @@
 using System.Globalization;
 using Evenkeel.Lab.Experiments.Notebook;
-using Evenkeel.Losses;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
 using Evenkeel.Random;
@@ -79,8 +78,8 @@ internal sealed class AffineCapacity : TheoryExperiment
         }
 
         result.Tables.Add(new ResultTable("Images: loss (mean of the last epoch), training accuracy, and accuracy " +
-            "with a straight line in place of each activation; share of the variance such a line explains, share of " +
-            "inputs within ±1",
+            "with a straight line in place of each activation; " +
+            "share of the variance such a line explains, share of inputs within ±1",
             ["activation", "gamma, beta", "loss", "accuracy", "straightened", "straight", "within ±1"], imageRows,
             [null, null, "F3", "F3", "F3", "F4", "F3"]));
         result.Tables.Add(new ResultTable($"Circle: accuracy on {Points} new points, and training loss, one hidden " +

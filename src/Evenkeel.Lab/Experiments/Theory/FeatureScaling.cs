@@ -113,8 +113,8 @@ internal sealed class FeatureScaling : TheoryExperiment
             [null, "G3", "G3", "G3", "G3", "0e+00", "0e+00", null]));
         Judge(result, problems, largestMean, largestVariance, steps);
         result.Notes.Add("'steps' is how many steps at 1/(largest eigenvalue) leave 1 % of the loss above the " +
-            "optimum. Scale test data by the training set's means and deviations, and leave constant features out " +
-            $"(0/0). See {Page}.");
+            "optimum. Scale test data by the training set's means and deviations, " +
+            $"and leave constant features out (0/0). See {Page}.");
         return result;
     }
 
@@ -130,10 +130,10 @@ internal sealed class FeatureScaling : TheoryExperiment
             .. Enumerable.Range(1, Contours).Select(c => Curve.Of(result, $"{variant}/contour-{c}",
                 $"{100 * c * c / (Contours * Contours)} % of the start's loss")),
             Curve.Of(result, $"{variant}/path", "gradient descent from (0, 0)", Marker.Circle),
-        ], "The lesson's picture: contours of the loss over two weights, and twenty steps at 1.9/(largest " +
-            "eigenvalue). " + (variant == Raw
-                ? "The second feature is a hundred times the first: mind the axes, w1 spans a hundred times what w2 " +
-                    "does."
+        ], "The lesson's picture: contours of the loss over two weights, " +
+            "and twenty steps at 1.9/(largest eigenvalue). " + (variant == Raw
+                ? "The second feature is a hundred times the first: " +
+                    "mind the axes, w1 spans a hundred times what w2 does."
                 : "Both axes span the same."));
         Curve AfterStart(string variant, string label)
         {
@@ -185,8 +185,8 @@ internal sealed class FeatureScaling : TheoryExperiment
                 $"{figures[$"{variant}.excessLoss"] * 100:F0} % are left)")
             : string.Create(CultureInfo.InvariantCulture, $"{figures[$"{variant}.steps"]:F0}");
         result.Checks.Add(Check.Judge("K1.one-rate", "After scaling one learning rate fits every direction",
-            "at most 100 steps at 1/(largest eigenvalue) leave 1 % of the loss above the optimum; ten times as many " +
-            "do not without",
+            "at most 100 steps at 1/(largest eigenvalue) leave 1 % of the loss above the optimum; " +
+            "ten times as many do not without",
             $"{Steps(Scaled)} steps after scaling, {Steps(Raw)} before", figures["scaled.steps"] <= 100
                 && figures["raw.steps"] > 1000));
     }

@@ -27,8 +27,8 @@ internal sealed class IdentityRecovery : TheoryExperiment
 
     public override string Description =>
         "BN(x) with beta = mean and gamma = sqrt(var + eps), then with the lesson's gamma = sqrt(var), for inputs of " +
-        "six scales; gamma and beta learned from 1 and 0; and how straight sigmoid and tanh are where normalized " +
-        "inputs lie.";
+        "six scales; gamma and beta learned from 1 and 0; " +
+        "and how straight sigmoid and tanh are where normalized inputs lie.";
 
     public override IReadOnlyList<string> Variants => ["exact", "lesson", "learned"];
 
@@ -79,8 +79,8 @@ internal sealed class IdentityRecovery : TheoryExperiment
             $"{NotebookMath.Short(s_scales[0])}", lesson[one] <= 1e-6));
         Learn(context, unit, result, hash);
         StraightPart(context, random, result);
-        result.Notes.Add("The lesson leaves eps out: with gamma² = var the output is mean + (x - mean)·sqrt(var/(var " +
-            $"+ eps)). See {Page}.");
+        result.Notes.Add("The lesson leaves eps out: with gamma² = var the output is mean + " +
+            $"(x - mean)·sqrt(var/(var + eps)). See {Page}.");
         result.WeightsHash = hash.Finish();
         return result;
     }
@@ -167,8 +167,8 @@ internal sealed class IdentityRecovery : TheoryExperiment
 
         double[] learned = gamma.Value.To(DType.Float64).ToArray<double>();
         double off = 0;
-        for (int f = 0; f < Features; f++) off =
-            Math.Max(off, Math.Abs((learned[f] / Math.Sqrt((stds[f] * stds[f]) + Eps)) - 1));
+        for (int f = 0; f < Features; f++)
+            off = Math.Max(off, Math.Abs((learned[f] / Math.Sqrt((stds[f] * stds[f]) + Eps)) - 1));
         result.AddSeries("learned/largest-change", errors);
         result.Figures["learned.largestChange"] = errors[^1];
         result.Figures["learned.gammaError"] = off;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Evenkeel.Lab.Experiments.Notebook;
-using Evenkeel.Losses;
 using Evenkeel.Optim;
 using Evenkeel.Random;
 using Evenkeel.Training;
@@ -25,8 +24,8 @@ internal sealed class LearningRate : TheoryExperiment
 
     public override string Description =>
         "Five hidden layers of 100, Kaiming weights, plain SGD without momentum, batches of 50, on standardized " +
-        "images. Rates from 2^-8 to 2^6; a rate trains if the net ends with a training accuracy of 0.3 or more " +
-        "(guessing: 0.1) and finite losses.";
+        "images. Rates from 2^-8 to 2^6; " +
+        "a rate trains if the net ends with a training accuracy of 0.3 or more (guessing: 0.1) and finite losses.";
 
     public override IReadOnlyList<string> Variants => [FullyConnectedNet.None, FullyConnectedNet.BatchNorm];
 
@@ -107,8 +106,8 @@ internal sealed class LearningRate : TheoryExperiment
     private static void AddLargest(ExperimentResult result, string variant, double largest)
     {
         result.Figures[$"{variant}.largestRate"] = largest;
-        if (variant == FullyConnectedNet.BatchNorm) result.Figures["ratio"] =
-            largest / result.Figures["none.largestRate"];
+        if (variant == FullyConnectedNet.BatchNorm)
+            result.Figures["ratio"] = largest / result.Figures["none.largestRate"];
     }
 
     private static void Judge(ExperimentResult result, LargestRate grid)

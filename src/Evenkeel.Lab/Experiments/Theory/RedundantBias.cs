@@ -48,8 +48,8 @@ internal sealed class RedundantBias : TheoryExperiment
         Gradient(context, u, target, first, second, bias, result);
         Trained(context, u, target, first, second, bias, result, hash);
         result.Notes.Add("Adam divides a gradient by its own size, so it turns the rounding noise of b into steps; " +
-            "the outputs do not notice, weight decay and checkpoints do. Leave the bias out before a norm. See " +
-            $"{Page}.");
+            "the outputs do not notice, weight decay and checkpoints do. Leave the bias out before a norm. " +
+            $"See {Page}.");
         result.WeightsHash = hash.Finish();
         return result;
     }
@@ -97,8 +97,8 @@ internal sealed class RedundantBias : TheoryExperiment
             [.. s_biases.Select((size, i) => (IReadOnlyList<object?>)[size, changes[i]])], ["G6", "0.0e+00"]));
         result.Figures["bias.largestChange"] = changes[1];
         result.Checks.Add(Check.Judge("K7.output", "BN(Wu + b) = BN(Wu)", "largest change at b of size 1 <= 2e-6",
-            $"{NotebookMath.Short(changes[1])}; {NotebookMath.Short(changes[^1])} at size 10000, from rounding Wu + " +
-            "b", changes[1] <= 2e-6));
+            $"{NotebookMath.Short(changes[1])}; " +
+            $"{NotebookMath.Short(changes[^1])} at size 10000, from rounding Wu + b", changes[1] <= 2e-6));
     }
 
     /// <summary>The gradient of the bias with batch norm behind it, and without.</summary>
@@ -168,8 +168,8 @@ internal sealed class RedundantBias : TheoryExperiment
                 else
                 {
                     gap = 0;
-                    for (int step = 0; step < steps; step++) gap =
-                        Math.Max(gap.Value, Math.Abs(losses[step] - reference[step]));
+                    for (int step = 0; step < steps; step++)
+                        gap = Math.Max(gap.Value, Math.Abs(losses[step] - reference[step]));
                     largestGap = Math.Max(largestGap, gap.Value);
                     result.Figures[$"none.{rule}LossGap"] = gap.Value;
                 }

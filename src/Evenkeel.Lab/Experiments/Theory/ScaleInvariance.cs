@@ -141,8 +141,8 @@ internal sealed class ScaleInvariance : TheoryExperiment
 
         result.Figures["theory.largestError"] = off;
         result.Checks.Add(Check.Judge("K9.eps", "What changes is explained by eps",
-            "measured change within 1 % of max |x - mean|·|k/sqrt(k²v + eps) - 1/sqrt(v + eps)|, where that is above " +
-            "1e-3",
+            "measured change within 1 % of max |x - mean|·|k/sqrt(k²v + eps) - 1/sqrt(v + eps)|, " +
+            "where that is above 1e-3",
             string.Create(CultureInfo.InvariantCulture, $"largest difference {off * 100:F3} %"), off <= 0.01));
     }
 

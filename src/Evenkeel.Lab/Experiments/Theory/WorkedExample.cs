@@ -96,8 +96,8 @@ internal sealed class WorkedExample : TheoryExperiment
                 $"layer {layer[^1]:F4}"),
             Decimals(normalized) == "0.68" && Decimals(layer[^1]) == "0.68"));
         result.Checks.Add(Check.Judge("K4.zero-one", "The result has mean 0 and variance 1",
-            $"|mean| <= {NotebookMath.Short(bound)} and variance within 1e-6 of 1 (eps makes it " +
-            $"{variance / (variance + Eps):F9})",
+            $"|mean| <= {NotebookMath.Short(bound)} and variance within 1e-6 of 1 " +
+            $"(eps makes it {variance / (variance + Eps):F9})",
             string.Create(CultureInfo.InvariantCulture, $"{NotebookMath.Short(meanAfter)} and {varianceAfter:F9}"),
                 Math.Abs(meanAfter) <= bound && Math.Abs(varianceAfter - 1) <= 1e-6));
 
@@ -107,8 +107,8 @@ internal sealed class WorkedExample : TheoryExperiment
         result.Checks.Add(Check.Judge("K4.biased", "Squares are divided by m, not by m - 1",
             "with 1/(m - 1) some printed value comes out different",
             $"{asUnbiased} of {s_printed.Length} printed values would agree", asUnbiased < s_printed.Length));
-        result.Notes.Add("The lesson says eight samples and prints seven values; the last, of z = 2.1, is missing. " +
-            $"See {Page}.");
+        result.Notes.Add("The lesson says eight samples and prints seven values; " +
+            $"the last, of z = 2.1, is missing. See {Page}.");
         result.Notes.Add(string.Create(CultureInfo.InvariantCulture,
             $"The layer divides by m to normalize but tracks the unbiased variance, as PyTorch does: running_var " +
             $"{tracked:F6} = 0.44·8/7. The lesson does not say which it tracks."));

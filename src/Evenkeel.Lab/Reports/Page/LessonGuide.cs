@@ -33,8 +33,8 @@ internal sealed record LessonGuide(LessonName Lesson, string ShortTitle, string 
             [BatchNorm, "docs/derivations/invariance.md", "docs/derivations/feature-scaling.md"]),
         new(LessonName.Of("N"), "N: notebook",
             "Batch norm and layer norm programmed by hand, forward and backward, each checked against printed " +
-            "numbers and numerical gradients; then what they do to a six-layer net, to the scale of its weights and " +
-            "to its batch size.",
+            "numbers and numerical gradients; " +
+            "then what they do to a six-layer net, to the scale of its weights and to its batch size.",
             [BatchNorm, "docs/derivations/layer-norm.md"]),
     ];
 

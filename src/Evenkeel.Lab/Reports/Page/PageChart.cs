@@ -87,7 +87,7 @@ internal sealed record PageChart(string Id, Chart Chart)
             id, $"{claim.Id}: {cases[0].Case.Effect ?? claim.Effect}",
                 new Axis("", Categories: [.. cases.Select(static judged => judged.Case.Name)]),
                 new Axis("", isLog), seeds,
-            $"One dot per seed; bars: mean and 95 % interval. It holds where the whole interval lies {bound}."))
+            $"One dot per seed; bars: mean and 95 % interval. It holds if the whole interval lies {bound}."))
         {
             Intervals = [.. cases.Select(static (judged, i) => new ErrorBar(i, judged.Interval, judged.Verdict))],
             Lines = [.. new[] { bound.Low, bound.High }.Where(double.IsFinite)

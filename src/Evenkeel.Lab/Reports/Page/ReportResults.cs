@@ -72,13 +72,19 @@ internal sealed class ReportResults
     public static ReportResults Read(ResultFolder folder)
     {
         if (File.Exists(folder.Root))
-            throw new LabException($"expected a folder with results, got {folder.Root}, which is a file. Name the " +
-                "folder that it is in, or another one.")
-            { IsUsage = true };
+        {
+            throw LabException.Usage(
+                $"expected a folder with results, got {folder.Root}, which is a file. " +
+                "Name the folder that it is in, or another one.");
+        }
+
         if (!Directory.Exists(folder.Root))
-            throw new LabException($"expected a folder with results, got {folder.Root}, which does not exist. " +
-                $"'evenkeel reproduce --out {folder.Root}' makes one.")
-            { IsUsage = true };
+        {
+            throw LabException.Usage(
+                $"expected a folder with results, got {folder.Root}, which does not exist. " +
+                $"'evenkeel reproduce --out {folder.Root}' makes one.");
+        }
+
         if (folder.Damaged() is [_, ..] damaged)
         {
             // Not 'evenkeel run': that has one seed and settings of its own.
@@ -91,9 +97,12 @@ internal sealed class ReportResults
 
         IReadOnlyList<ResultRecord> records = folder.All();
         if (records.Count == 0)
-            throw new LabException($"expected results (NAME.json) in {folder.Root}, found none. 'evenkeel reproduce " +
-                $"--out {folder.Root}' makes them.")
-            { IsUsage = true };
+        {
+            throw LabException.Usage(
+                $"expected results (NAME.json) in {folder.Root}, found none. " +
+                $"'evenkeel reproduce --out {folder.Root}' makes them.");
+        }
+
         return new ReportResults(records);
     }
 

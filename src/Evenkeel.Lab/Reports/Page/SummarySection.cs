@@ -195,8 +195,8 @@ internal sealed class SummarySection(HtmlWriter html, ReportResults results, boo
     {
         using (html.Open("details", ("class", "runs")))
         {
-            html.Element("summary", "Every run: settings, time, hash of its weights; one hash over all: " +
-                $"{results.Hash}");
+            html.Element("summary", "Every run: settings, time, hash of its weights; " +
+                $"one hash over all: {results.Hash}");
             using (html.Open("div", ("class", "table-scroll")))
             using (html.Open("table"))
             {

@@ -23,8 +23,8 @@ internal sealed class CsvClasses
         for (int i = 0; i < names.Count; i++)
         {
             if (!_numbers.TryAdd(KeyOf(names[i]), i))
-                throw new ArgumentException($"CsvDataset: expected each class once, got {CsvDataset.Show(names[i])} " +
-                    "twice in ClassNames.", nameof(names));
+                throw new ArgumentException($"CsvDataset: expected each class once, " +
+                    $"got {CsvDataset.Show(names[i])} twice in ClassNames.", nameof(names));
         }
     }
 

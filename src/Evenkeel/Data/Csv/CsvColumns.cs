@@ -126,8 +126,8 @@ internal sealed record CsvColumns(int[] Targets, bool AreLabels, int[] Features)
             if ((uint)index >= (uint)table.Columns.Count)
             {
                 throw new InvalidDataException(
-                    $"CsvDataset: expected the label's column from 0 to {table.Columns.Count - 1}, got {index} for " +
-                    $"\"{table.Source}\".");
+                    $"CsvDataset: expected the label's column from 0 to {table.Columns.Count - 1}, " +
+                    $"got {index} for \"{table.Source}\".");
             }
 
             return Unless(dropped, index, table, nameof(options));

@@ -42,10 +42,10 @@ internal static class CsvGuess
         }
 
         guesses.Add(fields == 0
-            ? "The table has one column: none of ',', ';', the tab and '|' divides its first lines. Separator " +
-                "overrides it."
-            : $"The separator is {Show(best)}: it divides the first lines into {fields} fields. Separator overrides " +
-                "it.");
+            ? "The table has one column: none of ',', ';', the tab and '|' divides its first lines. " +
+                "Separator overrides it."
+            : $"The separator is {Show(best)}: it divides the first lines into {fields} fields. " +
+                "Separator overrides it.");
         return best;
     }
 
@@ -68,8 +68,8 @@ internal static class CsvGuess
 
         if (example is null) return false;
         guesses.Add(
-            $"Numbers have a decimal comma: some are written as {example}, none has a point. DecimalComma overrides " +
-            "it.");
+            $"Numbers have a decimal comma: some are written as {example}, none has a point. " +
+            "DecimalComma overrides it.");
         return true;
     }
 

@@ -15,7 +15,7 @@ internal static class BmpReader
     private const int FileHeader = 14, CoreHeader = 12, ShortHeader = 16, InfoHeader = 40, Os2Header = 64;
     private const int Plain = 0, Runs8 = 1, Runs4 = 2, Masks = 3, MasksWithAlpha = 6;
 
-    /// <param name="Start">The byte of the file where the pixels begin.</param>
+    /// <summary>What the headers say; <c>Start</c> is the byte of the file where the pixels begin.</summary>
     private readonly record struct Header(
         int Size, int Width, int Height, bool TopDown, int Bits, int Compression, long Colours, long Start);
 

@@ -54,8 +54,7 @@ internal readonly unsafe record struct Stage
             Pitch = pitch,
             PhasePlane = phasePlane,
             ChannelStride = channel,
-            Count =
-            (channel * map.Channels) + overrun + width,
+            Count = (channel * map.Channels) + overrun + width,
         };
     }
 

@@ -74,8 +74,8 @@ internal static unsafe class DropoutMask
             c3 = Vector512.GreaterThanOrEqual(c3, threshold);
             if (typeof(T) == typeof(float))
             {
-                Simd.Store(mask, kept & Vector512.Narrow(c0, c1).As<uint, T>());
-                Simd.Store(mask + 16, kept & Vector512.Narrow(c2, c3).As<uint, T>());
+                Simd.Store(mask, kept & Widen.Narrow(c0, c1).As<uint, T>());
+                Simd.Store(mask + 16, kept & Widen.Narrow(c2, c3).As<uint, T>());
                 return;
             }
 

@@ -436,8 +436,6 @@ internal struct Wide<T> where T : unmanaged
     public readonly Vector512<T> Divide(double divisor)
     {
         Vector512<double> by = Vector512.Create(divisor);
-        return typeof(T) == typeof(float)
-            ? Vector512.Narrow(Low / by, High / by).As<float, T>()
-            : (Low / by).As<double, T>();
+        return Widen.Narrow<T>(Low / by, High / by);
     }
 }

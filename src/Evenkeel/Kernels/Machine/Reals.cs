@@ -166,7 +166,7 @@ internal readonly unsafe struct Eight(Vector512<double> value) : IReal<Eight>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void StoreAs<T>(T* p) where T : unmanaged
     {
-        if (typeof(T) == typeof(float)) Vector512.Narrow(_value, _value).GetLower().Store((float*)p);
+        if (typeof(T) == typeof(float)) Widen.Narrow(_value).Store((float*)p);
         else Simd.Store((double*)p, _value);
     }
 }

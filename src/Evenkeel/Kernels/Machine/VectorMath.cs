@@ -64,7 +64,7 @@ internal static partial class VectorMath
     {
         if (typeof(T) == typeof(double)) return SinCosDouble(x.AsDouble(), Vector512<long>.Zero).As<double, T>();
         Vector512<float> f = x.AsSingle();
-        return Narrow(
+        return Widen.Narrow(
             SinCosDouble(Vector512.WidenLower(f), Vector512<long>.Zero),
             SinCosDouble(Vector512.WidenUpper(f), Vector512<long>.Zero)).As<float, T>();
     }
@@ -75,7 +75,7 @@ internal static partial class VectorMath
     {
         if (typeof(T) == typeof(double)) return SinCosDouble(x.AsDouble(), Vector512<long>.One).As<double, T>();
         Vector512<float> f = x.AsSingle();
-        return Narrow(
+        return Widen.Narrow(
             SinCosDouble(Vector512.WidenLower(f), Vector512<long>.One),
             SinCosDouble(Vector512.WidenUpper(f), Vector512<long>.One)).As<float, T>();
     }
@@ -88,7 +88,7 @@ internal static partial class VectorMath
     {
         if (typeof(T) == typeof(double)) return PowDouble(x.AsDouble(), y.AsDouble()).As<double, T>();
         Vector512<float> fx = x.AsSingle(), fy = y.AsSingle();
-        return Narrow(
+        return Widen.Narrow(
             PowDouble(Vector512.WidenLower(fx), Vector512.WidenLower(fy)),
             PowDouble(Vector512.WidenUpper(fx), Vector512.WidenUpper(fy))).As<float, T>();
     }
@@ -127,10 +127,6 @@ internal static partial class VectorMath
 
     /// <summary>Error function of one value: lane 0 of the pack version.</summary>
     public static double Erf(double x) => ErfDouble(Vector512.Create(x)).ToScalar();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Narrow(Vector512<double> low, Vector512<double> high) =>
-        Vector512.Narrow(low, high);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> C(float value) => Vector512.Create(value);

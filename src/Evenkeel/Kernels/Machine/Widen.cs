@@ -25,7 +25,27 @@ internal static class Widen
     /// <summary>Two packs of doubles rounded to one pack of T. For double it is the first pack.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Narrow<T>(Vector512<double> low, Vector512<double> high) where T : unmanaged =>
-        typeof(T) == typeof(float) ? Vector512.Narrow(low, high).As<float, T>() : low.As<double, T>();
+        typeof(T) == typeof(float) ? Narrow(low, high).As<float, T>() : low.As<double, T>();
+
+    /// <summary>Two packs of doubles rounded to one pack of floats.</summary>
+    /// <remarks>With narrower registers <c>Vector512.Narrow</c> converts value by value.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Narrow(Vector512<double> low, Vector512<double> high) =>
+        Vector512.IsHardwareAccelerated
+            ? Vector512.Narrow(low, high)
+            : Vector512.Create(Narrow(low), Narrow(high));
+
+    /// <summary>The lower halves of two packs of numbers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<uint> Narrow(Vector512<ulong> low, Vector512<ulong> high) =>
+        Vector512.IsHardwareAccelerated
+            ? Vector512.Narrow(low, high)
+            : Vector512.Create(
+                Vector256.Narrow(low.GetLower(), low.GetUpper()), Vector256.Narrow(high.GetLower(), high.GetUpper()));
+
+    /// <summary>A pack of doubles rounded to floats.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Narrow(Vector512<double> v) => Vector256.Narrow(v.GetLower(), v.GetUpper());
 
     /// <summary>The nearest number of T.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -41,8 +61,7 @@ internal static class Widen
         for (; i <= count - Vector512<double>.Count; i += Vector512<double>.Count)
         {
             Vector512<double> wide = typeof(T) == typeof(float)
-                ? Vector512.Create(Vector256.WidenLower(Vector256.Load((float*)values + i)),
-                    Vector256.WidenUpper(Vector256.Load((float*)values + i)))
+                ? Widened(Vector256.Load((float*)values + i))
                 : Simd.Load((double*)values + i);
             Simd.Store(result + i, wide);
         }
@@ -63,5 +82,9 @@ internal static class Widen
     /// <summary>Doubles rounded to numbers of T.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<double> Round<T>(Vector512<double> v) where T : unmanaged =>
-        typeof(T) == typeof(float) ? Vector512.WidenLower(Vector512.Narrow(v, v)) : v;
+        typeof(T) == typeof(float) ? Widened(Narrow(v)) : v;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Widened(Vector256<float> v) =>
+        Vector512.Create(Vector256.WidenLower(v), Vector256.WidenUpper(v));
 }

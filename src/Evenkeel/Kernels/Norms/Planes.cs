@@ -16,6 +16,12 @@ internal static unsafe class Planes
     private const int BlockPacks = 64;
 
     /// <summary>
+    /// Packs of the longest run that <see cref="SumHalves"/> sums: it stays in the first-level cache for the second
+    /// walk, and no lane accumulates more than <see cref="BlockPacks"/>.
+    /// </summary>
+    private const int HalvesPacks = 64;
+
+    /// <summary>
     /// Packs of the sample whose mean is a run's first pivot: one for every so many packs of the run, at most
     /// <see cref="MaxSamples"/>.
     /// </summary>
@@ -42,6 +48,12 @@ internal static unsafe class Planes
         if (length < Vector512<T>.Count)
         {
             SumShort<T, TTerm>(x, dy, runs, length, constants, sums, products);
+            return;
+        }
+
+        if (!Vector512.IsHardwareAccelerated && length <= HalvesPacks * Vector512<T>.Count)
+        {
+            SumHalves<T, TTerm>(x, dy, runs, length, constants, sums, products);
             return;
         }
 
@@ -165,6 +177,59 @@ internal static unsafe class Planes
             Flush(ref p0, ref p1, ref p2, ref p3, ref productLow, ref productHigh);
             sums[run] = Simd.SumLanes(sumLow + sumHigh);
             products[run] = Simd.SumLanes(productLow + productHigh);
+        }
+    }
+
+    /// <summary>
+    /// Short runs with narrower registers, into which the accumulators of two packs fit, but not those of four: two
+    /// walks over a run, each of which takes two packs of four. The order of a sum's terms is that of SumLong.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SumHalves<T, TTerm>(
+        T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
+    {
+        int width = Vector512<T>.Count;
+        Vector512<T> tail = Simd.TailMask<T>(length % width);
+        for (int run = 0; run < runs; run++)
+        {
+            TTerm term = TTerm.Of<GroupPerPack>(constants.From(run));
+            T* xr = x + (nint)run * length;
+            T* dyr = TTerm.UsesDy ? dy + (nint)run * length : x;
+            Vector512<T> s0 = default, s1 = default, p0 = default, p1 = default;
+            int i = 0;
+            for (; i <= length - 4 * width; i += 4 * width)
+            {
+                Step(term, xr + i, dyr + i, ref s0, ref p0);
+                Step(term, xr + i + width, dyr + i + width, ref s1, ref p1);
+            }
+
+            for (; i <= length - width; i += width) Step(term, xr + i, dyr + i, ref s1, ref p1);
+            Vector512<T> sum = s0 + s1, product = p0 + p1;
+            s0 = s1 = p0 = p1 = default;
+            for (int k = 2 * width; k <= length - 2 * width; k += 4 * width)
+            {
+                Step(term, xr + k, dyr + k, ref s0, ref p0);
+                Step(term, xr + k + width, dyr + k + width, ref s1, ref p1);
+            }
+
+            if (i < length)
+            {
+                Vector512<T> w = term.W(Simd.Load(xr + length - width));
+                Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dyr + length - width) : default) & tail;
+                s0 += u;
+                p0 = Simd.Fma(u, w, p0);
+            }
+
+            sum += s0 + s1;
+            product += p0 + p1;
+            Vector512<double> low = default, high = default;
+            Widen.Add(sum, ref low, ref high);
+            sums[run] = Simd.SumLanes(low + high);
+            low = high = default;
+            Widen.Add(product, ref low, ref high);
+            products[run] = Simd.SumLanes(low + high);
         }
     }
 

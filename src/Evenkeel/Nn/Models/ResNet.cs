@@ -73,7 +73,13 @@ public sealed class ResNet : Module
                 nameof(options), $"ResNet: expected images of 1 or more pixels a side, got {Options.Side}.");
         }
 
-        ArgumentNullException.ThrowIfNull(Options.Norm);
+        if (Options.Norm is null)
+        {
+            throw new ArgumentException(
+                "ResNet: expected a kind of norm, got null. NormKind.None makes a network without norms.",
+                nameof(options));
+        }
+
         random ??= DefaultStreams.Next();
         (int channels, int side) = (Options.Width, Options.Side);
         Module? norm = Options.Norm.Create([channels, side, side]);

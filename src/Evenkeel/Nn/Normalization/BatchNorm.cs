@@ -211,7 +211,7 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable, INormaliza
                 $"{TypeName}: expected a mask of shape {expected} for an input of shape {x.Shape} with the channels as "
                 + $"dimension {Convention.ChannelAxis}, one value per position, got {mask.Shape}. "
                 + "Leave the channel axis "
-                + "out of the mask.");
+                + "out of the mask.", nameof(mask));
         }
 
         return mask.Reshape(planes.Shape.With(1, 1));
@@ -244,6 +244,6 @@ public abstract class BatchNorm : Module, IFusesReLU, IInitializable, INormaliza
         string remedy = channels is { } got
             ? $"The channels are dimension {axis}; create the layer with {got} features or fix the layer before it."
             : other;
-        return new ArgumentException($"{TypeName}: expected {expected}, got {x.Shape}. {remedy}");
+        return new ArgumentException($"{TypeName}: expected {expected}, got {x.Shape}. {remedy}", nameof(x));
     }
 }

@@ -115,7 +115,7 @@ public sealed class GroupNorm : Module, IFusesReLU, IInitializable, INormalizati
                 -1 => $"(N, ..., {NumChannels})",
                 _ => $"samples in dimension 0 and {NumChannels} channels in dimension {ChannelAxis}",
             };
-            throw new ArgumentException($"GroupNorm: expected {expected}, got {x.Shape}. {remedy}");
+            throw new ArgumentException($"GroupNorm: expected {expected}, got {x.Shape}. {remedy}", nameof(x));
         }
 
         if (axis == 1) return x.FusedGroupNorm(NumGroups, Weight, Bias, Eps, fuseReLU);

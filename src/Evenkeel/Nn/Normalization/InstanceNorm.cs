@@ -100,7 +100,7 @@ public abstract class InstanceNorm : Module, IFusesReLU, IInitializable, INormal
                     + "Reshape.";
             throw new ArgumentException(
                 $"{TypeName}: expected (N, {NumFeatures}, {spatial}) or (C, {spatial}) with C = {NumFeatures}, got "
-                + $"{x.Shape}. {remedy}");
+                + $"{x.Shape}. {remedy}", nameof(x));
         }
 
         Tensor batch = AsPlanes(x), y = batch.FusedInstanceNorm(this.Gamma, this.Beta, Running, Eps, fuseReLU);

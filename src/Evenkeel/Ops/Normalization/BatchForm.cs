@@ -1,5 +1,3 @@
-using Evenkeel.Kernels;
-
 namespace Evenkeel;
 
 /// <summary>
@@ -53,48 +51,6 @@ internal readonly record struct BatchForm
 
 public sealed partial class Tensor
 {
-    /// <summary>Checks the operands of a batch norm, and applies the op of its form.</summary>
-    internal Tensor NormalizeBatch(
-        BatchForm form, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool fuseReLU,
-        bool? training = null, SingleValue singleValue = SingleValue.Error, ReadOnlySpan<int> parts = default)
-    {
-        string name = form.Name;
-        NormChecks.Eps(name, eps);
-        NormChecks.Batch(name, this);
-        int channels = Shape[1];
-        NormChecks.PerChannel(name, this, gamma, beta, running);
-        NormChecks.Parts(name, this, parts);
-        bool fromBatch = RunningStatistics.FromBatch(name, Tape, running, training),
-            isPooled = fromBatch && (parts.Length > 1 || form.MembersOf(Tape) is not null);
-        if (form.Mask is { } mask)
-            NormChecks.Mask(name, this, mask, fromBatch && form.MembersOf(Tape) is null, singleValue);
-        if (fromBatch && singleValue == SingleValue.Error)
-        {
-            if (form.MembersOf(Tape) is null)
-                NormChecks.MoreThanOneValue(name, this, channels, Tape is { Mode: Mode.Train } || running is not null);
-            if (form.VirtualBatchSize > 0) NormChecks.VirtualBatches(this, channels, form.VirtualBatchSize);
-        }
-
-        if (!fromBatch)
-        {
-            return fuseReLU
-                ? FixedNorm<ReLUEpilogue>.Apply(this, gamma, beta, running!, eps)
-                : FixedNorm<NoEpilogue>.Apply(this, gamma, beta, running!, eps);
-        }
-
-        if (!isPooled && form.IsPlain)
-        {
-            return fuseReLU
-                ? BatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, eps)
-                : BatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, eps);
-        }
-
-        form = form with { SingleValue = singleValue };
-        return fuseReLU
-            ? PartedBatchNorm<ReLUEpilogue>.Apply(this, gamma, beta, running, form, parts, eps)
-            : PartedBatchNorm<NoEpilogue>.Apply(this, gamma, beta, running, form, parts, eps);
-    }
-
     /// <summary>
     /// Ghost batch normalization: every run of <paramref name="virtualBatchSize"/> samples is normalized by itself, as
     /// <see cref="BatchNorm"/> does a batch. The functional form; see <c>GhostBatchNorm2d</c>.

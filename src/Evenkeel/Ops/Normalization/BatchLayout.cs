@@ -4,7 +4,10 @@ using Evenkeel.Kernels;
 
 namespace Evenkeel;
 
-/// <summary>How a batch lies in memory: its channels, a few neighbours at a time, as groups.</summary>
+/// <summary>
+/// How a batch lies in memory: its channels, a few neighbours at a time, as groups. A <see cref="ColumnBlock"/> is
+/// these neighbours, in either layout.
+/// </summary>
 internal interface IBatchLayout<TGroups>
 {
     /// <summary>Channels of a chunk: fixed by the shape.</summary>
@@ -60,6 +63,11 @@ internal readonly unsafe struct BatchPlanes<T, TMask>(T* x, int channels, int sp
         return new(x + Offset(block, start),
             new Runs(0, samples, (nint)channels * spatial, spatial), mask.Run(start), stream, ahead);
     }
+
+    /// <inheritdoc cref="BatchShape.ForEachChannel{T, TStep}"/>
+    public void ForEachChannel<TStep>(TStep step, int from, int to, long values)
+        where TStep : struct, IChannelStep<T> =>
+        new ChannelJob<T, BatchPlanes<T, TMask>, SegmentGroup<T, TMask>, TStep>(this, step, from, to).Run(values);
 }
 
 /// <summary>(N, C): a chunk is a stripe of columns; the last one ends with single, overlapping packs.</summary>
@@ -84,20 +92,30 @@ internal readonly unsafe struct BatchColumns<T, TMask>(T* x, int channels, TMask
 
     public ColumnGroups<T, TMask> Groups(ColumnBlock block, int start, int samples) =>
         new(x + Offset(block, start), samples, channels, block.Lanes, mask.Run(start));
+
+    /// <inheritdoc cref="BatchShape.ForEachChannel{T, TStep}"/>
+    public void ForEachChannel<TStep>(TStep step, int from, int to, long values)
+        where TStep : struct, IChannelStep<T> =>
+        new ChannelJob<T, BatchColumns<T, TMask>, ColumnGroups<T, TMask>, TStep>(this, step, from, to).Run(values);
 }
 
-/// <summary>What is done with some neighbouring channels.</summary>
-internal interface IChannelStep
+/// <summary>What is done with some neighbouring channels, in one text for all layouts.</summary>
+internal interface IChannelStep<T> where T : unmanaged, IFloatingPointIeee754<T>
 {
+    /// <param name="layout">How the batch lies.</param>
     /// <param name="channels">The channels.</param>
     /// <param name="table">A table for them, of undefined content.</param>
-    void Invoke(ColumnBlock channels, NormTable table);
+    void Invoke<TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
+        where TLayout : struct, IBatchLayout<TGroups>
+        where TGroups : struct, IGroups<T, TGroups>;
 }
 
 /// <summary>A step for the channels from .. to, chunk by chunk.</summary>
-internal readonly struct ChannelJob<TLayout, TGroups, TStep>(TLayout layout, TStep step, int from, int to) : IJob
+internal readonly struct ChannelJob<T, TLayout, TGroups, TStep>(TLayout layout, TStep step, int from, int to) : IJob
+    where T : unmanaged, IFloatingPointIeee754<T>
     where TLayout : struct, IBatchLayout<TGroups>
-    where TStep : struct, IChannelStep
+    where TGroups : struct, IGroups<T, TGroups>
+    where TStep : struct, IChannelStep<T>
 {
     /// <summary>Does the step for all of them.</summary>
     /// <param name="values">Values of a channel.</param>
@@ -115,7 +133,7 @@ internal readonly struct ChannelJob<TLayout, TGroups, TStep>(TLayout layout, TSt
         NormTable table = NormTable.Chunk(memory);
         int perChunk = layout.ChannelsPerChunk, first = from + chunk * perChunk, end = Math.Min(to, first + perChunk);
         for (ColumnBlock channels = layout.First(first); channels.Lanes > 0; channels = layout.Next(channels, end))
-            step.Invoke(channels, table);
+            step.Invoke<TLayout, TGroups>(layout, channels, table);
         // What was stored past the caches is visible before the chunk counts as done.
         if (layout.Streams) Simd.StreamFence();
     }

@@ -16,6 +16,10 @@ namespace Evenkeel;
 /// <para>Backward. y depends on x directly, through mean and through var: dbeta = Σdy, dgamma = Σdy·xhat. With g =
 /// gamma·dy, dL/dvar = -½·rstd²·Σg·xhat and dL/dmean = -rstd·Σg (the path mean→var vanishes, Σ(x-mean) = 0), so dx =
 /// rstd·g + dL/dvar·2(x-mean)/m + dL/dmean/m = rstd·(g - mean(g) - xhat·mean(g·xhat)).</para>
+/// <para>Where a value goes: a step takes some neighbouring channels x, and what is known of them is a table with one
+/// row per quantity. <c>x.Sum</c> and <c>x.Map</c> are the loops over memory, <see cref="Segments"/> for (N, C, …) and
+/// <see cref="Columns"/> for (N, C); the struct that they take as a type is the formula (NormFormulas.cs). Between them
+/// <see cref="NormTheorem"/> fills the table.</para>
 /// <para>The full derivation is in docs/derivations/batch-norm.md.</para>
 /// </remarks>
 internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct, IEpilogue
@@ -51,18 +55,25 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
 
     protected override void Forward<T>()
     {
-        if (_shape.IsMatrix)
-        {
-            Forward<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
-                _shape.Columns(_x.Pointer<T>(), default(NoMask<T>)));
-        }
-        else
-        {
-            Forward<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
-                _shape.Planes(_x.Pointer<T>(), default(NoMask<T>)));
-        }
+        _shape.ForEachChannel(_x.Pointer<T>(), new ForwardStep<T>(this));
+        _update.Follow<T>(Statistics, _shape.Values);
+    }
 
-        _update.Follow<T>(NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape), _shape.Values);
+    /// <summary>y of some neighbouring channels.</summary>
+    private readonly struct ForwardStep<T>(BatchNorm<TEpilogue> op) : IChannelStep<T>
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public void Invoke<TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
+            where TLayout : struct, IBatchLayout<TGroups>
+            where TGroups : struct, IGroups<T, TGroups>
+        {
+            TGroups x = layout.Groups(channels, 0, op._shape.Samples);
+            T* y = op.Output.Pointer<T>() + layout.Offset(channels, 0);
+            table.LoadParameters(At<T>(op._gamma, channels), At<T>(op._beta, channels), x.Count);
+            NormSteps<T, TGroups, TEpilogue>.Measure(x, table, op._shape.Values, op._eps);
+            table.CopyStatistics(op.Statistics.From(channels.Start), x.Count);
+            NormSteps<T, TGroups, TEpilogue>.Normalize(x, table, y);
+        }
     }
 
     protected override void Backward<T>()
@@ -70,17 +81,7 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         _dx = Open(_x);
         _dgamma = Open(_gamma);
         _dbeta = Open(_beta);
-        if (_shape.IsMatrix)
-        {
-            Backward<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
-                _shape.Columns(_x.Pointer<T>(), default(NoMask<T>)));
-        }
-        else
-        {
-            Backward<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
-                _shape.Planes(_x.Pointer<T>(), default(NoMask<T>)));
-        }
-
+        _shape.ForEachChannel(_x.Pointer<T>(), new BackwardStep<T>(this));
         if (_x.Count == 0)
         {
             _dgamma?.Fill(0);
@@ -92,39 +93,27 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         Close<T>(_beta, _dbeta);
     }
 
-    /// <summary>y of some neighbouring channels.</summary>
-    private void Forward<T, TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups>
-    {
-        TGroups x = layout.Groups(channels, 0, _shape.Samples);
-        table.LoadParameters(At<T>(_gamma, channels), At<T>(_beta, channels), x.Count);
-        NormSteps<T, TGroups, TEpilogue>.Measure(x, table, _shape.Values, _eps);
-        table.CopyStatistics(
-            NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(channels.Start), x.Count);
-        NormSteps<T, TGroups, TEpilogue>.Normalize(x, table, Output.Pointer<T>() + layout.Offset(channels, 0));
-    }
-
     /// <summary>dgamma, dbeta and dx of some neighbouring channels.</summary>
-    private void Backward<T, TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
+    private readonly struct BackwardStep<T>(BatchNorm<TEpilogue> op) : IChannelStep<T>
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups>
     {
-        TGroups x = layout.Groups(channels, 0, _shape.Samples);
-        T* dy = Dy.Pointer<T>() + layout.Offset(channels, 0);
-        NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape).From(channels.Start).CopyStatistics(
-            table, x.Count);
-        table.LoadParameters(At<T>(_gamma, channels), At<T>(_beta, channels), x.Count);
-        bool held = NormSteps<T, TGroups, TEpilogue>.SumCotangents(x, table, dy);
-        table.SaveGradients(At<T>(_dgamma, channels), At<T>(_dbeta, channels), x.Count);
-        if (_dx is not null)
+        public void Invoke<TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
+            where TLayout : struct, IBatchLayout<TGroups>
+            where TGroups : struct, IGroups<T, TGroups>
         {
-            NormSteps<T, TGroups, TEpilogue>.Gradient(
-                x, table, dy, _dx.Pointer<T>() + layout.Offset(channels, 0), _shape.Values, held);
+            TGroups x = layout.Groups(channels, 0, op._shape.Samples);
+            T* dy = op.Dy.Pointer<T>() + layout.Offset(channels, 0);
+            op.Statistics.From(channels.Start).CopyStatistics(table, x.Count);
+            table.LoadParameters(At<T>(op._gamma, channels), At<T>(op._beta, channels), x.Count);
+            bool held = NormSteps<T, TGroups, TEpilogue>.SumCotangents(x, table, dy);
+            table.SaveGradients(At<T>(op._dgamma, channels), At<T>(op._dbeta, channels), x.Count);
+            if (op._dx is null) return;
+            T* dx = op._dx.Pointer<T>() + layout.Offset(channels, 0);
+            NormSteps<T, TGroups, TEpilogue>.Gradient(x, table, dy, dx, op._shape.Values, held);
         }
     }
+
+    public override void Undo() => _update.Undo();
 
     public override void Recycle()
     {
@@ -134,42 +123,10 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         _update = default;
     }
 
-    public override void Undo() => _update.Undo();
+    private NormTable Statistics => NormTable.Of(_statistics.Pointer<double>(), _statistics.Shape);
 
     private static T* At<T>(Tensor? parameter, ColumnBlock channels) where T : unmanaged =>
         parameter is null ? null : parameter.Pointer<T>() + channels.Start;
-
-    private void Forward<T, TLayout, TGroups>(TLayout layout)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, ForwardStep<T, TLayout, TGroups>>(
-            layout, new(this, layout), 0, _shape.Channels).Run(_shape.Values);
-
-    private void Backward<T, TLayout, TGroups>(TLayout layout)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, BackwardStep<T, TLayout, TGroups>>(
-            layout, new(this, layout), 0, _shape.Channels).Run(_shape.Values);
-
-    private readonly struct ForwardStep<T, TLayout, TGroups>(BatchNorm<TEpilogue> op, TLayout layout) : IChannelStep
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups>
-    {
-        public void Invoke(ColumnBlock channels, NormTable table) =>
-            op.Forward<T, TLayout, TGroups>(layout, channels, table);
-    }
-
-    private readonly struct BackwardStep<T, TLayout, TGroups>(BatchNorm<TEpilogue> op, TLayout layout) : IChannelStep
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups>
-    {
-        public void Invoke(ColumnBlock channels, NormTable table) =>
-            op.Backward<T, TLayout, TGroups>(layout, channels, table);
-    }
 }
 
 /// <summary>
@@ -205,7 +162,9 @@ internal static unsafe class NormSteps<T, TGroups, TEpilogue>
     /// <param name="x">The groups.</param>
     /// <param name="table">Their statistics, gamma and beta; receives the sums.</param>
     /// <param name="dy">The gradient of y.</param>
-    /// <returns>False if T may not hold y's formula of a group.</returns>
+    /// <returns>
+    /// False if T may not hold y's formula of a group: then the slow path does that group's dx again.
+    /// </returns>
     public static bool SumCotangents(TGroups x, NormTable table, T* dy)
     {
         Constants<T> constants = table.Rounded<T>();
@@ -255,9 +214,55 @@ public sealed partial class Tensor
     /// <remarks>
     /// Source: Ioffe and Szegedy, ICML 2015. An empty batch gives an empty result. On a tape that pools batch
     /// statistics it is <see cref="SyncBatchNorm"/>.
+    /// <para>All norms of a tensor have one order of arguments: what forms a group, gamma, beta, running statistics,
+    /// eps. PyTorch's <c>F.group_norm</c> and <c>F.layer_norm</c> have it too; its <c>F.batch_norm(input, running_mean,
+    /// running_var, weight, bias, training, momentum, eps)</c> begins with the statistics. Here mean, variance and
+    /// momentum are one object, so a call in that order does not compile.</para>
     /// </remarks>
+    /// <example><c>x.BatchNorm(gamma, beta, running)</c> is PyTorch's <c>F.batch_norm(x, running_mean, running_var,
+    /// gamma, beta, training)</c>, training as the tape's mode says.</example>
     public Tensor BatchNorm(
         Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps = 1e-5, bool? training = null,
         SingleValue singleValue = SingleValue.Error) =>
         NormalizeBatch(default, gamma, beta, running, eps, fuseReLU: false, training, singleValue);
+
+    /// <summary>
+    /// All forms of batch norm: checks the operands, and applies the op whose statistics are asked for.
+    /// </summary>
+    internal Tensor NormalizeBatch(
+        BatchForm form, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool fuseReLU,
+        bool? training = null, SingleValue singleValue = SingleValue.Error, ReadOnlySpan<int> parts = default)
+    {
+        string name = form.Name;
+        NormChecks.Eps(name, eps);
+        NormChecks.Batch(name, this);
+        int channels = Shape[1];
+        NormChecks.PerChannel(name, this, gamma, beta, running);
+        NormChecks.Parts(name, this, parts);
+        bool fromBatch = RunningStatistics.FromBatch(name, Tape, running, training),
+            isAlone = form.MembersOf(Tape) is null;
+        if (form.Mask is { } mask) NormChecks.Mask(name, this, mask, fromBatch && isAlone, singleValue);
+        if (fromBatch && singleValue == SingleValue.Error)
+        {
+            if (isAlone)
+                NormChecks.MoreThanOneValue(name, this, channels, Tape is { Mode: Mode.Train } || running is not null);
+            if (form.VirtualBatchSize > 0) NormChecks.VirtualBatches(this, channels, form.VirtualBatchSize);
+        }
+
+        form = form with { SingleValue = singleValue };
+        bool isWhole = form.IsPlain && isAlone && parts.Length <= 1;
+        return fuseReLU
+            ? NormalizeBatch<ReLUEpilogue>(form, gamma, beta, running, eps, fromBatch, isWhole, parts)
+            : NormalizeBatch<NoEpilogue>(form, gamma, beta, running, eps, fromBatch, isWhole, parts);
+    }
+
+    private Tensor NormalizeBatch<TEpilogue>(
+        BatchForm form, Tensor? gamma, Tensor? beta, RunningStatistics? running, double eps, bool fromBatch,
+        bool isWhole, ReadOnlySpan<int> parts) where TEpilogue : struct, IEpilogue
+    {
+        if (!fromBatch) return FixedNorm<TEpilogue>.Apply(this, gamma, beta, running!, eps);
+        return isWhole
+            ? BatchNorm<TEpilogue>.Apply(this, gamma, beta, running, eps)
+            : PartedBatchNorm<TEpilogue>.Apply(this, gamma, beta, running, form, parts, eps);
+    }
 }

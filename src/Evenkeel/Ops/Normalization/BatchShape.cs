@@ -21,6 +21,18 @@ internal readonly record struct BatchShape(int Samples, int Channels, int Spatia
     /// <summary>One value of a channel per sample: channels are columns.</summary>
     public bool IsMatrix => Spatial == 1;
 
+    /// <summary>
+    /// Does a step for all channels, some neighbours at a time, shared out to the threads. (N, C) is walked by columns,
+    /// (N, C, …) by planes.
+    /// </summary>
+    public unsafe void ForEachChannel<T, TStep>(T* x, TStep step)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TStep : struct, IChannelStep<T>
+    {
+        if (IsMatrix) Columns(x, default(NoMask<T>)).ForEachChannel(step, 0, Channels, Values);
+        else Planes(x, default(NoMask<T>)).ForEachChannel(step, 0, Channels, Values);
+    }
+
     public unsafe BatchColumns<T, TMask> Columns<T, TMask>(T* x, TMask mask)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TMask : struct, IPositionMask<T, TMask> => new(x, Channels, mask);

@@ -61,11 +61,7 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         table.LoadParameters(At<T>(_gamma, default), At<T>(_beta, default), channels);
         _constants.Fill(0);
         _held = NormTheorem.Affine(table, Made<T>(), channels);
-        if (_shape.IsMatrix)
-        {
-            ForEach<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
-                _shape.Columns(_x.Pointer<T>(), default(NoMask<T>)), isForward: true);
-        }
+        if (_shape.IsMatrix) _shape.ForEachChannel(_x.Pointer<T>(), new ForwardStep<T>(this));
         else if (_x.Count > 0) Workers.Run(_shape.Samples, new SampleJob<T>(this), _x.Count);
         if (_held || _x.Count == 0) return;
         BatchPlanes<T, NoMask<T>> layout = _shape.Planes(_x.Pointer<T>(), default(NoMask<T>));
@@ -83,17 +79,7 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         _dx = Open(_x);
         _dgamma = Open(_gamma);
         _dbeta = Open(_beta);
-        if (_shape.IsMatrix)
-        {
-            ForEach<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
-                _shape.Columns(_x.Pointer<T>(), default(NoMask<T>)), isForward: false);
-        }
-        else
-        {
-            ForEach<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
-                _shape.Planes(_x.Pointer<T>(), default(NoMask<T>)), isForward: false);
-        }
-
+        _shape.ForEachChannel(_x.Pointer<T>(), new BackwardStep<T>(this));
         if (_x.Count == 0)
         {
             _dgamma?.Fill(0);
@@ -113,36 +99,6 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         _running = null!;
     }
 
-    /// <summary>dgamma, dbeta and dx of some neighbouring channels: the slopes b and c are 0.</summary>
-    private void Backward<T, TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups>
-    {
-        TGroups x = layout.Groups(channels, 0, _shape.Samples);
-        nint offset = layout.Offset(channels, 0);
-        T* dy = Dy.Pointer<T>() + offset;
-        NormTable.Of(_table.Pointer<double>(), _table.Shape).From(channels.Start).CopyStatistics(table, x.Count);
-        table.LoadParameters(At<T>(_gamma, channels), At<T>(_beta, channels), x.Count);
-        if (_dgamma is not null || _dbeta is not null)
-        {
-            NormSteps<T, TGroups, TEpilogue>.SumCotangents(x, table, dy);
-            table.SaveGradients(At<T>(_dgamma, channels), At<T>(_dbeta, channels), x.Count);
-        }
-
-        if (_dx is null) return;
-        T* dx = _dx.Pointer<T>() + offset;
-        x.Map<InputGradient<T, TEpilogue>>(dy, dx, Made<T>().From(channels.Start));
-        if (!_held) ScaledGroups<T, TGroups, TEpilogue>.Gradient(x, table, dy, dx, double.PositiveInfinity);
-    }
-
-    private void ForEach<T, TLayout, TGroups>(TLayout layout, bool isForward)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, ChannelStep<T, TLayout, TGroups>>(
-            layout, new(this, layout, isForward), 0, _shape.Channels).Run(_shape.Values);
-
     private Constants<T> Made<T>() where T : unmanaged => new(_constants.Pointer<T>(), _constants.Shape[-1]);
 
     private static T* At<T>(Tensor? parameter, ColumnBlock channels) where T : unmanaged =>
@@ -151,23 +107,17 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Values of the larger pack.</summary>
     private static int PackValues => System.Runtime.Intrinsics.Vector512<float>.Count;
 
-    private readonly struct ChannelStep<T, TLayout, TGroups>(FixedNorm<TEpilogue> op, TLayout layout, bool isForward)
-        : IChannelStep
+    /// <summary>y of some neighbouring columns.</summary>
+    private readonly struct ForwardStep<T>(FixedNorm<TEpilogue> op) : IChannelStep<T>
         where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups>
     {
-        public void Invoke(ColumnBlock channels, NormTable table)
+        public void Invoke<TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
+            where TLayout : struct, IBatchLayout<TGroups>
+            where TGroups : struct, IGroups<T, TGroups>
         {
-            if (!isForward)
-            {
-                op.Backward<T, TLayout, TGroups>(layout, channels, table);
-                return;
-            }
-
-            TGroups x = layout.Groups(channels, 0, op._shape.Samples);
-            x.Map<Normalize<T, TEpilogue>>(
-                null, op.Output.Pointer<T>() + layout.Offset(channels, 0), op.Made<T>().From(channels.Start));
+            T* y = op.Output.Pointer<T>() + layout.Offset(channels, 0);
+            layout.Groups(channels, 0, op._shape.Samples)
+                .Map<Normalize<T, TEpilogue>>(null, y, op.Made<T>().From(channels.Start));
         }
     }
 
@@ -182,6 +132,32 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
             var planes = new PlaneGroups<T>(op._x.Pointer<T>() + offset, shape.Channels, shape.Spatial, stream);
             planes.Map<Normalize<T, TEpilogue>>(null, op.Output.Pointer<T>() + offset, op.Made<T>());
             if (stream) Simd.StreamFence();
+        }
+    }
+
+    /// <summary>dgamma, dbeta and dx of some neighbouring channels: the slopes b and c are 0.</summary>
+    private readonly struct BackwardStep<T>(FixedNorm<TEpilogue> op) : IChannelStep<T>
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public void Invoke<TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
+            where TLayout : struct, IBatchLayout<TGroups>
+            where TGroups : struct, IGroups<T, TGroups>
+        {
+            TGroups x = layout.Groups(channels, 0, op._shape.Samples);
+            T* dy = op.Dy.Pointer<T>() + layout.Offset(channels, 0);
+            NormTable.Of(op._table.Pointer<double>(), op._table.Shape).From(channels.Start).CopyStatistics(
+                table, x.Count);
+            table.LoadParameters(At<T>(op._gamma, channels), At<T>(op._beta, channels), x.Count);
+            if (op._dgamma is not null || op._dbeta is not null)
+            {
+                NormSteps<T, TGroups, TEpilogue>.SumCotangents(x, table, dy);
+                table.SaveGradients(At<T>(op._dgamma, channels), At<T>(op._dbeta, channels), x.Count);
+            }
+
+            if (op._dx is null) return;
+            T* dx = op._dx.Pointer<T>() + layout.Offset(channels, 0);
+            x.Map<InputGradient<T, TEpilogue>>(dy, dx, op.Made<T>().From(channels.Start));
+            if (!op._held) ScaledGroups<T, TGroups, TEpilogue>.Gradient(x, table, dy, dx, double.PositiveInfinity);
         }
     }
 }

@@ -172,13 +172,15 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// <summary>Values of a group.</summary>
     private int Length => _perGroup * _shape.Spatial;
 
-    /// <summary>Groups of a chunk; eights, as the theorem takes them, if there are so many.</summary>
+    /// <summary>
+    /// Groups of a chunk; the nearest number of eights, as the theorem takes them, if there are so many.
+    /// </summary>
     private int GroupsPerChunk
     {
         get
         {
             int groups = Math.Clamp(ChunkValues / Length, 1, NormTable.Width);
-            return groups < Eight.Count ? groups : groups / Eight.Count * Eight.Count;
+            return groups < Eight.Count ? groups : (groups + Eight.Count / 2) / Eight.Count * Eight.Count;
         }
     }
 
@@ -227,20 +229,20 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
             return;
         }
 
-        for (int i = 0; i < count; i++) groups.From((run + i) / _perGroup - first).CopyStatistics(runs.From(i), 1);
+        int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
+        for (int i = 0; i < count; i = end, end += _perGroup, group++)
+            groups.From(group).SpreadStatistics(runs.From(i), Math.Min(end, count) - i);
     }
 
     /// <summary>The slopes of some runs: those of their groups.</summary>
     private void SpreadSlopes<T>(Constants<T> groups, int first, int run, int count, Constants<T> runs)
         where T : unmanaged
     {
-        int group = run / _perGroup - first, left = _perGroup - run % _perGroup;
-        for (int i = 0; i < count; i++)
+        int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
+        for (int i = 0; i < count; end += _perGroup, group++)
         {
-            runs.B[i] = groups.B[group];
-            runs.C[i] = groups.C[group];
-            if (--left > 0) continue;
-            (group, left) = (group + 1, _perGroup);
+            T b = groups.B[group], c = groups.C[group];
+            for (; i < end && i < count; i++) (runs.B[i], runs.C[i]) = (b, c);
         }
     }
 
@@ -252,13 +254,18 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         Span<double> sums = _sums.AsSpan<double>();
         new ReadOnlySpan<double>(runs.SumDy, count).CopyTo(sums[run..]);
         new ReadOnlySpan<double>(runs.SumDyXHat, count).CopyTo(sums[(sums.Length / 2 + run)..]);
-        int group = run / _perGroup - first, left = _perGroup - run % _perGroup;
-        for (int i = 0; i < count; i++)
+        int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
+        for (int i = 0; i < count; end += _perGroup, group++)
         {
-            groups.SumDy[group] += runs.Gamma[i] * runs.SumDy[i];
-            groups.SumDyXHat[group] += runs.Gamma[i] * runs.SumDyXHat[i];
-            if (--left > 0) continue;
-            (group, left) = (group + 1, _perGroup);
+            double sum = groups.SumDy[group], product = groups.SumDyXHat[group];
+            for (; i < end && i < count; i++)
+            {
+                sum += runs.Gamma[i] * runs.SumDy[i];
+                product += runs.Gamma[i] * runs.SumDyXHat[i];
+            }
+
+            groups.SumDy[group] = sum;
+            groups.SumDyXHat[group] = product;
         }
     }
 

@@ -63,17 +63,18 @@ internal static unsafe class PositionMask
         ? Write(mask, bits.AsSpan<double>(), start, count)
         : Write(mask, bits.AsSpan<float>(), start, count);
 
-    private static int CountOnes<T>(string op, Span<T> values) where T : unmanaged, INumberBase<T>
+    private static int CountOnes<T>(string op, Span<T> mask) where T : unmanaged, INumberBase<T>
     {
         int ones, others;
-        fixed (T* from = values) (ones, others) = MaskBits.Count(from, values.Length);
+        fixed (T* from = mask) (ones, others) = MaskBits.Count(from, mask.Length);
         if (others == 0) return ones;
-        foreach (T value in values)
+        foreach (T value in mask)
         {
             if (value != T.One && value != T.Zero)
             {
                 throw new ArgumentException(
-                    $"{op}: expected a mask of zeros and ones, got {value}. 1 marks the positions that count.");
+                    $"{op}: expected a mask of zeros and ones, got {value}. 1 marks the positions that count.",
+                    nameof(mask));
             }
         }
 

@@ -29,7 +29,7 @@ internal static class NormChecks
         if (x.Shape.Rank < 2)
         {
             throw new ArgumentException($"{op}: expected a batch (N, C) or (N, C, ...), got shape {x.Shape}. "
-                + $"Add the missing dimensions with Reshape.");
+                + $"Add the missing dimensions with Reshape.", nameof(x));
         }
     }
 
@@ -50,13 +50,14 @@ internal static class NormChecks
         {
             throw new ArgumentException($"{op}: expected {what} of shape ({channels}) for an input of shape {x.Shape}, "
                 + $"whose channels are dimension 1, got {values.Shape}. "
-                + $"Create the layer with {channels} features or fix the layer before it.");
+                + $"Create the layer with {channels} features or fix the layer before it.", nameof(values));
         }
 
         if (values.DType != x.DType)
         {
             throw new ArgumentException($"{op}: expected {what} of the input's type {x.DType}, got {values.DType}. "
-                + $"Convert the model with model.To(DType.{x.DType}) or the input with To(DType.{values.DType}).");
+                + $"Convert the model with model.To(DType.{x.DType}) or the input with To(DType.{values.DType}).",
+                nameof(values));
         }
     }
 
@@ -71,7 +72,8 @@ internal static class NormChecks
         throw new ArgumentException($"{op}: expected more than one value per channel, got shape {x.Shape} "
             + $"with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). "
             + $"Use a larger batch, drop or merge a last batch of one sample, "
-            + $"{(training ? "run in Mode.Eval, freeze the layer" : "track running statistics")}, or use LayerNorm.");
+            + $"{(training ? "run in Mode.Eval, freeze the layer" : "track running statistics")}, or use LayerNorm.",
+            nameof(x));
     }
 
     /// <summary>
@@ -84,7 +86,8 @@ internal static class NormChecks
         if (mask.Shape != expected)
         {
             throw new ArgumentException(
-                $"{op}: expected a mask of shape {expected} for an input of shape {x.Shape}, got {mask.Shape}.");
+                $"{op}: expected a mask of shape {expected} for an input of shape {x.Shape}, got {mask.Shape}.",
+                nameof(mask));
         }
 
         int ones = PositionMask.CountOnes(op, mask);
@@ -92,14 +95,14 @@ internal static class NormChecks
         if (ones == 0)
         {
             throw new ArgumentException($"{op}: expected a mask with at least one 1, got none of {mask.Count}; "
-                + $"there is nothing to take statistics of. Drop the batch.");
+                + $"there is nothing to take statistics of. Drop the batch.", nameof(mask));
         }
 
         if (ones == 1 && singleValue == SingleValue.Error)
         {
             throw new ArgumentException($"{op}: expected more than one value per channel under the mask, "
                 + $"got exactly one; one value has no spread (the output would be beta whatever the input). "
-                + $"Use a larger batch, run in Mode.Eval, or take a convention that allows it.");
+                + $"Use a larger batch, run in Mode.Eval, or take a convention that allows it.", nameof(mask));
         }
     }
 
@@ -108,7 +111,8 @@ internal static class NormChecks
     {
         if (x.Count == 0) return;
         throw new ArgumentException($"{op}: expected at least one 1 in the masks of all {members} members together, "
-            + $"got none (here an input of shape {x.Shape}); there is nothing to take statistics of. Drop the batch.");
+            + $"got none (here an input of shape {x.Shape}); there is nothing to take statistics of. Drop the batch.",
+            nameof(x));
     }
 
     /// <summary>
@@ -125,7 +129,8 @@ internal static class NormChecks
         {
             throw new ArgumentException(
                 $"{op}: expected a number of channels that is a multiple of the {groups} groups, "
-                + $"got shape {x.Shape} with {channels}, dimension 1. Use a number of groups that divides {channels}.");
+                + $"got shape {x.Shape} with {channels}, dimension 1. Use a number of groups that divides {channels}.",
+                nameof(groups));
         }
 
         PerChannel(op, x, gamma, beta);
@@ -133,7 +138,7 @@ internal static class NormChecks
         {
             throw new ArgumentException($"{op}: expected more than one value per group, got shape {x.Shape} in "
                 + $"{groups} groups with exactly one; one value has no spread (the output would be beta whatever the "
-                + $"input). Use fewer groups, at most {Math.Max(1, channels / 2)} here, or more channels.");
+                + $"input). Use fewer groups, at most {Math.Max(1, channels / 2)} here, or more channels.", nameof(x));
         }
     }
 
@@ -148,7 +153,7 @@ internal static class NormChecks
         if (x.Shape.Rank < 2)
         {
             throw new ArgumentException($"{op}: expected a batch (N, C, ...) with spatial dimensions, "
-                + $"got shape {x.Shape}. Add the missing dimensions with Reshape.");
+                + $"got shape {x.Shape}. Add the missing dimensions with Reshape.", nameof(x));
         }
 
         int channels = x.Shape[1];
@@ -160,7 +165,8 @@ internal static class NormChecks
                 + "so each instance's own are needed in every mode";
         throw new ArgumentException($"{op}: expected more than one spatial value, got shape {x.Shape} "
             + $"with exactly one; {why}, and one value has no spread (the output would be beta whatever the input). "
-            + $"Use a larger input or fewer poolings before it, or a norm over channels (GroupNorm, LayerNorm).");
+            + $"Use a larger input or fewer poolings before it, or a norm over channels (GroupNorm, LayerNorm).",
+            nameof(x));
     }
 
     public static void VirtualBatchSize(string op, int size)
@@ -183,7 +189,7 @@ internal static class NormChecks
         throw new ArgumentException($"GhostBatchNorm: expected more than one value per channel in every virtual batch, "
             + $"got shape {x.Shape} in virtual batches {which}; one value has no spread (the output would be beta "
             + $"whatever the input). Use batches whose last virtual batch is larger (drop or merge the last samples), "
-            + $"or another virtual batch size.");
+            + $"or another virtual batch size.", nameof(x));
     }
 
     /// <summary>The whole group of a pooled batch has more than one value per channel.</summary>
@@ -192,7 +198,8 @@ internal static class NormChecks
         if (count != 1) return;
         throw new ArgumentException(
             $"{op}: expected more than one value per channel in the batches of all {members} members together, "
-            + $"got {count} (here a batch of shape {x.Shape}). Give the members more samples, or run in Mode.Eval.");
+            + $"got {count} (here a batch of shape {x.Shape}). Give the members more samples, or run in Mode.Eval.",
+            nameof(x));
     }
 
     /// <summary>Sizes of the parts of a batch.</summary>
@@ -202,14 +209,19 @@ internal static class NormChecks
         long sum = 0;
         foreach (int samples in parts)
         {
-            if (samples < 0) throw new ArgumentException($"{op}: expected parts of 0 or more samples, got {samples}.");
+            if (samples < 0)
+            {
+                throw new ArgumentException(
+                    $"{op}: expected parts of 0 or more samples, got {samples}.", nameof(parts));
+            }
+
             sum += samples;
         }
 
         if (sum != x.Shape[0])
         {
             throw new ArgumentException(
-                $"{op}: expected parts that are the batch of {x.Shape[0]} samples together, got {sum}.");
+                $"{op}: expected parts that are the batch of {x.Shape[0]} samples together, got {sum}.", nameof(parts));
         }
     }
 
@@ -218,7 +230,8 @@ internal static class NormChecks
         if (normalized.Rank == 0 || normalized.Count == 0)
         {
             throw new ArgumentException(
-                $"{op}: expected a normalized shape of one or more dimensions without zeros, got {normalized}.");
+                $"{op}: expected a normalized shape of one or more dimensions without zeros, got {normalized}.",
+                nameof(normalized));
         }
 
         bool matches = normalized.Rank <= x.Shape.Rank;
@@ -226,7 +239,8 @@ internal static class NormChecks
         if (!matches)
         {
             throw new ArgumentException($"{op}: expected an input whose last dimensions are {normalized}, "
-                + $"got shape {x.Shape}. The normalized shape must be exactly the trailing dimensions of the input.");
+                + $"got shape {x.Shape}. The normalized shape must be exactly the trailing dimensions of the input.",
+                nameof(x));
         }
     }
 
@@ -234,11 +248,12 @@ internal static class NormChecks
     {
         if (values is null) return;
         if (values.Shape != shape)
-            throw new ArgumentException($"{op}: expected {what} of shape {shape}, got {values.Shape}.");
+            throw new ArgumentException($"{op}: expected {what} of shape {shape}, got {values.Shape}.", nameof(values));
         if (values.DType != x.DType)
         {
             throw new ArgumentException($"{op}: expected {what} of the input's type {x.DType}, got {values.DType}. "
-                + $"Convert the model with model.To(DType.{x.DType}) or the input with To(DType.{values.DType}).");
+                + $"Convert the model with model.To(DType.{x.DType}) or the input with To(DType.{values.DType}).",
+                nameof(values));
         }
     }
 }

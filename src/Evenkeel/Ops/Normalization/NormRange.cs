@@ -64,6 +64,9 @@ internal static class NormRange
     /// True if T does not hold b or c of dx = a·dy + b·(x-pivot) + c, or b underflows where the deviations
     /// would have made up for it.
     /// </summary>
+    /// <param name="b">The slope b.</param>
+    /// <param name="c">The constant c.</param>
+    /// <param name="rstd">1/sqrt(var+eps).</param>
     /// <param name="path">Any number that is 0 only if b is: the path of dx through the variance.</param>
     public static bool LosesSlopes<T>(double b, double c, double rstd, double path) where T : unmanaged =>
         double.IsFinite(rstd) && (!(Math.Abs(b) <= ValueRange.Largest<T>() && Math.Abs(c) <= ValueRange.Largest<T>()) ||

@@ -125,6 +125,16 @@ internal readonly unsafe struct NormTable(double* rows, nint stride)
         Copy(Rstd, to.Rstd, groups);
     }
 
+    /// <summary>Copies the statistics of the first group to <paramref name="places"/> places.</summary>
+    public void SpreadStatistics(NormTable to, int places)
+    {
+        new Span<double>(to.Pivot, places).Fill(*Pivot);
+        new Span<double>(to.Low, places).Fill(*Low);
+        new Span<double>(to.Variance, places).Fill(*Variance);
+        new Span<double>(to.Exponent, places).Fill(*Exponent);
+        new Span<double>(to.Rstd, places).Fill(*Rstd);
+    }
+
     /// <summary>Copies Σdy and Σdy·xhat of the first <paramref name="groups"/> groups.</summary>
     public void CopySums(NormTable to, int groups)
     {

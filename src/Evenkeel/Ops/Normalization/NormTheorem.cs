@@ -61,7 +61,8 @@ internal static unsafe class NormTheorem
         if (groups == 1) One.Load(t.Pivot).StoreAs(constants.Pivot);
         else Widen.CopyBack(t.Pivot, constants.Pivot, groups);
         x.Sum<Deviation<T>>(null, constants, t.Low, t.Variance);
-        if (Deviations(t, groups, m)) MovePivots(x, t, constants, m);
+        bool isFar = LowAndVariance(t, groups, m);
+        if (isFar) MovePivots(x, t, constants, m);
         bool held = ForEach(new RstdStep<T>(t, eps), groups);
         for (int g = 0; g < groups && !held; g++)
         {
@@ -87,10 +88,14 @@ internal static unsafe class NormTheorem
     }
 
     /// <summary>
-    /// b and c of dx = a·dy + b·(x-pivot) + c: the theorem with everything that is constant in a group multiplied out.
-    /// With a = gamma·rstd and the sums of dy (one gamma per group), or a = rstd and the sums of g = gamma·dy: b =
-    /// -a·rstd·Σdy·xhat/m, c = -a·Σdy/m - b·low.
+    /// b and c of dx = a·dy + b·(x-pivot) + c: the theorem with xhat = (x-pivot-low)·rstd put in, and everything that
+    /// is constant in a group multiplied out.
     /// </summary>
+    /// <remarks>
+    /// One gamma per group: g = gamma·dy, and with a = gamma·rstd the theorem reads dx = a·dy - a·Σdy/m -
+    /// a·(x-pivot-low)·rstd·Σdy·xhat/m. So b = -a·rstd·Σdy·xhat/m and c = -a·Σdy/m - b·low. Many gammas per group: the
+    /// same with a = rstd and g for dy, the sums too.
+    /// </remarks>
     /// <param name="t">The sums; receives b and c.</param>
     /// <param name="a">The factor of each group, <see cref="NormTable.Scale"/> or <see cref="NormTable.Rstd"/>.</param>
     /// <param name="constants">Receives b and c in T.</param>
@@ -119,7 +124,7 @@ internal static unsafe class NormTheorem
             for (int pivots = 2; pivots <= MaxPivots && Move(table, constants.From(g), together); pivots++)
             {
                 groups.Sum<Deviation<T>>(null, constants.From(g), table.Low, table.Variance);
-                Deviations(table, together, m);
+                LowAndVariance(table, together, m);
             }
         }
     }
@@ -134,9 +139,9 @@ internal static unsafe class NormTheorem
     /// low and var of some groups from Σd and Σd². True if a pivot is far: |low| &gt; std; up to there var = Σd²/m -
     /// low² loses one bit at most.
     /// </summary>
-    private static bool Deviations(NormTable t, int groups, double m)
+    private static bool LowAndVariance(NormTable t, int groups, double m)
     {
-        return !ForEach(new DeviationsStep(t, m), groups);
+        return !ForEach(new LowAndVarianceStep(t, m), groups);
     }
 
     /// <summary>
@@ -165,7 +170,7 @@ internal static unsafe class NormTheorem
     }
 
     /// <summary>False if a pivot is far.</summary>
-    private readonly struct DeviationsStep(NormTable table, double m) : IStep
+    private readonly struct LowAndVarianceStep(NormTable table, double m) : IStep
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>

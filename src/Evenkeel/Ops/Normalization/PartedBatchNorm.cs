@@ -108,44 +108,12 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
 
     public override void Undo() => _update.Undo();
 
-    /// <summary>
-    /// The passes: by columns if all members have a matrix, else by planes; under the mask, if there is one.
-    /// </summary>
+    /// <summary>The passes over the batch.</summary>
     private void Walk<T>(bool isForward) where T : unmanaged, IFloatingPointIeee754<T>
-    {
-        T* x = _x.Pointer<T>();
-        double together = _statistics.IsPooled ? _statistics.Whole.Count * _shape.Channels : 0;
-        bool isMatrix = _shape.IsMatrix && !(_statistics.IsPooled && _hasPlanes);
-        if (_mask is null && isMatrix)
-        {
-            Walk<T, BatchColumns<T, NoMask<T>>, ColumnGroups<T, NoMask<T>>>(
-                _shape.Columns(x, default(NoMask<T>)), isForward);
-        }
-        else if (_mask is null)
-        {
-            Walk<T, BatchPlanes<T, NoMask<T>>, SegmentGroup<T, NoMask<T>>>(
-                _shape.Planes(x, default(NoMask<T>), together), isForward);
-        }
-        else if (isMatrix)
-        {
-            Walk<T, BatchColumns<T, RowMask<T>>, ColumnGroups<T, RowMask<T>>>(
-                _shape.Columns(x, new RowMask<T>(_mask.Pointer<T>(), 1)), isForward);
-        }
-        else
-        {
-            Walk<T, BatchPlanes<T, RunMask<T>>, SegmentGroup<T, RunMask<T>>>(
-                _shape.Planes(x, new RunMask<T>(_mask.Pointer<T>(), _shape.Spatial), together), isForward);
-        }
-    }
-
-    private void Walk<T, TLayout, TGroups>(TLayout layout, bool isForward)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups>
     {
         if (!_statistics.IsPooled)
         {
-            ForEach<T, TLayout, TGroups>(layout, isForward ? Step.Forward : Step.Backward, 0, _shape.Channels);
+            ForEachChannel<T>(isForward ? Step.Forward : Step.Backward, 0, _shape.Channels);
             return;
         }
 
@@ -153,7 +121,7 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
         for (int from = 0, to; from < _shape.Channels; from = to)
         {
             to = Math.Min(_shape.Channels, from + _channelsAtOnce);
-            ForEach<T, TLayout, TGroups>(layout, isForward ? Step.Measure : Step.SumCotangents, from, to);
+            ForEachChannel<T>(isForward ? Step.Measure : Step.SumCotangents, from, to);
             if (isForward)
             {
                 _statistics.PoolMoments<T>(from, to, _eps);
@@ -164,16 +132,31 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
                 _statistics.PoolSums(from, to);
             }
 
-            ForEach<T, TLayout, TGroups>(layout, isForward ? Step.Apply : Step.Gradient, from, to);
+            ForEachChannel<T>(isForward ? Step.Apply : Step.Gradient, from, to);
         }
     }
 
-    private void ForEach<T, TLayout, TGroups>(TLayout layout, Step step, int from, int to)
-        where T : unmanaged, IFloatingPointIeee754<T>
-        where TLayout : struct, IBatchLayout<TGroups>
-        where TGroups : struct, IGroups<T, TGroups> =>
-        new ChannelJob<TLayout, TGroups, ChannelStep<T, TLayout, TGroups>>(layout, new(this, layout, step), from, to)
-            .Run(_shape.Values);
+    /// <summary>
+    /// A step by columns if all members have a matrix, else by planes; under the mask, if there is one.
+    /// </summary>
+    private void ForEachChannel<T>(Step which, int from, int to) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        T* x = _x.Pointer<T>();
+        long values = _shape.Values;
+        double together = _statistics.IsPooled ? _statistics.Whole.Count * _shape.Channels : 0;
+        bool isMatrix = _shape.IsMatrix && !(_statistics.IsPooled && _hasPlanes);
+        var step = new ChannelStep<T>(this, which);
+        if (_mask is null)
+        {
+            if (isMatrix) _shape.Columns(x, default(NoMask<T>)).ForEachChannel(step, from, to, values);
+            else _shape.Planes(x, default(NoMask<T>), together).ForEachChannel(step, from, to, values);
+            return;
+        }
+
+        T* bits = _mask.Pointer<T>();
+        if (isMatrix) _shape.Columns(x, new RowMask<T>(bits, 1)).ForEachChannel(step, from, to, values);
+        else _shape.Planes(x, new RunMask<T>(bits, _shape.Spatial), together).ForEachChannel(step, from, to, values);
+    }
 
     private enum Step
     {
@@ -188,8 +171,16 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
         Gradient,
     }
 
-    private readonly struct ChannelStep<T, TLayout, TGroups>(PartedBatchNorm<TEpilogue> op, TLayout layout, Step step)
-        : IChannelStep
+    private readonly struct ChannelStep<T>(PartedBatchNorm<TEpilogue> op, Step step) : IChannelStep<T>
+        where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public void Invoke<TLayout, TGroups>(TLayout layout, ColumnBlock channels, NormTable table)
+            where TLayout : struct, IBatchLayout<TGroups>
+            where TGroups : struct, IGroups<T, TGroups> =>
+            new LaidOutStep<T, TLayout, TGroups>(op, layout, step).Invoke(channels, table);
+    }
+
+    private readonly struct LaidOutStep<T, TLayout, TGroups>(PartedBatchNorm<TEpilogue> op, TLayout layout, Step step)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TLayout : struct, IBatchLayout<TGroups>
         where TGroups : struct, IGroups<T, TGroups>

@@ -33,10 +33,7 @@ public sealed record RenormLimits
     public double R
     {
         get => _r;
-        init => _r = value >= 1 && double.IsFinite(value)
-            ? value
-            : throw new ArgumentOutOfRangeException(nameof(R), $"RenormLimits: expected a finite limit of r of 1 or "
-                + $"more, got {value}. With 1 the scale is plain batch norm's.");
+        init => _r = Limit(value, 1, nameof(R), "r", "the scale");
     }
 
     /// <summary>Batches after which the limit of r is reached.</summary>
@@ -46,10 +43,7 @@ public sealed record RenormLimits
     public double D
     {
         get => _d;
-        init => _d = value >= 0 && double.IsFinite(value)
-            ? value
-            : throw new ArgumentOutOfRangeException(nameof(D), $"RenormLimits: expected a finite limit of d of 0 or "
-                + $"more, got {value}. With 0 the shift is plain batch norm's.");
+        init => _d = Limit(value, 0, nameof(D), "d", "the shift");
     }
 
     /// <summary>Batches after which the limit of d is reached.</summary>
@@ -68,6 +62,12 @@ public sealed record RenormLimits
     private double Risen(long batches, long reachedAt) => batches < PlainBatches ? 0
         : batches >= reachedAt ? 1
         : (double)(batches - PlainBatches) / (reachedAt - PlainBatches);
+
+    private static double Limit(double value, int least, string name, string factor, string plain) =>
+        value >= least && double.IsFinite(value)
+            ? value
+            : throw new ArgumentOutOfRangeException(name, $"RenormLimits: expected a finite limit of {factor} of "
+                + $"{least} or more, got {value}. With {least} {plain} is plain batch norm's.");
 
     private static long Count(long value, string name) => value >= 0
         ? value

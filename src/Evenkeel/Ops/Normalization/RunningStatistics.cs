@@ -15,6 +15,8 @@ namespace Evenkeel;
 public sealed class RunningStatistics
 {
     /// <summary>Creates statistics for <paramref name="features"/> channels at their start values.</summary>
+    /// <param name="features">The number of channels C.</param>
+    /// <param name="average">How a batch enters the averages.</param>
     public RunningStatistics(int features, RunningAverage average)
     {
         Average = average;
@@ -113,10 +115,11 @@ public sealed class RunningStatistics
         bool fromBatch = (training ?? tape is { Mode: Mode.Train }) && running is not { IsFrozen: true };
         if (!fromBatch && running is null)
         {
-            throw new ArgumentException($"{op}: expected running statistics in Mode.Eval "
-                + $"({(tape is null ? "the input rides on no tape, which is Eval" : "the tape's mode")}), got none. "
+            string where = training is false ? "for training: false"
+                : $"in Mode.Eval ({(tape is null ? "the input rides on no tape, which is Eval" : "the tape's mode")})";
+            throw new ArgumentException($"{op}: expected running statistics {where}, got none. "
                 + $"Pass the layer's RunningStatistics, run on a tape in Mode.Train, or pass training: "
-                + $"true to normalize with the batch's own in every mode.");
+                + $"true to normalize with the batch's own in every mode.", nameof(running));
         }
 
         return fromBatch;

@@ -89,6 +89,12 @@ internal readonly struct ScaledNorm<T, TEpilogue>
     /// dx = 2^(k-e)·rstd·(g - mean(g) - xhat·mean(g·xhat)); 2^(k-e)·rstd·g where a value does
     /// not count in the statistics.
     /// </summary>
+    /// <param name="x">The input.</param>
+    /// <param name="dy">The gradient of the output.</param>
+    /// <param name="dx">The gradient of the input, which this writes.</param>
+    /// <param name="runs">The runs of neighbouring values that make up the group.</param>
+    /// <param name="stride">The distance between the starts of two runs.</param>
+    /// <param name="length">The values of a run.</param>
     /// <param name="meanG">mean(g) over the group; 0 where the statistics are fixed.</param>
     /// <param name="meanGXHat">mean(g·xhat) over the group; 0 where the statistics are fixed.</param>
     /// <param name="k">g is gamma·2^-k·dy.</param>

@@ -52,10 +52,10 @@ public sealed class CosineWithWarmup : LearningRateScheduler
     /// <summary>Smallest share of the initial learning rate.</summary>
     public double MinimumShare { get; }
 
-    private protected override ReadOnlySpan<Setting> Settings =>
+    internal override ReadOnlySpan<Setting> Settings =>
         new Setting[] { new("warmup", Warmup), new("total", Total), new("minimum_share", MinimumShare) };
 
-    private protected override double RateAt(long count, double baseRate, double rate) =>
+    internal override double RateAt(int group, long count, double baseRate, double rate) =>
         baseRate * Share(Math.Min(count, Total));
 
     private double Share(long t)

@@ -20,8 +20,8 @@ public sealed class ExponentialLR : LearningRateScheduler
     /// <summary>The factor.</summary>
     public double Gamma { get; }
 
-    private protected override ReadOnlySpan<Setting> Settings => new Setting[] { new("gamma", Gamma) };
+    internal override ReadOnlySpan<Setting> Settings => new Setting[] { new("gamma", Gamma) };
 
-    private protected override double RateAt(long count, double baseRate, double rate) =>
+    internal override double RateAt(int group, long count, double baseRate, double rate) =>
         count == 0 ? rate : rate * Gamma;
 }

@@ -12,9 +12,11 @@ namespace Evenkeel.Optim;
 /// of that state. When it starts, the base rate of each group is its <see cref="ParameterGroup.InitialLearningRate"/>:
 /// the rate that was last given by hand, not a rate that another schedule has set. A group that joins later has a base
 /// rate of its own.</para>
-/// <para>Two schedules may share an optimizer. <see cref="StepLR"/> and <see cref="ExponentialLR"/> multiply the
-/// current rate. <see cref="CosineWithWarmup"/> computes the rate from the base rate and ignores the current
-/// one.</para>
+/// <para>Two schedules may share an optimizer, as PyTorch's may. <see cref="StepLR"/>, <see cref="MultiStepLR"/>,
+/// <see cref="ExponentialLR"/>, <see cref="ConstantLR"/>, <see cref="LinearLR"/>, <see cref="PolynomialLR"/>,
+/// <see cref="CosineAnnealingLR"/> and <see cref="ReduceLROnPlateau"/> go on from the current rate. The others compute
+/// the rate from the base rate, or from rates of their own, and ignore the current one. <see cref="SequentialLR"/> runs
+/// schedules one after another.</para>
 /// </remarks>
 public abstract class LearningRateScheduler
 {
@@ -35,10 +37,25 @@ public abstract class LearningRateScheduler
     /// <summary>Whether the schedule has set learning rates, or was loaded from a schedule that had.</summary>
     public bool IsStarted => _baseRates is not null;
 
-    private string Name => GetType().Name;
+    internal string Name => GetType().Name;
 
     /// <summary>The settings with which the schedule was made.</summary>
-    private protected abstract ReadOnlySpan<Setting> Settings { get; }
+    internal abstract ReadOnlySpan<Setting> Settings { get; }
+
+    /// <summary>Whether a step takes the monitored value.</summary>
+    internal virtual bool NeedsValue => false;
+
+    /// <summary>The momentum of all groups at a count. Null, of the function or its result, changes nothing.</summary>
+    internal virtual Func<long, double?>? MomentumAt => null;
+
+    /// <summary>What the schedule remembers besides its count.</summary>
+    private protected virtual Memory? Remembered => null;
+
+    /// <summary>Numbers that a schedule remembers from step to step.</summary>
+    /// <param name="Names">The names, the last part of the keys.</param>
+    /// <param name="Values">The numbers, in the schedule's own array.</param>
+    /// <param name="Problem">Null if numbers of a state make sense, else what is wrong.</param>
+    private protected sealed record Memory(string[] Names, double[] Values, Func<double[], string?> Problem);
 
     /// <summary>
     /// Sets the rates of count 0, as the optimizer's next step would. It does nothing if the schedule has started.
@@ -49,21 +66,35 @@ public abstract class LearningRateScheduler
     }
 
     /// <summary>Advances the count by one and sets the learning rates.</summary>
+    /// <exception cref="InvalidOperationException">
+    /// The schedule needs the monitored value (<see cref="ReduceLROnPlateau.Step(double)"/>).
+    /// </exception>
     public void Step()
     {
-        Count++;
-        Apply();
+        if (NeedsValue)
+        {
+            throw new InvalidOperationException(
+                $"{Name}: expected the monitored value, got none. Call Step(value) instead of Step().");
+        }
+
+        Advance();
     }
 
     /// <summary>
     /// The state as named tensors: <c>NAME.count</c> and <c>NAME.setting.SETTING</c>. Once the schedule has started,
     /// the state also has the base rates and the current rates of the groups, <c>NAME.base_rates</c> and
-    /// <c>NAME.rates</c>.
+    /// <c>NAME.rates</c>. <see cref="ReduceLROnPlateau"/> adds what it remembers of the monitored values.
     /// </summary>
     public StateDict StateDict()
     {
         var state = new StateDict { { $"{Name}.count", Tensor.From([Count], []) } };
         StateSettings.Write(state, Name, Settings);
+        if (Remembered is { } memory)
+        {
+            for (int i = 0; i < memory.Names.Length; i++)
+                state.Add($"{Name}.{memory.Names[i]}", Tensor.Scalar(memory.Values[i], DType.Float64));
+        }
+
         if (!IsStarted) return state;
         int groups = Optimizer.Groups.Count;
         state.Add($"{Name}.base_rates", Tensor.From(BaseRates(), [groups]));
@@ -100,7 +131,7 @@ public abstract class LearningRateScheduler
                 + "The state belongs to another kind of schedule.", nameof(state));
         }
 
-        Demand(key, count, StateRange.Count);
+        Demand(state, key, count, StateRange.Count);
         StateSettings.Check(state, Name, Settings);
         bool isEarlier = Settings.Length > 0 && !state.ContainsKey(StateSettings.Key(Name, Settings[0].Name));
         Tensor? baseRates = Rates(state, "base_rates"), rates = Rates(state, "rates");
@@ -112,13 +143,19 @@ public abstract class LearningRateScheduler
                 nameof(state));
         }
 
+        double[] remembered = CheckMemory(state);
         return () =>
         {
             Count = count.AsSpan<long>()[0];
+            remembered.CopyTo(Remembered?.Values ?? []);
             _baseRates = baseRates?.ToArray<double>();
             for (int g = 0; g < (rates?.Count ?? 0); g++) Optimizer.Groups[g].Schedule(rates!.AsSpan<double>()[g]);
             if (isEarlier) BaseRates();
-            if (IsStarted) Optimizer.AwaitNoMore(this);
+            if (IsStarted)
+            {
+                Optimizer.AwaitNoMore(this);
+                SetMomenta();
+            }
             else Await();
         };
     }
@@ -130,10 +167,45 @@ public abstract class LearningRateScheduler
     private protected void Await() => Optimizer.Await(this);
 
     /// <summary>The learning rate of a group.</summary>
+    /// <param name="group">The group's index.</param>
     /// <param name="count">The count; 0 is the start.</param>
     /// <param name="baseRate">The group's base rate.</param>
-    /// <param name="rate">The group's current rate.</param>
-    private protected abstract double RateAt(long count, double baseRate, double rate);
+    /// <param name="rate">The group's current rate, that of the count before; at count 0 the base rate.</param>
+    internal abstract double RateAt(int group, long count, double baseRate, double rate);
+
+    /// <summary>Advances the count by one and sets the learning rates.</summary>
+    private protected void Advance()
+    {
+        Count++;
+        Apply();
+    }
+
+    /// <summary>Demands an optimizer whose momentum can be changed.</summary>
+    private protected void DemandMomentum(Optimizer optimizer)
+    {
+        if (optimizer.GivenMomentum is not null) return;
+        throw new ArgumentException($"{Name}: expected an optimizer with momentum, got {optimizer.Name} without. "
+            + "Make it with a momentum above 0, or pass cycleMomentum: false.", nameof(optimizer));
+    }
+
+    /// <summary>Demands one value per group where a schedule takes a list.</summary>
+    private protected double[] PerGroup(IReadOnlyList<double> values, string argument)
+    {
+        ArgumentNullException.ThrowIfNull(values, argument);
+        if (values.Count != Optimizer.Groups.Count)
+        {
+            throw new ArgumentException($"{Name}: expected {argument} of {Optimizer.Groups.Count} values, one per "
+                + $"group, got {values.Count}.", argument);
+        }
+
+        return [.. values.Select(value => Guard.NotNegative(value, Name, argument))];
+    }
+
+    /// <summary>The same value for every group that there is.</summary>
+    private protected double[] ForAll(double value) => [.. Optimizer.Groups.Select(_ => value)];
+
+    /// <summary>The value of a group in a list of values. A group that has joined later takes the last one.</summary>
+    private protected static double Of(double[] values, int group) => values[Math.Min(group, values.Length - 1)];
 
     private void Apply()
     {
@@ -143,8 +215,39 @@ public abstract class LearningRateScheduler
         for (int g = 0; g < baseRates.Length; g++)
         {
             ParameterGroup group = Optimizer.Groups[g];
-            group.Schedule(RateAt(Count, baseRates[g], group.LearningRate));
+            group.Schedule(RateAt(g, Count, baseRates[g], group.LearningRate));
         }
+
+        SetMomenta();
+    }
+
+    private void SetMomenta()
+    {
+        if (MomentumAt?.Invoke(Count) is not { } momentum) return;
+        foreach (ParameterGroup group in Optimizer.Groups) group.Momentum = momentum;
+    }
+
+    private double[] CheckMemory(StateDict state)
+    {
+        if (Remembered is not { } memory) return [];
+        double[] values = new double[memory.Names.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            string key = $"{Name}.{memory.Names[i]}";
+            if (!state.TryGetValue(key, out Tensor? tensor) || tensor.DType != DType.Float64 || tensor.Count != 1)
+            {
+                throw new ArgumentException(
+                    $"{Name}: expected one number of Float64 under '{key}', got "
+                    + $"{(tensor is null ? "none" : $"{tensor.DType} of shape {tensor.Shape}")}. "
+                    + "The state is damaged; load another one.", nameof(state));
+            }
+
+            values[i] = tensor.Item();
+        }
+
+        return memory.Problem(values) is { } problem
+            ? throw new ArgumentException($"{Name}: {problem}. The state is damaged; load another one.", nameof(state))
+            : values;
     }
 
     /// <summary>The base rates of the current groups.</summary>
@@ -173,13 +276,16 @@ public abstract class LearningRateScheduler
                 + "Make the schedule for an optimizer with the groups of the one that was saved.", nameof(state));
         }
 
-        Demand(key, rates, StateRange.Variance);
+        Demand(state, key, rates, StateRange.Variance);
         return rates;
     }
 
-    private void Demand(string key, Tensor values, StateRange range)
+    private void Demand(StateDict state, string key, Tensor values, StateRange range)
     {
         if (StateRanges.Problem(range, values, values, "group") is { } problem)
-            throw new ArgumentException($"{Name}: '{key}'{problem}. The state is damaged; load another one.");
+        {
+            throw new ArgumentException(
+                $"{Name}: '{key}'{problem}. The state is damaged; load another one.", nameof(state));
+        }
     }
 }

@@ -28,9 +28,9 @@ public sealed class StepLR : LearningRateScheduler
     /// <summary>The factor.</summary>
     public double Gamma { get; }
 
-    private protected override ReadOnlySpan<Setting> Settings =>
+    internal override ReadOnlySpan<Setting> Settings =>
         new Setting[] { new("step_size", StepSize), new("gamma", Gamma) };
 
-    private protected override double RateAt(long count, double baseRate, double rate) =>
+    internal override double RateAt(int group, long count, double baseRate, double rate) =>
         count == 0 || count % StepSize != 0 ? rate : rate * Gamma;
 }

@@ -24,7 +24,7 @@ public sealed class InstanceNormTests
         {
             double scale = expected[i].Max(Math.Abs);
             for (int j = 0; j < expected[i].Length; j++)
-                Assert.Equal(expected[i][j], actual[i][j], 1e-12 * Math.Max(1, scale));
+                Assert.Equal(expected[i][j], actual[i][j], Tolerances.Float64Roundoff * Math.Max(1, scale));
         }
     }
 

@@ -9,6 +9,12 @@ namespace Evenkeel.Tests.Ops.Normalization;
 /// <summary>What a running average weighs, how long it remembers, and how it says so.</summary>
 public sealed class RunningAverageTests
 {
+    /// <summary>Relative: a unit of the weight of the new value, 1 - 0.999, which the half life divides by.</summary>
+    private const double HalfLives = 1e-11;
+
+    /// <summary>Of a number that is written down with three decimals.</summary>
+    private const double ThreeDecimals = 0.5e-3;
+
     [Theory]
     [InlineData(0.9)]
     [InlineData(0.99)]
@@ -17,7 +23,7 @@ public sealed class RunningAverageTests
     public void Half_of_the_old_is_left_after_the_half_life(double keep)
     {
         double halfLife = RunningAverage.Keep(keep).HalfLife;
-        Assert.Equal(Math.Log(0.5) / Math.Log(keep), halfLife, 1e-11 * halfLife);
+        Assert.Equal(Math.Log(0.5) / Math.Log(keep), halfLife, HalfLives * halfLife);
         Assert.Equal(0.5, Math.Pow(keep, halfLife), Tolerances.Float64Roundoff);
         Assert.Equal(0.01, Math.Pow(keep, RunningAverage.Keep(keep).BatchesUntil(0.01)), Tolerances.Float64Roundoff);
     }
@@ -88,7 +94,7 @@ public sealed class RunningAverageTests
 
         double left = Math.Pow(0.997, 88);
         Assert.Equal(left, slow.Running!.StartValuesLeft, Tolerances.Float64Roundoff);
-        Assert.Equal(0.768, left, 1e-3);
+        Assert.Equal(0.768, left, ThreeDecimals);
 
         // Into a layer of another momentum: by state dict, by file, by a copy.
         var fast = new BatchNorm1d(2);

@@ -10,6 +10,11 @@ namespace Evenkeel.Tests.Ops.Normalization;
 /// <summary>Statistics over a group: several members with a part each are one process with the whole batch.</summary>
 public sealed class SyncBatchNormTests : IDisposable
 {
+    /// <summary>
+    /// The relative error of central differences of a smooth function: rounding over the step, and its square.
+    /// </summary>
+    private const double Differences = 1e-6;
+
     private readonly Dictionary<int, InProcessCollective> _groups = [];
 
     /// <summary>The same sums in another order.</summary>
@@ -160,7 +165,7 @@ public sealed class SyncBatchNormTests : IDisposable
                         .Sum();
                 },
                 x);
-            Assert.True(GradientCheck.RelativeError(analytic, numeric) < 1e-6);
+            Assert.True(GradientCheck.RelativeError(analytic, numeric) < Differences);
 
             Tensor gamma = Pass.Data([sample[0]], 3, DType.Float64), beta = Pass.Data([sample[0]], 4, DType.Float64);
             Assert.True(

@@ -2,7 +2,7 @@ using Evenkeel.Nn;
 using Evenkeel.Random;
 using Xunit;
 
-namespace Evenkeel.Tests.Kernels;
+namespace Evenkeel.Tests;
 
 public sealed class ComputeTests
 {
