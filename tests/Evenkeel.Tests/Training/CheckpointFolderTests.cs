@@ -91,8 +91,7 @@ public sealed class CheckpointFolderTests : IDisposable
         string message = Assert.Throws<InvalidOperationException>(
             () => Make(new Checkpoints(_folder)).Fit(Samples(100, 1))).Message;
         Assert.Equal($"Checkpoints: expected a folder without checkpoints for a new training, got 3 in \"{_folder}\". "
-            + "Continue that training with trainer.Resume(Checkpoints.Latest(folder)), or choose another folder.",
-            message);
+            + $"Continue that training with trainer.Resume(\"{_folder}\"), or choose another folder.", message);
         Assert.Equal("10 15 20", Steps());
     }
 
@@ -181,7 +180,7 @@ public sealed class CheckpointFolderTests : IDisposable
         string folder = Path.Combine(_folder, "read-only");
         Directory.CreateDirectory(folder);
         if (OperatingSystem.IsWindows()) Assert.Skip("needs the permissions of Unix");
-        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        else File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         // Permissions do not hold the superuser back; a file system that is mounted for reading does.
         using IDisposable? mounted = Environment.IsPrivilegedProcess ? TemporaryDisk.Mount(folder, "size=1m,ro") : null;
         if (Environment.IsPrivilegedProcess && mounted is null) Assert.Skip("needs the right to mount a file system");

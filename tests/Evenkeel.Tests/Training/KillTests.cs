@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
-using Evenkeel.Training;
 using Xunit;
 
 namespace Evenkeel.Tests.Training;
