@@ -21,7 +21,7 @@ public class LoaderBenchmarks
     private readonly CrossEntropyLoss _loss = new();
     private readonly Tensor _fixedInputs = Tensor.RandomNormal([BatchSize, 3, 32, 32], new Philox(2));
     private readonly Tensor _fixedLabels = Tensor.Labels([.. Enumerable.Range(0, BatchSize).Select(i => i % 10)]);
-    private DataLoader _loader = null!;
+    private TransformedDataset _images = null!;
     private ResNet _model = null!;
     private SGD _optimizer = null!;
 
@@ -37,19 +37,22 @@ public class LoaderBenchmarks
         foreach (ref byte pixel in pixels.AsSpan()) pixel = (byte)random.NextInt(256);
         string[] classes = [.. Enumerable.Range(0, 10).Select(i => $"class {i}")];
         int[] labels = [.. Enumerable.Range(0, Images).Select(i => i % 10)];
-        var set = new TransformedDataset(
+        _images = new TransformedDataset(
             new ImageSet(pixels, labels, 3, 32, 32, classes, "drawn", "drawn"),
             [
                 new RandomCrop(32, padding: 4), new RandomHorizontalFlip(), new ToTensor(),
                 new Normalize([0.4914f, 0.4822f, 0.4465f], [0.2470f, 0.2435f, 0.2616f]),
             ]);
-        _loader = new DataLoader(set, BatchSize, shuffle: true, workers: LoaderThreads);
         _model = new ResNet(random: new Philox(3));
         _optimizer = new SGD(_model.Parameters(), 0.01, momentum: 0.9);
     }
 
     [Benchmark(OperationsPerInvoke = Images)]
-    public int Load() => _loader.Sum(static batch => batch.Count);
+    public int Load()
+    {
+        using DataLoader loader = Loader();
+        return loader.Sum(static batch => batch.Count);
+    }
 
     [Benchmark(OperationsPerInvoke = Images)]
     public void Train()
@@ -60,8 +63,11 @@ public class LoaderBenchmarks
     [Benchmark(OperationsPerInvoke = Images)]
     public void LoadAndTrain()
     {
-        foreach (Batch batch in _loader) Step(batch.Inputs, batch.Targets);
+        using DataLoader loader = Loader();
+        foreach (Batch batch in loader) Step(batch.Inputs, batch.Targets);
     }
+
+    private DataLoader Loader() => new(_images, BatchSize, shuffle: true, workers: LoaderThreads);
 
     private void Step(Tensor inputs, Tensor labels)
     {

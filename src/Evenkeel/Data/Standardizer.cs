@@ -171,7 +171,7 @@ public sealed class Standardizer
                 {
                     throw new ArgumentException($"Standardizer.Fit: expected finite values, got {values[i]} as {what} "
                         + $"{j} of sample {first + (i / sum.Length)}. Correct the value, or leave out the sample.",
-                        "training");
+                        nameof(copy));
                 }
 
                 sum[j] += values[i];

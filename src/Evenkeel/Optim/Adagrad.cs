@@ -100,18 +100,25 @@ public sealed class Adagrad : Optimizer
 
     private void Update<T>(in UpdateEntry entry, int offset, int count) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        UpdateLoop.Run<T, Scaled<T>>(entry, offset, count, new()
+        if (PlainDivision.Serves<T>(Eps)) Update<T, PlainDivision>(entry, offset, count);
+        else Update<T, GuardedDivision>(entry, offset, count);
+    }
+
+    private void Update<T, TDivision>(in UpdateEntry entry, int offset, int count)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TDivision : struct, IRootDivision
+    {
+        UpdateLoop.Run<T, Scaled<T, TDivision>>(entry, offset, count, new()
         {
             MinusLr = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             Decay = Simd.Broadcast(T.CreateTruncating(entry.Decay)),
             Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
-            Nothing = Simd.Broadcast(RootDivision.Nothing<T>(Eps)),
         });
     }
 
-    private struct Scaled<T> : IUpdate<T> where T : unmanaged
+    private struct Scaled<T, TDivision> : IUpdate<T> where T : unmanaged where TDivision : struct, IRootDivision
     {
-        public Vector512<T> MinusLr, Decay, Eps, Nothing;
+        public Vector512<T> MinusLr, Decay, Eps;
 
         public static int States => 1;
 
@@ -121,7 +128,7 @@ public sealed class Adagrad : Optimizer
         {
             g = Simd.Fma(Decay, w, g);
             s0 = Simd.Fma(g, g, s0);
-            w = Simd.Fma(MinusLr, RootDivision.Divide(g, Vector512.Sqrt(s0) + Eps, Nothing), w);
+            w = Simd.Fma(MinusLr, TDivision.Divide(g, Vector512.Sqrt(s0) + Eps, Eps), w);
         }
     }
 }

@@ -74,6 +74,14 @@ internal sealed class AdamUpdate
 
     private void Run<T>(in UpdateEntry entry, int offset, int count) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        if (PlainDivision.Serves<T>(Eps)) Run<T, PlainDivision>(entry, offset, count);
+        else Run<T, GuardedDivision>(entry, offset, count);
+    }
+
+    private void Run<T, TDivision>(in UpdateEntry entry, int offset, int count)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TDivision : struct, IRootDivision
+    {
         var moments = new Moments<T>
         {
             Beta1 = Simd.Broadcast(T.CreateTruncating(entry.Momentum)),
@@ -84,15 +92,14 @@ internal sealed class AdamUpdate
             MinusMomentStep = Simd.Broadcast(T.CreateTruncating(-entry.MomentStepSize)),
             Correction = Simd.Broadcast(T.CreateTruncating(entry.Correction)),
             Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
-            Nothing = Simd.Broadcast(RootDivision.Nothing<T>(Eps)),
             Decay = Simd.Broadcast(T.CreateTruncating(entry.Decay)),
         };
         switch (entry.MomentStep)
         {
-            case MomentStep.Largest: Run<T, Largest<T>>(entry, offset, count, moments); break;
-            case MomentStep.Nesterov: Run<T, Nesterov<T>>(entry, offset, count, moments); break;
+            case MomentStep.Largest: Run<T, Largest<T, TDivision>>(entry, offset, count, moments); break;
+            case MomentStep.Nesterov: Run<T, Nesterov<T, TDivision>>(entry, offset, count, moments); break;
             case MomentStep.First: Run<T, First<T>>(entry, offset, count, moments); break;
-            default: Run<T, Adaptive<T>>(entry, offset, count, moments); break;
+            default: Run<T, Adaptive<T, TDivision>>(entry, offset, count, moments); break;
         }
     }
 
@@ -107,7 +114,7 @@ internal sealed class AdamUpdate
 
     private struct Moments<T> where T : unmanaged
     {
-        public Vector512<T> Beta1, Fresh1, Beta2, Fresh2, MinusStep, MinusMomentStep, Correction, Eps, Nothing, Decay;
+        public Vector512<T> Beta1, Fresh1, Beta2, Fresh2, MinusStep, MinusMomentStep, Correction, Eps, Decay;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly void Follow(Vector512<T> g, ref Vector512<T> m, ref Vector512<T> v)
@@ -117,8 +124,9 @@ internal sealed class AdamUpdate
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly Vector512<T> OverRoot(Vector512<T> numerator, Vector512<T> v) =>
-            RootDivision.Divide(numerator, Simd.Fma(Vector512.Sqrt(v), Correction, Eps), Nothing);
+        public readonly Vector512<T> OverRoot<TDivision>(Vector512<T> numerator, Vector512<T> v)
+            where TDivision : struct, IRootDivision =>
+            TDivision.Divide(numerator, Simd.Fma(Vector512.Sqrt(v), Correction, Eps), Eps);
     }
 
     /// <summary>A <see cref="MomentStep"/>, with the moments already up to date.</summary>
@@ -130,16 +138,21 @@ internal sealed class AdamUpdate
             Vector512<T> v, ref Vector512<T> largest);
     }
 
-    private readonly struct Adaptive<T> : IMomentStep<T> where T : unmanaged
+    private readonly struct Adaptive<T, TDivision> : IMomentStep<T>
+        where T : unmanaged
+        where TDivision : struct, IRootDivision
     {
         public static int States => 2;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> Step(in Moments<T> moments, Vector512<T> w, Vector512<T> g, Vector512<T> m,
-            Vector512<T> v, ref Vector512<T> largest) => Simd.Fma(moments.MinusStep, moments.OverRoot(m, v), w);
+            Vector512<T> v, ref Vector512<T> largest) =>
+            Simd.Fma(moments.MinusStep, moments.OverRoot<TDivision>(m, v), w);
     }
 
-    private readonly struct Largest<T> : IMomentStep<T> where T : unmanaged
+    private readonly struct Largest<T, TDivision> : IMomentStep<T>
+        where T : unmanaged
+        where TDivision : struct, IRootDivision
     {
         public static int States => 3;
 
@@ -148,18 +161,20 @@ internal sealed class AdamUpdate
             Vector512<T> v, ref Vector512<T> largest)
         {
             largest = VectorMath.Max(largest, v);
-            return Simd.Fma(moments.MinusStep, moments.OverRoot(m, largest), w);
+            return Simd.Fma(moments.MinusStep, moments.OverRoot<TDivision>(m, largest), w);
         }
     }
 
-    private readonly struct Nesterov<T> : IMomentStep<T> where T : unmanaged
+    private readonly struct Nesterov<T, TDivision> : IMomentStep<T>
+        where T : unmanaged
+        where TDivision : struct, IRootDivision
     {
         public static int States => 2;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> Step(in Moments<T> moments, Vector512<T> w, Vector512<T> g, Vector512<T> m,
             Vector512<T> v, ref Vector512<T> largest) =>
-            w + moments.OverRoot(Simd.Fma(moments.MinusMomentStep, m, moments.MinusStep * g), v);
+            w + moments.OverRoot<TDivision>(Simd.Fma(moments.MinusMomentStep, m, moments.MinusStep * g), v);
     }
 
     private readonly struct First<T> : IMomentStep<T> where T : unmanaged

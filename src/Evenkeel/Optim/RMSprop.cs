@@ -104,28 +104,35 @@ public sealed class RMSprop : Optimizer
 
     private void Update<T>(in UpdateEntry entry, int offset, int count) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        var root = new Root<T>
+        if (PlainDivision.Serves<T>(Eps)) Update<T, PlainDivision>(entry, offset, count);
+        else Update<T, GuardedDivision>(entry, offset, count);
+    }
+
+    private void Update<T, TDivision>(in UpdateEntry entry, int offset, int count)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TDivision : struct, IRootDivision
+    {
+        var root = new Root<T, TDivision>
         {
             Alpha = Simd.Broadcast(T.CreateTruncating(Alpha)),
             Fresh = Simd.Broadcast(T.CreateTruncating(1 - Alpha)),
             Eps = Simd.Broadcast(T.CreateTruncating(Eps)),
-            Nothing = Simd.Broadcast(RootDivision.Nothing<T>(Eps)),
             MinusLr = Simd.Broadcast(T.CreateTruncating(-entry.StepSize)),
             Decay = Simd.Broadcast(T.CreateTruncating(entry.Decay)),
             Mu = Simd.Broadcast(T.CreateTruncating(entry.Momentum)),
         };
-        if (Centered) UpdateLoop.Run<T, Deviation<T>>(entry, offset, count, new() { Root = root });
-        else if (Momentum > 0) UpdateLoop.Run<T, Heavy<T>>(entry, offset, count, new() { Root = root });
-        else UpdateLoop.Run<T, Plain<T>>(entry, offset, count, new() { Root = root });
+        if (Centered) UpdateLoop.Run<T, Deviation<T, TDivision>>(entry, offset, count, new() { Root = root });
+        else if (Momentum > 0) UpdateLoop.Run<T, Heavy<T, TDivision>>(entry, offset, count, new() { Root = root });
+        else UpdateLoop.Run<T, Plain<T, TDivision>>(entry, offset, count, new() { Root = root });
     }
 
-    private struct Root<T> where T : unmanaged
+    private struct Root<T, TDivision> where T : unmanaged where TDivision : struct, IRootDivision
     {
-        public Vector512<T> Alpha, Fresh, Eps, Nothing, MinusLr, Decay, Mu;
+        public Vector512<T> Alpha, Fresh, Eps, MinusLr, Decay, Mu;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly Vector512<T> Scaled(Vector512<T> g, Vector512<T> v) =>
-            RootDivision.Divide(g, Vector512.Sqrt(v) + Eps, Nothing);
+            TDivision.Divide(g, Vector512.Sqrt(v) + Eps, Eps);
     }
 
     /// <summary>
@@ -148,9 +155,9 @@ public sealed class RMSprop : Optimizer
         return Tensor.From(variance, squares.Shape).To(squares.DType);
     }
 
-    private struct Plain<T> : IUpdate<T> where T : unmanaged
+    private struct Plain<T, TDivision> : IUpdate<T> where T : unmanaged where TDivision : struct, IRootDivision
     {
-        public Root<T> Root;
+        public Root<T, TDivision> Root;
 
         public static int States => 1;
 
@@ -164,9 +171,9 @@ public sealed class RMSprop : Optimizer
         }
     }
 
-    private struct Heavy<T> : IUpdate<T> where T : unmanaged
+    private struct Heavy<T, TDivision> : IUpdate<T> where T : unmanaged where TDivision : struct, IRootDivision
     {
-        public Root<T> Root;
+        public Root<T, TDivision> Root;
 
         public static int States => 2;
 
@@ -182,9 +189,9 @@ public sealed class RMSprop : Optimizer
     }
 
     // If mu is 0, the momentum buffer is the scaled gradient itself.
-    private struct Deviation<T> : IUpdate<T> where T : unmanaged
+    private struct Deviation<T, TDivision> : IUpdate<T> where T : unmanaged where TDivision : struct, IRootDivision
     {
-        public Root<T> Root;
+        public Root<T, TDivision> Root;
 
         public static int States => 3;
 

@@ -60,29 +60,42 @@ internal interface IUpdate<T> where T : unmanaged
     void Invoke(ref Vector512<T> w, Vector512<T> g, ref Vector512<T> s0, ref Vector512<T> s1, ref Vector512<T> s2);
 }
 
-/// <summary>A step divided by the root of a second moment.</summary>
-internal static class RootDivision
+/// <summary>How a step is divided by the root of a second moment.</summary>
+internal interface IRootDivision
 {
-    /// <summary>
-    /// The denominator of an element that takes no step. It is the rounded eps alone, the denominator for a second
-    /// moment of 0. If eps is so large that it hides squares that underflow, the result is NaN, which equals no
-    /// denominator.
-    /// </summary>
-    public static T Nothing<T>(double eps) where T : unmanaged, IFloatingPointIeee754<T>
+    /// <param name="numerator">The step.</param>
+    /// <param name="denominator">The root, and eps added to it.</param>
+    /// <param name="eps">The rounded eps: the denominator for a second moment of 0.</param>
+    static abstract Vector512<T> Divide<T>(Vector512<T> numerator, Vector512<T> denominator, Vector512<T> eps);
+}
+
+/// <summary>
+/// numerator / denominator. For an eps so large that it hides squares that underflow.
+/// </summary>
+internal readonly struct PlainDivision : IRootDivision
+{
+    /// <summary>True if eps is large enough: then a loop need not look at each denominator.</summary>
+    public static bool Serves<T>(double eps) where T : unmanaged
     {
-        T rounded = T.CreateTruncating(eps);
         // Squares of numbers below the root of the smallest normal number lose digits or vanish.
         double smallest = typeof(T) == typeof(float) ? 1.0842021724855044E-19 : 1.4916681462400413E-154;
-        return eps < smallest ? rounded : T.NaN;
+        return eps >= smallest;
     }
 
-    /// <summary>
-    /// numerator / denominator; 0 if the denominator is <paramref name="nothing"/>. A second moment is 0 if all
-    /// gradients were 0, or so small that their squares are 0. The quotient would then be NaN, or of any size.
-    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<T> Divide<T>(Vector512<T> numerator, Vector512<T> denominator, Vector512<T> nothing) =>
-        Vector512.AndNot(numerator / denominator, Vector512.Equals(denominator, nothing));
+    public static Vector512<T> Divide<T>(Vector512<T> numerator, Vector512<T> denominator, Vector512<T> eps) =>
+        numerator / denominator;
+}
+
+/// <summary>
+/// numerator / denominator; 0 if the denominator is eps alone. A second moment is 0 if all gradients were 0, or so
+/// small that their squares are 0. The quotient would then be NaN, or of any size.
+/// </summary>
+internal readonly struct GuardedDivision : IRootDivision
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Divide<T>(Vector512<T> numerator, Vector512<T> denominator, Vector512<T> eps) =>
+        Vector512.AndNot(numerator / denominator, Vector512.Equals(denominator, eps));
 }
 
 /// <summary>The one loop of all optimizers: reads weight, gradient and state, writes weight and state.</summary>

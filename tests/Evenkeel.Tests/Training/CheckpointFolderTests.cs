@@ -179,8 +179,13 @@ public sealed class CheckpointFolderTests : IDisposable
     {
         string folder = Path.Combine(_folder, "read-only");
         Directory.CreateDirectory(folder);
-        if (OperatingSystem.IsWindows()) Assert.Skip("needs the permissions of Unix");
-        else File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        if (OperatingSystem.IsWindows())
+        {
+            Assert.Skip("needs the permissions of Unix");
+            return;
+        }
+
+        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         // Permissions do not hold the superuser back; a file system that is mounted for reading does.
         using IDisposable? mounted = Environment.IsPrivilegedProcess ? TemporaryDisk.Mount(folder, "size=1m,ro") : null;
         if (Environment.IsPrivilegedProcess && mounted is null) Assert.Skip("needs the right to mount a file system");
