@@ -81,11 +81,24 @@ public sealed partial class DefaultsTests
         Match said = Said().Match(text);
         string where = $"{member} {part}";
         Assert.True(said.Success, $"{where}: expected 'Default: {Text(value)}.', got none");
-        bool isTrue =
-            double.TryParse(said.Groups[1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
-                ? number.Equals(Convert.ToDouble(value, CultureInfo.InvariantCulture))
-                : said.Groups[1].Value == Text(value);
+        bool isTrue = Number(said.Groups[1].Value) is { } number
+            ? number.Equals(Convert.ToDouble(value, CultureInfo.InvariantCulture))
+            : said.Groups[1].Value == Text(value);
         Assert.True(isTrue, $"{where}: expected 'Default: {Text(value)}.', got {said.Value}");
+    }
+
+    /// <summary>A number, or a fraction such as 1/3; null for other text.</summary>
+    private static double? Number(string text)
+    {
+        string[] parts = text.Split('/');
+        var numbers = new double[parts.Length];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            if (!double.TryParse(parts[i], NumberStyles.Float, CultureInfo.InvariantCulture, out numbers[i]))
+                return null;
+        }
+
+        return numbers.Aggregate(static (above, below) => above / below);
     }
 
     private static string Text(object? value) => value switch

@@ -91,8 +91,7 @@ public sealed class CheckpointFolderTests : IDisposable
         string message = Assert.Throws<InvalidOperationException>(
             () => Make(new Checkpoints(_folder)).Fit(Samples(100, 1))).Message;
         Assert.Equal($"Checkpoints: expected a folder without checkpoints for a new training, got 3 in \"{_folder}\". "
-            + "Continue that training with trainer.Resume(Checkpoints.Latest(folder)), or choose another folder.",
-            message);
+            + $"Continue that training with trainer.Resume(\"{_folder}\"), or choose another folder.", message);
         Assert.Equal("10 15 20", Steps());
     }
 

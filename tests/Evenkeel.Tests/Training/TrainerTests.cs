@@ -20,9 +20,10 @@ public sealed class TrainerTests : IDisposable
     {
         TensorDataset classes = Samples(200, 1);
         var numbers = new TensorDataset(classes.Inputs, classes.Targets.To(DType.Float32).Reshape(200, 1));
-        var model = new Sequential(new Linear(Features, 8, random: new Philox(1)), new ReLU(), new Linear(8, 1));
-        var trainer = new Trainer(
-            model, new Adam(model.Parameters(), 0.01), new MSELoss(), new TrainerOptions { Epochs = 20 });
+        var model = new Sequential(
+            new Linear(Features, 8, random: new Philox(1)), new ReLU(), new Linear(8, 1, random: new Philox(2)));
+        var trainer = new Trainer(model, new Adam(model.Parameters(), 0.01), new MSELoss(),
+            new TrainerOptions { Epochs = 20, BatchSize = 20 });
         History history = trainer.Fit(numbers, numbers);
         Assert.Equal("rmse", history.Monitor);
         Assert.False(trainer.HigherIsBetter);
