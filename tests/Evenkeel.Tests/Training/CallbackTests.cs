@@ -116,8 +116,9 @@ public sealed class CallbackTests : IDisposable
             },
         }));
         Exception failed = Assert.Throws<InvalidOperationException>(() => trainer.Fit(training));
-        Assert.Equal($"Trainer: the callback Calls failed after iteration {throwsAt} (epoch {throwsAt / 5} done): Wrong. "
-            + "The step itself is complete; mend the callback and call Fit again to go on.", failed.Message);
+        Assert.Equal(
+            $"Trainer: the callback Calls failed after iteration {throwsAt} (epoch {throwsAt / 5} done): Wrong. The step "
+            + "itself is complete; mend the callback and call Fit again to go on.", failed.Message);
         Assert.IsType<FormatException>(failed.InnerException);
         Assert.Equal(ModelWeights.Last, trainer.Weights);
         isBroken = false;
@@ -150,7 +151,8 @@ public sealed class CallbackTests : IDisposable
         Trainer trainer = Create(new TrainerOptions { Epochs = 1 });
         trainer.Options.Callbacks = [new Calls { StepEnd = t => t.Fit(Samples(20, 1)) }];
         Exception failed = Assert.Throws<InvalidOperationException>(() => trainer.Fit(Samples(20, 1)));
-        Assert.Contains("expected one call at a time, got one inside another", failed.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "expected one call at a time, got one inside another", failed.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -362,7 +364,8 @@ public sealed class CallbackTests : IDisposable
     [Fact]
     public void A_checkpoint_of_other_callbacks_changes_nothing()
     {
-        string path = Path.Combine(_folder, "averaging.safetensors"), plain = Path.Combine(_folder, "plain.safetensors");
+        string path = Path.Combine(_folder, "averaging.safetensors");
+        string plain = Path.Combine(_folder, "plain.safetensors");
         Trainer saved = CreateFull(new TrainerOptions { Epochs = 1 }), without = CreateFull(new TrainerOptions());
         without.SaveCheckpoint(plain);
         saved.Options.Callbacks = [WeightAveraging.Averaged(saved.Model)];
@@ -370,8 +373,8 @@ public sealed class CallbackTests : IDisposable
         saved.SaveCheckpoint(path);
         string before = WeightsHash.Of(saved.Model);
         string message = Assert.Throws<ArgumentException>(() => saved.Resume(plain)).Message;
-        Assert.Contains("got none for the callback WeightAveraging (number 1). Pass the callbacks as they were when the "
-            + "checkpoint was saved.", message, StringComparison.Ordinal);
+        Assert.Contains("got none for the callback WeightAveraging (number 1). Pass the callbacks as they were when "
+            + "the checkpoint was saved.", message, StringComparison.Ordinal);
         Assert.Equal(before, WeightsHash.Of(saved.Model));
         message = Assert.Throws<ArgumentException>(() => without.Resume(path)).Message;
         Assert.Contains("got the state of another one (WeightAveraging). Pass the callbacks as they were", message,

@@ -158,7 +158,8 @@ public sealed class CancellationTests : IDisposable
                 if (reads == 3) release.Wait();
             },
         };
-        Trainer trainer = CreateFull(new TrainerOptions { Epochs = 1, BatchSize = 20, TrainingSamples = 0, ReportEvery = 1 });
+        var options = new TrainerOptions { Epochs = 1, BatchSize = 20, TrainingSamples = 0, ReportEvery = 1 };
+        Trainer trainer = CreateFull(options);
         using var letGo = new Timer(_ => release.Set());
         var progress = new Report(p =>
         {

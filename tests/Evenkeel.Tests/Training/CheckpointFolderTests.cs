@@ -25,7 +25,8 @@ public sealed class CheckpointFolderTests : IDisposable
     [InlineData(2, 3, 9, "3 6 9 10 12 15 18 20")]
     [InlineData(1, 1, 1, "20")]
     [InlineData(0, 0, 3, "20")]
-    public void The_last_ones_of_the_steps_asked_for_are_kept(int everyEpochs, int everySteps, int keep, string expected)
+    public void The_last_ones_of_the_steps_asked_for_are_kept(
+        int everyEpochs, int everySteps, int keep, string expected)
     {
         Trainer trainer = Make(new Checkpoints(_folder)
         {
