@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 using TorchSharp;
 
@@ -24,13 +25,16 @@ internal static class NativeBinding
         {
             byte[] bytes = File.ReadAllBytes(path);
             if (MakeWeak(bytes)) File.WriteAllBytes(path, bytes);
+            // Loaded here, they say what is wrong in a line. TorchSharp would copy 600 MB first, and then print a page.
+            NativeLibrary.Load(Path.Combine(AppContext.BaseDirectory, "libtorch_cpu.so"));
+            NativeLibrary.Load(path);
             torch.set_num_threads(1);
             return torch.ones(1).item<float>() == 1 ? null : "PyTorch does not calculate";
         }
-        catch (Exception e) when (e is DllNotFoundException or TypeInitializationException or NotSupportedException
-            or IOException)
+        catch (Exception e) when (e is DllNotFoundException or BadImageFormatException or TypeInitializationException
+            or NotSupportedException or IOException)
         {
-            return (e.InnerException ?? e).Message;
+            return (e.InnerException ?? e).Message.Split('\n')[0];
         }
     }
 
