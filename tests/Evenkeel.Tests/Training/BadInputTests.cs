@@ -9,7 +9,9 @@ using static Evenkeel.Tests.Training.TrainingCase;
 
 namespace Evenkeel.Tests.Training;
 
-/// <summary>What users give a trainer by mistake: the message says what was expected, what came, and what to do.</summary>
+/// <summary>
+/// What users give a trainer by mistake: the message says what was expected, what came, and what to do.
+/// </summary>
 public sealed class BadInputTests
 {
     [Fact]
@@ -80,8 +82,8 @@ public sealed class BadInputTests
         var judged = new Trainer(model, new SGD(model.Parameters(), 0.5), new CrossEntropyLoss(), options);
         string message = Assert.Throws<InvalidOperationException>(() => judged.Fit(data)).Message;
         Assert.Equal($"Trainer: expected a number as the monitored metric \"{options.Metrics[0].Name}\", got NaN after "
-            + "the first epoch. It is undefined for these data (for example, because they hold one class only). Monitor "
-            + "another score, or check the data.", message);
+            + "the first epoch. It is undefined for these data (for example, because they hold one class only). "
+            + "Monitor another score, or check the data.", message);
         // What is measured but not monitored may be undefined.
         options.Monitor = Scores.LossName;
         History history = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), options).Fit(data);

@@ -25,11 +25,14 @@ public sealed class CheckpointFolderTests : IDisposable
     [InlineData(2, 3, 9, "3 6 9 10 12 15 18 20")]
     [InlineData(1, 1, 1, "20")]
     [InlineData(0, 0, 3, "20")]
-    public void The_last_ones_of_the_steps_asked_for_are_kept(int everyEpochs, int everySteps, int keep, string expected)
+    public void The_last_ones_of_the_steps_asked_for_are_kept(
+        int everyEpochs, int everySteps, int keep, string expected)
     {
         Trainer trainer = Make(new Checkpoints(_folder)
         {
-            EveryEpochs = everyEpochs, EverySteps = everySteps, Keep = keep,
+            EveryEpochs = everyEpochs,
+            EverySteps = everySteps,
+            Keep = keep,
         });
         trainer.Fit(Samples(100, 1), Samples(40, 2));
         Assert.Equal(expected, Steps());
@@ -43,7 +46,9 @@ public sealed class CheckpointFolderTests : IDisposable
         int asked = 0;
         Trainer trainer = Make(new Checkpoints(_folder)
         {
-            EveryEpochs = 0, EveryTime = TimeSpan.FromMilliseconds(200), Keep = 100,
+            EveryEpochs = 0,
+            EveryTime = TimeSpan.FromMilliseconds(200),
+            Keep = 100,
         });
         trainer.Options.Callbacks =
         [

@@ -250,13 +250,13 @@ public sealed class CheckpointTests : IDisposable
             new(training, 20, shuffle: true, seed: 4),
             new(training, 20) { Sampler = Sampler.Shuffled(new NumPyRandomState(3)) },
             new(training, 20) { Sampler = Sampler.WithReplacement(new NumPyRandomState(3)) },
-            new(training, 20) { Sampler = Sampler.Weighted(new double[110].Select(static _ => 1.0).ToArray(), seed: 3) },
+            new(training, 20) { Sampler = Sampler.Weighted([.. Enumerable.Repeat(1.0, 110)], seed: 3) },
         ];
         foreach (DataLoader other in others)
         {
             string message = Assert.Throws<ArgumentException>(() => resumed.Fit(other)).Message;
-            Assert.StartsWith("Trainer.Fit: expected the batches of the run so far (110 samples in 6 batches of 20, the "
-                + "last of 10, shuffled with seed 3), got ", message, StringComparison.Ordinal);
+            Assert.StartsWith("Trainer.Fit: expected the batches of the run so far (110 samples in 6 batches of 20, "
+                + "the last of 10, shuffled with seed 3), got ", message, StringComparison.Ordinal);
             Assert.Contains(". Continue with the same set, batch size and order, or start a new trainer", message,
                 StringComparison.Ordinal);
             Assert.Equal(kept, WeightsHash.Of(resumed.Model));

@@ -30,7 +30,8 @@ public sealed class LongRunTests : IDisposable
         var data = new TensorDataset(
             Tensor.RandomNormal([4 * PerEpoch, 3], random), Tensor.Labels([.. Enumerable.Range(0, 4 * PerEpoch)
                 .Select(static i => i % 2)]));
-        var model = new Sequential(new Linear(3, 4, random: random), new BatchNorm1d(4), new Linear(4, 2, random: random));
+        var model = new Sequential(
+            new Linear(3, 4, random: random), new BatchNorm1d(4), new Linear(4, 2, random: random));
         long[] managed = new long[Steps / Look], tapes = new long[Steps / Look];
         int calls = 0;
         var options = new TrainerOptions
