@@ -1,5 +1,5 @@
-#:sdk Microsoft.NET.Sdk.Web
 #:project ../src/Evenkeel/Evenkeel.csproj
+#:sdk Microsoft.NET.Sdk.Web
 #:property PublishAot=false
 // A web service that serves predictions to many callers at once, and asks itself as fast as it can.
 // Prints: requests per second

@@ -1,15 +1,14 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Evenkeel.Serialization;
 
 namespace Evenkeel.Data;
 
-/// <summary>Makes data sets of what a program has: arrays, rows of objects, npy files, functions.</summary>
+/// <summary>Makes data sets of what a program has: arrays, rows of objects, functions.</summary>
 /// <remarks>
 /// <para>Targets of an integer type are class labels, one per sample. Targets of a floating-point type (or decimal) are
 /// numbers. A single number per sample has the target shape (1), which is the output of <c>Linear(..., 1)</c>.</para>
-/// <para>Arrays, rows and files are copied when the set is made. There must be a sample, a target for each, and rows of
+/// <para>Arrays and rows are copied when the set is made. There must be a sample, a target for each, and rows of
 /// equal lengths. Inputs and numbers must be finite. Values of type float are kept as Float32, values of other types
 /// as Float64. A loader converts them into its own type.</para>
 /// </remarks>
@@ -115,46 +114,6 @@ public static class Dataset
     {
         (List<double[]> samples, List<double[]> targets) = Read(rows, inputs, target);
         return From(samples, targets);
-    }
-
-    /// <summary>Samples and targets from two npy files, as <c>numpy.save</c> writes them.</summary>
-    /// <param name="inputs">The file of inputs, (N, ...), float32 or float64.</param>
-    /// <param name="targets">
-    /// The file of targets, (N, ...): class labels of int64, or numbers of float32 or float64. Numbers of shape (N)
-    /// become (N, 1).
-    /// </param>
-    /// <exception cref="IOException">A file is missing or cannot be read.</exception>
-    /// <exception cref="InvalidDataException">
-    /// A file is damaged or of another kind (<see cref="Npy.Read(string)"/>), there is no sample, the numbers of inputs
-    /// and targets differ, or a value is not finite.
-    /// </exception>
-    public static TensorDataset FromNpy(string inputs, string targets)
-    {
-        Tensor x = Npy.Read(inputs), y = Npy.Read(targets);
-        if (x.Shape.Rank < 1 || x.Shape[0] < 1 || !x.DType.IsFloatingPoint())
-        {
-            throw new InvalidDataException(
-                $"Dataset.FromNpy: expected inputs of float32 or float64 with samples along axis 0, got {x.DType} of "
-                + $"shape {x.Shape} in \"{inputs}\". Convert them in NumPy: x.astype('<f4').");
-        }
-
-        if (y.Shape.Rank < 1 || y.Shape[0] != x.Shape[0])
-        {
-            throw new InvalidDataException(
-                $"Dataset.FromNpy: expected targets for {x.Shape[0]} samples along axis 0, got {y.DType} of shape "
-                + $"{y.Shape} in \"{targets}\".");
-        }
-
-        foreach ((Tensor tensor, string path) in ((Tensor, string)[])[(x, inputs), (y, targets)])
-        {
-            if (NotFinite(tensor) is not (>= 0 and int at)) continue;
-            throw new InvalidDataException(
-                $"Dataset.FromNpy: expected finite values, got {tensor.ValueAt(at)} in sample "
-                + $"{at / (tensor.Count / tensor.Shape[0])} of \"{path}\". Correct the value, or leave out the "
-                + "sample.");
-        }
-
-        return new TensorDataset(x, y.DType.IsFloatingPoint() && y.Shape.Rank == 1 ? y.Reshape(y.Shape[0], 1) : y);
     }
 
     /// <summary>
@@ -280,25 +239,6 @@ public static class Dataset
         }
 
         return new PairedDataset(dataset, targets, targets.SampleShape, DType.Float32, targets.CopyTo);
-    }
-
-    /// <summary>The place of the first value that is NaN or infinite, or -1.</summary>
-    private static int NotFinite(Tensor tensor) => tensor.DType switch
-    {
-        DType.Float32 => First<float>(tensor),
-        DType.Float64 => First<double>(tensor),
-        _ => -1,
-    };
-
-    private static int First<T>(Tensor tensor) where T : unmanaged, INumber<T>
-    {
-        ReadOnlySpan<T> values = tensor.AsSpan<T>();
-        for (int i = 0; i < values.Length; i++)
-        {
-            if (!T.IsFinite(values[i])) return i;
-        }
-
-        return -1;
     }
 
     private static void CheckCounts(int inputs, int targets)

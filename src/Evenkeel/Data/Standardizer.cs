@@ -73,10 +73,9 @@ public sealed class Standardizer
                 + "out targets.", nameof(targets));
         }
 
-        (Tensor mean, Tensor std) = Moments(training.Count, training.SampleShape, training.CopyTo, "input");
+        (Tensor mean, Tensor std) = Moments(training, ofTargets: false);
         if (!targets) return new Standardizer(mean, std);
-        (Tensor targetMean, Tensor targetStd) =
-            Moments(training.Count, training.TargetShape, training.CopyTargetsTo, "target");
+        (Tensor targetMean, Tensor targetStd) = Moments(training, ofTargets: true);
         return new Standardizer(mean, std, targetMean, targetStd);
     }
 
@@ -103,11 +102,11 @@ public sealed class Standardizer
 
         var inputs = Tensor.Zeros(dataset.BatchShape(dataset.Count), dtype);
         var targets = Tensor.Zeros(dataset.TargetBatchShape(dataset.Count), isLabels ? DType.Int64 : dtype);
-        Walk(dataset.Count, dataset.SampleShape, DType.Float64, dataset.CopyTo, (rows, first) =>
+        Walk(dataset.Count, dataset.SampleShape, dataset.CopyTo, (rows, first) =>
             Map(rows, inputs, first, InputMean, InputStd));
         if (TargetMean is not null)
         {
-            Walk(dataset.Count, dataset.TargetShape, DType.Float64, dataset.CopyTargetsTo, (rows, first) =>
+            Walk(dataset.Count, dataset.TargetShape, dataset.CopyTargetsTo, (rows, first) =>
                 Map(rows, targets, first, TargetMean, TargetStd!));
         }
         else
@@ -154,50 +153,58 @@ public sealed class Standardizer
         return result;
     }
 
-    private static (Tensor Mean, Tensor Std) Moments(
-        int count, Shape shape, Action<ReadOnlySpan<int>, Tensor> copy, string what)
+    private static (Tensor Mean, Tensor Std) Moments(IDataset training, bool ofTargets)
     {
+        int count = training.Count;
+        Shape shape = ofTargets ? training.TargetShape : training.SampleShape;
+        Action<ReadOnlySpan<int>, Tensor> copy = ofTargets ? training.CopyTargetsTo : training.CopyTo;
         Tensor mean = Tensor.Zeros(shape, DType.Float64), std = Tensor.Zeros(shape, DType.Float64);
         var least = Tensor.Full(shape, double.PositiveInfinity, DType.Float64);
         var most = Tensor.Full(shape, double.NegativeInfinity, DType.Float64);
-        Walk(count, shape, DType.Float64, copy, (rows, first) =>
+        Walk(count, shape, copy, (rows, first) =>
         {
-            Span<double> sum = mean.AsSpan<double>(), low = least.AsSpan<double>(), high = most.AsSpan<double>();
+            Span<double> sum = mean.AsSpan<double>(), small = least.AsSpan<double>(), large = most.AsSpan<double>();
             ReadOnlySpan<double> values = rows.AsSpan<double>();
             for (int i = 0; i < values.Length; i++)
             {
                 int j = i % sum.Length;
                 if (!double.IsFinite(values[i]))
                 {
-                    throw new ArgumentException($"Standardizer.Fit: expected finite values, got {values[i]} as {what} "
-                        + $"{j} of sample {first + (i / sum.Length)}. Correct the value, or leave out the sample.",
-                        nameof(copy));
+                    throw new ArgumentException($"Standardizer.Fit: expected finite values, got {values[i]} as "
+                        + $"{(ofTargets ? "target" : "input")} {j} of sample {first + (i / sum.Length)}. Correct the "
+                        + "value, or leave out the sample.", nameof(training));
                 }
 
                 sum[j] += values[i];
-                low[j] = Math.Min(low[j], values[i]);
-                high[j] = Math.Max(high[j], values[i]);
+                small[j] = Math.Min(small[j], values[i]);
+                large[j] = Math.Max(large[j], values[i]);
             }
         });
         Scale(mean, count);
-        Walk(count, shape, DType.Float64, copy, (rows, _) =>
+        // The deviations from a mean far from 0 also give the part that its own sum has lost.
+        var low = Tensor.Zeros(shape, DType.Float64);
+        Walk(count, shape, copy, (rows, _) =>
         {
-            Span<double> sum = std.AsSpan<double>(), center = mean.AsSpan<double>();
+            Span<double> square = std.AsSpan<double>(), rest = low.AsSpan<double>(), center = mean.AsSpan<double>();
             ReadOnlySpan<double> values = rows.AsSpan<double>();
             for (int i = 0; i < values.Length; i++)
             {
-                int j = i % sum.Length;
-                sum[j] += (values[i] - center[j]) * (values[i] - center[j]);
+                int j = i % square.Length;
+                double deviation = values[i] - center[j];
+                square[j] += deviation * deviation;
+                rest[j] += deviation;
             }
         });
         Scale(std, count);
+        Scale(low, count);
         for (int j = 0; j < mean.Count; j++)
         {
+            double part = low.AsSpan<double>()[j], value = least.AsSpan<double>()[j];
+            ref double center = ref mean.AsSpan<double>()[j], scale = ref std.AsSpan<double>()[j];
             // The rounding of the mean must not give a constant a standard deviation.
-            double value = least.AsSpan<double>()[j];
             bool isConstant = value == most.AsSpan<double>()[j];
-            if (isConstant) mean.AsSpan<double>()[j] = value;
-            std.AsSpan<double>()[j] = isConstant ? 0 : Math.Sqrt(std.AsSpan<double>()[j]);
+            center = isConstant ? value : center + part;
+            scale = isConstant ? 0 : Math.Sqrt(Math.Max(0, scale - (part * part)));
         }
 
         return (mean, std);
@@ -210,7 +217,7 @@ public sealed class Standardizer
 
     /// <summary>Reads all samples (or targets), some at a time, in their order.</summary>
     private static void Walk(
-        int count, Shape shape, DType dtype, Action<ReadOnlySpan<int>, Tensor> copy, Action<Tensor, int> use)
+        int count, Shape shape, Action<ReadOnlySpan<int>, Tensor> copy, Action<Tensor, int> use)
     {
         Span<int> sizes = stackalloc int[shape.Rank + 1];
         shape.CopyTo(sizes[1..]);
@@ -218,7 +225,7 @@ public sealed class Standardizer
         {
             int[] indices = [.. Enumerable.Range(first, Math.Min(Chunk, count - first))];
             sizes[0] = indices.Length;
-            var rows = Tensor.Zeros(new Shape(sizes), dtype);
+            var rows = Tensor.Zeros(new Shape(sizes), DType.Float64);
             copy(indices, rows);
             use(rows, first);
         }

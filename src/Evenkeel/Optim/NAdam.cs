@@ -3,8 +3,8 @@ using Evenkeel.Kernels;
 namespace Evenkeel.Optim;
 
 /// <summary>
-/// Adam with Nesterov's momentum: m and v as in <see cref="Adam"/>, then w ← w - lr·((1 - μₜ)·g / (1 - Πₜ) + μₜ₊₁·m /
-/// (1 - Πₜ₊₁)) / (√v̂ + eps). Semantics of <c>torch.optim.NAdam</c>.
+/// Adam with Nesterov's momentum: m and v as in <see cref="Adam"/>, then
+/// w ← w - lr·((1 - μₜ)·g / (1 - Πₜ) + μₜ₊₁·m / (1 - Πₜ₊₁)) / (√v̂ + eps). Semantics of <c>torch.optim.NAdam</c>.
 /// </summary>
 /// <remarks>
 /// <para>μₜ = β1·(1 - 0.96^(t·ψ) / 2) is the momentum of step t and ψ is <see cref="MomentumDecay"/>. Πₜ is the product

@@ -37,10 +37,10 @@ internal unsafe struct UpdateEntry
     public double Decay;
     public double Correction;
 
-    /// <summary>
-    /// How the moments make a step (<see cref="AdamUpdate"/>), and the step size of the first moment.
-    /// </summary>
+    /// <summary>How the moments make a step (<see cref="AdamUpdate"/>).</summary>
     public MomentStep MomentStep;
+
+    /// <summary>The step size of the first moment, where that of the gradient is another.</summary>
     public double MomentStepSize;
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Text;
 using Evenkeel.Data;
 
@@ -65,6 +66,46 @@ public static class Npy
         return Read(stream, path);
     }
 
+    /// <summary>Samples and targets from two npy files, as <c>numpy.save</c> writes them.</summary>
+    /// <param name="inputs">The file of inputs, (N, ...), float32 or float64.</param>
+    /// <param name="targets">
+    /// The file of targets, (N, ...): class labels of int64, or numbers of float32 or float64. Numbers of shape (N)
+    /// become (N, 1).
+    /// </param>
+    /// <exception cref="IOException">A file is missing or cannot be read.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged or of another kind (<see cref="Read(string)"/>), there is no sample, the numbers of inputs
+    /// and targets differ, or a value is not finite.
+    /// </exception>
+    public static TensorDataset ReadDataset(string inputs, string targets)
+    {
+        Tensor x = Read(inputs), y = Read(targets);
+        if (x.Shape.Rank < 1 || x.Shape[0] < 1 || !x.DType.IsFloatingPoint())
+        {
+            throw new InvalidDataException(
+                $"Npy.ReadDataset: expected inputs of float32 or float64 with samples along axis 0, got {x.DType} of "
+                + $"shape {x.Shape} in \"{inputs}\". Convert them in NumPy: x.astype('<f4').");
+        }
+
+        if (y.Shape.Rank < 1 || y.Shape[0] != x.Shape[0])
+        {
+            throw new InvalidDataException(
+                $"Npy.ReadDataset: expected targets for {x.Shape[0]} samples along axis 0, got {y.DType} of shape "
+                + $"{y.Shape} in \"{targets}\".");
+        }
+
+        foreach ((Tensor tensor, string path) in ((Tensor, string)[])[(x, inputs), (y, targets)])
+        {
+            if (NotFinite(tensor) is not (>= 0 and int at)) continue;
+            throw new InvalidDataException(
+                $"Npy.ReadDataset: expected finite values, got {tensor.ValueAt(at)} in sample "
+                + $"{at / (tensor.Count / tensor.Shape[0])} of \"{path}\". Correct the value, or leave out the "
+                + "sample.");
+        }
+
+        return new TensorDataset(x, y.DType.IsFloatingPoint() && y.Shape.Rank == 1 ? y.Reshape(y.Shape[0], 1) : y);
+    }
+
     /// <summary>Reads to the end of a stream that can seek.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="name">What errors call it.</param>
@@ -90,6 +131,25 @@ public static class Npy
             throw new InvalidDataException($"Npy \"{name}\": expected a file that stays as it is, it became shorter " +
                 "while it was read. Read it again when its writer is done.", exception);
         }
+    }
+
+    /// <summary>The place of the first value that is NaN or infinite, or -1.</summary>
+    private static int NotFinite(Tensor tensor) => tensor.DType switch
+    {
+        DType.Float32 => First<float>(tensor),
+        DType.Float64 => First<double>(tensor),
+        _ => -1,
+    };
+
+    private static int First<T>(Tensor tensor) where T : unmanaged, INumber<T>
+    {
+        ReadOnlySpan<T> values = tensor.AsSpan<T>();
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!T.IsFinite(values[i])) return i;
+        }
+
+        return -1;
     }
 
     private static Tensor ReadChecked(Stream stream, string name)

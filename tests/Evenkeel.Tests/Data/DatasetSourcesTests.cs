@@ -64,7 +64,7 @@ public sealed class DatasetSourcesTests
         {
             Assert.True(set.TargetType.IsFloatingPoint());
             Batch batch = Delivered(set, workers, dtype);
-            Assert.Equal(([3, 1], dtype), (batch.Targets.Shape.ToArray(), batch.Targets.DType));
+            Assert.Equal((new Shape(3, 1), dtype), (batch.Targets.Shape, batch.Targets.DType));
             Assert.Equal([0.5, -1, 7], batch.Targets.To(DType.Float64).ToArray<double>());
             AssertTable(batch.Inputs, dtype);
         }
@@ -140,24 +140,24 @@ public sealed class DatasetSourcesTests
         string x = folder.File("x.npy"), y = folder.File("y.npy");
         Npy.Write(x, Tensor.From([1, 2, 3, 4, 5, 0.1], [3, 2]));
         Npy.Write(y, Tensor.Labels(2, 0, 1));
-        TensorDataset set = Dataset.FromNpy(x, y);
+        TensorDataset set = Npy.ReadDataset(x, y);
         Assert.Equal([2L, 0, 1], set.LabelsOf());
         AssertTable(set.Inputs, DType.Float64);
         Npy.Write(y, Tensor.From(0.5f, 1, 7));
-        Assert.Equal([3, 1], Dataset.FromNpy(x, y).Targets.Shape.ToArray());
+        Assert.Equal([3, 1], Npy.ReadDataset(x, y).Targets.Shape.ToArray());
         Npy.Write(y, Tensor.Zeros([3, 1, 4, 4]));
-        Assert.Equal([1, 4, 4], Dataset.FromNpy(x, y).TargetShape.ToArray());
+        Assert.Equal([1, 4, 4], Npy.ReadDataset(x, y).TargetShape.ToArray());
 
         Npy.Write(y, Tensor.Labels(2, 0));
-        AssertMessage<InvalidDataException>(() => Dataset.FromNpy(x, y),
-            $"Dataset.FromNpy: expected targets for 3 samples along axis 0, got Int64 of shape (2) in \"{y}\".");
+        AssertMessage<InvalidDataException>(() => Npy.ReadDataset(x, y),
+            $"Npy.ReadDataset: expected targets for 3 samples along axis 0, got Int64 of shape (2) in \"{y}\".");
         Npy.Write(y, Tensor.From([1f, 2, float.NaN, 4, 5, 6], [3, 2]));
-        AssertMessage<InvalidDataException>(() => Dataset.FromNpy(x, y),
-            $"Dataset.FromNpy: expected finite values, got NaN in sample 1 of \"{y}\". Correct the value, or leave out "
+        AssertMessage<InvalidDataException>(() => Npy.ReadDataset(x, y),
+            $"Npy.ReadDataset: expected finite values, got NaN in sample 1 of \"{y}\". Correct the value, or leave out "
             + "the sample.");
         Npy.Write(x, Tensor.Labels(2, 0, 1));
-        AssertMessage<InvalidDataException>(() => Dataset.FromNpy(x, y),
-            "Dataset.FromNpy: expected inputs of float32 or float64 with samples along axis 0, got Int64 of shape (3) "
+        AssertMessage<InvalidDataException>(() => Npy.ReadDataset(x, y),
+            "Npy.ReadDataset: expected inputs of float32 or float64 with samples along axis 0, got Int64 of shape (3) "
             + $"in \"{x}\". Convert them in NumPy: x.astype('<f4').");
     }
 
@@ -302,7 +302,7 @@ public sealed class DatasetSourcesTests
 
     private static void AssertTable(Tensor inputs, DType dtype)
     {
-        Assert.Equal(([3, 2], dtype), (inputs.Shape.ToArray(), inputs.DType));
+        Assert.Equal((new Shape(3, 2), dtype), (inputs.Shape, inputs.DType));
         Assert.Equal(s_table.SelectMany(static row => row).Select(static value => (float)value),
             inputs.To(DType.Float32).ToArray<float>());
     }

@@ -8,7 +8,7 @@ public sealed class ConstantLR : LearningRateScheduler
 {
     /// <summary>Creates the schedule.</summary>
     /// <param name="optimizer">The optimizer.</param>
-    /// <param name="factor">The factor, above 0 and up to 1. Default: 1/3.</param>
+    /// <param name="factor">The factor, above 0 and up to 1. Default: 0.3333333333333333.</param>
     /// <param name="totalIters">The count at which the factor is taken back. Default: 5.</param>
     /// <exception cref="ArgumentOutOfRangeException">
     /// factor is outside (0, 1], or totalIters is below 1. PyTorch takes factor 0 and then divides by it.

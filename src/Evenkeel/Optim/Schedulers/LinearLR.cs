@@ -8,7 +8,7 @@ public sealed class LinearLR : LearningRateScheduler
 {
     /// <summary>Creates the schedule.</summary>
     /// <param name="optimizer">The optimizer.</param>
-    /// <param name="startFactor">The factor of count 0, above 0 and up to 1. Default: 1/3.</param>
+    /// <param name="startFactor">The factor of count 0, above 0 and up to 1. Default: 0.3333333333333333.</param>
     /// <param name="endFactor">The factor of the end, from 0 to 1. Default: 1.</param>
     /// <param name="totalIters">The count at which the end is reached. Default: 5.</param>
     /// <exception cref="ArgumentOutOfRangeException">
