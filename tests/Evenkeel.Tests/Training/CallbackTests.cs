@@ -29,7 +29,9 @@ public sealed class CallbackTests : IDisposable
         };
         Trainer trainer = Create(new TrainerOptions
         {
-            Epochs = 2, BatchSize = 20, Callbacks = [Named("a"), Named("b")],
+            Epochs = 2,
+            BatchSize = 20,
+            Callbacks = [Named("a"), Named("b")],
         });
         trainer.Fit(Samples(40, 1));
         string[] epoch1 = ["a step 1", "b step 1", "a step 2", "b step 2", "a epoch 1 2", "b epoch 1 2"],
@@ -82,7 +84,10 @@ public sealed class CallbackTests : IDisposable
         TensorDataset training = Samples(100, 1);
         TrainerOptions Options(Callback? callback) => new()
         {
-            Epochs = 3, BatchSize = 20, Seed = 2, Callbacks = callback is null ? [] : [callback],
+            Epochs = 3,
+            BatchSize = 20,
+            Seed = 2,
+            Callbacks = callback is null ? [] : [callback],
         };
         Trainer whole = CreateFull(Options(null));
         whole.Fit(training);
@@ -103,7 +108,10 @@ public sealed class CallbackTests : IDisposable
         TensorDataset training = Samples(100, 1);
         TrainerOptions Options(Callback? callback) => new()
         {
-            Epochs = 3, BatchSize = 20, Seed = 2, Callbacks = callback is null ? [] : [callback],
+            Epochs = 3,
+            BatchSize = 20,
+            Seed = 2,
+            Callbacks = callback is null ? [] : [callback],
         };
         Trainer whole = CreateFull(Options(null));
         whole.Fit(training);
@@ -117,8 +125,8 @@ public sealed class CallbackTests : IDisposable
         }));
         Exception failed = Assert.Throws<InvalidOperationException>(() => trainer.Fit(training));
         Assert.Equal(
-            $"Trainer: the callback Calls failed after iteration {throwsAt} (epoch {throwsAt / 5} done): Wrong. The step "
-            + "itself is complete; mend the callback and call Fit again to go on.", failed.Message);
+            $"Trainer: the callback Calls failed after iteration {throwsAt} (epoch {throwsAt / 5} done): Wrong. "
+            + "The step itself is complete; mend the callback and call Fit again to go on.", failed.Message);
         Assert.IsType<FormatException>(failed.InnerException);
         Assert.Equal(ModelWeights.Last, trainer.Weights);
         isBroken = false;
@@ -161,7 +169,9 @@ public sealed class CallbackTests : IDisposable
         TensorDataset training = Samples(100, 1), validation = Samples(40, 2);
         TrainerOptions Options(bool evaluates) => new()
         {
-            Epochs = 2, BatchSize = 20, Seed = 2,
+            Epochs = 2,
+            BatchSize = 20,
+            Seed = 2,
             Callbacks = evaluates ? [new Calls { StepEnd = t => Assert.True(t.Evaluate(validation).Loss > 0) }] : [],
         };
         Trainer plain = CreateFull(Options(false)), evaluating = CreateFull(Options(true));
@@ -205,7 +215,10 @@ public sealed class CallbackTests : IDisposable
         Trainer trainer = CreateRising(30, new EarlyStopping(2));
         var options = new TrainerOptions
         {
-            Epochs = 30, BatchSize = 10, Monitor = "loss", Callbacks = [new EarlyStopping(2)],
+            Epochs = 30,
+            BatchSize = 10,
+            Monitor = "loss",
+            Callbacks = [new EarlyStopping(2)],
             Scheduler = trainer.Options.Scheduler,
         };
         trainer = new Trainer(trainer.Model, trainer.Optimizer, trainer.Loss, options);
@@ -231,7 +244,10 @@ public sealed class CallbackTests : IDisposable
         TensorDataset training = Samples(100, 1), validation = Samples(40, 2);
         Trainer Make(string name, Checkpoints? checkpoints) => CreateFull(new TrainerOptions
         {
-            Epochs = 5, BatchSize = 20, Seed = 2, Checkpoints = checkpoints,
+            Epochs = 5,
+            BatchSize = 20,
+            Seed = 2,
+            Checkpoints = checkpoints,
             Callbacks = [new CsvLog(Path.Combine(_folder, name))],
         });
         Trainer whole = Make("whole.csv", null);
@@ -364,8 +380,8 @@ public sealed class CallbackTests : IDisposable
     [Fact]
     public void A_checkpoint_of_other_callbacks_changes_nothing()
     {
-        string path = Path.Combine(_folder, "averaging.safetensors");
-        string plain = Path.Combine(_folder, "plain.safetensors");
+        string path = Path.Combine(_folder, "averaging.safetensors"),
+            plain = Path.Combine(_folder, "plain.safetensors");
         Trainer saved = CreateFull(new TrainerOptions { Epochs = 1 }), without = CreateFull(new TrainerOptions());
         without.SaveCheckpoint(plain);
         saved.Options.Callbacks = [WeightAveraging.Averaged(saved.Model)];

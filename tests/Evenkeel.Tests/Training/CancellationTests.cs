@@ -19,7 +19,10 @@ public sealed class CancellationTests : IDisposable
         string folder = Path.Combine(_folder, "new", "run");
         TrainerOptions Options(bool saves) => new()
         {
-            Epochs = 4, BatchSize = 20, Seed = 3, ReportEvery = 1,
+            Epochs = 4,
+            BatchSize = 20,
+            Seed = 3,
+            ReportEvery = 1,
             Checkpoints = saves ? new Checkpoints(folder) { Keep = 9 } : null,
         };
         Trainer whole = CreateFull(Options(saves: false));
@@ -61,7 +64,11 @@ public sealed class CancellationTests : IDisposable
         TensorDataset training = Samples(200, 1), validation = Samples(60, 2);
         TrainerOptions Options(bool saves) => new()
         {
-            Epochs = 4, BatchSize = 20, TrainingSamples = 40, EvaluationBatchSize = 20, Seed = 3,
+            Epochs = 4,
+            BatchSize = 20,
+            TrainingSamples = 40,
+            EvaluationBatchSize = 20,
+            Seed = 3,
             Checkpoints = saves ? new Checkpoints(_folder) : null,
         };
         Trainer whole = CreateFull(Options(saves: false));
@@ -96,7 +103,10 @@ public sealed class CancellationTests : IDisposable
     {
         Trainer Create(bool saves) => TrainingCase.Create(new TrainerOptions
         {
-            Epochs = 3, BatchSize = 20, Seed = 3, Checkpoints = saves ? new Checkpoints(_folder) : null,
+            Epochs = 3,
+            BatchSize = 20,
+            Seed = 3,
+            Checkpoints = saves ? new Checkpoints(_folder) : null,
         });
         Trainer whole = Create(saves: false);
         whole.Fit(new Growing(Samples(60, 1)), Samples(60, 2));
@@ -126,7 +136,9 @@ public sealed class CancellationTests : IDisposable
         TensorDataset training = Samples(60, 1);
         TrainerOptions Options(bool saves) => new()
         {
-            Epochs = 2, BatchSize = 20, Checkpoints = saves ? new Checkpoints(_folder) : null,
+            Epochs = 2,
+            BatchSize = 20,
+            Checkpoints = saves ? new Checkpoints(_folder) : null,
         };
         Trainer whole = CreateFull(Options(saves: false));
         whole.Fit(training);
@@ -158,8 +170,8 @@ public sealed class CancellationTests : IDisposable
                 if (reads == 3) release.Wait();
             },
         };
-        var options = new TrainerOptions { Epochs = 1, BatchSize = 20, TrainingSamples = 0, ReportEvery = 1 };
-        Trainer trainer = CreateFull(options);
+        Trainer trainer = CreateFull(
+            new TrainerOptions { Epochs = 1, BatchSize = 20, TrainingSamples = 0, ReportEvery = 1 });
         using var letGo = new Timer(_ => release.Set());
         var progress = new Report(p =>
         {

@@ -30,7 +30,9 @@ public sealed class CheckpointFolderTests : IDisposable
     {
         Trainer trainer = Make(new Checkpoints(_folder)
         {
-            EveryEpochs = everyEpochs, EverySteps = everySteps, Keep = keep,
+            EveryEpochs = everyEpochs,
+            EverySteps = everySteps,
+            Keep = keep,
         });
         trainer.Fit(Samples(100, 1), Samples(40, 2));
         Assert.Equal(expected, Steps());
@@ -44,7 +46,9 @@ public sealed class CheckpointFolderTests : IDisposable
         int asked = 0;
         Trainer trainer = Make(new Checkpoints(_folder)
         {
-            EveryEpochs = 0, EveryTime = TimeSpan.FromMilliseconds(200), Keep = 100,
+            EveryEpochs = 0,
+            EveryTime = TimeSpan.FromMilliseconds(200),
+            Keep = 100,
         });
         trainer.Options.Callbacks =
         [

@@ -77,7 +77,11 @@ public sealed class DivergenceTests
         };
         var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions
         {
-            Epochs = 1, BatchSize = 50, LoaderWorkers = workers, TrainingSamples = 0, RestoreBestModel = false,
+            Epochs = 1,
+            BatchSize = 50,
+            LoaderWorkers = workers,
+            TrainingSamples = 0,
+            RestoreBestModel = false,
         });
         Assert.Throws<IOException>(() => trainer.Fit(data));
         Assert.Equal(3, norm.Running!.NumBatchesTracked.Value.Item());

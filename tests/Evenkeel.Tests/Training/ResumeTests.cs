@@ -106,8 +106,13 @@ public sealed class ResumeTests : IDisposable
         var data = new TensorDataset(set.Inputs, set.Targets.To(DType.Float64).Reshape(50, 1));
         var trainer = new Trainer(model, optimizer, new MSELoss(), new TrainerOptions
         {
-            Epochs = 3, MicroBatches = 2, TrainingSamples = 0, Monitor = Scores.LossName, Seed = 3,
-            MaxGradientNorm = 1, L2 = 1e-3,
+            Epochs = 3,
+            MicroBatches = 2,
+            TrainingSamples = 0,
+            Monitor = Scores.LossName,
+            Seed = 3,
+            MaxGradientNorm = 1,
+            L2 = 1e-3,
         });
         return new Run(
             trainer, new DataLoader(data, 10, shuffle: true, seed: 1) { DType = DType.Float64 }, Checks: null);
@@ -207,7 +212,10 @@ public sealed class ResumeTests : IDisposable
         Optimizer steps = optimizer?.Invoke(model.Parameters()) ?? new Adam(model.Parameters(), learningRate);
         var trainer = new Trainer(model, steps, new CrossEntropyLoss(), new TrainerOptions
         {
-            Epochs = epochs, TrainingSamples = 20, Seed = 3, MaxGradientNorm = 5,
+            Epochs = epochs,
+            TrainingSamples = 20,
+            Seed = 3,
+            MaxGradientNorm = 5,
         });
         var batches = new DataLoader(data, 10) { Sampler = sampler ?? Sampler.Shuffled(7) };
         return new Run(trainer, batches, new DataLoader(data, 16, lastBatch: LastBatch.Keep, workers: 0));

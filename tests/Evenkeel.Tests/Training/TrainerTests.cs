@@ -236,7 +236,10 @@ public sealed class TrainerTests : IDisposable
 
         Trainer onLoss = Create(new TrainerOptions
         {
-            Epochs = 3, BatchSize = 20, TrainingSamples = 0, Monitor = "loss",
+            Epochs = 3,
+            BatchSize = 20,
+            TrainingSamples = 0,
+            Monitor = "loss",
         });
         history = onLoss.Fit(training);
         Assert.All(history.Epochs, static record => Assert.Null(record.Training ?? record.Validation));
@@ -252,7 +255,11 @@ public sealed class TrainerTests : IDisposable
             var data = new WatchedSet(training);
             Create(new TrainerOptions
             {
-                Epochs = 2, BatchSize = 100, TrainingSamples = 30, EvaluationBatchSize = 30, Seed = seed,
+                Epochs = 2,
+                BatchSize = 100,
+                TrainingSamples = 30,
+                EvaluationBatchSize = 30,
+                Seed = seed,
             }).Fit(data);
             return [.. data.Batches.Where(static batch => batch.Length == 30)];
         }
@@ -418,7 +425,11 @@ public sealed class TrainerTests : IDisposable
             var trainer = new Trainer(
                 model, new SGD(model.Parameters(), 0.05, momentum: 0.9), new CrossEntropyLoss(), new TrainerOptions
                 {
-                    Epochs = 2, BatchSize = 20, MicroBatches = microBatches, L2 = 0.01, MaxGradientNorm = 0.5,
+                    Epochs = 2,
+                    BatchSize = 20,
+                    MicroBatches = microBatches,
+                    L2 = 0.01,
+                    MaxGradientNorm = 0.5,
                     RestoreBestModel = false,
                 });
             trainer.Fit(Samples(90, 1), Samples(40, 2));
@@ -458,7 +469,10 @@ public sealed class TrainerTests : IDisposable
         model.Add(new Linear(width, 4));
         var trainer = new Trainer(model, new Adam(model.Parameters()), new CrossEntropyLoss(), new TrainerOptions
         {
-            Epochs = 1, ReportEvery = 1, L2 = 1e-3, MaxGradientNorm = 10,
+            Epochs = 1,
+            ReportEvery = 1,
+            L2 = 1e-3,
+            MaxGradientNorm = 10,
         });
         long[] allocated = new long[steps], capacity = new long[steps];
         using var batches = new DataLoader(Samples(50 * steps, 1), 50)
@@ -493,7 +507,11 @@ public sealed class TrainerTests : IDisposable
             Compute.Threads = count;
             Trainer trainer = CreateFull(new TrainerOptions
             {
-                Epochs = 2, BatchSize = 64, L2 = 1e-3, MaxGradientNorm = 0.5, LoaderWorkers = count - 1,
+                Epochs = 2,
+                BatchSize = 64,
+                L2 = 1e-3,
+                MaxGradientNorm = 0.5,
+                LoaderWorkers = count - 1,
             });
             trainer.Fit(Samples(300, 1), Samples(40, 2));
             hashes.Add(WeightsHash.Of(trainer.Model));
