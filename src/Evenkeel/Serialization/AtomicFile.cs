@@ -84,6 +84,18 @@ public static class AtomicFile
         Write(path, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
     }
 
+    /// <summary>
+    /// Removes temporary files of <paramref name="path"/> that a killed process has left. Nobody else may write the
+    /// file at that time.
+    /// </summary>
+    internal static void RemoveLeftovers(string path)
+    {
+        string target = Path.GetFullPath(path);
+        if (Path.GetDirectoryName(target) is not { } folder || !Directory.Exists(folder)) return;
+        foreach (string temporary in Directory.EnumerateFiles(folder, $".{Path.GetFileName(target)}.*.tmp"))
+            Remove(temporary);
+    }
+
     private static void Remove(string temporary)
     {
         try

@@ -161,7 +161,8 @@ internal sealed class RecalibrationRun(
     {
         if (accuracy is null) return null;
         using var samples = new DataLoader(
-            options.Check!, options.BatchSize, lastBatch: LastBatch.Keep, workers: 0) { DType = _dtype };
+            options.Check!, options.BatchSize, lastBatch: LastBatch.Keep, workers: 0)
+        { DType = _dtype };
         return accuracy.Measure(samples, cancellationToken).Values.Single();
     }
 

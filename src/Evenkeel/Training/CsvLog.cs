@@ -18,6 +18,10 @@ public sealed class CsvLog(string path) : Callback
     /// <summary>The file.</summary>
     public string Path { get; } = path;
 
+    /// <summary>Removes what a killed process has left half-written.</summary>
+    /// <param name="trainer">The trainer.</param>
+    public override void OnFitBegin(Trainer trainer) => AtomicFile.RemoveLeftovers(Path);
+
     /// <inheritdoc/>
     public override void OnEpochEnd(Trainer trainer, EpochRecord record)
     {

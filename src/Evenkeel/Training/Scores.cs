@@ -40,9 +40,13 @@ public sealed class Scores : IReadOnlyDictionary<string, double>
             + "metrics.");
 
     /// <summary>Whether there is such a name.</summary>
+    /// <param name="key">The name.</param>
     public bool ContainsKey(string key) => Array.IndexOf(_names, key) >= 0;
 
     /// <summary>Finds the value of a name.</summary>
+    /// <param name="key">The name.</param>
+    /// <param name="value">The value; 0 if there is no such name.</param>
+    /// <returns>Whether there is such a name.</returns>
     public bool TryGetValue(string key, [MaybeNullWhen(false)] out double value)
     {
         int at = Array.IndexOf(_names, key);

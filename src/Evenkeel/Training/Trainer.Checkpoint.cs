@@ -74,7 +74,7 @@ public sealed partial class Trainer
     /// <see cref="Evenkeel.Optim.Optimizer.LoadStateDict"/>. False takes them as they are.
     /// </param>
     /// <remarks>
-    /// Seed, L2 penalty, micro-batches, monitored score, optimizer, schedule and their settings must be those of the
+    /// Seed, L2 penalty, clipping, micro-batches, monitored score, optimizer, schedule and their settings must be those of the
     /// saved run, and the next Fit must get the same samples in the same batches. The total number of epochs may grow.
     /// Learning rates, their base, weight decay and the state of norms (<see cref="NormState"/>) come from the
     /// checkpoint.
@@ -198,6 +198,7 @@ public sealed partial class Trainer
         ("loss", Loss.ToString() ?? ""),
         ("seed", Options.Seed.ToString(CultureInfo.InvariantCulture)),
         ("L2", Options.L2.ToString("R", CultureInfo.InvariantCulture)),
+        ("MaxGradientNorm", Options.MaxGradientNorm?.ToString("R", CultureInfo.InvariantCulture) ?? "none"),
         ("micro-batches", Options.MicroBatches.ToString(CultureInfo.InvariantCulture)),
         ("monitor", History.Monitor),
     ];
