@@ -18,6 +18,8 @@ namespace Evenkeel.Lab.Experiments;
 /// <param name="batchSize">Samples per batch.</param>
 internal sealed class Solver(Module model, Optimizer optimizer, IRandomStream random, int epochs, int batchSize)
 {
+    private const int EvaluationBatch = 256;
+
     /// <summary>What to do if a loss is not finite. Default: Throw.</summary>
     public NonFiniteLoss NonFiniteLoss { get; init; }
 
@@ -30,7 +32,10 @@ internal sealed class Solver(Module model, Optimizer optimizer, IRandomStream ra
         IDataset training, IDataset? validation = null, Action<SolverProgress>? report = null,
         CancellationToken cancellation = default)
     {
-        var checks = new Checks(training, validation, report, cancellation);
+        DType dtype = model.Parameters()[0].DType;
+        using DataLoader trained = InOrder(training, dtype);
+        using DataLoader? held = validation is null ? null : InOrder(validation, dtype);
+        var checks = new Checks(trained, held, report, cancellation);
         var options = new TrainerOptions
         {
             Epochs = epochs,
@@ -42,7 +47,7 @@ internal sealed class Solver(Module model, Optimizer optimizer, IRandomStream ra
         };
         using var batches = new DataLoader(training, batchSize, lastBatch: LastBatch.Drop, workers: 0)
         {
-            DType = model.Parameters()[0].DType,
+            DType = dtype,
             Sampler = Sampler.WithReplacement(random),
         };
         var trainer = new Trainer(model, optimizer, new CrossEntropyLoss(), options);
@@ -51,9 +56,12 @@ internal sealed class Solver(Module model, Optimizer optimizer, IRandomStream ra
             history.Losses, checks.TrainAccuracies, checks.ValidationAccuracies, history.ExamplesPerSecond);
     }
 
+    private static DataLoader InOrder(IDataset images, DType dtype) =>
+        new(images, EvaluationBatch, lastBatch: LastBatch.Keep, workers: 0) { DType = dtype };
+
     /// <summary>Measures the accuracies when the notebook does.</summary>
     private sealed class Checks(
-        IDataset training, IDataset? validation, Action<SolverProgress>? report, CancellationToken cancellation)
+        DataLoader training, DataLoader? validation, Action<SolverProgress>? report, CancellationToken cancellation)
         : Callback
     {
         private const int ReportEvery = 10;
@@ -80,7 +88,7 @@ internal sealed class Solver(Module model, Optimizer optimizer, IRandomStream ra
                 ValidationAccuracies.LastOrDefault(double.NaN), isEpochEnd));
         }
 
-        private double Accuracy(Trainer trainer, IDataset data) => trainer.Evaluate(data, cancellation)["accuracy"];
+        private double Accuracy(Trainer trainer, DataLoader data) => trainer.Evaluate(data, cancellation)["accuracy"];
     }
 }
 

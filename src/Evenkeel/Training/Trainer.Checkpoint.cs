@@ -74,9 +74,9 @@ public sealed partial class Trainer
     /// <see cref="Evenkeel.Optim.Optimizer.LoadStateDict"/>. False takes them as they are.
     /// </param>
     /// <remarks>
-    /// Seed, L2 penalty, clipping, micro-batches, monitored score, optimizer, schedule and their settings must be those of the
-    /// saved run, and the next Fit must get the same samples in the same batches. The total number of epochs may grow.
-    /// Learning rates, their base, weight decay and the state of norms (<see cref="NormState"/>) come from the
+    /// Seed, L2 penalty, clipping, micro-batches, monitored score, optimizer, schedule and their settings must be those
+    /// of the saved run, and the next Fit must get the same samples in the same batches. The total number of epochs may
+    /// grow. Learning rates, their base, weight decay and the state of norms (<see cref="NormState"/>) come from the
     /// checkpoint.
     /// </remarks>
     /// <exception cref="ArgumentException">

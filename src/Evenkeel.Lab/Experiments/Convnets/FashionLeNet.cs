@@ -25,8 +25,8 @@ internal sealed class FashionLeNet : Experiment
     /// <summary>
     /// Whole batches: at this learning rate a last step on a few images spoils what an epoch has learned.
     /// </summary>
-    private const int QuickTrain = 12 * BatchSize;
-    private const int QuickTest = 1_000;
+    private const int QuickTrain = 8 * BatchSize;
+    private const int QuickTest = 750;
 
     /// <summary>
     /// Training images that the statistics of an epoch's end are computed over; those of the last epoch see all.

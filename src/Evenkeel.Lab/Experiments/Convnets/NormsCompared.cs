@@ -26,8 +26,8 @@ internal sealed class NormsCompared : Experiment
     private const int Held = 1500;
 
     /// <summary>Training images and held-out ones of a quick run.</summary>
-    private const int QuickTrain = 600;
-    private const int QuickHeld = 750;
+    private const int QuickTrain = 400;
+    private const int QuickHeld = 600;
 
     /// <summary>Images over which training accuracy is taken while it runs, or a few more: whole batches.</summary>
     private const int Window = 200;

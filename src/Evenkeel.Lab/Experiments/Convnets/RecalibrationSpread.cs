@@ -20,7 +20,7 @@ internal sealed class RecalibrationSpread : Experiment
 
     /// <summary>Whole batches, as in fashion-lenet; short epochs, so that there are many to test after.</summary>
     private const int TrainImages = 20 * BatchSize;
-    private const int QuickTrainImages = 12 * BatchSize;
+    private const int QuickTrainImages = 10 * BatchSize;
     private const int TestImages = 1_000;
 
     /// <summary>

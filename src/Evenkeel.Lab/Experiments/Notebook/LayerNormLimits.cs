@@ -56,7 +56,7 @@ internal sealed class LayerNormLimits : Experiment
             static (norm, sweep) => sweep.Values.Select(value => Variant(norm, sweep.What, value)))
                 .SelectMany(static variants => variants)];
 
-    public override (int Lesson, int Quick)? Epochs => (10, 4);
+    public override (int Lesson, int Quick)? Epochs => (10, 3);
 
     public override LabSet? Images => LabSet.FashionMnist;
 

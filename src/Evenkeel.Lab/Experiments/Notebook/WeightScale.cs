@@ -52,7 +52,7 @@ internal sealed class WeightScale : Experiment
 
     public override IReadOnlyList<string> Variants => [FullyConnectedNet.BatchNorm, FullyConnectedNet.None];
 
-    public override (int Lesson, int Quick)? Epochs => (10, 5);
+    public override (int Lesson, int Quick)? Epochs => (10, 4);
 
     public override LabSet? Images => LabSet.Cifar10;
 

@@ -52,7 +52,7 @@ internal sealed class BatchGeneralization : Experiment
     public override IReadOnlyList<string> Variants =>
         [.. Sizes.Select(static size => $"statistics-{size}"), .. Sizes.Select(static size => $"batch-{size}")];
 
-    public override (int Lesson, int Quick)? Epochs => (40, 10);
+    public override (int Lesson, int Quick)? Epochs => (40, 8);
 
     public override LabSet? Images => LabSet.FashionMnist;
 

@@ -45,7 +45,7 @@ internal sealed class AffineCapacity : TheoryExperiment
         $"{activation}-{kind.Variant}",
         $"circle-{activation}-{kind.Variant}"]))];
 
-    public override (int Lesson, int Quick)? Epochs => (10, 4);
+    public override (int Lesson, int Quick)? Epochs => (10, 3);
 
     public override LabSet? Images => LabSet.Cifar10;
 

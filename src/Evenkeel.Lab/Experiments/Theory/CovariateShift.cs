@@ -64,7 +64,7 @@ internal sealed class CovariateShift : TheoryExperiment
     public override IReadOnlyList<string> Variants =>
         [.. s_rates.SelectMany(rate => s_kinds.Select(kind => $"{kind}{rate.Suffix}"))];
 
-    public override (int Lesson, int Quick)? Epochs => (10, 4);
+    public override (int Lesson, int Quick)? Epochs => (10, 3);
 
     public override LabSet? Images => LabSet.Cifar10;
 
