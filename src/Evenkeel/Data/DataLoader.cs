@@ -69,6 +69,9 @@ public sealed class DataLoader : IEnumerable<Batch>, IDisposable
     /// <summary>Number of threads that make batches in the background.</summary>
     public int Workers { get; }
 
+    /// <summary>Whether the loader's own token is cancelled.</summary>
+    internal bool IsCancellationRequested => _cancellationToken.IsCancellationRequested;
+
     /// <summary>Number of batches that are made ahead, at least one per thread. Default: 2.</summary>
     public int Prefetch { get; init; } = 2;
 

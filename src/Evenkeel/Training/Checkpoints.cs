@@ -89,6 +89,14 @@ public sealed class Checkpoints
                     + "folder.");
             }
 
+            if (present.Length > 0 && StepOf(present[^1]) > trainer.Iteration)
+            {
+                throw new InvalidOperationException(
+                    $"Checkpoints: expected a folder without checkpoints beyond iteration {trainer.Iteration}, where "
+                    + $"this training stands, got \"{present[^1]}\". A later Resume would take that one. Move such "
+                    + "files away, or choose another folder.");
+            }
+
             foreach (string path in Directory.EnumerateFiles(Folder, $".*{Ending}.*.tmp")) File.Delete(path);
         }
         catch
@@ -98,7 +106,7 @@ public sealed class Checkpoints
         }
 
         _savedAt = Stopwatch.GetTimestamp();
-        _lastSaved = trainer.Iteration > 0 && File.Exists(PathOf(trainer.Iteration)) ? trainer.Iteration : -1;
+        _lastSaved = -1;
         _bestSaved = 0;
         return held;
     }
@@ -141,10 +149,23 @@ public sealed class Checkpoints
         string[] present = All(Folder);
         foreach (string old in present.SkipLast(Keep))
         {
-            if (StepOf(old) < _lastSaved) File.Delete(old);
+            if (StepOf(old) < _lastSaved) TryDelete(old);
         }
 
         return path;
+    }
+
+    /// <summary>A file that cannot be removed is one too many, and no reason to end a training.</summary>
+    private static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The next checkpoint tries again.
+        }
     }
 
     private void Check()

@@ -7,8 +7,9 @@ namespace Evenkeel.Training;
 /// epochs. The trainer keeps the best model itself.
 /// </summary>
 /// <remarks>
-/// It keeps no state: it reads <see cref="Trainer.History"/>, so a resumed run stops where an undisturbed one stops.
-/// Semantics of Keras' <c>EarlyStopping</c>.
+/// It keeps no state: it reads <see cref="Trainer.History"/>, so a resumed run stops where an undisturbed one stops,
+/// and another call of Fit stops at once. To go on, give the trainer a larger patience, or leave the callback out. The
+/// rule is that of Keras' <c>EarlyStopping</c>.
 /// </remarks>
 public sealed class EarlyStopping : Callback
 {

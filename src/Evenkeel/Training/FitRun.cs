@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
@@ -25,6 +26,7 @@ public sealed partial class Trainer
             bool isForeign = Begin();
             long begun = trainer._iteration;
             var end = FitEnd.Failed;
+            ExceptionDispatchInfo? failure;
             using (_options.Checkpoints?.Open(trainer))
             {
                 try
@@ -36,7 +38,8 @@ public sealed partial class Trainer
                     end = History.Diverged ? FitEnd.Diverged
                         : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
                 }
-                catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
+                catch (OperationCanceledException exception)
+                    when (cancellationToken.IsCancellationRequested || training.IsCancellationRequested)
                 {
                     end = FitEnd.Cancelled;
                     string? saved = trainer._iteration > 0 ? _options.Checkpoints?.Save(trainer) : null;
@@ -44,14 +47,16 @@ public sealed partial class Trainer
                         $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
                         + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
                         exception,
-                        cancellationToken);
+                        exception.CancellationToken);
                 }
                 finally
                 {
                     End();
-                    foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnFitEnd(trainer, end));
+                    failure = EndCallbacks(end);
                 }
             }
+
+            failure?.Throw();
 
             bool isUntouched = isForeign && trainer._iteration == begun;
             if (_options.RestoreBestModel && !trainer._best.IsEmpty && !isUntouched) trainer.PutBest();
@@ -76,8 +81,8 @@ public sealed partial class Trainer
             trainer._step = new TrainingStep(trainer.Model, trainer.Loss, trainer.Optimizer, _options);
             _trainingSamples = trainer.TrainingSamples(training.Dataset);
             if (trainer._position is { } position) training.Position = position;
-            // The evaluation that is due sees the samples as they were in the epoch that has ended.
-            if (trainer._isEvaluationDue && training.Dataset is IEpochDataset dataset)
+            // An evaluation or a callback before the next epoch sees the samples as they were in the one before.
+            if (trainer._epoch > 0 && training.Position.Batch == 0 && training.Dataset is IEpochDataset dataset)
                 dataset.Epoch = training.Position.Epoch - 1;
             return isForeign;
         }
@@ -90,9 +95,35 @@ public sealed partial class Trainer
             History.ExamplesPerSecond = trainer.ExamplesPerSecond;
         }
 
+        /// <summary>
+        /// Tells every callback that the run is over, also if one of them throws. The first failure is returned: it
+        /// must not replace an exception that ends the run.
+        /// </summary>
+        private ExceptionDispatchInfo? EndCallbacks(FitEnd end)
+        {
+            ExceptionDispatchInfo? first = null;
+            foreach (Callback callback in _options.Callbacks)
+            {
+                try
+                {
+                    Call(callback, c => c.OnFitEnd(trainer, end));
+                }
+                catch (Exception exception)
+                {
+                    first ??= ExceptionDispatchInfo.Capture(exception);
+                }
+            }
+
+            return first;
+        }
+
         /// <summary>Runs the rest of the current epoch, and evaluates if it comes to its end.</summary>
         private void RunEpoch()
         {
+            // A callback may have gone through the loader.
+            if (trainer._position is { } position
+                && (training.Position.Epoch, training.Position.Batch) != (position.Epoch, position.Batch))
+                training.Position = position;
             LoaderPosition begun = training.Position;
             trainer._position = begun;
             int batch = begun.Batch;
@@ -160,6 +191,7 @@ public sealed partial class Trainer
             double score = History.Monitored(record);
             CheckScore(score, record);
             History.EpochList.Add(record);
+            trainer._isEvaluationDue = false;
             if (trainer.IsBetter(score))
             {
                 History.BestAt = History.EpochList.Count - 1;
@@ -168,7 +200,6 @@ public sealed partial class Trainer
 
             trainer._evaluationTicks += Stopwatch.GetTimestamp() - start;
             StepSchedule(score);
-            trainer._isEvaluationDue = false;
             foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnEpochEnd(trainer, record));
             _options.Checkpoints?.AfterEpoch(trainer);
             Report(isEpochEnd: true);

@@ -6,7 +6,10 @@ namespace Evenkeel.Training;
 /// Keeps parts of a model frozen for some epochs: their parameters get no gradients, and their norms use running
 /// statistics that do not change (<see cref="NormState.Frozen"/>). For fine-tuning: first the new head, then the rest.
 /// </summary>
-/// <remarks>It keeps no state: what is frozen follows from the epoch, also in a resumed run.</remarks>
+/// <remarks>
+/// It keeps no state: what is frozen follows from the epoch, also in a resumed run. When its time is over, every
+/// parameter and norm of a part learns, also one that was frozen by other means before.
+/// </remarks>
 public sealed class FreezeSchedule : Callback
 {
     private readonly (Module Part, int Epochs)[] _parts;

@@ -83,13 +83,15 @@ public sealed partial class Trainer
     {
         StateDict model = Model.StateDict();
         LoaderPosition position = training.Position;
-        Action restoreOptimizer = Optimizer.Snapshot();
-        double factor = rate / Optimizer.LearningRate;
         using var step = new TrainingStep(Model, Loss, Optimizer, Options);
         IEnumerator<Batch> batches = training.Begin(setsEpoch: true, cancellationToken);
+        Action restoreOptimizer = Optimizer.Snapshot();
         try
         {
-            foreach (ParameterGroup group in Optimizer.Groups) group.Schedule(group.LearningRate * factor);
+            // Groups keep their shares of the first group's rate, as it was given. A schedule may stand at 0.
+            double given = Optimizer.Groups[0].InitialLearningRate;
+            foreach (ParameterGroup group in Optimizer.Groups)
+                group.Schedule(given > 0 ? rate * group.InitialLearningRate / given : rate);
             double sum = 0;
             int first = steps - Math.Max(1, steps / 4);
             for (int i = 0; i < steps; i++)

@@ -19,7 +19,11 @@ public sealed class Scores : IReadOnlyDictionary<string, double>
     internal Scores(IEnumerable<string> names, IEnumerable<double> values) =>
         (_names, _values) = ([.. names], [.. values]);
 
-    /// <summary>The mean loss per sample, without any penalty.</summary>
+    /// <summary>
+    /// The loss without any penalty: the mean over the batches, weighted by their numbers of samples. For a loss that
+    /// is a mean over samples this is the loss of the whole set; one with class weights or ignored labels divides by
+    /// other counts in each batch, so its value depends a little on how the set is cut.
+    /// </summary>
     public double Loss => this[LossName];
 
     /// <summary>The names: <see cref="LossName"/> first, then the metrics in their order.</summary>

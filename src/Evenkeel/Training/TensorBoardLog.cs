@@ -50,8 +50,8 @@ public sealed class TensorBoardLog : Callback, IDisposable
             + $"{Environment.ProcessId}.{Interlocked.Increment(ref s_files)}");
         _file = new FileStream(Path.Combine(Folder, name), FileMode.CreateNew, FileAccess.Write, FileShare.Read);
         Write(Event(0).Text(3, "brain.Event:2"));
-        // A session log with the status START.
-        if (trainer.Iteration > 0) Write(Event(trainer.Iteration).Bytes(7, new Message().Integer(1, 1)));
+        // A session log with the status START: what stands at this step or later is dropped.
+        if (trainer.Iteration > 0) Write(Event(trainer.Iteration + 1).Bytes(7, new Message().Integer(1, 1)));
     }
 
     /// <inheritdoc/>

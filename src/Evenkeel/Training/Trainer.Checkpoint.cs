@@ -67,12 +67,13 @@ public sealed partial class Trainer
     /// </summary>
     /// <param name="path">
     /// A file that <see cref="SaveCheckpoint"/> has written, or the folder of <see cref="Checkpoints"/>: the newest one
-    /// in it, or the newest that is not damaged.
+    /// in it, or the newest that is not damaged; the damaged ones get the ending <c>.damaged</c>.
     /// </param>
     /// <param name="checkValues">
     /// Whether impossible statistics and moments are refused; see <see cref="Module.LoadStateDict"/> and
     /// <see cref="Evenkeel.Optim.Optimizer.LoadStateDict"/>. False takes them as they are.
     /// </param>
+    /// <returns>The file that was taken.</returns>
     /// <remarks>
     /// Seed, L2 penalty, clipping, micro-batches, monitored score, optimizer, schedule and their settings must be those
     /// of the saved run, and the next Fit must get the same samples in the same batches. The total number of epochs may
@@ -87,7 +88,7 @@ public sealed partial class Trainer
     /// The file is truncated or damaged: its checksum, a count or a length is wrong.
     /// </exception>
     /// <exception cref="IOException">The file is missing or cannot be read, or a folder has no checkpoint.</exception>
-    public void Resume(string path, bool checkValues = true)
+    public string Resume(string path, bool checkValues = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (_isInFit)
@@ -99,7 +100,7 @@ public sealed partial class Trainer
         if (!Directory.Exists(path))
         {
             ResumeFrom(path, checkValues);
-            return;
+            return path;
         }
 
         string[] checkpoints = Checkpoints.All(path);
@@ -115,12 +116,17 @@ public sealed partial class Trainer
             try
             {
                 ResumeFrom(checkpoints[i], checkValues);
-                return;
             }
             catch (InvalidDataException) when (i > 0)
             {
                 // A damaged disk, not an interrupted run: the one before it is tried.
+                continue;
             }
+
+            // The damaged ones stand aside, so that the run can write here.
+            for (int later = i + 1; later < checkpoints.Length; later++)
+                File.Move(checkpoints[later], checkpoints[later] + ".damaged", overwrite: true);
+            return checkpoints[i];
         }
     }
 
@@ -201,6 +207,8 @@ public sealed partial class Trainer
         ("MaxGradientNorm", Options.MaxGradientNorm?.ToString("R", CultureInfo.InvariantCulture) ?? "none"),
         ("micro-batches", Options.MicroBatches.ToString(CultureInfo.InvariantCulture)),
         ("monitor", History.Monitor),
+        ("TrainingSamples", Options.TrainingSamples.ToString(CultureInfo.InvariantCulture)),
+        ("EvaluationBatchSize", Options.EvaluationBatchSize.ToString(CultureInfo.InvariantCulture)),
     ];
 
     private static string? Setting(TensorArchive archive, string key) =>

@@ -43,6 +43,7 @@ public sealed partial class Trainer
     private long _iteration;
     private int _epoch;
     private bool _isInFit;
+    private CancellationToken _cancellationToken;
 
     // Where the training loader stands. Null before the first call of Fit.
     private LoaderPosition? _position;
@@ -81,6 +82,7 @@ public sealed partial class Trainer
         IReadOnlyList<Parameter> parameters = model.Parameters();
         if (parameters.Count == 0)
             throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
+        CheckOptimizer(parameters, optimizer);
         _dtype = parameters[0].DType;
         _modules = [.. model.NamedModules().Select(static named => named.Module)];
         _metrics = Options.Metrics ?? loss.DefaultMetrics();
@@ -124,6 +126,9 @@ public sealed partial class Trainer
     public double ExamplesPerSecond =>
         _trainingTicks == 0 ? 0 : _examples / (_trainingTicks / (double)Stopwatch.Frequency);
 
+    /// <summary>The token of the running or the last call of Fit. Callbacks that take long look at it.</summary>
+    public CancellationToken CancellationToken => _cancellationToken;
+
     /// <summary>
     /// Bytes of the training tape. They do not grow from step to step once every batch size has occurred.
     /// </summary>
@@ -165,6 +170,7 @@ public sealed partial class Trainer
     /// <exception cref="IOException">
     /// A checkpoint could not be written. The last one before it is unharmed, and Fit can be called again.
     /// </exception>
+    /// <exception cref="UnauthorizedAccessException">The folder of the checkpoints may not be written.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public History Fit(
         DataLoader training, DataLoader? validation = null, IProgress<TrainProgress>? progress = null,
@@ -185,6 +191,7 @@ public sealed partial class Trainer
         }
 
         _isInFit = true;
+        _cancellationToken = cancellationToken;
         try
         {
             return new FitRun(this, training, validation, progress, cancellationToken).Run();
@@ -342,6 +349,18 @@ public sealed partial class Trainer
     {
         _last.PutBack(Model);
         _last.Clear();
+    }
+
+    /// <summary>What a trainer does not know is not cleared, not clipped, and not in its checkpoints.</summary>
+    private static void CheckOptimizer(IReadOnlyList<Parameter> known, Optimizer optimizer)
+    {
+        var set = new HashSet<Parameter>(known, ReferenceEqualityComparer.Instance);
+        int foreign = optimizer.Groups.Sum(group => group.Parameters.Count(parameter => !set.Contains(parameter)));
+        if (foreign == 0) return;
+        throw new ArgumentException(
+            $"Trainer: expected an optimizer over parameters of the model, got {foreign} others. Make it with "
+            + "model.Parameters() of this model. Parameters of a loss belong into the model: register them there.",
+            nameof(optimizer));
     }
 
     private string MonitoredName(TrainerOptions options)

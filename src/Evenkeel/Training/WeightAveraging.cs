@@ -87,8 +87,9 @@ public sealed unsafe class WeightAveraging : Callback
     /// <inheritdoc/>
     public override void OnFitEnd(Trainer trainer, FitEnd end)
     {
+        ArgumentNullException.ThrowIfNull(trainer);
         if (_data is null || Updates == 0 || end is not (FitEnd.Completed or FitEnd.Stopped)) return;
-        Model.Recalibrate(_data);
+        Model.Recalibrate(_data, cancellationToken: trainer.CancellationToken);
     }
 
     /// <inheritdoc/>

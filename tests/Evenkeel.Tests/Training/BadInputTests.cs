@@ -51,7 +51,8 @@ public sealed class BadInputTests
         Assert.Equal("CrossEntropy: expected labels from 0 to 3 (4 classes), got 4 at position 3. Check the number of "
             + "outputs, and that labels count from 0.", message);
         // An evaluation names it as well.
-        var trainer = new Trainer(Net(4), new SGD(Net(4).Parameters()), new CrossEntropyLoss());
+        Sequential model = Net(4);
+        var trainer = new Trainer(model, new SGD(model.Parameters()), new CrossEntropyLoss());
         Assert.Contains("got 4 at position 3",
             Assert.Throws<ArgumentException>(() => trainer.Evaluate(data)).Message, StringComparison.Ordinal);
     }

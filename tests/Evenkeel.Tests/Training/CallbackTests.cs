@@ -274,6 +274,7 @@ public sealed class CallbackTests : IDisposable
         Assert.Throws<InvalidOperationException>(() => cut.Fit(training, validation));
         // The log is an epoch ahead of the last checkpoint; its row is written again.
         Assert.Equal(5, File.ReadAllText(Path.Combine(_folder, "cut.csv")).Split('\n').Length);
+        File.Delete(Path.Combine(folder, "step-00000016.safetensors"));
         Trainer resumed = Make("cut.csv", new Checkpoints(folder));
         resumed.Resume(Path.Combine(folder, "step-00000012.safetensors"));
         resumed.Fit(training, validation);

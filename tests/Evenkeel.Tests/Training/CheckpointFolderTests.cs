@@ -154,11 +154,14 @@ public sealed class CheckpointFolderTests : IDisposable
         flipped[^9] ^= 4;
         if (damaged == 2) File.WriteAllBytes(present[1], flipped);
         Trainer resumed = Make(new Checkpoints(_folder) { EverySteps = 4, EveryEpochs = 0 });
-        resumed.Resume(_folder);
+        Assert.Equal(present[^(damaged + 1)], resumed.Resume(_folder));
         Assert.Equal(damaged == 1 ? 16 : 12, resumed.Iteration);
+        Assert.Equal(
+            present[^damaged..].Select(static path => path + ".damaged"),
+            Directory.GetFiles(_folder, "*.damaged").Order());
         resumed.Fit(training);
         AssertSame(whole, resumed);
-        // The damaged ones were written anew on the way.
+        // The damaged ones stand aside and were written anew on the way.
         Trainer again = Make(null);
         again.Resume(Checkpoints.Latest(_folder)!);
         Assert.Equal(20, again.Iteration);

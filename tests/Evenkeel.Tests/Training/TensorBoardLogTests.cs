@@ -68,7 +68,7 @@ public sealed class TensorBoardLogTests : IDisposable
         Assert.DoesNotContain(events[0], static e => e.IsRestart);
         // TensorBoard drops what it has read of this step and later ones.
         EventRecord restart = Assert.Single(events[1], static e => e.IsRestart);
-        Assert.Equal(5, restart.Step);
+        Assert.Equal(6, restart.Step);
         Assert.Equal([6L, 7, 8, 9, 10],
             events[1].Where(static e => e.Scalars.Any(s => s.Tag == "train/loss")).Select(static e => e.Step));
     }

@@ -176,6 +176,8 @@ public abstract class LearningRateScheduler
     /// <summary>Advances the count by one and sets the learning rates.</summary>
     private protected void Advance()
     {
+        // A rate that is made from the one before needs that of count 0, also if no step was taken yet.
+        Start();
         Count++;
         Apply();
     }
