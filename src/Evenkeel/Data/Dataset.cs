@@ -39,7 +39,8 @@ public static class Dataset
     /// <param name="inputs">An array of F values per sample.</param>
     /// <param name="targets">An array of T numbers per sample.</param>
     /// <returns>Samples of shape (F), targets of shape (T).</returns>
-    /// <inheritdoc cref="From{TInput, TTarget}(IReadOnlyList{TInput[]}, IReadOnlyList{TTarget})"/>
+    /// <inheritdoc cref="From{TInput, TTarget}(IReadOnlyList{TInput[]}, IReadOnlyList{TTarget})"
+    /// path="/typeparam|/exception|/remarks"/>
     public static TensorDataset From<TInput, TTarget>(
         IReadOnlyList<TInput[]> inputs, IReadOnlyList<TTarget[]> targets)
         where TInput : INumber<TInput>
@@ -55,7 +56,8 @@ public static class Dataset
     /// <param name="inputs">(N, F) values: a row per sample.</param>
     /// <param name="targets">A class label or a number per sample.</param>
     /// <returns>Samples of shape (F); targets of shape () for labels and (1) for numbers.</returns>
-    /// <inheritdoc cref="From{TInput, TTarget}(IReadOnlyList{TInput[]}, IReadOnlyList{TTarget})"/>
+    /// <inheritdoc cref="From{TInput, TTarget}(IReadOnlyList{TInput[]}, IReadOnlyList{TTarget})"
+    /// path="/typeparam|/exception|/remarks"/>
     public static TensorDataset From<TInput, TTarget>(TInput[,] inputs, IReadOnlyList<TTarget> targets)
         where TInput : INumber<TInput>
         where TTarget : INumber<TTarget>
@@ -70,7 +72,8 @@ public static class Dataset
     /// <param name="inputs">(N, F) values: a row per sample.</param>
     /// <param name="targets">(N, T) numbers: a row per sample.</param>
     /// <returns>Samples of shape (F), targets of shape (T).</returns>
-    /// <inheritdoc cref="From{TInput, TTarget}(IReadOnlyList{TInput[]}, IReadOnlyList{TTarget})"/>
+    /// <inheritdoc cref="From{TInput, TTarget}(IReadOnlyList{TInput[]}, IReadOnlyList{TTarget})"
+    /// path="/typeparam|/exception|/remarks"/>
     public static TensorDataset From<TInput, TTarget>(TInput[,] inputs, TTarget[,] targets)
         where TInput : INumber<TInput>
         where TTarget : INumber<TTarget>
@@ -108,7 +111,8 @@ public static class Dataset
     /// <param name="inputs">The F inputs of a row.</param>
     /// <param name="target">The T numbers of a row.</param>
     /// <returns>Samples of shape (F), targets of shape (T).</returns>
-    /// <inheritdoc cref="From{TRow, TTarget}(IEnumerable{TRow}, Func{TRow, double[]}, Func{TRow, TTarget})"/>
+    /// <inheritdoc cref="From{TRow, TTarget}(IEnumerable{TRow}, Func{TRow, double[]}, Func{TRow, TTarget})"
+    /// path="/typeparam|/exception|/remarks"/>
     public static TensorDataset From<TRow>(
         IEnumerable<TRow> rows, Func<TRow, double[]> inputs, Func<TRow, double[]> target)
     {
@@ -149,7 +153,8 @@ public static class Dataset
     /// Writes the values of a sample, row-major. It finds zeros. The values are not checked.
     /// </param>
     /// <param name="target">Writes the values of a target, row-major. It finds zeros.</param>
-    /// <inheritdoc cref="Of(int, Shape, Action{int, Span{float}}, Func{int, long})"/>
+    /// <inheritdoc cref="Of(int, Shape, Action{int, Span{float}}, Func{int, long})"
+    /// path="/typeparam|/exception|/remarks"/>
     public static IDataset Of(
         int count, Shape sampleShape, Shape targetShape, Action<int, Span<float>> input,
         Action<int, Span<float>> target)
@@ -164,7 +169,8 @@ public static class Dataset
     /// Samples with class labels that differ from epoch to epoch, by functions of the epoch's number and the sample's
     /// index, both from 0 on.
     /// </summary>
-    /// <inheritdoc cref="Of(int, Shape, Action{int, Span{float}}, Func{int, long})"/>
+    /// <inheritdoc cref="Of(int, Shape, Action{int, Span{float}}, Func{int, long})"
+    /// path="/typeparam|/exception|/remarks"/>
     public static IEpochDataset Of(
         int count, Shape sampleShape, Action<int, int, Span<float>> input, Func<int, int, long> label)
     {
@@ -177,7 +183,8 @@ public static class Dataset
     /// Samples with numbers, vectors or images as targets that differ from epoch to epoch, by functions of the epoch's
     /// number and the sample's index, both from 0 on.
     /// </summary>
-    /// <inheritdoc cref="Of(int, Shape, Shape, Action{int, Span{float}}, Action{int, Span{float}})"/>
+    /// <inheritdoc cref="Of(int, Shape, Shape, Action{int, Span{float}}, Action{int, Span{float}})"
+    /// path="/typeparam|/exception|/remarks"/>
     public static IEpochDataset Of(
         int count, Shape sampleShape, Shape targetShape, Action<int, int, Span<float>> input,
         Action<int, int, Span<float>> target)

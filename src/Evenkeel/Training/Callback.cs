@@ -28,7 +28,8 @@ public enum FitEnd
 /// </summary>
 /// <remarks>
 /// A callback may read the model and call <see cref="Trainer.Evaluate(Data.IDataset, CancellationToken)"/> and
-/// <see cref="Trainer.Stop"/>. An exception of a callback ends the run after a whole step; Fit can be called again.
+/// <see cref="Trainer.Stop"/>. An exception of a callback ends the run after a whole step; Fit can be called again. Why
+/// a run was stopped is not in its checkpoints: a callback that stops decides again in <see cref="OnFitBegin"/>.
 /// </remarks>
 public abstract class Callback
 {

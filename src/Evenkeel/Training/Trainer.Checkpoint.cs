@@ -292,11 +292,13 @@ public sealed partial class Trainer
                 + "order.", nameof(path));
         }
 
+        var states = new List<(Callback Callback, StateDict Before, StateDict Saved)>();
         for (int i = 0; i < Options.Callbacks.Count; i++)
         {
             Callback callback = Options.Callbacks[i];
             StateDict saved = state.Under(KeyOf(i));
-            bool isSaved = saved.Count > 0, isWanted = callback.StateDict() is not null;
+            StateDict? before = callback.StateDict();
+            bool isSaved = saved.Count > 0, isWanted = before is { Count: > 0 };
             if (isSaved != isWanted)
             {
                 throw new ArgumentException(
@@ -305,7 +307,19 @@ public sealed partial class Trainer
                     + $"{i + 1}). Pass the callbacks as they were when the checkpoint was saved.", nameof(path));
             }
 
-            if (isSaved) callback.LoadStateDict(saved);
+            if (isSaved) states.Add((callback, before!, saved));
+        }
+
+        int taken = 0;
+        try
+        {
+            for (; taken < states.Count; taken++) states[taken].Callback.LoadStateDict(states[taken].Saved);
+        }
+        catch
+        {
+            // One refuses its state: those before it get back what they had.
+            for (int i = 0; i < taken; i++) states[i].Callback.LoadStateDict(states[i].Before);
+            throw;
         }
     }
 

@@ -114,6 +114,22 @@ public sealed class OrderOfThingsTests : IDisposable
     }
 
     [Fact]
+    public void A_callback_that_refuses_its_state_leaves_the_others_as_they_were()
+    {
+        string path = Path.Combine(_folder, "run.safetensors");
+        Trainer saved = Create(new TrainerOptions { Callbacks = [new Counter(3), new Counter(4)] });
+        saved.SaveCheckpoint(path);
+        Counter first = new(1), second = new(2) { Refuses = true };
+        Trainer resumed = Create(new TrainerOptions { Callbacks = [first, second] });
+        ArgumentException refused = Assert.Throws<ArgumentException>(() => resumed.Resume(path));
+        Assert.StartsWith("no", refused.Message, StringComparison.Ordinal);
+        Assert.Equal((1, 2), (first.Count, second.Count));
+        second.Refuses = false;
+        resumed.Resume(path);
+        Assert.Equal((3, 4), (first.Count, second.Count));
+    }
+
+    [Fact]
     public void A_schedule_that_steps_before_the_optimizer_begins_with_the_rate_of_count_0()
     {
         SGD stepped = new(Model().Parameters(), 1), started = new(Model().Parameters(), 1);
@@ -124,6 +140,21 @@ public sealed class OrderOfThingsTests : IDisposable
         second.Step();
         Assert.Equal(0.0199, started.LearningRate, Tolerances.Float64Steps);
         Assert.Equal(started.LearningRate, stepped.LearningRate);
+    }
+
+    private sealed class Counter(long count) : Callback
+    {
+        public long Count { get; private set; } = count;
+
+        public bool Refuses { get; set; }
+
+        public override StateDict StateDict() => new() { { "count", Tensor.From([Count], [1]) } };
+
+        public override void LoadStateDict(StateDict state)
+        {
+            if (Refuses) throw new ArgumentException("no", nameof(state));
+            Count = state["count"].AsSpan<long>()[0];
+        }
     }
 
     private sealed class Ending(Action<FitEnd> act) : Callback
