@@ -127,7 +127,7 @@ public sealed partial class Trainer
         _trainingTicks == 0 ? 0 : _examples / (_trainingTicks / (double)Stopwatch.Frequency);
 
     /// <summary>The token of the running or the last call of Fit. Callbacks that take long look at it.</summary>
-    public CancellationToken CancellationToken => _cancellationToken;
+    internal CancellationToken CancellationToken => _cancellationToken;
 
     /// <summary>
     /// Bytes of the training tape. They do not grow from step to step once every batch size has occurred.
