@@ -18,7 +18,7 @@ internal sealed class MachineSpeed(int threads)
 
     /// <summary>
     /// Bytes per second, read and written, of copies that touch about <paramref name="workingSet"/> bytes. Measured
-    /// once a power of two.
+    /// once per power of two.
     /// </summary>
     public double CopyBytesPerSecond(double workingSet)
     {

@@ -113,8 +113,6 @@ internal readonly record struct SolverProgress(
     int Epoch, int Epochs, double Done, double Loss, double TrainAccuracy, double ValidationAccuracy, bool EndsEpoch)
 {
     public override string ToString() => EndsEpoch
-        ? string.Create(
-            System.Globalization.CultureInfo.InvariantCulture,
-            $"epoch {Epoch}/{Epochs}, loss {Loss:F3}, train {TrainAccuracy:F3}, validation {ValidationAccuracy:F3}")
+        ? $"epoch {Epoch}/{Epochs}, loss {Loss:F3}, train {TrainAccuracy:F3}, validation {ValidationAccuracy:F3}"
         : $"epoch {Math.Min(Epoch + 1, Epochs)}/{Epochs}";
 }

@@ -83,7 +83,8 @@ public static class DatasetExtensions
     internal static DType TargetTypeFor(this IDataset dataset, DType inputs) =>
         dataset.TargetType.IsFloatingPoint() ? inputs : dataset.TargetType;
 
-    private static Shape WithBatch(Shape one, int count)
+    /// <summary>The shape of a batch of things of one shape.</summary>
+    internal static Shape WithBatch(Shape one, int count)
     {
         Span<int> sizes = stackalloc int[Shape.MaxRank + 1];
         sizes[0] = count;

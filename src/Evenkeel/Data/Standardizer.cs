@@ -149,7 +149,7 @@ public sealed class Standardizer
         var result = Tensor.Zeros(predictions.Shape, predictions.DType);
         ReadOnlySpan<double> mean = TargetMean.AsSpan<double>(), std = TargetStd!.AsSpan<double>();
         for (int i = 0; i < result.Count; i++)
-            Set(result, i, (predictions.ValueAt(i) * std[i % mean.Length]) + mean[i % mean.Length]);
+            result.SetValueAt(i, (predictions.ValueAt(i) * std[i % mean.Length]) + mean[i % mean.Length]);
         return result;
     }
 
@@ -219,13 +219,10 @@ public sealed class Standardizer
     private static void Walk(
         int count, Shape shape, Action<ReadOnlySpan<int>, Tensor> copy, Action<Tensor, int> use)
     {
-        Span<int> sizes = stackalloc int[shape.Rank + 1];
-        shape.CopyTo(sizes[1..]);
         for (int first = 0; first < count; first += Chunk)
         {
             int[] indices = [.. Enumerable.Range(first, Math.Min(Chunk, count - first))];
-            sizes[0] = indices.Length;
-            var rows = Tensor.Zeros(new Shape(sizes), DType.Float64);
+            var rows = Tensor.Zeros(DatasetExtensions.WithBatch(shape, indices.Length), DType.Float64);
             copy(indices, rows);
             use(rows, first);
         }
@@ -238,14 +235,9 @@ public sealed class Standardizer
         for (int i = 0; i < rows.Count; i++)
         {
             int j = i % center.Length;
-            Set(result, (first * center.Length) + i, scale[j] == 0 ? 0 : (rows.ValueAt(i) - center[j]) / scale[j]);
+            double z = scale[j] == 0 ? 0 : (rows.ValueAt(i) - center[j]) / scale[j];
+            result.SetValueAt((first * center.Length) + i, z);
         }
-    }
-
-    private static void Set(Tensor tensor, int index, double value)
-    {
-        if (tensor.DType == DType.Float64) tensor.AsSpan<double>()[index] = value;
-        else tensor.AsSpan<float>()[index] = (float)value;
     }
 
     private static (Tensor Mean, Tensor Std) Checked(Tensor mean, Tensor std, string parameter)

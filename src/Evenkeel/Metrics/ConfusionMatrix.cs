@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 
 namespace Evenkeel.Training;
@@ -120,10 +119,10 @@ public sealed class ConfusionMatrix : Metric
 
     private string Title(int c) => ClassNames?[c] ?? Text(c);
 
-    private static string Text(long count) => count.ToString(CultureInfo.InvariantCulture);
+    private static string Text(long count) => $"{count}";
 
     private static string Text(double share) =>
-        double.IsNaN(share) ? "-" : share.ToString("0.000", CultureInfo.InvariantCulture);
+        double.IsNaN(share) ? "-" : $"{share:0.000}";
 
     private static double Share(long part, long whole) => whole == 0 ? double.NaN : (double)part / whole;
 

@@ -101,13 +101,7 @@ internal sealed unsafe class BinaryCrossEntropyOp : Op
     private Tensor Constant(Tensor? weight, DType dtype)
     {
         Tensor copy = NewTensor(weight?.Shape ?? [], dtype);
-        for (int i = 0; i < copy.Count; i++)
-        {
-            double value = weight?.ValueAt(i) ?? 1;
-            if (dtype == DType.Float64) copy.AsSpan<double>()[i] = value;
-            else copy.AsSpan<float>()[i] = (float)value;
-        }
-
+        for (int i = 0; i < copy.Count; i++) copy.SetValueAt(i, weight?.ValueAt(i) ?? 1);
         return copy;
     }
 

@@ -115,18 +115,12 @@ internal sealed unsafe class WeightedCrossEntropyOp : Op
         for (int c = 0; c < classes; c++)
         {
             double w = weight?.ValueAt(c) ?? 1;
-            Set(_sharp, c, (1 - labelSmoothing) * w);
-            Set(_smooth, c, labelSmoothing / classes * w);
+            _sharp.SetValueAt(c, (1 - labelSmoothing) * w);
+            _smooth.SetValueAt(c, labelSmoothing / classes * w);
         }
 
         Bind([], x.DType, x);
         return Execute();
-    }
-
-    private static void Set(Tensor tensor, int index, double value)
-    {
-        if (tensor.DType == DType.Float64) tensor.AsSpan<double>()[index] = value;
-        else tensor.AsSpan<float>()[index] = (float)value;
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Optim;
@@ -40,7 +39,7 @@ internal static class StateSettings
                 throw new ArgumentException($"{owner}: expected one number of Float64 under '{Key(owner, name)}', got "
                     + $"{saved.DType} of shape {saved.Shape}. The state is damaged; load another one.", nameof(state));
             if (saved.Item() == value) continue;
-            differences.Add(string.Create(CultureInfo.InvariantCulture, $"{name} {saved.Item()} (here {value})"));
+            differences.Add($"{name} {saved.Item()} (here {value})");
         }
 
         if (differences.Count > 0)

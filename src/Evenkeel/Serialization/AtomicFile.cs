@@ -85,8 +85,8 @@ public static class AtomicFile
     }
 
     /// <summary>
-    /// Removes temporary files of <paramref name="path"/> that a killed process has left. Nobody else may write the
-    /// file at that time.
+    /// Removes temporary files of <paramref name="path"/> that a killed process has left. Its file name may hold a
+    /// <c>*</c>. Nobody else may write these files at that time.
     /// </summary>
     internal static void RemoveLeftovers(string path)
     {

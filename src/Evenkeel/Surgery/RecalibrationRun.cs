@@ -213,8 +213,8 @@ internal sealed class RecalibrationRun(
 
             for (int c = 0; c < running.Mean.Value.Count; c++)
             {
-                Set(running.Mean.Value, c, _pool.Mean(c));
-                Set(running.Variance.Value, c, _pool.Variance(c, estimator));
+                running.Mean.Value.SetValueAt(c, _pool.Mean(c));
+                running.Variance.Value.SetValueAt(c, _pool.Variance(c, estimator));
                 if (!double.IsFinite(running.Mean.Value.ValueAt(c))
                     || !double.IsFinite(running.Variance.Value.ValueAt(c)))
                 {
@@ -266,11 +266,5 @@ internal sealed class RecalibrationRun(
         }
 
         private string Label => module.Label(name);
-
-        private static void Set(Tensor tensor, int i, double value)
-        {
-            if (tensor.DType == DType.Float64) tensor.AsSpan<double>()[i] = value;
-            else tensor.AsSpan<float>()[i] = (float)value;
-        }
     }
 }

@@ -138,6 +138,13 @@ public sealed partial class Tensor
     /// <summary>An element of a floating-point tensor as a double; the index counts elements in memory.</summary>
     internal double ValueAt(int index) => DType == DType.Float64 ? AsSpan<double>()[index] : AsSpan<float>()[index];
 
+    /// <summary>Sets an element of a floating-point tensor, rounded to its type; see <see cref="ValueAt"/>.</summary>
+    internal void SetValueAt(int index, double value)
+    {
+        if (DType == DType.Float64) AsSpan<double>()[index] = value;
+        else AsSpan<float>()[index] = (float)value;
+    }
+
     /// <summary>
     /// A copy in memory of its own, outside any tape. It may be kept, and no gradient flows through it.
     /// </summary>

@@ -97,7 +97,7 @@ public sealed class Checkpoints
                     + "files away, or choose another folder.");
             }
 
-            foreach (string path in Directory.EnumerateFiles(Folder, $".*{Ending}.*.tmp")) File.Delete(path);
+            AtomicFile.RemoveLeftovers(Path.Combine(Folder, "*" + Ending));
         }
         catch
         {
@@ -181,25 +181,18 @@ public sealed class Checkpoints
 
     private FileStream Lock()
     {
-        try
-        {
-            Directory.CreateDirectory(Folder);
-        }
-        catch (Exception exception) when (
-            exception is UnauthorizedAccessException || exception.HResult == ReadOnlyFileSystem)
-        {
-            throw NotWritable(exception);
-        }
-
         string path = Path.Combine(Folder, LockName);
         try
         {
+            Directory.CreateDirectory(Folder);
             return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (Exception exception) when (
             exception is UnauthorizedAccessException || exception.HResult == ReadOnlyFileSystem)
         {
-            throw NotWritable(exception);
+            throw new UnauthorizedAccessException(
+                $"Checkpoints: expected a folder that may be written, got \"{Folder}\" ({exception.Message}). Choose "
+                + "another folder or change its permissions.", exception);
         }
         catch (IOException exception) when (File.Exists(path))
         {
@@ -211,12 +204,8 @@ public sealed class Checkpoints
         }
     }
 
-    private UnauthorizedAccessException NotWritable(Exception exception) => new(
-        $"Checkpoints: expected a folder that may be written, got \"{Folder}\" ({exception.Message}). Choose another "
-        + "folder or change its permissions.", exception);
-
     private string PathOf(long iteration) =>
-        Path.Combine(Folder, $"{Prefix}{iteration.ToString("D8", CultureInfo.InvariantCulture)}{Ending}");
+        Path.Combine(Folder, $"{Prefix}{iteration:D8}{Ending}");
 
     /// <summary>The iteration in the name of a checkpoint; -1 if it is another file.</summary>
     private static long StepOf(string path)

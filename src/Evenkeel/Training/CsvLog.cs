@@ -34,10 +34,10 @@ public sealed class CsvLog(string path) : Callback
         text.Append('\n');
         foreach (EpochRecord epoch in epochs)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{epoch.Epoch},{epoch.Iteration},{epoch.LearningRate:R}");
-            text.Append(',').Append(Number(epoch.TrainingLoss));
-            foreach (string name in training) text.Append(',').Append(Number(ValueOf(epoch.Training, name)));
-            foreach (string name in validation) text.Append(',').Append(Number(ValueOf(epoch.Validation, name)));
+            CultureInfo culture = CultureInfo.InvariantCulture;
+            text.Append(culture, $"{epoch.Epoch},{epoch.Iteration},{epoch.LearningRate:R},{epoch.TrainingLoss:R}");
+            foreach (string name in training) text.Append(culture, $",{ValueOf(epoch.Training, name):R}");
+            foreach (string name in validation) text.Append(culture, $",{ValueOf(epoch.Validation, name):R}");
             text.Append('\n');
         }
 
@@ -46,8 +46,6 @@ public sealed class CsvLog(string path) : Callback
 
     private static double ValueOf(Scores? scores, string name) =>
         scores is not null && scores.TryGetValue(name, out double value) ? value : double.NaN;
-
-    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
 
     private static string Cell(string name) =>
         name.AsSpan().IndexOfAny(",\"\r\n") < 0 ? name : $"\"{name.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";

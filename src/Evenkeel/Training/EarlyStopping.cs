@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Evenkeel.Training;
 
 /// <summary>
@@ -56,9 +54,8 @@ public sealed class EarlyStopping : Callback
 
         int waited = history.Epochs.Count - bestEpoch;
         if (waited < Patience) return;
-        string shown = best.ToString("0.0000", CultureInfo.InvariantCulture);
         trainer.Stop(double.IsNaN(best)
             ? $"no finite {history.Monitor} in {waited} epochs"
-            : $"{history.Monitor} has not become better than {shown} (epoch {bestEpoch}) for {waited} epochs");
+            : $"{history.Monitor} has not become better than {best:0.0000} (epoch {bestEpoch}) for {waited} epochs");
     }
 }

@@ -22,11 +22,16 @@ public sealed record EpochRecord(
     /// For example <c>epoch 3: loss 0.2154; training loss 0.2011, accuracy 0.9410; validation loss 0.2302, accuracy
     /// 0.9355</c>.
     /// </summary>
-    public override string ToString()
+    public override string ToString() => $"epoch {Epoch}: {Losses}";
+
+    /// <summary>The text without the number of the epoch.</summary>
+    internal string Losses
     {
-        string text = string.Create(
-            System.Globalization.CultureInfo.InvariantCulture, $"epoch {Epoch}: loss {TrainingLoss:0.0000}");
-        if (Training is not null) text += $"; training {Training}";
-        return Validation is null ? text : $"{text}; validation {Validation}";
+        get
+        {
+            string text = $"loss {TrainingLoss:0.0000}";
+            if (Training is not null) text += $"; training {Training}";
+            return Validation is null ? text : $"{text}; validation {Validation}";
+        }
     }
 }

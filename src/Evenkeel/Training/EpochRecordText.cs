@@ -74,7 +74,7 @@ internal static class EpochRecordText
             scores.Select(static score => score.Name), scores.Select(static score => Number(score.Value)));
     }
 
-    private static string Text(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+    private static string Text(double value) => $"{value:R}";
 
     private static double Number(JsonElement text) =>
         double.Parse(text.GetString() ?? "", NumberStyles.Float, CultureInfo.InvariantCulture);

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using Evenkeel.Data;
-using Evenkeel.Nn;
 using Evenkeel.Optim;
 
 namespace Evenkeel.Training;
@@ -23,41 +22,38 @@ public sealed partial class Trainer
 
         public History Run()
         {
+            using IDisposable? folder = _options.Checkpoints?.Open(trainer);
             bool isForeign = Begin();
             long begun = trainer._iteration;
             var end = FitEnd.Failed;
             ExceptionDispatchInfo? failure;
-            using (_options.Checkpoints?.Open(trainer))
+            try
             {
-                try
-                {
-                    foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnFitBegin(trainer));
-                    if (trainer._isEvaluationDue) EndEpoch();
-                    while (!IsOver) RunEpoch();
-                    _options.Checkpoints?.AfterFit(trainer);
-                    end = History.Diverged ? FitEnd.Diverged
-                        : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
-                }
-                catch (OperationCanceledException exception)
-                    when (cancellationToken.IsCancellationRequested || training.IsCancellationRequested)
-                {
-                    end = FitEnd.Cancelled;
-                    string? saved = trainer._iteration > 0 ? _options.Checkpoints?.Save(trainer) : null;
-                    throw new OperationCanceledException(
-                        $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
-                        + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
-                        exception,
-                        exception.CancellationToken);
-                }
-                finally
-                {
-                    End();
-                    failure = EndCallbacks(end);
-                }
+                CallEach(callback => callback.OnFitBegin(trainer));
+                if (trainer._isEvaluationDue) EndEpoch();
+                while (!IsOver) RunEpoch();
+                _options.Checkpoints?.AfterFit(trainer);
+                end = History.Diverged ? FitEnd.Diverged
+                    : History.StopReason is not null ? FitEnd.Stopped : FitEnd.Completed;
+            }
+            catch (OperationCanceledException exception)
+                when (cancellationToken.IsCancellationRequested || training.IsCancellationRequested)
+            {
+                end = FitEnd.Cancelled;
+                string? saved = trainer._iteration > 0 ? _options.Checkpoints?.Save(trainer) : null;
+                throw new OperationCanceledException(
+                    $"Trainer: cancelled after {trainer._iteration} iterations; the model has its last weights."
+                    + (saved is null ? "" : $" Resume(\"{saved}\") continues the run."),
+                    exception,
+                    exception.CancellationToken);
+            }
+            finally
+            {
+                End();
+                failure = EndCallbacks(end);
             }
 
             failure?.Throw();
-
             bool isUntouched = isForeign && trainer._iteration == begun;
             if (_options.RestoreBestModel && !trainer._best.IsEmpty && !isUntouched) trainer.PutBest();
             return History.Copy();
@@ -78,12 +74,12 @@ public sealed partial class Trainer
             trainer.DropLossesFrom(trainer._iteration);
             trainer._plan = PlanText(training);
             trainer.StepsPerEpoch = training.Plan.Batches;
-            trainer._step = new TrainingStep(trainer.Model, trainer.Loss, trainer.Optimizer, _options);
             _trainingSamples = trainer.TrainingSamples(training.Dataset);
             if (trainer._position is { } position) training.Position = position;
             // An evaluation or a callback before the next epoch sees the samples as they were in the one before.
             if (trainer._epoch > 0 && training.Position.Batch == 0 && training.Dataset is IEpochDataset dataset)
                 dataset.Epoch = training.Position.Epoch - 1;
+            trainer._step = new TrainingStep(trainer.Model, trainer.Loss, trainer.Optimizer, _options);
             return isForeign;
         }
 
@@ -145,7 +141,7 @@ public sealed partial class Trainer
                     : begun with { Batch = batch };
                 if (endsEpoch) (trainer._epoch, trainer._isEvaluationDue) = (trainer._epoch + 1, true);
                 if (_options is { Scheduler: { } scheduler, ScheduleBy: ScheduleBy.Iteration }) scheduler.Step();
-                foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnStepEnd(trainer));
+                CallEach(callback => callback.OnStepEnd(trainer));
                 if (endsEpoch)
                 {
                     EndEpoch();
@@ -162,18 +158,18 @@ public sealed partial class Trainer
         {
             StepResult result = trainer._step!.Run(batch, trainer._iteration);
             History.LossList.Add(result.Loss);
-            if (result.Problem is not { } problem) return true;
+            if (result.IsTaken) return true;
             switch (_options.NonFiniteLoss)
             {
                 case NonFiniteLoss.SkipBatch:
                     History.SkippedBatches++;
                     return true;
                 case NonFiniteLoss.EndRun:
-                    History.Divergence = problem;
+                    History.Divergence = result.Problem;
                     return false;
                 default:
                     trainer.DropLossesFrom(trainer._iteration);
-                    throw problem;
+                    throw result.Problem!;
             }
         }
 
@@ -200,7 +196,7 @@ public sealed partial class Trainer
 
             trainer._evaluationTicks += Stopwatch.GetTimestamp() - start;
             StepSchedule(score);
-            foreach (Callback callback in _options.Callbacks) Call(callback, c => c.OnEpochEnd(trainer, record));
+            CallEach(callback => callback.OnEpochEnd(trainer, record));
             _options.Checkpoints?.AfterEpoch(trainer);
             Report(isEpochEnd: true);
         }
@@ -236,6 +232,11 @@ public sealed partial class Trainer
                 $"Trainer: expected a number as the monitored metric \"{History.Monitor}\", got NaN after the first "
                 + "epoch. It is undefined for these data (for example, because they hold one class only). Monitor "
                 + "another score, or check the data.");
+        }
+
+        private void CallEach(Action<Callback> act)
+        {
+            foreach (Callback callback in _options.Callbacks) Call(callback, act);
         }
 
         /// <summary>An exception of a callback says whose it is. The step before it is whole.</summary>
@@ -284,11 +285,7 @@ public sealed partial class Trainer
     private string? Note()
     {
         long updates = 0;
-        foreach (Module module in _modules)
-        {
-            if (module is ITrackingNorm { Running: { } running }) updates += running.SkippedBatches;
-        }
-
+        foreach (RunningStatistics running in _statistics) updates += running.SkippedBatches;
         long skipped = History.SkippedBatches;
         if (skipped + updates == _noted) return _note;
         _noted = skipped + updates;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Optim;
@@ -16,9 +15,8 @@ namespace Evenkeel.Training;
 public sealed record LearningRateTest(IReadOnlyList<double> Rates, IReadOnlyList<double> Losses, double Suggestion)
 {
     /// <summary>For example <c>learning rate 0.051 suggested (17 rates from 0.0001 to 6.6 tried)</c>.</summary>
-    public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture,
-        $"learning rate {Suggestion:G2} suggested ({Rates.Count} rates from {Rates[0]:G2} to {Rates[^1]:G2} tried)");
+    public override string ToString() =>
+        $"learning rate {Suggestion:G2} suggested ({Rates.Count} rates from {Rates[0]:G2} to {Rates[^1]:G2} tried)";
 }
 
 public sealed partial class Trainer
@@ -56,18 +54,15 @@ public sealed partial class Trainer
         }
 
         Check(training, nameof(training));
-        if (_isInFit)
-        {
-            throw new InvalidOperationException(
-                "Trainer.FindLearningRate: expected no training under way, got a call inside Fit. Call it before Fit.");
-        }
-
+        CheckIdle(nameof(FindLearningRate), "Call it before Fit.");
+        StateDict start = Model.StateDict();
+        using var step = new TrainingStep(Model, Loss, Optimizer, Options);
         var losses = new List<double>();
         var rates = new List<double>();
         for (double rate = minimum; rate <= maximum; rate *= 2)
         {
             rates.Add(rate);
-            losses.Add(Try(training, rate, steps, cancellationToken));
+            losses.Add(Try(step, training, start, rate, steps, cancellationToken));
         }
 
         double best = losses.Min();
@@ -79,11 +74,11 @@ public sealed partial class Trainer
     }
 
     /// <summary>The mean loss over the last quarter of some steps at a rate, and no trace of them.</summary>
-    private double Try(DataLoader training, double rate, int steps, CancellationToken cancellationToken)
+    private double Try(
+        TrainingStep step, DataLoader training, StateDict start, double rate, int steps,
+        CancellationToken cancellationToken)
     {
-        StateDict model = Model.StateDict();
         LoaderPosition position = training.Position;
-        using var step = new TrainingStep(Model, Loss, Optimizer, Options);
         IEnumerator<Batch> batches = training.Begin(setsEpoch: true, cancellationToken);
         Action restoreOptimizer = Optimizer.Snapshot();
         try
@@ -105,7 +100,7 @@ public sealed partial class Trainer
                 }
 
                 StepResult result = step.Run(batches.Current, _iteration + i);
-                if (result.Problem is not null) return double.PositiveInfinity;
+                if (!result.IsTaken) return double.PositiveInfinity;
                 if (i >= first) sum += result.Loss;
             }
 
@@ -114,7 +109,7 @@ public sealed partial class Trainer
         finally
         {
             batches.Dispose();
-            Model.LoadStateDict(model, checkValues: false);
+            Model.LoadStateDict(start, checkValues: false);
             restoreOptimizer();
             training.Position = position;
         }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Evenkeel.Training;
 
 /// <summary>
@@ -14,10 +12,7 @@ public sealed class ProgressLog(TextWriter writer) : Callback
     {
         ArgumentNullException.ThrowIfNull(trainer);
         ArgumentNullException.ThrowIfNull(record);
-        string text = record.ToString();
-        string rest = text[text.IndexOf(':', StringComparison.Ordinal)..];
-        writer.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"epoch {record.Epoch}/{trainer.Options.Epochs}{rest}; {trainer.ExamplesPerSecond:N0} samples/s"));
+        writer.WriteLine($"epoch {record.Epoch}/{trainer.Options.Epochs}: {record.Losses}; "
+            + $"{trainer.ExamplesPerSecond:N0} samples/s");
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections;
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 
 namespace Evenkeel.Training;
 
@@ -66,9 +65,7 @@ public sealed class Scores : IReadOnlyDictionary<string, double>
 
     /// <inheritdoc/>
     public override string ToString() =>
-        string.Join(", ", this.Select(static entry => $"{entry.Key} {Text(entry.Value)}"));
+        string.Join(", ", this.Select(static entry => $"{entry.Key} {entry.Value:0.0000}"));
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-    private static string Text(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
 }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Numerics;
 using System.Text;
 
@@ -44,10 +43,8 @@ public sealed class TensorBoardLog : Callback, IDisposable
         ArgumentNullException.ThrowIfNull(trainer);
         Dispose();
         Directory.CreateDirectory(Folder);
-        string name = string.Create(
-            CultureInfo.InvariantCulture,
-            $"events.out.tfevents.{DateTimeOffset.UtcNow.ToUnixTimeSeconds()}.{Environment.MachineName}."
-            + $"{Environment.ProcessId}.{Interlocked.Increment(ref s_files)}");
+        string name = $"events.out.tfevents.{DateTimeOffset.UtcNow.ToUnixTimeSeconds()}.{Environment.MachineName}."
+            + $"{Environment.ProcessId}.{Interlocked.Increment(ref s_files)}";
         _file = new FileStream(Path.Combine(Folder, name), FileMode.CreateNew, FileAccess.Write, FileShare.Read);
         Write(Event(0).Text(3, "brain.Event:2"));
         // A session log with the status START: what stands at this step or later is dropped.

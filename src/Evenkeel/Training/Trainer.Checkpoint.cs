@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.InteropServices;
 using Evenkeel.Data;
 using Evenkeel.Nn;
@@ -91,12 +90,7 @@ public sealed partial class Trainer
     public string Resume(string path, bool checkValues = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        if (_isInFit)
-        {
-            throw new InvalidOperationException(
-                "Trainer.Resume: expected no training under way, got a call inside Fit. Resume before Fit.");
-        }
-
+        CheckIdle(nameof(Resume), "Resume before Fit.");
         if (!Directory.Exists(path))
         {
             ResumeFrom(path, checkValues);
@@ -202,13 +196,13 @@ public sealed partial class Trainer
     [
         ("optimizer", Optimizer.Name),
         ("loss", Loss.ToString() ?? ""),
-        ("seed", Options.Seed.ToString(CultureInfo.InvariantCulture)),
-        ("L2", Options.L2.ToString("R", CultureInfo.InvariantCulture)),
-        ("MaxGradientNorm", Options.MaxGradientNorm?.ToString("R", CultureInfo.InvariantCulture) ?? "none"),
-        ("micro-batches", Options.MicroBatches.ToString(CultureInfo.InvariantCulture)),
+        ("seed", $"{Options.Seed}"),
+        ("L2", $"{Options.L2:R}"),
+        ("MaxGradientNorm", Options.MaxGradientNorm is { } norm ? $"{norm:R}" : "none"),
+        ("micro-batches", $"{Options.MicroBatches}"),
         ("monitor", History.Monitor),
-        ("TrainingSamples", Options.TrainingSamples.ToString(CultureInfo.InvariantCulture)),
-        ("EvaluationBatchSize", Options.EvaluationBatchSize.ToString(CultureInfo.InvariantCulture)),
+        ("TrainingSamples", $"{Options.TrainingSamples}"),
+        ("EvaluationBatchSize", $"{Options.EvaluationBatchSize}"),
     ];
 
     private static string? Setting(TensorArchive archive, string key) =>
@@ -323,8 +317,7 @@ public sealed partial class Trainer
         }
     }
 
-    private string KeyOf(int callback) => string.Create(
-        CultureInfo.InvariantCulture, $"{CallbackPrefix}{callback}.{Options.Callbacks[callback].Name}.");
+    private string KeyOf(int callback) => $"{CallbackPrefix}{callback}.{Options.Callbacks[callback].Name}.";
 
     private static void AddAll(StateDict target, string prefix, StateDict source)
     {

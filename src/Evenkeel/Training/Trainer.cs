@@ -34,7 +34,7 @@ public enum ModelWeights
 public sealed partial class Trainer
 {
     private readonly DType _dtype;
-    private readonly Module[] _modules;
+    private readonly RunningStatistics[] _statistics;
     private readonly IReadOnlyList<Metric> _metrics;
     private readonly Evaluator _evaluator;
     private ModelSnapshot _best = new();
@@ -43,7 +43,6 @@ public sealed partial class Trainer
     private long _iteration;
     private int _epoch;
     private bool _isInFit;
-    private CancellationToken _cancellationToken;
 
     // Where the training loader stands. Null before the first call of Fit.
     private LoaderPosition? _position;
@@ -84,7 +83,7 @@ public sealed partial class Trainer
             throw new ArgumentException("Trainer: expected a model with parameters, got none.", nameof(model));
         CheckOptimizer(parameters, optimizer);
         _dtype = parameters[0].DType;
-        _modules = [.. model.NamedModules().Select(static named => named.Module)];
+        _statistics = [.. model.Statistics().Select(static entry => entry.Running)];
         _metrics = Options.Metrics ?? loss.DefaultMetrics();
         History.Monitor = MonitoredName(Options);
         HigherIsBetter = _metrics.FirstOrDefault(metric => metric.Name == History.Monitor)?.HigherIsBetter ?? false;
@@ -127,7 +126,7 @@ public sealed partial class Trainer
         _trainingTicks == 0 ? 0 : _examples / (_trainingTicks / (double)Stopwatch.Frequency);
 
     /// <summary>The token of the running or the last call of Fit. Callbacks that take long look at it.</summary>
-    internal CancellationToken CancellationToken => _cancellationToken;
+    internal CancellationToken CancellationToken { get; private set; }
 
     /// <summary>
     /// Bytes of the training tape. They do not grow from step to step once every batch size has occurred.
@@ -191,7 +190,7 @@ public sealed partial class Trainer
         }
 
         _isInFit = true;
-        _cancellationToken = cancellationToken;
+        CancellationToken = cancellationToken;
         try
         {
             return new FitRun(this, training, validation, progress, cancellationToken).Run();
@@ -242,13 +241,7 @@ public sealed partial class Trainer
     /// </exception>
     public void Restore(ModelWeights weights)
     {
-        if (_isInFit)
-        {
-            throw new InvalidOperationException(
-                "Trainer.Restore: expected no training under way, got a call inside Fit. The model has its last "
-                + "weights until Fit returns.");
-        }
-
+        CheckIdle(nameof(Restore), "The model has its last weights until Fit returns.");
         if (weights == ModelWeights.Best && _best.IsEmpty)
         {
             throw new InvalidOperationException(
@@ -337,6 +330,13 @@ public sealed partial class Trainer
         Array.Resize(ref drawn, wanted);
         Array.Sort(drawn);
         return InOrder(new Subset(training, drawn));
+    }
+
+    private void CheckIdle(string method, string advice)
+    {
+        if (!_isInFit) return;
+        throw new InvalidOperationException(
+            $"Trainer.{method}: expected no training under way, got a call inside Fit. {advice}");
     }
 
     private void PutBest()

@@ -11,8 +11,6 @@ namespace Evenkeel.Training;
 /// </summary>
 internal sealed class TrainingStep : IDisposable
 {
-    private static readonly DivergedException s_skipped = new(0, "a skipped batch", double.NaN);
-
     private readonly Module _model;
     private readonly Loss _loss;
     private readonly Optimizer _optimizer;
@@ -45,7 +43,7 @@ internal sealed class TrainingStep : IDisposable
     /// <param name="batch">The batch.</param>
     /// <param name="iteration">Iterations done so far. Dropout draws by it.</param>
     /// <returns>
-    /// The loss with the penalty. <see cref="StepResult.Problem"/> says why the step was refused.
+    /// The loss with the penalty, and whether the step was taken.
     /// </returns>
     public StepResult Run(Batch batch, long iteration)
     {
@@ -93,18 +91,18 @@ internal sealed class TrainingStep : IDisposable
         if (_options.MaxGradientNorm is { } norm) GradientClipping.Scale(_parameters, Math.Sqrt(squares), norm);
         _optimizer.Step();
         ClearGradients();
-        return new StepResult(loss, Problem: null);
+        return new StepResult(loss, IsTaken: true);
     }
 
     private StepResult Refuse(Batch batch, double loss, long iteration, string? parameter)
     {
         Undo();
         // The search for the layer is another pass. A batch that is skipped needs no explanation.
-        if (_options.NonFiniteLoss == NonFiniteLoss.SkipBatch) return new StepResult(loss, s_skipped);
+        if (_options.NonFiniteLoss == NonFiniteLoss.SkipBatch) return new StepResult(loss, IsTaken: false);
         if (parameter is not null)
-            return new StepResult(loss, DivergedException.OfGradient(iteration + 1, parameter, loss));
+            return new StepResult(loss, false, DivergedException.OfGradient(iteration + 1, parameter, loss));
         (string layer, string detail) = DivergenceFinder.Find(_model, batch.Inputs, _tape.Seed, iteration);
-        return new StepResult(loss, new DivergedException(iteration + 1, layer, loss, detail));
+        return new StepResult(loss, false, new DivergedException(iteration + 1, layer, loss, detail));
     }
 
     private void Undo()
@@ -154,5 +152,6 @@ internal sealed class TrainingStep : IDisposable
 
 /// <summary>What a step did.</summary>
 /// <param name="Loss">The loss of the batch, with the penalty.</param>
-/// <param name="Problem">Why the step was refused; null if it was taken.</param>
-internal readonly record struct StepResult(double Loss, DivergedException? Problem);
+/// <param name="IsTaken">Whether the weights have changed.</param>
+/// <param name="Problem">Why the step was refused; null if it was taken, or if batches are skipped.</param>
+internal readonly record struct StepResult(double Loss, bool IsTaken, DivergedException? Problem = null);
