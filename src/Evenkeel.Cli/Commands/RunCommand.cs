@@ -1,3 +1,4 @@
+using Evenkeel.Diagnostics;
 using System.CommandLine;
 using System.Text;
 using Evenkeel.Cli.Terminal;

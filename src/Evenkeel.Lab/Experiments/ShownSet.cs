@@ -1,3 +1,4 @@
+using Evenkeel.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
 using Evenkeel.Lab.Drawn;

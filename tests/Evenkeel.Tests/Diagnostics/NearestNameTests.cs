@@ -1,7 +1,8 @@
+using Evenkeel.Diagnostics;
 using Evenkeel.Lab;
 using Xunit;
 
-namespace Evenkeel.Tests.Lab;
+namespace Evenkeel.Tests.Diagnostics;
 
 public sealed class NearestNameTests
 {
