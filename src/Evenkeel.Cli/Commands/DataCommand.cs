@@ -1,8 +1,8 @@
-using Evenkeel.Diagnostics;
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Evenkeel.Cli.Terminal;
 using Evenkeel.Data;
+using Evenkeel.Diagnostics;
 using Evenkeel.Lab;
 using Evenkeel.Lab.Experiments;
 

@@ -1,10 +1,10 @@
-using Evenkeel.Diagnostics;
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text;
+using Evenkeel.Diagnostics;
 using Evenkeel.Lab;
 
 namespace Evenkeel.Cli.Commands;

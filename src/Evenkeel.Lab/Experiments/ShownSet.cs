@@ -1,6 +1,6 @@
-using Evenkeel.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
+using Evenkeel.Diagnostics;
 using Evenkeel.Lab.Drawn;
 
 namespace Evenkeel.Lab.Experiments;

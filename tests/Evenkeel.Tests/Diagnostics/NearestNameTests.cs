@@ -1,5 +1,4 @@
 using Evenkeel.Diagnostics;
-using Evenkeel.Lab;
 using Xunit;
 
 namespace Evenkeel.Tests.Diagnostics;
