@@ -6,12 +6,14 @@ using System.Globalization;
 using System.Text;
 using Evenkeel.Diagnostics;
 using Evenkeel.Lab;
+using Evenkeel.Training;
+using Evenkeel.Workbench;
 
 namespace Evenkeel.Cli.Commands;
 
 /// <summary>
-/// The command line: parses, runs, and turns every outcome into an exit code (0 done, 1 failed, 2 usage, 130
-/// interrupted).
+/// The command line: parses, runs, and turns every outcome into an exit code (0 done, 1 failed, 2 usage, 3 diverged,
+/// 130 interrupted).
 /// </summary>
 internal static class EvenkeelCommand
 {
@@ -26,8 +28,14 @@ internal static class EvenkeelCommand
         // Not a RootCommand: that one is named after the file, and the file may be run by "dotnet".
         var help = new HelpOption();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
-        return new Command("evenkeel", "The Evenkeel lab: what lessons claim about normalization, run and measured.")
+        return new Command("evenkeel",
+            "Neural networks without code: train, watch, predict. And the lab: what lessons claim about "
+            + "normalization, run and measured.")
         {
+            TrainCommand.Create(),
+            EvaluateCommand.Create(),
+            PredictCommand.Create(),
+            RunsCommand.Create(),
             ListCommand.Create(),
             RunCommand.Create(),
             ReproduceCommand.Create(),
@@ -129,6 +137,11 @@ internal static class EvenkeelCommand
                     Console.Error.WriteLine($"evenkeel {PathOf(parse.CommandResult)}: {e.Message}");
                     return ExitCode.Of(e);
                 }
+                catch (WorkbenchException e)
+                {
+                    Console.Error.WriteLine($"evenkeel {PathOf(parse.CommandResult)}: {e.Message}");
+                    return ExitCode.Of(e);
+                }
             },
             CancellationToken.None));
     }
@@ -206,8 +219,16 @@ internal static class EvenkeelCommand
             int code = help.Invoke(parseResult);
             string[] examples = parseResult.CommandResult.Command.Name switch
             {
-                "evenkeel" => ["evenkeel reproduce", "evenkeel run deep-net --data " +
-                    "~/data", "evenkeel bench --filter batchnorm"],
+                "evenkeel" => ["evenkeel train --data wine.csv --target quality", "evenkeel train --data photos/",
+                    "evenkeel reproduce", "evenkeel run deep-net --data ~/data"],
+                "train" => ["evenkeel train --data wine.csv --target quality --dry-run",
+                    "evenkeel train --data photos/ --model resnet20 --epochs 30 --augment standard",
+                    "evenkeel train --data cifar-10 --model lenet --norm group:8 --optimizer sgd --lr 0.1 --seed 7",
+                    "evenkeel train --resume runs/2026-11-28-1"],
+                "evaluate" => ["evenkeel evaluate runs/2026-11-28-1 --data new-wine.csv"],
+                "predict" => ["evenkeel predict runs/2026-11-28-1 new-wine.csv --csv",
+                    "evenkeel predict runs/2026-11-28-2 cat.jpg more-photos/"],
+                "runs" => ["evenkeel runs", "evenkeel runs experiments --json"],
                 "list" => ["evenkeel list --json"],
                 "run" => ["evenkeel run deep-net weight-scale --data ~/data --seed 0",
                     "evenkeel run batch-size --quick --json"],

@@ -1,4 +1,5 @@
 using Evenkeel.Lab;
+using Evenkeel.Workbench;
 
 namespace Evenkeel.Cli.Commands;
 
@@ -8,8 +9,14 @@ internal static class ExitCode
     public const int Done = 0;
     public const int Failed = 1;
     public const int Usage = 2;
+
+    /// <summary>A training whose loss or gradients became NaN or infinite.</summary>
+    public const int Diverged = 3;
     public const int Interrupted = 130;
 
     /// <summary>The code of a failure that the lab reports.</summary>
     public static int Of(LabException failure) => failure.IsUsage ? Usage : Failed;
+
+    /// <summary>The code of a failure that the workbench reports.</summary>
+    public static int Of(WorkbenchException failure) => failure.IsUsage ? Usage : Failed;
 }

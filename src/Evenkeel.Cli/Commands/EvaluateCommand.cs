@@ -1,0 +1,36 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Evenkeel.Cli.Terminal;
+using Evenkeel.Workbench.Runs;
+
+namespace Evenkeel.Cli.Commands;
+
+/// <summary><c>evenkeel evaluate RUN --data DATA</c>: the scores of a trained network on other data.</summary>
+internal static class EvaluateCommand
+{
+    public static Command Create()
+    {
+        Argument<string> run = RunsCommand.Run();
+        var data = new Option<string>("--data")
+        {
+            Description = "data of the kind that the run was trained on, with what is to be predicted",
+            HelpName = "DATA",
+            Required = true,
+        };
+        Option<bool> json = Options.Json();
+        Option<long?> threads = Options.Threads();
+        var command = new Command("evaluate", "Measure a trained network on other data.") { run, data, json, threads };
+        command.Do((parse, cancellation) =>
+        {
+            Options.UseThreads(parse.GetValue(threads));
+            TrainedRun trained = TrainedRun.Open(parse.GetValue(run)!);
+            var notes = new List<string>();
+            JsonObject evaluation = trained.Evaluate(parse.GetValue(data)!, notes, cancellation);
+            TrainPrinter.Note(trained.Note, notes);
+            if (parse.GetValue(json)) Console.WriteLine(evaluation.ToJsonString());
+            else new TrainPrinter(Console.Out, Ink.ForOutput()).PrintEvaluation(evaluation);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,49 @@
+using System.CommandLine;
+using Evenkeel.Cli.Terminal;
+using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Runs;
+
+namespace Evenkeel.Cli.Commands;
+
+/// <summary><c>evenkeel predict RUN FILES...</c>: what a trained network says of new files.</summary>
+internal static class PredictCommand
+{
+    public static Command Create()
+    {
+        Argument<string> run = RunsCommand.Run();
+        var files = new Argument<string[]>("FILES")
+        {
+            Description = "tables, or pictures and folders of pictures",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        Option<bool> json = Options.Json();
+        var csv = new Option<bool>("--csv") { Description = "print a CSV table with every probability" };
+        Option<long?> threads = Options.Threads();
+        var command = new Command("predict", "Predict new samples with a trained network: the class and its "
+            + "probabilities, or the numbers.") { run, files, json, csv, threads };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(json) && result.GetValue(csv))
+                result.AddError("expected --json or --csv, got both.");
+        });
+        command.Do((parse, cancellation) =>
+        {
+            Options.UseThreads(parse.GetValue(threads));
+            TrainedRun trained = TrainedRun.Open(parse.GetValue(run)!);
+            var notes = new List<string>();
+            var printer = new PredictionPrinter(
+                Console.Out, trained.Preparation,
+                parse.GetValue(json) ? PredictionFormat.Json
+                    : parse.GetValue(csv) ? PredictionFormat.Csv : PredictionFormat.Text);
+            // All files are read before the first line is printed: a wrong one leaves no half result.
+            List<SampleSet> sets = [.. trained.Preparation.OpenAll(parse.GetValue(files)!, notes, cancellation)];
+            TrainPrinter.Note(trained.Note, notes);
+            printer.Begin();
+            foreach (SampleSet set in sets)
+                printer.Print(set, Predictions.Of(trained.Model, set, trained.Preparation, cancellation));
+            printer.End();
+            return ExitCode.Done;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Evenkeel.Cli.Terminal;
+using Evenkeel.Workbench;
+using Evenkeel.Workbench.Runs;
+
+namespace Evenkeel.Cli.Commands;
+
+/// <summary><c>evenkeel runs [FOLDER]</c>: a table of runs, compared.</summary>
+internal static class RunsCommand
+{
+    public const string DefaultFolder = "runs";
+
+    /// <summary>The settings in which runs usually differ, in the order of the columns.</summary>
+    private static readonly string[] s_settings =
+        ["data", "model", "norm", "optimizer", "lr", "schedule", "batch-size", "epochs", "augment", "dropout",
+            "weight-decay", "warmup", "clip", "label-smoothing", "class-weights", "patience", "seed"];
+
+    /// <summary>The folder of a run, as other commands take it.</summary>
+    public static Argument<string> Run() => new("RUN") { Description = "the folder of a run, as runs/2026-11-28-1" };
+
+    public static Command Create()
+    {
+        var folder = new Argument<string>("FOLDER")
+        {
+            Description = "the folder of the runs",
+            DefaultValueFactory = _ => DefaultFolder,
+        };
+        Option<bool> json = Options.Json();
+        var command = new Command("runs", "List runs: how they stand, where their settings differ, and their best "
+            + "scores.") { folder, json };
+        command.Do((parse, _) =>
+        {
+            string path = parse.GetValue(folder)!;
+            if (!Directory.Exists(path))
+            {
+                throw WorkbenchException.Usage(
+                    $"expected a folder of runs, got \"{path}\", which does not exist. 'evenkeel train' makes runs.");
+            }
+
+            List<RunFolder> runs = [.. RunFolder.All(path)];
+            if (parse.GetValue(json))
+            {
+                foreach (RunFolder run in runs) Console.WriteLine(LineOf(run).ToJsonString());
+                return ExitCode.Done;
+            }
+
+            if (runs.Count == 0)
+            {
+                Console.WriteLine($"There are no runs in {path}. 'evenkeel train --data DATA' makes one.");
+                return ExitCode.Done;
+            }
+
+            Print(runs);
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static JsonObject LineOf(RunFolder run) => new()
+    {
+        ["name"] = run.Name,
+        ["path"] = run.FullPath,
+        ["status"] = run.Status.ToString().ToLowerInvariant(),
+        ["created"] = run.Document["created"]?.DeepClone(),
+        ["settings"] = run.Document["settings"]?.DeepClone(),
+        ["figures"] = run.Document["figures"]?.DeepClone(),
+        ["weightsHash"] = run.Document["weightsHash"]?.DeepClone(),
+    };
+
+    private static void Print(List<RunFolder> runs)
+    {
+        string[] differing = [.. s_settings.Where(name =>
+            runs.Select(run => Setting(run, name)).Distinct(StringComparer.Ordinal).Count() > 1)];
+        var table = new TextTable(["run", "status", .. differing, "epochs", "best score", "time"]);
+        table.Wrap(0, 1);
+        foreach (RunFolder run in runs)
+        {
+            JsonNode? figures = run.Document["figures"];
+            string best = figures?["best"] is { } score
+                ? $"{(string?)figures["monitor"]} {(double)score:0.0000} (epoch {(int?)figures["bestEpoch"]})" : "-";
+            double seconds = (double?)figures?["trainingSeconds"] ?? 0;
+            table.Add([run.Name, run.Status.ToString().ToLowerInvariant(),
+                .. differing.Select(name => Setting(run, name)),
+                figures?["epochs"]?.ToString() ?? "0", best, Duration.Text(seconds)]);
+        }
+
+        Ink ink = Ink.ForOutput();
+        foreach (string line in table.Lines(ink.Width, ink, indent: "")) Console.WriteLine(line);
+    }
+
+    private static string Setting(RunFolder run, string name)
+    {
+        string text = run.Document["settings"]?[name]?.ToString() ?? "";
+        return name == "data" ? Path.GetFileName(text) : text;
+    }
+}

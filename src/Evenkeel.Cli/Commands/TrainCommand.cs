@@ -1,0 +1,231 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Evenkeel.Cli.Terminal;
+using Evenkeel.Training;
+using Evenkeel.Workbench;
+using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Models;
+using Evenkeel.Workbench.Runs;
+
+namespace Evenkeel.Cli.Commands;
+
+/// <summary><c>evenkeel train</c>: a network for somebody's own data, in the folder of a run.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var resume = new Option<string?>("--resume")
+        {
+            Description = "go on with the run in this folder, with its settings; --epochs may be higher",
+            HelpName = "RUN",
+        };
+        var folder = new Option<string>("--out")
+        {
+            Description = "folder of the runs",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => RunsCommand.DefaultFolder,
+        };
+        var name = new Option<string?>("--name")
+        {
+            Description = "name of the run (default: the date and a number)",
+            HelpName = "NAME",
+        };
+        var dryRun = new Option<bool>("--dry-run")
+        {
+            Description = "print what was found in the data, the settings and the network, and stop",
+        };
+        Option<long?> threads = Options.Threads();
+        Option<long?> workers = Options.Number("--workers", 0, 64, "threads that prepare batches (default: 1)");
+        var settings = new SettingOptions();
+        var command = new Command("train", "Train a network on a table or on pictures. Without code: what is not said "
+            + "is found in the data, and printed before anything runs.");
+        settings.AddTo(command);
+        foreach (Option option in (Option[])[resume, folder, name, dryRun, threads, workers]) command.Add(option);
+        command.Validators.Add(result =>
+        {
+            bool hasData = result.GetResult(settings.Of("data")) is not null;
+            if (result.GetValue(resume) is null && !hasData)
+                result.AddError("expected --data with a table, a folder of pictures or the name of a set, got none.");
+        });
+        command.Do((parse, cancellation) =>
+        {
+            Options.UseThreads(parse.GetValue(threads));
+            Options.WarnOfSlowHardware();
+            var training = new TrainingSession((int)(parse.GetValue(workers) ?? 1), cancellation);
+            if (parse.GetValue(resume) is { } run)
+            {
+                return training.Resume(RunFolder.Open(run), settings.Given(parse));
+            }
+
+            TrainSettings given = settings.Read(parse, new TrainSettings());
+            return training.Begin(
+                given, parse.GetValue(dryRun) ? null : () => RunFolder.Create(parse.GetValue(folder)!, parse.GetValue(name)));
+        });
+        return command;
+    }
+
+    /// <summary>An option for each setting of a training.</summary>
+    private sealed class SettingOptions
+    {
+        private readonly List<(TrainSetting Setting, Option Option)> _options = [.. TrainSetting.All.Select(Create)];
+
+        public Option Of(string name) => _options.First(entry => entry.Setting.Name == name).Option;
+
+        public void AddTo(Command command)
+        {
+            foreach ((_, Option option) in _options) command.Add(option);
+        }
+
+        /// <summary>The settings that stand on the command line.</summary>
+        public IReadOnlyList<(TrainSetting Setting, string Value)> Given(ParseResult parse)
+        {
+            var given = new List<(TrainSetting, string)>();
+            foreach ((TrainSetting setting, Option option) in _options)
+            {
+                if (parse.GetResult(option) is not { Implicit: false } result) continue;
+                string text = setting.ValueName is null ? "yes"
+                    : string.Join(TrainSetting.ListSeparator, result.Tokens.Select(static token => token.Value));
+                given.Add((setting, text));
+            }
+
+            return given;
+        }
+
+        public TrainSettings Read(ParseResult parse, TrainSettings settings)
+        {
+            foreach ((TrainSetting setting, string value) in Given(parse)) settings = setting.Set(settings, value);
+            return settings;
+        }
+
+        private static (TrainSetting Setting, Option Option) Create(TrainSetting setting)
+        {
+            string name = "--" + setting.Name;
+            if (setting.ValueName is null) return (setting, new Option<bool>(name) { Description = setting.Description });
+            if (setting.IsList)
+            {
+                return (setting, new Option<string[]>(name)
+                {
+                    Description = setting.Description,
+                    HelpName = setting.ValueName,
+                    Arity = ArgumentArity.OneOrMore,
+                    AllowMultipleArgumentsPerToken = true,
+                });
+            }
+
+            return (setting, new Option<string?>(name) { Description = setting.Description, HelpName = setting.ValueName });
+        }
+    }
+
+    /// <summary>One call of the command.</summary>
+    private sealed class TrainingSession(int workers, CancellationToken cancellation)
+    {
+        private static readonly string[] s_mayChange = ["epochs"];
+
+        public int Begin(TrainSettings given, Func<RunFolder>? create)
+        {
+            TrainSettings settings = given with
+            {
+                Data = FullPath(given.Data),
+                ValidationData = given.ValidationData is { } other ? FullPath(other) : null,
+            };
+            (TrainingPlan plan, _) = Prepare(settings);
+            if (create is null)
+            {
+                Console.WriteLine();
+                Console.WriteLine("Nothing was trained (--dry-run).");
+                return ExitCode.Done;
+            }
+
+            return Train(plan, create());
+        }
+
+        public int Resume(RunFolder run, IReadOnlyList<(TrainSetting Setting, string Value)> changes)
+        {
+            if (run.Document["settings"] is not JsonObject stored)
+            {
+                throw new WorkbenchException(
+                    $"expected a run with settings, got \"{run.FullPath}\", whose run.json has none. Train anew.");
+            }
+
+            TrainSettings settings = TrainSetting.FromJson(stored);
+            foreach ((TrainSetting setting, string value) in changes)
+            {
+                if (!s_mayChange.Contains(setting.Name, StringComparer.Ordinal))
+                {
+                    throw WorkbenchException.Usage(
+                        $"--{setting.Name}: expected no other setting than --epochs with --resume, for the run goes on "
+                        + "with its own. Begin a new run to change it.");
+                }
+
+                settings = setting.Set(settings, value);
+            }
+
+            (TrainingPlan plan, PreparedData data) = Prepare(settings);
+            if ((string?)run.Document["data"]?["identity"] is { } identity && identity != data.Identity)
+            {
+                throw new WorkbenchException(
+                    $"expected the data of the run, got other content in \"{settings.Data}\": it has changed since "
+                    + "the run began. Put the old files back, or begin a new run.");
+            }
+
+            return Train(plan, run);
+        }
+
+        private (TrainingPlan Plan, PreparedData Data) Prepare(TrainSettings settings)
+        {
+            Console.Error.WriteLine($"Reading {settings.Data}");
+            PreparedData data = Preparation.Learn(settings, progress: null, cancellation);
+            settings = TrainDefaults.Fill(settings, data);
+            var plan = new TrainingPlan(settings, data);
+            new TrainPrinter(Console.Out, Ink.ForOutput()).Print(plan);
+            return (plan, data);
+        }
+
+        private int Train(TrainingPlan plan, RunFolder run)
+        {
+            var printer = new TrainPrinter(Console.Out, Ink.ForOutput());
+            Console.WriteLine();
+            Console.WriteLine($"Run: {Shown(run.FullPath)}");
+            var training = new RunTraining(plan, run, Environment.GetCommandLineArgs()[1..]);
+            using var display = new TrainDisplay(plan.Batches.Batches);
+            try
+            {
+                JsonObject evaluation = training.Train(workers, display, cancellation);
+                display.Dispose();
+                printer.PrintResult(run, evaluation, training.StopReason);
+                return ExitCode.Done;
+            }
+            catch (OperationCanceledException)
+            {
+                display.Dispose();
+                Console.Error.WriteLine("evenkeel train: interrupted; everything up to the last step is saved. Go on with");
+                Console.Error.WriteLine($"  evenkeel train --resume {Shown(run.FullPath)}");
+                return ExitCode.Interrupted;
+            }
+            catch (DivergedException divergence)
+            {
+                display.Dispose();
+                Console.Error.WriteLine($"evenkeel train: {Diverged(divergence, plan.Settings)}");
+                return ExitCode.Diverged;
+            }
+        }
+
+        private static string Diverged(DivergedException divergence, TrainSettings settings)
+        {
+            string advice = settings.Clip is null
+                ? $"--lr {settings.LearningRate / 10:R}, --clip 1 or --warmup 1" : $"--lr {settings.LearningRate / 10:R}";
+            return $"diverged at step {divergence.Step}: the first values that are not finite come from "
+                + $"{divergence.Layer}. Try {advice}.";
+        }
+
+        private static string FullPath(string data) => Path.Exists(data) ? Path.GetFullPath(data) : data;
+
+    }
+
+    /// <summary>A path as a user types it: relative if it lies below the current folder.</summary>
+    internal static string Shown(string path)
+    {
+        string relative = Path.GetRelativePath(Environment.CurrentDirectory, path);
+        return relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
+    }
+}

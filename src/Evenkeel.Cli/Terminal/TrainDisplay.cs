@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using Evenkeel.Training;
+
+namespace Evenkeel.Cli.Terminal;
+
+/// <summary>
+/// Progress of a training on standard error: a line per epoch; on a terminal also a line that follows the steps.
+/// </summary>
+internal sealed class TrainDisplay(int stepsPerEpoch) : IProgress<TrainProgress>, IDisposable
+{
+    private const double RefreshSeconds = 0.1;
+
+    private readonly bool _isLive = !Console.IsErrorRedirected
+        && !string.Equals(Environment.GetEnvironmentVariable("TERM"), "dumb", StringComparison.Ordinal);
+
+    private readonly Stopwatch _sinceShown = Stopwatch.StartNew();
+    private bool _hasLine;
+
+    public void Report(TrainProgress value)
+    {
+        if (value.Note is { } note) WriteLine($"note: {note}");
+        if (value.IsEpochEnd && value.Last is { } record)
+        {
+            WriteLine($"epoch {record.Epoch}/{value.Epochs}: {Losses(record)}; {value.ExamplesPerSecond:N0} samples/s");
+            return;
+        }
+
+        if (!_isLive || _sinceShown.Elapsed.TotalSeconds < RefreshSeconds) return;
+        _sinceShown.Restart();
+        long step = value.Iteration - ((long)value.Epoch * stepsPerEpoch);
+        string text = $"epoch {value.Epoch + 1}/{value.Epochs}, step {step}/{stepsPerEpoch}, loss {value.Loss:0.0000}, "
+            + $"{value.ExamplesPerSecond:N0} samples/s{Left(value)}";
+        int width = Math.Max(20, Console.WindowWidth - 1);
+        Console.Error.Write($"\r\e[K{(text.Length > width ? text[..width] : text)}");
+        _hasLine = true;
+    }
+
+    public void Dispose() => Clear();
+
+    private string Left(TrainProgress value)
+    {
+        if (value.Iteration == 0 || value.ExamplesPerSecond <= 0) return "";
+        double done = (double)value.Iteration / value.TotalIterations;
+        double seconds = _started.Elapsed.TotalSeconds * (1 - done) / done;
+        return $", {Duration.Text(seconds)} left";
+    }
+
+    private readonly Stopwatch _started = Stopwatch.StartNew();
+
+    /// <summary>What an epoch has measured, without the scores on training samples.</summary>
+    private static string Losses(EpochRecord record) => record.Validation is null
+        ? $"loss {record.TrainingLoss:0.0000}" : $"loss {record.TrainingLoss:0.0000}; validation {record.Validation}";
+
+    private void WriteLine(string text)
+    {
+        Clear();
+        Console.Error.WriteLine(text);
+    }
+
+    private void Clear()
+    {
+        if (!_hasLine) return;
+        Console.Error.Write("\r\e[K");
+        _hasLine = false;
+    }
+}

@@ -1,0 +1,134 @@
+using System.Text.Json.Nodes;
+using Evenkeel.Cli.Commands;
+using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Models;
+using Evenkeel.Workbench.Runs;
+
+namespace Evenkeel.Cli.Terminal;
+
+/// <summary>What <c>train</c> and <c>evaluate</c> print: the data, the settings, the network, and the results.</summary>
+internal sealed class TrainPrinter(TextWriter output, Ink ink)
+{
+    private const int MostMistakes = 5, MostClasses = 12;
+
+    /// <summary>What a user should know, on standard error.</summary>
+    public static void Note(string? first, IEnumerable<string> notes)
+    {
+        if (first is not null) Console.Error.WriteLine($"note: {first}");
+        foreach (string note in notes) Console.Error.WriteLine($"note: {note}");
+    }
+
+    /// <summary>Everything that is known before the first step.</summary>
+    public void Print(TrainingPlan plan)
+    {
+        PreparedData data = plan.Data;
+        output.WriteLine(ink.Bold(data.Summary));
+        if (data.Preparation is TablePreparation table) PrintColumns(table);
+        foreach (string note in data.Notes) Lines("- ", note);
+        string parts = $"{data.Training.Count:N0} train, {data.Validation.Count:N0} validate";
+        if (data.Test is { } test) parts += $", {test.Count:N0} only judge the result";
+        output.WriteLine($"Samples: {parts}; {plan.Batches}.");
+        output.WriteLine();
+        output.WriteLine(ink.Bold("Settings"));
+        Lines("  ", string.Join("  ", TrainSetting.All
+            .Where(static setting => setting.Name != "data")
+            .Select(setting => (setting, Value: setting.Get(plan.Settings)))
+            .Where(static entry => entry.Value is not null)
+            .Select(static entry => $"--{entry.setting.Name} {Value(entry.Value!)}")));
+        output.WriteLine();
+        int batch = plan.Settings.BatchSize!.Value;
+        output.WriteLine(ink.Bold($"Network {plan.Settings.Model}"));
+        output.WriteLine(plan.Model.Summary([batch, .. data.Preparation.SampleShape]));
+        output.WriteLine(ModelCost.Measure(
+            plan.Model, data.Preparation.SampleShape, data.Preparation.Outputs, data.Preparation.IsClassification, batch,
+            plan.Batches.Batches));
+    }
+
+    /// <summary>The end of a training.</summary>
+    public void PrintResult(RunFolder run, JsonObject evaluation, string? stopReason)
+    {
+        JsonNode figures = run.Document["figures"]!;
+        output.WriteLine();
+        if (stopReason is not null) Lines("", $"Stopped early: {stopReason}.");
+        if (figures["best"] is { } best)
+            output.WriteLine($"Best model: epoch {figures["bestEpoch"]}, {figures["monitor"]} {(double)best:0.0000}.");
+        PrintEvaluation(evaluation);
+        string path = TrainCommand.Shown(run.FullPath);
+        output.WriteLine();
+        output.WriteLine($"weights {((string?)run.Document["weightsHash"])?[..16]}");
+        output.WriteLine($"report  {Path.Combine(path, "report.html")}");
+        output.WriteLine($"predict evenkeel predict {path} FILES...");
+    }
+
+    /// <summary>Scores, confusion matrix, worst mistakes.</summary>
+    public void PrintEvaluation(JsonObject evaluation)
+    {
+        IEnumerable<string> scores = evaluation["scores"]!.AsObject()
+            .Select(static entry => $"{entry.Key} {(entry.Value is null ? "undefined" : $"{(double)entry.Value:0.0000}")}");
+        output.WriteLine($"On the {evaluation["samples"]} samples of {evaluation["set"]}: {string.Join(", ", scores)}.");
+        if (evaluation["confusion"] is JsonObject confusion) PrintConfusion(confusion);
+        if (evaluation["mistakes"] is JsonArray { Count: > 0 } mistakes) PrintMistakes(mistakes);
+    }
+
+    private static string Value(string text)
+    {
+        string[] items = text.Split(TrainSetting.ListSeparator);
+        return string.Join(' ', items.Select(static item => item.Contains(' ') ? $"\"{item}\"" : item));
+    }
+
+    private void PrintColumns(TablePreparation preparation)
+    {
+        var table = new TextTable("column", "is", "why").Wrap(0, 2);
+        foreach (Tables.TableColumn column in preparation.Schema.Columns)
+            table.Add(column.Name, column.Kind.ToString().ToLowerInvariant(), column.Why);
+        foreach (string line in table.Lines(ink.Width, ink)) output.WriteLine(line);
+    }
+
+    private void PrintConfusion(JsonObject confusion)
+    {
+        string[] classes = [.. confusion["classes"]!.AsArray().Select(static name => (string)name!)];
+        if (classes.Length > MostClasses)
+        {
+            output.WriteLine($"The confusion matrix of {classes.Length} classes is in evaluation.json and on the report.");
+            return;
+        }
+
+        string[] heads = [.. classes.Select(static name => name.Length > 10 ? name[..9] + "." : name)];
+        var table = new TextTable(["true \\ predicted", .. heads]);
+        for (int c = 0; c < classes.Length; c++)
+        {
+            table.Right(c + 1);
+            table.Add([classes[c], .. confusion["counts"]![c]!.AsArray().Select(static count => count!.ToString())]);
+        }
+
+        foreach (string line in table.Lines(ink.Width, ink)) output.WriteLine(line);
+    }
+
+    private void PrintMistakes(JsonArray mistakes)
+    {
+        bool isClass = mistakes[0]!["probability"] is not null;
+        var table = new TextTable(isClass ? "surest mistakes" : "largest errors", "expected", "predicted",
+            isClass ? "probability" : "").Right(3).Wrap(0);
+        foreach (JsonNode? mistake in mistakes.Take(MostMistakes))
+        {
+            table.Add(mistake!["sample"]!.ToString(), Text(mistake["expected"]), Text(mistake["predicted"]),
+                isClass ? $"{(double)mistake["probability"]!:0.000}" : "");
+        }
+
+        foreach (string line in table.Lines(ink.Width, ink)) output.WriteLine(line);
+    }
+
+    private static string Text(JsonNode? value) => value is JsonValue number && number.TryGetValue(out double x)
+        ? $"{x:G6}" : value?.ToString() ?? "";
+
+    private void Lines(string indent, string text)
+    {
+        string hanging = new(' ', indent.Length);
+        string start = indent;
+        foreach (string line in TextTable.WrapText(text, ink.Width - indent.Length))
+        {
+            output.WriteLine(start + line);
+            start = hanging;
+        }
+    }
+}

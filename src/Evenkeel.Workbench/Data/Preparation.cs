@@ -1,0 +1,103 @@
+using System.Text.Json;
+using Evenkeel.Workbench.Runs;
+
+namespace Evenkeel.Workbench.Data;
+
+/// <summary>
+/// How files become samples, and what the outputs of a network mean. It is learned from the training part, stored with
+/// the run, and applied to every later file.
+/// </summary>
+internal abstract class Preparation
+{
+    /// <summary>The kind, as <c>run.json</c> names it.</summary>
+    public abstract string Kind { get; }
+
+    public abstract bool IsClassification { get; }
+
+    /// <summary>The names of the classes; empty for a regression.</summary>
+    public abstract IReadOnlyList<string> ClassNames { get; }
+
+    /// <summary>The names of what is predicted.</summary>
+    public abstract IReadOnlyList<string> TargetNames { get; }
+
+    /// <summary>The shape of a sample.</summary>
+    public abstract Shape SampleShape { get; }
+
+    /// <summary>Outputs of the network: a logit per class, or a number per target.</summary>
+    public int Outputs => IsClassification ? ClassNames.Count : TargetNames.Count;
+
+    /// <summary>Reads data and splits it as the settings say.</summary>
+    /// <param name="settings">The settings.</param>
+    /// <param name="progress">Told the share that is read.</param>
+    /// <param name="cancellation">Stops.</param>
+    /// <exception cref="WorkbenchException">The data cannot be used; the message says why and what to do.</exception>
+    public static PreparedData Learn(TrainSettings settings, IProgress<double>? progress, CancellationToken cancellation)
+    {
+        PreparedData data = DataKind.Of(settings.Data) switch
+        {
+            DataKind.Table => TablePreparation.Learn(settings, progress, cancellation),
+            _ => PicturePreparation.Learn(settings, progress, cancellation),
+        };
+        return data;
+    }
+
+    /// <summary>Reads other data in the same way.</summary>
+    /// <param name="path">The data: of the kind that the run was trained on.</param>
+    /// <param name="hasTargets">Whether the targets are wanted; without, they may be missing.</param>
+    /// <param name="notes">Receives what should be known about it.</param>
+    /// <param name="cancellation">Stops.</param>
+    public abstract SampleSet Open(
+        string path, bool hasTargets, ICollection<string> notes, CancellationToken cancellation);
+
+    /// <summary>Predictions in the units of the data; those of a classification stay.</summary>
+    public virtual Tensor InUnits(Tensor predictions) => predictions;
+
+    /// <summary>Writes the members of an object, after its kind.</summary>
+    protected abstract void WriteMembers(Utf8JsonWriter json);
+
+    public string ToJson()
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, RunJson.Compact))
+        {
+            json.WriteStartObject();
+            json.WriteString("kind", Kind);
+            WriteMembers(json);
+            json.WriteEndObject();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(buffer.ToArray());
+    }
+
+    public static Preparation FromJson(JsonElement json) => json.GetProperty("kind").GetString() switch
+    {
+        TablePreparation.KindName => TablePreparation.Read(json),
+        PicturePreparation.KindName => PicturePreparation.Read(json),
+        var other => throw new WorkbenchException(
+            $"run.json: expected the preparation of a table or of pictures, got \"{other}\". The run is of another "
+            + "version of evenkeel; go on with that one."),
+    };
+
+    /// <summary>How many samples each part of a split gets, in words for an error.</summary>
+    protected static void CheckParts(int count, int[][] parts)
+    {
+        if (parts[0].Length >= 2 && parts[1].Length >= 1) return;
+        throw new WorkbenchException(
+            $"train: expected so many samples that some train and some validate, got {count} samples, of which "
+            + $"{parts[0].Length} would train and {parts[1].Length} validate. Give more data, or name other data to "
+            + "validate on with --validation-data.");
+    }
+
+    /// <summary>The shares of the training, validation and test part; the last only if there is one.</summary>
+    protected static double[] Shares(double validation, double test)
+    {
+        if (validation <= 0 || validation + test >= 1)
+        {
+            throw WorkbenchException.Usage(
+                $"--validation and --test: expected a validation share above 0, and less than 1 in all, got "
+                + $"{validation} and {test}.");
+        }
+
+        return test > 0 ? [1 - validation - test, validation, test] : [1 - validation, validation];
+    }
+}

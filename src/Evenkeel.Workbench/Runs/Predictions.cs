@@ -1,0 +1,68 @@
+using System.Runtime.InteropServices;
+using Evenkeel.Data;
+using Evenkeel.Nn;
+using Evenkeel.Workbench.Data;
+
+namespace Evenkeel.Workbench.Runs;
+
+/// <summary>What a network says of the samples of a set: probabilities of the classes, or numbers in their units.</summary>
+internal sealed class Predictions
+{
+    private const int BatchSize = 256;
+
+    private readonly float[] _values;
+    private readonly float[] _targets;
+    private readonly int _outputs;
+
+    private Predictions(int outputs, float[] values, long[] labels, float[] targets) =>
+        (_outputs, _values, Labels, _targets) = (outputs, values, labels, targets);
+
+    /// <summary>The classes of the samples; empty if they have none.</summary>
+    public long[] Labels { get; }
+
+    /// <summary>The probabilities of all classes, or the numbers of all targets.</summary>
+    public ReadOnlySpan<float> Row(int sample) => _values.AsSpan(sample * _outputs, _outputs);
+
+    /// <summary>The most probable class.</summary>
+    public int ClassOf(int sample)
+    {
+        ReadOnlySpan<float> row = Row(sample);
+        int best = 0;
+        for (int c = 1; c < row.Length; c++)
+        {
+            if (row[c] > row[best]) best = c;
+        }
+
+        return best;
+    }
+
+    public double TargetOf(int sample, int output) => _targets[(sample * _outputs) + output];
+
+    /// <summary>Prediction minus target.</summary>
+    public double ErrorOf(int sample, int output) => Row(sample)[output] - TargetOf(sample, output);
+
+    /// <summary>Asks a network.</summary>
+    /// <param name="model">The network.</param>
+    /// <param name="set">The samples.</param>
+    /// <param name="preparation">What the outputs mean.</param>
+    /// <param name="cancellation">Stops between two batches.</param>
+    public static Predictions Of(
+        Module model, SampleSet set, Preparation preparation, CancellationToken cancellation)
+    {
+        int outputs = preparation.Outputs;
+        var values = new List<float>(set.Count * outputs);
+        var labels = new List<long>();
+        var targets = new List<float>();
+        using var loader = new DataLoader(set.Samples, BatchSize, lastBatch: LastBatch.Keep, workers: 0);
+        foreach (Batch batch in loader)
+        {
+            Tensor output = model.Predict(batch.Inputs, BatchSize, cancellation);
+            values.AddRange(preparation.IsClassification
+                ? output.Softmax(-1).ToArray<float>() : preparation.InUnits(output).ToArray<float>());
+            if (batch.Targets.DType == DType.Int64) labels.AddRange(batch.Targets.ToArray<long>());
+            else targets.AddRange(preparation.InUnits(batch.Targets).ToArray<float>());
+        }
+
+        return new Predictions(outputs, [.. values], [.. labels], [.. targets]);
+    }
+}

@@ -1,0 +1,185 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.Json.Nodes;
+using Evenkeel.Data;
+using Evenkeel.Nn;
+using Evenkeel.Serialization;
+using Evenkeel.Training;
+using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Watching;
+
+namespace Evenkeel.Workbench.Runs;
+
+/// <summary>Trains in the folder of a run, and leaves there everything that describes it.</summary>
+internal sealed class RunTraining
+{
+    /// <summary>What a killed process loses at most.</summary>
+    private static readonly TimeSpan s_checkpointEvery = TimeSpan.FromSeconds(15);
+
+    /// <summary>Samples that the live page looks at to show the activations of layers.</summary>
+    private const int ProbeSamples = 64;
+
+    private readonly TrainingPlan _plan;
+    private readonly RunFolder _folder;
+    private readonly IReadOnlyList<string> _command;
+
+    /// <summary>Prepares; nothing is written yet.</summary>
+    /// <param name="plan">What to train.</param>
+    /// <param name="folder">The folder of the run.</param>
+    /// <param name="command">The command line, for the record.</param>
+    public RunTraining(TrainingPlan plan, RunFolder folder, IReadOnlyList<string> command) =>
+        (_plan, _folder, _command) = (plan, folder, command);
+
+    /// <summary>Why the training ended before its last epoch; null if it did not.</summary>
+    public string? StopReason { get; private set; }
+
+    /// <summary>What the training has measured.</summary>
+    public History? History { get; private set; }
+
+    /// <summary>Trains, from the last checkpoint if there is one, and evaluates.</summary>
+    /// <param name="workers">Threads that prepare batches.</param>
+    /// <param name="progress">Receives reports.</param>
+    /// <param name="cancellation">Interrupts; the run can be resumed.</param>
+    /// <returns>The evaluation of the best model, as <c>evaluation.json</c> has it.</returns>
+    /// <exception cref="OperationCanceledException">It was interrupted; the run says so.</exception>
+    /// <exception cref="DivergedException">It diverged; the run says so.</exception>
+    /// <exception cref="WorkbenchException">Something cannot be written, or another process trains the run.</exception>
+    public JsonObject Train(int workers, IProgress<TrainProgress>? progress, CancellationToken cancellation)
+    {
+        using FileStream held = _folder.Hold();
+        Describe();
+        SetStatus(RunStatus.Running);
+        var checkpoints = new Checkpoints(_folder.CheckpointsPath) { EveryEpochs = 0, EveryTime = s_checkpointEvery };
+        using var events = new TensorBoardLog(_folder.EventsPath);
+        using var live = new LiveLog(_folder.FullPath, Probe());
+        Trainer trainer = _plan.CreateTrainer([new CsvLog(_folder.LogPath), events, live], checkpoints, workers);
+        try
+        {
+            if (Checkpoints.Latest(_folder.CheckpointsPath) is not null) trainer.Resume(_folder.CheckpointsPath);
+            SampleSet training = _plan.Data.Training, validation = _plan.Data.Validation;
+            History = trainer.Fit(training.Samples, validation.Samples, progress, cancellation);
+            StopReason = History.StopReason;
+            JsonObject evaluation = Finish(trainer, cancellation);
+            SetStatus(StopReason is null ? RunStatus.Completed : RunStatus.Stopped);
+            return evaluation;
+        }
+        catch (OperationCanceledException)
+        {
+            AddFigures(trainer);
+            SetStatus(RunStatus.Interrupted);
+            throw;
+        }
+        catch (DivergedException divergence)
+        {
+            AddFigures(trainer);
+            _folder.Document["problem"] = divergence.Message;
+            SetStatus(RunStatus.Diverged);
+            throw;
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException
+            or InvalidOperationException or InvalidDataException)
+        {
+            TrySetFailed(failure);
+            throw new WorkbenchException(UserText.Of(failure), failure);
+        }
+    }
+
+    private JsonObject Finish(Trainer trainer, CancellationToken cancellation)
+    {
+        Preparation preparation = _plan.Data.Preparation;
+        trainer.Model.Save(_folder.ModelPath);
+        JsonObject figures = AddFigures(trainer);
+        SampleSet judged = _plan.Data.Test ?? _plan.Data.Validation;
+        Scores validation = trainer.Evaluate(_plan.Data.Validation.Samples, cancellation);
+        figures["validation"] = FinalEvaluation.ToJson(validation);
+        Scores scores = validation;
+        if (_plan.Data.Test is { } test)
+        {
+            scores = trainer.Evaluate(test.Samples, cancellation);
+            figures["test"] = FinalEvaluation.ToJson(scores);
+        }
+
+        JsonObject evaluation = FinalEvaluation.Measure(trainer.Model, judged, preparation, scores, cancellation);
+        evaluation["norms"] = FinalEvaluation.Norms(trainer.Model, _plan.Data.Training, cancellation);
+        RunFolder.WriteText(_folder.EvaluationPath, evaluation.ToJsonString(RunJson.Indented) + "\n");
+        _folder.Document["weightsHash"] = WeightsHash.Of(trainer.Model);
+        _folder.Save();
+        RunReport.Write(_folder.FullPath);
+        return evaluation;
+    }
+
+    /// <summary>Settings, data, environment and network: what is known before the first step.</summary>
+    private void Describe()
+    {
+        JsonObject document = _folder.Document;
+        document["command"] = new JsonArray([.. _command.Select(static word => (JsonNode)JsonValue.Create(word)!)]);
+        document["settings"] = TrainSetting.ToJson(_plan.Settings);
+        document["data"] = new JsonObject
+        {
+            ["summary"] = _plan.Data.Summary,
+            ["identity"] = _plan.Data.Identity,
+            ["training"] = _plan.Data.Training.Count,
+            ["validation"] = _plan.Data.Validation.Count,
+            ["test"] = _plan.Data.Test?.Count ?? 0,
+            ["notes"] = new JsonArray([.. _plan.Data.Notes.Select(static note => (JsonNode)JsonValue.Create(note)!)]),
+        };
+        document["environment"] = new JsonObject
+        {
+            ["evenkeel"] = typeof(Module).Assembly.GetName().Version?.ToString(3),
+            ["runtime"] = RuntimeInformation.FrameworkDescription,
+            ["system"] = RuntimeInformation.OSDescription,
+            ["processors"] = Environment.ProcessorCount,
+            ["threads"] = Compute.Threads,
+        };
+        document["preparation"] = JsonNode.Parse(_plan.Data.Preparation.ToJson());
+        document["model"] = JsonNode.Parse(_plan.Model.ToJson());
+        document.Remove("problem");
+        document.Remove("weightsHash");
+    }
+
+    private JsonObject AddFigures(Trainer trainer)
+    {
+        History history = trainer.History;
+        var figures = new JsonObject
+        {
+            ["epochs"] = trainer.Epoch,
+            ["steps"] = trainer.Iteration,
+            ["bestEpoch"] = history.Best?.Epoch,
+            ["monitor"] = history.Monitor,
+            ["best"] = history.Best is null ? null : JsonValue.Create(history.BestScore),
+            ["trainingSeconds"] = Math.Round(history.TrainingSeconds, 3),
+            ["samplesPerSecond"] = Math.Round(trainer.ExamplesPerSecond, 1),
+            ["parameters"] = trainer.Model.Parameters().Sum(static parameter => (long)parameter.Value.Shape.Count),
+        };
+        if (history.StopReason is { } reason) figures["stopReason"] = reason;
+        _folder.Document["figures"] = figures;
+        return figures;
+    }
+
+    private void SetStatus(RunStatus status)
+    {
+        _folder.Status = status;
+        _folder.Save();
+    }
+
+    /// <summary>A full disk may be the failure: then it cannot be noted either, and the first one counts.</summary>
+    private void TrySetFailed(Exception failure)
+    {
+        try
+        {
+            _folder.Document["problem"] = UserText.Of(failure);
+            SetStatus(RunStatus.Failed);
+        }
+        catch (WorkbenchException)
+        {
+            // The status stays "running"; without a process it counts as killed, and can be resumed like it.
+        }
+    }
+
+    private IDataset Probe()
+    {
+        SampleSet validation = _plan.Data.Validation;
+        int count = Math.Min(ProbeSamples, validation.Count);
+        return new Subset(validation.Samples, [.. Enumerable.Range(0, count)]);
+    }
+}

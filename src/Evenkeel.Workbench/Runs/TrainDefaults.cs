@@ -1,0 +1,43 @@
+using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Models;
+
+namespace Evenkeel.Workbench.Runs;
+
+/// <summary>What a training takes where the user says nothing: settings that work for data of this kind and size.</summary>
+internal static class TrainDefaults
+{
+    /// <summary>Steps that a small table is trained for, whatever its size.</summary>
+    private const int TableSteps = 3000;
+
+    /// <summary>The settings with every open one filled in.</summary>
+    public static TrainSettings Fill(TrainSettings settings, PreparedData data)
+    {
+        Shape sample = data.Preparation.SampleShape;
+        string model = settings.Model ?? ModelCatalog.DefaultFor(sample);
+        bool isResNet = model.StartsWith("resnet", StringComparison.Ordinal), isTable = sample.Rank == 1;
+        string optimizer = settings.Optimizer ?? (isResNet ? "sgd" : "adam");
+        int samples = data.Training.Count;
+        int batch = settings.BatchSize ?? (isTable ? samples < 2000 ? 32 : samples < 50_000 ? 128 : 512 : 128);
+        batch = settings.BatchSize is null ? Math.Min(batch, Math.Max(2, samples)) : batch;
+        int steps = (samples + batch - 1) / batch;
+        return settings with
+        {
+            Model = model,
+            Norm = settings.Norm ?? "batch",
+            Optimizer = optimizer,
+            BatchSize = batch,
+            Epochs = settings.Epochs ?? (isTable ? Math.Clamp(TableSteps / steps, 10, 200) : isResNet ? 30 : 15),
+            LearningRate = settings.LearningRate ?? optimizer switch
+            {
+                "sgd" => 0.1,
+                "nadam" => 2e-3,
+                "rmsprop" or "adagrad" => 1e-2,
+                _ => 1e-3,
+            },
+            Momentum = settings.Momentum ?? (optimizer == "sgd" ? 0.9 : 0),
+            WeightDecay = settings.WeightDecay ?? (optimizer == "adamw" ? 0.01 : isResNet ? 5e-4 : 0),
+            Schedule = settings.Schedule ?? "cosine",
+            Augment = settings.Augment ?? (isTable ? null : "none"),
+        };
+    }
+}
