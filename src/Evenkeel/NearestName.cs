@@ -1,9 +1,13 @@
-namespace Evenkeel.Lab;
+namespace Evenkeel;
 
-/// <summary>Finds what a user probably meant.</summary>
-internal static class NearestName
+/// <summary>
+/// Finds what a user probably meant by a name that does not exist, for errors about layers, options, columns, files.
+/// </summary>
+public static class NearestName
 {
     /// <summary>The candidate with the fewest edits, or null if none is close enough to be a typing error.</summary>
+    /// <param name="name">What was typed. A beginning or an inner word of three letters or more is near as well.</param>
+    /// <param name="candidates">The names that exist.</param>
     public static string? Find(string name, IEnumerable<string> candidates)
     {
         string? best = null;
@@ -20,7 +24,9 @@ internal static class NearestName
         return fewest <= Math.Max(2, name.Length / 3) ? best : null;
     }
 
-    /// <summary>" Did you mean X?", or nothing.</summary>
+    /// <summary>" Did you mean X?" as the end of a message, or an empty text if no candidate is near.</summary>
+    /// <param name="name">What was typed.</param>
+    /// <param name="candidates">The names that exist.</param>
     public static string Hint(string name, IEnumerable<string> candidates) =>
         Find(name, candidates) is { } nearest ? $" Did you mean {nearest}?" : "";
 
@@ -28,7 +34,7 @@ internal static class NearestName
     /// Insertions, deletions, replacements and swaps of neighbours that turn one name into the other, in any case of
     /// letters.
     /// </summary>
-    public static int Edits(string from, string to)
+    internal static int Edits(string from, string to)
     {
         (from, to) = (from.ToLowerInvariant(), to.ToLowerInvariant());
         int[,] edits = new int[from.Length + 1, to.Length + 1];
