@@ -1,3 +1,4 @@
+using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Serialization;

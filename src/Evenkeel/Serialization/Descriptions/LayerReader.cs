@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 
