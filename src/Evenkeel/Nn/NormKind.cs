@@ -6,26 +6,26 @@ namespace Evenkeel.Nn;
 /// </summary>
 public sealed class NormKind : IEquatable<NormKind>
 {
-    private readonly Func<Shape, Module?> _create;
-
-    private NormKind(string name, Func<Shape, Module?> create) => (Name, _create) = (name, create);
+    private NormKind(NormFamily family, int groups = 0, double? eps = null, double? momentum = null)
+    {
+        (Family, Groups, Eps, Momentum) = (family, groups, eps, momentum);
+        string[] settings =
+            [.. eps is null ? [] : new[] { $"eps={eps}" }, .. momentum is null ? [] : new[] { $"momentum={momentum}" }];
+        Name = (groups == 0 ? $"{family}" : $"{family}{groups}")
+            + (settings.Length == 0 ? "" : $"({string.Join(", ", settings)})");
+    }
 
     /// <summary>No normalization.</summary>
-    public static NormKind None { get; } = new("None", static _ => null);
+    public static NormKind None { get; } = new(NormFamily.None);
 
     /// <summary><see cref="BatchNorm1d"/>, 2d or 3d over the channels, as the rank asks for.</summary>
-    public static NormKind BatchNorm { get; } = new("BatchNorm", static sample => sample.Rank switch
-    {
-        1 or 2 => new BatchNorm1d(sample[0]),
-        3 => new BatchNorm2d(sample[0]),
-        _ => new BatchNorm3d(sample[0]),
-    });
+    public static NormKind BatchNorm { get; } = new(NormFamily.BatchNorm);
 
     /// <summary><see cref="Nn.LayerNorm"/> over all values of a sample.</summary>
-    public static NormKind LayerNorm { get; } = new("LayerNorm", static sample => new LayerNorm(sample));
+    public static NormKind LayerNorm { get; } = new(NormFamily.LayerNorm);
 
     /// <summary><see cref="Nn.RMSNorm"/> over all values of a sample.</summary>
-    public static NormKind RMSNorm { get; } = new("RMSNorm", static sample => new RMSNorm(sample));
+    public static NormKind RMSNorm { get; } = new(NormFamily.RMSNorm);
 
     /// <summary>
     /// <see cref="InstanceNorm1d"/>, 2d or 3d, as the rank asks for, with gamma and beta (<c>affine: true</c>) like the
@@ -37,17 +37,25 @@ public sealed class NormKind : IEquatable<NormKind>
     /// normalized and its fully connected layers are not, and a network of fully connected layers is not normalized at
     /// all.
     /// </remarks>
-    public static NormKind InstanceNorm { get; } = new("InstanceNorm", static sample => sample.Count == sample[0]
-        ? null
-        : sample.Rank switch
-        {
-            2 => new InstanceNorm1d(sample[0], affine: true),
-            3 => new InstanceNorm2d(sample[0], affine: true),
-            _ => new InstanceNorm3d(sample[0], affine: true),
-        });
+    public static NormKind InstanceNorm { get; } = new(NormFamily.InstanceNorm);
 
-    /// <summary>The name, as tables and settings show it.</summary>
+    /// <summary>The name with the settings that are not the defaults, as tables and errors show it.</summary>
     public string Name { get; }
+
+    /// <summary>The value that is added to the variance; null for the layer's own default.</summary>
+    public double? Eps { get; }
+
+    /// <summary>
+    /// The weight of the new value in running statistics; null for the layer's default, and for the kinds without
+    /// running statistics.
+    /// </summary>
+    public double? Momentum { get; }
+
+    /// <summary>Which layers are made.</summary>
+    internal NormFamily Family { get; }
+
+    /// <summary>The largest number of groups of a group norm; 0 in the other kinds.</summary>
+    internal int Groups { get; }
 
     /// <summary>
     /// <see cref="Nn.GroupNorm"/> with <paramref name="groups"/> groups, or with fewer if the channels require it.
@@ -67,7 +75,35 @@ public sealed class NormKind : IEquatable<NormKind>
                 nameof(groups), $"NormKind.GroupNorm: expected at least one group, got {groups}.");
         }
 
-        return new NormKind($"GroupNorm{groups}", sample => new GroupNorm(Groups(groups, sample), sample[0]));
+        return new NormKind(NormFamily.GroupNorm, groups);
+    }
+
+    /// <summary>The same layers with other constants: <c>NormKind.BatchNorm.With(eps: 1e-3, momentum: 0.01)</c>.</summary>
+    /// <param name="eps">Added to the variance; 0 or more. Null keeps it.</param>
+    /// <param name="momentum">
+    /// Weight of the new value in the running statistics, in [0, 1]; batch norm alone has them. Null keeps it.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">A value is out of its range.</exception>
+    /// <exception cref="ArgumentException">The kind has no such constant.</exception>
+    public NormKind With(double? eps = null, double? momentum = null)
+    {
+        if (eps is not null && Family == NormFamily.None)
+            throw new ArgumentException("NormKind.None: expected no eps, got one. Choose a norm.", nameof(eps));
+        if (momentum is not null && Family != NormFamily.BatchNorm)
+        {
+            throw new ArgumentException(
+                $"NormKind.{Name}: expected no momentum, got {momentum}. Batch norm alone keeps running statistics here.",
+                nameof(momentum));
+        }
+
+        if (eps is { } added) NormChecks.Eps($"NormKind.{Name}", added);
+        if (momentum is { } weight) _ = RunningAverage.Torch(weight);
+        // A default that is said is no other kind; RMS norm has none in numbers.
+        if (eps == 1e-5 && Family != NormFamily.RMSNorm) eps = null;
+        else eps ??= Eps;
+        if (momentum == 0.1) momentum = null;
+        else momentum ??= Momentum;
+        return new NormKind(Family, Groups, eps, momentum);
     }
 
     /// <summary>
@@ -78,11 +114,32 @@ public sealed class NormKind : IEquatable<NormKind>
     /// The shape of one sample where the layer stands: (C), (C, L), (C, H, W) or (C, D, H, W).
     /// </param>
     /// <exception cref="ArgumentException">There is no such layer.</exception>
-    public Module? Create(Shape sample) => sample.Rank is >= 1 and <= 4
-        ? _create(sample)
-        : throw new ArgumentException(
-            $"NormKind.{Name}: expected the shape of a sample, (C), (C, L), (C, H, W) or (C, D, H, W), got {sample}.",
-            nameof(sample));
+    public Module? Create(Shape sample)
+    {
+        if (sample.Rank is < 1 or > 4)
+        {
+            throw new ArgumentException(
+                $"NormKind.{Name}: expected the shape of a sample, (C), (C, L), (C, H, W) or (C, D, H, W), got "
+                + $"{sample}.", nameof(sample));
+        }
+
+        int channels = sample[0];
+        double eps = Eps ?? 1e-5, momentum = Momentum ?? 0.1;
+        return (Family, sample.Rank) switch
+        {
+            (NormFamily.BatchNorm, 1 or 2) => new BatchNorm1d(channels, eps, momentum),
+            (NormFamily.BatchNorm, 3) => new BatchNorm2d(channels, eps, momentum),
+            (NormFamily.BatchNorm, _) => new BatchNorm3d(channels, eps, momentum),
+            (NormFamily.LayerNorm, _) => new LayerNorm(sample, eps),
+            (NormFamily.RMSNorm, _) => new RMSNorm(sample, Eps),
+            (NormFamily.GroupNorm, _) => new GroupNorm(GroupsOf(sample), channels, eps),
+            (NormFamily.InstanceNorm, _) when sample.Count == channels => null,
+            (NormFamily.InstanceNorm, 2) => new InstanceNorm1d(channels, eps, affine: true),
+            (NormFamily.InstanceNorm, 3) => new InstanceNorm2d(channels, eps, affine: true),
+            (NormFamily.InstanceNorm, _) => new InstanceNorm3d(channels, eps, affine: true),
+            _ => null,
+        };
+    }
 
     /// <inheritdoc/>
     public bool Equals(NormKind? other) => other is not null && other.Name == Name;
@@ -96,10 +153,21 @@ public sealed class NormKind : IEquatable<NormKind>
     /// <inheritdoc/>
     public override string ToString() => Name;
 
-    private static int Groups(int wanted, Shape sample)
+    private int GroupsOf(Shape sample)
     {
-        int channels = sample[0], groups = Math.Min(wanted, channels);
+        int channels = sample[0], groups = Math.Min(Groups, channels);
         while (groups > 1 && (channels % groups != 0 || sample.Count == groups)) groups--;
         return groups;
     }
+}
+
+/// <summary>The layers of a <see cref="NormKind"/>, by the beginning of their names.</summary>
+internal enum NormFamily
+{
+    None,
+    BatchNorm,
+    LayerNorm,
+    RMSNorm,
+    InstanceNorm,
+    GroupNorm,
 }

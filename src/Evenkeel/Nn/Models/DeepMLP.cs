@@ -27,6 +27,7 @@ public sealed class DeepMLP : Module
     {
         if (depth < 1)
             throw new ArgumentOutOfRangeException(nameof(depth), $"DeepMLP: expected 1 or more layers, got {depth}.");
+        (Width, Depth, Norm) = (width, depth, norm);
         Linears = Register("linears", new Sequential());
         for (int i = 0; i < depth; i++) Linears.Add(new Linear(width, width, bias: false, random: random));
         Norms = new Sequential();
@@ -45,6 +46,15 @@ public sealed class DeepMLP : Module
             _layers.Add(Activations[i]);
         }
     }
+
+    /// <summary>Values of a row.</summary>
+    internal int Width { get; }
+
+    /// <summary>Number of linear layers.</summary>
+    internal int Depth { get; }
+
+    /// <summary>The normalization between Linear and ReLU.</summary>
+    internal NormKind? Norm { get; }
 
     /// <summary>The linear layers, for hooks and start values; they are not run one after the other.</summary>
     public Sequential Linears { get; }

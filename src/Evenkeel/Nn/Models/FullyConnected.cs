@@ -21,7 +21,7 @@ public sealed class FullyConnected : Module
     public FullyConnected(int inputDim, int[] hiddenDims, int classes, NormKind? norm = null, double dropout = 0)
     {
         ArgumentNullException.ThrowIfNull(hiddenDims);
-        InputDim = inputDim;
+        (InputDim, HiddenDims, Classes, Norm, Dropout) = (inputDim, [.. hiddenDims], classes, norm, dropout);
         int width = inputDim;
         foreach (int hidden in hiddenDims)
         {
@@ -37,6 +37,18 @@ public sealed class FullyConnected : Module
 
     /// <summary>Values per sample.</summary>
     public int InputDim { get; }
+
+    /// <summary>Width of each hidden layer.</summary>
+    internal int[] HiddenDims { get; }
+
+    /// <summary>Number of scores.</summary>
+    internal int Classes { get; }
+
+    /// <summary>The normalization between Linear and ReLU.</summary>
+    internal NormKind? Norm { get; }
+
+    /// <summary>Probability of an element to be dropped.</summary>
+    internal double Dropout { get; }
 
     /// <summary>The layers in order.</summary>
     public IReadOnlyList<Module> Layers => _layers;

@@ -29,6 +29,12 @@ public sealed record LeNetOptions
     /// </summary>
     public int Padding { get; init; }
 
+    /// <summary>
+    /// Rows and columns of an image, if they are others: with the padding 16 or more each. The first fully connected
+    /// layer grows with them. Default: null, which is 32 - 2·padding for both.
+    /// </summary>
+    public Size2? Size { get; init; }
+
     /// <summary>The function after each layer but the last: ReLU, Sigmoid or Tanh. Default: ReLU.</summary>
     public Nonlinearity Activation { get; init; } = Nonlinearity.ReLU;
 
@@ -49,8 +55,8 @@ public sealed record LeNetOptions
 /// [norm] - f - Linear(84) - [norm] - f - Linear(classes).
 /// </summary>
 /// <remarks>
-/// <para>Input: (N, channels, 32, 32), or 28 x 28 if the first convolution is padded by 2; output: (N, classes). The
-/// layers are made in the order conv1, bn1, conv2, bn2, fc1, bn3, fc2, bn4, fc3, which are the state dict's names
+/// <para>Input: (N, channels, 32, 32), or 28 x 28 if the first convolution is padded by 2, or
+/// <see cref="LeNetOptions.Size"/>; output: (N, classes). The layers are made in the order conv1, bn1, conv2, bn2, fc1, bn3, fc2, bn4, fc3, which are the state dict's names
 /// whatever the kind of norm, and all draw their start values (PyTorch's defaults) from one stream.</para>
 /// <para>Sources: LeCun et al. 1998; <see cref="Color"/>: the course's LeNet and LeNet_bn for banknotes;
 /// <see cref="Gray"/>: Dive into Deep Learning's LeNet for Fashion-MNIST.</para>
@@ -67,8 +73,8 @@ public sealed class LeNet : Module
     /// The stream from which all layers draw their start values, in their order. Null: each layer has its own stream.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// A number of channels or classes is below 1, the padding negative, or the function none of those that the options
-    /// name.
+    /// A number of channels or classes is below 1, the padding negative, the images too small, or the function none of
+    /// those that the options name.
     /// </exception>
     public LeNet(LeNetOptions options, IRandomStream? random = null)
     {
@@ -80,14 +86,24 @@ public sealed class LeNet : Module
         }
 
         Options = options;
+        Size2 image = ImageSize, first = new(Convolved(image.Height + (2 * options.Padding)),
+            Convolved(image.Width + (2 * options.Padding)));
+        Size2 second = new(Convolved(first.Height / 2), Convolved(first.Width / 2));
+        if (second.Height < 2 || second.Width < 2)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), $"LeNet: expected images of {16 - (2 * options.Padding)} or more pixels a side with a "
+                + $"padding of {options.Padding}, got {image}. Resize the images, or pad them more.");
+        }
+
         Add("conv1", new Conv2d(options.Channels, 6, Kernel, padding: options.Padding, random: random));
-        AddRest("1", [6, 28, 28]);
+        AddRest("1", [6, first.Height, first.Width]);
         Add("pool1", Pool());
         Add("conv2", new Conv2d(6, 16, Kernel, random: random));
-        AddRest("2", [16, 10, 10]);
+        AddRest("2", [16, second.Height, second.Width]);
         Add("pool2", Pool());
         Add("flatten", new Flatten());
-        Add("fc1", new Linear(16 * 5 * 5, 120, random: random));
+        Add("fc1", new Linear(16 * (second.Height / 2) * (second.Width / 2), 120, random: random));
         AddRest("3", [120]);
         Add("fc2", new Linear(120, 84, random: random));
         AddRest("4", [84], withNorm: options.NormAfterSecondLinear);
@@ -99,6 +115,9 @@ public sealed class LeNet : Module
 
     /// <summary>The layers in order.</summary>
     public IReadOnlyList<Module> Layers => _layers;
+
+    /// <summary>Rows and columns of an image.</summary>
+    private Size2 ImageSize => Options.Size ?? new Size2(32 - (2 * Options.Padding), 32 - (2 * Options.Padding));
 
     /// <summary>
     /// The course's network for photographs of banknotes: colour images of 32 x 32 pixels, ReLU and max pooling; a norm
@@ -166,12 +185,12 @@ public sealed class LeNet : Module
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x)
     {
-        int side = 32 - (2 * Options.Padding);
-        if (x.Shape.Rank != 4 || x.Shape[1] != Options.Channels || x.Shape[2] != side || x.Shape[3] != side)
+        (int height, int width) = ImageSize;
+        if (x.Shape.Rank != 4 || x.Shape[1] != Options.Channels || x.Shape[2] != height || x.Shape[3] != width)
         {
             throw new ArgumentException(
-                $"LeNet: expected (N, {Options.Channels}, {side}, {side}), got {x.Shape}. "
-                + $"Resize the images, or create the network with their channels and padding.",
+                $"LeNet: expected (N, {Options.Channels}, {height}, {width}), got {x.Shape}. "
+                + $"Resize the images, or create the network with their channels and size.",
                 nameof(x));
         }
 
@@ -183,6 +202,8 @@ public sealed class LeNet : Module
         init.Fill(weight, random);
         bias?.Fill(0);
     }
+
+    private static int Convolved(int side) => side - Kernel + 1;
 
     private Module Pool() => Options.Pooling == LeNetPooling.Max ? new MaxPool2d(2) : new AvgPool2d(2);
 

@@ -178,6 +178,7 @@ public sealed class BasicBlock : Module
                 nameof(stride), $"BasicBlock: expected a stride of 1 or more, got {stride}.");
         }
 
+        (InChannels, OutChannels, Side, Stride, NormKind) = (inChannels, outChannels, side, stride, norm);
         int outSide = OutSide(side, stride);
         AddConvolution("1", inChannels, stride);
         Register("relu", _relu);
@@ -205,6 +206,21 @@ public sealed class BasicBlock : Module
             _residual.Add(name, layer);
         }
     }
+
+    /// <summary>Channels of the input.</summary>
+    internal int InChannels { get; }
+
+    /// <summary>Channels of the output.</summary>
+    internal int OutChannels { get; }
+
+    /// <summary>Rows and columns of the input.</summary>
+    internal int Side { get; }
+
+    /// <summary>Steps of the first convolution.</summary>
+    internal int Stride { get; }
+
+    /// <summary>The normalization after each convolution.</summary>
+    internal NormKind? NormKind { get; }
 
     /// <summary>Rows and columns of the output.</summary>
     internal static int OutSide(int side, int stride) => ((side - 1) / stride) + 1;

@@ -1,0 +1,69 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Evenkeel.Nn;
+using Evenkeel.Random;
+
+namespace Evenkeel.Serialization;
+
+/// <summary>
+/// A network as a JSON description of its layers: <c>model.ToJson()</c> writes it, and
+/// <c>ModuleDescription.FromJson(json)</c> makes the network, freshly initialized. The weights are another file
+/// (<see cref="ModuleFiles"/>).
+/// </summary>
+/// <remarks>
+/// <para>A layer is an object: its <c>type</c>, and the arguments of its constructor under their names; what has its
+/// default is left out. A Sequential has its <c>layers</c>, which are named by their position unless they have a
+/// <c>name</c>. The outermost object may leave out the type Sequential, and comments and trailing commas are allowed:
+/// <c>{"layers": [{"type": "Linear", "inFeatures": 4, "outFeatures": 8}, {"type": "ReLU"}]}</c>.</para>
+/// <para>A module that stands in a second place of a Sequential is <c>{"sameAs": "0.1"}</c> there, by its name in the
+/// network. A model in which modules were replaced (folded, synchronized, with standardized weights) has them under
+/// <c>replaced</c>, by name. A network of Float64 has <c>"dtype": "float64"</c> in the outermost object.</para>
+/// <para>A module type of a program's own is written as <c>{"type": "MyModule", "opaque": true, "children": {...}}</c>,
+/// to look at: it cannot be made from that. What is no argument of a constructor is not described: weights, frozen
+/// norms, hooks.</para>
+/// </remarks>
+public static class ModuleDescription
+{
+    /// <summary>The description of a network, indented; the same network always gives the same text.</summary>
+    public static string ToJson(this Module module)
+    {
+        ArgumentNullException.ThrowIfNull(module);
+        JsonObject root = new ModuleDescriber().Describe(module, path: "");
+        IReadOnlyList<Parameter> parameters = module.Parameters();
+        if (parameters.Count > 0 && parameters[0].DType == DType.Float64) root[LayerReader.DTypeKey] = "float64";
+        return DescriptionText.Of(root);
+    }
+
+    /// <summary>The network of a description, with fresh start values: those of the constructors.</summary>
+    /// <param name="json">What <see cref="ToJson"/> writes, or the same by hand.</param>
+    /// <param name="random">
+    /// The stream from which all layers draw their start values, in their order. Null: each layer has its own stream.
+    /// </param>
+    /// <exception cref="InvalidDataException">
+    /// The text is not JSON, or not a description; the message names the place, the layer, what was expected and what
+    /// came.
+    /// </exception>
+    public static Module FromJson(string json, IRandomStream? random = null)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        JsonDocument document;
+        try
+        {
+            document = JsonDocument.Parse(json, new JsonDocumentOptions
+            {
+                AllowDuplicateProperties = false,
+                AllowTrailingCommas = true,
+                CommentHandling = JsonCommentHandling.Skip,
+            });
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{LayerReader.Caller}: expected JSON, got something else. {e.Message}", e);
+        }
+
+        using (document)
+        {
+            return LayerReader.ReadRoot(document.RootElement, random);
+        }
+    }
+}
