@@ -3,6 +3,10 @@ namespace Evenkeel.Workbench;
 /// <summary>The message of an exception as a user reads it.</summary>
 internal static class UserText
 {
+    /// <summary>Whether the message is about what a user gave: data, files, settings.</summary>
+    public static bool IsForUser(Exception failure) =>
+        failure is InvalidDataException or ArgumentException or IOException or UnauthorizedAccessException;
+
     /// <summary>A message in one line, without the name of a parameter, which says nothing to who calls none.</summary>
     public static string Of(Exception failure)
     {

@@ -1,4 +1,6 @@
 using Evenkeel.Data;
+using Evenkeel.Diagnostics;
+using Evenkeel.Images;
 
 namespace Evenkeel.Workbench.Data;
 
@@ -27,7 +29,7 @@ internal static class DataKinds
         {
             if (DataCatalog.EntryOf(data) is not null && !Path.Exists(data)) return DataKind.Known;
             if (Directory.Exists(data)) return DataKind.Pictures;
-            if (File.Exists(data)) return PicturePreparation.IsList(data) ? DataKind.Pictures : DataKind.Table;
+            if (File.Exists(data)) return PictureData.IsList(data) ? DataKind.Pictures : DataKind.Table;
             string[] known = [.. DataCatalog.Entries.Select(static entry => entry.Name)];
             throw WorkbenchException.Usage(
                 $"--data: expected a CSV file, a folder of pictures or one of {string.Join(", ", known)}, got "

@@ -36,7 +36,7 @@ internal abstract class Preparation
         PreparedData data = DataKind.Of(settings.Data) switch
         {
             DataKind.Table => TablePreparation.Learn(settings, progress, cancellation),
-            _ => PicturePreparation.Learn(settings, progress, cancellation),
+            _ => ImagePreparation.Learn(settings, progress, cancellation),
         };
         return data;
     }
@@ -48,6 +48,14 @@ internal abstract class Preparation
     /// <param name="cancellation">Stops.</param>
     public abstract SampleSet Open(
         string path, bool hasTargets, ICollection<string> notes, CancellationToken cancellation);
+
+    /// <summary>Reads files to predict: what is to be predicted need not be in them.</summary>
+    /// <param name="paths">The files; of pictures also folders.</param>
+    /// <param name="notes">Receives what should be known about them.</param>
+    /// <param name="cancellation">Stops.</param>
+    public virtual IReadOnlyList<SampleSet> OpenAll(
+        IReadOnlyList<string> paths, ICollection<string> notes, CancellationToken cancellation) =>
+        [.. paths.Select(path => Open(path, hasTargets: false, notes, cancellation))];
 
     /// <summary>Predictions in the units of the data; those of a classification stay.</summary>
     public virtual Tensor InUnits(Tensor predictions) => predictions;
@@ -72,7 +80,7 @@ internal abstract class Preparation
     public static Preparation FromJson(JsonElement json) => json.GetProperty("kind").GetString() switch
     {
         TablePreparation.KindName => TablePreparation.Read(json),
-        PicturePreparation.KindName => PicturePreparation.Read(json),
+        ImagePreparation.KindName => ImagePreparation.Read(json),
         var other => throw new WorkbenchException(
             $"run.json: expected the preparation of a table or of pictures, got \"{other}\". The run is of another "
             + "version of evenkeel; go on with that one."),

@@ -10,4 +10,8 @@ namespace Evenkeel.Workbench.Data;
 /// <param name="Identity">Equal for equal data: a hash of the files.</param>
 internal sealed record PreparedData(
     Preparation Preparation, SampleSet Training, SampleSet Validation, SampleSet? Test, string Summary,
-    IReadOnlyList<string> Notes, string Identity);
+    IReadOnlyList<string> Notes, string Identity)
+{
+    /// <summary>Threads that should prepare batches.</summary>
+    public int Workers { get; init; } = 1;
+}

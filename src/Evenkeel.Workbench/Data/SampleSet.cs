@@ -12,6 +12,9 @@ internal sealed record SampleSet(
 {
     public int Count => Samples.Count;
 
+    /// <summary>Whether what is to be predicted is known.</summary>
+    public bool HasTargets { get; init; } = true;
+
     /// <summary>The same with other samples: a part of a set, or the set with other transforms.</summary>
     /// <param name="name">What they are for.</param>
     /// <param name="samples">The samples of <paramref name="indices"/>, in their order.</param>

@@ -48,8 +48,7 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
             return new PreparedData(
                 preparation, training, validation, test, summary, notes, IdentityOf(settings, cancellation));
         }
-        catch (Exception failure) when (failure is InvalidDataException or ArgumentException or IOException
-            or UnauthorizedAccessException)
+        catch (Exception failure) when (UserText.IsForUser(failure))
         {
             throw new WorkbenchException(UserText.Of(failure), failure);
         }
@@ -62,10 +61,11 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
         {
             TableDataset data = hasTargets ? schema.Load(path, cancellation) : schema.LoadInputs(path, cancellation);
             foreach (string note in data.Notes) notes.Add(note);
-            return Set(Path.GetFileName(path), data, preprocessing.Apply(data));
+            string name = Path.GetFileName(path);
+            return hasTargets ? Set(name, data, preprocessing.Apply(data))
+                : Set(name, data, WithoutTargets(preprocessing.ApplyToInputs(data))) with { HasTargets = false };
         }
-        catch (Exception failure) when (failure is InvalidDataException or ArgumentException or IOException
-            or UnauthorizedAccessException)
+        catch (Exception failure) when (UserText.IsForUser(failure))
         {
             throw new WorkbenchException(UserText.Of(failure), failure);
         }
@@ -87,6 +87,10 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
 
     private SampleSet Set(string name, TableDataset data, IDataset samples) =>
         new(name, samples, i => $"line {data.LineOf(i)}", static _ => null);
+
+    private TensorDataset WithoutTargets(Tensor inputs) => new(
+        inputs, IsClassification ? Tensor.Labels(new long[inputs.Shape[0]])
+            : Tensor.Zeros([inputs.Shape[0], TargetNames.Count]));
 
     private static SampleSet Part(SampleSet all, string name, int[] rows) =>
         all.Part(name, new Subset(all.Samples, rows), rows);

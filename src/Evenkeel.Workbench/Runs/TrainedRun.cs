@@ -43,7 +43,7 @@ internal sealed class TrainedRun
         {
             using JsonDocument prepared = JsonDocument.Parse(preparation.ToJsonString());
             Preparation data = Preparation.FromJson(prepared.RootElement);
-            Module network = ModuleJson.FromJson(model.ToJsonString());
+            Module network = ModuleDescription.FromJson(model.ToJsonString());
             network.Load(weights);
             string? note = weights == best
                 ? "The run has not ended: this is the best model of its last checkpoint." : null;

@@ -1,0 +1,233 @@
+using System.Text.Json;
+using Evenkeel.Data;
+using Evenkeel.Images;
+using Evenkeel.Workbench.Runs;
+
+namespace Evenkeel.Workbench.Data;
+
+/// <summary>
+/// Pictures as samples: scaled to one size, values from 0 to 1, then (x - mean)/deviation for each channel.
+/// </summary>
+internal sealed class ImagePreparation(
+    PicturePreparation size, float[] mean, float[] deviation, IReadOnlyList<string> classNames) : Preparation
+{
+    public const string KindName = "pictures";
+
+    /// <summary>Up to this many pictures are compared with each other.</summary>
+    private const int MostCompared = 5000;
+
+    /// <summary>Mean and deviation are those of this many pictures; of all, if they are in memory.</summary>
+    private const int MostMeasured = 2000;
+
+    public override string Kind => KindName;
+
+    public override bool IsClassification => true;
+
+    public override IReadOnlyList<string> ClassNames => classNames;
+
+    public override IReadOnlyList<string> TargetNames { get; } = ["class"];
+
+    public override Shape SampleShape => size.Shape;
+
+    public static new PreparedData Learn(
+        TrainSettings settings, IProgress<double>? progress, CancellationToken cancellation)
+    {
+        try
+        {
+            var notes = new List<string>();
+            Pictures data = Pictures.Read(settings, notes, progress, cancellation);
+            if (data.ClassNames.Count < 2)
+            {
+                throw new WorkbenchException(
+                    $"--data: expected pictures of two classes or more in \"{settings.Data}\", got "
+                    + $"{data.ClassNames.Count} ({string.Join(", ", data.ClassNames)}). Give each class a folder of its "
+                    + "own.");
+            }
+
+            int[][] parts = SplitOf(settings, data, notes);
+            (float[] mean, float[] deviation) = Moments(data, parts[0]);
+            var size = new PicturePreparation(data.Shape[1], data.Shape[2], data.Shape[0]);
+            var preparation = new ImagePreparation(size, mean, deviation, data.ClassNames);
+            SampleSet all = preparation.Set("data", data);
+            var learning = new Subset(preparation.Augmented(data, settings), parts[0]);
+            SampleSet training = all.Part("training", learning, parts[0]);
+            SampleSet validation = settings.ValidationData is { } other
+                ? preparation.Open(other, hasTargets: true, notes, cancellation) with { Name = "validation" }
+                : Part(all, "validation", parts[1]);
+            SampleSet? test = parts.Length > 2 ? Part(all, "test", parts[2])
+                : data.Test is { } official ? preparation.Set("test", official) : null;
+            string summary = $"{data.Name}: {data.Count:N0} pictures of {size}, {data.ClassNames.Count} classes";
+            return new PreparedData(preparation, training, validation, test, summary, notes, data.Identity)
+            {
+                Workers = data.Workers,
+            };
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            throw new WorkbenchException(UserText.Of(failure), failure);
+        }
+    }
+
+    public override SampleSet Open(
+        string path, bool hasTargets, ICollection<string> notes, CancellationToken cancellation)
+    {
+        if (!hasTargets) return OpenAll([path], notes, cancellation)[0];
+        try
+        {
+            var options = new PictureOptions { Height = size.Height, Width = size.Width, Channels = size.Channels };
+            Pictures data = DataKind.Of(path) == DataKind.Known
+                ? Pictures.Read(new TrainSettings { Data = path }, [], null, cancellation).Test!
+                : Pictures.OfFiles(path, options, notes, progress: null, cancellation);
+            return Set(data.Name, WithMyClasses(data));
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            throw new WorkbenchException(UserText.Of(failure), failure);
+        }
+    }
+
+    public override IReadOnlyList<SampleSet> OpenAll(
+        IReadOnlyList<string> paths, ICollection<string> notes, CancellationToken cancellation)
+    {
+        string[] files = [.. paths.SelectMany(FilesOf)];
+        var pictures = new PictureFiles(files, size);
+        int[] noLabels = new int[files.Length];
+        var samples = new TransformedDataset(pictures, noLabels, Plain());
+        return [new SampleSet("pictures", samples, i => files[i], i => pictures[i]) { HasTargets = false }];
+    }
+
+    public static ImagePreparation Read(JsonElement json) => new(
+        PicturePreparation.Read(json.GetProperty("size")), Floats(json.GetProperty("mean")),
+        Floats(json.GetProperty("deviation")),
+        [.. json.GetProperty("classes").EnumerateArray().Select(static name => name.GetString()!)]);
+
+    protected override void WriteMembers(Utf8JsonWriter json)
+    {
+        json.WritePropertyName("size");
+        size.Write(json);
+        WriteFloats(json, "mean", mean);
+        WriteFloats(json, "deviation", deviation);
+        json.WriteStartArray("classes");
+        foreach (string name in classNames) json.WriteStringValue(name);
+        json.WriteEndArray();
+    }
+
+    private static IEnumerable<string> FilesOf(string path)
+    {
+        if (File.Exists(path)) return [path];
+        if (!Directory.Exists(path))
+        {
+            throw WorkbenchException.Usage(
+                $"expected pictures or folders of pictures, got \"{path}\", which does not exist. Check the path.");
+        }
+
+        string[] files = [.. Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+            .Where(ImageFile.HasImageName).Order(StringComparer.Ordinal)];
+        if (files.Length > 0) return files;
+        throw WorkbenchException.Usage(
+            $"expected pictures in \"{path}\", got none. Files named {string.Join(", ", ImageFile.Extensions)} count.");
+    }
+
+    /// <summary>The pictures of another folder with the labels of this run's classes.</summary>
+    private Pictures WithMyClasses(Pictures data)
+    {
+        var labels = new int[data.ClassNames.Count];
+        for (int c = 0; c < labels.Length; c++)
+        {
+            string name = data.ClassNames[c];
+            labels[c] = Enumerable.Range(0, classNames.Count).FirstOrDefault(k => classNames[k] == name, -1);
+            if (labels[c] < 0)
+            {
+                throw new WorkbenchException(
+                    $"expected pictures of the classes {string.Join(", ", classNames)} in \"{data.Name}\", got the class "
+                    + $"\"{name}\". Move that folder away, or train with it.");
+            }
+        }
+
+        int[] mine = Array.ConvertAll(data.Labels, label => labels[label]);
+        return data with { Labels = mine, Memory = null, ClassNames = classNames };
+    }
+
+    private SampleSet Set(string name, Pictures data) =>
+        new(name, data.With(Plain()), data.NameOf, i => data.OnDemand[i]);
+
+    private static SampleSet Part(SampleSet all, string name, int[] indices) =>
+        all.Part(name, new Subset(all.Samples, indices), indices);
+
+    private Transform[] Plain() => [new ToTensor(), new Normalize(mean, deviation)];
+
+    private TransformedDataset Augmented(Pictures data, TrainSettings settings)
+    {
+        if (settings.Augment is not "standard") return data.With(Plain());
+        int shift = Math.Max(1, Math.Min(size.Height, size.Width) / 8);
+        Transform[] augmentation =
+            [new RandomCrop(size.Height, size.Width, padding: shift), new RandomHorizontalFlip(), .. Plain()];
+        return data.With(augmentation, settings.Seed);
+    }
+
+    private static int[][] SplitOf(TrainSettings settings, Pictures data, List<string> notes)
+    {
+        if (settings.ValidationData is not null) return [[.. Enumerable.Range(0, data.Count)], []];
+        bool isKnown = data.Test is not null;
+        double[] shares = Shares(settings.Validation ?? (isKnown ? 0.1 : 0.2), settings.Test);
+        bool mayCompare = settings.Split == "grouped" || (settings.Split is null && !isKnown && data.Count <= MostCompared);
+        NearDuplicates? groups = mayCompare ? NearDuplicates.Find(data.OnDemand) : null;
+        int[][] parts;
+        if (groups is not null && (settings.Split == "grouped" || groups.Duplicated.Count > 0))
+        {
+            notes.Add($"Pictures that show nearly the same stay in one part: {groups}. With --split random the "
+                + "validation may see what was learned.");
+            parts = Split.Grouped(data.Labels, [.. groups.Groups], shares, settings.Seed);
+        }
+        else
+        {
+            parts = Split.Stratified(data.Labels, shares, settings.Seed);
+        }
+
+        CheckParts(data.Count, parts);
+        return parts;
+    }
+
+    /// <summary>Mean and deviation of each channel over some pictures, values from 0 to 1.</summary>
+    private static (float[] Mean, float[] Deviation) Moments(Pictures data, int[] indices)
+    {
+        int channels = data.Shape[0];
+        // Bytes: the sums are exact.
+        var sums = new long[channels];
+        var squares = new long[channels];
+        int used = data.Memory is null ? Math.Min(MostMeasured, indices.Length) : indices.Length;
+        for (int k = 0; k < used; k++)
+        {
+            ByteImage picture = data.OnDemand[indices[(int)((long)k * indices.Length / used)]];
+            for (int c = 0; c < channels; c++)
+            {
+                foreach (byte value in picture.Plane(c))
+                {
+                    sums[c] += value;
+                    squares[c] += value * value;
+                }
+            }
+        }
+
+        double count = (double)data.Shape[1] * data.Shape[2] * used;
+        var mean = new float[channels];
+        var deviation = new float[channels];
+        for (int c = 0; c < channels; c++)
+        {
+            double average = sums[c] / count, variance = (squares[c] / count) - (average * average);
+            mean[c] = (float)(average / byte.MaxValue);
+            deviation[c] = variance > 0 ? (float)(Math.Sqrt(variance) / byte.MaxValue) : 1;
+        }
+
+        return (mean, deviation);
+    }
+
+    private static float[] Floats(JsonElement list) => [.. list.EnumerateArray().Select(static x => x.GetSingle())];
+
+    private static void WriteFloats(Utf8JsonWriter json, string name, float[] values)
+    {
+        json.WriteStartArray(name);
+        foreach (float value in values) json.WriteNumberValue(value);
+        json.WriteEndArray();
+    }
+}
