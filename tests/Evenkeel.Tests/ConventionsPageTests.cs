@@ -10,7 +10,7 @@ namespace Evenkeel.Tests;
 /// <summary>What docs/conventions.md shows is what compiles, and its numbers are what the code computes.</summary>
 public sealed class ConventionsPageTests
 {
-    private static readonly string s_page = Text("docs", "conventions.md");
+    private static readonly string s_page = Repository.Text("docs", "conventions.md");
 
     [Fact]
     public void Every_line_of_code_on_the_page_is_in_this_file()
@@ -149,8 +149,8 @@ public sealed class ConventionsPageTests
     [Fact]
     public void The_page_is_found()
     {
-        Assert.Contains("(conventions.md)", Text("docs", "README.md"), StringComparison.Ordinal);
-        Assert.Contains("(docs/conventions.md)", Text("README.md"), StringComparison.Ordinal);
+        Assert.Contains("(conventions.md)", Repository.Text("docs", "README.md"), StringComparison.Ordinal);
+        Assert.Contains("(docs/conventions.md)", Repository.Text("README.md"), StringComparison.Ordinal);
     }
 
     private static (double Mean, double Variance, double Y) AfterThreeBatches(NormConvention convention)
@@ -178,17 +178,5 @@ public sealed class ConventionsPageTests
     }
 
     private static string ThisFile([CallerFilePath] string path = "") =>
-        File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
-
-    private static string Text(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path]));
-
-    private static string Root
-    {
-        get
-        {
-            var folder = new DirectoryInfo(AppContext.BaseDirectory);
-            while (!File.Exists(Path.Combine(folder!.FullName, "Evenkeel.slnx"))) folder = folder.Parent;
-            return folder.FullName;
-        }
-    }
+        File.ReadAllText(Path.Combine(Repository.Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
 }

@@ -15,7 +15,7 @@ public sealed class OperationsPageTests
     public void Every_line_of_code_on_the_page_is_in_this_file()
     {
         string source = ThisFile();
-        string[] parts = File.ReadAllText(Path.Combine(Root, "docs", "operations.md")).Split("```");
+        string[] parts = File.ReadAllText(Path.Combine(Repository.Root, "docs", "operations.md")).Split("```");
         Assert.True(parts.Length >= 7);
         for (int i = 1; i < parts.Length; i += 2)
         {
@@ -106,17 +106,7 @@ public sealed class OperationsPageTests
     }
 
     private static string ThisFile([CallerFilePath] string path = "") =>
-        File.ReadAllText(Path.Combine(Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
-
-    private static string Root
-    {
-        get
-        {
-            var folder = new DirectoryInfo(AppContext.BaseDirectory);
-            while (!File.Exists(Path.Combine(folder!.FullName, "Evenkeel.slnx"))) folder = folder.Parent;
-            return folder.FullName;
-        }
-    }
+        File.ReadAllText(Path.Combine(Repository.Root, "tests", "Evenkeel.Tests", Path.GetFileName(path)));
 }
 
 /// <summary>The layer of one's own on the page.</summary>

@@ -22,35 +22,35 @@ public sealed class ReadmeTests
     [Fact]
     public void The_quick_start_is_the_sample_and_short()
     {
-        string sample = Text("samples", "quick-start.cs");
+        string sample = Repository.Text("samples", "quick-start.cs");
         sample = sample[sample.IndexOf("using ", StringComparison.Ordinal)..].Trim();
-        Assert.Contains(sample, Text("README.md"), StringComparison.Ordinal);
-        Assert.Contains(sample, Text("src", "Evenkeel", "README.md"), StringComparison.Ordinal);
+        Assert.Contains(sample, Repository.Text("README.md"), StringComparison.Ordinal);
+        Assert.Contains(sample, Repository.Text("src", "Evenkeel", "README.md"), StringComparison.Ordinal);
         Assert.InRange(sample.Split('\n').Length, 1, QuickStartLines);
     }
 
     [Fact]
     public void Every_sample_is_one_short_file_in_the_README_and_says_what_it_prints()
     {
-        string[] samples = [.. Directory.GetFiles(Path.Combine(Root, "samples"), "*.cs")
+        string[] samples = [.. Directory.GetFiles(Path.Combine(Repository.Root, "samples"), "*.cs")
             .Select(path => Path.GetFileName(path))];
         Assert.InRange(samples.Length, 9, 40);
         foreach (string sample in samples)
         {
-            string[] lines = Text("samples", sample).TrimEnd().Split('\n');
+            string[] lines = Repository.Text("samples", sample).TrimEnd().Split('\n');
             Assert.Equal("#:project ../src/Evenkeel/Evenkeel.csproj", lines[0]);
             Assert.Single(lines, line => line.StartsWith("// Prints: ", StringComparison.Ordinal));
             Assert.InRange(lines.Length, 1, SampleLines);
-            Assert.Contains($"(samples/{sample})", Text("README.md"), StringComparison.Ordinal);
+            Assert.Contains($"(samples/{sample})", Repository.Text("README.md"), StringComparison.Ordinal);
         }
     }
 
     [Fact]
     public void The_layer_of_your_own_is_the_one_below()
     {
-        string source = Text("tests", "Evenkeel.Tests", "Nn", "ScratchBatchNorm.cs");
+        string source = Repository.Text("tests", "Evenkeel.Tests", "Nn", "ScratchBatchNorm.cs");
         Assert.Contains(source[source.IndexOf("public sealed class", StringComparison.Ordinal)..].Trim(),
-            Text("README.md"), StringComparison.Ordinal);
+            Repository.Text("README.md"), StringComparison.Ordinal);
 
         ScratchBatchNorm scratch = new(4);
         BatchNorm1d fused = new(4, RunningAverage.Keep(0.9) with { Estimator = VarianceEstimator.Biased });
@@ -79,9 +79,9 @@ public sealed class ReadmeTests
     [Fact]
     public void What_to_do_after_training_is_the_code_below()
     {
-        string source = Text("tests", "Evenkeel.Tests", "Surgery", "AfterTraining.cs");
+        string source = Repository.Text("tests", "Evenkeel.Tests", "Surgery", "AfterTraining.cs");
         Assert.Contains(source[source.IndexOf("public static class", StringComparison.Ordinal)..].Trim(),
-            Text("README.md"), StringComparison.Ordinal);
+            Repository.Text("README.md"), StringComparison.Ordinal);
 
         LeNet model = LeNet.Gray(norm: NormKind.BatchNorm, random: new Philox(1));
         Tensor images = Tensor.RandomNormal([12, 1, 28, 28], new Philox(2));
@@ -96,21 +96,9 @@ public sealed class ReadmeTests
     [Fact]
     public void Every_experiment_is_in_the_table()
     {
-        string readme = Text("README.md");
+        string readme = Repository.Text("README.md");
         Assert.NotEmpty(ExperimentCatalog.All);
         Assert.All(ExperimentCatalog.All,
             experiment => Assert.Contains($"`{experiment.Name}`", readme, StringComparison.Ordinal));
-    }
-
-    private static string Text(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path]));
-
-    private static string Root
-    {
-        get
-        {
-            var folder = new DirectoryInfo(AppContext.BaseDirectory);
-            while (!File.Exists(Path.Combine(folder!.FullName, "Evenkeel.slnx"))) folder = folder.Parent;
-            return folder.FullName;
-        }
     }
 }

@@ -35,12 +35,15 @@ internal static class TrainCommand
             Description = "print what was found in the data, the settings and the network, and stop",
         };
         Option<long?> threads = Options.Threads();
-        Option<long?> workers = Options.Number("--workers", 0, 64, "threads that prepare batches (default: 1)");
+        Option<long?> workers = Options.Number("--workers", 0, 64,
+            "threads that prepare batches (default: 1; pictures that do not fit in memory: all)");
+        Option<long?> saveEvery = Options.Number("--save-every", 1, 86_400,
+            "seconds between two checkpoints: what a killed process loses at most (default: 15)");
         var settings = new SettingOptions();
         var command = new Command("train", "Train a network on a table or on pictures. Without code: what is not said "
             + "is found in the data, and printed before anything runs.");
         settings.AddTo(command);
-        foreach (Option option in (Option[])[resume, folder, name, dryRun, threads, workers]) command.Add(option);
+        foreach (Option option in (Option[])[resume, folder, name, dryRun, saveEvery, workers, threads]) command.Add(option);
         command.Validators.Add(result =>
         {
             bool hasData = result.GetResult(settings.Of("data")) is not null;
@@ -51,7 +54,8 @@ internal static class TrainCommand
         {
             Options.UseThreads(parse.GetValue(threads));
             Options.WarnOfSlowHardware();
-            var training = new TrainingSession((int)(parse.GetValue(workers) ?? 1), cancellation);
+            TimeSpan every = TimeSpan.FromSeconds(parse.GetValue(saveEvery) ?? 15);
+            var training = new TrainingSession((int?)parse.GetValue(workers), every, cancellation);
             if (parse.GetValue(resume) is { } run)
             {
                 return training.Resume(RunFolder.Open(run), settings.Given(parse));
@@ -117,7 +121,7 @@ internal static class TrainCommand
     }
 
     /// <summary>One call of the command.</summary>
-    private sealed class TrainingSession(int workers, CancellationToken cancellation)
+    private sealed class TrainingSession(int? workers, TimeSpan saveEvery, CancellationToken cancellation)
     {
         private static readonly string[] s_mayChange = ["epochs"];
 
@@ -190,7 +194,7 @@ internal static class TrainCommand
             using var display = new TrainDisplay(plan.Batches.Batches);
             try
             {
-                JsonObject evaluation = training.Train(workers, display, cancellation);
+                JsonObject evaluation = training.Train(workers ?? plan.Data.Workers, saveEvery, display, cancellation);
                 display.Dispose();
                 printer.PrintResult(run, evaluation, training.StopReason);
                 return ExitCode.Done;

@@ -13,9 +13,6 @@ namespace Evenkeel.Workbench.Runs;
 /// <summary>Trains in the folder of a run, and leaves there everything that describes it.</summary>
 internal sealed class RunTraining
 {
-    /// <summary>What a killed process loses at most.</summary>
-    private static readonly TimeSpan s_checkpointEvery = TimeSpan.FromSeconds(15);
-
     /// <summary>Samples that the live page looks at to show the activations of layers.</summary>
     private const int ProbeSamples = 64;
 
@@ -38,18 +35,20 @@ internal sealed class RunTraining
 
     /// <summary>Trains, from the last checkpoint if there is one, and evaluates.</summary>
     /// <param name="workers">Threads that prepare batches.</param>
+    /// <param name="saveEvery">Time between two checkpoints: what a killed process loses at most.</param>
     /// <param name="progress">Receives reports.</param>
     /// <param name="cancellation">Interrupts; the run can be resumed.</param>
     /// <returns>The evaluation of the best model, as <c>evaluation.json</c> has it.</returns>
     /// <exception cref="OperationCanceledException">It was interrupted; the run says so.</exception>
     /// <exception cref="DivergedException">It diverged; the run says so.</exception>
     /// <exception cref="WorkbenchException">Something cannot be written, or another process trains the run.</exception>
-    public JsonObject Train(int workers, IProgress<TrainProgress>? progress, CancellationToken cancellation)
+    public JsonObject Train(
+        int workers, TimeSpan saveEvery, IProgress<TrainProgress>? progress, CancellationToken cancellation)
     {
         using FileStream held = _folder.Hold();
         Describe();
         SetStatus(RunStatus.Running);
-        var checkpoints = new Checkpoints(_folder.CheckpointsPath) { EveryEpochs = 0, EveryTime = s_checkpointEvery };
+        var checkpoints = new Checkpoints(_folder.CheckpointsPath) { EveryEpochs = 0, EveryTime = saveEvery };
         using var events = new TensorBoardLog(_folder.EventsPath);
         using var live = new LiveLog(_folder.FullPath, Probe());
         Trainer trainer = _plan.CreateTrainer([new CsvLog(_folder.LogPath), events, live], checkpoints, workers);

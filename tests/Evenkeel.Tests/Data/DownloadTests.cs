@@ -291,7 +291,7 @@ public sealed class DownloadTests : IDisposable
             Thread.Sleep(20);
         }
 
-        using (Process kill = Process.Start("kill", ["-INT", lab.Process.Id.ToString()])) kill.WaitForExit();
+        lab.Signal("-INT");
         Assert.Equal(130, lab.Wait(seconds: 20));
         Assert.Contains("is kept", lab.Error, StringComparison.Ordinal);
         Assert.Equal(100_000, new FileInfo(part).Length);

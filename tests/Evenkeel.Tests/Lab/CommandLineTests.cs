@@ -184,7 +184,7 @@ public sealed class CommandLineTests
         // What is asked for anew is run, from the first experiment on; here it is enough that it begins.
         using LabProcess replaced = LabProcess.Start("reproduce", "--quick", "--replace", "--out", folder);
         WaitFor(() => replaced.Error.Contains(ExperimentCatalog.All[0].Name, StringComparison.Ordinal));
-        Kill(replaced, "-INT");
+        replaced.Signal("-INT");
         Assert.Equal(130, replaced.Wait(seconds: 60));
         Assert.Contains(
             $"interrupted; finished experiments and seeds are kept in {folder}. The same command continues from there.",
@@ -200,7 +200,7 @@ public sealed class CommandLineTests
         WaitFor(() => File.Exists(lab.PathOf("out/batchnorm-forward.json"))
             && lab.Output.Contains("batchnorm-forward.json", StringComparison.Ordinal));
         Thread.Sleep(300);
-        Kill(lab, "-INT");
+        lab.Signal("-INT");
         Assert.Equal(130, lab.Wait(seconds: 20));
         Assert.Contains("interrupted", lab.Error, StringComparison.Ordinal);
         Assert.Equal(["batchnorm-forward.json"], Directory.GetFiles(lab.PathOf("out")).Select(Path.GetFileName));
@@ -218,7 +218,7 @@ public sealed class CommandLineTests
         string folder = killed.PathOf("out"), scale = Path.Combine(folder, "scale-invariance.json"),
             bias = Path.Combine(folder, "redundant-bias.json");
         WaitFor(() => killed.Error.Contains("init-depth: ", StringComparison.Ordinal));
-        Kill(killed, signal);
+        killed.Signal(signal);
         int code = killed.Wait(seconds: 60);
         if (signal == "-INT") Assert.Equal(130, code);
         Assert.All(Directory.GetFiles(folder, "*.json"), file => JsonDocument.Parse(File.ReadAllText(file)).Dispose());
@@ -357,12 +357,6 @@ public sealed class CommandLineTests
     {
         using JsonDocument stored = JsonDocument.Parse(File.ReadAllText(file));
         return stored.RootElement.GetProperty("replicates").GetArrayLength();
-    }
-
-    private static void Kill(LabProcess lab, string signal)
-    {
-        using Process kill = Process.Start("kill", [signal, lab.Process.Id.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
     }
 
     private static void WaitFor(Func<bool> condition)

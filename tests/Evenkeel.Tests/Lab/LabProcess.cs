@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Xunit;
 
@@ -9,15 +10,14 @@ internal sealed class LabProcess : IDisposable
 {
     private readonly StringBuilder _output = new(), _error = new();
 
-    private LabProcess(Process process, string folder)
-    {
-        Process = process;
-        Folder = folder;
-    }
+    private readonly bool _ownsFolder;
+
+    private LabProcess(Process process, string folder, bool ownsFolder) =>
+        (Process, Folder, _ownsFolder) = (process, folder, ownsFolder);
 
     public Process Process { get; }
 
-    /// <summary>The working directory, where <c>out</c> is made; removed with this object.</summary>
+    /// <summary>The working directory, where <c>out</c> is made; removed with this object if it was made for it.</summary>
     public string Folder { get; }
 
     public string Output
@@ -39,13 +39,18 @@ internal sealed class LabProcess : IDisposable
     public static LabProcess Start(ReadOnlySpan<string> arguments, (string Name, string Value) environment) =>
         StartInShell(script: null, arguments, environment);
 
+    /// <summary>Starts the lab in a folder that is there, and that stays.</summary>
+    public static LabProcess StartIn(string folder, ReadOnlySpan<string> arguments) =>
+        StartInShell(script: null, arguments, environment: default, folder);
+
     /// <summary>
     /// Starts the lab by a line of shell, which finds the lab's command line in "$0" "$@": for redirections.
     /// </summary>
     public static LabProcess StartInShell(
-        string? script, ReadOnlySpan<string> arguments, (string Name, string Value) environment = default)
+        string? script, ReadOnlySpan<string> arguments, (string Name, string Value) environment = default,
+        string? existingFolder = null)
     {
-        string folder = Directory.CreateTempSubdirectory("evenkeel-lab-").FullName;
+        string folder = existingFolder ?? Directory.CreateTempSubdirectory("evenkeel-lab-").FullName;
         string host = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } path ? path : "dotnet";
         var start = new ProcessStartInfo(script is null ? host : "/bin/sh")
         {
@@ -69,7 +74,7 @@ internal sealed class LabProcess : IDisposable
 
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Evenkeel.Cli.dll"));
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
-        var lab = new LabProcess(new Process { StartInfo = start }, folder);
+        var lab = new LabProcess(new Process { StartInfo = start }, folder, existingFolder is null);
         lab.Process.OutputDataReceived += (_, line) => Append(lab._output, line.Data);
         lab.Process.ErrorDataReceived += (_, line) => Append(lab._error, line.Data);
         lab.Process.Start();
@@ -84,6 +89,14 @@ internal sealed class LabProcess : IDisposable
         LabProcess lab = Start(arguments);
         lab.Wait();
         return lab;
+    }
+
+    /// <summary>Sends a signal of Unix, for example <c>-INT</c>: Ctrl-C.</summary>
+    public void Signal(string signal)
+    {
+        using Process kill = Process.Start("kill", [signal, Process.Id.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
     }
 
     /// <summary>Waits for the end and returns the exit code.</summary>
@@ -103,7 +116,7 @@ internal sealed class LabProcess : IDisposable
     public void Dispose()
     {
         Process.Dispose();
-        Directory.Delete(Folder, recursive: true);
+        if (_ownsFolder) Directory.Delete(Folder, recursive: true);
     }
 
     private static void Append(StringBuilder text, string? line)

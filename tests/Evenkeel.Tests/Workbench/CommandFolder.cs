@@ -1,0 +1,38 @@
+using System.Text.Json.Nodes;
+using Evenkeel.Tests.Lab;
+using Xunit;
+
+namespace Evenkeel.Tests.Workbench;
+
+/// <summary>A folder in which commands are run one after another; it is removed at the end.</summary>
+internal sealed class CommandFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("evenkeel-workbench-").FullName;
+
+    public string PathOf(string name) => System.IO.Path.Combine(Path, name);
+
+    public void Write(string name, string text) => File.WriteAllText(PathOf(name), text);
+
+    public LabProcess Start(params ReadOnlySpan<string> arguments) => LabProcess.StartIn(Path, arguments);
+
+    /// <summary>Runs a command that must succeed; returns what it printed.</summary>
+    public string Run(string arguments)
+    {
+        using LabProcess process = Start(arguments.Split(' '));
+        Assert.True(process.Wait() == 0, $"{arguments}: {process.Process.ExitCode}\n{process.Output}\n{process.Error}");
+        return process.Output;
+    }
+
+    /// <summary>Runs a command that must fail with a code; returns its error text.</summary>
+    public string Fail(int code, string arguments)
+    {
+        using LabProcess process = Start(arguments.Split(' '));
+        Assert.True(process.Wait() == code, $"{arguments}: {process.Process.ExitCode}\n{process.Output}\n{process.Error}");
+        return process.Error;
+    }
+
+    public JsonNode RunJson(string name) =>
+        JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(Path, "runs", name, "run.json")))!;
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}

@@ -1,0 +1,97 @@
+using System.Globalization;
+using System.Text;
+using Evenkeel.Data;
+using Evenkeel.Images;
+using Evenkeel.Random;
+
+namespace Evenkeel.Tests.Workbench;
+
+/// <summary>Small tables and pictures that tests draw, with answers that are known.</summary>
+internal static class DrawnData
+{
+    private const int Side = 24;
+
+    private static readonly string[] s_regions = ["north", "south", "east", "west"];
+
+    /// <summary>
+    /// Bottles of wine: an identifier, a date, a category and numbers, of which some are missing. Alcohol is a smooth
+    /// function of sugar and region with noise of deviation 0.2; quality has three grades that depend on the product of
+    /// acidity and sugar, which no straight line tells apart.
+    /// </summary>
+    public static string Wine(int rows, ulong seed, bool withTargets = true)
+    {
+        var random = new Philox(seed, "wine");
+        var text = new StringBuilder(withTargets
+            ? "id,bottled,region,sugar,acidity,alcohol,quality\n" : "id,bottled,region,sugar,acidity\n");
+        for (int i = 0; i < rows; i++)
+        {
+            double sugar = (2 * random.NextDouble()) - 1, acidity = (2 * random.NextDouble()) - 1;
+            int region = (int)(random.NextDouble() * s_regions.Length);
+            var day = new DateOnly(2020, 1, 1);
+            string bottled = day.AddDays((int)(random.NextDouble() * 1000)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+            string shownAcidity = random.NextDouble() < 0.03 ? "" : F(acidity);
+            text.Append(CultureInfo.InvariantCulture, $"{i + 1},{bottled},{s_regions[region]},{F(sugar)},{shownAcidity}");
+            double noise = Noise(random);
+            if (withTargets)
+            {
+                double alcohol = 12 + (2 * Math.Sin(3 * sugar)) + region + (0.2 * noise);
+                string quality = sugar * acidity > 0.2 ? "good" : sugar * acidity < -0.2 ? "poor" : "fair";
+                text.Append(CultureInfo.InvariantCulture, $",{F(alcohol)},{quality}");
+            }
+
+            text.Append('\n');
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Writes pictures of 24x24: cats are discs, dogs are bars, both of any place, brightness and noise.</summary>
+    public static void Pets(string folder, int perClass, ulong seed)
+    {
+        foreach (string name in (string[])["cat", "dog"])
+        {
+            var random = new Philox(seed, name);
+            Directory.CreateDirectory(Path.Combine(folder, name));
+            for (int i = 0; i < perClass; i++)
+                ImageFile.WritePng(Path.Combine(folder, name, $"{i}.png"), Pet(name == "cat", random));
+        }
+    }
+
+    /// <summary>Everything that the page of the command line needs.</summary>
+    public static void Write(string folder)
+    {
+        File.WriteAllText(Path.Combine(folder, "wine.csv"), Wine(600, seed: 1));
+        File.WriteAllText(Path.Combine(folder, "new-wine.csv"), Wine(12, seed: 2, withTargets: false));
+        Pets(Path.Combine(folder, "photos"), perClass: 40, seed: 3);
+    }
+
+    private static ByteImage Pet(bool isCat, Philox random)
+    {
+        var pixels = new byte[3 * Side * Side];
+        double x = 7 + (10 * random.NextDouble()), y = 7 + (10 * random.NextDouble());
+        double light = 0.6 + (0.4 * random.NextDouble()), dark = 0.3 * random.NextDouble();
+        for (int c = 0; c < 3; c++)
+        {
+            double tone = 0.7 + (0.3 * random.NextDouble());
+            for (int i = 0; i < Side * Side; i++)
+            {
+                (int row, int column) = (i / Side, i % Side);
+                bool isLight = isCat ? Math.Pow(row - y, 2) + Math.Pow(column - x, 2) < 36 : Math.Abs(row - y) < 3;
+                double value = ((isLight ? light : dark) * tone) + (0.05 * Noise(random));
+                pixels[(c * Side * Side) + i] = (byte)Math.Clamp(255 * value, 0, 255);
+            }
+        }
+
+        return new ByteImage(pixels, 3, Side, Side);
+    }
+
+    /// <summary>Roughly normal: the sum of twelve uniform numbers minus 6.</summary>
+    private static double Noise(Philox random)
+    {
+        double sum = -6;
+        for (int k = 0; k < 12; k++) sum += random.NextDouble();
+        return sum;
+    }
+
+    private static string F(double value) => value.ToString("0.0000", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,219 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Evenkeel.Tests.Lab;
+using Xunit;
+
+namespace Evenkeel.Tests.Workbench;
+
+public sealed class TrainCommandTests
+{
+    [Fact]
+    public void A_table_with_three_classes_is_learned_better_than_a_straight_line_can()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(1500, seed: 1));
+        folder.Write("test.csv", DrawnData.Wine(1000, seed: 9));
+        folder.Run("train --data wine.csv --target quality --drop alcohol --name wine --epochs 40");
+        JsonNode evaluation = JsonNode.Parse(folder.Run("evaluate runs/wine --data test.csv --json"))!;
+        double accuracy = (double)evaluation["scores"]!["accuracy"]!;
+        // Three grades by a product of two numbers: a plane separates nothing, the largest class is about 60 %.
+        double largest = evaluation["confusion"]!["counts"]!.AsArray()
+            .Max(static row => row!.AsArray().Sum(static count => (double)count!)) / 1000;
+        Assert.InRange(largest, 0.5, 0.7);
+        Assert.True(accuracy > 0.88, $"accuracy {accuracy}, the largest class has {largest}");
+    }
+
+    [Fact]
+    public void A_regression_comes_near_the_noise_and_far_below_the_linear_baseline()
+    {
+        using var folder = new CommandFolder();
+        string training = DrawnData.Wine(1500, seed: 1), test = DrawnData.Wine(1000, seed: 9);
+        folder.Write("wine.csv", training);
+        folder.Write("test.csv", test);
+        folder.Run("train --data wine.csv --target alcohol --drop quality --name wine --epochs 60");
+        JsonNode evaluation = JsonNode.Parse(folder.Run("evaluate runs/wine --data test.csv --json"))!;
+        double rmse = (double)evaluation["scores"]!["rmse"]!;
+        double linear = LinearBaseline.RootMeanSquaredError(training, test);
+        Assert.InRange(linear, 0.4, 2);
+        // The noise has a deviation of 0.2.
+        Assert.True(rmse < 0.3 && rmse < 0.6 * linear, $"rmse {rmse}, linear {linear}");
+    }
+
+    [Fact]
+    public void A_run_that_is_killed_and_resumed_ends_with_the_bits_of_one_that_nobody_disturbed()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(6000, seed: 1));
+        const string command = "train --data wine.csv --target quality --model mlp:256,256 --epochs 30 --save-every 1";
+        folder.Run($"{command} --name whole");
+        using (LabProcess killed = folder.Start($"{command} --name killed".Split(' ')))
+        {
+            string checkpoints = folder.PathOf("runs/killed/checkpoints");
+            while (!killed.Process.HasExited
+                && !(Directory.Exists(checkpoints) && Directory.GetFiles(checkpoints, "step-*").Length > 0))
+                Thread.Sleep(20);
+            killed.Process.Kill();
+            killed.Process.WaitForExit();
+        }
+
+        string table = folder.Run("runs --json");
+        Assert.Contains("\"status\":\"killed\"", table, StringComparison.Ordinal);
+        folder.Run("train --resume runs/killed");
+        Assert.Equal((string?)folder.RunJson("whole")["weightsHash"], (string?)folder.RunJson("killed")["weightsHash"]);
+        Assert.Equal("completed", (string?)folder.RunJson("killed")["status"]);
+        Assert.Equal(
+            File.ReadAllText(folder.PathOf("runs/whole/log.csv")), File.ReadAllText(folder.PathOf("runs/killed/log.csv")));
+    }
+
+    [Fact]
+    public void Interrupting_saves_and_says_how_to_go_on()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "signals are those of Unix");
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(6000, seed: 1));
+        using LabProcess process = folder.Start(
+            "train --data wine.csv --target quality --model mlp:256,256 --epochs 1000 --name long".Split(' '));
+        while (!process.Process.HasExited && !process.Error.Contains("epoch 2/", StringComparison.Ordinal)) Thread.Sleep(20);
+        process.Signal("-INT");
+        Assert.Equal(130, process.Wait());
+        Assert.Contains("evenkeel train --resume runs/long", process.Error, StringComparison.Ordinal);
+        Assert.Equal("interrupted", (string?)folder.RunJson("long")["status"]);
+        Assert.NotEmpty(Directory.GetFiles(folder.PathOf("runs/long/checkpoints"), "step-*"));
+        Assert.Contains("The run has not ended", PredictNote(folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_training_that_diverges_names_the_layer_and_exits_with_3()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(300, seed: 1));
+        string error = folder.Fail(
+            3, "train --data wine.csv --target alcohol --norm none --optimizer sgd --lr 1000000 --name wild --epochs 50");
+        Assert.Contains("diverged at step", error, StringComparison.Ordinal);
+        Assert.Contains("the first values that are not finite come from", error, StringComparison.Ordinal);
+        Assert.Contains("Try --lr 100000, --clip 1 or --warmup 1.", error, StringComparison.Ordinal);
+        Assert.Equal("diverged", (string?)folder.RunJson("wild")["status"]);
+    }
+
+    [Theory]
+    [InlineData("--target qualty", "Did you mean quality?")]
+    [InlineData("--target quality --batch-size 5000", "--batch-size: expected at most the 240 samples that train, got 5000.")]
+    [InlineData("--target quality --model resnet20", "resnet20")]
+    [InlineData("--target quality --model mlq:3", "Did you mean mlp")]
+    [InlineData("--target quality --norm bach", "Did you mean batch?")]
+    [InlineData("--target quality --lr -1", "--lr: expected a number from 0")]
+    [InlineData("--target quality --optimizer adan", "--optimizer: expected one of adam, adamw")]
+    [InlineData("--target quality --epochs 0", "--epochs: expected a whole number from 1")]
+    [InlineData("--target quality --validation 1.5", "--validation: expected a number from 0 to 0.9, got 1.5.")]
+    [InlineData("--target quality --epochs 5 --warmup 5", "--warmup: expected fewer epochs than the 5")]
+    [InlineData("--target quality --drop nothing", "nothing")]
+    [InlineData("--target quality --task regression", "quality")]
+    public void A_wrong_setting_is_refused_with_what_is_right(string settings, string message)
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(300, seed: 1));
+        string error = Refused(folder, $"train --data wine.csv {settings}");
+        Assert.Contains(message, error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.PathOf("runs")), "a refused training leaves a folder");
+    }
+
+    [Theory]
+    [InlineData("a,b\n1,x\n", "sample")]
+    [InlineData("a,b\n1,x\n2,x\n3,x\n4,x\n", "class")]
+    [InlineData("", "empty")]
+    [InlineData("a,b\n1,x\n2,y,z\n", "line 3")]
+    [InlineData("a,b\n1,1.5\n2,2.5\ninf,3.5\n4,4.5\n", "line 4")]
+    public void A_table_that_cannot_be_learned_says_why(string table, string message)
+    {
+        using var folder = new CommandFolder();
+        folder.Write("t.csv", table);
+        Assert.Contains(message, Refused(folder, "train --data t.csv --target b"), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.PathOf("runs")));
+    }
+
+    [Fact]
+    public void Columns_that_tell_nothing_or_too_much_are_said_before_anything_runs()
+    {
+        using var folder = new CommandFolder();
+        var text = new System.Text.StringBuilder("id,same,value,copy,target\n");
+        for (int i = 0; i < 200; i++)
+        {
+            string target = i % 3 == 0 ? "yes" : "no";
+            text.Append(CultureInfo.InvariantCulture, $"{i},7,{Math.Sin(i):0.000},{(i % 3 == 0 ? 1 : 0)},{target}\n");
+        }
+
+        folder.Write("t.csv", text.ToString());
+        string output = folder.Run("train --data t.csv --target target --dry-run");
+        Assert.Contains("identifier", output, StringComparison.Ordinal);
+        Assert.Contains("same", output, StringComparison.Ordinal);
+        Assert.Contains("copy", output, StringComparison.Ordinal);
+        Assert.Contains("Nothing was trained", output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(folder.PathOf("runs")));
+    }
+
+    [Fact]
+    public void What_is_not_there_is_named()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(60, seed: 1));
+        Assert.Contains("\"wines.csv\", which is none", folder.Fail(2, "train --data wines.csv"), StringComparison.Ordinal);
+        Assert.Contains("Did you mean cifar-10?", folder.Fail(2, "train --data cifar10"), StringComparison.Ordinal);
+        Assert.Contains("evenkeel data fetch cifar-10", folder.Fail(2, "train --data cifar-10"), StringComparison.Ordinal);
+        Assert.Contains("expected --data", folder.Fail(2, "train --target quality"), StringComparison.Ordinal);
+        Assert.Contains("which is no folder", folder.Fail(2, "train --resume runs/x"), StringComparison.Ordinal);
+        Assert.Contains("which is no folder", folder.Fail(2, "predict runs/x wine.csv"), StringComparison.Ordinal);
+        Assert.Contains("which does not exist", folder.Fail(2, "runs"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_keeps_its_folder_its_settings_and_its_data()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(300, seed: 1));
+        folder.Run("train --data wine.csv --target quality --name a --epochs 2");
+        Assert.Contains(
+            "expected a new or an empty folder", folder.Fail(2, "train --data wine.csv --target quality --name a"),
+            StringComparison.Ordinal);
+        Assert.Contains(
+            "--lr: expected no other setting than --epochs", folder.Fail(2, "train --resume runs/a --lr 1"),
+            StringComparison.Ordinal);
+        string json = File.ReadAllText(folder.PathOf("runs/a/run.json"));
+        using (var held = new FileStream(folder.PathOf("runs/a/lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
+            Assert.Contains("which is being trained", folder.Fail(1, "train --resume runs/a"), StringComparison.Ordinal);
+        folder.Write("wine.csv", DrawnData.Wine(300, seed: 2));
+        Assert.Contains("has changed since", folder.Fail(1, "train --resume runs/a"), StringComparison.Ordinal);
+        folder.Write("runs/a/run.json", json.Replace("\"schema\": 1", "\"schema\": 99", StringComparison.Ordinal));
+        Assert.Contains("of version 99", folder.Fail(1, "train --resume runs/a"), StringComparison.Ordinal);
+        folder.Write("runs/a/run.json", json[..^20]);
+        Assert.Contains("is damaged", folder.Fail(1, "predict runs/a wine.csv"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_bits_depend_on_the_seed_and_not_on_the_threads()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(400, seed: 1));
+        const string command = "train --data wine.csv --target quality --epochs 3";
+        folder.Run($"{command} --name one --threads 1 --workers 0");
+        folder.Run($"{command} --name two --threads 3 --workers 2");
+        folder.Run($"{command} --name other --seed 1");
+        string? hash = (string?)folder.RunJson("one")["weightsHash"];
+        Assert.Equal(hash, (string?)folder.RunJson("two")["weightsHash"]);
+        Assert.NotEqual(hash, (string?)folder.RunJson("other")["weightsHash"]);
+    }
+
+    private static string PredictNote(CommandFolder folder)
+    {
+        using LabProcess process = folder.Start("predict", "runs/long", "wine.csv", "--csv");
+        Assert.Equal(0, process.Wait());
+        return process.Error;
+    }
+
+    /// <summary>Refused as wrong usage or as wrong data.</summary>
+    private static string Refused(CommandFolder folder, string arguments)
+    {
+        using LabProcess process = folder.Start(arguments.Split(' '));
+        Assert.InRange(process.Wait(), 1, 2);
+        return process.Error;
+    }
+}
