@@ -44,6 +44,7 @@ internal static class EvenkeelCommand
             BenchCommand.Create(),
             BitsCommand.Create(),
             DataCommand.Create(),
+            InspectCommand.Create(),
             help,
             new VersionOption(),
         };
@@ -241,6 +242,8 @@ internal static class EvenkeelCommand
                 "fetch" => ["evenkeel data fetch fashion-mnist", "evenkeel data fetch cifar-10 --data ~/data"],
                 "show" => ["evenkeel data show synthetic-fashion --out sheet.png",
                     "evenkeel data show ~/photos --groups"],
+                "inspect" => ["evenkeel inspect resnet20 --norm group:8", "evenkeel inspect mlp:64,32 --input 13",
+                    "evenkeel inspect lenet --json > my-net.json"],
                 _ => [],
             };
             TextWriter output = parseResult.InvocationConfiguration.Output;

@@ -1,0 +1,162 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Evenkeel.Cli.Terminal;
+using Evenkeel.Lab;
+using Evenkeel.Nn;
+using Evenkeel.Random;
+using Evenkeel.Serialization;
+using Evenkeel.Workbench.Models;
+
+namespace Evenkeel.Cli.Commands;
+
+/// <summary><c>evenkeel inspect MODEL|FILE.json|RUN</c>: the layers of a network, or its description as JSON.</summary>
+internal static class InspectCommand
+{
+    /// <summary>The file of a run, and its property that holds the description of the network.</summary>
+    private const string RunFile = "run.json", ModelProperty = "model";
+
+    public static Command Create()
+    {
+        var model = new Argument<string>("MODEL")
+        {
+            Description = $"{string.Join(", ", ModelCatalog.Names.Select(static name => name.Name))}, or the folder of a "
+                + "run",
+        };
+        var input = new Option<string?>("--input")
+        {
+            Description = "shape of a sample, for example 3x32x32, or 13 for a table (default: what the network says)",
+            HelpName = "SHAPE",
+        };
+        Option<long?> outputs = Options.Number(
+            "--outputs", 1, 1_000_000, "classes or target numbers of a network by name (default: 10)");
+        var norm = new Option<string?>("--norm")
+        {
+            Description = $"norm of a network by name: {string.Join(", ", NormName.Names)} (default: the network's own)",
+            HelpName = "NORM",
+        };
+        Option<long?> batch = Options.Number("--batch-size", 1, 1_000_000,
+            "take a few steps with batches of N random samples, and print their time and memory");
+        var json = new Option<bool>("--json")
+        {
+            Description = "print the description of the layers as JSON, for --model FILE.json",
+        };
+        var command = new Command("inspect", "Show the layers of a network: output shapes, parameters, memory; or their "
+            + "description as JSON.") { model, input, outputs, norm, batch, json };
+        command.Do((parse, _) =>
+        {
+            var asked = new Asked(parse.GetValue(model)!, Sample(parse.GetValue(input)),
+                (int?)parse.GetValue(outputs), parse.GetValue(norm));
+            try
+            {
+                Module network = Open(asked);
+                if (parse.GetValue(json)) Console.Out.Write(network.ToJson());
+                else Print(Console.Out, network, asked, (int?)parse.GetValue(batch));
+            }
+            catch (Exception e) when (e is ArgumentException or InvalidDataException or JsonException)
+            {
+                throw LabException.Usage(EvenkeelCommand.Plain(e));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new LabException(EvenkeelCommand.Plain(e), e);
+            }
+
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    /// <summary>What the words of the line ask for.</summary>
+    private sealed record Asked(string Model, Shape? Sample, int? Outputs, string? Norm);
+
+    private static Module Open(Asked asked)
+    {
+        var random = new Philox(0, "inspect");
+        bool isRun = Directory.Exists(asked.Model);
+        if (isRun || ModelCatalog.IsFile(asked.Model))
+        {
+            if (asked.Outputs is not null || asked.Norm is not null)
+            {
+                throw LabException.Usage(
+                    $"expected --outputs and --norm for a network by name alone, got them for {asked.Model}. What a "
+                    + "file describes has its own.");
+            }
+
+            return isRun ? OfRun(asked.Model, random) : ModelCatalog.Read(asked.Model, random);
+        }
+
+        NormKind? norm = asked.Norm is { } name ? NormName.Parse(name) : null;
+        Shape sample = asked.Sample ?? UsualSample(asked.Model)
+            ?? throw LabException.Usage($"expected --input for {asked.Model}, as 13 or 3x32x32, got none.");
+        return ModelCatalog.Create(asked.Model, sample, asked.Outputs ?? 10, norm, dropout: 0, random);
+    }
+
+    /// <summary>The pictures that a network by name was made for; null if it takes all.</summary>
+    private static Shape? UsualSample(string model) => model.ToLowerInvariant() switch
+    {
+        "lenet" => [1, 28, 28],
+        "resnet18" or "resnet34" => [3, 224, 224],
+        ['m', 'l', 'p', ..] => null,
+        // Also for a name that does not exist: the catalog says so.
+        _ => [3, 32, 32],
+    };
+
+    private static Module OfRun(string folder, IRandomStream random)
+    {
+        string file = Path.Combine(folder, RunFile);
+        if (!File.Exists(file))
+        {
+            throw LabException.Usage($"expected the folder of a run, with {RunFile} in it, got {folder}. "
+                + "'evenkeel runs' lists the runs.");
+        }
+
+        using var run = JsonDocument.Parse(File.ReadAllBytes(file));
+        if (run.RootElement.ValueKind != JsonValueKind.Object
+            || !run.RootElement.TryGetProperty(ModelProperty, out JsonElement description))
+        {
+            throw LabException.Usage($"{file}: expected the property {ModelProperty} with the layers of the network, "
+                + "got a file without it.");
+        }
+
+        return ModuleDescription.FromJson(description.GetRawText(), random);
+    }
+
+    private static Shape? Sample(string? text)
+    {
+        if (text is null) return null;
+        string[] words = text.Split(['x', 'X', ','], StringSplitOptions.TrimEntries);
+        int[] sizes = Array.ConvertAll(words, static word =>
+            int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int size) ? size : 0);
+        return sizes.Length < Shape.MaxRank && sizes.All(static size => size > 0)
+            ? new Shape(sizes)
+            : throw LabException.Usage(
+                $"--input: expected the shape of a sample, as 3x32x32 or 13, got {text}.");
+    }
+
+    private static void Print(TextWriter output, Module network, Asked asked, int? batchSize)
+    {
+        Shape sample = asked.Sample ?? ModelCatalog.SampleOf(network)
+            ?? throw LabException.Usage($"expected --input for {asked.Model}, as 3x32x32, got none: its first layer takes "
+                + "samples of any size.");
+        output.Write(network.Summary(new Shape([1, .. sample.ToArray()])));
+        IReadOnlyList<Parameter> parameters = network.Parameters();
+        int size = parameters.Count > 0 && parameters[0].DType == DType.Float64 ? sizeof(double) : sizeof(float);
+        long weights = size * parameters.Sum(static parameter => (long)parameter.Value.Count);
+        output.WriteLine($"Memory: {DownloadDisplay.Size(weights)} of parameters; for training with Adam three times as much more, "
+            + $"{DownloadDisplay.Size(3 * weights)}; outputs of all layers {DownloadDisplay.Size(size * network.OutputsPerSample(sample))} "
+            + "a sample");
+        if (batchSize is not { } samples) return;
+        Shape scores = network.OutputShape(sample);
+        if (scores.Rank != 2)
+        {
+            throw LabException.Usage($"--batch-size: expected a network with outputs (N, classes), got {scores}. Leave it "
+                + "out.");
+        }
+
+        ModelCost cost = ModelCost.Measure(network, sample, scores[1], classification: true, samples, stepsPerEpoch: 1);
+        output.WriteLine($"A step with {samples} samples: {cost.Step.TotalSeconds:G3} s, "
+            + $"{samples / cost.Step.TotalSeconds:N0} samples/s; tape {DownloadDisplay.Size(cost.TapeBytes)}, in all "
+            + $"{DownloadDisplay.Size(cost.TotalBytes)}");
+    }
+}
