@@ -38,7 +38,7 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
         output.WriteLine();
         int batch = plan.Settings.BatchSize!.Value;
         output.WriteLine(ink.Bold($"Network {plan.Settings.Model}"));
-        output.WriteLine(plan.Model.Summary([batch, .. data.Preparation.SampleShape]));
+        output.WriteLine(plan.Model.Summary([batch, .. data.Preparation.SampleShape.ToArray()]));
         output.WriteLine(ModelCost.Measure(
             plan.Model, data.Preparation.SampleShape, data.Preparation.Outputs, data.Preparation.IsClassification, batch,
             plan.Batches.Batches));

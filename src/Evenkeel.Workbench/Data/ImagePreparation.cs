@@ -91,7 +91,7 @@ internal sealed class ImagePreparation(
     {
         string[] files = [.. paths.SelectMany(FilesOf)];
         var pictures = new PictureFiles(files, size);
-        int[] noLabels = new int[files.Length];
+        var noLabels = new int[files.Length];
         var samples = new TransformedDataset(pictures, noLabels, Plain());
         return [new SampleSet("pictures", samples, i => files[i], i => pictures[i]) { HasTargets = false }];
     }

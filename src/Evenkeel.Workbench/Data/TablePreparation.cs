@@ -89,7 +89,7 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
         new(name, samples, i => $"line {data.LineOf(i)}", static _ => null);
 
     private TensorDataset WithoutTargets(Tensor inputs) => new(
-        inputs, IsClassification ? Tensor.Labels(new long[inputs.Shape[0]])
+        inputs, IsClassification ? Tensor.From(new long[inputs.Shape[0]], [inputs.Shape[0]])
             : Tensor.Zeros([inputs.Shape[0], TargetNames.Count]));
 
     private static SampleSet Part(SampleSet all, string name, int[] rows) =>
@@ -117,9 +117,9 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
         DecimalComma = settings.DecimalComma,
         Missing = settings.Missing switch
         {
-            "refuse" => MissingValue.Refuse,
-            "drop" => MissingValue.DropRow,
-            _ => MissingValue.Impute,
+            "refuse" => Tables.MissingValue.Refuse,
+            "drop" => Tables.MissingValue.DropRow,
+            _ => Tables.MissingValue.Impute,
         },
         Target = settings.Target is [var one] ? one : null,
         Targets = settings.Target.Count > 1 ? settings.Target : null,

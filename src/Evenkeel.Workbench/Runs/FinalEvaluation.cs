@@ -38,7 +38,7 @@ internal static class FinalEvaluation
     public static JsonArray Norms(Module model, SampleSet training, CancellationToken cancellation)
     {
         var list = new JsonArray();
-        if (model.Statistics().Count == 0) return list;
+        if (!model.NamedBuffers().Any()) return list;
         int count = Math.Min(NormSamples, training.Count);
         int[] some = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * training.Count / count))];
         RecalibrationReport report = model.Clone().Recalibrate(
