@@ -7,7 +7,7 @@ using Evenkeel.Lab.Experiments;
 namespace Evenkeel.Lab.Reports.Page;
 
 /// <summary>
-/// What the script of the page draws (<c>web/src/chart.ts</c> reads it): numbers of five digits, and long curves
+/// What the script of the page draws (<c>src/web/src/chart.ts</c> reads it): numbers of five digits, and long curves
 /// thinned. The CSV files have every point and digit.
 /// </summary>
 internal static class ChartJson

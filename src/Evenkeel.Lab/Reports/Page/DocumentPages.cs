@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
+using Evenkeel.Web;
 
 namespace Evenkeel.Lab.Reports.Page;
 

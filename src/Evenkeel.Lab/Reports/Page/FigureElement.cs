@@ -1,5 +1,6 @@
 using System.Globalization;
 using Evenkeel.Lab.Experiments;
+using Evenkeel.Web;
 
 namespace Evenkeel.Lab.Reports.Page;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Evenkeel.Lab.Claims;
+using Evenkeel.Web;
 
 namespace Evenkeel.Lab.Reports.Page;
 

@@ -1,3 +1,5 @@
+using Evenkeel.Web;
+
 namespace Evenkeel.Lab.Reports.Page;
 
 /// <summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
+using Evenkeel.Web;
 
 namespace Evenkeel.Lab.Reports.Page;
 

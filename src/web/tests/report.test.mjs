@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { page as fixture } from './fixture/page.mjs';
 
 const web = join(dirname(fileURLToPath(import.meta.url)), '..');
-const bundle = process.env.EVENKEEL_BUNDLE ?? join(web, '..', 'obj', 'web', 'report.js');
+const bundle = process.env.EVENKEEL_BUNDLE ?? join(web, '..', 'Evenkeel.Lab', 'obj', 'web', 'report.js');
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-page-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace Evenkeel.Lab.Reports.Page;
+namespace Evenkeel.Web;
 
 /// <summary>
 /// Writes HTML: every text and every value of an attribute is escaped, and elements close in the order they were

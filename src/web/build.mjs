@@ -1,9 +1,9 @@
-// Builds the script of the report: fetches the packages if need be, checks the types, bundles, and adds the licences the bundle must carry.
-// Called by web.targets with the file to write; `--packages` only fetches the packages. Exit code 3: could not try (no network, Node too old).
+// Builds the script of a page: fetches the packages if need be, checks the types, bundles, and adds the licences the bundle must carry.
+// Called by web.targets with the file to write, which is named after the page (report.js is made of src/report.ts); `--packages` only fetches the packages. Exit code 3: could not try (no network, Node too old).
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const web = dirname(fileURLToPath(import.meta.url));
@@ -84,16 +84,16 @@ function notices() {
 }
 
 async function bundle(output) {
-  // Called from the folder of the project, tsc names the files as a build error should.
-  const project = dirname(web);
-  const types = spawnSync(process.execPath, [join(web, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', relative(project, web), '--pretty', 'false'], {
-    cwd: project, stdio: 'inherit',
+  // Called from the folder of the sources, tsc names the files as a build error should.
+  const sources = dirname(web);
+  const types = spawnSync(process.execPath, [join(web, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', relative(sources, web), '--pretty', 'false'], {
+    cwd: sources, stdio: 'inherit',
   });
   if (types.status !== 0) process.exit(1);
 
   const esbuild = await import('esbuild');
   const result = await esbuild.build({
-    entryPoints: [join(web, 'src', 'main.ts')], bundle: true, minify: true, format: 'iife', target: 'es2022', charset: 'utf8', legalComments: 'none', write: false,
+    entryPoints: [join(web, 'src', `${basename(output, '.js')}.ts`)], bundle: true, minify: true, format: 'iife', target: 'es2022', charset: 'utf8', legalComments: 'none', write: false,
   });
   const text = `${result.outputFiles[0].text}/*!\n${notices()}\n*/\n`;
   if (/<\/script|<!--/i.test(text)) throw new Error('The bundle holds text that would end the script element it is put into.');
@@ -109,4 +109,5 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
 }
 lock();
 fetchPackages();
-if (process.argv[2] !== '--packages') await bundle(resolve(process.argv[2] ?? join(web, '..', 'obj', 'web', 'report.js')));
+const outputs = process.argv.length > 2 ? process.argv.slice(2) : [join(web, '..', 'Evenkeel.Lab', 'obj', 'web', 'report.js'), join(web, '..', 'Evenkeel.Workbench', 'obj', 'web', 'watch.js')];
+if (outputs[0] !== '--packages') for (const output of outputs) await bundle(resolve(output));
