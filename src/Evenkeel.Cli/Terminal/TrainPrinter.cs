@@ -24,24 +24,25 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
         PreparedData data = plan.Data;
         output.WriteLine(ink.Bold(data.Summary));
         if (data.Preparation is TablePreparation table) PrintColumns(table);
-        foreach (string note in data.Notes) Lines("- ", note);
-        string parts = $"{data.Training.Count:N0} train, {data.Validation.Count:N0} validate";
-        if (data.Test is { } test) parts += $", {test.Count:N0} only judge the result";
-        output.WriteLine($"Samples: {parts}; {plan.Batches}.");
+        foreach (string note in data.Notes) Lines("  ", "- " + note);
+        string parts = $"{data.Training.Count:N0} train in {plan.Batches.Batches:N0} batches, {data.Validation.Count:N0} "
+            + "validate";
+        if (data.Test is { } test) parts += $", {test.Count:N0} test";
+        output.WriteLine($"Samples: {parts}.");
         output.WriteLine();
-        output.WriteLine(ink.Bold("Settings"));
-        Lines("  ", string.Join("  ", TrainSetting.All
-            .Where(static setting => setting.Name != "data")
-            .Select(setting => (setting, Value: setting.Get(plan.Settings)))
-            .Where(static entry => entry.Value is not null)
-            .Select(static entry => $"--{entry.setting.Name} {Value(entry.Value!)}")));
+        Lines("  ", ink.Bold("Settings"), string.Join("  ", TrainSetting.All.Where(static setting => setting.Name != "data")
+            .Select(setting => (setting.Name, Value: setting.Get(plan.Settings)))
+            .Where(static entry => entry.Value is not (null or "0" or "none"))
+            .Select(static entry => $"--{entry.Name} {Value(entry.Value!)}")));
         output.WriteLine();
-        int batch = plan.Settings.BatchSize!.Value;
         output.WriteLine(ink.Bold($"Network {plan.Settings.Model}"));
-        output.WriteLine(plan.Model.Summary([batch, .. data.Preparation.SampleShape.ToArray()]));
-        output.WriteLine(ModelCost.Measure(
-            plan.Model, data.Preparation.SampleShape, data.Preparation.Outputs, data.Preparation.IsClassification, batch,
-            plan.Batches.Batches));
+        int batch = plan.Settings.BatchSize!.Value;
+        Shape sample = data.Preparation.SampleShape;
+        output.WriteLine(plan.Model.Summary([batch, .. sample.ToArray()]).TrimEnd());
+        ModelCost cost = ModelCost.Measure(
+            plan.Model, sample, data.Preparation.Outputs, data.Preparation.IsClassification, batch, plan.Batches.Batches);
+        output.WriteLine($"Memory: {DownloadDisplay.Size(cost.TotalBytes)} beside the data. "
+            + $"Time: about {Duration.Text(cost.Epoch.TotalSeconds)} per epoch.");
     }
 
     /// <summary>The end of a training.</summary>
@@ -93,8 +94,9 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
             return;
         }
 
-        string[] heads = [.. classes.Select(static name => name.Length > 10 ? name[..9] + "." : name)];
-        var table = new TextTable(["true \\ predicted", .. heads]);
+        int room = (ink.Width - classes.Max(static name => name.Length) - 4) / classes.Length;
+        string[] heads = [.. classes.Select(name => name.Length > room - 2 ? name[..Math.Max(1, room - 3)] + "." : name)];
+        var table = new TextTable(["true", .. heads]);
         for (int c = 0; c < classes.Length; c++)
         {
             table.Right(c + 1);
@@ -121,14 +123,15 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
     private static string Text(JsonNode? value) => value is JsonValue number && number.TryGetValue(out double x)
         ? $"{x:G6}" : value?.ToString() ?? "";
 
+    /// <summary>A heading, if there is one, and a text below it in lines that fit.</summary>
+    private void Lines(string indent, string heading, string text)
+    {
+        output.WriteLine(heading);
+        Lines(indent, text);
+    }
+
     private void Lines(string indent, string text)
     {
-        string hanging = new(' ', indent.Length);
-        string start = indent;
-        foreach (string line in TextTable.WrapText(text, ink.Width - indent.Length))
-        {
-            output.WriteLine(start + line);
-            start = hanging;
-        }
+        foreach (string line in TextTable.WrapText(text, ink.Width - indent.Length)) output.WriteLine(indent + line);
     }
 }

@@ -40,8 +40,9 @@ internal sealed class LabProcess : IDisposable
         StartInShell(script: null, arguments, environment);
 
     /// <summary>Starts the lab in a folder that is there, and that stays.</summary>
-    public static LabProcess StartIn(string folder, ReadOnlySpan<string> arguments) =>
-        StartInShell(script: null, arguments, environment: default, folder);
+    public static LabProcess StartIn(
+        string folder, ReadOnlySpan<string> arguments, (string Name, string Value) environment = default) =>
+        StartInShell(script: null, arguments, environment, folder);
 
     /// <summary>
     /// Starts the lab by a line of shell, which finds the lab's command line in "$0" "$@": for redirections.

@@ -23,6 +23,14 @@ internal sealed class CommandFolder : IDisposable
         return process.Output;
     }
 
+    /// <summary>The same where the command finds the real data by name.</summary>
+    public string RunOnRealData(string arguments)
+    {
+        using LabProcess process = LabProcess.StartIn(Path, arguments.Split(' '), ("EVENKEEL_DATA", RealData.Folder!));
+        Assert.True(process.Wait() == 0, $"{arguments}: {process.Process.ExitCode}\n{process.Output}\n{process.Error}");
+        return process.Output;
+    }
+
     /// <summary>Runs a command that must fail with a code; returns its error text.</summary>
     public string Fail(int code, string arguments)
     {
