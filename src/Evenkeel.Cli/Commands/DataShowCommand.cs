@@ -3,6 +3,7 @@ using System.Globalization;
 using Evenkeel.Cli.Pictures;
 using Evenkeel.Data;
 using Evenkeel.Diagnostics;
+using Evenkeel.Images;
 using Evenkeel.Lab;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Random;
@@ -55,8 +56,7 @@ internal static class DataShowCommand
             if (isGrouped) AddGroups(sheet, set, labels, cancellation);
             else AddClasses(sheet, set, labels, perRow, parse.GetValue(seed), cancellation);
             Write(parse.GetValue(file)!, sheet.Draw(), set);
-            Note(set.Bad, "skipped, cannot be decoded");
-            Note(set.Warnings, "decoded with a warning");
+            Note(set.Bad);
             return ExitCode.Done;
         });
         return show;
@@ -101,11 +101,12 @@ internal static class DataShowCommand
             (IReadOnlyList<(ByteImage, string)>)[.. group.Select(i => (images[i], captions[i]))]));
     }
 
-    private static void Note(List<string> pictures, string what)
+    private static void Note(List<string> pictures)
     {
         if (pictures.Count == 0) return;
         string names = string.Join(", ", pictures.Take(5)) + (pictures.Count > 5 ? ", ..." : "");
-        Console.Error.WriteLine($"{pictures.Count} {(pictures.Count == 1 ? "picture" : "pictures")} {what}: {names}.");
+        Console.Error.WriteLine($"{pictures.Count} {(pictures.Count == 1 ? "picture" : "pictures")} skipped, cannot be "
+            + $"decoded: {names}.");
     }
 
     private static int[] Chosen(ShownSet set, string? asked)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Evenkeel.Data;
+using Evenkeel.Images;
 
 namespace Evenkeel.Lab.Experiments;
 

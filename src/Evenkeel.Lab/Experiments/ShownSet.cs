@@ -1,6 +1,7 @@
 using System.Globalization;
 using Evenkeel.Data;
 using Evenkeel.Diagnostics;
+using Evenkeel.Images;
 using Evenkeel.Lab.Drawn;
 
 namespace Evenkeel.Lab.Experiments;
@@ -31,18 +32,13 @@ internal sealed class ShownSet
     /// <summary>The pictures that were left out.</summary>
     public List<string> Bad { get; } = [];
 
-    /// <summary>The pictures that were decoded though something is wrong with their files, and what.</summary>
-    public List<string> Warnings { get; } = [];
-
     /// <summary>A picture; null for one that is left out.</summary>
     /// <exception cref="LabException">Its file cannot be read or decoded.</exception>
     public ByteImage? Image(int index)
     {
         try
         {
-            ByteImage image = _image(index);
-            if (image.Warning is { } warning) Warnings.Add($"{Caption(index)}: {warning}");
-            return image;
+            return _image(index);
         }
         catch (InvalidDataException e)
         {

@@ -44,12 +44,6 @@ public sealed class ByteImage
     /// <summary>W in pixels.</summary>
     public int Width { get; }
 
-    /// <summary>
-    /// What is wrong with the file although the picture could be decoded, for example a wrong checksum of a comment, or
-    /// a JPEG that ends early. Null if nothing is wrong.
-    /// </summary>
-    public string? Warning { get; init; }
-
     /// <summary>The values of one channel, (H, W).</summary>
     public Span<byte> Plane(int channel) => Pixels.AsSpan(channel * Height * Width, Height * Width);
 

@@ -5,7 +5,7 @@ namespace Evenkeel.Data;
 
 public sealed partial record FileFormat
 {
-    private const string ReadsPictures = "ImageFile.Read reads it.";
+    private const string ReadsPictures = "ImageFile.Read of the package Evenkeel.Images reads it.";
     private const string ToPng = "Convert it to PNG, for example with ImageMagick: magick FILE FILE.png.";
     private const string Spreadsheet = "Save the table as CSV (UTF-8) from the program that wrote it.";
     private const string Unpack = "Unpack it and give the file that is in it.";
@@ -159,8 +159,8 @@ public sealed partial record FileFormat
     private static readonly Row[] s_textual =
     [
         new(s_empty, static (in file) => file.Head.IsEmpty),
-        new("a GIF picture", ToPng, static (in file) => file.Has(0, "GIF87a"u8) || file.Has(0, "GIF89a"u8)),
-        new("a WebP picture", ToPng, static (in file) => file.Has(0, "RIFF"u8) && file.Has(8, "WEBP"u8)),
+        new("a GIF picture", ReadsPictures, static (in file) => file.Has(0, "GIF87a"u8) || file.Has(0, "GIF89a"u8)),
+        new("a WebP picture", ReadsPictures, static (in file) => file.Has(0, "RIFF"u8) && file.Has(8, "WEBP"u8)),
         new("a PPM or PGM picture", ReadsPictures, static (in file) => IsPnm(file, "2356"u8)),
         new("a picture of the PBM or PAM family", ToPng, static (in file) => IsPnm(file, "14"u8)
             || file.Has(0, "P7\nWIDTH"u8)),

@@ -9,7 +9,7 @@ public static class ImageResize
     private const int PrecisionBits = 32 - 8 - 2;
 
     /// <summary>Number of values between the passes above which the other order of the passes is considered.</summary>
-    private const long MostBetween = 4L * ImageFile.MaxPixels;
+    private const long MostBetween = 400_000_000;
 
     /// <summary>
     /// Bilinear scaling with antialias, as in Pillow's <c>Image.resize((width, height), BILINEAR)</c> and torchvision's

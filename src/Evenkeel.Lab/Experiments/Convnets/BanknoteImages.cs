@@ -1,4 +1,5 @@
 using Evenkeel.Data;
+using Evenkeel.Images;
 using Evenkeel.Lab.Drawn;
 
 namespace Evenkeel.Lab.Experiments.Convnets;
@@ -68,12 +69,6 @@ internal sealed record BanknoteImages(ImageSet Images, int[] Groups, string Summ
             string are = seen.Bad.Count == 1 ? "is" : "are";
             IEnumerable<string> files = seen.Bad.Select(static bad => bad.File);
             summary += $"; {seen.Bad.Count} that cannot be decoded {are} left out ({First(files)})";
-        }
-
-        if (seen.Warnings.Count > 0)
-        {
-            IEnumerable<string> warnings = seen.Warnings.Select(static warning => $"{warning.File}: {warning.Text}");
-            summary += $"; {seen.Warnings.Count} decoded with a warning ({First(warnings)})";
         }
 
         return new BanknoteImages(seen.ToSet(), [.. duplicates.Groups], summary);

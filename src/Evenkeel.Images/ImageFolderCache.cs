@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Evenkeel.Data;
+using Evenkeel.Data;
+
+namespace Evenkeel.Images;
 
 /// <summary>
 /// The decoded pictures of a folder in one file. The name of the file comes from the folder's path and the options, so
@@ -13,11 +15,15 @@ namespace Evenkeel.Data;
 /// <remarks>
 /// Layout, little-endian: "EVKLIMGS", a version of 32 bits, the fingerprint (32 bytes), the SHA-256 of all that follows
 /// (32 bytes), the length of the table of 32 bits, the table (file, label, channels, height, width of each picture;
-/// file and reason of each bad one; file and text of each warning), the pixels one after the other.
+/// file and reason of each bad one), the pixels one after the other.
 /// </remarks>
 internal sealed class ImageFolderCache
 {
-    private const int Version = 4;
+    private const int Version = 5;
+
+    /// <summary>Another decoder may give other pixels.</summary>
+    private const string Decoder = "SkiaSharp 4.155";
+
     private const int HeaderBytes = 8 + 4 + 32 + 32 + 4;
 
     private readonly string _file;
@@ -32,13 +38,14 @@ internal sealed class ImageFolderCache
     public static ImageFolderCache For(ImageFolderListing listing, ImageFolderOptions options)
     {
         string key = string.Create(CultureInfo.InvariantCulture,
-            $"{options.Height}x{options.Width}, channels {options.Channels}, skip {options.SkipBad}");
+            $"{options.Height}x{options.Width}, {options.Fit}, channels {options.Channels}, "
+            + $"skip {options.SkipBad}, {Decoder}");
         string folder = options.CacheFolder ?? Path.Combine(DataCatalog.UserFolder, "image-folders");
         string name = Convert.ToHexStringLower(
-            SHA256.HashData(Encoding.UTF8.GetBytes($"{listing.Root}\n{key}")).AsSpan(0, 8));
+            SHA256.HashData(Encoding.UTF8.GetBytes($"{listing.Source}\n{key}")).AsSpan(0, 8));
         byte[] fingerprint = SHA256.HashData(
             [.. Encoding.UTF8.GetBytes($"{Version}\n{key}\n"), .. listing.Fingerprint]);
-        string file = Path.Combine(folder, $"{Path.GetFileName(listing.Root)}-{name}.images");
+        string file = Path.Combine(folder, $"{listing.Name}-{name}.images");
         return new ImageFolderCache(file, listing, fingerprint);
     }
 
@@ -111,13 +118,6 @@ internal sealed class ImageFolderCache
                 writer.Write(bad.File);
                 writer.Write(bad.Reason);
             }
-
-            writer.Write(folder.Warnings.Count);
-            foreach (ImageWarning warning in folder.Warnings)
-            {
-                writer.Write(warning.File);
-                writer.Write(warning.Text);
-            }
         }
 
         return table.ToArray();
@@ -158,12 +158,9 @@ internal sealed class ImageFolderCache
 
         var bad = new BadImage[Bounded(reader.ReadInt32(), length)];
         for (int i = 0; i < bad.Length; i++) bad[i] = new BadImage(reader.ReadString(), reader.ReadString());
-        var warnings = new ImageWarning[Bounded(reader.ReadInt32(), length)];
-        for (int i = 0; i < warnings.Length; i++)
-            warnings[i] = new ImageWarning(reader.ReadString(), reader.ReadString());
         if (stream.Position != stream.Length || !hash.GetHashAndReset().AsSpan().SequenceEqual(header.Slice(44, 32)))
             return null;
-        return new ImageFolder(_listing, images, bad, warnings, fromCache: true);
+        return new ImageFolder(_listing, images, bad, fromCache: true);
     }
 
     /// <summary>

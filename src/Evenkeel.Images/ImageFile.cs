@@ -1,18 +1,21 @@
-namespace Evenkeel.Data;
+using Evenkeel.Data;
+using Evenkeel.Serialization;
+
+namespace Evenkeel.Images;
 
 /// <summary>
-/// Reads and writes pictures. It reads JPEG (through libturbojpeg, which must be installed), PNG, BMP and PPM/PGM. The
+/// Reads and writes pictures. It reads JPEG, PNG, WebP, GIF (the first picture of an animation), BMP and PPM/PGM. The
 /// first bytes of a file decide on its format, not its name. It writes PNG.
 /// </summary>
 /// <remarks>
-/// <para>A picture has 8 bits per value: gray if the file is gray, otherwise red, green, blue. Alpha and transparency
-/// are dropped, not composited, as in Pillow's <c>convert("RGB")</c>. Values of 16 bits are scaled by 255/65535 and
-/// rounded. An Exif orientation is not applied, as in Pillow: a photograph comes as the sensor wrote it. Colour
-/// profiles and gamma are ignored.</para>
-/// <para>A file that is faulty or cut is decoded if it still has a picture. <see cref="ByteImage.Warning"/> says what
-/// is wrong.</para>
-/// <para>A file may be hostile: nothing is allocated if the header promises more than <see cref="MaxPixels"/>, or more
-/// than the file can hold.</para>
+/// <para>A picture has 8 bits per value: gray if the file is a gray JPEG, PNG or PGM, otherwise red, green, blue. Alpha
+/// and transparency are dropped, not composited, as in Pillow's <c>convert("RGB")</c>. Of the 16 bits of a PNG the upper
+/// 8 are taken; those of PPM/PGM are scaled by 255/65535 and rounded. Colour profiles and gamma are ignored.</para>
+/// <para>A photograph is upright: the Exif orientation is applied, as viewers and browsers do. Pillow and so
+/// torchvision leave the photograph as the sensor wrote it, unless <c>ImageOps.exif_transpose</c> is called.</para>
+/// <para>A file that is cut or damaged is refused. The pixels of JPEG are those of libjpeg-turbo and Pillow, bit for
+/// bit.</para>
+/// <para>A file may be hostile: nothing is allocated if the header promises more than <see cref="MaxPixels"/>.</para>
 /// </remarks>
 public static class ImageFile
 {
@@ -22,6 +25,13 @@ public static class ImageFile
     public const int MaxPixels = 100_000_000;
 
     private const int MaxFileBytes = 1 << 30;
+
+    /// <summary>Number of bytes at the beginning of a file that say which format it has.</summary>
+    private const int FormatBytes = 16;
+
+    private const string PortableMap = "PPM/PGM";
+    private const string Other = "another format";
+    private const string Formats = "JPEG, PNG, WebP, GIF, BMP or PPM/PGM";
 
     private static readonly string[] s_extensions = [".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"];
 
@@ -34,32 +44,64 @@ public static class ImageFile
 
     /// <summary>Decodes a picture.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="FileNotFoundException">
-    /// There is no such file, or the picture is a JPEG and libturbojpeg is not installed.
-    /// </exception>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">
     /// It is not a picture of a known format, is truncated or damaged, or is too large. Or its folder lists it but it
     /// cannot be opened, because it is a link to nothing or its name is not UTF-8. The message names the file and the
     /// reason.
     /// </exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public static ByteImage Read(string path)
+    public static ByteImage Read(string path) => Read(path, preparation: null);
+
+    /// <summary>Decodes a picture, which may be decoded smaller.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="preparation">What will be done to it; null decodes every pixel of a JPEG.</param>
+    internal static ByteImage Read(string path, PicturePreparation? preparation)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path)) throw new InvalidDataException($"ImageFile: expected a picture at \"{path}\". " +
             $"{FileFormat.Sentence(path)}");
         if (!File.Exists(path)) throw Missing(path);
-        return Decode(ReadBytes(path), path);
+        return Decode(ReadBytes(path), path, preparation);
+    }
+
+    /// <summary>
+    /// Height and width of an upright picture. Except for PPM/PGM, only the beginning of the file is read: a file that
+    /// is cut behind it is not noticed.
+    /// </summary>
+    internal static (int Height, int Width) SizeOf(string path)
+    {
+        if (!File.Exists(path)) throw Missing(path);
+        using FileStream file = Open(path);
+        Span<byte> head = stackalloc byte[FormatBytes];
+        head = head[..file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
+        string format = FormatOf(head);
+        if (format is PortableMap or "" or Other)
+        {
+            ByteImage image = Read(path);
+            return (image.Height, image.Width);
+        }
+
+        file.Position = 0;
+        try
+        {
+            return SkiaReader.SizeOf(file);
+        }
+        catch (InvalidDataException failure)
+        {
+            throw Undecodable(path, format, failure);
+        }
     }
 
     /// <summary>Decodes a picture that is in memory.</summary>
     /// <param name="bytes">The content of a file.</param>
     /// <param name="name">What errors call it.</param>
-    /// <exception cref="FileNotFoundException">The picture is a JPEG and libturbojpeg is not installed.</exception>
     /// <exception cref="InvalidDataException">
     /// It is not a picture of a known format, is truncated or damaged, or is too large.
     /// </exception>
-    public static ByteImage Decode(ReadOnlySpan<byte> bytes, string name)
+    public static ByteImage Decode(ReadOnlySpan<byte> bytes, string name) => Decode(bytes, name, preparation: null);
+
+    private static ByteImage Decode(ReadOnlySpan<byte> bytes, string name, PicturePreparation? preparation)
     {
         ArgumentNullException.ThrowIfNull(name);
         string format = FormatOf(bytes);
@@ -67,22 +109,17 @@ public static class ImageFile
         {
             return format switch
             {
-                "JPEG" => JpegReader.Read(bytes),
-                "PNG" => PngReader.Read(bytes),
-                "BMP" => BmpReader.Read(bytes),
-                "PPM/PGM" => PnmReader.Read(bytes),
+                PortableMap => PnmReader.Read(bytes),
                 "" => throw new InvalidDataException("it is empty"),
-                _ when FileFormat.Of(bytes) is { } other => throw new InvalidDataException(
-                    $"expected JPEG, PNG, BMP or PPM/PGM, got {other.Name}. {other.Remedy.TrimEnd('.')}"),
-                _ => throw new InvalidDataException(
-                    $"expected JPEG, PNG, BMP or PPM/PGM, got {FileFormat.Unknown(bytes)}"),
+                Other when FileFormat.Of(bytes) is { } other => throw new InvalidDataException(
+                    $"expected {Formats}, got {other.Name}. {other.Remedy.TrimEnd('.')}"),
+                Other => throw new InvalidDataException($"expected {Formats}, got {FileFormat.Unknown(bytes)}"),
+                _ => SkiaReader.Read(bytes, preparation),
             };
         }
         catch (InvalidDataException failure)
         {
-            string kind = format is "JPEG" or "PNG" or "BMP" or "PPM/PGM" ? $" as {format}" : "";
-            throw new InvalidDataException(
-                $"ImageFile: \"{name}\" cannot be decoded{kind}: {failure.Message.TrimEnd('.')}.", failure);
+            throw Undecodable(name, format, failure);
         }
     }
 
@@ -97,30 +134,7 @@ public static class ImageFile
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(image);
-        if (Directory.Exists(path))
-        {
-            throw new IOException(
-                $"ImageFile: expected the path of a file, got the folder \"{path}\". Add a file name.");
-        }
-
-        string? folder = Path.GetDirectoryName(Path.GetFullPath(path));
-        if (!Directory.Exists(folder))
-        {
-            throw new DirectoryNotFoundException(
-                $"ImageFile: the folder of \"{path}\" does not exist. Create it first.");
-        }
-
-        try
-        {
-            WholeFile.Write(path, stream => PngWriter.Write(stream, image));
-        }
-        catch (IOException exception)
-        {
-            throw new IOException(
-                $"ImageFile: \"{path}\" could not be written ({exception.Message}). "
-                + $"What was there before is unchanged.",
-                exception);
-        }
+        AtomicFile.Write(path, stream => SkiaWriter.WritePng(stream, image));
     }
 
     /// <summary>Refuses sizes that no picture has, before anything is allocated for them.</summary>
@@ -133,17 +147,11 @@ public static class ImageFile
             throw new InvalidDataException($"expected at most {MaxPixels} pixels, got {width} x {height}");
     }
 
-    private static byte[] ReadBytes(string path)
+    private static FileStream Open(string path)
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
-            if (file.Length > MaxFileBytes)
-                throw new InvalidDataException(
-                    $"ImageFile: expected a picture of at most {MaxFileBytes} bytes, \"{path}\" has {file.Length}.");
-            byte[] bytes = GC.AllocateUninitializedArray<byte>((int)file.Length);
-            file.ReadExactly(bytes);
-            return bytes;
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
         }
         catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -151,6 +159,24 @@ public static class ImageFile
             throw Missing(path);
         }
     }
+
+    private static byte[] ReadBytes(string path)
+    {
+        using FileStream file = Open(path);
+        if (file.Length > MaxFileBytes)
+        {
+            throw new InvalidDataException(
+                $"ImageFile: expected a picture of at most {MaxFileBytes} bytes, \"{path}\" has {file.Length}.");
+        }
+
+        byte[] bytes = GC.AllocateUninitializedArray<byte>((int)file.Length);
+        file.ReadExactly(bytes);
+        return bytes;
+    }
+
+    private static InvalidDataException Undecodable(string name, string format, InvalidDataException failure) => new(
+        $"ImageFile: \"{name}\" cannot be decoded{(format is "" or Other ? "" : $" as {format}")}: "
+        + $"{failure.Message.TrimEnd('.')}.", failure);
 
     /// <summary>
     /// A listing of a folder may name files that cannot be opened: links to nothing, and names whose bytes are not
@@ -169,14 +195,18 @@ public static class ImageFile
                 $"ImageFile: \"{path}\" cannot be decoded: {reason}.", new InvalidDataException(reason));
     }
 
+    /// <summary>The format that the first bytes claim. Empty if there are none.</summary>
     private static string FormatOf(ReadOnlySpan<byte> bytes) => bytes switch
     {
         [] => "",
         [0xFF, 0xD8, ..] => "JPEG",
-        _ when bytes.StartsWith(PngFormat.Signature) => "PNG",
+        [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A, ..] => "PNG",
         [(byte)'B', (byte)'M', ..] => "BMP",
+        [(byte)'R', (byte)'I', (byte)'F', (byte)'F', _, _, _, _, (byte)'W', (byte)'E', (byte)'B', (byte)'P', ..] =>
+            "WebP",
+        [(byte)'G', (byte)'I', (byte)'F', (byte)'8', (byte)'7' or (byte)'9', (byte)'a', ..] => "GIF",
         [(byte)'P', (byte)'2' or (byte)'3' or (byte)'5' or (byte)'6', ..]
-            when FileFormat.Of(bytes) is not { IsTable: true } => "PPM/PGM",
-        _ => "another format",
+            when FileFormat.Of(bytes) is not { IsTable: true } => PortableMap,
+        _ => Other,
     };
 }

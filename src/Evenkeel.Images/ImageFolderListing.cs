@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Evenkeel.Data;
+namespace Evenkeel.Images;
 
 /// <summary>A picture file of a folder.</summary>
 /// <param name="Path">Where it is.</param>
@@ -16,8 +16,9 @@ public sealed record ImageFolderFile(string Path, string Name, int Label, long B
 
 /// <summary>
 /// The picture files of a folder with one sub-folder per class, in their fixed order: class by class, in the ordinal
-/// order of their paths. This is the only place that decides which files belong to such a folder. The same files are
-/// shown, trained on, and counted by <see cref="Identity"/>.
+/// order of their paths. Or the files that a table names, in its order (<see cref="OfList"/>). This is the only place
+/// that decides which files belong to a set. The same files are shown, trained on, and counted by
+/// <see cref="Identity"/>.
 /// </summary>
 /// <remarks>
 /// <para>A picture is a file whose name ends as one (<see cref="ImageFile.Extensions"/>), in a class folder or up to
@@ -40,20 +41,35 @@ public sealed class ImageFolderListing
         new() { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
 
     private ImageFolderListing(
-        string root, IReadOnlyList<string> classNames, List<ImageFolderFile> files, List<string> passedOver)
+        string root, string source, IReadOnlyList<string> classNames, IReadOnlyList<ImageFolderFile> files,
+        IReadOnlyList<string> passedOver)
     {
-        (Root, ClassNames, Files, PassedOver) = (root, classNames, files.AsReadOnly(), passedOver.AsReadOnly());
+        (Root, Source, ClassNames, Files, PassedOver) = (root, source, classNames, files, passedOver);
         var text = new StringBuilder().AppendJoin('\n', classNames).Append('\n');
         foreach (ImageFolderFile file in files)
+        {
+            // In a folder the path says the class.
+            if (IsList) text.Append(CultureInfo.InvariantCulture, $"{file.Label} ");
             text.Append(CultureInfo.InvariantCulture, $"{file.Name}\n{file.Bytes} {file.Time.Ticks}\n");
+        }
+
         Fingerprint = SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString()));
         Identity = string.Create(
             CultureInfo.InvariantCulture,
             $"{files.Count} files, {Bytes} bytes, sha256 {Convert.ToHexStringLower(Fingerprint)[..16]}");
     }
 
-    /// <summary>The folder, as a full path.</summary>
+    /// <summary>The folder that paths begin at, as a full path.</summary>
     public string Root { get; }
+
+    /// <summary>What was listed, as a full path: the folder, or the list of files.</summary>
+    public string Source { get; }
+
+    /// <summary>The name of the folder, or of the list without its ending.</summary>
+    public string Name => IsList ? Path.GetFileNameWithoutExtension(Source) : Path.GetFileName(Root);
+
+    /// <summary>Whether a list names the files, instead of a folder that holds them.</summary>
+    public bool IsList => Source != Root;
 
     /// <summary>The names of the class folders, by label: in their ordinal order.</summary>
     public IReadOnlyList<string> ClassNames { get; }
@@ -111,7 +127,36 @@ public sealed class ImageFolderListing
         }
 
         passedOver.Sort(StringComparer.Ordinal);
-        return new ImageFolderListing(root, [.. classes.Select(static folder => folder.Name)], files, passedOver);
+        return new ImageFolderListing(
+            root, root, [.. classes.Select(static folder => folder.Name)], files.AsReadOnly(), passedOver.AsReadOnly());
+    }
+
+    /// <summary>
+    /// The files that a table names, in its order: one column has paths, which begin at the folder of the table, one the
+    /// class. It opens no picture.
+    /// </summary>
+    /// <param name="path">The table: a text file with comma, semicolon or tab between its columns.</param>
+    /// <param name="fileColumn">
+    /// The name of the column of paths. Null takes the first column whose first cell is called as a picture is.
+    /// </param>
+    /// <param name="labelColumn">
+    /// The name of the column of classes. Null takes the other one, if there are two, or the one that is called label,
+    /// class, category or target.
+    /// </param>
+    /// <exception cref="FileNotFoundException">There is no such table.</exception>
+    /// <exception cref="InvalidDataException">It is no table, a column is not found, or a cell is empty.</exception>
+    public static ImageFolderListing OfList(string path, string? fileColumn = null, string? labelColumn = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string source = Path.GetFullPath(path), root = Path.GetDirectoryName(source)!;
+        (string File, string Class)[] rows = PictureList.Read(path, fileColumn, labelColumn);
+        string[] classes = PictureList.ClassesOf(rows.Select(static row => row.Class));
+        Dictionary<string, int> labels = classes.Select(static (name, label) => (name, label))
+            .ToDictionary(static pair => pair.name, static pair => pair.label, StringComparer.Ordinal);
+        ImageFolderFile[] files = Array.ConvertAll(rows, row => Entry(
+            new FileInfo(Path.Combine(root, row.File.Replace('\\', '/'))), row.File.Replace('\\', '/'),
+            labels[row.Class]));
+        return new ImageFolderListing(root, source, classes, files, []);
     }
 
     /// <summary>Refuses a folder without classes, or with a class that has no pictures.</summary>
@@ -151,7 +196,7 @@ public sealed class ImageFolderListing
             if (IsLeftBehind(entry) || (isFolder ? depth == 0 : !ImageFile.HasImageName(entry.Name)))
                 passedOver.Add(NameOf(root, entry));
             else if (entry is DirectoryInfo below) Walk(root, below, label, depth - 1, files, passedOver);
-            else files.Add(Entry(root, (FileInfo)entry, label));
+            else files.Add(Entry((FileInfo)entry, NameOf(root, entry), label));
         }
     }
 
@@ -179,7 +224,7 @@ public sealed class ImageFolderListing
     /// For a link, length and time are those of its target. Otherwise a cache would not notice a changed target. A
     /// missing target is reported when the file is read.
     /// </summary>
-    private static ImageFolderFile Entry(string root, FileInfo file, int label)
+    private static ImageFolderFile Entry(FileInfo file, string name, int label)
     {
         // Nothing can be found out about a file whose name is not UTF-8.
         bool isLink = file.Exists && file.Attributes.HasFlag(FileAttributes.ReparsePoint);
@@ -187,6 +232,6 @@ public sealed class ImageFolderListing
         (long length, DateTime time) = source is { Exists: true }
             ? (source.Length, source.LastWriteTimeUtc)
             : (0, default);
-        return new ImageFolderFile(file.FullName, NameOf(root, file), label, length, time);
+        return new ImageFolderFile(file.FullName, name, label, length, time);
     }
 }

@@ -1,4 +1,6 @@
-namespace Evenkeel.Data;
+using Evenkeel.Data;
+
+namespace Evenkeel.Images;
 
 /// <summary>
 /// Decodes PGM and PPM, as text (P2, P3) and as bytes (P5, P6), with any largest value from 1 to 65535: v becomes

@@ -1,10 +1,11 @@
 using Evenkeel.Data;
+using Evenkeel.Images;
 using Evenkeel.Lab;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Tests.Serialization;
 using Xunit;
 
-namespace Evenkeel.Tests.Data;
+namespace Evenkeel.Tests.Images;
 
 /// <summary>What is shown, what is trained on and what the recorded identity counts are the same files.</summary>
 public sealed class ImageFolderListingTests : IDisposable
@@ -27,7 +28,7 @@ public sealed class ImageFolderListingTests : IDisposable
         string[] others =
         [
             "__MACOSX/1/._a.png", ".git/x.png", "1/.thumbnails/a.png", "1/._a.png", "1/__MACOSX/a.png",
-            "100/@eaDir/2.png", "1/notes.txt", "1/old.gif",
+            "100/@eaDir/2.png", "1/notes.txt", "1/old.tif",
             "loose.png", "lost+found/z.png",
         ];
         foreach (string name in others) Put(name);
@@ -37,7 +38,7 @@ public sealed class ImageFolderListingTests : IDisposable
         Assert.Equal(pictures, listing.Files.Select(static file => file.Name));
         Assert.Equal([0, 0, 1, 1], listing.Files.Select(static file => file.Label));
         Assert.Equal(
-            [".git/", "1/._a.png", "1/.thumbnails/", "1/__MACOSX/", "1/notes.txt", "1/old.gif", "100/@eaDir/",
+            [".git/", "1/._a.png", "1/.thumbnails/", "1/__MACOSX/", "1/notes.txt", "1/old.tif", "100/@eaDir/",
                 "__MACOSX/", "loose.png", "lost+found/"],
             listing.PassedOver);
         ImageFolder trained = ImageFolder.Load(Root, new ImageFolderOptions { Cache = false });
@@ -65,12 +66,12 @@ public sealed class ImageFolderListingTests : IDisposable
     public void A_folder_without_classes_or_pictures_is_refused_by_all_who_read_it()
     {
         Put("1/a.png");
-        Put("100/old.gif");
+        Put("100/old.tif");
         foreach (Action read in (Action[])[() => ImageFolder.Load(Root),
             () => ImageFolderListing.Of(Root).RequirePictures()])
-            Assert.Contains("found only others (100/old.gif). Fill it or remove it.",
+            Assert.Contains("found only others (100/old.tif). Fill it or remove it.",
                 Assert.Throws<InvalidDataException>(read).Message, StringComparison.Ordinal);
-        Assert.Contains("100/old.gif",
+        Assert.Contains("100/old.tif",
             Assert.Throws<LabException>(() => ShownSet.Open(Root, null, 1, 1, false)).Message,
             StringComparison.Ordinal);
         Assert.Throws<DirectoryNotFoundException>(() => ImageFolderListing.Of(_folder.File("absent")));

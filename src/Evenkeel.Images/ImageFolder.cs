@@ -1,16 +1,24 @@
-namespace Evenkeel.Data;
+using Evenkeel.Data;
+
+namespace Evenkeel.Images;
 
 /// <summary>How the pictures of a folder are read.</summary>
 public sealed record ImageFolderOptions
 {
     /// <summary>
-    /// The height to which every picture is scaled (bilinear with antialias, as in Pillow). Null leaves pictures as
-    /// they are. It must be set together with <see cref="Width"/>. Default: null.
+    /// The height that every picture gets (bilinear with antialias, as in Pillow). Null leaves pictures as they are. It
+    /// must be set together with <see cref="Width"/>. Default: null.
     /// </summary>
     public int? Height { get; init; }
 
-    /// <summary>The width to which every picture is scaled. Default: null.</summary>
+    /// <summary>The width that every picture gets. Default: null.</summary>
     public int? Width { get; init; }
+
+    /// <summary>
+    /// How a picture of other proportions gets <see cref="Height"/> and <see cref="Width"/>. Default: Stretch, as in
+    /// Pillow's <c>resize((width, height))</c>.
+    /// </summary>
+    public ImageFit Fit { get; init; } = ImageFit.Stretch;
 
     /// <summary>
     /// A function that prepares each decoded picture, instead of <see cref="Height"/> and <see cref="Width"/>. Several
@@ -54,11 +62,6 @@ public sealed record FolderImage(string File, int Label, ByteImage Image);
 /// <param name="Reason">Why.</param>
 public sealed record BadImage(string File, string Reason);
 
-/// <summary>A file that was decoded although something is wrong with it: <see cref="ByteImage.Warning"/>.</summary>
-/// <param name="File">The file, relative to the folder, with forward slashes.</param>
-/// <param name="Text">What is wrong.</param>
-public sealed record ImageWarning(string File, string Text);
-
 /// <summary>
 /// Labelled pictures of any size from a folder with one sub-folder per class. Classes are numbered in the ordinal order
 /// of their names. Pictures come class by class, in the ordinal order of their paths (<c>1-10.jpg</c> before
@@ -73,9 +76,8 @@ public sealed record ImageWarning(string File, string Text);
 public sealed class ImageFolder
 {
     internal ImageFolder(
-        ImageFolderListing listing, IReadOnlyList<FolderImage> images, IReadOnlyList<BadImage> bad,
-        IReadOnlyList<ImageWarning> warnings, bool fromCache) =>
-        (Listing, Images, Bad, Warnings, FromCache) = (listing, images, bad, warnings, fromCache);
+        ImageFolderListing listing, IReadOnlyList<FolderImage> images, IReadOnlyList<BadImage> bad, bool fromCache) =>
+        (Listing, Images, Bad, FromCache) = (listing, images, bad, fromCache);
 
     /// <summary>The files that were read, those that were skipped, and the identity of the folder.</summary>
     public ImageFolderListing Listing { get; }
@@ -95,9 +97,6 @@ public sealed class ImageFolder
     /// </summary>
     public IReadOnlyList<BadImage> Bad { get; }
 
-    /// <summary>The pictures whose files are faulty or cut. <see cref="Images"/> holds them too.</summary>
-    public IReadOnlyList<ImageWarning> Warnings { get; }
-
     /// <summary>Whether the pictures came from the cache.</summary>
     public bool FromCache { get; }
 
@@ -114,7 +113,6 @@ public sealed class ImageFolder
     /// There is no class folder, a class folder is empty, or a picture cannot be opened or decoded (the first in order
     /// is named).
     /// </exception>
-    /// <exception cref="FileNotFoundException">There are JPEG files and libturbojpeg is not installed.</exception>
     /// <exception cref="ArgumentException">The options contradict each other.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public static ImageFolder Load(
@@ -122,9 +120,23 @@ public sealed class ImageFolder
         CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        CheckOptions(options ?? new ImageFolderOptions());
+        return Load(ImageFolderListing.Of(path), options, progress, cancellationToken);
+    }
+
+    /// <summary>Reads the pictures of a listing: of a folder, or of a list of files.</summary>
+    /// <param name="listing">The files and their classes.</param>
+    /// <param name="options">How to read the pictures. Null takes the defaults.</param>
+    /// <param name="progress">Receives the share of the pictures that are decoded, 0 to 1.</param>
+    /// <param name="cancellationToken">Stops decoding.</param>
+    /// <inheritdoc cref="Load(string, ImageFolderOptions?, IProgress{double}?, CancellationToken)"/>
+    public static ImageFolder Load(
+        ImageFolderListing listing, ImageFolderOptions? options = null, IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(listing);
         options ??= new ImageFolderOptions();
         CheckOptions(options);
-        ImageFolderListing listing = ImageFolderListing.Of(path);
         listing.RequirePictures();
         ImageFolderCache? cache = options.Cache && options.Prepare is null
             ? ImageFolderCache.For(listing, options)
@@ -163,7 +175,7 @@ public sealed class ImageFolder
             if ((image.Channels, image.Height, image.Width) != (first.Channels, first.Height, first.Width))
             {
                 throw new InvalidDataException(
-                    $"ImageFolder: expected pictures of one size in \"{Root}\", got {first} ({Images[0].File}) and "
+                    $"ImageFolder: expected pictures of one size in \"{Listing.Source}\", got {first} ({Images[0].File}) and "
                     + $"{image} ({Images[i].File}). Give a height and a width to scale them to.");
             }
 
@@ -172,13 +184,12 @@ public sealed class ImageFolder
         }
 
         return new ImageSet(pixels,
-            labels, first.Channels, first.Height, first.Width, ClassNames, name ?? Path.GetFileName(Root), Root);
+            labels, first.Channels, first.Height, first.Width, ClassNames, name ?? Listing.Name, Listing.Source);
     }
 
     /// <summary>For example <c>rmb: 266 pictures, 2 classes</c>.</summary>
-    public override string ToString() => $"{Path.GetFileName(Root)}: {Count} pictures, {ClassNames.Count} classes" +
-        (Bad.Count > 0 ? $", {Bad.Count} left out" : "") +
-        (Warnings.Count > 0 ? $", {Warnings.Count} with a warning" : "");
+    public override string ToString() => $"{Listing.Name}: {Count} pictures, {ClassNames.Count} classes" +
+        (Bad.Count > 0 ? $", {Bad.Count} left out" : "");
 
     private static void CheckOptions(ImageFolderOptions options)
     {
@@ -204,6 +215,13 @@ public sealed class ImageFolder
                 nameof(options));
         }
 
+        if (options.Fit == ImageFit.Crop && (options.Height is null || options.Channels is null))
+        {
+            throw new ArgumentException(
+                "ImageFolder: expected a height, a width and a number of channels for Crop. Set them, or set Stretch.",
+                nameof(options));
+        }
+
         if (options.Channels is not (null or 1 or 3))
         {
             throw new ArgumentException(
@@ -215,10 +233,28 @@ public sealed class ImageFolder
         ImageFolderListing listing, ImageFolderOptions options, IProgress<double>? progress,
         CancellationToken cancellationToken)
     {
-        var files = listing.Files;
+        IReadOnlyList<ImageFolderFile> files = listing.Files;
         var images = new ByteImage?[files.Count];
+        List<BadImage> bad = ForEachFile(
+            files, options.SkipBad, i => images[i] = Prepared(files[i].Path, options), progress, cancellationToken);
+        var kept = new List<FolderImage>(files.Count);
+        for (int i = 0; i < files.Count; i++)
+        {
+            if (images[i] is { } image) kept.Add(new FolderImage(files[i].Name, files[i].Label, image));
+        }
+
+        RequireEveryClass(listing, kept.Select(static image => image.Label), bad);
+        return new ImageFolder(listing, kept, bad, fromCache: false);
+    }
+
+    /// <summary>
+    /// Reads files on all threads. Returns those that cannot be decoded, or throws for the first of them in order.
+    /// </summary>
+    internal static List<BadImage> ForEachFile(
+        IReadOnlyList<ImageFolderFile> files, bool skipBad, Action<int> read, IProgress<double>? progress,
+        CancellationToken cancellationToken)
+    {
         var failures = new Exception?[files.Count];
-        var warnings = new string?[files.Count];
         int done = 0;
         var parallel =
             new ParallelOptions { MaxDegreeOfParallelism = Compute.Threads, CancellationToken = cancellationToken };
@@ -226,34 +262,22 @@ public sealed class ImageFolder
         {
             try
             {
-                ByteImage read = ImageFile.Read(files[i].Path);
-                warnings[i] = read.Warning;
-                images[i] = Prepare(read, options);
+                read(i);
                 progress?.Report((double)Interlocked.Increment(ref done) / files.Count);
             }
             catch (Exception failure)
             {
                 failures[i] = failure;
                 // Break lets every earlier picture finish, so the first failure in order is always the same one.
-                if (!options.SkipBad || failure is not InvalidDataException) state.Break();
+                if (!skipBad || !IsBad(failure)) state.Break();
             }
         });
-        var kept = new List<FolderImage>(files.Count);
         var bad = new List<BadImage>();
-        var odd = new List<ImageWarning>();
         for (int i = 0; i < files.Count; i++)
         {
-            if (images[i] is { } image)
-            {
-                kept.Add(new FolderImage(files[i].Name, files[i].Label, image));
-                if (warnings[i] is { } warning) odd.Add(new ImageWarning(files[i].Name, warning));
-                continue;
-            }
-
-            Exception failure = failures[i]!;
-            if (failure is not InvalidDataException)
-                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
-            if (!options.SkipBad)
+            if (failures[i] is not { } failure) continue;
+            if (!IsBad(failure)) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
+            if (!skipBad)
             {
                 throw new InvalidDataException(
                     $"{failure.Message} (SkipBad, on the command line --skip-bad, goes on without such files.)",
@@ -263,36 +287,32 @@ public sealed class ImageFolder
             bad.Add(new BadImage(files[i].Name, failure.InnerException?.Message ?? failure.Message));
         }
 
+        return bad;
+
+        static bool IsBad(Exception failure) => failure is InvalidDataException or FileNotFoundException;
+    }
+
+    /// <summary>Refuses a set in which a class has lost all of its pictures.</summary>
+    internal static void RequireEveryClass(ImageFolderListing listing, IEnumerable<int> kept, List<BadImage> bad)
+    {
+        HashSet<int> found = [.. kept];
         for (int label = 0; label < listing.ClassNames.Count; label++)
         {
-            if (!kept.Exists(image => image.Label == label))
-            {
-                throw new InvalidDataException(
-                    $"ImageFolder: expected at least one picture of class {listing.ClassNames[label]} that can "
-                    + $"be decoded, found none in \"{Path.Combine(listing.Root, listing.ClassNames[label])}\" (first: "
-                    + $"{bad.First(b => files.First(f => f.Name == b.File).Label == label).Reason}).");
-            }
+            if (found.Contains(label)) continue;
+            ImageFolderFile first = listing.Files.First(file => file.Label == label);
+            throw new InvalidDataException(
+                $"ImageFolder: expected at least one picture of class {listing.ClassNames[label]} that can "
+                + $"be decoded, found none in \"{listing.Source}\" (first: \"{first.Name}\", "
+                + $"{bad.First(one => one.File == first.Name).Reason}). Replace its pictures or remove the class.");
         }
-
-        return new ImageFolder(listing, kept, bad, odd, fromCache: false);
     }
 
-    private static ByteImage Prepare(ByteImage image, ImageFolderOptions options)
+    private static ByteImage Prepared(string path, ImageFolderOptions options)
     {
-        if (options.Channels is { } channels && channels != image.Channels)
-            image = channels == 3 ? Colour(image) : Gray(image);
+        if (options is { Fit: ImageFit.Crop, Height: { } cropHeight, Width: { } cropWidth, Channels: { } channels })
+            return new PicturePreparation(cropHeight, cropWidth, channels).Decode(path);
+        ByteImage image = PicturePreparation.WithChannels(ImageFile.Read(path), options.Channels);
         if (options.Prepare is { } prepare) return prepare(image);
         return options is { Height: { } height, Width: { } width } ? ImageResize.Bilinear(image, height, width) : image;
-    }
-
-    private static ByteImage Colour(ByteImage gray) =>
-        new([.. gray.Pixels, .. gray.Pixels, .. gray.Pixels], 3, gray.Height, gray.Width);
-
-    private static ByteImage Gray(ByteImage colour)
-    {
-        var gray = new byte[colour.Height * colour.Width];
-        Span<byte> red = colour.Plane(0), green = colour.Plane(1), blue = colour.Plane(2);
-        for (int i = 0; i < gray.Length; i++) gray[i] = PixelMath.Luma(red[i], green[i], blue[i]);
-        return new ByteImage(gray, 1, colour.Height, colour.Width);
     }
 }
