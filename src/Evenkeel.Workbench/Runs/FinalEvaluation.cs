@@ -46,7 +46,7 @@ internal static class FinalEvaluation
         foreach (RecalibratedLayer layer in report.Layers)
         {
             (double smallest, double largest) = layer.VarianceRatioRange;
-            list.Add(new JsonObject
+            list.Add((JsonNode)new JsonObject
             {
                 ["layer"] = layer.Name,
                 ["kind"] = layer.Type,
@@ -84,7 +84,7 @@ internal static class FinalEvaluation
         for (int c = 0; c < classes.Count; c++)
         {
             int row = c;
-            rows.Add(new JsonArray([.. Enumerable.Range(0, classes.Count)
+            rows.Add((JsonNode)new JsonArray([.. Enumerable.Range(0, classes.Count)
                 .Select(column => (JsonNode)JsonValue.Create(counts[row, column]))]));
         }
 
@@ -106,7 +106,7 @@ internal static class FinalEvaluation
                 ["probability"] = Math.Round(probability, 4),
             };
             if (set.PictureOf(sample) is { } picture) mistake["picture"] = PictureText.Of(picture, LargestPicture);
-            mistakes.Add(mistake);
+            mistakes.Add((JsonNode)mistake);
         }
 
         json["mistakes"] = mistakes;

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Workbench.Data;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Evenkeel.Data;
 using Evenkeel.Nn;
@@ -175,7 +174,7 @@ internal sealed class RunTraining
         }
     }
 
-    private IDataset Probe()
+    private Subset Probe()
     {
         SampleSet validation = _plan.Data.Validation;
         int count = Math.Min(ProbeSamples, validation.Count);
