@@ -1,4 +1,8 @@
+#if TABLES
+namespace Evenkeel.Tables;
+#else
 namespace Evenkeel.Lab;
+#endif
 
 /// <summary>Finds what a user probably meant.</summary>
 internal static class NearestName
