@@ -9,31 +9,20 @@ internal readonly struct JsonFields(JsonElement json, string reader)
 
     public string[] Texts(string name) => [.. Items(name, JsonValueKind.String).Select(static x => x.GetString()!)];
 
-    /// <summary>The texts of an array that may be null.</summary>
-    public string[]? TextsOrNull(string name) => IsNull(name) ? null : Texts(name);
-
     public string Text(string name) => Field(name, JsonValueKind.String).GetString()!;
 
-    public string? TextOrNull(string name) => IsNull(name) ? null : Text(name);
+    public string? TextOrNull(string name) => Of(name).ValueKind == JsonValueKind.Null ? null : Text(name);
 
     public bool Flag(string name) => Of(name) is { ValueKind: JsonValueKind.True or JsonValueKind.False } value
         ? value.GetBoolean() : throw Wrong(name, "true or false");
 
-    public bool? FlagOrNull(string name) => IsNull(name) ? null : Flag(name);
-
     public long Whole(string name) => Field(name, JsonValueKind.Number).TryGetInt64(out long value)
         ? value : throw Wrong(name, "a whole number");
-
-    public int? WholeOrNull(string name) => IsNull(name) ? null : checked((int)Whole(name));
 
     public T Choice<T>(string name) where T : struct, Enum => Enum.TryParse(Text(name), out T value)
         && Enum.IsDefined(value) ? value : throw Wrong(name, "one of " + string.Join(", ", Enum.GetNames<T>()));
 
-    public T? ChoiceOrNull<T>(string name) where T : struct, Enum => IsNull(name) ? null : Choice<T>(name);
-
     public JsonElement[] Objects(string name) => [.. Items(name, JsonValueKind.Object)];
-
-    private bool IsNull(string name) => Of(name).ValueKind == JsonValueKind.Null;
 
     private JsonElement[] Items(string name, JsonValueKind kind)
     {

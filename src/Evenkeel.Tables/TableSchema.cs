@@ -68,7 +68,9 @@ public sealed class TableSchema
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static TableSchema Learn(
         string path, TableOptions? options = null, IProgress<double>? progress = null,
-        CancellationToken cancellationToken = default) => throw new NotSupportedException("TableSchema: not yet");
+        CancellationToken cancellationToken = default) =>
+        Learner.Learn(TableText.Of(path), options ?? new TableOptions(), progress is null ? null : progress.Report,
+            cancellationToken);
 
     /// <summary>Reads the samples of a file, with their targets.</summary>
     /// <param name="path">The file. Its columns may stand in another order and among others.</param>
@@ -77,7 +79,7 @@ public sealed class TableSchema
     /// <exception cref="InvalidDataException">As <see cref="Learn"/>; or a label is none of the classes.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public TableDataset Load(string path, CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException("TableSchema: not yet");
+        Loader.Load(TableText.Of(path), this, hasTargets: true, cancellationToken);
 
     /// <summary>
     /// Reads the samples of a file without targets, to predict them. The target columns may be missing. No row is left
@@ -89,14 +91,18 @@ public sealed class TableSchema
     /// <exception cref="InvalidDataException">As <see cref="Learn"/>.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public TableDataset LoadInputs(string path, CancellationToken cancellationToken = default) =>
-        throw new NotSupportedException("TableSchema: not yet");
+        Loader.Load(TableText.Of(path), this, hasTargets: false, cancellationToken);
 
     /// <summary>Writes the schema as an object of JSON; <see cref="Read"/> reads it.</summary>
-    public void WriteTo(Utf8JsonWriter json) => throw new NotSupportedException("TableSchema: not yet");
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        SchemaJson.Write(json, this);
+    }
 
     /// <summary>Reads what <see cref="WriteTo"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The object is no schema.</exception>
-    public static TableSchema Read(JsonElement json) => throw new NotSupportedException("TableSchema: not yet");
+    public static TableSchema Read(JsonElement json) => SchemaJson.Read(json);
 
     /// <summary>Whether an input is 0 or 1.</summary>
     internal bool IsFlag(int input) => _flags[input];

@@ -1,4 +1,4 @@
-using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using Evenkeel.Data;
 using Evenkeel.Nn;

@@ -46,7 +46,7 @@ public sealed partial record FileFormat
 
     private static readonly FileFormat s_empty = new("an empty file", GetAgain) { IsText = true };
     private static readonly FileFormat s_table = new("text in columns (CSV or the like)",
-        "CsvTable.Read reads it.")
+        "Evenkeel.Tables reads it: TableSchema.Learn and TableSchema.Load.")
     { IsText = true };
     private static readonly FileFormat s_text = new("text", "If it is the message of a server that refused the " +
         "download, get the file again.")
@@ -197,7 +197,7 @@ public sealed partial record FileFormat
     /// Whether the file is text that may be a table. JSON, web pages and similar formats are not: they have their own
     /// rows here.
     /// </summary>
-    internal bool IsText { get; private init; }
+    public bool IsText { get; private init; }
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 

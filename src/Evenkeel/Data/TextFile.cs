@@ -14,7 +14,7 @@ public static class TextFile
 
     /// <summary>Reads a file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="reader">The name of the reader, with which errors begin: <c>CsvTable</c>.</param>
+    /// <param name="reader">The name of the reader, with which errors begin: <c>TableSchema</c>.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="InvalidDataException">It is larger than 1 GB, or <see cref="Decode"/> refuses it.</exception>
     public static string Read(string path, string reader = nameof(TextFile))

@@ -1,9 +1,9 @@
-namespace Evenkeel.Data;
+namespace Evenkeel.Tables;
 
 /// <summary>
 /// Finds what the options leave open by looking at the table: its separator, its decimal sign, its header.
 /// </summary>
-internal static class CsvGuess
+internal static class TableGuess
 {
     /// <summary>Number of rows on which a separator is tried.</summary>
     private const int SeparatorRows = 100;
@@ -13,8 +13,8 @@ internal static class CsvGuess
 
     private const string Candidates = ",;\t|";
 
-    private static readonly CsvCells s_commas = new(null, decimalComma: true);
-    private static readonly CsvCells s_points = new(null, decimalComma: false);
+    private static readonly CellFormat s_commas = new(';', null, decimalComma: true);
+    private static readonly CellFormat s_points = new(';', null, decimalComma: false);
 
     /// <summary>A separator in words.</summary>
     public static string Show(char separator) => separator == '\t' ? "the tab" : $"'{separator}'";
@@ -24,12 +24,12 @@ internal static class CsvGuess
     /// candidate: <c>1,5;2,5</c> is two numbers, not <c>1</c>, <c>5;2</c> and <c>5</c>. Quoted separators are part of a
     /// text.
     /// </summary>
-    public static char Separator(string text, int begin, string name, List<string> guesses)
+    public static char Separator(ReadOnlyMemory<char> text, string name, List<string> guesses)
     {
         (char best, double most, int fields) = (',', 0, 0);
         foreach (char candidate in Candidates)
         {
-            List<string[]> rows = FirstRows(text, begin, candidate, name);
+            List<string[]> rows = FirstRows(text, candidate, name);
             int columns = rows.Where(static row => row.Length > 1).GroupBy(static row => row.Length)
                 .OrderByDescending(static rows => rows.Count()).ThenByDescending(static rows => rows.Key)
                 .FirstOrDefault()?.Key ?? 0;
@@ -43,9 +43,9 @@ internal static class CsvGuess
 
         guesses.Add(fields == 0
             ? "The table has one column: none of ',', ';', the tab and '|' divides its first lines. " +
-                "Separator overrides it."
+                "--separator overrides it."
             : $"The separator is {Show(best)}: it divides the first lines into {fields} fields. " +
-                "Separator overrides it.");
+                "--separator overrides it.");
         return best;
     }
 
@@ -61,7 +61,7 @@ internal static class CsvGuess
             foreach (string cell in row)
             {
                 if (cell.Contains('.') && s_points.TryNumber(cell, out _)) return false;
-                if (example is not null || !cell.Contains(',') || CsvCells.MayBeThousands(cell)) continue;
+                if (example is not null || !cell.Contains(',') || CellFormat.MayBeThousands(cell)) continue;
                 if (s_commas.TryNumber(cell, out _)) example = cell;
             }
         }
@@ -69,7 +69,7 @@ internal static class CsvGuess
         if (example is null) return false;
         guesses.Add(
             $"Numbers have a decimal comma: some are written as {example}, none has a point. " +
-            "DecimalComma overrides it.");
+            "--decimal-comma overrides it.");
         return true;
     }
 
@@ -78,12 +78,12 @@ internal static class CsvGuess
     /// columns (0, 1, 2) stand above other numbers. It does not if a number stands above numbers, or a text occurs
     /// again below. If none of this is the case, it is a header if all its cells are different texts.
     /// </summary>
-    public static bool Header(List<string[]> rows, CsvCells cells, IEnumerable<string> named, List<string> guesses)
+    public static bool Header(List<string[]> rows, CellFormat cells, IEnumerable<string> named, List<string> guesses)
     {
         string[] first = rows[0];
         if (named.FirstOrDefault(first.Contains) is { } asked)
         {
-            guesses.Add($"The first line names the columns: it holds \"{asked}\", which the options name. Header " +
+            guesses.Add($"The first line names the columns: it holds \"{asked}\", which the options name. --header " +
                 "overrides it.");
             return true;
         }
@@ -107,11 +107,11 @@ internal static class CsvGuess
         bool isHeader = data is null && (header is not null || AreNames(first, cells));
         string none = isHeader ? "its cells are different texts" : "no cell of it stands above numbers";
         string why = data ?? header ?? none;
-        guesses.Add($"The first line {(isHeader ? "names the columns" : "is data")}: {why}. Header overrides it.");
+        guesses.Add($"The first line {(isHeader ? "names the columns" : "is data")}: {why}. --header overrides it.");
         return isHeader;
     }
 
-    private static bool AreNames(string[] first, CsvCells cells) =>
+    private static bool AreNames(string[] first, CellFormat cells) =>
         first.All(cell => !cells.IsMissing(cell) && !LooksLikeNumber(cell))
         && first.Distinct(StringComparer.Ordinal).Count() == first.Length;
 
@@ -119,18 +119,18 @@ internal static class CsvGuess
     /// Whether the numbers of the first line are those of their columns, from 0 or 1 on, and the next line is of
     /// another kind: two such numbers above fractions, or three above numbers that do not count.
     /// </summary>
-    private static bool CountsColumns(List<string[]> rows, CsvCells cells)
+    private static bool CountsColumns(List<string[]> rows, CellFormat cells)
     {
         int numbers = Counting(rows[0], cells, out int[] columns);
         if (numbers < 2 || rows.Count < 2) return false;
         bool fractions = columns.All(column => rows.Skip(1).Take(HeaderRows)
             .All(row => cells.IsMissing(row[column])
-                || cells.Invariant(row[column]).AsSpan().IndexOfAny('.', 'e', 'E') >= 0));
+                || row[column].AsSpan().IndexOfAny(cells.DecimalComma ? ',' : '.', 'e', 'E') >= 0));
         return fractions || (numbers >= 3 && Counting(rows[1], cells, out _) == 0);
     }
 
     /// <summary>How many numbers a line has if each is the number of its column; otherwise 0.</summary>
-    private static int Counting(string[] row, CsvCells cells, out int[] columns)
+    private static int Counting(string[] row, CellFormat cells, out int[] columns)
     {
         columns = [.. Enumerable.Range(0, row.Length).Where(i => cells.TryNumber(row[i], out _))];
         if (columns.Length == 0) return 0;
@@ -143,13 +143,14 @@ internal static class CsvGuess
         return 0;
     }
 
-    private static List<string[]> FirstRows(string text, int begin, char separator, string name)
+    private static List<string[]> FirstRows(ReadOnlyMemory<char> text, char separator, string name)
     {
         var rows = new List<string[]>();
-        var parser = new CsvParser(text, begin, separator, name);
+        var cells = new CellFormat(separator, null, decimalComma: false);
         try
         {
-            while (rows.Count < SeparatorRows && parser.Next() is { } row) rows.Add(row);
+            using var reader = new RowReader(text, cells, name, 1);
+            while (rows.Count < SeparatorRows && reader.Next()) rows.Add(reader.Cells());
         }
         catch (InvalidDataException)
         {
@@ -172,7 +173,7 @@ internal static class CsvGuess
     {
         private readonly HashSet<string> _texts = new(StringComparer.Ordinal);
 
-        public Below(List<string[]> rows, int column, CsvCells cells)
+        public Below(List<string[]> rows, int column, CellFormat cells)
         {
             int numbers = 0, texts = 0;
             foreach (string[] row in rows.Skip(1).Take(HeaderRows))
