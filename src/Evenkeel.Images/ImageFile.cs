@@ -137,6 +137,16 @@ public static class ImageFile
         AtomicFile.Write(path, stream => SkiaWriter.WritePng(stream, image));
     }
 
+    /// <summary>The content of a PNG file: 8 bits per value, gray or colour like the picture.</summary>
+    /// <param name="image">The picture.</param>
+    public static byte[] EncodePng(ByteImage image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        using var buffer = new MemoryStream();
+        SkiaWriter.WritePng(buffer, image);
+        return buffer.ToArray();
+    }
+
     /// <summary>Refuses sizes that no picture has, before anything is allocated for them.</summary>
     internal static void CheckSize(long width, long height)
     {

@@ -24,7 +24,7 @@ public sealed class PictureData
         (Listing, Preparation, Images, Bad) = (listing, preparation, images, bad);
         _labels = [.. files.Select(static file => file.Label)];
         Files = [.. files.Select(static file => file.Name)];
-        Pictures = new PictureFiles(files, preparation);
+        Pictures = new PictureFiles([.. files.Select(static file => file.Path)], preparation);
         LoaderWorkers = images is null ? workers : 1;
         Notes = [.. NotesOf()];
         Dataset = With([new ToTensor()]);
@@ -112,6 +112,18 @@ public sealed class PictureData
         }
     }
 
+    /// <summary>Whether a file is a table of pictures and classes: one of its first rows names a picture beside it.</summary>
+    /// <param name="path">The file.</param>
+    public static bool IsList(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        char[] separators = [',', ';', '\t', '|'];
+        return File.ReadLines(path).Take(ShownFiles).SelectMany(line => line.Split(separators))
+            .Select(static cell => cell.Trim(' ', '"'))
+            .Any(cell => ImageFile.HasImageName(cell) && File.Exists(Path.Combine(folder, cell)));
+    }
+
     /// <summary>The pictures after transforms, for example augmentation in training.</summary>
     /// <param name="transforms">The transforms in their order. <see cref="ToTensor"/> must be among them.</param>
     /// <param name="seed">Seed of the random transforms.</param>
@@ -174,6 +186,7 @@ public sealed class PictureData
         int other = Array.FindIndex(sizes, size => size is not null && size != sizes[first]);
         (int height, int width) = sizes[first]!.Value;
         if (other < 0) return new PicturePreparation(height, width, options.Channels);
+        if (options.SideIfSizesDiffer is { } side) return new PicturePreparation(side, side, options.Channels);
         throw new InvalidDataException(
             $"PictureData: expected pictures of one size in \"{listing.Source}\", got {height} x {width} "
             + $"({files[first].Name}) and {sizes[other]!.Value.Height} x {sizes[other]!.Value.Width} "

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Evenkeel.Data;
+using nietras.SeparatedValues;
 
 namespace Evenkeel.Images;
 
@@ -8,7 +8,7 @@ internal sealed class PictureList
 {
     private static readonly string[] s_labelNames = ["label", "class", "category", "target"];
 
-    private readonly CsvTable _table;
+    private readonly string[][] _rows;
     private readonly string _path;
     private readonly string[] _names;
     private readonly int _first;
@@ -16,11 +16,12 @@ internal sealed class PictureList
     private PictureList(string path)
     {
         _path = path;
-        _table = CsvTable.Read(path, new CsvOptions { Header = false });
+        _rows = RowsOf(path);
+        if (_rows.Length == 0) throw Wrong("a line for each picture", "an empty file");
         // Texts stand below texts: the first line names the columns if it names no picture.
-        _first = Cells(0).Any(ImageFile.HasImageName) ? 0 : 1;
-        _names = _first == 1 ? [.. Cells(0)] : [.. _table.Columns];
-        if (_first == _table.RowCount) throw Wrong("a line for each picture", "only the names of the columns");
+        _first = _rows[0].Any(ImageFile.HasImageName) ? 0 : 1;
+        _names = _first == 1 ? _rows[0] : [.. _rows[0].Select(static (_, column) => $"column {column + 1}")];
+        if (_first == _rows.Length) throw Wrong("a line for each picture", "only the names of the columns");
     }
 
     /// <summary>The paths and classes of a table, in its order.</summary>
@@ -32,7 +33,7 @@ internal sealed class PictureList
         var list = new PictureList(path);
         int file = fileColumn is null ? list.FileColumn() : list.Named(fileColumn);
         int label = labelColumn is null ? list.LabelColumn(file) : list.Named(labelColumn);
-        return [.. Enumerable.Range(list._first, list._table.RowCount - list._first)
+        return [.. Enumerable.Range(list._first, list._rows.Length - list._first)
             .Select(row => (list.Cell(row, file), list.Cell(row, label)))];
     }
 
@@ -48,18 +49,42 @@ internal sealed class PictureList
 
     private static long ValueOf(string name) => TryNumber(name, out long value) ? value : 0;
 
-    private IEnumerable<string> Cells(int row) =>
-        Enumerable.Range(0, _table.Columns.Count).Select(column => _table[row, column]);
+    /// <summary>The cells of all lines that are not empty. The separator is the one that Sep finds in the first.</summary>
+    private string[][] RowsOf(string path)
+    {
+        var rows = new List<string[]>();
+        try
+        {
+            using SepReader reader = Sep.Reader(static options => options with
+            {
+                HasHeader = false,
+                Unescape = true,
+                Trim = SepTrim.All,
+            }).FromFile(path);
+            foreach (SepReader.Row row in reader)
+            {
+                string[] cells = new string[row.ColCount];
+                for (int c = 0; c < cells.Length; c++) cells[c] = row[c].ToString();
+                if (cells is not [""]) rows.Add(cells);
+            }
+        }
+        catch (InvalidDataException failure)
+        {
+            throw Wrong("as many cells in every line as in the first", $"others ({failure.Message})");
+        }
 
-    private string Cell(int row, int column) => _table[row, column] is { Length: > 0 } text ? text
-        : throw Wrong("a path and a class in every line", $"an empty cell in {_table.PlaceOf(row, column)}");
+        return [.. rows];
+    }
+
+    private string Cell(int row, int column) => _rows[row][column] is { Length: > 0 } text ? text
+        : throw Wrong("a path and a class in every line", $"an empty cell in line {row + 1}");
 
     private int FileColumn()
     {
-        int column = Cells(_first).ToList().FindIndex(ImageFile.HasImageName);
+        int column = Array.FindIndex(_rows[_first], ImageFile.HasImageName);
         return column >= 0 ? column : throw Wrong(
             $"a column of paths that end in {string.Join(", ", ImageFile.Extensions)}",
-            $"\"{string.Join("\", \"", Cells(_first))}\" in the first line of data");
+            $"\"{string.Join("\", \"", _rows[_first])}\" in the first line of data");
     }
 
     private int LabelColumn(int file)

@@ -12,6 +12,12 @@ public sealed record PictureOptions
     /// <summary>The width that every picture gets. It must be set together with <see cref="Height"/>.</summary>
     public int? Width { get; init; }
 
+    /// <summary>
+    /// The height and width that pictures get if their own sizes differ and none is given. Null refuses such sets.
+    /// Default: null.
+    /// </summary>
+    public int? SideIfSizesDiffer { get; init; }
+
     /// <summary>3 for colour, 1 for gray. Default: 3.</summary>
     public int Channels { get; init; } = 3;
 

@@ -86,7 +86,7 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
         if (run.Epochs() is not { } table) return;
         using (html.Open("details", ("class", "epochs"), ("open", "")))
         {
-            html.Element("summary", $"Epochs: {table.RowCount}");
+            html.Element("summary", $"Epochs: {table.Rows.Count}");
             using (html.Open("div", ("class", "table-scroll"), ("tabindex", "0"), ("role", "region"),
                 ("aria-label", "Scores of the epochs")))
             using (html.Open("table"))
@@ -101,22 +101,18 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
                 using (html.Open("tbody"))
                 {
                     // The newest first: it is what one looks for.
-                    for (int row = table.RowCount - 1; row >= Math.Max(0, table.RowCount - MostRows); row--)
+                    foreach (double[] row in table.Rows.Reverse().Take(MostRows))
                     {
                         using (html.Open("tr"))
                         {
-                            for (int column = 0; column < table.Columns.Count; column++)
-                            {
-                                html.Element("td", table.TryNumber(row, column, out double value)
-                                    ? Number(value) : table[row, column], ("class", "num"));
-                            }
+                            foreach (double value in row) html.Element("td", Number(value), ("class", "num"));
                         }
                     }
                 }
             }
 
-            if (table.RowCount > MostRows)
-                html.Element("p", $"The last {MostRows} epochs; log.csv has all {table.RowCount}.", ("class", "about"));
+            if (table.Rows.Count > MostRows)
+                html.Element("p", $"The last {MostRows} epochs; log.csv has all {table.Rows.Count}.", ("class", "about"));
         }
     }
 

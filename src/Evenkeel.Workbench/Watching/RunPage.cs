@@ -1,7 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Evenkeel.Data;
 using Evenkeel.Web;
 
 namespace Evenkeel.Workbench.Watching;
@@ -156,7 +155,7 @@ internal static class RunPage
         }
     }
 
-    private static void WriteEpochs(Utf8JsonWriter json, CsvTable? table)
+    private static void WriteEpochs(Utf8JsonWriter json, EpochTable? table)
     {
         if (table is null) return;
         json.WriteStartObject("epochs");
@@ -164,13 +163,12 @@ internal static class RunPage
         foreach (string column in table.Columns) json.WriteStringValue(column);
         json.WriteEndArray();
         json.WriteStartArray("rows");
-        for (int row = 0; row < table.RowCount; row++)
+        foreach (double[] row in table.Rows)
         {
             json.WriteStartArray();
-            for (int column = 0; column < table.Columns.Count; column++)
+            foreach (double value in row)
             {
-                if (table.TryNumber(row, column, out double value) && double.IsFinite(value))
-                    json.WriteNumberValue(value);
+                if (double.IsFinite(value)) json.WriteNumberValue(value);
                 else json.WriteNullValue();
             }
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Evenkeel.Data;
 
 namespace Evenkeel.Workbench.Watching;
 
@@ -45,14 +44,12 @@ internal sealed class WatchedRun
     public JsonElement? Evaluation() => JsonText.TryReadObject(Path.Combine(Folder, "evaluation.json"));
 
     /// <summary><c>log.csv</c>; null if there is none with a row.</summary>
-    public CsvTable? Epochs()
+    public EpochTable? Epochs()
     {
         try
         {
-            string text = File.ReadAllText(Path.Combine(Folder, "log.csv"));
-            var options = new CsvOptions { Separator = ',', Header = true, DecimalComma = false };
-            CsvTable table = CsvTable.Parse(text, "log.csv", options);
-            return table.RowCount > 0 ? table : null;
+            EpochTable table = EpochTable.Read(Path.Combine(Folder, "log.csv"));
+            return table.Rows.Count > 0 ? table : null;
         }
         catch (Exception exception) when (
             exception is IOException or UnauthorizedAccessException or InvalidDataException or ArgumentException)
