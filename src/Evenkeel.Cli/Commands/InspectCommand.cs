@@ -39,7 +39,7 @@ internal static class InspectCommand
             "take a few steps with batches of N random samples, and print their time and memory");
         var json = new Option<bool>("--json")
         {
-            Description = "print the description of the layers as JSON, for --model FILE.json",
+            Description = "print the layers as JSON, to change them and to use them as FILE.json",
         };
         var command = new Command("inspect", "Show the layers of a network: output shapes, parameters, memory; or their "
             + "description as JSON.") { model, input, outputs, norm, batch, json };
@@ -50,7 +50,7 @@ internal static class InspectCommand
             try
             {
                 Module network = Open(asked);
-                if (parse.GetValue(json)) Console.Out.Write(network.ToJson());
+                if (parse.GetValue(json)) Console.Out.Write(network.ToJson(asLayers: true));
                 else Print(Console.Out, network, asked, (int?)parse.GetValue(batch));
             }
             catch (Exception e) when (e is ArgumentException or InvalidDataException or JsonException)

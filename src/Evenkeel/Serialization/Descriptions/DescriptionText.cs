@@ -7,7 +7,7 @@ namespace Evenkeel.Serialization;
 /// <summary>JSON for the eye: a layer on one line if it fits, and the layers of a chain one below the other.</summary>
 internal static class DescriptionText
 {
-    private const int MaxWidth = 110, Indent = 2;
+    private const int MaxWidth = 118, Indent = 2;
 
     /// <summary>The text, with a line feed at its end.</summary>
     public static string Of(JsonNode root)

@@ -15,7 +15,16 @@ internal sealed class LayerReader
     public const string Caller = "ModuleDescription.FromJson";
 
     public const string TypeKey = "type", NameKey = "name", LayersKey = "layers", SameAsKey = "sameAs",
-        ReplacedKey = "replaced", OpaqueKey = "opaque", DTypeKey = "dtype";
+        ReplacedKey = "replaced", OpaqueKey = "opaque", DTypeKey = "dtype", InitKey = "init";
+
+    private static readonly OrderedDictionary<string, Init> s_inits = new(StringComparer.Ordinal)
+    {
+        [nameof(Init.Default)] = Init.Default,
+        [nameof(Init.XavierUniform)] = Init.XavierUniform,
+        [nameof(Init.XavierNormal)] = Init.XavierNormal,
+        [nameof(Init.KaimingUniform)] = Init.KaimingUniform,
+        [nameof(Init.KaimingNormal)] = Init.KaimingNormal,
+    };
 
     private readonly JsonElement _layer;
     private readonly string _place;
@@ -37,6 +46,15 @@ internal sealed class LayerReader
         var network = new NetworkSoFar(random, []);
         if (root.ValueKind == JsonValueKind.Array) return ReadLayers(root, "", "", network);
         Module module = Read(root, "", "", network, isRoot: true);
+        if (root.TryGetProperty(InitKey, out JsonElement init))
+        {
+            string name = init.ValueKind == JsonValueKind.String ? init.GetString()! : "";
+            Init scheme = s_inits.GetValueOrDefault(name) ?? throw Fail(
+                InitKey, $"expected {string.Join(" or ", s_inits.Keys)}, got {Shown(init)}."
+                    + NearestName.Hint(name, s_inits.Keys));
+            module.Initialize(scheme, random ?? DefaultStreams.Next());
+        }
+
         if (root.TryGetProperty(DTypeKey, out JsonElement dtype))
         {
             string? type = dtype.ValueKind == JsonValueKind.String ? dtype.GetString() : null;
@@ -65,7 +83,7 @@ internal sealed class LayerReader
         }
 
         var reader = new LayerReader(layer, place, type, network);
-        if (isRoot) reader._asked.Add(DTypeKey);
+        if (isRoot) reader._asked.UnionWith([DTypeKey, InitKey]);
         Module module;
         if (type == nameof(Sequential))
         {
@@ -317,7 +335,8 @@ internal sealed class LayerReader
         foreach (JsonProperty property in _layer.EnumerateObject())
         {
             if (_asked.Contains(property.Name)) continue;
-            string[] arguments = [.. _asked.Where(static name => name is not (TypeKey or NameKey or ReplacedKey))];
+            string[] arguments = [.. _asked.Where(
+                static name => name is not (TypeKey or NameKey or ReplacedKey or DTypeKey or InitKey))];
             string known = arguments.Length == 0 ? "no arguments" : $"the arguments {string.Join(", ", arguments)}";
             throw Fail(_place,
                 $"{Type}: expected {known}, got {property.Name}.{NearestName.Hint(property.Name, arguments)}");

@@ -14,7 +14,7 @@ internal sealed class ModuleDescriber
     public JsonObject Describe(Module module, string path)
     {
         if (!_described.TryAdd(module, path)) return new JsonObject { [LayerReader.SameAsKey] = _described[module] };
-        if (module is Sequential chain) return DescribeChain(chain, path);
+        if (module is Sequential) return DescribeChain(module, path);
         if (LayerTable.EntryOf(module) is not { } entry) return DescribeOpaque(module, path);
         JsonObject layer = Arguments(module, entry);
         if (module.Children.Count == 0) return layer;
@@ -34,14 +34,17 @@ internal sealed class ModuleDescriber
         return layer;
     }
 
-    private JsonObject DescribeChain(Sequential chain, string path)
+    /// <summary>The children of a module as a Sequential.</summary>
+    public JsonObject DescribeChain(Module chain, string path)
     {
+        // A model with a layer before the numbered ones names them all.
+        bool isNumbered = chain is Sequential;
         var layers = new JsonArray();
         foreach ((string name, Module child) in chain.Children)
         {
             JsonObject layer = Describe(child, Module.Join(path, name));
             // The name comes before everything else that a reader looks for.
-            if (name != layers.Count.ToString()) layer.Insert(0, LayerReader.NameKey, name);
+            if (!isNumbered || name != layers.Count.ToString()) layer.Insert(0, LayerReader.NameKey, name);
             layers.Add((JsonNode)layer);
         }
 
