@@ -9,8 +9,9 @@ namespace Evenkeel.Images;
 /// </summary>
 /// <remarks>
 /// <para>A picture has 8 bits per value: gray if the file is a gray JPEG, PNG or PGM, otherwise red, green, blue. Alpha
-/// and transparency are dropped, not composited, as in Pillow's <c>convert("RGB")</c>. Of the 16 bits of a PNG the upper
-/// 8 are taken; those of PPM/PGM are scaled by 255/65535 and rounded. Colour profiles and gamma are ignored.</para>
+/// and transparency are dropped, not composited, as in Pillow's <c>convert("RGB")</c>. Of the 16 bits of a PNG the
+/// upper 8 are taken; those of PPM/PGM are scaled by 255/65535 and rounded. Colour profiles and gamma are
+/// ignored.</para>
 /// <para>A photograph is upright: the Exif orientation is applied, as viewers and browsers do. Pillow and so
 /// torchvision leave the photograph as the sensor wrote it, unless <c>ImageOps.exif_transpose</c> is called.</para>
 /// <para>A file that is cut or damaged is refused. The pixels of JPEG are those of libjpeg-turbo and Pillow, bit for
@@ -33,7 +34,8 @@ public static class ImageFile
     private const string Other = "another format";
     private const string Formats = "JPEG, PNG, WebP, GIF, BMP or PPM/PGM";
 
-    private static readonly string[] s_extensions = [".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"];
+    private static readonly string[] s_extensions =
+        [".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp"];
 
     /// <summary>The endings of the files that can be decoded, in lower case, with their dot.</summary>
     public static IReadOnlyList<string> Extensions { get; } = Array.AsReadOnly(s_extensions);

@@ -175,8 +175,8 @@ public sealed class ImageFolder
             if ((image.Channels, image.Height, image.Width) != (first.Channels, first.Height, first.Width))
             {
                 throw new InvalidDataException(
-                    $"ImageFolder: expected pictures of one size in \"{Listing.Source}\", got {first} ({Images[0].File}) and "
-                    + $"{image} ({Images[i].File}). Give a height and a width to scale them to.");
+                    $"ImageFolder: expected pictures of one size in \"{Listing.Source}\", got {first} "
+                    + $"({Images[0].File}) and {image} ({Images[i].File}). Give a height and a width to scale them to.");
             }
 
             image.Pixels.CopyTo(pixels, (long)i * size);

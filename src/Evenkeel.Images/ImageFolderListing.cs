@@ -132,8 +132,8 @@ public sealed class ImageFolderListing
     }
 
     /// <summary>
-    /// The files that a table names, in its order: one column has paths, which begin at the folder of the table, one the
-    /// class. It opens no picture.
+    /// The files that a table names, in its order: one column has paths, which begin at the folder of the table, one
+    /// the class. It opens no picture.
     /// </summary>
     /// <param name="path">The table: a text file with comma, semicolon or tab between its columns.</param>
     /// <param name="fileColumn">

@@ -207,8 +207,8 @@ public sealed class PictureData
         string origin = Listing.IsList ? "The list" : "The folder";
         yield return $"{origin} has {Count} pictures in {ClassNames.Count} classes: {First(classes, ShownClasses)}.";
         yield return $"Every picture becomes {Preparation.Height} x {Preparation.Width} pixels in "
-            + $"{(Preparation.Channels == 1 ? "gray" : "colour")}: it is scaled until it covers them, and its middle is "
-            + "cut out.";
+            + $"{(Preparation.Channels == 1 ? "gray" : "colour")}: it is scaled until it covers them, and its middle "
+            + "is cut out.";
         string size = $"{Math.Max(1, Preparation.Bytes * Count >> 20)} MB";
         yield return Images is null
             ? $"The pictures would take {size} of memory, so each is decoded whenever a batch needs it."

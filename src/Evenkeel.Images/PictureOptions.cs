@@ -36,8 +36,8 @@ public sealed record PictureOptions
     public int? Workers { get; init; }
 
     /// <summary>
-    /// The largest set that is decoded once and held in memory, in bytes of prepared pictures (C·H·W each). A larger set
-    /// is decoded on the way, whenever a batch needs it. 0 decodes every set on the way. Default: 1 GiB.
+    /// The largest set that is decoded once and held in memory, in bytes of prepared pictures (C·H·W each). A larger
+    /// set is decoded on the way, whenever a batch needs it. 0 decodes every set on the way. Default: 1 GiB.
     /// </summary>
     public long MostBytesInMemory { get; init; } = 1L << 30;
 

@@ -5,8 +5,9 @@ using Evenkeel.Random;
 namespace Evenkeel.Images;
 
 /// <summary>
-/// What is done to every picture before a network sees it: it is scaled until it covers a height and a width, its middle
-/// is cut out, and it gets 1 or 3 channels. Training and prediction must do the same, so it is stored with a model.
+/// What is done to every picture before a network sees it: it is scaled until it covers a height and a width, its
+/// middle is cut out, and it gets 1 or 3 channels. Training and prediction must do the same, so it is stored with a
+/// model.
 /// </summary>
 /// <remarks>
 /// Scaling is bilinear with antialias, as in Pillow, and keeps the proportions. A JPEG that is at least four times too
@@ -15,7 +16,7 @@ namespace Evenkeel.Images;
 /// </remarks>
 public sealed record PicturePreparation
 {
-    /// <summary>No picture passes through it; a center crop draws no number.</summary>
+    /// <summary>Resize and CenterCrop take a stream and draw no number.</summary>
     private static readonly Philox s_unused = new(0);
 
     [ThreadStatic]
@@ -129,8 +130,8 @@ public sealed record PicturePreparation
             $"PicturePreparation: expected 1 channel (gray) or 3 (colour), got {channels}.", name);
 
     /// <summary>
-    /// The smallest size of the same proportions that covers <see cref="Height"/> and <see cref="Width"/>. The side that
-    /// is cut is rounded down, as in torchvision.
+    /// The smallest size of the same proportions that covers <see cref="Height"/> and <see cref="Width"/>. The side
+    /// that is cut is rounded down, as in torchvision.
     /// </summary>
     private (int Height, int Width) Covering(int height, int width) => (long)height * Width <= (long)width * Height
         ? (Height, (int)((long)Height * width / height))

@@ -11,10 +11,12 @@ namespace Evenkeel.Images;
 /// </summary>
 internal static class SkiaReader
 {
-    /// <summary>A picture is decoded at a half, a quarter or an eighth if that is still so many times too large.</summary>
+    /// <summary>A JPEG is decoded at a half, a quarter or an eighth if that is still so many times too large.</summary>
     private const int Spare = 2;
 
-    /// <summary>Where a PNG says it: behind the signature, length and type of IHDR, width, height and bit depth.</summary>
+    private const string Pixels = "the pixels";
+
+    /// <summary>The place of a PNG's colour type: behind the signature and IHDR's length, type, sizes and depth.</summary>
     private const int PngColourType = 25;
 
     /// <summary>Decodes a picture.</summary>
@@ -27,6 +29,8 @@ internal static class SkiaReader
             using SKData data = SKData.Create((nint)source, bytes.Length);
             using var stream = new SKMemoryStream(data);
             using SKCodec codec = Open(SKCodec.Create(stream, out SKCodecResult opened), opened);
+            if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && JpegMarkers.IsCutProgressive(bytes))
+                throw Failure(SKCodecResult.IncompleteInput, Pixels);
             return Decode(codec, SizeFor(codec, preparation), IsGray(codec, bytes));
         }
     }
@@ -79,7 +83,7 @@ internal static class SkiaReader
             fixed (byte* place = stored)
             {
                 SKCodecResult result = codec.GetPixels(info, (nint)place);
-                if (result != SKCodecResult.Success) throw Failure(result, "the pixels");
+                if (result != SKCodecResult.Success) throw Failure(result, Pixels);
             }
 
             var walk = new UprightWalk(codec.EncodedOrigin, size.Height, size.Width);

@@ -122,8 +122,8 @@ public sealed class ImageFileTests
 
     [Theory]
     [InlineData("", "it is empty")]
-    [InlineData("<html>", "expected JPEG, PNG, WebP, GIF, BMP or PPM/PGM, got a web page (HTML). The link leads to a page about " +
-        "the file")]
+    [InlineData("<html>", "expected JPEG, PNG, WebP, GIF, BMP or PPM/PGM, got a web page (HTML). The link leads to a " +
+        "page about the file")]
     [InlineData("x", "got text that begins with \"x\"")]
     [InlineData("GIF89a", "cannot be decoded as GIF: ")]
     [InlineData("RIFF....WEBP", "cannot be decoded as WebP: ")]

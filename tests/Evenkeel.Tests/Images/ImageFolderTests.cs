@@ -103,7 +103,8 @@ public sealed class ImageFolderTests : IDisposable
         Check("found none (1 pictures lie in it directly");
         Put("b/1.png");
         PutText("a/readme.md", "x");
-        Check(Path.Combine(Root, "a"), "expected pictures (.bmp, .gif, .jpeg, .jpg, .pgm, .png, .ppm, .webp) in the class folder");
+        Check(Path.Combine(Root, "a"),
+            "expected pictures (.bmp, .gif, .jpeg, .jpg, .pgm, .png, .ppm, .webp) in the class folder");
 
         void Check(params string[] expected)
         {
@@ -120,8 +121,8 @@ public sealed class ImageFolderTests : IDisposable
         for (int i = 0; i < 5; i++)
         {
             string message = Assert.Throws<InvalidDataException>(() => ImageFolder.Load(Root, Options)).Message;
-            Assert.Contains($"\"{bad}\" cannot be decoded: expected JPEG, PNG, WebP, GIF, BMP or PPM/PGM, got a TIFF picture. " +
-                "Convert it to PNG, for example with ImageMagick: magick FILE FILE.png.", message,
+            Assert.Contains($"\"{bad}\" cannot be decoded: expected JPEG, PNG, WebP, GIF, BMP or PPM/PGM, got a TIFF " +
+                "picture. Convert it to PNG, for example with ImageMagick: magick FILE FILE.png.", message,
                 StringComparison.Ordinal);
             Assert.Contains("--skip-bad", message, StringComparison.Ordinal);
         }
@@ -130,8 +131,8 @@ public sealed class ImageFolderTests : IDisposable
         {
             ImageFolder folder = ImageFolder.Load(Root, Options with { SkipBad = true });
             Assert.Equal((18, fromCache), (folder.Count, folder.FromCache));
-            Assert.Equal([new BadImage("a/05.png", "expected JPEG, PNG, WebP, GIF, BMP or PPM/PGM, got a TIFF picture. Convert " +
-                "it to PNG, for example with ImageMagick: magick FILE FILE.png"),
+            Assert.Equal([new BadImage("a/05.png", "expected JPEG, PNG, WebP, GIF, BMP or PPM/PGM, got a TIFF " +
+                "picture. Convert it to PNG, for example with ImageMagick: magick FILE FILE.png"),
                 new BadImage("a/15.png", "it is empty")], folder.Bad);
             Assert.Equal("set: 18 pictures, 1 classes, 2 left out", folder.ToString());
         }
