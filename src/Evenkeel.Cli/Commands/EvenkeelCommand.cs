@@ -6,7 +6,6 @@ using System.Globalization;
 using System.Text;
 using Evenkeel.Diagnostics;
 using Evenkeel.Lab;
-using Evenkeel.Training;
 using Evenkeel.Workbench;
 
 namespace Evenkeel.Cli.Commands;

@@ -4,7 +4,6 @@ using Evenkeel.Cli.Terminal;
 using Evenkeel.Training;
 using Evenkeel.Workbench;
 using Evenkeel.Workbench.Data;
-using Evenkeel.Workbench.Models;
 using Evenkeel.Workbench.Runs;
 
 namespace Evenkeel.Cli.Commands;
@@ -81,7 +80,7 @@ internal static class TrainCommand
         }
 
         /// <summary>The settings that stand on the command line.</summary>
-        public IReadOnlyList<(TrainSetting Setting, string Value)> Given(ParseResult parse)
+        public List<(TrainSetting Setting, string Value)> Given(ParseResult parse)
         {
             var given = new List<(TrainSetting, string)>();
             foreach ((TrainSetting setting, Option option) in _options)

@@ -38,7 +38,7 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
         output.WriteLine(ink.Bold($"Network {plan.Settings.Model}"));
         int batch = plan.Settings.BatchSize!.Value;
         Shape sample = data.Preparation.SampleShape;
-        output.WriteLine(plan.Model.Summary([batch, .. sample.ToArray()]).TrimEnd());
+        output.WriteLine(plan.Model.Summary([batch, .. sample]).TrimEnd());
         ModelCost cost = ModelCost.Measure(
             plan.Model, sample, data.Preparation.Outputs, data.Preparation.IsClassification, batch, plan.Batches.Batches);
         output.WriteLine($"Memory: {DownloadDisplay.Size(cost.TotalBytes)} beside the data. "

@@ -86,6 +86,12 @@ public readonly struct Shape : IEquatable<Shape>, IEnumerable<int>
     /// <summary>Number of dimensions; 0 for a scalar.</summary>
     public int Rank { get; }
 
+    /// <summary>
+    /// Number of dimensions, as <see cref="Rank"/>: what a spread takes, <c>[batch, .. sample]</c>. (Without it the
+    /// compiler would take <see cref="Count"/>, the number of elements.)
+    /// </summary>
+    public int Length => Rank;
+
     /// <summary>Number of elements: the product of the dimensions, 1 for a scalar.</summary>
     public int Count => _countLessOne + 1;
 

@@ -31,4 +31,13 @@ public sealed class TensorTests
         Assert.Equal(1, new Shape().Count);
         Assert.Equal(5, Tensor.Full(default, 5).Item());
     }
+
+    [Fact]
+    public void A_shape_spread_into_another_gives_its_dimensions()
+    {
+        Shape sample = [3, 5, 7], batch = [2, .. sample];
+        int[] dimensions = [2, .. sample, 4];
+        Assert.Equal([2, 3, 5, 7], batch.ToArray());
+        Assert.Equal([2, 3, 5, 7, 4], dimensions);
+    }
 }

@@ -86,7 +86,7 @@ public abstract class InstanceNorm : Module, IFusesReLU, IInitializable, INormal
     private int AxisOf(Shape shape) => shape.Rank - _dimensions - 1;
 
     /// <summary>A sample outside a batch is a batch of one.</summary>
-    private Tensor AsPlanes(Tensor x) => AxisOf(x.Shape) == 1 ? x : x.Reshape([1, .. x.Shape.ToArray()]);
+    private Tensor AsPlanes(Tensor x) => AxisOf(x.Shape) == 1 ? x : x.Reshape([1, .. x.Shape]);
 
     private Tensor Normalize(Tensor x, bool fuseReLU)
     {
