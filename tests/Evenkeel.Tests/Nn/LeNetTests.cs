@@ -25,6 +25,27 @@ public sealed class LeNetTests
         Assert.Equal(100 * 256 * 256, Count(new DeepMLP()));
     }
 
+    [Theory]
+    [InlineData(16, 16, 0)]
+    [InlineData(12, 37, 2)]
+    [InlineData(64, 48, 0)]
+    public void Images_of_any_size_give_scores(int height, int width, int padding)
+    {
+        var options = new LeNetOptions { Size = (height, width), Padding = padding, Norm = NormKind.LayerNorm };
+        var model = new LeNet(options, new Philox(1));
+        Assert.Equal([2, 2], model.Forward(Tensor.RandomNormal([2, 3, height, width], new Philox(2))).Shape);
+        Exception other = Assert.Throws<ArgumentException>(() => model.Forward(Tensor.Zeros([2, 3, width + 1, width])));
+        Assert.StartsWith($"LeNet: expected (N, 3, {height}, {width}), got ", other.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(15, 40, 0, "expected images of 16 or more pixels a side with a padding of 0, got (15, 40)")]
+    [InlineData(40, 11, 2, "expected images of 12 or more pixels a side with a padding of 2, got (40, 11)")]
+    public void Images_too_small_are_refused(int height, int width, int padding, string expected) => Assert.Contains(
+        expected, Assert.Throws<ArgumentOutOfRangeException>(
+            () => new LeNet(new LeNetOptions { Size = (height, width), Padding = padding })).Message,
+        StringComparison.Ordinal);
+
     [Fact]
     public void Keys_are_those_of_the_courses_script()
     {
