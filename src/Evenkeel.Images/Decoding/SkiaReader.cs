@@ -16,7 +16,7 @@ internal static class SkiaReader
 
     private const string Pixels = "the pixels";
 
-    /// <summary>The place of a PNG's colour type: behind the signature and IHDR's length, type, sizes and depth.</summary>
+    /// <summary>The place of a PNG's colour type: behind the signature and IHDR's length, name, sizes, depth.</summary>
     private const int PngColourType = 25;
 
     /// <summary>Decodes a picture.</summary>
