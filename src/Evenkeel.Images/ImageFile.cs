@@ -46,7 +46,9 @@ public static class ImageFile
 
     /// <summary>Decodes a picture.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="FileNotFoundException">
+    /// There is no such file, or there is no native library of SkiaSharp for this platform.
+    /// </exception>
     /// <exception cref="InvalidDataException">
     /// It is not a picture of a known format, is truncated or damaged, or is too large. Or its folder lists it but it
     /// cannot be opened, because it is a link to nothing or its name is not UTF-8. The message names the file and the

@@ -8,7 +8,8 @@ internal sealed class PictureList
 {
     private static readonly string[] s_labelNames = ["label", "class", "category", "target"];
 
-    private readonly string[][] _rows;
+    private readonly List<string[]> _rows = [];
+    private readonly List<int> _lines = [];
     private readonly string _path;
     private readonly string[] _names;
     private readonly int _first;
@@ -16,12 +17,12 @@ internal sealed class PictureList
     private PictureList(string path)
     {
         _path = path;
-        _rows = RowsOf(path);
-        if (_rows.Length == 0) throw Wrong("a line for each picture", "an empty file");
+        Read();
+        if (_rows.Count == 0) throw Wrong("a line for each picture", "an empty file");
         // Texts stand below texts: the first line names the columns if it names no picture.
         _first = _rows[0].Any(ImageFile.HasImageName) ? 0 : 1;
         _names = _first == 1 ? _rows[0] : [.. _rows[0].Select(static (_, column) => $"column {column + 1}")];
-        if (_first == _rows.Length) throw Wrong("a line for each picture", "only the names of the columns");
+        if (_first == _rows.Count) throw Wrong("a line for each picture", "only the names of the columns");
     }
 
     /// <summary>The paths and classes of a table, in its order.</summary>
@@ -33,7 +34,7 @@ internal sealed class PictureList
         var list = new PictureList(path);
         int file = fileColumn is null ? list.FileColumn() : list.Named(fileColumn);
         int label = labelColumn is null ? list.LabelColumn(file) : list.Named(labelColumn);
-        return [.. Enumerable.Range(list._first, list._rows.Length - list._first)
+        return [.. Enumerable.Range(list._first, list._rows.Count - list._first)
             .Select(row => (list.Cell(row, file), list.Cell(row, label)))];
     }
 
@@ -50,9 +51,8 @@ internal sealed class PictureList
     private static long ValueOf(string name) => TryNumber(name, out long value) ? value : 0;
 
     /// <summary>The cells of all lines that are not empty. The separator is the one that Sep finds in the first.</summary>
-    private string[][] RowsOf(string path)
+    private void Read()
     {
-        var rows = new List<string[]>();
         try
         {
             using SepReader reader = Sep.Reader(static options => options with
@@ -60,24 +60,24 @@ internal sealed class PictureList
                 HasHeader = false,
                 Unescape = true,
                 Trim = SepTrim.All,
-            }).FromFile(path);
+            }).FromFile(_path);
             foreach (SepReader.Row row in reader)
             {
                 string[] cells = new string[row.ColCount];
                 for (int c = 0; c < cells.Length; c++) cells[c] = row[c].ToString();
-                if (cells is not [""]) rows.Add(cells);
+                if (cells is [""]) continue;
+                _rows.Add(cells);
+                _lines.Add(row.LineNumberFrom);
             }
         }
         catch (InvalidDataException failure)
         {
             throw Wrong("as many cells in every line as in the first", $"others ({failure.Message})");
         }
-
-        return [.. rows];
     }
 
     private string Cell(int row, int column) => _rows[row][column] is { Length: > 0 } text ? text
-        : throw Wrong("a path and a class in every line", $"an empty cell in line {row + 1}");
+        : throw Wrong("a path and a class in every line", $"an empty cell in line {_lines[row]}");
 
     private int FileColumn()
     {

@@ -16,7 +16,7 @@ internal static class SkiaReader
 
     private const string Pixels = "the pixels";
 
-    /// <summary>The place of a PNG's colour type: behind the signature and IHDR's length, type, sizes and depth.</summary>
+    /// <summary>The place of a PNG's colour type: behind the signature and IHDR's length, name, sizes, depth.</summary>
     private const int PngColourType = 25;
 
     /// <summary>Decodes a picture.</summary>
@@ -24,6 +24,7 @@ internal static class SkiaReader
     /// <param name="preparation">What will be done to it; null decodes every pixel of a JPEG.</param>
     public static unsafe ByteImage Read(ReadOnlySpan<byte> bytes, PicturePreparation? preparation)
     {
+        SkiaLibrary.Require();
         fixed (byte* source = bytes)
         {
             using SKData data = SKData.Create((nint)source, bytes.Length);
@@ -38,6 +39,7 @@ internal static class SkiaReader
     /// <summary>Height and width of the upright picture, from the beginning of the file alone.</summary>
     public static (int Height, int Width) SizeOf(Stream stream)
     {
+        SkiaLibrary.Require();
         using SKCodec codec = Open(SKCodec.Create(stream, out SKCodecResult opened), opened);
         var walk = new UprightWalk(codec.EncodedOrigin, codec.Info.Height, codec.Info.Width);
         return (walk.Height, walk.Width);

@@ -11,6 +11,7 @@ internal static class SkiaWriter
     /// <param name="image">The picture.</param>
     public static unsafe void WritePng(Stream stream, ByteImage image)
     {
+        SkiaLibrary.Require();
         SKColorType type = image.Channels == 1 ? SKColorType.Gray8 : SKColorType.Rgb888x;
         var info = new SKImageInfo(image.Width, image.Height, type, SKAlphaType.Opaque);
         byte[] pixels = image.Channels == 1 ? image.Pixels : Interleave(image);
