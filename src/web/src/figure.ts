@@ -45,7 +45,7 @@ function swatch(chart: Chart, series: Series, dashes: number[] | null): string {
 }
 
 export class Figure {
-  readonly #chart: Chart;
+  #chart: Chart;
   readonly #plot: HTMLElement;
   readonly #view: View;
   readonly #colors: () => Colors;
@@ -94,6 +94,19 @@ export class Figure {
   redraw(): void {
     if (this.#drawing) this.draw();
     else this.#paintKeys();
+  }
+
+  /** The chart has grown. What the reader has hidden, zoomed into or switched stays. */
+  update(chart: Chart): void {
+    const names = (of: Chart): string => JSON.stringify(of.series.map(series => series.name));
+    const isOther = names(chart) !== names(this.#chart);
+    this.#chart = chart;
+    if (isOther) {
+      this.#keys.replaceChildren();
+      this.#addKeys();
+    }
+    if (this.#drawing && this.#plot.isConnected)
+      this.#drawing.setOption(optionOf(chart, this.#view, this.#colors(), this.#width), { replaceMerge: ['series'] });
   }
 
   drawForPrint(): void {

@@ -2,6 +2,7 @@
 
 import { readCharts } from './chart';
 import { Figure } from './figure';
+import { startPrinting } from './print';
 import { type Colors, readColors, startTheme } from './theme';
 
 function start(): void {
@@ -21,22 +22,7 @@ function start(): void {
     if (chart && plot) figures.push(new Figure(figure, plot, chart, () => (colors ??= readColors())));
   }
 
-  // Paper is white, and shows also what nobody scrolled to. Browsers tell of printing by event, by media query, or both.
-  let printing = false;
-  const print = (now: boolean): void => {
-    if (printing === now) return;
-    printing = now;
-    if (now) theme.forceLight();
-    else theme.restore();
-    colors = null;
-    for (const figure of figures) {
-      if (now) figure.drawForPrint();
-      else figure.drawForScreen();
-    }
-  };
-  addEventListener('beforeprint', () => print(true));
-  addEventListener('afterprint', () => print(false));
-  matchMedia('print').addEventListener('change', event => print(event.matches));
+  startPrinting(theme, () => (colors = null), () => figures);
 
   addEventListener('hashchange', settle);
   markPlace();

@@ -56,8 +56,13 @@ function apply(theme: Theme): void {
   else document.documentElement.dataset['theme'] = theme;
 }
 
+export interface Theming {
+  forceLight(): void;
+  restore(): void;
+}
+
 /** Wires the theme button and the system's setting; `redraw` is called after every change of colours. */
-export function startTheme(redraw: () => void): { forceLight(): void; restore(): void } {
+export function startTheme(redraw: () => void): Theming {
   const system = matchMedia('(prefers-color-scheme: dark)');
   let theme = remembered();
   apply(theme);

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test as always } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { chromiumPath, launch, noChromium, tooWide } from './browser.mjs';
 import { page as fixture } from './fixture/page.mjs';
 
 const web = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -12,16 +13,8 @@ const bundle = process.env.EVENKEEL_BUNDLE ?? join(web, '..', 'Evenkeel.Lab', 'o
 const folder = mkdtempSync(join(tmpdir(), 'evenkeel-page-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-function findChromium() {
-  if (process.env.CHROMIUM) return existsSync(process.env.CHROMIUM) ? process.env.CHROMIUM : null;
-  const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)];
-  const paths = ['chromium', 'chromium-browser', 'google-chrome'].flatMap(name => folders.map(folder => join(folder, name)));
-  return paths.find(existsSync) ?? null;
-}
-
-const chromiumPath = findChromium();
 const given = process.env.EVENKEEL_PAGE;
-const skip = chromiumPath === null ? 'no chromium (set CHROMIUM to its path)'
+const skip = chromiumPath === null ? noChromium
   : !given && !existsSync(bundle) ? `no bundle at ${bundle}: build the lab first`
   : false;
 
@@ -38,11 +31,7 @@ describe('the report', { timeout: 240_000 }, () => {
 
   before(async () => {
     if (skip) return;
-    const { chromium } = await import('playwright-core');
-    browser = await chromium.launch({
-      executablePath: chromiumPath,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    });
+    browser = await launch();
     path = pathOfPage();
     url = pathToFileURL(path).href;
   });
@@ -288,11 +277,7 @@ describe('the report', { timeout: 240_000 }, () => {
     await open({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }, async page => {
       await drawAll(page);
       await page.evaluate(() => document.querySelectorAll('details').forEach(details => (details.open = true)));
-      const wide = await page.evaluate(() => {
-        const scrolls = element => element.closest('.table-scroll, nav.toc, pre, .plot, svg');
-        return [...document.body.querySelectorAll('*')].filter(element => element.getBoundingClientRect().right > 391 && !scrolls(element.parentElement))
-          .map(element => `${element.tagName}.${element.className} ${element.textContent.slice(0, 40)}`).slice(0, 5);
-      });
+      const wide = await tooWide(page);
       assert.deepEqual(wide, []);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= 390);
     });

@@ -192,10 +192,8 @@ public sealed partial class ReportTests : IDisposable
     [Fact]
     public void The_picture_of_a_verdict_shows_every_case_within_its_frame()
     {
-        var html = new HtmlWriter();
-        IntervalDrawing.Write(
-            html, [Judge("a", 2e-6, 2.1e-6, 2.2e-6), Judge("b", 0.9, 1.1, 1), Judge("c", double.NaN, 1, 1)]);
-        string svg = html.ToString();
+        string svg = IntervalDrawing.Svg(
+            [Judge("a", 2e-6, 2.1e-6, 2.2e-6), Judge("b", 0.9, 1.1, 1), Judge("c", double.NaN, 1, 1)]);
         Assert.Contains("logarithmic", svg, StringComparison.Ordinal);
         Assert.Equal(2, Regex.Count(svg, "<g "));
         Assert.Contains("--tone:var(--holds)", svg, StringComparison.Ordinal);
@@ -204,9 +202,7 @@ public sealed partial class ReportTests : IDisposable
         Assert.All(Regex.Matches(svg, " (?:x1|x2|cx|x)=\"([^\"]*)\""),
             match => Assert.InRange(double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture), 0, 120));
 
-        html = new HtmlWriter();
-        IntervalDrawing.Write(html, [Judge("nothing", double.NaN)]);
-        Assert.Empty(html.ToString());
+        Assert.Empty(IntervalDrawing.Svg([Judge("nothing", double.NaN)]));
 
         static JudgedCase Judge(string name, params double[] values)
         {

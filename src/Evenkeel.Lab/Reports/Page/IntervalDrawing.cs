@@ -12,6 +12,14 @@ internal static class IntervalDrawing
 {
     private const double Width = 120, Margin = 5, Height = 24;
 
+    /// <summary>The picture as text; see <see cref="Write"/>.</summary>
+    public static string Svg(IReadOnlyList<JudgedCase> all)
+    {
+        var html = new HtmlWriter();
+        Write(html, all);
+        return html.ToString();
+    }
+
     /// <summary>Writes the picture of cases that share the first one's bound.</summary>
     public static void Write(HtmlWriter html, IReadOnlyList<JudgedCase> all)
     {
