@@ -112,7 +112,9 @@ public sealed class PictureData
         }
     }
 
-    /// <summary>Whether a file is a table of pictures and classes: one of its first rows names a picture beside it.</summary>
+    /// <summary>
+    /// Whether a file is a table of pictures and classes: one of its first rows names a picture beside it.
+    /// </summary>
     /// <param name="path">The file.</param>
     public static bool IsList(string path)
     {

@@ -3,7 +3,9 @@ using Evenkeel.Data;
 
 namespace Evenkeel.Images;
 
-/// <summary>Files as prepared pictures, each decoded whenever it is asked for. Several threads may ask at once.</summary>
+/// <summary>
+/// Files as prepared pictures, each decoded whenever it is asked for. Several threads may ask at once.
+/// </summary>
 /// <param name="paths">The files.</param>
 /// <param name="preparation">What is done to each.</param>
 public sealed class PictureFiles(IReadOnlyList<string> paths, PicturePreparation preparation)

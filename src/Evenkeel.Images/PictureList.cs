@@ -50,7 +50,9 @@ internal sealed class PictureList
 
     private static long ValueOf(string name) => TryNumber(name, out long value) ? value : 0;
 
-    /// <summary>The cells of all lines that are not empty. The separator is the one that Sep finds in the first.</summary>
+    /// <summary>
+    /// The cells of all lines that are not empty. The separator is the one that Sep finds in the first.
+    /// </summary>
     private void Read()
     {
         try

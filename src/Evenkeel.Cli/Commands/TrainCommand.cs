@@ -42,7 +42,8 @@ internal static class TrainCommand
         var command = new Command("train", "Train a network on a table or on pictures. Without code: what is not said "
             + "is found in the data, and printed before anything runs.");
         settings.AddTo(command);
-        foreach (Option option in (Option[])[resume, folder, name, dryRun, saveEvery, workers, threads]) command.Add(option);
+        Option[] others = [resume, folder, name, dryRun, saveEvery, workers, threads];
+        foreach (Option option in others) command.Add(option);
         command.Validators.Add(result =>
         {
             bool hasData = result.GetResult(settings.Of("data")) is not null;
@@ -61,8 +62,9 @@ internal static class TrainCommand
             }
 
             TrainSettings given = settings.Read(parse, new TrainSettings());
+            string runs = parse.GetValue(folder)!;
             return training.Begin(
-                given, parse.GetValue(dryRun) ? null : () => RunFolder.Create(parse.GetValue(folder)!, parse.GetValue(name)));
+                given, parse.GetValue(dryRun) ? null : () => RunFolder.Create(runs, parse.GetValue(name)));
         });
         return command;
     }
@@ -103,7 +105,8 @@ internal static class TrainCommand
         private static (TrainSetting Setting, Option Option) Create(TrainSetting setting)
         {
             string name = "--" + setting.Name;
-            if (setting.ValueName is null) return (setting, new Option<bool>(name) { Description = setting.Description });
+            if (setting.ValueName is null)
+                return (setting, new Option<bool>(name) { Description = setting.Description });
             if (setting.IsList)
             {
                 return (setting, new Option<string[]>(name)
@@ -115,7 +118,11 @@ internal static class TrainCommand
                 });
             }
 
-            return (setting, new Option<string?>(name) { Description = setting.Description, HelpName = setting.ValueName });
+            return (setting, new Option<string?>(name)
+            {
+                Description = setting.Description,
+                HelpName = setting.ValueName,
+            });
         }
     }
 
@@ -188,7 +195,7 @@ internal static class TrainCommand
         {
             var printer = new TrainPrinter(Console.Out, Ink.ForOutput());
             Console.WriteLine();
-            Console.WriteLine($"Run: {Shown(run.FullPath)}");
+            Console.WriteLine($"Run: {ShownPath.Of(run.FullPath)}");
             var training = new RunTraining(plan, run, Environment.GetCommandLineArgs()[1..]);
             using var display = new TrainDisplay(plan.Batches.Batches);
             try
@@ -201,8 +208,8 @@ internal static class TrainCommand
             catch (OperationCanceledException)
             {
                 display.Dispose();
-                Console.Error.WriteLine("evenkeel train: interrupted; everything up to the last step is saved. Go on with");
-                Console.Error.WriteLine($"  evenkeel train --resume {Shown(run.FullPath)}");
+                Console.Error.WriteLine("evenkeel train: interrupted; all steps are saved. Go on with");
+                Console.Error.WriteLine($"  evenkeel train --resume {ShownPath.Of(run.FullPath)}");
                 return ExitCode.Interrupted;
             }
             catch (DivergedException divergence)
@@ -215,20 +222,13 @@ internal static class TrainCommand
 
         private static string Diverged(DivergedException divergence, TrainSettings settings)
         {
-            string advice = settings.Clip is null
-                ? $"--lr {settings.LearningRate / 10:R}, --clip 1 or --warmup 1" : $"--lr {settings.LearningRate / 10:R}";
+            string advice = $"--lr {settings.LearningRate / 10:R}";
+            if (settings.Clip is null) advice += ", --clip 1 or --warmup 1";
             return $"diverged at step {divergence.Step}: the first values that are not finite come from "
                 + $"{divergence.Layer}. Try {advice}.";
         }
 
         private static string FullPath(string data) => Path.Exists(data) ? Path.GetFullPath(data) : data;
 
-    }
-
-    /// <summary>A path as a user types it: relative if it lies below the current folder.</summary>
-    internal static string Shown(string path)
-    {
-        string relative = Path.GetRelativePath(Environment.CurrentDirectory, path);
-        return relative.StartsWith("..", StringComparison.Ordinal) ? path : relative;
     }
 }

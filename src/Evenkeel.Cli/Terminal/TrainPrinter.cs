@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
-using Evenkeel.Cli.Commands;
 using Evenkeel.Workbench.Data;
 using Evenkeel.Workbench.Models;
 using Evenkeel.Workbench.Runs;
 
 namespace Evenkeel.Cli.Terminal;
 
-/// <summary>What <c>train</c> and <c>evaluate</c> print: the data, the settings, the network, and the results.</summary>
+/// <summary>
+/// What <c>train</c> and <c>evaluate</c> print: the data, the settings, the network, and the results.
+/// </summary>
 internal sealed class TrainPrinter(TextWriter output, Ink ink)
 {
     private const int MostMistakes = 5, MostClasses = 12;
@@ -25,24 +26,27 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
         output.WriteLine(ink.Bold(data.Summary));
         if (data.Preparation is TablePreparation table) PrintColumns(table);
         foreach (string note in data.Notes) Lines("  ", "- " + note);
-        string parts = $"{data.Training.Count:N0} train in {plan.Batches.Batches:N0} batches, {data.Validation.Count:N0} "
-            + "validate";
+        string parts = $"{data.Training.Count:N0} train in {plan.Batches.Batches:N0} batches, "
+            + $"{data.Validation.Count:N0} validate";
         if (data.Test is { } test) parts += $", {test.Count:N0} test";
         output.WriteLine($"Samples: {parts}.");
         output.WriteLine();
-        Lines("  ", ink.Bold("Settings"), string.Join("  ", TrainSetting.All.Where(static setting => setting.Name != "data")
+        IEnumerable<string> settings = TrainSetting.All.Where(static setting => setting.Name != "data")
             .Select(setting => (setting.Name, Value: setting.Get(plan.Settings)))
             .Where(static entry => entry.Value is not (null or "0" or "none"))
-            .Select(static entry => $"--{entry.Name} {Value(entry.Value!)}")));
+            .Select(static entry => $"--{entry.Name} {Value(entry.Value!)}");
+        Lines("  ", ink.Bold("Settings"), string.Join("  ", settings));
         output.WriteLine();
         output.WriteLine(ink.Bold($"Network {plan.Settings.Model}"));
         int batch = plan.Settings.BatchSize!.Value;
         Shape sample = data.Preparation.SampleShape;
         output.WriteLine(plan.Model.Summary([batch, .. sample]).TrimEnd());
+        Preparation made = data.Preparation;
         ModelCost cost = ModelCost.Measure(
-            plan.Model, sample, data.Preparation.Outputs, data.Preparation.IsClassification, batch, plan.Batches.Batches);
-        output.WriteLine($"Memory: {DownloadDisplay.Size(cost.TotalBytes)} beside the data. "
-            + $"Time: about {Duration.Text(cost.Epoch.TotalSeconds)} per epoch.");
+            plan.Model, sample, made.Outputs, made.IsClassification, batch, plan.Batches.Batches);
+        double seconds = cost.Epoch.TotalSeconds;
+        string time = seconds < 0.1 ? "less than 0.1 s" : $"about {Duration.Text(seconds)}";
+        output.WriteLine($"Memory: {DownloadDisplay.Size(cost.TotalBytes)} beside the data. Time: {time} per epoch.");
     }
 
     /// <summary>The end of a training.</summary>
@@ -54,7 +58,7 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
         if (figures["best"] is { } best)
             output.WriteLine($"Best model: epoch {figures["bestEpoch"]}, {figures["monitor"]} {(double)best:0.0000}.");
         PrintEvaluation(evaluation);
-        string path = TrainCommand.Shown(run.FullPath);
+        string path = ShownPath.Of(run.FullPath);
         output.WriteLine();
         output.WriteLine($"weights {((string?)run.Document["weightsHash"])?[..16]}");
         output.WriteLine($"report  {Path.Combine(path, "report.html")}");
@@ -64,9 +68,10 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
     /// <summary>Scores, confusion matrix, worst mistakes.</summary>
     public void PrintEvaluation(JsonObject evaluation)
     {
-        IEnumerable<string> scores = evaluation["scores"]!.AsObject()
-            .Select(static entry => $"{entry.Key} {(entry.Value is null ? "undefined" : $"{(double)entry.Value:0.0000}")}");
-        output.WriteLine($"On the {evaluation["samples"]} samples of {evaluation["set"]}: {string.Join(", ", scores)}.");
+        IEnumerable<string> scores = evaluation["scores"]!.AsObject().Select(static entry =>
+            entry.Value is null ? $"{entry.Key} undefined" : $"{entry.Key} {(double)entry.Value:0.0000}");
+        string set = $"On the {evaluation["samples"]} samples of {evaluation["set"]}: ";
+        Lines("", $"{set}{string.Join(", ", scores)}.");
         if (evaluation["confusion"] is JsonObject confusion) PrintConfusion(confusion);
         if (evaluation["mistakes"] is JsonArray { Count: > 0 } mistakes) PrintMistakes(mistakes);
     }
@@ -90,12 +95,13 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
         string[] classes = [.. confusion["classes"]!.AsArray().Select(static name => (string)name!)];
         if (classes.Length > MostClasses)
         {
-            output.WriteLine($"The confusion matrix of {classes.Length} classes is in evaluation.json and on the report.");
+            output.WriteLine($"The report has the confusion matrix of the {classes.Length} classes.");
             return;
         }
 
         int room = (ink.Width - classes.Max(static name => name.Length) - 4) / classes.Length;
-        string[] heads = [.. classes.Select(name => name.Length > room - 2 ? name[..Math.Max(1, room - 3)] + "." : name)];
+        string[] heads = [.. classes.Select(name =>
+            name.Length > room - 2 ? name[..Math.Max(1, room - 3)] + "." : name)];
         var table = new TextTable(["true", .. heads]);
         for (int c = 0; c < classes.Length; c++)
         {

@@ -39,9 +39,8 @@ internal sealed class ImagePreparation(
             if (data.ClassNames.Count < 2)
             {
                 throw new WorkbenchException(
-                    $"--data: expected pictures of two classes or more in \"{settings.Data}\", got "
-                    + $"{data.ClassNames.Count} ({string.Join(", ", data.ClassNames)}). Give each class a folder of its "
-                    + "own.");
+                    $"--data: expected pictures of two classes or more in \"{settings.Data}\", got only "
+                    + $"\"{string.Join(", ", data.ClassNames)}\". Give each class a folder of its own.");
             }
 
             int[][] parts = SplitOf(settings, data, notes);
@@ -139,8 +138,8 @@ internal sealed class ImagePreparation(
             if (labels[c] < 0)
             {
                 throw new WorkbenchException(
-                    $"expected pictures of the classes {string.Join(", ", classNames)} in \"{data.Name}\", got the class "
-                    + $"\"{name}\". Move that folder away, or train with it.");
+                    $"expected pictures of the classes {string.Join(", ", classNames)} in \"{data.Name}\", got "
+                    + $"the class \"{name}\". Move that folder away, or train with it.");
             }
         }
 
@@ -170,7 +169,8 @@ internal sealed class ImagePreparation(
         if (settings.ValidationData is not null) return [[.. Enumerable.Range(0, data.Count)], []];
         bool isKnown = data.Test is not null;
         double[] shares = Shares(settings.Validation ?? (isKnown ? 0.1 : 0.2), settings.Test);
-        bool mayCompare = settings.Split == "grouped" || (settings.Split is null && !isKnown && data.Count <= MostCompared);
+        bool mayCompare = settings.Split == "grouped"
+            || (settings.Split is null && !isKnown && data.Count <= MostCompared);
         NearDuplicates? groups = mayCompare ? NearDuplicates.Find(data.OnDemand) : null;
         int[][] parts;
         if (groups is not null && (settings.Split == "grouped" || groups.Duplicated.Count > 0))

@@ -72,7 +72,7 @@ internal sealed record Pictures(
         CatalogEntry entry = DataCatalog.EntryOf(name)!;
         DataLocation found = DataCatalog.Find(name) ?? throw WorkbenchException.Usage(
             $"--data: expected the files of {entry.Title} in {DataCatalog.CacheFolder}, found none. "
-            + $"'evenkeel data fetch {name}' downloads them, or {DataCatalog.Variable} names the folder that has them.");
+            + $"'evenkeel data fetch {name}' downloads them; {DataCatalog.Variable} names another folder.");
         string identity = DataCatalog.OriginOf(name, found.Path).ToString();
         (ImageSet training, ImageSet test) = name switch
         {

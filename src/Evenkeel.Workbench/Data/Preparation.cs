@@ -31,15 +31,11 @@ internal abstract class Preparation
     /// <param name="progress">Told the share that is read.</param>
     /// <param name="cancellation">Stops.</param>
     /// <exception cref="WorkbenchException">The data cannot be used; the message says why and what to do.</exception>
-    public static PreparedData Learn(TrainSettings settings, IProgress<double>? progress, CancellationToken cancellation)
-    {
-        PreparedData data = DataKind.Of(settings.Data) switch
-        {
-            DataKind.Table => TablePreparation.Learn(settings, progress, cancellation),
-            _ => ImagePreparation.Learn(settings, progress, cancellation),
-        };
-        return data;
-    }
+    public static PreparedData Learn(
+        TrainSettings settings, IProgress<double>? progress, CancellationToken cancellation) =>
+        DataKind.Of(settings.Data) == DataKind.Table
+            ? TablePreparation.Learn(settings, progress, cancellation)
+            : ImagePreparation.Learn(settings, progress, cancellation);
 
     /// <summary>Reads other data in the same way.</summary>
     /// <param name="path">The data: of the kind that the run was trained on.</param>

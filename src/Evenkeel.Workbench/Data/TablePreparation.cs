@@ -138,8 +138,9 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         byte[] buffer = new byte[1 << 20];
-        foreach (string path in (string[])[settings.Data, .. settings.ValidationData is { } v ? [v] : Array.Empty<string>()])
+        foreach (string? path in (string?[])[settings.Data, settings.ValidationData])
         {
+            if (path is null) continue;
             using FileStream file = File.OpenRead(path);
             for (int read; (read = file.Read(buffer)) > 0;)
             {

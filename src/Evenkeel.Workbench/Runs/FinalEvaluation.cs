@@ -7,7 +7,9 @@ using Evenkeel.Workbench.Data;
 
 namespace Evenkeel.Workbench.Runs;
 
-/// <summary>What <c>evaluation.json</c> holds: scores, confusion matrix, worst mistakes, and how the norms stand.</summary>
+/// <summary>
+/// What <c>evaluation.json</c> holds: scores, confusion matrix, worst mistakes, and how the norms stand.
+/// </summary>
 internal static class FinalEvaluation
 {
     private const int MostMistakes = 24, MostPoints = 2000, NormSamples = 2000, LargestPicture = 96;
@@ -117,8 +119,9 @@ internal static class FinalEvaluation
         IReadOnlyList<string> names = preparation.TargetNames;
         int outputs = names.Count;
         var worst = Enumerable.Range(0, set.Count * outputs)
-            .Select(k => (Sample: k / outputs, Output: k % outputs, Error: predictions.ErrorOf(k / outputs, k % outputs)))
-            .OrderByDescending(static x => Math.Abs(x.Error)).ThenBy(static x => x.Sample).Take(MostMistakes);
+            .Select(k => (Sample: k / outputs, Output: k % outputs))
+            .OrderByDescending(x => Math.Abs(predictions.ErrorOf(x.Sample, x.Output)))
+            .ThenBy(static x => x.Sample).Take(MostMistakes);
         json["mistakes"] = new JsonArray([.. worst.Select(x => (JsonNode)new JsonObject
         {
             ["sample"] = outputs == 1 ? set.NameOf(x.Sample) : $"{set.NameOf(x.Sample)}, {names[x.Output]}",

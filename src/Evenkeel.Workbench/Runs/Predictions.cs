@@ -4,7 +4,9 @@ using Evenkeel.Workbench.Data;
 
 namespace Evenkeel.Workbench.Runs;
 
-/// <summary>What a network says of the samples of a set: probabilities of the classes, or numbers in their units.</summary>
+/// <summary>
+/// What a network says of the samples of a set: probabilities of the classes, or numbers in their units.
+/// </summary>
 internal sealed class Predictions
 {
     private const int BatchSize = 256;

@@ -163,7 +163,9 @@ internal sealed class RunFolder
         set => Document[StatusKey] = value.ToString().ToLowerInvariant();
     }
 
-    /// <summary>Takes the run for this process until the result is disposed. The system gives it back if it dies.</summary>
+    /// <summary>
+    /// Takes the run for this process until the result is disposed. The system gives it back if it dies.
+    /// </summary>
     /// <exception cref="WorkbenchException">Another process trains it.</exception>
     public FileStream Hold()
     {

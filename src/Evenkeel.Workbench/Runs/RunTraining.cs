@@ -59,6 +59,7 @@ internal sealed class RunTraining
             StopReason = History.StopReason;
             JsonObject evaluation = Finish(trainer, cancellation);
             SetStatus(StopReason is null ? RunStatus.Completed : RunStatus.Stopped);
+            RunReport.Write(_folder.FullPath);
             return evaluation;
         }
         catch (OperationCanceledException)
@@ -101,8 +102,6 @@ internal sealed class RunTraining
         evaluation["norms"] = FinalEvaluation.Norms(trainer.Model, _plan.Data.Training, cancellation);
         RunFolder.WriteText(_folder.EvaluationPath, evaluation.ToJsonString(RunJson.Indented) + "\n");
         _folder.Document["weightsHash"] = WeightsHash.Of(trainer.Model);
-        _folder.Save();
-        RunReport.Write(_folder.FullPath);
         return evaluation;
     }
 

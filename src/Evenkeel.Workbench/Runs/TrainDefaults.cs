@@ -3,7 +3,9 @@ using Evenkeel.Workbench.Models;
 
 namespace Evenkeel.Workbench.Runs;
 
-/// <summary>What a training takes where the user says nothing: settings that work for data of this kind and size.</summary>
+/// <summary>
+/// What a training takes where the user says nothing: settings that work for data of this kind and size.
+/// </summary>
 internal static class TrainDefaults
 {
     /// <summary>Steps that a small table is trained for, whatever its size.</summary>

@@ -206,14 +206,9 @@ internal sealed record TrainSetting(
 
     private static (int Height, int Width) SizeOf(string text)
     {
-        string[] sides = text.Split('x');
-        if (sides.Length is 1 or 2 && sides.All(static side =>
-            int.TryParse(side, NumberStyles.None, CultureInfo.InvariantCulture, out int pixels) && pixels is > 0 and <= 4096))
-        {
-            int[] pixels = [.. sides.Select(static side => int.Parse(side, CultureInfo.InvariantCulture))];
-            return (pixels[0], pixels[^1]);
-        }
-
+        int[] sides = [.. text.Split('x').Select(static side =>
+            int.TryParse(side, NumberStyles.None, CultureInfo.InvariantCulture, out int pixels) ? pixels : 0)];
+        if (sides.Length <= 2 && sides.All(static side => side is > 0 and <= 4096)) return (sides[0], sides[^1]);
         throw Refuse("size", "a height and a width from 1 to 4096, as 64x64", text);
     }
 

@@ -19,7 +19,9 @@ internal sealed record TrainSettings
     /// <summary>The share of the samples that neither train nor validate: they judge the result.</summary>
     public double Test { get; init; }
 
-    /// <summary>How samples are dealt to the parts: <c>random</c> or <c>grouped</c>; null decides by the data.</summary>
+    /// <summary>
+    /// How samples are dealt to the parts: <c>random</c> or <c>grouped</c>; null decides by the data.
+    /// </summary>
     public string? Split { get; init; }
 
     /// <summary>The columns to predict. Empty takes the last one.</summary>

@@ -95,15 +95,17 @@ internal sealed class TrainingPlan
             Settings.ClassWeights == "balanced" ? BalancedWeights() : null, labelSmoothing: Settings.LabelSmoothing)
         : new MSELoss();
 
-    /// <summary>n/(k·n_c) for a class with n_c of n samples among k classes: the mean weight of a sample is 1.</summary>
+    /// <summary>
+    /// n/(k·n_c) for a class with n_c of n samples among k classes: the mean weight of a sample is 1.
+    /// </summary>
     private Tensor BalancedWeights()
     {
         IDataset samples = Data.Training.Samples;
         var counts = new long[Data.Preparation.ClassNames.Count];
         foreach (long label in samples.LabelsOf()) counts[label]++;
+        double share = (double)samples.Count / counts.Length;
         return Tensor.From(
-            Array.ConvertAll(counts, count => count == 0 ? 1f : (float)((double)samples.Count / (counts.Length * count))),
-            [counts.Length]);
+            Array.ConvertAll(counts, count => count == 0 ? 1f : (float)(share / count)), [counts.Length]);
     }
 
     private Optimizer CreateOptimizer()

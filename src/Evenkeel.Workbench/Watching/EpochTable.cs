@@ -19,8 +19,9 @@ internal sealed record EpochTable(string[] Columns, IReadOnlyList<double[]> Rows
             var numbers = new double[row.ColCount];
             for (int c = 0; c < numbers.Length; c++)
             {
-                numbers[c] = double.TryParse(row[c].Span, NumberStyles.Float, CultureInfo.InvariantCulture, out double x)
-                    ? x : double.NaN;
+                ReadOnlySpan<char> cell = row[c].Span;
+                numbers[c] = double.TryParse(cell, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+                    ? number : double.NaN;
             }
 
             rows.Add(numbers);

@@ -4,7 +4,9 @@ using Evenkeel.Web;
 
 namespace Evenkeel.Workbench.Watching;
 
-/// <summary>What a page says of a run in words and tables: how it stands, what it found, what it was told to do.</summary>
+/// <summary>
+/// What a page says of a run in words and tables: how it stands, what it found, what it was told to do.
+/// </summary>
 /// <param name="html">Where to.</param>
 /// <param name="run">The run.</param>
 internal sealed class RunFragment(HtmlWriter html, WatchedRun run)

@@ -17,7 +17,9 @@ internal sealed class LabProcess : IDisposable
 
     public Process Process { get; }
 
-    /// <summary>The working directory, where <c>out</c> is made; removed with this object if it was made for it.</summary>
+    /// <summary>
+    /// The working directory, where <c>out</c> is made; removed with this object if it was made for it.
+    /// </summary>
     public string Folder { get; }
 
     public string Output

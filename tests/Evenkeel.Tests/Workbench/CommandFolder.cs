@@ -19,7 +19,7 @@ internal sealed class CommandFolder : IDisposable
     public string Run(string arguments)
     {
         using LabProcess process = Start(arguments.Split(' '));
-        Assert.True(process.Wait() == 0, $"{arguments}: {process.Process.ExitCode}\n{process.Output}\n{process.Error}");
+        Check(process, 0, arguments);
         return process.Output;
     }
 
@@ -27,7 +27,7 @@ internal sealed class CommandFolder : IDisposable
     public string RunOnRealData(string arguments)
     {
         using LabProcess process = LabProcess.StartIn(Path, arguments.Split(' '), ("EVENKEEL_DATA", RealData.Folder!));
-        Assert.True(process.Wait() == 0, $"{arguments}: {process.Process.ExitCode}\n{process.Output}\n{process.Error}");
+        Check(process, 0, arguments);
         return process.Output;
     }
 
@@ -35,12 +35,18 @@ internal sealed class CommandFolder : IDisposable
     public string Fail(int code, string arguments)
     {
         using LabProcess process = Start(arguments.Split(' '));
-        Assert.True(process.Wait() == code, $"{arguments}: {process.Process.ExitCode}\n{process.Output}\n{process.Error}");
+        Check(process, code, arguments);
         return process.Error;
     }
 
     public JsonNode RunJson(string name) =>
         JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(Path, "runs", name, "run.json")))!;
+
+    private static void Check(LabProcess process, int code, string arguments)
+    {
+        int actual = process.Wait();
+        Assert.True(actual == code, $"{arguments}: {actual}\n{process.Output}\n{process.Error}");
+    }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }

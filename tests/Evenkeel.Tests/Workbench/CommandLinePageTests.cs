@@ -9,7 +9,8 @@ public sealed class CommandLinePageTests
     public void Every_example_of_the_page_runs()
     {
         string page = Repository.Text("docs", "command-line.md");
-        string[] examples = [.. page.Split('\n').Where(static line => line.StartsWith("$ evenkeel ", StringComparison.Ordinal))];
+        string[] examples = [.. page.Split('\n')
+            .Where(static line => line.StartsWith("$ evenkeel ", StringComparison.Ordinal))];
         Assert.True(examples.Length > 15, $"only {examples.Length} examples");
         using var folder = new CommandFolder();
         DrawnData.Write(folder.Path);

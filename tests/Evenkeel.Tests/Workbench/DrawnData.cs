@@ -27,10 +27,10 @@ internal static class DrawnData
         {
             double sugar = (2 * random.NextDouble()) - 1, acidity = (2 * random.NextDouble()) - 1;
             int region = (int)(random.NextDouble() * s_regions.Length);
-            var day = new DateOnly(2020, 1, 1);
-            string bottled = day.AddDays((int)(random.NextDouble() * 1000)).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+            DateOnly day = new DateOnly(2020, 1, 1).AddDays((int)(random.NextDouble() * 1000));
             string shownAcidity = random.NextDouble() < 0.03 ? "" : F(acidity);
-            text.Append(CultureInfo.InvariantCulture, $"{i + 1},{bottled},{s_regions[region]},{F(sugar)},{shownAcidity}");
+            text.Append(CultureInfo.InvariantCulture, $"{i + 1},{day:yyyy-MM-dd},{s_regions[region]},{F(sugar)},");
+            text.Append(shownAcidity);
             double noise = Noise(random);
             if (withTargets)
             {
@@ -45,7 +45,9 @@ internal static class DrawnData
         return text.ToString();
     }
 
-    /// <summary>Writes pictures of 24x24: cats are discs, dogs are bars, both of any place, brightness and noise.</summary>
+    /// <summary>
+    /// Writes pictures of 24x24: cats are discs, dogs are bars, both of any place, brightness and noise.
+    /// </summary>
     public static void Pets(string folder, int perClass, ulong seed)
     {
         foreach (string name in (string[])["cat", "dog"])

@@ -5,7 +5,9 @@ namespace Evenkeel.Tests.Workbench;
 /// <summary>Least squares on the drawn wine: what a straight line can do.</summary>
 internal static class LinearBaseline
 {
-    /// <summary>The error of alcohol on a test table, of a line through sugar, acidity and a constant per region.</summary>
+    /// <summary>
+    /// The error of alcohol on a test table, of a line through sugar, acidity and a constant per region.
+    /// </summary>
     public static double RootMeanSquaredError(string training, string test)
     {
         (double[][] x, double[] y) = Read(training);
@@ -51,5 +53,6 @@ internal static class LinearBaseline
         return (x, [.. rows.Select(static row => Number(row[5]))]);
     }
 
-    private static double Number(string text) => text.Length == 0 ? 0 : double.Parse(text, CultureInfo.InvariantCulture);
+    private static double Number(string text) =>
+        text.Length == 0 ? 0 : double.Parse(text, CultureInfo.InvariantCulture);
 }
