@@ -1,3 +1,5 @@
+using Evenkeel.Diagnostics;
+
 namespace Evenkeel.Tables;
 
 /// <summary>Finds columns by name, with errors that suggest the nearest one.</summary>
