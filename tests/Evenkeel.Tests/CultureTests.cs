@@ -8,6 +8,7 @@ using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
 using Evenkeel.Surgery;
+using Evenkeel.Tables;
 using Evenkeel.Training;
 using Xunit;
 
@@ -52,8 +53,9 @@ public sealed class CultureTests
         try
         {
             CultureInfo.CurrentCulture = Culture(name);
-            CsvTable table = CsvTable.Parse("a,b,label\n-1.5,2e-3,x\n1000.25,-0.5,y\n", "memory");
-            var data = CsvDataset.From(table);
+            string csv = Path.Combine(folder, "t.csv");
+            File.WriteAllText(csv, "a,b,label\n-1.5,2e-3,x\n1000.25,-0.5,y\n");
+            TableDataset data = TableSchema.Learn(csv).Load(csv);
             Tensor batch = Tensor.Zeros([2, 2]);
             data.CopyTo([0, 1], batch);
             Assert.Equal([-1.5f, 0.002f, 1000.25f, -0.5f], batch.ToArray<float>());

@@ -46,9 +46,8 @@ internal static class ColumnNames
     /// <param name="isTarget">Whether the column is the target.</param>
     public static InvalidDataException NotANumber(TableHead head, OddCell cell, int column, bool isTarget)
     {
-        bool isInfinite = head.Format.TryNumber(cell.Text, out _)
-            || (double.TryParse(cell.Text, head.Format.Culture, out double value) && double.IsInfinity(value));
-        string large = isInfinite ? ", which Float32 cannot hold," : "";
+        bool isLarge = head.Format.TryNumber(cell.Text, out _) || head.Format.IsInfinite(cell.Text);
+        string large = isLarge ? ", which Float32 cannot hold," : "";
         string todo = !head.HasHeader && cell.Line <= 1 ? " If the first line names the columns, say --header yes." : "";
         if (cell.Text.Contains(',') || cell.Text.Contains('.'))
             todo += " If the decimal sign is the other one, say so with --decimal-comma.";

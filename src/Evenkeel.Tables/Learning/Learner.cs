@@ -70,12 +70,12 @@ internal sealed class Learner
         foreach (string[] row in _head.Rows)
         {
             if (_head.Format.IsMissing(row[column])) continue;
-            if (_head.Format.TryNumber(row[column], out _)) numbers++;
+            if (_head.Format.TryNumber(row[column], out _) || _head.Format.IsInfinite(row[column])) numbers++;
             else others++;
             if (IsDate(row[column])) dates++;
         }
 
-        if (dates > 0 && dates == numbers + others) return Look.Date;
+        if (dates > 9 * (numbers + others - dates)) return Look.Date;
         return others == 0 || numbers > 9 * others ? Look.Number : Look.Text;
     }
 
@@ -92,7 +92,7 @@ internal sealed class Learner
             if (looks[i] == Look.Number && facts.Of(i) is { FirstOdd: { } odd } numbers)
             {
                 bool areNumbers = _roles.Numeric.Contains(i) || numbers.Count > 9 * numbers.Odd
-                    || IsInfinite(odd.Text);
+                    || _head.Format.IsInfinite(odd.Text) || _head.Format.TryNumber(odd.Text, out _);
                 if (areNumbers) throw ColumnNames.NotANumber(_head, odd, i, isTarget: false);
                 looks[i] = IsDate(odd.Text) && numbers.Count == 0 ? Look.Date : Look.Text;
                 again = true;
@@ -110,9 +110,6 @@ internal sealed class Learner
 
         return again;
     }
-
-    private bool IsInfinite(string text) =>
-        double.TryParse(text, _head.Format.Culture, out double value) && !double.IsNaN(value);
 
     private static bool IsDate(string text) => DateCell.Orders.Exists(order => DateCell.TryRead(text, order, out _));
 
@@ -272,6 +269,12 @@ internal sealed class Learner
                 : "they get the median of the training part, and an input says so";
             _notes.Add($"{column.Missing} of {facts.Rows} values of \"{column.Name}\" are missing: {becomes}. --missing "
                 + "drop-row leaves out such rows.");
+        }
+
+        if (facts.HasLostLetter)
+        {
+            _notes.Add("Some text holds U+FFFD, the sign for a letter that was lost when the file was made: texts that "
+                + "differed there are the same now. Make the file again in UTF-8.");
         }
 
         long unknown = _roles.Targets.Max(target => facts.Of(target).Missing);

@@ -45,6 +45,9 @@ internal sealed class TableFacts
     /// <summary>Number of rows.</summary>
     public long Rows { get; private set; }
 
+    /// <summary>Whether a letter was lost before the table was written.</summary>
+    public bool HasLostLetter { get; private set; }
+
     /// <summary>Rows from all parts of the table, to compare columns with.</summary>
     public IReadOnlyList<string[]> Samples => _samples;
 
@@ -74,6 +77,7 @@ internal sealed class TableFacts
 
     private TableFacts Read(RowReader rows, int width)
     {
+        HasLostLetter = rows.HasLostLetter;
         int samples = rows.IsFirst ? SamplesOfFirst : SamplesOfOther;
         while (rows.Next(width))
         {
@@ -93,6 +97,7 @@ internal sealed class TableFacts
     private void Merge(TableFacts later)
     {
         Rows += later.Rows;
+        HasLostLetter |= later.HasLostLetter;
         for (int i = 0; i < _columns.Length; i++)
         {
             _columns[i]?.Merge(later._columns[i]!);

@@ -14,14 +14,11 @@ internal sealed class CellFormat
         MissingValues = missing ?? TableOptions.DefaultMissingValues;
         _missing = new HashSet<string>(MissingValues, StringComparer.Ordinal);
         _lookup = _missing.GetAlternateLookup<ReadOnlySpan<char>>();
-        Culture = CultureInfo.InvariantCulture;
-        if (decimalComma)
-        {
-            var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
-            (culture.NumberFormat.NumberDecimalSeparator, culture.NumberFormat.NumberGroupSeparator) = (",", ".");
-            Culture = CultureInfo.ReadOnly(culture);
-        }
-
+        var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        culture.NumberFormat.NumberDecimalSeparator = decimalComma ? "," : ".";
+        // Sep allows thousands to be separated. No text has this sign: 1,0 is not ten.
+        culture.NumberFormat.NumberGroupSeparator = "\uFFFF";
+        Culture = CultureInfo.ReadOnly(culture);
         HasMissingNumber = MissingValues.Any(text => TryNumber(text, out _));
     }
 
@@ -45,6 +42,11 @@ internal sealed class CellFormat
     /// <summary>Whether a cell is a finite number; if so, its value.</summary>
     public bool TryNumber(ReadOnlySpan<char> cell, out double value) =>
         double.TryParse(cell, NumberStyles.Float, Culture, out value) && double.IsFinite(value);
+
+    /// <summary>Whether a cell is infinity, or a number that is too large for Float64.</summary>
+    public bool IsInfinite(ReadOnlySpan<char> cell) =>
+        (double.TryParse(cell, NumberStyles.Float, Culture, out double value) && double.IsInfinity(value))
+        || cell.TrimStart("+-").Equals("inf", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
     /// A text that two spellings of one number share, and that different numbers do not. A cell that is not a number is

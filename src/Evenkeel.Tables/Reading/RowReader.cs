@@ -12,6 +12,7 @@ internal sealed class RowReader : IDisposable
     private readonly CellFormat _format;
     private readonly string _name;
     private readonly long _firstLine;
+    private long _nextLine;
 
     /// <summary>Begins to read a block.</summary>
     /// <param name="text">Whole rows.</param>
@@ -20,7 +21,7 @@ internal sealed class RowReader : IDisposable
     /// <param name="firstLine">The line in which the block begins, from 1.</param>
     public RowReader(ReadOnlyMemory<char> text, CellFormat format, string name, long firstLine)
     {
-        (_format, _name, _firstLine) = (format, name, firstLine);
+        (_format, _name, _firstLine, _nextLine) = (format, name, firstLine, firstLine);
         _reader = new Sep(format.Separator).Reader(options => options with
         {
             HasHeader = false,
@@ -35,11 +36,14 @@ internal sealed class RowReader : IDisposable
     /// <summary>How cells are read.</summary>
     public CellFormat Format => _format;
 
+    /// <summary>Whether a letter was lost before the text was written: U+FFFD stands for it.</summary>
+    public bool HasLostLetter { get; init; }
+
     /// <summary>Whether the text begins here.</summary>
     public bool IsFirst => _firstLine == 1;
 
     /// <summary>The line where the row begins, from 1.</summary>
-    public long Line => _firstLine + _reader.Current.LineNumberFrom - 1;
+    public long Line { get; private set; }
 
     /// <summary>Goes to the next row that is not empty.</summary>
     public bool Next()
@@ -47,6 +51,9 @@ internal sealed class RowReader : IDisposable
         while (_reader.MoveNext())
         {
             SepReader.Row row = _reader.Current;
+            // Of the first row of a text without a header, Sep gives the end as the beginning.
+            Line = _nextLine;
+            _nextLine = _firstLine + row.LineNumberToExcl - 1;
             if (row.ColCount > 1 || (row.ColCount == 1 && row[0].Span.ContainsAnyExcept(' '))) return true;
         }
 

@@ -26,7 +26,10 @@ internal static class TextBlock
             Check(block, head.Text);
             letters = ArrayPool<char>.Shared.Rent(block.Length);
             int length = Encoding.UTF8.GetChars(block.Text, letters);
-            using var rows = new RowReader(letters.AsMemory(0, length), head.Format, head.Text.Name, block.FirstLine);
+            using var rows = new RowReader(letters.AsMemory(0, length), head.Format, head.Text.Name, block.FirstLine)
+            {
+                HasLostLetter = block.Text.IndexOf("\uFFFD"u8) >= 0,
+            };
             for (int i = 0; block.IsFirst && i < head.Skip; i++) rows.Next();
             return read(rows);
         }

@@ -1,5 +1,6 @@
 using System.Text;
 using Evenkeel.Data;
+using Evenkeel.Tables;
 using Evenkeel.Tests.Serialization;
 using Xunit;
 
@@ -17,10 +18,10 @@ public sealed class TextFileTests
         using var folder = new TempFolder();
         string path = folder.File("latin1.csv");
         File.WriteAllBytes(path, bytes);
-        string message = Assert.Throws<InvalidDataException>(() => CsvDataset.Load(path)).Message;
+        string message = Assert.Throws<InvalidDataException>(() => TableSchema.Learn(path)).Message;
         int at = (mark ? 3 : 0) + 7;
         Assert.StartsWith(
-            $"CsvTable: expected UTF-8, \"{path}\" holds the byte E9 in line 2 (byte 3 of the "
+            $"TableSchema: expected UTF-8, \"{path}\" holds the byte E9 in line 2 (byte 3 of the "
             + $"line, byte {at} of the file)",
             message, StringComparison.Ordinal);
         Assert.Contains("Save it as UTF-8", message, StringComparison.Ordinal);
@@ -37,8 +38,8 @@ public sealed class TextFileTests
             byte[] bytes = [.. encoding.Preamble, .. encoding.GetBytes(text)];
             Assert.Equal(text, TextFile.Decode(bytes, "t"));
             File.WriteAllBytes(folder.File("t.csv"), bytes);
-            CsvDataset set = CsvDataset.Load(folder.File("t.csv"));
-            Assert.Equal("größe", set.FeatureNames.Single());
+            var set = TableSchema.Learn(folder.File("t.csv"));
+            Assert.Equal("größe", set.InputNames.Single());
             Assert.Equal(["é", "𝒳"], set.ClassNames);
         }
 
@@ -65,12 +66,5 @@ public sealed class TextFileTests
             Assert.Contains(expected,
                 Assert.Throws<InvalidDataException>(() => TextFile.Decode(bytes, "t.txt")).Message,
                 StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void A_letter_that_was_lost_before_is_reported()
-    {
-        CsvTable table = CsvTable.Parse("w,k\n1,\uFFFD\n2,\uFFFD\n", "t");
-        Assert.Contains(table.Guesses, static guess => guess.Contains("U+FFFD", StringComparison.Ordinal));
     }
 }

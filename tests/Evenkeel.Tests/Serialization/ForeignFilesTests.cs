@@ -7,6 +7,7 @@ using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 using Evenkeel.Nn;
 using Evenkeel.Serialization;
+using Evenkeel.Tables;
 using Evenkeel.Tests.Data;
 using Xunit;
 
@@ -37,7 +38,7 @@ public sealed class ForeignFilesTests : IDisposable
         ("Idx", ["an IDX"], static path => Idx.Read(path)),
         ("Cifar10", ["CIFAR-10's binary version in an archive (.tar), compressed"], static path => Cifar10.Load(path)),
         ("ImageFile", ["a PNG", "a JPEG", "a BMP", "a PPM", "a GIF", "a WebP"], static path => ImageFile.Read(path)),
-        ("CsvTable", ["text", "an empty file"], static path => CsvTable.Read(path)),
+        ("TableSchema", ["text", "an empty file"], static path => TableSchema.Learn(path)),
     ];
 
     [Fact]
@@ -133,7 +134,7 @@ public sealed class ForeignFilesTests : IDisposable
         ".safetensors" => static path => SafeTensors.Read(path),
         ".npy" => static path => Npy.Read(path),
         ".idx" or ".gz" => static path => Idx.Read(path),
-        ".csv" => static path => CsvTable.Read(path),
+        ".csv" => static path => TableSchema.Learn(path),
         _ => static path => ImageFile.Read(path),
     };
 
