@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json;
 using Evenkeel.Cli.Commands;
 using Evenkeel.Lab.Claims;
