@@ -153,7 +153,9 @@ public static class ModelCatalog
         ResNet { Options: var options } => [options.Channels, options.Side, options.Side],
         ImageNetResNet { Options: var options } => [options.Channels, options.Side, options.Side],
         DeepMLP { Linears: [Linear first, ..] } => [first.InFeatures],
-        Sequential chain when chain.FirstOrDefault(static layer => layer is not Flatten) is { } first => SampleOf(first),
+        Sequential chain => chain.FirstOrDefault(static layer => layer is not Flatten) is { } first
+            ? SampleOf(first)
+            : null,
         _ => null,
     };
 
