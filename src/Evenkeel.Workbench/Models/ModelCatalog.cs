@@ -107,14 +107,20 @@ public static class ModelCatalog
             ? new ImageNetResNet(
                 new ImageNetResNetOptions
                 {
-                    Channels = sample[0], Classes = outputs, Side = sample[1], Depth = depth,
+                    Channels = sample[0],
+                    Classes = outputs,
+                    Side = sample[1],
+                    Depth = depth,
                     Norm = norm ?? NormKind.BatchNorm,
                 },
                 random)
             : new ResNet(
                 new ResNetOptions
                 {
-                    Channels = sample[0], Classes = outputs, Side = sample[1], Blocks = (depth - 2) / 6,
+                    Channels = sample[0],
+                    Classes = outputs,
+                    Side = sample[1],
+                    Blocks = (depth - 2) / 6,
                     Norm = norm ?? NormKind.BatchNorm,
                 },
                 random);

@@ -10,8 +10,14 @@ public sealed class ModuleDescriptionTests
 {
     private static readonly NormConvention s_own = NormConvention.Flax with
     {
-        Name = "Mine", Eps = 0.1, ChannelAxis = 1, Ranks = RankRule.Of(3), SingleValue = SingleValue.Error,
-        Average = RunningAverage.Keep(0.75) with { InitialVariance = 0 }, GroupNormGroups = null, RMSNormEps = null,
+        Name = "Mine",
+        Eps = 0.1,
+        ChannelAxis = 1,
+        Ranks = RankRule.Of(3),
+        SingleValue = SingleValue.Error,
+        Average = RunningAverage.Keep(0.75) with { InitialVariance = 0 },
+        GroupNormGroups = null,
+        RMSNormEps = null,
     };
 
     /// <summary>
