@@ -10,6 +10,9 @@ namespace Evenkeel.Tables;
 /// </remarks>
 public sealed record TableOptions
 {
+    /// <summary>The default of <see cref="MaxCategories"/>.</summary>
+    public const int DefaultMaxCategories = 100;
+
     /// <summary>The cells that mean "no value": what spreadsheets, R, pandas and the UCI repository write.</summary>
     public static IReadOnlyList<string> DefaultMissingValues { get; } = Array.AsReadOnly(
         ["", "?", "NA", "<NA>", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None"]);
@@ -90,5 +93,5 @@ public sealed record TableOptions
     /// The most categories of a column. A column of texts with more of them is ignored, unless
     /// <see cref="Categorical"/> names it. Default: 100.
     /// </summary>
-    public int MaxCategories { get; init; } = 100;
+    public int MaxCategories { get; init; } = DefaultMaxCategories;
 }

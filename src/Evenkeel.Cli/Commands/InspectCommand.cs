@@ -20,8 +20,8 @@ internal static class InspectCommand
     {
         var model = new Argument<string>("MODEL")
         {
-            Description = $"{string.Join(", ", ModelCatalog.Names.Select(static name => name.Name))}, or the folder of a "
-                + "run",
+            Description = string.Join(", ", ModelCatalog.Names.Select(static name => name.Name))
+                + ", or the folder of a run",
         };
         var input = new Option<string?>("--input")
         {
@@ -32,7 +32,8 @@ internal static class InspectCommand
             "--outputs", 1, 1_000_000, "classes or target numbers of a network by name (default: 10)");
         var norm = new Option<string?>("--norm")
         {
-            Description = $"norm of a network by name: {string.Join(", ", NormName.Names)} (default: the network's own)",
+            Description = $"norm of a network by name: {string.Join(", ", NormName.Names)} "
+                + "(default: the network's own)",
             HelpName = "NORM",
         };
         Option<long?> batch = Options.Number("--batch-size", 1, 1_000_000,
@@ -41,8 +42,8 @@ internal static class InspectCommand
         {
             Description = "print the layers as JSON, to change them and to use them as FILE.json",
         };
-        var command = new Command("inspect", "Show the layers of a network: output shapes, parameters, memory; or their "
-            + "description as JSON.") { model, input, outputs, norm, batch, json };
+        var command = new Command("inspect", "Show the layers of a network: output shapes, parameters, memory; or "
+            + "their description as JSON.") { model, input, outputs, norm, batch, json };
         command.Do((parse, _) =>
         {
             var asked = new Asked(parse.GetValue(model)!, Sample(parse.GetValue(input)),
@@ -137,21 +138,21 @@ internal static class InspectCommand
     private static void Print(TextWriter output, Module network, Asked asked, int? batchSize)
     {
         Shape sample = asked.Sample ?? ModelCatalog.SampleOf(network)
-            ?? throw LabException.Usage($"expected --input for {asked.Model}, as 3x32x32, got none: its first layer takes "
-                + "samples of any size.");
+            ?? throw LabException.Usage($"expected --input for {asked.Model}, as 3x32x32, got none: its first layer "
+                + "takes samples of any size.");
         output.Write(network.Summary(new Shape([1, .. sample.ToArray()])));
         IReadOnlyList<Parameter> parameters = network.Parameters();
         int size = parameters.Count > 0 && parameters[0].DType == DType.Float64 ? sizeof(double) : sizeof(float);
         long weights = size * parameters.Sum(static parameter => (long)parameter.Value.Count);
-        output.WriteLine($"Memory: {DownloadDisplay.Size(weights)} of parameters; for training with Adam three times as much more, "
-            + $"{DownloadDisplay.Size(3 * weights)}; outputs of all layers {DownloadDisplay.Size(size * network.OutputsPerSample(sample))} "
-            + "a sample");
+        string outputs = DownloadDisplay.Size(size * network.OutputsPerSample(sample));
+        output.WriteLine($"Memory: {DownloadDisplay.Size(weights)} of parameters, {DownloadDisplay.Size(3 * weights)} "
+            + $"more to train them with Adam; outputs of all layers {outputs} a sample");
         if (batchSize is not { } samples) return;
         Shape scores = network.OutputShape(sample);
         if (scores.Rank != 2)
         {
-            throw LabException.Usage($"--batch-size: expected a network with outputs (N, classes), got {scores}. Leave it "
-                + "out.");
+            throw LabException.Usage($"--batch-size: expected a network with outputs (N, classes), got {scores}. "
+                + "Leave it out.");
         }
 
         ModelCost cost = ModelCost.Measure(network, sample, scores[1], classification: true, samples, stepsPerEpoch: 1);

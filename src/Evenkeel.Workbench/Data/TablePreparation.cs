@@ -118,7 +118,7 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
         Missing = settings.Missing switch
         {
             "refuse" => Tables.MissingValue.Refuse,
-            "drop" => Tables.MissingValue.DropRow,
+            "drop-row" => Tables.MissingValue.DropRow,
             _ => Tables.MissingValue.Impute,
         },
         Target = settings.Target is [var one] ? one : null,
@@ -132,7 +132,14 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
         Drop = settings.Drop,
         Categorical = settings.Categorical,
         Dates = settings.Dates,
+        Numeric = settings.Numeric,
+        ClassNames = OrNull(settings.ClassNames),
+        MissingValues = OrNull(settings.MissingValues),
+        MaxClasses = settings.MaxClasses,
+        MaxCategories = settings.MaxCategories ?? TableOptions.DefaultMaxCategories,
     };
+
+    private static IReadOnlyList<string>? OrNull(IReadOnlyList<string> list) => list.Count == 0 ? null : list;
 
     private static string IdentityOf(TrainSettings settings, CancellationToken cancellation)
     {

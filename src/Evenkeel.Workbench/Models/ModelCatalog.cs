@@ -22,10 +22,21 @@ public static class ModelCatalog
     /// <summary>The largest side of a picture for which the network for small images is the usual one.</summary>
     private const int LargestSmallSide = 64;
 
+    /// <summary>The depths of the residual networks.</summary>
+    private static readonly Dictionary<string, int> s_residual = new(StringComparer.Ordinal)
+    {
+        ["resnet20"] = 20,
+        ["resnet32"] = 32,
+        ["resnet44"] = 44,
+        ["resnet56"] = 56,
+        ["resnet18"] = 18,
+        ["resnet34"] = 34,
+    };
+
     /// <summary>The names, for help.</summary>
     public static IReadOnlyList<ModelName> Names { get; } =
     [
-        new("mlp:256,128", "fully connected layers of these widths, each with norm, ReLU and dropout, then the outputs"),
+        new("mlp:256,128", "fully connected layers of these widths, each with norm, ReLU and dropout, then the last"),
         new("lenet", "LeNet with ReLU and max pooling, for pictures of 16 pixels a side or more"),
         new("resnet20", "the residual network for small square pictures; also resnet32, resnet44, resnet56"),
         new("resnet18", "the residual network for photographs (7x7 stem, 64 to 512 channels); also resnet34"),
@@ -52,12 +63,17 @@ public static class ModelCatalog
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(random);
         if (outputs < 1)
-            throw new ArgumentOutOfRangeException(nameof(outputs), $"{model}: expected 1 or more outputs, got {outputs}.");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(outputs), $"model {model}: expected 1 or more outputs, got {outputs}.");
+        }
+
+
         if (IsFile(model)) return FromFile(model, sample, outputs, norm, dropout, random);
         string name = model.ToLowerInvariant();
         if (name.Split(':')[0] == Mlp) return CreateMlp(name, sample, outputs, norm, dropout, random);
-        bool isKnown = name == LeNetName || ResidualDepth(name) is not null;
-        if (!isKnown)
+        bool isResidual = s_residual.TryGetValue(name, out int depth);
+        if (!isResidual && name != LeNetName)
         {
             string[] names = [Mlp, LeNetName, .. s_residual.Keys];
             throw new ArgumentException(
@@ -79,7 +95,7 @@ public static class ModelCatalog
                 + $"For a table take {Mlp}, for example {DefaultFor(sample)}.", nameof(sample));
         }
 
-        if (name == LeNetName) return CreateLeNet(sample, outputs, norm, random);
+        if (!isResidual) return CreateLeNet(sample, outputs, norm, random);
         if (sample[1] != sample[2])
         {
             throw new ArgumentException(
@@ -87,28 +103,28 @@ public static class ModelCatalog
                 + $"or take {LeNetName}.", nameof(sample));
         }
 
-        int depth = ResidualDepth(name)!.Value;
         return depth is 18 or 34
             ? new ImageNetResNet(
                 new ImageNetResNetOptions
                 {
-                    Channels = sample[0], Classes = outputs, Side = sample[1], Depth = depth,
+                    Channels = sample[0],
+                    Classes = outputs,
+                    Side = sample[1],
+                    Depth = depth,
                     Norm = norm ?? NormKind.BatchNorm,
                 },
                 random)
             : new ResNet(
                 new ResNetOptions
                 {
-                    Channels = sample[0], Classes = outputs, Side = sample[1], Blocks = (depth - 2) / 6,
+                    Channels = sample[0],
+                    Classes = outputs,
+                    Side = sample[1],
+                    Blocks = (depth - 2) / 6,
                     Norm = norm ?? NormKind.BatchNorm,
                 },
                 random);
     }
-
-    private static readonly Dictionary<string, int> s_residual = new(StringComparer.Ordinal)
-    {
-        ["resnet20"] = 20, ["resnet32"] = 32, ["resnet44"] = 44, ["resnet56"] = 56, ["resnet18"] = 18, ["resnet34"] = 34,
-    };
 
     /// <summary>The usual network for samples of a shape.</summary>
     /// <param name="sample">The shape of a sample.</param>
@@ -143,11 +159,11 @@ public static class ModelCatalog
         ResNet { Options: var options } => [options.Channels, options.Side, options.Side],
         ImageNetResNet { Options: var options } => [options.Channels, options.Side, options.Side],
         DeepMLP { Linears: [Linear first, ..] } => [first.InFeatures],
-        Sequential { Count: > 0 } chain => SampleOf(chain[0]),
+        Sequential chain => chain.FirstOrDefault(static layer => layer is not Flatten) is { } first
+            ? SampleOf(first)
+            : null,
         _ => null,
     };
-
-    private static int? ResidualDepth(string name) => s_residual.TryGetValue(name, out int depth) ? depth : null;
 
     private static FullyConnected CreateMlp(
         string name, Shape sample, int outputs, NormKind? norm, double dropout, IRandomStream random)

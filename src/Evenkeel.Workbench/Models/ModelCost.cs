@@ -29,9 +29,7 @@ public sealed record ModelCost(
     /// <summary>All of it in bytes, without the data.</summary>
     public long TotalBytes => ParameterBytes + TrainingBytes + TapeBytes;
 
-    /// <summary>
-    /// Time of the steps of an epoch; loading of data that is slower than a step, and evaluation, come on top.
-    /// </summary>
+    /// <summary>Time of the steps of an epoch, without evaluation and without waiting for data.</summary>
     public TimeSpan Epoch => Step * StepsPerEpoch;
 
     /// <summary>

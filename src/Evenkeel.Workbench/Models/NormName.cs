@@ -50,7 +50,6 @@ public static class NormName
             }
         }
 
-        if (groups is not null && name != Group) throw Wrong(text, $"expected groups for group norm alone, got {text}.");
         NormKind kind = name switch
         {
             "none" => NormKind.None,
@@ -63,6 +62,8 @@ public static class NormName
             _ => throw Wrong(text, $"expected {string.Join(", ", Names)}, got {name}."
                 + NearestName.Hint(name, ["batch", Group, "layer", "instance", "rms", "none"])),
         };
+        if (groups is not null && name != Group)
+            throw Wrong(text, $"expected groups for group norm alone, got {groups}.");
         return eps is null && momentum is null ? kind : kind.With(eps, momentum);
     }
 

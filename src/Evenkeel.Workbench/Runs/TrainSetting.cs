@@ -46,7 +46,17 @@ internal sealed record TrainSetting(
             static (s, v) => s with { Categorical = v }, static s => s.Categorical),
         List("dates", "COLUMN", "table: columns that hold dates",
             static (s, v) => s with { Dates = v }, static s => s.Dates),
-        Choice("missing", ["impute", "drop", "refuse"], "table: what to do with missing values: fill in the median, "
+        List("numeric", "COLUMN", "table: columns of numbers, even if they look like identifiers",
+            static (s, v) => s with { Numeric = v }, static s => s.Numeric),
+        List("class-names", "NAME", "table: the classes in the order of their numbers (default: those of the data)",
+            static (s, v) => s with { ClassNames = v }, static s => s.ClassNames),
+        Whole("max-classes", 2, 1_000_000, "table: most classes of a target (default: found by looking)",
+            static (s, v) => s with { MaxClasses = (int)v }, static s => s.MaxClasses),
+        Whole("max-categories", 1, 1_000_000, "table: most values of a category (default: 100)",
+            static (s, v) => s with { MaxCategories = (int)v }, static s => s.MaxCategories),
+        List("missing-values", "TEXT", "table: the cells that mean no value (default: empty, ?, NA, NaN, null, ...)",
+            static (s, v) => s with { MissingValues = v }, static s => s.MissingValues),
+        Choice("missing", ["impute", "drop-row", "refuse"], "table: what to do with missing values: fill in the median, "
             + "leave the row out, or stop (default: impute)",
             static (s, v) => s with { Missing = v }, static s => s.Missing),
         Text("separator", "CHAR", "table: what separates the fields, or tab (default: found by looking)",

@@ -36,7 +36,19 @@ internal sealed record TrainSettings
 
     public IReadOnlyList<string> Dates { get; init; } = [];
 
-    /// <summary><c>impute</c>, <c>drop</c> or <c>refuse</c>.</summary>
+    public IReadOnlyList<string> Numeric { get; init; } = [];
+
+    /// <summary>The classes in the order of their numbers. Empty takes those of the data.</summary>
+    public IReadOnlyList<string> ClassNames { get; init; } = [];
+
+    public int? MaxClasses { get; init; }
+
+    public int? MaxCategories { get; init; }
+
+    /// <summary>The cells that mean "no value". Empty takes the usual ones.</summary>
+    public IReadOnlyList<string> MissingValues { get; init; } = [];
+
+    /// <summary><c>impute</c>, <c>drop-row</c> or <c>refuse</c>.</summary>
     public string Missing { get; init; } = "impute";
 
     public string? Separator { get; init; }

@@ -40,6 +40,11 @@ internal sealed class TrainingPlan
         }
 
         Batches = new BatchPlan(data.Training.Count, settings.BatchSize!.Value, LastBatch.Merge);
+        if (Warmup >= Steps)
+        {
+            throw WorkbenchException.Usage(
+                $"--warmup: expected fewer epochs than the {settings.Epochs} of the training, got {settings.Warmup}.");
+        }
     }
 
     public TrainSettings Settings { get; }
@@ -50,6 +55,9 @@ internal sealed class TrainingPlan
 
     /// <summary>How an epoch is cut into batches.</summary>
     public BatchPlan Batches { get; }
+
+    /// <summary>Steps in which the learning rate rises.</summary>
+    private long Warmup => (long)Math.Round(Settings.Warmup * Batches.Batches);
 
     private long Steps => (long)Batches.Batches * Settings.Epochs!.Value;
 
@@ -128,16 +136,9 @@ internal sealed class TrainingPlan
 
     private LearningRateScheduler? CreateSchedule(Optimizer optimizer)
     {
-        long warmup = (long)Math.Round(Settings.Warmup * Batches.Batches);
-        if (warmup >= Steps)
-        {
-            throw WorkbenchException.Usage(
-                $"--warmup: expected fewer epochs than the {Settings.Epochs} of the training, got {Settings.Warmup}.");
-        }
-
         return Settings.Schedule switch
         {
-            "cosine" => new CosineWithWarmup(optimizer, warmup, Steps),
+            "cosine" => new CosineWithWarmup(optimizer, Warmup, Steps),
             "step" => new StepLR(optimizer, Math.Max(1, (int)(Steps / 3))),
             "onecycle" => new OneCycleLR(
                 optimizer, Settings.LearningRate!.Value, Math.Max(2, Steps), cycleMomentum: false,

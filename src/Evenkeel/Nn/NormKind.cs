@@ -78,7 +78,7 @@ public sealed class NormKind : IEquatable<NormKind>
         return new NormKind(NormFamily.GroupNorm, groups);
     }
 
-    /// <summary>The same layers with other constants: <c>NormKind.BatchNorm.With(eps: 1e-3, momentum: 0.01)</c>.</summary>
+    /// <summary>The same layers with other constants: <c>NormKind.BatchNorm.With(eps: 1e-3)</c>.</summary>
     /// <param name="eps">Added to the variance; 0 or more. Null keeps it.</param>
     /// <param name="momentum">
     /// Weight of the new value in the running statistics, in [0, 1]; batch norm alone has them. Null keeps it.
@@ -92,7 +92,8 @@ public sealed class NormKind : IEquatable<NormKind>
         if (momentum is not null && Family != NormFamily.BatchNorm)
         {
             throw new ArgumentException(
-                $"NormKind.{Name}: expected no momentum, got {momentum}. Batch norm alone keeps running statistics here.",
+                $"NormKind.{Name}: expected no momentum, got {momentum}. Batch norm alone keeps running statistics "
+                + "here.",
                 nameof(momentum));
         }
 

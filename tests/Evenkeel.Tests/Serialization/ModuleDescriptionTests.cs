@@ -10,12 +10,18 @@ public sealed class ModuleDescriptionTests
 {
     private static readonly NormConvention s_own = NormConvention.Flax with
     {
-        Name = "Mine", Eps = 0.1, ChannelAxis = 1, Ranks = RankRule.Of(3), SingleValue = SingleValue.Error,
-        Average = RunningAverage.Keep(0.75) with { InitialVariance = 0 }, GroupNormGroups = null, RMSNormEps = null,
+        Name = "Mine",
+        Eps = 0.1,
+        ChannelAxis = 1,
+        Ranks = RankRule.Of(3),
+        SingleValue = SingleValue.Error,
+        Average = RunningAverage.Keep(0.75) with { InitialVariance = 0 },
+        GroupNormGroups = null,
+        RMSNormEps = null,
     };
 
     /// <summary>
-    /// Networks with the shape of a batch for them: each type at its defaults, and with every argument at another value.
+    /// Networks with the shape of a batch for them: each type at its defaults, and with its arguments at other values.
     /// </summary>
     private static readonly (Func<Module> Make, int[] Batch)[] s_examples =
     [
@@ -29,7 +35,8 @@ public sealed class ModuleDescriptionTests
         (() => new Conv2d(2, 4, 3, padding: Padding.Same) { WeightStandardization = new() }, [2, 2, 7, 7]),
         (() => new BatchNorm1d(3), [4, 3]),
         (() => new BatchNorm1d(3, 0.1, null, affine: false, trackRunningStats: false), [4, 3]),
-        (() => new BatchNorm1d(3, RunningAverage.Keep(0.9) with { InitialVariance = 0.5 }, 0.01, affine: false), [4, 3]),
+        (() => new BatchNorm1d(3, RunningAverage.Keep(0.9) with { InitialVariance = 0.5 }, 0.01, affine: false),
+            [4, 3]),
         (() => new BatchNorm1d(3, NormConvention.Keras, useScale: false), [4, 3]),
         (() => new BatchNorm2d(3, 1e-3, 0.01), [2, 3, 4, 4]),
         (() => new BatchNorm2d(3, RunningAverage.Cumulative), [2, 3, 4, 4]),
@@ -82,7 +89,8 @@ public sealed class ModuleDescriptionTests
         (() => new AvgPool1d(2), [2, 3, 8]),
         (() => new AvgPool1d(3, 2, 1, ceilMode: true, countIncludePad: false), [2, 3, 8]),
         (() => new AvgPool2d(2), [2, 3, 8, 8]),
-        (() => new AvgPool2d((3, 2), 2, (1, 0), ceilMode: true, countIncludePad: false, divisorOverride: 5), [2, 3, 8, 8]),
+        (() => new AvgPool2d((3, 2), 2, (1, 0), ceilMode: true, countIncludePad: false, divisorOverride: 5),
+            [2, 3, 8, 8]),
         (() => new AdaptiveAvgPool2d(2), [2, 3, 8, 8]),
         (() => new AdaptiveAvgPool2d((3, null)), [2, 3, 8, 8]),
         (() => new Dropout(), [2, 4]),
@@ -105,7 +113,8 @@ public sealed class ModuleDescriptionTests
         (() => new LeNet(new LeNetOptions { Size = (20, 16), Activation = Nonlinearity.Tanh }), [2, 3, 20, 16]),
         (() => new ResNet(new ResNetOptions { Side = 8, Blocks = 1, Width = 2 }), [2, 3, 8, 8]),
         (() => new ResNet(new ResNetOptions
-            { Channels = 1, Classes = 2, Side = 7, Blocks = 2, Width = 4, Norm = NormKind.InstanceNorm }), [2, 1, 7, 7]),
+            { Channels = 1, Classes = 2, Side = 7, Blocks = 2, Width = 4, Norm = NormKind.InstanceNorm }),
+            [2, 1, 7, 7]),
         (() => new BasicBlock(2, 2, 4), [2, 2, 4, 4]),
         (() => new BasicBlock(2, 4, 5, 2, NormKind.RMSNorm), [2, 2, 5, 5]),
         (() => new ImageNetResNet(new ImageNetResNetOptions { Side = 32, Classes = 2 }), [2, 3, 32, 32]),
@@ -267,7 +276,8 @@ public sealed class ModuleDescriptionTests
     }
 
     [Theory]
-    [InlineData("""{"layers": [{"type": "Lineer"}]}""", "layers[0]: expected the type of a layer, got Lineer. Did you mean Linear?")]
+    [InlineData("""{"layers": [{"type": "Lineer"}]}""",
+        "layers[0]: expected the type of a layer, got Lineer. Did you mean Linear?")]
     [InlineData("""{"layers": [{"type": "ReLU"}, {"type": "Linear", "infeatures": 3, "outFeatures": 2}]}""",
         "layers[1]: Linear: expected the argument inFeatures, a whole number, got type, infeatures, outFeatures. "
         + "Is infeatures meant for it?")]
@@ -279,17 +289,21 @@ public sealed class ModuleDescriptionTests
     [InlineData("""{"layers": [{"type": "ReLU", "slope": 1}]}""", "layers[0]: ReLU: expected no arguments, got slope.")]
     [InlineData("""{"layers": [{"type": "Linear", "inFeatures": 0, "outFeatures": 2}]}""",
         "layers[0]: Linear: expected 1 or more input features, got 0.")]
-    [InlineData("""{"layers": [{"type": "Sequential", "layers": [{"type": "Conv2d", "inChannels": 1, "outChannels": 2, "kernelSize": [1, 2, 3]}]}]}""",
-        "layers[0].layers[0].kernelSize: Conv2d: expected a whole number, or [height, width], got [1, 2, 3].")]
-    [InlineData("""{"layers": [{"inFeatures": 3}]}""", "layers[0]: expected \"type\", the layer's name, got inFeatures.")]
+    [InlineData("""{"layers": [{"type": "Sequential", "layers": [{"type": "MaxPool2d", "kernelSize": [1, 2, 3]}]}]}""",
+        "layers[0].layers[0].kernelSize: MaxPool2d: expected a whole number, or [height, width], got [1, 2, 3].")]
+    [InlineData("""{"layers": [{"inFeatures": 3}]}""",
+        "layers[0]: expected \"type\", the layer's name, got inFeatures.")]
     [InlineData("""{"layers": {}}""", "layers: expected an array of layers, got {}.")]
     [InlineData("""{"layers": [3]}""", "layers[0]: expected an object with the type of a layer, got 3.")]
     [InlineData("""{"layers": [{"sameAs": "1"}]}""", "layers[0].sameAs: expected the name of a module further up")]
-    [InlineData("""{"layers": [{"type": "ReLU", "name": "a.b"}]}""", "layers[0]: Sequential: expected a name without '.'")]
-    [InlineData("""{"type": "LeNet", "norm": "BachNorm"}""", "norm: LeNet: expected None, BatchNorm, LayerNorm, RMSNorm, "
-        + "InstanceNorm, GroupNorm as the norm, got BachNorm. Did you mean BatchNorm?")]
+    [InlineData("""{"layers": [{"type": "ReLU", "name": "a.b"}]}""",
+        "layers[0]: Sequential: expected a name without '.'")]
+    [InlineData("""{"type": "LeNet", "norm": "BachNorm"}""",
+        "norm: LeNet: expected None, BatchNorm, LayerNorm, RMSNorm, InstanceNorm, GroupNorm as the norm, got BachNorm. "
+        + "Did you mean BatchNorm?")]
     [InlineData("""{"type": "LeNet", "norm": "GroupNorm"}""", "norm: LeNet: expected the groups of a GroupNorm")]
-    [InlineData("""{"type": "LeNet", "norm": {"type": "LayerNorm", "momentum": 0.5}}""", "expected no momentum, got 0.5")]
+    [InlineData("""{"type": "LeNet", "norm": {"type": "LayerNorm", "momentum": 0.5}}""",
+        "expected no momentum, got 0.5")]
     [InlineData("""{"type": "LeNet", "activation": "Relu"}""", "activation: LeNet: expected ")]
     [InlineData("""{"type": "LeNet", "replaced": {"conv9": {"type": "ReLU"}}}""",
         "replaced: expected names of modules of the LeNet, got \"conv9\". Did you mean conv1?")]
@@ -300,7 +314,8 @@ public sealed class ModuleDescriptionTests
     [InlineData("""{"type": "ReLU", "dtype": "int"}""", "dtype: expected \"float32\" or \"float64\", got \"int\".")]
     [InlineData("""{"type": "ReLU", "init": "Kaiming"}""", "init: expected Default or ")]
     [InlineData("""{"type": "ReLU", "type": "ReLU"}""", "expected JSON")]
-    [InlineData("{\n\"type\": ReLU}", "expected JSON, got something else. 'R' is an invalid start of a value. LineNumber: 1")]
+    [InlineData("{\n\"type\": ReLU}",
+        "expected JSON, got something else. 'R' is an invalid start of a value. LineNumber: 1")]
     [InlineData("""{"type": "Unflatten", "dim": 1, "unflattenedSize": [1.5]}""",
         "unflattenedSize: Unflatten: expected a whole number, got 1.5.")]
     [InlineData("""{"type": "BatchNorm1d", "numFeatures": 2, "eps": null}""",

@@ -18,11 +18,11 @@ internal static class DrawnData
     /// function of sugar and region with noise of deviation 0.2; quality has three grades that depend on the product of
     /// acidity and sugar, which no straight line tells apart.
     /// </summary>
-    public static string Wine(int rows, ulong seed, bool withTargets = true)
+    public static string Wine(int rows, ulong seed, bool withQuality = true)
     {
         var random = new Philox(seed, "wine");
-        var text = new StringBuilder(withTargets
-            ? "id,bottled,region,sugar,acidity,alcohol,quality\n" : "id,bottled,region,sugar,acidity\n");
+        var text = new StringBuilder(withQuality
+            ? "id,bottled,region,sugar,acidity,alcohol,quality\n" : "id,bottled,region,sugar,acidity,alcohol\n");
         for (int i = 0; i < rows; i++)
         {
             double sugar = (2 * random.NextDouble()) - 1, acidity = (2 * random.NextDouble()) - 1;
@@ -31,15 +31,10 @@ internal static class DrawnData
             string shownAcidity = random.NextDouble() < 0.03 ? "" : F(acidity);
             text.Append(CultureInfo.InvariantCulture, $"{i + 1},{day:yyyy-MM-dd},{s_regions[region]},{F(sugar)},");
             text.Append(shownAcidity);
-            double noise = Noise(random);
-            if (withTargets)
-            {
-                double alcohol = 12 + (2 * Math.Sin(3 * sugar)) + region + (0.2 * noise);
-                string quality = sugar * acidity > 0.2 ? "good" : sugar * acidity < -0.2 ? "poor" : "fair";
-                text.Append(CultureInfo.InvariantCulture, $",{F(alcohol)},{quality}");
-            }
-
-            text.Append('\n');
+            double alcohol = 12 + (2 * Math.Sin(3 * sugar)) + region + (0.2 * Noise(random));
+            string quality = sugar * acidity > 0.2 ? "good" : sugar * acidity < -0.2 ? "poor" : "fair";
+            text.Append(CultureInfo.InvariantCulture, $",{F(alcohol)}");
+            text.Append(withQuality ? $",{quality}\n" : "\n");
         }
 
         return text.ToString();
@@ -63,7 +58,7 @@ internal static class DrawnData
     public static void Write(string folder)
     {
         File.WriteAllText(Path.Combine(folder, "wine.csv"), Wine(600, seed: 1));
-        File.WriteAllText(Path.Combine(folder, "new-wine.csv"), Wine(12, seed: 2, withTargets: false));
+        File.WriteAllText(Path.Combine(folder, "new-wine.csv"), Wine(12, seed: 2, withQuality: false));
         Pets(Path.Combine(folder, "photos"), perClass: 40, seed: 3);
     }
 

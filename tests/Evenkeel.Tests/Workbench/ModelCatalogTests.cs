@@ -51,6 +51,16 @@ public sealed class ModelCatalogTests
             .Parameters().Sum(static parameter => parameter.Value.Count));
     }
 
+    [Fact]
+    public void The_first_layer_says_which_samples_a_network_takes()
+    {
+        Assert.Equal([5], ModelCatalog.SampleOf(new Sequential(new Flatten(), new Sequential(new Linear(5, 2)))));
+        Assert.Equal([7], ModelCatalog.SampleOf(new Sequential(new DeepMLP(7, 2), new Linear(7, 2))));
+        Assert.Null(ModelCatalog.SampleOf(new Sequential(new Conv2d(3, 2, 3), new Flatten(), new Linear(8, 2))));
+        Assert.Null(ModelCatalog.SampleOf(new Sequential(new ReLU(), new Linear(8, 2))));
+        Assert.Null(ModelCatalog.SampleOf(new Sequential()));
+    }
+
     [Theory]
     [InlineData("13", "mlp:128,64")]
     [InlineData("3x100", "mlp:128,64")]
@@ -74,9 +84,10 @@ public sealed class ModelCatalogTests
     [InlineData("mpl:3", "4", 0, "Did you mean mlp?")]
     [InlineData("mlp:3,x", "4", 0, "expected widths of 1 or more behind the colon, as mlp:256,128, got 'x'.")]
     [InlineData("mlp:", "4", 0, "got ''")]
-    [InlineData("lenet", "4", 0, "expected pictures (channels, height, width), got samples of shape (4). For a table take "
-        + "mlp, for example mlp:128,64.")]
-    [InlineData("lenet", "1x15x28", 0, "LeNet: expected images of 16 or more pixels a side with a padding of 0, got (15, 28).")]
+    [InlineData("lenet", "4", 0,
+        "expected pictures (channels, height, width), got samples of shape (4). For a table take mlp")]
+    [InlineData("lenet", "1x15x28", 0,
+        "LeNet: expected images of 16 or more pixels a side with a padding of 0, got (15, 28).")]
     [InlineData("resnet20", "3x32x48", 0, "expected square pictures, got 32 x 48 pixels.")]
     [InlineData("lenet", "1x28x28", 0.5, "expected no dropout, got 0.5. Only mlp has it")]
     [InlineData("net.json", "4", 0.5, "expected neither norm nor dropout beside a description")]
@@ -103,7 +114,7 @@ public sealed class ModelCatalogTests
             StringComparison.Ordinal);
         File.WriteAllText(file, "{}");
         Assert.StartsWith($"{file}: ModuleDescription.FromJson: expected \"type\" or \"layers\"",
-            Assert.Throws<InvalidDataException>(() => ModelCatalog.Create(file, [4], 2, null, 0, new Philox(1))).Message,
+            Assert.Throws<InvalidDataException>(() => ModelCatalog.Read(file, new Philox(1))).Message,
             StringComparison.Ordinal);
     }
 

@@ -24,11 +24,12 @@ public sealed class NormNameTests
         Assert.All(NormName.Names, static name => Assert.NotNull(NormName.Parse(name)));
 
     [Theory]
-    [InlineData("btach", "norm btach: expected batch, group:8, layer, instance, rms, none, got btach. Did you mean batch?")]
+    [InlineData("btach",
+        "norm btach: expected batch, group:8, layer, instance, rms, none, got btach. Did you mean batch?")]
     [InlineData("grup:8", "got grup. Did you mean group?")]
     [InlineData("group", "expected the number of groups, as group:8, got none.")]
     [InlineData("group:x", "behind the colon")]
-    [InlineData("batch:8", "expected groups for group norm alone, got batch:8.")]
+    [InlineData("batch:8", "expected groups for group norm alone, got 8.")]
     [InlineData("batch:epsilon=1", "got epsilon=1.")]
     [InlineData("batch:momentun=1", "Did you mean momentum?")]
     [InlineData("batch:eps=small", "expected a number for eps, got small.")]

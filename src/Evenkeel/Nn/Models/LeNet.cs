@@ -56,8 +56,9 @@ public sealed record LeNetOptions
 /// </summary>
 /// <remarks>
 /// <para>Input: (N, channels, 32, 32), or 28 x 28 if the first convolution is padded by 2, or
-/// <see cref="LeNetOptions.Size"/>; output: (N, classes). The layers are made in the order conv1, bn1, conv2, bn2, fc1, bn3, fc2, bn4, fc3, which are the state dict's names
-/// whatever the kind of norm, and all draw their start values (PyTorch's defaults) from one stream.</para>
+/// <see cref="LeNetOptions.Size"/>; output: (N, classes). The layers are made in the order conv1, bn1, conv2, bn2, fc1,
+/// bn3, fc2, bn4, fc3, which are the state dict's names whatever the kind of norm, and all draw their start values
+/// (PyTorch's defaults) from one stream.</para>
 /// <para>Sources: LeCun et al. 1998; <see cref="Color"/>: the course's LeNet and LeNet_bn for banknotes;
 /// <see cref="Gray"/>: Dive into Deep Learning's LeNet for Fashion-MNIST.</para>
 /// </remarks>

@@ -131,7 +131,9 @@ internal static class BatchNormTable
     {
         NormConvention plain = NormConvention.Torch with
         {
-            Eps = norm.Eps, Average = norm.Average, Ranks = RankRule.From(2),
+            Eps = norm.Eps,
+            Average = norm.Average,
+            Ranks = RankRule.From(2),
         };
         if (norm is { Dimensions: null, Limits: null } && norm.Convention == plain
             && norm.Weight is null == norm.Bias is null && (IsPlain(norm.Average) || norm.TrackRunningStats))

@@ -69,7 +69,12 @@ internal sealed class LayerReader
         return module;
     }
 
-    /// <summary>The module of an object at a place of the text, whose name in the network is <paramref name="path"/>.</summary>
+    /// <summary>The module of an object at a place of the text.</summary>
+    /// <param name="layer">The object.</param>
+    /// <param name="place">Its place, for errors.</param>
+    /// <param name="path">Its name in the network.</param>
+    /// <param name="network">What is made so far.</param>
+    /// <param name="isRoot">Whether it is the outermost object.</param>
     private static Module Read(JsonElement layer, string place, string path, NetworkSoFar network, bool isRoot = false)
     {
         if (layer.ValueKind != JsonValueKind.Object)
@@ -94,7 +99,8 @@ internal sealed class LayerReader
         else
         {
             LayerEntry entry = LayerTable.Find(type) ?? throw Fail(place, $"expected the type of a layer, got "
-                + $"{type}.{NearestName.Hint(type, LayerTable.Names)} The types are {string.Join(", ", LayerTable.Names)}");
+                + $"{type}.{NearestName.Hint(type, LayerTable.Names)} The types are "
+                + $"{string.Join(", ", LayerTable.Names)}");
             module = reader.Replaced(reader.Make(entry.Read));
         }
 

@@ -10,7 +10,7 @@ internal sealed record LayerEntry(
     public string Name => Type.Name;
 }
 
-/// <summary>All types of layers that a description has, except <see cref="Sequential"/>, which is read by itself.</summary>
+/// <summary>All types of layers, except <see cref="Sequential"/>, which is written and read by itself.</summary>
 internal static class LayerTable
 {
     private static readonly LayerEntry[] s_entries =
@@ -149,7 +149,8 @@ internal static class LayerTable
         Of<LeNet>(
             static (model, to) => to.Integer("channels", model.Options.Channels, 3)
                 .Integer("classes", model.Options.Classes, 2).Integer("padding", model.Options.Padding, 0)
-                .Size("size", model.Options.Size, null).Choice("activation", model.Options.Activation, Nonlinearity.ReLU)
+                .Size("size", model.Options.Size, null)
+                .Choice("activation", model.Options.Activation, Nonlinearity.ReLU)
                 .Choice("pooling", model.Options.Pooling, LeNetPooling.Max).Norm(model.Options.Norm)
                 .Flag("normAfterSecondLinear", model.Options.NormAfterSecondLinear, false),
             static from => new LeNet(

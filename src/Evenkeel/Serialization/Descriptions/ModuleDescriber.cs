@@ -74,12 +74,13 @@ internal sealed class ModuleDescriber
         }
     }
 
-    /// <summary>Whether two modules are of one type with the same arguments; their children are not looked at.</summary>
+    /// <summary>Whether two modules are of one type with the same arguments, whatever their children.</summary>
     private static bool IsAsMade(Module now, Module made)
     {
         if (now.GetType() != made.GetType()) return false;
         return now is Sequential
             ? now.Children.Keys.SequenceEqual(made.Children.Keys, StringComparer.Ordinal)
-            : LayerTable.EntryOf(now) is { } entry && JsonNode.DeepEquals(Arguments(now, entry), Arguments(made, entry));
+            : LayerTable.EntryOf(now) is { } entry
+                && JsonNode.DeepEquals(Arguments(now, entry), Arguments(made, entry));
     }
 }

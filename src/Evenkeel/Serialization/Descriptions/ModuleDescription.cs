@@ -86,7 +86,8 @@ public static class ModuleDescription
         {
             ((JsonArray)root[LayerReader.LayersKey]!).Insert(0, new JsonObject
             {
-                [LayerReader.NameKey] = "flatten", [LayerReader.TypeKey] = nameof(Flatten),
+                [LayerReader.NameKey] = "flatten",
+                [LayerReader.TypeKey] = nameof(Flatten),
             });
         }
 
