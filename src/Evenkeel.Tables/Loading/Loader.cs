@@ -26,8 +26,8 @@ internal static class Loader
         if (lines.Count == 0)
         {
             throw new InvalidDataException($"{TableText.Reader}: expected at least one row without a missing value in "
-                + $"\"{text.Name}\", got none in {totals.Rows} rows. Say --missing impute, or leave out the columns that "
-                + "have them with --drop.");
+                + $"\"{text.Name}\", got none in {totals.Rows} rows. Say --missing impute, or leave out the columns "
+                + "that have them with --drop.");
         }
 
         Tensor? targets = !hasTargets ? null : areLabels ? labels.ToTensor(areLabels: true) : numbers.ToTensor();
