@@ -38,6 +38,6 @@ internal readonly struct JsonFields(JsonElement json, string reader)
         && json.TryGetProperty(name, out JsonElement value) ? value : throw Wrong(name, "a field");
 
     private InvalidDataException Wrong(string name, string expected) => new(
-        $"{reader}: expected {expected} called \"{name}\", found none. The file is damaged or of another version: train "
-        + "again.");
+        $"{reader}: expected {expected} called \"{name}\", found none. The file is damaged or of another version: "
+        + "train again.");
 }

@@ -38,7 +38,7 @@ internal static class SchemaJson
         }
 
         if (fields.Text("separator") is not { Length: 1 } separator)
-            throw new InvalidDataException("TableSchema: expected a separator of one letter, got another. Train again.");
+            throw new InvalidDataException("TableSchema: expected a separator of one letter. Train again.");
         var format = new TableFormat(separator[0], fields.Flag("hasHeader"), fields.Flag("decimalComma"),
             fields.Texts("missingValues"), fields.Choice<MissingValue>("missing"));
         TableColumn[] columns = Array.ConvertAll(fields.Objects("columns"), ReadColumn);

@@ -21,7 +21,9 @@ public sealed record TableColumn(
     /// <summary>Whether an input says that the value is missing. It does if one is missing in training.</summary>
     public bool HasMissingInput { get; init; }
 
-    /// <summary>The order of day, month and year: <c>y-m-d</c>, <c>d.m.y</c>, <c>m/d/y</c>. Null if not a date.</summary>
+    /// <summary>
+    /// The order of day, month and year: <c>y-m-d</c>, <c>d.m.y</c>, <c>m/d/y</c>. Null if not a date.
+    /// </summary>
     public string? DateOrder { get; init; }
 
     /// <summary>Whether the categories or classes are compared as numbers: 1 and 1.0 are one.</summary>

@@ -28,7 +28,9 @@ public sealed class TableDataset : IDataset
     /// <summary>The file.</summary>
     public string Source { get; }
 
-    /// <summary>The inputs, (N, F), Float32, as <see cref="TableSchema.InputNames"/> names them. NaN is missing.</summary>
+    /// <summary>
+    /// The inputs, (N, F), Float32, as <see cref="TableSchema.InputNames"/> names them. NaN is missing.
+    /// </summary>
     public Tensor Inputs => _samples.Inputs;
 
     /// <summary>Whether the rows have targets: not if they were read by <see cref="TableSchema.LoadInputs"/>.</summary>
@@ -39,7 +41,9 @@ public sealed class TableDataset : IDataset
     public Tensor Targets => HasTargets ? _samples.Targets : throw new InvalidOperationException(
         $"TableDataset: expected targets, \"{Source}\" was read without them. Read it with TableSchema.Load.");
 
-    /// <summary>What looks odd in this file: unknown categories, rows that are left out, values that are missing.</summary>
+    /// <summary>
+    /// What looks odd in this file: unknown categories, rows that are left out, values that are missing.
+    /// </summary>
     public IReadOnlyList<string> Notes { get; }
 
     /// <inheritdoc/>

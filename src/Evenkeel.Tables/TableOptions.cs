@@ -44,7 +44,9 @@ public sealed record TableOptions
     /// <summary>What happens to a row in which a value is missing. Default: Impute.</summary>
     public MissingValue Missing { get; init; } = MissingValue.Impute;
 
-    /// <summary>The name of the target's column. Null takes the last column that is not dropped. Default: null.</summary>
+    /// <summary>
+    /// The name of the target's column. Null takes the last column that is not dropped. Default: null.
+    /// </summary>
     public string? Target { get; init; }
 
     /// <summary>
@@ -63,7 +65,9 @@ public sealed record TableOptions
     /// <summary>The names of the columns that are left out. Default: none.</summary>
     public IReadOnlyList<string> Drop { get; init; } = [];
 
-    /// <summary>The names of the columns whose values are categories, even if they are numbers. Default: none.</summary>
+    /// <summary>
+    /// The names of the columns whose values are categories, even if they are numbers. Default: none.
+    /// </summary>
     public IReadOnlyList<string> Categorical { get; init; } = [];
 
     /// <summary>

@@ -29,6 +29,7 @@ public sealed partial class HouseRulesTests
     {
         ["Evenkeel"] = s_folders,
         ["Evenkeel.Lab"] = ["Drawn", "Experiments", "Claims", "Reports", "Running"],
+        ["Evenkeel.Tables"] = ["Reading", "Learning", "Loading"],
         ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],
     };
 
@@ -162,7 +163,7 @@ public sealed partial class HouseRulesTests
     [Fact]
     public void Every_class_is_sealed_or_abstract_or_static()
     {
-        foreach (Assembly assembly in new[] { s_library, Assembly.Load("Evenkeel.Lab"), Assembly.Load("Evenkeel.Cli") })
+        foreach (Assembly assembly in s_projects.Keys.Select(Assembly.Load))
         {
             string[] open = [.. assembly.GetTypes()
                 .Where(type => type.IsClass && !type.IsSealed && !type.IsAbstract

@@ -48,15 +48,17 @@ internal static class ColumnNames
     {
         bool isLarge = head.Format.TryNumber(cell.Text, out _) || head.Format.IsInfinite(cell.Text);
         string large = isLarge ? ", which Float32 cannot hold," : "";
-        string todo = !head.HasHeader && cell.Line <= 1 ? " If the first line names the columns, say --header yes." : "";
+        string todo = !head.HasHeader && cell.Line <= 1
+            ? " If the first line names the columns, say --header yes." : "";
         if (cell.Text.Contains(',') || cell.Text.Contains('.'))
             todo += " If the decimal sign is the other one, say so with --decimal-comma.";
         string name = head.Names[column];
         todo += isTarget ? $" If the column \"{name}\" holds classes, say --task classification."
             : $" If the column \"{name}\" holds categories, say --categorical \"{name}\"; if it is no input, --drop "
                 + $"\"{name}\".";
-        return new InvalidDataException($"{TableText.Reader}: expected a number, got {CellFormat.Show(cell.Text)}{large}"
-            + $" in {PlaceOf(head, cell.Line, column)}.{todo} If the cell means \"no value\", name it in "
+        return new InvalidDataException(
+            $"{TableText.Reader}: expected a number, got {CellFormat.Show(cell.Text)}{large} in "
+            + $"{PlaceOf(head, cell.Line, column)}.{todo} If the cell means \"no value\", name it in "
             + "--missing-values.");
     }
 

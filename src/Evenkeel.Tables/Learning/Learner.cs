@@ -259,16 +259,16 @@ internal sealed class Learner
         {
             string list = string.Join(", ", found.Take(10).Select(column =>
                 $"\"{column.Name}\" ({column.Categories.Count})"));
-            _notes.Add($"Categories are {list}{(found.Length > 10 ? ", ..." : "")}, because they hold texts. --drop leaves "
-                + "out a column.");
+            _notes.Add($"Categories are {list}{(found.Length > 10 ? ", ..." : "")}, because they hold texts. --drop "
+                + "leaves out a column.");
         }
 
         foreach (TableColumn column in columns.Where(static column => column.HasMissingInput))
         {
             string becomes = column.Kind == ColumnKind.Category ? "they are a category of their own"
                 : "they get the median of the training part, and an input says so";
-            _notes.Add($"{column.Missing} of {facts.Rows} values of \"{column.Name}\" are missing: {becomes}. --missing "
-                + "drop-row leaves out such rows.");
+            _notes.Add($"{column.Missing} of {facts.Rows} values of \"{column.Name}\" are missing: {becomes}. "
+                + "--missing drop-row leaves out such rows.");
         }
 
         if (facts.HasLostLetter)
@@ -291,8 +291,8 @@ internal sealed class Learner
             {
                 if (LeakCheck.Of(facts.Samples, i, columns[i].Kind, target, task, _head.Format) is not { } leak)
                     continue;
-                _notes.Add($"WARNING: the column \"{columns[i].Name}\" {leak} \"{_head.Names[target]}\". A model that sees "
-                    + $"it learns nothing else. If it is not known before the target is, say --drop "
+                _notes.Add($"WARNING: the column \"{columns[i].Name}\" {leak} \"{_head.Names[target]}\". A model that "
+                    + $"sees it learns nothing else. If it is not known before the target is, say --drop "
                     + $"\"{columns[i].Name}\".");
                 break;
             }

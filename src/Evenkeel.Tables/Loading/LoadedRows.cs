@@ -122,8 +122,8 @@ internal sealed class LoadedRows
 
     private InvalidDataException NoClass(RowReader rows, int target, ReadOnlySpan<char> cell) => new(
         $"{TableText.Reader}: expected one of the classes {Vocabulary.Show(_plan.Schema.ClassNames)}, got "
-        + $"{CellFormat.Show(cell)} in {ColumnNames.PlaceOf(_plan.Head, rows.Line, target)}. Correct the label, or train "
-        + "with a file or with --class-names that have it.");
+        + $"{CellFormat.Show(cell)} in {ColumnNames.PlaceOf(_plan.Head, rows.Line, target)}. Correct the label, or "
+        + "train with a file or with --class-names that have it.");
 
     private void Grow()
     {

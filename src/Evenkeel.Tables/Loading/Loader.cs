@@ -7,7 +7,7 @@ internal static class Loader
         TableText text, TableSchema schema, bool hasTargets, CancellationToken cancellationToken)
     {
         var plan = LoadPlan.Of(text, schema, hasTargets);
-        long rows = text.Name == schema.Source ? schema.RowCount : LinesIn(text, cancellationToken);
+        long rows = text.Name == schema.Source ? schema.RowCount : RowsIn(plan.Head, cancellationToken);
         var inputs = new GrowingRows<float>(text.Name, plan.Width, rows);
         bool areLabels = plan.Classes is not null;
         var numbers = new GrowingRows<float>(text.Name, Math.Max(1, plan.Targets.Length),
@@ -26,27 +26,31 @@ internal static class Loader
         if (lines.Count == 0)
         {
             throw new InvalidDataException($"{TableText.Reader}: expected at least one row without a missing value in "
-                + $"\"{text.Name}\", got none in {totals.Rows} rows. Say --missing impute, or leave out the columns that "
-                + "have them with --drop.");
+                + $"\"{text.Name}\", got none in {totals.Rows} rows. Say --missing impute, or leave out the columns "
+                + "that have them with --drop.");
         }
 
         Tensor? targets = !hasTargets ? null : areLabels ? labels.ToTensor(areLabels: true) : numbers.ToTensor();
         return new TableDataset(schema, text.Name, inputs.ToTensor(), targets, lines, totals.Notes(lines.Count));
     }
 
-    /// <summary>An upper bound of the rows of a file.</summary>
-    private static long LinesIn(TableText text, CancellationToken cancellationToken)
+    /// <summary>
+    /// The rows of a file in which none is empty and none has a line break in a field; near to it in other files.
+    /// </summary>
+    private static long RowsIn(TableHead head, CancellationToken cancellationToken)
     {
-        using Stream stream = text.Open();
+        using Stream stream = head.Text.Open();
         byte[] buffer = new byte[BlockReader.DefaultSize];
-        long lines = 1;
+        long lines = 0;
+        bool isOpen = false;
         while (stream.Read(buffer) is > 0 and int read)
         {
             cancellationToken.ThrowIfCancellationRequested();
             lines += BlockReader.LinesIn(buffer.AsSpan(0, read));
+            isOpen = buffer[read - 1] is not ((byte)'\n' or (byte)'\r');
         }
 
-        return lines;
+        return Math.Max(1, lines + (isOpen ? 1 : 0) - head.Skip);
     }
 
     /// <summary>What is counted over all blocks.</summary>

@@ -7,6 +7,7 @@ internal sealed class CellFormat
 {
     private readonly HashSet<string> _missing;
     private readonly HashSet<string>.AlternateLookup<ReadOnlySpan<char>> _lookup;
+    private readonly int _longest;
 
     public CellFormat(char separator, IReadOnlyList<string>? missing, bool decimalComma)
     {
@@ -14,6 +15,7 @@ internal sealed class CellFormat
         MissingValues = missing ?? TableOptions.DefaultMissingValues;
         _missing = new HashSet<string>(MissingValues, StringComparer.Ordinal);
         _lookup = _missing.GetAlternateLookup<ReadOnlySpan<char>>();
+        _longest = _missing.Select(static text => text.Length).DefaultIfEmpty().Max();
         var culture = (CultureInfo)CultureInfo.InvariantCulture.Clone();
         culture.NumberFormat.NumberDecimalSeparator = decimalComma ? "," : ".";
         // Sep allows thousands to be separated. No text has this sign: 1,0 is not ten.
@@ -37,7 +39,8 @@ internal sealed class CellFormat
     public bool HasMissingNumber { get; }
 
     /// <summary>Whether a cell means "no value". An empty one always does.</summary>
-    public bool IsMissing(ReadOnlySpan<char> cell) => cell.IsEmpty || _lookup.Contains(cell);
+    public bool IsMissing(ReadOnlySpan<char> cell) =>
+        cell.IsEmpty || (cell.Length <= _longest && _lookup.Contains(cell));
 
     /// <summary>Whether a cell is a finite number; if so, its value.</summary>
     public bool TryNumber(ReadOnlySpan<char> cell, out double value) =>

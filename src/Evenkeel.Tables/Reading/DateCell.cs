@@ -8,7 +8,8 @@ namespace Evenkeel.Tables;
 internal readonly record struct DateCell(double Days, int Month, int Weekday, int Hour)
 {
     /// <summary>The orders that are known. Those with the year first are ISO 8601 or close to it.</summary>
-    public static readonly List<string> Orders = ["y-m-d", "y/m/d", "y.m.d", "d.m.y", "d/m/y", "m/d/y", "d-m-y", "m-d-y"];
+    public static readonly List<string> Orders =
+        ["y-m-d", "y/m/d", "y.m.d", "d.m.y", "d/m/y", "m/d/y", "d-m-y", "m-d-y"];
 
     /// <summary>What is taken out of a date beside its days.</summary>
     public static readonly string[] Parts = ["month", "weekday", "hour"];

@@ -25,7 +25,9 @@ internal sealed class TableHead
 
     public bool HasHeader { get; }
 
-    /// <summary>Number of rows at the beginning that are no data: the one that names the separator, the header.</summary>
+    /// <summary>
+    /// Number of rows at the beginning that are no data: the one that names the separator, the header.
+    /// </summary>
     public int Skip { get; }
 
     /// <summary>The first rows of data.</summary>

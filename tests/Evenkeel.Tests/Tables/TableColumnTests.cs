@@ -58,8 +58,8 @@ public sealed class TableColumnTests
         // In a later file, a number may be missing that was always there in training.
         TableDataset later = Learn("w,k\n1,a\n2,b\n").Load("w,k\n,a\n3,b\n", "later.csv");
         Assert.Equal([float.NaN, 3], later.Inputs.ToArray<float>());
-        Assert.Equal("1 of 2 values of \"w\" are missing, and none was in training: they get the median of the training "
-            + "part.", Assert.Single(later.Notes));
+        Assert.Equal("1 of 2 values of \"w\" are missing, and none was in training: they get the median of the "
+            + "training part.", Assert.Single(later.Notes));
     }
 
     [Fact]
@@ -93,8 +93,8 @@ public sealed class TableColumnTests
         TableDataset set = Load("when,k\n2000-01-01,a\n2000-02-07,b\n2001-01-01T12:00:00Z,a\n");
         Assert.Equal(["when", "when (month)", "when (weekday)", "when (hour)"], set.Schema.InputNames);
         Assert.Equal([0f, 1, 6, 0, 37, 2, 1, 0, 366.5f, 1, 1, 12], set.Inputs.ToArray<float>());
-        Assert.Contains("The column \"when\" holds dates (y-m-d): the inputs are days since 2000-01-01, month, weekday, "
-            + "hour. --categorical or --drop \"when\" overrides it.", set.Schema.Notes);
+        Assert.Contains("The column \"when\" holds dates (y-m-d): the inputs are days since 2000-01-01, month, "
+            + "weekday, hour. --categorical or --drop \"when\" overrides it.", set.Schema.Notes);
         Assert.Equal("d.m.y", Learn("when,k\n31.12.1999,a\n1.1.2000,b\n").Column("when").DateOrder);
         Assert.Equal("m/d/y", Learn("when,k\n1/2/2000,a\n1/31/2000,b\n").Column("when").DateOrder);
         Assert.Equal("d/m/y", Learn("when,k\n1/2/2000,a\n31/1/2000,b\n").Column("when").DateOrder);
@@ -116,7 +116,7 @@ public sealed class TableColumnTests
             Refused(text, new TableOptions { Dates = ["when=d.m.y"] }), StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => Learn(text, new TableOptions { Dates = ["when=y"] }));
         Assert.Contains("expected a date (y-m-d), got \"soon\" in line 32",
-            Refused(Rows("when,k", 31, static i => i == 30 ? "soon,a" : $"2024-01-{i + 1:D2},{(i % 2 == 0 ? "a" : "b")}")),
+            Refused(Rows("when,k", 31, static i => i == 30 ? "soon,a" : $"2024-01-{i + 1:D2},k{i % 2}")),
             StringComparison.Ordinal);
     }
 
@@ -179,10 +179,11 @@ public sealed class TableColumnTests
         string late = Rows("w,x,k", many, static i => $"{(i < many / 2 ? $"{i % 9}" : $"t{i % 3}")},{i % 7},c{i % 2}");
         Assert.Equal(12, Learn(late).Column("w").Categories.Count);
         string typing = Rows("w,x,k", many, static i => $"{(i == many - 1 ? "oops" : $"{i % 9}")},{i % 7},c{i % 2}");
-        Assert.Contains("expected a number, got \"oops\" in line 40001, column 1 \"w\" of \"t.csv\". If the column \"w\" "
-            + "holds categories, say --categorical \"w\"; if it is no input, --drop \"w\".", Refused(typing),
+        Assert.Contains("expected a number, got \"oops\" in line 40001, column 1 \"w\" of \"t.csv\". If the column "
+            + "\"w\" holds categories, say --categorical \"w\"; if it is no input, --drop \"w\".", Refused(typing),
             StringComparison.Ordinal);
-        string dates = Rows("w,x,k", many, static i => $"{(i < many / 2 ? "" : "2024-01-0" + (1 + (i % 3)))},{i % 7},c{i % 2}");
+        string dates = Rows("w,x,k", many,
+            static i => $"{(i < many / 2 ? "" : $"2024-01-0{1 + (i % 3)}")},{i % 7},c{i % 2}");
         Assert.Equal(ColumnKind.Date, Learn(dates).Column("w").Kind);
     }
 
@@ -267,10 +268,11 @@ public sealed class TableColumnTests
     [Fact]
     public void A_column_that_is_not_there_is_named_with_the_nearest()
     {
-        Assert.Contains("expected a column \"prise\" for --target in \"t.csv\", found none: the header has area, price, "
-            + "rooms, rent. Did you mean \"price\"?", Refused(Houses, new TableOptions { Target = "prise" }),
+        Assert.Contains("expected a column \"prise\" for --target in \"t.csv\", found none: the header has area, "
+            + "price, rooms, rent. Did you mean \"price\"?", Refused(Houses, new TableOptions { Target = "prise" }),
             StringComparison.Ordinal);
-        Assert.Contains("\"c\" for --drop", Refused(Houses, new TableOptions { Drop = ["c"] }), StringComparison.Ordinal);
+        Assert.Contains("\"c\" for --drop", Refused(Houses, new TableOptions { Drop = ["c"] }),
+            StringComparison.Ordinal);
         Assert.Contains("the file has no header", Refused("1,2\n3,4\n", new TableOptions { Target = "c" }),
             StringComparison.Ordinal);
         Assert.Contains("found 2 of that name", Refused("a,a,k\n1,2,x\n2,3,y\n", new TableOptions { Target = "a" }),

@@ -149,8 +149,8 @@ public sealed class TableGuessTests
             Learn(Target(100, static i => $"{i % 7}"), new TableOptions { Task = TableTask.Regression }).Task);
 
         string message = Refused(Target(30, static i => $"name {i}"));
-        Assert.Contains("expected labels that name classes, got others: column \"y\" of \"t.csv\" has 30 different texts "
-            + "in 30 rows", message, StringComparison.Ordinal);
+        Assert.Contains("expected labels that name classes, got others: column \"y\" of \"t.csv\" has 30 different "
+            + "texts in 30 rows", message, StringComparison.Ordinal);
         Assert.Contains("--target", message, StringComparison.Ordinal);
         Assert.Contains("got \"oops\" in line 32, column 2 \"y\"",
             Refused(Target(31, static i => i == 30 ? "oops" : $"{i}.5")), StringComparison.Ordinal);
