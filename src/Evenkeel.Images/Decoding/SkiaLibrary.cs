@@ -18,8 +18,9 @@ internal static class SkiaLibrary
     /// <summary>The error, with what to do.</summary>
     internal static FileNotFoundException Missing() => new(
         "ImageFile: expected SkiaSharp's native library, which decodes pictures, for "
-        + $"{RuntimeInformation.RuntimeIdentifier}, found none. Add the package SkiaSharp.NativeAssets of this platform "
-        + "to the project (Linux: SkiaSharp.NativeAssets.Linux.NoDependencies), or read PPM/PGM, which needs none.",
+        + $"{RuntimeInformation.RuntimeIdentifier}, found none. Add the package SkiaSharp.NativeAssets of this "
+        + "platform to the project (Linux: SkiaSharp.NativeAssets.Linux.NoDependencies), or read PPM/PGM, which needs "
+        + "none.",
         "libSkiaSharp");
 
     private static bool IsThere()
