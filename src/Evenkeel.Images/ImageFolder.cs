@@ -176,7 +176,8 @@ public sealed class ImageFolder
             {
                 throw new InvalidDataException(
                     $"ImageFolder: expected pictures of one size in \"{Listing.Source}\", got {first} "
-                    + $"({Images[0].File}) and {image} ({Images[i].File}). Give a height and a width to scale them to.");
+                    + $"({Images[0].File}) and {image} ({Images[i].File}). Give a height and a width to scale them "
+                    + "to.");
             }
 
             image.Pixels.CopyTo(pixels, (long)i * size);

@@ -3,24 +3,44 @@ using Evenkeel.Data;
 
 namespace Evenkeel.Images;
 
-/// <summary>A table of text that names picture files and their classes.</summary>
+/// <summary>
+/// A table of text that names picture files and their classes: a line per picture, with comma, semicolon or tab between
+/// its cells. A cell that holds the separator stands in quotes. Empty lines are skipped.
+/// </summary>
 internal sealed class PictureList
 {
+    private const char Quote = '"';
+
     private static readonly string[] s_labelNames = ["label", "class", "category", "target"];
 
-    private readonly CsvTable _table;
     private readonly string _path;
+    private readonly List<string[]> _rows = [];
+    private readonly List<int> _lines = [];
     private readonly string[] _names;
-    private readonly int _first;
 
     private PictureList(string path)
     {
         _path = path;
-        _table = CsvTable.Read(path, new CsvOptions { Header = false });
-        // Texts stand below texts: the first line names the columns if it names no picture.
-        _first = Cells(0).Any(ImageFile.HasImageName) ? 0 : 1;
-        _names = _first == 1 ? [.. Cells(0)] : [.. _table.Columns];
-        if (_first == _table.RowCount) throw Wrong("a line for each picture", "only the names of the columns");
+        string[] lines = TextFile.Read(path, nameof(ImageFolderListing)).ReplaceLineEndings("\n").Split('\n');
+        char separator = SeparatorOf(lines);
+        for (int i = 0; i < lines.Length; i++)
+        {
+            if (string.IsNullOrWhiteSpace(lines[i])) continue;
+            string[] cells = CellsOf(lines[i], separator, i + 1);
+            if (_rows.Count > 0 && cells.Length != _rows[0].Length)
+                throw Wrong($"{_rows[0].Length} cells as in the first line", $"{cells.Length} in line {i + 1}");
+            _rows.Add(cells);
+            _lines.Add(i + 1);
+        }
+
+        if (_rows.Count == 0) throw Wrong("a line for each picture", "none");
+        // The first line names the columns if it names no picture.
+        bool hasHeader = !_rows[0].Any(ImageFile.HasImageName);
+        _names = hasHeader ? _rows[0] : [.. _rows[0].Select(static (_, column) => $"column {column + 1}")];
+        if (!hasHeader) return;
+        _rows.RemoveAt(0);
+        _lines.RemoveAt(0);
+        if (_rows.Count == 0) throw Wrong("a line for each picture", "only the names of the columns");
     }
 
     /// <summary>The paths and classes of a table, in its order.</summary>
@@ -32,8 +52,7 @@ internal sealed class PictureList
         var list = new PictureList(path);
         int file = fileColumn is null ? list.FileColumn() : list.Named(fileColumn);
         int label = labelColumn is null ? list.LabelColumn(file) : list.Named(labelColumn);
-        return [.. Enumerable.Range(list._first, list._table.RowCount - list._first)
-            .Select(row => (list.Cell(row, file), list.Cell(row, label)))];
+        return [.. Enumerable.Range(0, list._rows.Count).Select(row => (list.Cell(row, file), list.Cell(row, label)))];
     }
 
     /// <summary>The different classes: whole numbers in the order of their values, others in ordinal order.</summary>
@@ -48,18 +67,53 @@ internal sealed class PictureList
 
     private static long ValueOf(string name) => TryNumber(name, out long value) ? value : 0;
 
-    private IEnumerable<string> Cells(int row) =>
-        Enumerable.Range(0, _table.Columns.Count).Select(column => _table[row, column]);
+    /// <summary>The one of comma, semicolon and tab that the first line has most of.</summary>
+    private static char SeparatorOf(string[] lines)
+    {
+        string first = Array.Find(lines, static line => !string.IsNullOrWhiteSpace(line)) ?? "";
+        return ",;\t".MaxBy(separator => first.Count(letter => letter == separator));
+    }
 
-    private string Cell(int row, int column) => _table[row, column] is { Length: > 0 } text ? text
-        : throw Wrong("a path and a class in every line", $"an empty cell in {_table.PlaceOf(row, column)}");
+    private string[] CellsOf(string line, char separator, int number)
+    {
+        var cells = new List<string>();
+        for (int at = 0; at <= line.Length;)
+        {
+            int end;
+            string rest = line[at..].TrimStart(' ');
+            if (!rest.StartsWith(Quote))
+            {
+                end = line.IndexOf(separator, at);
+                if (end < 0) end = line.Length;
+                cells.Add(line[at..end].Trim());
+            }
+            else
+            {
+                int begin = line.Length - rest.Length + 1, close = begin;
+                while (close < line.Length && (line[close] != Quote || line.AsSpan(close).StartsWith("\"\"")))
+                    close += line[close] == Quote ? 2 : 1;
+                end = close + 1;
+                while (end < line.Length && line[end] == ' ') end++;
+                if (close >= line.Length || (end < line.Length && line[end] != separator))
+                    throw Wrong("quotes around a whole cell", $"others in line {number}");
+                cells.Add(line[begin..close].Replace("\"\"", "\"", StringComparison.Ordinal));
+            }
+
+            at = end + 1;
+        }
+
+        return [.. cells];
+    }
+
+    private string Cell(int row, int column) => _rows[row][column] is { Length: > 0 } text ? text
+        : throw Wrong("a path and a class in every line", $"an empty cell in line {_lines[row]}");
 
     private int FileColumn()
     {
-        int column = Cells(_first).ToList().FindIndex(ImageFile.HasImageName);
+        int column = Array.FindIndex(_rows[0], ImageFile.HasImageName);
         return column >= 0 ? column : throw Wrong(
             $"a column of paths that end in {string.Join(", ", ImageFile.Extensions)}",
-            $"\"{string.Join("\", \"", Cells(_first))}\" in the first line of data");
+            $"\"{string.Join("\", \"", _rows[0])}\" in line {_lines[0]}");
     }
 
     private int LabelColumn(int file)
