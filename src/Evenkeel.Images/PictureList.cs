@@ -21,6 +21,12 @@ internal sealed class PictureList
     private PictureList(string path)
     {
         _path = path;
+        if (File.Exists(path) && FileFormat.Of(path) is { IsText: false } other)
+        {
+            throw FileFormat.Wrong(
+                nameof(ImageFolderListing), path, "a folder with one sub-folder per class, or a list of files", other);
+        }
+
         string[] lines = TextFile.Read(path, nameof(ImageFolderListing)).ReplaceLineEndings("\n").Split('\n');
         char separator = SeparatorOf(lines);
         for (int i = 0; i < lines.Length; i++)
