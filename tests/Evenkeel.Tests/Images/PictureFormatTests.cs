@@ -82,7 +82,8 @@ public sealed class PictureFormatTests
 
     [Fact]
     public void A_missing_native_library_is_an_error_that_says_which_package_has_it() =>
-        Assert.Contains($"for {RuntimeInformation.RuntimeIdentifier}, found none. Add the package SkiaSharp.NativeAssets",
+        Assert.Contains(
+            $"for {RuntimeInformation.RuntimeIdentifier}, found none. Add the package SkiaSharp.NativeAssets",
             SkiaLibrary.Missing().Message, StringComparison.Ordinal);
 
     /// <summary>
