@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-
 using Evenkeel.Data;
+using SkiaSharp;
 
 namespace Evenkeel.Images;
 
@@ -22,7 +22,7 @@ internal sealed class ImageFolderCache
     private const int Version = 5;
 
     /// <summary>Another decoder may give other pixels.</summary>
-    private const string Decoder = "SkiaSharp 4.155";
+    private static readonly string s_decoder = typeof(SKCodec).Assembly.GetName().ToString();
 
     private const int HeaderBytes = 8 + 4 + 32 + 32 + 4;
 
@@ -39,7 +39,7 @@ internal sealed class ImageFolderCache
     {
         string key = string.Create(CultureInfo.InvariantCulture,
             $"{options.Height}x{options.Width}, {options.Fit}, channels {options.Channels}, "
-            + $"skip {options.SkipBad}, {Decoder}");
+            + $"skip {options.SkipBad}, {s_decoder}");
         string folder = options.CacheFolder ?? Path.Combine(DataCatalog.UserFolder, "image-folders");
         string name = Convert.ToHexStringLower(
             SHA256.HashData(Encoding.UTF8.GetBytes($"{listing.Source}\n{key}")).AsSpan(0, 8));

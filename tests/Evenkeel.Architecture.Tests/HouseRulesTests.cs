@@ -28,8 +28,10 @@ public sealed partial class HouseRulesTests
     private static readonly Dictionary<string, string[]> s_projects = new(StringComparer.Ordinal)
     {
         ["Evenkeel"] = s_folders,
+        ["Evenkeel.Images"] = ["Decoding"],
         ["Evenkeel.Lab"] = ["Drawn", "Experiments", "Claims", "Reports", "Running"],
         ["Evenkeel.Tables"] = ["Reading", "Learning", "Loading"],
+        ["Evenkeel.Workbench"] = ["Models", "Data", "Watching", "Runs"],
         ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],
     };
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using Evenkeel.Data;
 using SkiaSharp;
 
@@ -91,8 +92,9 @@ internal static class SkiaReader
             var walk = new UprightWalk(codec.EncodedOrigin, size.Height, size.Width);
             int channels = isGray ? 1 : 3, plane = size.Height * size.Width;
             byte[] pixels = GC.AllocateUninitializedArray<byte>(channels * plane);
-            for (int c = 0; c < channels; c++)
-                walk.Copy(stored.AsSpan(c), info.BytesPerPixel, pixels.AsSpan(c * plane, plane));
+            ReadOnlySpan<byte> content = stored.AsSpan(0, info.BytesSize);
+            if (type == SKColorType.Gray8) walk.Copy(content, pixels);
+            else walk.Copy(MemoryMarshal.Cast<byte, uint>(content), pixels);
             return new ByteImage(pixels, channels, walk.Height, walk.Width);
         }
         finally

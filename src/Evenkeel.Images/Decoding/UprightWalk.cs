@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using SkiaSharp;
 
 namespace Evenkeel.Images;
@@ -40,17 +42,71 @@ internal readonly struct UprightWalk
     /// <summary>Width of the upright picture.</summary>
     public int Width { get; }
 
-    /// <summary>Copies one channel, upright.</summary>
-    /// <param name="stored">The stored pixels, from the first value of the channel on.</param>
-    /// <param name="step">Number of bytes of a stored pixel.</param>
+    /// <summary>Copies gray pixels, upright.</summary>
+    /// <param name="stored">A byte per pixel.</param>
     /// <param name="plane">The upright channel.</param>
-    public void Copy(ReadOnlySpan<byte> stored, int step, Span<byte> plane)
+    public void Copy(ReadOnlySpan<byte> stored, Span<byte> plane)
     {
         for (int y = 0; y < Height; y++)
         {
             Span<byte> row = plane.Slice(y * Width, Width);
-            int at = (_first + y * _down) * step, stride = _right * step;
-            for (int x = 0; x < row.Length; x++, at += stride) row[x] = stored[at];
+            int at = _first + y * _down;
+            if (_right == 1) stored.Slice(at, Width).CopyTo(row);
+            else for (int x = 0; x < row.Length; x++, at += _right) row[x] = stored[at];
         }
     }
+
+    /// <summary>Copies coloured pixels, upright.</summary>
+    /// <param name="stored">Red in the lowest byte, then green, blue and alpha.</param>
+    /// <param name="planes">The three upright channels; or red alone, for gray pixels stored as colours.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Copy(ReadOnlySpan<uint> stored, Span<byte> planes)
+    {
+        int plane = Height * Width;
+        bool isGray = planes.Length == plane;
+        for (int y = 0; y < Height; y++)
+        {
+            Span<byte> red = planes.Slice(y * Width, Width);
+            Span<byte> green = isGray ? red : planes.Slice(plane + y * Width, Width);
+            Span<byte> blue = isGray ? red : planes.Slice(2 * plane + y * Width, Width);
+            int at = _first + y * _down;
+            if (_right == 1)
+            {
+                CopyRow(stored.Slice(at, Width), red, green, blue);
+                continue;
+            }
+
+            for (int x = 0; x < red.Length; x++, at += _right)
+            {
+                uint pixel = stored[at];
+                (blue[x], green[x], red[x]) = ((byte)(pixel >> 16), (byte)(pixel >> 8), (byte)pixel);
+            }
+        }
+    }
+
+    private static void CopyRow(ReadOnlySpan<uint> row, Span<byte> red, Span<byte> green, Span<byte> blue)
+    {
+        int whole = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            // Sixteen pixels at a time: the lowest byte of each of four packs, narrowed twice.
+            Vector128<uint> low = Vector128.Create(0xFFu);
+            for (; whole + 16 <= row.Length; whole += 16)
+            {
+                Vector128<uint> a = Vector128.Create(row[whole..]), b = Vector128.Create(row[(whole + 4)..]),
+                    c = Vector128.Create(row[(whole + 8)..]), d = Vector128.Create(row[(whole + 12)..]);
+                // Gray pixels write the same byte three times.
+                Narrow(a >> 16, b >> 16, c >> 16, d >> 16, low).CopyTo(blue[whole..]);
+                Narrow(a >> 8, b >> 8, c >> 8, d >> 8, low).CopyTo(green[whole..]);
+                Narrow(a, b, c, d, low).CopyTo(red[whole..]);
+            }
+        }
+
+        for (int x = whole; x < row.Length; x++)
+            (blue[x], green[x], red[x]) = ((byte)(row[x] >> 16), (byte)(row[x] >> 8), (byte)row[x]);
+    }
+
+    private static Vector128<byte> Narrow(
+        Vector128<uint> a, Vector128<uint> b, Vector128<uint> c, Vector128<uint> d, Vector128<uint> low) =>
+        Vector128.Narrow(Vector128.Narrow(a & low, b & low), Vector128.Narrow(c & low, d & low));
 }

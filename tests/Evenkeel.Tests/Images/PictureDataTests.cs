@@ -259,5 +259,8 @@ public sealed class PictureDataTests : IDisposable
         PutList("cat/0.png,2\nnowhere.png,1\n");
         Assert.NotEqual(data.Listing.Identity, ImageFolderListing.OfList(list).Identity);
         Assert.Throws<DirectoryNotFoundException>(() => PictureData.Open(_folder.File("absent")));
+        string picture = Path.Combine(Root, "cat", "0.png");
+        Assert.Contains("or a list of files, got a PNG picture.",
+            Assert.Throws<InvalidDataException>(() => PictureData.Open(picture)).Message, StringComparison.Ordinal);
     }
 }

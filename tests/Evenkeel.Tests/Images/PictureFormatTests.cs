@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Evenkeel.Data;
 using Evenkeel.Images;
 using Evenkeel.Tests.Serialization;
@@ -78,6 +79,12 @@ public sealed class PictureFormatTests
         Assert.Equal([255, 0, 0, 255, 0, 255, 0, 255, 0, 0, 255, 255], image.Pixels);
         ImageFileTests.Refuse(s_gif[..50], "GIF", "truncated");
     }
+
+    [Fact]
+    public void A_missing_native_library_is_an_error_that_says_which_package_has_it() =>
+        Assert.Contains(
+            $"for {RuntimeInformation.RuntimeIdentifier}, found none. Add the package SkiaSharp.NativeAssets",
+            SkiaLibrary.Missing().Message, StringComparison.Ordinal);
 
     /// <summary>
     /// The eight values of Exif's tag 0x0112 in their order: which row and which column of the stored picture the place
