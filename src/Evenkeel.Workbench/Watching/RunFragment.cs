@@ -11,6 +11,9 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
 {
     private const int MostRows = 500;
 
+    /// <summary>Longer values, for example checksums, stand among the settings alone.</summary>
+    private const int CardWidth = 40;
+
     private readonly JsonElement? _run = run.Run();
 
     public void Write()
@@ -53,7 +56,7 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
             foreach (string part in (string[])["model", "data"])
             {
                 if (_run.Member(part) is not { ValueKind: JsonValueKind.Object } members) continue;
-                using (Card(part == "model" ? "Model" : "Data")) WriteMembers(members, most: 4);
+                using (Card(part == "model" ? "Model" : "Data")) WriteMembers(members, CardWidth);
             }
         }
     }
@@ -134,7 +137,7 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
                     using (html.Open("div"))
                     {
                         html.Element("h4", member.Name);
-                        WriteMembers(member.Value, most: int.MaxValue);
+                        WriteMembers(member.Value, int.MaxValue);
                     }
                 }
             }
@@ -151,11 +154,14 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
         }
     }
 
-    private void WriteMembers(JsonElement members, int most)
+    private void WriteMembers(JsonElement members, int longest)
     {
         using (html.Open("dl"))
         {
-            foreach (JsonProperty member in members.EnumerateObject().Take(most)) Pair(member.Name, Text(member.Value));
+            foreach (JsonProperty member in members.EnumerateObject())
+            {
+                if (Text(member.Value) is { } text && text.Length <= longest) Pair(member.Name, text);
+            }
         }
     }
 
