@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Evenkeel.Cli.Pictures;
 using Evenkeel.Data;
+using Evenkeel.Diagnostics;
 using Evenkeel.Lab;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Random;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Evenkeel.Data;
+using Evenkeel.Diagnostics;
 using Evenkeel.Lab.Drawn;
 
 namespace Evenkeel.Lab.Experiments;

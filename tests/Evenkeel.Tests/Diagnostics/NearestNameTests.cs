@@ -1,7 +1,7 @@
-using Evenkeel.Lab;
+using Evenkeel.Diagnostics;
 using Xunit;
 
-namespace Evenkeel.Tests.Lab;
+namespace Evenkeel.Tests.Diagnostics;
 
 public sealed class NearestNameTests
 {

@@ -1,35 +1,46 @@
-namespace Evenkeel.Lab;
+namespace Evenkeel.Diagnostics;
 
-/// <summary>Finds what a user probably meant.</summary>
-internal static class NearestName
+/// <summary>Finds the name that a user probably meant: errors about unknown names suggest it.</summary>
+public static class NearestName
 {
-    /// <summary>The candidate with the fewest edits, or null if none is close enough to be a typing error.</summary>
+    /// <summary>
+    /// The candidate with the fewest edits. Null if none is close enough to be a typing error: more than two edits, and
+    /// more than a third of the name's length. A candidate that contains the name counts as one edit.
+    /// </summary>
+    /// <param name="name">The name that was given.</param>
+    /// <param name="candidates">The names that exist.</param>
     public static string? Find(string name, IEnumerable<string> candidates)
     {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(candidates);
         string? best = null;
         int fewest = int.MaxValue;
         foreach (string candidate in candidates)
         {
-            // A beginning or an inner word counts as near: "batchnorm" or "deep" is no typing error, but says what is
-            // meant.
-            int edits = name.Length >= 3 && candidate.Contains(name, StringComparison.OrdinalIgnoreCase) ? 1
-                : Edits(name, candidate);
+            bool isPart = name.Length >= 3 && candidate.Contains(name, StringComparison.OrdinalIgnoreCase);
+            int edits = isPart ? 1 : Edits(name, candidate);
             if (edits < fewest) (best, fewest) = (candidate, edits);
         }
 
         return fewest <= Math.Max(2, name.Length / 3) ? best : null;
     }
 
-    /// <summary>" Did you mean X?", or nothing.</summary>
+    /// <summary><c> Did you mean X?</c> with a space before it, or an empty text.</summary>
+    /// <param name="name">The name that was given.</param>
+    /// <param name="candidates">The names that exist.</param>
     public static string Hint(string name, IEnumerable<string> candidates) =>
         Find(name, candidates) is { } nearest ? $" Did you mean {nearest}?" : "";
 
     /// <summary>
-    /// Insertions, deletions, replacements and swaps of neighbours that turn one name into the other, in any case of
-    /// letters.
+    /// The number of insertions, deletions, replacements and swaps of neighbours that turn one name into the other, in
+    /// any case of letters (the optimal string alignment distance).
     /// </summary>
+    /// <param name="from">One name.</param>
+    /// <param name="to">The other name.</param>
     public static int Edits(string from, string to)
     {
+        ArgumentNullException.ThrowIfNull(from);
+        ArgumentNullException.ThrowIfNull(to);
         (from, to) = (from.ToLowerInvariant(), to.ToLowerInvariant());
         int[,] edits = new int[from.Length + 1, to.Length + 1];
         for (int i = 0; i <= from.Length; i++) edits[i, 0] = i;
