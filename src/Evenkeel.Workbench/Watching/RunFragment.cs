@@ -4,7 +4,9 @@ using Evenkeel.Web;
 
 namespace Evenkeel.Workbench.Watching;
 
-/// <summary>What a page says of a run in words and tables: how it stands, what it found, what it was told to do.</summary>
+/// <summary>
+/// What a page says of a run in words and tables: how it stands, what it found, what it was told to do.
+/// </summary>
 /// <param name="html">Where to.</param>
 /// <param name="run">The run.</param>
 internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
@@ -33,7 +35,8 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
                 (string kind, string words) = Status();
                 using (html.Open("p")) html.Element("span", words, ("class", $"verdict {kind}"));
                 if (run.IsAbandoned())
-                    html.Element("p", $"No process trains it any more. evenkeel train --resume {run.Folder} continues.");
+                    html.Element("p", "No process trains it any more. "
+                        + $"evenkeel train --resume {run.Folder} continues.");
             }
 
             JsonElement? figures = _run.Member("figures");
@@ -173,9 +176,9 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
 
     private static string Text(JsonElement value) => JsonText.AsText(value) ?? "–";
 
-    private static string CommandLine(JsonElement words) => string.Join(' ', words.EnumerateArray().Select(static word =>
-        JsonText.AsText(word) is { } text && text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\""
-            : JsonText.AsText(word)));
+    private static string CommandLine(JsonElement words) => string.Join(' ', words.EnumerateArray().Select(
+        static word => Text(word) is { } text && text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\""
+            : Text(word)));
 
     /// <summary><c>batchSize</c> is "batch size".</summary>
     private static string Words(string name) => string.Concat(name.Select(static (c, i) =>

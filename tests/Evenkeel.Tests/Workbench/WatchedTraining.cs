@@ -7,7 +7,9 @@ using Evenkeel.Training;
 
 namespace Evenkeel.Tests.Workbench;
 
-/// <summary>A training of a second, of a net with everything a log could disturb: batch norm, dropout, momentum.</summary>
+/// <summary>
+/// A training of a second, of a net with everything a log could disturb: batch norm, dropout, momentum.
+/// </summary>
 internal static class WatchedTraining
 {
     public const int StepsPerEpoch = 6;
