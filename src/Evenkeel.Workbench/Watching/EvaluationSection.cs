@@ -67,7 +67,8 @@ internal sealed class EvaluationSection(HtmlWriter html, JsonElement? evaluation
             using (html.Open("tr"))
             {
                 html.Element("td", "");
-                foreach (string name in classes) html.Element("th", name, ("scope", "col"), ("class", "num"));
+                foreach (string name in classes)
+                    html.Element("th", name, ("scope", "col"), ("class", "num"), ("title", name));
                 html.Element("th", "recall", ("scope", "col"), ("class", "num recall"));
             }
 
@@ -78,7 +79,7 @@ internal sealed class EvaluationSection(HtmlWriter html, JsonElement? evaluation
                     long total = counts[row].Sum();
                     using (html.Open("tr"))
                     {
-                        html.Element("th", classes[row], ("scope", "row"));
+                        html.Element("th", classes[row], ("scope", "row"), ("title", classes[row]));
                         for (int column = 0; column < classes.Length; column++)
                         {
                             // The share of the row, as the depth of the colour.
@@ -107,7 +108,7 @@ internal sealed class EvaluationSection(HtmlWriter html, JsonElement? evaluation
         using (ScrollBox("Largest confusions"))
         using (html.Open("table"))
         {
-            Head("is", "was taken for", "samples");
+            Head(["is", "was taken for"], ["samples"]);
             using (html.Open("tbody"))
             {
                 foreach ((string isClass, string taken, long count) in largest)
@@ -177,7 +178,7 @@ internal sealed class EvaluationSection(HtmlWriter html, JsonElement? evaluation
         using (ScrollBox("Norms"))
         using (html.Open("table"))
         {
-            Head("layer", "kind", "channels", "mean shift (deviations)", "variance ratio");
+            Head(["layer", "kind"], ["channels", "mean shift (deviations)", "variance ratio"]);
             using (html.Open("tbody"))
             {
                 foreach (JsonElement? norm in norms)
@@ -197,12 +198,13 @@ internal sealed class EvaluationSection(HtmlWriter html, JsonElement? evaluation
     private HtmlWriter.Scope ScrollBox(string label) => html.Open(
         "div", ("class", "table-scroll"), ("tabindex", "0"), ("role", "region"), ("aria-label", label));
 
-    private void Head(params ReadOnlySpan<string> names)
+    private void Head(string[] words, string[] numbers)
     {
         using (html.Open("thead"))
         using (html.Open("tr"))
         {
-            foreach (string name in names) html.Element("th", name, ("scope", "col"));
+            foreach (string name in words) html.Element("th", name, ("scope", "col"));
+            foreach (string name in numbers) html.Element("th", name, ("scope", "col"), ("class", "num"));
         }
     }
 

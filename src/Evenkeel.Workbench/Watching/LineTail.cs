@@ -50,7 +50,8 @@ internal static class LineTail
         {
             using var file = new FileStream(
                 path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            bool isAnew = from.Offset > 0 && (from.Offset > file.Length || CheckBefore(file, from.Offset) != from.Check);
+            bool isAnew = from.Offset > 0
+                && (from.Offset > file.Length || CheckBefore(file, from.Offset) != from.Check);
             long offset = isAnew ? 0 : from.Offset;
             for (int size = Portion; ; size *= 2)
             {

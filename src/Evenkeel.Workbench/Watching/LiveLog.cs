@@ -34,7 +34,7 @@ public sealed class LiveLog : Callback, IDisposable
 
     private static readonly TimeSpan s_shortest = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan s_shortestReading = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan s_shortestReading = TimeSpan.FromSeconds(1);
 
     private readonly ArrayBufferWriter<byte> _line = new();
     private readonly Stopwatch _clock = new();

@@ -13,6 +13,9 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
 {
     private const int MostRows = 500;
 
+    /// <summary>Longer values, for example checksums, stand among the settings alone.</summary>
+    private const int CardWidth = 40;
+
     private readonly JsonElement? _run = run.Run();
 
     public void Write()
@@ -32,7 +35,8 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
                 (string kind, string words) = Status();
                 using (html.Open("p")) html.Element("span", words, ("class", $"verdict {kind}"));
                 if (run.IsAbandoned())
-                    html.Element("p", $"No process trains it any more. evenkeel train --resume {run.Folder} continues.");
+                    html.Element("p", "No process trains it any more. "
+                        + $"evenkeel train --resume {run.Folder} continues.");
             }
 
             JsonElement? figures = _run.Member("figures");
@@ -55,7 +59,7 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
             foreach (string part in (string[])["model", "data"])
             {
                 if (_run.Member(part) is not { ValueKind: JsonValueKind.Object } members) continue;
-                using (Card(part == "model" ? "Model" : "Data")) WriteMembers(members, most: 4);
+                using (Card(part == "model" ? "Model" : "Data")) WriteMembers(members, CardWidth);
             }
         }
     }
@@ -132,7 +136,7 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
                     using (html.Open("div"))
                     {
                         html.Element("h4", member.Name);
-                        WriteMembers(member.Value, most: int.MaxValue);
+                        WriteMembers(member.Value, int.MaxValue);
                     }
                 }
             }
@@ -149,11 +153,14 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
         }
     }
 
-    private void WriteMembers(JsonElement members, int most)
+    private void WriteMembers(JsonElement members, int longest)
     {
         using (html.Open("dl"))
         {
-            foreach (JsonProperty member in members.EnumerateObject().Take(most)) Pair(member.Name, Text(member.Value));
+            foreach (JsonProperty member in members.EnumerateObject())
+            {
+                if (Text(member.Value) is { } text && text.Length <= longest) Pair(member.Name, text);
+            }
         }
     }
 
@@ -165,9 +172,9 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
 
     private static string Text(JsonElement value) => JsonText.AsText(value) ?? "–";
 
-    private static string CommandLine(JsonElement words) => string.Join(' ', words.EnumerateArray().Select(static word =>
-        JsonText.AsText(word) is { } text && text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\""
-            : JsonText.AsText(word)));
+    private static string CommandLine(JsonElement words) => string.Join(' ', words.EnumerateArray().Select(
+        static word => Text(word) is { } text && text.Contains(' ', StringComparison.Ordinal) ? $"\"{text}\""
+            : Text(word)));
 
     /// <summary><c>batchSize</c> is "batch size".</summary>
     private static string Words(string name) => string.Concat(name.Select(static (c, i) =>

@@ -53,7 +53,7 @@ internal sealed class ScatterDrawing(HtmlWriter html)
     {
         double rough = (most - least) / 5, power = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         double step = s_steps.Select(factor => factor * power).First(size => size >= rough);
-        for (double i = Math.Ceiling(least / step); i * step <= most; i++) yield return i * step;
+        for (double i = Math.Ceiling(least / step); i * step <= most; i++) yield return i * step + 0.0;
     }
 
     private void Line(string name, double x1, double y1, double x2, double y2) => html.Element(

@@ -14,7 +14,7 @@ export interface Axis {
 
 export interface Series {
   name: string;
-  /** `lesson`: what the lesson printed, drawn dashed and hollow. */
+  /** `lesson`: what the lesson printed, or what goes with a measured curve; drawn dashed and hollow, in that curve's colour. */
   role: 'measured' | 'lesson';
   marker: 'none' | 'circle' | 'triangle' | 'square' | 'diamond';
   line: boolean;

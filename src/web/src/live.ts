@@ -119,8 +119,8 @@ export function epochsOf(run: Run): Map<number, EpochScores> {
   return new Map([...epochs].sort(([a], [b]) => a - b));
 }
 
-function axis(label: string, log = false): Axis {
-  return { label, log, min: null, max: null };
+function axis(label: string): Axis {
+  return { label, log: false, min: null, max: null };
 }
 
 function curve(name: string, x: StoredNumber[], y: StoredNumber[], more: Partial<Series> = {}): Series {
@@ -138,16 +138,21 @@ function named(runs: Run[], index: number, what: string): string {
   return runs.length === 1 ? what : `${name}${twins ? ` (${index + 1})` : ''}${what ? `, ${what}` : ''}`;
 }
 
-function overSteps(runs: Run[], id: string, title: string, note: string | null, value: (line: LiveLine) => StoredNumber | undefined, log = false): Chart {
+/** Several runs have a colour each: what belongs to a run's curve is dashed, in its colour. */
+function beside(runs: Run[]): Series['role'] {
+  return runs.length > 1 ? 'lesson' : 'measured';
+}
+
+function overSteps(runs: Run[], id: string, title: string, note: string | null, value: (line: LiveLine) => StoredNumber | undefined, y: Partial<Axis> = {}): Chart {
   const series = runs.map((run, index) =>
     curve(named(runs, index, runs.length === 1 ? title.toLowerCase() : ''), run.steps.map(line => line.step), run.steps.map(line => value(line) ?? null)));
-  return chart(id, title, note, axis('step'), axis(title.toLowerCase(), log), series);
+  return chart(id, title, note, axis('step'), { ...axis(title.toLowerCase()), ...y }, series);
 }
 
 /** The charts of all runs together: loss, scores, speed, rate. */
 export function chartsOf(runs: Run[]): Chart[] {
   const epochs = runs.map(epochsOf);
-  const loss = overSteps(runs, 'loss', 'Loss', 'of the steps; at the end of epochs, of the validation set', line => line.loss);
+  const loss = overSteps(runs, 'loss', 'Loss', runs.length > 1 ? 'of the steps; dashed: of the validation set, at the end of epochs' : 'of the steps; at the end of epochs, of the validation set', line => line.loss);
   runs.forEach((run, index) => {
     // Without a live log the epochs have the loss.
     if (run.steps.length === 0) {
@@ -161,7 +166,7 @@ export function chartsOf(runs: Run[]): Chart[] {
   runs.forEach((_, index) => {
     const rows = [...(epochs[index]?.values() ?? [])].filter(scores => scores.has('validation_loss'));
     if (rows.length === 0) return;
-    loss.series.push(curve(named(runs, index, 'validation'), rows.map(row => row.get('iteration') ?? null), rows.map(row => row.get('validation_loss') ?? null), { marker: 'circle' }));
+    loss.series.push(curve(named(runs, index, 'validation'), rows.map(row => row.get('iteration') ?? null), rows.map(row => row.get('validation_loss') ?? null), { marker: 'circle', role: beside(runs) }));
   });
 
   const names = new Set<string>();
@@ -172,16 +177,16 @@ export function chartsOf(runs: Run[]): Chart[] {
       for (const part of ['training', 'validation'] as const) {
         const rows = [...run].filter(([, scores]) => scores.has(`${part}_${name}`));
         if (rows.length > 0)
-          series.push(curve(named(runs, index, part), rows.map(([epoch]) => epoch), rows.map(([, scores]) => scores.get(`${part}_${name}`) ?? null), { marker: part === 'validation' ? 'circle' : 'triangle' }));
+          series.push(curve(named(runs, index, runs.length > 1 && part === 'validation' ? '' : part), rows.map(([epoch]) => epoch), rows.map(([, scores]) => scores.get(`${part}_${name}`) ?? null), part === 'validation' ? { marker: 'circle' } : { marker: 'triangle', role: beside(runs) }));
       }
     });
     const title = name.charAt(0).toUpperCase() + name.slice(1);
-    return chart(`score-${name}`, title, 'at the end of epochs, in Eval', axis('epoch'), axis(name), series);
+    return chart(`score-${name}`, title, runs.length > 1 ? 'on the validation set at the end of epochs, dashed: on training samples' : 'at the end of epochs, in Eval', axis('epoch'), axis(name), series);
   });
   return [
     loss, ...scored,
     overSteps(runs, 'rate', 'Learning rate', null, line => line.lr),
-    overSteps(runs, 'speed', 'Samples per second', 'of training, without evaluations', line => line.imagesPerSecond),
+    overSteps(runs, 'speed', 'Samples per second', 'of training, without evaluations', line => line.imagesPerSecond, { min: 0 }),
   ];
 }
 
@@ -195,7 +200,7 @@ export function normChartsOf(run: Run, index: number): Chart[] {
   if (norms.length === 0) return [];
   return [
     chart(`shift-${index}`, 'Running mean against batch mean', 'distance in deviations, mean over the channels; 0 if they agree', axis('step'), axis('deviations'), series(norm => norm.meanShift)),
-    chart(`ratio-${index}`, 'Batch variance over running variance', 'geometric mean over the channels; 1 if they agree', axis('step'), axis('ratio', true), series(norm => norm.varianceRatio)),
+    chart(`ratio-${index}`, 'Batch variance over running variance', 'geometric mean over the channels; 1 if they agree', axis('step'), axis('ratio'), series(norm => norm.varianceRatio)),
   ];
 }
 

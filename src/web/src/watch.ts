@@ -121,7 +121,7 @@ class Page {
       say('loss', formatNumber(typeof step?.loss === 'number' ? step.loss : step ? NaN : null));
       say('rate', formatNumber(typeof step?.lr === 'number' ? step.lr : null));
       say('speed', step && typeof step.imagesPerSecond === 'number' ? formatNumber(Math.round(step.imagesPerSecond)) : '–');
-      say('left', left === null ? (isDead ? 'ended' : '–') : duration(left));
+      say('left', left === null ? (isDead ? (run.status === null || run.status === 'running' ? 'ended' : run.status) : '–') : duration(left));
       const bar = card.get('bar') as HTMLProgressElement | undefined;
       if (bar) bar.value = total ? last.step / total : 0;
     });

@@ -94,7 +94,8 @@ public sealed class RunReportTests
             {"name":"{{Evil}}","status":"diverged","command":["evenkeel","train","--data","{{Evil}}"],
              "settings":{"batchSize":50,"note":"{{Evil}}"},"data":{"classes":["{{Evil}}","b"]},"figures":{"best":0.5} }
             """);
-        File.WriteAllText(folder.File("log.csv"), $"epoch,iteration,loss,validation_accuracy,\"{Evil}\"\n1,6,0.5,0.9,0.1\n");
+        File.WriteAllText(
+            folder.File("log.csv"), $"epoch,iteration,loss,validation_accuracy,\"{Evil}\"\n1,6,0.5,0.9,0.1\n");
         File.WriteAllText(folder.File("evaluation.json"), $$"""
             {"task":"classification","set":"{{Evil}}","scores":{"{{Evil}}":0.5},
              "confusion":{"classes":["{{Evil}}","b"],"counts":[[3,1],[0,2]]},
@@ -106,6 +107,7 @@ public sealed class RunReportTests
              "norms":[{"layer":"norm1","kind":"{{Evil}}","channels":16,"meanShift":0.01,"varianceRatio":1.1}]}
             """);
         File.WriteAllText(folder.File(LiveLog.FileName),
-            $"{{\"t\":1,\"step\":1,\"epoch\":0,\"event\":\"layers\",\"layers\":[{{\"name\":\"{Evil}\",\"std\":1}}]}}\n");
+            "{\"t\":1,\"step\":1,\"epoch\":0,\"event\":\"layers\","
+            + $"\"layers\":[{{\"name\":\"{Evil}\",\"std\":1}}]}}\n");
     }
 }
