@@ -5,6 +5,7 @@ using Evenkeel.Training;
 using Evenkeel.Workbench;
 using Evenkeel.Workbench.Data;
 using Evenkeel.Workbench.Runs;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Cli.Commands;
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Evenkeel.Workbench.Data;
 using Evenkeel.Workbench.Models;
 using Evenkeel.Workbench.Runs;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Cli.Terminal;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Evenkeel.Data;
 using Evenkeel.Images;
-using Evenkeel.Workbench.Runs;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Data;
 

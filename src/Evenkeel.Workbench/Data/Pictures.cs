@@ -1,6 +1,6 @@
 using Evenkeel.Data;
 using Evenkeel.Images;
-using Evenkeel.Workbench.Runs;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Data;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Evenkeel.Workbench.Runs;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Data;
 

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Evenkeel.Data;
 using Evenkeel.Tables;
-using Evenkeel.Workbench.Runs;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Data;
 

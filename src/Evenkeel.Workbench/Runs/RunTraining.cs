@@ -5,6 +5,7 @@ using Evenkeel.Nn;
 using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Settings;
 using Evenkeel.Workbench.Watching;
 
 namespace Evenkeel.Workbench.Runs;

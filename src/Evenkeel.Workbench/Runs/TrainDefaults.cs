@@ -1,5 +1,6 @@
 using Evenkeel.Workbench.Data;
 using Evenkeel.Workbench.Models;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Runs;
 

@@ -6,6 +6,7 @@ using Evenkeel.Random;
 using Evenkeel.Training;
 using Evenkeel.Workbench.Data;
 using Evenkeel.Workbench.Models;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Runs;
 

@@ -118,7 +118,10 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
             }
 
             if (table.Rows.Count > MostRows)
-                html.Element("p", $"The last {MostRows} epochs; log.csv has all {table.Rows.Count}.", ("class", "about"));
+            {
+                string text = $"The last {MostRows} epochs; log.csv has all {table.Rows.Count}.";
+                html.Element("p", text, ("class", "about"));
+            }
         }
     }
 

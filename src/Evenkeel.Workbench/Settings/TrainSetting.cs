@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 
-namespace Evenkeel.Workbench.Runs;
+namespace Evenkeel.Workbench.Settings;
 
 /// <summary>
 /// A setting by name: the option <c>--NAME</c> of the command, and a property of the settings in <c>run.json</c>.
@@ -56,8 +56,8 @@ internal sealed record TrainSetting(
             static (s, v) => s with { MaxCategories = (int)v }, static s => s.MaxCategories),
         List("missing-values", "TEXT", "table: the cells that mean no value (default: empty, ?, NA, NaN, null, ...)",
             static (s, v) => s with { MissingValues = v }, static s => s.MissingValues),
-        Choice("missing", ["impute", "drop-row", "refuse"], "table: what to do with missing values: fill in the median, "
-            + "leave the row out, or stop (default: impute)",
+        Choice("missing", ["impute", "drop-row", "refuse"], "table: what to do with missing values: fill in the "
+            + "median, leave the row out, or stop (default: impute)",
             static (s, v) => s with { Missing = v }, static s => s.Missing),
         Text("separator", "CHAR", "table: what separates the fields, or tab (default: found by looking)",
             static (s, v) => s with { Separator = OneCharacter(v) }, static s => s.Separator),

@@ -1,8 +1,8 @@
-namespace Evenkeel.Workbench.Runs;
+namespace Evenkeel.Workbench.Settings;
 
 /// <summary>
 /// Everything that decides the result of a training: the same settings and the same data give the same bits. A setting
-/// that is null has a default that depends on the data; <see cref="TrainDefaults"/> fills it in.
+/// that is null has a default that depends on the data; <see cref="Runs.TrainDefaults"/> fills it in.
 /// </summary>
 /// <remarks><see cref="TrainSetting.All"/> names them for the command line and for <c>run.json</c>.</remarks>
 internal sealed record TrainSettings

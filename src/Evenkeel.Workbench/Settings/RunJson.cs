@@ -1,7 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
-namespace Evenkeel.Workbench.Runs;
+namespace Evenkeel.Workbench.Settings;
 
 /// <summary>How the files of a run are written.</summary>
 internal static class RunJson
