@@ -1,4 +1,5 @@
 using System.Globalization;
+using Evenkeel.Data;
 using nietras.SeparatedValues;
 
 namespace Evenkeel.Images;
@@ -55,6 +56,7 @@ internal sealed class PictureList
     /// </summary>
     private void Read()
     {
+        string text = TextFile.Read(_path, nameof(ImageFolderListing));
         try
         {
             using SepReader reader = Sep.Reader(static options => options with
@@ -62,7 +64,7 @@ internal sealed class PictureList
                 HasHeader = false,
                 Unescape = true,
                 Trim = SepTrim.All,
-            }).FromFile(_path);
+            }).FromText(text);
             foreach (SepReader.Row row in reader)
             {
                 string[] cells = new string[row.ColCount];

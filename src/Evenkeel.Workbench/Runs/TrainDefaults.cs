@@ -20,8 +20,7 @@ internal static class TrainDefaults
         bool isResNet = model.StartsWith("resnet", StringComparison.Ordinal), isTable = sample.Rank == 1;
         string optimizer = settings.Optimizer ?? (isResNet ? "sgd" : "adam");
         int samples = data.Training.Count;
-        int batch = settings.BatchSize ?? (isTable ? samples < 2000 ? 32 : samples < 50_000 ? 128 : 512 : 128);
-        batch = settings.BatchSize is null ? Math.Min(batch, Math.Max(2, samples)) : batch;
+        int batch = settings.BatchSize ?? BatchFor(samples, isTable);
         int steps = (samples + batch - 1) / batch;
         return settings with
         {
@@ -42,5 +41,15 @@ internal static class TrainDefaults
             Schedule = settings.Schedule ?? "cosine",
             Augment = settings.Augment ?? (isTable ? null : "none"),
         };
+    }
+
+    /// <summary>
+    /// Eight steps an epoch or more for few samples, and never so few values that a batch norm measures noise.
+    /// </summary>
+    private static int BatchFor(int samples, bool isTable)
+    {
+        int most = isTable && samples >= 50_000 ? 512 : 128, batch = 16;
+        while (batch < most && batch * 16 <= samples) batch *= 2;
+        return Math.Min(batch, samples);
     }
 }

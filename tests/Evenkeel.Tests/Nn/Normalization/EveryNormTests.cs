@@ -48,7 +48,8 @@ public sealed class EveryNormTests
         typeof(Unflatten), typeof(Dropout), typeof(Dropout2d), typeof(ReLU), typeof(LeakyReLU), typeof(GELU),
         typeof(Sigmoid), typeof(Tanh), typeof(Softmax), typeof(LogSoftmax),
         typeof(MaxPool1d), typeof(MaxPool2d), typeof(AvgPool1d), typeof(AvgPool2d), typeof(AdaptiveAvgPool2d),
-        typeof(FullyConnected), typeof(DeepMLP), typeof(LeNet), typeof(ResNet), typeof(BasicBlock),
+        typeof(FullyConnected), typeof(DeepMLP), typeof(LeNet), typeof(ResNet), typeof(ImageNetResNet),
+        typeof(BasicBlock),
     ];
 
     public static TheoryData<Type> Norms => [.. s_norms.Keys];
