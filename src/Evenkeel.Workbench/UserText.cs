@@ -7,6 +7,9 @@ internal static class UserText
     public static bool IsForUser(Exception failure) =>
         failure is InvalidDataException or ArgumentException or IOException or UnauthorizedAccessException;
 
+    /// <summary>A request at fault, with the message of what refused it.</summary>
+    public static WorkbenchException Usage(Exception failure) => new(Of(failure), failure) { IsUsage = true };
+
     /// <summary>A message in one line, without the name of a parameter, which says nothing to who calls none.</summary>
     public static string Of(Exception failure)
     {

@@ -17,10 +17,10 @@ namespace Evenkeel.Cli.Commands;
 internal static class EvenkeelCommand
 {
     /// <summary>
-    /// How long an experiment may take to notice Ctrl-C: a training step is far shorter, a numerical gradient may take
-    /// a second.
+    /// How long a command may take to notice Ctrl-C: a numerical gradient may take a second, a training step of a large
+    /// network half a minute, and then a checkpoint is written.
     /// </summary>
-    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_grace = TimeSpan.FromMinutes(2);
 
     private static Command Create()
     {

@@ -35,12 +35,15 @@ internal static class PredictCommand
                 Console.Out, trained.Preparation,
                 parse.GetValue(json) ? PredictionFormat.Json
                     : parse.GetValue(csv) ? PredictionFormat.Csv : PredictionFormat.Text);
-            // All files are read before the first line is printed: a wrong one leaves no half result.
-            List<SampleSet> sets = [.. trained.Preparation.OpenAll(parse.GetValue(files)!, notes, cancellation)];
+            // Everything is predicted before the first line is printed: a wrong file leaves no half result.
+            List<(SampleSet Set, Predictions Answers)> all =
+            [
+                .. trained.Preparation.OpenAll(parse.GetValue(files)!, notes, cancellation)
+                    .Select(set => (set, Predictions.Of(trained.Model, set, trained.Preparation, cancellation))),
+            ];
             TrainPrinter.Note(trained.Note, notes);
             printer.Begin();
-            foreach (SampleSet set in sets)
-                printer.Print(set, Predictions.Of(trained.Model, set, trained.Preparation, cancellation));
+            foreach ((SampleSet set, Predictions answers) in all) printer.Print(set, answers);
             printer.End();
             return ExitCode.Done;
         });

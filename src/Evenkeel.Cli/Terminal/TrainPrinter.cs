@@ -38,13 +38,9 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
             .Select(static entry => $"--{entry.Name} {Value(entry.Value!)}");
         Lines("  ", ink.Bold("Settings"), string.Join("  ", settings));
         output.WriteLine();
+        (string summary, ModelCost cost) = plan.Describe();
         output.WriteLine(ink.Bold($"Network {plan.Settings.Model}"));
-        int batch = plan.Settings.BatchSize!.Value;
-        Shape sample = data.Preparation.SampleShape;
-        output.WriteLine(plan.Model.Summary([batch, .. sample]).TrimEnd());
-        Preparation made = data.Preparation;
-        ModelCost cost = ModelCost.Measure(
-            plan.Model, sample, made.Outputs, made.IsClassification, batch, plan.Batches.Batches);
+        output.WriteLine(summary);
         double seconds = cost.Epoch.TotalSeconds;
         string time = seconds < 0.1 ? "less than 0.1 s" : $"about {Duration.Text(seconds)}";
         output.WriteLine($"Memory: {DownloadDisplay.Size(cost.TotalBytes)} beside the data. Time: {time} per epoch.");

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Evenkeel.Data;
 using Evenkeel.Nn;
 using Evenkeel.Workbench.Data;
@@ -47,7 +48,23 @@ internal sealed class Predictions
     /// <param name="set">The samples.</param>
     /// <param name="preparation">What the outputs mean.</param>
     /// <param name="cancellation">Stops between two batches.</param>
+    /// <exception cref="WorkbenchException">
+    /// A sample cannot be read, or the answer to it is not finite; it is named.
+    /// </exception>
     public static Predictions Of(
+        Module model, SampleSet set, Preparation preparation, CancellationToken cancellation)
+    {
+        try
+        {
+            return Ask(model, set, preparation, cancellation);
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            throw new WorkbenchException(UserText.Of(failure), failure);
+        }
+    }
+
+    private static Predictions Ask(
         Module model, SampleSet set, Preparation preparation, CancellationToken cancellation)
     {
         int outputs = preparation.Outputs;
@@ -60,6 +77,15 @@ internal sealed class Predictions
             Tensor output = model.Predict(batch.Inputs, BatchSize, cancellation);
             values.AddRange(preparation.IsClassification
                 ? output.Softmax(-1).ToArray<float>() : preparation.InUnits(output).ToArray<float>());
+            int bad = CollectionsMarshal.AsSpan(values).IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
+            if (bad >= 0)
+            {
+                throw new WorkbenchException(
+                    $"expected a finite answer to {set.NameOf(bad / outputs)}, got {values[bad]}: its values lie far "
+                    + "beyond those of the training. Check that sample, or leave it out.");
+            }
+
+            if (!set.HasTargets) continue;
             if (batch.Targets.DType == DType.Int64) labels.AddRange(batch.Targets.ToArray<long>());
             else targets.AddRange(preparation.InUnits(batch.Targets).ToArray<float>());
         }

@@ -13,9 +13,6 @@ namespace Evenkeel.Workbench.Runs;
 /// <summary>Trains in the folder of a run, and leaves there everything that describes it.</summary>
 internal sealed class RunTraining
 {
-    /// <summary>Samples that the live page looks at to show the activations of layers.</summary>
-    private const int ProbeSamples = 64;
-
     private readonly TrainingPlan _plan;
     private readonly RunFolder _folder;
     private readonly IReadOnlyList<string> _command;
@@ -46,15 +43,16 @@ internal sealed class RunTraining
         int workers, TimeSpan saveEvery, IProgress<TrainProgress>? progress, CancellationToken cancellation)
     {
         using FileStream held = _folder.Hold();
-        Describe();
-        SetStatus(RunStatus.Running);
         var checkpoints = new Checkpoints(_folder.CheckpointsPath) { EveryEpochs = 0, EveryTime = saveEvery };
         using var events = new TensorBoardLog(_folder.EventsPath);
         using var live = new LiveLog(_folder.FullPath, Probe());
         Trainer trainer = _plan.CreateTrainer([new CsvLog(_folder.LogPath), events, live], checkpoints, workers);
         try
         {
+            // Nothing in run.json changes before the checkpoint fits what the settings make.
             if (Checkpoints.Latest(_folder.CheckpointsPath) is not null) trainer.Resume(_folder.CheckpointsPath);
+            Describe();
+            SetStatus(RunStatus.Running);
             SampleSet training = _plan.Data.Training, validation = _plan.Data.Validation;
             History = trainer.Fit(training.Samples, validation.Samples, progress, cancellation);
             StopReason = History.StopReason;
@@ -110,7 +108,9 @@ internal sealed class RunTraining
     private void Describe()
     {
         JsonObject document = _folder.Document;
-        document["command"] = new JsonArray([.. _command.Select(static word => (JsonNode)JsonValue.Create(word)!)]);
+        var command = new JsonArray([.. _command.Select(static word => (JsonNode)JsonValue.Create(word)!)]);
+        if (document["command"] is null) document["command"] = command;
+        else document["resumed"] = command;
         document["settings"] = TrainSetting.ToJson(_plan.Settings);
         document["data"] = new JsonObject
         {
@@ -174,10 +174,7 @@ internal sealed class RunTraining
         }
     }
 
-    private Subset Probe()
-    {
-        SampleSet validation = _plan.Data.Validation;
-        int count = Math.Min(ProbeSamples, validation.Count);
-        return new Subset(validation.Samples, [.. Enumerable.Range(0, count)]);
-    }
+    /// <summary>The samples with which the live page shows layers: a batch norm needs two in a batch.</summary>
+    private IDataset Probe() =>
+        _plan.Data.Validation.Count > 1 ? _plan.Data.Validation.Samples : _plan.Data.Training.Samples;
 }

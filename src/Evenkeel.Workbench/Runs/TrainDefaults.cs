@@ -17,7 +17,8 @@ internal static class TrainDefaults
     {
         Shape sample = data.Preparation.SampleShape;
         string model = settings.Model ?? ModelCatalog.DefaultFor(sample);
-        bool isResNet = model.StartsWith("resnet", StringComparison.Ordinal), isTable = sample.Rank == 1;
+        bool isFile = ModelCatalog.IsFile(model), isTable = sample.Rank == 1;
+        bool isResNet = !isFile && model.StartsWith("resnet", StringComparison.OrdinalIgnoreCase);
         string optimizer = settings.Optimizer ?? (isResNet ? "sgd" : "adam");
         int samples = data.Training.Count;
         int batch = settings.BatchSize ?? BatchFor(samples, isTable);
@@ -25,7 +26,8 @@ internal static class TrainDefaults
         return settings with
         {
             Model = model,
-            Norm = settings.Norm ?? "batch",
+            // A file of layers says itself where its norms are.
+            Norm = settings.Norm ?? (isFile ? null : "batch"),
             Optimizer = optimizer,
             BatchSize = batch,
             Epochs = settings.Epochs ?? (isTable ? Math.Clamp(TableSteps / steps, 10, 200) : isResNet ? 30 : 15),

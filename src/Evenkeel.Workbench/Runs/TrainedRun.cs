@@ -30,7 +30,10 @@ internal sealed class TrainedRun
     {
         RunFolder folder = RunFolder.Open(path);
         string best = Path.Combine(folder.CheckpointsPath, "best.safetensors");
-        string? weights = File.Exists(folder.ModelPath) ? folder.ModelPath : File.Exists(best) ? best : null;
+        // The model file is that of a training that has ended; one that goes on has a newer best in its checkpoints.
+        bool hasEnded = folder.Status is RunStatus.Completed or RunStatus.Stopped;
+        string[] candidates = hasEnded ? [folder.ModelPath, best] : [best, folder.ModelPath];
+        string? weights = candidates.FirstOrDefault(File.Exists);
         if (weights is null || folder.Document["model"] is not { } model
             || folder.Document["preparation"] is not { } preparation)
         {
@@ -45,7 +48,7 @@ internal sealed class TrainedRun
             Preparation data = Preparation.FromJson(prepared.RootElement);
             Module network = ModuleDescription.FromJson(model.ToJsonString());
             network.Load(weights);
-            string? note = weights == best
+            string? note = !hasEnded
                 ? "The run has not ended: this is the best model of its last checkpoint." : null;
             return new TrainedRun(folder, data, network, note);
         }
@@ -64,11 +67,18 @@ internal sealed class TrainedRun
     public JsonObject Evaluate(string data, ICollection<string> notes, CancellationToken cancellation)
     {
         SampleSet set = Preparation.Open(data, hasTargets: true, notes, cancellation);
-        // The trainer is not run: it measures with the metrics and the loss of the training.
+        // The trainer is not run, it measures. The loss is the plain one: weights and smoothing belong to training.
         Loss loss = Preparation.IsClassification ? new CrossEntropyLoss() : new MSELoss();
         var options = new TrainerOptions { Metrics = TrainingPlan.Metrics(Preparation, isBalanced: true) };
         var trainer = new Trainer(Model, new SGD(Model.Parameters()), loss, options);
-        Scores scores = trainer.Evaluate(set.Samples, cancellation);
-        return FinalEvaluation.Measure(Model, set, Preparation, scores, cancellation);
+        try
+        {
+            Scores scores = trainer.Evaluate(set.Samples, cancellation);
+            return FinalEvaluation.Measure(Model, set, Preparation, scores, cancellation);
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            throw new WorkbenchException(UserText.Of(failure), failure);
+        }
     }
 }

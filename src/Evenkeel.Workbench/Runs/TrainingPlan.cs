@@ -32,20 +32,17 @@ internal sealed class TrainingPlan
         try
         {
             Model = ModelCatalog.Create(
-                settings.Model!, data.Preparation.SampleShape, data.Preparation.Outputs, NormName.Parse(settings.Norm!),
-                settings.Dropout, new Philox(settings.Seed, "weights"));
+                settings.Model!, data.Preparation.SampleShape, data.Preparation.Outputs,
+                settings.Norm is { } norm ? NormName.Parse(norm) : null, settings.Dropout,
+                new Philox(settings.Seed, "weights"));
         }
-        catch (Exception failure) when (failure is ArgumentException or InvalidDataException or IOException)
+        catch (Exception failure) when (UserText.IsForUser(failure))
         {
-            throw new WorkbenchException(UserText.Of(failure), failure) { IsUsage = true };
+            throw UserText.Usage(failure);
         }
 
         Batches = new BatchPlan(data.Training.Count, settings.BatchSize!.Value, LastBatch.Merge);
-        if (Warmup >= Steps)
-        {
-            throw WorkbenchException.Usage(
-                $"--warmup: expected fewer epochs than the {settings.Epochs} of the training, got {settings.Warmup}.");
-        }
+        CheckSettings();
     }
 
     public TrainSettings Settings { get; }
@@ -53,6 +50,25 @@ internal sealed class TrainingPlan
     public PreparedData Data { get; }
 
     public Module Model { get; }
+
+    /// <summary>The layers with their output shapes, and what a training of them takes.</summary>
+    /// <exception cref="WorkbenchException">The network does not take batches of this size.</exception>
+    public (string Summary, ModelCost Cost) Describe()
+    {
+        Preparation made = Data.Preparation;
+        int batch = Settings.BatchSize!.Value;
+        try
+        {
+            string summary = Model.Summary([batch, .. made.SampleShape]).TrimEnd();
+            ModelCost cost = ModelCost.Measure(
+                Model, made.SampleShape, made.Outputs, made.IsClassification, batch, Batches.Batches);
+            return (summary, cost);
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            throw UserText.Usage(failure);
+        }
+    }
 
     /// <summary>How an epoch is cut into batches.</summary>
     public BatchPlan Batches { get; }
@@ -98,6 +114,35 @@ internal sealed class TrainingPlan
                 new UnitsMetric(new RootMeanSquaredError(), preparation),
                 new UnitsMetric(new MeanAbsoluteError(), preparation), new UnitsMetric(new RSquared(), preparation),
             ];
+
+    /// <summary>What contradicts itself is refused before the folder of the run is made.</summary>
+    private void CheckSettings()
+    {
+        if (Settings.Warmup > 0 && Settings.Schedule != "cosine")
+            throw WorkbenchException.Usage($"--warmup: expected --schedule cosine with it, got {Settings.Schedule}.");
+        if (Warmup >= Steps)
+        {
+            throw WorkbenchException.Usage(
+                $"--warmup: expected fewer epochs than the {Settings.Epochs} of the training, got {Settings.Warmup}.");
+        }
+
+        if (Settings.Momentum > 0 && Settings.Optimizer is not ("sgd" or "rmsprop"))
+            throw WorkbenchException.Usage($"--momentum: expected sgd or rmsprop with it, got {Settings.Optimizer}.");
+        if (!Data.Preparation.IsClassification && (Settings.LabelSmoothing > 0 || Settings.ClassWeights != "none"))
+        {
+            throw WorkbenchException.Usage(
+                "--label-smoothing and --class-weights: expected a classification with them, got a regression.");
+        }
+
+        try
+        {
+            CreateSchedule(CreateOptimizer());
+        }
+        catch (ArgumentException failure)
+        {
+            throw UserText.Usage(failure);
+        }
+    }
 
     private Loss CreateLoss() => Data.Preparation.IsClassification
         ? new CrossEntropyLoss(

@@ -112,7 +112,7 @@ public sealed class LiveLog : Callback, IDisposable
         ArgumentNullException.ThrowIfNull(trainer);
         ArgumentNullException.ThrowIfNull(record);
         // Epochs shorter than the interval have their point, too.
-        if (_file is not null && trainer.Iteration > _lineStep) WriteStep(trainer, _clock.Elapsed);
+        if (_file is not null) WriteStep(trainer, _clock.Elapsed);
         Write(trainer, json =>
         {
             json.WriteString("event", "epoch");

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Watching;
 
@@ -93,7 +94,7 @@ internal sealed class WatchedRun
     }
 
     /// <summary>
-    /// Whether the run says that it is training, but nobody holds the lock of its checkpoints: the process was killed.
+    /// Whether the run says that it is training, but nobody holds its lock: the process was killed.
     /// Asked only when the log has been silent, and once for each silence that has proved to be an end, because asking
     /// holds the lock for a moment.
     /// </summary>
@@ -111,23 +112,6 @@ internal sealed class WatchedRun
 
         if (_isAbandoned && _askedAbout == mark) return true;
         _askedAbout = mark;
-        return _isAbandoned = !IsLocked(Path.Combine(Folder, "checkpoints", "lock"));
-    }
-
-    private static bool IsLocked(string path)
-    {
-        try
-        {
-            using var held = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            return false;
-        }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return false;
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            return true;
-        }
+        return _isAbandoned = !RunLock.IsHeld(Folder);
     }
 }
