@@ -69,7 +69,7 @@ internal static class EvenkeelCommand
     private static int ReportUnforeseen(Exception e)
     {
         bool trace = Environment.GetEnvironmentVariable(DebugVariable) == "1";
-        string message = Closed(Plain(e));
+        string message = Closed(UserText.Of(e));
         try
         {
             Console.Error.WriteLine(
@@ -196,15 +196,6 @@ internal static class EvenkeelCommand
         }
 
         return null;
-    }
-
-    /// <summary>A message in one line, without the name of a parameter, which says nothing to who calls none.</summary>
-    internal static string Plain(Exception e)
-    {
-        string message = e.Message.ReplaceLineEndings(" ").TrimEnd();
-        return e is ArgumentException { ParamName: { } name }
-            ? message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal)
-            : message;
     }
 
     /// <summary>A message as a sentence that another may follow.</summary>

@@ -2,11 +2,12 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Evenkeel.Cli.Terminal;
-using Evenkeel.Lab;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
+using Evenkeel.Workbench;
 using Evenkeel.Workbench.Models;
+using Evenkeel.Workbench.Runs;
 
 namespace Evenkeel.Cli.Commands;
 
@@ -56,11 +57,11 @@ internal static class InspectCommand
             }
             catch (Exception e) when (e is ArgumentException or InvalidDataException or JsonException)
             {
-                throw LabException.Usage(EvenkeelCommand.Plain(e));
+                throw WorkbenchException.Usage(UserText.Of(e));
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                throw new LabException(EvenkeelCommand.Plain(e), e);
+                throw new WorkbenchException(UserText.Of(e), e);
             }
 
             return ExitCode.Done;
@@ -79,7 +80,7 @@ internal static class InspectCommand
         {
             if (asked.Outputs is not null || asked.Norm is not null)
             {
-                throw LabException.Usage(
+                throw WorkbenchException.Usage(
                     $"expected --outputs and --norm for a network by name alone, got them for {asked.Model}. What a "
                     + "file describes has its own.");
             }
@@ -89,7 +90,7 @@ internal static class InspectCommand
 
         NormKind? norm = asked.Norm is { } name ? NormName.Parse(name) : null;
         Shape sample = asked.Sample ?? UsualSample(asked.Model)
-            ?? throw LabException.Usage($"expected --input for {asked.Model}, as 13 or 3x32x32, got none.");
+            ?? throw WorkbenchException.Usage($"expected --input for {asked.Model}, as 13 or 3x32x32, got none.");
         return ModelCatalog.Create(asked.Model, sample, asked.Outputs ?? 10, norm, dropout: 0, random);
     }
 
@@ -105,22 +106,11 @@ internal static class InspectCommand
 
     private static Module OfRun(string folder, IRandomStream random)
     {
-        string file = Path.Combine(folder, RunFile);
-        if (!File.Exists(file))
-        {
-            throw LabException.Usage($"expected the folder of a run, with {RunFile} in it, got {folder}. "
-                + "'evenkeel runs' lists the runs.");
-        }
-
-        using var run = JsonDocument.Parse(File.ReadAllBytes(file));
-        if (run.RootElement.ValueKind != JsonValueKind.Object
-            || !run.RootElement.TryGetProperty(ModelProperty, out JsonElement description))
-        {
-            throw LabException.Usage($"{file}: expected the property {ModelProperty} with the layers of the network, "
-                + "got a file without it.");
-        }
-
-        return ModuleDescription.FromJson(description.GetRawText(), random);
+        RunFolder run = RunFolder.Open(folder);
+        return run.Document["model"] is { } description
+            ? ModuleDescription.FromJson(description.ToJsonString(), random)
+            : throw WorkbenchException.Usage(
+                $"expected a run with the layers of its network, got \"{folder}\", whose run.json has none.");
     }
 
     private static Shape? Sample(string? text)
@@ -131,14 +121,14 @@ internal static class InspectCommand
             int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int size) ? size : 0);
         return sizes.Length < Shape.MaxRank && sizes.All(static size => size > 0)
             ? new Shape(sizes)
-            : throw LabException.Usage(
+            : throw WorkbenchException.Usage(
                 $"--input: expected the shape of a sample, as 3x32x32 or 13, got {text}.");
     }
 
     private static void Print(TextWriter output, Module network, Asked asked, int? batchSize)
     {
         Shape sample = asked.Sample ?? ModelCatalog.SampleOf(network)
-            ?? throw LabException.Usage($"expected --input for {asked.Model}, as 3x32x32, got none: its first layer "
+            ?? throw WorkbenchException.Usage($"expected --input for {asked.Model}, as 3x32x32, got none: its first layer "
                 + "takes samples of any size.");
         output.Write(network.Summary(new Shape([1, .. sample.ToArray()])));
         IReadOnlyList<Parameter> parameters = network.Parameters();
@@ -151,7 +141,7 @@ internal static class InspectCommand
         Shape scores = network.OutputShape(sample);
         if (scores.Rank != 2)
         {
-            throw LabException.Usage($"--batch-size: expected a network with outputs (N, classes), got {scores}. "
+            throw WorkbenchException.Usage($"--batch-size: expected a network with outputs (N, classes), got {scores}. "
                 + "Leave it out.");
         }
 

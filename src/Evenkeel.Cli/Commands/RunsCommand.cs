@@ -72,17 +72,16 @@ internal static class RunsCommand
     {
         string[] differing = [.. s_settings.Where(name =>
             runs.Select(run => Setting(run, name)).Distinct(StringComparer.Ordinal).Count() > 1)];
-        var table = new TextTable(["run", "status", .. differing, "epochs", "best score", "time"]);
+        var table = new TextTable(["run", "status", .. differing, "done", "best score", "time"]);
         table.Wrap(0, 1);
         foreach (RunFolder run in runs)
         {
-            JsonNode? figures = run.Document["figures"];
-            string best = figures?["best"] is { } score
-                ? $"{(string?)figures["monitor"]} {(double)score:0.0000} (epoch {(int?)figures["bestEpoch"]})" : "-";
-            double seconds = (double?)figures?["trainingSeconds"] ?? 0;
+            string best = run.Number("figures", "best") is { } score
+                ? $"{run.Text("figures", "monitor")} {score:0.0000} (epoch {run.Text("figures", "bestEpoch")})" : "-";
+            double seconds = run.Number("figures", "trainingSeconds") ?? 0;
             table.Add([run.Name, run.Status.ToString().ToLowerInvariant(),
                 .. differing.Select(name => Setting(run, name)),
-                figures?["epochs"]?.ToString() ?? "0", best, Duration.Text(seconds)]);
+                run.Text("figures", "epochs"), best, Duration.Text(seconds)]);
         }
 
         Ink ink = Ink.ForOutput();
@@ -91,7 +90,7 @@ internal static class RunsCommand
 
     private static string Setting(RunFolder run, string name)
     {
-        string text = run.Document["settings"]?[name]?.ToString() ?? "";
+        string text = run.Text("settings", name);
         return name == "data" ? Path.GetFileName(text) : text;
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Evenkeel.Cli.Terminal;
+using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Evenkeel.Workbench;
 using Evenkeel.Workbench.Data;
@@ -57,15 +58,18 @@ internal static class TrainCommand
             Options.WarnOfSlowHardware();
             TimeSpan every = TimeSpan.FromSeconds(parse.GetValue(saveEvery) ?? 15);
             var training = new TrainingSession((int?)parse.GetValue(workers), every, cancellation);
+            bool isDry = parse.GetValue(dryRun);
             if (parse.GetValue(resume) is { } run)
             {
-                return training.Resume(RunFolder.Open(run), settings.Given(parse));
+                bool isPlaced = parse.GetValue(name) is not null || parse.GetResult(folder) is { Implicit: false };
+                if (isPlaced)
+                    throw WorkbenchException.Usage("--resume: expected neither --out nor --name with it.");
+                return training.Resume(RunFolder.Open(run), settings.Given(parse), isDry);
             }
 
-            TrainSettings given = settings.Read(parse, new TrainSettings());
             string runs = parse.GetValue(folder)!;
             return training.Begin(
-                given, parse.GetValue(dryRun) ? null : () => RunFolder.Create(runs, parse.GetValue(name)));
+                settings.Given(parse), isDry ? null : () => RunFolder.Create(runs, parse.GetValue(name)));
         });
         return command;
     }
@@ -89,18 +93,12 @@ internal static class TrainCommand
             foreach ((TrainSetting setting, Option option) in _options)
             {
                 if (parse.GetResult(option) is not { Implicit: false } result) continue;
-                string text = setting.ValueName is null ? "yes"
+                string text = setting.ValueName is null ? parse.GetValue((Option<bool>)option) ? "yes" : "no"
                     : string.Join(TrainSetting.ListSeparator, result.Tokens.Select(static token => token.Value));
                 given.Add((setting, text));
             }
 
             return given;
-        }
-
-        public TrainSettings Read(ParseResult parse, TrainSettings settings)
-        {
-            foreach ((TrainSetting setting, string value) in Given(parse)) settings = setting.Set(settings, value);
-            return settings;
         }
 
         private static (TrainSetting Setting, Option Option) Create(TrainSetting setting)
@@ -132,25 +130,30 @@ internal static class TrainCommand
     {
         private static readonly string[] s_mayChange = ["epochs"];
 
-        public int Begin(TrainSettings given, Func<RunFolder>? create)
+        public int Begin(IReadOnlyList<(TrainSetting Setting, string Value)> given, Func<RunFolder>? create)
         {
-            TrainSettings settings = given with
+            var settings = new TrainSettings();
+            foreach ((TrainSetting setting, string value) in given) settings = setting.Set(settings, value);
+            string kind = DataKind.Of(settings.Data) == DataKind.Table ? "table" : "pictures";
+            foreach ((TrainSetting setting, _) in given)
             {
-                Data = FullPath(given.Data),
-                ValidationData = given.ValidationData is { } other ? FullPath(other) : null,
-            };
-            (TrainingPlan plan, _) = Prepare(settings);
-            if (create is null)
-            {
-                Console.WriteLine();
-                Console.WriteLine("Nothing was trained (--dry-run).");
-                return ExitCode.Done;
+                if (setting.Only is null || setting.Only == kind) continue;
+                throw WorkbenchException.Usage(
+                    $"--{setting.Name}: expected none, got one: it is for {setting.Only}, and {settings.Data} is not. "
+                    + "Leave it out.");
             }
 
-            return Train(plan, create());
+            TrainingPlan plan = Prepare(settings with
+            {
+                Data = FullPath(settings.Data),
+                ValidationData = settings.ValidationData is { } other ? FullPath(other) : null,
+                Model = settings.Model is { } model ? FullPath(model) : null,
+            });
+            return create is null ? EndDryRun() : Train(plan, create());
         }
 
-        public int Resume(RunFolder run, IReadOnlyList<(TrainSetting Setting, string Value)> changes)
+        public int Resume(
+            RunFolder run, IReadOnlyList<(TrainSetting Setting, string Value)> changes, bool isDry)
         {
             if (run.Document["settings"] is not JsonObject stored)
             {
@@ -158,7 +161,7 @@ internal static class TrainCommand
                     $"expected a run with settings, got \"{run.FullPath}\", whose run.json has none. Train anew.");
             }
 
-            TrainSettings settings = TrainSetting.FromJson(stored);
+            TrainSettings before = TrainSetting.FromJson(stored), settings = before;
             foreach ((TrainSetting setting, string value) in changes)
             {
                 if (!s_mayChange.Contains(setting.Name, StringComparer.Ordinal))
@@ -171,25 +174,49 @@ internal static class TrainCommand
                 settings = setting.Set(settings, value);
             }
 
-            (TrainingPlan plan, PreparedData data) = Prepare(settings);
-            if ((string?)run.Document["data"]?["identity"] is { } identity && identity != data.Identity)
+            if (settings.Epochs != before.Epochs && settings.Schedule is not ("constant" or "plateau"))
             {
-                throw new WorkbenchException(
-                    $"expected the data of the run, got other content in \"{settings.Data}\": it has changed since "
-                    + "the run began. Put the old files back, or begin a new run.");
+                throw WorkbenchException.Usage(
+                    $"--epochs: expected the {before.Epochs} epochs of the run, got {settings.Epochs}: its schedule "
+                    + $"{settings.Schedule} ends with them. With --schedule constant or plateau it could be more.");
             }
 
-            return Train(plan, run);
+            TrainingPlan plan = Prepare(settings);
+            Compare(run, "data", plan.Data.Identity, run.Text("data", "identity"),
+                $"other content in \"{settings.Data}\": it has changed since the run began");
+            Compare(run, "preparation", plan.Data.Preparation.ToJson(), run.Document["preparation"]?.ToJsonString(),
+                "another preparation of the same data: another version of evenkeel made it");
+            Compare(run, "model", JsonNode.Parse(plan.Model.ToJson())!.ToJsonString(),
+                run.Document["model"]?.ToJsonString(),
+                $"other layers of {settings.Model}: the file, or evenkeel, has changed since the run began");
+            return isDry ? EndDryRun() : Train(plan, run);
         }
 
-        private (TrainingPlan Plan, PreparedData Data) Prepare(TrainSettings settings)
+        /// <summary>What the settings make now must be what the run has stored.</summary>
+        private static void Compare(RunFolder run, string what, string now, string? stored, string got)
         {
-            Console.Error.WriteLine($"Reading {settings.Data}");
+            if (string.IsNullOrEmpty(stored)) return;
+            if (JsonNode.DeepEquals(Node(now), Node(stored))) return;
+            throw new WorkbenchException(
+                $"expected the {what} of the run \"{run.Name}\", got {got}. Put back what it was, or begin a new run.");
+
+            static JsonNode? Node(string text) => text.StartsWith('{') ? JsonNode.Parse(text) : JsonValue.Create(text);
+        }
+
+        private static int EndDryRun()
+        {
+            Console.WriteLine();
+            Console.WriteLine("Nothing was trained (--dry-run).");
+            return ExitCode.Done;
+        }
+
+        private TrainingPlan Prepare(TrainSettings settings)
+        {
+            Console.Error.WriteLine($"Reading {ShownPath.Of(settings.Data)}");
             PreparedData data = Preparation.Learn(settings, progress: null, cancellation);
-            settings = TrainDefaults.Fill(settings, data);
-            var plan = new TrainingPlan(settings, data);
+            var plan = new TrainingPlan(TrainDefaults.Fill(settings, data), data);
             new TrainPrinter(Console.Out, Ink.ForOutput()).Print(plan);
-            return (plan, data);
+            return plan;
         }
 
         private int Train(TrainingPlan plan, RunFolder run)
@@ -209,7 +236,7 @@ internal static class TrainCommand
             catch (OperationCanceledException)
             {
                 display.Dispose();
-                Console.Error.WriteLine("evenkeel train: interrupted; all steps are saved. Go on with");
+                Console.Error.WriteLine("evenkeel train: interrupted; the steps taken are saved. Go on with");
                 Console.Error.WriteLine($"  evenkeel train --resume {ShownPath.Of(run.FullPath)}");
                 return ExitCode.Interrupted;
             }
@@ -224,12 +251,14 @@ internal static class TrainCommand
         private static string Diverged(DivergedException divergence, TrainSettings settings)
         {
             string advice = $"--lr {settings.LearningRate / 10:R}";
-            if (settings.Clip is null) advice += ", --clip 1 or --warmup 1";
+            if (settings.Clip is null) advice += " or --clip 1";
+            if (settings is { Schedule: "cosine", Warmup: 0, Epochs: > 1 }) advice += ", or --warmup 1";
             return $"diverged at step {divergence.Step}: the first values that are not finite come from "
                 + $"{divergence.Layer}. Try {advice}.";
         }
 
-        private static string FullPath(string data) => Path.Exists(data) ? Path.GetFullPath(data) : data;
+        private static string FullPath(string data) => 
+            Path.Exists(data) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(data)) : data;
 
     }
 }

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Evenkeel.Lab;
+using Evenkeel.Workbench;
 using Evenkeel.Workbench.Watching;
 
 namespace Evenkeel.Cli.Commands;
@@ -38,11 +38,11 @@ internal static class WatchCommand
         }
         catch (ArgumentException exception)
         {
-            throw LabException.Usage(EvenkeelCommand.Plain(exception));
+            throw WorkbenchException.Usage(UserText.Of(exception));
         }
         catch (IOException exception)
         {
-            throw new LabException(exception.Message, exception);
+            throw new WorkbenchException(exception.Message, exception);
         }
     }
 }

@@ -14,10 +14,20 @@ internal sealed class TrainDisplay(int stepsPerEpoch) : IProgress<TrainProgress>
         && !string.Equals(Environment.GetEnvironmentVariable("TERM"), "dumb", StringComparison.Ordinal);
 
     private readonly Stopwatch _sinceShown = Stopwatch.StartNew();
+    private readonly Stopwatch _sinceFirst = new();
+
+    // The iteration of the first report: a resumed run does not begin at 0.
+    private long _first = -1;
     private bool _hasLine;
 
     public void Report(TrainProgress value)
     {
+        if (_first < 0)
+        {
+            _first = value.Iteration;
+            _sinceFirst.Start();
+        }
+
         if (value.Note is { } note) WriteLine($"note: {note}");
         if (value.IsEpochEnd && value.Last is { } record)
         {
@@ -39,13 +49,11 @@ internal sealed class TrainDisplay(int stepsPerEpoch) : IProgress<TrainProgress>
 
     private string Left(TrainProgress value)
     {
-        if (value.Iteration == 0 || value.ExamplesPerSecond <= 0) return "";
-        double done = (double)value.Iteration / value.TotalIterations;
-        double seconds = _started.Elapsed.TotalSeconds * (1 - done) / done;
+        long done = value.Iteration - _first;
+        if (done <= 0) return "";
+        double seconds = _sinceFirst.Elapsed.TotalSeconds * (value.TotalIterations - value.Iteration) / done;
         return $", {Duration.Text(seconds)} left";
     }
-
-    private readonly Stopwatch _started = Stopwatch.StartNew();
 
     /// <summary>What an epoch has measured, without the scores on training samples.</summary>
     private static string Losses(EpochRecord record) => record.Validation is null

@@ -51,12 +51,13 @@ internal sealed class ImagePreparation(
             var learning = new Subset(preparation.Augmented(data, settings), parts[0]);
             SampleSet training = all.Part("training", learning, parts[0]);
             SampleSet validation = settings.ValidationData is { } other
-                ? preparation.Open(other, hasTargets: true, notes, cancellation) with { Name = "validation" }
+                ? preparation.Labelled(other, settings.SkipBad, notes, cancellation) with { Name = "validation" }
                 : Part(all, "validation", parts[1]);
             SampleSet? test = parts.Length > 2 ? Part(all, "test", parts[2])
                 : data.Test is { } official ? preparation.Set("test", official) : null;
             string summary = $"{data.Name}: {data.Count:N0} pictures of {size}, {data.ClassNames.Count} classes";
-            return new PreparedData(preparation, training, validation, test, summary, notes, data.Identity)
+            string identity = validation.Identity is { } own ? $"{data.Identity}+{own}" : data.Identity;
+            return new PreparedData(preparation, training, validation, test, summary, notes, identity)
             {
                 Workers = data.Workers,
             };
@@ -73,11 +74,7 @@ internal sealed class ImagePreparation(
         if (!hasTargets) return OpenAll([path], notes, cancellation)[0];
         try
         {
-            var options = new PictureOptions { Height = size.Height, Width = size.Width, Channels = size.Channels };
-            Pictures data = DataKind.Of(path) == DataKind.Known
-                ? Pictures.Read(new TrainSettings { Data = path }, [], null, cancellation).Test!
-                : Pictures.OfFiles(path, options, notes, progress: null, cancellation);
-            return Set(data.Name, WithMyClasses(data));
+            return Labelled(path, skipBad: false, notes, cancellation);
         }
         catch (Exception failure) when (UserText.IsForUser(failure))
         {
@@ -147,6 +144,21 @@ internal sealed class ImagePreparation(
         return data with { Labels = mine, Memory = null, ClassNames = classNames };
     }
 
+    private SampleSet Labelled(string path, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
+    {
+        var options = new PictureOptions
+        {
+            Height = size.Height,
+            Width = size.Width,
+            Channels = size.Channels,
+            SkipBad = skipBad,
+        };
+        Pictures data = DataKind.Of(path) == DataKind.Known
+            ? Pictures.Read(new TrainSettings { Data = path }, [], null, cancellation).Test!
+            : Pictures.OfFiles(path, options, notes, progress: null, cancellation);
+        return Set(data.Name, WithMyClasses(data)) with { Identity = data.Identity };
+    }
+
     private SampleSet Set(string name, Pictures data) =>
         new(name, data.With(Plain()), data.NameOf, i => data.OnDemand[i]);
 
@@ -166,26 +178,18 @@ internal sealed class ImagePreparation(
 
     private static int[][] SplitOf(TrainSettings settings, Pictures data, List<string> notes)
     {
-        if (settings.ValidationData is not null) return [[.. Enumerable.Range(0, data.Count)], []];
         bool isKnown = data.Test is not null;
-        double[] shares = Shares(settings.Validation ?? (isKnown ? 0.1 : 0.2), settings.Test);
         bool mayCompare = settings.Split == "grouped"
             || (settings.Split is null && !isKnown && data.Count <= MostCompared);
-        NearDuplicates? groups = mayCompare ? NearDuplicates.Find(data.OnDemand) : null;
-        int[][] parts;
-        if (groups is not null && (settings.Split == "grouped" || groups.Duplicated.Count > 0))
+        return Deal(settings, isKnown ? 0.1 : 0.2, data.Count, shares =>
         {
+            NearDuplicates? groups = mayCompare ? NearDuplicates.Find(data.OnDemand) : null;
+            if (groups is null || (settings.Split is null && groups.Duplicated.Count == 0))
+                return Split.Stratified(data.Labels, shares, settings.Seed);
             notes.Add($"Pictures that show nearly the same stay in one part: {groups}. With --split random the "
                 + "validation may see what was learned.");
-            parts = Split.Grouped(data.Labels, [.. groups.Groups], shares, settings.Seed);
-        }
-        else
-        {
-            parts = Split.Stratified(data.Labels, shares, settings.Seed);
-        }
-
-        CheckParts(data.Count, parts);
-        return parts;
+            return Split.Grouped(data.Labels, [.. groups.Groups], shares, settings.Seed);
+        });
     }
 
     /// <summary>Mean and deviation of each channel over some pictures, values from 0 to 1.</summary>

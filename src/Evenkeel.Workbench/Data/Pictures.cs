@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using Evenkeel.Data;
 using Evenkeel.Images;
 using Evenkeel.Workbench.Settings;
@@ -41,7 +44,13 @@ internal sealed record Pictures(
     public static Pictures Read(
         TrainSettings settings, List<string> notes, IProgress<double>? progress, CancellationToken cancellation)
     {
-        if (DataKind.Of(settings.Data) == DataKind.Known) return OfKnown(settings.Data);
+        if (DataKind.Of(settings.Data) == DataKind.Known)
+        {
+            if (settings.Size is null) return OfKnown(settings.Data);
+            throw WorkbenchException.Usage(
+                $"--size: expected none with {settings.Data}, whose pictures have one size.");
+        }
+
         var options = new PictureOptions
         {
             Height = settings.Size?.Height,
@@ -61,10 +70,19 @@ internal sealed record Pictures(
         foreach (string note in data.Notes) notes.Add(note);
         return new Pictures(
             data.Listing.Name, data.ClassNames, data.Labels.ToArray(), data.Preparation.Shape, data.Images,
-            data.Pictures, i => data.Files[i], data.Listing.Identity)
+            data.Pictures, i => data.Files[i], IdentityOf(data))
         {
             Workers = data.LoaderWorkers,
         };
+    }
+
+    /// <summary>A hash of names, classes and sizes: a copy of the folder is the same data.</summary>
+    private static string IdentityOf(PictureData data)
+    {
+        var text = new StringBuilder();
+        foreach (ImageFolderFile file in data.Listing.Files)
+            text.Append(CultureInfo.InvariantCulture, $"{file.Label} {file.Bytes} {file.Name}\n");
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
     private static Pictures OfKnown(string name)

@@ -82,26 +82,38 @@ internal abstract class Preparation
             + "version of evenkeel; go on with that one."),
     };
 
-    /// <summary>How many samples each part of a split gets, in words for an error.</summary>
-    protected static void CheckParts(int count, int[][] parts)
+    /// <summary>
+    /// Deals samples to the training, the validation and, if there is one, the test part. Other data to validate on
+    /// leaves the validation part empty.
+    /// </summary>
+    /// <param name="settings">The settings.</param>
+    /// <param name="validation">The share that validates if the settings say none.</param>
+    /// <param name="count">Number of samples.</param>
+    /// <param name="split">Deals them by shares.</param>
+    /// <exception cref="WorkbenchException">The shares leave nothing, or a part would have no samples.</exception>
+    protected static int[][] Deal(
+        TrainSettings settings, double validation, int count, Func<double[], int[][]> split)
     {
-        if (parts[0].Length >= 2 && parts[1].Length >= 1) return;
-        throw new WorkbenchException(
-            $"train: expected so many samples that some train and some validate, got {count} samples, of which "
-            + $"{parts[0].Length} would train and {parts[1].Length} validate. Give more data, or name other data to "
-            + "validate on with --validation-data.");
-    }
-
-    /// <summary>The shares of the training, validation and test part; the last only if there is one.</summary>
-    protected static double[] Shares(double validation, double test)
-    {
-        if (validation <= 0 || validation + test >= 1)
+        bool hasOther = settings.ValidationData is not null;
+        double test = settings.Test, ownShare = hasOther ? 0 : settings.Validation ?? validation;
+        if ((ownShare <= 0 && !hasOther) || ownShare + test >= 1)
         {
             throw WorkbenchException.Usage(
-                $"--validation and --test: expected a validation share above 0, and less than 1 in all, got "
-                + $"{validation} and {test}.");
+                $"--validation and --test: expected a validation share above 0, and less than 1 in all, got {ownShare} "
+                + $"and {test}.");
         }
 
-        return test > 0 ? [1 - validation - test, validation, test] : [1 - validation, validation];
+        double[] shares = [.. ((double[])[1 - ownShare - test, ownShare, test]).Where(static share => share > 0)];
+        int[][] dealt = shares.Length == 1 ? [[.. Enumerable.Range(0, count)]] : split(shares);
+        int[] validating = ownShare > 0 ? dealt[1] : [];
+        if (dealt[0].Length < 2 || (ownShare > 0 && validating.Length == 0) || (test > 0 && dealt[^1].Length == 0))
+        {
+            throw new WorkbenchException(
+                $"expected so many samples that every part has some and two or more train, got {count} in all, of "
+                + $"which {string.Join(", ", dealt.Select(static part => part.Length))} would train, validate and test. Give "
+                + "more data, or name other data to validate on with --validation-data.");
+        }
+
+        return test > 0 ? [dealt[0], validating, dealt[^1]] : [dealt[0], validating];
     }
 }

@@ -7,7 +7,9 @@ namespace Evenkeel.Workbench.Data;
 /// <param name="Test">The samples that only judge the result; null if there are none.</param>
 /// <param name="Summary">What the data is, in a line.</param>
 /// <param name="Notes">What was guessed, and what looks odd: a sentence each.</param>
-/// <param name="Identity">Equal for equal data: a hash of the files.</param>
+/// <param name="Identity">
+/// Equal for equal data: a hash of the content of tables, and of the names, classes and sizes of picture files.
+/// </param>
 internal sealed record PreparedData(
     Preparation Preparation, SampleSet Training, SampleSet Validation, SampleSet? Test, string Summary,
     IReadOnlyList<string> Notes, string Identity)

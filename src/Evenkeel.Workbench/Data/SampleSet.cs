@@ -12,6 +12,9 @@ internal sealed record SampleSet(
 {
     public int Count => Samples.Count;
 
+    /// <summary>Equal for equal files; null for a part of other data.</summary>
+    public string? Identity { get; init; }
+
     /// <summary>Whether what is to be predicted is known.</summary>
     public bool HasTargets { get; init; } = true;
 

@@ -30,7 +30,7 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
         {
             TableSchema schema = TableSchema.Learn(settings.Data, OptionsOf(settings), progress, cancellation);
             TableDataset data = schema.Load(settings.Data, cancellation);
-            List<string> notes = [.. schema.Notes, .. data.Notes];
+            List<string> notes = [.. schema.Notes.Concat(data.Notes).Distinct(StringComparer.Ordinal)];
             int[][] parts = SplitOf(settings, schema, data);
             TablePreprocessing preprocessing = TablePreprocessing.Learn(data, parts[0]);
             var preparation = new TablePreparation(schema, preprocessing);
@@ -71,6 +71,14 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
         }
     }
 
+    public override IReadOnlyList<SampleSet> OpenAll(
+        IReadOnlyList<string> paths, ICollection<string> notes, CancellationToken cancellation)
+    {
+        IReadOnlyList<SampleSet> sets = base.OpenAll(paths, notes, cancellation);
+        if (sets.Count == 1) return sets;
+        return [.. sets.Select((set, i) => set with { NameOf = row => $"{paths[i]} {set.NameOf(row)}" })];
+    }
+
     public override Tensor InUnits(Tensor predictions) =>
         IsClassification ? predictions : preprocessing.TargetsToUnits(predictions);
 
@@ -95,20 +103,10 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
     private static SampleSet Part(SampleSet all, string name, int[] rows) =>
         all.Part(name, new Subset(all.Samples, rows), rows);
 
-    private static int[][] SplitOf(TrainSettings settings, TableSchema schema, TableDataset data)
-    {
-        int[] rows = [.. Enumerable.Range(0, data.Count)];
-        if (settings.ValidationData is not null && settings.Test <= 0) return [rows, []];
-        double[] shares = settings.ValidationData is null
-            ? Shares(settings.Validation ?? 0.2, settings.Test)
-            : [1 - settings.Test, settings.Test];
-        int[][] parts = schema.Task == TableTask.Classification
+    private static int[][] SplitOf(TrainSettings settings, TableSchema schema, TableDataset data) =>
+        Deal(settings, validation: 0.2, data.Count, shares => schema.Task == TableTask.Classification
             ? Split.Stratified([.. data.LabelsOf().Select(static label => (int)label)], shares, settings.Seed)
-            : Split.Random(data.Count, shares, settings.Seed);
-        if (settings.ValidationData is not null) return [parts[0], [], parts[1]];
-        CheckParts(data.Count, parts);
-        return parts;
-    }
+            : Split.Random(data.Count, shares, settings.Seed));
 
     private static TableOptions OptionsOf(TrainSettings settings) => new()
     {

@@ -16,7 +16,7 @@ internal sealed class RunFolder
     /// <summary>The version of the layout. A run of another version is not touched.</summary>
     private const int Schema = 1;
 
-    private const string SchemaKey = "schema", StatusKey = "status", LockName = "lock";
+    private const string SchemaKey = "schema", StatusKey = "status";
 
     private RunFolder(string path, JsonObject document) => (FullPath, Document) = (path, document);
 
@@ -110,15 +110,16 @@ internal sealed class RunFolder
             throw new WorkbenchException($"\"{DocumentOf(full)}\" cannot be read ({failure.Message}).", failure);
         }
 
-        int schema = (int?)document[SchemaKey] ?? 0;
-        if (schema != Schema)
+        var run = new RunFolder(full, document);
+        if (run.Number(SchemaKey) != Schema)
         {
+            string version = run.Text(SchemaKey) is { Length: > 0 } text ? $"of version {text}" : "without a version";
             throw new WorkbenchException(
-                $"expected a run of version {Schema}, got \"{path}\" of version {schema}. Use the evenkeel that made "
-                + "it, or train anew.");
+                $"expected a run of version {Schema}, got \"{path}\" {version}. Use the evenkeel that made it, or "
+                + "train anew.");
         }
 
-        return new RunFolder(full, document);
+        return run;
     }
 
     /// <summary>The runs in a folder, the oldest first; those that cannot be opened are left out.</summary>
@@ -139,7 +140,7 @@ internal sealed class RunFolder
         }
 
         foreach (RunFolder run in runs
-            .OrderBy(static run => (string?)run.Document["created"], StringComparer.Ordinal)
+            .OrderBy(static run => run.Text("created"), StringComparer.Ordinal)
             .ThenBy(static run => run.Name, StringComparer.Ordinal)) yield return run;
     }
 
@@ -148,43 +149,31 @@ internal sealed class RunFolder
     {
         get
         {
-            string text = (string?)Document[StatusKey] ?? "";
-            RunStatus status = Enum.TryParse(text, ignoreCase: true, out RunStatus known) ? known : RunStatus.Failed;
-            if (status != RunStatus.Running) return status;
-            try
-            {
-                using FileStream held = Hold();
-                return RunStatus.Killed;
-            }
-            catch (WorkbenchException)
-            {
-                return RunStatus.Running;
-            }
+            bool isKnown = Enum.TryParse(Text(StatusKey), ignoreCase: true, out RunStatus status);
+            if (!isKnown) return RunStatus.Failed;
+            return status == RunStatus.Running && !RunLock.IsHeld(FullPath) ? RunStatus.Killed : status;
         }
         set => Document[StatusKey] = value.ToString().ToLowerInvariant();
     }
 
-    /// <summary>
-    /// Takes the run for this process until the result is disposed. The system gives it back if it dies.
-    /// </summary>
+    /// <summary>Takes the run for this process until the result is disposed.</summary>
     /// <exception cref="WorkbenchException">Another process trains it.</exception>
-    public FileStream Hold()
+    public FileStream Hold() => RunLock.Take(FullPath);
+
+    /// <summary>A text of <c>run.json</c>; empty if there is none.</summary>
+    /// <param name="path">The names of the properties, from the outermost on.</param>
+    public string Text(params ReadOnlySpan<string> path) => At(path)?.ToString() ?? "";
+
+    /// <summary>A number of <c>run.json</c>; null if there is none.</summary>
+    /// <param name="path">The names of the properties, from the outermost on.</param>
+    public double? Number(params ReadOnlySpan<string> path) =>
+        At(path) is JsonValue value && value.TryGetValue(out double number) ? number : null;
+
+    private JsonNode? At(ReadOnlySpan<string> path)
     {
-        string path = Path.Combine(FullPath, LockName);
-        try
-        {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException failure) when (File.Exists(path))
-        {
-            throw new WorkbenchException(
-                $"expected a run that no other process trains, got \"{FullPath}\", which is being trained. Wait until "
-                + "it has ended, or begin another run.", failure);
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new WorkbenchException($"\"{FullPath}\" may not be written ({failure.Message}).", failure);
-        }
+        JsonNode? node = Document;
+        foreach (string name in path) node = (node as JsonObject)?[name];
+        return node;
     }
 
     /// <summary>Writes <c>run.json</c>.</summary>

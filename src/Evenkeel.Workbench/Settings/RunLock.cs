@@ -1,6 +1,8 @@
 namespace Evenkeel.Workbench.Settings;
 
-/// <summary>Who trains a run holds the file <c>lock</c> in its folder. The system gives it back if the process dies.</summary>
+/// <summary>
+/// Who trains a run holds the file <c>lock</c> in its folder. The system gives it back if the process dies.
+/// </summary>
 internal static class RunLock
 {
     private const string FileName = "lock";
@@ -26,8 +28,8 @@ internal static class RunLock
             catch (IOException failure) when (File.Exists(path))
             {
                 throw new WorkbenchException(
-                    $"expected a run that no other process trains, got \"{folder}\", which is being trained. Wait until "
-                    + "it has ended, or begin another run.", failure);
+                    $"expected a run that no other process trains, got \"{folder}\", which is being trained. Wait "
+                    + "until it has ended, or begin another run.", failure);
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {
@@ -36,7 +38,9 @@ internal static class RunLock
         }
     }
 
-    /// <summary>Whether somebody trains a run: by the command, or by a program that writes its checkpoints there.</summary>
+    /// <summary>
+    /// Whether somebody trains a run: by the command, or by a program that writes its checkpoints there.
+    /// </summary>
     /// <param name="folder">The folder of the run.</param>
     public static bool IsHeld(string folder) =>
         IsLocked(Path.Combine(folder, FileName)) || IsLocked(Path.Combine(folder, "checkpoints", FileName));

@@ -15,11 +15,16 @@ internal sealed record TrainSetting(
     string Name, string? ValueName, string Description, Func<TrainSettings, string, TrainSettings> Set,
     Func<TrainSettings, string?> Get)
 {
+    private static readonly string[] s_kinds = ["table", "pictures"];
     private static readonly string[] s_optimizers = ["adam", "adamw", "sgd", "nadam", "radam", "rmsprop", "adagrad"];
     private static readonly string[] s_schedules = ["constant", "cosine", "step", "onecycle", "plateau"];
 
     /// <summary>Whether the option may be given several times: a list.</summary>
     public bool IsList { get; private init; }
+
+    /// <summary>For which data it is: <c>table</c> or <c>pictures</c>; null for all. The help says it first.</summary>
+    public string? Only { get; } =
+        s_kinds.FirstOrDefault(kind => Description.StartsWith(kind + ":", StringComparison.Ordinal));
 
     /// <summary>All settings, in the order of the help.</summary>
     public static IReadOnlyList<TrainSetting> All { get; } =
@@ -33,8 +38,8 @@ internal sealed record TrainSetting(
             static (s, v) => s with { Validation = v }, static s => s.Validation),
         Number("test", 0, 0.9, "share of the samples that only judge the result (default: 0; a known set has its own)",
             static (s, v) => s with { Test = v }, static s => s.Test),
-        Choice("split", ["random", "grouped"], "how pictures are dealt to the parts; grouped keeps near-duplicates "
-            + "together (default: grouped if there are some, up to 5,000 pictures)",
+        Choice("split", ["random", "grouped"], "pictures: how they are dealt to the parts; grouped keeps "
+            + "near-duplicates together (default: grouped if there are some, up to 5,000 pictures)",
             static (s, v) => s with { Split = v }, static s => s.Split),
         List("target", "COLUMN", "table: the column to predict (default: the last one); several for regression",
             static (s, v) => s with { Target = v }, static s => s.Target),
@@ -76,7 +81,7 @@ internal sealed record TrainSetting(
         Text("model", "MODEL", "mlp:256,128, lenet, resnet20, 32, 44 or 56, resnet18, or a .json file of layers "
             + "(default: by the data)",
             static (s, v) => s with { Model = v }, static s => s.Model),
-        Text("norm", "NORM", "batch, layer, group:8, instance, rms or none (default: batch)",
+        Text("norm", "NORM", "batch, layer, group:8, instance, rms or none (default: batch; a file of layers: its own)",
             static (s, v) => s with { Norm = v }, static s => s.Norm),
         Number("dropout", 0, 0.99, "share of activations that are dropped in training (default: 0)",
             static (s, v) => s with { Dropout = v }, static s => s.Dropout),
@@ -86,7 +91,7 @@ internal sealed record TrainSetting(
             static (s, v) => s with { BatchSize = (int)v }, static s => s.BatchSize),
         Choice("optimizer", s_optimizers, "(default: adam; resnets: sgd)",
             static (s, v) => s with { Optimizer = v }, static s => s.Optimizer),
-        Number("lr", 0, 1e6, "learning rate (default: that of the optimizer; sgd: 0.1)",
+        Number("lr", 0, 1e6, "learning rate (default: 0.001; sgd: 0.1; nadam: 0.002; rmsprop and adagrad: 0.01)",
             static (s, v) => s with { LearningRate = v }, static s => s.LearningRate),
         Number("momentum", 0, 0.9999, "momentum of sgd and rmsprop (default: 0.9 for sgd)",
             static (s, v) => s with { Momentum = v }, static s => s.Momentum),

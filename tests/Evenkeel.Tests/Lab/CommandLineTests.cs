@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Evenkeel.Cli.Commands;
 using Evenkeel.Lab.Claims;
 using Evenkeel.Lab.Experiments;
+using Evenkeel.Workbench;
 using Xunit;
 
 namespace Evenkeel.Tests.Lab;
@@ -14,8 +14,8 @@ public sealed class CommandLineTests
     {
         Exception refused = Assert.Throws<ArgumentException>("x", () => Tensor.Ones([2]).BatchNorm(null, null, null));
         Assert.EndsWith(" (Parameter 'x')", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(refused.Message[..^" (Parameter 'x')".Length], EvenkeelCommand.Plain(refused));
-        Assert.Equal("expected less Actual value was 3.", EvenkeelCommand.Plain(TooMany(3)));
+        Assert.Equal(refused.Message[..^" (Parameter 'x')".Length], UserText.Of(refused));
+        Assert.Equal("expected less Actual value was 3.", UserText.Of(TooMany(3)));
 
         static Exception TooMany(int count) => new ArgumentOutOfRangeException(nameof(count), count, "expected less");
     }

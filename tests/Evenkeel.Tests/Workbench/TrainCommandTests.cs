@@ -94,7 +94,7 @@ public sealed class TrainCommandTests
             3, "train --data wine.csv --target alcohol --norm none --optimizer sgd --lr 1000000 --name wild");
         Assert.Contains("diverged at step", error, StringComparison.Ordinal);
         Assert.Contains("the first values that are not finite come from", error, StringComparison.Ordinal);
-        Assert.Contains("Try --lr 100000, --clip 1 or --warmup 1.", error, StringComparison.Ordinal);
+        Assert.Contains("Try --lr 100000 or --clip 1, or --warmup 1.", error, StringComparison.Ordinal);
         Assert.Equal("diverged", (string?)folder.RunJson("wild")["status"]);
     }
 
@@ -110,6 +110,13 @@ public sealed class TrainCommandTests
     [InlineData("--target quality --validation 1.5", "--validation: expected a number from 0 to 0.9, got 1.5.")]
     [InlineData("--target quality --epochs 5 --warmup 5", "--warmup: expected fewer epochs than the 5")]
     [InlineData("--target quality --drop nothing", "nothing")]
+    [InlineData("--target quality --size 32", "--size: expected none, got one: it is for pictures")]
+    [InlineData("--target quality --momentum 0.5", "--momentum: expected sgd or rmsprop with it, got adam.")]
+    [InlineData("--target quality --schedule constant --warmup 1", "--warmup: expected --schedule cosine with it")]
+    [InlineData("--target alcohol --class-weights balanced", "expected a classification with them")]
+    [InlineData("--target quality --batch-size 1", "expected more than one value per channel")]
+    [InlineData("--target quality --schedule onecycle --lr 0", "expected")]
+    [InlineData("--target quality --validation 0.001", "Give more data")]
     [InlineData("--target quality --task regression", "quality")]
     public void A_wrong_setting_is_refused_with_what_is_right(string settings, string message)
     {
