@@ -39,7 +39,7 @@ public sealed class InspectCommandTests
     [Fact]
     public void The_network_of_a_run_is_shown()
     {
-        string run = "{\"model\": " + new FullyConnected(13, [8], 2).ToJson() + ", \"other\": 1}";
+        string run = "{\"schema\": 1, \"model\": " + new FullyConnected(13, [8], 2).ToJson() + ", \"other\": 1}";
         using LabProcess shown = LabProcess.StartInShell(
             "mkdir run empty && cat > run/run.json <<'END'\n" + run + "\nEND\nexec \"$0\" \"$@\"", ["inspect", "run"]);
         Assert.Equal(0, shown.Wait());
@@ -51,7 +51,7 @@ public sealed class InspectCommandTests
     [InlineData("inspect mlp:3", "expected --input for mlp:3, as 13 or 3x32x32, got none.")]
     [InlineData("inspect lenet --input 3x0", "--input: expected the shape of a sample, as 3x32x32 or 13, got 3x0.")]
     [InlineData("inspect lenet --norm bath", "Did you mean batch?")]
-    [InlineData("inspect .", "expected the folder of a run, with run.json in it, got .")]
+    [InlineData("inspect .", "expected the folder of a run, got \".\", which is a folder without run.json.")]
     [InlineData("inspect no.json --norm batch", "expected --outputs and --norm for a network by name alone")]
     public void Wrong_usage_ends_with_2_and_one_line(string arguments, string expected)
     {

@@ -116,7 +116,6 @@ public sealed class TrainCommandTests
     [InlineData("--target alcohol --class-weights balanced", "expected a classification with them")]
     [InlineData("--target quality --batch-size 1", "expected more than one value per channel")]
     [InlineData("--target quality --schedule onecycle --lr 0", "expected")]
-    [InlineData("--target quality --validation 0.001", "Give more data")]
     [InlineData("--target quality --task regression", "quality")]
     public void A_wrong_setting_is_refused_with_what_is_right(string settings, string message)
     {
@@ -214,6 +213,78 @@ public sealed class TrainCommandTests
         string? hash = (string?)folder.RunJson("one")["weightsHash"];
         Assert.Equal(hash, (string?)folder.RunJson("two")["weightsHash"]);
         Assert.NotEqual(hash, (string?)folder.RunJson("other")["weightsHash"]);
+    }
+
+    [Fact]
+    public void A_file_of_layers_trains_and_a_changed_one_is_not_resumed()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(300, seed: 1));
+        folder.Run("train --data wine.csv --target quality --model mlp:16 --name named --epochs 2");
+        folder.Write("net.json", folder.Run("inspect runs/named --json"));
+        folder.Run("train --data wine.csv --target quality --model net.json --name filed --epochs 2 --batch-size 32");
+        Assert.Equal("completed", (string?)folder.RunJson("filed")["status"]);
+        folder.Write("net.json", File.ReadAllText(folder.PathOf("net.json")).Replace(
+            "\"outFeatures\": 16", "\"outFeatures\": 12", StringComparison.Ordinal)
+            .Replace("\"inFeatures\": 16", "\"inFeatures\": 12", StringComparison.Ordinal)
+            .Replace("\"numFeatures\": 16", "\"numFeatures\": 12", StringComparison.Ordinal));
+        string before = File.ReadAllText(folder.PathOf("runs/filed/run.json"));
+        Assert.Contains("expected the model of the run", folder.Fail(1, "train --resume runs/filed"),
+            StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllText(folder.PathOf("runs/filed/run.json")));
+        folder.Run("predict runs/filed wine.csv --csv");
+    }
+
+    [Fact]
+    public void A_run_is_prolonged_if_its_schedule_allows_it_and_left_alone_if_not()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(300, seed: 1));
+        folder.Run("train --data wine.csv --target quality --schedule constant --name steady --epochs 2");
+        folder.Run("train --resume runs/steady --epochs 4");
+        folder.Run("train --data wine.csv --target quality --schedule constant --name whole --epochs 4");
+        Assert.Equal(4, (int?)folder.RunJson("steady")["figures"]!["epochs"]);
+        Assert.Equal((string?)folder.RunJson("whole")["weightsHash"], (string?)folder.RunJson("steady")["weightsHash"]);
+        folder.Run("train --data wine.csv --target quality --name ending --epochs 2");
+        string before = File.ReadAllText(folder.PathOf("runs/ending/run.json"));
+        Assert.Contains("its schedule cosine ends with them", folder.Fail(2, "train --resume runs/ending --epochs 4"),
+            StringComparison.Ordinal);
+        Assert.Contains("Nothing was trained", folder.Run("train --resume runs/ending --dry-run"),
+            StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllText(folder.PathOf("runs/ending/run.json")));
+    }
+
+    [Fact]
+    public void Pictures_are_told_apart_and_a_broken_one_is_named_everywhere()
+    {
+        using var folder = new CommandFolder();
+        DrawnData.Pets(folder.PathOf("photos"), perClass: 60, seed: 3);
+        folder.Run("train --data photos/ --model lenet --name pets --epochs 12 --augment standard");
+        Assert.InRange((double)folder.RunJson("pets")["figures"]!["validation"]!["accuracy"]!, 0.95, 1);
+        string[] lines = folder.Run("predict runs/pets photos/cat photos/dog/7.png --csv").TrimEnd().Split('\n');
+        Assert.Equal("sample,prediction,p(cat),p(dog)", lines[0]);
+        Assert.Equal(62, lines.Length);
+        Assert.StartsWith("photos/dog/7.png,dog,", lines[^1], StringComparison.Ordinal);
+        folder.Write("photos/cat/broken.png", "no picture");
+        Assert.Contains("broken.png\" cannot be decoded", folder.Fail(1, "predict runs/pets photos/cat --csv"),
+            StringComparison.Ordinal);
+        Assert.Contains("broken.png\" cannot be decoded", folder.Fail(1, "train --data photos"),
+            StringComparison.Ordinal);
+        string output = folder.Run("train --data photos --skip-bad --epochs 1 --name rest --model lenet");
+        Assert.Contains("1 file is left out", output.ReplaceLineEndings(" "), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Rows_of_several_tables_are_told_apart_and_values_out_of_range_are_refused()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(300, seed: 1));
+        folder.Run("train --data wine.csv --target quality --drop alcohol --name a --epochs 2");
+        string output = folder.Run("predict runs/a wine.csv wine.csv --csv");
+        Assert.Contains("\nwine.csv line 2,", output, StringComparison.Ordinal);
+        folder.Write("far.csv", "id,bottled,region,sugar,acidity\n1,2020-01-01,north,3e38,0\n");
+        Assert.Contains("expected a finite answer to line 2", folder.Fail(1, "predict runs/a far.csv --json"),
+            StringComparison.Ordinal);
     }
 
     private static string PredictNote(CommandFolder folder)
