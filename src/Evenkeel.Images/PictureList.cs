@@ -56,6 +56,12 @@ internal sealed class PictureList
     /// </summary>
     private void Read()
     {
+        if (File.Exists(_path) && FileFormat.Of(_path) is { IsText: false } other)
+        {
+            throw FileFormat.Wrong(
+                nameof(ImageFolderListing), _path, "a folder with one sub-folder per class, or a list of files", other);
+        }
+
         string text = TextFile.Read(_path, nameof(ImageFolderListing));
         try
         {

@@ -36,7 +36,7 @@ public sealed class TableDataset : IDataset
     /// <summary>Whether the rows have targets: not if they were read by <see cref="TableSchema.LoadInputs"/>.</summary>
     public bool HasTargets { get; }
 
-    /// <summary>The targets: class labels, (N), Int64; or T numbers per sample, (N, T), Float32.</summary>
+    /// <summary>The targets: class labels, (N), Int64; or T numbers per sample, (N, T), Float64.</summary>
     /// <exception cref="InvalidOperationException">The table was read without targets.</exception>
     public Tensor Targets => HasTargets ? _samples.Targets : throw new InvalidOperationException(
         $"TableDataset: expected targets, \"{Source}\" was read without them. Read it with TableSchema.Load.");
@@ -56,7 +56,7 @@ public sealed class TableDataset : IDataset
     public Shape TargetShape => Schema.Task == TableTask.Classification ? [] : [Schema.TargetNames.Count];
 
     /// <inheritdoc/>
-    public DType TargetType => Schema.Task == TableTask.Classification ? DType.Int64 : DType.Float32;
+    public DType TargetType => Schema.Task == TableTask.Classification ? DType.Int64 : DType.Float64;
 
     /// <summary>The line of the file, counted from 1, where a sample begins.</summary>
     /// <param name="sample">The sample, from 0 to <see cref="Count"/> - 1.</param>

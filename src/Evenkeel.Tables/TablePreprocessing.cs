@@ -100,12 +100,13 @@ public sealed class TablePreprocessing
     /// <summary>Turns predictions of scaled targets back into their units: z·std + mean.</summary>
     /// <param name="predictions">(N, T), Float32 or Float64.</param>
     /// <returns>
-    /// Values of the shape and type of the predictions. For classification, the predictions themselves.
+    /// Float64 of the same shape, for a mean may be far larger than the deviation. For classification, the predictions
+    /// themselves.
     /// </returns>
     public Tensor TargetsToUnits(Tensor predictions)
     {
         ArgumentNullException.ThrowIfNull(predictions);
-        return TargetMean.Length == 0 ? predictions : _units.Invert(predictions);
+        return TargetMean.Length == 0 ? predictions : _units.Invert(predictions.To(DType.Float64));
     }
 
     /// <summary>Writes everything as an object of JSON; <see cref="Read"/> reads it.</summary>

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Evenkeel.Workbench;
 
 /// <summary>The message of an exception as a user reads it.</summary>
@@ -13,9 +15,22 @@ internal static class UserText
     /// <summary>A message in one line, without the name of a parameter, which says nothing to who calls none.</summary>
     public static string Of(Exception failure)
     {
-        string message = failure.Message.ReplaceLineEndings(" ").TrimEnd();
+        string message = WithoutPlace(failure.Message.ReplaceLineEndings(" ").TrimEnd());
         return failure is ArgumentException { ParamName: { } name }
             ? message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal)
             : message;
     }
+
+    /// <summary>
+    /// Errors of the library begin with the class that throws them, which a user of commands does not know.
+    /// </summary>
+    private static string WithoutPlace(string message)
+    {
+        int end = message.IndexOf(": ", StringComparison.Ordinal);
+        return end > 0 && char.IsAsciiLetterUpper(message[0])
+            && message.AsSpan(0, end).IndexOfAnyExcept(s_name) < 0 ? message[(end + 2)..] : message;
+    }
+
+    private static readonly SearchValues<char> s_name =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.");
 }

@@ -18,14 +18,19 @@ internal static class EvaluateCommand
             Required = true,
         };
         Option<bool> json = Options.Json();
+        Option<bool> skipBad = Options.SkipBad();
         Option<long?> threads = Options.Threads();
-        var command = new Command("evaluate", "Measure a trained network on other data.") { run, data, json, threads };
+        var command = new Command("evaluate", "Measure a trained network on other data.")
+        {
+            run, data, json, skipBad, threads,
+        };
         command.Do((parse, cancellation) =>
         {
             Options.UseThreads(parse.GetValue(threads));
             TrainedRun trained = TrainedRun.Open(parse.GetValue(run)!);
             var notes = new List<string>();
-            JsonObject evaluation = trained.Evaluate(parse.GetValue(data)!, notes, cancellation);
+            JsonObject evaluation = trained.Evaluate(
+                parse.GetValue(data)!, parse.GetValue(skipBad), notes, cancellation);
             TrainPrinter.Note(trained.Note, notes);
             if (parse.GetValue(json)) Console.WriteLine(evaluation.ToJsonString());
             else new TrainPrinter(Console.Out, Ink.ForOutput()).PrintEvaluation(evaluation);

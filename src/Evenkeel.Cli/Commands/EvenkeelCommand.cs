@@ -73,7 +73,10 @@ internal static class EvenkeelCommand
         try
         {
             Console.Error.WriteLine(
-                trace ? $"evenkeel: {e}" : $"evenkeel: {message} {DebugVariable}=1 shows the stack trace.");
+                trace ? $"evenkeel: {e}"
+                    // A full disk or a closed pipe is no mistake of ours.
+                    : e is IOException ? $"evenkeel: {message}"
+                    : $"evenkeel: {message} {DebugVariable}=1 shows the stack trace.");
         }
         catch (IOException)
         {

@@ -18,9 +18,10 @@ internal static class PredictCommand
         };
         Option<bool> json = Options.Json();
         var csv = new Option<bool>("--csv") { Description = "print a CSV table with every probability" };
+        Option<bool> skipBad = Options.SkipBad();
         Option<long?> threads = Options.Threads();
         var command = new Command("predict", "Predict new samples with a trained network: the class and its "
-            + "probabilities, or the numbers.") { run, files, json, csv, threads };
+            + "probabilities, or the numbers.") { run, files, json, csv, skipBad, threads };
         command.Validators.Add(result =>
         {
             if (result.GetValue(json) && result.GetValue(csv))
@@ -38,7 +39,7 @@ internal static class PredictCommand
             // Everything is predicted before the first line is printed: a wrong file leaves no half result.
             List<(SampleSet Set, Predictions Answers)> all =
             [
-                .. trained.Preparation.OpenAll(parse.GetValue(files)!, notes, cancellation)
+                .. trained.Preparation.OpenAll(parse.GetValue(files)!, parse.GetValue(skipBad), notes, cancellation)
                     .Select(set => (set, Predictions.Of(trained.Model, set, trained.Preparation, cancellation))),
             ];
             TrainPrinter.Note(trained.Note, notes);

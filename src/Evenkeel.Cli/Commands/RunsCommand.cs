@@ -11,6 +11,9 @@ internal static class RunsCommand
 {
     public const string DefaultFolder = "runs";
 
+    /// <summary>So many settings are shown of those in which runs differ; --json has all.</summary>
+    private const int MostSettings = 4;
+
     /// <summary>The settings in which runs usually differ, in the order of the columns.</summary>
     private static readonly string[] s_settings =
         ["data", "model", "norm", "optimizer", "lr", "schedule", "batch-size", "epochs", "augment", "dropout",
@@ -71,13 +74,14 @@ internal static class RunsCommand
     private static void Print(List<RunFolder> runs)
     {
         string[] differing = [.. s_settings.Where(name =>
-            runs.Select(run => Setting(run, name)).Distinct(StringComparer.Ordinal).Count() > 1)];
+            runs.Select(run => Setting(run, name)).Distinct(StringComparer.Ordinal).Count() > 1).Take(MostSettings)];
         var table = new TextTable(["run", "status", .. differing, "done", "best score", "time"]);
         table.Wrap(0, 1);
         foreach (RunFolder run in runs)
         {
+            string epoch = run.Text("figures", "bestEpoch");
             string best = run.Number("figures", "best") is { } score
-                ? $"{run.Text("figures", "monitor")} {score:0.0000} (epoch {run.Text("figures", "bestEpoch")})" : "-";
+                ? $"{run.Text("figures", "monitor")} {NumberText.Score(score)} (epoch {epoch})" : "-";
             double seconds = run.Number("figures", "trainingSeconds") ?? 0;
             table.Add([run.Name, run.Status.ToString().ToLowerInvariant(),
                 .. differing.Select(name => Setting(run, name)),

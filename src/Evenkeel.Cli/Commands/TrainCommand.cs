@@ -17,7 +17,7 @@ internal static class TrainCommand
     {
         var resume = new Option<string?>("--resume")
         {
-            Description = "go on with the run in this folder, with its settings; --epochs may be higher",
+            Description = "go on with the run in this folder, with its settings",
             HelpName = "RUN",
         };
         var folder = new Option<string>("--out")
@@ -49,7 +49,7 @@ internal static class TrainCommand
         command.Validators.Add(result =>
         {
             bool hasData = result.GetResult(settings.Of("data")) is not null;
-            if (result.GetValue(resume) is null && !hasData)
+            if (result.GetResult(resume) is null && !hasData)
                 result.AddError("expected --data with a table, a folder of pictures or the name of a set, got none.");
         });
         command.Do((parse, cancellation) =>
@@ -68,6 +68,7 @@ internal static class TrainCommand
             }
 
             string runs = parse.GetValue(folder)!;
+            RunFolder.CheckName(parse.GetValue(name));
             return training.Begin(
                 settings.Given(parse), isDry ? null : () => RunFolder.Create(runs, parse.GetValue(name)));
         });
@@ -228,7 +229,8 @@ internal static class TrainCommand
             using var display = new TrainDisplay(plan.Batches.Batches);
             try
             {
-                JsonObject evaluation = training.Train(workers ?? plan.Data.Workers, saveEvery, display, cancellation);
+                JsonObject evaluation = training.Train(
+                    workers ?? plan.Data.Workers, saveEvery, Console.Error.WriteLine, display, cancellation);
                 display.Dispose();
                 printer.PrintResult(run, evaluation, training.StopReason);
                 return ExitCode.Done;
@@ -257,7 +259,7 @@ internal static class TrainCommand
                 + $"{divergence.Layer}. Try {advice}.";
         }
 
-        private static string FullPath(string data) => 
+        private static string FullPath(string data) =>
             Path.Exists(data) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(data)) : data;
 
     }

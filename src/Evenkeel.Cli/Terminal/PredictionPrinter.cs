@@ -39,7 +39,7 @@ internal sealed class PredictionPrinter(TextWriter output, Preparation preparati
         for (int i = 0; i < set.Count; i++)
         {
             string sample = set.NameOf(i);
-            float[] row = predictions.Row(i).ToArray();
+            double[] row = predictions.Row(i).ToArray();
             string? predicted = preparation.IsClassification ? preparation.ClassNames[predictions.ClassOf(i)] : null;
             switch (format)
             {
@@ -64,11 +64,11 @@ internal sealed class PredictionPrinter(TextWriter output, Preparation preparati
         foreach (string line in _table.Lines(ink.Width, ink, indent: "")) output.WriteLine(line);
     }
 
-    private void AddRow(string sample, string? predicted, float[] row, int best)
+    private void AddRow(string sample, string? predicted, double[] row, int best)
     {
         if (predicted is null)
         {
-            _table.Add([sample, .. row.Select(static value => $"{value:G6}")]);
+            _table.Add([sample, .. row.Select(NumberText.Value)]);
             return;
         }
 
@@ -78,7 +78,7 @@ internal sealed class PredictionPrinter(TextWriter output, Preparation preparati
         _table.Add(sample, predicted, $"{row[best]:0.000}", string.Join(", ", others));
     }
 
-    private void PrintJson(string sample, string? predicted, float[] row) => JsonLine.Print(json =>
+    private void PrintJson(string sample, string? predicted, double[] row) => JsonLine.Print(json =>
     {
         json.WriteString("sample", sample);
         if (predicted is not null) json.WriteString("prediction", predicted);
@@ -88,7 +88,7 @@ internal sealed class PredictionPrinter(TextWriter output, Preparation preparati
         json.WriteEndObject();
     });
 
-    private static string Number(float value) => value.ToString("R", CultureInfo.InvariantCulture);
+    private static string Number(double value) => value.ToString("G9", CultureInfo.InvariantCulture);
 
     private static string Cell(string text) =>
         text.AsSpan().IndexOfAny(",\"\r\n") < 0 ? text : $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";

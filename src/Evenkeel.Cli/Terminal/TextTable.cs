@@ -29,7 +29,10 @@ internal sealed class TextTable(params string[] columns)
         return this;
     }
 
-    public void Add(params string[] cells) => _rows.Add(cells);
+    /// <summary>Adds a row. A line break in a cell becomes a space.</summary>
+    public void Add(params string[] cells) =>
+        _rows.Add(Array.ConvertAll(cells, static cell => cell.AsSpan().IndexOfAny('\r', '\n') < 0 ? cell
+            : cell.ReplaceLineEndings(" ")));
 
     /// <summary>
     /// The lines of the table; none is longer than <paramref name="width"/> where the columns that wrap can give way.

@@ -56,8 +56,13 @@ internal sealed class TrainDisplay(int stepsPerEpoch) : IProgress<TrainProgress>
     }
 
     /// <summary>What an epoch has measured, without the scores on training samples.</summary>
-    private static string Losses(EpochRecord record) => record.Validation is null
-        ? $"loss {record.TrainingLoss:0.0000}" : $"loss {record.TrainingLoss:0.0000}; validation {record.Validation}";
+    private static string Losses(EpochRecord record)
+    {
+        string text = $"loss {NumberText.Score(record.TrainingLoss)}";
+        if (record.Validation is not { } scores) return text;
+        IEnumerable<string> measured = scores.Select(static entry => $"{entry.Key} {NumberText.Score(entry.Value)}");
+        return $"{text}; validation {string.Join(", ", measured)}";
+    }
 
     private void WriteLine(string text)
     {

@@ -11,7 +11,7 @@ namespace Evenkeel.Cli.Terminal;
 /// </summary>
 internal sealed class TrainPrinter(TextWriter output, Ink ink)
 {
-    private const int MostMistakes = 5, MostClasses = 12;
+    private const int MostMistakes = 5, MostClasses = 12, MostColumns = 40, LongestText = 30;
 
     /// <summary>What a user should know, on standard error.</summary>
     public static void Note(string? first, IEnumerable<string> notes)
@@ -53,12 +53,16 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
         output.WriteLine();
         if (stopReason is not null) Lines("", $"Stopped early: {stopReason}.");
         if (figures["best"] is { } best)
-            output.WriteLine($"Best model: epoch {figures["bestEpoch"]}, {figures["monitor"]} {(double)best:0.0000}.");
+        {
+            string score = NumberText.Score((double)best);
+            output.WriteLine($"Best model: epoch {figures["bestEpoch"]}, {figures["monitor"]} {score}.");
+        }
+
         PrintEvaluation(evaluation);
         string path = ShownPath.Of(run.FullPath);
         output.WriteLine();
         output.WriteLine($"weights {((string?)run.Document["weightsHash"])?[..16]}");
-        output.WriteLine($"report  {Path.Combine(path, "report.html")}");
+        output.WriteLine($"report  {ShownPath.Of(run.ReportPath)}");
         output.WriteLine($"predict evenkeel predict {path} FILES...");
     }
 
@@ -66,7 +70,7 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
     public void PrintEvaluation(JsonObject evaluation)
     {
         IEnumerable<string> scores = evaluation["scores"]!.AsObject().Select(static entry =>
-            entry.Value is null ? $"{entry.Key} undefined" : $"{entry.Key} {(double)entry.Value:0.0000}");
+            entry.Value is null ? $"{entry.Key} undefined" : $"{entry.Key} {NumberText.Score((double)entry.Value)}");
         string set = $"On the {evaluation["samples"]} samples of {evaluation["set"]}: ";
         Lines("", $"{set}{string.Join(", ", scores)}.");
         if (evaluation["confusion"] is JsonObject confusion) PrintConfusion(confusion);
@@ -82,9 +86,12 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
     private void PrintColumns(TablePreparation preparation)
     {
         var table = new TextTable("column", "is", "why").Wrap(0, 2);
-        foreach (Tables.TableColumn column in preparation.Schema.Columns)
+        IReadOnlyList<Tables.TableColumn> columns = preparation.Schema.Columns;
+        foreach (Tables.TableColumn column in columns.Take(MostColumns))
             table.Add(column.Name, column.Kind.ToString().ToLowerInvariant(), column.Why);
         foreach (string line in table.Lines(ink.Width, ink)) output.WriteLine(line);
+        if (columns.Count > MostColumns)
+            output.WriteLine($"  and {columns.Count - MostColumns} more, which run.json has.");
     }
 
     private void PrintConfusion(JsonObject confusion)
@@ -124,7 +131,9 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
     }
 
     private static string Text(JsonNode? value) => value is JsonValue number && number.TryGetValue(out double x)
-        ? $"{x:G6}" : value?.ToString() ?? "";
+        ? NumberText.Value(x) : Cut(value?.ToString() ?? "");
+
+    private static string Cut(string text) => text.Length > LongestText ? text[..(LongestText - 3)] + "..." : text;
 
     /// <summary>A heading, if there is one, and a text below it in lines that fit.</summary>
     private void Lines(string indent, string heading, string text)

@@ -7,7 +7,7 @@ internal static class TargetLearner
     private const int Few = 10;
 
     /// <summary>Beyond this number of different labels, labels that are numbers are taken as quantities.</summary>
-    private const int ManyNumbers = 100;
+    private const int ManyNumbers = 20;
 
     /// <summary>The most different labels that are counted.</summary>
     public const int MostLabels = 100_000;

@@ -43,6 +43,9 @@ internal sealed class GrowingRows<T>
         _rows = larger;
     }
 
+    private static DType TypeOf() => typeof(T) == typeof(long) ? DType.Int64
+        : typeof(T) == typeof(double) ? DType.Float64 : DType.Float32;
+
     private Tensor Make(long rows)
     {
         if (rows * _width > int.MaxValue)
@@ -51,6 +54,6 @@ internal sealed class GrowingRows<T>
                 + $"has {rows} rows of {_width} inputs. Split the file, or leave out columns with --drop.");
         }
 
-        return Tensor.Zeros([(int)rows, _width], typeof(T) == typeof(long) ? DType.Int64 : DType.Float32);
+        return Tensor.Zeros([(int)rows, _width], TypeOf());
     }
 }

@@ -5,7 +5,7 @@ internal sealed class LoadedRows
 {
     private readonly LoadPlan _plan;
     private float[] _inputs = [];
-    private float[] _numbers = [];
+    private double[] _numbers = [];
     private long[] _labels = [];
     private long[] _lines = [];
 
@@ -37,7 +37,7 @@ internal sealed class LoadedRows
     public ReadOnlySpan<float> Inputs => _inputs.AsSpan(0, Count * _plan.Width);
 
     /// <summary>The targets if they are numbers.</summary>
-    public ReadOnlySpan<float> Numbers => _numbers.AsSpan(0, Count * Width);
+    public ReadOnlySpan<double> Numbers => _numbers.AsSpan(0, Count * Width);
 
     /// <summary>The targets if they are classes.</summary>
     public ReadOnlySpan<long> Labels => _plan.Classes is null ? [] : _labels.AsSpan(0, Count);
@@ -105,7 +105,7 @@ internal sealed class LoadedRows
 
             if (rows.TryNumber(target, out double value) && float.IsFinite((float)value))
             {
-                _numbers[(Count * Width) + Array.IndexOf(_plan.Targets, target)] = (float)value;
+                _numbers[(Count * Width) + Array.IndexOf(_plan.Targets, target)] = value;
                 continue;
             }
 

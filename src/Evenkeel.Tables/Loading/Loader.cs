@@ -10,7 +10,7 @@ internal static class Loader
         long rows = text.Name == schema.Source ? schema.RowCount : RowsIn(plan.Head, cancellationToken);
         var inputs = new GrowingRows<float>(text.Name, plan.Width, rows);
         bool areLabels = plan.Classes is not null;
-        var numbers = new GrowingRows<float>(text.Name, Math.Max(1, plan.Targets.Length),
+        var numbers = new GrowingRows<double>(text.Name, Math.Max(1, plan.Targets.Length),
             hasTargets && !areLabels ? rows : 0);
         var labels = new GrowingRows<long>(text.Name, 1, areLabels ? rows : 0);
         var lines = new LineNumbers();

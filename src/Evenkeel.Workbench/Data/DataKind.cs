@@ -29,11 +29,23 @@ internal static class DataKinds
         {
             if (DataCatalog.EntryOf(data) is not null && !Path.Exists(data)) return DataKind.Known;
             if (Directory.Exists(data)) return DataKind.Pictures;
-            if (File.Exists(data)) return PictureData.IsList(data) ? DataKind.Pictures : DataKind.Table;
+            if (File.Exists(data)) return IsList(data) ? DataKind.Pictures : DataKind.Table;
             string[] known = [.. DataCatalog.Entries.Select(static entry => entry.Name)];
             throw WorkbenchException.Usage(
                 $"--data: expected a CSV file, a folder of pictures or one of {string.Join(", ", known)}, got "
                 + $"\"{data}\", which is none.{NearestName.Hint(data, known)} Check the path.");
+        }
+    }
+
+    private static bool IsList(string file)
+    {
+        try
+        {
+            return PictureData.IsList(file);
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            throw new WorkbenchException(UserText.Of(failure), failure);
         }
     }
 }

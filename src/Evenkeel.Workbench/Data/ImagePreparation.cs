@@ -69,12 +69,12 @@ internal sealed class ImagePreparation(
     }
 
     public override SampleSet Open(
-        string path, bool hasTargets, ICollection<string> notes, CancellationToken cancellation)
+        string path, bool hasTargets, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
     {
-        if (!hasTargets) return OpenAll([path], notes, cancellation)[0];
+        if (!hasTargets) return OpenAll([path], skipBad, notes, cancellation)[0];
         try
         {
-            return Labelled(path, skipBad: false, notes, cancellation);
+            return Labelled(path, skipBad, notes, cancellation);
         }
         catch (Exception failure) when (UserText.IsForUser(failure))
         {
@@ -83,9 +83,17 @@ internal sealed class ImagePreparation(
     }
 
     public override IReadOnlyList<SampleSet> OpenAll(
-        IReadOnlyList<string> paths, ICollection<string> notes, CancellationToken cancellation)
+        IReadOnlyList<string> paths, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
     {
         string[] files = [.. paths.SelectMany(FilesOf)];
+        if (skipBad)
+        {
+            string[] bad = [.. files.AsParallel().AsOrdered().Where(file => !CanDecode(file))];
+            if (bad.Length > 0) notes.Add($"{bad.Length} of {files.Length} left out, for they cannot be decoded: "
+                + $"{string.Join(", ", bad.Take(3))}{(bad.Length > 3 ? ", ..." : "")}.");
+            files = [.. files.Except(bad, StringComparer.Ordinal)];
+        }
+
         var pictures = new PictureFiles(files, size);
         var noLabels = new int[files.Length];
         var samples = new TransformedDataset(pictures, noLabels, Plain());
@@ -110,7 +118,14 @@ internal sealed class ImagePreparation(
 
     private static IEnumerable<string> FilesOf(string path)
     {
-        if (File.Exists(path)) return [path];
+        if (File.Exists(path))
+        {
+            if (ImageFile.HasImageName(path)) return [path];
+            throw WorkbenchException.Usage(
+                $"expected pictures or folders of pictures, got \"{path}\". Pictures have names that end in "
+                + $"{string.Join(", ", ImageFile.Extensions)}.");
+        }
+
         if (!Directory.Exists(path))
         {
             throw WorkbenchException.Usage(
@@ -122,6 +137,19 @@ internal sealed class ImagePreparation(
         if (files.Length > 0) return files;
         throw WorkbenchException.Usage(
             $"expected pictures in \"{path}\", got none. Files named {string.Join(", ", ImageFile.Extensions)} count.");
+    }
+
+    private bool CanDecode(string file)
+    {
+        try
+        {
+            size.Decode(file);
+            return true;
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            return false;
+        }
     }
 
     /// <summary>The pictures of another folder with the labels of this run's classes.</summary>
@@ -181,7 +209,7 @@ internal sealed class ImagePreparation(
         bool isKnown = data.Test is not null;
         bool mayCompare = settings.Split == "grouped"
             || (settings.Split is null && !isKnown && data.Count <= MostCompared);
-        return Deal(settings, isKnown ? 0.1 : 0.2, data.Count, shares =>
+        int[][] parts = Deal(settings, isKnown ? 0.1 : 0.2, data.Count, data.Labels, shares =>
         {
             NearDuplicates? groups = mayCompare ? NearDuplicates.Find(data.OnDemand) : null;
             if (groups is null || (settings.Split is null && groups.Duplicated.Count == 0))
@@ -190,6 +218,15 @@ internal sealed class ImagePreparation(
                 + "validation may see what was learned.");
             return Split.Grouped(data.Labels, [.. groups.Groups], shares, settings.Seed);
         });
+        int[] validated = [.. parts[1].Select(i => data.Labels[i]).Distinct()];
+        string[] missing = [.. data.ClassNames.Where((_, label) => !validated.Contains(label))];
+        if (parts[1].Length > 0 && missing.Length > 0)
+        {
+            notes.Add($"WARNING: no picture of {string.Join(", ", missing)} validates, so the scores say nothing of "
+                + "them. Give other pictures to validate on with --validation-data, or say --split random.");
+        }
+
+        return parts;
     }
 
     /// <summary>Mean and deviation of each channel over some pictures, values from 0 to 1.</summary>

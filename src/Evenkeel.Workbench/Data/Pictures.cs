@@ -51,6 +51,7 @@ internal sealed record Pictures(
                 $"--size: expected none with {settings.Data}, whose pictures have one size.");
         }
 
+        CheckNoSplit(settings.Data);
         var options = new PictureOptions
         {
             Height = settings.Size?.Height,
@@ -59,6 +60,21 @@ internal sealed record Pictures(
             SkipBad = settings.SkipBad,
         };
         return OfFiles(settings.Data, options, notes, progress, cancellation);
+    }
+
+    /// <summary>Folders that are already split are no classes.</summary>
+    private static void CheckNoSplit(string folder)
+    {
+        if (!Directory.Exists(folder)) return;
+        string[] names = [.. Directory.GetDirectories(folder).Select(static path => Path.GetFileName(path)!)];
+        string? training = names.FirstOrDefault(static name => name is "train" or "training");
+        string? other = names.FirstOrDefault(static name => name is "test" or "val" or "valid" or "validation");
+        bool isSplit = training is not null && other is not null
+            && Directory.EnumerateDirectories(Path.Combine(folder, training)).Any();
+        if (!isSplit) return;
+        throw WorkbenchException.Usage(
+            $"--data: expected a folder per class in \"{folder}\", got the parts {string.Join(", ", names)}. Say "
+            + $"--data {Path.Combine(folder, training!)} --validation-data {Path.Combine(folder, other!)}.");
     }
 
     /// <summary>Reads a folder or a list.</summary>

@@ -40,18 +40,20 @@ internal abstract class Preparation
     /// <summary>Reads other data in the same way.</summary>
     /// <param name="path">The data: of the kind that the run was trained on.</param>
     /// <param name="hasTargets">Whether the targets are wanted; without, they may be missing.</param>
+    /// <param name="skipBad">Whether pictures that cannot be decoded are left out.</param>
     /// <param name="notes">Receives what should be known about it.</param>
     /// <param name="cancellation">Stops.</param>
     public abstract SampleSet Open(
-        string path, bool hasTargets, ICollection<string> notes, CancellationToken cancellation);
+        string path, bool hasTargets, bool skipBad, ICollection<string> notes, CancellationToken cancellation);
 
     /// <summary>Reads files to predict: what is to be predicted need not be in them.</summary>
     /// <param name="paths">The files; of pictures also folders.</param>
+    /// <param name="skipBad">Whether pictures that cannot be decoded are left out.</param>
     /// <param name="notes">Receives what should be known about them.</param>
     /// <param name="cancellation">Stops.</param>
     public virtual IReadOnlyList<SampleSet> OpenAll(
-        IReadOnlyList<string> paths, ICollection<string> notes, CancellationToken cancellation) =>
-        [.. paths.Select(path => Open(path, hasTargets: false, notes, cancellation))];
+        IReadOnlyList<string> paths, bool skipBad, ICollection<string> notes, CancellationToken cancellation) =>
+        [.. paths.Select(path => Open(path, hasTargets: false, skipBad, notes, cancellation))];
 
     /// <summary>Predictions in the units of the data; those of a classification stay.</summary>
     public virtual Tensor InUnits(Tensor predictions) => predictions;
@@ -90,9 +92,10 @@ internal abstract class Preparation
     /// <param name="validation">The share that validates if the settings say none.</param>
     /// <param name="count">Number of samples.</param>
     /// <param name="split">Deals them by shares.</param>
+    /// <param name="labels">The class of each sample; empty for a regression. A class of one sample trains.</param>
     /// <exception cref="WorkbenchException">The shares leave nothing, or a part would have no samples.</exception>
     protected static int[][] Deal(
-        TrainSettings settings, double validation, int count, Func<double[], int[][]> split)
+        TrainSettings settings, double validation, int count, int[] labels, Func<double[], int[][]> split)
     {
         bool hasOther = settings.ValidationData is not null;
         double test = settings.Test, ownShare = hasOther ? 0 : settings.Validation ?? validation;
@@ -105,15 +108,31 @@ internal abstract class Preparation
 
         double[] shares = [.. ((double[])[1 - ownShare - test, ownShare, test]).Where(static share => share > 0)];
         int[][] dealt = shares.Length == 1 ? [[.. Enumerable.Range(0, count)]] : split(shares);
+        if (labels.Length > 0) TrainEveryClass(dealt, labels);
         int[] validating = ownShare > 0 ? dealt[1] : [];
         if (dealt[0].Length < 2 || (ownShare > 0 && validating.Length == 0) || (test > 0 && dealt[^1].Length == 0))
         {
             throw new WorkbenchException(
                 $"expected so many samples that every part has some and two or more train, got {count} in all, of "
-                + $"which {string.Join(", ", dealt.Select(static part => part.Length))} would train, validate and test. Give "
-                + "more data, or name other data to validate on with --validation-data.");
+                + $"which {string.Join(", ", dealt.Select(static part => part.Length))} would train, validate and test. "
+                + "Give more data, or name other data to validate on with --validation-data.");
         }
 
         return test > 0 ? [dealt[0], validating, dealt[^1]] : [dealt[0], validating];
+    }
+
+    /// <summary>
+    /// A class that nothing trains cannot be predicted: its samples go from the other parts to training.
+    /// </summary>
+    private static void TrainEveryClass(int[][] dealt, int[] labels)
+    {
+        HashSet<int> trained = [.. dealt[0].Select(sample => labels[sample])];
+        for (int part = 1; part < dealt.Length; part++)
+        {
+            int[] moved = [.. dealt[part].Where(sample => !trained.Contains(labels[sample]))];
+            if (moved.Length == 0) continue;
+            dealt[part] = [.. dealt[part].Except(moved)];
+            dealt[0] = [.. dealt[0].Concat(moved).Order()];
+        }
     }
 }

@@ -37,7 +37,10 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
             SampleSet all = preparation.Set("data", data, preprocessing.Apply(data));
             SampleSet training = Part(all, "training", parts[0]);
             SampleSet validation = settings.ValidationData is { } other
-                ? preparation.Open(other, hasTargets: true, notes, cancellation) with { Name = "validation" }
+                ? preparation.Open(other, hasTargets: true, skipBad: false, notes, cancellation) with
+                {
+                    Name = "validation",
+                }
                 : Part(all, "validation", parts[1]);
             SampleSet? test = parts.Length > 2 ? Part(all, "test", parts[2]) : null;
             string task = preparation.IsClassification
@@ -55,7 +58,7 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
     }
 
     public override SampleSet Open(
-        string path, bool hasTargets, ICollection<string> notes, CancellationToken cancellation)
+        string path, bool hasTargets, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
     {
         try
         {
@@ -72,9 +75,9 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
     }
 
     public override IReadOnlyList<SampleSet> OpenAll(
-        IReadOnlyList<string> paths, ICollection<string> notes, CancellationToken cancellation)
+        IReadOnlyList<string> paths, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
     {
-        IReadOnlyList<SampleSet> sets = base.OpenAll(paths, notes, cancellation);
+        IReadOnlyList<SampleSet> sets = base.OpenAll(paths, skipBad, notes, cancellation);
         if (sets.Count == 1) return sets;
         return [.. sets.Select((set, i) => set with { NameOf = row => $"{paths[i]} {set.NameOf(row)}" })];
     }
@@ -104,9 +107,13 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
         all.Part(name, new Subset(all.Samples, rows), rows);
 
     private static int[][] SplitOf(TrainSettings settings, TableSchema schema, TableDataset data) =>
-        Deal(settings, validation: 0.2, data.Count, shares => schema.Task == TableTask.Classification
-            ? Split.Stratified([.. data.LabelsOf().Select(static label => (int)label)], shares, settings.Seed)
-            : Split.Random(data.Count, shares, settings.Seed));
+        Deal(settings, validation: 0.2, data.Count, LabelsOf(schema, data), shares =>
+            schema.Task == TableTask.Classification
+                ? Split.Stratified(LabelsOf(schema, data), shares, settings.Seed)
+                : Split.Random(data.Count, shares, settings.Seed));
+
+    private static int[] LabelsOf(TableSchema schema, TableDataset data) =>
+        schema.Task == TableTask.Classification ? [.. data.LabelsOf().Select(static label => (int)label)] : [];
 
     private static TableOptions OptionsOf(TrainSettings settings) => new()
     {

@@ -74,7 +74,7 @@ internal static class FinalEvaluation
     {
         IReadOnlyList<string> classes = preparation.ClassNames;
         var counts = new long[classes.Count, classes.Count];
-        var wrong = new List<(int Sample, int Expected, int Predicted, float Probability)>();
+        var wrong = new List<(int Sample, int Expected, int Predicted, double Probability)>();
         for (int i = 0; i < set.Count; i++)
         {
             (int expected, int predicted) = ((int)predictions.Labels[i], predictions.ClassOf(i));
@@ -96,7 +96,7 @@ internal static class FinalEvaluation
             ["counts"] = rows,
         };
         var mistakes = new JsonArray();
-        foreach ((int sample, int expected, int predicted, float probability) in wrong
+        foreach ((int sample, int expected, int predicted, double probability) in wrong
             .OrderByDescending(static mistake => mistake.Probability).ThenBy(static mistake => mistake.Sample)
             .Take(MostMistakes))
         {

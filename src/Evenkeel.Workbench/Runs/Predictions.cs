@@ -12,23 +12,23 @@ internal sealed class Predictions
 {
     private const int BatchSize = 256;
 
-    private readonly float[] _values;
-    private readonly float[] _targets;
+    private readonly double[] _values;
+    private readonly double[] _targets;
     private readonly int _outputs;
 
-    private Predictions(int outputs, float[] values, long[] labels, float[] targets) =>
+    private Predictions(int outputs, double[] values, long[] labels, double[] targets) =>
         (_outputs, _values, Labels, _targets) = (outputs, values, labels, targets);
 
     /// <summary>The classes of the samples; empty if they have none.</summary>
     public long[] Labels { get; }
 
     /// <summary>The probabilities of all classes, or the numbers of all targets.</summary>
-    public ReadOnlySpan<float> Row(int sample) => _values.AsSpan(sample * _outputs, _outputs);
+    public ReadOnlySpan<double> Row(int sample) => _values.AsSpan(sample * _outputs, _outputs);
 
     /// <summary>The most probable class.</summary>
     public int ClassOf(int sample)
     {
-        ReadOnlySpan<float> row = Row(sample);
+        ReadOnlySpan<double> row = Row(sample);
         int best = 0;
         for (int c = 1; c < row.Length; c++)
         {
@@ -68,16 +68,16 @@ internal sealed class Predictions
         Module model, SampleSet set, Preparation preparation, CancellationToken cancellation)
     {
         int outputs = preparation.Outputs;
-        var values = new List<float>(set.Count * outputs);
+        var values = new List<double>(set.Count * outputs);
         var labels = new List<long>();
-        var targets = new List<float>();
+        var targets = new List<double>();
         using var loader = new DataLoader(set.Samples, BatchSize, lastBatch: LastBatch.Keep, workers: 0);
         foreach (Batch batch in loader)
         {
             Tensor output = model.Predict(batch.Inputs, BatchSize, cancellation);
             values.AddRange(preparation.IsClassification
-                ? output.Softmax(-1).ToArray<float>() : preparation.InUnits(output).ToArray<float>());
-            int bad = CollectionsMarshal.AsSpan(values).IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
+                ? Numbers(output.Softmax(-1)) : Numbers(preparation.InUnits(output)));
+            int bad = CollectionsMarshal.AsSpan(values).IndexOfAnyExceptInRange(double.MinValue, double.MaxValue);
             if (bad >= 0)
             {
                 throw new WorkbenchException(
@@ -87,9 +87,11 @@ internal sealed class Predictions
 
             if (!set.HasTargets) continue;
             if (batch.Targets.DType == DType.Int64) labels.AddRange(batch.Targets.ToArray<long>());
-            else targets.AddRange(preparation.InUnits(batch.Targets).ToArray<float>());
+            else targets.AddRange(Numbers(preparation.InUnits(batch.Targets)));
         }
 
         return new Predictions(outputs, [.. values], [.. labels], [.. targets]);
     }
+
+    private static double[] Numbers(Tensor values) => values.To(DType.Float64).ToArray<double>();
 }

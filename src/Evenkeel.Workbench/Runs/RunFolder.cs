@@ -54,10 +54,13 @@ internal sealed class RunFolder
     /// </exception>
     public static RunFolder Create(string folder, string? name)
     {
+        CheckName(name);
         try
         {
             string path = name is null ? FreeName(folder) : Path.GetFullPath(Path.Combine(folder, name));
-            if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+            // A process that was killed at once leaves its lock and nothing else.
+            if (Directory.Exists(path)
+                && Directory.EnumerateFileSystemEntries(path).Any(entry => Path.GetFileName(entry) != "lock"))
             {
                 throw WorkbenchException.Usage(
                     $"--name: expected a new or an empty folder, got \"{path}\", in which there are files. "
@@ -191,6 +194,18 @@ internal sealed class RunFolder
         {
             throw new WorkbenchException(UserText.Of(failure), failure);
         }
+    }
+
+    /// <summary>Refuses names that are no names of a folder, or that no command can take.</summary>
+    public static void CheckName(string? name)
+    {
+        if (name is null) return;
+        bool isName = name.Trim().Length > 0 && name is not ("." or "..") && !name.StartsWith('-')
+            && name.IndexOfAny(Path.GetInvalidFileNameChars()) < 0 && !name.Any(char.IsControl) && !name.Contains('\\');
+        if (isName) return;
+        throw WorkbenchException.Usage(
+            $"--name: expected the name of a folder, without / and not beginning with -, got \"{name}\". --out names "
+            + "the folder in which it is made.");
     }
 
     private static string DocumentOf(string path) => Path.Combine(path, "run.json");

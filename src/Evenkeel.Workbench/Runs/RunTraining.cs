@@ -17,12 +17,16 @@ internal sealed class RunTraining
     private readonly RunFolder _folder;
     private readonly IReadOnlyList<string> _command;
 
+    // Of the sessions before this one.
+    private readonly double _secondsBefore;
+
     /// <summary>Prepares; nothing is written yet.</summary>
     /// <param name="plan">What to train.</param>
     /// <param name="folder">The folder of the run.</param>
     /// <param name="command">The command line, for the record.</param>
     public RunTraining(TrainingPlan plan, RunFolder folder, IReadOnlyList<string> command) =>
-        (_plan, _folder, _command) = (plan, folder, command);
+        (_plan, _folder, _command, _secondsBefore) =
+            (plan, folder, command, folder.Number("figures", "trainingSeconds") ?? 0);
 
     /// <summary>Why the training ended before its last epoch; null if it did not.</summary>
     public string? StopReason { get; private set; }
@@ -33,6 +37,7 @@ internal sealed class RunTraining
     /// <summary>Trains, from the last checkpoint if there is one, and evaluates.</summary>
     /// <param name="workers">Threads that prepare batches.</param>
     /// <param name="saveEvery">Time between two checkpoints: what a killed process loses at most.</param>
+    /// <param name="says">Receives where a resumed run goes on.</param>
     /// <param name="progress">Receives reports.</param>
     /// <param name="cancellation">Interrupts; the run can be resumed.</param>
     /// <returns>The evaluation of the best model, as <c>evaluation.json</c> has it.</returns>
@@ -40,7 +45,8 @@ internal sealed class RunTraining
     /// <exception cref="DivergedException">It diverged; the run says so.</exception>
     /// <exception cref="WorkbenchException">Something cannot be written, or another process trains the run.</exception>
     public JsonObject Train(
-        int workers, TimeSpan saveEvery, IProgress<TrainProgress>? progress, CancellationToken cancellation)
+        int workers, TimeSpan saveEvery, Action<string>? says, IProgress<TrainProgress>? progress,
+        CancellationToken cancellation)
     {
         using FileStream held = _folder.Hold();
         var checkpoints = new Checkpoints(_folder.CheckpointsPath) { EveryEpochs = 0, EveryTime = saveEvery };
@@ -50,7 +56,7 @@ internal sealed class RunTraining
         try
         {
             // Nothing in run.json changes before the checkpoint fits what the settings make.
-            if (Checkpoints.Latest(_folder.CheckpointsPath) is not null) trainer.Resume(_folder.CheckpointsPath);
+            Resume(trainer, says);
             Describe();
             SetStatus(RunStatus.Running);
             SampleSet training = _plan.Data.Training, validation = _plan.Data.Validation;
@@ -79,6 +85,28 @@ internal sealed class RunTraining
         {
             TrySetFailed(failure);
             throw new WorkbenchException(UserText.Of(failure), failure);
+        }
+    }
+
+    private void Resume(Trainer trainer, Action<string>? says)
+    {
+        if (Checkpoints.Latest(_folder.CheckpointsPath) is not { } latest)
+        {
+            if (_folder.Number("figures", "steps") > 0) says?.Invoke("There is no checkpoint left: it begins anew.");
+            return;
+        }
+
+        try
+        {
+            string taken = trainer.Resume(_folder.CheckpointsPath);
+            string which = taken == latest ? "" : $", the last checkpoint that is not damaged ({taken})";
+            says?.Invoke($"Goes on after epoch {trainer.Epoch}, step {trainer.Iteration}{which}.");
+        }
+        catch (InvalidDataException failure)
+        {
+            throw new WorkbenchException(
+                $"no checkpoint in \"{_folder.CheckpointsPath}\" can be read ({UserText.Of(failure)}). Remove that "
+                + "folder to begin the run anew.", failure);
         }
     }
 
@@ -145,7 +173,7 @@ internal sealed class RunTraining
             ["bestEpoch"] = history.Best?.Epoch,
             ["monitor"] = history.Monitor,
             ["best"] = history.Best is null ? null : JsonValue.Create(history.BestScore),
-            ["trainingSeconds"] = Math.Round(history.TrainingSeconds, 3),
+            ["trainingSeconds"] = Math.Round(_secondsBefore + history.TrainingSeconds, 3),
             ["samplesPerSecond"] = Math.Round(trainer.ExamplesPerSecond, 1),
             ["parameters"] = trainer.Model.Parameters().Sum(static parameter => (long)parameter.Value.Shape.Count),
         };

@@ -37,9 +37,14 @@ internal sealed class TrainedRun
         if (weights is null || folder.Document["model"] is not { } model
             || folder.Document["preparation"] is not { } preparation)
         {
+            string advice = folder.Status switch
+            {
+                RunStatus.Diverged => "It diverged: train anew with a smaller learning rate.",
+                RunStatus.Running => "It is being trained: wait a little.",
+                _ => $"Go on with 'evenkeel train --resume {path}'.",
+            };
             throw new WorkbenchException(
-                $"expected a run with a trained model, got \"{path}\", in which no epoch has been saved. Go on with "
-                + $"'evenkeel train --resume {path}'.");
+                $"expected a run with a trained model, got \"{path}\", in which no epoch has been saved. {advice}");
         }
 
         try
@@ -62,11 +67,13 @@ internal sealed class TrainedRun
 
     /// <summary>Measures the model on data with targets.</summary>
     /// <param name="data">The data.</param>
+    /// <param name="skipBad">Whether pictures that cannot be decoded are left out.</param>
     /// <param name="notes">Receives what should be known about it.</param>
     /// <param name="cancellation">Stops.</param>
-    public JsonObject Evaluate(string data, ICollection<string> notes, CancellationToken cancellation)
+    public JsonObject Evaluate(
+        string data, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
     {
-        SampleSet set = Preparation.Open(data, hasTargets: true, notes, cancellation);
+        SampleSet set = Preparation.Open(data, hasTargets: true, skipBad, notes, cancellation);
         // The trainer is not run, it measures. The loss is the plain one: weights and smoothing belong to training.
         Loss loss = Preparation.IsClassification ? new CrossEntropyLoss() : new MSELoss();
         var options = new TrainerOptions { Metrics = TrainingPlan.Metrics(Preparation, isBalanced: true) };

@@ -126,6 +126,14 @@ internal sealed class TrainingPlan
                 $"--warmup: expected fewer epochs than the {Settings.Epochs} of the training, got {Settings.Warmup}.");
         }
 
+        if (Settings.Norm?.StartsWith("instance", StringComparison.Ordinal) == true
+            && Data.Preparation.SampleShape.Rank == 1)
+        {
+            throw WorkbenchException.Usage(
+                "--norm: expected pictures with instance, got a table: one number has no deviation. Say batch or "
+                + "layer.");
+        }
+
         if (Settings.Momentum > 0 && Settings.Optimizer is not ("sgd" or "rmsprop"))
             throw WorkbenchException.Usage($"--momentum: expected sgd or rmsprop with it, got {Settings.Optimizer}.");
         if (!Data.Preparation.IsClassification && (Settings.LabelSmoothing > 0 || Settings.ClassWeights != "none"))

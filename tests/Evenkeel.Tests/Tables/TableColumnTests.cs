@@ -235,8 +235,8 @@ public sealed class TableColumnTests
     {
         TableDataset two = Load(Houses, new TableOptions { Targets = ["rent", "price"] });
         Assert.Equal(["rent", "price"], two.Schema.TargetNames);
-        Assert.Equal((DType.Float32, new Shape(2), new Shape(2)), (two.TargetType, two.TargetShape, two.SampleShape));
-        Assert.Equal([800, 210.5f, 1200, 300, 1500, 455], two.Targets.ToArray<float>());
+        Assert.Equal((DType.Float64, new Shape(2), new Shape(2)), (two.TargetType, two.TargetShape, two.SampleShape));
+        Assert.Equal([800, 210.5f, 1200, 300, 1500, 455], two.Targets.ToArray<double>());
         using var loader = new DataLoader(two, 3, workers: 1) { DType = DType.Float64 };
         Batch batch = loader.Select(static batch => batch.Clone()).Single();
         Assert.Equal([800, 210.5, 1200, 300, 1500, 455], batch.Targets.ToArray<double>());
@@ -245,8 +245,8 @@ public sealed class TableColumnTests
         Assert.Equal((new Shape(1), new Shape(3, 1)), (one.TargetShape, one.Targets.Shape));
         Assert.Contains("got \"cheap\" in line 3, column 2 \"y\" of \"t.csv\"",
             Refused("a,y\n1,2\n3,cheap\n", new TableOptions { Targets = ["y"] }), StringComparison.Ordinal);
-        Assert.Equal([2f, 5], Load("a,y\n1,2\n3,NA\n4,5\n", new TableOptions { Targets = ["y"] })
-            .Targets.ToArray<float>());
+        Assert.Equal([2, 5], Load("a,y\n1,2\n3,NA\n4,5\n", new TableOptions { Targets = ["y"] })
+            .Targets.ToArray<double>());
     }
 
     [Fact]
@@ -312,7 +312,7 @@ public sealed class TableColumnTests
         Assert.Equal(set.Schema.Notes, schema.Notes);
         TableDataset again = schema.Load(text, "again.csv");
         Assert.Equal(set.Inputs.ToArray<float>(), again.Inputs.ToArray<float>());
-        Assert.Equal(set.Targets.ToArray<float>(), again.Targets.ToArray<float>());
+        Assert.Equal(set.Targets.ToArray<double>(), again.Targets.ToArray<double>());
 
         var learned = TablePreprocessing.Learn(set, [.. Enumerable.Range(0, 40)]);
         var read = TablePreprocessing.Read(Written(learned.WriteTo));
@@ -349,7 +349,7 @@ public sealed class TableColumnTests
         float[] inputs = learned.Apply(set, [2, 0]).Inputs.ToArray<float>();
         Assert.Equal([(float)(-0.25 / std), 1, 1, 0, (float)(-1.25 / std), 0, 1, 0], inputs);
         Assert.Equal([(float)(5 / Math.Sqrt(125))], learned.Apply(set, [2]).Targets.ToArray<float>());
-        Assert.Equal(30f, learned.TargetsToUnits(learned.Apply(set, [2]).Targets).ToArray<float>().Single(), 1e-5f);
+        Assert.Equal(30, learned.TargetsToUnits(learned.Apply(set, [2]).Targets).ToArray<double>().Single(), 1e-5);
         Assert.Equal(learned.Apply(set).Inputs.ToArray<float>(), learned.ApplyToInputs(set).ToArray<float>());
         Assert.Throws<ArgumentException>(() => TablePreprocessing.Learn(set, []));
         TableDataset classes = Load("x,k\n1,a\n2,b\n");

@@ -139,8 +139,8 @@ public sealed class TableGuessTests
 
         Check(TableTask.Regression, 20, static i => $"{i}.5");
         Check(TableTask.Regression, 40, static i => $"{i * 1000}");
-        Check(TableTask.Regression, 1000, static i => $"{i % 101}");
-        Check(TableTask.Classification, 1000, static i => $"{i % 100}");
+        Check(TableTask.Regression, 1000, static i => $"{i % 21}");
+        Check(TableTask.Classification, 1000, static i => $"{i % 20}");
         Check(TableTask.Classification, 1000, static i => $"breed {i % 120}");
         Check(TableTask.Classification, 100, static i => $"{(i % 7) + 3}");
         Assert.Contains("The target \"y\" is a class (classification): it holds 7 different whole numbers. --task "

@@ -104,7 +104,7 @@ public sealed class TrainCommandTests
     [InlineData("--target quality --model resnet20", "resnet20")]
     [InlineData("--target quality --model mlq:3", "Did you mean mlp")]
     [InlineData("--target quality --norm bach", "Did you mean batch?")]
-    [InlineData("--target quality --lr -1", "--lr: expected a number from 0")]
+    [InlineData("--target quality --lr -1", "--lr: expected a number from 1E-12 to")]
     [InlineData("--target quality --optimizer adan", "--optimizer: expected one of adam, adamw")]
     [InlineData("--target quality --epochs 0", "--epochs: expected a whole number from 1")]
     [InlineData("--target quality --validation 1.5", "--validation: expected a number from 0 to 0.9, got 1.5.")]
