@@ -128,9 +128,9 @@ internal static class InspectCommand
     private static void Print(TextWriter output, Module network, Asked asked, int? batchSize)
     {
         Shape sample = asked.Sample ?? ModelCatalog.SampleOf(network)
-            ?? throw WorkbenchException.Usage($"expected --input for {asked.Model}, as 3x32x32, got none: its first layer "
-                + "takes samples of any size.");
-        output.Write(network.Summary(new Shape([1, .. sample.ToArray()])));
+            ?? throw WorkbenchException.Usage(
+                $"expected --input for {asked.Model}, as 3x32x32, got none: its first layer takes samples of any size.");
+        output.Write(network.Summary([1, .. sample]));
         IReadOnlyList<Parameter> parameters = network.Parameters();
         int size = parameters.Count > 0 && parameters[0].DType == DType.Float64 ? sizeof(double) : sizeof(float);
         long weights = size * parameters.Sum(static parameter => (long)parameter.Value.Count);

@@ -112,10 +112,10 @@ internal abstract class Preparation
         int[] validating = ownShare > 0 ? dealt[1] : [];
         if (dealt[0].Length < 2 || (ownShare > 0 && validating.Length == 0) || (test > 0 && dealt[^1].Length == 0))
         {
+            string parts = string.Join(", ", dealt.Select(static part => part.Length));
             throw new WorkbenchException(
                 $"expected so many samples that every part has some and two or more train, got {count} in all, of "
-                + $"which {string.Join(", ", dealt.Select(static part => part.Length))} would train, validate and test. "
-                + "Give more data, or name other data to validate on with --validation-data.");
+                + $"which {parts} would train, validate and test. Give more data, or name other data to validate on with --validation-data.");
         }
 
         return test > 0 ? [dealt[0], validating, dealt[^1]] : [dealt[0], validating];
