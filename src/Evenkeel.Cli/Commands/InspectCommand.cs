@@ -129,7 +129,7 @@ internal static class InspectCommand
     {
         Shape sample = asked.Sample ?? ModelCatalog.SampleOf(network)
             ?? throw WorkbenchException.Usage(
-                $"expected --input for {asked.Model}, as 3x32x32, got none: its first layer takes samples of any size.");
+                $"expected --input for {asked.Model}, as 3x32x32, got none: its first layer takes any size.");
         output.Write(network.Summary([1, .. sample]));
         IReadOnlyList<Parameter> parameters = network.Parameters();
         int size = parameters.Count > 0 && parameters[0].DType == DType.Float64 ? sizeof(double) : sizeof(float);

@@ -115,7 +115,8 @@ internal abstract class Preparation
             string parts = string.Join(", ", dealt.Select(static part => part.Length));
             throw new WorkbenchException(
                 $"expected so many samples that every part has some and two or more train, got {count} in all, of "
-                + $"which {parts} would train, validate and test. Give more data, or name other data to validate on with --validation-data.");
+                + $"which {parts} would train, validate and test. Give more data, or name other data to validate on "
+                + "with --validation-data.");
         }
 
         return test > 0 ? [dealt[0], validating, dealt[^1]] : [dealt[0], validating];

@@ -101,7 +101,7 @@ public sealed record ModelCost(
 
         public RepeatedBatch(Shape sample, int outputs, bool classification, int batchSize, int times)
         {
-            Tensor inputs = Tensor.RandomNormal(new Shape([batchSize, .. sample.ToArray()]), new Philox(0, "cost"));
+            Tensor inputs = Tensor.RandomNormal([batchSize, .. sample], new Philox(0, "cost"));
             Tensor targets = classification
                 ? Tensor.From([.. Enumerable.Range(0, batchSize).Select(i => (long)(i % outputs))], [batchSize])
                 : Tensor.Zeros([batchSize, outputs]);

@@ -50,6 +50,6 @@ public static class ModelShapes
     {
         IReadOnlyList<Parameter> parameters = model.Parameters();
         return Tensor.Zeros(
-            new Shape([Samples, .. sample.ToArray()]), parameters.Count == 0 ? DType.Float32 : parameters[0].DType);
+            [Samples, .. sample], parameters.Count == 0 ? DType.Float32 : parameters[0].DType);
     }
 }

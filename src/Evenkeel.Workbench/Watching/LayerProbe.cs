@@ -32,9 +32,9 @@ internal sealed class LayerProbe
         int count = Math.Min(samples, data.Count);
         int[] indices = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * data.Count / count))];
         DType dtype = model.Parameters()[0].DType;
-        _inputs = Tensor.Zeros([count, .. data.SampleShape.ToArray()], dtype);
+        _inputs = Tensor.Zeros([count, .. data.SampleShape], dtype);
         DType targets = data.TargetType == DType.Int64 ? DType.Int64 : dtype;
-        _targets = Tensor.Zeros([count, .. data.TargetShape.ToArray()], targets);
+        _targets = Tensor.Zeros([count, .. data.TargetShape], targets);
         data.CopyTo(indices, _inputs);
         data.CopyTargetsTo(indices, _targets);
     }
