@@ -119,12 +119,14 @@ internal sealed class TrainPrinter(TextWriter output, Ink ink)
     private void PrintMistakes(JsonArray mistakes)
     {
         bool isClass = mistakes[0]!["probability"] is not null;
-        var table = new TextTable(isClass ? "surest mistakes" : "largest errors", "expected", "predicted",
-            isClass ? "probability" : "").Right(3).Wrap(0);
+        TextTable table = isClass
+            ? new TextTable("surest mistakes", "expected", "predicted", "probability").Right(3).Wrap(0)
+            : new TextTable("largest errors", "expected", "predicted").Right(1, 2).Wrap(0);
         foreach (JsonNode? mistake in mistakes.Take(MostMistakes))
         {
-            table.Add(mistake!["sample"]!.ToString(), Text(mistake["expected"]), Text(mistake["predicted"]),
-                isClass ? $"{(double)mistake["probability"]!:0.000}" : "");
+            string[] cells =
+                [mistake!["sample"]!.ToString(), Text(mistake["expected"]), Text(mistake["predicted"])];
+            table.Add(isClass ? [.. cells, $"{(double)mistake["probability"]!:0.000}"] : cells);
         }
 
         foreach (string line in table.Lines(ink.Width, ink)) output.WriteLine(line);

@@ -162,7 +162,7 @@ internal sealed class RunFragment(HtmlWriter html, WatchedRun run)
         {
             foreach (JsonProperty member in members.EnumerateObject())
             {
-                if (Text(member.Value) is { } text && text.Length <= longest) Pair(member.Name, text);
+                if (Text(member.Value) is { Length: > 0 } text && text.Length <= longest) Pair(member.Name, text);
             }
         }
     }

@@ -1,7 +1,7 @@
 // The live page in a browser: a fake training writes its folder, the built command serves it.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -133,6 +133,36 @@ describe('the live page', { timeout: 240_000 }, () => {
       const kept = readFileSync(path, 'utf8').split('\n').filter(line => line && JSON.parse(line).step <= 40);
       writeFileSync(path, `${kept.join('\n')}\n`);
       await shows(page, 40);
+    });
+    await server.end('SIGINT');
+  });
+
+  test('follows a real training that is killed and resumed', async () => {
+    const table = join(folder, 'table.csv');
+    const rows = Array.from({ length: 6000 }, (_, i) => {
+      const [a, b] = [Math.sin(i * 12.9898), Math.sin(i * 78.233)];
+      return `${a.toFixed(4)},${b.toFixed(4)},${a * b > 0 ? 'yes' : 'no'}`;
+    });
+    writeFileSync(table, ['a,b,answer', ...rows, ''].join('\n'));
+    const run = join(folder, 'real');
+    const train = (...words) => spawn('dotnet', [tool, 'train', ...words], { stdio: 'ignore' });
+    const ended = process => new Promise(done => process.once('exit', (code, signal) => done(code ?? signal)));
+    const checkpoint = () => existsSync(join(run, 'checkpoints')) && readdirSync(join(run, 'checkpoints')).some(name => name.startsWith('step-'));
+    const training = train('--data', table, '--target', 'answer', '--model', 'mlp:256,256', '--epochs', '80', '--save-every', '1', '--out', folder, '--name', 'real');
+    const killed = ended(training);
+    while (!checkpoint()) {
+      assert.equal(training.exitCode, null, 'the training ended before its first checkpoint');
+      await new Promise(done => setTimeout(done, 50));
+    }
+    const server = await watch(await freePort(), run);
+    await open(server.url, {}, async page => {
+      await page.waitForFunction(() => Number(document.documentElement.dataset.steps) > 0, null, { timeout: 15_000 });
+      training.kill('SIGKILL');
+      assert.equal(await killed, 'SIGKILL');
+      const before = await stepsOf(page);
+      assert.equal(await ended(train('--resume', run)), 0);
+      await page.waitForFunction(before => Number(document.documentElement.dataset.steps) > before, before, { timeout: 15_000 });
+      await page.getByText('completed').first().waitFor({ timeout: 15_000 });
     });
     await server.end('SIGINT');
   });
