@@ -32,19 +32,19 @@ internal static class EvenkeelCommand
             + "normalization, run and measured.")
         {
             TrainCommand.Create(),
+            WatchCommand.Create(),
             EvaluateCommand.Create(),
             PredictCommand.Create(),
             RunsCommand.Create(),
+            InspectCommand.Create(),
+            DataCommand.Create(),
             ListCommand.Create(),
             RunCommand.Create(),
             ReproduceCommand.Create(),
-            WatchCommand.Create(),
             ReportCommand.Create(),
             ClaimsCommand.Create(),
             BenchCommand.Create(),
             BitsCommand.Create(),
-            DataCommand.Create(),
-            InspectCommand.Create(),
             help,
             new VersionOption(),
         };

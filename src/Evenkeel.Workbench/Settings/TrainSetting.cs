@@ -89,7 +89,7 @@ internal sealed record TrainSetting(
             static (s, v) => s with { Epochs = (int)v }, static s => s.Epochs),
         Whole("batch-size", 1, 1_000_000, "samples per step (default: by the data)",
             static (s, v) => s with { BatchSize = (int)v }, static s => s.BatchSize),
-        Choice("optimizer", s_optimizers, "(default: adam; resnets: sgd)",
+        Choice("optimizer", s_optimizers, "how weights are changed (default: adam; resnets: sgd)",
             static (s, v) => s with { Optimizer = v }, static s => s.Optimizer),
         Number("lr", 1e-12, 1e6, "learning rate (default: 0.001; sgd: 0.1; nadam: 0.002; rmsprop and adagrad: 0.01)",
             static (s, v) => s with { LearningRate = v }, static s => s.LearningRate),
@@ -187,7 +187,8 @@ internal sealed record TrainSetting(
     private static TrainSetting Choice(
         string name, string[] choices, string description, Func<TrainSettings, string, TrainSettings> set,
         Func<TrainSettings, string?> get) =>
-        new(name, string.Join('|', choices), description,
+        new(name, choices.Length > 3 ? "NAME" : string.Join('|', choices),
+            choices.Length > 3 ? $"{description}: {string.Join(", ", choices)}" : description,
             (settings, text) => set(settings, choices.Contains(text, StringComparer.Ordinal)
                 ? text : throw Refuse(name, "one of " + string.Join(", ", choices), text)),
             get);

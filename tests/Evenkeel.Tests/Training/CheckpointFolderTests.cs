@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Evenkeel.Data;
 using Evenkeel.Losses;
@@ -270,34 +269,5 @@ public sealed class CheckpointFolderTests : IDisposable
             new Linear(256, 4, random: new Philox(2)));
         return new Trainer(model, new Adam(model.Parameters(), 0.01), new CrossEntropyLoss(),
             new TrainerOptions { Epochs = 4, BatchSize = 20, Seed = 3, Checkpoints = checkpoints });
-    }
-
-    /// <summary>A small file system in memory, for those who may mount one.</summary>
-    private sealed class TemporaryDisk(string folder) : IDisposable
-    {
-        public static TemporaryDisk? Mount(string folder, string options) =>
-            OperatingSystem.IsLinux() && Run("mount", "-t", "tmpfs", "-o", options, "tmpfs", folder)
-                ? new TemporaryDisk(folder)
-                : null;
-
-        public void Dispose() => Run("umount", folder);
-
-        private static bool Run(string program, params ReadOnlySpan<string> arguments)
-        {
-            var start = new ProcessStartInfo(program) { RedirectStandardError = true, UseShellExecute = false };
-            foreach (string argument in arguments) start.ArgumentList.Add(argument);
-            try
-            {
-                using Process process = Process.Start(start)!;
-                process.StandardError.ReadToEnd();
-                process.WaitForExit();
-                return process.ExitCode == 0;
-            }
-            catch (System.ComponentModel.Win32Exception)
-            {
-                // There is no such program.
-                return false;
-            }
-        }
     }
 }

@@ -287,6 +287,22 @@ public sealed class TrainCommandTests
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_full_disk_is_said_and_leaves_no_half_file()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(600, seed: 1));
+        Directory.CreateDirectory(folder.PathOf("runs"));
+        using var disk = TemporaryDisk.Mount(folder.PathOf("runs"), "size=600k");
+        Assert.SkipUnless(disk is not null, "a file system in memory cannot be mounted");
+        string error = folder.Fail(
+            1, "train --data wine.csv --target quality --model mlp:512,512 --epochs 3 --name full --save-every 1");
+        Assert.Contains("could not be written", error, StringComparison.Ordinal);
+        Assert.Contains("free some space or choose another folder", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("EVENKEEL_DEBUG", error, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(folder.PathOf("runs"), "*.tmp", SearchOption.AllDirectories));
+    }
+
     private static string PredictNote(CommandFolder folder)
     {
         using LabProcess process = folder.Start("predict", "runs/long", "wine.csv", "--csv");
