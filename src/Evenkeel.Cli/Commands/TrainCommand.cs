@@ -5,6 +5,7 @@ using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Evenkeel.Workbench;
 using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Models;
 using Evenkeel.Workbench.Runs;
 using Evenkeel.Workbench.Settings;
 
@@ -148,7 +149,7 @@ internal static class TrainCommand
             {
                 Data = FullPath(settings.Data),
                 ValidationData = settings.ValidationData is { } other ? FullPath(other) : null,
-                Model = settings.Model is { } model ? FullPath(model) : null,
+                Model = settings.Model is { } model && ModelCatalog.IsFile(model) ? FullPath(model) : settings.Model,
             });
             return create is null ? EndDryRun() : Train(plan, create());
         }

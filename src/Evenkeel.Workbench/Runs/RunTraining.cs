@@ -31,9 +31,6 @@ internal sealed class RunTraining
     /// <summary>Why the training ended before its last epoch; null if it did not.</summary>
     public string? StopReason { get; private set; }
 
-    /// <summary>What the training has measured.</summary>
-    public History? History { get; private set; }
-
     /// <summary>Trains, from the last checkpoint if there is one, and evaluates.</summary>
     /// <param name="workers">Threads that prepare batches.</param>
     /// <param name="saveEvery">Time between two checkpoints: what a killed process loses at most.</param>
@@ -53,15 +50,15 @@ internal sealed class RunTraining
         using var events = new TensorBoardLog(_folder.EventsPath);
         using var live = new LiveLog(_folder.FullPath, Probe());
         Trainer trainer = _plan.CreateTrainer([new CsvLog(_folder.LogPath), events, live], checkpoints, workers);
+        // Nothing in run.json changes before the checkpoint fits what the settings make.
+        Resume(trainer, says);
         try
         {
-            // Nothing in run.json changes before the checkpoint fits what the settings make.
-            Resume(trainer, says);
             Describe();
             SetStatus(RunStatus.Running);
             SampleSet training = _plan.Data.Training, validation = _plan.Data.Validation;
-            History = trainer.Fit(training.Samples, validation.Samples, progress, cancellation);
-            StopReason = History.StopReason;
+            StopReason = trainer.Fit(training.Samples, validation.Samples, progress, cancellation).StopReason;
+            if (live.Problem is { } problem) says?.Invoke($"note: the live log has an end: {problem}");
             JsonObject evaluation = Finish(trainer, cancellation);
             SetStatus(StopReason is null ? RunStatus.Completed : RunStatus.Stopped);
             RunReport.Write(_folder.FullPath);
@@ -107,6 +104,10 @@ internal sealed class RunTraining
             throw new WorkbenchException(
                 $"no checkpoint in \"{_folder.CheckpointsPath}\" can be read ({UserText.Of(failure)}). Remove that "
                 + "folder to begin the run anew.", failure);
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            throw new WorkbenchException(UserText.Of(failure), failure);
         }
     }
 
