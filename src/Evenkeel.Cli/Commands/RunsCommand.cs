@@ -20,7 +20,8 @@ internal static class RunsCommand
             "weight-decay", "warmup", "clip", "label-smoothing", "class-weights", "patience", "seed"];
 
     /// <summary>The folder of a run, as other commands take it.</summary>
-    public static Argument<string> Run() => new("RUN") { Description = "the folder of a run, as runs/2026-11-28-1" };
+    public static Argument<string> Run() =>
+        new("RUN") { Description = "the folder of a run, or the model.safetensors of one" };
 
     public static Command Create()
     {

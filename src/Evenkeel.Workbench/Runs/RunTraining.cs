@@ -114,7 +114,8 @@ internal sealed class RunTraining
     private JsonObject Finish(Trainer trainer, CancellationToken cancellation)
     {
         Preparation preparation = _plan.Data.Preparation;
-        trainer.Model.Save(_folder.ModelPath);
+        trainer.Model.Save(
+            _folder.ModelPath, TrainedRun.MetadataOf(_plan.Model.ToJson(), _plan.Data.Preparation.ToJson()));
         JsonObject figures = AddFigures(trainer);
         SampleSet judged = _plan.Data.Test ?? _plan.Data.Validation;
         Scores validation = trainer.Evaluate(_plan.Data.Validation.Samples, cancellation);

@@ -12,10 +12,11 @@ namespace Evenkeel.Workbench.Runs;
 /// <summary>A trained network with the preparation of its data: all that evaluation and prediction need.</summary>
 internal sealed class TrainedRun
 {
-    private TrainedRun(RunFolder folder, Preparation preparation, Module model, string? note) =>
-        (Folder, Preparation, Model, Note) = (folder, preparation, model, note);
+    /// <summary>The layers and the preparation in the file of a model, which needs no run beside it.</summary>
+    private const string ModelKey = "evenkeel.model", PreparationKey = "evenkeel.preparation";
 
-    public RunFolder Folder { get; }
+    private TrainedRun(Preparation preparation, Module model, string? note) =>
+        (Preparation, Model, Note) = (preparation, model, note);
 
     public Preparation Preparation { get; }
 
@@ -24,10 +25,20 @@ internal sealed class TrainedRun
     /// <summary>What should be known about the model; null if there is nothing.</summary>
     public string? Note { get; }
 
-    /// <summary>Reads the best model of a run; that of the last checkpoint if the run has not ended.</summary>
+    /// <summary>What the file of a model carries, so that it can be used alone.</summary>
+    /// <param name="model">The description of the layers.</param>
+    /// <param name="preparation">The preparation of the data.</param>
+    public static IReadOnlyDictionary<string, string> MetadataOf(string model, string preparation) =>
+        new Dictionary<string, string>(StringComparer.Ordinal) { [ModelKey] = model, [PreparationKey] = preparation };
+
+    /// <summary>
+    /// Reads the best model of a run (that of the last checkpoint if the run has not ended), or the file
+    /// <c>model.safetensors</c> of a run, wherever it is now.
+    /// </summary>
     /// <exception cref="WorkbenchException">There is no run, or no model in it, or they do not fit.</exception>
     public static TrainedRun Open(string path)
     {
+        if (File.Exists(path)) return OpenFile(path);
         RunFolder folder = RunFolder.Open(path);
         string best = Path.Combine(folder.CheckpointsPath, "best.safetensors");
         // The model file is that of a training that has ended; one that goes on has a newer best in its checkpoints.
@@ -47,15 +58,42 @@ internal sealed class TrainedRun
                 $"expected a run with a trained model, got \"{path}\", in which no epoch has been saved. {advice}");
         }
 
+        string? note = hasEnded ? null : "The run has not ended: this is the best model of its last checkpoint.";
+        return Make(path, weights, model.ToJsonString(), preparation.ToJsonString(), note);
+    }
+
+    private static TrainedRun OpenFile(string path)
+    {
+        IDictionary<string, string> metadata;
         try
         {
-            using JsonDocument prepared = JsonDocument.Parse(preparation.ToJsonString());
+            metadata = SafeTensors.Read(path).Metadata;
+        }
+        catch (Exception failure) when (UserText.IsForUser(failure))
+        {
+            throw new WorkbenchException(UserText.Of(failure), failure);
+        }
+
+        if (!metadata.TryGetValue(ModelKey, out string? model)
+            || !metadata.TryGetValue(PreparationKey, out string? preparation))
+        {
+            throw WorkbenchException.Usage(
+                $"expected the folder of a run or its model.safetensors, got \"{path}\", in which there are weights "
+                + "only: neither the layers nor the preparation of the data.");
+        }
+
+        return Make(path, path, model, preparation, note: null);
+    }
+
+    private static TrainedRun Make(string path, string weights, string model, string preparation, string? note)
+    {
+        try
+        {
+            using JsonDocument prepared = JsonDocument.Parse(preparation);
             Preparation data = Preparation.FromJson(prepared.RootElement);
-            Module network = ModuleDescription.FromJson(model.ToJsonString());
+            Module network = ModuleDescription.FromJson(model);
             network.Load(weights);
-            string? note = !hasEnded
-                ? "The run has not ended: this is the best model of its last checkpoint." : null;
-            return new TrainedRun(folder, data, network, note);
+            return new TrainedRun(data, network, note);
         }
         catch (Exception failure) when (failure is ArgumentException or InvalidDataException or IOException
             or JsonException or KeyNotFoundException or InvalidOperationException)

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Serialization;
@@ -13,11 +14,18 @@ public static class ModuleFiles
         /// state of norms (<see cref="NormState"/>) and checksums go into the metadata, which other programs ignore. A
         /// file that another program writes with the same metadata is read like any other.
         /// </summary>
+        /// <param name="path">The file.</param>
+        /// <param name="metadata">
+        /// Texts that go along, for example the names of the classes; <see cref="TensorArchive.Metadata"/> of
+        /// <see cref="SafeTensors.Read(string)"/> has them again. The library's own win over them. Default: none.
+        /// </param>
         /// <exception cref="IOException">The file could not be written. An older file stays unchanged.</exception>
-        public void Save(string path)
+        public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null)
         {
             ArgumentNullException.ThrowIfNull(module);
             var archive = new TensorArchive();
+            foreach ((string name, string text) in metadata ?? ReadOnlyDictionary<string, string>.Empty)
+                archive.Metadata[name] = text;
             archive.Metadata["format"] = "pt";
             foreach (Module.StateEntry entry in module.StateEntries()) archive.Add(entry.Key, entry.Live);
             NormStates.Write(module, archive.Metadata);

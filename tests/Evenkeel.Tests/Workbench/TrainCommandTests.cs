@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Evenkeel.Nn;
+using Evenkeel.Serialization;
 using Evenkeel.Tests.Lab;
 using Xunit;
 
@@ -285,6 +287,22 @@ public sealed class TrainCommandTests
         folder.Write("far.csv", "id,bottled,region,sugar,acidity\n1,2020-01-01,north,3e38,0\n");
         Assert.Contains("expected a finite answer to line 2", folder.Fail(1, "predict runs/a far.csv --json"),
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_file_of_a_model_predicts_without_its_run()
+    {
+        using var folder = new CommandFolder();
+        folder.Write("wine.csv", DrawnData.Wine(300, seed: 1));
+        folder.Run("train --data wine.csv --target quality --name a --epochs 2");
+        string expected = folder.Run("predict runs/a wine.csv --csv");
+        File.Move(folder.PathOf("runs/a/model.safetensors"), folder.PathOf("wine-model.safetensors"));
+        Directory.Delete(folder.PathOf("runs"), recursive: true);
+        Assert.Equal(expected, folder.Run("predict wine-model.safetensors wine.csv --csv"));
+        new Linear(2, 3).Save(folder.PathOf("bare.safetensors"));
+        Assert.Contains("neither the layers nor the preparation", folder.Fail(2, "predict bare.safetensors wine.csv"),
+            StringComparison.Ordinal);
+        Assert.Contains("safetensors", folder.Fail(1, "predict wine.csv wine.csv"), StringComparison.Ordinal);
     }
 
     [Fact]
