@@ -57,7 +57,7 @@ public sealed record TableOptions
 
     /// <summary>
     /// Whether the target is a class or a number. Null takes numbers for a quantity if some have fractions, if there
-    /// are more than a hundred different ones, or if there are fewer than two rows for each of more than ten. Default:
+    /// are more than twenty different ones, or if there are fewer than two rows for each of more than ten. Default:
     /// null.
     /// </summary>
     public TableTask? Task { get; init; }

@@ -5,6 +5,9 @@ namespace Evenkeel.Workbench;
 /// <summary>The message of an exception as a user reads it.</summary>
 internal static class UserText
 {
+    private static readonly SearchValues<char> s_name =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.");
+
     /// <summary>Whether the message is about what a user gave: data, files, settings.</summary>
     public static bool IsForUser(Exception failure) =>
         failure is InvalidDataException or ArgumentException or IOException or UnauthorizedAccessException;
@@ -30,7 +33,4 @@ internal static class UserText
         return end > 0 && char.IsAsciiLetterUpper(message[0])
             && message.AsSpan(0, end).IndexOfAnyExcept(s_name) < 0 ? message[(end + 2)..] : message;
     }
-
-    private static readonly SearchValues<char> s_name =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.");
 }

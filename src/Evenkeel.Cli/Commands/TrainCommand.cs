@@ -130,8 +130,6 @@ internal static class TrainCommand
     /// <summary>One call of the command.</summary>
     private sealed class TrainingSession(int? workers, TimeSpan saveEvery, CancellationToken cancellation)
     {
-        private static readonly string[] s_mayChange = ["epochs"];
-
         public int Begin(IReadOnlyList<(TrainSetting Setting, string Value)> given, Func<RunFolder>? create)
         {
             var settings = new TrainSettings();
@@ -166,7 +164,7 @@ internal static class TrainCommand
             TrainSettings before = TrainSetting.FromJson(stored), settings = before;
             foreach ((TrainSetting setting, string value) in changes)
             {
-                if (!s_mayChange.Contains(setting.Name, StringComparer.Ordinal))
+                if (setting.Name != "epochs")
                 {
                     throw WorkbenchException.Usage(
                         $"--{setting.Name}: expected no other setting than --epochs with --resume, for the run goes on "

@@ -236,10 +236,10 @@ internal sealed class ImagePreparation(
         // Bytes: the sums are exact.
         var sums = new long[channels];
         var squares = new long[channels];
-        int used = data.Memory is null ? Math.Min(MostMeasured, indices.Length) : indices.Length;
-        for (int k = 0; k < used; k++)
+        int[] used = Evenly.Spread(data.Memory is null ? MostMeasured : indices.Length, indices.Length);
+        foreach (int place in used)
         {
-            ByteImage picture = data.OnDemand[indices[(int)((long)k * indices.Length / used)]];
+            ByteImage picture = data.OnDemand[indices[place]];
             for (int c = 0; c < channels; c++)
             {
                 foreach (byte value in picture.Plane(c))
@@ -250,7 +250,7 @@ internal sealed class ImagePreparation(
             }
         }
 
-        double count = (double)data.Shape[1] * data.Shape[2] * used;
+        double count = (double)data.Shape[1] * data.Shape[2] * used.Length;
         var mean = new float[channels];
         var deviation = new float[channels];
         for (int c = 0; c < channels; c++)

@@ -106,14 +106,14 @@ internal sealed class TablePreparation(TableSchema schema, TablePreprocessing pr
     private static SampleSet Part(SampleSet all, string name, int[] rows) =>
         all.Part(name, new Subset(all.Samples, rows), rows);
 
-    private static int[][] SplitOf(TrainSettings settings, TableSchema schema, TableDataset data) =>
-        Deal(settings, validation: 0.2, data.Count, LabelsOf(schema, data), shares =>
-            schema.Task == TableTask.Classification
-                ? Split.Stratified(LabelsOf(schema, data), shares, settings.Seed)
-                : Split.Random(data.Count, shares, settings.Seed));
-
-    private static int[] LabelsOf(TableSchema schema, TableDataset data) =>
-        schema.Task == TableTask.Classification ? [.. data.LabelsOf().Select(static label => (int)label)] : [];
+    private static int[][] SplitOf(TrainSettings settings, TableSchema schema, TableDataset data)
+    {
+        bool hasClasses = schema.Task == TableTask.Classification;
+        int[] labels = hasClasses ? [.. data.LabelsOf().Select(static label => (int)label)] : [];
+        return Deal(settings, validation: 0.2, data.Count, labels, shares => hasClasses
+            ? Split.Stratified(labels, shares, settings.Seed)
+            : Split.Random(data.Count, shares, settings.Seed));
+    }
 
     private static TableOptions OptionsOf(TrainSettings settings) => new()
     {

@@ -66,7 +66,7 @@ public sealed record ModelCost(
         };
         Loss loss = classification ? new CrossEntropyLoss() : new MSELoss();
         var trainer = new Trainer(trial, new Adam(parameters), loss, options);
-        trainer.Fit(new RepeatedBatch(sample, outputs, classification, batchSize, 1 + TimedSteps));
+        trainer.Fit(Repeated(sample, outputs, classification, batchSize, 1 + TimedSteps));
         long count = parameters.Sum(static parameter => (long)parameter.Value.Count),
             bytes = parameters.Sum(static parameter => (long)parameter.Value.Count * SizeOf(parameter.DType));
         return new ModelCost(count, bytes, 3 * bytes, trainer.TapeCapacityInBytes, clock.Step, stepsPerEpoch);
@@ -94,38 +94,13 @@ public sealed record ModelCost(
     }
 
     /// <summary>Random samples of one batch, again and again.</summary>
-    private sealed class RepeatedBatch : IDataset
+    private static Subset Repeated(Shape sample, int outputs, bool classification, int batchSize, int times)
     {
-        private readonly TensorDataset _batch;
-        private readonly int _times;
-
-        public RepeatedBatch(Shape sample, int outputs, bool classification, int batchSize, int times)
-        {
-            Tensor inputs = Tensor.RandomNormal([batchSize, .. sample], new Philox(0, "cost"));
-            Tensor targets = classification
-                ? Tensor.From([.. Enumerable.Range(0, batchSize).Select(i => (long)(i % outputs))], [batchSize])
-                : Tensor.Zeros([batchSize, outputs]);
-            (_batch, _times) = (new TensorDataset(inputs, targets), times);
-        }
-
-        public int Count => _batch.Count * _times;
-
-        public Shape SampleShape => _batch.SampleShape;
-
-        public Shape TargetShape => _batch.TargetShape;
-
-        public DType TargetType => _batch.TargetType;
-
-        public void CopyTo(ReadOnlySpan<int> indices, Tensor batch) => _batch.CopyTo(Inner(indices), batch);
-
-        public void CopyTargetsTo(ReadOnlySpan<int> indices, Tensor targets) =>
-            _batch.CopyTargetsTo(Inner(indices), targets);
-
-        private int[] Inner(ReadOnlySpan<int> indices)
-        {
-            int[] inner = new int[indices.Length];
-            for (int i = 0; i < inner.Length; i++) inner[i] = indices[i] % _batch.Count;
-            return inner;
-        }
+        Tensor inputs = Tensor.RandomNormal([batchSize, .. sample], new Philox(0, "cost"));
+        Tensor targets = classification
+            ? Tensor.From([.. Enumerable.Range(0, batchSize).Select(i => (long)(i % outputs))], [batchSize])
+            : Tensor.Zeros([batchSize, outputs]);
+        int[] indices = [.. Enumerable.Range(0, batchSize * times).Select(i => i % batchSize)];
+        return new Subset(new TensorDataset(inputs, targets), indices);
     }
 }

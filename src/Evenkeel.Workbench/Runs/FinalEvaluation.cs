@@ -4,6 +4,7 @@ using Evenkeel.Nn;
 using Evenkeel.Surgery;
 using Evenkeel.Training;
 using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Runs;
 
@@ -41,10 +42,8 @@ internal static class FinalEvaluation
     {
         var list = new JsonArray();
         if (!model.NamedBuffers().Any()) return list;
-        int count = Math.Min(NormSamples, training.Count);
-        int[] some = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * training.Count / count))];
-        RecalibrationReport report = model.Clone().Recalibrate(
-            new Subset(training.Samples, some), cancellationToken: cancellation);
+        var some = new Subset(training.Samples, Evenly.Spread(NormSamples, training.Count));
+        RecalibrationReport report = model.Clone().Recalibrate(some, cancellationToken: cancellation);
         foreach (RecalibratedLayer layer in report.Layers)
         {
             (double smallest, double largest) = layer.VarianceRatioRange;
@@ -128,9 +127,7 @@ internal static class FinalEvaluation
             ["expected"] = Finite(predictions.TargetOf(x.Sample, x.Output)),
             ["predicted"] = Finite(predictions.Row(x.Sample)[x.Output]),
         })]);
-        int shown = Math.Min(MostPoints, set.Count);
-        json["points"] = new JsonArray([.. Enumerable.Range(0, shown)
-            .Select(k => (int)((long)k * set.Count / shown))
+        json["points"] = new JsonArray([.. Evenly.Spread(MostPoints, set.Count)
             .Select(i => (JsonNode)new JsonArray(
                 Finite(predictions.TargetOf(i, 0)), Finite(predictions.Row(i)[0])))]);
     }

@@ -75,14 +75,17 @@ internal sealed class Predictions
         foreach (Batch batch in loader)
         {
             Tensor output = model.Predict(batch.Inputs, BatchSize, cancellation);
+            int before = values.Count;
             values.AddRange(preparation.IsClassification
                 ? Numbers(output.Softmax(-1)) : Numbers(preparation.InUnits(output)));
-            int bad = CollectionsMarshal.AsSpan(values).IndexOfAnyExceptInRange(double.MinValue, double.MaxValue);
+            int bad = CollectionsMarshal.AsSpan(values)[before..]
+                .IndexOfAnyExceptInRange(double.MinValue, double.MaxValue);
             if (bad >= 0)
             {
+                string sample = set.NameOf((before + bad) / outputs);
                 throw new WorkbenchException(
-                    $"expected a finite answer to {set.NameOf(bad / outputs)}, got {values[bad]}: its values lie far "
-                    + "beyond those of the training. Check that sample, or leave it out.");
+                    $"expected a finite answer to {sample}, got {values[before + bad]}: its values lie far beyond "
+                    + "those of the training. Check that sample, or leave it out.");
             }
 
             if (!set.HasTargets) continue;

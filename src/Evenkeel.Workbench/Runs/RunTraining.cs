@@ -118,7 +118,9 @@ internal sealed class RunTraining
             _folder.ModelPath, TrainedRun.MetadataOf(_plan.Model.ToJson(), _plan.Data.Preparation.ToJson()));
         JsonObject figures = AddFigures(trainer);
         SampleSet judged = _plan.Data.Test ?? _plan.Data.Validation;
-        Scores validation = trainer.Evaluate(_plan.Data.Validation.Samples, cancellation);
+        // The model is that of the best epoch, whose scores are known.
+        Scores validation = trainer.History.Best?.Validation
+            ?? trainer.Evaluate(_plan.Data.Validation.Samples, cancellation);
         figures["validation"] = FinalEvaluation.ToJson(validation);
         Scores scores = validation;
         if (_plan.Data.Test is { } test)

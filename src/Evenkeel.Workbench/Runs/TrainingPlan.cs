@@ -188,18 +188,15 @@ internal sealed class TrainingPlan
         };
     }
 
-    private LearningRateScheduler? CreateSchedule(Optimizer optimizer)
+    private LearningRateScheduler? CreateSchedule(Optimizer optimizer) => Settings.Schedule switch
     {
-        return Settings.Schedule switch
-        {
-            "cosine" => new CosineWithWarmup(optimizer, Warmup, Steps),
-            "step" => new StepLR(optimizer, Math.Max(1, (int)(Steps / 3))),
-            "onecycle" => new OneCycleLR(
-                optimizer, Settings.LearningRate!.Value, Math.Max(2, Steps), cycleMomentum: false,
-                divFactor: OneCyclePeak),
-            "plateau" => new ReduceLROnPlateau(
-                optimizer, Data.Preparation.IsClassification ? PlateauMode.Max : PlateauMode.Min),
-            _ => null,
-        };
-    }
+        "cosine" => new CosineWithWarmup(optimizer, Warmup, Steps),
+        "step" => new StepLR(optimizer, Math.Max(1, (int)(Steps / 3))),
+        "onecycle" => new OneCycleLR(
+            optimizer, Settings.LearningRate!.Value, Math.Max(2, Steps), cycleMomentum: false,
+            divFactor: OneCyclePeak),
+        "plateau" => new ReduceLROnPlateau(
+            optimizer, Data.Preparation.IsClassification ? PlateauMode.Max : PlateauMode.Min),
+        _ => null,
+    };
 }

@@ -2,6 +2,7 @@ using Evenkeel.Data;
 using Evenkeel.Diagnostics;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Watching;
 
@@ -29,8 +30,8 @@ internal sealed class LayerProbe
         (_model, _loss) = (model, loss);
         _replica = model.CloneSharingWeights();
         // Spread over the set, because a set may be sorted by class. Not by a loader, which would begin an epoch.
-        int count = Math.Min(samples, data.Count);
-        int[] indices = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * data.Count / count))];
+        int[] indices = Evenly.Spread(samples, data.Count);
+        int count = indices.Length;
         DType dtype = model.Parameters()[0].DType;
         _inputs = Tensor.Zeros([count, .. data.SampleShape], dtype);
         DType targets = data.TargetType == DType.Int64 ? DType.Int64 : dtype;
@@ -113,9 +114,7 @@ internal sealed class LayerProbe
             static entry => entry.Key, static entry => Math.Sqrt(entry.Value), StringComparer.Ordinal);
     }
 
-    private static double[] Values(Tensor tensor) => tensor.DType == DType.Float64
-        ? tensor.ToArray<double>()
-        : Array.ConvertAll(tensor.ToArray<float>(), static value => (double)value);
+    private static double[] Values(Tensor tensor) => tensor.To(DType.Float64).ToArray<double>();
 
     /// <summary>The statistics of x per channel, dimension 1, against the running ones.</summary>
     private static NormReading Compare(string name, string type, Tensor x, RunningStatistics running, double eps)

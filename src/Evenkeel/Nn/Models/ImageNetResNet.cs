@@ -58,19 +58,7 @@ public sealed class ImageNetResNet : Module
     public ImageNetResNet(ImageNetResNetOptions? options = null, IRandomStream? random = null)
     {
         Options = options ?? new ImageNetResNetOptions();
-        if (Options.Side < 1)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(options), $"ImageNetResNet: expected images of 1 or more pixels a side, got {Options.Side}.");
-        }
-
-        if (Options.Norm is null)
-        {
-            throw new ArgumentException(
-                "ImageNetResNet: expected a kind of norm, got null. NormKind.None makes a network without norms.",
-                nameof(options));
-        }
-
+        ResidualStages.Check(TypeName, Options.Side, Options.Norm, nameof(options));
         int[] blocksOfStages = Options.Depth switch
         {
             18 => [2, 2, 2, 2],
@@ -86,19 +74,7 @@ public sealed class ImageNetResNet : Module
         Add("relu", new ReLU());
         Add("maxpool", new MaxPool2d(3, 2, padding: 1));
         side = BasicBlock.OutSide(side, 2);
-        for (int stage = 0; stage < blocksOfStages.Length; stage++)
-        {
-            var blocks = new Sequential();
-            for (int block = 0; block < blocksOfStages[stage]; block++)
-            {
-                int stride = stage > 0 && block == 0 ? 2 : 1, outChannels = Width << stage;
-                blocks.Add(new BasicBlock(channels, outChannels, side, stride, Options.Norm, random));
-                (channels, side) = (outChannels, BasicBlock.OutSide(side, stride));
-            }
-
-            Add($"layer{stage + 1}", blocks);
-        }
-
+        channels = ResidualStages.Add(Add, blocksOfStages, channels, side, Options.Norm, random);
         Add("avgpool", new AdaptiveAvgPool2d(1));
         Add("flatten", new Flatten());
         Add("fc", new Linear(channels, Options.Classes, random: random));
@@ -111,15 +87,7 @@ public sealed class ImageNetResNet : Module
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x)
     {
-        int side = Options.Side;
-        if (x.Shape.Rank != 4 || x.Shape[1] != Options.Channels || x.Shape[2] != side || x.Shape[3] != side)
-        {
-            throw new ArgumentException(
-                $"ImageNetResNet: expected (N, {Options.Channels}, {side}, {side}), got {x.Shape}. "
-                + $"Resize the images, or create the network with their channels and side.",
-                nameof(x));
-        }
-
+        ResidualStages.CheckInput(TypeName, x, Options.Channels, Options.Side);
         return _layers.Forward(x);
     }
 

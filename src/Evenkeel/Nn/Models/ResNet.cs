@@ -67,40 +67,15 @@ public sealed class ResNet : Module
                 nameof(options), $"ResNet: expected 1 or more blocks a stage, got {Options.Blocks}.");
         }
 
-        if (Options.Side < 1)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(options), $"ResNet: expected images of 1 or more pixels a side, got {Options.Side}.");
-        }
-
-        if (Options.Norm is null)
-        {
-            throw new ArgumentException(
-                "ResNet: expected a kind of norm, got null. NormKind.None makes a network without norms.",
-                nameof(options));
-        }
-
+        ResidualStages.Check(TypeName, Options.Side, Options.Norm, nameof(options));
         random ??= DefaultStreams.Next();
         (int channels, int side) = (Options.Width, Options.Side);
         Module? norm = Options.Norm.Create([channels, side, side]);
         Add("conv1", new Conv2d(Options.Channels, channels, 3, padding: 1, bias: norm is null, random: random));
         if (norm is not null) Add("bn1", norm);
         Add("relu", new ReLU());
-        for (int stage = 0; stage < Stages; stage++)
-        {
-            var blocks = new Sequential();
-            for (int block = 0; block < Options.Blocks; block++)
-            {
-                bool begins = stage > 0 && block == 0;
-                int outChannels = Options.Width << stage;
-                blocks.Add(new BasicBlock(channels, outChannels, side, begins ? 2 : 1, Options.Norm, random));
-                if (begins) side = BasicBlock.OutSide(side, 2);
-                channels = outChannels;
-            }
-
-            Add($"layer{stage + 1}", blocks);
-        }
-
+        int[] blocksOfStages = [.. Enumerable.Repeat(Options.Blocks, Stages)];
+        channels = ResidualStages.Add(Add, blocksOfStages, channels, side, Options.Norm, random);
         Add("avgpool", new AdaptiveAvgPool2d(1));
         Add("flatten", new Flatten());
         Add("fc", new Linear(channels, Options.Classes, random: random));
@@ -116,15 +91,7 @@ public sealed class ResNet : Module
     /// <inheritdoc/>
     protected override Tensor ForwardCore(Tensor x)
     {
-        if (x.Shape.Rank != 4 || x.Shape[1] != Options.Channels || x.Shape[2] != Options.Side
-            || x.Shape[3] != Options.Side)
-        {
-            throw new ArgumentException(
-                $"ResNet: expected (N, {Options.Channels}, {Options.Side}, {Options.Side}), got {x.Shape}. "
-                + $"Resize the images, or create the network with their channels and side.",
-                nameof(x));
-        }
-
+        ResidualStages.CheckInput(TypeName, x, Options.Channels, Options.Side);
         return _layers.Forward(x);
     }
 
