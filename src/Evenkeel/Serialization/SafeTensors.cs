@@ -9,10 +9,10 @@ namespace Evenkeel.Serialization;
 /// each tensor, then the values, little-endian and row-major.
 /// </summary>
 /// <remarks>
-/// Types that are written: F32, F64, I64, and U8 for blocks of bytes. The large types come first, so every tensor is
-/// aligned to its element. F16 and BF16 are also read, and become Float32 without loss. Tensors of all other types, and
-/// those of more than six dimensions, are kept as bytes and written again unchanged
-/// (<see cref="TensorArchive.Bytes"/>). The reader checks names, sizes and places before it allocates memory. Models
+/// All types of the format are read and written. The large ones come first, so every tensor is aligned to its element.
+/// Types that a tensor does not have widen without loss when they are asked for, and are written again unchanged; see
+/// <see cref="TensorArchive"/>. A model in several files is read by its index (<c>model.safetensors.index.json</c>).
+/// The reader checks names, sizes and places before it allocates memory. Models
 /// and checkpoints are written with checksums, see <see cref="SafeTensorsSeal"/>. Source: the format's description at
 /// github.com/huggingface/safetensors.
 /// </remarks>
@@ -133,42 +133,10 @@ public static class SafeTensors
         foreach (SafeTensorsEntry entry in entries)
         {
             stream.Position = start + entry.Begin;
-            ReadEntry(stream, entry, archive);
+            archive.Read(entry.Name, stream, entry.End - entry.Begin, entry.Type, entry.Dimensions);
         }
 
         stream.Position = start + dataBytes;
         return archive;
-    }
-
-    private static void ReadEntry(Stream stream, SafeTensorsEntry entry, TensorArchive archive)
-    {
-        if (entry.DType is not { } dtype)
-        {
-            byte[] bytes = new byte[entry.End - entry.Begin];
-            stream.ReadExactly(bytes);
-            archive.Add(entry.Name, bytes, entry.Type, entry.Dimensions);
-            return;
-        }
-
-        Tensor tensor = Tensor.Empty(new Shape([.. entry.Dimensions.Select(static size => (int)size)]), dtype);
-        if (entry.Type is "F16" or "BF16")
-        {
-            byte[] narrow = new byte[entry.End - entry.Begin];
-            stream.ReadExactly(narrow);
-            Span<float> wide = tensor.AsSpan<float>();
-            for (int i = 0; i < wide.Length; i++)
-            {
-                ushort bits = BinaryPrimitives.ReadUInt16LittleEndian(narrow.AsSpan(2 * i));
-                wide[i] = entry.Type == "F16"
-                    ? (float)BitConverter.UInt16BitsToHalf(bits)
-                    : BitConverter.UInt32BitsToSingle((uint)bits << 16);
-            }
-        }
-        else
-        {
-            stream.ReadExactly(tensor.Bytes());
-        }
-
-        archive.Add(entry.Name, tensor);
     }
 }

@@ -9,67 +9,20 @@ namespace Evenkeel.Serialization;
 /// <param name="Dimensions">The sizes of the dimensions as the file has them.</param>
 /// <param name="Begin">The first byte, counted from the end of the header.</param>
 /// <param name="End">The byte after the last.</param>
-internal readonly record struct SafeTensorsEntry(string Name, string Type, long[] Dimensions, long Begin, long End)
-{
-    /// <summary>The type of the tensor that holds the values; null if none does.</summary>
-    public DType? DType => !Shape.Holds(Dimensions) ? null : Type switch
-    {
-        "F64" => Evenkeel.DType.Float64,
-        "I64" => Evenkeel.DType.Int64,
-        "F32" or "F16" or "BF16" => Evenkeel.DType.Float32,
-        _ => null,
-    };
-}
+internal readonly record struct SafeTensorsEntry(string Name, string Type, long[] Dimensions, long Begin, long End);
 
 /// <summary>The JSON part of a safetensors file.</summary>
 internal static class SafeTensorsHeader
 {
-    /// <summary>
-    /// The bits of one element, for the types that the format had in 2025. For later types only the place of their
-    /// bytes is checked.
-    /// </summary>
-    private static readonly Dictionary<string, int> s_bits = new(StringComparer.Ordinal)
-    {
-        ["F4"] = 4,
-        ["F6_E2M3"] = 6,
-        ["F6_E3M2"] = 6,
-        ["BOOL"] = 8,
-        ["U8"] = 8,
-        ["I8"] = 8,
-        ["F8_E4M3"] = 8,
-        ["F8_E5M2"] = 8,
-        ["F8_E8M0"] = 8,
-        ["I16"] = 16,
-        ["U16"] = 16,
-        ["F16"] = 16,
-        ["BF16"] = 16,
-        ["I32"] = 32,
-        ["U32"] = 32,
-        ["F32"] = 32,
-        ["I64"] = 64,
-        ["U64"] = 64,
-        ["F64"] = 64,
-        ["C64"] = 64,
-    };
-
     public static InvalidDataException Bad(string file, string what, string remedy) =>
         new($"SafeTensors \"{file}\": {what}. {remedy}");
-
-    public static string TypeOf(DType dtype) =>
-        dtype switch { DType.Float32 => "F32", DType.Float64 => "F64", _ => "I64" };
 
     /// <summary>The archive's items in its order, each with its place.</summary>
     public static List<SafeTensorsEntry> Layout(TensorArchive archive)
     {
         var entries = new List<SafeTensorsEntry>(archive.Items.Count);
         foreach ((string name, TensorArchive.Item item) in archive.Items)
-        {
-            entries.Add(item.Tensor is { } tensor
-                ? new SafeTensorsEntry(name, TypeOf(tensor.DType), [.. tensor.Shape.Select(static size => (long)size)],
-                    0, item.Content.Length)
-                : new SafeTensorsEntry(name, item.Raw!.Kind.Type, item.Raw.Kind.Shape, 0, item.Content.Length));
-        }
-
+            entries.Add(new SafeTensorsEntry(name, item.Type, item.Dimensions, 0, item.Content.Length));
         return Place(entries);
     }
 
@@ -202,7 +155,8 @@ internal static class SafeTensorsHeader
         }
     }
 
-    private static int Alignment(string type) => !s_bits.TryGetValue(type, out int bits) || bits < 8 ? 1 : bits / 8;
+    private static int Alignment(string type) =>
+        ElementType.Find(type) is { Bits: >= 8 } known ? Math.Min(known.Bits / 8, 8) : 1;
 
     private static void ReadMetadata(JsonElement element, string file, IDictionary<string, string> metadata)
     {
@@ -268,7 +222,8 @@ internal static class SafeTensorsHeader
                 "The file is truncated; fetch or save it again.");
         }
 
-        if (s_bits.TryGetValue(type, out int bits) && BytesOf(sizes, bits) is var needed && needed != end - begin)
+        // Of a type that is not known only the place of its bytes is checked.
+        if (ElementType.Find(type) is { Bits: int bits } && BytesOf(sizes, bits) is var needed && needed != end - begin)
         {
             throw needed / bits * 8 > int.MaxValue
                 ? Bad(file, $"expected at most {int.MaxValue} elements for \"{name}\", got shape {Short(shape)}",
@@ -277,13 +232,11 @@ internal static class SafeTensorsHeader
                     $"{end - begin}", Remedy);
         }
 
-        var entry = new SafeTensorsEntry(name, type, sizes, begin, end);
-        long most = entry.DType is null ? Array.MaxLength : Arena.MaxBytes;
-        long inMemory = entry.DType is { } held ? (end - begin) / (bits / 8) * held.SizeInBytes() : end - begin;
-        if (inMemory > most)
-            throw Bad(file, $"expected at most {most} bytes in memory for one tensor, got {inMemory} for \"{name}\" " +
+        long most = ElementType.Find(type) is { IsNative: true } ? Arena.MaxBytes : Array.MaxLength;
+        if (end - begin > most)
+            throw Bad(file, $"expected at most {most} bytes for one tensor, got {end - begin} for \"{name}\" " +
                 $"of type {type} and shape {Short(shape)}", "Split the tensor before saving.");
-        return entry;
+        return new SafeTensorsEntry(name, type, sizes, begin, end);
     }
 
     /// <summary>The number of bytes of a tensor. The largest integer stands for all larger numbers.</summary>

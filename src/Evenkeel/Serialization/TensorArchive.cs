@@ -3,10 +3,15 @@ using Evenkeel.Nn;
 namespace Evenkeel.Serialization;
 
 /// <summary>
-/// The content of a safetensors file: tensors and blocks of bytes under names, in order, and a map of strings. Model
-/// files hold tensors. Values of types that a <see cref="Evenkeel.Tensor"/> cannot hold (for example bytes, BOOL, I32
-/// and 8-bit floats) are blocks. Their bytes, type and shape are kept and written again unchanged.
+/// The content of a file of tensors: tensors under names, in order, and a map of strings. Values of types that a
+/// <see cref="Evenkeel.Tensor"/> does not have (F16, BF16, BOOL, I32, 8-bit floats and others) stay as they are in the
+/// file and are written again unchanged. <see cref="Tensor"/> widens them without loss.
 /// </summary>
+/// <remarks>
+/// All formats share the names of types: <c>F64</c>, <c>F32</c>, <c>F16</c>, <c>BF16</c>, <c>F8_E4M3</c>,
+/// <c>F8_E5M2</c>, <c>I64</c>, <c>I32</c>, <c>I16</c>, <c>I8</c>, <c>U64</c>, <c>U32</c>, <c>U16</c>, <c>U8</c>,
+/// <c>BOOL</c>, <c>C64</c> and <c>C128</c>. They are those of safetensors.
+/// </remarks>
 public sealed class TensorArchive
 {
     private readonly OrderedDictionary<string, Item> _items = new(StringComparer.Ordinal);
@@ -15,10 +20,25 @@ public sealed class TensorArchive
     internal readonly record struct Item(Tensor? Tensor, RawBlock? Raw)
     {
         public ReadOnlySpan<byte> Content => Tensor is not null ? Tensor.Bytes() : Raw!.Bytes;
+
+        /// <summary>The name of the type of its values.</summary>
+        public string Type => Tensor is not null ? ElementType.Of(Tensor.DType).Name : Raw!.Kind.Type;
+
+        /// <summary>The sizes of its dimensions, outermost first.</summary>
+        public long[] Dimensions => Tensor is not null
+            ? [.. Tensor.Shape.Select(static size => (long)size)]
+            : Raw!.Kind.Shape;
+
+        /// <summary>The tensor, or a new one with the raw values; null if no tensor holds them.</summary>
+        public Tensor? TensorOrNull() => Tensor ?? Raw!.Widened();
     }
 
-    /// <summary>Values as they stand in a file.</summary>
-    internal sealed record RawBlock(byte[] Bytes, RawKind Kind);
+    /// <summary>Values as they stand in a file, little-endian and row-major.</summary>
+    internal sealed record RawBlock(byte[] Bytes, RawKind Kind)
+    {
+        public Tensor? Widened() => ElementType.Find(Kind.Type) is { } type && type.Holds(Bytes)
+            && type.ShapeOf(Kind.Shape) is { } shape ? type.Widen(Bytes, shape) : null;
+    }
 
     /// <summary>Strings that go with the tensors, for example <c>format</c> = <c>pt</c>.</summary>
     public IDictionary<string, string> Metadata { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -64,52 +84,78 @@ public sealed class TensorArchive
         foreach ((string key, Tensor tensor) in state) Add(prefix + key, tensor);
     }
 
-    /// <summary>Appends values of a type that no tensor holds.</summary>
-    internal void Add(string name, byte[] bytes, string type, long[] shape) =>
-        Add(name, new Item(null, new RawBlock(bytes, new RawKind(type, shape))));
+    /// <summary>
+    /// Appends values as they stand in a file, little-endian and row-major. Values of F32, F64 and I64 become a tensor.
+    /// </summary>
+    /// <param name="name">The name in the archive.</param>
+    /// <param name="bytes">The values; they are not copied if they stay bytes.</param>
+    /// <param name="type">The name of the type, see the remarks of this class.</param>
+    /// <param name="shape">The sizes of the dimensions, outermost first.</param>
+    internal void Add(string name, byte[] bytes, string type, long[] shape)
+    {
+        var block = new RawBlock(bytes, new RawKind(type, shape));
+        bool isNative = ElementType.Find(type) is { IsNative: true };
+        Add(name, isNative && block.Widened() is { } tensor ? new Item(tensor, null) : new Item(null, block));
+    }
 
-    /// <summary>The tensor under a name.</summary>
-    /// <exception cref="InvalidDataException">There is none, or its values are of a type that a tensor cannot
-    /// hold.</exception>
+    /// <summary>Appends values that are read from a stream; see the method above.</summary>
+    /// <param name="name">The name in the archive.</param>
+    /// <param name="stream">The stream, at the first value.</param>
+    /// <param name="count">The number of bytes.</param>
+    /// <param name="type">The name of the type.</param>
+    /// <param name="shape">The sizes of the dimensions.</param>
+    /// <exception cref="EndOfStreamException">The stream has fewer bytes.</exception>
+    internal void Read(string name, Stream stream, long count, string type, long[] shape)
+    {
+        if (ElementType.Find(type) is { IsNative: true } native && native.ShapeOf(shape) is { } sizes)
+        {
+            Tensor tensor = Evenkeel.Tensor.Empty(sizes, native.Holder!.Value);
+            stream.ReadExactly(tensor.Bytes());
+            Add(name, tensor);
+        }
+        else
+        {
+            byte[] bytes = new byte[count];
+            stream.ReadExactly(bytes);
+            Add(name, bytes, type, shape);
+        }
+    }
+
+    /// <summary>
+    /// The tensor under a name. Values of F32, F64 and I64 are the archive's own tensor. Those of another type are a
+    /// new tensor at each call: floating-point numbers of at most 16 bits as Float32, integers and truth values as
+    /// Int64.
+    /// </summary>
+    /// <exception cref="InvalidDataException">There is none, or no tensor holds its values.</exception>
     public Tensor Tensor(string name)
     {
         Item item = Find(name);
-        return item.Tensor ?? throw Bad($"expected \"{name}\" to be of a type that a tensor holds (F32, F64, I64, " +
-            $"F16, BF16) and of at most {Shape.MaxRank} dimensions, got bytes: {item.Raw!.Kind}. "
-            + "Convert it before saving, or take its bytes with Bytes(name).");
+        return item.TensorOrNull() ?? throw Bad($"expected \"{name}\" to be of a type that a tensor holds "
+            + $"({ElementType.HeldNames} below 2^63) and of at most {Shape.MaxRank} dimensions, got bytes: "
+            + $"{item.Raw!.Kind}. Convert it before saving, or take its bytes with Bytes(name).");
     }
 
     /// <summary>
-    /// The bytes under a name that is not a tensor: a block of bytes, or values of a type that a tensor cannot hold,
-    /// little-endian and row-major.
+    /// The bytes under a name whose type a tensor does not have, little-endian and row-major: a block of bytes, or for
+    /// example F16 or BOOL.
     /// </summary>
-    /// <exception cref="InvalidDataException">There is none, or it is a tensor.</exception>
+    /// <exception cref="InvalidDataException">There is none, or it is a tensor of F32, F64 or I64.</exception>
     public byte[] Bytes(string name) => Find(name).Raw?.Bytes
         ?? throw Bad($"expected \"{name}\" to be bytes (U8), got a tensor. Read it with Tensor(name).");
 
-    /// <summary>
-    /// The format's name for the type of a name's values: <c>F32</c>, <c>F64</c>, <c>I64</c>, or for
-    /// <see cref="Bytes"/> the type in the file, for example <c>U8</c> or <c>BOOL</c>.
+    /// <summary>The name of the type that a name's values have in the file, for example <c>F32</c> or <c>BOOL</c>.
     /// </summary>
     /// <exception cref="InvalidDataException">There is no such name.</exception>
-    public string TypeOf(string name)
-    {
-        Item item = Find(name);
-        return item.Tensor is { } tensor ? SafeTensorsHeader.TypeOf(tensor.DType) : item.Raw!.Kind.Type;
-    }
+    public string TypeOf(string name) => Find(name).Type;
 
     /// <summary>The sizes of a name's dimensions, outermost first.</summary>
     /// <exception cref="InvalidDataException">There is no such name.</exception>
-    public IReadOnlyList<long> DimensionsOf(string name)
-    {
-        Item item = Find(name);
-        return item.Tensor is { } tensor ? [.. tensor.Shape.Select(static size => (long)size)] : item.Raw!.Kind.Shape;
-    }
+    public IReadOnlyList<long> DimensionsOf(string name) => Find(name).Dimensions;
 
     /// <summary>
-    /// The tensors whose names begin with <paramref name="prefix"/>, as a state dict whose keys have no prefix. Values
-    /// that no tensor can hold are not among them, but <see cref="Module.LoadStateDict"/> knows their names: a strict
-    /// load refuses them by name.
+    /// The tensors whose names begin with <paramref name="prefix"/>, as a state dict whose keys have no prefix; see
+    /// <see cref="Tensor"/>. Values that no tensor can hold are not among them, but <see cref="Module.LoadStateDict"/>
+    /// knows their names: a strict load refuses them by name.
     /// </summary>
     public StateDict StateDict(string prefix = "")
     {
@@ -118,7 +164,7 @@ public sealed class TensorArchive
         foreach ((string name, Item item) in _items)
         {
             if (!name.StartsWith(prefix, StringComparison.Ordinal)) continue;
-            if (item.Tensor is { } tensor) state.Add(name[prefix.Length..], tensor);
+            if (item.TensorOrNull() is { } tensor) state.Add(name[prefix.Length..], tensor);
             else state.AddRaw(name[prefix.Length..], item.Raw!.Kind);
         }
 
