@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Evenkeel.Cli.Terminal;
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Lab;
 using Evenkeel.Lab.Experiments;
 

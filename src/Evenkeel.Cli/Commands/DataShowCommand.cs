@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using Evenkeel.Cli.Pictures;
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Images;
 using Evenkeel.Lab;
 using Evenkeel.Lab.Experiments;

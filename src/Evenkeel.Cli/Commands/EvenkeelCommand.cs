@@ -4,7 +4,6 @@ using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text;
-using Evenkeel.Diagnostics;
 using Evenkeel.Lab;
 using Evenkeel.Workbench;
 

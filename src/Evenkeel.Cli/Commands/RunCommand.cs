@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text;
 using Evenkeel.Cli.Terminal;
-using Evenkeel.Diagnostics;
 using Evenkeel.Lab.Experiments;
 using Evenkeel.Lab.Reports;
 using Evenkeel.Lab.Running;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Images;
 using Evenkeel.Lab.Drawn;
 

@@ -1,4 +1,3 @@
-using Evenkeel.Diagnostics;
 
 namespace Evenkeel.Tables;
 

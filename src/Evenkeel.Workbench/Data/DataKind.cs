@@ -1,5 +1,4 @@
 using Evenkeel.Data;
-using Evenkeel.Diagnostics;
 using Evenkeel.Images;
 
 namespace Evenkeel.Workbench.Data;

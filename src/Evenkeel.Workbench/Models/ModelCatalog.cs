@@ -1,5 +1,4 @@
 using System.Globalization;
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;

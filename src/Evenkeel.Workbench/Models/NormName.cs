@@ -1,5 +1,4 @@
 using System.Globalization;
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Workbench.Models;

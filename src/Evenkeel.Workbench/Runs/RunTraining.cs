@@ -114,8 +114,10 @@ internal sealed class RunTraining
     private JsonObject Finish(Trainer trainer, CancellationToken cancellation)
     {
         Preparation preparation = _plan.Data.Preparation;
-        trainer.Model.Save(
-            _folder.ModelPath, TrainedRun.MetadataOf(_plan.Model.ToJson(), _plan.Data.Preparation.ToJson()));
+        trainer.Model.Save(_folder.ModelPath, new SaveOptions
+        {
+            Metadata = TrainedRun.MetadataOf(_plan.Model.ToJson(), _plan.Data.Preparation.ToJson()),
+        });
         JsonObject figures = AddFigures(trainer);
         SampleSet judged = _plan.Data.Test ?? _plan.Data.Validation;
         // The model is that of the best epoch, whose scores are known.

@@ -14,13 +14,27 @@ public sealed partial record FileFormat
     private const string FromPickle = "Load it in Python, and write its arrays with numpy.save or " +
         "safetensors.numpy.save_file.";
 
-    private const string FromPython =
-        "Convert it in Python with safetensors.torch.save_file(torch.load(\"model.pt\", map_location=\"cpu\", " +
-            "weights_only=True), \"model.safetensors\"); " +
-        "a training checkpoint often has the weights in its entry \"state_dict\" or \"model\".";
+    private const string ReadsModel = "TensorFile.Read reads it, Module.Load reads a model's weights from it, and "
+        + "'evenkeel inspect' shows what is in it.";
 
     private const string CifarBinary = "Take the binary version: cifar-10-binary.tar.gz " +
         "('evenkeel data fetch cifar-10' gets it).";
+
+    // The formats that TensorFile reads.
+    internal static readonly FileFormat SafeTensors = new("a safetensors file", ReadsModel);
+    internal static readonly FileFormat SafeTensorsIndex = new(
+        "the index of a model whose weights are in several files (model.safetensors.index.json)", ReadsModel);
+    internal static readonly FileFormat TorchScript = new("a TorchScript file (a zip archive of code and pickles)",
+        ReadsModel);
+    internal static readonly FileFormat PyTorch = new("a PyTorch file (.pt or .pth: a zip archive of pickles)",
+        ReadsModel);
+    internal static readonly FileFormat PyTorchLegacy = new(
+        "a PyTorch file of the form before version 1.6 (.pt or .pth: pickles)", ReadsModel);
+    internal static readonly FileFormat PyTorchIndex = new(
+        "the index of a PyTorch model whose weights are in several files (pytorch_model.bin.index.json)", ReadsModel);
+    internal static readonly FileFormat Npy = new("an npy file (a NumPy array)", "Npy.Read reads it.");
+    internal static readonly FileFormat Npz = new("an npz file (several NumPy arrays in a zip archive)",
+        "Npz.Read reads it; Npy.Read reads one array that numpy.save wrote.");
 
     private static readonly FileFormat s_idx = new("an IDX file (of the kind that MNIST comes in)",
         "Idx.Read reads it.");
@@ -58,32 +72,24 @@ public sealed partial record FileFormat
     /// <summary>Files that are not text. Formats with long signatures come before formats with short ones.</summary>
     private static readonly Row[] s_binary =
     [
-        new("a safetensors file", "SafeTensors.Read reads it, and Module.Load reads a model's weights from it.",
-            IsSafeTensors),
-        new("an npy file (a NumPy array)", "Npy.Read reads it.", 0, [0x93, .. "NUMPY"u8]),
+        new(SafeTensors, IsSafeTensors),
+        new(Npy, static (in file) => file.Has(0, [0x93, .. "NUMPY"u8])),
 
         // Zip archives, by the files in them.
-        new("a TorchScript file (a zip archive of code and pickles)",
-            "Convert it in Python with safetensors.torch.save_file(torch.jit.load(\"model.pt\").state_dict(), " +
-                "\"model.safetensors\").",
-            static (in file) => file.IsZipWith("data.pkl"u8)
-                && (file.IsZipWith("constants.pkl"u8) || file.IsZipWith("/code/"u8))),
-        new("a PyTorch file (.pt or .pth: a zip archive of pickles)", FromPython, static (in file) =>
-            file.IsZipWith("data.pkl"u8)),
+        new(TorchScript, static (in file) => file.IsZipWith("data.pkl"u8)
+            && (file.IsZipWith("constants.pkl"u8) || file.IsZipWith("/code/"u8))),
+        new(PyTorch, static (in file) => file.IsZipWith("data.pkl"u8)),
         new("a Keras file (.keras: a zip archive)", "Load it in Python and write its weights with " +
             "safetensors.numpy.save_file.", static (in file) => file.IsZipWith("model.weights.h5"u8)),
-        new("an npz file (several NumPy arrays in a zip archive)",
-            "In Python, save one array with numpy.save(\"x.npy\", numpy.load(\"x.npz\")[\"x\"]), or all of them with " +
-                "safetensors.numpy.save_file(dict(numpy.load(\"x.npz\")), \"x.safetensors\").",
-            static (in file) => file.IsZipWith(".npy"u8)),
+        new(Npz, static (in file) => file.IsZipWith(".npy"u8)),
         new("a document of an office program (.xlsx or the like)", Spreadsheet, static (in file) =>
             file.IsZipWith("[Content_Types].xml"u8) || file.IsZipWith("mimetypeapplication/vnd.oasis"u8)),
         new("a zip archive", Unpack, 0, [.. "PK"u8, 3, 4]),
         new("an empty zip archive", GetAgain, 0, [.. "PK"u8, 5, 6]),
 
         // Pickles.
-        new("a PyTorch file of the form before version 1.6 (.pt or .pth: pickles)", FromPython, 2,
-            [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19]),
+        new(PyTorchLegacy, static (in file) =>
+            file.Has(2, [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19])),
         new(s_cifar100Python, static (in file) => IsPickle(file)
             && (file.Head[..Math.Min(32, file.Head.Length)].IndexOf("filenames"u8) >= 0
             || file.Head.IndexOf("fine_label"u8) >= 0)),
@@ -182,14 +188,9 @@ public sealed partial record FileFormat
                     && (file.Head.IndexOf("<html"u8) >= 0 || file.Head.IndexOf("<HTML"u8) >= 0))),
         new("an XML file", "If it is a server's refusal, get the file again; its text says why.", static (in file) =>
             IsMarkup(file, "<?xml"u8)),
-        new("the index of a model whose weights are in several files (model.safetensors.index.json)",
-            "Its weight_map names the files that hold the tensors: read each with SafeTensors.Read, add their " +
-                "tensors to one StateDict, and give that to LoadStateDict.",
-            static (in file) => IsJson(file) && file.Head.IndexOf("\"weight_map\""u8) >= 0
-                && file.Head.IndexOf(".safetensors"u8) >= 0),
-        new("the index of a PyTorch model whose weights are in several files (pytorch_model.bin.index.json)",
-            FromPython,
-            static (in file) => IsJson(file) && file.Head.IndexOf("\"weight_map\""u8) >= 0),
+        new(SafeTensorsIndex, static (in file) => IsJson(file) && file.Head.IndexOf("\"weight_map\""u8) >= 0
+            && file.Head.IndexOf(".safetensors"u8) >= 0),
+        new(PyTorchIndex, static (in file) => IsJson(file) && file.Head.IndexOf("\"weight_map\""u8) >= 0),
         new("a JSON file", "It holds no array and no picture: give the file that does.", IsJson),
     ];
 

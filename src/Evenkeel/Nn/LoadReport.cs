@@ -37,6 +37,9 @@ public enum LoadStatus
     /// that no tensor holds (<see cref="LoadEntry.GotType"/>).
     /// </summary>
     TypeMismatch,
+
+    /// <summary>The key belongs to a part of the model that was to keep its values.</summary>
+    Kept,
 }
 
 /// <summary>One line of a <see cref="LoadReport"/>.</summary>
@@ -51,8 +54,15 @@ public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, S
     /// </summary>
     public string? GotType { get; init; }
 
+    /// <summary>
+    /// For a missing key: the unexpected key that is probably meant, of the same shape and with the same last part;
+    /// otherwise null.
+    /// </summary>
+    public string? Nearest { get; init; }
+
     /// <summary>Whether a strict load accepts it.</summary>
-    internal bool IsFine => Status is LoadStatus.Loaded or LoadStatus.Tied or LoadStatus.KeptDefault;
+    internal bool IsFine =>
+        Status is LoadStatus.Loaded or LoadStatus.Tied or LoadStatus.KeptDefault or LoadStatus.Kept;
 
     /// <summary>The key and what happened to it, with shapes if they matter.</summary>
     public override string ToString() => Status switch
@@ -63,7 +73,9 @@ public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, S
         LoadStatus.TiedDifferently =>
             $"{Key}: the model has one tensor under this and another key, the state dict has different values there; "
             + $"untie them in the model, or make the values equal",
-        LoadStatus.Missing => $"{Key}: missing, expected shape {Expected}",
+        LoadStatus.Kept => $"{Key}: the model's value stays, as asked",
+        LoadStatus.Missing => $"{Key}: missing, expected shape {Expected}"
+            + (Nearest is null ? "" : $"; the nearest key there is {Nearest}"),
         LoadStatus.Unexpected => $"{Key}: unexpected, got {GotType ?? $"shape {Got}"}",
         LoadStatus.ShapeMismatch => $"{Key}: expected shape {Expected}, got {Got}",
         _ when GotType is not null => $"{Key}: expected numbers that a tensor holds, of shape {Expected}, got " +
@@ -77,12 +89,19 @@ public sealed record LoadEntry(string Key, LoadStatus Status, Shape? Expected, S
 /// </summary>
 public sealed class LoadReport
 {
-    internal LoadReport(IReadOnlyList<LoadEntry> entries) => Entries = entries;
+    /// <summary>More pairs of keys than this are not compared: their names have nothing in common.</summary>
+    private const int MaxComparisons = 20_000;
+
+    internal LoadReport(IReadOnlyList<LoadEntry> entries, string prefix) =>
+        (Entries, Prefix) = (WithNearest(entries), prefix);
 
     /// <summary>One entry per key.</summary>
     public IReadOnlyList<LoadEntry> Entries { get; }
 
-    /// <summary>True if every key was loaded or may be missing.</summary>
+    /// <summary>What was removed before each key of the state dict. Empty if nothing was.</summary>
+    public string Prefix { get; }
+
+    /// <summary>True if every key was loaded, or may be missing, or was to keep its value.</summary>
     public bool IsComplete => Entries.All(static entry => entry.IsFine);
 
     /// <summary>The keys with one status, in order.</summary>
@@ -123,10 +142,61 @@ public sealed class LoadReport
                         "that part of the model.";
             }
 
+            (string From, string To)[] renames = [.. Renames()];
+            if (renames.Length is > 0 and <= 3)
+            {
+                string pairs = string.Join(", ", renames.Select(static pair => $"[\"{pair.From}\"] = \"{pair.To}\""));
+                return $"If they are the same layers under other names, pass rename: new() {{ {pairs} }}.";
+            }
+
             return Entries.Any(static entry => entry.Status == LoadStatus.Loaded)
                 ? "Build the model as it was saved, or pass strict: false to load what fits."
                 : "Build the model as it was saved. None of its keys fits, so strict: false would load nothing.";
         }
+    }
+
+    /// <summary>The first parts of keys that differ between missing keys and those nearest to them.</summary>
+    private IEnumerable<(string From, string To)> Renames() =>
+        (from entry in Entries
+         where entry.Nearest is not null
+         let parts = DifferentParts(entry.Nearest!, entry.Key)
+         select parts).Distinct();
+
+    /// <summary>Two keys without the parts at the end that are the same.</summary>
+    private static (string From, string To) DifferentParts(string from, string to)
+    {
+        string[] left = from.Split('.'), right = to.Split('.');
+        int same = 0;
+        while (same < Math.Min(left.Length, right.Length) - 1 && left[^(same + 1)] == right[^(same + 1)]) same++;
+        return (string.Join('.', left[..^same]), string.Join('.', right[..^same]));
+    }
+
+    /// <summary>
+    /// The same entries; missing keys know the unexpected key of the same shape and last part that is nearest in its
+    /// letters. If there is no more than one, it is the nearest whatever its letters are.
+    /// </summary>
+    private static IReadOnlyList<LoadEntry> WithNearest(IReadOnlyList<LoadEntry> entries)
+    {
+        LoadEntry[] missing = [.. entries.Where(static entry => entry.Status == LoadStatus.Missing)];
+        if (missing.Length == 0) return entries;
+        ILookup<(Shape, string), string> unexpected = entries
+            .Where(static entry => entry is { Status: LoadStatus.Unexpected, Got: not null })
+            .ToLookup(static entry => (entry.Got!.Value, LastPart(entry.Key)), static entry => entry.Key);
+        ILookup<(Shape, string), LoadEntry> rivals =
+            missing.ToLookup(static entry => (entry.Expected!.Value, LastPart(entry.Key)));
+        if (rivals.Sum(group => (long)group.Count() * unexpected[group.Key].Count()) > MaxComparisons) return entries;
+        return [.. entries.Select(entry =>
+        {
+            if (entry.Status != LoadStatus.Missing) return entry;
+            (Shape, string) kind = (entry.Expected!.Value, LastPart(entry.Key));
+            string[] candidates = [.. unexpected[kind]];
+            string? nearest = candidates.Length == 1 && rivals[kind].Count() == 1
+                ? candidates[0]
+                : NearestName.Find(entry.Key, candidates);
+            return entry with { Nearest = nearest };
+        })];
+
+        static string LastPart(string key) => key[(key.LastIndexOf('.') + 1)..];
     }
 
     /// <summary>
@@ -147,6 +217,7 @@ public sealed class LoadReport
     {
         int loaded = Entries.Count(static entry => entry.Status is LoadStatus.Loaded or LoadStatus.Tied);
         int all = Entries.Count(static entry => entry.Status != LoadStatus.Unexpected);
-        return $"{loaded} of {all} keys loaded\n{Problems()}{(loaded == 0 && !IsComplete ? Advice : "")}";
+        string where = Prefix.Length == 0 ? "" : $" from those that begin with \"{Prefix}\"";
+        return $"{loaded} of {all} keys loaded{where}\n{Problems()}{(loaded == 0 && !IsComplete ? Advice : "")}";
     }
 }

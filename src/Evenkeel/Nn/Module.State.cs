@@ -55,18 +55,38 @@ public abstract partial class Module
     /// What the state dict has before the model's keys, for example <c>module.</c> of PyTorch's <c>DataParallel</c>. It
     /// is removed; keys without it are ignored.
     /// </param>
+    /// <param name="rename">
+    /// Parts of keys that have another name in the model, from the state dict's name to the model's:
+    /// <c>["fc"] = "head"</c> loads <c>fc.weight</c> into <c>head.weight</c>. A name stands for a whole key or for its
+    /// first parts, after the prefix was removed; the longest one counts. An empty name stands for nothing:
+    /// <c>["backbone"] = ""</c> removes <c>backbone.</c>. Default: none.
+    /// </param>
+    /// <param name="keep">
+    /// Parts of the model that keep their values, whatever the state dict has for them: <c>["head"]</c> for a new head
+    /// in fine-tuning. Everything else is loaded as <paramref name="strict"/> says. Default: none.
+    /// </param>
     /// <returns>What happened to each key.</returns>
     /// <exception cref="ArgumentException">
-    /// <paramref name="strict"/> is set and something does not fit, or <paramref name="checkValues"/> is set and a
-    /// number is impossible. The message lists everything that is wrong, and nothing was changed.
+    /// <paramref name="strict"/> is set and something does not fit, <paramref name="checkValues"/> is set and a number
+    /// is impossible, <paramref name="rename"/> makes one key of two, or <paramref name="keep"/> names no part of the
+    /// model. The message lists everything that is wrong, and nothing was changed.
     /// </exception>
-    public LoadReport LoadStateDict(
-        StateDict state, bool strict = true, bool checkValues = true, string prefix = "")
+    public LoadReport LoadStateDict(StateDict state, bool strict = true, bool checkValues = true, string prefix = "",
+        IReadOnlyDictionary<string, string>? rename = null, IReadOnlyList<string>? keep = null)
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(prefix);
-        if (prefix.Length > 0) state = state.Under(prefix);
+        var map = new KeyMap(prefix, rename);
+        if (!map.IsEmpty) state = state.Mapped(map);
         List<StateEntry> own = StateEntries();
+        bool IsKept(string key) => keep is not null && keep.Any(part => IsUnder(part, key));
+        if (keep?.FirstOrDefault(part => !own.Any(entry => IsUnder(part, entry.Key))) is { } strange)
+        {
+            throw new ArgumentException(
+                $"{TypeName}.LoadStateDict: expected keep to name parts of the model, got \"{strange}\"."
+                + NearestName.Hint(strange, NamedModules().Select(static module => module.Name)), nameof(keep));
+        }
+
         var entries = new List<LoadEntry>(own.Count);
         var writes = new List<(Tensor From, Tensor To)>(own.Count);
         var known = new HashSet<string>(StringComparer.Ordinal);
@@ -75,11 +95,14 @@ public abstract partial class Module
         {
             known.Add(entry.Key);
             Tensor live = entry.Live;
-            if (state.RawOf(entry.Key) is { } raw)
+            if (IsKept(entry.Key))
             {
-                entries.Add(new LoadEntry(entry.Key, LoadStatus.TypeMismatch, live.Shape,
-                    null)
-                { GotType = raw.ToString() });
+                entries.Add(new LoadEntry(entry.Key, LoadStatus.Kept, live.Shape, null));
+            }
+            else if (state.RawOf(entry.Key) is { } raw)
+            {
+                entries.Add(
+                    new LoadEntry(entry.Key, LoadStatus.TypeMismatch, live.Shape, null) { GotType = raw.ToString() });
             }
             else if (!state.TryGetValue(entry.Key, out Tensor? value))
             {
@@ -108,18 +131,18 @@ public abstract partial class Module
         foreach ((string key, Tensor value) in state)
         {
             value.ThrowIfStale();
-            if (!known.Contains(key)) entries.Add(new LoadEntry(key, LoadStatus.Unexpected, null, value.Shape));
+            if (!known.Contains(key) && !IsKept(key))
+                entries.Add(new LoadEntry(key, LoadStatus.Unexpected, null, value.Shape));
         }
 
         foreach ((string key, RawKind kind) in state.Raw)
         {
-            if (!known.Contains(key)) entries.Add(new LoadEntry(key, LoadStatus.Unexpected, null,
-                null)
-            { GotType = kind.ToString() });
+            if (!known.Contains(key) && !IsKept(key))
+                entries.Add(new LoadEntry(key, LoadStatus.Unexpected, null, null) { GotType = kind.ToString() });
         }
 
         SettleTies(own, entries, writes);
-        var report = new LoadReport(entries);
+        var report = new LoadReport(entries, prefix);
         if (strict && !report.IsComplete)
             throw new ArgumentException($"{TypeName}.LoadStateDict: the state dict does not fit the model; nothing " +
                 $"was changed.\n{report.Problems()}{report.Advice}", nameof(state));
@@ -141,6 +164,10 @@ public abstract partial class Module
 
         return report;
     }
+
+    /// <summary>Whether a key is that of a part of the model or stands below it.</summary>
+    private static bool IsUnder(string part, string key) =>
+        key.StartsWith(part, StringComparison.Ordinal) && (key.Length == part.Length || key[part.Length] == '.');
 
     /// <summary>
     /// One tensor under several keys: one value is enough, and all that are there have to be the same.

@@ -88,35 +88,42 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     internal void AddRaw(string key, RawKind kind) => (_raw ??= new(StringComparer.Ordinal)).Add(key, kind);
 
     /// <summary>
-    /// The part whose keys begin with <paramref name="prefix"/>, under the rest of each key; the tensors are the same.
+    /// The part that a map takes, under the keys that it gives; the tensors are the same.
     /// </summary>
-    internal StateDict Under(string prefix)
+    /// <exception cref="ArgumentException">Two keys become one.</exception>
+    internal StateDict Mapped(KeyMap map)
     {
         var part = new StateDict();
+        var origins = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach ((string key, Tensor value) in _tensors)
         {
-            if (key.StartsWith(prefix, StringComparison.Ordinal)) part._tensors.Add(key[prefix.Length..], value);
+            if (Target(key) is { } target) part._tensors.Add(target, value);
         }
 
         foreach ((string key, RawKind kind) in Raw)
         {
-            if (key.StartsWith(prefix, StringComparison.Ordinal)) part.AddRaw(key[prefix.Length..], kind);
+            if (Target(key) is { } target) part.AddRaw(target, kind);
         }
 
         foreach ((string name, double left) in StartValuesLeft)
         {
-            if (NameUnder(prefix, name) is { } inner) part.StartValuesLeft[inner] = left;
+            if (map.Name(name) is { } inner) part.StartValuesLeft[inner] = left;
         }
 
         return part;
+
+        string? Target(string key)
+        {
+            if (map.Key(key) is not { } target) return null;
+            return origins.TryAdd(target, key)
+                ? target
+                : throw new ArgumentException($"LoadStateDict: expected one key for \"{target}\", got "
+                    + $"\"{origins[target]}\" and \"{key}\". Rename one of them to something else.", nameof(map));
+        }
     }
 
-    /// <summary>
-    /// The name of a norm without a prefix of keys; null if it has another. The norm that the prefix leads to has no
-    /// name.
-    /// </summary>
-    internal static string? NameUnder(string prefix, string name) =>
-        name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : $"{name}." == prefix ? "" : null;
+    /// <summary>The part whose keys begin with <paramref name="prefix"/>, under the rest of each key.</summary>
+    internal StateDict Under(string prefix) => Mapped(new KeyMap(prefix));
 
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => _tensors.GetEnumerator();

@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Serialization;
@@ -9,31 +8,35 @@ public static class ModuleFiles
     extension(Module module)
     {
         /// <summary>
-        /// Writes all parameters and buffers under PyTorch's keys as a safetensors file, as a whole or not at all.
-        /// <c>safetensors.torch.load_file</c> reads the file. Tied weights are written under each of their keys. The
-        /// state of norms (<see cref="NormState"/>) and checksums go into the metadata, which other programs ignore. A
-        /// file that another program writes with the same metadata is read like any other.
+        /// Writes all parameters and buffers under PyTorch's keys, as a whole or not at all. The name of the file says
+        /// its format, see <see cref="TensorFile.Write(string, TensorArchive)"/>; without one of the known endings it is safetensors, which
+        /// <c>safetensors.torch.load_file</c> reads. Tied weights are written under each of their keys. In safetensors
+        /// the state of norms (<see cref="NormState"/>) and checksums go into the metadata, which other programs
+        /// ignore. A file that another program writes with the same metadata is read like any other.
         /// </summary>
         /// <param name="path">The file.</param>
-        /// <param name="metadata">
-        /// Texts that go along, for example the names of the classes; <see cref="TensorArchive.Metadata"/> of
-        /// <see cref="SafeTensors.Read(string)"/> has them again. The library's own win over them. Default: none.
-        /// </param>
+        /// <param name="options">The type of the numbers, and texts that go along. Default: those of
+        /// <see cref="SaveOptions"/>.</param>
         /// <exception cref="IOException">The file could not be written. An older file stays unchanged.</exception>
-        public void Save(string path, IReadOnlyDictionary<string, string>? metadata = null)
+        /// <exception cref="ArgumentException">The options ask for a type that does not hold a value.</exception>
+        public void Save(string path, SaveOptions? options = null)
         {
             ArgumentNullException.ThrowIfNull(module);
+            ArgumentException.ThrowIfNullOrEmpty(path);
+            options ??= new SaveOptions();
             var archive = new TensorArchive();
-            foreach ((string name, string text) in metadata ?? ReadOnlyDictionary<string, string>.Empty)
-                archive.Metadata[name] = text;
+            foreach ((string name, string text) in options.Metadata) archive.Metadata[name] = text;
             archive.Metadata["format"] = "pt";
             foreach (Module.StateEntry entry in module.StateEntries()) archive.Add(entry.Key, entry.Live);
             NormStates.Write(module, archive.Metadata);
-            SafeTensors.WriteSealed(path, archive);
+            if (options.Type is { } type) archive = archive.ConvertedTo(type);
+            TensorFile.Write(path, archive, isSealed: true);
         }
 
         /// <summary>
-        /// Reads a safetensors file of parameters and buffers into the model; see <see cref="Module.LoadStateDict"/>.
+        /// Reads a file of parameters and buffers into the model: safetensors (also in several files, by its index),
+        /// PyTorch's .pt and .pth, npz, or TorchSharp's .dat. See <see cref="Module.LoadStateDict"/> and
+        /// <see cref="TensorFile.Read"/>.
         /// </summary>
         /// <remarks>
         /// Norms that were frozen when the file was written are frozen afterwards. The exception is a norm whose
@@ -44,28 +47,34 @@ public static class ModuleFiles
         /// <param name="strict">See <see cref="Module.LoadStateDict"/>.</param>
         /// <param name="checkValues">See <see cref="Module.LoadStateDict"/>.</param>
         /// <param name="prefix">
-        /// The prefix that the file has before the model's keys. It is removed; keys without it are ignored. Use
-        /// <c>module.</c> for a model that PyTorch's <c>DataParallel</c> wrapped, and <c>model.</c> or <c>best.</c> for
-        /// the last or the best model in a checkpoint of a trainer.
+        /// The prefix that the file has before the model's keys, for example <c>module.</c> of PyTorch's
+        /// <c>DataParallel</c>, <c>state_dict.</c> of a checkpoint, or <c>model.</c> and <c>best.</c> for the last and
+        /// the best model in a checkpoint of a trainer. It is removed; keys without it are ignored. Default: null, which
+        /// takes the one prefix that leads to all of the model's keys, and none if several do;
+        /// <see cref="LoadReport.Prefix"/> says which it was.
         /// </param>
+        /// <param name="rename">See <see cref="Module.LoadStateDict"/>.</param>
+        /// <param name="keep">See <see cref="Module.LoadStateDict"/>.</param>
         /// <returns>What happened to each key.</returns>
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
-        /// <exception cref="InvalidDataException">It is truncated, damaged, or not a safetensors file; the message says
-        /// what it is.</exception>
+        /// <exception cref="InvalidDataException">It is truncated, damaged, or of another kind; the message says what
+        /// it is.</exception>
         /// <exception cref="ArgumentException">
         /// <paramref name="strict"/> is set and something does not fit, or <paramref name="checkValues"/> is set and a
         /// number is impossible. The model is unchanged.
         /// </exception>
-        public LoadReport Load(string path, bool strict = true, bool checkValues = true, string prefix = "")
+        public LoadReport Load(string path, bool strict = true, bool checkValues = true, string? prefix = null,
+            IReadOnlyDictionary<string, string>? rename = null, IReadOnlyList<string>? keep = null)
         {
             ArgumentNullException.ThrowIfNull(module);
-            TensorArchive archive = SafeTensors.Read(path);
+            TensorArchive archive = TensorFile.Read(path);
+            StateDict values = archive.StateDict();
+            prefix ??= FindPrefix(module, values, strict && keep is null);
             string names = NormStates.PrefixOfNames(archive.Metadata, prefix);
             List<(string Name, ITrackingNorm Norm, NormState State)> states =
-                NormStates.Read(module, archive.Metadata, path, names);
-            StateDict values = archive.StateDict();
+                NormStates.Read(module, archive.Metadata, path, new KeyMap(names, rename));
             NormStates.ReadStartValuesLeft(archive.Metadata, values, before: prefix[names.Length..]);
-            LoadReport report = module.LoadStateDict(values, strict, checkValues, prefix);
+            LoadReport report = module.LoadStateDict(values, strict, checkValues, prefix, rename, keep);
             HashSet<string> loaded = [.. report.KeysWith(LoadStatus.Loaded), .. report.KeysWith(LoadStatus.Tied)];
             foreach ((string name, ITrackingNorm norm, NormState state) in states)
             {
@@ -75,5 +84,13 @@ public static class ModuleFiles
 
             return report;
         }
+    }
+
+    /// <summary>The prefix that leads to all keys that files have to have, or to most of them.</summary>
+    private static string FindPrefix(Module module, StateDict values, bool all)
+    {
+        List<Module.StateEntry> own = module.StateEntries();
+        return KeyMap.FindPrefix(own.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal), values,
+            all ? own.Count(static entry => !entry.Optional) : 1);
     }
 }

@@ -62,13 +62,13 @@ internal static class NormStates
     /// </summary>
     /// <exception cref="InvalidDataException">A state is not one of the three.</exception>
     public static List<(string Name, ITrackingNorm Norm, NormState State)> Read(
-        Module model, IDictionary<string, string> metadata, string path, string prefix = "")
+        Module model, IDictionary<string, string> metadata, string path, KeyMap map)
     {
         Dictionary<string, string> texts = new(StringComparer.Ordinal);
         foreach ((string key, string value) in metadata)
         {
             if (!key.StartsWith(Prefix, StringComparison.Ordinal)) continue;
-            if (StateDict.NameUnder(prefix, key[Prefix.Length..]) is { } name) texts[name] = value;
+            if (map.Name(key[Prefix.Length..]) is { } name) texts[name] = value;
         }
 
         var states = new List<(string, ITrackingNorm, NormState)>();

@@ -72,13 +72,22 @@ public static class SafeTensors
             stream.Write(archive.Items[entry.Name].Content);
     }
 
-    /// <summary>Reads a file.</summary>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    /// <summary>
+    /// Reads a file, or all files of an index (<c>model.safetensors.index.json</c>), which stand beside it.
+    /// </summary>
+    /// <exception cref="IOException">A file is missing or cannot be read.</exception>
     /// <exception cref="InvalidDataException">
     /// It is truncated, damaged, or not a safetensors file. The message says what was expected, what came, and what to
     /// do with a file of another kind.
     /// </exception>
     public static TensorArchive Read(string path)
+    {
+        if (File.Exists(path) && FileFormat.Of(path) == FileFormat.SafeTensorsIndex)
+            return ShardIndex.Read(path, ReadOne);
+        return ReadOne(path);
+    }
+
+    private static TensorArchive ReadOne(string path)
     {
         using FileStream stream = FileFormat.Open("SafeTensors", path, Kind);
         return Read(stream, path);

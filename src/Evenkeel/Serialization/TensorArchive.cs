@@ -171,7 +171,40 @@ public sealed class TensorArchive
         return state;
     }
 
-    private void Add(string name, Item item)
+    /// <summary>
+    /// The same archive with floating-point numbers in another type, rounded to nearest, ties to even. Integers stay,
+    /// and so do running statistics (<c>running_mean</c>, <c>running_var</c>), whose range 16 bits do not hold.
+    /// </summary>
+    /// <param name="type">The type.</param>
+    /// <exception cref="ArgumentException">A finite value is beyond its range; the message names the tensor.
+    /// </exception>
+    public TensorArchive ConvertedTo(StoredType type)
+    {
+        var target = ElementType.Find(type.ToString())!;
+        var converted = new TensorArchive { Source = Source };
+        foreach ((string name, string text) in Metadata) converted.Metadata[name] = text;
+        foreach ((string name, Item item) in _items)
+        {
+            bool isFloat = ElementType.Find(item.Type)?.Holder is { } holder && holder.IsFloatingPoint();
+            if (!isFloat || item.Type == target.Name || IsRunningStatistic(name)
+                || item.TensorOrNull() is not { } tensor)
+            {
+                converted.Add(name, item);
+            }
+            else
+            {
+                converted.Add(name, target.Narrow(tensor, name), target.Name, item.Dimensions);
+            }
+        }
+
+        return converted;
+    }
+
+    private static bool IsRunningStatistic(string name) =>
+        name[(name.LastIndexOf('.') + 1)..] is "running_mean" or "running_var";
+
+    /// <summary>Appends an item of another archive.</summary>
+    internal void Add(string name, Item item)
     {
         ArgumentNullException.ThrowIfNull(name);
         if (name == SafeTensors.MetadataName)

@@ -165,7 +165,8 @@ public sealed partial class Trainer
         model.Read(Model, ModelPrefix, state, checkValues);
         var best = new ModelSnapshot();
         if (history.BestAt >= 0) best.Read(Model, BestPrefix, state, checkValues);
-        List<(string Name, ITrackingNorm Norm, NormState State)> norms = NormStates.Read(Model, archive.Metadata, path);
+        List<(string Name, ITrackingNorm Norm, NormState State)> norms =
+            NormStates.Read(Model, archive.Metadata, path, new KeyMap(prefix: ""));
         CheckSchedule(archive, state, path);
         Action takeOptimizer = Optimizer.Check(state.Under(OptimizerPrefix), checkValues);
         Action? takeSchedule = Options.Scheduler?.Check(state.Under(SchedulerPrefix));

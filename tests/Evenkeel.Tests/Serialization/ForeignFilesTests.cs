@@ -32,8 +32,9 @@ public sealed class ForeignFilesTests : IDisposable
     /// <summary>A reader, and the formats that it reads by the beginning of their names.</summary>
     private static IEnumerable<(string Name, string[] Own, Action<string> Read)> Readers =>
     [
-        ("SafeTensors", ["a safetensors"], static path => SafeTensors.Read(path)),
-        ("SafeTensors", ["a safetensors"], static path => new Linear(1, 1).Load(path)),
+        ("SafeTensors", ["a safetensors", "the index of a model"], static path => SafeTensors.Read(path)),
+        ("TensorFile", ["a safetensors", "the index of a", "a PyTorch", "a TorchScript", "an npy", "an npz"],
+            static path => new Linear(1, 1).Load(path)),
         ("Npy", ["an npy"], static path => Npy.Read(path)),
         ("Idx", ["an IDX"], static path => Idx.Read(path)),
         ("Cifar10", ["CIFAR-10's binary version in an archive (.tar), compressed"], static path => Cifar10.Load(path)),

@@ -1,4 +1,3 @@
-using System.Text;
 using Evenkeel.Nn;
 using Evenkeel.Serialization;
 using Xunit;
@@ -32,10 +31,10 @@ public sealed class ForeignKeysTests : IDisposable
     public void A_strict_load_refuses_bytes_that_the_model_has_no_key_for()
     {
         TensorArchive archive = Weights();
-        archive.Add("mask", new byte[6], "U8", [2, 3]);
+        archive.Add("mask", new byte[48], "C64", [2, 3]);
         string path = Written(archive);
         string message = Assert.Throws<ArgumentException>(() => new Linear(2, 3).Load(path)).Message;
-        Assert.Contains("mask: unexpected, got U8 of shape (2, 3)", message, StringComparison.Ordinal);
+        Assert.Contains("mask: unexpected, got C64 of shape (2, 3)", message, StringComparison.Ordinal);
         LoadReport report = new Linear(2, 3).Load(path, strict: false);
         Assert.False(report.IsComplete);
         Assert.Equal(["mask"], report.KeysWith(LoadStatus.Unexpected));
@@ -51,10 +50,10 @@ public sealed class ForeignKeysTests : IDisposable
     {
         TensorArchive archive = new();
         archive.Add("weight", Tensor.Ones([3, 2]));
-        archive.Add("bias", new byte[12], "I32", [3]);
+        archive.Add("bias", new byte[24], "C64", [3]);
         string path = Written(archive);
         string message = Assert.Throws<ArgumentException>(() => new Linear(2, 3).Load(path)).Message;
-        Assert.Contains("bias: expected numbers that a tensor holds, of shape (3), got I32 of shape (3)", message,
+        Assert.Contains("bias: expected numbers that a tensor holds, of shape (3), got C64 of shape (3)", message,
             StringComparison.Ordinal);
         Assert.Equal(["bias"], new Linear(2, 3).Load(path, strict: false).KeysWith(LoadStatus.TypeMismatch));
     }
@@ -68,15 +67,118 @@ public sealed class ForeignKeysTests : IDisposable
         TensorArchive archive = Weights(prefix);
         string path = Written(archive);
         var layer = new Linear(2, 3);
-        string message = Assert.Throws<ArgumentException>(() => layer.Load(path)).Message;
+        StateDict state = SafeTensors.Read(path).StateDict();
+        string message = Assert.Throws<ArgumentException>(() => layer.LoadStateDict(state)).Message;
         Assert.Contains($"pass prefix: \"{prefix}\" to take it off", message, StringComparison.Ordinal);
         Assert.DoesNotContain("strict: false", message, StringComparison.Ordinal);
-        Assert.Contains($"0 of 2 keys loaded", layer.Load(path, strict: false).ToString(), StringComparison.Ordinal);
-        Assert.Contains($"pass prefix: \"{prefix}\"", layer.Load(path, strict: false).ToString(),
-            StringComparison.Ordinal);
-        Assert.True(layer.Load(path, prefix: prefix).IsComplete);
+        string report = layer.LoadStateDict(state, strict: false).ToString();
+        Assert.Contains("0 of 2 keys loaded", report, StringComparison.Ordinal);
+        Assert.Contains($"pass prefix: \"{prefix}\"", report, StringComparison.Ordinal);
+        Assert.True(layer.LoadStateDict(state, prefix: prefix).IsComplete);
         Assert.Equal(archive.Tensor(prefix + "weight").ToArray<float>(), layer.Weight.Value.ToArray<float>());
-        Assert.True(new Linear(2, 3).LoadStateDict(SafeTensors.Read(path).StateDict(), prefix: prefix).IsComplete);
+        Assert.True(new Linear(2, 3).Load(path, prefix: prefix).IsComplete);
+    }
+
+    [Theory]
+    [InlineData("module.")]
+    [InlineData("state_dict.module.")]
+    public void A_file_is_read_without_the_one_prefix_that_leads_to_the_model(string prefix)
+    {
+        TensorArchive archive = Weights(prefix);
+        archive.Add("optimizer.state.0.exp_avg", Tensor.Zeros([3, 2]));
+        var layer = new Linear(2, 3);
+        LoadReport report = layer.Load(Written(archive));
+        Assert.True(report.IsComplete);
+        Assert.Equal(prefix, report.Prefix);
+        Assert.Contains($"2 of 2 keys loaded from those that begin with \"{prefix}\"", report.ToString(),
+            StringComparison.Ordinal);
+        Assert.Equal(archive.Tensor(prefix + "weight").ToArray<float>(), layer.Weight.Value.ToArray<float>());
+    }
+
+    [Fact]
+    public void A_file_of_two_models_is_not_read_without_a_prefix()
+    {
+        TensorArchive archive = Weights("model.");
+        archive.Add("ema.", new Linear(2, 3).StateDict());
+        string message = Assert.Throws<ArgumentException>(() => new Linear(2, 3).Load(Written(archive))).Message;
+        Assert.Contains("pass prefix: \"ema.\" or prefix: \"model.\"", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Renamed_parts_load_under_the_models_names()
+    {
+        var there = new Sequential { { "features", new Linear(2, 4) }, { "fc", new Linear(4, 3) } };
+        var model = new Sequential { { "features", new Linear(2, 4) }, { "head", new Linear(4, 3) } };
+        StateDict state = there.StateDict();
+        var rename = new Dictionary<string, string>(StringComparer.Ordinal) { ["fc"] = "head" };
+        Assert.True(model.LoadStateDict(state, rename: rename).IsComplete);
+        Assert.Equal(state["fc.bias"].ToArray<float>(), model.StateDict()["head.bias"].ToArray<float>());
+
+        // A part that only begins alike is another one.
+        state.Add("fcx.weight", Tensor.Zeros([1]));
+        Assert.Equal(["fcx.weight"],
+            model.LoadStateDict(state, strict: false, rename: rename).KeysWith(LoadStatus.Unexpected));
+    }
+
+    [Fact]
+    public void The_longest_name_counts_and_an_empty_one_stands_for_nothing()
+    {
+        StateDict state = new Sequential { { "net", new Sequential { new Linear(2, 4), new Linear(4, 3) } } }.StateDict();
+        var model = new Sequential { { "0", new Linear(2, 4) }, { "last", new Linear(4, 3) } };
+        var rename = new Dictionary<string, string>(StringComparer.Ordinal) { ["net"] = "", ["net.1"] = "last" };
+        Assert.True(model.LoadStateDict(state, rename: rename).IsComplete);
+        Assert.Equal(state["net.1.bias"].ToArray<float>(), model.StateDict()["last.bias"].ToArray<float>());
+
+        // And the other way round: an empty name gets one before all keys.
+        var wrapped = new Sequential { { "net", new Linear(2, 3) } };
+        Assert.True(wrapped.LoadStateDict(new Linear(2, 3).StateDict(),
+            rename: new Dictionary<string, string>(StringComparer.Ordinal) { [""] = "net" }).IsComplete);
+    }
+
+    [Fact]
+    public void Two_keys_do_not_become_one()
+    {
+        StateDict state = new Sequential { { "a", new Linear(2, 3) }, { "b", new Linear(2, 3) } }.StateDict();
+        var rename = new Dictionary<string, string>(StringComparer.Ordinal) { ["a"] = "b" };
+        string message = Assert.Throws<ArgumentException>(
+            () => new Sequential { { "b", new Linear(2, 3) } }.LoadStateDict(state, rename: rename)).Message;
+        Assert.Contains("expected one key for \"b.weight\", got \"a.weight\" and \"b.weight\"", message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_new_head_keeps_its_values_and_the_rest_is_loaded_strictly()
+    {
+        StateDict state = new Sequential { { "body", new Linear(2, 4) }, { "head", new Linear(4, 1000) } }.StateDict();
+        var model = new Sequential { { "body", new Linear(2, 4) }, { "head", new Linear(4, 3) } };
+        float[] before = model.StateDict()["head.weight"].ToArray<float>();
+        LoadReport report = model.LoadStateDict(state, keep: ["head"]);
+        Assert.True(report.IsComplete);
+        Assert.Equal(["head.weight", "head.bias"], report.KeysWith(LoadStatus.Kept));
+        Assert.Equal(before, model.StateDict()["head.weight"].ToArray<float>());
+        Assert.Equal(state["body.weight"].ToArray<float>(), model.StateDict()["body.weight"].ToArray<float>());
+
+        state.Remove("body.bias");
+        Assert.Contains("body.bias: missing",
+            Assert.Throws<ArgumentException>(() => model.LoadStateDict(state, keep: ["head"])).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("got \"heat\". Did you mean head?",
+            Assert.Throws<ArgumentException>(() => model.LoadStateDict(state, keep: ["heat"])).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_key_names_the_nearest_one_and_how_to_rename_it()
+    {
+        StateDict state = new Sequential { { "body", new Linear(2, 4) }, { "classifier", new Linear(4, 3) } }.StateDict();
+        var model = new Sequential { { "body", new Linear(2, 4) }, { "fc", new Linear(4, 3) } };
+        string message = Assert.Throws<ArgumentException>(() => model.LoadStateDict(state)).Message;
+        Assert.Contains("fc.weight: missing, expected shape (3, 4); the nearest key there is classifier.weight", message,
+            StringComparison.Ordinal);
+        Assert.Contains("pass rename: new() { [\"classifier\"] = \"fc\" }", message, StringComparison.Ordinal);
+        Assert.DoesNotContain("nearest",
+            Assert.Throws<ArgumentException>(() => model.LoadStateDict(new StateDict())).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -104,10 +206,10 @@ public sealed class ForeignKeysTests : IDisposable
     {
         TensorArchive archive = Weights("model.");
         archive.Add("optimizer.step", Tensor.From([3L], [1]));
-        archive.Add("model.mask", new byte[1], "BOOL", [1]);
+        archive.Add("model.mask", new byte[8], "C64", [1]);
         string message = Assert.Throws<ArgumentException>(() =>
             new Linear(2, 3).Load(Written(archive), prefix: "model.")).Message;
-        Assert.Contains("mask: unexpected, got BOOL of shape (1)", message, StringComparison.Ordinal);
+        Assert.Contains("mask: unexpected, got C64 of shape (1)", message, StringComparison.Ordinal);
         Assert.DoesNotContain("optimizer", message, StringComparison.Ordinal);
     }
 
@@ -115,10 +217,10 @@ public sealed class ForeignKeysTests : IDisposable
     public void The_bytes_of_a_file_keep_the_name_of_a_key_in_errors()
     {
         TensorArchive archive = new();
-        archive.Add("flags", Encoding.ASCII.GetBytes("ab"), "I16", [1]);
+        archive.Add("flags", new byte[16], "C128", [1]);
         string path = Written(archive);
         string message = Assert.Throws<InvalidDataException>(() => SafeTensors.Read(path).Tensor("flags")).Message;
         Assert.Contains(path, message, StringComparison.Ordinal);
-        Assert.Contains("I16 of shape (1)", message, StringComparison.Ordinal);
+        Assert.Contains("C128 of shape (1)", message, StringComparison.Ordinal);
     }
 }

@@ -169,14 +169,11 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Theory]
-    [InlineData("BOOL", "[4]")]
-    [InlineData("I32", "[1]")]
-    [InlineData("F8_E4M3", "[2,2]")]
-    [InlineData("U16", "[2,1,1]")]
     [InlineData("F4", "[8]")]
     [InlineData("F32", "[1,1,1,1,1,1,1]")]
+    [InlineData("I16", "[1,1,1,1,1,1,2]")]
     [InlineData("F99_OF_LATER", "[7]")]
-    public void A_tensor_of_another_type_leaves_the_others_readable_and_is_named_when_it_is_asked_for(string type,
+    public void A_tensor_that_no_tensor_holds_leaves_the_others_readable_and_is_named_when_it_is_asked_for(string type,
         string shape)
     {
         byte[] bytes = Bytes("{" + Entry("a", "F32", "[2]", "[0,8]") + "," + Entry("mask", type, shape, "[8,12]") + "}",
@@ -215,7 +212,6 @@ public sealed class SafeTensorsTests : IDisposable
     [InlineData("F64", "[268435456]", 1L << 31)]
     [InlineData("U8", "[2147483648]", 1L << 31)]
     [InlineData("F16", "[1073741824]", 1L << 31)]
-    [InlineData("BF16", "[536870912]", 1L << 30)]
     public void A_tensor_beyond_the_memory_of_one_array_is_refused_by_its_files_name(string type, string shape,
         long bytes)
     {
@@ -272,8 +268,6 @@ public sealed class SafeTensorsTests : IDisposable
         var archive = Mixed();
         Assert.Throws<ArgumentException>(() => archive.Add("b", Tensor.Scalar(1)));
         Assert.Throws<ArgumentException>(() => archive.Add("__metadata__", Tensor.Scalar(1)));
-        Assert.Contains("got bytes",
-            Assert.Throws<InvalidDataException>(() => archive.Tensor("state")).Message, StringComparison.Ordinal);
         Assert.Contains("got a tensor",
             Assert.Throws<InvalidDataException>(() => archive.Bytes("b")).Message, StringComparison.Ordinal);
         Assert.Contains("an entry \"c\" among 6",

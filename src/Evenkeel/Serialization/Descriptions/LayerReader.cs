@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 

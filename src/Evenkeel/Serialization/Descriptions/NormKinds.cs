@@ -1,4 +1,3 @@
-using Evenkeel.Diagnostics;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Serialization;

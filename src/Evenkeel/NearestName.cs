@@ -1,4 +1,4 @@
-namespace Evenkeel.Diagnostics;
+namespace Evenkeel;
 
 /// <summary>Finds the name that a user probably meant: errors about unknown names suggest it.</summary>
 public static class NearestName

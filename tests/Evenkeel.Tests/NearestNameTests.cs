@@ -1,7 +1,6 @@
-using Evenkeel.Diagnostics;
 using Xunit;
 
-namespace Evenkeel.Tests.Diagnostics;
+namespace Evenkeel.Tests;
 
 public sealed class NearestNameTests
 {
