@@ -25,10 +25,14 @@ internal static class UserText
     }
 
     /// <summary>
-    /// Errors of the library begin with the class that throws them, which a user of commands does not know.
+    /// Errors of the library begin with the class that throws them, which a user of commands does not know. Readers
+    /// name the file after their class: <c>SafeTensors "x": ...</c>.
     /// </summary>
     private static string WithoutPlace(string message)
     {
+        int word = message.AsSpan().IndexOfAnyExcept(s_name);
+        if (word > 1 && message.AsSpan(word).StartsWith(" \"", StringComparison.Ordinal)
+            && message.AsSpan(1, word - 1).IndexOfAnyInRange('A', 'Z') >= 0) return message[(word + 1)..];
         int end = message.IndexOf(": ", StringComparison.Ordinal);
         return end > 0 && char.IsAsciiLetterUpper(message[0])
             && message.AsSpan(0, end).IndexOfAnyExcept(s_name) < 0 ? message[(end + 2)..] : message;

@@ -31,7 +31,7 @@ public sealed partial class HouseRulesTests
         ["Evenkeel.Images"] = ["Decoding"],
         ["Evenkeel.Lab"] = ["Drawn", "Experiments", "Claims", "Reports", "Running"],
         ["Evenkeel.Tables"] = ["Reading", "Learning", "Loading"],
-        ["Evenkeel.Workbench"] = ["Settings", "Models", "Data", "Watching", "Runs"],
+        ["Evenkeel.Workbench"] = ["Settings", "Files", "Models", "Data", "Watching", "Runs"],
         ["Evenkeel.Cli"] = ["Bench", "Bits", "Pictures", "Terminal", "Commands"],
     };
 

@@ -36,6 +36,7 @@ internal static class EvenkeelCommand
             PredictCommand.Create(),
             RunsCommand.Create(),
             InspectCommand.Create(),
+            ConvertCommand.Create(),
             DataCommand.Create(),
             ListCommand.Create(),
             RunCommand.Create(),
@@ -237,7 +238,10 @@ internal static class EvenkeelCommand
                 "show" => ["evenkeel data show synthetic-fashion --out sheet.png",
                     "evenkeel data show ~/photos --groups"],
                 "inspect" => ["evenkeel inspect resnet20 --norm group:8", "evenkeel inspect mlp:64,32 --input 13",
-                    "evenkeel inspect lenet --json > my-net.json"],
+                    "evenkeel inspect lenet --json > my-net.json", "evenkeel inspect checkpoint.pt"],
+                "convert" => ["evenkeel convert resnet18.pth resnet18.safetensors",
+                    "evenkeel convert checkpoint.pt half.safetensors --prefix state_dict. --dtype F16",
+                    "evenkeel convert model.safetensors model.pt --rename fc=head"],
                 _ => [],
             };
             TextWriter output = parseResult.InvocationConfiguration.Output;

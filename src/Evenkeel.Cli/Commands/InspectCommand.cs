@@ -6,12 +6,16 @@ using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
 using Evenkeel.Workbench;
+using Evenkeel.Workbench.Files;
 using Evenkeel.Workbench.Models;
 using Evenkeel.Workbench.Runs;
 
 namespace Evenkeel.Cli.Commands;
 
-/// <summary><c>evenkeel inspect MODEL|FILE.json|RUN</c>: the layers of a network, or its description as JSON.</summary>
+/// <summary>
+/// <c>evenkeel inspect MODEL|FILE.json|RUN|FILE</c>: the layers of a network, or its description as JSON; the content of
+/// a file of tensors.
+/// </summary>
 internal static class InspectCommand
 {
     /// <summary>The file of a run, and its property that holds the description of the network.</summary>
@@ -22,7 +26,7 @@ internal static class InspectCommand
         var model = new Argument<string>("MODEL")
         {
             Description = string.Join(", ", ModelCatalog.Names.Select(static name => name.Name))
-                + ", or the folder of a run",
+                + ", the folder of a run, or a file of tensors (safetensors, PyTorch, npy, npz, TorchSharp)",
         };
         var input = new Option<string?>("--input")
         {
@@ -41,14 +45,32 @@ internal static class InspectCommand
             "take a few steps with batches of N random samples, and print their time and memory");
         var json = new Option<bool>("--json")
         {
-            Description = "print the layers as JSON, to change them and to use them as FILE.json",
+            Description = "print the layers as JSON, to change them and to use them as FILE.json; or all that is in a "
+                + "file of tensors",
         };
+        Option<bool> skipUnknown = ConvertCommand.SkipUnknown();
         var command = new Command("inspect", "Show the layers of a network: output shapes, parameters, memory; or "
-            + "their description as JSON.") { model, input, outputs, norm, batch, json };
+            + "what is in a file of weights, with the statistics of its norms.")
+        {
+            model, input, outputs, norm, batch, json, skipUnknown,
+        };
         command.Do((parse, _) =>
         {
             var asked = new Asked(parse.GetValue(model)!, Sample(parse.GetValue(input)),
                 (int?)parse.GetValue(outputs), parse.GetValue(norm));
+            if (IsFileOfTensors(asked.Model))
+            {
+                if (asked != new Asked(asked.Model, null, null, null) || parse.GetValue(batch) is not null)
+                {
+                    throw WorkbenchException.Usage($"expected --input, --outputs, --norm and --batch-size for a network "
+                        + $"alone, got them for the file {asked.Model}.");
+                }
+
+                InspectFile.Print(Console.Out, FileContent.Open(asked.Model, parse.GetValue(skipUnknown)),
+                    parse.GetValue(json));
+                return ExitCode.Done;
+            }
+
             try
             {
                 Module network = Open(asked);
@@ -69,6 +91,12 @@ internal static class InspectCommand
         return command;
     }
 
+    /// <summary>
+    /// Whether the word is a file, but not one of layers. The index of a model in several files is JSON too.
+    /// </summary>
+    private static bool IsFileOfTensors(string word) =>
+        File.Exists(word) && (!ModelCatalog.IsFile(word) || TensorFile.FormatOf(word) is not null);
+
     /// <summary>What the words of the line ask for.</summary>
     private sealed record Asked(string Model, Shape? Sample, int? Outputs, string? Norm);
 
@@ -88,6 +116,8 @@ internal static class InspectCommand
             return isRun ? OfRun(asked.Model, random) : ModelCatalog.Read(asked.Model, random);
         }
 
+        if (TensorFile.FormatOfName(asked.Model) is not null)
+            throw new WorkbenchException($"expected a file \"{asked.Model}\", found none.");
         NormKind? norm = asked.Norm is { } name ? NormName.Parse(name) : null;
         Shape sample = asked.Sample ?? UsualSample(asked.Model)
             ?? throw WorkbenchException.Usage($"expected --input for {asked.Model}, as 13 or 3x32x32, got none.");

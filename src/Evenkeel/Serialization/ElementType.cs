@@ -15,20 +15,43 @@ internal sealed class ElementType
 {
     private delegate void Widening(ReadOnlySpan<byte> from, Tensor to);
 
+    /// <summary>Writes a number, rounded once. False if the result is not finite.</summary>
+    private delegate bool Rounding(double value, Span<byte> to);
+
     private readonly Widening? _widen;
+    private readonly Rounding? _round;
 
-    private ElementType(string name, int bits, DType? holder = null, Widening? widen = null) =>
-        (Name, Bits, Holder, _widen) = (name, bits, holder, widen);
+    private ElementType(
+        string name, int bits, DType? holder = null, Widening? widen = null, Rounding? round = null) =>
+        (Name, Bits, Holder, _widen, _round) = (name, bits, holder, widen, round);
 
-    public static ElementType F64 { get; } = new("F64", 64, DType.Float64, Copy);
+    public static ElementType F64 { get; } = new("F64", 64, DType.Float64, Copy, static (value, to) =>
+    {
+        BinaryPrimitives.WriteDoubleLittleEndian(to, value);
+        return true;
+    });
 
-    public static ElementType F32 { get; } = new("F32", 32, DType.Float32, Copy);
+    public static ElementType F32 { get; } = new("F32", 32, DType.Float32, Copy, static (value, to) =>
+    {
+        BinaryPrimitives.WriteSingleLittleEndian(to, (float)value);
+        return float.IsFinite((float)value);
+    });
 
-    public static ElementType F16 { get; } =
-        new("F16", 16, DType.Float32, Floats(2, static bytes => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes)));
+    public static ElementType F16 { get; } = new("F16", 16, DType.Float32,
+        Floats(2, static bytes => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes)), static (value, to) =>
+        {
+            BinaryPrimitives.WriteHalfLittleEndian(to, (Half)value);
+            return Half.IsFinite((Half)value);
+        });
 
     public static ElementType BF16 { get; } = new("BF16", 16, DType.Float32, Floats(2, static bytes =>
-        BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(bytes) << 16)));
+        BitConverter.UInt32BitsToSingle((uint)BinaryPrimitives.ReadUInt16LittleEndian(bytes) << 16)),
+        static (value, to) =>
+        {
+            ushort bits = ToBF16(value);
+            BinaryPrimitives.WriteUInt16LittleEndian(to, bits);
+            return (bits & 0x7F80) != 0x7F80;
+        });
 
     public static ElementType I64 { get; } = new("I64", 64, DType.Int64, Copy);
 
@@ -115,7 +138,7 @@ internal sealed class ElementType
     }
 
     /// <summary>
-    /// The bytes of a floating-point tensor in a type of 16, 32 or 64 bits, rounded to nearest, ties to even.
+    /// The bytes of a floating-point tensor in F64, F32, F16 or BF16, rounded once, to nearest, ties to even.
     /// </summary>
     /// <param name="tensor">The values.</param>
     /// <param name="name">What errors call them.</param>
@@ -126,37 +149,10 @@ internal sealed class ElementType
         for (int i = 0; i < tensor.Count; i++)
         {
             double value = tensor.ValueAt(i);
-            Span<byte> to = bytes.AsSpan(i * (Bits / 8));
-            // A double is rounded once, to the type itself; by way of a float it could be rounded twice.
-            double stored = value;
-            switch (Name)
-            {
-                case "F16":
-                    var half = (Half)value;
-                    BinaryPrimitives.WriteHalfLittleEndian(to, half);
-                    stored = (double)half;
-                    break;
-                case "BF16":
-                    ushort bits = ToBF16(value);
-                    BinaryPrimitives.WriteUInt16LittleEndian(to, bits);
-                    stored = BitConverter.UInt32BitsToSingle((uint)bits << 16);
-                    break;
-                case "F32":
-                    BinaryPrimitives.WriteSingleLittleEndian(to, (float)value);
-                    stored = (float)value;
-                    break;
-                default:
-                    BinaryPrimitives.WriteDoubleLittleEndian(to, value);
-                    break;
-            }
-
-            if (double.IsFinite(value) && !double.IsFinite(stored))
-            {
-                throw new ArgumentException(
-                    $"expected values of \"{name}\" that {Name} holds, got {value:R}, which is beyond its range. "
-                    + (Name == "F16" ? "Choose BF16, which has the range of F32." : "Choose a wider type."),
-                    nameof(tensor));
-            }
+            if (_round!(value, bytes.AsSpan(i * (Bits / 8))) || !double.IsFinite(value)) continue;
+            throw new ArgumentException(
+                $"expected values of \"{name}\" that {Name} holds, got {value:R}, which is beyond its range. "
+                + (this == F16 ? "Choose BF16, which has the range of F32." : "Choose a wider type."), nameof(tensor));
         }
 
         return bytes;

@@ -37,6 +37,27 @@ internal static class NormStates
         metadata.TryGetValue(KindKey, out string? kind) && kind == Checkpoint ? "" : prefix;
 
     /// <summary>
+    /// Copies the strings of a file whose keys are renamed. What is said about norms gets their new names. Other
+    /// strings describe the whole file, and are left out if only a part of it is copied.
+    /// </summary>
+    /// <param name="from">The strings of the file.</param>
+    /// <param name="to">The strings of the copy.</param>
+    /// <param name="prefix">The prefix that is removed from keys.</param>
+    /// <param name="rename">The parts of keys that are renamed.</param>
+    public static void CopyRenamed(IDictionary<string, string> from, IDictionary<string, string> to, string prefix,
+        IReadOnlyDictionary<string, string>? rename)
+    {
+        var map = new KeyMap(PrefixOfNames(from, prefix), rename);
+        foreach ((string key, string text) in from)
+        {
+            string? start = new[] { Prefix, StartValuesPrefix }
+                .FirstOrDefault(start => key.StartsWith(start, StringComparison.Ordinal));
+            if (start is null && prefix.Length == 0) to[key] = text;
+            if (start is not null && map.Name(key[start.Length..]) is { } name) to[start + name] = text;
+        }
+    }
+
+    /// <summary>
     /// Passes what the file says about start values to a state dict of its tensors. A value that is not a share from 0
     /// to 1 counts as unknown.
     /// </summary>

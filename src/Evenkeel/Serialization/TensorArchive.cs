@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Evenkeel.Nn;
 
 namespace Evenkeel.Serialization;
@@ -135,6 +136,15 @@ public sealed class TensorArchive
             + $"{item.Raw!.Kind}. Convert it before saving, or take its bytes with Bytes(name).");
     }
 
+    /// <summary>Finds a tensor by name; see <see cref="Tensor"/>.</summary>
+    /// <param name="name">The name in the archive.</param>
+    /// <param name="tensor">The tensor; null if there is none, or if no tensor holds its values.</param>
+    public bool TryGetTensor(string name, [NotNullWhen(true)] out Tensor? tensor)
+    {
+        tensor = _items.TryGetValue(name, out Item item) ? item.TensorOrNull() : null;
+        return tensor is not null;
+    }
+
     /// <summary>
     /// The bytes under a name whose type a tensor does not have, little-endian and row-major: a block of bytes, or for
     /// example F16 or BOOL.
@@ -151,6 +161,10 @@ public sealed class TensorArchive
     /// <summary>The sizes of a name's dimensions, outermost first.</summary>
     /// <exception cref="InvalidDataException">There is no such name.</exception>
     public IReadOnlyList<long> DimensionsOf(string name) => Find(name).Dimensions;
+
+    /// <summary>The number of bytes that a name's values take in a file.</summary>
+    /// <exception cref="InvalidDataException">There is no such name.</exception>
+    public long SizeOf(string name) => Find(name).Content.Length;
 
     /// <summary>
     /// The tensors whose names begin with <paramref name="prefix"/>, as a state dict whose keys have no prefix; see
@@ -198,6 +212,36 @@ public sealed class TensorArchive
         }
 
         return converted;
+    }
+
+    /// <summary>
+    /// The part of the archive under a prefix, with other names; the tensors are the same. The states of norms go along
+    /// under their new names, other strings only if there is no prefix: with one they describe more than the part.
+    /// </summary>
+    /// <param name="prefix">What names begin with, for example <c>module.</c>. It is removed; names without it are
+    /// left out. Default: none.</param>
+    /// <param name="rename">
+    /// Parts of names and what takes their place, as in <see cref="Module.LoadStateDict"/>. Default: none.
+    /// </param>
+    /// <exception cref="ArgumentException">Two names become one.</exception>
+    public TensorArchive Renamed(string prefix = "", IReadOnlyDictionary<string, string>? rename = null)
+    {
+        ArgumentNullException.ThrowIfNull(prefix);
+        var map = new KeyMap(prefix, rename);
+        var part = new TensorArchive { Source = Source };
+        foreach ((string name, Item item) in _items)
+        {
+            if (map.Key(name) is not { } target) continue;
+            if (!part._items.TryAdd(target, item))
+            {
+                throw new ArgumentException(
+                    $"TensorArchive.Renamed: expected one name for \"{target}\", got \"{name}\" and another one. "
+                    + "Rename one of them to something else.", nameof(rename));
+            }
+        }
+
+        NormStates.CopyRenamed(Metadata, part.Metadata, prefix, rename);
+        return part;
     }
 
     private static bool IsRunningStatistic(string name) =>

@@ -1,0 +1,97 @@
+using System.Globalization;
+using System.Text.Json;
+using Evenkeel.Cli.Terminal;
+using Evenkeel.Workbench.Files;
+
+namespace Evenkeel.Cli.Commands;
+
+/// <summary>What <c>evenkeel inspect FILE</c> prints of a file of tensors.</summary>
+internal static class InspectFile
+{
+    /// <summary>So many texts of a file are shown, each with so many characters at most; --json has all.</summary>
+    private const int MostTexts = 12, MostCharacters = 60;
+
+    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
+
+    public static void Print(TextWriter output, FileContent file, bool json)
+    {
+        if (json)
+        {
+            output.WriteLine(file.ToJson().ToJsonString(s_indented));
+            return;
+        }
+
+        Ink ink = Ink.ForOutput();
+        string types = string.Join(", ", file.Types.Select(static type => $"{type.Count} {type.Type}"));
+        output.WriteLine($"{Path.GetFileName(file.Path)} ({FileContent.NameOf(file.Format)}): "
+            + $"{file.Archive.Names.Count:N0} tensors, {file.Count:N0} numbers, {DownloadDisplay.Size(file.Bytes)}"
+            + (types.Length == 0 ? "" : $" ({types})"));
+        PrintTexts(output, file, ink);
+        PrintLayers(output, file, ink);
+        PrintNorms(output, file, ink);
+    }
+
+    private static void PrintTexts(TextWriter output, FileContent file, Ink ink)
+    {
+        // What the library itself keeps there is told in other places.
+        KeyValuePair<string, string>[] texts = [.. file.Archive.Metadata.Where(static pair =>
+            pair.Key != "format" && !pair.Key.StartsWith("evenkeel", StringComparison.Ordinal))];
+        if (texts.Length == 0) return;
+        output.WriteLine();
+        output.WriteLine("Numbers and texts beside the tensors");
+        TextTable table = new TextTable("", "").Wrap(1);
+        foreach ((string key, string text) in texts.Take(MostTexts))
+            table.Add(key, text.Length <= MostCharacters ? text : text[..(MostCharacters - 3)] + "...");
+        if (texts.Length > MostTexts) table.Add($"and {texts.Length - MostTexts} more", "(--json shows all)");
+        Print(output, table, ink);
+    }
+
+    private static void PrintLayers(TextWriter output, FileContent file, Ink ink)
+    {
+        if (file.Layers.Count == 0) return;
+        Dictionary<string, NormTensors> norms = file.Norms.ToDictionary(static norm => norm.Name, StringComparer.Ordinal);
+        output.WriteLine();
+        output.WriteLine("Layers");
+        TextTable table = new TextTable("layer", "tensors", "type", "size").Wrap(0, 1).Right(3);
+        foreach (LayerTensors layer in file.Layers)
+        {
+            string[] keys = [.. layer.Parts.Select(layer.KeyOf)];
+            string tensors = norms.TryGetValue(layer.Name, out NormTensors? norm)
+                ? $"{norm.Kind} ({norm.Channels})"
+                : string.Join(", ", layer.Parts.Zip(keys, (part, key) =>
+                    $"{part} ({string.Join(", ", file.Archive.DimensionsOf(key))})"));
+            string types = string.Join(" ", keys.Select(file.Archive.TypeOf).Distinct(StringComparer.Ordinal));
+            table.Add(layer.Name.Length == 0 ? "-" : layer.Name, tensors, types,
+                DownloadDisplay.Size(keys.Sum(file.Archive.SizeOf)));
+        }
+
+        Print(output, table, ink);
+    }
+
+    private static void PrintNorms(TextWriter output, FileContent file, Ink ink)
+    {
+        if (file.Norms.Count == 0) return;
+        output.WriteLine();
+        output.WriteLine("Norms (least and largest number of each tensor)");
+        TextTable table = new TextTable("norm", "scale γ", "shift β", "running mean", "running variance", "batches")
+            .Right(5);
+        foreach (NormTensors norm in file.Norms)
+        {
+            table.Add(norm.Name, Text(norm.Scale), Text(norm.Shift), Text(norm.Mean), Text(norm.Variance),
+                norm.Batches?.ToString("N0", CultureInfo.InvariantCulture) ?? "-");
+        }
+
+        Print(output, table, ink);
+    }
+
+    private static string Text(Spread? spread) => spread is not { } values ? "-"
+        : values.Least == values.Largest ? Number(values.Least)
+        : $"{Number(values.Least)} … {Number(values.Largest)}";
+
+    private static string Number(double value) => value.ToString("G3", CultureInfo.InvariantCulture);
+
+    private static void Print(TextWriter output, TextTable table, Ink ink)
+    {
+        foreach (string line in table.Lines(ink.Width, ink)) output.WriteLine(line);
+    }
+}

@@ -1,0 +1,27 @@
+using Evenkeel.Serialization;
+
+namespace Evenkeel.Workbench.Files;
+
+/// <summary>The tensors of one layer in a file: those whose names differ in their last part only.</summary>
+/// <param name="Name">The name of the layer, for example <c>layer1.0.bn1</c>. Empty for tensors without a dot.</param>
+/// <param name="Parts">The last parts of the names, for example <c>weight</c>, in the order of the file.</param>
+internal sealed record LayerTensors(string Name, IReadOnlyList<string> Parts)
+{
+    /// <summary>The name of one of its tensors.</summary>
+    public string KeyOf(string part) => Name.Length == 0 ? part : $"{Name}.{part}";
+
+    /// <summary>The layers of a file, in the order in which they come first.</summary>
+    public static IReadOnlyList<LayerTensors> Of(TensorArchive archive)
+    {
+        var layers = new OrderedDictionary<string, List<string>>(StringComparer.Ordinal);
+        foreach (string name in archive.Names)
+        {
+            int dot = name.LastIndexOf('.');
+            string layer = dot < 0 ? "" : name[..dot];
+            if (!layers.TryGetValue(layer, out List<string>? parts)) layers.Add(layer, parts = []);
+            parts.Add(name[(dot + 1)..]);
+        }
+
+        return [.. layers.Select(static pair => new LayerTensors(pair.Key, pair.Value))];
+    }
+}
