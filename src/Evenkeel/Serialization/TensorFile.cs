@@ -52,7 +52,7 @@ public static class TensorFile
     /// <param name="path">The file, or the index of a model in several files.</param>
     /// <param name="skipUnknown">
     /// Whether objects in a PyTorch file that are not tensors, numbers or texts are left out instead of refused; see
-    /// <see cref="PyTorchFile.Read"/>. Default: false.
+    /// <see cref="PyTorchFile.Read(string, bool)"/>. Default: false.
     /// </param>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     /// <exception cref="InvalidDataException">
@@ -66,6 +66,8 @@ public static class TensorFile
         switch (FormatOf(path))
         {
             case TensorFormat.SafeTensors: return SafeTensors.Read(path);
+            case TensorFormat.PyTorch when FileFormat.Of(path) == FileFormat.PyTorchIndex:
+                return ShardIndex.Read(path, file => PyTorchFile.Read(file, skipUnknown));
             case TensorFormat.PyTorch: return PyTorchFile.Read(path, skipUnknown);
             case TensorFormat.Npz: return Npz.Read(path);
             case TensorFormat.TorchSharp: return TorchSharpFile.Read(path);
