@@ -53,7 +53,11 @@ internal static class InspectFile
         output.WriteLine();
         output.WriteLine("Layers");
         TextTable table = new TextTable("layer", "tensors", "type", "size").Wrap(0, 1).Right(3);
-        foreach (LayerTensors layer in file.Layers)
+        // Tensors without a layer have nothing to do with each other: a row for each.
+        IEnumerable<LayerTensors> rows = file.Layers.SelectMany(static layer => layer.Name.Length > 0
+            ? [layer]
+            : layer.Parts.Select(static part => new LayerTensors("", [part])));
+        foreach (LayerTensors layer in rows)
         {
             string[] keys = [.. layer.Parts.Select(layer.KeyOf)];
             string tensors = norms.TryGetValue(layer.Name, out NormTensors? norm)
