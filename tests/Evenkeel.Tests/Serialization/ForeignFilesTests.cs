@@ -36,6 +36,7 @@ public sealed class ForeignFilesTests : IDisposable
         ("SafeTensors", ["a safetensors"], static path => new Linear(1, 1).Load(path)),
         ("Npy", ["an npy"], static path => Npy.Read(path)),
         ("Npz", ["an npz", "an empty zip"], static path => Npz.Read(path)),
+        ("TorchSharpFile", ["a TorchSharp"], static path => TorchSharpFile.Read(path)),
         ("Idx", ["an IDX"], static path => Idx.Read(path)),
         ("Cifar10", ["CIFAR-10's binary version in an archive (.tar), compressed"], static path => Cifar10.Load(path)),
         ("ImageFile", ["a PNG", "a JPEG", "a BMP", "a PPM", "a GIF", "a WebP"], static path => ImageFile.Read(path)),
@@ -89,7 +90,7 @@ public sealed class ForeignFilesTests : IDisposable
     }
 
     public static TheoryData<string> Formats => ["sealed.safetensors", "plain.safetensors", "x.npy",
-        "stored.npz", "packed.npz", "x.idx", "x.idx.gz", "x.csv", "x.png", "x.bmp", "x.pgm"];
+        "stored.npz", "packed.npz", "x.dat", "x.idx", "x.idx.gz", "x.csv", "x.png", "x.bmp", "x.pgm"];
 
     private static byte[] Valid(string name)
     {
@@ -111,6 +112,7 @@ public sealed class ForeignFilesTests : IDisposable
             case "x.npy": Npy.Write(stream, archive.Tensor("0.weight")); break;
             case "stored.npz": Npz.Write(stream, archive); break;
             case "packed.npz": Npz.Write(stream, archive, compress: true); break;
+            case "x.dat": TorchSharpFile.Write(stream, archive); break;
             case "x.idx": return idx;
             case "x.idx.gz":
                 using (var gzip = new GZipStream(stream, CompressionMode.Compress, leaveOpen: true)) gzip.Write(idx);
@@ -137,6 +139,7 @@ public sealed class ForeignFilesTests : IDisposable
         ".safetensors" => static path => SafeTensors.Read(path),
         ".npy" => static path => Npy.Read(path),
         ".npz" => static path => Npz.Read(path),
+        ".dat" => static path => TorchSharpFile.Read(path),
         ".idx" or ".gz" => static path => Idx.Read(path),
         ".csv" => static path => TableSchema.Learn(path),
         _ => static path => ImageFile.Read(path),

@@ -137,8 +137,8 @@ public sealed class NpyTests
             File("{'descr': '<u8', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0, 0, 0, 0, 0x80) },
         { "a comma after a single size, got (1)", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1), " +
             "}", 1, 0, 0, 0, 0) },
-        { "got records with fields: [('a', '<f4')]", File("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), " +
-            "}", 1, 0, 0, 0, 0) },
+        { "got records with fields: [('a', '<f4')]",
+            File("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0) },
         { "'descr', 'fortran_order' and 'shape' in the header, got 'more'",
             File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", 1, 0, 0, 0, 0) },
         { "the end of the header", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", 1, 0, 0, 0, 0) },
