@@ -24,11 +24,13 @@ if (args[0] == "generate")
         Console.WriteLine($"{family.Name}: {family.Cases.Count} cases in {folder}");
     }
 
+    TorchSharpFiles.Write(Path.Combine(folder, "files", "torchsharp"));
     return 0;
 }
 
 bool fits = true;
-foreach ((bool isFitting, string text) in families.SelectMany(static family => family.Check()))
+foreach ((bool isFitting, string text) in families.SelectMany(static family => family.Check())
+    .Concat(TorchSharpFiles.Check()).Concat(Networks.Check()))
 {
     Console.WriteLine(text);
     fits &= isFitting;

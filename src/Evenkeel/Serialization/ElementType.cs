@@ -109,6 +109,23 @@ internal sealed class ElementType
     public static ElementType Of(DType dtype) =>
         dtype switch { DType.Float32 => F32, DType.Float64 => F64, _ => I64 };
 
+    /// <summary>
+    /// The number of bytes of values with the sizes of a file. The largest integer stands for all larger numbers.
+    /// </summary>
+    public long BytesOf(long[] sizes)
+    {
+        if (sizes.Contains(0)) return 0;
+        UInt128 bits = (UInt128)Bits;
+        foreach (long size in sizes)
+        {
+            // Both are below 2^63 here, so the product fits.
+            bits *= (UInt128)size;
+            if (bits > long.MaxValue) return long.MaxValue;
+        }
+
+        return (long)((bits + 7) / 8);
+    }
+
     /// <summary>The shape of a tensor with the sizes of a file; null if no tensor has as many values.</summary>
     public Shape? ShapeOf(long[] sizes)
     {

@@ -1,26 +1,21 @@
-using System.Buffers.Binary;
 using System.Numerics;
-using System.Text;
 using Evenkeel.Data;
 
 namespace Evenkeel.Serialization;
 
 /// <summary>
 /// Reads and writes NumPy's npy files: the bytes 93 'NUMPY', a version, the header's length, a Python dictionary with
-/// <c>descr</c>, <c>fortran_order</c> and <c>shape</c>, then the values. Types: <c>&lt;f4</c>, <c>&lt;f8</c>,
-/// <c>&lt;i8</c>. Source: numpy.lib.format.
+/// <c>descr</c>, <c>fortran_order</c> and <c>shape</c>, then the values. Source: numpy.lib.format.
 /// </summary>
+/// <remarks>
+/// Versions 1.0 to 3.0, both orders of bytes, and row-major and column-major (Fortran's) order are read, and all types
+/// of numbers: floating-point numbers of 16 and 32 bits become Float32, of 64 bits Float64; integers and truth values
+/// become Int64. Complex numbers, numbers of extended precision, texts, dates, records and Python objects are refused
+/// by name. Several arrays in one file are read by <see cref="Npz"/>.
+/// </remarks>
 public static class Npy
 {
     private const string Kind = "an npy file";
-
-    /// <summary>
-    /// The header of an array of numbers takes about a hundred bytes. NumPy itself refuses more than 10,000.
-    /// </summary>
-    private const int MaxHeaderBytes = 1 << 16;
-
-    // A u8 literal would encode 0x93 as two bytes.
-    private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
     /// <summary>Writes a file of version 1.0 as a whole or not at all.</summary>
     /// <param name="path">The file.</param>
@@ -39,18 +34,8 @@ public static class Npy
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(tensor);
-        string descr = tensor.DType switch { DType.Float32 => "<f4", DType.Float64 => "<f8", _ => "<i8" };
-        string shape = string.Join(", ", tensor.Shape.ToArray()) + (tensor.Shape.Rank == 1 ? "," : "");
-        string header = $"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}";
-        // Magic, version and length take 10 bytes. The header ends with a line break at a multiple of 64.
-        int length = ((10 + header.Length + 1 + 63) & ~63) - 10;
-        Span<byte> start = stackalloc byte[10];
-        Magic.CopyTo(start);
-        start[6] = 1;
-        start[7] = 0;
-        BinaryPrimitives.WriteUInt16LittleEndian(start[8..], (ushort)length);
-        stream.Write(start);
-        stream.Write(Encoding.ASCII.GetBytes(header.PadRight(length - 1) + "\n"));
+        stream.Write(NpyLayout.Start(NpyTypes.DescrOf(ElementType.Of(tensor.DType).Name)!,
+            [.. tensor.Shape.Select(static size => (long)size)]));
         stream.Write(tensor.Bytes());
     }
 
@@ -67,10 +52,10 @@ public static class Npy
     }
 
     /// <summary>Samples and targets from two npy files, as <c>numpy.save</c> writes them.</summary>
-    /// <param name="inputs">The file of inputs, (N, ...), float32 or float64.</param>
+    /// <param name="inputs">The file of inputs, (N, ...), floating-point numbers.</param>
     /// <param name="targets">
-    /// The file of targets, (N, ...): class labels of int64, or numbers of float32 or float64. Numbers of shape (N)
-    /// become (N, 1).
+    /// The file of targets, (N, ...): class labels as integers, or floating-point numbers. Numbers of shape (N) become
+    /// (N, 1).
     /// </param>
     /// <exception cref="IOException">A file is missing or cannot be read.</exception>
     /// <exception cref="InvalidDataException">
@@ -83,8 +68,8 @@ public static class Npy
         if (x.Shape.Rank < 1 || x.Shape[0] < 1 || !x.DType.IsFloatingPoint())
         {
             throw new InvalidDataException(
-                $"Npy.ReadDataset: expected inputs of float32 or float64 with samples along axis 0, got {x.DType} of "
-                + $"shape {x.Shape} in \"{inputs}\". Convert them in NumPy: x.astype('<f4').");
+                $"Npy.ReadDataset: expected inputs of floating-point numbers with samples along axis 0, got {x.DType} "
+                + $"of shape {x.Shape} in \"{inputs}\". Convert them in NumPy: x.astype('<f4').");
         }
 
         if (y.Shape.Rank < 1 || y.Shape[0] != x.Shape[0])
@@ -154,52 +139,32 @@ public static class Npy
 
     private static Tensor ReadChecked(Stream stream, string name)
     {
-        long origin = stream.Position, available = stream.Length - origin;
-        Span<byte> start = stackalloc byte[8];
-        if (stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) < start.Length
-            || !start.StartsWith(Magic))
-            throw FileFormat.Wrong("Npy", name, $"{Kind} (it begins with the bytes 93 'NUMPY')", stream, origin);
-        // Version 3.0 is version 2.0 with UTF-8 instead of Latin-1, for names of fields. No file that can be read here
-        // has fields.
-        int lengthBytes = start[6] switch
+        long origin = stream.Position;
+        string label = $"Npy \"{name}\"";
+        NpyLayout layout = NpyLayout.Read(stream, stream.Length - origin, label)
+            ?? throw FileFormat.Wrong("Npy", name, $"{Kind} (it begins with the bytes 93 'NUMPY')", stream, origin);
+        if (layout.Type.Holder is not { } holder) throw Bad(label, $"expected real numbers, got complex ones " +
+            $"({layout.Type.Name})", "Save their parts in NumPy: numpy.save(\"real.npy\", x.real), and x.imag alike.");
+        if (!Shape.Holds(layout.Sizes)) throw Bad(label, $"expected at most {Shape.MaxRank} dimensions and " +
+            $"{int.MaxValue} elements, got {layout.ShapeText}", "Reshape or split it in NumPy.");
+        if (layout.Type.ShapeOf(layout.Sizes) is not { } shape) throw Bad(label, $"expected at most {Arena.MaxBytes} " +
+            $"bytes for one tensor, got {ElementType.Of(holder).BytesOf(layout.Sizes)} for {holder} of shape " +
+            $"{layout.ShapeText}", "Split it in NumPy.");
+        if (layout.Type.IsNative)
         {
-            1 => 2,
-            2 or 3 => 4,
-            _ => throw Bad(name, $"expected version 1.0, 2.0 or 3.0, got {start[6]}.{start[7]}",
-                "Save it with a plain numpy.save."),
-        };
-        if (available < 8 + lengthBytes)
-            throw Bad(name, "expected the header's length, got the end of the file", "The file is truncated.");
-        stream.ReadExactly(start[..lengthBytes]);
-        long length = lengthBytes == 2
-            ? BinaryPrimitives.ReadUInt16LittleEndian(start)
-            : BinaryPrimitives.ReadUInt32LittleEndian(start);
-        long data = available - 8 - lengthBytes - length;
-        if (data < 0)
-        {
-            throw Bad(name,
-                $"expected a header of {length} bytes, got {available - 8 - lengthBytes}", "The file is truncated.");
+            Tensor tensor = Tensor.Empty(shape, holder);
+            layout.ReadValues(stream, tensor.Bytes());
+            return tensor;
         }
 
-        if (length > MaxHeaderBytes) throw Bad(name, $"expected a header of at most {MaxHeaderBytes} bytes, got " +
-            $"{length}", "The header is damaged, or the array is not of plain numbers.");
-        byte[] header = new byte[length];
-        stream.ReadExactly(header);
-        (DType dtype, Shape shape) = NpyHeader.Parse(Encoding.Latin1.GetString(header), name);
-        long expected = (long)shape.Count * dtype.SizeInBytes();
-        if (data != expected)
-        {
-            throw Bad(name, $"expected {expected} bytes of data for {dtype} of shape {shape}, got {data}",
-                data < expected ? "The file is truncated." : "There is something after the data: the file is damaged.");
-        }
-
-        if (expected > Arena.MaxBytes) throw Bad(name, $"expected at most {Arena.MaxBytes} bytes for one tensor, got " +
-            $"{expected} for {dtype} of shape {shape}", "Split it in NumPy.");
-        Tensor tensor = Tensor.Empty(shape, dtype);
-        stream.ReadExactly(tensor.Bytes());
-        return tensor;
+        byte[] bytes = new byte[layout.Bytes];
+        layout.ReadValues(stream, bytes);
+        return layout.Type.Holds(bytes) ? layout.Type.Widen(bytes, shape)
+            : throw Bad(label, "expected integers below 2^63, got larger ones (uint64)",
+                "Convert them in NumPy: x.astype('<f8').");
     }
 
-    internal static InvalidDataException Bad(string file, string what, string remedy) =>
-        new($"Npy \"{file}\": {what}. {remedy}");
+    /// <summary>The error of a file, or of one array in a file of several.</summary>
+    internal static InvalidDataException Bad(string label, string what, string remedy) =>
+        new($"{label}: {what}. {remedy}");
 }

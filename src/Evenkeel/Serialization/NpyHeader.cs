@@ -9,14 +9,17 @@ namespace Evenkeel.Serialization;
 /// </summary>
 internal sealed class NpyHeader
 {
-    private readonly string _text, _file;
+    private readonly string _text, _label;
     private int _at;
 
-    private NpyHeader(string text, string file) => (_text, _file) = (text, file);
+    private NpyHeader(string text, string label) => (_text, _label) = (text, label);
 
-    public static (DType DType, Shape Shape) Parse(string text, string file)
+    /// <summary>The dimensions of an array that are read. NumPy has at most 32, and 64 from version 2 on.</summary>
+    private const int MaxRank = 64;
+
+    public static NpyLayout Parse(string text, string label)
     {
-        var header = new NpyHeader(text, file);
+        var header = new NpyHeader(text, label);
         string? descr = null;
         bool? isFortran = null;
         long[]? shape = null;
@@ -41,36 +44,16 @@ internal sealed class NpyHeader
         }
 
         if (header.Next() is { } rest) throw header.Bad($"expected the end of the header after '}}', got '{rest}'");
-        return (TypeOf(descr ?? throw header.Missing("descr"), file),
-            header.ShapeOf(shape ?? throw header.Missing("shape"), isFortran ?? throw header.Missing("fortran_order")));
-    }
-
-    private static DType TypeOf(string descr, string file) => descr switch
-    {
-        "<f4" or "=f4" or "f4" or "float32" => DType.Float32,
-        "<f8" or "=f8" or "f8" or "float64" => DType.Float64,
-        "<i8" or "=i8" or "i8" or "int64" => DType.Int64,
-        _ => throw Npy.Bad(file, $"expected values of type '<f4', '<f8' or '<i8', got '{descr}'",
-            "Convert it in NumPy: x.astype('<f4')."),
-    };
-
-    private Shape ShapeOf(long[] sizes, bool isFortran)
-    {
-        if (!Shape.Holds(sizes))
-            throw Npy.Bad(_file, $"expected at most {Shape.MaxRank} dimensions and {int.MaxValue} elements, got " +
-                $"({string.Join(", ", sizes)})", "Reshape or split it in NumPy.");
-        // Column-major and row-major are the same for vectors and scalars.
-        if (isFortran && sizes.Length > 1)
-            throw Npy.Bad(_file, "expected row-major values, got fortran_order: True",
-                "Save it in NumPy with numpy.ascontiguousarray(x).");
-        return new Shape([.. sizes.Select(static size => (int)size)]);
+        (ElementType type, bool isSwapped) = NpyTypes.Parse(descr ?? throw header.Missing("descr"), label);
+        return new NpyLayout(type, shape ?? throw header.Missing("shape"),
+            isFortran ?? throw header.Missing("fortran_order"), isSwapped);
     }
 
     /// <summary>The type's name. A list of fields is returned as its text.</summary>
     private string Descr()
     {
         if (Next() is '[' or '(' or '{')
-            throw Npy.Bad(_file, $"expected values of type '<f4', '<f8' or '<i8', got fields: {Shown(_text[_at..])}",
+            throw Npy.Bad(_label, $"expected numbers, got records with fields: {Shown(_text[_at..])}",
                 "Save the fields one by one in NumPy: numpy.save(\"x.npy\", a[\"x\"]).");
         return Text("a type in quotes for 'descr'");
     }
@@ -100,8 +83,9 @@ internal sealed class NpyHeader
             // Python 2 writes an L behind numbers of its type long.
             if (!long.TryParse(word.EndsWith('L') ? word[..^1] : word, NumberStyles.None, CultureInfo.InvariantCulture,
                 out long size))
-                throw Bad($"expected dimensions from 0 to {int.MaxValue}, got {Shown(_text[begin..])}");
+                throw Bad($"expected dimensions from 0 to {long.MaxValue}, got {Shown(_text[begin..])}");
             sizes.Add(size);
+            if (sizes.Count > MaxRank) throw Bad($"expected at most {MaxRank} dimensions, got {Shown(_text[begin..])}");
             isTuple = Take(',');
             if (!isTuple && Next() != ')') throw Bad("expected a value of 'shape' in the header, " +
                 $"got {Shown(_text[begin..])}");
@@ -157,7 +141,7 @@ internal sealed class NpyHeader
 
     private InvalidDataException Missing(string key) => Bad($"expected '{key}' in the header, got none");
 
-    private InvalidDataException Bad(string what) => Npy.Bad(_file, what, "The header is damaged, or the array is " +
+    private InvalidDataException Bad(string what) => Npy.Bad(_label, what, "The header is damaged, or the array is " +
         "not of plain numbers.");
 
     private static string Shown(string text) => text.Length <= 40 ? text.TrimEnd() : text[..37] + "...";

@@ -7,7 +7,8 @@ namespace Evenkeel.Serialization;
 /// <param name="reader">What errors begin with, for example <c>PyTorchFile</c>.</param>
 /// <param name="file">What errors call the file.</param>
 /// <param name="most">The number of bytes that may be taken in all.</param>
-internal sealed class ReadBudget(string reader, string file, long most)
+/// <param name="remedy">How a user can allow more, in a whole sentence; empty if there is no way.</param>
+internal sealed class ReadBudget(string reader, string file, long most, string remedy = "")
 {
     private long _taken;
 
@@ -21,7 +22,8 @@ internal sealed class ReadBudget(string reader, string file, long most)
         {
             throw new InvalidDataException(
                 $"{reader} \"{file}\": expected a content of at most {most} bytes, got more with {what} "
-                + $"({bytes} bytes after {_taken}). The file is damaged, or was made to fill the memory.");
+                + $"({bytes} bytes after {_taken}). The file is damaged, or was made to fill the memory."
+                + (remedy.Length == 0 ? "" : $" {remedy}"));
         }
 
         _taken += bytes;

@@ -157,8 +157,8 @@ public sealed class DatasetSourcesTests
             + "the sample.");
         Npy.Write(x, Tensor.Labels(2, 0, 1));
         AssertMessage<InvalidDataException>(() => Npy.ReadDataset(x, y),
-            "Npy.ReadDataset: expected inputs of float32 or float64 with samples along axis 0, got Int64 of shape (3) "
-            + $"in \"{x}\". Convert them in NumPy: x.astype('<f4').");
+            "Npy.ReadDataset: expected inputs of floating-point numbers with samples along axis 0, got Int64 of shape "
+            + $"(3) in \"{x}\". Convert them in NumPy: x.astype('<f4').");
     }
 
     [Fact]

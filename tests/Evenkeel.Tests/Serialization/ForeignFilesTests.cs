@@ -36,6 +36,8 @@ public sealed class ForeignFilesTests : IDisposable
         ("TensorFile", ["a safetensors", "the index of a", "a PyTorch", "a TorchScript", "an npy", "an npz"],
             static path => new Linear(1, 1).Load(path)),
         ("Npy", ["an npy"], static path => Npy.Read(path)),
+        ("Npz", ["an npz", "an empty zip"], static path => Npz.Read(path)),
+        ("TorchSharpFile", ["a TorchSharp"], static path => TorchSharpFile.Read(path)),
         ("Idx", ["an IDX"], static path => Idx.Read(path)),
         ("Cifar10", ["CIFAR-10's binary version in an archive (.tar), compressed"], static path => Cifar10.Load(path)),
         ("ImageFile", ["a PNG", "a JPEG", "a BMP", "a PPM", "a GIF", "a WebP"], static path => ImageFile.Read(path)),
@@ -88,8 +90,8 @@ public sealed class ForeignFilesTests : IDisposable
         Assert.Equal("it is a web page (HTML)", reason);
     }
 
-    public static TheoryData<string> Formats => ["sealed.safetensors", "plain.safetensors", "x.npy", "x.idx",
-        "x.idx.gz", "x.csv", "x.png", "x.bmp", "x.pgm"];
+    public static TheoryData<string> Formats => ["sealed.safetensors", "plain.safetensors", "x.npy",
+        "stored.npz", "packed.npz", "x.dat", "x.idx", "x.idx.gz", "x.csv", "x.png", "x.bmp", "x.pgm"];
 
     private static byte[] Valid(string name)
     {
@@ -109,6 +111,9 @@ public sealed class ForeignFilesTests : IDisposable
                 return File.ReadAllBytes(folder.File(name));
             case "plain.safetensors": SafeTensors.Write(stream, archive); break;
             case "x.npy": Npy.Write(stream, archive.Tensor("0.weight")); break;
+            case "stored.npz": Npz.Write(stream, archive); break;
+            case "packed.npz": Npz.Write(stream, archive, compress: true); break;
+            case "x.dat": TorchSharpFile.Write(stream, archive); break;
             case "x.idx": return idx;
             case "x.idx.gz":
                 using (var gzip = new GZipStream(stream, CompressionMode.Compress, leaveOpen: true)) gzip.Write(idx);
@@ -134,6 +139,8 @@ public sealed class ForeignFilesTests : IDisposable
     {
         ".safetensors" => static path => SafeTensors.Read(path),
         ".npy" => static path => Npy.Read(path),
+        ".npz" => static path => Npz.Read(path),
+        ".dat" => static path => TorchSharpFile.Read(path),
         ".idx" or ".gz" => static path => Idx.Read(path),
         ".csv" => static path => TableSchema.Learn(path),
         _ => static path => ImageFile.Read(path),

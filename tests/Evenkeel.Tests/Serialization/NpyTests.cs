@@ -64,6 +64,8 @@ public sealed class NpyTests
     [InlineData("  {\t'fortran_order'\n:False,'shape':(2L , ),'descr':u'<f4',}  \n")]
     [InlineData("{'descr': '=f4', 'fortran_order': False, 'shape': (2,), }")]
     [InlineData("{'descr': 'f4', 'fortran_order': False, 'shape': (2,), }")]
+    [InlineData("{'descr': '|f4', 'fortran_order': False, 'shape': (2,), }")]
+    [InlineData("{'descr': 'float32', 'fortran_order': False, 'shape': (2,), }")]
     public void Headers_are_read_as_NumPy_reads_them(string header)
     {
         // Version 3.0 has the same length field as 2.0.
@@ -107,20 +109,36 @@ public sealed class NpyTests
         { "the header's length", [0x93, .. "NUMPY"u8, 1, 0, 5] },
         { "a header of 200 bytes, got 3", [0x93, .. "NUMPY"u8, 1, 0, 200, 0, 1, 2, 3] },
         { "expected 'descr'", File("{}", 1) },
-        { "'<f4', '<f8' or '<i8', got '>f4'",
-            File("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0) },
-        { "got '|O'", File("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0) },
-        { "row-major", File("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1), }", 1, 0, 0, 0, 0) },
+        { "got Python objects ('|O')", File("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0,
+            0) },
+        { "got another type ('<<f4')", File("{'descr': '<<f4', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0,
+            0) },
+        { "got another type ('')", File("{'descr': '', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0) },
         { "True or False", File("{'descr': '<f4', 'fortran_order': 0, 'shape': (1, 1), }", 1, 0, 0, 0, 0) },
         { "a value of 'shape'", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1", 1, 0, 0, 0, 0) },
         { "in parentheses", File("{'descr': '<f4', 'fortran_order': False, 'shape': 1}", 1, 0, 0, 0, 0) },
         { "dimensions from 0", File("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", 1, 0, 0, 0, 0) },
         { "at most 6 dimensions",
+            File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1), }", 1, 0, 0, 0, 0) },
+        { "expected 17179869184 bytes of data for F32 of shape (65536, 65536), got 4",
             File("{'descr': '<f4', 'fortran_order': False, 'shape': (65536, 65536), }", 1, 0, 0, 0, 0) },
+        { $"expected at most {long.MaxValue} bytes of data, got more",
+            File("{'descr':'<f4','fortran_order':False,'shape':(9223372036854775807,9223372036854775807)}", 1, 0, 0, 0,
+                0) },
+        { "dimensions from 0",
+            File("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775808,), }", 1, 0, 0, 0, 0) },
+        { "at most 6 dimensions and 2147483647 elements, got (0, 4294967296)",
+            File("{'descr': '<f4', 'fortran_order': False, 'shape': (0, 4294967296), }", 1) },
+        { "at most 64 dimensions", File($"{{'descr': '<f4', 'fortran_order': False, 'shape': ({
+            string.Join(',', Enumerable.Repeat('1', 65))}), }}", 1, 0, 0, 0, 0) },
+        { "expected real numbers, got complex ones (C64)",
+            File("{'descr': '<c8', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0, 0, 0, 0, 0) },
+        { "expected integers below 2^63, got larger ones",
+            File("{'descr': '<u8', 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0, 0, 0, 0, 0x80) },
         { "a comma after a single size, got (1)", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1), " +
             "}", 1, 0, 0, 0, 0) },
-        { "got fields: [('a', '<f4')]", File("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), " +
-            "}", 1, 0, 0, 0, 0) },
+        { "got records with fields: [('a', '<f4')]",
+            File("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", 1, 0, 0, 0, 0) },
         { "'descr', 'fortran_order' and 'shape' in the header, got 'more'",
             File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}", 1, 0, 0, 0, 0) },
         { "the end of the header", File("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)} x", 1, 0, 0, 0, 0) },
