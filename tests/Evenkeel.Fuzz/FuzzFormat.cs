@@ -64,6 +64,20 @@ public sealed class FuzzFormat(string name, string ending, Action<string> read, 
         return archive;
     }
 
+    /// <summary>Some of the committed files are there to be refused.</summary>
+    private static bool CanBeRead(string path)
+    {
+        try
+        {
+            TensorFile.Read(path);
+            return true;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
+
     private static byte[] Written(string ending, Action<string> write)
     {
         string folder = Directory.CreateTempSubdirectory("evenkeel-fuzz-").FullName;
@@ -88,13 +102,13 @@ public sealed class FuzzFormat(string name, string ending, Action<string> read, 
             using Stream stream = assembly.GetManifestResourceStream(resource)!;
             byte[] bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
-            bool isOfFormat = false;
+            bool isValid = false;
             Written(Path.GetExtension(resource), path =>
             {
                 File.WriteAllBytes(path, bytes);
-                isOfFormat = TensorFile.FormatOf(path) == format;
+                isValid = TensorFile.FormatOf(path) == format && CanBeRead(path);
             });
-            if (isOfFormat) yield return bytes;
+            if (isValid) yield return bytes;
         }
     }
 }

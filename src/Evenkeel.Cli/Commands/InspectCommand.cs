@@ -13,8 +13,8 @@ using Evenkeel.Workbench.Runs;
 namespace Evenkeel.Cli.Commands;
 
 /// <summary>
-/// <c>evenkeel inspect MODEL|FILE.json|RUN|FILE</c>: the layers of a network, or its description as JSON; the content of
-/// a file of tensors.
+/// <c>evenkeel inspect MODEL|FILE.json|RUN|FILE</c>: the layers of a network, or its description as JSON; the content
+/// of a file of tensors.
 /// </summary>
 internal static class InspectCommand
 {
@@ -62,8 +62,8 @@ internal static class InspectCommand
             {
                 if (asked != new Asked(asked.Model, null, null, null) || parse.GetValue(batch) is not null)
                 {
-                    throw WorkbenchException.Usage($"expected --input, --outputs, --norm and --batch-size for a network "
-                        + $"alone, got them for the file {asked.Model}.");
+                    throw WorkbenchException.Usage("expected --input, --outputs, --norm and --batch-size for a "
+                        + $"network alone, got them for the file {asked.Model}.");
                 }
 
                 InspectFile.Print(Console.Out, FileContent.Open(asked.Model, parse.GetValue(skipUnknown)),

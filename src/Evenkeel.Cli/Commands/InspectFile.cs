@@ -49,7 +49,8 @@ internal static class InspectFile
     private static void PrintLayers(TextWriter output, FileContent file, Ink ink)
     {
         if (file.Layers.Count == 0) return;
-        Dictionary<string, NormTensors> norms = file.Norms.ToDictionary(static norm => norm.Name, StringComparer.Ordinal);
+        Dictionary<string, NormTensors> norms =
+            file.Norms.ToDictionary(static norm => norm.Name, StringComparer.Ordinal);
         output.WriteLine();
         output.WriteLine("Layers");
         TextTable table = new TextTable("layer", "tensors", "type", "size").Wrap(0, 1).Right(3);

@@ -61,7 +61,7 @@ internal sealed class FileContent
         _ => "TorchSharp",
     };
 
-    /// <summary>Everything as one object. A number that is not finite is a text: JSON has no other word for it.</summary>
+    /// <summary>Everything as one object. A number that is not finite is a text: JSON has no word for it.</summary>
     public JsonObject ToJson() => new()
     {
         ["file"] = Path,

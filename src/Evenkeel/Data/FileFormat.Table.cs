@@ -21,19 +21,19 @@ public sealed partial record FileFormat
         "('evenkeel data fetch cifar-10' gets it).";
 
     // The formats that TensorFile reads.
-    internal static readonly FileFormat SafeTensors = new("a safetensors file", ReadsModel);
-    internal static readonly FileFormat SafeTensorsIndex = new(
+    internal static readonly FileFormat OfSafeTensors = new("a safetensors file", ReadsModel);
+    internal static readonly FileFormat OfSafeTensorsIndex = new(
         "the index of a model whose weights are in several files (model.safetensors.index.json)", ReadsModel);
-    internal static readonly FileFormat TorchScript = new("a TorchScript file (a zip archive of code and pickles)",
+    internal static readonly FileFormat OfTorchScript = new("a TorchScript file (a zip archive of code and pickles)",
         ReadsModel);
-    internal static readonly FileFormat PyTorch = new("a PyTorch file (.pt or .pth: a zip archive of pickles)",
+    internal static readonly FileFormat OfPyTorch = new("a PyTorch file (.pt or .pth: a zip archive of pickles)",
         ReadsModel);
-    internal static readonly FileFormat PyTorchLegacy = new(
+    internal static readonly FileFormat OfPyTorchLegacy = new(
         "a PyTorch file of the form before version 1.6 (.pt or .pth: pickles)", ReadsModel);
-    internal static readonly FileFormat PyTorchIndex = new(
+    internal static readonly FileFormat OfPyTorchIndex = new(
         "the index of a PyTorch model whose weights are in several files (pytorch_model.bin.index.json)", ReadsModel);
-    internal static readonly FileFormat Npy = new("an npy file (a NumPy array)", "Npy.Read reads it.");
-    internal static readonly FileFormat Npz = new("an npz file (several NumPy arrays in a zip archive)",
+    internal static readonly FileFormat OfNpy = new("an npy file (a NumPy array)", "Npy.Read reads it.");
+    internal static readonly FileFormat OfNpz = new("an npz file (several NumPy arrays in a zip archive)",
         "Npz.Read reads it; Npy.Read reads one array that numpy.save wrote.");
 
     private static readonly FileFormat s_idx = new("an IDX file (of the kind that MNIST comes in)",
@@ -72,23 +72,23 @@ public sealed partial record FileFormat
     /// <summary>Files that are not text. Formats with long signatures come before formats with short ones.</summary>
     private static readonly Row[] s_binary =
     [
-        new(SafeTensors, IsSafeTensors),
-        new(Npy, static (in file) => file.Has(0, [0x93, .. "NUMPY"u8])),
+        new(OfSafeTensors, IsSafeTensors),
+        new(OfNpy, static (in file) => file.Has(0, [0x93, .. "NUMPY"u8])),
 
         // Zip archives, by the files in them.
-        new(TorchScript, static (in file) => file.IsZipWith("data.pkl"u8)
+        new(OfTorchScript, static (in file) => file.IsZipWith("data.pkl"u8)
             && (file.IsZipWith("constants.pkl"u8) || file.IsZipWith("/code/"u8))),
-        new(PyTorch, static (in file) => file.IsZipWith("data.pkl"u8)),
+        new(OfPyTorch, static (in file) => file.IsZipWith("data.pkl"u8)),
         new("a Keras file (.keras: a zip archive)", "Load it in Python and write its weights with " +
             "safetensors.numpy.save_file.", static (in file) => file.IsZipWith("model.weights.h5"u8)),
-        new(Npz, static (in file) => file.IsZipWith(".npy"u8)),
+        new(OfNpz, static (in file) => file.IsZipWith(".npy"u8)),
         new("a document of an office program (.xlsx or the like)", Spreadsheet, static (in file) =>
             file.IsZipWith("[Content_Types].xml"u8) || file.IsZipWith("mimetypeapplication/vnd.oasis"u8)),
         new("a zip archive", Unpack, 0, [.. "PK"u8, 3, 4]),
         new("an empty zip archive", GetAgain, 0, [.. "PK"u8, 5, 6]),
 
         // Pickles.
-        new(PyTorchLegacy, static (in file) =>
+        new(OfPyTorchLegacy, static (in file) =>
             file.Has(2, [0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19])),
         new(s_cifar100Python, static (in file) => IsPickle(file)
             && (file.Head[..Math.Min(32, file.Head.Length)].IndexOf("filenames"u8) >= 0
@@ -188,9 +188,9 @@ public sealed partial record FileFormat
                     && (file.Head.IndexOf("<html"u8) >= 0 || file.Head.IndexOf("<HTML"u8) >= 0))),
         new("an XML file", "If it is a server's refusal, get the file again; its text says why.", static (in file) =>
             IsMarkup(file, "<?xml"u8)),
-        new(SafeTensorsIndex, static (in file) => IsJson(file) && file.Head.IndexOf("\"weight_map\""u8) >= 0
+        new(OfSafeTensorsIndex, static (in file) => IsJson(file) && file.Head.IndexOf("\"weight_map\""u8) >= 0
             && file.Head.IndexOf(".safetensors"u8) >= 0),
-        new(PyTorchIndex, static (in file) => IsJson(file) && file.Head.IndexOf("\"weight_map\""u8) >= 0),
+        new(OfPyTorchIndex, static (in file) => IsJson(file) && file.Head.IndexOf("\"weight_map\""u8) >= 0),
         new("a JSON file", "It holds no array and no picture: give the file that does.", IsJson),
     ];
 

@@ -22,7 +22,8 @@ internal sealed class KeyMap
         _renamed = [.. from pair in rename ?? ReadOnlyDictionary<string, string>.Empty
                        orderby pair.Key.Length descending
                        select (pair.Key.TrimEnd('.'), pair.Value.TrimEnd('.'))];
-        if (_renamed.GroupBy(static pair => pair.From, StringComparer.Ordinal).FirstOrDefault(static group => group.Count() > 1) is { } twice)
+        if (_renamed.GroupBy(static pair => pair.From, StringComparer.Ordinal)
+            .FirstOrDefault(static group => group.Count() > 1) is { } twice)
         {
             throw new ArgumentException(
                 $"LoadStateDict: expected each part of a key once, got two entries that rename \"{twice.Key}\".",

@@ -9,10 +9,10 @@ public static class ModuleFiles
     {
         /// <summary>
         /// Writes all parameters and buffers under PyTorch's keys, as a whole or not at all. The name of the file says
-        /// its format, see <see cref="TensorFile.Write(string, TensorArchive)"/>; without one of the known endings it is safetensors, which
-        /// <c>safetensors.torch.load_file</c> reads. Tied weights are written under each of their keys. In safetensors
-        /// the state of norms (<see cref="NormState"/>) and checksums go into the metadata, which other programs
-        /// ignore. A file that another program writes with the same metadata is read like any other.
+        /// its format, see <see cref="TensorFile.Write(string, TensorArchive)"/>. Without one of the known endings it is
+        /// safetensors, which <c>safetensors.torch.load_file</c> reads. Tied weights are written under each of their
+        /// keys. In safetensors the state of norms (<see cref="NormState"/>) and checksums go into the metadata, which
+        /// other programs ignore. A file that another program writes with the same metadata is read like any other.
         /// </summary>
         /// <param name="path">The file.</param>
         /// <param name="options">The type of the numbers, and texts that go along. Default: those of
@@ -49,8 +49,8 @@ public static class ModuleFiles
         /// <param name="prefix">
         /// The prefix that the file has before the model's keys, for example <c>module.</c> of PyTorch's
         /// <c>DataParallel</c>, <c>state_dict.</c> of a checkpoint, or <c>model.</c> and <c>best.</c> for the last and
-        /// the best model in a checkpoint of a trainer. It is removed; keys without it are ignored. Default: null, which
-        /// takes the one prefix that leads to all of the model's keys, and none if several do;
+        /// the best model in a checkpoint of a trainer. It is removed; keys without it are ignored. Default: null,
+        /// which takes the one prefix that leads to all of the model's keys, and none if several do.
         /// <see cref="LoadReport.Prefix"/> says which it was.
         /// </param>
         /// <param name="rename">See <see cref="Module.LoadStateDict"/>.</param>

@@ -29,19 +29,25 @@ public enum TensorFormat
 /// </summary>
 public static class TensorFile
 {
+    private static readonly Dictionary<FileFormat, TensorFormat> s_formats = new()
+    {
+        [FileFormat.OfSafeTensors] = TensorFormat.SafeTensors,
+        [FileFormat.OfSafeTensorsIndex] = TensorFormat.SafeTensors,
+        [FileFormat.OfPyTorch] = TensorFormat.PyTorch,
+        [FileFormat.OfPyTorchLegacy] = TensorFormat.PyTorch,
+        [FileFormat.OfTorchScript] = TensorFormat.PyTorch,
+        [FileFormat.OfPyTorchIndex] = TensorFormat.PyTorch,
+        [FileFormat.OfNpy] = TensorFormat.Npy,
+        [FileFormat.OfNpz] = TensorFormat.Npz,
+    };
+
     private const string Kind = "a file of tensors (safetensors, PyTorch, npy, npz or TorchSharp)";
 
     /// <summary>The format of a file by its content; null if it is none of them.</summary>
     /// <exception cref="IOException">The file is missing or cannot be read.</exception>
     public static TensorFormat? FormatOf(string path)
     {
-        FileFormat? format = FileFormat.Of(path);
-        if (format == FileFormat.SafeTensors || format == FileFormat.SafeTensorsIndex) return TensorFormat.SafeTensors;
-        if (format == FileFormat.PyTorch || format == FileFormat.PyTorchLegacy || format == FileFormat.PyTorchIndex
-            || format == FileFormat.TorchScript)
-            return TensorFormat.PyTorch;
-        if (format == FileFormat.Npy) return TensorFormat.Npy;
-        if (format == FileFormat.Npz) return TensorFormat.Npz;
+        if (FileFormat.Of(path) is { } format && s_formats.TryGetValue(format, out TensorFormat known)) return known;
         // It has no signature, and is recognized by its structure alone.
         if (Directory.Exists(path)) return null;
         using FileStream stream = FileFormat.Open("TensorFile", path, Kind);
@@ -66,7 +72,7 @@ public static class TensorFile
         switch (FormatOf(path))
         {
             case TensorFormat.SafeTensors: return SafeTensors.Read(path);
-            case TensorFormat.PyTorch when FileFormat.Of(path) == FileFormat.PyTorchIndex:
+            case TensorFormat.PyTorch when FileFormat.Of(path) == FileFormat.OfPyTorchIndex:
                 return ShardIndex.Read(path, file => PyTorchFile.Read(file, skipUnknown));
             case TensorFormat.PyTorch: return PyTorchFile.Read(path, skipUnknown);
             case TensorFormat.Npz: return Npz.Read(path);

@@ -123,7 +123,8 @@ public sealed class ForeignKeysTests : IDisposable
     [Fact]
     public void The_longest_name_counts_and_an_empty_one_stands_for_nothing()
     {
-        StateDict state = new Sequential { { "net", new Sequential { new Linear(2, 4), new Linear(4, 3) } } }.StateDict();
+        var net = new Sequential { new Linear(2, 4), new Linear(4, 3) };
+        StateDict state = new Sequential { { "net", net } }.StateDict();
         var model = new Sequential { { "0", new Linear(2, 4) }, { "last", new Linear(4, 3) } };
         var rename = new Dictionary<string, string>(StringComparer.Ordinal) { ["net"] = "", ["net.1"] = "last" };
         Assert.True(model.LoadStateDict(state, rename: rename).IsComplete);
@@ -170,11 +171,12 @@ public sealed class ForeignKeysTests : IDisposable
     [Fact]
     public void A_missing_key_names_the_nearest_one_and_how_to_rename_it()
     {
-        StateDict state = new Sequential { { "body", new Linear(2, 4) }, { "classifier", new Linear(4, 3) } }.StateDict();
+        var there = new Sequential { { "body", new Linear(2, 4) }, { "classifier", new Linear(4, 3) } };
+        StateDict state = there.StateDict();
         var model = new Sequential { { "body", new Linear(2, 4) }, { "fc", new Linear(4, 3) } };
         string message = Assert.Throws<ArgumentException>(() => model.LoadStateDict(state)).Message;
-        Assert.Contains("fc.weight: missing, expected shape (3, 4); the nearest key there is classifier.weight", message,
-            StringComparison.Ordinal);
+        Assert.Contains("fc.weight: missing, expected shape (3, 4); the nearest key there is classifier.weight",
+            message, StringComparison.Ordinal);
         Assert.Contains("pass rename: new() { [\"classifier\"] = \"fc\" }", message, StringComparison.Ordinal);
         Assert.DoesNotContain("nearest",
             Assert.Throws<ArgumentException>(() => model.LoadStateDict(new StateDict())).Message,

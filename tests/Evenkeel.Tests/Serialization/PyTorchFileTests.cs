@@ -155,7 +155,7 @@ public sealed class PyTorchFileTests
     [Theory]
     [InlineData("namespace.pt", "argparse.Namespace at \"args\". Nothing was executed.")]
     [InlineData("module.pt", "torch.nn.modules.container.Sequential at the root. Nothing was executed. If it is a " +
-        "whole model, save model.state_dict() in Python. PyTorchFile.Read(path, skipUnknown: true)")]
+        "whole model, save model.state_dict() in Python. With skipUnknown: true")]
     [InlineData("quantized.pt", "torch._utils._rebuild_qtensor at \"weight\". Nothing was executed. Quantized " +
         "tensors are not read: save x.dequantize()")]
     [InlineData("sparse.pt", "torch._utils._rebuild_sparse_tensor at \"weight\"")]

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using Evenkeel.Nn;
 using Evenkeel.Serialization;
-using Evenkeel.Tests.Lab;
 using Xunit;
 
 namespace Evenkeel.Tests.Workbench;
@@ -121,6 +120,7 @@ public sealed class FileCommandTests : IDisposable
         string error = _folder.Fail(1, "inspect args.pt");
         Assert.Contains("got argparse.Namespace at \"args\". Nothing was executed.", error, StringComparison.Ordinal);
         Assert.Contains("--skip-unknown", error, StringComparison.Ordinal);
-        Assert.Contains("<argparse.Namespace>", _folder.Run("inspect args.pt --skip-unknown"), StringComparison.Ordinal);
+        string shown = _folder.Run("inspect args.pt --skip-unknown");
+        Assert.Contains("<argparse.Namespace>", shown, StringComparison.Ordinal);
     }
 }

@@ -23,7 +23,8 @@ internal sealed class TorchNames(TorchSource source, bool skipUnknown)
     /// <summary>The most characters of one string; a longer one is left out.</summary>
     public const int MaxStringLength = 10_000;
 
-    private const string SkipThem = " PyTorchFile.Read(path, skipUnknown: true) leaves such objects out.";
+    private const string SkipThem =
+        " With skipUnknown: true (--skip-unknown on the command line) such objects are left out.";
 
     private const int MaxTotalLength = 1 << 20;
 

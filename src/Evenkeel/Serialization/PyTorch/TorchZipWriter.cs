@@ -34,7 +34,7 @@ internal sealed class TorchZipWriter(Stream stream)
         UInt16(common, 0, 20);
         UInt16(common, 2, 1 << 11);
         UInt16(common, 8, Date);
-        UInt32(common, 10, Crc32.Of(content));
+        UInt32(common, 10, Crc32.Append(0, content));
         UInt32(common, 14, (uint)content.Length);
         UInt32(common, 18, (uint)content.Length);
         UInt16(common, 22, (ushort)nameBytes.Length);

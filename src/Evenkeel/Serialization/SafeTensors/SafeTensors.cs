@@ -82,7 +82,7 @@ public static class SafeTensors
     /// </exception>
     public static TensorArchive Read(string path)
     {
-        if (File.Exists(path) && FileFormat.Of(path) == FileFormat.SafeTensorsIndex)
+        if (File.Exists(path) && FileFormat.Of(path) == FileFormat.OfSafeTensorsIndex)
             return ShardIndex.Read(path, ReadOne);
         return ReadOne(path);
     }

@@ -223,9 +223,9 @@ internal static class SafeTensorsHeader
         }
 
         // Of a type that is not known only the place of its bytes is checked.
-        if (ElementType.Find(type) is { Bits: int bits } && BytesOf(sizes, bits) is var needed && needed != end - begin)
+        if (ElementType.Find(type) is { } known && known.BytesOf(sizes) is var needed && needed != end - begin)
         {
-            throw needed / bits * 8 > int.MaxValue
+            throw needed / known.Bits * 8 > int.MaxValue
                 ? Bad(file, $"expected at most {int.MaxValue} elements for \"{name}\", got shape {Short(shape)}",
                     "Split the tensor before saving, or fetch the file again if it is damaged.")
                 : Bad(file, $"expected {needed} bytes for \"{name}\" of type {type} and shape {Short(shape)}, got " +
@@ -237,21 +237,6 @@ internal static class SafeTensorsHeader
             throw Bad(file, $"expected at most {most} bytes for one tensor, got {end - begin} for \"{name}\" " +
                 $"of type {type} and shape {Short(shape)}", "Split the tensor before saving.");
         return new SafeTensorsEntry(name, type, sizes, begin, end);
-    }
-
-    /// <summary>The number of bytes of a tensor. The largest integer stands for all larger numbers.</summary>
-    private static long BytesOf(long[] sizes, int bits)
-    {
-        if (sizes.Contains(0)) return 0;
-        UInt128 product = (UInt128)bits;
-        foreach (long size in sizes)
-        {
-            // Both are below 2^64 here, so the product fits.
-            product *= (UInt128)size;
-            if (product > long.MaxValue) return long.MaxValue;
-        }
-
-        return (long)((product + 7) / 8);
     }
 
     /// <summary>Checks that the entries cover the data without holes, overlaps or a rest.</summary>

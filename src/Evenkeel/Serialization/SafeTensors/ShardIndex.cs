@@ -78,7 +78,8 @@ internal static class ShardIndex
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             throw new InvalidDataException(
-                $"ShardIndex \"{path}\": expected JSON, got text that is not ({exception.Message}) {Damaged}", exception);
+                $"ShardIndex \"{path}\": expected JSON, got text that is not ({exception.Message}) {Damaged}",
+                exception);
         }
     }
 
