@@ -19,7 +19,6 @@ public sealed partial class ModuleRulesTests
     private static readonly Dictionary<(string Type, string Method), string> s_overridable = new()
     {
         [("Module", "ToString")] = "object has it; Module prints the children, a layer without children its settings",
-        [("Module", "ForwardCore")] = "the one of two inputs, which Module has only to say that a module takes one",
     };
 
     public static TheoryData<Type> Modules =>

@@ -3,11 +3,11 @@ namespace Evenkeel.Nn;
 /// <summary>
 /// Returns its input; with two inputs, the first one. It stands in the place of a layer that was removed.
 /// </summary>
-public sealed class Identity : Module
+public sealed class Identity : Module, ITwoInputs
 {
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x) => x;
+    public Tensor Forward(Tensor x, Tensor second) => Forward(x);
 
     /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x, Tensor second) => x;
+    protected override Tensor ForwardCore(Tensor x) => x;
 }

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Evenkeel.Nn;
 
-// The fields of every module are kept when a program is trimmed: Clone looks through them.
+// The fields of every module are kept when a program is trimmed: Clone looks at them.
 [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.AllFields)]
 public abstract partial class Module
 {
@@ -11,14 +11,14 @@ public abstract partial class Module
     /// <paramref name="substitute"/> some modules are replaced on the way.
     /// </summary>
     /// <remarks>
-    /// <para>Everything that a module has registered is copied: parameters, buffers, running statistics, modules. The
-    /// same objects in its fields, plain tensors and random streams are copied too, registered or not, and so are
-    /// arrays and lists of them. One object in this network is one object in the copy: tied weights stay tied, a shared
+    /// <para>What a module has registered is copied. A field that holds a part of a network (a module, parameter,
+    /// buffer, running statistics, plain tensor or random stream), registered or not, holds its copy in the copy, and
+    /// so do arrays and lists. One object in this network is one object in the copy: tied weights stay tied, a shared
     /// module stays shared. Element types and <see cref="Parameter.RequiresGradient"/> are kept; gradients and hooks
     /// are not copied.</para>
-    /// <para>Any other object in a field (a record of options, a function) is shared with the copy. It may hold
-    /// modules, parameters or tensors, for example as a dictionary, a tuple, a closure or a helper class. The module
-    /// then overrides <see cref="CopyState"/>; without it the copy is refused.</para>
+    /// <para>Every other object in a field (a record of options, a function) is shared with the copy. If it holds
+    /// parts of the network, as a dictionary, a tuple, a closure or a helper class may, the module overrides
+    /// <see cref="CopyState"/>; without it the copy is refused. See <see cref="ModuleCopier"/>.</para>
     /// </remarks>
     /// <param name="substitute">
     /// Called once for each module, parents first. The module that it returns stands in the copy, unchanged, wherever
@@ -39,8 +39,8 @@ public abstract partial class Module
     public Module CloneSharingWeights() => new ModuleCopier(substitute: null, sharesWeights: true).Copy(this);
 
     /// <summary>
-    /// Gives a copy of this module the state that <see cref="Clone"/> does not copy by itself. Nothing to do unless a
-    /// field holds modules, parameters or tensors in a dictionary, a tuple, a closure or an object of another class, or
+    /// Gives a copy of this module state of its own, which <see cref="Clone"/> does not copy by itself. Nothing to do
+    /// unless a field holds parts of the network in a dictionary, a tuple, a closure or an object of another class, or
     /// an object that the copy must not share.
     /// </summary>
     /// <remarks>

@@ -45,28 +45,7 @@ public abstract partial class Module
         return Predict(x, second: null, chunk, nameof(x), cancellationToken);
     }
 
-    /// <summary>The same for a module of two inputs, which have their samples in the same order.</summary>
-    /// <param name="x">Samples of the first input along axis 0, outside or on any tape.</param>
-    /// <param name="second">Samples of the second input along axis 0, as many.</param>
-    /// <param name="chunk">Samples computed at a time; the default is 256.</param>
-    /// <param name="cancellationToken">Ends the call between two chunks.</param>
-    /// <inheritdoc cref="Predict(Tensor, int, CancellationToken)" path="/remarks|/exception"/>
-    public Tensor Predict(
-        Tensor x, Tensor second, int chunk = 256, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(x);
-        ArgumentNullException.ThrowIfNull(second);
-        if (x.Shape.Rank == 0 || second.Shape.Rank == 0 || x.Shape[0] != second.Shape[0])
-        {
-            throw new ArgumentException(
-                $"{TypeName}.Predict: expected two inputs with the same number of samples along axis 0, got shapes "
-                + $"{x.Shape} and {second.Shape}. Reshape a single sample to (1, ...).", nameof(second));
-        }
-
-        return Predict(x, second, chunk, nameof(x), cancellationToken);
-    }
-
-    private Tensor Predict(
+    private protected Tensor Predict(
         Tensor x, Tensor? second, int chunk, string name, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(chunk, 1);
@@ -94,7 +73,7 @@ public abstract partial class Module
             tape.Reset();
             tape.RandomStep = number;
             Tensor part = Entered(tape, x, start, count);
-            Tensor y = second is null ? Forward(part) : Forward(part, Entered(tape, second, start, count));
+            Tensor y = Run(part, second is null ? null : Entered(tape, second, start, count));
             if (y.Shape.Rank == 0 || y.Shape[0] != count)
             {
                 throw new ArgumentException(
@@ -182,16 +161,14 @@ public abstract partial class Module
         tape.Reset();
         tape.RandomStep = 1;
         Tensor copies = Repeated(tape, x, count);
-        double change = Change(
-            asBefore, second is null ? Forward(copies) : Forward(copies, Repeated(tape, second, count)));
+        double change = Change(asBefore, Run(copies, second is null ? null : Repeated(tape, second, count)));
         if (change == 0) return true;
 
         // A network that is random in Eval changes its answer to the same samples too.
         tape.Reset();
         tape.RandomStep = 1;
         Tensor again = Entered(tape, x, 0, count);
-        if (Change(asBefore, second is null ? Forward(again) : Forward(again, Entered(tape, second, 0, count))) != 0)
-            return true;
+        if (Change(asBefore, Run(again, second is null ? null : Entered(tape, second, 0, count))) != 0) return true;
         throw new InvalidOperationException(
             $"{TypeName}.Predict: expected layers that treat each sample by itself in Eval, got an answer to the first "
             + $"sample that changes by {change.ToString("G2", CultureInfo.InvariantCulture)} of its largest value "

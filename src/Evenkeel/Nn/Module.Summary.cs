@@ -12,12 +12,7 @@ public abstract partial class Module
     /// <param name="inputShape">The shape of the input with its batch axis, for example [1, 3, 32, 32].</param>
     public string Summary(Shape inputShape) => SummaryOf(inputShape, null);
 
-    /// <summary>The same for a network of two inputs.</summary>
-    /// <param name="inputShape">The shape of the first input with its batch axis.</param>
-    /// <param name="secondShape">The shape of the second input with its batch axis.</param>
-    public string Summary(Shape inputShape, Shape secondShape) => SummaryOf(inputShape, secondShape);
-
-    private string SummaryOf(Shape inputShape, Shape? secondShape)
+    private protected string SummaryOf(Shape inputShape, Shape? secondShape)
     {
         IReadOnlyList<(string Name, Module Module)> modules = NamedModules();
         var shapes = new Dictionary<Module, Shape>(ReferenceEqualityComparer.Instance);
@@ -30,8 +25,7 @@ public abstract partial class Module
             DType dtype = parameters.Count == 0 ? DType.Float32 : parameters[0].DType;
             var tape = new Tape(Mode.Eval);
             Tensor x = tape.Input(Tensor.Zeros(inputShape, dtype));
-            if (secondShape is { } shape) Forward(x, tape.Input(Tensor.Zeros(shape, dtype)));
-            else Forward(x);
+            Run(x, secondShape is { } shape ? tape.Input(Tensor.Zeros(shape, dtype)) : null);
         }
         finally
         {

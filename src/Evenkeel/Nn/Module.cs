@@ -41,48 +41,25 @@ public abstract partial class Module
     public Tensor Forward(Tensor x)
     {
         ArgumentNullException.ThrowIfNull(x);
-        Tensor y = ForwardCore(x);
-        RunHooks(x, y);
-        return y;
+        return Shown(x, ForwardCore(x));
     }
 
-    /// <summary>
-    /// Runs a module of two inputs on them, then its hooks, which see the first input. Everything that holds for
-    /// <see cref="Forward(Tensor)"/> holds here.
-    /// </summary>
-    /// <param name="x">The first input.</param>
-    /// <param name="second">The second input, on the first one's tape or, as a mask or a label, on none.</param>
-    /// <exception cref="NotSupportedException">The module takes one input.</exception>
-    public Tensor Forward(Tensor x, Tensor second)
-    {
-        ArgumentNullException.ThrowIfNull(x);
-        ArgumentNullException.ThrowIfNull(second);
-        Tensor y = ForwardCore(x, second);
-        RunHooks(x, y);
-        return y;
-    }
-
-    /// <summary>Shows the hooks a result.</summary>
-    private void RunHooks(Tensor x, Tensor y)
+    /// <summary>A result, after the hooks have seen it.</summary>
+    private protected Tensor Shown(Tensor x, Tensor y)
     {
         foreach (Action<Module, Tensor, Tensor> hook in _hooks) hook(this, x, y);
+        return y;
     }
 
-    /// <summary>
-    /// Computes the module's output. Called by <see cref="Forward(Tensor)"/>; other modules are called through their
-    /// Forward.
-    /// </summary>
-    protected abstract Tensor ForwardCore(Tensor x);
+    /// <summary>The pass of a network on one input, or on two if it takes them.</summary>
+    internal Tensor Run(Tensor x, Tensor? second) =>
+        second is null ? Forward(x) : ((ITwoInputs)this).Forward(x, second);
 
     /// <summary>
-    /// Computes the output of a module that takes two inputs; one that takes no single input derives from
-    /// <see cref="TwoInputModule"/>. Called by <see cref="Forward(Tensor, Tensor)"/>.
+    /// Computes the module's output. Called by <see cref="Forward"/>; other modules are called through their Forward.
+    /// A module of two inputs derives from <see cref="TwoInputModule"/>.
     /// </summary>
-    /// <param name="x">The first input.</param>
-    /// <param name="second">The second input.</param>
-    protected virtual Tensor ForwardCore(Tensor x, Tensor second) => throw new NotSupportedException(
-        $"{TypeName}.Forward: expected one input, got two, of shapes {x.Shape} and {second.Shape}. Pass one, "
-        + "or override ForwardCore(x, second) in a module of your own.");
+    protected abstract Tensor ForwardCore(Tensor x);
 
     /// <summary>
     /// Has <paramref name="hook"/> called with (module, input, output) after each forward pass of this module; of two

@@ -1,7 +1,5 @@
 using System.Collections;
-using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using Evenkeel.Random;
 
 namespace Evenkeel.Nn;
@@ -11,25 +9,19 @@ namespace Evenkeel.Nn;
 /// object in the network is one object in the copy.
 /// </summary>
 /// <remarks>
-/// <para>Everything that a module has registered is copied. Modules, parameters, buffers, running statistics, plain
-/// tensors and random streams in its fields are copied too, registered or not, and so are arrays and lists of them.
-/// Every other object is shared with the copy. If one of those holds modules, parameters or tensors, as a dictionary, a
-/// tuple, a function or a helper class may, the copy is refused unless <see cref="Module.CopyState"/> has put something
-/// else there.</para>
-/// <para>What an object other than a list may hold is read from the declared types of its fields: an <c>object</c> or a
-/// function inside a helper class is not looked into.</para>
+/// <para>What a module has registered is copied. A field that holds a part of a network (a module, parameter, buffer,
+/// running statistics, plain tensor or random stream) holds its copy in the copy. So does an array or a
+/// <see cref="List{T}"/>, element by element. Every other object is the module's own business: the copy has the same
+/// one, unless <see cref="Module.CopyState"/> sets another.</para>
+/// <para>A copy that would use the network's own parts through such an object is refused. It is looked at one step
+/// deep: its type with the type arguments, and what its fields hold; of a function, the object that it belongs to. In
+/// a program compiled ahead of time (Native AOT) the fields of such objects are not seen.</para>
 /// </remarks>
 public sealed class ModuleCopier
 {
-    private const BindingFlags Declared =
-        BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
-
     private readonly Dictionary<object, object> _copies = new(ReferenceEqualityComparer.Instance);
     private readonly Func<Module, ModuleCopier, Module?>? _substitute;
     private readonly bool _sharesWeights;
-
-    // The field that is being copied, for errors.
-    private string _place = "";
 
     /// <param name="substitute">
     /// Makes the module that stands in the copy for a module, from this copier's copies of its parameters and buffers.
@@ -44,14 +36,15 @@ public sealed class ModuleCopier
     public T Copy<T>(T module) where T : Module
     {
         ArgumentNullException.ThrowIfNull(module);
-        return Once(module, CopyModule) is var copy && copy is T typed ? typed : throw NotAdmitted(typeof(T), copy);
+        Module copy = Once<Module>(module, CopyModule);
+        return copy as T ?? throw CopiedFields.NotAdmitted($"{nameof(ModuleCopier)}.{nameof(Copy)}", typeof(T), copy);
     }
 
     /// <summary>The parameter that stands in the copy for a parameter of the network.</summary>
     public Parameter Copy(Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
-        return (Parameter)Once(parameter, parameter =>
+        return Once(parameter, parameter =>
         {
             Tensor value = parameter.Value;
             return new Parameter(
@@ -66,14 +59,15 @@ public sealed class ModuleCopier
     public StateBuffer Copy(StateBuffer buffer)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        return (StateBuffer)Once(buffer, buffer => new StateBuffer(Copy(buffer.Value), buffer.Name, buffer.Range));
+        return Once(buffer, buffer => new StateBuffer(Copy(buffer.Value), buffer.Name, buffer.Range));
     }
 
     /// <summary>Running statistics whose buffers are the copies of the network's.</summary>
     public RunningStatistics Copy(RunningStatistics running)
     {
         ArgumentNullException.ThrowIfNull(running);
-        return (RunningStatistics)CopyObject(running)!;
+        return Once(running, running => running.CopyWith(
+            Copy(running.Mean), Copy(running.Variance), Copy(running.NumBatchesTracked)));
     }
 
     /// <summary>A copy of a plain tensor; a parameter's own tensor becomes that of its copy.</summary>
@@ -83,7 +77,7 @@ public sealed class ModuleCopier
         // An activation belongs to its pass, not to the network.
         if (tensor.Tape is not null) return tensor;
         if (tensor.Parameter is { } parameter) return Copy(parameter).Value;
-        return (Tensor)Once(tensor, static tensor =>
+        return Once(tensor, static tensor =>
         {
             Tensor copy = tensor.Clone();
             copy.IsDetachedFromParameter = tensor.IsDetachedFromParameter;
@@ -91,10 +85,10 @@ public sealed class ModuleCopier
         });
     }
 
-    private object Once<T>(T value, Func<T, object> copy) where T : class
+    private T Once<T>(T value, Func<T, T> copy) where T : class
     {
-        if (_copies.TryGetValue(value, out object? known)) return known;
-        object made = copy(value);
+        if (_copies.TryGetValue(value, out object? known)) return (T)known;
+        T made = copy(value);
         _copies.TryAdd(value, made);
         return made;
     }
@@ -106,109 +100,55 @@ public sealed class ModuleCopier
         // A module may be met again below itself.
         _copies.Add(module, copy);
         copy.CopyRegistered(this);
-        string outer = _place;
-        CopyFields(module, copy);
+        var shared = new List<(FieldInfo Field, object Value)>();
+        foreach (FieldInfo field in CopiedFields.Of(module.GetType()))
+        {
+            if (field.GetValue(module) is not { } held) continue;
+            bool isShared = false;
+            object mapped = Mapped(held, field, ref isShared);
+            if (mapped != held) field.SetValue(copy, CopiedFields.Admitted(field, field.FieldType, mapped));
+            if (isShared) shared.Add((field, mapped));
+        }
+
         copy.CopyOwnState(this);
-        CopyGuard.Refuse(module, copy);
-        _place = outer;
+        foreach ((FieldInfo field, object value) in shared)
+        {
+            object? now = field.GetValue(copy);
+            if (now is ValueType ? now.Equals(value) : now == value) throw CopiedFields.Shared(field, value);
+        }
+
         return copy;
     }
 
-    /// <summary>An object with copies of what its fields hold; null if one of them cannot be copied.</summary>
-    private object? CopyObject(object value)
+    /// <summary>What stands in the copy for an object in a field, an array or a list.</summary>
+    /// <param name="held">The object.</param>
+    /// <param name="field">The field, for errors.</param>
+    /// <param name="isShared">Becomes true if the copy goes on using a part of the network through it.</param>
+    private object Mapped(object held, FieldInfo field, ref bool isShared)
     {
-        if (_copies.TryGetValue(value, out object? known)) return known;
-        object copy = MemberwiseClone(value);
-        if (!CopyFields(value, copy)) return null;
-        _copies.Add(value, copy);
-        return copy;
-    }
-
-    /// <summary>False if a field leads to the network in a way that is not known.</summary>
-    private bool CopyFields(object value, object copy)
-    {
-        bool isCopied = true;
-        foreach (FieldInfo field in FieldsOf(value))
+        switch (held)
         {
-            if (value is Module module) _place = $"{module.TypeName}.{NameOf(field)}";
-            if (field.GetValue(value) is not { } held) continue;
-            if (CopyOrNull(held) is { } mapped)
-            {
-                if (!field.FieldType.IsInstanceOfType(mapped)) throw NotAdmitted(field.FieldType, mapped);
-                field.SetValue(copy, mapped);
-            }
-            else
-            {
-                isCopied &= !CopyGuard.Holds(held);
-            }
-        }
+            case Module module: return Once(module, CopyModule);
+            case Parameter parameter: return Copy(parameter);
+            case StateBuffer buffer: return Copy(buffer);
+            case RunningStatistics running: return Copy(running);
+            case Tensor tensor: return Copy(tensor);
+            case Philox or NumPyRandomState or TorchGenerator:
+                return Once((IRandomStream)held, static stream => stream.State.CreateStream());
+            case IList list when CopiedFields.ItemType(list) is { } type:
+                if (_copies.TryGetValue(list, out object? known)) return known;
+                IList copy = CopiedFields.ShallowCopy(list);
+                _copies.Add(list, copy);
+                for (int i = 0; i < copy.Count && !type.IsPrimitive; i++)
+                {
+                    if (copy[i] is { } item)
+                        copy[i] = CopiedFields.Admitted(field, type, Mapped(item, field, ref isShared));
+                }
 
-        return isCopied;
-    }
-
-    /// <summary>
-    /// The copy of an object of a kind that is copied in any field or list; null for every other object.
-    /// </summary>
-    private object? CopyOrNull(object value) => value switch
-    {
-        Module module => Once(module, CopyModule),
-        Parameter parameter => Copy(parameter),
-        StateBuffer buffer => Copy(buffer),
-        Tensor tensor => Copy(tensor),
-        Array { Rank: 1 } array => CopyArray(array),
-        RunningStatistics or IRandomStream => CopyObject(value),
-        IList and not (Array or ValueType) => CopyObject(value),
-        _ => null,
-    };
-
-    private Array? CopyArray(Array array)
-    {
-        Type element = array.GetType().GetElementType()!;
-        if (element.IsValueType && CopyGuard.MayHold(element)) return null;
-        if (_copies.TryGetValue(array, out object? known)) return (Array)known;
-        var copy = (Array)array.Clone();
-        for (int i = 0; i < copy.Length && !element.IsValueType; i++)
-        {
-            if (array.GetValue(i) is not { } held) continue;
-            object? mapped = CopyOrNull(held);
-            if (mapped is null && CopyGuard.Holds(held)) return null;
-            if (mapped is null) continue;
-            if (!element.IsInstanceOfType(mapped)) throw NotAdmitted(element, mapped);
-            copy.SetValue(mapped, i);
-        }
-
-        _copies.Add(array, copy);
-        return copy;
-    }
-
-    private InvalidOperationException NotAdmitted(Type expected, object mapped) => new(
-        $"Module.Clone: {_place} admits a {NameOf(expected)} only; the substitute {NameOf(mapped.GetType())} cannot "
-        + $"stand there. Declare it with a type that admits both, for example {nameof(Module)}, "
-        + "or replace the module that contains it.");
-
-    internal static string NameOf(Type type) => type.Name.Split('`')[0];
-
-    /// <summary>
-    /// The name in the source: a property's for its field, a constructor parameter's for a captured one.
-    /// </summary>
-    internal static string NameOf(FieldInfo field) => field.Name.TrimStart('<').Split('>')[0];
-
-    /// <summary>The fields of an object, of a module without those that <see cref="Module"/> declares.</summary>
-    internal static IEnumerable<FieldInfo> FieldsOf(object value)
-    {
-        for (Type? type = value.GetType(); type is not null && type != typeof(Module); type = type.BaseType)
-        {
-            foreach (FieldInfo field in DeclaredBy(type)) yield return field;
+                return copy;
+            default:
+                isShared |= CopiedFields.LeadsToNetwork(held);
+                return held;
         }
     }
-
-    /// <summary>The fields that a type itself declares.</summary>
-    [UnconditionalSuppressMessage(
-        "Trimming", "IL2070",
-        Justification = "All fields of modules are kept (the attribute on Module). Other types keep the fields that "
-            + "code uses, and one that no code uses holds nothing of a network.")]
-    internal static FieldInfo[] DeclaredBy(Type type) => type.GetFields(Declared);
-
-    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = nameof(MemberwiseClone))]
-    private static extern object MemberwiseClone(object value);
 }

@@ -11,8 +11,7 @@ internal sealed record FoldInputs(Tensor First, Tensor? Second)
     public Tensor Run(Module model, TapeTrace? trace = null)
     {
         var tape = new Tape(Mode.Eval) { Trace = trace };
-        Tensor x = tape.Input(First);
-        return Second is null ? model.Forward(x) : model.Forward(x, tape.Input(Second));
+        return model.Run(tape.Input(First), Second is null ? null : tape.Input(Second));
     }
 
     /// <summary>The inputs in double; a second one of integers stays as it is.</summary>

@@ -51,7 +51,7 @@ public static class Folding
         return Fold(model, new FoldInputs(inputs, null), bound);
     }
 
-    /// <summary>The same for a network of two inputs.</summary>
+    /// <summary>The same for a network of two inputs; the new one is of the same type.</summary>
     /// <param name="model">The network. It stays as it is.</param>
     /// <param name="inputs">A batch of first inputs for the trace and for the proof, outside any tape.</param>
     /// <param name="second">The batch of second inputs.</param>
@@ -60,7 +60,7 @@ public static class Folding
     /// Float64.
     /// </param>
     /// <inheritdoc cref="Fold(Module, Tensor, double?)" path="/remarks|/returns|/exception"/>
-    public static FoldResult Fold(this Module model, Tensor inputs, Tensor second, double? bound = null)
+    public static FoldResult Fold(this TwoInputModule model, Tensor inputs, Tensor second, double? bound = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(inputs);

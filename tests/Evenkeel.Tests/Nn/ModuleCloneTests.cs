@@ -60,7 +60,6 @@ public sealed class ModuleCloneTests
         Assert.All(copy.Layers, (layer, i) => Assert.Same(children[i], layer));
         Assert.All(copy.ByList, (layer, i) => Assert.Same(children[i], layer));
         Assert.All(copy.Nested[0], (layer, i) => Assert.Same(children[i], layer));
-        Assert.All(copy.Shown, (layer, i) => Assert.Same(children[i], layer));
         Assert.Same(copy.Nested, copy.Again);
         Assert.NotSame(model.Unregistered, copy.Unregistered);
         Assert.Same(copy.Running!.Mean, copy.OwnBuffers["mean"]);
@@ -171,8 +170,12 @@ public sealed class ModuleCloneTests
         { "Func", static layer => new Func<Module>(new Holder(layer).Get) },
         { "Func", static layer => new Func<Module>[] { () => layer } },
         { "Lazy", static layer => new Lazy<Module>(() => layer) },
+        { "ReadOnlyCollection", static layer => new List<Module> { layer }.AsReadOnly() },
         { "Helper", static layer => new Helper((Linear)layer, layer) },
-        { "Outer", static layer => new Outer(new Helper((Linear)layer, layer)) },
+        { "Helper[]", static layer => new[] { new Helper((Linear)layer, layer) } },
+        { "List", static layer => new List<Func<Module>> { () => layer } },
+        { "Derived", static layer => new Derived(layer) },
+        { "Dictionary", static layer => new Dictionary<string, (Module, int)[]>() },
     };
 
     [Theory]
@@ -281,7 +284,14 @@ public sealed class ModuleCloneTests
         public Module Owner { get; } = owner;
     }
 
-    private sealed record Outer(Helper Inner);
+    private abstract class Base(Module layer)
+    {
+        private readonly Module _layer = layer;
+
+        public override string ToString() => _layer.ToString();
+    }
+
+    private sealed class Derived(Module layer) : Base(layer);
 
     private sealed class User : Module
     {
@@ -292,7 +302,6 @@ public sealed class ModuleCloneTests
             ByList = [.. Layers];
             Nested = [Layers, []];
             Again = Nested;
-            Shown = [.. Layers];
             Running = new RunningStatistics(3, RunningAverage.Torch());
             RegisterBuffer("mean", Running.Mean);
         }
@@ -301,7 +310,6 @@ public sealed class ModuleCloneTests
         public List<Module> ByList { get; }
         public List<Linear[]> Nested { get; }
         public IReadOnlyList<Linear[]> Again { get; }
-        public IReadOnlyList<Module> Shown { get; }
         public Linear Unregistered { get; } = new(2, 2);
         public RunningStatistics? Running { get; }
         public double[] Scratch { get; } = [1, 2];

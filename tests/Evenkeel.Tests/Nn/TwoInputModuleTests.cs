@@ -1,12 +1,16 @@
+using System.Reflection;
 using Evenkeel.Nn;
 using Evenkeel.Random;
 using Xunit;
+using Module = Evenkeel.Nn.Module;
 
 namespace Evenkeel.Tests.Nn;
 
 /// <summary>A user's module with two inputs is a module like any other.</summary>
 public sealed class TwoInputModuleTests
 {
+    private const BindingFlags Declared = BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly;
+
     [Fact]
     public void Hooks_see_the_first_input_and_the_output_and_the_gradient_reaches_both()
     {
@@ -58,16 +62,51 @@ public sealed class TwoInputModuleTests
     }
 
     [Fact]
-    public void The_wrong_number_of_inputs_is_an_error_that_says_what_to_do()
+    public void A_single_input_is_an_error_that_says_what_to_do()
     {
         Tensor x = Tensor.Ones([2, 3]);
         string one = Assert.Throws<NotSupportedException>(() => new Gated().Forward(x)).Message;
         Assert.StartsWith(
             "Gated.Forward: expected two inputs, got one of shape (2, 3).", one, StringComparison.Ordinal);
-        string two = Assert.Throws<NotSupportedException>(() => new ReLU().Forward(x, x)).Message;
-        Assert.StartsWith(
-            "ReLU.Forward: expected one input, got two, of shapes (2, 3) and (2, 3).", two, StringComparison.Ordinal);
-        Assert.Same(x, new Identity().Forward(x, Tensor.Zeros([2, 3])));
+    }
+
+    [Fact]
+    public void Only_modules_that_take_two_inputs_can_be_called_with_two()
+    {
+        Assert.Equal(
+            ["BatchNormalization", "Identity", "SyncBatchNorm", "TwoInputModule"],
+            typeof(Module).Assembly.GetTypes()
+                .Where(static type => type.IsAssignableTo(typeof(Module))
+                    && type.GetMethod("Forward", Declared, [typeof(Tensor), typeof(Tensor)]) is not null)
+                .Select(static type => type.Name)
+                .Order());
+        foreach (string name in new[] { "Forward", "Predict", "Summary" })
+            Assert.Single(typeof(Module).GetMethods(), method => method.Name == name);
+    }
+
+    [Fact]
+    public void A_second_input_may_be_left_out_if_the_module_says_what_it_does_with_one()
+    {
+        var model = new Optional();
+        int calls = 0;
+        using IDisposable hook = model.AddForwardHook((_, _, _) => calls++);
+        Tensor x = Tensor.RandomNormal([4, 3], new Philox(1)), second = Tensor.Full([4, 3], 2);
+        Assert.Equal(x.ToArray<float>(), new Sequential(model).Forward(x).ToArray<float>());
+        Assert.Equal((x + second).ToArray<float>(), model.Forward(x, second).ToArray<float>());
+        Assert.Equal(2, calls);
+        Assert.Equal(x.ToArray<float>(), model.Predict(x).ToArray<float>());
+        Assert.Equal((x + second).ToArray<float>(), model.Predict(x, second).ToArray<float>());
+    }
+
+    [Fact]
+    public void In_the_place_of_a_module_of_two_inputs_an_identity_returns_the_first()
+    {
+        Tensor x = Tensor.Ones([2, 3]);
+        var identity = new Identity();
+        int calls = 0;
+        using IDisposable hook = identity.AddForwardHook((_, _, _) => calls++);
+        Assert.Same(x, identity.Forward(x, Tensor.Zeros([2, 3])));
+        Assert.Equal(1, calls);
     }
 
     [Fact]
@@ -77,10 +116,8 @@ public sealed class TwoInputModuleTests
         int calls = 0;
         using IDisposable hook = norm.AddForwardHook((_, _, _) => calls++);
         Tensor x = Tensor.RandomNormal([4, 5, 3], new Philox(1));
-        Module module = norm;
-        module.Forward(new Tape(Mode.Train).Input(x), Tensor.Ones([4, 5]));
+        norm.Forward(new Tape(Mode.Train).Input(x), Tensor.Ones([4, 5]));
         Assert.Equal(1, calls);
-        Assert.Throws<NotSupportedException>(() => new BatchNorm2d(3).Forward(x, x));
     }
 
     internal sealed class Gated : TwoInputModule
@@ -104,6 +141,13 @@ public sealed class TwoInputModuleTests
 
         protected override Tensor ForwardCore(Tensor x, Tensor second) =>
             _gated.Forward(_left.Forward(x), _right.Forward(second));
+    }
+
+    private sealed class Optional : TwoInputModule
+    {
+        protected override Tensor ForwardCore(Tensor x) => x + 0;
+
+        protected override Tensor ForwardCore(Tensor x, Tensor second) => x + second;
     }
 
     private sealed class Mixing : TwoInputModule

@@ -18,7 +18,7 @@ namespace Evenkeel.Nn;
 /// </remarks>
 /// <example><c>new BatchNormalization(16, NormConvention.Keras)</c> is <c>keras.layers.BatchNormalization()</c> on
 /// inputs (N, ..., 16).</example>
-public sealed class BatchNormalization : BatchNorm
+public sealed class BatchNormalization : BatchNorm, ITwoInputs
 {
     /// <summary>Creates the layer.</summary>
     /// <param name="numFeatures">Number of channels C, 1 or more.</param>
@@ -47,6 +47,13 @@ public sealed class BatchNormalization : BatchNorm
     {
     }
 
-    /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x, Tensor second) => Normalize(x, mask: second);
+    /// <summary>Runs the layer with statistics of the positions whose mask is 1, then its hooks.</summary>
+    /// <param name="x">The input.</param>
+    /// <param name="second">The mask: 0 or 1 for each position, the input's shape without the channel axis.</param>
+    public Tensor Forward(Tensor x, Tensor second)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(second);
+        return Shown(x, Normalize(x, mask: second));
+    }
 }

@@ -27,7 +27,7 @@ namespace Evenkeel.Nn;
 /// <para>Source: semantics of PyTorch's <c>torch.nn.SyncBatchNorm</c>; the moments are pooled after Chan, Golub
 /// and LeVeque, 1979.</para>
 /// </remarks>
-public sealed class SyncBatchNorm : BatchNorm
+public sealed class SyncBatchNorm : BatchNorm, ITwoInputs
 {
     /// <summary>Creates the layer with PyTorch's arguments.</summary>
     /// <inheritdoc cref="BatchNorm1d(int, double, double?, bool, bool)"/>
@@ -51,8 +51,15 @@ public sealed class SyncBatchNorm : BatchNorm
     {
     }
 
-    /// <inheritdoc/>
-    protected override Tensor ForwardCore(Tensor x, Tensor second) => Normalize(x, mask: second);
+    /// <summary>Runs the layer with statistics of the positions whose mask is 1, then its hooks.</summary>
+    /// <param name="x">The input.</param>
+    /// <param name="second">The mask: 0 or 1 for each position, the input's shape without the channel axis.</param>
+    public Tensor Forward(Tensor x, Tensor second)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(second);
+        return Shown(x, Normalize(x, mask: second));
+    }
 
     private static NormConvention OfAnyRank(double eps, RunningAverage average) =>
         NormConvention.Torch with { Eps = eps, Average = average, Ranks = RankRule.From(2) };

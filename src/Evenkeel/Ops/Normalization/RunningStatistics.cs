@@ -30,13 +30,13 @@ public sealed class RunningStatistics
     public RunningAverage Average { get; }
 
     /// <summary>The running mean, one value per channel; <c>running_mean</c> in a state dict.</summary>
-    public StateBuffer Mean { get; }
+    public StateBuffer Mean { get; private set; }
 
     /// <summary>The running variance, one value per channel; <c>running_var</c> in a state dict.</summary>
-    public StateBuffer Variance { get; }
+    public StateBuffer Variance { get; private set; }
 
     /// <summary>Number of updates (a scalar of type Int64); <c>num_batches_tracked</c> in a state dict.</summary>
-    public StateBuffer NumBatchesTracked { get; }
+    public StateBuffer NumBatchesTracked { get; private set; }
 
     /// <summary>
     /// The share of the start values that is still in the statistics: 1 before the first batch, times the weight of the
@@ -99,6 +99,17 @@ public sealed class RunningStatistics
         NumBatchesTracked.Value.Fill(0);
         SkippedBatches = 0;
         Origin = (1, 0);
+    }
+
+    /// <summary>Statistics with these buffers, and the rule, the past and the state of these ones.</summary>
+    /// <param name="mean">The running mean.</param>
+    /// <param name="variance">The running variance.</param>
+    /// <param name="batches">The number of updates.</param>
+    internal RunningStatistics CopyWith(StateBuffer mean, StateBuffer variance, StateBuffer batches)
+    {
+        var copy = (RunningStatistics)MemberwiseClone();
+        (copy.Mean, copy.Variance, copy.NumBatchesTracked) = (mean, variance, batches);
+        return copy;
     }
 
     /// <summary>
