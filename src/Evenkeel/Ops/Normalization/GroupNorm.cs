@@ -169,6 +169,15 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         for (int group = first; group < end && !held; group++) ScaledGradient<T>(group, groups.From(group - first));
     }
 
+    /// <summary>
+    /// A chunk's table of runs, from the memory of two tables: the second, or that of the groups if they are runs.
+    /// </summary>
+    private NormTable RunTable(double* memory) =>
+        NormTable.Chunk(GroupsAreRuns ? memory : memory + NormTable.ChunkDoubles);
+
+    /// <summary>True for instance norm. Then a chunk is one table: what a group gets, its run has.</summary>
+    private bool GroupsAreRuns => _perGroup == 1;
+
     /// <summary>Values of a group.</summary>
     private int Length => _perGroup * _shape.Spatial;
 
@@ -223,12 +232,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         parameters.Slice(run % _shape.Channels, count).CopyTo(new Span<double>(runs.Gamma, count));
         parameters.Slice(parameters.Length / 2 + run % _shape.Channels, count)
             .CopyTo(new Span<double>(runs.Beta, count));
-        if (_perGroup == 1)
-        {
-            groups.From(run - first).CopyStatistics(runs, count);
-            return;
-        }
-
+        if (GroupsAreRuns) return;
         int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
         for (int i = 0; i < count; i = end, end += _perGroup, group++)
             groups.From(group).SpreadStatistics(runs.From(i), Math.Min(end, count) - i);
@@ -238,6 +242,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private void SpreadSlopes<T>(Constants<T> groups, int first, int run, int count, Constants<T> runs)
         where T : unmanaged
     {
+        if (GroupsAreRuns) return;
         int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
         for (int i = 0; i < count; end += _perGroup, group++)
         {
@@ -254,6 +259,12 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         Span<double> sums = _sums.AsSpan<double>();
         new ReadOnlySpan<double>(runs.SumDy, count).CopyTo(sums[run..]);
         new ReadOnlySpan<double>(runs.SumDyXHat, count).CopyTo(sums[(sums.Length / 2 + run)..]);
+        if (GroupsAreRuns)
+        {
+            NormTheorem.Weigh(groups, count);
+            return;
+        }
+
         int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
         for (int i = 0; i < count; end += _perGroup, group++)
         {
@@ -276,7 +287,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         {
             double* memory = stackalloc double[2 * NormTable.ChunkDoubles];
             int first = chunk * op.GroupsPerChunk, end = Math.Min(op._groups, first + op.GroupsPerChunk);
-            op.ForwardGroups<T>(first, end, NormTable.Chunk(memory), NormTable.Chunk(memory + NormTable.ChunkDoubles));
+            op.ForwardGroups<T>(first, end, NormTable.Chunk(memory), op.RunTable(memory));
         }
     }
 
@@ -287,7 +298,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         {
             double* memory = stackalloc double[2 * NormTable.ChunkDoubles];
             int first = chunk * op.GroupsPerChunk, end = Math.Min(op._groups, first + op.GroupsPerChunk);
-            op.BackwardGroups<T>(first, end, NormTable.Chunk(memory), NormTable.Chunk(memory + NormTable.ChunkDoubles));
+            op.BackwardGroups<T>(first, end, NormTable.Chunk(memory), op.RunTable(memory));
         }
     }
 
