@@ -29,6 +29,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// </summary>
     private const int ChunkValues = CacheSizes.FirstLevel / 2 / sizeof(float);
 
+    /// <summary>Channels whose gradients a chunk adds up over the samples.</summary>
+    private const int ChannelsPerSum = 64;
+
     private string _name = "";
     private Tensor _x = null!;
     private Tensor? _gamma, _beta;
@@ -94,8 +97,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         _dbeta = Open(_beta);
         _sums = NewTensor([2, _groups * _perGroup], DType.Float64);
         if (_x.Count > 0) Workers.Run(Chunks, new BackwardJob<T>(this), _x.Count);
-        AddSamples<T>(_dbeta, 0);
-        AddSamples<T>(_dgamma, 1);
+        Workers.Run((_shape.Channels + ChannelsPerSum - 1) / ChannelsPerSum, new SamplesJob<T>(this), _sums.Count);
         Close<T>(_x, _dx);
         Close<T>(_gamma, _dgamma);
         Close<T>(_beta, _dbeta);
@@ -302,6 +304,16 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         }
     }
 
+    private readonly struct SamplesJob<T>(GroupNorm<TEpilogue> op) : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public void Invoke(int chunk)
+        {
+            int first = chunk * ChannelsPerSum, end = Math.Min(op._shape.Channels, first + ChannelsPerSum);
+            op.AddSamples<T>(op._dbeta, 0, first, end);
+            op.AddSamples<T>(op._dgamma, 1, first, end);
+        }
+    }
+
     /// <summary>dx of a group on the slow path, if T does not hold its formula.</summary>
     private void ScaledGradient<T>(int group, NormTable table) where T : unmanaged, IFloatingPointIeee754<T>
     {
@@ -342,18 +354,21 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         bool IsInRange(double gamma) => *table.Exponent == 0 && !NormRange.LosesScale<T>(gamma, rstd);
     }
 
-    /// <summary>gradient[c] = Σ over the samples of row 0 or 1 of _sums, in double and in order.</summary>
+    /// <summary>
+    /// gradient[c] = Σ over the samples of row 0 or 1 of _sums, in double and in order, for some channels.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AddSamples<T>(Tensor? gradient, int row) where T : unmanaged, IFloatingPointIeee754<T>
+    private void AddSamples<T>(Tensor? gradient, int row, int first, int end)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (gradient is null) return;
         T* result = gradient.Pointer<T>();
         double* sums = _sums.Pointer<double>() + row * _groups * _perGroup;
         int width = Vector512<double>.Count, samples = _shape.Values == 0 ? 0 : _shape.Samples,
             lanes = Math.Min(width, _shape.Channels);
-        for (int c = 0; c < _shape.Channels; c += width)
+        for (int c = first; c < end; c += width)
         {
-            // The last pack overlaps; a channel's sum does not depend on the pack it is in.
+            // The last pack begins before c; a channel's sum does not depend on the pack it is in.
             int at = Math.Max(0, Math.Min(c, _shape.Channels - width));
             Vector512<double> total = default;
             for (int n = 0; n < samples; n++)
@@ -362,7 +377,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
                 total += lanes == width ? Simd.Load(from) : Simd.LoadPartial(from, lanes);
             }
 
-            for (int lane = 0; lane < lanes; lane++) result[at + lane] = T.CreateTruncating(total[lane]);
+            for (int lane = c - at; lane < lanes; lane++) result[at + lane] = T.CreateTruncating(total[lane]);
         }
     }
 
