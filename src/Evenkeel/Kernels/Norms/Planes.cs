@@ -16,10 +16,10 @@ internal static unsafe class Planes
     private const int BlockPacks = 64;
 
     /// <summary>
-    /// Packs of the longest run that <see cref="SumHalves"/> sums: it stays in the first-level cache for the second
-    /// walk, and no lane accumulates more than <see cref="BlockPacks"/>.
+    /// Packs of the longest run that <see cref="SumBlock"/> sums: it stays in the first-level cache for a second walk,
+    /// and no lane accumulates more than <see cref="BlockPacks"/>.
     /// </summary>
-    private const int HalvesPacks = 64;
+    private const int ShortPacks = 64;
 
     /// <summary>
     /// Packs of the sample whose mean is a run's first pivot: one for every so many packs of the run, at most
@@ -51,9 +51,9 @@ internal static unsafe class Planes
             return;
         }
 
-        if (!Vector512.IsHardwareAccelerated && length <= HalvesPacks * Vector512<T>.Count)
+        if (length <= ShortPacks * Vector512<T>.Count)
         {
-            SumHalves<T, TTerm>(x, dy, runs, length, constants, sums, products);
+            SumBlock<T, TTerm>(x, dy, runs, length, constants, sums, products);
             return;
         }
 
@@ -77,8 +77,8 @@ internal static unsafe class Planes
     /// </summary>
     /// <param name="constants">A place per run.</param>
     /// <param name="ahead">
-    /// Elements from a value to the one that is asked for while it is mapped (where x is the only input): the length of
-    /// a chunk of runs, if the next chunk follows.
+    /// Elements from a value to the one that is asked for while it is mapped: the length of a chunk of runs, if the
+    /// next chunk follows. The ends of the runs are asked for too: they are a third of a plane of 7x7.
     /// </param>
     /// <param name="stream">
     /// Store past the caches: for results that outgrow them. Used only where every run is aligned; call
@@ -181,11 +181,12 @@ internal static unsafe class Planes
     }
 
     /// <summary>
-    /// Short runs with narrower registers, into which the accumulators of two packs fit, but not those of four: two
-    /// walks over a run, each of which takes two packs of four. The order of a sum's terms is that of SumLong.
+    /// Runs of one block, which go into double once. With narrower registers the accumulators of two packs fit, but not
+    /// those of four: then it is two walks over a run, each of which takes two packs of four. The order of a sum's
+    /// terms is that of SumLong.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void SumHalves<T, TTerm>(
+    private static void SumBlock<T, TTerm>(
         T* x, T* dy, int runs, int length, Constants<T> constants, double* sums, double* products)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TTerm : struct, ITerm<T>, IGroupwise<TTerm, T>
@@ -197,39 +198,40 @@ internal static unsafe class Planes
             TTerm term = TTerm.Of<GroupPerPack>(constants.From(run));
             T* xr = x + (nint)run * length;
             T* dyr = TTerm.UsesDy ? dy + (nint)run * length : x;
-            Vector512<T> s0 = default, s1 = default, p0 = default, p1 = default;
+            Vector512<T> s0 = default, s1 = default, s2 = default, s3 = default, p0 = default, p1 = default,
+                p2 = default, p3 = default;
             int i = 0;
             for (; i <= length - 4 * width; i += 4 * width)
             {
                 Step(term, xr + i, dyr + i, ref s0, ref p0);
                 Step(term, xr + i + width, dyr + i + width, ref s1, ref p1);
+                if (!Vector512.IsHardwareAccelerated) continue;
+                Step(term, xr + i + 2 * width, dyr + i + 2 * width, ref s2, ref p2);
+                Step(term, xr + i + 3 * width, dyr + i + 3 * width, ref s3, ref p3);
             }
 
             for (; i <= length - width; i += width) Step(term, xr + i, dyr + i, ref s1, ref p1);
             Vector512<T> sum = s0 + s1, product = p0 + p1;
-            s0 = s1 = p0 = p1 = default;
-            for (int k = 2 * width; k <= length - 2 * width; k += 4 * width)
+            if (!Vector512.IsHardwareAccelerated)
             {
-                Step(term, xr + k, dyr + k, ref s0, ref p0);
-                Step(term, xr + k + width, dyr + k + width, ref s1, ref p1);
+                s2 = s3 = p2 = p3 = default;
+                for (int k = 2 * width; k <= length - 2 * width; k += 4 * width)
+                {
+                    Step(term, xr + k, dyr + k, ref s2, ref p2);
+                    Step(term, xr + k + width, dyr + k + width, ref s3, ref p3);
+                }
             }
 
             if (i < length)
             {
                 Vector512<T> w = term.W(Simd.Load(xr + length - width));
                 Vector512<T> u = term.U(w, TTerm.UsesDy ? Simd.Load(dyr + length - width) : default) & tail;
-                s0 += u;
-                p0 = Simd.Fma(u, w, p0);
+                s2 += u;
+                p2 = Simd.Fma(u, w, p2);
             }
 
-            sum += s0 + s1;
-            product += p0 + p1;
-            Vector512<double> low = default, high = default;
-            Widen.Add(sum, ref low, ref high);
-            sums[run] = Simd.SumLanes(low + high);
-            low = high = default;
-            Widen.Add(product, ref low, ref high);
-            products[run] = Simd.SumLanes(low + high);
+            sums[run] = Simd.SumLanes(sum + (s2 + s3));
+            products[run] = Simd.SumLanes(product + (p2 + p3));
         }
     }
 
@@ -266,7 +268,7 @@ internal static unsafe class Planes
             T* rr = result + (nint)run * length;
             for (int i = 0; i < length; i += width)
             {
-                if (!TMap.UsesDy) Simd.Prefetch(xr + ahead + i);
+                Ask<T, TMap>(xr + i + ahead, dyr + i + ahead);
                 Simd.StoreStream(rr + i, map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default));
             }
         }
@@ -288,14 +290,8 @@ internal static unsafe class Planes
             int i = 0;
             for (; i <= length - 2 * width; i += 2 * width)
             {
-                // Memory is walked from end to end, which the hardware follows; with two inputs asking costs more
-                // than it brings (measured).
-                if (!TMap.UsesDy)
-                {
-                    Simd.Prefetch(xr + ahead + i);
-                    Simd.Prefetch(xr + ahead + i + width);
-                }
-
+                Ask<T, TMap>(xr + i + ahead, dyr + i + ahead);
+                Ask<T, TMap>(xr + i + width + ahead, dyr + i + width + ahead);
                 Vector512<T> r0 = map.Invoke(Simd.Load(xr + i), TMap.UsesDy ? Simd.Load(dyr + i) : default);
                 Vector512<T> r1 = map.Invoke(
                     Simd.Load(xr + i + width), TMap.UsesDy ? Simd.Load(dyr + i + width) : default);
@@ -306,6 +302,7 @@ internal static unsafe class Planes
             // What is left is done by one or two packs, the last of which overlaps.
             for (; i < length; i += width)
             {
+                Ask<T, TMap>(xr + i + ahead, dyr + i + ahead);
                 int at = Math.Min(i, length - width);
                 Simd.Store(rr + at, map.Invoke(Simd.Load(xr + at), TMap.UsesDy ? Simd.Load(dyr + at) : default));
             }
@@ -326,6 +323,14 @@ internal static unsafe class Planes
                 map.Invoke(Simd.LoadPartial(x + at, length), TMap.UsesDy ? Simd.LoadPartial(dy + at, length) : default),
                 length);
         }
+    }
+
+    /// <summary>Asks for a pack of each input.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Ask<T, TMap>(T* x, T* dy) where T : unmanaged where TMap : struct, IMap<T>
+    {
+        Simd.Prefetch(x);
+        if (TMap.UsesDy) Simd.Prefetch(dy);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

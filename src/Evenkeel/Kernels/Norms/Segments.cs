@@ -323,6 +323,8 @@ internal static unsafe class Segments
             // What is left is done by one or two packs, the last of which overlaps.
             for (; i < length; i += width)
             {
+                Simd.Prefetch(xr + next + i);
+                if (TMap.UsesDy) Simd.Prefetch(dyr + next + i);
                 int at = Math.Min(i, length - width);
                 Vector512<T> d = TMap.UsesDy ? Simd.Load(dyr + at) : default;
                 Simd.Store(rr + at, TMask.IsNone

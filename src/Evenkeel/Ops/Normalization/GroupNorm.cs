@@ -29,6 +29,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     /// </summary>
     private const int ChunkValues = CacheSizes.FirstLevel / 2 / sizeof(float);
 
+    /// <summary>Channels whose gradients a chunk adds up over the samples.</summary>
+    private const int ChannelsPerSum = 64;
+
     private string _name = "";
     private Tensor _x = null!;
     private Tensor? _gamma, _beta;
@@ -94,8 +97,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         _dbeta = Open(_beta);
         _sums = NewTensor([2, _groups * _perGroup], DType.Float64);
         if (_x.Count > 0) Workers.Run(Chunks, new BackwardJob<T>(this), _x.Count);
-        AddSamples<T>(_dbeta, 0);
-        AddSamples<T>(_dgamma, 1);
+        Workers.Run((_shape.Channels + ChannelsPerSum - 1) / ChannelsPerSum, new SamplesJob<T>(this), _sums.Count);
         Close<T>(_x, _dx);
         Close<T>(_gamma, _dgamma);
         Close<T>(_beta, _dbeta);
@@ -169,6 +171,15 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         for (int group = first; group < end && !held; group++) ScaledGradient<T>(group, groups.From(group - first));
     }
 
+    /// <summary>
+    /// A chunk's table of runs, from the memory of two tables: the second, or that of the groups if they are runs.
+    /// </summary>
+    private NormTable RunTable(double* memory) =>
+        NormTable.Chunk(GroupsAreRuns ? memory : memory + NormTable.ChunkDoubles);
+
+    /// <summary>True for instance norm. Then a chunk is one table: what a group gets, its run has.</summary>
+    private bool GroupsAreRuns => _perGroup == 1;
+
     /// <summary>Values of a group.</summary>
     private int Length => _perGroup * _shape.Spatial;
 
@@ -223,12 +234,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         parameters.Slice(run % _shape.Channels, count).CopyTo(new Span<double>(runs.Gamma, count));
         parameters.Slice(parameters.Length / 2 + run % _shape.Channels, count)
             .CopyTo(new Span<double>(runs.Beta, count));
-        if (_perGroup == 1)
-        {
-            groups.From(run - first).CopyStatistics(runs, count);
-            return;
-        }
-
+        if (GroupsAreRuns) return;
         int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
         for (int i = 0; i < count; i = end, end += _perGroup, group++)
             groups.From(group).SpreadStatistics(runs.From(i), Math.Min(end, count) - i);
@@ -238,6 +244,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
     private void SpreadSlopes<T>(Constants<T> groups, int first, int run, int count, Constants<T> runs)
         where T : unmanaged
     {
+        if (GroupsAreRuns) return;
         int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
         for (int i = 0; i < count; end += _perGroup, group++)
         {
@@ -254,6 +261,12 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         Span<double> sums = _sums.AsSpan<double>();
         new ReadOnlySpan<double>(runs.SumDy, count).CopyTo(sums[run..]);
         new ReadOnlySpan<double>(runs.SumDyXHat, count).CopyTo(sums[(sums.Length / 2 + run)..]);
+        if (GroupsAreRuns)
+        {
+            NormTheorem.Weigh(groups, count);
+            return;
+        }
+
         int group = run / _perGroup - first, end = _perGroup - run % _perGroup;
         for (int i = 0; i < count; end += _perGroup, group++)
         {
@@ -276,7 +289,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         {
             double* memory = stackalloc double[2 * NormTable.ChunkDoubles];
             int first = chunk * op.GroupsPerChunk, end = Math.Min(op._groups, first + op.GroupsPerChunk);
-            op.ForwardGroups<T>(first, end, NormTable.Chunk(memory), NormTable.Chunk(memory + NormTable.ChunkDoubles));
+            op.ForwardGroups<T>(first, end, NormTable.Chunk(memory), op.RunTable(memory));
         }
     }
 
@@ -287,7 +300,17 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         {
             double* memory = stackalloc double[2 * NormTable.ChunkDoubles];
             int first = chunk * op.GroupsPerChunk, end = Math.Min(op._groups, first + op.GroupsPerChunk);
-            op.BackwardGroups<T>(first, end, NormTable.Chunk(memory), NormTable.Chunk(memory + NormTable.ChunkDoubles));
+            op.BackwardGroups<T>(first, end, NormTable.Chunk(memory), op.RunTable(memory));
+        }
+    }
+
+    private readonly struct SamplesJob<T>(GroupNorm<TEpilogue> op) : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public void Invoke(int chunk)
+        {
+            int first = chunk * ChannelsPerSum, end = Math.Min(op._shape.Channels, first + ChannelsPerSum);
+            op.AddSamples<T>(op._dbeta, 0, first, end);
+            op.AddSamples<T>(op._dgamma, 1, first, end);
         }
     }
 
@@ -331,18 +354,21 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
         bool IsInRange(double gamma) => *table.Exponent == 0 && !NormRange.LosesScale<T>(gamma, rstd);
     }
 
-    /// <summary>gradient[c] = Σ over the samples of row 0 or 1 of _sums, in double and in order.</summary>
+    /// <summary>
+    /// gradient[c] = Σ over the samples of row 0 or 1 of _sums, in double and in order, for some channels.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AddSamples<T>(Tensor? gradient, int row) where T : unmanaged, IFloatingPointIeee754<T>
+    private void AddSamples<T>(Tensor? gradient, int row, int first, int end)
+        where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (gradient is null) return;
         T* result = gradient.Pointer<T>();
         double* sums = _sums.Pointer<double>() + row * _groups * _perGroup;
         int width = Vector512<double>.Count, samples = _shape.Values == 0 ? 0 : _shape.Samples,
             lanes = Math.Min(width, _shape.Channels);
-        for (int c = 0; c < _shape.Channels; c += width)
+        for (int c = first; c < end; c += width)
         {
-            // The last pack overlaps; a channel's sum does not depend on the pack it is in.
+            // The last pack begins before c; a channel's sum does not depend on the pack it is in.
             int at = Math.Max(0, Math.Min(c, _shape.Channels - width));
             Vector512<double> total = default;
             for (int n = 0; n < samples; n++)
@@ -351,7 +377,7 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
                 total += lanes == width ? Simd.Load(from) : Simd.LoadPartial(from, lanes);
             }
 
-            for (int lane = 0; lane < lanes; lane++) result[at + lane] = T.CreateTruncating(total[lane]);
+            for (int lane = c - at; lane < lanes; lane++) result[at + lane] = T.CreateTruncating(total[lane]);
         }
     }
 

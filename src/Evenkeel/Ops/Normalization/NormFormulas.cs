@@ -58,8 +58,16 @@ internal readonly unsafe struct Deviation<T>(Vector512<T> pivot) : ITerm<T>, IGr
     public Vector512<T> U(Vector512<T> w, Vector512<T> dy) => w;
 }
 
+/// <summary>What y of a group is made with, in every lane or lane by lane.</summary>
+/// <remarks>
+/// A struct of its own inside <see cref="Normalize{T, TEpilogue}"/>: a formula of three 512-bit packs that is made anew
+/// in a loop is kept on the stack by the JIT, and one that holds them in a struct is kept in registers.
+/// </remarks>
+internal readonly record struct Affine<T>(Vector512<T> Pivot, Vector512<T> Scale, Vector512<T> Shift)
+    where T : unmanaged;
+
 /// <summary>y = (x - pivot)·scale + shift with scale = gamma·rstd, shift = beta - low·scale.</summary>
-internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vector512<T> scale, Vector512<T> shift)
+internal readonly unsafe struct Normalize<T, TEpilogue>(Affine<T> affine)
     : IMap<T>, IGroupwise<Normalize<T, TEpilogue>, T>
     where T : unmanaged
     where TEpilogue : struct, IEpilogue
@@ -68,10 +76,11 @@ internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vect
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Normalize<T, TEpilogue> Of<TLanes>(Constants<T> constants) where TLanes : struct, ILanes =>
-        new(TLanes.Load(constants.Pivot), TLanes.Load(constants.Scale), TLanes.Load(constants.Shift));
+        new(new(TLanes.Load(constants.Pivot), TLanes.Load(constants.Scale), TLanes.Load(constants.Shift)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy) => TEpilogue.Apply(Simd.Fma(x - pivot, scale, shift));
+    public Vector512<T> Invoke(Vector512<T> x, Vector512<T> dy) =>
+        TEpilogue.Apply(Simd.Fma(x - affine.Pivot, affine.Scale, affine.Shift));
 
     /// <summary>All positions are normalized, those too that the statistics leave out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -79,12 +88,12 @@ internal readonly unsafe struct Normalize<T, TEpilogue>(Vector512<T> pivot, Vect
 
     /// <summary>x - pivot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Vector512<T> Centered(Vector512<T> x) => x - pivot;
+    public Vector512<T> Centered(Vector512<T> x) => x - affine.Pivot;
 
     /// <summary>The gradient before the epilogue, whose input is computed anew from x - pivot.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector512<T> Dy(Vector512<T> centered, Vector512<T> dy) =>
-        TEpilogue.Backward(Simd.Fma(centered, scale, shift), dy);
+        TEpilogue.Backward(Simd.Fma(centered, affine.Scale, affine.Shift), dy);
 }
 
 /// <summary>Σdy and Σdy·(x - pivot): dbeta, and what dgamma is made of.</summary>

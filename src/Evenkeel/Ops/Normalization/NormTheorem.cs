@@ -87,6 +87,12 @@ internal static unsafe class NormTheorem
         return ForEach(new SumsStep(t, terms * ValueRange.SmallestNormal<T>()), groups);
     }
 
+    /// <summary>Σ gamma·dy and Σ gamma·dy·xhat of some groups of one gamma each, from Σdy and Σdy·xhat.</summary>
+    public static void Weigh(NormTable t, int groups)
+    {
+        ForEach(new WeighStep(t), groups);
+    }
+
     /// <summary>
     /// b and c of dx = a·dy + b·(x-pivot) + c: the theorem with xhat = (x-pivot-low)·rstd put in, and everything that
     /// is constant in a group multiplied out.
@@ -249,6 +255,20 @@ internal static unsafe class NormTheorem
             least = TReal.WhereGreater(TReal.Load(t.Variance), zero, least, zero);
             return TReal.AllAtMost(magnitude, TReal.Create(double.MaxValue)) && !TReal.AnyGreater(zero, rstd)
                 && !TReal.AnyGreater(least, magnitude);
+        }
+    }
+
+    private readonly struct WeighStep(NormTable table) : IStep
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Invoke<TReal>(int group) where TReal : struct, IReal<TReal>
+        {
+            NormTable t = table.From(group);
+            // A sum begins with 0: it has no -0.
+            TReal gamma = TReal.Load(t.Gamma), zero = TReal.Create(0);
+            (zero + gamma * TReal.Load(t.SumDy)).Store(t.SumDy);
+            (zero + gamma * TReal.Load(t.SumDyXHat)).Store(t.SumDyXHat);
+            return true;
         }
     }
 
