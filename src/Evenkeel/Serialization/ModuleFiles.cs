@@ -9,7 +9,7 @@ public static class ModuleFiles
     {
         /// <summary>
         /// Writes all parameters and buffers under PyTorch's keys, as a whole or not at all. The name of the file says
-        /// its format, see <see cref="TensorFile.Write(string, TensorArchive)"/>. Without one of the known endings it is
+        /// its format, see <see cref="TensorFile.Write(string, TensorArchive)"/>. Without a known ending it is
         /// safetensors, which <c>safetensors.torch.load_file</c> reads. Tied weights are written under each of their
         /// keys. In safetensors the state of norms (<see cref="NormState"/>) and checksums go into the metadata, which
         /// other programs ignore. A file that another program writes with the same metadata is read like any other.
