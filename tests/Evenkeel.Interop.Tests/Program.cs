@@ -24,6 +24,8 @@ if (args[0] == "generate")
         Console.WriteLine($"{family.Name}: {family.Cases.Count} cases in {folder}");
     }
 
+    TensorFiles.Write(folder);
+
     return 0;
 }
 

@@ -152,6 +152,17 @@ public sealed class PyTorchFileTests
         Assert.Equal("True", read.Metadata["training"]);
     }
 
+    [Fact]
+    public void Libtorchs_files_hold_tensors_by_number()
+    {
+        TensorArchive read = Read("libtorch.pt");
+        Assert.Equal(["0"], read.Names);
+        AssertValues(read, "0", [3, 2], 0, 3, 1, 4, 2, 5);
+        TensorArchive half = Read("libtorch-bfloat16.pt");
+        Assert.Equal("BF16", half.TypeOf("0"));
+        AssertValues(half, "0", [2, 3], 0, 1, 2, 3, 4, 5);
+    }
+
     [Theory]
     [InlineData("namespace.pt", "argparse.Namespace at \"args\". Nothing was executed.")]
     [InlineData("module.pt", "torch.nn.modules.container.Sequential at the root. Nothing was executed. If it is a " +
