@@ -33,6 +33,8 @@ public sealed class PyTorchHostileTests
         { "a call of a class that is known", "ctorch\nTensor\n(tR", "torch.Tensor at \"a\"" },
         { "a storage of another class", Tensor(storage: Storage("0", 2, "torch.QInt8Storage")),
             "torch.QInt8Storage at \"a\"" },
+        { "a whole model", Tuple(Text("module"), "cmine\nNet\n", Text("net.py"), Text("class Net")) + "Q)\x81",
+            "mine.Net at \"a\"" },
         { "another rebuilding", Call("torch._utils._rebuild_meta_tensor_no_storage", Numbers(2)),
             "A meta tensor has no values" },
     };
