@@ -79,7 +79,8 @@ internal sealed record Family(string Name, IReadOnlyList<Comparison> Cases)
         return pytorch(dtype);
     }
 
+    /// <summary>The largest distance; NaN if one of the numbers is, which fits no tolerance.</summary>
     private static double Distance(double[] ours, double[] theirs) => ours.Length != theirs.Length
         ? double.PositiveInfinity
-        : ours.Zip(theirs, static (a, b) => Math.Abs(a - b) / Math.Max(1, Math.Abs(b))).DefaultIfEmpty(0).Max();
+        : ours.Zip(theirs, static (a, b) => Math.Abs(a - b) / Math.Max(1, Math.Abs(b))).Aggregate(0.0, Math.Max);
 }

@@ -25,6 +25,7 @@ if (args[0] == "generate")
     }
 
     TorchSharpFiles.Write(Path.Combine(folder, "files", "torchsharp"));
+    TensorFiles.Write(folder);
     return 0;
 }
 

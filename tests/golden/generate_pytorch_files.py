@@ -6,7 +6,7 @@
 writes them into tests/golden/files/pytorch. The committed files were written by PyTorch 1.13.0 (Debian 12). Their values follow
 formulas that PyTorchFileTests.cs has again, so no expected value comes from a file. A file of the format before 1.6 (`-old`) has
 addresses as the names of its storages, so its bytes differ from run to run; those of the others do not.
-libtorch.pt and libtorch-module.pt are not from here: tests/Evenkeel.Interop.Tests writes them with libtorch 2.10.
+libtorch.pt and libtorch-bfloat16.pt are not from here: tests/Evenkeel.Interop.Tests writes them with libtorch 2.10.
 """
 import argparse
 import collections

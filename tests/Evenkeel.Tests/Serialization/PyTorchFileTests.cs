@@ -85,6 +85,20 @@ public sealed class PyTorchFileTests
     }
 
     [Fact]
+    public void Views_that_differ_in_one_thing_stay_apart()
+    {
+        string other = Storage("0", 2, "torch.IntStorage");
+        TensorArchive read = Read(NewFile(Dictionary(
+            Text("first"), Tensor([1], [1]), Text("second"), Tensor([1], [1], 1), Text("repeated"), Tensor([2], [0]),
+            Text("both"), Tensor([2], [1]), Text("bits"), Tensor([2], [1], storage: other))));
+        AssertValues(read, "first", [1], 1.5);
+        AssertValues(read, "second", [1], -2);
+        AssertValues(read, "repeated", [2], 1.5, 1.5);
+        AssertValues(read, "both", [2], 1.5, -2);
+        AssertValues(read, "bits", [2], 0x3FC00000, unchecked((int)0xC0000000));
+    }
+
+    [Fact]
     public void A_checkpoint_gives_dotted_names_and_strings()
     {
         TensorArchive read = Read("checkpoint.pt");
@@ -150,6 +164,17 @@ public sealed class PyTorchFileTests
         Assert.Equal(Ramp(6, 0.5f), read.Tensor("fc.weight").ToArray<float>());
         Assert.Equal(Ramp(4, 0.5f), read.Tensor("layers.0.weight").ToArray<float>());
         Assert.Equal("True", read.Metadata["training"]);
+    }
+
+    [Fact]
+    public void Libtorchs_files_hold_tensors_by_number()
+    {
+        TensorArchive read = Read("libtorch.pt");
+        Assert.Equal(["0"], read.Names);
+        AssertValues(read, "0", [3, 2], 0, 3, 1, 4, 2, 5);
+        TensorArchive half = Read("libtorch-bfloat16.pt");
+        Assert.Equal("BF16", half.TypeOf("0"));
+        AssertValues(half, "0", [2, 3], 0, 1, 2, 3, 4, 5);
     }
 
     [Theory]

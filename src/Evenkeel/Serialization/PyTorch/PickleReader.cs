@@ -290,7 +290,7 @@ internal sealed class PickleReader(PickleInput input)
                 Push(New(top, Arguments(arguments)));
                 break;
             case 0x92:
-                Discard();
+                Pop();
                 (arguments, top) = (Pop(), Pop());
                 Push(New(top is PickleGlobal known ? Unknown(known.Name) : top, Arguments(arguments)));
                 break;

@@ -108,6 +108,13 @@ internal sealed record TorchView(TorchStorage Storage, TorchType Type, long Offs
         && Offset == other.Offset && Sizes.AsSpan().SequenceEqual(other.Sizes)
         && Strides.AsSpan().SequenceEqual(other.Strides);
 
-    public override int GetHashCode() => HashCode.Combine(Storage.Key, Type.Name, Offset, Sizes.Length,
-        Sizes.Length == 0 ? 0 : Sizes[0]);
+    public override int GetHashCode()
+    {
+        var hash = new HashCode();
+        hash.Add(Storage);
+        hash.Add(Offset);
+        foreach (long size in Sizes) hash.Add(size);
+        foreach (long stride in Strides) hash.Add(stride);
+        return hash.ToHashCode();
+    }
 }

@@ -15,7 +15,7 @@ namespace Evenkeel.Serialization;
 /// places count from 0. A tensor that is alone in its file is called <c>tensor</c>, a storage is a tensor of one
 /// dimension. Numbers, strings, truth values, None and names of types beside the tensors become
 /// <see cref="TensorArchive.Metadata"/> under their names, in the form <c>3</c>, <c>0.1</c>, <c>True</c>, <c>None</c>:
-/// the first 10,000 of at most 10,000 characters each and a million in all. Bytes are left out.
+/// the first 10,000, of at most 10,000 characters each and a million in all. Bytes are left out.
 /// </para>
 /// <para>
 /// All types of PyTorch are read that have a name in <see cref="TensorArchive"/>. Views become row-major; views that
@@ -228,7 +228,8 @@ public static class PyTorchFile
                 throw source.Bad($"expected {storage.Count} values in the storage \"{key}\", got {count}",
                     "The file is damaged; get it again.");
             place += number.Length;
-            if (count > (stream.Length - place) / storage.Type.Size) throw Short(key, count * storage.Type.Size);
+            if (count > (stream.Length - place) / storage.Type.Size)
+                throw Short(key, (Int128)count * storage.Type.Size);
             if (!places.TryAdd(key, new TorchPlace(place, count * storage.Type.Size, null)))
                 throw source.Bad($"expected each storage once, got \"{key}\" twice",
                     "The file is damaged; get it again.");

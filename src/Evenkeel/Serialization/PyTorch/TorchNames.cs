@@ -17,7 +17,7 @@ internal sealed class TorchNames(TorchSource source, bool skipUnknown)
     /// <summary>The attribute of a dictionary in which a file of this library has its strings.</summary>
     public const string Strings = "metadata";
 
-    /// <summary>The most strings; later ones are left out.</summary>
+    /// <summary>The most strings; later ones are left out, and their names are not even made.</summary>
     public const int MaxStrings = 10_000;
 
     /// <summary>The most characters of one string; a longer one is left out.</summary>
@@ -38,6 +38,7 @@ internal sealed class TorchNames(TorchSource source, bool skipUnknown)
     private int _depth;
     private long _steps;
     private long _mostSteps;
+    private long _strings;
     private int _stringLength;
 
     /// <summary>What leads from a value to one in it: a key, or a place if there is no key.</summary>
@@ -100,7 +101,7 @@ internal sealed class TorchNames(TorchSource source, bool skipUnknown)
             case PickleOpaque unknown when !skipUnknown:
                 throw Unknown(unknown, _path.Count == 0 ? "at the root" : $"at \"{Shown()}\"");
             default:
-                if (Text(value) is { } text) AddString(text);
+                if (_strings++ < MaxStrings && Text(value) is { } text) AddString(text);
                 break;
         }
     }
@@ -158,7 +159,7 @@ internal sealed class TorchNames(TorchSource source, bool skipUnknown)
 
     private void AddString(string text)
     {
-        if (text.Length > MaxStringLength || Metadata.Count >= MaxStrings || NameOrNull() is not { } name) return;
+        if (text.Length > MaxStringLength || NameOrNull() is not { } name) return;
         if (text.Length + name.Length > MaxTotalLength - _stringLength) return;
         _stringLength += text.Length + name.Length;
         if (!Metadata.TryAdd(name, text))
@@ -176,7 +177,8 @@ internal sealed class TorchNames(TorchSource source, bool skipUnknown)
             for (int j = 0; j < all.Items.Length; j += 2)
             {
                 _path.Add(new Step(all.Items[j], -1));
-                if (all.Items[j] is string && all.Items[j + 1] is string text) AddString(text);
+                if (all.Items[j] is string && all.Items[j + 1] is string text && _strings++ < MaxStrings)
+                    AddString(text);
                 _path.Clear();
             }
         }

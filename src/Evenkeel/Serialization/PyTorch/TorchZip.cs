@@ -47,6 +47,7 @@ internal sealed class TorchZip
         ReadAt(begin, list);
         ReadOnlySpan<byte> rest = list;
         for (long i = 0; i < count; i++) rest = ReadEntry(rest);
+        CheckOverlaps();
     }
 
     /// <summary>The files.</summary>
@@ -183,6 +184,19 @@ internal sealed class TorchZip
         var entry = new ZipEntry(name, UInt16(list, 10), (list[8] & 1) != 0, packed, size, header);
         if (!_entries.TryAdd(name, entry)) throw Damaged($"expected each name once, got the file \"{name}\" twice");
         return list[total..];
+    }
+
+    /// <summary>A small archive would have a large content if its files shared their bytes.</summary>
+    private void CheckOverlaps()
+    {
+        ZipEntry? last = null;
+        foreach (ZipEntry entry in _entries.Values.OrderBy(static entry => entry.Header))
+        {
+            if (last is not null && last.PackedSize > entry.Header - last.Header - HeaderBytes)
+                throw Damaged(
+                    $"expected files one after another, got \"{last.Name}\" and \"{entry.Name}\" that overlap");
+            last = entry;
+        }
     }
 
     private static long Large(ref ReadOnlySpan<byte> large, long value)
