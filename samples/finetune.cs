@@ -9,15 +9,14 @@ using Evenkeel.Optim;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
 using Evenkeel.Training;
-
 Sequential rings = Net(classes: 4);
 rings.Initialize(Init.KaimingNormal, seed: 1);
-double accuracy = Fit(rings, Points(4000, seed: 1, classes: 4), Points(1000, seed: 2, classes: 4));
-string path = Path.Combine(Path.GetTempPath(), $"rings-{Environment.ProcessId}.pt");
+double first = Fit(rings, Points(4000, seed: 1, classes: 4), Points(1000, seed: 2, classes: 4));
+string path = Path.Combine(Directory.CreateTempSubdirectory("evenkeel-").FullName, "rings.pt");
 rings.Save(path);
 // The head has two outputs instead of four: it keeps its own start values, and everything else must fit.
 Sequential halves = Net(classes: 2);
-Console.Write($"which of four rings: {accuracy:P1}; {halves.Load(path, keep: ["head"])}");
+Console.Write($"which of four rings: {first:P1}; {halves.Load(path, keep: ["head"])}");
 halves[0].FreezeNorms();
 foreach (Parameter parameter in halves[0].Parameters()) parameter.RequiresGradient = false;
 string weights = WeightsHash.Of(halves[0]);
