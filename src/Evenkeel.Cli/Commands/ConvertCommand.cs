@@ -79,10 +79,11 @@ internal static class ConvertCommand
             TensorFile.Write(to, archive);
             Console.WriteLine($"{to} ({FileContent.NameOf(format)}): {archive.Names.Count:N0} tensors, "
                 + DownloadDisplay.Size(new FileInfo(to).Length));
-            if (format != TensorFormat.SafeTensors && archive.Metadata.Count > 0)
+            bool hasPlace = format is TensorFormat.SafeTensors or TensorFormat.PyTorch;
+            if (!hasPlace && archive.Metadata.Count > 0)
             {
                 Console.Error.WriteLine($"note: {archive.Metadata.Count} numbers and texts beside the tensors were "
-                    + "left out; only safetensors has a place for them.");
+                    + "left out; safetensors and PyTorch's files have a place for them.");
             }
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

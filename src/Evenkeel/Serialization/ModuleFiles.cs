@@ -11,8 +11,9 @@ public static class ModuleFiles
         /// Writes all parameters and buffers under PyTorch's keys, as a whole or not at all. The name of the file says
         /// its format, see <see cref="TensorFile.Write(string, TensorArchive)"/>. Without a known ending it is
         /// safetensors, which <c>safetensors.torch.load_file</c> reads. Tied weights are written under each of their
-        /// keys. In safetensors the state of norms (<see cref="NormState"/>) and checksums go into the metadata, which
-        /// other programs ignore. A file that another program writes with the same metadata is read like any other.
+        /// keys. The state of norms (<see cref="NormState"/>) goes into the metadata of safetensors and PyTorch's
+        /// files, checksums into that of safetensors; other programs ignore both. A file that another program writes
+        /// with the same metadata is read like any other.
         /// </summary>
         /// <param name="path">The file.</param>
         /// <param name="options">The type of the numbers, and texts that go along. Default: those of

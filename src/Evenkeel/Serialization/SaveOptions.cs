@@ -30,7 +30,7 @@ public sealed record SaveOptions
 
     /// <summary>
     /// Texts that go along, for example the names of the classes; <see cref="TensorArchive.Metadata"/> has them again.
-    /// The library's own win over them. Only safetensors has a place for them. Default: none.
+    /// The library's own win over them. Safetensors and PyTorch's files have a place for them. Default: none.
     /// </summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = ReadOnlyDictionary<string, string>.Empty;
 }

@@ -109,8 +109,8 @@ public static class TensorFile
     /// .bin (PyTorch), .npz, .dat (TorchSharp), or .npy if it is a single tensor. Any other name gets safetensors.
     /// </summary>
     /// <param name="path">The file.</param>
-    /// <param name="archive">The tensors. Only safetensors has a place for the strings of
-    /// <see cref="TensorArchive.Metadata"/>.</param>
+    /// <param name="archive">The tensors. The strings of <see cref="TensorArchive.Metadata"/> go into safetensors and
+    /// PyTorch's files; the other formats have no place for them.</param>
     /// <exception cref="IOException">The file could not be written; what was there before is unchanged.</exception>
     /// <exception cref="ArgumentException">
     /// The format does not have a type of the archive, or holds a single array only. The message says what to do.

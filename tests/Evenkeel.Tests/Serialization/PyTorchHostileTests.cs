@@ -364,7 +364,7 @@ public sealed class PyTorchHostileTests
         byte[] tar = new byte[1024];
         "storages\0"u8.CopyTo(tar);
         "ustar"u8.CopyTo(tar.AsSpan(257));
-        AssertRefused("got a PyTorch file of the form before version 0.1.10 (a tar archive)", tar);
+        AssertRefused("got a PyTorch file of the oldest form (a tar archive)", tar);
         using var folder = new TempFolder();
         InvalidDataException error = Assert.Throws<InvalidDataException>(() => PyTorchFile.Read(folder.Path));
         Assert.Contains("got a folder", error.Message, StringComparison.Ordinal);

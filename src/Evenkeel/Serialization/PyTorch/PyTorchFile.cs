@@ -117,8 +117,8 @@ public static class PyTorchFile
         }
 
         if (IsTar(head))
-            throw FileFormat.Wrong("PyTorchFile", name, Kind, new FileFormat("a PyTorch file of the form before " +
-                "version 0.1.10 (a tar archive)", "Load it with an old PyTorch and save it again with torch.save."));
+            throw FileFormat.Wrong("PyTorchFile", name, Kind, new FileFormat("a PyTorch file of the oldest form " +
+                "(a tar archive)", "Load it with torch.load in Python, and save it again with torch.save."));
         throw FileFormat.Wrong("PyTorchFile", name, Kind, stream, origin);
     }
 
