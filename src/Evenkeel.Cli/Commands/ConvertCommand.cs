@@ -80,9 +80,10 @@ internal static class ConvertCommand
             Console.WriteLine($"{to} ({FileContent.NameOf(format)}): {archive.Names.Count:N0} tensors, "
                 + DownloadDisplay.Size(new FileInfo(to).Length));
             bool hasPlace = format is TensorFormat.SafeTensors or TensorFormat.PyTorch;
-            if (!hasPlace && archive.Metadata.Count > 0)
+            int texts = FileContent.TextsOf(archive).Count();
+            if (!hasPlace && texts > 0)
             {
-                Console.Error.WriteLine($"note: {archive.Metadata.Count} numbers and texts beside the tensors were "
+                Console.Error.WriteLine($"note: {texts} numbers and texts beside the tensors were "
                     + "left out; safetensors and PyTorch's files have a place for them.");
             }
         }

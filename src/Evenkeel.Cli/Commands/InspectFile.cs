@@ -33,15 +33,13 @@ internal static class InspectFile
 
     private static void PrintTexts(TextWriter output, FileContent file, Ink ink)
     {
-        // What the library itself keeps there is told in other places.
-        KeyValuePair<string, string>[] texts = [.. file.Archive.Metadata.Where(static pair =>
-            pair.Key != "format" && !pair.Key.StartsWith("evenkeel", StringComparison.Ordinal))];
+        KeyValuePair<string, string>[] texts = [.. FileContent.TextsOf(file.Archive)];
         if (texts.Length == 0) return;
         output.WriteLine();
         output.WriteLine("Numbers and texts beside the tensors");
         TextTable table = new TextTable("", "").Wrap(1);
         foreach ((string key, string text) in texts.Take(MostTexts))
-            table.Add(key, text.Length <= MostCharacters ? text : text[..(MostCharacters - 3)] + "...");
+            table.Add(Shown(key), Shown(text.Length <= MostCharacters ? text : text[..(MostCharacters - 3)] + "..."));
         if (texts.Length > MostTexts) table.Add($"and {texts.Length - MostTexts} more", "(--json shows all)");
         Print(output, table, ink);
     }
@@ -64,9 +62,9 @@ internal static class InspectFile
             string tensors = norms.TryGetValue(layer.Name, out NormTensors? norm)
                 ? $"{norm.Kind} ({norm.Channels})"
                 : string.Join(", ", layer.Parts.Zip(keys, (part, key) =>
-                    $"{part} ({string.Join(", ", file.Archive.DimensionsOf(key))})"));
+                    $"{Shown(part)} ({string.Join(", ", file.Archive.DimensionsOf(key))})"));
             string types = string.Join(" ", keys.Select(file.Archive.TypeOf).Distinct(StringComparer.Ordinal));
-            table.Add(layer.Name.Length == 0 ? "-" : layer.Name, tensors, types,
+            table.Add(layer.Name.Length == 0 ? "-" : Shown(layer.Name), tensors, types,
                 DownloadDisplay.Size(keys.Sum(file.Archive.SizeOf)));
         }
 
@@ -82,7 +80,7 @@ internal static class InspectFile
             .Right(5);
         foreach (NormTensors norm in file.Norms)
         {
-            table.Add(norm.Name, Text(norm.Scale), Text(norm.Shift), Text(norm.Mean), Text(norm.Variance),
+            table.Add(Shown(norm.Name), Text(norm.Scale), Text(norm.Shift), Text(norm.Mean), Text(norm.Variance),
                 norm.Batches?.ToString("N0", CultureInfo.InvariantCulture) ?? "-");
         }
 
@@ -92,6 +90,10 @@ internal static class InspectFile
     private static string Text(Spread? spread) => spread is not { } values ? "-"
         : values.Least == values.Largest ? Number(values.Least)
         : $"{Number(values.Least)} … {Number(values.Largest)}";
+
+    /// <summary>A text of a file without control characters, which a terminal would obey.</summary>
+    private static string Shown(string text) =>
+        text.Any(char.IsControl) ? new string([.. text.Select(static c => char.IsControl(c) ? '?' : c)]) : text;
 
     private static string Number(double value) => value.ToString("G3", CultureInfo.InvariantCulture);
 

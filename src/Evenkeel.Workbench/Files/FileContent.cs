@@ -25,7 +25,7 @@ internal sealed class FileContent
     public IReadOnlyList<NormTensors> Norms { get; }
 
     /// <summary>Numbers in all tensors.</summary>
-    public long Count => Archive.Names.Sum(name => Product(Archive.DimensionsOf(name)));
+    public double Count => Archive.Names.Sum(name => Product(Archive.DimensionsOf(name)));
 
     /// <summary>Bytes of all tensors in the file.</summary>
     public long Bytes => Archive.Names.Sum(Archive.SizeOf);
@@ -50,6 +50,11 @@ internal sealed class FileContent
             throw new WorkbenchException(UserText.Of(failure), failure);
         }
     }
+
+    /// <summary>The numbers and texts beside the tensors, without what the library keeps there for itself.</summary>
+    public static IEnumerable<KeyValuePair<string, string>> TextsOf(TensorArchive archive) =>
+        archive.Metadata.Where(static pair =>
+            pair.Key != "format" && !pair.Key.StartsWith("evenkeel", StringComparison.Ordinal));
 
     /// <summary>The name of a format for people.</summary>
     public static string NameOf(TensorFormat format) => format switch
@@ -98,5 +103,6 @@ internal sealed class FileContent
     private static JsonNode Number(double value) =>
         double.IsFinite(value) ? value : value.ToString(CultureInfo.InvariantCulture);
 
-    private static long Product(IReadOnlyList<long> sizes) => sizes.Aggregate(1L, static (a, b) => a * b);
+    /// <summary>As a double: a damaged file may claim more than a long holds.</summary>
+    private static double Product(IReadOnlyList<long> sizes) => sizes.Aggregate(1.0, static (a, b) => a * b);
 }

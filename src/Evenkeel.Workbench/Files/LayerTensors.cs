@@ -17,9 +17,10 @@ internal sealed record LayerTensors(string Name, IReadOnlyList<string> Parts)
         foreach (string name in archive.Names)
         {
             int dot = name.LastIndexOf('.');
-            string layer = dot < 0 ? "" : name[..dot];
+            // A dot at the beginning ends no name of a layer.
+            string layer = dot <= 0 ? "" : name[..dot];
             if (!layers.TryGetValue(layer, out List<string>? parts)) layers.Add(layer, parts = []);
-            parts.Add(name[(dot + 1)..]);
+            parts.Add(layer.Length == 0 ? name : name[(dot + 1)..]);
         }
 
         return [.. layers.Select(static pair => new LayerTensors(pair.Key, pair.Value))];

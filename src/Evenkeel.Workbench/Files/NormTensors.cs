@@ -74,7 +74,7 @@ internal sealed record NormTensors(string Name, string Kind, int Channels, Sprea
     }
 
     private static long? BatchesIn(TensorArchive archive, string key) =>
-        archive.TypeOf(key) is "I64" or "I32" && archive.Tensor(key) is { Count: 1 } count
+        archive.TryGetTensor(key, out Tensor? count) && count is { Count: 1, DType: DType.Int64 }
             ? count.AsSpan<long>()[0]
             : null;
 

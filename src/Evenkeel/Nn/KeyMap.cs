@@ -10,7 +10,9 @@ internal sealed class KeyMap
     private readonly string _prefix;
     private readonly (string From, string To)[] _renamed;
 
-    /// <param name="prefix">What keys begin with; keys without it are left out.</param>
+    /// <param name="prefix">
+    /// What keys begin with, as a whole part with or without the dot at its end; keys without it are left out.
+    /// </param>
     /// <param name="rename">
     /// Whole keys or their first parts (<c>fc</c> for <c>fc.weight</c>), and what stands in the model. The longest
     /// entry that fits counts. An empty name stands for nothing before the key.
@@ -18,7 +20,13 @@ internal sealed class KeyMap
     /// <exception cref="ArgumentException">Two entries rename the same part.</exception>
     public KeyMap(string prefix, IReadOnlyDictionary<string, string>? rename = null)
     {
-        _prefix = prefix;
+        if (rename?.FirstOrDefault(static pair => pair.Value is null).Key is { } nameless)
+        {
+            throw new ArgumentException($"LoadStateDict: expected a name for \"{nameless}\", got null. An empty name "
+                + "stands for nothing.", nameof(rename));
+        }
+
+        _prefix = Whole(prefix);
         _renamed = [.. from pair in rename ?? ReadOnlyDictionary<string, string>.Empty
                        orderby pair.Key.Length descending
                        select (pair.Key.TrimEnd('.'), pair.Value.TrimEnd('.'))];
@@ -43,30 +51,36 @@ internal sealed class KeyMap
         ? Renamed(name[_prefix.Length..])
         : $"{name}." == _prefix ? "" : null;
 
+    /// <summary>A prefix as a whole part of a key: with a dot at its end.</summary>
+    public static string Whole(string prefix) => prefix.Length == 0 || prefix.EndsWith('.') ? prefix : prefix + ".";
+
     /// <summary>
-    /// The prefix that leads to a model's keys in a state dict: empty if one of them stands there as it is, if no
-    /// prefix leads to as many as needed, or if several do.
+    /// The one prefix that leads to a model's keys in a file: to all that it needs, or, if they need not all be there,
+    /// to most of them. Empty if some stand there without a prefix, if there is none, or if there are several.
     /// </summary>
-    /// <param name="own">The model's keys.</param>
-    /// <param name="state">The state dict.</param>
-    /// <param name="needed">How many of the model's keys it has to lead to.</param>
-    public static string FindPrefix(IReadOnlySet<string> own, StateDict state, int needed)
+    /// <param name="needed">The model's keys that a file has to have.</param>
+    /// <param name="names">The names in the file.</param>
+    /// <param name="rename">The parts of names that are renamed.</param>
+    /// <param name="all">Whether it has to lead to all needed keys.</param>
+    public static string FindPrefix(IReadOnlySet<string> needed, IEnumerable<string> names,
+        IReadOnlyDictionary<string, string>? rename, bool all)
     {
+        var map = new KeyMap(prefix: "", rename);
         var counts = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (string key in state.Keys.Concat(state.Raw.Select(static pair => pair.Key)))
+        foreach (string name in names)
         {
-            if (own.Contains(key)) return "";
-            for (int dot = key.IndexOf('.', StringComparison.Ordinal); dot >= 0;
-                dot = key.IndexOf('.', dot + 1))
+            if (needed.Contains(map.Renamed(name))) return "";
+            for (int dot = name.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = name.IndexOf('.', dot + 1))
             {
-                if (own.Contains(key[(dot + 1)..]))
-                    counts[key[..(dot + 1)]] = counts.GetValueOrDefault(key[..(dot + 1)]) + 1;
+                if (!needed.Contains(map.Renamed(name[(dot + 1)..]))) continue;
+                string prefix = name[..(dot + 1)];
+                counts[prefix] = counts.GetValueOrDefault(prefix) + 1;
             }
         }
 
-        int most = counts.Values.DefaultIfEmpty(0).Max();
-        string[] best = [.. counts.Where(pair => pair.Value == most).Select(static pair => pair.Key)];
-        return best.Length == 1 && most >= Math.Max(1, needed) ? best[0] : "";
+        int enough = all ? needed.Count : counts.Values.DefaultIfEmpty(0).Max();
+        string[] found = [.. counts.Where(pair => pair.Value >= enough).Select(static pair => pair.Key)];
+        return found.Length == 1 ? found[0] : "";
     }
 
     private string Renamed(string key)

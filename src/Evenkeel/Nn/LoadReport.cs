@@ -146,7 +146,8 @@ public sealed class LoadReport
             if (renames.Length is > 0 and <= 3)
             {
                 string pairs = string.Join(", ", renames.Select(static pair => $"[\"{pair.From}\"] = \"{pair.To}\""));
-                return $"If they are the same layers under other names, pass rename: new() {{ {pairs} }}.";
+                return $"If they are the same layers under other names, pass rename: "
+                    + $"new Dictionary<string, string> {{ {pairs} }}.";
             }
 
             return Entries.Any(static entry => entry.Status == LoadStatus.Loaded)
@@ -185,14 +186,17 @@ public sealed class LoadReport
         ILookup<(Shape, string), LoadEntry> rivals =
             missing.ToLookup(static entry => (entry.Expected!.Value, LastPart(entry.Key)));
         if (rivals.Sum(group => (long)group.Count() * unexpected[group.Key].Count()) > MaxComparisons) return entries;
+        // An unexpected key stands for one missing key only.
+        var taken = new HashSet<string>(StringComparer.Ordinal);
         return [.. entries.Select(entry =>
         {
             if (entry.Status != LoadStatus.Missing) return entry;
             (Shape, string) kind = (entry.Expected!.Value, LastPart(entry.Key));
-            string[] candidates = [.. unexpected[kind]];
+            string[] candidates = [.. unexpected[kind].Where(key => !taken.Contains(key))];
             string? nearest = candidates.Length == 1 && rivals[kind].Count() == 1
                 ? candidates[0]
                 : NearestName.Find(entry.Key, candidates);
+            if (nearest is not null) taken.Add(nearest);
             return entry with { Nearest = nearest };
         })];
 

@@ -62,8 +62,9 @@ public abstract partial class Module
     /// <c>["backbone"] = ""</c> removes <c>backbone.</c>. Default: none.
     /// </param>
     /// <param name="keep">
-    /// Parts of the model that keep their values, whatever the state dict has for them: <c>["head"]</c> for a new head
-    /// in fine-tuning. Everything else is loaded as <paramref name="strict"/> says. Default: none.
+    /// Parts of the model that keep their values, whatever the state dict has under these names: <c>["head"]</c> for a
+    /// new head in fine-tuning. A head with another name in the state dict is renamed to it. Everything else is loaded
+    /// as <paramref name="strict"/> says. A tensor with several keys is kept if one of them is. Default: none.
     /// </param>
     /// <returns>What happened to each key.</returns>
     /// <exception cref="ArgumentException">
@@ -79,8 +80,9 @@ public abstract partial class Module
         var map = new KeyMap(prefix, rename);
         if (!map.IsEmpty) state = state.Mapped(map);
         List<StateEntry> own = StateEntries();
-        bool IsKept(string key) => keep is not null && keep.Any(part => IsUnder(part, key));
-        if (keep?.FirstOrDefault(part => !own.Any(entry => IsUnder(part, entry.Key))) is { } strange)
+        string[] kept = [.. (keep ?? []).Select(static part => part.TrimEnd('.'))];
+        bool IsKept(string key) => Array.Exists(kept, part => IsUnder(part, key));
+        if (Array.Find(kept, part => !own.Any(entry => IsUnder(part, entry.Key))) is { } strange)
         {
             throw new ArgumentException(
                 $"{TypeName}.LoadStateDict: expected keep to name parts of the model, got \"{strange}\"."
@@ -142,7 +144,7 @@ public abstract partial class Module
         }
 
         SettleTies(own, entries, writes);
-        var report = new LoadReport(entries, prefix);
+        var report = new LoadReport(entries, KeyMap.Whole(prefix));
         if (strict && !report.IsComplete)
             throw new ArgumentException($"{TypeName}.LoadStateDict: the state dict does not fit the model; nothing " +
                 $"was changed.\n{report.Problems()}{report.Advice}", nameof(state));
@@ -166,7 +168,7 @@ public abstract partial class Module
     }
 
     /// <summary>Whether a key is that of a part of the model or stands below it.</summary>
-    private static bool IsUnder(string part, string key) =>
+    internal static bool IsUnder(string part, string key) =>
         key.StartsWith(part, StringComparison.Ordinal) && (key.Length == part.Length || key[part.Length] == '.');
 
     /// <summary>
@@ -178,6 +180,13 @@ public abstract partial class Module
             .GroupBy(i => own[i].Live, ReferenceEqualityComparer.Instance as IEqualityComparer<Tensor>))
         {
             Tensor[] values = [.. from write in writes where ReferenceEquals(write.To, keys.Key) select write.From];
+            if (keys.Count() > 1 && keys.Any(i => entries[i].Status == LoadStatus.Kept))
+            {
+                writes.RemoveAll(write => ReferenceEquals(write.To, keys.Key));
+                foreach (int i in keys) entries[i] = entries[i] with { Status = LoadStatus.Kept };
+                continue;
+            }
+
             if (values.Length == 0 || keys.Count() == 1) continue;
             bool agree = values.All(value => value.Bytes().SequenceEqual(values[0].Bytes()));
             if (!agree) writes.RemoveAll(write => ReferenceEquals(write.To, keys.Key));

@@ -162,7 +162,14 @@ internal sealed class ElementType
     /// <exception cref="ArgumentException">A finite value is beyond the range of the type.</exception>
     public byte[] Narrow(Tensor tensor, string name)
     {
-        byte[] bytes = new byte[(long)tensor.Count * Bits / 8];
+        long size = (long)tensor.Count * Bits / 8;
+        if (size > Array.MaxLength)
+        {
+            throw new ArgumentException($"expected at most {Array.MaxLength} bytes for \"{name}\", got {size} in "
+                + $"{Name}. Choose a narrower type.", nameof(tensor));
+        }
+
+        byte[] bytes = new byte[size];
         for (int i = 0; i < tensor.Count; i++)
         {
             double value = tensor.ValueAt(i);

@@ -51,11 +51,13 @@ public static class ModuleFiles
         /// The prefix that the file has before the model's keys, for example <c>module.</c> of PyTorch's
         /// <c>DataParallel</c>, <c>state_dict.</c> of a checkpoint, or <c>model.</c> and <c>best.</c> for the last and
         /// the best model in a checkpoint of a trainer. It is removed; keys without it are ignored. Default: null,
-        /// which takes the one prefix that leads to all of the model's keys, and none if several do.
+        /// which takes the one prefix that leads to all of the model's keys (without <paramref name="strict"/>: to most
+        /// of them), and none if several do.
         /// <see cref="LoadReport.Prefix"/> says which it was.
         /// </param>
         /// <param name="rename">See <see cref="Module.LoadStateDict"/>.</param>
         /// <param name="keep">See <see cref="Module.LoadStateDict"/>.</param>
+        /// <param name="skipUnknown">See <see cref="TensorFile.Read"/>. Default: false.</param>
         /// <returns>What happened to each key.</returns>
         /// <exception cref="IOException">The file is missing or cannot be read.</exception>
         /// <exception cref="InvalidDataException">It is truncated, damaged, or of another kind; the message says what
@@ -65,12 +67,17 @@ public static class ModuleFiles
         /// number is impossible. The model is unchanged.
         /// </exception>
         public LoadReport Load(string path, bool strict = true, bool checkValues = true, string? prefix = null,
-            IReadOnlyDictionary<string, string>? rename = null, IReadOnlyList<string>? keep = null)
+            IReadOnlyDictionary<string, string>? rename = null, IReadOnlyList<string>? keep = null,
+            bool skipUnknown = false)
         {
             ArgumentNullException.ThrowIfNull(module);
-            TensorArchive archive = TensorFile.Read(path);
-            StateDict values = archive.StateDict();
-            prefix ??= FindPrefix(module, values, strict && keep is null);
+            TensorArchive archive = TensorFile.Read(path, skipUnknown);
+            prefix = KeyMap.Whole(prefix ?? FindPrefix(module, archive, rename, keep, strict));
+            var map = new KeyMap(prefix, rename);
+            HashSet<string> own = module.StateEntries().Select(static entry => entry.Key).ToHashSet(
+                StringComparer.Ordinal);
+            // What the model has no key for is not widened: its name and shape say enough.
+            StateDict values = archive.StateDict(name => map.Key(name) is { } key && own.Contains(key));
             string names = NormStates.PrefixOfNames(archive.Metadata, prefix);
             List<(string Name, ITrackingNorm Norm, NormState State)> states =
                 NormStates.Read(module, archive.Metadata, path, new KeyMap(names, rename));
@@ -87,11 +94,14 @@ public static class ModuleFiles
         }
     }
 
-    /// <summary>The prefix that leads to all keys that files have to have, or to most of them.</summary>
-    private static string FindPrefix(Module module, StateDict values, bool all)
+    /// <summary>The prefix of the model in a file, if nobody says which.</summary>
+    private static string FindPrefix(Module module, TensorArchive archive, IReadOnlyDictionary<string, string>? rename,
+        IReadOnlyList<string>? keep, bool strict)
     {
-        List<Module.StateEntry> own = module.StateEntries();
-        return KeyMap.FindPrefix(own.Select(static entry => entry.Key).ToHashSet(StringComparer.Ordinal), values,
-            all ? own.Count(static entry => !entry.Optional) : 1);
+        IEnumerable<string> needed = from entry in module.StateEntries()
+                                     where !entry.Optional
+                                         && !(keep ?? []).Any(part => Module.IsUnder(part.TrimEnd('.'), entry.Key))
+                                     select entry.Key;
+        return KeyMap.FindPrefix(needed.ToHashSet(StringComparer.Ordinal), archive.Names, rename, strict);
     }
 }

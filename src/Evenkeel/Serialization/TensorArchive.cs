@@ -177,17 +177,35 @@ public sealed class TensorArchive
         var state = new StateDict();
         foreach ((string name, Item item) in _items)
         {
-            if (!name.StartsWith(prefix, StringComparison.Ordinal)) continue;
-            if (item.TensorOrNull() is { } tensor) state.Add(name[prefix.Length..], tensor);
-            else state.AddRaw(name[prefix.Length..], item.Raw!.Kind);
+            if (name.StartsWith(prefix, StringComparison.Ordinal))
+                AddTo(state, name[prefix.Length..], item.TensorOrNull(), item);
         }
 
         return state;
     }
 
     /// <summary>
+    /// All tensors as a state dict. Values of a type that a tensor does not have are widened only if they are wanted;
+    /// the state dict knows the others by name, type and shape.
+    /// </summary>
+    internal StateDict StateDict(Func<string, bool> isWanted)
+    {
+        var state = new StateDict();
+        foreach ((string name, Item item) in _items)
+            AddTo(state, name, isWanted(name) ? item.TensorOrNull() : item.Tensor, item);
+        return state;
+    }
+
+    private static void AddTo(StateDict state, string key, Tensor? tensor, Item item)
+    {
+        if (tensor is not null) state.Add(key, tensor);
+        else state.AddRaw(key, item.Raw!.Kind);
+    }
+
+    /// <summary>
     /// The same archive with floating-point numbers in another type, rounded to nearest, ties to even. Integers stay,
-    /// and so do running statistics (<c>running_mean</c>, <c>running_var</c>), whose range 16 bits do not hold.
+    /// and running statistics (<c>running_mean</c>, <c>running_var</c>) are not narrowed: 16 bits do not hold their
+    /// range.
     /// </summary>
     /// <param name="type">The type.</param>
     /// <exception cref="ArgumentException">A finite value is beyond its range; the message names the tensor.
@@ -199,9 +217,10 @@ public sealed class TensorArchive
         foreach ((string name, string text) in Metadata) converted.Metadata[name] = text;
         foreach ((string name, Item item) in _items)
         {
-            bool isFloat = ElementType.Find(item.Type)?.Holder is { } holder && holder.IsFloatingPoint();
-            if (!isFloat || item.Type == target.Name || IsRunningStatistic(name)
-                || item.TensorOrNull() is not { } tensor)
+            ElementType? own = ElementType.Find(item.Type);
+            bool isFloat = own?.Holder is { } holder && holder.IsFloatingPoint();
+            bool losesRange = own?.Bits > target.Bits && IsRunningStatistic(name);
+            if (!isFloat || own == target || losesRange || item.TensorOrNull() is not { } tensor)
             {
                 converted.Add(name, item);
             }
@@ -232,12 +251,14 @@ public sealed class TensorArchive
         foreach ((string name, Item item) in _items)
         {
             if (map.Key(name) is not { } target) continue;
-            if (!part._items.TryAdd(target, item))
+            if (target.Length == 0 || part._items.ContainsKey(target))
             {
                 throw new ArgumentException(
-                    $"TensorArchive.Renamed: expected one name for \"{target}\", got \"{name}\" and another one. "
-                    + "Rename one of them to something else.", nameof(rename));
+                    $"TensorArchive.Renamed: expected a name of its own for \"{name}\", got \"{target}\". "
+                    + "Rename it to something else.", nameof(rename));
             }
+
+            part.Add(target, item);
         }
 
         NormStates.CopyRenamed(Metadata, part.Metadata, prefix, rename);
@@ -245,7 +266,8 @@ public sealed class TensorArchive
     }
 
     private static bool IsRunningStatistic(string name) =>
-        name[(name.LastIndexOf('.') + 1)..] is "running_mean" or "running_var";
+        name[(name.LastIndexOf('.') + 1)..] is "running_mean" or "running_var"
+            or "moving_mean" or "moving_variance";
 
     /// <summary>Appends an item of another archive.</summary>
     internal void Add(string name, Item item)

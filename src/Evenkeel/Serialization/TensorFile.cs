@@ -78,9 +78,7 @@ public static class TensorFile
             case TensorFormat.Npz: return Npz.Read(path);
             case TensorFormat.TorchSharp: return TorchSharpFile.Read(path);
             case TensorFormat.Npy:
-                var archive = new TensorArchive { Source = path };
-                archive.Add("array", Npy.Read(path));
-                return archive;
+                return Npy.ReadArchive(path);
             default:
                 if (FileFormat.Of(path) is { } format) throw FileFormat.Wrong("TensorFile", path, Kind, format);
                 using (FileStream stream = FileFormat.Open("TensorFile", path, Kind))
@@ -128,7 +126,7 @@ public static class TensorFile
             case TensorFormat.Npz: Npz.Write(path, archive); break;
             case TensorFormat.TorchSharp: TorchSharpFile.Write(path, archive); break;
             case TensorFormat.Npy when archive.Names.Count == 1:
-                Npy.Write(path, archive.Tensor(archive.Names[0]));
+                Npy.Write(path, archive);
                 break;
             case TensorFormat.Npy:
                 throw new ArgumentException(

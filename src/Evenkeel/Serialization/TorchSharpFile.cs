@@ -193,10 +193,13 @@ public static class TorchSharpFile
             }
 
             if (Array.IndexOf(s_types, item.Type) >= 0) continue;
+            bool isInteger = ElementType.Find(item.Type)?.Holder == DType.Int64;
             throw new ArgumentException($"TorchSharpFile: expected types that TorchSharp has " +
                 $"({string.Join(", ", s_types.Where(static type => type is not null))}), got {item.Type} for " +
-                $"\"{name}\". Write archive.Tensor(\"{name}\") in its place, which is wider (on the command line: " +
-                "--dtype), or write a safetensors file.", nameof(archive));
+                $"\"{name}\". " + (isInteger
+                    ? $"Write archive.Tensor(\"{name}\") in its place, which is I64, or write a safetensors file."
+                    : "Take ConvertedTo(StoredType.F32) of the archive (on the command line: --dtype F32), or write " +
+                        "a safetensors file."), nameof(archive));
         }
     }
 

@@ -96,6 +96,67 @@ public sealed class ForeignKeysTests : IDisposable
     }
 
     [Fact]
+    public void The_prefix_is_found_where_parts_are_renamed_or_kept()
+    {
+        var there = new Sequential { { "conv", new Linear(2, 4) }, { "fc", new Linear(4, 3) } };
+        TensorArchive archive = new();
+        archive.Add("state_dict.module.", there.StateDict());
+        string path = Written(archive);
+        var model = new Sequential { { "conv", new Linear(2, 4) }, { "head", new Linear(4, 3) } };
+        LoadReport report = model.Load(path,
+            rename: new Dictionary<string, string>(StringComparer.Ordinal) { ["fc"] = "head" });
+        Assert.Equal("state_dict.module.", report.Prefix);
+        Assert.Equal(there.StateDict()["fc.bias"].ToArray<float>(), model.StateDict()["head.bias"].ToArray<float>());
+        Assert.Equal("state_dict.module.", model.Load(path, strict: false, keep: ["head."]).Prefix);
+        // The dot at the end of a prefix may be left out.
+        Assert.True(there.Load(path, prefix: "state_dict.module").IsComplete);
+    }
+
+    [Fact]
+    public void Of_two_models_none_is_taken_because_it_has_more_of_the_keys_that_files_may_lack()
+    {
+        var norm = new BatchNorm1d(3);
+        TensorArchive archive = new();
+        archive.Add("model.", norm.StateDict());
+        StateDict averaged = norm.StateDict();
+        averaged.Remove("num_batches_tracked");
+        archive.Add("ema.", averaged);
+        Assert.Contains("pass prefix: \"ema.\" or prefix: \"model.\"",
+            Assert.Throws<ArgumentException>(() => norm.Load(Written(archive))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tensor_with_two_keys_is_kept_if_one_of_them_is()
+    {
+        var model = new TiedHead();
+        float before = model.StateDict()["head.weight"].ToArray<float>()[0];
+        StateDict state = model.StateDict();
+        foreach (string key in state.Keys) state[key] = Tensor.Ones(state[key].Shape) * 7;
+        LoadReport report = model.LoadStateDict(state, keep: ["head"]);
+        Assert.Equal(["body.weight", "head.weight"], report.KeysWith(LoadStatus.Kept));
+        Assert.Equal(before, model.StateDict()["body.weight"].ToArray<float>()[0]);
+    }
+
+    private sealed class TiedHead : Module
+    {
+        public TiedHead()
+        {
+            var body = new Linear(2, 2, bias: false);
+            Register("body", body);
+            Register("head", new Tied(body.Weight));
+        }
+
+        protected override Tensor ForwardCore(Tensor x) => x;
+
+        private sealed class Tied : Module
+        {
+            public Tied(Parameter weight) => Register("weight", weight);
+
+            protected override Tensor ForwardCore(Tensor x) => x;
+        }
+    }
+
+    [Fact]
     public void A_file_of_two_models_is_not_read_without_a_prefix()
     {
         TensorArchive archive = Weights("model.");
@@ -177,7 +238,8 @@ public sealed class ForeignKeysTests : IDisposable
         string message = Assert.Throws<ArgumentException>(() => model.LoadStateDict(state)).Message;
         Assert.Contains("fc.weight: missing, expected shape (3, 4); the nearest key there is classifier.weight",
             message, StringComparison.Ordinal);
-        Assert.Contains("pass rename: new() { [\"classifier\"] = \"fc\" }", message, StringComparison.Ordinal);
+        Assert.Contains("pass rename: new Dictionary<string, string> { [\"classifier\"] = \"fc\" }", message,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("nearest",
             Assert.Throws<ArgumentException>(() => model.LoadStateDict(new StateDict())).Message,
             StringComparison.Ordinal);

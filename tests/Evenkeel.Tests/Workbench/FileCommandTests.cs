@@ -93,7 +93,8 @@ public sealed class FileCommandTests : IDisposable
     [InlineData("convert in.safetensors out.pt --rename fc", "--rename: expected OLD=NEW, got fc.")]
     [InlineData("convert in.safetensors out.npy", "expected one tensor for an npy file, got 7.")]
     [InlineData("convert in.safetensors out.pt --prefix state_dict.module. --rename fc=bn",
-        "expected one name for \"bn.weight\"")]
+        "expected a name of its own for \"bn.weight\"")]
+    [InlineData("convert in.safetensors out.pt --rename state_dict=__metadata__ --prefix x", "expected tensors whose")]
     [InlineData("inspect in.safetensors --norm batch", "for a network alone, got them for the file in.safetensors.")]
     public void Wrong_usage_ends_with_2_and_writes_nothing(string arguments, string expected)
     {
@@ -104,6 +105,34 @@ public sealed class FileCommandTests : IDisposable
         Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(["in.safetensors"], Directory.GetFiles(_folder.Path).Select(Path.GetFileName));
         Assert.Equal(before, File.ReadAllBytes(_folder.PathOf("in.safetensors")));
+    }
+
+    [Fact]
+    public void A_single_array_keeps_its_type_and_names_of_a_file_do_not_reach_the_terminal()
+    {
+        var archive = new TensorArchive();
+        archive.Add(".a\u001b[31m", Tensor.From([1.5f, 2f], [2]));
+        TensorFile.Write(_folder.PathOf("in.safetensors"), archive);
+        _folder.Run("convert in.safetensors half.npy --dtype F16");
+        string shown = _folder.Run("inspect half.npy");
+        Assert.Contains("1 tensors, 2 numbers, 4 B (1 F16)", shown, StringComparison.Ordinal);
+        shown = _folder.Run("inspect in.safetensors");
+        Assert.DoesNotContain('\u001b', shown);
+        Assert.Contains(".a?[31m (2)", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Running_statistics_of_16_bits_are_widened()
+    {
+        WriteCheckpoint("in.safetensors");
+        TensorArchive archive = SafeTensors.Read(_folder.PathOf("in.safetensors"));
+        const string Name = "state_dict.module.bn.running_mean";
+        var narrow = new TensorArchive();
+        narrow.Add(Name, new byte[] { 0x80, 0x3F, 0, 0x40, 0, 0xC0 }, "BF16", [3]);
+        SafeTensors.Write(_folder.PathOf("bf16.safetensors"), narrow);
+        _folder.Run("convert bf16.safetensors wide.npz --dtype F32");
+        Assert.Equal([1f, 2f, -2f], Npz.Read(_folder.PathOf("wide.npz")).Tensor(Name).ToArray<float>());
+        Assert.Equal("F32", archive.ConvertedTo(StoredType.F16).TypeOf(Name));
     }
 
     [Fact]

@@ -107,15 +107,57 @@ public static class Npy
                 nameof(stream));
         }
 
+        return Whole(name, () => ReadChecked(stream, name));
+    }
+
+    /// <summary>Reads a file as an archive of one array, named <c>array</c>, whose values keep their type.</summary>
+    internal static TensorArchive ReadArchive(string path)
+    {
+        using FileStream stream = FileFormat.Open("Npy", path, Kind);
+        return Whole(path, () =>
+        {
+            var archive = new TensorArchive { Source = path };
+            Begin(stream, path).ReadInto(archive, "array", stream, Label(path));
+            return archive;
+        });
+    }
+
+    /// <summary>Writes an archive of one array; see <see cref="Write(string, Tensor)"/>.</summary>
+    /// <exception cref="ArgumentException">NumPy does not have the type.</exception>
+    internal static void Write(string path, TensorArchive archive)
+    {
+        (string name, TensorArchive.Item item) = archive.Items.GetAt(0);
+        string descr = NpyTypes.DescrOf(item.Type) ?? throw new ArgumentException(
+            $"Npy: expected types that NumPy has ({NpyTypes.HeldNames}), got {item.Type} for \"{name}\". Take "
+            + "ConvertedTo(StoredType.F32) of the archive (on the command line: --dtype F32).", nameof(archive));
+        AtomicFile.Write(path, stream =>
+        {
+            stream.Write(NpyLayout.Start(descr, item.Dimensions));
+            stream.Write(item.Content);
+        });
+    }
+
+    private static string Label(string name) => $"Npy \"{name}\"";
+
+    /// <summary>Reads a file that nobody may shorten meanwhile.</summary>
+    private static T Whole<T>(string name, Func<T> read)
+    {
         try
         {
-            return ReadChecked(stream, name);
+            return read();
         }
         catch (EndOfStreamException exception)
         {
-            throw new InvalidDataException($"Npy \"{name}\": expected a file that stays as it is, it became shorter " +
+            throw new InvalidDataException($"{Label(name)}: expected a file that stays as it is, it became shorter " +
                 "while it was read. Read it again when its writer is done.", exception);
         }
+    }
+
+    private static NpyLayout Begin(Stream stream, string name)
+    {
+        long origin = stream.Position;
+        return NpyLayout.Read(stream, stream.Length - origin, Label(name))
+            ?? throw FileFormat.Wrong("Npy", name, $"{Kind} (it begins with the bytes 93 'NUMPY')", stream, origin);
     }
 
     /// <summary>The place of the first value that is NaN or infinite, or -1.</summary>
@@ -139,10 +181,8 @@ public static class Npy
 
     private static Tensor ReadChecked(Stream stream, string name)
     {
-        long origin = stream.Position;
-        string label = $"Npy \"{name}\"";
-        NpyLayout layout = NpyLayout.Read(stream, stream.Length - origin, label)
-            ?? throw FileFormat.Wrong("Npy", name, $"{Kind} (it begins with the bytes 93 'NUMPY')", stream, origin);
+        string label = Label(name);
+        NpyLayout layout = Begin(stream, name);
         if (layout.Type.Holder is not { } holder) throw Bad(label, $"expected real numbers, got complex ones " +
             $"({layout.Type.Name})", "Save their parts in NumPy: numpy.save(\"real.npy\", x.real), and x.imag alike.");
         if (!Shape.Holds(layout.Sizes)) throw Bad(label, $"expected at most {Shape.MaxRank} dimensions and " +

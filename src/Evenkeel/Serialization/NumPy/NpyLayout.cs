@@ -107,6 +107,31 @@ internal sealed record NpyLayout(ElementType Type, long[] Sizes, bool IsFortran,
         if (IsSwapped) Swap(to, Type.Name is "C64" or "C128" ? Type.Bits / 16 : Type.Bits / 8);
     }
 
+    /// <summary>Reads the values into an archive, in the type that they have.</summary>
+    /// <param name="archive">The archive.</param>
+    /// <param name="name">Their name in it.</param>
+    /// <param name="stream">At the first value.</param>
+    /// <param name="label">What errors begin with.</param>
+    /// <exception cref="InvalidDataException">They are more than one array holds.</exception>
+    /// <exception cref="EndOfStreamException">There are fewer bytes.</exception>
+    public void ReadInto(TensorArchive archive, string name, Stream stream, string label)
+    {
+        if (Type.IsNative && Type.ShapeOf(Sizes) is { } shape)
+        {
+            Tensor tensor = Tensor.Empty(shape, Type.Holder!.Value);
+            ReadValues(stream, tensor.Bytes());
+            archive.Add(name, tensor);
+            return;
+        }
+
+        long most = Type.IsNative ? Arena.MaxBytes : Array.MaxLength;
+        if (Bytes > most) throw Npy.Bad(label, $"expected at most {most} bytes for one array, got {Bytes} for " +
+            $"{Type.Name} of shape {ShapeText}", "Split it in NumPy.");
+        byte[] bytes = new byte[Bytes];
+        ReadValues(stream, bytes);
+        archive.Add(name, bytes, Type.Name, Sizes);
+    }
+
     private static void Swap(Span<byte> bytes, int size)
     {
         switch (size)

@@ -17,6 +17,9 @@ namespace Evenkeel.Serialization;
 /// </remarks>
 public static class Npz
 {
+    /// <summary>NumPy has no arrays of more dimensions.</summary>
+    private const int MaxRank = 64;
+
     private const string Kind = "an npz file (a zip archive of .npy files)";
     private const string Suffix = ".npy";
 
@@ -135,7 +138,7 @@ public static class Npz
             throw FileFormat.Wrong("Npz", name, Kind, stream);
         var archive = new TensorArchive { Source = name };
         var budget = new ReadBudget("Npz", name, maxBytes ?? Math.Max(MostAnyway, MostTimes * stream.Length),
-            "If you trust it, raise maxBytes.");
+            "If you trust it, read it with Npz.Read and a larger maxBytes.");
         foreach (ZipArchiveEntry entry in zip.Entries)
         {
             // Folders.
@@ -167,7 +170,7 @@ public static class Npz
             NpyLayout layout = NpyLayout.Read(stream, entry.Length, label)
                 ?? throw Npy.Bad(label, "expected an npy file (it begins with the bytes 93 'NUMPY'), got another one",
                     Damaged);
-            Read(stream, layout, name, archive, label);
+            layout.ReadInto(archive, name, stream, label);
             if (stream.Crc != entry.Crc32) throw Npy.Bad(label, $"expected bytes with the checksum {entry.Crc32:x8}, " +
                 $"got {stream.Crc:x8}", Damaged);
         }
@@ -182,24 +185,6 @@ public static class Npz
                 $"ones packed by a method that .NET does not have ({exception.Message.TrimEnd('.')}). Fetch the file " +
                 "again, or save it with numpy.savez_compressed.", exception);
         }
-    }
-
-    private static void Read(Stream stream, NpyLayout layout, string name, TensorArchive archive, string label)
-    {
-        if (layout.Type.IsNative && layout.Type.ShapeOf(layout.Sizes) is { } shape)
-        {
-            Tensor tensor = Tensor.Empty(shape, layout.Type.Holder!.Value);
-            layout.ReadValues(stream, tensor.Bytes());
-            archive.Add(name, tensor);
-            return;
-        }
-
-        long most = layout.Type.IsNative ? Arena.MaxBytes : Array.MaxLength;
-        if (layout.Bytes > most) throw Npy.Bad(label, $"expected at most {most} bytes for one array, got " +
-            $"{layout.Bytes} for {layout.Type.Name} of shape {layout.ShapeText}", "Split it in NumPy.");
-        byte[] bytes = new byte[layout.Bytes];
-        layout.ReadValues(stream, bytes);
-        archive.Add(name, bytes, layout.Type.Name, layout.Sizes);
     }
 
     /// <summary>Unpacks an entry for its length alone.</summary>
@@ -229,8 +214,14 @@ public static class Npz
             if (NpyTypes.DescrOf(item.Type) is null)
             {
                 throw new ArgumentException($"Npz: expected types that NumPy has ({NpyTypes.HeldNames}), got " +
-                    $"{item.Type} for \"{name}\". Write archive.Tensor(\"{name}\") in its place, which is wider (on " +
-                    "the command line: --dtype), or write a safetensors file.", nameof(archive));
+                    $"{item.Type} for \"{name}\". Take ConvertedTo(StoredType.F32) of the archive (on the command " +
+                    "line: --dtype F32), or write a safetensors file.", nameof(archive));
+            }
+
+            if (item.Dimensions.Length > MaxRank)
+            {
+                throw new ArgumentException($"Npz: expected at most {MaxRank} dimensions, got " +
+                    $"{item.Dimensions.Length} for \"{name}\". Merge some of them.", nameof(archive));
             }
 
             if (Fault(name) is { } fault)
