@@ -66,6 +66,7 @@ public abstract partial class Module
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(prefix);
         if (prefix.Length > 0) state = state.Under(prefix);
+        state = WithNewKeys(state);
         List<StateEntry> own = StateEntries();
         var entries = new List<LoadEntry>(own.Count);
         var writes = new List<(Tensor From, Tensor To)>(own.Count);
@@ -189,6 +190,7 @@ public abstract partial class Module
             }
 
             foreach ((string name, Module child) in module._children) Collect(Join(path, name), child, entries);
+            if (module.Parametrization is { } form) Collect(Join(path, WeightParametrization.Place), form, entries);
         }
     }
 

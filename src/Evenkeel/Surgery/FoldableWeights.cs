@@ -32,7 +32,7 @@ internal sealed class FoldableWeights
     }
 
     /// <summary>W.</summary>
-    public static Parameter WeightOf(Module layer) => layer.OwnParameters["weight"];
+    public static Parameter WeightOf(Module layer) => layer.OwnWeight!;
 
     /// <summary>The norm of the outputs: W' = W·s and b' = (b - mean)·s + beta, s along the outputs.</summary>
     public void NormalizeOutputs(FixedMap norm)
