@@ -91,8 +91,8 @@ public sealed partial class Parameter
     internal ParameterRole? GivenRole => _role;
 
     /// <summary>
-    /// The current value. That of a parametrized weight (<c>AddWeightNorm</c>) is computed by each call: writing into it
-    /// changes nothing.
+    /// The current value. That of a parametrized weight (<c>AddWeightNorm</c>) is computed by each call: writing into
+    /// it changes nothing.
     /// </summary>
     public Tensor Value
     {

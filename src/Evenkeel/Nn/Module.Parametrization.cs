@@ -34,7 +34,7 @@ public abstract partial class Module
         _parametrized = null;
     }
 
-    /// <summary>A state dict in which the keys of PyTorch's older functions are those of the parametrizations.</summary>
+    /// <summary>A state dict with the keys of the parametrizations for those of PyTorch's older functions.</summary>
     private StateDict WithNewKeys(StateDict state)
     {
         Dictionary<string, string>? names = null;

@@ -8,7 +8,8 @@ namespace Evenkeel.Nn;
 /// </summary>
 /// <remarks>
 /// <para>First input: (N, C, ...); output: the same shape. Second input: the classes of the samples, integers (N), or
-/// vectors (N, K), one for each sample. A class is the vector with a one at its place, so it picks a column of V.</para>
+/// vectors (N, K), one for each sample. A class is the vector with a one at its place, so it picks a column of V.
+/// </para>
 /// <para>At first V is 0 and b is (1, ..., 1, 0, ..., 0): the layer is a batch norm without gamma and beta, and learns
 /// what the condition changes.</para>
 /// <para>State-dict keys: <c>weight</c> (V, 2C rows of K: gamma's, then beta's), <c>bias</c> (b, 2C), and those of the
@@ -108,8 +109,8 @@ public sealed class ConditionalBatchNorm : TwoInputModule, IInitializable
             long one = classes.AsSpan<long>()[n];
             if (one < 0 || one >= NumConditions)
             {
-                throw new ArgumentException($"ConditionalBatchNorm: expected classes from 0 to {NumConditions - 1}, got "
-                    + $"{one} for sample {n}. Create the layer with as many conditions as there are classes.",
+                throw new ArgumentException($"ConditionalBatchNorm: expected classes from 0 to {NumConditions - 1}, "
+                    + $"got {one} for sample {n}. Create the layer with as many conditions as there are classes.",
                     nameof(classes));
             }
 

@@ -10,9 +10,10 @@ internal static class DynamicArguments
     {
         if (normalizedShape.Rank == 0 || (!channelsLast && normalizedShape.Rank != 1))
         {
-            throw new ArgumentException($"{layer}: expected {(channelsLast ? "the trailing dimensions" : "one dimension")}"
-                + $" of the features, got shape {normalizedShape}. Pass for example [768], or [C] with "
-                + "channelsLast: false.", nameof(normalizedShape));
+            string wanted = channelsLast ? "the trailing dimensions" : "one dimension";
+            throw new ArgumentException($"{layer}: expected {wanted} of the features, got shape "
+                + $"{normalizedShape}. Pass for example [768], or [C] with channelsLast: false.",
+                nameof(normalizedShape));
         }
 
         NormChecks.Features(layer, normalizedShape.Count);

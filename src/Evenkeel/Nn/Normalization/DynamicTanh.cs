@@ -9,7 +9,8 @@ namespace Evenkeel.Nn;
 /// <remarks>
 /// <para>Input: (*, normalizedShape), or (N, C, ...) with channels first; output: the same shape. It takes no
 /// statistics: large values are squashed, small ones scaled by alpha. Train and eval are the same.</para>
-/// <para>State-dict keys, those of the paper's code: <c>alpha</c> (1), <c>weight</c> (gamma), <c>bias</c> (beta).</para>
+/// <para>State-dict keys, those of the paper's code: <c>alpha</c> (1), <c>weight</c> (gamma), <c>bias</c> (beta).
+/// </para>
 /// <para>Source: Zhu, Chen, He, LeCun and Liu, "Transformers without Normalization", CVPR 2025 (arXiv 2503.10622).
 /// </para>
 /// </remarks>

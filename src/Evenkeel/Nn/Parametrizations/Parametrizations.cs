@@ -88,7 +88,7 @@ public static class Parametrizations
             }
 
             NormalizeOp.CheckEps(nameof(AddSpectralNorm), eps);
-            int rows = dim ?? (layer.TypeName.StartsWith("ConvTranspose", StringComparison.Ordinal) ? 1 : 0);
+            int rows = dim ?? (layer is IOutputsInDimension1 ? 1 : 0);
             CheckDim(nameof(AddSpectralNorm), rows, weight);
             layer.Parametrize(new SpectralNorm(weight, nPowerIterations, eps, rows, random ?? DefaultStreams.Next()));
             return layer;
@@ -128,7 +128,7 @@ public static class Parametrizations
     {
         if ((uint)dim < (uint)weight.Shape.Rank) return;
         throw new ArgumentOutOfRangeException(nameof(dim),
-            $"{method}: expected a dimension from 0 to {weight.Shape.Rank - 1} of a weight of shape {weight.Shape}, got "
-            + $"{dim}. The outputs are dimension 0, in transposed convolutions 1.");
+            $"{method}: expected a dimension from 0 to {weight.Shape.Rank - 1} of a weight of shape {weight.Shape}, "
+            + $"got {dim}. The outputs are dimension 0, in transposed convolutions 1.");
     }
 }

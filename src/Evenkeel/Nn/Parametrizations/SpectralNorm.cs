@@ -86,7 +86,7 @@ internal sealed class SpectralNorm : WeightParametrization
         (Dim == 0 ? weight : weight.Permute(_toMatrix)).Reshape(Original.Shape[Dim], -1);
 
     /// <summary>The buffers, which PyTorch has one level further down.</summary>
-    private sealed class SingularVectors : Module
+    internal sealed class SingularVectors : Module
     {
         public SingularVectors(int rows, int columns)
         {

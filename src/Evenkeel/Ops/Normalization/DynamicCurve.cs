@@ -15,7 +15,8 @@ public sealed partial class Tensor
     /// <param name="gamma">Scale, of the shape of the trailing dimensions, or (C) if they are channels first.</param>
     /// <param name="beta">Shift, of gamma's shape.</param>
     /// <param name="channelsLast">
-    /// Whether gamma and beta belong to the trailing dimensions; otherwise to dimension 1 of (N, C, ...). Default: true.
+    /// Whether gamma and beta belong to the trailing dimensions, which is the default; otherwise to dimension 1 of
+    /// (N, C, ...).
     /// </param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit.</exception>
     public Tensor DynamicTanh(Tensor alpha, Tensor gamma, Tensor beta, bool channelsLast = true) =>
@@ -30,7 +31,8 @@ public sealed partial class Tensor
     /// <param name="gamma">Scale, of the shape of the trailing dimensions, or (C) if they are channels first.</param>
     /// <param name="beta">Shift of the result, of gamma's shape.</param>
     /// <param name="channelsLast">
-    /// Whether gamma and beta belong to the trailing dimensions; otherwise to dimension 1 of (N, C, ...). Default: true.
+    /// Whether gamma and beta belong to the trailing dimensions, which is the default; otherwise to dimension 1 of
+    /// (N, C, ...).
     /// </param>
     /// <exception cref="ArgumentException">The shapes or element types do not fit.</exception>
     public Tensor DynamicErf(

@@ -26,9 +26,9 @@ public sealed partial class Tensor
 /// sample (a plane).
 /// </summary>
 /// <remarks>
-/// Backward. Let h = dy where z &gt; tau, dy/2 where they are equal, else 0; dtau = Σ (dy - h), dbeta = Σ h and dgamma =
-/// Σ h·xhat over the planes of a channel. With g = gamma·h the theorem of all norms holds without its mean: dx = r·(g -
-/// xhat·mean(g·xhat)) = gamma·r·h - gamma·r³/S·(Σ h·x)·x.
+/// Backward. Let h = dy where z &gt; tau, dy/2 where they are equal, else 0; dtau = Σ (dy - h), dbeta = Σ h and
+/// dgamma = Σ h·xhat over the planes of a channel. With g = gamma·h the theorem of all norms holds without its mean: dx
+/// = r·(g - xhat·mean(g·xhat)) = gamma·r·h - gamma·r³/S·(Σ h·x)·x.
 /// <para>The sums of a plane are taken in blocks in the element type, the blocks in double; the planes of a channel are
 /// added in double, in order.</para>
 /// </remarks>

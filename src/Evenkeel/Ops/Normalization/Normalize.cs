@@ -35,7 +35,8 @@ public sealed partial class Tensor
                 + "Flatten the dimensions that form a group into one.", nameof(axes));
         }
 
-        double least = DType == DType.Float64 ? ValueRange.SmallestNormal<double>() : ValueRange.SmallestNormal<float>();
+        double least =
+            DType == DType.Float64 ? ValueRange.SmallestNormal<double>() : ValueRange.SmallestNormal<float>();
         return this / Abs().Max(axes[0], keepDims: true).Clamp(Math.Max(eps, least), double.PositiveInfinity);
     }
 }

@@ -29,7 +29,9 @@ internal sealed class LayerReader
 
     private readonly JsonElement _layer;
     private readonly string _place;
-    private readonly HashSet<string> _asked = new(StringComparer.Ordinal) { TypeKey, NameKey, ReplacedKey, ParametrizationKey };
+    private readonly HashSet<string> _asked =
+        new(StringComparer.Ordinal) { TypeKey, NameKey, ReplacedKey, ParametrizationKey };
+
     private readonly NetworkSoFar _network;
 
     private LayerReader(JsonElement layer, string place, string type, NetworkSoFar network) =>
