@@ -14,6 +14,7 @@ internal static class BitsCatalog
         .. ProductBits.Cases,
         .. ConvolutionBits.Cases,
         .. NormBits.Cases,
+        .. NormLayerBits.Cases,
         .. PoolingBits.Cases,
         .. OptimizerBits.Cases,
         .. TrainingBits.Cases,

@@ -34,7 +34,12 @@ public enum ParameterRole
 public sealed partial class Parameter
 {
     private Tensor? _gradient;
+    private Tensor? _value;
     private ParameterRole? _role;
+
+    /// <summary>A parameter whose value is computed.</summary>
+    internal Parameter(IParameterSource source, string name, ParameterRole? role) =>
+        (Source, Name, _role) = (source, name, role);
 
     /// <summary>Makes a parameter of a tensor outside any tape. The parameter takes over the tensor's memory.</summary>
     /// <param name="value">The start value.</param>
@@ -85,20 +90,42 @@ public sealed partial class Parameter
     /// <summary>The role that was given; null if none was.</summary>
     internal ParameterRole? GivenRole => _role;
 
-    /// <summary>The current value.</summary>
-    public Tensor Value { get; private set; }
+    /// <summary>
+    /// The current value. That of a parametrized weight (<c>AddWeightNorm</c>) is computed by each call: writing into
+    /// it changes nothing.
+    /// </summary>
+    public Tensor Value
+    {
+        get => Source is null ? _value! : Owned(Source.Compute(tape: null));
+        private set => _value = value;
+    }
+
+    /// <summary>What computes the value; null for an ordinary parameter, which holds it.</summary>
+    internal IParameterSource? Source { get; private set; }
 
     /// <summary>The shape of the value and of the gradient.</summary>
-    public Shape Shape => Value.Shape;
+    public Shape Shape => Source is null ? Value.Shape : Source.Raw.Shape;
 
     /// <summary>Number of elements.</summary>
-    public int Count => Value.Count;
+    public int Count => Shape.Count;
 
     /// <summary>The element type of the value and of the gradient.</summary>
-    public DType DType => Value.DType;
+    public DType DType => Source is null ? Value.DType : Source.Raw.DType;
 
-    /// <summary>False if a pass computes no gradient for this parameter (it is frozen). Default: true.</summary>
-    public bool RequiresGradient { get; set; } = true;
+    /// <summary>
+    /// False if a pass computes no gradient for this parameter (it is frozen). Default: true. Of a parametrized weight
+    /// it is that of what is trained in its place.
+    /// </summary>
+    public bool RequiresGradient
+    {
+        get => Source is null ? field : Source.Trained.Any(static parameter => parameter.RequiresGradient);
+        set
+        {
+            field = value;
+            if (Source is null) return;
+            foreach (Parameter parameter in Source.Trained) parameter.RequiresGradient = value;
+        }
+    } = true;
 
     /// <summary>
     /// The sum of the gradients of all passes since <see cref="ZeroGrad"/>, or null if no pass has written one. Its
@@ -120,7 +147,7 @@ public sealed partial class Parameter
     /// </summary>
     public void To(DType dtype)
     {
-        if (dtype == DType) return;
+        if (Source is not null || dtype == DType) return;
         Value = Owned(Value.To(dtype));
         _gradient = HasGradient ? _gradient!.To(dtype) : null;
     }
@@ -137,6 +164,17 @@ public sealed partial class Parameter
         }
 
         _role = role;
+    }
+
+    /// <summary>Has the value computed from now on; what it was is let go, and so is the gradient.</summary>
+    internal void ComputeBy(IParameterSource source) => (Source, _value, _gradient, HasGradient) =
+        (source, null, null, false);
+
+    /// <summary>Holds what is computed now, as an ordinary parameter.</summary>
+    internal void HoldComputed()
+    {
+        (Tensor value, bool requiresGradient) = (Value, RequiresGradient);
+        (Source, _value, RequiresGradient) = (null, value, requiresGradient);
     }
 
     /// <summary>

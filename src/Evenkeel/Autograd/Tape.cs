@@ -17,6 +17,7 @@ public sealed class Tape
     private readonly List<Op> _ops = [];
     private readonly Dictionary<Type, Stack<Op>> _pool = [];
     private readonly Dictionary<Parameter, Tensor> _watched = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<Parameter, Tensor> _computed = new(ReferenceEqualityComparer.Instance);
     private readonly List<Op> _lent = [];
     private readonly List<Tensor> _open = [];
     private readonly List<Action> _afterBackward = [];
@@ -99,6 +100,7 @@ public sealed class Tape
         _lent.Clear();
         _ops.Clear();
         _open.Clear();
+        _computed.Clear();
         _afterBackward.Clear();
         _arena.Rewind();
         _draws = 0;
@@ -146,6 +148,7 @@ public sealed class Tape
     public Tensor Watch(Parameter parameter)
     {
         ArgumentNullException.ThrowIfNull(parameter);
+        if (parameter.Source is { } source) return Computed(parameter, source);
         bool wanted = RecordGradients && parameter.RequiresGradient;
         if (_watched.TryGetValue(parameter, out Tensor? handle) && handle.DType == parameter.DType
             && handle.SharesMemoryWith(parameter.Value) && (handle.IsStale || handle.RequiresGradient == wanted))
@@ -159,6 +162,15 @@ public sealed class Tape
         handle.Parameter = parameter;
         _watched[parameter] = handle;
         return handle;
+    }
+
+    /// <summary>A parameter whose value is computed: once a pass, by the first that asks.</summary>
+    private Tensor Computed(Parameter parameter, IParameterSource source)
+    {
+        if (_computed.TryGetValue(parameter, out Tensor? value)) return value;
+        value = source.Compute(this);
+        _computed.Add(parameter, value);
+        return value;
     }
 
     /// <summary>

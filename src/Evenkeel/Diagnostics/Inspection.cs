@@ -66,6 +66,7 @@ public static class Inspection
     /// <summary>Whether a module multiplies by a weight of its own. Depth counts such modules.</summary>
     internal static bool HasWeight(Module module)
     {
+        if (module.Parametrization is not null) return true;
         foreach ((_, Parameter parameter) in module.OwnParameters)
         {
             if (parameter.Role == ParameterRole.Weight) return true;

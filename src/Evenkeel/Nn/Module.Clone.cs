@@ -86,5 +86,6 @@ public abstract partial class Module
         foreach ((string name, Parameter parameter) in parameters) _parameters.Add(name, copier.Copy(parameter));
         foreach ((string name, StateBuffer buffer) in buffers) _buffers.Add(name, copier.Copy(buffer));
         foreach ((string name, Module child) in children) _children.Add(name, copier.Copy(child));
+        if (_parametrized is not null) _parametrized = copier.Copy(_parametrized);
     }
 }

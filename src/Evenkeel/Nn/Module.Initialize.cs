@@ -67,7 +67,8 @@ public abstract partial class Module
         }
 
         // A bias may be registered before the weight that it goes with.
-        Parameter? weight = _parameters.Select(static entry => entry.Value).FirstOrDefault(TakesInit);
+        Parameter? weight = _parametrized
+            ?? _parameters.Select(static entry => entry.Value).FirstOrDefault(TakesInit);
         foreach ((_, Parameter parameter) in _parameters)
         {
             switch (parameter.Role)

@@ -79,6 +79,7 @@ public abstract partial class Module
         ArgumentNullException.ThrowIfNull(prefix);
         var map = new KeyMap(prefix, rename);
         if (!map.IsEmpty) state = state.Mapped(map);
+        state = WithNewKeys(state);
         List<StateEntry> own = StateEntries();
         string[] kept = [.. (keep ?? []).Select(static part => part.TrimEnd('.'))];
         bool IsKept(string key) => Array.Exists(kept, part => IsUnder(part, key));
@@ -225,6 +226,7 @@ public abstract partial class Module
             }
 
             foreach ((string name, Module child) in module._children) Collect(Join(path, name), child, entries);
+            if (module.Parametrization is { } form) Collect(Join(path, WeightParametrization.Place), form, entries);
         }
     }
 

@@ -134,6 +134,7 @@ public abstract partial class Module
             if (!seen.Add(module)) return;
             result.Add((path, module));
             foreach ((string name, Module child) in module._children) Visit(Join(path, name), child, seen, result);
+            if (module.Parametrization is { } form) Visit(Join(path, WeightParametrization.Place), form, seen, result);
         }
     }
 
@@ -144,6 +145,7 @@ public abstract partial class Module
         // step.
         foreach ((_, Parameter parameter) in _parameters) parameter.ZeroGrad();
         foreach ((_, Module child) in _children) child.ZeroGrad();
+        Parametrization?.ZeroGrad();
     }
 
     /// <summary>Adds a trainable tensor; its memory becomes the parameter's.</summary>
@@ -274,7 +276,7 @@ public abstract partial class Module
         foreach ((string name, Module child) in _children)
         {
             text.Append("  (").Append(name).Append("): ").Append(
-                child.ToString().Replace("\n", "\n  ", StringComparison.Ordinal)).Append('\n');
+                child.Printed.Replace("\n", "\n  ", StringComparison.Ordinal)).Append('\n');
         }
 
         return text.Append(')').ToString();

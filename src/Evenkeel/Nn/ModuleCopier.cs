@@ -46,6 +46,8 @@ public sealed class ModuleCopier
         ArgumentNullException.ThrowIfNull(parameter);
         return Once(parameter, parameter =>
         {
+            if (parameter.Source is WeightParametrization source)
+                return new Parameter(Copy(source), parameter.Name, parameter.GivenRole);
             Tensor value = parameter.Value;
             return new Parameter(
                 _sharesWeights ? value.Alias(value.Shape) : value.Clone(), parameter.Name, parameter.GivenRole)

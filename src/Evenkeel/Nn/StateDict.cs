@@ -125,6 +125,20 @@ public sealed class StateDict : IEnumerable<KeyValuePair<string, Tensor>>
     /// <summary>The part whose keys begin with <paramref name="prefix"/>, under the rest of each key.</summary>
     internal StateDict Under(string prefix) => Mapped(new KeyMap(prefix));
 
+    /// <summary>Whether a key exists, with a tensor or with values that no tensor can hold.</summary>
+    internal bool Has(string key) => ContainsKey(key) || RawOf(key) is not null;
+
+    /// <summary>The same with other keys for some; the tensors are the same.</summary>
+    internal StateDict Renamed(IReadOnlyDictionary<string, string> names)
+    {
+        var renamed = new StateDict();
+        foreach ((string key, Tensor value) in _tensors)
+            renamed._tensors.Add(names.GetValueOrDefault(key, key), value);
+        foreach ((string key, RawKind kind) in Raw) renamed.AddRaw(names.GetValueOrDefault(key, key), kind);
+        foreach ((string name, double left) in StartValuesLeft) renamed.StartValuesLeft.Add(name, left);
+        return renamed;
+    }
+
     /// <inheritdoc/>
     public IEnumerator<KeyValuePair<string, Tensor>> GetEnumerator() => _tensors.GetEnumerator();
 

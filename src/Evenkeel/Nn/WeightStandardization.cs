@@ -42,8 +42,8 @@ public sealed record WeightStandardization
     /// <summary>The weight a layer computes with: the raw one, or the standardized one on the pass's tape.</summary>
     internal static Tensor Apply(WeightStandardization? setting, Parameter weight, Tape? tape)
     {
-        if (setting is null) return weight.Value;
         Tensor raw = tape is null ? weight.Value : tape.Watch(weight);
+        if (setting is null) return raw;
         int filters = weight.Shape[0], m = weight.Value.Count / filters;
         return raw.Reshape([filters, m]).LayerNorm([m], null, null, setting.Eps).Reshape(weight.Shape);
     }

@@ -132,11 +132,24 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Dropout2d"/>
     public Tensor Dropout2d(double probability = 0.5) => Value.Dropout2d(probability);
 
+    /// <inheritdoc cref="Tensor.DynamicErf"/>
+    public Tensor DynamicErf(
+        Tensor alpha, Tensor shift, Tensor gamma, Tensor beta, bool channelsLast = true) =>
+        Value.DynamicErf(alpha, shift, gamma, beta, channelsLast);
+
+    /// <inheritdoc cref="Tensor.DynamicTanh"/>
+    public Tensor DynamicTanh(Tensor alpha, Tensor gamma, Tensor beta, bool channelsLast = true) =>
+        Value.DynamicTanh(alpha, gamma, beta, channelsLast);
+
     /// <inheritdoc cref="Tensor.Exp"/>
     public Tensor Exp() => Value.Exp();
 
     /// <inheritdoc cref="Tensor.Fill"/>
     public void Fill(double value) => Value.Fill(value);
+
+    /// <inheritdoc cref="Tensor.FilterResponseNorm"/>
+    public Tensor FilterResponseNorm(Tensor? gamma, Tensor? beta, Tensor? tau, double eps = 1e-6) =>
+        Value.FilterResponseNorm(gamma, beta, tau, eps);
 
     /// <inheritdoc cref="Tensor.Flatten"/>
     public Tensor Flatten(int startAxis = 0, int endAxis = -1) => Value.Flatten(startAxis, endAxis);
@@ -238,6 +251,10 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.NegativeLogLikelihood"/>
     public Tensor NegativeLogLikelihood(Tensor labels, Tensor? weight = null, long ignoreIndex = -100) =>
         Value.NegativeLogLikelihood(labels, weight, ignoreIndex);
+
+    /// <inheritdoc cref="Tensor.Normalize"/>
+    public Tensor Normalize(ReadOnlySpan<int> axes, double p = 2, double eps = 1e-12) =>
+        Value.Normalize(axes, p, eps);
 
     /// <inheritdoc cref="Tensor.Permute"/>
     public Tensor Permute(params ReadOnlySpan<int> axes) => Value.Permute(axes);

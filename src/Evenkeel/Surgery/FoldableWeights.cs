@@ -24,15 +24,24 @@ internal sealed class FoldableWeights
             Conv1d row => (row.Groups, row.WeightStandardization),
             _ => (1, ((Linear)layer).WeightStandardization),
         };
-        var wide = new Parameter(weight.Value.To(DType.Float64).Detach());
+        var wide = new Parameter(InDouble(layer, weight));
         _weight = WeightStandardization.Apply(standardization, wide, tape: null).ToArray<double>();
         _bias = layer.OwnParameters.TryGetValue("bias", out Parameter? bias)
             ? bias.Value.To(DType.Float64).ToArray<double>()
             : new double[weight.Shape[0]];
     }
 
+    /// <summary>W in double: what is computed is computed in double.</summary>
+    private static Tensor InDouble(Module layer, Parameter weight)
+    {
+        if (layer.Parametrization is null) return weight.Value.To(DType.Float64).Detach();
+        var form = (WeightParametrization)layer.Parametrization.Clone();
+        form.To(DType.Float64);
+        return form.Compute(tape: null).Detach();
+    }
+
     /// <summary>W.</summary>
-    public static Parameter WeightOf(Module layer) => layer.OwnParameters["weight"];
+    public static Parameter WeightOf(Module layer) => layer.OwnWeight!;
 
     /// <summary>The norm of the outputs: W' = W·s and b' = (b - mean)·s + beta, s along the outputs.</summary>
     public void NormalizeOutputs(FixedMap norm)

@@ -71,6 +71,29 @@ public sealed class NormExperimentsTests
         Assert.Equal((2, 2), (result.Figures["after-activation.folded"], result.Figures["after-activation.kept"]));
     }
 
+    [Fact]
+    public void Dynamic_curves_are_compared_on_every_size()
+    {
+        var experiment = new NormFree();
+        ExperimentResult result = experiment.Compare(
+            Context(experiment, epochs: 1), NormFree.Sizes, held: 30, rates: [1e-3, 3e-3]);
+        Judge(experiment, result, "C33");
+        Assert.Equal(experiment.Variants, result.Series.Select(static series => series.Name.Split('/')[0]));
+        Assert.Equal(4 * NormFree.Sizes.Count, result.Tables[0].Rows.Count);
+        Assert.All(result.Figures.Where(static figure => figure.Key.EndsWith(".rate", StringComparison.Ordinal)),
+            static figure => Assert.True(figure.Value is 1e-3 or 3e-3, figure.Key));
+    }
+
+    [Fact]
+    public void Repairs_of_norms_are_compared_with_what_they_repair()
+    {
+        var experiment = new NormRepairs();
+        ExperimentResult result =
+            experiment.Compare(Context(experiment, epochs: 1), count: FewImages, held: 30, tuned: FewImages);
+        Judge(experiment, result, "C34", "C35", "C36");
+        Assert.Equal(18, result.Tables[0].Rows.Count);
+    }
+
     private static void Judge(Experiment experiment, ExperimentResult result, params string[] claims)
     {
         foreach (string claim in claims)

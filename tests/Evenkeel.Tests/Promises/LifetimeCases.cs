@@ -116,6 +116,12 @@ internal static class LifetimeCases
         ("GroupNorm, rows", () => X(64, 64, 3, 3).GroupNorm(8, X(64), X(64))),
         ("InstanceNorm", () => Images().InstanceNorm(X(16), X(16))),
         ("InstanceNorm, eval", () => Images().InstanceNorm(X(16), X(16), Running(16))),
+        ("Normalize", () => X().Normalize([1])),
+        ("Normalize, p 1.5", () => X().Normalize([0], 1.5)),
+        ("Normalize, p infinite", () => X().Normalize([1], double.PositiveInfinity)),
+        ("FilterResponseNorm", () => Images().FilterResponseNorm(X(16), X(16), X(16))),
+        ("DynamicTanh", () => X().DynamicTanh(X(1), X(Columns), X(Columns))),
+        ("DynamicErf", () => Images().DynamicErf(X(1), X(1), X(16), X(16), channelsLast: false)),
         ("Dropout", () => X().Dropout()),
         ("Dropout2d", () => Images().Dropout2d()),
         ("Clone", () => X().Clone()),
@@ -157,6 +163,9 @@ internal static class LifetimeCases
         ("GradientCheck",
             () => Tensor.Scalar(GradientCheck.Run(x => x.Tanh(), X(3, 7).To(DType.Float64)).Passed ? 1 : 0)),
         ("Predict", () => Net().Predict(X(8, 3, 16, 16), 4)),
+        ("AddWeightNorm", () => Parametrized(static layer => layer.AddWeightNorm())),
+        ("AddSpectralNorm", () => Parametrized(static layer => layer.AddSpectralNorm(random: new Philox(3)))),
+        ("ConditionalBatchNorm", () => new ConditionalBatchNorm(16, 3).Forward(Images(), Labels(2, 3))),
         ("Fold", () => Net().Fold(X(8, 3, 16, 16)).Model.Forward(X(4, 3, 16, 16))),
         ("Recalibrate", Recalibrated),
         ("Replicas", Replicated),
@@ -290,6 +299,13 @@ internal static class LifetimeCases
         return new Sequential(
             new Conv2d(3, 8, 3, padding: 1, random: random), new BatchNorm2d(8), new ReLU(), new MaxPool2d(2),
             new Flatten(), new Linear(8 * 64, 10, random: random));
+    }
+
+    private static Tensor Parametrized(Action<Module> add)
+    {
+        var layer = new Linear(1001, 65, random: new Philox(5));
+        add(layer);
+        return layer.Forward(X()) + layer.Forward(new Tape().Input(X())).Detach();
     }
 
     private static Tensor Recalibrated()

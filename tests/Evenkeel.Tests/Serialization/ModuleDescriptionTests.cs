@@ -70,6 +70,21 @@ public sealed class ModuleDescriptionTests
         (() => new RMSNorm([2, 3], 0.1, elementwiseAffine: false), [4, 2, 3]),
         (() => new GroupNorm(2, 4), [2, 4, 3]),
         (() => new GroupNorm(2, 4, 0.1, affine: false, channelAxis: -1), [2, 3, 4]),
+        (() => new Linear(3, 2).AddWeightNorm(), [4, 3]),
+        (() => new Conv2d(2, 4, 3).AddWeightNorm(dim: null), [2, 2, 7, 7]),
+        (() => new Conv1d(2, 4, 3).AddSpectralNorm(2, 1e-6, dim: 1), [2, 2, 9]),
+        (() => new LpNormalization(), [2, 4, 3]),
+        (() => new LpNormalization(double.PositiveInfinity, -1, 0.5), [2, 4, 3]),
+        (() => new UnitNormalization(), [2, 4]),
+        (() => new UnitNormalization(1, -1), [2, 4, 3]),
+        (() => new FilterResponseNorm(4), [2, 4, 3]),
+        (() => new FilterResponseNorm(4, 0.5, applyAct: false), [2, 4, 3]),
+        (() => new DynamicTanh([3]), [2, 4, 3]),
+        (() => new DynamicTanh([4], channelsLast: false, 0.25), [2, 4, 3]),
+        (() => new DynamicErf([4, 3]), [2, 4, 3]),
+        (() => new DynamicErf([4], channelsLast: false, 0.25, 0.125), [2, 4, 3]),
+        (() => new ConditionalBatchNorm(4, 3), [2, 4, 3]),
+        (() => new ConditionalBatchNorm(4, 3, 0.5, null, trackRunningStats: false), [2, 4, 3]),
         (() => new LocalResponseNorm(3), [2, 4, 3]),
         (() => new LocalResponseNorm(3, 0.1, 0.5, 2), [2, 4, 3]),
         (() => new ReLU(), [2, 4]),
@@ -341,8 +356,14 @@ public sealed class ModuleDescriptionTests
 
     private static double[] Values(Tensor tensor) => tensor.To(DType.Float64).ToArray<double>();
 
-    private static float[] Run(Module model, Tensor x, Mode mode) =>
-        model.Forward(new Tape(mode).Input(x)).ToArray<float>();
+    private static float[] Run(Module model, Tensor x, Mode mode)
+    {
+        Tensor input = new Tape(mode).Input(x);
+        Tensor y = model is TwoInputModule
+            ? model.Forward(input, Tensor.Zeros([x.Shape[0]], DType.Int64))
+            : model.Forward(input);
+        return y.ToArray<float>();
+    }
 
     private static Sequential Named()
     {

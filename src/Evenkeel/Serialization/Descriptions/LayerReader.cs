@@ -14,7 +14,8 @@ internal sealed class LayerReader
     public const string Caller = "ModuleDescription.FromJson";
 
     public const string TypeKey = "type", NameKey = "name", LayersKey = "layers", SameAsKey = "sameAs",
-        ReplacedKey = "replaced", OpaqueKey = "opaque", DTypeKey = "dtype", InitKey = "init";
+        ReplacedKey = "replaced", OpaqueKey = "opaque", DTypeKey = "dtype", InitKey = "init",
+        ParametrizationKey = "parametrization";
 
     private static readonly OrderedDictionary<string, Init> s_inits = new(StringComparer.Ordinal)
     {
@@ -27,7 +28,9 @@ internal sealed class LayerReader
 
     private readonly JsonElement _layer;
     private readonly string _place;
-    private readonly HashSet<string> _asked = new(StringComparer.Ordinal) { TypeKey, NameKey, ReplacedKey };
+    private readonly HashSet<string> _asked =
+        new(StringComparer.Ordinal) { TypeKey, NameKey, ReplacedKey, ParametrizationKey };
+
     private readonly NetworkSoFar _network;
 
     private LayerReader(JsonElement layer, string place, string type, NetworkSoFar network) =>
@@ -100,7 +103,7 @@ internal sealed class LayerReader
             LayerEntry entry = LayerTable.Find(type) ?? throw Fail(place, $"expected the type of a layer, got "
                 + $"{type}.{NearestName.Hint(type, LayerTable.Names)} The types are "
                 + $"{string.Join(", ", LayerTable.Names)}");
-            module = reader.Replaced(reader.Make(entry.Read));
+            module = reader.Replaced(reader.Make(reader => reader.Parametrized(entry.Read(reader))));
         }
 
         network.Made[path] = module;
@@ -283,6 +286,17 @@ internal sealed class LayerReader
         return made;
     }
 
+    /// <summary>The layer, its weight computed if the description says so.</summary>
+    private Module Parametrized(Module layer) => !Has(ParametrizationKey)
+        ? layer
+        : Object(ParametrizationKey, form => form.Type switch
+        {
+            nameof(WeightNorm) => layer.AddWeightNorm(form.Flag("whole", false) ? null : form.Integer("dim", 0)),
+            nameof(SpectralNorm) => layer.AddSpectralNorm(form.Integer("nPowerIterations", 1),
+                form.Number("eps", 1e-12), form.IntegerOrNull("dim"), Random),
+            _ => throw form.Fails(TypeKey, $"expected WeightNorm or SpectralNorm, got {form.Type}."),
+        });
+
     /// <summary>The model with the modules that the description has in the place of some.</summary>
     private Module Replaced(Module model)
     {
@@ -341,7 +355,8 @@ internal sealed class LayerReader
         {
             if (_asked.Contains(property.Name)) continue;
             string[] arguments = [.. _asked.Where(
-                static name => name is not (TypeKey or NameKey or ReplacedKey or DTypeKey or InitKey))];
+                static name => name is not (
+                    TypeKey or NameKey or ReplacedKey or DTypeKey or InitKey or ParametrizationKey))];
             string known = arguments.Length == 0 ? "no arguments" : $"the arguments {string.Join(", ", arguments)}";
             throw Fail(_place,
                 $"{Type}: expected {known}, got {property.Name}.{NearestName.Hint(property.Name, arguments)}");

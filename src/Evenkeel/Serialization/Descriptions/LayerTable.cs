@@ -80,6 +80,38 @@ internal static class LayerTable
                 .Number("beta", layer.Beta, 0.75).Number("k", layer.K, 1),
             static from => new LocalResponseNorm(from.Integer("size"), from.Number("alpha", 1e-4),
                 from.Number("beta", 0.75), from.Number("k", 1))),
+        Of<LpNormalization>(
+            // Null is infinity, which JSON does not have.
+            static (layer, to) => to.Number("p", double.IsInfinity(layer.P) ? null : layer.P, 2)
+                .Integer("dim", layer.Dim, 1).Number("eps", layer.Eps, 1e-12),
+            static from => new LpNormalization(from.NumberOrNull("p", 2) ?? double.PositiveInfinity,
+                from.Integer("dim", 1), from.Number("eps", 1e-12))),
+        Of<UnitNormalization>(
+            static (layer, to) => to.Integers("axis", layer.Axis),
+            static from => new UnitNormalization(from.Integers("axis"))),
+        Of<FilterResponseNorm>(
+            static (layer, to) => to.Integer("numFeatures", layer.NumFeatures).Number("eps", layer.Eps, 1e-6)
+                .Flag("applyAct", layer.Tau is not null, true),
+            static from => new FilterResponseNorm(
+                from.Integer("numFeatures"), from.Number("eps", 1e-6), from.Flag("applyAct", true))),
+        Of<DynamicTanh>(
+            static (layer, to) => to.Shape("normalizedShape", layer.NormalizedShape)
+                .Flag("channelsLast", layer.ChannelsLast, true).Number("alphaInitValue", layer.AlphaInitValue, 0.5),
+            static from => new DynamicTanh(from.Shape("normalizedShape"), from.Flag("channelsLast", true),
+                from.Number("alphaInitValue", 0.5))),
+        Of<DynamicErf>(
+            static (layer, to) => to.Shape("normalizedShape", layer.NormalizedShape)
+                .Flag("channelsLast", layer.ChannelsLast, true).Number("alphaInitValue", layer.AlphaInitValue, 0.5)
+                .Number("shiftInitValue", layer.ShiftInitValue, 0),
+            static from => new DynamicErf(from.Shape("normalizedShape"), from.Flag("channelsLast", true),
+                from.Number("alphaInitValue", 0.5), from.Number("shiftInitValue", 0))),
+        Of<ConditionalBatchNorm>(
+            static (layer, to) => to.Integer("numFeatures", layer.NumFeatures)
+                .Integer("numConditions", layer.NumConditions).Number("eps", layer.Norm.Eps, 1e-5)
+                .Number("momentum", layer.Momentum, 0.1)
+                .Flag("trackRunningStats", layer.Norm.TrackRunningStats, true),
+            static from => new ConditionalBatchNorm(from.Integer("numFeatures"), from.Integer("numConditions"),
+                from.Number("eps", 1e-5), from.NumberOrNull("momentum", 0.1), from.Flag("trackRunningStats", true))),
         Of<ReLU>(None, static _ => new ReLU()),
         Of<LeakyReLU>(
             static (layer, to) => to.Number("negativeSlope", layer.NegativeSlope, 0.01),

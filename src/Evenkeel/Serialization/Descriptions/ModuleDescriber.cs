@@ -31,6 +31,23 @@ internal sealed class ModuleDescriber
     {
         var layer = new JsonObject { [LayerReader.TypeKey] = entry.Name };
         entry.Write(module, new LayerArguments(layer));
+        switch (module.Parametrization)
+        {
+            case WeightNorm { Dim: var dim }:
+                new LayerArguments(layer).Object(LayerReader.ParametrizationKey, to =>
+                {
+                    to.Text(LayerReader.TypeKey, nameof(WeightNorm));
+                    if (dim is null) to.Flag("whole", true, false);
+                    else to.Integer("dim", dim, 0);
+                });
+                break;
+            case SpectralNorm form:
+                new LayerArguments(layer).Object(LayerReader.ParametrizationKey, to => to
+                    .Text(LayerReader.TypeKey, nameof(SpectralNorm)).Integer("dim", form.Dim)
+                    .Integer("nPowerIterations", form.PowerIterations, 1).Number("eps", form.Eps, 1e-12));
+                break;
+        }
+
         return layer;
     }
 

@@ -83,6 +83,75 @@ public sealed class NormClaimsTests
             ["after-activation.kept"] = 2,
         })));
 
+    [Theory]
+    [InlineData(0.8, 0.8, "holds")]
+    [InlineData(0.7, 0.7, "fails")]
+    [InlineData(0.82, 0.75, "holds, except for 5,000 images")]
+    public void C33_wants_Dynamic_Tanh_no_worse_than_layer_norm(double few, double many, string verdict)
+    {
+        var figures = new Dictionary<string, double>();
+        foreach (int size in NormFree.Sizes)
+        {
+            foreach (string norm in (ReadOnlySpan<string>)[NormFree.Layer, NormFree.Derf, NormFree.None])
+                figures[NormFree.Figure(norm, size)] = 0.805;
+            figures[NormFree.Figure(NormFree.DyT, size)] = size == 5000 ? many : few;
+        }
+
+        Assert.Equal(verdict, Judge("C33", ("norm-free", figures)));
+    }
+
+    [Theory]
+    [InlineData(0.9, 0.89, "holds")]
+    [InlineData(0.5, 0.6, "fails")]
+    [InlineData(0.5, 0.9, "holds only for batches of 8")]
+    public void C34_wants_renorm_in_small_batches_as_good_as_batch_norm_in_ordinary_ones(
+        double tiny, double small, string verdict) => Assert.Equal(verdict, Judge("C34", Repairs(new()
+        {
+            [NormRepairs.Figure(NormRepairs.Renorm, NormRepairs.Tiny)] = tiny,
+            [NormRepairs.Figure(NormRepairs.Renorm, NormRepairs.Small)] = small,
+        })));
+
+    [Theory]
+    [InlineData(0.9, 0.9, 0.8, "holds")]
+    [InlineData(0.8, 0.7, 0.85, "fails")]
+    [InlineData(0.9, 0.7, 0.8, "holds, except for batches of 2")]
+    public void C35_wants_standardized_weights_to_match_batch_norm_and_to_gain(
+        double ordinary, double tiny, double group, string verdict) => Assert.Equal(verdict, Judge("C35", Repairs(new()
+        {
+            [NormRepairs.Figure(NormRepairs.Standardized, NormRepairs.Ordinary)] = ordinary,
+            [NormRepairs.Figure(NormRepairs.Standardized, NormRepairs.Tiny)] = tiny,
+            [NormRepairs.Figure(NormRepairs.Group, NormRepairs.Ordinary)] = group,
+        })));
+
+    [Theory]
+    [InlineData(0.95, 0.95, "holds")]
+    [InlineData(0.8, 0.8, "fails")]
+    [InlineData(0.95, 0.8, "holds only for batches of 2")]
+    public void C36_wants_frozen_norms_ahead(double tiny, double ordinary, string verdict) =>
+        Assert.Equal(verdict, Judge("C36", Repairs(new()
+        {
+            [NormRepairs.Figure(NormRepairs.Frozen, NormRepairs.Tiny)] = tiny,
+            [NormRepairs.Figure(NormRepairs.Frozen, NormRepairs.Ordinary)] = ordinary,
+        })));
+
+    /// <summary>Figures of 0.9 but for those given.</summary>
+    private static (string, Dictionary<string, double>) Repairs(Dictionary<string, double> figures)
+    {
+        string[] names =
+        [
+            NormRepairs.Batch, NormRepairs.Renorm, NormRepairs.Group, NormRepairs.Standardized, NormRepairs.Active,
+            NormRepairs.Frozen, NormRepairs.FrozenStatistics, $"resnet-{NormRepairs.Batch}",
+        ];
+        foreach (string name in names)
+        {
+            foreach (int size in (ReadOnlySpan<int>)[NormRepairs.Tiny, NormRepairs.Small, NormRepairs.Ordinary])
+                figures.TryAdd(NormRepairs.Figure(name, size), 0.9);
+        }
+
+        figures.TryAdd("pretrained.noisyTestAccuracy", 0.9);
+        return ("norm-repairs", figures);
+    }
+
     private static (string, Dictionary<string, double>) Compared(Func<ComparedNet, string, int, double> accuracy)
     {
         var figures = new Dictionary<string, double>();

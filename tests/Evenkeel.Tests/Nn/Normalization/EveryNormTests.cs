@@ -39,6 +39,9 @@ public sealed class EveryNormTests
         [typeof(GroupNorm)] = (static () => new GroupNorm(2, 4), [6, 4]),
         [typeof(LayerNorm)] = (static () => new LayerNorm([4]), [6, 4]),
         [typeof(RMSNorm)] = (static () => new RMSNorm([4]), [6, 4]),
+        [typeof(FilterResponseNorm)] = (static () => new FilterResponseNorm(4), [6, 4, 3]),
+        [typeof(LpNormalization)] = (static () => new LpNormalization(), [6, 4]),
+        [typeof(UnitNormalization)] = (static () => new UnitNormalization(), [6, 4]),
         [typeof(LocalResponseNorm)] = (static () => new LocalResponseNorm(3), [6, 4, 3]),
     };
 
@@ -49,7 +52,8 @@ public sealed class EveryNormTests
         typeof(Sigmoid), typeof(Tanh), typeof(Softmax), typeof(LogSoftmax),
         typeof(MaxPool1d), typeof(MaxPool2d), typeof(AvgPool1d), typeof(AvgPool2d), typeof(AdaptiveAvgPool2d),
         typeof(FullyConnected), typeof(DeepMLP), typeof(LeNet), typeof(ResNet), typeof(ImageNetResNet),
-        typeof(BasicBlock),
+        typeof(BasicBlock), typeof(DynamicTanh), typeof(DynamicErf), typeof(ConditionalBatchNorm), typeof(WeightNorm),
+        typeof(SpectralNorm), typeof(SpectralNorm.SingularVectors),
     ];
 
     public static TheoryData<Type> Norms => [.. s_norms.Keys];
