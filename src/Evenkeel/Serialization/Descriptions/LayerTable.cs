@@ -84,7 +84,7 @@ internal static class LayerTable
         Of<LeakyReLU>(
             static (layer, to) => to.Number("negativeSlope", layer.NegativeSlope, 0.01),
             static from => new LeakyReLU(from.Number("negativeSlope", 0.01))),
-        Of<GELU>(None, static _ => new GELU()),
+        .. ActivationTable.Entries,
         Of<Sigmoid>(None, static _ => new Sigmoid()),
         Of<Tanh>(None, static _ => new Tanh()),
         Of<Softmax>(
