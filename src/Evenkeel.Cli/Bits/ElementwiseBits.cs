@@ -98,6 +98,8 @@ internal static class ElementwiseBits
                 probe.Normal(131))),
         new("gather/axis1", probe =>
             probe.Pass(x => x[0].Gather(1, Choice(probe.Labels(67 * 9, 31), 67, 9)), probe.Normal(67, 31))),
+        new("embedding/67x131", probe =>
+            probe.Pass(x => probe.Labels(900, 67).Embedding(x[0], paddingIndex: 3), probe.Normal(67, 131))),
         new("slice/axis1", probe => probe.Pass(x => x[0].Slice(1, 3, 11), probe.Normal(4, 17, 5))),
         new("shared-input", probe =>
             probe.Pass(x => x[0] * x[0].Tanh() + x[0].Exp() * x[1], probe.Normal(s_small), probe.Normal(67))),

@@ -7,8 +7,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// x if x &gt; 0, else slope·x, element by element, with a slope that is learned (He et al. 2015). The derivative at
-    /// 0 and at NaN is the slope, as in PyTorch.
+    /// x if x &gt; 0, else slope·x, element by element, with a slope that is learned (He et al. 2015). The derivative
+    /// at 0 and at NaN is the slope, as in PyTorch.
     /// </summary>
     /// <param name="weight">
     /// The slope, of shape (1), or (C) with one for each channel: dimension 1 of this tensor.

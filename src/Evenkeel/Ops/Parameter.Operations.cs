@@ -138,6 +138,9 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.ELU"/>
     public Tensor ELU(double alpha = 1) => Value.ELU(alpha);
 
+    /// <inheritdoc cref="Tensor.Embedding"/>
+    public Tensor Embedding(Tensor weight, int? paddingIndex = null) => Value.Embedding(weight, paddingIndex);
+
     /// <inheritdoc cref="Tensor.Exp"/>
     public Tensor Exp() => Value.Exp();
 
@@ -266,6 +269,9 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Permute"/>
     public Tensor Permute(params ReadOnlySpan<int> axes) => Value.Permute(axes);
 
+    /// <inheritdoc cref="Tensor.PixelShuffle"/>
+    public Tensor PixelShuffle(int upscaleFactor) => Value.PixelShuffle(upscaleFactor);
+
     /// <inheritdoc cref="Tensor.Pow(double)"/>
     public Tensor Pow(double exponent) => Value.Pow(exponent);
 
@@ -346,7 +352,19 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Transpose"/>
     public Tensor Transpose(int axis0, int axis1) => Value.Transpose(axis0, axis1);
 
+    /// <inheritdoc cref="Tensor.Upsample"/>
+    public Tensor Upsample(
+        Size2? size = null, Scale2? scaleFactor = null, UpsampleMode mode = UpsampleMode.Nearest,
+        bool alignCorners = false) =>
+        Value.Upsample(size, scaleFactor, mode, alignCorners);
+
     /// <inheritdoc cref="Tensor.Variance"/>
     public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepDims = false, int correction = 1) =>
         Value.Variance(axes, keepDims, correction);
+
+    /// <inheritdoc cref="Tensor.ZeroPad2d(int)"/>
+    public Tensor ZeroPad2d(int padding) => Value.ZeroPad2d(padding);
+
+    /// <inheritdoc cref="Tensor.ZeroPad2d(int, int, int, int)"/>
+    public Tensor ZeroPad2d(int left, int right, int top, int bottom) => Value.ZeroPad2d(left, right, top, bottom);
 }

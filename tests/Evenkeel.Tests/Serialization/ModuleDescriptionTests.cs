@@ -121,6 +121,14 @@ public sealed class ModuleDescriptionTests
         (() => new Flatten(), [2, 4, 3]),
         (() => new Flatten(0, 1), [2, 4, 3]),
         (() => new Unflatten(1, 2, -1), [2, 4]),
+        (() => new Upsample((3, 5)), [2, 4, 3, 3]),
+        (() => new Upsample(scaleFactor: 2, mode: UpsampleMode.Bilinear, alignCorners: true), [2, 4, 3, 3]),
+        (() => new Upsample(scaleFactor: (1.5, 0.5), mode: UpsampleMode.Bilinear), [2, 4, 3, 3]),
+        (() => new ZeroPad2d(1), [2, 4, 3, 3]),
+        (() => new ZeroPad2d(1, 0, -1, 2), [2, 4, 3, 3]),
+        (() => new PixelShuffle(2), [2, 4, 3, 3]),
+        (() => new Embedding(7, 3), [2, 4]),
+        (() => new Embedding(7, 3, paddingIdx: -1), [2, 4]),
         (() => new Identity(), [2, 4]),
         (() => new Sequential(), [2, 4]),
         (Named, [2, 4]),
@@ -149,7 +157,9 @@ public sealed class ModuleDescriptionTests
     {
         (Func<Module> make, int[] batch) = s_examples[example];
         Module model = make();
-        Tensor x = Tensor.RandomNormal(new Shape(batch), new Philox(1));
+        Tensor x = model is Embedding
+            ? Tensor.From([.. Enumerable.Range(0, 8).Select(i => (long)(i % 7))], new Shape(batch))
+            : Tensor.RandomNormal(new Shape(batch), new Philox(1));
         // Running statistics and weights of their own.
         model.Initialize(Init.XavierNormal, seed: 7);
         for (int i = 0; i < 3; i++) Run(model, x, Mode.Train);

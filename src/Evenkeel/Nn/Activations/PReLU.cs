@@ -3,8 +3,8 @@ using Evenkeel.Random;
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// y = x for x &gt; 0, w·x elsewhere, with a learned slope w: one for all values, or one for each channel (dimension 1).
-/// Source: torch.nn.PReLU.
+/// y = x for x &gt; 0, w·x elsewhere, with a learned slope w: one for all values, or one for each channel (dimension
+/// 1). Source: torch.nn.PReLU.
 /// </summary>
 /// <remarks>
 /// The slope's role is <see cref="ParameterRole.Other"/>: weight decay by role leaves it out, as the paper demands

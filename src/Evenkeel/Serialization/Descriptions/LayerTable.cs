@@ -136,6 +136,7 @@ internal static class LayerTable
         Of<Unflatten>(
             static (layer, to) => to.Integer("dim", layer.Dim).Integers("unflattenedSize", layer.UnflattenedSize),
             static from => new Unflatten(from.Integer("dim"), from.Integers("unflattenedSize"))),
+        .. ShapeLayerTable.Entries,
         Of<Identity>(None, static _ => new Identity()),
         Of<FullyConnected>(
             static (model, to) => to.Integer("inputDim", model.InputDim).Integers("hiddenDims", model.HiddenDims)

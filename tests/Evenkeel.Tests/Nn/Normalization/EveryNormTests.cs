@@ -49,7 +49,7 @@ public sealed class EveryNormTests
         typeof(Sigmoid), typeof(Tanh), typeof(Softmax), typeof(LogSoftmax),
         typeof(ReLU6), typeof(Hardtanh), typeof(Hardswish), typeof(Hardsigmoid), typeof(SiLU), typeof(ELU),
         typeof(SELU), typeof(CELU), typeof(PReLU), typeof(Softplus), typeof(Softsign), typeof(Mish), typeof(GLU),
-        typeof(LogSigmoid),
+        typeof(LogSigmoid), typeof(Upsample), typeof(ZeroPad2d), typeof(PixelShuffle), typeof(Embedding),
         typeof(MaxPool1d), typeof(MaxPool2d), typeof(AvgPool1d), typeof(AvgPool2d), typeof(AdaptiveAvgPool2d),
         typeof(FullyConnected), typeof(DeepMLP), typeof(LeNet), typeof(ResNet), typeof(ImageNetResNet),
         typeof(BasicBlock),
