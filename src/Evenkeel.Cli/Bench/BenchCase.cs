@@ -59,6 +59,9 @@ internal sealed record BenchCase(string Name)
         .. Cases("instancenorm/forward-backward", "256x6x28x28", "32x64x56x56", "16x256x14x14", "64x512x7x7"),
         .. Cases("rmsnorm/forward", "512x768", "4096x1024"),
         .. Cases("rmsnorm/forward-backward", "512x768", "4096x1024"),
+        .. Cases("silu/forward-backward", "256x1024", "32x64x56x56"),
+        .. Cases("gelu/forward-backward", "256x1024", "32x64x56x56"),
+        .. Cases("upsample-bilinear2/forward-backward", "16x256x14x14", "16x64x56x56"),
         .. Cases("matmul", "2048x2048x2048", "512x512x512", "50x100x3072", "3072x100x50", "256x120x400"),
         .. Cases("conv2d/forward-backward", "256x1x28x28-6k5s1p2", "256x6x14x14-16k5s1p0", "32x64x56x56-64k3s1p1",
             "32x3x32x32-32k3s1p1"),
@@ -71,7 +74,7 @@ internal sealed record BenchCase(string Name)
 
     /// <summary>
     /// batchnorm, batchnorm-relu, syncbatchnorm2 (two members, half a batch each), layernorm, groupnorm8, instancenorm,
-    /// rmsnorm, matmul, conv2d, infer or step.
+    /// rmsnorm, silu, gelu, upsample-bilinear2 (twice as many rows and columns), matmul, conv2d, infer or step.
     /// </summary>
     public string Kind => _parts[0];
 
@@ -96,6 +99,8 @@ internal sealed record BenchCase(string Name)
         "conv2d" => (What == "forward-backward" ? 3 : 1) * ConvolutionSpec.Parse(Spec).Flops,
         "infer" => InferenceFlops(Spec),
         "step" => StepFlops(Spec),
+        // x and dx, and y and dy, which are four times as large.
+        "upsample-bilinear2" => Dimensions(Spec).Aggregate(4.0, (bytes, size) => bytes * size) * 10,
         _ => Dimensions(Spec).Aggregate(4.0, (bytes, size) => bytes * size) * (What == "forward-backward" ? 5 : 2),
     };
 

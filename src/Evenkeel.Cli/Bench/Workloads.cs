@@ -21,6 +21,9 @@ internal static class Workloads
         "groupnorm8" => Norm(one, new GroupNorm(8, BenchCase.Dimensions(one.Spec)[1])),
         "instancenorm" => Norm(one, new InstanceNorm2d(BenchCase.Dimensions(one.Spec)[1], affine: true)),
         "rmsnorm" => Norm(one, new RMSNorm(BenchCase.Dimensions(one.Spec)[^1])),
+        "silu" => Norm(one, new SiLU()),
+        "gelu" => Norm(one, new GELU()),
+        "upsample-bilinear2" => Resized(one, new Upsample(scaleFactor: 2, mode: UpsampleMode.Bilinear)),
         "matmul" => Product(BenchCase.Dimensions(one.Spec)),
         "conv2d" => Convolution(one.What, ConvolutionSpec.Parse(one.Spec)),
         "infer" => LeNetInference(one.Spec.Split('-')),
@@ -84,6 +87,21 @@ internal static class Workloads
             layer.Forward(tape.Watch(x)).Backward(cotangent);
             x.ZeroGrad();
             layer.ZeroGrad();
+        };
+    }
+
+    /// <summary>Forward and backward of a layer without parameters whose output has another size.</summary>
+    private static Action Resized(BenchCase one, Module layer)
+    {
+        var random = new Philox(0);
+        var x = new Parameter(Tensor.RandomNormal(new Shape(BenchCase.Dimensions(one.Spec)), random));
+        var tape = new Tape(Mode.Train);
+        Tensor cotangent = Tensor.RandomNormal(layer.Forward(x.Value).Shape, random);
+        return () =>
+        {
+            tape.Reset();
+            layer.Forward(tape.Watch(x)).Backward(cotangent);
+            x.ZeroGrad();
         };
     }
 

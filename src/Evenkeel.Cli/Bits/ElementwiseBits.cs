@@ -29,6 +29,18 @@ internal static class ElementwiseBits
         .. Unary("leaky-relu", x => x.LeakyReLU(0.01)),
         .. Unary("gelu", x => x.GELU()),
         .. Unary("gelu-tanh", x => x.GELU(approximate: true)),
+        .. Unary("relu6", x => x.ReLU6()),
+        .. Unary("hardtanh", x => x.Hardtanh(-0.7, 1.3)),
+        .. Unary("hardswish", x => x.Hardswish()),
+        .. Unary("hardsigmoid", x => x.Hardsigmoid()),
+        .. Unary("silu", x => x.SiLU()),
+        .. Unary("elu", x => x.ELU(0.7)),
+        .. Unary("selu", x => x.SELU()),
+        .. Unary("celu", x => x.CELU(0.7)),
+        .. Unary("softplus", x => x.Softplus(1.3, 2)),
+        .. Unary("softsign", x => x.Softsign()),
+        .. Unary("mish", x => x.Mish()),
+        .. Unary("log-sigmoid", x => x.LogSigmoid()),
         .. Unary("clamp", x => x.Clamp(-0.7, 1.3)),
         .. Unary("pow-3", x => x.Pow(3)),
         .. Unary("dropout", x => x.Dropout(0.3)),
@@ -45,6 +57,21 @@ internal static class ElementwiseBits
         Extreme("sigmoid", x => x.Sigmoid()),
         Extreme("gelu", x => x.GELU()),
         Extreme("gelu-tanh", x => x.GELU(approximate: true)),
+        Extreme("silu", x => x.SiLU()),
+        Extreme("elu", x => x.ELU()),
+        Extreme("softplus", x => x.Softplus()),
+        Extreme("mish", x => x.Mish()),
+        Extreme("log-sigmoid", x => x.LogSigmoid()),
+        .. new int[][] { [5, 7, 131], [3, 67], [2, 3, 33, 7] }.SelectMany(shape => new BitsCase[]
+        {
+            new($"prelu/{ShapeName.Of(shape)}", probe =>
+                probe.Pass(x => x[0].PReLU(x[1]), probe.Normal(shape), probe.Normal(shape[1]))),
+            new($"prelu-1/{ShapeName.Of(shape)}", probe =>
+                probe.Pass(x => x[0].PReLU(x[1]), probe.Normal(shape), probe.Normal(1))),
+        }),
+        new("glu/3x66", probe => probe.Pass(x => x[0].GLU(), probe.Normal(3, 66))),
+        new("glu/2x6x19", probe => probe.Pass(x => x[0].GLU(1), probe.Normal(2, 6, 19))),
+        new("glu/3x2x33001", probe => probe.Pass(x => x[0].GLU(1), probe.Normal(3, 2, 33001))),
 
         .. Binary("add", (a, b) => a + b),
         .. Binary("subtract", (a, b) => a - b),
@@ -71,6 +98,8 @@ internal static class ElementwiseBits
                 probe.Normal(131))),
         new("gather/axis1", probe =>
             probe.Pass(x => x[0].Gather(1, Choice(probe.Labels(67 * 9, 31), 67, 9)), probe.Normal(67, 31))),
+        new("embedding/67x131", probe =>
+            probe.Pass(x => probe.Labels(900, 67).Embedding(x[0], paddingIndex: 3), probe.Normal(67, 131))),
         new("slice/axis1", probe => probe.Pass(x => x[0].Slice(1, 3, 11), probe.Normal(4, 17, 5))),
         new("shared-input", probe =>
             probe.Pass(x => x[0] * x[0].Tanh() + x[0].Exp() * x[1], probe.Normal(s_small), probe.Normal(67))),

@@ -32,6 +32,23 @@ internal static class PoolingBits
         new("adaptive-avgpool2d/1", probe => probe.Pass(x => x[0].AdaptiveAvgPool2d(1), probe.Normal(s_images))),
         new("adaptive-avgpool2d/5x-", probe =>
             probe.Pass(x => x[0].AdaptiveAvgPool2d((5, null)), probe.Normal(s_images))),
+        .. new (int[] From, int[] To)[]
+        {
+            ([3, 5, 7, 9], [14, 18]), ([2, 3, 20, 40], [31, 67]), ([2, 3, 20, 67], [9, 30]),
+            ([9, 40, 14, 14], [28, 28]),
+        }.SelectMany(one => new BitsCase[]
+        {
+            new($"upsample/nearest/{ShapeName.Of(one.From)}-{ShapeName.Of(one.To)}", probe =>
+                probe.Pass(x => x[0].Upsample((one.To[0], one.To[1])), probe.Normal(one.From))),
+            new($"upsample/bilinear/{ShapeName.Of(one.From)}-{ShapeName.Of(one.To)}", probe =>
+                probe.Pass(x => x[0].Upsample((one.To[0], one.To[1]), mode: UpsampleMode.Bilinear),
+                    probe.Normal(one.From))),
+            new($"upsample/aligned/{ShapeName.Of(one.From)}-{ShapeName.Of(one.To)}", probe =>
+                probe.Pass(x => x[0].Upsample(scaleFactor: 1.7, mode: UpsampleMode.Bilinear, alignCorners: true),
+                    probe.Normal(one.From))),
+        }),
+        new("zero-pad2d", probe => probe.Pass(x => x[0].ZeroPad2d(1, 2, -3, 4), probe.Normal(s_images))),
+        new("pixel-shuffle/3", probe => probe.Pass(x => x[0].PixelShuffle(3), probe.Normal(s_images))),
         new("dropout2d/0.3", probe => probe.Pass(x => x[0].Dropout2d(0.3), probe.Normal(s_images))),
         new("dropout2d/0.5/narrow", probe => probe.Pass(x => x[0].Dropout2d(), probe.Normal(9, 40, 3))),
         .. new int[][] { [3, 11, 5, 7], [4, 6, 3], [2, 70, 9, 33] }.SelectMany(shape => new BitsCase[]

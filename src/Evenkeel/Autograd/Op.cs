@@ -108,6 +108,25 @@ internal abstract class Op
     }
 
     /// <summary>
+    /// Like <see cref="Join(string, ref Tensor)"/>, for an operand beside integers, which may ride on the tape too.
+    /// </summary>
+    public static Tape? JoinBeside(string op, Tensor integers, ref Tensor a)
+    {
+        integers.ThrowIfStale();
+        Check(op, a);
+        if (a.Tape is not null && integers.Tape is not null && a.Tape != integers.Tape)
+        {
+            throw new InvalidOperationException($"{op}: the operands ride on two different tapes. "
+                + $"Clone() one of them and enter it through tape.Input.");
+        }
+
+        Tape? tape = a.Tape ?? integers.Tape;
+        if (tape is not null) Enter(op, tape, ref a);
+        CheckNotSpent(op, a);
+        return tape;
+    }
+
+    /// <summary>
     /// Like <see cref="Join(string, ref Tensor)"/>, for any number of operands. Their taped handles replace parameters.
     /// </summary>
     public static Tape? JoinAll(string op, Span<Tensor> operands)

@@ -114,7 +114,9 @@ public static class InitReporting
                 case LeakyReLU leaky: return ("LeakyReLU", 0.5 * (1 + leaky.NegativeSlope * leaky.NegativeSlope));
                 case Tanh: return ("Tanh", FactorOf(Nonlinearity.Tanh));
                 case Sigmoid: return ("Sigmoid", FactorOf(Nonlinearity.Sigmoid));
-                case GELU or Softmax or LogSoftmax: return (leaves[i].TypeName, null);
+                case GELU or Softmax or LogSoftmax or ReLU6 or Hardtanh or Hardswish or Hardsigmoid or SiLU or ELU
+                    or SELU or CELU or PReLU or Softplus or Softsign or Mish or GLU or LogSigmoid:
+                    return (leaves[i].TypeName, null);
             }
         }
 

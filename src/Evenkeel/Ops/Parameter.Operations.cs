@@ -97,6 +97,9 @@ public sealed partial class Parameter
     public Tensor BinaryCrossEntropyWithLogits(Tensor target, Tensor? weight = null, Tensor? posWeight = null) =>
         Value.BinaryCrossEntropyWithLogits(target, weight, posWeight);
 
+    /// <inheritdoc cref="Tensor.CELU"/>
+    public Tensor CELU(double alpha = 1) => Value.CELU(alpha);
+
     /// <inheritdoc cref="Tensor.Clamp"/>
     public Tensor Clamp(double min, double max) => Value.Clamp(min, max);
 
@@ -141,6 +144,12 @@ public sealed partial class Parameter
     public Tensor DynamicTanh(Tensor alpha, Tensor gamma, Tensor beta, bool channelsLast = true) =>
         Value.DynamicTanh(alpha, gamma, beta, channelsLast);
 
+    /// <inheritdoc cref="Tensor.ELU"/>
+    public Tensor ELU(double alpha = 1) => Value.ELU(alpha);
+
+    /// <inheritdoc cref="Tensor.Embedding"/>
+    public Tensor Embedding(Tensor weight, int? paddingIndex = null) => Value.Embedding(weight, paddingIndex);
+
     /// <inheritdoc cref="Tensor.Exp"/>
     public Tensor Exp() => Value.Exp();
 
@@ -166,9 +175,21 @@ public sealed partial class Parameter
         bool? training = null) =>
         Value.GhostBatchNorm(virtualBatchSize, gamma, beta, running, eps, training);
 
+    /// <inheritdoc cref="Tensor.GLU"/>
+    public Tensor GLU(int axis = -1) => Value.GLU(axis);
+
     /// <inheritdoc cref="Tensor.GroupNorm"/>
     public Tensor GroupNorm(int groups, Tensor? gamma, Tensor? beta, double eps = 1e-5) =>
         Value.GroupNorm(groups, gamma, beta, eps);
+
+    /// <inheritdoc cref="Tensor.Hardsigmoid"/>
+    public Tensor Hardsigmoid() => Value.Hardsigmoid();
+
+    /// <inheritdoc cref="Tensor.Hardswish"/>
+    public Tensor Hardswish() => Value.Hardswish();
+
+    /// <inheritdoc cref="Tensor.Hardtanh"/>
+    public Tensor Hardtanh(double min = -1, double max = 1) => Value.Hardtanh(min, max);
 
     /// <inheritdoc cref="Tensor.Hinge"/>
     public Tensor Hinge(Tensor target) => Value.Hinge(target);
@@ -199,6 +220,9 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.Log"/>
     public Tensor Log() => Value.Log();
+
+    /// <inheritdoc cref="Tensor.LogSigmoid"/>
+    public Tensor LogSigmoid() => Value.LogSigmoid();
 
     /// <inheritdoc cref="Tensor.LogSoftmax"/>
     public Tensor LogSoftmax(int axis = -1) => Value.LogSoftmax(axis);
@@ -245,6 +269,9 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Minimum"/>
     public Tensor Minimum(Tensor other) => Value.Minimum(other);
 
+    /// <inheritdoc cref="Tensor.Mish"/>
+    public Tensor Mish() => Value.Mish();
+
     /// <inheritdoc cref="Tensor.MultiClassHinge"/>
     public Tensor MultiClassHinge(Tensor labels) => Value.MultiClassHinge(labels);
 
@@ -259,14 +286,23 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Permute"/>
     public Tensor Permute(params ReadOnlySpan<int> axes) => Value.Permute(axes);
 
+    /// <inheritdoc cref="Tensor.PixelShuffle"/>
+    public Tensor PixelShuffle(int upscaleFactor) => Value.PixelShuffle(upscaleFactor);
+
     /// <inheritdoc cref="Tensor.Pow(double)"/>
     public Tensor Pow(double exponent) => Value.Pow(exponent);
 
     /// <inheritdoc cref="Tensor.Pow(Tensor)"/>
     public Tensor Pow(Tensor exponent) => Value.Pow(exponent);
 
+    /// <inheritdoc cref="Tensor.PReLU"/>
+    public Tensor PReLU(Tensor weight) => Value.PReLU(weight);
+
     /// <inheritdoc cref="Tensor.ReLU"/>
     public Tensor ReLU() => Value.ReLU();
+
+    /// <inheritdoc cref="Tensor.ReLU6"/>
+    public Tensor ReLU6() => Value.ReLU6();
 
     /// <inheritdoc cref="Tensor.Reshape(ReadOnlySpan{int})"/>
     [OverloadResolutionPriority(1)]
@@ -279,8 +315,14 @@ public sealed partial class Parameter
     public Tensor RMSNorm(Shape normalizedShape, Tensor? gamma, double? eps = null) =>
         Value.RMSNorm(normalizedShape, gamma, eps);
 
+    /// <inheritdoc cref="Tensor.SELU"/>
+    public Tensor SELU() => Value.SELU();
+
     /// <inheritdoc cref="Tensor.Sigmoid"/>
     public Tensor Sigmoid() => Value.Sigmoid();
+
+    /// <inheritdoc cref="Tensor.SiLU"/>
+    public Tensor SiLU() => Value.SiLU();
 
     /// <inheritdoc cref="Tensor.Slice"/>
     public Tensor Slice(int axis, int start, int length) => Value.Slice(axis, start, length);
@@ -290,6 +332,12 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.Softmax"/>
     public Tensor Softmax(int axis = -1) => Value.Softmax(axis);
+
+    /// <inheritdoc cref="Tensor.Softplus"/>
+    public Tensor Softplus(double beta = 1, double threshold = 20) => Value.Softplus(beta, threshold);
+
+    /// <inheritdoc cref="Tensor.Softsign"/>
+    public Tensor Softsign() => Value.Softsign();
 
     /// <inheritdoc cref="Tensor.Split(int, int)"/>
     public Tensor[] Split(int size, int axis = 0) => Value.Split(size, axis);
@@ -321,7 +369,19 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Transpose"/>
     public Tensor Transpose(int axis0, int axis1) => Value.Transpose(axis0, axis1);
 
+    /// <inheritdoc cref="Tensor.Upsample"/>
+    public Tensor Upsample(
+        Size2? size = null, Scale2? scaleFactor = null, UpsampleMode mode = UpsampleMode.Nearest,
+        bool alignCorners = false) =>
+        Value.Upsample(size, scaleFactor, mode, alignCorners);
+
     /// <inheritdoc cref="Tensor.Variance"/>
     public Tensor Variance(ReadOnlySpan<int> axes = default, bool keepDims = false, int correction = 1) =>
         Value.Variance(axes, keepDims, correction);
+
+    /// <inheritdoc cref="Tensor.ZeroPad2d(int)"/>
+    public Tensor ZeroPad2d(int padding) => Value.ZeroPad2d(padding);
+
+    /// <inheritdoc cref="Tensor.ZeroPad2d(int, int, int, int)"/>
+    public Tensor ZeroPad2d(int left, int right, int top, int bottom) => Value.ZeroPad2d(left, right, top, bottom);
 }

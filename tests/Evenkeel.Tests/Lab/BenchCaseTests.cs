@@ -8,7 +8,7 @@ public sealed class BenchCaseTests
     [Fact]
     public void The_vocabulary_is_the_peers()
     {
-        Assert.Equal(55, BenchCase.All.Count);
+        Assert.Equal(61, BenchCase.All.Count);
         Assert.Equal("batchnorm/train-forward/5x100", BenchCase.All[0].Name);
         Assert.Equal("step/lenet-relu-batchnorm-16", BenchCase.All[^1].Name);
     }
@@ -16,6 +16,7 @@ public sealed class BenchCaseTests
     [Theory]
     [InlineData("batchnorm/train-forward/5x100", 4000)]
     [InlineData("batchnorm/forward-backward/5x100", 10000)]
+    [InlineData("upsample-bilinear2/forward-backward/1x2x3x4", 960)]
     [InlineData("matmul/2x3x4", 48)]
     [InlineData("conv2d/forward-backward/1x1x3x3-1k3s1p0", 3 * 2 * 9)]
     [InlineData("step/fcn-none-1", 2.0 * (2 * 307200 + 3 * 41000))]
@@ -29,7 +30,9 @@ public sealed class BenchCaseTests
             "batchnorm/forward-backward/4x3x5x5", "batchnorm/eval-forward/4x3",
             "batchnorm-relu/forward-backward/4x3x5x5", "syncbatchnorm2/forward-backward/4x3x5x5",
             "layernorm/forward/4x8", "groupnorm8/forward-backward/2x16x3x3", "instancenorm/forward-backward/2x3x4x4",
-            "rmsnorm/forward-backward/4x8", "matmul/3x4x5", "step/fcn-batchnorm-5", "step/lenet-sigmoid-batchnorm-4",
+            "rmsnorm/forward-backward/4x8", "silu/forward-backward/4x8", "gelu/forward-backward/4x8",
+            "upsample-bilinear2/forward-backward/2x3x4x5", "matmul/3x4x5", "step/fcn-batchnorm-5",
+            "step/lenet-sigmoid-batchnorm-4",
             "step/lenet-sigmoid-none-3", "step/lenet-relu-batchnorm-4", "infer/lenet-relu-batchnorm-2",
             "infer/lenet-relu-batchnorm-folded-2"])
         {

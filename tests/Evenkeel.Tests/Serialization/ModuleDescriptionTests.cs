@@ -91,6 +91,27 @@ public sealed class ModuleDescriptionTests
         (() => new LeakyReLU(), [2, 4]),
         (() => new LeakyReLU(0.5), [2, 4]),
         (() => new GELU(), [2, 4]),
+        (() => new GELU(approximate: true), [2, 4]),
+        (() => new ReLU6(), [2, 4]),
+        (() => new Hardtanh(), [2, 4]),
+        (() => new Hardtanh(-0.5, 0.25), [2, 4]),
+        (() => new Hardswish(), [2, 4]),
+        (() => new Hardsigmoid(), [2, 4]),
+        (() => new SiLU(), [2, 4]),
+        (() => new ELU(), [2, 4]),
+        (() => new ELU(0.5), [2, 4]),
+        (() => new SELU(), [2, 4]),
+        (() => new CELU(), [2, 4]),
+        (() => new CELU(0.5), [2, 4]),
+        (() => new PReLU(), [2, 4]),
+        (() => new PReLU(4, 0.5), [2, 4]),
+        (() => new Softplus(), [2, 4]),
+        (() => new Softplus(2, 0.5), [2, 4]),
+        (() => new Softsign(), [2, 4]),
+        (() => new Mish(), [2, 4]),
+        (() => new GLU(), [2, 4]),
+        (() => new GLU(1), [2, 4, 3]),
+        (() => new LogSigmoid(), [2, 4]),
         (() => new Sigmoid(), [2, 4]),
         (() => new Tanh(), [2, 4]),
         (() => new Softmax(), [2, 4]),
@@ -115,6 +136,14 @@ public sealed class ModuleDescriptionTests
         (() => new Flatten(), [2, 4, 3]),
         (() => new Flatten(0, 1), [2, 4, 3]),
         (() => new Unflatten(1, 2, -1), [2, 4]),
+        (() => new Upsample((3, 5)), [2, 4, 3, 3]),
+        (() => new Upsample(scaleFactor: 2, mode: UpsampleMode.Bilinear, alignCorners: true), [2, 4, 3, 3]),
+        (() => new Upsample(scaleFactor: (1.5, 0.5), mode: UpsampleMode.Bilinear), [2, 4, 3, 3]),
+        (() => new ZeroPad2d(1), [2, 4, 3, 3]),
+        (() => new ZeroPad2d(1, 0, -1, 2), [2, 4, 3, 3]),
+        (() => new PixelShuffle(2), [2, 4, 3, 3]),
+        (() => new Embedding(7, 3), [2, 4]),
+        (() => new Embedding(7, 3, paddingIdx: -1), [2, 4]),
         (() => new Identity(), [2, 4]),
         (() => new Sequential(), [2, 4]),
         (Named, [2, 4]),
@@ -143,7 +172,9 @@ public sealed class ModuleDescriptionTests
     {
         (Func<Module> make, int[] batch) = s_examples[example];
         Module model = make();
-        Tensor x = Tensor.RandomNormal(new Shape(batch), new Philox(1));
+        Tensor x = model is Embedding
+            ? Tensor.From([.. Enumerable.Range(0, 8).Select(i => (long)(i % 7))], new Shape(batch))
+            : Tensor.RandomNormal(new Shape(batch), new Philox(1));
         // Running statistics and weights of their own.
         model.Initialize(Init.XavierNormal, seed: 7);
         for (int i = 0; i < 3; i++) Run(model, x, Mode.Train);

@@ -44,6 +44,37 @@ internal static unsafe class Map
             new ContiguousJob<T, TFormula> { A = a, B = b, C = c, Y = y, Count = count, Formula = formula });
     }
 
+    /// <summary>
+    /// y[r·yStep + i] = f(a[r·aStep + i], b[r·bStep + i], c[r·cStep + i]) for rows r and i below
+    /// <paramref name="length"/>: rows that do not follow one another.
+    /// </summary>
+    public static void Rows<T, TFormula>(
+        int rows, int length, T* a, int aStep, T* b, int bStep, T* c, int cStep, T* y, int yStep, TFormula formula)
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TFormula : struct, IFormula<T>
+    {
+        Debug.Assert(rows >= 0 && length >= 0);
+        Debug.Assert(rows <= 1 || yStep >= length, "rows of y overlap");
+        if (rows == 0 || length == 0) return;
+        int pieces = Chunks(length), perChunk = Math.Max(1, ChunkElements / length);
+        Workers.Run(pieces == 1 ? ((rows - 1) / perChunk) + 1 : rows * pieces, new RowsJob<T, TFormula>
+        {
+            A = a,
+            B = b,
+            C = c,
+            Y = y,
+            StepA = aStep,
+            StepB = bStep,
+            StepC = cStep,
+            StepY = yStep,
+            RowCount = rows,
+            Length = length,
+            Pieces = pieces,
+            PerChunk = perChunk,
+            Formula = formula,
+        });
+    }
+
     /// <summary>y[i] = f(a[..], b[..], c[..]). The plan gives the element of each operand for element i of y.</summary>
     public static void Broadcast<T, TFormula>(in BroadcastPlan plan, T* a, T* b, T* c, T* y, TFormula formula)
         where T : unmanaged, IFloatingPointIeee754<T>
@@ -71,6 +102,32 @@ internal static unsafe class Map
             int start = chunk * ChunkElements;
             Span(A + start, B + start, C + start, Y + start, Math.Min(Count - start, ChunkElements), Formula);
         }
+    }
+
+    private struct RowsJob<T, TFormula> : IJob
+        where T : unmanaged, IFloatingPointIeee754<T>
+        where TFormula : struct, IFormula<T>
+    {
+        public T* A, B, C, Y;
+        public int StepA, StepB, StepC, StepY, RowCount, Length, Pieces, PerChunk;
+        public TFormula Formula;
+
+        public readonly void Invoke(int chunk)
+        {
+            if (Pieces > 1)
+            {
+                int start = chunk % Pieces * ChunkElements;
+                Part(chunk / Pieces, start, Math.Min(Length - start, ChunkElements));
+                return;
+            }
+
+            int end = Math.Min(RowCount, (chunk + 1) * PerChunk);
+            for (int row = chunk * PerChunk; row < end; row++) Part(row, 0, Length);
+        }
+
+        private readonly void Part(int row, int start, int length) => Span(
+            A + ((long)row * StepA) + start, B + ((long)row * StepB) + start, C + ((long)row * StepC) + start,
+            Y + ((long)row * StepY) + start, length, Formula);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -74,6 +74,19 @@ internal static partial class VectorMath
         return p * scale0 * scale1;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Expm1Double(Vector512<double> x)
+    {
+        // As in single precision. e^x - 1 is -1 from -37.4 on.
+        Vector512<double> a = Select(Vector512.LessThan(x, C(-40.0)), C(-40.0), x);
+        a = Select(Vector512.GreaterThan(a, C(710.0)), C(710.0), a);
+        Vector512<double> r = ReduceExp(a, out Vector512<long> n);
+        Vector512<double> p = Expm1Polynomial(r);
+        Vector512<double> power = ((n + C(1022L)) << 52).AsDouble();
+        Vector512<double> half = Fma(power, p, power - C(0.5));
+        return Select(Vector512.Equals(n, Vector512<long>.Zero).AsDouble(), p, half + half) | (x & C(-0.0));
+    }
+
     /// <summary>
     /// ln x = high + low with a relative error of about 2^-64, for positive finite x. The sum of both rounds to high.
     /// </summary>

@@ -57,6 +57,20 @@ internal static partial class VectorMath
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Expm1Single(Vector512<float> x)
+    {
+        // 2^n·(e^r - 1) + (2^n - 1) is computed for n - 1 and doubled, because 2^128 is infinite. If n is 0 it is
+        // e^r - 1 itself, which halving could make subnormal. The bounds lie beyond e^x - 1 = inf and -1 (-17.33).
+        Vector512<float> a = Select(Vector512.LessThan(x, C(-20f)), C(-20f), x);
+        a = Select(Vector512.GreaterThan(a, C(89f)), C(89f), a);
+        Vector512<float> r = ReduceExp(a, out Vector512<int> n);
+        Vector512<float> p = Expm1Polynomial(r);
+        Vector512<float> power = ((n + C(126)) << 23).AsSingle();
+        Vector512<float> half = Fma(power, p, power - C(0.5f));
+        return Select(Vector512.Equals(n, Vector512<int>.Zero).AsSingle(), p, half + half) | (x & C(-0f));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> LogSingle(Vector512<float> x)
     {
         Vector512<float> tiny = Vector512.LessThan(x, C(1.17549435e-38f));

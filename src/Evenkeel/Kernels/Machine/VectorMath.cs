@@ -34,6 +34,12 @@ internal static partial class VectorMath
         ? ExpSingle(x.AsSingle()).As<float, T>()
         : ExpDouble(x.AsDouble()).As<double, T>();
 
+    /// <summary>e^x - 1. The relative error stays small down to the subnormals.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<T> Expm1<T>(Vector512<T> x) => typeof(T) == typeof(float)
+        ? Expm1Single(x.AsSingle()).As<float, T>()
+        : Expm1Double(x.AsDouble()).As<double, T>();
+
     /// <summary>Natural logarithm: -inf at 0, NaN for negative numbers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<T> Log<T>(Vector512<T> x) => typeof(T) == typeof(float)

@@ -59,6 +59,16 @@ internal sealed class LayerArguments(JsonObject layer)
         return this;
     }
 
+    /// <summary>A number if both factors are the same, otherwise both.</summary>
+    public LayerArguments Scale(string name, Scale2? value)
+    {
+        if (value is not { } scale) return this;
+        layer[name] = scale.Height == scale.Width
+            ? JsonValue.Create(scale.Width)
+            : new JsonArray(scale.Height, scale.Width);
+        return this;
+    }
+
     public LayerArguments Padding(Padding value)
     {
         if (value != default) layer["padding"] = value.IsSame ? "same" : SizeOf(value.Size);

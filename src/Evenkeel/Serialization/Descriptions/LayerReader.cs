@@ -206,6 +206,17 @@ internal sealed class LayerReader
         int? Side(JsonElement side) => side.ValueKind == JsonValueKind.Null ? null : IntegerOf(side, name);
     }
 
+    /// <summary>A factor, or those of height and width.</summary>
+    public Scale2? ScaleOrNull(string name)
+    {
+        if (Optional(name) is not { } value) return null;
+        if (value.ValueKind == JsonValueKind.Number) return value.GetDouble();
+        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 2
+            && value[0].ValueKind == JsonValueKind.Number && value[1].ValueKind == JsonValueKind.Number)
+            return new Scale2(value[0].GetDouble(), value[1].GetDouble());
+        throw Fail(At(_place, name), $"{Type}: expected a number, or [height, width], got {Shown(value)}");
+    }
+
     public Padding Padding()
     {
         const string Name = "padding";

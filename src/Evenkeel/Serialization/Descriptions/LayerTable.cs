@@ -116,7 +116,7 @@ internal static class LayerTable
         Of<LeakyReLU>(
             static (layer, to) => to.Number("negativeSlope", layer.NegativeSlope, 0.01),
             static from => new LeakyReLU(from.Number("negativeSlope", 0.01))),
-        Of<GELU>(None, static _ => new GELU()),
+        .. ActivationTable.Entries,
         Of<Sigmoid>(None, static _ => new Sigmoid()),
         Of<Tanh>(None, static _ => new Tanh()),
         Of<Softmax>(
@@ -168,6 +168,7 @@ internal static class LayerTable
         Of<Unflatten>(
             static (layer, to) => to.Integer("dim", layer.Dim).Integers("unflattenedSize", layer.UnflattenedSize),
             static from => new Unflatten(from.Integer("dim"), from.Integers("unflattenedSize"))),
+        .. ShapeLayerTable.Entries,
         Of<Identity>(None, static _ => new Identity()),
         Of<FullyConnected>(
             static (model, to) => to.Integer("inputDim", model.InputDim).Integers("hiddenDims", model.HiddenDims)
