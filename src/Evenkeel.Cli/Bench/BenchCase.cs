@@ -13,7 +13,8 @@ internal enum BenchUnit
 }
 
 /// <summary>
-/// A convolution, written <c>256x1x28x28-6k5s1p2</c>: input, then out-channels, kernel, stride, padding.
+/// A convolution over planes or volumes, or a transposed one, written <c>256x1x28x28-6k5s1p2</c>: input, then
+/// out-channels, kernel, stride, padding.
 /// </summary>
 internal readonly record struct ConvolutionSpec(int[] Input, int OutChannels, int Kernel, int Stride, int Padding)
 {
@@ -30,9 +31,20 @@ internal readonly record struct ConvolutionSpec(int[] Input, int OutChannels, in
     {
         get
         {
-            int height = ((Input[2] + (2 * Padding) - Kernel) / Stride) + 1,
-                width = ((Input[3] + (2 * Padding) - Kernel) / Stride) + 1;
-            return 2.0 * Input[0] * OutChannels * height * width * Input[1] * Kernel * Kernel;
+            double flops = 2.0 * Input[0] * Input[1] * OutChannels;
+            foreach (int size in Input[2..]) flops *= Kernel * (((size + (2 * Padding) - Kernel) / Stride) + 1);
+            return flops;
+        }
+    }
+
+    /// <summary>The same of a transposed convolution, in which each value of the input meets the window.</summary>
+    public double TransposedFlops
+    {
+        get
+        {
+            double flops = 2.0 * Input[0] * Input[1] * OutChannels;
+            foreach (int size in Input[2..]) flops *= Kernel * size;
+            return flops;
         }
     }
 }
@@ -65,6 +77,9 @@ internal sealed record BenchCase(string Name)
         .. Cases("matmul", "2048x2048x2048", "512x512x512", "50x100x3072", "3072x100x50", "256x120x400"),
         .. Cases("conv2d/forward-backward", "256x1x28x28-6k5s1p2", "256x6x14x14-16k5s1p0", "32x64x56x56-64k3s1p1",
             "32x3x32x32-32k3s1p1"),
+        .. Cases("convtranspose2d/forward-backward", "32x64x16x16-32k4s2p1", "16x128x14x14-64k2s2p0",
+            "32x16x28x28-16k3s1p1"),
+        .. Cases("conv3d/forward-backward", "4x16x16x32x32-32k3s1p1", "8x1x16x32x32-8k3s1p1", "4x32x8x28x28-64k3s2p1"),
         .. Cases("infer", "lenet-relu-none-256", "lenet-relu-batchnorm-256", "lenet-relu-batchnorm-folded-256"),
         .. Cases("step", "fcn-batchnorm-50", "fcn-none-50", "fcn-batchnorm-5", "lenet-sigmoid-batchnorm-256",
             "lenet-sigmoid-none-256", "lenet-relu-batchnorm-16"),
@@ -74,7 +89,8 @@ internal sealed record BenchCase(string Name)
 
     /// <summary>
     /// batchnorm, batchnorm-relu, syncbatchnorm2 (two members, half a batch each), layernorm, groupnorm8, instancenorm,
-    /// rmsnorm, silu, gelu, upsample-bilinear2 (twice as many rows and columns), matmul, conv2d, infer or step.
+    /// rmsnorm, silu, gelu, upsample-bilinear2 (twice as many rows and columns), matmul, conv2d, convtranspose2d, conv3d,
+    /// infer or step.
     /// </summary>
     public string Kind => _parts[0];
 
@@ -84,7 +100,8 @@ internal sealed record BenchCase(string Name)
     /// <summary>The last part: a shape, or the name of a net.</summary>
     public string Spec => _parts[^1];
 
-    public BenchUnit Unit => Kind is "matmul" or "conv2d" or "infer" or "step" ? BenchUnit.Flops : BenchUnit.Bytes;
+    public BenchUnit Unit => Kind is "matmul" or "conv2d" or "convtranspose2d" or "conv3d" or "infer" or "step"
+        ? BenchUnit.Flops : BenchUnit.Bytes;
 
     /// <summary>
     /// The work no implementation can avoid. A norm's forward pass reads x and writes y, its backward pass reads x and
@@ -96,7 +113,8 @@ internal sealed record BenchCase(string Name)
     public double Work => Kind switch
     {
         "matmul" => Dimensions(Spec) is [int m, int n, int k] ? 2.0 * m * n * k : 0,
-        "conv2d" => (What == "forward-backward" ? 3 : 1) * ConvolutionSpec.Parse(Spec).Flops,
+        "conv2d" or "conv3d" => (What == "forward-backward" ? 3 : 1) * ConvolutionSpec.Parse(Spec).Flops,
+        "convtranspose2d" => (What == "forward-backward" ? 3 : 1) * ConvolutionSpec.Parse(Spec).TransposedFlops,
         "infer" => InferenceFlops(Spec),
         "step" => StepFlops(Spec),
         // x and dx, and y and dy, which are four times as large.

@@ -25,7 +25,12 @@ internal static class Workloads
         "gelu" => Norm(one, new GELU()),
         "upsample-bilinear2" => Resized(one, new Upsample(scaleFactor: 2, mode: UpsampleMode.Bilinear)),
         "matmul" => Product(BenchCase.Dimensions(one.Spec)),
-        "conv2d" => Convolution(one.What, ConvolutionSpec.Parse(one.Spec)),
+        "conv2d" => Convolution(one, static (spec, random) =>
+            new Conv2d(spec.Input[1], spec.OutChannels, spec.Kernel, spec.Stride, spec.Padding, random: random)),
+        "convtranspose2d" => Convolution(one, static (spec, random) => new ConvTranspose2d(
+            spec.Input[1], spec.OutChannels, spec.Kernel, spec.Stride, spec.Padding, random: random)),
+        "conv3d" => Convolution(one, static (spec, random) =>
+            new Conv3d(spec.Input[1], spec.OutChannels, spec.Kernel, spec.Stride, spec.Padding, random: random)),
         "infer" => LeNetInference(one.Spec.Split('-')),
         "step" when one.Spec.StartsWith("fcn", StringComparison.Ordinal) => FullyConnectedStep(one.Spec.Split('-')),
         "step" when one.Spec.StartsWith("lenet", StringComparison.Ordinal) => LeNetStep(one.Spec.Split('-')),
@@ -106,12 +111,13 @@ internal static class Workloads
     }
 
     /// <summary>Forward only, or forward and backward with the gradients of x, weight and bias.</summary>
-    private static Action Convolution(string what, ConvolutionSpec spec)
+    private static Action Convolution(BenchCase one, Func<ConvolutionSpec, Philox, Module> create)
     {
         var random = new Philox(0);
-        var layer = new Conv2d(spec.Input[1], spec.OutChannels, spec.Kernel, spec.Stride, spec.Padding, random: random);
+        var spec = ConvolutionSpec.Parse(one.Spec);
+        Module layer = create(spec, random);
         var x = new Parameter(Tensor.RandomNormal(new Shape(spec.Input), random));
-        var tape = new Tape(Mode.Train, recordGradients: what == "forward-backward");
+        var tape = new Tape(Mode.Train, recordGradients: one.What == "forward-backward");
         Tensor cotangent = Tensor.RandomNormal(layer.Forward(x.Value).Shape, random);
         return () =>
         {

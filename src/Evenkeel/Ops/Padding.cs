@@ -1,35 +1,106 @@
+using System.Globalization;
+
 namespace Evenkeel;
 
 /// <summary>
-/// Zeros around an input: an <c>int</c> for all four sides, a tuple <c>(1, 2)</c> for top and bottom, left and right;
-/// or <see cref="Same"/>.
+/// What is added around an input: an <c>int</c> for all sides, a tuple <c>(1, 2)</c> for top and bottom, left and
+/// right, a tuple <c>(1, 2, 3)</c> with front and back before them; each side by itself with <see cref="Sides"/>; or
+/// <see cref="Same"/> or <see cref="Valid"/>.
 /// </summary>
-/// <remarks>Default: no zeros.</remarks>
+/// <remarks>Default: nothing.</remarks>
 public readonly record struct Padding
 {
-    private Padding(Size2 size, bool isSame) => (Size, IsSame) = (size, isSame);
+    private enum Kind
+    {
+        Numbers,
+        Same,
+        Valid,
+    }
+
+    private readonly Kind _kind;
+
+    private Padding(Kind kind) => _kind = kind;
+
+    private Padding(Size2 before, Size2 after, int? front, int? back) =>
+        (Top, Left, Bottom, Right, Front, Back) =
+            (before.Height, before.Width, after.Height, after.Width, front, back);
 
     /// <summary>
-    /// The padding that makes the output as large as the input. If the number of zeros is odd, the extra row is at the
-    /// bottom and the extra column at the right. The stride must be 1. Source: torch.nn.Conv2d, <c>padding="same"</c>.
+    /// The padding that makes the output as large as the input. If the number of values is odd, the extra one is at the
+    /// end: below, on the right, behind. The stride must be 1. Source: torch.nn.Conv2d, <c>padding="same"</c>.
     /// </summary>
-    public static Padding Same { get; } = new(0, isSame: true);
+    public static Padding Same { get; } = new(Kind.Same);
 
-    /// <summary>Zeros on each side; (0, 0) if <see cref="IsSame"/>.</summary>
-    public Size2 Size { get; }
+    /// <summary>No padding. Source: torch.nn.Conv2d, <c>padding="valid"</c>.</summary>
+    public static Padding Valid { get; } = new(Kind.Valid);
+
+    /// <summary>Columns on the left.</summary>
+    public int Left { get; }
+
+    /// <summary>Columns on the right.</summary>
+    public int Right { get; }
+
+    /// <summary>Rows above.</summary>
+    public int Top { get; }
+
+    /// <summary>Rows below.</summary>
+    public int Bottom { get; }
+
+    /// <summary>Planes in front; null if only the other sides were given.</summary>
+    public int? Front { get; }
+
+    /// <summary>Planes behind; null if only the other sides were given.</summary>
+    public int? Back { get; }
 
     /// <summary>True for <see cref="Same"/>.</summary>
-    public bool IsSame { get; }
+    public bool IsSame => _kind == Kind.Same;
 
-    /// <summary>The same number of zeros on all four sides.</summary>
-    public static implicit operator Padding(int all) => new(all, isSame: false);
+    /// <summary>True for <see cref="Valid"/>.</summary>
+    public bool IsValid => _kind == Kind.Valid;
 
-    /// <summary>Zeros at top and bottom, then at left and right.</summary>
-    public static implicit operator Padding((int Height, int Width) size) => new(size, isSame: false);
+    /// <summary>True if opposite sides are equal, and for <see cref="Same"/> and <see cref="Valid"/>.</summary>
+    public bool IsSymmetric => Left == Right && Top == Bottom && Front == Back;
 
-    /// <summary>Zeros at top and bottom, then at left and right.</summary>
-    public static implicit operator Padding(Size2 size) => new(size, isSame: false);
+    /// <summary>
+    /// Each side by itself, in the order of <c>torch.nn.functional.pad</c>: the innermost dimension first. A
+    /// convolution over rows has left and right only, one over planes top and bottom too.
+    /// </summary>
+    /// <param name="left">Columns on the left.</param>
+    /// <param name="right">Columns on the right.</param>
+    /// <param name="top">Rows above.</param>
+    /// <param name="bottom">Rows below.</param>
+    /// <param name="front">Planes in front; null without a depth.</param>
+    /// <param name="back">Planes behind; null without a depth.</param>
+    public static Padding Sides(
+        int left, int right, int top = 0, int bottom = 0, int? front = null, int? back = null) =>
+        new((top, left), (bottom, right), front ?? (back is null ? null : 0), back ?? (front is null ? null : 0));
 
-    /// <summary>The text that Python prints: (1, 2), or same.</summary>
-    public override string ToString() => IsSame ? "same" : Size.ToString();
+    /// <summary>The same on all sides.</summary>
+    public static implicit operator Padding(int all) => new(all, all, null, null);
+
+    /// <summary>Top and bottom, then left and right.</summary>
+    public static implicit operator Padding((int Height, int Width) size) => new(size, size, null, null);
+
+    /// <summary>Top and bottom, then left and right.</summary>
+    public static implicit operator Padding(Size2 size) => new(size, size, null, null);
+
+    /// <summary>Front and back, then top and bottom, then left and right.</summary>
+    public static implicit operator Padding((int Depth, int Height, int Width) size) => (Size3)size;
+
+    /// <summary>Front and back, then top and bottom, then left and right.</summary>
+    public static implicit operator Padding(Size3 size) =>
+        new((size.Height, size.Width), (size.Height, size.Width), size.Depth, size.Depth);
+
+    /// <summary>
+    /// The text that Python prints: (1, 2), or same, or valid; sides(left, right, top, bottom) if they differ.
+    /// </summary>
+    public override string ToString() => this switch
+    {
+        { IsSame: true } => "same",
+        { IsValid: true } => "valid",
+        { IsSymmetric: false } => string.Create(CultureInfo.InvariantCulture,
+            $"sides({Left}, {Right}, {Top}, {Bottom}{(Front is null ? "" : $", {Front}, {Back}")})"),
+        { Front: { } depth } => new Size3(depth, Top, Left).ToString(),
+        _ => new Size2(Top, Left).ToString(),
+    };
 }

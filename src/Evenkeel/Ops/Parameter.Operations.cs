@@ -118,6 +118,30 @@ public sealed partial class Parameter
         int groups = 1) =>
         Value.Conv2d(weight, bias, stride, padding, dilation, groups);
 
+    /// <inheritdoc cref="Tensor.Conv3d"/>
+    public Tensor Conv3d(
+        Tensor weight, Tensor? bias = null, Size3? stride = null, Padding padding = default, Size3? dilation = null,
+        int groups = 1) =>
+        Value.Conv3d(weight, bias, stride, padding, dilation, groups);
+
+    /// <inheritdoc cref="Tensor.ConvTranspose1d"/>
+    public Tensor ConvTranspose1d(
+        Tensor weight, Tensor? bias = null, int stride = 1, Padding padding = default, int outputPadding = 0,
+        int groups = 1, int dilation = 1) =>
+        Value.ConvTranspose1d(weight, bias, stride, padding, outputPadding, groups, dilation);
+
+    /// <inheritdoc cref="Tensor.ConvTranspose2d"/>
+    public Tensor ConvTranspose2d(
+        Tensor weight, Tensor? bias = null, Size2? stride = null, Padding padding = default,
+        Size2 outputPadding = default, int groups = 1, Size2? dilation = null) =>
+        Value.ConvTranspose2d(weight, bias, stride, padding, outputPadding, groups, dilation);
+
+    /// <inheritdoc cref="Tensor.ConvTranspose3d"/>
+    public Tensor ConvTranspose3d(
+        Tensor weight, Tensor? bias = null, Size3? stride = null, Padding padding = default,
+        Size3 outputPadding = default, int groups = 1, Size3? dilation = null) =>
+        Value.ConvTranspose3d(weight, bias, stride, padding, outputPadding, groups, dilation);
+
     /// <inheritdoc cref="Tensor.CopyFrom"/>
     public void CopyFrom(Tensor source) => Value.CopyFrom(source);
 

@@ -185,6 +185,13 @@ internal sealed class FoldPlan
         }
 
         if (Refusal(target.Module) is { } refusal) return No(refusal, out reason);
+        if (target.Module is ConvTransposeNd)
+        {
+            return No(
+                $"{Label(target.Module)} after it adds up as many inputs as reach a place, at the border fewer, so the "
+                + "norm's shift is no bias", out reason);
+        }
+
         if (PadsWithZeros(target.Module))
         {
             return No(
@@ -227,19 +234,16 @@ internal sealed class FoldPlan
     /// <summary>The dimension of a tensor along which a linear layer has its inputs or outputs.</summary>
     private static int AxisOf(Module layer, Shape shape) => layer switch
     {
-        Conv2d => shape.Rank - 3,
-        Conv1d => shape.Rank - 2,
+        ConvNd convolution => shape.Rank - 1 - convolution.Settings.Spatial,
+        ConvTransposeNd convolution => shape.Rank - 1 - convolution.Settings.Spatial,
         _ => shape.Rank - 1,
     };
 
-    private static bool IsLinear(Module module) => module is Linear or Conv1d or Conv2d;
+    private static bool IsLinear(Module module) => module is Linear or ConvNd or ConvTransposeNd;
 
-    private static bool PadsWithZeros(Module module) => module switch
-    {
-        Conv2d { Padding: var padding, KernelSize: var kernel } => padding.IsSame ? kernel != 1 : padding != default,
-        Conv1d { Padding: var padding, KernelSize: var kernel } => padding.IsSame ? kernel != 1 : padding != default,
-        _ => false,
-    };
+    /// <summary>Padding from values of the input is as good as none: they pass the norm too.</summary>
+    private static bool PadsWithZeros(Module module) => module is ConvNd { PaddingMode: PaddingMode.Zeros } convolution
+        && convolution.Settings.Pads(convolution.Kernel);
 
     /// <summary>What made a tensor: the innermost module that returned it, otherwise the op.</summary>
     private string MakerOf(Tensor x)

@@ -18,17 +18,17 @@ internal sealed class FoldableWeights
         _layer = layer;
         Parameter weight = WeightOf(layer);
         WeightStandardization? standardization;
-        (_groups, standardization) = layer switch
+        (_groups, standardization, int outputs) = layer switch
         {
-            Conv2d plane => (plane.Groups, plane.WeightStandardization),
-            Conv1d row => (row.Groups, row.WeightStandardization),
-            _ => (1, ((Linear)layer).WeightStandardization),
+            ConvNd convolution => (convolution.Groups, convolution.WeightStandardization, convolution.OutChannels),
+            ConvTransposeNd transposed => (transposed.Groups, null, transposed.OutChannels),
+            _ => (1, ((Linear)layer).WeightStandardization, weight.Shape[0]),
         };
         var wide = new Parameter(InDouble(layer, weight));
         _weight = WeightStandardization.Apply(standardization, wide, tape: null).ToArray<double>();
         _bias = layer.OwnParameters.TryGetValue("bias", out Parameter? bias)
             ? bias.Value.To(DType.Float64).ToArray<double>()
-            : new double[weight.Shape[0]];
+            : new double[outputs];
     }
 
     /// <summary>W in double: what is computed is computed in double.</summary>
@@ -46,12 +46,9 @@ internal sealed class FoldableWeights
     /// <summary>The norm of the outputs: W' = W·s and b' = (b - mean)·s + beta, s along the outputs.</summary>
     public void NormalizeOutputs(FixedMap norm)
     {
-        int m = _weight.Length / _bias.Length;
+        for (int i = 0; i < _weight.Length; i++) _weight[i] *= norm.Scale[OutputOf(i)];
         for (int o = 0; o < _bias.Length; o++)
-        {
-            for (int i = o * m; i < (o + 1) * m; i++) _weight[i] *= norm.Scale[o];
             _bias[o] = ((_bias[o] - norm.Mean[o]) * norm.Scale[o]) + norm.Beta[o];
-        }
     }
 
     /// <summary>
@@ -74,6 +71,16 @@ internal sealed class FoldableWeights
         }
     }
 
+    /// <summary>The output of a weight: the first dimension, or in a transposed convolution the second.</summary>
+    private int OutputOf(int i)
+    {
+        if (_layer is not ConvTransposeNd transposed) return i / (_weight.Length / _bias.Length);
+        int outputs = _bias.Length / _groups, points = transposed.Weight.Value.Count
+            / (transposed.InChannels * outputs);
+        int input = i / (outputs * points), group = input / (transposed.InChannels / _groups);
+        return (group * outputs) + (i / points % outputs);
+    }
+
     /// <summary>A new layer with these weights, always with a bias, and without weight standardization.</summary>
     public Module ToLayer(DType dtype)
     {
@@ -81,10 +88,18 @@ internal sealed class FoldableWeights
         var random = new Philox(0);
         Module layer = _layer switch
         {
-            Conv2d c => new Conv2d(c.InChannels,
-                c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups, bias: true, random),
-            Conv1d c => new Conv1d(c.InChannels,
-                c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups, bias: true, random),
+            Conv1d c => new Conv1d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups,
+                bias: true, c.PaddingMode, random),
+            Conv2d c => new Conv2d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups,
+                bias: true, c.PaddingMode, random),
+            Conv3d c => new Conv3d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding, c.Dilation, c.Groups,
+                bias: true, c.PaddingMode, random),
+            ConvTranspose1d c => new ConvTranspose1d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding,
+                c.OutputPadding, c.Groups, bias: true, c.Dilation, random),
+            ConvTranspose2d c => new ConvTranspose2d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding,
+                c.OutputPadding, c.Groups, bias: true, c.Dilation, random),
+            ConvTranspose3d c => new ConvTranspose3d(c.InChannels, c.OutChannels, c.KernelSize, c.Stride, c.Padding,
+                c.OutputPadding, c.Groups, bias: true, c.Dilation, random),
             _ => new Linear(((Linear)_layer).InFeatures, ((Linear)_layer).OutFeatures, bias: true, random),
         };
         layer.To(dtype);

@@ -32,6 +32,29 @@ public sealed unsafe class ConvolutionJobTests
         }
     }
 
+    [Theory]
+    [InlineData(3, 2, 1, 1, 1)]
+    [InlineData(17, 3, 2, 1, 1)]
+    [InlineData(1, 2, 1, 0, 2)]
+    public void Rows_of_volumes_of_every_length(int filters, int kernel, int stride, int pad, int dilation)
+    {
+        for (int width = 1; width <= KernelSweep.Longest; width += width < 40 ? 1 : 5)
+        {
+            if (ConvolutionStageTests.ShapeOf(1, 2, 2, width, filters, 2, 1, 1, 1) is not { } flat) continue;
+            ConvolutionShape shape = flat with
+            {
+                Depth = 4,
+                KernelDepth = kernel,
+                StrideDepth = stride,
+                DilationDepth = dilation,
+                Front = pad,
+                OutDepth = ((4 + (2 * pad) - (dilation * (kernel - 1)) - 1) / stride) + 1,
+            };
+            if (width % 2 == 0 || width < 40) Check<float>(shape, (Fence)(width / 2 % 2));
+            if (width % 2 != 0 || width < 40) Check<double>(shape, (Fence)(width / 2 % 2));
+        }
+    }
+
     [Fact]
     public void Every_number_of_filters_in_float() => Filters<float>();
 
@@ -58,21 +81,24 @@ public sealed unsafe class ConvolutionJobTests
 
     private static void Check<T>(ConvolutionShape shape, Fence fence) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        int inputs = shape.Images * shape.Channels * shape.Plane, weights = shape.Filters * shape.Taps,
-            outputs = shape.Images * shape.Filters * shape.OutPlane;
+        int inputs = shape.Images * shape.Channels * shape.Volume, weights = shape.Filters * shape.Taps,
+            outputs = shape.Images * shape.Filters * shape.OutVolume;
         GuardedBuffer<T> x = new(inputs, 1, fence), weight = new(weights, 2, fence),
             bias = new(shape.Filters, 3, fence), y = new(outputs, 4, fence),
-            dy = new(outputs, 5, fence), dx = new(inputs, 6, fence), dweight = new(weights, 7, fence);
+            dy = new(outputs, 5, fence), dx = new(inputs, 6, fence), dweight = new(weights, 7, fence),
+            shift = new(shape.Channels, 9, fence);
         for (int i = 0; i < weights; i++) weight.Values[i] -= T.One;
         for (int i = 0; i < shape.Filters; i++) bias.Values[i] -= T.One;
-        var naive = new NaiveConvolution(
-            (shape.StrideHeight, shape.StrideWidth), (shape.Top, shape.Left),
-            (shape.DilationHeight, shape.DilationWidth), shape.Groups);
+        for (int i = 0; i < shape.Channels; i++) shift.Values[i] -= T.One;
+        Size3 around = new(shape.Front, shape.Top, shape.Left);
+        var naive = new NaiveConvolution((shape.StrideDepth, shape.StrideHeight, shape.StrideWidth), around, around,
+            (shape.DilationDepth, shape.DilationHeight, shape.DilationWidth), shape.Groups);
         (double[] expectedY, double[] expectedDx, double[] expectedDweight, _) = naive.Run(
-            Tensor.From<T>(x.Values, [shape.Images, shape.Channels, shape.Height, shape.Width]),
-            Tensor.From<T>(weight.Values, [shape.Filters, shape.Channels, shape.KernelHeight, shape.KernelWidth]),
+            Tensor.From<T>(x.Values, [shape.Images, shape.Channels, shape.Depth, shape.Height, shape.Width]),
+            Tensor.From<T>(weight.Values,
+                [shape.Filters, shape.Channels, shape.KernelDepth, shape.KernelHeight, shape.KernelWidth]),
             Tensor.From<T>(bias.Values, [shape.Filters]), i => dy[i], out Shape output);
-        Assert.Equal([shape.Images, shape.Filters, shape.OutHeight, shape.OutWidth], output);
+        Assert.Equal([shape.Images, shape.Filters, shape.OutDepth, shape.OutHeight, shape.OutWidth], output);
         string name = shape.ToString();
 
         Scratch(Convolution.ForwardScratch<T>(shape), scratch =>
@@ -81,15 +107,27 @@ public sealed unsafe class ConvolutionJobTests
         Scratch(Convolution.ForwardScratch<T>(shape), scratch => Convolution.Forward(
             shape, x.Pointer, weight.Pointer, bias.Pointer, y.Pointer, scratch.Pointer, fuseReLU: true));
         Near([.. expectedY.Select(value => Math.Max(0, value))], y, shape.Taps);
+        double[] clipped = [.. expectedDx.Select((value, i) =>
+            Math.Max(0, value + double.CreateTruncating(shift.Values[i / shape.Volume % shape.Channels])))];
         Scratch(Convolution.InputScratch<T>(shape), scratch =>
-            Convolution.InputGradient(shape, dy.Pointer, weight.Pointer, dx.Pointer, scratch.Pointer));
+            Convolution.InputGradient(shape, dy.Pointer, weight.Pointer, null, dx.Pointer, scratch.Pointer));
         Near(expectedDx, dx, shape.Filters * shape.Window);
-        Scratch(ScatterJob<T>.ScratchCount(shape), scratch =>
-            ScatterJob<T>.Run(shape, dy.Pointer, weight.Pointer, dx.Pointer, scratch.Pointer));
-        Near(expectedDx, dx, shape.Filters * shape.Window);
+        Scratch(Convolution.InputScratch<T>(shape), scratch => Convolution.InputGradient(
+            shape, dy.Pointer, weight.Pointer, shift.Pointer, dx.Pointer, scratch.Pointer, fuseReLU: true));
+        Near(clipped, dx, shape.Filters * shape.Window);
+        if (shape.IsFlat)
+        {
+            Scratch(ScatterJob<T>.ScratchCount(shape), scratch =>
+                ScatterJob<T>.Run(shape, dy.Pointer, weight.Pointer, null, dx.Pointer, scratch.Pointer, false));
+            Near(expectedDx, dx, shape.Filters * shape.Window);
+            Scratch(ScatterJob<T>.ScratchCount(shape), scratch => ScatterJob<T>.Run(
+                shape, dy.Pointer, weight.Pointer, shift.Pointer, dx.Pointer, scratch.Pointer, true));
+            Near(clipped, dx, shape.Filters * shape.Window);
+        }
+
         Scratch(WeightJob<T>.ScratchCount(shape), scratch =>
             WeightJob<T>.Run(shape, dy.Pointer, x.Pointer, dweight.Pointer, scratch.Pointer));
-        Near(expectedDweight, dweight, shape.Images * shape.OutPlane);
+        Near(expectedDweight, dweight, shape.Images * shape.OutVolume);
 
         void Scratch(int count, Action<GuardedBuffer<T>> act)
         {

@@ -26,9 +26,45 @@ public sealed unsafe class ConvolutionStageTests
             if (ShapeOf(1, 2, 3, width, 2, kernel, stride, pad, dilation) is not { } shape) continue;
             PlaneMap map = PlaneMap.Forward(shape);
             Fence fence = (Fence)(width % 2);
-            Check<float>(map, 0, map.Rows, fence);
-            Check<double>(map, map.Rows - 1, 1, 1 - fence);
-            EachPhase(shape, backward => Check<float>(backward, 0, backward.Rows, fence));
+            Check<float>(map, new Band(0, 1, 0, map.Rows), fence);
+            Check<double>(map, new Band(0, 1, map.Rows - 1, 1), 1 - fence);
+            foreach (Phases phases in new PhaseList(shape))
+            {
+                PlaneMap backward = PlaneMap.Backward(shape, phases);
+                Check<float>(backward, new Band(0, 1, 0, backward.Rows), fence);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(2, 1, 1, 1)]
+    [InlineData(3, 1, 2, 1)]
+    [InlineData(2, 2, 0, 3)]
+    [InlineData(1, 3, 1, 1)]
+    public void A_stage_of_volumes_holds_the_padded_value_under_every_tap(int kernel, int stride, int pad, int dilation)
+    {
+        for (int width = 1; width <= KernelSweep.Longest; width += width < 40 ? 1 : 7)
+        {
+            if (ShapeOf(1, 2, 3, width, 2, 2, 2, 1, 1) is not { } flat) continue;
+            int depth = 5, slices = ((depth + (2 * pad) - (dilation * (kernel - 1)) - 1) / stride) + 1;
+            ConvolutionShape shape = flat with
+            {
+                Depth = depth,
+                KernelDepth = kernel,
+                StrideDepth = stride,
+                DilationDepth = dilation,
+                Front = pad,
+                OutDepth = slices,
+            };
+            PlaneMap map = PlaneMap.Forward(shape);
+            Fence fence = (Fence)(width % 2);
+            Check<float>(map, new Band(0, slices, 0, map.Rows), fence);
+            Check<double>(map, new Band(slices - 1, 1, map.Rows - 1, 1), 1 - fence);
+            foreach (Phases phases in new PhaseList(shape))
+            {
+                PlaneMap backward = PlaneMap.Backward(shape, phases);
+                Check<float>(backward, new Band(0, backward.Slices, 0, backward.Rows), fence);
+            }
         }
     }
 
@@ -117,56 +153,41 @@ public sealed unsafe class ConvolutionStageTests
     }
 
     /// <summary>Stages one band and reads it back through the table of offsets.</summary>
-    private static void Check<T>(PlaneMap map, int row0, int rows, Fence fence)
+    private static void Check<T>(PlaneMap map, Band band, Fence fence)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         int width = Vector512<T>.Count;
-        Stage stage = Stage.Create(map, rows, width, overrun: 0);
-        GuardedBuffer<T> source = new(map.Channels * map.Height * map.Width, 1, fence),
+        Stage stage = Stage.Create(map, new Bands(band.Slices, band.Rows), width, overrun: 0);
+        GuardedBuffer<T> source = new(map.Channels * map.Depth * map.Height * map.Width, 1, fence),
             copy = new((int)stage.Count, 2, fence);
-        stage.Copy(source.Pointer, source.Pointer + source.Count, copy.Pointer, row0, rows);
+        stage.Copy(source.Pointer, source.Pointer + source.Count, copy.Pointer, band);
         copy.Check();
         nint[] offsets = new nint[map.Taps];
         fixed (nint* table = offsets) stage.Offsets(table, sizeof(T));
-        int tap = 0, last = ((rows - 1) * stage.Pitch) + map.Columns - 1;
-        for (int c = 0; c < map.Channels; c++)
+        int last = ((band.Rows - 1) * stage.Pitch) + map.Columns - 1;
+        for (int tap = 0; tap < map.Taps; tap++)
         {
-            for (int u = 0; u < map.KernelHeight; u++)
+            int v = tap % map.KernelWidth, u = tap / map.KernelWidth % map.KernelHeight,
+                t = tap / (map.KernelWidth * map.KernelHeight) % map.KernelDepth,
+                c = tap / (map.KernelWidth * map.KernelHeight * map.KernelDepth);
+            for (int k = 0; k < band.Slices; k++)
             {
-                for (int v = 0; v < map.KernelWidth; v++, tap++)
+                int offset = ((int)offsets[tap] / sizeof(T)) + (int)(k * stage.SliceStep),
+                    d = ((band.Slice0 + k) * map.StrideDepth) + (t * map.DilationDepth) - map.Front;
+                Assert.InRange(offset + last + width, 0, copy.Count);
+                for (int i = 0; i < band.Rows; i++)
                 {
-                    int offset = (int)offsets[tap] / sizeof(T);
-                    Assert.InRange(offset + last + width, 0, copy.Count);
-                    for (int i = 0; i < rows; i++)
+                    int h = ((band.Row0 + i) * map.StrideHeight) + (u * map.DilationHeight) - map.Top;
+                    for (int j = 0; j < map.Columns; j++)
                     {
-                        int h = ((row0 + i) * map.StrideHeight) + (u * map.DilationHeight) - map.Top;
-                        for (int j = 0; j < map.Columns; j++)
-                        {
-                            int w = (j * map.StrideWidth) + (v * map.DilationWidth) - map.Left;
-                            T expected = h < 0 || h >= map.Height || w < 0 || w >= map.Width
-                                ? T.Zero
-                                : source.Values[(((c * map.Height) + h) * map.Width) + w];
-                            if (copy.Values[offset + (i * stage.Pitch) + j] != expected)
-                                Assert.Fail($"{map}: result ({i}, {j}) reads a wrong value at tap {tap}.");
-                        }
+                        int w = (j * map.StrideWidth) + (v * map.DilationWidth) - map.Left;
+                        T expected = d < 0 || d >= map.Depth || h < 0 || h >= map.Height || w < 0 || w >= map.Width
+                            ? T.Zero
+                            : source.Values[(((((c * map.Depth) + d) * map.Height) + h) * map.Width) + w];
+                        if (copy.Values[offset + (i * stage.Pitch) + j] != expected)
+                            Assert.Fail($"{map}: result ({k}, {i}, {j}) reads a wrong value at tap {tap}.");
                     }
                 }
-            }
-        }
-    }
-
-    private static void EachPhase(ConvolutionShape shape, Action<PlaneMap> act)
-    {
-        for (int row = 0; row < shape.StrideHeight; row++)
-        {
-            var rows = Phase.Create(
-                row, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
-            for (int column = 0; column < shape.StrideWidth; column++)
-            {
-                var columns = Phase.Create(
-                    column, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
-                if (rows.Count > 0 && rows.Taps > 0 && columns.Count > 0 && columns.Taps > 0)
-                    act(PlaneMap.Backward(shape, rows, columns));
             }
         }
     }
@@ -182,18 +203,23 @@ public sealed unsafe class ConvolutionStageTests
         {
             Images = images,
             Channels = channels,
+            Depth = 1,
             Height = height,
             Width = width,
             Filters = filters,
+            KernelDepth = 1,
             KernelHeight = KernelHeight,
             KernelWidth = kernel,
+            StrideDepth = 1,
             StrideHeight = stride,
             StrideWidth = stride,
+            DilationDepth = 1,
             DilationHeight = dilation,
             DilationWidth = dilation,
             Top = pad,
             Left = pad,
             Groups = 1,
+            OutDepth = 1,
             OutHeight = outHeight,
             OutWidth = outWidth,
         };

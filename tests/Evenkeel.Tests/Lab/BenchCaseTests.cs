@@ -19,6 +19,8 @@ public sealed class BenchCaseTests
     [InlineData("upsample-bilinear2/forward-backward/1x2x3x4", 960)]
     [InlineData("matmul/2x3x4", 48)]
     [InlineData("conv2d/forward-backward/1x1x3x3-1k3s1p0", 3 * 2 * 9)]
+    [InlineData("conv3d/forward-backward/1x2x3x3x3-1k3s1p1", 3 * 2 * 2 * 27 * 27)]
+    [InlineData("convtranspose2d/forward-backward/1x2x3x4-5k2s2p0", 3 * 2 * 2 * 5 * 12 * 4)]
     [InlineData("step/fcn-none-1", 2.0 * (2 * 307200 + 3 * 41000))]
     public void Work_is_what_no_implementation_can_avoid(string name, double expected) =>
         Assert.Equal(expected, new BenchCase(name).Work);
@@ -31,8 +33,9 @@ public sealed class BenchCaseTests
             "batchnorm-relu/forward-backward/4x3x5x5", "syncbatchnorm2/forward-backward/4x3x5x5",
             "layernorm/forward/4x8", "groupnorm8/forward-backward/2x16x3x3", "instancenorm/forward-backward/2x3x4x4",
             "rmsnorm/forward-backward/4x8", "silu/forward-backward/4x8", "gelu/forward-backward/4x8",
-            "upsample-bilinear2/forward-backward/2x3x4x5", "matmul/3x4x5", "step/fcn-batchnorm-5",
-            "step/lenet-sigmoid-batchnorm-4",
+            "upsample-bilinear2/forward-backward/2x3x4x5", "matmul/3x4x5", "conv2d/forward-backward/2x3x5x5-4k3s1p1",
+            "convtranspose2d/forward-backward/2x3x5x5-4k4s2p1", "conv3d/forward-backward/2x3x4x5x5-4k3s2p1",
+            "step/fcn-batchnorm-5", "step/lenet-sigmoid-batchnorm-4",
             "step/lenet-sigmoid-none-3", "step/lenet-relu-batchnorm-4", "infer/lenet-relu-batchnorm-2",
             "infer/lenet-relu-batchnorm-folded-2"])
         {

@@ -103,7 +103,14 @@ internal static class LifetimeCases
         ("Conv1d", () => X(8, 16, 256).Conv1d(X(32, 16, 5), X(32), padding: 2)),
         ("Conv2d", () => X(4, 32, 32, 32).Conv2d(X(64, 32, 3, 3), X(64), padding: 1)),
         ("Conv2d, strided", () => X(8, 16, 32, 32)
-            .FusedConv2d(X(32, 8, 3, 3), X(32), stride: 2, padding: 1, dilation: 1, groups: 2, fuseReLU: true)),
+            .Convolve(ConvolutionSettings.Planes(2, 1, 1, groups: 2), X(32, 8, 3, 3), X(32), fuseReLU: true)),
+        ("Conv2d, reflected", () => X(8, 16, 32, 32).Convolve(
+            ConvolutionSettings.Planes(1, 2, 1, groups: 1) with { Mode = PaddingMode.Reflect, },
+            X(32, 16, 3, 3), X(32))),
+        ("Conv3d", () => X(2, 16, 12, 12, 12).Conv3d(X(32, 16, 3, 3, 3), X(32), padding: 1)),
+        ("ConvTranspose1d", () => X(8, 16, 256).ConvTranspose1d(X(16, 32, 5), X(32), stride: 2)),
+        ("ConvTranspose2d", () => X(4, 32, 16, 16).ConvTranspose2d(X(32, 16, 4, 4), X(16), stride: 2, padding: 1)),
+        ("ConvTranspose3d", () => X(2, 16, 6, 8, 8).ConvTranspose3d(X(16, 16, 2, 2, 2), X(16), stride: 2)),
         ("MaxPool1d", () => X(16, 16, 256).MaxPool1d(3, 2, 1)),
         ("MaxPool2d", () => Images().MaxPool2d(2)),
         ("MaxPool2d, overlapping", () => Images().MaxPool2d(3, 2, 1)),

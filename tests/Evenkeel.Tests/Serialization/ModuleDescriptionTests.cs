@@ -2,6 +2,7 @@ using Evenkeel.Nn;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
 using Evenkeel.Surgery;
+using Evenkeel.Tests.Nn;
 using Xunit;
 
 namespace Evenkeel.Tests.Serialization;
@@ -33,6 +34,7 @@ public sealed class ModuleDescriptionTests
         (() => new Conv2d(2, 4, 3), [2, 2, 7, 7]),
         (() => new Conv2d(2, 4, (3, 2), (2, 1), (1, 0), (1, 2), 2, bias: false), [2, 2, 7, 7]),
         (() => new Conv2d(2, 4, 3, padding: Padding.Same) { WeightStandardization = new() }, [2, 2, 7, 7]),
+        .. ConvolutionCases.All.Select(static one => ((Func<Module>)one.Value.Create, one.Value.Input)),
         (() => new BatchNorm1d(3), [4, 3]),
         (() => new BatchNorm1d(3, 0.1, null, affine: false, trackRunningStats: false), [4, 3]),
         (() => new BatchNorm1d(3, RunningAverage.Keep(0.9) with { InitialVariance = 0.5 }, 0.01, affine: false),

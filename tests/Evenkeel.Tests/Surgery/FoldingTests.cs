@@ -60,12 +60,13 @@ public sealed class FoldingTests
     {
         var random = new Philox(3);
         foreach (Module layer in new Module[] { new Linear(4, 3, hasBias, random),
-            new Conv1d(4, 3, 1, bias: hasBias, random: random), new Conv2d(4, 3, 1, bias: hasBias, random: random), })
+            new Conv1d(4, 3, 1, bias: hasBias, random: random), new Conv2d(4, 3, 1, bias: hasBias, random: random),
+            new ConvTranspose2d(4, 3, 1, bias: hasBias, random: random), })
         {
             foreach (Parameter parameter in layer.Parameters()) parameter.RequiresGradient = isTrainable;
             (Module norm, Shape input) = layer switch
             {
-                Conv2d => (new BatchNorm2d(3), [5, 4, 2, 2]),
+                Conv2d or ConvTranspose2d => (new BatchNorm2d(3), [5, 4, 2, 2]),
                 Conv1d => (new BatchNorm1d(3), [5, 4, 2]),
                 _ => ((Module)new BatchNorm1d(3), new Shape(5, 4)),
             };
@@ -131,6 +132,7 @@ public sealed class FoldingTests
         "conv1d", "grouped", "after conv", "after grouped", "flatten", "norm norm", "norm norm linear",
         "norm on both sides", "standardized", "no affine", "same padding of one pixel", "channels last",
         "channels last after", "instance norm", "dropout between", "dilated", "whole family", "before conv1d",
+        "volumes", "before volumes", "before reflection", "transposed rows", "transposed planes", "transposed volumes",
     ];
 
     [Theory]
@@ -191,6 +193,25 @@ public sealed class FoldingTests
                 new Sequential(new Linear(4, 3, random: random),
                     new GhostBatchNorm1d(3, 2), new BatchRenorm1d(3), new SyncBatchNorm(3), Frozen(3)),
                 [6, 4], [.. Enumerable.Repeat(FoldStatus.IntoLayerBefore, 4)]),
+            "volumes" => (
+                new Sequential(new Conv3d(4, 6, 2, stride: 2, padding: 1, groups: 2, random: random),
+                    new BatchNorm3d(6)), [3, 4, 3, 4, 5], [FoldStatus.IntoLayerBefore]),
+            "before volumes" => (
+                new Sequential(new BatchNorm3d(4), new Conv3d(4, 6, (1, 2, 3), groups: 2, random: random)),
+                [3, 4, 3, 4, 5], [FoldStatus.IntoLayerAfter]),
+            "before reflection" => (
+                new Sequential(new BatchNorm2d(3),
+                    new Conv2d(3, 2, 3, padding: 2, paddingMode: PaddingMode.Reflect, random: random)),
+                [4, 3, 4, 5], [FoldStatus.IntoLayerAfter]),
+            "transposed rows" => (
+                new Sequential(new ConvTranspose1d(4, 6, 3, 2, 1, 1, groups: 2, bias: false, random: random),
+                    new BatchNorm1d(6)), [3, 4, 5], [FoldStatus.IntoLayerBefore]),
+            "transposed planes" => (
+                new Sequential(new ConvTranspose2d(3, 2, (3, 2), 3, random: random), new BatchNorm2d(2)),
+                [3, 3, 4, 5], [FoldStatus.IntoLayerBefore]),
+            "transposed volumes" => (
+                new Sequential(new ConvTranspose3d(6, 4, 2, dilation: 2, groups: 2, random: random),
+                    new BatchNorm3d(4)), [3, 6, 2, 3, 2], [FoldStatus.IntoLayerBefore]),
             _ => (new Sequential(new BatchNorm1d(2), new Conv1d(2, 3, 2, random: random)), [4, 2, 5], [
                 FoldStatus.IntoLayerAfter]),
         };
@@ -213,6 +234,8 @@ public sealed class FoldingTests
             "not a linear layer but ReLU" },
         { "padding", "what comes before it is not a linear layer but the network's input; 1 (Conv2d) after it pads " +
             "with zeros, which the norm would not leave zero" },
+        { "transposed", "what comes before it is not a linear layer but the network's input; 1 (ConvTranspose2d) after "
+            + "it adds up as many inputs as reach a place, at the border fewer, so the norm's shift is no bias" },
         { "no statistics", "it keeps no running statistics and normalizes by the batch's own in every mode" },
         { "layer norm", "its statistics are those of each sample, so it is not a fixed map" },
         { "group norm", "its statistics are those of each sample, so it is not a fixed map" },
@@ -240,6 +263,7 @@ public sealed class FoldingTests
             "relu" => new Sequential(new ReLU(), new BatchNorm1d(5)),
             "relu both" => new Sequential(new BatchNorm1d(5), new ReLU(), new Linear(5, 2)),
             "padding" => new Sequential(new BatchNorm2d(5), new Conv2d(5, 2, 3, padding: 1)),
+            "transposed" => new Sequential(new BatchNorm2d(5), new ConvTranspose2d(5, 2, 3)),
             "no statistics" => new Sequential(new Linear(5, 5), new BatchNorm1d(5, trackRunningStats: false)),
             "layer norm" => new Sequential(new Linear(5, 5), new LayerNorm(5)),
             "group norm" => new Sequential(new Linear(5, 5), new GroupNorm(1, 5)),
@@ -254,7 +278,7 @@ public sealed class FoldingTests
         if (name == "not finite") ((BatchNorm1d)((Sequential)model)[1]).Running!.Variance.Value.Fill(double.NaN);
         Shape shape = name switch
         {
-            "padding" => [4, 5, 6, 6],
+            "padding" or "transposed" => [4, 5, 6, 6],
             "rows" or "channels last flat" => [4, 3, 5],
             _ => [4, 5],
         };

@@ -7,25 +7,19 @@ namespace Evenkeel.Kernels;
 
 /// <summary>The three products of a convolution: forward, gradient of the input, gradient of the weights.</summary>
 /// <remarks>
-/// <para>Forward: a band of rows of an image is copied with its zeros (<see cref="Stage"/>). A tile of results (filters
-/// by packs of neighbouring results) is a set of sums in registers. Each term is a weight times the pack under its tap.
-/// No column matrix is made. The gradient of the input is the same map with channels and filters exchanged and the taps
-/// in reverse order. There is one such map per phase of the stride.</para>
-/// <para>Every element is one FMA chain over its taps in the order (channel, row, column). The chain is cut into even
-/// chunks of at most <see cref="TapChunk"/>, which are added in order. Images are cut into chunks that depend on the
-/// shape only. The sums over images and places are added in the order of the chunks. So the bits depend on the shape
-/// only.</para>
+/// <para>Forward: a band of slices and rows of an image is copied with its zeros (<see cref="Stage"/>). A tile of
+/// results (filters by packs of neighbouring results) is a set of sums in registers. Each term is a weight times the
+/// pack under its tap. No column matrix is made. The gradient of the input is the same map with channels and filters
+/// exchanged and the taps in reverse order. There is one such map per phase of the stride.</para>
+/// <para>Every element is one FMA chain over its taps in the order (channel, slice, row, column). The chain is cut into
+/// even chunks of at most <see cref="TapChunk"/>, which are added in order. Images are cut into chunks that depend on
+/// the shape only. The sums over images and places are added in the order of the chunks. So the bits depend on the
+/// shape only.</para>
 /// </remarks>
 internal static unsafe class Convolution
 {
     /// <summary>Longest chunk of taps: the values that a tile reads stay in a first-level cache.</summary>
     public const int TapChunk = 512;
-
-    /// <summary>
-    /// The largest number of elements of a staged band (but a band has at least one row of results). It stays in a
-    /// second-level cache.
-    /// </summary>
-    private const int BandElements = 1 << 17;
 
     /// <summary>The smallest number of multiplications and additions per chunk of work.</summary>
     private const double ChunkWork = 500e3;
@@ -51,8 +45,8 @@ internal static unsafe class Convolution
         if (shape.Images == 0) return;
         Debug.Assert(shape.IsSound);
         Debug.Assert(Contracts.IsAligned(scratch));
-        Debug.Assert(Contracts.AreApart(x, (long)shape.Images * shape.Channels * shape.Plane,
-            y, (long)shape.Images * shape.Filters * shape.OutPlane), "y overlaps x");
+        Debug.Assert(Contracts.AreApart(x, (long)shape.Images * shape.Channels * shape.Volume,
+            y, (long)shape.Images * shape.Filters * shape.OutVolume), "y overlaps x");
         var job = new PlaneJob<T>
         {
             Map = PlaneMap.Forward(shape),
@@ -60,12 +54,14 @@ internal static unsafe class Convolution
             Groups = shape.Groups,
             Results = shape.GroupFilters,
             Source = x,
-            SourceEnd = x + ((nint)shape.Images * shape.Channels * shape.Plane),
+            SourceEnd = x + ((nint)shape.Images * shape.Channels * shape.Volume),
             Weight = weight,
             Bias = bias,
             Result = y,
+            ResultVolume = shape.OutVolume,
             ResultPlane = shape.OutPlane,
             ResultWidth = shape.OutWidth,
+            SliceStep = 1,
             RowStep = 1,
             ColumnStep = 1,
             Offsets = (nint*)scratch,
@@ -74,57 +70,78 @@ internal static unsafe class Convolution
         Run(ref job, scratch + OffsetCount(shape.Taps));
     }
 
-    /// <summary>dx from dy and the weights.</summary>
-    public static void InputGradient<T>(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch)
+    /// <summary>
+    /// dx from dy and the weights. A transposed convolution is the same map as its forward pass: then dx + bias, or
+    /// max(dx + bias, 0), is its result.
+    /// </summary>
+    public static void InputGradient<T>(
+        in ConvolutionShape shape, T* dy, T* weight, T* bias, T* dx, T* scratch, bool fuseReLU = false)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         if (shape.Images == 0) return;
         Debug.Assert(shape.IsSound);
         Debug.Assert(Contracts.IsAligned(scratch));
-        Debug.Assert(Contracts.AreApart(dx, (long)shape.Images * shape.Channels * shape.Plane,
-            dy, (long)shape.Images * shape.Filters * shape.OutPlane), "dx overlaps dy");
+        Debug.Assert(Contracts.AreApart(dx, (long)shape.Images * shape.Channels * shape.Volume,
+            dy, (long)shape.Images * shape.Filters * shape.OutVolume), "dx overlaps dy");
         if (Scatters<T>(shape))
         {
-            ScatterJob<T>.Run(shape, dy, weight, dx, scratch);
+            ScatterJob<T>.Run(shape, dy, weight, bias, dx, scratch, fuseReLU);
             return;
         }
 
-        // A stride may skip pixels that no window covers. Their gradient is zero.
-        if (shape.StrideHeight > 1 || shape.StrideWidth > 1)
-            new Span<T>(dx, shape.Images * shape.Channels * shape.Plane).Clear();
-        T* turned = scratch + OffsetCount(shape.GroupFilters * shape.Window);
-        for (int rowPhase = 0; rowPhase < shape.StrideHeight; rowPhase++)
+        // A stride may skip pixels that no window covers.
+        if (!(Phase.ReachAll(shape.KernelDepth, shape.StrideDepth, shape.DilationDepth)
+            && Phase.ReachAll(shape.KernelHeight, shape.StrideHeight, shape.DilationHeight)
+            && Phase.ReachAll(shape.KernelWidth, shape.StrideWidth, shape.DilationWidth)))
         {
-            var rows = Phase.Create(
-                rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
-            if (rows.Count == 0 || rows.Taps == 0) continue;
-            for (int columnPhase = 0; columnPhase < shape.StrideWidth; columnPhase++)
-            {
-                var columns = Phase.Create(
-                    columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
-                if (columns.Count == 0 || columns.Taps == 0) continue;
-                Workers.Run(shape.Channels,
-                    new TurnJob<T> { Sizes = shape, Rows = rows, Columns = columns, Weight = weight, Turned = turned });
-                var job = new PlaneJob<T>
-                {
-                    Map = PlaneMap.Backward(shape, rows, columns),
-                    Images = shape.Images,
-                    Groups = shape.Groups,
-                    Results = shape.GroupChannels,
-                    Source = dy,
-                    SourceEnd = dy + ((nint)shape.Images * shape.Filters * shape.OutPlane),
-                    Weight = turned,
-                    Bias = null,
-                    Result = dx + ((nint)rows.First * shape.Width) + columns.First,
-                    ResultPlane = shape.Plane,
-                    ResultWidth = shape.Width,
-                    RowStep = shape.StrideHeight,
-                    ColumnStep = shape.StrideWidth,
-                    Offsets = (nint*)scratch,
-                };
-                Run(ref job, turned + Align(shape.Filters * shape.Taps));
-            }
+            Workers.Run(shape.Images * shape.Channels,
+                new FillJob<T> { Sizes = shape, Bias = bias, Target = dx, FuseReLU = fuseReLU });
         }
+
+        T* turned = scratch + OffsetCount(shape.GroupFilters * shape.Window);
+        foreach (Phases phases in new PhaseList(shape))
+        {
+            Workers.Run(shape.Channels,
+                new TurnJob<T> { Sizes = shape, Phases = phases, Weight = weight, Turned = turned });
+            var job = new PlaneJob<T>
+            {
+                Map = PlaneMap.Backward(shape, phases),
+                Images = shape.Images,
+                Groups = shape.Groups,
+                Results = shape.GroupChannels,
+                Source = dy,
+                SourceEnd = dy + ((nint)shape.Images * shape.Filters * shape.OutVolume),
+                Weight = turned,
+                Bias = bias,
+                Result = dx + ((nint)phases.Slices.First * shape.Plane) + ((nint)phases.Rows.First * shape.Width)
+                    + phases.Columns.First,
+                ResultVolume = shape.Volume,
+                ResultPlane = shape.Plane,
+                ResultWidth = shape.Width,
+                SliceStep = shape.StrideDepth,
+                RowStep = shape.StrideHeight,
+                ColumnStep = shape.StrideWidth,
+                Offsets = (nint*)scratch,
+                FuseReLU = fuseReLU,
+            };
+            Run(ref job, turned + Align(shape.Filters * shape.Taps));
+        }
+    }
+
+    /// <summary>max(y, 0) in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Clip<T>(T* y, int count) where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        int width = Vector512<T>.Count;
+        if (count < width)
+        {
+            Simd.StorePartial(y, ReLUEpilogue.Apply(Simd.LoadPartial(y, count)), count);
+            return;
+        }
+
+        for (int j = 0; j <= count - width; j += width) Simd.Store(y + j, ReLUEpilogue.Apply(Simd.Load(y + j)));
+        // The overlap of the last pack is clipped twice, which changes nothing.
+        Simd.Store(y + count - width, ReLUEpilogue.Apply(Simd.Load(y + count - width)));
     }
 
     /// <summary>Elements of memory that a table of offsets takes, for any element size.</summary>
@@ -132,15 +149,6 @@ internal static unsafe class Convolution
 
     /// <summary>Number of panels of two packs for the results of a group.</summary>
     public static int Panels<T>(int results) => DivideUp(results, 2 * Vector512<T>.Count);
-
-    /// <summary>Rows of results that are computed from one staged band.</summary>
-    public static int BandRows(in PlaneMap map)
-    {
-        double row = (double)map.Channels * map.ColumnsUnder;
-        int rows = map.Rows;
-        while (rows > 1 && map.RowsUnder(rows) * row > BandElements) rows = DivideUp(rows, 2);
-        return rows;
-    }
 
     /// <summary>Units of work per chunk.</summary>
     public static int UnitsPerChunk(double work) => (int)Math.Clamp(ChunkWork / Math.Max(1, work), 1, 64);
@@ -153,12 +161,12 @@ internal static unsafe class Convolution
     /// Multiplications of packs per image with lanes along results. Those between rows are wasted. A single row of
     /// weights waits for the loads.
     /// </summary>
-    private static double ResultCost<T>(in PlaneMap map, int results)
+    private static double ResultCost<T>(in PlaneMap map, int images, int results)
     {
-        int bandRows = BandRows(map), width = Vector512<T>.Count,
-            pitch = Stage.Create(map, bandRows, width, overrun: 0).Pitch;
-        return (double)DivideUp(map.Rows, bandRows) * (results == 1 ? 2 : results) * DivideUp(
-            ((bandRows - 1) * pitch) + map.Columns, width) * (map.Taps + 2);
+        var bands = Bands.Create(map, images);
+        int width = Vector512<T>.Count, pitch = Stage.Create(map, bands, width, overrun: 0).Pitch;
+        return (double)map.Slices * DivideUp(map.Rows, bands.Rows) * (results == 1 ? 2 : results) * DivideUp(
+            ((bands.Rows - 1) * pitch) + map.Columns, width) * (map.Taps + 2);
     }
 
     /// <summary>
@@ -166,31 +174,23 @@ internal static unsafe class Convolution
     /// results must be transposed.
     /// </summary>
     private static double FilterCost<T>(in PlaneMap map, int results) =>
-        (double)DivideUp(results, Vector512<T>.Count) * map.Rows * map.Columns * (map.Taps + 6);
+        (double)DivideUp(results, Vector512<T>.Count) * map.Slices * map.Rows * map.Columns * (map.Taps + 6);
 
     /// <summary>Whether <see cref="ScatterJob{T}"/> computes the gradient of the input.</summary>
     private static bool Scatters<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
-        double scatter = ScatterJob<T>.Cost(shape), phases = 0;
-        for (int rowPhase = 0; rowPhase < shape.StrideHeight && phases <= scatter; rowPhase++)
+        double scatter = ScatterJob<T>.Cost(shape), gather = 0;
+        foreach (Phases phases in new PhaseList(shape))
         {
-            var rows = Phase.Create(
-                rowPhase, shape.Height, shape.KernelHeight, shape.StrideHeight, shape.DilationHeight, shape.Top);
-            if (rows.Count == 0 || rows.Taps == 0) continue;
-            for (int columnPhase = 0; columnPhase < shape.StrideWidth; columnPhase++)
-            {
-                var columns = Phase.Create(
-                    columnPhase, shape.Width, shape.KernelWidth, shape.StrideWidth, shape.DilationWidth, shape.Left);
-                if (columns.Count == 0 || columns.Taps == 0) continue;
-                PlaneMap map = PlaneMap.Backward(shape, rows, columns);
-                double one = ResultCost<T>(map, shape.GroupChannels);
-                if (shape is { StrideHeight: 1, StrideWidth: 1 })
-                    one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));
-                phases += shape.Groups * one;
-            }
+            PlaneMap map = PlaneMap.Backward(shape, phases);
+            double one = ResultCost<T>(map, shape.Images, shape.GroupChannels);
+            if (shape is { StrideHeight: 1, StrideWidth: 1 })
+                one = Math.Min(one, FilterCost<T>(map, shape.GroupChannels));
+            gather += shape.Groups * one;
+            if (gather > scatter) break;
         }
 
-        return scatter < phases;
+        return scatter < gather;
     }
 
     private static int Align(int count) => (count + 15) / 16 * 16;
@@ -202,14 +202,15 @@ internal static unsafe class Convolution
     {
         int width = Vector512<T>.Count;
         PlaneMap map = job.Map;
-        job.BandRows = BandRows(map);
-        job.Bands = DivideUp(map.Rows, job.BandRows);
-        job.Stage = Stage.Create(map, job.BandRows, width, overrun: PlaneJob<T>.MaxPacks * width);
+        job.Bands = Bands.Create(map, job.Images);
+        job.Stage = Stage.Create(map, job.Bands, width, overrun: PlaneJob<T>.MaxPacks * width);
         job.Stage.Offsets(job.Offsets, sizeof(T));
-        job.Units = job.Images * job.Bands;
-        job.PerChunk = UnitsPerChunk((double)job.BandRows * map.Columns * map.Taps * job.Results * job.Groups);
+        job.Units = job.Images * job.Bands.Count(map);
+        job.PerChunk = UnitsPerChunk(
+            (double)job.Bands.Slices * job.Bands.Rows * map.Columns * map.Taps * job.Results * job.Groups);
 
-        if (job is { RowStep: 1, ColumnStep: 1 } && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Results))
+        if (job is { RowStep: 1, ColumnStep: 1 }
+            && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results))
         {
             job.AlongFilters = true;
             Workers.Run(job.Groups * Panels<T>(job.Results),
@@ -218,6 +219,21 @@ internal static unsafe class Convolution
         }
 
         Workers.Run(DivideUp(job.Units, job.PerChunk), job);
+    }
+
+    /// <summary>All volumes get the value of the pixels that no window covers.</summary>
+    private struct FillJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
+    {
+        public ConvolutionShape Sizes;
+        public T* Bias, Target;
+        public bool FuseReLU;
+
+        public readonly void Invoke(int chunk)
+        {
+            Vector512<T> value = Simd.Broadcast(Bias == null ? T.Zero : Bias[chunk % Sizes.Channels]);
+            if (FuseReLU) value = ReLUEpilogue.Apply(value);
+            new Span<T>(Target + ((nint)chunk * Sizes.Volume), Sizes.Volume).Fill(value[0]);
+        }
     }
 
     /// <summary>The weights as panels of two packs of filters: [group][panel][tap][lane].</summary>
@@ -248,22 +264,27 @@ internal static unsafe class Convolution
     private struct TurnJob<T> : IJob where T : unmanaged
     {
         public ConvolutionShape Sizes;
-        public Phase Rows, Columns;
+        public Phases Phases;
         public T* Weight, Turned;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
+            (Phase slices, Phase rows, Phase columns) = Phases;
             int group = chunk / Sizes.GroupChannels, channel = chunk % Sizes.GroupChannels,
-                window = Rows.Taps * Columns.Taps;
+                window = slices.Taps * rows.Taps * columns.Taps;
             T* to = Turned + ((nint)chunk * Sizes.GroupFilters * window);
             T* from = Weight + ((nint)group * Sizes.GroupFilters * Sizes.Taps) + ((nint)channel * Sizes.Window);
             for (int filter = 0; filter < Sizes.GroupFilters; filter++, from += Sizes.Taps)
             {
-                for (int u = Rows.LastTap, i = 0; i < Rows.Taps; i++, u -= Rows.TapStep)
+                for (int t = slices.LastTap, k = 0; k < slices.Taps; k++, t -= slices.TapStep)
                 {
-                    for (int v = Columns.LastTap, j = 0; j < Columns.Taps; j++, v -= Columns.TapStep)
-                        *to++ = from[(u * Sizes.KernelWidth) + v];
+                    for (int u = rows.LastTap, i = 0; i < rows.Taps; i++, u -= rows.TapStep)
+                    {
+                        T* row = from + (((t * Sizes.KernelHeight) + u) * Sizes.KernelWidth);
+                        for (int v = columns.LastTap, j = 0; j < columns.Taps; j++, v -= columns.TapStep)
+                            *to++ = row[v];
+                    }
                 }
             }
         }

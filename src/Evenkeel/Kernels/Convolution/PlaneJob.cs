@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>Computes one <see cref="PlaneMap"/> over all images and groups. A chunk is some bands of rows.</summary>
+/// <summary>Computes one <see cref="PlaneMap"/> over all images and groups. A chunk is some bands.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -26,14 +26,17 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
 
     public PlaneMap Map;
     public Stage Stage;
-    public int Images, Groups, Results, BandRows, Bands, Units, PerChunk, ResultPlane, ResultWidth, RowStep, ColumnStep;
+    public Bands Bands;
+    public int Images, Groups, Results, Units, PerChunk;
+    public int ResultVolume, ResultPlane, ResultWidth, SliceStep, RowStep, ColumnStep;
+
     /// <summary>
     /// True if lanes are filters, false if they are neighbouring results. If true, the weights are panels of two packs:
     /// [group][panel][tap][lane].
     /// </summary>
     public bool AlongFilters;
 
-    /// <summary>Whether max(y, 0) is stored. The results are then contiguous.</summary>
+    /// <summary>Whether max(y, 0) is stored.</summary>
     public bool FuseReLU;
 
     public T* Source, SourceEnd, Weight, Bias, Result;
@@ -43,60 +46,57 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
 
     public readonly void Invoke(int chunk)
     {
-        nint sumsRow = ((nint)BandRows * Stage.Pitch) + ((MaxPacks + 1) * Width);
+        nint sumsRow = ((nint)Bands.Rows * Stage.Pitch) + ((MaxPacks + 1) * Width);
         nint stageBytes = ((Stage.Count * sizeof(T)) + Simd.Alignment - 1) & -Simd.Alignment;
-        nint sumsCount = AlongFilters ? (nint)BandRows * Map.Columns * 2 * Width : sumsRow * Results;
+        nint sumsCount = AlongFilters ? (nint)Bands.Rows * Map.Columns * 2 * Width : sumsRow * Results;
         byte* scratch = GemmPacking.Scratch(stageBytes + (sumsCount * sizeof(T)));
         T* stage = (T*)scratch, sums = (T*)(scratch + stageBytes);
-        int end = Math.Min(Units, (chunk + 1) * PerChunk);
+        int bands = Bands.Count(Map), end = Math.Min(Units, (chunk + 1) * PerChunk);
         for (int unit = chunk * PerChunk; unit < end; unit++)
         {
-            int image = unit / Bands, band = unit % Bands;
-            int row0 = Convolution.Cut(Map.Rows, band, Bands), rows = Convolution.Cut(Map.Rows, band + 1, Bands) - row0;
+            (int image, int number) = Math.DivRem(unit, bands);
+            Band band = Bands.At(Map, number);
             for (int group = 0; group < Groups; group++)
             {
-                nint plane = ((nint)image * Groups) + group;
-                T* result = Result + (plane * Results * ResultPlane) + ((nint)row0 * RowStep * ResultWidth);
-                Stage.Copy(Source + (plane * Map.Channels * Map.Height * Map.Width), SourceEnd, stage, row0, rows);
-                if (AlongFilters)
+                nint volume = ((nint)image * Groups) + group;
+                Stage.Copy(Source + (volume * Map.Channels * Map.Depth * Map.Height * Map.Width),
+                    SourceEnd, stage, band);
+                for (int slice = 0; slice < band.Slices; slice++)
                 {
-                    SumFilters(stage, Weight + ((nint)group * Convolution.Panels<T>(Results) * Map.Taps * 2 * Width),
-                        sums, result, rows, Bias == null ? null : Bias + (group * Results));
-                    if (FuseReLU) Clip(result, rows);
-                    continue;
+                    T* result = Result + (volume * Results * ResultVolume)
+                        + ((nint)(band.Slice0 + slice) * SliceStep * ResultPlane)
+                        + ((nint)band.Row0 * RowStep * ResultWidth);
+                    SumSlice(stage + (slice * Stage.SliceStep), sums, sumsRow, result, band.Rows, group);
                 }
-
-                Sum(stage, Weight + ((nint)group * Results * Map.Taps),
-                    sums, sumsRow, ((rows - 1) * Stage.Pitch) + Map.Columns);
-                for (int i = 0; i < Results; i++)
-                {
-                    T bias = Bias == null ? T.Zero : Bias[(group * Results) + i];
-                    CopyOut(sums + (i * sumsRow), result + ((nint)i * ResultPlane), rows, bias);
-                }
-
-                if (FuseReLU) Clip(result, rows);
             }
         }
     }
 
-    /// <summary>A ReLU over a band of all results. The band has just been written, so it is in the cache.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Clip(T* result, int rows)
+    /// <summary>All results of a band's rows in one slice.</summary>
+    private readonly void SumSlice(T* stage, T* sums, nint sumsRow, T* result, int rows, int group)
     {
-        int width = Vector512<T>.Count, count = rows * ResultWidth;
-        for (int i = 0; i < Results; i++)
+        T* bias = Bias == null ? null : Bias + (group * Results);
+        if (AlongFilters)
         {
-            T* y = result + ((nint)i * ResultPlane);
-            if (count < width)
-            {
-                Simd.StorePartial(y, ReLUEpilogue.Apply(Simd.LoadPartial(y, count)), count);
-                continue;
-            }
-
-            for (int j = 0; j <= count - width; j += width) Simd.Store(y + j, ReLUEpilogue.Apply(Simd.Load(y + j)));
-            // The overlap of the last pack is clipped twice, which changes nothing.
-            Simd.Store(y + count - width, ReLUEpilogue.Apply(Simd.Load(y + count - width)));
+            SumFilters(stage, Weight + ((nint)group * Convolution.Panels<T>(Results) * Map.Taps * 2 * Width),
+                sums, result, rows, bias);
         }
+        else
+        {
+            int length = ((rows - 1) * Stage.Pitch) + Map.Columns;
+            Sum(stage, Weight + ((nint)group * Results * Map.Taps), sums, sumsRow, length);
+            for (int i = 0; i < Results; i++)
+            {
+                T shift = bias == null ? T.Zero : bias[i];
+                T* target = result + ((nint)i * ResultVolume);
+                if (RowStep == 1 && ColumnStep == 1) CopyOut(sums + (i * sumsRow), target, rows, shift);
+                else Spread(sums + (i * sumsRow), target, rows, length, shift);
+            }
+        }
+
+        if (!FuseReLU || RowStep != 1 || ColumnStep != 1) return;
+        // The results have just been written, so they are in the cache.
+        for (int i = 0; i < Results; i++) Convolution.Clip(result + ((nint)i * ResultVolume), rows * ResultWidth);
     }
 
     /// <summary>All sums of a band: loops over chunks of taps, tiles of packs, tiles of filters.</summary>
@@ -230,7 +230,8 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
 
             int end = Math.Min(Results, filter + (2 * Width));
             PlaneTranspose.Run(sums, 2 * Width, rows * columns,
-                end - filter, result + ((nint)filter * ResultPlane), ResultPlane, bias == null ? null : bias + filter);
+                end - filter, result + ((nint)filter * ResultVolume), ResultVolume,
+                bias == null ? null : bias + filter);
         }
     }
 
@@ -273,18 +274,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     private readonly void CopyOut(T* sums, T* result, int rows, T bias)
     {
         int columns = Map.Columns, pitch = Stage.Pitch;
-        if (ColumnStep != 1)
-        {
-            for (int i = 0; i < rows; i++)
-            {
-                T* to = result + ((nint)i * RowStep * ResultWidth);
-                for (int j = 0; j < columns; j++) to[(nint)j * ColumnStep] = sums[((nint)i * pitch) + j] + bias;
-            }
-
-            return;
-        }
-
-        nint resultRow = (nint)RowStep * ResultWidth;
+        nint resultRow = ResultWidth;
         if (columns >= Width)
         {
             CopyLongRows(sums, pitch, result, resultRow, rows, columns, bias);
@@ -298,6 +288,29 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         Vector512<T> shift = Simd.Broadcast(bias);
         for (int i = free; i < rows; i++)
             Simd.StorePartial(result + (i * resultRow), Simd.Load(sums + ((nint)i * pitch)) + shift, columns);
+    }
+
+    /// <summary>
+    /// Puts the sums at their places between those of other phases; the bias and a ReLU are applied to packs of sums
+    /// before.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Spread(T* sums, T* result, int rows, int length, T bias)
+    {
+        int columns = Map.Columns, pitch = Stage.Pitch;
+        nint columnStep = ColumnStep, rowStep = (nint)RowStep * ResultWidth;
+        Vector512<T> shift = Simd.Broadcast(bias);
+        for (int j = 0; j < length; j += Width)
+        {
+            Vector512<T> y = Simd.Load(sums + j) + shift;
+            Simd.Store(sums + j, FuseReLU ? ReLUEpilogue.Apply(y) : y);
+        }
+
+        for (; rows > 0; rows--, sums += pitch, result += rowStep)
+        {
+            T* to = result;
+            for (int j = 0; j < columns; j++, to += columnStep) *to = sums[j];
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

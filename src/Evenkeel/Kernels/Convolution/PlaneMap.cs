@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// A map from planes to planes whose results are sums over a window: result[i, j] = Σ_c,u,v w[c,u,v]·source[c, i·stride
-/// + u·dilation - top, j·stride + v·dilation - left], with zeros beside the source.
+/// A map from volumes to volumes whose results are sums over a window: result[k, i, j] = Σ_c,t,u,v
+/// w[c,t,u,v]·source[c, k·stride + t·dilation - front, i·stride + u·dilation - top, j·stride + v·dilation - left], with
+/// zeros beside the source.
 /// </summary>
 /// <remarks>
 /// The forward pass is one map. The gradient of the input is one map per phase: the place of a pixel between two steps
@@ -14,27 +15,41 @@ internal readonly record struct PlaneMap
 {
     public int Channels { get; init; }
 
+    public int Depth { get; init; }
+
     public int Height { get; init; }
 
     public int Width { get; init; }
+
+    public int KernelDepth { get; init; }
 
     public int KernelHeight { get; init; }
 
     public int KernelWidth { get; init; }
 
+    public int StrideDepth { get; init; }
+
     public int StrideHeight { get; init; }
 
     public int StrideWidth { get; init; }
 
+    public int DilationDepth { get; init; }
+
     public int DilationHeight { get; init; }
 
     public int DilationWidth { get; init; }
+
+    /// <summary>Slices of zeros in front of the source. If negative, no window reads the first -Front.</summary>
+    public int Front { get; init; }
 
     /// <summary>Rows of zeros above the source. If negative, no window reads the first -Top rows.</summary>
     public int Top { get; init; }
 
     /// <summary>Columns of zeros left of the source. If negative, no window reads the first -Left columns.</summary>
     public int Left { get; init; }
+
+    /// <summary>Slices of results.</summary>
+    public int Slices { get; init; }
 
     /// <summary>Rows of results.</summary>
     public int Rows { get; init; }
@@ -43,7 +58,10 @@ internal readonly record struct PlaneMap
     public int Columns { get; init; }
 
     /// <summary>Terms per result.</summary>
-    public int Taps => Channels * KernelHeight * KernelWidth;
+    public int Taps => Channels * KernelDepth * KernelHeight * KernelWidth;
+
+    /// <summary>Slices of the source, with the slices of zeros, under a number of slices of results.</summary>
+    public int SlicesUnder(int slices) => ((slices - 1) * StrideDepth) + ((KernelDepth - 1) * DilationDepth) + 1;
 
     /// <summary>Rows of the source, with the rows of zeros, under a number of rows of results.</summary>
     public int RowsUnder(int rows) => ((rows - 1) * StrideHeight) + ((KernelHeight - 1) * DilationHeight) + 1;
@@ -55,37 +73,113 @@ internal readonly record struct PlaneMap
     public static PlaneMap Forward(in ConvolutionShape shape) => new()
     {
         Channels = shape.GroupChannels,
+        Depth = shape.Depth,
         Height = shape.Height,
         Width = shape.Width,
+        KernelDepth = shape.KernelDepth,
         KernelHeight = shape.KernelHeight,
         KernelWidth = shape.KernelWidth,
+        StrideDepth = shape.StrideDepth,
         StrideHeight = shape.StrideHeight,
         StrideWidth = shape.StrideWidth,
+        DilationDepth = shape.DilationDepth,
         DilationHeight = shape.DilationHeight,
         DilationWidth = shape.DilationWidth,
+        Front = shape.Front,
         Top = shape.Top,
         Left = shape.Left,
+        Slices = shape.OutDepth,
         Rows = shape.OutHeight,
         Columns = shape.OutWidth,
     };
 
     /// <summary>The gradient of the input of one group, at the pixels of one phase.</summary>
-    public static PlaneMap Backward(in ConvolutionShape shape, in Phase rows, in Phase columns) => new()
+    public static PlaneMap Backward(in ConvolutionShape shape, in Phases phases) => new()
     {
         Channels = shape.GroupFilters,
+        Depth = shape.OutDepth,
         Height = shape.OutHeight,
         Width = shape.OutWidth,
-        KernelHeight = rows.Taps,
-        KernelWidth = columns.Taps,
+        KernelDepth = phases.Slices.Taps,
+        KernelHeight = phases.Rows.Taps,
+        KernelWidth = phases.Columns.Taps,
+        StrideDepth = 1,
         StrideHeight = 1,
         StrideWidth = 1,
-        DilationHeight = rows.Dilation,
-        DilationWidth = columns.Dilation,
-        Top = rows.Before,
-        Left = columns.Before,
-        Rows = rows.Count,
-        Columns = columns.Count,
+        DilationDepth = phases.Slices.Dilation,
+        DilationHeight = phases.Rows.Dilation,
+        DilationWidth = phases.Columns.Dilation,
+        Front = phases.Slices.Before,
+        Top = phases.Rows.Before,
+        Left = phases.Columns.Before,
+        Slices = phases.Slices.Count,
+        Rows = phases.Rows.Count,
+        Columns = phases.Columns.Count,
     };
+}
+
+/// <summary>One phase along each dimension.</summary>
+/// <param name="Slices">Along the depth.</param>
+/// <param name="Rows">Along the height.</param>
+/// <param name="Columns">Along the width.</param>
+internal readonly record struct Phases(Phase Slices, Phase Rows, Phase Columns);
+
+/// <summary>The phases of a convolution that have pixels, and taps that reach them.</summary>
+internal struct PhaseList(in ConvolutionShape shape)
+{
+    private readonly ConvolutionShape _shape = shape;
+    private int _slice = -1, _row = shape.StrideHeight, _column = shape.StrideWidth;
+    private Phase _slices, _rows, _columns;
+
+    public readonly Phases Current => new(_slices, _rows, _columns);
+
+    public readonly PhaseList GetEnumerator() => this;
+
+    public bool MoveNext()
+    {
+        do
+        {
+            if (++_column >= _shape.StrideWidth)
+            {
+                if (!NextRow()) return false;
+                _column = 0;
+            }
+
+            _columns = Phase.Create(_column,
+                _shape.Width, _shape.KernelWidth, _shape.StrideWidth, _shape.DilationWidth, _shape.Left);
+        }
+        while (!_columns.IsReached);
+        return true;
+    }
+
+    private bool NextRow()
+    {
+        do
+        {
+            if (++_row >= _shape.StrideHeight)
+            {
+                if (!NextSlice()) return false;
+                _row = 0;
+            }
+
+            _rows = Phase.Create(_row,
+                _shape.Height, _shape.KernelHeight, _shape.StrideHeight, _shape.DilationHeight, _shape.Top);
+        }
+        while (!_rows.IsReached);
+        return true;
+    }
+
+    private bool NextSlice()
+    {
+        do
+        {
+            if (++_slice >= _shape.StrideDepth) return false;
+            _slices = Phase.Create(_slice,
+                _shape.Depth, _shape.KernelDepth, _shape.StrideDepth, _shape.DilationDepth, _shape.Front);
+        }
+        while (!_slices.IsReached);
+        return true;
+    }
 }
 
 /// <summary>
@@ -117,6 +211,15 @@ internal readonly record struct Phase
 
     /// <summary>Zeros before the first window.</summary>
     public int Before { get; private init; }
+
+    /// <summary>True if there are pixels, and taps that reach them.</summary>
+    public bool IsReached => Count > 0 && Taps > 0;
+
+    /// <summary>
+    /// True if taps reach every phase: u·dilation takes all values mod stride if the two have no common divisor, once
+    /// in each stride of taps.
+    /// </summary>
+    public static bool ReachAll(int kernel, int stride, int dilation) => kernel >= stride && Gcd(dilation, stride) == 1;
 
     public static Phase Create(int phase, int size, int kernel, int stride, int dilation, int padding)
     {

@@ -24,7 +24,8 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
 
     private ConvolutionShape _shape;
     private int _perChunk, _runs, _packs;
-    private T* _dy, _weight, _dx;
+    private bool _fuseReLU;
+    private T* _dy, _weight, _bias, _dx;
 
     private static int Width => Vector512<T>.Count;
 
@@ -56,21 +57,24 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
         job.Plan(shape);
 
         // An image is not cut into bands. So the image must be small, and there must be several images.
-        if (shape.Images < 8 || (long)job.Rows * job.Columns * shape.GroupChannels > 1 << 16)
+        if (!shape.IsFlat || shape.Images < 8 || (long)job.Rows * job.Columns * shape.GroupChannels > 1 << 16)
             return double.PositiveInfinity;
         return shape.Groups * (((double)shape.OutPlane * job._runs * job._packs * (shape.GroupFilters + 4))
             + (1.5 * shape.Plane * shape.GroupChannels));
     }
 
-    /// <summary>dx from dy and the weights.</summary>
-    public static void Run(in ConvolutionShape shape, T* dy, T* weight, T* dx, T* scratch)
+    /// <summary>dx + bias from dy and the weights, or max(dx + bias, 0).</summary>
+    public static void Run(
+        in ConvolutionShape shape, T* dy, T* weight, T* bias, T* dx, T* scratch, bool fuseReLU)
     {
-        Debug.Assert(shape.IsSound);
+        Debug.Assert(shape is { IsSound: true, IsFlat: true });
         Debug.Assert(Contracts.IsAligned(scratch));
         var job = new ScatterJob<T>();
         job.Plan(shape);
         job._dy = dy;
         job._dx = dx;
+        job._bias = bias;
+        job._fuseReLU = fuseReLU;
         job._weight = scratch;
         Workers.Run(shape.Groups, new WeightsJob { Scatter = job, Weight = weight });
         Workers.Run(Convolution.DivideUp(shape.Images, job._perChunk), job);
@@ -98,7 +102,9 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
                 new Span<T>(sums, (int)count).Clear();
                 Add(_dy + (plane * _shape.GroupFilters * _shape.OutPlane),
                     _weight + ((nint)group * _shape.GroupFilters * _runs * _packs * Width), sums);
-                CopyOut(sums, _dx + (plane * channels * _shape.Plane));
+                T* dx = _dx + (plane * channels * _shape.Plane);
+                CopyOut(sums, dx, _bias == null ? null : _bias + (group * channels));
+                if (_fuseReLU) Convolution.Clip(dx, channels * _shape.Plane);
             }
         }
     }
@@ -232,12 +238,12 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
     }
 
     /// <summary>Copies the gradient of the pixels, without the zeros around them, channel by channel.</summary>
-    private readonly void CopyOut(T* sums, T* dx)
+    private readonly void CopyOut(T* sums, T* dx, T* bias)
     {
         int channels = _shape.GroupChannels, rows = Rows, columns = Columns;
         if (_shape.Top == 0 && _shape.Left == 0 && columns == _shape.Width && rows >= _shape.Height)
         {
-            PlaneTranspose.Run(sums, channels, _shape.Plane, channels, dx, _shape.Plane, null);
+            PlaneTranspose.Run(sums, channels, _shape.Plane, channels, dx, _shape.Plane, bias);
             return;
         }
 
@@ -250,11 +256,14 @@ internal unsafe struct ScatterJob<T> : IJob where T : unmanaged, IFloatingPointI
             if (seen > 0)
             {
                 PlaneTranspose.Run(sums + ((((nint)from * columns) + _shape.Left) * channels),
-                    channels, seen, channels, to, _shape.Plane, null);
+                    channels, seen, channels, to, _shape.Plane, bias);
             }
 
             for (int channel = 0; seen < _shape.Width && channel < channels; channel++)
-                new Span<T>(to + ((nint)channel * _shape.Plane) + seen, _shape.Width - seen).Clear();
+            {
+                new Span<T>(to + ((nint)channel * _shape.Plane) + seen, _shape.Width - seen)
+                    .Fill(bias == null ? T.Zero : bias[channel]);
+            }
         }
     }
 

@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The layout of a copy of source planes, or of a band of their rows. In it every tap reads at a fixed offset, and
-/// neighbouring results read neighbouring values.
+/// The layout of a copy of source volumes, or of a band of their slices and rows. In it every tap reads at a fixed
+/// offset, and neighbouring results read neighbouring values.
 /// </summary>
 /// <remarks>
 /// <para>Rows lie one after the other, <see cref="Pitch"/> apart, with the zeros beside the source. Result (i, j) has
@@ -14,6 +14,8 @@ namespace Evenkeel.Kernels;
 /// few results between two rows are computed in vain.</para>
 /// <para>With a stride of 1 the zeros right of a row are those left of the next one. With a larger stride the rows and
 /// columns of a plane are split into stride x stride smaller planes (phases), in which the window moves by 1.</para>
+/// <para>The slices of a channel lie one behind the other, those of zeros too. The results of a slice are computed by
+/// themselves: they begin at the first slice under their window.</para>
 /// </remarks>
 internal readonly unsafe record struct Stage
 {
@@ -24,20 +26,26 @@ internal readonly unsafe record struct Stage
 
     private int PhasePlane { get; init; }
 
+    private nint SliceStride { get; init; }
+
     private nint ChannelStride { get; init; }
+
+    /// <summary>Distance from the first value under a slice of results to that under the next.</summary>
+    public nint SliceStep => Map.StrideDepth * SliceStride;
 
     /// <summary>Elements of the copy, with room for a last pack that runs over its end.</summary>
     public nint Count { get; private init; }
 
     /// <param name="map">The map that reads the copy.</param>
-    /// <param name="rows">Rows of results that are computed from one copy.</param>
+    /// <param name="band">The results that are computed from one copy.</param>
     /// <param name="width">Elements per pack.</param>
     /// <param name="overrun">Elements behind the last result that may be read and are ignored.</param>
-    public static Stage Create(in PlaneMap map, int rows, int width, int overrun)
+    public static Stage Create(in PlaneMap map, in Bands band, int width, int overrun)
     {
-        Debug.Assert(rows >= 1 && rows <= map.Rows && map.Columns >= 1);
+        Debug.Assert(band.Slices >= 1 && band.Slices <= map.Slices);
+        Debug.Assert(band.Rows >= 1 && band.Rows <= map.Rows && map.Columns >= 1);
         Debug.Assert(width >= 1 && overrun >= 0);
-        int rowsUnder = map.RowsUnder(rows), columnsUnder = map.ColumnsUnder;
+        int rowsUnder = map.RowsUnder(band.Rows), columnsUnder = map.ColumnsUnder;
         bool isUnit = map is { StrideHeight: 1, StrideWidth: 1 };
         int right = columnsUnder - map.Left - map.Width;
         int pitch = !isUnit ? DivideUp(columnsUnder, map.StrideWidth)
@@ -45,26 +53,29 @@ internal readonly unsafe record struct Stage
             : Math.Max(map.Width + Math.Max(map.Left, right), map.Columns);
         int phasePlane = DivideUp(rowsUnder, map.StrideHeight) * pitch;
 
-        // The zeros right of the last row, and a pack that begins with the last result, stay within the channel.
-        nint channel = ((nint)phasePlane * map.StrideHeight * map.StrideWidth) + columnsUnder
+        // The zeros right of the last row, and a pack that begins with the last result, stay within the slice.
+        nint slice = ((nint)phasePlane * map.StrideHeight * map.StrideWidth) + columnsUnder
             - Math.Min(columnsUnder, pitch) + width;
         return new Stage
         {
             Map = map,
             Pitch = pitch,
             PhasePlane = phasePlane,
-            ChannelStride = channel,
-            Count = (channel * map.Channels) + overrun + width,
+            SliceStride = slice,
+            ChannelStride = slice * map.SlicesUnder(band.Slices),
+            Count = (slice * map.SlicesUnder(band.Slices) * map.Channels) + overrun + width,
         };
     }
 
     /// <summary>
-    /// Fills the table of the taps' offsets, in bytes, in the order (channel, row, column) of the weights.
+    /// Fills the table of the taps' offsets, in bytes, in the order (channel, slice, row, column) of the weights.
     /// </summary>
     public void Offsets(nint* offsets, int elementSize)
     {
-        for (int c = 0; c < Map.Channels; c++)
+        for (int slice = 0; slice < Map.Channels * Map.KernelDepth; slice++)
         {
+            (int c, int t) = Math.DivRem(slice, Map.KernelDepth);
+            nint first = (c * ChannelStride) + ((nint)t * Map.DilationDepth * SliceStride);
             for (int u = 0; u < Map.KernelHeight; u++)
             {
                 (int row, int rowPhase) = Math.DivRem(u * Map.DilationHeight, Map.StrideHeight);
@@ -72,7 +83,7 @@ internal readonly unsafe record struct Stage
                 {
                     (int column, int columnPhase) = Math.DivRem(v * Map.DilationWidth, Map.StrideWidth);
                     *offsets++ = elementSize
-                        * ((c * ChannelStride) + ((nint)((rowPhase * Map.StrideWidth) + columnPhase) * PhasePlane)
+                        * (first + ((nint)((rowPhase * Map.StrideWidth) + columnPhase) * PhasePlane)
                             + ((nint)row * Pitch) + column);
                 }
             }
@@ -80,25 +91,32 @@ internal readonly unsafe record struct Stage
     }
 
     /// <summary>
-    /// Copies the source of the results of rows <paramref name="row0"/> .. <paramref name="row0"/> +
-    /// <paramref name="rows"/> - 1.
+    /// Copies the source of the results of a band.
     /// </summary>
     /// <param name="source">The first channel.</param>
     /// <param name="end">The end of the memory that may be read.</param>
     /// <param name="target">The copy.</param>
-    /// <param name="row0">The first row of results.</param>
-    /// <param name="rows">Number of rows of results.</param>
-    public void Copy<T>(T* source, T* end, T* target, int row0, int rows) where T : unmanaged
+    /// <param name="band">The band of results.</param>
+    public void Copy<T>(T* source, T* end, T* target, in Band band) where T : unmanaged
     {
-        int top = Map.Top - (row0 * Map.StrideHeight), rowsUnder = Map.RowsUnder(rows);
-        Debug.Assert(row0 >= 0 && rows >= 1 && row0 + rows <= Map.Rows);
+        int top = Map.Top - (band.Row0 * Map.StrideHeight), rowsUnder = Map.RowsUnder(band.Rows);
+        int front = Map.Front - (band.Slice0 * Map.StrideDepth), slicesUnder = Map.SlicesUnder(band.Slices);
+        nint plane = (nint)Map.Height * Map.Width;
+        Debug.Assert(band.Row0 >= 0 && band.Rows >= 1 && band.Row0 + band.Rows <= Map.Rows);
+        Debug.Assert(band.Slice0 >= 0 && band.Slices >= 1 && band.Slice0 + band.Slices <= Map.Slices);
         Debug.Assert(DivideUp(rowsUnder, Map.StrideHeight) * Pitch <= PhasePlane, "more rows than the stage holds");
-        Debug.Assert(source + ((nint)Map.Channels * Map.Height * Map.Width) <= end, "the source passes its end");
+        Debug.Assert(slicesUnder * SliceStride <= ChannelStride, "more slices than the stage holds");
+        Debug.Assert(source + (Map.Channels * Map.Depth * plane) <= end, "the source passes its end");
         bool isUnit = Map is { StrideHeight: 1, StrideWidth: 1 };
-        for (int c = 0; c < Map.Channels; c++, source += (nint)Map.Height * Map.Width, target += ChannelStride)
+        for (int c = 0; c < Map.Channels; c++, source += Map.Depth * plane, target += ChannelStride)
         {
-            if (isUnit) CopyRows(source, end, target, top, rowsUnder);
-            else CopyPhases(source, target, top, rowsUnder);
+            for (int slice = 0; slice < slicesUnder; slice++)
+            {
+                T* from = source + ((slice - front) * plane), to = target + (slice * SliceStride);
+                if (slice < front || slice >= front + Map.Depth) new Span<T>(to, (int)SliceStride).Clear();
+                else if (isUnit) CopyRows(from, end, to, top, rowsUnder);
+                else CopyPhases(from, to, top, rowsUnder);
+            }
         }
     }
 
@@ -134,13 +152,13 @@ internal readonly unsafe record struct Stage
             to += room;
         }
 
-        stop = target + ChannelStride;
+        stop = target + SliceStride;
         for (; to < stop; to += width) Simd.Store(to, Vector512<T>.Zero);
     }
 
     private void CopyPhases<T>(T* source, T* target, int top, int rows) where T : unmanaged
     {
-        new Span<T>(target, (int)ChannelStride).Clear();
+        new Span<T>(target, (int)SliceStride).Clear();
         int columns = Math.Min(Map.ColumnsUnder, Map.Left + Map.Width);
         for (int row = Math.Max(0, top); row < Math.Min(rows, top + Map.Height); row++)
         {

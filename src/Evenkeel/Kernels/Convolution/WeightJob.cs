@@ -7,7 +7,7 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The gradient of the weights. A chunk is some bands of rows of some images, for a block of filters.
+/// The gradient of the weights. A chunk is some bands of some images, for a block of filters.
 /// </summary>
 /// <remarks>
 /// There are two forms; the shape chooses. Lanes along filters: dy is transposed, and a term is a tap's value times a
@@ -32,7 +32,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     private Stage _stage;
     private ConvolutionShape _shape;
     private bool _alongResults;
-    private int _bandRows, _bands, _units, _chunks, _blocks;
+    private Bands _bands;
+    private int _units, _chunks, _blocks;
     private nint _partialCount;
     private T* _x, _xEnd, _dy, _partials;
     private nint* _offsets;
@@ -62,11 +63,11 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         Debug.Assert(shape.IsSound);
         Debug.Assert(Contracts.IsAligned(scratch));
         Debug.Assert(Contracts.AreApart(dweight, (long)shape.Filters * shape.Taps,
-            x, (long)shape.Images * shape.Channels * shape.Plane), "dweight overlaps x");
+            x, (long)shape.Images * shape.Channels * shape.Volume), "dweight overlaps x");
         var job = new WeightJob<T>();
         job.Plan(shape);
         job._x = x;
-        job._xEnd = x + ((nint)shape.Images * shape.Channels * shape.Plane);
+        job._xEnd = x + ((nint)shape.Images * shape.Channels * shape.Volume);
         job._dy = dy;
         job._offsets = (nint*)scratch;
         job._partials = scratch + Convolution.OffsetCount(shape.Taps);
@@ -81,14 +82,15 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     {
         _shape = shape;
         _map = PlaneMap.Forward(shape);
-        _bandRows = Convolution.BandRows(_map);
-        _bands = Convolution.DivideUp(_map.Rows, _bandRows);
-        _stage = Stage.Create(_map, _bandRows, Width, overrun: 0);
-        _units = shape.Images * _bands;
+        _bands = Bands.Create(_map, shape.Images);
+        _stage = Stage.Create(_map, _bands, Width, overrun: 0);
+        _units = shape.Images * _bands.Count(_map);
         int filters = shape.GroupFilters, taps = shape.Taps;
         double packs = Convolution.DivideUp(((_map.Rows - 1) * _stage.Pitch) + _map.Columns, Width);
-        double resultCost = (double)filters * taps * (packs + (4 * _bands));
-        double filterCost = (double)Convolution.DivideUp(filters, Width) * _map.Rows * _map.Columns * (taps + 4);
+        double resultCost =
+            (double)filters * taps * _map.Slices * (packs + (4 * Convolution.DivideUp(_map.Rows, _bands.Rows)));
+        double filterCost =
+            (double)Convolution.DivideUp(filters, Width) * _map.Slices * _map.Rows * _map.Columns * (taps + 4);
         _alongResults = (long)filters * taps <= 1 << 14 && resultCost < filterCost;
         _partialCount = shape.Groups * (_alongResults ? (nint)filters * taps * Width : (nint)Panels * taps * 2 * Width);
         _chunks = Math.Max(1, (int)Math.Min(Math.Min(_units, MaxChunks), PartialElements / Math.Max(1, _partialCount)));
@@ -99,8 +101,8 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     {
         int chunk = index / _blocks, block = index % _blocks;
         nint stageBytes = Align(_stage.Count * sizeof(T));
-        nint dyRow = Convolution.DivideUp(_bandRows * _stage.Pitch, Width) * Width;
-        int chainRows = Math.Clamp(ChainLength / _map.Columns, 1, _bandRows);
+        nint dyRow = Convolution.DivideUp(_bands.Rows * _stage.Pitch, Width) * Width;
+        int chainRows = Math.Clamp(ChainLength / _map.Columns, 1, _bands.Rows);
         int panel0 = Convolution.Cut(Panels, block, _blocks), panel1 = Convolution.Cut(Panels, block + 1, _blocks);
         nint dyCount = _alongResults
             ? (dyRow * _shape.GroupFilters) + Width
@@ -108,20 +110,26 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         byte* scratch = GemmPacking.Scratch(stageBytes + (dyCount * sizeof(T)));
         T* stage = (T*)scratch, dy = (T*)(scratch + stageBytes);
         T* partial = _partials + (chunk * _partialCount);
-        int first = Convolution.Cut(_units, chunk, _chunks), end = Convolution.Cut(_units, chunk + 1, _chunks);
+        int first = Convolution.Cut(_units, chunk, _chunks), end = Convolution.Cut(_units, chunk + 1, _chunks),
+            bands = _bands.Count(_map);
         for (int unit = first; unit < end; unit++)
         {
-            int image = unit / _bands, band = unit % _bands;
-            int row0 = Convolution.Cut(_map.Rows, band, _bands),
-                rows = Convolution.Cut(_map.Rows, band + 1, _bands) - row0;
+            (int image, int number) = Math.DivRem(unit, bands);
+            Band band = _bands.At(_map, number);
             for (int group = 0; group < _shape.Groups; group++)
             {
-                nint plane = ((nint)image * _shape.Groups) + group;
-                _stage.Copy(_x + (plane * _map.Channels * _shape.Plane), _xEnd, stage, row0, rows);
-                T* from = _dy + (plane * _shape.GroupFilters * _shape.OutPlane) + ((nint)row0 * _map.Columns);
+                nint volume = ((nint)image * _shape.Groups) + group;
+                _stage.Copy(_x + (volume * _map.Channels * _shape.Volume), _xEnd, stage, band);
                 T* sums = partial + (group * (_partialCount / _shape.Groups));
-                if (_alongResults) AlongResults(stage, from, dy, dyRow, rows, sums, unit > first);
-                else AlongFilters(stage, from, dy, rows, chainRows, sums, panel0, panel1, unit > first);
+                for (int slice = 0; slice < band.Slices; slice++)
+                {
+                    T* x = stage + (slice * _stage.SliceStep);
+                    T* from = _dy + (volume * _shape.GroupFilters * _shape.OutVolume)
+                        + ((nint)(band.Slice0 + slice) * _shape.OutPlane) + ((nint)band.Row0 * _map.Columns);
+                    bool add = unit > first || slice > 0;
+                    if (_alongResults) AlongResults(x, from, dy, dyRow, band.Rows, sums, add);
+                    else AlongFilters(x, from, dy, band.Rows, chainRows, sums, panel0, panel1, add);
+                }
             }
         }
     }
@@ -138,13 +146,13 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
             for (int panel = panel0; panel < panel1; panel++)
             {
                 int filter = 2 * Width * panel, filters = _shape.GroupFilters - filter;
-                T* dyRows = from + ((nint)filter * _shape.OutPlane) + ((nint)row * columns);
-                GemmPacking.TransposedPack(dyRows, _shape.OutPlane, Math.Min(filters, Width), dy, here * columns);
+                T* dyRows = from + ((nint)filter * _shape.OutVolume) + ((nint)row * columns);
+                GemmPacking.TransposedPack(dyRows, _shape.OutVolume, Math.Min(filters, Width), dy, here * columns);
                 bool two = filters > Width;
                 if (two)
                 {
-                    GemmPacking.TransposedPack(dyRows + ((nint)Width * _shape.OutPlane),
-                        _shape.OutPlane, Math.Min(filters - Width, Width), dy + Width, here * columns);
+                    GemmPacking.TransposedPack(dyRows + ((nint)Width * _shape.OutVolume),
+                        _shape.OutVolume, Math.Min(filters - Width, Width), dy + Width, here * columns);
                 }
 
                 T* target = sums + ((nint)panel * taps * 2 * Width);
@@ -171,7 +179,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         bool wide = Gemm.IsWide;
         int taps = _map.Taps, filters = _shape.GroupFilters,
             length = Convolution.DivideUp(((rows - 1) * _stage.Pitch) + _map.Columns, Width) * Width;
-        Spread(from, _dy + ((nint)_shape.Images * _shape.Filters * _shape.OutPlane), dy, dyRow, rows);
+        Spread(from, _dy + ((nint)_shape.Images * _shape.Filters * _shape.OutVolume), dy, dyRow, rows);
         int tapTiles = Convolution.DivideUp(taps, wide ? 4 : 3),
             filterTiles = Convolution.DivideUp(filters, wide ? 6 : 2);
         for (int filterTile = 0; filterTile < filterTiles; filterTile++)
@@ -195,7 +203,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     private readonly void Spread(T* from, T* end, T* dy, nint dyRow, int rows)
     {
         int columns = _map.Columns, pitch = _stage.Pitch, width = Width;
-        for (int filter = 0; filter < _shape.GroupFilters; filter++, from += _shape.OutPlane, dy += dyRow)
+        for (int filter = 0; filter < _shape.GroupFilters; filter++, from += _shape.OutVolume, dy += dyRow)
         {
             T* source = from, to = dy;
             for (int row = 0; row < rows; row++, source += columns, to += pitch)

@@ -69,9 +69,29 @@ internal sealed class LayerArguments(JsonObject layer)
         return this;
     }
 
+    public LayerArguments Size3(string name, Size3 value)
+    {
+        layer[name] = SizeOf(value);
+        return this;
+    }
+
+    public LayerArguments Size3(string name, Size3 value, Size3 @default) =>
+        value == @default ? this : Size3(name, value);
+
+    /// <summary>A word, a size, or the sides in the order left, right, top, bottom, front, back.</summary>
     public LayerArguments Padding(Padding value)
     {
-        if (value != default) layer["padding"] = value.IsSame ? "same" : SizeOf(value.Size);
+        if (value == default) return this;
+        layer["padding"] = value switch
+        {
+            { IsSame: true } => "same",
+            { IsValid: true } => "valid",
+            { IsSymmetric: true, Front: null } => SizeOf(new Size2(value.Top, value.Left)),
+            { IsSymmetric: true, Front: { } depth } => SizeOf(new Size3(depth, value.Top, value.Left)),
+            { Front: { } front, Back: { } back } =>
+                new JsonArray(value.Left, value.Right, value.Top, value.Bottom, front, back),
+            _ => new JsonArray(value.Left, value.Right, value.Top, value.Bottom),
+        };
         return this;
     }
 
@@ -120,6 +140,10 @@ internal sealed class LayerArguments(JsonObject layer)
         layer[name] = value;
         return this;
     }
+
+    private static JsonNode SizeOf(Size3 size) => size == size.Width
+        ? JsonValue.Create(size.Width)
+        : new JsonArray(size.Depth, size.Height, size.Width);
 
     private static JsonNode SizeOf(Size2 size) => size.Height == size.Width
         ? JsonValue.Create(size.Width)

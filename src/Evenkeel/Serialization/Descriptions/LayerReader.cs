@@ -221,10 +221,24 @@ internal sealed class LayerReader
     {
         const string Name = "padding";
         if (Optional(Name) is not { } value) return default;
-        return value.ValueKind == JsonValueKind.String && value.ValueEquals("same")
-            ? Evenkeel.Padding.Same
-            : SizeOf(value, Name);
+        if (value.ValueKind == JsonValueKind.String && value.ValueEquals("same")) return Evenkeel.Padding.Same;
+        if (value.ValueKind == JsonValueKind.String && value.ValueEquals("valid")) return Evenkeel.Padding.Valid;
+        if (value.ValueKind != JsonValueKind.Array) return IntegerOf(value, Name);
+        return IntegersOf(value, Name) switch
+        {
+            [var height, var width] => (height, width),
+            [var depth, var height, var width] => (depth, height, width),
+            [var left, var right, var top, var bottom] => Evenkeel.Padding.Sides(left, right, top, bottom),
+            [var left, var right, var top, var bottom, var front, var back] =>
+                Evenkeel.Padding.Sides(left, right, top, bottom, front, back),
+            _ => throw Fail(At(_place, Name), $"{Type}: expected a whole number, [height, width], [depth, height, "
+                + $"width], or [left, right, top, bottom] and front and back, got {Shown(value)}"),
+        };
     }
+
+    public Size3 Size3(string name) => Size3Of(Required(name, "a size"), name);
+
+    public Size3? Size3OrNull(string name) => Optional(name) is { } value ? Size3Of(value, name) : null;
 
     public Shape Shape(string name)
     {
@@ -390,6 +404,16 @@ internal sealed class LayerReader
         return sides.Length == 2
             ? new Size2(sides[0], sides[1])
             : throw Fail(At(_place, name), $"{Type}: expected a whole number, or [height, width], got {Shown(value)}");
+    }
+
+    private Size3 Size3Of(JsonElement value, string name)
+    {
+        if (value.ValueKind != JsonValueKind.Array) return IntegerOf(value, name);
+        int[] sides = IntegersOf(value, name);
+        return sides.Length == 3
+            ? new Size3(sides[0], sides[1], sides[2])
+            : throw Fail(
+                At(_place, name), $"{Type}: expected a whole number, or [depth, height, width], got {Shown(value)}");
     }
 
     private static string At(string place, string name) => place.Length == 0 ? name : $"{place}.{name}";

@@ -23,30 +23,7 @@ internal static class LayerTable
             {
                 WeightStandardization = from.Standardization(),
             }),
-        Of<Conv1d>(
-            static (layer, to) => to.Integer("inChannels", layer.InChannels).Integer("outChannels", layer.OutChannels)
-                .Integer("kernelSize", layer.KernelSize).Integer("stride", layer.Stride, 1).Padding(layer.Padding)
-                .Integer("dilation", layer.Dilation, 1).Integer("groups", layer.Groups, 1)
-                .Flag("bias", layer.Bias is not null, true).Standardization(layer.WeightStandardization),
-            static from => new Conv1d(
-                from.Integer("inChannels"), from.Integer("outChannels"), from.Integer("kernelSize"),
-                from.Integer("stride", 1), from.Padding(), from.Integer("dilation", 1), from.Integer("groups", 1),
-                from.Flag("bias", true), from.Random)
-            {
-                WeightStandardization = from.Standardization(),
-            }),
-        Of<Conv2d>(
-            static (layer, to) => to.Integer("inChannels", layer.InChannels).Integer("outChannels", layer.OutChannels)
-                .Size("kernelSize", layer.KernelSize).Size("stride", layer.Stride, 1).Padding(layer.Padding)
-                .Size("dilation", layer.Dilation, 1).Integer("groups", layer.Groups, 1)
-                .Flag("bias", layer.Bias is not null, true).Standardization(layer.WeightStandardization),
-            static from => new Conv2d(
-                from.Integer("inChannels"), from.Integer("outChannels"), from.Size("kernelSize"),
-                from.SizeOrNull("stride"), from.Padding(), from.SizeOrNull("dilation"), from.Integer("groups", 1),
-                from.Flag("bias", true), from.Random)
-            {
-                WeightStandardization = from.Standardization(),
-            }),
+        .. ConvolutionTable.Entries,
         .. BatchNormTable.Entries,
         Of<InstanceNorm1d>(WriteInstanceNorm, static from => new InstanceNorm1d(
             from.Integer("numFeatures"), from.Number("eps", 1e-5), from.NumberOrNull("momentum", 0.1),

@@ -1,0 +1,63 @@
+using Evenkeel.Random;
+
+namespace Evenkeel.Nn;
+
+/// <summary>
+/// Transposed convolution over planes, y = Aᵀ·x + b, with x (N, in, H, W) or (in, H, W), W (in, out/groups, kh, kw), b
+/// (out), y (N, out, H', W'). H' = (H - 1)·stride - 2·padding + dilation·(kh - 1) + outputPadding + 1, W' likewise.
+/// Source: torch.nn.ConvTranspose2d.
+/// </summary>
+/// <remarks>The map, start values and state-dict keys: see <see cref="ConvTransposeNd"/>.</remarks>
+public sealed class ConvTranspose2d : ConvTransposeNd
+{
+    /// <summary>
+    /// Creates the layer with PyTorch's arguments and default start values. A size is an <c>int</c> or a tuple (height,
+    /// width).
+    /// </summary>
+    /// <param name="inChannels">Channels of the input.</param>
+    /// <param name="outChannels">Channels of the output.</param>
+    /// <param name="kernelSize">Size of the window.</param>
+    /// <param name="stride">Distance between the places of neighbouring values; null for 1.</param>
+    /// <param name="padding">Results that are cut off on all sides, at each with <see cref="Padding.Sides"/>.</param>
+    /// <param name="outputPadding">
+    /// Results that are added below and on the right; below the stride or the dilation.
+    /// </param>
+    /// <param name="groups">Number of groups of channels.</param>
+    /// <param name="bias">False if a normalization layer follows: it removes the bias again.</param>
+    /// <param name="dilation">Distance of the window's points; null for 1.</param>
+    /// <param name="random">
+    /// The stream of the start values. Null: a stream of the layer's own, which depends on the order in which layers
+    /// are made in the process.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A size is below 1, the padding negative, or the output padding neither below the stride nor below the dilation.
+    /// </exception>
+    /// <exception cref="ArgumentException">
+    /// The groups do not divide the channels, or the padding is not one of planes.
+    /// </exception>
+    public ConvTranspose2d(
+        int inChannels, int outChannels, Size2 kernelSize, Size2? stride = null, Padding padding = default,
+        Size2 outputPadding = default, int groups = 1, bool bias = true, Size2? dilation = null,
+        IRandomStream? random = null)
+        : base(
+            ConvolutionSettings.Planes(stride, padding, dilation, groups) with
+            {
+                IsTransposed = true,
+                OutputPadding = ConvolutionSettings.AsVolume(outputPadding, depth: 0),
+            },
+            inChannels, outChannels, ConvolutionSettings.AsVolume(kernelSize), bias, random)
+    {
+    }
+
+    /// <summary>Size of the window.</summary>
+    public Size2 KernelSize => new(Kernel.Height, Kernel.Width);
+
+    /// <summary>Distance between the places of neighbouring values.</summary>
+    public Size2 Stride => new(Settings.Stride.Height, Settings.Stride.Width);
+
+    /// <summary>Distance of the window's points.</summary>
+    public Size2 Dilation => new(Settings.Dilation.Height, Settings.Dilation.Width);
+
+    /// <summary>Results that are added below and on the right.</summary>
+    public Size2 OutputPadding => new(Settings.OutputPadding.Height, Settings.OutputPadding.Width);
+}
