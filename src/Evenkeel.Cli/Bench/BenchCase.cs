@@ -89,8 +89,8 @@ internal sealed record BenchCase(string Name)
 
     /// <summary>
     /// batchnorm, batchnorm-relu, syncbatchnorm2 (two members, half a batch each), layernorm, groupnorm8, instancenorm,
-    /// rmsnorm, silu, gelu, upsample-bilinear2 (twice as many rows and columns), matmul, conv2d, convtranspose2d, conv3d,
-    /// infer or step.
+    /// rmsnorm, silu, gelu, upsample-bilinear2 (twice as many rows and columns), matmul, conv2d, convtranspose2d,
+    /// conv3d, infer or step.
     /// </summary>
     public string Kind => _parts[0];
 

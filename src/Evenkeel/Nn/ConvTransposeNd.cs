@@ -14,7 +14,7 @@ namespace Evenkeel.Nn;
 /// dimension of the weight, so it is out/groups·(points of the window) here. State-dict keys: <c>weight</c>, and
 /// <c>bias</c> if there is one.</para>
 /// </remarks>
-public abstract class ConvTransposeNd : Module, IFusesReLU
+public abstract class ConvTransposeNd : Module, IFusesReLU, IOutputsInDimension1
 {
     private protected ConvTransposeNd(
         in ConvolutionSettings settings, int inChannels, int outChannels, Size3 kernel, bool bias,

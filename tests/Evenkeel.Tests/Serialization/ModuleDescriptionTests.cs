@@ -392,8 +392,8 @@ public sealed class ModuleDescriptionTests
     private static float[] Run(Module model, Tensor x, Mode mode)
     {
         Tensor input = new Tape(mode).Input(x);
-        Tensor y = model is TwoInputModule
-            ? model.Forward(input, Tensor.Zeros([x.Shape[0]], DType.Int64))
+        Tensor y = model is TwoInputModule two
+            ? two.Forward(input, Tensor.Zeros([x.Shape[0]], DType.Int64))
             : model.Forward(input);
         return y.ToArray<float>();
     }
