@@ -47,6 +47,7 @@ public sealed class EveryNormTests
 
     private static readonly HashSet<Type> s_others =
     [
+        typeof(Conv3d), typeof(ConvTranspose1d), typeof(ConvTranspose2d), typeof(ConvTranspose3d),
         typeof(Linear), typeof(Conv1d), typeof(Conv2d), typeof(Sequential), typeof(Identity), typeof(Flatten),
         typeof(Unflatten), typeof(Dropout), typeof(Dropout2d), typeof(ReLU), typeof(LeakyReLU), typeof(GELU),
         typeof(Sigmoid), typeof(Tanh), typeof(Softmax), typeof(LogSoftmax),
