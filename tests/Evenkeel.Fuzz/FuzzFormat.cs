@@ -19,7 +19,7 @@ public sealed class FuzzFormat(string name, string ending, Action<string> read, 
         Of("pytorch", ".pt", TensorFormat.PyTorch),
         Of("npz", ".npz", TensorFormat.Npz),
         Of("torchsharp", ".dat", TensorFormat.TorchSharp),
-        new("npy", ".npy", static path => Npy.Read(path), static () =>
+        new("npy", ".npy", static path => TensorFile.Read(path).StateDict(), static () =>
         [
             Written(".npy", static path => Npy.Write(path, Tensor.From([1f, 2f, 3f, 4f, 5f, 6f], [2, 3]))),
             .. Committed(TensorFormat.Npy),

@@ -124,7 +124,7 @@ public sealed class NpzTests : IDisposable
         string message = Assert.Throws<ArgumentException>(() => Npz.Write(_folder.File("x.npz"), archive)).Message;
         Assert.StartsWith($"Npz: expected types that NumPy has (F16, F32, ", message, StringComparison.Ordinal);
         Assert.Contains($"got {type} for \"w\"", message, StringComparison.Ordinal);
-        Assert.Contains("archive.Tensor(\"w\")", message, StringComparison.Ordinal);
+        Assert.Contains("--dtype F32", message, StringComparison.Ordinal);
         Assert.Empty(_folder.Names);
     }
 
@@ -204,7 +204,8 @@ public sealed class NpzTests : IDisposable
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
         Assert.Contains("expected a content of at most 268435456 bytes, got more with the array \"zeros\" (314572928 "
             + "bytes after 0)", message, StringComparison.Ordinal);
-        Assert.EndsWith("If you trust it, raise maxBytes.", message, StringComparison.Ordinal);
+        Assert.EndsWith("If you trust it, read it with Npz.Read and a larger maxBytes.", message,
+            StringComparison.Ordinal);
         Assert.Equal(300 << 20, Read(bomb, maxBytes: 301 << 20).Bytes("zeros").Length);
         Assert.Contains("at most 1000 bytes", Refusal(bomb, maxBytes: 1000), StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => Read(bomb, maxBytes: -1));

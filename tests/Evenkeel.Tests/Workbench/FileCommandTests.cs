@@ -93,7 +93,7 @@ public sealed class FileCommandTests : IDisposable
     [InlineData("convert in.safetensors out.pt --rename fc", "--rename: expected OLD=NEW, got fc.")]
     [InlineData("convert in.safetensors out.npy", "expected one tensor for an npy file, got 7.")]
     [InlineData("convert in.safetensors out.pt --prefix state_dict.module. --rename fc=bn",
-        "expected a name of its own for \"bn.weight\"")]
+        "expected a name of its own for \"state_dict.module.bn.weight\", got \"bn.weight\".")]
     [InlineData("convert in.safetensors out.pt --rename state_dict=__metadata__ --prefix x", "expected tensors whose")]
     [InlineData("inspect in.safetensors --norm batch", "for a network alone, got them for the file in.safetensors.")]
     public void Wrong_usage_ends_with_2_and_writes_nothing(string arguments, string expected)
