@@ -44,9 +44,7 @@ internal sealed class HardtanhOp : UnaryElementwise<HardtanhOp.Formula>
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> Value<T>(Vector512<T> x, Vector512<T> p, Vector512<T> q)
-            where T : unmanaged, IFloatingPointIeee754<T> =>
-            Vector512.ConditionalSelect(
-                Vector512.LessThan(x, p), p, Vector512.ConditionalSelect(Vector512.GreaterThan(x, q), q, x));
+            where T : unmanaged, IFloatingPointIeee754<T> => ClampOp.Formula.Value(x, p, q);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static Vector512<T> Gradient<T>(

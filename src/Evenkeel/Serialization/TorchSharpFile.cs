@@ -80,14 +80,7 @@ public static class TorchSharpFile
     /// <exception cref="InvalidDataException">It is truncated, damaged, or not in TorchSharp's format.</exception>
     public static TensorArchive Read(Stream stream, string name = "stream")
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        if (!stream.CanSeek)
-        {
-            throw new ArgumentException(
-                "TorchSharpFile: expected a stream that can seek "
-                + "(its length is checked first). Copy it into a MemoryStream.",
-                nameof(stream));
-        }
+        SeekableStream.Check("TorchSharpFile", stream);
 
         try
         {
@@ -95,8 +88,7 @@ public static class TorchSharpFile
         }
         catch (EndOfStreamException exception)
         {
-            throw new InvalidDataException($"TorchSharpFile \"{name}\": expected a file that stays as it is, it " +
-                "became shorter while it was read. Read it again when its writer is done.", exception);
+            throw SeekableStream.Shortened("TorchSharpFile", name, exception);
         }
     }
 

@@ -14,7 +14,7 @@ public sealed partial class Tensor
     /// <param name="gamma">Scale, one value per channel; null means 1.</param>
     /// <param name="beta">Shift, one value per channel; null means 0.</param>
     /// <param name="tau">The smallest result, one value per channel; null for none.</param>
-    /// <param name="eps">Added to the mean square; 0 or more. With 0 a channel of zeros gives beta.</param>
+    /// <param name="eps">Added to the mean square; 0 or more. If it is 0, a channel of zeros gives beta.</param>
     /// <exception cref="ArgumentException">Not (N, C, ...), or channel counts that disagree.</exception>
     /// <remarks>Source: Singh and Krishnan, "Filter Response Normalization Layer", CVPR 2020.</remarks>
     public Tensor FilterResponseNorm(Tensor? gamma, Tensor? beta, Tensor? tau, double eps = 1e-6) =>

@@ -99,13 +99,7 @@ public static class Npy
     /// </exception>
     public static Tensor Read(Stream stream, string name = "stream")
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        if (!stream.CanSeek)
-        {
-            throw new ArgumentException(
-                "Npy: expected a stream that can seek (its length is checked first). Copy it into a MemoryStream.",
-                nameof(stream));
-        }
+        SeekableStream.Check("Npy", stream);
 
         return Whole(name, () => ReadChecked(stream, name));
     }
@@ -148,8 +142,7 @@ public static class Npy
         }
         catch (EndOfStreamException exception)
         {
-            throw new InvalidDataException($"{Label(name)}: expected a file that stays as it is, it became shorter " +
-                "while it was read. Read it again when its writer is done.", exception);
+            throw SeekableStream.Shortened("Npy", name, exception);
         }
     }
 

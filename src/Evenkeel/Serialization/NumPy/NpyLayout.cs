@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Evenkeel.Serialization;
@@ -104,7 +103,7 @@ internal sealed record NpyLayout(ElementType Type, long[] Sizes, bool IsFortran,
             stream.ReadExactly(to);
         }
 
-        if (IsSwapped) Swap(to, Type.Name is "C64" or "C128" ? Type.Bits / 16 : Type.Bits / 8);
+        if (IsSwapped) ByteOrder.Reverse(to, Type.Name is "C64" or "C128" ? Type.Bits / 16 : Type.Bits / 8);
     }
 
     /// <summary>Reads the values into an archive, in the type that they have.</summary>
@@ -130,24 +129,5 @@ internal sealed record NpyLayout(ElementType Type, long[] Sizes, bool IsFortran,
         byte[] bytes = new byte[Bytes];
         ReadValues(stream, bytes);
         archive.Add(name, bytes, Type.Name, Sizes);
-    }
-
-    private static void Swap(Span<byte> bytes, int size)
-    {
-        switch (size)
-        {
-            case 2:
-                Span<ushort> words = MemoryMarshal.Cast<byte, ushort>(bytes);
-                BinaryPrimitives.ReverseEndianness(words, words);
-                break;
-            case 4:
-                Span<uint> integers = MemoryMarshal.Cast<byte, uint>(bytes);
-                BinaryPrimitives.ReverseEndianness(integers, integers);
-                break;
-            default:
-                Span<ulong> longs = MemoryMarshal.Cast<byte, ulong>(bytes);
-                BinaryPrimitives.ReverseEndianness(longs, longs);
-                break;
-        }
     }
 }

@@ -92,13 +92,7 @@ public static class PyTorchFile
     /// </exception>
     public static TensorArchive Read(Stream stream, string name = "stream", bool skipUnknown = false)
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        if (!stream.CanSeek)
-        {
-            throw new ArgumentException(
-                "PyTorchFile: expected a stream that can seek (its length is checked first). Copy it into a " +
-                "MemoryStream.", nameof(stream));
-        }
+        SeekableStream.Check("PyTorchFile", stream);
 
         long origin = stream.Position, length = stream.Length - origin;
         var source = new TorchSource(name, new ReadBudget("PyTorchFile", name, (8 * length) + FreeBytes));
@@ -112,8 +106,7 @@ public static class PyTorchFile
         }
         catch (EndOfStreamException exception)
         {
-            throw new InvalidDataException($"PyTorchFile \"{name}\": expected a file that stays as it is, it became " +
-                "shorter while it was read. Read it again when its writer is done.", exception);
+            throw SeekableStream.Shortened("PyTorchFile", name, exception);
         }
 
         if (IsTar(head))

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 
 namespace Evenkeel.Serialization;
@@ -108,7 +107,7 @@ internal sealed class TorchStorages(Stream stream, TorchSource source, Func<Torc
             Pick(Loaded(name, place).AsSpan((int)begin), view, values);
         }
 
-        if (isBigEndian) Swap(values, view.Type.PartSize);
+        if (isBigEndian) ByteOrder.Reverse(values, view.Type.PartSize);
         return block;
     }
 
@@ -179,25 +178,6 @@ internal sealed class TorchStorages(Stream stream, TorchSource source, Func<Torc
             }
 
             for (int axis = inner - 1; axis >= 0 && ++index[axis] == view.Sizes[axis]; axis--) index[axis] = 0;
-        }
-    }
-
-    private static void Swap(Span<byte> values, int size)
-    {
-        switch (size)
-        {
-            case 2:
-                Span<ushort> twos = MemoryMarshal.Cast<byte, ushort>(values);
-                BinaryPrimitives.ReverseEndianness(twos, twos);
-                break;
-            case 4:
-                Span<uint> fours = MemoryMarshal.Cast<byte, uint>(values);
-                BinaryPrimitives.ReverseEndianness(fours, fours);
-                break;
-            case 8:
-                Span<ulong> eights = MemoryMarshal.Cast<byte, ulong>(values);
-                BinaryPrimitives.ReverseEndianness(eights, eights);
-                break;
         }
     }
 

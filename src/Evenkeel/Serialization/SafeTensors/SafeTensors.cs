@@ -99,14 +99,7 @@ public static class SafeTensors
     /// <exception cref="InvalidDataException">It is truncated, damaged, or not in the safetensors format.</exception>
     public static TensorArchive Read(Stream stream, string name = "stream")
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        if (!stream.CanSeek)
-        {
-            throw new ArgumentException(
-                "SafeTensors: expected a stream that can seek "
-                + "(its length is checked first). Copy it into a MemoryStream.",
-                nameof(stream));
-        }
+        SeekableStream.Check("SafeTensors", stream);
 
         try
         {
@@ -114,8 +107,7 @@ public static class SafeTensors
         }
         catch (EndOfStreamException exception)
         {
-            throw new InvalidDataException($"SafeTensors \"{name}\": expected a file that stays as it is, it became " +
-                "shorter while it was read. Read it again when its writer is done.", exception);
+            throw SeekableStream.Shortened("SafeTensors", name, exception);
         }
     }
 
