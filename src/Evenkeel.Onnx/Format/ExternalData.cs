@@ -1,0 +1,90 @@
+using System.Globalization;
+
+namespace Evenkeel.Onnx.Format;
+
+/// <summary>
+/// Values of a model that are in files beside it. A place outside the model's folder is refused, also one that a
+/// symbolic link leads to.
+/// </summary>
+/// <param name="folder">The folder of the model.</param>
+internal sealed class ExternalData(string folder)
+{
+    private readonly string _folder = Path.GetFullPath(folder);
+
+    /// <summary>Reads the values of a tensor.</summary>
+    /// <param name="tensor">The message that says where they are.</param>
+    /// <param name="size">The number of bytes that its type and dimensions ask for.</param>
+    /// <exception cref="InvalidDataException">
+    /// The place is outside the folder, missing, or holds another number of bytes.
+    /// </exception>
+    public byte[] Read(TensorProto tensor, long size)
+    {
+        string what = TensorContent.NameOf(tensor);
+        string location = "";
+        long offset = 0, length = size;
+        foreach (StringStringEntryProto entry in tensor.ExternalData)
+        {
+            switch (entry.Key)
+            {
+                case "location": location = entry.Value; break;
+                case "offset": offset = Number(what, entry); break;
+                case "length": length = Number(what, entry); break;
+            }
+        }
+
+        string path = PathOf(what, location);
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
+        if (length != size)
+        {
+            throw new InvalidDataException(
+                $"{what} should have {size} bytes, and {length} are said to be in \"{location}\"");
+        }
+
+        if (offset > stream.Length || length > stream.Length - offset)
+        {
+            throw new InvalidDataException(
+                $"{what} should be {length} bytes from byte {offset} of \"{location}\" on, which has {stream.Length}");
+        }
+
+        if (length > Array.MaxLength)
+            throw new InvalidDataException($"{what} has {length} bytes; a tensor has at most {Array.MaxLength}");
+        byte[] bytes = GC.AllocateUninitializedArray<byte>((int)length);
+        stream.Position = offset;
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+
+    private static long Number(string what, StringStringEntryProto entry) =>
+        long.TryParse(entry.Value, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
+            ? number
+            : throw new InvalidDataException(
+                $"{what} is in another file, and its {entry.Key} is \"{entry.Value}\", not a number of bytes");
+
+    private string PathOf(string what, string location)
+    {
+        if (location.Length == 0 || location.Contains('\0', StringComparison.Ordinal)
+            || Path.IsPathRooted(location) || location.Contains(':', StringComparison.Ordinal))
+            throw Outside(what, location);
+        string path = Path.GetFullPath(Path.Combine(_folder, location.Replace('\\', '/')));
+        if (!IsInside(path, _folder)) throw Outside(what, location);
+        if (!File.Exists(path))
+            throw new InvalidDataException($"{what} is in \"{location}\", and there is no such file beside the model");
+        // A link, of the file or of a folder above it, may lead anywhere.
+        for (string? part = path; part is not null && part.Length > _folder.Length; part = Path.GetDirectoryName(part))
+        {
+            FileSystemInfo info = part == path ? new FileInfo(part) : new DirectoryInfo(part);
+            if (info.LinkTarget is null) continue;
+            string? target = info.ResolveLinkTarget(returnFinalTarget: true)?.FullName;
+            if (target is null || !IsInside(target, _folder)) throw Outside(what, location);
+        }
+
+        return path;
+    }
+
+    private static bool IsInside(string path, string folder) =>
+        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar,
+            StringComparison.Ordinal);
+
+    private static InvalidDataException Outside(string what, string location) => new(
+        $"{what} is said to be in \"{location}\", which is not a file in the model's folder");
+}

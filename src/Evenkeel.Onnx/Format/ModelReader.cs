@@ -1,0 +1,186 @@
+using System.Buffers;
+using Google.Protobuf;
+
+namespace Evenkeel.Onnx.Format;
+
+/// <summary>
+/// Parses the bytes of a file. Large values of initializers are not copied: their messages look at the bytes of the
+/// file, and the parser gets the rest.
+/// </summary>
+internal static class ModelReader
+{
+    /// <summary>Values of fewer bytes are parsed like everything else.</summary>
+    private const int LeastAliased = 1024;
+
+    /// <summary>
+    /// Nodes, initializers and attributes that any file may have; beyond that, one per 8 bytes. An empty message is two
+    /// bytes in the file and some hundred in memory.
+    /// </summary>
+    private const long FreeMessages = 10_000;
+
+    // Fields, by the numbers in onnx.proto.
+    private const int ModelGraph = 7, GraphNode = 1, GraphInitializer = 5, NodeAttribute = 5;
+
+    private enum Level
+    {
+        Model,
+        Graph,
+        Node,
+        Initializer,
+    }
+
+    /// <summary>Parses a model.</summary>
+    /// <param name="file">The content of the file. It is not changed, and must not be.</param>
+    /// <exception cref="InvalidDataException">The bytes are no message of this kind.</exception>
+    public static ModelProto Read(ReadOnlyMemory<byte> file)
+    {
+        var scan = new Scan(file);
+        ModelProto model;
+        try
+        {
+            model = ModelProto.Parser.ParseFrom(scan.Lean().Span);
+        }
+        catch (InvalidProtocolBufferException damaged)
+        {
+            throw new InvalidDataException(damaged.Message, damaged);
+        }
+
+        scan.Alias(model);
+        return model;
+    }
+
+    /// <summary>A value that was left out of what the parser gets.</summary>
+    private readonly record struct Aliased(int Initializer, int Field, ReadOnlyMemory<byte> Value);
+
+    private sealed class Scan(ReadOnlyMemory<byte> file)
+    {
+        private readonly List<Aliased> _aliased = [];
+        private readonly long _mostMessages = FreeMessages + (file.Length / 8);
+        private long _messages;
+        private int _initializers;
+
+        /// <summary>The message without the large values.</summary>
+        public ReadOnlyMemory<byte> Lean()
+        {
+            var lean = new ArrayBufferWriter<byte>();
+            Copy(file, Level.Model, lean);
+            return lean.WrittenMemory;
+        }
+
+        /// <summary>Puts the large values into the messages they belong to.</summary>
+        public void Alias(ModelProto model)
+        {
+            foreach ((int index, int field, ReadOnlyMemory<byte> value) in _aliased)
+            {
+                TensorProto tensor = model.Graph.Initializer[index];
+                ByteString bytes = UnsafeByteOperations.UnsafeWrap(value);
+                switch (field)
+                {
+                    case TensorProto.FloatDataFieldNumber: tensor.FloatData = bytes; break;
+                    case TensorProto.Int32DataFieldNumber: tensor.Int32Data = bytes; break;
+                    case TensorProto.Int64DataFieldNumber: tensor.Int64Data = bytes; break;
+                    case TensorProto.DoubleDataFieldNumber: tensor.DoubleData = bytes; break;
+                    case TensorProto.Uint64DataFieldNumber: tensor.Uint64Data = bytes; break;
+                    default: tensor.RawData = bytes; break;
+                }
+            }
+        }
+
+        private void Copy(ReadOnlyMemory<byte> message, Level level, ArrayBufferWriter<byte> to)
+        {
+            ReadOnlySpan<byte> span = message.Span;
+            int position = 0;
+            // Fields that are copied as they are, up to here.
+            int kept = 0;
+            while (position < span.Length)
+            {
+                int start = position;
+                ulong tag = Varint(span, ref position);
+                int field = (int)Math.Min(tag >> 3, int.MaxValue);
+                switch (tag & 7)
+                {
+                    case 0: Varint(span, ref position); continue;
+                    case 1: Skip(span, ref position, 8); continue;
+                    case 5: Skip(span, ref position, 4); continue;
+                    case 2: break;
+                    // Groups are older than ONNX; the parser says what it does not understand.
+                    default: position = span.Length; continue;
+                }
+
+                ulong length = Varint(span, ref position);
+                int content = position;
+                Skip(span, ref position, length);
+                if (Inner(level, field) is { } inner)
+                {
+                    if (++_messages > _mostMessages)
+                    {
+                        throw new InvalidDataException(
+                            $"more than {_mostMessages} nodes, attributes and initializers in {file.Length} bytes; it "
+                            + "was made to fill the memory");
+                    }
+
+                    to.Write(span[kept..start]);
+                    var part = new ArrayBufferWriter<byte>(Math.Max(16, Math.Min((int)length, 256)));
+                    Copy(message[content..position], inner, part);
+                    if (inner == Level.Initializer) _initializers++;
+                    WriteVarint(to, tag);
+                    WriteVarint(to, (ulong)part.WrittenCount);
+                    to.Write(part.WrittenSpan);
+                    kept = position;
+                }
+                else if (level == Level.Initializer && length >= LeastAliased && IsBulk(field))
+                {
+                    to.Write(span[kept..start]);
+                    _aliased.Add(new Aliased(_initializers, field, message[content..position]));
+                    kept = position;
+                }
+            }
+
+            to.Write(span[kept..]);
+        }
+
+        private static Level? Inner(Level level, int field) => (level, field) switch
+        {
+            (Level.Model, ModelGraph) => Level.Graph,
+            (Level.Graph, GraphNode) => Level.Node,
+            (Level.Graph, GraphInitializer) => Level.Initializer,
+            _ => null,
+        };
+
+        private static bool IsBulk(int field) => field is TensorProto.RawDataFieldNumber
+            or TensorProto.FloatDataFieldNumber or TensorProto.DoubleDataFieldNumber
+            or TensorProto.Int32DataFieldNumber or TensorProto.Int64DataFieldNumber
+            or TensorProto.Uint64DataFieldNumber;
+
+        private static ulong Varint(ReadOnlySpan<byte> span, ref int position)
+        {
+            ulong value = 0;
+            for (int shift = 0; shift < 70; shift += 7)
+            {
+                if (position >= span.Length) throw Truncated();
+                byte b = span[position++];
+                value |= (ulong)(b & 0x7F) << shift;
+                if (b < 0x80) return value;
+            }
+
+            throw new InvalidDataException("a number of more than ten bytes");
+        }
+
+        private static void WriteVarint(ArrayBufferWriter<byte> to, ulong value)
+        {
+            Span<byte> bytes = to.GetSpan(10);
+            int n = 0;
+            for (; value >= 0x80; value >>= 7) bytes[n++] = (byte)(value | 0x80);
+            bytes[n++] = (byte)value;
+            to.Advance(n);
+        }
+
+        private static void Skip(ReadOnlySpan<byte> span, ref int position, ulong count)
+        {
+            if (count > (ulong)(span.Length - position)) throw Truncated();
+            position += (int)count;
+        }
+
+        private static InvalidDataException Truncated() => new("it ends in the middle of a value");
+    }
+}
