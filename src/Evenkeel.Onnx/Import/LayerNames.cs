@@ -3,10 +3,13 @@ namespace Evenkeel.Onnx.Import;
 /// <summary>Names of layers from those that a file gives to nodes and weights.</summary>
 internal static class LayerNames
 {
+    /// <summary>What says the part that a weight plays: words of PyTorch, Keras, Paddle and Caffe2. Longer ones first.
+    /// </summary>
     private static readonly string[] s_endings =
     [
-        "weight", "bias", "running_mean", "running_var", "weights", "biases", "scale", "gamma", "beta", "mean",
-        "variance", "kernel", "moving_mean", "moving_variance", "W", "B",
+        "moving_variance", "running_mean", "running_var", "moving_mean", "variance", "weights", "biases", "kernel",
+        "weight", "gamma", "scale", "beta", "bias", "mean", "riv_0", "rm_0", "w_0", "w_1", "w_2", "b_0", "s_0", "W",
+        "B", "w", "b",
     ];
 
     /// <summary>
@@ -32,21 +35,21 @@ internal static class LayerNames
     public static string Cleaned(string name) => string.Join('.', name.Replace("::", "_", StringComparison.Ordinal)
         .Split(['/', '.', ':'], StringSplitOptions.RemoveEmptyEntries));
 
-    /// <summary>A weight's name without its last part, if that part says what it is.</summary>
+    /// <summary>
+    /// A weight's name without what says its part: <c>conv1</c> of <c>conv1.weight</c>, <c>conv1_weights</c> and
+    /// <c>conv1_w_0</c>. Empty if the name says no part and has no levels: then it may be anything.
+    /// </summary>
     private static string PlaceOf(string weight)
     {
         string name = Cleaned(weight);
-        int dot = name.LastIndexOf('.');
-        // Names like onnx::Conv_123, batch_norm_0.w_1 and conv1_weights.
-        if (dot > 0) return name[..dot];
         foreach (string ending in s_endings)
         {
-            if (name.Length > ending.Length + 1 && name.EndsWith(ending, StringComparison.Ordinal)
-                && name[^(ending.Length + 1)] is '_' or '-')
-                return name[..^(ending.Length + 1)];
+            int length = name.Length - ending.Length - 1;
+            if (length > 0 && name.EndsWith(ending, StringComparison.Ordinal) && name[length] is '.' or '_' or '-')
+                return name[..length];
         }
 
-        return "";
+        return name.LastIndexOf('.') is var dot and > 0 ? name[..dot] : "";
     }
 
     private static string Scope(Node node)
