@@ -23,13 +23,19 @@ internal sealed record Numbers(double[] X, IReadOnlyList<double[]> Weights, doub
 /// <summary>
 /// What two results of one formula may differ by, element by element: 2·u·count·sum, with u the unit roundoff. The sum
 /// is that of the absolute values of all terms, and the count bounds the roundings on the way of one term into the
-/// result; results below the smallest normal number have an absolute error of that size. Each side is within half of it of the exact value, whatever order it adds in (Higham, "Accuracy and
+/// result. Each side is within half of it of the exact value, whatever order it adds in (Higham, "Accuracy and
 /// Stability of Numerical Algorithms", section 3.1).
 /// </summary>
 /// <param name="Sums">The sums, element by element.</param>
 /// <param name="Counts">The counts, element by element.</param>
 internal sealed record Terms(double[] Sums, double[] Counts)
 {
+    /// <summary>
+    /// Multiples of the smallest normal number that are allowed besides; null for 2·count. Where e⁻ˣ overflows, PyTorch
+    /// has 0 for x·σ(x), which is some hundred times that number.
+    /// </summary>
+    public double[]? Floors { get; init; }
+
     public Terms(double[] sums, double count) : this(sums, Filled(sums.Length, count))
     {
     }

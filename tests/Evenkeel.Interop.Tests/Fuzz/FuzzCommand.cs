@@ -74,7 +74,7 @@ internal static class FuzzCommand
             FuzzCase one = s_families[number % s_families.Length].Draw(draw);
             DType dtype = draw.Chance(0.25) ? DType.Float32 : DType.Float64;
             dtype = one.Type ?? dtype;
-            if (isVerbose || Environment.GetEnvironmentVariable("TRACE") != null) Console.WriteLine(number + " " +$"{one.Text} {dtype}");
+            if (isVerbose ) Console.WriteLine($"{one.Text} {dtype}");
             if (one.Excluded is { } rule)
             {
                 excluded[rule] = excluded.GetValueOrDefault(rule) + 1;

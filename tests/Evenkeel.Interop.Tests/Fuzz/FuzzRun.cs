@@ -40,7 +40,7 @@ internal sealed class FuzzRun
 
         if (ours is null)
         {
-            if (Sizes.Count(one.Shape) == 0 && Sizes.Count(theirs.Shape) == 0)
+            if (Sizes.Count(one.Shape) == 0)
                 return Skip("cases without values that the library refuses and PyTorch does not");
             return new Outcome($"only the library refuses, PyTorch's output is {Sizes.Text(theirs.Shape)}: {refusal}",
                 false, 0, 0);
@@ -66,7 +66,8 @@ internal sealed class FuzzRun
             {
                 if (a[i].Equals(b[i]) || a[i] == b[i]) continue;
                 (double sum, double count) = (terms[k].Sums[i], terms[k].Counts[i]);
-                double distance = Math.Abs(a[i] - b[i]), bound = 2 * count * ((roundoff * sum) + smallest);
+                double distance = Math.Abs(a[i] - b[i]),
+                    bound = (2 * count * roundoff * sum) + (smallest * (terms[k].Floors?[i] ?? (2 * count)));
                 if (distance <= bound)
                 {
                     if (roundoff * sum > smallest) most = Math.Max(most, distance / sum);
