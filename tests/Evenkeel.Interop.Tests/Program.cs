@@ -1,19 +1,27 @@
 using Evenkeel.Interop.Tests;
+using Evenkeel.Interop.Tests.Fuzz;
 
 // One file per family. Each names its golden file, its cases and both sides of them.
 Family[] families =
     [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family, Poolings.Family];
 
-if (args is not (["check"] or ["generate"] or ["generate", _]))
+if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..]))
 {
-    Console.Error.WriteLine("usage: generate [FOLDER] | check");
+    Console.Error.WriteLine($"usage: generate [FOLDER] | check | {FuzzCommand.Usage}");
     return 2;
 }
 
 if (NativeBinding.Load() is { } reason)
 {
     Console.WriteLine($"skipped: PyTorch does not load here ({reason})");
-    return args[0] == "check" ? 0 : 1;
+    return args[0] == "generate" ? 1 : 0;
+}
+
+if (args[0] == "fuzz")
+{
+    if (FuzzCommand.Run(args[1..]) is { } code) return code;
+    Console.Error.WriteLine($"usage: {FuzzCommand.Usage}");
+    return 2;
 }
 
 if (args[0] == "generate")
