@@ -31,12 +31,14 @@ internal static unsafe class Convolution
     private const int LeastUses = 256;
 
     /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
-    public static int ForwardScratch<T>(in ConvolutionShape shape) =>
-        OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
+    public static int ForwardScratch<T>(in ConvolutionShape shape) => DenseWindow.Applies(shape)
+        ? 0
+        : OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
 
     /// <summary>Elements of scratch memory that <see cref="InputGradient"/> needs.</summary>
     public static int InputScratch<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        if (DenseWindow.Applies(shape)) return Align(shape.Taps);
         if (Scatters<T>(shape)) return ScatterJob<T>.ScratchCount(shape);
         int taps = shape.GroupFilters * shape.Window;
         return OffsetCount(taps) + Align(shape.Filters * shape.Taps) + PanelCount<T>(
@@ -53,6 +55,12 @@ internal static unsafe class Convolution
         Debug.Assert(Contracts.IsAligned(scratch));
         Debug.Assert(Contracts.AreApart(x, (long)shape.Images * shape.Channels * shape.Volume,
             y, (long)shape.Images * shape.Filters * shape.OutVolume), "y overlaps x");
+        if (DenseWindow.Applies(shape))
+        {
+            DenseWindow.Forward(shape, x, weight, bias, y, fuseReLU);
+            return;
+        }
+
         var job = new PlaneJob<T>
         {
             Map = PlaneMap.Forward(shape),
@@ -89,6 +97,12 @@ internal static unsafe class Convolution
         Debug.Assert(Contracts.IsAligned(scratch));
         Debug.Assert(Contracts.AreApart(dx, (long)shape.Images * shape.Channels * shape.Volume,
             dy, (long)shape.Images * shape.Filters * shape.OutVolume), "dx overlaps dy");
+        if (DenseWindow.Applies(shape))
+        {
+            DenseWindow.InputGradient(shape, dy, weight, bias, dx, scratch, fuseReLU);
+            return;
+        }
+
         if (Scatters<T>(shape))
         {
             ScatterJob<T>.Run(shape, dy, weight, bias, dx, scratch, fuseReLU);

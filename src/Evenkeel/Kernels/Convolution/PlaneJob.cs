@@ -315,7 +315,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     private readonly void Spread(T* sums, T* result, int rows, int length, T bias)
     {
         int columns = Map.Columns, pitch = Stage.Pitch;
-        nint columnStep = ColumnStep, rowStep = (nint)RowStep * ResultWidth;
+        nint rowStep = (nint)RowStep * ResultWidth;
         Vector512<T> shift = Simd.Broadcast(bias);
         for (int j = 0; j < length; j += Width)
         {
@@ -324,10 +324,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         }
 
         for (; rows > 0; rows--, sums += pitch, result += rowStep)
-        {
-            T* to = result;
-            for (int j = 0; j < columns; j++, to += columnStep) *to = sums[j];
-        }
+            Strided.Scatter(sums, result, ColumnStep, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
