@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Evenkeel.Onnx.Format;
 using Evenkeel.Onnx.Import;
 using Evenkeel.Serialization;
 
@@ -26,7 +25,7 @@ internal static class NumPyValue
     public static string NameOfStored(string type) => type switch
     {
         "BOOL" => "bool",
-        ['F', .. var bits] when int.TryParse(bits, out _) => "float" + bits,
+        ['F', .. var bits] when bits.All(char.IsAsciiDigit) => "float" + bits,
         ['I', .. var bits] => "int" + bits,
         ['U', .. var bits] => "uint" + bits,
         ['C', .. var bits] => "complex" + bits,
