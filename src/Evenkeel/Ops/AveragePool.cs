@@ -70,7 +70,7 @@ internal sealed unsafe class AveragePoolOp : Op
     private Tensor _x = null!;
     private PoolPlanes _planes;
     private bool _includePadding;
-    private int _divisor;
+    private int _divisor, _spatial;
 
     /// <inheritdoc/>
     public override string Name => "AvgPool";
@@ -80,7 +80,7 @@ internal sealed unsafe class AveragePoolOp : Op
         CheckDivisor(name, divisorOverride);
         Tape? tape = Join(name, ref x);
         PoolPlanes planes = settings.Planes(name, x.Shape, out Shape shape);
-        return Run(tape, x, planes, shape, countIncludePad, divisorOverride ?? 0);
+        return Run(tape, x, planes, shape, settings.Spatial, countIncludePad, divisorOverride ?? 0);
     }
 
     public static Tensor ApplyAdaptive(Tensor x, (int? Height, int? Width) size)
@@ -100,7 +100,8 @@ internal sealed unsafe class AveragePoolOp : Op
         var planes = new PoolPlanes(x.Count / rows / columns,
             PoolAxis.Adaptive(rows, size.Height ?? rows), PoolAxis.Adaptive(columns, size.Width ?? columns));
         return Run(tape, x, planes,
-            x.Shape.With(-2, planes.Rows.Output).With(-1, planes.Columns.Output), includePadding: false, divisor: 0);
+            x.Shape.With(-2, planes.Rows.Output).With(-1, planes.Columns.Output), spatial: 2,
+            includePadding: false, divisor: 0);
     }
 
     /// <summary>Checks the divisor. The layer's constructor calls it too.</summary>
@@ -131,6 +132,14 @@ internal sealed unsafe class AveragePoolOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        PoolSettings.Describe(_planes, _spatial, settings);
+        settings.Set("countIncludePad", _includePadding);
+        settings.Set("divisor", _divisor);
+    }
+
+    /// <inheritdoc/>
     protected override void Forward<T>() =>
         AveragePool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), _planes, _includePadding, _divisor);
 
@@ -142,10 +151,12 @@ internal sealed unsafe class AveragePoolOp : Op
         Close<T>(_x, dx);
     }
 
-    private static Tensor Run(Tape? tape, Tensor x, PoolPlanes planes, Shape shape, bool includePadding, int divisor)
+    private static Tensor Run(
+        Tape? tape, Tensor x, PoolPlanes planes, Shape shape, int spatial, bool includePadding, int divisor)
     {
         AveragePoolOp op = Rent<AveragePoolOp>(tape);
-        (op._x, op._planes, op._includePadding, op._divisor) = (x, planes, includePadding, divisor);
+        (op._x, op._planes, op._spatial, op._includePadding, op._divisor) =
+            (x, planes, spatial, includePadding, divisor);
         op.Bind(shape, x.DType, x);
         return op.Execute();
     }

@@ -55,6 +55,7 @@ internal sealed unsafe class MaxPoolOp : Op
     private Tensor _x = null!;
     private Tensor? _winners;
     private PoolPlanes _planes;
+    private int _spatial;
 
     /// <inheritdoc/>
     public override string Name => "MaxPool";
@@ -64,7 +65,7 @@ internal sealed unsafe class MaxPoolOp : Op
         Tape? tape = Join(name, ref x);
         PoolPlanes planes = settings.Planes(name, x.Shape, out Shape shape);
         MaxPoolOp op = Rent<MaxPoolOp>(tape);
-        (op._x, op._planes) = (x, planes);
+        (op._x, op._planes, op._spatial) = (x, planes, settings.Spatial);
         op.Bind(shape, x.DType, x);
 
         // Places are 32-bit integers, stored in a tensor of floats.
@@ -81,6 +82,9 @@ internal sealed unsafe class MaxPoolOp : Op
     }
 
     private int* Winners => _winners is null ? null : (int*)_winners.Pointer<float>();
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => PoolSettings.Describe(_planes, _spatial, settings);
 
     /// <inheritdoc/>
     protected override void Forward<T>() => MaxPool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), Winners, _planes);

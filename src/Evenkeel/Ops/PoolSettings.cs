@@ -72,6 +72,20 @@ internal readonly record struct PoolSettings(
             new PoolAxis(x[^1], width, Kernel.Width, Stride.Width, Padding.Width, Dilation.Width));
     }
 
+    /// <summary>The windows as settings of an op.</summary>
+    /// <param name="planes">The windows along rows and columns.</param>
+    /// <param name="spatial">Dimensions of a window: 1 or 2.</param>
+    /// <param name="settings">Where the settings go.</param>
+    public static void Describe(in PoolPlanes planes, int spatial, OpSettings settings)
+    {
+        PoolAxis[] axes = spatial == 1 ? [planes.Columns] : [planes.Rows, planes.Columns];
+        settings.Set("isAdaptive", planes.Columns.Kernel == 0);
+        settings.Set("kernel", Array.ConvertAll(axes, static axis => axis.Kernel));
+        settings.Set("stride", Array.ConvertAll(axes, static axis => axis.Stride));
+        settings.Set("padding", Array.ConvertAll(axes, static axis => axis.Pad));
+        settings.Set("dilation", Array.ConvertAll(axes, static axis => axis.Dilation));
+    }
+
     /// <summary>Checks that the input is a batch or a single sample.</summary>
     public static void CheckRank(string name, Shape x, int spatial)
     {
