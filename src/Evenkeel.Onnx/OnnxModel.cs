@@ -1,4 +1,5 @@
 using Evenkeel.Onnx.Format;
+using Evenkeel.Onnx.Import;
 
 namespace Evenkeel.Onnx;
 
@@ -6,13 +7,13 @@ namespace Evenkeel.Onnx;
 /// An ONNX file: its graph, its weights and what it says about itself. It can be looked at, and becomes a network.
 /// </summary>
 /// <remarks>
-/// Reads IR versions 3 to 13 and opsets 7 to 26. Reading does not run or understand the graph: a file whose operators
+/// Reads IR versions 3 to 13 and opsets 6 to 26. Reading does not run or understand the graph: a file whose operators
 /// are not known here can still be looked at.
 /// </remarks>
 public sealed partial class OnnxModel
 {
     /// <summary>The versions that are read.</summary>
-    internal const int LeastOpset = 7, LargestOpset = 26, LeastIrVersion = 3, LargestIrVersion = 13;
+    internal const int LeastOpset = 6, LargestOpset = 26, LeastIrVersion = 3, LargestIrVersion = 13;
 
     internal OnnxModel(ModelProto proto, ExternalData? external, string name)
     {
@@ -25,7 +26,7 @@ public sealed partial class OnnxModel
     /// <summary>The version of the file's format (3 to 13).</summary>
     public int IrVersion => (int)Proto.IrVersion;
 
-    /// <summary>The version of ONNX's own operators (7 to 26).</summary>
+    /// <summary>The version of ONNX's own operators (6 to 26).</summary>
     public int Opset => (int)(Proto.OpsetImport.FirstOrDefault(static set => IsOnnx(set.Domain))?.Version ?? 1);
 
     /// <summary>The program that wrote the file, and its version; empty if it does not say.</summary>
@@ -88,6 +89,24 @@ public sealed partial class OnnxModel
         stream.CopyTo(bytes);
         return Of(bytes.ToArray(), external: null, name);
     }
+
+    /// <summary>
+    /// A network of the graph: its weights train, its norms are the library's. Nodes that only compute with constants
+    /// are computed now, and norms and activations that are spelt as several operators become one.
+    /// </summary>
+    /// <exception cref="OnnxNotSupportedException">
+    /// Nodes cannot be a part of a network. The message names all of them.
+    /// </exception>
+    /// <exception cref="InvalidDataException">
+    /// The graph is damaged: it has a cycle, or weights that are missing or do not fit.
+    /// </exception>
+    public OnnxModule ToModule() => ModuleBuilder.Build(this);
+
+    /// <summary>
+    /// The nodes whose operators are not known here, so that the model cannot become a network. Others may still be
+    /// refused by <see cref="ToModule"/> for what their attributes ask.
+    /// </summary>
+    public IReadOnlyList<OnnxProblem> UnknownOperators() => ModuleBuilder.Problems(this);
 
     internal static bool IsOnnx(string domain) => domain is "" or "ai.onnx";
 

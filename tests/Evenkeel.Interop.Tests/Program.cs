@@ -2,7 +2,7 @@ using Evenkeel.Interop.Tests;
 
 // One file per family. Each names its golden file, its cases and both sides of them.
 Family[] families =
-    [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family];
+    [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family, Poolings.Family];
 
 if (args is not (["check"] or ["generate"] or ["generate", _] or ["onnx"] or ["onnx", _]))
 {

@@ -50,6 +50,37 @@ internal readonly record struct ConvolutionSpec(int[] Input, int OutChannels, in
 }
 
 /// <summary>
+/// A pooling, written <c>32x64x112x112-k3s2p1</c>: input, then kernel, stride, padding; <c>64x256x13x13-6</c> is an
+/// adaptive one with the size of its output.
+/// </summary>
+internal readonly record struct PoolSpec(int[] Input, int Kernel, int Stride, int Padding)
+{
+    public static PoolSpec Parse(string text)
+    {
+        int dash = text.IndexOf('-', StringComparison.Ordinal);
+        int[] numbers = [.. text[(dash + 1)..].Split('k', 's', 'p').Where(part => part.Length > 0)
+            .Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
+        int[] input = BenchCase.Dimensions(text[..dash]);
+        return numbers.Length == 1
+            ? new PoolSpec(input, numbers[0], 0, 0)
+            : new PoolSpec(input, numbers[0], numbers[1], numbers[2]);
+    }
+
+    /// <summary>Bytes of one direction: all inputs and all outputs.</summary>
+    public double Bytes
+    {
+        get
+        {
+            double inputs = 4, outputs = 4.0 * Input[0] * Input[1];
+            foreach (int size in Input) inputs *= size;
+            foreach (int size in Input[2..])
+                outputs *= Stride == 0 ? Kernel : ((size + (2 * Padding) - Kernel) / Stride) + 1;
+            return inputs + outputs;
+        }
+    }
+}
+
+/// <summary>
 /// One case of the benchmark's vocabulary, which peers share: <c>layer/what/shape</c>, <c>matmul/MxNxK</c>,
 /// <c>step/net</c>; <c>infer/net</c> is our own.
 /// </summary>
@@ -74,6 +105,12 @@ internal sealed record BenchCase(string Name)
         .. Cases("silu/forward-backward", "256x1024", "32x64x56x56"),
         .. Cases("gelu/forward-backward", "256x1024", "32x64x56x56"),
         .. Cases("upsample-bilinear2/forward-backward", "16x256x14x14", "16x64x56x56"),
+        .. Cases("maxpool2d/forward-backward", "32x64x112x112-k3s2p1", "256x6x28x28-k2s2p0", "16x256x28x28-k3s1p1"),
+        .. Cases("maxpool3d/forward-backward", "4x32x16x56x56-k3s2p1", "8x64x8x28x28-k2s2p0"),
+        .. Cases("avgpool2d/forward-backward", "32x64x56x56-k3s2p1", "16x256x28x28-k3s1p1", "256x6x28x28-k2s2p0"),
+        .. Cases("avgpool3d/forward-backward", "4x32x16x56x56-k3s2p1", "8x64x8x28x28-k2s2p0"),
+        .. Cases("adaptive-maxpool2d/forward-backward", "64x512x7x7-1", "64x256x13x13-6"),
+        .. Cases("adaptive-avgpool2d/forward-backward", "64x512x7x7-1", "64x256x13x13-6"),
         .. Cases("matmul", "2048x2048x2048", "512x512x512", "50x100x3072", "3072x100x50", "256x120x400"),
         .. Cases("conv2d/forward-backward", "256x1x28x28-6k5s1p2", "256x6x14x14-16k5s1p0", "32x64x56x56-64k3s1p1",
             "32x3x32x32-32k3s1p1"),
@@ -89,8 +126,8 @@ internal sealed record BenchCase(string Name)
 
     /// <summary>
     /// batchnorm, batchnorm-relu, syncbatchnorm2 (two members, half a batch each), layernorm, groupnorm8, instancenorm,
-    /// rmsnorm, silu, gelu, upsample-bilinear2 (twice as many rows and columns), matmul, conv2d, convtranspose2d,
-    /// conv3d, infer or step.
+    /// rmsnorm, silu, gelu, upsample-bilinear2 (twice as many rows and columns), maxpool2d, maxpool3d, avgpool2d,
+    /// avgpool3d, adaptive-maxpool2d, adaptive-avgpool2d, matmul, conv2d, convtranspose2d, conv3d, infer or step.
     /// </summary>
     public string Kind => _parts[0];
 
@@ -115,6 +152,8 @@ internal sealed record BenchCase(string Name)
         "matmul" => Dimensions(Spec) is [int m, int n, int k] ? 2.0 * m * n * k : 0,
         "conv2d" or "conv3d" => (What == "forward-backward" ? 3 : 1) * ConvolutionSpec.Parse(Spec).Flops,
         "convtranspose2d" => (What == "forward-backward" ? 3 : 1) * ConvolutionSpec.Parse(Spec).TransposedFlops,
+        "maxpool2d" or "maxpool3d" or "avgpool2d" or "avgpool3d" or "adaptive-maxpool2d" or "adaptive-avgpool2d" =>
+            (What == "forward-backward" ? 2 : 1) * PoolSpec.Parse(Spec).Bytes,
         "infer" => InferenceFlops(Spec),
         "step" => StepFlops(Spec),
         // x and dx, and y and dy, which are four times as large.

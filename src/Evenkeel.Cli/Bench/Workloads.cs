@@ -23,7 +23,14 @@ internal static class Workloads
         "rmsnorm" => Norm(one, new RMSNorm(BenchCase.Dimensions(one.Spec)[^1])),
         "silu" => Norm(one, new SiLU()),
         "gelu" => Norm(one, new GELU()),
-        "upsample-bilinear2" => Resized(one, new Upsample(scaleFactor: 2, mode: UpsampleMode.Bilinear)),
+        "upsample-bilinear2" => Resized(
+            BenchCase.Dimensions(one.Spec), new Upsample(scaleFactor: 2, mode: UpsampleMode.Bilinear)),
+        "maxpool2d" => Pool(one, static spec => new MaxPool2d(spec.Kernel, spec.Stride, spec.Padding)),
+        "maxpool3d" => Pool(one, static spec => new MaxPool3d(spec.Kernel, spec.Stride, spec.Padding)),
+        "avgpool2d" => Pool(one, static spec => new AvgPool2d(spec.Kernel, spec.Stride, spec.Padding)),
+        "avgpool3d" => Pool(one, static spec => new AvgPool3d(spec.Kernel, spec.Stride, spec.Padding)),
+        "adaptive-maxpool2d" => Pool(one, static spec => new AdaptiveMaxPool2d(spec.Kernel)),
+        "adaptive-avgpool2d" => Pool(one, static spec => new AdaptiveAvgPool2d(spec.Kernel)),
         "matmul" => Product(BenchCase.Dimensions(one.Spec)),
         "conv2d" => Convolution(one, static (spec, random) =>
             new Conv2d(spec.Input[1], spec.OutChannels, spec.Kernel, spec.Stride, spec.Padding, random: random)),
@@ -96,10 +103,10 @@ internal static class Workloads
     }
 
     /// <summary>Forward and backward of a layer without parameters whose output has another size.</summary>
-    private static Action Resized(BenchCase one, Module layer)
+    private static Action Resized(int[] input, Module layer)
     {
         var random = new Philox(0);
-        var x = new Parameter(Tensor.RandomNormal(new Shape(BenchCase.Dimensions(one.Spec)), random));
+        var x = new Parameter(Tensor.RandomNormal(new Shape(input), random));
         var tape = new Tape(Mode.Train);
         Tensor cotangent = Tensor.RandomNormal(layer.Forward(x.Value).Shape, random);
         return () =>
@@ -108,6 +115,12 @@ internal static class Workloads
             layer.Forward(tape.Watch(x)).Backward(cotangent);
             x.ZeroGrad();
         };
+    }
+
+    private static Action Pool(BenchCase one, Func<PoolSpec, Module> create)
+    {
+        var spec = PoolSpec.Parse(one.Spec);
+        return Resized(spec.Input, create(spec));
     }
 
     /// <summary>Forward only, or forward and backward with the gradients of x, weight and bias.</summary>

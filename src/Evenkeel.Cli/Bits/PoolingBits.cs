@@ -11,6 +11,8 @@ internal static class PoolingBits
 
     private static readonly int[] s_images = [7, 9, 17, 19];
 
+    private static readonly int[] s_volumes = [3, 5, 6, 9, 19];
+
     public static IEnumerable<BitsCase> Cases =>
     [
         .. s_quads.SelectMany(shape => new BitsCase[]
@@ -32,6 +34,25 @@ internal static class PoolingBits
         new("adaptive-avgpool2d/1", probe => probe.Pass(x => x[0].AdaptiveAvgPool2d(1), probe.Normal(s_images))),
         new("adaptive-avgpool2d/5x-", probe =>
             probe.Pass(x => x[0].AdaptiveAvgPool2d((5, null)), probe.Normal(s_images))),
+        new("maxpool2d/3s2-sides", probe =>
+            probe.Pass(x => x[0].MaxPool2d(3, 2, Padding.Sides(0, 1, 5, 1)), probe.Normal(s_images))),
+        new("avgpool2d/3s2-same-d2", probe => probe.Pass(
+            x => x[0].AvgPool2d(3, 2, Padding.Same, countIncludePad: false, dilation: 2), probe.Normal(s_images))),
+        new("avgpool2d/3s1p1", probe => probe.Pass(x => x[0].AvgPool2d(3, 1, 1), probe.Normal(5, 3, 6, 67))),
+        new("maxpool2d/5s1p2", probe => probe.Pass(x => x[0].MaxPool2d(5, 1, 2), probe.Normal(5, 3, 6, 67))),
+        new("maxpool3d/3s2p1", probe => probe.Pass(x => x[0].MaxPool3d(3, 2, 1), probe.Normal(s_volumes))),
+        new("maxpool3d/2", probe => probe.Pass(x => x[0].MaxPool3d(2), probe.Normal(s_volumes))),
+        new("maxpool3d/2x3x1-d", probe => probe.Pass(
+            x => x[0].MaxPool3d((2, 3, 1), (1, 2, 3), (1, 0, 0), (2, 1, 1), true), probe.Normal(s_volumes))),
+        new("avgpool3d/3s2p1", probe => probe.Pass(x => x[0].AvgPool3d(3, 2, 1), probe.Normal(s_volumes))),
+        new("avgpool3d/2", probe => probe.Pass(x => x[0].AvgPool3d(2), probe.Normal(s_volumes))),
+        new("adaptive-avgpool1d/9", probe => probe.Pass(x => x[0].AdaptiveAvgPool1d(9), probe.Normal(5, 7, 67))),
+        new("adaptive-avgpool3d/3", probe => probe.Pass(x => x[0].AdaptiveAvgPool3d(3), probe.Normal(s_volumes))),
+        new("adaptive-maxpool1d/9", probe => probe.Pass(x => x[0].AdaptiveMaxPool1d(9), probe.Normal(5, 7, 67))),
+        new("adaptive-maxpool2d/1", probe => probe.Pass(x => x[0].AdaptiveMaxPool2d(1), probe.Normal(s_images))),
+        new("adaptive-maxpool2d/5x-", probe =>
+            probe.Pass(x => x[0].AdaptiveMaxPool2d((5, null)), probe.Normal(s_images))),
+        new("adaptive-maxpool3d/3", probe => probe.Pass(x => x[0].AdaptiveMaxPool3d(3), probe.Normal(s_volumes))),
         .. new (int[] From, int[] To)[]
         {
             ([3, 5, 7, 9], [14, 18]), ([2, 3, 20, 40], [31, 67]), ([2, 3, 20, 67], [9, 30]),

@@ -7,25 +7,33 @@ public sealed partial class Tensor
     /// <summary>The mean of each window along the last dimension, for (N, C, L) or (C, L).</summary>
     /// <param name="kernelSize">Values per window.</param>
     /// <param name="stride">Distance from one window to the next; null takes the kernel size.</param>
-    /// <param name="padding">Zeros added at both ends, at most half the kernel size.</param>
+    /// <param name="padding">
+    /// Zeros added at both ends, or at each with <see cref="Padding.Sides"/>. A window of
+    /// padding alone has the mean 0.
+    /// </param>
     /// <param name="ceilMode">
     /// Whether a last window may reach beyond the end. Places beyond the padding never count.
     /// </param>
     /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
+    /// <param name="dilation">Distance from one value of a window to the next. PyTorch does not have it.</param>
     /// <exception cref="ArgumentException">
     /// The input has another rank, or the kernel is larger than the padded input.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
     public Tensor AvgPool1d(
-        int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true) =>
+        int kernelSize, int? stride = null, Padding padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int dilation = 1) =>
         AveragePoolOp.Apply(
-            "AvgPool1d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool1d"),
+            this, PoolSettings.Rows("AvgPool1d", kernelSize, stride, padding, dilation, ceilMode).Checked(),
             countIncludePad, divisorOverride: null);
 
     /// <summary>The mean of each window, for (N, C, H, W) or (C, H, W).</summary>
     /// <param name="kernelSize">Rows and columns per window.</param>
     /// <param name="stride">Distance from one window to the next; null takes the kernel size.</param>
-    /// <param name="padding">Zeros added on all four sides, at most half the kernel size.</param>
+    /// <param name="padding">
+    /// Zeros added around the planes, on each side with <see cref="Padding.Sides"/>. A window of
+    /// padding alone has the mean 0.
+    /// </param>
     /// <param name="ceilMode">
     /// Whether the last windows may reach beyond the end. Places beyond the padding never count.
     /// </param>
@@ -33,16 +41,53 @@ public sealed partial class Tensor
     /// <param name="divisorOverride">
     /// The divisor of the sums; null takes the number of values. It may be any whole number except 0.
     /// </param>
+    /// <param name="dilation">Distance from one value of a window to the next. PyTorch does not have it.</param>
     /// <exception cref="ArgumentException">
     /// The input has another rank, or the kernel is larger than the padded input.
     /// </exception>
     /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
     public Tensor AvgPool2d(
-        Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false,
-        bool countIncludePad = true, int? divisorOverride = null) =>
+        Size2 kernelSize, Size2? stride = null, Padding padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int? divisorOverride = null, Size2? dilation = null) =>
         AveragePoolOp.Apply(
-            "AvgPool2d", this, PoolSettings.Of(kernelSize, stride, padding, 1, ceilMode).Checked("AvgPool2d"),
+            this, PoolSettings.Planes("AvgPool2d", kernelSize, stride, padding, dilation, ceilMode).Checked(),
             countIncludePad, divisorOverride);
+
+    /// <summary>The mean of each window, for (N, C, D, H, W) or (C, D, H, W).</summary>
+    /// <param name="kernelSize">Slices, rows and columns per window.</param>
+    /// <param name="stride">Distance from one window to the next; null takes the kernel size.</param>
+    /// <param name="padding">
+    /// Zeros added around the volumes, on each side with <see cref="Padding.Sides"/>. A window of
+    /// padding alone has the mean 0.
+    /// </param>
+    /// <param name="ceilMode">
+    /// Whether the last windows may reach beyond the end. Places beyond the padding never count.
+    /// </param>
+    /// <param name="countIncludePad">Whether the zeros count in the mean.</param>
+    /// <param name="divisorOverride">
+    /// The divisor of the sums; null takes the number of values. It may be any whole number except 0.
+    /// </param>
+    /// <param name="dilation">Distance from one value of a window to the next. PyTorch does not have it.</param>
+    /// <exception cref="ArgumentException">
+    /// The input has another rank, or the kernel is larger than the padded input.
+    /// </exception>
+    /// <exception cref="ArgumentOutOfRangeException">A setting is out of its range.</exception>
+    public Tensor AvgPool3d(
+        Size3 kernelSize, Size3? stride = null, Padding padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int? divisorOverride = null, Size3? dilation = null) =>
+        AveragePoolOp.Apply(
+            this, PoolSettings.Volumes("AvgPool3d", kernelSize, stride, padding, dilation, ceilMode).Checked(),
+            countIncludePad, divisorOverride);
+
+    /// <summary>
+    /// Means of (N, C, L) or (C, L) over windows of sizes as even as possible, one per output. Output o takes the
+    /// values from floor(o·L/out) up to ceil((o + 1)·L/out).
+    /// </summary>
+    /// <param name="outputSize">Values of the output, 1 or more; 1 is the mean of each row.</param>
+    /// <exception cref="ArgumentException">The input has another rank, or its rows are empty.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The size is below 1.</exception>
+    public Tensor AdaptiveAvgPool1d(int outputSize) =>
+        AveragePoolOp.ApplyAdaptive("AdaptiveAvgPool1d", 1, (1, 1, outputSize), this);
 
     /// <summary>
     /// Means of (N, C, H, W) or (C, H, W) over a square of windows of sizes as even as possible, one per output. Output
@@ -61,47 +106,57 @@ public sealed partial class Tensor
     /// <exception cref="ArgumentException">The input has another rank, or its planes are empty.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
     public Tensor AdaptiveAvgPool2d((int? Height, int? Width) outputSize) =>
-        AveragePoolOp.ApplyAdaptive(this, outputSize);
+        AveragePoolOp.ApplyAdaptive("AdaptiveAvgPool2d", 2, (1, outputSize.Height, outputSize.Width), this);
+
+    /// <summary>
+    /// Means of (N, C, D, H, W) or (C, D, H, W) over a cube of windows of sizes as even as possible, one per output.
+    /// Output o takes the slices from floor(o·D/out) up to ceil((o + 1)·D/out).
+    /// </summary>
+    /// <param name="outputSize">Slices, rows and columns of the output, 1 or more.</param>
+    /// <exception cref="ArgumentException">The input has another rank, or its volumes are empty.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Tensor AdaptiveAvgPool3d(int outputSize) => AdaptiveAvgPool3d((outputSize, outputSize, outputSize));
+
+    /// <summary>
+    /// Means of (N, C, D, H, W) or (C, D, H, W) over windows of sizes as even as possible, one per output. Output o
+    /// takes the slices from floor(o·D/out) up to ceil((o + 1)·D/out).
+    /// </summary>
+    /// <param name="outputSize">Slices, rows and columns of the output, 1 or more; null keeps the input's.</param>
+    /// <exception cref="ArgumentException">The input has another rank, or its volumes are empty.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public Tensor AdaptiveAvgPool3d((int? Depth, int? Height, int? Width) outputSize) =>
+        AveragePoolOp.ApplyAdaptive("AdaptiveAvgPool3d", 3, outputSize, this);
 }
 
-/// <summary>y[o] = Σ_{i in window o} x[i] / n(o); dx[i] = Σ_{o: i in window o} dy[o] / n(o).</summary>
+/// <summary>
+/// y[o] = Σ_{i in window o} x[i] / n(o); dx[i] = Σ_{o: i in window o} dy[o] / n(o). A window without inputs has y = 0.
+/// </summary>
 internal sealed unsafe class AveragePoolOp : Op
 {
     private Tensor _x = null!;
-    private PoolPlanes _planes;
-    private bool _includePadding;
-    private int _divisor, _spatial;
+    private PoolShape _shape;
+    private AverageDivisor _divisor;
+    private int _spatial;
 
     /// <inheritdoc/>
     public override string Name => "AvgPool";
 
-    public static Tensor Apply(string name, Tensor x, PoolSettings settings, bool countIncludePad, int? divisorOverride)
+    public static Tensor Apply(Tensor x, in PoolSettings settings, bool countIncludePad, int? divisorOverride)
     {
-        CheckDivisor(name, divisorOverride);
-        Tape? tape = Join(name, ref x);
-        PoolPlanes planes = settings.Planes(name, x.Shape, out Shape shape);
-        return Run(tape, x, planes, shape, settings.Spatial, countIncludePad, divisorOverride ?? 0);
+        CheckDivisor(settings.Name, divisorOverride);
+        Tape? tape = Join(settings.Name, ref x);
+        PoolShape windows = settings.Windows(x.Shape, out Shape shape);
+        return Run(
+            tape, x, windows, settings.Spatial, shape, new AverageDivisor(countIncludePad, divisorOverride ?? 0));
     }
 
-    public static Tensor ApplyAdaptive(Tensor x, (int? Height, int? Width) size)
+    public static Tensor ApplyAdaptive(
+        string name, int spatial, (int? Depth, int? Height, int? Width) sizes, Tensor x)
     {
-        CheckAdaptive(size);
-        Tape? tape = Join("AdaptiveAvgPool2d", ref x);
-        PoolSettings.CheckRank("AdaptiveAvgPool2d", x.Shape, spatial: 2);
-        (int rows, int columns) = (x.Shape[^2], x.Shape[^1]);
-        if (rows == 0 || columns == 0)
-        {
-            throw new ArgumentException(
-                $"AdaptiveAvgPool2d: expected planes of at least one value, "
-                + $"got {x.Shape}. The mean of nothing is undefined.",
-                nameof(x));
-        }
-
-        var planes = new PoolPlanes(x.Count / rows / columns,
-            PoolAxis.Adaptive(rows, size.Height ?? rows), PoolAxis.Adaptive(columns, size.Width ?? columns));
-        return Run(tape, x, planes,
-            x.Shape.With(-2, planes.Rows.Output).With(-1, planes.Columns.Output), spatial: 2,
-            includePadding: false, divisor: 0);
+        PoolSettings.CheckAdaptive(name, spatial, sizes);
+        Tape? tape = Join(name, ref x);
+        PoolShape windows = PoolSettings.Adaptive(name, spatial, sizes, x.Shape, out Shape shape);
+        return Run(tape, x, windows, spatial, shape, new AverageDivisor(IncludePadding: false, 0));
     }
 
     /// <summary>Checks the divisor. The layer's constructor calls it too.</summary>
@@ -111,16 +166,6 @@ internal sealed unsafe class AveragePoolOp : Op
         {
             throw new ArgumentOutOfRangeException(nameof(divisorOverride),
                 $"{name}: expected a divisor other than 0, got 0. Leave it out to divide by the number of values.");
-        }
-    }
-
-    /// <inheritdoc cref="CheckDivisor"/>
-    public static void CheckAdaptive((int? Height, int? Width) size)
-    {
-        if (size.Height < 1 || size.Width < 1)
-        {
-            throw new ArgumentOutOfRangeException(nameof(size), $"AdaptiveAvgPool2d: expected an output of 1 or more "
-                + $"rows and columns (null keeps the input's), got {size}.");
         }
     }
 
@@ -134,29 +179,28 @@ internal sealed unsafe class AveragePoolOp : Op
     /// <inheritdoc/>
     protected override void Describe(OpSettings settings)
     {
-        PoolSettings.Describe(_planes, _spatial, settings);
-        settings.Set("countIncludePad", _includePadding);
-        settings.Set("divisor", _divisor);
+        PoolSettings.Describe(_shape, _spatial, settings);
+        settings.Set("countIncludePad", _divisor.IncludePadding);
+        settings.Set("divisor", _divisor.Number);
     }
 
     /// <inheritdoc/>
     protected override void Forward<T>() =>
-        AveragePool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), _planes, _includePadding, _divisor);
+        AveragePool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), _shape, _divisor);
 
     /// <inheritdoc/>
     protected override void Backward<T>()
     {
         if (Open(_x) is not { } dx) return;
-        AveragePool.Backward(Dy.Pointer<T>(), dx.Pointer<T>(), _planes, _includePadding, _divisor);
+        AveragePool.Backward(Dy.Pointer<T>(), dx.Pointer<T>(), _shape, _divisor);
         Close<T>(_x, dx);
     }
 
     private static Tensor Run(
-        Tape? tape, Tensor x, PoolPlanes planes, Shape shape, int spatial, bool includePadding, int divisor)
+        Tape? tape, Tensor x, in PoolShape windows, int spatial, Shape shape, AverageDivisor divisor)
     {
         AveragePoolOp op = Rent<AveragePoolOp>(tape);
-        (op._x, op._planes, op._spatial, op._includePadding, op._divisor) =
-            (x, planes, spatial, includePadding, divisor);
+        (op._x, op._shape, op._spatial, op._divisor) = (x, windows, spatial, divisor);
         op.Bind(shape, x.DType, x);
         return op.Execute();
     }

@@ -103,12 +103,7 @@ internal readonly record struct ConvolutionSettings
             return (total / 2, total - (total / 2));
         }
 
-        return axis switch
-        {
-            0 => (Padding.Front ?? Padding.Top, Padding.Back ?? Padding.Top),
-            1 => (Padding.Top, Padding.Bottom),
-            _ => (Padding.Left, Padding.Right),
-        };
+        return Padding.Along(axis);
     }
 
     /// <summary>True if a window of this size sees padding.</summary>
@@ -216,34 +211,8 @@ internal readonly record struct ConvolutionSettings
 
     private void CheckPadding()
     {
-        Padding p = Padding;
-        if (Math.Min(Math.Min(p.Left, p.Right), Math.Min(p.Top, p.Bottom)) < 0 || p.Front < 0 || p.Back < 0)
-        {
-            throw new ArgumentOutOfRangeException(null, $"{Name}: expected a padding of 0 or more, got "
-                + $"{(Spatial == 1 && p.IsSymmetric ? $"{p.Left}" : $"{p}")}. Cut the input with Slice.");
-        }
-
-        bool isFlat = p.Front is null or 0 && p.Back is null or 0;
-        bool isEven = p.Top == p.Bottom && p.Left == p.Right && p.Top == p.Left;
-        if (Spatial == 1 && !(isFlat && ((p.Top == 0 && p.Bottom == 0) || (p.Top == p.Left && p.Bottom == p.Right))))
-        {
-            throw new ArgumentException($"{Name}: expected one padding for both ends, got {p}. "
-                + "Padding.Sides(left, right) sets each end.", (string?)null);
-        }
-
-        if (Spatial == 2 && !isFlat)
-        {
-            throw new ArgumentException(
-                $"{Name}: expected a padding of one number, or of a height and a width, got {p}.", (string?)null);
-        }
-
-        if (Spatial == 3 && p.Front is null && !isEven)
-        {
-            throw new ArgumentException($"{Name}: expected a padding of one number, or of a depth, a height and a "
-                + $"width, got {p}.", (string?)null);
-        }
-
-        if (IsTransposed && p.IsSame)
+        Padding.Check(Name, Spatial);
+        if (IsTransposed && Padding.IsSame)
         {
             throw new ArgumentException(
                 $"{Name}: expected a padding of numbers, got Padding.Same. Give the numbers.", (string?)null);

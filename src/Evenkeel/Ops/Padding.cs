@@ -27,7 +27,8 @@ public readonly record struct Padding
 
     /// <summary>
     /// The padding that makes the output as large as the input. If the number of values is odd, the extra one is at the
-    /// end: below, on the right, behind. The stride must be 1. Source: torch.nn.Conv2d, <c>padding="same"</c>.
+    /// end: below, on the right, behind. The stride of a convolution must be 1; a pooling has ⌈size/stride⌉ results.
+    /// Source: torch.nn.Conv2d, <c>padding="same"</c>; for poolings ONNX, <c>SAME_UPPER</c>.
     /// </summary>
     public static Padding Same { get; } = new(Kind.Same);
 
@@ -103,4 +104,47 @@ public readonly record struct Padding
         { Front: { } depth } => new Size3(depth, Top, Left).ToString(),
         _ => new Size2(Top, Left).ToString(),
     };
+
+    /// <summary>Values that are added along a dimension, for numbers.</summary>
+    /// <param name="axis">0 for the depth, 1 for the height, 2 for the width.</param>
+    internal (int Before, int After) Along(int axis) => axis switch
+    {
+        0 => (Front ?? Top, Back ?? Top),
+        1 => (Top, Bottom),
+        _ => (Left, Right),
+    };
+
+    /// <summary>Checks that the numbers are those of an input with so many dimensions.</summary>
+    /// <param name="name">What errors begin with.</param>
+    /// <param name="spatial">1 for rows, 2 for planes, 3 for volumes.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative.</exception>
+    /// <exception cref="ArgumentException">There are numbers of dimensions that the input does not have.</exception>
+    internal void Check(string name, int spatial)
+    {
+        if (Math.Min(Math.Min(Left, Right), Math.Min(Top, Bottom)) < 0 || Front < 0 || Back < 0)
+        {
+            throw new ArgumentOutOfRangeException(null, $"{name}: expected a padding of 0 or more, got "
+                + $"{(spatial == 1 && IsSymmetric ? $"{Left}" : $"{this}")}. Cut the input with Slice.");
+        }
+
+        bool isFlat = Front is null or 0 && Back is null or 0;
+        bool isEven = Top == Bottom && Left == Right && Top == Left;
+        if (spatial == 1 && !(isFlat && ((Top == 0 && Bottom == 0) || (Top == Left && Bottom == Right))))
+        {
+            throw new ArgumentException($"{name}: expected one padding for both ends, got {this}. "
+                + "Padding.Sides(left, right) sets each end.", (string?)null);
+        }
+
+        if (spatial == 2 && !isFlat)
+        {
+            throw new ArgumentException(
+                $"{name}: expected a padding of one number, or of a height and a width, got {this}.", (string?)null);
+        }
+
+        if (spatial == 3 && Front is null && !isEven)
+        {
+            throw new ArgumentException($"{name}: expected a padding of one number, or of a depth, a height and a "
+                + $"width, got {this}.", (string?)null);
+        }
+    }
 }

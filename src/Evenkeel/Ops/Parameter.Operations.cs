@@ -56,11 +56,37 @@ public sealed partial class Parameter
     /// <inheritdoc cref="Tensor.Abs"/>
     public Tensor Abs() => Value.Abs();
 
+    /// <inheritdoc cref="Tensor.AdaptiveAvgPool1d"/>
+    public Tensor AdaptiveAvgPool1d(int outputSize) => Value.AdaptiveAvgPool1d(outputSize);
+
     /// <inheritdoc cref="Tensor.AdaptiveAvgPool2d(int)"/>
     public Tensor AdaptiveAvgPool2d(int outputSize) => Value.AdaptiveAvgPool2d(outputSize);
 
     /// <inheritdoc cref="Tensor.AdaptiveAvgPool2d(ValueTuple{int?, int?})"/>
     public Tensor AdaptiveAvgPool2d((int? Height, int? Width) outputSize) => Value.AdaptiveAvgPool2d(outputSize);
+
+    /// <inheritdoc cref="Tensor.AdaptiveAvgPool3d(int)"/>
+    public Tensor AdaptiveAvgPool3d(int outputSize) => Value.AdaptiveAvgPool3d(outputSize);
+
+    /// <inheritdoc cref="Tensor.AdaptiveAvgPool3d(ValueTuple{int?, int?, int?})"/>
+    public Tensor AdaptiveAvgPool3d((int? Depth, int? Height, int? Width) outputSize) =>
+        Value.AdaptiveAvgPool3d(outputSize);
+
+    /// <inheritdoc cref="Tensor.AdaptiveMaxPool1d"/>
+    public Tensor AdaptiveMaxPool1d(int outputSize) => Value.AdaptiveMaxPool1d(outputSize);
+
+    /// <inheritdoc cref="Tensor.AdaptiveMaxPool2d(int)"/>
+    public Tensor AdaptiveMaxPool2d(int outputSize) => Value.AdaptiveMaxPool2d(outputSize);
+
+    /// <inheritdoc cref="Tensor.AdaptiveMaxPool2d(ValueTuple{int?, int?})"/>
+    public Tensor AdaptiveMaxPool2d((int? Height, int? Width) outputSize) => Value.AdaptiveMaxPool2d(outputSize);
+
+    /// <inheritdoc cref="Tensor.AdaptiveMaxPool3d(int)"/>
+    public Tensor AdaptiveMaxPool3d(int outputSize) => Value.AdaptiveMaxPool3d(outputSize);
+
+    /// <inheritdoc cref="Tensor.AdaptiveMaxPool3d(ValueTuple{int?, int?, int?})"/>
+    public Tensor AdaptiveMaxPool3d((int? Depth, int? Height, int? Width) outputSize) =>
+        Value.AdaptiveMaxPool3d(outputSize);
 
     /// <inheritdoc cref="Tensor.ArgMax()"/>
     public Tensor ArgMax() => Value.ArgMax();
@@ -73,14 +99,21 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.AvgPool1d"/>
     public Tensor AvgPool1d(
-        int kernelSize, int? stride = null, int padding = 0, bool ceilMode = false, bool countIncludePad = true) =>
-        Value.AvgPool1d(kernelSize, stride, padding, ceilMode, countIncludePad);
+        int kernelSize, int? stride = null, Padding padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int dilation = 1) =>
+        Value.AvgPool1d(kernelSize, stride, padding, ceilMode, countIncludePad, dilation);
 
     /// <inheritdoc cref="Tensor.AvgPool2d"/>
     public Tensor AvgPool2d(
-        Size2 kernelSize, Size2? stride = null, Size2 padding = default, bool ceilMode = false,
-        bool countIncludePad = true, int? divisorOverride = null) =>
-        Value.AvgPool2d(kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride);
+        Size2 kernelSize, Size2? stride = null, Padding padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int? divisorOverride = null, Size2? dilation = null) =>
+        Value.AvgPool2d(kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride, dilation);
+
+    /// <inheritdoc cref="Tensor.AvgPool3d"/>
+    public Tensor AvgPool3d(
+        Size3 kernelSize, Size3? stride = null, Padding padding = default, bool ceilMode = false,
+        bool countIncludePad = true, int? divisorOverride = null, Size3? dilation = null) =>
+        Value.AvgPool3d(kernelSize, stride, padding, ceilMode, countIncludePad, divisorOverride, dilation);
 
     /// <inheritdoc cref="Tensor.BatchNorm"/>
     public Tensor BatchNorm(
@@ -272,14 +305,21 @@ public sealed partial class Parameter
 
     /// <inheritdoc cref="Tensor.MaxPool1d"/>
     public Tensor MaxPool1d(
-        int kernelSize, int? stride = null, int padding = 0, int dilation = 1, bool ceilMode = false) =>
+        int kernelSize, int? stride = null, Padding padding = default, int dilation = 1,
+        bool ceilMode = false) =>
         Value.MaxPool1d(kernelSize, stride, padding, dilation, ceilMode);
 
     /// <inheritdoc cref="Tensor.MaxPool2d"/>
     public Tensor MaxPool2d(
-        Size2 kernelSize, Size2? stride = null, Size2 padding = default, Size2? dilation = null,
+        Size2 kernelSize, Size2? stride = null, Padding padding = default, Size2? dilation = null,
         bool ceilMode = false) =>
         Value.MaxPool2d(kernelSize, stride, padding, dilation, ceilMode);
+
+    /// <inheritdoc cref="Tensor.MaxPool3d"/>
+    public Tensor MaxPool3d(
+        Size3 kernelSize, Size3? stride = null, Padding padding = default, Size3? dilation = null,
+        bool ceilMode = false) =>
+        Value.MaxPool3d(kernelSize, stride, padding, dilation, ceilMode);
 
     /// <inheritdoc cref="Tensor.Mean"/>
     public Tensor Mean(ReadOnlySpan<int> axes = default, bool keepDims = false) => Value.Mean(axes, keepDims);

@@ -3,123 +3,246 @@ using Evenkeel.Kernels;
 namespace Evenkeel;
 
 /// <summary>
-/// The settings that all poolings share, with PyTorch's checks and its output size,
-/// floor((in + 2·padding - dilation·(kernel - 1) - 1)/stride) + 1. In ceiling mode it is the ceiling instead of the
+/// The settings that all poolings with windows of one size share, with their checks and PyTorch's output size,
+/// ⌊(size + before + after - dilation·(kernel - 1) - 1)/stride⌋ + 1. In ceiling mode it is the ceiling instead of the
 /// floor. The last window may then begin inside the input or the padding before it, but not in the padding behind it.
 /// </summary>
-internal readonly record struct PoolSettings(
-    int Spatial, Size2 Kernel, Size2 Stride, Size2 Padding, Size2 Dilation, bool CeilMode)
+/// <remarks>
+/// Rows and planes are volumes whose first sizes are 1. PyTorch refuses a padding of more than half the kernel; ONNX
+/// does not. More padding makes windows without inputs, whose results are defined: -∞ for the maximum, 0 for the mean.
+/// </remarks>
+internal readonly record struct PoolSettings
 {
-    /// <summary>The settings of one dimension: windows over a single row.</summary>
-    public static PoolSettings Of(int kernel, int? stride, int padding, int dilation, bool ceilMode) =>
-        new(1, new(1, kernel), new(1, stride ?? kernel), new(0, padding), new(1, dilation), ceilMode);
+    private const int Axes = 3;
 
-    /// <summary>The settings of two dimensions. Without a stride the windows lie side by side.</summary>
-    public static PoolSettings Of(Size2 kernel, Size2? stride, Size2 padding, Size2? dilation, bool ceilMode) =>
-        new(2, kernel, stride ?? kernel, padding, dilation ?? 1, ceilMode);
+    private PoolSettings(
+        string name, int spatial, Size3 kernel, Size3 stride, Padding padding, Size3 dilation, bool ceilMode) =>
+        (Name, Spatial, Kernel, Stride, Padding, Dilation, CeilMode) =
+            (name, spatial, kernel, stride, padding, dilation, ceilMode);
+
+    /// <summary>The name of the op and of the layer.</summary>
+    public string Name { get; }
+
+    /// <summary>Dimensions of the window: 1 for rows, 2 for planes, 3 for volumes.</summary>
+    public int Spatial { get; }
+
+    public Size3 Kernel { get; }
+
+    public Size3 Stride { get; }
+
+    public Padding Padding { get; }
+
+    public Size3 Dilation { get; }
+
+    public bool CeilMode { get; }
+
+    /// <summary>Windows over rows. Without a stride they lie side by side.</summary>
+    public static PoolSettings Rows(
+        string name, int kernel, int? stride, Padding padding, int dilation, bool ceilMode) =>
+        new(name, 1, (1, 1, kernel), (1, 1, stride ?? kernel), padding, (1, 1, dilation), ceilMode);
+
+    /// <summary>Windows over planes. Without a stride they lie side by side.</summary>
+    public static PoolSettings Planes(
+        string name, Size2 kernel, Size2? stride, Padding padding, Size2? dilation, bool ceilMode) =>
+        new(name, 2, ConvolutionSettings.AsVolume(kernel), ConvolutionSettings.AsVolume(stride ?? kernel), padding,
+            ConvolutionSettings.AsVolume(dilation ?? 1), ceilMode);
+
+    /// <summary>Windows over volumes. Without a stride they lie side by side.</summary>
+    public static PoolSettings Volumes(
+        string name, Size3 kernel, Size3? stride, Padding padding, Size3? dilation, bool ceilMode) =>
+        new(name, 3, kernel, stride ?? kernel, padding, dilation ?? 1, ceilMode);
 
     /// <summary>
     /// Checks the settings that do not depend on an input. Layers call it in their constructors, so errors come early.
     /// </summary>
-    /// <exception cref="ArgumentOutOfRangeException">
-    /// A size is below 1, or the padding is more than half the kernel.
-    /// </exception>
-    public PoolSettings Checked(string name)
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1, or the padding is negative.</exception>
+    /// <exception cref="ArgumentException">The padding is one of another number of dimensions.</exception>
+    public PoolSettings Checked()
     {
-        AtLeastOne(name, "kernel size", Kernel);
-        AtLeastOne(name, "stride", Stride);
-        AtLeastOne(name, "dilation", Dilation);
-        if (Padding.Height < 0 || Padding.Width < 0 || Padding.Height > Kernel.Height / 2
-            || Padding.Width > Kernel.Width / 2)
-        {
-            throw new ArgumentOutOfRangeException(null, $"{name}: expected a padding from 0 to half the kernel size "
-                + $"({Text(Half(Kernel))}), got {Text(Padding)}. "
-                + "More padding would make windows without input values; pad the input itself instead.");
-        }
-
+        AtLeastOne("kernel size", Kernel);
+        AtLeastOne("stride", Stride);
+        AtLeastOne("dilation", Dilation);
+        Padding.Check(Name, Spatial);
         return this;
     }
 
-    /// <summary>
-    /// The planes of an input of shape (N, C, H, W) or (C, H, W), and the output's shape. With one spatial dimension
-    /// the input has one dimension less.
-    /// </summary>
+    /// <summary>The windows over an input, and the output's shape.</summary>
     /// <exception cref="ArgumentException">The input has another rank, or the windows do not fit into it.</exception>
-    public PoolPlanes Planes(string name, Shape x, out Shape output)
+    public PoolShape Windows(Shape x, out Shape output)
     {
-        CheckRank(name, x, Spatial);
-        int rows = Spatial == 1 ? 1 : x[^2];
-        if (x[^1] == 0 || rows == 0)
-            throw new ArgumentException($"{name}: expected planes of at least one value, got {x}.", nameof(x));
-        int height = OutputSize(rows, Kernel.Height, Stride.Height, Padding.Height, Dilation.Height),
-            width = OutputSize(x[^1], Kernel.Width, Stride.Width, Padding.Width, Dilation.Width);
-        if (height < 1 || width < 1)
+        CheckInput(Name, x, Spatial);
+        PoolAxis slices = Axis(x, 0), rows = Axis(x, 1), columns = Axis(x, 2);
+        if (Math.Min(slices.Output, Math.Min(rows.Output, columns.Output)) < 1)
         {
-            long leastHeight = Least(Kernel.Height, Dilation.Height, Padding.Height);
-            long leastWidth = Least(Kernel.Width, Dilation.Width, Padding.Width);
             throw new ArgumentException(
-                $"{name}: expected planes of at least {Text(leastHeight, leastWidth)} "
-                + $"for a kernel of {Text(Kernel)} with padding {Text(Padding)} and dilation "
+                $"{Name}: expected {Inputs(Spatial)} of at least {Text(new(Least(0), Least(1), Least(2)))} "
+                + $"for a kernel of {Text(Kernel)} with padding {PaddingText} and dilation "
                 + $"{Text(Dilation)}, got {x}. "
                 + "Use a smaller kernel or larger images, or pool less often before.",
                 nameof(x));
         }
 
-        output = Spatial == 1 ? x.With(-1, width) : x.With(-2, height).With(-1, width);
-        return new PoolPlanes(
-            x.Count / rows / x[^1],
-            new PoolAxis(rows, height, Kernel.Height, Stride.Height, Padding.Height, Dilation.Height),
-            new PoolAxis(x[^1], width, Kernel.Width, Stride.Width, Padding.Width, Dilation.Width));
+        output = ShapeOf(x, Spatial, slices, rows, columns);
+        return PoolShape.Create(Volumes(x, Spatial), slices, rows, columns);
     }
 
-    /// <summary>The windows as settings of an op.</summary>
-    /// <param name="planes">The windows along rows and columns.</param>
-    /// <param name="spatial">Dimensions of a window: 1 or 2.</param>
-    /// <param name="settings">Where the settings go.</param>
-    public static void Describe(in PoolPlanes planes, int spatial, OpSettings settings)
+    /// <summary>The windows of an adaptive pooling, and the output's shape.</summary>
+    /// <param name="name">The name of the op.</param>
+    /// <param name="spatial">Dimensions of the windows.</param>
+    /// <param name="sizes">Sizes of the output; null keeps the input's.</param>
+    /// <param name="x">The input's shape.</param>
+    /// <param name="output">The output's shape.</param>
+    /// <exception cref="ArgumentException">The input has another rank, or no values.</exception>
+    public static PoolShape Adaptive(
+        string name, int spatial, (int? Depth, int? Height, int? Width) sizes, Shape x, out Shape output)
     {
-        PoolAxis[] axes = spatial == 1 ? [planes.Columns] : [planes.Rows, planes.Columns];
-        settings.Set("isAdaptive", planes.Columns.Kernel == 0);
-        settings.Set("kernel", Array.ConvertAll(axes, static axis => axis.Kernel));
-        settings.Set("stride", Array.ConvertAll(axes, static axis => axis.Stride));
-        settings.Set("padding", Array.ConvertAll(axes, static axis => axis.Pad));
-        settings.Set("dilation", Array.ConvertAll(axes, static axis => axis.Dilation));
-    }
+        CheckInput(name, x, spatial);
+        PoolAxis slices = Axis(0, sizes.Depth), rows = Axis(1, sizes.Height), columns = Axis(2, sizes.Width);
+        output = ShapeOf(x, spatial, slices, rows, columns);
+        return PoolShape.Create(Volumes(x, spatial), slices, rows, columns);
 
-    /// <summary>Checks that the input is a batch or a single sample.</summary>
-    public static void CheckRank(string name, Shape x, int spatial)
-    {
-        if (x.Rank != spatial + 1 && x.Rank != spatial + 2)
+        PoolAxis Axis(int axis, int? size)
         {
-            throw new ArgumentException(
-                $"{name}: expected {(spatial == 1 ? "(N, C, L) or (C, L)" : "(N, C, H, W) or (C, H, W)")}, got {x}. "
-                + $"Reshape it, or use the layer of that rank.",
-                nameof(x));
+            int input = At(x, spatial, axis);
+            return axis < Axes - spatial ? PoolAxis.Single : PoolAxis.Adaptive(input, size ?? input);
         }
     }
 
-    private int OutputSize(int input, int kernel, int stride, int padding, int dilation)
+    /// <summary>Checks the sizes of an adaptive pooling's output.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A size is below 1.</exception>
+    public static void CheckAdaptive(string name, int spatial, (int? Depth, int? Height, int? Width) sizes)
     {
-        long room = input + (2L * padding) - ((long)dilation * (kernel - 1)) - 1;
-        if (room < 0 && !(CeilMode && room > -stride)) return 0;
-        long size = (CeilMode ? (room + stride - 1) / stride : room / stride) + 1;
-        if (CeilMode && (size - 1) * stride >= (long)input + padding) size--;
-        return (int)size;
+        if (!(sizes.Depth < 1) && !(sizes.Height < 1) && !(sizes.Width < 1)) return;
+        (string what, string got) = spatial switch
+        {
+            1 => ("values", $"{sizes.Width}"),
+            2 => ("rows and columns", $"({sizes.Height}, {sizes.Width})"),
+            _ => ("slices, rows and columns", $"{sizes}"),
+        };
+        throw new ArgumentOutOfRangeException(null, $"{name}: expected an output of 1 or more {what}"
+            + $"{(spatial == 1 ? "" : " (null keeps the input's)")}, got {got}.");
     }
 
-    private static long Least(int kernel, int dilation, int padding) =>
-        Math.Max(1, ((long)dilation * (kernel - 1)) + 1 - (2L * padding));
-
-    private static Size2 Half(Size2 size) => new(size.Height / 2, size.Width / 2);
-
-    private void AtLeastOne(string name, string what, Size2 value)
+    /// <summary>The windows as settings of an op, outermost dimension first.</summary>
+    /// <param name="windows">The windows.</param>
+    /// <param name="spatial">Dimensions of a window.</param>
+    /// <param name="settings">Where the settings go.</param>
+    public static void Describe(in PoolShape windows, int spatial, OpSettings settings)
     {
-        if (value.Height < 1 || value.Width < 1)
-            throw new ArgumentOutOfRangeException(null, $"{name}: expected a {what} of 1 or more, got {Text(value)}.");
+        PoolAxis[] axes = [windows.Slices, windows.Rows, windows.Columns];
+        axes = axes[(Axes - spatial)..];
+        settings.Set("kernel", Array.ConvertAll(axes, static axis => axis.Kernel));
+        settings.Set("stride", Array.ConvertAll(axes, static axis => axis.Stride));
+        settings.Set("before", Array.ConvertAll(axes, static axis => axis.Before));
+        settings.Set("after", Array.ConvertAll(axes, static axis => axis.After));
+        settings.Set("dilation", Array.ConvertAll(axes, static axis => axis.Dilation));
     }
 
-    private string Text(Size2 pair) => Text(pair.Height, pair.Width);
+    private static int At(Size3 size, int axis) => axis == 0 ? size.Depth : axis == 1 ? size.Height : size.Width;
 
-    private string Text(long height, long width) =>
-        Spatial == 1 || height == width ? $"{width}" : $"{height} x {width}";
+    /// <summary>The size of a shape (..., D, H, W) along an axis that the pooling has, otherwise 1.</summary>
+    private static int At(Shape shape, int spatial, int axis) => axis < Axes - spatial ? 1 : shape[axis - Axes];
+
+    /// <summary>Checks that the input is a batch or a single sample, and that it has values.</summary>
+    private static void CheckInput(string name, Shape x, int spatial)
+    {
+        if (x.Rank != spatial + 1 && x.Rank != spatial + 2)
+        {
+            string sizes = spatial switch { 1 => "L", 2 => "H, W", _ => "D, H, W" };
+            throw new ArgumentException($"{name}: expected (N, C, {sizes}) or (C, {sizes}), got {x}. "
+                + $"Reshape it, or use the layer of that rank.", nameof(x));
+        }
+
+        for (int axis = Axes - spatial; axis < Axes; axis++)
+        {
+            if (At(x, spatial, axis) > 0) continue;
+            throw new ArgumentException(
+                $"{name}: expected {Inputs(spatial)} of at least one value, got {x}.", nameof(x));
+        }
+    }
+
+    private static string Inputs(int spatial) => spatial == 3 ? "volumes" : "planes";
+
+    private static int Volumes(Shape x, int spatial)
+    {
+        int count = x.Count;
+        for (int axis = Axes - spatial; axis < Axes; axis++) count /= At(x, spatial, axis);
+        return count;
+    }
+
+    private static Shape ShapeOf(Shape x, int spatial, in PoolAxis slices, in PoolAxis rows, in PoolAxis columns)
+    {
+        Span<int> sizes = stackalloc int[x.Rank];
+        x.CopyTo(sizes);
+        sizes[^1] = columns.Output;
+        if (spatial > 1) sizes[^2] = rows.Output;
+        if (spatial > 2) sizes[^3] = slices.Output;
+        return new Shape(sizes);
+    }
+
+    /// <summary>The windows along an axis; none if a window does not fit.</summary>
+    private PoolAxis Axis(Shape x, int axis)
+    {
+        if (axis < Axes - Spatial) return PoolAxis.Single;
+        int size = At(x, Spatial, axis), kernel = At(Kernel, axis), stride = At(Stride, axis),
+            dilation = kernel == 1 ? 1 : At(Dilation, axis);
+        long span = ((long)dilation * (kernel - 1)) + 1, results;
+        (long before, long after) = Padding.Along(axis);
+        if (Padding.IsSame)
+        {
+            // If the two sides are unequal, the larger one is at the end.
+            results = ((size - 1) / stride) + 1;
+            long total = Math.Max(0, ((results - 1) * stride) + span - size);
+            (before, after) = (total / 2, total - (total / 2));
+        }
+        else
+        {
+            long room = size + before + after - span;
+            results = room < 0 && !(CeilMode && room > -stride)
+                ? 0
+                : (CeilMode ? (room + stride - 1) / stride : room / stride) + 1;
+            if (CeilMode && (results - 1) * stride >= size + before) results--;
+        }
+
+        long padded = size + before + after;
+        if (results > 0 && Math.Max(padded, span) > PoolAxis.Longest)
+        {
+            throw new ArgumentException($"{Name}: expected a padded input and a window of at most 2^30 values along "
+                + $"each dimension, got {padded} and {span} from an input of shape {x}. Use less padding, or a "
+                + "smaller window.", nameof(x));
+        }
+
+        // A single window takes no step.
+        return new PoolAxis(
+            size, (int)Math.Max(0, results), kernel, (int)Math.Min(stride, padded), (int)before, (int)after, dilation);
+    }
+
+    private int Least(int axis)
+    {
+        if (axis < Axes - Spatial) return 1;
+        (int before, int after) = Padding.Along(axis);
+        long least = ((long)At(Dilation, axis) * (At(Kernel, axis) - 1)) + 1 - before - after;
+        return (int)Math.Clamp(least, 1, int.MaxValue);
+    }
+
+    private void AtLeastOne(string what, Size3 value)
+    {
+        if (Math.Min(value.Depth, Math.Min(value.Height, value.Width)) < 1)
+            throw new ArgumentOutOfRangeException(null, $"{Name}: expected a {what} of 1 or more, got {Text(value)}.");
+    }
+
+    private string PaddingText => Padding switch
+    {
+        { IsValid: true } => "0",
+        { IsSame: true } => "same",
+        { IsSymmetric: false } => $"{Padding}",
+        _ => Text(new(Padding.Front ?? Padding.Top, Padding.Top, Padding.Left)),
+    };
+
+    private string Text(Size3 size) => Spatial switch
+    {
+        1 => $"{size.Width}",
+        2 => size.Height == size.Width ? $"{size.Width}" : $"{size.Height} x {size.Width}",
+        _ => size == size.Width ? $"{size.Width}" : $"{size.Depth} x {size.Height} x {size.Width}",
+    };
 }

@@ -207,7 +207,7 @@ internal sealed class ElementType
     }
 
     /// <summary>The nearest BF16, ties to even, rounded once from the double.</summary>
-    private static ushort ToBF16(double value)
+    public static ushort ToBF16(double value)
     {
         if (double.IsNaN(value)) return 0x7FC0;
         // Rounded to odd on the way: the last bit of the float says that something was cut off.

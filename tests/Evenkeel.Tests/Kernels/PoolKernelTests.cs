@@ -35,6 +35,8 @@ public sealed unsafe class PoolKernelTests
             (planes, fence) => Means<float>(planes, fence, includePadding: true, divisor: 0));
         EachPlane(kernel, stride, pad, dilation: 1,
             (planes, fence) => Means<double>(planes, fence, includePadding: false, divisor: 0));
+        EachPlane(kernel, stride, pad, dilation: 3,
+            (planes, fence) => Means<float>(planes, fence, includePadding: false, divisor: 0));
     }
 
     [Fact]
@@ -46,32 +48,35 @@ public sealed unsafe class PoolKernelTests
     {
         for (int columns = 1; columns <= KernelSweep.Longest; columns++)
         {
-            var planes = new PoolPlanes(Planes, PoolAxis.Adaptive(3, 2), PoolAxis.Adaptive(columns, (columns + 4) / 3));
+            var planes = new PoolShape(Planes, PoolAxis.Single, PoolAxis.Adaptive(3, 2), PoolAxis.Adaptive(columns, (columns + 4) / 3));
             Means<float>(planes, (Fence)(columns % 2), includePadding: false, divisor: 0);
             Means<double>(planes, (Fence)(columns % 2), includePadding: false, divisor: 0);
         }
     }
 
     /// <summary>
-    /// Planes of 2 to 5 rows and every number of columns; both ends are fenced in turn.
+    /// Volumes of 2 to 5 rows and every number of columns, of one slice and of three, with the same padding on both
+    /// sides and with more behind; both ends are fenced in turn.
     /// </summary>
-    private static void EachPlane(int kernel, int stride, int pad, int dilation, Action<PoolPlanes, Fence> check)
+    private static void EachPlane(int kernel, int stride, int pad, int dilation, Action<PoolShape, Fence> check)
     {
         int reach = ((kernel - 1) * dilation) + 1;
         for (int columns = 0; columns <= KernelSweep.Longest; columns++)
         {
             // Rows even and odd, and each end fenced, in all pairs.
-            var planes = new PoolPlanes(Planes, Axis(2 + (columns / 2 % 4)), Axis(columns));
+            PoolAxis slices = columns % 5 == 3 ? Axis(3, pad) : PoolAxis.Single;
+            int after = columns % 7 == 4 ? pad + reach : pad;
+            var planes = new PoolShape(Planes, slices, Axis(2 + (columns / 2 % 4), pad), Axis(columns, after));
             check(planes, (Fence)(columns / 8 % 2));
             if (columns < 40) check(planes, (Fence)(1 - (columns / 8 % 2)));
         }
 
-        PoolAxis Axis(int size) => new(
-            size, Math.Max(0, ((size + (2 * pad) - reach) / stride) + (size + (2 * pad) < reach ? 0 : 1)), kernel,
-            stride, pad, dilation);
+        PoolAxis Axis(int size, int after) => new(
+            size, size + pad + after < reach ? 0 : ((size + pad + after - reach) / stride) + 1, kernel, stride, pad,
+            after, dilation);
     }
 
-    private static void Maxima<T>(PoolPlanes planes, Fence fence) where T : unmanaged, IFloatingPointIeee754<T>
+    private static void Maxima<T>(PoolShape planes, Fence fence) where T : unmanaged, IFloatingPointIeee754<T>
     {
         string name = planes.ToString();
         int[][] windows = Inputs(planes);
@@ -132,7 +137,7 @@ public sealed unsafe class PoolKernelTests
         }
     }
 
-    private static void Means<T>(PoolPlanes planes, Fence fence, bool includePadding, int divisor)
+    private static void Means<T>(PoolShape planes, Fence fence, bool includePadding, int divisor)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         string name = planes.ToString();
@@ -140,8 +145,8 @@ public sealed unsafe class PoolKernelTests
         int inputs = Planes * planes.InputSize, outputs = Planes * planes.OutputSize;
         GuardedBuffer<T> x = new(inputs, 1, fence), y = new(outputs, 2, fence), dy = new(outputs, 3, fence),
             dx = new(inputs, 4, fence);
-        AveragePool.Forward(x.Pointer, y.Pointer, planes, includePadding, divisor);
-        AveragePool.Backward(dy.Pointer, dx.Pointer, planes, includePadding, divisor);
+        AveragePool.Forward(x.Pointer, y.Pointer, planes, new(includePadding, divisor));
+        AveragePool.Backward(dy.Pointer, dx.Pointer, planes, new(includePadding, divisor));
         foreach (GuardedBuffer<T> buffer in new[] { x, y, dy, dx }) buffer.Check();
         double[] expectedDx = new double[inputs];
         for (int o = 0; o < outputs; o++)
@@ -161,21 +166,15 @@ public sealed unsafe class PoolKernelTests
         for (int i = 0; i < inputs; i++) KernelSweep.Near<T>(expectedDx[i], dx[i], name, i, terms: 4);
     }
 
-    /// <summary>The inputs of each result of a plane, row by row.</summary>
-    private static int[][] Inputs(PoolPlanes planes)
+    /// <summary>The inputs of each result of a volume, slice by slice, row by row.</summary>
+    private static int[][] Inputs(PoolShape planes)
     {
-        int[][] rows = [.. Enumerable.Range(0, planes.Rows.Output).Select(o => Inputs(planes.Rows, o))],
-            columns = [.. Enumerable.Range(0, planes.Columns.Output).Select(o => Inputs(planes.Columns, o))],
-            inputs = new int[planes.OutputSize][];
-        for (int o = 0; o < inputs.Length; o++)
-        {
-            int[] hs = rows[o / columns.Length], ws = columns[o % columns.Length];
-            inputs[o] = new int[hs.Length * ws.Length];
-            for (int i = 0; i < inputs[o].Length; i++)
-                inputs[o][i] = (hs[i / ws.Length] * planes.Columns.Input) + ws[i % ws.Length];
-        }
-
-        return inputs;
+        int[][] slices = [.. Enumerable.Range(0, planes.Slices.Output).Select(o => Inputs(planes.Slices, o))],
+            rows = [.. Enumerable.Range(0, planes.Rows.Output).Select(o => Inputs(planes.Rows, o))],
+            columns = [.. Enumerable.Range(0, planes.Columns.Output).Select(o => Inputs(planes.Columns, o))];
+        return [.. from ds in slices from hs in rows from ws in columns
+            select (from d in ds from h in hs from w in ws
+                select (((d * planes.Rows.Input) + h) * planes.Columns.Input) + w).ToArray()];
     }
 
     /// <summary>The inputs of window <paramref name="o"/> along a dimension.</summary>
@@ -185,17 +184,18 @@ public sealed unsafe class PoolKernelTests
         IEnumerable<int> places = axis.Kernel == 0
             ? Enumerable.Range(0, axis.Input)
                 .Where(i => (i + 1) * axis.Output > o * axis.Input && i * axis.Output < (o + 1) * axis.Input)
-            : Enumerable.Range(0, axis.Kernel).Select(u => (o * axis.Stride) - axis.Pad + (u * axis.Dilation));
+            : Enumerable.Range(0, axis.Kernel).Select(u => (o * axis.Stride) - axis.Before + (u * axis.Dilation));
         return [.. places.Where(i => i >= 0 && i < axis.Input)];
     }
 
     /// <summary>The size of a window with the padding that it covers; it ends where the padding ends.</summary>
-    private static int Padded(PoolPlanes planes, int o)
+    private static int Padded(PoolShape planes, int o)
     {
-        return Size(planes.Rows, o / planes.Columns.Output % planes.Rows.Output)
+        return Size(planes.Slices, o / planes.Columns.Output / planes.Rows.Output % planes.Slices.Output)
+            * Size(planes.Rows, o / planes.Columns.Output % planes.Rows.Output)
             * Size(planes.Columns, o % planes.Columns.Output);
 
-        static int Size(PoolAxis axis, int o) =>
-            Math.Min(axis.Kernel, axis.Input + (2 * axis.Pad) - (o * axis.Stride));
+        static int Size(PoolAxis axis, int o) => Enumerable.Range(0, axis.Kernel)
+            .Count(u => (o * axis.Stride) - axis.Before + (u * axis.Dilation) < axis.Input + axis.After);
     }
 }

@@ -17,6 +17,16 @@ public sealed class PoolingLayerTests
             "MaxPool1d(kernel_size=3, stride=3, padding=0, dilation=1, ceil_mode=False)", new MaxPool1d(3).ToString());
         Assert.Equal("AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,))", new AvgPool1d(2).ToString());
         Assert.Equal("AvgPool2d(kernel_size=2, stride=2, padding=1)", new AvgPool2d(2, padding: 1).ToString());
+        Assert.Equal("AvgPool1d(kernel_size=(2,), stride=(2,), padding=sides(0, 1, 0, 0), dilation=(2,))",
+            new AvgPool1d(2, padding: Padding.Sides(0, 1), dilation: 2).ToString());
+        Assert.Equal("AvgPool3d(kernel_size=2, stride=2, padding=0)", new AvgPool3d(2).ToString());
+        Assert.Equal("MaxPool3d(kernel_size=(1, 2, 2), stride=2, padding=(0, 1, 1), dilation=1, ceil_mode=False)",
+            new MaxPool3d((1, 2, 2), 2, (0, 1, 1)).ToString());
+        Assert.Equal("MaxPool2d(kernel_size=3, stride=2, padding=same, dilation=1, ceil_mode=False)",
+            new MaxPool2d(3, 2, Padding.Same).ToString());
+        Assert.Equal("AdaptiveMaxPool1d(output_size=3)", new AdaptiveMaxPool1d(3).ToString());
+        Assert.Equal("AdaptiveMaxPool3d(output_size=(2, None, 4))", new AdaptiveMaxPool3d((2, null, 4)).ToString());
+        Assert.Equal("AdaptiveAvgPool3d(output_size=2)", new AdaptiveAvgPool3d(2).ToString());
         Assert.Equal("AdaptiveAvgPool2d(output_size=5)", new AdaptiveAvgPool2d(5).ToString());
         Assert.Equal("AdaptiveAvgPool2d(output_size=(None, 7))", new AdaptiveAvgPool2d((null, 7)).ToString());
         Assert.Equal("Dropout2d(p=0.5, inplace=False)", new Dropout2d().ToString());
@@ -40,9 +50,24 @@ public sealed class PoolingLayerTests
             new AvgPool1d(3, 2, 1, true, false).Forward(row).ToArray<float>());
         Assert.Equal(x.AdaptiveAvgPool2d((2, null)).ToArray<float>(),
             new AdaptiveAvgPool2d((2, null)).Forward(x).ToArray<float>());
-        Assert.Equal((new Size2(3, 2), new Size2(3, 2), new Size2(0, 0), new Size2(1, 1)),
-            (new MaxPool2d((3, 2)).KernelSize,
-                new MaxPool2d((3, 2)).Stride, new MaxPool2d((3, 2)).Padding, new MaxPool2d((3, 2)).Dilation));
+        Tensor volume = x.Reshape(2, 3, 3, 3, 8);
+        Assert.Equal(volume.MaxPool3d((2, 3, 2), 2, (1, 1, 0), (1, 1, 3), true).ToArray<float>(),
+            new MaxPool3d((2, 3, 2), 2, (1, 1, 0), (1, 1, 3), true).Forward(volume).ToArray<float>());
+        Assert.Equal(volume.AvgPool3d((2, 3, 2), 2, (1, 1, 0), true, false, 5, (1, 1, 3)).ToArray<float>(),
+            new AvgPool3d((2, 3, 2), 2, (1, 1, 0), true, false, 5, (1, 1, 3)).Forward(volume).ToArray<float>());
+        Assert.Equal(volume.AdaptiveMaxPool3d((2, null, 3)).ToArray<float>(),
+            new AdaptiveMaxPool3d((2, null, 3)).Forward(volume).ToArray<float>());
+        Assert.Equal(volume.AdaptiveAvgPool3d(2).ToArray<float>(),
+            new AdaptiveAvgPool3d(2).Forward(volume).ToArray<float>());
+        Assert.Equal(x.AdaptiveMaxPool2d((2, null)).ToArray<float>(),
+            new AdaptiveMaxPool2d((2, null)).Forward(x).ToArray<float>());
+        Assert.Equal(row.AdaptiveMaxPool1d(7).ToArray<float>(),
+            new AdaptiveMaxPool1d(7).Forward(row).ToArray<float>());
+        Assert.Equal(row.AdaptiveAvgPool1d(7).ToArray<float>(),
+            new AdaptiveAvgPool1d(7).Forward(row).ToArray<float>());
+        var layer = new MaxPool2d((3, 2));
+        Assert.Equal((new Size2(3, 2), new Size2(3, 2), new Padding(), new Size2(1, 1)),
+            (layer.KernelSize, layer.Stride, layer.Padding, layer.Dilation));
     }
 
     [Fact]

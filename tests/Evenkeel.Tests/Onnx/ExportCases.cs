@@ -218,35 +218,34 @@ internal static class ExportCases
 
     private static IEnumerable<(string Name, ExportCase Case)> Pools()
     {
-        yield return ("max pool 1d", new(static () => new MaxPool1d(3), s_rows));
-        yield return ("max pool 1d settings", new(
-            static () => new MaxPool1d(3, 2, padding: 1, dilation: 2, ceilMode: true), s_rows));
-        yield return ("max pool 1d of a sample", new(static () => new MaxPool1d(2), [4, 9]) { Options = s_fixed });
-        yield return ("max pool 2d", new(static () => new MaxPool2d(2), s_planes));
-        yield return ("max pool 2d settings", new(
-            static () => new MaxPool2d((3, 2), (2, 1), (1, 1), (1, 2)), s_planes));
-        yield return ("max pool 2d ceiling", new(static () => new MaxPool2d(3, 2, ceilMode: true), [2, 4, 8, 6]));
-        yield return ("max pool 2d dilated ceiling", new(
+        foreach ((string name, PoolingCase one) in PoolingCases.All)
+        {
+            bool isSample = one.Input.Length == one.Spatial + 1;
+            yield return (name, new(one.Create, one.Input) { Options = isSample ? s_fixed : new() });
+        }
+
+        yield return ("max pool whole", new(static () => new AdaptiveMaxPool2d(1), s_planes));
+        yield return ("avg pool whole", new(static () => new AdaptiveAvgPool2d(1), s_planes));
+        yield return ("max pool far padding", new(static () => new MaxPool2d(2, 1, 3), s_planes));
+        yield return ("avg pool far padding", new(static () => new AvgPool2d(2, 1, 3), s_planes));
+        yield return ("avg pool far padding inside", new(
+            static () => new AvgPool2d(2, 1, 3, countIncludePad: false), s_planes));
+        yield return ("max pool dilated ceiling", new(
             static () => new MaxPool2d(2, 5, 0, 4, ceilMode: true), [2, 4, 8, 11]));
-        yield return ("max pool 2d stem", new(static () => new MaxPool2d(3, 2, 1), [2, 4, 12, 12]));
-        yield return ("avg pool 1d", new(static () => new AvgPool1d(2), s_rows));
-        yield return ("avg pool 1d settings", new(
-            static () => new AvgPool1d(3, 2, padding: 1, ceilMode: true, countIncludePad: false), s_rows));
-        yield return ("avg pool 1d ceiling", new(static () => new AvgPool1d(4, 3, padding: 1, ceilMode: true), s_rows));
-        yield return ("avg pool 2d", new(static () => new AvgPool2d(2), s_planes));
-        yield return ("avg pool 2d padded", new(static () => new AvgPool2d(3, 2, 1), s_planes));
-        yield return ("avg pool 2d without padding", new(
-            static () => new AvgPool2d(3, 2, 1, countIncludePad: false), s_planes));
-        yield return ("avg pool 2d ceiling", new(static () => new AvgPool2d(3, 2, 1, ceilMode: true), [2, 4, 8, 6]));
-        yield return ("avg pool 2d ceiling without padding", new(
-            static () => new AvgPool2d(3, 2, 1, ceilMode: true, countIncludePad: false), [2, 4, 8, 6]));
-        yield return ("avg pool 2d divisor", new(static () => new AvgPool2d(2, divisorOverride: 3), s_planes));
-        yield return ("avg pool 2d divisor ceiling", new(
-            static () => new AvgPool2d(3, 2, ceilMode: true, divisorOverride: -2), s_planes));
-        yield return ("adaptive avg pool 1", new(static () => new AdaptiveAvgPool2d(1), s_planes));
-        yield return ("adaptive avg pool even", new(static () => new AdaptiveAvgPool2d((3, 7)), s_planes));
-        yield return ("adaptive avg pool uneven", new(static () => new AdaptiveAvgPool2d((4, 3)), s_planes));
-        yield return ("adaptive avg pool null", new(static () => new AdaptiveAvgPool2d((null, 2)), s_planes));
+        yield return ("avg pool dilated 17", new(static () => new AvgPool2d(2, 2, 1, dilation: 2), s_planes)
+        {
+            Options = s_opset17,
+        });
+        yield return ("avg pool dilated 17 rows", new(
+            static () => new AvgPool1d(3, padding: 1, countIncludePad: false, dilation: 2), s_rows)
+        {
+            Options = s_opset17,
+        });
+        yield return ("avg pool dilated 17 volumes", new(
+            static () => new AvgPool3d(2, 1, divisorOverride: 5, dilation: (1, 2, 2)), s_volumes)
+        {
+            Options = s_opset17,
+        });
     }
 
     private static IEnumerable<(string Name, ExportCase Case)> Operations()

@@ -1,103 +1,116 @@
 namespace Evenkeel.Tests.Reference;
 
 /// <summary>
-/// Poolings as PyTorch's documentation states them, value by value in double precision; planes of (..., H,
-/// W), one dimension as H = 1.
+/// Poolings as PyTorch's documentation states them, value by value in double precision; volumes of (..., D, H, W),
+/// planes as D = 1, rows as H = 1 too.
 /// </summary>
 internal sealed record NaivePool(
-    int Height, int Width, (int H, int W) Kernel, (int H, int W) Stride, (int H, int W) Padding,
-    (int H, int W) Dilation, bool Ceil)
+    Size3 Input, Size3 Kernel, Size3 Stride, Size3 Before, Size3 After, Size3 Dilation, bool Ceil)
 {
-    public int Rows => Size(Height, Kernel.H, Stride.H, Padding.H, Dilation.H);
-
-    public int Columns => Size(Width, Kernel.W, Stride.W, Padding.W, Dilation.W);
+    /// <summary>The output's sizes.</summary>
+    public Size3 Output => Map(axis =>
+    {
+        int padded = At(Input, axis) + At(Before, axis) + At(After, axis);
+        double room = (padded - (At(Dilation, axis) * (At(Kernel, axis) - 1.0)) - 1) / At(Stride, axis);
+        int size = (int)(Ceil ? Math.Ceiling(room) : Math.Floor(room)) + 1;
+        return Ceil && (size - 1) * At(Stride, axis) >= At(Input, axis) + At(Before, axis) ? size - 1 : size;
+    });
 
     /// <summary>The largest values, and dx for dy: all of it to the place that took the lead last.</summary>
-    public (double[] Y, double[] Dx) Max(double[] x, double[] dy)
+    public (double[] Y, double[] Dx) Max(double[] x, double[] dy) =>
+        Max(x, dy, Input, Output, at => Places(at).Where(IsInside));
+
+    public (double[] Y, double[] Dx) Average(double[] x, double[] dy, bool includePad, int? divisor) =>
+        Average(x, dy, Input, Output, at => Places(at).Where(IsInside),
+            at => divisor ?? Places(at).Count(place => includePad ? IsPadded(place) : IsInside(place)));
+
+    /// <summary>Largest values over windows from floor(o·in/out) to ceil((o + 1)·in/out).</summary>
+    public static (double[] Y, double[] Dx) AdaptiveMax(double[] x, double[] dy, Size3 input, Size3 output) =>
+        Max(x, dy, input, output, at => Parts(at, input, output));
+
+    /// <summary>Means over windows from floor(o·in/out) to ceil((o + 1)·in/out).</summary>
+    public static (double[] Y, double[] Dx) Adaptive(double[] x, double[] dy, Size3 input, Size3 output) =>
+        Average(x, dy, input, output, at => Parts(at, input, output), at => Parts(at, input, output).Count());
+
+    private static (double[] Y, double[] Dx) Max(
+        double[] x, double[] dy, Size3 input, Size3 output, Func<Size3, IEnumerable<Size3>> places)
     {
-        int planes = x.Length / Height / Width;
-        double[] y = new double[planes * Rows * Columns], dx = new double[x.Length];
-        Each(planes, (at, plane, row, column) =>
+        double[] y = new double[dy.Length], dx = new double[x.Length];
+        Each(dy.Length, output, (i, volume, at) =>
         {
             double largest = double.NegativeInfinity;
             int winner = -1;
-            foreach ((int h, int w) in Places(row, column))
+            foreach (Size3 place in places(at))
             {
-                if (h < 0 || h >= Height || w < 0 || w >= Width) continue;
-                int from = (plane * Height + h) * Width + w;
+                int from = Index(volume, place, input);
                 if (winner < 0) winner = from;
                 if (!(x[from] > largest) && !double.IsNaN(x[from])) continue;
                 (largest, winner) = (x[from], from);
             }
 
-            y[at] = largest;
-            if (winner >= 0) dx[winner] += dy[at];
+            y[i] = largest;
+            if (winner >= 0) dx[winner] += dy[i];
         });
         return (y, dx);
     }
 
-    public (double[] Y, double[] Dx) Average(double[] x, double[] dy, bool includePad, int? divisor)
+    private static (double[] Y, double[] Dx) Average(
+        double[] x, double[] dy, Size3 input, Size3 output, Func<Size3, IEnumerable<Size3>> places,
+        Func<Size3, double> divisor)
     {
-        int planes = x.Length / Height / Width;
-        double[] y = new double[planes * Rows * Columns], dx = new double[x.Length];
-        Each(planes, (at, plane, row, column) =>
+        double[] y = new double[dy.Length], dx = new double[x.Length];
+        Each(dy.Length, output, (i, volume, at) =>
         {
-            (int H, int W)[] padded = [.. Places(row, column)
-                .Where(place => place.H < Height + Padding.H && place.W < Width + Padding.W)];
-            (int H, int W)[] inside = [.. padded.Where(
-                place => place.H >= 0 && place.H < Height && place.W >= 0 && place.W < Width)];
-            int count = divisor ?? (includePad ? padded.Length : inside.Length);
-            foreach ((int h, int w) in inside)
+            foreach (Size3 place in places(at))
             {
-                int from = (plane * Height + h) * Width + w;
-                y[at] += x[from] / count;
-                dx[from] += dy[at] / count;
+                int from = Index(volume, place, input);
+                y[i] += x[from] / divisor(at);
+                dx[from] += dy[i] / divisor(at);
             }
         });
         return (y, dx);
     }
 
-    /// <summary>Means over windows from floor(o·in/out) to ceil((o + 1)·in/out).</summary>
-    public static (double[] Y, double[] Dx) Adaptive(
-        double[] x, double[] dy, int height, int width, int rows, int columns)
+    private IEnumerable<Size3> Places(Size3 at) =>
+        from k in Enumerable.Range(0, Kernel.Depth)
+        from i in Enumerable.Range(0, Kernel.Height)
+        from j in Enumerable.Range(0, Kernel.Width)
+        select new Size3((at.Depth * Stride.Depth) - Before.Depth + (k * Dilation.Depth),
+            (at.Height * Stride.Height) - Before.Height + (i * Dilation.Height),
+            (at.Width * Stride.Width) - Before.Width + (j * Dilation.Width));
+
+    private static IEnumerable<Size3> Parts(Size3 at, Size3 input, Size3 output) =>
+        from d in Part(at.Depth, input.Depth, output.Depth)
+        from h in Part(at.Height, input.Height, output.Height)
+        from w in Part(at.Width, input.Width, output.Width)
+        select new Size3(d, h, w);
+
+    private static IEnumerable<int> Part(int o, int input, int output)
     {
-        int planes = x.Length / height / width;
-        double[] y = new double[planes * rows * columns], dx = new double[x.Length];
-        for (int at = 0; at < y.Length; at++)
+        int from = (int)Math.Floor((double)o * input / output), to = (int)Math.Ceiling((o + 1.0) * input / output);
+        return Enumerable.Range(from, to - from);
+    }
+
+    private bool IsInside(Size3 place) => Enumerable.Range(0, 3)
+        .All(axis => At(place, axis) >= 0 && At(place, axis) < At(Input, axis));
+
+    private bool IsPadded(Size3 place) =>
+        Enumerable.Range(0, 3).All(axis => At(place, axis) < At(Input, axis) + At(After, axis));
+
+    private static int Index(int volume, Size3 place, Size3 sizes) =>
+        (((((volume * sizes.Depth) + place.Depth) * sizes.Height) + place.Height) * sizes.Width) + place.Width;
+
+    private static void Each(int count, Size3 sizes, Action<int, int, Size3> visit)
+    {
+        int plane = sizes.Height * sizes.Width;
+        for (int i = 0; i < count; i++)
         {
-            int plane = at / (rows * columns), row = at / columns % rows, column = at % columns;
-            int h0 = (int)Math.Floor((double)row * height / rows), h1 = (int)Math.Ceiling((row + 1.0) * height / rows);
-            int w0 = (int)Math.Floor((double)column * width / columns),
-                w1 = (int)Math.Ceiling((column + 1.0) * width / columns);
-            for (int h = h0; h < h1; h++)
-            {
-                for (int w = w0; w < w1; w++)
-                {
-                    int from = (plane * height + h) * width + w;
-                    y[at] += x[from] / ((h1 - h0) * (w1 - w0));
-                    dx[from] += dy[at] / ((h1 - h0) * (w1 - w0));
-                }
-            }
+            visit(i, i / (plane * sizes.Depth),
+                new Size3(i / plane % sizes.Depth, i / sizes.Width % sizes.Height, i % sizes.Width));
         }
-
-        return (y, dx);
     }
 
-    private IEnumerable<(int H, int W)> Places(int row, int column) =>
-        from i in Enumerable.Range(0, Kernel.H)
-        from j in Enumerable.Range(0, Kernel.W)
-        select (row * Stride.H - Padding.H + i * Dilation.H, column * Stride.W - Padding.W + j * Dilation.W);
+    private static int At(Size3 size, int axis) => axis == 0 ? size.Depth : axis == 1 ? size.Height : size.Width;
 
-    private void Each(int planes, Action<int, int, int, int> visit)
-    {
-        for (int at = 0; at < planes * Rows * Columns; at++)
-            visit(at, at / (Rows * Columns), at / Columns % Rows, at % Columns);
-    }
-
-    private int Size(int input, int kernel, int stride, int padding, int dilation)
-    {
-        double room = (input + 2.0 * padding - dilation * (kernel - 1) - 1) / stride;
-        int size = (int)(Ceil ? Math.Ceiling(room) : Math.Floor(room)) + 1;
-        return Ceil && (size - 1) * stride >= input + padding ? size - 1 : size;
-    }
+    private static Size3 Map(Func<int, int> value) => new(value(0), value(1), value(2));
 }

@@ -11,110 +11,179 @@ internal static class Pools
         all.Add("AvgPool", static (graph, op) => OnBatch(graph, op, Average));
     }
 
-    private static string OnBatch(GraphWriter graph, TracedOp op, Func<GraphWriter, string, TracedOp, string> write) =>
-        Convolutions.InBatch(graph, graph.Name(op.Operands[0]),
-            op.Operands[0].Shape.Rank == op.Settings.Integers("kernel").Length + 1, x => write(graph, x, op));
-
-    private static string Max(GraphWriter graph, string x, TracedOp op)
+    private static string OnBatch(
+        GraphWriter graph, TracedOp op, Func<GraphWriter, string, TracedOp, PoolAxis[], string> write)
     {
         PoolAxis[] axes = Axes(op);
-        int[] before = [.. axes.Select(static axis => axis.Pad)], after = [.. axes.Select(After)];
-        // No runtime takes padding as large as a window.
-        if (axes.Where((axis, i) => after[i] >= axis.Kernel).Any())
+        return Convolutions.InBatch(graph, graph.Name(op.Operands[0]), op.Operands[0].Shape.Rank == axes.Length + 1,
+            x => write(graph, x, op, axes));
+    }
+
+    private static string Max(GraphWriter graph, string x, TracedOp op, PoolAxis[] axes)
+    {
+        if (Array.TrueForAll(axes, IsWhole)) return graph.Node("GlobalMaxPool", [x]);
+        if (Array.Exists(axes, static axis => axis.Kernel == 0)) return MaxOfParts(graph, x, axes);
+        int[] before = Array.ConvertAll(axes, static axis => axis.Before), after = Array.ConvertAll(axes, After);
+        if (!IsBelowWindow(axes, before, after))
         {
-            int rank = axes.Length + 2;
-            x = Shapes.Padded(graph, x, rank, before, after, graph.Number(double.NegativeInfinity));
+            string least = graph.Number(double.NegativeInfinity);
+            x = Shapes.Padded(graph, x, axes.Length + 2, before, after, least);
             before = after = new int[axes.Length];
         }
 
-        return graph.Node("MaxPool", [x],
-            Attributes.Of("kernel_shape", axes.Select(static axis => axis.Kernel)),
-            Attributes.Of("strides", axes.Select(static axis => axis.Stride)),
-            Attributes.Of("dilations", axes.Select(static axis => axis.Dilation)),
-            Attributes.Of("pads", [.. before, .. after]));
+        return graph.Node("MaxPool", [x], [.. Windows(axes, before, after),
+            Attributes.Of("dilations", axes.Select(static axis => axis.Dilation))]);
     }
 
-    private static string Average(GraphWriter graph, string x, TracedOp op)
+    /// <summary>Windows of different sizes: each by itself, along one dimension after the other.</summary>
+    private static string MaxOfParts(GraphWriter graph, string x, PoolAxis[] axes)
     {
-        PoolAxis[] axes = Axes(op);
-        if (op.Settings.Flag("isAdaptive"))
+        for (int i = 0; i < axes.Length; i++)
         {
-            if (axes.All(static axis => axis.Output == 1)) return graph.Node("GlobalAveragePool", [x]);
-            if (!axes.All(static axis => axis.Input % axis.Output == 0))
-                return Products.Between(graph, x, Shares(graph, axes[0], false), Shares(graph, axes[1], true));
-            axes = Array.ConvertAll(axes, static axis => new PoolAxis(axis.Input, axis.Output,
-                axis.Input / axis.Output, axis.Input / axis.Output, 0, 1));
+            if (axes[i].IsIdentity) continue;
+            string[] parts = new string[axes[i].Output];
+            for (int o = 0; o < parts.Length; o++)
+            {
+                axes[i].Window(o, out int first, out int count, out _);
+                parts[o] = graph.Reduce("ReduceMax", graph.Slice(x, i + 2, first, first + count), [i + 2], keep: true);
+            }
+
+            x = graph.Node("Concat", parts, Attributes.Of("axis", i + 2L));
         }
 
+        return x;
+    }
+
+    private static string Average(GraphWriter graph, string x, TracedOp op, PoolAxis[] axes)
+    {
         bool includes = op.Settings.Flag("countIncludePad");
         int divisor = op.Settings.Integer("divisor");
-        int[] before = [.. axes.Select(static axis => axis.Pad)], after = [.. axes.Select(After)];
-        bool reachesBeyond = axes.Where((axis, i) => after[i] > axis.Pad).Any();
-        bool isPlain = divisor == 0 && !reachesBeyond;
-        string y = graph.Node("AveragePool", [x],
-            Attributes.Of("kernel_shape", axes.Select(static axis => axis.Kernel)),
-            Attributes.Of("strides", axes.Select(static axis => axis.Stride)),
-            Attributes.Of("pads", [.. before, .. after]),
-            Attributes.Of("count_include_pad", includes || !isPlain ? 1L : 0L));
-        return isPlain ? y : graph.Node("Mul", [y, Corrections(graph, axes, includes, divisor)]);
+        if (Array.TrueForAll(axes, IsWhole) && divisor == 0) return graph.Node("GlobalAveragePool", [x]);
+        bool isDilated = Array.Exists(axes, static axis => axis.Dilation > 1);
+        int[] before = Array.ConvertAll(axes, static axis => axis.Before), after = Array.ConvertAll(axes, After);
+        if (Array.Exists(axes, static axis => axis.Kernel == 0) || !IsBelowWindow(axes, before, after)
+            || (isDilated && !graph.Has(19, "dilated averages")))
+        {
+            return MeansOfParts(graph, x, op, axes, new AverageDivisor(includes, divisor));
+        }
+
+        double[] factors = Factors(axes, new AverageDivisor(includes, divisor), out bool isWhole, out bool hasEmpty);
+        bool isExcluding = !includes && divisor == 0 && !hasEmpty && !isWhole;
+        Format.AttributeProto[] dilations =
+            isDilated ? [Attributes.Of("dilations", axes.Select(static axis => axis.Dilation))] : [];
+        string y = graph.Node("AveragePool", [x], [.. Windows(axes, before, after), .. dilations,
+            Attributes.Of("count_include_pad", isExcluding ? 0L : 1L)]);
+        return isExcluding || isWhole
+            ? y
+            : graph.Node("Mul", [y, graph.Numbers(factors, [.. axes.Select(static axis => axis.Output)])]);
+    }
+
+    /// <summary>Means as products with matrices: a window's sum is a sum of sums along each dimension.</summary>
+    private static string MeansOfParts(
+        GraphWriter graph, string x, TracedOp op, PoolAxis[] axes, AverageDivisor divisor)
+    {
+        int channels = op.Output.Shape[-axes.Length - 1];
+        for (int i = 0; i < axes.Length; i++)
+        {
+            PoolAxis axis = axes[i];
+            if (axis.IsIdentity) continue;
+            int behind = axes.Length - 1 - i;
+            string matrix = graph.Numbers(Shares(axis, divisor, isLast: behind == 0),
+                behind == 0 ? [axis.Input, axis.Output] : [axis.Output, axis.Input]);
+            if (behind < 2)
+            {
+                x = behind == 0 ? graph.Node("MatMul", [x, matrix]) : graph.Node("MatMul", [matrix, x]);
+                continue;
+            }
+
+            string rows = graph.Reshape(x, [0, channels, axis.Input, -1]);
+            x = graph.Reshape(graph.Node("MatMul", [matrix, rows]),
+                [0, channels, axis.Output, axes[i + 1].Input, axes[i + 2].Input]);
+        }
+
+        return divisor.Number == 0 ? x : graph.Node("Div", [x, graph.Number(divisor.Number)]);
+    }
+
+    private static double[] Shares(PoolAxis axis, AverageDivisor divisor, bool isLast)
+    {
+        double[] shares = new double[axis.Input * axis.Output];
+        for (int o = 0; o < axis.Output; o++)
+        {
+            axis.Window(o, out int first, out int count, out int counted);
+            double share = divisor.Number != 0 ? 1 : 1.0 / divisor.Of(count, counted);
+            for (int k = 0; k < count; k++)
+            {
+                int i = first + (k * axis.Dilation);
+                shares[isLast ? (i * axis.Output) + o : (o * axis.Input) + i] = share;
+            }
+        }
+
+        return shares;
     }
 
     /// <summary>
     /// For each place the size of a whole window, which ONNX divides by, over the number that the library divides by.
     /// </summary>
-    private static string Corrections(GraphWriter graph, PoolAxis[] axes, bool includes, int divisor)
+    /// <param name="axes">The windows.</param>
+    /// <param name="divisor">What the library divides by.</param>
+    /// <param name="isWhole">Whether all are 1.</param>
+    /// <param name="hasEmpty">Whether some window has no value of the input.</param>
+    private static double[] Factors(PoolAxis[] axes, AverageDivisor divisor, out bool isWhole, out bool hasEmpty)
     {
-        int[] sizes = [.. axes.Select(static axis => axis.Output)];
         double whole = axes.Aggregate(1.0, static (product, axis) => product * axis.Kernel);
-        double[] factors = new double[sizes.Aggregate(1, static (product, size) => product * size)];
+        double[] factors = new double[axes.Aggregate(1, static (product, axis) => product * axis.Output)];
+        (isWhole, hasEmpty) = (true, false);
         for (int i = 0; i < factors.Length; i++)
         {
-            double count = 1;
+            double inside = 1, padded = 1;
             int place = i;
             for (int a = axes.Length - 1; a >= 0; a--)
             {
-                axes[a].Window(place % sizes[a], out int first, out int end, out int padded);
-                count *= includes ? padded : end - first;
-                place /= sizes[a];
+                axes[a].Window(place % axes[a].Output, out _, out int count, out int counted);
+                (inside, padded) = (inside * count, padded * counted);
+                place /= axes[a].Output;
             }
 
-            factors[i] = whole / (divisor == 0 ? count : divisor);
+            factors[i] = inside == 0 ? 1 : whole / divisor.Of(inside, padded);
+            hasEmpty |= inside == 0;
+            isWhole &= factors[i] == 1;
         }
 
-        return graph.Numbers(factors, sizes);
+        return factors;
     }
 
-    /// <summary>The matrix that takes the means of windows of different sizes.</summary>
-    private static string Shares(GraphWriter graph, PoolAxis axis, bool transposed)
-    {
-        double[] shares = new double[axis.Input * axis.Output];
-        for (int o = 0; o < axis.Output; o++)
-        {
-            axis.Window(o, out int first, out int end, out _);
-            for (int i = first; i < end; i++)
-                shares[transposed ? (i * axis.Output) + o : (o * axis.Input) + i] = 1.0 / (end - first);
-        }
+    private static Format.AttributeProto[] Windows(PoolAxis[] axes, int[] before, int[] after) =>
+    [
+        Attributes.Of("kernel_shape", axes.Select(static axis => axis.Kernel)),
+        Attributes.Of("strides", axes.Select(static axis => axis.Stride)),
+        Attributes.Of("pads", [.. before, .. after]),
+    ];
 
-        return graph.Numbers(shares, transposed ? [axis.Input, axis.Output] : [axis.Output, axis.Input]);
-    }
+    /// <summary>Whether runtimes take the padding as an attribute: they ask for less than a window.</summary>
+    private static bool IsBelowWindow(PoolAxis[] axes, int[] before, int[] after) =>
+        !axes.Where((axis, i) => before[i] >= axis.Kernel || after[i] >= axis.Kernel).Any()
+        || (Array.TrueForAll(before, static pad => pad == 0) && Array.TrueForAll(after, static pad => pad == 0));
+
+    private static bool IsWhole(PoolAxis axis) => axis.Output == 1 && axis.Kernel == axis.Input
+        && axis.Dilation == 1 && axis.Before == 0 && axis.After == 0;
 
     /// <summary>Padding at the end so that rounding down gives all windows, and no more.</summary>
     private static int After(PoolAxis axis)
     {
-        int needed = ((axis.Output - 1) * axis.Stride) + (axis.Dilation * (axis.Kernel - 1)) + 1
-            - axis.Input - axis.Pad;
+        int needed = ((axis.Output - 1) * axis.Stride) + axis.Span - axis.Input - axis.Before;
         // One window more would fit from here on.
         int limit = needed + axis.Stride - 1;
-        return Math.Max(0, Math.Min(Math.Max(needed, axis.Pad), limit));
+        return Math.Max(0, Math.Min(Math.Max(needed, axis.After), limit));
     }
 
     private static PoolAxis[] Axes(TracedOp op)
     {
         OpSettings settings = op.Settings;
         int[] kernel = settings.Integers("kernel"), stride = settings.Integers("stride"),
-            padding = settings.Integers("padding"), dilation = settings.Integers("dilation");
+            before = settings.Integers("before"), after = settings.Integers("after"),
+            dilation = settings.Integers("dilation");
         Shape from = op.Operands[0].Shape, to = op.Output.Shape;
         return [.. kernel.Select((size, i) => new PoolAxis(from[i - kernel.Length], to[i - kernel.Length], size,
-            stride[i], padding[i], dilation[i]))];
+            stride[i], before[i], after[i], dilation[i]))];
     }
 }

@@ -54,7 +54,7 @@ internal static unsafe class Quads
     private const int Half = 8;
 
     /// <summary>y from x.</summary>
-    public static void Forward<T, TRule>(T* x, T* y, in PoolPlanes planes)
+    public static void Forward<T, TRule>(T* x, T* y, in PoolShape planes)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRule : struct, IQuadRule
     {
@@ -65,7 +65,7 @@ internal static unsafe class Quads
     }
 
     /// <summary>dx from dy, and from x if the rule reads it. The sizes of the planes are even.</summary>
-    public static void Backward<T, TRule>(T* dy, T* x, T* dx, in PoolPlanes planes)
+    public static void Backward<T, TRule>(T* dy, T* x, T* dx, in PoolShape planes)
         where T : unmanaged, IFloatingPointIeee754<T>
         where TRule : struct, IQuadRule
     {
@@ -81,7 +81,7 @@ internal static unsafe class Quads
         where TRule : struct, IQuadRule
     {
         public T* X, Y;
-        public PoolPlanes Planes;
+        public PoolShape Planes;
 
         public readonly void Invoke(int chunk)
         {
@@ -121,7 +121,7 @@ internal static unsafe class Quads
         where TRule : struct, IQuadRule
     {
         public T* Dy, X, Dx;
-        public PoolPlanes Planes;
+        public PoolShape Planes;
 
         public readonly void Invoke(int chunk)
         {

@@ -5,31 +5,39 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
+/// <summary>What the sum of a window is divided by.</summary>
+/// <param name="IncludePadding">Whether padding counts in the size of a window.</param>
+/// <param name="Number">The divisor; 0 takes the size of the window.</param>
+internal readonly record struct AverageDivisor(bool IncludePadding, int Number)
+{
+    /// <summary>The divisor of a window.</summary>
+    /// <param name="inside">Its places inside the input.</param>
+    /// <param name="padded">Its places inside the input and the padding.</param>
+    public double Of(double inside, double padded) => Number != 0 ? Number : IncludePadding ? padded : inside;
+}
+
 /// <summary>
-/// The mean of each window: its sum over a divisor. The divisor is the window's size, with or without the padding it
-/// covers, or a number from the caller.
+/// The mean of each window: its sum over a divisor. A window without inputs has the mean 0.
 /// </summary>
 internal static unsafe class AveragePool
 {
     /// <summary>y from x.</summary>
-    /// <param name="x">The planes.</param>
+    /// <param name="x">The volumes.</param>
     /// <param name="y">The results.</param>
-    /// <param name="planes">The sizes and the windows.</param>
-    /// <param name="includePadding">Whether padding counts in the size of a window.</param>
-    /// <param name="divisor">The divisor; 0 takes the size of the window.</param>
-    public static void Forward<T>(T* x, T* y, in PoolPlanes planes, bool includePadding, int divisor)
+    /// <param name="shape">The sizes and the windows.</param>
+    /// <param name="divisor">What the sums are divided by.</param>
+    public static void Forward<T>(T* x, T* y, in PoolShape shape, AverageDivisor divisor)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Debug.Assert(planes.IsSound);
-        if (planes.IsQuads && divisor == 0) Quads.Forward<T, Rule>(x, y, planes);
+        Debug.Assert(shape.IsSound);
+        if (shape.IsQuads && divisor.Number == 0) Quads.Forward<T, Rule>(x, y, shape);
         else
         {
-            Workers.Run(planes.Chunks, new ForwardJob<T>
+            Workers.Run(shape.Chunks, new ForwardJob<T>
             {
                 X = x,
                 Y = y,
-                Planes = planes,
-                IncludePadding = includePadding,
+                Shape = shape,
                 Divisor = divisor,
             });
         }
@@ -37,25 +45,23 @@ internal static unsafe class AveragePool
 
     /// <summary>dx from dy: each input gets a share of dy of every window that covers it.</summary>
     /// <param name="dy">The gradients of the results.</param>
-    /// <param name="dx">The gradients of the planes.</param>
-    /// <param name="planes">The sizes and the windows.</param>
-    /// <param name="includePadding">As in the forward pass.</param>
+    /// <param name="dx">The gradients of the volumes.</param>
+    /// <param name="shape">The sizes and the windows.</param>
     /// <param name="divisor">As in the forward pass.</param>
-    public static void Backward<T>(T* dy, T* dx, in PoolPlanes planes, bool includePadding, int divisor)
+    public static void Backward<T>(T* dy, T* dx, in PoolShape shape, AverageDivisor divisor)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Debug.Assert(planes.IsSound);
+        Debug.Assert(shape.IsSound);
         Debug.Assert(Contracts.AreApart(
-            dx, (long)planes.Count * planes.InputSize, dy, (long)planes.Count * planes.OutputSize), "dx overlaps dy");
-        if (planes.IsQuadsExactly && divisor == 0) Quads.Backward<T, Rule>(dy, dx, dx, planes);
+            dx, (long)shape.Count * shape.InputSize, dy, (long)shape.Count * shape.OutputSize), "dx overlaps dy");
+        if (shape.IsQuadsExactly && divisor.Number == 0) Quads.Backward<T, Rule>(dy, dx, dx, shape);
         else
         {
-            Workers.Run(planes.Chunks, new BackwardJob<T>
+            Workers.Run(shape.Chunks, new BackwardJob<T>
             {
                 Dy = dy,
                 Dx = dx,
-                Planes = planes,
-                IncludePadding = includePadding,
+                Shape = shape,
                 Divisor = divisor,
             });
         }
@@ -64,40 +70,55 @@ internal static unsafe class AveragePool
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
         public T* X, Y;
-        public PoolPlanes Planes;
-        public bool IncludePadding;
-        public int Divisor;
+        public PoolShape Shape;
+        public AverageDivisor Divisor;
+
+        public readonly void Invoke(int chunk)
+        {
+            int end = Math.Min(Shape.Count, (chunk + 1) * Shape.PerChunk);
+            for (int volume = chunk * Shape.PerChunk; volume < end; volume++)
+            {
+                Volume(X + ((long)volume * Shape.InputSize), Y + ((long)volume * Shape.OutputSize), Shape, Divisor);
+            }
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Invoke(int chunk)
+        private static void Volume(T* x, T* y, in PoolShape shape, AverageDivisor divisor)
         {
-            int endPlane = Math.Min(Planes.Count, (chunk + 1) * Planes.PerChunk), width = Planes.Columns.Input;
-            for (int plane = chunk * Planes.PerChunk; plane < endPlane; plane++)
+            int width = shape.Columns.Input, height = shape.Rows.Input, sliceStep = shape.Slices.Dilation,
+                rowStep = shape.Rows.Dilation, columnStep = shape.Columns.Dilation;
+            for (int slice = 0; slice < shape.Slices.Output; slice++)
             {
-                T* x = X + ((long)plane * Planes.InputSize);
-                T* y = Y + ((long)plane * Planes.OutputSize);
-                for (int row = 0; row < Planes.Rows.Output; row++)
+                shape.Slices.Window(slice, out int firstSlice, out int slices, out int countedSlices);
+                for (int row = 0; row < shape.Rows.Output; row++)
                 {
-                    Planes.Rows.Window(row, out int firstRow, out int endRow, out int paddedRows);
-                    for (int column = 0; column < Planes.Columns.Output; column++, y++)
+                    shape.Rows.Window(row, out int firstRow, out int rows, out int countedRows);
+                    int first = ((firstSlice * height) + firstRow) * width;
+                    for (int column = 0; column < shape.Columns.Output; column++, y++)
                     {
-                        Planes.Columns.Window(column, out int firstColumn, out int endColumn, out int paddedColumns);
+                        shape.Columns.Window(column, out int firstColumn, out int columns, out int countedColumns);
 
                         // The sum is in double, so the mean of a whole plane is as accurate as that of a few values. It
                         // runs row by row, so the additions of one row do not wait for those of the last one.
                         double sum = 0;
-                        for (int h = firstRow; h < endRow; h++)
+                        for (int d = 0; d < slices; d++)
                         {
-                            T* from = x + ((long)h * width);
-                            double rowSum = 0;
-                            for (int w = firstColumn; w < endColumn; w++)
-                                rowSum += typeof(T) == typeof(float) ? *(float*)(from + w) : *(double*)(from + w);
-                            sum += rowSum;
+                            for (int h = 0; h < rows; h++)
+                            {
+                                T* from = x + first + (((d * sliceStep * height) + (h * rowStep)) * width)
+                                    + firstColumn;
+                                double rowSum = 0;
+                                for (int w = 0; w < columns; w++, from += columnStep)
+                                    rowSum += typeof(T) == typeof(float) ? *(float*)from : *(double*)from;
+                                sum += rowSum;
+                            }
                         }
 
-                        long size = Size(firstRow,
-                            endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
-                        *y = size == 0 ? T.Zero : T.CreateTruncating(sum / size);
+                        *y = Math.Min(slices, Math.Min(rows, columns)) == 0
+                            ? T.Zero
+                            : T.CreateTruncating(
+                                sum / divisor.Of((long)slices * rows * columns,
+                                    (double)countedSlices * countedRows * countedColumns));
                     }
                 }
             }
@@ -107,50 +128,49 @@ internal static unsafe class AveragePool
     private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
         public T* Dy, Dx;
-        public PoolPlanes Planes;
-        public bool IncludePadding;
-        public int Divisor;
+        public PoolShape Shape;
+        public AverageDivisor Divisor;
+
+        public readonly void Invoke(int chunk)
+        {
+            int end = Math.Min(Shape.Count, (chunk + 1) * Shape.PerChunk);
+            for (int volume = chunk * Shape.PerChunk; volume < end; volume++)
+            {
+                Volume(Dy + ((long)volume * Shape.OutputSize), Dx + ((long)volume * Shape.InputSize), Shape, Divisor);
+            }
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Invoke(int chunk)
+        private static void Volume(T* dy, T* dx, in PoolShape shape, AverageDivisor divisor)
         {
-            int endPlane = Math.Min(Planes.Count, (chunk + 1) * Planes.PerChunk), width = Planes.Columns.Input;
-            for (int plane = chunk * Planes.PerChunk; plane < endPlane; plane++)
+            int width = shape.Columns.Input, height = shape.Rows.Input, sliceStep = shape.Slices.Dilation,
+                rowStep = shape.Rows.Dilation, columnStep = shape.Columns.Dilation;
+            new Span<T>(dx, shape.InputSize).Clear();
+            for (int slice = 0; slice < shape.Slices.Output; slice++)
             {
-                T* dx = Dx + ((long)plane * Planes.InputSize);
-                T* dy = Dy + ((long)plane * Planes.OutputSize);
-                new Span<T>(dx, Planes.InputSize).Clear();
-                for (int row = 0; row < Planes.Rows.Output; row++)
+                shape.Slices.Window(slice, out int firstSlice, out int slices, out int countedSlices);
+                for (int row = 0; row < shape.Rows.Output; row++)
                 {
-                    Planes.Rows.Window(row, out int firstRow, out int endRow, out int paddedRows);
-                    for (int column = 0; column < Planes.Columns.Output; column++, dy++)
+                    shape.Rows.Window(row, out int firstRow, out int rows, out int countedRows);
+                    int first = ((firstSlice * height) + firstRow) * width;
+                    for (int column = 0; column < shape.Columns.Output; column++, dy++)
                     {
-                        Planes.Columns.Window(column, out int firstColumn, out int endColumn, out int paddedColumns);
-                        long size = Size(firstRow,
-                            endRow, paddedRows, firstColumn, endColumn, paddedColumns, IncludePadding, Divisor);
-                        if (size == 0) continue;
-                        T share = *dy / T.CreateTruncating(size);
-                        for (int h = firstRow; h < endRow; h++)
+                        shape.Columns.Window(column, out int firstColumn, out int columns, out int countedColumns);
+                        T share = *dy / T.CreateTruncating(divisor.Of((long)slices * rows * columns,
+                            (double)countedSlices * countedRows * countedColumns));
+                        for (int d = 0; d < slices; d++)
                         {
-                            T* to = dx + ((long)h * width);
-                            for (int w = firstColumn; w < endColumn; w++) to[w] += share;
+                            for (int h = 0; h < rows; h++)
+                            {
+                                T* to = dx + first + (((d * sliceStep * height) + (h * rowStep)) * width)
+                                    + firstColumn;
+                                for (int w = 0; w < columns; w++, to += columnStep) *to += share;
+                            }
                         }
                     }
                 }
             }
         }
-    }
-
-    /// <summary>The divisor of a window's sum; 0 for a window without inputs, whose result is 0.</summary>
-    private static long Size(
-        int firstRow, int endRow, int paddedRows, int firstColumn, int endColumn, int paddedColumns,
-        bool includePadding, int divisor)
-    {
-        if (firstRow >= endRow || firstColumn >= endColumn) return 0;
-        if (divisor != 0) return divisor;
-        return includePadding
-            ? (long)paddedRows * paddedColumns
-            : (long)(endRow - firstRow) * (endColumn - firstColumn);
     }
 
     /// <summary>

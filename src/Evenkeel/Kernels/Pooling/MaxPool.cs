@@ -6,24 +6,24 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The largest value of each window. The search runs row by row. As in PyTorch, a value becomes the winner if it is
+/// The largest value of each window. The search runs slice by slice, row by row. As in PyTorch, a value becomes the winner if it is
 /// larger than all before it, or NaN. So the first of equal values wins, and the last NaN wins.
 /// </summary>
 internal static unsafe class MaxPool
 {
     /// <summary>
-    /// y and, if wanted, the place of each winner in its plane. The place is -1 if the window covers padding only.
+    /// y and, if wanted, the place of each winner in its volume. The place is -1 if the window covers padding only.
     /// </summary>
-    /// <param name="x">The planes.</param>
+    /// <param name="x">The volumes.</param>
     /// <param name="y">The results.</param>
     /// <param name="winners">Receives one place per result, or null.</param>
-    /// <param name="planes">The sizes and the windows.</param>
-    public static void Forward<T>(T* x, T* y, int* winners, in PoolPlanes planes)
+    /// <param name="shape">The sizes and the windows.</param>
+    public static void Forward<T>(T* x, T* y, int* winners, in PoolShape shape)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Debug.Assert(planes.IsSound);
-        if (planes.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, planes);
-        else Workers.Run(planes.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Planes = planes });
+        Debug.Assert(shape.IsSound);
+        if (shape.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, shape);
+        else Workers.Run(shape.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Shape = shape });
     }
 
     /// <summary>
@@ -32,64 +32,73 @@ internal static unsafe class MaxPool
     /// </summary>
     /// <param name="dy">The gradients of the results.</param>
     /// <param name="winners">The places that <see cref="Forward"/> found.</param>
-    /// <param name="dx">The gradients of the planes.</param>
-    /// <param name="planes">The sizes and the windows.</param>
-    public static void Backward<T>(T* dy, int* winners, T* dx, in PoolPlanes planes)
+    /// <param name="dx">The gradients of the volumes.</param>
+    /// <param name="shape">The sizes and the windows.</param>
+    public static void Backward<T>(T* dy, int* winners, T* dx, in PoolShape shape)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        Debug.Assert(planes.IsSound);
+        Debug.Assert(shape.IsSound);
         Debug.Assert(Contracts.AreApart(
-            dx, (long)planes.Count * planes.InputSize, dy, (long)planes.Count * planes.OutputSize), "dx overlaps dy");
-        Workers.Run(planes.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Planes = planes });
+            dx, (long)shape.Count * shape.InputSize, dy, (long)shape.Count * shape.OutputSize), "dx overlaps dy");
+        Workers.Run(shape.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Shape = shape });
     }
 
-    /// <summary>dx for quads that cover the planes. The winners are searched again in x.</summary>
-    public static void QuadsBackward<T>(T* dy, T* x, T* dx, in PoolPlanes planes)
+    /// <summary>dx for quads that cover the shape. The winners are searched again in x.</summary>
+    public static void QuadsBackward<T>(T* dy, T* x, T* dx, in PoolShape shape)
         where T : unmanaged, IFloatingPointIeee754<T> =>
-        Quads.Backward<T, Rule>(dy, x, dx, planes);
+        Quads.Backward<T, Rule>(dy, x, dx, shape);
 
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
         public T* X, Y;
         public int* Winners;
-        public PoolPlanes Planes;
+        public PoolShape Shape;
 
         public readonly void Invoke(int chunk)
         {
-            int end = Math.Min(Planes.Count, (chunk + 1) * Planes.PerChunk);
-            for (int plane = chunk * Planes.PerChunk; plane < end; plane++)
+            int end = Math.Min(Shape.Count, (chunk + 1) * Shape.PerChunk);
+            for (int volume = chunk * Shape.PerChunk; volume < end; volume++)
             {
-                long at = (long)plane * Planes.OutputSize;
-                Plane(X + ((long)plane * Planes.InputSize), Y + at, Winners is null ? null : Winners + at, Planes);
+                long at = (long)volume * Shape.OutputSize;
+                Volume(X + ((long)volume * Shape.InputSize), Y + at, Winners is null ? null : Winners + at, Shape);
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static void Plane(T* x, T* y, int* winners, in PoolPlanes planes)
+        private static void Volume(T* x, T* y, int* winners, in PoolShape shape)
         {
-            int width = planes.Columns.Input, rowStep = planes.Rows.Dilation, columnStep = planes.Columns.Dilation,
-                at = 0;
-            for (int row = 0; row < planes.Rows.Output; row++)
+            int width = shape.Columns.Input, height = shape.Rows.Input, sliceStep = shape.Slices.Dilation,
+                rowStep = shape.Rows.Dilation, columnStep = shape.Columns.Dilation, at = 0;
+            for (int slice = 0; slice < shape.Slices.Output; slice++)
             {
-                planes.Rows.DilatedWindow(row, out int firstRow, out int endRow);
-                for (int column = 0; column < planes.Columns.Output; column++, at++)
+                shape.Slices.Window(slice, out int firstSlice, out int slices, out _);
+                for (int row = 0; row < shape.Rows.Output; row++)
                 {
-                    planes.Columns.DilatedWindow(column, out int firstColumn, out int endColumn);
-                    T largest = T.NegativeInfinity;
-                    int winner = firstRow < endRow && firstColumn < endColumn ? (firstRow * width) + firstColumn : -1;
-                    for (int h = firstRow; h < endRow; h += rowStep)
+                    shape.Rows.Window(row, out int firstRow, out int rows, out _);
+                    int first = ((firstSlice * height) + firstRow) * width;
+                    for (int column = 0; column < shape.Columns.Output; column++, at++)
                     {
-                        for (int w = firstColumn; w < endColumn; w += columnStep)
+                        shape.Columns.Window(column, out int firstColumn, out int columns, out _);
+                        T largest = T.NegativeInfinity;
+                        int winner = Math.Min(slices, Math.Min(rows, columns)) > 0 ? first + firstColumn : -1;
+                        for (int d = 0; d < slices; d++)
                         {
-                            T value = x[(h * width) + w];
-                            if (!(value > largest) && !T.IsNaN(value)) continue;
-                            largest = value;
-                            winner = (h * width) + w;
+                            for (int h = 0; h < rows; h++)
+                            {
+                                int i = first + (((d * sliceStep * height) + (h * rowStep)) * width) + firstColumn;
+                                for (int w = 0; w < columns; w++, i += columnStep)
+                                {
+                                    T value = x[i];
+                                    if (!(value > largest) && !T.IsNaN(value)) continue;
+                                    largest = value;
+                                    winner = i;
+                                }
+                            }
                         }
-                    }
 
-                    y[at] = largest;
-                    if (winners is not null) winners[at] = winner;
+                        y[at] = largest;
+                        if (winners is not null) winners[at] = winner;
+                    }
                 }
             }
         }
@@ -99,21 +108,21 @@ internal static unsafe class MaxPool
     {
         public T* Dy, Dx;
         public int* Winners;
-        public PoolPlanes Planes;
+        public PoolShape Shape;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
-            int end = Math.Min(Planes.Count, (chunk + 1) * Planes.PerChunk), size = Planes.OutputSize;
-            for (int plane = chunk * Planes.PerChunk; plane < end; plane++)
+            int end = Math.Min(Shape.Count, (chunk + 1) * Shape.PerChunk), size = Shape.OutputSize;
+            for (int volume = chunk * Shape.PerChunk; volume < end; volume++)
             {
-                T* dx = Dx + ((long)plane * Planes.InputSize);
-                T* dy = Dy + ((long)plane * size);
-                int* winners = Winners + ((long)plane * size);
-                new Span<T>(dx, Planes.InputSize).Clear();
+                T* dx = Dx + ((long)volume * Shape.InputSize);
+                T* dy = Dy + ((long)volume * size);
+                int* winners = Winners + ((long)volume * size);
+                new Span<T>(dx, Shape.InputSize).Clear();
                 for (int i = 0; i < size; i++)
                 {
-                    Debug.Assert(winners[i] >= -1 && winners[i] < Planes.InputSize, "a winner outside its plane");
+                    Debug.Assert(winners[i] >= -1 && winners[i] < Shape.InputSize, "a winner outside its volume");
                     if (winners[i] >= 0) dx[winners[i]] += dy[i];
                 }
             }

@@ -59,6 +59,15 @@ internal sealed class LayerArguments(JsonObject layer)
         return this;
     }
 
+    /// <summary>A depth, a height and a width of which each may be null.</summary>
+    public LayerArguments OpenSize3(string name, (int? Depth, int? Height, int? Width) value)
+    {
+        if (value is { Depth: { } depth, Height: { } height, Width: { } width })
+            return Size3(name, new Size3(depth, height, width));
+        layer[name] = new JsonArray(value.Depth, value.Height, value.Width);
+        return this;
+    }
+
     /// <summary>A number if both factors are the same, otherwise both.</summary>
     public LayerArguments Scale(string name, Scale2? value)
     {

@@ -206,6 +206,22 @@ internal sealed class LayerReader
         int? Side(JsonElement side) => side.ValueKind == JsonValueKind.Null ? null : IntegerOf(side, name);
     }
 
+    /// <summary>A depth, a height and a width of which each may be null.</summary>
+    public (int? Depth, int? Height, int? Width) OpenSize3(string name)
+    {
+        JsonElement value = Required(name, "a size");
+        if (value.ValueKind != JsonValueKind.Array)
+        {
+            int all = IntegerOf(value, name);
+            return (all, all, all);
+        }
+
+        if (value.GetArrayLength() == 3) return (Side(value[0]), Side(value[1]), Side(value[2]));
+        throw Fail(At(_place, name), $"{Type}: expected a whole number, or [depth, height, width], got {Shown(value)}");
+
+        int? Side(JsonElement side) => side.ValueKind == JsonValueKind.Null ? null : IntegerOf(side, name);
+    }
+
     /// <summary>A factor, or those of height and width.</summary>
     public Scale2? ScaleOrNull(string name)
     {

@@ -102,37 +102,7 @@ internal static class LayerTable
         Of<LogSoftmax>(
             static (layer, to) => to.Integer("dim", layer.Dim, -1),
             static from => new LogSoftmax(from.Integer("dim", -1))),
-        Of<MaxPool1d>(
-            static (layer, to) => to.Integer("kernelSize", layer.KernelSize)
-                .Integer("stride", layer.Stride, layer.KernelSize).Integer("padding", layer.Padding, 0)
-                .Integer("dilation", layer.Dilation, 1).Flag("ceilMode", layer.CeilMode, false),
-            static from => new MaxPool1d(from.Integer("kernelSize"), from.IntegerOrNull("stride"),
-                from.Integer("padding", 0), from.Integer("dilation", 1), from.Flag("ceilMode", false))),
-        Of<MaxPool2d>(
-            static (layer, to) => to.Size("kernelSize", layer.KernelSize)
-                .Size("stride", layer.Stride, layer.KernelSize).Size("padding", layer.Padding, 0)
-                .Size("dilation", layer.Dilation, 1).Flag("ceilMode", layer.CeilMode, false),
-            static from => new MaxPool2d(from.Size("kernelSize"), from.SizeOrNull("stride"),
-                from.SizeOrNull("padding") ?? 0, from.SizeOrNull("dilation"), from.Flag("ceilMode", false))),
-        Of<AvgPool1d>(
-            static (layer, to) => to.Integer("kernelSize", layer.KernelSize)
-                .Integer("stride", layer.Stride, layer.KernelSize).Integer("padding", layer.Padding, 0)
-                .Flag("ceilMode", layer.CeilMode, false).Flag("countIncludePad", layer.CountIncludePad, true),
-            static from => new AvgPool1d(from.Integer("kernelSize"), from.IntegerOrNull("stride"),
-                from.Integer("padding", 0), from.Flag("ceilMode", false), from.Flag("countIncludePad", true))),
-        Of<AvgPool2d>(
-            static (layer, to) => to.Size("kernelSize", layer.KernelSize)
-                .Size("stride", layer.Stride, layer.KernelSize).Size("padding", layer.Padding, 0)
-                .Flag("ceilMode", layer.CeilMode, false).Flag("countIncludePad", layer.CountIncludePad, true)
-                .Integer("divisorOverride", layer.DivisorOverride, null),
-            static from => new AvgPool2d(from.Size("kernelSize"), from.SizeOrNull("stride"),
-                from.SizeOrNull("padding") ?? 0, from.Flag("ceilMode", false), from.Flag("countIncludePad", true),
-                from.IntegerOrNull("divisorOverride"))),
-        Of<AdaptiveAvgPool2d>(
-            static (layer, to) => to.OpenSize("outputSize", layer.OutputSize),
-            static from => from.OpenSize("outputSize") is { Height: { } height, Width: { } width } && height == width
-                ? new AdaptiveAvgPool2d(height)
-                : new AdaptiveAvgPool2d(from.OpenSize("outputSize"))),
+        .. PoolTable.Entries,
         Of<Dropout>(
             static (layer, to) => to.Number("p", layer.P, 0.5),
             static from => new Dropout(from.Number("p", 0.5))),

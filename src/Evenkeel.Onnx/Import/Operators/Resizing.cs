@@ -1,0 +1,129 @@
+namespace Evenkeel.Onnx.Import.Operators;
+
+/// <summary>Planes of another size.</summary>
+internal static class Resizing
+{
+    public static void AddTo(Dictionary<string, Factory> all)
+    {
+        all["Resize"] = Resize;
+        all["Upsample"] = Upsample;
+    }
+
+    /// <summary>The operator before version 10: the nearest value, or a blend of two by two.</summary>
+    private static Operation Upsample(Node node)
+    {
+        string mode = node.Text("mode", "nearest");
+        if (mode is not ("nearest" or "linear" or "bilinear")) throw new Refusal($"the mode {mode} is not known");
+        float[]? scales = node.Floats("scales");
+        return (Kernel)(x =>
+        {
+            float[] factors = scales ?? Floats(x[1]);
+            return [Scaled(x[0], [.. factors.Select(static f => (double)f)], sizes: null, mode, "asymmetric", "floor")];
+        });
+    }
+
+    private static Operation Resize(Node node)
+    {
+        string mode = node.Text("mode", "nearest"), places = node.Opset < 11 ? "asymmetric"
+            : node.Text("coordinate_transformation_mode", "half_pixel");
+        string nearest = node.Opset < 11 ? "floor" : node.Text("nearest_mode", "round_prefer_floor");
+        node.Ignore("cubic_coeff_a", "exclude_outside", "extrapolation_value");
+        if (mode is not ("nearest" or "linear"))
+            throw new Refusal($"the mode {mode} is not known here; nearest and linear are");
+        if (places is not ("half_pixel" or "pytorch_half_pixel" or "align_corners" or "asymmetric"))
+            throw new Refusal($"the coordinates {places} are not known here");
+        if (nearest is not ("round_prefer_floor" or "round_prefer_ceil" or "floor" or "ceil"))
+            throw new Refusal($"the nearest_mode {nearest} is not known");
+        if (node.Int("antialias", 0) != 0) throw new Refusal("antialias is not supported");
+        if (node.Text("keep_aspect_ratio_policy", "stretch") != "stretch")
+            throw new Refusal("keep_aspect_ratio_policy is not supported");
+        long[]? axes = node.Ints("axes");
+        bool isOld = node.Opset < 11;
+        return (Kernel)(x =>
+        {
+            int rank = x[0].Shape.Rank;
+            Value? scaleInput = x.Optional(isOld ? 1 : 2);
+            double[]? scales = scaleInput is { Shape.Count: > 0 } given
+                ? Spread([.. Floats(given).Select(static f => (double)f)], axes, rank, 1) : null;
+            int[]? sizes = null;
+            if (scales is null)
+            {
+                double[] wanted = [.. x.Longs(3).Select(static size => (double)size)];
+                double[] all = Spread(wanted, axes, rank, double.NaN);
+                Shape shape = x[0].Shape;
+                sizes = [.. all.Select((size, i) => double.IsNaN(size) ? shape[i] : Checked(size))];
+            }
+
+            return [Scaled(x[0], scales, sizes, mode, places, nearest)];
+        });
+    }
+
+    private static float[] Floats(Value value) => value.Tensor.Detach().To(DType.Float32).ToArray<float>();
+
+    private static double[] Spread(double[] values, long[]? axes, int rank, double otherwise)
+    {
+        if ((axes?.Length ?? rank) != values.Length)
+            throw new InvalidDataException($"{values.Length} scales or sizes do not fit {axes?.Length ?? rank} axes");
+        if (axes is null) return values;
+        double[] all = new double[rank];
+        Array.Fill(all, otherwise);
+        for (int i = 0; i < axes.Length; i++) all[Node.Axis(axes[i], rank)] = values[i];
+        return all;
+    }
+
+    private static int Checked(double size) => size is >= 1 and <= int.MaxValue ? (int)size
+        : throw new InvalidDataException($"it makes a dimension of {size}");
+
+    private static Value Scaled(
+        Value x, double[]? scales, int[]? sizes, string mode, string places, string nearest)
+    {
+        Shape shape = x.Shape;
+        sizes ??= [.. scales!.Select((scale, i) => Checked(Math.Floor(shape[i] * scale)))];
+        if (sizes.Length != shape.Rank)
+            throw new InvalidDataException($"{sizes.Length} sizes do not fit an input of shape {shape}");
+        double[] factors = scales ?? [.. sizes.Select((size, i) => (double)size / shape[i])];
+        if (mode == "nearest") return Nearest(x, sizes, factors, places, nearest);
+        bool isPlanes = shape.Rank == 4 && sizes[0] == shape[0] && sizes[1] == shape[1];
+        if (!isPlanes || places == "asymmetric" || (places == "pytorch_half_pixel" && (sizes[2] == 1 || sizes[3] == 1)))
+            throw new InvalidDataException($"linear with the coordinates {places} of {shape} is not supported");
+        bool corners = places == "align_corners";
+        return x.With(scales is null || corners
+            ? x.Tensor.Upsample(new Size2(sizes[2], sizes[3]), mode: UpsampleMode.Bilinear, alignCorners: corners)
+            : x.Tensor.Upsample(scaleFactor: new Scale2(factors[2], factors[3]), mode: UpsampleMode.Bilinear));
+    }
+
+    private static Value Nearest(Value x, int[] sizes, double[] factors, string places, string nearest)
+    {
+        bool isPlanes = x is { IsFloat: true, Shape.Rank: 4 } && sizes[0] == x.Shape[0] && sizes[1] == x.Shape[1];
+        if (isPlanes && places == "asymmetric" && nearest == "floor")
+            return x.With(x.Tensor.Upsample(scaleFactor: new Scale2(factors[2], factors[3])));
+        for (int axis = 0; axis < sizes.Length; axis++)
+        {
+            int length = x.Shape[axis], size = sizes[axis];
+            if (length == size && factors[axis] == 1) continue;
+            int[] from = new int[size];
+            for (int i = 0; i < size; i++)
+            {
+                double place = places switch
+                {
+                    "asymmetric" => i / factors[axis],
+                    "align_corners" => size == 1 ? 0 : i * (length - 1.0) / (size - 1),
+                    "pytorch_half_pixel" when size == 1 => 0,
+                    _ => ((i + 0.5) / factors[axis]) - 0.5,
+                };
+                double whole = nearest switch
+                {
+                    "floor" => Math.Floor(place),
+                    "ceil" => Math.Ceiling(place),
+                    "round_prefer_ceil" => Math.Floor(place + 0.5),
+                    _ => Math.Ceiling(place - 0.5),
+                };
+                from[i] = (int)Math.Clamp(whole, 0, length - 1);
+            }
+
+            x = Shapes.Selected(x, axis, from);
+        }
+
+        return x;
+    }
+}

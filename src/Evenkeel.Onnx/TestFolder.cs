@@ -1,0 +1,116 @@
+using Evenkeel.Onnx.Format;
+using Evenkeel.Onnx.Import;
+using Google.Protobuf;
+
+namespace Evenkeel.Onnx;
+
+/// <summary>The outcome of a test in the layout of ONNX's own.</summary>
+/// <param name="Test">The name of the folder.</param>
+/// <param name="Result">passed, failed or unsupported.</param>
+/// <param name="Why">What differs, or what is not supported; empty if it passed.</param>
+internal sealed record TestOutcome(string Test, string Result, string Why);
+
+/// <summary>
+/// Runs a test in the layout of ONNX's own: <c>model.onnx</c> and folders <c>test_data_set_N</c> with
+/// <c>input_I.pb</c> and <c>output_I.pb</c>, a tensor message each.
+/// </summary>
+internal static class TestFolder
+{
+    private const double Relative = 1e-3, Absolute = 1e-7;
+
+    /// <summary>The folders below a folder, or the folder itself, that hold a model.</summary>
+    public static IEnumerable<string> Below(string folder) => File.Exists(Path.Combine(folder, "model.onnx"))
+        ? [folder]
+        : Directory.EnumerateFiles(folder, "model.onnx", SearchOption.AllDirectories)
+            .Select(static file => Path.GetDirectoryName(file)!).Order(StringComparer.Ordinal);
+
+    public static TestOutcome Run(string folder)
+    {
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        try
+        {
+            OnnxModel model = OnnxModel.Load(Path.Combine(folder, "model.onnx"));
+            OnnxModule module = model.ToModule();
+            string[] sets = [.. Directory.EnumerateDirectories(folder, "test_data_set_*").Order(StringComparer.Ordinal)];
+            if (sets.Length == 0) return new TestOutcome(name, "failed", "it has no test_data_set");
+            foreach (string set in sets)
+            {
+                if (Difference(module, set) is { } difference) return new TestOutcome(name, "failed", difference);
+            }
+
+            return new TestOutcome(name, "passed", "");
+        }
+        catch (OnnxNotSupportedException refused)
+        {
+            return new TestOutcome(name, "unsupported", string.Join("; ",
+                refused.Problems.Select(static problem => $"{problem.Operator}: {problem.Reason}")
+                    .Distinct(StringComparer.Ordinal)));
+        }
+        catch (Exception failure) when (failure is InvalidDataException or IOException or InvalidOperationException
+            or ArgumentException)
+        {
+            bool isVersion = failure is InvalidDataException
+                && failure.Message.Contains(": expected opset", StringComparison.Ordinal);
+            return new TestOutcome(name, isVersion ? "unsupported" : "failed", failure.Message);
+        }
+    }
+
+    /// <summary>What differs from the outputs of a set; null if nothing does.</summary>
+    private static string? Difference(OnnxModule module, string set)
+    {
+        var inputs = new Tensor[module.Inputs.Count];
+        for (int i = 0; i < inputs.Length; i++) inputs[i] = Read(Path.Combine(set, $"input_{i}.pb")).Tensor;
+        Value[] outputs = module.Execute(inputs);
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            string file = Path.Combine(set, $"output_{i}.pb");
+            if (!File.Exists(file)) continue;
+            if (Difference(Read(file), outputs[i]) is { } difference)
+                return $"output {i} of {Path.GetFileName(set)} {difference}";
+        }
+
+        return null;
+    }
+
+    private static Value Read(string path)
+    {
+        TensorProto tensor;
+        try
+        {
+            tensor = TensorProto.Parser.ParseFrom(File.ReadAllBytes(path));
+        }
+        catch (InvalidProtocolBufferException damaged)
+        {
+            throw new InvalidDataException($"\"{path}\" holds no tensor: {damaged.Message}", damaged);
+        }
+
+        return new Value(TensorContent.Of(tensor, external: null), Path.GetFileName(path));
+    }
+
+    private static string? Difference(Value expected, Value got)
+    {
+        if (expected.Shape != got.Shape) return $"has the shape {got.Shape} instead of {expected.Shape}";
+        if (expected.Type != got.Type) return $"is {got.Type} instead of {expected.Type}";
+        if (!expected.IsFloat)
+        {
+            return expected.ToLongs().AsSpan().SequenceEqual(got.ToLongs()) ? null : "has other whole numbers";
+        }
+
+        double[] right = Wide(expected), ours = Wide(got);
+        // Half precision rounds its results to 11 bits, bfloat16 to 8.
+        double relative = expected.Type == TensorType.BFloat16 ? 1e-2 : Relative;
+        double absolute = expected.Type == TensorType.Float16 ? 1e-3 : Absolute;
+        double worst = 0;
+        int at = -1;
+        for (int i = 0; i < right.Length; i++)
+        {
+            if (right[i].Equals(ours[i])) continue;
+            double excess = Math.Abs(right[i] - ours[i]) / (absolute + (relative * Math.Abs(right[i])));
+            if (!(excess <= Math.Max(1, worst))) (worst, at) = (double.IsNaN(excess) ? double.MaxValue : excess, i);
+        }
+
+        return at < 0 ? null : $"has {ours[at]:g7} instead of {right[at]:g7} at place {at}";
+    }
+
+    private static double[] Wide(Value value) => value.Tensor.Detach().To(DType.Float64).ToArray<double>();
+}
