@@ -4,11 +4,13 @@ using Evenkeel.Interop.Tests;
 Family[] families =
     [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family, Poolings.Family];
 
-if (args is not (["check"] or ["generate"] or ["generate", _]))
+if (args is not (["check"] or ["generate"] or ["generate", _] or ["onnx"] or ["onnx", _]))
 {
-    Console.Error.WriteLine("usage: generate [FOLDER] | check");
+    Console.Error.WriteLine("usage: generate [FOLDER] | check | onnx [PART OF A NAME]");
     return 2;
 }
+
+if (args[0] == "onnx") return OnnxRuntimeCheck.Run(args.Length > 1 ? args[1] : "");
 
 if (NativeBinding.Load() is { } reason)
 {
