@@ -5,11 +5,13 @@ using Evenkeel.Interop.Tests.Fuzz;
 Family[] families =
     [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family, Poolings.Family];
 
-if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..]))
+if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or ["onnx"] or ["onnx", _]))
 {
-    Console.Error.WriteLine($"usage: generate [FOLDER] | check | {FuzzCommand.Usage}");
+    Console.Error.WriteLine($"usage: generate [FOLDER] | check | onnx [PART OF A NAME] | {FuzzCommand.Usage}");
     return 2;
 }
+
+if (args[0] == "onnx") return OnnxRuntimeCheck.Run(args.Length > 1 ? args[1] : "");
 
 if (NativeBinding.Load() is { } reason)
 {

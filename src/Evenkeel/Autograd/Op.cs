@@ -22,6 +22,11 @@ internal abstract class Op
     /// <summary>The name at the start of the op's errors.</summary>
     public abstract string Name { get; }
 
+    /// <summary>
+    /// What the op computes: another word than <see cref="Name"/> where several ops share a name, or have a layer's.
+    /// </summary>
+    public virtual string Kind => Name;
+
     /// <summary>Position on the tape's list of recorded ops.</summary>
     public int Position { get; set; }
 
@@ -166,7 +171,7 @@ internal abstract class Op
                 && (a.RequiresGradient || b is { RequiresGradient: true } || c is { RequiresGradient: true }));
         }
 
-        _tape?.Trace?.Note(Name, Output, a, b, c);
+        _tape?.Trace?.Note(Kind, Name, Output, a, b, c);
     }
 
     /// <summary>
@@ -178,7 +183,7 @@ internal abstract class Op
         Output = a.Alias(shape);
         if (_tape is null) Output.IsDetachedFromParameter = IsFromParameter(a);
         else Output.On(_tape, _tape.RecordGradients && a.RequiresGradient);
-        _tape?.Trace?.Note(Name, Output, isAlias: true, a);
+        _tape?.Trace?.Note(Kind, Name, Output, isAlias: true, a);
     }
 
     /// <summary>Like <see cref="Bind(Shape, DType, Tensor, Tensor?, Tensor?)"/>, for any number of operands.</summary>
@@ -198,7 +203,7 @@ internal abstract class Op
         {
             var all = new Tensor?[operands.Length];
             for (int i = 0; i < all.Length; i++) all[i] = operands[i];
-            trace.Note(Name, Output, all);
+            trace.Note(Kind, Name, Output, all);
         }
     }
 
@@ -219,6 +224,7 @@ internal abstract class Op
     /// </summary>
     public Tensor Execute()
     {
+        if (_tape?.Trace?.Maker(Output) is { } traced) Describe(traced.Settings);
         if (Output.DType == DType.Float64) Forward<double>();
         else Forward<float>();
         Tensor output = Output;
@@ -249,6 +255,13 @@ internal abstract class Op
     /// Takes back the changes that the forward pass made to state outside the tape (running statistics).
     /// </summary>
     public virtual void Undo()
+    {
+    }
+
+    /// <summary>
+    /// Says the settings of this op to a trace: with the operands they are all that <see cref="Output"/> depends on.
+    /// </summary>
+    protected virtual void Describe(OpSettings settings)
     {
     }
 

@@ -41,7 +41,11 @@ public abstract partial class Module
     public Tensor Forward(Tensor x)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return Shown(x, ForwardCore(x));
+        TapeTrace? trace = x.Tape?.Trace;
+        object? outer = trace?.Enter(this);
+        Tensor y = ForwardCore(x);
+        trace?.Leave(outer);
+        return Shown(x, y);
     }
 
     /// <summary>A result, after the hooks have seen it.</summary>

@@ -23,7 +23,11 @@ public abstract class TwoInputModule : Module, ITwoInputs
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(second);
-        return Shown(x, ForwardCore(x, second));
+        TapeTrace? trace = x.Tape?.Trace;
+        object? outer = trace?.Enter(this);
+        Tensor y = ForwardCore(x, second);
+        trace?.Leave(outer);
+        return Shown(x, y);
     }
 
     /// <summary>

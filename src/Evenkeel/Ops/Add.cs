@@ -51,7 +51,13 @@ internal sealed class AddScalarOp : UnaryElementwise<AddScalarOp.Formula>
     /// <inheritdoc/>
     public override string Name => "Add";
 
+    /// <inheritdoc/>
+    public override string Kind => "AddScalar";
+
     public static Tensor Apply(Tensor x, double p) => Apply<AddScalarOp>("Add", x, p);
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("value", P);
 
     internal readonly struct Formula : IUnaryFormula
     {

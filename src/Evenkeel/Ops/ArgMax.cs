@@ -34,6 +34,7 @@ public sealed partial class Tensor
         (int outer, int length, int inner) = Broadcasting.Around(Shape, axis);
         if (DType == DType.Float64) Search(AsSpan<double>());
         else Search(AsSpan<float>());
+        Tape?.Trace?.Note("ArgMax", "ArgMax", index, this).Settings.Set("axis", axis);
         return index;
 
         unsafe void Search<T>(Span<T> values) where T : unmanaged, IFloatingPointIeee754<T>

@@ -136,6 +136,7 @@ internal sealed unsafe class AveragePoolOp : Op
     private Tensor _x = null!;
     private PoolShape _shape;
     private AverageDivisor _divisor;
+    private int _spatial;
 
     /// <inheritdoc/>
     public override string Name => "AvgPool";
@@ -145,7 +146,8 @@ internal sealed unsafe class AveragePoolOp : Op
         CheckDivisor(settings.Name, divisorOverride);
         Tape? tape = Join(settings.Name, ref x);
         PoolShape windows = settings.Windows(x.Shape, out Shape shape);
-        return Run(tape, x, windows, shape, new AverageDivisor(countIncludePad, divisorOverride ?? 0));
+        return Run(
+            tape, x, windows, settings.Spatial, shape, new AverageDivisor(countIncludePad, divisorOverride ?? 0));
     }
 
     public static Tensor ApplyAdaptive(
@@ -154,7 +156,7 @@ internal sealed unsafe class AveragePoolOp : Op
         PoolSettings.CheckAdaptive(name, spatial, sizes);
         Tape? tape = Join(name, ref x);
         PoolShape windows = PoolSettings.Adaptive(name, spatial, sizes, x.Shape, out Shape shape);
-        return Run(tape, x, windows, shape, new AverageDivisor(IncludePadding: false, 0));
+        return Run(tape, x, windows, spatial, shape, new AverageDivisor(IncludePadding: false, 0));
     }
 
     /// <summary>Checks the divisor. The layer's constructor calls it too.</summary>
@@ -175,6 +177,14 @@ internal sealed unsafe class AveragePoolOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        PoolSettings.Describe(_shape, _spatial, settings);
+        settings.Set("countIncludePad", _divisor.IncludePadding);
+        settings.Set("divisor", _divisor.Number);
+    }
+
+    /// <inheritdoc/>
     protected override void Forward<T>() =>
         AveragePool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), _shape, _divisor);
 
@@ -186,10 +196,11 @@ internal sealed unsafe class AveragePoolOp : Op
         Close<T>(_x, dx);
     }
 
-    private static Tensor Run(Tape? tape, Tensor x, in PoolShape windows, Shape shape, AverageDivisor divisor)
+    private static Tensor Run(
+        Tape? tape, Tensor x, in PoolShape windows, int spatial, Shape shape, AverageDivisor divisor)
     {
         AveragePoolOp op = Rent<AveragePoolOp>(tape);
-        (op._x, op._shape, op._divisor) = (x, windows, divisor);
+        (op._x, op._shape, op._spatial, op._divisor) = (x, windows, spatial, divisor);
         op.Bind(shape, x.DType, x);
         return op.Execute();
     }

@@ -23,6 +23,9 @@ internal sealed class CELUOp : UnaryElementwise<ELUOp.Formula>
         return Apply<CELUOp>("CELU", x, alpha, 1 / alpha);
     }
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("alpha", P);
+
     /// <summary>Checks the limit. The layer's constructor calls it too.</summary>
     public static void CheckAlpha(double alpha)
     {

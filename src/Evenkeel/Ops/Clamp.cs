@@ -26,6 +26,13 @@ internal sealed class ClampOp : UnaryElementwise<ClampOp.Formula>
         ? Apply<ClampOp>("Clamp", x, min, max)
         : throw new ArgumentException($"Clamp: expected min <= max, got {min} and {max}.", nameof(min));
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("min", P);
+        settings.Set("max", Q);
+    }
+
     internal readonly struct Formula : IUnaryFormula
     {
         public static bool ReadsX => true;

@@ -75,6 +75,9 @@ internal sealed unsafe class ConcatOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("axis", _axis);
+
+    /// <inheritdoc/>
     protected override void Forward<T>()
     {
         Span<T> y = Output.AsSpan<T>();

@@ -112,10 +112,14 @@ internal sealed unsafe class ConvTransposeOp : Op
     /// <summary>The convolution from y to x.</summary>
     private ConvolutionShape _shape;
 
+    private ConvolutionSettings _settings;
     private bool _fuseReLU;
 
     /// <inheritdoc/>
     public override string Name => _name;
+
+    /// <inheritdoc/>
+    public override string Kind => "ConvTranspose";
 
     public static Tensor Apply(
         in ConvolutionSettings settings, Tensor x, Tensor weight, Tensor? bias, bool fuseReLU)
@@ -125,7 +129,7 @@ internal sealed unsafe class ConvTransposeOp : Op
         JoinOptional(name, tape, x, ref bias);
         ConvolutionShape shape = settings.ConvolveTransposed(x.Shape, weight.Shape, bias, out Shape output);
         ConvTransposeOp op = Rent<ConvTransposeOp>(tape);
-        (op._name, op._x, op._weight, op._bias, op._shape) = (name, x, weight, bias, shape);
+        (op._name, op._x, op._weight, op._bias, op._shape, op._settings) = (name, x, weight, bias, shape, settings);
         op.Bind(output, x.DType, x, weight, bias);
         // The backward pass of a ReLU needs its input or its output, so the ReLU is an op of its own here.
         op._fuseReLU = fuseReLU && !op.Output.RequiresGradient;
@@ -139,6 +143,13 @@ internal sealed unsafe class ConvTransposeOp : Op
         base.Recycle();
         _x = _weight = null!;
         _bias = null;
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        _settings.Describe(_weight.Shape, settings);
+        settings.Set("relu", _fuseReLU);
     }
 
     /// <inheritdoc/>

@@ -96,10 +96,14 @@ internal sealed unsafe class ConvolutionOp : Op
     private Tensor _weight = null!;
     private Tensor? _bias;
     private ConvolutionShape _shape;
+    private ConvolutionSettings _settings;
     private bool _fuseReLU;
 
     /// <inheritdoc/>
     public override string Name => _name;
+
+    /// <inheritdoc/>
+    public override string Kind => "Conv";
 
     public static Tensor Apply(
         in ConvolutionSettings settings, Tensor x, Tensor weight, Tensor? bias, bool fuseReLU)
@@ -110,7 +114,7 @@ internal sealed unsafe class ConvolutionOp : Op
         ConvolutionShape shape = settings.Convolve(x.Shape, weight.Shape, bias, out Shape output);
         if (settings.Mode != PaddingMode.Zeros) x = PadOp.Apply(settings, x, ref shape);
         ConvolutionOp op = Rent<ConvolutionOp>(tape);
-        (op._name, op._x, op._weight, op._bias, op._shape) = (name, x, weight, bias, shape);
+        (op._name, op._x, op._weight, op._bias, op._shape, op._settings) = (name, x, weight, bias, shape, settings);
         op.Bind(output, x.DType, x, weight, bias);
         // The backward pass of a ReLU needs its input or its output, so the ReLU is an op of its own here.
         op._fuseReLU = fuseReLU && !op.Output.RequiresGradient;
@@ -124,6 +128,13 @@ internal sealed unsafe class ConvolutionOp : Op
         base.Recycle();
         _x = _weight = null!;
         _bias = null;
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        _settings.Describe(_weight.Shape, settings);
+        settings.Set("relu", _fuseReLU);
     }
 
     /// <inheritdoc/>

@@ -178,6 +178,30 @@ internal readonly record struct ConvolutionSettings
         return Sizes(x, weight, channels: filters, filters: weight[0], inner: output, outer: x);
     }
 
+    /// <summary>The settings of an op, outermost dimension first.</summary>
+    /// <param name="weight">The shape of the weight.</param>
+    /// <param name="settings">Where the settings go.</param>
+    public void Describe(Shape weight, OpSettings settings)
+    {
+        int[] before = new int[Spatial], after = new int[Spatial];
+        // Padding that is not of zeros is an op of its own.
+        for (int i = 0; i < Spatial && Mode == PaddingMode.Zeros; i++)
+        {
+            int axis = Axes - Spatial + i;
+            (long first, long last) = Around(axis, At(weight, axis));
+            (before[i], after[i]) = ((int)first, (int)last);
+        }
+
+        settings.Set("stride", Sizes(Stride));
+        settings.Set("dilation", Sizes(Dilation));
+        settings.Set("before", before);
+        settings.Set("after", after);
+        settings.Set("groups", Groups);
+        if (IsTransposed) settings.Set("outputPadding", Sizes(OutputPadding));
+    }
+
+    private ReadOnlySpan<int> Sizes(Size3 size) => new[] { size.Depth, size.Height, size.Width }.AsSpan(Axes - Spatial);
+
     private static int At(Size3 size, int axis) => axis == 0 ? size.Depth : axis == 1 ? size.Height : size.Width;
 
     private long Span(int axis, int kernel) => ((long)At(Dilation, axis) * (kernel - 1)) + 1;

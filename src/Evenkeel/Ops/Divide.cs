@@ -51,7 +51,13 @@ internal sealed class DivideByScalarOp : UnaryElementwise<DivideByScalarOp.Formu
     /// <inheritdoc/>
     public override string Name => "Divide";
 
+    /// <inheritdoc/>
+    public override string Kind => "DivideByScalar";
+
     public static Tensor Apply(Tensor x, double p) => Apply<DivideByScalarOp>("Divide", x, p);
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("value", P);
 
     internal readonly struct Formula : IUnaryFormula
     {
@@ -78,7 +84,13 @@ internal sealed class DivideScalarOp : UnaryElementwise<DivideScalarOp.Formula>
     /// <inheritdoc/>
     public override string Name => "Divide";
 
+    /// <inheritdoc/>
+    public override string Kind => "DivideScalar";
+
     public static Tensor Apply(Tensor x, double p) => Apply<DivideScalarOp>("Divide", x, p);
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("value", P);
 
     internal readonly struct Formula : IUnaryFormula
     {

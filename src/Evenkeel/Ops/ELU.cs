@@ -36,6 +36,9 @@ internal sealed class ELUOp : UnaryElementwise<ELUOp.Formula>
             nameof(alpha), $"ELU: expected a finite alpha, got {alpha}. The negative limit of y is -alpha.");
     }
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("alpha", P);
+
     internal readonly struct Formula : IUnaryFormula
     {
         public static bool ReadsX => true;

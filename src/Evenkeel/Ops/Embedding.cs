@@ -27,6 +27,7 @@ public sealed partial class Tensor
 internal sealed unsafe class EmbeddingOp : Op
 {
     private Tensor _weight = null!;
+    private Tensor _rows = null!;
     private int[] _numbers = [];
     private int _count, _padding;
 
@@ -62,7 +63,7 @@ internal sealed unsafe class EmbeddingOp : Op
         }
 
         EmbeddingOp op = Rent<EmbeddingOp>(tape);
-        (op._weight, op._count, op._padding) = (weight, count, padding);
+        (op._weight, op._rows, op._count, op._padding) = (weight, numbers, count, padding);
         // A copy, because the caller may change the numbers later.
         if (op._numbers.Length < count) op._numbers = GC.AllocateUninitializedArray<int>(count, pinned: true);
         for (int k = 0; k < count; k++) op._numbers[k] = (int)values[k];
@@ -83,8 +84,11 @@ internal sealed unsafe class EmbeddingOp : Op
     public override void Recycle()
     {
         base.Recycle();
-        _weight = null!;
+        _weight = _rows = null!;
     }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("rows", _rows);
 
     /// <inheritdoc/>
     protected override void Forward<T>()

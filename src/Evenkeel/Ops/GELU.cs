@@ -63,6 +63,9 @@ internal sealed class GELUTanhOp : UnaryElementwise<GELUTanhOp.Formula>
     /// <inheritdoc/>
     public override string Name => "GELU";
 
+    /// <inheritdoc/>
+    public override string Kind => "GELUTanh";
+
     public static Tensor Apply(Tensor x) => Apply<GELUTanhOp>("GELU", x);
 
     internal readonly struct Formula : IUnaryFormula

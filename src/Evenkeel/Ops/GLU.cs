@@ -21,7 +21,7 @@ public sealed partial class Tensor
 internal sealed unsafe class GLUOp : Op
 {
     private Tensor _x = null!;
-    private int _rows, _length;
+    private int _axis, _rows, _length;
 
     /// <inheritdoc/>
     public override string Name => "GLU";
@@ -40,7 +40,7 @@ internal sealed unsafe class GLUOp : Op
 
         GLUOp op = Rent<GLUOp>(tape);
         (op._rows, _, int inner) = Broadcasting.Around(x.Shape, axis);
-        (op._x, op._length) = (x, size / 2 * inner);
+        (op._x, op._axis, op._length) = (x, axis, size / 2 * inner);
         op.Bind(x.Shape.With(axis, size / 2), x.DType, x);
         return op.Execute();
     }
@@ -51,6 +51,9 @@ internal sealed unsafe class GLUOp : Op
         base.Recycle();
         _x = null!;
     }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("axis", _axis);
 
     /// <inheritdoc/>
     protected override void Forward<T>()

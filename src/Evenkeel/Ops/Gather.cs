@@ -26,7 +26,9 @@ public sealed partial class Tensor
 internal sealed class GatherOp : Op
 {
     private Tensor _x = null!;
+    private Tensor _index = null!;
     private int[] _at = [];
+    private int _axis;
 
     /// <inheritdoc/>
     public override string Name => "Gather";
@@ -65,7 +67,7 @@ internal sealed class GatherOp : Op
         }
 
         GatherOp op = Rent<GatherOp>(tape);
-        op._x = x;
+        (op._x, op._index, op._axis) = (x, index, axis);
         op.Locate(axis, index);
         op.Bind(index.Shape, x.DType, x);
         return op.Execute();
@@ -75,7 +77,14 @@ internal sealed class GatherOp : Op
     public override void Recycle()
     {
         base.Recycle();
-        _x = null!;
+        _x = _index = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("axis", _axis);
+        settings.Set("index", _index);
     }
 
     /// <inheritdoc/>

@@ -36,6 +36,13 @@ internal sealed class HardtanhOp : UnaryElementwise<HardtanhOp.Formula>
             $"{name}: expected min <= max, got {min} and {max}. Give the lower limit first.", nameof(min));
     }
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("min", P);
+        settings.Set("max", Q);
+    }
+
     internal readonly struct Formula : IUnaryFormula
     {
         public static bool ReadsX => true;

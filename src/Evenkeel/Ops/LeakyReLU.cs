@@ -22,6 +22,9 @@ internal sealed class LeakyReLUOp : UnaryElementwise<LeakyReLUOp.Formula>
 
     public static Tensor Apply(Tensor x, double slope) => Apply<LeakyReLUOp>("LeakyReLU", x, slope);
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("slope", P);
+
     internal readonly struct Formula : IUnaryFormula
     {
         public static bool ReadsX => true;

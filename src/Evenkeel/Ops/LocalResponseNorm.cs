@@ -88,6 +88,15 @@ internal sealed unsafe class LocalResponseNormOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("size", _size);
+        settings.Set("alpha", _alpha);
+        settings.Set("beta", _beta);
+        settings.Set("k", _k);
+    }
+
+    /// <inheritdoc/>
     protected override void Forward<T>() =>
         ResponseNorm.Forward(_x.Pointer<T>(), _d.Pointer<T>(), Output.Pointer<T>(), Walk, _beta, _k);
 

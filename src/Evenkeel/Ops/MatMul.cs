@@ -91,6 +91,13 @@ internal sealed unsafe class MatMulOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("transposeA", _transposeA);
+        settings.Set("transposeB", _transposeB);
+    }
+
+    /// <inheritdoc/>
     protected override void Forward<T>()
     {
         T* a = _a.Pointer<T>(), b = _b.Pointer<T>(), y = Output.Pointer<T>();

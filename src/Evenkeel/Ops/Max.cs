@@ -28,7 +28,7 @@ internal sealed unsafe class MaxOp : Op
 {
     private Tensor _x = null!;
     private Tensor _index = null!;
-    private int _outer, _length, _inner;
+    private int _axis, _outer, _length, _inner;
 
     /// <inheritdoc/>
     public override string Name => "Max";
@@ -45,7 +45,7 @@ internal sealed unsafe class MaxOp : Op
 
         Shape shape = Broadcasting.Reduced(x.Shape, 1u << axis, keepDims);
         MaxOp op = Rent<MaxOp>(tape);
-        op._x = x;
+        (op._x, op._axis) = (x, axis);
         (op._outer, op._length, op._inner) = Broadcasting.Around(x.Shape, axis);
         op._index = op.NewTensor(shape, DType.Int64);
         op.Bind(shape, x.DType, x);
@@ -58,6 +58,9 @@ internal sealed unsafe class MaxOp : Op
         base.Recycle();
         _x = _index = null!;
     }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("axis", _axis);
 
     /// <inheritdoc/>
     protected override void Forward<T>()

@@ -131,6 +131,7 @@ internal sealed unsafe class MaxPoolOp : Op
     private Tensor _x = null!;
     private Tensor? _winners;
     private PoolShape _shape;
+    private int _spatial;
 
     /// <inheritdoc/>
     public override string Name => "MaxPool";
@@ -139,7 +140,7 @@ internal sealed unsafe class MaxPoolOp : Op
     {
         Tape? tape = Join(settings.Name, ref x);
         PoolShape windows = settings.Windows(x.Shape, out Shape shape);
-        return Run(tape, x, windows, shape);
+        return Run(tape, x, windows, settings.Spatial, shape);
     }
 
     public static Tensor ApplyAdaptive(
@@ -148,7 +149,7 @@ internal sealed unsafe class MaxPoolOp : Op
         PoolSettings.CheckAdaptive(name, spatial, sizes);
         Tape? tape = Join(name, ref x);
         PoolShape windows = PoolSettings.Adaptive(name, spatial, sizes, x.Shape, out Shape shape);
-        return Run(tape, x, windows, shape);
+        return Run(tape, x, windows, spatial, shape);
     }
 
     /// <inheritdoc/>
@@ -162,6 +163,9 @@ internal sealed unsafe class MaxPoolOp : Op
     private int* Winners => _winners is null ? null : (int*)_winners.Pointer<float>();
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => PoolSettings.Describe(_shape, _spatial, settings);
+
+    /// <inheritdoc/>
     protected override void Forward<T>() => MaxPool.Forward(_x.Pointer<T>(), Output.Pointer<T>(), Winners, _shape);
 
     /// <inheritdoc/>
@@ -173,10 +177,10 @@ internal sealed unsafe class MaxPoolOp : Op
         Close<T>(_x, dx);
     }
 
-    private static Tensor Run(Tape? tape, Tensor x, in PoolShape windows, Shape shape)
+    private static Tensor Run(Tape? tape, Tensor x, in PoolShape windows, int spatial, Shape shape)
     {
         MaxPoolOp op = Rent<MaxPoolOp>(tape);
-        (op._x, op._shape) = (x, windows);
+        (op._x, op._shape, op._spatial) = (x, windows, spatial);
         op.Bind(shape, x.DType, x);
 
         // Places are 32-bit integers, stored in a tensor of floats.

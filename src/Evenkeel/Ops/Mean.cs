@@ -26,6 +26,7 @@ internal sealed unsafe class MeanOp : Op
 {
     private Tensor _x = null!;
     private ReductionPlan _plan;
+    private uint _axes;
 
     /// <inheritdoc/>
     public override string Name => "Mean";
@@ -36,7 +37,7 @@ internal sealed unsafe class MeanOp : Op
         uint reduced = Broadcasting.Axes("Mean", x.Shape, axes);
         Shape shape = Broadcasting.Reduced(x.Shape, reduced, keepDims);
         MeanOp op = Rent<MeanOp>(tape);
-        (op._x, op._plan) = (x, Broadcasting.Reduction(x.Shape, reduced));
+        (op._x, op._plan, op._axes) = (x, Broadcasting.Reduction(x.Shape, reduced), reduced);
         op.Bind(shape, x.DType, x);
         return op.Execute();
     }
@@ -47,6 +48,9 @@ internal sealed unsafe class MeanOp : Op
         base.Recycle();
         _x = null!;
     }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.SetAxes("axes", _axes);
 
     /// <inheritdoc/>
     protected override void Forward<T>()

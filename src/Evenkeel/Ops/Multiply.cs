@@ -53,7 +53,13 @@ internal sealed class MultiplyScalarOp : UnaryElementwise<MultiplyScalarOp.Formu
     /// <inheritdoc/>
     public override string Name => "Multiply";
 
+    /// <inheritdoc/>
+    public override string Kind => "MultiplyScalar";
+
     public static Tensor Apply(Tensor x, double p) => Apply<MultiplyScalarOp>("Multiply", x, p);
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("value", P);
 
     internal readonly struct Formula : IUnaryFormula
     {

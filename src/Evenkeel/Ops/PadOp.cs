@@ -19,6 +19,9 @@ internal sealed unsafe class PadOp : Op
     /// <inheritdoc/>
     public override string Name => _name;
 
+    /// <inheritdoc/>
+    public override string Kind => "Pad";
+
     /// <summary>The padded input of a convolution whose sizes become those of a convolution of it.</summary>
     /// <param name="settings">The convolution's settings.</param>
     /// <param name="x">The input.</param>
@@ -64,6 +67,14 @@ internal sealed unsafe class PadOp : Op
     {
         base.Recycle();
         _x = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("mode", _columns.Kind.ToString());
+        settings.Set("before", [_slices.Before, _rows.Before, _columns.Before]);
+        settings.Set("after", [_slices.After, _rows.After, _columns.After]);
     }
 
     /// <inheritdoc/>

@@ -40,6 +40,9 @@ internal sealed unsafe class PermuteOp : Op
     /// <inheritdoc/>
     public override string Name => "Permute";
 
+    /// <inheritdoc/>
+    public override string Kind => "Permute";
+
     public static Tensor Apply(string name, Tensor x, ReadOnlySpan<int> axes)
     {
         if (x.DType == DType.Int64) return Apply(name, x.Reinterpret(DType.Float64), axes).Reinterpret(DType.Int64);
@@ -73,6 +76,14 @@ internal sealed unsafe class PermuteOp : Op
     {
         base.Recycle();
         _x = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        Span<int> axes = stackalloc int[_axes.Rank];
+        _axes.CopyTo(axes);
+        settings.Set("axes", axes);
     }
 
     /// <inheritdoc/>

@@ -123,6 +123,21 @@ internal readonly record struct PoolSettings
             + $"{(spatial == 1 ? "" : " (null keeps the input's)")}, got {got}.");
     }
 
+    /// <summary>The windows as settings of an op, outermost dimension first.</summary>
+    /// <param name="windows">The windows.</param>
+    /// <param name="spatial">Dimensions of a window.</param>
+    /// <param name="settings">Where the settings go.</param>
+    public static void Describe(in PoolShape windows, int spatial, OpSettings settings)
+    {
+        PoolAxis[] axes = [windows.Slices, windows.Rows, windows.Columns];
+        axes = axes[(Axes - spatial)..];
+        settings.Set("kernel", Array.ConvertAll(axes, static axis => axis.Kernel));
+        settings.Set("stride", Array.ConvertAll(axes, static axis => axis.Stride));
+        settings.Set("before", Array.ConvertAll(axes, static axis => axis.Before));
+        settings.Set("after", Array.ConvertAll(axes, static axis => axis.After));
+        settings.Set("dilation", Array.ConvertAll(axes, static axis => axis.Dilation));
+    }
+
     private static int At(Size3 size, int axis) => axis == 0 ? size.Depth : axis == 1 ? size.Height : size.Width;
 
     /// <summary>The size of a shape (..., D, H, W) along an axis that the pooling has, otherwise 1.</summary>

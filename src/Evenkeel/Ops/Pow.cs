@@ -29,7 +29,13 @@ internal sealed class PowScalarOp : UnaryElementwise<PowScalarOp.Formula>
     /// <inheritdoc/>
     public override string Name => "Pow";
 
+    /// <inheritdoc/>
+    public override string Kind => "PowScalar";
+
     public static Tensor Apply(Tensor x, double exponent) => Apply<PowScalarOp>("Pow", x, exponent, exponent - 1);
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("value", P);
 
     internal readonly struct Formula : IUnaryFormula
     {

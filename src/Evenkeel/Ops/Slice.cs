@@ -36,7 +36,7 @@ public sealed partial class Tensor
 internal sealed unsafe class SliceOp : Op
 {
     private Tensor _x = null!;
-    private int _outer, _full, _inner, _start, _length;
+    private int _axis, _outer, _full, _inner, _start, _length;
 
     /// <inheritdoc/>
     public override string Name => "Slice";
@@ -91,7 +91,7 @@ internal sealed unsafe class SliceOp : Op
         }
 
         SliceOp op = Rent<SliceOp>(tape);
-        (op._x, op._start, op._length) = (x, start, length);
+        (op._x, op._axis, op._start, op._length) = (x, axis, start, length);
         (op._outer, op._full, op._inner) = Broadcasting.Around(x.Shape, axis);
         op.Bind(x.Shape.With(axis, length), x.DType, x);
         return op.Execute();
@@ -102,6 +102,14 @@ internal sealed unsafe class SliceOp : Op
     {
         base.Recycle();
         _x = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("axis", _axis);
+        settings.Set("start", _start);
+        settings.Set("length", _length);
     }
 
     /// <inheritdoc/>

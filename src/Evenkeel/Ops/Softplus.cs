@@ -48,6 +48,13 @@ internal sealed class SoftplusOp : UnaryElementwise<SoftplusOp.Formula>
         }
     }
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("beta", P);
+        settings.Set("threshold", Q);
+    }
+
     internal readonly struct Formula : IUnaryFormula
     {
         public static bool ReadsX => true;

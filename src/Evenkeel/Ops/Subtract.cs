@@ -51,7 +51,13 @@ internal sealed class SubtractFromScalarOp : UnaryElementwise<SubtractFromScalar
     /// <inheritdoc/>
     public override string Name => "Subtract";
 
+    /// <inheritdoc/>
+    public override string Kind => "SubtractFromScalar";
+
     public static Tensor Apply(Tensor x, double p) => Apply<SubtractFromScalarOp>("Subtract", x, p);
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("value", P);
 
     internal readonly struct Formula : IUnaryFormula
     {

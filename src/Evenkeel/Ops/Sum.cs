@@ -22,6 +22,7 @@ internal sealed unsafe class SumOp : Op
 {
     private Tensor _x = null!;
     private ReductionPlan _plan;
+    private uint _axes;
 
     /// <inheritdoc/>
     public override string Name => "Sum";
@@ -32,7 +33,7 @@ internal sealed unsafe class SumOp : Op
         uint reduced = Broadcasting.Axes("Sum", x.Shape, axes);
         Shape shape = Broadcasting.Reduced(x.Shape, reduced, keepDims);
         SumOp op = Rent<SumOp>(tape);
-        (op._x, op._plan) = (x, Broadcasting.Reduction(x.Shape, reduced));
+        (op._x, op._plan, op._axes) = (x, Broadcasting.Reduction(x.Shape, reduced), reduced);
         op.Bind(shape, x.DType, x);
         return op.Execute();
     }
@@ -43,6 +44,9 @@ internal sealed unsafe class SumOp : Op
         base.Recycle();
         _x = null!;
     }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.SetAxes("axes", _axes);
 
     /// <inheritdoc/>
     protected override void Forward<T>()

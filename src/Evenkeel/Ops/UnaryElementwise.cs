@@ -30,6 +30,12 @@ internal abstract unsafe class UnaryElementwise<TFormula> : Op where TFormula : 
     private Tensor _x = null!;
     private double _p, _q;
 
+    /// <summary>The constants p and q of the formula.</summary>
+    protected double P => _p;
+
+    /// <inheritdoc cref="P"/>
+    protected double Q => _q;
+
     /// <summary>Applies the op. Constants are rounded to the element type.</summary>
     protected static Tensor Apply<TOp>(string name, Tensor x, double p = 0, double q = 0)
         where TOp : UnaryElementwise<TFormula>, new()

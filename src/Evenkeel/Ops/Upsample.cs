@@ -147,6 +147,15 @@ internal sealed unsafe class UpsampleOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("blends", _columns.Blends);
+        settings.Set("alignCorners", _columns.AlignCorners);
+        settings.Set("rowScale", _rows.Scale);
+        settings.Set("columnScale", _columns.Scale);
+    }
+
+    /// <inheritdoc/>
     protected override void Forward<T>()
     {
         (ResampleTable<T> rows, ResampleTable<T> columns) = Tables<T>();

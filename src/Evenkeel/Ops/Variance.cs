@@ -43,7 +43,9 @@ internal sealed unsafe class VarianceOp : Op
     private Tensor _mean = null!;
     private Tensor _low = null!;
     private ReductionPlan _plan;
+    private uint _axes;
     private double _divisor;
+    private int _correction;
 
     /// <inheritdoc/>
     public override string Name => "Variance";
@@ -61,7 +63,8 @@ internal sealed unsafe class VarianceOp : Op
         uint reduced = Broadcasting.Axes("Variance", x.Shape, axes);
         Shape shape = Broadcasting.Reduced(x.Shape, reduced, keepDims);
         VarianceOp op = Rent<VarianceOp>(tape);
-        (op._x, op._plan) = (x, Broadcasting.Reduction(x.Shape, reduced));
+        (op._x, op._plan, op._axes) = (x, Broadcasting.Reduction(x.Shape, reduced), reduced);
+        op._correction = correction;
         op._divisor = Math.Max(0, op._plan.Reduced - correction);
         op._mean = op.NewTensor(shape, x.DType);
         op._low = op.NewTensor(shape, x.DType);
@@ -74,6 +77,13 @@ internal sealed unsafe class VarianceOp : Op
     {
         base.Recycle();
         _x = _mean = _low = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.SetAxes("axes", _axes);
+        settings.Set("correction", _correction);
     }
 
     /// <inheritdoc/>

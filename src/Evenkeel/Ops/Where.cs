@@ -27,6 +27,7 @@ public sealed partial class Tensor
 internal sealed unsafe class WhereOp : Op
 {
     private Tensor _condition = null!;
+    private Tensor _given = null!;
     private Tensor _a = null!;
     private Tensor _b = null!;
 
@@ -47,6 +48,7 @@ internal sealed unsafe class WhereOp : Op
         Shape shape = Broadcasting.Shape("Where", Broadcasting.Shape("Where", a.Shape, b.Shape), condition.Shape);
         WhereOp op = Rent<WhereOp>(tape);
         (op._condition, op._a, op._b) = (condition.DType == a.DType ? condition : condition.To(a.DType), a, b);
+        op._given = condition;
         op.Bind(shape, a.DType, a, b);
         return op.Execute();
     }
@@ -55,8 +57,11 @@ internal sealed unsafe class WhereOp : Op
     public override void Recycle()
     {
         base.Recycle();
-        _condition = _a = _b = null!;
+        _condition = _given = _a = _b = null!;
     }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("condition", _given);
 
     /// <inheritdoc/>
     protected override void Forward<T>()

@@ -64,6 +64,15 @@ internal sealed unsafe class ZeroPad2dOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("before", [_top, _left]);
+        settings.Set(
+            "after",
+            [Output.Shape[-2] - _x.Shape[-2] - _top, Output.Shape[-1] - _x.Shape[-1] - _left]);
+    }
+
+    /// <inheritdoc/>
     protected override void Forward<T>() =>
         Copy(_x.Pointer<T>(), _x.Shape, Output.Pointer<T>(), Output.Shape, _top, _left);
 

@@ -87,7 +87,10 @@ public sealed partial class Tensor
     {
         ThrowIfStale();
         var handle = new Tensor(new Arena.Memory(_buffer, _offset, 0), Shape, dtype, _arena);
-        return Tape is null ? handle : handle.On(Tape, requiresGradient: false);
+        if (Tape is null) return handle;
+        handle.On(Tape, requiresGradient: false);
+        Tape.Trace?.Note("Reinterpret", "Reinterpret", handle, isAlias: true, this);
+        return handle;
     }
 
     /// <summary>

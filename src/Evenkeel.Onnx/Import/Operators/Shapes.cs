@@ -21,6 +21,7 @@ internal static class Shapes
         all["Split"] = Split;
         all["Slice"] = Slice;
         all["Gather"] = Gather;
+        all["GatherElements"] = GatherElements;
         all["Expand"] = static _ => (Kernel)(static x => [Expanded(x[0], x.Longs(1))]);
         all["Tile"] = static _ => (Kernel)(static x => [Tiled(x[0], x.Longs(1))]);
         all["Range"] = static _ => (Kernel)Range;
@@ -393,6 +394,18 @@ internal static class Shapes
             }
 
             return [Reshaped(Selected(value, at, places), sizes)];
+        });
+    }
+
+    private static Operation GatherElements(Node node)
+    {
+        long axis = node.Int("axis", 0);
+        return (Kernel)(x =>
+        {
+            Value value = x[0], index = x[1];
+            int at = Node.Axis(axis, value.Shape.Rank), length = value.Shape[at];
+            long[] places = Array.ConvertAll(index.ToLongs(), place => place < 0 ? place + length : place);
+            return [value.With(value.Tensor.Gather(at, Tensor.From(places, index.Shape)))];
         });
     }
 

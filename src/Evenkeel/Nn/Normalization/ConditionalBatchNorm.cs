@@ -119,6 +119,8 @@ public sealed class ConditionalBatchNorm : TwoInputModule, IInitializable
             else vectors.AsSpan<float>()[at] = 1;
         }
 
+        x.Tape?.Trace?.Note("OneHot", TypeName, vectors, classes);
+
         return vectors;
     }
 

@@ -53,6 +53,15 @@ internal sealed unsafe class BatchNorm<TEpilogue> : Op where TEpilogue : struct,
         return op.Execute();
     }
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("gamma", _gamma);
+        settings.Set("beta", _beta);
+        settings.Set("eps", _eps);
+        settings.Set("relu", typeof(TEpilogue) == typeof(ReLUEpilogue));
+    }
+
     protected override void Forward<T>()
     {
         _shape.ForEachChannel(_x.Pointer<T>(), new ForwardStep<T>(this));

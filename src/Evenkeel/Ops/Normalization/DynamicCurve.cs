@@ -148,6 +148,16 @@ internal sealed unsafe class DynamicCurve<TCurve> : Op where TCurve : struct, IC
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("alpha", Alpha);
+        settings.Set("shift", _shift);
+        settings.Set("gamma", Gamma);
+        settings.Set("beta", Beta);
+        settings.Set("channelsLast", _view.Rank == 2);
+    }
+
+    /// <inheritdoc/>
     protected override void Forward<T>() => Map.Broadcast(
         Broadcasting.Plan(_view, _view, _features, _features), X.Pointer<T>(), Gamma.Pointer<T>(), Beta.Pointer<T>(),
         Output.Pointer<T>(), new Value<T>(Inner<T>()));

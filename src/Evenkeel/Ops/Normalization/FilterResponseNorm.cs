@@ -84,6 +84,15 @@ internal sealed unsafe class FilterResponseNormOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("gamma", _gamma);
+        settings.Set("beta", _beta);
+        settings.Set("eps", _eps);
+        settings.Set("tau", _tau);
+    }
+
+    /// <inheritdoc/>
     protected override void Forward<T>()
     {
         if (_x.Count > 0) Workers.Run(Chunks, new ForwardJob<T>(this), _x.Count);

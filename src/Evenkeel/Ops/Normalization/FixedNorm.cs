@@ -32,6 +32,9 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
 
     public override string Name => "BatchNorm";
 
+    /// <inheritdoc/>
+    public override string Kind => "FixedNorm";
+
     public static Tensor Apply(Tensor x, Tensor? gamma, Tensor? beta, RunningStatistics running, double eps)
     {
         Tape? tape = Join("BatchNorm", ref x);
@@ -45,6 +48,17 @@ internal sealed unsafe class FixedNorm<TEpilogue> : Op where TEpilogue : struct,
         op._table = op.NewTensor([NormTable.Rows, channels], DType.Float64);
         op._constants = op.NewTensor([Constants<float>.Rows, places], x.DType);
         return op.Execute();
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("gamma", _gamma);
+        settings.Set("beta", _beta);
+        settings.Set("eps", _eps);
+        settings.Set("mean", _running.Mean.Value);
+        settings.Set("variance", _running.Variance.Value);
+        settings.Set("relu", typeof(TEpilogue) == typeof(ReLUEpilogue));
     }
 
     protected override void Forward<T>()

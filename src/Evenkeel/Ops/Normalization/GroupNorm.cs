@@ -55,6 +55,9 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
 
     public override string Name => _name;
 
+    /// <inheritdoc/>
+    public override string Kind => "GroupNorm";
+
     /// <param name="name">The name that errors begin with.</param>
     /// <param name="x">(N, C, …).</param>
     /// <param name="groups">Groups of a sample.</param>
@@ -81,6 +84,16 @@ internal sealed unsafe class GroupNorm<TEpilogue> : Op where TEpilogue : struct,
             ? null
             : op.NewTensor(RunningUpdate.PreviousShape(shape.Channels), x.DType));
         return op.Execute();
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("gamma", _gamma);
+        settings.Set("beta", _beta);
+        settings.Set("eps", _eps);
+        settings.Set("groups", _perGroup == 0 ? 0 : _shape.Channels / _perGroup);
+        settings.Set("relu", typeof(TEpilogue) == typeof(ReLUEpilogue));
     }
 
     protected override void Forward<T>()

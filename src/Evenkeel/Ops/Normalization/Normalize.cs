@@ -61,6 +61,7 @@ internal sealed unsafe class NormalizeOp : Op
     private Shape _kept;
     private ReductionPlan _plan;
     private double _p, _eps;
+    private uint _axes;
 
     /// <inheritdoc/>
     public override string Name => "Normalize";
@@ -84,7 +85,7 @@ internal sealed unsafe class NormalizeOp : Op
         Tape? tape = Join("Normalize", ref x);
         uint reduced = Broadcasting.Axes("Normalize", x.Shape, axes);
         NormalizeOp op = Rent<NormalizeOp>(tape);
-        (op._x, op._p, op._eps) = (x, p, eps);
+        (op._x, op._p, op._eps, op._axes) = (x, p, eps, reduced);
         op._plan = Broadcasting.Reduction(x.Shape, reduced);
         op._kept = Broadcasting.Reduced(x.Shape, reduced, keepDims: true);
         op._norms = op.NewTensor(op._kept, x.DType);
@@ -98,6 +99,14 @@ internal sealed unsafe class NormalizeOp : Op
     {
         base.Recycle();
         _x = _norms = _divisors = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.SetAxes("axes", _axes);
+        settings.Set("p", _p);
+        settings.Set("eps", _eps);
     }
 
     /// <inheritdoc/>

@@ -67,6 +67,16 @@ internal sealed unsafe class PartedBatchNorm<TEpilogue> : Op where TEpilogue : s
         return op.Execute();
     }
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("gamma", _gamma);
+        settings.Set("beta", _beta);
+        settings.Set("eps", _eps);
+        settings.Set("isParted", !_form.IsPlain);
+        settings.Set("relu", typeof(TEpilogue) == typeof(ReLUEpilogue));
+    }
+
     protected override void Forward<T>()
     {
         _correction = _form.Limits is { } limits ? new RenormCorrection(_running!, limits, _eps) : null;

@@ -88,6 +88,17 @@ internal sealed unsafe class RowNorm<TStatistics, TEpilogue> : Op
         _gamma = _beta = _dx = _dgamma = _dbeta = null;
     }
 
+    /// <inheritdoc/>
+    protected override void Describe(OpSettings settings)
+    {
+        settings.Set("gamma", _gamma);
+        settings.Set("beta", _beta);
+        settings.Set("eps", _eps);
+        settings.Set("groups", _shape.Parts);
+        settings.Set("length", _shape.Length);
+        settings.Set("relu", typeof(TEpilogue) == typeof(ReLUEpilogue));
+    }
+
     protected override void Forward<T>()
     {
         _gammas = Along<T>(_gamma, 1);
