@@ -31,7 +31,7 @@ internal static unsafe class AveragePool
     {
         Debug.Assert(shape.IsSound);
         if (shape.IsQuads && divisor.Number == 0) Quads.Forward<T, Rule>(x, y, shape);
-        else
+        else if (typeof(T) != typeof(float) || !AveragePoolRows.TryForward((float*)x, (float*)y, shape, divisor))
         {
             Workers.Run(shape.Chunks, new ForwardJob<T>
             {
@@ -55,7 +55,7 @@ internal static unsafe class AveragePool
         Debug.Assert(Contracts.AreApart(
             dx, (long)shape.Count * shape.InputSize, dy, (long)shape.Count * shape.OutputSize), "dx overlaps dy");
         if (shape.IsQuadsExactly && divisor.Number == 0) Quads.Backward<T, Rule>(dy, dx, dx, shape);
-        else
+        else if (typeof(T) != typeof(float) || !AveragePoolRows.TryBackward((float*)dy, (float*)dx, shape, divisor))
         {
             Workers.Run(shape.Chunks, new BackwardJob<T>
             {

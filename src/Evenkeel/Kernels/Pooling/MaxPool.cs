@@ -23,7 +23,8 @@ internal static unsafe class MaxPool
     {
         Debug.Assert(shape.IsSound);
         if (shape.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, shape);
-        else Workers.Run(shape.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Shape = shape });
+        else if (typeof(T) != typeof(float) || !MaxPoolRows.TryForward((float*)x, (float*)y, winners, shape))
+            Workers.Run(shape.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Shape = shape });
     }
 
     /// <summary>
