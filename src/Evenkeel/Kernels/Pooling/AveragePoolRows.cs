@@ -19,7 +19,8 @@ internal static unsafe class AveragePoolRows
     {
         if (!PoolPlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        PoolTap* taps = stackalloc PoolTap[PoolTaps.Most];
+        PoolTap* memory = stackalloc PoolTap[PoolTaps.Most + 1];
+        var taps = (PoolTap*)Simd.Align((double*)memory);
         if (!PoolPlan.TryCreate(shape, isBackward: false, sizeof(double), numbers, taps, out PoolPlan plan))
             return false;
         double* numbers64 = stackalloc double[Sizes.Most];
@@ -40,7 +41,8 @@ internal static unsafe class AveragePoolRows
     {
         if (!PoolPlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        PoolTap* taps = stackalloc PoolTap[PoolTaps.Most];
+        PoolTap* memory = stackalloc PoolTap[PoolTaps.Most + 1];
+        var taps = (PoolTap*)Simd.Align((double*)memory);
         if (!PoolPlan.TryCreate(shape, isBackward: true, sizeof(float), numbers, taps, out PoolPlan plan))
             return false;
         double* numbers64 = stackalloc double[Sizes.Most];
@@ -93,11 +95,12 @@ internal static unsafe class AveragePoolRows
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
-            PoolShape shape = Plan.Shape;
+            PoolShape shape = Plan.Volumes;
             int slicesRead = Plan.Slices.Longest, ring = Plan.Ring, length = Plan.RowLength,
                 height = shape.Rows.Input, width = shape.Columns.Input,
                 end = Math.Min(shape.Count, shape.PerChunk * (chunk + 1));
-            double* scratch = stackalloc double[(Plan.ScratchRows * length) + PoolTap.Lanes];
+            double* memory = stackalloc double[(Plan.ScratchRows * length) + PoolTap.Lanes];
+            double* scratch = Simd.Align(memory);
             int* next = stackalloc int[slicesRead + 1];
             double** rows = stackalloc double*[Plan.MostReads + 1];
             float* stage = stackalloc float[PoolTap.Lanes];
@@ -151,11 +154,12 @@ internal static unsafe class AveragePoolRows
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
-            PoolShape shape = Plan.Shape;
+            PoolShape shape = Plan.Volumes;
             int slicesRead = Plan.Slices.Longest, ring = Plan.Ring, length = Plan.RowLength,
                 height = shape.Rows.Output, width = shape.Columns.Output,
                 end = Math.Min(shape.Count, shape.PerChunk * (chunk + 1));
-            float* scratch = stackalloc float[(Plan.ScratchRows * length) + PoolTap.Lanes];
+            float* memory = stackalloc float[(Plan.ScratchRows * length) + PoolTap.Lanes];
+            var scratch = (float*)Simd.Align((double*)memory);
             int* next = stackalloc int[slicesRead + 1];
             float** rows = stackalloc float*[Plan.MostReads + 1];
             float* stage = stackalloc float[PoolTap.Lanes];

@@ -19,7 +19,8 @@ internal static unsafe class MaxPoolRows
     {
         if (!PoolPlan.Fits(shape)) return false;
         int* numbers = stackalloc int[PoolPlan.Numbers];
-        PoolTap* taps = stackalloc PoolTap[PoolTaps.Most];
+        PoolTap* memory = stackalloc PoolTap[PoolTaps.Most + 1];
+        var taps = (PoolTap*)Simd.Align((double*)memory);
         if (!PoolPlan.TryCreate(shape, isBackward: false, 2 * sizeof(float), numbers, taps, out PoolPlan plan))
             return false;
         float* end = x + ((long)shape.Count * shape.InputSize);
@@ -37,10 +38,11 @@ internal static unsafe class MaxPoolRows
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
-            PoolShape shape = Plan.Shape;
+            PoolShape shape = Plan.Volumes;
             int slicesRead = Plan.Slices.Longest, ring = Plan.Ring, length = Plan.RowLength,
                 height = shape.Rows.Input, width = shape.Columns.Input, end = shape.PerChunk * (chunk + 1);
-            int* scratch = stackalloc int[(2 * Plan.ScratchRows * length) + PoolTap.Lanes];
+            int* memory = stackalloc int[(2 * Plan.ScratchRows * length) + PoolTap.Lanes];
+            var scratch = (int*)Simd.Align((double*)memory);
             int* next = stackalloc int[slicesRead + 1], bases = stackalloc int[Plan.MostReads + 1];
             float** rows = stackalloc float*[Plan.MostReads + 1];
             float* stage = stackalloc float[PoolTap.Lanes];

@@ -13,7 +13,7 @@ internal unsafe struct PoolPlan
     private const int MostRows = 256;
 
     /// <summary>The sizes and the windows.</summary>
-    public PoolShape Shape;
+    public PoolShape Volumes;
 
     /// <summary>The slices that a slice of results reads, and the rows that a row of results reads.</summary>
     public PoolLists Slices, Rows;
@@ -21,7 +21,7 @@ internal unsafe struct PoolPlan
     /// <summary>The places of a row that its results read.</summary>
     public PoolTaps Columns;
 
-    /// <summary>Values of a row in scratch memory: at least a pack.</summary>
+    /// <summary>Values of a row in scratch memory: whole packs.</summary>
     public int RowLength;
 
     /// <summary>
@@ -58,7 +58,7 @@ internal unsafe struct PoolPlan
     public static bool TryCreate(
         in PoolShape shape, bool isBackward, int valueSize, int* numbers, PoolTap* taps, out PoolPlan plan)
     {
-        plan = new PoolPlan { Shape = shape };
+        plan = new PoolPlan { Volumes = shape };
         plan.Slices = List(shape.Slices, isBackward, ref numbers);
         plan.Rows = List(shape.Rows, isBackward, ref numbers);
         PoolLists columns = List(shape.Columns, isBackward, ref numbers);
@@ -73,7 +73,7 @@ internal unsafe struct PoolPlan
 
         new Span<int>(firsts + columns.Count, PoolTap.Lanes).Clear();
         plan.Firsts = firsts;
-        plan.RowLength = Math.Max(PoolTap.Lanes, isBackward ? source : columns.Count);
+        plan.RowLength = ((isBackward ? source : columns.Count) + PoolTap.Lanes - 1) & -PoolTap.Lanes;
         plan.From = firsts + PoolLists.Most + PoolTap.Lanes;
         plan.To = plan.From + PoolLists.Most;
         plan.Ring = Bounds(plan.Rows, plan.From, plan.To);

@@ -31,12 +31,14 @@ internal unsafe struct PoolTap
         Gather,
     }
 
-    private Kind _kind;
-    private int _first, _second;
-    private bool _isWhole;
+    // Packs first: each then lies in one cache line.
     private fixed int _index[Lanes];
     private fixed int _mask[Lanes];
     private fixed int _source[Lanes];
+    private Kind _kind;
+    private int _first, _second;
+    private bool _isWhole;
+    private fixed int _rest[Lanes - 4];
 
     /// <summary>Prepares the reading of places.</summary>
     /// <param name="sources">The places, -1 for a lane without one.</param>
@@ -149,7 +151,9 @@ internal readonly unsafe record struct PoolTaps(nint Taps, int Depth, int Count)
     /// <param name="lists">The places of each lane.</param>
     /// <param name="width">Places of a row.</param>
     /// <param name="depth">Taps per block.</param>
-    /// <param name="firsts">The tap of the first place of each lane, so that neighbours have neighbouring places.</param>
+    /// <param name="firsts">
+    /// The tap of the first place of each lane, so that neighbouring lanes have neighbouring places.
+    /// </param>
     public static PoolTaps Create(PoolTap* taps, in PoolLists lists, int width, int depth, int* firsts)
     {
         var all = new PoolTaps((nint)taps, depth, lists.Count);
