@@ -12,33 +12,35 @@ internal sealed record TestOutcome(string Test, string Result, string Why);
 
 /// <summary>
 /// Runs a test in the layout of ONNX's own: <c>model.onnx</c> and folders <c>test_data_set_N</c> with
-/// <c>input_I.pb</c> and <c>output_I.pb</c>, a tensor message each.
+/// <c>input_I.pb</c> and <c>output_I.pb</c>, a tensor message each. Or that of its light models: <c>NAME.onnx</c> with
+/// <c>NAME_output_I.pb</c>, whose inputs are i/n for the i-th of n values.
 /// </summary>
 internal static class TestFolder
 {
     private const double Relative = 1e-3, Absolute = 1e-7;
 
-    /// <summary>The folders below a folder, or the folder itself, that hold a model.</summary>
-    public static IEnumerable<string> Below(string folder) => File.Exists(Path.Combine(folder, "model.onnx"))
-        ? [folder]
-        : Directory.EnumerateFiles(folder, "model.onnx", SearchOption.AllDirectories)
-            .Select(static file => Path.GetDirectoryName(file)!).Order(StringComparer.Ordinal);
+    /// <summary>The tests in a folder and below it, in the order of their paths: folders, and files of light models.
+    /// </summary>
+    public static IEnumerable<string> Below(string folder) =>
+        Directory.EnumerateFiles(folder, "*.onnx", SearchOption.AllDirectories)
+            .Select(static file => Path.GetFileName(file) == "model.onnx" ? Path.GetDirectoryName(file)!
+                : File.Exists(LightOutput(file, 0)) ? file
+                : null)
+            .OfType<string>().Order(StringComparer.Ordinal);
 
-    public static TestOutcome Run(string folder)
+    /// <summary>Runs a test.</summary>
+    /// <param name="path">One of <see cref="Below"/>.</param>
+    public static TestOutcome Run(string path)
     {
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        bool isLight = File.Exists(full);
+        string name = isLight ? Path.GetFileNameWithoutExtension(full) : Path.GetFileName(full);
         try
         {
-            OnnxModel model = OnnxModel.Load(Path.Combine(folder, "model.onnx"));
+            OnnxModel model = OnnxModel.Load(isLight ? full : Path.Combine(full, "model.onnx"));
             OnnxModule module = model.ToModule();
-            string[] sets = [.. Directory.EnumerateDirectories(folder, "test_data_set_*").Order(StringComparer.Ordinal)];
-            if (sets.Length == 0) return new TestOutcome(name, "failed", "it has no test_data_set");
-            foreach (string set in sets)
-            {
-                if (Difference(module, set) is { } difference) return new TestOutcome(name, "failed", difference);
-            }
-
-            return new TestOutcome(name, "passed", "");
+            string? difference = isLight ? LightDifference(model, module, full) : Difference(module, full);
+            return new TestOutcome(name, difference is null ? "passed" : "failed", difference ?? "");
         }
         catch (OnnxNotSupportedException refused)
         {
@@ -46,17 +48,52 @@ internal static class TestFolder
                 refused.Problems.Select(static problem => $"{problem.Operator}: {problem.Reason}")
                     .Distinct(StringComparer.Ordinal)));
         }
-        catch (Exception failure) when (failure is InvalidDataException or IOException or InvalidOperationException
-            or ArgumentException)
+        catch (Exception failure)
         {
+            // One test, whatever it does, must not keep the others from being run.
             bool isVersion = failure is InvalidDataException
                 && failure.Message.Contains(": expected opset", StringComparison.Ordinal);
             return new TestOutcome(name, isVersion ? "unsupported" : "failed", failure.Message);
         }
     }
 
+    private static string LightOutput(string model, int output) =>
+        $"{model[..^".onnx".Length]}_output_{output}.pb";
+
+    private static string? LightDifference(OnnxModel model, OnnxModule module, string path)
+    {
+        var inputs = new Tensor[model.Inputs.Count];
+        for (int i = 0; i < inputs.Length; i++) inputs[i] = Ramp(model.Inputs[i]);
+        Value[] outputs = module.Execute(inputs);
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            string file = LightOutput(path, i);
+            if (!File.Exists(file)) continue;
+            if (Difference(Read(file), outputs[i]) is { } difference) return $"output {i} {difference}";
+        }
+
+        return null;
+    }
+
+    /// <summary>The input of ONNX's light models: i/n for the i-th of n values.</summary>
+    private static Tensor Ramp(OnnxValueInfo input)
+    {
+        var shape = new Shape([.. input.Shape!.Select(static size => (int)(size.Size ?? 1))]);
+        float[] values = new float[shape.Count];
+        for (int i = 0; i < values.Length; i++) values[i] = (float)((double)i / values.Length);
+        return Tensor.From(values, shape);
+    }
+
+    /// <summary>What differs from the outputs of a test's sets; null if nothing does.</summary>
+    private static string? Difference(OnnxModule module, string folder)
+    {
+        string[] sets = [.. Directory.EnumerateDirectories(folder, "test_data_set_*").Order(StringComparer.Ordinal)];
+        return sets.Length == 0 ? "it has no test_data_set"
+            : sets.Select(set => SetDifference(module, set)).FirstOrDefault(static found => found is not null);
+    }
+
     /// <summary>What differs from the outputs of a set; null if nothing does.</summary>
-    private static string? Difference(OnnxModule module, string set)
+    private static string? SetDifference(OnnxModule module, string set)
     {
         var inputs = new Tensor[module.Inputs.Count];
         for (int i = 0; i < inputs.Length; i++) inputs[i] = Read(Path.Combine(set, $"input_{i}.pb")).Tensor;

@@ -20,7 +20,7 @@ internal static class ConvertCommand
     {
         var input = new Argument<string>("IN")
         {
-            Description = "safetensors (or the index of several), PyTorch, npy, npz, TorchSharp",
+            Description = "safetensors (or the index of several), PyTorch, npy, npz, TorchSharp, the weights of ONNX",
         };
         var output = new Argument<string>("OUT") { Description = $"its name says the format: {Formats}" };
         var type = new Option<string?>("--dtype")
@@ -49,6 +49,12 @@ internal static class ConvertCommand
             string to = parse.GetValue(output)!;
             StoredType? stored = TypeOf(parse.GetValue(type));
             Dictionary<string, string> names = Names(parse.GetValue(rename) ?? []);
+            if (OnnxFile.HasName(to))
+            {
+                throw WorkbenchException.Usage($"expected OUT to end in {Formats}, got \"{to}\": an ONNX file holds a "
+                    + "whole network. 'evenkeel export RUN OUT.onnx' writes the network of a run.");
+            }
+
             if (TensorFile.FormatOfName(to) is not { } format)
                 throw WorkbenchException.Usage($"expected OUT to end in {Formats}, got \"{to}\".");
             if (File.Exists(to) && !parse.GetValue(overwrite))

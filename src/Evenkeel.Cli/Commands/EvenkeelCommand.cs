@@ -37,6 +37,7 @@ internal static class EvenkeelCommand
             RunsCommand.Create(),
             InspectCommand.Create(),
             ConvertCommand.Create(),
+            OnnxCommand.Create(),
             DataCommand.Create(),
             ListCommand.Create(),
             RunCommand.Create(),
@@ -212,9 +213,9 @@ internal static class EvenkeelCommand
         public override int Invoke(ParseResult parseResult)
         {
             int code = help.Invoke(parseResult);
-            string[] examples = parseResult.CommandResult.Command.Name switch
+            string[] examples = PathOf(parseResult.CommandResult) switch
             {
-                "evenkeel" => ["evenkeel train --data wine.csv --target quality", "evenkeel train --data photos/",
+                "" => ["evenkeel train --data wine.csv --target quality", "evenkeel train --data photos/",
                     "evenkeel reproduce", "evenkeel run deep-net --data ~/data"],
                 "train" => ["evenkeel train --data wine.csv --target quality --dry-run",
                     "evenkeel train --data photos/ --model resnet20 --epochs 30 --augment standard",
@@ -234,14 +235,19 @@ internal static class EvenkeelCommand
                 "bench" => ["evenkeel bench --filter batchnorm/forward-backward", "evenkeel bench --threads 1 --json"],
                 "bits" => ["evenkeel bits --threads 1", "DOTNET_EnableAVX512=0 evenkeel bits"],
                 "data" => ["evenkeel data list", "evenkeel data fetch fashion-mnist"],
-                "fetch" => ["evenkeel data fetch fashion-mnist", "evenkeel data fetch cifar-10 --data ~/data"],
-                "show" => ["evenkeel data show synthetic-fashion --out sheet.png",
+                "data fetch" => ["evenkeel data fetch fashion-mnist", "evenkeel data fetch cifar-10 --data ~/data"],
+                "data show" => ["evenkeel data show synthetic-fashion --out sheet.png",
                     "evenkeel data show ~/photos --groups"],
                 "inspect" => ["evenkeel inspect resnet20 --norm group:8", "evenkeel inspect mlp:64,32 --input 13",
-                    "evenkeel inspect lenet --json > my-net.json", "evenkeel inspect checkpoint.pt"],
+                    "evenkeel inspect lenet --json > my-net.json", "evenkeel inspect checkpoint.pt",
+                    "evenkeel inspect model.onnx"],
                 "convert" => ["evenkeel convert resnet18.pth resnet18.safetensors",
                     "evenkeel convert checkpoint.pt half.safetensors --prefix state_dict. --dtype F16",
-                    "evenkeel convert model.safetensors model.pt --rename fc=head"],
+                    "evenkeel convert model.safetensors model.pt --rename fc=head",
+                    "evenkeel convert resnet18.onnx resnet18.safetensors"],
+                "onnx check" => ["evenkeel onnx check onnx/backend/test/data/node", "evenkeel onnx check tests --json"],
+                "onnx run" => ["evenkeel onnx run resnet18.onnx --input pictures.npy --out answers",
+                    "evenkeel onnx run model.onnx --input left=a.npy --input right=b.npy --out answers"],
                 _ => [],
             };
             TextWriter output = parseResult.InvocationConfiguration.Output;

@@ -26,7 +26,7 @@ internal static class InspectCommand
         var model = new Argument<string>("MODEL")
         {
             Description = string.Join(", ", ModelCatalog.Names.Select(static name => name.Name))
-                + ", the folder of a run, or a file of tensors (safetensors, PyTorch, npy, npz, TorchSharp)",
+                + ", the folder of a run, or a file of tensors (safetensors, PyTorch, npy, npz, TorchSharp, ONNX)",
         };
         var input = new Option<string?>("--input")
         {
@@ -116,7 +116,7 @@ internal static class InspectCommand
             return isRun ? OfRun(asked.Model, random) : ModelCatalog.Read(asked.Model, random);
         }
 
-        if (TensorFile.FormatOfName(asked.Model) is not null)
+        if (TensorFile.FormatOfName(asked.Model) is not null || OnnxFile.HasName(asked.Model))
             throw new WorkbenchException($"expected a file \"{asked.Model}\", found none.");
         NormKind? norm = asked.Norm is { } name ? NormName.Parse(name) : null;
         Shape sample = asked.Sample ?? UsualSample(asked.Model)

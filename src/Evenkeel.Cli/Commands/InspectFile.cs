@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Evenkeel.Cli.Terminal;
+using Evenkeel.Onnx;
 using Evenkeel.Workbench.Files;
 
 namespace Evenkeel.Cli.Commands;
@@ -23,12 +24,48 @@ internal static class InspectFile
 
         Ink ink = Ink.ForOutput();
         string types = string.Join(", ", file.Types.Select(static type => $"{type.Count} {type.Type}"));
-        output.WriteLine($"{Path.GetFileName(file.Path)} ({FileContent.NameOf(file.Format)}): "
+        output.WriteLine($"{Path.GetFileName(file.Path)} ({file.FormatName}): "
             + $"{file.Archive.Names.Count:N0} tensors, {file.Count:N0} numbers, {DownloadDisplay.Size(file.Bytes)}"
             + (types.Length == 0 ? "" : $" ({types})"));
+        if (file.Onnx is { } onnx) PrintGraph(output, onnx, ink);
         PrintTexts(output, file, ink);
         PrintLayers(output, file, ink);
         PrintNorms(output, file, ink);
+    }
+
+    private static void PrintGraph(TextWriter output, OnnxFile file, Ink ink)
+    {
+        OnnxModel model = file.Model;
+        output.WriteLine($"IR version {model.IrVersion}, opset {model.Opset}"
+            + (model.Producer.Length == 0 ? "" : $", written by {Shown(model.Producer)}"));
+        output.WriteLine();
+        TextTable values = new TextTable("", "name", "type", "shape").Wrap(1, 3);
+        foreach (OnnxValueInfo input in model.Inputs) Add("input", input);
+        foreach (OnnxValueInfo result in model.Outputs) Add("output", result);
+        Print(output, values, ink);
+        output.WriteLine();
+        output.WriteLine("Operators");
+        string operators = string.Join(", ", model.Operators.Select(static pair => $"{pair.Key} {pair.Value}"));
+        foreach (string line in TextTable.WrapText(Shown(operators), ink.Width - 2)) output.WriteLine($"  {line}");
+        if (file.Damage is { } damage)
+        {
+            output.WriteLine();
+            output.WriteLine(Shown(damage));
+        }
+
+        if (file.Problems.Count > 0)
+        {
+            output.WriteLine();
+            output.WriteLine("Cannot become a part of a network");
+            TextTable problems = new TextTable("operator", "nodes", "the first", "why").Right(1).Wrap(2, 3);
+            foreach ((string op, int count, string first, string reason) in OnnxFile.KindsOf(file.Problems))
+                problems.Add(Shown(op), count.ToString("N0", CultureInfo.InvariantCulture), Shown(first), Shown(reason));
+            Print(output, problems, ink);
+        }
+
+        void Add(string what, OnnxValueInfo value) => values.Add(what, Shown(value.Name),
+            value.Type.Length == 0 ? "no tensor" : value.Type,
+            value.Shape is { } shape ? Shown($"[{string.Join(", ", shape)}]") : "any");
     }
 
     private static void PrintTexts(TextWriter output, FileContent file, Ink ink)
@@ -92,7 +129,7 @@ internal static class InspectFile
         : $"{Number(values.Least)} … {Number(values.Largest)}";
 
     /// <summary>A text of a file without control characters, which a terminal would obey.</summary>
-    private static string Shown(string text) =>
+    public static string Shown(string text) =>
         text.Any(char.IsControl) ? new string([.. text.Select(static c => char.IsControl(c) ? '?' : c)]) : text;
 
     private static string Number(double value) => value.ToString("G3", CultureInfo.InvariantCulture);

@@ -7,16 +7,23 @@ namespace Evenkeel.Workbench.Files;
 /// <summary>What is in a file of tensors: layers by name, norms and their statistics, texts.</summary>
 internal sealed class FileContent
 {
-    private FileContent(string path, TensorFormat format, TensorArchive archive)
+    private FileContent(string path, string format, string formatName, TensorArchive archive, OnnxFile? onnx = null)
     {
-        (Path, Format, Archive) = (path, format, archive);
+        (Path, Format, FormatName, Archive, Onnx) = (path, format, formatName, archive, onnx);
         Layers = LayerTensors.Of(archive);
         Norms = NormTensors.Of(archive, Layers);
     }
 
     public string Path { get; }
 
-    public TensorFormat Format { get; }
+    /// <summary>The format, as JSON names it.</summary>
+    public string Format { get; }
+
+    /// <summary>The format for people.</summary>
+    public string FormatName { get; }
+
+    /// <summary>The graph around the tensors; null if it is not an ONNX file.</summary>
+    public OnnxFile? Onnx { get; }
 
     public TensorArchive Archive { get; }
 
@@ -40,10 +47,17 @@ internal sealed class FileContent
     /// <exception cref="WorkbenchException">It is missing, damaged, or no file of tensors.</exception>
     public static FileContent Open(string path, bool skipUnknown)
     {
+        if (OnnxFile.Is(path))
+        {
+            var onnx = OnnxFile.Open(path);
+            return new FileContent(path, "Onnx", "ONNX", onnx.Archive, onnx);
+        }
+
         try
         {
             TensorArchive archive = TensorFile.Read(path, skipUnknown);
-            return new FileContent(path, TensorFile.FormatOf(path)!.Value, archive);
+            TensorFormat format = TensorFile.FormatOf(path)!.Value;
+            return new FileContent(path, format.ToString(), NameOf(format), archive);
         }
         catch (Exception failure) when (UserText.IsForUser(failure))
         {
@@ -67,18 +81,18 @@ internal sealed class FileContent
     };
 
     /// <summary>Everything as one object. A number that is not finite is a text: JSON has no word for it.</summary>
-    public JsonObject ToJson() => new()
+    public JsonObject ToJson()
     {
-        ["file"] = Path,
-        ["format"] = Format.ToString(),
-        ["tensors"] = new JsonArray([.. Archive.Names.Select(name => (JsonNode)new JsonObject
+        var json = new JsonObject { ["file"] = Path, ["format"] = Format };
+        Onnx?.AddTo(json);
+        json["tensors"] = new JsonArray([.. Archive.Names.Select(name => (JsonNode)new JsonObject
         {
             ["name"] = name,
             ["type"] = Archive.TypeOf(name),
             ["shape"] = new JsonArray([.. Archive.DimensionsOf(name).Select(static size => (JsonNode)size)]),
             ["bytes"] = Archive.SizeOf(name),
-        })]),
-        ["norms"] = new JsonArray([.. Norms.Select(static norm => (JsonNode)new JsonObject
+        })]);
+        json["norms"] = new JsonArray([.. Norms.Select(static norm => (JsonNode)new JsonObject
         {
             ["name"] = norm.Name,
             ["kind"] = norm.Kind,
@@ -88,10 +102,11 @@ internal sealed class FileContent
             ["runningMean"] = ToJson(norm.Mean),
             ["runningVariance"] = ToJson(norm.Variance),
             ["batches"] = norm.Batches,
-        })]),
-        ["metadata"] = new JsonObject(Archive.Metadata.Select(static pair =>
-            KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))),
-    };
+        })]);
+        json["metadata"] = new JsonObject(Archive.Metadata.Select(static pair =>
+            KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)));
+        return json;
+    }
 
     private static JsonObject? ToJson(Spread? spread) => spread is not { } values ? null : new JsonObject
     {

@@ -36,6 +36,9 @@ public sealed partial record FileFormat
     internal static readonly FileFormat OfNpz = new("an npz file (several NumPy arrays in a zip archive)",
         "Npz.Read reads it; Npy.Read reads one array that numpy.save wrote.");
 
+    internal static readonly FileFormat OfOnnx = new("an ONNX file", "OnnxModel.Load of the package Evenkeel.Onnx reads "
+        + "it; 'evenkeel inspect' shows what is in it, and 'evenkeel convert' writes its weights into another file.");
+
     private static readonly FileFormat s_idx = new("an IDX file (of the kind that MNIST comes in)",
         "Idx.Read reads it.");
 
@@ -151,9 +154,7 @@ public sealed partial record FileFormat
 
         // Formats with short signatures.
         new(s_savedModel, static (in file) => file.Head is [8, 1, 0x12, ..]),
-        new("an ONNX file", "Take the model that it was made of, and write its weights in Python: {w.name: " +
-            "onnx.numpy_helper.to_array(w) for w in model.graph.initializer} is what safetensors.numpy.save_file " +
-            "takes.", IsOnnx),
+        new(OfOnnx, IsOnnx),
         new(s_idx, static (in file) => file.Head is [0, 0, 8 or 9 or >= 11 and <= 14, >= 1 and <= 8, ..]),
         new("a file that begins with nothing but zeros", GetAgain, static (in file) => file.Head.Length >= 16
             && file.Head.IndexOfAnyExcept((byte)0) < 0),

@@ -2,7 +2,10 @@ using System.Globalization;
 using System.Text;
 using Evenkeel.Data;
 using Evenkeel.Images;
+using Evenkeel.Onnx.Format;
 using Evenkeel.Random;
+using Evenkeel.Serialization;
+using Evenkeel.Tests.Onnx;
 
 namespace Evenkeel.Tests.Workbench;
 
@@ -60,6 +63,25 @@ internal static class DrawnData
         File.WriteAllText(Path.Combine(folder, "wine.csv"), Wine(600, seed: 1));
         File.WriteAllText(Path.Combine(folder, "new-wine.csv"), Wine(12, seed: 2, withQuality: false));
         Pets(Path.Combine(folder, "photos"), perClass: 40, seed: 3);
+        File.WriteAllBytes(Path.Combine(folder, "net.onnx"), ConvolutionWithNorm().ToBytes());
+        Npy.Write(Path.Combine(folder, "x.npy"), Tensor.RandomNormal([2, 1, 4, 4], new Philox(4)));
+    }
+
+    /// <summary>A convolution, a batch norm and another operator under names of PyTorch's.</summary>
+    /// <param name="lastOperator">The last operator, of one input. Default: a rectifier.</param>
+    public static OnnxGraph ConvolutionWithNorm(string lastOperator = "Relu")
+    {
+        OnnxGraph graph = new OnnxGraph().Input("x", 1, 1, 4, 4)
+            .Weight("body.conv.weight", [2, 1, 3, 3], [.. Enumerable.Range(1, 18).Select(static i => i / 18f)])
+            .Weight("body.bn.weight", [2], 0.5f, 2).Weight("body.bn.bias", [2], 0, 0.25f)
+            .Weight("body.bn.running_mean", [2], 1, 2).Weight("body.bn.running_var", [2], 4, 9)
+            .Node("Conv", ["x", "body.conv.weight"], ["c"])
+            .Node("BatchNormalization",
+                ["c", "body.bn.weight", "body.bn.bias", "body.bn.running_mean", "body.bn.running_var"], ["n"])
+            .Node(lastOperator, "n", "y").Output("y");
+        graph.Proto.ProducerName = "pytorch";
+        graph.Proto.MetadataProps.Add(new StringStringEntryProto { Key = "author", Value = "somebody" });
+        return graph;
     }
 
     private static ByteImage Pet(bool isCat, Philox random)
