@@ -15,6 +15,9 @@ public sealed partial class OnnxModel
     /// <summary>The versions that are read.</summary>
     internal const int LeastOpset = 6, LargestOpset = 26, LeastIrVersion = 3, LargestIrVersion = 13;
 
+    /// <summary>The most memory that constants take which are computed while a network is made.</summary>
+    internal long MostComputed { get; set; } = 1L << 30;
+
     internal OnnxModel(ModelProto proto, ExternalData? external, string name)
     {
         (Proto, External, Name) = (proto, external, name);
@@ -27,7 +30,8 @@ public sealed partial class OnnxModel
     public int IrVersion => (int)Proto.IrVersion;
 
     /// <summary>The version of ONNX's own operators (6 to 26).</summary>
-    public int Opset => (int)(Proto.OpsetImport.FirstOrDefault(static set => IsOnnx(set.Domain))?.Version ?? 1);
+    public int Opset => (int)Math.Clamp(
+        Proto.OpsetImport.FirstOrDefault(static set => IsOnnx(set.Domain))?.Version ?? 1, int.MinValue, int.MaxValue);
 
     /// <summary>The program that wrote the file, and its version; empty if it does not say.</summary>
     public string Producer => string.Join(' ', new[] { Proto.ProducerName, Proto.ProducerVersion }

@@ -72,9 +72,12 @@ public sealed class OnnxModule : Module, OnnxModule.IScope
         return byName;
     }
 
+    /// <summary>The most memory that one value of a pass may take.</summary>
+    internal long MostBytes { get; set; } = Arena.MaxBytes;
+
     /// <summary>The graph's outputs with their types.</summary>
     internal Value[] Execute(ReadOnlySpan<Tensor> inputs) =>
-        _program.Run(inputs, _layers, _weights, _constants);
+        _program.Run(inputs, _layers, _weights, _constants, MostBytes);
 
     /// <summary>Takes the layers, weights and constants that the steps of the program name by number.</summary>
     internal void Complete(Module[] layers, Parameter[] weights, Tensor[] constants) =>

@@ -24,11 +24,18 @@ public sealed class FuzzFormat(string name, string ending, Action<string> read, 
             Written(".npy", static path => Npy.Write(path, Tensor.From([1f, 2f, 3f, 4f, 5f, 6f], [2, 3]))),
             .. Committed(TensorFormat.Npy),
         ]),
+        OnnxFormat.Format,
     ];
 
     public string Name => name;
 
     public string Ending => ending;
+
+    /// <summary>Damages a file as one of its format; null if the format has no such damage.</summary>
+    public Func<byte[], System.Random, byte[]>? Change { get; init; }
+
+    /// <summary>What reading may allocate for any file, beside what it may for each byte.</summary>
+    public long MostAnyway { get; init; } = Fuzzer.MostAnyway;
 
     public IReadOnlyList<byte[]> Valid => _valid.Value;
 

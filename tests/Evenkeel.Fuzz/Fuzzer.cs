@@ -41,7 +41,9 @@ public static class Fuzzer
         (int read, TimeSpan slowest, long most) = (0, TimeSpan.Zero, 0);
         for (int i = 0; i < files && failures.Count < 20; i++)
         {
-            byte[] bytes = mutator.Mutate(valid[random.Next(valid.Count)], valid[random.Next(valid.Count)]);
+            byte[] file = valid[random.Next(valid.Count)];
+            byte[] bytes = format.Change is { } change && random.Next(4) != 0 ? change(file, random)
+                : mutator.Mutate(file, valid[random.Next(valid.Count)]);
             File.WriteAllBytes(path, bytes);
             long before = GC.GetAllocatedBytesForCurrentThread();
             long start = Stopwatch.GetTimestamp();
@@ -52,7 +54,7 @@ public static class Fuzzer
             if (time > slowest) slowest = time;
             most = Math.Max(most, allocated);
             if (time > s_longest) failure ??= $"took {time.TotalSeconds:F1} s";
-            if (allocated > MostAnyway + MostPerByte * bytes.Length)
+            if (allocated > format.MostAnyway + (MostPerByte * bytes.Length))
                 failure ??= $"allocated {allocated} bytes for a file of {bytes.Length}";
             if (failure is not null)
             {

@@ -9,7 +9,10 @@ namespace Evenkeel.Onnx.Format;
 /// <param name="folder">The folder of the model.</param>
 internal sealed class ExternalData(string folder)
 {
-    private readonly string _folder = Path.GetFullPath(folder);
+    /// <summary>The most links on the way to a file.</summary>
+    private const int MostLinks = 40;
+
+    private readonly string _folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
 
     /// <summary>Reads the values of a tensor.</summary>
     /// <param name="tensor">The message that says where they are.</param>
@@ -33,19 +36,22 @@ internal sealed class ExternalData(string folder)
         }
 
         string path = PathOf(what, location);
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
         if (length != size)
         {
             throw new InvalidDataException(
                 $"{what} should have {size} bytes, and {length} are said to be in \"{location}\"");
         }
 
-        if (offset > stream.Length || length > stream.Length - offset)
+        // What has no length is no file with weights; opening a pipe would wait for ever.
+        long there = new FileInfo(path).Length;
+        if (offset > there || length > there - offset)
         {
             throw new InvalidDataException(
-                $"{what} should be {length} bytes from byte {offset} of \"{location}\" on, which has {stream.Length}");
+                $"{what} should be {length} bytes from byte {offset} of \"{location}\" on, which has {there}");
         }
 
+        if (size == 0) return [];
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
         if (length > Array.MaxLength)
             throw new InvalidDataException($"{what} has {length} bytes; a tensor has at most {Array.MaxLength}");
         byte[] bytes = GC.AllocateUninitializedArray<byte>((int)length);
@@ -66,16 +72,31 @@ internal sealed class ExternalData(string folder)
             || Path.IsPathRooted(location) || location.Contains(':', StringComparison.Ordinal))
             throw Outside(what, location);
         string path = Path.GetFullPath(Path.Combine(_folder, location.Replace('\\', '/')));
-        if (!IsInside(path, _folder)) throw Outside(what, location);
-        if (!File.Exists(path))
-            throw new InvalidDataException($"{what} is in \"{location}\", and there is no such file beside the model");
-        // A link, of the file or of a folder above it, may lead anywhere.
-        for (string? part = path; part is not null && part.Length > _folder.Length; part = Path.GetDirectoryName(part))
+        path = Followed(path, links: 0) ?? throw Outside(what, location);
+        return File.Exists(path) ? path
+            : throw new InvalidDataException($"{what} is in \"{location}\", and there is no such file beside the model");
+    }
+
+    /// <summary>
+    /// The path without links; null if it leaves the folder. A link, of the file or of a folder above it, may lead
+    /// anywhere, also over other links.
+    /// </summary>
+    private string? Followed(string path, int links)
+    {
+        if (!IsInside(path, _folder) || links > MostLinks) return null;
+        string at = _folder;
+        string[] parts = Path.GetRelativePath(_folder, path).Split(Path.DirectorySeparatorChar);
+        for (int i = 0; i < parts.Length; i++)
         {
-            FileSystemInfo info = part == path ? new FileInfo(part) : new DirectoryInfo(part);
-            if (info.LinkTarget is null) continue;
-            string? target = info.ResolveLinkTarget(returnFinalTarget: true)?.FullName;
-            if (target is null || !IsInside(target, _folder)) throw Outside(what, location);
+            string next = Path.Combine(at, parts[i]);
+            if (new FileInfo(next).LinkTarget is { } target)
+            {
+                // Folders before this one are no links, so ".." in the target is the folder above.
+                string to = Path.GetFullPath(Path.Combine([at, target, .. parts[(i + 1)..]]));
+                return Followed(to, links + 1);
+            }
+
+            at = next;
         }
 
         return path;

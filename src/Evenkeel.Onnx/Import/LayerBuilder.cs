@@ -6,7 +6,11 @@ namespace Evenkeel.Onnx.Import;
 /// <param name="root">The network.</param>
 internal sealed class LayerBuilder(OnnxModule root)
 {
+    /// <summary>The most levels of a name. What is deeper stays one name.</summary>
+    private const int MostLevels = 32;
+
     private readonly HashSet<string> _taken = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _numbers = new(StringComparer.Ordinal);
     private readonly HashSet<string> _leaves = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OnnxModule.IScope> _scopes = new(StringComparer.Ordinal) { [""] = root };
 
@@ -42,6 +46,7 @@ internal sealed class LayerBuilder(OnnxModule root)
     {
         string[] parts = path.Split('.', StringSplitOptions.RemoveEmptyEntries);
         if (parts.Length == 0) parts = ["layer"];
+        if (parts.Length > MostLevels) parts = [.. parts[..(MostLevels - 1)], string.Join('_', parts[(MostLevels - 1)..])];
         string scope = "";
         for (int i = 0; i < parts.Length - 1; i++)
         {
@@ -63,7 +68,13 @@ internal sealed class LayerBuilder(OnnxModule root)
         }
 
         string name = parts[^1];
-        for (int i = 2; !_taken.Add(Module.Join(scope, name)); i++) name = $"{parts[^1]}_{i}";
+        string first = Module.Join(scope, name);
+        while (!_taken.Add(Module.Join(scope, name)))
+        {
+            int number = _numbers[first] = _numbers.GetValueOrDefault(first, 1) + 1;
+            name = $"{parts[^1]}_{number}";
+        }
+
         _leaves.Add(Module.Join(scope, name));
         return (scope, name);
     }

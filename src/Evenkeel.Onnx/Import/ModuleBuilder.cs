@@ -6,9 +6,6 @@ namespace Evenkeel.Onnx.Import;
 /// </summary>
 internal sealed class ModuleBuilder
 {
-    /// <summary>The largest sum of constants that a graph may compute while it is built, in bytes.</summary>
-    private const long MostComputed = 1L << 30;
-
     private readonly OnnxModel _model;
     private readonly List<Node> _nodes;
     private readonly Dictionary<string, int> _slots = new(StringComparer.Ordinal);
@@ -26,7 +23,15 @@ internal sealed class ModuleBuilder
         GraphProto graph = model.Proto.Graph;
         foreach (NodeProto node in graph.Node) _used.UnionWith(node.Input);
         _used.UnionWith(graph.Output.Select(static output => output.Name));
-        _nodes = [.. graph.Node.Select(node => new Node(node, model.Opset, model.External) { IsUsed = _used.Contains })];
+        try
+        {
+            _nodes = [.. graph.Node.Select(
+                node => new Node(node, model.Opset, model.External) { IsUsed = _used.Contains })];
+        }
+        catch (InvalidDataException damaged)
+        {
+            throw Bad(damaged.Message, damaged);
+        }
     }
 
     /// <summary>The network of a model.</summary>
@@ -50,7 +55,7 @@ internal sealed class ModuleBuilder
         foreach (TensorProto tensor in graph.Initializer) AddConstant(tensor);
         if (graph.SparseInitializer.Count > 0)
             throw Bad("it has sparse weights, which are not read");
-        TensorType[] types = [.. _model.Inputs.Select(TypeOfInput)];
+        TensorType[] types = Types();
         foreach (OnnxValueInfo input in _model.Inputs)
         {
             if (!_defined.Add(input.Name)) throw Bad($"the input \"{input.Name}\" is there twice");
@@ -102,6 +107,10 @@ internal sealed class ModuleBuilder
                 _problems.Add(new OnnxProblem($"{proto.Domain}.{node.Op}", node.ToString(), "it is an operator of another domain than ONNX's own"));
             else if (OperatorTable.Find(node.Op) is null)
                 _problems.Add(new OnnxProblem(node.Op, node.ToString(), ReasonFor(node.Op)));
+            else if (OperatorTable.LeastInputs(node.Op) is var least && !Enumerable.Range(0, least).All(node.Has))
+                _problems.Add(new OnnxProblem(node.Op, node.ToString(), $"its first {least} inputs are not all there"));
+            else if (node.Outputs.Length == 0)
+                _problems.Add(new OnnxProblem(node.Op, node.ToString(), "it has no output"));
         }
     }
 
@@ -116,19 +125,16 @@ internal sealed class ModuleBuilder
         _ => "the operator is not in the table of docs/onnx.md",
     };
 
-    private TensorType TypeOfInput(OnnxValueInfo input)
+    private TensorType[] Types()
     {
-        TensorProtoType(input, out TensorType? type);
-        return type is { Holder: not null } ? type
+        var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (ValueInfoProto value in _model.Proto.Graph.Input)
+            numbers.TryAdd(value.Name, value.Type?.TensorType?.ElemType ?? 0);
+        return [.. _model.Inputs.Select(input => TensorType.Find(numbers[input.Name]) is { Holder: not null } type
+            ? type
             : throw new OnnxNotSupportedException(_model.Name,
                 [new OnnxProblem("input", $"\"{input.Name}\"",
-                    $"{(input.Type.Length == 0 ? "what is no tensor" : input.Type)} is not computed with here")]);
-    }
-
-    private void TensorProtoType(OnnxValueInfo input, out TensorType? type)
-    {
-        ValueInfoProto proto = _model.Proto.Graph.Input.First(value => value.Name == input.Name);
-        type = proto.Type?.TensorType is { } tensor ? TensorType.Find(tensor.ElemType) : null;
+                    $"{(input.Type.Length == 0 ? "what is no tensor" : input.Type)} is not computed with here")]))];
     }
 
     private void AddConstant(TensorProto tensor)
@@ -189,17 +195,15 @@ internal sealed class ModuleBuilder
         {
             node.Constants = [.. node.Inputs.Select(input => input.Length == 0 ? null : _constants[input])];
             node.Ranks = [.. node.Constants.Select(static value => value?.Shape.Rank)];
-            if (node.Op is "ConstantOfShape" or "Expand" or "Tile" or "Range" && EstimatedBytes(node) > MostComputed)
-                return false;
             Kernel kernel = OperatorTable.Find(node.Op)!(node).Kernel;
             node.CheckAttributes();
-            Value[] results = kernel(new Operands(node.Constants, new Pass([], isWide: false)));
+            Value[] results = kernel(new Operands(node.Constants, new Pass([], isWide: false, _model.MostComputed / 2)));
             for (int i = 0; i < node.Outputs.Length && i < results.Length; i++)
             {
                 if (node.Outputs[i].Length == 0) continue;
                 _computed += (long)results[i].Shape.Count * 8;
-                if (_computed > MostComputed)
-                    throw Bad($"its constants take more than {MostComputed} bytes; it was made to fill the memory");
+                if (_computed > _model.MostComputed)
+                    throw Bad($"its constants take more than {_model.MostComputed} bytes; it was made to fill the memory");
                 _constants[node.Outputs[i]] = results[i];
                 _ranks[node.Outputs[i]] = results[i].Shape.Rank;
             }
@@ -211,18 +215,6 @@ internal sealed class ModuleBuilder
         {
             return false;
         }
-    }
-
-    /// <summary>A bound of what a node would make of its constants.</summary>
-    private static double EstimatedBytes(Node node)
-    {
-        double count = 1;
-        int shape = node.Op == "ConstantOfShape" ? 0 : 1;
-        if (node.Op == "Range" || node.Constants.Length <= shape || node.Constants[shape] is not { IsFloat: false } sizes)
-            return 0;
-        foreach (long size in sizes.ToLongs()) count *= Math.Max(1, Math.Abs((double)size));
-        if (node.Op != "ConstantOfShape") count *= node.Constants[0]!.Shape.Count;
-        return count * 8;
     }
 
     private void AddStep(Node node, LayerBuilder layers)
@@ -240,7 +232,7 @@ internal sealed class ModuleBuilder
             _steps.Add(new Program.Step(node.ToString(),
                 [.. inputs.Select(input => input.Length == 0 ? -1 : SlotOf(input))],
                 [.. node.Outputs.Select(output => output.Length == 0 || !_used.Contains(output) ? -1 : SlotOf(output))],
-                step.Kernel, step.Layer, step.IsReLU));
+                step.Kernel, step.Layer, step.IsReLU, step.Check));
         }
         catch (Refusal refusal)
         {

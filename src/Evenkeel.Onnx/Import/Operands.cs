@@ -44,13 +44,66 @@ internal delegate Value[] Kernel(Operands x);
 /// <param name="isWide">Whether all floating-point numbers are Float64, whatever types the graph gives them.</param>
 /// <param name="fixedBatch">The size of the first axis of the inputs that the file says; null if it says none.</param>
 /// <param name="batch">The size that it has in this pass; null if there are no inputs.</param>
-internal sealed class Pass(Module[] layers, bool isWide, long? fixedBatch = null, int? batch = null)
+/// <param name="mostBytes">The most memory that one value may take.</param>
+internal sealed class Pass(
+    Module[] layers, bool isWide, long mostBytes, long? fixedBatch = null, int? batch = null)
 {
     public long? FixedBatch => fixedBatch;
 
     public int? Batch => batch;
 
     public Module[] Layers => layers;
+
+    /// <summary>
+    /// The shape of a value that is to be made. Operators whose result may be far larger than their inputs ask here,
+    /// before they take memory.
+    /// </summary>
+    /// <exception cref="InvalidDataException">A size is negative, or the value would be too large.</exception>
+    public Shape Fitting(params ReadOnlySpan<long> sizes)
+    {
+        double count = 1;
+        bool isNegative = false;
+        foreach (long size in sizes)
+        {
+            count *= size;
+            isNegative |= size < 0;
+        }
+
+        if (isNegative || sizes.Length > Shape.MaxRank || !Shape.Holds(sizes) || count * sizeof(float) > mostBytes)
+        {
+            throw new InvalidDataException($"its result would have the shape [{string.Join(", ", sizes.ToArray())}]; "
+                + $"a value has at most {Shape.MaxRank} dimensions, sizes of 0 or more and {mostBytes} bytes");
+        }
+
+        Span<int> all = stackalloc int[sizes.Length];
+        for (int i = 0; i < all.Length; i++) all[i] = (int)sizes[i];
+        return new Shape(all);
+    }
+
+    /// <inheritdoc cref="Fitting(ReadOnlySpan{long})"/>
+    public Shape Fitting(Shape shape)
+    {
+        Span<long> sizes = stackalloc long[shape.Rank];
+        for (int i = 0; i < sizes.Length; i++) sizes[i] = shape[i];
+        return Fitting(sizes);
+    }
+
+    /// <summary>The shape to which operands broadcast.</summary>
+    /// <exception cref="InvalidDataException">They do not broadcast, or the value would be too large.</exception>
+    public Shape Broadcast(Shape a, Shape b)
+    {
+        int rank = Math.Max(a.Rank, b.Rank);
+        Span<long> sizes = stackalloc long[rank];
+        for (int i = 1; i <= rank; i++)
+        {
+            int left = i <= a.Rank ? a[-i] : 1, right = i <= b.Rank ? b[-i] : 1;
+            if (left != right && left != 1 && right != 1)
+                throw new InvalidDataException($"the shapes {a} and {b} do not broadcast");
+            sizes[^i] = left == 1 ? right : left;
+        }
+
+        return Fitting(sizes);
+    }
 
     /// <summary>The type in which a type of the graph is computed.</summary>
     public DType TypeOf(Format.TensorType type) =>

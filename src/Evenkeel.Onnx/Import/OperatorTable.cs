@@ -10,10 +10,12 @@ internal delegate Operation Factory(Node node);
 /// <param name="Kernel">What it computes.</param>
 /// <param name="Layer">The number of the layer that it is, or -1.</param>
 /// <param name="IsReLU">Whether it is a ReLU.</param>
-internal readonly record struct Operation(Kernel Kernel, int Layer = -1, bool IsReLU = false)
+/// <param name="Check">Asks the pass for the memory of a layer's output, for an input of a shape.</param>
+internal readonly record struct Operation(
+    Kernel Kernel, int Layer = -1, bool IsReLU = false, Action<Shape, Pass>? Check = null)
 {
-    public static Operation Of(int layer) =>
-        new(x => [x[0].With(x.Pass.Layers[layer].Forward(x.Float(0)))], layer);
+    public static Operation Of(int layer, Action<Shape, Pass>? check = null) =>
+        new(x => [x[0].With(x.Pass.Layers[layer].Forward(x.Float(0)))], layer, Check: check);
 
     public static implicit operator Operation(Kernel kernel) => new(kernel);
 }
@@ -25,6 +27,19 @@ internal static class OperatorTable
 
     /// <summary>The names of all operators, in alphabetical order.</summary>
     public static IEnumerable<string> Names => s_factories.Keys.Order(StringComparer.Ordinal);
+
+    /// <summary>The number of inputs that an operator needs, all of which come first.</summary>
+    public static int LeastInputs(string op) => op switch
+    {
+        "Constant" => 0,
+        "BatchNormalization" => 5,
+        "InstanceNormalization" or "GroupNormalization" or "Where" or "Range" => 3,
+        "Add" or "Sub" or "Mul" or "Div" or "Pow" or "Mod" or "Equal" or "Greater" or "GreaterOrEqual" or "Less"
+            or "LessOrEqual" or "And" or "Or" or "Xor" or "MatMul" or "Gemm" or "Conv" or "ConvTranspose" or "PRelu"
+            or "CastLike" or "Gather" or "GatherElements" or "Expand" or "Tile" or "LayerNormalization"
+            or "RMSNormalization" => 2,
+        _ => 1,
+    };
 
     public static Factory? Find(string op) => s_factories.GetValueOrDefault(op);
 

@@ -74,8 +74,9 @@ internal sealed class Patterns
 
     private sealed record Core(string X, bool IsCentred, double Eps, long Axis, long[] Axes, List<Node> Nodes);
 
-    /// <summary>Whether a scale is one number per normalized place.</summary>
-    private static bool Fits(Core core, Value scale) => scale.Shape.Rank == core.Axes.Length;
+    /// <summary>Whether a scale is one number per normalized place. A size of 1 may be one that broadcasts.</summary>
+    private static bool Fits(Core core, Value scale) =>
+        scale.Shape.Rank == core.Axes.Length && scale.Shape.All(static size => size > 1);
 
     /// <summary>The part that has mean 0 and variance 1, or a mean square of 1, in any of its spellings.</summary>
     private Core? Standardized(string value)
@@ -87,7 +88,7 @@ internal sealed class Patterns
         {
             nodes.Add(division);
             numerator = division.Inputs[0];
-            deviation = Made(division.Inputs[1], "Sqrt", uses: null);
+            deviation = Made(division.Inputs[1], "Sqrt");
         }
         else if (Made(value, "Mul") is { } product)
         {
@@ -110,6 +111,8 @@ internal sealed class Patterns
         nodes.Add(meanSquare);
         if (Squared(meanSquare.Inputs[0], nodes) is not { } squared || squared != numerator) return null;
         double epsilon = _constants[eps.Constant].ToScalar();
+        // Without it the layer has no infinities where the graph has them.
+        if (!(epsilon > 0 && double.IsFinite(epsilon))) return null;
         // The centred form has x - mean where the other has x.
         if (_makers.GetValueOrDefault(numerator) is { Op: "Sub" } centred
             && Made(centred.Inputs[1], "ReduceMean") is { } mean && mean.Inputs[0] == centred.Inputs[0]
@@ -175,7 +178,8 @@ internal sealed class Patterns
     private bool Bias(Node add)
     {
         if (add.Op != "Add" || Split(add, IsVector) is not { } shifted) return false;
-        if (Made(shifted.Other, "MatMul") is not { } product || product.Inputs.Length != 2) return false;
+        if (Made(shifted.Other, "MatMul") is not { } product || product.Inputs.Length != 2
+            || _uses[shifted.Other] != 1 || _outputs.Contains(shifted.Other)) return false;
         if (_constants.GetValueOrDefault(product.Inputs[1]) is not { Shape.Rank: 2 } weight) return false;
         Value bias = _constants[shifted.Constant];
         if (bias.Shape.Rank != 1 || bias.Shape.Count != weight.Shape[1] || !bias.IsFloat) return false;
@@ -295,7 +299,7 @@ internal sealed class Patterns
     private double Scalar(string constant) => IsScalar(constant) ? _constants[constant].ToScalar() : double.NaN;
 
     private bool IsScalar(string value) =>
-        _constants.TryGetValue(value, out Value? constant) && constant is { IsFloat: true, Shape.Count: 1 };
+        _constants.TryGetValue(value, out Value? constant) && constant is { IsFloat: true, Shape: { Count: 1, Rank: <= 1 } };
 
     private bool IsVector(string value) =>
         _constants.TryGetValue(value, out Value? constant) && constant is { IsFloat: true, Shape: { Rank: >= 1, Count: > 1 } };
@@ -312,9 +316,8 @@ internal sealed class Patterns
     }
 
     /// <summary>The node that makes a value, if it is of an operator and belongs to no pattern yet.</summary>
-    private Node? Made(string value, string op, int? uses = null) =>
-        _makers.TryGetValue(value, out Node? node) && node.Op == op && !_gone.Contains(node)
-            && (uses is null || _uses[value] == uses) ? node : null;
+    private Node? Made(string value, string op) =>
+        _makers.TryGetValue(value, out Node? node) && node.Op == op && !_gone.Contains(node) ? node : null;
 
     /// <summary>One node in place of several. Nothing happens if a value of theirs is used elsewhere too.</summary>
     private void Replace(Node last, List<Node> others, string op, string x, Action<NodeProto>? complete = null)

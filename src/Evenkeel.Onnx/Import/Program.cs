@@ -19,7 +19,9 @@ internal sealed class Program
     /// <param name="Kernel">What it computes, if it is not one layer on one input.</param>
     /// <param name="Layer">The number of the layer that it is, or -1.</param>
     /// <param name="IsReLU">Whether it is a ReLU, which the layer before it may apply in its own pass.</param>
-    public sealed record Step(string Name, int[] Inputs, int[] Outputs, Kernel Kernel, int Layer, bool IsReLU);
+    /// <param name="Check">Asks for the memory of a layer's output; null if there is no need.</param>
+    public sealed record Step(
+        string Name, int[] Inputs, int[] Outputs, Kernel Kernel, int Layer, bool IsReLU, Action<Shape, Pass>? Check);
 
     private int[]? _soleConsumers;
     private int[][]? _lastUses;
@@ -57,12 +59,14 @@ internal sealed class Program
 
     /// <summary>Runs all steps.</summary>
     public Value[] Run(
-        ReadOnlySpan<Tensor> inputs, Module[] layers, Parameter[] weights, Tensor[] constants)
+        ReadOnlySpan<Tensor> inputs, Module[] layers, Parameter[] weights, Tensor[] constants, long mostBytes)
     {
-        bool isWide = false;
+        // A network that was converted to Float64 computes everything in it.
+        bool isWide = Array.Exists(Weights, source =>
+            source.Type.Holder == DType.Float32 && weights[source.Number].Value.DType == DType.Float64);
         for (int i = 0; i < inputs.Length; i++) isWide |= CheckInput(i, inputs[i]);
         var pass = new Pass(
-            layers, isWide, FixedBatch, inputs.Length > 0 && inputs[0].Shape.Rank > 0 ? inputs[0].Shape[0] : null);
+            layers, isWide, mostBytes, FixedBatch, inputs.Length > 0 && inputs[0].Shape.Rank > 0 ? inputs[0].Shape[0] : null);
         var slots = new Value?[SlotCount];
         for (int i = 0; i < inputs.Length; i++) slots[InputSlots[i]] = new Value(inputs[i], InputTypes[i]);
         foreach (Source source in Weights) slots[source.Slot] = new Value(weights[source.Number], source.Type);
@@ -86,12 +90,14 @@ internal sealed class Program
         int[][] lastUses = _lastUses ??= LastUses();
         // A hook may keep what it sees.
         bool releases = tape is { RecordGradients: false } && !Array.Exists(pass.Layers, static layer => layer.HasHooks);
+        Handles? handles = releases ? new Handles(slots) : null;
         var operands = new Value?[8];
         bool[] done = new bool[Steps.Length];
         for (int i = 0; i < Steps.Length; i++)
         {
             if (!done[i]) RunStep(Steps[i], slots, pass, sole, done, ref operands);
-            if (releases) Release(lastUses[i], slots, tape!);
+            handles?.Note(Steps[i], slots);
+            foreach (int slot in lastUses[i]) handles?.Release(slot, slots, tape!);
         }
     }
 
@@ -110,9 +116,16 @@ internal sealed class Program
             for (int k = 0; k < step.Inputs.Length; k++)
                 operands[k] = step.Inputs[k] < 0 ? null : slots[step.Inputs[k]];
             Value[] results = step.Kernel(new Operands(operands.AsSpan(0, step.Inputs.Length), pass));
+            for (int k = results.Length; k < step.Outputs.Length; k++)
+            {
+                if (step.Outputs[k] >= 0) throw new InvalidDataException($"it makes {results.Length} outputs");
+            }
+
             for (int k = 0; k < step.Outputs.Length && k < results.Length; k++)
             {
-                if (step.Outputs[k] >= 0) slots[step.Outputs[k]] = results[k];
+                if (step.Outputs[k] < 0) continue;
+                pass.Fitting(results[k].Shape);
+                slots[step.Outputs[k]] = results[k];
             }
         }
         catch (Exception failure) when (failure is InvalidDataException or ArgumentException)
@@ -123,16 +136,57 @@ internal sealed class Program
     }
 
     /// <summary>
-    /// Gives back the memory of values that no later step takes, unless another value is a handle on the same memory.
+    /// Which values of a pass are handles on one memory. It goes back when the last of them is over. A result has
+    /// memory of its own, or that of an operand or of another result of its step.
     /// </summary>
-    private static void Release(int[] over, Value?[] slots, Tape tape)
+    private sealed class Handles
     {
-        foreach (int slot in over)
+        /// <summary>For each slot its memory; -1 for none.</summary>
+        private readonly int[] _memory;
+
+        /// <summary>For each memory its handles; what the pass was given is never counted down to 0.</summary>
+        private readonly List<int> _counts = [];
+
+        public Handles(Value?[] slots)
         {
-            if (slots[slot] is not { } value) continue;
+            _memory = new int[slots.Length];
+            for (int i = 0; i < slots.Length; i++) _memory[i] = slots[i] is null ? -1 : Add(2);
+        }
+
+        public void Note(Step step, Value?[] slots)
+        {
+            foreach (int output in step.Outputs)
+            {
+                if (output < 0 || _memory[output] >= 0 || slots[output] is not { } value) continue;
+                int memory = Find(step.Inputs, value, slots);
+                if (memory < 0) memory = Find(step.Outputs, value, slots);
+                if (memory < 0) _memory[output] = Add(1);
+                else _counts[_memory[output] = memory]++;
+            }
+        }
+
+        public void Release(int slot, Value?[] slots, Tape tape)
+        {
+            if (slots[slot] is not { } value) return;
             slots[slot] = null;
-            if (!Array.Exists(slots, other => other is not null && other.Tensor.SharesMemory(value.Tensor)))
-                tape.Release(value.Tensor);
+            if (--_counts[_memory[slot]] == 0) tape.Release(value.Tensor);
+        }
+
+        private int Add(int count)
+        {
+            _counts.Add(count);
+            return _counts.Count - 1;
+        }
+
+        private int Find(int[] candidates, Value value, Value?[] slots)
+        {
+            foreach (int slot in candidates)
+            {
+                if (slot >= 0 && _memory[slot] >= 0 && slots[slot] is { } other
+                    && other.Tensor.SharesMemory(value.Tensor)) return _memory[slot];
+            }
+
+            return -1;
         }
     }
 
@@ -161,29 +215,32 @@ internal sealed class Program
     {
         Module layer = pass.Layers[step.Layer];
         Value x = slots[step.Inputs[0]]!;
+        step.Check?.Invoke(x.Shape, pass);
+        int output = step.Outputs[0];
         if (layer is IFusesReLU fusing && !layer.HasHooks)
         {
-            int output = step.Outputs[0];
             var passed = new List<int>();
-            while (output >= 0 && sole[output] >= 0)
+            for (int place = output; place >= 0 && sole[place] >= 0;)
             {
-                int next = sole[output];
+                int next = sole[place];
                 Step after = Steps[next];
                 passed.Add(next);
                 if (after.IsReLU)
                 {
-                    slots[after.Outputs[0]] = x.With(fusing.ForwardWithReLU(x.Tensor));
+                    Value result = x.With(fusing.ForwardWithReLU(x.Tensor));
+                    if (after.Outputs[0] >= 0) slots[after.Outputs[0]] = result;
                     foreach (int skipped in passed) done[skipped] = true;
                     return;
                 }
 
                 // What folding left in the place of a norm.
                 if (after.Layer < 0 || pass.Layers[after.Layer] is not Identity { HasHooks: false }) break;
-                output = after.Outputs[0];
+                place = after.Outputs[0];
             }
         }
 
-        slots[step.Outputs[0]] = x.With(layer.Forward(x.Tensor));
+        Value y = x.With(layer.Forward(x.Tensor));
+        if (output >= 0) slots[output] = y;
     }
 
     /// <summary>For each slot the only step that takes it; -1 if there are more, or none, or it is an output.</summary>

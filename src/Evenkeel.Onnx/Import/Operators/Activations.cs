@@ -54,7 +54,7 @@ internal static class Activations
         all["ThresholdedRelu"] = static node =>
         {
             double alpha = node.Float("alpha", 1);
-            return Kernel(x => x * Step01(x, value => value > alpha));
+            return Kernel(x => Tensor.Where(Step01(x, value => value > alpha), x, Tensor.Zeros([], x.DType)));
         };
         all["PRelu"] = static node => (Kernel)(x =>
         {
@@ -62,6 +62,7 @@ internal static class Activations
             // Before opset 7 a slope is that of a channel.
             if (node.Opset < 7 && slope.Shape.Rank == 1 && a.Shape.Rank > 1)
                 slope = slope.Reshape([slope.Shape.Count, .. Enumerable.Repeat(1, a.Shape.Rank - 2)]);
+            x.Pass.Broadcast(a.Shape, slope.Shape);
             return [x[0].With(a.ReLU() - ((-a).ReLU() * slope))];
         });
         all["Clip"] = Clip;
@@ -112,8 +113,11 @@ internal static class Activations
             double max = x.Optional(2)?.ToScalar() ?? most ?? double.PositiveInfinity;
             // The largest bound wins where they cross.
             if (value.IsFloat) return [value.With(x.Float(0).Clamp(Math.Min(min, max), max))];
+            (long low, long high) = ((long)Math.Ceiling(min), (long)Math.Floor(max));
+            if (x.Optional(1) is { IsFloat: false } first) low = first.ToLongs()[0];
+            if (x.Optional(2) is { IsFloat: false } second) high = second.ToLongs()[0];
             return [value.With(Tensor.From(
-                [.. value.ToLongs().Select(v => (long)Math.Min(Math.Max(v, min), max))], value.Shape))];
+                [.. value.ToLongs().Select(v => Math.Min(Math.Max(v, low), high))], value.Shape))];
         });
     }
 
@@ -138,16 +142,20 @@ internal static class Activations
     private static Operation Dropout(Node node)
     {
         node.Ignore("seed");
+        if (node.Opset < 7 && node.Int("is_test", 0) == 0 && node.Wants(1))
+            throw new Refusal("it drops values at random in every pass, and the places of them are used");
         double ratio = node.Opset < 12 ? node.Float("ratio", 0.5) : 0.5;
         if (node.Has(1)) ratio = node.Constant(1)?.ToScalar() ?? 0;
         bool trains = node.Has(2) && node.Known(2, "training mode").ToScalar() != 0;
         if (trains && (ratio != 0 || (node.Has(1) && node.Constant(1) is null)))
             throw new Refusal("it drops values at random in every pass, whether the network is trained or not");
-        if (node.Wants(1) || node.Layers is null || ratio is 0 or >= 1)
+        if (node.Wants(1))
         {
             return (Kernel)(static x =>
                 [x[0], Value.Bools(Enumerable.Repeat(1L, x[0].Shape.Count).ToArray(), x[0].Shape)]);
         }
+
+        if (node.Layers is null || ratio is 0 or >= 1) return (Kernel)(static x => [x[0]]);
 
         return Operation.Of(node.Layers.Add(LayerNames.PathOf(node, []), new Dropout(ratio)));
     }

@@ -14,9 +14,17 @@ internal static class Arithmetic
         all["Pow"] = static _ => (Kernel)Pow;
         all["Mod"] = static node =>
         {
-            if (node.Int("fmod", 0) != 0) throw new Refusal("fmod is not supported");
-            return (Kernel)(static x => [Integers(x[0], x[1],
-                static (a, b) => b == 0 ? throw Zero() : ((a % b) + b) % b)]);
+            if (node.Int("fmod", 0) != 0)
+            {
+                return (Kernel)(static x => [Integers(x[0], x[1], static (a, b) => b switch
+                {
+                    0 => throw Zero(),
+                    -1 => 0,
+                    _ => a % b,
+                }, x.Pass)]);
+            }
+
+            return (Kernel)(static x => [Integers(x[0], x[1], Modulo, x.Pass)]);
         };
         all["Sum"] = Many(static (a, b) => a + b, static (a, b) => a + b);
         all["Max"] = Many(static (a, b) => a.Maximum(b), Math.Max);
@@ -24,7 +32,12 @@ internal static class Arithmetic
         all["Mean"] = static _ => (Kernel)(static x =>
         {
             Tensor sum = x.Float(0);
-            for (int i = 1; i < x.Count; i++) sum += x.Float(i);
+            for (int i = 1; i < x.Count; i++)
+            {
+                x.Pass.Broadcast(sum.Shape, x.Float(i).Shape);
+                sum += x.Float(i);
+            }
+
             return [x[0].With(x.Count == 1 ? sum : sum / x.Count)];
         });
         all["Neg"] = Unary(static x => -x, static x => -x);
@@ -36,42 +49,28 @@ internal static class Arithmetic
         all["Floor"] = Rounded(Math.Floor);
         all["Ceil"] = Rounded(Math.Ceiling);
         all["Round"] = Rounded(static x => Math.Round(x, MidpointRounding.ToEven));
-        all["Sign"] = Rounded(static x => double.IsNaN(x) ? x : Math.Sign(x));
+        all["Sign"] = static _ => (Kernel)(static x =>
+            [x[0].IsFloat ? Mapped(x[0], static value => double.IsNaN(value) ? value : Math.Sign(value))
+                : x[0].With(Tensor.From([.. x.Longs(0).Select(static value => (long)Math.Sign(value))], x[0].Shape))]);
     }
 
     /// <summary>Integers of two operands, value by value.</summary>
-    public static Value Integers(Value a, Value b, Func<long, long, long> function)
+    public static Value Integers(Value a, Value b, Func<long, long, long> function, Pass pass)
     {
         if (a.Type != b.Type)
             throw new InvalidDataException($"expected operands of one type, got {a.Type} and {b.Type}");
-        return a.With(Combined(a, b, (p, q) => Wrapped(function(p, q), a.Type)));
+        return a.With(Combined(a, b, (p, q) => Wrapped(function(p, q), a.Type), pass));
     }
 
     /// <summary>Two operands of integers that broadcast.</summary>
-    public static Tensor Combined(Value a, Value b, Func<long, long, long> function)
+    public static Tensor Combined(Value a, Value b, Func<long, long, long> function, Pass pass)
     {
         long[] left = a.ToLongs(), right = b.ToLongs();
-        Shape shape = Broadcast(a.Shape, b.Shape);
+        Shape shape = pass.Broadcast(a.Shape, b.Shape);
         long[] result = new long[shape.Count];
         for (int i = 0; i < result.Length; i++)
             result[i] = function(left[Place(i, shape, a.Shape)], right[Place(i, shape, b.Shape)]);
         return Tensor.From(result, shape);
-    }
-
-    /// <summary>The shape to which two shapes broadcast.</summary>
-    public static Shape Broadcast(Shape a, Shape b)
-    {
-        int rank = Math.Max(a.Rank, b.Rank);
-        int[] sizes = new int[rank];
-        for (int i = 1; i <= rank; i++)
-        {
-            int left = i <= a.Rank ? a[-i] : 1, right = i <= b.Rank ? b[-i] : 1;
-            if (left != right && left != 1 && right != 1)
-                throw new InvalidDataException($"the shapes {a} and {b} do not broadcast");
-            sizes[^i] = left == 1 ? right : left;
-        }
-
-        return new Shape(sizes);
     }
 
     /// <summary>A whole number in the width of its type: what is beyond wraps around.</summary>
@@ -110,6 +109,14 @@ internal static class Arithmetic
         _ => a / b,
     };
 
+    /// <summary>The remainder with the sign of the divisor.</summary>
+    private static long Modulo(long a, long b)
+    {
+        if (b == 0) throw Zero();
+        long rest = b == -1 ? 0 : a % b;
+        return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+    }
+
     private static InvalidDataException Zero() => new("a whole number is divided by 0");
 
     private static Factory Binary(Func<Tensor, Tensor, Tensor> floats, Func<long, long, long> integers) => node =>
@@ -124,12 +131,17 @@ internal static class Arithmetic
                 int rank = x[0].Shape.Rank, after = rank - Node.Axis(axis, rank) - x[1].Shape.Rank;
                 if (after < 0) throw new InvalidDataException($"{x[1].Shape} does not fit {x[0].Shape} at axis {axis}");
                 Tensor b = x.Float(1).Reshape([.. x[1].Shape, .. Enumerable.Repeat(1, after)]);
+                x.Pass.Broadcast(x[0].Shape, b.Shape);
                 return [x[0].With(floats(x.Float(0), b))];
             });
         }
 
-        return (Kernel)(x => [x[0].IsFloat ? x[0].With(floats(x.Float(0), x.Float(1)))
-            : Integers(x[0], x[1], integers)]);
+        return (Kernel)(x =>
+        {
+            if (!x[0].IsFloat) return [Integers(x[0], x[1], integers, x.Pass)];
+            x.Pass.Broadcast(x[0].Shape, x[1].Shape);
+            return [x[0].With(floats(x.Float(0), x.Float(1)))];
+        });
     };
 
     private static Factory Many(Func<Tensor, Tensor, Tensor> floats, Func<long, long, long> integers) => _ =>
@@ -138,8 +150,9 @@ internal static class Arithmetic
             Value result = x[0];
             for (int i = 1; i < x.Count; i++)
             {
+                if (result.IsFloat) x.Pass.Broadcast(result.Shape, x[i].Shape);
                 result = result.IsFloat ? result.With(floats(result.Tensor, x.Float(i)))
-                    : Integers(result, x[i], integers);
+                    : Integers(result, x[i], integers, x.Pass);
             }
 
             return [result];
@@ -153,19 +166,21 @@ internal static class Arithmetic
     });
 
     /// <summary>Functions that are constant between jumps: their gradient is 0.</summary>
-    private static Factory Rounded(Func<double, double> function) => _ => (Kernel)(x =>
+    private static Factory Rounded(Func<double, double> function) => _ =>
+        (Kernel)(x => [x[0].IsFloat ? Mapped(x[0], function) : x[0]]);
+
+    private static Value Mapped(Value x, Func<double, double> function)
     {
-        if (!x[0].IsFloat) return [x[0]];
-        Tensor value = x.Float(0);
-        double[] values = value.Detach().To(DType.Float64).ToArray<double>();
+        double[] values = x.Tensor.Detach().To(DType.Float64).ToArray<double>();
         for (int i = 0; i < values.Length; i++) values[i] = function(values[i]);
-        return [x[0].With(Tensor.From(values, value.Shape).To(value.DType))];
-    });
+        return x.With(Tensor.From(values, x.Shape).To(x.Tensor.DType));
+    }
 
     /// <summary>The result has the type of the base.</summary>
     private static Value[] Pow(Operands x)
     {
         Value exponent = x[1];
+        Shape shape = x.Pass.Broadcast(x[0].Shape, exponent.Shape);
         if (x[0].IsFloat)
         {
             // A single constant exponent has a simpler gradient.
@@ -181,7 +196,6 @@ internal static class Arithmetic
         var wide = new Value(Tensor.From(left, a.Shape), TensorType.Double);
         Tensor right = exponent.Tensor.To(DType.Float64);
         double[] powered = wide.Tensor.Pow(right).ToArray<double>();
-        Shape shape = Broadcast(a.Shape, exponent.Shape);
         return [a.With(Tensor.From([.. powered.Select(value => Wrapped((long)value, a.Type))], shape))];
     }
 }

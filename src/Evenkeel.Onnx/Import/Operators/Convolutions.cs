@@ -19,13 +19,15 @@ internal static class Convolutions
             return (Kernel)(x =>
             {
                 Tensor w = x.Float(1);
-                window.Resolve(w.Shape);
-                (Tensor padded, Padding padding) = window.Padded(x.Float(0));
-                return [x[0].With(padded.Convolve(window.Settings(padding), w, x.OptionalFloat(2)))];
+                Window own = window.Resolved(w.Shape);
+                (Tensor padded, Padding padding) = own.Padded(x.Float(0), x.Pass);
+                ConvolutionSettings settings = own.Settings(padding);
+                Check(settings, padded.Shape, w.Shape, x.Pass);
+                return [x[0].With(padded.Convolve(settings, w, x.OptionalFloat(2)))];
             });
         }
 
-        window.Resolve(weight.Shape);
+        window = window.Resolved(weight.Shape);
         int outChannels = weight.Shape[0], inChannels = weight.Shape[1] * window.Groups;
         int[] k = window.Kernel, s = window.Strides, d = window.Dilations;
         Padding fixedPadding = window.FixedPadding;
@@ -40,10 +42,13 @@ internal static class Convolutions
                 new Size3(d[0], d[1], d[2]), window.Groups, bias, random: none),
         };
         int number = Add(node, layer, weight);
-        if (!window.DependsOnSize) return Operation.Of(number);
+        Shape sizes = weight.Shape;
+        ConvolutionSettings plain = window.Settings(fixedPadding);
+        if (!window.DependsOnSize) return Operation.Of(number, (x, pass) => Check(plain, x, sizes, pass));
         return (Kernel)(x =>
         {
-            (Tensor padded, _) = window.Padded(x.Float(0));
+            (Tensor padded, _) = window.Padded(x.Float(0), x.Pass);
+            Check(plain, padded.Shape, sizes, x.Pass);
             return [x[0].With(x.Pass.Layers[number].Forward(padded))];
         });
     }
@@ -59,14 +64,15 @@ internal static class Convolutions
             return (Kernel)(x =>
             {
                 Tensor w = x.Float(1), value = x.Float(0);
-                window.Resolve(w.Shape);
-                (Padding padding, int[] added) = window.Transposed(value.Shape, outputPadding, outputShape);
-                return [x[0].With(value.ConvolveTransposed(
-                    Transposed(window, padding, added), w, x.OptionalFloat(2)))];
+                Window own = window.Resolved(w.Shape);
+                (Padding padding, int[] added) = own.Transposed(value.Shape, outputPadding, outputShape);
+                ConvolutionSettings settings = Transposed(own, padding, added);
+                Check(settings, value.Shape, w.Shape, x.Pass);
+                return [x[0].With(value.ConvolveTransposed(settings, w, x.OptionalFloat(2)))];
             });
         }
 
-        window.Resolve(weight.Shape);
+        window = window.Resolved(weight.Shape);
         int inChannels = weight.Shape[0], outChannels = weight.Shape[1] * window.Groups;
         int[] k = window.Kernel, s = window.Strides, d = window.Dilations;
         int[] o = outputPadding.Length == 0 ? new int[k.Length] : outputPadding;
@@ -81,7 +87,18 @@ internal static class Convolutions
             _ => new ConvTranspose3d(inChannels, outChannels, (k[0], k[1], k[2]), new Size3(s[0], s[1], s[2]), pads,
                 (o[0], o[1], o[2]), window.Groups, bias, new Size3(d[0], d[1], d[2]), none),
         };
-        return Operation.Of(Add(node, layer, weight));
+        Shape shape = weight.Shape;
+        ConvolutionSettings plain = Transposed(window, pads, o);
+        return Operation.Of(Add(node, layer, weight), (x, pass) => Check(plain, x, shape, pass));
+    }
+
+    /// <summary>Asks for the memory of an output.</summary>
+    private static void Check(ConvolutionSettings settings, Shape x, Shape weight, Pass pass)
+    {
+        Shape output;
+        if (settings.IsTransposed) settings.ConvolveTransposed(x, weight, bias: null, out output);
+        else settings.Convolve(x, weight, bias: null, out output);
+        pass.Fitting(output);
     }
 
     private static bool IsLayer(Node node, out Value weight)

@@ -25,8 +25,8 @@ internal static class Logic
         {
             Value a = x[0], b = x[1];
             if (!a.IsFloat)
-                return [new Value(Arithmetic.Combined(a, b, (p, q) => integers(p, q) ? 1 : 0), TensorType.Bool)];
-            Shape shape = Arithmetic.Broadcast(a.Shape, b.Shape);
+                return [new Value(Arithmetic.Combined(a, b, (p, q) => integers(p, q) ? 1 : 0, x.Pass), TensorType.Bool)];
+            Shape shape = x.Pass.Broadcast(a.Shape, b.Shape);
             double[] left = Spread(a, shape), right = Spread(b, shape);
             long[] result = new long[left.Length];
             for (int i = 0; i < result.Length; i++) result[i] = floats(left[i], right[i]) ? 1 : 0;
@@ -38,20 +38,21 @@ internal static class Logic
         (value.Tensor.Detach().To(DType.Float64) + Tensor.Zeros(shape, DType.Float64)).ToArray<double>();
 
     private static Factory Joined(Func<long, long, long> function) => _ =>
-        (Kernel)(x => [x[0].With(Arithmetic.Combined(x[0], x[1], function))]);
+        (Kernel)(x => [x[0].With(Arithmetic.Combined(x[0], x[1], function, x.Pass))]);
 
     private static Value[] Where(Operands x)
     {
         Value condition = x[0], a = x[1], b = x[2];
         if (a.Type != b.Type) throw new InvalidDataException($"expected values of one type, got {a.Type} and {b.Type}");
+        x.Pass.Broadcast(x.Pass.Broadcast(condition.Shape, a.Shape), b.Shape);
         if (a.IsFloat)
         {
             Tensor mask = condition.Tensor.To(a.Tensor.DType);
             return [a.With(Tensor.Where(mask, x.Float(1), x.Float(2)))];
         }
 
-        Tensor left = Arithmetic.Combined(condition, a, static (c, p) => c == 0 ? 0 : p);
-        Tensor right = Arithmetic.Combined(condition, b, static (c, p) => c == 0 ? p : 0);
-        return [a.With(Arithmetic.Combined(a.With(left), b.With(right), static (p, q) => p + q))];
+        Tensor left = Arithmetic.Combined(condition, a, static (c, p) => c == 0 ? 0 : p, x.Pass);
+        Tensor right = Arithmetic.Combined(condition, b, static (c, p) => c == 0 ? p : 0, x.Pass);
+        return [a.With(Arithmetic.Combined(a.With(left), b.With(right), static (p, q) => p + q, x.Pass))];
     }
 }

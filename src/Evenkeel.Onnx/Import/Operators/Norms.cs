@@ -122,7 +122,8 @@ internal static class Norms
         Value? scale = node.Constant(1), shift = node.Constant(2);
         int? normalized = Normalized(axis, node.Ranks[0]);
         if (node.Layers is not null && !node.Wants(1) && !node.Wants(2) && scale is { IsFloat: true }
-            && (!node.Has(2) || shift is not null && shift.Shape == scale.Shape) && scale.Shape.Rank == normalized)
+            && (!node.Has(2) || shift is not null && shift.Shape == scale.Shape) && scale.Shape.Rank == normalized
+            && IsPerPlace(scale.Shape))
         {
             return Operation.Of(Filled(node, new LayerNorm(scale.Shape, eps, bias: node.Has(2)), scale, shift));
         }
@@ -138,6 +139,9 @@ internal static class Norms
                 x[0].With(Reciprocal((variance + eps).Sqrt()))];
         });
     }
+
+    /// <summary>Whether a scale is one number per normalized place. A size of 1 may be one that broadcasts.</summary>
+    private static bool IsPerPlace(Shape scale) => scale.All(static size => size > 1);
 
     private static Tensor Reciprocal(Tensor x) => Tensor.Ones([1], x.DType) / x;
 
@@ -161,7 +165,7 @@ internal static class Norms
         long axis = node.Int("axis", -1);
         node.Ignore("stash_type");
         if (node.Layers is not null && node.Constant(1) is { IsFloat: true } scale
-            && scale.Shape.Rank == Normalized(axis, node.Ranks[0]))
+            && scale.Shape.Rank == Normalized(axis, node.Ranks[0]) && IsPerPlace(scale.Shape))
             return Operation.Of(Filled(node, new RMSNorm(scale.Shape, eps), scale, shift: null));
         return (Kernel)(x => [x[0].With(Affine(x,
             x.Float(0).RMSNorm(Last(x[0].Shape, axis), gamma: null, eps)))]);
@@ -198,14 +202,15 @@ internal static class Norms
     {
         int size = Window.Ints([node.Int("size", 0)])[0];
         double alpha = node.Float("alpha", 1e-4), beta = node.Float("beta", 0.75), bias = node.Float("bias", 1);
-        if (size < 1) throw new Refusal("size is missing");
+        // With an even size ONNX takes one channel more after the middle, PyTorch one more before it.
+        if (size < 1 || size % 2 == 0) throw new Refusal($"its size is {size}, and an odd one is computed here");
         if (node.Layers is null) return Activations.Kernel(x => x.LocalResponseNorm(size, alpha, beta, bias));
         return Operation.Of(node.Layers.Add(LayerNames.PathOf(node, []), new LocalResponseNorm(size, alpha, beta, bias)));
     }
 
     private static Operation MeanVariance(Node node)
     {
-        int[] axes = [.. (node.Ints("axes") ?? [0, 2, 3]).Select(static axis => (int)axis)];
+        long[] axes = node.Ints("axes") ?? [0, 2, 3];
         return Activations.Kernel(x =>
         {
             int[] all = [.. axes.Select(axis => Node.Axis(axis, x.Shape.Rank))];
@@ -217,8 +222,8 @@ internal static class Norms
 
     private static Operation Lp(Node node)
     {
-        int axis = (int)node.Int("axis", -1), p = (int)node.Int("p", 2);
+        long axis = node.Int("axis", -1), p = node.Int("p", 2);
         if (p is not (1 or 2)) throw new Refusal($"p = {p} is not 1 or 2");
-        return Activations.Kernel(x => x.Normalize([Node.Axis(axis, x.Shape.Rank)], p));
+        return Activations.Kernel(x => x.Normalize([Node.Axis(axis, x.Shape.Rank)], (int)p));
     }
 }

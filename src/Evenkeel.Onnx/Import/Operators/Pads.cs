@@ -24,7 +24,7 @@ internal static class Pads
             for (int i = 0; i < axes.Length; i++)
             {
                 int axis = Node.Axis(axes[i], rank);
-                padded = Around(padded, axis, pads[i], pads[axes.Length + i], mode, value);
+                padded = Around(padded, axis, pads[i], pads[axes.Length + i], mode, value, x.Pass);
             }
 
             return [padded];
@@ -32,18 +32,21 @@ internal static class Pads
     }
 
     /// <summary>Zeros around the spatial dimensions, at the beginning and the end of each.</summary>
-    public static Tensor Zeros(Tensor x, ReadOnlySpan<long> before, ReadOnlySpan<long> after)
+    public static Tensor Zeros(Tensor x, ReadOnlySpan<long> before, ReadOnlySpan<long> after, Pass pass)
     {
         var value = new Value(x, TensorType.Of(x.DType));
-        for (int i = 0; i < before.Length; i++) value = Around(value, i + 2, before[i], after[i], "constant", 0);
+        for (int i = 0; i < before.Length; i++) value = Around(value, i + 2, before[i], after[i], "constant", 0, pass);
         return value.Tensor;
     }
 
-    private static Value Around(Value x, int axis, long before, long after, string mode, double value)
+    private static Value Around(Value x, int axis, long before, long after, string mode, double value, Pass pass)
     {
         long length = x.Shape[axis], total = length + before + after;
-        if (total is < 0 or > int.MaxValue || before < -length || after < -length)
+        if (before < -length || after < -length || before > int.MaxValue || after > int.MaxValue || total < 0)
             throw new InvalidDataException($"pads of {before} and {after} leave {total} of {length}");
+        long[] sizes = [.. x.Shape.Select(static size => (long)size)];
+        sizes[axis] = total;
+        pass.Fitting(sizes);
         if (before < 0 || after < 0)
         {
             int start = (int)Math.Max(0, -before);

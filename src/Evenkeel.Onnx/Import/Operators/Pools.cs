@@ -8,7 +8,7 @@ internal static class Pools
         all["MaxPool"] = Max;
         all["AveragePool"] = Average;
         all["GlobalAveragePool"] = static _ => Activations.Kernel(
-            static x => x.Mean([.. Enumerable.Range(2, x.Shape.Rank - 2)], keepDims: true));
+            static x => x.Shape.Rank == 2 ? x : x.Mean([.. Enumerable.Range(2, x.Shape.Rank - 2)], keepDims: true));
         all["GlobalMaxPool"] = static _ => Activations.Kernel(static x =>
         {
             for (int axis = 2; axis < x.Shape.Rank; axis++) x = x.Max(axis, keepDims: true);
@@ -26,7 +26,7 @@ internal static class Pools
         {
             // Whole numbers up to 2^53 are as good as doubles.
             Tensor input = x[0].IsFloat ? x.Float(0) : x[0].Tensor.To(DType.Float64);
-            Tensor y = MaxPoolOp.Apply(input, Settings("MaxPool", window, input.Shape, ceil));
+            Tensor y = MaxPoolOp.Apply(input, Settings("MaxPool", window, input.Shape, ceil, x.Pass));
             return [x[0].With(x[0].IsFloat ? y
                 : Tensor.From([.. y.ToArray<double>().Select(static value => (long)value)], y.Shape))];
         });
@@ -36,11 +36,11 @@ internal static class Pools
     {
         var window = new Window(node);
         bool ceil = node.Int("ceil_mode", 0) != 0, counts = node.Int("count_include_pad", 0) != 0;
-        return Activations.Kernel(x => AveragePoolOp.Apply(
-            x, Settings("AveragePool", window, x.Shape, ceil), counts, divisorOverride: null));
+        return (Kernel)(x => [x[0].With(AveragePoolOp.Apply(
+            x.Float(0), Settings("AveragePool", window, x[0].Shape, ceil, x.Pass), counts, divisorOverride: null))]);
     }
 
-    private static PoolSettings Settings(string name, Window window, Shape x, bool ceil)
+    private static PoolSettings Settings(string name, Window window, Shape x, bool ceil, Pass pass)
     {
         int[] k = window.Kernel, s = window.Strides, d = window.Dilations;
         Padding padding = window.For(x);
@@ -52,6 +52,8 @@ internal static class Pools
                 new Size3(d[0], d[1], d[2]), ceil),
             _ => throw new InvalidDataException("it has no kernel_shape"),
         };
-        return settings.Checked();
+        settings.Checked().Windows(x, out Shape output);
+        pass.Fitting(output);
+        return settings;
     }
 }

@@ -9,7 +9,7 @@ internal static class Reductions
 
     public static void AddTo(Dictionary<string, Factory> all)
     {
-        all["ReduceMean"] = Over(static (x, axes, keep) => x.Mean(axes, keep));
+        all["ReduceMean"] = Over(static (x, axes, keep) => axes.Length == 0 ? x : x.Mean(axes, keep));
         all["ReduceSum"] = Over(Sum);
         all["ReduceSumSquare"] = Over(static (x, axes, keep) => Sum(x.Square(), axes, keep));
         all["ReduceL1"] = Over(static (x, axes, keep) => Sum(x.Abs(), axes, keep));
@@ -20,7 +20,10 @@ internal static class Reductions
         all["ReduceProd"] = Over(Product);
         all["ReduceLogSumExp"] = Over(static (x, axes, keep) =>
         {
-            Tensor most = Max(x, axes, keep: true).Detach(), sum = Sum((x - most).Exp(), axes, keep: true).Log() + most;
+            // What is not finite cannot be taken off: it would leave NaN.
+            Tensor most = Max(x, axes, keep: true).Detach();
+            most = Tensor.Where(Activations.Step01(most, double.IsFinite), most, Tensor.Zeros([], x.DType));
+            Tensor sum = Sum((x - most).Exp(), axes, keep: true).Log() + most;
             return keep ? sum : Sum(sum, axes, keep: false);
         });
         all["ArgMax"] = ArgMax;

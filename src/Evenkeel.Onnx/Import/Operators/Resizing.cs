@@ -18,7 +18,7 @@ internal static class Resizing
         return (Kernel)(x =>
         {
             float[] factors = scales ?? Floats(x[1]);
-            return [Scaled(x[0], [.. factors.Select(static f => (double)f)], sizes: null, mode, "asymmetric", "floor")];
+            return [Scaled(x[0], [.. factors.Select(static f => (double)f)], sizes: null, mode, "asymmetric", "floor", x.Pass)];
         });
     }
 
@@ -54,7 +54,7 @@ internal static class Resizing
                 sizes = [.. all.Select((size, i) => double.IsNaN(size) ? shape[i] : Checked(size))];
             }
 
-            return [Scaled(x[0], scales, sizes, mode, places, nearest)];
+            return [Scaled(x[0], scales, sizes, mode, places, nearest, x.Pass)];
         });
     }
 
@@ -75,12 +75,19 @@ internal static class Resizing
         : throw new InvalidDataException($"it makes a dimension of {size}");
 
     private static Value Scaled(
-        Value x, double[]? scales, int[]? sizes, string mode, string places, string nearest)
+        Value x, double[]? scales, int[]? sizes, string mode, string places, string nearest,
+        Pass pass)
     {
         Shape shape = x.Shape;
-        sizes ??= [.. scales!.Select((scale, i) => Checked(Math.Floor(shape[i] * scale)))];
-        if (sizes.Length != shape.Rank)
-            throw new InvalidDataException($"{sizes.Length} sizes do not fit an input of shape {shape}");
+        if ((sizes?.Length ?? scales!.Length) != shape.Rank)
+        {
+            throw new InvalidDataException(
+                $"{sizes?.Length ?? scales!.Length} sizes or scales do not fit an input of shape {shape}");
+        }
+
+        // In single precision, as the scales are: 10 values times 0.7 are 7.
+        sizes ??= [.. scales!.Select((scale, i) => Checked(MathF.Floor(shape[i] * (float)scale)))];
+        pass.Fitting([.. sizes.Select(static size => (long)size)]);
         double[] factors = scales ?? [.. sizes.Select((size, i) => (double)size / shape[i])];
         if (mode == "nearest") return Nearest(x, sizes, factors, places, nearest);
         bool isPlanes = shape.Rank == 4 && sizes[0] == shape[0] && sizes[1] == shape[1];

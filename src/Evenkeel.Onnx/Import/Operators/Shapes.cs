@@ -22,8 +22,8 @@ internal static class Shapes
         all["Slice"] = Slice;
         all["Gather"] = Gather;
         all["GatherElements"] = GatherElements;
-        all["Expand"] = static _ => (Kernel)(static x => [Expanded(x[0], x.Longs(1))]);
-        all["Tile"] = static _ => (Kernel)(static x => [Tiled(x[0], x.Longs(1))]);
+        all["Expand"] = static _ => (Kernel)(static x => [Expanded(x[0], x.Longs(1), x.Pass)]);
+        all["Tile"] = static _ => (Kernel)(static x => [Tiled(x[0], x.Longs(1), x.Pass)]);
         all["Range"] = static _ => (Kernel)Range;
         all["Pad"] = Pads.Pad;
         all["DepthToSpace"] = DepthToSpace;
@@ -36,6 +36,23 @@ internal static class Shapes
     /// <summary>Values of an axis at places, in this order.</summary>
     public static Value Selected(Value x, int axis, ReadOnlySpan<int> places)
     {
+        if (!x.IsFloat)
+        {
+            (int outer, int inner) = Around(x.Shape, axis);
+            long[] from = x.ToLongs(), to = new long[outer * places.Length * inner];
+            int at = 0;
+            for (int o = 0; o < outer; o++)
+            {
+                foreach (int place in places)
+                {
+                    from.AsSpan(((o * x.Shape[axis]) + place) * inner, inner).CopyTo(to.AsSpan(at));
+                    at += inner;
+                }
+            }
+
+            return x.With(Tensor.From(to, x.Shape.With(axis, places.Length)));
+        }
+
         // Neighbours are taken together.
         var parts = new List<Value>();
         for (int i = 0; i < places.Length;)
@@ -119,7 +136,7 @@ internal static class Shapes
         double number = value.ToScalar();
         return (Kernel)(x =>
         {
-            Shape shape = ShapeOf(x.Longs(0));
+            Shape shape = x.Pass.Fitting(x.Longs(0));
             return [value.With(value.IsFloat ? Tensor.Full(shape, number, x.Pass.TypeOf(value.Type))
                 : Tensor.From(Enumerable.Repeat((long)number, shape.Count).ToArray(), shape))];
         });
@@ -136,23 +153,6 @@ internal static class Shapes
             int to = (int)Math.Clamp(end < 0 ? end + rank : end, 0, rank);
             return [Value.Longs(sizes.AsSpan(from, Math.Max(0, to - from)))];
         });
-    }
-
-    /// <summary>A shape of a file; a size is 0 or more, and the product fits into memory.</summary>
-    private static Shape ShapeOf(ReadOnlySpan<long> sizes)
-    {
-        double count = 1;
-        int[] all = new int[sizes.Length];
-        for (int i = 0; i < all.Length; i++)
-        {
-            if (sizes[i] is < 0 or > int.MaxValue)
-                throw new InvalidDataException($"the shape [{string.Join(", ", sizes.ToArray())}] has the size {sizes[i]}");
-            all[i] = (int)sizes[i];
-            count *= all[i];
-        }
-
-        return count * sizeof(double) <= Array.MaxLength ? new Shape(all) : throw new InvalidDataException(
-            $"the shape [{string.Join(", ", sizes.ToArray())}] holds more than 2 GB");
     }
 
     private static Operation Reshape(Node node)
@@ -306,11 +306,12 @@ internal static class Shapes
         long axis = node.Int("axis", 0), wanted = node.Int("num_outputs", 0);
         long[]? sizes = node.Ints("split");
         int outputs = node.Outputs.Length;
+        if (wanted != 0 && wanted != outputs) throw new Refusal($"num_outputs is {wanted}, and it has {outputs}");
         return (Kernel)(x =>
         {
             int at = Node.Axis(axis, x[0].Shape.Rank), length = x[0].Shape[at];
-            long[] parts = x.Optional(1)?.ToLongs() ?? sizes ?? Equal(length, wanted > 0 ? (int)wanted : outputs);
-            if (parts.Sum() != length || parts.Any(static part => part < 0))
+            long[] parts = x.Optional(1)?.ToLongs() ?? sizes ?? Equal(length, outputs);
+            if (parts.Any(part => part < 0 || part > length) || parts.Sum() != length)
                 throw new InvalidDataException($"[{string.Join(", ", parts)}] is no split of {length}");
             var values = new Value[parts.Length];
             int start = 0;
@@ -360,6 +361,8 @@ internal static class Shapes
             return Part(value, axis, from, to - from);
         }
 
+        // Beyond the length a larger step changes nothing.
+        step = Math.Clamp(step, -length - 1L, length + 1L);
         var places = new List<int>();
         if (step > 0)
         {
@@ -386,6 +389,7 @@ internal static class Shapes
                 ? (int)(place < 0 ? place + length : place)
                 : throw new InvalidDataException($"the index {place} is not one of {length}"))];
             int[] sizes = [.. value.Shape.Take(at), .. index.Shape, .. value.Shape.Skip(at + 1)];
+            x.Pass.Fitting([.. sizes.Select(static size => (long)size)]);
             // Rows of a table: the gradient is a sum over the rows that were taken.
             if (value.IsFloat && at == 0 && value.Shape.Rank == 2)
             {
@@ -409,24 +413,28 @@ internal static class Shapes
         });
     }
 
-    private static Value Expanded(Value x, long[] target)
+    private static Value Expanded(Value x, ReadOnlySpan<long> target, Pass pass)
     {
-        Shape shape = Arithmetic.Broadcast(x.Shape, ShapeOf(target));
+        Shape shape = pass.Broadcast(x.Shape, pass.Fitting(target));
         return x.IsFloat ? x.With(shape == x.Shape ? x.Tensor : x.Tensor + Tensor.Zeros(shape, x.Tensor.DType))
             : x.With(Arithmetic.Combined(x, x.With(Tensor.From(new long[shape.Count], shape)),
-                static (a, _) => a));
+                static (a, _) => a, pass));
     }
 
-    private static Value Tiled(Value x, long[] repeats)
+    private static Value Tiled(Value x, long[] repeats, Pass pass)
     {
-        if (repeats.Length != x.Shape.Rank)
-            throw new InvalidDataException($"{repeats.Length} repeats do not fit {x.Shape}");
-        ShapeOf([.. repeats.Select((n, i) => n * x.Shape[i])]);
+        if (repeats.Length != x.Shape.Rank || repeats.Any(static n => n is < 0 or > int.MaxValue))
+            throw new InvalidDataException($"the repeats [{string.Join(", ", repeats)}] do not fit {x.Shape}");
+        Shape shape = pass.Fitting([.. repeats.Select((n, i) => n * x.Shape[i])]);
+        if (shape.Count == 0) return x.With(x.IsFloat ? Tensor.Zeros(shape, x.Tensor.DType) : Tensor.From<long>([], shape));
         for (int axis = 0; axis < repeats.Length; axis++)
         {
-            Value part = x;
-            x = repeats[axis] == 0 ? Part(x, axis, 0, 0)
-                : Joined([.. Enumerable.Repeat(part, (int)repeats[axis])], axis);
+            if (repeats[axis] == 1) continue;
+            Shape from = x.Shape;
+            (int outer, int inner) = Around(from, axis);
+            Value one = Reshaped(x, [outer, 1, from[axis] * inner]);
+            x = Reshaped(Expanded(one, [outer, repeats[axis], from[axis] * inner], pass),
+                from.With(axis, from[axis] * (int)repeats[axis]).ToArray());
         }
 
         return x;
@@ -434,20 +442,30 @@ internal static class Shapes
 
     private static Value[] Range(Operands x)
     {
+        if (!x[0].IsFloat)
+        {
+            long first = x[0].ToLongs().Single(), end = x[1].ToLongs().Single(), by = x[2].ToLongs().Single();
+            Int128 distance = by < 0 ? (Int128)first - end : (Int128)end - first, size = Int128.Abs(by);
+            Int128 steps = by == 0 ? -1 : distance <= 0 ? 0 : (distance + size - 1) / size;
+            if (steps < 0 || steps > int.MaxValue) throw new InvalidDataException($"it has {steps} values");
+            long[] whole = new long[x.Pass.Fitting((long)steps).Count];
+            for (int i = 0; i < whole.Length; i++) whole[i] = first + (i * by);
+            return [x[0].With(Tensor.From(whole))];
+        }
+
         double start = x[0].ToScalar(), limit = x[1].ToScalar(), step = x[2].ToScalar();
         double count = Math.Max(0, Math.Ceiling((limit - start) / step));
-        if (!(count <= int.MaxValue / sizeof(double))) throw new InvalidDataException($"it has {count} values");
-        double[] values = new double[(int)count];
+        if (!(count <= int.MaxValue)) throw new InvalidDataException($"it has {count} values");
+        double[] values = new double[x.Pass.Fitting((long)count).Count];
         for (int i = 0; i < values.Length; i++) values[i] = start + (i * step);
-        return [x[0].With(x[0].IsFloat ? Tensor.From(values).To(x[0].Tensor.DType)
-            : Tensor.From([.. values.Select(static value => (long)value)]))];
+        return [x[0].With(Tensor.From(values).To(x[0].Tensor.DType))];
     }
 
     private static Operation DepthToSpace(Node node)
     {
-        int block = (int)node.Int("blocksize", 0);
+        int block = Block(node);
         string mode = node.Text("mode", "DCR");
-        if (block < 1 || mode is not ("DCR" or "CRD")) throw new Refusal($"its mode {mode} or its block is not known");
+        if (mode is not ("DCR" or "CRD")) throw new Refusal($"the mode {mode} is not known");
         return Activations.Kernel(x => mode == "CRD" ? x.PixelShuffle(block) : Turned(x, block));
 
         // The block's row and column come first among the channels.
@@ -460,10 +478,15 @@ internal static class Shapes
         }
     }
 
+    private static int Block(Node node)
+    {
+        long block = node.Int("blocksize", 0);
+        return block is >= 1 and <= 1024 ? (int)block : throw new Refusal($"its block is {block}, not 1 to 1024");
+    }
+
     private static Operation SpaceToDepth(Node node)
     {
-        int block = (int)node.Int("blocksize", 0);
-        if (block < 1) throw new Refusal("its block is below 1");
+        int block = Block(node);
         return Activations.Kernel(x =>
         {
             Shape s = x.Shape;

@@ -43,14 +43,16 @@ internal sealed class Window
     public static int[] Ints(long[]? values) => values is null ? [] : [.. values.Select(static value =>
         value is >= 0 and <= int.MaxValue / 2 ? (int)value : throw new Refusal($"a size or padding of {value}"))];
 
-    /// <summary>Takes the window from a weight of shape (out, in, ...) where the node does not say it.</summary>
-    public void Resolve(Shape weight)
+    /// <summary>The window of a weight of shape (out, in, ...), which the node need not say.</summary>
+    public Window Resolved(Shape weight)
     {
         if (weight.Rank is < 3 or > 5) throw new InvalidDataException($"its weight has the shape {weight}");
         int[] kernel = [.. weight.Skip(2)];
         if (_kernel is not null && !_kernel.AsSpan().SequenceEqual(kernel))
             throw new InvalidDataException($"its window is ({string.Join(", ", _kernel)}), that of {weight} another");
-        if (Kernel.Length == 0) Complete(kernel);
+        var resolved = (Window)MemberwiseClone();
+        resolved.Complete(kernel);
+        return resolved;
     }
 
     /// <summary>The settings of a convolution with a padding.</summary>
@@ -67,11 +69,11 @@ internal sealed class Window
     };
 
     /// <summary>The input of a convolution: padded here if the padding follows from its size.</summary>
-    public (Tensor Input, Padding Padding) Padded(Tensor x)
+    public (Tensor Input, Padding Padding) Padded(Tensor x, Pass pass)
     {
         if (!DependsOnSize) return (x, FixedPadding);
         (long[] before, long[] after) = Same(x.Shape);
-        return (Pads.Zeros(x, before, after), default);
+        return (Pads.Zeros(x, before, after, pass), default);
     }
 
     /// <summary>The padding around an input of a shape.</summary>
@@ -87,15 +89,23 @@ internal sealed class Window
     {
         int[] added = outputPadding.Length == 0 ? new int[Kernel.Length] : [.. outputPadding];
         if (!DependsOnSize && outputShape is null) return (FixedPadding, added);
+        if (x.Rank != Kernel.Length + 2 || added.Length != Kernel.Length || outputShape?.Length < Kernel.Length)
+        {
+            throw new InvalidDataException($"its window has {Kernel.Length} dimensions, its input the shape {x}, "
+                + $"output_padding {added.Length} and output_shape {outputShape?.Length ?? Kernel.Length} sizes");
+        }
+
         if (outputShape is not null) outputShape = outputShape[^Kernel.Length..];
         int[] before = new int[Kernel.Length], after = new int[Kernel.Length];
         for (int i = 0; i < Kernel.Length; i++)
         {
-            int size = x[i + 2], wanted = outputShape?[i] ?? size * Strides[i];
-            int total = (Strides[i] * (size - 1)) + added[i] + Span(i) - wanted;
+            long size = x[i + 2], wanted = outputShape?[i] ?? size * Strides[i];
+            long excess = (Strides[i] * (size - 1)) + added[i] + Span(i) - wanted;
+            if (Math.Abs(excess) > int.MaxValue / 2)
+                throw new InvalidDataException($"its output of {wanted} is not what its windows make");
             // An output larger than what the windows reach has places without any.
-            if (total < 0) (added[i], total) = (added[i] - total, 0);
-            int half = total / 2;
+            if (excess < 0) added[i] -= (int)excess;
+            int total = (int)Math.Max(0, excess), half = total / 2;
             (before[i], after[i]) = _autoPad == "SAME_UPPER" ? (half, total - half) : (total - half, half);
         }
 
@@ -129,7 +139,7 @@ internal sealed class Window
 
     private bool UsesPads => _autoPad == "NOTSET" && _pads is not null;
 
-    private int Span(int axis) => ((Kernel[axis] - 1) * Dilations[axis]) + 1;
+    private long Span(int axis) => ((Kernel[axis] - 1L) * Dilations[axis]) + 1;
 
     /// <summary>As many outputs as steps fit into the input; an odd one is at the end, or at the beginning.</summary>
     private (long[] Before, long[] After) Same(Shape x)
