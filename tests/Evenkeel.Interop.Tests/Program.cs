@@ -1,3 +1,4 @@
+using System.Globalization;
 using Evenkeel.Interop.Tests;
 using Evenkeel.Interop.Tests.Fuzz;
 
@@ -5,13 +6,20 @@ using Evenkeel.Interop.Tests.Fuzz;
 Family[] families =
     [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family, Poolings.Family];
 
-if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or ["onnx"] or ["onnx", _]))
+if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or ["onnx"] or ["onnx", _] or ["onnx-import", ..]))
 {
-    Console.Error.WriteLine($"usage: generate [FOLDER] | check | onnx [PART OF A NAME] | {FuzzCommand.Usage}");
+    Console.Error.WriteLine($"usage: generate [FOLDER] | check | onnx [PART OF A NAME] | "
+        + $"onnx-import [CASES [SEED [PART OF A NAME]]] | {FuzzCommand.Usage}");
     return 2;
 }
 
 if (args[0] == "onnx") return OnnxRuntimeCheck.Run(args.Length > 1 ? args[1] : "");
+
+if (args[0] == "onnx-import")
+{
+    return OnnxImportFuzz.Run(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 2000,
+        args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : 1, args.Length > 3 ? args[3] : "");
+}
 
 if (NativeBinding.Load() is { } reason)
 {

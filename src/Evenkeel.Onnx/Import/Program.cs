@@ -69,7 +69,13 @@ internal sealed class Program
             layers, isWide, mostBytes, FixedBatch, inputs.Length > 0 && inputs[0].Shape.Rank > 0 ? inputs[0].Shape[0] : null);
         var slots = new Value?[SlotCount];
         for (int i = 0; i < inputs.Length; i++) slots[InputSlots[i]] = new Value(inputs[i], InputTypes[i]);
-        foreach (Source source in Weights) slots[source.Slot] = new Value(weights[source.Number], source.Type);
+        Tape? tape = inputs.Length == 0 ? null : inputs[0].Tape;
+        foreach (Source source in Weights)
+        {
+            Parameter weight = weights[source.Number];
+            slots[source.Slot] = new Value(tape is null ? weight.Value : tape.Watch(weight), source.Type);
+        }
+
         foreach (Source source in Constants)
         {
             Tensor constant = constants[source.Number];
@@ -78,7 +84,7 @@ internal sealed class Program
                 constant.DType == dtype ? constant : constant.To(dtype), source.Type);
         }
 
-        Execute(slots, pass, inputs.Length == 0 ? null : inputs[0].Tape);
+        Execute(slots, pass, tape);
         var outputs = new Value[OutputSlots.Length];
         for (int i = 0; i < outputs.Length; i++) outputs[i] = slots[OutputSlots[i]]!;
         return outputs;
@@ -128,7 +134,7 @@ internal sealed class Program
                 slots[step.Outputs[k]] = results[k];
             }
         }
-        catch (Exception failure) when (failure is InvalidDataException or ArgumentException)
+        catch (Exception failure) when (failure is InvalidDataException or ArgumentException or Refusal)
         {
             throw new InvalidOperationException(
                 $"OnnxModule: {step.Name} cannot compute its output: {failure.Message}", failure);

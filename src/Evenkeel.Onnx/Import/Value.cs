@@ -57,6 +57,10 @@ internal sealed class Value
         ? throw new InvalidDataException($"expected integers, got {Type}")
         : Tensor.ToArray<long>();
 
+    /// <summary>The only integer.</summary>
+    public long ToLong() => ToLongs() is [var number] ? number
+        : throw new InvalidDataException($"expected a single integer, got shape {Shape}");
+
     /// <summary>The only number.</summary>
     public double ToScalar()
     {

@@ -85,10 +85,9 @@ internal static class Activations
 
     private static Factory Unary(Func<Tensor, Tensor> function) => _ => Kernel(function);
 
-    private static Tensor Erf(Tensor x) => x.DynamicErf(
+    private static Tensor Erf(Tensor x) => x.Shape.Rank == 0 ? Erf(x.Reshape(1)).Reshape(new Shape()) : x.DynamicErf(
         Tensor.Ones([1], x.DType), Tensor.Zeros([1], x.DType),
-        Tensor.Ones([x.Shape.Rank == 0 ? 1 : x.Shape[-1]], x.DType),
-        Tensor.Zeros([x.Shape.Rank == 0 ? 1 : x.Shape[-1]], x.DType));
+        Tensor.Ones([x.Shape[-1]], x.DType), Tensor.Zeros([x.Shape[-1]], x.DType));
 
     private static Operation Selu(Node node)
     {
@@ -114,8 +113,8 @@ internal static class Activations
             // The largest bound wins where they cross.
             if (value.IsFloat) return [value.With(x.Float(0).Clamp(Math.Min(min, max), max))];
             (long low, long high) = ((long)Math.Ceiling(min), (long)Math.Floor(max));
-            if (x.Optional(1) is { IsFloat: false } first) low = first.ToLongs()[0];
-            if (x.Optional(2) is { IsFloat: false } second) high = second.ToLongs()[0];
+            if (x.Optional(1) is { IsFloat: false } first) low = first.ToLong();
+            if (x.Optional(2) is { IsFloat: false } second) high = second.ToLong();
             return [value.With(Tensor.From(
                 [.. value.ToLongs().Select(v => Math.Min(Math.Max(v, low), high))], value.Shape))];
         });

@@ -16,9 +16,15 @@ internal static class Pools
         });
     }
 
-    private static Operation Max(Node node)
+    private static Window Sized(Node node)
     {
         var window = new Window(node);
+        return window.Kernel.Length > 0 ? window : throw new Refusal("it has no kernel_shape");
+    }
+
+    private static Operation Max(Node node)
+    {
+        Window window = Sized(node);
         bool ceil = node.Int("ceil_mode", 0) != 0;
         node.Ignore("storage_order");
         if (node.Wants(1)) throw new Refusal("the places of its maxima are used, which are not computed here");
@@ -34,7 +40,7 @@ internal static class Pools
 
     private static Operation Average(Node node)
     {
-        var window = new Window(node);
+        Window window = Sized(node);
         bool ceil = node.Int("ceil_mode", 0) != 0, counts = node.Int("count_include_pad", 0) != 0;
         return (Kernel)(x => [x[0].With(AveragePoolOp.Apply(
             x.Float(0), Settings("AveragePool", window, x[0].Shape, ceil, x.Pass), counts, divisorOverride: null))]);
@@ -48,9 +54,8 @@ internal static class Pools
         {
             1 => PoolSettings.Rows(name, k[0], s[0], padding, d[0], ceil),
             2 => PoolSettings.Planes(name, (k[0], k[1]), new Size2(s[0], s[1]), padding, new Size2(d[0], d[1]), ceil),
-            3 => PoolSettings.Volumes(name, (k[0], k[1], k[2]), new Size3(s[0], s[1], s[2]), padding,
+            _ => PoolSettings.Volumes(name, (k[0], k[1], k[2]), new Size3(s[0], s[1], s[2]), padding,
                 new Size3(d[0], d[1], d[2]), ceil),
-            _ => throw new InvalidDataException("it has no kernel_shape"),
         };
         settings.Checked().Windows(x, out Shape output);
         pass.Fitting(output);

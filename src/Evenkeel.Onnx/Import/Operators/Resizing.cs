@@ -3,6 +3,9 @@ namespace Evenkeel.Onnx.Import.Operators;
 /// <summary>Planes of another size.</summary>
 internal static class Resizing
 {
+    /// <summary>The rule of version 10: the next place if an axis shrinks, else the one before.</summary>
+    private const string Simple = "";
+
     public static void AddTo(Dictionary<string, Factory> all)
     {
         all["Resize"] = Resize;
@@ -26,13 +29,13 @@ internal static class Resizing
     {
         string mode = node.Text("mode", "nearest"), places = node.Opset < 11 ? "asymmetric"
             : node.Text("coordinate_transformation_mode", "half_pixel");
-        string nearest = node.Opset < 11 ? "floor" : node.Text("nearest_mode", "round_prefer_floor");
+        string nearest = node.Opset < 11 ? Simple : node.Text("nearest_mode", "round_prefer_floor");
         node.Ignore("cubic_coeff_a", "exclude_outside", "extrapolation_value");
         if (mode is not ("nearest" or "linear"))
             throw new Refusal($"the mode {mode} is not known here; nearest and linear are");
         if (places is not ("half_pixel" or "pytorch_half_pixel" or "align_corners" or "asymmetric"))
             throw new Refusal($"the coordinates {places} are not known here");
-        if (nearest is not ("round_prefer_floor" or "round_prefer_ceil" or "floor" or "ceil"))
+        if (nearest is not ("round_prefer_floor" or "round_prefer_ceil" or "floor" or "ceil" or Simple))
             throw new Refusal($"the nearest_mode {nearest} is not known");
         if (node.Int("antialias", 0) != 0) throw new Refusal("antialias is not supported");
         if (node.Text("keep_aspect_ratio_policy", "stretch") != "stretch")
@@ -92,12 +95,49 @@ internal static class Resizing
         if (mode == "nearest") return Nearest(x, sizes, factors, places, nearest);
         bool isPlanes = shape.Rank == 4 && sizes[0] == shape[0] && sizes[1] == shape[1];
         if (!isPlanes || places == "asymmetric" || (places == "pytorch_half_pixel" && (sizes[2] == 1 || sizes[3] == 1)))
-            throw new InvalidDataException($"linear with the coordinates {places} of {shape} is not supported");
+            return Blended(x, sizes, factors, places);
         bool corners = places == "align_corners";
         return x.With(scales is null || corners
             ? x.Tensor.Upsample(new Size2(sizes[2], sizes[3]), mode: UpsampleMode.Bilinear, alignCorners: corners)
             : x.Tensor.Upsample(scaleFactor: new Scale2(factors[2], factors[3]), mode: UpsampleMode.Bilinear));
     }
+
+    /// <summary>A blend of two neighbours along each axis, for coordinates and ranks that no layer has.</summary>
+    private static Value Blended(Value x, int[] sizes, double[] factors, string places)
+    {
+        if (!x.IsFloat) throw new InvalidDataException($"its input is {x.Type}; linear is computed in floating point");
+        for (int axis = 0; axis < sizes.Length; axis++)
+        {
+            int length = x.Shape[axis], size = sizes[axis];
+            if (length == size && factors[axis] == 1) continue;
+            if (length == 0) throw new InvalidDataException($"its input of shape {x.Shape} has no values");
+            int[] from = new int[size], to = new int[size];
+            double[] share = new double[size];
+            for (int i = 0; i < size; i++)
+            {
+                double place = Math.Clamp(Place(i, length, size, factors[axis], places), 0, length - 1);
+                from[i] = (int)place;
+                to[i] = Math.Min(from[i] + 1, length - 1);
+                share[i] = place - from[i];
+            }
+
+            Tensor weight = Tensor.From(share, [size, .. Enumerable.Repeat(1, sizes.Length - 1 - axis)])
+                .To(x.Tensor.DType);
+            Tensor first = Shapes.Selected(x, axis, from).Tensor, second = Shapes.Selected(x, axis, to).Tensor;
+            x = x.With(first + ((second - first) * weight));
+        }
+
+        return x;
+    }
+
+    /// <summary>The place in the input of a place in the output.</summary>
+    private static double Place(int i, int length, int size, double factor, string places) => places switch
+    {
+        "asymmetric" => i / factor,
+        "align_corners" => size == 1 ? 0 : i * (length - 1.0) / (size - 1),
+        "pytorch_half_pixel" when size == 1 => 0,
+        _ => ((i + 0.5) / factor) - 0.5,
+    };
 
     private static Value Nearest(Value x, int[] sizes, double[] factors, string places, string nearest)
     {
@@ -108,20 +148,16 @@ internal static class Resizing
         {
             int length = x.Shape[axis], size = sizes[axis];
             if (length == size && factors[axis] == 1) continue;
+            if (length == 0) throw new InvalidDataException($"its input of shape {x.Shape} has no values");
             int[] from = new int[size];
             for (int i = 0; i < size; i++)
             {
-                double place = places switch
-                {
-                    "asymmetric" => i / factors[axis],
-                    "align_corners" => size == 1 ? 0 : i * (length - 1.0) / (size - 1),
-                    "pytorch_half_pixel" when size == 1 => 0,
-                    _ => ((i + 0.5) / factors[axis]) - 0.5,
-                };
+                double place = Place(i, length, size, factors[axis], places);
                 double whole = nearest switch
                 {
                     "floor" => Math.Floor(place),
                     "ceil" => Math.Ceiling(place),
+                    Simple => factors[axis] < 1 ? Math.Ceiling(place) : Math.Floor(place),
                     "round_prefer_ceil" => Math.Floor(place + 0.5),
                     _ => Math.Ceiling(place - 0.5),
                 };

@@ -444,7 +444,7 @@ internal static class Shapes
     {
         if (!x[0].IsFloat)
         {
-            long first = x[0].ToLongs().Single(), end = x[1].ToLongs().Single(), by = x[2].ToLongs().Single();
+            long first = x[0].ToLong(), end = x[1].ToLong(), by = x[2].ToLong();
             Int128 distance = by < 0 ? (Int128)first - end : (Int128)end - first, size = Int128.Abs(by);
             Int128 steps = by == 0 ? -1 : distance <= 0 ? 0 : (distance + size - 1) / size;
             if (steps < 0 || steps > int.MaxValue) throw new InvalidDataException($"it has {steps} values");
