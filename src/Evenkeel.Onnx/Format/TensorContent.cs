@@ -103,7 +103,16 @@ internal sealed class TensorContent
     /// </summary>
     private static ReadOnlyMemory<byte> Loose(TensorProto tensor, TensorType type, ElementType element)
     {
-        var loose = LooseTensorProto.Parser.ParseFrom(tensor.ToByteArray());
+        LooseTensorProto loose;
+        try
+        {
+            loose = LooseTensorProto.Parser.ParseFrom(tensor.ToByteArray());
+        }
+        catch (InvalidProtocolBufferException damaged)
+        {
+            throw new InvalidDataException($"{NameOf(tensor)} has damaged values: {damaged.Message}", damaged);
+        }
+
         var bytes = new List<byte>();
         switch (type.Number)
         {

@@ -37,7 +37,18 @@ internal sealed class ModuleBuilder
     /// <summary>The network of a model.</summary>
     /// <exception cref="OnnxNotSupportedException">Nodes cannot be a part of a network; all are named.</exception>
     /// <exception cref="InvalidDataException">The graph is damaged.</exception>
-    public static OnnxModule Build(OnnxModel model) => new ModuleBuilder(model).Build();
+    public static OnnxModule Build(OnnxModel model)
+    {
+        var builder = new ModuleBuilder(model);
+        try
+        {
+            return builder.Build();
+        }
+        catch (InvalidDataException damaged) when (damaged.Message.StartsWith("OnnxModel", StringComparison.Ordinal) is false)
+        {
+            throw builder.Bad(damaged.Message, damaged);
+        }
+    }
 
     /// <summary>What keeps a model from becoming a network.</summary>
     public static IReadOnlyList<OnnxProblem> Problems(OnnxModel model)
@@ -109,6 +120,8 @@ internal sealed class ModuleBuilder
                 _problems.Add(new OnnxProblem(node.Op, node.ToString(), ReasonFor(node.Op)));
             else if (OperatorTable.LeastInputs(node.Op) is var least && !Enumerable.Range(0, least).All(node.Has))
                 _problems.Add(new OnnxProblem(node.Op, node.ToString(), $"its first {least} inputs are not all there"));
+            else if (node.Reference is { } reference)
+                _problems.Add(new OnnxProblem(node.Op, node.ToString(), $"the attribute \"{reference}\" refers to one of a function"));
             else if (node.Outputs.Length == 0)
                 _problems.Add(new OnnxProblem(node.Op, node.ToString(), "it has no output"));
         }
@@ -226,13 +239,15 @@ internal sealed class ModuleBuilder
         {
             Operation step = OperatorTable.Find(node.Op)!(node);
             node.CheckAttributes();
+            if (step.Layer >= 0 && Enumerable.Range(1, node.Outputs.Length - 1).Any(node.Wants))
+                throw new Refusal("it has one output, and more are used");
             RankRules.Note(node, _ranks);
             // A layer has taken its weights; the step has one input.
             string[] inputs = step.Layer >= 0 ? node.Inputs[..1] : node.Inputs;
             _steps.Add(new Program.Step(node.ToString(),
                 [.. inputs.Select(input => input.Length == 0 ? -1 : SlotOf(input))],
                 [.. node.Outputs.Select(output => output.Length == 0 || !_used.Contains(output) ? -1 : SlotOf(output))],
-                step.Kernel, step.Layer, step.IsReLU, step.Check));
+                step.Kernel, step.Layer, step.IsReLU, step.Rank, step.Check));
         }
         catch (Refusal refusal)
         {

@@ -46,6 +46,9 @@ internal sealed class Node
     /// </summary>
     public LayerBuilder? Layers { get; set; }
 
+    /// <summary>An attribute that is not there but in the caller of a function; null if there is none.</summary>
+    public string? Reference => Proto.Attribute.FirstOrDefault(static a => a.RefAttrName.Length > 0)?.Name;
+
     /// <summary>Whether an output is used.</summary>
     public required Func<string, bool> IsUsed { get; init; }
 
@@ -121,10 +124,7 @@ internal sealed class Node
     private AttributeProto? Find(string name)
     {
         _known.Add(name);
-        AttributeProto? found = _attributes.GetValueOrDefault(name);
-        if (found is { RefAttrName.Length: > 0 })
-            throw new Refusal($"the attribute \"{name}\" refers to one of a function");
-        return found;
+        return _attributes.GetValueOrDefault(name);
     }
 
     private InvalidDataException Wrong(string name, string expected) =>

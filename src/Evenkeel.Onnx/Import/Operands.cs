@@ -45,9 +45,18 @@ internal delegate Value[] Kernel(Operands x);
 /// <param name="fixedBatch">The size of the first axis of the inputs that the file says; null if it says none.</param>
 /// <param name="batch">The size that it has in this pass; null if there are no inputs.</param>
 /// <param name="mostBytes">The most memory that one value may take.</param>
+/// <param name="tape">The tape of the inputs; null for plain mathematics.</param>
 internal sealed class Pass(
-    Module[] layers, bool isWide, long mostBytes, long? fixedBatch = null, int? batch = null)
+    Module[] layers, bool isWide, long mostBytes, long? fixedBatch = null, int? batch = null, Tape? tape = null)
 {
+    /// <summary>
+    /// A value on the tape of the pass. What was computed beside it, for example a cast of integers, comes on it, so
+    /// that layers which take it record what they do.
+    /// </summary>
+    public Value Entered(Value x) => tape is not null && x.IsFloat && x.Tensor.Tape is null
+        ? x.With(tape.Input(x.Tensor.Detach()))
+        : x;
+
     public long? FixedBatch => fixedBatch;
 
     public int? Batch => batch;

@@ -19,9 +19,11 @@ internal sealed class Program
     /// <param name="Kernel">What it computes, if it is not one layer on one input.</param>
     /// <param name="Layer">The number of the layer that it is, or -1.</param>
     /// <param name="IsReLU">Whether it is a ReLU, which the layer before it may apply in its own pass.</param>
+    /// <param name="Rank">The number of dimensions that the layer takes; the kernel takes others. Null for any.</param>
     /// <param name="Check">Asks for the memory of a layer's output; null if there is no need.</param>
     public sealed record Step(
-        string Name, int[] Inputs, int[] Outputs, Kernel Kernel, int Layer, bool IsReLU, Action<Shape, Pass>? Check);
+        string Name, int[] Inputs, int[] Outputs, Kernel Kernel, int Layer, bool IsReLU, int? Rank,
+        Action<Shape, Pass>? Check);
 
     private int[]? _soleConsumers;
     private int[][]? _lastUses;
@@ -65,11 +67,12 @@ internal sealed class Program
         bool isWide = Array.Exists(Weights, source =>
             source.Type.Holder == DType.Float32 && weights[source.Number].Value.DType == DType.Float64);
         for (int i = 0; i < inputs.Length; i++) isWide |= CheckInput(i, inputs[i]);
-        var pass = new Pass(
-            layers, isWide, mostBytes, FixedBatch, inputs.Length > 0 && inputs[0].Shape.Rank > 0 ? inputs[0].Shape[0] : null);
+        Tape? tape = null;
+        foreach (Tensor input in inputs) tape ??= input.Tape;
+        var pass = new Pass(layers, isWide, mostBytes, FixedBatch,
+            inputs.Length > 0 && inputs[0].Shape.Rank > 0 ? inputs[0].Shape[0] : null, tape);
         var slots = new Value?[SlotCount];
         for (int i = 0; i < inputs.Length; i++) slots[InputSlots[i]] = new Value(inputs[i], InputTypes[i]);
-        Tape? tape = inputs.Length == 0 ? null : inputs[0].Tape;
         foreach (Source source in Weights)
         {
             Parameter weight = weights[source.Number];
@@ -112,7 +115,7 @@ internal sealed class Program
     {
         try
         {
-            if (step.Layer >= 0)
+            if (step.Layer >= 0 && (step.Rank is null || slots[step.Inputs[0]]!.Shape.Rank == step.Rank))
             {
                 RunLayer(step, slots, pass, sole, done);
                 return;
@@ -131,7 +134,7 @@ internal sealed class Program
             {
                 if (step.Outputs[k] < 0) continue;
                 pass.Fitting(results[k].Shape);
-                slots[step.Outputs[k]] = results[k];
+                slots[step.Outputs[k]] = pass.Entered(results[k]);
             }
         }
         catch (Exception failure) when (failure is InvalidDataException or ArgumentException or Refusal)
@@ -220,7 +223,7 @@ internal sealed class Program
     private void RunLayer(Step step, Value?[] slots, Pass pass, int[] sole, bool[] done)
     {
         Module layer = pass.Layers[step.Layer];
-        Value x = slots[step.Inputs[0]]!;
+        Value x = pass.Entered(slots[step.Inputs[0]]!);
         step.Check?.Invoke(x.Shape, pass);
         int output = step.Outputs[0];
         if (layer is IFusesReLU fusing && !layer.HasHooks)

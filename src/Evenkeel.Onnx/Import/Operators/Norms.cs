@@ -61,7 +61,19 @@ internal static class Norms
         beta.CopyTo(norm.Bias!.Value);
         mean.CopyTo(norm.Running!.Mean.Value);
         variance.CopyTo(norm.Running.Variance.Value);
-        return Operation.Of(node.Layers.Add(LayerNames.PathOf(node, node.Inputs.Skip(1)), norm));
+        int layer = node.Layers.Add(LayerNames.PathOf(node, node.Inputs.Skip(1)), norm);
+        return node.Ranks[0] is not null ? Operation.Of(layer) : new Operation(
+            x => [x[0].With(AsPlanes(x.Float(0), x.Pass.Layers[layer].Forward))], layer, Rank: 4);
+    }
+
+    /// <summary>A function of planes for another number of dimensions: a channel is normalized as a whole.</summary>
+    private static Tensor AsPlanes(Tensor x, Func<Tensor, Tensor> function)
+    {
+        Shape shape = x.Shape;
+        if (shape.Rank < 2) throw new InvalidDataException($"its input has the shape {shape}, without channels");
+        int places = 1;
+        for (int axis = 2; axis < shape.Rank; axis++) places *= shape[axis];
+        return function(x.Reshape(shape[0], shape[1], places, 1)).Reshape(shape);
     }
 
     /// <summary>

@@ -131,12 +131,13 @@ internal static class Resizing
     }
 
     /// <summary>The place in the input of a place in the output.</summary>
-    private static double Place(int i, int length, int size, double factor, string places) => places switch
+    private static float Place(int i, int length, int size, double factor, string places) => places switch
     {
-        "asymmetric" => i / factor,
-        "align_corners" => size == 1 ? 0 : i * (length - 1.0) / (size - 1),
+        // In single precision, in which exporters and ONNX Runtime compute: a place between two is one there.
+        "asymmetric" => i / (float)factor,
+        "align_corners" => size == 1 ? 0 : i * (float)(length - 1) / (size - 1),
         "pytorch_half_pixel" when size == 1 => 0,
-        _ => ((i + 0.5) / factor) - 0.5,
+        _ => ((i + 0.5f) / (float)factor) - 0.5f,
     };
 
     private static Value Nearest(Value x, int[] sizes, double[] factors, string places, string nearest)

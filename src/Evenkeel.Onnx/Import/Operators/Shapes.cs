@@ -364,13 +364,15 @@ internal static class Shapes
         // Beyond the length a larger step changes nothing.
         step = Math.Clamp(step, -length - 1L, length + 1L);
         var places = new List<int>();
+        if (length == 0) return value;
         if (step > 0)
         {
             for (long i = Math.Max(first, 0); i < Math.Min(last, length); i += step) places.Add((int)i);
         }
         else
         {
-            for (long i = Math.Min(first, length - 1); i > Math.Max(last, -1); i += step) places.Add((int)i);
+            // ONNX takes a start before the first value as the first one; NumPy takes nothing.
+            for (long i = Math.Clamp(first, 0, length - 1); i > Math.Max(last, -1); i += step) places.Add((int)i);
         }
 
         return Selected(value, axis, [.. places]);
