@@ -19,7 +19,22 @@ internal static class ModelReader
     private const long FreeMessages = 10_000;
 
     // Fields, by the numbers in onnx.proto.
-    private const int ModelGraph = 7, GraphNode = 1, GraphInitializer = 5, NodeAttribute = 5;
+    private const int ModelGraph = 7, GraphNode = 1, GraphInitializer = 5, GraphSparse = 15, NodeAttribute = 5,
+        AttributeTensor = 5, AttributeGraph = 6, SparseValues = 1, SparseIndices = 2;
+
+    /// <summary>The deepest graph in a graph, in messages; the parser takes fewer.</summary>
+    private const int MostLevels = 200;
+
+    /// <summary>Messages that are large in memory however few bytes they have, and what holds them.</summary>
+    private enum Kind
+    {
+        Model,
+        Graph,
+        Node,
+        Attribute,
+        Tensor,
+        Sparse,
+    }
 
     private enum Level
     {
@@ -35,6 +50,7 @@ internal static class ModelReader
     public static ModelProto Read(ReadOnlyMemory<byte> file)
     {
         var scan = new Scan(file);
+        scan.Count(file.Span, Kind.Model, depth: 0);
         ModelProto model;
         try
         {
@@ -86,6 +102,53 @@ internal static class ModelReader
             }
         }
 
+        /// <summary>Counts the messages at all levels.</summary>
+        /// <param name="message">A message.</param>
+        /// <param name="kind">Its kind.</param>
+        /// <param name="depth">The messages around it.</param>
+        /// <exception cref="InvalidDataException">There are too many, or too deep ones.</exception>
+        public void Count(ReadOnlySpan<byte> message, Kind kind, int depth)
+        {
+            if (depth > MostLevels) throw new InvalidDataException($"messages in more than {MostLevels} messages");
+            int position = 0;
+            while (position < message.Length)
+            {
+                ulong tag = Varint(message, ref position);
+                switch (tag & 7)
+                {
+                    case 0: Varint(message, ref position); continue;
+                    case 1: Skip(message, ref position, 8); continue;
+                    case 5: Skip(message, ref position, 4); continue;
+                    case 2: break;
+                    default: return;
+                }
+
+                ulong length = Varint(message, ref position);
+                int content = position;
+                Skip(message, ref position, length);
+                if (Inside(kind, (int)Math.Min(tag >> 3, int.MaxValue)) is not { } inner) continue;
+                if (++_messages > _mostMessages)
+                {
+                    throw new InvalidDataException(
+                        $"more than {_mostMessages} nodes, attributes and initializers in {file.Length} bytes; it was "
+                        + "made to fill the memory");
+                }
+
+                if (inner != Kind.Tensor) Count(message[content..position], inner, depth + 1);
+            }
+        }
+
+        private static Kind? Inside(Kind kind, int field) => (kind, field) switch
+        {
+            (Kind.Model, ModelGraph) or (Kind.Attribute, AttributeGraph) => Kind.Graph,
+            (Kind.Graph, GraphNode) => Kind.Node,
+            (Kind.Graph, GraphSparse) => Kind.Sparse,
+            (Kind.Node, NodeAttribute) => Kind.Attribute,
+            (Kind.Graph, GraphInitializer) or (Kind.Attribute, AttributeTensor)
+                or (Kind.Sparse, SparseValues or SparseIndices) => Kind.Tensor,
+            _ => null,
+        };
+
         private void Copy(ReadOnlyMemory<byte> message, Level level, ArrayBufferWriter<byte> to)
         {
             ReadOnlySpan<byte> span = message.Span;
@@ -112,13 +175,6 @@ internal static class ModelReader
                 Skip(span, ref position, length);
                 if (Inner(level, field) is { } inner)
                 {
-                    if (++_messages > _mostMessages)
-                    {
-                        throw new InvalidDataException(
-                            $"more than {_mostMessages} nodes, attributes and initializers in {file.Length} bytes; it "
-                            + "was made to fill the memory");
-                    }
-
                     to.Write(span[kept..start]);
                     var part = new ArrayBufferWriter<byte>(Math.Max(16, Math.Min((int)length, 256)));
                     Copy(message[content..position], inner, part);

@@ -6,6 +6,9 @@ namespace Evenkeel.Onnx.Import;
 /// </summary>
 internal sealed class ModuleBuilder
 {
+    /// <summary>How often constants of the largest allowed size are read while a network is made.</summary>
+    private const int MostReadings = 16;
+
     private readonly OnnxModel _model;
     private readonly List<Node> _nodes;
     private readonly Dictionary<string, int> _slots = new(StringComparer.Ordinal);
@@ -15,7 +18,7 @@ internal sealed class ModuleBuilder
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly List<Program.Step> _steps = [];
     private readonly List<OnnxProblem> _problems = [];
-    private long _computed;
+    private long _computed, _read;
 
     private ModuleBuilder(OnnxModel model)
     {
@@ -208,6 +211,9 @@ internal sealed class ModuleBuilder
         {
             node.Constants = [.. node.Inputs.Select(input => input.Length == 0 ? null : _constants[input])];
             node.Ranks = [.. node.Constants.Select(static value => value?.Shape.Rank)];
+            // Many nodes over one large constant take time, not memory: the rest is left to the pass.
+            foreach (Value? constant in node.Constants) _read += constant is null ? 0 : (long)constant.Shape.Count * 8;
+            if (_read > MostReadings * _model.MostComputed) return false;
             Kernel kernel = OperatorTable.Find(node.Op)!(node).Kernel;
             node.CheckAttributes();
             Value[] results = kernel(new Operands(node.Constants, new Pass([], isWide: false, _model.MostComputed / 2)));
