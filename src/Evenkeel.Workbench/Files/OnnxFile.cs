@@ -94,6 +94,10 @@ internal sealed class OnnxFile
         }
     }
 
+    /// <summary>Whether the output is probabilities: the last operator on the way to it is a softmax.</summary>
+    public static bool EndsWithSoftmax(OnnxModel model) => model.Proto.Graph.Node
+        .Any(node => node.OpType == "Softmax" && node.Output.Contains(model.Outputs[0].Name));
+
     /// <summary>Problems of one kind as one, with how many nodes have it and the first of them.</summary>
     public static IEnumerable<(string Operator, int Count, string First, string Reason)> KindsOf(
         IEnumerable<OnnxProblem> problems) => problems
