@@ -24,11 +24,15 @@ internal static class Convolutions
         Torch? bias = one.Bias
             ? Values([one.OutChannels], ConvolutionCases.Bias, dtype).requires_grad_()
             : null;
-        Torch y = one.IsTransposed ? Transposed(one, x, weight, bias) : Convolve(one, x, weight, bias);
+        Torch y = Forward(one, x, weight, bias);
         y.backward([Values([.. y.shape.Select(static size => (int)size)], ConvolutionCases.Cotangent, dtype)]);
         double[] dbias = bias is null ? [] : Doubles(bias.grad!);
         return [.. Doubles(y), .. Doubles(x.grad!), .. Doubles(weight.grad!), .. dbias];
     }
+
+    /// <summary>PyTorch's output.</summary>
+    public static Torch Forward(ConvolutionCase one, Torch x, Torch weight, Torch? bias) =>
+        one.IsTransposed ? Transposed(one, x, weight, bias) : Convolve(one, x, weight, bias);
 
     private static Torch Convolve(ConvolutionCase one, Torch x, Torch weight, Torch? bias)
     {

@@ -1,5 +1,4 @@
 using Evenkeel.Tests.Nn;
-using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 using Torch = TorchSharp.torch.Tensor;
@@ -22,13 +21,16 @@ internal static class Poolings
     private static double[] Run(PoolingCase one, ScalarType dtype)
     {
         Torch x = Values([.. one.Input.Select(static size => (long)size)], PoolingCases.Input, dtype).requires_grad_();
-        Torch y = one.IsAdaptive ? Adaptive(one, x)
-            : !one.Padding.IsSymmetric ? Padded(one, x)
-            : one.Dilation != 1 && !one.IsMax ? Dilated(one, x)
-            : Pool(one, x, one.CountIncludePad, Padding(one));
+        Torch y = Forward(one, x);
         y.backward([Values(y.shape, PoolingCases.Cotangent, dtype)]);
         return [.. Doubles(y), .. Doubles(x.grad!)];
     }
+
+    /// <summary>PyTorch's output.</summary>
+    public static Torch Forward(PoolingCase one, Torch x) => one.IsAdaptive ? Adaptive(one, x)
+        : !one.Padding.IsSymmetric ? Padded(one, x)
+        : one.Dilation != 1 && !one.IsMax ? Dilated(one, x)
+        : Pool(one, x, one.CountIncludePad, Padding(one));
 
     private static Torch Adaptive(PoolingCase one, Torch x)
     {

@@ -1,12 +1,13 @@
 using Evenkeel.Interop.Tests;
+using Evenkeel.Interop.Tests.Fuzz;
 
 // One file per family. Each names its golden file, its cases and both sides of them.
 Family[] families =
     [Optimizers.Family, Losses.Family, ActivationAndShapeLayers.Family, Convolutions.Family, Poolings.Family];
 
-if (args is not (["check"] or ["generate"] or ["generate", _] or ["onnx"] or ["onnx", _]))
+if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or ["onnx"] or ["onnx", _]))
 {
-    Console.Error.WriteLine("usage: generate [FOLDER] | check | onnx [PART OF A NAME]");
+    Console.Error.WriteLine($"usage: generate [FOLDER] | check | onnx [PART OF A NAME] | {FuzzCommand.Usage}");
     return 2;
 }
 
@@ -15,7 +16,14 @@ if (args[0] == "onnx") return OnnxRuntimeCheck.Run(args.Length > 1 ? args[1] : "
 if (NativeBinding.Load() is { } reason)
 {
     Console.WriteLine($"skipped: PyTorch does not load here ({reason})");
-    return args[0] == "check" ? 0 : 1;
+    return args[0] == "generate" ? 1 : 0;
+}
+
+if (args[0] == "fuzz")
+{
+    if (FuzzCommand.Run(args[1..]) is { } code) return code;
+    Console.Error.WriteLine($"usage: {FuzzCommand.Usage}");
+    return 2;
 }
 
 if (args[0] == "generate")

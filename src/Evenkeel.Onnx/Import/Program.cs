@@ -22,6 +22,7 @@ internal sealed class Program
     public sealed record Step(string Name, int[] Inputs, int[] Outputs, Kernel Kernel, int Layer, bool IsReLU);
 
     private int[]? _soleConsumers;
+    private int[][]? _lastUses;
 
     public IReadOnlyList<string> Inputs { get; private set; } = [];
 
@@ -73,44 +74,86 @@ internal sealed class Program
                 constant.DType == dtype ? constant : constant.To(dtype), source.Type);
         }
 
-        Execute(slots, pass);
+        Execute(slots, pass, inputs.Length == 0 ? null : inputs[0].Tape);
         var outputs = new Value[OutputSlots.Length];
         for (int i = 0; i < outputs.Length; i++) outputs[i] = slots[OutputSlots[i]]!;
         return outputs;
     }
 
-    private void Execute(Value?[] slots, Pass pass)
+    private void Execute(Value?[] slots, Pass pass, Tape? tape)
     {
         int[] sole = _soleConsumers ??= SoleConsumers();
+        int[][] lastUses = _lastUses ??= LastUses();
+        // A hook may keep what it sees.
+        bool releases = tape is { RecordGradients: false } && !Array.Exists(pass.Layers, static layer => layer.HasHooks);
         var operands = new Value?[8];
         bool[] done = new bool[Steps.Length];
         for (int i = 0; i < Steps.Length; i++)
         {
-            if (done[i]) continue;
-            Step step = Steps[i];
-            try
-            {
-                if (step.Layer >= 0)
-                {
-                    RunLayer(step, slots, pass, sole, done);
-                    continue;
-                }
+            if (!done[i]) RunStep(Steps[i], slots, pass, sole, done, ref operands);
+            if (releases) Release(lastUses[i], slots, tape!);
+        }
+    }
 
-                if (operands.Length < step.Inputs.Length) operands = new Value?[step.Inputs.Length];
-                for (int k = 0; k < step.Inputs.Length; k++)
-                    operands[k] = step.Inputs[k] < 0 ? null : slots[step.Inputs[k]];
-                Value[] results = step.Kernel(new Operands(operands.AsSpan(0, step.Inputs.Length), pass));
-                for (int k = 0; k < step.Outputs.Length && k < results.Length; k++)
-                {
-                    if (step.Outputs[k] >= 0) slots[step.Outputs[k]] = results[k];
-                }
-            }
-            catch (Exception failure) when (failure is InvalidDataException or ArgumentException)
+    private void RunStep(
+        Step step, Value?[] slots, Pass pass, int[] sole, bool[] done, ref Value?[] operands)
+    {
+        try
+        {
+            if (step.Layer >= 0)
             {
-                throw new InvalidOperationException(
-                    $"OnnxModule: {step.Name} cannot compute its output: {failure.Message}", failure);
+                RunLayer(step, slots, pass, sole, done);
+                return;
+            }
+
+            if (operands.Length < step.Inputs.Length) operands = new Value?[step.Inputs.Length];
+            for (int k = 0; k < step.Inputs.Length; k++)
+                operands[k] = step.Inputs[k] < 0 ? null : slots[step.Inputs[k]];
+            Value[] results = step.Kernel(new Operands(operands.AsSpan(0, step.Inputs.Length), pass));
+            for (int k = 0; k < step.Outputs.Length && k < results.Length; k++)
+            {
+                if (step.Outputs[k] >= 0) slots[step.Outputs[k]] = results[k];
             }
         }
+        catch (Exception failure) when (failure is InvalidDataException or ArgumentException)
+        {
+            throw new InvalidOperationException(
+                $"OnnxModule: {step.Name} cannot compute its output: {failure.Message}", failure);
+        }
+    }
+
+    /// <summary>
+    /// Gives back the memory of values that no later step takes, unless another value is a handle on the same memory.
+    /// </summary>
+    private static void Release(int[] over, Value?[] slots, Tape tape)
+    {
+        foreach (int slot in over)
+        {
+            if (slots[slot] is not { } value) continue;
+            slots[slot] = null;
+            if (!Array.Exists(slots, other => other is not null && other.Tensor.SharesMemory(value.Tensor)))
+                tape.Release(value.Tensor);
+        }
+    }
+
+    /// <summary>For each step the values of the pass that no step after it takes, and that are no outputs.</summary>
+    private int[][] LastUses()
+    {
+        int[] last = new int[SlotCount];
+        Array.Fill(last, -1);
+        for (int i = 0; i < Steps.Length; i++)
+        {
+            foreach (int slot in Steps[i].Outputs.Concat(Steps[i].Inputs))
+            {
+                if (slot >= 0) last[slot] = i;
+            }
+        }
+
+        foreach (int slot in OutputSlots) last[slot] = -1;
+        foreach (int slot in InputSlots) last[slot] = -1;
+        foreach (Source source in Weights.Concat(Constants)) last[source.Slot] = -1;
+        ILookup<int, int> byStep = Enumerable.Range(0, SlotCount).ToLookup(slot => last[slot]);
+        return [.. Enumerable.Range(0, Steps.Length).Select(step => byStep[step].ToArray())];
     }
 
     /// <summary>A layer, with the ReLU that alone takes its output if the layer can apply it.</summary>

@@ -183,6 +183,18 @@ public sealed class Tape
         GC.KeepAlive(this);
     }
 
+    /// <summary>
+    /// Takes back the memory of a result that nothing reads any more, for later ops of the pass. Does nothing if
+    /// gradients are recorded or the pass is traced: then results are read again.
+    /// </summary>
+    internal void Release(Tensor result)
+    {
+        if (!RecordGradients && Trace is null) Return(result);
+    }
+
+    /// <summary>Takes back memory that only one op has used, before the pass ends.</summary>
+    internal void Return(Tensor scratch) => scratch.ReturnTo(_arena);
+
     /// <summary>Memory of this pass with undefined content, not yet on the graph.</summary>
     internal Tensor NewTensor(Shape shape, DType dtype) =>
         Tensor.Rent(_arena, shape, dtype).On(this, requiresGradient: false);

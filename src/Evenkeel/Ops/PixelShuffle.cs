@@ -1,3 +1,5 @@
+using Evenkeel.Kernels;
+
 namespace Evenkeel;
 
 public sealed partial class Tensor
@@ -11,23 +13,58 @@ public sealed partial class Tensor
     /// <exception cref="ArgumentException">
     /// There are fewer than three dimensions, or the channels are no multiple of r².
     /// </exception>
-    public Tensor PixelShuffle(int upscaleFactor)
+    public Tensor PixelShuffle(int upscaleFactor) => PixelShuffleOp.Apply(this, upscaleFactor);
+}
+
+/// <summary>The values of y are those of x in another order, so dx is dy in the order of x.</summary>
+internal sealed unsafe class PixelShuffleOp : Op
+{
+    private Tensor _x = null!;
+    private int _groups, _factor;
+
+    /// <inheritdoc/>
+    public override string Name => "PixelShuffle";
+
+    public static Tensor Apply(Tensor x, int upscaleFactor)
     {
         PixelShuffling.CheckFactor(upscaleFactor);
         long square = (long)upscaleFactor * upscaleFactor;
-        int rank = Shape.Rank;
-        if (rank < 3 || Shape[-3] % square != 0)
+        int rank = x.Shape.Rank;
+        if (rank < 3 || x.Shape[-3] % square != 0)
         {
             throw new ArgumentException(
-                $"PixelShuffle: expected (..., C·{square}, H, W), got {Shape}. The channels are a multiple of the "
+                $"PixelShuffle: expected (..., C·{square}, H, W), got {x.Shape}. The channels are a multiple of the "
                 + "factor's square.", nameof(upscaleFactor));
         }
 
-        int r = upscaleFactor, channels = (int)(Shape[-3] / square), height = Shape[-2], width = Shape[-1];
-        int groups = channels;
-        for (int i = 0; i < rank - 3; i++) groups *= Shape[i];
-        Shape result = Shape.With(-3, channels).With(-2, height * r).With(-1, width * r);
-        return Reshape(new Shape(groups, r, r, height, width)).Permute(0, 3, 1, 4, 2).Reshape(result);
+        if (x.DType == DType.Int64)
+            return Apply(x.Reinterpret(DType.Float64), upscaleFactor).Reinterpret(DType.Int64);
+        Tape? tape = Join("PixelShuffle", ref x);
+        int r = upscaleFactor, channels = (int)(x.Shape[-3] / square);
+        PixelShuffleOp op = Rent<PixelShuffleOp>(tape);
+        (op._x, op._groups, op._factor) = (x, channels, r);
+        for (int i = 0; i < rank - 3; i++) op._groups *= x.Shape[i];
+        op.Bind(x.Shape.With(-3, channels).With(-2, x.Shape[-2] * r).With(-1, x.Shape[-1] * r), x.DType, x);
+        return op.Execute();
+    }
+
+    /// <inheritdoc/>
+    public override void Recycle()
+    {
+        base.Recycle();
+        _x = null!;
+    }
+
+    /// <inheritdoc/>
+    protected override void Forward<T>() => PixelRows.Run(
+        _x.Pointer<T>(), Output.Pointer<T>(), _groups, _factor, _x.Shape[-2], _x.Shape[-1], back: false);
+
+    /// <inheritdoc/>
+    protected override void Backward<T>()
+    {
+        if (Open(_x) is not { } dx) return;
+        PixelRows.Run(dx.Pointer<T>(), Dy.Pointer<T>(), _groups, _factor, dx.Shape[-2], dx.Shape[-1], back: true);
+        Close<T>(_x, dx);
     }
 }
 

@@ -167,8 +167,7 @@ internal sealed unsafe class UpsampleOp : Op
     {
         if (Open(_x) is not { } dx) return;
         (ResampleTable<T> rows, ResampleTable<T> columns) = Tables<T>();
-        Tensor scratch = NewTensor([Resample.ScratchValues(_planes, _rows, _columns)], _x.DType);
-        Resample.Backward(Dy.Pointer<T>(), dx.Pointer<T>(), _planes, rows, columns, scratch.Pointer<T>());
+        Resample.Backward(Dy.Pointer<T>(), dx.Pointer<T>(), _planes, rows, columns);
         Close<T>(_x, dx);
     }
 

@@ -19,6 +19,7 @@ internal sealed class Arena(int firstSlabBytes = 1 << 20)
     public static readonly long MaxBytes = Array.MaxLength - (2 * Simd.Alignment);
 
     private readonly List<Memory> _slabs = [];
+    private readonly List<Memory> _free = [];
     private int _current;
     private long _used;
 
@@ -41,6 +42,7 @@ internal sealed class Arena(int firstSlabBytes = 1 << 20)
     public Memory Rent(long bytes)
     {
         long rounded = Round(bytes);
+        if (TakeFree(rounded) is { } again) return again with { Length = bytes };
         while (_current < _slabs.Count)
         {
             Memory slab = _slabs[_current];
@@ -63,10 +65,25 @@ internal sealed class Arena(int firstSlabBytes = 1 << 20)
         return fresh with { Length = bytes };
     }
 
+    /// <summary>
+    /// Takes one piece back before the pass ends. Nothing may read it any more. A piece of other memory, for example of
+    /// a parameter, is left alone.
+    /// </summary>
+    public void Return(Memory memory)
+    {
+        foreach (Memory slab in _slabs)
+        {
+            if (!ReferenceEquals(slab.Buffer, memory.Buffer)) continue;
+            _free.Add(memory with { Length = Round(memory.Length) });
+            return;
+        }
+    }
+
     /// <summary>Takes all memory back. Tensors rented so far are stale from now on.</summary>
     public void Rewind()
     {
         Epoch++;
+        _free.Clear();
         _current = 0;
         _used = 0;
     }
@@ -78,6 +95,22 @@ internal sealed class Arena(int firstSlabBytes = 1 << 20)
             checked((int)(Round(bytes) + Simd.Alignment)), pinned: true);
         nint start = (nint)System.Runtime.CompilerServices.Unsafe.AsPointer(ref buffer[0]);
         return new Memory(buffer, (int)(-start & (Simd.Alignment - 1)), Round(bytes));
+    }
+
+    /// <summary>The smallest returned piece that is large enough; what is left of it stays free.</summary>
+    private Memory? TakeFree(long bytes)
+    {
+        int best = -1;
+        for (int i = 0; i < _free.Count; i++)
+        {
+            if (_free[i].Length >= bytes && (best < 0 || _free[i].Length < _free[best].Length)) best = i;
+        }
+
+        if (best < 0 || bytes == 0) return null;
+        Memory piece = _free[best];
+        if (piece.Length == bytes) _free.RemoveAt(best);
+        else _free[best] = new Memory(piece.Buffer, piece.Offset + (int)bytes, piece.Length - bytes);
+        return piece;
     }
 
     private static long Round(long bytes) => (bytes + Simd.Alignment - 1) & -Simd.Alignment;

@@ -55,6 +55,16 @@ public sealed partial class Tensor
     /// <summary>Another handle on this tensor's memory, in the given shape (of the same count).</summary>
     internal Tensor Alias(Shape shape) => Alias(shape, _arena);
 
+    /// <summary>Whether two tensors begin at one place in memory: one is another handle on the other.</summary>
+    internal bool SharesMemory(Tensor other) => ReferenceEquals(_buffer, other._buffer) && _offset == other._offset;
+
+    /// <summary>Gives the memory back to the pass before its end. No handle on it may be read any more.</summary>
+    internal void ReturnTo(Arena arena)
+    {
+        if (ReferenceEquals(_arena, arena) && Count > 0)
+            arena.Return(new Arena.Memory(_buffer, _offset, SizeInBytes(Shape, DType)));
+    }
+
     /// <summary>
     /// A handle on <paramref name="count"/> samples of this tensor, from <paramref name="start"/> on along the first
     /// axis. It makes no copy, and no gradient flows through it.

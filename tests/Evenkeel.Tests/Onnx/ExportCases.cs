@@ -311,7 +311,7 @@ internal static class ExportCases
                 () => new ResNet(new ResNetOptions { Blocks = 1, Width = 4, Side = 16, Norm = kind }), [2, 3, 16, 16]));
         }
 
-        yield return ("basic block", new(static () => new BasicBlock(4, 8, 8, stride: 2), [2, 4, 8, 8]));
+        yield return ("basic block", new(static () => new BasicBlock(4, 8, 8, 2, NormKind.BatchNorm), [2, 4, 8, 8]));
         foreach (bool fold in new[] { false, true })
         {
             string suffix = fold ? " folded" : "";

@@ -192,7 +192,7 @@ public sealed class ExportTests : IDisposable
         Assert.StartsWith("Evenkeel ", read.Producer, StringComparison.Ordinal);
         Assert.Equal(WeightsHash.Of(model), read.Metadata["evenkeel.weights_hash"]);
         Assert.Equal(["cat", "dog, \"big\""],
-            System.Text.Json.JsonSerializer.Deserialize<string[]>(read.Metadata["classes"]));
+            System.Text.Json.JsonSerializer.Deserialize<string[]>(read.Metadata["classes"])!);
         Assert.Equal("0.5", read.Metadata["preprocessing.mean"]);
         Assert.Equal("0.25", read.Metadata["preprocessing.std"]);
         Assert.Equal("false", read.Metadata["preprocessing.in_graph"]);

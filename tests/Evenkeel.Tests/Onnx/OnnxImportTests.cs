@@ -187,4 +187,27 @@ public sealed class OnnxImportTests
         float[] dropped = module.Forward(new Tape(Mode.Train).Input(x)).ToArray<float>();
         Assert.InRange(dropped.Count(static value => value == 0), 20, 80);
     }
+
+    [Fact]
+    public void Memory_of_values_that_are_over_is_used_again()
+    {
+        OnnxGraph graph = new OnnxGraph().Input("x", -1, 1024).Output("y").Weight("w", 4, 256).Longs("flat", -1, 1024)
+            .Longs("square", -1, 4, 256);
+        // Handles on one memory: a reshaped value, and a reshaped weight that is read again at the end.
+        graph.Node("Reshape", ["x", "square"], ["r0"]);
+        for (int i = 0; i < 40; i++) graph.Node("Add", [$"r{i}", "w"], [$"r{i + 1}"]);
+        graph.Node("Reshape", ["r40", "flat"], ["f"]).Node("Reshape", ["w", "flat"], ["wf"])
+            .Node("Abs", "wf", "wa").Node("Add", ["f", "wa"], ["g"]).Node("Sub", ["g", "wf"], ["y"]);
+        OnnxModule module = graph.ToModule();
+        Tensor x = Drawn(64, 1024);
+        Tensor expected = module.Forward(new Tape(Mode.Eval, recordGradients: true).Input(x)).Clone();
+        var tape = new Tape(Mode.Eval);
+        for (int pass = 0; pass < 2; pass++)
+        {
+            tape.Reset();
+            Assert.Equal(expected.ToArray<float>(), module.Forward(tape.Input(x)).ToArray<float>());
+        }
+
+        Assert.True(tape.CapacityInBytes <= 8 * 64 * 1024 * 4, $"{tape.CapacityInBytes} bytes");
+    }
 }

@@ -24,13 +24,21 @@ internal static unsafe class Convolution
     /// <summary>The smallest number of multiplications and additions per chunk of work.</summary>
     private const double ChunkWork = 500e3;
 
+    /// <summary>Units of work below which the results of a band are cut into blocks.</summary>
+    private const int LeastUnits = 8;
+
+    /// <summary>The smallest number of products that a staged value is a factor of, in each block.</summary>
+    private const int LeastUses = 256;
+
     /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
-    public static int ForwardScratch<T>(in ConvolutionShape shape) =>
-        OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
+    public static int ForwardScratch<T>(in ConvolutionShape shape) => DenseWindow.Applies(shape)
+        ? 0
+        : OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
 
     /// <summary>Elements of scratch memory that <see cref="InputGradient"/> needs.</summary>
     public static int InputScratch<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
     {
+        if (DenseWindow.Applies(shape)) return Align(shape.Taps);
         if (Scatters<T>(shape)) return ScatterJob<T>.ScratchCount(shape);
         int taps = shape.GroupFilters * shape.Window;
         return OffsetCount(taps) + Align(shape.Filters * shape.Taps) + PanelCount<T>(
@@ -47,6 +55,12 @@ internal static unsafe class Convolution
         Debug.Assert(Contracts.IsAligned(scratch));
         Debug.Assert(Contracts.AreApart(x, (long)shape.Images * shape.Channels * shape.Volume,
             y, (long)shape.Images * shape.Filters * shape.OutVolume), "y overlaps x");
+        if (DenseWindow.Applies(shape))
+        {
+            DenseWindow.Forward(shape, x, weight, bias, y, fuseReLU);
+            return;
+        }
+
         var job = new PlaneJob<T>
         {
             Map = PlaneMap.Forward(shape),
@@ -83,6 +97,12 @@ internal static unsafe class Convolution
         Debug.Assert(Contracts.IsAligned(scratch));
         Debug.Assert(Contracts.AreApart(dx, (long)shape.Images * shape.Channels * shape.Volume,
             dy, (long)shape.Images * shape.Filters * shape.OutVolume), "dx overlaps dy");
+        if (DenseWindow.Applies(shape))
+        {
+            DenseWindow.InputGradient(shape, dy, weight, bias, dx, scratch, fuseReLU);
+            return;
+        }
+
         if (Scatters<T>(shape))
         {
             ScatterJob<T>.Run(shape, dy, weight, bias, dx, scratch, fuseReLU);
@@ -205,9 +225,13 @@ internal static unsafe class Convolution
         job.Bands = Bands.Create(map, job.Images);
         job.Stage = Stage.Create(map, job.Bands, width, overrun: PlaneJob<T>.MaxPacks * width);
         job.Stage.Offsets(job.Offsets, sizeof(T));
-        job.Units = job.Images * job.Bands.Count(map);
-        job.PerChunk = UnitsPerChunk(
-            (double)job.Bands.Slices * job.Bands.Rows * map.Columns * map.Taps * job.Results * job.Groups);
+        int bands = job.Images * job.Bands.Count(map);
+        int window = map.Taps / map.Channels;
+        job.Blocks = Math.Clamp(
+            Math.Min(job.Results * window / LeastUses, DivideUp(LeastUnits, bands)), 1, Panels<T>(job.Results));
+        job.Units = bands * job.Blocks;
+        job.PerChunk = UnitsPerChunk((double)job.Bands.Slices * job.Bands.Rows * map.Columns * map.Taps * job.Results
+            * job.Groups / job.Blocks);
 
         if (job is { RowStep: 1, ColumnStep: 1 }
             && FilterCost<T>(map, job.Results) < ResultCost<T>(map, job.Images, job.Results))

@@ -5,7 +5,10 @@ using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>Computes one <see cref="PlaneMap"/> over all images and groups. A chunk is some bands.</summary>
+/// <summary>
+/// Computes one <see cref="PlaneMap"/> over all images and groups. A unit is a block of the results of a band, a chunk
+/// is some units.
+/// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
 {
@@ -28,6 +31,11 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     public Stage Stage;
     public Bands Bands;
     public int Images, Groups, Results, Units, PerChunk;
+
+    /// <summary>Blocks into which the results of a group are cut, so that few bands are work for several threads.
+    /// </summary>
+    public int Blocks;
+
     public int ResultVolume, ResultPlane, ResultWidth, SliceStep, RowStep, ColumnStep;
 
     /// <summary>
@@ -48,14 +56,20 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     {
         nint sumsRow = ((nint)Bands.Rows * Stage.Pitch) + ((MaxPacks + 1) * Width);
         nint stageBytes = ((Stage.Count * sizeof(T)) + Simd.Alignment - 1) & -Simd.Alignment;
-        nint sumsCount = AlongFilters ? (nint)Bands.Rows * Map.Columns * 2 * Width : sumsRow * Results;
+        int panel = 2 * Width, panels = Convolution.Panels<T>(Results);
+        nint sumsCount = AlongFilters
+            ? (nint)Bands.Rows * Map.Columns * panel
+            : sumsRow * Math.Min(Results, Convolution.DivideUp(panels, Blocks) * panel);
         byte* scratch = GemmPacking.Scratch(stageBytes + (sumsCount * sizeof(T)));
         T* stage = (T*)scratch, sums = (T*)(scratch + stageBytes);
         int bands = Bands.Count(Map), end = Math.Min(Units, (chunk + 1) * PerChunk);
         for (int unit = chunk * PerChunk; unit < end; unit++)
         {
-            (int image, int number) = Math.DivRem(unit, bands);
+            (int place, int block) = Math.DivRem(unit, Blocks);
+            (int image, int number) = Math.DivRem(place, bands);
             Band band = Bands.At(Map, number);
+            int first = Convolution.Cut(panels, block, Blocks) * panel,
+                count = Math.Min(Results, Convolution.Cut(panels, block + 1, Blocks) * panel) - first;
             for (int group = 0; group < Groups; group++)
             {
                 nint volume = ((nint)image * Groups) + group;
@@ -66,26 +80,29 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                     T* result = Result + (volume * Results * ResultVolume)
                         + ((nint)(band.Slice0 + slice) * SliceStep * ResultPlane)
                         + ((nint)band.Row0 * RowStep * ResultWidth);
-                    SumSlice(stage + (slice * Stage.SliceStep), sums, sumsRow, result, band.Rows, group);
+                    SumSlice(stage + (slice * Stage.SliceStep), sums, sumsRow, result + ((nint)first * ResultVolume),
+                        band.Rows, group, first, count);
                 }
             }
         }
     }
 
-    /// <summary>All results of a band's rows in one slice.</summary>
-    private readonly void SumSlice(T* stage, T* sums, nint sumsRow, T* result, int rows, int group)
+    /// <summary>Some results of a group, in a band's rows of one slice.</summary>
+    private readonly void SumSlice(
+        T* stage, T* sums, nint sumsRow, T* result, int rows, int group, int first, int count)
     {
-        T* bias = Bias == null ? null : Bias + (group * Results);
+        nint filter = ((nint)group * Results) + first;
+        T* bias = Bias == null ? null : Bias + filter;
         if (AlongFilters)
         {
-            SumFilters(stage, Weight + ((nint)group * Convolution.Panels<T>(Results) * Map.Taps * 2 * Width),
-                sums, result, rows, bias);
+            nint panel = ((nint)group * Convolution.Panels<T>(Results)) + (first / (2 * Width));
+            SumFilters(stage, Weight + (panel * Map.Taps * 2 * Width), sums, result, rows, count, bias);
         }
         else
         {
             int length = ((rows - 1) * Stage.Pitch) + Map.Columns;
-            Sum(stage, Weight + ((nint)group * Results * Map.Taps), sums, sumsRow, length);
-            for (int i = 0; i < Results; i++)
+            Sum(stage, Weight + (filter * Map.Taps), sums, sumsRow, length, count);
+            for (int i = 0; i < count; i++)
             {
                 T shift = bias == null ? T.Zero : bias[i];
                 T* target = result + ((nint)i * ResultVolume);
@@ -96,18 +113,18 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
 
         if (!FuseReLU || RowStep != 1 || ColumnStep != 1) return;
         // The results have just been written, so they are in the cache.
-        for (int i = 0; i < Results; i++) Convolution.Clip(result + ((nint)i * ResultVolume), rows * ResultWidth);
+        for (int i = 0; i < count; i++) Convolution.Clip(result + ((nint)i * ResultVolume), rows * ResultWidth);
     }
 
     /// <summary>All sums of a band: loops over chunks of taps, tiles of packs, tiles of filters.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Sum(T* stage, T* weight, T* sums, nint sumsRow, int length)
+    private readonly void Sum(T* stage, T* weight, T* sums, nint sumsRow, int length, int results)
     {
         bool wide = Gemm.IsWide;
         int packs = Convolution.DivideUp(length, Width), taps = Map.Taps,
             chunks = Convolution.DivideUp(taps, Convolution.TapChunk);
-        int tilePacks = !wide ? 1 : Results <= LongRows ? 4 : 2;
-        int tiles = Convolution.DivideUp(Results, !wide ? NarrowRows : tilePacks == 4 ? LongRows : ShortRows);
+        int tilePacks = !wide ? 1 : results <= LongRows ? 4 : 2;
+        int tiles = Convolution.DivideUp(results, !wide ? NarrowRows : tilePacks == 4 ? LongRows : ShortRows);
         for (int chunk = 0; chunk < chunks; chunk++)
         {
             int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
@@ -120,7 +137,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                     side = Math.Min(run, (packs - pack) / here);
                 for (int tile = 0; tile < tiles; tile++)
                 {
-                    int i = Convolution.Cut(Results, tile, tiles), rows = Convolution.Cut(Results, tile + 1, tiles) - i;
+                    int i = Convolution.Cut(results, tile, tiles), rows = Convolution.Cut(results, tile + 1, tiles) - i;
                     Tiles(here, rows, side, count, Offsets + t0, weight + ((nint)i * taps) + t0, taps,
                         stage + ((nint)pack * Width), sums + (i * sumsRow) + ((nint)pack * Width), sumsRow, chunk > 0);
                 }
@@ -202,14 +219,14 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     /// row.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void SumFilters(T* stage, T* weight, T* sums, T* result, int rows, T* bias)
+    private readonly void SumFilters(T* stage, T* weight, T* sums, T* result, int rows, int results, T* bias)
     {
         bool wide = Gemm.IsWide;
         int taps = Map.Taps, chunks = Convolution.DivideUp(taps, Convolution.TapChunk), columns = Map.Columns;
         int tiles = Convolution.DivideUp(columns, wide ? FilterRows : NarrowRows);
-        for (int filter = 0; filter < Results; filter += 2 * Width, weight += (nint)taps * 2 * Width)
+        for (int filter = 0; filter < results; filter += 2 * Width, weight += (nint)taps * 2 * Width)
         {
-            bool two = Results - filter > Width;
+            bool two = results - filter > Width;
             for (int chunk = 0; chunk < chunks; chunk++)
             {
                 int t0 = Convolution.Cut(taps, chunk, chunks), count = Convolution.Cut(taps, chunk + 1, chunks) - t0;
@@ -228,7 +245,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
                 }
             }
 
-            int end = Math.Min(Results, filter + (2 * Width));
+            int end = Math.Min(results, filter + (2 * Width));
             PlaneTranspose.Run(sums, 2 * Width, rows * columns,
                 end - filter, result + ((nint)filter * ResultVolume), ResultVolume,
                 bias == null ? null : bias + filter);
@@ -298,7 +315,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
     private readonly void Spread(T* sums, T* result, int rows, int length, T bias)
     {
         int columns = Map.Columns, pitch = Stage.Pitch;
-        nint columnStep = ColumnStep, rowStep = (nint)RowStep * ResultWidth;
+        nint rowStep = (nint)RowStep * ResultWidth;
         Vector512<T> shift = Simd.Broadcast(bias);
         for (int j = 0; j < length; j += Width)
         {
@@ -307,10 +324,7 @@ internal unsafe struct PlaneJob<T> : IJob where T : unmanaged, IFloatingPointIee
         }
 
         for (; rows > 0; rows--, sums += pitch, result += rowStep)
-        {
-            T* to = result;
-            for (int j = 0; j < columns; j++, to += columnStep) *to = sums[j];
-        }
+            Strided.Scatter(sums, result, ColumnStep, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -115,7 +115,7 @@ internal readonly unsafe record struct Stage
                 T* from = source + ((slice - front) * plane), to = target + (slice * SliceStride);
                 if (slice < front || slice >= front + Map.Depth) new Span<T>(to, (int)SliceStride).Clear();
                 else if (isUnit) CopyRows(from, end, to, top, rowsUnder);
-                else CopyPhases(from, to, top, rowsUnder);
+                else CopyPhases(from, end, to, top, rowsUnder);
             }
         }
     }
@@ -156,26 +156,25 @@ internal readonly unsafe record struct Stage
         for (; to < stop; to += width) Simd.Store(to, Vector512<T>.Zero);
     }
 
-    private void CopyPhases<T>(T* source, T* target, int top, int rows) where T : unmanaged
+    /// <summary>
+    /// Copies the phases of the rows, in rising order: the zeros behind a row may run over into the next one.
+    /// </summary>
+    private void CopyPhases<T>(T* source, T* end, T* target, int top, int rows) where T : unmanaged
     {
         new Span<T>(target, (int)SliceStride).Clear();
         int columns = Math.Min(Map.ColumnsUnder, Map.Left + Map.Width);
-        for (int row = Math.Max(0, top); row < Math.Min(rows, top + Map.Height); row++)
+        int first = Math.Max(0, top), last = Math.Min(rows, top + Map.Height);
+        for (int phase = 0; phase < Map.StrideHeight * Map.StrideWidth; phase++, target += PhasePlane)
         {
-            (int stagedRow, int rowPhase) = Math.DivRem(row, Map.StrideHeight);
-            T* from = source + ((nint)(row - top) * Map.Width);
-            for (int phase = 0; phase < Map.StrideWidth; phase++)
+            (int rowPhase, int columnPhase) = Math.DivRem(phase, Map.StrideWidth);
+            int skip = Math.Max(0, DivideUp(Map.Left - columnPhase, Map.StrideWidth)),
+                column = columnPhase + (skip * Map.StrideWidth),
+                count = Math.Max(0, DivideUp(columns - column, Map.StrideWidth));
+            int stagedRow = Math.Max(0, DivideUp(first - rowPhase, Map.StrideHeight));
+            for (int row = rowPhase + (stagedRow * Map.StrideHeight); row < last; row += Map.StrideHeight, stagedRow++)
             {
-                T* to =
-                    target + (((nint)(rowPhase * Map.StrideWidth) + phase) * PhasePlane) + ((nint)stagedRow * Pitch);
-                int column = phase;
-                while (column < Map.Left)
-                {
-                    column += Map.StrideWidth;
-                    to++;
-                }
-
-                for (; column < columns; column += Map.StrideWidth) *to++ = from[column - Map.Left];
+                Strided.Gather(source + ((nint)(row - top) * Map.Width) + column - Map.Left, end,
+                    Map.StrideWidth, target + ((nint)stagedRow * Pitch) + skip, count);
             }
         }
     }

@@ -46,6 +46,7 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
     /// <summary>Elements of scratch memory that <see cref="Run"/> needs.</summary>
     public static int ScratchCount(in ConvolutionShape shape)
     {
+        if (DenseWindow.Applies(shape)) return 0;
         var job = new WeightJob<T>();
         job.Plan(shape);
         return (int)(Convolution.OffsetCount(shape.Taps) + (job._chunks * job._partialCount));
@@ -64,6 +65,12 @@ internal unsafe struct WeightJob<T> : IJob where T : unmanaged, IFloatingPointIe
         Debug.Assert(Contracts.IsAligned(scratch));
         Debug.Assert(Contracts.AreApart(dweight, (long)shape.Filters * shape.Taps,
             x, (long)shape.Images * shape.Channels * shape.Volume), "dweight overlaps x");
+        if (DenseWindow.Applies(shape))
+        {
+            DenseWindow.WeightGradient(shape, dy, x, dweight);
+            return;
+        }
+
         var job = new WeightJob<T>();
         job.Plan(shape);
         job._x = x;

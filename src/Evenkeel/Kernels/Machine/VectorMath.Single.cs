@@ -142,7 +142,10 @@ internal static partial class VectorMath
         l = Fma(l, b, C(-0.633473456f));
         l = Fma(l, b, C(-1.12945318f));
         l = Fma(l, b, C(0.000162027689f));
-        Vector512<float> far = (C(1f) - ExpSingle(l)) | sign;
+        // l is in [-19, 0.001], so e^l needs no clamp, and one factor is its power of two.
+        Vector512<float> r = ReduceExp(l, out Vector512<int> n);
+        Vector512<float> power = (Expm1Polynomial(r) + C(1f)) * ((n + C(127)) << 23).AsSingle();
+        Vector512<float> far = (C(1f) - power) | sign;
         return Select(Vector512.LessThan(a, C(0.875f)), near, far);
     }
 }

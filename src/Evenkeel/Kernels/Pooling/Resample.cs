@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
@@ -13,6 +14,9 @@ internal static unsafe class Resample
 {
     /// <summary>Outputs per chunk, or inputs on the way back.</summary>
     private const int ChunkElements = 1 << 15;
+
+    /// <summary>Rows of a plane that are made together.</summary>
+    private const int BlockRows = 16;
 
     /// <summary>y from x.</summary>
     /// <param name="x">The planes, one after the other.</param>
@@ -33,17 +37,13 @@ internal static unsafe class Resample
         {
             X = x,
             Y = y,
-            LastFull = x + (planes * inputs) - Vector512<T>.Count,
+            End = x + (planes * inputs),
             Rows = rows,
             Columns = columns,
             RowCount = all,
             PerChunk = perChunk,
         });
     }
-
-    /// <summary>Number of values of scratch memory that <see cref="Backward"/> needs.</summary>
-    public static int ScratchValues(int planes, in ResampleAxis rows, in ResampleAxis columns) =>
-        checked(BackwardChunks(planes, rows, columns, out _) * columns.Output);
 
     /// <summary>
     /// dx from dy: each input gets the share that each output takes of it, in the order of the outputs.
@@ -53,9 +53,8 @@ internal static unsafe class Resample
     /// <param name="planes">Number of planes.</param>
     /// <param name="rows">The rows' tables.</param>
     /// <param name="columns">The columns' tables.</param>
-    /// <param name="scratch">Memory for <see cref="ScratchValues"/>.</param>
     public static void Backward<T>(
-        T* dy, T* dx, int planes, in ResampleTable<T> rows, in ResampleTable<T> columns, T* scratch)
+        T* dy, T* dx, int planes, in ResampleTable<T> rows, in ResampleTable<T> columns)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         Debug.Assert(planes >= 0);
@@ -63,150 +62,209 @@ internal static unsafe class Resample
             Contracts.AreApart(dx, (long)planes * rows.Axis.Input * columns.Axis.Input,
                 dy, (long)planes * rows.Axis.Output * columns.Axis.Output),
             "dx overlaps dy");
-        int chunks = BackwardChunks(planes, rows.Axis, columns.Axis, out int perChunk);
-        Workers.Run(chunks, new BackwardJob<T>
+
+        // A chunk reads about as many outputs as a chunk of the way there makes.
+        double work = Math.Max(columns.Axis.Input, (double)columns.Axis.Output * rows.Axis.Output / rows.Axis.Input);
+        int all = planes * rows.Axis.Input, perChunk = (int)Math.Max(1, ChunkElements / work);
+        Workers.Run((int)(((long)all + perChunk - 1) / perChunk), new BackwardJob<T>
         {
             Dy = dy,
             Dx = dx,
-            Scratch = scratch,
             Rows = rows,
             Columns = columns,
-            RowCount = planes * rows.Axis.Input,
+            RowCount = all,
             PerChunk = perChunk,
         });
     }
 
-    /// <summary>Chunks of input rows whose outputs are about as many as in a chunk of the way there.</summary>
-    private static int BackwardChunks(int planes, in ResampleAxis rows, in ResampleAxis columns, out int perChunk)
+    /// <summary>
+    /// Elements of a row in scratch memory: two packs can be read from each value on, and from the places of the terms
+    /// behind the last one.
+    /// </summary>
+    private static nint Room<T>(int count) where T : unmanaged, IFloatingPointIeee754<T> =>
+        (count + ResampleTable<T>.LaneTerms + (4 * Vector512<T>.Count) - 1) & -Vector512<T>.Count;
+
+    /// <summary>
+    /// Whether lanes can be picked from two packs in one instruction. If not, values are picked one by one.
+    /// </summary>
+    private static bool Picks => Avx512F.IsSupported;
+
+    /// <summary>The lanes number <c>places[lane] - from</c> of two packs side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Pick<T>(Vector512<T> low, Vector512<T> high, int* places, int from)
     {
-        double work = Math.Max(columns.Input, (double)columns.Output * rows.Output / rows.Input);
-        perChunk = (int)Math.Max(1, ChunkElements / work);
-        return (int)((((long)planes * rows.Input) + perChunk - 1) / perChunk);
+        if (typeof(T) == typeof(float))
+        {
+            return Avx512F.PermuteVar16x32x2(
+                low.AsSingle(), Simd.Load(places) - Vector512.Create(from), high.AsSingle()).As<float, T>();
+        }
+
+        return Avx512F.PermuteVar8x64x2(
+            low.AsDouble(), Longs(places) - Vector512.Create((long)from), high.AsDouble()).As<double, T>();
+    }
+
+    /// <summary>All ones in the lanes whose count is above a number.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Above<T>(int* counts, int number) => typeof(T) == typeof(float)
+        ? Vector512.GreaterThan(Simd.Load(counts), Vector512.Create(number)).As<int, T>()
+        : Vector512.GreaterThan(Longs(counts), Vector512.Create((long)number)).As<long, T>();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<long> Longs(int* p)
+    {
+        (Vector256<long> low, Vector256<long> high) = Vector256.Widen(Vector256.Load(p));
+        return Vector512.Create(low, high);
     }
 
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
-        public T* X, Y, LastFull;
+        public T* X, Y, End;
         public ResampleTable<T> Rows, Columns;
         public int RowCount, PerChunk;
 
         public readonly void Invoke(int chunk)
         {
-            int outputRows = Rows.Axis.Output, width = Columns.Axis.Input;
+            int outputRows = Rows.Axis.Output, count = Columns.Axis.Output;
+            nint room = Room<T>(Columns.Axis.Input), line = Room<T>(count);
+            T* copy = (T*)GemmPacking.Scratch((room + (2 * BlockRows * line)) * sizeof(T)), lines = copy + room;
+            T** ends = stackalloc T*[2 * BlockRows];
             int end = Math.Min(RowCount, (chunk * PerChunk) + PerChunk);
-            for (int at = chunk * PerChunk; at < end; at++)
+            T* stop = Y + ((nint)end * count);
+            for (int at = chunk * PerChunk; at < end;)
             {
-                int plane = at / outputRows, row = at - (plane * outputRows);
-                T* x = X + ((long)plane * Rows.Axis.Input * width);
-                T* top = x + ((long)Rows.First[row] * width), bottom = x + ((long)Rows.Second[row] * width);
-                T* y = Y + ((long)at * Columns.Axis.Output);
-                if (Columns.Axis.Blends) Blend(top, bottom, y, Rows.Left[row], Rows.Right[row]);
-                else Copy(top, y);
+                (int plane, int row) = Math.DivRem(at, outputRows);
+                int here = Math.Min(Math.Min(BlockRows, outputRows - row), end - at);
+                T* y = Y + ((nint)at * count);
+                Stretch(X + ((nint)plane * Rows.Axis.Input * Columns.Axis.Input), row, here, copy, lines, ends);
+                if (Columns.Axis.Blends) Mix(ends, y, stop, Rows.Left + row, Rows.Right + row, here);
+                else Repeat(ends, y, here);
+                at += here;
             }
         }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Blend(T* top, T* bottom, T* y, T upper, T lower)
-        {
-            int width = Vector512<T>.Count, count = Columns.Axis.Output, last = Math.Max(0, count - width);
-            Vector512<T> up = Simd.Broadcast(upper), low = Simd.Broadcast(lower);
-            int* firsts = Columns.First, seconds = Columns.Second;
-            for (int i = 0; ; i += width)
-            {
-                int c = Math.Min(i, last), from = firsts[c];
-                if (Shuffles && seconds[c + width - 1] - from < width)
-                {
-                    Vector512<T> left = Simd.Load(Columns.Left + c), right = Simd.Load(Columns.Right + c);
-                    Vector512<T> a = Window(top + from), b = Window(bottom + from);
-                    Vector512<T> rowA = Simd.Fma(Pick(a, seconds + c, from), right, Pick(a, firsts + c, from) * left);
-                    Vector512<T> rowB = Simd.Fma(Pick(b, seconds + c, from), right, Pick(b, firsts + c, from) * left);
-                    Vector512<T> blended = Simd.Fma(rowB, low, rowA * up);
-                    if (count >= width) Simd.Store(y + c, blended);
-                    else Simd.StorePartial(y, blended, count);
-                }
-                else
-                {
-                    for (int k = c; k < Math.Min(count, c + width); k++)
-                    {
-                        int first = firsts[k], second = seconds[k];
-                        T left = Columns.Left[k], right = Columns.Right[k];
-                        T a = Simd.Fma(top[second], right, top[first] * left);
-                        T b = Simd.Fma(bottom[second], right, bottom[first] * left);
-                        y[k] = Simd.Fma(b, lower, a * upper);
-                    }
-                }
-
-                if (i >= last) break;
-            }
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void Copy(T* x, T* y)
-        {
-            int width = Vector512<T>.Count, count = Columns.Axis.Output, last = Math.Max(0, count - width);
-            int* firsts = Columns.First;
-            for (int i = 0; ; i += width)
-            {
-                int c = Math.Min(i, last), from = firsts[c];
-                if (Shuffles && firsts[c + width - 1] - from < width)
-                {
-                    Vector512<T> picked = Pick(Window(x + from), firsts + c, from);
-                    if (count >= width) Simd.Store(y + c, picked);
-                    else Simd.StorePartial(y, picked, count);
-                }
-                else
-                {
-                    for (int k = c; k < Math.Min(count, c + width); k++) y[k] = x[firsts[k]];
-                }
-
-                if (i >= last) break;
-            }
-        }
-
-        /// <summary>A pack from p on. Behind the end of the last plane it reads nothing.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private readonly Vector512<T> Window(T* p) => p <= LastFull
-            ? Simd.Load(p)
-            : Simd.LoadPartial(p, Vector512<T>.Count - (int)(p - LastFull));
 
         /// <summary>
-        /// Whether lanes can be picked in one instruction. Otherwise the library picks them one by one, which values in
-        /// memory do faster.
+        /// Stretches or shrinks each input row that a block of output rows reads, once. An output row is made from two
+        /// of these lines, or is one of them: <c>ends[2i]</c> and <c>ends[2i + 1]</c>. The lines are read after all are
+        /// written, so no load waits for a store.
         /// </summary>
-        private static bool Shuffles => Vector512.IsHardwareAccelerated;
-
-        /// <summary>The lanes of a window that begins at input <paramref name="from"/>.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static Vector512<T> Pick(Vector512<T> window, int* inputs, int from)
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Stretch(T* x, int row, int rows, T* copy, T* lines, T** ends)
         {
-            if (typeof(T) == typeof(float))
+            int width = Columns.Axis.Input;
+            nint step = Room<T>(Columns.Axis.Output);
+            int former = -1, latest = -1;
+            T* next = lines;
+            for (int i = 0; i < 2 * rows; i++)
             {
-                return Vector512.ShuffleNative(window.AsSingle(), Simd.Load(inputs) - Vector512.Create(from))
-                    .As<float, T>();
-            }
+                int input = (i & 1) == 0 ? Rows.First[row + (i / 2)] : Rows.Second[row + (i / 2)];
+                if (input == latest || (input == former && former >= 0))
+                {
+                    ends[i] = next - (input == latest ? step : 2 * step);
+                    continue;
+                }
 
-            (Vector256<long> low, Vector256<long> high) = Vector256.Widen(Vector256.Load(inputs));
-            Vector512<long> lanes = Vector512.Create(low, high) - Vector512.Create((long)from);
-            return Vector512.ShuffleNative(window.AsDouble(), lanes).As<double, T>();
+                T* from = x + ((nint)input * width);
+                if (End - from < Room<T>(width))
+                {
+                    new Span<T>(from, width).CopyTo(new Span<T>(copy, width));
+                    from = copy;
+                }
+
+                if (Columns.Axis.Blends) Blend(from, next);
+                else Copy(from, next);
+                (former, latest) = (latest, input);
+                ends[i] = next;
+                next += step;
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Blend(T* x, T* to)
+        {
+            int width = Vector512<T>.Count, count = Columns.Axis.Output;
+            int* firsts = Columns.First, seconds = Columns.Second;
+            T* lefts = Columns.Left, rights = Columns.Right;
+            for (int c = 0; c < count; c += width)
+            {
+                int from = firsts[c];
+                if (Picks && seconds[c + width - 1] - from < 2 * width)
+                {
+                    Vector512<T> near = Simd.Load(x + from), far = Simd.Load(x + from + width);
+                    Vector512<T> first = Pick(near, far, firsts + c, from), second = Pick(near, far, seconds + c, from);
+                    Simd.Store(to + c, Simd.Fma(second, Simd.Load(rights + c), first * Simd.Load(lefts + c)));
+                    continue;
+                }
+
+                for (int k = c; k < Math.Min(count, c + width); k++)
+                    to[k] = Simd.Fma(x[seconds[k]], rights[k], x[firsts[k]] * lefts[k]);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Copy(T* x, T* to)
+        {
+            int width = Vector512<T>.Count, count = Columns.Axis.Output;
+            int* firsts = Columns.First;
+            for (int c = 0; c < count; c += width)
+            {
+                int from = firsts[c];
+                if (Picks && firsts[c + width - 1] - from < 2 * width)
+                {
+                    Simd.Store(to + c, Pick(Simd.Load(x + from), Simd.Load(x + from + width), firsts + c, from));
+                    continue;
+                }
+
+                for (int k = c; k < Math.Min(count, c + width); k++) to[k] = x[firsts[k]];
+            }
+        }
+
+        private readonly void Repeat(T** ends, T* y, int rows)
+        {
+            int count = Columns.Axis.Output;
+            for (int i = 0; i < rows; i++, y += count) new Span<T>(ends[2 * i], count).CopyTo(new Span<T>(y, count));
+        }
+
+        /// <summary>
+        /// y = upper·a + lower·b for each row. The lines a and b may be read beyond their ends. A last pack may run
+        /// over into the rows that are written next.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void Mix(T** ends, T* y, T* stop, T* uppers, T* lowers, int rows)
+        {
+            int width = Vector512<T>.Count, count = Columns.Axis.Output;
+            for (; rows > 0; rows--, ends += 2, y += count)
+            {
+                T* a = ends[0], b = ends[1];
+                Vector512<T> up = Simd.Broadcast(*uppers++), low = Simd.Broadcast(*lowers++);
+                int whole = stop - y < count + width ? count - width + 1 : count, c = 0;
+                for (; c < whole; c += width)
+                    Simd.Store(y + c, Simd.Fma(Simd.Load(b + c), low, Simd.Load(a + c) * up));
+                for (; c < count; c++) y[c] = Simd.Fma(b[c], low[0], a[c] * up[0]);
+            }
         }
     }
 
     private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
-        public T* Dy, Dx, Scratch;
+        public T* Dy, Dx;
         public ResampleTable<T> Rows, Columns;
         public int RowCount, PerChunk;
 
         public readonly void Invoke(int chunk)
         {
             int inputRows = Rows.Axis.Input, width = Columns.Axis.Output;
-            T* sums = Scratch + ((long)chunk * width);
+            nint line = Room<T>(width);
+            T* sums = (T*)GemmPacking.Scratch(BlockRows * line * sizeof(T));
             int end = Math.Min(RowCount, (chunk * PerChunk) + PerChunk);
-            for (int at = chunk * PerChunk; at < end; at++)
+            for (int at = chunk * PerChunk; at < end;)
             {
-                int plane = at / inputRows, row = at - (plane * inputRows);
-                SumRows(Dy + ((long)plane * Rows.Axis.Output * width), row, sums);
-                SumColumns(sums, Dx + ((long)at * Columns.Axis.Input));
+                (int plane, int row) = Math.DivRem(at, inputRows);
+                int here = Math.Min(Math.Min(BlockRows, inputRows - row), end - at);
+                T* dy = Dy + ((nint)plane * Rows.Axis.Output * width);
+                for (int i = 0; i < here; i++) SumRows(dy, row + i, sums + (i * line));
+                T* dx = Dx + ((nint)at * Columns.Axis.Input);
+                for (int i = 0; i < here; i++) SumColumns(sums + (i * line), dx + (i * Columns.Axis.Input));
+                at += here;
             }
         }
 
@@ -215,35 +273,75 @@ internal static unsafe class Resample
         private readonly void SumRows(T* dy, int row, T* sums)
         {
             int width = Vector512<T>.Count, count = Columns.Axis.Output, begin = Rows.Begin[row], end = Rows.End[row];
+            int last = count - width;
             T* share = Rows.Share + Rows.At[row] - begin;
-            int c = 0;
-            for (; c <= count - width; c += width)
+            if (last < 0)
             {
-                Vector512<T> sum = default;
-                for (int o = begin; o < end; o++)
-                    sum = Simd.Fma(Simd.Load(dy + ((long)o * count) + c), Simd.Broadcast(share[o]), sum);
-                Simd.Store(sums + c, sum);
+                for (int c = 0; c < count; c++)
+                {
+                    T sum = default;
+                    for (int o = begin; o < end; o++) sum = Simd.Fma(dy[((long)o * count) + c], share[o], sum);
+                    sums[c] = sum;
+                }
+
+                return;
             }
 
-            for (; c < count; c++)
+            for (int i = 0; ; i += width)
             {
-                T sum = default;
-                for (int o = begin; o < end; o++) sum = Simd.Fma(dy[((long)o * count) + c], share[o], sum);
-                sums[c] = sum;
+                int c = Math.Min(i, last);
+                Vector512<T> sum = default;
+                T* from = dy + ((nint)begin * count) + c;
+                for (int o = begin; o < end; o++, from += count)
+                    sum = Simd.Fma(Simd.Load(from), Simd.Broadcast(share[o]), sum);
+                Simd.Store(sums + c, sum);
+                if (i >= last) return;
+            }
+        }
+
+        /// <summary>The sum of the outputs in a row that read an input, with their shares: packs of inputs.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private readonly void SumColumns(T* sums, T* dx)
+        {
+            int width = Vector512<T>.Count, count = Columns.Axis.Input, last = Math.Max(0, count - width);
+            int terms = Columns.Terms;
+            nint step = ResampleTable<T>.Padded(count);
+            int* begins = Columns.Begin, counts = Columns.Counts;
+            T* shares = Columns.LaneShare;
+            for (int i = 0; ; i += width)
+            {
+                int c = Math.Min(i, last), from = begins[c];
+                if (Picks && terms <= ResampleTable<T>.LaneTerms && begins[c + width - 1] - from < 2 * width)
+                {
+                    Vector512<T> sum = default;
+                    for (int k = 0; k < terms; k++)
+                    {
+                        T* at = sums + from + k;
+                        Vector512<T> next = Simd.Fma(Pick(Simd.Load(at), Simd.Load(at + width), begins + c, from),
+                            Simd.Load(shares + (k * step) + c), sum);
+                        sum = Vector512.ConditionalSelect(Above<T>(counts + c, k), next, sum);
+                    }
+
+                    if (count >= width) Simd.Store(dx + c, sum);
+                    else Simd.StorePartial(dx, sum, count);
+                }
+                else
+                {
+                    SumEach(sums, dx, c, Math.Min(count, c + width));
+                }
+
+                if (i >= last) return;
             }
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private readonly void SumColumns(T* sums, T* dx)
+        private readonly void SumEach(T* sums, T* dx, int first, int end)
         {
-            int count = Columns.Axis.Input;
-            int* begins = Columns.Begin, ends = Columns.End;
-            T* share = Columns.Share;
-            for (int i = 0; i < count; i++)
+            T* share = Columns.Share + Columns.At[first];
+            for (int i = first; i < end; i++)
             {
                 T sum = default;
-                int end = ends[i];
-                for (int o = begins[i]; o < end; o++) sum = Simd.Fma(sums[o], *share++, sum);
+                for (int o = Columns.Begin[i]; o < Columns.End[i]; o++) sum = Simd.Fma(sums[o], *share++, sum);
                 dx[i] = sum;
             }
         }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
+using System.Runtime.Intrinsics;
 
 namespace Evenkeel.Kernels;
 
@@ -65,24 +66,34 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     public T* Left, Right;
 
     /// <summary>
-    /// The outputs that read input i are Begin[i] up to End[i], without a gap; their weights lie from At[i] on in
-    /// Share.
+    /// The outputs that read input i are Begin[i] up to End[i], without a gap: Counts[i] outputs. Their weights lie
+    /// from At[i] on in Share.
     /// </summary>
-    public int* Begin, End, At;
+    public int* Begin, End, Counts, At;
 
     /// <summary>The weights of the outputs of all inputs.</summary>
     public T* Share;
 
-    /// <summary>Entries of a table per output: whole packs can be read from each place.</summary>
-    public static int Padded(int output) => output + Vector512Count;
+    /// <summary>
+    /// The same weights for packs of inputs, if no input has more than <see cref="LaneTerms"/>: the weight of output
+    /// Begin[i] + k is at k·Padded(inputs) + i.
+    /// </summary>
+    public T* LaneShare;
+
+    /// <summary>The largest number of outputs that read an input.</summary>
+    public int Terms;
+
+    /// <summary>Up to so many outputs per input are added in packs of inputs.</summary>
+    public const int LaneTerms = 8;
+
+    /// <summary>Entries of a table: whole packs can be read from each place.</summary>
+    public static int Padded(int count) => count + Vector512<T>.Count;
 
     /// <summary>Number of ints in the tables of an axis.</summary>
-    public static int Ints(in ResampleAxis axis) => (2 * Padded(axis.Output)) + (3 * axis.Input);
+    public static int Ints(in ResampleAxis axis) => (2 * Padded(axis.Output)) + (4 * Padded(axis.Input));
 
     /// <summary>Number of values of T in the tables of an axis.</summary>
-    public static int Values(in ResampleAxis axis) => 4 * Padded(axis.Output);
-
-    private static int Vector512Count => System.Runtime.Intrinsics.Vector512<T>.Count;
+    public static int Values(in ResampleAxis axis) => (4 * Padded(axis.Output)) + (LaneTerms * Padded(axis.Input));
 
     /// <summary>Fills the tables.</summary>
     /// <param name="axis">The resampling.</param>
@@ -91,43 +102,61 @@ internal unsafe struct ResampleTable<T> where T : unmanaged, IFloatingPointIeee7
     public static ResampleTable<T> Create(in ResampleAxis axis, int* ints, T* values)
     {
         Debug.Assert(axis.IsSound);
-        int padded = Padded(axis.Output);
+        int padded = Padded(axis.Output), inputs = Padded(axis.Input);
+        int* perInput = ints + (2 * padded);
         var table = new ResampleTable<T>
         {
             Axis = axis,
             First = ints,
             Second = ints + padded,
-            Begin = ints + (2 * padded),
-            End = ints + (2 * padded) + axis.Input,
-            At = ints + (2 * padded) + (2 * axis.Input),
+            Begin = perInput,
+            End = perInput + inputs,
+            Counts = perInput + (2 * inputs),
+            At = perInput + (3 * inputs),
             Left = values,
             Right = values + padded,
             Share = values + (2 * padded),
+            LaneShare = values + (4 * padded),
         };
-        for (int i = 0; i < axis.Input; i++) table.Begin[i] = table.End[i] = 0;
+        table.FillOutputs(padded);
+        table.FillInputs(inputs);
+        return table;
+    }
+
+    private void FillOutputs(int padded)
+    {
+        for (int i = 0; i < Axis.Input; i++) Begin[i] = End[i] = 0;
         for (int o = 0; o < padded; o++)
         {
-            axis.Sources(Math.Min(o, axis.Output - 1), out int first, out int second, out double lambda);
-            (table.First[o], table.Second[o]) = (first, second);
-            (table.Left[o], table.Right[o]) = (T.CreateTruncating(1 - lambda), T.CreateTruncating(lambda));
-            if (o >= axis.Output) continue;
-            if (table.End[first] == 0) table.Begin[first] = o;
-            table.End[first] = o + 1;
-            if (table.End[second] == 0) table.Begin[second] = o;
-            table.End[second] = o + 1;
+            Axis.Sources(Math.Min(o, Axis.Output - 1), out int first, out int second, out double lambda);
+            (First[o], Second[o]) = (first, second);
+            (Left[o], Right[o]) = (T.CreateTruncating(1 - lambda), T.CreateTruncating(lambda));
+            if (o >= Axis.Output) continue;
+            if (End[first] == 0) Begin[first] = o;
+            End[first] = o + 1;
+            if (End[second] == 0) Begin[second] = o;
+            End[second] = o + 1;
         }
+    }
 
+    private void FillInputs(int padded)
+    {
         int at = 0;
-        for (int i = 0; i < axis.Input; i++)
+        for (int i = 0; i < padded; i++)
         {
-            table.At[i] = at;
-            for (int o = table.Begin[i]; o < table.End[i]; o++)
-            {
-                table.Share[at++] = (table.First[o] == i ? table.Left[o] : T.Zero)
-                    + (table.Second[o] == i ? table.Right[o] : T.Zero);
-            }
+            // An input that no output reads, or behind the last one: nothing begins where the one before begins.
+            if (i >= Axis.Input || End[i] == 0) Begin[i] = End[i] = i > 0 ? Begin[i - 1] : 0;
+            At[i] = at;
+            Counts[i] = End[i] - Begin[i];
+            Terms = Math.Max(Terms, Counts[i]);
+            for (int o = Begin[i]; o < End[i]; o++)
+                Share[at++] = (First[o] == i ? Left[o] : T.Zero) + (Second[o] == i ? Right[o] : T.Zero);
         }
 
-        return table;
+        for (int k = 0; k < Math.Min(Terms, LaneTerms); k++)
+        {
+            T* to = LaneShare + ((nint)k * padded);
+            for (int i = 0; i < padded; i++) to[i] = k < Counts[i] ? Share[At[i] + k] : T.Zero;
+        }
     }
 }

@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace Evenkeel.Kernels;
+
+/// <summary>Copies rows whose values lie a stride apart. A stride of 2 takes packs of 512 bits, if there are any.</summary>
+internal static unsafe class Strided
+{
+    /// <summary>
+    /// <c>to[k] = from[k·stride]</c> for <paramref name="count"/> values. Up to a pack of zeros is written behind them.
+    /// </summary>
+    /// <param name="from">The first value.</param>
+    /// <param name="end">The end of the memory that may be read.</param>
+    /// <param name="stride">Distance of two values, 1 or more.</param>
+    /// <param name="to">The copy.</param>
+    /// <param name="count">Number of values, 0 or more.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Gather<T>(T* from, T* end, int stride, T* to, int count) where T : unmanaged
+    {
+        Debug.Assert(stride >= 1 && count >= 0);
+        int width = Vector512<T>.Count, k = 0;
+        if (stride <= 2 && (stride == 1 || Avx512F.IsSupported))
+        {
+            for (; k < count && end - from >= 2 * width; k += width, from += stride * width)
+            {
+                Vector512<T> pack = stride == 1 ? Simd.Load(from) : Even(Simd.Load(from), Simd.Load(from + width));
+                Simd.Store(to + k, k + width <= count ? pack : pack & Simd.HeadMask<T>(count - k));
+            }
+        }
+
+        for (; k < count; k++, from += stride) to[k] = *from;
+    }
+
+    /// <summary><c>to[k·stride] = from[k]</c>. The values between stay. Whole packs of the source are read.</summary>
+    /// <param name="from">The first value.</param>
+    /// <param name="to">The place of the first value.</param>
+    /// <param name="stride">Distance of two places, 1 or more.</param>
+    /// <param name="count">Number of values, 0 or more.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scatter<T>(T* from, T* to, int stride, int count) where T : unmanaged
+    {
+        Debug.Assert(stride >= 1 && count >= 0);
+        int width = Vector512<T>.Count, k = 0;
+        if (stride == 2 && Avx512F.IsSupported)
+        {
+            for (; k < count; k += width, to += 2 * width)
+            {
+                Vector512<T> pack = Simd.Load(from + k);
+                int places = Math.Min((2 * (count - k)) - 1, 2 * width);
+                StoreEven(to, LowTwice(pack), Math.Min(places, width));
+                if (places > width) StoreEven(to + width, HighTwice(pack), places - width);
+            }
+
+            return;
+        }
+
+        for (; k < count; k++, to += stride) *to = from[k];
+    }
+
+    /// <summary>The even lanes of two packs side by side.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> Even<T>(Vector512<T> low, Vector512<T> high) where T : unmanaged
+    {
+        if (sizeof(T) == 4)
+        {
+            return Avx512F.PermuteVar16x32x2(low.AsInt32(),
+                Vector512.Create(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), high.AsInt32())
+                .As<int, T>();
+        }
+
+        return Avx512F.PermuteVar8x64x2(
+            low.AsInt64(), Vector512.Create(0L, 2, 4, 6, 8, 10, 12, 14), high.AsInt64()).As<long, T>();
+    }
+
+    /// <summary>The lanes of the lower half, each twice.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> LowTwice<T>(Vector512<T> v) where T : unmanaged => sizeof(T) == 4
+        ? Avx512F.PermuteVar16x32(v.AsInt32(), Vector512.Create(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7))
+            .As<int, T>()
+        : Avx512F.PermuteVar8x64(v.AsInt64(), Vector512.Create(0L, 0, 1, 1, 2, 2, 3, 3)).As<long, T>();
+
+    /// <summary>The lanes of the upper half, each twice.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<T> HighTwice<T>(Vector512<T> v) where T : unmanaged => sizeof(T) == 4
+        ? Avx512F.PermuteVar16x32(
+            v.AsInt32(), Vector512.Create(8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 15)).As<int, T>()
+        : Avx512F.PermuteVar8x64(v.AsInt64(), Vector512.Create(4L, 4, 5, 5, 6, 6, 7, 7)).As<long, T>();
+
+    /// <summary>Stores the even lanes among the first ones; nothing else is written.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreEven<T>(T* to, Vector512<T> v, int lanes) where T : unmanaged
+    {
+        Vector512<T> mask = Simd.HeadMask<T>(lanes);
+        if (sizeof(T) == 4)
+        {
+            Avx512F.MaskStore((int*)to,
+                mask.AsInt32() & Vector512.Create(-1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0), v.AsInt32());
+        }
+        else
+        {
+            Avx512F.MaskStore(
+                (long*)to, mask.AsInt64() & Vector512.Create(-1L, 0, -1, 0, -1, 0, -1, 0), v.AsInt64());
+        }
+    }
+}
