@@ -30,8 +30,8 @@ internal static class RecalibrateCommand
         Option<bool> skipBad = Options.SkipBad();
         Option<long?> threads = Options.Threads();
         var pictures = new PictureOptions();
-        var command = new Command("recalibrate", "Give norms the exact mean and variance of their inputs over some data "
-            + "in place of moving averages. Weights stay.")
+        var command = new Command("recalibrate", "Give norms the exact mean and variance of their inputs over some "
+            + "data in place of moving averages. Weights stay.")
         {
             input, data, output, shape, batch, overwrite, skipBad, threads,
         };

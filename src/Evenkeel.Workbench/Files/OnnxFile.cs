@@ -143,8 +143,8 @@ internal sealed class OnnxFile
         {
             if (Directory.Exists(path) || !File.Exists(path))
             {
-                throw WorkbenchException.Usage(
-                    $"expected an ONNX file, got \"{path}\", which is {(Directory.Exists(path) ? "a folder" : "not there")}.");
+                string what = Directory.Exists(path) ? "a folder" : "not there";
+                throw WorkbenchException.Usage($"expected an ONNX file, got \"{path}\", which is {what}.");
             }
 
             // A file of another kind is told by its name and by what reads it.

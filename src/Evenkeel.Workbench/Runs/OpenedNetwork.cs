@@ -102,7 +102,8 @@ internal sealed class OpenedNetwork
         return loader.First().Inputs.Clone();
     }
 
-    /// <summary>The samples of some data: files as the network's training had them, or an .npy file of inputs.</summary>
+    /// <summary>The samples of some data: files as the network's training had them, or an .npy file of inputs.
+    /// </summary>
     /// <param name="data">The data.</param>
     /// <param name="skipBad">Whether pictures that cannot be decoded are left out.</param>
     /// <param name="notes">Receives what should be known about it.</param>
@@ -114,7 +115,9 @@ internal sealed class OpenedNetwork
         if (File.Exists(data) && IsArray(data)) return OfArray(data);
         Preparation ??= OnnxPreparation.OfPictures(_path, _onnx!, Model, _choice);
         SampleSet set = Preparation.Open(data, hasTargets: false, skipBad, notes, cancellation);
-        return set.Count > 0 ? set : throw WorkbenchException.Usage($"--data: expected samples in \"{data}\", got none.");
+        return set.Count > 0
+            ? set
+            : throw WorkbenchException.Usage($"--data: expected samples in \"{data}\", got none.");
     }
 
     /// <summary>Refuses names of files that the network cannot be written to.</summary>
@@ -192,7 +195,9 @@ internal sealed class OpenedNetwork
             SecondInputName = $"{input}.second",
             InputType = _onnx is { Inputs: [{ Type: "int64" or "int32" }] } ? DType.Int64 : null,
             Classes = _onnx is null && Preparation is { IsClassification: true } named ? named.ClassNames : null,
-            Preprocessing = _onnx is null && Preparation is { } prepared ? OnnxPreparation.Preprocessing(prepared) : null,
+            Preprocessing = _onnx is null && Preparation is { } prepared
+                ? OnnxPreparation.Preprocessing(prepared)
+                : null,
         };
     }
 

@@ -7,7 +7,8 @@ namespace Evenkeel.Workbench.Settings;
 /// and the classes of the answers.
 /// </summary>
 /// <param name="Size">Height and width; null if they were not given.</param>
-/// <param name="Mean">What is subtracted from values from 0 to 1, per channel or one for all; null if not given.</param>
+/// <param name="Mean">What is subtracted from values from 0 to 1, per channel or one for all; null if not given.
+/// </param>
 /// <param name="Deviation">What is divided by then; null if not given.</param>
 /// <param name="Classes">A file with the name of a class per line; null if not given.</param>
 internal sealed record PictureChoice(
