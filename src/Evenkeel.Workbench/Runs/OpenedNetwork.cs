@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Globalization;
 using Evenkeel.Data;
 using Evenkeel.Nn;
@@ -175,7 +176,7 @@ internal sealed class OpenedNetwork
     private OnnxExportOptions OptionsFor(int? opset, bool fold)
     {
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach ((string key, string text) in _onnx?.Metadata ?? new Dictionary<string, string>())
+        foreach ((string key, string text) in _onnx?.Metadata ?? ReadOnlyDictionary<string, string>.Empty)
         {
             // What the exporter says of the network itself, it says anew.
             if (key is not ("evenkeel.version" or "evenkeel.weights_hash" or "evenkeel.frozen_norms"))
