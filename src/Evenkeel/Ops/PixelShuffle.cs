@@ -56,6 +56,9 @@ internal sealed unsafe class PixelShuffleOp : Op
     }
 
     /// <inheritdoc/>
+    protected override void Describe(OpSettings settings) => settings.Set("factor", _factor);
+
+    /// <inheritdoc/>
     protected override void Forward<T>() => PixelRows.Run(
         _x.Pointer<T>(), Output.Pointer<T>(), _groups, _factor, _x.Shape[-2], _x.Shape[-1], back: false);
 
