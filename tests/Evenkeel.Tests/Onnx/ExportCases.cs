@@ -108,6 +108,7 @@ internal static class ExportCases
         yield return ("linear without bias", new(static () => new Linear(5, 3, bias: false), [2, 5]));
         yield return ("linear of rows", new(static () => new Linear(9, 3), s_rows));
         yield return ("linear of planes without bias", new(static () => new Linear(7, 3, bias: false), s_planes));
+        yield return ("pixel shuffle of five dimensions", new(static () => new PixelShuffle(2), [2, 3, 4, 3, 2]));
         yield return ("weight norm", new(
             static () => new Sequential(new Conv2d(4, 3, 3).AddWeightNorm(), new Flatten(),
                 new Linear(60, 2).AddWeightNorm(null)), s_planes));

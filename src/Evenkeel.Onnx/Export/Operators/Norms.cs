@@ -107,7 +107,7 @@ internal static class Norms
 
         string y = graph.Node("InstanceNormalization",
             [graph.Reshape(x, [0, groups, -1]), graph.Filled(1, groups), graph.Filled(0, groups)], Epsilon(op));
-        return PerChannelAffine(graph, op, rank, graph.Reshape(y, graph.Target(input, op.Output)));
+        return PerChannelAffine(graph, op, rank, graph.Reshape(y, graph.Target(op.Output)));
     }
 
     private static string Layer(GraphWriter graph, TracedOp op)
@@ -184,7 +184,7 @@ internal static class Norms
             string planes = rank == 4 ? x : graph.Reshape(x, [0, channels, -1, 1]);
             string y = graph.Node("LRN", [planes], Attributes.Of("size", (long)size), Attributes.Of("alpha", alpha),
                 Attributes.Of("beta", beta), Attributes.Of("bias", k));
-            return rank == 4 ? y : graph.Reshape(y, graph.Target(input, op.Output));
+            return rank == 4 ? y : graph.Reshape(y, graph.Target(op.Output));
         }
 
         string squares = graph.Reshape(graph.Node("Mul", [x, x]), [0, 1, channels, -1]);
@@ -193,7 +193,7 @@ internal static class Norms
             Attributes.Of("strides", [1, 1]));
         string divisor = graph.Node("Add", [graph.Node("Mul", [means, graph.Number(alpha)]), graph.Number(k)]);
         divisor = graph.Node("Pow", [divisor, graph.Number(beta)]);
-        return graph.Node("Div", [x, graph.Reshape(divisor, graph.Target(input, op.Output))]);
+        return graph.Node("Div", [x, graph.Reshape(divisor, graph.Target(op.Output))]);
     }
 
     /// <summary>x/max((Σ|x|ᵖ)^(1/p), eps).</summary>
