@@ -21,21 +21,8 @@ internal static class Shapes
         all.Add("Embedding", static (graph, op) => graph.Node("Gather",
             [graph.Name(op.Operands[0]), graph.Name(op.Settings.TensorOf("rows")!)], Attributes.Of("axis", 0L)));
         all.Add("OneHot", OneHot);
-        all.Add("PixelShuffle", PixelShuffle);
         all.Add("Upsample", Resampling.Upsample);
         all.Add("PixelShuffle", PixelShuffle);
-    }
-
-    private static string PixelShuffle(GraphWriter graph, TracedOp op)
-    {
-        if (op.Output.Shape.Rank != 4)
-        {
-            graph.Refuse($"ONNX shuffles pixels of (N, C, H, W) alone, not of {op.Operands[0].Shape}");
-            return "";
-        }
-
-        return graph.Node("DepthToSpace", [graph.Name(op.Operands[0])], Attributes.Of("mode", "CRD"),
-            Attributes.Of("blocksize", (long)op.Settings.Integer("factor")));
     }
 
     /// <summary>Values around the last dimensions.</summary>
