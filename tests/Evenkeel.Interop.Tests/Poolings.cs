@@ -1,5 +1,4 @@
 using Evenkeel.Tests.Nn;
-using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 using Torch = TorchSharp.torch.Tensor;

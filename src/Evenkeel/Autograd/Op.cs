@@ -219,6 +219,9 @@ internal abstract class Op
         return tensor;
     }
 
+    /// <summary>Gives memory back to the pass that only this op has used, and that it reads no more.</summary>
+    protected void Return(Tensor scratch) => _tape?.Return(scratch);
+
     /// <summary>
     /// Runs the forward pass in the result's element type. Records the op if a gradient is wanted.
     /// </summary>

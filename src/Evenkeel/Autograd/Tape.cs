@@ -189,8 +189,11 @@ public sealed class Tape
     /// </summary>
     internal void Release(Tensor result)
     {
-        if (!RecordGradients && Trace is null) result.ReturnTo(_arena);
+        if (!RecordGradients && Trace is null) Return(result);
     }
+
+    /// <summary>Takes back memory that only one op has used, before the pass ends.</summary>
+    internal void Return(Tensor scratch) => scratch.ReturnTo(_arena);
 
     /// <summary>Memory of this pass with undefined content, not yet on the graph.</summary>
     internal Tensor NewTensor(Shape shape, DType dtype) =>

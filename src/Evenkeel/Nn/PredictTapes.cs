@@ -9,8 +9,8 @@ namespace Evenkeel.Nn;
 /// </remarks>
 internal sealed class PredictTapes
 {
-    /// <summary>The most memory that a kept tape may hold: one image in a network of some hundred layers.</summary>
-    public const long KeptBytes = 8L << 20;
+    /// <summary>The most memory that a kept tape may hold: one photograph in a ResNet-50.</summary>
+    public const long KeptBytes = 32L << 20;
 
     private readonly Tape?[] _idle = new Tape?[Environment.ProcessorCount];
 

@@ -158,6 +158,7 @@ internal sealed unsafe class ConvTransposeOp : Op
         Tensor scratch = NewTensor([Convolution.InputScratch<T>(_shape)], Output.DType);
         Convolution.InputGradient(_shape, _x.Pointer<T>(), _weight.Pointer<T>(),
             _bias is null ? null : _bias.Pointer<T>(), Output.Pointer<T>(), scratch.Pointer<T>(), _fuseReLU);
+        Return(scratch);
     }
 
     /// <inheritdoc/>
@@ -168,6 +169,7 @@ internal sealed unsafe class ConvTransposeOp : Op
         {
             Tensor scratch = NewTensor([WeightJob<T>.ScratchCount(_shape)], Output.DType);
             WeightJob<T>.Run(_shape, _x.Pointer<T>(), dy, dweight.Pointer<T>(), scratch.Pointer<T>());
+            Return(scratch);
             Close<T>(_weight, dweight);
         }
 
@@ -183,6 +185,7 @@ internal sealed unsafe class ConvTransposeOp : Op
         {
             Tensor scratch = NewTensor([Convolution.ForwardScratch<T>(_shape)], Output.DType);
             Convolution.Forward(_shape, dy, _weight.Pointer<T>(), bias: null, dx.Pointer<T>(), scratch.Pointer<T>());
+            Return(scratch);
             Close<T>(_x, dx);
         }
     }

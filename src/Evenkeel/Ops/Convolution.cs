@@ -143,6 +143,7 @@ internal sealed unsafe class ConvolutionOp : Op
         Tensor scratch = NewTensor([Convolution.ForwardScratch<T>(_shape)], Output.DType);
         Convolution.Forward(_shape, _x.Pointer<T>(), _weight.Pointer<T>(),
             _bias is null ? null : _bias.Pointer<T>(), Output.Pointer<T>(), scratch.Pointer<T>(), _fuseReLU);
+        Return(scratch);
     }
 
     /// <inheritdoc/>
@@ -153,6 +154,7 @@ internal sealed unsafe class ConvolutionOp : Op
         {
             Tensor scratch = NewTensor([WeightJob<T>.ScratchCount(_shape)], Output.DType);
             WeightJob<T>.Run(_shape, dy, _x.Pointer<T>(), dweight.Pointer<T>(), scratch.Pointer<T>());
+            Return(scratch);
             Close<T>(_weight, dweight);
         }
 
@@ -169,6 +171,7 @@ internal sealed unsafe class ConvolutionOp : Op
             Tensor scratch = NewTensor([Convolution.InputScratch<T>(_shape)], Output.DType);
             Convolution.InputGradient(
                 _shape, dy, _weight.Pointer<T>(), bias: null, dx.Pointer<T>(), scratch.Pointer<T>());
+            Return(scratch);
             Close<T>(_x, dx);
         }
     }

@@ -8,8 +8,8 @@ namespace Evenkeel;
 public sealed partial class Tensor
 {
     /// <summary>
-    /// x if x &gt; 0, else alpha·(eˣ - 1), element by element (Clevert et al. 2015). The derivative at 0 is alpha, and
-    /// at NaN 1, as in PyTorch.
+    /// x if x &gt; 0, else alpha·(eˣ - 1), element by element (Clevert et al. 2015). The derivative at 0 is alpha, as
+    /// in PyTorch, and at NaN 1.
     /// </summary>
     /// <param name="alpha">The negative limit is -alpha. Default: 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">alpha is not finite.</exception>

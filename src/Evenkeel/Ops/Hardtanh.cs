@@ -8,7 +8,7 @@ public sealed partial class Tensor
 {
     /// <summary>
     /// x limited to [min, max], element by element. The derivative is 1 inside, and 0 at the limits and outside. NaN
-    /// stays NaN, and the derivative there is 1, as in PyTorch. <see cref="Clamp"/> has derivative 1 at the limits.
+    /// stays NaN, and the derivative there is 1. <see cref="Clamp"/> has derivative 1 at the limits.
     /// </summary>
     /// <param name="min">The lower limit. Default: -1.</param>
     /// <param name="max">The upper limit, at least <paramref name="min"/>. Default: 1.</param>

@@ -91,7 +91,8 @@ internal static class ActivationFuzz
             "Hardtanh" => string.Create(CultureInfo.InvariantCulture, $" {low:r} to {high:r}"),
             _ => "",
         };
-        return new FuzzCase($"{name}{settings} input {Sizes.Text(shape)}", shape, sides.Layer, (x, _) => sides.PyTorch(x))
+        string text = $"{name}{settings} input {Sizes.Text(shape)}";
+        return new FuzzCase(text, shape, sides.Layer, (x, _) => sides.PyTorch(x))
         {
             Input = values,
             Bound = n => Of(n, sides.Formula),
@@ -99,7 +100,9 @@ internal static class ActivationFuzz
         };
     }
 
-    /// <summary>Where PyTorch's own results differ from one place of an array to another, or are not the limit.</summary>
+    /// <summary>
+    /// Where PyTorch's own results differ from one place of an array to another, or are not the limit.
+    /// </summary>
     private static string? Skips(string name, double x, bool isDerivative) => (name, isDerivative) switch
     {
         ("ELU" or "SELU" or "CELU" or "ReLU6" or "Hardswish", true) when double.IsNaN(x) =>
@@ -216,7 +219,10 @@ internal static class ActivationFuzz
         };
     }
 
-    /// <summary>A third of the arrays have numbers of every size; of the special ones, one in four is not finite.</summary>
+    /// <summary>
+    /// Numbers of some size; in special arrays half are corners, zeros of both signs and numbers of every size, and
+    /// some are not finite.
+    /// </summary>
     private static double[] Values(Draw draw, int count, bool isSpecial, bool hasInfinite)
     {
         double[] values = draw.Numbers(count);
@@ -264,7 +270,8 @@ internal static class ActivationFuzz
         double z = x / divisor, e = Math.Exp(z);
         return x > 0
             ? (2 * Math.Abs(x), 2)
-            : (alpha * (Math.Abs(e - 1) + (Math.Abs(z) * (1 + e))), Math.Abs(alpha / divisor) * e * (1 + Math.Abs(z)) * 2);
+            : (alpha * (Math.Abs(e - 1) + (Math.Abs(z) * (1 + e))),
+                Math.Abs(alpha / divisor) * e * (1 + Math.Abs(z)) * 2);
     }
 
     private static (double Value, double Derivative) Softplus(double x, double beta)

@@ -1,6 +1,5 @@
 using Evenkeel.Nn;
 using Evenkeel.Tests.Nn;
-using TorchSharp;
 using Torch = TorchSharp.torch.Tensor;
 
 namespace Evenkeel.Interop.Tests.Fuzz;
@@ -29,7 +28,7 @@ internal static class ConvolutionFuzz
             {
                 // PyTorch's layers have these checks, its functions do not.
                 if ((one.Padding.IsSame && one.Stride != 1) || one.OutChannels % one.Groups != 0)
-                    throw new ArgumentException("same padding with a stride, or groups that do not fit");
+                    throw new InvalidOperationException("same padding with a stride, or groups that do not fit");
                 Torch y = Convolutions.Forward(one, x, w[0], one.Bias ? w[1] : null);
                 return isFused ? y.relu() : y;
             })
@@ -76,7 +75,8 @@ internal static class ConvolutionFuzz
     private static bool IsEmpty(ConvolutionCase one)
     {
         Padding p = one.Padding;
-        return Sizes.Count(one.Input) == 0 || Sizes.Count(one.Weight) == 0 || Along(-1, one.Kernel.Width, one.Stride.Width, one.Dilation.Width,
+        return Sizes.Count(one.Input) == 0 || Sizes.Count(one.Weight) == 0
+            || Along(-1, one.Kernel.Width, one.Stride.Width, one.Dilation.Width,
                 p.Left + p.Right, one.OutputPadding.Width) < 1
             || (one.Spatial > 1 && Along(-2, one.Kernel.Height, one.Stride.Height, one.Dilation.Height,
                 p.Top + p.Bottom, one.OutputPadding.Height) < 1)
@@ -121,11 +121,15 @@ internal static class ConvolutionFuzz
         spatial > 2 ? draw.Int(low, high) : outside, spatial > 1 ? draw.Int(low, high) : outside,
         draw.Int(low, high));
 
-    /// <summary>About the products of a pass; the results of a transposed convolution are more than its inputs.</summary>
+    /// <summary>
+    /// About the products of a pass; the results of a transposed convolution are more than its inputs.
+    /// </summary>
     private static long Products(ConvolutionCase one)
     {
         long all = (long)Sizes.Count(one.Input) * Sizes.Count(one.Weight) / Math.Max(1, one.InChannels);
         Size3 stride = one.Stride;
-        return one.IsTransposed ? all + (Sizes.Count(one.Input) * stride.Depth * stride.Height * stride.Width) : all * 2;
+        return one.IsTransposed
+            ? all + (Sizes.Count(one.Input) * stride.Depth * stride.Height * stride.Width)
+            : all * 2;
     }
 }

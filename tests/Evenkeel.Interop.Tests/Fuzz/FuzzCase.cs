@@ -86,7 +86,9 @@ internal sealed record FuzzCase(
     /// </summary>
     public int Roundings { get; init; } = 1;
 
-    /// <summary>True if the output is one of the inputs: then its bound is 0, and only the gradient is linear.</summary>
+    /// <summary>
+    /// True if an output is one of the inputs: then its bound is 0, and only the gradient is linear.
+    /// </summary>
     public bool Chooses { get; init; }
 
     /// <summary>

@@ -45,7 +45,8 @@ internal static class FuzzCommand
         foreach (string[] option in args.Chunk(2))
         {
             if (option[0] == "--family" && s_families.Any(one => one.Name == option[1])) family = option[1];
-            else if (!int.TryParse(option[1], NumberStyles.None, CultureInfo.InvariantCulture, out int value)) return null;
+            else if (!int.TryParse(option[1], NumberStyles.None, CultureInfo.InvariantCulture, out int value))
+                return null;
             else if (option[0] == "--cases") cases = value;
             else if (option[0] == "--seed") seed = value;
             else if (option[0] == "--case") number = value;

@@ -8,8 +8,8 @@ namespace Evenkeel.Interop.Tests.Fuzz;
 /// so x̂ by n·u·X·r; the variance by n·u·var + 2·u·√var·X to first order, so r by (n + X·r)·u in relation to itself.
 /// Together x̂ is wrong by (n + 8)·u·(1 + |x̂|)·κ, with κ = 1 + X·r.</para>
 /// <para>dx = r·(g - mean(g) - x̂·mean(g·x̂)), g = gamma·dy. PyTorch computes it for layer and group norms as
-/// r·g + b·x + c, where b = (Σg·mean - Σg·x)·r³/n and c = -b·mean - Σg·r/n. The terms of b·x are up to 4·(X·r)²·mean|g|·r,
-/// hence κ².</para>
+/// r·g + b·x + c, where b = (Σg·mean - Σg·x)·r³/n and c = -b·mean - Σg·r/n. The terms of b·x are up to
+/// 4·(X·r)²·mean|g|·r, hence κ².</para>
 /// </remarks>
 /// <param name="shape">The shape of the input.</param>
 /// <param name="groupOf">The group of a value: those that share a mean.</param>

@@ -1,5 +1,4 @@
 using Evenkeel.Nn;
-using TorchSharp;
 using F = TorchSharp.torch.nn.functional;
 using Torch = TorchSharp.torch.Tensor;
 
@@ -25,7 +24,8 @@ internal static class LinearFuzz
     }
 
     /// <summary>
-    /// W = g·v̂ with v̂ = v/‖v‖. y and dx are linear in W. dg = Σ dW·v̂ and dv = g/‖v‖·(dW - v̂·Σ dW·v̂), with dW = dyᵀ·x.
+    /// W = g·v̂ with v̂ = v/‖v‖. y and dx are linear in W. dg = Σ dW·v̂ and dv = g/‖v‖·(dW - v̂·Σ dW·v̂), with
+    /// dW = dyᵀ·x.
     /// </summary>
     private static FuzzCase Normed(Draw draw, int[] shape, int inputs, int outputs)
     {

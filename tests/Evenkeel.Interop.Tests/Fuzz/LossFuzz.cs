@@ -107,7 +107,8 @@ internal static class LossFuzz
                     mean = heaviest / lightest, each = (4 * largest) + Math.Log(classes) + 1;
                 double[] dx = new double[n.X.Length];
                 Array.Fill(dx, Math.Abs(n.Dy[0]) * mean * each);
-                return [new([mean * each], labels.Length + (2 * classes) + 16), new(dx, labels.Length + (2 * classes) + 16)];
+                int count = labels.Length + (2 * classes) + 16;
+                return [new([mean * each], count), new(dx, count)];
             },
         };
     }

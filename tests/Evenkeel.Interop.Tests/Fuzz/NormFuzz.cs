@@ -27,7 +27,8 @@ internal static class NormFuzz
         double eps = Eps(draw), momentum = draw.Pick(0.1, 0.0, 1.0, draw.Number(0, 1));
         bool isAffine = draw.Chance(0.7), isTraining = draw.Chance(0.7), tracks = draw.Chance(0.8),
             usesBatch = isTraining || !tracks;
-        double[] means = draw.Numbers(channels), variances = [.. draw.Numbers(channels).Select(static v => (v * v) + 0.25)];
+        double[] means = draw.Numbers(channels),
+            variances = [.. draw.Numbers(channels).Select(static v => (v * v) + 0.25)];
         int count = channels == 0 ? 0 : Sizes.Count(shape) / channels;
         var groups = new Groups(shape, i => Channel(shape, i), i => Channel(shape, i), channels, channels);
         return new FuzzCase(string.Create(CultureInfo.InvariantCulture,
@@ -47,7 +48,7 @@ internal static class NormFuzz
             }, (x, w) =>
             {
                 // TorchSharp calls the function below this check of PyTorch's own layers.
-                if (usesBatch && count == 1) throw new ArgumentException("one value per channel");
+                if (usesBatch && count == 1) throw new InvalidOperationException("one value per channel");
                 Torch? mean = tracks ? torch.tensor(means, torch.float32).to(x.dtype) : null,
                     variance = tracks ? torch.tensor(variances, torch.float32).to(x.dtype) : null;
                 Torch y = F.batch_norm(x, mean!, variance!, isAffine ? w[0] : null!, isAffine ? w[1] : null!, usesBatch,
@@ -60,7 +61,8 @@ internal static class NormFuzz
             Mode = isTraining ? Mode.Train : Mode.Eval,
             Statistics = static layer => layer is BatchNorm { Running: { } running }
                 ? [running.Mean.Value, running.Variance.Value] : [],
-            Bound = n => groups.Terms(n, eps, usesBatch ? null : (means, variances), tracks ? (means, variances) : null),
+            Bound = n => groups.Terms(
+                n, eps, usesBatch ? null : (means, variances), tracks ? (means, variances) : null),
         };
     }
 
@@ -128,7 +130,7 @@ internal static class NormFuzz
                 2 => new InstanceNorm2d(channels, eps, affine: isAffine),
                 _ => new InstanceNorm3d(channels, eps, affine: isAffine),
             }, (x, w) => Sizes.Count(shape.AsSpan(2)) == 1
-                ? throw new ArgumentException("one value per instance")
+                ? throw new InvalidOperationException("one value per instance")
                 : F.instance_norm(x, null!, null!, isAffine ? w[0] : null!, isAffine ? w[1] : null!, true, 0.1, eps))
         {
             Input = draw.Numbers(Sizes.Count(shape)),

@@ -33,6 +33,7 @@ internal static class PoolingFuzz
 
     private static Torch Forward(PoolingCase one, Torch x)
     {
+        if (x.dim() != one.Spatial + 1 && x.dim() != one.Spatial + 2) throw new InvalidOperationException("the rank");
         bool isSample = x.dim() == one.Spatial + 1;
         if (isSample && (one.IsAdaptive || one.Dilation != 1)) return Forward(one, x.unsqueeze(0)).squeeze(0);
         return one.Padding.IsSame

@@ -136,7 +136,7 @@ internal static class ShapeFuzz
         return new FuzzCase($"Embedding {rows} x {width} padding {padding?.ToString(CultureInfo.InvariantCulture)} "
             + $"input {Sizes.Text(shape)}", shape, () => new Embedding(rows, width, padding), (x, w) =>
             {
-                if (padding < -rows) throw new ArgumentException("the padding is no row, says PyTorch's layer");
+                if (padding < -rows) throw new InvalidOperationException("the padding is no row, says PyTorch's layer");
                 Torch row = torch.arange(rows).reshape(rows, 1);
                 // PyTorch's own function; the row of the padding is read and gets no gradient.
                 return torch.where(row == (padding < 0 ? padding.Value + rows : padding ?? -1), w[0].detach(), w[0])

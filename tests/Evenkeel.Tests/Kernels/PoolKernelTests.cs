@@ -48,7 +48,8 @@ public sealed unsafe class PoolKernelTests
     {
         for (int columns = 1; columns <= KernelSweep.Longest; columns++)
         {
-            var planes = new PoolShape(Planes, PoolAxis.Single, PoolAxis.Adaptive(3, 2), PoolAxis.Adaptive(columns, (columns + 4) / 3));
+            var planes = new PoolShape(
+                Planes, PoolAxis.Single, PoolAxis.Adaptive(3, 2), PoolAxis.Adaptive(columns, (columns + 4) / 3));
             Means<float>(planes, (Fence)(columns % 2), includePadding: false, divisor: 0);
             Means<double>(planes, (Fence)(columns % 2), includePadding: false, divisor: 0);
         }

@@ -72,7 +72,8 @@ public sealed class ActivationTests
         double nan = double.NaN, inf = double.PositiveInfinity;
         (string Name, double[] Values, double[] Slopes)[] expected =
         [
-            // At NaN, infinity and minus infinity: PyTorch 2.10.
+            // At NaN, infinity and minus infinity: PyTorch 2.10. At NaN the slopes are those of its remainders; its
+            // vector loops have others.
             ("relu6", [nan, 6, 0], [1, 0, 0]), ("hardtanh", [nan, 1, -1], [1, 0, 0]),
             ("hardswish", [nan, inf, nan], [nan, 1, 0]), ("hardsigmoid", [nan, 1, 0], [0, 0, 0]),
             ("elu", [nan, inf, -1], [1, 1, 0]), ("celu", [nan, inf, -1], [1, 1, 0]),

@@ -196,7 +196,9 @@ public sealed class PoolingTests
         }
     }
 
-    /// <summary>Depth, height, width, then kernel, stride, front and back, top and bottom, left and right, dilation.</summary>
+    /// <summary>
+    /// Depth, height, width, then kernel, stride, front and back, top and bottom, left and right, dilation.
+    /// </summary>
     private static readonly int[][] s_volumes =
     [
         [4, 5, 6, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0, 1, 1, 1],
@@ -233,7 +235,8 @@ public sealed class PoolingTests
                 Close.To(gradient, dx);
                 Assert.Equal(expected,
                     NaiveOps.Doubles(x.MaxPool3d(naive.Kernel, naive.Stride, padding, naive.Dilation, ceil)));
-                foreach ((bool includePad, int? divisor) in new (bool, int?)[] { (true, null), (false, null), (true, 3) })
+                foreach ((bool includePad, int? divisor) in
+                    new (bool, int?)[] { (true, null), (false, null), (true, 3) })
                 {
                     (y, dx, dy) = Pass(x, v => v.AvgPool3d(
                         naive.Kernel, naive.Stride, padding, ceil, includePad, divisor, naive.Dilation));
@@ -376,7 +379,8 @@ public sealed class PoolingTests
         Tensor x = Tensor.RandomNormal([2, 3, 5, 7], new Philox(5));
         Assert.Equal(new Shape(2, 3, 5, 2), x.AdaptiveAvgPool2d((null, 2)).Shape);
         Assert.Equal(x.ToArray<float>(), x.AdaptiveAvgPool2d((null, null)).ToArray<float>());
-        Assert.Equal(new Shape(3, 5, 2), new AdaptiveMaxPool2d((null, 2)).Forward(x.Slice(0, 0, 1).Reshape(3, 5, 7)).Shape);
+        Assert.Equal(new Shape(3, 5, 2),
+            new AdaptiveMaxPool2d((null, 2)).Forward(x.Slice(0, 0, 1).Reshape(3, 5, 7)).Shape);
         Assert.Equal(x.ToArray<float>(), x.AdaptiveMaxPool2d((null, null)).ToArray<float>());
         Tensor volume = x.Reshape(2, 3, 5, 7, 1);
         Assert.Equal(new Shape(2, 3, 2, 7, 1), volume.AdaptiveMaxPool3d((2, null, null)).Shape);
@@ -442,7 +446,8 @@ public sealed class PoolingTests
         Says<ArgumentException>("AdaptiveMaxPool3d: expected volumes of at least one value, got (1, 2, 0, 5).",
             () => Tensor.Zeros([1, 2, 0, 5]).AdaptiveMaxPool3d(1));
         Says<ArgumentException>("AvgPool1d: expected a padded input and a window of at most 2^30 values along each "
-            + "dimension, got 2000000003 and 1 from", () => Tensor.Zeros([1, 1, 3]).AvgPool1d(1, padding: 1_000_000_000));
+            + "dimension, got 2000000003 and 1 from",
+            () => Tensor.Zeros([1, 1, 3]).AvgPool1d(1, padding: 1_000_000_000));
         Says<ArgumentOutOfRangeException>("AdaptiveMaxPool1d: expected an output of 1 or more values, got 0.",
             () => x.Reshape(6, 5, 5).AdaptiveMaxPool1d(0));
         Says<ArgumentOutOfRangeException>("AdaptiveAvgPool3d: expected an output of 1 or more slices, rows and columns "

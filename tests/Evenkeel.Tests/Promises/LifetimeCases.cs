@@ -192,6 +192,18 @@ internal static class LifetimeCases
         ("Backward", () => Gradient(
             x => x.Conv2d(X(16, 8, 3, 3), X(16), padding: 1).ReLU().MaxPool2d(2).GroupNorm(4, X(16), X(16)).Mean(), 4,
             8, 32, 32)),
+        ("Backward of layers that change shapes", () => Gradient(x => x
+            .ConvTranspose2d(X(8, 16, 4, 4), X(16), stride: 2, padding: 1).PixelShuffle(2)
+            .Upsample((70, 50), mode: UpsampleMode.Bilinear).ZeroPad2d(1, 2, -3, 4).AvgPool2d(3, 2, 1)
+            .Conv2d(X(8, 4, 3, 3), X(8), padding: Padding.Sides(2, 0, 1, 3)).Mean(), 2, 8, 16, 16)),
+        ("Backward of volumes", () => Gradient(x => x
+            .Conv3d(X(8, 8, 3, 3, 3), X(8), padding: 1).MaxPool3d(2)
+            .ConvTranspose3d(X(8, 8, 2, 2, 2), X(8), stride: 2).AvgPool3d(3, 2, 1).Mean(), 2, 8, 8, 12, 12)),
+        ("Backward of an embedding", () => Gradient(x => Labels(900, Rows).Embedding(x).Mean(), Rows, Columns)),
+        ("Backward of activations", () => Gradient(x => (x - 0.5).PReLU(X(Columns)).Mish().SELU().GELU().Mean(), Rows,
+            Columns)),
+        ("Backward of norms and a gate", () => Gradient(x => x.DynamicTanh(X(1), X(2002), X(2002)).GLU()
+            .Normalize([1]).Mean(), Rows, 2002)),
         ("Backward of a broadcast", () => Gradient(x => (X(128, 301) * x + x).Mean(), 301)),
         ("GradientCheck",
             () => Tensor.Scalar(GradientCheck.Run(x => x.Tanh(), X(3, 7).To(DType.Float64)).Passed ? 1 : 0)),

@@ -31,13 +31,15 @@ internal static unsafe class AveragePool
     {
         Debug.Assert(shape.IsSound);
         if (shape.IsQuads && divisor.Number == 0) Quads.Forward<T, Rule>(x, y, shape);
-        else
+        else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
+            WholePool.Mean((float*)x, (float*)y, shape, divisor);
+        else if (typeof(T) != typeof(float) || !AveragePoolRows.TryForward((float*)x, (float*)y, shape, divisor))
         {
             Workers.Run(shape.Chunks, new ForwardJob<T>
             {
                 X = x,
                 Y = y,
-                Shape = shape,
+                Volumes = shape,
                 Divisor = divisor,
             });
         }
@@ -55,13 +57,15 @@ internal static unsafe class AveragePool
         Debug.Assert(Contracts.AreApart(
             dx, (long)shape.Count * shape.InputSize, dy, (long)shape.Count * shape.OutputSize), "dx overlaps dy");
         if (shape.IsQuadsExactly && divisor.Number == 0) Quads.Backward<T, Rule>(dy, dx, dx, shape);
-        else
+        else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
+            WholePool.MeanBackward((float*)dy, (float*)dx, shape, divisor);
+        else if (typeof(T) != typeof(float) || !AveragePoolRows.TryBackward((float*)dy, (float*)dx, shape, divisor))
         {
             Workers.Run(shape.Chunks, new BackwardJob<T>
             {
                 Dy = dy,
                 Dx = dx,
-                Shape = shape,
+                Volumes = shape,
                 Divisor = divisor,
             });
         }
@@ -70,15 +74,16 @@ internal static unsafe class AveragePool
     private struct ForwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
         public T* X, Y;
-        public PoolShape Shape;
+        public PoolShape Volumes;
         public AverageDivisor Divisor;
 
         public readonly void Invoke(int chunk)
         {
-            int end = Math.Min(Shape.Count, (chunk + 1) * Shape.PerChunk);
-            for (int volume = chunk * Shape.PerChunk; volume < end; volume++)
+            int end = Math.Min(Volumes.Count, (chunk + 1) * Volumes.PerChunk);
+            for (int volume = chunk * Volumes.PerChunk; volume < end; volume++)
             {
-                Volume(X + ((long)volume * Shape.InputSize), Y + ((long)volume * Shape.OutputSize), Shape, Divisor);
+                Volume(
+                    X + ((long)volume * Volumes.InputSize), Y + ((long)volume * Volumes.OutputSize), Volumes, Divisor);
             }
         }
 
@@ -128,15 +133,16 @@ internal static unsafe class AveragePool
     private struct BackwardJob<T> : IJob where T : unmanaged, IFloatingPointIeee754<T>
     {
         public T* Dy, Dx;
-        public PoolShape Shape;
+        public PoolShape Volumes;
         public AverageDivisor Divisor;
 
         public readonly void Invoke(int chunk)
         {
-            int end = Math.Min(Shape.Count, (chunk + 1) * Shape.PerChunk);
-            for (int volume = chunk * Shape.PerChunk; volume < end; volume++)
+            int end = Math.Min(Volumes.Count, (chunk + 1) * Volumes.PerChunk);
+            for (int volume = chunk * Volumes.PerChunk; volume < end; volume++)
             {
-                Volume(Dy + ((long)volume * Shape.OutputSize), Dx + ((long)volume * Shape.InputSize), Shape, Divisor);
+                Volume(Dy + ((long)volume * Volumes.OutputSize), Dx + ((long)volume * Volumes.InputSize), Volumes,
+                    Divisor);
             }
         }
 

@@ -6,8 +6,8 @@ using System.Runtime.Intrinsics;
 namespace Evenkeel.Kernels;
 
 /// <summary>
-/// The largest value of each window. The search runs slice by slice, row by row. As in PyTorch, a value becomes the winner if it is
-/// larger than all before it, or NaN. So the first of equal values wins, and the last NaN wins.
+/// The largest value of each window. The search runs slice by slice, row by row. As in PyTorch, a value becomes the
+/// winner if it is larger than all before it, or NaN. So the first of equal values wins, and the last NaN wins.
 /// </summary>
 internal static unsafe class MaxPool
 {
@@ -23,7 +23,10 @@ internal static unsafe class MaxPool
     {
         Debug.Assert(shape.IsSound);
         if (shape.IsQuads && winners is null) Quads.Forward<T, Rule>(x, y, shape);
-        else Workers.Run(shape.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Shape = shape });
+        else if (typeof(T) == typeof(float) && WholePool.Fits(shape))
+            WholePool.Max((float*)x, (float*)y, winners, shape);
+        else if (typeof(T) != typeof(float) || !MaxPoolRows.TryForward((float*)x, (float*)y, winners, shape))
+            Workers.Run(shape.Chunks, new ForwardJob<T> { X = x, Y = y, Winners = winners, Volumes = shape });
     }
 
     /// <summary>
@@ -40,7 +43,7 @@ internal static unsafe class MaxPool
         Debug.Assert(shape.IsSound);
         Debug.Assert(Contracts.AreApart(
             dx, (long)shape.Count * shape.InputSize, dy, (long)shape.Count * shape.OutputSize), "dx overlaps dy");
-        Workers.Run(shape.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Shape = shape });
+        Workers.Run(shape.Chunks, new BackwardJob<T> { Dy = dy, Winners = winners, Dx = dx, Volumes = shape });
     }
 
     /// <summary>dx for quads that cover the shape. The winners are searched again in x.</summary>
@@ -52,15 +55,15 @@ internal static unsafe class MaxPool
     {
         public T* X, Y;
         public int* Winners;
-        public PoolShape Shape;
+        public PoolShape Volumes;
 
         public readonly void Invoke(int chunk)
         {
-            int end = Math.Min(Shape.Count, (chunk + 1) * Shape.PerChunk);
-            for (int volume = chunk * Shape.PerChunk; volume < end; volume++)
+            int end = Math.Min(Volumes.Count, (chunk + 1) * Volumes.PerChunk);
+            for (int volume = chunk * Volumes.PerChunk; volume < end; volume++)
             {
-                long at = (long)volume * Shape.OutputSize;
-                Volume(X + ((long)volume * Shape.InputSize), Y + at, Winners is null ? null : Winners + at, Shape);
+                long at = (long)volume * Volumes.OutputSize;
+                Volume(X + ((long)volume * Volumes.InputSize), Y + at, Winners is null ? null : Winners + at, Volumes);
             }
         }
 
@@ -108,21 +111,21 @@ internal static unsafe class MaxPool
     {
         public T* Dy, Dx;
         public int* Winners;
-        public PoolShape Shape;
+        public PoolShape Volumes;
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Invoke(int chunk)
         {
-            int end = Math.Min(Shape.Count, (chunk + 1) * Shape.PerChunk), size = Shape.OutputSize;
-            for (int volume = chunk * Shape.PerChunk; volume < end; volume++)
+            int end = Math.Min(Volumes.Count, (chunk + 1) * Volumes.PerChunk), size = Volumes.OutputSize;
+            for (int volume = chunk * Volumes.PerChunk; volume < end; volume++)
             {
-                T* dx = Dx + ((long)volume * Shape.InputSize);
+                T* dx = Dx + ((long)volume * Volumes.InputSize);
                 T* dy = Dy + ((long)volume * size);
                 int* winners = Winners + ((long)volume * size);
-                new Span<T>(dx, Shape.InputSize).Clear();
+                new Span<T>(dx, Volumes.InputSize).Clear();
                 for (int i = 0; i < size; i++)
                 {
-                    Debug.Assert(winners[i] >= -1 && winners[i] < Shape.InputSize, "a winner outside its volume");
+                    Debug.Assert(winners[i] >= -1 && winners[i] < Volumes.InputSize, "a winner outside its volume");
                     if (winners[i] >= 0) dx[winners[i]] += dy[i];
                 }
             }

@@ -93,7 +93,9 @@ internal readonly record struct PoolShape(int Count, PoolAxis Slices, PoolAxis R
     /// <summary>Elements per chunk: enough to be worth a thread.</summary>
     private const int ChunkElements = 1 << 14;
 
-    /// <summary>Volumes whose slices are not pooled are planes, and planes whose rows are not pooled are rows.</summary>
+    /// <summary>
+    /// Volumes whose slices are not pooled are planes, and planes whose rows are not pooled are rows.
+    /// </summary>
     public static PoolShape Create(int count, PoolAxis slices, PoolAxis rows, PoolAxis columns)
     {
         if (slices.IsIdentity) (count, slices) = (count * slices.Input, PoolAxis.Single);

@@ -1,7 +1,8 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// The mean of each window: y[o] = (1/n)·Σ x[o·stride - padding + j·dilation], 0 ≤ j &lt; kernel, rows and columns alike.
+/// The mean of each window: y[o] = (1/n)·Σ x[o·stride - padding + j·dilation], 0 ≤ j &lt; kernel,
+/// rows and columns alike.
 /// </summary>
 /// <remarks>
 /// <para>Input: (N, C, H, W) or (C, H, W); output: the same with H and W replaced by

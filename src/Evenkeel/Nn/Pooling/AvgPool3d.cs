@@ -1,7 +1,8 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// The mean of each window: y[o] = (1/n)·Σ x[o·stride - padding + j·dilation], 0 ≤ j &lt; kernel, slices, rows and columns alike.
+/// The mean of each window: y[o] = (1/n)·Σ x[o·stride - padding + j·dilation], 0 ≤ j &lt; kernel,
+/// slices, rows and columns alike.
 /// </summary>
 /// <remarks>
 /// <para>Input: (N, C, D, H, W) or (C, D, H, W); output: the same with D, H and W replaced by

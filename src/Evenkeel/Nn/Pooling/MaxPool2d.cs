@@ -1,7 +1,8 @@
 namespace Evenkeel.Nn;
 
 /// <summary>
-/// The largest value of each window: y[o] = max x[o·stride - padding + j·dilation], 0 ≤ j &lt; kernel, rows and columns alike.
+/// The largest value of each window: y[o] = max x[o·stride - padding + j·dilation], 0 ≤ j &lt; kernel,
+/// rows and columns alike.
 /// </summary>
 /// <remarks>
 /// <para>Input: (N, C, H, W) or (C, H, W); output: the same with H and W replaced by

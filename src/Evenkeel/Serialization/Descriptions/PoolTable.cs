@@ -39,7 +39,8 @@ internal static class PoolTable
                 .Integer("divisorOverride", layer.DivisorOverride, null)
                 .Size("dilation", layer.Dilation, 1),
             static from => new AvgPool2d(from.Size("kernelSize"), from.SizeOrNull("stride"), from.Padding(),
-                from.Flag("ceilMode", false), from.Flag("countIncludePad", true), from.IntegerOrNull("divisorOverride"), from.SizeOrNull("dilation"))),
+                from.Flag("ceilMode", false), from.Flag("countIncludePad", true),
+                from.IntegerOrNull("divisorOverride"), from.SizeOrNull("dilation"))),
         LayerTable.Of<AvgPool3d>(
             static (layer, to) => to.Size3("kernelSize", layer.KernelSize)
                 .Size3("stride", layer.Stride, layer.KernelSize).Padding(layer.Padding)
@@ -47,7 +48,8 @@ internal static class PoolTable
                 .Integer("divisorOverride", layer.DivisorOverride, null)
                 .Size3("dilation", layer.Dilation, 1),
             static from => new AvgPool3d(from.Size3("kernelSize"), from.Size3OrNull("stride"), from.Padding(),
-                from.Flag("ceilMode", false), from.Flag("countIncludePad", true), from.IntegerOrNull("divisorOverride"), from.Size3OrNull("dilation"))),
+                from.Flag("ceilMode", false), from.Flag("countIncludePad", true),
+                from.IntegerOrNull("divisorOverride"), from.Size3OrNull("dilation"))),
         LayerTable.Of<AdaptiveAvgPool1d>(
             static (layer, to) => to.Integer("outputSize", layer.OutputSize),
             static from => new AdaptiveAvgPool1d(from.Integer("outputSize"))),
