@@ -224,7 +224,7 @@ internal static class Norms
         (sizes[0], sizes[1]) = (0, op.Output.Shape[1]);
         string[] names = [.. op.Operands.Select(graph.Name)];
         if (sizes.Length > 2) names = [names[0], graph.Reshape(names[1], sizes), graph.Reshape(names[2], sizes)];
-        return graph.Node("Add", [graph.Node("Mul", names[..2]), names[2]]);
+        return graph.Node("Add", [graph.Node("Mul", [names[0], names[1]]), names[2]]);
     }
 
     private static string Dynamic(GraphWriter graph, TracedOp op, string curve)
