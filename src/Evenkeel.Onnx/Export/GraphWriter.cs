@@ -54,7 +54,9 @@ internal sealed class GraphWriter
         "ExportOnnx: expected running statistics that have seen a batch, got start values (num_batches_tracked is 0) "
         + $"in {string.Join(", ", layers)}. Train the network, load statistics, or set AllowUntrainedStatistics.");
 
-    /// <summary>Whether the opset has an operator. If none is given it has, and the opset becomes at least that.</summary>
+    /// <summary>
+    /// Whether the opset has an operator. If none is given it has, and the opset becomes at least that.
+    /// </summary>
     /// <param name="since">The first version that has it.</param>
     /// <param name="what">What the report says is written otherwise.</param>
     public bool Has(int since, string what)

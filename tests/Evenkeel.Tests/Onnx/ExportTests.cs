@@ -231,7 +231,8 @@ public sealed class ExportTests : IDisposable
     [Fact]
     public void A_fixed_batch_is_written_as_its_size()
     {
-        new Sequential(new Flatten(), new Linear(12, 2)).ExportOnnx(FilePath, [3, 3, 4], new() { DynamicBatch = false });
+        var model = new Sequential(new Flatten(), new Linear(12, 2));
+        model.ExportOnnx(FilePath, [3, 3, 4], new() { DynamicBatch = false });
 
         Assert.Equal("input: float [3, 3, 4]", OnnxModel.Load(FilePath).Inputs[0].ToString());
     }

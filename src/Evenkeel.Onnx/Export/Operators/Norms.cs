@@ -13,6 +13,7 @@ internal static class Norms
         all.Add("FilterResponseNorm", FilterResponse);
         all.Add("LocalResponseNorm", LocalResponse);
         all.Add("Normalize", Normalize);
+        all.Add("PlaneAffine", PlaneAffine);
         all.Add("DynamicTanh", static (graph, op) => Dynamic(graph, op, "Tanh"));
         all.Add("DynamicErf", static (graph, op) => Dynamic(graph, op, "Erf"));
     }
@@ -213,6 +214,17 @@ internal static class Norms
         // A group of zeros gives zeros.
         double least = Math.Max(eps, graph.Type == DType.Float64 ? 2.2250738585072014e-308 : 1.17549435e-38);
         return graph.Node("Div", [x, graph.Node("Max", [norm, graph.Number(least)])]);
+    }
+
+    /// <summary>gamma·x + beta with numbers of each sample and channel.</summary>
+    private static string PlaneAffine(GraphWriter graph, TracedOp op)
+    {
+        long[] sizes = new long[op.Output.Shape.Rank];
+        Array.Fill(sizes, 1);
+        (sizes[0], sizes[1]) = (0, op.Output.Shape[1]);
+        string[] names = [.. op.Operands.Select(graph.Name)];
+        if (sizes.Length > 2) names = [names[0], graph.Reshape(names[1], sizes), graph.Reshape(names[2], sizes)];
+        return graph.Node("Add", [graph.Node("Mul", [names[0], names[1]]), names[2]]);
     }
 
     private static string Dynamic(GraphWriter graph, TracedOp op, string curve)

@@ -22,6 +22,9 @@ internal sealed unsafe class PlaneAffineOp : Op
     /// <inheritdoc/>
     public override string Name => _name;
 
+    /// <inheritdoc/>
+    public override string Kind => "PlaneAffine";
+
     /// <summary>y; gamma and beta have the shape (N, C) for x of shape (N, C, ...).</summary>
     public static Tensor Apply(string name, Tensor x, Tensor gamma, Tensor beta)
     {
