@@ -62,7 +62,7 @@ internal sealed class ModelFile
             Add("preprocessing.std", OnnxPreprocessing.Text(preprocessing.Std));
         }
 
-        foreach ((string key, string value) in options.Metadata ?? new Dictionary<string, string>()) Add(key, value);
+        foreach ((string key, string value) in options.Metadata ?? new Dictionary<string, string>(StringComparer.Ordinal)) Add(key, value);
 
         void Add(string key, string value)
         {

@@ -60,7 +60,7 @@ public sealed class OnnxPreprocessing
         if (Mean.Count == 1 || (input.Rank > 1 && input[1] == Mean.Count)) return;
         throw new ArgumentException(
             $"ExportOnnx: expected the preprocessing to have 1 mean or one per channel of an input of shape {input}, "
-            + $"got {Mean.Count}. The channels are dimension 1.", "options");
+            + $"got {Mean.Count}. The channels are dimension 1.", nameof(input));
     }
 
     private static Tensor Along(IReadOnlyList<double> values, Tensor x)

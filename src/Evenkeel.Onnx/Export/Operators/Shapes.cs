@@ -21,8 +21,8 @@ internal static class Shapes
         all.Add("Embedding", static (graph, op) => graph.Node("Gather",
             [graph.Name(op.Operands[0]), graph.Name(op.Settings.TensorOf("rows")!)], Attributes.Of("axis", 0L)));
         all.Add("OneHot", OneHot);
-        all.Add("PixelShuffle", PixelShuffle);
         all.Add("Upsample", Resampling.Upsample);
+        all.Add("PixelShuffle", PixelShuffle);
     }
 
     /// <summary>Values around the last dimensions.</summary>
