@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Evenkeel.Nn;
 using Evenkeel.Onnx;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
