@@ -68,7 +68,8 @@ internal static class RecalibrateCommand
     {
         try
         {
-            return network.Model.Recalibrate(samples.Samples, options, cancellationToken: cancellation);
+            return network.Model.Recalibrate(
+                HeldSamples.Of(samples.Samples, cancellation), options, cancellationToken: cancellation);
         }
         catch (Exception failure) when (failure is InvalidOperationException || UserText.IsForUser(failure))
         {

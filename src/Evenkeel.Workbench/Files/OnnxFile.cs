@@ -27,10 +27,12 @@ internal sealed class OnnxFile
     /// <summary>What is wrong with the graph; null if nothing is.</summary>
     public string? Damage { get; }
 
-    /// <summary>Whether a path is an ONNX file, by its content, or by its name if the content is not known.</summary>
+    /// <summary>
+    /// Whether a path is an ONNX file: by its content, or by its name if the content is not known or there is none.
+    /// </summary>
     public static bool Is(string path)
     {
-        if (!File.Exists(path)) return false;
+        if (!File.Exists(path)) return HasName(path) && !Directory.Exists(path);
         try
         {
             FileFormat? format = FileFormat.Of(path);

@@ -193,6 +193,8 @@ internal sealed class OpenedNetwork
             Metadata = metadata,
             InputName = input,
             OutputName = output,
+            // The statistics are those of the file, which cannot say how many batches they have seen.
+            AllowUntrainedStatistics = _onnx is not null,
             SecondInputName = $"{input}.second",
             InputType = _onnx is { Inputs: [{ Type: "int64" or "int32" }] } ? DType.Int64 : null,
             Classes = _onnx is null && Preparation is { IsClassification: true } named ? named.ClassNames : null,

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Evenkeel.Nn;
 using Evenkeel.Onnx;
 using Evenkeel.Random;
 using Evenkeel.Serialization;
@@ -109,6 +108,9 @@ public sealed class OnnxNetworkCommandTests : IDisposable
         told = _folder.Run("recalibrate net.onnx --data x.npy --out exact.onnx");
         Assert.Matches("bn +BatchNorm2d +recalibrated +2,560", told);
         Assert.All(FirstMean("exact.onnx"), static value => Assert.Equal(1, value, 0.2));
+        _folder.Run("export net.onnx again.onnx --opset 19");
+        Assert.Equal(expected.ToArray<float>(),
+            OnnxModel.Load(_folder.PathOf("again.onnx")).ToModule().Predict(x).ToArray<float>());
         _folder.Run("fold net.onnx weights.safetensors --data x.npy");
         Assert.Contains("fc.weight", TensorFile.Read(_folder.PathOf("weights.safetensors")).Names);
     }
@@ -117,6 +119,7 @@ public sealed class OnnxNetworkCommandTests : IDisposable
     [InlineData("fold open.onnx out.onnx", "expected --shape for \"open.onnx\", as N,3,224,224, got none")]
     [InlineData("fold open.onnx out.onnx --shape N,3,x", "--shape: expected the shape of an input")]
     [InlineData("fold net.onnx out.pt", "expected OUT to end in .onnx or .safetensors, got \"out.pt\".")]
+    [InlineData("predict gone.onnx photos --mean 0 --std 1", "got \"gone.onnx\", which is not there.")]
     [InlineData("fold gone out.onnx", "expected the folder of a run, got \"gone\"")]
     [InlineData("recalibrate net.onnx --data photos --out out.onnx", "expected --mean and --std for \"net.onnx\"")]
     [InlineData("recalibrate net.onnx --data photos --out out.onnx --mean 0", "expected --mean and --std together")]
