@@ -32,7 +32,7 @@ Console.WriteLine($"accuracy {accuracy:F2}: {(accuracy > 0.9 ? "the new head sep
 
 static string WriteBody()
 {
-    var net = new Sequential(new Conv2d(3, 8, 3, bias: false), new BatchNorm2d(8), new ReLU(), new AdaptiveAvgPool2d(1));
+    var net = new Sequential(new Conv2d(3, 8, 3), new BatchNorm2d(8), new ReLU(), new AdaptiveAvgPool2d(1));
     net.Forward(new Tape(Mode.Train).Input(Tensor.RandomNormal([16, 3, 8, 8], new Philox(2))));
     string path = Path.Combine(Directory.CreateTempSubdirectory("evenkeel-").FullName, "body.onnx");
     net.ExportOnnx(path, [1, 3, 8, 8]);

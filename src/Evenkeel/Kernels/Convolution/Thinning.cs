@@ -13,7 +13,8 @@ internal static unsafe class Thinning
     public static bool Applies(in ConvolutionShape shape) => shape.Window == 1
         && (shape.StrideDepth > 1 || shape.StrideHeight > 1 || shape.StrideWidth > 1)
         && shape is { Front: 0, Top: 0, Left: 0 }
-        && Fits(shape.OutDepth, shape.StrideDepth, shape.Depth) && Fits(shape.OutHeight, shape.StrideHeight, shape.Height)
+        && Fits(shape.OutDepth, shape.StrideDepth, shape.Depth)
+        && Fits(shape.OutHeight, shape.StrideHeight, shape.Height)
         && Fits(shape.OutWidth, shape.StrideWidth, shape.Width);
 
     /// <summary>Elements of the thinned input.</summary>
