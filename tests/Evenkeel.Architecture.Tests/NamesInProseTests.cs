@@ -73,7 +73,7 @@ public sealed partial class NamesInProseTests
     [InlineData("RunningAverage.Keep(0.9)", true)]
     [InlineData("Vector512.Exp", true)]
     [InlineData("Shape.cs", true)]
-    [InlineData("Shapes.cs", false)]
+    [InlineData("Shapely.cs", false)]
     [InlineData("tests/Evenkeel.Tests/ReadmeTests.cs", true)]
     [InlineData("tests/ReadmeTests.cs", false)]
     [InlineData("Ops/", true)]

@@ -166,7 +166,11 @@ internal static class OnnxRuntimeCheck
             """;
         try
         {
-            var start = new ProcessStartInfo("/usr/bin/python3", ["-c", Script, .. paths]) { RedirectStandardOutput = true };
+            var start = new ProcessStartInfo("/usr/bin/python3", ["-c", Script, .. paths])
+            {
+                RedirectStandardOutput = true,
+                UseShellExecute = false,
+            };
             using Process python = Process.Start(start)!;
             string text = python.StandardOutput.ReadToEnd().TrimEnd();
             python.WaitForExit();

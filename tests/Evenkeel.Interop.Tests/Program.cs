@@ -13,7 +13,13 @@ if (args is not (["check"] or ["generate"] or ["generate", _] or ["fuzz", ..] or
     return 2;
 }
 
-if (args[0] == "onnx") return OnnxRuntimeCheck.Run(args.Length > 1 ? args[1] : "");
+if (args[0] == "onnx")
+{
+    int layers = OnnxRuntimeCheck.Run(args.Length > 1 ? args[1] : "");
+    int files = args.Length > 1 ? 0 : RealOnnxFiles.Run();
+    return Math.Max(layers, files);
+}
+
 
 if (args[0] == "onnx-import")
 {

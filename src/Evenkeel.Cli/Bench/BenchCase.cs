@@ -115,9 +115,10 @@ internal sealed record BenchCase(string Name)
         .. Cases("conv2d/forward-backward", "256x1x28x28-6k5s1p2", "256x6x14x14-16k5s1p0", "32x64x56x56-64k3s1p1",
             "32x3x32x32-32k3s1p1"),
         .. Cases("convtranspose2d/forward-backward", "32x64x16x16-32k4s2p1", "16x128x14x14-64k2s2p0",
-            "32x16x28x28-16k3s1p1"),
+            "32x16x28x28-16k3s1p1", "64x100x1x1-256k4s1p0"),
         .. Cases("conv3d/forward-backward", "4x16x16x32x32-32k3s1p1", "8x1x16x32x32-8k3s1p1", "4x32x8x28x28-64k3s2p1"),
-        .. Cases("infer", "lenet-relu-none-256", "lenet-relu-batchnorm-256", "lenet-relu-batchnorm-folded-256"),
+        .. Cases("infer", "lenet-relu-none-256", "lenet-relu-batchnorm-256", "lenet-relu-batchnorm-folded-256",
+            "resnet18-1", "resnet18-8", "mobilenetv3-1"),
         .. Cases("step", "fcn-batchnorm-50", "fcn-none-50", "fcn-batchnorm-5", "lenet-sigmoid-batchnorm-256",
             "lenet-sigmoid-none-256", "lenet-relu-batchnorm-16"),
     ];
@@ -181,10 +182,12 @@ internal sealed record BenchCase(string Name)
             + (6.0 * batch * ((400 * 120) + (120 * 84) + (84 * (sigmoid ? 10 : 2))));
     }
 
-    /// <summary>The products of LeNet's layers; its norms do not count, folded or not.</summary>
+    /// <summary>The products of a network's layers; its norms do not count, folded or not.</summary>
     private static double InferenceFlops(string net)
     {
-        int batch = int.Parse(net.Split('-')[^1], CultureInfo.InvariantCulture);
+        string[] words = net.Split('-');
+        int batch = int.Parse(words[^1], CultureInfo.InvariantCulture);
+        if (ImportedNetworks.Flops(words[0]) is var imported and > 0) return batch * imported;
         double convolutions = ConvolutionSpec.Parse($"{batch}x3x32x32-6k5s1p0").Flops
             + ConvolutionSpec.Parse($"{batch}x6x14x14-16k5s1p0").Flops;
         return convolutions + (2.0 * batch * ((400 * 120) + (120 * 84) + (84 * 2)));

@@ -12,7 +12,9 @@ namespace Evenkeel.Cli.Bench;
 internal static class Workloads
 {
     /// <summary>One call of a case, or null if the layer does not exist yet.</summary>
-    public static Action? Create(BenchCase one) => one.Kind switch
+    /// <param name="one">The case.</param>
+    /// <param name="files">The folder where ONNX files of the case stay for a peer; null for none.</param>
+    public static Action? Create(BenchCase one, string? files = null) => one.Kind switch
     {
         "batchnorm" => Norm(one, BatchNormFor(one)),
         "batchnorm-relu" => Norm(one, new Sequential(BatchNormFor(one), new ReLU())),
@@ -38,6 +40,7 @@ internal static class Workloads
             spec.Input[1], spec.OutChannels, spec.Kernel, spec.Stride, spec.Padding, random: random)),
         "conv3d" => Convolution(one, static (spec, random) =>
             new Conv3d(spec.Input[1], spec.OutChannels, spec.Kernel, spec.Stride, spec.Padding, random: random)),
+        "infer" when ImportedNetworks.Flops(one.Spec.Split('-')[0]) > 0 => ImportedNetworks.Create(one.Spec, files),
         "infer" => LeNetInference(one.Spec.Split('-')),
         "step" when one.Spec.StartsWith("fcn", StringComparison.Ordinal) => FullyConnectedStep(one.Spec.Split('-')),
         "step" when one.Spec.StartsWith("lenet", StringComparison.Ordinal) => LeNetStep(one.Spec.Split('-')),

@@ -30,11 +30,16 @@ internal static class BenchCommand
                 return null;
             },
         };
+        var files = new Option<string?>("--files")
+        {
+            Description = "leave the ONNX files of the cases infer/resnet18 and infer/mobilenetv3 in DIR, for a peer",
+            HelpName = "DIR",
+        };
         Option<long?> threads = Options.Threads();
         Option<bool> json = Options.Json();
         var command = new Command("bench", "Time the layers: median, rate, and share of what the machine can do.")
         {
-            filter, threads, seconds, json,
+            filter, threads, seconds, files, json,
         };
         command.Do((parse, cancellation) =>
         {
@@ -50,13 +55,14 @@ internal static class BenchCommand
 
             Options.WarnOfSlowHardware();
             Run(cases, Options.UseThreads(parse.GetValue(threads)), parse.GetValue(seconds) ?? 0.4,
-                parse.GetValue(json), cancellation);
+                parse.GetValue(files), parse.GetValue(json), cancellation);
             return ExitCode.Done;
         });
         return command;
     }
 
-    private static void Run(BenchCase[] cases, int threads, double seconds, bool json, CancellationToken cancellation)
+    private static void Run(
+        BenchCase[] cases, int threads, double seconds, string? files, bool json, CancellationToken cancellation)
     {
         Ink ink = json ? Ink.Plain : Ink.ForOutput();
         var machine = new MachineSpeed(threads);
@@ -64,7 +70,7 @@ internal static class BenchCommand
         foreach (BenchCase one in cases)
         {
             cancellation.ThrowIfCancellationRequested();
-            Action? work = Workloads.Create(one);
+            Action? work = Workloads.Create(one, files);
             if (work is null)
             {
                 // Later layers of the vocabulary: named, so that nobody takes a gap for a zero.

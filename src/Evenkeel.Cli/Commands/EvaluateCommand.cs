@@ -20,14 +20,16 @@ internal static class EvaluateCommand
         Option<bool> json = Options.Json();
         Option<bool> skipBad = Options.SkipBad();
         Option<long?> threads = Options.Threads();
+        var pictures = new PictureOptions();
         var command = new Command("evaluate", "Measure a trained network on other data.")
         {
             run, data, json, skipBad, threads,
         };
+        pictures.AddTo(command);
         command.Do((parse, cancellation) =>
         {
             Options.UseThreads(parse.GetValue(threads));
-            TrainedRun trained = TrainedRun.Open(parse.GetValue(run)!);
+            TrainedRun trained = TrainedRun.Open(parse.GetValue(run)!, pictures.Of(parse));
             var notes = new List<string>();
             JsonObject evaluation = trained.Evaluate(
                 parse.GetValue(data)!, parse.GetValue(skipBad), notes, cancellation);

@@ -59,7 +59,11 @@ internal static class InspectFile
             output.WriteLine("Cannot become a part of a network");
             TextTable problems = new TextTable("operator", "nodes", "the first", "why").Right(1).Wrap(2, 3);
             foreach ((string op, int count, string first, string reason) in OnnxFile.KindsOf(file.Problems))
-                problems.Add(Shown(op), count.ToString("N0", CultureInfo.InvariantCulture), Shown(first), Shown(reason));
+            {
+                problems.Add(
+                    Shown(op), count.ToString("N0", CultureInfo.InvariantCulture), Shown(first), Shown(reason));
+            }
+
             Print(output, problems, ink);
         }
 

@@ -26,7 +26,10 @@ internal static class OnnxCommand
         Option<bool> json = Options.Json();
         Option<long?> threads = Options.Threads();
         var check = new Command("check", "Run tests in the layout of ONNX's own, and compare the outputs. Exit codes: "
-            + "0 none failed, 1 one failed, 2 usage, 3 tests are missing or cannot be read.") { folders, json, threads };
+            + "0 none failed, 1 one failed, 2 usage, 3 tests are missing or cannot be read.")
+        {
+            folders, json, threads,
+        };
         folders.Validators.Add(result =>
         {
             foreach (string folder in result.Tokens.Select(static token => token.Value))

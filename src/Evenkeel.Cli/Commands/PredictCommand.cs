@@ -20,6 +20,7 @@ internal static class PredictCommand
         var csv = new Option<bool>("--csv") { Description = "print a CSV table with every probability" };
         Option<bool> skipBad = Options.SkipBad();
         Option<long?> threads = Options.Threads();
+        var pictures = new PictureOptions();
         var command = new Command("predict", "Predict new samples with a trained network: the class and its "
             + "probabilities, or the numbers.") { run, files, json, csv, skipBad, threads };
         command.Validators.Add(result =>
@@ -27,10 +28,11 @@ internal static class PredictCommand
             if (result.GetValue(json) && result.GetValue(csv))
                 result.AddError("expected --json or --csv, got both.");
         });
+        pictures.AddTo(command);
         command.Do((parse, cancellation) =>
         {
             Options.UseThreads(parse.GetValue(threads));
-            TrainedRun trained = TrainedRun.Open(parse.GetValue(run)!);
+            TrainedRun trained = TrainedRun.Open(parse.GetValue(run)!, pictures.Of(parse));
             var notes = new List<string>();
             var printer = new PredictionPrinter(
                 Console.Out, trained.Preparation,

@@ -21,7 +21,7 @@ internal static class RunsCommand
 
     /// <summary>The folder of a run, as other commands take it.</summary>
     public static Argument<string> Run() =>
-        new("RUN") { Description = "the folder of a run, or the model.safetensors of one" };
+        new("RUN") { Description = "the folder of a run, the model.safetensors of one, or an ONNX file" };
 
     public static Command Create()
     {

@@ -54,7 +54,9 @@ internal sealed class GraphWriter
         "ExportOnnx: expected running statistics that have seen a batch, got start values (num_batches_tracked is 0) "
         + $"in {string.Join(", ", layers)}. Train the network, load statistics, or set AllowUntrainedStatistics.");
 
-    /// <summary>Whether the opset has an operator. If none is given it has, and the opset becomes at least that.</summary>
+    /// <summary>
+    /// Whether the opset has an operator. If none is given it has, and the opset becomes at least that.
+    /// </summary>
     /// <param name="since">The first version that has it.</param>
     /// <param name="what">What the report says is written otherwise.</param>
     public bool Has(int since, string what)
@@ -209,16 +211,16 @@ internal sealed class GraphWriter
     public string Reshape(string x, ReadOnlySpan<long> sizes) => Node("Reshape", [x, Integers(sizes)]);
 
     /// <summary>The sizes of a reshape that hold for any number of samples.</summary>
-    /// <param name="from">What is reshaped.</param>
     /// <param name="to">The result.</param>
-    public long[] Target(Tensor from, Tensor to)
+    /// <param name="from">What is reshaped; null if it is no tensor of the trace.</param>
+    public long[] Target(Tensor to, Tensor? from = null)
     {
-        long[] sizes = _trace.Dimensions(to), source = _trace.Dimensions(from);
+        long[] sizes = _trace.Dimensions(to), source = from is null ? [] : _trace.Dimensions(from);
         int open = 0;
         for (int i = 0; i < sizes.Length; i++)
         {
             if (sizes[i] >= 0) continue;
-            if (i < source.Length && source[i] < 0 && _trace.IsSameSize(from, i, to, i)) sizes[i] = 0;
+            if (i < source.Length && source[i] < 0 && _trace.IsSameSize(from!, i, to, i)) sizes[i] = 0;
             else open++;
         }
 

@@ -62,7 +62,10 @@ internal sealed class ModelFile
             Add("preprocessing.std", OnnxPreprocessing.Text(preprocessing.Std));
         }
 
-        foreach ((string key, string value) in options.Metadata ?? new Dictionary<string, string>()) Add(key, value);
+        if (options.Metadata is { } texts)
+        {
+            foreach ((string key, string value) in texts) Add(key, value);
+        }
 
         void Add(string key, string value)
         {

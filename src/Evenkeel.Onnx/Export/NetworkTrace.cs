@@ -91,8 +91,8 @@ internal sealed class NetworkTrace
 
         if (!isSame)
         {
-            Problems.Add($"{Model.GetType().Name}: its operations depend on the values of the input or on the number of "
-                + "samples");
+            Problems.Add($"{Model.GetType().Name}: its operations depend on the values of the input or on the number "
+                + "of samples");
             return;
         }
 

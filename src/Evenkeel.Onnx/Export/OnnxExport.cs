@@ -28,7 +28,9 @@ public static class OnnxExport
     /// <param name="inputShape">The shape of an input with its batch axis, for example [1, 3, 32, 32].</param>
     /// <param name="options">Opset, names, metadata and more. Default: null, those of a new object.</param>
     /// <returns>What was written, and how far its outputs are from the network's.</returns>
-    /// <exception cref="ArgumentException">An option is out of its range, or the shape is not the network's.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, or the shape is not the network's.
+    /// </exception>
     /// <exception cref="NotSupportedException">
     /// Parts of the network have no form in ONNX, look at values past the operations, or depend on the batch. The
     /// message names all of them.

@@ -6,7 +6,9 @@ namespace Evenkeel.Onnx;
 public sealed class OnnxPreprocessing
 {
     /// <summary>Creates it.</summary>
-    /// <param name="mean">What is subtracted: one number per channel (dimension 1 of the input), or one for all.</param>
+    /// <param name="mean">
+    /// What is subtracted: one number per channel (dimension 1 of the input), or one for all.
+    /// </param>
     /// <param name="std">What is divided by: as many numbers, none of them 0.</param>
     /// <param name="scale">What values are multiplied by first, for example 1/255.0. Default: 1.</param>
     /// <exception cref="ArgumentException">
@@ -60,7 +62,7 @@ public sealed class OnnxPreprocessing
         if (Mean.Count == 1 || (input.Rank > 1 && input[1] == Mean.Count)) return;
         throw new ArgumentException(
             $"ExportOnnx: expected the preprocessing to have 1 mean or one per channel of an input of shape {input}, "
-            + $"got {Mean.Count}. The channels are dimension 1.", "options");
+            + $"got {Mean.Count}. The channels are dimension 1.", nameof(input));
     }
 
     private static Tensor Along(IReadOnlyList<double> values, Tensor x)

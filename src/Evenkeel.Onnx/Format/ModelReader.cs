@@ -40,7 +40,7 @@ internal static class ModelReader
     {
         Model,
         Graph,
-        Node,
+        Operator,
         Initializer,
     }
 
@@ -66,7 +66,7 @@ internal static class ModelReader
     }
 
     /// <summary>A value that was left out of what the parser gets.</summary>
-    private readonly record struct Aliased(int Initializer, int Field, ReadOnlyMemory<byte> Value);
+    private readonly record struct Aliased(int Initializer, int Field, ReadOnlyMemory<byte> Bytes);
 
     private sealed class Scan(ReadOnlyMemory<byte> file)
     {
@@ -198,7 +198,7 @@ internal static class ModelReader
         private static Level? Inner(Level level, int field) => (level, field) switch
         {
             (Level.Model, ModelGraph) => Level.Graph,
-            (Level.Graph, GraphNode) => Level.Node,
+            (Level.Graph, GraphNode) => Level.Operator,
             (Level.Graph, GraphInitializer) => Level.Initializer,
             _ => null,
         };

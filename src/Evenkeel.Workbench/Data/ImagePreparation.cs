@@ -21,6 +21,12 @@ internal sealed class ImagePreparation(
 
     public override string Kind => KindName;
 
+    /// <summary>What is subtracted from values from 0 to 1, per channel.</summary>
+    public IReadOnlyList<float> Mean => mean;
+
+    /// <summary>What is divided by then.</summary>
+    public IReadOnlyList<float> Deviation => deviation;
+
     public override bool IsClassification => true;
 
     public override IReadOnlyList<string> ClassNames => classNames;
@@ -71,9 +77,15 @@ internal sealed class ImagePreparation(
     public override SampleSet Open(
         string path, bool hasTargets, bool skipBad, ICollection<string> notes, CancellationToken cancellation)
     {
-        if (!hasTargets) return OpenAll([path], skipBad, notes, cancellation)[0];
         try
         {
+            if (!hasTargets && DataKind.Of(path) == DataKind.Known)
+            {
+                Pictures known = Pictures.Read(new TrainSettings { Data = path }, [], null, cancellation);
+                return Set(known.Name, known);
+            }
+
+            if (!hasTargets) return OpenAll([path], skipBad, notes, cancellation)[0];
             return Labelled(path, skipBad, notes, cancellation);
         }
         catch (Exception failure) when (UserText.IsForUser(failure))

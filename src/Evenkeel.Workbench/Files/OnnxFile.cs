@@ -27,10 +27,12 @@ internal sealed class OnnxFile
     /// <summary>What is wrong with the graph; null if nothing is.</summary>
     public string? Damage { get; }
 
-    /// <summary>Whether a path is an ONNX file, by its content, or by its name if the content is not known.</summary>
+    /// <summary>
+    /// Whether a path is an ONNX file: by its content, or by its name if the content is not known or there is none.
+    /// </summary>
     public static bool Is(string path)
     {
-        if (!File.Exists(path)) return false;
+        if (!File.Exists(path)) return HasName(path) && !Directory.Exists(path);
         try
         {
             FileFormat? format = FileFormat.Of(path);
@@ -94,6 +96,10 @@ internal sealed class OnnxFile
         }
     }
 
+    /// <summary>Whether the output is probabilities: the last operator on the way to it is a softmax.</summary>
+    public static bool EndsWithSoftmax(OnnxModel model) => model.Proto.Graph.Node
+        .Any(node => node.OpType == "Softmax" && node.Output.Contains(model.Outputs[0].Name));
+
     /// <summary>Problems of one kind as one, with how many nodes have it and the first of them.</summary>
     public static IEnumerable<(string Operator, int Count, string First, string Reason)> KindsOf(
         IEnumerable<OnnxProblem> problems) => problems
@@ -139,8 +145,8 @@ internal sealed class OnnxFile
         {
             if (Directory.Exists(path) || !File.Exists(path))
             {
-                throw WorkbenchException.Usage(
-                    $"expected an ONNX file, got \"{path}\", which is {(Directory.Exists(path) ? "a folder" : "not there")}.");
+                string what = Directory.Exists(path) ? "a folder" : "not there";
+                throw WorkbenchException.Usage($"expected an ONNX file, got \"{path}\", which is {what}.");
             }
 
             // A file of another kind is told by its name and by what reads it.

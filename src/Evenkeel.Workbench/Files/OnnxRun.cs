@@ -79,7 +79,7 @@ internal static class OnnxRun
         return trimmed.Length == 0 ? "output"
             // Windows keeps these names for devices.
             : trimmed.ToUpperInvariant() is "CON" or "PRN" or "AUX" or "NUL"
-                || (trimmed.Length == 4 && trimmed[..3].ToUpperInvariant() is "COM" or "LPT" && char.IsDigit(trimmed[3]))
+                || (trimmed.Length == 4 && trimmed[..3].ToUpperInvariant() is "COM" or "LPT")
                 ? "_" + trimmed
                 : trimmed;
     }

@@ -58,7 +58,7 @@ internal sealed class Predictions
         {
             return Ask(model, set, preparation, cancellation);
         }
-        catch (Exception failure) when (UserText.IsForUser(failure))
+        catch (Exception failure) when (failure is InvalidOperationException || UserText.IsForUser(failure))
         {
             throw new WorkbenchException(UserText.Of(failure), failure);
         }

@@ -2,10 +2,13 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Evenkeel.Losses;
 using Evenkeel.Nn;
+using Evenkeel.Onnx;
 using Evenkeel.Optim;
 using Evenkeel.Serialization;
 using Evenkeel.Training;
 using Evenkeel.Workbench.Data;
+using Evenkeel.Workbench.Files;
+using Evenkeel.Workbench.Settings;
 
 namespace Evenkeel.Workbench.Runs;
 
@@ -13,7 +16,7 @@ namespace Evenkeel.Workbench.Runs;
 internal sealed class TrainedRun
 {
     /// <summary>The layers and the preparation in the file of a model, which needs no run beside it.</summary>
-    private const string ModelKey = "evenkeel.model", PreparationKey = "evenkeel.preparation";
+    private const string ModelKey = "evenkeel.model", PreparationKey = OnnxPreparation.Key;
 
     private TrainedRun(Preparation preparation, Module model, string? note) =>
         (Preparation, Model, Note) = (preparation, model, note);
@@ -33,11 +36,21 @@ internal sealed class TrainedRun
 
     /// <summary>
     /// Reads the best model of a run (that of the last checkpoint if the run has not ended), or the file
-    /// <c>model.safetensors</c> of a run, wherever it is now.
+    /// <c>model.safetensors</c> of a run, wherever it is now. An ONNX file serves too if the preparation of its data is
+    /// in it or is given.
     /// </summary>
+    /// <param name="path">The folder of a run, or a file.</param>
+    /// <param name="choice">What the user says of the pictures of an ONNX file; a run has its own preparation.</param>
     /// <exception cref="WorkbenchException">There is no run, or no model in it, or they do not fit.</exception>
-    public static TrainedRun Open(string path)
+    public static TrainedRun Open(string path, PictureChoice choice)
     {
+        if (OnnxFile.Is(path)) return OpenOnnx(path, choice);
+        if (choice != PictureChoice.None)
+        {
+            throw WorkbenchException.Usage("expected --size, --mean, --std and --classes for an ONNX file alone, got "
+                + $"them for {path}, which has its own preparation.");
+        }
+
         if (File.Exists(path)) return OpenFile(path);
         RunFolder folder = RunFolder.Open(path);
         string best = Path.Combine(folder.CheckpointsPath, "best.safetensors");
@@ -60,6 +73,15 @@ internal sealed class TrainedRun
 
         string? note = hasEnded ? null : "The run has not ended: this is the best model of its last checkpoint.";
         return Make(path, weights, model.ToJsonString(), preparation.ToJsonString(), note);
+    }
+
+    private static TrainedRun OpenOnnx(string path, PictureChoice choice)
+    {
+        (OnnxModel model, OnnxModule module) = OnnxFile.OpenNetwork(path);
+        if (choice == PictureChoice.None && OnnxPreparation.Stored(model) is { } stored)
+            return new TrainedRun(stored, module, note: null);
+        ImagePreparation pictures = OnnxPreparation.OfPictures(path, model, module, choice);
+        return new TrainedRun(pictures, new ForeignClassifier(module, OnnxFile.EndsWithSoftmax(model)), note: null);
     }
 
     private static TrainedRun OpenFile(string path)

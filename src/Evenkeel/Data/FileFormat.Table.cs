@@ -36,8 +36,9 @@ public sealed partial record FileFormat
     internal static readonly FileFormat OfNpz = new("an npz file (several NumPy arrays in a zip archive)",
         "Npz.Read reads it; Npy.Read reads one array that numpy.save wrote.");
 
-    internal static readonly FileFormat OfOnnx = new("an ONNX file", "OnnxModel.Load of the package Evenkeel.Onnx reads "
-        + "it; 'evenkeel inspect' shows what is in it, and 'evenkeel convert' writes its weights into another file.");
+    internal static readonly FileFormat OfOnnx = new("an ONNX file",
+        "OnnxModel.Load of the package Evenkeel.Onnx reads it; 'evenkeel inspect' shows what is in it, and 'evenkeel "
+        + "convert' writes its weights into another file.");
 
     private static readonly FileFormat s_idx = new("an IDX file (of the kind that MNIST comes in)",
         "Idx.Read reads it.");

@@ -220,8 +220,8 @@ internal static class ActivationFuzz
     }
 
     /// <summary>
-    /// Numbers of some size; in special arrays half are corners, zeros of both signs and numbers of every size, and some
-    /// are not finite.
+    /// Numbers of some size; in special arrays half are corners, zeros of both signs and numbers of every size, and
+    /// some are not finite.
     /// </summary>
     private static double[] Values(Draw draw, int count, bool isSpecial, bool hasInfinite)
     {

@@ -8,7 +8,7 @@ public sealed class BenchCaseTests
     [Fact]
     public void The_vocabulary_is_the_peers()
     {
-        Assert.Equal(81, BenchCase.All.Count);
+        Assert.Equal(85, BenchCase.All.Count);
         Assert.Equal("batchnorm/train-forward/5x100", BenchCase.All[0].Name);
         Assert.Equal("step/lenet-relu-batchnorm-16", BenchCase.All[^1].Name);
     }

@@ -33,7 +33,9 @@ internal static class ExportCases
             Layers().Concat(Norms()).Concat(Pools()).Concat(Operations()).Concat(Networks())
                 .Select(static one => KeyValuePair.Create(one.Name, one.Case)), StringComparer.Ordinal);
 
-    /// <summary>The network of a case with statistics of some batches, and weights that are not those of the start.</summary>
+    /// <summary>
+    /// The network of a case with statistics of some batches, and weights that are not those of the start.
+    /// </summary>
     public static Module Trained(ExportCase one)
     {
         Module model = one.Make();
@@ -108,10 +110,12 @@ internal static class ExportCases
         yield return ("linear without bias", new(static () => new Linear(5, 3, bias: false), [2, 5]));
         yield return ("linear of rows", new(static () => new Linear(9, 3), s_rows));
         yield return ("linear of planes without bias", new(static () => new Linear(7, 3, bias: false), s_planes));
+        yield return ("pixel shuffle of five dimensions", new(static () => new PixelShuffle(2), [2, 3, 4, 3, 2]));
         yield return ("weight norm", new(
             static () => new Sequential(new Conv2d(4, 3, 3).AddWeightNorm(), new Flatten(),
                 new Linear(60, 2).AddWeightNorm(null)), s_planes));
-        yield return ("spectral norm", new(static () => new Sequential(new Conv2d(4, 3, 3).AddSpectralNorm()), s_planes));
+        yield return ("spectral norm", new(
+            static () => new Sequential(new Conv2d(4, 3, 3).AddSpectralNorm()), s_planes));
         yield return ("weight standardization", new(
             static () => new Conv2d(4, 6, 3) { WeightStandardization = new() }, s_planes));
         yield return ("gelu 17", new(static () => new GELU(), s_rows) { Options = s_opset17 });
@@ -144,9 +148,11 @@ internal static class ExportCases
         yield return ("batch norm without gamma", new(static () => new BatchNorm2d(4, affine: false), s_planes));
         yield return ("batch norm cumulative", new(static () => new BatchNorm2d(4, momentum: null), s_planes));
         yield return ("batch norm of the batch", new(
-            static () => new BatchNorm2d(4, trackRunningStats: false), s_planes) { Options = s_batch });
+            static () => new BatchNorm2d(4, trackRunningStats: false), s_planes)
+        { Options = s_batch });
         yield return ("batch norm of the batch of features", new(
-            static () => new BatchNorm1d(5, trackRunningStats: false), [6, 5]) { Options = s_batch });
+            static () => new BatchNorm1d(5, trackRunningStats: false), [6, 5])
+        { Options = s_batch });
         yield return ("keras batch norm", new(
             static () => new BatchNormalization(7, NormConvention.Keras), s_planes));
         yield return ("keras batch norm without scale", new(
@@ -159,7 +165,8 @@ internal static class ExportCases
         yield return ("batch renorm 2d", new(static () => new BatchRenorm2d(4), s_planes));
         yield return ("batch renorm 3d", new(static () => new BatchRenorm3d(4), s_volumes));
         yield return ("conditional batch norm of vectors", new(
-            static () => new ConditionalBatchNorm(4, 3), s_planes) { Second = [2, 3] });
+            static () => new ConditionalBatchNorm(4, 3), s_planes)
+        { Second = [2, 3] });
         yield return ("conditional batch norm of classes", new(static () => new ConditionalBatchNorm(4, 3), s_planes)
         {
             Second = [2],
@@ -169,7 +176,8 @@ internal static class ExportCases
         yield return ("instance norm 2d", new(static () => new InstanceNorm2d(4), s_planes));
         yield return ("instance norm 3d", new(static () => new InstanceNorm3d(4, affine: true), s_volumes));
         yield return ("instance norm of a sample", new(
-            static () => new InstanceNorm2d(4, affine: true), [4, 6, 7]) { Options = s_fixed });
+            static () => new InstanceNorm2d(4, affine: true), [4, 6, 7])
+        { Options = s_fixed });
         foreach ((string suffix, OnnxExportOptions options) in new[] { ("", new()), (" 17", s_opset17) })
         {
             yield return ("group norm" + suffix, new(static () => new GroupNorm(2, 4), s_planes) { Options = options });
@@ -287,9 +295,11 @@ internal static class ExportCases
 
         yield return ("gather", new(
             static () => new Formula(static x => x.Gather(1, Tensor.From(new long[] { 2, 0, 1, 1 }, [1, 4]))),
-            [1, 3]) { Options = s_fixed });
+            [1, 3])
+        { Options = s_fixed });
         yield return ("numbers of rows in parts", new(
-            static () => new PartsOfRows(), [2, 6]) { Options = s_integers });
+            static () => new PartsOfRows(), [2, 6])
+        { Options = s_integers });
         yield return ("gated", new(static () => new Gate(), s_planes) { Second = s_planes });
         yield return ("preprocessing", new(static () => new Conv2d(3, 2, 3), [2, 3, 5, 5])
         {

@@ -170,7 +170,8 @@ public sealed class OnnxFileTests
     [Fact]
     public void A_cycle_is_refused()
     {
-        OnnxGraph graph = new OnnxGraph().Input("x", 1).Output("y").Node("Add", ["x", "y"], ["a"]).Node("Relu", "a", "y");
+        OnnxGraph graph = new OnnxGraph().Input("x", 1).Output("y").Node("Add", ["x", "y"], ["a"])
+            .Node("Relu", "a", "y");
         Assert.Contains("cycle", Assert.Throws<InvalidDataException>(graph.ToModule).Message, StringComparison.Ordinal);
     }
 

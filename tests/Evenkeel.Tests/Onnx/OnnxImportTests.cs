@@ -158,7 +158,8 @@ public sealed class OnnxImportTests
     [Fact]
     public void An_attribute_that_is_not_known_is_refused()
     {
-        OnnxGraph graph = new OnnxGraph().Input("x", 1, 2).Output("y").Node("Relu", "x", "y", OnnxGraph.Int("turbo", 1));
+        OnnxGraph graph = new OnnxGraph().Input("x", 1, 2).Output("y")
+            .Node("Relu", "x", "y", OnnxGraph.Int("turbo", 1));
         var refused = Assert.Throws<OnnxNotSupportedException>(graph.ToModule);
         Assert.Contains("\"turbo\"", refused.Message, StringComparison.Ordinal);
     }

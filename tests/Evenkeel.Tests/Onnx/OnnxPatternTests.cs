@@ -17,7 +17,10 @@ public sealed class OnnxPatternTests
     {
         Assert.Equal(expected.Shape, got.Shape);
         for (int i = 0; i < expected.Count; i++)
-            Assert.Equal(expected.AsSpan<float>()[i], got.AsSpan<float>()[i], 2e-6 * (1 + Math.Abs(expected.AsSpan<float>()[i])));
+        {
+            float value = expected.AsSpan<float>()[i];
+            Assert.Equal(value, got.AsSpan<float>()[i], 2e-6 * (1 + Math.Abs(value)));
+        }
     }
 
     private static OnnxGraph Centred(OnnxGraph graph) => graph
@@ -80,7 +83,8 @@ public sealed class OnnxPatternTests
     [InlineData("swish")]
     public void Smooth_activations_in_pieces_compute_what_they_are(string kind)
     {
-        OnnxGraph graph = new OnnxGraph(13).Input("x", -1, 5, 8).Output("y").Weight("half", [], 0.5f).Weight("one", [], 1)
+        OnnxGraph graph = new OnnxGraph(13).Input("x", -1, 5, 8).Output("y").Weight("half", [], 0.5f)
+            .Weight("one", [], 1)
             .Weight("root", [], 1.4142135f).Weight("three", [], 3).Weight("six", [], 6).Weight("zero", [], 0);
         Tensor expected;
         switch (kind)

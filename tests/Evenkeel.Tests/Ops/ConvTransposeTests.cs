@@ -28,6 +28,10 @@ public sealed class ConvTransposeTests
         { 9, 32, 6, 7, 19, 3, 2, 1, 1, 1, 1 },
         { 8, 16, 4, 4, 16, 1, 2, 0, 1, 1, 1 },
         { 0, 3, 4, 5, 2, 3, 2, 1, 1, 1, 1 },
+
+        // One window over the whole plane.
+        { 3, 5, 1, 1, 7, 4, 2, 0, 0, 1, 1 },
+        { 0, 3, 1, 1, 2, 3, 1, 0, 0, 1, 1 },
     };
 
     [Theory]

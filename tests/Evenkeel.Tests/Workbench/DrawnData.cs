@@ -73,7 +73,7 @@ internal static class DrawnData
     {
         OnnxGraph graph = new OnnxGraph().Input("x", 1, 1, 4, 4)
             .Weight("body.conv.weight", [2, 1, 3, 3], [.. Enumerable.Range(1, 18).Select(static i => i / 18f)])
-            .Weight("body.bn.weight", [2], 0.5f, 2).Weight("body.bn.bias", [2], 0, 0.25f)
+            .Weight("body.bn.weight", [2], 0.5f, 2).Weight("body.bn.bias", [2], 1, 3)
             .Weight("body.bn.running_mean", [2], 1, 2).Weight("body.bn.running_var", [2], 4, 9)
             .Node("Conv", ["x", "body.conv.weight"], ["c"])
             .Node("BatchNormalization",

@@ -181,7 +181,7 @@ public sealed class OnnxCommandTests : IDisposable
         Assert.Contains("BatchNormalization 1, Conv 1, Relu 1", shown, StringComparison.Ordinal);
         Assert.Matches("body\\.conv +weight \\(2, 1, 3, 3\\)", shown);
         Assert.Matches("body\\.bn +batch norm \\(2\\)", shown);
-        Assert.Matches("body\\.bn +0\\.5 … 2 +0 … 0\\.25 +1 … 2 +4 … 9", shown);
+        Assert.Matches("body\\.bn +0\\.5 … 2 +1 … 3 +1 … 2 +4 … 9", shown);
         Assert.Matches("author +somebody", shown);
 
         JsonNode json = JsonNode.Parse(_folder.Run("inspect net.onnx --json"))!;
@@ -247,7 +247,7 @@ public sealed class OnnxCommandTests : IDisposable
         string data = RealData.Require("onnx");
         TestOutcome[] outcomes = [.. ((string[])["node", "pytorch-converted", "light"])
             .SelectMany(folder => TestFolder.Below(Path.Combine(data, folder))).Select(TestFolder.Run)];
-        Assert.Empty(outcomes.Where(static outcome => outcome.Result == "failed").Select(static x => $"{x.Test}: {x.Why}"));
+        Assert.DoesNotContain(outcomes, static outcome => outcome.Result == "failed");
         Assert.DoesNotContain(outcomes, static outcome => outcome is { Result: "unsupported", Why.Length: 0 });
         int passed = outcomes.Count(static outcome => outcome.Result == "passed");
         Assert.True(passed >= 258, $"{passed} of {outcomes.Length} passed");

@@ -13,6 +13,7 @@ internal static class Norms
         all.Add("FilterResponseNorm", FilterResponse);
         all.Add("LocalResponseNorm", LocalResponse);
         all.Add("Normalize", Normalize);
+        all.Add("PlaneAffine", PlaneAffine);
         all.Add("DynamicTanh", static (graph, op) => Dynamic(graph, op, "Tanh"));
         all.Add("DynamicErf", static (graph, op) => Dynamic(graph, op, "Erf"));
     }
@@ -107,7 +108,7 @@ internal static class Norms
 
         string y = graph.Node("InstanceNormalization",
             [graph.Reshape(x, [0, groups, -1]), graph.Filled(1, groups), graph.Filled(0, groups)], Epsilon(op));
-        return PerChannelAffine(graph, op, rank, graph.Reshape(y, graph.Target(input, op.Output)));
+        return PerChannelAffine(graph, op, rank, graph.Reshape(y, graph.Target(op.Output)));
     }
 
     private static string Layer(GraphWriter graph, TracedOp op)
@@ -184,7 +185,7 @@ internal static class Norms
             string planes = rank == 4 ? x : graph.Reshape(x, [0, channels, -1, 1]);
             string y = graph.Node("LRN", [planes], Attributes.Of("size", (long)size), Attributes.Of("alpha", alpha),
                 Attributes.Of("beta", beta), Attributes.Of("bias", k));
-            return rank == 4 ? y : graph.Reshape(y, graph.Target(input, op.Output));
+            return rank == 4 ? y : graph.Reshape(y, graph.Target(op.Output));
         }
 
         string squares = graph.Reshape(graph.Node("Mul", [x, x]), [0, 1, channels, -1]);
@@ -193,7 +194,7 @@ internal static class Norms
             Attributes.Of("strides", [1, 1]));
         string divisor = graph.Node("Add", [graph.Node("Mul", [means, graph.Number(alpha)]), graph.Number(k)]);
         divisor = graph.Node("Pow", [divisor, graph.Number(beta)]);
-        return graph.Node("Div", [x, graph.Reshape(divisor, graph.Target(input, op.Output))]);
+        return graph.Node("Div", [x, graph.Reshape(divisor, graph.Target(op.Output))]);
     }
 
     /// <summary>x/max((Σ|x|ᵖ)^(1/p), eps).</summary>
@@ -213,6 +214,17 @@ internal static class Norms
         // A group of zeros gives zeros.
         double least = Math.Max(eps, graph.Type == DType.Float64 ? 2.2250738585072014e-308 : 1.17549435e-38);
         return graph.Node("Div", [x, graph.Node("Max", [norm, graph.Number(least)])]);
+    }
+
+    /// <summary>gamma·x + beta with numbers of each sample and channel.</summary>
+    private static string PlaneAffine(GraphWriter graph, TracedOp op)
+    {
+        long[] sizes = new long[op.Output.Shape.Rank];
+        Array.Fill(sizes, 1);
+        (sizes[0], sizes[1]) = (0, op.Output.Shape[1]);
+        string[] names = [.. op.Operands.Select(graph.Name)];
+        if (sizes.Length > 2) names = [names[0], graph.Reshape(names[1], sizes), graph.Reshape(names[2], sizes)];
+        return graph.Node("Add", [graph.Node("Mul", [names[0], names[1]]), names[2]]);
     }
 
     private static string Dynamic(GraphWriter graph, TracedOp op, string curve)

@@ -6,7 +6,7 @@ internal static class Shapes
     public static void AddTo(Dictionary<string, Write> all)
     {
         all.Add("Reshape", static (graph, op) =>
-            graph.Reshape(graph.Name(op.Operands[0]), graph.Target(op.Operands[0], op.Output)));
+            graph.Reshape(graph.Name(op.Operands[0]), graph.Target(op.Output, op.Operands[0])));
         all.Add("Reinterpret", static (graph, op) => graph.Name(op.Operands[0]));
         all.Add("Permute", static (graph, op) => graph.Node("Transpose", [graph.Name(op.Operands[0])],
             Attributes.Of("perm", op.Settings.Integers("axes"))));
@@ -23,18 +23,6 @@ internal static class Shapes
         all.Add("OneHot", OneHot);
         all.Add("Upsample", Resampling.Upsample);
         all.Add("PixelShuffle", PixelShuffle);
-    }
-
-    private static string PixelShuffle(GraphWriter graph, TracedOp op)
-    {
-        if (op.Output.Shape.Rank != 4)
-        {
-            graph.Refuse($"ONNX shuffles pixels of (N, C, H, W) alone, not of {op.Operands[0].Shape}");
-            return "";
-        }
-
-        return graph.Node("DepthToSpace", [graph.Name(op.Operands[0])], Attributes.Of("mode", "CRD"),
-            Attributes.Of("blocksize", (long)op.Settings.Integer("factor")));
     }
 
     /// <summary>Values around the last dimensions.</summary>
@@ -112,6 +100,17 @@ internal static class Shapes
 
         return Padded(graph, x, shape.Rank, [Math.Max(0, before[0]), Math.Max(0, before[1])],
             [Math.Max(0, after[0]), Math.Max(0, after[1])]);
+    }
+
+    private static string PixelShuffle(GraphWriter graph, TracedOp op)
+    {
+        Tensor input = op.Operands[0];
+        Shape shape = input.Shape;
+        string x = graph.Name(input);
+        if (shape.Rank != 4) x = graph.Reshape(x, [-1, shape[-3], shape[-2], shape[-1]]);
+        string y = graph.Node("DepthToSpace", [x], Attributes.Of("blocksize", (long)op.Settings.Integer("factor")),
+            Attributes.Of("mode", "CRD"));
+        return shape.Rank == 4 ? y : graph.Reshape(y, graph.Target(op.Output));
     }
 
     /// <summary>Rows of the identity matrix.</summary>

@@ -31,9 +31,12 @@ internal static unsafe class Convolution
     private const int LeastUses = 256;
 
     /// <summary>Elements of scratch memory that <see cref="Forward"/> needs.</summary>
-    public static int ForwardScratch<T>(in ConvolutionShape shape) => DenseWindow.Applies(shape)
-        ? 0
-        : OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
+    public static int ForwardScratch<T>(in ConvolutionShape shape)
+    {
+        if (DenseWindow.Applies(shape)) return 0;
+        int thinned = Thinning.Applies(shape) ? Thinning.Count(shape) : 0;
+        return thinned + OffsetCount(shape.Taps) + PanelCount<T>(shape.Groups, shape.GroupFilters, shape.Taps);
+    }
 
     /// <summary>Elements of scratch memory that <see cref="InputGradient"/> needs.</summary>
     public static int InputScratch<T>(in ConvolutionShape shape) where T : unmanaged, IFloatingPointIeee754<T>
@@ -58,6 +61,13 @@ internal static unsafe class Convolution
         if (DenseWindow.Applies(shape))
         {
             DenseWindow.Forward(shape, x, weight, bias, y, fuseReLU);
+            return;
+        }
+
+        if (Thinning.Applies(shape))
+        {
+            Thinning.Run(shape, x, scratch);
+            Forward(Thinning.Thinned(shape), scratch, weight, bias, y, scratch + Thinning.Count(shape), fuseReLU);
             return;
         }
 

@@ -5,7 +5,9 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Evenkeel.Kernels;
 
-/// <summary>Copies rows whose values lie a stride apart. A stride of 2 takes packs of 512 bits, if there are any.</summary>
+/// <summary>
+/// Copies rows whose values lie a stride apart. A stride of 2 takes packs of 512 bits, if there are any.
+/// </summary>
 internal static unsafe class Strided
 {
     /// <summary>

@@ -129,7 +129,7 @@ internal static unsafe class PixelRows
             {
                 (int tall, int i) = Math.DivRem(row, Factor);
                 (int group, int h) = Math.DivRem(tall, Height);
-                T* x = X + (((nint)group * Factor) + i) * Factor * plane + ((nint)h * Width);
+                T* x = X + ((((nint)group * Factor) + i) * Factor * plane) + ((nint)h * Width);
                 T* y = Y + ((nint)row * Width * Factor);
                 if (Factor == 2)
                 {
@@ -140,8 +140,11 @@ internal static unsafe class PixelRows
 
                 for (int j = 0; j < Factor; j++, x += plane)
                 {
-                    if (Back) for (int w = 0; w < Width; w++) x[w] = y[(w * Factor) + j];
-                    else for (int w = 0; w < Width; w++) y[(w * Factor) + j] = x[w];
+                    for (int w = 0; w < Width; w++)
+                    {
+                        if (Back) x[w] = y[(w * Factor) + j];
+                        else y[(w * Factor) + j] = x[w];
+                    }
                 }
             }
         }

@@ -87,12 +87,8 @@ public sealed class ConditionalBatchNorm : TwoInputModule, IInitializable
         NormChecks.Batch("ConditionalBatchNorm", x);
         Tensor condition = second.DType == DType.Int64 ? Classes(x, second) : Vectors(x, second);
         Tensor affine = condition.Linear(Weight, Bias);
-        Span<int> sizes = stackalloc int[x.Shape.Rank];
-        sizes.Fill(1);
-        (sizes[0], sizes[1]) = (x.Shape[0], NumFeatures);
-        var perSample = new Shape(sizes);
         Tensor gamma = affine.Slice(1, 0, NumFeatures), beta = affine.Slice(1, NumFeatures, NumFeatures);
-        return (Norm.Forward(x) * gamma.Reshape(perSample)) + beta.Reshape(perSample);
+        return PlaneAffineOp.Apply("ConditionalBatchNorm", Norm.Forward(x), gamma, beta);
     }
 
     /// <summary>The classes as vectors with a one.</summary>

@@ -1,0 +1,178 @@
+using System.Text.Json.Nodes;
+using Evenkeel.Onnx;
+using Evenkeel.Random;
+using Evenkeel.Serialization;
+using Evenkeel.Tests.Onnx;
+using Xunit;
+
+namespace Evenkeel.Tests.Workbench;
+
+/// <summary>
+/// <c>evenkeel export</c>, <c>fold</c> and <c>recalibrate</c>, and predictions with an ONNX file in the place of a run.
+/// </summary>
+public sealed class OnnxNetworkCommandTests : IDisposable
+{
+    private readonly CommandFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>A classifier of pictures of 8x8 with a batch norm, as somebody else might write it.</summary>
+    private void WriteClassifier(string name, bool softmax = false, bool open = false)
+    {
+        float[] weights = [.. Enumerable.Range(0, 2 * 3 * 64).Select(static i => MathF.Sin(i) / 20)];
+        OnnxGraph graph = new OnnxGraph().Input("picture", -1, 3, open ? -2 : 8, 8)
+            .Weight("bn.weight", [3], 1, 0.5f, 2).Weight("bn.bias", [3], 0, 0.1f, 0)
+            .Weight("bn.running_mean", [3], 0, 0.2f, 0.1f).Weight("bn.running_var", [3], 1, 0.5f, 2)
+            .Weight("fc.weight", [2, 192], weights).Weight("fc.bias", [2], 0.1f, -0.1f)
+            .Node("BatchNormalization", ["picture", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"], ["n"])
+            .Node("Flatten", "n", "f")
+            .Node("Gemm", ["f", "fc.weight", "fc.bias"], ["scores"], OnnxGraph.Int("transB", 1));
+        if (softmax) graph.Node("Softmax", "scores", "p", OnnxGraph.Int("axis", -1)).Output("p");
+        else graph.Output("scores");
+        File.WriteAllBytes(_folder.PathOf(name), graph.ToBytes());
+    }
+
+    [Fact]
+    public void A_run_goes_out_with_its_preparation_and_predicts_as_it_did()
+    {
+        DrawnData.Write(_folder.Path);
+        _folder.Run("train --data photos --name pets --model lenet --norm batch --epochs 1");
+        string told = _folder.Run("export runs/pets pets.onnx");
+        Assert.Matches("^pets\\.onnx: opset 17, [0-9]+ nodes, outputs within ", told);
+        _folder.Run("export runs/pets/model.safetensors folded.onnx --fold --opset 20");
+        OnnxModel model = OnnxModel.Load(_folder.PathOf("pets.onnx"));
+        Assert.Equal("[\"cat\",\"dog\"]", model.Metadata["classes"].Replace(" ", "", StringComparison.Ordinal));
+        Assert.Equal(20, OnnxModel.Load(_folder.PathOf("folded.onnx")).Opset);
+        Assert.DoesNotContain("BatchNormalization", OnnxModel.Load(_folder.PathOf("folded.onnx")).Operators.Keys);
+
+        const string Files = "photos/cat/0.png photos/dog --json";
+        JsonNode[] run = Lines(_folder.Run($"predict runs/pets {Files}"));
+        foreach (string file in (string[])["pets.onnx", "folded.onnx"])
+        {
+            JsonNode[] onnx = Lines(_folder.Run($"predict {file} {Files}"));
+            Assert.Equal(run.Length, onnx.Length);
+            for (int i = 0; i < run.Length; i++)
+            {
+                Assert.Equal((string)run[i]["sample"]!, (string)onnx[i]["sample"]!);
+                Assert.Equal((double)run[i]["probabilities"]!["cat"]!, (double)onnx[i]["probabilities"]!["cat"]!, 1e-4);
+            }
+        }
+
+        string scores = _folder.Run("evaluate pets.onnx --data photos");
+        Assert.Equal(_folder.Run("evaluate runs/pets --data photos").Split('\n')[0], scores.Split('\n')[0]);
+        Assert.Contains("is there already", _folder.Fail(2, "export runs/pets pets.onnx"), StringComparison.Ordinal);
+        Assert.Contains("expected OUT to end in .onnx", _folder.Fail(2, "export runs/pets pets.pt"),
+            StringComparison.Ordinal);
+        Assert.Contains("for an ONNX file alone", _folder.Fail(2, "predict runs/pets photos --mean 0 --std 1"),
+            StringComparison.Ordinal);
+
+        told = _folder.Run("fold runs/pets folded.safetensors --data photos");
+        Assert.Matches("([0-9]+) of \\1 norms folded\\. Proof:\nFloat32: ", told);
+        Assert.Equal(run.Length, Lines(_folder.Run($"predict folded.safetensors {Files}")).Length);
+        told = _folder.Run("recalibrate runs/pets --data photos --out exact.safetensors");
+        Assert.Contains("recalibrated", told, StringComparison.Ordinal);
+        Assert.NotEqual(FirstMean("runs/pets/model.safetensors"), FirstMean("exact.safetensors"));
+        _folder.Run($"predict exact.safetensors {Files}");
+    }
+
+    [Fact]
+    public void A_table_predicts_in_its_units_from_an_ONNX_file()
+    {
+        DrawnData.Write(_folder.Path);
+        _folder.Run("train --data wine.csv --target alcohol --drop id quality --name alcohol --epochs 1");
+        _folder.Run("export runs/alcohol alcohol.onnx");
+        JsonNode[] run = Lines(_folder.Run("predict runs/alcohol new-wine.csv --json"));
+        JsonNode[] onnx = Lines(_folder.Run("predict alcohol.onnx new-wine.csv --json"));
+        for (int i = 0; i < run.Length; i++)
+        {
+            Assert.Equal((double)run[i]["prediction"]!["alcohol"]!, (double)onnx[i]["prediction"]!["alcohol"]!, 1e-3);
+        }
+    }
+
+    [Fact]
+    public void A_network_of_others_is_folded_and_recalibrated()
+    {
+        WriteClassifier("net.onnx");
+        Tensor x = Tensor.RandomNormal([40, 3, 8, 8], new Philox(1)) * 2 + 1;
+        Npy.Write(_folder.PathOf("x.npy"), x);
+        string told = _folder.Run("fold net.onnx folded.onnx");
+        Assert.Matches("bn +BatchNorm2d +in fc, after it", told);
+        Assert.Contains("1 of 1 norms folded. Proof:\n", told, StringComparison.Ordinal);
+        Assert.Contains("folded.onnx: opset 17", told, StringComparison.Ordinal);
+        OnnxModel folded = OnnxModel.Load(_folder.PathOf("folded.onnx"));
+        Assert.Equal("picture: float [N, 3, 8, 8]", folded.Inputs[0].ToString());
+        Tensor expected = OnnxModel.Load(_folder.PathOf("net.onnx")).ToModule().Predict(x);
+        Tensor got = folded.ToModule().Predict(x);
+        for (int i = 0; i < 80; i++) Assert.Equal(expected.ToArray<float>()[i], got.ToArray<float>()[i], 1e-4);
+
+        told = _folder.Run("recalibrate net.onnx --data x.npy --out exact.onnx");
+        Assert.Matches("bn +BatchNorm2d +recalibrated +2,560", told);
+        Assert.All(FirstMean("exact.onnx"), static value => Assert.Equal(1, value, 0.2));
+        _folder.Run("export net.onnx again.onnx --opset 19");
+        Assert.Equal(expected.ToArray<float>(),
+            OnnxModel.Load(_folder.PathOf("again.onnx")).ToModule().Predict(x).ToArray<float>());
+        _folder.Run("fold net.onnx weights.safetensors --data x.npy");
+        Assert.Contains("fc.weight", TensorFile.Read(_folder.PathOf("weights.safetensors")).Names);
+    }
+
+    [Theory]
+    [InlineData("fold open.onnx out.onnx", "expected --shape for \"open.onnx\", as N,3,224,224, got none")]
+    [InlineData("fold open.onnx out.onnx --shape N,3,x", "--shape: expected the shape of an input")]
+    [InlineData("fold net.onnx out.pt", "expected OUT to end in .onnx or .safetensors, got \"out.pt\".")]
+    [InlineData("predict gone.onnx photos --mean 0 --std 1", "got \"gone.onnx\", which is not there.")]
+    [InlineData("fold gone out.onnx", "expected the folder of a run, got \"gone\"")]
+    [InlineData("recalibrate net.onnx --data photos --out out.onnx", "expected --mean and --std for \"net.onnx\"")]
+    [InlineData("recalibrate net.onnx --data photos --out out.onnx --mean 0", "expected --mean and --std together")]
+    [InlineData("predict net.onnx photos", "expected --mean and --std for \"net.onnx\"")]
+    [InlineData("predict open.onnx photos --mean 0 --std 1", "expected --size for \"open.onnx\", as 224x224, got none")]
+    [InlineData("predict net.onnx photos --mean 0 --std 1 --classes three.txt",
+        "expected the names of 2 classes for \"net.onnx\", got 3.")]
+    [InlineData("predict net.onnx photos --mean 0,1 --std 1", "--mean: expected a number, or one per channel")]
+    [InlineData("predict net.onnx photos --mean 0 --std 0", "--std: expected numbers above 0, got 0.")]
+    public void What_is_missing_is_asked_for_and_nothing_is_written(string arguments, string expected)
+    {
+        WriteClassifier("net.onnx");
+        WriteClassifier("open.onnx", open: true);
+        _folder.Write("three.txt", "a\nb\nc\n");
+        DrawnData.Pets(_folder.PathOf("photos"), perClass: 2, seed: 1);
+        string error = _folder.Fail(2, arguments);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Empty(Directory.GetFiles(_folder.Path, "*out.*"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Pictures_are_predicted_by_a_network_of_others(bool softmax)
+    {
+        WriteClassifier("net.onnx", softmax);
+        _folder.Write("names.txt", "cat\ndog\n");
+        DrawnData.Pets(_folder.PathOf("photos"), perClass: 3, seed: 1);
+        JsonNode[] lines = Lines(_folder.Run(
+            "predict net.onnx photos --mean 0.5 --std 0.25 --classes names.txt --json"));
+        Assert.Equal(6, lines.Length);
+        double cat = (double)lines[0]["probabilities"]!["cat"]!, dog = (double)lines[0]["probabilities"]!["dog"]!;
+        Assert.Equal(1, cat + dog, 1e-5);
+        WriteClassifier("other.onnx", softmax: !softmax);
+        JsonNode[] others = Lines(_folder.Run(
+            "predict other.onnx photos --mean 0.5 --std 0.25 --classes names.txt --json"));
+        Assert.Equal(cat, (double)others[0]["probabilities"]!["cat"]!, 1e-5);
+        Assert.Contains("On the 6 samples of photos: ",
+            _folder.Run("evaluate net.onnx --data photos --mean 0.5 --std 0.25 --classes names.txt"),
+            StringComparison.Ordinal);
+    }
+
+    private float[] FirstMean(string file)
+    {
+        string path = _folder.PathOf(file);
+        TensorArchive archive = path.EndsWith(".onnx", StringComparison.Ordinal)
+            ? OnnxModel.Load(path).Tensors()
+            : TensorFile.Read(path);
+        return archive.Tensor(archive.Names.First(static name =>
+            name.EndsWith("running_mean", StringComparison.Ordinal))).ToArray<float>();
+    }
+
+    private static JsonNode[] Lines(string output) =>
+        [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => JsonNode.Parse(line)!)];
+}
