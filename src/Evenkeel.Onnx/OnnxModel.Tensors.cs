@@ -48,12 +48,13 @@ public sealed partial class OnnxModel
     internal TensorArchive TensorsByName()
     {
         TensorArchive archive = NewArchive();
-        foreach (TensorProto tensor in Proto.Graph.Initializer) Add(archive, tensor.Name, tensor);
+        ExternalData? external = External?.Again();
+        foreach (TensorProto tensor in Proto.Graph.Initializer) Add(archive, tensor.Name, tensor, external);
         foreach (NodeProto node in Proto.Graph.Node)
         {
             if (node.OpType != "Constant" || !IsOnnx(node.Domain) || node.Output.Count == 0) continue;
             if (node.Attribute.FirstOrDefault(static attribute => attribute.Name == "value")?.T is { } tensor)
-                Add(archive, node.Output[0], tensor);
+                Add(archive, node.Output[0], tensor, external);
         }
 
         return archive;
@@ -66,12 +67,12 @@ public sealed partial class OnnxModel
         return archive;
     }
 
-    private void Add(TensorArchive archive, string name, TensorProto tensor)
+    private void Add(TensorArchive archive, string name, TensorProto tensor, ExternalData? external)
     {
         if (TensorType.Find(tensor.DataType) is { Element: null }) return;
         try
         {
-            var content = TensorContent.Of(tensor, External);
+            var content = TensorContent.Of(tensor, external);
             if (content.Type.Element!.IsNative && content.Type.Element.ShapeOf(content.Dimensions) is not null)
                 archive.Add(name, content.ToTensor(name));
             else archive.Add(name, content.Bytes.ToArray(), content.Type.Element.Name, content.Dimensions);

@@ -9,10 +9,18 @@ namespace Evenkeel.Onnx.Format;
 /// <param name="folder">The folder of the model.</param>
 internal sealed class ExternalData(string folder)
 {
+    /// <summary>How often the bytes of a file may be read: weights that are tied have one place.</summary>
+    private const int MostReadings = 4;
+
+    private readonly Dictionary<string, long> _read = new(StringComparer.Ordinal);
+
     /// <summary>The most links on the way to a file.</summary>
     private const int MostLinks = 40;
 
     private readonly string _folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
+
+    /// <summary>The same folder for another reading of the model.</summary>
+    public ExternalData Again() => new(_folder);
 
     /// <summary>Reads the values of a tensor.</summary>
     /// <param name="tensor">The message that says where they are.</param>
@@ -51,6 +59,13 @@ internal sealed class ExternalData(string folder)
         }
 
         if (size == 0) return [];
+        long read = _read[path] = _read.GetValueOrDefault(path) + length;
+        if (read / MostReadings > there)
+        {
+            throw new InvalidDataException($"{what} is in \"{location}\", whose {there} bytes would be read more than "
+                + $"{MostReadings} times; it was made to fill the memory");
+        }
+
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 1);
         if (length > Array.MaxLength)
             throw new InvalidDataException($"{what} has {length} bytes; a tensor has at most {Array.MaxLength}");

@@ -10,6 +10,7 @@ internal sealed class ModuleBuilder
     private const int MostReadings = 16;
 
     private readonly OnnxModel _model;
+    private readonly ExternalData? _external;
     private readonly List<Node> _nodes;
     private readonly Dictionary<string, int> _slots = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Value> _constants = new(StringComparer.Ordinal);
@@ -22,14 +23,14 @@ internal sealed class ModuleBuilder
 
     private ModuleBuilder(OnnxModel model)
     {
-        _model = model;
+        (_model, _external) = (model, model.External?.Again());
         GraphProto graph = model.Proto.Graph;
         foreach (NodeProto node in graph.Node) _used.UnionWith(node.Input);
         _used.UnionWith(graph.Output.Select(static output => output.Name));
         try
         {
             _nodes = [.. graph.Node.Select(
-                node => new Node(node, model.Opset, model.External) { IsUsed = _used.Contains })];
+                node => new Node(node, model.Opset, _external) { IsUsed = _used.Contains })];
         }
         catch (InvalidDataException damaged)
         {
@@ -161,7 +162,7 @@ internal sealed class ModuleBuilder
         if (!_used.Contains(tensor.Name)) return;
         try
         {
-            _constants.Add(tensor.Name, new Value(TensorContent.Of(tensor, _model.External), tensor.Name));
+            _constants.Add(tensor.Name, new Value(TensorContent.Of(tensor, _external), tensor.Name));
         }
         catch (InvalidDataException damaged)
         {

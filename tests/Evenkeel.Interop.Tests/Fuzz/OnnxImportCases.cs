@@ -213,9 +213,12 @@ internal static class OnnxImportCases
                 int d = one.Draw.Int(1, 3);
                 long[] kernel = Some(one, d, 1, 3), pads = [.. Enumerable.Range(0, 2 * d).Select(i => (long)one.Draw.Int(0, (int)kernel[i % d] - 1))];
                 string auto = one.Draw.Chance(0.6) ? "NOTSET" : one.Draw.Pick("SAME_UPPER", "SAME_LOWER", "VALID");
+                long[] strides = Some(one, d, 1, 3);
+                // ONNX Runtime begins behind the first value where "same" needs no padding.
+                for (int i = 0; i < d && auto[0] == 'S'; i++) strides[i] = Math.Min(strides[i], kernel[i]);
                 bool dilates = op == "MaxPool" || one.Version >= 19;
                 one.Node(op, [one.X("x", [one.Draw.Int(1, 2), one.Draw.Int(1, 2), .. Some(one, d, 5, 8).Select(static v => (int)v)], false)],
-                    Ints("kernel_shape", kernel), one.Maybe(Ints("strides", Some(one, d, 1, 3))),
+                    Ints("kernel_shape", kernel), one.Maybe(Ints("strides", strides)),
                     auto != "NOTSET" ? Text("auto_pad", auto) : one.Maybe(Ints("pads", pads)),
                     dilates && auto[0] == 'N' && one.Draw.Chance(0.3) ? Ints("dilations", Some(one, d, 1, 2)) : null,
                     one.Draw.Chance(0.3) ? Int("ceil_mode", 1) : null,

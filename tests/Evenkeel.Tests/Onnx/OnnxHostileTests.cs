@@ -187,6 +187,42 @@ public sealed class OnnxHostileTests
         Assert.Equal([1f, 0, 0], OnnxModel.Load(folder.File("m.onnx")).ToModule().Forward(Tensor.Zeros([3])).ToArray<float>());
     }
 
+    [Fact]
+    public void One_file_cannot_be_the_weights_of_everything()
+    {
+        using var folder = new TempFolder();
+        File.WriteAllBytes(folder.File("w.bin"), new byte[4 << 20]);
+        OnnxGraph graph = new OnnxGraph().Input("x", 1 << 20).Output("y");
+        for (int i = 0; i < 100; i++)
+        {
+            var weight = new TensorProto { Name = $"w{i}", DataType = 1, DataLocation = 1 };
+            weight.Dims.Add(1 << 20);
+            weight.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "w.bin" });
+            graph.Proto.Graph.Initializer.Add(weight);
+            graph.Node("Add", [i == 0 ? "x" : $"s{i}", $"w{i}"], [i == 99 ? "y" : $"s{i + 1}"]);
+        }
+
+        File.WriteAllBytes(folder.File("m.onnx"), graph.ToBytes());
+        OnnxModel model = OnnxModel.Load(folder.File("m.onnx"));
+        Assert.Contains("fill the memory", Assert.Throws<InvalidDataException>(() => model.ToModule()).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("fill the memory", Assert.Throws<InvalidDataException>(() => model.Tensors()).Message,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Many_threads_run_one_network()
+    {
+        OnnxGraph graph = new OnnxGraph().Input("x", -1, 2, 9, 9).Output("y").Weight("w", 4, 2, 3, 3).Weight("s", 4)
+            .Weight("b", 4).Node("Identity", "w", "v").Node("Conv", ["x", "v"], ["a"], OnnxGraph.Text("auto_pad", "SAME_UPPER"))
+            .Node("InstanceNormalization", ["a", "s", "b"], ["n"]).Node("Relu", "n", "r")
+            .Node("MaxPool", "r", "p", OnnxGraph.Ints("kernel_shape", 3, 3)).Node("Add", ["p", "p"], ["y"]);
+        OnnxModule module = graph.ToModule();
+        Tensor x = Tensor.RandomNormal([3, 2, 9, 9], new Evenkeel.Random.Philox(1, "x"));
+        float[] expected = module.Forward(x).ToArray<float>();
+        Parallel.For(0, 64, _ => Assert.Equal(expected, module.Predict(x).ToArray<float>()));
+    }
+
     private static OnnxGraph External(string location)
     {
         OnnxGraph graph = new OnnxGraph().Input("x", 3).Output("y").Node("Add", ["x", "w"], ["y"]);

@@ -140,10 +140,27 @@ internal static class Resizing
         _ => ((i + 0.5f) / (float)factor) - 0.5f,
     };
 
+    /// <summary>
+    /// Whether the layer takes the same values. It multiplies by 1/factor, as PyTorch does, where ONNX divides; a few
+    /// places differ.
+    /// </summary>
+    private static bool IsRepeated(int length, int size, double factor)
+    {
+        if (factor < 1) return false;
+        float step = (float)(1 / factor);
+        for (int i = 0; i < size; i++)
+        {
+            if ((int)Math.Min(i * step, length - 1) != (int)Math.Min(i / (float)factor, length - 1)) return false;
+        }
+
+        return true;
+    }
+
     private static Value Nearest(Value x, int[] sizes, double[] factors, string places, string nearest)
     {
         bool isPlanes = x is { IsFloat: true, Shape.Rank: 4 } && sizes[0] == x.Shape[0] && sizes[1] == x.Shape[1];
-        if (isPlanes && places == "asymmetric" && nearest == "floor")
+        if (isPlanes && places == "asymmetric" && (nearest is "floor" or Simple)
+            && IsRepeated(x.Shape[2], sizes[2], factors[2]) && IsRepeated(x.Shape[3], sizes[3], factors[3]))
             return x.With(x.Tensor.Upsample(scaleFactor: new Scale2(factors[2], factors[3])));
         for (int axis = 0; axis < sizes.Length; axis++)
         {
